@@ -1,0 +1,4 @@
+//! vidimus
+pub mod lint;
+pub mod model;
+pub mod overlay;

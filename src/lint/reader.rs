@@ -1,0 +1,226 @@
+use std::collections::BTreeMap;
+
+use super::{Finding, Kind, Node};
+
+/// Reads nodes as fields of a known shape and notes what does not fit.
+///
+/// Every method that returns `None` has left a finding, unless the field was absent.
+#[derive(Debug, Default)]
+pub struct Reader {
+    pub findings: Vec<Finding>,
+}
+
+/// The members of a mapping that may stand there.
+#[derive(Debug)]
+pub struct Fields<'n> {
+    pub node: &'n Node,
+    members: BTreeMap<&'n str, &'n Node>,
+}
+
+impl<'n> Fields<'n> {
+    #[must_use]
+    pub fn get(&self, key: &str) -> Option<&'n Node> {
+        self.members.get(key).copied()
+    }
+}
+
+impl Reader {
+    pub fn error(&mut self, node: &Node, found: impl Into<String>, allowed: impl Into<String>) {
+        self.findings.push(Finding::error(&node.place, found, allowed));
+    }
+
+    /// A mapping with no keys but these. Keys in `later` have a meaning that this release does
+    /// not enforce, and are refused as such: accepted and ignored, they would promise a
+    /// protection that is not there.
+    pub fn mapping<'n>(
+        &mut self,
+        node: &'n Node,
+        known: &[&str],
+        later: &[&str],
+    ) -> Option<Fields<'n>> {
+        let Kind::Mapping(pairs) = &node.kind else {
+            self.error(node, node.describe(), format!("a mapping of {}", listed(known)));
+            return None;
+        };
+        let mut members = BTreeMap::new();
+        for (key, value) in pairs {
+            let Some(name) = self.text(key) else { continue };
+            if later.contains(&name) {
+                let found = format!("`{name}` is not enforced in this release");
+                self.error(key, found, "take it out, so that nobody relies on it");
+            } else if !known.contains(&name) {
+                self.error(key, format!("unknown key `{name}`"), allowed(name, known));
+            } else if let Some(first) = members.insert(name, value) {
+                let found = format!("the key `{name}` stands twice");
+                let finding = Finding::error(&key.place, found, "keep one of them");
+                self.findings.push(finding.against(&first.place));
+            }
+        }
+        Some(Fields { node, members })
+    }
+
+    /// The items of a list that is not empty.
+    pub fn list<'n>(&mut self, node: &'n Node) -> &'n [Node] {
+        match &node.kind {
+            Kind::Sequence(items) if !items.is_empty() => items,
+            Kind::Sequence(_) => {
+                self.error(node, "an empty list", "give it an item, or leave the key out");
+                &[]
+            }
+            _ => {
+                self.error(node, node.describe(), "a list");
+                &[]
+            }
+        }
+    }
+
+    /// A text that is not empty.
+    pub fn text<'n>(&mut self, node: &'n Node) -> Option<&'n str> {
+        match &node.kind {
+            Kind::Scalar { text, .. } if !text.trim().is_empty() => Some(text),
+            _ => {
+                self.error(node, node.describe(), "a text that is not empty, or leave the key out");
+                None
+            }
+        }
+    }
+
+    /// A list of texts that are not empty.
+    pub fn texts(&mut self, node: &Node) -> Vec<String> {
+        self.list(node).iter().filter_map(|item| self.text(item).map(str::to_owned)).collect()
+    }
+
+    /// `true` or `false`, without quotes and in no other spelling.
+    pub fn boolean(&mut self, node: &Node) -> Option<bool> {
+        match &node.kind {
+            Kind::Scalar { text, plain: true } if text == "true" => Some(true),
+            Kind::Scalar { text, plain: true } if text == "false" => Some(false),
+            _ => {
+                self.error(node, node.describe(), "`true` or `false`");
+                None
+            }
+        }
+    }
+
+    /// A whole number within bounds.
+    pub fn integer(&mut self, node: &Node, bounds: std::ops::RangeInclusive<u64>) -> Option<u64> {
+        let number = match &node.kind {
+            Kind::Scalar { text, plain: true } => text.parse().ok(),
+            _ => None,
+        };
+        match number {
+            Some(number) if bounds.contains(&number) => Some(number),
+            _ => {
+                let range = format!("a whole number from {} to {}", bounds.start(), bounds.end());
+                self.error(node, node.describe(), range);
+                None
+            }
+        }
+    }
+
+    /// One word out of a fixed set.
+    pub fn word<T: Copy>(&mut self, node: &Node, words: &[(&str, T)]) -> Option<T> {
+        let found = self.text(node)?;
+        if let Some((_, value)) = words.iter().find(|(word, _)| *word == found) {
+            return Some(*value);
+        }
+        let known: Vec<&str> = words.iter().map(|(word, _)| *word).collect();
+        self.error(node, format!("`{found}`"), allowed(found, &known));
+        None
+    }
+
+    /// Whatever a parser makes of a text; its error becomes the finding.
+    pub fn parsed<T, E: std::fmt::Display>(
+        &mut self,
+        node: &Node,
+        parse: impl FnOnce(&str) -> Result<T, E>,
+    ) -> Option<T> {
+        let text = self.text(node)?;
+        match parse(text) {
+            Ok(value) => Some(value),
+            Err(why) => {
+                self.error(node, format!("`{text}`"), why.to_string());
+                None
+            }
+        }
+    }
+}
+
+fn allowed(found: &str, known: &[&str]) -> String {
+    match nearest(found, known.iter().copied()) {
+        Some(near) => format!("did you mean `{near}`? Allowed: {}", listed(known)),
+        None => format!("allowed: {}", listed(known)),
+    }
+}
+
+fn listed(known: &[&str]) -> String {
+    known.iter().map(|word| format!("`{word}`")).collect::<Vec<_>>().join(", ")
+}
+
+/// The known word that a person most likely meant, if one is near enough.
+#[must_use]
+pub fn nearest<'w>(found: &str, known: impl IntoIterator<Item = &'w str>) -> Option<&'w str> {
+    let bound = (found.chars().count() / 3).clamp(1, 3);
+    known
+        .into_iter()
+        .map(|word| (strsim::osa_distance(&found.to_lowercase(), &word.to_lowercase()), word))
+        .filter(|(distance, _)| *distance <= bound)
+        .min()
+        .map(|(_, word)| word)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Source, parse_yaml};
+    use super::*;
+
+    fn findings(text: &str, read: impl FnOnce(&mut Reader, &Node)) -> Vec<String> {
+        let mut reader = Reader::default();
+        let documents = parse_yaml(&Source::new("x.yaml", text), &mut reader.findings);
+        read(&mut reader, &documents[0]);
+        reader.findings.iter().map(Finding::to_string).collect()
+    }
+
+    #[rstest::rstest]
+    #[case(
+        "nmae: x",
+        "x.yaml:1:1: unknown key `nmae`; did you mean `name`? Allowed: `name`, `tier`"
+    )]
+    #[case("colour: x", "x.yaml:1:1: unknown key `colour`; allowed: `name`, `tier`")]
+    #[case(
+        "name: a\nname: b",
+        "x.yaml:2:1: the key `name` stands twice (against x.yaml:1:7); keep one of them"
+    )]
+    #[case(
+        "audience: x",
+        "x.yaml:1:1: `audience` is not enforced in this release; take it out, so that nobody relies on it"
+    )]
+    #[case("[]", "x.yaml:1:1: a list; a mapping of `name`, `tier`")]
+    fn a_mapping_takes_its_own_keys_once(#[case] text: &str, #[case] wanted: &str) {
+        let found = findings(text, |reader, node| {
+            reader.mapping(node, &["name", "tier"], &["audience"]);
+        });
+        assert_eq!(found, [wanted]);
+    }
+
+    #[rstest::rstest]
+    #[case("~", "x.yaml:1:1: nothing; a text that is not empty, or leave the key out")]
+    #[case("''", "x.yaml:1:1: an empty text; a text that is not empty, or leave the key out")]
+    #[case("[a]", "x.yaml:1:1: a list; a text that is not empty, or leave the key out")]
+    fn a_text_is_not_empty(#[case] text: &str, #[case] wanted: &str) {
+        let found = findings(text, |reader, node| {
+            reader.text(node);
+        });
+        assert_eq!(found, [wanted]);
+    }
+
+    #[rstest::rstest]
+    #[case("yes", "x.yaml:1:1: `yes`; `true` or `false`")]
+    #[case("'true'", "x.yaml:1:1: `true`; `true` or `false`")]
+    fn a_boolean_has_one_spelling(#[case] text: &str, #[case] wanted: &str) {
+        let found = findings(text, |reader, node| {
+            reader.boolean(node);
+        });
+        assert_eq!(found, [wanted]);
+    }
+}

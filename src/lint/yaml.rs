@@ -1,0 +1,186 @@
+use std::ops::Range;
+use std::sync::Arc;
+
+use granit_parser::{Event, Parser, ScalarStyle, Span};
+
+use super::{Finding, Kind, Node, Source};
+
+/// Deeper than any overlay; the tree is built and dropped without deep recursion.
+const MAX_DEPTH: usize = 32;
+
+/// Reads the documents of a YAML file.
+///
+/// What can be read is returned even when there are findings: a half-written file yields the
+/// nodes that were complete. Aliases, anchors, merge keys and tags are findings, since a reviewer
+/// must see in one place what one entry says.
+pub fn parse_yaml(source: &Arc<Source>, findings: &mut Vec<Finding>) -> Vec<Node> {
+    let mut tree = Tree { source, findings, open: Vec::new(), documents: Vec::new() };
+    let mut parser = Parser::new_from_str(&source.text);
+    loop {
+        match parser.next_event() {
+            None => break,
+            Some(Ok((event, span))) => {
+                if !tree.take(event, span) {
+                    break;
+                }
+            }
+            Some(Err(error)) => {
+                let at = error.marker().byte_offset().unwrap_or(source.text.len());
+                let place = source.place(at..at);
+                let found = format!("this is not YAML: {}", error.info());
+                tree.findings.push(Finding::error(&place, found, ""));
+                break;
+            }
+        }
+    }
+    tree.finish()
+}
+
+struct Tree<'a> {
+    source: &'a Arc<Source>,
+    findings: &'a mut Vec<Finding>,
+    open: Vec<Open>,
+    documents: Vec<Node>,
+}
+
+enum Open {
+    Sequence(usize, Vec<Node>),
+    Mapping(usize, Vec<(Node, Node)>, Option<Node>),
+}
+
+impl Tree<'_> {
+    /// Takes one event; `false` when reading must stop.
+    fn take(&mut self, event: Event<'_>, span: Span) -> bool {
+        let range = span.byte_range().unwrap_or(0..0);
+        match event {
+            Event::Scalar(text, style, anchor, tag) => {
+                self.refuse_extras(&range, anchor, tag.is_some());
+                let plain = style == ScalarStyle::Plain;
+                let null = plain && matches!(&*text, "" | "~" | "null" | "Null" | "NULL");
+                let kind = match null {
+                    true => Kind::Null,
+                    false => Kind::Scalar { text: text.into_owned(), plain },
+                };
+                self.push(Node { place: self.source.place(range), kind });
+            }
+            Event::SequenceStart(_, anchor, tag) => {
+                self.refuse_extras(&range, anchor, tag.is_some());
+                self.open.push(Open::Sequence(range.start, Vec::new()));
+            }
+            Event::MappingStart(_, anchor, tag) => {
+                self.refuse_extras(&range, anchor, tag.is_some());
+                self.open.push(Open::Mapping(range.start, Vec::new(), None));
+            }
+            Event::SequenceEnd | Event::MappingEnd => self.close(),
+            Event::Alias(_) | Event::UnresolvedAlias(_) => {
+                self.refuse(&range, "an alias (`*`)");
+                self.push(Node { place: self.source.place(range), kind: Kind::Null });
+            }
+            _ => {}
+        }
+        if self.open.len() > MAX_DEPTH {
+            let place = self.source.place(0..0);
+            let found = format!("nested deeper than {MAX_DEPTH}");
+            self.findings.push(Finding::error(&place, found, ""));
+            return false;
+        }
+        true
+    }
+
+    fn refuse_extras(&mut self, range: &Range<usize>, anchor: usize, tag: bool) {
+        if anchor != 0 {
+            self.refuse(range, "an anchor (`&`)");
+        }
+        if tag {
+            self.refuse(range, "a tag (`!`)");
+        }
+    }
+
+    fn refuse(&mut self, range: &Range<usize>, found: &str) {
+        let place = self.source.place(range.clone());
+        self.findings.push(Finding::error(
+            &place,
+            found,
+            "write the value out: each entry is reviewed where it stands",
+        ));
+    }
+
+    fn push(&mut self, node: Node) {
+        match self.open.last_mut() {
+            None => self.documents.push(node),
+            Some(Open::Sequence(_, items)) => items.push(node),
+            Some(Open::Mapping(_, members, key)) => match key.take() {
+                None => *key = Some(node),
+                Some(key) => members.push((key, node)),
+            },
+        }
+    }
+
+    fn close(&mut self) {
+        let (start, kind) = match self.open.pop() {
+            Some(Open::Sequence(start, items)) => (start, Kind::Sequence(items)),
+            Some(Open::Mapping(start, members, _)) => (start, Kind::Mapping(members)),
+            None => return,
+        };
+        self.push(Node { place: self.source.place(start..start), kind });
+    }
+
+    /// Closes what an error left open, so that what was complete inside can be read.
+    fn finish(mut self) -> Vec<Node> {
+        while !self.open.is_empty() {
+            self.close();
+        }
+        self.documents
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(text: &str) -> (Vec<Node>, Vec<String>) {
+        let mut findings = Vec::new();
+        let documents = parse_yaml(&Source::new("x.yaml", text), &mut findings);
+        (documents, findings.iter().map(Finding::to_string).collect())
+    }
+
+    #[test]
+    fn scalars_stay_text_and_know_their_place() {
+        let (documents, findings) = parse("a: 1.10\nb: [no, '~', ~]\n");
+        assert_eq!(findings, Vec::<String>::new());
+        let Kind::Mapping(members) = &documents[0].kind else { panic!("a mapping") };
+        assert_eq!(members[0].1.kind, Kind::Scalar { text: "1.10".into(), plain: true });
+        assert_eq!(members[0].1.place.line_and_column(), (1, 4));
+        let Kind::Sequence(items) = &members[1].1.kind else { panic!("a list") };
+        assert_eq!(items[1].kind, Kind::Scalar { text: "~".into(), plain: false });
+        assert_eq!(items[2].kind, Kind::Null);
+    }
+
+    #[rstest::rstest]
+    #[case("a: &x 1\nb: *x\n", &["an anchor", "an alias"])]
+    #[case("a: !!str 1\n", &["a tag"])]
+    #[case("a: [1\nb: 2\n", &["this is not YAML"])]
+    #[case("a: b: c\n", &["this is not YAML"])]
+    fn what_hides_meaning_is_a_finding(#[case] text: &str, #[case] wanted: &[&str]) {
+        let (_, findings) = parse(text);
+        assert_eq!(findings.len(), wanted.len(), "{findings:?}");
+        for (finding, wanted) in findings.iter().zip(wanted) {
+            assert!(finding.contains(wanted), "{finding}");
+        }
+    }
+
+    #[test]
+    fn a_half_written_file_yields_what_was_complete() {
+        let (documents, findings) = parse("servers:\n- name: a.b/c\n- name: \"a.b/d\n");
+        assert_eq!(findings.len(), 1);
+        let Kind::Mapping(members) = &documents[0].kind else { panic!("a mapping") };
+        let Kind::Sequence(items) = &members[0].1.kind else { panic!("a list") };
+        assert!(!items.is_empty());
+    }
+
+    #[test]
+    fn nesting_is_limited() {
+        let (_, findings) = parse(&"- ".repeat(100));
+        assert!(findings[0].contains("nested deeper than"), "{findings:?}");
+    }
+}

@@ -1,0 +1,29 @@
+//! The words of the product: what a name, a version, an entry, a digest and an instant are, and
+//! what it takes for received bytes to become one.
+//!
+//! Everything here is a value. Nothing here knows a clock, a store, a network or an overlay.
+//! Types with a law ([`Name`], [`Version`], [`Digest`], [`Instant`]) are only built through a
+//! fallible constructor; whoever holds one need not check it again.
+
+mod digest;
+mod entry;
+mod instant;
+mod manifest;
+mod name;
+mod number;
+mod status;
+mod text;
+mod version;
+mod wellformed;
+
+pub use digest::{BadDigest, Digest};
+pub use entry::{
+    Entry, Head, MAX_ENTRY_BYTES, OFFICIAL_META, Official, Quarantined, item_identity,
+};
+pub use instant::{BadInstant, Instant};
+pub use manifest::Manifest;
+pub use name::{BadName, Name};
+pub use status::Status;
+pub use text::Escaped;
+pub use version::{BadVersion, Version};
+pub use wellformed::{Fault, Malformed, members};

@@ -1,0 +1,133 @@
+use std::fmt;
+
+use thiserror::Error;
+
+/// A server's name: a reverse-DNS namespace, one slash, a leaf.
+///
+/// The law is upstream's: `^[a-zA-Z0-9.-]+/[a-zA-Z0-9._-]+$`, 3 to 200 characters. Case is kept,
+/// and two names that differ in case are two names; [`Name::folded`] is for denials and alerts,
+/// where they must not be.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Name(Box<str>);
+
+/// Why a text is no [`Name`].
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum BadName {
+    #[error("a name has 3 to 200 characters, this one has {0}")]
+    Length(usize),
+    #[error("a name is NAMESPACE/LEAF with exactly one slash, this one has {0}")]
+    Slashes(usize),
+    #[error("the {0} of a name is empty")]
+    Empty(&'static str),
+    #[error(
+        "{character:?} is not allowed in the {part} of a name, only letters, digits and {also}"
+    )]
+    Character { character: char, part: &'static str, also: &'static str },
+}
+
+impl Name {
+    const LENGTH: std::ops::RangeInclusive<usize> = 3..=200;
+
+    /// Reads a name.
+    ///
+    /// # Errors
+    /// [`BadName`] names the first rule that is broken.
+    pub fn parse(text: &str) -> Result<Self, BadName> {
+        let length = text.chars().count();
+        if !Self::LENGTH.contains(&length) {
+            return Err(BadName::Length(length));
+        }
+        let Some((namespace, leaf)) = text.split_once('/') else {
+            return Err(BadName::Slashes(0));
+        };
+        if leaf.contains('/') {
+            return Err(BadName::Slashes(text.matches('/').count()));
+        }
+        check_part(namespace, "namespace", ".-", "'.' and '-'")?;
+        check_part(leaf, "leaf", "._-", "'.', '_' and '-'")?;
+        Ok(Self(text.into()))
+    }
+
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The part before the slash: what ownership is claimed and proven for.
+    #[must_use]
+    pub fn namespace(&self) -> &str {
+        self.0.split_once('/').map_or("", |(namespace, _)| namespace)
+    }
+
+    /// The name in lower-case ASCII, for comparisons that must not be dodged by case.
+    #[must_use]
+    pub fn folded(&self) -> String {
+        self.0.to_ascii_lowercase()
+    }
+}
+
+fn check_part(
+    text: &str,
+    part: &'static str,
+    punctuation: &str,
+    also: &'static str,
+) -> Result<(), BadName> {
+    if text.is_empty() {
+        return Err(BadName::Empty(part));
+    }
+    match text.chars().find(|c| !c.is_ascii_alphanumeric() && !punctuation.contains(*c)) {
+        Some(character) => Err(BadName::Character { character, part, also }),
+        None => Ok(()),
+    }
+}
+
+impl fmt::Display for Name {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl fmt::Debug for Name {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Name({})", self.0)
+    }
+}
+
+impl std::borrow::Borrow<str> for Name {
+    fn borrow(&self) -> &str {
+        &self.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_is_a_namespace_and_a_leaf() {
+        let name = Name::parse("io.github.Someone/My_server").expect("a usual name");
+        assert_eq!(name.namespace(), "io.github.Someone");
+        assert_eq!(name.as_str(), "io.github.Someone/My_server", "case is kept");
+        assert_eq!(name.folded(), "io.github.someone/my_server");
+    }
+
+    #[rstest::rstest]
+    #[case("", BadName::Length(0))]
+    #[case("ab", BadName::Length(2))]
+    #[case("abc", BadName::Slashes(0))]
+    #[case("a/b/c", BadName::Slashes(2))]
+    #[case("/leaf", BadName::Empty("namespace"))]
+    #[case("space/", BadName::Empty("leaf"))]
+    #[case("a_b/c", BadName::Character { character: '_', part: "namespace", also: "'.' and '-'" })]
+    #[case("a.b/ü", BadName::Character { character: 'ü', part: "leaf", also: "'.', '_' and '-'" })]
+    #[case("a.b/c\n", BadName::Character { character: '\n', part: "leaf", also: "'.', '_' and '-'" })]
+    fn a_text_that_breaks_the_law_is_refused(#[case] text: &str, #[case] why: BadName) {
+        assert_eq!(Name::parse(text), Err(why));
+    }
+
+    #[test]
+    fn a_name_has_at_most_200_characters() {
+        assert!(Name::parse(&format!("a/{}", "b".repeat(198))).is_ok());
+        assert_eq!(Name::parse(&format!("a/{}", "b".repeat(199))), Err(BadName::Length(201)));
+    }
+}

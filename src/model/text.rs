@@ -1,0 +1,68 @@
+use std::fmt::{self, Write};
+
+use unicode_properties::{GeneralCategory, UnicodeGeneralCategory};
+
+/// Characters that no string of an entry may hold: they are invisible, reorder what a person
+/// reads, or steer a terminal. Tab, newline and the two joiners that scripts need are free.
+pub(super) fn forbidden(character: char) -> bool {
+    if character.is_ascii() {
+        return character.is_ascii_control() && !matches!(character, '\t' | '\n');
+    }
+    match character.general_category() {
+        GeneralCategory::Control | GeneralCategory::PrivateUse => true,
+        GeneralCategory::Format => !matches!(character, '\u{200c}' | '\u{200d}'),
+        _ => false,
+    }
+}
+
+/// The only way for text from outside to reach a terminal, a log or a report: what could steer
+/// the reader's screen is written as `\u{…}`, and all of it stays on one line.
+///
+/// Length is limited too, since a log line is no place for a megabyte.
+#[derive(Debug, Clone, Copy)]
+pub struct Escaped<'a>(pub &'a str);
+
+impl Escaped<'_> {
+    /// Enough for any name with its version; a longer text ends in an ellipsis.
+    const MAX_CHARACTERS: usize = 500;
+}
+
+impl fmt::Display for Escaped<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, character) in self.0.chars().enumerate() {
+            if index == Self::MAX_CHARACTERS {
+                return f.write_char('…');
+            }
+            match character {
+                '\n' => f.write_str("\\n")?,
+                '\t' => f.write_str("\\t")?,
+                '\u{2028}' | '\u{2029}' => write!(f, "{}", character.escape_unicode())?,
+                _ if forbidden(character) => write!(f, "{}", character.escape_unicode())?,
+                _ => f.write_char(character)?,
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[rstest::rstest]
+    #[case("plain – täxt 日本", "plain – täxt 日本")]
+    #[case("\u{1b}[31mred", "\\u{1b}[31mred")]
+    #[case("two\nlines\tand a tab", "two\\nlines\\tand a tab")]
+    #[case("\u{202e}reversed\u{2028}", "\\u{202e}reversed\\u{2028}")]
+    #[case("\u{e000}", "\\u{e000}")]
+    fn nothing_that_steers_a_screen_passes(#[case] text: &str, #[case] written: &str) {
+        assert_eq!(Escaped(text).to_string(), written);
+    }
+
+    #[test]
+    fn a_long_text_is_cut() {
+        let written = Escaped(&"x".repeat(501)).to_string();
+        assert_eq!(written.chars().count(), 501);
+        assert!(written.ends_with('…'));
+    }
+}

@@ -1,0 +1,122 @@
+use std::cmp::Ordering;
+use std::fmt;
+
+use thiserror::Error;
+
+use super::text::forbidden;
+
+/// A version as its publisher wrote it: 1 to 255 characters, no slash, no white space and none of
+/// the characters that no entry may hold.
+///
+/// Upstream recommends semantic versions and promises none: `auto`, `.1.7.3`, `v0.7.1`,
+/// `1.0.1º` and even `latest` are real, so this type compares byte for byte and leaves meaning to
+/// [`Version::semantic`].
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Version(Box<str>);
+
+/// Why a text is no [`Version`].
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum BadVersion {
+    #[error("a version has 1 to 255 characters, this one has {0}")]
+    Length(usize),
+    #[error("{0:?} is not allowed in a version")]
+    Character(char),
+}
+
+impl Version {
+    const LENGTH: std::ops::RangeInclusive<usize> = 1..=255;
+
+    /// Reads a version.
+    ///
+    /// # Errors
+    /// [`BadVersion`] says which rule is broken.
+    pub fn parse(text: &str) -> Result<Self, BadVersion> {
+        let length = text.chars().count();
+        if !Self::LENGTH.contains(&length) {
+            return Err(BadVersion::Length(length));
+        }
+        match text.chars().find(|c| c.is_whitespace() || *c == '/' || forbidden(*c)) {
+            Some(character) => Err(BadVersion::Character(character)),
+            None => Ok(Self(text.into())),
+        }
+    }
+
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The strict semantic version this text is, without a leading `v`; `None` for all others.
+    #[must_use]
+    pub fn semantic(&self) -> Option<semver::Version> {
+        semver::Version::parse(&self.0).ok()
+    }
+
+    /// Orders two versions by semantic precedence, build metadata ignored; a semantic version is
+    /// greater than any other. `Equal` between two that are not semantic, or whose precedence is
+    /// the same: the caller decides by publication.
+    #[must_use]
+    pub fn precedence(left: Option<&semver::Version>, right: Option<&semver::Version>) -> Ordering {
+        match (left, right) {
+            (Some(left), Some(right)) => left.cmp_precedence(right),
+            (left, right) => left.is_some().cmp(&right.is_some()),
+        }
+    }
+}
+
+impl fmt::Display for Version {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl fmt::Debug for Version {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Version({})", self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[rstest::rstest]
+    #[case("1.2.3", true)]
+    #[case("1.2.3-rc.1+build.5", true)]
+    #[case("v1.2.3", false)]
+    #[case("1.2", false)]
+    #[case(".1.7.3", false)]
+    #[case("auto", false)]
+    #[case("latest", false)]
+    #[case("1.0.1º", false)]
+    #[case("{{VERSION}}", false)]
+    fn real_versions_are_kept_semantic_or_not(#[case] text: &str, #[case] semantic: bool) {
+        let version = Version::parse(text).expect("seen in the real registry");
+        assert_eq!(version.semantic().is_some(), semantic);
+    }
+
+    #[rstest::rstest]
+    #[case("", BadVersion::Length(0))]
+    #[case("1/2", BadVersion::Character('/'))]
+    #[case("1 2", BadVersion::Character(' '))]
+    #[case("1\u{202e}2", BadVersion::Character('\u{202e}'))]
+    fn a_text_that_breaks_the_law_is_refused(#[case] text: &str, #[case] why: BadVersion) {
+        assert_eq!(Version::parse(text), Err(why));
+    }
+
+    #[rstest::rstest]
+    #[case("1.10.0", "1.9.0", Ordering::Greater)]
+    #[case("1.0.0-rc.1", "1.0.0", Ordering::Less)]
+    #[case("1.0.0+a", "1.0.0+b", Ordering::Equal)]
+    #[case("0.0.1", "auto", Ordering::Greater)]
+    #[case("v9.0.0", "0.0.1", Ordering::Less)]
+    #[case("auto", "v1", Ordering::Equal)]
+    fn precedence_is_semantic_where_it_can_be(
+        #[case] left: &str,
+        #[case] right: &str,
+        #[case] order: Ordering,
+    ) {
+        let semantic = |text| Version::parse(text).expect("usable").semantic();
+        assert_eq!(Version::precedence(semantic(left).as_ref(), semantic(right).as_ref()), order);
+    }
+}

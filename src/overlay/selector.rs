@@ -1,0 +1,244 @@
+use std::fmt;
+
+use thiserror::Error;
+
+use super::Range;
+use super::range::BadRange;
+use crate::model::{BadName, BadVersion, Name, Version};
+
+/// Which names a statement speaks of. Wildcards cut at a dot or at the slash, never inside a
+/// label: `com.exam*` would let anyone in who registers a longer word.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum NamePattern {
+    /// `NS/leaf`
+    Exact(Name),
+    /// `NS/*`: every leaf of this namespace.
+    Namespace(String),
+    /// `NS.*/*`: this namespace and every one below it.
+    Below(String),
+    /// `*`: every name; may deny or label, never approve.
+    Any,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum BadPattern {
+    #[error("{0}; a selector is `NS/leaf`, `NS/*`, `NS.*/*` or `*`")]
+    Name(#[from] BadName),
+    #[error(
+        "a wildcard stands for all behind a dot or the slash: `NS/*`, `NS.*/*` or `*` alone, never inside a label"
+    )]
+    MidLabel,
+}
+
+impl NamePattern {
+    /// Reads a server selector.
+    ///
+    /// # Errors
+    /// [`BadPattern`] says what is allowed.
+    pub fn parse(text: &str) -> Result<Self, BadPattern> {
+        if text == "*" {
+            return Ok(Self::Any);
+        }
+        let Some(stem) = text.strip_suffix("/*") else {
+            return match text.contains('*') {
+                true => Err(BadPattern::MidLabel),
+                false => Ok(Self::Exact(Name::parse(text)?)),
+            };
+        };
+        let (namespace, below) = match stem.strip_suffix(".*") {
+            Some(namespace) => (namespace, true),
+            None => (stem, false),
+        };
+        if namespace.contains('*') {
+            return Err(BadPattern::MidLabel);
+        }
+        Name::parse(&format!("{namespace}/leaf"))?;
+        Ok(match below {
+            true => Self::Below(namespace.into()),
+            false => Self::Namespace(namespace.into()),
+        })
+    }
+
+    #[must_use]
+    pub const fn is_exact(&self) -> bool {
+        matches!(self, Self::Exact(_))
+    }
+
+    /// How narrow the selection is: greater is narrower. Two patterns of equal rank that match
+    /// one name are the same pattern.
+    #[must_use]
+    pub fn rank(&self) -> usize {
+        let labels = |namespace: &str| namespace.split('.').count();
+        match self {
+            Self::Exact(_) => usize::MAX,
+            Self::Namespace(namespace) => 2 * labels(namespace) + 1,
+            Self::Below(namespace) => 2 * labels(namespace),
+            Self::Any => 0,
+        }
+    }
+}
+
+impl fmt::Display for NamePattern {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Exact(name) => write!(f, "{name}"),
+            Self::Namespace(namespace) => write!(f, "{namespace}/*"),
+            Self::Below(namespace) => write!(f, "{namespace}.*/*"),
+            Self::Any => f.write_str("*"),
+        }
+    }
+}
+
+/// Which versions a statement speaks of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum VersionPattern {
+    Exact(Version),
+    Range(Range),
+    Any,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum BadVersions {
+    #[error("{0}")]
+    Version(#[from] BadVersion),
+    #[error("{0}")]
+    Range(#[from] BadRange),
+}
+
+impl VersionPattern {
+    /// Reads one exact version or a range.
+    ///
+    /// # Errors
+    /// [`BadVersions`] says what is allowed.
+    pub fn parse(text: &str) -> Result<Self, BadVersions> {
+        Ok(match Range::is_meant(text) {
+            true => Self::Range(Range::parse(text)?),
+            false => Self::Exact(Version::parse(text)?),
+        })
+    }
+
+    #[must_use]
+    pub const fn is_exact(&self) -> bool {
+        matches!(self, Self::Exact(_))
+    }
+
+    #[must_use]
+    pub const fn rank(&self) -> u8 {
+        match self {
+            Self::Exact(_) => 2,
+            Self::Range(_) => 1,
+            Self::Any => 0,
+        }
+    }
+
+    /// Whether it admits the version: byte for byte, or as a release within the range.
+    #[must_use]
+    pub fn admits(&self, version: &Version, semantic: Option<&semver::Version>) -> bool {
+        match self {
+            Self::Exact(exact) => exact == version,
+            Self::Range(range) => range.admits(semantic),
+            Self::Any => true,
+        }
+    }
+
+    /// Whether it cannot rule the version out.
+    #[must_use]
+    pub fn may_hold(&self, version: &Version, semantic: Option<&semver::Version>) -> bool {
+        match self {
+            Self::Exact(exact) => exact.as_str().eq_ignore_ascii_case(version.as_str()),
+            Self::Range(range) => range.may_hold(semantic),
+            Self::Any => true,
+        }
+    }
+
+    /// Whether two patterns of equal rank can match the same version.
+    #[must_use]
+    pub fn collides(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Range(left), Self::Range(right)) => left.overlaps(right),
+            (left, right) => left == right,
+        }
+    }
+}
+
+impl fmt::Display for VersionPattern {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Exact(version) => write!(f, "{version}"),
+            Self::Range(range) => write!(f, "{range}"),
+            Self::Any => f.write_str("all versions"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[rstest::rstest]
+    #[case("com.example/tool", NamePattern::Exact(Name::parse("com.example/tool").expect("name")))]
+    #[case("com.example/*", NamePattern::Namespace("com.example".into()))]
+    #[case("com.example.*/*", NamePattern::Below("com.example".into()))]
+    #[case("com.*/*", NamePattern::Below("com".into()))]
+    #[case("*", NamePattern::Any)]
+    fn a_selector_is_read_and_written_alike(#[case] text: &str, #[case] pattern: NamePattern) {
+        assert_eq!(NamePattern::parse(text), Ok(pattern.clone()));
+        assert_eq!(pattern.to_string(), text);
+    }
+
+    #[rstest::rstest]
+    #[case("com.exam*/*")]
+    #[case("com.example/to*")]
+    #[case("*.example/*")]
+    #[case("com.*.tools/*")]
+    #[case("com.*.*/*")]
+    #[case("*/*")]
+    #[case("com.example.*")]
+    #[case("com.example.*/tool")]
+    #[case("**")]
+    fn a_wildcard_in_mid_label_is_refused(#[case] text: &str) {
+        assert_eq!(NamePattern::parse(text), Err(BadPattern::MidLabel));
+    }
+
+    #[rstest::rstest]
+    #[case("com.example")]
+    #[case("com.exämple/*")]
+    #[case("/*")]
+    #[case("com.example//*")]
+    fn a_name_that_is_none_is_refused(#[case] text: &str) {
+        assert!(matches!(NamePattern::parse(text), Err(BadPattern::Name(_))));
+    }
+
+    #[test]
+    fn narrower_patterns_rank_higher() {
+        let ranks: Vec<usize> =
+            ["*", "com.*/*", "com.example.*/*", "com.example/*", "com.example/a"]
+                .map(|text| NamePattern::parse(text).expect("a pattern").rank())
+                .to_vec();
+        assert!(ranks.is_sorted_by(|left, right| left < right), "{ranks:?}");
+    }
+
+    #[rstest::rstest]
+    #[case("1.10", "1.10", true)]
+    #[case("1.10", "1.1", false)]
+    #[case("v1.2.3", "v1.2.3", true)]
+    #[case("1.2.3", "v1.2.3", false)]
+    #[case("1.0.0-RC.1", "1.0.0-rc.1", false)]
+    #[case("latest", "latest", true)]
+    fn an_exact_version_is_compared_byte_for_byte(
+        #[case] pattern: &str,
+        #[case] text: &str,
+        #[case] admits: bool,
+    ) {
+        let pattern = VersionPattern::parse(pattern).expect("a version");
+        let version = Version::parse(text).expect("a version");
+        assert_eq!(pattern.admits(&version, version.semantic().as_ref()), admits);
+    }
+
+    #[test]
+    fn a_denial_of_an_exact_version_ignores_case() {
+        let pattern = VersionPattern::parse("1.0.0-RC.1").expect("a version");
+        let version = Version::parse("1.0.0-rc.1").expect("a version");
+        assert!(pattern.may_hold(&version, version.semantic().as_ref()));
+    }
+}

@@ -1,0 +1,174 @@
+use std::fmt;
+use std::time::Duration;
+
+use super::{NamePattern, VersionPattern};
+use crate::lint::Place;
+use crate::model::{Digest, Instant};
+
+/// One item of a `servers` list: what the enterprise says of the entries it selects.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Statement {
+    pub place: Place,
+    pub name: NamePattern,
+    pub versions: VersionPattern,
+    /// Restricts the statement to entries of one upstream.
+    pub upstream: Option<String>,
+    pub tier: Option<u8>,
+    pub classification: Option<Classification>,
+    pub owner: Option<String>,
+    /// Sorted, without duplicates.
+    pub labels: Option<Vec<String>>,
+    /// For people only; never served.
+    pub reason: Option<String>,
+    pub approval: Option<Approval>,
+}
+
+/// A decision, taken whole from one statement.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Approval {
+    pub state: State,
+    pub track: Option<Track>,
+    pub reviewers: Vec<String>,
+    /// What the reviewer could have seen was published no later than this.
+    pub reviewed: Option<Instant>,
+    /// The last instant at which an approval is in force; always present when approved.
+    pub expires: Option<Instant>,
+    /// For people only; never served.
+    pub scope: Option<String>,
+    /// The received digest that was reviewed.
+    pub digest: Option<Digest>,
+}
+
+/// The state of an approval. Without one an entry is pending.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum State {
+    Approved,
+    Pending,
+    Suspended,
+    Denied,
+}
+
+impl State {
+    pub const WORDS: [(&str, Self); 4] = [
+        ("approved", Self::Approved),
+        ("pending", Self::Pending),
+        ("suspended", Self::Suspended),
+        ("denied", Self::Denied),
+    ];
+
+    /// Whether it hides against every approval.
+    #[must_use]
+    pub const fn hides(self) -> bool {
+        matches!(self, Self::Suspended | Self::Denied)
+    }
+}
+
+/// How thorough a review was; it sets how long the approval lasts when `expires` is absent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Track {
+    Fast,
+    Standard,
+    Heavy,
+}
+
+impl Track {
+    pub const WORDS: [(&str, Self); 3] =
+        [("fast", Self::Fast), ("standard", Self::Standard), ("heavy", Self::Heavy)];
+}
+
+/// How sensitive the data is that a server may be given.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Classification {
+    Public,
+    Internal,
+    Confidential,
+    Regulated,
+}
+
+impl Classification {
+    pub const WORDS: [(&str, Self); 4] = [
+        ("public", Self::Public),
+        ("internal", Self::Internal),
+        ("confidential", Self::Confidential),
+        ("regulated", Self::Regulated),
+    ];
+}
+
+macro_rules! display_as_word {
+    ($($type:ty),*) => {$(
+        impl fmt::Display for $type {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                let word = Self::WORDS.iter().find(|(_, value)| value == self);
+                f.write_str(word.map_or("", |(word, _)| word))
+            }
+        }
+    )*};
+}
+display_as_word!(State, Track, Classification);
+
+/// How long an approval lasts that states no `expires`, by its track, from `reviewed` on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Terms {
+    pub fast: Duration,
+    pub standard: Duration,
+    pub heavy: Duration,
+}
+
+impl Terms {
+    const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+
+    #[must_use]
+    pub fn days(fast: u32, standard: u32, heavy: u32) -> Self {
+        let days = |count| Self::DAY * count;
+        Self { fast: days(fast), standard: days(standard), heavy: days(heavy) }
+    }
+
+    /// The term of a track; an approval that names none is on the standard track.
+    #[must_use]
+    pub fn of(&self, track: Option<Track>) -> Duration {
+        match track {
+            Some(Track::Fast) => self.fast,
+            Some(Track::Heavy) => self.heavy,
+            Some(Track::Standard) | None => self.standard,
+        }
+    }
+}
+
+impl Default for Terms {
+    fn default() -> Self {
+        Self::days(365, 180, 90)
+    }
+}
+
+impl Statement {
+    /// How specific it is; fields are taken from the greatest: name before version before
+    /// upstream.
+    #[must_use]
+    pub fn rank(&self) -> (usize, u8, bool) {
+        (self.name.rank(), self.versions.rank(), self.upstream.is_some())
+    }
+
+    /// Whether it names one version of one server, so that its reviewer saw exactly that.
+    #[must_use]
+    pub const fn is_exact(&self) -> bool {
+        self.name.is_exact() && self.versions.is_exact()
+    }
+
+    #[must_use]
+    pub fn hides(&self) -> bool {
+        self.approval.as_ref().is_some_and(|approval| approval.state.hides())
+    }
+
+    /// What it selects, for messages.
+    #[must_use]
+    pub fn selector(&self) -> String {
+        let mut text = self.name.to_string();
+        if self.versions != VersionPattern::Any {
+            text.push_str(&format!("@{}", self.versions));
+        }
+        if let Some(upstream) = &self.upstream {
+            text.push_str(&format!(" of {upstream}"));
+        }
+        text
+    }
+}

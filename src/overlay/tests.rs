@@ -1,0 +1,228 @@
+//! What an overlay author may write, and what is answered to everything else.
+
+use rstest::rstest;
+
+use super::*;
+use crate::lint::{Finding, Source};
+use crate::model::Instant;
+
+fn lint(yaml: &str) -> Vec<String> {
+    let now = Instant::parse("2026-06-01T12:00:00Z").expect("a time");
+    let upstreams = ["official".to_owned(), "internal".to_owned()];
+    let context = Context { terms: Terms::default(), now, upstreams: Some(&upstreams) };
+    let (_, findings) = read(&[Source::new("x.yaml", yaml)], &context);
+    findings.iter().map(Finding::to_string).collect()
+}
+
+fn server(fields: &str) -> String {
+    format!("servers:\n  - {{{fields}}}\n")
+}
+
+#[rstest]
+#[case::comments_only("# nothing yet\n".into())]
+#[case::everything(server(
+    "name: a.b/c, versions: '>=1.2, <2', upstream: official, tier: 1, classification: regulated, \
+     owner: Payments, labels: [x], reason: why, approval: {state: approved, track: heavy, \
+     reviewers: [alice], reviewed: 2026-05-01, expires: 2026-12-31, scope: read only}"
+))]
+#[case::a_digest(server(
+    "name: a.b/c, versions: 1.0.0, approval: {state: approved, reviewed: 2026-05-01T10:00:00Z, \
+     digest: 'sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855'}"
+))]
+#[case::an_exact_version_that_only_expires(server(
+    "name: a.b/c, versions: 1.0.0, approval: {state: approved, expires: 2026-12-31}"
+))]
+#[case::a_denial_of_everything(server("name: '*', approval: {state: denied}"))]
+#[case::a_review_on_a_day_that_has_begun_in_the_east(server(
+    "name: a.b/c, approval: {state: approved, reviewed: 2026-06-02}"
+))]
+#[case::ranges_beside_each_other(
+    "servers:\n- {name: a.b/c, versions: '<1', tier: 1}\n- {name: a.b/c, versions: '>=1', tier: 2}\n".into()
+)]
+#[case::the_same_said_twice(
+    "servers:\n- {name: a.b/c, tier: 1}\n- {name: a.b/c, tier: 1, owner: x}\n".into()
+)]
+fn what_the_format_allows_passes(#[case] yaml: String) {
+    assert_eq!(lint(&yaml), Vec::<String>::new());
+}
+
+#[rstest]
+#[case("servers: [{name: a.b/c, teir: 1}]", "x.yaml:1:25: unknown key `teir`; did you mean `tier`?")]
+#[case("server: []", "x.yaml:1:1: unknown key `server`; did you mean `servers`?")]
+#[case("[]", "x.yaml:1:1: a list; a mapping of `servers`, `namespaces`")]
+#[case("servers:", "x.yaml:1:8: nothing; a list")]
+#[case("servers: []", "x.yaml:1:10: an empty list; give it an item, or leave the key out")]
+#[case("servers: [{tier: 1}]", "x.yaml:1:11: an entry without `name`")]
+#[case(
+    "servers: [{name: a.b/c, name: a.b/d}]",
+    "the key `name` stands twice (against x.yaml:1:18)"
+)]
+#[case("servers: [{name: a.b/c, tier: ~}]", "x.yaml:1:31: nothing; a whole number from 1 to 3")]
+#[case("servers: [{name: a.b/c, tier: 4}]", "x.yaml:1:31: `4`; a whole number from 1 to 3")]
+#[case(
+    "servers: [{name: a.b/c, owner: ''}]",
+    "x.yaml:1:32: an empty text; a text that is not empty"
+)]
+#[case("servers: [{name: a.b/c, labels: x}]", "x.yaml:1:33: `x`; a list")]
+#[case(
+    "servers: [{name: com.exam*/*, tier: 1}]",
+    "x.yaml:1:18: `com.exam*/*`; a wildcard stands for all behind a dot or the slash"
+)]
+#[case(
+    "servers: [{name: a.b, tier: 1}]",
+    "x.yaml:1:18: `a.b`; a name is NAMESPACE/LEAF with exactly one slash, this one has 0; a selector is"
+)]
+#[case(
+    "servers: [{name: a.b/c, versions: '^1', tier: 1}]",
+    "x.yaml:1:35: `^1`; every comparator needs one of"
+)]
+#[case(
+    "servers: [{name: a.b/c, versions: '>=2, <1', tier: 1}]",
+    "x.yaml:1:35: `>=2, <1`; no release can fit it"
+)]
+#[case(
+    "servers: [{name: a.b/c, upstream: oficial, tier: 1}]",
+    "x.yaml:1:35: no upstream `oficial`; did you mean `official`? There are: official, internal"
+)]
+#[case(
+    "servers: [{name: a.b/c, classification: secret}]",
+    "x.yaml:1:41: `secret`; allowed: `public`, `internal`, `confidential`, `regulated`"
+)]
+#[case(
+    "servers: [{name: a.b/c, conditions: [x]}]",
+    "x.yaml:1:25: `conditions` is not enforced in this release"
+)]
+#[case(
+    "servers: [{name: a.b/c, audience: [x]}]",
+    "x.yaml:1:25: `audience` is not enforced in this release"
+)]
+#[case(
+    "servers: [{name: a.b/c, not_lookalike: {target: x}}]",
+    "x.yaml:1:25: `not_lookalike` is not enforced in this release"
+)]
+#[case(
+    "namespaces: [{name: a.b.*, internal: true}]",
+    "x.yaml:1:28: `internal` is not enforced in this release"
+)]
+#[case(
+    "namespaces: [{name: a.b, ownership: {}}]",
+    "x.yaml:1:26: `ownership` is not enforced in this release"
+)]
+#[case(
+    "namespaces: [{name: a.b, protect: true}]",
+    "x.yaml:1:26: `protect` is not enforced in this release"
+)]
+#[case("namespaces: [{name: a.*.b}]", "x.yaml:1:21: `a.*.b`; a wildcard stands for")]
+#[case(
+    "servers: [{name: a.b/c, tier: 1}]\n---\nservers: [{name: a.b/c, tier: 2}]",
+    "x.yaml:3:11: `a.b/c` is given another tier than elsewhere (against x.yaml:1:11)"
+)]
+#[case(
+    "servers: [{name: a.b/c, versions: '<2', tier: 1}, {name: a.b/c, versions: '>1.0.0', tier: 2}]",
+    "`a.b/c@>1.0.0` is given another tier than elsewhere"
+)]
+#[case("servers: [{name: a.b/c}]", "x.yaml:1:11: `a.b/c` is named, and nothing is said of it")]
+fn what_it_does_not_is_refused_with_its_place(#[case] yaml: &str, #[case] wanted: &str) {
+    let findings = lint(yaml);
+    assert_eq!(findings.len(), 1, "{findings:#?}");
+    assert!(findings[0].contains(wanted), "{}", findings[0]);
+}
+
+#[rstest]
+#[case("state: maybe", "`maybe`; allowed: `approved`, `pending`, `suspended`, `denied`")]
+#[case("state: aproved", "did you mean `approved`?")]
+#[case("track: fast", "an approval without `state`")]
+#[case("state: approved", "an approval of `a.b/c` without `reviewed`; state when it was reviewed")]
+#[case("state: approved, reviewed: 2026-13-01", "`2026-13-01`; a date as 2026-01-31")]
+#[case("state: approved, reviewed: yesterday", "`yesterday`; a date as 2026-01-31")]
+#[case("state: approved, reviewed: 2026-06-03", "`reviewed` lies in the future")]
+#[case(
+    "state: approved, reviewed: 2026-05-01, expires: 2026-04-01",
+    "`expires` is not after `reviewed`"
+)]
+#[case(
+    "state: approved, reviewed: 2026-05-01, digest: 'sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855'",
+    "`digest` without one exact version"
+)]
+#[case("state: pending, digest: abc", "`abc`; a digest is `sha256:` and 64")]
+#[case(
+    "state: denied, expires: 2027-01-01",
+    "`expires` beside state `denied`; only an approval has `expires`"
+)]
+#[case("state: approved, reviewed: 2026-05-01, reviewers: alice", "`alice`; a list")]
+#[case(
+    "state: approved, reviewed: 2026-05-01, audience: x",
+    "`audience` is not enforced in this release"
+)]
+fn an_approval_is_complete_and_possible(#[case] approval: &str, #[case] wanted: &str) {
+    let findings = lint(&server(&format!("name: a.b/c, approval: {{{approval}}}")));
+    assert_eq!(findings.len(), 1, "{findings:#?}");
+    assert!(findings[0].contains(wanted), "{}", findings[0]);
+}
+
+#[rstest]
+#[case(
+    "name: '*', approval: {state: approved, reviewed: 2026-05-01}",
+    "`*` approves every server there is"
+)]
+#[case("name: a.b/*, versions: 1.0.0, approval: {state: approved}", "without `reviewed`")]
+#[case(
+    "name: a.b/c, versions: 1.0.0, approval: {state: approved}",
+    "an approval without end; state `reviewed` or `expires`"
+)]
+#[case("name: a.b/c, tier: 1, approval: approved", "`approved`; a mapping of `state`")]
+fn an_approval_fits_what_it_selects(#[case] fields: &str, #[case] wanted: &str) {
+    let findings = lint(&server(fields));
+    assert_eq!(findings.len(), 1, "{findings:#?}");
+    assert!(findings[0].contains(wanted), "{}", findings[0]);
+}
+
+#[test]
+fn all_findings_are_told_at_once() {
+    let findings =
+        lint("servers:\n- {nmae: x}\n- {name: a.b/c, tier: 9}\n- {name: a.b/d, tier: x}\n");
+    assert_eq!(findings.len(), 4, "{findings:#?}");
+}
+
+#[rstest]
+#[case("reviewed: 2026-05-01", "2026-10-28T23:59:59.999999Z")]
+#[case("reviewed: 2026-05-01, track: fast", "2027-05-01T23:59:59.999999Z")]
+#[case("reviewed: 2026-05-01, track: heavy", "2026-07-30T23:59:59.999999Z")]
+#[case("reviewed: 2026-05-01, expires: 2026-05-20", "2026-05-20T23:59:59.999999Z")]
+#[case("reviewed: 2026-05-01, expires: 2026-05-20T08:00:00+02:00", "2026-05-20T06:00:00.000000Z")]
+fn an_approval_ends_with_its_last_day_or_its_track(#[case] dates: &str, #[case] expires: &str) {
+    let yaml = server(&format!("name: a.b/c, approval: {{state: approved, {dates}}}"));
+    let now = Instant::parse("2026-06-01T00:00:00Z").expect("a time");
+    let context = Context { terms: Terms::default(), now, upstreams: None };
+    let (statements, findings) = read(&[Source::new("x.yaml", yaml)], &context);
+    assert_eq!(findings, []);
+    let approval = statements[0].approval.as_ref().expect("an approval");
+    assert_eq!(approval.expires.map(|at| at.to_string()).as_deref(), Some(expires));
+}
+
+#[test]
+fn the_denials_of_a_refused_set_can_be_read() {
+    let yaml = "servers:\n- {name: a.b/c, approval: {state: denied}, nonsense: 1}\n- {name: a.b/d, approval: {state: suspended}}\n- {name: \"a.b/e";
+    let now = Instant::parse("2026-06-01T00:00:00Z").expect("a time");
+    let context = Context { terms: Terms::default(), now, upstreams: None };
+    let (statements, findings) = read(&[Source::new("x.yaml", yaml)], &context);
+    assert!(crate::lint::has_errors(&findings));
+    let hidden: Vec<String> =
+        statements.iter().filter(|it| it.hides()).map(Statement::selector).collect();
+    assert_eq!(hidden, ["a.b/c", "a.b/d"]);
+}
+
+#[test]
+fn what_selects_nothing_is_a_warning() {
+    let yaml = "servers:\n- {name: a.b/c, tier: 1}\n- {name: a.b/gone, tier: 1}\n- {name: x.y/*, tier: 1}\n- {name: a.*/*, tier: 1}\n- {name: '*', tier: 1}";
+    let now = Instant::parse("2026-06-01T00:00:00Z").expect("a time");
+    let context = Context { terms: Terms::default(), now, upstreams: None };
+    let (statements, _) = read(&[Source::new("x.yaml", yaml)], &context);
+    let set = OverlaySet::new(statements);
+    let mut coverage = Coverage::of(&set);
+    coverage.see(&crate::model::Name::parse("a.b/c").expect("a name"));
+    let warnings: Vec<String> = coverage.warnings().iter().map(Finding::to_string).collect();
+    assert_eq!(warnings.len(), 2, "{warnings:#?}");
+    assert!(warnings[0].contains("no upstream lists the server `a.b/gone`"));
+    assert!(warnings[1].contains("the wildcard `x.y/*` matches nothing"));
+}
