@@ -1,4 +1,5 @@
 //! vidimus
+pub mod curation;
 pub mod lint;
 pub mod model;
 pub mod overlay;

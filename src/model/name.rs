@@ -1,4 +1,5 @@
 use std::fmt;
+use std::sync::Arc;
 
 use thiserror::Error;
 
@@ -8,7 +9,7 @@ use thiserror::Error;
 /// and two names that differ in case are two names; [`Name::folded`] is for denials and alerts,
 /// where they must not be.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Name(Box<str>);
+pub struct Name(Arc<str>);
 
 /// Why a text is no [`Name`].
 #[derive(Debug, Clone, PartialEq, Eq, Error)]

@@ -1,5 +1,6 @@
 use std::cmp::Ordering;
 use std::fmt;
+use std::sync::Arc;
 
 use thiserror::Error;
 
@@ -12,7 +13,7 @@ use super::text::forbidden;
 /// `1.0.1º` and even `latest` are real, so this type compares byte for byte and leaves meaning to
 /// [`Version::semantic`].
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Version(Box<str>);
+pub struct Version(Arc<str>);
 
 /// Why a text is no [`Version`].
 #[derive(Debug, Clone, PartialEq, Eq, Error)]

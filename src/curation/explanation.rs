@@ -1,0 +1,89 @@
+use serde::Serialize;
+
+use super::gate::{Case, Gate, Outcome};
+use crate::model::{Escaped, Name, Quarantined, Version};
+
+/// Why the versions of one name are served or not.
+#[derive(Debug, Serialize)]
+pub struct Explanation {
+    pub name: String,
+    pub versions: Vec<VersionExplanation>,
+}
+
+/// Every gate's answer for one version.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct VersionExplanation {
+    pub version: String,
+    pub upstream: String,
+    pub served: bool,
+    pub tier: Option<u8>,
+    pub classification: Option<String>,
+    pub owner: Option<String>,
+    pub labels: Vec<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub digest: Option<String>,
+    pub gates: Vec<GateAnswer>,
+}
+
+#[derive(Debug, Serialize)]
+pub struct GateAnswer {
+    pub gate: Gate,
+    /// `pass`, `fail`, or `moot` when an earlier gate left nothing to judge.
+    pub outcome: &'static str,
+    pub evidence: String,
+}
+
+/// Runs every gate over one entry and keeps what each saw.
+#[must_use]
+pub fn explain(version: &Version, upstream: &str, case: &Case<'_>) -> VersionExplanation {
+    let gates: Vec<GateAnswer> =
+        Gate::ALL.into_iter().map(|gate| answer(gate, &gate.judge(case))).collect();
+    VersionExplanation {
+        version: version.to_string(),
+        upstream: upstream.to_owned(),
+        served: gates.iter().all(|answer| answer.outcome == "pass"),
+        tier: case.standing.tier,
+        classification: case.standing.classification.map(|it| it.to_string()),
+        owner: case.standing.owner.map(str::to_owned),
+        labels: case.standing.labels.to_vec(),
+        digest: Some(case.head.received.to_string()),
+        gates,
+    }
+}
+
+/// The explanation of a row in quarantine: the first gate says it all.
+#[must_use]
+pub fn explain_quarantined(row: &Quarantined, upstream: &str) -> VersionExplanation {
+    VersionExplanation {
+        version: row.version.clone(),
+        upstream: upstream.to_owned(),
+        served: false,
+        tier: None,
+        classification: None,
+        owner: None,
+        labels: Vec::new(),
+        digest: None,
+        gates: vec![GateAnswer {
+            gate: Gate::WellFormed,
+            outcome: "fail",
+            evidence: format!("in quarantine: {}", Escaped(&row.reason)),
+        }],
+    }
+}
+
+impl Explanation {
+    #[must_use]
+    pub fn new(name: &Name, versions: Vec<VersionExplanation>) -> Self {
+        Self { name: name.to_string(), versions }
+    }
+}
+
+fn answer(gate: Gate, outcome: &Outcome<'_>) -> GateAnswer {
+    let (word, evidence) = match outcome {
+        Outcome::Pass(evidence) => ("pass", evidence),
+        Outcome::Fail(evidence) => ("fail", evidence),
+        Outcome::Moot(evidence) => ("moot", evidence),
+    };
+    GateAnswer { gate, outcome: word, evidence: evidence.to_string() }
+}

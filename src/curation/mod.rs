@@ -1,0 +1,15 @@
+//! The gates: whether an entry is served, and why.
+//!
+//! One ordered list of gates serves both readers. [`decide`] runs it over the small facts held in
+//! memory, for every entry there is, and yields the first gate that fails and the next instant at
+//! which time alone would change the answer. [`explain`] runs the same list for one entry and
+//! keeps every gate's evidence. Neither reads a clock: `now` comes in.
+
+mod explanation;
+mod gate;
+
+pub use explanation::{Explanation, VersionExplanation, explain, explain_quarantined};
+pub use gate::{Case, Decision, Evidence, Gate, Outcome, decide};
+
+#[cfg(test)]
+mod tests;
