@@ -1,4 +1,5 @@
 //! vidimus
+pub mod catalog;
 pub mod curation;
 pub mod lint;
 pub mod model;

@@ -42,6 +42,12 @@ impl Version {
         }
     }
 
+    /// Below every version: where a range over the versions of a name begins.
+    #[must_use]
+    pub fn least() -> Self {
+        Self("".into())
+    }
+
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0

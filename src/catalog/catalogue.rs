@@ -1,0 +1,254 @@
+use std::sync::Arc;
+
+use serde_json::value::RawValue;
+
+use super::document::{Document, Facts, tombstone};
+use super::item::{Item, fold};
+use super::latest::{Contender, latest};
+use super::ledger::{Ledger, LedgerRecord, Shown};
+use crate::model::{Entry, Fault, Instant, Malformed, Manifest, Name, Version};
+
+/// One published generation: an immutable answer to every request.
+#[derive(Debug, Default)]
+pub struct Catalogue {
+    /// Counts the generations since the process started, from 1; 0 is the empty one before.
+    pub generation: u64,
+    /// Visible items by (name, version).
+    pub(super) visible: Vec<Arc<Item>>,
+    /// Tombstones by (name, version).
+    pub(super) tombstones: Vec<Arc<Item>>,
+    /// The last instant at which anything in it changed.
+    pub(super) changed_at: Option<Instant>,
+}
+
+/// An entry that passed the gates, with what is said of it.
+#[derive(Debug)]
+pub struct Candidate {
+    pub entry: Entry,
+    pub facts: Facts,
+}
+
+/// All that is now visible of one name.
+#[derive(Debug)]
+pub struct NameUpdate {
+    pub name: Name,
+    pub candidates: Vec<Candidate>,
+}
+
+impl Catalogue {
+    /// The next generation: this one with the given names replaced.
+    ///
+    /// What is served exactly as before keeps its bytes and its instant. Whatever the ledger
+    /// shows as visible of an updated name and is not visible now becomes a tombstone. The
+    /// records returned are what the ledger has to learn; without any, nothing changed for
+    /// clients.
+    ///
+    /// # Errors
+    /// An entry that cannot be read, with its name: a store that was tampered with.
+    pub fn next(
+        &self,
+        mut updates: Vec<NameUpdate>,
+        ledger: &Ledger,
+        now: Instant,
+        namespace: &str,
+    ) -> Result<(Self, Vec<((Name, Version), LedgerRecord)>), Malformed> {
+        updates.sort_by(|left, right| left.name.cmp(&right.name));
+        let writer = Writer { ledger, instant: ledger.next_instant(now), namespace };
+        let mut changes = Vec::new();
+        let (mut visible, mut tombstones) = (Vec::new(), Vec::new());
+        for update in &updates {
+            let items = writer.visible(update)?;
+            let buried = writer.tombstones(&update.name, &items);
+            changes.extend(writer.changes(items.iter(), Shown::Visible));
+            changes.extend(writer.changes(buried.iter(), Shown::Tombstone));
+            visible.extend(items);
+            tombstones.extend(buried);
+        }
+        let names: Vec<&Name> = updates.iter().map(|update| &update.name).collect();
+        let changed_at = if changes.is_empty() { self.changed_at } else { Some(writer.instant) };
+        let next = Self {
+            generation: self.generation + 1,
+            visible: merged(&self.visible, visible, &names),
+            tombstones: merged(&self.tombstones, tombstones, &names),
+            changed_at,
+        };
+        Ok((next, changes))
+    }
+
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.visible.len()
+    }
+
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.visible.is_empty()
+    }
+
+    /// Every visible item by (name, version).
+    pub fn items(&self) -> impl Iterator<Item = &Arc<Item>> {
+        self.visible.iter()
+    }
+
+    /// The versions of a name, newest publication first; with tombstones when asked.
+    #[must_use]
+    pub fn versions(&self, name: &str, with_tombstones: bool) -> Vec<&Arc<Item>> {
+        let mut items: Vec<&Arc<Item>> = named(&self.visible, name).iter().collect();
+        if with_tombstones {
+            items.extend(named(&self.tombstones, name));
+        }
+        items.sort_by(|left, right| {
+            right.published_at.cmp(&left.published_at).then_with(|| right.key().cmp(&left.key()))
+        });
+        items
+    }
+
+    /// One version of a name; `latest` is an alias of the greatest visible one.
+    #[must_use]
+    pub fn version(&self, name: &str, version: &str, with_tombstones: bool) -> Option<&Arc<Item>> {
+        let visible = named(&self.visible, name);
+        let found = match version {
+            "latest" => visible.iter().find(|item| item.latest),
+            exact => find(visible, exact),
+        };
+        match found {
+            None if with_tombstones => find(named(&self.tombstones, name), version),
+            found => found,
+        }
+    }
+}
+
+fn named<'c>(items: &'c [Arc<Item>], name: &str) -> &'c [Arc<Item>] {
+    let start = items.partition_point(|item| item.name.as_str() < name);
+    let length = items[start..].partition_point(|item| item.name.as_str() == name);
+    &items[start..start + length]
+}
+
+fn find<'c>(items: &'c [Arc<Item>], version: &str) -> Option<&'c Arc<Item>> {
+    let index = items.binary_search_by(|item| item.version.as_str().cmp(version)).ok()?;
+    items.get(index)
+}
+
+/// The old items without those of the replaced names, and the new ones, in order.
+fn merged(old: &[Arc<Item>], new: Vec<Arc<Item>>, replaced: &[&Name]) -> Vec<Arc<Item>> {
+    let mut merged = Vec::with_capacity(old.len() + new.len());
+    let mut replaced = replaced.iter().peekable();
+    let mut new = new.into_iter().peekable();
+    for item in old {
+        while replaced.next_if(|name| ***name < item.name).is_some() {}
+        if replaced.peek().is_some_and(|name| **name == &item.name) {
+            continue;
+        }
+        while let Some(earlier) = new.next_if(|new| new.name < item.name) {
+            merged.push(earlier);
+        }
+        merged.push(Arc::clone(item));
+    }
+    merged.extend(new);
+    merged
+}
+
+/// Writes the items of one generation.
+struct Writer<'a> {
+    ledger: &'a Ledger,
+    instant: Instant,
+    namespace: &'a str,
+}
+
+impl Writer<'_> {
+    fn visible(&self, update: &NameUpdate) -> Result<Vec<Arc<Item>>, Malformed> {
+        let contenders: Vec<Contender<'_>> = update
+            .candidates
+            .iter()
+            .map(|it| Contender::new(&it.entry.version, it.entry.head.published_at))
+            .collect();
+        let latest = latest(&contenders);
+        let mut items = Vec::with_capacity(update.candidates.len());
+        for (index, candidate) in update.candidates.iter().enumerate() {
+            items.push(Arc::new(self.item(candidate, latest == Some(index))?));
+        }
+        items.sort_by(|left, right| left.version.cmp(&right.version));
+        Ok(items)
+    }
+
+    fn item(&self, candidate: &Candidate, latest: bool) -> Result<Item, Malformed> {
+        let Candidate { entry, facts } = candidate;
+        let official = entry.official()?;
+        let document = Document::new(&entry.server, &official, &entry.head, facts, latest)?;
+        let digest = document.digest(self.namespace);
+        let changed_at = self.changed_at(&entry.name, &entry.version, Shown::Visible, Some(digest));
+        let raw: &RawValue = serde_json::from_str(&entry.server)
+            .map_err(|error| Fault::Unreadable(error.to_string()))?;
+        let manifest = Manifest::read(raw)?;
+        let searched = [manifest.name.as_str(), &manifest.title, &manifest.description].join("\n");
+        Ok(Item {
+            json: document.render(self.namespace, changed_at),
+            name: manifest.name,
+            version: manifest.version,
+            changed_at,
+            published_at: entry.head.published_at,
+            latest,
+            digest,
+            searched: fold(&searched).into(),
+        })
+    }
+
+    /// The tombstones of a name, old ones and those of this generation.
+    fn tombstones(&self, name: &Name, visible: &[Arc<Item>]) -> Vec<Arc<Item>> {
+        let is_visible = |version: &Version| visible.iter().any(|item| item.version == *version);
+        self.ledger
+            .of_name(name)
+            .filter(|((_, version), _)| !is_visible(version))
+            .map(|((name, version), record)| {
+                let changed_at = self.changed_at(name, version, Shown::Tombstone, None);
+                Arc::new(Item {
+                    json: tombstone(name, version, record.published_at, changed_at, self.namespace),
+                    name: name.clone(),
+                    version: version.clone(),
+                    changed_at,
+                    published_at: record.published_at,
+                    latest: false,
+                    digest: record.digest,
+                    searched: fold(name.as_str()).into(),
+                })
+            })
+            .collect()
+    }
+
+    /// The instant of the ledger where it already says the same, else that of this generation.
+    fn changed_at(
+        &self,
+        name: &Name,
+        version: &Version,
+        shown: Shown,
+        digest: Option<crate::model::Digest>,
+    ) -> Instant {
+        match self.ledger.get(name, version) {
+            Some(record)
+                if record.shown == shown && digest.is_none_or(|it| it == record.digest) =>
+            {
+                record.changed_at
+            }
+            _ => self.instant,
+        }
+    }
+
+    fn changes<'i>(
+        &self,
+        items: impl Iterator<Item = &'i Arc<Item>>,
+        shown: Shown,
+    ) -> Vec<((Name, Version), LedgerRecord)> {
+        items
+            .filter(|item| item.changed_at == self.instant)
+            .map(|item| {
+                let record = LedgerRecord {
+                    shown,
+                    changed_at: item.changed_at,
+                    digest: item.digest,
+                    published_at: item.published_at,
+                };
+                ((item.name.clone(), item.version.clone()), record)
+            })
+            .collect()
+    }
+}

@@ -1,0 +1,207 @@
+use bytes::Bytes;
+use serde::ser::SerializeMap;
+use serde::{Serialize, Serializer};
+use serde_json::value::RawValue;
+
+use super::repair::repaired;
+use crate::model::{
+    Digest, Fault, Head, Instant, Malformed, Name, OFFICIAL_META, Official, Version,
+};
+use crate::overlay::Standing;
+
+/// What we say of an entry, under our own key in its `_meta`. No person, reason or condition.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Facts {
+    upstream: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tier: Option<u8>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    classification: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    approval: Option<ApprovalFacts>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+struct ApprovalFacts {
+    state: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    track: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reviewed: Option<Instant>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    expires: Option<Instant>,
+}
+
+impl Facts {
+    #[must_use]
+    pub fn new(upstream: &str, standing: &Standing<'_>) -> Self {
+        Self {
+            upstream: upstream.to_owned(),
+            tier: standing.tier,
+            classification: standing.classification.map(|it| it.to_string()),
+            approval: standing.ruling.map(|(_, approval)| ApprovalFacts {
+                state: approval.state.to_string(),
+                track: approval.track.map(|track| track.to_string()),
+                reviewed: approval.reviewed,
+                expires: approval.expires,
+            }),
+        }
+    }
+}
+
+/// A visible entry, ready to be written once its generation has an instant.
+#[derive(Debug)]
+pub(super) struct Document<'a> {
+    server: Box<RawValue>,
+    official: &'a Official,
+    curation: Curation<'a>,
+    latest: bool,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Curation<'a> {
+    #[serde(flatten)]
+    facts: &'a Facts,
+    received_digest: Digest,
+    served_digest: Digest,
+    #[serde(skip_serializing_if = "<[&str]>::is_empty")]
+    repairs: &'static [&'static str],
+    upstream_is_latest: bool,
+    upstream_updated_at: &'a str,
+}
+
+impl<'a> Document<'a> {
+    pub(super) fn new(
+        server: &str,
+        official: &'a Official,
+        head: &Head,
+        facts: &'a Facts,
+        latest: bool,
+    ) -> Result<Self, Malformed> {
+        let (served, repairs) = repaired(server)?;
+        let served = served.into_owned();
+        Ok(Self {
+            curation: Curation {
+                facts,
+                received_digest: head.received,
+                served_digest: Digest::of(served.as_bytes()),
+                repairs,
+                upstream_is_latest: official.is_latest,
+                upstream_updated_at: &official.updated_at,
+            },
+            server: RawValue::from_string(served)
+                .map_err(|error| Fault::Unreadable(error.to_string()))?,
+            official,
+            latest,
+        })
+    }
+
+    /// Digest over all that is served but the instants of the generation.
+    pub(super) fn digest(&self, namespace: &str) -> Digest {
+        Digest::of(&self.written(namespace, None))
+    }
+
+    pub(super) fn render(&self, namespace: &str, changed_at: Instant) -> Bytes {
+        self.written(namespace, Some(changed_at)).into()
+    }
+
+    fn written(&self, namespace: &str, changed_at: Option<Instant>) -> Vec<u8> {
+        #[derive(Serialize)]
+        #[serde(rename_all = "camelCase")]
+        struct WithInstant<'a> {
+            #[serde(flatten)]
+            curation: &'a Curation<'a>,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            changed_at: Option<Instant>,
+        }
+        let official = OfficialBlock {
+            status: &self.official.status,
+            status_changed_at: self.official.status_changed_at.as_deref(),
+            status_message: self.official.status_message.as_deref(),
+            published_at: &self.official.published_at,
+            updated_at: changed_at,
+            is_latest: self.latest,
+        };
+        let ours = (ours(namespace), WithInstant { curation: &self.curation, changed_at });
+        item(&self.server, &Meta(official, ours))
+    }
+}
+
+/// What remains of an entry that was served and is not any more.
+pub(super) fn tombstone(
+    name: &Name,
+    version: &Version,
+    published_at: Instant,
+    changed_at: Instant,
+    namespace: &str,
+) -> Bytes {
+    #[derive(Serialize)]
+    struct Server<'a> {
+        name: &'a str,
+        description: &'a str,
+        version: &'a str,
+    }
+    #[derive(Serialize)]
+    #[serde(rename_all = "camelCase")]
+    struct ChangedAt {
+        changed_at: Instant,
+    }
+    let (published, changed) = (published_at.to_string(), changed_at.to_string());
+    let server = Server {
+        name: name.as_str(),
+        description: "No longer served by this registry.",
+        version: version.as_str(),
+    };
+    let official = OfficialBlock {
+        status: "deleted",
+        status_changed_at: Some(&changed),
+        status_message: None,
+        published_at: &published,
+        updated_at: Some(changed_at),
+        is_latest: false,
+    };
+    item(&server, &Meta(official, (ours(namespace), ChangedAt { changed_at }))).into()
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct OfficialBlock<'a> {
+    status: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    status_changed_at: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    status_message: Option<&'a str>,
+    published_at: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    updated_at: Option<Instant>,
+    is_latest: bool,
+}
+
+struct Meta<'a, O>(OfficialBlock<'a>, (String, O));
+
+impl<O: Serialize> Serialize for Meta<'_, O> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let Self(official, (key, ours)) = self;
+        let mut map = serializer.serialize_map(Some(2))?;
+        map.serialize_entry(OFFICIAL_META, official)?;
+        map.serialize_entry(key, ours)?;
+        map.end()
+    }
+}
+
+/// The key of our block: the registry's own reverse-DNS namespace, and what it is about.
+fn ours(namespace: &str) -> String {
+    format!("{namespace}/curation")
+}
+
+fn item(server: &impl Serialize, meta: &impl Serialize) -> Vec<u8> {
+    #[derive(Serialize)]
+    struct Item<'a, S, M> {
+        server: &'a S,
+        _meta: &'a M,
+    }
+    // Maps with text keys and no failing `Serialize` of ours: writing to memory cannot fail.
+    serde_json::to_vec(&Item { server, _meta: meta }).unwrap_or_default()
+}

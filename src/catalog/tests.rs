@@ -1,0 +1,332 @@
+//! Generations in a row, and the readers that follow them.
+
+use std::collections::BTreeMap;
+
+use proptest::prelude::*;
+use serde_json::Value;
+use serde_json::value::RawValue;
+
+use super::*;
+use crate::model::{Entry, Instant, Name, OFFICIAL_META, Version};
+use crate::overlay::Standing;
+
+const NAMESPACE: &str = "local.vidimus";
+
+fn entry(name: &str, version: &str, description: &str) -> Entry {
+    let json = format!(
+        r#"{{"server":{{"name":"{name}","version":"{version}","description":"{description}","title":"Größe"}},"_meta":{{"{OFFICIAL_META}":{{"status":"active","publishedAt":"2026-01-01T00:00:00.123Z","updatedAt":"2099-01-01T00:00:00Z","isLatest":false}},"local.vidimus/curation":{{"tier":1}}}}}}"#
+    );
+    let item: Box<RawValue> = serde_json::from_str(&json).expect("a JSON text");
+    Entry::judge(&item, Instant::from_micros(0)).expect("well-formed")
+}
+
+/// A publisher without a store: the ledger is taken over as it would be committed.
+#[derive(Default)]
+struct Publisher {
+    catalogue: Catalogue,
+    ledger: Ledger,
+}
+
+impl Publisher {
+    /// Publishes these (version, description) pairs as all that is visible of a name.
+    fn publish(&mut self, now: i64, names: &[(&str, Vec<(&str, &str)>)]) {
+        let facts = Facts::new("official", &Standing::default());
+        let updates = names
+            .iter()
+            .map(|(name, versions)| NameUpdate {
+                name: Name::parse(name).expect("a name"),
+                candidates: versions
+                    .iter()
+                    .map(|(version, text)| Candidate {
+                        entry: entry(name, version, text),
+                        facts: facts.clone(),
+                    })
+                    .collect(),
+            })
+            .collect();
+        let (catalogue, changes) = self
+            .catalogue
+            .next(updates, &self.ledger, Instant::from_micros(now), NAMESPACE)
+            .expect("readable entries");
+        changes.into_iter().for_each(|(key, record)| self.ledger.set(key, record));
+        self.catalogue = catalogue;
+    }
+
+    fn item(&self, name: &str, version: &str) -> Value {
+        let item = self.catalogue.version(name, version, true).expect("an item");
+        serde_json::from_slice(&item.json).expect("JSON")
+    }
+
+    fn all(&self) -> Vec<String> {
+        let page = self.catalogue.page(&Query::default(), 1000);
+        page.items.iter().map(|item| format!("{}@{}", item.name, item.version)).collect()
+    }
+}
+
+#[test]
+fn an_item_says_what_upstream_said_and_what_we_say() {
+    let mut publisher = Publisher::default();
+    publisher.publish(1_000_000, &[("a.b/c", vec![("1.0.0", "x")])]);
+    let item = publisher.item("a.b/c", "1.0.0");
+    assert_eq!(item["server"]["description"], "x");
+    let official = &item["_meta"][OFFICIAL_META];
+    assert_eq!(official["publishedAt"], "2026-01-01T00:00:00.123Z", "as upstream wrote it");
+    assert_eq!(official["isLatest"], true, "computed, against upstream's word");
+    assert_eq!(official["updatedAt"], "1970-01-01T00:00:01.000000Z", "our instant");
+    let ours = &item["_meta"]["local.vidimus/curation"];
+    assert_eq!(ours["upstreamUpdatedAt"], "2099-01-01T00:00:00Z");
+    assert_eq!(ours["upstreamIsLatest"], false);
+    assert_eq!(ours["changedAt"], official["updatedAt"]);
+    assert_eq!(ours["tier"], Value::Null, "a block of ours from outside is not passed on");
+    assert_eq!(ours["receivedDigest"].as_str().map(str::len), Some(71));
+}
+
+#[test]
+fn what_does_not_change_keeps_its_bytes_and_its_instant() {
+    let mut publisher = Publisher::default();
+    publisher.publish(10, &[("a.b/c", vec![("1.0.0", "x")])]);
+    let before =
+        publisher.catalogue.version("a.b/c", "1.0.0", false).expect("visible").json.clone();
+    publisher.publish(20, &[("a.b/c", vec![("1.0.0", "x")])]);
+    let after = publisher.catalogue.version("a.b/c", "1.0.0", false).expect("visible").json.clone();
+    assert_eq!(before, after);
+}
+
+#[test]
+fn a_newer_version_takes_latest_from_the_older_one_and_both_change() {
+    let mut publisher = Publisher::default();
+    publisher.publish(10, &[("a.b/c", vec![("1.0.0", "x")])]);
+    publisher.publish(20, &[("a.b/c", vec![("1.0.0", "x"), ("1.1.0", "x")])]);
+    assert_eq!(publisher.item("a.b/c", "1.0.0")["_meta"][OFFICIAL_META]["isLatest"], false);
+    let since = Query { updated_since: Some(Instant::from_micros(10)), ..Query::default() };
+    assert_eq!(publisher.catalogue.page(&since, 10).items.len(), 2);
+    assert_eq!(publisher.item("a.b/c", "latest")["server"]["version"], "1.1.0");
+}
+
+#[test]
+fn what_is_served_no_more_leaves_a_tombstone_that_tells_nothing_else() {
+    let mut publisher = Publisher::default();
+    publisher.publish(10, &[("a.b/c", vec![("1.0.0", "secret")]), ("a.b/d", vec![])]);
+    publisher.publish(20, &[("a.b/c", vec![])]);
+    assert_eq!(publisher.all(), Vec::<String>::new());
+    assert!(publisher.catalogue.version("a.b/c", "1.0.0", false).is_none());
+    assert!(publisher.catalogue.version("a.b/c", "latest", false).is_none());
+    let tombstone = publisher.item("a.b/c", "1.0.0");
+    let text = tombstone.to_string();
+    assert!(!text.contains("secret"), "{text}");
+    assert_eq!(tombstone["_meta"][OFFICIAL_META]["status"], "deleted");
+    assert_eq!(tombstone["_meta"][OFFICIAL_META]["isLatest"], false);
+    assert!(publisher.catalogue.versions("a.b/d", true).is_empty(), "it was never served");
+}
+
+#[test]
+fn what_comes_back_is_visible_again_and_newer() {
+    let mut publisher = Publisher::default();
+    publisher.publish(10, &[("a.b/c", vec![("1.0.0", "x")])]);
+    publisher.publish(20, &[("a.b/c", vec![])]);
+    publisher.publish(30, &[("a.b/c", vec![("1.0.0", "x")])]);
+    let since = Query { updated_since: Some(Instant::from_micros(20)), ..Query::default() };
+    let page = publisher.catalogue.page(&since, 10);
+    assert_eq!(page.items.len(), 1);
+    assert_eq!(page.items[0].changed_at, Instant::from_micros(30));
+}
+
+#[test]
+fn an_instant_is_greater_than_every_earlier_one_though_the_clock_is_set_back() {
+    let mut publisher = Publisher::default();
+    publisher.publish(1000, &[("a.b/c", vec![("1.0.0", "x")])]);
+    publisher.publish(5, &[("a.b/c", vec![("1.0.0", "y")])]);
+    let item = publisher.catalogue.version("a.b/c", "1.0.0", false).expect("visible");
+    assert_eq!(item.changed_at, Instant::from_micros(1001));
+}
+
+#[test]
+fn search_folds_every_script_over_name_title_and_description() {
+    let mut publisher = Publisher::default();
+    publisher.publish(1, &[("a.b/Tool", vec![("1.0.0", "ДОКУМЕНТЫ")]), ("a.b/x", vec![("1", "")])]);
+    let count = |text: &str| {
+        let query = Query { search: Some(text.into()), ..Query::default() };
+        publisher.catalogue.page(&query, 10).items.len()
+    };
+    assert_eq!(
+        (count("tOOL"), count("документы"), count("GRÖSSE"), count("größE"), count("no")),
+        (1, 1, 0, 2, 0)
+    );
+}
+
+#[test]
+fn pages_follow_the_cursor_with_the_filters_of_the_first() {
+    let mut publisher = Publisher::default();
+    let names: Vec<String> = (0..7).map(|index| format!("a.b/tool-{index}")).collect();
+    let updates: Vec<(&str, Vec<(&str, &str)>)> =
+        names.iter().map(|name| (name.as_str(), vec![("1.0.0", "x"), ("2.0.0", "y")])).collect();
+    publisher.publish(1, &updates);
+    let mut query = Query {
+        version: Some(VersionFilter::Latest),
+        search: Some("TOOL".into()),
+        ..Query::default()
+    };
+    let mut seen = Vec::new();
+    loop {
+        let page = publisher.catalogue.page(&query, 3);
+        seen.extend(page.items.iter().map(|item| item.name.to_string()));
+        let Some(next) = page.next else { break };
+        let Ok(Cursor::Whole(following)) = Cursor::parse(&next) else { panic!("our own cursor") };
+        query = following;
+    }
+    assert_eq!(seen, names);
+}
+
+#[rstest::rstest]
+#[case("a.b/c:1.0.0", Ok(Cursor::Position { name: "a.b/c".into(), version: "1.0.0".into() }))]
+#[case("a.b/c", Ok(Cursor::Position { name: "a.b/c".into(), version: "".into() }))]
+#[case("", Err(BadCursor))]
+#[case("abc", Err(BadCursor))]
+#[case("AgAA", Err(BadCursor))]
+#[case("AVsi", Err(BadCursor))]
+#[case("not base64!", Err(BadCursor))]
+fn a_foreign_cursor_is_a_position_or_refused(
+    #[case] text: &str,
+    #[case] wanted: Result<Cursor, BadCursor>,
+) {
+    assert_eq!(Cursor::parse(text), wanted);
+}
+
+/// A change of one name: which of its three versions are visible, with which content.
+type Change = (usize, [Option<u8>; 3]);
+
+const NAMES: [&str; 4] = ["a.b/c", "a.b/d", "a.b-c/d", "z.y/x"];
+const VERSIONS: [&str; 3] = ["1.0.0", "1.1.0", "auto"];
+const CONTENTS: [&str; 3] = ["x", "y", "z"];
+
+proptest! {
+    /// P19: a reader that only ever asks for what changed since the newest instant it saw, whose
+    /// pages straddle publications, and that knows nothing of our clock (which may run backwards),
+    /// ends with exactly what is served.
+    #[test]
+    fn a_reader_of_changes_converges_to_what_is_served(
+        history in prop::collection::vec(
+            (prop::collection::vec((0..4usize, prop::array::uniform3(prop::option::of(0..3u8))), 0..3), 0..50i64, 0..4usize),
+            1..12,
+        ),
+        limit in 1..3usize,
+    ) {
+        let mut publisher = Publisher::default();
+        let mut reader = Reader::default();
+        for (changes, now, pages) in &history {
+            publish(&mut publisher, changes, *now);
+            for _ in 0..*pages {
+                reader.read_page(&publisher.catalogue, limit);
+            }
+        }
+        // The walk that is under way, and one more to catch what it left.
+        for _ in 0..100 {
+            reader.read_page(&publisher.catalogue, limit);
+        }
+        let served: BTreeMap<(String, String), Value> = publisher
+            .catalogue
+            .items()
+            .map(|item| {
+                let json = serde_json::from_slice(&item.json).expect("JSON");
+                ((item.name.to_string(), item.version.to_string()), json)
+            })
+            .collect();
+        prop_assert_eq!(reader.copy, served);
+    }
+
+    /// P20: building a generation from nothing, with the ledger alone, gives the same bytes as
+    /// arriving at it step by step.
+    #[test]
+    fn a_restart_gives_the_same_bytes(
+        history in prop::collection::vec(
+            (prop::collection::vec((0..4usize, prop::array::uniform3(prop::option::of(0..3u8))), 0..3), 0..50i64),
+            1..8,
+        ),
+    ) {
+        let mut publisher = Publisher::default();
+        let mut state: BTreeMap<usize, [Option<u8>; 3]> = BTreeMap::new();
+        for (changes, now) in &history {
+            publish(&mut publisher, changes, *now);
+            state.extend(changes.iter().copied());
+        }
+        let records: Vec<_> = NAMES
+            .iter()
+            .flat_map(|name| publisher.ledger.of_name(&Name::parse(name).expect("a name")).map(|(key, record)| (key.clone(), *record)).collect::<Vec<_>>())
+            .collect();
+        let mut restarted = Publisher { ledger: Ledger::new(records), ..Publisher::default() };
+        let changes: Vec<Change> = (0..4).map(|name| (name, state.get(&name).copied().unwrap_or_default())).collect();
+        publish(&mut restarted, &changes, 1);
+        let bytes = |catalogue: &Catalogue| {
+            let query = Query { include_deleted: true, ..Query::default() };
+            catalogue.page(&query, 1000).items.iter().map(|item| item.json.clone()).collect::<Vec<_>>()
+        };
+        prop_assert_eq!(bytes(&publisher.catalogue), bytes(&restarted.catalogue));
+    }
+}
+
+fn publish(publisher: &mut Publisher, changes: &[Change], now: i64) {
+    let last: BTreeMap<usize, [Option<u8>; 3]> = changes.iter().copied().collect();
+    let updates: Vec<(&str, Vec<(&str, &str)>)> = last
+        .iter()
+        .map(|(name, versions)| {
+            let visible = VERSIONS.iter().zip(versions).filter_map(|(version, content)| {
+                content.map(|content| (*version, CONTENTS[usize::from(content)]))
+            });
+            (NAMES[*name], visible.collect())
+        })
+        .collect();
+    publisher.publish(now, &updates);
+}
+
+/// Follows a registry the way any client of the contract can: by `updated_since` and cursor.
+#[derive(Default)]
+struct Reader {
+    copy: BTreeMap<(String, String), Value>,
+    /// The newest `updatedAt` of finished walks and of the one under way.
+    since: Option<Instant>,
+    newest: Option<Instant>,
+    cursor: Option<String>,
+}
+
+impl Reader {
+    fn read_page(&mut self, catalogue: &Catalogue, limit: usize) {
+        let query = match self.cursor.as_deref().map(Cursor::parse) {
+            Some(Ok(Cursor::Whole(query))) => query,
+            Some(other) => panic!("our own cursor is {other:?}"),
+            None => Query {
+                updated_since: Some(self.since.unwrap_or(Instant::MIN)),
+                ..Query::default()
+            },
+        };
+        let page = catalogue.page(&query, limit);
+        for item in &page.items {
+            self.take(serde_json::from_slice(&item.json).expect("JSON"));
+        }
+        self.cursor = page.next;
+        if self.cursor.is_none() {
+            self.since = self.newest;
+        }
+    }
+
+    fn take(&mut self, item: Value) {
+        let text = |value: &Value| value.as_str().expect("a text").to_owned();
+        let official = &item["_meta"][OFFICIAL_META];
+        let updated = Instant::parse(&text(&official["updatedAt"])).expect("a time");
+        self.newest = self.newest.max(Some(updated));
+        let key = (text(&item["server"]["name"]), text(&item["server"]["version"]));
+        match official["status"] == "deleted" {
+            true => self.copy.remove(&key),
+            false => self.copy.insert(key, item),
+        };
+    }
+}
+
+#[test]
+fn a_version_is_found_by_its_exact_bytes() {
+    let mut publisher = Publisher::default();
+    publisher.publish(1, &[("a.b/c", vec![("1.0.0-RC", "x")])]);
+    assert!(publisher.catalogue.version("a.b/c", "1.0.0-rc", true).is_none());
+    assert!(publisher.catalogue.version("a.B/c", "1.0.0-RC", true).is_none());
+    let found = publisher.catalogue.version("a.b/c", "1.0.0-RC", false).expect("visible");
+    assert_eq!(found.version, Version::parse("1.0.0-RC").expect("usable"));
+}
