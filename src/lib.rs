@@ -4,3 +4,4 @@ pub mod curation;
 pub mod lint;
 pub mod model;
 pub mod overlay;
+pub mod sync;

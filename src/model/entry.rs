@@ -39,7 +39,7 @@ pub struct Head {
     pub first_seen: Instant,
     /// The received digest: SHA-256 over the canonical JSON (RFC 8785) of the `server` object.
     pub received: Digest,
-    /// SHA-256 over the item's bytes as they were sent, `_meta` included: equal means unchanged.
+    /// SHA-256 over the exact bytes of both objects: equal means that nothing at all changed.
     pub sent: Digest,
 }
 
@@ -89,31 +89,55 @@ impl Entry {
 
 impl Quarantined {
     fn new(item: &RawValue, malformed: &Malformed) -> Self {
-        let (name, version) = item_identity(item)
-            .unwrap_or_else(|| (String::new(), Digest::of(item.get().as_bytes()).to_string()));
+        let (name, version) = match Identity::of(item) {
+            Some(identity) => (identity.name.to_string(), identity.version.to_string()),
+            None => (String::new(), Digest::of(item.get().as_bytes()).to_string()),
+        };
         Self { name, version, reason: malformed.to_string(), item: item.get().into() }
     }
 }
 
-/// Name and version of an item when both are usable, read without judging the rest.
-#[must_use]
-pub fn item_identity(item: &RawValue) -> Option<(String, String)> {
-    #[derive(Deserialize)]
-    struct Item<'a> {
-        #[serde(borrow)]
-        server: Server<'a>,
+/// What identifies an item, read without judging the rest of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Identity {
+    pub name: Name,
+    pub version: Version,
+    /// The digest that the head of an entry with these bytes has.
+    pub sent: Digest,
+}
+
+impl Identity {
+    /// Reads an item as far as its name, version and bytes; `None` when a name or version is not
+    /// usable, or when it takes judging to say what is wrong.
+    #[must_use]
+    pub fn of(item: &RawValue) -> Option<Self> {
+        #[derive(Deserialize)]
+        struct Item<'a> {
+            #[serde(borrow)]
+            server: &'a RawValue,
+            #[serde(borrow)]
+            _meta: &'a RawValue,
+        }
+        #[derive(Deserialize)]
+        struct Server<'a> {
+            #[serde(borrow)]
+            name: Cow<'a, str>,
+            #[serde(borrow)]
+            version: Cow<'a, str>,
+        }
+        let Item { server, _meta } = serde_json::from_str(item.get()).ok()?;
+        let Server { name, version } = serde_json::from_str(server.get()).ok()?;
+        Some(Self {
+            name: Name::parse(&name).ok()?,
+            version: Version::parse(&version).ok()?,
+            sent: sent_digest(server.get(), _meta.get()),
+        })
     }
-    #[derive(Deserialize)]
-    struct Server<'a> {
-        #[serde(borrow)]
-        name: Cow<'a, str>,
-        #[serde(borrow)]
-        version: Cow<'a, str>,
-    }
-    let Item { server } = serde_json::from_str(item.get()).ok()?;
-    Name::parse(&server.name).ok()?;
-    Version::parse(&server.version).ok()?;
-    Some((server.name.into_owned(), server.version.into_owned()))
+}
+
+fn sent_digest(server: &str, meta: &str) -> Digest {
+    // No JSON text holds a NUL, so the border between the two cannot move.
+    Digest::of(&[server.as_bytes(), b"\0", meta.as_bytes()].concat())
 }
 
 fn read_item(item: &RawValue, first_seen: Instant) -> Result<Entry, Malformed> {
@@ -143,7 +167,7 @@ fn read_item(item: &RawValue, first_seen: Instant) -> Result<Entry, Malformed> {
             updated_at: facts.updated_at,
             first_seen,
             received: canonical_digest(server)?,
-            sent: Digest::of(item.get().as_bytes()),
+            sent: sent_digest(server.get(), meta.get()),
         },
         server: server.get().into(),
         meta: meta.get().into(),

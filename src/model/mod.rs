@@ -17,9 +17,7 @@ mod version;
 mod wellformed;
 
 pub use digest::{BadDigest, Digest};
-pub use entry::{
-    Entry, Head, MAX_ENTRY_BYTES, OFFICIAL_META, Official, Quarantined, item_identity,
-};
+pub use entry::{Entry, Head, Identity, MAX_ENTRY_BYTES, OFFICIAL_META, Official, Quarantined};
 pub use instant::{BadInstant, Instant};
 pub use manifest::Manifest;
 pub use name::{BadName, Name};

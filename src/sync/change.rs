@@ -1,0 +1,149 @@
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+
+use crate::model::{Entry, Head, Identity, Instant, Quarantined, Status};
+
+/// What a received row does to what is stored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Change {
+    /// The bytes are those that are stored.
+    Unchanged,
+    Write {
+        row: Row,
+        kind: Kind,
+    },
+}
+
+/// A row in the form in which it is stored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Row {
+    Entry(Entry),
+    Quarantined(Quarantined),
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    Added,
+    Updated,
+    /// Upstream says `deleted` now and did not before.
+    Deleted,
+    Quarantined,
+}
+
+/// Rows counted by what they did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Tally {
+    pub added: u64,
+    pub updated: u64,
+    pub deleted: u64,
+    pub unchanged: u64,
+    pub quarantined: u64,
+}
+
+impl Tally {
+    pub fn count(&mut self, change: &Change) {
+        let counter = match change {
+            Change::Unchanged => &mut self.unchanged,
+            Change::Write { kind: Kind::Added, .. } => &mut self.added,
+            Change::Write { kind: Kind::Updated, .. } => &mut self.updated,
+            Change::Write { kind: Kind::Deleted, .. } => &mut self.deleted,
+            Change::Write { kind: Kind::Quarantined, .. } => &mut self.quarantined,
+        };
+        *counter += 1;
+    }
+
+    #[must_use]
+    pub const fn rows(&self) -> u64 {
+        self.added + self.updated + self.deleted + self.unchanged + self.quarantined
+    }
+}
+
+/// Compares one received row with the stored head of the same (name, version), which `stored`
+/// looks up. A row with the very bytes that are stored is not even judged.
+pub fn change<E>(
+    item: &RawValue,
+    now: Instant,
+    stored: impl FnOnce(&Identity) -> Result<Option<Head>, E>,
+) -> Result<Change, E> {
+    let head = match Identity::of(item) {
+        None => None,
+        Some(identity) => match stored(&identity)? {
+            Some(head) if head.sent == identity.sent => return Ok(Change::Unchanged),
+            head => head,
+        },
+    };
+    let first_seen = head.map_or(now, |head| head.first_seen);
+    Ok(match Entry::judge(item, first_seen) {
+        Err(row) => Change::Write { row: Row::Quarantined(row), kind: Kind::Quarantined },
+        Ok(entry) => {
+            let kind = kind(&entry, head.as_ref());
+            Change::Write { row: Row::Entry(entry), kind }
+        }
+    })
+}
+
+fn kind(entry: &Entry, stored: Option<&Head>) -> Kind {
+    match stored {
+        None => Kind::Added,
+        Some(head) if entry.head.status == Status::Deleted && head.status != Status::Deleted => {
+            Kind::Deleted
+        }
+        Some(_) => Kind::Updated,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::OFFICIAL_META;
+
+    fn item(description: &str, status: &str) -> Box<RawValue> {
+        let json = format!(
+            r#"{{"server":{{"name":"a.b/c","version":"1","description":"{description}"}},"_meta":{{"{OFFICIAL_META}":{{"status":"{status}","publishedAt":"2026-01-01T00:00:00Z","updatedAt":"2026-01-01T00:00:00Z"}}}}}}"#
+        );
+        serde_json::from_str(&json).expect("a JSON text")
+    }
+
+    fn stored(description: &str, status: &str) -> Head {
+        Entry::judge(&item(description, status), Instant::from_micros(1)).expect("well-formed").head
+    }
+
+    fn changed(item: &RawValue, head: Option<Head>) -> Change {
+        change::<()>(item, Instant::from_micros(9), |_| Ok(head)).expect("infallible")
+    }
+
+    #[rstest::rstest]
+    #[case("x", "active", None, Some(Kind::Added))]
+    #[case("x", "deleted", None, Some(Kind::Added))]
+    #[case("x", "active", Some(("x", "active")), None)]
+    #[case("y", "active", Some(("x", "active")), Some(Kind::Updated))]
+    #[case("x", "deprecated", Some(("x", "active")), Some(Kind::Updated))]
+    #[case("x", "deleted", Some(("x", "active")), Some(Kind::Deleted))]
+    #[case("x", "active", Some(("x", "deleted")), Some(Kind::Updated))]
+    #[case("y", "deleted", Some(("x", "deleted")), Some(Kind::Updated))]
+    #[case("x", "gone", Some(("x", "active")), Some(Kind::Quarantined))]
+    #[case("\\u0007", "active", None, Some(Kind::Quarantined))]
+    fn a_row_is_compared_with_what_is_stored(
+        #[case] description: &str,
+        #[case] status: &str,
+        #[case] before: Option<(&str, &str)>,
+        #[case] kind: Option<Kind>,
+    ) {
+        let head = before.map(|(description, status)| stored(description, status));
+        let found = match changed(&item(description, status), head) {
+            Change::Unchanged => None,
+            Change::Write { kind, .. } => Some(kind),
+        };
+        assert_eq!(found, kind);
+    }
+
+    #[test]
+    fn the_first_sight_of_an_entry_is_kept() {
+        let head = Some(stored("x", "active"));
+        let Change::Write { row: Row::Entry(entry), .. } = changed(&item("y", "active"), head)
+        else {
+            panic!("an updated entry")
+        };
+        assert_eq!(entry.head.first_seen, Instant::from_micros(1));
+    }
+}

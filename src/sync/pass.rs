@@ -1,0 +1,215 @@
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::Tally;
+use crate::model::Instant;
+
+/// What the store remembers of an upstream between passes, and of a pass between batches.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct UpstreamState {
+    /// When a pass last began, successful or not.
+    pub last_attempt: Option<Instant>,
+    /// When a pass was last accepted.
+    pub last_success: Option<Instant>,
+    /// When a complete walk was last accepted; until the first, batches are accepted as they come.
+    pub last_complete_walk: Option<Instant>,
+    pub last_failure: Option<Failure>,
+    /// Where the next increment starts, in upstream's time.
+    pub watermark: Option<Instant>,
+    /// The newest `updatedAt` among accepted rows that upstream's own clock had reached.
+    pub newest_updated_at: Option<Instant>,
+    /// A pass that has begun and not ended; after a restart it goes on from its cursor.
+    pub pass: Option<PassState>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Failure {
+    pub at: Instant,
+    pub reason: String,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum PassKind {
+    /// Every row there is, deleted ones included.
+    Complete,
+    /// What changed since the watermark.
+    Increment { since: Instant },
+}
+
+/// How far a pass has come; committed with the rows it covers.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PassState {
+    pub kind: PassKind,
+    pub begun: Instant,
+    /// The page to fetch next; `None` before the first.
+    pub cursor: Option<String>,
+    /// Upstream's time at the first page.
+    pub upstream_time: Option<Instant>,
+    /// The newest `updatedAt` among its rows that upstream's clock had reached.
+    pub newest_updated_at: Option<Instant>,
+    pub pages: u64,
+    pub tally: Tally,
+}
+
+/// What a finished pass did.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PassReport {
+    pub upstream: String,
+    pub kind: PassKind,
+    pub dry_run: bool,
+    pub pages: u64,
+    #[serde(flatten)]
+    pub tally: Tally,
+}
+
+impl UpstreamState {
+    /// The pass to make next: the one that was interrupted, unless another kind is `wanted`;
+    /// a complete walk when none was ever accepted or the last is too old; else an increment.
+    #[must_use]
+    pub fn next_pass(&self, now: Instant, full: bool, full_walk_every: Duration) -> PassState {
+        let due = self.last_complete_walk.is_none_or(|last| now.since(last) >= full_walk_every);
+        let kind = match self.watermark {
+            Some(since) if !full && !due => PassKind::Increment { since },
+            _ => PassKind::Complete,
+        };
+        match &self.pass {
+            Some(pass) if pass.kind == kind => pass.clone(),
+            _ => PassState::new(kind, now),
+        }
+    }
+
+    /// Whether rows are accepted batch by batch, and not staged until the pass is judged.
+    #[must_use]
+    pub const fn accepts_batches(&self) -> bool {
+        self.last_complete_walk.is_none()
+    }
+
+    /// The state after `pass` was accepted.
+    #[must_use]
+    pub fn accepted(&self, pass: &PassState, now: Instant, overlap: Duration) -> Self {
+        let start = pass.upstream_time.or(self.newest_updated_at).map(|at| at.minus(overlap));
+        Self {
+            last_attempt: self.last_attempt,
+            last_success: Some(now),
+            last_complete_walk: match pass.kind {
+                PassKind::Complete => Some(now),
+                PassKind::Increment { .. } => self.last_complete_walk,
+            },
+            last_failure: None,
+            watermark: self.watermark.max(start),
+            newest_updated_at: self.newest_updated_at.max(pass.newest_updated_at),
+            pass: None,
+        }
+    }
+}
+
+impl PassState {
+    #[must_use]
+    pub fn new(kind: PassKind, now: Instant) -> Self {
+        Self {
+            kind,
+            begun: now,
+            cursor: None,
+            upstream_time: None,
+            newest_updated_at: None,
+            pages: 0,
+            tally: Tally::default(),
+        }
+    }
+
+    #[must_use]
+    pub fn report(&self, upstream: &str, dry_run: bool) -> PassReport {
+        PassReport {
+            upstream: upstream.to_owned(),
+            kind: self.kind,
+            dry_run,
+            pages: self.pages,
+            tally: self.tally,
+        }
+    }
+
+    /// Takes note of a row's `updatedAt`; one beyond upstream's own clock moves nothing.
+    pub fn saw_update(&mut self, updated_at: Instant) {
+        if self.upstream_time.is_none_or(|time| updated_at <= time) {
+            self.newest_updated_at = self.newest_updated_at.max(Some(updated_at));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const DAY: Duration = Duration::from_secs(86_400);
+    const OVERLAP: Duration = Duration::from_secs(600);
+
+    fn at(text: &str) -> Instant {
+        Instant::parse(text).expect("a time")
+    }
+
+    fn accepted(kind: PassKind, date: Option<&str>, state: &UpstreamState) -> UpstreamState {
+        let mut pass = PassState::new(kind, at("2026-06-01T00:00:00Z"));
+        pass.upstream_time = date.map(at);
+        state.accepted(&pass, at("2026-06-01T01:00:00Z"), OVERLAP)
+    }
+
+    #[test]
+    fn a_new_upstream_is_walked_and_then_followed() {
+        let state = UpstreamState::default();
+        let now = at("2026-06-01T00:00:00Z");
+        assert_eq!(state.next_pass(now, false, DAY).kind, PassKind::Complete);
+        let state = accepted(PassKind::Complete, Some("2026-06-01T00:00:05Z"), &state);
+        let since = at("2026-05-31T23:50:05Z");
+        assert_eq!(state.watermark, Some(since), "upstream's time, less the overlap");
+        assert_eq!(
+            state.next_pass(now.plus(OVERLAP), false, DAY).kind,
+            PassKind::Increment { since }
+        );
+        assert_eq!(state.next_pass(now, true, DAY).kind, PassKind::Complete, "asked for");
+        let tomorrow = at("2026-06-02T01:00:00Z");
+        assert_eq!(state.next_pass(tomorrow, false, DAY).kind, PassKind::Complete, "due");
+    }
+
+    #[test]
+    fn an_interrupted_pass_goes_on_from_its_cursor() {
+        let now = at("2026-06-01T00:00:00Z");
+        let mut pass = PassState::new(PassKind::Complete, now);
+        pass.cursor = Some("a.b/c:1".into());
+        let state = UpstreamState { pass: Some(pass.clone()), ..UpstreamState::default() };
+        assert_eq!(state.next_pass(now.plus(DAY), false, DAY), pass);
+    }
+
+    #[test]
+    fn without_a_date_the_newest_update_known_before_the_pass_is_the_watermark() {
+        let known = UpstreamState {
+            newest_updated_at: Some(at("2026-05-01T00:10:00Z")),
+            ..UpstreamState::default()
+        };
+        let state = accepted(PassKind::Complete, None, &known);
+        assert_eq!(state.watermark, Some(at("2026-05-01T00:00:00Z")));
+        let nothing_known = accepted(PassKind::Complete, None, &UpstreamState::default());
+        assert_eq!(nothing_known.watermark, None, "the next pass is a walk again");
+    }
+
+    #[test]
+    fn an_update_from_the_future_moves_nothing() {
+        let mut pass = PassState::new(PassKind::Complete, at("2026-06-01T00:00:00Z"));
+        pass.upstream_time = Some(at("2026-06-01T00:00:00Z"));
+        pass.saw_update(at("2026-05-30T00:00:00Z"));
+        pass.saw_update(at("2099-01-01T00:00:00Z"));
+        assert_eq!(pass.newest_updated_at, Some(at("2026-05-30T00:00:00Z")));
+    }
+
+    #[test]
+    fn the_watermark_never_moves_back() {
+        let known = UpstreamState {
+            watermark: Some(at("2026-06-01T00:00:00Z")),
+            ..UpstreamState::default()
+        };
+        let state = accepted(PassKind::Complete, Some("2026-05-01T00:00:00Z"), &known);
+        assert_eq!(state.watermark, known.watermark);
+    }
+}

@@ -1,0 +1,81 @@
+use std::future::Future;
+use std::time::Duration;
+
+use bytes::Bytes;
+use thiserror::Error;
+
+use crate::model::{Instant, Name};
+
+/// Where pages come from: the port that an upstream's client implements.
+pub trait PageSource: Send + Sync + 'static {
+    /// One page of the list, deleted rows included.
+    fn page(
+        &self,
+        request: &PageRequest,
+    ) -> impl Future<Output = Result<FetchedPage, FetchFailure>> + Send;
+
+    /// All versions of one name, deleted ones included; `None` when upstream does not know it.
+    fn versions(
+        &self,
+        name: &Name,
+    ) -> impl Future<Output = Result<Option<FetchedPage>, FetchFailure>> + Send;
+}
+
+/// Which page is wanted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PageRequest {
+    pub cursor: Option<String>,
+    pub updated_since: Option<Instant>,
+    pub limit: u32,
+}
+
+/// A page as it arrived, within its limit of bytes, not read yet.
+#[derive(Debug, Clone)]
+pub struct FetchedPage {
+    pub body: Bytes,
+    /// Upstream's own time, from its `Date` header.
+    pub date: Option<Instant>,
+}
+
+/// Why there is no page, after all retries.
+#[derive(Debug, Error)]
+pub enum FetchFailure {
+    #[error("no connection to {host}")]
+    Connect { host: String, source: Box<dyn std::error::Error + Send + Sync> },
+    #[error("{what} took longer than {} s", limit.as_secs())]
+    Timeout { what: &'static str, limit: Duration },
+    #[error("upstream answered {status}{}", excerpt_suffix(excerpt))]
+    Status { status: u16, retry_after: Option<Duration>, excerpt: String },
+    #[error("a body of more than {allowed} bytes")]
+    TooLarge { allowed: usize },
+    #[error("the answer broke off")]
+    Broken { source: Box<dyn std::error::Error + Send + Sync> },
+}
+
+fn excerpt_suffix(excerpt: &str) -> String {
+    match excerpt {
+        "" => String::new(),
+        text => format!(": {text}"),
+    }
+}
+
+impl FetchFailure {
+    /// Whether asking again soon can help.
+    #[must_use]
+    pub fn is_transient(&self) -> bool {
+        match self {
+            Self::Connect { .. } | Self::Timeout { .. } | Self::Broken { .. } => true,
+            Self::Status { status, .. } => matches!(status, 408 | 425 | 429 | 500..=599),
+            Self::TooLarge { .. } => false,
+        }
+    }
+
+    /// How long upstream asked us to wait.
+    #[must_use]
+    pub fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::Status { retry_after, .. } => *retry_after,
+            _ => None,
+        }
+    }
+}
