@@ -4,4 +4,5 @@ pub mod curation;
 pub mod lint;
 pub mod model;
 pub mod overlay;
+pub mod store;
 pub mod sync;

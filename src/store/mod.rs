@@ -1,0 +1,130 @@
+//! The memory: one redb file that survives kill -9 at any moment.
+//!
+//! # What is stored
+//! | table | key | value | could upstream restore it? |
+//! |---|---|---|---|
+//! | `meta` | word | format, epoch, newest instant | no |
+//! | `upstreams` | upstream | [`UpstreamState`](crate::sync::UpstreamState) as JSON | by walking anew |
+//! | `heads` | upstream, name, version | the facts that decisions read, 90 bytes | but for `first_seen` |
+//! | `bodies` | the same | `server` and `_meta` byte for byte, compressed | yes |
+//! | `quarantine` | upstream, name, version or digest | reason and bytes of a row that is no entry | yes |
+//! | `staged` | upstream, name, version | rows of a pass that was not accepted yet | yes |
+//! | `ledger` | view, name, version | what was served, and since when | no |
+//! | `overlays` | file | the last good set, as it was read | from review |
+//!
+//! Heads and bodies are apart because a restart reads every head and only the visible bodies, and
+//! a walk that finds nothing new reads heads alone. What comes later (pins, acknowledgements,
+//! sets held by a rail) gets tables of its own; a held set is a staged one with a name.
+//!
+//! # How it changes
+//! Each change is one transaction: a batch of rows with the cursor behind them, the acceptance of
+//! a staged pass with its watermark, the ledger's difference before a generation is published. A
+//! crash leaves the state before or after one of these, never between. There is one writer at a
+//! time and any number of snapshots beside it; a snapshot that is held long keeps old pages from
+//! being reused, so none outlives the work it was taken for.
+//!
+//! Every commit is durable and records the allocator's state (`quick_repair`), which costs a
+//! second sync and makes reopening after a crash independent of size.
+//!
+//! # Decided against
+//! - One table for head and body: a quarter smaller, and a restart would read everything.
+//! - Server objects as columns: whatever the columns forget is lost, and bytes cannot be proven.
+//! - A dictionary trained on the first walk: rows would depend on a second thing that can be lost.
+//!   The dictionary is a constant of the format instead, made of invented entries.
+//!
+//! # What will not scale
+//! A name's versions are read by a range over its key, one upstream after another; dozens of
+//! upstreams with the same names would want an index by name.
+
+mod codec;
+mod error;
+mod overlays;
+mod read;
+mod tables;
+mod verify;
+mod write;
+
+use std::path::{Path, PathBuf};
+
+use redb::{Database, ReadableDatabase};
+
+pub use error::StoreError;
+pub use read::{QuarantinedRow, Snapshot, StoredHead};
+pub use verify::Verification;
+pub use write::{Batch, Destination};
+
+use crate::model::Instant;
+use codec::Packer;
+
+/// The format this release writes, and the newest it reads.
+const FORMAT: u64 = 1;
+/// redb's own default is 1 GiB; the heads of 100,000 entries fit in this several times.
+const CACHE_BYTES: usize = 32 * 1024 * 1024;
+const FILE: &str = "vidimus.redb";
+
+/// An open store. It is locked against every other process.
+#[derive(Debug)]
+pub struct Store {
+    database: Database,
+    path: PathBuf,
+    packer: std::sync::Mutex<Packer>,
+}
+
+impl Store {
+    /// Opens the store in a data folder, making folder and store when they are absent.
+    ///
+    /// # Errors
+    /// When it cannot be made, is held by another process, is of a newer format, or is no store.
+    pub fn create(data: &Path, now: Instant) -> Result<Self, StoreError> {
+        std::fs::create_dir_all(data)
+            .map_err(|source| StoreError::File { path: data.into(), source })?;
+        let path = data.join(FILE);
+        let opened = builder().create(&path);
+        Self::initialised(opened.map_err(|error| StoreError::opening(&path, error))?, path, now)
+    }
+
+    /// Opens a store that is there.
+    ///
+    /// # Errors
+    /// As for [`Store::create`], and when there is none.
+    pub fn open(data: &Path, now: Instant) -> Result<Self, StoreError> {
+        let path = data.join(FILE);
+        let opened = builder().open(&path);
+        Self::initialised(opened.map_err(|error| StoreError::opening(&path, error))?, path, now)
+    }
+
+    fn initialised(database: Database, path: PathBuf, now: Instant) -> Result<Self, StoreError> {
+        tables::initialise(&database, &path, now)?;
+        Ok(Self { database, path, packer: std::sync::Mutex::new(Packer::new()?) })
+    }
+
+    /// All of the store as it is now, whatever is written meanwhile.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn snapshot(&self) -> Result<Snapshot, StoreError> {
+        Snapshot::of(&self.database.begin_read()?)
+    }
+
+    /// Runs redb's own check over the file, which may repair it.
+    ///
+    /// # Errors
+    /// When the file cannot be read, or cannot be repaired.
+    pub fn check_file(&mut self) -> Result<bool, StoreError> {
+        Ok(self.database.check_integrity()?)
+    }
+
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+}
+
+fn builder() -> redb::Builder {
+    let mut builder = Database::builder();
+    builder.set_cache_size(CACHE_BYTES);
+    builder
+}
+
+#[cfg(test)]
+mod tests;

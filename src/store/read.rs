@@ -1,0 +1,195 @@
+use std::cell::RefCell;
+
+use redb::{ReadOnlyTable, ReadTransaction, ReadableTable, ReadableTableMetadata};
+
+use super::StoreError;
+use super::codec::{self, Unpacker};
+use super::tables::{
+    BODIES, EPOCH_KEY, HEADS, Key, LEDGER, META, NEWEST_KEY, OVERLAYS, QUARANTINE, STAGED,
+    UPSTREAMS, instant,
+};
+use super::write::after;
+use crate::catalog::LedgerRecord;
+use crate::model::{Entry, Head, Instant, Name, Quarantined, Version};
+use crate::sync::UpstreamState;
+
+type Rows = ReadOnlyTable<Key, &'static [u8]>;
+type Words = ReadOnlyTable<&'static str, &'static [u8]>;
+
+/// The store at one moment.
+#[derive(Debug)]
+pub struct Snapshot {
+    meta: Words,
+    upstreams: Words,
+    pub(super) heads: Rows,
+    pub(super) bodies: Rows,
+    pub(super) quarantine: Rows,
+    pub(super) staged: Rows,
+    pub(super) ledger: Rows,
+    pub(super) overlays: Words,
+    pub(super) unpacker: RefCell<Unpacker>,
+}
+
+/// A head and what it belongs to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredHead {
+    pub upstream: String,
+    pub name: Name,
+    pub version: Version,
+    pub head: Head,
+}
+
+/// A row in quarantine and the upstream that sent it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct QuarantinedRow {
+    pub upstream: String,
+    pub row: Quarantined,
+}
+
+impl Snapshot {
+    pub(super) fn of(transaction: &ReadTransaction) -> Result<Self, StoreError> {
+        Ok(Self {
+            meta: transaction.open_table(META)?,
+            upstreams: transaction.open_table(UPSTREAMS)?,
+            heads: transaction.open_table(HEADS)?,
+            bodies: transaction.open_table(BODIES)?,
+            quarantine: transaction.open_table(QUARANTINE)?,
+            staged: transaction.open_table(STAGED)?,
+            ledger: transaction.open_table(LEDGER)?,
+            overlays: transaction.open_table(OVERLAYS)?,
+            unpacker: RefCell::new(Unpacker::new()?),
+        })
+    }
+
+    /// The random word that tells this store from every other.
+    ///
+    /// # Errors
+    /// When the file cannot be read, as for every method here.
+    pub fn epoch(&self) -> Result<String, StoreError> {
+        let epoch = self.meta.get(EPOCH_KEY)?;
+        let bytes = epoch.as_ref().map_or([].as_slice(), |value| value.value());
+        Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
+    }
+
+    /// The newest instant of ours that was stored.
+    pub fn newest_instant(&self) -> Result<Instant, StoreError> {
+        Ok(self.meta.get(NEWEST_KEY)?.map_or(Instant::MIN, |value| instant(value.value())))
+    }
+
+    pub fn upstream(&self, id: &str) -> Result<UpstreamState, StoreError> {
+        let Some(value) = self.upstreams.get(id)? else {
+            return Ok(UpstreamState::default());
+        };
+        serde_json::from_slice(value.value()).map_err(|_| StoreError::damaged("an upstream", id))
+    }
+
+    /// Upstreams that anything was ever stored of.
+    pub fn upstreams(&self) -> Result<Vec<String>, StoreError> {
+        self.upstreams.iter()?.map(|row| Ok(row?.0.value().to_owned())).collect()
+    }
+
+    pub fn head(
+        &self,
+        upstream: &str,
+        name: &str,
+        version: &str,
+    ) -> Result<Option<Head>, StoreError> {
+        match self.heads.get((upstream, name, version))? {
+            None => Ok(None),
+            Some(value) => codec::read_head(value.value())
+                .map(Some)
+                .ok_or_else(|| StoreError::damaged("a head", format!("{name}@{version}"))),
+        }
+    }
+
+    /// The versions of a name, in every upstream.
+    pub fn heads_of(&self, name: &Name) -> Result<Vec<StoredHead>, StoreError> {
+        let mut heads = Vec::new();
+        for upstream in self.upstreams()? {
+            let (start, end) = ((upstream.as_str(), name.as_str(), ""), after(name.as_str()));
+            for row in self.heads.range(start..(upstream.as_str(), end.as_str(), ""))? {
+                let (key, value) = row?;
+                heads.push(stored_head(key.value(), value.value())?);
+            }
+        }
+        Ok(heads)
+    }
+
+    /// Every head there is, by upstream, name and version.
+    pub fn heads(
+        &self,
+    ) -> Result<impl Iterator<Item = Result<StoredHead, StoreError>>, StoreError> {
+        Ok(self.heads.iter()?.map(|row| {
+            let (key, value) = row?;
+            stored_head(key.value(), value.value())
+        }))
+    }
+
+    pub fn entry(&self, head: &StoredHead) -> Result<Entry, StoreError> {
+        let StoredHead { upstream, name, version, head } = head;
+        let key = (upstream.as_str(), name.as_str(), version.as_str());
+        let damaged = || StoreError::damaged("a body", format!("{name}@{version}"));
+        let value = self.bodies.get(key)?.ok_or_else(damaged)?;
+        let (server, meta) =
+            self.unpacker.borrow_mut().unpack(value.value()).ok_or_else(damaged)?;
+        Ok(Entry { name: name.clone(), version: version.clone(), head: *head, server, meta })
+    }
+
+    pub fn quarantined(&self) -> Result<Vec<QuarantinedRow>, StoreError> {
+        self.quarantine
+            .iter()?
+            .map(|row| {
+                let (key, value) = row?;
+                let (upstream, name, version) = key.value();
+                let (reason, item) =
+                    self.unpacker.borrow_mut().unpack(value.value()).ok_or_else(|| {
+                        StoreError::damaged("a row in quarantine", format!("{name}@{version}"))
+                    })?;
+                let (name, version) = (name.to_owned(), version.to_owned());
+                let row = Quarantined { name, version, reason: reason.into(), item };
+                Ok(QuarantinedRow { upstream: upstream.to_owned(), row })
+            })
+            .collect()
+    }
+
+    /// How many entries and rows in quarantine an upstream has.
+    pub fn count(&self, upstream: &str) -> Result<(u64, u64), StoreError> {
+        let end = after(upstream);
+        let count = |table: &Rows| -> Result<u64, StoreError> {
+            let rows = table.range((upstream, "", "")..(end.as_str(), "", ""))?;
+            Ok(rows.count() as u64)
+        };
+        Ok((count(&self.heads)?, count(&self.quarantine)?))
+    }
+
+    pub fn is_empty(&self) -> Result<bool, StoreError> {
+        Ok(self.heads.is_empty()? && self.ledger.is_empty()?)
+    }
+
+    /// The ledger of a view.
+    pub fn ledger(&self, view: &str) -> Result<Vec<((Name, Version), LedgerRecord)>, StoreError> {
+        let end = after(view);
+        self.ledger
+            .range((view, "", "")..(end.as_str(), "", ""))?
+            .map(|row| {
+                let (key, value) = row?;
+                let (_, name, version) = key.value();
+                let record = codec::read_ledger(value.value());
+                codec::identity(name, version)
+                    .zip(record)
+                    .ok_or_else(|| StoreError::damaged("the ledger", format!("{name}@{version}")))
+            })
+            .collect()
+    }
+}
+
+fn stored_head(
+    (upstream, name, version): (&str, &str, &str),
+    value: &[u8],
+) -> Result<StoredHead, StoreError> {
+    let identity = codec::identity(name, version);
+    let Some(((name, version), head)) = identity.zip(codec::read_head(value)) else {
+        return Err(StoreError::damaged("a head", format!("{name}@{version}")));
+    };
+    Ok(StoredHead { upstream: upstream.to_owned(), name, version, head })
+}

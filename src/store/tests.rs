@@ -1,0 +1,257 @@
+//! Real redb in a temporary folder, opened again where it matters.
+
+use serde_json::value::RawValue;
+
+use super::*;
+use crate::catalog::{LedgerRecord, Shown};
+use crate::lint::Source;
+use crate::model::{Digest, Entry, Name, OFFICIAL_META, Quarantined, Version};
+use crate::sync::{PassKind, PassState, Row, UpstreamState};
+
+const NOW: Instant = Instant::from_micros(1_000);
+
+fn entry(name: &str, version: &str, text: &str) -> Entry {
+    let json = format!(
+        r#"{{"server":{{"name":"{name}", "version":"{version}","description":"{text}"}},"_meta":{{"{OFFICIAL_META}":{{"status":"active","publishedAt":"2026-01-01T00:00:00Z","updatedAt":"2026-01-01T00:00:00Z"}},"x":[1]}}}}"#
+    );
+    let item: Box<RawValue> = serde_json::from_str(&json).expect("a JSON text");
+    Entry::judge(&item, NOW).expect("well-formed")
+}
+
+fn quarantined(name: &str, version: &str) -> Row {
+    let (name, version) = (name.to_owned(), version.to_owned());
+    Row::Quarantined(Quarantined { name, version, reason: "why".into(), item: "[7]".into() })
+}
+
+fn state(cursor: &str) -> UpstreamState {
+    let mut pass = PassState::new(PassKind::Complete, NOW);
+    pass.cursor = Some(cursor.into());
+    UpstreamState { pass: Some(pass), ..UpstreamState::default() }
+}
+
+fn commit(store: &Store, destination: Destination, rows: &[Row], cursor: &str) {
+    let state = state(cursor);
+    let batch = Batch { upstream: "up", rows, destination, state: Some(&state), now: NOW };
+    store.commit(&batch).expect("committed");
+}
+
+struct Folder(tempfile::TempDir);
+
+impl Folder {
+    fn new() -> Self {
+        Self(tempfile::tempdir().expect("a temporary folder"))
+    }
+
+    fn create(&self) -> Store {
+        Store::create(self.0.path(), NOW).expect("a store")
+    }
+
+    fn file(&self) -> PathBuf {
+        self.0.path().join(FILE)
+    }
+}
+
+#[test]
+fn what_is_committed_is_there_after_opening_again() {
+    let folder = Folder::new();
+    let entries = [entry("a.b/c", "1.0.0", "é – x"), entry("a.b/c", "2.0.0", "y")];
+    let store = folder.create();
+    let rows: Vec<Row> = entries.iter().cloned().map(Row::Entry).collect();
+    commit(&store, Destination::Live, &rows, "a.b/c:2.0.0");
+    let epoch = store.snapshot().expect("a snapshot").epoch().expect("an epoch");
+    drop(store);
+    let snapshot =
+        Store::open(folder.0.path(), NOW).expect("a store").snapshot().expect("a snapshot");
+    assert_eq!(snapshot.epoch().expect("an epoch"), epoch);
+    assert_eq!(snapshot.upstream("up").expect("a state"), state("a.b/c:2.0.0"));
+    let heads = snapshot.heads_of(&Name::parse("a.b/c").expect("a name")).expect("heads");
+    let found: Vec<Entry> =
+        heads.iter().map(|head| snapshot.entry(head).expect("an entry")).collect();
+    assert_eq!(found, entries, "byte for byte");
+    assert_eq!(snapshot.count("up").expect("counted"), (2, 0));
+    assert!(snapshot.verify().expect("verified").is_sound());
+}
+
+#[test]
+fn two_stores_have_two_epochs() {
+    let epoch =
+        || Folder::new().create().snapshot().expect("a snapshot").epoch().expect("an epoch");
+    assert_ne!(epoch(), epoch());
+    assert_eq!(epoch().len(), 32);
+}
+
+#[test]
+fn a_malformed_successor_leaves_the_entry_and_a_good_one_ends_the_quarantine() {
+    let folder = Folder::new();
+    let store = folder.create();
+    commit(&store, Destination::Live, &[Row::Entry(entry("a.b/c", "1", "x"))], "1");
+    commit(&store, Destination::Live, &[quarantined("a.b/c", "1")], "2");
+    let snapshot = store.snapshot().expect("a snapshot");
+    assert_eq!(snapshot.count("up").expect("counted"), (1, 1));
+    let row = &snapshot.quarantined().expect("rows")[0];
+    assert_eq!(
+        (row.upstream.as_str(), &*row.row.item, row.row.reason.as_str()),
+        ("up", "[7]", "why")
+    );
+    commit(&store, Destination::Live, &[Row::Entry(entry("a.b/c", "1", "y"))], "3");
+    assert_eq!(store.snapshot().expect("a snapshot").count("up").expect("counted"), (1, 0));
+}
+
+#[test]
+fn staged_rows_are_invisible_until_they_are_accepted_or_dropped() {
+    let folder = Folder::new();
+    let store = folder.create();
+    let rows = [Row::Entry(entry("a.b/c", "1", "x")), quarantined("", "sha256:0")];
+    commit(&store, Destination::Staged, &rows, "1");
+    assert_eq!(store.snapshot().expect("a snapshot").count("up").expect("counted"), (0, 0));
+    store.discard_staged("up", &UpstreamState::default(), NOW).expect("dropped");
+    let touched = store.accept("up", &UpstreamState::default(), NOW).expect("accepted");
+    assert!(touched.is_empty());
+    commit(&store, Destination::Staged, &rows, "1");
+    let accepted = UpstreamState { last_success: Some(NOW), ..UpstreamState::default() };
+    let touched = store.accept("up", &accepted, NOW).expect("accepted");
+    assert_eq!(touched.iter().map(Name::as_str).collect::<Vec<_>>(), ["a.b/c"]);
+    let snapshot = store.snapshot().expect("a snapshot");
+    assert_eq!(snapshot.count("up").expect("counted"), (1, 1));
+    assert_eq!(snapshot.upstream("up").expect("a state"), accepted);
+    assert_eq!(snapshot.verify().expect("verified").staged, 0);
+}
+
+#[test]
+fn an_upstream_whose_id_begins_with_anothers_is_left_alone() {
+    let folder = Folder::new();
+    let store = folder.create();
+    for upstream in ["up", "upper"] {
+        let rows = [Row::Entry(entry("a.b/c", "1", upstream))];
+        let state = UpstreamState::default();
+        let batch = Batch {
+            upstream,
+            rows: &rows,
+            destination: Destination::Staged,
+            state: Some(&state),
+            now: NOW,
+        };
+        store.commit(&batch).expect("committed");
+    }
+    store.accept("up", &UpstreamState::default(), NOW).expect("accepted");
+    let snapshot = store.snapshot().expect("a snapshot");
+    assert_eq!(snapshot.count("up").expect("counted"), (1, 0));
+    assert_eq!(snapshot.count("upper").expect("counted"), (0, 0));
+}
+
+#[test]
+fn a_snapshot_does_not_move() {
+    let folder = Folder::new();
+    let store = folder.create();
+    let before = store.snapshot().expect("a snapshot");
+    commit(&store, Destination::Live, &[Row::Entry(entry("a.b/c", "1", "x"))], "1");
+    assert_eq!(before.count("up").expect("counted"), (0, 0));
+}
+
+#[test]
+fn ledger_and_overlays_are_kept() {
+    let folder = Folder::new();
+    let store = folder.create();
+    let key = (Name::parse("a.b/c").expect("a name"), Version::parse("1").expect("usable"));
+    let record = LedgerRecord {
+        shown: Shown::Tombstone,
+        changed_at: Instant::from_micros(5),
+        digest: Digest::of(b"x"),
+        published_at: Instant::from_micros(3),
+    };
+    store.commit_ledger("default", &[(key.clone(), record)], NOW).expect("committed");
+    store.keep_overlays(&[Source::new("old.yaml", "x: 1")], NOW).expect("kept");
+    store
+        .keep_overlays(&[Source::new("a.yaml", "x: 2")], Instant::from_micros(2000))
+        .expect("kept");
+    let snapshot = store.snapshot().expect("a snapshot");
+    assert_eq!(snapshot.ledger("default").expect("records"), [(key, record)]);
+    assert_eq!(snapshot.ledger("other").expect("records"), []);
+    assert_eq!(snapshot.overlays().expect("sources"), [Source::new("a.yaml", "x: 2")]);
+    assert_eq!(snapshot.newest_instant().expect("an instant"), Instant::from_micros(2000));
+}
+
+#[test]
+fn a_second_process_is_refused() {
+    let folder = Folder::new();
+    let _held = folder.create();
+    assert!(matches!(Store::open(folder.0.path(), NOW), Err(StoreError::Locked { .. })));
+}
+
+#[test]
+fn a_missing_a_foreign_and_a_cut_file_are_refused_by_name() {
+    let folder = Folder::new();
+    assert!(matches!(Store::open(folder.0.path(), NOW), Err(StoreError::Absent { .. })));
+    std::fs::write(folder.file(), b"this is a letter to a friend, and no store at all")
+        .expect("written");
+    let refused = Store::create(folder.0.path(), NOW).expect_err("refused").to_string();
+    assert!(refused.contains("is no store of vidimus"), "{refused}");
+    std::fs::remove_file(folder.file()).expect("removed");
+    commit(&folder.create(), Destination::Live, &[Row::Entry(entry("a.b/c", "1", "x"))], "1");
+    let bytes = std::fs::read(folder.file()).expect("read");
+    std::fs::write(folder.file(), &bytes[..bytes.len() / 3]).expect("written");
+    assert!(Store::create(folder.0.path(), NOW).is_err());
+}
+
+#[test]
+fn a_newer_format_is_refused_with_both_numbers() {
+    let folder = Folder::new();
+    let store = folder.create();
+    store
+        .write(NOW, |transaction| {
+            let mut meta = transaction.open_table(tables::META)?;
+            meta.insert("format", 9_u64.to_le_bytes().as_slice())?;
+            Ok(())
+        })
+        .expect("written");
+    drop(store);
+    let refused = Store::create(folder.0.path(), NOW).expect_err("refused").to_string();
+    assert!(refused.contains("has format 9, this release reads 1"), "{refused}");
+}
+
+#[test]
+fn verify_finds_what_does_not_belong_together() {
+    let folder = Folder::new();
+    let store = folder.create();
+    let rows = [Row::Entry(entry("a.b/c", "1", "x")), Row::Entry(entry("a.b/d", "1", "y"))];
+    commit(&store, Destination::Live, &rows, "1");
+    let key = (Name::parse("a.b/gone").expect("a name"), Version::parse("1").expect("usable"));
+    let record = LedgerRecord {
+        shown: Shown::Visible,
+        changed_at: NOW,
+        digest: Digest::of(b"x"),
+        published_at: NOW,
+    };
+    store.commit_ledger("default", &[(key, record)], NOW).expect("committed");
+    store
+        .write(NOW, |transaction| {
+            let mut bodies = transaction.open_table(tables::BODIES)?;
+            let swapped = bodies.remove(("up", "a.b/d", "1"))?.map(|value| value.value().to_vec());
+            bodies.insert(("up", "a.b/c", "1"), swapped.unwrap_or_default().as_slice())?;
+            bodies.insert(("up", "a.b/orphan", "1"), [0].as_slice())?;
+            transaction
+                .open_table(tables::QUARANTINE)?
+                .insert(("up", "", "x"), [1, 2].as_slice())?;
+            Ok(())
+        })
+        .expect("written");
+    let found = store.snapshot().expect("a snapshot").verify().expect("verified");
+    assert_eq!(
+        found.problems,
+        [
+            "the bytes are not those of the digests: up a.b/c@1",
+            "the body is missing or does not decode: up a.b/d@1",
+            "a body without its head: up a.b/orphan@1",
+            "the row in quarantine does not decode: up @x",
+            "the ledger shows what is not stored: default a.b/gone@1",
+        ]
+    );
+}
+
+#[test]
+fn a_sound_file_passes_redbs_own_check() {
+    let folder = Folder::new();
+    let mut store = folder.create();
+    commit(&store, Destination::Live, &[Row::Entry(entry("a.b/c", "1", "x"))], "1");
+    assert!(store.check_file().expect("checked"));
+}

@@ -1,0 +1,146 @@
+use redb::ReadableTable;
+use serde::Serialize;
+use serde_json::value::RawValue;
+
+use super::codec::{self, StagedParts};
+use super::{Snapshot, StoreError, StoredHead};
+use crate::catalog::Shown;
+use crate::model::{Entry, Escaped};
+
+/// What a check of every row found.
+#[derive(Debug, Default, Serialize, serde::Deserialize)]
+pub struct Verification {
+    pub entries: u64,
+    pub quarantined: u64,
+    pub staged: u64,
+    pub ledger: u64,
+    /// One line for each row that is not what it should be; the first hundred.
+    pub problems: Vec<String>,
+    pub problem_count: u64,
+}
+
+const MAX_LISTED: usize = 100;
+
+impl Verification {
+    #[must_use]
+    pub fn is_sound(&self) -> bool {
+        self.problem_count == 0
+    }
+
+    fn problem(&mut self, what: &str, key: (&str, &str, &str)) {
+        self.problem_count += 1;
+        if self.problems.len() < MAX_LISTED {
+            let (first, name, version) = key;
+            self.problems.push(format!("{what}: {first} {}@{}", Escaped(name), Escaped(version)));
+        }
+    }
+}
+
+impl Snapshot {
+    /// Reads every row: that it decodes, that digests are those of the bytes, that whatever a row
+    /// refers to is there.
+    ///
+    /// # Errors
+    /// When the file cannot be read at all; a row that cannot be is a problem that is listed.
+    pub fn verify(&self) -> Result<Verification, StoreError> {
+        let mut found = Verification::default();
+        self.verify_entries(&mut found)?;
+        self.verify_bodies(&mut found)?;
+        self.verify_quarantine(&mut found)?;
+        self.verify_staged(&mut found)?;
+        self.verify_ledger(&mut found)?;
+        Ok(found)
+    }
+
+    fn verify_entries(&self, found: &mut Verification) -> Result<(), StoreError> {
+        for row in self.heads.iter()? {
+            let (key, value) = row?;
+            found.entries += 1;
+            let (upstream, name, version) = key.value();
+            let identity = codec::identity(name, version);
+            let Some(((name, version), head)) = identity.zip(codec::read_head(value.value()))
+            else {
+                found.problem("the head does not decode", key.value());
+                continue;
+            };
+            let head = StoredHead { upstream: upstream.to_owned(), name, version, head };
+            match self.entry(&head) {
+                Err(StoreError::Damaged { .. }) => {
+                    found.problem("the body is missing or does not decode", key.value());
+                }
+                Err(error) => return Err(error),
+                Ok(entry) if judged_again(&entry).as_ref() != Some(&entry) => {
+                    found.problem("the bytes are not those of the digests", key.value());
+                }
+                Ok(_) => {}
+            }
+        }
+        Ok(())
+    }
+
+    fn verify_bodies(&self, found: &mut Verification) -> Result<(), StoreError> {
+        for row in self.bodies.iter()? {
+            let (key, _) = row?;
+            if self.heads.get(key.value())?.is_none() {
+                found.problem("a body without its head", key.value());
+            }
+        }
+        Ok(())
+    }
+
+    fn verify_quarantine(&self, found: &mut Verification) -> Result<(), StoreError> {
+        for row in self.quarantine.iter()? {
+            let (key, value) = row?;
+            found.quarantined += 1;
+            if self.unpacker.borrow_mut().unpack(value.value()).is_none() {
+                found.problem("the row in quarantine does not decode", key.value());
+            }
+        }
+        Ok(())
+    }
+
+    fn verify_staged(&self, found: &mut Verification) -> Result<(), StoreError> {
+        for row in self.staged.iter()? {
+            let (key, value) = row?;
+            found.staged += 1;
+            let packed = match codec::staged_parts(value.value()) {
+                Some(StagedParts::Entry { head, body }) => codec::read_head(head).map(|_| body),
+                Some(StagedParts::Quarantined { value }) => Some(value),
+                None => None,
+            };
+            let unpacked = packed.and_then(|packed| self.unpacker.borrow_mut().unpack(packed));
+            if unpacked.is_none() {
+                found.problem("the staged row does not decode", key.value());
+            }
+        }
+        Ok(())
+    }
+
+    fn verify_ledger(&self, found: &mut Verification) -> Result<(), StoreError> {
+        let upstreams = self.upstreams()?;
+        for row in self.ledger.iter()? {
+            let (key, value) = row?;
+            found.ledger += 1;
+            let (_, name, version) = key.value();
+            let Some(record) = codec::read_ledger(value.value()) else {
+                found.problem("the ledger's record does not decode", key.value());
+                continue;
+            };
+            let mut known = false;
+            for upstream in &upstreams {
+                known |= self.heads.get((upstream.as_str(), name, version))?.is_some();
+            }
+            if record.shown == Shown::Visible && !known {
+                found.problem("the ledger shows what is not stored", key.value());
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The entry as it would be judged if its bytes came in now.
+fn judged_again(entry: &Entry) -> Option<Entry> {
+    let item = format!(r#"{{"server":{},"_meta":{}}}"#, entry.server, entry.meta);
+    let item: Box<RawValue> = serde_json::from_str(&item).ok()?;
+    Entry::judge(&item, entry.head.first_seen).ok()
+}

@@ -1,0 +1,237 @@
+use std::collections::BTreeSet;
+
+use redb::{Table, WriteTransaction};
+
+use super::codec::{self, StagedParts};
+use super::tables::{
+    BODIES, HEADS, Key, LEDGER, QUARANTINE, STAGED, UPSTREAMS, begin, note_instant,
+};
+use super::{Store, StoreError};
+use crate::catalog::LedgerRecord;
+use crate::model::{Instant, Name, Version};
+use crate::sync::{Row, UpstreamState};
+
+type WriteTable<'t> = Table<'t, Key, &'static [u8]>;
+
+/// Rows of one upstream and the state that covers them, committed together or not at all.
+#[derive(Debug)]
+pub struct Batch<'a> {
+    pub upstream: &'a str,
+    pub rows: &'a [Row],
+    pub destination: Destination,
+    /// The cursor behind the rows is in here; `None` leaves the upstream's state as it is.
+    pub state: Option<&'a UpstreamState>,
+    pub now: Instant,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Destination {
+    /// What the catalogue may be built from.
+    Live,
+    /// Kept apart until the pass is accepted.
+    Staged,
+}
+
+impl Store {
+    /// Commits a batch.
+    ///
+    /// # Errors
+    /// When the file cannot be written; then nothing of the batch is stored.
+    pub fn commit(&self, batch: &Batch<'_>) -> Result<(), StoreError> {
+        self.write(batch.now, |transaction| {
+            match batch.destination {
+                Destination::Live => {
+                    let mut live = Live::open(transaction, batch.upstream)?;
+                    batch.rows.iter().try_for_each(|row| self.put(&mut live, row))?;
+                }
+                Destination::Staged => self.stage(transaction, batch)?,
+            }
+            match batch.state {
+                Some(state) => put_state(transaction, batch.upstream, state),
+                None => Ok(()),
+            }
+        })
+    }
+
+    /// Accepts the staged pass of an upstream: moves its rows and sets its state. Returns the
+    /// names that were touched.
+    ///
+    /// # Errors
+    /// When the file cannot be written; then the pass stays staged.
+    pub fn accept(
+        &self,
+        upstream: &str,
+        state: &UpstreamState,
+        now: Instant,
+    ) -> Result<BTreeSet<Name>, StoreError> {
+        self.write(now, |transaction| {
+            let mut touched = BTreeSet::new();
+            let mut staged = transaction.open_table(STAGED)?;
+            let mut live = Live::open(transaction, upstream)?;
+            for row in staged.extract_from_if(
+                (upstream, "", "")..(after(upstream).as_str(), "", ""),
+                |_, _| true,
+            )? {
+                let (key, value) = row?;
+                let (_, name, version) = key.value();
+                match codec::staged_parts(value.value()) {
+                    Some(StagedParts::Entry { head, body }) => {
+                        live.entry(name, version, head, body)?
+                    }
+                    Some(StagedParts::Quarantined { value }) => {
+                        live.quarantined(name, version, value)?
+                    }
+                    None => {
+                        return Err(StoreError::damaged(
+                            "a staged row",
+                            format!("{name}@{version}"),
+                        ));
+                    }
+                }
+                touched.extend(Name::parse(name));
+            }
+            drop((staged, live));
+            put_state(transaction, upstream, state)?;
+            Ok(touched)
+        })
+    }
+
+    /// Drops whatever an upstream has staged, and sets its state.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub fn discard_staged(
+        &self,
+        upstream: &str,
+        state: &UpstreamState,
+        now: Instant,
+    ) -> Result<(), StoreError> {
+        self.write(now, |transaction| {
+            let mut staged = transaction.open_table(STAGED)?;
+            staged
+                .retain_in((upstream, "", "")..(after(upstream).as_str(), "", ""), |_, _| false)?;
+            drop(staged);
+            put_state(transaction, upstream, state)
+        })
+    }
+
+    /// Commits what a generation changes in the ledger of a view.
+    ///
+    /// # Errors
+    /// When the file cannot be written; then the generation must not be published.
+    pub fn commit_ledger(
+        &self,
+        view: &str,
+        changes: &[((Name, Version), LedgerRecord)],
+        now: Instant,
+    ) -> Result<(), StoreError> {
+        self.write(now, |transaction| {
+            let mut ledger = transaction.open_table(LEDGER)?;
+            for ((name, version), record) in changes {
+                let key = (view, name.as_str(), version.as_str());
+                ledger.insert(key, codec::ledger(record).as_slice())?;
+            }
+            Ok(())
+        })
+    }
+
+    fn put(&self, live: &mut Live<'_>, row: &Row) -> Result<(), StoreError> {
+        let mut packer = self.packer();
+        match row {
+            Row::Entry(entry) => {
+                let (head, body) = (codec::head(&entry.head), packer.body(entry)?);
+                live.entry(entry.name.as_str(), entry.version.as_str(), &head, &body)
+            }
+            Row::Quarantined(row) => {
+                live.quarantined(&row.name, &row.version, &packer.quarantined(row)?)
+            }
+        }
+    }
+
+    fn stage(&self, transaction: &WriteTransaction, batch: &Batch<'_>) -> Result<(), StoreError> {
+        let mut staged = transaction.open_table(STAGED)?;
+        let mut packer = self.packer();
+        for row in batch.rows {
+            let (name, version) = match row {
+                Row::Entry(entry) => (entry.name.as_str(), entry.version.as_str()),
+                Row::Quarantined(row) => (row.name.as_str(), row.version.as_str()),
+            };
+            let value = packer.staged(row)?;
+            staged.insert((batch.upstream, name, version), value.as_slice())?;
+        }
+        Ok(())
+    }
+
+    fn packer(&self) -> std::sync::MutexGuard<'_, codec::Packer> {
+        // A panic while packing leaves a compressor that the next frame resets anyway.
+        self.packer.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+
+    pub(super) fn write<T>(
+        &self,
+        now: Instant,
+        change: impl FnOnce(&WriteTransaction) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        let transaction = begin(&self.database)?;
+        let value = change(&transaction)?;
+        note_instant(&transaction, now)?;
+        transaction.commit()?;
+        Ok(value)
+    }
+}
+
+/// The live tables of one upstream.
+struct Live<'t> {
+    upstream: &'t str,
+    heads: WriteTable<'t>,
+    bodies: WriteTable<'t>,
+    quarantine: WriteTable<'t>,
+}
+
+impl<'t> Live<'t> {
+    fn open(transaction: &'t WriteTransaction, upstream: &'t str) -> Result<Self, StoreError> {
+        Ok(Self {
+            upstream,
+            heads: transaction.open_table(HEADS)?,
+            bodies: transaction.open_table(BODIES)?,
+            quarantine: transaction.open_table(QUARANTINE)?,
+        })
+    }
+
+    /// Stores an entry; a row of it that was in quarantine has been overtaken.
+    fn entry(
+        &mut self,
+        name: &str,
+        version: &str,
+        head: &[u8],
+        body: &[u8],
+    ) -> Result<(), StoreError> {
+        let key = (self.upstream, name, version);
+        self.heads.insert(key, head)?;
+        self.bodies.insert(key, body)?;
+        self.quarantine.remove(key)?;
+        Ok(())
+    }
+
+    /// Stores a row in quarantine. An entry that upstream replaced with it stays as it was.
+    fn quarantined(&mut self, name: &str, version: &str, value: &[u8]) -> Result<(), StoreError> {
+        self.quarantine.insert((self.upstream, name, version), value)?;
+        Ok(())
+    }
+}
+
+fn put_state(
+    transaction: &WriteTransaction,
+    upstream: &str,
+    state: &UpstreamState,
+) -> Result<(), StoreError> {
+    let json = serde_json::to_vec(state)
+        .map_err(|_| StoreError::damaged("a state that is no JSON", upstream))?;
+    transaction.open_table(UPSTREAMS)?.insert(upstream, json.as_slice())?;
+    Ok(())
+}
+
+/// The first key behind all keys that begin with this one.
+pub(super) fn after(key: &str) -> String {
+    format!("{key}\0")
+}
