@@ -2,23 +2,25 @@ use std::fmt;
 
 use serde::{Serialize, Serializer};
 
-use crate::model::{Digest, Escaped, Head, Instant, Status};
-use crate::overlay::{Approval, Standing, State, Statement};
+use crate::model::{Digest, Escaped, Head, Instant, Name, Status};
+use crate::overlay::{About, Approval, OverlaySet, Standing, State, Statement};
 
 /// One condition for serving an entry. The order is the order of judgement.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Gate {
     WellFormed,
     NotDeleted,
+    MaySpeak,
     Approved,
     NotExpired,
     DigestAsPinned,
 }
 
 impl Gate {
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::WellFormed,
         Self::NotDeleted,
+        Self::MaySpeak,
         Self::Approved,
         Self::NotExpired,
         Self::DigestAsPinned,
@@ -29,6 +31,7 @@ impl Gate {
         match self {
             Self::WellFormed => "well-formed",
             Self::NotDeleted => "not deleted upstream",
+            Self::MaySpeak => "upstream may speak for this name",
             Self::Approved => "approved",
             Self::NotExpired => "not expired",
             Self::DigestAsPinned => "digest as pinned",
@@ -53,7 +56,31 @@ impl Serialize for Gate {
 pub struct Case<'a> {
     pub head: &'a Head,
     pub standing: &'a Standing<'a>,
+    /// Whether the upstream it comes from is configured and enabled.
+    pub upstream_enabled: bool,
     pub now: Instant,
+}
+
+/// By what entries are judged: the overlays, the upstreams that may be served from, the time.
+#[derive(Debug, Clone, Copy)]
+pub struct Policy<'a> {
+    pub overlays: &'a OverlaySet,
+    pub serving: &'a [String],
+    pub now: Instant,
+}
+
+impl<'a> Policy<'a> {
+    /// What the gates look at for an entry of `upstream`.
+    #[must_use]
+    pub fn case<'c>(&self, upstream: &str, head: &'c Head, standing: &'c Standing<'c>) -> Case<'c> {
+        let upstream_enabled = self.serving.iter().any(|serving| serving == upstream);
+        Case { head, standing, upstream_enabled, now: self.now }
+    }
+
+    #[must_use]
+    pub fn about(&self, name: &Name) -> About<'a> {
+        self.overlays.about(name)
+    }
 }
 
 /// What one gate says, with what it saw.
@@ -70,6 +97,8 @@ pub enum Outcome<'a> {
 pub enum Evidence<'a> {
     Kept,
     Status(Status),
+    Enabled,
+    Withdrawn,
     Unmentioned,
     Ruled(&'a Statement, State),
     /// The approval is for what was published by `reviewed`.
@@ -123,6 +152,8 @@ impl Gate {
         match self {
             Self::WellFormed => Outcome::Pass(Evidence::Kept),
             Self::NotDeleted => not_deleted(case.head.status),
+            Self::MaySpeak if case.upstream_enabled => Outcome::Pass(Evidence::Enabled),
+            Self::MaySpeak => Outcome::Fail(Evidence::Withdrawn),
             Self::Approved => approved(case),
             Self::NotExpired => not_expired(case),
             Self::DigestAsPinned => digest_as_pinned(case),
@@ -190,6 +221,8 @@ impl fmt::Display for Evidence<'_> {
         match self {
             Self::Kept => f.write_str("kept byte for byte"),
             Self::Status(status) => write!(f, "upstream says {status}"),
+            Self::Enabled => f.write_str("the upstream is enabled"),
+            Self::Withdrawn => f.write_str("the upstream is disabled or not configured"),
             Self::Unmentioned => f.write_str("pending: no overlay decides about it"),
             Self::Ruled(by, state) => write!(f, "{state} by {}", stated(by)),
             Self::PublishedLater { published, reviewed, by } => write!(

@@ -9,7 +9,7 @@ mod explanation;
 mod gate;
 
 pub use explanation::{Explanation, VersionExplanation, explain, explain_quarantined};
-pub use gate::{Case, Decision, Evidence, Gate, Outcome, decide};
+pub use gate::{Case, Decision, Evidence, Gate, Outcome, Policy, decide};
 
 #[cfg(test)]
 mod tests;

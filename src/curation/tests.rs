@@ -34,7 +34,7 @@ fn decided(set: &OverlaySet, head: &Head, version: &str, now: Instant) -> Decisi
     let name = Name::parse("com.example/tool").expect("a name");
     let version = Version::parse(version).expect("usable");
     let standing = set.about(&name).standing(&version, "official");
-    decide(&Case { head, standing: &standing, now })
+    decide(&Case { head, standing: &standing, upstream_enabled: true, now })
 }
 
 const JANUARY: &str = "2026-01-15T00:00:00Z";
@@ -125,6 +125,23 @@ fn what_upstream_deleted_is_hidden_whatever_an_overlay_says(
 }
 
 #[test]
+fn what_comes_from_a_disabled_upstream_is_withdrawn() {
+    let now = at("2026-06-01T12:00:00Z");
+    let set = set(
+        "servers: [{name: com.example/tool, approval: {state: approved, reviewed: 2026-02-01}}]",
+        now,
+    );
+    let name = Name::parse("com.example/tool").expect("a name");
+    let standing = set.about(&name).standing(&Version::parse("1").expect("usable"), "official");
+    let decided = |serving: &[String]| {
+        let policy = Policy { overlays: &set, serving, now };
+        decide(&policy.case("official", &head(Status::Active, JANUARY), &standing))
+    };
+    assert!(matches!(decided(&["official".into()]), Decision::Serve { .. }));
+    assert_eq!(decided(&["other".into()]), Decision::Hide(Gate::MaySpeak));
+}
+
+#[test]
 fn an_explanation_shows_every_gate_with_its_evidence() {
     let now = at("2026-06-01T12:00:00Z");
     let digest = Digest::of(b"received");
@@ -138,7 +155,11 @@ fn an_explanation_shows_every_gate_with_its_evidence() {
     let version = Version::parse("1.0.0").expect("usable");
     let standing = set.about(&name).standing(&version, "official");
     let head = head(Status::Active, JANUARY);
-    let explained = explain(&version, "official", &Case { head: &head, standing: &standing, now });
+    let explained = explain(
+        &version,
+        "official",
+        &Case { head: &head, standing: &standing, upstream_enabled: true, now },
+    );
     assert!(!explained.served);
     let gates: Vec<String> = explained
         .gates
@@ -150,6 +171,7 @@ fn an_explanation_shows_every_gate_with_its_evidence() {
         [
             "pass well-formed: kept byte for byte".to_owned(),
             "pass not deleted upstream: upstream says active".to_owned(),
+            "pass upstream may speak for this name: the upstream is enabled".to_owned(),
             "pass approved: approved by `com.example/tool@1.0.0` at x.yaml:2:3".to_owned(),
             "fail not expired: expired at 2026-05-01T23:59:59.999999Z".to_owned(),
             format!("pass digest as pinned: {digest}"),
@@ -202,7 +224,7 @@ proptest! {
         let head = head(Status::Active, &format!("2026-02-{published:02}T12:00:00Z"));
         let standing = set.about(&name).standing(&version, "official");
         let semantic = version.semantic();
-        if let Decision::Serve { until } = decide(&Case { head: &head, standing: &standing, now }) {
+        if let Decision::Serve { until } = decide(&Case { head: &head, standing: &standing, upstream_enabled: true, now }) {
             let covering = set.statements().iter().find(|statement| {
                 let Some(approval) = &statement.approval else { return false };
                 approval.state == State::Approved

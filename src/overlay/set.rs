@@ -109,10 +109,16 @@ pub struct About<'s> {
 }
 
 impl<'s> About<'s> {
+    /// Whether nothing at all is said of the name.
+    #[must_use]
+    pub fn is_silent(&self) -> bool {
+        self.speaking.is_empty() && self.hiding.is_empty()
+    }
+
     /// Merges what is said of one version from one upstream.
     #[must_use]
     pub fn standing(&self, version: &Version, upstream: &str) -> Standing<'s> {
-        if self.speaking.is_empty() && self.hiding.is_empty() {
+        if self.is_silent() {
             return Standing::default();
         }
         let semantic = version.semantic();

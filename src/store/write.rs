@@ -1,6 +1,6 @@
 use std::collections::BTreeSet;
 
-use redb::{Table, WriteTransaction};
+use redb::{ReadableTable, Table, WriteTransaction};
 
 use super::codec::{self, StagedParts};
 use super::tables::{
@@ -8,7 +8,7 @@ use super::tables::{
 };
 use super::{Store, StoreError};
 use crate::catalog::LedgerRecord;
-use crate::model::{Instant, Name, Version};
+use crate::model::{Instant, Name, Status, Version};
 use crate::sync::{Row, UpstreamState};
 
 type WriteTable<'t> = Table<'t, Key, &'static [u8]>;
@@ -28,6 +28,8 @@ pub struct Batch<'a> {
 pub enum Destination {
     /// What the catalogue may be built from.
     Live,
+    /// The same, but an entry that is there is only overtaken by its own deletion.
+    LiveUnlessPresent,
     /// Kept apart until the pass is accepted.
     Staged,
 }
@@ -40,11 +42,15 @@ impl Store {
     pub fn commit(&self, batch: &Batch<'_>) -> Result<(), StoreError> {
         self.write(batch.now, |transaction| {
             match batch.destination {
-                Destination::Live => {
-                    let mut live = Live::open(transaction, batch.upstream)?;
-                    batch.rows.iter().try_for_each(|row| self.put(&mut live, row))?;
-                }
                 Destination::Staged => self.stage(transaction, batch)?,
+                Destination::Live | Destination::LiveUnlessPresent => {
+                    let mut live = Live::open(transaction, batch.upstream)?;
+                    for row in batch.rows {
+                        if batch.destination == Destination::Live || live.may_take(row)? {
+                            self.put(&mut live, row)?;
+                        }
+                    }
+                }
             }
             match batch.state {
                 Some(state) => put_state(transaction, batch.upstream, state),
@@ -196,6 +202,15 @@ impl<'t> Live<'t> {
             bodies: transaction.open_table(BODIES)?,
             quarantine: transaction.open_table(QUARANTINE)?,
         })
+    }
+
+    /// Whether the row replaces nothing, or an entry with its own deletion.
+    fn may_take(&self, row: &Row) -> Result<bool, StoreError> {
+        let Row::Entry(entry) = row else { return Ok(false) };
+        let key = (self.upstream, entry.name.as_str(), entry.version.as_str());
+        let stored = self.heads.get(key)?.and_then(|value| codec::read_head(value.value()));
+        let deletes = entry.head.status == Status::Deleted;
+        Ok(stored.is_none_or(|head| deletes && head.status != Status::Deleted))
     }
 
     /// Stores an entry; a row of it that was in quarantine has been overtaken.

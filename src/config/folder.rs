@@ -1,0 +1,133 @@
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use crate::lint::{Finding, Source};
+
+/// Larger than any file a person reviews; a thousand approvals take a fifth of it.
+const MAX_FILE_BYTES: u64 = 1024 * 1024;
+const MAX_FILES: usize = 10_000;
+const MAX_DEPTH: usize = 16;
+
+/// What a folder of text files holds.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Folder {
+    /// By path, so that the order of the file system means nothing.
+    pub sources: Vec<Arc<Source>>,
+    pub findings: Vec<Finding>,
+}
+
+/// Reads `overlays/**/*.yaml`.
+///
+/// Markdown is documentation and skipped. Any other regular file is a finding: a `.yml` that
+/// nobody reads would be a policy that nobody enforces. Hidden files, which editors and version
+/// control leave, are only warned of, and hidden folders are skipped.
+#[must_use]
+pub fn read_overlays(folder: &Path) -> Folder {
+    read(folder, "yaml", true)
+}
+
+/// Reads the files with one extension below a folder.
+pub(super) fn read(folder: &Path, extension: &str, recursive: bool) -> Folder {
+    let root = match folder.canonicalize() {
+        Ok(root) => root,
+        Err(error) => {
+            let place = Source::new(folder.to_string_lossy(), "").start();
+            let found = format!("the folder cannot be read: {error}");
+            let finding = Finding::error(&place, found, "make it, or name another one");
+            return Folder { findings: vec![finding], ..Folder::default() };
+        }
+    };
+    let mut reading =
+        Reading { root, extension, recursive, texts: BTreeMap::new(), findings: vec![] };
+    reading.folder(folder, 0);
+    let sources =
+        reading.texts.into_iter().map(|(path, text)| Source::new(path.to_string_lossy(), text));
+    Folder { sources: sources.collect(), findings: reading.findings }
+}
+
+struct Reading<'a> {
+    root: PathBuf,
+    extension: &'a str,
+    recursive: bool,
+    texts: BTreeMap<PathBuf, String>,
+    findings: Vec<Finding>,
+}
+
+impl Reading<'_> {
+    fn folder(&mut self, folder: &Path, depth: usize) {
+        if depth > MAX_DEPTH {
+            return self.error(folder, format!("folders nested deeper than {MAX_DEPTH}"), "");
+        }
+        let entries = match std::fs::read_dir(folder) {
+            Ok(entries) => entries,
+            Err(error) => {
+                return self.error(folder, format!("the folder cannot be read: {error}"), "");
+            }
+        };
+        let mut paths: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).collect();
+        paths.sort();
+        for path in paths {
+            self.entry(&path, depth);
+        }
+    }
+
+    fn entry(&mut self, path: &Path, depth: usize) {
+        let inside = path.canonicalize().is_ok_and(|target| target.starts_with(&self.root));
+        let Ok(kind) = path.metadata() else {
+            // An editor replaces a file between listing and reading; a broken link stays.
+            if path.is_symlink() {
+                self.error(path, "a link that leads nowhere", "remove it");
+            }
+            return;
+        };
+        let hidden = path.file_name().is_some_and(|name| name.to_string_lossy().starts_with('.'));
+        if kind.is_dir() {
+            if self.recursive && !hidden && !path.is_symlink() {
+                self.folder(path, depth + 1);
+            }
+        } else if !inside {
+            self.error(path, "a link out of the folder", "keep what is reviewed in one place");
+        } else {
+            self.file(path, hidden);
+        }
+    }
+
+    fn file(&mut self, path: &Path, hidden: bool) {
+        match path.extension().and_then(|extension| extension.to_str()) {
+            Some(extension) if extension == self.extension && !hidden => self.take(path),
+            Some("md") => {}
+            _ if hidden => {
+                let place = Source::new(path.to_string_lossy(), "").start();
+                self.findings.push(Finding::warning(&place, "a hidden file is not read", ""));
+            }
+            _ => {
+                let allowed = format!("only `*.{}` and `*.md` belong here", self.extension);
+                self.error(path, "a file of another kind", allowed);
+            }
+        }
+    }
+
+    fn take(&mut self, path: &Path) {
+        if self.texts.len() >= MAX_FILES {
+            return self.error(path, format!("more than {MAX_FILES} files"), "");
+        }
+        let size = path.metadata().map_or(0, |metadata| metadata.len());
+        if size > MAX_FILE_BYTES {
+            let found = format!("a file of {size} bytes");
+            return self.error(path, found, format!("at most {MAX_FILE_BYTES} bytes; split it"));
+        }
+        match std::fs::read(path).map(String::from_utf8) {
+            Ok(Ok(text)) => {
+                self.texts.insert(path.to_owned(), text);
+            }
+            Ok(Err(_)) => self.error(path, "the file is not UTF-8", "save it as UTF-8"),
+            Err(error) => self.error(path, format!("the file cannot be read: {error}"), ""),
+        }
+    }
+
+    fn error(&mut self, path: &Path, found: impl Into<String>, allowed: impl Into<String>) {
+        let place = Source::new(path.to_string_lossy(), "").start();
+        self.findings.push(Finding::error(&place, found, allowed));
+    }
+}

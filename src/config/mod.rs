@@ -1,0 +1,16 @@
+//! What operators write: `vidimus.toml`, the upstream files, and where the folders are.
+//!
+//! Everything is read through the lint: an unknown key is refused with its place and the nearest
+//! known one, and all findings are told at once. Reading files happens here and nowhere else;
+//! [`crate::overlay`] gets their texts.
+
+mod folder;
+mod settings;
+mod upstream;
+
+pub use folder::{Folder, read_overlays};
+pub use settings::{Egress, Locations, Settings};
+pub use upstream::{SyncSettings, Trust, Upstream, read_upstreams};
+
+#[cfg(test)]
+mod tests;

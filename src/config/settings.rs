@@ -1,0 +1,175 @@
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use url::Url;
+
+use crate::lint::{Fields, Finding, Kind, Reader, Source, parse_toml};
+use crate::model::Name;
+use crate::overlay::Terms;
+
+/// Where things are. Each is given by a flag, a `VIDIMUS_…` variable, `vidimus.toml` or a default,
+/// in this order.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Locations {
+    pub data: Option<PathBuf>,
+    pub upstreams: Option<PathBuf>,
+    pub overlays: Option<PathBuf>,
+    pub listen: Option<SocketAddr>,
+    pub ops_listen: Option<SocketAddr>,
+}
+
+/// How every outgoing connection leaves.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Egress {
+    pub proxy: Option<Url>,
+    /// Certificates in PEM that are trusted beside the system's.
+    pub ca_file: Option<PathBuf>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Settings {
+    pub data: PathBuf,
+    pub upstreams: PathBuf,
+    pub overlays: PathBuf,
+    pub listen: SocketAddr,
+    pub ops_listen: SocketAddr,
+    /// Values of `Host` that the operations address answers to beside loopback.
+    pub ops_hosts: Vec<String>,
+    /// Our own reverse-DNS namespace, the key of our block in `_meta`.
+    pub namespace: String,
+    /// How long approvals last that state no end.
+    pub terms: Terms,
+    pub egress: Egress,
+}
+
+const KEYS: [&str; 9] = [
+    "data",
+    "upstreams",
+    "overlays",
+    "listen",
+    "ops_listen",
+    "ops_hosts",
+    "namespace",
+    "tracks",
+    "egress",
+];
+const MAX_DAYS: u64 = 10 * 366;
+
+impl Default for Settings {
+    fn default() -> Self {
+        let loopback = |port| SocketAddr::from(([127, 0, 0, 1], port));
+        Self {
+            data: "data".into(),
+            upstreams: "upstreams".into(),
+            overlays: "overlays".into(),
+            listen: loopback(8080),
+            ops_listen: loopback(8081),
+            ops_hosts: Vec::new(),
+            namespace: "local.vidimus".into(),
+            terms: Terms::default(),
+            egress: Egress::default(),
+        }
+    }
+}
+
+impl Settings {
+    /// Reads the configuration file, which may be absent unless it was `named`, and puts what was
+    /// given on the command line above it.
+    ///
+    /// # Errors
+    /// Everything that is wrong in the file, each with its place.
+    pub fn load(file: &Path, named: bool, given: Locations) -> Result<Self, Vec<Finding>> {
+        let mut settings = Self::default();
+        match std::fs::read_to_string(file) {
+            Ok(text) => settings.read(&text, file)?,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound && !named => {}
+            Err(error) => {
+                let place = Source::new(file.to_string_lossy(), "").start();
+                let found = format!("the configuration cannot be read: {error}");
+                return Err(vec![Finding::error(&place, found, "name another file with --config")]);
+            }
+        }
+        settings.data = given.data.unwrap_or(settings.data);
+        settings.upstreams = given.upstreams.unwrap_or(settings.upstreams);
+        settings.overlays = given.overlays.unwrap_or(settings.overlays);
+        settings.listen = given.listen.unwrap_or(settings.listen);
+        settings.ops_listen = given.ops_listen.unwrap_or(settings.ops_listen);
+        Ok(settings)
+    }
+
+    fn read(&mut self, text: &str, file: &Path) -> Result<(), Vec<Finding>> {
+        let mut reader = Reader::default();
+        let source = Source::new(file.to_string_lossy(), text);
+        let root = parse_toml(&source, &mut reader.findings);
+        if reader.findings.is_empty()
+            && let Some(fields) = reader.mapping(&root, &KEYS, &[])
+        {
+            self.take(&mut reader, &fields);
+        }
+        match reader.findings.is_empty() {
+            true => Ok(()),
+            false => Err(reader.findings),
+        }
+    }
+
+    fn take(&mut self, reader: &mut Reader, fields: &Fields<'_>) {
+        for (key, path) in [
+            ("data", &mut self.data),
+            ("upstreams", &mut self.upstreams),
+            ("overlays", &mut self.overlays),
+        ] {
+            if let Some(text) = fields.get(key).and_then(|node| reader.text(node)) {
+                *path = text.into();
+            }
+        }
+        for (key, address) in [("listen", &mut self.listen), ("ops_listen", &mut self.ops_listen)] {
+            let parsed = fields.get(key).and_then(|node| {
+                reader.parsed(node, |text| {
+                    text.parse().map_err(|_| "an address and a port, as 127.0.0.1:8080")
+                })
+            });
+            *address = parsed.unwrap_or(*address);
+        }
+        if let Some(node) = fields.get("ops_hosts") {
+            self.ops_hosts = reader.texts(node);
+        }
+        if let Some(node) = fields.get("namespace") {
+            let parsed =
+                reader.parsed(node, |text| match Name::parse(&format!("{text}/curation")) {
+                    Ok(_) => Ok(text.to_owned()),
+                    Err(_) => Err("a reverse-DNS namespace, as com.example.registry"),
+                });
+            self.namespace = parsed.unwrap_or_default();
+        }
+        self.tracks(reader, fields);
+        self.take_egress(reader, fields);
+    }
+
+    fn tracks(&mut self, reader: &mut Reader, fields: &Fields<'_>) {
+        let Some(node) = fields.get("tracks") else { return };
+        let Some(tracks) = reader.mapping(node, &["fast", "standard", "heavy"], &[]) else {
+            return;
+        };
+        for (key, term) in [
+            ("fast", &mut self.terms.fast),
+            ("standard", &mut self.terms.standard),
+            ("heavy", &mut self.terms.heavy),
+        ] {
+            let days = tracks.get(key).and_then(|node| reader.integer(node, 1..=MAX_DAYS));
+            if let Some(days) = days {
+                *term = std::time::Duration::from_secs(days * 24 * 60 * 60);
+            }
+        }
+    }
+
+    fn take_egress(&mut self, reader: &mut Reader, fields: &Fields<'_>) {
+        let Some(node) = fields.get("egress") else { return };
+        let Some(egress) = reader.mapping(node, &["proxy", "ca_file"], &[]) else { return };
+        self.egress.proxy = egress
+            .get("proxy")
+            .filter(|node| node.kind != Kind::Null)
+            .and_then(|node| reader.parsed(node, Url::parse));
+        self.egress.ca_file =
+            egress.get("ca_file").and_then(|node| reader.text(node)).map(PathBuf::from);
+    }
+}

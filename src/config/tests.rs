@@ -1,0 +1,213 @@
+//! Files as operators write them, good and bad.
+
+use std::fs;
+use std::path::Path;
+
+use rstest::rstest;
+
+use super::*;
+use crate::lint::Finding;
+
+fn folder(files: &[(&str, &str)]) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    for (name, text) in files {
+        let path = folder.path().join(name);
+        fs::create_dir_all(path.parent().expect("a parent")).expect("a folder");
+        fs::write(path, text).expect("a file");
+    }
+    folder
+}
+
+fn shown(findings: &[Finding], folder: &Path) -> Vec<String> {
+    let prefix = format!("{}/", folder.display());
+    findings.iter().map(|finding| finding.to_string().replace(&prefix, "")).collect()
+}
+
+const URL: &str = "kind = \"registry\"\nurl = \"https://registry.example\"\n";
+
+#[test]
+fn an_upstream_needs_no_more_than_a_url() {
+    let folder = folder(&[("one.toml", URL), ("README.md", "notes")]);
+    let upstreams = read_upstreams(folder.path()).expect("good");
+    assert_eq!(upstreams.len(), 1);
+    let upstream = &upstreams[0];
+    assert_eq!((upstream.id.as_str(), upstream.trust), ("one", Trust::External));
+    assert_eq!(upstream.sync, SyncSettings::default());
+    assert!(upstream.enabled);
+}
+
+#[rstest]
+#[case("sync.interval = \"90s\"\nsync.page_size = 30", |sync: &SyncSettings| sync.interval.as_secs() == 90 && sync.page_size == 30)]
+#[case("[sync]\nfull_walk = \"7d\"\noverlap = \"1h\"", |sync: &SyncSettings| sync.full_walk.as_secs() == 604_800 && sync.overlap.as_secs() == 3600)]
+fn its_schedule_can_be_set(#[case] text: &str, #[case] is_set: fn(&SyncSettings) -> bool) {
+    let folder = folder(&[("one.toml", &format!("{URL}{text}\n"))]);
+    let upstreams = read_upstreams(folder.path()).expect("good");
+    assert!(is_set(&upstreams[0].sync), "{:?}", upstreams[0].sync);
+}
+
+#[rstest]
+#[case("kind = \"registry\"", "one.toml:1:1: no `url`; `url` is required")]
+#[case("url = \"https://x.example\"", "one.toml:1:1: no `kind`; `kind` is required")]
+#[case(
+    "kind = \"registry\"\nurl = \"ftp://x.example\"",
+    "one.toml:2:7: `ftp://x.example`; `ftp` is no scheme of a registry; use https"
+)]
+#[case(
+    "kind = \"registry\"\nurl = \"http://x.example\"",
+    "http lets anyone on the way rewrite entries"
+)]
+#[case(
+    "kind = \"registry\"\nurl = \"https://x.example/v0.1\"",
+    "the root is needed; `/v0.1/servers` is appended to it"
+)]
+#[case(
+    "kind = \"registry\"\nurl = \"https://me:secret@x.example\"",
+    "a token goes into `token_file`"
+)]
+#[case("kind = \"files\"\npath = \"x\"", "`kind = \"files\"` is not in this release")]
+#[case(
+    "kind = \"registry\"\nurl = \"https://x.example\"\nintervall = \"5m\"",
+    "one.toml:3:1: unknown key `intervall`"
+)]
+#[case(
+    "kind = \"registry\"\nurl = \"https://x.example\"\n[sync]\nintervall = \"5m\"",
+    "one.toml:4:1: unknown key `intervall`; did you mean `interval`?"
+)]
+#[case(
+    "kind = \"registry\"\nurl = \"https://x.example\"\n[sync]\ninterval = \"5\"",
+    "one.toml:4:12: `5`; a whole number and a unit"
+)]
+#[case(
+    "kind = \"registry\"\nurl = \"https://x.example\"\n[sync]\npage_size = 101",
+    "one.toml:4:13: `101`; a whole number from 1 to 100"
+)]
+#[case(
+    "kind = \"registry\"\nurl = \"https://x.example\"\ntrust = \"full\"",
+    "`full`; allowed: `internal`, `external`"
+)]
+#[case(
+    "kind = \"registry\"\nurl = \"https://x.example\"\n[namespaces]\nallow = [\"a\"]",
+    "`namespaces` is not enforced in this release"
+)]
+#[case("kind = \"registry\nurl = 3", "one.toml:1:17: this is not TOML")]
+fn a_malformed_upstream_is_refused_with_its_place(#[case] text: &str, #[case] wanted: &str) {
+    let folder = folder(&[("one.toml", text)]);
+    let findings = shown(&read_upstreams(folder.path()).expect_err("refused"), folder.path());
+    assert!(findings[0].contains(wanted), "{findings:#?}");
+}
+
+#[test]
+fn a_folder_without_upstreams_and_no_folder_are_refused() {
+    let folder = folder(&[]);
+    let findings = read_upstreams(folder.path()).expect_err("refused");
+    assert!(findings[0].to_string().contains("no upstream file; at least one `*.toml`"));
+    let findings = read_upstreams(&folder.path().join("gone")).expect_err("refused");
+    assert!(findings[0].to_string().contains("the folder cannot be read"));
+}
+
+#[test]
+fn two_upstreams_of_one_priority_and_two_enabled_ones_are_refused() {
+    let folder = folder(&[("one.toml", URL), ("two.toml", URL)]);
+    let findings = shown(&read_upstreams(folder.path()).expect_err("refused"), folder.path());
+    assert_eq!(findings.len(), 2, "{findings:#?}");
+    assert!(findings[0].contains("priority 100 is taken (against one.toml:1:1)"));
+    assert!(findings[1].contains("a second enabled upstream (against one.toml:1:1)"));
+}
+
+#[test]
+fn an_id_is_a_plain_word() {
+    let folder = folder(&[("One Two.toml", URL)]);
+    let findings = shown(&read_upstreams(folder.path()).expect_err("refused"), folder.path());
+    assert!(findings[0].contains("the file name `One Two` is no id"), "{findings:#?}");
+}
+
+#[test]
+fn overlays_are_read_by_path_and_documentation_is_left_alone() {
+    let folder = folder(&[("b.yaml", "b"), ("a/z.yaml", "a"), ("README.md", "x"), (".git/x", "y")]);
+    let overlays = read_overlays(folder.path());
+    assert_eq!(overlays.findings, []);
+    let texts: Vec<&str> = overlays.sources.iter().map(|source| source.text.as_str()).collect();
+    assert_eq!(texts, ["a", "b"]);
+}
+
+#[rstest]
+#[case("x.yml", "x", "a file of another kind; only `*.yaml` and `*.md` belong here")]
+#[case("x.json", "x", "a file of another kind")]
+#[case(".x.yaml.swp", "x", "a hidden file is not read")]
+fn any_other_file_among_overlays_is_a_finding(
+    #[case] name: &str,
+    #[case] text: &str,
+    #[case] wanted: &str,
+) {
+    let folder = folder(&[(name, text)]);
+    let overlays = read_overlays(folder.path());
+    assert_eq!(overlays.findings.len(), 1);
+    assert!(overlays.findings[0].to_string().contains(wanted), "{}", overlays.findings[0]);
+}
+
+#[test]
+fn a_huge_a_binary_and_a_foreign_file_are_refused() {
+    let folder = folder(&[("big.yaml", &"x".repeat(2_000_000))]);
+    fs::write(folder.path().join("binary.yaml"), [0xff, 0xfe]).expect("a file");
+    let outside = tempfile::NamedTempFile::new().expect("a file");
+    std::os::unix::fs::symlink(outside.path(), folder.path().join("link.yaml")).expect("a link");
+    std::os::unix::fs::symlink("nowhere", folder.path().join("lost.yaml")).expect("a link");
+    let overlays = read_overlays(folder.path());
+    let findings = shown(&overlays.findings, folder.path());
+    assert_eq!(
+        findings,
+        [
+            "big.yaml:1:1: a file of 2000000 bytes; at most 1048576 bytes; split it",
+            "binary.yaml:1:1: the file is not UTF-8; save it as UTF-8",
+            "link.yaml:1:1: a link out of the folder; keep what is reviewed in one place",
+            "lost.yaml:1:1: a link that leads nowhere; remove it",
+        ]
+    );
+    assert!(overlays.sources.is_empty());
+}
+
+fn settings(text: &str, given: Locations) -> Result<Settings, Vec<String>> {
+    let folder = folder(&[("vidimus.toml", text)]);
+    Settings::load(&folder.path().join("vidimus.toml"), false, given)
+        .map_err(|findings| shown(&findings, folder.path()))
+}
+
+#[test]
+fn what_is_given_stands_above_the_file_and_the_file_above_the_defaults() {
+    let given = Locations { data: Some("/given".into()), ..Locations::default() };
+    let text = "data = \"/file\"\noverlays = \"policy\"\nnamespace = \"com.example.registry\"\n\
+                ops_hosts = [\"ops.example\"]\n[tracks]\nfast = 30\n[egress]\nproxy = \"http://p:1\"\n";
+    let settings = settings(text, given).expect("good");
+    assert_eq!(settings.data, Path::new("/given"));
+    assert_eq!(settings.overlays, Path::new("policy"));
+    assert_eq!(settings.upstreams, Path::new("upstreams"));
+    assert_eq!(settings.namespace, "com.example.registry");
+    assert_eq!(settings.terms.fast.as_secs(), 30 * 86_400);
+    assert_eq!(settings.egress.proxy.map(|url| url.to_string()).as_deref(), Some("http://p:1/"));
+}
+
+#[rstest]
+#[case("dta = \"x\"", "vidimus.toml:1:1: unknown key `dta`; did you mean `data`?")]
+#[case("listen = \"8080\"", "vidimus.toml:1:10: `8080`; an address and a port, as 127.0.0.1:8080")]
+#[case("namespace = \"a b\"", "a reverse-DNS namespace, as com.example.registry")]
+#[case("[tracks]\nfast = 0", "vidimus.toml:2:8: `0`; a whole number from 1 to 3660")]
+#[case("[egress]\nproxy = \"nothing\"", "vidimus.toml:2:9: `nothing`; relative URL without a base")]
+#[case("data = [", "this is not TOML")]
+fn a_malformed_configuration_is_refused_with_its_place(#[case] text: &str, #[case] wanted: &str) {
+    let findings = settings(text, Locations::default()).expect_err("refused");
+    assert!(findings[0].contains(wanted), "{findings:#?}");
+}
+
+#[test]
+fn the_file_may_be_absent_unless_it_was_named() {
+    let absent = Path::new("/nonexistent/vidimus.toml");
+    assert_eq!(Settings::load(absent, false, Locations::default()), Ok(Settings::default()));
+    assert!(Settings::load(absent, true, Locations::default()).is_err());
+}
+
+#[test]
+fn what_is_shipped_is_good() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let upstreams = read_upstreams(&root.join("upstreams")).expect("good");
+    assert_eq!(upstreams[0].id, "official");
+}

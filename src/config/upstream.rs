@@ -1,0 +1,256 @@
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::Serialize;
+use url::{Host, Url};
+
+use super::folder;
+use crate::lint::{Fields, Finding, Node, Reader, Source, has_errors, parse_toml};
+
+/// One upstream registry, as its file describes it. Its id is the file's name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Upstream {
+    pub id: String,
+    /// The root; `/v0.1/…` is appended.
+    pub url: Url,
+    pub trust: Trust,
+    pub priority: u64,
+    pub enabled: bool,
+    /// Holds a bearer token.
+    pub token_file: Option<PathBuf>,
+    pub ca_file: Option<PathBuf>,
+    pub sync: SyncSettings,
+}
+
+/// Whether an upstream is the organisation's own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Trust {
+    Internal,
+    External,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SyncSettings {
+    /// Between the end of a pass and the next.
+    pub interval: Duration,
+    /// Between complete walks.
+    pub full_walk: Duration,
+    pub page_size: u32,
+    /// How far an increment reads back.
+    pub overlap: Duration,
+}
+
+impl Default for SyncSettings {
+    fn default() -> Self {
+        const MINUTE: Duration = Duration::from_secs(60);
+        Self {
+            interval: 5 * MINUTE,
+            full_walk: 24 * 60 * MINUTE,
+            page_size: 100,
+            overlap: 10 * MINUTE,
+        }
+    }
+}
+
+const KEYS: [&str; 10] = [
+    "kind",
+    "url",
+    "trust",
+    "priority",
+    "enabled",
+    "token_file",
+    "ca_file",
+    "allow_http",
+    "sync",
+    "path",
+];
+const KEYS_LATER: [&str; 3] = ["rails", "limits", "namespaces"];
+const SYNC_KEYS: [&str; 4] = ["interval", "full_walk", "page_size", "overlap"];
+const DEFAULT_PRIORITY: u64 = 100;
+
+/// Reads `upstreams/*.toml`.
+///
+/// # Errors
+/// Everything that is wrong in the files, each with its place; also a folder without any.
+pub fn read_upstreams(folder: &Path) -> Result<Vec<Upstream>, Vec<Finding>> {
+    let folder::Folder { sources, mut findings } = folder::read(folder, "toml", false);
+    let mut upstreams: Vec<(Upstream, Arc<Source>)> = Vec::new();
+    for source in &sources {
+        let upstream = read(source, &mut findings);
+        upstreams.extend(upstream.map(|upstream| (upstream, Arc::clone(source))));
+    }
+    if sources.is_empty() && !has_errors(&findings) {
+        let place = Source::new(folder.to_string_lossy(), "").start();
+        let allowed = "at least one `*.toml`, such as the `official.toml` that is shipped";
+        findings.push(Finding::error(&place, "no upstream file", allowed));
+    }
+    check_together(&upstreams, &mut findings);
+    match has_errors(&findings) {
+        true => Err(findings),
+        false => Ok(upstreams.into_iter().map(|(upstream, _)| upstream).collect()),
+    }
+}
+
+fn check_together(upstreams: &[(Upstream, Arc<Source>)], findings: &mut Vec<Finding>) {
+    for (index, (upstream, source)) in upstreams.iter().enumerate() {
+        let earlier = &upstreams[..index];
+        if let Some((_, other)) = earlier.iter().find(|(it, _)| it.priority == upstream.priority) {
+            let found = format!("priority {} is taken", upstream.priority);
+            let allowed = "give each upstream a priority of its own; the lower wins";
+            findings.push(Finding::error(&source.start(), found, allowed).against(&other.start()));
+        }
+        if upstream.enabled
+            && let Some((_, other)) = earlier.iter().find(|(it, _)| it.enabled)
+        {
+            let allowed = "this release mirrors one upstream: set `enabled = false` in the others";
+            let finding = Finding::error(&source.start(), "a second enabled upstream", allowed);
+            findings.push(finding.against(&other.start()));
+        }
+    }
+}
+
+fn read(source: &Arc<Source>, findings: &mut Vec<Finding>) -> Option<Upstream> {
+    let mut reader = Reader::default();
+    let root = parse_toml(source, &mut reader.findings);
+    let upstream = match reader.findings.is_empty() {
+        true => reader
+            .mapping(&root, &KEYS, &KEYS_LATER)
+            .and_then(|fields| upstream(&mut reader, &fields, source)),
+        false => None,
+    };
+    findings.append(&mut reader.findings);
+    upstream
+}
+
+fn upstream(reader: &mut Reader, fields: &Fields<'_>, source: &Arc<Source>) -> Option<Upstream> {
+    let id = id_of(source).map_err(|finding| reader.findings.push(finding)).ok();
+    let kind = required(reader, fields, "kind")?;
+    reader.word(kind, &[("registry", ()), ("files", ())])?;
+    if reader.text(kind) == Some("files") {
+        let allowed = "this release mirrors `kind = \"registry\"` only";
+        reader.error(kind, "`kind = \"files\"` is not in this release", allowed);
+        return None;
+    }
+    if let Some(path) = fields.get("path") {
+        reader.error(path, "`path` in a registry", "`path` goes with `kind = \"files\"`");
+    }
+    let allow_http =
+        fields.get("allow_http").and_then(|node| reader.boolean(node)).unwrap_or(false);
+    let url = required(reader, fields, "url")?;
+    let url = reader.parsed(url, |text| root_url(text, allow_http))?;
+    let path = |reader: &mut Reader, key| {
+        fields.get(key).and_then(|node| reader.text(node)).map(PathBuf::from)
+    };
+    let trust = [("internal", Trust::Internal), ("external", Trust::External)];
+    Some(Upstream {
+        id: id?,
+        url,
+        trust: fields
+            .get("trust")
+            .and_then(|node| reader.word(node, &trust))
+            .unwrap_or(Trust::External),
+        priority: fields
+            .get("priority")
+            .and_then(|node| reader.integer(node, 0..=u64::from(u32::MAX)))
+            .unwrap_or(DEFAULT_PRIORITY),
+        enabled: fields.get("enabled").and_then(|node| reader.boolean(node)).unwrap_or(true),
+        token_file: path(reader, "token_file"),
+        ca_file: path(reader, "ca_file"),
+        sync: sync(reader, fields),
+    })
+}
+
+fn required<'n>(reader: &mut Reader, fields: &Fields<'n>, key: &str) -> Option<&'n Node> {
+    let node = fields.get(key);
+    if node.is_none() {
+        reader.error(fields.node, format!("no `{key}`"), format!("`{key}` is required"));
+    }
+    node
+}
+
+fn sync(reader: &mut Reader, fields: &Fields<'_>) -> SyncSettings {
+    let mut sync = SyncSettings::default();
+    let Some(fields) = fields.get("sync").and_then(|node| reader.mapping(node, &SYNC_KEYS, &[]))
+    else {
+        return sync;
+    };
+    for (key, setting) in [
+        ("interval", &mut sync.interval),
+        ("full_walk", &mut sync.full_walk),
+        ("overlap", &mut sync.overlap),
+    ] {
+        let read = fields.get(key).and_then(|node| reader.parsed(node, duration));
+        *setting = read.unwrap_or(*setting);
+    }
+    if let Some(size) = fields.get("page_size").and_then(|node| reader.integer(node, 1..=100)) {
+        sync.page_size = u32::try_from(size).unwrap_or(sync.page_size);
+    }
+    sync
+}
+
+/// A whole number and a unit: `90s`, `5m`, `24h`, `7d`; a second at least, thirty days at most.
+fn duration(text: &str) -> Result<Duration, &'static str> {
+    const ALLOWED: &str = "a whole number and a unit, from 1s to 30d, as 90s, 5m, 24h or 7d";
+    const MOST: u64 = 30 * 24 * 60 * 60;
+    let split = text.len().saturating_sub(1);
+    let (number, unit) = text.split_at_checked(split).ok_or(ALLOWED)?;
+    let unit = match unit {
+        "s" => 1,
+        "m" => 60,
+        "h" => 60 * 60,
+        "d" => 24 * 60 * 60,
+        _ => return Err(ALLOWED),
+    };
+    let seconds = number.parse::<u64>().ok().and_then(|number| number.checked_mul(unit));
+    match seconds {
+        Some(seconds) if (1..=MOST).contains(&seconds) => Ok(Duration::from_secs(seconds)),
+        _ => Err(ALLOWED),
+    }
+}
+
+/// The id under which everything of an upstream is stored: its file's name.
+fn id_of(source: &Arc<Source>) -> Result<String, Finding> {
+    let stem = Path::new(&source.file).file_stem().unwrap_or_default().to_string_lossy();
+    let usable = (1..=64).contains(&stem.len())
+        && stem.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-'));
+    match usable {
+        true => Ok(stem.into_owned()),
+        false => Err(Finding::error(
+            &source.start(),
+            format!("the file name `{stem}` is no id"),
+            "name it with lower-case letters, digits and '-', as `official.toml`",
+        )),
+    }
+}
+
+fn root_url(text: &str, allow_http: bool) -> Result<Url, String> {
+    let url = Url::parse(text).map_err(|error| format!("an https URL is needed: {error}"))?;
+    let local = match url.host() {
+        Some(Host::Domain(name)) => name == "localhost",
+        Some(Host::Ipv4(address)) => address.is_loopback(),
+        Some(Host::Ipv6(address)) => address.is_loopback(),
+        None => return Err("a URL with a host is needed".into()),
+    };
+    match url.scheme() {
+        "https" => {}
+        "http" if local || allow_http => {}
+        "http" => {
+            return Err("http lets anyone on the way rewrite entries; use https, or set \
+                        `allow_http = true`"
+                .into());
+        }
+        other => return Err(format!("`{other}` is no scheme of a registry; use https")),
+    }
+    if url.query().is_some() || url.fragment().is_some() || !url.username().is_empty() {
+        return Err("a plain root is needed, without user, query and fragment; a token goes into \
+                    `token_file`"
+            .into());
+    }
+    let last = url.path().trim_end_matches('/').rsplit('/').next().unwrap_or("");
+    if matches!(last, "v0" | "v0.1" | "servers") {
+        return Err("the root is needed; `/v0.1/servers` is appended to it".into());
+    }
+    Ok(url)
+}

@@ -1,0 +1,163 @@
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+use tracing::{info, warn};
+
+use super::pass::{Observer, PassPlan, reason, run_pass};
+use super::report::Activity;
+use super::{PassFailure, Shared, SyncRequest};
+use crate::config::Upstream;
+use crate::model::{Escaped, Instant, Name};
+use crate::sync::{PageSource, PassKind, PassReport, PassState};
+
+/// After a failed pass; doubled with each further one, up to the interval of the upstream.
+const FIRST_RETRY: Duration = Duration::from_secs(15);
+
+/// Follows one upstream: a pass now, then one after each interval and whenever one is asked for.
+pub(super) async fn follow<S: PageSource>(
+    shared: Arc<Shared>,
+    upstream: Upstream,
+    source: Arc<S>,
+    mut requests: mpsc::Receiver<SyncRequest>,
+    stop: CancellationToken,
+) {
+    let mut waiting: Vec<SyncRequest> = Vec::new();
+    let mut failures = 0;
+    while !stop.is_cancelled() {
+        let plan = plan(&upstream, &waiting);
+        let outcome = pass(&shared, &source, &plan, &mut requests, &mut waiting, &stop).await;
+        let wait = match &outcome {
+            Ok(_) => upstream.sync.interval,
+            Err(_) => retry_wait(failures).min(upstream.sync.interval),
+        };
+        failures = if outcome.is_ok() { 0 } else { failures + 1 };
+        let next = shared.clock.now().plus(wait);
+        shared.update(&upstream.id, |runtime| {
+            runtime.activity = None;
+            runtime.next_attempt = Some(next);
+        });
+        if outcome.is_ok() {
+            shared.mark_known();
+        }
+        tell(&upstream.id, &outcome, next);
+        let walked = matches!(&outcome, Ok(report) if report.kind == PassKind::Complete);
+        waiting = answer(waiting, &plan, &outcome, walked);
+        if waiting.is_empty() {
+            tokio::select! {
+                () = tokio::time::sleep(wait) => {}
+                () = stop.cancelled() => {}
+                request = requests.recv() => waiting.extend(request),
+            }
+        }
+    }
+}
+
+fn retry_wait(failures: u32) -> Duration {
+    FIRST_RETRY.saturating_mul(2_u32.saturating_pow(failures.min(16)))
+}
+
+fn plan(upstream: &Upstream, waiting: &[SyncRequest]) -> PassPlan {
+    let dry_run = waiting.first().is_some_and(|request| request.dry_run);
+    let relevant = waiting.iter().filter(|request| request.dry_run == dry_run);
+    PassPlan {
+        upstream: upstream.id.clone(),
+        full: relevant.clone().any(|request| request.full),
+        dry_run,
+        page_size: upstream.sync.page_size,
+        full_walk: upstream.sync.full_walk,
+        overlap: upstream.sync.overlap,
+    }
+}
+
+/// Makes the pass; requests that come in meanwhile wait beside the earlier ones.
+async fn pass<S: PageSource>(
+    shared: &Arc<Shared>,
+    source: &Arc<S>,
+    plan: &PassPlan,
+    requests: &mut mpsc::Receiver<SyncRequest>,
+    waiting: &mut Vec<SyncRequest>,
+    stop: &CancellationToken,
+) -> Result<PassReport, PassFailure> {
+    let observer = Watcher { shared: Arc::clone(shared), upstream: plan.upstream.clone() };
+    let pass = run_pass(&shared.store, &shared.clock, source, plan, stop, observer);
+    tokio::pin!(pass);
+    loop {
+        tokio::select! {
+            outcome = &mut pass => return outcome,
+            request = requests.recv(), if !requests.is_closed() => waiting.extend(request),
+        }
+    }
+}
+
+/// Answers whoever this pass was for; returns those who want another one.
+fn answer(
+    waiting: Vec<SyncRequest>,
+    plan: &PassPlan,
+    outcome: &Result<PassReport, PassFailure>,
+    walked: bool,
+) -> Vec<SyncRequest> {
+    let (served, others): (Vec<_>, Vec<_>) = waiting.into_iter().partition(|request| {
+        request.dry_run == plan.dry_run && (!request.full || walked || plan.full)
+    });
+    for request in served {
+        let told = match outcome {
+            Ok(report) => Ok(report.clone()),
+            Err(failure) => Err(reason(failure)),
+        };
+        // Whoever asked may have gone away; nothing is lost by that.
+        let _ = request.reply.send(told);
+    }
+    others
+}
+
+fn tell(upstream: &str, outcome: &Result<PassReport, PassFailure>, next: Instant) {
+    match outcome {
+        Ok(report) => {
+            let PassReport { kind, pages, tally, dry_run, .. } = report;
+            let kind = match kind {
+                PassKind::Complete => "complete walk",
+                PassKind::Increment { .. } => "increment",
+            };
+            info!(
+                upstream,
+                kind,
+                dry_run,
+                pages,
+                added = tally.added,
+                updated = tally.updated,
+                deleted = tally.deleted,
+                unchanged = tally.unchanged,
+                quarantined = tally.quarantined,
+                %next,
+                "a pass was accepted"
+            );
+        }
+        Err(PassFailure::Stopped) => info!(upstream, "the pass stopped at its cursor"),
+        Err(failure) => {
+            let reason = reason(failure);
+            warn!(upstream, reason = %Escaped(&reason), %next, "a pass failed; what was there is served on");
+        }
+    }
+}
+
+struct Watcher {
+    shared: Arc<Shared>,
+    upstream: String,
+}
+
+impl Observer for Watcher {
+    fn touched(&self, names: std::collections::BTreeSet<Name>) {
+        self.shared.pending.touch(names);
+        // Without names to ask for first, the walk itself is the first answer.
+        if self.shared.in_force().set.exact_names().is_empty() {
+            self.shared.mark_known();
+        }
+    }
+
+    fn progress(&self, pass: &PassState) {
+        let activity = Activity::of(pass);
+        self.shared.update(&self.upstream, |runtime| runtime.activity = Some(activity));
+    }
+}

@@ -1,0 +1,49 @@
+//! The loops that keep a mirror: fetch, decide, commit, publish.
+//!
+//! ```text
+//! follow ──rows──▶ store ◀──last good set── watch
+//!    │ touched names            everything │
+//!    └───────────▶ pending ◀───────────────┘
+//!                     │
+//!                  publish ──▶ catalogue (swapped atomically)
+//! ```
+//!
+//! - [`follow`]: one task for each upstream, and beside it one that fetches the names that
+//!   overlays spell out. They write rows and say which names they touched.
+//! - [`watch`]: notices changed overlay and upstream files.
+//! - [`publish`]: the only task that builds generations. It collects what was touched, runs the
+//!   gates for those names, commits the ledger's difference and swaps the catalogue.
+//!
+//! # What is kept in memory
+//! The published catalogue, the overlays in force, the heads of all entries, the ledger. All of it
+//! can be built from the store, and is, at each start; nothing in memory says "in progress" that
+//! would outlive the process.
+//!
+//! # What a crash leaves
+//! Whatever was committed. A pass goes on from its cursor; a ledger that was committed before its
+//! generation was swapped leads to the same generation again.
+//!
+//! A loop that ends although nobody stopped it ends the process: a daemon that answers and does
+//! not move would look healthy.
+
+mod clock;
+mod follow;
+mod named;
+mod overlays;
+mod pass;
+mod pending;
+mod publish;
+mod report;
+mod review;
+mod run;
+mod shared;
+mod watch;
+
+pub use clock::Clock;
+pub use overlays::{InForce, load_overlays, starter_warning};
+pub use pass::{PassFailure, PassPlan, retry_quarantine, run_pass};
+pub use publish::VIEW;
+pub use report::{Activity, StatusReport, UpstreamReport, status};
+pub use review::{Listed, QuarantineReport, explain_name, list, quarantine, unmatched};
+pub use run::{DaemonError, open_source, run};
+pub use shared::{Shared, SyncOutcome, SyncRequest};

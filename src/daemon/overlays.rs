@@ -1,0 +1,107 @@
+use crate::config::{Folder, Settings, read_overlays};
+use crate::lint::{Finding, Source, has_errors};
+use crate::model::Instant;
+use crate::overlay::{Context, OverlaySet, State, Statement, read};
+use crate::store::{Store, StoreError};
+
+/// The overlays that decide now.
+#[derive(Debug, Default)]
+pub struct InForce {
+    pub set: OverlaySet,
+    /// What the folder holds was refused: the last good set decides, with the denials that could
+    /// be read in the refused one on top.
+    pub refused: bool,
+    /// What the lint says of the folder as it is.
+    pub findings: Vec<Finding>,
+    /// What was read, to notice a change.
+    read: Option<(Folder, Vec<String>)>,
+    /// Statements of the last good set that approve, by file: for the warning about the starter.
+    pub starter_approvals: usize,
+}
+
+/// Reads the overlay folder against the last good set.
+///
+/// A good folder becomes the last good set, and is kept in the store when `keep` says so. A bad
+/// one is refused: what was good stays in force, and so it does across restarts.
+///
+/// # Errors
+/// The findings when the folder is refused and there never was a good set to fall back to.
+pub fn load_overlays(
+    settings: &Settings,
+    upstreams: &[String],
+    store: Option<&Store>,
+    now: Instant,
+    keep: bool,
+) -> Result<Result<InForce, Vec<Finding>>, StoreError> {
+    let folder = read_overlays(&settings.overlays);
+    let read_from = Some((folder.clone(), upstreams.to_vec()));
+    let kept = match store {
+        Some(store) => store.snapshot()?.overlays()?,
+        None => Vec::new(),
+    };
+    let context = Context { terms: settings.terms, now, upstreams: Some(upstreams) };
+    let (statements, lint) = read(&folder.sources, &context);
+    let mut findings = folder.findings;
+    findings.extend(lint);
+    if folder.sources.is_empty() && !kept.is_empty() && findings.is_empty() {
+        let place = Source::new(settings.overlays.to_string_lossy(), "").start();
+        let allowed = "restore the files; to serve nothing, keep one file that approves nothing";
+        findings.push(Finding::error(&place, "the folder became empty", allowed));
+    }
+    let sources = folder.sources;
+    if !has_errors(&findings) {
+        if let (Some(store), true) = (store, keep && sources != kept) {
+            store.keep_overlays(&sources, now)?;
+        }
+        let starter_approvals = statements.iter().filter(|it| approves_as_starter(it)).count();
+        let set = OverlaySet::new(statements);
+        return Ok(Ok(InForce {
+            set,
+            refused: false,
+            findings,
+            read: read_from,
+            starter_approvals,
+        }));
+    }
+    if kept.is_empty() {
+        return Ok(Err(findings));
+    }
+    // What was good once is not judged by the upstreams of today, only read.
+    let (good, _) = read(&kept, &Context { upstreams: None, ..context });
+    let starter_approvals = good.iter().filter(|it| approves_as_starter(it)).count();
+    let set = OverlaySet::new(good).with_denials_of(&statements);
+    Ok(Ok(InForce { set, refused: true, findings, read: read_from, starter_approvals }))
+}
+
+impl InForce {
+    /// Nothing was ever good: nothing is served, and the findings say why.
+    #[must_use]
+    pub fn nothing(findings: Vec<Finding>) -> Self {
+        Self { refused: true, findings, ..Self::default() }
+    }
+
+    /// Whether the folder, read against these upstreams, could say something else than it did.
+    pub(super) fn is_outdated(&self, settings: &Settings, upstreams: &[String]) -> bool {
+        // What was refused for a date may be good by now.
+        self.refused
+            || self.read.as_ref().is_none_or(|(folder, known)| {
+                known != upstreams || *folder != read_overlays(&settings.overlays)
+            })
+    }
+}
+
+/// The finding that `check` and the daemon raise as long as the starter approves anything.
+#[must_use]
+pub fn starter_warning(in_force: &InForce) -> Option<Finding> {
+    let statement = in_force.set.statements().iter().find(|it| approves_as_starter(it))?;
+    let found =
+        format!("the starter overlay is in force with {} approvals", in_force.starter_approvals);
+    let allowed = "they are nobody's review but an example: replace the file with your own";
+    Some(Finding::warning(&statement.place.source.start(), found, allowed))
+}
+
+fn approves_as_starter(statement: &Statement) -> bool {
+    let approves = statement.approval.as_ref().is_some_and(|it| it.state == State::Approved);
+    let file = statement.place.source.file.as_str();
+    approves && file.rsplit('/').next() == Some("starter.yaml")
+}

@@ -1,0 +1,213 @@
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use thiserror::Error;
+use tokio::time::Instant as Deadline;
+use tokio_util::sync::CancellationToken;
+use tracing::{error, info};
+
+use super::Shared;
+use super::pass::reason;
+use super::pending::Touched;
+use crate::catalog::{Candidate, Catalogue, Facts, Ledger, NameUpdate};
+use crate::curation::{Decision, Policy, decide};
+use crate::model::{Instant, Malformed, Name};
+use crate::overlay::OverlaySet;
+use crate::store::{Snapshot, StoreError, StoredHead};
+
+/// The only view there is yet; the ledger keeps one record for each.
+pub const VIEW: &str = "default";
+/// Walks touch names all the time; clients see them in steps of this.
+const BETWEEN_GENERATIONS: Duration = Duration::from_secs(1);
+const RETRY: Duration = Duration::from_secs(5);
+const LONGEST_SLEEP: Duration = Duration::from_secs(60);
+
+#[derive(Debug, Error)]
+pub(super) enum PublishError {
+    #[error("{0}")]
+    Store(#[from] StoreError),
+    #[error("a stored entry cannot be served")]
+    Entry(#[from] Malformed),
+}
+
+/// Everything that deciding needs, in memory.
+pub(super) struct Publisher {
+    heads: BTreeMap<Name, Vec<StoredHead>>,
+    ledger: Ledger,
+    /// When the first approval of a name that is served ends.
+    expiries: BTreeMap<Name, Instant>,
+    catalogue: Arc<Catalogue>,
+}
+
+/// Publishes generations until it is stopped.
+pub(super) async fn publish_loop(
+    shared: Arc<Shared>,
+    stop: CancellationToken,
+) -> Result<(), StoreError> {
+    let mut publisher = Publisher::load(&shared)?;
+    tokio::select! {
+        () = shared.wait_until_known() => {}
+        () = stop.cancelled() => return Ok(()),
+    }
+    shared.pending.touch_everything();
+    let mut not_before = Deadline::now();
+    loop {
+        tokio::select! {
+            () = shared.pending.wait() => {}
+            () = until(publisher.next_expiry(), &shared) => {}
+            () = stop.cancelled() => return Ok(()),
+        }
+        if !shared.pending.everything() {
+            tokio::select! {
+                () = tokio::time::sleep_until(not_before) => {}
+                () = stop.cancelled() => return Ok(()),
+            }
+        }
+        let (next, published) = publish_once(publisher, &shared).await?;
+        publisher = next;
+        not_before = Deadline::now() + if published { BETWEEN_GENERATIONS } else { Duration::ZERO };
+    }
+}
+
+/// Publishes what is pending, on a thread that may block. When it fails, everything is pending
+/// again and what is published stays.
+async fn publish_once(
+    mut publisher: Publisher,
+    shared: &Arc<Shared>,
+) -> Result<(Publisher, bool), StoreError> {
+    let task = Arc::clone(shared);
+    let worked = tokio::task::spawn_blocking(move || {
+        let touched = task.pending.take();
+        let outcome = publisher.publish(&task, touched);
+        (publisher, outcome)
+    });
+    let (publisher, outcome) = match worked.await {
+        Ok(worked) => worked,
+        Err(panicked) => std::panic::resume_unwind(panicked.into_panic()),
+    };
+    match outcome {
+        Ok(published) => Ok((publisher, published)),
+        Err(failure) => {
+            error!(reason = %reason(&failure), "no generation could be published; the last one is served on");
+            tokio::time::sleep(RETRY).await;
+            shared.pending.touch_everything();
+            Ok((Publisher::load(shared)?.serving(publisher.catalogue), false))
+        }
+    }
+}
+
+async fn until(expiry: Option<Instant>, shared: &Shared) {
+    match expiry {
+        None => std::future::pending().await,
+        // Served up to and with that instant. A machine that sleeps stops the timer and not the
+        // clock, so the clock is looked at now and then.
+        Some(at) => {
+            while shared.clock.now() <= at {
+                let wait = at.plus(Instant::TICK).since(shared.clock.now());
+                tokio::time::sleep(wait.min(LONGEST_SLEEP)).await;
+            }
+        }
+    }
+}
+
+impl Publisher {
+    pub(super) fn load(shared: &Shared) -> Result<Self, StoreError> {
+        let snapshot = shared.store.snapshot()?;
+        let mut heads: BTreeMap<Name, Vec<StoredHead>> = BTreeMap::new();
+        for head in snapshot.heads()? {
+            let head = head?;
+            heads.entry(head.name.clone()).or_default().push(head);
+        }
+        Ok(Self {
+            heads,
+            ledger: Ledger::new(snapshot.ledger(VIEW)?),
+            expiries: BTreeMap::new(),
+            catalogue: Arc::default(),
+        })
+    }
+
+    fn serving(self, catalogue: Arc<Catalogue>) -> Self {
+        Self { catalogue, ..self }
+    }
+
+    fn next_expiry(&self) -> Option<Instant> {
+        self.expiries.values().min().copied()
+    }
+
+    /// Builds and publishes the next generation; `false` when nothing changed for clients.
+    fn publish(&mut self, shared: &Shared, touched: Touched) -> Result<bool, PublishError> {
+        let (in_force, now) = (shared.in_force(), shared.clock.now());
+        let snapshot = shared.store.snapshot()?;
+        for name in &touched.names {
+            match snapshot.heads_of(name)? {
+                heads if heads.is_empty() => self.heads.remove(name),
+                heads => self.heads.insert(name.clone(), heads),
+            };
+        }
+        let names = self.affected(touched, &in_force.set, now);
+        let serving = shared.serving();
+        let policy = Policy { overlays: &in_force.set, serving: &serving, now };
+        let mut updates = Vec::with_capacity(names.len());
+        for name in names {
+            updates.push(self.update(name, &policy, &snapshot)?);
+        }
+        let namespace = &shared.settings.namespace;
+        let (next, changes) = self.catalogue.next(updates, &self.ledger, now, namespace)?;
+        let first = shared.published().is_none();
+        if changes.is_empty() && !first && next.len() == self.catalogue.len() {
+            return Ok(false);
+        }
+        if !changes.is_empty() {
+            shared.store.commit_ledger(VIEW, &changes, now)?;
+        }
+        let changed = changes.len();
+        changes.into_iter().for_each(|(key, record)| self.ledger.set(key, record));
+        self.catalogue = Arc::new(next);
+        shared.publish(Arc::clone(&self.catalogue));
+        let (generation, visible) = (self.catalogue.generation, self.catalogue.len());
+        info!(generation, visible, changed, "a generation was published");
+        Ok(true)
+    }
+
+    /// The names to look at: those touched, and those whose approval has ended. Names that no
+    /// overlay speaks of and that were never served cannot be visible, and are left out.
+    fn affected(&self, touched: Touched, set: &OverlaySet, now: Instant) -> BTreeSet<Name> {
+        let ended = self.expiries.iter().filter(|(_, at)| **at < now).map(|(name, _)| name);
+        let mut names: BTreeSet<Name> = touched.names;
+        names.extend(ended.cloned());
+        if touched.everything {
+            names.extend(self.heads.keys().cloned());
+        }
+        names.retain(|name| !set.about(name).is_silent());
+        if touched.everything {
+            names.extend(self.ledger.names().cloned());
+        }
+        names
+    }
+
+    fn update(
+        &mut self,
+        name: Name,
+        policy: &Policy<'_>,
+        snapshot: &Snapshot,
+    ) -> Result<NameUpdate, PublishError> {
+        let about = policy.about(&name);
+        let mut candidates = Vec::new();
+        let mut first_end: Option<Instant> = None;
+        for stored in self.heads.get(&name).map(Vec::as_slice).unwrap_or_default() {
+            let standing = about.standing(&stored.version, &stored.upstream);
+            let case = policy.case(&stored.upstream, &stored.head, &standing);
+            if let Decision::Serve { until } = decide(&case) {
+                first_end = Some(first_end.map_or(until, |earlier| earlier.min(until)));
+                let facts = Facts::new(&stored.upstream, &standing);
+                candidates.push(Candidate { entry: snapshot.entry(stored)?, facts });
+            }
+        }
+        match first_end {
+            Some(end) => self.expiries.insert(name.clone(), end),
+            None => self.expiries.remove(&name),
+        };
+        Ok(NameUpdate { name, candidates })
+    }
+}

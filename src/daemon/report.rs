@@ -1,0 +1,182 @@
+use serde::{Deserialize, Serialize};
+
+use super::overlays::starter_warning;
+use super::publish::VIEW;
+use super::shared::Runtime;
+use super::{InForce, Shared};
+use crate::catalog::Shown;
+use crate::config::Upstream;
+use crate::model::Instant;
+use crate::store::{Snapshot, StoreError};
+use crate::sync::{Failure, PassKind, PassState, Tally};
+
+/// What `/status` and `vidimus status` say.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct StatusReport {
+    pub version: String,
+    /// Whether a daemon answered, or the store was read.
+    pub running: bool,
+    pub ready: bool,
+    pub now: Instant,
+    pub epoch: String,
+    pub generation: Option<u64>,
+    pub visible: u64,
+    pub overlays: OverlayReport,
+    pub upstreams: Vec<UpstreamReport>,
+    pub alerts: Vec<Alert>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+pub struct OverlayReport {
+    /// `good`, or `refused` while the last good set stays in force.
+    pub state: String,
+    pub statements: u64,
+    pub findings: Vec<String>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct UpstreamReport {
+    pub id: String,
+    pub url: String,
+    pub enabled: bool,
+    pub rows: u64,
+    pub quarantined: u64,
+    pub last_attempt: Option<Instant>,
+    pub last_success: Option<Instant>,
+    pub last_complete_walk: Option<Instant>,
+    pub last_failure: Option<Failure>,
+    pub next_attempt: Option<Instant>,
+    pub watermark: Option<Instant>,
+    /// The pass that is running; never what an earlier process was doing.
+    pub activity: Option<Activity>,
+    /// The cursor at which an interrupted pass will go on.
+    pub interrupted_at: Option<String>,
+}
+
+/// How far a running pass has come.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Activity {
+    pub kind: PassKind,
+    pub begun: Instant,
+    pub pages: u64,
+    pub rows: u64,
+    #[serde(flatten)]
+    pub tally: Tally,
+}
+
+/// Something a person should look at, as long as it lasts.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Alert {
+    pub kind: String,
+    pub subject: String,
+    pub detail: String,
+}
+
+impl Activity {
+    pub(super) fn of(pass: &PassState) -> Self {
+        let PassState { kind, begun, pages, tally, .. } = pass;
+        Self { kind: *kind, begun: *begun, pages: *pages, rows: tally.rows(), tally: *tally }
+    }
+}
+
+/// The state of everything, from the store and, in a daemon, from memory.
+///
+/// # Errors
+/// When the store cannot be read.
+pub fn status(
+    snapshot: &Snapshot,
+    in_force: &InForce,
+    upstreams: &[Upstream],
+    now: Instant,
+) -> Result<StatusReport, StoreError> {
+    let reports: Result<Vec<UpstreamReport>, StoreError> =
+        upstreams.iter().map(|upstream| upstream_report(snapshot, upstream)).collect();
+    let records = snapshot.ledger(VIEW)?;
+    let visible = records.iter().filter(|(_, record)| record.shown == Shown::Visible).count();
+    let findings: Vec<String> = in_force.findings.iter().map(ToString::to_string).collect();
+    Ok(StatusReport {
+        version: env!("CARGO_PKG_VERSION").into(),
+        running: false,
+        ready: false,
+        now,
+        epoch: snapshot.epoch()?,
+        generation: None,
+        visible: visible as u64,
+        alerts: alerts(in_force, &findings),
+        overlays: OverlayReport {
+            state: if in_force.refused { "refused" } else { "good" }.into(),
+            statements: in_force.set.statements().len() as u64,
+            findings,
+        },
+        upstreams: reports?,
+    })
+}
+
+fn upstream_report(snapshot: &Snapshot, upstream: &Upstream) -> Result<UpstreamReport, StoreError> {
+    let state = snapshot.upstream(&upstream.id)?;
+    let (rows, quarantined) = snapshot.count(&upstream.id)?;
+    Ok(UpstreamReport {
+        id: upstream.id.clone(),
+        url: upstream.url.to_string(),
+        enabled: upstream.enabled,
+        rows,
+        quarantined,
+        last_attempt: state.last_attempt,
+        last_success: state.last_success,
+        last_complete_walk: state.last_complete_walk,
+        last_failure: state.last_failure,
+        next_attempt: None,
+        watermark: state.watermark,
+        activity: None,
+        interrupted_at: state.pass.and_then(|pass| pass.cursor),
+    })
+}
+
+fn alerts(in_force: &InForce, findings: &[String]) -> Vec<Alert> {
+    let refused = in_force.refused.then(|| Alert {
+        kind: "overlays-refused".into(),
+        subject: "overlays".into(),
+        detail: format!(
+            "the last good set stays in force; {}",
+            findings.first().map_or("", String::as_str)
+        ),
+    });
+    let starter = starter_warning(in_force).map(|finding| Alert {
+        kind: "starter-in-force".into(),
+        subject: "overlays".into(),
+        detail: finding.to_string(),
+    });
+    refused.into_iter().chain(starter).collect()
+}
+
+impl Shared {
+    /// The state of this daemon.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn status(&self) -> Result<StatusReport, StoreError> {
+        let definitions: Vec<Upstream> =
+            self.upstreams().values().map(|runtime| runtime.definition.clone()).collect();
+        let snapshot = self.store.snapshot()?;
+        let mut report = status(&snapshot, &self.in_force(), &definitions, self.clock.now())?;
+        let published = self.published();
+        report.running = true;
+        report.ready = published.is_some();
+        report.generation = published.as_ref().map(|catalogue| catalogue.generation);
+        report.visible = published.map_or(0, |catalogue| catalogue.len() as u64);
+        let runtimes = self.upstreams();
+        for upstream in &mut report.upstreams {
+            let Some(Runtime { activity, next_attempt, .. }) = runtimes.get(&upstream.id) else {
+                continue;
+            };
+            upstream.activity.clone_from(activity);
+            upstream.next_attempt = *next_attempt;
+            if activity.is_some() {
+                upstream.interrupted_at = None;
+            }
+        }
+        Ok(report)
+    }
+}

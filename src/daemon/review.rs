@@ -1,0 +1,122 @@
+use serde::{Deserialize, Serialize};
+
+use super::InForce;
+use crate::curation::{Decision, Explanation, Policy, decide, explain, explain_quarantined};
+use crate::lint::Finding;
+use crate::model::{Instant, Name};
+use crate::overlay::Coverage;
+use crate::store::{Snapshot, StoreError, StoredHead};
+
+/// One line of `vidimus list`.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Listed {
+    pub name: String,
+    pub version: String,
+    pub upstream: String,
+    pub served: bool,
+    /// The first gate that fails.
+    pub hidden_by: Option<String>,
+    pub tier: Option<u8>,
+    pub classification: Option<String>,
+    pub owner: Option<String>,
+    pub expires: Option<Instant>,
+}
+
+/// One row in quarantine.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct QuarantineReport {
+    pub upstream: String,
+    pub name: String,
+    pub version: String,
+    pub reason: String,
+    pub bytes: u64,
+}
+
+/// Every entry with its decision; those that are served only, unless `all` are asked for.
+///
+/// # Errors
+/// When the store cannot be read, as for every function here.
+pub fn list(
+    snapshot: &Snapshot,
+    policy: &Policy<'_>,
+    all: bool,
+) -> Result<Vec<Listed>, StoreError> {
+    let mut lines = Vec::new();
+    for stored in snapshot.heads()? {
+        let line = listed(&stored?, policy);
+        if all || line.served {
+            lines.push(line);
+        }
+    }
+    Ok(lines)
+}
+
+fn listed(stored: &StoredHead, policy: &Policy<'_>) -> Listed {
+    let about = policy.about(&stored.name);
+    let standing = about.standing(&stored.version, &stored.upstream);
+    let decision = decide(&policy.case(&stored.upstream, &stored.head, &standing));
+    let (served, hidden_by, expires) = match decision {
+        Decision::Serve { until } => (true, None, Some(until)),
+        Decision::Hide(gate) => (false, Some(gate.to_string()), None),
+    };
+    Listed {
+        name: stored.name.to_string(),
+        version: stored.version.to_string(),
+        upstream: stored.upstream.clone(),
+        served,
+        hidden_by,
+        tier: standing.tier,
+        classification: standing.classification.map(|it| it.to_string()),
+        owner: standing.owner.map(str::to_owned),
+        expires,
+    }
+}
+
+/// Every gate for every version of a name; `None` when no upstream has it.
+pub fn explain_name(
+    snapshot: &Snapshot,
+    policy: &Policy<'_>,
+    name: &Name,
+    version: Option<&str>,
+) -> Result<Option<Explanation>, StoreError> {
+    let wanted = |found: &str| version.is_none_or(|version| version == found);
+    let about = policy.about(name);
+    let mut versions = Vec::new();
+    for stored in snapshot.heads_of(name)? {
+        if wanted(stored.version.as_str()) {
+            let standing = about.standing(&stored.version, &stored.upstream);
+            let case = policy.case(&stored.upstream, &stored.head, &standing);
+            versions.push(explain(&stored.version, &stored.upstream, &case));
+        }
+    }
+    for quarantined in snapshot.quarantined()? {
+        if quarantined.row.name == name.as_str() && wanted(&quarantined.row.version) {
+            versions.push(explain_quarantined(&quarantined.row, &quarantined.upstream));
+        }
+    }
+    Ok((!versions.is_empty()).then(|| Explanation::new(name, versions)))
+}
+
+pub fn quarantine(snapshot: &Snapshot) -> Result<Vec<QuarantineReport>, StoreError> {
+    let rows = snapshot.quarantined()?;
+    Ok(rows
+        .into_iter()
+        .map(|quarantined| QuarantineReport {
+            upstream: quarantined.upstream,
+            name: quarantined.row.name,
+            version: quarantined.row.version,
+            reason: quarantined.row.reason,
+            bytes: quarantined.row.item.len() as u64,
+        })
+        .collect())
+}
+
+/// Statements that select nothing of what is stored.
+pub fn unmatched(snapshot: &Snapshot, in_force: &InForce) -> Result<Vec<Finding>, StoreError> {
+    let mut coverage = Coverage::of(&in_force.set);
+    for stored in snapshot.heads()? {
+        coverage.see(&stored?.name);
+    }
+    Ok(coverage.warnings())
+}

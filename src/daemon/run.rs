@@ -1,0 +1,177 @@
+use std::sync::Arc;
+use std::time::Duration;
+
+use thiserror::Error;
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+use tracing::{info, warn};
+
+use super::follow::follow;
+use super::named::fetch_named;
+use super::publish::publish_loop;
+use super::shared::Runtime;
+use super::watch::{tell, watch_overlays};
+use super::{Shared, retry_quarantine};
+use crate::config::{Egress, Upstream, read_upstreams};
+use crate::remote::{Access, AccessError, RegistryApi};
+use crate::store::StoreError;
+
+/// How often the upstream files are looked at.
+const UPSTREAMS_EVERY: Duration = Duration::from_secs(5);
+/// Requests that may wait for a pass; more wait for their turn to wait.
+const REQUESTS: usize = 16;
+
+/// Why the daemon ended although nobody stopped it.
+#[derive(Debug, Error)]
+pub enum DaemonError {
+    #[error("{0}")]
+    Store(#[from] StoreError),
+    #[error("the upstream {id} cannot be reached as configured")]
+    Access { id: String, source: AccessError },
+    #[error("the loop `{0}` ended")]
+    Ended(&'static str),
+    #[error("a loop panicked")]
+    Panicked(#[from] tokio::task::JoinError),
+}
+
+/// Runs all loops until `stop`.
+///
+/// # Errors
+/// When a loop ends by itself: then the process must end too, since nothing would move any more.
+pub async fn run(
+    shared: Arc<Shared>,
+    upstreams: Vec<Upstream>,
+    stop: CancellationToken,
+) -> Result<(), DaemonError> {
+    let released = retry_quarantine(&shared.store, &shared.clock)?;
+    if released > 0 {
+        info!(released, "rows left the quarantine");
+    }
+    tell(&shared.in_force());
+    let mut loops: JoinSet<Result<&'static str, DaemonError>> = JoinSet::new();
+    let mut followers = Followers::new(&shared, &stop);
+    followers.replace(upstreams)?;
+    let (task, token) = (Arc::clone(&shared), stop.clone());
+    loops.spawn(async move { Ok(publish_loop(task, token).await.map(|()| "publish")?) });
+    let (task, token) = (Arc::clone(&shared), stop.clone());
+    loops.spawn(async move {
+        watch_overlays(task, token).await;
+        Ok("watch")
+    });
+    loops.spawn(followers.supervise());
+    let ended = loops.join_next().await;
+    if stop.is_cancelled() {
+        while loops.join_next().await.is_some() {}
+        return Ok(());
+    }
+    stop.cancel();
+    match ended {
+        Some(outcome) => Err(DaemonError::Ended(outcome??)),
+        None => Ok(()),
+    }
+}
+
+/// The client of an upstream, as its file and `[egress]` say.
+///
+/// # Errors
+/// When a certificate or token file cannot be used.
+pub fn open_source(upstream: &Upstream, egress: &Egress) -> Result<Arc<RegistryApi>, DaemonError> {
+    let ca_files = upstream.ca_file.iter().chain(&egress.ca_file).cloned().collect();
+    let token_file = upstream.token_file.clone();
+    let access = Access { proxy: egress.proxy.clone(), ca_files, token_file };
+    RegistryApi::new(&upstream.url, &access)
+        .map(Arc::new)
+        .map_err(|source| DaemonError::Access { id: upstream.id.clone(), source })
+}
+
+/// The tasks of the upstreams as their files are now.
+struct Followers {
+    shared: Arc<Shared>,
+    stop: CancellationToken,
+    /// Stops the tasks of the definitions that are in force.
+    current: CancellationToken,
+    upstreams: Vec<Upstream>,
+    tasks: JoinSet<Result<(), StoreError>>,
+}
+
+impl Followers {
+    fn new(shared: &Arc<Shared>, stop: &CancellationToken) -> Self {
+        Self {
+            shared: Arc::clone(shared),
+            stop: stop.clone(),
+            current: stop.child_token(),
+            upstreams: Vec::new(),
+            tasks: JoinSet::new(),
+        }
+    }
+
+    /// Starts the tasks of these upstreams in place of those before.
+    fn replace(&mut self, upstreams: Vec<Upstream>) -> Result<(), DaemonError> {
+        let mut sources = Vec::new();
+        for upstream in &upstreams {
+            sources.push(open_source(upstream, &self.shared.settings.egress)?);
+        }
+        self.current.cancel();
+        self.current = self.stop.child_token();
+        self.shared.upstreams().clear();
+        for (upstream, source) in upstreams.iter().zip(sources) {
+            let (requests, receiver) = mpsc::channel(REQUESTS);
+            let definition = upstream.clone();
+            let runtime = Runtime { definition, activity: None, next_attempt: None, requests };
+            self.shared.upstreams().insert(upstream.id.clone(), runtime);
+            if upstream.enabled {
+                let (shared, token) = (Arc::clone(&self.shared), self.current.clone());
+                let named = fetch_named(shared, upstream.id.clone(), Arc::clone(&source), token);
+                self.tasks.spawn(named);
+                let (shared, token) = (Arc::clone(&self.shared), self.current.clone());
+                let following = follow(shared, upstream.clone(), source, receiver, token);
+                self.tasks.spawn(async move {
+                    following.await;
+                    Ok(())
+                });
+            }
+        }
+        if upstreams.iter().all(|upstream| !upstream.enabled) {
+            // Nobody will ever be asked, so nothing more will be known.
+            self.shared.mark_known();
+        }
+        self.upstreams = upstreams;
+        self.shared.pending.touch_everything();
+        Ok(())
+    }
+
+    /// Looks at the upstream files now and then, and ends when a task does by itself.
+    async fn supervise(mut self) -> Result<&'static str, DaemonError> {
+        loop {
+            tokio::select! {
+                () = self.stop.cancelled() => {
+                    while self.tasks.join_next().await.is_some() {}
+                    return Ok("upstreams");
+                }
+                Some(ended) = self.tasks.join_next() => {
+                    ended??;
+                    // Tasks of replaced definitions end when they are told to.
+                }
+                () = tokio::time::sleep(UPSTREAMS_EVERY) => self.look(),
+            }
+        }
+    }
+
+    fn look(&mut self) {
+        match read_upstreams(&self.shared.settings.upstreams) {
+            Ok(upstreams) if upstreams == self.upstreams => {}
+            Ok(upstreams) => match self.replace(upstreams) {
+                Ok(()) => info!("the upstream files changed and are in force"),
+                Err(error) => {
+                    warn!(alert = "upstreams-refused", reason = %super::pass::reason(&error), "the upstream files are refused");
+                }
+            },
+            Err(findings) => {
+                for finding in findings {
+                    warn!(alert = "upstreams-refused", %finding, "the upstream files are refused; the last good ones stay in force");
+                }
+            }
+        }
+    }
+}

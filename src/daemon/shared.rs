@@ -1,0 +1,165 @@
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use arc_swap::{ArcSwap, ArcSwapOption};
+use tokio::sync::{Notify, mpsc, oneshot, watch};
+
+use super::pending::Pending;
+use super::report::Activity;
+use super::{Clock, InForce};
+use crate::catalog::Catalogue;
+use crate::config::{Settings, Upstream};
+use crate::model::Instant;
+use crate::store::{Store, StoreError};
+use crate::sync::PassReport;
+
+/// What the loops and the servers share. Readers of the catalogue take no lock.
+#[derive(Debug)]
+pub struct Shared {
+    pub settings: Settings,
+    pub store: Arc<Store>,
+    pub clock: Arc<Clock>,
+    /// The store's random word, shown to clients.
+    pub epoch: String,
+    pub(super) pending: Pending,
+    published: ArcSwapOption<Catalogue>,
+    in_force: ArcSwap<InForce>,
+    overlays_changed: watch::Sender<()>,
+    upstreams: Mutex<BTreeMap<String, Runtime>>,
+    /// Whether enough is known for a first generation.
+    known: AtomicBool,
+    became_known: Notify,
+}
+
+/// What is true of an upstream only as long as the process lives.
+#[derive(Debug)]
+pub(super) struct Runtime {
+    pub(super) definition: Upstream,
+    pub(super) activity: Option<Activity>,
+    pub(super) next_attempt: Option<Instant>,
+    pub(super) requests: mpsc::Sender<SyncRequest>,
+}
+
+/// Somebody wants a pass, or the result of the one under way.
+#[derive(Debug)]
+pub struct SyncRequest {
+    pub full: bool,
+    pub dry_run: bool,
+    pub reply: oneshot::Sender<SyncOutcome>,
+}
+
+/// What a pass did, or why it was not accepted.
+pub type SyncOutcome = Result<PassReport, String>;
+
+impl Shared {
+    pub fn new(
+        settings: Settings,
+        store: Arc<Store>,
+        clock: Arc<Clock>,
+        in_force: InForce,
+    ) -> Result<Arc<Self>, StoreError> {
+        let snapshot = store.snapshot()?;
+        let (epoch, known) = (snapshot.epoch()?, !snapshot.is_empty()?);
+        Ok(Arc::new(Self {
+            settings,
+            store,
+            clock,
+            epoch,
+            pending: Pending::default(),
+            published: ArcSwapOption::empty(),
+            in_force: ArcSwap::from_pointee(in_force),
+            overlays_changed: watch::Sender::new(()),
+            upstreams: Mutex::default(),
+            known: AtomicBool::new(known),
+            became_known: Notify::new(),
+        }))
+    }
+
+    /// The generation that answers now; `None` before the first.
+    #[must_use]
+    pub fn published(&self) -> Option<Arc<Catalogue>> {
+        self.published.load_full()
+    }
+
+    pub(super) fn publish(&self, catalogue: Arc<Catalogue>) {
+        self.published.store(Some(catalogue));
+    }
+
+    #[must_use]
+    pub fn in_force(&self) -> Arc<InForce> {
+        self.in_force.load_full()
+    }
+
+    pub(super) fn enforce(&self, in_force: InForce) {
+        self.in_force.store(Arc::new(in_force));
+        self.overlays_changed.send_replace(());
+        self.pending.touch_everything();
+    }
+
+    pub(super) fn overlays_changed(&self) -> watch::Receiver<()> {
+        self.overlays_changed.subscribe()
+    }
+
+    /// Upstream has answered, so that a first generation may be published: an empty list is a
+    /// statement, and an upstream that was never reached has made none.
+    pub(super) fn mark_known(&self) {
+        self.known.store(true, Ordering::Release);
+        self.became_known.notify_one();
+    }
+
+    pub(super) async fn wait_until_known(&self) {
+        while !self.known.load(Ordering::Acquire) {
+            self.became_known.notified().await;
+        }
+    }
+
+    pub(super) fn upstreams(&self) -> std::sync::MutexGuard<'_, BTreeMap<String, Runtime>> {
+        self.upstreams.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The upstreams there are, by id.
+    #[must_use]
+    pub fn upstream_ids(&self) -> Vec<String> {
+        self.upstreams().keys().cloned().collect()
+    }
+
+    /// The upstreams whose entries may be served.
+    #[must_use]
+    pub fn serving(&self) -> Vec<String> {
+        let upstreams = self.upstreams();
+        let enabled = upstreams.values().filter(|it| it.definition.enabled);
+        enabled.map(|it| it.definition.id.clone()).collect()
+    }
+
+    pub(super) fn update(&self, upstream: &str, change: impl FnOnce(&mut Runtime)) {
+        if let Some(runtime) = self.upstreams().get_mut(upstream) {
+            change(runtime);
+        }
+    }
+
+    /// Asks every enabled upstream for a pass, or joins the one under way, and waits for all.
+    pub async fn sync(&self, full: bool, dry_run: bool) -> Vec<(String, SyncOutcome)> {
+        let requests: Vec<(String, mpsc::Sender<SyncRequest>)> = {
+            let upstreams = self.upstreams();
+            let enabled = upstreams.values().filter(|it| it.definition.enabled);
+            enabled.map(|it| (it.definition.id.clone(), it.requests.clone())).collect()
+        };
+        let mut outcomes = Vec::new();
+        let mut replies = Vec::new();
+        for (id, sender) in requests {
+            let (reply, answer) = oneshot::channel();
+            let sent = sender.send(SyncRequest { full, dry_run, reply }).await;
+            replies.push((id, sent.is_ok().then_some(answer)));
+        }
+        for (id, answer) in replies {
+            let outcome = match answer {
+                Some(answer) => answer.await.ok(),
+                None => None,
+            };
+            let stopped = || Err("the daemon is stopping".to_owned());
+            outcomes.push((id, outcome.unwrap_or_else(stopped)));
+        }
+        outcomes
+    }
+}

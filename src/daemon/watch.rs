@@ -1,0 +1,100 @@
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use notify_debouncer_full::notify::{RecommendedWatcher, RecursiveMode};
+use notify_debouncer_full::{Debouncer, RecommendedCache, new_debouncer};
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
+use tracing::{info, warn};
+
+use super::overlays::load_overlays;
+use super::pass::reason;
+use super::{InForce, Shared};
+
+/// An editor writes a file in several steps; reading between them would refuse it.
+const SETTLE: Duration = Duration::from_millis(150);
+/// Network file systems and mounted secrets tell nobody of their changes.
+const LOOK_ANYWAY: Duration = Duration::from_secs(10);
+
+/// Enforces changed overlays as soon as they are written.
+pub(super) async fn watch_overlays(shared: Arc<Shared>, stop: CancellationToken) {
+    let folder = shared.settings.overlays.clone();
+    let changed = Arc::new(Notify::new());
+    let mut watcher = None;
+    loop {
+        // The folder may have been moved away and come back as another one.
+        if watcher.as_ref().is_none_or(|_: &Watcher| !folder.is_dir()) {
+            watcher = watcher_of(&folder, &changed);
+        }
+        tokio::select! {
+            () = changed.notified() => {}
+            () = tokio::time::sleep(LOOK_ANYWAY) => {}
+            () = stop.cancelled() => return,
+        }
+        let task = Arc::clone(&shared);
+        if let Err(panicked) = tokio::task::spawn_blocking(move || look(&task)).await {
+            std::panic::resume_unwind(panicked.into_panic());
+        }
+    }
+}
+
+type Watcher = Debouncer<RecommendedWatcher, RecommendedCache>;
+
+fn watcher_of(folder: &Path, changed: &Arc<Notify>) -> Option<Watcher> {
+    let notify = Arc::clone(changed);
+    let watcher = new_debouncer(SETTLE, None, move |_| notify.notify_one());
+    let watch = |mut watcher: Watcher| {
+        // The folder itself, not its files: an atomic replacement makes a watch on a file deaf.
+        watcher.watch(PathBuf::from(folder), RecursiveMode::Recursive)?;
+        Ok(watcher)
+    };
+    match watcher.and_then(watch) {
+        Ok(watcher) => Some(watcher),
+        Err(error) => {
+            let seconds = LOOK_ANYWAY.as_secs();
+            warn!(folder = %folder.display(), %error, seconds, "the folder is not watched but looked at every few seconds");
+            None
+        }
+    }
+}
+
+/// Reads the folder again when it could say something else, and enforces what it says. A store
+/// that cannot keep the new set leaves the old one in force until the next look.
+fn look(shared: &Shared) {
+    let (ids, now) = (shared.upstream_ids(), shared.clock.now());
+    let before = shared.in_force();
+    if !before.is_outdated(&shared.settings, &ids) {
+        return;
+    }
+    let next = match load_overlays(&shared.settings, &ids, Some(&shared.store), now, true) {
+        Ok(Ok(next)) => next,
+        Ok(Err(findings)) => InForce::nothing(findings),
+        Err(error) => {
+            let reason = reason(&error);
+            warn!(%reason, "changed overlays cannot be kept; those before stay in force");
+            return;
+        }
+    };
+    let news = !before.refused || !next.refused || next.findings != before.findings;
+    if news {
+        tell(&next);
+        shared.enforce(next);
+    }
+}
+
+/// Says what became of the folder, once for each change.
+pub(super) fn tell(in_force: &InForce) {
+    for finding in &in_force.findings {
+        warn!(%finding, "overlay");
+    }
+    let statements = in_force.set.statements().len();
+    match in_force.refused {
+        true => warn!(
+            alert = "overlays-refused",
+            findings = in_force.findings.len(),
+            "the overlays are refused; the last good set stays in force, with their denials"
+        ),
+        false => info!(statements, "overlays are in force"),
+    }
+}

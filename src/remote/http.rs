@@ -1,0 +1,215 @@
+use std::path::PathBuf;
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use jiff::fmt::rfc2822;
+use reqwest::header::{DATE, HeaderMap, RETRY_AFTER};
+use reqwest::redirect::{Attempt, Policy};
+use reqwest::{Certificate, Client, Proxy, Response};
+use thiserror::Error;
+use tokio::time::timeout;
+use url::Url;
+
+use crate::model::{Escaped, Instant};
+use crate::sync::{FetchFailure, FetchedPage};
+
+const CONNECT: Duration = Duration::from_secs(10);
+/// The official registry took up to 25 seconds for days; that is slow, not dead.
+const FIRST_BYTE: Duration = Duration::from_secs(60);
+const IDLE: Duration = Duration::from_secs(30);
+const TOTAL: Duration = Duration::from_secs(300);
+/// After decompression. A page of a hundred of the largest real entries has 6 MiB.
+const MAX_BODY_BYTES: usize = 32 * 1024 * 1024;
+const MAX_REDIRECTS: usize = 3;
+/// How much of an error's body is shown.
+const MAX_EXCERPT_BYTES: usize = 200;
+
+/// How a registry is reached.
+#[derive(Debug, Clone, Default)]
+pub struct Access {
+    pub proxy: Option<Url>,
+    /// PEM files whose certificates are trusted beside the system's.
+    pub ca_files: Vec<PathBuf>,
+    /// Holds a bearer token.
+    pub token_file: Option<PathBuf>,
+}
+
+/// Why a client cannot be made.
+#[derive(Debug, Error)]
+pub enum AccessError {
+    #[error("the file {path} cannot be read")]
+    File { path: PathBuf, source: std::io::Error },
+    #[error("{path} holds no PEM certificate")]
+    Certificate { path: PathBuf, source: reqwest::Error },
+    #[error("the token in {path} is not a single line of visible characters")]
+    Token { path: PathBuf },
+    #[error("the HTTP client cannot be made")]
+    Client { source: reqwest::Error },
+}
+
+/// An HTTP client that gives up in time and reads no more than it should.
+#[derive(Debug)]
+pub(super) struct Http {
+    client: Client,
+    token: Option<String>,
+}
+
+impl Http {
+    pub(super) fn new(access: &Access) -> Result<Self, AccessError> {
+        let mut builder = Client::builder()
+            .user_agent(concat!("vidimus/", env!("CARGO_PKG_VERSION")))
+            .connect_timeout(CONNECT)
+            .read_timeout(IDLE.max(FIRST_BYTE))
+            .redirect(Policy::custom(same_origin))
+            .no_proxy();
+        if let Some(proxy) = &access.proxy {
+            let proxy = Proxy::all(proxy.clone());
+            builder = builder.proxy(proxy.map_err(|source| AccessError::Client { source })?);
+        }
+        for path in &access.ca_files {
+            builder = builder.tls_certs_merge(certificates(path)?);
+        }
+        let token = access.token_file.as_ref().map(token).transpose()?;
+        let client = builder.build().map_err(|source| AccessError::Client { source })?;
+        Ok(Self { client, token })
+    }
+
+    /// The body behind a URL, and upstream's time.
+    pub(super) async fn get(&self, url: &Url) -> Result<FetchedPage, FetchFailure> {
+        let limit = TOTAL;
+        timeout(limit, self.get_in_time(url))
+            .await
+            .unwrap_or(Err(FetchFailure::Timeout { what: "the whole answer", limit }))
+    }
+
+    async fn get_in_time(&self, url: &Url) -> Result<FetchedPage, FetchFailure> {
+        let mut request = self.client.get(url.clone());
+        if let Some(token) = &self.token {
+            request = request.bearer_auth(token);
+        }
+        let response = timeout(FIRST_BYTE, request.send())
+            .await
+            .map_err(|_| FetchFailure::Timeout { what: "the first byte", limit: FIRST_BYTE })?
+            .map_err(|error| failure(url, error))?;
+        let date = date(response.headers());
+        if response.status().is_success() {
+            let body = body(response, url).await?;
+            return Ok(FetchedPage { body, date });
+        }
+        let (status, retry_after) =
+            (response.status().as_u16(), retry_after(response.headers(), date));
+        let excerpt = excerpt(response).await;
+        Err(FetchFailure::Status { status, retry_after, excerpt })
+    }
+}
+
+/// Another host was not configured, and http was not asked for: neither is followed.
+fn same_origin(attempt: Attempt<'_>) -> reqwest::redirect::Action {
+    let first = attempt.previous().first();
+    let same = first.is_some_and(|first| first.origin() == attempt.url().origin());
+    match same && attempt.previous().len() <= MAX_REDIRECTS {
+        true => attempt.follow(),
+        false => attempt.stop(),
+    }
+}
+
+async fn body(mut response: Response, url: &Url) -> Result<Bytes, FetchFailure> {
+    let mut body = BytesMut::new();
+    loop {
+        let chunk = timeout(IDLE, response.chunk())
+            .await
+            .map_err(|_| FetchFailure::Timeout { what: "the next byte", limit: IDLE })?
+            .map_err(|error| failure(url, error))?;
+        let Some(chunk) = chunk else {
+            return Ok(body.freeze());
+        };
+        if body.len() + chunk.len() > MAX_BODY_BYTES {
+            return Err(FetchFailure::TooLarge { allowed: MAX_BODY_BYTES });
+        }
+        body.extend_from_slice(&chunk);
+    }
+}
+
+async fn excerpt(mut response: Response) -> String {
+    let mut bytes = Vec::new();
+    while bytes.len() < MAX_EXCERPT_BYTES {
+        match timeout(CONNECT, response.chunk()).await {
+            Ok(Ok(Some(chunk))) => bytes.extend_from_slice(&chunk),
+            _ => break,
+        }
+    }
+    bytes.truncate(MAX_EXCERPT_BYTES);
+    Escaped(String::from_utf8_lossy(&bytes).trim()).to_string()
+}
+
+fn failure(url: &Url, error: reqwest::Error) -> FetchFailure {
+    let host = url.host_str().unwrap_or_default().to_owned();
+    // The URL may hold a name from outside; what it points at is said by `host`.
+    let error = error.without_url();
+    match () {
+        () if error.is_connect() => FetchFailure::Connect { host, source: Box::new(error) },
+        () if error.is_timeout() => FetchFailure::Timeout { what: "the next byte", limit: IDLE },
+        () => FetchFailure::Broken { source: Box::new(error) },
+    }
+}
+
+fn date(headers: &HeaderMap) -> Option<Instant> {
+    http_date(headers.get(DATE)?.to_str().ok()?)
+}
+
+fn http_date(text: &str) -> Option<Instant> {
+    let stamp = rfc2822::DateTimeParser::new().parse_timestamp(text).ok()?;
+    Some(Instant::from_micros(stamp.as_microsecond()))
+}
+
+/// `Retry-After` in both forms (RFC 9110, section 10.2.3); a date counts from upstream's own.
+fn retry_after(headers: &HeaderMap, date: Option<Instant>) -> Option<Duration> {
+    let text = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
+    match text.parse() {
+        Ok(seconds) => Some(Duration::from_secs(seconds)),
+        Err(_) => Some(http_date(text)?.since(date?)),
+    }
+}
+
+fn certificates(path: &PathBuf) -> Result<Vec<Certificate>, AccessError> {
+    let pem = read(path)?;
+    Certificate::from_pem_bundle(&pem)
+        .map_err(|source| AccessError::Certificate { path: path.clone(), source })
+}
+
+fn token(path: &PathBuf) -> Result<String, AccessError> {
+    let text = String::from_utf8(read(path)?).unwrap_or_default();
+    let token = text.trim();
+    match !token.is_empty() && token.bytes().all(|byte| byte.is_ascii_graphic()) {
+        true => Ok(token.to_owned()),
+        false => Err(AccessError::Token { path: path.clone() }),
+    }
+}
+
+fn read(path: &PathBuf) -> Result<Vec<u8>, AccessError> {
+    std::fs::read(path).map_err(|source| AccessError::File { path: path.clone(), source })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[rstest::rstest]
+    #[case("7", None, Some(7))]
+    #[case(" 120 ", None, Some(120))]
+    #[case("Fri, 20 Nov 2026 10:00:30 GMT", Some("Fri, 20 Nov 2026 10:00:00 GMT"), Some(30))]
+    #[case("Fri, 20 Nov 2026 09:00:00 GMT", Some("Fri, 20 Nov 2026 10:00:00 GMT"), Some(0))]
+    #[case("Fri, 20 Nov 2026 10:00:30 GMT", None, None)]
+    #[case("soon", None, None)]
+    #[case("-1", None, None)]
+    fn retry_after_is_read_in_both_forms(
+        #[case] text: &str,
+        #[case] date: Option<&str>,
+        #[case] seconds: Option<u64>,
+    ) {
+        let mut headers = HeaderMap::new();
+        headers.insert(RETRY_AFTER, text.parse().expect("a header"));
+        let wait = retry_after(&headers, date.and_then(http_date));
+        assert_eq!(wait, seconds.map(Duration::from_secs));
+    }
+}

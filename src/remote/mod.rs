@@ -1,0 +1,12 @@
+//! The outside: an HTTP client with a limit on everything, and the registry API read through it.
+//!
+//! Nothing here decides or stores. It turns a request into bytes within bounds or into a
+//! [`FetchFailure`](crate::sync::FetchFailure) that says what went wrong, and it is the only place
+//! that names an HTTP library.
+
+mod http;
+mod registry;
+mod retry;
+
+pub use http::{Access, AccessError};
+pub use registry::RegistryApi;

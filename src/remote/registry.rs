@@ -1,0 +1,59 @@
+use url::Url;
+
+use super::http::{Access, AccessError, Http};
+use super::retry::retried;
+use crate::model::Name;
+use crate::sync::{FetchFailure, FetchedPage, PageRequest, PageSource};
+
+/// An upstream registry, read over its API.
+#[derive(Debug)]
+pub struct RegistryApi {
+    http: Http,
+    root: Url,
+}
+
+impl RegistryApi {
+    /// # Errors
+    /// When a certificate or token file cannot be used.
+    pub fn new(root: &Url, access: &Access) -> Result<Self, AccessError> {
+        Ok(Self { http: Http::new(access)?, root: root.clone() })
+    }
+
+    fn url(&self, segments: &[&str]) -> Url {
+        let mut url = self.root.clone();
+        // Refused only for URLs that cannot be a base, which no root is.
+        if let Ok(mut path) = url.path_segments_mut() {
+            path.pop_if_empty().push("v0.1").push("servers").extend(segments);
+        }
+        url
+    }
+}
+
+impl PageSource for RegistryApi {
+    async fn page(&self, request: &PageRequest) -> Result<FetchedPage, FetchFailure> {
+        let mut url = self.url(&[]);
+        {
+            let mut query = url.query_pairs_mut();
+            query.append_pair("limit", &request.limit.to_string());
+            // Refused beside `updated_since`, which includes them anyway.
+            match request.updated_since {
+                Some(since) => query.append_pair("updated_since", &since.to_string()),
+                None => query.append_pair("include_deleted", "true"),
+            };
+            if let Some(cursor) = &request.cursor {
+                query.append_pair("cursor", cursor);
+            }
+        }
+        retried(|| self.http.get(&url)).await
+    }
+
+    async fn versions(&self, name: &Name) -> Result<Option<FetchedPage>, FetchFailure> {
+        let mut url = self.url(&[name.as_str(), "versions"]);
+        url.query_pairs_mut().append_pair("include_deleted", "true");
+        match retried(|| self.http.get(&url)).await {
+            Ok(page) => Ok(Some(page)),
+            Err(FetchFailure::Status { status: 404, .. }) => Ok(None),
+            Err(failure) => Err(failure),
+        }
+    }
+}
