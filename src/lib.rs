@@ -1,5 +1,7 @@
 //! vidimus
+pub mod api;
 pub mod catalog;
+pub mod cli;
 pub mod config;
 pub mod curation;
 pub mod daemon;
@@ -9,3 +11,4 @@ pub mod overlay;
 pub mod remote;
 pub mod store;
 pub mod sync;
+pub mod telemetry;

@@ -1,17 +1,17 @@
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::gate::{Case, Gate, Outcome};
 use crate::model::{Escaped, Name, Quarantined, Version};
 
 /// Why the versions of one name are served or not.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, Deserialize)]
 pub struct Explanation {
     pub name: String,
     pub versions: Vec<VersionExplanation>,
 }
 
 /// Every gate's answer for one version.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct VersionExplanation {
     pub version: String,
@@ -26,11 +26,11 @@ pub struct VersionExplanation {
     pub gates: Vec<GateAnswer>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, Deserialize)]
 pub struct GateAnswer {
-    pub gate: Gate,
+    pub gate: String,
     /// `pass`, `fail`, or `moot` when an earlier gate left nothing to judge.
-    pub outcome: &'static str,
+    pub outcome: String,
     pub evidence: String,
 }
 
@@ -65,8 +65,8 @@ pub fn explain_quarantined(row: &Quarantined, upstream: &str) -> VersionExplanat
         labels: Vec::new(),
         digest: None,
         gates: vec![GateAnswer {
-            gate: Gate::WellFormed,
-            outcome: "fail",
+            gate: Gate::WellFormed.to_string(),
+            outcome: "fail".into(),
             evidence: format!("in quarantine: {}", Escaped(&row.reason)),
         }],
     }
@@ -85,5 +85,5 @@ fn answer(gate: Gate, outcome: &Outcome<'_>) -> GateAnswer {
         Outcome::Fail(evidence) => ("fail", evidence),
         Outcome::Moot(evidence) => ("moot", evidence),
     };
-    GateAnswer { gate, outcome: word, evidence: evidence.to_string() }
+    GateAnswer { gate: gate.to_string(), outcome: word.into(), evidence: evidence.to_string() }
 }

@@ -1,7 +1,5 @@
 use std::fmt;
 
-use serde::{Serialize, Serializer};
-
 use crate::model::{Digest, Escaped, Head, Instant, Name, Status};
 use crate::overlay::{About, Approval, OverlaySet, Standing, State, Statement};
 
@@ -42,12 +40,6 @@ impl Gate {
 impl fmt::Display for Gate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())
-    }
-}
-
-impl Serialize for Gate {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(self.as_str())
     }
 }
 

@@ -60,15 +60,8 @@ fn retry_wait(failures: u32) -> Duration {
 
 fn plan(upstream: &Upstream, waiting: &[SyncRequest]) -> PassPlan {
     let dry_run = waiting.first().is_some_and(|request| request.dry_run);
-    let relevant = waiting.iter().filter(|request| request.dry_run == dry_run);
-    PassPlan {
-        upstream: upstream.id.clone(),
-        full: relevant.clone().any(|request| request.full),
-        dry_run,
-        page_size: upstream.sync.page_size,
-        full_walk: upstream.sync.full_walk,
-        overlap: upstream.sync.overlap,
-    }
+    let mut relevant = waiting.iter().filter(|request| request.dry_run == dry_run);
+    PassPlan::of(upstream, relevant.any(|request| request.full), dry_run)
 }
 
 /// Makes the pass; requests that come in meanwhile wait beside the earlier ones.

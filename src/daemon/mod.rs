@@ -41,7 +41,7 @@ mod watch;
 
 pub use clock::Clock;
 pub use overlays::{InForce, load_overlays, starter_warning};
-pub use pass::{PassFailure, PassPlan, retry_quarantine, run_pass};
+pub use pass::{Observer, PassFailure, PassPlan, reason, retry_quarantine, run_pass};
 pub use publish::VIEW;
 pub use report::{Activity, StatusReport, UpstreamReport, status};
 pub use review::{Listed, QuarantineReport, explain_name, list, quarantine, unmatched};

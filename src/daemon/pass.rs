@@ -9,6 +9,7 @@ use tokio::task::{JoinError, spawn_blocking};
 use tokio_util::sync::CancellationToken;
 
 use super::Clock;
+use crate::config::Upstream;
 use crate::model::Name;
 use crate::store::{Batch, Destination, Snapshot, Store, StoreError};
 use crate::sync::{
@@ -51,7 +52,27 @@ pub enum PassFailure {
     Panicked(#[from] JoinError),
 }
 
+impl PassPlan {
+    #[must_use]
+    pub fn of(upstream: &Upstream, full: bool, dry_run: bool) -> Self {
+        Self {
+            upstream: upstream.id.clone(),
+            full,
+            dry_run,
+            page_size: upstream.sync.page_size,
+            full_walk: upstream.sync.full_walk,
+            overlap: upstream.sync.overlap,
+        }
+    }
+}
+
 impl PassFailure {
+    /// The failure and its causes, on one line.
+    #[must_use]
+    pub fn reason(&self) -> String {
+        reason(self)
+    }
+
     /// Whether the pass may go on later from where it stood; otherwise its cursor is to blame.
     fn keeps_cursor(&self) -> bool {
         match self {
@@ -268,7 +289,7 @@ impl<O: Observer> Keeper<O> {
             state.pass = None;
         }
         if !matches!(failure, PassFailure::Stopped) {
-            let reason = reason(failure);
+            let reason = failure.reason();
             state.last_failure = Some(crate::sync::Failure { at: now, reason });
         }
         let batch = Batch {
@@ -283,7 +304,7 @@ impl<O: Observer> Keeper<O> {
 }
 
 /// An error with its sources, on one line.
-pub(super) fn reason(error: &dyn std::error::Error) -> String {
+pub fn reason(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
     while let Some(inner) = source {

@@ -152,6 +152,18 @@ fn alerts(in_force: &InForce, findings: &[String]) -> Vec<Alert> {
 }
 
 impl Shared {
+    /// The first walk of an upstream, when one is under way.
+    #[must_use]
+    pub fn first_walk(&self) -> Option<(String, Activity)> {
+        let snapshot = self.store.snapshot().ok()?;
+        let upstreams = self.upstreams();
+        upstreams.iter().find_map(|(id, runtime)| {
+            let activity = runtime.activity.clone()?;
+            let state = snapshot.upstream(id).ok()?;
+            state.accepts_batches().then(|| (id.clone(), activity))
+        })
+    }
+
     /// The state of this daemon.
     ///
     /// # Errors

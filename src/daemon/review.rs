@@ -1,10 +1,9 @@
 use serde::{Deserialize, Serialize};
 
-use super::InForce;
 use crate::curation::{Decision, Explanation, Policy, decide, explain, explain_quarantined};
 use crate::lint::Finding;
 use crate::model::{Instant, Name};
-use crate::overlay::Coverage;
+use crate::overlay::{Coverage, OverlaySet};
 use crate::store::{Snapshot, StoreError, StoredHead};
 
 /// One line of `vidimus list`.
@@ -112,11 +111,22 @@ pub fn quarantine(snapshot: &Snapshot) -> Result<Vec<QuarantineReport>, StoreErr
         .collect())
 }
 
-/// Statements that select nothing of what is stored.
-pub fn unmatched(snapshot: &Snapshot, in_force: &InForce) -> Result<Vec<Finding>, StoreError> {
-    let mut coverage = Coverage::of(&in_force.set);
+/// Statements that select nothing of what is stored; `None` before a first complete walk, when
+/// nobody can know.
+pub fn unmatched(
+    snapshot: &Snapshot,
+    set: &OverlaySet,
+) -> Result<Option<Vec<Finding>>, StoreError> {
+    let mut walked = false;
+    for upstream in snapshot.upstreams()? {
+        walked |= snapshot.upstream(&upstream)?.last_complete_walk.is_some();
+    }
+    if !walked {
+        return Ok(None);
+    }
+    let mut coverage = Coverage::of(set);
     for stored in snapshot.heads()? {
         coverage.see(&stored?.name);
     }
-    Ok(coverage.warnings())
+    Ok(Some(coverage.warnings()))
 }

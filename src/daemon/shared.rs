@@ -10,6 +10,7 @@ use super::report::Activity;
 use super::{Clock, InForce};
 use crate::catalog::Catalogue;
 use crate::config::{Settings, Upstream};
+use crate::curation::Policy;
 use crate::model::Instant;
 use crate::store::{Store, StoreError};
 use crate::sync::PassReport;
@@ -122,6 +123,13 @@ impl Shared {
     #[must_use]
     pub fn upstream_ids(&self) -> Vec<String> {
         self.upstreams().keys().cloned().collect()
+    }
+
+    /// Runs something with the policy of this moment.
+    pub fn with_policy<T>(&self, run: impl FnOnce(&Policy<'_>) -> T) -> T {
+        let (in_force, serving) = (self.in_force(), self.serving());
+        let policy = Policy { overlays: &in_force.set, serving: &serving, now: self.clock.now() };
+        run(&policy)
     }
 
     /// The upstreams whose entries may be served.

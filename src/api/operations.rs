@@ -1,0 +1,217 @@
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use aws_lc_rs::constant_time::verify_slices_are_equal;
+use axum::extract::{Path, Query, Request, State};
+use axum::http::{HeaderMap, header};
+use axum::middleware::{Next, from_fn_with_state};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use axum::{Json, Router};
+use serde::{Deserialize, Serialize};
+use url::Host;
+
+use super::problem::Problem;
+use crate::curation::Explanation;
+use crate::daemon::{
+    Listed, QuarantineReport, Shared, StatusReport, explain_name, list, quarantine,
+};
+use crate::lint::Finding;
+use crate::model::Name;
+use crate::store::{StoreError, Verification};
+use crate::sync::PassReport;
+
+#[derive(Debug)]
+struct Operations {
+    shared: Arc<Shared>,
+    token: String,
+}
+
+type Operator = State<Arc<Operations>>;
+
+/// What operators and machines ask. Everything but `/livez` and `/readyz` needs the token.
+pub fn operations(shared: Arc<Shared>, token: String) -> Router {
+    let state = Arc::new(Operations { shared, token });
+    let guarded = Router::new()
+        .route("/status", get(status))
+        .route("/list", get(listing))
+        .route("/quarantine", get(quarantined))
+        .route("/explain/{name}", get(explained))
+        .route("/verify", get(verified))
+        .route("/unmatched", get(unmatched))
+        .route("/ops/sync", post(sync))
+        .layer(from_fn_with_state(Arc::clone(&state), require_token));
+    Router::new()
+        .route("/livez", get(|| async { "ok\n" }))
+        .route("/readyz", get(ready))
+        .merge(guarded)
+        .fallback(|| async { Problem::UnknownRoute("on the other address: /") })
+        .layer(from_fn_with_state(Arc::clone(&state), refuse_browsers))
+        .with_state(state)
+}
+
+/// A page in a browser that stands inside the network must not reach this address, neither by
+/// itself (`Origin`) nor under a name of its own that resolves to us (`Host`).
+async fn refuse_browsers(State(state): Operator, request: Request, next: Next) -> Response {
+    if request.headers().contains_key(header::ORIGIN) {
+        return Problem::Forbidden("Requests with an Origin are refused here").into_response();
+    }
+    let host = request.headers().get(header::HOST).and_then(|host| host.to_str().ok());
+    let known = host.is_some_and(|host| is_known(host, &state.shared.settings.ops_hosts));
+    if !known {
+        let why = "This Host is neither loopback nor in `ops_hosts`";
+        return Problem::Forbidden(why).into_response();
+    }
+    next.run(request).await
+}
+
+fn is_known(host: &str, configured: &[String]) -> bool {
+    let name = match host.rsplit_once(':') {
+        Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => name,
+        _ => host,
+    };
+    let loopback = match Host::parse(name) {
+        Ok(Host::Ipv4(address)) => address.is_loopback(),
+        Ok(Host::Ipv6(address)) => address.is_loopback(),
+        Ok(Host::Domain(name)) => name == "localhost",
+        Err(_) => false,
+    };
+    loopback || configured.iter().any(|known| known.eq_ignore_ascii_case(name) || known == host)
+}
+
+async fn require_token(State(state): Operator, request: Request, next: Next) -> Response {
+    match bearer(request.headers()) {
+        Some(token)
+            if verify_slices_are_equal(token.as_bytes(), state.token.as_bytes()).is_ok() =>
+        {
+            next.run(request).await
+        }
+        _ => Problem::Unauthorized.into_response(),
+    }
+}
+
+fn bearer(headers: &HeaderMap) -> Option<&str> {
+    let value = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
+    let (scheme, token) = value.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
+}
+
+async fn ready(State(state): Operator) -> Result<&'static str, Problem> {
+    state.shared.published().map(|_| "ready\n").ok_or(Problem::NotReady)
+}
+
+async fn status(State(state): Operator) -> Result<Json<StatusReport>, Problem> {
+    blocking(state, Shared::status).await
+}
+
+/// What `vidimus list` asks for.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct ListQuery {
+    #[serde(default)]
+    pub all: bool,
+}
+
+async fn listing(
+    State(state): Operator,
+    Query(query): Query<ListQuery>,
+) -> Result<Json<Vec<Listed>>, Problem> {
+    let read = move |shared: &Shared| {
+        shared.with_policy(|policy| list(&shared.store.snapshot()?, policy, query.all))
+    };
+    blocking(state, read).await
+}
+
+async fn quarantined(State(state): Operator) -> Result<Json<Vec<QuarantineReport>>, Problem> {
+    blocking(state, |shared| quarantine(&shared.store.snapshot()?)).await
+}
+
+#[derive(Debug, Deserialize)]
+struct ExplainQuery {
+    version: Option<String>,
+}
+
+async fn explained(
+    State(state): Operator,
+    Path(name): Path<String>,
+    Query(query): Query<ExplainQuery>,
+) -> Result<Json<Explanation>, Problem> {
+    let name = Name::parse(&name).map_err(|bad| Problem::BadRequest(bad.to_string()))?;
+    let read = move |shared: &Shared| {
+        let version = query.version.as_deref();
+        shared.with_policy(|policy| explain_name(&shared.store.snapshot()?, policy, &name, version))
+    };
+    let Json(found) = blocking(state, read).await?;
+    found.map(Json).ok_or(Problem::UnknownServer)
+}
+
+async fn verified(State(state): Operator) -> Result<Json<Verification>, Problem> {
+    blocking(state, |shared| shared.store.snapshot()?.verify()).await
+}
+
+async fn unmatched(State(state): Operator) -> Result<Json<Option<Vec<String>>>, Problem> {
+    let read = |shared: &Shared| {
+        let set = &shared.in_force().set;
+        let findings = crate::daemon::unmatched(&shared.store.snapshot()?, set)?;
+        Ok(findings.map(|findings| findings.iter().map(Finding::to_string).collect()))
+    };
+    blocking(state, read).await
+}
+
+/// What `vidimus sync` asks for.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct SyncQuery {
+    #[serde(default)]
+    pub full: bool,
+    #[serde(default)]
+    pub dry_run: bool,
+}
+
+/// What a pass over all upstreams did.
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub struct SyncReport {
+    pub passes: Vec<PassReport>,
+    /// By upstream, why a pass was not accepted.
+    pub failures: BTreeMap<String, String>,
+}
+
+async fn sync(State(state): Operator, Query(query): Query<SyncQuery>) -> Json<SyncReport> {
+    let mut report = SyncReport::default();
+    for (upstream, outcome) in state.shared.sync(query.full, query.dry_run).await {
+        match outcome {
+            Ok(pass) => report.passes.push(pass),
+            Err(reason) => {
+                report.failures.insert(upstream, reason);
+            }
+        }
+    }
+    Json(report)
+}
+
+/// Reads the store where blocking is allowed.
+async fn blocking<T: Send + 'static>(
+    state: Arc<Operations>,
+    read: impl FnOnce(&Shared) -> Result<T, StoreError> + Send + 'static,
+) -> Result<Json<T>, Problem> {
+    let read = tokio::task::spawn_blocking(move || read(&state.shared));
+    Ok(Json(read.await.map_err(|_| Problem::Internal)??))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[rstest::rstest]
+    #[case("127.0.0.1:8081", true)]
+    #[case("localhost", true)]
+    #[case("[::1]:8081", true)]
+    #[case("127.8.8.8", true)]
+    #[case("ops.example:8081", true)]
+    #[case("OPS.example", true)]
+    #[case("localhost.evil.example", false)]
+    #[case("10.0.0.1:8081", false)]
+    #[case("rebind.example:8081", false)]
+    #[case("", false)]
+    fn only_loopback_and_configured_hosts_are_answered(#[case] host: &str, #[case] known: bool) {
+        assert_eq!(is_known(host, &["ops.example".to_owned()]), known);
+    }
+}

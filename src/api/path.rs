@@ -1,0 +1,122 @@
+use percent_encoding::percent_decode_str;
+
+use super::problem::Problem;
+
+/// What a path of the registry asks for.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Route {
+    List,
+    Versions { name: String },
+    Version { name: String, version: String },
+}
+
+/// Longer than any name with a version, percent-encoded throughout.
+const MAX_PATH_BYTES: usize = 4096;
+
+/// Reads a path as proxies and clients really send it.
+///
+/// The version prefix is `/v0.1`, `/v0` or nothing. A name comes as one segment with an encoded
+/// slash or, when a proxy decoded it, as two. Double and trailing slashes are the same path, since
+/// a redirect would make an editor give up. Each segment is decoded once; what still holds a `%`
+/// then was encoded twice on its way, and is refused rather than called unknown.
+pub(super) fn route(path: &str) -> Result<Route, Problem> {
+    if path.len() > MAX_PATH_BYTES {
+        return Err(Problem::BadRequest(format!("A path has at most {MAX_PATH_BYTES} bytes")));
+    }
+    let segments: Vec<String> = path
+        .split('/')
+        .filter(|segment| !segment.is_empty())
+        .map(decoded)
+        .collect::<Result<_, _>>()?;
+    let segments: Vec<&str> = segments.iter().map(String::as_str).collect();
+    let resource = match segments.as_slice() {
+        ["v0.1" | "v0", rest @ ..] => rest,
+        rest => rest,
+    };
+    let joined = |namespace: &str, leaf: &str| format!("{namespace}/{leaf}");
+    match *resource {
+        ["servers"] => Ok(Route::List),
+        ["servers", name, "versions"] => Ok(Route::Versions { name: name.into() }),
+        ["servers", name, "versions", version] if name.contains('/') => {
+            Ok(Route::Version { name: name.into(), version: version.into() })
+        }
+        ["servers", namespace, leaf, "versions"] => {
+            Ok(Route::Versions { name: joined(namespace, leaf) })
+        }
+        ["servers", namespace, leaf, "versions", version] => {
+            Ok(Route::Version { name: joined(namespace, leaf), version: version.into() })
+        }
+        // A name without a slash is no name; the code path of unknown ones answers it.
+        ["servers", name, "versions", version] => {
+            Ok(Route::Version { name: name.into(), version: version.into() })
+        }
+        _ => Err(Problem::UnknownRoute("/")),
+    }
+}
+
+fn decoded(segment: &str) -> Result<String, Problem> {
+    let text = percent_decode_str(segment)
+        .decode_utf8()
+        .map_err(|_| Problem::BadRequest("The path is not UTF-8".into()))?;
+    if text.chars().any(char::is_control) {
+        return Err(Problem::BadRequest("The path holds a control character".into()));
+    }
+    if text.contains('%') {
+        return Err(Problem::BadRequest(
+            "The path is percent-encoded twice; encode each segment once".into(),
+        ));
+    }
+    Ok(text.into_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn version(name: &str, version: &str) -> Route {
+        Route::Version { name: name.into(), version: version.into() }
+    }
+
+    fn versions(name: &str) -> Route {
+        Route::Versions { name: name.into() }
+    }
+
+    #[rstest::rstest]
+    #[case("/v0.1/servers", Route::List)]
+    #[case("/v0/servers/", Route::List)]
+    #[case("/servers", Route::List)]
+    #[case("//v0.1//servers//", Route::List)]
+    #[case("/v0.1/servers/a.b%2Fc/versions", versions("a.b/c"))]
+    #[case("/v0.1/servers/a.b%2fc/versions/", versions("a.b/c"))]
+    #[case("/v0.1/servers/a.b/c/versions", versions("a.b/c"))]
+    #[case("/v0.1/servers/a.b%2Fc/versions/latest", version("a.b/c", "latest"))]
+    #[case("/servers/a.b/c/versions/1.0.0", version("a.b/c", "1.0.0"))]
+    #[case("/v0/servers/a.b%2Fc/versions/1.0.0%2B5", version("a.b/c", "1.0.0+5"))]
+    #[case("/v0/servers/a.b%2Fc/versions/1.0.0+5", version("a.b/c", "1.0.0+5"))]
+    #[case("/v0/servers/a.b%2Fversions/versions/versions", version("a.b/versions", "versions"))]
+    #[case("/v0/servers/a.b/versions/versions", versions("a.b/versions"))]
+    #[case("/v0/servers/ab/versions", versions("ab"))]
+    #[case("/v0/servers/..%2F..%2Fetc/versions", versions("../../etc"))]
+    fn a_path_is_read_as_clients_and_proxies_send_it(#[case] path: &str, #[case] wanted: Route) {
+        assert_eq!(route(path).expect("a route"), wanted);
+    }
+
+    #[rstest::rstest]
+    #[case("/", "There is nothing here")]
+    #[case("/v0.1", "There is nothing here")]
+    #[case("/v0.2/servers", "There is nothing here")]
+    #[case("/v0.1/servers/a.b%2Fc", "There is nothing here")]
+    #[case("/v0.1/v0.1/servers", "lists servers at /v0.1/servers")]
+    #[case("/v0.1/servers/a.b%252Fc/versions", "encoded twice")]
+    #[case("/v0.1/servers/a%00b/versions", "control character")]
+    #[case("/v0.1/servers/a%ffb/versions", "not UTF-8")]
+    fn any_other_path_is_refused_with_a_reason(#[case] path: &str, #[case] wanted: &str) {
+        let problem = route(path).expect_err("no route").to_string();
+        assert!(problem.contains(wanted), "{problem}");
+    }
+
+    #[test]
+    fn a_long_path_is_refused() {
+        assert!(route(&format!("/v0.1/servers/{}", "a".repeat(10_000))).is_err());
+    }
+}

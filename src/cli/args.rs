@@ -1,0 +1,110 @@
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::{Parser, Subcommand};
+
+use crate::config::Locations;
+use crate::telemetry::LogFormat;
+
+/// Mirrors MCP registries and serves what your overlays approve.
+#[derive(Debug, Parser)]
+#[command(name = "vidimus", version, arg_required_else_help = true)]
+pub struct Arguments {
+    #[command(subcommand)]
+    pub command: Command,
+    /// The configuration file [default: vidimus.toml, which may be absent]
+    #[arg(long, global = true, env = "VIDIMUS_CONFIG", value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// The folder of the store [default: data]
+    #[arg(long, global = true, env = "VIDIMUS_DATA", value_name = "DIR")]
+    data: Option<PathBuf>,
+    /// The folder of upstream files [default: upstreams]
+    #[arg(long, global = true, env = "VIDIMUS_UPSTREAMS", value_name = "DIR")]
+    upstreams: Option<PathBuf>,
+    /// The folder of overlays [default: overlays]
+    #[arg(long, global = true, env = "VIDIMUS_OVERLAYS", value_name = "DIR")]
+    overlays: Option<PathBuf>,
+    /// Where the registry is served [default: 127.0.0.1:8080]
+    #[arg(long, global = true, env = "VIDIMUS_LISTEN", value_name = "ADDR")]
+    listen: Option<SocketAddr>,
+    /// Where operations are served [default: 127.0.0.1:8081]
+    #[arg(long, global = true, env = "VIDIMUS_OPS_LISTEN", value_name = "ADDR")]
+    ops_listen: Option<SocketAddr>,
+    /// How logs are written [default: text on a terminal, else json]
+    #[arg(long, global = true, env = "VIDIMUS_LOG", value_name = "FORMAT")]
+    pub log: Option<LogFormat>,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Mirror the upstreams and serve what is approved
+    Serve,
+    /// Make one pass over the upstreams and print what changed
+    Sync {
+        /// A complete walk, though an increment would do
+        #[arg(long)]
+        full: bool,
+        /// Read and compare, write nothing
+        #[arg(long)]
+        dry_run: bool,
+        #[arg(long)]
+        json: bool,
+    },
+    /// Lint the configuration, the upstreams and the overlays
+    Check {
+        #[arg(long)]
+        json: bool,
+    },
+    /// List what is served
+    List {
+        /// What is hidden too, with the gate that hides it
+        #[arg(long)]
+        all: bool,
+        /// The rows in quarantine instead, with their reasons
+        #[arg(long, conflicts_with = "all")]
+        quarantined: bool,
+        #[arg(long)]
+        json: bool,
+    },
+    /// Show every gate with its evidence for one server
+    Explain {
+        #[arg(value_name = "NAME[@VERSION]")]
+        name: String,
+        #[arg(long)]
+        json: bool,
+    },
+    /// Show the upstreams, the overlays and the generation that is served
+    Status {
+        #[arg(long)]
+        json: bool,
+    },
+    /// Read every row of the store: that it decodes, and that digests and references hold
+    Verify {
+        /// Run the storage engine's own check over the file too, which may repair it; not while a
+        /// daemon runs
+        #[arg(long)]
+        file: bool,
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+impl Arguments {
+    /// The configuration file, and whether it was named.
+    pub(super) fn configuration(&self) -> (PathBuf, bool) {
+        match &self.config {
+            Some(file) => (file.clone(), true),
+            None => ("vidimus.toml".into(), false),
+        }
+    }
+
+    pub(super) fn locations(&self) -> Locations {
+        Locations {
+            data: self.data.clone(),
+            upstreams: self.upstreams.clone(),
+            overlays: self.overlays.clone(),
+            listen: self.listen,
+            ops_listen: self.ops_listen,
+        }
+    }
+}

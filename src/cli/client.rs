@@ -1,0 +1,130 @@
+use std::net::SocketAddr;
+use std::path::Path;
+use std::time::Duration;
+
+use reqwest::{Client, Method, StatusCode};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+use super::error::CliError;
+use crate::api::load_token;
+use crate::config::Settings;
+
+/// The file in the data folder in which a daemon says where it listens.
+const ADDRESS_FILE: &str = "daemon.json";
+/// A pass that was asked for may take hours; connecting may not.
+const CONNECT: Duration = Duration::from_secs(5);
+
+/// Where a running daemon listens.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Addresses {
+    pub pid: u32,
+    pub registry: SocketAddr,
+    pub operations: SocketAddr,
+}
+
+impl Addresses {
+    /// Leaves word in the data folder.
+    pub fn write(&self, data: &Path) -> Result<(), CliError> {
+        let path = data.join(ADDRESS_FILE);
+        let json = serde_json::to_vec(self).unwrap_or_default();
+        std::fs::write(&path, json).map_err(|source| CliError::File { path, source })
+    }
+
+    pub fn remove(data: &Path) {
+        // It is only a hint: one that is left behind is noticed by the store not being held.
+        let _ = std::fs::remove_file(data.join(ADDRESS_FILE));
+    }
+
+    fn read(data: &Path) -> Option<Self> {
+        let json = std::fs::read(data.join(ADDRESS_FILE)).ok()?;
+        serde_json::from_slice(&json).ok()
+    }
+}
+
+/// Asks the running daemon.
+#[derive(Debug)]
+pub struct Operator {
+    client: Client,
+    address: SocketAddr,
+    token: String,
+}
+
+impl Operator {
+    /// The daemon that holds the store of these settings.
+    pub fn of(settings: &Settings) -> Result<Self, CliError> {
+        let written = Addresses::read(&settings.data).map(|addresses| addresses.operations);
+        let address = written.unwrap_or(settings.ops_listen);
+        let token = load_token(&settings.data)
+            .map_err(|source| CliError::File { path: settings.data.join("ops.token"), source })?;
+        let client = Client::builder()
+            .no_proxy()
+            .connect_timeout(CONNECT)
+            .build()
+            .map_err(|source| CliError::Unreachable { address, source })?;
+        Ok(Self { client, address, token })
+    }
+
+    pub async fn get<T: DeserializeOwned>(
+        &self,
+        path: &[&str],
+        query: &[(&str, &str)],
+    ) -> Result<T, CliError> {
+        self.ask(Method::GET, path, query).await
+    }
+
+    pub async fn post<T: DeserializeOwned>(
+        &self,
+        path: &[&str],
+        query: &[(&str, &str)],
+    ) -> Result<T, CliError> {
+        self.ask(Method::POST, path, query).await
+    }
+
+    async fn ask<T: DeserializeOwned>(
+        &self,
+        method: Method,
+        path: &[&str],
+        query: &[(&str, &str)],
+    ) -> Result<T, CliError> {
+        let mut url = url::Url::parse(&format!("http://{}/", self.reachable()))
+            .expect("an address with a port makes a URL");
+        if let Ok(mut segments) = url.path_segments_mut() {
+            segments.pop_if_empty().extend(path);
+        }
+        if !query.is_empty() {
+            url.query_pairs_mut().extend_pairs(query);
+        }
+        let failed = |source| CliError::Unreachable { address: self.address, source };
+        let request = self.client.request(method, url).bearer_auth(&self.token);
+        let response = request.send().await.map_err(failed)?;
+        let status = response.status();
+        let body = response.bytes().await.map_err(failed)?;
+        if status.is_success()
+            && let Ok(value) = serde_json::from_slice(&body)
+        {
+            return Ok(value);
+        }
+        Err(self.refusal(status, &body))
+    }
+
+    /// An address that listens everywhere is reached over loopback, whose `Host` is known.
+    fn reachable(&self) -> SocketAddr {
+        match self.address.ip().is_unspecified() {
+            true => SocketAddr::from(([127, 0, 0, 1], self.address.port())),
+            false => self.address,
+        }
+    }
+
+    fn refusal(&self, status: StatusCode, body: &[u8]) -> CliError {
+        #[derive(Deserialize)]
+        struct Problem {
+            detail: String,
+        }
+        let detail = match serde_json::from_slice(body) {
+            Ok(Problem { detail }) => detail,
+            Err(_) => "an answer this release does not understand".into(),
+        };
+        CliError::Refused { address: self.address, status: status.as_u16(), detail }
+    }
+}

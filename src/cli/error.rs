@@ -1,0 +1,80 @@
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use thiserror::Error;
+
+use crate::daemon::DaemonError;
+use crate::lint::Finding;
+use crate::model::BadName;
+use crate::store::StoreError;
+
+/// How a command ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Exit {
+    Done,
+    /// There are findings, or something was refused.
+    Findings,
+    /// Something could not be reached, or failed.
+    Failed,
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        // 2 is the usage error, and clap's.
+        Self::from(match exit {
+            Exit::Done => 0,
+            Exit::Findings => 1,
+            Exit::Failed => 3,
+        })
+    }
+}
+
+/// Why a command did not do what it was asked.
+#[derive(Debug, Error)]
+pub enum CliError {
+    #[error("what was read is refused, and nothing was changed")]
+    Findings(Vec<Finding>),
+    #[error("{0}")]
+    Store(#[from] StoreError),
+    #[error("{0}")]
+    Daemon(#[from] DaemonError),
+    #[error("`{text}` names no server: {source}")]
+    Name { text: String, source: BadName },
+    #[error("no upstream lists `{0}`")]
+    Unknown(String),
+    #[error(
+        "{what} cannot listen on {address}; another process may hold the port: choose another \
+         with {flag}"
+    )]
+    Listen { what: &'static str, address: SocketAddr, flag: &'static str, source: std::io::Error },
+    #[error("{path} cannot be used")]
+    File { path: PathBuf, source: std::io::Error },
+    #[error("a daemon holds the store; stop it before the file itself is checked")]
+    DaemonRuns,
+    #[error(
+        "another process holds the store and does not answer as a daemon at {address}; if its \
+         operations are elsewhere, say so with --ops-listen"
+    )]
+    Unreachable { address: SocketAddr, source: reqwest::Error },
+    #[error("the daemon at {address} answered {status}: {detail}")]
+    Refused { address: SocketAddr, status: u16, detail: String },
+    #[error("the runtime cannot be started")]
+    Runtime(#[source] std::io::Error),
+}
+
+impl CliError {
+    #[must_use]
+    pub const fn exit(&self) -> Exit {
+        match self {
+            Self::Findings(_) | Self::Unknown(_) | Self::Name { .. } | Self::DaemonRuns => {
+                Exit::Findings
+            }
+            Self::Listen { .. } | Self::File { .. } => Exit::Findings,
+            Self::Store(StoreError::Engine { .. } | StoreError::Damaged { .. }) => Exit::Failed,
+            Self::Store(_) | Self::Daemon(DaemonError::Access { .. }) => Exit::Findings,
+            Self::Refused { status, .. } if *status < 500 => Exit::Findings,
+            _ => Exit::Failed,
+        }
+    }
+}

@@ -1,0 +1,84 @@
+//! The commands.
+//!
+//! Those that read ask whoever holds the store: the running daemon over its operations address,
+//! or, when there is none, the file itself. Both paths end in the same functions of
+//! [`crate::daemon`], so they cannot disagree.
+
+mod args;
+mod check;
+mod client;
+mod error;
+mod print;
+mod progress;
+mod query;
+mod serve;
+mod sync;
+mod target;
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+use clap::Parser;
+use indicatif::MultiProgress;
+
+use args::{Arguments, Command};
+use error::{CliError, Exit};
+
+use crate::config::Settings;
+use crate::telemetry::{self, LogFormat};
+
+/// Runs the command line and returns the exit code: 0 done, 1 findings or refusal, 2 usage,
+/// 3 unreachable or failed.
+#[must_use]
+pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    match run(Arguments::parse_from(arguments)) {
+        Ok(exit) => exit.into(),
+        Err(error) => {
+            print::error(&error);
+            error.exit().into()
+        }
+    }
+}
+
+fn run(arguments: Arguments) -> Result<Exit, CliError> {
+    let settings = settings(&arguments)?;
+    let bars = MultiProgress::new();
+    let format = LogFormat::or_suitable(arguments.log);
+    match &arguments.command {
+        Command::Serve => telemetry::start(format, &bars),
+        Command::Sync { .. } if format == LogFormat::Text => {}
+        Command::Sync { .. } => telemetry::start(format, &bars),
+        _ => {}
+    }
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(CliError::Runtime)?;
+    let exit = runtime.block_on(dispatch(arguments, settings, bars));
+    // Blocking work that is under way ends with its transaction; nothing waits for more.
+    runtime.shutdown_timeout(std::time::Duration::from_secs(1));
+    exit
+}
+
+fn settings(arguments: &Arguments) -> Result<Settings, CliError> {
+    let (file, named) = arguments.configuration();
+    Settings::load(&file, named, arguments.locations()).map_err(CliError::Findings)
+}
+
+async fn dispatch(
+    arguments: Arguments,
+    settings: Settings,
+    bars: MultiProgress,
+) -> Result<Exit, CliError> {
+    match arguments.command {
+        Command::Serve => serve::serve(settings, &bars).await,
+        Command::Sync { full, dry_run, json } => sync::sync(settings, full, dry_run, json).await,
+        Command::Check { json } => check::check(settings, json).await,
+        Command::List { all, quarantined, json } => {
+            query::list(settings, all, quarantined, json).await
+        }
+        Command::Explain { name, json } => query::explain(settings, &name, json).await,
+        Command::Status { json } => query::status(settings, json).await,
+        Command::Verify { file, json } => query::verify(settings, file, json).await,
+    }
+}

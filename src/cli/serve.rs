@@ -1,0 +1,83 @@
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use indicatif::MultiProgress;
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+use tracing::{error, info};
+
+use super::client::Addresses;
+use super::error::{CliError, Exit};
+use super::progress::show_progress;
+use super::target::{clock_of, in_force};
+use crate::api::{load_token, operations, registry, serve as serve_http};
+use crate::config::{Settings, read_upstreams};
+use crate::daemon::{Clock, Shared, run};
+use crate::store::Store;
+
+/// Runs the daemon until it is interrupted.
+pub(super) async fn serve(settings: Settings, bars: &MultiProgress) -> Result<Exit, CliError> {
+    let upstreams = read_upstreams(&settings.upstreams).map_err(CliError::Findings)?;
+    let public = listen("the registry", settings.listen, "--listen").await?;
+    let private = listen("operations", settings.ops_listen, "--ops-listen").await?;
+    let store = Store::create(&settings.data, Clock::system())?;
+    let clock = clock_of(&store)?;
+    let in_force = in_force(&settings, &upstreams, &store, clock.now(), true)?;
+    let token = load_token(&settings.data)
+        .map_err(|source| CliError::File { path: settings.data.join("ops.token"), source })?;
+    let addresses = Addresses {
+        pid: std::process::id(),
+        registry: address(&public, settings.listen),
+        operations: address(&private, settings.ops_listen),
+    };
+    addresses.write(&settings.data)?;
+    let data = settings.data.clone();
+    let shared = Shared::new(settings, Arc::new(store), Arc::new(clock), in_force)?;
+    info!(registry = %addresses.registry, operations = %addresses.operations, "listening");
+
+    let stop = CancellationToken::new();
+    tokio::spawn(stop_at_signal(stop.clone()));
+    tokio::spawn(show_progress(Arc::clone(&shared), bars.clone(), stop.clone()));
+    let public = serve_http(public, registry(Arc::clone(&shared)), stop.clone());
+    let private = serve_http(private, operations(Arc::clone(&shared), token), stop.clone());
+    let (public, private) = (tokio::spawn(public), tokio::spawn(private));
+    let ended = run(shared, upstreams, stop.clone()).await;
+    stop.cancel();
+    // A server that panicked has told so; there is nobody left to wait for.
+    let _ = (public.await, private.await);
+    Addresses::remove(&data);
+    if let Err(error) = &ended {
+        error!(%error, "a loop ended by itself, and so the daemon does");
+    }
+    ended?;
+    info!("stopped");
+    Ok(Exit::Done)
+}
+
+async fn listen(
+    what: &'static str,
+    address: SocketAddr,
+    flag: &'static str,
+) -> Result<TcpListener, CliError> {
+    TcpListener::bind(address).await.map_err(|source| CliError::Listen {
+        what,
+        address,
+        flag,
+        source,
+    })
+}
+
+fn address(listener: &TcpListener, asked: SocketAddr) -> SocketAddr {
+    listener.local_addr().unwrap_or(asked)
+}
+
+async fn stop_at_signal(stop: CancellationToken) {
+    let Ok(mut terminated) = signal(SignalKind::terminate()) else { return };
+    tokio::select! {
+        _ = tokio::signal::ctrl_c() => {}
+        _ = terminated.recv() => {}
+    }
+    info!("stopping");
+    stop.cancel();
+}

@@ -1,0 +1,74 @@
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use tokio_util::sync::CancellationToken;
+
+use super::client::Operator;
+use super::error::{CliError, Exit};
+use super::print;
+use super::target::clock_of;
+use crate::api::SyncReport;
+use crate::config::{Settings, read_upstreams};
+use crate::daemon::{Clock, Observer, PassPlan, open_source, retry_quarantine, run_pass};
+use crate::model::Name;
+use crate::store::{Store, StoreError};
+use crate::sync::PassState;
+
+/// Makes one pass over every enabled upstream, or has the daemon make it, and prints what changed.
+pub(super) async fn sync(
+    settings: Settings,
+    full: bool,
+    dry_run: bool,
+    json: bool,
+) -> Result<Exit, CliError> {
+    let report = match Store::create(&settings.data, Clock::system()) {
+        Ok(store) => here(&settings, store, full, dry_run).await?,
+        Err(StoreError::Locked { .. }) => {
+            let flag = |set| if set { "true" } else { "false" };
+            let query = [("full", flag(full)), ("dry_run", flag(dry_run))];
+            Operator::of(&settings)?.post(&["ops", "sync"], &query).await?
+        }
+        Err(error) => return Err(error.into()),
+    };
+    print::sync(&report, json);
+    Ok(if report.failures.is_empty() { Exit::Done } else { Exit::Failed })
+}
+
+async fn here(
+    settings: &Settings,
+    store: Store,
+    full: bool,
+    dry_run: bool,
+) -> Result<SyncReport, CliError> {
+    let upstreams = read_upstreams(&settings.upstreams).map_err(CliError::Findings)?;
+    let (clock, store) = (Arc::new(clock_of(&store)?), Arc::new(store));
+    if !dry_run {
+        retry_quarantine(&store, &clock)?;
+    }
+    let stop = CancellationToken::new();
+    let interrupted = stop.clone();
+    tokio::spawn(async move {
+        if tokio::signal::ctrl_c().await.is_ok() {
+            interrupted.cancel();
+        }
+    });
+    let mut report = SyncReport { passes: Vec::new(), failures: BTreeMap::new() };
+    for upstream in upstreams.iter().filter(|upstream| upstream.enabled) {
+        let source = open_source(upstream, &settings.egress)?;
+        let plan = PassPlan::of(upstream, full, dry_run);
+        match run_pass(&store, &clock, &source, &plan, &stop, Silent).await {
+            Ok(pass) => report.passes.push(pass),
+            Err(failure) => {
+                report.failures.insert(upstream.id.clone(), failure.reason());
+            }
+        }
+    }
+    Ok(report)
+}
+
+struct Silent;
+
+impl Observer for Silent {
+    fn touched(&self, _: std::collections::BTreeSet<Name>) {}
+    fn progress(&self, _: &PassState) {}
+}

@@ -1,0 +1,69 @@
+use std::sync::Arc;
+
+use super::client::Operator;
+use super::error::CliError;
+use crate::config::{Settings, Upstream, read_upstreams};
+use crate::curation::Policy;
+use crate::daemon::{Clock, InForce, load_overlays};
+use crate::model::Instant;
+use crate::store::{Store, StoreError};
+
+/// Whoever can answer about the store.
+#[derive(Debug)]
+pub enum Target {
+    Store(Box<Offline>),
+    Daemon(Operator),
+}
+
+/// The store itself, with what a daemon would judge it by.
+#[derive(Debug)]
+pub struct Offline {
+    pub store: Arc<Store>,
+    pub clock: Arc<Clock>,
+    pub in_force: InForce,
+    pub upstreams: Vec<Upstream>,
+}
+
+impl Target {
+    /// Opens the store, or finds the daemon that holds it.
+    pub fn open(settings: &Settings) -> Result<Self, CliError> {
+        match Store::open(&settings.data, Clock::system()) {
+            Ok(store) => Ok(Self::Store(Box::new(Offline::new(settings, store)?))),
+            Err(StoreError::Locked { .. }) => Ok(Self::Daemon(Operator::of(settings)?)),
+            Err(error) => Err(error.into()),
+        }
+    }
+}
+
+impl Offline {
+    fn new(settings: &Settings, store: Store) -> Result<Self, CliError> {
+        let upstreams = read_upstreams(&settings.upstreams).map_err(CliError::Findings)?;
+        let clock = clock_of(&store)?;
+        let in_force = in_force(settings, &upstreams, &store, clock.now(), false)?;
+        Ok(Self { store: Arc::new(store), clock: Arc::new(clock), in_force, upstreams })
+    }
+
+    pub fn with_policy<T>(&self, run: impl FnOnce(&Policy<'_>) -> T) -> T {
+        let enabled = self.upstreams.iter().filter(|upstream| upstream.enabled);
+        let serving: Vec<String> = enabled.map(|upstream| upstream.id.clone()).collect();
+        let now = self.clock.now();
+        run(&Policy { overlays: &self.in_force.set, serving: &serving, now })
+    }
+}
+
+/// The clock of a store: never below what was stored.
+pub fn clock_of(store: &Store) -> Result<Clock, StoreError> {
+    Ok(Clock::starting_at(store.snapshot()?.newest_instant()?))
+}
+
+/// The overlays that decide, with the last good set to fall back to.
+pub fn in_force(
+    settings: &Settings,
+    upstreams: &[Upstream],
+    store: &Store,
+    now: Instant,
+    keep: bool,
+) -> Result<InForce, CliError> {
+    let ids: Vec<String> = upstreams.iter().map(|upstream| upstream.id.clone()).collect();
+    load_overlays(settings, &ids, Some(store), now, keep)?.map_err(CliError::Findings)
+}
