@@ -3,3 +3,8 @@
 
 pub mod registry;
 pub mod upstream;
+
+#[cfg(test)]
+pub mod daemon;
+#[cfg(test)]
+pub mod wait;

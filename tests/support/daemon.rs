@@ -1,0 +1,225 @@
+//! The real binary, in a folder of its own, on ports of its own.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+use super::wait::eventually;
+
+/// A folder with upstreams and overlays, in which `vidimus` can be run.
+pub struct Workplace {
+    folder: TempDir,
+}
+
+/// A running daemon. It is killed when it is dropped.
+pub struct Daemon {
+    child: Child,
+    pub registry: String,
+    pub operations: String,
+    token: String,
+    client: reqwest::Client,
+}
+
+/// An answer, read whole.
+#[derive(Debug)]
+pub struct Answer {
+    pub status: u16,
+    pub headers: reqwest::header::HeaderMap,
+    pub text: String,
+}
+
+impl Answer {
+    pub fn json(&self) -> Value {
+        serde_json::from_str(&self.text)
+            .unwrap_or_else(|error| panic!("{error} in {:?}", self.text))
+    }
+
+    pub fn header(&self, name: &str) -> &str {
+        self.headers.get(name).map_or("", |value| value.to_str().expect("visible"))
+    }
+
+    /// `name@version` of each item of a list.
+    pub fn items(&self) -> Vec<String> {
+        let page = self.json();
+        let items = page["servers"].as_array().expect("a list").iter();
+        items
+            .map(|item| {
+                let text =
+                    |member: &str| item["server"][member].as_str().expect("a text").to_owned();
+                format!("{}@{}", text("name"), text("version"))
+            })
+            .collect()
+    }
+}
+
+impl Workplace {
+    /// A folder with one upstream and no overlay but a comment.
+    pub fn new(upstream: &str) -> Self {
+        let place = Self { folder: tempfile::tempdir().expect("a temporary folder") };
+        place.upstream(upstream, "sync = {interval = \"1s\", page_size = 10}");
+        place.overlay("policy.yaml", "# nothing yet\n");
+        place
+    }
+
+    pub fn path(&self) -> &Path {
+        self.folder.path()
+    }
+
+    pub fn data(&self) -> PathBuf {
+        self.path().join("data")
+    }
+
+    pub fn upstream(&self, url: &str, more: &str) {
+        let text = format!("kind = \"registry\"\nurl = \"{url}\"\n{more}\n");
+        self.write("upstreams/official.toml", &text);
+    }
+
+    pub fn overlay(&self, file: &str, text: &str) {
+        self.write(&format!("overlays/{file}"), text);
+    }
+
+    pub fn write(&self, file: &str, text: &str) {
+        let path = self.path().join(file);
+        fs::create_dir_all(path.parent().expect("a parent")).expect("a folder");
+        fs::write(path, text).expect("a file");
+    }
+
+    pub fn remove(&self, file: &str) {
+        fs::remove_file(self.path().join(file)).expect("removed");
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_vidimus"));
+        command.args(arguments).current_dir(self.path()).stdin(Stdio::null());
+        command
+    }
+
+    /// Runs a command to its end.
+    pub fn run(&self, arguments: &[&str]) -> Output {
+        self.command(arguments).output().expect("the binary runs")
+    }
+
+    /// Runs a command that must succeed and print JSON.
+    pub fn json(&self, arguments: &[&str]) -> Value {
+        let output = self.run(arguments);
+        let (out, err) = (text(&output.stdout), text(&output.stderr));
+        assert!(output.status.success(), "{arguments:?}: {out}{err}");
+        serde_json::from_str(&out).unwrap_or_else(|error| panic!("{error} in {out}"))
+    }
+
+    /// Starts the daemon and waits until it says where it listens.
+    pub async fn start(&self) -> Daemon {
+        let log = fs::File::create(self.path().join("log")).expect("a log");
+        let child = self
+            .command(&["serve", "--listen=127.0.0.1:0", "--ops-listen=127.0.0.1:0", "--log=json"])
+            .stdout(Stdio::null())
+            .stderr(log)
+            .spawn()
+            .expect("the binary runs");
+        let addresses = eventually("the daemon listens", async || self.addresses(child.id())).await;
+        let token = fs::read_to_string(self.data().join("ops.token")).expect("a token");
+        let root = |what: &str| format!("http://{}", addresses[what].as_str().expect("an address"));
+        Daemon {
+            child,
+            registry: root("registry"),
+            operations: root("operations"),
+            token,
+            client: reqwest::Client::builder().no_proxy().build().expect("a client"),
+        }
+    }
+
+    fn addresses(&self, pid: u32) -> Option<Value> {
+        let text = fs::read(self.data().join("daemon.json")).ok()?;
+        let addresses: Value = serde_json::from_slice(&text).ok()?;
+        (addresses["pid"] == pid).then_some(addresses)
+    }
+
+    pub fn log(&self) -> String {
+        fs::read_to_string(self.path().join("log")).unwrap_or_default()
+    }
+}
+
+impl Daemon {
+    pub async fn get(&self, path: &str) -> Answer {
+        answer(self.client.get(format!("{}{path}", self.registry))).await
+    }
+
+    pub async fn operate(&self, path: &str) -> Answer {
+        answer(self.client.get(format!("{}{path}", self.operations)).bearer_auth(&self.token)).await
+    }
+
+    pub fn request(&self, method: reqwest::Method, url: &str) -> reqwest::RequestBuilder {
+        self.client.request(method, url)
+    }
+
+    pub fn token(&self) -> &str {
+        &self.token
+    }
+
+    /// Waits until a generation is published.
+    pub async fn ready(&self) {
+        eventually("a generation is published", async || {
+            (self.operate("/readyz").await.status == 200).then_some(())
+        })
+        .await;
+    }
+
+    /// Waits until the only upstream's status satisfies something.
+    pub async fn upstream_until(&self, what: &str, is_so: impl Fn(&Value) -> bool) -> Value {
+        eventually(what, async || {
+            let status = self.operate("/status").await.json();
+            is_so(&status["upstreams"][0]).then(|| status["upstreams"][0].clone())
+        })
+        .await
+    }
+
+    /// Waits until a first complete walk was accepted.
+    pub async fn walked(&self) -> Value {
+        self.upstream_until("a walk was accepted", |it| it["lastCompleteWalk"].is_string()).await
+    }
+
+    /// Waits until exactly these items are listed.
+    pub async fn lists(&self, wanted: &[&str]) {
+        eventually(&format!("{wanted:?} is listed"), async || {
+            let answer = self.get("/v0.1/servers?limit=100").await;
+            (answer.status == 200 && answer.items() == wanted).then_some(())
+        })
+        .await;
+    }
+
+    pub fn kill(&mut self) {
+        self.child.kill().expect("killed");
+        self.child.wait().expect("ended");
+    }
+
+    /// Sends a signal by its name, as `TERM`, and waits for the end.
+    pub async fn signal(mut self, name: &str) -> Option<i32> {
+        let pid = self.child.id().to_string();
+        let sent = Command::new("kill").args([&format!("-{name}"), &pid]).status();
+        assert!(sent.expect("kill runs").success());
+        eventually("the daemon ended", async || self.child.try_wait().expect("a status"))
+            .await
+            .code()
+    }
+}
+
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        // It may have ended by itself; then there is nothing to kill.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+pub async fn answer(request: reqwest::RequestBuilder) -> Answer {
+    let response = request.send().await.expect("an answer");
+    let (status, headers) = (response.status().as_u16(), response.headers().clone());
+    Answer { status, headers, text: response.text().await.expect("a text") }
+}
+
+pub fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
