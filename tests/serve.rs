@@ -28,7 +28,7 @@ fn rows() -> Vec<Row> {
     rows
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn a_first_start_serves_what_is_approved_and_nothing_else() {
     let upstream = Upstream::start(rows()).await;
     let place = Workplace::new(&upstream.url);
@@ -54,7 +54,7 @@ async fn a_first_start_serves_what_is_approved_and_nothing_else() {
     }
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn a_named_server_is_served_long_before_the_walk_ends() {
     let upstream = Upstream::start(rows()).await;
     let walk_is_held = |asked: &str| {
@@ -71,7 +71,7 @@ async fn a_named_server_is_served_long_before_the_walk_ends() {
     assert_eq!(status["upstreams"][0]["lastCompleteWalk"], Value::Null);
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn until_something_is_known_the_registry_says_so_and_not_that_nothing_exists() {
     let upstream = Upstream::start(rows()).await;
     upstream.misbehave(|_| Some(problem(StatusCode::SERVICE_UNAVAILABLE, "maintenance")));
@@ -95,7 +95,7 @@ async fn until_something_is_known_the_registry_says_so_and_not_that_nothing_exis
     daemon.lists(&["com.example/tool@1.0.0", "com.example/tool@1.1.0"]).await;
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn an_edited_overlay_takes_effect_while_the_daemon_runs() {
     let upstream = Upstream::start(rows()).await;
     let place = Workplace::new(&upstream.url);
@@ -114,7 +114,7 @@ async fn an_edited_overlay_takes_effect_while_the_daemon_runs() {
     daemon.lists(&["com.other/tool-07@1.0.0"]).await;
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn a_refused_set_can_only_hide_also_across_a_restart() {
     let upstream = Upstream::start(rows()).await;
     let place = Workplace::new(&upstream.url);
@@ -153,7 +153,7 @@ servers:
     assert_eq!(status["overlays"]["state"], "refused", "a folder that became empty");
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn an_approval_that_ends_hides_without_any_other_event() {
     let upstream = Upstream::start(rows()).await;
     let place = Workplace::new(&upstream.url);
@@ -167,7 +167,7 @@ async fn an_approval_that_ends_hides_without_any_other_event() {
     assert!(!tombstones.text.contains("What com.example/tool does"), "{}", tombstones.text);
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn increments_bring_what_is_new_changed_and_deleted() {
     let upstream = Upstream::start(rows()).await;
     let place = Workplace::new(&upstream.url);
@@ -192,7 +192,7 @@ async fn increments_bring_what_is_new_changed_and_deleted() {
 #[case::truncated("truncated", "not JSON")]
 #[case::not_found("404", "404")]
 #[case::a_loop("loop", "a loop")]
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn a_pass_that_fails_leaves_what_is_served(#[case] fault: &'static str, #[case] why: &str) {
     let upstream = Upstream::start(rows()).await;
     let place = Workplace::new(&upstream.url);
@@ -221,7 +221,7 @@ async fn a_pass_that_fails_leaves_what_is_served(#[case] fault: &'static str, #[
 }
 
 /// P10: one bad record never blocks the rest.
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn malformed_rows_are_quarantined_with_reason_and_bytes_and_the_rest_goes_on() {
     let upstream = Upstream::start(rows()).await;
     let twice = r#"{"server":{"name":"com.example/twice","version":"1","version":"2"},"_meta":{}}"#;
@@ -260,7 +260,7 @@ async fn malformed_rows_are_quarantined_with_reason_and_bytes_and_the_rest_goes_
     assert_eq!(status["upstreams"][0]["quarantined"], 3);
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn a_walk_goes_on_where_it_was_interrupted() {
     let upstream = Upstream::start(rows()).await;
     upstream.misbehave(|asked| {
@@ -287,7 +287,7 @@ async fn a_walk_goes_on_where_it_was_interrupted() {
 #[rstest::rstest]
 #[case("TERM")]
 #[case("INT")]
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn a_signal_stops_it_cleanly_in_the_middle_of_a_walk(#[case] signal: &str) {
     let upstream = Upstream::start(rows()).await;
     upstream.slow_down(Duration::from_secs(30));
@@ -302,7 +302,7 @@ async fn a_signal_stops_it_cleanly_in_the_middle_of_a_walk(#[case] signal: &str)
 }
 
 /// P19 over HTTP: a reader that follows `updated_since` alone, whose pages straddle publications.
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn a_reader_of_changes_ends_with_what_is_served() {
     let upstream = Upstream::start(rows()).await;
     let place = Workplace::new(&upstream.url);

@@ -26,7 +26,7 @@ impl Node {
     #[must_use]
     pub fn describe(&self) -> String {
         match &self.kind {
-            Kind::Null => "nothing".into(),
+            Kind::Null => "nothing (null)".into(),
             Kind::Scalar { text, .. } if text.is_empty() => "an empty text".into(),
             Kind::Scalar { text, .. } => format!("`{text}`"),
             Kind::Sequence(_) => "a list".into(),

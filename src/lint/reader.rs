@@ -204,7 +204,7 @@ mod tests {
     }
 
     #[rstest::rstest]
-    #[case("~", "x.yaml:1:1: nothing; a text that is not empty, or leave the key out")]
+    #[case("~", "x.yaml:1:1: nothing (null); a text that is not empty, or leave the key out")]
     #[case("''", "x.yaml:1:1: an empty text; a text that is not empty, or leave the key out")]
     #[case("[a]", "x.yaml:1:1: a list; a text that is not empty, or leave the key out")]
     fn a_text_is_not_empty(#[case] text: &str, #[case] wanted: &str) {

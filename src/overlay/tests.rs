@@ -53,14 +53,17 @@ fn what_the_format_allows_passes(#[case] yaml: String) {
 )]
 #[case("server: []", "x.yaml:1:1: unknown key `server`; did you mean `servers`?")]
 #[case("[]", "x.yaml:1:1: a list; a mapping of `servers`, `namespaces`")]
-#[case("servers:", "x.yaml:1:8: nothing; a list")]
+#[case("servers:", "x.yaml:1:8: nothing (null); a list")]
 #[case("servers: []", "x.yaml:1:10: an empty list; give it an item, or leave the key out")]
 #[case("servers: [{tier: 1}]", "x.yaml:1:11: an entry without `name`")]
 #[case(
     "servers: [{name: a.b/c, name: a.b/d}]",
     "the key `name` stands twice (against x.yaml:1:18)"
 )]
-#[case("servers: [{name: a.b/c, tier: ~}]", "x.yaml:1:31: nothing; a whole number from 1 to 3")]
+#[case(
+    "servers: [{name: a.b/c, tier: ~}]",
+    "x.yaml:1:31: nothing (null); a whole number from 1 to 3"
+)]
 #[case("servers: [{name: a.b/c, tier: 4}]", "x.yaml:1:31: `4`; a whole number from 1 to 3")]
 #[case(
     "servers: [{name: a.b/c, owner: ''}]",

@@ -1,0 +1,160 @@
+//! The real registry's entries, where the folder with them is present beside the project.
+
+mod support;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::Read;
+use std::path::Path;
+
+use serde_json::value::RawValue;
+use support::daemon::Workplace;
+use support::registry::Row;
+use support::upstream::Upstream;
+use vidimus::daemon::Clock;
+use vidimus::model::{Digest, Instant, Version};
+use vidimus::store::Store;
+
+const ROWS: usize = 6_395;
+
+struct Real {
+    row: Row,
+    server: String,
+    published_at: Instant,
+}
+
+fn corpus() -> Option<Vec<Real>> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/corpus/registry-6k.jsonl.gz");
+    let file = std::fs::File::open(path).ok()?;
+    let mut text = String::new();
+    flate2::read::GzDecoder::new(file).read_to_string(&mut text).expect("a gzip file");
+    Some(text.lines().map(real).collect())
+}
+
+fn real(line: &str) -> Real {
+    #[derive(serde::Deserialize)]
+    struct Item<'a> {
+        #[serde(borrow)]
+        server: &'a RawValue,
+    }
+    let value: serde_json::Value = serde_json::from_str(line).expect("JSON");
+    let Item { server } = serde_json::from_str(line).expect("an item");
+    let text = |member: &str| value["server"][member].as_str().expect("a text").to_owned();
+    let official = &value["_meta"][support::registry::OFFICIAL];
+    let published = official["publishedAt"].as_str().expect("a time");
+    Real {
+        row: Row::raw(&text("name"), &text("version"), line),
+        server: server.get().to_owned(),
+        published_at: Instant::parse(published).expect("a time"),
+    }
+}
+
+/// Greatest by semantic version, else by publication: written down once more, on its own.
+fn latest(versions: &[&Real]) -> String {
+    let key = |real: &&&Real| {
+        let version = Version::parse(&real.row.version).expect("usable");
+        let semantic = version.semantic();
+        (
+            semantic.is_some(),
+            semantic.map(|it| (it.major, it.minor, it.patch, it.pre)),
+            real.published_at,
+        )
+    };
+    versions.iter().max_by_key(key).expect("a version").row.version.clone()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_real_registry_is_mirrored_byte_for_byte_and_only_what_is_approved_is_served() {
+    let Some(corpus) = corpus() else {
+        println!("skipped: ../shared/corpus is not present");
+        return;
+    };
+    assert_eq!(corpus.len(), ROWS);
+    let upstream = Upstream::start(corpus.iter().map(|real| real.row.clone())).await;
+    let place = Workplace::new(&upstream.url);
+    place.upstream(&upstream.url, "sync = {interval = \"1h\", page_size = 100}");
+    let chosen = chosen(&corpus);
+    let mut overlay = "servers:\n".to_owned();
+    for name in &chosen {
+        overlay.push_str(&format!("- {{name: {name}, approval: {{state: approved, reviewed: 2026-11-01, expires: 2099-01-01}}}}\n"));
+    }
+    place.overlay("policy.yaml", &overlay);
+    let daemon = place.start().await;
+    let status = daemon.walked().await;
+    let (rows, quarantined) = (&status["rows"], &status["quarantined"]);
+    println!("{rows} rows stored, {quarantined} in quarantine");
+    assert_eq!(
+        rows.as_u64().zip(quarantined.as_u64()).map(|(rows, bad)| rows + bad),
+        Some(ROWS as u64)
+    );
+
+    let mut by_name: BTreeMap<&str, Vec<&Real>> = BTreeMap::new();
+    for real in corpus.iter().filter(|real| chosen.contains(&real.row.name)) {
+        by_name.entry(&real.row.name).or_default().push(real);
+    }
+    let wanted: BTreeSet<String> = by_name
+        .values()
+        .flatten()
+        .map(|it| format!("{}@{}", it.row.name, it.row.version))
+        .collect();
+    support::wait::eventually("all that is approved is served", async || {
+        (served(&daemon).await == wanted).then_some(())
+    })
+    .await;
+    for (name, versions) in &by_name {
+        let path = format!("/v0.1/servers/{}/versions/latest", name.replace('/', "%2F"));
+        let answer = daemon.get(&path).await.json();
+        assert_eq!(answer["server"]["version"], latest(versions).as_str(), "{name}");
+        assert_eq!(answer["_meta"][support::registry::OFFICIAL]["isLatest"], true, "{name}");
+    }
+    assert_eq!(daemon.signal("TERM").await, Some(0));
+    every_row_is_stored_as_it_was_sent(&place.data(), &corpus);
+}
+
+/// Fifty names, by the digest of the name: as good as at random, and the same every time.
+fn chosen(corpus: &[Real]) -> BTreeSet<String> {
+    let mut names: Vec<&str> = corpus.iter().map(|real| real.row.name.as_str()).collect();
+    names.sort_by_key(|name| Digest::of(name.as_bytes()));
+    names.dedup();
+    names.into_iter().take(50).map(str::to_owned).collect()
+}
+
+async fn served(daemon: &support::daemon::Daemon) -> BTreeSet<String> {
+    let mut served = BTreeSet::new();
+    let mut path = "/v0.1/servers?limit=7".to_owned();
+    loop {
+        let page = daemon.get(&path).await;
+        if page.status != 200 {
+            return served;
+        }
+        served.extend(page.items());
+        match page.json()["metadata"]["nextCursor"].as_str() {
+            Some(next) => path = format!("/v0.1/servers?limit=7&cursor={next}"),
+            None => return served,
+        }
+    }
+}
+
+fn every_row_is_stored_as_it_was_sent(data: &Path, corpus: &[Real]) {
+    let store = Store::open(data, Clock::system()).expect("a store");
+    let snapshot = store.snapshot().expect("a snapshot");
+    let quarantined: BTreeMap<(String, String), String> = snapshot
+        .quarantined()
+        .expect("rows")
+        .into_iter()
+        .map(|it| ((it.row.name, it.row.version), it.row.reason))
+        .collect();
+    let mut stored = BTreeMap::new();
+    for head in snapshot.heads().expect("heads") {
+        let head = head.expect("a head");
+        let entry = snapshot.entry(&head).expect("an entry");
+        stored.insert((head.name.to_string(), head.version.to_string()), entry.server);
+    }
+    for real in corpus {
+        match (stored.get(&real.row.key()), quarantined.get(&real.row.key())) {
+            (Some(server), _) => assert_eq!(**server, *real.server, "byte for byte"),
+            (None, Some(reason)) => assert!(!reason.is_empty()),
+            (None, None) => panic!("{:?} was lost", real.row.key()),
+        }
+    }
+    assert!(snapshot.verify().expect("verified").is_sound());
+}
