@@ -1,5 +1,5 @@
 //! What tests and the demo stand on: an upstream of their own and a way to run the daemon.
-#![allow(dead_code, reason = "each test binary uses a part of it")]
+#![allow(dead_code, unreachable_pub, reason = "each test binary uses a part of it")]
 
 pub mod registry;
 pub mod upstream;

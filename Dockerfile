@@ -1,0 +1,28 @@
+# syntax=docker/dockerfile:1
+FROM rust:1.95-slim-bookworm AS build
+RUN apt-get update && apt-get install --yes --no-install-recommends gcc libc6-dev make cmake \
+    && rm -rf /var/lib/apt/lists/*
+WORKDIR /src
+COPY . .
+RUN cargo build --release --locked
+
+FROM debian:bookworm-slim
+RUN apt-get update && apt-get install --yes --no-install-recommends ca-certificates curl \
+    && rm -rf /var/lib/apt/lists/* \
+    && useradd --system --uid 10001 --home-dir /data --shell /usr/sbin/nologin vidimus \
+    && install --directory --owner vidimus --group vidimus --mode 0700 /data
+COPY --from=build /src/target/release/vidimus /usr/local/bin/vidimus
+COPY upstreams /etc/vidimus/upstreams
+COPY overlays /etc/vidimus/overlays
+ENV VIDIMUS_DATA=/data \
+    VIDIMUS_UPSTREAMS=/etc/vidimus/upstreams \
+    VIDIMUS_OVERLAYS=/etc/vidimus/overlays \
+    VIDIMUS_LISTEN=0.0.0.0:8080 \
+    VIDIMUS_OPS_LISTEN=127.0.0.1:8081
+USER vidimus
+VOLUME /data
+EXPOSE 8080
+HEALTHCHECK --interval=10s --timeout=3s --start-period=5s \
+    CMD ["curl", "--fail", "--silent", "http://127.0.0.1:8081/livez"]
+ENTRYPOINT ["vidimus"]
+CMD ["serve"]

@@ -1,0 +1,89 @@
+//! Documents that cannot rot: what the README shows is read by the program itself.
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use vidimus::config::{Locations, Settings, read_upstreams};
+use vidimus::lint::{Finding, Source};
+use vidimus::model::Instant;
+use vidimus::overlay::{Context, Terms, read};
+
+fn file(name: &str) -> String {
+    fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(name)).expect("a file")
+}
+
+/// The fenced blocks of a language.
+fn blocks(text: &str, language: &str) -> Vec<String> {
+    let fence = format!("```{language}\n");
+    let behind = text.split(&fence).skip(1);
+    behind.map(|rest| rest.split("```").next().unwrap_or_default().to_owned()).collect()
+}
+
+fn lint(name: &str, yaml: String) -> Vec<String> {
+    let now = Instant::parse("2026-11-20T00:00:00Z").expect("a time");
+    let upstreams = ["official".to_owned()];
+    let context = Context { terms: Terms::default(), now, upstreams: Some(&upstreams) };
+    let (statements, findings) = read(&[Source::new(name, yaml)], &context);
+    assert!(!statements.is_empty());
+    findings.iter().map(Finding::to_string).collect()
+}
+
+#[test]
+fn the_overlays_of_the_readme_and_the_starter_are_good() {
+    for block in blocks(&file("README.md"), "yaml") {
+        assert_eq!(lint("README.md", block), Vec::<String>::new());
+    }
+    let starter = lint("starter.yaml", file("overlays/starter.yaml"));
+    assert_eq!(starter, Vec::<String>::new());
+}
+
+#[test]
+fn the_settings_and_the_upstream_of_the_readme_are_good() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let mut read_as = (0, 0);
+    for block in blocks(&file("README.md"), "toml") {
+        if block.contains("kind =") {
+            let path = folder.path().join("upstreams");
+            fs::create_dir_all(&path).expect("a folder");
+            fs::write(path.join("example.toml"), block).expect("a file");
+            read_as.0 += read_upstreams(&path).expect("a good upstream").len();
+        } else {
+            let path = folder.path().join("vidimus.toml");
+            fs::write(&path, block).expect("a file");
+            Settings::load(&path, true, Locations::default()).expect("good settings");
+            read_as.1 += 1;
+        }
+    }
+    assert_eq!(read_as, (1, 1));
+}
+
+#[test]
+fn every_command_of_the_program_is_in_the_readme_and_the_other_way_round() {
+    let help = Command::new(env!("CARGO_BIN_EXE_vidimus")).arg("--help").output().expect("it runs");
+    let help = String::from_utf8(help.stdout).expect("text");
+    let commands = help.split("Commands:").nth(1).and_then(|it| it.split("Options:").next());
+    let mut programs: Vec<&str> = commands
+        .expect("a list of commands")
+        .lines()
+        .filter_map(|line| line.split_whitespace().next())
+        .filter(|command| *command != "help")
+        .collect();
+    let readme = file("README.md");
+    let mut shown: Vec<&str> = readme
+        .lines()
+        .filter_map(|line| line.strip_prefix("vidimus ").or(line.strip_prefix("cargo run --release -- ")))
+        .filter_map(|line| line.split_whitespace().next())
+        .collect();
+    programs.sort_unstable();
+    shown.sort_unstable();
+    assert_eq!(programs, shown);
+}
+
+#[test]
+fn ci_runs_the_test_command_of_the_readme() {
+    let readme = file("README.md");
+    let shown = blocks(&readme, "sh").into_iter().find(|block| block.contains("cargo test"));
+    let command = shown.expect("a test command");
+    assert!(file(".ci/run").lines().any(|line| line.trim() == command.trim()), "{command}");
+}
