@@ -13,7 +13,7 @@ use std::process::ExitCode;
 use support::registry::Row;
 use support::upstream::Upstream;
 
-const OVERLAYS: &str = r#"
+const OVERLAYS: &str = r"
 servers:
   - name: com.orchard/tools
     tier: 1
@@ -27,7 +27,7 @@ servers:
   - name: org.lantern.cellar/wine
     reason: nobody needs it at work
     approval: {state: denied}
-"#;
+";
 
 /// A few dozen servers of invented vendors, some versions published after the review.
 fn rows() -> Vec<Row> {

@@ -1,4 +1,11 @@
-//! vidimus
+//! `vidimus`: a federated MCP sub-registry. It mirrors upstream registries, lets a security team
+//! decide in reviewed overlays, and serves only what was approved.
+//!
+//! `ARCHITECTURE.md` has the layers and what holds between them; `README.md` how it is used. The
+//! library exists for the binary, the tests and the demo, and promises no stable interface.
+
+#![warn(clippy::print_stdout, clippy::print_stderr)]
+
 pub mod api;
 pub mod catalog;
 pub mod cli;

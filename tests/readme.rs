@@ -72,7 +72,9 @@ fn every_command_of_the_program_is_in_the_readme_and_the_other_way_round() {
     let readme = file("README.md");
     let mut shown: Vec<&str> = readme
         .lines()
-        .filter_map(|line| line.strip_prefix("vidimus ").or(line.strip_prefix("cargo run --release -- ")))
+        .filter_map(|line| {
+            line.strip_prefix("vidimus ").or(line.strip_prefix("cargo run --release -- "))
+        })
         .filter_map(|line| line.split_whitespace().next())
         .collect();
     programs.sort_unstable();

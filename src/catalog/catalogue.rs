@@ -5,7 +5,7 @@ use serde_json::value::RawValue;
 use super::document::{Document, Facts, tombstone};
 use super::item::{Item, fold};
 use super::latest::{Contender, latest};
-use super::ledger::{Ledger, LedgerRecord, Shown};
+use super::ledger::{Ledger, LedgerEntry, LedgerRecord, Shown};
 use crate::model::{Entry, Fault, Instant, Malformed, Manifest, Name, Version};
 
 /// One published generation: an immutable answer to every request.
@@ -51,7 +51,7 @@ impl Catalogue {
         ledger: &Ledger,
         now: Instant,
         namespace: &str,
-    ) -> Result<(Self, Vec<((Name, Version), LedgerRecord)>), Malformed> {
+    ) -> Result<(Self, Vec<LedgerEntry>), Malformed> {
         updates.sort_by(|left, right| left.name.cmp(&right.name));
         let writer = Writer { ledger, instant: ledger.next_instant(now), namespace };
         let mut changes = Vec::new();
@@ -237,7 +237,7 @@ impl Writer<'_> {
         &self,
         items: impl Iterator<Item = &'i Arc<Item>>,
         shown: Shown,
-    ) -> Vec<((Name, Version), LedgerRecord)> {
+    ) -> Vec<LedgerEntry> {
         items
             .filter(|item| item.changed_at == self.instant)
             .map(|item| {

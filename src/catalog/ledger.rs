@@ -12,6 +12,9 @@ pub struct Ledger {
     newest: Option<Instant>,
 }
 
+/// A record and the entry it is about.
+pub type LedgerEntry = ((Name, Version), LedgerRecord);
+
 /// The state of one entry in the view.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LedgerRecord {
@@ -31,7 +34,7 @@ pub enum Shown {
 
 impl Ledger {
     #[must_use]
-    pub fn new(records: impl IntoIterator<Item = ((Name, Version), LedgerRecord)>) -> Self {
+    pub fn new(records: impl IntoIterator<Item = LedgerEntry>) -> Self {
         let mut ledger = Self::default();
         for (key, record) in records {
             ledger.set(key, record);

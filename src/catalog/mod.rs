@@ -28,7 +28,7 @@ pub use catalogue::{Candidate, Catalogue, NameUpdate};
 pub use cursor::{BadCursor, Cursor};
 pub use document::Facts;
 pub use item::Item;
-pub use ledger::{Ledger, LedgerRecord, Shown};
+pub use ledger::{Ledger, LedgerEntry, LedgerRecord, Shown};
 pub use query::{Page, Query, VersionFilter};
 
 #[cfg(test)]

@@ -179,7 +179,7 @@ fn pages_follow_the_cursor_with_the_filters_of_the_first() {
 
 #[rstest::rstest]
 #[case("a.b/c:1.0.0", Ok(Cursor::Position { name: "a.b/c".into(), version: "1.0.0".into() }))]
-#[case("a.b/c", Ok(Cursor::Position { name: "a.b/c".into(), version: "".into() }))]
+#[case("a.b/c", Ok(Cursor::Position { name: "a.b/c".into(), version: String::new() }))]
 #[case("", Err(BadCursor))]
 #[case("abc", Err(BadCursor))]
 #[case("AgAA", Err(BadCursor))]

@@ -9,7 +9,7 @@ use crate::telemetry::LogFormat;
 /// Mirrors MCP registries and serves what your overlays approve.
 #[derive(Debug, Parser)]
 #[command(name = "vidimus", version, arg_required_else_help = true)]
-pub struct Arguments {
+pub(super) struct Arguments {
     #[command(subcommand)]
     pub command: Command,
     /// The configuration file [default: vidimus.toml, which may be absent]
@@ -36,7 +36,7 @@ pub struct Arguments {
 }
 
 #[derive(Debug, Subcommand)]
-pub enum Command {
+pub(super) enum Command {
     /// Mirror the upstreams and serve what is approved
     Serve,
     /// Make one pass over the upstreams and print what changed

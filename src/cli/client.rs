@@ -17,7 +17,7 @@ const CONNECT: Duration = Duration::from_secs(5);
 
 /// Where a running daemon listens.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct Addresses {
+pub(super) struct Addresses {
     pub pid: u32,
     pub registry: SocketAddr,
     pub operations: SocketAddr,
@@ -25,13 +25,13 @@ pub struct Addresses {
 
 impl Addresses {
     /// Leaves word in the data folder.
-    pub fn write(&self, data: &Path) -> Result<(), CliError> {
+    pub(super) fn write(&self, data: &Path) -> Result<(), CliError> {
         let path = data.join(ADDRESS_FILE);
         let json = serde_json::to_vec(self).unwrap_or_default();
         std::fs::write(&path, json).map_err(|source| CliError::File { path, source })
     }
 
-    pub fn remove(data: &Path) {
+    pub(super) fn remove(data: &Path) {
         // It is only a hint: one that is left behind is noticed by the store not being held.
         let _ = std::fs::remove_file(data.join(ADDRESS_FILE));
     }
@@ -44,7 +44,7 @@ impl Addresses {
 
 /// Asks the running daemon.
 #[derive(Debug)]
-pub struct Operator {
+pub(super) struct Operator {
     client: Client,
     address: SocketAddr,
     token: String,
@@ -52,7 +52,7 @@ pub struct Operator {
 
 impl Operator {
     /// The daemon that holds the store of these settings.
-    pub fn of(settings: &Settings) -> Result<Self, CliError> {
+    pub(super) fn of(settings: &Settings) -> Result<Self, CliError> {
         let written = Addresses::read(&settings.data).map(|addresses| addresses.operations);
         let address = written.unwrap_or(settings.ops_listen);
         let token = load_token(&settings.data)
@@ -65,7 +65,7 @@ impl Operator {
         Ok(Self { client, address, token })
     }
 
-    pub async fn get<T: DeserializeOwned>(
+    pub(super) async fn get<T: DeserializeOwned>(
         &self,
         path: &[&str],
         query: &[(&str, &str)],
@@ -73,7 +73,7 @@ impl Operator {
         self.ask(Method::GET, path, query).await
     }
 
-    pub async fn post<T: DeserializeOwned>(
+    pub(super) async fn post<T: DeserializeOwned>(
         &self,
         path: &[&str],
         query: &[(&str, &str)],

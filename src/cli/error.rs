@@ -32,7 +32,7 @@ impl From<Exit> for ExitCode {
 
 /// Why a command did not do what it was asked.
 #[derive(Debug, Error)]
-pub enum CliError {
+pub(super) enum CliError {
     #[error("what was read is refused, and nothing was changed")]
     Findings(Vec<Finding>),
     #[error("{0}")]
@@ -65,7 +65,7 @@ pub enum CliError {
 
 impl CliError {
     #[must_use]
-    pub const fn exit(&self) -> Exit {
+    pub(super) const fn exit(&self) -> Exit {
         match self {
             Self::Findings(_) | Self::Unknown(_) | Self::Name { .. } | Self::DaemonRuns => {
                 Exit::Findings

@@ -68,7 +68,7 @@ fn drawn(finding: &Finding) -> String {
         diagnostic = diagnostic.with_help(Escaped(&finding.allowed).to_string());
     }
     if source.text.is_empty() {
-        return rendered(diagnostic.into());
+        return rendered(&diagnostic.into());
     }
     diagnostic = diagnostic.and_label(LabeledSpan::at(place.span.clone(), "here"));
     if let Some(other) = &finding.other {
@@ -81,10 +81,10 @@ fn drawn(finding: &Finding) -> String {
         }
     }
     let report: miette::Report = diagnostic.into();
-    rendered(report.with_source_code(NamedSource::new(&source.file, source.text.clone())))
+    rendered(&report.with_source_code(NamedSource::new(&source.file, source.text.clone())))
 }
 
-fn rendered(report: miette::Report) -> String {
+fn rendered(report: &miette::Report) -> String {
     let mut text = String::new();
     // Writing to a text cannot fail.
     let _ = GraphicalReportHandler::new_themed(miette::GraphicalTheme::unicode_nocolor())

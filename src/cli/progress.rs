@@ -28,9 +28,10 @@ pub(super) async fn show_progress(
             Some((id, activity)) => {
                 let bar = bar.get_or_insert_with(|| spinner(&bars));
                 let elapsed = shared.clock.now().since(activity.begun);
-                let rate = activity.rows as f64 / elapsed.as_secs_f64().max(0.001);
+                let rate =
+                    activity.rows * 1000 / u64::try_from(elapsed.as_millis()).unwrap_or(1).max(1);
                 bar.set_message(format!(
-                    "{id}: first walk, {} rows in {} pages, {rate:.0} rows/s, {} s",
+                    "{id}: first walk, {} rows in {} pages, {rate} rows/s, {} s",
                     activity.rows,
                     activity.pages,
                     elapsed.as_secs()

@@ -10,14 +10,14 @@ use crate::store::{Store, StoreError};
 
 /// Whoever can answer about the store.
 #[derive(Debug)]
-pub enum Target {
+pub(super) enum Target {
     Store(Box<Offline>),
     Daemon(Operator),
 }
 
 /// The store itself, with what a daemon would judge it by.
 #[derive(Debug)]
-pub struct Offline {
+pub(super) struct Offline {
     pub store: Arc<Store>,
     pub clock: Arc<Clock>,
     pub in_force: InForce,
@@ -26,7 +26,7 @@ pub struct Offline {
 
 impl Target {
     /// Opens the store, or finds the daemon that holds it.
-    pub fn open(settings: &Settings) -> Result<Self, CliError> {
+    pub(super) fn open(settings: &Settings) -> Result<Self, CliError> {
         match Store::open(&settings.data, Clock::system()) {
             Ok(store) => Ok(Self::Store(Box::new(Offline::new(settings, store)?))),
             Err(StoreError::Locked { .. }) => Ok(Self::Daemon(Operator::of(settings)?)),
@@ -43,7 +43,7 @@ impl Offline {
         Ok(Self { store: Arc::new(store), clock: Arc::new(clock), in_force, upstreams })
     }
 
-    pub fn with_policy<T>(&self, run: impl FnOnce(&Policy<'_>) -> T) -> T {
+    pub(super) fn with_policy<T>(&self, run: impl FnOnce(&Policy<'_>) -> T) -> T {
         let enabled = self.upstreams.iter().filter(|upstream| upstream.enabled);
         let serving: Vec<String> = enabled.map(|upstream| upstream.id.clone()).collect();
         let now = self.clock.now();
@@ -52,12 +52,12 @@ impl Offline {
 }
 
 /// The clock of a store: never below what was stored.
-pub fn clock_of(store: &Store) -> Result<Clock, StoreError> {
+pub(super) fn clock_of(store: &Store) -> Result<Clock, StoreError> {
     Ok(Clock::starting_at(store.snapshot()?.newest_instant()?))
 }
 
 /// The overlays that decide, with the last good set to fall back to.
-pub fn in_force(
+pub(super) fn in_force(
     settings: &Settings,
     upstreams: &[Upstream],
     store: &Store,

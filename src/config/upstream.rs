@@ -44,7 +44,7 @@ pub struct SyncSettings {
 
 impl Default for SyncSettings {
     fn default() -> Self {
-        const MINUTE: Duration = Duration::from_secs(60);
+        const MINUTE: Duration = Duration::from_mins(1);
         Self {
             interval: 5 * MINUTE,
             full_walk: 24 * 60 * MINUTE,

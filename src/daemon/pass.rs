@@ -131,14 +131,14 @@ pub async fn run_pass<S: PageSource>(
     });
     let fetched = fetch(source.as_ref(), walk, request, sender, stop).await;
     let (mut keeper, kept) = keeping.await?;
-    let finished = match (kept, fetched) {
+
+    match (kept, fetched) {
         (Ok(()), Ok(())) => spawn_blocking(move || keeper.finish()).await?,
         (Err(failure), _) | (Ok(()), Err(failure)) => {
             keeper.fail(&failure)?;
             Err(failure)
         }
-    };
-    finished
+    }
 }
 
 /// Who is told how a pass goes.

@@ -21,7 +21,7 @@ pub const VIEW: &str = "default";
 /// Walks touch names all the time; clients see them in steps of this.
 const BETWEEN_GENERATIONS: Duration = Duration::from_secs(1);
 const RETRY: Duration = Duration::from_secs(5);
-const LONGEST_SLEEP: Duration = Duration::from_secs(60);
+const LONGEST_SLEEP: Duration = Duration::from_mins(1);
 
 #[derive(Debug, Error)]
 pub(super) enum PublishError {

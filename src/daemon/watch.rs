@@ -89,12 +89,13 @@ pub(super) fn tell(in_force: &InForce) {
         warn!(%finding, "overlay");
     }
     let statements = in_force.set.statements().len();
-    match in_force.refused {
-        true => warn!(
+    if in_force.refused {
+        warn!(
             alert = "overlays-refused",
             findings = in_force.findings.len(),
             "the overlays are refused; the last good set stays in force, with their denials"
-        ),
-        false => info!(statements, "overlays are in force"),
+        );
+    } else {
+        info!(statements, "overlays are in force");
     }
 }

@@ -115,8 +115,8 @@ impl Identity {
         struct Item<'a> {
             #[serde(borrow)]
             server: &'a RawValue,
-            #[serde(borrow)]
-            _meta: &'a RawValue,
+            #[serde(borrow, rename = "_meta")]
+            meta: &'a RawValue,
         }
         #[derive(Deserialize)]
         struct Server<'a> {
@@ -125,12 +125,12 @@ impl Identity {
             #[serde(borrow)]
             version: Cow<'a, str>,
         }
-        let Item { server, _meta } = serde_json::from_str(item.get()).ok()?;
+        let Item { server, meta } = serde_json::from_str(item.get()).ok()?;
         let Server { name, version } = serde_json::from_str(server.get()).ok()?;
         Some(Self {
             name: Name::parse(&name).ok()?,
             version: Version::parse(&version).ok()?,
-            sent: sent_digest(server.get(), _meta.get()),
+            sent: sent_digest(server.get(), meta.get()),
         })
     }
 }

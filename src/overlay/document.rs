@@ -35,7 +35,7 @@ const APPROVAL_KEYS: [&str; 7] =
 const APPROVAL_KEYS_LATER: [&str; 2] = ["conditions", "audience"];
 
 /// East of Greenwich tomorrow begins while it is still today in UTC.
-const REVIEW_AHEAD: Duration = Duration::from_secs(24 * 60 * 60);
+const REVIEW_AHEAD: Duration = Duration::from_hours(24);
 
 /// Reads overlay files into statements and findings.
 ///

@@ -173,6 +173,7 @@ fn patterns_of(name: &str) -> impl Iterator<Item = String> {
 }
 
 #[cfg(test)]
+#[allow(clippy::too_many_arguments, reason = "tables of expectations")]
 mod tests {
     use super::*;
     use crate::lint::Source;
@@ -326,7 +327,6 @@ servers:
         Some("com.example.*/*"),
         None
     )]
-    #[expect(clippy::too_many_arguments, reason = "a table of expectations")]
     fn fields_come_from_the_most_specific_statement_and_denials_from_any(
         #[case] name: &str,
         #[case] version: &str,

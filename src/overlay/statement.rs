@@ -115,7 +115,7 @@ pub struct Terms {
 }
 
 impl Terms {
-    const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+    const DAY: Duration = Duration::from_hours(24);
 
     #[must_use]
     pub fn days(fast: u32, standard: u32, heavy: u32) -> Self {

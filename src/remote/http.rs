@@ -15,9 +15,9 @@ use crate::sync::{FetchFailure, FetchedPage};
 
 const CONNECT: Duration = Duration::from_secs(10);
 /// The official registry took up to 25 seconds for days; that is slow, not dead.
-const FIRST_BYTE: Duration = Duration::from_secs(60);
+const FIRST_BYTE: Duration = Duration::from_mins(1);
 const IDLE: Duration = Duration::from_secs(30);
-const TOTAL: Duration = Duration::from_secs(300);
+const TOTAL: Duration = Duration::from_mins(5);
 /// After decompression. A page of a hundred of the largest real entries has 6 MiB.
 const MAX_BODY_BYTES: usize = 32 * 1024 * 1024;
 const MAX_REDIRECTS: usize = 3;

@@ -9,7 +9,7 @@ use crate::sync::FetchFailure;
 const FIRST_WAIT: Duration = Duration::from_millis(500);
 const LONGEST_WAIT: Duration = Duration::from_secs(30);
 /// `Retry-After` is a request, not an order: beyond this the pass fails and comes back later.
-const LONGEST_OBEYED: Duration = Duration::from_secs(300);
+const LONGEST_OBEYED: Duration = Duration::from_mins(5);
 const RETRIES: usize = 4;
 
 /// Asks again, ever later and with jitter, as long as it can help.

@@ -9,7 +9,7 @@ use super::tables::{
     UPSTREAMS, instant,
 };
 use super::write::after;
-use crate::catalog::LedgerRecord;
+use crate::catalog::LedgerEntry;
 use crate::model::{Entry, Head, Instant, Name, Quarantined, Version};
 use crate::sync::UpstreamState;
 
@@ -167,7 +167,7 @@ impl Snapshot {
     }
 
     /// The ledger of a view.
-    pub fn ledger(&self, view: &str) -> Result<Vec<((Name, Version), LedgerRecord)>, StoreError> {
+    pub fn ledger(&self, view: &str) -> Result<Vec<LedgerEntry>, StoreError> {
         let end = after(view);
         self.ledger
             .range((view, "", "")..(end.as_str(), "", ""))?

@@ -51,6 +51,7 @@ fn lay_out(transaction: &WriteTransaction, now: Instant) -> Result<(), StoreErro
 
 /// Every transaction writes the allocator's state with it, so that reopening is instant.
 pub(super) fn begin(database: &Database) -> Result<WriteTransaction, StoreError> {
+    #[expect(clippy::disallowed_methods, reason = "this is the one place that begins to write")]
     let mut transaction = database.begin_write()?;
     transaction.set_quick_repair(true);
     Ok(transaction)

@@ -7,8 +7,8 @@ use super::tables::{
     BODIES, HEADS, Key, LEDGER, QUARANTINE, STAGED, UPSTREAMS, begin, note_instant,
 };
 use super::{Store, StoreError};
-use crate::catalog::LedgerRecord;
-use crate::model::{Instant, Name, Status, Version};
+use crate::catalog::LedgerEntry;
+use crate::model::{Instant, Name, Status};
 use crate::sync::{Row, UpstreamState};
 
 type WriteTable<'t> = Table<'t, Key, &'static [u8]>;
@@ -82,10 +82,10 @@ impl Store {
                 let (_, name, version) = key.value();
                 match codec::staged_parts(value.value()) {
                     Some(StagedParts::Entry { head, body }) => {
-                        live.entry(name, version, head, body)?
+                        live.entry(name, version, head, body)?;
                     }
                     Some(StagedParts::Quarantined { value }) => {
-                        live.quarantined(name, version, value)?
+                        live.quarantined(name, version, value)?;
                     }
                     None => {
                         return Err(StoreError::damaged(
@@ -128,7 +128,7 @@ impl Store {
     pub fn commit_ledger(
         &self,
         view: &str,
-        changes: &[((Name, Version), LedgerRecord)],
+        changes: &[LedgerEntry],
         now: Instant,
     ) -> Result<(), StoreError> {
         self.write(now, |transaction| {
