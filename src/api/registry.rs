@@ -18,7 +18,7 @@ const EPOCH: HeaderName = HeaderName::from_static("vidimus-epoch");
 
 /// The routes that clients read.
 ///
-/// They are one handler over [`route`], not a table of axum's: an encoded slash, a decoded one,
+/// They are one handler over `path::route`, not a table of axum's: an encoded slash, a decoded one,
 /// double and trailing slashes must all reach the same code.
 pub fn registry(shared: Arc<Shared>) -> Router {
     Router::new().fallback(answer).with_state(shared)

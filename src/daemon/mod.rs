@@ -8,10 +8,10 @@
 //!                  publish ──▶ catalogue (swapped atomically)
 //! ```
 //!
-//! - [`follow`]: one task for each upstream, and beside it one that fetches the names that
+//! - `follow`: one task for each upstream, and beside it one that fetches the names that
 //!   overlays spell out. They write rows and say which names they touched.
-//! - [`watch`]: notices changed overlay and upstream files.
-//! - [`publish`]: the only task that builds generations. It collects what was touched, runs the
+//! - `watch`: notices changed overlay and upstream files.
+//! - `publish`: the only task that builds generations. It collects what was touched, runs the
 //!   gates for those names, commits the ledger's difference and swaps the catalogue.
 //!
 //! # What is kept in memory

@@ -134,9 +134,7 @@ impl Document<'_> {
         self.reader.parsed(name, |text| {
             let selector = format!("{text}/*");
             match NamePattern::parse(&selector)? {
-                NamePattern::Exact(_) | NamePattern::Any => {
-                    Err(super::selector::BadPattern::MidLabel)
-                }
+                NamePattern::Exact(_) | NamePattern::Any => Err(super::BadPattern::MidLabel),
                 pattern => Ok(pattern),
             }
         });

@@ -21,8 +21,8 @@ mod statement;
 
 pub use coverage::Coverage;
 pub use document::{Context, read};
-pub use range::Range;
-pub use selector::{NamePattern, VersionPattern};
+pub use range::{BadRange, Range};
+pub use selector::{BadPattern, BadVersions, NamePattern, VersionPattern};
 pub use set::{About, OverlaySet, Ruling, Standing};
 pub use statement::{Approval, Classification, State, Statement, Terms, Track};
 
