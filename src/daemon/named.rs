@@ -1,10 +1,10 @@
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::task::JoinSet;
+use tokio::task::{JoinSet, spawn_blocking};
 use tokio_util::sync::CancellationToken;
-use tracing::{debug, info};
+use tracing::warn;
 
 use super::pass::{judge_row, names};
 use super::{PassFailure, Shared};
@@ -26,19 +26,22 @@ pub(super) async fn fetch_named<S: PageSource>(
     stop: CancellationToken,
 ) -> Result<(), StoreError> {
     let mut overlays = shared.overlays_changed();
-    let mut asked: BTreeSet<Name> = BTreeSet::new();
+    let mut answered: BTreeSet<Name> = BTreeSet::new();
     loop {
         overlays.borrow_and_update();
-        let wanted = unknown_names(&shared, &upstream, &asked)?;
+        let wanted = unknown_names(&shared, &upstream, &answered)?;
         let failed = tokio::select! {
             failed = fetch_all(&shared, &upstream, &source, &wanted) => failed,
             () = stop.cancelled() => return Ok(()),
         };
-        let answered = failed.len() < wanted.len();
-        asked.extend(wanted.into_iter().filter(|name| !failed.contains(name)));
-        if answered {
+        if failed.len() < wanted.len() {
             shared.mark_known();
         }
+        if let Some((name, reason)) = failed.first_key_value() {
+            let reason = Escaped(reason);
+            warn!(upstream, names = failed.len(), first = %name, %reason, "named servers were not fetched");
+        }
+        answered.extend(wanted.into_iter().filter(|name| !failed.contains_key(name)));
         tokio::select! {
             _ = overlays.changed() => {}
             () = tokio::time::sleep(RETRY), if !failed.is_empty() => {}
@@ -50,72 +53,57 @@ pub(super) async fn fetch_named<S: PageSource>(
 fn unknown_names(
     shared: &Shared,
     upstream: &str,
-    asked: &BTreeSet<Name>,
+    answered: &BTreeSet<Name>,
 ) -> Result<Vec<Name>, StoreError> {
     let snapshot = shared.store.snapshot()?;
     let mut unknown = Vec::new();
     for name in shared.in_force().set.exact_names() {
         let heads = snapshot.heads_of(&name)?;
-        if !asked.contains(&name) && !heads.iter().any(|head| head.upstream == upstream) {
+        if !answered.contains(&name) && !heads.iter().any(|head| head.upstream == upstream) {
             unknown.push(name);
         }
     }
     Ok(unknown)
 }
 
-/// Fetches names four at a time; returns those that got no answer.
+/// Fetches names four at a time; returns those that got no answer, with the reason.
 async fn fetch_all<S: PageSource>(
     shared: &Arc<Shared>,
     upstream: &str,
     source: &Arc<S>,
     wanted: &[Name],
-) -> BTreeSet<Name> {
-    let mut failed = BTreeSet::new();
+) -> BTreeMap<Name, String> {
+    let mut outcomes = Vec::new();
     let mut under_way = JoinSet::new();
     for name in wanted {
-        if under_way.len() >= AT_ONCE
-            && let Some(Ok((name, outcome))) = under_way.join_next().await
-        {
-            finish(shared, upstream, name, outcome, &mut failed).await;
+        if under_way.len() >= AT_ONCE {
+            outcomes.extend(under_way.join_next().await);
         }
-        let (source, name) = (Arc::clone(source), name.clone());
+        let (shared, source) = (Arc::clone(shared), Arc::clone(source));
+        let (upstream, name) = (upstream.to_owned(), name.clone());
         under_way.spawn(async move {
-            let outcome = source.versions(&name).await;
+            let outcome = fetch_one(shared, upstream, source.as_ref(), name.clone()).await;
             (name, outcome)
         });
     }
-    while let Some(joined) = under_way.join_next().await {
-        if let Ok((name, outcome)) = joined {
-            finish(shared, upstream, name, outcome, &mut failed).await;
-        }
-    }
-    failed
+    outcomes.extend(under_way.join_all().await.into_iter().map(Ok));
+    outcomes
+        .into_iter()
+        .flatten()
+        .filter_map(|(name, outcome)| Some((name, outcome.err()?.reason())))
+        .collect()
 }
 
-async fn finish(
-    shared: &Arc<Shared>,
-    upstream: &str,
+async fn fetch_one<S: PageSource>(
+    shared: Arc<Shared>,
+    upstream: String,
+    source: &S,
     name: Name,
-    outcome: Result<Option<FetchedPage>, crate::sync::FetchFailure>,
-    failed: &mut BTreeSet<Name>,
-) {
-    let kept = match outcome {
-        Ok(Some(page)) => {
-            let (shared, upstream, wanted) =
-                (Arc::clone(shared), upstream.to_owned(), name.clone());
-            let keep = move || keep(&shared, &upstream, &wanted, &page);
-            tokio::task::spawn_blocking(keep).await.map_err(PassFailure::from).and_then(|it| it)
-        }
-        Ok(None) => {
-            debug!(%name, upstream, "upstream does not know a name that an overlay mentions");
-            Ok(())
-        }
-        Err(failure) => Err(failure.into()),
-    };
-    if let Err(failure) = kept {
-        let reason = super::pass::reason(&failure);
-        info!(%name, upstream, reason = %Escaped(&reason), "a named server was not fetched");
-        failed.insert(name);
+) -> Result<(), PassFailure> {
+    match source.versions(&name).await? {
+        Some(page) => spawn_blocking(move || keep(&shared, &upstream, &name, &page)).await?,
+        // That upstream does not know it is an answer, and `check` warns of it.
+        None => Ok(()),
     }
 }
 

@@ -2,7 +2,7 @@ use std::future::Future;
 use std::time::Duration;
 
 use backon::{ExponentialBuilder, Retryable};
-use tracing::info;
+use tracing::debug;
 
 use crate::sync::FetchFailure;
 
@@ -30,7 +30,7 @@ where
             Some(_) => None,
         })
         .notify(|failure, wait| {
-            info!(%failure, wait_seconds = wait.as_secs_f64(), "upstream is asked again");
+            debug!(%failure, wait_seconds = wait.as_secs_f64(), "upstream is asked again");
         })
         .await
 }

@@ -1,0 +1,207 @@
+//! Mirroring, side by side in one run with a plain client over the same upstream.
+//!
+//! `cargo bench --bench mirror -- [ROWS]…`, 10,000 and 100,000 by default.
+
+mod support;
+
+use std::fs;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+use support::generator::{Generated, generate};
+use support::upstream::Upstream;
+use tokio_util::sync::CancellationToken;
+use vidimus::config::{Egress, SyncSettings, Trust, Upstream as Definition};
+use vidimus::daemon::{Clock, Observer, PassPlan, open_source, run_pass};
+use vidimus::model::Name;
+use vidimus::store::Store;
+use vidimus::sync::PassState;
+
+const SEED: u64 = 2026;
+const VISIBLE: usize = 500;
+
+struct Silent;
+
+impl Observer for Silent {
+    fn touched(&self, _: std::collections::BTreeSet<Name>) {}
+    fn progress(&self, _: &PassState) {}
+}
+
+fn main() {
+    let mut sizes: Vec<usize> =
+        std::env::args().skip(1).filter_map(|argument| argument.parse().ok()).collect();
+    if sizes.is_empty() {
+        sizes = vec![10_000, 100_000];
+    }
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    for size in sizes {
+        let rows = generate(size, SEED);
+        runtime.block_on(measure(&rows));
+    }
+}
+
+async fn measure(rows: &[Generated]) {
+    let json: usize = rows.iter().map(|row| row.item.len()).sum();
+    println!("\n{} rows, {:.1} MB of JSON", rows.len(), mega(json));
+    for delay in [Duration::ZERO, Duration::from_millis(20)] {
+        let upstream = Upstream::start(rows, delay).await;
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let (plain, plain_cpu) = timed(plain_client(&upstream)).await;
+        let (first, first_cpu) = timed(walk(&upstream, folder.path())).await;
+        println!(
+            "{:>3} ms to a page: plain client {plain:6.2} s ({plain_cpu:5.2} s CPU), first walk {first:6.2} s ({first_cpu:5.2} s CPU), ratio {:.2}",
+            delay.as_millis(),
+            first / plain,
+        );
+        if delay.is_zero() {
+            let (again, again_cpu) = timed(walk(&upstream, folder.path())).await;
+            println!(
+                "    a walk that finds nothing new {again:6.2} s ({again_cpu:5.2} s CPU), {:.2} of the first one's CPU",
+                again_cpu / first_cpu
+            );
+            let file = fs::metadata(folder.path().join("vidimus.redb")).expect("a store").len();
+            println!(
+                "    store file {:.1} MB, {:.2} of the JSON",
+                mega(usize::try_from(file).expect("a size")),
+                file as f64 / json as f64
+            );
+            daemon(rows, &upstream, folder.path()).await;
+        }
+    }
+}
+
+/// Downloads the same pages, parses them and drops them.
+async fn plain_client(upstream: &Upstream) {
+    let client = reqwest::Client::builder().no_proxy().build().expect("a client");
+    let mut cursor = String::new();
+    loop {
+        let mut url =
+            url::Url::parse(&format!("{}/v0.1/servers?limit=100", upstream.url)).expect("a URL");
+        if !cursor.is_empty() {
+            url.query_pairs_mut().append_pair("cursor", &cursor);
+        }
+        let body = client.get(url).send().await.expect("an answer").bytes().await.expect("a body");
+        let page: Value = serde_json::from_slice(&body).expect("JSON");
+        match page["metadata"]["nextCursor"].as_str() {
+            Some(next) => cursor = next.to_owned(),
+            None => return,
+        }
+    }
+}
+
+async fn walk(upstream: &Upstream, data: &Path) {
+    let definition = Definition {
+        id: "official".into(),
+        url: upstream.url.parse().expect("a URL"),
+        trust: Trust::External,
+        priority: 100,
+        enabled: true,
+        token_file: None,
+        ca_file: None,
+        sync: SyncSettings::default(),
+    };
+    let store = Arc::new(Store::create(data, Clock::system()).expect("a store"));
+    let source = open_source(&definition, &Egress::default()).expect("a client");
+    let clock = Arc::new(Clock::starting_at(Clock::system()));
+    let plan = PassPlan::of(&definition, true, false);
+    run_pass(&store, &clock, &source, &plan, &CancellationToken::new(), Silent)
+        .await
+        .expect("a pass");
+}
+
+/// The real daemon over the mirrored store: memory, and the time from start to ready.
+async fn daemon(rows: &[Generated], upstream: &Upstream, data: &Path) {
+    let folder =
+        data.parent().expect("a folder").join(format!("vidimus-bench-{}", std::process::id()));
+    let write = |path: &str, text: String| {
+        let path = folder.join(path);
+        fs::create_dir_all(path.parent().expect("a folder")).expect("a folder");
+        fs::write(path, text).expect("a file");
+    };
+    write("upstreams/official.toml", format!("kind = \"registry\"\nurl = \"{}\"\n", upstream.url));
+    let mut overlay = "servers:\n".to_owned();
+    let step = rows.len() / VISIBLE;
+    for row in rows.iter().step_by(step.max(1)) {
+        overlay.push_str(&format!("- {{name: {}, versions: '{}', approval: {{state: approved, reviewed: 2026-11-01, expires: 2099-01-01}}}}\n", row.name, row.version));
+    }
+    write("overlays/policy.yaml", overlay);
+    for how in ["first start", "after kill -9"] {
+        let begun = Instant::now();
+        let mut child = start(&folder, data);
+        let visible = ready(data, child.id()).await;
+        let took = begun.elapsed();
+        // What a fresh daemon settles to, after its first increment.
+        tokio::time::sleep(Duration::from_secs(2)).await;
+        println!(
+            "    {how}: ready in {:.3} s, {visible} visible, {:.1} MB resident",
+            took.as_secs_f64(),
+            resident(child.id())
+        );
+        child.kill().expect("killed");
+        child.wait().expect("ended");
+    }
+    fs::remove_dir_all(&folder).expect("removed");
+}
+
+fn start(folder: &Path, data: &Path) -> Child {
+    Command::new(env!("CARGO_BIN_EXE_vidimus"))
+        .args(["serve", "--listen=127.0.0.1:0", "--ops-listen=127.0.0.1:0", "--log=json"])
+        .arg(format!("--data={}", data.display()))
+        .current_dir(folder)
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("the binary runs")
+}
+
+async fn ready(data: &Path, pid: u32) -> u64 {
+    let client = reqwest::Client::builder().no_proxy().build().expect("a client");
+    loop {
+        tokio::time::sleep(Duration::from_millis(2)).await;
+        let Ok(text) = fs::read(data.join("daemon.json")) else { continue };
+        let Ok(addresses) = serde_json::from_slice::<Value>(&text) else { continue };
+        if addresses["pid"] != pid {
+            continue;
+        }
+        let root = format!("http://{}", addresses["operations"].as_str().expect("an address"));
+        let answer = client.get(format!("{root}/readyz")).send().await;
+        if answer.is_ok_and(|answer| answer.status().is_success()) {
+            let token = fs::read_to_string(data.join("ops.token")).expect("a token");
+            let status = client.get(format!("{root}/status")).bearer_auth(token).send().await;
+            let body = status.expect("an answer").bytes().await.expect("a body");
+            let status: Value = serde_json::from_slice(&body).expect("JSON");
+            return status["visible"].as_u64().unwrap_or_default();
+        }
+    }
+}
+
+fn resident(pid: u32) -> f64 {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+    let line = status.lines().find(|line| line.starts_with("VmRSS:")).unwrap_or_default();
+    let kilobytes = line.split_whitespace().nth(1).and_then(|text| text.parse::<f64>().ok());
+    kilobytes.unwrap_or_default() / 1000.0
+}
+
+/// Seconds on the clock, and seconds of CPU of this process: the upstream's share is in both.
+async fn timed(work: impl Future<Output = ()>) -> (f64, f64) {
+    let (begun, cpu) = (Instant::now(), cpu_seconds());
+    work.await;
+    (begun.elapsed().as_secs_f64(), cpu_seconds() - cpu)
+}
+
+fn cpu_seconds() -> f64 {
+    let stat = fs::read_to_string("/proc/self/stat").unwrap_or_default();
+    let fields: Vec<&str> =
+        stat.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
+    let ticks = |index: usize| {
+        fields.get(index).and_then(|text| text.parse::<f64>().ok()).unwrap_or_default()
+    };
+    (ticks(11) + ticks(12)) / 100.0
+}
+
+fn mega(bytes: usize) -> f64 {
+    bytes as f64 / 1e6
+}
