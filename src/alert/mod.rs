@@ -1,0 +1,23 @@
+//! What a person should look at: raised once, updated while it lasts, closed when it is over.
+//!
+//! An alert is a condition, not an event. Whoever watches something (a *source*, such as one
+//! upstream or the overlays) says at each look all that is the case now, and [`reconcile`] turns
+//! that into the alerts to store. So an alert cannot be forgotten open, and a restart raises
+//! nothing twice.
+//!
+//! # Identity
+//! (source, kind, subject, suspect namespace). What else changes is detail of the same alert.
+//!
+//! # Flood
+//! One publisher must not be able to bury an alert under many: at most [`MAX_OPEN`] of a source
+//! are open for one suspect namespace; the rest is one alert that counts them. Alerts about what is
+//! served now have a lane of their own and are never counted away.
+
+mod reconcile;
+mod record;
+
+pub use reconcile::{MAX_OPEN, reconcile};
+pub use record::{Alert, Observation, State};
+
+#[cfg(test)]
+mod tests;

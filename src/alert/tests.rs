@@ -1,0 +1,97 @@
+use super::*;
+use crate::model::Instant;
+
+fn at(micros: i64) -> Instant {
+    Instant::from_micros(micros)
+}
+
+/// A source's memory, as the store would keep it.
+#[derive(Default)]
+struct Book(Vec<Alert>);
+
+impl Book {
+    fn look(&mut self, seen: Vec<Observation>, now: i64) -> usize {
+        let changed = reconcile("official", &self.0, seen, at(now));
+        let count = changed.len();
+        for alert in changed {
+            self.0.retain(|stored| stored.id != alert.id);
+            self.0.push(alert);
+        }
+        count
+    }
+
+    fn open(&self) -> Vec<String> {
+        let open = self.0.iter().filter(|alert| alert.is_open());
+        let mut open: Vec<String> = open
+            .map(|it| format!("{} {}{} x{}", it.kind, it.subject, it.suspect, it.count))
+            .collect();
+        open.sort();
+        open
+    }
+}
+
+fn drift(name: &str) -> Observation {
+    Observation::new("drift", name, "description changed")
+}
+
+#[test]
+fn an_alert_is_raised_once_lasts_and_ends() {
+    let mut book = Book::default();
+    assert_eq!(book.look(vec![drift("a.b/c")], 1), 1);
+    assert_eq!(book.look(vec![drift("a.b/c")], 2), 0, "nothing new");
+    assert_eq!(book.open(), ["drift a.b/c x1"]);
+    assert_eq!(book.look(vec![], 3), 1);
+    assert_eq!(book.0[0].state, State::Closed { at: at(3) });
+    assert_eq!(book.look(vec![], 4), 0, "it stays over");
+    assert_eq!(book.look(vec![drift("a.b/c")], 5), 1, "and can come back");
+    assert_eq!((book.0[0].raised, book.0[0].is_open()), (at(5), true));
+}
+
+#[test]
+fn an_acknowledged_alert_is_quiet_until_its_detail_changes() {
+    let mut book = Book::default();
+    book.look(vec![drift("a.b/c")], 1);
+    let alert = book.0.remove(0).acknowledged("alice", "known", at(2));
+    book.0.push(alert);
+    assert_eq!(book.look(vec![drift("a.b/c")], 3), 0);
+    book.look(vec![Observation { count: 2, ..drift("a.b/c") }], 4);
+    assert!(!book.0[0].is_open(), "a count alone wakes nobody");
+    book.look(vec![Observation { detail: "title changed".into(), ..drift("a.b/c") }], 5);
+    assert!(book.0[0].is_open());
+    assert_eq!((book.0[0].raised, book.0[0].changed), (at(1), at(5)));
+}
+
+#[test]
+fn one_publisher_cannot_bury_an_alert_under_many() {
+    let mut book = Book::default();
+    let from = |namespace: &str, index: usize| {
+        drift(&format!("{namespace}/x{index:03}")).of_namespace(namespace)
+    };
+    book.look(vec![from("evil", 900)], 1);
+    let mut seen: Vec<Observation> = (0..100).map(|index| from("evil", index)).collect();
+    seen.extend([from("evil", 900), from("good", 1), from("evil", 950).about_served(true)]);
+    book.look(seen, 2);
+    assert_eq!(
+        book.open(),
+        [
+            "drift evil/x000evil x1",
+            "drift evil/x001evil x1",
+            "drift evil/x002evil x1",
+            "drift evil/x003evil x1",
+            "drift evil/x900evil x1",
+            "drift evil/x950evil x1",
+            "drift good/x001good x1",
+            "flood evil x96",
+        ]
+    );
+}
+
+#[test]
+fn an_alert_is_stored_as_json_and_read_again() {
+    let mut book = Book::default();
+    book.look(vec![drift("a.b/c").of_namespace("a.b")], 1);
+    let alert = book.0.remove(0).acknowledged("alice", "known", at(2));
+    let json = serde_json::to_string(&alert).expect("JSON");
+    assert_eq!(serde_json::from_str::<Alert>(&json).expect("an alert"), alert);
+    assert_eq!(alert.id.len(), 12);
+}
