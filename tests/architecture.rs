@@ -5,23 +5,30 @@ use std::fs;
 use std::path::Path;
 
 /// Every module, from the bottom up, and what of ours it may name.
-const MAY_USE: [(&str, &[&str]); 15] = [
+const MAY_USE: [(&str, &[&str]); 16] = [
     ("model", &[]),
     ("lint", &["model"]),
+    ("alert", &["model"]),
     ("sync", &["model"]),
     ("overlay", &["model", "lint"]),
     ("curation", &["model", "overlay", "lint"]),
     ("catalog", &["model", "overlay", "curation"]),
-    ("store", &["model", "lint", "sync", "catalog"]),
+    ("store", &["model", "lint", "alert", "sync", "catalog"]),
     ("remote", &["model", "sync"]),
     ("config", &["model", "lint", "overlay"]),
     (
         "daemon",
-        &["model", "lint", "sync", "overlay", "curation", "catalog", "store", "remote", "config"],
+        &[
+            "model", "lint", "alert", "sync", "overlay", "curation", "catalog", "store", "remote",
+            "config",
+        ],
     ),
     (
         "api",
-        &["model", "lint", "sync", "overlay", "curation", "catalog", "store", "config", "daemon"],
+        &[
+            "model", "lint", "alert", "sync", "overlay", "curation", "catalog", "store", "config",
+            "daemon",
+        ],
     ),
     ("telemetry", &[]),
     (
@@ -29,6 +36,7 @@ const MAY_USE: [(&str, &[&str]); 15] = [
         &[
             "model",
             "lint",
+            "alert",
             "sync",
             "overlay",
             "curation",
@@ -45,7 +53,7 @@ const MAY_USE: [(&str, &[&str]); 15] = [
 ];
 
 /// Modules that decide: no input, no output, no clock.
-const PURE: [&str; 6] = ["model", "lint", "sync", "overlay", "curation", "catalog"];
+const PURE: [&str; 7] = ["model", "lint", "alert", "sync", "overlay", "curation", "catalog"];
 const IMPURE: [&str; 9] = [
     "tokio",
     "redb",

@@ -256,3 +256,36 @@ fn a_file_that_is_no_store_is_refused() {
         assert!(out.contains("is no store of vidimus"), "{out}");
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_alert_is_listed_acknowledged_and_over_when_its_cause_is() {
+    let upstream = Upstream::start([Row::new("a.b/c", "1.0.0")]).await;
+    let place = Workplace::new(&upstream.url);
+    place.overlay("policy.yaml", APPROVE);
+    let daemon = place.start().await;
+    daemon.walked().await;
+    assert_eq!(place.json(&["alerts", "--json"]), Value::Array(vec![]));
+    place.overlay("policy.yaml", "servers: [{nmae: a.b/c}]");
+    let alert = support::wait::eventually("an alert is raised", async || {
+        place.json(&["alerts", "--json"]).as_array().and_then(|alerts| alerts.first().cloned())
+    })
+    .await;
+    assert_eq!((&alert["kind"], &alert["state"]), (&"overlays-refused".into(), &"open".into()));
+    let id = alert["id"].as_str().expect("an id");
+    let (code, out) = ran(&place, &["alerts", "ack", id, "--by=alice", "--reason=a slip"]);
+    assert_eq!(code, Some(0), "{out}");
+    assert!(out.contains("acknowledged by alice"), "{out}");
+    assert_eq!(ran(&place, &["alerts", "ack", "0", "--by=a", "--reason=b"]).0, Some(1));
+    place.overlay("policy.yaml", APPROVE);
+    support::wait::eventually("the alert is over", async || {
+        place.json(&["alerts", "--json"]).as_array().is_some_and(Vec::is_empty).then_some(())
+    })
+    .await;
+    assert_eq!(place.json(&["alerts", "--all", "--json"])[0]["state"], "closed");
+    assert_eq!(daemon.signal("TERM").await, Some(0));
+    assert_eq!(
+        place.json(&["alerts", "--all", "--json"])[0]["state"],
+        "closed",
+        "without a daemon"
+    );
+}

@@ -18,7 +18,7 @@ mod registry;
 mod server;
 mod token;
 
-pub use operations::{ListQuery, SyncQuery, SyncReport, operations};
+pub use operations::{SyncReport, operations};
 pub use registry::registry;
 pub use server::serve;
 pub use token::{TOKEN_FILE, load_token};

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use url::Host;
 
 use super::problem::Problem;
+use crate::alert::Alert;
 use crate::curation::Explanation;
 use crate::daemon::{
     Listed, QuarantineReport, Shared, StatusReport, explain_name, list, quarantine,
@@ -39,7 +40,9 @@ pub fn operations(shared: Arc<Shared>, token: String) -> Router {
         .route("/explain/{name}", get(explained))
         .route("/verify", get(verified))
         .route("/unmatched", get(unmatched))
+        .route("/alerts", get(alerts))
         .route("/ops/sync", post(sync))
+        .route("/ops/alerts/{id}/ack", post(acknowledge))
         .layer(from_fn_with_state(Arc::clone(&state), require_token));
     Router::new()
         .route("/livez", get(|| async { "ok\n" }))
@@ -105,10 +108,10 @@ async fn status(State(state): Operator) -> Result<Json<StatusReport>, Problem> {
 }
 
 /// What `vidimus list` asks for.
-#[derive(Debug, Serialize, Deserialize)]
-pub struct ListQuery {
+#[derive(Debug, Deserialize)]
+struct ListQuery {
     #[serde(default)]
-    pub all: bool,
+    all: bool,
 }
 
 async fn listing(
@@ -158,12 +161,12 @@ async fn unmatched(State(state): Operator) -> Result<Json<Option<Vec<String>>>, 
 }
 
 /// What `vidimus sync` asks for.
-#[derive(Debug, Serialize, Deserialize)]
-pub struct SyncQuery {
+#[derive(Debug, Deserialize)]
+struct SyncQuery {
     #[serde(default)]
-    pub full: bool,
+    full: bool,
     #[serde(default)]
-    pub dry_run: bool,
+    dry_run: bool,
 }
 
 /// What a pass over all upstreams did.
@@ -187,7 +190,33 @@ async fn sync(State(state): Operator, Query(query): Query<SyncQuery>) -> Json<Sy
     Json(report)
 }
 
-/// Reads the store where blocking is allowed.
+async fn alerts(State(state): Operator) -> Result<Json<Vec<Alert>>, Problem> {
+    blocking(state, |shared| shared.store.snapshot()?.alerts()).await
+}
+
+/// Who has seen an alert, and why it may stay quiet.
+#[derive(Debug, Deserialize)]
+struct AckQuery {
+    by: String,
+    reason: String,
+}
+
+async fn acknowledge(
+    State(state): Operator,
+    Path(id): Path<String>,
+    Query(query): Query<AckQuery>,
+) -> Result<Json<Alert>, Problem> {
+    if query.by.trim().is_empty() || query.reason.trim().is_empty() {
+        return Err(Problem::Unprocessable("`by` and `reason` say who and why".into()));
+    }
+    let write = move |shared: &Shared| {
+        shared.store.acknowledge(&id, &query.by, &query.reason, shared.clock.now())
+    };
+    let Json(found) = blocking(state, write).await?;
+    found.map(Json).ok_or(Problem::UnknownAlert)
+}
+
+/// Uses the store where blocking is allowed.
 async fn blocking<T: Send + 'static>(
     state: Arc<Operations>,
     read: impl FnOnce(&Shared) -> Result<T, StoreError> + Send + 'static,

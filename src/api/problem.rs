@@ -17,6 +17,8 @@ pub(super) enum Problem {
         "There is nothing here; the registry's root is {0} and lists servers at {0}v0.1/servers"
     )]
     UnknownRoute(&'static str),
+    #[error("No alert of this id lasts")]
+    UnknownAlert,
     #[error("{0}")]
     BadRequest(String),
     #[error("{0}")]
@@ -50,7 +52,9 @@ struct Body9457<'a> {
 impl Problem {
     const fn status(&self) -> StatusCode {
         match self {
-            Self::UnknownServer | Self::UnknownRoute(_) => StatusCode::NOT_FOUND,
+            Self::UnknownServer | Self::UnknownAlert | Self::UnknownRoute(_) => {
+                StatusCode::NOT_FOUND
+            }
             Self::BadRequest(_) => StatusCode::BAD_REQUEST,
             Self::Unprocessable(_) => StatusCode::UNPROCESSABLE_ENTITY,
             Self::Method => StatusCode::METHOD_NOT_ALLOWED,

@@ -73,6 +73,16 @@ pub(super) enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// List what a person should look at, or acknowledge one
+    Alerts {
+        #[command(subcommand)]
+        action: Option<AlertAction>,
+        /// Those that are over, too
+        #[arg(long)]
+        all: bool,
+        #[arg(long)]
+        json: bool,
+    },
     /// Show the upstreams, the overlays and the generation that is served
     Status {
         #[arg(long)]
@@ -86,6 +96,18 @@ pub(super) enum Command {
         file: bool,
         #[arg(long)]
         json: bool,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum AlertAction {
+    /// Say that an alert was seen; it stays quiet until its detail changes
+    Ack {
+        id: String,
+        #[arg(long, value_name = "WHO")]
+        by: String,
+        #[arg(long, value_name = "TEXT")]
+        reason: String,
     },
 }
 

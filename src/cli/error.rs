@@ -41,6 +41,8 @@ pub(super) enum CliError {
     Daemon(#[from] DaemonError),
     #[error("`{text}` names no server: {source}")]
     Name { text: String, source: BadName },
+    #[error("no alert `{0}` lasts; `vidimus alerts` lists them")]
+    UnknownAlert(String),
     #[error("no upstream lists `{0}`")]
     Unknown(String),
     #[error(
@@ -67,9 +69,11 @@ impl CliError {
     #[must_use]
     pub(super) const fn exit(&self) -> Exit {
         match self {
-            Self::Findings(_) | Self::Unknown(_) | Self::Name { .. } | Self::DaemonRuns => {
-                Exit::Findings
-            }
+            Self::Findings(_)
+            | Self::Unknown(_)
+            | Self::UnknownAlert(_)
+            | Self::Name { .. }
+            | Self::DaemonRuns => Exit::Findings,
             Self::Listen { .. } | Self::File { .. } => Exit::Findings,
             Self::Store(StoreError::Engine { .. } | StoreError::Damaged { .. }) => Exit::Failed,
             Self::Store(_) | Self::Daemon(DaemonError::Access { .. }) => Exit::Findings,

@@ -21,7 +21,7 @@ use std::process::ExitCode;
 use clap::Parser;
 use indicatif::MultiProgress;
 
-use args::{Arguments, Command};
+use args::{AlertAction, Arguments, Command};
 use error::{CliError, Exit};
 
 use crate::config::Settings;
@@ -78,6 +78,10 @@ async fn dispatch(
             query::list(settings, all, quarantined, json).await
         }
         Command::Explain { name, json } => query::explain(settings, &name, json).await,
+        Command::Alerts { action: Some(AlertAction::Ack { id, by, reason }), json, .. } => {
+            query::acknowledge(settings, &id, &by, &reason, json).await
+        }
+        Command::Alerts { action: None, all, json } => query::alerts(settings, all, json).await,
         Command::Status { json } => query::status(settings, json).await,
         Command::Verify { file, json } => query::verify(settings, file, json).await,
     }

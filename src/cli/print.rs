@@ -8,6 +8,7 @@ use miette::{GraphicalReportHandler, LabeledSpan, MietteDiagnostic, NamedSource}
 use serde::Serialize;
 
 use super::error::CliError;
+use crate::alert::{Alert, State};
 use crate::api::SyncReport;
 use crate::curation::Explanation;
 use crate::daemon::{Listed, QuarantineReport, StatusReport};
@@ -150,6 +151,28 @@ pub(super) fn explanation(explanation: &Explanation, json: bool) {
         .flatten()
         .collect();
         out(&format!("        {}", facts.join(", ")));
+    }
+}
+
+pub(super) fn alerts(alerts: &[Alert], json: bool) {
+    if json {
+        return as_json(&alerts);
+    }
+    for alert in alerts {
+        let state = match &alert.state {
+            State::Open => "open".to_owned(),
+            State::Acknowledged { by, reason, at } => {
+                format!("acknowledged by {} at {at}: {}", Escaped(by), Escaped(reason))
+            }
+            State::Closed { at } => format!("over since {at}"),
+        };
+        let subject = Escaped(&alert.subject);
+        out(&format!(
+            "{}  {} {subject}, {} times, since {}",
+            alert.id, alert.kind, alert.count, alert.raised
+        ));
+        out(&format!("              {}", Escaped(&alert.detail)));
+        out(&format!("              {state}"));
     }
 }
 

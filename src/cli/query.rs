@@ -2,6 +2,7 @@ use super::client::Operator;
 use super::error::{CliError, Exit};
 use super::print;
 use super::target::Target;
+use crate::alert::Alert;
 use crate::config::Settings;
 use crate::curation::Explanation;
 use crate::daemon::{Clock, StatusReport};
@@ -71,6 +72,39 @@ async fn asked(
         Err(CliError::Refused { status: 404, .. }) => Err(CliError::Unknown(text.to_owned())),
         answered => answered,
     }
+}
+
+pub(super) async fn alerts(settings: Settings, all: bool, json: bool) -> Result<Exit, CliError> {
+    let mut alerts: Vec<Alert> = match Target::open(&settings)? {
+        Target::Store(offline) => offline.store.snapshot()?.alerts()?,
+        Target::Daemon(operator) => operator.get(&["alerts"], &[]).await?,
+    };
+    alerts.retain(|alert| all || !alert.is_over());
+    alerts.sort_by_key(|alert| (!alert.served, alert.raised));
+    print::alerts(&alerts, json);
+    Ok(Exit::Done)
+}
+
+pub(super) async fn acknowledge(
+    settings: Settings,
+    id: &str,
+    by: &str,
+    reason: &str,
+    json: bool,
+) -> Result<Exit, CliError> {
+    let found = match Target::open(&settings)? {
+        Target::Store(offline) => offline.store.acknowledge(id, by, reason, offline.clock.now())?,
+        Target::Daemon(operator) => {
+            let query = [("by", by), ("reason", reason)];
+            match operator.post(&["ops", "alerts", id, "ack"], &query).await {
+                Err(CliError::Refused { status: 404, .. }) => None,
+                answered => Some(answered?),
+            }
+        }
+    };
+    let alert = found.ok_or_else(|| CliError::UnknownAlert(id.to_owned()))?;
+    print::alerts(&[alert], json);
+    Ok(Exit::Done)
 }
 
 pub(super) async fn status(settings: Settings, json: bool) -> Result<Exit, CliError> {

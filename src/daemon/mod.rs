@@ -26,6 +26,7 @@
 //! A loop that ends although nobody stopped it ends the process: a daemon that answers and does
 //! not move would look healthy.
 
+mod alerts;
 mod clock;
 mod follow;
 mod named;

@@ -1,9 +1,9 @@
 use serde::{Deserialize, Serialize};
 
-use super::overlays::starter_warning;
 use super::publish::VIEW;
 use super::shared::Runtime;
 use super::{InForce, Shared};
+use crate::alert::Alert;
 use crate::catalog::Shown;
 use crate::config::Upstream;
 use crate::model::Instant;
@@ -24,6 +24,7 @@ pub struct StatusReport {
     pub visible: u64,
     pub overlays: OverlayReport,
     pub upstreams: Vec<UpstreamReport>,
+    /// Those that last, acknowledged ones included.
     pub alerts: Vec<Alert>,
 }
 
@@ -66,14 +67,6 @@ pub struct Activity {
     pub tally: Tally,
 }
 
-/// Something a person should look at, as long as it lasts.
-#[derive(Debug, Serialize, Deserialize)]
-pub struct Alert {
-    pub kind: String,
-    pub subject: String,
-    pub detail: String,
-}
-
 impl Activity {
     pub(super) fn of(pass: &PassState) -> Self {
         let PassState { kind, begun, pages, tally, .. } = pass;
@@ -104,7 +97,7 @@ pub fn status(
         epoch: snapshot.epoch()?,
         generation: None,
         visible: visible as u64,
-        alerts: alerts(in_force, &findings),
+        alerts: snapshot.alerts()?.into_iter().filter(|alert| !alert.is_over()).collect(),
         overlays: OverlayReport {
             state: if in_force.refused { "refused" } else { "good" }.into(),
             statements: in_force.set.statements().len() as u64,
@@ -132,23 +125,6 @@ fn upstream_report(snapshot: &Snapshot, upstream: &Upstream) -> Result<UpstreamR
         activity: None,
         interrupted_at: state.pass.and_then(|pass| pass.cursor),
     })
-}
-
-fn alerts(in_force: &InForce, findings: &[String]) -> Vec<Alert> {
-    let refused = in_force.refused.then(|| Alert {
-        kind: "overlays-refused".into(),
-        subject: "overlays".into(),
-        detail: format!(
-            "the last good set stays in force; {}",
-            findings.first().map_or("", String::as_str)
-        ),
-    });
-    let starter = starter_warning(in_force).map(|finding| Alert {
-        kind: "starter-in-force".into(),
-        subject: "overlays".into(),
-        detail: finding.to_string(),
-    });
-    refused.into_iter().chain(starter).collect()
 }
 
 impl Shared {

@@ -7,6 +7,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
+use super::alerts::{UPSTREAMS, observe, of_upstreams};
 use super::follow::follow;
 use super::named::fetch_named;
 use super::publish::publish_loop;
@@ -48,7 +49,7 @@ pub async fn run(
     if released > 0 {
         info!(released, "rows left the quarantine");
     }
-    tell(&shared.in_force());
+    tell(&shared, &shared.in_force());
     let mut loops: JoinSet<Result<&'static str, DaemonError>> = JoinSet::new();
     let mut followers = Followers::new(&shared, &stop);
     followers.replace(upstreams)?;
@@ -159,19 +160,20 @@ impl Followers {
     }
 
     fn look(&mut self) {
-        match read_upstreams(&self.shared.settings.upstreams) {
-            Ok(upstreams) if upstreams == self.upstreams => {}
+        let findings = match read_upstreams(&self.shared.settings.upstreams) {
+            Ok(upstreams) if upstreams == self.upstreams => Vec::new(),
             Ok(upstreams) => match self.replace(upstreams) {
-                Ok(()) => info!("the upstream files changed and are in force"),
+                Ok(()) => {
+                    info!("the upstream files changed and are in force");
+                    Vec::new()
+                }
                 Err(error) => {
-                    warn!(alert = "upstreams-refused", reason = %super::pass::reason(&error), "the upstream files are refused");
+                    warn!(reason = %super::pass::reason(&error), "the upstream files are refused");
+                    return;
                 }
             },
-            Err(findings) => {
-                for finding in findings {
-                    warn!(alert = "upstreams-refused", %finding, "the upstream files are refused; the last good ones stay in force");
-                }
-            }
-        }
+            Err(findings) => findings,
+        };
+        observe(&self.shared.store, &self.shared.clock, UPSTREAMS, of_upstreams(&findings));
     }
 }

@@ -8,6 +8,7 @@ use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
+use super::alerts::{OVERLAYS, observe, of_overlays};
 use super::overlays::load_overlays;
 use super::pass::reason;
 use super::{InForce, Shared};
@@ -78,24 +79,19 @@ fn look(shared: &Shared) {
     };
     let news = !before.refused || !next.refused || next.findings != before.findings;
     if news {
-        tell(&next);
+        tell(shared, &next);
         shared.enforce(next);
     }
 }
 
 /// Says what became of the folder, once for each change.
-pub(super) fn tell(in_force: &InForce) {
+pub(super) fn tell(shared: &Shared, in_force: &InForce) {
     for finding in &in_force.findings {
         warn!(%finding, "overlay");
     }
+    observe(&shared.store, &shared.clock, OVERLAYS, of_overlays(in_force));
     let statements = in_force.set.statements().len();
-    if in_force.refused {
-        warn!(
-            alert = "overlays-refused",
-            findings = in_force.findings.len(),
-            "the overlays are refused; the last good set stays in force, with their denials"
-        );
-    } else {
+    if !in_force.refused {
         info!(statements, "overlays are in force");
     }
 }

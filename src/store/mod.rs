@@ -11,10 +11,11 @@
 //! | `staged` | upstream, name, version | rows of a pass that was not accepted yet | yes |
 //! | `ledger` | view, name, version | what was served, and since when | no |
 //! | `overlays` | file | the last good set, as it was read | from review |
+//! | `alerts` | id | what a person should look at, and who has | not the acknowledgements |
 //!
 //! Heads and bodies are apart because a restart reads every head and only the visible bodies, and
-//! a walk that finds nothing new reads heads alone. What comes later (pins, acknowledgements,
-//! sets held by a rail) gets tables of its own; a held set is a staged one with a name.
+//! a walk that finds nothing new reads heads alone. What comes later (pins, sets held by a rail) gets
+//! tables of its own; a held set is a staged one with a name.
 //!
 //! # How it changes
 //! Each change is one transaction: a batch of rows with the cursor behind them, the acceptance of
@@ -36,6 +37,7 @@
 //! A name's versions are read by a range over its key, one upstream after another; dozens of
 //! upstreams with the same names would want an index by name.
 
+mod alerts;
 mod codec;
 mod error;
 mod overlays;

@@ -5,7 +5,7 @@ use redb::{ReadOnlyTable, ReadTransaction, ReadableTable, ReadableTableMetadata}
 use super::StoreError;
 use super::codec::{self, Unpacker};
 use super::tables::{
-    BODIES, EPOCH_KEY, HEADS, Key, LEDGER, META, NEWEST_KEY, OVERLAYS, QUARANTINE, STAGED,
+    ALERTS, BODIES, EPOCH_KEY, HEADS, Key, LEDGER, META, NEWEST_KEY, OVERLAYS, QUARANTINE, STAGED,
     UPSTREAMS, instant,
 };
 use super::write::after;
@@ -27,6 +27,7 @@ pub struct Snapshot {
     pub(super) staged: Rows,
     pub(super) ledger: Rows,
     pub(super) overlays: Words,
+    pub(super) alerts: Words,
     pub(super) unpacker: RefCell<Unpacker>,
 }
 
@@ -57,6 +58,7 @@ impl Snapshot {
             staged: transaction.open_table(STAGED)?,
             ledger: transaction.open_table(LEDGER)?,
             overlays: transaction.open_table(OVERLAYS)?,
+            alerts: transaction.open_table(ALERTS)?,
             unpacker: RefCell::new(Unpacker::new()?),
         })
     }

@@ -17,6 +17,7 @@ pub(super) const BODIES: Rows = TableDefinition::new("bodies");
 pub(super) const QUARANTINE: Rows = TableDefinition::new("quarantine");
 pub(super) const STAGED: Rows = TableDefinition::new("staged");
 pub(super) const LEDGER: Rows = TableDefinition::new("ledger");
+pub(super) const ALERTS: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("alerts");
 pub(super) const OVERLAYS: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("overlays");
 
 const FORMAT_KEY: &str = "format";
@@ -40,7 +41,7 @@ fn lay_out(transaction: &WriteTransaction, now: Instant) -> Result<(), StoreErro
     meta.insert(FORMAT_KEY, FORMAT.to_le_bytes().as_slice())?;
     meta.insert(EPOCH_KEY, epoch().as_slice())?;
     meta.insert(NEWEST_KEY, now.as_micros().to_le_bytes().as_slice())?;
-    for words in [UPSTREAMS, OVERLAYS] {
+    for words in [UPSTREAMS, OVERLAYS, ALERTS] {
         transaction.open_table(words)?;
     }
     for rows in [HEADS, BODIES, QUARANTINE, STAGED, LEDGER] {
