@@ -2,6 +2,8 @@
 //!
 //! `cargo bench --bench mirror -- [ROWS]…`, 10,000 and 100,000 by default.
 
+#![allow(clippy::cast_precision_loss, reason = "ratios and megabytes are rounded anyway")]
+
 mod support;
 
 use std::fs;
@@ -86,7 +88,7 @@ async fn plain_client(upstream: &Upstream) {
         let body = client.get(url).send().await.expect("an answer").bytes().await.expect("a body");
         let page: Value = serde_json::from_slice(&body).expect("JSON");
         match page["metadata"]["nextCursor"].as_str() {
-            Some(next) => cursor = next.to_owned(),
+            Some(next) => next.clone_into(&mut cursor),
             None => return,
         }
     }

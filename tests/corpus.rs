@@ -140,8 +140,8 @@ fn every_row_is_stored_as_it_was_sent(data: &Path, corpus: &[Real]) {
     let quarantined: BTreeMap<(String, String), String> = snapshot
         .quarantined()
         .expect("rows")
-        .into_iter()
-        .map(|it| ((it.row.name, it.row.version), it.row.reason))
+        .map(|it| it.expect("a row").row)
+        .map(|row| ((row.name, row.version), row.reason))
         .collect();
     let mut stored = BTreeMap::new();
     for head in snapshot.heads().expect("heads") {

@@ -52,7 +52,7 @@ fn contents(data: &Path) -> Vec<String> {
         ));
     }
     for row in snapshot.quarantined().expect("rows") {
-        contents.push(format!("{row:?}"));
+        contents.push(format!("{:?}", row.expect("a row")));
     }
     let state = snapshot.upstream("official").expect("a state");
     assert!(state.pass.is_none() && state.last_complete_walk.is_some(), "{state:?}");

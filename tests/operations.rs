@@ -15,7 +15,7 @@ async fn operations_answer_to_the_token_and_to_no_browser() {
     daemon.ready().await;
     let root = daemon.operations.clone();
     let get = |path: &str| daemon.request(Method::GET, &format!("{root}{path}"));
-    for path in ["/status", "/list", "/explain/a.b%2Fc", "/verify", "/quarantine", "/unmatched"] {
+    for path in ["/status", "/list", "/explain/a.b%2Fc", "/verify", "/quarantine", "/names"] {
         assert_eq!(answer(get(path)).await.status, 401, "{path} without a token");
         assert_eq!(answer(get(path).bearer_auth("x")).await.status, 401, "{path}, wrong token");
         let answered = answer(get(path).bearer_auth(daemon.token())).await;

@@ -153,6 +153,92 @@ servers:
     assert_eq!(status["overlays"]["state"], "refused", "a folder that became empty");
 }
 
+/// P16: whatever is refused for, a denial that is added to it hides at once.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_denial_is_heard_while_another_file_is_refused() {
+    let upstream = Upstream::start(rows()).await;
+    let place = Workplace::new(&upstream.url);
+    place.overlay("policy.yaml", APPROVE_TOOL);
+    let daemon = place.start().await;
+    daemon.lists(&["com.example/tool@1.0.0", "com.example/tool@1.1.0"]).await;
+    place.overlay("typo.yaml", "servers: [{nmae: x}]");
+    eventually("the set is refused", async || {
+        let status = daemon.operate("/status").await.json();
+        (status["overlays"]["state"] == "refused").then_some(())
+    })
+    .await;
+    place.overlay(
+        "deny.yaml",
+        "servers: [{name: com.example/tool, versions: 1.1.0, approval: {state: denied}}]",
+    );
+    daemon.lists(&["com.example/tool@1.0.0"]).await;
+    place.remove("overlays/deny.yaml");
+    daemon.lists(&["com.example/tool@1.0.0", "com.example/tool@1.1.0"]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_emptied_folder_and_an_emptied_file_keep_the_last_good_set() {
+    let upstream = Upstream::start(rows()).await;
+    let place = Workplace::new(&upstream.url);
+    place.overlay("policy.yaml", APPROVE_TOOL);
+    let daemon = place.start().await;
+    let served = ["com.example/tool@1.0.0", "com.example/tool@1.1.0"];
+    daemon.lists(&served).await;
+    for fault in ["empty file", "no file"] {
+        if fault == "empty file" {
+            place.overlay("policy.yaml", "");
+        } else {
+            place.overlay(".gitkeep", "");
+            place.remove("overlays/policy.yaml");
+        }
+        eventually("the set is refused", async || {
+            let status = daemon.operate("/status").await.json();
+            let finding = status["overlays"]["findings"].to_string();
+            let wanted = if fault == "no file" { "became empty" } else { "an empty file" };
+            finding.contains(wanted).then_some(())
+        })
+        .await;
+        daemon.lists(&served).await;
+    }
+}
+
+/// P6: a deletion hides at once, also when the row that says it is malformed.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_deletion_in_a_malformed_row_hides() {
+    let upstream = Upstream::start(rows()).await;
+    let place = Workplace::new(&upstream.url);
+    place.overlay("policy.yaml", APPROVE_TOOL);
+    let daemon = place.start().await;
+    daemon.walked().await;
+    daemon.lists(&["com.example/tool@1.0.0", "com.example/tool@1.1.0"]).await;
+    let now = vidimus::daemon::Clock::system().to_string();
+    let deleted = Row::new("com.example/tool", "1.1.0").status("deleted", &now);
+    let item =
+        deleted.item().replacen("\"status\":", "\"statusMessage\":\"malware\\r\",\"status\":", 1);
+    upstream.put(Row { raw: Some(item), ..deleted });
+    daemon.lists(&["com.example/tool@1.0.0"]).await;
+    let status = daemon.operate("/status").await.json();
+    assert_eq!(status["upstreams"][0]["quarantined"], 1);
+}
+
+/// Another registry under the same id is walked from its beginning.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_changed_url_begins_anew_while_the_daemon_runs() {
+    let first = Upstream::start(rows()).await;
+    let place = Workplace::new(&first.url);
+    place.overlay("policy.yaml", APPROVE_TOOL);
+    let daemon = place.start().await;
+    daemon.walked().await;
+    let second = Upstream::start([Row::new("com.example/tool", "1.1.5")]).await;
+    place.upstream(&second.url, "");
+    daemon
+        .lists(&["com.example/tool@1.0.0", "com.example/tool@1.1.0", "com.example/tool@1.1.5"])
+        .await;
+    let asked = second.paths();
+    let listing = asked.iter().find(|path| path.contains("/servers?")).expect("a listing");
+    assert!(!listing.contains("updated_since") && !listing.contains("cursor"), "{listing}");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn an_approval_that_ends_hides_without_any_other_event() {
     let upstream = Upstream::start(rows()).await;
@@ -372,4 +458,35 @@ impl Reader {
             self.since.clone_from(&self.newest);
         }
     }
+}
+
+/// P10: one damaged row hides itself and holds back nothing else.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_damaged_row_is_hidden_with_an_alert_and_the_rest_is_served() {
+    let upstream = Upstream::start(rows()).await;
+    let place = Workplace::new(&upstream.url);
+    place.overlay("policy.yaml", APPROVE_TOOL);
+    let daemon = place.start().await;
+    daemon.walked().await;
+    daemon.lists(&["com.example/tool@1.0.0", "com.example/tool@1.1.0"]).await;
+    assert_eq!(daemon.signal("TERM").await, Some(0));
+    {
+        let table: redb::TableDefinition<'_, (&str, &str, &str), &[u8]> =
+            redb::TableDefinition::new("bodies");
+        let database = redb::Database::open(place.data().join("vidimus.redb")).expect("a store");
+        #[expect(clippy::disallowed_methods, reason = "the test damages what the store would not")]
+        let transaction = database.begin_write().expect("a transaction");
+        {
+            let mut bodies = transaction.open_table(table).expect("bodies");
+            let key = ("official", "com.example/tool", "1.0.0");
+            bodies.insert(key, [7_u8].as_slice()).expect("damaged");
+        }
+        transaction.commit().expect("committed");
+    }
+    let daemon = place.start().await;
+    daemon.lists(&["com.example/tool@1.1.0"]).await;
+    let status = daemon.operate("/status").await.json();
+    assert_eq!(status["alerts"][0]["kind"], "damaged-row");
+    let verified = place.run(&["verify"]);
+    assert_eq!(verified.status.code(), Some(1));
 }

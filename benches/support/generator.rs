@@ -4,7 +4,7 @@
 //! at most; a `server` object of 561 bytes in the median and 1,782 at the 95th percentile; more
 //! packages than remotes; most names under `io.github.`.
 
-/// SplitMix64: small, well distributed, and the same everywhere.
+/// `SplitMix64`: small, well distributed, and the same everywhere.
 #[derive(Debug, Clone)]
 pub struct Random(u64);
 

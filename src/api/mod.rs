@@ -21,4 +21,4 @@ mod token;
 pub use operations::{SyncReport, operations};
 pub use registry::registry;
 pub use server::serve;
-pub use token::{TOKEN_FILE, load_token};
+pub use token::{TOKEN_FILE, make_token, read_token};

@@ -15,9 +15,8 @@ use super::problem::Problem;
 use crate::alert::Alert;
 use crate::curation::Explanation;
 use crate::daemon::{
-    Listed, QuarantineReport, Shared, StatusReport, explain_name, list, quarantine,
+    Listed, QuarantineReport, Shared, StatusReport, explain_name, known_names, list, quarantine,
 };
-use crate::lint::Finding;
 use crate::model::Name;
 use crate::store::{StoreError, Verification};
 use crate::sync::PassReport;
@@ -39,7 +38,7 @@ pub fn operations(shared: Arc<Shared>, token: String) -> Router {
         .route("/quarantine", get(quarantined))
         .route("/explain/{name}", get(explained))
         .route("/verify", get(verified))
-        .route("/unmatched", get(unmatched))
+        .route("/names", get(names))
         .route("/alerts", get(alerts))
         .route("/ops/sync", post(sync))
         .route("/ops/alerts/{id}/ack", post(acknowledge))
@@ -48,7 +47,7 @@ pub fn operations(shared: Arc<Shared>, token: String) -> Router {
         .route("/livez", get(|| async { "ok\n" }))
         .route("/readyz", get(ready))
         .merge(guarded)
-        .fallback(|| async { Problem::UnknownRoute("on the other address: /") })
+        .fallback(|| async { Problem::UnknownOperation })
         .layer(from_fn_with_state(Arc::clone(&state), refuse_browsers))
         .with_state(state)
 }
@@ -151,11 +150,11 @@ async fn verified(State(state): Operator) -> Result<Json<Verification>, Problem>
     blocking(state, |shared| shared.store.snapshot()?.verify()).await
 }
 
-async fn unmatched(State(state): Operator) -> Result<Json<Option<Vec<String>>>, Problem> {
+/// Every name there is; `null` before a first complete walk, when nobody can know.
+async fn names(State(state): Operator) -> Result<Json<Option<Vec<String>>>, Problem> {
     let read = |shared: &Shared| {
-        let set = &shared.in_force().set;
-        let findings = crate::daemon::unmatched(&shared.store.snapshot()?, set)?;
-        Ok(findings.map(|findings| findings.iter().map(Finding::to_string).collect()))
+        let names = known_names(&shared.store.snapshot()?)?;
+        Ok(names.map(|names| names.iter().map(Name::to_string).collect()))
     };
     blocking(state, read).await
 }

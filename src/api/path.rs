@@ -50,7 +50,7 @@ pub(super) fn route(path: &str) -> Result<Route, Problem> {
         ["servers", name, "versions", version] => {
             Ok(Route::Version { name: name.into(), version: version.into() })
         }
-        _ => Err(Problem::UnknownRoute("/")),
+        _ => Err(Problem::UnknownRoute),
     }
 }
 

@@ -13,10 +13,10 @@ use crate::store::StoreError;
 pub(super) enum Problem {
     #[error("Server not found")]
     UnknownServer,
-    #[error(
-        "There is nothing here; the registry's root is {0} and lists servers at {0}v0.1/servers"
-    )]
-    UnknownRoute(&'static str),
+    #[error("There is nothing here; the registry's root is / and lists servers at /v0.1/servers")]
+    UnknownRoute,
+    #[error("There is nothing here; this address is for operations, the registry has another")]
+    UnknownOperation,
     #[error("No alert of this id lasts")]
     UnknownAlert,
     #[error("{0}")]
@@ -52,9 +52,10 @@ struct Body9457<'a> {
 impl Problem {
     const fn status(&self) -> StatusCode {
         match self {
-            Self::UnknownServer | Self::UnknownAlert | Self::UnknownRoute(_) => {
-                StatusCode::NOT_FOUND
-            }
+            Self::UnknownServer
+            | Self::UnknownAlert
+            | Self::UnknownRoute
+            | Self::UnknownOperation => StatusCode::NOT_FOUND,
             Self::BadRequest(_) => StatusCode::BAD_REQUEST,
             Self::Unprocessable(_) => StatusCode::UNPROCESSABLE_ENTITY,
             Self::Method => StatusCode::METHOD_NOT_ALLOWED,

@@ -11,26 +11,39 @@ pub const TOKEN_FILE: &str = "ops.token";
 /// Reads the operations token of a data folder, or makes one that only its owner can read.
 ///
 /// # Errors
-/// When the file cannot be read or made, or is empty.
-pub fn load_token(data: &Path) -> std::io::Result<String> {
-    let path = data.join(TOKEN_FILE);
-    match std::fs::read_to_string(&path) {
-        Ok(text) if text.trim().len() >= 32 => Ok(text.trim().to_owned()),
-        Ok(_) => Err(std::io::Error::new(
-            ErrorKind::InvalidData,
-            "the operations token has less than 32 characters; remove the file to get a new one",
-        )),
-        Err(error) if error.kind() == ErrorKind::NotFound => make(&path),
-        Err(error) => Err(error),
+/// When the file cannot be read or made, or holds no token.
+pub fn make_token(data: &Path) -> std::io::Result<String> {
+    match read_token(data) {
+        Err(error) if error.kind() == ErrorKind::NotFound => make(data),
+        read => read,
     }
 }
 
-fn make(path: &Path) -> std::io::Result<String> {
+/// Reads the operations token that a daemon made.
+///
+/// # Errors
+/// When there is none, or it cannot be read.
+pub fn read_token(data: &Path) -> std::io::Result<String> {
+    let text = std::fs::read_to_string(data.join(TOKEN_FILE))?;
+    match text.trim() {
+        token if token.len() >= 32 => Ok(token.to_owned()),
+        _ => Err(std::io::Error::new(
+            ErrorKind::InvalidData,
+            "the operations token has less than 32 characters; remove the file to get a new one",
+        )),
+    }
+}
+
+/// Written whole under another name first: a crash leaves no token or a good one.
+fn make(data: &Path) -> std::io::Result<String> {
     let mut bytes = [0; 32];
     rand::fill(&mut bytes).map_err(|_| std::io::Error::other("the system gives no randomness"))?;
     let token: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
-    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
+    let draft = data.join("ops.token.new");
+    let mut file =
+        OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&draft)?;
     file.write_all(token.as_bytes())?;
     file.sync_all()?;
+    std::fs::rename(&draft, data.join(TOKEN_FILE))?;
     Ok(token)
 }

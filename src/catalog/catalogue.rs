@@ -35,6 +35,16 @@ pub struct NameUpdate {
     pub candidates: Vec<Candidate>,
 }
 
+/// A generation that was built and is not published yet.
+#[derive(Debug)]
+pub struct Generation {
+    pub catalogue: Catalogue,
+    /// What the ledger has to learn before anyone sees the catalogue.
+    pub changes: Vec<LedgerEntry>,
+    /// Candidates that were left out, with the reason.
+    pub unreadable: Vec<(Name, String)>,
+}
+
 impl Catalogue {
     /// The next generation: this one with the given names replaced.
     ///
@@ -43,21 +53,22 @@ impl Catalogue {
     /// records returned are what the ledger has to learn; without any, nothing changed for
     /// clients.
     ///
-    /// # Errors
-    /// An entry that cannot be read, with its name: a store that was tampered with.
+    /// A candidate that cannot be read, since the store was damaged or tampered with, is left out
+    /// and named: one bad record does not hold back the rest, least of all a denial.
+    #[must_use]
     pub fn next(
         &self,
         mut updates: Vec<NameUpdate>,
         ledger: &Ledger,
         now: Instant,
         namespace: &str,
-    ) -> Result<(Self, Vec<LedgerEntry>), Malformed> {
+    ) -> Generation {
         updates.sort_by(|left, right| left.name.cmp(&right.name));
         let writer = Writer { ledger, instant: ledger.next_instant(now), namespace };
-        let mut changes = Vec::new();
+        let (mut changes, mut unreadable) = (Vec::new(), Vec::new());
         let (mut visible, mut tombstones) = (Vec::new(), Vec::new());
         for update in &updates {
-            let items = writer.visible(update)?;
+            let items = writer.visible(update, &mut unreadable);
             let buried = writer.tombstones(&update.name, &items);
             changes.extend(writer.changes(items.iter(), Shown::Visible));
             changes.extend(writer.changes(buried.iter(), Shown::Tombstone));
@@ -65,14 +76,14 @@ impl Catalogue {
             tombstones.extend(buried);
         }
         let names: Vec<&Name> = updates.iter().map(|update| &update.name).collect();
-        let changed_at = if changes.is_empty() { self.changed_at } else { Some(writer.instant) };
-        let next = Self {
+        let changed_at = if changes.is_empty() { ledger.newest() } else { Some(writer.instant) };
+        let catalogue = Self {
             generation: self.generation + 1,
             visible: merged(&self.visible, visible, &names),
             tombstones: merged(&self.tombstones, tombstones, &names),
             changed_at,
         };
-        Ok((next, changes))
+        Generation { catalogue, changes, unreadable }
     }
 
     #[must_use]
@@ -156,7 +167,7 @@ struct Writer<'a> {
 }
 
 impl Writer<'_> {
-    fn visible(&self, update: &NameUpdate) -> Result<Vec<Arc<Item>>, Malformed> {
+    fn visible(&self, update: &NameUpdate, unreadable: &mut Vec<(Name, String)>) -> Vec<Arc<Item>> {
         let contenders: Vec<Contender<'_>> = update
             .candidates
             .iter()
@@ -165,10 +176,13 @@ impl Writer<'_> {
         let latest = latest(&contenders);
         let mut items = Vec::with_capacity(update.candidates.len());
         for (index, candidate) in update.candidates.iter().enumerate() {
-            items.push(Arc::new(self.item(candidate, latest == Some(index))?));
+            match self.item(candidate, latest == Some(index)) {
+                Ok(item) => items.push(Arc::new(item)),
+                Err(malformed) => unreadable.push((update.name.clone(), malformed.to_string())),
+            }
         }
         items.sort_by(|left, right| left.version.cmp(&right.version));
-        Ok(items)
+        items
     }
 
     fn item(&self, candidate: &Candidate, latest: bool) -> Result<Item, Malformed> {

@@ -48,6 +48,12 @@ impl Ledger {
         self.newest.map_or(now, |newest| now.max(newest.plus(Instant::TICK)))
     }
 
+    /// When anything last changed.
+    #[must_use]
+    pub fn newest(&self) -> Option<Instant> {
+        self.newest
+    }
+
     pub fn set(&mut self, key: (Name, Version), record: LedgerRecord) {
         self.newest = self.newest.max(Some(record.changed_at));
         self.records.insert(key, record);

@@ -24,7 +24,7 @@ mod ledger;
 mod query;
 mod repair;
 
-pub use catalogue::{Candidate, Catalogue, NameUpdate};
+pub use catalogue::{Candidate, Catalogue, Generation, NameUpdate};
 pub use cursor::{BadCursor, Cursor};
 pub use document::Facts;
 pub use item::Item;

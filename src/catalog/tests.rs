@@ -20,6 +20,9 @@ fn entry(name: &str, version: &str, description: &str) -> Entry {
     Entry::judge(&item, Instant::from_micros(0)).expect("well-formed")
 }
 
+/// What is visible, name by name.
+type Visible = BTreeMap<usize, [Option<u8>; 3]>;
+
 /// A publisher without a store: the ledger is taken over as it would be committed.
 #[derive(Default)]
 struct Publisher {
@@ -44,10 +47,10 @@ impl Publisher {
                     .collect(),
             })
             .collect();
-        let (catalogue, changes) = self
-            .catalogue
-            .next(updates, &self.ledger, Instant::from_micros(now), NAMESPACE)
-            .expect("readable entries");
+        let now = Instant::from_micros(now);
+        let Generation { catalogue, changes, unreadable } =
+            self.catalogue.next(updates, &self.ledger, now, NAMESPACE);
+        assert_eq!(unreadable, []);
         changes.into_iter().for_each(|(key, record)| self.ledger.set(key, record));
         self.catalogue = catalogue;
     }
@@ -206,15 +209,25 @@ proptest! {
     #[test]
     fn a_reader_of_changes_converges_to_what_is_served(
         history in prop::collection::vec(
-            (prop::collection::vec((0..4usize, prop::array::uniform3(prop::option::of(0..3u8))), 0..3), 0..50i64, 0..4usize),
+            (
+                prop::collection::vec((0..4usize, prop::array::uniform3(prop::option::of(0..3u8))), 0..3),
+                0..50i64,
+                0..4usize,
+                any::<bool>(),
+            ),
             1..12,
         ),
         limit in 1..3usize,
     ) {
         let mut publisher = Publisher::default();
+        let mut visible = Visible::new();
         let mut reader = Reader::default();
-        for (changes, now, pages) in &history {
+        for (changes, now, pages, restart) in &history {
             publish(&mut publisher, changes, *now);
+            visible.extend(changes.iter().copied());
+            if *restart {
+                publisher = restarted(&publisher, &visible);
+            }
             for _ in 0..*pages {
                 reader.read_page(&publisher.catalogue, limit);
             }
@@ -244,24 +257,33 @@ proptest! {
         ),
     ) {
         let mut publisher = Publisher::default();
-        let mut state: BTreeMap<usize, [Option<u8>; 3]> = BTreeMap::new();
+        let mut visible = Visible::new();
         for (changes, now) in &history {
             publish(&mut publisher, changes, *now);
-            state.extend(changes.iter().copied());
+            visible.extend(changes.iter().copied());
         }
-        let records: Vec<_> = NAMES
-            .iter()
-            .flat_map(|name| publisher.ledger.of_name(&Name::parse(name).expect("a name")).map(|(key, record)| (key.clone(), *record)).collect::<Vec<_>>())
-            .collect();
-        let mut restarted = Publisher { ledger: Ledger::new(records), ..Publisher::default() };
-        let changes: Vec<Change> = (0..4).map(|name| (name, state.get(&name).copied().unwrap_or_default())).collect();
-        publish(&mut restarted, &changes, 1);
+        let restarted = restarted(&publisher, &visible);
         let bytes = |catalogue: &Catalogue| {
             let query = Query { include_deleted: true, ..Query::default() };
             catalogue.page(&query, 1000).items.iter().map(|item| item.json.clone()).collect::<Vec<_>>()
         };
         prop_assert_eq!(bytes(&publisher.catalogue), bytes(&restarted.catalogue));
     }
+}
+
+/// A publisher that knows nothing but the ledger and what is visible now.
+fn restarted(before: &Publisher, visible: &Visible) -> Publisher {
+    let mut records = Vec::new();
+    for name in NAMES {
+        let name = Name::parse(name).expect("a name");
+        records.extend(before.ledger.of_name(&name).map(|(key, record)| (key.clone(), *record)));
+    }
+    let mut restarted = Publisher { ledger: Ledger::new(records), ..Publisher::default() };
+    let changes: Vec<Change> = (0..NAMES.len())
+        .map(|name| (name, visible.get(&name).copied().unwrap_or_default()))
+        .collect();
+    publish(&mut restarted, &changes, 1);
+    restarted
 }
 
 fn publish(publisher: &mut Publisher, changes: &[Change], now: i64) {

@@ -1,46 +1,55 @@
+use std::collections::BTreeSet;
+
 use super::error::{CliError, Exit};
 use super::print;
 use super::target::Target;
 use crate::config::{Settings, read_upstreams};
-use crate::daemon::{Clock, load_overlays, starter_warning, unmatched};
+use crate::daemon::{Clock, InForce, known_names, load_overlays, starter_warning};
 use crate::lint::{Finding, has_errors};
+use crate::model::Name;
+use crate::overlay::Coverage;
 
 /// Lints what people write, and says which statements select nothing.
 pub(super) async fn check(settings: Settings, json: bool) -> Result<Exit, CliError> {
     let mut findings = Vec::new();
-    let upstreams = read_upstreams(&settings.upstreams).unwrap_or_else(|found| {
-        findings.extend(found);
-        Vec::new()
-    });
-    let ids: Vec<String> = upstreams.iter().map(|upstream| upstream.id.clone()).collect();
-    let mut notes = Vec::new();
+    let ids: Option<Vec<String>> = match read_upstreams(&settings.upstreams) {
+        Ok(upstreams) => Some(upstreams.into_iter().map(|upstream| upstream.id).collect()),
+        Err(found) => {
+            findings.extend(found);
+            // Whether an overlay names an upstream that exists cannot be told now.
+            None
+        }
+    };
     // Without a store there is no last good set: what is in the folder is what is judged.
-    match load_overlays(&settings, &ids, None, Clock::system(), false)? {
+    match load_overlays(&settings, ids.as_deref(), None, Clock::system(), false)? {
         Err(found) => findings.extend(found),
         Ok(in_force) => {
             findings.extend(starter_warning(&in_force));
-            match Target::open(&settings) {
-                Ok(Target::Store(offline)) => {
-                    let snapshot = offline.store.snapshot()?;
-                    findings.extend(unmatched(&snapshot, &in_force.set)?.unwrap_or_default());
-                }
-                Ok(Target::Daemon(operator)) => {
-                    let known: Option<Vec<String>> = operator.get(&["unmatched"], &[]).await?;
-                    notes.extend(known.unwrap_or_default());
-                }
-                // Names cannot be compared with a store that is not there yet.
-                Err(_) => {}
-            }
+            findings.extend(unmatched(&settings, &in_force).await?);
             findings.extend(in_force.findings);
         }
     }
-    Ok(conclude(&findings, &notes, json))
+    print::findings(&findings, json);
+    Ok(if has_errors(&findings) { Exit::Findings } else { Exit::Done })
 }
 
-fn conclude(findings: &[Finding], notes: &[String], json: bool) -> Exit {
-    print::findings(findings, notes, json);
-    match has_errors(findings) {
-        true => Exit::Findings,
-        false => Exit::Done,
-    }
+/// Statements that select nothing of what is mirrored, where that is known.
+async fn unmatched(settings: &Settings, in_force: &InForce) -> Result<Vec<Finding>, CliError> {
+    let names: Option<BTreeSet<Name>> = match Target::open(settings) {
+        Ok(Target::Store(offline)) => known_names(&offline.store.snapshot()?)?,
+        Ok(Target::Daemon(operator)) => {
+            let names: Option<Vec<String>> = operator.get(&["names"], &[]).await?;
+            names.map(|names| names.iter().filter_map(|name| Name::parse(name).ok()).collect())
+        }
+        // There is no store yet to compare names with.
+        Err(_) => None,
+    };
+    let mut coverage = Coverage::of(&in_force.set);
+    Ok(match names {
+        None => Vec::new(),
+        Some(names) => {
+            names.iter().for_each(|name| coverage.see(name));
+            coverage.warnings()
+        }
+    })
 }

@@ -7,7 +7,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::error::CliError;
-use crate::api::load_token;
+use crate::api::{TOKEN_FILE, read_token};
 use crate::config::Settings;
 
 /// The file in the data folder in which a daemon says where it listens.
@@ -55,8 +55,8 @@ impl Operator {
     pub(super) fn of(settings: &Settings) -> Result<Self, CliError> {
         let written = Addresses::read(&settings.data).map(|addresses| addresses.operations);
         let address = written.unwrap_or(settings.ops_listen);
-        let token = load_token(&settings.data)
-            .map_err(|source| CliError::File { path: settings.data.join("ops.token"), source })?;
+        let token = read_token(&settings.data)
+            .map_err(|source| CliError::File { path: settings.data.join(TOKEN_FILE), source })?;
         let client = Client::builder()
             .no_proxy()
             .connect_timeout(CONNECT)

@@ -44,17 +44,14 @@ fn run(arguments: Arguments) -> Result<Exit, CliError> {
     let settings = settings(&arguments)?;
     let bars = MultiProgress::new();
     let format = LogFormat::or_suitable(arguments.log);
-    match &arguments.command {
-        Command::Serve => telemetry::start(format, &bars),
-        Command::Sync { .. } if format == LogFormat::Text => {}
-        Command::Sync { .. } => telemetry::start(format, &bars),
-        _ => {}
+    if matches!(arguments.command, Command::Serve) {
+        telemetry::start(format, &bars);
     }
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
         .map_err(CliError::Runtime)?;
-    let exit = runtime.block_on(dispatch(arguments, settings, bars));
+    let exit = runtime.block_on(dispatch(arguments, settings, format, bars));
     // Blocking work that is under way ends with its transaction; nothing waits for more.
     runtime.shutdown_timeout(std::time::Duration::from_secs(1));
     exit
@@ -68,10 +65,14 @@ fn settings(arguments: &Arguments) -> Result<Settings, CliError> {
 async fn dispatch(
     arguments: Arguments,
     settings: Settings,
+    format: LogFormat,
     bars: MultiProgress,
 ) -> Result<Exit, CliError> {
     match arguments.command {
-        Command::Serve => serve::serve(settings, &bars).await,
+        Command::Serve => {
+            let drawn = format == LogFormat::Text;
+            serve::serve(settings, drawn.then_some(&bars)).await
+        }
         Command::Sync { full, dry_run, json } => sync::sync(settings, full, dry_run, json).await,
         Command::Check { json } => check::check(settings, json).await,
         Command::List { all, quarantined, json } => {

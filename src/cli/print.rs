@@ -40,20 +40,17 @@ pub(super) fn error(error: &CliError) {
     err(&format!("vidimus: {}", crate::daemon::reason(error)));
 }
 
-pub(super) fn findings(findings: &[Finding], notes: &[String], json: bool) {
+pub(super) fn findings(findings: &[Finding], json: bool) {
     if json {
         #[derive(Serialize)]
         struct Findings<'a> {
             findings: &'a [Finding],
-            notes: &'a [String],
         }
-        return as_json(&Findings { findings, notes });
+        return as_json(&Findings { findings });
     }
     findings.iter().for_each(|finding| out(&drawn(finding)));
-    notes.iter().for_each(|note| out(&format!("warning: {note}")));
     let errors = findings.iter().filter(|it| it.severity == Severity::Error).count();
-    let warnings = findings.len() - errors + notes.len();
-    out(&format!("{errors} errors, {warnings} warnings"));
+    out(&format!("{errors} errors, {} warnings", findings.len() - errors));
 }
 
 /// A finding with the lines it speaks of.
@@ -251,7 +248,15 @@ pub(super) fn sync(report: &SyncReport, json: bool) {
 
 pub(super) fn verification(found: &Verification, file: bool, repaired: bool, json: bool) {
     if json {
-        return as_json(found);
+        #[derive(Serialize)]
+        struct Report<'a> {
+            #[serde(flatten)]
+            found: &'a Verification,
+            /// Whether the storage engine had to repair the file; absent when it was not asked.
+            #[serde(skip_serializing_if = "Option::is_none")]
+            repaired: Option<bool>,
+        }
+        return as_json(&Report { found, repaired: file.then_some(repaired) });
     }
     if file && repaired {
         out(

@@ -6,6 +6,7 @@ use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use tokio_util::sync::CancellationToken;
 
 use crate::daemon::Shared;
+use crate::model::Instant;
 
 const REFRESH: Duration = Duration::from_millis(200);
 
@@ -18,31 +19,28 @@ pub(super) async fn show_progress(
     if !std::io::stderr().is_terminal() {
         return;
     }
-    let mut bar: Option<ProgressBar> = None;
-    loop {
+    let mut bar: Option<(ProgressBar, Instant, u64)> = None;
+    while shared.is_first_walk() {
         tokio::select! {
             () = tokio::time::sleep(REFRESH) => {}
             () = stop.cancelled() => break,
         }
-        match shared.first_walk() {
-            Some((id, activity)) => {
-                let bar = bar.get_or_insert_with(|| spinner(&bars));
-                let elapsed = shared.clock.now().since(activity.begun);
-                let rate =
-                    activity.rows * 1000 / u64::try_from(elapsed.as_millis()).unwrap_or(1).max(1);
-                bar.set_message(format!(
-                    "{id}: first walk, {} rows in {} pages, {rate} rows/s, {} s",
-                    activity.rows,
-                    activity.pages,
-                    elapsed.as_secs()
-                ));
-                bar.tick();
-            }
-            None if bar.is_some() => break,
-            None => {}
-        }
+        let Some((id, activity)) = shared.activity() else { continue };
+        // A walk that goes on after a restart is measured from here on.
+        let (bar, begun, before) =
+            bar.get_or_insert_with(|| (spinner(&bars), shared.clock.now(), activity.rows));
+        let elapsed = shared.clock.now().since(*begun);
+        let milliseconds = u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX).max(1);
+        let rate = activity.rows.saturating_sub(*before) * 1000 / milliseconds;
+        bar.set_message(format!(
+            "{id}: first walk, {} rows in {} pages, {rate} rows/s, {} s",
+            activity.rows,
+            activity.pages,
+            elapsed.as_secs()
+        ));
+        bar.tick();
     }
-    if let Some(bar) = bar {
+    if let Some((bar, ..)) = bar {
         bar.finish_and_clear();
     }
 }

@@ -10,22 +10,29 @@ use tracing::{error, info};
 use super::client::Addresses;
 use super::error::{CliError, Exit};
 use super::progress::show_progress;
-use super::target::{clock_of, in_force};
-use crate::api::{load_token, operations, registry, serve as serve_http};
+use super::target::{clock_of, first_overlays, in_force};
+use crate::api::{TOKEN_FILE, make_token, operations, registry, serve as serve_http};
 use crate::config::{Settings, read_upstreams};
 use crate::daemon::{Clock, Shared, run};
 use crate::store::Store;
 
 /// Runs the daemon until it is interrupted.
-pub(super) async fn serve(settings: Settings, bars: &MultiProgress) -> Result<Exit, CliError> {
+pub(super) async fn serve(
+    settings: Settings,
+    bars: Option<&MultiProgress>,
+) -> Result<Exit, CliError> {
     let upstreams = read_upstreams(&settings.upstreams).map_err(CliError::Findings)?;
     let public = listen("the registry", settings.listen, "--listen").await?;
     let private = listen("operations", settings.ops_listen, "--ops-listen").await?;
+    if !Store::exists(&settings.data) {
+        // What is refused must leave nothing behind, so it is refused before a store is made.
+        first_overlays(&settings, &upstreams)?;
+    }
     let store = Store::create(&settings.data, Clock::system())?;
     let clock = clock_of(&store)?;
     let in_force = in_force(&settings, &upstreams, &store, clock.now(), true)?;
-    let token = load_token(&settings.data)
-        .map_err(|source| CliError::File { path: settings.data.join("ops.token"), source })?;
+    let token = make_token(&settings.data)
+        .map_err(|source| CliError::File { path: settings.data.join(TOKEN_FILE), source })?;
     let addresses = Addresses {
         pid: std::process::id(),
         registry: address(&public, settings.listen),
@@ -38,7 +45,9 @@ pub(super) async fn serve(settings: Settings, bars: &MultiProgress) -> Result<Ex
 
     let stop = CancellationToken::new();
     tokio::spawn(stop_at_signal(stop.clone()));
-    tokio::spawn(show_progress(Arc::clone(&shared), bars.clone(), stop.clone()));
+    if let Some(bars) = bars {
+        tokio::spawn(show_progress(Arc::clone(&shared), bars.clone(), stop.clone()));
+    }
     let public = serve_http(public, registry(Arc::clone(&shared)), stop.clone());
     let private = serve_http(private, operations(Arc::clone(&shared), token), stop.clone());
     let (public, private) = (tokio::spawn(public), tokio::spawn(private));

@@ -8,7 +8,7 @@ use super::error::{CliError, Exit};
 use super::print;
 use super::target::clock_of;
 use crate::api::SyncReport;
-use crate::config::{Settings, read_upstreams};
+use crate::config::{Settings, Upstream, read_upstreams};
 use crate::daemon::{Clock, Observer, PassPlan, open_source, retry_quarantine, run_pass};
 use crate::model::Name;
 use crate::store::{Store, StoreError};
@@ -21,8 +21,14 @@ pub(super) async fn sync(
     dry_run: bool,
     json: bool,
 ) -> Result<Exit, CliError> {
-    let report = match Store::create(&settings.data, Clock::system()) {
-        Ok(store) => here(&settings, store, full, dry_run).await?,
+    // Read before a store is made, so that what is refused leaves nothing behind.
+    let upstreams = read_upstreams(&settings.upstreams).map_err(CliError::Findings)?;
+    let opened = match dry_run && !Store::exists(&settings.data) {
+        true => Store::ephemeral(Clock::system()),
+        false => Store::create(&settings.data, Clock::system()),
+    };
+    let report = match opened {
+        Ok(store) => here(&settings, &upstreams, store, full, dry_run).await?,
         Err(StoreError::Locked { .. }) => {
             let flag = |set| if set { "true" } else { "false" };
             let query = [("full", flag(full)), ("dry_run", flag(dry_run))];
@@ -36,11 +42,11 @@ pub(super) async fn sync(
 
 async fn here(
     settings: &Settings,
+    upstreams: &[Upstream],
     store: Store,
     full: bool,
     dry_run: bool,
 ) -> Result<SyncReport, CliError> {
-    let upstreams = read_upstreams(&settings.upstreams).map_err(CliError::Findings)?;
     let (clock, store) = (Arc::new(clock_of(&store)?), Arc::new(store));
     if !dry_run {
         retry_quarantine(&store, &clock)?;

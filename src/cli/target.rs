@@ -56,6 +56,19 @@ pub(super) fn clock_of(store: &Store) -> Result<Clock, StoreError> {
     Ok(Clock::starting_at(store.snapshot()?.newest_instant()?))
 }
 
+/// Judges the overlay folder where there is no store yet, and so no last good set.
+pub(super) fn first_overlays(
+    settings: &Settings,
+    upstreams: &[Upstream],
+) -> Result<InForce, CliError> {
+    let now = Clock::system();
+    load_overlays(settings, Some(&ids(upstreams)), None, now, false)?.map_err(CliError::Findings)
+}
+
+fn ids(upstreams: &[Upstream]) -> Vec<String> {
+    upstreams.iter().map(|upstream| upstream.id.clone()).collect()
+}
+
 /// The overlays that decide, with the last good set to fall back to.
 pub(super) fn in_force(
     settings: &Settings,
@@ -64,6 +77,6 @@ pub(super) fn in_force(
     now: Instant,
     keep: bool,
 ) -> Result<InForce, CliError> {
-    let ids: Vec<String> = upstreams.iter().map(|upstream| upstream.id.clone()).collect();
-    load_overlays(settings, &ids, Some(store), now, keep)?.map_err(CliError::Findings)
+    load_overlays(settings, Some(&ids(upstreams)), Some(store), now, keep)?
+        .map_err(CliError::Findings)
 }

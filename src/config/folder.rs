@@ -1,4 +1,5 @@
 use std::collections::BTreeMap;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -65,7 +66,15 @@ impl Reading<'_> {
                 return self.error(folder, format!("the folder cannot be read: {error}"), "");
             }
         };
-        let mut paths: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).collect();
+        let mut paths = Vec::new();
+        for entry in entries {
+            match entry {
+                Ok(entry) => paths.push(entry.path()),
+                Err(error) => {
+                    self.error(folder, format!("the folder cannot be read whole: {error}"), "");
+                }
+            }
+        }
         paths.sort();
         for path in paths {
             self.entry(&path, depth);
@@ -74,17 +83,24 @@ impl Reading<'_> {
 
     fn entry(&mut self, path: &Path, depth: usize) {
         let inside = path.canonicalize().is_ok_and(|target| target.starts_with(&self.root));
-        let Ok(kind) = path.metadata() else {
-            // An editor replaces a file between listing and reading; a broken link stays.
-            if path.is_symlink() {
-                self.error(path, "a link that leads nowhere", "remove it");
-            }
-            return;
-        };
         let hidden = path.file_name().is_some_and(|name| name.to_string_lossy().starts_with('.'));
+        let kind = match path.metadata() {
+            Ok(kind) => kind,
+            Err(_) if hidden => return,
+            // An editor replaced the file between listing and reading: the next look finds it.
+            Err(error) if error.kind() == ErrorKind::NotFound && !path.is_symlink() => return,
+            Err(_) if path.is_symlink() => {
+                return self.error(path, "a link that leads nowhere", "remove it");
+            }
+            Err(error) => return self.error(path, format!("it cannot be read: {error}"), ""),
+        };
         if kind.is_dir() {
-            if self.recursive && !hidden && !path.is_symlink() {
-                self.folder(path, depth + 1);
+            match (self.recursive && !hidden, path.is_symlink()) {
+                (true, false) => self.folder(path, depth + 1),
+                (true, true) => {
+                    self.error(path, "a linked folder is not followed", "put the files here");
+                }
+                (false, _) => {}
             }
         } else if !inside {
             self.error(path, "a link out of the folder", "keep what is reviewed in one place");
@@ -118,6 +134,10 @@ impl Reading<'_> {
             return self.error(path, found, format!("at most {MAX_FILE_BYTES} bytes; split it"));
         }
         match std::fs::read(path).map(String::from_utf8) {
+            Ok(Ok(text)) if text.trim().is_empty() => {
+                let allowed = "remove it, or say in a comment why it is there";
+                self.error(path, "an empty file", allowed);
+            }
             Ok(Ok(text)) => {
                 self.texts.insert(path.to_owned(), text);
             }

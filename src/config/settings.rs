@@ -3,7 +3,7 @@ use std::path::{Path, PathBuf};
 
 use url::Url;
 
-use crate::lint::{Fields, Finding, Kind, Reader, Source, parse_toml};
+use crate::lint::{Fields, Finding, Reader, Source, parse_toml};
 use crate::model::Name;
 use crate::overlay::Terms;
 
@@ -165,10 +165,7 @@ impl Settings {
     fn take_egress(&mut self, reader: &mut Reader, fields: &Fields<'_>) {
         let Some(node) = fields.get("egress") else { return };
         let Some(egress) = reader.mapping(node, &["proxy", "ca_file"], &[]) else { return };
-        self.egress.proxy = egress
-            .get("proxy")
-            .filter(|node| node.kind != Kind::Null)
-            .and_then(|node| reader.parsed(node, Url::parse));
+        self.egress.proxy = egress.get("proxy").and_then(|node| reader.parsed(node, Url::parse));
         self.egress.ca_file =
             egress.get("ca_file").and_then(|node| reader.text(node)).map(PathBuf::from);
     }

@@ -7,9 +7,11 @@ use crate::lint::Finding;
 use crate::model::Escaped;
 use crate::store::Store;
 
-/// Where alerts about overlays and about upstream files come from.
+/// Where alerts about overlays, and about upstream files, come from.
 pub(super) const OVERLAYS: &str = "overlays";
 pub(super) const UPSTREAMS: &str = "upstreams";
+/// Where alerts about damage come from.
+pub(super) const STORE: &str = "store";
 
 /// Takes note of all that a source sees now, and tells what is new. A store that cannot take it
 /// is told of too: the next look tries again.
@@ -23,9 +25,10 @@ pub(super) fn observe(store: &Store, clock: &Clock, source: &str, seen: Vec<Obse
 fn tell(alert: &Alert) {
     let Alert { id, kind, count, .. } = alert;
     let (subject, detail) = (Escaped(&alert.subject), Escaped(&alert.detail));
-    match alert.is_over() {
-        true => info!(alert = kind, id, %subject, "an alert is over"),
-        false => warn!(alert = kind, id, %subject, count, %detail, "an alert was raised"),
+    if alert.is_over() {
+        info!(alert = kind, id, %subject, "an alert is over");
+    } else {
+        warn!(alert = kind, id, %subject, count, %detail, "an alert was raised");
     }
 }
 

@@ -2,11 +2,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::mpsc;
+use tokio::time::Instant as Deadline;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use super::pass::{Observer, PassPlan, reason, run_pass};
 use super::report::Activity;
+use super::shared::Heard;
 use super::{PassFailure, Shared, SyncRequest};
 use crate::config::Upstream;
 use crate::model::{Escaped, Instant, Name};
@@ -25,28 +27,29 @@ pub(super) async fn follow<S: PageSource>(
 ) {
     let mut waiting: Vec<SyncRequest> = Vec::new();
     let mut failures = 0;
+    let mut due = Deadline::now();
     while !stop.is_cancelled() {
         let plan = plan(&upstream, &waiting);
         let outcome = pass(&shared, &source, &plan, &mut requests, &mut waiting, &stop).await;
-        let wait = match &outcome {
-            Ok(_) => upstream.sync.interval,
-            Err(_) => retry_wait(failures).min(upstream.sync.interval),
-        };
-        failures = if outcome.is_ok() { 0 } else { failures + 1 };
-        let next = shared.clock.now().plus(wait);
-        shared.update(&upstream.id, |runtime| {
-            runtime.activity = None;
-            runtime.next_attempt = Some(next);
-        });
-        if outcome.is_ok() {
-            shared.mark_known();
+        shared.update(&upstream.id, |runtime| runtime.activity = None);
+        waiting = answer(waiting, &plan, &outcome);
+        if !plan.dry_run {
+            let wait = match &outcome {
+                Ok(_) => upstream.sync.interval,
+                Err(_) => retry_wait(failures).min(upstream.sync.interval),
+            };
+            failures = if outcome.is_ok() { 0 } else { failures + 1 };
+            due = Deadline::now() + wait;
+            let next = shared.clock.now().plus(wait);
+            shared.update(&upstream.id, |runtime| runtime.next_attempt = Some(next));
+            tell(&upstream.id, &outcome, next);
+            if outcome.is_ok() {
+                shared.hear(Heard::WholeWalk);
+            }
         }
-        tell(&upstream.id, &outcome, next);
-        let walked = matches!(&outcome, Ok(report) if report.kind == PassKind::Complete);
-        waiting = answer(waiting, &plan, &outcome, walked);
         if waiting.is_empty() {
             tokio::select! {
-                () = tokio::time::sleep(wait) => {}
+                () = tokio::time::sleep_until(due) => {}
                 () = stop.cancelled() => {}
                 request = requests.recv() => waiting.extend(request),
             }
@@ -89,8 +92,8 @@ fn answer(
     waiting: Vec<SyncRequest>,
     plan: &PassPlan,
     outcome: &Result<PassReport, PassFailure>,
-    walked: bool,
 ) -> Vec<SyncRequest> {
+    let walked = matches!(outcome, Ok(report) if report.kind == PassKind::Complete);
     let (served, others): (Vec<_>, Vec<_>) = waiting.into_iter().partition(|request| {
         request.dry_run == plan.dry_run && (!request.full || walked || plan.full)
     });
@@ -108,7 +111,7 @@ fn answer(
 fn tell(upstream: &str, outcome: &Result<PassReport, PassFailure>, next: Instant) {
     match outcome {
         Ok(report) => {
-            let PassReport { kind, pages, tally, dry_run, .. } = report;
+            let PassReport { kind, pages, tally, .. } = report;
             let kind = match kind {
                 PassKind::Complete => "complete walk",
                 PassKind::Increment { .. } => "increment",
@@ -116,7 +119,6 @@ fn tell(upstream: &str, outcome: &Result<PassReport, PassFailure>, next: Instant
             info!(
                 upstream,
                 kind,
-                dry_run,
                 pages,
                 added = tally.added,
                 updated = tally.updated,
@@ -143,10 +145,7 @@ struct Watcher {
 impl Observer for Watcher {
     fn touched(&self, names: std::collections::BTreeSet<Name>) {
         self.shared.pending.touch(names);
-        // Without names to ask for first, the walk itself is the first answer.
-        if self.shared.in_force().set.exact_names().is_empty() {
-            self.shared.mark_known();
-        }
+        self.shared.hear(Heard::Answer);
     }
 
     fn progress(&self, pass: &PassState) {

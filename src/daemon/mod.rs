@@ -29,11 +29,13 @@
 mod alerts;
 mod clock;
 mod follow;
+mod keeper;
 mod named;
 mod overlays;
 mod pass;
 mod pending;
 mod publish;
+mod quarantine;
 mod report;
 mod review;
 mod run;
@@ -42,9 +44,10 @@ mod watch;
 
 pub use clock::Clock;
 pub use overlays::{InForce, load_overlays, starter_warning};
-pub use pass::{Observer, PassFailure, PassPlan, reason, retry_quarantine, run_pass};
+pub use pass::{Observer, PassFailure, PassPlan, reason, run_pass};
 pub use publish::VIEW;
+pub use quarantine::retry_quarantine;
 pub use report::{Activity, StatusReport, UpstreamReport, status};
-pub use review::{Listed, QuarantineReport, explain_name, list, quarantine, unmatched};
+pub use review::{Listed, QuarantineReport, explain_name, known_names, list, quarantine};
 pub use run::{DaemonError, open_source, run};
 pub use shared::{Shared, SyncOutcome, SyncRequest};

@@ -6,7 +6,8 @@ use tokio::task::{JoinSet, spawn_blocking};
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
-use super::pass::{judge_row, names};
+use super::keeper::{judge_row, names};
+use super::shared::Heard;
 use super::{PassFailure, Shared};
 use crate::model::{Escaped, Name};
 use crate::store::{Batch, Destination, StoreError};
@@ -14,7 +15,9 @@ use crate::sync::{Change, FetchedPage, PageSource, RawPage, Row};
 
 const AT_ONCE: usize = 4;
 /// Until names whose fetch failed are asked for again.
-const RETRY: Duration = Duration::from_secs(30);
+const RETRY: Duration = Duration::from_secs(5);
+/// How long the first generation waits for names that do not answer, while others do.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Fetches the names that overlays spell out and the store does not hold, beside the walk: at
 /// first start, and whenever the overlays change. Such a fetch adds and hides; it never replaces
@@ -32,11 +35,10 @@ pub(super) async fn fetch_named<S: PageSource>(
         let wanted = unknown_names(&shared, &upstream, &answered)?;
         let failed = tokio::select! {
             failed = fetch_all(&shared, &upstream, &source, &wanted) => failed,
+            // What was fetched is stored; the rest is asked for again with the new names.
+            _ = overlays.changed() => continue,
             () = stop.cancelled() => return Ok(()),
         };
-        if failed.len() < wanted.len() {
-            shared.mark_known();
-        }
         if let Some((name, reason)) = failed.first_key_value() {
             let reason = Escaped(reason);
             warn!(upstream, names = failed.len(), first = %name, %reason, "named servers were not fetched");
@@ -66,45 +68,66 @@ fn unknown_names(
     Ok(unknown)
 }
 
-/// Fetches names four at a time; returns those that got no answer, with the reason.
+/// Fetches names four at a time; returns those that got no answer, with the reason. A name that
+/// takes long does not hold back the first generation for ever.
 async fn fetch_all<S: PageSource>(
     shared: &Arc<Shared>,
     upstream: &str,
     source: &Arc<S>,
     wanted: &[Name],
 ) -> BTreeMap<Name, String> {
-    let mut outcomes = Vec::new();
+    let mut failed = BTreeMap::new();
     let mut under_way = JoinSet::new();
-    for name in wanted {
-        if under_way.len() >= AT_ONCE {
-            outcomes.extend(under_way.join_next().await);
+    let mut left = wanted.iter();
+    let patience = tokio::time::sleep(PATIENCE);
+    tokio::pin!(patience);
+    loop {
+        while under_way.len() < AT_ONCE
+            && let Some(name) = left.next()
+        {
+            let fetching = fetch_one(
+                Arc::clone(shared),
+                upstream.to_owned(),
+                Arc::clone(source),
+                name.clone(),
+            );
+            under_way.spawn(fetching);
         }
-        let (shared, source) = (Arc::clone(shared), Arc::clone(source));
-        let (upstream, name) = (upstream.to_owned(), name.clone());
-        under_way.spawn(async move {
-            let outcome = fetch_one(shared, upstream, source.as_ref(), name.clone()).await;
-            (name, outcome)
-        });
+        tokio::select! {
+            fetched = under_way.join_next() => match fetched {
+                None => break,
+                Some(Ok((_, Ok(())))) => shared.hear(Heard::Answer),
+                Some(Ok((name, Err(failure)))) => {
+                    failed.insert(name, failure.reason());
+                }
+                Some(Err(panicked)) => std::panic::resume_unwind(panicked.into_panic()),
+            },
+            () = &mut patience, if !patience.is_elapsed() => shared.hear(Heard::NamesAttempted),
+        }
     }
-    outcomes.extend(under_way.join_all().await.into_iter().map(Ok));
-    outcomes
-        .into_iter()
-        .flatten()
-        .filter_map(|(name, outcome)| Some((name, outcome.err()?.reason())))
-        .collect()
+    shared.hear(Heard::NamesAttempted);
+    failed
 }
 
 async fn fetch_one<S: PageSource>(
     shared: Arc<Shared>,
     upstream: String,
-    source: &S,
+    source: Arc<S>,
     name: Name,
-) -> Result<(), PassFailure> {
-    match source.versions(&name).await? {
-        Some(page) => spawn_blocking(move || keep(&shared, &upstream, &name, &page)).await?,
+) -> (Name, Result<(), PassFailure>) {
+    let outcome = match source.versions(&name).await {
+        Ok(Some(page)) => {
+            let wanted = name.clone();
+            spawn_blocking(move || keep(&shared, &upstream, &wanted, &page))
+                .await
+                .map_err(PassFailure::from)
+                .flatten()
+        }
         // That upstream does not know it is an answer, and `check` warns of it.
-        None => Ok(()),
-    }
+        Ok(None) => Ok(()),
+        Err(failure) => Err(failure.into()),
+    };
+    (name, outcome)
 }
 
 /// Stores the rows of one name that are new, or newly deleted; the walk will come by and judge

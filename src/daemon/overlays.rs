@@ -28,22 +28,22 @@ pub struct InForce {
 /// The findings when the folder is refused and there never was a good set to fall back to.
 pub fn load_overlays(
     settings: &Settings,
-    upstreams: &[String],
+    upstreams: Option<&[String]>,
     store: Option<&Store>,
     now: Instant,
     keep: bool,
 ) -> Result<Result<InForce, Vec<Finding>>, StoreError> {
     let folder = read_overlays(&settings.overlays);
-    let read_from = Some((folder.clone(), upstreams.to_vec()));
+    let read_from = Some((folder.clone(), upstreams.unwrap_or_default().to_vec()));
     let kept = match store {
         Some(store) => store.snapshot()?.overlays()?,
         None => Vec::new(),
     };
-    let context = Context { terms: settings.terms, now, upstreams: Some(upstreams) };
+    let context = Context { terms: settings.terms, now, upstreams };
     let (statements, lint) = read(&folder.sources, &context);
     let mut findings = folder.findings;
     findings.extend(lint);
-    if folder.sources.is_empty() && !kept.is_empty() && findings.is_empty() {
+    if folder.sources.is_empty() && !kept.is_empty() && !has_errors(&findings) {
         let place = Source::new(settings.overlays.to_string_lossy(), "").start();
         let allowed = "restore the files; to serve nothing, keep one file that approves nothing";
         findings.push(Finding::error(&place, "the folder became empty", allowed));
@@ -78,6 +78,12 @@ impl InForce {
     #[must_use]
     pub fn nothing(findings: Vec<Finding>) -> Self {
         Self { refused: true, findings, ..Self::default() }
+    }
+
+    /// Whether it says anything else than another one did.
+    pub(super) fn differs_from(&self, before: &Self) -> bool {
+        (self.refused, &self.findings, &self.read)
+            != (before.refused, &before.findings, &before.read)
     }
 
     /// Whether the folder, read against these upstreams, could say something else than it did.

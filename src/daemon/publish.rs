@@ -2,17 +2,18 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use thiserror::Error;
 use tokio::time::Instant as Deadline;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info};
 
 use super::Shared;
+use super::alerts::{STORE, observe};
 use super::pass::reason;
 use super::pending::Touched;
-use crate::catalog::{Candidate, Catalogue, Facts, Ledger, NameUpdate};
+use crate::alert::Observation;
+use crate::catalog::{Candidate, Catalogue, Facts, Generation, Ledger, LedgerEntry, NameUpdate};
 use crate::curation::{Decision, Policy, decide};
-use crate::model::{Instant, Malformed, Name};
+use crate::model::{Instant, Name};
 use crate::overlay::OverlaySet;
 use crate::store::{Snapshot, StoreError, StoredHead};
 
@@ -23,20 +24,14 @@ const BETWEEN_GENERATIONS: Duration = Duration::from_secs(1);
 const RETRY: Duration = Duration::from_secs(5);
 const LONGEST_SLEEP: Duration = Duration::from_mins(1);
 
-#[derive(Debug, Error)]
-pub(super) enum PublishError {
-    #[error("{0}")]
-    Store(#[from] StoreError),
-    #[error("a stored entry cannot be served")]
-    Entry(#[from] Malformed),
-}
-
 /// Everything that deciding needs, in memory.
 pub(super) struct Publisher {
     heads: BTreeMap<Name, Vec<StoredHead>>,
     ledger: Ledger,
     /// When the first approval of a name that is served ends.
     expiries: BTreeMap<Name, Instant>,
+    /// Names of which a stored row is damaged, with what is wrong: hidden, and an alert.
+    damaged: BTreeMap<Name, String>,
     catalogue: Arc<Catalogue>,
 }
 
@@ -64,7 +59,7 @@ pub(super) async fn publish_loop(
                 () = stop.cancelled() => return Ok(()),
             }
         }
-        let (next, published) = publish_once(publisher, &shared).await?;
+        let (next, published) = publish_once(publisher, &shared, &stop).await?;
         publisher = next;
         not_before = Deadline::now() + if published { BETWEEN_GENERATIONS } else { Duration::ZERO };
     }
@@ -75,6 +70,7 @@ pub(super) async fn publish_loop(
 async fn publish_once(
     mut publisher: Publisher,
     shared: &Arc<Shared>,
+    stop: &CancellationToken,
 ) -> Result<(Publisher, bool), StoreError> {
     let task = Arc::clone(shared);
     let worked = tokio::task::spawn_blocking(move || {
@@ -90,7 +86,10 @@ async fn publish_once(
         Ok(published) => Ok((publisher, published)),
         Err(failure) => {
             error!(reason = %reason(&failure), "no generation could be published; the last one is served on");
-            tokio::time::sleep(RETRY).await;
+            tokio::select! {
+                () = tokio::time::sleep(RETRY) => {}
+                () = stop.cancelled() => {}
+            }
             shared.pending.touch_everything();
             Ok((Publisher::load(shared)?.serving(publisher.catalogue), false))
         }
@@ -115,14 +114,17 @@ impl Publisher {
     pub(super) fn load(shared: &Shared) -> Result<Self, StoreError> {
         let snapshot = shared.store.snapshot()?;
         let mut heads: BTreeMap<Name, Vec<StoredHead>> = BTreeMap::new();
-        for head in snapshot.heads()? {
+        for head in undamaged(snapshot.heads()?) {
             let head = head?;
             heads.entry(head.name.clone()).or_default().push(head);
         }
+        let records: Result<Vec<LedgerEntry>, StoreError> =
+            undamaged(snapshot.ledger(VIEW)?).collect();
         Ok(Self {
             heads,
-            ledger: Ledger::new(snapshot.ledger(VIEW)?),
+            ledger: Ledger::new(records?),
             expiries: BTreeMap::new(),
+            damaged: BTreeMap::new(),
             catalogue: Arc::default(),
         })
     }
@@ -136,14 +138,11 @@ impl Publisher {
     }
 
     /// Builds and publishes the next generation; `false` when nothing changed for clients.
-    fn publish(&mut self, shared: &Shared, touched: Touched) -> Result<bool, PublishError> {
+    fn publish(&mut self, shared: &Shared, touched: Touched) -> Result<bool, StoreError> {
         let (in_force, now) = (shared.in_force(), shared.clock.now());
         let snapshot = shared.store.snapshot()?;
         for name in &touched.names {
-            match snapshot.heads_of(name)? {
-                heads if heads.is_empty() => self.heads.remove(name),
-                heads => self.heads.insert(name.clone(), heads),
-            };
+            self.reload(name, &snapshot)?;
         }
         let names = self.affected(touched, &in_force.set, now);
         let serving = shared.serving();
@@ -153,7 +152,10 @@ impl Publisher {
             updates.push(self.update(name, &policy, &snapshot)?);
         }
         let namespace = &shared.settings.namespace;
-        let (next, changes) = self.catalogue.next(updates, &self.ledger, now, namespace)?;
+        let Generation { catalogue: next, changes, unreadable } =
+            self.catalogue.next(updates, &self.ledger, now, namespace);
+        self.damaged.extend(unreadable);
+        self.tell_damage(shared);
         let first = shared.published().is_none();
         if changes.is_empty() && !first && next.len() == self.catalogue.len() {
             return Ok(false);
@@ -168,6 +170,29 @@ impl Publisher {
         let (generation, visible) = (self.catalogue.generation, self.catalogue.len());
         info!(generation, visible, changed, "a generation was published");
         Ok(true)
+    }
+
+    fn reload(&mut self, name: &Name, snapshot: &Snapshot) -> Result<(), StoreError> {
+        self.damaged.remove(name);
+        let heads = match snapshot.heads_of(name) {
+            Err(damage @ StoreError::Damaged { .. }) => {
+                self.damaged.insert(name.clone(), damage.to_string());
+                Vec::new()
+            }
+            heads => heads?,
+        };
+        match heads.is_empty() {
+            true => self.heads.remove(name),
+            false => self.heads.insert(name.clone(), heads),
+        };
+        Ok(())
+    }
+
+    fn tell_damage(&self, shared: &Shared) {
+        let seen = self.damaged.iter().map(|(name, detail)| {
+            Observation::new("damaged-row", name.as_str(), detail.as_str()).about_served(true)
+        });
+        observe(&shared.store, &shared.clock, STORE, seen.collect());
     }
 
     /// The names to look at: those touched, and those whose approval has ended. Names that no
@@ -191,7 +216,7 @@ impl Publisher {
         name: Name,
         policy: &Policy<'_>,
         snapshot: &Snapshot,
-    ) -> Result<NameUpdate, PublishError> {
+    ) -> Result<NameUpdate, StoreError> {
         let about = policy.about(&name);
         let mut candidates = Vec::new();
         let mut first_end: Option<Instant> = None;
@@ -201,7 +226,13 @@ impl Publisher {
             if let Decision::Serve { until } = decide(&case) {
                 first_end = Some(first_end.map_or(until, |earlier| earlier.min(until)));
                 let facts = Facts::new(&stored.upstream, &standing);
-                candidates.push(Candidate { entry: snapshot.entry(stored)?, facts });
+                match snapshot.entry(stored) {
+                    Ok(entry) => candidates.push(Candidate { entry, facts }),
+                    Err(damage @ StoreError::Damaged { .. }) => {
+                        self.damaged.insert(name.clone(), damage.to_string());
+                    }
+                    Err(failure) => return Err(failure),
+                }
             }
         }
         match first_end {
@@ -210,4 +241,12 @@ impl Publisher {
         };
         Ok(NameUpdate { name, candidates })
     }
+}
+
+/// Leaves damaged rows out, which `verify` names: one of them must not keep the rest from being
+/// served, or from being hidden.
+fn undamaged<T>(
+    rows: impl Iterator<Item = Result<T, StoreError>>,
+) -> impl Iterator<Item = Result<T, StoreError>> {
+    rows.filter(|row| !matches!(row, Err(StoreError::Damaged { .. })))
 }

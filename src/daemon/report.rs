@@ -4,7 +4,7 @@ use super::publish::VIEW;
 use super::shared::Runtime;
 use super::{InForce, Shared};
 use crate::alert::Alert;
-use crate::catalog::Shown;
+use crate::catalog::{LedgerEntry, Shown};
 use crate::config::Upstream;
 use crate::model::Instant;
 use crate::store::{Snapshot, StoreError};
@@ -86,8 +86,10 @@ pub fn status(
 ) -> Result<StatusReport, StoreError> {
     let reports: Result<Vec<UpstreamReport>, StoreError> =
         upstreams.iter().map(|upstream| upstream_report(snapshot, upstream)).collect();
-    let records = snapshot.ledger(VIEW)?;
-    let visible = records.iter().filter(|(_, record)| record.shown == Shown::Visible).count();
+    let is_visible = |entry: &Result<LedgerEntry, StoreError>| {
+        entry.as_ref().is_ok_and(|(_, record)| record.shown == Shown::Visible)
+    };
+    let visible = snapshot.ledger(VIEW)?.filter(is_visible).count();
     let findings: Vec<String> = in_force.findings.iter().map(ToString::to_string).collect();
     Ok(StatusReport {
         version: env!("CARGO_PKG_VERSION").into(),
@@ -128,16 +130,19 @@ fn upstream_report(snapshot: &Snapshot, upstream: &Upstream) -> Result<UpstreamR
 }
 
 impl Shared {
-    /// The first walk of an upstream, when one is under way.
+    /// Whether an upstream that is followed has not been walked to its end yet.
     #[must_use]
-    pub fn first_walk(&self) -> Option<(String, Activity)> {
-        let snapshot = self.store.snapshot().ok()?;
+    pub fn is_first_walk(&self) -> bool {
+        let Ok(snapshot) = self.store.snapshot() else { return false };
+        let is_new = |id: &String| snapshot.upstream(id).is_ok_and(|state| state.accepts_batches());
+        self.serving().iter().any(is_new)
+    }
+
+    /// A pass that is running now, and whose.
+    #[must_use]
+    pub fn activity(&self) -> Option<(String, Activity)> {
         let upstreams = self.upstreams();
-        upstreams.iter().find_map(|(id, runtime)| {
-            let activity = runtime.activity.clone()?;
-            let state = snapshot.upstream(id).ok()?;
-            state.accepts_batches().then(|| (id.clone(), activity))
-        })
+        upstreams.iter().find_map(|(id, runtime)| Some((id.clone(), runtime.activity.clone()?)))
     }
 
     /// The state of this daemon.

@@ -1,10 +1,10 @@
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 
 use crate::curation::{Decision, Explanation, Policy, decide, explain, explain_quarantined};
-use crate::lint::Finding;
 use crate::model::{Instant, Name};
-use crate::overlay::{Coverage, OverlaySet};
-use crate::store::{Snapshot, StoreError, StoredHead};
+use crate::store::{QuarantinedRow, Snapshot, StoreError, StoredHead};
 
 /// One line of `vidimus list`.
 #[derive(Debug, Serialize, Deserialize)]
@@ -89,8 +89,8 @@ pub fn explain_name(
             versions.push(explain(&stored.version, &stored.upstream, &case));
         }
     }
-    for quarantined in snapshot.quarantined()? {
-        if quarantined.row.name == name.as_str() && wanted(&quarantined.row.version) {
+    for quarantined in snapshot.quarantined_of(name)? {
+        if wanted(&quarantined.row.version) {
             versions.push(explain_quarantined(&quarantined.row, &quarantined.upstream));
         }
     }
@@ -98,25 +98,18 @@ pub fn explain_name(
 }
 
 pub fn quarantine(snapshot: &Snapshot) -> Result<Vec<QuarantineReport>, StoreError> {
-    let rows = snapshot.quarantined()?;
-    Ok(rows
-        .into_iter()
-        .map(|quarantined| QuarantineReport {
-            upstream: quarantined.upstream,
-            name: quarantined.row.name,
-            version: quarantined.row.version,
-            reason: quarantined.row.reason,
-            bytes: quarantined.row.item.len() as u64,
-        })
-        .collect())
+    let report = |quarantined: QuarantinedRow| QuarantineReport {
+        upstream: quarantined.upstream,
+        name: quarantined.row.name,
+        version: quarantined.row.version,
+        reason: quarantined.row.reason,
+        bytes: quarantined.row.item.len() as u64,
+    };
+    snapshot.quarantined()?.map(|row| row.map(report)).collect()
 }
 
-/// Statements that select nothing of what is stored; `None` before a first complete walk, when
-/// nobody can know.
-pub fn unmatched(
-    snapshot: &Snapshot,
-    set: &OverlaySet,
-) -> Result<Option<Vec<Finding>>, StoreError> {
+/// Every name there is; `None` before a first complete walk, when nobody can know.
+pub fn known_names(snapshot: &Snapshot) -> Result<Option<BTreeSet<Name>>, StoreError> {
     let mut walked = false;
     for upstream in snapshot.upstreams()? {
         walked |= snapshot.upstream(&upstream)?.last_complete_walk.is_some();
@@ -124,9 +117,5 @@ pub fn unmatched(
     if !walked {
         return Ok(None);
     }
-    let mut coverage = Coverage::of(set);
-    for stored in snapshot.heads()? {
-        coverage.see(&stored?.name);
-    }
-    Ok(Some(coverage.warnings()))
+    snapshot.heads()?.map(|stored| Ok(stored?.name)).collect::<Result<_, _>>().map(Some)
 }

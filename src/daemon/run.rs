@@ -1,3 +1,4 @@
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,7 +12,7 @@ use super::alerts::{UPSTREAMS, observe, of_upstreams};
 use super::follow::follow;
 use super::named::fetch_named;
 use super::publish::publish_loop;
-use super::shared::Runtime;
+use super::shared::{Heard, Runtime};
 use super::watch::{tell, watch_overlays};
 use super::{Shared, retry_quarantine};
 use crate::config::{Egress, Upstream, read_upstreams};
@@ -52,7 +53,7 @@ pub async fn run(
     tell(&shared, &shared.in_force());
     let mut loops: JoinSet<Result<&'static str, DaemonError>> = JoinSet::new();
     let mut followers = Followers::new(&shared, &stop);
-    followers.replace(upstreams)?;
+    followers.replace(upstreams).await?;
     let (task, token) = (Arc::clone(&shared), stop.clone());
     loops.spawn(async move { Ok(publish_loop(task, token).await.map(|()| "publish")?) });
     let (task, token) = (Arc::clone(&shared), stop.clone());
@@ -108,34 +109,43 @@ impl Followers {
     }
 
     /// Starts the tasks of these upstreams in place of those before.
-    fn replace(&mut self, upstreams: Vec<Upstream>) -> Result<(), DaemonError> {
+    /// They are awaited first: two tasks must not write one upstream's state.
+    async fn replace(&mut self, upstreams: Vec<Upstream>) -> Result<(), DaemonError> {
         let mut sources = Vec::new();
         for upstream in &upstreams {
             sources.push(open_source(upstream, &self.shared.settings.egress)?);
         }
         self.current.cancel();
+        while let Some(ended) = self.tasks.join_next().await {
+            ended??;
+        }
         self.current = self.stop.child_token();
-        self.shared.upstreams().clear();
+        let mut runtimes = BTreeMap::new();
+        let mut followed = Vec::new();
         for (upstream, source) in upstreams.iter().zip(sources) {
             let (requests, receiver) = mpsc::channel(REQUESTS);
             let definition = upstream.clone();
             let runtime = Runtime { definition, activity: None, next_attempt: None, requests };
-            self.shared.upstreams().insert(upstream.id.clone(), runtime);
+            runtimes.insert(upstream.id.clone(), runtime);
             if upstream.enabled {
-                let (shared, token) = (Arc::clone(&self.shared), self.current.clone());
-                let named = fetch_named(shared, upstream.id.clone(), Arc::clone(&source), token);
-                self.tasks.spawn(named);
-                let (shared, token) = (Arc::clone(&self.shared), self.current.clone());
-                let following = follow(shared, upstream.clone(), source, receiver, token);
-                self.tasks.spawn(async move {
-                    following.await;
-                    Ok(())
-                });
+                followed.push((upstream.clone(), source, receiver));
             }
+        }
+        // In one step: whoever looks in between must not find that there are no upstreams.
+        *self.shared.upstreams() = runtimes;
+        for (upstream, source, receiver) in followed {
+            let (shared, token) = (Arc::clone(&self.shared), self.current.clone());
+            self.tasks.spawn(fetch_named(shared, upstream.id.clone(), Arc::clone(&source), token));
+            let (shared, token) = (Arc::clone(&self.shared), self.current.clone());
+            let following = follow(shared, upstream, source, receiver, token);
+            self.tasks.spawn(async move {
+                following.await;
+                Ok(())
+            });
         }
         if upstreams.iter().all(|upstream| !upstream.enabled) {
             // Nobody will ever be asked, so nothing more will be known.
-            self.shared.mark_known();
+            self.shared.hear(Heard::Nobody);
         }
         self.upstreams = upstreams;
         self.shared.pending.touch_everything();
@@ -154,15 +164,15 @@ impl Followers {
                     ended??;
                     // Tasks of replaced definitions end when they are told to.
                 }
-                () = tokio::time::sleep(UPSTREAMS_EVERY) => self.look(),
+                () = tokio::time::sleep(UPSTREAMS_EVERY) => self.look().await,
             }
         }
     }
 
-    fn look(&mut self) {
+    async fn look(&mut self) {
         let findings = match read_upstreams(&self.shared.settings.upstreams) {
             Ok(upstreams) if upstreams == self.upstreams => Vec::new(),
-            Ok(upstreams) => match self.replace(upstreams) {
+            Ok(upstreams) => match self.replace(upstreams).await {
                 Ok(()) => {
                     info!("the upstream files changed and are in force");
                     Vec::new()

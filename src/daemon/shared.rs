@@ -1,9 +1,8 @@
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use arc_swap::{ArcSwap, ArcSwapOption};
-use tokio::sync::{Notify, mpsc, oneshot, watch};
+use tokio::sync::{mpsc, oneshot, watch};
 
 use super::pending::Pending;
 use super::report::Activity;
@@ -28,9 +27,8 @@ pub struct Shared {
     in_force: ArcSwap<InForce>,
     overlays_changed: watch::Sender<()>,
     upstreams: Mutex<BTreeMap<String, Runtime>>,
-    /// Whether enough is known for a first generation.
-    known: AtomicBool,
-    became_known: Notify,
+    /// What was heard of the upstreams so far: whether a first generation may be published.
+    heard: watch::Sender<KnownSoFar>,
 }
 
 /// What is true of an upstream only as long as the process lives.
@@ -40,6 +38,27 @@ pub(super) struct Runtime {
     pub(super) activity: Option<Activity>,
     pub(super) next_attempt: Option<Instant>,
     pub(super) requests: mpsc::Sender<SyncRequest>,
+}
+
+/// News of an upstream.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Heard {
+    /// It answered with something: a page, a name, or that it does not know a name.
+    Answer,
+    /// Every name that overlays spell out was asked for once, or had its time.
+    NamesAttempted,
+    WholeWalk,
+    /// There is no upstream to hear from.
+    Nobody,
+}
+
+/// An empty list and a 404 are statements. We make none before upstream has made one, nor before
+/// the names that overlays spell out had their attempt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+struct KnownSoFar {
+    answered: bool,
+    names_attempted: bool,
+    enough: bool,
 }
 
 /// Somebody wants a pass, or the result of the one under way.
@@ -61,7 +80,7 @@ impl Shared {
         in_force: InForce,
     ) -> Result<Arc<Self>, StoreError> {
         let snapshot = store.snapshot()?;
-        let (epoch, known) = (snapshot.epoch()?, !snapshot.is_empty()?);
+        let (epoch, enough) = (snapshot.epoch()?, snapshot.is_known()?);
         Ok(Arc::new(Self {
             settings,
             store,
@@ -72,8 +91,7 @@ impl Shared {
             in_force: ArcSwap::from_pointee(in_force),
             overlays_changed: watch::Sender::new(()),
             upstreams: Mutex::default(),
-            known: AtomicBool::new(known),
-            became_known: Notify::new(),
+            heard: watch::Sender::new(KnownSoFar { enough, ..KnownSoFar::default() }),
         }))
     }
 
@@ -102,17 +120,23 @@ impl Shared {
         self.overlays_changed.subscribe()
     }
 
-    /// Upstream has answered, so that a first generation may be published: an empty list is a
-    /// statement, and an upstream that was never reached has made none.
-    pub(super) fn mark_known(&self) {
-        self.known.store(true, Ordering::Release);
-        self.became_known.notify_one();
+    /// Takes note of what was heard, which may be enough for a first generation.
+    pub(super) fn hear(&self, heard: Heard) {
+        self.heard.send_if_modified(|known| {
+            let before = *known;
+            match heard {
+                Heard::Answer => known.answered = true,
+                Heard::NamesAttempted => known.names_attempted = true,
+                Heard::WholeWalk | Heard::Nobody => known.enough = true,
+            }
+            known.enough |= known.answered && known.names_attempted;
+            *known != before
+        });
     }
 
     pub(super) async fn wait_until_known(&self) {
-        while !self.known.load(Ordering::Acquire) {
-            self.became_known.notified().await;
-        }
+        // The sender is a field of this very value, so it is not dropped meanwhile.
+        let _ = self.heard.subscribe().wait_for(|known| known.enough).await;
     }
 
     pub(super) fn upstreams(&self) -> std::sync::MutexGuard<'_, BTreeMap<String, Runtime>> {

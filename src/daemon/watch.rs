@@ -12,9 +12,12 @@ use super::alerts::{OVERLAYS, observe, of_overlays};
 use super::overlays::load_overlays;
 use super::pass::reason;
 use super::{InForce, Shared};
+use crate::config::read_overlays;
 
-/// An editor writes a file in several steps; reading between them would refuse it.
+/// An editor writes a file in several steps, and what stands there between them may be a policy of
+/// its own: a set is only enforced when it was read the same twice, this far apart.
 const SETTLE: Duration = Duration::from_millis(150);
+const SETTLED_WITHIN: u32 = 20;
 /// Network file systems and mounted secrets tell nobody of their changes.
 const LOOK_ANYWAY: Duration = Duration::from_secs(10);
 
@@ -33,10 +36,25 @@ pub(super) async fn watch_overlays(shared: Arc<Shared>, stop: CancellationToken)
             () = tokio::time::sleep(LOOK_ANYWAY) => {}
             () = stop.cancelled() => return,
         }
+        settled(&folder).await;
         let task = Arc::clone(&shared);
         if let Err(panicked) = tokio::task::spawn_blocking(move || look(&task)).await {
             std::panic::resume_unwind(panicked.into_panic());
         }
+    }
+}
+
+/// Waits until two readings of the folder are the same, or have never been for some seconds: a file
+/// that is written to all the time must not keep a denial from being read.
+async fn settled(folder: &Path) {
+    let mut before = read_overlays(folder);
+    for _ in 0..SETTLED_WITHIN {
+        tokio::time::sleep(SETTLE).await;
+        let now = read_overlays(folder);
+        if now == before {
+            return;
+        }
+        before = now;
     }
 }
 
@@ -68,7 +86,7 @@ fn look(shared: &Shared) {
     if !before.is_outdated(&shared.settings, &ids) {
         return;
     }
-    let next = match load_overlays(&shared.settings, &ids, Some(&shared.store), now, true) {
+    let next = match load_overlays(&shared.settings, Some(&ids), Some(&shared.store), now, true) {
         Ok(Ok(next)) => next,
         Ok(Err(findings)) => InForce::nothing(findings),
         Err(error) => {
@@ -77,8 +95,7 @@ fn look(shared: &Shared) {
             return;
         }
     };
-    let news = !before.refused || !next.refused || next.findings != before.findings;
-    if news {
+    if next.differs_from(&before) {
         tell(shared, &next);
         shared.enforce(next);
     }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::model::Escaped;
 
-/// A file as it was read: its path below the folder it was found in, and its text.
+/// A file as it was read: its path as people know it, and its text.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Source {
     pub file: String,

@@ -97,6 +97,29 @@ impl Quarantined {
     }
 }
 
+/// Whether an item's official status is `deleted`, as far as that can be read in a row that is no
+/// entry: upstream's own deletion must not get lost in a malformed text beside it.
+#[must_use]
+pub fn says_deleted(item: &RawValue) -> bool {
+    #[derive(Deserialize)]
+    struct Item<'a> {
+        #[serde(borrow, rename = "_meta")]
+        meta: Meta<'a>,
+    }
+    #[derive(Deserialize)]
+    struct Meta<'a> {
+        #[serde(borrow, rename = "io.modelcontextprotocol.registry/official")]
+        official: Block<'a>,
+    }
+    #[derive(Deserialize)]
+    struct Block<'a> {
+        #[serde(borrow)]
+        status: Cow<'a, str>,
+    }
+    serde_json::from_str(item.get())
+        .is_ok_and(|item: Item<'_>| item.meta.official.status == Status::Deleted.as_str())
+}
+
 /// What identifies an item, read without judging the rest of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Identity {
@@ -298,6 +321,14 @@ mod tests {
         let row = judge(&with_official(block)).expect_err("not well-formed");
         assert!(row.reason.contains(reason), "{}", row.reason);
         assert_eq!((row.name.as_str(), row.version.as_str()), ("a.b/c", "1"));
+    }
+
+    #[test]
+    fn a_deletion_is_read_in_a_row_that_is_no_entry() {
+        let raw = |json: String| -> Box<RawValue> { serde_json::from_str(&json).expect("JSON") };
+        assert!(says_deleted(&raw(with_official(r#"{"status":"deleted","statusMessage":"\r"}"#))));
+        assert!(!says_deleted(&raw(with_official(r#"{"status":"active"}"#))));
+        assert!(!says_deleted(&raw("7".into())));
     }
 
     #[test]

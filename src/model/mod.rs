@@ -17,7 +17,9 @@ mod version;
 mod wellformed;
 
 pub use digest::{BadDigest, Digest};
-pub use entry::{Entry, Head, Identity, MAX_ENTRY_BYTES, OFFICIAL_META, Official, Quarantined};
+pub use entry::{
+    Entry, Head, Identity, MAX_ENTRY_BYTES, OFFICIAL_META, Official, Quarantined, says_deleted,
+};
 pub use instant::{BadInstant, Instant};
 pub use manifest::Manifest;
 pub use name::{BadName, Name};

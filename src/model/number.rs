@@ -40,7 +40,9 @@ fn decimal(token: &str) -> Option<Decimal> {
     Some(Decimal {
         negative,
         digits: significant.into(),
-        exponent: exponent + i64::try_from(trailing).ok()? - i64::try_from(fraction.len()).ok()?,
+        exponent: exponent
+            .checked_add(i64::try_from(trailing).ok()?)?
+            .checked_sub(i64::try_from(fraction.len()).ok()?)?,
     })
 }
 
@@ -69,6 +71,8 @@ mod tests {
     #[case("1e400")]
     #[case("1e-400")]
     #[case("1e99999999999999999999")]
+    #[case("1.5e-9223372036854775808")]
+    #[case("10e9223372036854775807")]
     fn a_number_that_a_double_changes_is_not(#[case] token: &str) {
         assert!(!is_exact(token), "{token}");
     }

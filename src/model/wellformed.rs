@@ -263,9 +263,20 @@ fn check_case(key: &str) -> Result<(), Malformed> {
     if SCHEMA_MEMBERS.binary_search(&key).is_ok() {
         return Ok(());
     }
-    match SCHEMA_MEMBERS.iter().find(|member| member.eq_ignore_ascii_case(key)) {
+    let folded: String = key.chars().map(simple_fold).collect();
+    match SCHEMA_MEMBERS.iter().find(|member| member.eq_ignore_ascii_case(&folded)) {
         Some(member) => Err(Fault::CaseVariant { found: key.to_owned(), member }.into()),
         None => Ok(()),
+    }
+}
+
+/// Unicode's simple folding as far as it leads to ASCII: readers that ignore case apply it, so
+/// that `remote\u{17f}` is `remotes` to them.
+fn simple_fold(character: char) -> char {
+    match character {
+        '\u{17f}' => 's',
+        '\u{212a}' => 'k',
+        other => other.to_ascii_lowercase(),
     }
 }
 
@@ -328,6 +339,14 @@ mod tests {
     #[case(
         r#"{"packages":[{"Identifier":"b"}]}"#,
         r#"packages[0]: the member "Identifier" differs only in case from "identifier""#
+    )]
+    #[case(
+        "{\"remote\u{17f}\":[]}",
+        "the member \"remote\u{17f}\" differs only in case from \"remotes\""
+    )]
+    #[case(
+        "{\"pac\u{212a}ages\":[]}",
+        "the member \"pac\u{212a}ages\" differs only in case from \"packages\""
     )]
     #[case(
         r#"{"variables":{"X":{"Value":"b"}}}"#,

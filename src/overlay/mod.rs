@@ -11,6 +11,7 @@
 //! - A denial or suspension wins over every approval, and matches whatever it cannot exclude.
 //! - A refused set can still hide: its denials apply on top of the last good set.
 
+mod approval;
 mod conflict;
 mod coverage;
 mod document;

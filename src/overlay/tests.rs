@@ -211,14 +211,15 @@ fn an_approval_ends_with_its_last_day_or_its_track(#[case] dates: &str, #[case] 
 
 #[test]
 fn the_denials_of_a_refused_set_can_be_read() {
-    let yaml = "servers:\n- {name: a.b/c, approval: {state: denied}, nonsense: 1}\n- {name: a.b/d, approval: {state: suspended}}\n- {name: \"a.b/e";
+    let yaml = "servers:\n- {name: a.b/b, versions: '<2.x', approval: {state: denied}}\n- {name: a.b/x, versions: '<2.x', tier: 1}\n- {name: a.b/c, approval: {state: denied}, nonsense: 1}\n- {name: a.b/d, approval: {state: suspended}}\n- {name: \"a.b/e";
     let now = Instant::parse("2026-06-01T00:00:00Z").expect("a time");
     let context = Context { terms: Terms::default(), now, upstreams: None };
     let (statements, findings) = read(&[Source::new("x.yaml", yaml)], &context);
     assert!(crate::lint::has_errors(&findings));
     let hidden: Vec<String> =
         statements.iter().filter(|it| it.hides()).map(Statement::selector).collect();
-    assert_eq!(hidden, ["a.b/c", "a.b/d"]);
+    assert_eq!(hidden, ["a.b/b", "a.b/c", "a.b/d"]);
+    assert_eq!(statements.len(), 3, "a label for versions that cannot be read is none");
 }
 
 #[test]

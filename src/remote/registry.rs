@@ -50,7 +50,8 @@ impl PageSource for RegistryApi {
     async fn versions(&self, name: &Name) -> Result<Option<FetchedPage>, FetchFailure> {
         let mut url = self.url(&[name.as_str(), "versions"]);
         url.query_pairs_mut().append_pair("include_deleted", "true");
-        match retried(|| self.http.get(&url)).await {
+        // Not retried: whoever asks for names comes back to those that failed.
+        match self.http.get(&url).await {
             Ok(page) => Ok(Some(page)),
             Err(FetchFailure::Status { status: 404, .. }) => Ok(None),
             Err(failure) => Err(failure),

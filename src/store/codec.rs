@@ -19,6 +19,10 @@ const PLAIN_HEAD: u8 = 1;
 const PACKED: u8 = 1;
 const STAGED_ENTRY: u8 = 1;
 const STAGED_QUARANTINED: u8 = 2;
+const STAGED_DELETED: u8 = 3;
+const STAGED_SETTLED: u8 = 4;
+/// The digest of bytes that were never received: whatever comes next is news.
+pub(super) const NEVER_SENT: Digest = Digest::from_bytes([0; 32]);
 /// A page has 32 MiB at most, and no row is larger than its page.
 const MAX_UNPACKED: usize = 64 * 1024 * 1024;
 
@@ -68,6 +72,8 @@ impl Packer {
             Row::Quarantined(row) => {
                 [[STAGED_QUARANTINED].as_slice(), &*self.quarantined(row)?].concat()
             }
+            Row::Deleted(row) => [[STAGED_DELETED].as_slice(), &*self.quarantined(row)?].concat(),
+            Row::Settled { .. } => vec![STAGED_SETTLED],
         })
     }
 }
@@ -101,6 +107,8 @@ impl Unpacker {
 pub(super) enum StagedParts<'a> {
     Entry { head: &'a [u8], body: &'a [u8] },
     Quarantined { value: &'a [u8] },
+    Deleted { value: &'a [u8] },
+    Settled,
 }
 
 pub(super) fn staged_parts(value: &[u8]) -> Option<StagedParts<'_>> {
@@ -110,6 +118,8 @@ pub(super) fn staged_parts(value: &[u8]) -> Option<StagedParts<'_>> {
             Some(StagedParts::Entry { head, body })
         }
         (&STAGED_QUARANTINED, value) => Some(StagedParts::Quarantined { value }),
+        (&STAGED_DELETED, value) => Some(StagedParts::Deleted { value }),
+        (&STAGED_SETTLED, []) => Some(StagedParts::Settled),
         _ => None,
     }
 }

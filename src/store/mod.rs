@@ -46,7 +46,7 @@ mod tables;
 mod verify;
 mod write;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use redb::{Database, ReadableDatabase};
 
@@ -68,7 +68,6 @@ const FILE: &str = "vidimus.redb";
 #[derive(Debug)]
 pub struct Store {
     database: Database,
-    path: PathBuf,
     packer: std::sync::Mutex<Packer>,
 }
 
@@ -82,7 +81,7 @@ impl Store {
             .map_err(|source| StoreError::File { path: data.into(), source })?;
         let path = data.join(FILE);
         let opened = builder().create(&path);
-        Self::initialised(opened.map_err(|error| StoreError::opening(&path, error))?, path, now)
+        Self::initialised(opened.map_err(|error| StoreError::opening(&path, error))?, &path, now)
     }
 
     /// Opens a store that is there.
@@ -92,12 +91,27 @@ impl Store {
     pub fn open(data: &Path, now: Instant) -> Result<Self, StoreError> {
         let path = data.join(FILE);
         let opened = builder().open(&path);
-        Self::initialised(opened.map_err(|error| StoreError::opening(&path, error))?, path, now)
+        Self::initialised(opened.map_err(|error| StoreError::opening(&path, error))?, &path, now)
     }
 
-    fn initialised(database: Database, path: PathBuf, now: Instant) -> Result<Self, StoreError> {
-        tables::initialise(&database, &path, now)?;
-        Ok(Self { database, path, packer: std::sync::Mutex::new(Packer::new()?) })
+    fn initialised(database: Database, path: &Path, now: Instant) -> Result<Self, StoreError> {
+        tables::initialise(&database, path, now)?;
+        Ok(Self { database, packer: std::sync::Mutex::new(Packer::new()?) })
+    }
+
+    /// A store in memory, for a pass that must leave no trace.
+    ///
+    /// # Errors
+    /// When it cannot be made.
+    pub fn ephemeral(now: Instant) -> Result<Self, StoreError> {
+        let database = builder().create_with_backend(redb::backends::InMemoryBackend::new())?;
+        Self::initialised(database, Path::new("memory"), now)
+    }
+
+    /// Whether a data folder holds a store.
+    #[must_use]
+    pub fn exists(data: &Path) -> bool {
+        data.join(FILE).exists()
     }
 
     /// All of the store as it is now, whatever is written meanwhile.
@@ -114,11 +128,6 @@ impl Store {
     /// When the file cannot be read, or cannot be repaired.
     pub fn check_file(&mut self) -> Result<bool, StoreError> {
         Ok(self.database.check_integrity()?)
-    }
-
-    #[must_use]
-    pub fn path(&self) -> &Path {
-        &self.path
     }
 }
 

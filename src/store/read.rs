@@ -137,21 +137,52 @@ impl Snapshot {
         Ok(Entry { name: name.clone(), version: version.clone(), head: *head, server, meta })
     }
 
-    pub fn quarantined(&self) -> Result<Vec<QuarantinedRow>, StoreError> {
-        self.quarantine
-            .iter()?
-            .map(|row| {
+    /// Every row in quarantine, one after another: a row may be as large as a page.
+    pub fn quarantined(
+        &self,
+    ) -> Result<impl Iterator<Item = Result<QuarantinedRow, StoreError>>, StoreError> {
+        Ok(self.quarantine.iter()?.map(|row| {
+            let (key, value) = row?;
+            self.quarantined_row(key.value(), value.value())
+        }))
+    }
+
+    /// The rows in quarantine under a name.
+    pub fn quarantined_of(&self, name: &Name) -> Result<Vec<QuarantinedRow>, StoreError> {
+        let mut rows = Vec::new();
+        for upstream in self.upstreams()? {
+            let (start, end) = ((upstream.as_str(), name.as_str(), ""), after(name.as_str()));
+            for row in self.quarantine.range(start..(upstream.as_str(), end.as_str(), ""))? {
                 let (key, value) = row?;
-                let (upstream, name, version) = key.value();
-                let (reason, item) =
-                    self.unpacker.borrow_mut().unpack(value.value()).ok_or_else(|| {
-                        StoreError::damaged("a row in quarantine", format!("{name}@{version}"))
-                    })?;
-                let (name, version) = (name.to_owned(), version.to_owned());
-                let row = Quarantined { name, version, reason: reason.into(), item };
-                Ok(QuarantinedRow { upstream: upstream.to_owned(), row })
-            })
-            .collect()
+                rows.push(self.quarantined_row(key.value(), value.value())?);
+            }
+        }
+        Ok(rows)
+    }
+
+    fn quarantined_row(
+        &self,
+        (upstream, name, version): (&str, &str, &str),
+        value: &[u8],
+    ) -> Result<QuarantinedRow, StoreError> {
+        let unpacked = self.unpacker.borrow_mut().unpack(value);
+        let (reason, item) = unpacked.ok_or_else(|| {
+            StoreError::damaged("a row in quarantine", format!("{name}@{version}"))
+        })?;
+        let (name, version) = (name.to_owned(), version.to_owned());
+        let row = Quarantined { name, version, reason: reason.into(), item };
+        Ok(QuarantinedRow { upstream: upstream.to_owned(), row })
+    }
+
+    /// Whether anything is in quarantine or staged under a key, so that news of it matters.
+    pub fn is_unsettled(
+        &self,
+        upstream: &str,
+        name: &str,
+        version: &str,
+    ) -> Result<bool, StoreError> {
+        let key = (upstream, name, version);
+        Ok(self.quarantine.get(key)?.is_some() || self.staged.get(key)?.is_some())
     }
 
     /// How many entries and rows in quarantine an upstream has.
@@ -164,24 +195,34 @@ impl Snapshot {
         Ok((count(&self.heads)?, count(&self.quarantine)?))
     }
 
-    pub fn is_empty(&self) -> Result<bool, StoreError> {
-        Ok(self.heads.is_empty()? && self.ledger.is_empty()?)
+    /// The ledger of a view.
+    pub fn ledger(
+        &self,
+        view: &str,
+    ) -> Result<impl Iterator<Item = Result<LedgerEntry, StoreError>>, StoreError> {
+        let end = after(view);
+        Ok(self.ledger.range((view, "", "")..(end.as_str(), "", ""))?.map(|row| {
+            let (key, value) = row?;
+            let (_, name, version) = key.value();
+            let record = codec::read_ledger(value.value());
+            codec::identity(name, version)
+                .zip(record)
+                .ok_or_else(|| StoreError::damaged("the ledger", format!("{name}@{version}")))
+        }))
     }
 
-    /// The ledger of a view.
-    pub fn ledger(&self, view: &str) -> Result<Vec<LedgerEntry>, StoreError> {
-        let end = after(view);
-        self.ledger
-            .range((view, "", "")..(end.as_str(), "", ""))?
-            .map(|row| {
-                let (key, value) = row?;
-                let (_, name, version) = key.value();
-                let record = codec::read_ledger(value.value());
-                codec::identity(name, version)
-                    .zip(record)
-                    .ok_or_else(|| StoreError::damaged("the ledger", format!("{name}@{version}")))
-            })
-            .collect()
+    /// Whether the store knows enough for a generation to be more than an empty list: something
+    /// was served before, or an upstream was walked to its end.
+    pub fn is_known(&self) -> Result<bool, StoreError> {
+        if !self.ledger.is_empty()? {
+            return Ok(true);
+        }
+        for upstream in self.upstreams()? {
+            if self.upstream(&upstream)?.last_complete_walk.is_some() {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 }
 

@@ -20,6 +20,9 @@ pub(super) const LEDGER: Rows = TableDefinition::new("ledger");
 pub(super) const ALERTS: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("alerts");
 pub(super) const OVERLAYS: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("overlays");
 
+/// How many tables there are.
+const TABLES: usize = 9;
+
 const FORMAT_KEY: &str = "format";
 pub(super) const EPOCH_KEY: &str = "epoch";
 pub(super) const NEWEST_KEY: &str = "newest";
@@ -30,7 +33,11 @@ pub(super) fn initialise(database: &Database, path: &Path, now: Instant) -> Resu
     let format = transaction.open_table(META)?.get(FORMAT_KEY)?.map(|value| number(value.value()));
     match format {
         None => lay_out(&transaction, now)?,
-        Some(FORMAT) => return Ok(transaction.abort()?),
+        Some(FORMAT) if transaction.list_tables()?.count() == TABLES => {
+            return Ok(transaction.abort()?);
+        }
+        // A table that a later build of the same format added.
+        Some(FORMAT) => make_tables(&transaction)?,
         Some(found) => return Err(StoreError::Format { path: path.into(), found, known: FORMAT }),
     }
     Ok(transaction.commit()?)
@@ -41,6 +48,11 @@ fn lay_out(transaction: &WriteTransaction, now: Instant) -> Result<(), StoreErro
     meta.insert(FORMAT_KEY, FORMAT.to_le_bytes().as_slice())?;
     meta.insert(EPOCH_KEY, epoch().as_slice())?;
     meta.insert(NEWEST_KEY, now.as_micros().to_le_bytes().as_slice())?;
+    drop(meta);
+    make_tables(transaction)
+}
+
+fn make_tables(transaction: &WriteTransaction) -> Result<(), StoreError> {
     for words in [UPSTREAMS, OVERLAYS, ALERTS] {
         transaction.open_table(words)?;
     }

@@ -49,6 +49,7 @@ impl Snapshot {
         self.verify_quarantine(&mut found)?;
         self.verify_staged(&mut found)?;
         self.verify_ledger(&mut found)?;
+        self.verify_words(&mut found)?;
         Ok(found)
     }
 
@@ -69,7 +70,7 @@ impl Snapshot {
                     found.problem("the body is missing or does not decode", key.value());
                 }
                 Err(error) => return Err(error),
-                Ok(entry) if judged_again(&entry).as_ref() != Some(&entry) => {
+                Ok(entry) if !is_as_judged(&entry) => {
                     found.problem("the bytes are not those of the digests", key.value());
                 }
                 Ok(_) => {}
@@ -105,13 +106,32 @@ impl Snapshot {
             found.staged += 1;
             let packed = match codec::staged_parts(value.value()) {
                 Some(StagedParts::Entry { head, body }) => codec::read_head(head).map(|_| body),
-                Some(StagedParts::Quarantined { value }) => Some(value),
+                Some(StagedParts::Quarantined { value } | StagedParts::Deleted { value }) => {
+                    Some(value)
+                }
+                Some(StagedParts::Settled) => continue,
                 None => None,
             };
             let unpacked = packed.and_then(|packed| self.unpacker.borrow_mut().unpack(packed));
             if unpacked.is_none() {
                 found.problem("the staged row does not decode", key.value());
             }
+        }
+        Ok(())
+    }
+
+    /// The tables with one row for an upstream, an overlay or an alert.
+    fn verify_words(&self, found: &mut Verification) -> Result<(), StoreError> {
+        for upstream in self.upstreams()? {
+            if matches!(self.upstream(&upstream), Err(StoreError::Damaged { .. })) {
+                found.problem("the state does not decode", (&upstream, "", ""));
+            }
+        }
+        if matches!(self.overlays(), Err(StoreError::Damaged { .. })) {
+            found.problem("an overlay does not decode", ("", "", ""));
+        }
+        if matches!(self.alerts(), Err(StoreError::Damaged { .. })) {
+            found.problem("an alert does not decode", ("", "", ""));
         }
         Ok(())
     }
@@ -138,9 +158,15 @@ impl Snapshot {
     }
 }
 
-/// The entry as it would be judged if its bytes came in now.
-fn judged_again(entry: &Entry) -> Option<Entry> {
+/// Whether the entry is what it would be judged if its bytes came in now. One that was marked as
+/// deleted by a malformed row has the bytes of before, and no bytes of its own for the mark.
+fn is_as_judged(entry: &Entry) -> bool {
     let item = format!(r#"{{"server":{},"_meta":{}}}"#, entry.server, entry.meta);
-    let item: Box<RawValue> = serde_json::from_str(&item).ok()?;
-    Entry::judge(&item, entry.head.first_seen).ok()
+    let Ok(item) = serde_json::from_str::<Box<RawValue>>(&item) else { return false };
+    let Ok(mut judged) = Entry::judge(&item, entry.head.first_seen) else { return false };
+    if entry.head.sent == codec::NEVER_SENT {
+        judged.head.status = entry.head.status;
+        judged.head.sent = codec::NEVER_SENT;
+    }
+    judged == *entry
 }

@@ -6,9 +6,9 @@ use super::codec::{self, StagedParts};
 use super::tables::{
     BODIES, HEADS, Key, LEDGER, QUARANTINE, STAGED, UPSTREAMS, begin, note_instant,
 };
-use super::{Store, StoreError};
+use super::{QuarantinedRow, Store, StoreError};
 use crate::catalog::LedgerEntry;
-use crate::model::{Instant, Name, Status};
+use crate::model::{Entry, Head, Instant, Name, Status};
 use crate::sync::{Row, UpstreamState};
 
 type WriteTable<'t> = Table<'t, Key, &'static [u8]>;
@@ -87,6 +87,8 @@ impl Store {
                     Some(StagedParts::Quarantined { value }) => {
                         live.quarantined(name, version, value)?;
                     }
+                    Some(StagedParts::Deleted { value }) => live.deleted(name, version, value)?,
+                    Some(StagedParts::Settled) => live.settled(name, version)?,
                     None => {
                         return Err(StoreError::damaged(
                             "a staged row",
@@ -142,15 +144,15 @@ impl Store {
     }
 
     fn put(&self, live: &mut Live<'_>, row: &Row) -> Result<(), StoreError> {
+        let (name, version) = row.key();
         let mut packer = self.packer();
         match row {
             Row::Entry(entry) => {
-                let (head, body) = (codec::head(&entry.head), packer.body(entry)?);
-                live.entry(entry.name.as_str(), entry.version.as_str(), &head, &body)
+                live.entry(&name, &version, &codec::head(&entry.head), &packer.body(entry)?)
             }
-            Row::Quarantined(row) => {
-                live.quarantined(&row.name, &row.version, &packer.quarantined(row)?)
-            }
+            Row::Quarantined(row) => live.quarantined(&name, &version, &packer.quarantined(row)?),
+            Row::Deleted(row) => live.deleted(&name, &version, &packer.quarantined(row)?),
+            Row::Settled { .. } => live.settled(&name, &version),
         }
     }
 
@@ -158,14 +160,33 @@ impl Store {
         let mut staged = transaction.open_table(STAGED)?;
         let mut packer = self.packer();
         for row in batch.rows {
-            let (name, version) = match row {
-                Row::Entry(entry) => (entry.name.as_str(), entry.version.as_str()),
-                Row::Quarantined(row) => (row.name.as_str(), row.version.as_str()),
-            };
+            let (name, version) = row.key();
             let value = packer.staged(row)?;
-            staged.insert((batch.upstream, name, version), value.as_slice())?;
+            staged.insert((batch.upstream, &*name, &*version), value.as_slice())?;
         }
         Ok(())
+    }
+
+    /// Lets a row out of quarantine: as the entry it is by now, unless there is one already.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub fn release(
+        &self,
+        released: &[(QuarantinedRow, Entry)],
+        now: Instant,
+    ) -> Result<(), StoreError> {
+        self.write(now, |transaction| {
+            for (QuarantinedRow { upstream, row }, entry) in released {
+                let mut live = Live::open(transaction, upstream)?;
+                let row_of_entry = Row::Entry(entry.clone());
+                if live.may_take(&row_of_entry)? {
+                    self.put(&mut live, &row_of_entry)?;
+                }
+                live.settled(&row.name, &row.version)?;
+            }
+            Ok(())
+        })
     }
 
     fn packer(&self) -> std::sync::MutexGuard<'_, codec::Packer> {
@@ -231,6 +252,25 @@ impl<'t> Live<'t> {
     /// Stores a row in quarantine. An entry that upstream replaced with it stays as it was.
     fn quarantined(&mut self, name: &str, version: &str, value: &[u8]) -> Result<(), StoreError> {
         self.quarantine.insert((self.upstream, name, version), value)?;
+        Ok(())
+    }
+}
+
+impl Live<'_> {
+    /// Marks a stored entry as deleted by a row that is no entry itself.
+    fn deleted(&mut self, name: &str, version: &str, value: &[u8]) -> Result<(), StoreError> {
+        let key = (self.upstream, name, version);
+        let stored = self.heads.get(key)?.and_then(|head| codec::read_head(head.value()));
+        if let Some(head) = stored {
+            let head = Head { status: Status::Deleted, sent: codec::NEVER_SENT, ..head };
+            self.heads.insert(key, codec::head(&head).as_slice())?;
+        }
+        self.quarantined(name, version, value)
+    }
+
+    /// Ends the quarantine of a row whose entry is as upstream has it.
+    fn settled(&mut self, name: &str, version: &str) -> Result<(), StoreError> {
+        self.quarantine.remove((self.upstream, name, version))?;
         Ok(())
     }
 }

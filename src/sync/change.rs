@@ -1,13 +1,13 @@
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use crate::model::{Entry, Head, Identity, Instant, Quarantined, Status};
+use crate::model::{Entry, Head, Identity, Instant, Quarantined, Status, says_deleted};
 
 /// What a received row does to what is stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Change {
     /// The bytes are those that are stored.
-    Unchanged,
+    Unchanged(Identity),
     Write {
         row: Row,
         kind: Kind,
@@ -19,6 +19,25 @@ pub enum Change {
 pub enum Row {
     Entry(Entry),
     Quarantined(Quarantined),
+    /// A row that is no entry, but in which upstream deletes the entry that is stored.
+    Deleted(Quarantined),
+    /// Upstream sends what is stored; whatever it sent in between is void.
+    Settled {
+        name: String,
+        version: String,
+    },
+}
+
+impl Row {
+    /// Name and version under which it is stored.
+    #[must_use]
+    pub fn key(&self) -> (String, String) {
+        match self {
+            Self::Entry(entry) => (entry.name.to_string(), entry.version.to_string()),
+            Self::Quarantined(row) | Self::Deleted(row) => (row.name.clone(), row.version.clone()),
+            Self::Settled { name, version } => (name.clone(), version.clone()),
+        }
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,7 +62,7 @@ pub struct Tally {
 impl Tally {
     pub fn count(&mut self, change: &Change) {
         let counter = match change {
-            Change::Unchanged => &mut self.unchanged,
+            Change::Unchanged(_) => &mut self.unchanged,
             Change::Write { kind: Kind::Added, .. } => &mut self.added,
             Change::Write { kind: Kind::Updated, .. } => &mut self.updated,
             Change::Write { kind: Kind::Deleted, .. } => &mut self.deleted,
@@ -68,13 +87,18 @@ pub fn change<E>(
     let head = match Identity::of(item) {
         None => None,
         Some(identity) => match stored(&identity)? {
-            Some(head) if head.sent == identity.sent => return Ok(Change::Unchanged),
+            Some(head) if head.sent == identity.sent => return Ok(Change::Unchanged(identity)),
             head => head,
         },
     };
     let first_seen = head.map_or(now, |head| head.first_seen);
     Ok(match Entry::judge(item, first_seen) {
-        Err(row) => Change::Write { row: Row::Quarantined(row), kind: Kind::Quarantined },
+        Err(row) => match head {
+            Some(head) if head.status != Status::Deleted && says_deleted(item) => {
+                Change::Write { row: Row::Deleted(row), kind: Kind::Deleted }
+            }
+            _ => Change::Write { row: Row::Quarantined(row), kind: Kind::Quarantined },
+        },
         Ok(entry) => {
             let kind = kind(&entry, head.as_ref());
             Change::Write { row: Row::Entry(entry), kind }
@@ -122,6 +146,8 @@ mod tests {
     #[case("x", "active", Some(("x", "deleted")), Some(Kind::Updated))]
     #[case("y", "deleted", Some(("x", "deleted")), Some(Kind::Updated))]
     #[case("x", "gone", Some(("x", "active")), Some(Kind::Quarantined))]
+    #[case("\\u0007", "deleted", Some(("x", "active")), Some(Kind::Deleted))]
+    #[case("\\u0007", "deleted", None, Some(Kind::Quarantined))]
     #[case("\\u0007", "active", None, Some(Kind::Quarantined))]
     fn a_row_is_compared_with_what_is_stored(
         #[case] description: &str,
@@ -131,7 +157,7 @@ mod tests {
     ) {
         let head = before.map(|(description, status)| stored(description, status));
         let found = match changed(&item(description, status), head) {
-            Change::Unchanged => None,
+            Change::Unchanged(_) => None,
             Change::Write { kind, .. } => Some(kind),
         };
         assert_eq!(found, kind);

@@ -8,6 +8,9 @@ use crate::model::Instant;
 /// What the store remembers of an upstream between passes, and of a pass between batches.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct UpstreamState {
+    /// The root that all of this is about; another one under the same id is another registry.
+    #[serde(default)]
+    pub url: Option<String>,
     /// When a pass last began, successful or not.
     pub last_attempt: Option<Instant>,
     /// When a pass was last accepted.
@@ -49,6 +52,9 @@ pub struct PassState {
     pub upstream_time: Option<Instant>,
     /// The newest `updatedAt` among its rows that upstream's clock had reached.
     pub newest_updated_at: Option<Instant>,
+    /// Whether the last page was read, so that only acceptance is left.
+    #[serde(default)]
+    pub all_read: bool,
     pub pages: u64,
     pub tally: Tally,
 }
@@ -66,6 +72,15 @@ pub struct PassReport {
 }
 
 impl UpstreamState {
+    /// The state as it concerns the registry at `url`: a new one when the id stood for another.
+    #[must_use]
+    pub fn of_source(self, url: &str) -> Self {
+        match &self.url {
+            Some(known) if known != url => Self { url: Some(url.to_owned()), ..Self::default() },
+            _ => Self { url: Some(url.to_owned()), ..self },
+        }
+    }
+
     /// The pass to make next: the one that was interrupted, unless another kind is `wanted`;
     /// a complete walk when none was ever accepted or the last is too old; else an increment.
     #[must_use]
@@ -91,7 +106,13 @@ impl UpstreamState {
     #[must_use]
     pub fn accepted(&self, pass: &PassState, now: Instant, overlap: Duration) -> Self {
         let start = pass.upstream_time.or(self.newest_updated_at).map(|at| at.minus(overlap));
+        let watermark = match pass.kind {
+            // A complete walk has seen everything: it heals whatever a wrong clock did before.
+            PassKind::Complete => start,
+            PassKind::Increment { .. } => self.watermark.max(start),
+        };
         Self {
+            url: self.url.clone(),
             last_attempt: self.last_attempt,
             last_success: Some(now),
             last_complete_walk: match pass.kind {
@@ -99,7 +120,7 @@ impl UpstreamState {
                 PassKind::Increment { .. } => self.last_complete_walk,
             },
             last_failure: None,
-            watermark: self.watermark.max(start),
+            watermark,
             newest_updated_at: self.newest_updated_at.max(pass.newest_updated_at),
             pass: None,
         }
@@ -115,6 +136,7 @@ impl PassState {
             cursor: None,
             upstream_time: None,
             newest_updated_at: None,
+            all_read: false,
             pages: 0,
             tally: Tally::default(),
         }
@@ -131,9 +153,10 @@ impl PassState {
         }
     }
 
-    /// Takes note of a row's `updatedAt`; one beyond upstream's own clock moves nothing.
+    /// Takes note of a row's `updatedAt`; one beyond upstream's own clock moves nothing, nor does
+    /// one beyond ours where upstream shows no clock.
     pub fn saw_update(&mut self, updated_at: Instant) {
-        if self.upstream_time.is_none_or(|time| updated_at <= time) {
+        if updated_at <= self.upstream_time.unwrap_or(self.begun) {
             self.newest_updated_at = self.newest_updated_at.max(Some(updated_at));
         }
     }
@@ -204,12 +227,22 @@ mod tests {
     }
 
     #[test]
-    fn the_watermark_never_moves_back() {
-        let known = UpstreamState {
-            watermark: Some(at("2026-06-01T00:00:00Z")),
-            ..UpstreamState::default()
-        };
-        let state = accepted(PassKind::Complete, Some("2026-05-01T00:00:00Z"), &known);
-        assert_eq!(state.watermark, known.watermark);
+    fn an_increment_never_moves_the_watermark_back_and_a_walk_heals_it() {
+        let future = at("2030-01-01T00:00:00Z");
+        let known = UpstreamState { watermark: Some(future), ..UpstreamState::default() };
+        let date = Some("2026-05-01T00:10:00Z");
+        let state = accepted(PassKind::Increment { since: future }, date, &known);
+        assert_eq!(state.watermark, Some(future));
+        let state = accepted(PassKind::Complete, date, &known);
+        assert_eq!(state.watermark, Some(at("2026-05-01T00:00:00Z")));
+    }
+
+    #[test]
+    fn another_registry_under_the_same_id_begins_anew() {
+        let known = UpstreamState { watermark: Some(Instant::MIN), ..UpstreamState::default() };
+        let first = known.clone().of_source("https://one.example/");
+        assert_eq!(first.watermark, known.watermark, "a state of an older release");
+        assert_eq!(first.clone().of_source("https://one.example/"), first);
+        assert_eq!(first.of_source("https://two.example/").watermark, None);
     }
 }

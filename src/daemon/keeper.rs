@@ -1,0 +1,186 @@
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::{Duration, Instant as Stopwatch};
+
+use serde_json::value::RawValue;
+use tokio::sync::mpsc;
+
+use super::Clock;
+use super::pass::{Fetched, Observer, PassFailure, PassPlan};
+use crate::model::{Instant, Name};
+use crate::store::{Batch, Destination, Snapshot, Store, StoreError};
+use crate::sync::{Change, Failure, PassReport, PassState, RawPage, Row, UpstreamState, change};
+
+/// A batch is committed when it has this many rows, or is this old. A crash repeats one batch.
+const BATCH_ROWS: u64 = 2_000;
+const BATCH_AGE: Duration = Duration::from_millis(500);
+
+/// Judges the rows of a pass and commits them; runs where blocking is allowed.
+pub(super) struct Keeper<O> {
+    store: Arc<Store>,
+    clock: Arc<Clock>,
+    plan: PassPlan,
+    /// The upstream as it was when the pass began.
+    state: UpstreamState,
+    pass: PassState,
+    /// Judged and not committed yet, by name and version: what comes last in a pass counts.
+    batch: BTreeMap<(String, String), Row>,
+    observer: O,
+}
+
+impl<O: Observer> Keeper<O> {
+    /// Goes on with the pass that was interrupted, or begins a new one.
+    pub(super) fn begin(
+        store: Arc<Store>,
+        clock: Arc<Clock>,
+        plan: PassPlan,
+        observer: O,
+    ) -> Result<Self, PassFailure> {
+        let now = clock.now();
+        let stored = store.snapshot()?.upstream(&plan.upstream)?.of_source(&plan.url);
+        let next = stored.next_pass(now, plan.full, plan.full_walk);
+        let resumed = stored.pass.as_ref() == Some(&next) && !plan.dry_run;
+        let pass = if resumed { next } else { PassState::new(next.kind, now) };
+        let state = UpstreamState { last_attempt: Some(now), pass: Some(pass.clone()), ..stored };
+        if !resumed && !plan.dry_run {
+            store.discard_staged(&plan.upstream, &state, now)?;
+        }
+        Ok(Self { store, clock, plan, state, pass, batch: BTreeMap::new(), observer })
+    }
+
+    pub(super) fn pass(&self) -> &PassState {
+        &self.pass
+    }
+
+    /// Keeps pages until there are no more of them.
+    pub(super) fn keep(&mut self, mut pages: mpsc::Receiver<Fetched>) -> Result<(), PassFailure> {
+        let (mut since, mut rows) = (Stopwatch::now(), 0);
+        let mut snapshot = self.store.snapshot()?;
+        while let Some(fetched) = pages.blocking_recv() {
+            rows += self.judge(&snapshot, &fetched)?;
+            self.pass.all_read = fetched.next_cursor.is_none();
+            self.pass.cursor = fetched.next_cursor;
+            self.observer.progress(&self.pass);
+            if rows >= BATCH_ROWS || since.elapsed() >= BATCH_AGE {
+                drop(snapshot);
+                self.commit()?;
+                (since, rows) = (Stopwatch::now(), 0);
+                snapshot = self.store.snapshot()?;
+            }
+        }
+        drop(snapshot);
+        self.commit()
+    }
+
+    fn judge(&mut self, snapshot: &Snapshot, fetched: &Fetched) -> Result<u64, PassFailure> {
+        if self.pass.pages == 0 {
+            self.pass.upstream_time = fetched.page.date;
+        }
+        self.pass.pages += 1;
+        let page = RawPage::read(&fetched.page.body)?;
+        let now = self.clock.now();
+        for item in &page.rows {
+            let change = judge_row(item, now, snapshot, &self.plan.upstream)?;
+            self.pass.tally.count(&change);
+            self.take(change, snapshot)?;
+        }
+        Ok(page.rows.len() as u64)
+    }
+
+    fn take(&mut self, change: Change, snapshot: &Snapshot) -> Result<(), StoreError> {
+        let row = match change {
+            Change::Write { row, .. } => row,
+            Change::Unchanged(identity) => {
+                let (name, version) = (identity.name.to_string(), identity.version.to_string());
+                let overtaken = self.batch.remove(&(name.clone(), version.clone())).is_some();
+                if !overtaken && !snapshot.is_unsettled(&self.plan.upstream, &name, &version)? {
+                    return Ok(());
+                }
+                Row::Settled { name, version }
+            }
+        };
+        if let Row::Entry(entry) = &row {
+            self.pass.saw_update(entry.head.updated_at);
+        }
+        self.batch.insert(row.key(), row);
+        Ok(())
+    }
+
+    fn commit(&mut self) -> Result<(), PassFailure> {
+        let rows: Vec<Row> = std::mem::take(&mut self.batch).into_values().collect();
+        if self.plan.dry_run {
+            return Ok(());
+        }
+        let live = self.state.accepts_batches();
+        let state = UpstreamState { pass: Some(self.pass.clone()), ..self.state.clone() };
+        self.store.commit(&Batch {
+            upstream: &self.plan.upstream,
+            rows: &rows,
+            destination: if live { Destination::Live } else { Destination::Staged },
+            state: Some(&state),
+            now: self.clock.now(),
+        })?;
+        if live {
+            self.observer.touched(names(&rows));
+        }
+        Ok(())
+    }
+
+    /// Accepts the pass when all went well, and else notes why not.
+    pub(super) fn conclude(
+        self,
+        outcome: Result<(), PassFailure>,
+    ) -> Result<PassReport, PassFailure> {
+        let outcome = outcome.and_then(|()| self.accept());
+        if let Err(failure) = &outcome
+            && !self.plan.dry_run
+        {
+            self.note(failure)?;
+        }
+        outcome
+    }
+
+    fn accept(&self) -> Result<PassReport, PassFailure> {
+        if !self.plan.dry_run {
+            let now = self.clock.now();
+            let state = self.state.accepted(&self.pass, now, self.plan.overlap);
+            let touched = self.store.accept(&self.plan.upstream, &state, now)?;
+            self.observer.touched(touched);
+        }
+        Ok(self.pass.report(&self.plan.upstream, self.plan.dry_run))
+    }
+
+    fn note(&self, failure: &PassFailure) -> Result<(), StoreError> {
+        let now = self.clock.now();
+        // Whatever was committed is the truth; the state in memory may be ahead of it.
+        let mut state = self.store.snapshot()?.upstream(&self.plan.upstream)?;
+        if !failure.keeps_cursor() {
+            state.pass = None;
+        }
+        if !matches!(failure, PassFailure::Stopped) {
+            state.last_failure = Some(Failure { at: now, reason: failure.reason() });
+        }
+        self.store.commit(&Batch {
+            upstream: &self.plan.upstream,
+            rows: &[],
+            destination: Destination::Live,
+            state: Some(&state),
+            now,
+        })
+    }
+}
+
+pub(super) fn judge_row(
+    item: &RawValue,
+    now: Instant,
+    snapshot: &Snapshot,
+    upstream: &str,
+) -> Result<Change, StoreError> {
+    change(item, now, |identity| {
+        snapshot.head(upstream, identity.name.as_str(), identity.version.as_str())
+    })
+}
+
+pub(super) fn names(rows: &[Row]) -> BTreeSet<Name> {
+    rows.iter().filter_map(|row| Name::parse(&row.key().0).ok()).collect()
+}
