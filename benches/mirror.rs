@@ -104,6 +104,7 @@ async fn walk(upstream: &Upstream, data: &Path) {
         token_file: None,
         ca_file: None,
         sync: SyncSettings::default(),
+        rails: vidimus::sync::Rails::default(),
     };
     let store = Arc::new(Store::create(data, Clock::system()).expect("a store"));
     let source = open_source(&definition, &Egress::default()).expect("a client");

@@ -7,6 +7,7 @@ use url::{Host, Url};
 
 use super::folder;
 use crate::lint::{Fields, Finding, Node, Reader, Source, has_errors, parse_toml};
+use crate::sync::Rails;
 
 /// One upstream registry, as its file describes it. Its id is the file's name.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,6 +22,7 @@ pub struct Upstream {
     pub token_file: Option<PathBuf>,
     pub ca_file: Option<PathBuf>,
     pub sync: SyncSettings,
+    pub rails: Rails,
 }
 
 /// Whether an upstream is the organisation's own.
@@ -54,7 +56,7 @@ impl Default for SyncSettings {
     }
 }
 
-const KEYS: [&str; 10] = [
+const KEYS: [&str; 11] = [
     "kind",
     "url",
     "trust",
@@ -65,9 +67,21 @@ const KEYS: [&str; 10] = [
     "allow_http",
     "sync",
     "path",
+    "rails",
 ];
-const KEYS_LATER: [&str; 3] = ["rails", "limits", "namespaces"];
+const KEYS_LATER: [&str; 2] = ["limits", "namespaces"];
 const SYNC_KEYS: [&str; 4] = ["interval", "full_walk", "page_size", "overlap"];
+const RAIL_KEYS: [&str; 9] = [
+    "missing_walks",
+    "purge_after",
+    "removed_percent",
+    "rewritten_percent",
+    "deleted_percent",
+    "shrink_percent",
+    "name_growth",
+    "namespace_growth",
+    "rewind",
+];
 const DEFAULT_PRIORITY: u64 = 100;
 
 /// Reads `upstreams/*.toml`.
@@ -159,6 +173,7 @@ fn upstream(reader: &mut Reader, fields: &Fields<'_>, source: &Arc<Source>) -> O
         token_file: path(reader, "token_file"),
         ca_file: path(reader, "ca_file"),
         sync: sync(reader, fields),
+        rails: rails(reader, fields),
     })
 }
 
@@ -190,10 +205,40 @@ fn sync(reader: &mut Reader, fields: &Fields<'_>) -> SyncSettings {
     sync
 }
 
-/// A whole number and a unit: `90s`, `5m`, `24h`, `7d`; a second at least, thirty days at most.
+fn rails(reader: &mut Reader, fields: &Fields<'_>) -> Rails {
+    let mut rails = Rails::default();
+    let Some(fields) = fields.get("rails").and_then(|node| reader.mapping(node, &RAIL_KEYS, &[]))
+    else {
+        return rails;
+    };
+    let mut number = |key, bounds| fields.get(key).and_then(|node| reader.integer(node, bounds));
+    if let Some(walks) = number("missing_walks", 1..=100) {
+        rails.missing_walks = u32::try_from(walks).unwrap_or(rails.missing_walks);
+    }
+    for (key, percent) in [
+        ("removed_percent", &mut rails.removed_percent),
+        ("rewritten_percent", &mut rails.rewritten_percent),
+        ("deleted_percent", &mut rails.deleted_percent),
+        ("shrink_percent", &mut rails.shrink_percent),
+    ] {
+        *percent = number(key, 0..=100).unwrap_or(*percent);
+    }
+    for (key, growth) in
+        [("name_growth", &mut rails.name_growth), ("namespace_growth", &mut rails.namespace_growth)]
+    {
+        *growth = number(key, 1..=10_000_000).unwrap_or(*growth);
+    }
+    for (key, span) in [("purge_after", &mut rails.purge_after), ("rewind", &mut rails.rewind)] {
+        let read = fields.get(key).and_then(|node| reader.parsed(node, duration));
+        *span = read.unwrap_or(*span);
+    }
+    rails
+}
+
+/// A whole number and a unit: `90s`, `5m`, `24h`, `7d`; a second at least, a year at most.
 fn duration(text: &str) -> Result<Duration, &'static str> {
-    const ALLOWED: &str = "a whole number and a unit, from 1s to 30d, as 90s, 5m, 24h or 7d";
-    const MOST: u64 = 30 * 24 * 60 * 60;
+    const ALLOWED: &str = "a whole number and a unit, from 1s to 366d, as 90s, 5m, 24h or 7d";
+    const MOST: u64 = 366 * 24 * 60 * 60;
     let split = text.len().saturating_sub(1);
     let (number, unit) = text.split_at_checked(split).ok_or(ALLOWED)?;
     let unit = match unit {

@@ -89,6 +89,7 @@ pub enum Outcome<'a> {
 pub enum Evidence<'a> {
     Kept,
     Status(Status),
+    Missing,
     Enabled,
     Withdrawn,
     Unmentioned,
@@ -143,7 +144,7 @@ impl Gate {
     pub fn judge<'a>(self, case: &Case<'a>) -> Outcome<'a> {
         match self {
             Self::WellFormed => Outcome::Pass(Evidence::Kept),
-            Self::NotDeleted => not_deleted(case.head.status),
+            Self::NotDeleted => not_deleted(case.head),
             Self::MaySpeak if case.upstream_enabled => Outcome::Pass(Evidence::Enabled),
             Self::MaySpeak => Outcome::Fail(Evidence::Withdrawn),
             Self::Approved => approved(case),
@@ -153,10 +154,11 @@ impl Gate {
     }
 }
 
-fn not_deleted<'a>(status: Status) -> Outcome<'a> {
-    match status {
-        Status::Deleted => Outcome::Fail(Evidence::Status(status)),
-        Status::Active | Status::Deprecated => Outcome::Pass(Evidence::Status(status)),
+fn not_deleted<'a>(head: &Head) -> Outcome<'a> {
+    match head.status {
+        _ if head.missing => Outcome::Fail(Evidence::Missing),
+        Status::Deleted => Outcome::Fail(Evidence::Status(head.status)),
+        Status::Active | Status::Deprecated => Outcome::Pass(Evidence::Status(head.status)),
     }
 }
 
@@ -213,6 +215,7 @@ impl fmt::Display for Evidence<'_> {
         match self {
             Self::Kept => f.write_str("kept byte for byte"),
             Self::Status(status) => write!(f, "upstream says {status}"),
+            Self::Missing => f.write_str("missing: several complete walks did not see it"),
             Self::Enabled => f.write_str("the upstream is enabled"),
             Self::Withdrawn => f.write_str("the upstream is disabled or not configured"),
             Self::Unmentioned => f.write_str("pending: no overlay decides about it"),

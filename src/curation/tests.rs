@@ -15,6 +15,8 @@ fn at(text: &str) -> Instant {
 fn head(status: Status, published: &str) -> Head {
     Head {
         status,
+        missing: false,
+        rewritten: false,
         published_at: at(published),
         updated_at: at(published),
         first_seen: at(published),
@@ -104,6 +106,17 @@ fn the_first_failing_gate_hides(
         Decision::Serve { .. } => None,
     };
     assert_eq!(hidden, hidden_by);
+}
+
+#[test]
+fn what_went_missing_is_hidden() {
+    let now = at("2026-06-01T12:00:00Z");
+    let set = set(
+        "servers: [{name: com.example/tool, approval: {state: approved, reviewed: 2026-02-01}}]",
+        now,
+    );
+    let missing = Head { missing: true, ..head(Status::Active, JANUARY) };
+    assert_eq!(decided(&set, &missing, "1.0.0", now), Decision::Hide(Gate::NotDeleted));
 }
 
 #[rstest]

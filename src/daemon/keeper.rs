@@ -6,10 +6,13 @@ use serde_json::value::RawValue;
 use tokio::sync::mpsc;
 
 use super::Clock;
+use super::judgement::hold;
 use super::pass::{Fetched, Observer, PassFailure, PassPlan};
 use crate::model::{Instant, Name};
-use crate::store::{Batch, Destination, Snapshot, Store, StoreError};
-use crate::sync::{Change, Failure, PassReport, PassState, RawPage, Row, UpstreamState, change};
+use crate::store::{Acceptance, Batch, Destination, Hold, Seen, Snapshot, Store, StoreError};
+use crate::sync::{
+    Change, Failure, PassKind, PassReport, PassState, RawPage, Row, UpstreamState, change,
+};
 
 /// A batch is committed when it has this many rows, or is this old. A crash repeats one batch.
 const BATCH_ROWS: u64 = 2_000;
@@ -23,6 +26,8 @@ pub(super) struct Keeper<O> {
     /// The upstream as it was when the pass began.
     state: UpstreamState,
     pass: PassState,
+    /// What a complete walk saw since the last commit, by name and version.
+    seen: Vec<(String, String)>,
     /// Judged and not committed yet, by name and version: what comes last in a pass counts.
     batch: BTreeMap<(String, String), Row>,
     observer: O,
@@ -45,7 +50,16 @@ impl<O: Observer> Keeper<O> {
         if !resumed && !plan.dry_run {
             store.discard_staged(&plan.upstream, &state, now)?;
         }
-        Ok(Self { store, clock, plan, state, pass, batch: BTreeMap::new(), observer })
+        Ok(Self {
+            store,
+            clock,
+            plan,
+            state,
+            pass,
+            seen: Vec::new(),
+            batch: BTreeMap::new(),
+            observer,
+        })
     }
 
     pub(super) fn pass(&self) -> &PassState {
@@ -89,10 +103,16 @@ impl<O: Observer> Keeper<O> {
 
     fn take(&mut self, change: Change, snapshot: &Snapshot) -> Result<(), StoreError> {
         let row = match change {
-            Change::Write { row, .. } => row,
-            Change::Unchanged(identity) => {
-                let (name, version) = (identity.name.to_string(), identity.version.to_string());
-                let overtaken = self.batch.remove(&(name.clone(), version.clone())).is_some();
+            Change::Write { row, .. } => {
+                self.seen.push(row.key());
+                row
+            }
+            Change::Unchanged(identity, head) => {
+                self.pass.saw_update(head.updated_at);
+                let key = (identity.name.to_string(), identity.version.to_string());
+                self.seen.push(key.clone());
+                let overtaken = self.batch.remove(&key).is_some();
+                let (name, version) = key;
                 if !overtaken && !snapshot.is_unsettled(&self.plan.upstream, &name, &version)? {
                     return Ok(());
                 }
@@ -108,6 +128,8 @@ impl<O: Observer> Keeper<O> {
 
     fn commit(&mut self) -> Result<(), PassFailure> {
         let rows: Vec<Row> = std::mem::take(&mut self.batch).into_values().collect();
+        let seen = std::mem::take(&mut self.seen);
+        let seen = Seen { seq: self.pass.pages, keys: &seen };
         if self.plan.dry_run {
             return Ok(());
         }
@@ -118,6 +140,7 @@ impl<O: Observer> Keeper<O> {
             rows: &rows,
             destination: if live { Destination::Live } else { Destination::Staged },
             state: Some(&state),
+            seen: (self.pass.kind == PassKind::Complete).then_some(seen),
             now: self.clock.now(),
         })?;
         if live {
@@ -140,14 +163,34 @@ impl<O: Observer> Keeper<O> {
         outcome
     }
 
+    /// Judges the pass, unless it is the first of its upstream, and accepts what is not held.
     fn accept(&self) -> Result<PassReport, PassFailure> {
-        if !self.plan.dry_run {
-            let now = self.clock.now();
-            let state = self.state.accepted(&self.pass, now, self.plan.overlap);
-            let touched = self.store.accept(&self.plan.upstream, &state, now)?;
-            self.observer.touched(touched);
+        let mut report = self.pass.report(&self.plan.upstream, self.plan.dry_run);
+        if self.plan.dry_run {
+            return Ok(report);
         }
-        Ok(self.pass.report(&self.plan.upstream, self.plan.dry_run))
+        let (now, rails, upstream) = (self.clock.now(), &self.plan.rails, &self.plan.upstream);
+        let hold = match self.state.accepts_batches() {
+            true => Hold::default(),
+            false => hold(&self.store.snapshot()?, upstream, &self.state, &self.pass, rails)?,
+        };
+        let state = self.state.accepted(&self.pass, now, self.plan.overlap);
+        let state = match hold.trips.is_empty() {
+            true => state,
+            false => self.state.partly_accepted(state, hold.all),
+        };
+        let complete = self.pass.kind == PassKind::Complete;
+        let touched = self.store.accept(&Acceptance {
+            upstream,
+            state: &state,
+            complete,
+            rails,
+            hold: &hold,
+            now,
+        })?;
+        self.observer.touched(touched);
+        report.held = hold.trips.iter().map(ToString::to_string).collect();
+        Ok(report)
     }
 
     fn note(&self, failure: &PassFailure) -> Result<(), StoreError> {
@@ -165,6 +208,7 @@ impl<O: Observer> Keeper<O> {
             rows: &[],
             destination: Destination::Live,
             state: Some(&state),
+            seen: None,
             now,
         })
     }

@@ -29,6 +29,7 @@
 mod alerts;
 mod clock;
 mod follow;
+mod judgement;
 mod keeper;
 mod named;
 mod overlays;

@@ -151,7 +151,14 @@ fn keep(
     }
     drop(snapshot);
     let destination = Destination::LiveUnlessPresent;
-    shared.store.commit(&Batch { upstream, rows: &rows, destination, state: None, now })?;
+    shared.store.commit(&Batch {
+        upstream,
+        rows: &rows,
+        destination,
+        state: None,
+        seen: None,
+        now,
+    })?;
     shared.pending.touch(names(&rows));
     Ok(())
 }

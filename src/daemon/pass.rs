@@ -14,7 +14,7 @@ use crate::model::Name;
 use crate::store::{Store, StoreError};
 use crate::sync::{
     FetchFailure, FetchedPage, PageFault, PageRequest, PageSource, PassKind, PassReport, PassState,
-    RawPage, Walk, WalkFault,
+    Rails, RawPage, Walk, WalkFault,
 };
 
 /// Pages fetched ahead of those being judged; each has 32 MiB at most.
@@ -31,6 +31,7 @@ pub struct PassPlan {
     pub page_size: u32,
     pub full_walk: Duration,
     pub overlap: Duration,
+    pub rails: Rails,
 }
 
 /// Why a pass ended without being accepted. What was there before is untouched.
@@ -61,6 +62,7 @@ impl PassPlan {
             page_size: upstream.sync.page_size,
             full_walk: upstream.sync.full_walk,
             overlap: upstream.sync.overlap,
+            rails: upstream.rails.clone(),
         }
     }
 }

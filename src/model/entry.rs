@@ -31,6 +31,11 @@ pub struct Entry {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Head {
     pub status: Status,
+    /// Whether several complete walks did not see it: hidden, and kept for a while.
+    pub missing: bool,
+    /// Whether upstream sent other content since: what was first received stays, the other is kept
+    /// beside it.
+    pub rewritten: bool,
     /// When upstream says it was published.
     pub published_at: Instant,
     /// When upstream says it was last changed.
@@ -186,6 +191,8 @@ fn read_item(item: &RawValue, first_seen: Instant) -> Result<Entry, Malformed> {
         version: manifest.version,
         head: Head {
             status: facts.status,
+            missing: false,
+            rewritten: false,
             published_at: facts.published_at,
             updated_at: facts.updated_at,
             first_seen,

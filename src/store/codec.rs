@@ -5,7 +5,7 @@ use zstd::bulk::{Compressor, Decompressor};
 use super::StoreError;
 use crate::catalog::{LedgerRecord, Shown};
 use crate::model::{Digest, Entry, Head, Instant, Name, Quarantined, Status, Version};
-use crate::sync::Row;
+use crate::sync::{Absence, Row};
 
 /// Sample text that entries resemble. Never to be changed under one format: what was packed with
 /// it can only be unpacked with it.
@@ -15,12 +15,18 @@ const LEVEL: i32 = 3;
 const HEAD_BYTES: usize = 90;
 const LEDGER_BYTES: usize = 49;
 const PLAIN_HEAD: u8 = 1;
+/// Flags in a head's byte of status.
+const MISSING: u8 = 0x10;
+const REWRITTEN: u8 = 0x20;
 /// Tags of packed values: two texts with the length of the first and of both in front.
 const PACKED: u8 = 1;
 const STAGED_ENTRY: u8 = 1;
 const STAGED_QUARANTINED: u8 = 2;
 const STAGED_DELETED: u8 = 3;
 const STAGED_SETTLED: u8 = 4;
+const STAGED_ABSENT: u8 = 5;
+/// A held absence: the row is its key.
+pub(super) const ABSENT: &[u8] = &[STAGED_ABSENT];
 /// The digest of bytes that were never received: whatever comes next is news.
 pub(super) const NEVER_SENT: Digest = Digest::from_bytes([0; 32]);
 /// A page has 32 MiB at most, and no row is larger than its page.
@@ -66,9 +72,7 @@ impl Packer {
 
     pub(super) fn staged(&mut self, row: &Row) -> Result<Vec<u8>, StoreError> {
         Ok(match row {
-            Row::Entry(entry) => {
-                [[STAGED_ENTRY].as_slice(), &head(&entry.head), &*self.body(entry)?].concat()
-            }
+            Row::Entry(entry) => staged_entry(&head(&entry.head), &self.body(entry)?),
             Row::Quarantined(row) => {
                 [[STAGED_QUARANTINED].as_slice(), &*self.quarantined(row)?].concat()
             }
@@ -103,12 +107,50 @@ impl Unpacker {
     }
 }
 
+pub(super) fn staged_entry(head: &[u8], body: &[u8]) -> Vec<u8> {
+    [[STAGED_ENTRY].as_slice(), head, body].concat()
+}
+
+/// What makes a staged row the same row when it is staged again: not when it was first seen.
+pub(super) fn staged_identity(value: &[u8]) -> &[u8] {
+    match value.split_first() {
+        Some((&STAGED_ENTRY, rest)) => rest.get(58..HEAD_BYTES).unwrap_or(rest),
+        _ => value,
+    }
+}
+
+/// Eight bytes that stand for a name and version: enough to tell ten million rows apart, and a
+/// twentieth of their size.
+pub(super) type SeenKey = u64;
+
+pub(super) fn seen_key(name: &str, version: &str) -> SeenKey {
+    let digest = Digest::of([name.as_bytes(), b"\0", version.as_bytes()].concat().as_slice());
+    digest.as_bytes().first_chunk().map_or(0, |bytes| SeenKey::from_le_bytes(*bytes))
+}
+
+pub(super) fn seen(keys: &[(String, String)]) -> Vec<u8> {
+    keys.iter().flat_map(|(name, version)| seen_key(name, version).to_le_bytes()).collect()
+}
+
+pub(super) fn read_seen(value: &[u8]) -> Vec<SeenKey> {
+    value.as_chunks().0.iter().map(|bytes| SeenKey::from_le_bytes(*bytes)).collect()
+}
+
+pub(super) fn absence(absence: &Absence) -> Result<Vec<u8>, StoreError> {
+    serde_json::to_vec(absence).map_err(|_| StoreError::damaged("an absence", "no JSON"))
+}
+
+pub(super) fn read_absence(value: &[u8]) -> Option<Absence> {
+    serde_json::from_slice(value).ok()
+}
+
 /// A staged row, split into what the live tables hold.
 pub(super) enum StagedParts<'a> {
     Entry { head: &'a [u8], body: &'a [u8] },
     Quarantined { value: &'a [u8] },
     Deleted { value: &'a [u8] },
     Settled,
+    Absent,
 }
 
 pub(super) fn staged_parts(value: &[u8]) -> Option<StagedParts<'_>> {
@@ -120,6 +162,7 @@ pub(super) fn staged_parts(value: &[u8]) -> Option<StagedParts<'_>> {
         (&STAGED_QUARANTINED, value) => Some(StagedParts::Quarantined { value }),
         (&STAGED_DELETED, value) => Some(StagedParts::Deleted { value }),
         (&STAGED_SETTLED, []) => Some(StagedParts::Settled),
+        (&STAGED_ABSENT, []) => Some(StagedParts::Absent),
         _ => None,
     }
 }
@@ -131,7 +174,9 @@ pub(super) fn head(head: &Head) -> [u8; HEAD_BYTES] {
         Status::Deprecated => 2,
         Status::Deleted => 3,
     };
-    value[..2].copy_from_slice(&[PLAIN_HEAD, status]);
+    let missing = if head.missing { MISSING } else { 0 };
+    let rewritten = if head.rewritten { REWRITTEN } else { 0 };
+    value[..2].copy_from_slice(&[PLAIN_HEAD, status | missing | rewritten]);
     value[2..10].copy_from_slice(&head.published_at.as_micros().to_le_bytes());
     value[10..18].copy_from_slice(&head.updated_at.as_micros().to_le_bytes());
     value[18..26].copy_from_slice(&head.first_seen.as_micros().to_le_bytes());
@@ -142,14 +187,16 @@ pub(super) fn head(head: &Head) -> [u8; HEAD_BYTES] {
 
 pub(super) fn read_head(value: &[u8]) -> Option<Head> {
     let value: &[u8; HEAD_BYTES] = value.try_into().ok()?;
-    let status = match value[..2] {
-        [PLAIN_HEAD, 1] => Status::Active,
-        [PLAIN_HEAD, 2] => Status::Deprecated,
-        [PLAIN_HEAD, 3] => Status::Deleted,
+    let status = match (value[0], value[1] & !(MISSING | REWRITTEN)) {
+        (PLAIN_HEAD, 1) => Status::Active,
+        (PLAIN_HEAD, 2) => Status::Deprecated,
+        (PLAIN_HEAD, 3) => Status::Deleted,
         _ => return None,
     };
     Some(Head {
         status,
+        missing: value[1] & MISSING != 0,
+        rewritten: value[1] & REWRITTEN != 0,
         published_at: instant(&value[2..])?,
         updated_at: instant(&value[10..])?,
         first_seen: instant(&value[18..])?,

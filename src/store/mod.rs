@@ -9,13 +9,16 @@
 //! | `bodies` | the same | `server` and `_meta` byte for byte, compressed | yes |
 //! | `quarantine` | upstream, name, version or digest | reason and bytes of a row that is no entry | yes |
 //! | `staged` | upstream, name, version | rows of a pass that was not accepted yet | yes |
+//! | `seen` | upstream, batch | which rows a complete walk saw so far, 8 bytes each | yes |
+//! | `held` | upstream, name, version | rows and absences that a rail keeps back | by walking anew |
+//! | `absences` | upstream, name, version | since how many complete walks an entry is not seen | no |
+//! | `rewritten` | upstream, name, version | other content of a published entry | the older one not |
 //! | `ledger` | view, name, version | what was served, and since when | no |
 //! | `overlays` | file | the last good set, as it was read | from review |
 //! | `alerts` | id | what a person should look at, and who has | not the acknowledgements |
 //!
 //! Heads and bodies are apart because a restart reads every head and only the visible bodies, and
-//! a walk that finds nothing new reads heads alone. What comes later (pins, sets held by a rail) gets
-//! tables of its own; a held set is a staged one with a name.
+//! a walk that finds nothing new reads heads alone.
 //!
 //! # How it changes
 //! Each change is one transaction: a batch of rows with the cursor behind them, the acceptance of
@@ -37,9 +40,11 @@
 //! A name's versions are read by a range over its key, one upstream after another; dozens of
 //! upstreams with the same names would want an index by name.
 
+mod accept;
 mod alerts;
 mod codec;
 mod error;
+mod live;
 mod overlays;
 mod read;
 mod tables;
@@ -50,10 +55,11 @@ use std::path::Path;
 
 use redb::{Database, ReadableDatabase};
 
+pub use accept::{Acceptance, Hold};
 pub use error::StoreError;
-pub use read::{QuarantinedRow, Snapshot, StoredHead};
+pub use read::{QuarantinedRow, SeenRows, Snapshot, StagedKind, StagedRow, StoredHead};
 pub use verify::Verification;
-pub use write::{Batch, Destination};
+pub use write::{Batch, Destination, Seen};
 
 use crate::model::Instant;
 use codec::Packer;

@@ -3,15 +3,15 @@ use std::cell::RefCell;
 use redb::{ReadOnlyTable, ReadTransaction, ReadableTable, ReadableTableMetadata};
 
 use super::StoreError;
-use super::codec::{self, Unpacker};
+use super::codec::{self, StagedParts, Unpacker};
 use super::tables::{
-    ALERTS, BODIES, EPOCH_KEY, HEADS, Key, LEDGER, META, NEWEST_KEY, OVERLAYS, QUARANTINE, STAGED,
-    UPSTREAMS, instant,
+    ABSENCES, ALERTS, BODIES, EPOCH_KEY, HEADS, HELD, Key, LEDGER, META, NEWEST_KEY, OVERLAYS,
+    QUARANTINE, REWRITTEN, SEEN, STAGED, UPSTREAMS, instant,
 };
 use super::write::after;
 use crate::catalog::LedgerEntry;
 use crate::model::{Entry, Head, Instant, Name, Quarantined, Version};
-use crate::sync::UpstreamState;
+use crate::sync::{Absence, UpstreamState};
 
 type Rows = ReadOnlyTable<Key, &'static [u8]>;
 type Words = ReadOnlyTable<&'static str, &'static [u8]>;
@@ -25,6 +25,10 @@ pub struct Snapshot {
     pub(super) bodies: Rows,
     pub(super) quarantine: Rows,
     pub(super) staged: Rows,
+    pub(super) held: Rows,
+    absences: Rows,
+    pub(super) rewritten: Rows,
+    seen: ReadOnlyTable<(&'static str, u64), &'static [u8]>,
     pub(super) ledger: Rows,
     pub(super) overlays: Words,
     pub(super) alerts: Words,
@@ -38,6 +42,33 @@ pub struct StoredHead {
     pub name: Name,
     pub version: Version,
     pub head: Head,
+}
+
+/// A row of an unfinished pass.
+#[derive(Debug)]
+pub struct StagedRow {
+    pub name: String,
+    pub version: String,
+    pub kind: StagedKind,
+}
+
+#[derive(Debug)]
+pub enum StagedKind {
+    Entry(Head),
+    /// A malformed row that deletes.
+    Deleted,
+    Other,
+}
+
+/// The rows that a walk saw.
+#[derive(Debug)]
+pub struct SeenRows(std::collections::HashSet<codec::SeenKey>);
+
+impl SeenRows {
+    #[must_use]
+    pub fn contains(&self, head: &StoredHead) -> bool {
+        self.0.contains(&codec::seen_key(head.name.as_str(), head.version.as_str()))
+    }
 }
 
 /// A row in quarantine and the upstream that sent it.
@@ -56,6 +87,10 @@ impl Snapshot {
             bodies: transaction.open_table(BODIES)?,
             quarantine: transaction.open_table(QUARANTINE)?,
             staged: transaction.open_table(STAGED)?,
+            held: transaction.open_table(HELD)?,
+            absences: transaction.open_table(ABSENCES)?,
+            rewritten: transaction.open_table(REWRITTEN)?,
+            seen: transaction.open_table(SEEN)?,
             ledger: transaction.open_table(LEDGER)?,
             overlays: transaction.open_table(OVERLAYS)?,
             alerts: transaction.open_table(ALERTS)?,
@@ -125,6 +160,78 @@ impl Snapshot {
             let (key, value) = row?;
             stored_head(key.value(), value.value())
         }))
+    }
+
+    /// Every head of an upstream.
+    pub fn heads_of_upstream(
+        &self,
+        upstream: &str,
+    ) -> Result<impl Iterator<Item = Result<StoredHead, StoreError>>, StoreError> {
+        let end = after(upstream);
+        Ok(self.heads.range((upstream, "", "")..(end.as_str(), "", ""))?.map(|row| {
+            let (key, value) = row?;
+            stored_head(key.value(), value.value())
+        }))
+    }
+
+    /// What an unfinished pass has staged.
+    pub fn staged_rows(
+        &self,
+        upstream: &str,
+    ) -> Result<impl Iterator<Item = Result<StagedRow, StoreError>>, StoreError> {
+        let end = after(upstream);
+        Ok(self.staged.range((upstream, "", "")..(end.as_str(), "", ""))?.map(|row| {
+            let (key, value) = row?;
+            let (_, name, version) = key.value();
+            let damaged = || StoreError::damaged("a staged row", format!("{name}@{version}"));
+            let kind = match codec::staged_parts(value.value()).ok_or_else(damaged)? {
+                StagedParts::Entry { head, .. } => {
+                    StagedKind::Entry(codec::read_head(head).ok_or_else(damaged)?)
+                }
+                StagedParts::Deleted { .. } => StagedKind::Deleted,
+                _ => StagedKind::Other,
+            };
+            Ok(StagedRow { name: name.to_owned(), version: version.to_owned(), kind })
+        }))
+    }
+
+    /// Which rows an unfinished complete walk saw.
+    pub fn seen(&self, upstream: &str) -> Result<SeenRows, StoreError> {
+        Ok(SeenRows(super::accept::seen(&self.seen, upstream)?))
+    }
+
+    /// Since how many complete walks an entry is not seen.
+    pub fn absence(&self, head: &StoredHead) -> Result<Option<Absence>, StoreError> {
+        let key = (head.upstream.as_str(), head.name.as_str(), head.version.as_str());
+        Ok(self.absences.get(key)?.and_then(|value| codec::read_absence(value.value())))
+    }
+
+    /// Every entry that complete walks miss.
+    pub fn absences(&self, upstream: &str) -> Result<Vec<(String, String, Absence)>, StoreError> {
+        let end = after(upstream);
+        let rows = self.absences.range((upstream, "", "")..(end.as_str(), "", ""))?;
+        rows.map(|row| {
+            let (key, value) = row?;
+            let (_, name, version) = key.value();
+            let damaged = || StoreError::damaged("an absence", format!("{name}@{version}"));
+            let absence = codec::read_absence(value.value()).ok_or_else(damaged)?;
+            Ok((name.to_owned(), version.to_owned(), absence))
+        })
+        .collect()
+    }
+
+    /// The content that upstream has by now for an entry whose first content is kept.
+    pub fn rewritten(&self, head: &StoredHead) -> Result<Option<Entry>, StoreError> {
+        let StoredHead { upstream, name, version, .. } = head;
+        let damaged = || StoreError::damaged("other content", format!("{name}@{version}"));
+        let key = (upstream.as_str(), name.as_str(), version.as_str());
+        let Some(value) = self.rewritten.get(key)? else { return Ok(None) };
+        let Some(StagedParts::Entry { head, body }) = codec::staged_parts(value.value()) else {
+            return Err(damaged());
+        };
+        let head = codec::read_head(head).ok_or_else(damaged)?;
+        let (server, meta) = self.unpacker.borrow_mut().unpack(body).ok_or_else(damaged)?;
+        Ok(Some(Entry { name: name.clone(), version: version.clone(), head, server, meta }))
     }
 
     pub fn entry(&self, head: &StoredHead) -> Result<Entry, StoreError> {

@@ -17,11 +17,15 @@ pub(super) const BODIES: Rows = TableDefinition::new("bodies");
 pub(super) const QUARANTINE: Rows = TableDefinition::new("quarantine");
 pub(super) const STAGED: Rows = TableDefinition::new("staged");
 pub(super) const LEDGER: Rows = TableDefinition::new("ledger");
+pub(super) const REWRITTEN: Rows = TableDefinition::new("rewritten");
+pub(super) const ABSENCES: Rows = TableDefinition::new("absences");
+pub(super) const HELD: Rows = TableDefinition::new("held");
+pub(super) const SEEN: TableDefinition<'_, (&str, u64), &[u8]> = TableDefinition::new("seen");
 pub(super) const ALERTS: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("alerts");
 pub(super) const OVERLAYS: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("overlays");
 
 /// How many tables there are.
-const TABLES: usize = 9;
+const TABLES: usize = 13;
 
 const FORMAT_KEY: &str = "format";
 pub(super) const EPOCH_KEY: &str = "epoch";
@@ -56,7 +60,8 @@ fn make_tables(transaction: &WriteTransaction) -> Result<(), StoreError> {
     for words in [UPSTREAMS, OVERLAYS, ALERTS] {
         transaction.open_table(words)?;
     }
-    for rows in [HEADS, BODIES, QUARANTINE, STAGED, LEDGER] {
+    transaction.open_table(SEEN)?;
+    for rows in [HEADS, BODIES, QUARANTINE, STAGED, LEDGER, REWRITTEN, ABSENCES, HELD] {
         transaction.open_table(rows)?;
     }
     Ok(())

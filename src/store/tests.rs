@@ -1,12 +1,14 @@
 //! Real redb in a temporary folder, opened again where it matters.
 
+use std::collections::BTreeSet;
+
 use serde_json::value::RawValue;
 
 use super::*;
 use crate::catalog::{LedgerRecord, Shown};
 use crate::lint::Source;
 use crate::model::{Digest, Entry, Name, OFFICIAL_META, Quarantined, Version};
-use crate::sync::{PassKind, PassState, Row, UpstreamState};
+use crate::sync::{PassKind, PassState, Rails, Row, UpstreamState};
 
 const NOW: Instant = Instant::from_micros(1_000);
 
@@ -31,8 +33,22 @@ fn state(cursor: &str) -> UpstreamState {
 
 fn commit(store: &Store, destination: Destination, rows: &[Row], cursor: &str) {
     let state = state(cursor);
-    let batch = Batch { upstream: "up", rows, destination, state: Some(&state), now: NOW };
+    let batch =
+        Batch { upstream: "up", rows, destination, state: Some(&state), seen: None, now: NOW };
     store.commit(&batch).expect("committed");
+}
+
+fn accept(store: &Store, state: &UpstreamState) -> Result<BTreeSet<Name>, StoreError> {
+    let hold = Hold::default();
+    let rails = Rails::default();
+    store.accept(&Acceptance {
+        upstream: "up",
+        state,
+        complete: false,
+        rails: &rails,
+        hold: &hold,
+        now: NOW,
+    })
 }
 
 struct Folder(tempfile::TempDir);
@@ -105,7 +121,7 @@ fn a_deletion_in_a_malformed_row_marks_the_entry_live_and_staged() {
         commit(&store, Destination::Live, &[Row::Entry(entry("a.b/c", "1", "x"))], "1");
         let Row::Quarantined(row) = quarantined("a.b/c", "1") else { panic!("a row") };
         commit(&store, destination, &[Row::Deleted(row)], "2");
-        store.accept("up", &UpstreamState::default(), NOW).expect("accepted");
+        accept(&store, &UpstreamState::default()).expect("accepted");
         let snapshot = store.snapshot().expect("a snapshot");
         let head = snapshot.head("up", "a.b/c", "1").expect("read").expect("a head");
         assert_eq!(head.status, crate::model::Status::Deleted);
@@ -126,7 +142,7 @@ fn what_is_settled_leaves_quarantine_live_and_staged() {
             store.snapshot().expect("a snapshot").is_unsettled("up", "a.b/c", "1").expect("read")
         );
         commit(&store, destination, &[Row::Settled { name, version }], "3");
-        store.accept("up", &UpstreamState::default(), NOW).expect("accepted");
+        accept(&store, &UpstreamState::default()).expect("accepted");
         assert_eq!(store.snapshot().expect("a snapshot").count("up").expect("counted"), (1, 0));
     }
 }
@@ -175,11 +191,11 @@ fn staged_rows_are_invisible_until_they_are_accepted_or_dropped() {
     commit(&store, Destination::Staged, &rows, "1");
     assert_eq!(store.snapshot().expect("a snapshot").count("up").expect("counted"), (0, 0));
     store.discard_staged("up", &UpstreamState::default(), NOW).expect("dropped");
-    let touched = store.accept("up", &UpstreamState::default(), NOW).expect("accepted");
+    let touched = accept(&store, &UpstreamState::default()).expect("accepted");
     assert!(touched.is_empty());
     commit(&store, Destination::Staged, &rows, "1");
     let accepted = UpstreamState { last_success: Some(NOW), ..UpstreamState::default() };
-    let touched = store.accept("up", &accepted, NOW).expect("accepted");
+    let touched = accept(&store, &accepted).expect("accepted");
     assert_eq!(touched.iter().map(Name::as_str).collect::<Vec<_>>(), ["a.b/c"]);
     let snapshot = store.snapshot().expect("a snapshot");
     assert_eq!(snapshot.count("up").expect("counted"), (1, 1));
@@ -199,11 +215,12 @@ fn an_upstream_whose_id_begins_with_anothers_is_left_alone() {
             rows: &rows,
             destination: Destination::Staged,
             state: Some(&state),
+            seen: None,
             now: NOW,
         };
         store.commit(&batch).expect("committed");
     }
-    store.accept("up", &UpstreamState::default(), NOW).expect("accepted");
+    accept(&store, &UpstreamState::default()).expect("accepted");
     let snapshot = store.snapshot().expect("a snapshot");
     assert_eq!(snapshot.count("up").expect("counted"), (1, 0));
     assert_eq!(snapshot.count("upper").expect("counted"), (0, 0));

@@ -5,13 +5,14 @@ use serde_json::value::RawValue;
 use super::codec::{self, StagedParts};
 use super::{Snapshot, StoreError, StoredHead};
 use crate::catalog::Shown;
-use crate::model::{Entry, Escaped};
+use crate::model::{Entry, Escaped, Head};
 
 /// What a check of every row found.
 #[derive(Debug, Default, Serialize, serde::Deserialize)]
 pub struct Verification {
     pub entries: u64,
     pub quarantined: u64,
+    /// Rows that are staged, held, or kept beside others.
     pub staged: u64,
     pub ledger: u64,
     /// One line for each row that is not what it should be; the first hundred.
@@ -101,23 +102,33 @@ impl Snapshot {
     }
 
     fn verify_staged(&self, found: &mut Verification) -> Result<(), StoreError> {
-        for row in self.staged.iter()? {
-            let (key, value) = row?;
-            found.staged += 1;
-            let packed = match codec::staged_parts(value.value()) {
-                Some(StagedParts::Entry { head, body }) => codec::read_head(head).map(|_| body),
-                Some(StagedParts::Quarantined { value } | StagedParts::Deleted { value }) => {
-                    Some(value)
+        let tables = [
+            (&self.staged, "the staged row does not decode"),
+            (&self.held, "the held row does not decode"),
+            (&self.rewritten, "the other content does not decode"),
+        ];
+        for (table, problem) in tables {
+            for row in table.iter()? {
+                let (key, value) = row?;
+                found.staged += 1;
+                if !self.is_readable(value.value()) {
+                    found.problem(problem, key.value());
                 }
-                Some(StagedParts::Settled) => continue,
-                None => None,
-            };
-            let unpacked = packed.and_then(|packed| self.unpacker.borrow_mut().unpack(packed));
-            if unpacked.is_none() {
-                found.problem("the staged row does not decode", key.value());
             }
         }
         Ok(())
+    }
+
+    fn is_readable(&self, staged: &[u8]) -> bool {
+        let packed = match codec::staged_parts(staged) {
+            Some(StagedParts::Entry { head, body }) => codec::read_head(head).map(|_| body),
+            Some(StagedParts::Quarantined { value } | StagedParts::Deleted { value }) => {
+                Some(value)
+            }
+            Some(StagedParts::Settled | StagedParts::Absent) => return true,
+            None => None,
+        };
+        packed.is_some_and(|packed| self.unpacker.borrow_mut().unpack(packed).is_some())
     }
 
     /// The tables with one row for an upstream, an overlay or an alert.
@@ -159,14 +170,15 @@ impl Snapshot {
 }
 
 /// Whether the entry is what it would be judged if its bytes came in now. One that was marked as
-/// deleted by a malformed row has the bytes of before, and no bytes of its own for the mark.
+/// deleted by a malformed row, or was rewritten, has the bytes of before and what was said since.
 fn is_as_judged(entry: &Entry) -> bool {
     let item = format!(r#"{{"server":{},"_meta":{}}}"#, entry.server, entry.meta);
     let Ok(item) = serde_json::from_str::<Box<RawValue>>(&item) else { return false };
     let Ok(mut judged) = Entry::judge(&item, entry.head.first_seen) else { return false };
-    if entry.head.sent == codec::NEVER_SENT {
-        judged.head.status = entry.head.status;
-        judged.head.sent = codec::NEVER_SENT;
+    let Head { status, missing, rewritten, updated_at, sent, .. } = entry.head;
+    judged.head = Head { missing, rewritten, ..judged.head };
+    if rewritten || sent == codec::NEVER_SENT {
+        judged.head = Head { status, updated_at, sent, ..judged.head };
     }
     judged == *entry
 }

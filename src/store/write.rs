@@ -1,17 +1,13 @@
-use std::collections::BTreeSet;
+use redb::{ReadableTable, WriteTransaction};
 
-use redb::{ReadableTable, Table, WriteTransaction};
-
-use super::codec::{self, StagedParts};
-use super::tables::{
-    BODIES, HEADS, Key, LEDGER, QUARANTINE, STAGED, UPSTREAMS, begin, note_instant,
-};
+use super::accept::clear_pass;
+use super::codec;
+use super::live::Live;
+use super::tables::{LEDGER, SEEN, STAGED, UPSTREAMS, begin, note_instant};
 use super::{QuarantinedRow, Store, StoreError};
 use crate::catalog::LedgerEntry;
-use crate::model::{Entry, Head, Instant, Name, Status};
+use crate::model::{Entry, Instant};
 use crate::sync::{Row, UpstreamState};
-
-type WriteTable<'t> = Table<'t, Key, &'static [u8]>;
 
 /// Rows of one upstream and the state that covers them, committed together or not at all.
 #[derive(Debug)]
@@ -21,7 +17,17 @@ pub struct Batch<'a> {
     pub destination: Destination,
     /// The cursor behind the rows is in here; `None` leaves the upstream's state as it is.
     pub state: Option<&'a UpstreamState>,
+    /// In a complete walk: which rows it saw since the batch before.
+    pub seen: Option<Seen<'a>>,
     pub now: Instant,
+}
+
+/// Rows that a walk saw, by name and version.
+#[derive(Debug, Clone, Copy)]
+pub struct Seen<'a> {
+    /// Grows with each batch of a pass.
+    pub seq: u64,
+    pub keys: &'a [(String, String)],
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,62 +51,22 @@ impl Store {
                 Destination::Staged => self.stage(transaction, batch)?,
                 Destination::Live | Destination::LiveUnlessPresent => {
                     let mut live = Live::open(transaction, batch.upstream)?;
+                    let mut packer = self.packer();
                     for row in batch.rows {
                         if batch.destination == Destination::Live || live.may_take(row)? {
-                            self.put(&mut live, row)?;
+                            live.put(row, &mut packer)?;
                         }
                     }
                 }
+            }
+            if let Some(seen) = batch.seen {
+                let (seq, value) = (seen.seq, codec::seen(seen.keys));
+                transaction.open_table(SEEN)?.insert((batch.upstream, seq), value.as_slice())?;
             }
             match batch.state {
                 Some(state) => put_state(transaction, batch.upstream, state),
                 None => Ok(()),
             }
-        })
-    }
-
-    /// Accepts the staged pass of an upstream: moves its rows and sets its state. Returns the
-    /// names that were touched.
-    ///
-    /// # Errors
-    /// When the file cannot be written; then the pass stays staged.
-    pub fn accept(
-        &self,
-        upstream: &str,
-        state: &UpstreamState,
-        now: Instant,
-    ) -> Result<BTreeSet<Name>, StoreError> {
-        self.write(now, |transaction| {
-            let mut touched = BTreeSet::new();
-            let mut staged = transaction.open_table(STAGED)?;
-            let mut live = Live::open(transaction, upstream)?;
-            for row in staged.extract_from_if(
-                (upstream, "", "")..(after(upstream).as_str(), "", ""),
-                |_, _| true,
-            )? {
-                let (key, value) = row?;
-                let (_, name, version) = key.value();
-                match codec::staged_parts(value.value()) {
-                    Some(StagedParts::Entry { head, body }) => {
-                        live.entry(name, version, head, body)?;
-                    }
-                    Some(StagedParts::Quarantined { value }) => {
-                        live.quarantined(name, version, value)?;
-                    }
-                    Some(StagedParts::Deleted { value }) => live.deleted(name, version, value)?,
-                    Some(StagedParts::Settled) => live.settled(name, version)?,
-                    None => {
-                        return Err(StoreError::damaged(
-                            "a staged row",
-                            format!("{name}@{version}"),
-                        ));
-                    }
-                }
-                touched.extend(Name::parse(name));
-            }
-            drop((staged, live));
-            put_state(transaction, upstream, state)?;
-            Ok(touched)
         })
     }
 
@@ -115,10 +81,7 @@ impl Store {
         now: Instant,
     ) -> Result<(), StoreError> {
         self.write(now, |transaction| {
-            let mut staged = transaction.open_table(STAGED)?;
-            staged
-                .retain_in((upstream, "", "")..(after(upstream).as_str(), "", ""), |_, _| false)?;
-            drop(staged);
+            clear_pass(transaction, upstream)?;
             put_state(transaction, upstream, state)
         })
     }
@@ -141,19 +104,6 @@ impl Store {
             }
             Ok(())
         })
-    }
-
-    fn put(&self, live: &mut Live<'_>, row: &Row) -> Result<(), StoreError> {
-        let (name, version) = row.key();
-        let mut packer = self.packer();
-        match row {
-            Row::Entry(entry) => {
-                live.entry(&name, &version, &codec::head(&entry.head), &packer.body(entry)?)
-            }
-            Row::Quarantined(row) => live.quarantined(&name, &version, &packer.quarantined(row)?),
-            Row::Deleted(row) => live.deleted(&name, &version, &packer.quarantined(row)?),
-            Row::Settled { .. } => live.settled(&name, &version),
-        }
     }
 
     fn stage(&self, transaction: &WriteTransaction, batch: &Batch<'_>) -> Result<(), StoreError> {
@@ -181,7 +131,7 @@ impl Store {
                 let mut live = Live::open(transaction, upstream)?;
                 let row_of_entry = Row::Entry(entry.clone());
                 if live.may_take(&row_of_entry)? {
-                    self.put(&mut live, &row_of_entry)?;
+                    live.put(&row_of_entry, &mut self.packer())?;
                 }
                 live.settled(&row.name, &row.version)?;
             }
@@ -207,75 +157,7 @@ impl Store {
     }
 }
 
-/// The live tables of one upstream.
-struct Live<'t> {
-    upstream: &'t str,
-    heads: WriteTable<'t>,
-    bodies: WriteTable<'t>,
-    quarantine: WriteTable<'t>,
-}
-
-impl<'t> Live<'t> {
-    fn open(transaction: &'t WriteTransaction, upstream: &'t str) -> Result<Self, StoreError> {
-        Ok(Self {
-            upstream,
-            heads: transaction.open_table(HEADS)?,
-            bodies: transaction.open_table(BODIES)?,
-            quarantine: transaction.open_table(QUARANTINE)?,
-        })
-    }
-
-    /// Whether the row replaces nothing, or an entry with its own deletion.
-    fn may_take(&self, row: &Row) -> Result<bool, StoreError> {
-        let Row::Entry(entry) = row else { return Ok(false) };
-        let key = (self.upstream, entry.name.as_str(), entry.version.as_str());
-        let stored = self.heads.get(key)?.and_then(|value| codec::read_head(value.value()));
-        let deletes = entry.head.status == Status::Deleted;
-        Ok(stored.is_none_or(|head| deletes && head.status != Status::Deleted))
-    }
-
-    /// Stores an entry; a row of it that was in quarantine has been overtaken.
-    fn entry(
-        &mut self,
-        name: &str,
-        version: &str,
-        head: &[u8],
-        body: &[u8],
-    ) -> Result<(), StoreError> {
-        let key = (self.upstream, name, version);
-        self.heads.insert(key, head)?;
-        self.bodies.insert(key, body)?;
-        self.quarantine.remove(key)?;
-        Ok(())
-    }
-
-    /// Stores a row in quarantine. An entry that upstream replaced with it stays as it was.
-    fn quarantined(&mut self, name: &str, version: &str, value: &[u8]) -> Result<(), StoreError> {
-        self.quarantine.insert((self.upstream, name, version), value)?;
-        Ok(())
-    }
-}
-
-impl Live<'_> {
-    /// Marks a stored entry as deleted by a row that is no entry itself.
-    fn deleted(&mut self, name: &str, version: &str, value: &[u8]) -> Result<(), StoreError> {
-        let key = (self.upstream, name, version);
-        let stored = self.heads.get(key)?.and_then(|head| codec::read_head(head.value()));
-        if let Some(head) = stored {
-            let head = Head { status: Status::Deleted, sent: codec::NEVER_SENT, ..head };
-            self.heads.insert(key, codec::head(&head).as_slice())?;
-        }
-        self.quarantined(name, version, value)
-    }
-
-    /// Ends the quarantine of a row whose entry is as upstream has it.
-    fn settled(&mut self, name: &str, version: &str) -> Result<(), StoreError> {
-        self.quarantine.remove((self.upstream, name, version))?;
-        Ok(())
-    }
-}
-
-fn put_state(
+pub(super) fn put_state(
     transaction: &WriteTransaction,
     upstream: &str,
     state: &UpstreamState,
@@ -284,6 +166,17 @@ fn put_state(
         .map_err(|_| StoreError::damaged("a state that is no JSON", upstream))?;
     transaction.open_table(UPSTREAMS)?.insert(upstream, json.as_slice())?;
     Ok(())
+}
+
+pub(super) fn state_of(
+    transaction: &WriteTransaction,
+    upstream: &str,
+) -> Result<UpstreamState, StoreError> {
+    match transaction.open_table(UPSTREAMS)?.get(upstream)? {
+        None => Ok(UpstreamState::default()),
+        Some(json) => serde_json::from_slice(json.value())
+            .map_err(|_| StoreError::damaged("an upstream", upstream)),
+    }
 }
 
 /// The first key behind all keys that begin with this one.

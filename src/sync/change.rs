@@ -7,7 +7,7 @@ use crate::model::{Entry, Head, Identity, Instant, Quarantined, Status, says_del
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Change {
     /// The bytes are those that are stored.
-    Unchanged(Identity),
+    Unchanged(Identity, Head),
     Write {
         row: Row,
         kind: Kind,
@@ -62,7 +62,7 @@ pub struct Tally {
 impl Tally {
     pub fn count(&mut self, change: &Change) {
         let counter = match change {
-            Change::Unchanged(_) => &mut self.unchanged,
+            Change::Unchanged(..) => &mut self.unchanged,
             Change::Write { kind: Kind::Added, .. } => &mut self.added,
             Change::Write { kind: Kind::Updated, .. } => &mut self.updated,
             Change::Write { kind: Kind::Deleted, .. } => &mut self.deleted,
@@ -87,7 +87,9 @@ pub fn change<E>(
     let head = match Identity::of(item) {
         None => None,
         Some(identity) => match stored(&identity)? {
-            Some(head) if head.sent == identity.sent => return Ok(Change::Unchanged(identity)),
+            Some(head) if head.sent == identity.sent => {
+                return Ok(Change::Unchanged(identity, head));
+            }
             head => head,
         },
     };
@@ -157,7 +159,7 @@ mod tests {
     ) {
         let head = before.map(|(description, status)| stored(description, status));
         let found = match changed(&item(description, status), head) {
-            Change::Unchanged(_) => None,
+            Change::Unchanged(..) => None,
             Change::Write { kind, .. } => Some(kind),
         };
         assert_eq!(found, kind);

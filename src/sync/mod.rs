@@ -10,14 +10,18 @@
 //! (without one, the newest `updatedAt` known before the pass), less an overlap. A row that
 //! changes behind a moving cursor is newer than that, so the next increment reads it again.
 
+mod absence;
 mod change;
 mod page;
 mod pass;
+mod rails;
 mod source;
 mod walk;
 
+pub use absence::Absence;
 pub use change::{Change, Kind, Row, Tally, change};
 pub use page::{PageFault, RawPage};
-pub use pass::{Failure, PassKind, PassReport, PassState, UpstreamState};
+pub use pass::{Failure, Held, PassKind, PassReport, PassState, UpstreamState};
+pub use rails::{Names, PassFacts, Rail, Rails, Trip, judge};
 pub use source::{FetchFailure, FetchedPage, PageRequest, PageSource};
 pub use walk::{MAX_ROWS, Walk, WalkFault};

@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::Tally;
+use super::{Tally, Trip};
 use crate::model::Instant;
 
 /// What the store remembers of an upstream between passes, and of a pass between batches.
@@ -17,13 +17,35 @@ pub struct UpstreamState {
     pub last_success: Option<Instant>,
     /// When a complete walk was last accepted; until the first, batches are accepted as they come.
     pub last_complete_walk: Option<Instant>,
+    /// When a complete walk last ended, accepted or held whole.
+    #[serde(default)]
+    pub last_walk: Option<Instant>,
     pub last_failure: Option<Failure>,
     /// Where the next increment starts, in upstream's time.
     pub watermark: Option<Instant>,
     /// The newest `updatedAt` among accepted rows that upstream's own clock had reached.
     pub newest_updated_at: Option<Instant>,
+    /// What a rail keeps back.
+    #[serde(default)]
+    pub held: Option<Held>,
+    /// Ids of held sets that a person dropped: the same ones raise no alert again.
+    #[serde(default)]
+    pub discarded: Vec<String>,
     /// A pass that has begun and not ended; after a restart it goes on from its cursor.
     pub pass: Option<PassState>,
+}
+
+/// Changes that a rail keeps back until a person releases or discards exactly this set.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Held {
+    pub id: String,
+    pub since: Instant,
+    /// Rows and absences.
+    pub rows: u64,
+    /// Whether a complete walk brought it; an increment does not replace that.
+    pub complete: bool,
+    pub trips: Vec<Trip>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -69,6 +91,9 @@ pub struct PassReport {
     pub pages: u64,
     #[serde(flatten)]
     pub tally: Tally,
+    /// The rails that it tripped, so that a part of it is held.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub held: Vec<String>,
 }
 
 impl UpstreamState {
@@ -85,7 +110,8 @@ impl UpstreamState {
     /// a complete walk when none was ever accepted or the last is too old; else an increment.
     #[must_use]
     pub fn next_pass(&self, now: Instant, full: bool, full_walk_every: Duration) -> PassState {
-        let due = self.last_complete_walk.is_none_or(|last| now.since(last) >= full_walk_every);
+        let last = self.last_complete_walk.max(self.last_walk);
+        let due = last.is_none_or(|last| now.since(last) >= full_walk_every);
         let kind = match self.watermark {
             Some(since) if !full && !due => PassKind::Increment { since },
             _ => PassKind::Complete,
@@ -94,6 +120,27 @@ impl UpstreamState {
             Some(pass) if pass.kind == kind => pass.clone(),
             _ => PassState::new(kind, now),
         }
+    }
+
+    /// The state after a pass of which something was held: the watermark stays, so that what is
+    /// held is read again, and with all of it held nothing was accepted.
+    #[must_use]
+    pub fn partly_accepted(&self, accepted: Self, all_held: bool) -> Self {
+        let last_walk = accepted.last_complete_walk.max(accepted.last_walk);
+        match all_held {
+            false => Self { watermark: self.watermark, ..accepted },
+            true => Self { last_walk, last_failure: None, pass: None, ..self.clone() },
+        }
+    }
+
+    /// Drops the held set and remembers its id.
+    pub fn discard(&mut self, id: &str) {
+        const REMEMBERED: usize = 20;
+        self.held = None;
+        self.discarded.retain(|known| known != id);
+        self.discarded.push(id.to_owned());
+        let forgotten = self.discarded.len().saturating_sub(REMEMBERED);
+        self.discarded.drain(..forgotten);
     }
 
     /// Whether rows are accepted batch by batch, and not staged until the pass is judged.
@@ -113,12 +160,15 @@ impl UpstreamState {
         };
         Self {
             url: self.url.clone(),
+            held: self.held.clone(),
+            discarded: self.discarded.clone(),
             last_attempt: self.last_attempt,
             last_success: Some(now),
             last_complete_walk: match pass.kind {
                 PassKind::Complete => Some(now),
                 PassKind::Increment { .. } => self.last_complete_walk,
             },
+            last_walk: self.last_walk,
             last_failure: None,
             watermark,
             newest_updated_at: self.newest_updated_at.max(pass.newest_updated_at),
@@ -150,6 +200,7 @@ impl PassState {
             dry_run,
             pages: self.pages,
             tally: self.tally,
+            held: Vec::new(),
         }
     }
 

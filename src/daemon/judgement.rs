@@ -1,0 +1,170 @@
+use std::collections::BTreeSet;
+
+use super::publish::VIEW;
+use crate::catalog::Shown;
+use crate::model::{Name, Status};
+use crate::store::{Hold, Snapshot, StagedKind, StoreError};
+use crate::sync::{
+    Absence, PassFacts, PassKind, PassState, Rail, Rails, Trip, UpstreamState, judge,
+};
+
+/// What a staged row would do.
+struct Planned {
+    name: String,
+    version: String,
+    what: What,
+}
+
+#[derive(PartialEq, Eq)]
+enum What {
+    Add,
+    Rewrite,
+    /// Delete something that is served now.
+    DeleteServed,
+    Other,
+}
+
+/// Judges a pass whose pages were all read, by what it would change, and says what is held.
+///
+/// # Errors
+/// When the store cannot be read.
+pub(super) fn hold(
+    snapshot: &Snapshot,
+    upstream: &str,
+    state: &UpstreamState,
+    pass: &PassState,
+    rails: &Rails,
+) -> Result<Hold, StoreError> {
+    let complete = pass.kind == PassKind::Complete;
+    let served = served(snapshot)?;
+    let planned = planned(snapshot, upstream, &served)?;
+    if planned.is_empty() && !complete {
+        return Ok(Hold::default());
+    }
+    let facts = facts(snapshot, upstream, state, pass, rails, &served, &planned)?;
+    let trips = judge(&facts, rails);
+    let is_held = |planned: &&Planned| trips.iter().any(|trip| planned.is_held_by(&trip.rail));
+    let rows = planned
+        .iter()
+        .filter(is_held)
+        .map(|planned| (planned.name.clone(), planned.version.clone()))
+        .collect();
+    let all = trips.iter().any(|trip| trip.rail.holds_all());
+    let absences = trips.iter().any(|trip| trip.rail == Rail::Removed);
+    Ok(Hold { trips, all, rows, absences })
+}
+
+impl Planned {
+    fn is_held_by(&self, rail: &Rail) -> bool {
+        match rail {
+            Rail::Rewritten => self.what == What::Rewrite,
+            Rail::Deleted => self.what == What::DeleteServed,
+            Rail::NameGrowth(name) => self.what == What::Add && self.name == *name,
+            Rail::NamespaceGrowth(namespace) => {
+                let own = self.name.split_once('/').map(|(namespace, _)| namespace);
+                self.what == What::Add && own == Some(namespace)
+            }
+            Rail::Removed | Rail::Shrink | Rail::Rewind => false,
+        }
+    }
+}
+
+fn served(snapshot: &Snapshot) -> Result<BTreeSet<(String, String)>, StoreError> {
+    let mut served = BTreeSet::new();
+    for record in snapshot.ledger(VIEW)? {
+        match record {
+            Ok(((name, version), record)) if record.shown == Shown::Visible => {
+                served.insert((name.to_string(), version.to_string()));
+            }
+            Ok(_) | Err(StoreError::Damaged { .. }) => {}
+            Err(failure) => return Err(failure),
+        }
+    }
+    Ok(served)
+}
+
+fn planned(
+    snapshot: &Snapshot,
+    upstream: &str,
+    served: &BTreeSet<(String, String)>,
+) -> Result<Vec<Planned>, StoreError> {
+    let mut planned = Vec::new();
+    for row in snapshot.staged_rows(upstream)? {
+        let row = row?;
+        let stored = snapshot.head(upstream, &row.name, &row.version)?;
+        let deletes = match &row.kind {
+            StagedKind::Entry(head) => head.status == Status::Deleted,
+            StagedKind::Deleted => true,
+            StagedKind::Other => false,
+        };
+        let what = match (&row.kind, stored) {
+            (_, Some(head))
+                if deletes
+                    && head.status != Status::Deleted
+                    && served.contains(&(row.name.clone(), row.version.clone())) =>
+            {
+                What::DeleteServed
+            }
+            (StagedKind::Entry(_), None) => What::Add,
+            (StagedKind::Entry(sent), Some(head)) if sent.received != head.received => {
+                What::Rewrite
+            }
+            _ => What::Other,
+        };
+        planned.push(Planned { name: row.name, version: row.version, what });
+    }
+    Ok(planned)
+}
+
+fn facts(
+    snapshot: &Snapshot,
+    upstream: &str,
+    state: &UpstreamState,
+    pass: &PassState,
+    rails: &Rails,
+    served: &BTreeSet<(String, String)>,
+    planned: &[Planned],
+) -> Result<PassFacts, StoreError> {
+    let mut facts = PassFacts {
+        complete: pass.kind == PassKind::Complete,
+        rows_seen: pass.tally.rows(),
+        newest_before: state.newest_updated_at,
+        newest_seen: pass.newest_updated_at,
+        served: served.len() as u64,
+        ..PassFacts::default()
+    };
+    let seen = snapshot.seen(upstream)?;
+    for head in snapshot.heads_of_upstream(upstream)? {
+        let head = match head {
+            Err(StoreError::Damaged { .. }) => continue,
+            head => head?,
+        };
+        // One that is missing already is not expected, and not lost again.
+        if head.head.missing {
+            continue;
+        }
+        facts.rows_before += 1;
+        facts.names.add(&head.name);
+        if facts.complete && !seen.contains(&head) {
+            let before = snapshot.absence(&head)?;
+            if Absence::again(before, rails, pass.begun).is_hidden() {
+                facts.removed.add(&head.name);
+            }
+        }
+    }
+    for planned in planned {
+        let Ok(name) = Name::parse(&planned.name) else { continue };
+        match planned.what {
+            What::Add => *facts.added.entry(name).or_default() += 1,
+            What::Rewrite => facts.rewritten.add(&name),
+            What::DeleteServed => facts.deleted += 1,
+            What::Other => {}
+        }
+    }
+    Ok(facts)
+}
+
+/// What the trips of a hold say, on one line.
+pub(super) fn told(trips: &[Trip]) -> String {
+    trips.iter().map(Trip::to_string).collect::<Vec<_>>().join("; ")
+}

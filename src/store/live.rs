@@ -1,0 +1,201 @@
+use redb::{ReadableTable, Table, WriteTransaction};
+
+use super::StoreError;
+use super::codec::{self, Packer, StagedParts, Unpacker};
+use super::tables::{ABSENCES, BODIES, HEADS, Key, QUARANTINE, REWRITTEN};
+use crate::model::{Head, Instant, Status};
+use crate::sync::{Absence, Rails, Row};
+
+pub(super) type WriteTable<'t> = Table<'t, Key, &'static [u8]>;
+
+/// The live tables of one upstream, in one transaction.
+pub(super) struct Live<'t> {
+    pub(super) upstream: &'t str,
+    pub(super) heads: WriteTable<'t>,
+    bodies: WriteTable<'t>,
+    pub(super) quarantine: WriteTable<'t>,
+    rewritten: WriteTable<'t>,
+    pub(super) absences: WriteTable<'t>,
+    unpacker: Unpacker,
+}
+
+impl<'t> Live<'t> {
+    pub(super) fn open(
+        transaction: &'t WriteTransaction,
+        upstream: &'t str,
+    ) -> Result<Self, StoreError> {
+        Ok(Self {
+            upstream,
+            heads: transaction.open_table(HEADS)?,
+            bodies: transaction.open_table(BODIES)?,
+            quarantine: transaction.open_table(QUARANTINE)?,
+            rewritten: transaction.open_table(REWRITTEN)?,
+            absences: transaction.open_table(ABSENCES)?,
+            unpacker: Unpacker::new()?,
+        })
+    }
+
+    pub(super) fn put(&mut self, row: &Row, packer: &mut Packer) -> Result<(), StoreError> {
+        let (name, version) = row.key();
+        match row {
+            Row::Entry(entry) => {
+                self.entry(&name, &version, &codec::head(&entry.head), &packer.body(entry)?)
+            }
+            Row::Quarantined(row) => self.quarantined(&name, &version, &packer.quarantined(row)?),
+            Row::Deleted(row) => self.deleted(&name, &version, &packer.quarantined(row)?),
+            Row::Settled { .. } => self.settled(&name, &version),
+        }
+    }
+
+    /// Applies a row that was staged or held.
+    pub(super) fn apply(
+        &mut self,
+        name: &str,
+        version: &str,
+        value: &[u8],
+        rails: &Rails,
+        now: Instant,
+    ) -> Result<(), StoreError> {
+        match codec::staged_parts(value) {
+            Some(StagedParts::Entry { head, body }) => self.entry(name, version, head, body),
+            Some(StagedParts::Quarantined { value }) => self.quarantined(name, version, value),
+            Some(StagedParts::Deleted { value }) => self.deleted(name, version, value),
+            Some(StagedParts::Settled) => self.settled(name, version),
+            Some(StagedParts::Absent) => self.missed(name, version, rails, now).map(drop),
+            None => Err(StoreError::damaged("a staged row", format!("{name}@{version}"))),
+        }
+    }
+
+    /// Whether the row replaces nothing, or an entry with its own deletion.
+    pub(super) fn may_take(&self, row: &Row) -> Result<bool, StoreError> {
+        let Row::Entry(entry) = row else { return Ok(false) };
+        let stored = self.head(entry.name.as_str(), entry.version.as_str())?;
+        let deletes = entry.head.status == Status::Deleted;
+        Ok(stored.is_none_or(|head| deletes && head.status != Status::Deleted))
+    }
+
+    fn head(&self, name: &str, version: &str) -> Result<Option<Head>, StoreError> {
+        let value = self.heads.get((self.upstream, name, version))?;
+        Ok(value.and_then(|value| codec::read_head(value.value())))
+    }
+
+    /// Stores an entry; a row of it that was in quarantine has been overtaken, and so has its
+    /// absence. Published content does not change: other bytes than those of the first `server`
+    /// object are kept beside it, and only what upstream says of the entry's life is taken over.
+    fn entry(
+        &mut self,
+        name: &str,
+        version: &str,
+        head: &[u8],
+        body: &[u8],
+    ) -> Result<(), StoreError> {
+        let key = (self.upstream, name, version);
+        let damaged = || StoreError::damaged("an entry to be stored", format!("{name}@{version}"));
+        let sent = codec::read_head(head).ok_or_else(damaged)?;
+        self.quarantine.remove(key)?;
+        self.absences.remove(key)?;
+        match self.head(name, version)? {
+            Some(stored) if !self.is_same_content(name, version, &stored, &sent, body)? => {
+                let stored = Head {
+                    status: sent.status,
+                    updated_at: sent.updated_at,
+                    sent: sent.sent,
+                    missing: false,
+                    rewritten: true,
+                    ..stored
+                };
+                self.heads.insert(key, codec::head(&stored).as_slice())?;
+                self.rewritten.insert(key, codec::staged_entry(head, body).as_slice())?;
+            }
+            _ => {
+                self.heads.insert(key, head)?;
+                self.bodies.insert(key, body)?;
+                self.rewritten.remove(key)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn is_same_content(
+        &mut self,
+        name: &str,
+        version: &str,
+        stored: &Head,
+        sent: &Head,
+        body: &[u8],
+    ) -> Result<bool, StoreError> {
+        if stored.received != sent.received {
+            return Ok(false);
+        }
+        let before = self.bodies.get((self.upstream, name, version))?;
+        let before = before.and_then(|value| self.unpacker.unpack(value.value()));
+        let after = self.unpacker.unpack(body);
+        // A body that cannot be read any more is better replaced than kept.
+        Ok(before.is_none_or(|(server, _)| after.is_some_and(|(sent, _)| sent == server)))
+    }
+
+    /// Stores a row in quarantine. An entry that upstream replaced with it stays as it was.
+    fn quarantined(&mut self, name: &str, version: &str, value: &[u8]) -> Result<(), StoreError> {
+        self.quarantine.insert((self.upstream, name, version), value)?;
+        Ok(())
+    }
+
+    /// Marks a stored entry as deleted by a row that is no entry itself.
+    fn deleted(&mut self, name: &str, version: &str, value: &[u8]) -> Result<(), StoreError> {
+        if let Some(head) = self.head(name, version)? {
+            let head = Head { status: Status::Deleted, sent: codec::NEVER_SENT, ..head };
+            self.heads.insert((self.upstream, name, version), codec::head(&head).as_slice())?;
+        }
+        self.quarantined(name, version, value)
+    }
+
+    /// Ends the quarantine of a row whose entry is as upstream has it.
+    pub(super) fn settled(&mut self, name: &str, version: &str) -> Result<(), StoreError> {
+        self.quarantine.remove((self.upstream, name, version))?;
+        Ok(())
+    }
+
+    /// Takes note that a complete walk saw the entry; `true` when it comes back from missing.
+    pub(super) fn present(&mut self, name: &str, version: &str) -> Result<bool, StoreError> {
+        let key = (self.upstream, name, version);
+        if self.absences.remove(key)?.is_none() {
+            return Ok(false);
+        }
+        match self.head(name, version)? {
+            Some(head) if head.missing => {
+                let head = Head { missing: false, ..head };
+                self.heads.insert(key, codec::head(&head).as_slice())?;
+                Ok(true)
+            }
+            _ => Ok(false),
+        }
+    }
+
+    /// Takes note that a complete walk did not see the entry; `true` when that hides or purges it.
+    pub(super) fn missed(
+        &mut self,
+        name: &str,
+        version: &str,
+        rails: &Rails,
+        now: Instant,
+    ) -> Result<bool, StoreError> {
+        let key = (self.upstream, name, version);
+        let Some(head) = self.head(name, version)? else { return Ok(false) };
+        let before = self.absences.get(key)?.and_then(|value| codec::read_absence(value.value()));
+        let absence = Absence::again(before, rails, now);
+        if absence.is_final(rails, now) {
+            self.heads.remove(key)?;
+            self.bodies.remove(key)?;
+            self.rewritten.remove(key)?;
+            self.absences.remove(key)?;
+            return Ok(true);
+        }
+        self.absences.insert(key, codec::absence(&absence)?.as_slice())?;
+        if absence.is_hidden() && !head.missing {
+            let head = Head { missing: true, ..head };
+            self.heads.insert(key, codec::head(&head).as_slice())?;
+            return Ok(true);
+        }
+        Ok(false)
+    }
+}
