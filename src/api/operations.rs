@@ -15,7 +15,8 @@ use super::problem::Problem;
 use crate::alert::Alert;
 use crate::curation::Explanation;
 use crate::daemon::{
-    Listed, QuarantineReport, Shared, StatusReport, explain_name, known_names, list, quarantine,
+    HeldDecision, Listed, QuarantineReport, Shared, StatusReport, explain_name, known_names, list,
+    quarantine,
 };
 use crate::model::Name;
 use crate::store::{StoreError, Verification};
@@ -41,6 +42,7 @@ pub fn operations(shared: Arc<Shared>, token: String) -> Router {
         .route("/names", get(names))
         .route("/alerts", get(alerts))
         .route("/ops/sync", post(sync))
+        .route("/ops/held/{upstream}/{id}/{decision}", post(decide))
         .route("/ops/alerts/{id}/ack", post(acknowledge))
         .layer(from_fn_with_state(Arc::clone(&state), require_token));
     Router::new()
@@ -103,7 +105,7 @@ async fn ready(State(state): Operator) -> Result<&'static str, Problem> {
 }
 
 async fn status(State(state): Operator) -> Result<Json<StatusReport>, Problem> {
-    blocking(state, Shared::status).await
+    blocking(state, |shared| shared.status()).await
 }
 
 /// What `vidimus list` asks for.
@@ -117,7 +119,7 @@ async fn listing(
     State(state): Operator,
     Query(query): Query<ListQuery>,
 ) -> Result<Json<Vec<Listed>>, Problem> {
-    let read = move |shared: &Shared| {
+    let read = move |shared: &Arc<Shared>| {
         shared.with_policy(|policy| list(&shared.store.snapshot()?, policy, query.all))
     };
     blocking(state, read).await
@@ -138,7 +140,7 @@ async fn explained(
     Query(query): Query<ExplainQuery>,
 ) -> Result<Json<Explanation>, Problem> {
     let name = Name::parse(&name).map_err(|bad| Problem::BadRequest(bad.to_string()))?;
-    let read = move |shared: &Shared| {
+    let read = move |shared: &Arc<Shared>| {
         let version = query.version.as_deref();
         shared.with_policy(|policy| explain_name(&shared.store.snapshot()?, policy, &name, version))
     };
@@ -152,7 +154,7 @@ async fn verified(State(state): Operator) -> Result<Json<Verification>, Problem>
 
 /// Every name there is; `null` before a first complete walk, when nobody can know.
 async fn names(State(state): Operator) -> Result<Json<Option<Vec<String>>>, Problem> {
-    let read = |shared: &Shared| {
+    let read = |shared: &Arc<Shared>| {
         let names = known_names(&shared.store.snapshot()?)?;
         Ok(names.map(|names| names.iter().map(Name::to_string).collect()))
     };
@@ -208,17 +210,27 @@ async fn acknowledge(
     if query.by.trim().is_empty() || query.reason.trim().is_empty() {
         return Err(Problem::Unprocessable("`by` and `reason` say who and why".into()));
     }
-    let write = move |shared: &Shared| {
+    let write = move |shared: &Arc<Shared>| {
         shared.store.acknowledge(&id, &query.by, &query.reason, shared.clock.now())
     };
     let Json(found) = blocking(state, write).await?;
     found.map(Json).ok_or(Problem::UnknownAlert)
 }
 
+async fn decide(
+    State(state): Operator,
+    Path((upstream, id, decision)): Path<(String, String, String)>,
+) -> Result<Json<usize>, Problem> {
+    let decision = HeldDecision::from_word(&decision).ok_or(Problem::UnknownOperation)?;
+    let decided = move |shared: &Arc<Shared>| shared.decide_held(&upstream, &id, decision);
+    let Json(names) = blocking(state, decided).await?;
+    names.map(Json).ok_or(Problem::UnknownSet)
+}
+
 /// Uses the store where blocking is allowed.
 async fn blocking<T: Send + 'static>(
     state: Arc<Operations>,
-    read: impl FnOnce(&Shared) -> Result<T, StoreError> + Send + 'static,
+    read: impl FnOnce(&Arc<Shared>) -> Result<T, StoreError> + Send + 'static,
 ) -> Result<Json<T>, Problem> {
     let read = tokio::task::spawn_blocking(move || read(&state.shared));
     Ok(Json(read.await.map_err(|_| Problem::Internal)??))

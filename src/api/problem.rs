@@ -17,6 +17,8 @@ pub(super) enum Problem {
     UnknownRoute,
     #[error("There is nothing here; this address is for operations, the registry has another")]
     UnknownOperation,
+    #[error("No set of this id is held")]
+    UnknownSet,
     #[error("No alert of this id lasts")]
     UnknownAlert,
     #[error("{0}")]
@@ -54,6 +56,7 @@ impl Problem {
         match self {
             Self::UnknownServer
             | Self::UnknownAlert
+            | Self::UnknownSet
             | Self::UnknownRoute
             | Self::UnknownOperation => StatusCode::NOT_FOUND,
             Self::BadRequest(_) => StatusCode::BAD_REQUEST,

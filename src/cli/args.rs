@@ -47,6 +47,12 @@ pub(super) enum Command {
         /// Read and compare, write nothing
         #[arg(long)]
         dry_run: bool,
+        /// Accept exactly the held set that `vidimus alerts` names, and make no pass
+        #[arg(long, value_name = "UPSTREAM@ID", conflicts_with_all = ["full", "dry_run", "discard"])]
+        release: Option<String>,
+        /// Drop exactly this held set, and make no pass
+        #[arg(long, value_name = "UPSTREAM@ID", conflicts_with_all = ["full", "dry_run"])]
+        discard: Option<String>,
         #[arg(long)]
         json: bool,
     },

@@ -41,6 +41,8 @@ pub(super) enum CliError {
     Daemon(#[from] DaemonError),
     #[error("`{text}` names no server: {source}")]
     Name { text: String, source: BadName },
+    #[error("no set `{0}` is held; `vidimus alerts` names what is, as UPSTREAM@ID")]
+    UnknownSet(String),
     #[error("no alert `{0}` lasts; `vidimus alerts` lists them")]
     UnknownAlert(String),
     #[error("no upstream lists `{0}`")]
@@ -72,6 +74,7 @@ impl CliError {
             Self::Findings(_)
             | Self::Unknown(_)
             | Self::UnknownAlert(_)
+            | Self::UnknownSet(_)
             | Self::Name { .. }
             | Self::DaemonRuns => Exit::Findings,
             Self::Listen { .. } | Self::File { .. } => Exit::Findings,

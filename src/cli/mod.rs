@@ -25,6 +25,7 @@ use args::{AlertAction, Arguments, Command};
 use error::{CliError, Exit};
 
 use crate::config::Settings;
+use crate::daemon::HeldDecision;
 use crate::telemetry::{self, LogFormat};
 
 /// Runs the command line and returns the exit code: 0 done, 1 findings or refusal, 2 usage,
@@ -73,7 +74,15 @@ async fn dispatch(
             let drawn = format == LogFormat::Text;
             serve::serve(settings, drawn.then_some(&bars)).await
         }
-        Command::Sync { full, dry_run, json } => sync::sync(settings, full, dry_run, json).await,
+        Command::Sync { release: Some(set), .. } => {
+            sync::decide(settings, &set, HeldDecision::Release).await
+        }
+        Command::Sync { discard: Some(set), .. } => {
+            sync::decide(settings, &set, HeldDecision::Discard).await
+        }
+        Command::Sync { full, dry_run, json, .. } => {
+            sync::sync(settings, full, dry_run, json).await
+        }
         Command::Check { json } => check::check(settings, json).await,
         Command::List { all, quarantined, json } => {
             query::list(settings, all, quarantined, json).await

@@ -148,6 +148,11 @@ pub(super) fn explanation(explanation: &Explanation, json: bool) {
         .flatten()
         .collect();
         out(&format!("        {}", facts.join(", ")));
+        if let Some(other) = &version.rewritten {
+            out(&format!(
+                "        upstream sends other content by now, {other}: what was first received stays"
+            ));
+        }
     }
 }
 
@@ -202,6 +207,9 @@ pub(super) fn status(report: &StatusReport, json: bool) {
         out(&format!("  last success   {}", when(upstream.last_success)));
         out(&format!("  complete walk  {}", when(upstream.last_complete_walk)));
         out(&format!("  watermark      {}", when(upstream.watermark)));
+        if let Some(held) = &upstream.held {
+            out(&format!("  held           {} rows as {}@{}", held.rows, upstream.id, held.id));
+        }
         if let Some(failure) = &upstream.last_failure {
             out(&format!("  last failure   {}: {}", failure.at, Escaped(&failure.reason)));
         }
@@ -241,9 +249,18 @@ pub(super) fn sync(report: &SyncReport, json: bool) {
             out(&format!("  {what:<11} {count}"));
         }
     }
+    for pass in report.passes.iter().filter(|pass| !pass.held.is_empty()) {
+        for trip in &pass.held {
+            out(&format!("{}: held: {}", pass.upstream, Escaped(trip)));
+        }
+    }
     for (upstream, reason) in &report.failures {
         err(&format!("{upstream}: the pass failed: {}", Escaped(reason)));
     }
+}
+
+pub(super) fn decided(set: &str, decision: &str, names: usize) {
+    out(&format!("{}: {decision}, {names} names were touched", Escaped(set)));
 }
 
 pub(super) fn verification(found: &Verification, file: bool, repaired: bool, json: bool) {

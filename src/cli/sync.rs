@@ -6,10 +6,12 @@ use tokio_util::sync::CancellationToken;
 use super::client::Operator;
 use super::error::{CliError, Exit};
 use super::print;
-use super::target::clock_of;
+use super::target::{Target, clock_of};
 use crate::api::SyncReport;
 use crate::config::{Settings, Upstream, read_upstreams};
-use crate::daemon::{Clock, Observer, PassPlan, open_source, retry_quarantine, run_pass};
+use crate::daemon::{
+    Clock, HeldDecision, Observer, PassPlan, open_source, retry_quarantine, run_pass,
+};
 use crate::model::Name;
 use crate::store::{Store, StoreError};
 use crate::sync::PassState;
@@ -38,6 +40,33 @@ pub(super) async fn sync(
     };
     print::sync(&report, json);
     Ok(if report.failures.is_empty() { Exit::Done } else { Exit::Failed })
+}
+
+/// Releases or discards one held set, here or in the daemon.
+pub(super) async fn decide(
+    settings: Settings,
+    set: &str,
+    decision: HeldDecision,
+) -> Result<Exit, CliError> {
+    let unknown = || CliError::UnknownSet(set.to_owned());
+    let (upstream, id) = set.split_once('@').ok_or_else(unknown)?;
+    let decided = match Target::open(&settings)? {
+        Target::Store(offline) => {
+            let definition = offline.upstreams.iter().find(|known| known.id == upstream);
+            let rails = definition.map(|known| known.rails.clone()).unwrap_or_default();
+            let now = offline.clock.now();
+            decision.apply(&offline.store, upstream, id, &rails, now)?.map(|names| names.len())
+        }
+        Target::Daemon(operator) => {
+            match operator.post(&["ops", "held", upstream, id, decision.word()], &[]).await {
+                Err(CliError::Refused { status: 404, .. }) => None,
+                answered => Some(answered?),
+            }
+        }
+    };
+    let names = decided.ok_or_else(unknown)?;
+    print::decided(set, decision.word(), names);
+    Ok(Exit::Done)
 }
 
 async fn here(

@@ -71,7 +71,7 @@ const KEYS: [&str; 11] = [
 ];
 const KEYS_LATER: [&str; 2] = ["limits", "namespaces"];
 const SYNC_KEYS: [&str; 4] = ["interval", "full_walk", "page_size", "overlap"];
-const RAIL_KEYS: [&str; 9] = [
+const RAIL_KEYS: [&str; 10] = [
     "missing_walks",
     "purge_after",
     "removed_percent",
@@ -81,6 +81,7 @@ const RAIL_KEYS: [&str; 9] = [
     "name_growth",
     "namespace_growth",
     "rewind",
+    "frozen_after",
 ];
 const DEFAULT_PRIORITY: u64 = 100;
 
@@ -228,7 +229,11 @@ fn rails(reader: &mut Reader, fields: &Fields<'_>) -> Rails {
     {
         *growth = number(key, 1..=10_000_000).unwrap_or(*growth);
     }
-    for (key, span) in [("purge_after", &mut rails.purge_after), ("rewind", &mut rails.rewind)] {
+    for (key, span) in [
+        ("purge_after", &mut rails.purge_after),
+        ("rewind", &mut rails.rewind),
+        ("frozen_after", &mut rails.frozen_after),
+    ] {
         let read = fields.get(key).and_then(|node| reader.parsed(node, duration));
         *span = read.unwrap_or(*span);
     }

@@ -23,6 +23,9 @@ pub struct VersionExplanation {
     pub labels: Vec<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub digest: Option<String>,
+    /// The digest of other content that upstream sent since, and that nobody has reviewed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rewritten: Option<String>,
     pub gates: Vec<GateAnswer>,
 }
 
@@ -48,6 +51,7 @@ pub fn explain(version: &Version, upstream: &str, case: &Case<'_>) -> VersionExp
         owner: case.standing.owner.map(str::to_owned),
         labels: case.standing.labels.to_vec(),
         digest: Some(case.head.received.to_string()),
+        rewritten: None,
         gates,
     }
 }
@@ -64,6 +68,7 @@ pub fn explain_quarantined(row: &Quarantined, upstream: &str) -> VersionExplanat
         owner: None,
         labels: Vec::new(),
         digest: None,
+        rewritten: None,
         gates: vec![GateAnswer {
             gate: Gate::WellFormed.to_string(),
             outcome: "fail".into(),

@@ -1,11 +1,17 @@
+use std::collections::BTreeMap;
+
 use tracing::{error, info, warn};
 
 use super::pass::reason;
+use super::publish::VIEW;
 use super::{Clock, InForce, overlays::starter_warning};
 use crate::alert::{Alert, Observation};
+use crate::catalog::Shown;
+use crate::config::Upstream;
 use crate::lint::Finding;
-use crate::model::Escaped;
-use crate::store::Store;
+use crate::model::{Escaped, Instant, Name, Version};
+use crate::store::{Snapshot, Store, StoreError};
+use crate::sync::changed_members;
 
 /// Where alerts about overlays, and about upstream files, come from.
 pub(super) const OVERLAYS: &str = "overlays";
@@ -54,4 +60,117 @@ pub(super) fn of_upstreams(findings: &[Finding]) -> Vec<Observation> {
         Observation::new("upstreams-refused", "upstreams", detail)
     });
     observation.into_iter().collect()
+}
+
+/// Where alerts about one upstream come from.
+pub(super) fn source_of(upstream: &str) -> String {
+    format!("upstream:{upstream}")
+}
+
+/// A clock that is wrong by more than this makes approvals end at the wrong time.
+const MAX_SKEW_SECONDS: u64 = 600;
+
+/// What there is to say of an upstream after a pass.
+///
+/// # Errors
+/// When the store cannot be read.
+pub(super) fn of_upstream(
+    snapshot: &Snapshot,
+    upstream: &Upstream,
+    now: Instant,
+) -> Result<Vec<Observation>, StoreError> {
+    let id = &upstream.id;
+    let state = snapshot.upstream(id)?;
+    let mut seen = Vec::new();
+    if let Some(held) = &state.held
+        && !state.discarded.contains(&held.id)
+    {
+        let why: Vec<String> = held.trips.iter().map(ToString::to_string).collect();
+        let detail = format!(
+            "{} rows are held as {id}@{}: {}; look, then `vidimus sync --release` or `--discard`",
+            held.rows,
+            held.id,
+            why.join("; ")
+        );
+        seen.push(Observation::new("held", id, detail));
+    }
+    if let Some(newest) = state.newest_updated_at
+        && now.since(newest) > upstream.rails.frozen_after
+    {
+        let days = upstream.rails.frozen_after.as_secs() / 86_400;
+        let detail = format!("nothing changed upstream since {newest}, more than {days} days");
+        seen.push(Observation::new("frozen", id, detail));
+    }
+    if let Some(ahead) = state.clock_ahead.filter(|ahead| ahead.unsigned_abs() > MAX_SKEW_SECONDS) {
+        let detail = format!("our clock and upstream's differ by about {} minutes", ahead / 60);
+        seen.push(Observation::new("clock-skew", id, detail));
+    }
+    if state.from_future > 0 {
+        let detail = "rows have an `updatedAt` that upstream's own clock has not reached";
+        let future = Observation::new("future-update", id, detail);
+        seen.push(Observation { count: state.from_future, ..future });
+    }
+    let shown: BTreeMap<(Name, Version), Shown> = snapshot
+        .ledger(VIEW)?
+        .filter_map(Result::ok)
+        .map(|(key, record)| (key, record.shown))
+        .collect();
+    seen.extend(missing(snapshot, id, &shown)?);
+    seen.extend(drifted(snapshot, id, &shown)?);
+    Ok(seen)
+}
+
+type ByEntry = BTreeMap<(Name, Version), Shown>;
+
+/// Entries that were served and that complete walks do not see.
+fn missing(
+    snapshot: &Snapshot,
+    upstream: &str,
+    shown: &ByEntry,
+) -> Result<Vec<Observation>, StoreError> {
+    let mut seen = Vec::new();
+    for (name, version, absence) in snapshot.absences(upstream)? {
+        let (Ok(name), Ok(version)) = (Name::parse(&name), Version::parse(&version)) else {
+            continue;
+        };
+        let subject = format!("{name}@{version}");
+        let key = (name, version);
+        if !shown.contains_key(&key) {
+            continue;
+        }
+        let detail = match absence.hidden {
+            None => format!(
+                "not seen in complete walks since {}; served until more miss it",
+                absence.since
+            ),
+            Some(at) => {
+                format!("not seen in complete walks since {}; hidden since {at}", absence.since)
+            }
+        };
+        seen.push(Observation::new("missing", subject, detail).about_served(true));
+    }
+    Ok(seen)
+}
+
+/// Published entries whose content upstream changed.
+fn drifted(
+    snapshot: &Snapshot,
+    upstream: &str,
+    shown: &ByEntry,
+) -> Result<Vec<Observation>, StoreError> {
+    let mut seen = Vec::new();
+    for stored in snapshot.all_rewritten(upstream)? {
+        let (Ok(first), Ok(Some(other))) = (snapshot.entry(&stored), snapshot.rewritten(&stored))
+        else {
+            continue;
+        };
+        let subject = format!("{}@{}", stored.name, stored.version);
+        let namespace = stored.name.namespace().to_owned();
+        let changes = changed_members(&first.server, &other.server).join("; ");
+        let detail = format!("was {}, is {}: {changes}", first.head.received, other.head.received);
+        let served = shown.get(&(stored.name, stored.version)) == Some(&Shown::Visible);
+        let drift = Observation::new("drift", subject, detail);
+        seen.push(drift.of_namespace(&namespace).about_served(served));
+    }
+    Ok(seen)
 }

@@ -6,12 +6,14 @@ use tokio::time::Instant as Deadline;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
+use super::alerts::{observe, of_upstream, source_of};
 use super::pass::{Observer, PassPlan, reason, run_pass};
 use super::report::Activity;
 use super::shared::Heard;
 use super::{PassFailure, Shared, SyncRequest};
 use crate::config::Upstream;
 use crate::model::{Escaped, Instant, Name};
+use crate::store::StoreError;
 use crate::sync::{PageSource, PassKind, PassReport, PassState};
 
 /// After a failed pass; doubled with each further one, up to the interval of the upstream.
@@ -43,6 +45,7 @@ pub(super) async fn follow<S: PageSource>(
             let next = shared.clock.now().plus(wait);
             shared.update(&upstream.id, |runtime| runtime.next_attempt = Some(next));
             tell(&upstream.id, &outcome, next);
+            look(&shared, &upstream).await;
             if outcome.is_ok() {
                 shared.hear(Heard::WholeWalk);
             }
@@ -54,6 +57,22 @@ pub(super) async fn follow<S: PageSource>(
                 request = requests.recv() => waiting.extend(request),
             }
         }
+    }
+}
+
+/// Raises and ends alerts about the upstream, where blocking is allowed.
+async fn look(shared: &Arc<Shared>, upstream: &Upstream) {
+    let (task, upstream) = (Arc::clone(shared), upstream.clone());
+    let looked = tokio::task::spawn_blocking(move || {
+        let snapshot = task.store.snapshot()?;
+        let seen = of_upstream(&snapshot, &upstream, task.clock.now())?;
+        observe(&task.store, &task.clock, &source_of(&upstream.id), seen);
+        Ok::<(), StoreError>(())
+    });
+    match looked.await {
+        Ok(Ok(())) => {}
+        Ok(Err(failure)) => warn!(reason = %reason(&failure), "an upstream could not be looked at"),
+        Err(panicked) => std::panic::resume_unwind(panicked.into_panic()),
     }
 }
 

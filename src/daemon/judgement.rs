@@ -4,9 +4,7 @@ use super::publish::VIEW;
 use crate::catalog::Shown;
 use crate::model::{Name, Status};
 use crate::store::{Hold, Snapshot, StagedKind, StoreError};
-use crate::sync::{
-    Absence, PassFacts, PassKind, PassState, Rail, Rails, Trip, UpstreamState, judge,
-};
+use crate::sync::{Absence, PassFacts, PassKind, PassState, Rail, Rails, UpstreamState, judge};
 
 /// What a staged row would do.
 struct Planned {
@@ -162,9 +160,4 @@ fn facts(
         }
     }
     Ok(facts)
-}
-
-/// What the trips of a hold say, on one line.
-pub(super) fn told(trips: &[Trip]) -> String {
-    trips.iter().map(Trip::to_string).collect::<Vec<_>>().join("; ")
 }

@@ -28,7 +28,9 @@
 
 mod alerts;
 mod clock;
+mod content;
 mod follow;
+mod held;
 mod judgement;
 mod keeper;
 mod named;
@@ -44,6 +46,7 @@ mod shared;
 mod watch;
 
 pub use clock::Clock;
+pub use held::HeldDecision;
 pub use overlays::{InForce, load_overlays, starter_warning};
 pub use pass::{Observer, PassFailure, PassPlan, reason, run_pass};
 pub use publish::VIEW;

@@ -8,6 +8,7 @@ use tracing::{error, info};
 
 use super::Shared;
 use super::alerts::{STORE, observe};
+use super::content::Content;
 use super::pass::reason;
 use super::pending::Touched;
 use crate::alert::Observation;
@@ -222,11 +223,19 @@ impl Publisher {
         let mut first_end: Option<Instant> = None;
         for stored in self.heads.get(&name).map(Vec::as_slice).unwrap_or_default() {
             let standing = about.standing(&stored.version, &stored.upstream);
-            let case = policy.case(&stored.upstream, &stored.head, &standing);
+            let content = match Content::of(snapshot, stored, &standing) {
+                Err(damage @ StoreError::Damaged { .. }) => {
+                    self.damaged.insert(name.clone(), damage.to_string());
+                    continue;
+                }
+                content => content?,
+            };
+            let head = content.head;
+            let case = policy.case(&stored.upstream, &head, &standing);
             if let Decision::Serve { until } = decide(&case) {
                 first_end = Some(first_end.map_or(until, |earlier| earlier.min(until)));
                 let facts = Facts::new(&stored.upstream, &standing);
-                match snapshot.entry(stored) {
+                match content.entry(snapshot, stored) {
                     Ok(entry) => candidates.push(Candidate { entry, facts }),
                     Err(damage @ StoreError::Damaged { .. }) => {
                         self.damaged.insert(name.clone(), damage.to_string());

@@ -8,7 +8,7 @@ use crate::catalog::{LedgerEntry, Shown};
 use crate::config::Upstream;
 use crate::model::Instant;
 use crate::store::{Snapshot, StoreError};
-use crate::sync::{Failure, PassKind, PassState, Tally};
+use crate::sync::{Failure, Held, PassKind, PassState, Tally};
 
 /// What `/status` and `vidimus status` say.
 #[derive(Debug, Serialize, Deserialize)]
@@ -50,6 +50,8 @@ pub struct UpstreamReport {
     pub last_failure: Option<Failure>,
     pub next_attempt: Option<Instant>,
     pub watermark: Option<Instant>,
+    /// What a rail keeps back.
+    pub held: Option<Held>,
     /// The pass that is running; never what an earlier process was doing.
     pub activity: Option<Activity>,
     /// The cursor at which an interrupted pass will go on.
@@ -124,6 +126,7 @@ fn upstream_report(snapshot: &Snapshot, upstream: &Upstream) -> Result<UpstreamR
         last_failure: state.last_failure,
         next_attempt: None,
         watermark: state.watermark,
+        held: state.held,
         activity: None,
         interrupted_at: state.pass.and_then(|pass| pass.cursor),
     })

@@ -2,6 +2,7 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
+use super::content::Content;
 use crate::curation::{Decision, Explanation, Policy, decide, explain, explain_quarantined};
 use crate::model::{Instant, Name};
 use crate::store::{QuarantinedRow, Snapshot, StoreError, StoredHead};
@@ -43,7 +44,7 @@ pub fn list(
 ) -> Result<Vec<Listed>, StoreError> {
     let mut lines = Vec::new();
     for stored in snapshot.heads()? {
-        let line = listed(&stored?, policy);
+        let line = listed(snapshot, &stored?, policy)?;
         if all || line.served {
             lines.push(line);
         }
@@ -51,15 +52,20 @@ pub fn list(
     Ok(lines)
 }
 
-fn listed(stored: &StoredHead, policy: &Policy<'_>) -> Listed {
+fn listed(
+    snapshot: &Snapshot,
+    stored: &StoredHead,
+    policy: &Policy<'_>,
+) -> Result<Listed, StoreError> {
     let about = policy.about(&stored.name);
     let standing = about.standing(&stored.version, &stored.upstream);
-    let decision = decide(&policy.case(&stored.upstream, &stored.head, &standing));
+    let head = Content::of(snapshot, stored, &standing)?.head;
+    let decision = decide(&policy.case(&stored.upstream, &head, &standing));
     let (served, hidden_by, expires) = match decision {
         Decision::Serve { until } => (true, None, Some(until)),
         Decision::Hide(gate) => (false, Some(gate.to_string()), None),
     };
-    Listed {
+    Ok(Listed {
         name: stored.name.to_string(),
         version: stored.version.to_string(),
         upstream: stored.upstream.clone(),
@@ -69,7 +75,7 @@ fn listed(stored: &StoredHead, policy: &Policy<'_>) -> Listed {
         classification: standing.classification.map(|it| it.to_string()),
         owner: standing.owner.map(str::to_owned),
         expires,
-    }
+    })
 }
 
 /// Every gate for every version of a name; `None` when no upstream has it.
@@ -85,8 +91,15 @@ pub fn explain_name(
     for stored in snapshot.heads_of(name)? {
         if wanted(stored.version.as_str()) {
             let standing = about.standing(&stored.version, &stored.upstream);
-            let case = policy.case(&stored.upstream, &stored.head, &standing);
-            versions.push(explain(&stored.version, &stored.upstream, &case));
+            let content = Content::of(snapshot, &stored, &standing)?;
+            let case = policy.case(&stored.upstream, &content.head, &standing);
+            let mut explained = explain(&stored.version, &stored.upstream, &case);
+            if content.adopted.is_none()
+                && let Some(other) = snapshot.rewritten(&stored)?
+            {
+                explained.rewritten = Some(other.head.received.to_string());
+            }
+            versions.push(explained);
         }
     }
     for quarantined in snapshot.quarantined_of(name)? {

@@ -88,14 +88,14 @@ impl Store {
         now: Instant,
     ) -> Result<Option<BTreeSet<Name>>, StoreError> {
         self.decide_held(upstream, id, now, |transaction, state| {
-            let mut live = Live::open(transaction, upstream)?;
+            let mut live = Live::open(transaction, upstream, now)?;
             let mut touched = BTreeSet::new();
             let mut table = transaction.open_table(HELD)?;
             let range = (upstream, "", "")..(&*after(upstream), "", "");
             for row in table.extract_from_if(range, |_, _| true)? {
                 let (key, value) = row?;
                 let (_, name, version) = key.value();
-                live.apply(name, version, value.value(), rails, now)?;
+                live.apply(name, version, value.value(), rails)?;
                 touched.extend(Name::parse(name));
             }
             state.held = None;
@@ -147,7 +147,7 @@ fn move_staged(
     let mut touched = BTreeSet::new();
     let mut staged = transaction.open_table(STAGED)?;
     let mut held = transaction.open_table(HELD)?;
-    let mut live = Live::open(transaction, upstream)?;
+    let mut live = Live::open(transaction, upstream, now)?;
     let range = (upstream, "", "")..(&*after(upstream), "", "");
     for row in staged.extract_from_if(range, |_, _| true)? {
         let (key, value) = row?;
@@ -157,7 +157,7 @@ fn move_staged(
             continue;
         }
         held.remove(key.value())?;
-        live.apply(name, version, value.value(), rails, now)?;
+        live.apply(name, version, value.value(), rails)?;
         touched.extend(Name::parse(name));
     }
     Ok(touched)
@@ -171,7 +171,7 @@ fn count_absences(
 ) -> Result<BTreeSet<Name>, StoreError> {
     let Acceptance { upstream, rails, hold, now, .. } = *acceptance;
     let seen = seen(&transaction.open_table(SEEN)?, upstream)?;
-    let mut live = Live::open(transaction, upstream)?;
+    let mut live = Live::open(transaction, upstream, now)?;
     let mut touched = BTreeSet::new();
     let (mut absent, mut present) = (Vec::new(), Vec::new());
     let end = after(upstream);
@@ -199,7 +199,7 @@ fn count_absences(
         return Ok(touched);
     }
     for (name, version) in absent {
-        if live.missed(&name, &version, rails, now)? {
+        if live.missed(&name, &version, rails)? {
             touched.extend(Name::parse(&name));
         }
     }

@@ -17,12 +17,14 @@ pub(super) struct Live<'t> {
     rewritten: WriteTable<'t>,
     pub(super) absences: WriteTable<'t>,
     unpacker: Unpacker,
+    now: Instant,
 }
 
 impl<'t> Live<'t> {
     pub(super) fn open(
         transaction: &'t WriteTransaction,
         upstream: &'t str,
+        now: Instant,
     ) -> Result<Self, StoreError> {
         Ok(Self {
             upstream,
@@ -32,6 +34,7 @@ impl<'t> Live<'t> {
             rewritten: transaction.open_table(REWRITTEN)?,
             absences: transaction.open_table(ABSENCES)?,
             unpacker: Unpacker::new()?,
+            now,
         })
     }
 
@@ -54,14 +57,13 @@ impl<'t> Live<'t> {
         version: &str,
         value: &[u8],
         rails: &Rails,
-        now: Instant,
     ) -> Result<(), StoreError> {
         match codec::staged_parts(value) {
             Some(StagedParts::Entry { head, body }) => self.entry(name, version, head, body),
             Some(StagedParts::Quarantined { value }) => self.quarantined(name, version, value),
             Some(StagedParts::Deleted { value }) => self.deleted(name, version, value),
             Some(StagedParts::Settled) => self.settled(name, version),
-            Some(StagedParts::Absent) => self.missed(name, version, rails, now).map(drop),
+            Some(StagedParts::Absent) => self.missed(name, version, rails).map(drop),
             None => Err(StoreError::damaged("a staged row", format!("{name}@{version}"))),
         }
     }
@@ -105,7 +107,9 @@ impl<'t> Live<'t> {
                     ..stored
                 };
                 self.heads.insert(key, codec::head(&stored).as_slice())?;
-                self.rewritten.insert(key, codec::staged_entry(head, body).as_slice())?;
+                let other = Head { first_seen: self.arrival(name, version, &sent)?, ..sent };
+                let value = codec::staged_entry(&codec::head(&other), body);
+                self.rewritten.insert(key, value.as_slice())?;
             }
             _ => {
                 self.heads.insert(key, head)?;
@@ -114,6 +118,19 @@ impl<'t> Live<'t> {
             }
         }
         Ok(())
+    }
+
+    /// When this other content first came: an earlier review cannot have seen it.
+    fn arrival(&self, name: &str, version: &str, sent: &Head) -> Result<Instant, StoreError> {
+        let before = self.rewritten.get((self.upstream, name, version))?;
+        let before = before.and_then(|value| match codec::staged_parts(value.value()) {
+            Some(StagedParts::Entry { head, .. }) => codec::read_head(head),
+            _ => None,
+        });
+        Ok(match before {
+            Some(before) if before.received == sent.received => before.first_seen,
+            _ => self.now,
+        })
     }
 
     fn is_same_content(
@@ -177,13 +194,12 @@ impl<'t> Live<'t> {
         name: &str,
         version: &str,
         rails: &Rails,
-        now: Instant,
     ) -> Result<bool, StoreError> {
         let key = (self.upstream, name, version);
         let Some(head) = self.head(name, version)? else { return Ok(false) };
         let before = self.absences.get(key)?.and_then(|value| codec::read_absence(value.value()));
-        let absence = Absence::again(before, rails, now);
-        if absence.is_final(rails, now) {
+        let absence = Absence::again(before, rails, self.now);
+        if absence.is_final(rails, self.now) {
             self.heads.remove(key)?;
             self.bodies.remove(key)?;
             self.rewritten.remove(key)?;

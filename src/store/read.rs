@@ -220,6 +220,19 @@ impl Snapshot {
         .collect()
     }
 
+    /// The entries of an upstream whose published content changed.
+    pub fn all_rewritten(&self, upstream: &str) -> Result<Vec<StoredHead>, StoreError> {
+        let end = after(upstream);
+        let mut heads = Vec::new();
+        for row in self.rewritten.range((upstream, "", "")..(end.as_str(), "", ""))? {
+            let (key, _) = row?;
+            if let Some(head) = self.heads.get(key.value())? {
+                heads.push(stored_head(key.value(), head.value())?);
+            }
+        }
+        Ok(heads)
+    }
+
     /// The content that upstream has by now for an entry whose first content is kept.
     pub fn rewritten(&self, head: &StoredHead) -> Result<Option<Entry>, StoreError> {
         let StoredHead { upstream, name, version, .. } = head;

@@ -50,7 +50,7 @@ impl Store {
             match batch.destination {
                 Destination::Staged => self.stage(transaction, batch)?,
                 Destination::Live | Destination::LiveUnlessPresent => {
-                    let mut live = Live::open(transaction, batch.upstream)?;
+                    let mut live = Live::open(transaction, batch.upstream, batch.now)?;
                     let mut packer = self.packer();
                     for row in batch.rows {
                         if batch.destination == Destination::Live || live.may_take(row)? {
@@ -128,7 +128,7 @@ impl Store {
     ) -> Result<(), StoreError> {
         self.write(now, |transaction| {
             for (QuarantinedRow { upstream, row }, entry) in released {
-                let mut live = Live::open(transaction, upstream)?;
+                let mut live = Live::open(transaction, upstream, now)?;
                 let row_of_entry = Row::Entry(entry.clone());
                 if live.may_take(&row_of_entry)? {
                     live.put(&row_of_entry, &mut self.packer())?;

@@ -12,6 +12,7 @@
 
 mod absence;
 mod change;
+mod drift;
 mod page;
 mod pass;
 mod rails;
@@ -20,6 +21,7 @@ mod walk;
 
 pub use absence::Absence;
 pub use change::{Change, Kind, Row, Tally, change};
+pub use drift::changed_members;
 pub use page::{PageFault, RawPage};
 pub use pass::{Failure, Held, PassKind, PassReport, PassState, UpstreamState};
 pub use rails::{Names, PassFacts, Rail, Rails, Trip, judge};

@@ -25,6 +25,12 @@ pub struct UpstreamState {
     pub watermark: Option<Instant>,
     /// The newest `updatedAt` among accepted rows that upstream's own clock had reached.
     pub newest_updated_at: Option<Instant>,
+    /// Seconds by which upstream's clock was ahead of ours when the last pass began.
+    #[serde(default)]
+    pub clock_ahead: Option<i64>,
+    /// Rows of the last pass whose `updatedAt` upstream's own clock had not reached.
+    #[serde(default)]
+    pub from_future: u64,
     /// What a rail keeps back.
     #[serde(default)]
     pub held: Option<Held>,
@@ -77,6 +83,9 @@ pub struct PassState {
     /// Whether the last page was read, so that only acceptance is left.
     #[serde(default)]
     pub all_read: bool,
+    /// Rows whose `updatedAt` upstream's own clock had not reached.
+    #[serde(default)]
+    pub from_future: u64,
     pub pages: u64,
     pub tally: Tally,
 }
@@ -160,6 +169,10 @@ impl UpstreamState {
         };
         Self {
             url: self.url.clone(),
+            clock_ahead: pass
+                .upstream_time
+                .map(|upstream| (upstream.as_micros() - pass.begun.as_micros()) / 1_000_000),
+            from_future: pass.from_future,
             held: self.held.clone(),
             discarded: self.discarded.clone(),
             last_attempt: self.last_attempt,
@@ -187,6 +200,7 @@ impl PassState {
             upstream_time: None,
             newest_updated_at: None,
             all_read: false,
+            from_future: 0,
             pages: 0,
             tally: Tally::default(),
         }
@@ -207,8 +221,12 @@ impl PassState {
     /// Takes note of a row's `updatedAt`; one beyond upstream's own clock moves nothing, nor does
     /// one beyond ours where upstream shows no clock.
     pub fn saw_update(&mut self, updated_at: Instant) {
-        if updated_at <= self.upstream_time.unwrap_or(self.begun) {
+        // A `Date` counts whole seconds, and what it leaves out is not the future.
+        let reached = self.upstream_time.unwrap_or(self.begun).plus(Duration::from_secs(1));
+        if updated_at <= reached {
             self.newest_updated_at = self.newest_updated_at.max(Some(updated_at));
+        } else {
+            self.from_future += 1;
         }
     }
 }

@@ -34,6 +34,8 @@ pub struct Rails {
     pub namespace_growth: u64,
     /// How far the newest update may lie before the newest one known.
     pub rewind: Duration,
+    /// How long an upstream may be silent before somebody should ask why.
+    pub frozen_after: Duration,
 }
 
 impl Default for Rails {
@@ -49,6 +51,7 @@ impl Default for Rails {
             name_growth: 500,
             namespace_growth: 2_000,
             rewind: DAY,
+            frozen_after: 7 * DAY,
         }
     }
 }

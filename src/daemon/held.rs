@@ -1,0 +1,75 @@
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use super::Shared;
+use super::alerts::{observe, of_upstream, source_of};
+use crate::model::{Instant, Name};
+use crate::store::{Store, StoreError};
+use crate::sync::Rails;
+
+/// What a person decides about a held set.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum HeldDecision {
+    /// Accept exactly this set.
+    Release,
+    /// Drop it, and raise no alert about the same one again.
+    Discard,
+}
+
+impl HeldDecision {
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Release => "release",
+            Self::Discard => "discard",
+        }
+    }
+
+    #[must_use]
+    pub fn from_word(word: &str) -> Option<Self> {
+        [Self::Release, Self::Discard].into_iter().find(|decision| decision.word() == word)
+    }
+
+    /// Applies it to the set of this id; `None` when that is not what is held.
+    ///
+    /// # Errors
+    /// When the store cannot be written.
+    pub fn apply(
+        self,
+        store: &Store,
+        upstream: &str,
+        id: &str,
+        rails: &Rails,
+        now: Instant,
+    ) -> Result<Option<BTreeSet<Name>>, StoreError> {
+        match self {
+            Self::Release => store.release_held(upstream, id, rails, now),
+            Self::Discard => store.discard_held(upstream, id, now),
+        }
+    }
+}
+
+impl Shared {
+    /// Applies a decision about a held set, publishes what it changes, and ends its alert. Returns
+    /// how many names were touched.
+    ///
+    /// # Errors
+    /// When the store cannot be read or written.
+    pub fn decide_held(
+        self: &Arc<Self>,
+        upstream: &str,
+        id: &str,
+        decision: HeldDecision,
+    ) -> Result<Option<usize>, StoreError> {
+        let definition = self.upstreams().get(upstream).map(|it| it.definition.clone());
+        let Some(definition) = definition else { return Ok(None) };
+        let now = self.clock.now();
+        let decided = decision.apply(&self.store, upstream, id, &definition.rails, now)?;
+        let Some(touched) = decided else { return Ok(None) };
+        let count = touched.len();
+        self.pending.touch(touched);
+        let seen = of_upstream(&self.store.snapshot()?, &definition, now)?;
+        observe(&self.store, &self.clock, &source_of(upstream), seen);
+        Ok(Some(count))
+    }
+}

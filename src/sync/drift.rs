@@ -1,0 +1,89 @@
+use serde_json::Value;
+
+use crate::model::Escaped;
+
+const MAX_MEMBERS: usize = 8;
+const MAX_TEXT: usize = 60;
+
+/// What changed between two `server` objects, member by member, for a person to read.
+#[must_use]
+pub fn changed_members(before: &str, after: &str) -> Vec<String> {
+    let parse = |text: &str| serde_json::from_str::<Value>(text).unwrap_or_default();
+    let (before_value, after_value) = (parse(before), parse(after));
+    let mut changes = Vec::new();
+    compare("", &before_value, &after_value, &mut changes);
+    if changes.is_empty() && before != after {
+        changes.push("only the layout of the bytes".to_owned());
+    }
+    if changes.len() > MAX_MEMBERS {
+        let more = changes.len() - MAX_MEMBERS;
+        changes.truncate(MAX_MEMBERS);
+        changes.push(format!("and {more} more"));
+    }
+    changes
+}
+
+fn compare(path: &str, before: &Value, after: &Value, changes: &mut Vec<String>) {
+    match (before, after) {
+        (Value::Object(before), Value::Object(after)) => {
+            let keys: std::collections::BTreeSet<&String> =
+                before.keys().chain(after.keys()).collect();
+            for key in keys {
+                let inner = if path.is_empty() { key.clone() } else { format!("{path}.{key}") };
+                match (before.get(key), after.get(key)) {
+                    (Some(before), Some(after)) => compare(&inner, before, after, changes),
+                    (Some(gone), None) => changes.push(format!("{inner}: {} removed", shown(gone))),
+                    (None, Some(new)) => changes.push(format!("{inner}: {} added", shown(new))),
+                    (None, None) => {}
+                }
+            }
+        }
+        (Value::Array(before), Value::Array(after)) if before.len() == after.len() => {
+            for (index, (before, after)) in before.iter().zip(after).enumerate() {
+                compare(&format!("{path}[{index}]"), before, after, changes);
+            }
+        }
+        (before, after) if before != after => {
+            changes.push(format!("{path}: {} became {}", shown(before), shown(after)));
+        }
+        _ => {}
+    }
+}
+
+fn shown(value: &Value) -> String {
+    let text = Escaped(&value.to_string()).to_string();
+    match text.char_indices().nth(MAX_TEXT) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[rstest::rstest]
+    #[case(r#"{"a":1}"#, r#"{"a":1}"#, &[])]
+    #[case(r#"{"a":1}"#, r#"{ "a":1}"#, &["only the layout of the bytes"])]
+    #[case(r#"{"a":1,"b":2}"#, r#"{"a":3,"c":4}"#, &["a: 1 became 3", "b: 2 removed", "c: 4 added"])]
+    #[case(r#"{"p":[{"i":"x"}]}"#, r#"{"p":[{"i":"y"}]}"#, &[r#"p[0].i: "x" became "y""#])]
+    #[case(r#"{"p":[1]}"#, r#"{"p":[1,2]}"#, &["p: [1] became [1,2]"])]
+    fn a_change_is_told_member_by_member(
+        #[case] before: &str,
+        #[case] after: &str,
+        #[case] wanted: &[&str],
+    ) {
+        assert_eq!(changed_members(before, after), wanted);
+    }
+
+    #[test]
+    fn a_long_list_of_changes_is_cut() {
+        let object = |value: u8| {
+            let members: Vec<String> =
+                (0..20).map(|key| format!(r#""k{key:02}":{value}"#)).collect();
+            format!("{{{}}}", members.join(","))
+        };
+        let changes = changed_members(&object(1), &object(2));
+        assert_eq!((changes.len(), changes[8].as_str()), (9, "and 12 more"));
+    }
+}

@@ -1,0 +1,329 @@
+//! A mirror that never lies: what happens when upstream loses, changes or replaces things.
+
+mod support;
+
+use serde_json::Value;
+use support::daemon::{Daemon, Workplace, text};
+use support::registry::Row;
+use support::upstream::Upstream;
+use support::wait::eventually;
+
+const APPROVE_ALL: &str = "
+servers:
+  - {name: com.*/*, approval: {state: approved, reviewed: 2026-03-01, expires: 2099-01-01}}
+";
+
+fn rows(count: usize) -> Vec<Row> {
+    (0..count).map(|index| Row::new(&format!("com.n{index:03}/tool"), "1.0.0")).collect()
+}
+
+/// A daemon over `count` names of as many namespaces, with passes only when asked for.
+async fn mirror(upstream: &Upstream, rails: &str) -> (Workplace, Daemon) {
+    let place = Workplace::new(&upstream.url);
+    let sync = "sync = {interval = \"1h\", page_size = 100}";
+    place.upstream(&upstream.url, &format!("{sync}\n[rails]\nfrozen_after = \"366d\"\n{rails}"));
+    place.overlay("policy.yaml", APPROVE_ALL);
+    let daemon = place.start().await;
+    daemon.walked().await;
+    (place, daemon)
+}
+
+async fn served(daemon: &Daemon, wanted: usize) {
+    eventually(&format!("{wanted} entries are served"), async || {
+        let status = daemon.operate("/status").await.json();
+        (status["visible"] == wanted).then_some(())
+    })
+    .await;
+}
+
+fn walk(place: &Workplace) -> Value {
+    place.json(&["sync", "--full", "--json"])["passes"][0].clone()
+}
+
+fn alerts(place: &Workplace) -> Vec<(String, String, String)> {
+    let alerts = place.json(&["alerts", "--json"]);
+    let text = |alert: &Value, member: &str| alert[member].as_str().expect("a text").to_owned();
+    let alerts = alerts.as_array().expect("a list").iter();
+    alerts.map(|it| (text(it, "kind"), text(it, "subject"), text(it, "detail"))).collect()
+}
+
+/// P4, P5: hidden only after several complete walks, and back unharmed.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_vanishes_is_hidden_after_three_walks_and_comes_back_unharmed() {
+    let upstream = Upstream::start(rows(30)).await;
+    let (place, daemon) = mirror(&upstream, "").await;
+    served(&daemon, 30).await;
+    upstream.vanish("com.n007/tool", "1.0.0");
+    for walked in 1..=3 {
+        walk(&place);
+        served(&daemon, if walked < 3 { 30 } else { 29 }).await;
+        let missing = alerts(&place);
+        assert_eq!(missing.len(), 1, "{missing:?}");
+        assert_eq!(
+            (missing[0].0.as_str(), missing[0].1.as_str()),
+            ("missing", "com.n007/tool@1.0.0")
+        );
+    }
+    let explained = text(&place.run(&["explain", "com.n007/tool"]).stdout);
+    assert!(
+        explained.contains("fail  not deleted upstream: missing: several complete walks"),
+        "{explained}"
+    );
+    upstream.put(Row::new("com.n007/tool", "1.0.0"));
+    walk(&place);
+    served(&daemon, 30).await;
+    assert_eq!(alerts(&place), []);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_stays_away_is_purged_after_the_grace_period_and_leaves_its_tombstone() {
+    let upstream = Upstream::start(rows(3)).await;
+    let (place, daemon) = mirror(&upstream, "missing_walks = 1\npurge_after = \"1s\"").await;
+    served(&daemon, 3).await;
+    upstream.vanish("com.n001/tool", "1.0.0");
+    walk(&place);
+    served(&daemon, 2).await;
+    assert_eq!(place.json(&["status", "--json"])["upstreams"][0]["rows"], 3, "hidden, not lost");
+    eventually("it is purged", async || {
+        walk(&place);
+        (place.json(&["status", "--json"])["upstreams"][0]["rows"] == 2).then_some(())
+    })
+    .await;
+    let tombstones = daemon.get("/v0.1/servers?include_deleted=true").await;
+    assert_eq!(tombstones.items().len(), 3);
+}
+
+/// P6: 60 % fewer rows are held; the old state keeps serving; exactly that set can be released.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_walk_that_lost_most_rows_is_held_until_somebody_releases_it() {
+    let upstream = Upstream::start(rows(200)).await;
+    let (place, daemon) = mirror(&upstream, "missing_walks = 1").await;
+    served(&daemon, 200).await;
+    for index in 0..120 {
+        upstream.vanish(&format!("com.n{index:03}/tool"), "1.0.0");
+    }
+    let pass = walk(&place);
+    assert!(
+        pass["held"][0].as_str().is_some_and(|it| it.starts_with("80 rows where 200")),
+        "{pass}"
+    );
+    served(&daemon, 200).await;
+    let raised = alerts(&place);
+    assert_eq!(raised[0].0, "held", "{raised:?}");
+    let status = place.json(&["status", "--json"]);
+    let id = status["upstreams"][0]["held"]["id"].as_str().expect("a held set").to_owned();
+    walk(&place);
+    let again = place.json(&["status", "--json"]);
+    assert_eq!(again["upstreams"][0]["held"]["id"], id.as_str(), "the same set again");
+    let wrong = place.run(&["sync", "--release", "official@000000000000"]);
+    assert_eq!(wrong.status.code(), Some(1));
+    let released = place.run(&["sync", "--release", &format!("official@{id}")]);
+    assert_eq!(released.status.code(), Some(0), "{}", text(&released.stderr));
+    served(&daemon, 80).await;
+    assert!(alerts(&place).iter().all(|alert| alert.0 == "missing"), "{:?}", alerts(&place));
+}
+
+/// 5 % fewer rows pass, and are told.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_walk_that_lost_a_few_rows_is_accepted() {
+    let upstream = Upstream::start(rows(200)).await;
+    let (place, daemon) = mirror(&upstream, "missing_walks = 1").await;
+    for index in 0..10 {
+        upstream.vanish(&format!("com.n{index:03}/tool"), "1.0.0");
+    }
+    assert_eq!(walk(&place)["held"], Value::Null);
+    served(&daemon, 190).await;
+    assert_eq!(alerts(&place).len(), 10);
+}
+
+/// P6: deletions of what is served hide at once, unless they are too many at once.
+#[tokio::test(flavor = "multi_thread")]
+async fn mass_deletion_of_served_entries_is_held_and_can_be_discarded() {
+    let upstream = Upstream::start(rows(20)).await;
+    let (place, daemon) = mirror(&upstream, "").await;
+    served(&daemon, 20).await;
+    let now = || vidimus::daemon::Clock::system().to_string();
+    upstream.put(Row::new("com.n000/tool", "1.0.0").status("deleted", &now()));
+    place.json(&["sync", "--json"]);
+    served(&daemon, 19).await;
+    for index in 1..8 {
+        upstream.put(Row::new(&format!("com.n{index:03}/tool"), "1.0.0").status("deleted", &now()));
+    }
+    upstream.put(Row::new("com.fresh/tool", "1.0.0").status("active", &now()));
+    let pass = place.json(&["sync", "--json"]);
+    let held = pass["passes"][0]["held"][0].as_str().expect("held");
+    assert!(held.starts_with("7 of 19 served entries would be deleted"), "{held}");
+    // Only the kind of change that tripped is held.
+    served(&daemon, 20).await;
+    let id = place.json(&["status", "--json"])["upstreams"][0]["held"]["id"].clone();
+    let set = format!("official@{}", id.as_str().expect("an id"));
+    assert_eq!(place.run(&["sync", "--discard", &set]).status.code(), Some(0));
+    assert_eq!(alerts(&place), []);
+    place.json(&["sync", "--json"]);
+    assert_eq!(alerts(&place), [], "the same set raises no new alert");
+    served(&daemon, 20).await;
+}
+
+/// P7: what was approved stays served; both contents are kept; the alert says what changed.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_rewritten_entry_is_drift_and_never_a_silent_update() {
+    let upstream = Upstream::start(rows(3)).await;
+    let (place, daemon) = mirror(&upstream, "").await;
+    served(&daemon, 3).await;
+    let path = "/v0.1/servers/com.n001%2Ftool/versions/1.0.0";
+    let before = daemon.get(path).await;
+    // Without a new `updatedAt`, as upstream really did: only a complete walk sees it.
+    upstream.put(Row::new("com.n001/tool", "1.0.0").described("Runs anything it is told"));
+    walk(&place);
+    let raised = alerts(&place);
+    assert_eq!((raised[0].0.as_str(), raised[0].1.as_str()), ("drift", "com.n001/tool@1.0.0"));
+    let change = r#"description: "What com.n001/tool does" became "Runs anything it is told""#;
+    assert!(raised[0].2.contains(change), "{raised:?}");
+    assert_eq!(daemon.get(path).await.text, before.text);
+    let explained = place.json(&["explain", "com.n001/tool", "--json"]);
+    let other = explained["versions"][0]["rewritten"].as_str().expect("a digest").to_owned();
+    let verified = place.run(&["verify"]);
+    assert_eq!(verified.status.code(), Some(0), "{}", text(&verified.stdout));
+    // A reviewer who pins the other content has seen it.
+    place.overlay("pin.yaml", &format!(
+        "servers: [{{name: com.n001/tool, versions: 1.0.0, approval: {{state: approved, reviewed: 2026-11-01, expires: 2099-01-01, digest: '{other}'}}}}]"
+    ));
+    eventually("the reviewed content is served", async || {
+        daemon.get(path).await.text.contains("Runs anything").then_some(())
+    })
+    .await;
+    place.remove("overlays/pin.yaml");
+    eventually("the first content is served again", async || {
+        (!daemon.get(path).await.text.contains("Runs anything")).then_some(())
+    })
+    .await;
+    upstream.put(Row::new("com.n001/tool", "1.0.0"));
+    walk(&place);
+    assert_eq!(alerts(&place), [], "upstream took it back");
+}
+
+/// P8: an older snapshot of the upstream is held, not followed.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_rewound_upstream_is_held() {
+    let upstream = Upstream::start(rows(10)).await;
+    upstream.put(Row::new("com.n000/tool", "1.1.0").published("2026-02-01T00:00:00.000000Z"));
+    let (place, daemon) = mirror(&upstream, "").await;
+    served(&daemon, 11).await;
+    upstream.vanish("com.n000/tool", "1.1.0");
+    upstream.put(
+        Row::new("com.n001/tool", "1.0.0").status("deprecated", "2026-01-01T00:00:00.123456Z"),
+    );
+    let pass = walk(&place);
+    assert!(
+        pass["held"][0].as_str().is_some_and(|it| it.starts_with("the newest update is of")),
+        "{pass}"
+    );
+    served(&daemon, 11).await;
+    let item = daemon.get("/v0.1/servers/com.n001%2Ftool/versions/1.0.0").await;
+    assert!(item.text.contains("\"status\":\"active\""), "{}", item.text);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_frozen_upstream_is_an_alert_and_no_hold() {
+    let upstream = Upstream::start(rows(3)).await;
+    let place = Workplace::new(&upstream.url);
+    let daemon = place.start().await;
+    daemon.walked().await;
+    let raised = eventually("an alert", async || alerts(&place).into_iter().next()).await;
+    assert_eq!((raised.0.as_str(), raised.1.as_str()), ("frozen", "official"));
+    assert_eq!(walk(&place)["held"], Value::Null);
+}
+
+/// P3, P21: a clock that disagrees, and updates from the future, move nothing and are told.
+#[tokio::test(flavor = "multi_thread")]
+async fn wrong_clocks_are_alerts() {
+    let upstream = Upstream::start(rows(3)).await;
+    upstream.set_date("Thu, 01 Jan 2026 00:30:00 GMT");
+    upstream.put(Row::new("com.n001/tool", "2.0.0").published("2099-01-01T00:00:00.000000Z"));
+    let (place, daemon) = mirror(&upstream, "").await;
+    let mut kinds: Vec<String> = eventually("the alerts", async || {
+        let raised = alerts(&place);
+        (raised.len() == 2).then(|| raised.into_iter().map(|alert| alert.0).collect())
+    })
+    .await;
+    kinds.sort();
+    assert_eq!(kinds, ["clock-skew", "future-update"]);
+    let status = daemon.operate("/status").await.json();
+    assert_eq!(status["upstreams"][0]["watermark"], "2026-01-01T00:20:00.000000Z");
+}
+
+/// P3: a row that changes behind a moving cursor is found by the next increment.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_row_that_changes_behind_a_moving_cursor_is_found() {
+    let upstream = Upstream::start(rows(30)).await;
+    let place = Workplace::new(&upstream.url);
+    place.upstream(&upstream.url, "sync = {interval = \"1h\", page_size = 5}");
+    place.overlay("policy.yaml", APPROVE_ALL);
+    upstream.misbehave(|asked| {
+        let late = asked.contains("cursor=com.n02");
+        late.then(|| {
+            support::upstream::problem(axum::http::StatusCode::SERVICE_UNAVAILABLE, "later")
+        })
+    });
+    let daemon = place.start().await;
+    daemon.upstream_until("the walk is past the row", |it| it["interruptedAt"].is_string()).await;
+    let now = vidimus::daemon::Clock::system().to_string();
+    upstream.put(Row::new("com.n003/tool", "1.0.0").status("deleted", &now));
+    upstream.put(Row::new("com.n004/tool", "1.1.0").status("active", &now));
+    upstream.behave();
+    place.json(&["sync", "--json"]);
+    daemon.walked().await;
+    place.json(&["sync", "--json"]);
+    served(&daemon, 30).await;
+    let listed = daemon.get("/v0.1/servers?limit=100").await.items();
+    assert!(!listed.contains(&"com.n003/tool@1.0.0".to_owned()), "{listed:?}");
+    assert!(listed.contains(&"com.n004/tool@1.1.0".to_owned()), "{listed:?}");
+}
+
+/// P19: a second `vidimus` that follows the first one ends with the same catalogue.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_mirror_of_the_mirror_ends_with_the_same_catalogue() {
+    let upstream = Upstream::start(rows(12)).await;
+    let (first_place, first) = mirror(&upstream, "").await;
+    served(&first, 12).await;
+    let second_place = Workplace::new(&first.registry);
+    second_place.upstream(
+        &first.registry,
+        "sync = {interval = \"1s\", overlap = \"1s\"}\n[rails]\ndeleted_percent = 100",
+    );
+    second_place.overlay(
+        "policy.yaml",
+        "servers: [{name: com.*/*, approval: {state: approved, reviewed: 2026-11-01, expires: 2099-01-01}}]",
+    );
+    let second = second_place.start().await;
+    second.walked().await;
+    served(&second, 12).await;
+    first_place.overlay("deny.yaml", "servers: [{name: com.n003/*, approval: {state: denied}}]");
+    let now = vidimus::daemon::Clock::system().to_string();
+    upstream.put(
+        Row::new("com.n005/tool", "1.1.0")
+            .published("2026-02-01T00:00:00.000000Z")
+            .status("active", &now),
+    );
+    upstream.put(Row::new("com.n006/tool", "1.0.0").status("deleted", &now));
+    first_place.json(&["sync", "--json"]);
+    served(&first, 11).await;
+    let listed = |daemon: &Daemon| {
+        let answer = daemon.registry.clone();
+        let client = reqwest::Client::builder().no_proxy().build().expect("a client");
+        async move {
+            support::daemon::answer(client.get(format!("{answer}/v0.1/servers?limit=100")))
+                .await
+                .items()
+        }
+    };
+    let wanted = listed(&first).await;
+    eventually("the second one serves the same", async || {
+        (listed(&second).await == wanted).then_some(())
+    })
+    .await;
+    assert!(
+        !wanted.iter().any(|item| item.contains("n003") || item.contains("n006")),
+        "{wanted:?}"
+    );
+}
