@@ -227,6 +227,7 @@ async fn a_rewound_upstream_is_held() {
 async fn a_frozen_upstream_is_an_alert_and_no_hold() {
     let upstream = Upstream::start(rows(3)).await;
     let place = Workplace::new(&upstream.url);
+    place.upstream(&upstream.url, "[rails]");
     let daemon = place.start().await;
     daemon.walked().await;
     let raised = eventually("an alert", async || alerts(&place).into_iter().next()).await;
