@@ -53,7 +53,7 @@ mod write;
 
 use std::path::Path;
 
-use redb::{Database, ReadableDatabase};
+use redb::{Database, ReadableDatabase, StorageBackend};
 
 pub use accept::{Acceptance, Hold};
 pub use error::StoreError;
@@ -110,7 +110,15 @@ impl Store {
     /// # Errors
     /// When it cannot be made.
     pub fn ephemeral(now: Instant) -> Result<Self, StoreError> {
-        let database = builder().create_with_backend(redb::backends::InMemoryBackend::new())?;
+        Self::on_backend(redb::backends::InMemoryBackend::new(), now)
+    }
+
+    /// A store on something else than a file, as tests of faults need it.
+    ///
+    /// # Errors
+    /// As for [`Store::create`].
+    pub fn on_backend(backend: impl StorageBackend, now: Instant) -> Result<Self, StoreError> {
+        let database = builder().create_with_backend(backend)?;
         Self::initialised(database, Path::new("memory"), now)
     }
 

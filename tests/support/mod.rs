@@ -7,4 +7,6 @@ pub mod upstream;
 #[cfg(test)]
 pub mod daemon;
 #[cfg(test)]
+pub mod source;
+#[cfg(test)]
 pub mod wait;
