@@ -16,7 +16,7 @@ use serde_json::Value;
 use support::generator::{Generated, generate};
 use support::upstream::Upstream;
 use tokio_util::sync::CancellationToken;
-use vidimus::config::{Egress, SyncSettings, Trust, Upstream as Definition};
+use vidimus::config::{Egress, Origin, SyncSettings, Trust, Upstream as Definition};
 use vidimus::daemon::{Clock, Observer, PassPlan, open_source, run_pass};
 use vidimus::model::Name;
 use vidimus::store::Store;
@@ -97,7 +97,7 @@ async fn plain_client(upstream: &Upstream) {
 async fn walk(upstream: &Upstream, data: &Path) {
     let definition = Definition {
         id: "official".into(),
-        url: upstream.url.parse().expect("a URL"),
+        origin: Origin::Registry(upstream.url.parse().expect("a URL")),
         trust: Trust::External,
         priority: 100,
         enabled: true,
@@ -105,6 +105,7 @@ async fn walk(upstream: &Upstream, data: &Path) {
         ca_file: None,
         sync: SyncSettings::default(),
         rails: vidimus::sync::Rails::default(),
+        namespaces: vidimus::model::NamespaceRules::default(),
     };
     let store = Arc::new(Store::create(data, Clock::system()).expect("a store"));
     let source = open_source(&definition, &Egress::default()).expect("a client");

@@ -15,7 +15,7 @@ const MAY_USE: [(&str, &[&str]); 16] = [
     ("catalog", &["model", "overlay", "curation"]),
     ("store", &["model", "lint", "alert", "sync", "catalog"]),
     ("remote", &["model", "sync"]),
-    ("config", &["model", "lint", "overlay", "sync"]),
+    ("config", &["model", "lint", "overlay", "sync", "curation"]),
     (
         "daemon",
         &[

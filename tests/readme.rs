@@ -24,9 +24,9 @@ fn lint(name: &str, yaml: String) -> Vec<String> {
     let now = Instant::parse("2026-11-20T00:00:00Z").expect("a time");
     let upstreams = ["official".to_owned()];
     let context = Context { terms: Terms::default(), now, upstreams: Some(&upstreams) };
-    let (statements, findings) = read(&[Source::new(name, yaml)], &context);
-    assert!(!statements.is_empty());
-    findings.iter().map(Finding::to_string).collect()
+    let reading = read(&[Source::new(name, yaml)], &context);
+    assert!(!reading.statements.is_empty());
+    reading.findings.iter().map(Finding::to_string).collect()
 }
 
 #[test]

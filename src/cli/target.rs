@@ -3,7 +3,7 @@ use std::sync::Arc;
 use super::client::Operator;
 use super::error::CliError;
 use crate::config::{Settings, Upstream, read_upstreams};
-use crate::curation::Policy;
+use crate::curation::{Policy, Speaker};
 use crate::daemon::{Clock, InForce, load_overlays};
 use crate::model::Instant;
 use crate::store::{Store, StoreError};
@@ -44,10 +44,9 @@ impl Offline {
     }
 
     pub(super) fn with_policy<T>(&self, run: impl FnOnce(&Policy<'_>) -> T) -> T {
-        let enabled = self.upstreams.iter().filter(|upstream| upstream.enabled);
-        let serving: Vec<String> = enabled.map(|upstream| upstream.id.clone()).collect();
+        let speakers: Vec<Speaker> = self.upstreams.iter().map(Upstream::speaker).collect();
         let now = self.clock.now();
-        run(&Policy { overlays: &self.in_force.set, serving: &serving, now })
+        run(&Policy { overlays: &self.in_force.set, speakers: &speakers, now })
     }
 }
 

@@ -10,7 +10,7 @@ mod upstream;
 
 pub use folder::{Folder, read_overlays};
 pub use settings::{Egress, Locations, Settings};
-pub use upstream::{SyncSettings, Trust, Upstream, read_upstreams};
+pub use upstream::{Origin, SyncSettings, Trust, Upstream, read_upstreams};
 
 #[cfg(test)]
 mod tests;

@@ -64,7 +64,7 @@ fn its_schedule_can_be_set(#[case] text: &str, #[case] is_set: fn(&SyncSettings)
     "kind = \"registry\"\nurl = \"https://me:secret@x.example\"",
     "a token goes into `token_file`"
 )]
-#[case("kind = \"files\"\npath = \"x\"", "`kind = \"files\"` is not in this release")]
+#[case("kind = \"files\"\npath = \"x\"\nurl = \"https://x.example\"", "`url` beside `path`")]
 #[case(
     "kind = \"registry\"\nurl = \"https://x.example\"\nintervall = \"5m\"",
     "one.toml:3:1: unknown key `intervall`"
@@ -86,8 +86,8 @@ fn its_schedule_can_be_set(#[case] text: &str, #[case] is_set: fn(&SyncSettings)
     "`full`; allowed: `internal`, `external`"
 )]
 #[case(
-    "kind = \"registry\"\nurl = \"https://x.example\"\n[namespaces]\nallow = [\"a\"]",
-    "`namespaces` is not enforced in this release"
+    "kind = \"registry\"\nurl = \"https://x.example\"\n[namespaces]\nallow = [\"a*\"]",
+    "`a*`; a namespace is `com.example`"
 )]
 #[case("kind = \"registry\nurl = 3", "one.toml:1:17: this is not TOML")]
 fn a_malformed_upstream_is_refused_with_its_place(#[case] text: &str, #[case] wanted: &str) {
@@ -106,12 +106,15 @@ fn a_folder_without_upstreams_and_no_folder_are_refused() {
 }
 
 #[test]
-fn two_upstreams_of_one_priority_and_two_enabled_ones_are_refused() {
+fn two_upstreams_of_one_priority_and_two_unlimited_external_ones_are_refused() {
     let folder = folder(&[("one.toml", URL), ("two.toml", URL)]);
     let findings = shown(&read_upstreams(folder.path()).expect_err("refused"), folder.path());
     assert_eq!(findings.len(), 2, "{findings:#?}");
     assert!(findings[0].contains("priority 100 is taken (against one.toml:1:1)"));
-    assert!(findings[1].contains("a second enabled upstream (against one.toml:1:1)"));
+    assert!(
+        findings[1]
+            .contains("a second external upstream that may speak for every namespace (against")
+    );
 }
 
 #[test]

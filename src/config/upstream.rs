@@ -1,3 +1,4 @@
+use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -6,15 +7,16 @@ use serde::Serialize;
 use url::{Host, Url};
 
 use super::folder;
+use crate::curation::Speaker;
 use crate::lint::{Fields, Finding, Node, Reader, Source, has_errors, parse_toml};
+use crate::model::{NamespacePattern, NamespaceRules};
 use crate::sync::Rails;
 
 /// One upstream registry, as its file describes it. Its id is the file's name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Upstream {
     pub id: String,
-    /// The root; `/v0.1/…` is appended.
-    pub url: Url,
+    pub origin: Origin,
     pub trust: Trust,
     pub priority: u64,
     pub enabled: bool,
@@ -23,6 +25,39 @@ pub struct Upstream {
     pub ca_file: Option<PathBuf>,
     pub sync: SyncSettings,
     pub rails: Rails,
+    pub namespaces: NamespaceRules,
+}
+
+/// Where entries come from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Origin {
+    /// A registry API by its root; `/v0.1/…` is appended.
+    Registry(Url),
+    /// A folder of `server.json` files, or one file with a list of them.
+    Files(PathBuf),
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Registry(url) => write!(f, "{url}"),
+            Self::Files(path) => write!(f, "{}", path.display()),
+        }
+    }
+}
+
+impl Upstream {
+    /// What matters for which upstream may speak for a name.
+    #[must_use]
+    pub fn speaker(&self) -> Speaker {
+        Speaker {
+            id: self.id.clone(),
+            priority: self.priority,
+            internal: self.trust == Trust::Internal,
+            enabled: self.enabled,
+            namespaces: self.namespaces.clone(),
+        }
+    }
 }
 
 /// Whether an upstream is the organisation's own.
@@ -56,7 +91,7 @@ impl Default for SyncSettings {
     }
 }
 
-const KEYS: [&str; 11] = [
+const KEYS: [&str; 12] = [
     "kind",
     "url",
     "trust",
@@ -68,8 +103,9 @@ const KEYS: [&str; 11] = [
     "sync",
     "path",
     "rails",
+    "namespaces",
 ];
-const KEYS_LATER: [&str; 2] = ["limits", "namespaces"];
+const KEYS_LATER: [&str; 1] = ["limits"];
 const SYNC_KEYS: [&str; 4] = ["interval", "full_walk", "page_size", "overlap"];
 const RAIL_KEYS: [&str; 10] = [
     "missing_walks",
@@ -116,12 +152,16 @@ fn check_together(upstreams: &[(Upstream, Arc<Source>)], findings: &mut Vec<Find
             let allowed = "give each upstream a priority of its own; the lower wins";
             findings.push(Finding::error(&source.start(), found, allowed).against(&other.start()));
         }
-        if upstream.enabled
-            && let Some((_, other)) = earlier.iter().find(|(it, _)| it.enabled)
-        {
-            let allowed = "this release mirrors one upstream: set `enabled = false` in the others";
-            let finding = Finding::error(&source.start(), "a second enabled upstream", allowed);
-            findings.push(finding.against(&other.start()));
+    }
+    let external = |upstream: &Upstream| upstream.enabled && upstream.trust == Trust::External;
+    let first = upstreams.iter().filter(|(it, _)| external(it)).min_by_key(|(it, _)| it.priority);
+    for (upstream, source) in upstreams.iter().filter(|(it, _)| external(it)) {
+        let is_first = first.is_some_and(|(first, _)| first.id == upstream.id);
+        let unlimited = upstream.namespaces.allow.is_none();
+        if let (false, true, Some((_, first))) = (is_first, unlimited, first) {
+            let allowed = "say in `[namespaces] allow` what it may speak for";
+            let found = "a second external upstream that may speak for every namespace";
+            findings.push(Finding::error(&source.start(), found, allowed).against(&first.start()));
         }
     }
 }
@@ -143,25 +183,28 @@ fn upstream(reader: &mut Reader, fields: &Fields<'_>, source: &Arc<Source>) -> O
     let id = id_of(source).map_err(|finding| reader.findings.push(finding)).ok();
     let kind = required(reader, fields, "kind")?;
     reader.word(kind, &[("registry", ()), ("files", ())])?;
-    if reader.text(kind) == Some("files") {
-        let allowed = "this release mirrors `kind = \"registry\"` only";
-        reader.error(kind, "`kind = \"files\"` is not in this release", allowed);
-        return None;
-    }
-    if let Some(path) = fields.get("path") {
-        reader.error(path, "`path` in a registry", "`path` goes with `kind = \"files\"`");
-    }
     let allow_http =
         fields.get("allow_http").and_then(|node| reader.boolean(node)).unwrap_or(false);
-    let url = required(reader, fields, "url")?;
-    let url = reader.parsed(url, |text| root_url(text, allow_http))?;
+    let (wanted, other) = match reader.text(kind) {
+        Some("files") => ("path", "url"),
+        _ => ("url", "path"),
+    };
+    if let Some(node) = fields.get(other) {
+        let allowed = "`url` goes with `kind = \"registry\"`, `path` with `kind = \"files\"`";
+        reader.error(node, format!("`{other}` beside `{wanted}`"), allowed);
+    }
+    let node = required(reader, fields, wanted)?;
+    let origin = match wanted {
+        "path" => Origin::Files(reader.text(node)?.into()),
+        _ => Origin::Registry(reader.parsed(node, |text| root_url(text, allow_http))?),
+    };
     let path = |reader: &mut Reader, key| {
         fields.get(key).and_then(|node| reader.text(node)).map(PathBuf::from)
     };
     let trust = [("internal", Trust::Internal), ("external", Trust::External)];
     Some(Upstream {
         id: id?,
-        url,
+        origin,
         trust: fields
             .get("trust")
             .and_then(|node| reader.word(node, &trust))
@@ -175,6 +218,7 @@ fn upstream(reader: &mut Reader, fields: &Fields<'_>, source: &Arc<Source>) -> O
         ca_file: path(reader, "ca_file"),
         sync: sync(reader, fields),
         rails: rails(reader, fields),
+        namespaces: namespaces(reader, fields),
     })
 }
 
@@ -204,6 +248,20 @@ fn sync(reader: &mut Reader, fields: &Fields<'_>) -> SyncSettings {
         sync.page_size = u32::try_from(size).unwrap_or(sync.page_size);
     }
     sync
+}
+
+fn namespaces(reader: &mut Reader, fields: &Fields<'_>) -> NamespaceRules {
+    let keys = ["allow", "deny"];
+    let Some(fields) = fields.get("namespaces").and_then(|node| reader.mapping(node, &keys, &[]))
+    else {
+        return NamespaceRules::default();
+    };
+    let mut patterns = |key| {
+        let items = fields.get(key).map(|node| reader.list(node))?;
+        let parse = |item| reader.parsed(item, NamespacePattern::parse);
+        Some(items.iter().filter_map(parse).collect::<Vec<_>>())
+    };
+    NamespaceRules { allow: patterns("allow"), deny: patterns("deny").unwrap_or_default() }
 }
 
 fn rails(reader: &mut Reader, fields: &Fields<'_>) -> Rails {

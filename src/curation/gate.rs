@@ -1,6 +1,7 @@
 use std::fmt;
 
-use crate::model::{Digest, Escaped, Head, Instant, Name, Status};
+use super::speech::{Speaker, Speakers, Speech};
+use crate::model::{Digest, Escaped, Head, Instant, Name, Status, Version};
 use crate::overlay::{About, Approval, OverlaySet, Standing, State, Statement};
 
 /// One condition for serving an entry. The order is the order of judgement.
@@ -44,29 +45,38 @@ impl fmt::Display for Gate {
 }
 
 /// Everything the gates look at for one entry.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Case<'a> {
     pub head: &'a Head,
     pub standing: &'a Standing<'a>,
-    /// Whether the upstream it comes from is configured and enabled.
-    pub upstream_enabled: bool,
+    /// Whether the upstream it comes from may speak for the name.
+    pub speech: Speech,
+    /// The upstream that says this version is deleted, if another than its own does.
+    pub deleted_by: Option<&'a str>,
     pub now: Instant,
 }
 
-/// By what entries are judged: the overlays, the upstreams that may be served from, the time.
+/// By what entries are judged: the overlays, the upstreams, the time.
 #[derive(Debug, Clone, Copy)]
 pub struct Policy<'a> {
     pub overlays: &'a OverlaySet,
-    pub serving: &'a [String],
+    pub speakers: &'a [Speaker],
     pub now: Instant,
 }
 
 impl<'a> Policy<'a> {
-    /// What the gates look at for an entry of `upstream`.
+    /// What the gates look at for one row of a name.
     #[must_use]
-    pub fn case<'c>(&self, upstream: &str, head: &'c Head, standing: &'c Standing<'c>) -> Case<'c> {
-        let upstream_enabled = self.serving.iter().any(|serving| serving == upstream);
-        Case { head, standing, upstream_enabled, now: self.now }
+    pub fn case<'c>(
+        &self,
+        speakers: &Speakers<'c>,
+        upstream: &str,
+        version: &Version,
+        head: &'c Head,
+        standing: &'c Standing<'c>,
+    ) -> Case<'c> {
+        let (speech, deleted_by) = (speakers.speech(upstream), speakers.deleted_by(version));
+        Case { head, standing, speech, deleted_by, now: self.now }
     }
 
     #[must_use]
@@ -90,8 +100,8 @@ pub enum Evidence<'a> {
     Kept,
     Status(Status),
     Missing,
-    Enabled,
-    Withdrawn,
+    DeletedBy(&'a str),
+    Speech(Speech),
     Unmentioned,
     Ruled(&'a Statement, State),
     /// The approval is for what was published by `reviewed`.
@@ -144,9 +154,11 @@ impl Gate {
     pub fn judge<'a>(self, case: &Case<'a>) -> Outcome<'a> {
         match self {
             Self::WellFormed => Outcome::Pass(Evidence::Kept),
-            Self::NotDeleted => not_deleted(case.head),
-            Self::MaySpeak if case.upstream_enabled => Outcome::Pass(Evidence::Enabled),
-            Self::MaySpeak => Outcome::Fail(Evidence::Withdrawn),
+            Self::NotDeleted => not_deleted(case),
+            Self::MaySpeak => match case.speech {
+                Speech::May => Outcome::Pass(Evidence::Speech(Speech::May)),
+                ref speech => Outcome::Fail(Evidence::Speech(speech.clone())),
+            },
             Self::Approved => approved(case),
             Self::NotExpired => not_expired(case),
             Self::DigestAsPinned => digest_as_pinned(case),
@@ -154,11 +166,13 @@ impl Gate {
     }
 }
 
-fn not_deleted<'a>(head: &Head) -> Outcome<'a> {
-    match head.status {
+fn not_deleted<'a>(case: &Case<'a>) -> Outcome<'a> {
+    let head = case.head;
+    match (head.status, case.deleted_by) {
         _ if head.missing => Outcome::Fail(Evidence::Missing),
-        Status::Deleted => Outcome::Fail(Evidence::Status(head.status)),
-        Status::Active | Status::Deprecated => Outcome::Pass(Evidence::Status(head.status)),
+        (Status::Deleted, _) => Outcome::Fail(Evidence::Status(head.status)),
+        (_, Some(other)) => Outcome::Fail(Evidence::DeletedBy(other)),
+        (Status::Active | Status::Deprecated, None) => Outcome::Pass(Evidence::Status(head.status)),
     }
 }
 
@@ -216,8 +230,8 @@ impl fmt::Display for Evidence<'_> {
             Self::Kept => f.write_str("kept byte for byte"),
             Self::Status(status) => write!(f, "upstream says {status}"),
             Self::Missing => f.write_str("missing: several complete walks did not see it"),
-            Self::Enabled => f.write_str("the upstream is enabled"),
-            Self::Withdrawn => f.write_str("the upstream is disabled or not configured"),
+            Self::DeletedBy(upstream) => write!(f, "the upstream {upstream} says deleted"),
+            Self::Speech(speech) => write!(f, "{speech}"),
             Self::Unmentioned => f.write_str("pending: no overlay decides about it"),
             Self::Ruled(by, state) => write!(f, "{state} by {}", stated(by)),
             Self::PublishedLater { published, reviewed, by } => write!(

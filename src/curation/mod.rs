@@ -7,9 +7,11 @@
 
 mod explanation;
 mod gate;
+mod speech;
 
 pub use explanation::{Explanation, VersionExplanation, explain, explain_quarantined};
 pub use gate::{Case, Decision, Evidence, Gate, Outcome, Policy, decide};
+pub use speech::{Listing, Speaker, Speakers, Speech};
 
 #[cfg(test)]
 mod tests;

@@ -6,7 +6,7 @@ use rstest::rstest;
 use super::*;
 use crate::lint::{Finding, Source};
 use crate::model::{Digest, Head, Instant, Name, Status, Version};
-use crate::overlay::{Context, OverlaySet, State, Terms, read};
+use crate::overlay::{Context, OverlaySet, Reading, State, Terms, read};
 
 fn at(text: &str) -> Instant {
     Instant::parse(text).expect("a time")
@@ -27,16 +27,16 @@ fn head(status: Status, published: &str) -> Head {
 
 fn set(yaml: &str, now: Instant) -> OverlaySet {
     let context = Context { terms: Terms::default(), now, upstreams: None };
-    let (statements, findings) = read(&[Source::new("x.yaml", yaml)], &context);
+    let Reading { statements, findings, .. } = read(&[Source::new("x.yaml", yaml)], &context);
     assert!(!crate::lint::has_errors(&findings), "{}", findings[0]);
-    OverlaySet::new(statements)
+    OverlaySet::new(statements, Vec::new())
 }
 
 fn decided(set: &OverlaySet, head: &Head, version: &str, now: Instant) -> Decision {
     let name = Name::parse("com.example/tool").expect("a name");
     let version = Version::parse(version).expect("usable");
     let standing = set.about(&name).standing(&version, "official");
-    decide(&Case { head, standing: &standing, upstream_enabled: true, now })
+    decide(&Case { head, standing: &standing, speech: Speech::May, deleted_by: None, now })
 }
 
 const JANUARY: &str = "2026-01-15T00:00:00Z";
@@ -138,23 +138,6 @@ fn what_upstream_deleted_is_hidden_whatever_an_overlay_says(
 }
 
 #[test]
-fn what_comes_from_a_disabled_upstream_is_withdrawn() {
-    let now = at("2026-06-01T12:00:00Z");
-    let set = set(
-        "servers: [{name: com.example/tool, approval: {state: approved, reviewed: 2026-02-01}}]",
-        now,
-    );
-    let name = Name::parse("com.example/tool").expect("a name");
-    let standing = set.about(&name).standing(&Version::parse("1").expect("usable"), "official");
-    let decided = |serving: &[String]| {
-        let policy = Policy { overlays: &set, serving, now };
-        decide(&policy.case("official", &head(Status::Active, JANUARY), &standing))
-    };
-    assert!(matches!(decided(&["official".into()]), Decision::Serve { .. }));
-    assert_eq!(decided(&["other".into()]), Decision::Hide(Gate::MaySpeak));
-}
-
-#[test]
 fn an_explanation_shows_every_gate_with_its_evidence() {
     let now = at("2026-06-01T12:00:00Z");
     let digest = Digest::of(b"received");
@@ -171,7 +154,7 @@ fn an_explanation_shows_every_gate_with_its_evidence() {
     let explained = explain(
         &version,
         "official",
-        &Case { head: &head, standing: &standing, upstream_enabled: true, now },
+        &Case { head: &head, standing: &standing, speech: Speech::May, deleted_by: None, now },
     );
     assert!(!explained.served);
     let gates: Vec<String> = explained
@@ -184,7 +167,7 @@ fn an_explanation_shows_every_gate_with_its_evidence() {
         [
             "pass well-formed: kept byte for byte".to_owned(),
             "pass not deleted upstream: upstream says active".to_owned(),
-            "pass upstream may speak for this name: the upstream is enabled".to_owned(),
+            "pass upstream may speak for this name: the name belongs to it".to_owned(),
             "pass approved: approved by `com.example/tool@1.0.0` at x.yaml:2:3".to_owned(),
             "fail not expired: expired at 2026-05-01T23:59:59.999999Z".to_owned(),
             format!("pass digest as pinned: {digest}"),
@@ -230,14 +213,14 @@ proptest! {
             false => format!("servers: [{}]", statements.join(", ")),
         };
         let context = Context { terms: Terms::default(), now, upstreams: None };
-        let (statements, findings) = read(&[Source::new("x.yaml", yaml)], &context);
+        let Reading { statements, findings, .. } = read(&[Source::new("x.yaml", yaml)], &context);
         prop_assume!(!findings.iter().any(|it| it.severity == crate::lint::Severity::Error));
-        let set = OverlaySet::new(statements);
+        let set = OverlaySet::new(statements, Vec::new());
         let (name, version) = (Name::parse(name).expect("a name"), Version::parse(version).expect("usable"));
         let head = head(Status::Active, &format!("2026-02-{published:02}T12:00:00Z"));
         let standing = set.about(&name).standing(&version, "official");
         let semantic = version.semantic();
-        if let Decision::Serve { until } = decide(&Case { head: &head, standing: &standing, upstream_enabled: true, now }) {
+        if let Decision::Serve { until } = decide(&Case { head: &head, standing: &standing, speech: Speech::May, deleted_by: None, now }) {
             let covering = set.statements().iter().find(|statement| {
                 let Some(approval) = &statement.approval else { return false };
                 approval.state == State::Approved
@@ -276,6 +259,6 @@ fn the_property_can_fail() {
     assert!(naive_match("com.*/*", "com.example/tool"));
     assert!(!naive_match("com.ex.*/*", "com.example/tool"));
     let context = Context { terms: Terms::default(), now: at(MARCH), upstreams: None };
-    let (_, findings) = read(&[Source::new("x.yaml", "servers: [{}]")], &context);
+    let findings = read(&[Source::new("x.yaml", "servers: [{}]")], &context).findings;
     assert!(findings.iter().map(Finding::to_string).any(|it| it.contains("without `name`")));
 }

@@ -4,10 +4,12 @@ use tracing::{error, info, warn};
 
 use super::pass::reason;
 use super::publish::VIEW;
+use super::speakers::speakers_of;
 use super::{Clock, InForce, overlays::starter_warning};
 use crate::alert::{Alert, Observation};
 use crate::catalog::Shown;
 use crate::config::Upstream;
+use crate::curation::{Policy, Speech};
 use crate::lint::Finding;
 use crate::model::{Escaped, Instant, Name, Version};
 use crate::store::{Snapshot, Store, StoreError};
@@ -77,8 +79,9 @@ const MAX_SKEW_SECONDS: u64 = 600;
 pub(super) fn of_upstream(
     snapshot: &Snapshot,
     upstream: &Upstream,
-    now: Instant,
+    policy: &Policy<'_>,
 ) -> Result<Vec<Observation>, StoreError> {
+    let now = policy.now;
     let id = &upstream.id;
     let state = snapshot.upstream(id)?;
     let mut seen = Vec::new();
@@ -115,9 +118,49 @@ pub(super) fn of_upstream(
         .filter_map(Result::ok)
         .map(|(key, record)| (key, record.shown))
         .collect();
+    seen.extend(shadowed(snapshot, policy, id)?);
     seen.extend(missing(snapshot, id, &shown)?);
     seen.extend(drifted(snapshot, id, &shown)?);
     Ok(seen)
+}
+
+/// Names that the upstream lists and that another one speaks for, or nobody but an internal one
+/// may: what could be a squatter, or a mirror of the same registry.
+fn shadowed(
+    snapshot: &Snapshot,
+    policy: &Policy<'_>,
+    upstream: &str,
+) -> Result<Vec<Observation>, StoreError> {
+    const SHOWN: usize = 5;
+    let mut lost: BTreeMap<&'static str, Vec<Name>> = BTreeMap::new();
+    let mut last: Option<Name> = None;
+    let several = policy.speakers.len() > 1 || policy.overlays.has_internal();
+    if !several {
+        return Ok(Vec::new());
+    }
+    for stored in snapshot.heads_of_upstream(upstream)? {
+        let Ok(stored) = stored else { continue };
+        if last.as_ref() == Some(&stored.name) {
+            continue;
+        }
+        let heads = snapshot.heads_of(&stored.name)?;
+        let kind = match speakers_of(snapshot, policy, &stored.name, &heads)?.speech(upstream) {
+            Speech::BelongsTo(_) => Some("shadowed"),
+            Speech::Internal => Some("internal-name"),
+            Speech::PassedFrom(_) => Some("passed-name"),
+            Speech::May | Speech::Disabled | Speech::NotItsNamespace => None,
+        };
+        if let Some(kind) = kind {
+            lost.entry(kind).or_default().push(stored.name.clone());
+        }
+        last = Some(stored.name);
+    }
+    let observation = |(kind, names): (&'static str, Vec<Name>)| {
+        let first: Vec<&str> = names.iter().take(SHOWN).map(Name::as_str).collect();
+        let detail = format!("it lists names that it does not speak for: {}", first.join(", "));
+        Observation { count: names.len() as u64, ..Observation::new(kind, upstream, detail) }
+    };
+    Ok(lost.into_iter().map(observation).collect())
 }
 
 type ByEntry = BTreeMap<(Name, Version), Shown>;

@@ -37,8 +37,8 @@ pub(super) async fn follow<S: PageSource>(
         waiting = answer(waiting, &plan, &outcome);
         if !plan.dry_run {
             let wait = match &outcome {
-                Ok(_) => upstream.sync.interval,
-                Err(_) => retry_wait(failures).min(upstream.sync.interval),
+                Ok(_) => jittered(upstream.sync.interval),
+                Err(_) => jittered(retry_wait(failures).min(upstream.sync.interval)),
             };
             failures = if outcome.is_ok() { 0 } else { failures + 1 };
             due = Deadline::now() + wait;
@@ -47,7 +47,7 @@ pub(super) async fn follow<S: PageSource>(
             tell(&upstream.id, &outcome, next);
             look(&shared, &upstream).await;
             if outcome.is_ok() {
-                shared.hear(Heard::WholeWalk);
+                shared.hear(&upstream.id, Heard::WholeWalk);
             }
         }
         if waiting.is_empty() {
@@ -65,7 +65,7 @@ async fn look(shared: &Arc<Shared>, upstream: &Upstream) {
     let (task, upstream) = (Arc::clone(shared), upstream.clone());
     let looked = tokio::task::spawn_blocking(move || {
         let snapshot = task.store.snapshot()?;
-        let seen = of_upstream(&snapshot, &upstream, task.clock.now())?;
+        let seen = task.with_policy(|policy| of_upstream(&snapshot, &upstream, policy))?;
         observe(&task.store, &task.clock, &source_of(&upstream.id), seen);
         Ok::<(), StoreError>(())
     });
@@ -78,6 +78,14 @@ async fn look(shared: &Arc<Shared>, upstream: &Upstream) {
 
 fn retry_wait(failures: u32) -> Duration {
     FIRST_RETRY.saturating_mul(2_u32.saturating_pow(failures.min(16)))
+}
+
+/// Up to a tenth longer, so that upstreams of one interval do not go on in step.
+fn jittered(wait: Duration) -> Duration {
+    let mut random = [0];
+    // Without randomness they go in step, which is no harm.
+    let _ = aws_lc_rs::rand::fill(&mut random);
+    wait + wait * u32::from(random[0]) / 2560
 }
 
 fn plan(upstream: &Upstream, waiting: &[SyncRequest]) -> PassPlan {
@@ -164,7 +172,7 @@ struct Watcher {
 impl Observer for Watcher {
     fn touched(&self, names: std::collections::BTreeSet<Name>) {
         self.shared.pending.touch(names);
-        self.shared.hear(Heard::Answer);
+        self.shared.hear(&self.upstream, Heard::Answer);
     }
 
     fn progress(&self, pass: &PassState) {

@@ -68,7 +68,8 @@ impl Shared {
         let Some(touched) = decided else { return Ok(None) };
         let count = touched.len();
         self.pending.touch(touched);
-        let seen = of_upstream(&self.store.snapshot()?, &definition, now)?;
+        let snapshot = self.store.snapshot()?;
+        let seen = self.with_policy(|policy| of_upstream(&snapshot, &definition, policy))?;
         observe(&self.store, &self.clock, &source_of(upstream), seen);
         Ok(Some(count))
     }

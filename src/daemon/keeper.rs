@@ -12,6 +12,7 @@ use crate::model::{Instant, Name};
 use crate::store::{Acceptance, Batch, Destination, Hold, Seen, Snapshot, Store, StoreError};
 use crate::sync::{
     Change, Failure, PassKind, PassReport, PassState, RawPage, Row, UpstreamState, change,
+    completed,
 };
 
 /// A batch is committed when it has this many rows, or is this old. A crash repeats one batch.
@@ -94,7 +95,16 @@ impl<O: Observer> Keeper<O> {
         let page = RawPage::read(&fetched.page.body)?;
         let now = self.clock.now();
         for item in &page.rows {
-            let change = judge_row(item, now, snapshot, &self.plan.upstream)?;
+            let upstream = self.plan.upstream.as_str();
+            let change = match self.plan.files {
+                false => judge_row(item, now, snapshot, upstream)?,
+                true => {
+                    let item = completed(item, now, |name, version| {
+                        snapshot.head(upstream, name.as_str(), version.as_str())
+                    })?;
+                    judge_row(&item, now, snapshot, upstream)?
+                }
+            };
             self.pass.tally.count(&change);
             self.take(change, snapshot)?;
         }

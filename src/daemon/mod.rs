@@ -43,6 +43,7 @@ mod report;
 mod review;
 mod run;
 mod shared;
+mod speakers;
 mod watch;
 
 pub use clock::Clock;

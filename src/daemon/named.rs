@@ -96,16 +96,16 @@ async fn fetch_all<S: PageSource>(
         tokio::select! {
             fetched = under_way.join_next() => match fetched {
                 None => break,
-                Some(Ok((_, Ok(())))) => shared.hear(Heard::Answer),
+                Some(Ok((_, Ok(())))) => shared.hear(upstream, Heard::Answer),
                 Some(Ok((name, Err(failure)))) => {
                     failed.insert(name, failure.reason());
                 }
                 Some(Err(panicked)) => std::panic::resume_unwind(panicked.into_panic()),
             },
-            () = &mut patience, if !patience.is_elapsed() => shared.hear(Heard::NamesAttempted),
+            () = &mut patience, if !patience.is_elapsed() => shared.hear(upstream, Heard::NamesAttempted),
         }
     }
-    shared.hear(Heard::NamesAttempted);
+    shared.hear(upstream, Heard::NamesAttempted);
     failed
 }
 

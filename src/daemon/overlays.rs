@@ -40,9 +40,9 @@ pub fn load_overlays(
         None => Vec::new(),
     };
     let context = Context { terms: settings.terms, now, upstreams };
-    let (statements, lint) = read(&folder.sources, &context);
+    let mut reading = read(&folder.sources, &context);
     let mut findings = folder.findings;
-    findings.extend(lint);
+    findings.append(&mut reading.findings);
     if folder.sources.is_empty() && !kept.is_empty() && !has_errors(&findings) {
         let place = Source::new(settings.overlays.to_string_lossy(), "").start();
         let allowed = "restore the files; to serve nothing, keep one file that approves nothing";
@@ -53,8 +53,9 @@ pub fn load_overlays(
         if let (Some(store), true) = (store, keep && sources != kept) {
             store.keep_overlays(&sources, now)?;
         }
-        let starter_approvals = statements.iter().filter(|it| approves_as_starter(it)).count();
-        let set = OverlaySet::new(statements);
+        let approving = reading.statements.iter().filter(|it| approves_as_starter(it));
+        let starter_approvals = approving.count();
+        let set = reading.into();
         return Ok(Ok(InForce {
             set,
             refused: false,
@@ -67,9 +68,9 @@ pub fn load_overlays(
         return Ok(Err(findings));
     }
     // What was good once is not judged by the upstreams of today, only read.
-    let (good, _) = read(&kept, &Context { upstreams: None, ..context });
-    let starter_approvals = good.iter().filter(|it| approves_as_starter(it)).count();
-    let set = OverlaySet::new(good).with_denials_of(&statements);
+    let good = read(&kept, &Context { upstreams: None, ..context });
+    let starter_approvals = good.statements.iter().filter(|it| approves_as_starter(it)).count();
+    let set = OverlaySet::from(good).with_denials_of(&reading);
     Ok(Ok(InForce { set, refused: true, findings, read: read_from, starter_approvals }))
 }
 

@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::Clock;
 use super::keeper::Keeper;
-use crate::config::Upstream;
+use crate::config::{Origin, Upstream};
 use crate::model::Name;
 use crate::store::{Store, StoreError};
 use crate::sync::{
@@ -25,6 +25,8 @@ const PAGES_AHEAD: usize = 2;
 pub struct PassPlan {
     pub upstream: String,
     pub url: String,
+    /// Rows may come without metadata.
+    pub files: bool,
     pub full: bool,
     /// Read and compare, write nothing.
     pub dry_run: bool,
@@ -56,8 +58,10 @@ impl PassPlan {
     pub fn of(upstream: &Upstream, full: bool, dry_run: bool) -> Self {
         Self {
             upstream: upstream.id.clone(),
-            url: upstream.url.to_string(),
-            full,
+            url: upstream.origin.to_string(),
+            files: matches!(upstream.origin, Origin::Files(_)),
+            // Files have no increments: reading all of them is cheap.
+            full: full || matches!(upstream.origin, Origin::Files(_)),
             dry_run,
             page_size: upstream.sync.page_size,
             full_walk: upstream.sync.full_walk,

@@ -11,6 +11,7 @@ use super::alerts::{STORE, observe};
 use super::content::Content;
 use super::pass::reason;
 use super::pending::Touched;
+use super::speakers::speakers_of;
 use crate::alert::Observation;
 use crate::catalog::{Candidate, Catalogue, Facts, Generation, Ledger, LedgerEntry, NameUpdate};
 use crate::curation::{Decision, Policy, decide};
@@ -146,11 +147,12 @@ impl Publisher {
             self.reload(name, &snapshot)?;
         }
         let names = self.affected(touched, &in_force.set, now);
-        let serving = shared.serving();
-        let policy = Policy { overlays: &in_force.set, serving: &serving, now };
+        let speakers = shared.speakers();
+        let policy = Policy { overlays: &in_force.set, speakers: &speakers, now };
         let mut updates = Vec::with_capacity(names.len());
+        let mut owners = Vec::new();
         for name in names {
-            updates.push(self.update(name, &policy, &snapshot)?);
+            updates.push(self.update(name, &policy, &snapshot, &mut owners)?);
         }
         let namespace = &shared.settings.namespace;
         let Generation { catalogue: next, changes, unreadable } =
@@ -161,8 +163,8 @@ impl Publisher {
         if changes.is_empty() && !first && next.len() == self.catalogue.len() {
             return Ok(false);
         }
-        if !changes.is_empty() {
-            shared.store.commit_ledger(VIEW, &changes, now)?;
+        if !changes.is_empty() || !owners.is_empty() {
+            shared.store.commit_ledger(VIEW, &changes, &owners, now)?;
         }
         let changed = changes.len();
         changes.into_iter().for_each(|(key, record)| self.ledger.set(key, record));
@@ -217,11 +219,14 @@ impl Publisher {
         name: Name,
         policy: &Policy<'_>,
         snapshot: &Snapshot,
+        owners: &mut Vec<(Name, String)>,
     ) -> Result<NameUpdate, StoreError> {
         let about = policy.about(&name);
+        let heads = self.heads.get(&name).map(Vec::as_slice).unwrap_or_default();
+        let speakers = speakers_of(snapshot, policy, &name, heads)?;
         let mut candidates = Vec::new();
         let mut first_end: Option<Instant> = None;
-        for stored in self.heads.get(&name).map(Vec::as_slice).unwrap_or_default() {
+        for stored in heads {
             let standing = about.standing(&stored.version, &stored.upstream);
             let content = match Content::of(snapshot, stored, &standing) {
                 Err(damage @ StoreError::Damaged { .. }) => {
@@ -231,7 +236,7 @@ impl Publisher {
                 content => content?,
             };
             let head = content.head;
-            let case = policy.case(&stored.upstream, &head, &standing);
+            let case = policy.case(&speakers, &stored.upstream, &stored.version, &head, &standing);
             if let Decision::Serve { until } = decide(&case) {
                 first_end = Some(first_end.map_or(until, |earlier| earlier.min(until)));
                 let facts = Facts::new(&stored.upstream, &standing);
@@ -243,6 +248,12 @@ impl Publisher {
                     Err(failure) => return Err(failure),
                 }
             }
+        }
+        let owner = speakers.owner().filter(|_| !candidates.is_empty());
+        if let Some(owner) = owner
+            && snapshot.served_from(&name)?.as_deref() != Some(owner)
+        {
+            owners.push((name.clone(), owner.to_owned()));
         }
         match first_end {
             Some(end) => self.expiries.insert(name.clone(), end),

@@ -116,7 +116,7 @@ fn upstream_report(snapshot: &Snapshot, upstream: &Upstream) -> Result<UpstreamR
     let (rows, quarantined) = snapshot.count(&upstream.id)?;
     Ok(UpstreamReport {
         id: upstream.id.clone(),
-        url: upstream.url.to_string(),
+        url: upstream.origin.to_string(),
         enabled: upstream.enabled,
         rows,
         quarantined,
@@ -138,7 +138,8 @@ impl Shared {
     pub fn is_first_walk(&self) -> bool {
         let Ok(snapshot) = self.store.snapshot() else { return false };
         let is_new = |id: &String| snapshot.upstream(id).is_ok_and(|state| state.accepts_batches());
-        self.serving().iter().any(is_new)
+        let enabled = self.speakers().into_iter().filter(|speaker| speaker.enabled);
+        enabled.map(|speaker| speaker.id).any(|id| is_new(&id))
     }
 
     /// A pass that is running now, and whose.

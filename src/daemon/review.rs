@@ -1,10 +1,14 @@
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
 use super::content::Content;
-use crate::curation::{Decision, Explanation, Policy, decide, explain, explain_quarantined};
+use super::speakers::speakers_of;
+use crate::curation::{
+    Decision, Explanation, Policy, Speakers, decide, explain, explain_quarantined,
+};
 use crate::model::{Instant, Name};
+use crate::overlay::About;
 use crate::store::{QuarantinedRow, Snapshot, StoreError, StoredHead};
 
 /// One line of `vidimus list`.
@@ -42,11 +46,23 @@ pub fn list(
     policy: &Policy<'_>,
     all: bool,
 ) -> Result<Vec<Listed>, StoreError> {
-    let mut lines = Vec::new();
+    let mut by_name: BTreeMap<Name, Vec<StoredHead>> = BTreeMap::new();
     for stored in snapshot.heads()? {
-        let line = listed(snapshot, &stored?, policy)?;
-        if all || line.served {
-            lines.push(line);
+        let stored = stored?;
+        by_name.entry(stored.name.clone()).or_default().push(stored);
+    }
+    let mut lines = Vec::new();
+    for (name, heads) in &by_name {
+        let about = policy.about(name);
+        if about.is_silent() && !all {
+            continue;
+        }
+        let speakers = speakers_of(snapshot, policy, name, heads)?;
+        for stored in heads {
+            let line = listed(snapshot, stored, policy, &about, &speakers)?;
+            if all || line.served {
+                lines.push(line);
+            }
         }
     }
     Ok(lines)
@@ -56,11 +72,13 @@ fn listed(
     snapshot: &Snapshot,
     stored: &StoredHead,
     policy: &Policy<'_>,
+    about: &About<'_>,
+    speakers: &Speakers<'_>,
 ) -> Result<Listed, StoreError> {
-    let about = policy.about(&stored.name);
     let standing = about.standing(&stored.version, &stored.upstream);
     let head = Content::of(snapshot, stored, &standing)?.head;
-    let decision = decide(&policy.case(&stored.upstream, &head, &standing));
+    let case = policy.case(speakers, &stored.upstream, &stored.version, &head, &standing);
+    let decision = decide(&case);
     let (served, hidden_by, expires) = match decision {
         Decision::Serve { until } => (true, None, Some(until)),
         Decision::Hide(gate) => (false, Some(gate.to_string()), None),
@@ -88,14 +106,17 @@ pub fn explain_name(
     let wanted = |found: &str| version.is_none_or(|version| version == found);
     let about = policy.about(name);
     let mut versions = Vec::new();
-    for stored in snapshot.heads_of(name)? {
+    let heads = snapshot.heads_of(name)?;
+    let speakers = speakers_of(snapshot, policy, name, &heads)?;
+    for stored in &heads {
         if wanted(stored.version.as_str()) {
             let standing = about.standing(&stored.version, &stored.upstream);
-            let content = Content::of(snapshot, &stored, &standing)?;
-            let case = policy.case(&stored.upstream, &content.head, &standing);
+            let content = Content::of(snapshot, stored, &standing)?;
+            let head = &content.head;
+            let case = policy.case(&speakers, &stored.upstream, &stored.version, head, &standing);
             let mut explained = explain(&stored.version, &stored.upstream, &case);
             if content.adopted.is_none()
-                && let Some(other) = snapshot.rewritten(&stored)?
+                && let Some(other) = snapshot.rewritten(stored)?
             {
                 explained.rewritten = Some(other.head.received.to_string());
             }

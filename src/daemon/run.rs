@@ -12,12 +12,14 @@ use super::alerts::{UPSTREAMS, observe, of_upstreams};
 use super::follow::follow;
 use super::named::fetch_named;
 use super::publish::publish_loop;
-use super::shared::{Heard, Runtime};
+use super::shared::Runtime;
 use super::watch::{tell, watch_overlays};
 use super::{Shared, retry_quarantine};
-use crate::config::{Egress, Upstream, read_upstreams};
-use crate::remote::{Access, AccessError, RegistryApi};
+use crate::config::{Egress, Origin, Upstream, read_upstreams};
+use crate::model::Name;
+use crate::remote::{Access, AccessError, Files, RegistryApi};
 use crate::store::StoreError;
+use crate::sync::{FetchFailure, FetchedPage, PageRequest, PageSource};
 
 /// How often the upstream files are looked at.
 const UPSTREAMS_EVERY: Duration = Duration::from_secs(5);
@@ -74,16 +76,43 @@ pub async fn run(
     }
 }
 
+/// What an upstream is read through.
+#[derive(Debug)]
+pub enum Source {
+    Registry(Box<RegistryApi>),
+    Files(Files),
+}
+
+impl PageSource for Source {
+    async fn page(&self, request: &PageRequest) -> Result<FetchedPage, FetchFailure> {
+        match self {
+            Self::Registry(registry) => registry.page(request).await,
+            Self::Files(files) => files.page(request).await,
+        }
+    }
+
+    async fn versions(&self, name: &Name) -> Result<Option<FetchedPage>, FetchFailure> {
+        match self {
+            Self::Registry(registry) => registry.versions(name).await,
+            Self::Files(files) => files.versions(name).await,
+        }
+    }
+}
+
 /// The client of an upstream, as its file and `[egress]` say.
 ///
 /// # Errors
 /// When a certificate or token file cannot be used.
-pub fn open_source(upstream: &Upstream, egress: &Egress) -> Result<Arc<RegistryApi>, DaemonError> {
+pub fn open_source(upstream: &Upstream, egress: &Egress) -> Result<Arc<Source>, DaemonError> {
+    let root = match &upstream.origin {
+        Origin::Files(path) => return Ok(Arc::new(Source::Files(Files::new(path)))),
+        Origin::Registry(root) => root,
+    };
     let ca_files = upstream.ca_file.iter().chain(&egress.ca_file).cloned().collect();
     let token_file = upstream.token_file.clone();
     let access = Access { proxy: egress.proxy.clone(), ca_files, token_file };
-    RegistryApi::new(&upstream.url, &access)
-        .map(Arc::new)
+    RegistryApi::new(root, &access)
+        .map(|registry| Arc::new(Source::Registry(Box::new(registry))))
         .map_err(|source| DaemonError::Access { id: upstream.id.clone(), source })
 }
 
@@ -145,7 +174,7 @@ impl Followers {
         }
         if upstreams.iter().all(|upstream| !upstream.enabled) {
             // Nobody will ever be asked, so nothing more will be known.
-            self.shared.hear(Heard::Nobody);
+            self.shared.hear_nobody();
         }
         self.upstreams = upstreams;
         self.shared.pending.touch_everything();

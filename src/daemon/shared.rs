@@ -1,4 +1,4 @@
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use arc_swap::{ArcSwap, ArcSwapOption};
@@ -9,7 +9,7 @@ use super::report::Activity;
 use super::{Clock, InForce};
 use crate::catalog::Catalogue;
 use crate::config::{Settings, Upstream};
-use crate::curation::Policy;
+use crate::curation::{Policy, Speaker};
 use crate::model::Instant;
 use crate::store::{Store, StoreError};
 use crate::sync::PassReport;
@@ -48,16 +48,14 @@ pub(super) enum Heard {
     /// Every name that overlays spell out was asked for once, or had its time.
     NamesAttempted,
     WholeWalk,
-    /// There is no upstream to hear from.
-    Nobody,
 }
 
-/// An empty list and a 404 are statements. We make none before upstream has made one, nor before
-/// the names that overlays spell out had their attempt.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+/// An empty list and a 404 are statements. We make none before an upstream has made one, nor before
+/// the names that overlays spell out had their attempt at each of them.
+#[derive(Debug, Default)]
 struct KnownSoFar {
     answered: bool,
-    names_attempted: bool,
+    done: BTreeSet<String>,
     enough: bool,
 }
 
@@ -120,18 +118,24 @@ impl Shared {
         self.overlays_changed.subscribe()
     }
 
-    /// Takes note of what was heard, which may be enough for a first generation.
-    pub(super) fn hear(&self, heard: Heard) {
+    /// Takes note of what was heard of an upstream, which may be enough for a first generation.
+    pub(super) fn hear(&self, upstream: &str, heard: Heard) {
+        let enabled = self.speakers().into_iter().filter(|speaker| speaker.enabled);
+        let expected: Vec<String> = enabled.map(|speaker| speaker.id).collect();
         self.heard.send_if_modified(|known| {
-            let before = *known;
-            match heard {
-                Heard::Answer => known.answered = true,
-                Heard::NamesAttempted => known.names_attempted = true,
-                Heard::WholeWalk | Heard::Nobody => known.enough = true,
+            let before = known.enough;
+            known.answered |= matches!(heard, Heard::Answer | Heard::WholeWalk);
+            if matches!(heard, Heard::NamesAttempted | Heard::WholeWalk) {
+                known.done.insert(upstream.to_owned());
             }
-            known.enough |= known.answered && known.names_attempted;
-            *known != before
+            known.enough |= known.answered && expected.iter().all(|id| known.done.contains(id));
+            known.enough != before
         });
+    }
+
+    /// There is no upstream to hear from, so nothing more will be known.
+    pub(super) fn hear_nobody(&self) {
+        self.heard.send_modify(|known| known.enough = true);
     }
 
     pub(super) async fn wait_until_known(&self) {
@@ -151,17 +155,15 @@ impl Shared {
 
     /// Runs something with the policy of this moment.
     pub fn with_policy<T>(&self, run: impl FnOnce(&Policy<'_>) -> T) -> T {
-        let (in_force, serving) = (self.in_force(), self.serving());
-        let policy = Policy { overlays: &in_force.set, serving: &serving, now: self.clock.now() };
+        let (in_force, speakers) = (self.in_force(), self.speakers());
+        let policy = Policy { overlays: &in_force.set, speakers: &speakers, now: self.clock.now() };
         run(&policy)
     }
 
-    /// The upstreams whose entries may be served.
+    /// The upstreams as far as it matters for who may speak for a name.
     #[must_use]
-    pub fn serving(&self) -> Vec<String> {
-        let upstreams = self.upstreams();
-        let enabled = upstreams.values().filter(|it| it.definition.enabled);
-        enabled.map(|it| it.definition.id.clone()).collect()
+    pub fn speakers(&self) -> Vec<Speaker> {
+        self.upstreams().values().map(|it| it.definition.speaker()).collect()
     }
 
     pub(super) fn update(&self, upstream: &str, change: impl FnOnce(&mut Runtime)) {

@@ -10,6 +10,7 @@ mod entry;
 mod instant;
 mod manifest;
 mod name;
+mod namespace;
 mod number;
 mod status;
 mod text;
@@ -23,6 +24,7 @@ pub use entry::{
 pub use instant::{BadInstant, Instant};
 pub use manifest::Manifest;
 pub use name::{BadName, Name};
+pub use namespace::{BadNamespace, NamespacePattern, NamespaceRules};
 pub use status::Status;
 pub use text::Escaped;
 pub use version::{BadVersion, Version};

@@ -4,7 +4,7 @@ use super::conflict::contradictions;
 use super::statement::{Classification, Statement, Terms};
 use super::{NamePattern, VersionPattern};
 use crate::lint::{Fields, Finding, Kind, Node, Reader, Source, nearest, parse_yaml};
-use crate::model::Instant;
+use crate::model::{Instant, NamespacePattern};
 
 /// What the lint has to know beside the files.
 #[derive(Debug, Clone, Copy)]
@@ -28,30 +28,45 @@ const SERVER_KEYS: [&str; 9] = [
     "approval",
 ];
 const SERVER_KEYS_LATER: [&str; 3] = ["not_lookalike", "conditions", "audience"];
-const NAMESPACE_KEYS_LATER: [&str; 4] = ["internal", "ownership", "protect", "not_lookalike"];
+const NAMESPACE_KEYS_LATER: [&str; 3] = ["ownership", "protect", "not_lookalike"];
 
 /// Reads overlay files into statements and findings.
 ///
 /// With an error among the findings the set is refused; the statements are still what could be
 /// read, since the denials among them apply all the same.
 #[must_use]
-pub fn read(sources: &[Arc<Source>], context: &Context<'_>) -> (Vec<Statement>, Vec<Finding>) {
-    let mut document = Document { reader: Reader::default(), context, statements: Vec::new() };
+pub fn read(sources: &[Arc<Source>], context: &Context<'_>) -> Reading {
+    let mut document = Document {
+        reader: Reader::default(),
+        context,
+        statements: Vec::new(),
+        internal: Vec::new(),
+    };
     for source in sources {
         for node in parse_yaml(source, &mut document.reader.findings) {
             document.read(&node);
         }
     }
-    let Document { reader, statements, .. } = document;
+    let Document { reader, statements, internal, .. } = document;
     let mut findings = reader.findings;
     findings.extend(contradictions(&statements));
-    (statements, findings)
+    Reading { statements, internal, findings }
+}
+
+/// What files say.
+#[derive(Debug, Default)]
+pub struct Reading {
+    pub statements: Vec<Statement>,
+    /// Namespaces that are the organisation's own.
+    pub internal: Vec<NamespacePattern>,
+    pub findings: Vec<Finding>,
 }
 
 pub(super) struct Document<'a> {
     pub(super) reader: Reader,
     pub(super) context: &'a Context<'a>,
     statements: Vec<Statement>,
+    internal: Vec<NamespacePattern>,
 }
 
 impl Document<'_> {
@@ -119,20 +134,19 @@ impl Document<'_> {
     }
 
     fn namespace(&mut self, node: &Node) {
-        let Some(fields) = self.reader.mapping(node, &["name"], &NAMESPACE_KEYS_LATER) else {
+        let Some(fields) = self.reader.mapping(node, &["name", "internal"], &NAMESPACE_KEYS_LATER)
+        else {
             return;
         };
         let Some(name) = fields.get("name") else {
             self.reader.error(node, "an entry without `name`", "name the namespace");
             return;
         };
-        self.reader.parsed(name, |text| {
-            let selector = format!("{text}/*");
-            match NamePattern::parse(&selector)? {
-                NamePattern::Exact(_) | NamePattern::Any => Err(super::BadPattern::MidLabel),
-                pattern => Ok(pattern),
-            }
-        });
+        let pattern = self.reader.parsed(name, NamespacePattern::parse);
+        let Some(internal) = fields.get("internal") else { return };
+        if self.reader.boolean(internal) == Some(true) {
+            self.internal.extend(pattern);
+        }
     }
 
     fn tier(&mut self, fields: &Fields<'_>) -> Option<u8> {

@@ -21,7 +21,7 @@ mod set;
 mod statement;
 
 pub use coverage::Coverage;
-pub use document::{Context, read};
+pub use document::{Context, Reading, read};
 pub use range::{BadRange, Range};
 pub use selector::{BadPattern, BadVersions, NamePattern, VersionPattern};
 pub use set::{About, OverlaySet, Ruling, Standing};

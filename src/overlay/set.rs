@@ -1,7 +1,7 @@
 use std::collections::{BTreeSet, HashMap};
 
-use super::{Approval, Classification, NamePattern, State, Statement};
-use crate::model::{Name, Version};
+use super::{Approval, Classification, NamePattern, Reading, State, Statement};
+use crate::model::{Name, NamespacePattern, Version};
 
 /// Statements in force, ready to be asked about an entry.
 ///
@@ -10,6 +10,7 @@ use crate::model::{Name, Version};
 #[derive(Debug, Default)]
 pub struct OverlaySet {
     statements: Vec<Statement>,
+    internal: Vec<NamespacePattern>,
     /// Statements by what they select, case kept.
     by_pattern: HashMap<String, Vec<usize>>,
     /// Denials and suspensions by what they select, ASCII-folded.
@@ -34,8 +35,8 @@ pub type Ruling<'s> = (&'s Statement, &'s Approval);
 
 impl OverlaySet {
     #[must_use]
-    pub fn new(statements: Vec<Statement>) -> Self {
-        let mut set = Self { statements, ..Self::default() };
+    pub fn new(statements: Vec<Statement>, internal: Vec<NamespacePattern>) -> Self {
+        let mut set = Self { statements, internal, ..Self::default() };
         for (index, statement) in set.statements.iter().enumerate() {
             set.by_pattern.entry(statement.name.to_string()).or_default().push(index);
             if statement.hides() {
@@ -49,19 +50,33 @@ impl OverlaySet {
     /// This set with the denials and suspensions of a refused one on top: it can hide, and
     /// nothing else.
     #[must_use]
-    pub fn with_denials_of(&self, refused: &[Statement]) -> Self {
-        let denials = refused.iter().filter(|statement| statement.hides()).map(|statement| {
-            let approval = statement.approval.clone();
-            Statement {
-                tier: None,
-                classification: None,
-                owner: None,
-                labels: None,
-                approval,
-                ..statement.clone()
-            }
-        });
-        Self::new(self.statements.iter().cloned().chain(denials).collect())
+    pub fn with_denials_of(&self, refused: &Reading) -> Self {
+        let denials =
+            refused.statements.iter().filter(|statement| statement.hides()).map(|statement| {
+                let approval = statement.approval.clone();
+                Statement {
+                    tier: None,
+                    classification: None,
+                    owner: None,
+                    labels: None,
+                    approval,
+                    ..statement.clone()
+                }
+            });
+        let internal = self.internal.iter().chain(&refused.internal).cloned().collect();
+        Self::new(self.statements.iter().cloned().chain(denials).collect(), internal)
+    }
+
+    /// Whether any namespace is internal.
+    #[must_use]
+    pub fn has_internal(&self) -> bool {
+        !self.internal.is_empty()
+    }
+
+    /// Whether a name lies in a namespace that only internal upstreams may speak for.
+    #[must_use]
+    pub fn is_internal(&self, name: &Name) -> bool {
+        self.internal.iter().any(|pattern| pattern.covers(name))
     }
 
     #[must_use]
@@ -108,7 +123,18 @@ pub struct About<'s> {
     hiding: Vec<&'s Statement>,
 }
 
+impl From<Reading> for OverlaySet {
+    fn from(reading: Reading) -> Self {
+        Self::new(reading.statements, reading.internal)
+    }
+}
+
 impl<'s> About<'s> {
+    /// The statements that speak of the name in its own case.
+    pub fn statements(&self) -> impl Iterator<Item = &'s Statement> {
+        self.speaking.iter().copied()
+    }
+
     /// Whether nothing at all is said of the name.
     #[must_use]
     pub fn is_silent(&self) -> bool {
@@ -181,11 +207,15 @@ mod tests {
     use crate::overlay::{Context, Terms, read};
 
     fn set(yaml: &str) -> OverlaySet {
+        reading(yaml).into()
+    }
+
+    fn reading(yaml: &str) -> Reading {
         let now = Instant::parse("2026-06-01T00:00:00Z").expect("a time");
         let context = Context { terms: Terms::default(), now, upstreams: None };
-        let (statements, findings) = read(&[Source::new("x.yaml", yaml)], &context);
-        assert_eq!(findings, [], "{}", findings[0]);
-        OverlaySet::new(statements)
+        let reading = read(&[Source::new("x.yaml", yaml)], &context);
+        assert_eq!(reading.findings, [], "{}", reading.findings[0]);
+        reading
     }
 
     const RULES: &str = "
@@ -353,10 +383,10 @@ servers:
         let good = set(
             "servers: [{name: a.b/c, tier: 1, approval: {state: approved, reviewed: 2026-01-01}}]",
         );
-        let refused = set(
+        let refused = reading(
             "servers: [{name: a.b/*, tier: 3, approval: {state: denied}}, {name: x.y/z, approval: {state: approved, reviewed: 2026-01-01}}]",
         );
-        let both = good.with_denials_of(refused.statements());
+        let both = good.with_denials_of(&refused);
         let standing = |name: &str| {
             let name = Name::parse(name).expect("a name");
             let version = Version::parse("1").expect("usable");

@@ -4,9 +4,11 @@
 //! [`FetchFailure`](crate::sync::FetchFailure) that says what went wrong, and it is the only place
 //! that names an HTTP library.
 
+mod files;
 mod http;
 mod registry;
 mod retry;
 
+pub use files::Files;
 pub use http::{Access, AccessError};
 pub use registry::RegistryApi;

@@ -1,4 +1,4 @@
-use redb::{ReadableTable, Table, WriteTransaction};
+use redb::{ReadableTable, ReadableTableMetadata, Table, WriteTransaction};
 
 use super::StoreError;
 use super::codec::{self, Packer, StagedParts, Unpacker};
@@ -18,6 +18,9 @@ pub(super) struct Live<'t> {
     pub(super) absences: WriteTable<'t>,
     unpacker: Unpacker,
     now: Instant,
+    /// Whether the rare tables held anything when the transaction began, or do by now: in a first
+    /// walk they are empty, and looking into them for every row is a fifth of its time.
+    exceptions: bool,
 }
 
 impl<'t> Live<'t> {
@@ -26,13 +29,19 @@ impl<'t> Live<'t> {
         upstream: &'t str,
         now: Instant,
     ) -> Result<Self, StoreError> {
+        let quarantine = transaction.open_table(QUARANTINE)?;
+        let rewritten = transaction.open_table(REWRITTEN)?;
+        let absences = transaction.open_table(ABSENCES)?;
         Ok(Self {
             upstream,
+            exceptions: !(quarantine.is_empty()?
+                && rewritten.is_empty()?
+                && absences.is_empty()?),
             heads: transaction.open_table(HEADS)?,
             bodies: transaction.open_table(BODIES)?,
-            quarantine: transaction.open_table(QUARANTINE)?,
-            rewritten: transaction.open_table(REWRITTEN)?,
-            absences: transaction.open_table(ABSENCES)?,
+            quarantine,
+            rewritten,
+            absences,
             unpacker: Unpacker::new()?,
             now,
         })
@@ -94,8 +103,10 @@ impl<'t> Live<'t> {
         let key = (self.upstream, name, version);
         let damaged = || StoreError::damaged("an entry to be stored", format!("{name}@{version}"));
         let sent = codec::read_head(head).ok_or_else(damaged)?;
-        self.quarantine.remove(key)?;
-        self.absences.remove(key)?;
+        if self.exceptions {
+            self.quarantine.remove(key)?;
+            self.absences.remove(key)?;
+        }
         match self.head(name, version)? {
             Some(stored) if !self.is_same_content(name, version, &stored, &sent, body)? => {
                 let stored = Head {
@@ -110,11 +121,14 @@ impl<'t> Live<'t> {
                 let other = Head { first_seen: self.arrival(name, version, &sent)?, ..sent };
                 let value = codec::staged_entry(&codec::head(&other), body);
                 self.rewritten.insert(key, value.as_slice())?;
+                self.exceptions = true;
             }
             _ => {
                 self.heads.insert(key, head)?;
                 self.bodies.insert(key, body)?;
-                self.rewritten.remove(key)?;
+                if self.exceptions {
+                    self.rewritten.remove(key)?;
+                }
             }
         }
         Ok(())
@@ -154,6 +168,7 @@ impl<'t> Live<'t> {
     /// Stores a row in quarantine. An entry that upstream replaced with it stays as it was.
     fn quarantined(&mut self, name: &str, version: &str, value: &[u8]) -> Result<(), StoreError> {
         self.quarantine.insert((self.upstream, name, version), value)?;
+        self.exceptions = true;
         Ok(())
     }
 
@@ -207,6 +222,7 @@ impl<'t> Live<'t> {
             return Ok(true);
         }
         self.absences.insert(key, codec::absence(&absence)?.as_slice())?;
+        self.exceptions = true;
         if absence.is_hidden() && !head.missing {
             let head = Head { missing: true, ..head };
             self.heads.insert(key, codec::head(&head).as_slice())?;

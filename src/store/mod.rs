@@ -14,6 +14,7 @@
 //! | `absences` | upstream, name, version | since how many complete walks an entry is not seen | no |
 //! | `rewritten` | upstream, name, version | other content of a published entry | the older one not |
 //! | `ledger` | view, name, version | what was served, and since when | no |
+//! | `owners` | name | the upstream it was served from last | no |
 //! | `overlays` | file | the last good set, as it was read | from review |
 //! | `alerts` | id | what a person should look at, and who has | not the acknowledgements |
 //!

@@ -6,7 +6,7 @@ use super::StoreError;
 use super::codec::{self, StagedParts, Unpacker};
 use super::tables::{
     ABSENCES, ALERTS, BODIES, EPOCH_KEY, HEADS, HELD, Key, LEDGER, META, NEWEST_KEY, OVERLAYS,
-    QUARANTINE, REWRITTEN, SEEN, STAGED, UPSTREAMS, instant,
+    OWNERS, QUARANTINE, REWRITTEN, SEEN, STAGED, UPSTREAMS, instant,
 };
 use super::write::after;
 use crate::catalog::LedgerEntry;
@@ -32,6 +32,7 @@ pub struct Snapshot {
     pub(super) ledger: Rows,
     pub(super) overlays: Words,
     pub(super) alerts: Words,
+    owners: Words,
     pub(super) unpacker: RefCell<Unpacker>,
 }
 
@@ -94,6 +95,7 @@ impl Snapshot {
             ledger: transaction.open_table(LEDGER)?,
             overlays: transaction.open_table(OVERLAYS)?,
             alerts: transaction.open_table(ALERTS)?,
+            owners: transaction.open_table(OWNERS)?,
             unpacker: RefCell::new(Unpacker::new()?),
         })
     }
@@ -137,6 +139,28 @@ impl Snapshot {
                 .map(Some)
                 .ok_or_else(|| StoreError::damaged("a head", format!("{name}@{version}"))),
         }
+    }
+
+    /// The upstream that a name was served from last.
+    pub fn served_from(&self, name: &Name) -> Result<Option<String>, StoreError> {
+        let upstream = self.owners.get(name.as_str())?;
+        Ok(upstream.map(|upstream| String::from_utf8_lossy(upstream.value()).into_owned()))
+    }
+
+    /// Upstreams that hold rows of a name in quarantine.
+    pub fn quarantined_in(&self, name: &Name) -> Result<Vec<String>, StoreError> {
+        let mut upstreams = Vec::new();
+        if self.quarantine.is_empty()? {
+            return Ok(upstreams);
+        }
+        for upstream in self.upstreams()? {
+            let (start, end) = ((upstream.as_str(), name.as_str(), ""), after(name.as_str()));
+            let mut rows = self.quarantine.range(start..(upstream.as_str(), end.as_str(), ""))?;
+            if rows.next().is_some() {
+                upstreams.push(upstream);
+            }
+        }
+        Ok(upstreams)
     }
 
     /// The versions of a name, in every upstream.

@@ -21,11 +21,12 @@ pub(super) const REWRITTEN: Rows = TableDefinition::new("rewritten");
 pub(super) const ABSENCES: Rows = TableDefinition::new("absences");
 pub(super) const HELD: Rows = TableDefinition::new("held");
 pub(super) const SEEN: TableDefinition<'_, (&str, u64), &[u8]> = TableDefinition::new("seen");
+pub(super) const OWNERS: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("owners");
 pub(super) const ALERTS: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("alerts");
 pub(super) const OVERLAYS: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("overlays");
 
 /// How many tables there are.
-const TABLES: usize = 13;
+const TABLES: usize = 14;
 
 const FORMAT_KEY: &str = "format";
 pub(super) const EPOCH_KEY: &str = "epoch";
@@ -57,7 +58,7 @@ fn lay_out(transaction: &WriteTransaction, now: Instant) -> Result<(), StoreErro
 }
 
 fn make_tables(transaction: &WriteTransaction) -> Result<(), StoreError> {
-    for words in [UPSTREAMS, OVERLAYS, ALERTS] {
+    for words in [UPSTREAMS, OVERLAYS, ALERTS, OWNERS] {
         transaction.open_table(words)?;
     }
     transaction.open_table(SEEN)?;

@@ -3,10 +3,10 @@ use redb::{ReadableTable, WriteTransaction};
 use super::accept::clear_pass;
 use super::codec;
 use super::live::Live;
-use super::tables::{LEDGER, SEEN, STAGED, UPSTREAMS, begin, note_instant};
+use super::tables::{LEDGER, OWNERS, SEEN, STAGED, UPSTREAMS, begin, note_instant};
 use super::{QuarantinedRow, Store, StoreError};
 use crate::catalog::LedgerEntry;
-use crate::model::{Entry, Instant};
+use crate::model::{Entry, Instant, Name};
 use crate::sync::{Row, UpstreamState};
 
 /// Rows of one upstream and the state that covers them, committed together or not at all.
@@ -86,7 +86,8 @@ impl Store {
         })
     }
 
-    /// Commits what a generation changes in the ledger of a view.
+    /// Commits what a generation changes in the ledger of a view, and which upstream names are
+    /// served from by now.
     ///
     /// # Errors
     /// When the file cannot be written; then the generation must not be published.
@@ -94,9 +95,14 @@ impl Store {
         &self,
         view: &str,
         changes: &[LedgerEntry],
+        owners: &[(Name, String)],
         now: Instant,
     ) -> Result<(), StoreError> {
         self.write(now, |transaction| {
+            let mut table = transaction.open_table(OWNERS)?;
+            for (name, upstream) in owners {
+                table.insert(name.as_str(), upstream.as_bytes())?;
+            }
             let mut ledger = transaction.open_table(LEDGER)?;
             for ((name, version), record) in changes {
                 let key = (view, name.as_str(), version.as_str());

@@ -13,6 +13,7 @@
 mod absence;
 mod change;
 mod drift;
+mod files;
 mod page;
 mod pass;
 mod rails;
@@ -22,6 +23,7 @@ mod walk;
 pub use absence::Absence;
 pub use change::{Change, Kind, Row, Tally, change};
 pub use drift::changed_members;
+pub use files::completed;
 pub use page::{PageFault, RawPage};
 pub use pass::{Failure, Held, PassKind, PassReport, PassState, UpstreamState};
 pub use rails::{Names, PassFacts, Rail, Rails, Trip, judge};

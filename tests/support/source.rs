@@ -78,6 +78,7 @@ pub async fn pass(
     let plan = PassPlan {
         upstream: "official".into(),
         url: "https://registry.example/".into(),
+        files: false,
         full,
         dry_run: false,
         page_size: 5,

@@ -1,0 +1,109 @@
+use std::io;
+use std::path::{Path, PathBuf};
+
+use serde_json::value::RawValue;
+
+use crate::model::Name;
+use crate::sync::{FetchFailure, FetchedPage, PageRequest, PageSource, RawPage};
+
+/// As much as a page of a registry may have.
+const MAX_BYTES: u64 = 32 * 1024 * 1024;
+const MAX_DEPTH: usize = 16;
+
+/// An organisation's own servers: a folder of `server.json` files, or one file with a list of them
+/// in the shape of the API. All of it is one page.
+#[derive(Debug)]
+pub struct Files {
+    path: PathBuf,
+}
+
+impl Files {
+    #[must_use]
+    pub fn new(path: &Path) -> Self {
+        Self { path: path.to_owned() }
+    }
+}
+
+impl PageSource for Files {
+    async fn page(&self, _: &PageRequest) -> Result<FetchedPage, FetchFailure> {
+        let path = self.path.clone();
+        let broken =
+            |source: Box<dyn std::error::Error + Send + Sync>| FetchFailure::Broken { source };
+        let read = tokio::task::spawn_blocking(move || page(&path)).await;
+        let body =
+            read.map_err(|error| broken(error.into()))?.map_err(|error| broken(error.into()))?;
+        Ok(FetchedPage { body: body.into(), date: None })
+    }
+
+    async fn versions(&self, _: &Name) -> Result<Option<FetchedPage>, FetchFailure> {
+        // The walk itself takes no longer than asking.
+        Ok(None)
+    }
+}
+
+fn page(path: &Path) -> io::Result<String> {
+    let mut files = Vec::new();
+    if path.is_dir() {
+        collect(path, 0, &mut files)?;
+    } else {
+        files.push(path.to_owned());
+    }
+    files.sort();
+    let (mut items, mut size) = (Vec::new(), 0);
+    for file in files {
+        size += file.metadata()?.len();
+        if size > MAX_BYTES {
+            return Err(io::Error::other(format!("the files have more than {MAX_BYTES} bytes")));
+        }
+        let text = std::fs::read(&file)?;
+        items.extend(items_of(&file, &text));
+    }
+    Ok(format!(r#"{{"servers":[{}],"metadata":{{"count":{}}}}}"#, items.join(","), items.len()))
+}
+
+fn collect(folder: &Path, depth: usize, files: &mut Vec<PathBuf>) -> io::Result<()> {
+    for entry in std::fs::read_dir(folder)? {
+        let path = entry?.path();
+        let hidden = path.file_name().is_some_and(|name| name.to_string_lossy().starts_with('.'));
+        if path.is_dir() && !path.is_symlink() && !hidden && depth < MAX_DEPTH {
+            collect(&path, depth + 1, files)?;
+        } else if path.is_file() && path.extension().is_some_and(|extension| extension == "json") {
+            files.push(path);
+        }
+    }
+    Ok(())
+}
+
+/// The rows of a file. One that cannot be read becomes a row that says so and goes to quarantine:
+/// it must not keep the others from being read.
+fn items_of(file: &Path, text: &[u8]) -> Vec<String> {
+    if let Ok(page) = RawPage::read_versions(text) {
+        return page.rows.into_iter().map(|row| row.get().to_owned()).collect();
+    }
+    let item = match serde_json::from_slice::<&RawValue>(text) {
+        Ok(raw) if is_item(raw) => return vec![raw.get().to_owned()],
+        Ok(raw) => raw.get().to_owned(),
+        Err(error) => {
+            serde_json::Value::from(format!("{} is not JSON: {error}", file.display())).to_string()
+        }
+    };
+    vec![format!(r#"{{"server":{item}}}"#)]
+}
+
+fn is_item(raw: &RawValue) -> bool {
+    crate::model::members(raw).is_ok_and(|members| members.iter().any(|(key, _)| key == "server"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[rstest::rstest]
+    #[case(r#"{"name":"a.b/c"}"#, &[r#"{"server":{"name":"a.b/c"}}"#])]
+    #[case(r#"{"server":{"name":"a.b/c"},"_meta":{}}"#, &[r#"{"server":{"name":"a.b/c"},"_meta":{}}"#])]
+    #[case(r#"{"servers":[{"server":{}},{"server":[]}]}"#, &[r#"{"server":{}}"#, r#"{"server":[]}"#])]
+    #[case("{", &[r#"{"server":"x.json is not JSON: EOF while parsing an object at line 1 column 1"}"#])]
+    fn a_file_is_a_server_an_item_or_a_list(#[case] text: &str, #[case] wanted: &[&str]) {
+        assert_eq!(items_of(Path::new("x.json"), text.as_bytes()), wanted);
+    }
+}

@@ -1,0 +1,79 @@
+use std::borrow::Cow;
+
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use crate::model::{Head, Instant, Name, OFFICIAL_META, Version};
+
+/// Gives a row of a file the metadata that it lacks: published when it was first seen here.
+///
+/// `stored` looks up what is stored under a name and version, so that the row stays the same as
+/// long as its file does. A row with metadata of its own, or without a usable name, is left alone.
+pub fn completed<E>(
+    item: &RawValue,
+    now: Instant,
+    stored: impl FnOnce(&Name, &Version) -> Result<Option<Head>, E>,
+) -> Result<Cow<'_, RawValue>, E> {
+    #[derive(Deserialize)]
+    struct Item<'a> {
+        #[serde(borrow)]
+        server: &'a RawValue,
+        #[serde(borrow, default, rename = "_meta")]
+        meta: Option<&'a RawValue>,
+    }
+    #[derive(Deserialize)]
+    struct Server<'a> {
+        #[serde(borrow)]
+        name: Cow<'a, str>,
+        #[serde(borrow)]
+        version: Cow<'a, str>,
+    }
+    let Ok(Item { server, meta: None }) = serde_json::from_str(item.get()) else {
+        return Ok(Cow::Borrowed(item));
+    };
+    let Ok(Server { name, version }) = serde_json::from_str(server.get()) else {
+        return Ok(Cow::Borrowed(item));
+    };
+    let (Ok(name), Ok(version)) = (Name::parse(&name), Version::parse(&version)) else {
+        return Ok(Cow::Borrowed(item));
+    };
+    let seen = stored(&name, &version)?.map_or(now, |head| head.published_at);
+    let text = format!(
+        r#"{{"server":{},"_meta":{{"{OFFICIAL_META}":{{"status":"active","publishedAt":"{seen}","updatedAt":"{seen}","isLatest":false}}}}}}"#,
+        server.get()
+    );
+    Ok(match RawValue::from_string(text) {
+        Ok(completed) => Cow::Owned(completed),
+        Err(_) => Cow::Borrowed(item),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::Entry;
+
+    fn completed_at(json: &str, now: i64, stored: Option<Head>) -> String {
+        let item: Box<RawValue> = serde_json::from_str(json).expect("JSON");
+        let completed = completed::<()>(&item, Instant::from_micros(now), |_, _| Ok(stored));
+        completed.expect("infallible").get().to_owned()
+    }
+
+    #[test]
+    fn a_file_without_metadata_is_published_when_it_was_first_seen() {
+        let file = r#"{"server":{"name":"a.b/c","version":"1"}}"#;
+        let first = completed_at(file, 5, None);
+        let item: Box<RawValue> = serde_json::from_str(&first).expect("JSON");
+        let entry = Entry::judge(&item, Instant::from_micros(5)).expect("well-formed");
+        assert_eq!(entry.head.published_at, Instant::from_micros(5));
+        assert_eq!(completed_at(file, 9, Some(entry.head)), first, "and stays so");
+    }
+
+    #[rstest::rstest]
+    #[case(r#"{"server":{"name":"a.b/c","version":"1"},"_meta":{}}"#)]
+    #[case(r#"{"server":{"name":"abc","version":"1"}}"#)]
+    #[case(r#"{"server":"x is not JSON"}"#)]
+    fn any_other_row_is_left_alone(#[case] json: &str) {
+        assert_eq!(completed_at(json, 5, None), json);
+    }
+}
