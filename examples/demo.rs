@@ -64,7 +64,14 @@ fn main() -> ExitCode {
     println!("An upstream of invented servers listens on {}", upstream.url);
     println!("Its mirror serves http://{registry} in a moment; Ctrl-C ends the demo");
     println!("Edit {} and see what changes", at("overlays/demo.yaml"));
-    println!("Try, in another terminal:");
+    println!("For `vidimus status`, `list`, `explain` and the others, in another terminal:");
+    println!(
+        "  export VIDIMUS_DATA={} VIDIMUS_UPSTREAMS={} VIDIMUS_OVERLAYS={}",
+        at("data"),
+        at("upstreams"),
+        at("overlays")
+    );
+    println!("Try there:");
     println!("  curl 'http://{registry}/v0.1/servers?limit=3&version=latest'");
     println!("  curl 'http://{registry}/v0.1/servers/com.orchard%2Ftools/versions/latest'");
     println!(

@@ -31,7 +31,11 @@ impl LogFormat {
 pub fn start(format: LogFormat, bars: &MultiProgress) {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
     let writer = BesideBars(bars.clone());
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(writer);
+    let builder = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(writer)
+        .with_ansi(io::stderr().is_terminal())
+        .log_internal_errors(false);
     // A second start, as in tests of the library, leaves the first in place.
     let _ = match format {
         LogFormat::Text => builder.with_target(false).try_init(),
@@ -55,10 +59,13 @@ struct Line<'w>(&'w MultiProgress);
 
 impl Write for Line<'_> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.suspend(|| io::stderr().write(bytes))
+        // A log whose reader has gone must not take the daemon with it.
+        let _ = self.0.suspend(|| io::stderr().write_all(bytes));
+        Ok(bytes.len())
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        io::stderr().flush()
+        let _ = io::stderr().flush();
+        Ok(())
     }
 }

@@ -99,7 +99,7 @@ impl StorageBackend for Disk {
             return platter.alive();
         }
         platter.syncs += 1;
-        platter.synced = platter.bytes.clone();
+        platter.synced = Vec::from(platter.bytes.as_slice());
         Ok(())
     }
 

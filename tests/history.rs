@@ -129,7 +129,7 @@ fn apply(source: &Source, gone: &mut BTreeMap<(String, String), Row>, event: Eve
             }
         }
         Event::Vanish(index) => {
-            gone.extend(registry.rows.remove(&key(index)).map(|row| (key(index), row)))
+            gone.extend(registry.rows.remove(&key(index)).map(|row| (key(index), row)));
         }
         Event::Return(index) => {
             let back = gone.remove(&key(index));

@@ -91,6 +91,8 @@ async fn until_something_is_known_the_registry_says_so_and_not_that_nothing_exis
         "{failed}"
     );
     assert!(failed["nextAttempt"].is_string(), "{failed}");
+    assert_eq!(daemon.get("/v0.1/servers").await.status, 503, "a failure is no statement either");
+    assert_eq!(daemon.operate("/readyz").await.status, 503);
     upstream.behave();
     daemon.lists(&["com.example/tool@1.0.0", "com.example/tool@1.1.0"]).await;
 }
@@ -489,4 +491,38 @@ async fn a_damaged_row_is_hidden_with_an_alert_and_the_rest_is_served() {
     assert_eq!(status["alerts"][0]["kind"], "damaged-row");
     let verified = place.run(&["verify"]);
     assert_eq!(verified.status.code(), Some(1));
+}
+
+/// What is no file must not be waited for.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_pipe_among_overlays_is_refused_and_blocks_nothing() {
+    let upstream = Upstream::start(rows()).await;
+    let place = Workplace::new(&upstream.url);
+    place.overlay("policy.yaml", APPROVE_TOOL);
+    let daemon = place.start().await;
+    daemon.lists(&["com.example/tool@1.0.0", "com.example/tool@1.1.0"]).await;
+    let pipe = place.path().join("overlays/pipe.yaml");
+    let made = std::process::Command::new("mkfifo").arg(&pipe).status().expect("mkfifo runs");
+    assert!(made.success());
+    place.overlay(
+        "deny.yaml",
+        "servers: [{name: com.example/tool, versions: 1.1.0, approval: {state: denied}}]",
+    );
+    daemon.lists(&["com.example/tool@1.0.0"]).await;
+    let status = daemon.operate("/status").await.json();
+    assert!(status["overlays"]["findings"].to_string().contains("no regular file"), "{status}");
+    assert_eq!(daemon.signal("TERM").await, Some(0));
+}
+
+/// A log whose reader has gone is no reason to stop, nor to be unable to.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_closed_log_harms_nothing() {
+    let upstream = Upstream::start(rows()).await;
+    let place = Workplace::new(&upstream.url);
+    place.overlay("policy.yaml", APPROVE_TOOL);
+    let daemon = place.start_without_log().await;
+    daemon.lists(&["com.example/tool@1.0.0", "com.example/tool@1.1.0"]).await;
+    place.overlay("policy.yaml", "# nothing any more\n");
+    daemon.lists(&[]).await;
+    assert_eq!(daemon.signal("TERM").await, Some(0));
 }

@@ -128,6 +128,7 @@ async fn a_walk_that_lost_most_rows_is_held_until_somebody_releases_it() {
 async fn a_walk_that_lost_a_few_rows_is_accepted() {
     let upstream = Upstream::start(rows(200)).await;
     let (place, daemon) = mirror(&upstream, "missing_walks = 1").await;
+    served(&daemon, 200).await;
     for index in 0..10 {
         upstream.vanish(&format!("com.n{index:03}/tool"), "1.0.0");
     }

@@ -2,7 +2,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use aws_lc_rs::constant_time::verify_slices_are_equal;
-use axum::extract::{Path, Query, Request, State};
+use axum::extract::{FromRequestParts, Path, Query, Request, State};
+use axum::http::request::Parts;
 use axum::http::{HeaderMap, header};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
@@ -50,6 +51,7 @@ pub fn operations(shared: Arc<Shared>, token: String) -> Router {
         .route("/readyz", get(ready))
         .merge(guarded)
         .fallback(|| async { Problem::UnknownOperation })
+        .method_not_allowed_fallback(|| async { Problem::Method })
         .layer(from_fn_with_state(Arc::clone(&state), refuse_browsers))
         .with_state(state)
 }
@@ -100,6 +102,20 @@ fn bearer(headers: &HeaderMap) -> Option<&str> {
     scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
 }
 
+/// Query parameters, of which an unknown one is refused: `dryrun=true` must not become a real pass.
+struct Asked<T>(T);
+
+impl<T: serde::de::DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Asked<T> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        match Query::<T>::from_request_parts(parts, state).await {
+            Ok(Query(query)) => Ok(Self(query)),
+            Err(rejection) => Err(Problem::BadRequest(rejection.body_text())),
+        }
+    }
+}
+
 async fn ready(State(state): Operator) -> Result<&'static str, Problem> {
     state.shared.published().map(|_| "ready\n").ok_or(Problem::NotReady)
 }
@@ -110,6 +126,7 @@ async fn status(State(state): Operator) -> Result<Json<StatusReport>, Problem> {
 
 /// What `vidimus list` asks for.
 #[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
 struct ListQuery {
     #[serde(default)]
     all: bool,
@@ -117,7 +134,7 @@ struct ListQuery {
 
 async fn listing(
     State(state): Operator,
-    Query(query): Query<ListQuery>,
+    Asked(query): Asked<ListQuery>,
 ) -> Result<Json<Vec<Listed>>, Problem> {
     let read = move |shared: &Arc<Shared>| {
         shared.with_policy(|policy| list(&shared.store.snapshot()?, policy, query.all))
@@ -130,6 +147,7 @@ async fn quarantined(State(state): Operator) -> Result<Json<Vec<QuarantineReport
 }
 
 #[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
 struct ExplainQuery {
     version: Option<String>,
 }
@@ -137,7 +155,7 @@ struct ExplainQuery {
 async fn explained(
     State(state): Operator,
     Path(name): Path<String>,
-    Query(query): Query<ExplainQuery>,
+    Asked(query): Asked<ExplainQuery>,
 ) -> Result<Json<Explanation>, Problem> {
     let name = Name::parse(&name).map_err(|bad| Problem::BadRequest(bad.to_string()))?;
     let read = move |shared: &Arc<Shared>| {
@@ -163,6 +181,7 @@ async fn names(State(state): Operator) -> Result<Json<Option<Vec<String>>>, Prob
 
 /// What `vidimus sync` asks for.
 #[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
 struct SyncQuery {
     #[serde(default)]
     full: bool,
@@ -178,7 +197,7 @@ pub struct SyncReport {
     pub failures: BTreeMap<String, String>,
 }
 
-async fn sync(State(state): Operator, Query(query): Query<SyncQuery>) -> Json<SyncReport> {
+async fn sync(State(state): Operator, Asked(query): Asked<SyncQuery>) -> Json<SyncReport> {
     let mut report = SyncReport::default();
     for (upstream, outcome) in state.shared.sync(query.full, query.dry_run).await {
         match outcome {
@@ -197,6 +216,7 @@ async fn alerts(State(state): Operator) -> Result<Json<Vec<Alert>>, Problem> {
 
 /// Who has seen an alert, and why it may stay quiet.
 #[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
 struct AckQuery {
     by: String,
     reason: String,
@@ -205,7 +225,7 @@ struct AckQuery {
 async fn acknowledge(
     State(state): Operator,
     Path(id): Path<String>,
-    Query(query): Query<AckQuery>,
+    Asked(query): Asked<AckQuery>,
 ) -> Result<Json<Alert>, Problem> {
     if query.by.trim().is_empty() || query.reason.trim().is_empty() {
         return Err(Problem::Unprocessable("`by` and `reason` say who and why".into()));

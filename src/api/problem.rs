@@ -25,7 +25,7 @@ pub(super) enum Problem {
     BadRequest(String),
     #[error("{0}")]
     Unprocessable(String),
-    #[error("Only GET, HEAD and OPTIONS are served here")]
+    #[error("This method is not served here")]
     Method,
     #[error("Nothing is known yet: the first answer of the upstream is being waited for")]
     NotReady,

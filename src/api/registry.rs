@@ -44,7 +44,7 @@ fn allow_cross_origin(headers: &mut HeaderMap) {
         (header::ACCESS_CONTROL_ALLOW_ORIGIN, "*"),
         (header::ACCESS_CONTROL_ALLOW_METHODS, "GET, OPTIONS"),
         (header::ACCESS_CONTROL_ALLOW_HEADERS, "Authorization, Content-Type"),
-        (header::ACCESS_CONTROL_EXPOSE_HEADERS, "ETag, Retry-After, Link"),
+        (header::ACCESS_CONTROL_EXPOSE_HEADERS, "ETag, Retry-After, Link, Vidimus-Epoch"),
     ] {
         headers.insert(name, HeaderValue::from_static(value));
     }

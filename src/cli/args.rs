@@ -86,7 +86,7 @@ pub(super) enum Command {
         /// Those that are over, too
         #[arg(long)]
         all: bool,
-        #[arg(long)]
+        #[arg(long, global = true)]
         json: bool,
     },
     /// Show the upstreams, the overlays and the generation that is served

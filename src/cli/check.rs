@@ -3,9 +3,11 @@ use std::collections::BTreeSet;
 use super::error::{CliError, Exit};
 use super::print;
 use super::target::Target;
-use crate::config::{Settings, read_upstreams};
-use crate::daemon::{Clock, InForce, known_names, load_overlays, starter_warning};
-use crate::lint::{Finding, has_errors};
+use crate::config::{Settings, Upstream, read_upstreams};
+use crate::daemon::{
+    Clock, InForce, known_names, load_overlays, open_source, reason, starter_warning,
+};
+use crate::lint::{Finding, Source, has_errors};
 use crate::model::Name;
 use crate::overlay::Coverage;
 
@@ -13,7 +15,10 @@ use crate::overlay::Coverage;
 pub(super) async fn check(settings: Settings, json: bool) -> Result<Exit, CliError> {
     let mut findings = Vec::new();
     let ids: Option<Vec<String>> = match read_upstreams(&settings.upstreams) {
-        Ok(upstreams) => Some(upstreams.into_iter().map(|upstream| upstream.id).collect()),
+        Ok(upstreams) => {
+            findings.extend(upstreams.iter().filter_map(|upstream| access(upstream, &settings)));
+            Some(upstreams.into_iter().map(|upstream| upstream.id).collect())
+        }
         Err(found) => {
             findings.extend(found);
             // Whether an overlay names an upstream that exists cannot be told now.
@@ -31,6 +36,14 @@ pub(super) async fn check(settings: Settings, json: bool) -> Result<Exit, CliErr
     }
     print::findings(&findings, json);
     Ok(if has_errors(&findings) { Exit::Findings } else { Exit::Done })
+}
+
+/// What keeps an enabled upstream from being reached as its file and the settings say.
+fn access(upstream: &Upstream, settings: &Settings) -> Option<Finding> {
+    let failure = upstream.enabled.then(|| open_source(upstream, &settings.egress).err())??;
+    let file = settings.upstreams.join(format!("{}.toml", upstream.id));
+    let place = Source::new(file.to_string_lossy(), "").start();
+    Some(Finding::error(&place, reason(&failure), "mend the file or the setting it names"))
 }
 
 /// Statements that select nothing of what is mirrored, where that is known.

@@ -48,7 +48,7 @@ pub(super) enum CliError {
     #[error("no upstream lists `{0}`")]
     Unknown(String),
     #[error(
-        "{what} cannot listen on {address}; another process may hold the port: choose another \
+        "{what} cannot listen on {address}; if another process holds the port, choose another \
          with {flag}"
     )]
     Listen { what: &'static str, address: SocketAddr, flag: &'static str, source: std::io::Error },
@@ -63,6 +63,11 @@ pub(super) enum CliError {
     Unreachable { address: SocketAddr, source: reqwest::Error },
     #[error("the daemon at {address} answered {status}: {detail}")]
     Refused { address: SocketAddr, status: u16, detail: String },
+    #[error(
+        "vidimus ended in a way that it should not; if `verify` does so too, the store is damaged: \
+         move it away, or restore a copy of it"
+    )]
+    Panicked,
     #[error("the runtime cannot be started")]
     Runtime(#[source] std::io::Error),
 }

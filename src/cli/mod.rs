@@ -32,7 +32,11 @@ use crate::telemetry::{self, LogFormat};
 /// 3 unreachable or failed.
 #[must_use]
 pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
-    match run(Arguments::parse_from(arguments)) {
+    let arguments = Arguments::parse_from(arguments);
+    // The storage engine panics over pages that no crash of ours leaves; whoever meets that must
+    // learn what to do.
+    let ran = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| run(arguments)));
+    match ran.unwrap_or(Err(CliError::Panicked)) {
         Ok(exit) => exit.into(),
         Err(error) => {
             print::error(&error);

@@ -1,11 +1,12 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use indicatif::MultiProgress;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
-use tracing::{error, info};
+use tracing::{error, info, warn};
 
 use super::client::Addresses;
 use super::error::{CliError, Exit};
@@ -13,8 +14,11 @@ use super::progress::show_progress;
 use super::target::{clock_of, first_overlays, in_force};
 use crate::api::{TOKEN_FILE, make_token, operations, registry, serve as serve_http};
 use crate::config::{Settings, read_upstreams};
-use crate::daemon::{Clock, Shared, run};
+use crate::daemon::{Clock, DaemonError, Shared, open_source, run};
 use crate::store::Store;
+
+/// The process stops within five seconds, whatever happens.
+const LONGEST_STOP: Duration = Duration::from_secs(3);
 
 /// Runs the daemon until it is interrupted.
 pub(super) async fn serve(
@@ -22,6 +26,9 @@ pub(super) async fn serve(
     bars: Option<&MultiProgress>,
 ) -> Result<Exit, CliError> {
     let upstreams = read_upstreams(&settings.upstreams).map_err(CliError::Findings)?;
+    for upstream in upstreams.iter().filter(|upstream| upstream.enabled) {
+        open_source(upstream, &settings.egress)?;
+    }
     let public = listen("the registry", settings.listen, "--listen").await?;
     let private = listen("operations", settings.ops_listen, "--ops-listen").await?;
     if !Store::exists(&settings.data) {
@@ -51,7 +58,7 @@ pub(super) async fn serve(
     let public = serve_http(public, registry(Arc::clone(&shared)), stop.clone());
     let private = serve_http(private, operations(Arc::clone(&shared), token), stop.clone());
     let (public, private) = (tokio::spawn(public), tokio::spawn(private));
-    let ended = run(shared, upstreams, stop.clone()).await;
+    let ended = in_time(run(shared, upstreams, stop.clone()), &stop).await;
     stop.cancel();
     // A server that panicked has told so; there is nobody left to wait for.
     let _ = (public.await, private.await);
@@ -62,6 +69,25 @@ pub(super) async fn serve(
     ended?;
     info!("stopped");
     Ok(Exit::Done)
+}
+
+/// Lets the loops end by themselves, and gives up on one that is stuck in the system: whoever said
+/// stop must not wait for a mount that hangs.
+async fn in_time(
+    run: impl Future<Output = Result<(), DaemonError>>,
+    stop: &CancellationToken,
+) -> Result<(), DaemonError> {
+    let too_late = async {
+        stop.cancelled().await;
+        tokio::time::sleep(LONGEST_STOP).await;
+    };
+    tokio::select! {
+        ended = run => ended,
+        () = too_late => {
+            warn!("a loop did not end in time and is left behind");
+            Ok(())
+        }
+    }
 }
 
 async fn listen(

@@ -47,6 +47,11 @@ pub(super) fn read(folder: &Path, extension: &str, recursive: bool) -> Folder {
     Folder { sources: sources.collect(), findings: reading.findings }
 }
 
+/// Whether a name is one that editors and version control leave beside what people write.
+fn is_left_behind(name: &str) -> bool {
+    name.starts_with('.') || name.starts_with('#') || name.ends_with('~') || name == "4913"
+}
+
 struct Reading<'a> {
     root: PathBuf,
     extension: &'a str,
@@ -83,7 +88,7 @@ impl Reading<'_> {
 
     fn entry(&mut self, path: &Path, depth: usize) {
         let inside = path.canonicalize().is_ok_and(|target| target.starts_with(&self.root));
-        let hidden = path.file_name().is_some_and(|name| name.to_string_lossy().starts_with('.'));
+        let hidden = path.file_name().is_some_and(|name| is_left_behind(&name.to_string_lossy()));
         let kind = match path.metadata() {
             Ok(kind) => kind,
             Err(_) if hidden => return,
@@ -102,6 +107,8 @@ impl Reading<'_> {
                 }
                 (false, _) => {}
             }
+        } else if !kind.is_file() {
+            self.error(path, "no regular file", "only files belong here; remove it");
         } else if !inside {
             self.error(path, "a link out of the folder", "keep what is reviewed in one place");
         } else {
@@ -115,7 +122,8 @@ impl Reading<'_> {
             Some("md") => {}
             _ if hidden => {
                 let place = Source::new(path.to_string_lossy(), "").start();
-                self.findings.push(Finding::warning(&place, "a hidden file is not read", ""));
+                let found = "a hidden or backup file is not read";
+                self.findings.push(Finding::warning(&place, found, ""));
             }
             _ => {
                 let allowed = format!("only `*.{}` and `*.md` belong here", self.extension);

@@ -53,6 +53,15 @@ const KEYS: [&str; 9] = [
     "tracks",
     "egress",
 ];
+fn proxy_url(text: &str) -> Result<Url, &'static str> {
+    const ALLOWED: &str = "a URL with its scheme, as http://proxy.example:3128";
+    let url = Url::parse(text).map_err(|_| ALLOWED)?;
+    match url.scheme() {
+        "http" | "https" if url.has_host() => Ok(url),
+        _ => Err(ALLOWED),
+    }
+}
+
 const MAX_DAYS: u64 = 10 * 366;
 
 impl Default for Settings {
@@ -165,7 +174,7 @@ impl Settings {
     fn take_egress(&mut self, reader: &mut Reader, fields: &Fields<'_>) {
         let Some(node) = fields.get("egress") else { return };
         let Some(egress) = reader.mapping(node, &["proxy", "ca_file"], &[]) else { return };
-        self.egress.proxy = egress.get("proxy").and_then(|node| reader.parsed(node, Url::parse));
+        self.egress.proxy = egress.get("proxy").and_then(|node| reader.parsed(node, proxy_url));
         self.egress.ca_file =
             egress.get("ca_file").and_then(|node| reader.text(node)).map(PathBuf::from);
     }

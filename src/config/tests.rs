@@ -136,7 +136,9 @@ fn overlays_are_read_by_path_and_documentation_is_left_alone() {
 #[rstest]
 #[case("x.yml", "x", "a file of another kind; only `*.yaml` and `*.md` belong here")]
 #[case("x.json", "x", "a file of another kind")]
-#[case(".x.yaml.swp", "x", "a hidden file is not read")]
+#[case("x.yaml~", "x", "a hidden or backup file is not read")]
+#[case("4913", "", "a hidden or backup file is not read")]
+#[case(".x.yaml.swp", "x", "a hidden or backup file is not read")]
 fn any_other_file_among_overlays_is_a_finding(
     #[case] name: &str,
     #[case] text: &str,
@@ -194,7 +196,10 @@ fn what_is_given_stands_above_the_file_and_the_file_above_the_defaults() {
 #[case("listen = \"8080\"", "vidimus.toml:1:10: `8080`; an address and a port, as 127.0.0.1:8080")]
 #[case("namespace = \"a b\"", "a reverse-DNS namespace, as com.example.registry")]
 #[case("[tracks]\nfast = 0", "vidimus.toml:2:8: `0`; a whole number from 1 to 3660")]
-#[case("[egress]\nproxy = \"nothing\"", "vidimus.toml:2:9: `nothing`; relative URL without a base")]
+#[case(
+    "[egress]\nproxy = \"nothing\"",
+    "vidimus.toml:2:9: `nothing`; a URL with its scheme, as http://proxy.example:3128"
+)]
 #[case("data = [", "this is not TOML")]
 fn a_malformed_configuration_is_refused_with_its_place(#[case] text: &str, #[case] wanted: &str) {
     let findings = settings(text, Locations::default()).expect_err("refused");

@@ -38,6 +38,21 @@ impl Gate {
     }
 }
 
+impl Gate {
+    /// What an entry is that this gate hides.
+    #[must_use]
+    pub const fn failing(self) -> &'static str {
+        match self {
+            Self::WellFormed => "malformed",
+            Self::NotDeleted => "deleted or missing upstream",
+            Self::MaySpeak => "its upstream may not speak for it",
+            Self::Approved => "not approved",
+            Self::NotExpired => "approval expired",
+            Self::DigestAsPinned => "other content than pinned",
+        }
+    }
+}
+
 impl fmt::Display for Gate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())

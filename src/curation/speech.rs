@@ -65,7 +65,7 @@ impl fmt::Display for Speech {
 #[derive(Debug)]
 pub struct Speakers<'a> {
     name: &'a Name,
-    speakers: &'a [Speaker],
+    known: &'a [Speaker],
     overlays: &'a OverlaySet,
     owner: Option<String>,
     passed_from: Option<String>,
@@ -78,7 +78,7 @@ impl<'a> Speakers<'a> {
     #[must_use]
     pub fn of(
         name: &'a Name,
-        speakers: &'a [Speaker],
+        known: &'a [Speaker],
         overlays: &'a OverlaySet,
         listing: &[Listing<'a>],
         also_in: &[String],
@@ -86,7 +86,7 @@ impl<'a> Speakers<'a> {
     ) -> Self {
         let mut this = Self {
             name,
-            speakers,
+            known,
             overlays,
             owner: None,
             passed_from: None,
@@ -146,7 +146,7 @@ impl<'a> Speakers<'a> {
     }
 
     fn speaker(&self, upstream: &str) -> Option<&'a Speaker> {
-        self.speakers.iter().find(|speaker| speaker.id == upstream)
+        self.known.iter().find(|speaker| speaker.id == upstream)
     }
 
     /// One whose file was removed is synchronised no more, and keeps what it has, behind all others.

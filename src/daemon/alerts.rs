@@ -11,7 +11,7 @@ use crate::catalog::Shown;
 use crate::config::Upstream;
 use crate::curation::{Policy, Speech};
 use crate::lint::Finding;
-use crate::model::{Escaped, Instant, Name, Version};
+use crate::model::{Escaped, Name, Version};
 use crate::store::{Snapshot, Store, StoreError};
 use crate::sync::changed_members;
 
@@ -85,6 +85,12 @@ pub(super) fn of_upstream(
     let id = &upstream.id;
     let state = snapshot.upstream(id)?;
     let mut seen = Vec::new();
+    if let Some(failure) = &state.last_failure {
+        let since = state.last_success.map_or("ever".to_owned(), |at| format!("since {at}"));
+        let detail =
+            format!("no pass was accepted {since}; the last one failed: {}", failure.reason);
+        seen.push(Observation::new("upstream-failing", id, detail));
+    }
     if let Some(held) = &state.held
         && !state.discarded.contains(&held.id)
     {

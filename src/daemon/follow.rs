@@ -34,7 +34,6 @@ pub(super) async fn follow<S: PageSource>(
         let plan = plan(&upstream, &waiting);
         let outcome = pass(&shared, &source, &plan, &mut requests, &mut waiting, &stop).await;
         shared.update(&upstream.id, |runtime| runtime.activity = None);
-        waiting = answer(waiting, &plan, &outcome);
         if !plan.dry_run {
             let wait = match &outcome {
                 Ok(_) => jittered(upstream.sync.interval),
@@ -45,11 +44,13 @@ pub(super) async fn follow<S: PageSource>(
             let next = shared.clock.now().plus(wait);
             shared.update(&upstream.id, |runtime| runtime.next_attempt = Some(next));
             tell(&upstream.id, &outcome, next);
+            // Whoever asked for the pass finds its alerts raised.
             look(&shared, &upstream).await;
             if outcome.is_ok() {
                 shared.hear(&upstream.id, Heard::WholeWalk);
             }
         }
+        waiting = answer(waiting, &plan, &outcome);
         if waiting.is_empty() {
             tokio::select! {
                 () = tokio::time::sleep_until(due) => {}
@@ -172,10 +173,10 @@ struct Watcher {
 impl Observer for Watcher {
     fn touched(&self, names: std::collections::BTreeSet<Name>) {
         self.shared.pending.touch(names);
-        self.shared.hear(&self.upstream, Heard::Answer);
     }
 
     fn progress(&self, pass: &PassState) {
+        self.shared.hear(&self.upstream, Heard::Answer);
         let activity = Activity::of(pass);
         self.shared.update(&self.upstream, |runtime| runtime.activity = Some(activity));
     }

@@ -96,14 +96,13 @@ impl<O: Observer> Keeper<O> {
         let now = self.clock.now();
         for item in &page.rows {
             let upstream = self.plan.upstream.as_str();
-            let change = match self.plan.files {
-                false => judge_row(item, now, snapshot, upstream)?,
-                true => {
-                    let item = completed(item, now, |name, version| {
-                        snapshot.head(upstream, name.as_str(), version.as_str())
-                    })?;
-                    judge_row(&item, now, snapshot, upstream)?
-                }
+            let change = if self.plan.files {
+                let item = completed(item, now, |name, version| {
+                    snapshot.head(upstream, name.as_str(), version.as_str())
+                })?;
+                judge_row(&item, now, snapshot, upstream)?
+            } else {
+                judge_row(item, now, snapshot, upstream)?
             };
             self.pass.tally.count(&change);
             self.take(change, snapshot)?;

@@ -14,8 +14,9 @@ use crate::store::{Batch, Destination, StoreError};
 use crate::sync::{Change, FetchedPage, PageSource, RawPage, Row};
 
 const AT_ONCE: usize = 4;
-/// Until names whose fetch failed are asked for again.
-const RETRY: Duration = Duration::from_secs(5);
+/// Until names whose fetch failed are asked for again; doubled each time.
+const RETRY: Duration = Duration::from_secs(2);
+const LONGEST_RETRY: Duration = Duration::from_secs(60);
 /// How long the first generation waits for names that do not answer, while others do.
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -30,6 +31,7 @@ pub(super) async fn fetch_named<S: PageSource>(
 ) -> Result<(), StoreError> {
     let mut overlays = shared.overlays_changed();
     let mut answered: BTreeSet<Name> = BTreeSet::new();
+    let (mut told, mut wait) = (BTreeSet::new(), RETRY);
     loop {
         overlays.borrow_and_update();
         let wanted = unknown_names(&shared, &upstream, &answered)?;
@@ -39,14 +41,17 @@ pub(super) async fn fetch_named<S: PageSource>(
             _ = overlays.changed() => continue,
             () = stop.cancelled() => return Ok(()),
         };
-        if let Some((name, reason)) = failed.first_key_value() {
+        let names: BTreeSet<Name> = failed.keys().cloned().collect();
+        wait = if names.is_empty() { RETRY } else { (wait * 2).min(LONGEST_RETRY) };
+        if let Some((name, reason)) = failed.first_key_value().filter(|_| names != told) {
             let reason = Escaped(reason);
             warn!(upstream, names = failed.len(), first = %name, %reason, "named servers were not fetched");
         }
+        told = names;
         answered.extend(wanted.into_iter().filter(|name| !failed.contains_key(name)));
         tokio::select! {
             _ = overlays.changed() => {}
-            () = tokio::time::sleep(RETRY), if !failed.is_empty() => {}
+            () = tokio::time::sleep(wait), if !failed.is_empty() => {}
             () = stop.cancelled() => return Ok(()),
         }
     }

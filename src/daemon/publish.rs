@@ -163,6 +163,10 @@ impl Publisher {
         if changes.is_empty() && !first && next.len() == self.catalogue.len() {
             return Ok(false);
         }
+        // As long as an upstream was not walked to its end, nobody knows what it will claim.
+        if shared.is_first_walk() {
+            owners.clear();
+        }
         if !changes.is_empty() || !owners.is_empty() {
             shared.store.commit_ledger(VIEW, &changes, &owners, now)?;
         }

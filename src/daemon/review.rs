@@ -19,7 +19,7 @@ pub struct Listed {
     pub version: String,
     pub upstream: String,
     pub served: bool,
-    /// The first gate that fails.
+    /// What the first gate that fails says.
     pub hidden_by: Option<String>,
     pub tier: Option<u8>,
     pub classification: Option<String>,
@@ -81,7 +81,7 @@ fn listed(
     let decision = decide(&case);
     let (served, hidden_by, expires) = match decision {
         Decision::Serve { until } => (true, None, Some(until)),
-        Decision::Hide(gate) => (false, Some(gate.to_string()), None),
+        Decision::Hide(gate) => (false, Some(gate.failing().to_owned()), None),
     };
     Ok(Listed {
         name: stored.name.to_string(),

@@ -163,8 +163,12 @@ impl Followers {
         // In one step: whoever looks in between must not find that there are no upstreams.
         *self.shared.upstreams() = runtimes;
         for (upstream, source, receiver) in followed {
-            let (shared, token) = (Arc::clone(&self.shared), self.current.clone());
-            self.tasks.spawn(fetch_named(shared, upstream.id.clone(), Arc::clone(&source), token));
+            // Files are walked faster than they are asked for names.
+            if matches!(upstream.origin, Origin::Registry(_)) {
+                let (shared, token) = (Arc::clone(&self.shared), self.current.clone());
+                let id = upstream.id.clone();
+                self.tasks.spawn(fetch_named(shared, id, Arc::clone(&source), token));
+            }
             let (shared, token) = (Arc::clone(&self.shared), self.current.clone());
             let following = follow(shared, upstream, source, receiver, token);
             self.tasks.spawn(async move {

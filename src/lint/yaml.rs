@@ -28,7 +28,9 @@ pub fn parse_yaml(source: &Arc<Source>, findings: &mut Vec<Finding>) -> Vec<Node
                 let at = error.marker().byte_offset().unwrap_or(source.text.len());
                 let place = source.place(at..at);
                 let found = format!("this is not YAML: {}", error.info());
-                tree.findings.push(Finding::error(&place, found, ""));
+                let allowed = "quote a value that begins with a sign, such as '>=1.2' or '*', and \
+                               indent with spaces";
+                tree.findings.push(Finding::error(&place, found, allowed));
                 break;
             }
         }

@@ -3,7 +3,7 @@ use std::time::Duration;
 use super::NamePattern;
 use super::document::Document;
 use super::statement::{Approval, State, Statement, Track};
-use crate::lint::{Fields, Node};
+use crate::lint::{Fields, Finding, Node};
 use crate::model::{Digest, Instant};
 
 const APPROVAL_KEYS: [&str; 7] =
@@ -67,6 +67,13 @@ impl Document<'_> {
                 "`*` alone may deny or label; approve a name or a namespace",
             );
         }
+        if let NamePattern::Below(namespace) = &statement.name
+            && (!namespace.contains('.') || namespace == "io.github")
+        {
+            let found = format!("`{}` approves whoever registers a name there", statement.name);
+            let allowed = "approve the namespaces of those whom you know";
+            self.reader.findings.push(Finding::warning(&node.place, found, allowed));
+        }
         if approval.reviewed.is_none() && !statement.is_exact() && fields.get("reviewed").is_none()
         {
             self.reader.error(
@@ -95,12 +102,23 @@ impl Document<'_> {
             self.reader.error(at, "`expires` is not after `reviewed`", "a later date");
         }
         if fields.get("expires").is_some() {
-            return;
+            return self.warn_if_over(node, approval);
         }
         approval.expires =
             approval.reviewed.map(|reviewed| reviewed.plus(self.context.terms.of(approval.track)));
+        self.warn_if_over(node, approval);
         if approval.expires.is_none() && fields.get("reviewed").is_none() && statement.is_exact() {
             self.reader.error(node, "an approval without end", "state `reviewed` or `expires`");
+        }
+    }
+
+    fn warn_if_over(&mut self, node: &Node, approval: &Approval) {
+        let is_over =
+            |expires: &Instant| *expires < self.context.now && approval.reviewed < Some(*expires);
+        if let Some(expires) = approval.expires.filter(is_over) {
+            let found = format!("the approval ended at {expires}");
+            let finding = Finding::warning(&node.place, found, "review it again, or take it out");
+            self.reader.findings.push(finding);
         }
     }
 

@@ -30,11 +30,15 @@ impl<'s> Coverage<'s> {
     #[must_use]
     pub fn warnings(&self) -> Vec<Finding> {
         let unmatched = self.set.statements().iter().filter(|statement| !self.matches(statement));
-        unmatched.map(warning).collect()
+        unmatched.map(|statement| self.warning(statement)).collect()
     }
 
     fn matches(&self, statement: &Statement) -> bool {
         match &statement.name {
+            NamePattern::Exact(name) if statement.hides() => {
+                let folded = name.folded();
+                self.names.iter().any(|known| known.folded() == folded)
+            }
             NamePattern::Exact(name) => self.names.contains(name),
             NamePattern::Namespace(namespace) => self.namespaces.contains(namespace),
             NamePattern::Below(above) => self.namespaces.iter().any(|namespace| {
@@ -47,10 +51,23 @@ impl<'s> Coverage<'s> {
     }
 }
 
-fn warning(statement: &Statement) -> Finding {
-    let found = match statement.name.is_exact() {
-        true => format!("no upstream lists the server `{}`", statement.name),
-        false => format!("the wildcard `{}` matches nothing", statement.name),
-    };
-    Finding::warning(&statement.place, found, "check the spelling; it is in force all the same")
+impl Coverage<'_> {
+    fn warning(&self, statement: &Statement) -> Finding {
+        let found = match statement.name.is_exact() {
+            true => format!("no upstream lists the server `{}`", statement.name),
+            false => format!("the wildcard `{}` matches nothing", statement.name),
+        };
+        let other_case = match &statement.name {
+            NamePattern::Exact(name) => {
+                let folded = name.folded();
+                self.names.iter().find(|known| known.folded() == folded)
+            }
+            _ => None,
+        };
+        let allowed = match other_case {
+            Some(known) => format!("names keep their case: did you mean `{known}`?"),
+            None => "check the spelling; it is in force all the same".to_owned(),
+        };
+        Finding::warning(&statement.place, found, allowed)
+    }
 }

@@ -43,8 +43,13 @@ pub fn read(sources: &[Arc<Source>], context: &Context<'_>) -> Reading {
         internal: Vec::new(),
     };
     for source in sources {
-        for node in parse_yaml(source, &mut document.reader.findings) {
-            document.read(&node);
+        let before = document.reader.findings.len();
+        let nodes = parse_yaml(source, &mut document.reader.findings);
+        let broken = document.reader.findings.len();
+        nodes.iter().for_each(|node| document.read(node));
+        if broken > before {
+            // What a syntax error cut off is no finding of its own; what was read may still deny.
+            document.reader.findings.truncate(broken);
         }
     }
     let Document { reader, statements, internal, .. } = document;

@@ -194,8 +194,8 @@ fn all_findings_are_told_at_once() {
 #[case("reviewed: 2026-05-01", "2026-10-28T23:59:59.999999Z")]
 #[case("reviewed: 2026-05-01, track: fast", "2027-05-01T23:59:59.999999Z")]
 #[case("reviewed: 2026-05-01, track: heavy", "2026-07-30T23:59:59.999999Z")]
-#[case("reviewed: 2026-05-01, expires: 2026-05-20", "2026-05-20T23:59:59.999999Z")]
-#[case("reviewed: 2026-05-01, expires: 2026-05-20T08:00:00+02:00", "2026-05-20T06:00:00.000000Z")]
+#[case("reviewed: 2026-05-01, expires: 2026-06-20", "2026-06-20T23:59:59.999999Z")]
+#[case("reviewed: 2026-05-01, expires: 2026-06-20T08:00:00+02:00", "2026-06-20T06:00:00.000000Z")]
 fn an_approval_ends_with_its_last_day_or_its_track(#[case] dates: &str, #[case] expires: &str) {
     let yaml = server(&format!("name: a.b/c, approval: {{state: approved, {dates}}}"));
     let now = Instant::parse("2026-06-01T00:00:00Z").expect("a time");

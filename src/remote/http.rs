@@ -40,7 +40,7 @@ pub enum AccessError {
     #[error("the file {path} cannot be read")]
     File { path: PathBuf, source: std::io::Error },
     #[error("{path} holds no PEM certificate")]
-    Certificate { path: PathBuf, source: reqwest::Error },
+    Certificate { path: PathBuf },
     #[error("the token in {path} is not a single line of visible characters")]
     Token { path: PathBuf },
     #[error("the HTTP client cannot be made")]
@@ -173,8 +173,10 @@ fn retry_after(headers: &HeaderMap, date: Option<Instant>) -> Option<Duration> {
 
 fn certificates(path: &PathBuf) -> Result<Vec<Certificate>, AccessError> {
     let pem = read(path)?;
-    Certificate::from_pem_bundle(&pem)
-        .map_err(|source| AccessError::Certificate { path: path.clone(), source })
+    match Certificate::from_pem_bundle(&pem) {
+        Ok(certificates) if !certificates.is_empty() => Ok(certificates),
+        _ => Err(AccessError::Certificate { path: path.clone() }),
+    }
 }
 
 fn token(path: &PathBuf) -> Result<String, AccessError> {

@@ -19,7 +19,9 @@ pub enum StoreError {
     NotAStore { path: PathBuf, source: redb::Error },
     #[error("the file {path} cannot be used")]
     File { path: PathBuf, source: std::io::Error },
-    #[error("the store cannot be read or written")]
+    #[error(
+        "the store cannot be read or written; if this lasts, restore a copy of it or move it away"
+    )]
     Engine { source: Box<redb::Error> },
     #[error("a row of the store is damaged: {what} at {key}")]
     Damaged { what: &'static str, key: String },

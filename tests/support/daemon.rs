@@ -118,6 +118,17 @@ impl Workplace {
     /// Starts the daemon and waits until it says where it listens.
     pub async fn start(&self) -> Daemon {
         let log = fs::File::create(self.path().join("log")).expect("a log");
+        self.start_with(log.into()).await
+    }
+
+    /// Starts the daemon with a log that nobody reads any more.
+    pub async fn start_without_log(&self) -> Daemon {
+        let (reader, writer) = std::io::pipe().expect("a pipe");
+        drop(reader);
+        self.start_with(writer.into()).await
+    }
+
+    async fn start_with(&self, log: Stdio) -> Daemon {
         let child = self
             .command(&["serve", "--listen=127.0.0.1:0", "--ops-listen=127.0.0.1:0", "--log=json"])
             .stdout(Stdio::null())
