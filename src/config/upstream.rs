@@ -26,6 +26,8 @@ pub struct Upstream {
     pub sync: SyncSettings,
     pub rails: Rails,
     pub namespaces: NamespaceRules,
+    /// More wait for their turn.
+    pub requests_per_hour: u32,
 }
 
 /// Where entries come from.
@@ -91,7 +93,7 @@ impl Default for SyncSettings {
     }
 }
 
-const KEYS: [&str; 12] = [
+const KEYS: [&str; 13] = [
     "kind",
     "url",
     "trust",
@@ -104,8 +106,8 @@ const KEYS: [&str; 12] = [
     "path",
     "rails",
     "namespaces",
+    "limits",
 ];
-const KEYS_LATER: [&str; 1] = ["limits"];
 const SYNC_KEYS: [&str; 4] = ["interval", "full_walk", "page_size", "overlap"];
 const RAIL_KEYS: [&str; 10] = [
     "missing_walks",
@@ -171,7 +173,7 @@ fn read(source: &Arc<Source>, findings: &mut Vec<Finding>) -> Option<Upstream> {
     let root = parse_toml(source, &mut reader.findings);
     let upstream = match reader.findings.is_empty() {
         true => reader
-            .mapping(&root, &KEYS, &KEYS_LATER)
+            .mapping(&root, &KEYS, &[])
             .and_then(|fields| upstream(&mut reader, &fields, source)),
         false => None,
     };
@@ -219,6 +221,7 @@ fn upstream(reader: &mut Reader, fields: &Fields<'_>, source: &Arc<Source>) -> O
         sync: sync(reader, fields),
         rails: rails(reader, fields),
         namespaces: namespaces(reader, fields),
+        requests_per_hour: requests_per_hour(reader, fields),
     })
 }
 
@@ -248,6 +251,17 @@ fn sync(reader: &mut Reader, fields: &Fields<'_>) -> SyncSettings {
         sync.page_size = u32::try_from(size).unwrap_or(sync.page_size);
     }
     sync
+}
+
+fn requests_per_hour(reader: &mut Reader, fields: &Fields<'_>) -> u32 {
+    /// Twenty complete walks of today's size.
+    const DEFAULT: u32 = 20_000;
+    let keys = ["requests_per_hour"];
+    let requests = fields
+        .get("limits")
+        .and_then(|node| reader.mapping(node, &keys, &[]))
+        .and_then(|fields| reader.integer(fields.get(keys[0])?, 1..=10_000_000));
+    requests.and_then(|requests| u32::try_from(requests).ok()).unwrap_or(DEFAULT)
 }
 
 fn namespaces(reader: &mut Reader, fields: &Fields<'_>) -> NamespaceRules {

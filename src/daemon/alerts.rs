@@ -114,6 +114,10 @@ pub(super) fn of_upstream(
         let detail = format!("our clock and upstream's differ by about {} minutes", ahead / 60);
         seen.push(Observation::new("clock-skew", id, detail));
     }
+    for name in &state.over_limit {
+        let detail = "it has more versions or bytes than are kept; the rest is in quarantine";
+        seen.push(Observation::new("name-limit", name, detail));
+    }
     if state.from_future > 0 {
         let detail = "rows have an `updatedAt` that upstream's own clock has not reached";
         let future = Observation::new("future-update", id, detail);

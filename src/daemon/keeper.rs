@@ -11,8 +11,8 @@ use super::pass::{Fetched, Observer, PassFailure, PassPlan};
 use crate::model::{Instant, Name};
 use crate::store::{Acceptance, Batch, Destination, Hold, Seen, Snapshot, Store, StoreError};
 use crate::sync::{
-    Change, Failure, PassKind, PassReport, PassState, RawPage, Row, UpstreamState, change,
-    completed,
+    Change, Failure, Kind, NameSize, PassKind, PassReport, PassState, RawPage, Row, UpstreamState,
+    change, completed,
 };
 
 /// A batch is committed when it has this many rows, or is this old. A crash repeats one batch.
@@ -27,6 +27,8 @@ pub(super) struct Keeper<O> {
     /// The upstream as it was when the pass began.
     state: UpstreamState,
     pass: PassState,
+    /// How much there is of the names that this pass adds to.
+    sizes: BTreeMap<Name, NameSize>,
     /// What a complete walk saw since the last commit, by name and version.
     seen: Vec<(String, String)>,
     /// Judged and not committed yet, by name and version: what comes last in a pass counts.
@@ -58,6 +60,7 @@ impl<O: Observer> Keeper<O> {
             state,
             pass,
             seen: Vec::new(),
+            sizes: BTreeMap::new(),
             batch: BTreeMap::new(),
             observer,
         })
@@ -104,10 +107,30 @@ impl<O: Observer> Keeper<O> {
             } else {
                 judge_row(item, now, snapshot, upstream)?
             };
+            let change = self.within_limits(change, snapshot)?;
             self.pass.tally.count(&change);
             self.take(change, snapshot)?;
         }
         Ok(page.rows.len() as u64)
+    }
+
+    /// Puts a version in quarantine that is one too many of its name.
+    fn within_limits(&mut self, change: Change, snapshot: &Snapshot) -> Result<Change, StoreError> {
+        let Change::Write { row: Row::Entry(entry), kind: Kind::Added } = &change else {
+            return Ok(change);
+        };
+        if !self.sizes.contains_key(&entry.name) {
+            let size = snapshot.size_of(&self.plan.upstream, &entry.name)?;
+            self.sizes.insert(entry.name.clone(), size);
+        }
+        let size = self.sizes.entry(entry.name.clone()).or_default();
+        Ok(match size.admit(entry) {
+            Ok(()) => change,
+            Err(row) => {
+                self.pass.over_limit.insert(entry.name.to_string());
+                Change::Write { row: Row::Quarantined(row), kind: Kind::Quarantined }
+            }
+        })
     }
 
     fn take(&mut self, change: Change, snapshot: &Snapshot) -> Result<(), StoreError> {

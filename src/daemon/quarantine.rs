@@ -3,6 +3,7 @@ use serde_json::value::RawValue;
 use super::Clock;
 use crate::model::Entry;
 use crate::store::{QuarantinedRow, Store, StoreError};
+use crate::sync::OVER_LIMIT;
 
 /// Rows let out in one transaction.
 const BATCH: usize = 500;
@@ -20,6 +21,9 @@ pub fn retry_quarantine(store: &Store, clock: &Clock) -> Result<usize, StoreErro
     for row in snapshot.quarantined()? {
         // A damaged row stays where it is, and `verify` names it.
         let Ok(row) = row else { continue };
+        if row.row.reason.starts_with(OVER_LIMIT) {
+            continue;
+        }
         let item: Result<&RawValue, _> = serde_json::from_str(&row.row.item);
         if let Ok(Ok(entry)) = item.map(|item| Entry::judge(item, clock.now())) {
             released.push((row, entry));

@@ -110,7 +110,12 @@ pub fn open_source(upstream: &Upstream, egress: &Egress) -> Result<Arc<Source>, 
     };
     let ca_files = upstream.ca_file.iter().chain(&egress.ca_file).cloned().collect();
     let token_file = upstream.token_file.clone();
-    let access = Access { proxy: egress.proxy.clone(), ca_files, token_file };
+    let access = Access {
+        proxy: egress.proxy.clone(),
+        ca_files,
+        token_file,
+        requests_per_hour: upstream.requests_per_hour,
+    };
     RegistryApi::new(root, &access)
         .map(|registry| Arc::new(Source::Registry(Box::new(registry))))
         .map_err(|source| DaemonError::Access { id: upstream.id.clone(), source })

@@ -10,6 +10,7 @@ use thiserror::Error;
 use tokio::time::timeout;
 use url::Url;
 
+use super::budget::Budget;
 use crate::model::{Escaped, Instant};
 use crate::sync::{FetchFailure, FetchedPage};
 
@@ -25,13 +26,14 @@ const MAX_REDIRECTS: usize = 3;
 const MAX_EXCERPT_BYTES: usize = 200;
 
 /// How a registry is reached.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct Access {
     pub proxy: Option<Url>,
     /// PEM files whose certificates are trusted beside the system's.
     pub ca_files: Vec<PathBuf>,
     /// Holds a bearer token.
     pub token_file: Option<PathBuf>,
+    pub requests_per_hour: u32,
 }
 
 /// Why a client cannot be made.
@@ -52,6 +54,7 @@ pub enum AccessError {
 pub(super) struct Http {
     client: Client,
     token: Option<String>,
+    budget: Budget,
 }
 
 impl Http {
@@ -71,11 +74,13 @@ impl Http {
         }
         let token = access.token_file.as_ref().map(token).transpose()?;
         let client = builder.build().map_err(|source| AccessError::Client { source })?;
-        Ok(Self { client, token })
+        let budget = Budget::per_hour(access.requests_per_hour);
+        Ok(Self { client, token, budget })
     }
 
     /// The body behind a URL, and upstream's time.
     pub(super) async fn get(&self, url: &Url) -> Result<FetchedPage, FetchFailure> {
+        self.budget.spend().await;
         let limit = TOTAL;
         timeout(limit, self.get_in_time(url))
             .await

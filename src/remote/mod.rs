@@ -4,6 +4,7 @@
 //! [`FetchFailure`](crate::sync::FetchFailure) that says what went wrong, and it is the only place
 //! that names an HTTP library.
 
+mod budget;
 mod files;
 mod http;
 mod registry;

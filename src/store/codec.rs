@@ -145,6 +145,12 @@ pub(super) fn read_absence(value: &[u8]) -> Option<Absence> {
     serde_json::from_slice(value).ok()
 }
 
+/// How many bytes a packed value has unpacked, as it says itself.
+pub(super) fn unpacked_length(value: &[u8]) -> u64 {
+    let length = value.get(5..).and_then(|rest| rest.first_chunk());
+    length.map_or(0, |length| u64::from(u32::from_le_bytes(*length)))
+}
+
 /// A staged row, split into what the live tables hold.
 pub(super) enum StagedParts<'a> {
     Entry { head: &'a [u8], body: &'a [u8] },

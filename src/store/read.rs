@@ -11,7 +11,7 @@ use super::tables::{
 use super::write::after;
 use crate::catalog::LedgerEntry;
 use crate::model::{Entry, Head, Instant, Name, Quarantined, Version};
-use crate::sync::{Absence, UpstreamState};
+use crate::sync::{Absence, NameSize, UpstreamState};
 
 type Rows = ReadOnlyTable<Key, &'static [u8]>;
 type Words = ReadOnlyTable<&'static str, &'static [u8]>;
@@ -139,6 +139,17 @@ impl Snapshot {
                 .map(Some)
                 .ok_or_else(|| StoreError::damaged("a head", format!("{name}@{version}"))),
         }
+    }
+
+    /// How much of a name an upstream has here.
+    pub fn size_of(&self, upstream: &str, name: &Name) -> Result<NameSize, StoreError> {
+        let (start, end) = ((upstream, name.as_str(), ""), after(name.as_str()));
+        let mut size = NameSize::default();
+        for row in self.bodies.range(start..(upstream, end.as_str(), ""))? {
+            size.versions += 1;
+            size.bytes += codec::unpacked_length(row?.1.value());
+        }
+        Ok(size)
     }
 
     /// The upstream that a name was served from last.

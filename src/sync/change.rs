@@ -3,6 +3,45 @@ use serde_json::value::RawValue;
 
 use crate::model::{Entry, Head, Identity, Instant, Quarantined, Status, says_deleted};
 
+/// Versions of one name that are kept, and bytes of them; upstream itself allows as many versions.
+pub(super) const MAX_VERSIONS: u64 = 10_000;
+pub(super) const MAX_NAME_BYTES: u64 = 64 * 1024 * 1024;
+
+/// How much of one name is kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct NameSize {
+    pub versions: u64,
+    pub bytes: u64,
+}
+
+impl NameSize {
+    /// Makes room for one more entry; an entry beyond the limits becomes a row for quarantine.
+    ///
+    /// # Errors
+    /// The row, with the limit that it would pass.
+    pub fn admit(&mut self, entry: &Entry) -> Result<(), Quarantined> {
+        let more = Self {
+            versions: self.versions + 1,
+            bytes: self.bytes + (entry.server.len() + entry.meta.len()) as u64,
+        };
+        if more.versions <= MAX_VERSIONS && more.bytes <= MAX_NAME_BYTES {
+            *self = more;
+            return Ok(());
+        }
+        Err(Quarantined {
+            name: entry.name.to_string(),
+            version: entry.version.to_string(),
+            reason: format!(
+                "{OVER_LIMIT}: {MAX_VERSIONS} versions and {MAX_NAME_BYTES} bytes of one name are kept"
+            ),
+            item: format!(r#"{{"server":{},"_meta":{}}}"#, entry.server, entry.meta).into(),
+        })
+    }
+}
+
+/// How the reason begins for which a well-formed row is in quarantine.
+pub const OVER_LIMIT: &str = "beyond the limit of its name";
+
 /// What a received row does to what is stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Change {
@@ -163,6 +202,20 @@ mod tests {
             Change::Write { kind, .. } => Some(kind),
         };
         assert_eq!(found, kind);
+    }
+
+    #[test]
+    fn a_name_has_room_for_ten_thousand_versions_and_64_mib() {
+        let Change::Write { row: Row::Entry(entry), .. } = changed(&item("x", "active"), None)
+        else {
+            panic!("an added entry")
+        };
+        let mut size = NameSize { versions: 9_999, bytes: 0 };
+        assert_eq!(size.admit(&entry), Ok(()));
+        let row = size.admit(&entry).expect_err("one too many");
+        assert!(row.reason.starts_with(OVER_LIMIT), "{}", row.reason);
+        assert_eq!(size.versions, 10_000);
+        assert!(NameSize { versions: 0, bytes: MAX_NAME_BYTES }.admit(&entry).is_err());
     }
 
     #[test]

@@ -21,7 +21,7 @@ mod source;
 mod walk;
 
 pub use absence::Absence;
-pub use change::{Change, Kind, Row, Tally, change};
+pub use change::{Change, Kind, NameSize, OVER_LIMIT, Row, Tally, change};
 pub use drift::changed_members;
 pub use files::completed;
 pub use page::{PageFault, RawPage};

@@ -1,3 +1,4 @@
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -31,6 +32,9 @@ pub struct UpstreamState {
     /// Rows of the last pass whose `updatedAt` upstream's own clock had not reached.
     #[serde(default)]
     pub from_future: u64,
+    /// Names with more versions or bytes than are kept, as of the last complete walk.
+    #[serde(default)]
+    pub over_limit: BTreeSet<String>,
     /// What a rail keeps back.
     #[serde(default)]
     pub held: Option<Held>,
@@ -80,6 +84,9 @@ pub struct PassState {
     pub upstream_time: Option<Instant>,
     /// The newest `updatedAt` among its rows that upstream's clock had reached.
     pub newest_updated_at: Option<Instant>,
+    /// Names with more versions or bytes than are kept.
+    #[serde(default)]
+    pub over_limit: BTreeSet<String>,
     /// Whether the last page was read, so that only acceptance is left.
     #[serde(default)]
     pub all_read: bool,
@@ -173,6 +180,10 @@ impl UpstreamState {
                 .upstream_time
                 .map(|upstream| (upstream.as_micros() - pass.begun.as_micros()) / 1_000_000),
             from_future: pass.from_future,
+            over_limit: match pass.kind {
+                PassKind::Complete => pass.over_limit.clone(),
+                PassKind::Increment { .. } => &self.over_limit | &pass.over_limit,
+            },
             held: self.held.clone(),
             discarded: self.discarded.clone(),
             last_attempt: self.last_attempt,
@@ -199,6 +210,7 @@ impl PassState {
             cursor: None,
             upstream_time: None,
             newest_updated_at: None,
+            over_limit: BTreeSet::new(),
             all_read: false,
             from_future: 0,
             pages: 0,
