@@ -26,6 +26,8 @@ struct Platter {
     syncs: usize,
     /// The power fails at the sync after this many.
     fails_after: Option<usize>,
+    /// No byte more than this fits.
+    capacity: Option<usize>,
     dead: bool,
 }
 
@@ -87,7 +89,11 @@ impl StorageBackend for Disk {
     fn set_len(&self, len: u64) -> io::Result<()> {
         let mut platter = self.lock();
         platter.alive()?;
-        platter.bytes.resize(usize::try_from(len).map_err(io::Error::other)?, 0);
+        let len = usize::try_from(len).map_err(io::Error::other)?;
+        if platter.capacity.is_some_and(|capacity| len > capacity) {
+            return Err(io::ErrorKind::StorageFull.into());
+        }
+        platter.bytes.resize(len, 0);
         Ok(())
     }
 
@@ -206,4 +212,33 @@ async fn an_acceptance_that_freezes_at_any_sync_happens_wholly_or_not_at_all() {
             assert_eq!(contents(&store), wanted, "{unsynced:?} after {frozen_after}");
         }
     }
+}
+
+/// A disk that is full fails the pass. What was stored is whole, and after room was made the mirror
+/// goes on to where an undisturbed one is.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_full_disk_fails_the_pass_and_loses_nothing() {
+    let source = source();
+    {
+        let mut registry = source.lock();
+        for index in 0..3_000 {
+            let row = Row::new(&format!("com.many/tool-{index:04}"), "1.0.0");
+            registry.rows.insert(row.key(), row);
+        }
+    }
+    let undisturbed = Disk::default();
+    let store = undisturbed.store().expect("a store");
+    pass(&store, &source, false).await.expect("a pass");
+    let wanted = contents(&store);
+    let disk = Disk::default();
+    let store = disk.store().expect("a store");
+    let full = disk.lock().bytes.len();
+    disk.lock().capacity = Some(full);
+    let failure = pass(&store, &source, false).await.expect_err("no room");
+    assert!(failure.reason().contains("cannot be read or written"), "{}", failure.reason());
+    drop(store);
+    let store = disk.restored(Unsynced::Kept).store().expect("opens");
+    assert!(store.snapshot().expect("a snapshot").verify().expect("verified").is_sound());
+    pass(&store, &source, false).await.expect("a pass");
+    assert_eq!(contents(&store), wanted);
 }

@@ -329,3 +329,57 @@ async fn a_mirror_of_the_mirror_ends_with_the_same_catalogue() {
         "{wanted:?}"
     );
 }
+
+/// P12: reads never wait for an upstream, nor for a writer.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_thousand_readers_during_a_sync_are_all_answered() {
+    let upstream = Upstream::start(rows(60)).await;
+    let (place, daemon) = mirror(&upstream, "").await;
+    served(&daemon, 60).await;
+    place.upstream(&upstream.url, "sync = {interval = \"1s\", page_size = 1}");
+    upstream.slow_down(std::time::Duration::from_millis(20));
+    let daemon = std::sync::Arc::new(daemon);
+    let readers: Vec<_> = (0..1000)
+        .map(|index| {
+            let daemon = std::sync::Arc::clone(&daemon);
+            tokio::spawn(async move {
+                let name = format!("com.n{:03}%2Ftool", index % 60);
+                daemon.get(&format!("/v0.1/servers/{name}/versions/latest")).await.status
+            })
+        })
+        .collect();
+    let synced = tokio::task::spawn_blocking(move || {
+        let pass = walk(&place);
+        (pass, place)
+    });
+    for reader in readers {
+        assert_eq!(reader.await.expect("a reader"), 200);
+    }
+    let (pass, _place) = synced.await.expect("a pass");
+    assert_eq!(pass["unchanged"], 60);
+}
+
+/// 10,000 versions of a name are kept, the rest quarantined with one alert, and others unharmed.
+#[tokio::test(flavor = "multi_thread")]
+async fn twenty_thousand_versions_of_one_name_are_limited() {
+    let mut rows = rows(3);
+    rows.extend((0..10_050).map(|index| Row::new("com.flood/tool", &format!("1.0.{index}"))));
+    let upstream = Upstream::start(rows).await;
+    let (place, daemon) = mirror(&upstream, "").await;
+    let status = daemon.operate("/status").await.json()["upstreams"][0].clone();
+    assert_eq!((&status["rows"], &status["quarantined"]), (&10_003.into(), &50.into()));
+    let raised = eventually("an alert", async || alerts(&place).into_iter().next()).await;
+    assert_eq!((raised.0.as_str(), raised.1.as_str()), ("name-limit", "com.flood/tool"));
+    assert_eq!(alerts(&place).len(), 1);
+    served(&daemon, 10_003).await;
+}
+
+/// P10: a slow upstream is not a dead one.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_upstream_that_takes_long_for_its_first_byte_is_waited_for() {
+    let upstream = Upstream::start(rows(3)).await;
+    let (place, daemon) = mirror(&upstream, "").await;
+    served(&daemon, 3).await;
+    upstream.slow_down(std::time::Duration::from_secs(20));
+    assert_eq!(walk(&place)["unchanged"], 3);
+}

@@ -34,6 +34,8 @@ pub(super) struct Publisher {
     expiries: BTreeMap<Name, Instant>,
     /// Names of which a stored row is damaged, with what is wrong: hidden, and an alert.
     damaged: BTreeMap<Name, String>,
+    /// Whether names were served whose owner is not remembered yet.
+    owners_owed: bool,
     catalogue: Arc<Catalogue>,
 }
 
@@ -127,6 +129,7 @@ impl Publisher {
             ledger: Ledger::new(records?),
             expiries: BTreeMap::new(),
             damaged: BTreeMap::new(),
+            owners_owed: true,
             catalogue: Arc::default(),
         })
     }
@@ -140,8 +143,12 @@ impl Publisher {
     }
 
     /// Builds and publishes the next generation; `false` when nothing changed for clients.
-    fn publish(&mut self, shared: &Shared, touched: Touched) -> Result<bool, StoreError> {
+    fn publish(&mut self, shared: &Shared, mut touched: Touched) -> Result<bool, StoreError> {
         let (in_force, now) = (shared.in_force(), shared.clock.now());
+        // As long as an upstream was not walked to its end, nobody knows what it will claim, and
+        // who owns what is remembered only afterwards.
+        let unsettled = shared.is_first_walk();
+        touched.everything |= self.owners_owed && !unsettled;
         let snapshot = shared.store.snapshot()?;
         for name in &touched.names {
             self.reload(name, &snapshot)?;
@@ -159,16 +166,16 @@ impl Publisher {
             self.catalogue.next(updates, &self.ledger, now, namespace);
         self.damaged.extend(unreadable);
         self.tell_damage(shared);
-        let first = shared.published().is_none();
-        if changes.is_empty() && !first && next.len() == self.catalogue.len() {
-            return Ok(false);
-        }
-        // As long as an upstream was not walked to its end, nobody knows what it will claim.
-        if shared.is_first_walk() {
+        if unsettled {
             owners.clear();
         }
         if !changes.is_empty() || !owners.is_empty() {
             shared.store.commit_ledger(VIEW, &changes, &owners, now)?;
+        }
+        self.owners_owed = unsettled;
+        let first = shared.published().is_none();
+        if changes.is_empty() && !first && next.len() == self.catalogue.len() {
+            return Ok(false);
         }
         let changed = changes.len();
         changes.into_iter().for_each(|(key, record)| self.ledger.set(key, record));

@@ -23,6 +23,8 @@ pub enum StoreError {
         "the store cannot be read or written; if this lasts, restore a copy of it or move it away"
     )]
     Engine { source: Box<redb::Error> },
+    #[error("the store was closed after an error of its file, and could not be opened again")]
+    Closed,
     #[error("a row of the store is damaged: {what} at {key}")]
     Damaged { what: &'static str, key: String },
 }
@@ -40,6 +42,17 @@ impl StoreError {
                 _ => Self::File { path, source },
             },
             other => Self::NotAStore { path, source: other.into() },
+        }
+    }
+
+    /// Whether the handle takes nothing more.
+    pub(super) fn needs_reopening(&self) -> bool {
+        match self {
+            Self::Closed => true,
+            Self::Engine { source } => {
+                matches!(**source, redb::Error::Io(_) | redb::Error::PreviousIo)
+            }
+            _ => false,
         }
     }
 

@@ -52,7 +52,8 @@ mod tables;
 mod verify;
 mod write;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::sync::{PoisonError, RwLock, RwLockReadGuard};
 
 use redb::{Database, ReadableDatabase, StorageBackend};
 
@@ -74,7 +75,10 @@ const FILE: &str = "vidimus.redb";
 /// An open store. It is locked against every other process.
 #[derive(Debug)]
 pub struct Store {
-    database: Database,
+    /// Empty only when a failed file could not be opened again.
+    database: RwLock<Option<Database>>,
+    /// Where the file is; a store in memory has none.
+    path: Option<PathBuf>,
     packer: std::sync::Mutex<Packer>,
 }
 
@@ -87,8 +91,8 @@ impl Store {
         std::fs::create_dir_all(data)
             .map_err(|source| StoreError::File { path: data.into(), source })?;
         let path = data.join(FILE);
-        let opened = builder().create(&path);
-        Self::initialised(opened.map_err(|error| StoreError::opening(&path, error))?, &path, now)
+        let opened = builder().create(&path).map_err(|error| StoreError::opening(&path, error))?;
+        Ok(Self { path: Some(path.clone()), ..Self::initialised(opened, &path, now)? })
     }
 
     /// Opens a store that is there.
@@ -97,13 +101,17 @@ impl Store {
     /// As for [`Store::create`], and when there is none.
     pub fn open(data: &Path, now: Instant) -> Result<Self, StoreError> {
         let path = data.join(FILE);
-        let opened = builder().open(&path);
-        Self::initialised(opened.map_err(|error| StoreError::opening(&path, error))?, &path, now)
+        let opened = builder().open(&path).map_err(|error| StoreError::opening(&path, error))?;
+        Ok(Self { path: Some(path.clone()), ..Self::initialised(opened, &path, now)? })
     }
 
     fn initialised(database: Database, path: &Path, now: Instant) -> Result<Self, StoreError> {
         tables::initialise(&database, path, now)?;
-        Ok(Self { database, packer: std::sync::Mutex::new(Packer::new()?) })
+        Ok(Self {
+            database: RwLock::new(Some(database)),
+            path: None,
+            packer: std::sync::Mutex::new(Packer::new()?),
+        })
     }
 
     /// A store in memory, for a pass that must leave no trace.
@@ -134,7 +142,18 @@ impl Store {
     /// # Errors
     /// When the file cannot be read.
     pub fn snapshot(&self) -> Result<Snapshot, StoreError> {
-        Snapshot::of(&self.database.begin_read()?)
+        let closed = self.lock().is_none();
+        if closed {
+            self.reopen();
+        }
+        match self.lock().as_ref() {
+            Some(database) => Snapshot::of(&database.begin_read()?),
+            None => Err(StoreError::Closed),
+        }
+    }
+
+    fn lock(&self) -> RwLockReadGuard<'_, Option<Database>> {
+        self.database.read().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Runs redb's own check over the file, which may repair it.
@@ -142,7 +161,20 @@ impl Store {
     /// # Errors
     /// When the file cannot be read, or cannot be repaired.
     pub fn check_file(&mut self) -> Result<bool, StoreError> {
-        Ok(self.database.check_integrity()?)
+        match self.database.get_mut().unwrap_or_else(PoisonError::into_inner) {
+            Some(database) => Ok(database.check_integrity()?),
+            None => Err(StoreError::Closed),
+        }
+    }
+
+    /// Opens the file anew after it failed: redb takes nothing more from a handle that saw an
+    /// error, and a disk that was full may have room again.
+    fn reopen(&self) {
+        let Some(path) = &self.path else { return };
+        let mut database = self.database.write().unwrap_or_else(PoisonError::into_inner);
+        // The old one must go first: it holds the lock.
+        *database = None;
+        *database = builder().open(path).ok();
     }
 }
 

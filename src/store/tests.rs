@@ -262,6 +262,19 @@ fn ledger_and_overlays_are_kept() {
 }
 
 #[test]
+fn a_file_that_failed_is_opened_anew_while_snapshots_are_held() {
+    let folder = Folder::new();
+    let store = folder.create();
+    commit(&store, Destination::Live, &[Row::Entry(entry("a.b/c", "1", "x"))], "1");
+    let held = store.snapshot().expect("a snapshot");
+    store.reopen();
+    commit(&store, Destination::Live, &[Row::Entry(entry("a.b/d", "1", "x"))], "2");
+    assert_eq!(store.snapshot().expect("a snapshot").count("up").expect("counted"), (2, 0));
+    drop(held);
+    assert!(matches!(Store::open(folder.0.path(), NOW), Err(StoreError::Locked { .. })));
+}
+
+#[test]
 fn a_second_process_is_refused() {
     let folder = Folder::new();
     let _held = folder.create();

@@ -1,3 +1,5 @@
+use std::sync::PoisonError;
+
 use redb::{ReadableTable, WriteTransaction};
 
 use super::accept::clear_pass;
@@ -147,7 +149,7 @@ impl Store {
 
     fn packer(&self) -> std::sync::MutexGuard<'_, codec::Packer> {
         // A panic while packing leaves a compressor that the next frame resets anyway.
-        self.packer.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+        self.packer.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(super) fn write<T>(
@@ -155,7 +157,22 @@ impl Store {
         now: Instant,
         change: impl FnOnce(&WriteTransaction) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
-        let transaction = begin(&self.database)?;
+        let written = self.write_once(now, change);
+        if matches!(&written, Err(error) if error.needs_reopening()) {
+            self.reopen();
+        }
+        written
+    }
+
+    fn write_once<T>(
+        &self,
+        now: Instant,
+        change: impl FnOnce(&WriteTransaction) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        let transaction = {
+            let database = self.lock();
+            begin(database.as_ref().ok_or(StoreError::Closed)?)?
+        };
         let value = change(&transaction)?;
         note_instant(&transaction, now)?;
         transaction.commit()?;
