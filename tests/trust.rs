@@ -383,3 +383,30 @@ async fn an_upstream_that_takes_long_for_its_first_byte_is_waited_for() {
     upstream.slow_down(std::time::Duration::from_secs(20));
     assert_eq!(walk(&place)["unchanged"], 3);
 }
+
+/// A slow last page is a page like any other: its rows were seen.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_rows_of_a_slow_last_page_are_not_missing() {
+    let upstream = Upstream::start(rows(30)).await;
+    let (place, daemon) = mirror(&upstream, "missing_walks = 1").await;
+    served(&daemon, 30).await;
+    upstream.slow_down(std::time::Duration::from_millis(600));
+    assert_eq!(walk(&place)["unchanged"], 30);
+    assert_eq!(alerts(&place), []);
+    served(&daemon, 30).await;
+}
+
+/// An approval covers what existed when it was given: an earlier date sent later changes nothing.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_entry_cannot_be_dated_back_into_an_approval() {
+    let upstream = Upstream::start(rows(3)).await;
+    upstream.put(Row::new("com.n001/tool", "2.0.0").published("2026-06-01T00:00:00.000000Z"));
+    let (place, daemon) = mirror(&upstream, "").await;
+    served(&daemon, 3).await;
+    upstream.put(Row::new("com.n001/tool", "2.0.0"));
+    walk(&place);
+    let explained = text(&place.run(&["explain", "com.n001/tool@2.0.0"]).stdout);
+    assert!(explained.contains("fail  approved: pending: published 2026-06-01"), "{explained}");
+    assert_eq!(place.run(&["verify"]).status.code(), Some(0));
+    served(&daemon, 3).await;
+}

@@ -44,7 +44,7 @@ impl fmt::Display for Speech {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::May => f.write_str("the name belongs to it"),
-            Self::Disabled => f.write_str("the upstream is disabled"),
+            Self::Disabled => f.write_str("the upstream is disabled, or its file was removed"),
             Self::NotItsNamespace => f.write_str("its `[namespaces]` leave the name out"),
             Self::Internal => f.write_str("the namespace is internal, and the upstream is not"),
             Self::BelongsTo(owner) => write!(f, "the name belongs to {owner}"),
@@ -67,6 +67,7 @@ pub struct Speakers<'a> {
     name: &'a Name,
     known: &'a [Speaker],
     overlays: &'a OverlaySet,
+    served_from: Option<&'a str>,
     owner: Option<String>,
     passed_from: Option<String>,
     deleted: BTreeMap<&'a Version, &'a str>,
@@ -82,12 +83,13 @@ impl<'a> Speakers<'a> {
         overlays: &'a OverlaySet,
         listing: &[Listing<'a>],
         also_in: &[String],
-        served_from: Option<&str>,
+        served_from: Option<&'a str>,
     ) -> Self {
         let mut this = Self {
             name,
             known,
             overlays,
+            served_from,
             owner: None,
             passed_from: None,
             deleted: BTreeMap::new(),
@@ -123,7 +125,8 @@ impl<'a> Speakers<'a> {
     #[must_use]
     pub fn speech(&self, upstream: &str) -> Speech {
         let known = self.speaker(upstream);
-        if known.is_some_and(|speaker| !speaker.enabled) {
+        let removed = known.is_none() && self.served_from != Some(upstream);
+        if removed || known.is_some_and(|speaker| !speaker.enabled) {
             return Speech::Disabled;
         }
         if known.is_some_and(|speaker| !speaker.namespaces.admit(self.name)) {
@@ -149,7 +152,8 @@ impl<'a> Speakers<'a> {
         self.known.iter().find(|speaker| speaker.id == upstream)
     }
 
-    /// One whose file was removed is synchronised no more, and keeps what it has, behind all others.
+    /// One whose file was removed is synchronised no more, and keeps the names that it was serving,
+    /// behind all others.
     fn priority(&self, upstream: &str) -> u64 {
         self.speaker(upstream).map_or(u64::MAX, |speaker| speaker.priority)
     }
@@ -157,8 +161,9 @@ impl<'a> Speakers<'a> {
     fn may_own(&self, upstream: &str) -> bool {
         let known = self.speaker(upstream);
         let internal = self.overlays.is_internal(self.name);
-        known.is_none_or(|speaker| speaker.namespaces.admit(self.name))
-            && (!internal || known.is_some_and(|speaker| speaker.internal))
+        known.map_or(self.served_from == Some(upstream), |speaker| {
+            speaker.namespaces.admit(self.name)
+        }) && (!internal || known.is_some_and(|speaker| speaker.internal))
     }
 
     fn may_delete(&self, upstream: &str) -> bool {
@@ -238,7 +243,10 @@ mod tests {
         };
         assert_eq!(owner(&[row("official")], &["ours".into()]).as_deref(), Some("ours"));
         assert_eq!(owner(&[row("removed"), row("official")], &[]).as_deref(), Some("official"));
-        assert_eq!(owner(&[row("removed")], &[]).as_deref(), Some("removed"));
+        assert_eq!(owner(&[row("removed")], &[]), None, "it was serving nothing");
+        let listing = [row("removed")];
+        let speakers = Speakers::of(&name, &known, &set, &listing, &[], Some("removed"));
+        assert_eq!(speakers.speech("removed"), Speech::May, "what it was serving stays");
     }
 
     #[test]

@@ -2,13 +2,14 @@ use std::collections::BTreeMap;
 
 use tracing::{error, info, warn};
 
+use super::content::Content;
 use super::pass::reason;
 use super::publish::VIEW;
 use super::speakers::speakers_of;
 use super::{Clock, InForce, overlays::starter_warning};
 use crate::alert::{Alert, Observation};
 use crate::catalog::Shown;
-use crate::config::Upstream;
+use crate::config::{Origin, Upstream};
 use crate::curation::{Policy, Speech};
 use crate::lint::Finding;
 use crate::model::{Escaped, Name, Version};
@@ -103,7 +104,7 @@ pub(super) fn of_upstream(
         );
         seen.push(Observation::new("held", id, detail));
     }
-    if let Some(newest) = state.newest_updated_at
+    if let (Some(newest), Origin::Registry(_)) = (state.newest_updated_at, &upstream.origin)
         && now.since(newest) > upstream.rails.frozen_after
     {
         let days = upstream.rails.frozen_after.as_secs() / 86_400;
@@ -130,7 +131,7 @@ pub(super) fn of_upstream(
         .collect();
     seen.extend(shadowed(snapshot, policy, id)?);
     seen.extend(missing(snapshot, id, &shown)?);
-    seen.extend(drifted(snapshot, id, &shown)?);
+    seen.extend(drifted(snapshot, policy, id, &shown)?);
     Ok(seen)
 }
 
@@ -154,7 +155,9 @@ fn shadowed(
             continue;
         }
         let heads = snapshot.heads_of(&stored.name)?;
-        let kind = match speakers_of(snapshot, policy, &stored.name, &heads)?.speech(upstream) {
+        let before = snapshot.served_from(&stored.name)?;
+        let speakers = speakers_of(snapshot, policy, &stored.name, &heads, before.as_deref())?;
+        let kind = match speakers.speech(upstream) {
             Speech::BelongsTo(_) => Some("shadowed"),
             Speech::Internal => Some("internal-name"),
             Speech::PassedFrom(_) => Some("passed-name"),
@@ -208,6 +211,7 @@ fn missing(
 /// Published entries whose content upstream changed.
 fn drifted(
     snapshot: &Snapshot,
+    policy: &Policy<'_>,
     upstream: &str,
     shown: &ByEntry,
 ) -> Result<Vec<Observation>, StoreError> {
@@ -217,6 +221,10 @@ fn drifted(
         else {
             continue;
         };
+        let standing = policy.about(&stored.name).standing(&stored.version, upstream);
+        if Content::of(snapshot, &stored, &standing)?.adopted.is_some() {
+            continue;
+        }
         let subject = format!("{}@{}", stored.name, stored.version);
         let namespace = stored.name.namespace().to_owned();
         let changes = changed_members(&first.server, &other.server).join("; ");

@@ -5,8 +5,8 @@ use crate::store::{Snapshot, StoreError, StoredHead};
 /// The content of an entry that decisions are about.
 ///
 /// What was first received stays in force when upstream rewrites a published version. The other
-/// content takes its place only when a person has seen it: by its pinned digest, or by a review
-/// that is later than its arrival.
+/// content takes its place only when a person has pinned its digest: a date alone cannot say which
+/// of the two was looked at.
 pub(super) struct Content {
     pub(super) head: Head,
     /// The other content, when it is the one in force.
@@ -26,13 +26,11 @@ impl Content {
             return Ok(first);
         }
         let Some(other) = snapshot.rewritten(stored)? else { return Ok(first) };
-        let reviewed = standing.ruling.is_some_and(|(_, approval)| {
-            approval.state == State::Approved
-                && match approval.digest {
-                    Some(pinned) => pinned == other.head.received,
-                    None => approval.reviewed.is_some_and(|at| at >= other.head.first_seen),
-                }
-        });
+        let pinned = standing.ruling.filter(|(_, approval)| approval.state == State::Approved);
+        let pinned = pinned.and_then(|(_, approval)| approval.digest);
+        // A digest that both have says nothing about which bytes were meant: the first ones stay.
+        let reviewed =
+            pinned.is_some_and(|pin| pin == other.head.received && pin != stored.head.received);
         if !reviewed {
             return Ok(first);
         }

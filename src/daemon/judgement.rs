@@ -34,11 +34,11 @@ pub(super) fn hold(
     rails: &Rails,
 ) -> Result<Hold, StoreError> {
     let complete = pass.kind == PassKind::Complete;
-    let served = served(snapshot)?;
-    let planned = planned(snapshot, upstream, &served)?;
-    if planned.is_empty() && !complete {
+    if !complete && snapshot.staged_rows(upstream)?.next().is_none() {
         return Ok(Hold::default());
     }
+    let served = served(snapshot)?;
+    let planned = planned(snapshot, upstream, &served)?;
     let facts = facts(snapshot, upstream, state, pass, rails, &served, &planned)?;
     let trips = judge(&facts, rails);
     let is_held = |planned: &&Planned| trips.iter().any(|trip| planned.is_held_by(&trip.rail));
@@ -89,7 +89,10 @@ fn planned(
     let mut planned = Vec::new();
     for row in snapshot.staged_rows(upstream)? {
         let row = row?;
-        let stored = snapshot.head(upstream, &row.name, &row.version)?;
+        let stored = match snapshot.head(upstream, &row.name, &row.version) {
+            Err(StoreError::Damaged { .. }) => None,
+            stored => stored?,
+        };
         let deletes = match &row.kind {
             StagedKind::Entry(head) => head.status == Status::Deleted,
             StagedKind::Deleted => true,
@@ -126,7 +129,8 @@ fn facts(
     let mut facts = PassFacts {
         complete: pass.kind == PassKind::Complete,
         rows_seen: pass.tally.rows(),
-        newest_before: state.newest_updated_at,
+        // Without a clock of its own, as files have none, an upstream cannot be rewound.
+        newest_before: pass.upstream_time.and(state.newest_updated_at),
         newest_seen: pass.newest_updated_at,
         served: served.len() as u64,
         ..PassFacts::default()

@@ -172,7 +172,8 @@ impl<O: Observer> Keeper<O> {
             rows: &rows,
             destination: if live { Destination::Live } else { Destination::Staged },
             state: Some(&state),
-            seen: (self.pass.kind == PassKind::Complete).then_some(seen),
+            // An empty note would take the place of the last page's, which has the same number.
+            seen: (self.pass.kind == PassKind::Complete && !seen.keys.is_empty()).then_some(seen),
             now: self.clock.now(),
         })?;
         if live {
@@ -253,7 +254,11 @@ pub(super) fn judge_row(
     upstream: &str,
 ) -> Result<Change, StoreError> {
     change(item, now, |identity| {
-        snapshot.head(upstream, identity.name.as_str(), identity.version.as_str())
+        match snapshot.head(upstream, identity.name.as_str(), identity.version.as_str()) {
+            // What upstream sends takes the place of what cannot be read any more.
+            Err(StoreError::Damaged { .. }) => Ok(None),
+            head => head,
+        }
     })
 }
 

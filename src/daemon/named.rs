@@ -145,11 +145,12 @@ fn keep(
 ) -> Result<(), PassFailure> {
     let snapshot = shared.store.snapshot()?;
     let now = shared.clock.now();
-    let mut rows = Vec::new();
+    let (mut rows, mut size) = (Vec::new(), snapshot.size_of(upstream, name)?);
     for item in RawPage::read_versions(&page.body)?.rows {
         if let Change::Write { row: Row::Entry(entry), .. } =
             judge_row(item, now, &snapshot, upstream)?
             && entry.name == *name
+            && size.admit(&entry).is_ok()
         {
             rows.push(Row::Entry(entry));
         }

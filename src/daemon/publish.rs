@@ -147,7 +147,7 @@ impl Publisher {
         let (in_force, now) = (shared.in_force(), shared.clock.now());
         // As long as an upstream was not walked to its end, nobody knows what it will claim, and
         // who owns what is remembered only afterwards.
-        let unsettled = shared.is_first_walk();
+        let unsettled = shared.is_settling();
         touched.everything |= self.owners_owed && !unsettled;
         let snapshot = shared.store.snapshot()?;
         for name in &touched.names {
@@ -234,7 +234,8 @@ impl Publisher {
     ) -> Result<NameUpdate, StoreError> {
         let about = policy.about(&name);
         let heads = self.heads.get(&name).map(Vec::as_slice).unwrap_or_default();
-        let speakers = speakers_of(snapshot, policy, &name, heads)?;
+        let served_from = snapshot.served_from(&name)?;
+        let speakers = speakers_of(snapshot, policy, &name, heads, served_from.as_deref())?;
         let mut candidates = Vec::new();
         let mut first_end: Option<Instant> = None;
         for stored in heads {
@@ -262,7 +263,7 @@ impl Publisher {
         }
         let owner = speakers.owner().filter(|_| !candidates.is_empty());
         if let Some(owner) = owner
-            && snapshot.served_from(&name)?.as_deref() != Some(owner)
+            && served_from.as_deref() != Some(owner)
         {
             owners.push((name.clone(), owner.to_owned()));
         }

@@ -142,6 +142,18 @@ impl Shared {
         enabled.map(|speaker| speaker.id).any(|id| is_new(&id))
     }
 
+    /// Whether an upstream may still claim names for the first time. One that fails is not waited
+    /// for: it must not keep the owners of all names from being remembered.
+    #[must_use]
+    pub(super) fn is_settling(&self) -> bool {
+        let Ok(snapshot) = self.store.snapshot() else { return true };
+        let may_claim = |id: &str| {
+            let state = snapshot.upstream(id);
+            state.is_ok_and(|state| state.accepts_batches() && state.last_failure.is_none())
+        };
+        self.speakers().iter().any(|speaker| speaker.enabled && may_claim(&speaker.id))
+    }
+
     /// A pass that is running now, and whose.
     #[must_use]
     pub fn activity(&self) -> Option<(String, Activity)> {

@@ -57,7 +57,8 @@ pub fn list(
         if about.is_silent() && !all {
             continue;
         }
-        let speakers = speakers_of(snapshot, policy, name, heads)?;
+        let served_from = snapshot.served_from(name)?;
+        let speakers = speakers_of(snapshot, policy, name, heads, served_from.as_deref())?;
         for stored in heads {
             let line = listed(snapshot, stored, policy, &about, &speakers)?;
             if all || line.served {
@@ -107,7 +108,8 @@ pub fn explain_name(
     let about = policy.about(name);
     let mut versions = Vec::new();
     let heads = snapshot.heads_of(name)?;
-    let speakers = speakers_of(snapshot, policy, name, &heads)?;
+    let served_from = snapshot.served_from(name)?;
+    let speakers = speakers_of(snapshot, policy, name, &heads, served_from.as_deref())?;
     for stored in &heads {
         if wanted(stored.version.as_str()) {
             let standing = about.standing(&stored.version, &stored.upstream);

@@ -8,7 +8,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
-use super::alerts::{UPSTREAMS, observe, of_upstreams};
+use super::alerts::{UPSTREAMS, observe, of_upstreams, source_of};
 use super::follow::follow;
 use super::named::fetch_named;
 use super::publish::publish_loop;
@@ -154,6 +154,11 @@ impl Followers {
             ended??;
         }
         self.current = self.stop.child_token();
+        let followed_on = |id: &str| upstreams.iter().any(|next| next.enabled && next.id == id);
+        for gone in self.upstreams.iter().filter(|before| !followed_on(&before.id)) {
+            // Nobody looks at it any more, so nothing about it lasts.
+            observe(&self.shared.store, &self.shared.clock, &source_of(&gone.id), Vec::new());
+        }
         let mut runtimes = BTreeMap::new();
         let mut followed = Vec::new();
         for (upstream, source) in upstreams.iter().zip(sources) {

@@ -11,6 +11,7 @@ pub(super) fn speakers_of<'a>(
     policy: &Policy<'a>,
     name: &'a Name,
     heads: &'a [StoredHead],
+    served_from: Option<&'a str>,
 ) -> Result<Speakers<'a>, StoreError> {
     let listing: Vec<Listing<'a>> = heads
         .iter()
@@ -21,7 +22,6 @@ pub(super) fn speakers_of<'a>(
         })
         .collect();
     let also_in = snapshot.quarantined_in(name)?;
-    let served_from = snapshot.served_from(name)?;
     let (speakers, overlays) = (policy.speakers, policy.overlays);
-    Ok(Speakers::of(name, speakers, overlays, &listing, &also_in, served_from.as_deref()))
+    Ok(Speakers::of(name, speakers, overlays, &listing, &also_in, served_from))
 }

@@ -8,7 +8,7 @@ use crate::sync::FetchFailure;
 
 const FIRST_WAIT: Duration = Duration::from_millis(500);
 const LONGEST_WAIT: Duration = Duration::from_secs(30);
-/// `Retry-After` is a request, not an order: beyond this the pass fails and comes back later.
+/// `Retry-After` is a request, not an order: it is obeyed this long.
 const LONGEST_OBEYED: Duration = Duration::from_mins(5);
 const RETRIES: usize = 4;
 
@@ -26,8 +26,7 @@ where
         .when(FetchFailure::is_transient)
         .adjust(|failure: &FetchFailure, wait| match failure.retry_after() {
             None => wait,
-            Some(asked) if asked <= LONGEST_OBEYED => wait.map(|wait| wait.max(asked)),
-            Some(_) => None,
+            Some(asked) => wait.map(|wait| wait.max(asked.min(LONGEST_OBEYED))),
         })
         .notify(|failure, wait| {
             debug!(%failure, wait_seconds = wait.as_secs_f64(), "upstream is asked again");

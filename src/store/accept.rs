@@ -10,7 +10,7 @@ use super::tables::{HELD, SEEN, STAGED};
 use super::write::{after, put_state, state_of};
 use super::{Store, StoreError};
 use crate::model::{Digest, Instant, Name};
-use crate::sync::{Held, Rails, Trip, UpstreamState};
+use crate::sync::{Held, Rail, Rails, Trip, UpstreamState};
 
 /// A pass that was judged.
 #[derive(Debug)]
@@ -46,7 +46,7 @@ impl Store {
     pub fn accept(&self, acceptance: &Acceptance<'_>) -> Result<BTreeSet<Name>, StoreError> {
         let Acceptance { upstream, state, complete, hold, now, .. } = *acceptance;
         self.write(now, |transaction| {
-            let before = state_of(transaction, upstream)?.held;
+            let UpstreamState { held: before, discarded, .. } = state_of(transaction, upstream)?;
             let replaces = complete || before.as_ref().is_none_or(|held| !held.complete);
             if replaces {
                 clear(transaction, upstream, HELD)?;
@@ -71,7 +71,7 @@ impl Store {
                 }
                 _ => held,
             });
-            put_state(transaction, upstream, &UpstreamState { held, ..state.clone() })?;
+            put_state(transaction, upstream, &UpstreamState { held, discarded, ..state.clone() })?;
             Ok(touched)
         })
     }
@@ -90,6 +90,8 @@ impl Store {
         self.decide_held(upstream, id, now, |transaction, state| {
             let mut live = Live::open(transaction, upstream, now)?;
             let mut touched = BTreeSet::new();
+            // Somebody has looked at the absences: they need no further walks to count.
+            let rails = &Rails { missing_walks: 1, ..rails.clone() };
             let mut table = transaction.open_table(HELD)?;
             let range = (upstream, "", "")..(&*after(upstream), "", "");
             for row in table.extract_from_if(range, |_, _| true)? {
@@ -98,7 +100,11 @@ impl Store {
                 live.apply(name, version, value.value(), rails)?;
                 touched.extend(Name::parse(name));
             }
-            state.held = None;
+            // An older state of the upstream that was released is the state from now on.
+            let held = state.held.take();
+            if held.is_some_and(|held| held.trips.iter().any(|trip| trip.rail == Rail::Rewind)) {
+                state.newest_updated_at = None;
+            }
             Ok(touched)
         })
     }

@@ -79,20 +79,28 @@ fn forget(transaction: &WriteTransaction, now: Instant) -> Result<(), StoreError
     Ok(())
 }
 
+/// Those that can be read; `verify` names the others.
 fn alerts(
     table: &impl ReadableTable<&'static str, &'static [u8]>,
 ) -> Result<Vec<Alert>, StoreError> {
-    table
-        .iter()?
-        .map(|row| {
-            let (id, value) = row?;
-            serde_json::from_slice(value.value())
-                .map_err(|_| StoreError::damaged("an alert", id.value()))
-        })
-        .collect()
+    let mut alerts = Vec::new();
+    for row in table.iter()? {
+        alerts.extend(serde_json::from_slice::<Alert>(row?.1.value()).ok());
+    }
+    Ok(alerts)
 }
 
 impl Snapshot {
+    /// Whether every alert can be read.
+    pub(super) fn alerts_are_sound(&self) -> Result<bool, StoreError> {
+        for row in self.alerts.iter()? {
+            if serde_json::from_slice::<Alert>(row?.1.value()).is_err() {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
     /// Every alert there is, those that are over included.
     ///
     /// # Errors

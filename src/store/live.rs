@@ -123,8 +123,11 @@ impl<'t> Live<'t> {
                 self.rewritten.insert(key, value.as_slice())?;
                 self.exceptions = true;
             }
-            _ => {
-                self.heads.insert(key, head)?;
+            stored => {
+                // What a review could have seen is decided by the date that was first received.
+                let published_at = stored.map_or(sent.published_at, |stored| stored.published_at);
+                let head = codec::head(&Head { published_at, ..sent });
+                self.heads.insert(key, head.as_slice())?;
                 self.bodies.insert(key, body)?;
                 if self.exceptions {
                     self.rewritten.remove(key)?;

@@ -141,7 +141,7 @@ impl Snapshot {
         if matches!(self.overlays(), Err(StoreError::Damaged { .. })) {
             found.problem("an overlay does not decode", ("", "", ""));
         }
-        if matches!(self.alerts(), Err(StoreError::Damaged { .. })) {
+        if !self.alerts_are_sound()? {
             found.problem("an alert does not decode", ("", "", ""));
         }
         Ok(())
@@ -175,8 +175,8 @@ fn is_as_judged(entry: &Entry) -> bool {
     let item = format!(r#"{{"server":{},"_meta":{}}}"#, entry.server, entry.meta);
     let Ok(item) = serde_json::from_str::<Box<RawValue>>(&item) else { return false };
     let Ok(mut judged) = Entry::judge(&item, entry.head.first_seen) else { return false };
-    let Head { status, missing, rewritten, updated_at, sent, .. } = entry.head;
-    judged.head = Head { missing, rewritten, ..judged.head };
+    let Head { status, missing, rewritten, published_at, updated_at, sent, .. } = entry.head;
+    judged.head = Head { missing, rewritten, published_at, ..judged.head };
     if rewritten || sent == codec::NEVER_SENT {
         judged.head = Head { status, updated_at, sent, ..judged.head };
     }

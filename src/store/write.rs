@@ -66,7 +66,13 @@ impl Store {
                 transaction.open_table(SEEN)?.insert((batch.upstream, seq), value.as_slice())?;
             }
             match batch.state {
-                Some(state) => put_state(transaction, batch.upstream, state),
+                // What a person decided meanwhile about a held set stands.
+                Some(state) => {
+                    let UpstreamState { held, discarded, .. } =
+                        state_of(transaction, batch.upstream)?;
+                    let state = UpstreamState { held, discarded, ..state.clone() };
+                    put_state(transaction, batch.upstream, &state)
+                }
                 None => Ok(()),
             }
         })
