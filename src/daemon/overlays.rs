@@ -15,8 +15,6 @@ pub struct InForce {
     pub findings: Vec<Finding>,
     /// What was read, to notice a change.
     read: Option<(Folder, Vec<String>)>,
-    /// Statements of the last good set that approve, by file: for the warning about the starter.
-    pub starter_approvals: usize,
 }
 
 /// Reads the overlay folder against the last good set.
@@ -53,25 +51,16 @@ pub fn load_overlays(
         if let (Some(store), true) = (store, keep && sources != kept) {
             store.keep_overlays(&sources, now)?;
         }
-        let approving = reading.statements.iter().filter(|it| approves_as_starter(it));
-        let starter_approvals = approving.count();
         let set = reading.into();
-        return Ok(Ok(InForce {
-            set,
-            refused: false,
-            findings,
-            read: read_from,
-            starter_approvals,
-        }));
+        return Ok(Ok(InForce { set, refused: false, findings, read: read_from }));
     }
     if kept.is_empty() {
         return Ok(Err(findings));
     }
     // What was good once is not judged by the upstreams of today, only read.
     let good = read(&kept, &Context { upstreams: None, ..context });
-    let starter_approvals = good.statements.iter().filter(|it| approves_as_starter(it)).count();
     let set = OverlaySet::from(good).with_denials_of(&reading);
-    Ok(Ok(InForce { set, refused: true, findings, read: read_from, starter_approvals }))
+    Ok(Ok(InForce { set, refused: true, findings, read: read_from }))
 }
 
 impl InForce {
@@ -100,9 +89,9 @@ impl InForce {
 /// The finding that `check` and the daemon raise as long as the starter approves anything.
 #[must_use]
 pub fn starter_warning(in_force: &InForce) -> Option<Finding> {
-    let statement = in_force.set.statements().iter().find(|it| approves_as_starter(it))?;
-    let found =
-        format!("the starter overlay is in force with {} approvals", in_force.starter_approvals);
+    let approving = || in_force.set.statements().iter().filter(|it| approves_as_starter(it));
+    let statement = approving().next()?;
+    let found = format!("the starter overlay is in force with {} approvals", approving().count());
     let allowed = "they are nobody's review but an example: replace the file with your own";
     Some(Finding::warning(&statement.place.source.start(), found, allowed))
 }

@@ -146,6 +146,14 @@ impl Identity {
             #[serde(borrow, rename = "_meta")]
             meta: &'a RawValue,
         }
+        let Item { server, meta } = serde_json::from_str(item.get()).ok()?;
+        let (name, version) = Self::of_server(server)?;
+        Some(Self { name, version, sent: sent_digest(server.get(), meta.get()) })
+    }
+
+    /// Name and version of a `server` object, when both are usable.
+    #[must_use]
+    pub fn of_server(server: &RawValue) -> Option<(Name, Version)> {
         #[derive(Deserialize)]
         struct Server<'a> {
             #[serde(borrow)]
@@ -153,13 +161,8 @@ impl Identity {
             #[serde(borrow)]
             version: Cow<'a, str>,
         }
-        let Item { server, meta } = serde_json::from_str(item.get()).ok()?;
         let Server { name, version } = serde_json::from_str(server.get()).ok()?;
-        Some(Self {
-            name: Name::parse(&name).ok()?,
-            version: Version::parse(&version).ok()?,
-            sent: sent_digest(server.get(), meta.get()),
-        })
+        Some((Name::parse(&name).ok()?, Version::parse(&version).ok()?))
     }
 }
 

@@ -1,6 +1,6 @@
 use std::cell::RefCell;
 
-use redb::{ReadOnlyTable, ReadTransaction, ReadableTable, ReadableTableMetadata};
+use redb::{Range, ReadOnlyTable, ReadTransaction, ReadableTable, ReadableTableMetadata};
 
 use super::StoreError;
 use super::codec::{self, StagedParts, Unpacker};
@@ -143,9 +143,8 @@ impl Snapshot {
 
     /// How much of a name an upstream has here.
     pub fn size_of(&self, upstream: &str, name: &Name) -> Result<NameSize, StoreError> {
-        let (start, end) = ((upstream, name.as_str(), ""), after(name.as_str()));
         let mut size = NameSize::default();
-        for row in self.bodies.range(start..(upstream, end.as_str(), ""))? {
+        for row in of_name(&self.bodies, upstream, name)? {
             size.versions += 1;
             size.bytes += codec::unpacked_length(row?.1.value());
         }
@@ -165,9 +164,7 @@ impl Snapshot {
             return Ok(upstreams);
         }
         for upstream in self.upstreams()? {
-            let (start, end) = ((upstream.as_str(), name.as_str(), ""), after(name.as_str()));
-            let mut rows = self.quarantine.range(start..(upstream.as_str(), end.as_str(), ""))?;
-            if rows.next().is_some() {
+            if of_name(&self.quarantine, &upstream, name)?.next().is_some() {
                 upstreams.push(upstream);
             }
         }
@@ -178,8 +175,7 @@ impl Snapshot {
     pub fn heads_of(&self, name: &Name) -> Result<Vec<StoredHead>, StoreError> {
         let mut heads = Vec::new();
         for upstream in self.upstreams()? {
-            let (start, end) = ((upstream.as_str(), name.as_str(), ""), after(name.as_str()));
-            for row in self.heads.range(start..(upstream.as_str(), end.as_str(), ""))? {
+            for row in of_name(&self.heads, &upstream, name)? {
                 let (key, value) = row?;
                 heads.push(stored_head(key.value(), value.value())?);
             }
@@ -202,8 +198,7 @@ impl Snapshot {
         &self,
         upstream: &str,
     ) -> Result<impl Iterator<Item = Result<StoredHead, StoreError>>, StoreError> {
-        let end = after(upstream);
-        Ok(self.heads.range((upstream, "", "")..(end.as_str(), "", ""))?.map(|row| {
+        Ok(all_of(&self.heads, upstream)?.map(|row| {
             let (key, value) = row?;
             stored_head(key.value(), value.value())
         }))
@@ -214,8 +209,7 @@ impl Snapshot {
         &self,
         upstream: &str,
     ) -> Result<impl Iterator<Item = Result<StagedRow, StoreError>>, StoreError> {
-        let end = after(upstream);
-        Ok(self.staged.range((upstream, "", "")..(end.as_str(), "", ""))?.map(|row| {
+        Ok(all_of(&self.staged, upstream)?.map(|row| {
             let (key, value) = row?;
             let (_, name, version) = key.value();
             let damaged = || StoreError::damaged("a staged row", format!("{name}@{version}"));
@@ -243,8 +237,7 @@ impl Snapshot {
 
     /// Every entry that complete walks miss.
     pub fn absences(&self, upstream: &str) -> Result<Vec<(String, String, Absence)>, StoreError> {
-        let end = after(upstream);
-        let rows = self.absences.range((upstream, "", "")..(end.as_str(), "", ""))?;
+        let rows = all_of(&self.absences, upstream)?;
         rows.map(|row| {
             let (key, value) = row?;
             let (_, name, version) = key.value();
@@ -257,9 +250,8 @@ impl Snapshot {
 
     /// The entries of an upstream whose published content changed.
     pub fn all_rewritten(&self, upstream: &str) -> Result<Vec<StoredHead>, StoreError> {
-        let end = after(upstream);
         let mut heads = Vec::new();
-        for row in self.rewritten.range((upstream, "", "")..(end.as_str(), "", ""))? {
+        for row in all_of(&self.rewritten, upstream)? {
             let (key, _) = row?;
             if let Some(head) = self.heads.get(key.value())? {
                 heads.push(stored_head(key.value(), head.value())?);
@@ -306,8 +298,7 @@ impl Snapshot {
     pub fn quarantined_of(&self, name: &Name) -> Result<Vec<QuarantinedRow>, StoreError> {
         let mut rows = Vec::new();
         for upstream in self.upstreams()? {
-            let (start, end) = ((upstream.as_str(), name.as_str(), ""), after(name.as_str()));
-            for row in self.quarantine.range(start..(upstream.as_str(), end.as_str(), ""))? {
+            for row in of_name(&self.quarantine, &upstream, name)? {
                 let (key, value) = row?;
                 rows.push(self.quarantined_row(key.value(), value.value())?);
             }
@@ -342,10 +333,8 @@ impl Snapshot {
 
     /// How many entries and rows in quarantine an upstream has.
     pub fn count(&self, upstream: &str) -> Result<(u64, u64), StoreError> {
-        let end = after(upstream);
         let count = |table: &Rows| -> Result<u64, StoreError> {
-            let rows = table.range((upstream, "", "")..(end.as_str(), "", ""))?;
-            Ok(rows.count() as u64)
+            Ok(all_of(table, upstream)?.count() as u64)
         };
         Ok((count(&self.heads)?, count(&self.quarantine)?))
     }
@@ -355,8 +344,7 @@ impl Snapshot {
         &self,
         view: &str,
     ) -> Result<impl Iterator<Item = Result<LedgerEntry, StoreError>>, StoreError> {
-        let end = after(view);
-        Ok(self.ledger.range((view, "", "")..(end.as_str(), "", ""))?.map(|row| {
+        Ok(all_of(&self.ledger, view)?.map(|row| {
             let (key, value) = row?;
             let (_, name, version) = key.value();
             let record = codec::read_ledger(value.value());
@@ -379,6 +367,22 @@ impl Snapshot {
         }
         Ok(false)
     }
+}
+
+/// The rows of one upstream, or of one view.
+fn all_of(table: &Rows, first: &str) -> Result<Range<'static, Key, &'static [u8]>, StoreError> {
+    let end = after(first);
+    Ok(table.range((first, "", "")..(end.as_str(), "", ""))?)
+}
+
+/// The rows of one name in an upstream.
+fn of_name(
+    table: &Rows,
+    upstream: &str,
+    name: &Name,
+) -> Result<Range<'static, Key, &'static [u8]>, StoreError> {
+    let end = after(name.as_str());
+    Ok(table.range((upstream, name.as_str(), "")..(upstream, end.as_str(), ""))?)
 }
 
 fn stored_head(

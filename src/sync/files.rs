@@ -3,7 +3,7 @@ use std::borrow::Cow;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use crate::model::{Head, Instant, Name, OFFICIAL_META, Version};
+use crate::model::{Head, Identity, Instant, Name, OFFICIAL_META, Version};
 
 /// Gives a row of a file the metadata that it lacks: published when it was first seen here.
 ///
@@ -21,20 +21,10 @@ pub fn completed<E>(
         #[serde(borrow, default, rename = "_meta")]
         meta: Option<&'a RawValue>,
     }
-    #[derive(Deserialize)]
-    struct Server<'a> {
-        #[serde(borrow)]
-        name: Cow<'a, str>,
-        #[serde(borrow)]
-        version: Cow<'a, str>,
-    }
     let Ok(Item { server, meta: None }) = serde_json::from_str(item.get()) else {
         return Ok(Cow::Borrowed(item));
     };
-    let Ok(Server { name, version }) = serde_json::from_str(server.get()) else {
-        return Ok(Cow::Borrowed(item));
-    };
-    let (Ok(name), Ok(version)) = (Name::parse(&name), Version::parse(&version)) else {
+    let Some((name, version)) = Identity::of_server(server) else {
         return Ok(Cow::Borrowed(item));
     };
     let seen = stored(&name, &version)?.map_or(now, |head| head.published_at);
