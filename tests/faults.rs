@@ -73,6 +73,12 @@ fn reset() -> Response<Body> {
     text(Body::from_stream(Chunks(broken.into_iter())))
 }
 
+/// A whole page, which then ends without the bytes that it promised.
+fn cut(items: &[String]) -> Response<Body> {
+    let body = format!(r#"{{"servers":[{}],"metadata":{{}}}}"#, items.join(","));
+    text(Body::from_stream(Chunks(vec![Ok(Bytes::from(body))].into_iter())))
+}
+
 /// A stream of chunks that are there already.
 struct Chunks(std::vec::IntoIter<Result<Bytes, std::io::Error>>);
 
@@ -92,6 +98,15 @@ fn fault(name: &str, count: usize, asked: &str) -> Option<Response<Body>> {
     let first_page = !asked.contains("cursor=");
     let all = page(&items(0..30), None);
     match name {
+        "wrong length" => {
+            let mut response = cut(&items(0..30));
+            let length = HeaderValue::from_static("999999");
+            response.headers_mut().insert(header::CONTENT_LENGTH, length);
+            Some(response)
+        }
+        "429 six times without" => {
+            (count < 6).then(|| problem(StatusCode::TOO_MANY_REQUESTS, "slow down"))
+        }
         "html" => Some(text("<html>Maintenance</html>")),
         "truncated body" => Some(text(r#"{"servers":[{"server":{"na"#)),
         "invalid utf-8" => Some(text(b"{\"servers\":[\"\xff\"],\"metadata\":{}}".to_vec())),
@@ -166,6 +181,7 @@ fn fault(name: &str, count: usize, asked: &str) -> Option<Response<Body>> {
 #[case("nothing", Passes)]
 #[case("html", Fails("not JSON"))]
 #[case("truncated body", Fails("not JSON"))]
+#[case("wrong length", Fails("broke off"))]
 #[case("invalid utf-8", Fails("not JSON"))]
 #[case("trailing garbage", Fails("not JSON"))]
 #[case("servers missing", Fails("missing field `servers`"))]
@@ -185,6 +201,7 @@ fn fault(name: &str, count: usize, asked: &str) -> Option<Response<Body>> {
 #[case("429 with seconds", Passes)]
 #[case("429 with a date", Passes)]
 #[case("429 without", Passes)]
+#[case("429 six times without", Passes)]
 #[case("503 once", Passes)]
 #[case("408 once", Passes)]
 #[case("reset once", Passes)]

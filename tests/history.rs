@@ -2,7 +2,7 @@
 
 mod support;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use proptest::prelude::*;
@@ -52,7 +52,9 @@ fn event() -> impl Strategy<Value = Event> {
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Kept {
     content: String,
-    other: Option<String>,
+    others: BTreeSet<String>,
+    /// What upstream has by now.
+    current: String,
     status: String,
     absent: u32,
 }
@@ -79,15 +81,19 @@ impl Model {
             }
             let kept = self.kept.entry(key.clone()).or_insert_with(|| Kept {
                 content: row.description.clone(),
-                other: None,
+                others: BTreeSet::new(),
+                current: row.description.clone(),
                 status: row.status.clone(),
                 absent: 0,
             });
             // An increment that reads a row as it is stored says nothing about an absence.
-            let unchanged = kept.status == row.status
-                && *kept.other.as_ref().unwrap_or(&kept.content) == row.description;
+            let unchanged = kept.status == row.status && kept.current == row.description;
             kept.status.clone_from(&row.status);
-            kept.other = (kept.content != row.description).then(|| row.description.clone());
+            kept.current.clone_from(&row.description);
+            match kept.content == row.description {
+                true => kept.others.clear(),
+                false => drop(kept.others.insert(row.description.clone())),
+            }
             if since.is_none() || !unchanged {
                 kept.absent = 0;
             }
@@ -157,12 +163,15 @@ fn mirrored(store: &Store) -> BTreeMap<(String, String), Kept> {
     for stored in snapshot.heads().expect("heads") {
         let stored = stored.expect("a head");
         let entry = snapshot.entry(&stored).expect("an entry");
-        let other = snapshot.rewritten(&stored).expect("read");
+        let others = snapshot.others(&stored).expect("read");
+        let others: Vec<String> = others.iter().map(|it| description(&it.server)).collect();
+        let content = description(&entry.server);
         let absent = snapshot.absence(&stored).expect("read").map_or(0, |absence| absence.walks);
         assert_eq!(stored.head.missing, absent >= MISSING_WALKS, "{stored:?}");
         let kept = Kept {
-            content: description(&entry.server),
-            other: other.map(|other| description(&other.server)),
+            current: others.last().unwrap_or(&content).clone(),
+            others: others.into_iter().collect(),
+            content,
             status: stored.head.status.to_string(),
             absent,
         };

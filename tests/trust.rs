@@ -120,7 +120,8 @@ async fn a_walk_that_lost_most_rows_is_held_until_somebody_releases_it() {
     let released = place.run(&["sync", "--release", &format!("official@{id}")]);
     assert_eq!(released.status.code(), Some(0), "{}", text(&released.stderr));
     served(&daemon, 80).await;
-    assert!(alerts(&place).iter().all(|alert| alert.0 == "missing"), "{:?}", alerts(&place));
+    let lost = |kind: &str| ["missing", "shrunk"].contains(&kind);
+    assert!(alerts(&place).iter().all(|alert| lost(&alert.0)), "{:?}", alerts(&place));
 }
 
 /// 5 % fewer rows pass, and are told.
@@ -134,7 +135,10 @@ async fn a_walk_that_lost_a_few_rows_is_accepted() {
     }
     assert_eq!(walk(&place)["held"], Value::Null);
     served(&daemon, 190).await;
-    assert_eq!(alerts(&place).len(), 10);
+    let raised = alerts(&place);
+    assert_eq!(raised.len(), 11, "ten that were served, and that so many were lost");
+    let shrunk = raised.iter().find(|alert| alert.0 == "shrunk").expect("an alert");
+    assert_eq!(shrunk.1, "official");
 }
 
 /// P6: deletions of what is served hide at once, unless they are too many at once.
@@ -160,9 +164,15 @@ async fn mass_deletion_of_served_entries_is_held_and_can_be_discarded() {
     let set = format!("official@{}", id.as_str().expect("an id"));
     assert_eq!(place.run(&["sync", "--discard", &set]).status.code(), Some(0));
     assert_eq!(alerts(&place), []);
+    upstream.set_date("Fri, 01 Jan 2100 00:00:00 GMT");
     place.json(&["sync", "--json"]);
-    assert_eq!(alerts(&place), [], "the same set raises no new alert");
+    let raised = alerts(&place);
+    assert!(raised.iter().all(|it| it.0 == "clock-skew"), "the same set is no news: {raised:?}");
     served(&daemon, 20).await;
+    let official = &place.json(&["status", "--json"])["upstreams"][0];
+    assert_eq!(official["held"], Value::Null, "nobody has to decide about it again");
+    let watermark = &official["watermark"];
+    assert_eq!(watermark, "2099-12-31T23:50:00.000000Z", "increments go on behind it");
 }
 
 /// P7: what was approved stays served; both contents are kept; the alert says what changed.
@@ -200,6 +210,86 @@ async fn a_rewritten_entry_is_drift_and_never_a_silent_update() {
     .await;
     upstream.put(Row::new("com.n001/tool", "1.0.0"));
     walk(&place);
+    assert_eq!(alerts(&place), [], "upstream took it back");
+}
+
+/// P7: what a reviewer pinned stays served, whatever upstream does with it later.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_pinned_content_stays_served_when_upstream_rewrites_once_more() {
+    let upstream = Upstream::start(rows(3)).await;
+    let (place, daemon) = mirror(&upstream, "").await;
+    served(&daemon, 3).await;
+    upstream.put(Row::new("com.n001/tool", "1.0.0").described("The second content"));
+    walk(&place);
+    let explained = place.json(&["explain", "com.n001/tool", "--json"]);
+    let second = explained["versions"][0]["rewritten"].as_str().expect("a digest").to_owned();
+    place.overlay("pin.yaml", &format!(
+        "servers: [{{name: com.n001/tool, versions: 1.0.0, approval: {{state: approved, reviewed: 2026-11-01, expires: 2099-01-01, digest: '{second}'}}}}]"
+    ));
+    let path = "/v0.1/servers/com.n001%2Ftool/versions/1.0.0";
+    let serves_second = async || {
+        let answer = daemon.get(path).await;
+        answer.text.contains("The second content").then_some(())
+    };
+    eventually("the pinned content is served", serves_second).await;
+    for later in 0..12 {
+        let later = format!("Later content {later}");
+        upstream.put(Row::new("com.n001/tool", "1.0.0").described(&later));
+        walk(&place);
+        eventually("the pinned content is served on", serves_second).await;
+        let raised = alerts(&place);
+        assert_eq!((raised.len(), raised[0].0.as_str()), (1, "drift"));
+        assert!(raised[0].2.contains(&later), "{raised:?}");
+    }
+    assert_eq!(place.run(&["verify"]).status.code(), Some(0));
+    place.overlay("pin.yaml", &format!(
+        "servers: [{{name: com.n001/tool, versions: 1.0.0, approval: {{state: approved, reviewed: 2026-11-01, expires: 2099-01-01, digest: 'sha256:{}'}}}}]",
+        "0".repeat(64)
+    ));
+    eventually("a digest that nothing has is told", async || {
+        let raised = alerts(&place);
+        let mismatch = raised.iter().find(|alert| alert.0 == "pin-mismatch")?;
+        assert_eq!(mismatch.1, "com.n001/tool@1.0.0");
+        Some(())
+    })
+    .await;
+}
+
+/// P7: purging an entry does not make upstream forget what it published.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_comes_back_after_purging_as_something_else_waits_for_a_person() {
+    let upstream = Upstream::start(rows(3)).await;
+    let (place, daemon) = mirror(&upstream, "missing_walks = 1\npurge_after = \"1s\"").await;
+    place.overlay("exact.yaml", "servers: [{name: com.n001/tool, versions: 1.0.0, approval: {state: approved, reviewed: 2026-11-01, expires: 2099-01-01}}]");
+    served(&daemon, 3).await;
+    let purge = async || {
+        upstream.vanish("com.n001/tool", "1.0.0");
+        eventually("it is purged", async || {
+            walk(&place);
+            (place.json(&["status", "--json"])["upstreams"][0]["rows"] == 2).then_some(())
+        })
+        .await;
+    };
+    purge().await;
+    upstream.put(Row::new("com.n001/tool", "1.0.0").described("Something else"));
+    walk(&place);
+    served(&daemon, 2).await;
+    let raised = alerts(&place);
+    assert_eq!((raised[0].0.as_str(), raised[0].1.as_str()), ("drift", "com.n001/tool@1.0.0"));
+    let explained = text(&place.run(&["explain", "com.n001/tool"]).stdout);
+    assert!(explained.contains("fail  no unreviewed drift: it was purged"), "{explained}");
+    assert_eq!(place.run(&["verify"]).status.code(), Some(0));
+    purge().await;
+    upstream.put(Row::new("com.n001/tool", "1.0.0"));
+    walk(&place);
+    served(&daemon, 3).await;
+    assert_eq!(alerts(&place), [], "it came back as it was");
+    purge().await;
+    upstream.put(Row::new("com.n001/tool", "1.0.0").described("Something else"));
+    walk(&place);
+    upstream.put(Row::new("com.n001/tool", "1.0.0"));
+    walk(&place);
+    served(&daemon, 3).await;
     assert_eq!(alerts(&place), [], "upstream took it back");
 }
 

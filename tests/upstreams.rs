@@ -73,8 +73,7 @@ async fn a_name_belongs_whole_to_the_upstream_of_the_lowest_priority() {
     );
     let alerts = place.json(&["alerts", "--json"]);
     let shadowed = alerts.as_array().expect("a list").iter().find(|it| it["kind"] == "shadowed");
-    let detail = shadowed.expect("an alert")["detail"].as_str().expect("a text");
-    assert!(detail.contains("com.example/tool"), "{detail}");
+    assert_eq!(shadowed.expect("an alert")["subject"], "com.example/tool");
     let status = daemon.operate("/status").await.json();
     let ours = &status["upstreams"].as_array().expect("a list")[1];
     assert_eq!((&ours["rows"], &ours["quarantined"]), (&Value::from(2), &Value::from(1)));
@@ -99,6 +98,15 @@ async fn an_internal_namespace_takes_nothing_from_outside() {
         explained.contains("the namespace is internal, and the upstream is not"),
         "{explained}"
     );
+    let alerts = place.json(&["alerts", "--json"]);
+    let confused: Vec<&str> = alerts
+        .as_array()
+        .expect("a list")
+        .iter()
+        .filter(|it| it["kind"] == "internal-name" && it["suspect"] == "com.example")
+        .map(|it| it["subject"].as_str().expect("a name"))
+        .collect();
+    assert_eq!(confused, ["com.example/other", "com.example/tool"]);
 }
 
 /// Nothing falls through: a name that passes to another upstream waits for a person.

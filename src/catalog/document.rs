@@ -34,6 +34,12 @@ struct ApprovalFacts {
 }
 
 impl Facts {
+    /// The upstream that the entry came from.
+    #[must_use]
+    pub fn upstream(&self) -> &str {
+        &self.upstream
+    }
+
     #[must_use]
     pub fn new(upstream: &str, standing: &Standing<'_>) -> Self {
         Self {

@@ -30,6 +30,7 @@ pub use document::Facts;
 pub use item::Item;
 pub use ledger::{Ledger, LedgerEntry, LedgerRecord, Shown};
 pub use query::{Page, Query, VersionFilter};
+pub use repair::claims_namespace;
 
 #[cfg(test)]
 mod tests;

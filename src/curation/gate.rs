@@ -13,16 +13,18 @@ pub enum Gate {
     Approved,
     NotExpired,
     DigestAsPinned,
+    NoUnreviewedDrift,
 }
 
 impl Gate {
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::WellFormed,
         Self::NotDeleted,
         Self::MaySpeak,
         Self::Approved,
         Self::NotExpired,
         Self::DigestAsPinned,
+        Self::NoUnreviewedDrift,
     ];
 
     #[must_use]
@@ -34,6 +36,7 @@ impl Gate {
             Self::Approved => "approved",
             Self::NotExpired => "not expired",
             Self::DigestAsPinned => "digest as pinned",
+            Self::NoUnreviewedDrift => "no unreviewed drift",
         }
     }
 }
@@ -49,6 +52,7 @@ impl Gate {
             Self::Approved => "not approved",
             Self::NotExpired => "approval expired",
             Self::DigestAsPinned => "other content than pinned",
+            Self::NoUnreviewedDrift => "came back as something else",
         }
     }
 }
@@ -128,6 +132,9 @@ pub enum Evidence<'a> {
     NoApproval,
     Expires(Instant),
     Expired(Instant),
+    /// What is served is the content that was first received, or the one that is pinned.
+    Reviewed,
+    Replaced,
     NotPinned,
     Pinned(Digest),
     Differs {
@@ -177,6 +184,7 @@ impl Gate {
             Self::Approved => approved(case),
             Self::NotExpired => not_expired(case),
             Self::DigestAsPinned => digest_as_pinned(case),
+            Self::NoUnreviewedDrift => no_unreviewed_drift(case),
         }
     }
 }
@@ -238,6 +246,16 @@ fn digest_as_pinned<'a>(case: &Case<'a>) -> Outcome<'a> {
     }
 }
 
+/// A rewrite changes nothing that is served, since the first content is kept. What came back after
+/// it was purged has nothing to fall back to: a person must have seen exactly this.
+fn no_unreviewed_drift<'a>(case: &Case<'a>) -> Outcome<'a> {
+    let pinned = case.approval().and_then(|approval| approval.digest);
+    match case.head.replaced && pinned != Some(case.head.received) {
+        true => Outcome::Fail(Evidence::Replaced),
+        false => Outcome::Pass(Evidence::Reviewed),
+    }
+}
+
 impl fmt::Display for Evidence<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let stated = |by: &Statement| format!("`{}` at {}", Escaped(&by.selector()), by.place);
@@ -257,6 +275,10 @@ impl fmt::Display for Evidence<'_> {
             Self::NoApproval => f.write_str("there is no approval to judge"),
             Self::Expires(until) => write!(f, "until {until}"),
             Self::Expired(until) => write!(f, "expired at {until}"),
+            Self::Reviewed => f.write_str("the content that was first received, or is pinned"),
+            Self::Replaced => f.write_str(
+                "it was purged, and came back with other content; pin its digest to serve it",
+            ),
             Self::NotPinned => f.write_str("no digest is pinned"),
             Self::Pinned(digest) => write!(f, "{digest}"),
             Self::Differs { pinned, received } => {

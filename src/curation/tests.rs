@@ -17,6 +17,7 @@ fn head(status: Status, published: &str) -> Head {
         status,
         missing: false,
         rewritten: false,
+        replaced: false,
         published_at: at(published),
         updated_at: at(published),
         first_seen: at(published),
@@ -120,6 +121,29 @@ fn what_went_missing_is_hidden() {
 }
 
 #[rstest]
+#[case("", Some(Gate::NoUnreviewedDrift))]
+#[case(", digest: 'DIGEST'", None)]
+fn what_came_back_as_something_else_is_hidden_until_it_is_pinned(
+    #[case] digest: &str,
+    #[case] hidden_by: Option<Gate>,
+) {
+    let now = at("2026-06-01T12:00:00Z");
+    let digest = digest.replace("DIGEST", &Digest::of(b"received").to_string());
+    let set = set(
+        &format!(
+            "servers: [{{name: com.example/tool, versions: 1.0.0, approval: {{state: approved, reviewed: 2026-02-01{digest}}}}}]"
+        ),
+        now,
+    );
+    let replaced = Head { replaced: true, ..head(Status::Active, JANUARY) };
+    let hidden = match decided(&set, &replaced, "1.0.0", now) {
+        Decision::Hide(gate) => Some(gate),
+        Decision::Serve { .. } => None,
+    };
+    assert_eq!(hidden, hidden_by);
+}
+
+#[rstest]
 #[case(Status::Active, None)]
 #[case(Status::Deprecated, None)]
 #[case(Status::Deleted, Some(Gate::NotDeleted))]
@@ -171,6 +195,8 @@ fn an_explanation_shows_every_gate_with_its_evidence() {
             "pass approved: approved by `com.example/tool@1.0.0` at x.yaml:2:3".to_owned(),
             "fail not expired: expired at 2026-05-01T23:59:59.999999Z".to_owned(),
             format!("pass digest as pinned: {digest}"),
+            "pass no unreviewed drift: the content that was first received, or is pinned"
+                .to_owned(),
         ]
     );
 }

@@ -1,26 +1,22 @@
-use std::collections::BTreeMap;
-
 use tracing::{error, info, warn};
 
 use super::content::Content;
 use super::pass::reason;
 use super::publish::VIEW;
-use super::speakers::speakers_of;
 use super::{Clock, InForce, overlays::starter_warning};
 use crate::alert::{Alert, Observation};
-use crate::catalog::Shown;
 use crate::config::{Origin, Upstream};
-use crate::curation::{Policy, Speech};
+use crate::curation::Policy;
 use crate::lint::Finding;
-use crate::model::{Escaped, Name, Version};
-use crate::store::{Snapshot, Store, StoreError};
+use crate::model::Escaped;
+use crate::store::{Snapshot, Store, StoreError, StoredHead};
 use crate::sync::changed_members;
 
 /// Where alerts about overlays, and about upstream files, come from.
 pub(super) const OVERLAYS: &str = "overlays";
 pub(super) const UPSTREAMS: &str = "upstreams";
-/// Where alerts about damage come from.
-pub(super) const STORE: &str = "store";
+/// Where alerts about single names come from.
+pub(super) const NAMES: &str = "names";
 
 /// Takes note of all that a source sees now, and tells what is new. A store that cannot take it
 /// is told of too: the next look tries again.
@@ -56,10 +52,9 @@ pub(super) fn of_overlays(in_force: &InForce) -> Vec<Observation> {
 }
 
 /// What there is to say of upstream files that are refused.
-pub(super) fn of_upstreams(findings: &[Finding]) -> Vec<Observation> {
-    let refused = findings.iter().find(|it| it.severity == crate::lint::Severity::Error);
-    let observation = refused.map(|finding| {
-        let detail = format!("the last good upstreams stay in force; {finding}");
+pub(super) fn of_upstreams(refused: Option<&str>) -> Vec<Observation> {
+    let observation = refused.map(|reason| {
+        let detail = format!("the last good upstreams stay in force; {reason}");
         Observation::new("upstreams-refused", "upstreams", detail)
     });
     observation.into_iter().collect()
@@ -92,9 +87,7 @@ pub(super) fn of_upstream(
             format!("no pass was accepted {since}; the last one failed: {}", failure.reason);
         seen.push(Observation::new("upstream-failing", id, detail));
     }
-    if let Some(held) = &state.held
-        && !state.discarded.contains(&held.id)
-    {
+    if let Some(held) = &state.held {
         let why: Vec<String> = held.trips.iter().map(ToString::to_string).collect();
         let detail = format!(
             "{} rows are held as {id}@{}: {}; look, then `vidimus sync --release` or `--discard`",
@@ -124,86 +117,44 @@ pub(super) fn of_upstream(
         let future = Observation::new("future-update", id, detail);
         seen.push(Observation { count: state.from_future, ..future });
     }
-    let shown: BTreeMap<(Name, Version), Shown> = snapshot
-        .ledger(VIEW)?
-        .filter_map(Result::ok)
-        .map(|(key, record)| (key, record.shown))
-        .collect();
-    seen.extend(shadowed(snapshot, policy, id)?);
-    seen.extend(missing(snapshot, id, &shown)?);
-    seen.extend(drifted(snapshot, policy, id, &shown)?);
+    seen.extend(shrunk(snapshot, id)?);
+    seen.extend(missing(snapshot, id)?);
+    seen.extend(drifted(snapshot, policy, id)?);
+    seen.extend(replaced(snapshot, policy, id)?);
     Ok(seen)
 }
 
-/// Names that the upstream lists and that another one speaks for, or nobody but an internal one
-/// may: what could be a squatter, or a mirror of the same registry.
-fn shadowed(
-    snapshot: &Snapshot,
-    policy: &Policy<'_>,
-    upstream: &str,
-) -> Result<Vec<Observation>, StoreError> {
-    const SHOWN: usize = 5;
-    let mut lost: BTreeMap<&'static str, Vec<Name>> = BTreeMap::new();
-    let mut last: Option<Name> = None;
-    let several = policy.speakers.len() > 1 || policy.overlays.has_internal();
-    if !several {
-        return Ok(Vec::new());
+/// Fewer absences than this, or a smaller share of all rows, are an upstream's everyday life.
+const MIN_ABSENT: u64 = 3;
+const MIN_ABSENT_PERCENT: u64 = 3;
+
+/// That an upstream lost much, served or not, though not so much that the walk was held.
+fn shrunk(snapshot: &Snapshot, upstream: &str) -> Result<Option<Observation>, StoreError> {
+    let absent = snapshot.count_absences(upstream)?;
+    if absent < MIN_ABSENT {
+        return Ok(None);
     }
-    for stored in snapshot.heads_of_upstream(upstream)? {
-        let Ok(stored) = stored else { continue };
-        if last.as_ref() == Some(&stored.name) {
-            continue;
-        }
-        let heads = snapshot.heads_of(&stored.name)?;
-        let before = snapshot.served_from(&stored.name)?;
-        let speakers = speakers_of(snapshot, policy, &stored.name, &heads, before.as_deref())?;
-        let kind = match speakers.speech(upstream) {
-            Speech::BelongsTo(_) => Some("shadowed"),
-            Speech::Internal => Some("internal-name"),
-            Speech::PassedFrom(_) => Some("passed-name"),
-            Speech::May | Speech::Disabled | Speech::NotItsNamespace => None,
-        };
-        if let Some(kind) = kind {
-            lost.entry(kind).or_default().push(stored.name.clone());
-        }
-        last = Some(stored.name);
-    }
-    let observation = |(kind, names): (&'static str, Vec<Name>)| {
-        let first: Vec<&str> = names.iter().take(SHOWN).map(Name::as_str).collect();
-        let detail = format!("it lists names that it does not speak for: {}", first.join(", "));
-        Observation { count: names.len() as u64, ..Observation::new(kind, upstream, detail) }
-    };
-    Ok(lost.into_iter().map(observation).collect())
+    let (rows, _) = snapshot.count(upstream)?;
+    let detail = format!("complete walks miss {MIN_ABSENT_PERCENT} % or more of what is stored");
+    let shrunk = Observation::new("shrunk", upstream, detail);
+    Ok((absent * 100 >= rows * MIN_ABSENT_PERCENT)
+        .then_some(Observation { count: absent, ..shrunk }))
 }
 
-type ByEntry = BTreeMap<(Name, Version), Shown>;
-
 /// Entries that were served and that complete walks do not see.
-fn missing(
-    snapshot: &Snapshot,
-    upstream: &str,
-    shown: &ByEntry,
-) -> Result<Vec<Observation>, StoreError> {
+fn missing(snapshot: &Snapshot, upstream: &str) -> Result<Vec<Observation>, StoreError> {
     let mut seen = Vec::new();
     for (name, version, absence) in snapshot.absences(upstream)? {
-        let (Ok(name), Ok(version)) = (Name::parse(&name), Version::parse(&version)) else {
-            continue;
-        };
-        let subject = format!("{name}@{version}");
-        let key = (name, version);
-        if !shown.contains_key(&key) {
+        if !snapshot.has_shown(VIEW, &name, &version)? {
             continue;
         }
+        let since = absence.since;
         let detail = match absence.hidden {
-            None => format!(
-                "not seen in complete walks since {}; served until more miss it",
-                absence.since
-            ),
-            Some(at) => {
-                format!("not seen in complete walks since {}; hidden since {at}", absence.since)
-            }
+            None => format!("not seen in complete walks since {since}; served until more miss it"),
+            Some(at) => format!("not seen in complete walks since {since}; hidden since {at}"),
         };
-        seen.push(Observation::new("missing", subject, detail).about_served(true));
+        let missing = Observation::new("missing", format!("{name}@{version}"), detail);
+        seen.push(missing.about_served(true));
     }
     Ok(seen)
 }
@@ -213,25 +164,53 @@ fn drifted(
     snapshot: &Snapshot,
     policy: &Policy<'_>,
     upstream: &str,
-    shown: &ByEntry,
 ) -> Result<Vec<Observation>, StoreError> {
     let mut seen = Vec::new();
     for stored in snapshot.all_rewritten(upstream)? {
-        let (Ok(first), Ok(Some(other))) = (snapshot.entry(&stored), snapshot.rewritten(&stored))
+        let (Ok(first), Ok(Some(other))) =
+            (snapshot.entry(&stored), snapshot.others(&stored).map(|mut others| others.pop()))
         else {
             continue;
         };
         let standing = policy.about(&stored.name).standing(&stored.version, upstream);
-        if Content::of(snapshot, &stored, &standing)?.adopted.is_some() {
+        let in_force = Content::of(snapshot, &stored, &standing)?;
+        if in_force.adopted.is_some_and(|adopted| adopted.head.received == other.head.received) {
             continue;
         }
-        let subject = format!("{}@{}", stored.name, stored.version);
-        let namespace = stored.name.namespace().to_owned();
         let changes = changed_members(&first.server, &other.server).join("; ");
         let detail = format!("was {}, is {}: {changes}", first.head.received, other.head.received);
-        let served = shown.get(&(stored.name, stored.version)) == Some(&Shown::Visible);
-        let drift = Observation::new("drift", subject, detail);
-        seen.push(drift.of_namespace(&namespace).about_served(served));
+        seen.push(drift(snapshot, &stored, detail)?);
     }
     Ok(seen)
+}
+
+/// Entries that were purged and came back as something else.
+fn replaced(
+    snapshot: &Snapshot,
+    policy: &Policy<'_>,
+    upstream: &str,
+) -> Result<Vec<Observation>, StoreError> {
+    let mut seen = Vec::new();
+    for (stored, purged) in snapshot.all_replaced(upstream)? {
+        let standing = policy.about(&stored.name).standing(&stored.version, upstream);
+        let pinned = standing.ruling.and_then(|(_, approval)| approval.digest);
+        if pinned == Some(stored.head.received) {
+            continue;
+        }
+        let (was, is) = (purged.received, stored.head.received);
+        let detail = format!("it came back after it had been purged: was {was}, is {is}");
+        seen.push(drift(snapshot, &stored, detail)?);
+    }
+    Ok(seen)
+}
+
+fn drift(
+    snapshot: &Snapshot,
+    stored: &StoredHead,
+    detail: String,
+) -> Result<Observation, StoreError> {
+    let StoredHead { name, version, .. } = stored;
+    let served = snapshot.shows(VIEW, name.as_str(), version.as_str())?;
+    let drift = Observation::new("drift", format!("{name}@{version}"), detail);
+    Ok(drift.of_namespace(name.namespace()).about_served(served))
 }

@@ -4,7 +4,7 @@ use crate::store::{Snapshot, StoreError, StoredHead};
 
 /// The content of an entry that decisions are about.
 ///
-/// What was first received stays in force when upstream rewrites a published version. The other
+/// What was first received stays in force when upstream rewrites a published version. Another
 /// content takes its place only when a person has pinned its digest: a date alone cannot say which
 /// of the two was looked at.
 pub(super) struct Content {
@@ -25,15 +25,16 @@ impl Content {
         if !stored.head.rewritten {
             return Ok(first);
         }
-        let Some(other) = snapshot.rewritten(stored)? else { return Ok(first) };
         let pinned = standing.ruling.filter(|(_, approval)| approval.state == State::Approved);
         let pinned = pinned.and_then(|(_, approval)| approval.digest);
         // A digest that both have says nothing about which bytes were meant: the first ones stay.
-        let reviewed =
-            pinned.is_some_and(|pin| pin == other.head.received && pin != stored.head.received);
-        if !reviewed {
+        let Some(pin) = pinned.filter(|pin| *pin != stored.head.received) else {
             return Ok(first);
-        }
+        };
+        let mut others = snapshot.others(stored)?.into_iter();
+        let Some(other) = others.rfind(|other| other.head.received == pin) else {
+            return Ok(first);
+        };
         let Head { status, missing, .. } = stored.head;
         let head = Head { status, missing, ..other.head };
         Ok(Self { head, adopted: Some(Entry { head, ..other }) })

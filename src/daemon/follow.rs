@@ -31,6 +31,10 @@ pub(super) async fn follow<S: PageSource>(
     let mut failures = 0;
     let mut due = Deadline::now();
     while !stop.is_cancelled() {
+        tokio::select! {
+            () = shared.turn() => {}
+            () = stop.cancelled() => return,
+        }
         let plan = plan(&upstream, &waiting);
         let outcome = pass(&shared, &source, &plan, &mut requests, &mut waiting, &stop).await;
         shared.update(&upstream.id, |runtime| runtime.activity = None);

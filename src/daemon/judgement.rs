@@ -1,7 +1,4 @@
-use std::collections::BTreeSet;
-
 use super::publish::VIEW;
-use crate::catalog::Shown;
 use crate::model::{Name, Status};
 use crate::store::{Hold, Snapshot, StagedKind, StoreError};
 use crate::sync::{Absence, PassFacts, PassKind, PassState, Rail, Rails, UpstreamState, judge};
@@ -37,9 +34,8 @@ pub(super) fn hold(
     if !complete && snapshot.staged_rows(upstream)?.next().is_none() {
         return Ok(Hold::default());
     }
-    let served = served(snapshot)?;
-    let planned = planned(snapshot, upstream, &served)?;
-    let facts = facts(snapshot, upstream, state, pass, rails, &served, &planned)?;
+    let planned = planned(snapshot, upstream)?;
+    let facts = facts(snapshot, upstream, state, pass, rails, &planned)?;
     let trips = judge(&facts, rails);
     let is_held = |planned: &&Planned| trips.iter().any(|trip| planned.is_held_by(&trip.rail));
     let rows = planned
@@ -67,25 +63,7 @@ impl Planned {
     }
 }
 
-fn served(snapshot: &Snapshot) -> Result<BTreeSet<(String, String)>, StoreError> {
-    let mut served = BTreeSet::new();
-    for record in snapshot.ledger(VIEW)? {
-        match record {
-            Ok(((name, version), record)) if record.shown == Shown::Visible => {
-                served.insert((name.to_string(), version.to_string()));
-            }
-            Ok(_) | Err(StoreError::Damaged { .. }) => {}
-            Err(failure) => return Err(failure),
-        }
-    }
-    Ok(served)
-}
-
-fn planned(
-    snapshot: &Snapshot,
-    upstream: &str,
-    served: &BTreeSet<(String, String)>,
-) -> Result<Vec<Planned>, StoreError> {
+fn planned(snapshot: &Snapshot, upstream: &str) -> Result<Vec<Planned>, StoreError> {
     let mut planned = Vec::new();
     for row in snapshot.staged_rows(upstream)? {
         let row = row?;
@@ -102,7 +80,7 @@ fn planned(
             (_, Some(head))
                 if deletes
                     && head.status != Status::Deleted
-                    && served.contains(&(row.name.clone(), row.version.clone())) =>
+                    && snapshot.shows(VIEW, &row.name, &row.version)? =>
             {
                 What::DeleteServed
             }
@@ -123,7 +101,6 @@ fn facts(
     state: &UpstreamState,
     pass: &PassState,
     rails: &Rails,
-    served: &BTreeSet<(String, String)>,
     planned: &[Planned],
 ) -> Result<PassFacts, StoreError> {
     let mut facts = PassFacts {
@@ -132,9 +109,35 @@ fn facts(
         // Without a clock of its own, as files have none, an upstream cannot be rewound.
         newest_before: pass.upstream_time.and(state.newest_updated_at),
         newest_seen: pass.newest_updated_at,
-        served: served.len() as u64,
         ..PassFacts::default()
     };
+    for planned in planned {
+        let Ok(name) = Name::parse(&planned.name) else { continue };
+        match planned.what {
+            What::Add => *facts.added.entry(name).or_default() += 1,
+            What::Rewrite => facts.rewritten.add(&name),
+            What::DeleteServed => facts.deleted += 1,
+            What::Other => {}
+        }
+    }
+    if facts.deleted > 0 {
+        facts.served = snapshot.count_shown(VIEW)?;
+    }
+    // An increment that rewrites nothing needs no share of all names.
+    if facts.complete || !facts.rewritten.is_empty() {
+        count_names(snapshot, upstream, pass, rails, &mut facts)?;
+    }
+    Ok(facts)
+}
+
+/// Counts what is stored, and what of it a complete walk did not see.
+fn count_names(
+    snapshot: &Snapshot,
+    upstream: &str,
+    pass: &PassState,
+    rails: &Rails,
+    facts: &mut PassFacts,
+) -> Result<(), StoreError> {
     let seen = snapshot.seen(upstream)?;
     for head in snapshot.heads_of_upstream(upstream)? {
         let head = match head {
@@ -154,14 +157,5 @@ fn facts(
             }
         }
     }
-    for planned in planned {
-        let Ok(name) = Name::parse(&planned.name) else { continue };
-        match planned.what {
-            What::Add => *facts.added.entry(name).or_default() += 1,
-            What::Rewrite => facts.rewritten.add(&name),
-            What::DeleteServed => facts.deleted += 1,
-            What::Other => {}
-        }
-    }
-    Ok(facts)
+    Ok(())
 }

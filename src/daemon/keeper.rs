@@ -6,10 +6,11 @@ use serde_json::value::RawValue;
 use tokio::sync::mpsc;
 
 use super::Clock;
+use super::committer::{Committer, Judged, Target};
 use super::judgement::hold;
 use super::pass::{Fetched, Observer, PassFailure, PassPlan};
 use crate::model::{Instant, Name};
-use crate::store::{Acceptance, Batch, Destination, Hold, Seen, Snapshot, Store, StoreError};
+use crate::store::{Acceptance, Batch, Destination, Hold, Snapshot, Store, StoreError};
 use crate::sync::{
     Change, Failure, Kind, NameSize, PassKind, PassReport, PassState, RawPage, Row, UpstreamState,
     change, completed,
@@ -29,11 +30,14 @@ pub(super) struct Keeper<O> {
     pass: PassState,
     /// How much there is of the names that this pass adds to.
     sizes: BTreeMap<Name, NameSize>,
+    /// Whether anything was stored when the pass began: the first walk of an upstream need not ask
+    /// the store for the size of each of its names.
+    begun_empty: bool,
     /// What a complete walk saw since the last commit, by name and version.
     seen: Vec<(String, String)>,
     /// Judged and not committed yet, by name and version: what comes last in a pass counts.
     batch: BTreeMap<(String, String), Row>,
-    observer: O,
+    observer: Arc<O>,
 }
 
 impl<O: Observer> Keeper<O> {
@@ -45,7 +49,10 @@ impl<O: Observer> Keeper<O> {
         observer: O,
     ) -> Result<Self, PassFailure> {
         let now = clock.now();
-        let stored = store.snapshot()?.upstream(&plan.upstream)?.of_source(&plan.url);
+        let snapshot = store.snapshot()?;
+        let begun_empty = snapshot.has_nothing_of(&plan.upstream)?;
+        let stored = snapshot.upstream(&plan.upstream)?.of_source(&plan.url);
+        drop(snapshot);
         let next = stored.next_pass(now, plan.full, plan.full_walk);
         let resumed = stored.pass.as_ref() == Some(&next) && !plan.dry_run;
         let pass = if resumed { next } else { PassState::new(next.kind, now) };
@@ -61,8 +68,9 @@ impl<O: Observer> Keeper<O> {
             pass,
             seen: Vec::new(),
             sizes: BTreeMap::new(),
+            begun_empty,
             batch: BTreeMap::new(),
-            observer,
+            observer: Arc::new(observer),
         })
     }
 
@@ -72,31 +80,54 @@ impl<O: Observer> Keeper<O> {
 
     /// Keeps pages until there are no more of them.
     pub(super) fn keep(&mut self, mut pages: mpsc::Receiver<Fetched>) -> Result<(), PassFailure> {
-        let (mut since, mut rows) = (Stopwatch::now(), 0);
-        let mut snapshot = self.store.snapshot()?;
-        while let Some(fetched) = pages.blocking_recv() {
-            rows += self.judge(&snapshot, &fetched)?;
-            self.pass.all_read = fetched.next_cursor.is_none();
-            self.pass.cursor = fetched.next_cursor;
-            self.observer.progress(&self.pass);
-            if rows >= BATCH_ROWS || since.elapsed() >= BATCH_AGE {
-                drop(snapshot);
-                self.commit()?;
-                (since, rows) = (Stopwatch::now(), 0);
-                snapshot = self.store.snapshot()?;
+        std::thread::scope(|scope| {
+            let mut committer = Committer::start(scope, self.target());
+            let (mut since, mut rows) = (Stopwatch::now(), 0);
+            let mut snapshot = self.store.snapshot()?;
+            while let Some(fetched) = pages.blocking_recv() {
+                rows += self.judge(&snapshot, &committer, &fetched)?;
+                self.pass.all_read = fetched.next_cursor.is_none();
+                self.pass.cursor = fetched.next_cursor;
+                self.observer.progress(&self.pass);
+                if rows >= BATCH_ROWS || since.elapsed() >= BATCH_AGE {
+                    // An older snapshot would keep pages from being used again.
+                    drop(snapshot);
+                    if !self.hand_over(&mut committer) {
+                        return Ok(committer.finish()?);
+                    }
+                    (since, rows) = (Stopwatch::now(), 0);
+                    snapshot = self.store.snapshot()?;
+                }
             }
-        }
-        drop(snapshot);
-        self.commit()
+            drop(snapshot);
+            self.hand_over(&mut committer);
+            Ok(committer.finish()?)
+        })
     }
 
-    fn judge(&mut self, snapshot: &Snapshot, fetched: &Fetched) -> Result<u64, PassFailure> {
+    fn target(&self) -> Target<O> {
+        let live = self.state.accepts_batches();
+        Target {
+            store: Arc::clone(&self.store),
+            clock: Arc::clone(&self.clock),
+            upstream: self.plan.upstream.clone(),
+            destination: if live { Destination::Live } else { Destination::Staged },
+            observer: Arc::clone(&self.observer),
+        }
+    }
+
+    fn judge(
+        &mut self,
+        snapshot: &Snapshot,
+        committer: &Committer<'_>,
+        fetched: &Fetched,
+    ) -> Result<u64, PassFailure> {
+        let now = self.clock.now();
         if self.pass.pages == 0 {
-            self.pass.upstream_time = fetched.page.date;
+            self.pass.saw_first_page(fetched.page.date, now);
         }
         self.pass.pages += 1;
         let page = RawPage::read(&fetched.page.body)?;
-        let now = self.clock.now();
         for item in &page.rows {
             let upstream = self.plan.upstream.as_str();
             let change = if self.plan.files {
@@ -109,7 +140,7 @@ impl<O: Observer> Keeper<O> {
             };
             let change = self.within_limits(change, snapshot)?;
             self.pass.tally.count(&change);
-            self.take(change, snapshot)?;
+            self.take(change, snapshot, committer)?;
         }
         Ok(page.rows.len() as u64)
     }
@@ -119,12 +150,19 @@ impl<O: Observer> Keeper<O> {
         let Change::Write { row: Row::Entry(entry), kind: Kind::Added } = &change else {
             return Ok(change);
         };
-        if !self.sizes.contains_key(&entry.name) {
-            let size = snapshot.size_of(&self.plan.upstream, &entry.name)?;
-            self.sizes.insert(entry.name.clone(), size);
-        }
-        let size = self.sizes.entry(entry.name.clone()).or_default();
-        Ok(match size.admit(entry) {
+        let admitted = match self.sizes.get_mut(&entry.name) {
+            Some(size) => size.admit(entry),
+            None => {
+                let mut size = match self.begun_empty {
+                    true => NameSize::default(),
+                    false => snapshot.size_of(&self.plan.upstream, &entry.name)?,
+                };
+                let admitted = size.admit(entry);
+                self.sizes.insert(entry.name.clone(), size);
+                admitted
+            }
+        };
+        Ok(match admitted {
             Ok(()) => change,
             Err(row) => {
                 self.pass.over_limit.insert(entry.name.to_string());
@@ -133,7 +171,12 @@ impl<O: Observer> Keeper<O> {
         })
     }
 
-    fn take(&mut self, change: Change, snapshot: &Snapshot) -> Result<(), StoreError> {
+    fn take(
+        &mut self,
+        change: Change,
+        snapshot: &Snapshot,
+        committer: &Committer<'_>,
+    ) -> Result<(), StoreError> {
         let row = match change {
             Change::Write { row, .. } => {
                 self.seen.push(row.key());
@@ -143,7 +186,7 @@ impl<O: Observer> Keeper<O> {
                 self.pass.saw_update(head.updated_at);
                 let key = (identity.name.to_string(), identity.version.to_string());
                 self.seen.push(key.clone());
-                let overtaken = self.batch.remove(&key).is_some();
+                let overtaken = self.batch.remove(&key).is_some() || committer.has_under_way(&key);
                 let (name, version) = key;
                 if !overtaken && !snapshot.is_unsettled(&self.plan.upstream, &name, &version)? {
                     return Ok(());
@@ -158,46 +201,24 @@ impl<O: Observer> Keeper<O> {
         Ok(())
     }
 
-    fn commit(&mut self) -> Result<(), PassFailure> {
+    /// Hands what was judged over to be committed; `false` when an earlier batch could not be.
+    fn hand_over(&mut self, committer: &mut Committer<'_>) -> bool {
         let rows: Vec<Row> = std::mem::take(&mut self.batch).into_values().collect();
         let seen = std::mem::take(&mut self.seen);
-        let seen = Seen { seq: self.pass.pages, keys: &seen };
         if self.plan.dry_run {
-            return Ok(());
+            return true;
         }
-        let live = self.state.accepts_batches();
-        let state = UpstreamState { pass: Some(self.pass.clone()), ..self.state.clone() };
-        self.store.commit(&Batch {
-            upstream: &self.plan.upstream,
-            rows: &rows,
-            destination: if live { Destination::Live } else { Destination::Staged },
-            state: Some(&state),
-            // An empty note would take the place of the last page's, which has the same number.
-            seen: (self.pass.kind == PassKind::Complete && !seen.keys.is_empty()).then_some(seen),
-            now: self.clock.now(),
-        })?;
-        if live {
-            self.observer.touched(names(&rows));
-        }
-        Ok(())
-    }
-
-    /// Accepts the pass when all went well, and else notes why not.
-    pub(super) fn conclude(
-        self,
-        outcome: Result<(), PassFailure>,
-    ) -> Result<PassReport, PassFailure> {
-        let outcome = outcome.and_then(|()| self.accept());
-        if let Err(failure) = &outcome
-            && !self.plan.dry_run
-        {
-            self.note(failure)?;
-        }
-        outcome
+        // An empty note would take the place of the last page's, which has the same number.
+        let notes_seen = self.pass.kind == PassKind::Complete && !seen.is_empty();
+        committer.take(Judged {
+            rows,
+            state: UpstreamState { pass: Some(self.pass.clone()), ..self.state.clone() },
+            seen: notes_seen.then_some((self.pass.pages, seen)),
+        })
     }
 
     /// Judges the pass, unless it is the first of its upstream, and accepts what is not held.
-    fn accept(&self) -> Result<PassReport, PassFailure> {
+    pub(super) fn accept(self) -> Result<PassReport, PassFailure> {
         let mut report = self.pass.report(&self.plan.upstream, self.plan.dry_run);
         if self.plan.dry_run {
             return Ok(report);
@@ -208,6 +229,7 @@ impl<O: Observer> Keeper<O> {
             false => hold(&self.store.snapshot()?, upstream, &self.state, &self.pass, rails)?,
         };
         let state = self.state.accepted(&self.pass, now, self.plan.overlap);
+        let watermark = state.watermark;
         let state = match hold.trips.is_empty() {
             true => state,
             false => self.state.partly_accepted(state, hold.all),
@@ -219,32 +241,39 @@ impl<O: Observer> Keeper<O> {
             complete,
             rails,
             hold: &hold,
+            watermark,
             now,
         })?;
         self.observer.touched(touched);
         report.held = hold.trips.iter().map(ToString::to_string).collect();
         Ok(report)
     }
+}
 
-    fn note(&self, failure: &PassFailure) -> Result<(), StoreError> {
-        let now = self.clock.now();
-        // Whatever was committed is the truth; the state in memory may be ahead of it.
-        let mut state = self.store.snapshot()?.upstream(&self.plan.upstream)?;
-        if !failure.keeps_cursor() {
-            state.pass = None;
-        }
-        if !matches!(failure, PassFailure::Stopped) {
-            state.last_failure = Some(Failure { at: now, reason: failure.reason() });
-        }
-        self.store.commit(&Batch {
-            upstream: &self.plan.upstream,
-            rows: &[],
-            destination: Destination::Live,
-            state: Some(&state),
-            seen: None,
-            now,
-        })
+/// Notes why a pass was not accepted, and from where the next one goes on.
+pub(super) fn note(
+    store: &Store,
+    clock: &Clock,
+    upstream: &str,
+    failure: &PassFailure,
+) -> Result<(), StoreError> {
+    let now = clock.now();
+    // Whatever was committed is the truth; the state in memory may be ahead of it.
+    let mut state = store.snapshot()?.upstream(upstream)?;
+    if !failure.keeps_cursor() {
+        state.pass = None;
     }
+    if !matches!(failure, PassFailure::Stopped) {
+        state.last_failure = Some(Failure { at: now, reason: failure.reason() });
+    }
+    store.commit(&Batch {
+        upstream,
+        rows: &[],
+        destination: Destination::Live,
+        state: Some(&state),
+        seen: None,
+        now,
+    })
 }
 
 pub(super) fn judge_row(

@@ -28,12 +28,14 @@
 
 mod alerts;
 mod clock;
+mod committer;
 mod content;
 mod follow;
 mod held;
 mod judgement;
 mod keeper;
 mod named;
+mod notes;
 mod overlays;
 mod pass;
 mod pending;

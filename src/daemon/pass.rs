@@ -6,9 +6,10 @@ use thiserror::Error;
 use tokio::sync::mpsc;
 use tokio::task::{JoinError, spawn_blocking};
 use tokio_util::sync::CancellationToken;
+use tracing::warn;
 
 use super::Clock;
-use super::keeper::Keeper;
+use super::keeper::{Keeper, note};
 use crate::config::{Origin, Upstream};
 use crate::model::Name;
 use crate::store::{Store, StoreError};
@@ -92,7 +93,7 @@ impl PassFailure {
 }
 
 /// Who is told how a pass goes.
-pub trait Observer: Send + 'static {
+pub trait Observer: Send + Sync + 'static {
     /// Rows were committed; these names changed.
     fn touched(&self, names: BTreeSet<Name>);
     /// A page was judged.
@@ -112,15 +113,40 @@ pub async fn run_pass<S: PageSource>(
     stop: &CancellationToken,
     observer: impl Observer,
 ) -> Result<PassReport, PassFailure> {
+    let outcome = make_pass(store, clock, source, plan, stop, observer).await;
+    match outcome {
+        Err(failure) if !plan.dry_run => {
+            let (store, clock, upstream) =
+                (Arc::clone(store), Arc::clone(clock), plan.upstream.clone());
+            spawn_blocking(move || {
+                if let Err(error) = note(&store, &clock, &upstream, &failure) {
+                    warn!(upstream, reason = %reason(&error), "a failed pass could not be noted");
+                }
+                Err(failure)
+            })
+            .await?
+        }
+        outcome => outcome,
+    }
+}
+
+async fn make_pass<S: PageSource>(
+    store: &Arc<Store>,
+    clock: &Arc<Clock>,
+    source: &Arc<S>,
+    plan: &PassPlan,
+    stop: &CancellationToken,
+    observer: impl Observer,
+) -> Result<PassReport, PassFailure> {
     let keeper = {
         let (store, clock, plan) = (Arc::clone(store), Arc::clone(clock), plan.clone());
         spawn_blocking(move || Keeper::begin(store, clock, plan, observer)).await??
     };
-    let (keeper, outcome) = match keeper.pass().all_read {
-        true => (keeper, Ok(())),
+    let keeper = match keeper.pass().all_read {
+        true => keeper,
         false => read(keeper, source.as_ref(), plan.page_size, stop).await?,
     };
-    spawn_blocking(move || keeper.conclude(outcome)).await?
+    spawn_blocking(move || keeper.accept()).await?
 }
 
 /// Reads all pages that are left, with the next one under way while this one is kept.
@@ -129,7 +155,7 @@ async fn read<S: PageSource, O: Observer>(
     source: &S,
     limit: u32,
     stop: &CancellationToken,
-) -> Result<(Keeper<O>, Result<(), PassFailure>), PassFailure> {
+) -> Result<Keeper<O>, PassFailure> {
     let PassState { kind, cursor, tally, .. } = keeper.pass();
     let walk = Walk::resumed(cursor.as_deref(), tally.rows());
     let updated_since = match kind {
@@ -144,7 +170,8 @@ async fn read<S: PageSource, O: Observer>(
     });
     let fetched = fetch(source, walk, request, sender, stop).await;
     let (keeper, kept) = keeping.await?;
-    Ok((keeper, kept.and(fetched)))
+    kept.and(fetched)?;
+    Ok(keeper)
 }
 
 /// A page that moves the walk on.

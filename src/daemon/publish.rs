@@ -7,14 +7,13 @@ use tokio_util::sync::CancellationToken;
 use tracing::{error, info};
 
 use super::Shared;
-use super::alerts::{STORE, observe};
 use super::content::Content;
+use super::notes::Notes;
 use super::pass::reason;
 use super::pending::Touched;
 use super::speakers::speakers_of;
-use crate::alert::Observation;
 use crate::catalog::{Candidate, Catalogue, Facts, Generation, Ledger, LedgerEntry, NameUpdate};
-use crate::curation::{Decision, Policy, decide};
+use crate::curation::{Decision, Gate, Policy, decide};
 use crate::model::{Instant, Name};
 use crate::overlay::OverlaySet;
 use crate::store::{Snapshot, StoreError, StoredHead};
@@ -32,8 +31,7 @@ pub(super) struct Publisher {
     ledger: Ledger,
     /// When the first approval of a name that is served ends.
     expiries: BTreeMap<Name, Instant>,
-    /// Names of which a stored row is damaged, with what is wrong: hidden, and an alert.
-    damaged: BTreeMap<Name, String>,
+    notes: Notes,
     /// Whether names were served whose owner is not remembered yet.
     owners_owed: bool,
     catalogue: Arc<Catalogue>,
@@ -128,7 +126,7 @@ impl Publisher {
             heads,
             ledger: Ledger::new(records?),
             expiries: BTreeMap::new(),
-            damaged: BTreeMap::new(),
+            notes: Notes::default(),
             owners_owed: true,
             catalogue: Arc::default(),
         })
@@ -150,22 +148,34 @@ impl Publisher {
         let unsettled = shared.is_settling();
         touched.everything |= self.owners_owed && !unsettled;
         let snapshot = shared.store.snapshot()?;
+        if touched.everything {
+            touched.names.extend(self.notes.names());
+        }
         for name in &touched.names {
+            self.notes.begin(name);
             self.reload(name, &snapshot)?;
         }
+        let begun = touched.names.clone();
         let names = self.affected(touched, &in_force.set, now);
         let speakers = shared.speakers();
         let policy = Policy { overlays: &in_force.set, speakers: &speakers, now };
         let mut updates = Vec::with_capacity(names.len());
         let mut owners = Vec::new();
-        for name in names {
-            updates.push(self.update(name, &policy, &snapshot, &mut owners)?);
-        }
         let namespace = &shared.settings.namespace;
+        for name in names {
+            if !begun.contains(&name) {
+                self.notes.begin(&name);
+            }
+            let update = self.update(name, &policy, &snapshot, &mut owners)?;
+            self.notes.look_at(&update, namespace);
+            updates.push(update);
+        }
         let Generation { catalogue: next, changes, unreadable } =
             self.catalogue.next(updates, &self.ledger, now, namespace);
-        self.damaged.extend(unreadable);
-        self.tell_damage(shared);
+        for (name, detail) in unreadable {
+            self.notes.damaged(&name, &detail);
+        }
+        self.notes.tell(shared);
         if unsettled {
             owners.clear();
         }
@@ -187,10 +197,9 @@ impl Publisher {
     }
 
     fn reload(&mut self, name: &Name, snapshot: &Snapshot) -> Result<(), StoreError> {
-        self.damaged.remove(name);
         let heads = match snapshot.heads_of(name) {
             Err(damage @ StoreError::Damaged { .. }) => {
-                self.damaged.insert(name.clone(), damage.to_string());
+                self.notes.damaged(name, &damage.to_string());
                 Vec::new()
             }
             heads => heads?,
@@ -202,15 +211,9 @@ impl Publisher {
         Ok(())
     }
 
-    fn tell_damage(&self, shared: &Shared) {
-        let seen = self.damaged.iter().map(|(name, detail)| {
-            Observation::new("damaged-row", name.as_str(), detail.as_str()).about_served(true)
-        });
-        observe(&shared.store, &shared.clock, STORE, seen.collect());
-    }
-
     /// The names to look at: those touched, and those whose approval has ended. Names that no
-    /// overlay speaks of and that were never served cannot be visible, and are left out.
+    /// overlay speaks of and that were never served cannot be visible, and are left out, unless
+    /// somebody may be after an internal one.
     fn affected(&self, touched: Touched, set: &OverlaySet, now: Instant) -> BTreeSet<Name> {
         let ended = self.expiries.iter().filter(|(_, at)| **at < now).map(|(name, _)| name);
         let mut names: BTreeSet<Name> = touched.names;
@@ -218,7 +221,7 @@ impl Publisher {
         if touched.everything {
             names.extend(self.heads.keys().cloned());
         }
-        names.retain(|name| !set.about(name).is_silent());
+        names.retain(|name| !set.about(name).is_silent() || set.is_internal(name));
         if touched.everything {
             names.extend(self.ledger.names().cloned());
         }
@@ -242,25 +245,30 @@ impl Publisher {
             let standing = about.standing(&stored.version, &stored.upstream);
             let content = match Content::of(snapshot, stored, &standing) {
                 Err(damage @ StoreError::Damaged { .. }) => {
-                    self.damaged.insert(name.clone(), damage.to_string());
+                    self.notes.damaged(&name, &damage.to_string());
                     continue;
                 }
                 content => content?,
             };
             let head = content.head;
             let case = policy.case(&speakers, &stored.upstream, &stored.version, &head, &standing);
-            if let Decision::Serve { until } = decide(&case) {
+            let decision = decide(&case);
+            if decision == Decision::Hide(Gate::DigestAsPinned) {
+                self.notes.differs_from_pin(stored, &Gate::DigestAsPinned.judge(&case));
+            }
+            if let Decision::Serve { until } = decision {
                 first_end = Some(first_end.map_or(until, |earlier| earlier.min(until)));
                 let facts = Facts::new(&stored.upstream, &standing);
                 match content.entry(snapshot, stored) {
                     Ok(entry) => candidates.push(Candidate { entry, facts }),
                     Err(damage @ StoreError::Damaged { .. }) => {
-                        self.damaged.insert(name.clone(), damage.to_string());
+                        self.notes.damaged(&name, &damage.to_string());
                     }
                     Err(failure) => return Err(failure),
                 }
             }
         }
+        self.notes.spoken_for(&speakers, heads);
         let owner = speakers.owner().filter(|_| !candidates.is_empty());
         if let Some(owner) = owner
             && served_from.as_deref() != Some(owner)

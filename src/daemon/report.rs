@@ -4,7 +4,6 @@ use super::publish::VIEW;
 use super::shared::Runtime;
 use super::{InForce, Shared};
 use crate::alert::Alert;
-use crate::catalog::{LedgerEntry, Shown};
 use crate::config::Upstream;
 use crate::model::Instant;
 use crate::store::{Snapshot, StoreError};
@@ -88,10 +87,6 @@ pub fn status(
 ) -> Result<StatusReport, StoreError> {
     let reports: Result<Vec<UpstreamReport>, StoreError> =
         upstreams.iter().map(|upstream| upstream_report(snapshot, upstream)).collect();
-    let is_visible = |entry: &Result<LedgerEntry, StoreError>| {
-        entry.as_ref().is_ok_and(|(_, record)| record.shown == Shown::Visible)
-    };
-    let visible = snapshot.ledger(VIEW)?.filter(is_visible).count();
     let findings: Vec<String> = in_force.findings.iter().map(ToString::to_string).collect();
     Ok(StatusReport {
         version: env!("CARGO_PKG_VERSION").into(),
@@ -100,7 +95,7 @@ pub fn status(
         now,
         epoch: snapshot.epoch()?,
         generation: None,
-        visible: visible as u64,
+        visible: snapshot.count_shown(VIEW)?,
         alerts: snapshot.alerts()?.into_iter().filter(|alert| !alert.is_over()).collect(),
         overlays: OverlayReport {
             state: if in_force.refused { "refused" } else { "good" }.into(),

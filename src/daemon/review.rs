@@ -118,7 +118,7 @@ pub fn explain_name(
             let case = policy.case(&speakers, &stored.upstream, &stored.version, head, &standing);
             let mut explained = explain(&stored.version, &stored.upstream, &case);
             if content.adopted.is_none()
-                && let Some(other) = snapshot.rewritten(stored)?
+                && let Some(other) = snapshot.others(stored)?.pop()
             {
                 explained.rewritten = Some(other.head.received.to_string());
             }

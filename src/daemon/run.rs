@@ -6,16 +6,18 @@ use thiserror::Error;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
-use tracing::{info, warn};
+use tracing::info;
 
 use super::alerts::{UPSTREAMS, observe, of_upstreams, source_of};
 use super::follow::follow;
 use super::named::fetch_named;
+use super::pass::reason;
 use super::publish::publish_loop;
 use super::shared::Runtime;
 use super::watch::{tell, watch_overlays};
 use super::{Shared, retry_quarantine};
 use crate::config::{Egress, Origin, Upstream, read_upstreams};
+use crate::lint::{Finding, Severity};
 use crate::model::Name;
 use crate::remote::{Access, AccessError, Files, RegistryApi};
 use crate::store::StoreError;
@@ -213,20 +215,20 @@ impl Followers {
     }
 
     async fn look(&mut self) {
-        let findings = match read_upstreams(&self.shared.settings.upstreams) {
-            Ok(upstreams) if upstreams == self.upstreams => Vec::new(),
+        let refused = match read_upstreams(&self.shared.settings.upstreams) {
+            Ok(upstreams) if upstreams == self.upstreams => None,
             Ok(upstreams) => match self.replace(upstreams).await {
                 Ok(()) => {
                     info!("the upstream files changed and are in force");
-                    Vec::new()
+                    None
                 }
-                Err(error) => {
-                    warn!(reason = %super::pass::reason(&error), "the upstream files are refused");
-                    return;
-                }
+                Err(error) => Some(reason(&error)),
             },
-            Err(findings) => findings,
+            Err(findings) => {
+                findings.iter().find(|it| it.severity == Severity::Error).map(Finding::to_string)
+            }
         };
-        observe(&self.shared.store, &self.shared.clock, UPSTREAMS, of_upstreams(&findings));
+        let seen = of_upstreams(refused.as_deref());
+        observe(&self.shared.store, &self.shared.clock, UPSTREAMS, seen);
     }
 }

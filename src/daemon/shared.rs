@@ -1,5 +1,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use arc_swap::{ArcSwap, ArcSwapOption};
 use tokio::sync::{mpsc, oneshot, watch};
@@ -14,6 +15,9 @@ use crate::model::Instant;
 use crate::store::{Store, StoreError};
 use crate::sync::PassReport;
 
+/// Several upstreams are often one host, or one proxy.
+const BETWEEN_STARTS: Duration = Duration::from_millis(250);
+
 /// What the loops and the servers share. Readers of the catalogue take no lock.
 #[derive(Debug)]
 pub struct Shared {
@@ -27,6 +31,8 @@ pub struct Shared {
     in_force: ArcSwap<InForce>,
     overlays_changed: watch::Sender<()>,
     upstreams: Mutex<BTreeMap<String, Runtime>>,
+    /// When the last pass began: no two begin together.
+    last_start: tokio::sync::Mutex<Option<tokio::time::Instant>>,
     /// What was heard of the upstreams so far: whether a first generation may be published.
     heard: watch::Sender<KnownSoFar>,
 }
@@ -89,6 +95,7 @@ impl Shared {
             in_force: ArcSwap::from_pointee(in_force),
             overlays_changed: watch::Sender::new(()),
             upstreams: Mutex::default(),
+            last_start: tokio::sync::Mutex::default(),
             heard: watch::Sender::new(KnownSoFar { enough, ..KnownSoFar::default() }),
         }))
     }
@@ -170,6 +177,15 @@ impl Shared {
         if let Some(runtime) = self.upstreams().get_mut(upstream) {
             change(runtime);
         }
+    }
+
+    /// Waits until a pass may begin without beginning together with another one.
+    pub(super) async fn turn(&self) {
+        let mut last = self.last_start.lock().await;
+        if let Some(last) = *last {
+            tokio::time::sleep_until(last + BETWEEN_STARTS).await;
+        }
+        *last = Some(tokio::time::Instant::now());
     }
 
     /// Asks every enabled upstream for a pass, or joins the one under way, and waits for all.

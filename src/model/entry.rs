@@ -36,6 +36,9 @@ pub struct Head {
     /// Whether upstream sent other content since: what was first received stays, the other is kept
     /// beside it.
     pub rewritten: bool,
+    /// Whether it came back with other content after it had been purged: what was first received is
+    /// gone, and only its digest is left.
+    pub replaced: bool,
     /// When upstream says it was published.
     pub published_at: Instant,
     /// When upstream says it was last changed.
@@ -196,6 +199,7 @@ fn read_item(item: &RawValue, first_seen: Instant) -> Result<Entry, Malformed> {
             status: facts.status,
             missing: false,
             rewritten: false,
+            replaced: false,
             published_at: facts.published_at,
             updated_at: facts.updated_at,
             first_seen,

@@ -22,6 +22,8 @@ pub struct Acceptance<'a> {
     pub complete: bool,
     pub rails: &'a Rails,
     pub hold: &'a Hold,
+    /// Where the next increment starts when what is held is nothing that a person waits for.
+    pub watermark: Option<Instant>,
     pub now: Instant,
 }
 
@@ -71,7 +73,15 @@ impl Store {
                 }
                 _ => held,
             });
-            put_state(transaction, upstream, &UpstreamState { held, discarded, ..state.clone() })?;
+            let mut state = UpstreamState { held, discarded, ..state.clone() };
+            if state.is_discarded() {
+                clear(transaction, upstream, HELD)?;
+                state.held = None;
+                if !hold.all {
+                    state.watermark = acceptance.watermark;
+                }
+            }
+            put_state(transaction, upstream, &state)?;
             Ok(touched)
         })
     }

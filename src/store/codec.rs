@@ -19,6 +19,7 @@ const PLAIN_HEAD: u8 = 1;
 /// Flags in a head's byte of status.
 const MISSING: u8 = 0x10;
 const REWRITTEN: u8 = 0x20;
+const REPLACED: u8 = 0x40;
 /// Tags of packed values: two texts with the length of the first and of both in front.
 const PACKED: u8 = 1;
 const STAGED_ENTRY: u8 = 1;
@@ -112,6 +113,16 @@ pub(super) fn staged_entry(head: &[u8], body: &[u8]) -> Vec<u8> {
     [[STAGED_ENTRY].as_slice(), head, body].concat()
 }
 
+/// The third part of the key of other content: the version, and which content.
+pub(super) fn content_key(version: &str, server: &str) -> String {
+    format!("{version}\0{}", Digest::of(server.as_bytes()))
+}
+
+/// The version of such a key.
+pub(super) fn version_of(content_key: &str) -> &str {
+    content_key.split_once('\0').map_or(content_key, |(version, _)| version)
+}
+
 /// What makes a staged row the same row when it is staged again: not when it was first seen.
 pub(super) fn staged_identity(value: &[u8]) -> &[u8] {
     match value.split_first() {
@@ -183,7 +194,8 @@ pub(super) fn head(head: &Head) -> [u8; HEAD_BYTES] {
     };
     let missing = if head.missing { MISSING } else { 0 };
     let rewritten = if head.rewritten { REWRITTEN } else { 0 };
-    value[..2].copy_from_slice(&[PLAIN_HEAD, status | missing | rewritten]);
+    let replaced = if head.replaced { REPLACED } else { 0 };
+    value[..2].copy_from_slice(&[PLAIN_HEAD, status | missing | rewritten | replaced]);
     value[2..10].copy_from_slice(&head.published_at.as_micros().to_le_bytes());
     value[10..18].copy_from_slice(&head.updated_at.as_micros().to_le_bytes());
     value[18..26].copy_from_slice(&head.first_seen.as_micros().to_le_bytes());
@@ -194,7 +206,7 @@ pub(super) fn head(head: &Head) -> [u8; HEAD_BYTES] {
 
 pub(super) fn read_head(value: &[u8]) -> Option<Head> {
     let value: &[u8; HEAD_BYTES] = value.try_into().ok()?;
-    let status = match (value[0], value[1] & !(MISSING | REWRITTEN)) {
+    let status = match (value[0], value[1] & !(MISSING | REWRITTEN | REPLACED)) {
         (PLAIN_HEAD, 1) => Status::Active,
         (PLAIN_HEAD, 2) => Status::Deprecated,
         (PLAIN_HEAD, 3) => Status::Deleted,
@@ -204,6 +216,7 @@ pub(super) fn read_head(value: &[u8]) -> Option<Head> {
         status,
         missing: value[1] & MISSING != 0,
         rewritten: value[1] & REWRITTEN != 0,
+        replaced: value[1] & REPLACED != 0,
         published_at: instant(&value[2..])?,
         updated_at: instant(&value[10..])?,
         first_seen: instant(&value[18..])?,

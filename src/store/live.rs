@@ -2,9 +2,12 @@ use redb::{ReadableTable, ReadableTableMetadata, Table, WriteTransaction};
 
 use super::StoreError;
 use super::codec::{self, Packer, StagedParts, Unpacker};
-use super::tables::{ABSENCES, BODIES, HEADS, Key, QUARANTINE, REWRITTEN};
+use super::tables::{ABSENCES, BODIES, HEADS, Key, PURGED, QUARANTINE, REWRITTEN};
 use crate::model::{Head, Instant, Status};
 use crate::sync::{Absence, Rails, Row};
+
+/// Contents of one entry that are kept beside the first.
+const MAX_CONTENTS: usize = 8;
 
 pub(super) type WriteTable<'t> = Table<'t, Key, &'static [u8]>;
 
@@ -15,6 +18,7 @@ pub(super) struct Live<'t> {
     bodies: WriteTable<'t>,
     pub(super) quarantine: WriteTable<'t>,
     rewritten: WriteTable<'t>,
+    purged: WriteTable<'t>,
     pub(super) absences: WriteTable<'t>,
     unpacker: Unpacker,
     now: Instant,
@@ -31,16 +35,19 @@ impl<'t> Live<'t> {
     ) -> Result<Self, StoreError> {
         let quarantine = transaction.open_table(QUARANTINE)?;
         let rewritten = transaction.open_table(REWRITTEN)?;
+        let purged = transaction.open_table(PURGED)?;
         let absences = transaction.open_table(ABSENCES)?;
         Ok(Self {
             upstream,
             exceptions: !(quarantine.is_empty()?
                 && rewritten.is_empty()?
+                && purged.is_empty()?
                 && absences.is_empty()?),
             heads: transaction.open_table(HEADS)?,
             bodies: transaction.open_table(BODIES)?,
             quarantine,
             rewritten,
+            purged,
             absences,
             unpacker: Unpacker::new()?,
             now,
@@ -107,8 +114,12 @@ impl<'t> Live<'t> {
             self.quarantine.remove(key)?;
             self.absences.remove(key)?;
         }
+        let purged = self.purged(name, version)?;
         match self.head(name, version)? {
-            Some(stored) if !self.is_same_content(name, version, &stored, &sent, body)? => {
+            Some(stored)
+                if !is_restored(&stored, purged.as_ref(), &sent)
+                    && !self.is_same_content(name, version, &stored, &sent, body)? =>
+            {
                 let stored = Head {
                     status: sent.status,
                     updated_at: sent.updated_at,
@@ -118,36 +129,82 @@ impl<'t> Live<'t> {
                     ..stored
                 };
                 self.heads.insert(key, codec::head(&stored).as_slice())?;
-                let other = Head { first_seen: self.arrival(name, version, &sent)?, ..sent };
-                let value = codec::staged_entry(&codec::head(&other), body);
-                self.rewritten.insert(key, value.as_slice())?;
-                self.exceptions = true;
+                self.other_content(name, version, &sent, body)?;
             }
             stored => {
+                let replaced = purged.is_some_and(|purged| purged.received != sent.received);
                 // What a review could have seen is decided by the date that was first received.
-                let published_at = stored.map_or(sent.published_at, |stored| stored.published_at);
-                let head = codec::head(&Head { published_at, ..sent });
-                self.heads.insert(key, head.as_slice())?;
+                let Head { published_at, first_seen, .. } = purged.or(stored).unwrap_or(sent);
+                let head = Head { replaced, published_at, first_seen, ..sent };
+                self.heads.insert(key, codec::head(&head).as_slice())?;
                 self.bodies.insert(key, body)?;
                 if self.exceptions {
-                    self.rewritten.remove(key)?;
+                    self.forget_others(name, version)?;
+                    if !replaced {
+                        self.purged.remove(key)?;
+                    }
                 }
             }
         }
         Ok(())
     }
 
-    /// When this other content first came: an earlier review cannot have seen it.
-    fn arrival(&self, name: &str, version: &str, sent: &Head) -> Result<Instant, StoreError> {
-        let before = self.rewritten.get((self.upstream, name, version))?;
-        let before = before.and_then(|value| match codec::staged_parts(value.value()) {
-            Some(StagedParts::Entry { head, .. }) => codec::read_head(head),
-            _ => None,
-        });
-        Ok(match before {
-            Some(before) if before.received == sent.received => before.first_seen,
-            _ => self.now,
-        })
+    /// The head of an entry that was here and was purged.
+    fn purged(&self, name: &str, version: &str) -> Result<Option<Head>, StoreError> {
+        if !self.exceptions {
+            return Ok(None);
+        }
+        let value = self.purged.get((self.upstream, name, version))?;
+        Ok(value.and_then(|value| codec::read_head(value.value())))
+    }
+
+    /// Keeps content beside that which was first received. When it came first stays with it: an
+    /// earlier review cannot have seen it.
+    fn other_content(
+        &mut self,
+        name: &str,
+        version: &str,
+        sent: &Head,
+        body: &[u8],
+    ) -> Result<(), StoreError> {
+        let damaged = || StoreError::damaged("an entry to be stored", format!("{name}@{version}"));
+        let (server, _) = self.unpacker.unpack(body).ok_or_else(damaged)?;
+        let content = codec::content_key(version, &server);
+        let mut others = self.others(name, version)?;
+        let before = others.iter().find(|(known, _)| *known == content);
+        let first_seen = before.map_or(self.now, |(_, first_seen)| *first_seen);
+        if before.is_none() && others.len() >= MAX_CONTENTS {
+            others.sort_by_key(|(_, first_seen)| *first_seen);
+            if let Some((newest, _)) = others.pop() {
+                self.rewritten.remove((self.upstream, name, newest.as_str()))?;
+            }
+        }
+        let value = codec::staged_entry(&codec::head(&Head { first_seen, ..*sent }), body);
+        self.rewritten.insert((self.upstream, name, content.as_str()), value.as_slice())?;
+        self.exceptions = true;
+        Ok(())
+    }
+
+    /// The other contents of an entry by key, with when each came first.
+    fn others(&self, name: &str, version: &str) -> Result<Vec<(String, Instant)>, StoreError> {
+        let end = after_contents(version);
+        let range = (self.upstream, name, version)..(self.upstream, name, end.as_str());
+        let mut others = Vec::new();
+        for row in self.rewritten.range(range)? {
+            let (key, value) = row?;
+            let Some(StagedParts::Entry { head, .. }) = codec::staged_parts(value.value()) else {
+                continue;
+            };
+            let first_seen = codec::read_head(head).map_or(self.now, |head| head.first_seen);
+            others.push((key.value().2.to_owned(), first_seen));
+        }
+        Ok(others)
+    }
+
+    fn forget_others(&mut self, name: &str, version: &str) -> Result<(), StoreError> {
+        let end = after_contents(version);
+        let range = (self.upstream, name, version)..(self.upstream, name, end.as_str());
+        Ok(self.rewritten.retain_in(range, |_, _| false)?)
     }
 
     fn is_same_content(
@@ -220,8 +277,13 @@ impl<'t> Live<'t> {
         if absence.is_final(rails, self.now) {
             self.heads.remove(key)?;
             self.bodies.remove(key)?;
-            self.rewritten.remove(key)?;
+            self.forget_others(name, version)?;
             self.absences.remove(key)?;
+            // What it replaced is what it is compared with when it comes back.
+            if !head.replaced {
+                self.purged.insert(key, codec::head(&head).as_slice())?;
+                self.exceptions = true;
+            }
             return Ok(true);
         }
         self.absences.insert(key, codec::absence(&absence)?.as_slice())?;
@@ -233,4 +295,14 @@ impl<'t> Live<'t> {
         }
         Ok(false)
     }
+}
+
+/// Whether the content that was purged takes the place of what came back instead of it.
+fn is_restored(stored: &Head, purged: Option<&Head>, sent: &Head) -> bool {
+    stored.replaced && purged.is_some_and(|purged| purged.received == sent.received)
+}
+
+/// The first key behind all contents of a version; no version has a character below a blank.
+pub(super) fn after_contents(version: &str) -> String {
+    format!("{version}\u{1}")
 }

@@ -12,7 +12,8 @@
 //! | `seen` | upstream, batch | which rows a complete walk saw so far, 8 bytes each | yes |
 //! | `held` | upstream, name, version | rows and absences that a rail keeps back | by walking anew |
 //! | `absences` | upstream, name, version | since how many complete walks an entry is not seen | no |
-//! | `rewritten` | upstream, name, version | other content of a published entry | the older one not |
+//! | `rewritten` | upstream, name, version and content | other contents of a published entry | the older ones not |
+//! | `purged` | upstream, name, version | the head of what was purged, 90 bytes | no |
 //! | `ledger` | view, name, version | what was served, and since when | no |
 //! | `owners` | name | the upstream it was served from last | no |
 //! | `overlays` | file | the last good set, as it was read | from review |
@@ -36,6 +37,11 @@
 //! - Server objects as columns: whatever the columns forget is lost, and bytes cannot be proven.
 //! - A dictionary trained on the first walk: rows would depend on a second thing that can be lost.
 //!   The dictionary is a constant of the format instead, made of invented entries.
+//!
+//! # What grows
+//! Of one entry eight contents are kept beside the first: then the one that came last makes room.
+//! Markers of purged entries stay, since a name that comes back after years is still the same
+//! name; a million of them are 100 MB. Closed alerts go after 90 days.
 //!
 //! # What will not scale
 //! A name's versions are read by a range over its key, one upstream after another; dozens of

@@ -4,12 +4,13 @@ use redb::{Range, ReadOnlyTable, ReadTransaction, ReadableTable, ReadableTableMe
 
 use super::StoreError;
 use super::codec::{self, StagedParts, Unpacker};
+use super::live::after_contents;
 use super::tables::{
     ABSENCES, ALERTS, BODIES, EPOCH_KEY, HEADS, HELD, Key, LEDGER, META, NEWEST_KEY, OVERLAYS,
-    OWNERS, QUARANTINE, REWRITTEN, SEEN, STAGED, UPSTREAMS, instant,
+    OWNERS, PURGED, QUARANTINE, REWRITTEN, SEEN, STAGED, UPSTREAMS, instant,
 };
 use super::write::after;
-use crate::catalog::LedgerEntry;
+use crate::catalog::{LedgerEntry, Shown};
 use crate::model::{Entry, Head, Instant, Name, Quarantined, Version};
 use crate::sync::{Absence, NameSize, UpstreamState};
 
@@ -28,6 +29,7 @@ pub struct Snapshot {
     pub(super) held: Rows,
     absences: Rows,
     pub(super) rewritten: Rows,
+    pub(super) purged: Rows,
     seen: ReadOnlyTable<(&'static str, u64), &'static [u8]>,
     pub(super) ledger: Rows,
     pub(super) overlays: Words,
@@ -91,6 +93,7 @@ impl Snapshot {
             held: transaction.open_table(HELD)?,
             absences: transaction.open_table(ABSENCES)?,
             rewritten: transaction.open_table(REWRITTEN)?,
+            purged: transaction.open_table(PURGED)?,
             seen: transaction.open_table(SEEN)?,
             ledger: transaction.open_table(LEDGER)?,
             overlays: transaction.open_table(OVERLAYS)?,
@@ -141,12 +144,27 @@ impl Snapshot {
         }
     }
 
-    /// How much of a name an upstream has here.
+    /// Whether no row of an upstream is stored or staged.
+    pub fn has_nothing_of(&self, upstream: &str) -> Result<bool, StoreError> {
+        let first = |table: &Rows| Ok::<_, StoreError>(all_of(table, upstream)?.next().is_none());
+        Ok(first(&self.heads)? && first(&self.staged)?)
+    }
+
+    /// How much of a name an upstream has here, stored or staged.
     pub fn size_of(&self, upstream: &str, name: &Name) -> Result<NameSize, StoreError> {
         let mut size = NameSize::default();
         for row in of_name(&self.bodies, upstream, name)? {
             size.versions += 1;
             size.bytes += codec::unpacked_length(row?.1.value());
+        }
+        for row in of_name(&self.staged, upstream, name)? {
+            let (key, value) = row?;
+            if let Some(StagedParts::Entry { body, .. }) = codec::staged_parts(value.value())
+                && self.heads.get(key.value())?.is_none()
+            {
+                size.versions += 1;
+                size.bytes += codec::unpacked_length(body);
+            }
         }
         Ok(size)
     }
@@ -235,6 +253,11 @@ impl Snapshot {
         Ok(self.absences.get(key)?.and_then(|value| codec::read_absence(value.value())))
     }
 
+    /// How many entries complete walks miss.
+    pub fn count_absences(&self, upstream: &str) -> Result<u64, StoreError> {
+        Ok(all_of(&self.absences, upstream)?.count() as u64)
+    }
+
     /// Every entry that complete walks miss.
     pub fn absences(&self, upstream: &str) -> Result<Vec<(String, String, Absence)>, StoreError> {
         let rows = all_of(&self.absences, upstream)?;
@@ -250,28 +273,57 @@ impl Snapshot {
 
     /// The entries of an upstream whose published content changed.
     pub fn all_rewritten(&self, upstream: &str) -> Result<Vec<StoredHead>, StoreError> {
-        let mut heads = Vec::new();
+        let mut heads: Vec<StoredHead> = Vec::new();
         for row in all_of(&self.rewritten, upstream)? {
             let (key, _) = row?;
-            if let Some(head) = self.heads.get(key.value())? {
-                heads.push(stored_head(key.value(), head.value())?);
+            let (_, name, content) = key.value();
+            let key = (upstream, name, codec::version_of(content));
+            let is_known =
+                |last: &StoredHead| (last.name.as_str(), last.version.as_str()) == (key.1, key.2);
+            if !heads.last().is_some_and(is_known)
+                && let Some(head) = self.heads.get(key)?
+            {
+                heads.push(stored_head(key, head.value())?);
             }
         }
         Ok(heads)
     }
 
-    /// The content that upstream has by now for an entry whose first content is kept.
-    pub fn rewritten(&self, head: &StoredHead) -> Result<Option<Entry>, StoreError> {
+    /// Entries of an upstream that came back with other content after they were purged, each with
+    /// the head that it had.
+    pub fn all_replaced(&self, upstream: &str) -> Result<Vec<(StoredHead, Head)>, StoreError> {
+        let mut replaced = Vec::new();
+        for row in all_of(&self.purged, upstream)? {
+            let (key, value) = row?;
+            let (Some(head), Some(purged)) =
+                (self.heads.get(key.value())?, codec::read_head(value.value()))
+            else {
+                continue;
+            };
+            replaced.push((stored_head(key.value(), head.value())?, purged));
+        }
+        Ok(replaced)
+    }
+
+    /// The contents that upstream sent for an entry after the first one, which is kept; the one
+    /// that it has now comes last.
+    pub fn others(&self, head: &StoredHead) -> Result<Vec<Entry>, StoreError> {
         let StoredHead { upstream, name, version, .. } = head;
         let damaged = || StoreError::damaged("other content", format!("{name}@{version}"));
-        let key = (upstream.as_str(), name.as_str(), version.as_str());
-        let Some(value) = self.rewritten.get(key)? else { return Ok(None) };
-        let Some(StagedParts::Entry { head, body }) = codec::staged_parts(value.value()) else {
-            return Err(damaged());
-        };
-        let head = codec::read_head(head).ok_or_else(damaged)?;
-        let (server, meta) = self.unpacker.borrow_mut().unpack(body).ok_or_else(damaged)?;
-        Ok(Some(Entry { name: name.clone(), version: version.clone(), head, server, meta }))
+        let end = after_contents(version.as_str());
+        let first = (upstream.as_str(), name.as_str(), version.as_str());
+        let mut others = Vec::new();
+        for row in self.rewritten.range(first..(first.0, first.1, end.as_str()))? {
+            let (_, value) = row?;
+            let Some(StagedParts::Entry { head, body }) = codec::staged_parts(value.value()) else {
+                return Err(damaged());
+            };
+            let head = codec::read_head(head).ok_or_else(damaged)?;
+            let (server, meta) = self.unpacker.borrow_mut().unpack(body).ok_or_else(damaged)?;
+            others.push(Entry { name: name.clone(), version: version.clone(), head, server, meta });
+        }
+        others.sort_by_key(|other| (other.head.sent == head.head.sent, other.head.first_seen));
+        Ok(others)
     }
 
     pub fn entry(&self, head: &StoredHead) -> Result<Entry, StoreError> {
@@ -352,6 +404,28 @@ impl Snapshot {
                 .zip(record)
                 .ok_or_else(|| StoreError::damaged("the ledger", format!("{name}@{version}")))
         }))
+    }
+
+    /// Whether the entry is visible in a view.
+    pub fn shows(&self, view: &str, name: &str, version: &str) -> Result<bool, StoreError> {
+        let record = self.ledger.get((view, name, version))?;
+        let record = record.and_then(|value| codec::read_ledger(value.value()));
+        Ok(record.is_some_and(|record| record.shown == Shown::Visible))
+    }
+
+    /// Whether the entry is visible in a view, or was.
+    pub fn has_shown(&self, view: &str, name: &str, version: &str) -> Result<bool, StoreError> {
+        Ok(self.ledger.get((view, name, version))?.is_some())
+    }
+
+    /// How many entries are visible in a view.
+    pub fn count_shown(&self, view: &str) -> Result<u64, StoreError> {
+        let mut count = 0;
+        for row in all_of(&self.ledger, view)? {
+            let record = codec::read_ledger(row?.1.value());
+            count += u64::from(record.is_some_and(|record| record.shown == Shown::Visible));
+        }
+        Ok(count)
     }
 
     /// Whether the store knows enough for a generation to be more than an empty list: something

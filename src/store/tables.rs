@@ -19,6 +19,8 @@ pub(super) const STAGED: Rows = TableDefinition::new("staged");
 pub(super) const LEDGER: Rows = TableDefinition::new("ledger");
 pub(super) const REWRITTEN: Rows = TableDefinition::new("rewritten");
 pub(super) const ABSENCES: Rows = TableDefinition::new("absences");
+/// The heads of what was purged: what comes back may be something else.
+pub(super) const PURGED: Rows = TableDefinition::new("purged");
 pub(super) const HELD: Rows = TableDefinition::new("held");
 pub(super) const SEEN: TableDefinition<'_, (&str, u64), &[u8]> = TableDefinition::new("seen");
 pub(super) const OWNERS: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("owners");
@@ -26,7 +28,7 @@ pub(super) const ALERTS: TableDefinition<'_, &str, &[u8]> = TableDefinition::new
 pub(super) const OVERLAYS: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("overlays");
 
 /// How many tables there are.
-const TABLES: usize = 14;
+const TABLES: usize = 15;
 
 const FORMAT_KEY: &str = "format";
 pub(super) const EPOCH_KEY: &str = "epoch";
@@ -62,7 +64,7 @@ fn make_tables(transaction: &WriteTransaction) -> Result<(), StoreError> {
         transaction.open_table(words)?;
     }
     transaction.open_table(SEEN)?;
-    for rows in [HEADS, BODIES, QUARANTINE, STAGED, LEDGER, REWRITTEN, ABSENCES, HELD] {
+    for rows in [HEADS, BODIES, QUARANTINE, STAGED, LEDGER, REWRITTEN, ABSENCES, HELD, PURGED] {
         transaction.open_table(rows)?;
     }
     Ok(())

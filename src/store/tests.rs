@@ -47,6 +47,7 @@ fn accept(store: &Store, state: &UpstreamState) -> Result<BTreeSet<Name>, StoreE
         complete: false,
         rails: &rails,
         hold: &hold,
+        watermark: None,
         now: NOW,
     })
 }

@@ -175,8 +175,9 @@ fn is_as_judged(entry: &Entry) -> bool {
     let item = format!(r#"{{"server":{},"_meta":{}}}"#, entry.server, entry.meta);
     let Ok(item) = serde_json::from_str::<Box<RawValue>>(&item) else { return false };
     let Ok(mut judged) = Entry::judge(&item, entry.head.first_seen) else { return false };
-    let Head { status, missing, rewritten, published_at, updated_at, sent, .. } = entry.head;
-    judged.head = Head { missing, rewritten, published_at, ..judged.head };
+    let Head { status, missing, rewritten, replaced, published_at, updated_at, sent, .. } =
+        entry.head;
+    judged.head = Head { missing, rewritten, replaced, published_at, ..judged.head };
     if rewritten || sent == codec::NEVER_SENT {
         judged.head = Head { status, updated_at, sent, ..judged.head };
     }

@@ -26,7 +26,7 @@ pub struct UpstreamState {
     pub watermark: Option<Instant>,
     /// The newest `updatedAt` among accepted rows that upstream's own clock had reached.
     pub newest_updated_at: Option<Instant>,
-    /// Seconds by which upstream's clock was ahead of ours when the last pass began.
+    /// Seconds by which upstream's clock was ahead of ours at the first page of the last pass.
     #[serde(default)]
     pub clock_ahead: Option<i64>,
     /// Rows of the last pass whose `updatedAt` upstream's own clock had not reached.
@@ -82,6 +82,9 @@ pub struct PassState {
     pub cursor: Option<String>,
     /// Upstream's time at the first page.
     pub upstream_time: Option<Instant>,
+    /// Seconds by which that was ahead of our clock when the page came in.
+    #[serde(default)]
+    pub clock_ahead: Option<i64>,
     /// The newest `updatedAt` among its rows that upstream's clock had reached.
     pub newest_updated_at: Option<Instant>,
     /// Names with more versions or bytes than are kept.
@@ -149,6 +152,12 @@ impl UpstreamState {
         }
     }
 
+    /// Whether what is held is what a person has dropped before.
+    #[must_use]
+    pub fn is_discarded(&self) -> bool {
+        self.held.as_ref().is_some_and(|held| self.discarded.contains(&held.id))
+    }
+
     /// Drops the held set and remembers its id.
     pub fn discard(&mut self, id: &str) {
         const REMEMBERED: usize = 20;
@@ -176,9 +185,7 @@ impl UpstreamState {
         };
         Self {
             url: self.url.clone(),
-            clock_ahead: pass
-                .upstream_time
-                .map(|upstream| (upstream.as_micros() - pass.begun.as_micros()) / 1_000_000),
+            clock_ahead: pass.clock_ahead,
             from_future: pass.from_future,
             over_limit: match pass.kind {
                 PassKind::Complete => pass.over_limit.clone(),
@@ -209,6 +216,7 @@ impl PassState {
             begun: now,
             cursor: None,
             upstream_time: None,
+            clock_ahead: None,
             newest_updated_at: None,
             over_limit: BTreeSet::new(),
             all_read: false,
@@ -228,6 +236,12 @@ impl PassState {
             tally: self.tally,
             held: Vec::new(),
         }
+    }
+
+    /// Takes note of upstream's time at the first page, which came in at `now`.
+    pub fn saw_first_page(&mut self, date: Option<Instant>, now: Instant) {
+        self.upstream_time = date;
+        self.clock_ahead = date.map(|date| (date.as_micros() - now.as_micros()) / 1_000_000);
     }
 
     /// Takes note of a row's `updatedAt`; one beyond upstream's own clock moves nothing, nor does

@@ -94,6 +94,11 @@ impl Names {
         self.0.entry(name.namespace().to_owned()).or_default().insert(name.clone());
     }
 
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// How many there are when no namespace counts for more than the cap.
     fn weight(&self) -> u64 {
         self.0.values().map(|names| (names.len() as u64).min(NAMESPACE_CAP)).sum()

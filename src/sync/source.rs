@@ -70,6 +70,12 @@ impl FetchFailure {
         }
     }
 
+    /// Whether upstream only asks us to slow down.
+    #[must_use]
+    pub fn is_rate_limit(&self) -> bool {
+        matches!(self, Self::Status { status: 429, .. })
+    }
+
     /// How long upstream asked us to wait.
     #[must_use]
     pub fn retry_after(&self) -> Option<Duration> {

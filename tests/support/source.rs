@@ -107,7 +107,8 @@ pub fn contents(store: &Store) -> Vec<String> {
     for stored in snapshot.heads().expect("heads") {
         let stored = stored.expect("a head");
         let entry = snapshot.entry(&stored).expect("an entry");
-        let other = snapshot.rewritten(&stored).expect("read").map(|other| other.server);
+        let others = snapshot.others(&stored).expect("read");
+        let other: Vec<_> = others.into_iter().map(|other| other.server).collect();
         let vidimus::model::Head { status, missing, rewritten, .. } = stored.head;
         lines.push(format!(
             "{}@{} {status} missing={missing} rewritten={rewritten} {} {other:?}",

@@ -1,0 +1,89 @@
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::thread::{Scope, ScopedJoinHandle};
+
+use super::Clock;
+use super::keeper::names;
+use super::pass::Observer;
+use crate::store::{Batch, Destination, Seen, Store, StoreError};
+use crate::sync::{Row, UpstreamState};
+
+/// Batches that wait while one is committed: the next one is judged meanwhile.
+const WAITING: usize = 1;
+
+/// Rows that were judged, with the cursor behind them.
+pub(super) struct Judged {
+    pub(super) rows: Vec<Row>,
+    pub(super) state: UpstreamState,
+    /// What a complete walk saw, with a number that grows.
+    pub(super) seen: Option<(u64, Vec<(String, String)>)>,
+}
+
+/// Commits batches in their order on a thread of its own, since judging and writing cost about the
+/// same. Each batch is one transaction with its cursor, so a crash repeats at most those that are
+/// on their way.
+pub(super) struct Committer<'scope> {
+    jobs: Option<SyncSender<Judged>>,
+    thread: ScopedJoinHandle<'scope, Result<(), StoreError>>,
+    /// Keys of the batches that a snapshot may not show yet.
+    under_way: [BTreeSet<(String, String)>; WAITING + 2],
+}
+
+/// Where batches go.
+pub(super) struct Target<O> {
+    pub(super) store: Arc<Store>,
+    pub(super) clock: Arc<Clock>,
+    pub(super) upstream: String,
+    pub(super) destination: Destination,
+    pub(super) observer: Arc<O>,
+}
+
+impl<'scope> Committer<'scope> {
+    pub(super) fn start<O: Observer>(scope: &'scope Scope<'scope, '_>, target: Target<O>) -> Self {
+        let (jobs, inbox) = sync_channel(WAITING);
+        let thread = scope.spawn(move || commit_all(&target, &inbox));
+        Self { jobs: Some(jobs), thread, under_way: Default::default() }
+    }
+
+    /// Hands a batch over; `false` when an earlier one could not be committed.
+    pub(super) fn take(&mut self, judged: Judged) -> bool {
+        self.under_way.rotate_right(1);
+        self.under_way[0] = judged.rows.iter().map(Row::key).collect();
+        self.jobs.as_ref().is_some_and(|jobs| jobs.send(judged).is_ok())
+    }
+
+    /// Whether a row of this key may not be committed yet.
+    pub(super) fn has_under_way(&self, key: &(String, String)) -> bool {
+        self.under_way.iter().any(|keys| keys.contains(key))
+    }
+
+    /// Waits until everything is committed.
+    ///
+    /// # Errors
+    /// That of the first batch that could not be.
+    pub(super) fn finish(mut self) -> Result<(), StoreError> {
+        self.jobs = None;
+        match self.thread.join() {
+            Ok(outcome) => outcome,
+            Err(panicked) => std::panic::resume_unwind(panicked),
+        }
+    }
+}
+
+fn commit_all<O: Observer>(target: &Target<O>, inbox: &Receiver<Judged>) -> Result<(), StoreError> {
+    for Judged { rows, state, seen } in inbox {
+        target.store.commit(&Batch {
+            upstream: &target.upstream,
+            rows: &rows,
+            destination: target.destination,
+            state: Some(&state),
+            seen: seen.as_ref().map(|(seq, keys)| Seen { seq: *seq, keys }),
+            now: target.clock.now(),
+        })?;
+        if target.destination == Destination::Live {
+            target.observer.touched(names(&rows));
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,197 @@
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use super::Shared;
+use super::alerts::{NAMES, observe};
+use crate::alert::Observation;
+use crate::catalog::{Candidate, NameUpdate, claims_namespace};
+use crate::curation::{Outcome, Speakers, Speech};
+use crate::model::Name;
+use crate::store::StoredHead;
+
+/// How many names of an upstream may be spoken for by another before they are only counted: a
+/// second registry that mirrors the first is no news ten thousand times over.
+const MAX_SHADOWED: usize = 100;
+
+/// What there is to say of single names, kept between publications, since each of them looks only
+/// at the names that were touched.
+#[derive(Debug, Default)]
+pub(super) struct Notes {
+    by_name: BTreeMap<Name, Vec<Observation>>,
+    /// Names that lost to another upstream, by the upstream that lists them in vain.
+    shadowed: BTreeMap<String, BTreeMap<Name, String>>,
+    /// Names that an upstream sends metadata under our own namespace with, as a mirror of ours does.
+    forging: BTreeMap<String, BTreeSet<Name>>,
+    /// Served names by their ASCII-folded form.
+    served: HashMap<String, BTreeSet<Name>>,
+    /// What was told last.
+    told: Option<Vec<Observation>>,
+}
+
+impl Notes {
+    /// Forgets what was said of a name, which is looked at anew.
+    pub(super) fn begin(&mut self, name: &Name) {
+        self.by_name.remove(name);
+        for names in self.shadowed.values_mut() {
+            names.remove(name);
+        }
+        for names in self.forging.values_mut() {
+            names.remove(name);
+        }
+    }
+
+    /// A stored row of the name is damaged: it is hidden.
+    pub(super) fn damaged(&mut self, name: &Name, detail: &str) {
+        let damage = Observation::new("damaged-row", name.as_str(), detail).about_served(true);
+        self.add(name, damage);
+    }
+
+    /// An approval pins a digest that the entry does not have.
+    pub(super) fn differs_from_pin(&mut self, stored: &StoredHead, outcome: &Outcome<'_>) {
+        let StoredHead { name, version, .. } = stored;
+        let Outcome::Fail(evidence) = outcome else { return };
+        let subject = format!("{name}@{version}");
+        let differs = Observation::new("pin-mismatch", subject, evidence.to_string());
+        self.add(name, differs.of_namespace(name.namespace()));
+    }
+
+    /// Looks at what is to be served of a name by now.
+    pub(super) fn look_at(&mut self, update: &NameUpdate, namespace: &str) {
+        self.serves(&update.name, !update.candidates.is_empty());
+        for Candidate { entry, facts } in &update.candidates {
+            if claims_namespace(&entry.server, &["_meta"], namespace) {
+                let subject = format!("{}@{}", entry.name, entry.version);
+                let detail = "its publisher sent metadata under this registry's own namespace; it was left out";
+                let forged = Observation::new("forged-metadata", subject, detail);
+                let forged = forged.of_namespace(entry.name.namespace()).about_served(true);
+                self.add(&update.name, forged);
+            }
+            if claims_namespace(&entry.meta, &[], namespace) {
+                let names = self.forging.entry(facts.upstream().to_owned()).or_default();
+                names.insert(update.name.clone());
+            }
+        }
+    }
+
+    /// Every name that anything was said of.
+    pub(super) fn names(&self) -> BTreeSet<Name> {
+        let lost = self.shadowed.values().flat_map(BTreeMap::keys);
+        let forging = self.forging.values().flatten();
+        self.by_name.keys().chain(lost).chain(forging).cloned().collect()
+    }
+
+    /// Which upstreams list the name and may not speak for it: what could be a squatter.
+    pub(super) fn spoken_for(&mut self, speakers: &Speakers<'_>, heads: &[StoredHead]) {
+        let upstreams: BTreeSet<&str> = heads.iter().map(|head| head.upstream.as_str()).collect();
+        let Some(name) = heads.first().map(|head| &head.name) else { return };
+        for upstream in upstreams {
+            let speech = speakers.speech(upstream);
+            let detail = format!("{upstream} lists it in vain: {speech}");
+            let kind = match speech {
+                Speech::BelongsTo(owner) => {
+                    self.shadowed.entry(upstream.into()).or_default().insert(name.clone(), owner);
+                    continue;
+                }
+                Speech::Internal => "internal-name",
+                Speech::PassedFrom(_) => "passed-name",
+                Speech::May | Speech::Disabled | Speech::NotItsNamespace => continue,
+            };
+            let lost = Observation::new(kind, name.as_str(), detail);
+            self.add(name, lost.of_namespace(name.namespace()));
+        }
+    }
+
+    fn serves(&mut self, name: &Name, served: bool) {
+        let folded = name.folded();
+        match served {
+            true => drop(self.served.entry(folded).or_default().insert(name.clone())),
+            false => {
+                if let Some(names) = self.served.get_mut(&folded) {
+                    names.remove(name);
+                    if names.is_empty() {
+                        self.served.remove(&folded);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Raises and ends alerts, when there is anything new to say.
+    pub(super) fn tell(&mut self, shared: &Shared) {
+        let seen = self.observations();
+        if self.told.as_ref() != Some(&seen) {
+            observe(&shared.store, &shared.clock, NAMES, seen.clone());
+            self.told = Some(seen);
+        }
+    }
+
+    fn add(&mut self, name: &Name, observation: Observation) {
+        self.by_name.entry(name.clone()).or_default().push(observation);
+    }
+
+    fn observations(&self) -> Vec<Observation> {
+        let mut seen: Vec<Observation> = self.by_name.values().flatten().cloned().collect();
+        for (upstream, names) in &self.shadowed {
+            if names.len() > MAX_SHADOWED {
+                let detail = "it lists names that belong to other upstreams";
+                let shadowed = Observation::new("shadowed", upstream, detail);
+                seen.push(Observation { count: names.len() as u64, ..shadowed });
+                continue;
+            }
+            seen.extend(names.iter().map(|(name, owner)| {
+                let detail = format!("{upstream} lists it in vain: the name belongs to {owner}");
+                Observation::new("shadowed", name.as_str(), detail).of_namespace(name.namespace())
+            }));
+        }
+        for (upstream, names) in self.forging.iter().filter(|(_, names)| !names.is_empty()) {
+            let detail = "it sends metadata under this registry's own namespace; it was left out";
+            let forged = Observation::new("forged-metadata", upstream, detail);
+            seen.push(Observation { count: names.len() as u64, ..forged });
+        }
+        let twins = self.served.iter().filter(|(_, names)| names.len() > 1);
+        for (folded, twins) in twins {
+            let names: Vec<&str> = twins.iter().map(Name::as_str).collect();
+            let detail = format!("served side by side: {}", names.join(", "));
+            seen.push(Observation::new("case-twins", folded, detail).about_served(true));
+        }
+        // A map of hashes has no order, and what did not change must be the same.
+        seen.sort();
+        seen
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn name(text: &str) -> Name {
+        Name::parse(text).expect("a name")
+    }
+
+    fn kinds(notes: &Notes) -> Vec<(&'static str, String, u64)> {
+        notes.observations().into_iter().map(|it| (it.kind, it.subject, it.count)).collect()
+    }
+
+    #[test]
+    fn names_that_differ_in_case_only_are_told_as_long_as_both_are_served() {
+        let mut notes = Notes::default();
+        let (upper, lower) = (name("io.github.Acme/Tool"), name("io.github.acme/tool"));
+        notes.serves(&upper, true);
+        assert_eq!(kinds(&notes), []);
+        notes.serves(&lower, true);
+        assert_eq!(kinds(&notes), [("case-twins", "io.github.acme/tool".into(), 1)]);
+        notes.serves(&upper, false);
+        assert_eq!(kinds(&notes), []);
+    }
+
+    #[test]
+    fn a_mirror_of_the_same_registry_is_one_alert_and_a_few_names_are_one_each() {
+        let mut notes = Notes::default();
+        let lost = |index: usize| (name(&format!("com.n{index}/tool")), "official".to_owned());
+        notes.shadowed.insert("mirror".into(), (0..2).map(lost).collect());
+        assert_eq!(kinds(&notes).len(), 2);
+        notes.shadowed.insert("mirror".into(), (0..101).map(lost).collect());
+        assert_eq!(kinds(&notes), [("shadowed", "mirror".into(), 101)]);
+        notes.begin(&name("com.n7/tool"));
+        assert_eq!(kinds(&notes).len(), 100);
+    }
+}
