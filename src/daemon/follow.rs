@@ -176,11 +176,12 @@ struct Watcher {
 
 impl Observer for Watcher {
     fn touched(&self, names: std::collections::BTreeSet<Name>) {
+        // What upstream said counts once it is stored.
+        self.shared.hear(&self.upstream, Heard::Answer);
         self.shared.pending.touch(names);
     }
 
     fn progress(&self, pass: &PassState) {
-        self.shared.hear(&self.upstream, Heard::Answer);
         let activity = Activity::of(pass);
         self.shared.update(&self.upstream, |runtime| runtime.activity = Some(activity));
     }

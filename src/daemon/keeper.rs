@@ -82,9 +82,10 @@ impl<O: Observer> Keeper<O> {
     pub(super) fn keep(&mut self, mut pages: mpsc::Receiver<Fetched>) -> Result<(), PassFailure> {
         std::thread::scope(|scope| {
             let mut committer = Committer::start(scope, self.target());
-            let (mut since, mut rows) = (Stopwatch::now(), 0);
+            let (mut since, mut pages_kept, mut rows) = (Stopwatch::now(), 0, 0);
             let mut snapshot = self.store.snapshot()?;
             while let Some(fetched) = pages.blocking_recv() {
+                pages_kept += 1;
                 rows += self.judge(&snapshot, &committer, &fetched)?;
                 self.pass.all_read = fetched.next_cursor.is_none();
                 self.pass.cursor = fetched.next_cursor;
@@ -95,12 +96,14 @@ impl<O: Observer> Keeper<O> {
                     if !self.hand_over(&mut committer) {
                         return Ok(committer.finish()?);
                     }
-                    (since, rows) = (Stopwatch::now(), 0);
+                    (since, pages_kept, rows) = (Stopwatch::now(), 0, 0);
                     snapshot = self.store.snapshot()?;
                 }
             }
             drop(snapshot);
-            self.hand_over(&mut committer);
+            if pages_kept > 0 {
+                self.hand_over(&mut committer);
+            }
             Ok(committer.finish()?)
         })
     }
@@ -150,17 +153,16 @@ impl<O: Observer> Keeper<O> {
         let Change::Write { row: Row::Entry(entry), kind: Kind::Added } = &change else {
             return Ok(change);
         };
-        let admitted = match self.sizes.get_mut(&entry.name) {
-            Some(size) => size.admit(entry),
-            None => {
-                let mut size = match self.begun_empty {
-                    true => NameSize::default(),
-                    false => snapshot.size_of(&self.plan.upstream, &entry.name)?,
-                };
-                let admitted = size.admit(entry);
-                self.sizes.insert(entry.name.clone(), size);
-                admitted
-            }
+        let admitted = if let Some(size) = self.sizes.get_mut(&entry.name) {
+            size.admit(entry)
+        } else {
+            let mut size = match self.begun_empty {
+                true => NameSize::default(),
+                false => snapshot.size_of(&self.plan.upstream, &entry.name)?,
+            };
+            let admitted = size.admit(entry);
+            self.sizes.insert(entry.name.clone(), size);
+            admitted
         };
         Ok(match admitted {
             Ok(()) => change,

@@ -69,6 +69,18 @@ impl Folder {
 }
 
 #[test]
+fn rows_that_come_before_the_first_pass_are_found_by_name() {
+    let store = Store::ephemeral(NOW).expect("a store");
+    let rows = [Row::Entry(entry("a.b/c", "1.0.0", "x"))];
+    let destination = Destination::LiveUnlessPresent;
+    let batch =
+        Batch { upstream: "up", rows: &rows, destination, state: None, seen: None, now: NOW };
+    store.commit(&batch).expect("committed");
+    let name = Name::parse("a.b/c").expect("a name");
+    assert_eq!(store.snapshot().expect("a snapshot").heads_of(&name).expect("heads").len(), 1);
+}
+
+#[test]
 fn what_is_committed_is_there_after_opening_again() {
     let folder = Folder::new();
     let entries = [entry("a.b/c", "1.0.0", "é – x"), entry("a.b/c", "2.0.0", "y")];

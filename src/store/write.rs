@@ -65,16 +65,19 @@ impl Store {
                 let (seq, value) = (seen.seq, codec::seen(seen.keys));
                 transaction.open_table(SEEN)?.insert((batch.upstream, seq), value.as_slice())?;
             }
-            match batch.state {
-                // What a person decided meanwhile about a held set stands.
-                Some(state) => {
-                    let UpstreamState { held, discarded, .. } =
-                        state_of(transaction, batch.upstream)?;
-                    let state = UpstreamState { held, discarded, ..state.clone() };
-                    put_state(transaction, batch.upstream, &state)
-                }
-                None => Ok(()),
-            }
+            // Rows are looked up in the upstreams that are known, so there is a state even for those
+            // that came before the first pass. What a person decided meanwhile about a held set
+            // stands.
+            let stored = state_of(transaction, batch.upstream)?;
+            let state = match batch.state {
+                Some(state) => UpstreamState {
+                    held: stored.held,
+                    discarded: stored.discarded,
+                    ..state.clone()
+                },
+                None => stored,
+            };
+            put_state(transaction, batch.upstream, &state)
         })
     }
 
