@@ -90,9 +90,8 @@ impl Model {
             let unchanged = kept.status == row.status && kept.current == row.description;
             kept.status.clone_from(&row.status);
             kept.current.clone_from(&row.description);
-            match kept.content == row.description {
-                true => kept.others.clear(),
-                false => drop(kept.others.insert(row.description.clone())),
+            if kept.content != row.description {
+                kept.others.insert(row.description.clone());
             }
             if since.is_none() || !unchanged {
                 kept.absent = 0;
@@ -164,12 +163,14 @@ fn mirrored(store: &Store) -> BTreeMap<(String, String), Kept> {
         let stored = stored.expect("a head");
         let entry = snapshot.entry(&stored).expect("an entry");
         let others = snapshot.others(&stored).expect("read");
+        let last = others.last().filter(|it| it.head.sent == stored.head.sent);
+        let current = last.map(|it| description(&it.server));
         let others: Vec<String> = others.iter().map(|it| description(&it.server)).collect();
         let content = description(&entry.server);
         let absent = snapshot.absence(&stored).expect("read").map_or(0, |absence| absence.walks);
         assert_eq!(stored.head.missing, absent >= MISSING_WALKS, "{stored:?}");
         let kept = Kept {
-            current: others.last().unwrap_or(&content).clone(),
+            current: current.unwrap_or_else(|| content.clone()),
             others: others.into_iter().collect(),
             content,
             status: stored.head.status.to_string(),

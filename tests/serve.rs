@@ -462,6 +462,21 @@ impl Reader {
     }
 }
 
+/// Flips everything of one row, as a failing disk does.
+fn damage(place: &Workplace, table: &str) {
+    let table: redb::TableDefinition<'_, (&str, &str, &str), &[u8]> =
+        redb::TableDefinition::new(table);
+    let database = redb::Database::open(place.data().join("vidimus.redb")).expect("a store");
+    #[expect(clippy::disallowed_methods, reason = "the test damages what the store would not")]
+    let transaction = database.begin_write().expect("a transaction");
+    {
+        let mut rows = transaction.open_table(table).expect("rows");
+        let key = ("official", "com.example/tool", "1.0.0");
+        rows.insert(key, [7_u8].as_slice()).expect("damaged");
+    }
+    transaction.commit().expect("committed");
+}
+
 /// P10: one damaged row hides itself and holds back nothing else.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_damaged_row_is_hidden_with_an_alert_and_the_rest_is_served() {
@@ -472,25 +487,25 @@ async fn a_damaged_row_is_hidden_with_an_alert_and_the_rest_is_served() {
     daemon.walked().await;
     daemon.lists(&["com.example/tool@1.0.0", "com.example/tool@1.1.0"]).await;
     assert_eq!(daemon.signal("TERM").await, Some(0));
-    {
-        let table: redb::TableDefinition<'_, (&str, &str, &str), &[u8]> =
-            redb::TableDefinition::new("bodies");
-        let database = redb::Database::open(place.data().join("vidimus.redb")).expect("a store");
-        #[expect(clippy::disallowed_methods, reason = "the test damages what the store would not")]
-        let transaction = database.begin_write().expect("a transaction");
-        {
-            let mut bodies = transaction.open_table(table).expect("bodies");
-            let key = ("official", "com.example/tool", "1.0.0");
-            bodies.insert(key, [7_u8].as_slice()).expect("damaged");
-        }
-        transaction.commit().expect("committed");
-    }
+    damage(&place, "bodies");
     let daemon = place.start().await;
     daemon.lists(&["com.example/tool@1.1.0"]).await;
     let status = daemon.operate("/status").await.json();
     assert_eq!(status["alerts"][0]["kind"], "damaged-row");
     let verified = place.run(&["verify"]);
     assert_eq!(verified.status.code(), Some(1));
+    assert_eq!(daemon.signal("TERM").await, Some(0));
+    damage(&place, "ledger");
+    damage(&place, "heads");
+    let daemon = place.start().await;
+    daemon.walked().await;
+    eventually("what upstream sends takes the damaged head's place", async || {
+        place.run(&["sync", "--full"]);
+        let listed = daemon.get("/v0.1/servers").await.items();
+        (listed == ["com.example/tool@1.0.0", "com.example/tool@1.1.0"]).then_some(())
+    })
+    .await;
+    assert_eq!(place.run(&["list", "--all"]).status.code(), Some(0));
 }
 
 /// What is no file must not be waited for.

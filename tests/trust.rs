@@ -241,6 +241,10 @@ async fn a_pinned_content_stays_served_when_upstream_rewrites_once_more() {
         assert_eq!((raised.len(), raised[0].0.as_str()), (1, "drift"));
         assert!(raised[0].2.contains(&later), "{raised:?}");
     }
+    upstream.put(Row::new("com.n001/tool", "1.0.0"));
+    walk(&place);
+    eventually("the pinned content is served on", serves_second).await;
+    assert_eq!(alerts(&place), [], "upstream went back to the first content");
     assert_eq!(place.run(&["verify"]).status.code(), Some(0));
     place.overlay("pin.yaml", &format!(
         "servers: [{{name: com.n001/tool, versions: 1.0.0, approval: {{state: approved, reviewed: 2026-11-01, expires: 2099-01-01, digest: 'sha256:{}'}}}}]",
@@ -372,11 +376,31 @@ async fn a_row_that_changes_behind_a_moving_cursor_is_found() {
     assert!(listed.contains(&"com.n004/tool@1.1.0".to_owned()), "{listed:?}");
 }
 
-/// P19: a second `vidimus` that follows the first one ends with the same catalogue.
+/// The newest instant that a store knows, a day from now: what is left of a clock that was set back.
+fn set_clock_back(place: &Workplace) {
+    let meta: redb::TableDefinition<'_, &str, &[u8]> = redb::TableDefinition::new("meta");
+    let tomorrow = vidimus::daemon::Clock::system().plus(std::time::Duration::from_hours(24));
+    let database = redb::Database::open(place.data().join("vidimus.redb")).expect("a store");
+    #[expect(clippy::disallowed_methods, reason = "the test writes what only time would")]
+    let transaction = database.begin_write().expect("a transaction");
+    transaction
+        .open_table(meta)
+        .expect("meta")
+        .insert("newest", tomorrow.as_micros().to_le_bytes().as_slice())
+        .expect("set");
+    transaction.commit().expect("committed");
+}
+
+/// P19, P21: a second `vidimus` that follows the first one ends with the same catalogue, though our
+/// clock was set back by a day.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_mirror_of_the_mirror_ends_with_the_same_catalogue() {
     let upstream = Upstream::start(rows(12)).await;
     let (first_place, first) = mirror(&upstream, "").await;
+    served(&first, 12).await;
+    assert_eq!(first.signal("TERM").await, Some(0));
+    set_clock_back(&first_place);
+    let first = first_place.start().await;
     served(&first, 12).await;
     let second_place = Workplace::new(&first.registry);
     second_place.upstream(

@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use tracing::{error, info, warn};
 
 use super::content::Content;
@@ -19,11 +21,17 @@ pub(super) const UPSTREAMS: &str = "upstreams";
 pub(super) const NAMES: &str = "names";
 
 /// Takes note of all that a source sees now, and tells what is new. A store that cannot take it
-/// is told of too: the next look tries again.
-pub(super) fn observe(store: &Store, clock: &Clock, source: &str, seen: Vec<Observation>) {
+/// is told of too, and by `false`: the next look tries again.
+pub(super) fn observe(store: &Store, clock: &Clock, source: &str, seen: Vec<Observation>) -> bool {
     match store.observe(source, seen, clock.now()) {
-        Ok(changed) => changed.iter().for_each(tell),
-        Err(failure) => error!(source, reason = %reason(&failure), "alerts could not be stored"),
+        Ok(changed) => {
+            changed.iter().for_each(tell);
+            true
+        }
+        Err(failure) => {
+            error!(source, reason = %reason(&failure), "alerts could not be stored");
+            false
+        }
     }
 }
 
@@ -68,7 +76,10 @@ pub(super) fn source_of(upstream: &str) -> String {
 /// A clock that is wrong by more than this makes approvals end at the wrong time.
 const MAX_SKEW_SECONDS: u64 = 600;
 
-/// What there is to say of an upstream after a pass.
+/// A pass that goes on for longer than this, and than six intervals, is worth a look.
+const LEAST_PATIENCE: Duration = Duration::from_hours(1);
+
+/// What there is to say of an upstream, during and after a pass.
 ///
 /// # Errors
 /// When the store cannot be read.
@@ -86,6 +97,13 @@ pub(super) fn of_upstream(
         let detail =
             format!("no pass was accepted {since}; the last one failed: {}", failure.reason);
         seen.push(Observation::new("upstream-failing", id, detail));
+    }
+    let patience = (upstream.sync.interval * 6).max(LEAST_PATIENCE);
+    let waited_since = state.last_success.or(state.last_attempt);
+    if state.last_failure.is_none() && waited_since.is_some_and(|at| now.since(at) > patience) {
+        let minutes = patience.as_secs() / 60;
+        let detail = format!("no pass was accepted for more than {minutes} minutes");
+        seen.push(Observation::new("stale", id, detail));
     }
     if let Some(held) = &state.held {
         let why: Vec<String> = held.trips.iter().map(ToString::to_string).collect();
@@ -167,9 +185,12 @@ fn drifted(
 ) -> Result<Vec<Observation>, StoreError> {
     let mut seen = Vec::new();
     for stored in snapshot.all_rewritten(upstream)? {
-        let (Ok(first), Ok(Some(other))) =
-            (snapshot.entry(&stored), snapshot.others(&stored).map(|mut others| others.pop()))
+        let (Ok(first), Ok(mut others)) = (snapshot.entry(&stored), snapshot.others(&stored))
         else {
+            continue;
+        };
+        // Upstream may have gone back to the first content.
+        let Some(other) = others.pop().filter(|it| it.head.sent == stored.head.sent) else {
             continue;
         };
         let standing = policy.about(&stored.name).standing(&stored.version, upstream);

@@ -19,6 +19,9 @@ use crate::sync::{PageSource, PassKind, PassReport, PassState};
 /// After a failed pass; doubled with each further one, up to the interval of the upstream.
 const FIRST_RETRY: Duration = Duration::from_secs(15);
 
+/// A pass may wait for a slow upstream for hours, and somebody should be told.
+const LOOK_EVERY: Duration = Duration::from_mins(5);
+
 /// Follows one upstream: a pass now, then one after each interval and whenever one is asked for.
 pub(super) async fn follow<S: PageSource>(
     shared: Arc<Shared>,
@@ -36,7 +39,8 @@ pub(super) async fn follow<S: PageSource>(
             () = stop.cancelled() => return,
         }
         let plan = plan(&upstream, &waiting);
-        let outcome = pass(&shared, &source, &plan, &mut requests, &mut waiting, &stop).await;
+        let outcome =
+            pass(&shared, &source, &plan, &upstream, &mut requests, &mut waiting, &stop).await;
         shared.update(&upstream.id, |runtime| runtime.activity = None);
         if !plan.dry_run {
             let wait = match &outcome {
@@ -104,6 +108,7 @@ async fn pass<S: PageSource>(
     shared: &Arc<Shared>,
     source: &Arc<S>,
     plan: &PassPlan,
+    upstream: &Upstream,
     requests: &mut mpsc::Receiver<SyncRequest>,
     waiting: &mut Vec<SyncRequest>,
     stop: &CancellationToken,
@@ -111,9 +116,12 @@ async fn pass<S: PageSource>(
     let observer = Watcher { shared: Arc::clone(shared), upstream: plan.upstream.clone() };
     let pass = run_pass(&shared.store, &shared.clock, source, plan, stop, observer);
     tokio::pin!(pass);
+    let mut looking = tokio::time::interval(LOOK_EVERY);
+    looking.tick().await;
     loop {
         tokio::select! {
             outcome = &mut pass => return outcome,
+            _ = looking.tick() => look(shared, upstream).await,
             request = requests.recv(), if !requests.is_closed() => waiting.extend(request),
         }
     }

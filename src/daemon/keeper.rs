@@ -4,12 +4,13 @@ use std::time::{Duration, Instant as Stopwatch};
 
 use serde_json::value::RawValue;
 use tokio::sync::mpsc;
+use tokio::sync::mpsc::error::TryRecvError;
 
 use super::Clock;
 use super::committer::{Committer, Judged, Target};
 use super::judgement::hold;
 use super::pass::{Fetched, Observer, PassFailure, PassPlan};
-use crate::model::{Instant, Name};
+use crate::model::{Entry, Instant, Name};
 use crate::store::{Acceptance, Batch, Destination, Hold, Snapshot, Store, StoreError};
 use crate::sync::{
     Change, Failure, Kind, NameSize, PassKind, PassReport, PassState, RawPage, Row, UpstreamState,
@@ -83,24 +84,26 @@ impl<O: Observer> Keeper<O> {
         std::thread::scope(|scope| {
             let mut committer = Committer::start(scope, self.target());
             let (mut since, mut pages_kept, mut rows) = (Stopwatch::now(), 0, 0);
-            let mut snapshot = self.store.snapshot()?;
-            while let Some(fetched) = pages.blocking_recv() {
+            let mut snapshot: Option<Snapshot> = None;
+            while let Some(fetched) = next_page(&mut pages, &mut snapshot) {
                 pages_kept += 1;
-                rows += self.judge(&snapshot, &committer, &fetched)?;
+                let at = match snapshot.take() {
+                    Some(at) => at,
+                    None => self.store.snapshot()?,
+                };
+                rows += self.judge(&at, &committer, &fetched)?;
+                snapshot = Some(at);
                 self.pass.all_read = fetched.next_cursor.is_none();
                 self.pass.cursor = fetched.next_cursor;
                 self.observer.progress(&self.pass);
                 if rows >= BATCH_ROWS || since.elapsed() >= BATCH_AGE {
-                    // An older snapshot would keep pages from being used again.
-                    drop(snapshot);
+                    snapshot = None;
                     if !self.hand_over(&mut committer) {
                         return Ok(committer.finish()?);
                     }
                     (since, pages_kept, rows) = (Stopwatch::now(), 0, 0);
-                    snapshot = self.store.snapshot()?;
                 }
             }
-            drop(snapshot);
             if pages_kept > 0 {
                 self.hand_over(&mut committer);
             }
@@ -141,9 +144,10 @@ impl<O: Observer> Keeper<O> {
             } else {
                 judge_row(item, now, snapshot, upstream)?
             };
+            let change = anew(change, item, committer);
             let change = self.within_limits(change, snapshot)?;
             self.pass.tally.count(&change);
-            self.take(change, snapshot, committer)?;
+            self.take(change, snapshot)?;
         }
         Ok(page.rows.len() as u64)
     }
@@ -173,12 +177,7 @@ impl<O: Observer> Keeper<O> {
         })
     }
 
-    fn take(
-        &mut self,
-        change: Change,
-        snapshot: &Snapshot,
-        committer: &Committer<'_>,
-    ) -> Result<(), StoreError> {
+    fn take(&mut self, change: Change, snapshot: &Snapshot) -> Result<(), StoreError> {
         let row = match change {
             Change::Write { row, .. } => {
                 self.seen.push(row.key());
@@ -188,7 +187,7 @@ impl<O: Observer> Keeper<O> {
                 self.pass.saw_update(head.updated_at);
                 let key = (identity.name.to_string(), identity.version.to_string());
                 self.seen.push(key.clone());
-                let overtaken = self.batch.remove(&key).is_some() || committer.has_under_way(&key);
+                let overtaken = self.batch.remove(&key).is_some();
                 let (name, version) = key;
                 if !overtaken && !snapshot.is_unsettled(&self.plan.upstream, &name, &version)? {
                     return Ok(());
@@ -230,11 +229,10 @@ impl<O: Observer> Keeper<O> {
             true => Hold::default(),
             false => hold(&self.store.snapshot()?, upstream, &self.state, &self.pass, rails)?,
         };
-        let state = self.state.accepted(&self.pass, now, self.plan.overlap);
-        let watermark = state.watermark;
+        let whole = self.state.accepted(&self.pass, now, self.plan.overlap);
         let state = match hold.trips.is_empty() {
-            true => state,
-            false => self.state.partly_accepted(state, hold.all),
+            true => whole.clone(),
+            false => self.state.partly_accepted(whole.clone(), hold.all),
         };
         let complete = self.pass.kind == PassKind::Complete;
         let touched = self.store.accept(&Acceptance {
@@ -243,7 +241,7 @@ impl<O: Observer> Keeper<O> {
             complete,
             rails,
             hold: &hold,
-            watermark,
+            whole: &whole,
             now,
         })?;
         self.observer.touched(touched);
@@ -276,6 +274,36 @@ pub(super) fn note(
         seen: None,
         now,
     })
+}
+
+/// A row that is as it is stored, though another one of its key is on its way to the store, is
+/// written once more: what comes last in a pass counts.
+fn anew(change: Change, item: &RawValue, committer: &Committer<'_>) -> Change {
+    let Change::Unchanged(identity, head) = &change else { return change };
+    let key = (identity.name.to_string(), identity.version.to_string());
+    if !committer.has_under_way(&key) {
+        return change;
+    }
+    match Entry::judge(item, head.first_seen) {
+        Ok(entry) => Change::Write { row: Row::Entry(entry), kind: Kind::Updated },
+        Err(_) => change,
+    }
+}
+
+/// The next page; while one is waited for no snapshot is held, since it would keep pages of the
+/// store from being used again.
+fn next_page(
+    pages: &mut mpsc::Receiver<Fetched>,
+    snapshot: &mut Option<Snapshot>,
+) -> Option<Fetched> {
+    match pages.try_recv() {
+        Ok(page) => Some(page),
+        Err(TryRecvError::Disconnected) => None,
+        Err(TryRecvError::Empty) => {
+            *snapshot = None;
+            pages.blocking_recv()
+        }
+    }
 }
 
 pub(super) fn judge_row(

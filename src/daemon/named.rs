@@ -65,7 +65,11 @@ fn unknown_names(
     let snapshot = shared.store.snapshot()?;
     let mut unknown = Vec::new();
     for name in shared.in_force().set.exact_names() {
-        let heads = snapshot.heads_of(&name)?;
+        let heads = match snapshot.heads_of(&name) {
+            // What upstream answers takes the place of what cannot be read.
+            Err(StoreError::Damaged { .. }) => Vec::new(),
+            heads => heads?,
+        };
         if !answered.contains(&name) && !heads.iter().any(|head| head.upstream == upstream) {
             unknown.push(name);
         }

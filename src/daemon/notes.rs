@@ -12,13 +12,20 @@ use crate::store::StoredHead;
 /// second registry that mirrors the first is no news ten thousand times over.
 const MAX_SHADOWED: usize = 100;
 
+/// A name that an upstream lists in vain.
+#[derive(Debug)]
+struct Lost {
+    to: String,
+    served: bool,
+}
+
 /// What there is to say of single names, kept between publications, since each of them looks only
 /// at the names that were touched.
 #[derive(Debug, Default)]
 pub(super) struct Notes {
     by_name: BTreeMap<Name, Vec<Observation>>,
     /// Names that lost to another upstream, by the upstream that lists them in vain.
-    shadowed: BTreeMap<String, BTreeMap<Name, String>>,
+    shadowed: BTreeMap<String, BTreeMap<Name, Lost>>,
     /// Names that an upstream sends metadata under our own namespace with, as a mirror of ours does.
     forging: BTreeMap<String, BTreeSet<Name>>,
     /// Served names by their ASCII-folded form.
@@ -80,7 +87,12 @@ impl Notes {
     }
 
     /// Which upstreams list the name and may not speak for it: what could be a squatter.
-    pub(super) fn spoken_for(&mut self, speakers: &Speakers<'_>, heads: &[StoredHead]) {
+    pub(super) fn spoken_for(
+        &mut self,
+        speakers: &Speakers<'_>,
+        heads: &[StoredHead],
+        served: bool,
+    ) {
         let upstreams: BTreeSet<&str> = heads.iter().map(|head| head.upstream.as_str()).collect();
         let Some(name) = heads.first().map(|head| &head.name) else { return };
         for upstream in upstreams {
@@ -88,7 +100,8 @@ impl Notes {
             let detail = format!("{upstream} lists it in vain: {speech}");
             let kind = match speech {
                 Speech::BelongsTo(owner) => {
-                    self.shadowed.entry(upstream.into()).or_default().insert(name.clone(), owner);
+                    let names = self.shadowed.entry(upstream.into()).or_default();
+                    names.insert(name.clone(), Lost { to: owner, served });
                     continue;
                 }
                 Speech::Internal => "internal-name",
@@ -96,7 +109,7 @@ impl Notes {
                 Speech::May | Speech::Disabled | Speech::NotItsNamespace => continue,
             };
             let lost = Observation::new(kind, name.as_str(), detail);
-            self.add(name, lost.of_namespace(name.namespace()));
+            self.add(name, lost.of_namespace(name.namespace()).about_served(served));
         }
     }
 
@@ -119,8 +132,8 @@ impl Notes {
     pub(super) fn tell(&mut self, shared: &Shared) {
         let seen = self.observations();
         if self.told.as_ref() != Some(&seen) {
-            observe(&shared.store, &shared.clock, NAMES, seen.clone());
-            self.told = Some(seen);
+            let stored = observe(&shared.store, &shared.clock, NAMES, seen.clone());
+            self.told = stored.then_some(seen);
         }
     }
 
@@ -134,12 +147,17 @@ impl Notes {
             if names.len() > MAX_SHADOWED {
                 let detail = "it lists names that belong to other upstreams";
                 let shadowed = Observation::new("shadowed", upstream, detail);
-                seen.push(Observation { count: names.len() as u64, ..shadowed });
+                let served = names.values().any(|lost| lost.served);
+                let count = names.len() as u64;
+                seen.push(Observation { served, count, ..shadowed });
                 continue;
             }
-            seen.extend(names.iter().map(|(name, owner)| {
-                let detail = format!("{upstream} lists it in vain: the name belongs to {owner}");
-                Observation::new("shadowed", name.as_str(), detail).of_namespace(name.namespace())
+            seen.extend(names.iter().map(|(name, lost)| {
+                let detail =
+                    format!("{upstream} lists it in vain: the name belongs to {}", lost.to);
+                Observation::new("shadowed", name.as_str(), detail)
+                    .of_namespace(name.namespace())
+                    .about_served(lost.served)
             }));
         }
         for (upstream, names) in self.forging.iter().filter(|(_, names)| !names.is_empty()) {
@@ -186,7 +204,10 @@ mod tests {
     #[test]
     fn a_mirror_of_the_same_registry_is_one_alert_and_a_few_names_are_one_each() {
         let mut notes = Notes::default();
-        let lost = |index: usize| (name(&format!("com.n{index}/tool")), "official".to_owned());
+        let lost = |index: usize| {
+            let lost = Lost { to: "official".into(), served: false };
+            (name(&format!("com.n{index}/tool")), lost)
+        };
         notes.shadowed.insert("mirror".into(), (0..2).map(lost).collect());
         assert_eq!(kinds(&notes).len(), 2);
         notes.shadowed.insert("mirror".into(), (0..101).map(lost).collect());

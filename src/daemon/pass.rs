@@ -85,8 +85,8 @@ impl PassFailure {
             Self::Fetch(failure) => failure.is_transient(),
             Self::Page(PageFault::NotJson { .. }) => true,
             // A staged row that cannot be read would fail every further try.
-            Self::Store(StoreError::Damaged { .. }) => false,
-            Self::Store(_) | Self::Stopped | Self::Panicked(_) => true,
+            Self::Store(StoreError::Damaged { .. }) | Self::Panicked(_) => false,
+            Self::Store(_) | Self::Stopped => true,
             Self::Page(_) | Self::Walk(_) => false,
         }
     }

@@ -268,7 +268,7 @@ impl Publisher {
                 }
             }
         }
-        self.notes.spoken_for(&speakers, heads);
+        self.notes.spoken_for(&speakers, heads, !candidates.is_empty());
         let owner = speakers.owner().filter(|_| !candidates.is_empty());
         if let Some(owner) = owner
             && served_from.as_deref() != Some(owner)
@@ -285,7 +285,7 @@ impl Publisher {
 
 /// Leaves damaged rows out, which `verify` names: one of them must not keep the rest from being
 /// served, or from being hidden.
-fn undamaged<T>(
+pub(super) fn undamaged<T>(
     rows: impl Iterator<Item = Result<T, StoreError>>,
 ) -> impl Iterator<Item = Result<T, StoreError>> {
     rows.filter(|row| !matches!(row, Err(StoreError::Damaged { .. })))

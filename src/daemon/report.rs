@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 
 use super::publish::VIEW;
@@ -8,6 +10,9 @@ use crate::config::Upstream;
 use crate::model::Instant;
 use crate::store::{Snapshot, StoreError};
 use crate::sync::{Failure, Held, PassKind, PassState, Tally};
+
+/// A first walk takes minutes; after this long nobody waits for its end.
+const LONGEST_SETTLING: Duration = Duration::from_hours(3);
 
 /// What `/status` and `vidimus status` say.
 #[derive(Debug, Serialize, Deserialize)]
@@ -137,14 +142,16 @@ impl Shared {
         enabled.map(|speaker| speaker.id).any(|id| is_new(&id))
     }
 
-    /// Whether an upstream may still claim names for the first time. One that fails is not waited
-    /// for: it must not keep the owners of all names from being remembered.
+    /// Whether an upstream may still claim names for the first time. One that fails, or takes for
+    /// ever, is not waited for: it must not keep the owners of all names from being remembered.
     #[must_use]
     pub(super) fn is_settling(&self) -> bool {
         let Ok(snapshot) = self.store.snapshot() else { return true };
+        let now = self.clock.now();
         let may_claim = |id: &str| {
-            let state = snapshot.upstream(id);
-            state.is_ok_and(|state| state.accepts_batches() && state.last_failure.is_none())
+            let Ok(state) = snapshot.upstream(id) else { return false };
+            let begun = state.last_attempt.is_none_or(|at| now.since(at) < LONGEST_SETTLING);
+            state.accepts_batches() && state.last_failure.is_none() && begun
         };
         self.speakers().iter().any(|speaker| speaker.enabled && may_claim(&speaker.id))
     }

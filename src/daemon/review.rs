@@ -3,6 +3,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use super::content::Content;
+use super::publish::undamaged;
 use super::speakers::speakers_of;
 use crate::curation::{
     Decision, Explanation, Policy, Speakers, decide, explain, explain_quarantined,
@@ -47,7 +48,7 @@ pub fn list(
     all: bool,
 ) -> Result<Vec<Listed>, StoreError> {
     let mut by_name: BTreeMap<Name, Vec<StoredHead>> = BTreeMap::new();
-    for stored in snapshot.heads()? {
+    for stored in undamaged(snapshot.heads()?) {
         let stored = stored?;
         by_name.entry(stored.name.clone()).or_default().push(stored);
     }
@@ -153,5 +154,5 @@ pub fn known_names(snapshot: &Snapshot) -> Result<Option<BTreeSet<Name>>, StoreE
     if !walked {
         return Ok(None);
     }
-    snapshot.heads()?.map(|stored| Ok(stored?.name)).collect::<Result<_, _>>().map(Some)
+    undamaged(snapshot.heads()?).map(|stored| Ok(stored?.name)).collect::<Result<_, _>>().map(Some)
 }

@@ -1,4 +1,4 @@
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -156,10 +156,11 @@ impl Followers {
             ended??;
         }
         self.current = self.stop.child_token();
-        let followed_on = |id: &str| upstreams.iter().any(|next| next.enabled && next.id == id);
-        for gone in self.upstreams.iter().filter(|before| !followed_on(&before.id)) {
+        let followed = upstreams.iter().filter(|upstream| upstream.enabled);
+        let followed: Vec<String> = followed.map(|upstream| source_of(&upstream.id)).collect();
+        for gone in self.sources_of_alerts()?.difference(&followed.into_iter().collect()) {
             // Nobody looks at it any more, so nothing about it lasts.
-            observe(&self.shared.store, &self.shared.clock, &source_of(&gone.id), Vec::new());
+            observe(&self.shared.store, &self.shared.clock, gone, Vec::new());
         }
         let mut runtimes = BTreeMap::new();
         let mut followed = Vec::new();
@@ -195,6 +196,14 @@ impl Followers {
         self.upstreams = upstreams;
         self.shared.pending.touch_everything();
         Ok(())
+    }
+
+    /// The upstreams that lasting alerts are about; a file may have gone while nothing ran.
+    fn sources_of_alerts(&self) -> Result<BTreeSet<String>, StoreError> {
+        let alerts = self.shared.store.snapshot()?.alerts()?.into_iter();
+        let of_upstreams =
+            alerts.filter(|it| !it.is_over() && it.source.starts_with(&source_of("")));
+        Ok(of_upstreams.map(|alert| alert.source).collect())
     }
 
     /// Looks at the upstream files now and then, and ends when a task does by itself.

@@ -16,14 +16,14 @@ use crate::sync::{Held, Rail, Rails, Trip, UpstreamState};
 #[derive(Debug)]
 pub struct Acceptance<'a> {
     pub upstream: &'a str,
-    /// The upstream's state when all of it is accepted.
+    /// The upstream's state after it.
     pub state: &'a UpstreamState,
     /// Whether it saw every row there is, so that absence means something.
     pub complete: bool,
     pub rails: &'a Rails,
     pub hold: &'a Hold,
-    /// Where the next increment starts when what is held is nothing that a person waits for.
-    pub watermark: Option<Instant>,
+    /// The same state when nothing of it were held.
+    pub whole: &'a UpstreamState,
     pub now: Instant,
 }
 
@@ -73,12 +73,14 @@ impl Store {
                 }
                 _ => held,
             });
+            // A rail that finds nothing to keep back holds nobody up.
+            let state = if hold.all && held.is_none() { acceptance.whole } else { state };
             let mut state = UpstreamState { held, discarded, ..state.clone() };
             if state.is_discarded() {
                 clear(transaction, upstream, HELD)?;
                 state.held = None;
                 if !hold.all {
-                    state.watermark = acceptance.watermark;
+                    state.watermark = acceptance.whole.watermark;
                 }
             }
             put_state(transaction, upstream, &state)?;

@@ -7,7 +7,7 @@ use crate::model::{Head, Instant, Status};
 use crate::sync::{Absence, Rails, Row};
 
 /// Contents of one entry that are kept beside the first.
-const MAX_CONTENTS: usize = 8;
+const MAX_CONTENTS: usize = 32;
 
 pub(super) type WriteTable<'t> = Table<'t, Key, &'static [u8]>;
 
@@ -133,16 +133,24 @@ impl<'t> Live<'t> {
             }
             stored => {
                 let replaced = purged.is_some_and(|purged| purged.received != sent.received);
+                let mut rewritten = stored.is_some_and(|stored| stored.rewritten);
+                if let Some(stored) =
+                    stored.filter(|stored| is_restored(stored, purged.as_ref(), &sent))
+                {
+                    // What came in between may be what somebody has pinned.
+                    let between = self.bodies.get(key)?.map(|body| body.value().to_vec());
+                    if let Some(between) = between {
+                        self.other_content(name, version, &stored, &between)?;
+                        rewritten = true;
+                    }
+                }
                 // What a review could have seen is decided by the date that was first received.
                 let Head { published_at, first_seen, .. } = purged.or(stored).unwrap_or(sent);
-                let head = Head { replaced, published_at, first_seen, ..sent };
+                let head = Head { rewritten, replaced, published_at, first_seen, ..sent };
                 self.heads.insert(key, codec::head(&head).as_slice())?;
                 self.bodies.insert(key, body)?;
-                if self.exceptions {
-                    self.forget_others(name, version)?;
-                    if !replaced {
-                        self.purged.remove(key)?;
-                    }
+                if self.exceptions && !replaced {
+                    self.purged.remove(key)?;
                 }
             }
         }

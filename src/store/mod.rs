@@ -39,7 +39,8 @@
 //!   The dictionary is a constant of the format instead, made of invented entries.
 //!
 //! # What grows
-//! Of one entry eight contents are kept beside the first: then the one that came last makes room.
+//! Of one entry 32 contents are kept beside the first, even when upstream goes back to that: one of
+//! them may be pinned. Beyond that the one that came last makes room.
 //! Markers of purged entries stay, since a name that comes back after years is still the same
 //! name; a million of them are 100 MB. Closed alerts go after 90 days.
 //!

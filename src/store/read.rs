@@ -258,16 +258,16 @@ impl Snapshot {
         Ok(all_of(&self.absences, upstream)?.count() as u64)
     }
 
-    /// Every entry that complete walks miss.
+    /// Every entry that complete walks miss; damaged rows are left out, as in the two below.
     pub fn absences(&self, upstream: &str) -> Result<Vec<(String, String, Absence)>, StoreError> {
         let rows = all_of(&self.absences, upstream)?;
         rows.map(|row| {
             let (key, value) = row?;
             let (_, name, version) = key.value();
-            let damaged = || StoreError::damaged("an absence", format!("{name}@{version}"));
-            let absence = codec::read_absence(value.value()).ok_or_else(damaged)?;
-            Ok((name.to_owned(), version.to_owned(), absence))
+            let absence = codec::read_absence(value.value());
+            Ok(absence.map(|absence| (name.to_owned(), version.to_owned(), absence)))
         })
+        .filter_map(Result::transpose)
         .collect()
     }
 
@@ -283,7 +283,7 @@ impl Snapshot {
             if !heads.last().is_some_and(is_known)
                 && let Some(head) = self.heads.get(key)?
             {
-                heads.push(stored_head(key, head.value())?);
+                heads.extend(stored_head(key, head.value()).ok());
             }
         }
         Ok(heads)
@@ -300,7 +300,8 @@ impl Snapshot {
             else {
                 continue;
             };
-            replaced.push((stored_head(key.value(), head.value())?, purged));
+            let Ok(head) = stored_head(key.value(), head.value()) else { continue };
+            replaced.push((head, purged));
         }
         Ok(replaced)
     }

@@ -47,7 +47,7 @@ fn accept(store: &Store, state: &UpstreamState) -> Result<BTreeSet<Name>, StoreE
         complete: false,
         rails: &rails,
         hold: &hold,
-        watermark: None,
+        whole: state,
         now: NOW,
     })
 }

@@ -70,11 +70,7 @@ impl Store {
             // stands.
             let stored = state_of(transaction, batch.upstream)?;
             let state = match batch.state {
-                Some(state) => UpstreamState {
-                    held: stored.held,
-                    discarded: stored.discarded,
-                    ..state.clone()
-                },
+                Some(state) => decided(stored, state),
                 None => stored,
             };
             put_state(transaction, batch.upstream, &state)
@@ -93,7 +89,8 @@ impl Store {
     ) -> Result<(), StoreError> {
         self.write(now, |transaction| {
             clear_pass(transaction, upstream)?;
-            put_state(transaction, upstream, state)
+            let stored = state_of(transaction, upstream)?;
+            put_state(transaction, upstream, &decided(stored, state))
         })
     }
 
@@ -186,6 +183,16 @@ impl Store {
         note_instant(&transaction, now)?;
         transaction.commit()?;
         Ok(value)
+    }
+}
+
+/// A state with what a person decided meanwhile about a held set, unless the id stands for another
+/// registry by now.
+fn decided(stored: UpstreamState, state: &UpstreamState) -> UpstreamState {
+    let same = stored.url.is_none() || stored.url == state.url;
+    match same {
+        true => UpstreamState { held: stored.held, discarded: stored.discarded, ..state.clone() },
+        false => state.clone(),
     }
 }
 
