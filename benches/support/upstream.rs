@@ -54,7 +54,12 @@ impl Upstream {
         let url = format!("http://{}", listener.local_addr().expect("an address"));
         let stop = CancellationToken::new();
         let router = Router::new().fallback(answer).with_state(state);
-        tokio::spawn(vidimus::api::serve(listener, router, stop.clone()));
+        tokio::spawn(vidimus::api::serve(
+            listener,
+            router,
+            vidimus::api::Door::plain(),
+            stop.clone(),
+        ));
         Self { url, stop }
     }
 }

@@ -10,15 +10,23 @@
 //!   header, and no request from a browser: one with `Origin`, or with a `Host` that is neither
 //!   loopback nor configured, is refused.
 
+mod answer;
+mod cache;
+mod cors;
+mod encoding;
 mod operations;
 mod params;
 mod path;
+mod peer;
 mod problem;
 mod registry;
+mod request_id;
 mod server;
+mod tls;
 mod token;
 
 pub use operations::{SyncReport, operations};
 pub use registry::registry;
-pub use server::serve;
+pub use server::{Door, serve};
+pub use tls::{Tls, TlsError};
 pub use token::{TOKEN_FILE, make_token, read_token};

@@ -63,6 +63,18 @@ impl<'a> Params<'a> {
         }
     }
 
+    pub(super) fn with_deleted(&self) -> Result<bool, Problem> {
+        Ok(self.include_deleted()?.unwrap_or(false))
+    }
+
+    /// Where a walk over the versions of one name goes on.
+    pub(super) fn position(&self) -> Result<Option<Query>, Problem> {
+        match self.cursor.as_deref().map(|text| Cursor::parse(&plus(text))).transpose()? {
+            Some(Cursor::Whole(query)) => Ok(Some(query)),
+            _ => Ok(None),
+        }
+    }
+
     /// What a list request asks for. The filters of one of our own cursors win over those beside
     /// it, because clients drop theirs from the second page on.
     pub(super) fn query(&self) -> Result<Query, Problem> {

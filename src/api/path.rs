@@ -2,12 +2,26 @@ use percent_encoding::percent_decode_str;
 
 use super::problem::Problem;
 
-/// What a path of the registry asks for.
+/// What a path of the registry asks for, and of which view.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Asked {
+    /// `None` for the view at the root.
+    pub(super) view: Option<String>,
+    pub(super) route: Route,
+}
+
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Route {
+    /// What this API is, for machines.
+    Document,
     List,
-    Versions { name: String },
-    Version { name: String, version: String },
+    Versions {
+        name: String,
+    },
+    Version {
+        name: String,
+        version: String,
+    },
 }
 
 /// Longer than any name with a version, percent-encoded throughout.
@@ -15,11 +29,12 @@ const MAX_PATH_BYTES: usize = 4096;
 
 /// Reads a path as proxies and clients really send it.
 ///
-/// The version prefix is `/v0.1`, `/v0` or nothing. A name comes as one segment with an encoded
+/// A view is `/views/NAME` in front of everything; the version prefix is `/v0.1`, `/v0` or nothing. A
+/// name comes as one segment with an encoded
 /// slash or, when a proxy decoded it, as two. Double and trailing slashes are the same path, since
 /// a redirect would make an editor give up. Each segment is decoded once; what still holds a `%`
 /// then was encoded twice on its way, and is refused rather than called unknown.
-pub(super) fn route(path: &str) -> Result<Route, Problem> {
+pub(super) fn asked(path: &str) -> Result<Asked, Problem> {
     if path.len() > MAX_PATH_BYTES {
         return Err(Problem::BadRequest(format!("A path has at most {MAX_PATH_BYTES} bytes")));
     }
@@ -29,28 +44,39 @@ pub(super) fn route(path: &str) -> Result<Route, Problem> {
         .map(decoded)
         .collect::<Result<_, _>>()?;
     let segments: Vec<&str> = segments.iter().map(String::as_str).collect();
-    let resource = match segments.as_slice() {
+    let (view, segments) = match segments.as_slice() {
+        ["views", view, rest @ ..] => (Some((*view).to_owned()), rest),
+        rest => (None, rest),
+    };
+    let root = || Problem::UnknownRoute { view: view.clone() };
+    let route = route(segments).ok_or_else(root)?;
+    Ok(Asked { view, route })
+}
+
+fn route(segments: &[&str]) -> Option<Route> {
+    let resource = match segments {
         ["v0.1" | "v0", rest @ ..] => rest,
         rest => rest,
     };
     let joined = |namespace: &str, leaf: &str| format!("{namespace}/{leaf}");
     match *resource {
-        ["servers"] => Ok(Route::List),
-        ["servers", name, "versions"] => Ok(Route::Versions { name: name.into() }),
+        ["openapi.yaml"] => Some(Route::Document),
+        ["servers"] => Some(Route::List),
+        ["servers", name, "versions"] => Some(Route::Versions { name: name.into() }),
         ["servers", name, "versions", version] if name.contains('/') => {
-            Ok(Route::Version { name: name.into(), version: version.into() })
+            Some(Route::Version { name: name.into(), version: version.into() })
         }
         ["servers", namespace, leaf, "versions"] => {
-            Ok(Route::Versions { name: joined(namespace, leaf) })
+            Some(Route::Versions { name: joined(namespace, leaf) })
         }
         ["servers", namespace, leaf, "versions", version] => {
-            Ok(Route::Version { name: joined(namespace, leaf), version: version.into() })
+            Some(Route::Version { name: joined(namespace, leaf), version: version.into() })
         }
         // A name without a slash is no name; the code path of unknown ones answers it.
         ["servers", name, "versions", version] => {
-            Ok(Route::Version { name: name.into(), version: version.into() })
+            Some(Route::Version { name: name.into(), version: version.into() })
         }
-        _ => Err(Problem::UnknownRoute),
+        _ => None,
     }
 }
 
@@ -98,10 +124,20 @@ mod tests {
     #[case("/v0/servers/ab/versions", versions("ab"))]
     #[case("/v0/servers/..%2F..%2Fetc/versions", versions("../../etc"))]
     fn a_path_is_read_as_clients_and_proxies_send_it(#[case] path: &str, #[case] wanted: Route) {
-        assert_eq!(route(path).expect("a route"), wanted);
+        assert_eq!(asked(path).expect("a route"), Asked { view: None, route: wanted });
     }
 
     #[rstest::rstest]
+    #[case("/views/dev/v0.1/servers", Route::List)]
+    #[case("/views/dev//servers/a.b/c/versions/latest", version("a.b/c", "latest"))]
+    #[case("/views/dev/openapi.yaml", Route::Document)]
+    fn a_view_stands_in_front(#[case] path: &str, #[case] wanted: Route) {
+        let wanted = Asked { view: Some("dev".into()), route: wanted };
+        assert_eq!(asked(path).expect("a route"), wanted);
+    }
+
+    #[rstest::rstest]
+    #[case("/views/dev", "root is /views/dev/ and lists")]
     #[case("/", "There is nothing here")]
     #[case("/v0.1", "There is nothing here")]
     #[case("/v0.2/servers", "There is nothing here")]
@@ -111,12 +147,12 @@ mod tests {
     #[case("/v0.1/servers/a%00b/versions", "control character")]
     #[case("/v0.1/servers/a%ffb/versions", "not UTF-8")]
     fn any_other_path_is_refused_with_a_reason(#[case] path: &str, #[case] wanted: &str) {
-        let problem = route(path).expect_err("no route").to_string();
+        let problem = asked(path).expect_err("no route").to_string();
         assert!(problem.contains(wanted), "{problem}");
     }
 
     #[test]
     fn a_long_path_is_refused() {
-        assert!(route(&format!("/v0.1/servers/{}", "a".repeat(10_000))).is_err());
+        assert!(asked(&format!("/v0.1/servers/{}", "a".repeat(10_000))).is_err());
     }
 }

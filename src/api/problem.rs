@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use axum::body::Body;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -13,8 +15,8 @@ use crate::store::StoreError;
 pub(super) enum Problem {
     #[error("Server not found")]
     UnknownServer,
-    #[error("There is nothing here; the registry's root is / and lists servers at /v0.1/servers")]
-    UnknownRoute,
+    #[error("There is nothing here; the registry's root is {0}/ and lists servers at {0}/v0.1/servers", root(view.as_deref()))]
+    UnknownRoute { view: Option<String> },
     #[error("There is nothing here; this address is for operations, the registry has another")]
     UnknownOperation,
     #[error("No set of this id is held")]
@@ -27,6 +29,8 @@ pub(super) enum Problem {
     Unprocessable(String),
     #[error("This method is not served here")]
     Method,
+    #[error("Too many requests; ask again in {} s", .0.as_secs() + 1)]
+    TooMany(Duration),
     #[error("Nothing is known yet: the first answer of the upstream is being waited for")]
     NotReady,
     #[error("The bearer token of the data folder is needed")]
@@ -41,6 +45,12 @@ pub(super) enum Problem {
 
 /// Seconds until a client asks again for a first generation.
 const RETRY_AFTER: HeaderValue = HeaderValue::from_static("5");
+
+/// Where the registry of a view begins; nothing is said of views that a path cannot name.
+fn root(view: Option<&str>) -> String {
+    let usable = |view: &&str| view.bytes().all(|it| it.is_ascii_alphanumeric() || it == b'-');
+    view.filter(usable).map_or(String::new(), |view| format!("/views/{view}"))
+}
 
 #[derive(Serialize)]
 struct Body9457<'a> {
@@ -57,11 +67,12 @@ impl Problem {
             Self::UnknownServer
             | Self::UnknownAlert
             | Self::UnknownSet
-            | Self::UnknownRoute
+            | Self::UnknownRoute { .. }
             | Self::UnknownOperation => StatusCode::NOT_FOUND,
             Self::BadRequest(_) => StatusCode::BAD_REQUEST,
             Self::Unprocessable(_) => StatusCode::UNPROCESSABLE_ENTITY,
             Self::Method => StatusCode::METHOD_NOT_ALLOWED,
+            Self::TooMany(_) => StatusCode::TOO_MANY_REQUESTS,
             Self::NotReady => StatusCode::SERVICE_UNAVAILABLE,
             Self::Unauthorized => StatusCode::UNAUTHORIZED,
             Self::Forbidden(_) => StatusCode::FORBIDDEN,
@@ -94,8 +105,11 @@ impl IntoResponse for Problem {
         let mut response = (status, Body::from(json)).into_response();
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        // What is refused or unknown now may be approved in a minute.
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
         match self {
             Self::NotReady => headers.insert(header::RETRY_AFTER, RETRY_AFTER),
+            Self::TooMany(wait) => headers.insert(header::RETRY_AFTER, (wait.as_secs() + 1).into()),
             Self::Method => {
                 headers.insert(header::ALLOW, HeaderValue::from_static("GET, HEAD, OPTIONS"))
             }

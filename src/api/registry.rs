@@ -1,104 +1,194 @@
+use std::net::IpAddr;
 use std::sync::Arc;
 
+use aws_lc_rs::digest::{Context, SHA256};
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{Request, State};
-use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, header};
+use axum::http::{HeaderName, HeaderValue, Method, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use bytes::{BufMut, Bytes, BytesMut};
 
+use super::answer::Answer;
+use super::cache::{Bodies, Tag};
+use super::cors::Cors;
 use super::params::Params;
-use super::path::{Route, route};
+use super::path::{Route, asked};
+use super::peer::{Peer, Rates, client};
 use super::problem::Problem;
-use crate::catalog::{Catalogue, Item};
+use super::request_id::RequestIds;
+use crate::catalog::{Catalogue, Item, Page};
+use crate::curation::DEFAULT_VIEW;
 use crate::daemon::Shared;
 
 /// Another epoch than the last one tells a mirror of this registry to walk anew.
 const EPOCH: HeaderName = HeaderName::from_static("vidimus-epoch");
+/// What this API is, for machines and for registries that take us as their source.
+const DOCUMENT: &str = include_str!("../../openapi/vidimus.yaml");
+
+/// What answering needs beside the published generation.
+#[derive(Debug)]
+struct Registry {
+    shared: Arc<Shared>,
+    epoch: HeaderValue,
+    cors: Cors,
+    ids: RequestIds,
+    bodies: Bodies,
+    rates: Option<Rates>,
+}
 
 /// The routes that clients read.
 ///
-/// They are one handler over `path::route`, not a table of axum's: an encoded slash, a decoded one,
+/// They are one handler over `path::asked`, not a table of axum's: an encoded slash, a decoded one,
 /// double and trailing slashes must all reach the same code.
 pub fn registry(shared: Arc<Shared>) -> Router {
-    Router::new().fallback(answer).with_state(shared)
+    let public = &shared.settings.public;
+    let state = Registry {
+        epoch: HeaderValue::from_str(&shared.epoch).unwrap_or(HeaderValue::from_static("")),
+        cors: Cors::of(&public.cors_origins),
+        ids: RequestIds::default(),
+        bodies: Bodies::of_bytes(public.limits.cache_bytes),
+        rates: public.limits.requests_per_minute.and_then(Rates::per_minute),
+        shared,
+    };
+    Router::new().fallback(answer).with_state(Arc::new(state))
 }
 
-async fn answer(State(shared): State<Arc<Shared>>, request: Request) -> Response {
+async fn answer(State(registry): State<Arc<Registry>>, request: Request) -> Response {
     let mut response = match *request.method() {
         Method::OPTIONS => StatusCode::NO_CONTENT.into_response(),
-        Method::GET | Method::HEAD => read(&shared, request.uri()).into_response(),
+        Method::GET | Method::HEAD => registry.read(&request).into_response(),
         _ => Problem::Method.into_response(),
     };
-    let headers = response.headers_mut();
-    allow_cross_origin(headers);
-    if let Ok(epoch) = HeaderValue::from_str(&shared.epoch) {
-        headers.insert(EPOCH, epoch);
-    }
+    let (asked, headers) = (request.headers(), response.headers_mut());
+    registry.cors.allow(asked, headers);
+    headers.insert(EPOCH, registry.epoch.clone());
+    registry.ids.name(asked, headers);
     response
 }
 
-/// Editors run in web views, whose requests have an origin; errors need the headers as well.
-fn allow_cross_origin(headers: &mut HeaderMap) {
-    for (name, value) in [
-        (header::ACCESS_CONTROL_ALLOW_ORIGIN, "*"),
-        (header::ACCESS_CONTROL_ALLOW_METHODS, "GET, OPTIONS"),
-        (header::ACCESS_CONTROL_ALLOW_HEADERS, "Authorization, Content-Type"),
-        (header::ACCESS_CONTROL_EXPOSE_HEADERS, "ETag, Retry-After, Link, Vidimus-Epoch"),
-    ] {
-        headers.insert(name, HeaderValue::from_static(value));
+impl Registry {
+    fn read(&self, request: &Request) -> Result<Response, Problem> {
+        let uri = request.uri();
+        let asked = asked(uri.path())?;
+        // An editor that is refused the one server that it asks for takes it away from its user.
+        if !matches!(asked.route, Route::Version { .. }) {
+            self.spend(request)?;
+        }
+        if asked.route == Route::Document {
+            return Ok(document());
+        }
+        let published = self.shared.published().ok_or(Problem::NotReady)?;
+        let name = asked.view.as_deref().unwrap_or(DEFAULT_VIEW);
+        let unknown = || Problem::UnknownRoute { view: None };
+        let view = View { name, catalogue: published.view(name).ok_or_else(unknown)? };
+        let params = Params::read(uri.query())?;
+        let headers = request.headers();
+        match asked.route {
+            Route::List => {
+                let query = params.query()?;
+                let limit = params.limit()?;
+                let page = view.catalogue.page(&query, limit);
+                // Searches hardly ever come twice.
+                let keep = query.search.is_none();
+                let next = next_link(uri, &page, Some(limit));
+                view.page(&page, keep, next).respond(headers, &self.bodies)
+            }
+            Route::Versions { name } => {
+                let page = view.catalogue.versions(
+                    &name,
+                    params.with_deleted()?,
+                    params.position()?.as_ref(),
+                );
+                if page.items.is_empty() {
+                    return Err(Problem::UnknownServer);
+                }
+                let next = next_link(uri, &page, None);
+                view.page(&page, true, next).respond(headers, &self.bodies)
+            }
+            Route::Version { name, version } => {
+                let found = view.catalogue.version(&name, &version, params.with_deleted()?);
+                let item = found.ok_or(Problem::UnknownServer)?;
+                view.item(item).respond(headers, &self.bodies)
+            }
+            Route::Document => Ok(document()),
+        }
+    }
+
+    fn spend(&self, request: &Request) -> Result<(), Problem> {
+        let Some(rates) = &self.rates else { return Ok(()) };
+        let peer = request.extensions().get::<Peer>();
+        // Without a connection there is nobody to count.
+        let Some(Peer(peer)) = peer else { return Ok(()) };
+        let client: IpAddr = client(*peer, request.headers(), &self.shared.settings.public);
+        rates.spend(client).map_err(Problem::TooMany)
     }
 }
 
-fn read(shared: &Shared, uri: &Uri) -> Result<Response, Problem> {
-    let route = route(uri.path())?;
-    let catalogue = shared.published().ok_or(Problem::NotReady)?;
-    let params = Params::read(uri.query())?;
-    match route {
-        Route::List => list(&catalogue, &params),
-        Route::Versions { name } => versions(&catalogue, &name, &params),
-        Route::Version { name, version } => get(&catalogue, &name, &version, &params),
+fn document() -> Response {
+    const YAML: HeaderValue = HeaderValue::from_static("application/yaml");
+    ([(header::CONTENT_TYPE, YAML)], Body::from(DOCUMENT)).into_response()
+}
+
+/// A registry within its own limits.
+struct View<'a> {
+    name: &'a str,
+    catalogue: &'a Catalogue,
+}
+
+impl View<'_> {
+    fn page<'p>(
+        &self,
+        page: &'p Page<'p>,
+        keep: bool,
+        next: Option<HeaderValue>,
+    ) -> Answer<impl FnOnce() -> Bytes + 'p> {
+        let mut tag = self.tag();
+        for item in &page.items {
+            feed(&mut tag, item);
+        }
+        tag.update(page.next.as_deref().unwrap_or_default().as_bytes());
+        let size = page.items.iter().map(|item| item.json.len() + 1).sum();
+        let make = move || document_of(page, size);
+        Answer { tag: short(tag), size, keep, make, next }
+    }
+
+    fn item<'i>(&self, item: &'i Item) -> Answer<impl FnOnce() -> Bytes + 'i> {
+        let mut tag = self.tag();
+        tag.update(b"item");
+        feed(&mut tag, item);
+        let (size, make) = (item.json.len(), || item.json.clone());
+        Answer { tag: short(tag), size, keep: false, make, next: None }
+    }
+
+    fn tag(&self) -> Context {
+        let mut tag = Context::new(&SHA256);
+        tag.update(self.name.as_bytes());
+        tag.update(b"\0");
+        tag
     }
 }
 
-fn list(catalogue: &Catalogue, params: &Params<'_>) -> Result<Response, Problem> {
-    let page = catalogue.page(&params.query()?, params.limit()?);
-    Ok(json(document(&page.items, page.next.as_deref())))
+fn feed(tag: &mut Context, item: &Item) {
+    tag.update(&item.tag());
 }
 
-fn versions(catalogue: &Catalogue, name: &str, params: &Params<'_>) -> Result<Response, Problem> {
-    let with_tombstones = params.include_deleted()?.unwrap_or(false);
-    let items = catalogue.versions(name, with_tombstones);
-    match items.is_empty() {
-        true => Err(Problem::UnknownServer),
-        false => Ok(json(document(&items, None))),
-    }
-}
-
-fn get(
-    catalogue: &Catalogue,
-    name: &str,
-    version: &str,
-    params: &Params<'_>,
-) -> Result<Response, Problem> {
-    let with_tombstones = params.include_deleted()?.unwrap_or(false);
-    let item = catalogue.version(name, version, with_tombstones).ok_or(Problem::UnknownServer)?;
-    Ok(json(item.json.clone()))
+fn short(tag: Context) -> Tag {
+    tag.finish().as_ref().first_chunk().copied().unwrap_or_default()
 }
 
 /// `{"servers": […], "metadata": {…}}` out of items that are JSON already.
-fn document(items: &[&Arc<Item>], next: Option<&str>) -> Bytes {
-    let size: usize = items.iter().map(|item| item.json.len() + 1).sum();
-    let mut body = BytesMut::with_capacity(size + 128);
+fn document_of(page: &Page<'_>, size: usize) -> Bytes {
+    let mut body = BytesMut::with_capacity(size + 1024);
     body.put_slice(br#"{"servers":["#);
-    for (index, item) in items.iter().enumerate() {
+    for (index, item) in page.items.iter().enumerate() {
         if index > 0 {
             body.put_u8(b',');
         }
         body.put_slice(&item.json);
     }
-    body.put_slice(format!(r#"],"metadata":{{"count":{}"#, items.len()).as_bytes());
-    if let Some(next) = next {
+    body.put_slice(format!(r#"],"metadata":{{"count":{}"#, page.items.len()).as_bytes());
+    if let Some(next) = &page.next {
         // base64url needs no escape.
         body.put_slice(format!(r#","nextCursor":"{next}""#).as_bytes());
     }
@@ -106,6 +196,11 @@ fn document(items: &[&Arc<Item>], next: Option<&str>) -> Bytes {
     body.freeze()
 }
 
-fn json(body: Bytes) -> Response {
-    ([(header::CONTENT_TYPE, "application/json")], Body::from(body)).into_response()
+/// Where the next page is (RFC 8288), relative to this one.
+fn next_link(uri: &Uri, page: &Page<'_>, limit: Option<usize>) -> Option<HeaderValue> {
+    let (path, next) = (uri.path(), page.next.as_ref()?);
+    let limit = limit.map_or(String::new(), |limit| format!("&limit={limit}"));
+    // What stands in brackets must not end them.
+    let path = path.replace('>', "%3E");
+    HeaderValue::from_str(&format!("<{path}?cursor={next}{limit}>; rel=\"next\"")).ok()
 }

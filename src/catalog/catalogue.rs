@@ -6,6 +6,8 @@ use super::document::{Document, Facts, tombstone};
 use super::item::{Item, fold};
 use super::latest::{Contender, latest};
 use super::ledger::{Ledger, LedgerEntry, LedgerRecord, Shown};
+use super::repair::Served;
+use super::shelf::Shelf;
 use crate::model::{Entry, Fault, Instant, Malformed, Manifest, Name, Version};
 
 /// One published generation: an immutable answer to every request.
@@ -13,10 +15,8 @@ use crate::model::{Entry, Fault, Instant, Malformed, Manifest, Name, Version};
 pub struct Catalogue {
     /// Counts the generations since the process started, from 1; 0 is the empty one before.
     pub generation: u64,
-    /// Visible items by (name, version).
-    pub(super) visible: Vec<Arc<Item>>,
-    /// Tombstones by (name, version).
-    pub(super) tombstones: Vec<Arc<Item>>,
+    pub(super) visible: Shelf,
+    pub(super) tombstones: Shelf,
     /// The last instant at which anything in it changed.
     pub(super) changed_at: Option<Instant>,
 }
@@ -25,14 +25,16 @@ pub struct Catalogue {
 #[derive(Debug)]
 pub struct Candidate {
     pub entry: Entry,
+    /// Its `server` object as it is served.
+    pub served: Served,
     pub facts: Facts,
 }
 
-/// All that is now visible of one name.
+/// All that is now visible of one name in a view.
 #[derive(Debug)]
-pub struct NameUpdate {
-    pub name: Name,
-    pub candidates: Vec<Candidate>,
+pub struct NameUpdate<'a> {
+    pub name: &'a Name,
+    pub candidates: Vec<&'a Candidate>,
 }
 
 /// A generation that was built and is not published yet.
@@ -58,29 +60,29 @@ impl Catalogue {
     #[must_use]
     pub fn next(
         &self,
-        mut updates: Vec<NameUpdate>,
+        mut updates: Vec<NameUpdate<'_>>,
         ledger: &Ledger,
         now: Instant,
         namespace: &str,
     ) -> Generation {
-        updates.sort_by(|left, right| left.name.cmp(&right.name));
+        updates.sort_by(|left, right| left.name.cmp(right.name));
         let writer = Writer { ledger, instant: ledger.next_instant(now), namespace };
         let (mut changes, mut unreadable) = (Vec::new(), Vec::new());
         let (mut visible, mut tombstones) = (Vec::new(), Vec::new());
         for update in &updates {
             let items = writer.visible(update, &mut unreadable);
-            let buried = writer.tombstones(&update.name, &items);
+            let buried = writer.tombstones(update.name, &items);
             changes.extend(writer.changes(items.iter(), Shown::Visible));
             changes.extend(writer.changes(buried.iter(), Shown::Tombstone));
             visible.extend(items);
             tombstones.extend(buried);
         }
-        let names: Vec<&Name> = updates.iter().map(|update| &update.name).collect();
+        let names: Vec<&Name> = updates.iter().map(|update| update.name).collect();
         let changed_at = if changes.is_empty() { ledger.newest() } else { Some(writer.instant) };
         let catalogue = Self {
             generation: self.generation + 1,
-            visible: merged(&self.visible, visible, &names),
-            tombstones: merged(&self.tombstones, tombstones, &names),
+            visible: Shelf::new(merged(self.visible.all(), visible, &names)),
+            tombstones: Shelf::new(merged(self.tombstones.all(), tombstones, &names)),
             changed_at,
         };
         Generation { catalogue, changes, unreadable }
@@ -88,48 +90,35 @@ impl Catalogue {
 
     #[must_use]
     pub fn len(&self) -> usize {
-        self.visible.len()
+        self.visible.all().len()
     }
 
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.visible.is_empty()
+        self.visible.all().is_empty()
     }
 
     /// Every visible item by (name, version).
     pub fn items(&self) -> impl Iterator<Item = &Arc<Item>> {
-        self.visible.iter()
-    }
-
-    /// The versions of a name, newest publication first; with tombstones when asked.
-    #[must_use]
-    pub fn versions(&self, name: &str, with_tombstones: bool) -> Vec<&Arc<Item>> {
-        let mut items: Vec<&Arc<Item>> = named(&self.visible, name).iter().collect();
-        if with_tombstones {
-            items.extend(named(&self.tombstones, name));
-        }
-        items.sort_by(|left, right| {
-            right.published_at.cmp(&left.published_at).then_with(|| right.key().cmp(&left.key()))
-        });
-        items
+        self.visible.all().iter()
     }
 
     /// One version of a name; `latest` is an alias of the greatest visible one.
     #[must_use]
     pub fn version(&self, name: &str, version: &str, with_tombstones: bool) -> Option<&Arc<Item>> {
-        let visible = named(&self.visible, name);
+        let visible = named(self.visible.all(), name);
         let found = match version {
             "latest" => visible.iter().find(|item| item.latest),
             exact => find(visible, exact),
         };
         match found {
-            None if with_tombstones => find(named(&self.tombstones, name), version),
+            None if with_tombstones => find(named(self.tombstones.all(), name), version),
             found => found,
         }
     }
 }
 
-fn named<'c>(items: &'c [Arc<Item>], name: &str) -> &'c [Arc<Item>] {
+pub(super) fn named<'c>(items: &'c [Arc<Item>], name: &str) -> &'c [Arc<Item>] {
     let start = items.partition_point(|item| item.name.as_str() < name);
     let length = items[start..].partition_point(|item| item.name.as_str() == name);
     &items[start..start + length]
@@ -167,7 +156,11 @@ struct Writer<'a> {
 }
 
 impl Writer<'_> {
-    fn visible(&self, update: &NameUpdate, unreadable: &mut Vec<(Name, String)>) -> Vec<Arc<Item>> {
+    fn visible(
+        &self,
+        update: &NameUpdate<'_>,
+        unreadable: &mut Vec<(Name, String)>,
+    ) -> Vec<Arc<Item>> {
         let contenders: Vec<Contender<'_>> = update
             .candidates
             .iter()
@@ -176,7 +169,8 @@ impl Writer<'_> {
         let latest = latest(&contenders);
         let mut items = Vec::with_capacity(update.candidates.len());
         for (index, candidate) in update.candidates.iter().enumerate() {
-            match self.item(candidate, latest == Some(index)) {
+            let before = items.last().map(|item: &Arc<Item>| &item.searched);
+            match self.item(candidate, latest == Some(index), before) {
                 Ok(item) => items.push(Arc::new(item)),
                 Err(malformed) => unreadable.push((update.name.clone(), malformed.to_string())),
             }
@@ -185,16 +179,22 @@ impl Writer<'_> {
         items
     }
 
-    fn item(&self, candidate: &Candidate, latest: bool) -> Result<Item, Malformed> {
-        let Candidate { entry, facts } = candidate;
+    fn item(
+        &self,
+        candidate: &Candidate,
+        latest: bool,
+        before: Option<&Arc<str>>,
+    ) -> Result<Item, Malformed> {
+        let Candidate { entry, served, facts } = candidate;
         let official = entry.official()?;
-        let document = Document::new(&entry.server, &official, &entry.head, facts, latest)?;
+        let document = Document::new(served, &official, &entry.head, facts, latest)?;
         let digest = document.digest(self.namespace);
         let changed_at = self.changed_at(&entry.name, &entry.version, Shown::Visible, Some(digest));
         let raw: &RawValue = serde_json::from_str(&entry.server)
             .map_err(|error| Fault::Unreadable(error.to_string()))?;
         let manifest = Manifest::read(raw)?;
         let searched = [manifest.name.as_str(), &manifest.title, &manifest.description].join("\n");
+        let searched = fold(&searched);
         Ok(Item {
             json: document.render(self.namespace, changed_at),
             name: manifest.name,
@@ -203,7 +203,10 @@ impl Writer<'_> {
             published_at: entry.head.published_at,
             latest,
             digest,
-            searched: fold(&searched).into(),
+            searched: match before.filter(|before| ***before == *searched) {
+                Some(before) => Arc::clone(before),
+                None => searched.into(),
+            },
         })
     }
 

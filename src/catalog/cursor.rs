@@ -3,6 +3,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+use super::item::Item;
 use super::query::{Query, VersionFilter};
 use crate::model::Instant;
 
@@ -70,7 +71,8 @@ impl Cursor {
     }
 
     /// Writes the cursor behind the last item of a page.
-    pub(super) fn write(query: &Query, name: &str, version: &str) -> String {
+    pub(super) fn behind(query: &Query, last: &Item) -> String {
+        let (name, version) = last.key();
         let wire = Wire(
             name.into(),
             version.into(),

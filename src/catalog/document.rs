@@ -3,7 +3,7 @@ use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 use serde_json::value::RawValue;
 
-use super::repair::repaired;
+use super::repair::Served;
 use crate::model::{
     Digest, Fault, Head, Instant, Malformed, Name, OFFICIAL_META, Official, Version,
 };
@@ -59,7 +59,7 @@ impl Facts {
 /// A visible entry, ready to be written once its generation has an instant.
 #[derive(Debug)]
 pub(super) struct Document<'a> {
-    server: Box<RawValue>,
+    server: &'a RawValue,
     official: &'a Official,
     curation: Curation<'a>,
     latest: bool,
@@ -73,31 +73,29 @@ struct Curation<'a> {
     received_digest: Digest,
     served_digest: Digest,
     #[serde(skip_serializing_if = "<[&str]>::is_empty")]
-    repairs: &'static [&'static str],
+    repairs: &'a [&'static str],
     upstream_is_latest: bool,
     upstream_updated_at: &'a str,
 }
 
 impl<'a> Document<'a> {
     pub(super) fn new(
-        server: &str,
+        served: &'a Served,
         official: &'a Official,
         head: &Head,
         facts: &'a Facts,
         latest: bool,
     ) -> Result<Self, Malformed> {
-        let (served, repairs) = repaired(server)?;
-        let served = served.into_owned();
         Ok(Self {
             curation: Curation {
                 facts,
                 received_digest: head.received,
-                served_digest: Digest::of(served.as_bytes()),
-                repairs,
+                served_digest: Digest::of(served.server.as_bytes()),
+                repairs: &served.repairs,
                 upstream_is_latest: official.is_latest,
                 upstream_updated_at: &official.updated_at,
             },
-            server: RawValue::from_string(served)
+            server: serde_json::from_str(&served.server)
                 .map_err(|error| Fault::Unreadable(error.to_string()))?,
             official,
             latest,
@@ -125,14 +123,19 @@ impl<'a> Document<'a> {
         let official = OfficialBlock {
             status: &self.official.status,
             status_changed_at: self.official.status_changed_at.as_deref(),
-            status_message: self.official.status_message.as_deref(),
+            status_message: self.official.status_message.as_deref().filter(|it| is_brief(it)),
             published_at: &self.official.published_at,
             updated_at: changed_at,
             is_latest: self.latest,
         };
         let ours = (ours(namespace), WithInstant { curation: &self.curation, changed_at });
-        item(&self.server, &Meta(official, ours))
+        item(self.server, &Meta(official, ours))
     }
+}
+
+/// The contract allows 500 characters, and a strict reader would refuse the page for more.
+fn is_brief(message: &str) -> bool {
+    message.chars().count() <= 500
 }
 
 /// What remains of an entry that was served and is not any more.
@@ -202,9 +205,9 @@ fn ours(namespace: &str) -> String {
     format!("{namespace}/curation")
 }
 
-fn item(server: &impl Serialize, meta: &impl Serialize) -> Vec<u8> {
+fn item<S: Serialize + ?Sized>(server: &S, meta: &impl Serialize) -> Vec<u8> {
     #[derive(Serialize)]
-    struct Item<'a, S, M> {
+    struct Item<'a, S: ?Sized, M> {
         server: &'a S,
         _meta: &'a M,
     }

@@ -1,3 +1,5 @@
+use std::sync::Arc;
+
 use bytes::Bytes;
 
 use crate::model::{Digest, Instant, Name, Version};
@@ -14,17 +16,44 @@ pub struct Item {
     pub latest: bool,
     /// Digest over all that is served of it but its instants.
     pub(super) digest: Digest,
-    /// Name, title and description in lower case; search looks nowhere else.
-    pub(super) searched: Box<str>,
+    /// Name, title and description, folded; search looks nowhere else. Versions that say the same
+    /// share it.
+    pub(super) searched: Arc<str>,
 }
 
 impl Item {
     pub(super) fn key(&self) -> (&str, &str) {
         (self.name.as_str(), self.version.as_str())
     }
+
+    /// What tells the bytes of this item from all others of its name and version: equal across
+    /// restarts, another one whenever anything in it changes.
+    #[must_use]
+    pub fn tag(&self) -> [u8; 24] {
+        let mut tag = [0; 24];
+        tag[..16].copy_from_slice(&self.digest.as_bytes()[..16]);
+        tag[16..].copy_from_slice(&self.changed_at.as_micros().to_le_bytes());
+        tag
+    }
 }
 
-/// Lower case in every script, as search compares.
+/// Case folded in every script, as search compares. Upper case comes first, since it takes
+/// together what lower case keeps apart: both sigmas, and ß with ss.
 pub(super) fn fold(text: &str) -> String {
-    text.to_lowercase()
+    text.chars().flat_map(char::to_uppercase).flat_map(char::to_lowercase).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[rstest::rstest]
+    #[case("GitHub", "github")]
+    #[case("GRÖSSE", "größe")]
+    #[case("ΟΔΟΣ", "οδος")]
+    #[case("СЕРВЕР", "сервер")]
+    #[case("\u{212a}", "k")]
+    fn case_is_folded_in_every_script(#[case] left: &str, #[case] right: &str) {
+        assert_eq!(fold(left), fold(right));
+    }
 }

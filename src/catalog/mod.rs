@@ -23,6 +23,8 @@ mod latest;
 mod ledger;
 mod query;
 mod repair;
+mod shelf;
+mod strict;
 
 pub use catalogue::{Candidate, Catalogue, Generation, NameUpdate};
 pub use cursor::{BadCursor, Cursor};
@@ -30,7 +32,7 @@ pub use document::Facts;
 pub use item::Item;
 pub use ledger::{Ledger, LedgerEntry, LedgerRecord, Shown};
 pub use query::{Page, Query, VersionFilter};
-pub use repair::claims_namespace;
+pub use repair::{Served, claims_namespace};
 
 #[cfg(test)]
 mod tests;

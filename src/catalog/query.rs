@@ -1,8 +1,12 @@
 use std::sync::Arc;
 
+use memchr::memmem::Finder;
+
 use super::Catalogue;
+use super::catalogue::named;
 use super::cursor::Cursor;
 use super::item::{Item, fold};
+use super::shelf::Shelf;
 use crate::model::Instant;
 
 /// What a list request asks for. All filters apply together.
@@ -52,6 +56,19 @@ impl VersionFilter {
     }
 }
 
+/// The largest page; clients read no more than 10 MiB.
+const MAX_PAGE_BYTES: usize = 9 * 1024 * 1024;
+
+/// How many items from the first on fit on a page; at least one.
+fn fitting(items: &[&Arc<Item>]) -> usize {
+    let mut bytes = 0;
+    let fits = |item: &&&Arc<Item>| {
+        bytes += item.json.len() + 1;
+        bytes <= MAX_PAGE_BYTES
+    };
+    items.iter().take_while(fits).count().max(1).min(items.len())
+}
+
 /// One page of a list.
 #[derive(Debug)]
 pub struct Page<'c> {
@@ -66,22 +83,44 @@ impl Catalogue {
     pub fn page(&self, query: &Query, limit: usize) -> Page<'_> {
         let query = &Query { until: query.until.or(self.bound(query)), ..query.clone() };
         let needle = query.search.as_deref().map(fold);
-        let finder = needle.as_deref().map(memchr::memmem::Finder::new);
-        let admitted = self.candidates(query).filter(|item| {
+        let finder = needle.as_deref().map(|needle| Finder::new(needle).into_owned());
+        let admitted = self.candidates(query, finder).filter(|item| {
             query.version.as_ref().is_none_or(|filter| filter.admits(item))
                 && query.updated_since.is_none_or(|since| item.changed_at > since)
                 && query.until.is_none_or(|until| item.changed_at <= until)
-                && finder.as_ref().is_none_or(|it| it.find(item.searched.as_bytes()).is_some())
         });
         let mut items: Vec<&Arc<Item>> = admitted.take(limit + 1).collect();
-        let more = items.len() > limit;
-        items.truncate(limit);
-        let next = match items.last() {
-            Some(last) if more => {
-                Some(Cursor::write(query, last.name.as_str(), last.version.as_str()))
-            }
-            _ => None,
-        };
+        let kept = fitting(&items).min(limit);
+        let more = items.len() > kept;
+        items.truncate(kept);
+        let next = items.last().filter(|_| more).map(|last| Cursor::behind(query, last));
+        Page { items, next }
+    }
+
+    /// The versions of a name, newest publication first, with tombstones when asked; those behind
+    /// the cursor of an earlier page. Everything that fits is on one page.
+    #[must_use]
+    pub fn versions(&self, name: &str, with_tombstones: bool, after: Option<&Query>) -> Page<'_> {
+        let mut items: Vec<&Arc<Item>> = named(self.visible.all(), name).iter().collect();
+        if with_tombstones {
+            items.extend(named(self.tombstones.all(), name));
+        }
+        if let Some(Query { after: Some((_, version)), until: Some(published), .. }) = after {
+            let is_behind = |item: &&Arc<Item>| {
+                (item.published_at, item.version.as_str()) < (*published, version.as_str())
+            };
+            items.retain(is_behind);
+        }
+        items.sort_by(|left, right| {
+            right.published_at.cmp(&left.published_at).then_with(|| right.key().cmp(&left.key()))
+        });
+        let kept = fitting(&items);
+        let more = items.len() > kept;
+        items.truncate(kept);
+        let next = items.last().filter(|_| more).map(|last| {
+            let query = Query { until: Some(last.published_at), ..Query::default() };
+            Cursor::behind(&query, last)
+        });
         Page { items, next }
     }
 
@@ -89,13 +128,18 @@ impl Catalogue {
         query.updated_since.and(self.changed_at)
     }
 
-    fn candidates<'c>(&'c self, query: &Query) -> Box<dyn Iterator<Item = &'c Arc<Item>> + 'c> {
-        let visible = behind(&self.visible, query);
+    /// The items that may be wanted, in order, with as little looked at as can be.
+    fn candidates<'c>(
+        &'c self,
+        query: &Query,
+        finder: Option<Finder<'static>>,
+    ) -> Box<dyn Iterator<Item = &'c Arc<Item>> + 'c> {
+        let visible = self.visible.found(query, finder.clone());
         if !query.include_deleted && query.updated_since.is_none() {
-            return Box::new(visible.iter());
+            return visible;
         }
-        let mut visible = visible.iter().peekable();
-        let mut tombstones = behind(&self.tombstones, query).iter().peekable();
+        let mut visible = visible.peekable();
+        let mut tombstones = self.tombstones.found(query, finder).peekable();
         Box::new(std::iter::from_fn(move || match (visible.peek(), tombstones.peek()) {
             (Some(left), Some(right)) if left.key() < right.key() => visible.next(),
             (_, Some(_)) => tombstones.next(),
@@ -104,10 +148,17 @@ impl Catalogue {
     }
 }
 
-fn behind<'c>(items: &'c [Arc<Item>], query: &Query) -> &'c [Arc<Item>] {
-    let Some((name, version)) = &query.after else {
-        return items;
-    };
-    let start = items.partition_point(|item| item.key() <= (name.as_str(), version.as_str()));
-    &items[start..]
+impl Shelf {
+    fn found<'s>(
+        &'s self,
+        query: &Query,
+        finder: Option<Finder<'static>>,
+    ) -> Box<dyn Iterator<Item = &'s Arc<Item>> + 's> {
+        let from = self.behind(query.after.as_ref());
+        match (finder, &query.version) {
+            (Some(finder), _) => Box::new(self.matching(finder, from)),
+            (None, Some(VersionFilter::Latest)) => Box::new(self.latest(from)),
+            (None, _) => Box::new(self.all()[from..].iter()),
+        }
+    }
 }

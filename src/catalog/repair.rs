@@ -1,36 +1,152 @@
-use std::borrow::Cow;
+//! Repairs: what is left out of a `server` object so that every client can read it.
+//!
+//! Each is named in our block and covered by the served digest. A repair only leaves members out,
+//! and only such as say nothing that a client may rely on; every byte of the others stays as it was
+//! received. What no repair makes readable is not served.
 
+use std::borrow::Cow;
+use std::collections::BTreeSet;
+
+use memchr::memmem;
+use serde_json::Value;
 use serde_json::value::RawValue;
 
-use crate::model::{Malformed, members};
+use super::strict::{self, FORMATS};
+use crate::model::{Fault, Malformed, members};
 
 /// What a publisher may pass to clients inside `server._meta`.
 const PUBLISHER_PROVIDED: &str = "io.modelcontextprotocol.registry/publisher-provided";
 /// Inside it, facts about a repository that only a registry could vouch for.
 const UNVOUCHED: &str = "github";
 
-/// The named repair for foreign members of `server._meta`.
+/// Members of `server._meta` that clients would take for a registry's own statements.
 pub(super) const SERVER_META: &str = "server-meta";
+/// A `repository` without a URL says nothing; 290 of 6,395 real entries have one.
+const EMPTY_REPOSITORY: &str = "empty-repository";
+/// A member that is `null` is an absent one, but not to a typed reader.
+const NULL_MEMBER: &str = "null-member";
+/// A package of version `latest` is one without a version; the contract forbids the word.
+const FLOATING_VERSION: &str = "floating-version";
+/// An input's format that the contract does not know; without one it is a string.
+const UNKNOWN_FORMAT: &str = "unknown-format";
 
-/// The `server` object as it is served, and the repairs that made it so.
-///
-/// Only members that clients would take for a registry's own statements are left out; every byte
-/// of the others stays as it was received.
-pub(super) fn repaired(server: &str) -> Result<(Cow<'_, str>, &'static [&'static str]), Malformed> {
-    let raw = borrowed(server)?;
-    let outer = members(raw)?;
-    let Some((_, meta)) = outer.iter().find(|(key, _)| key == "_meta") else {
-        return Ok((Cow::Borrowed(server), &[]));
-    };
-    let kept = publisher_provided(meta)?;
-    if kept.as_deref() == Some(meta.get()) {
-        return Ok((Cow::Borrowed(server), &[]));
+/// Texts without which no repair is needed. Nearly every entry has none of them, and looking for
+/// bytes is much faster than reading JSON.
+const SIGNS: [&[u8]; 5] = [b"\"_meta\"", b"null", b"\"repository\"", b"\"latest\"", b"\"format\""];
+
+/// A `server` object as it is served.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Served {
+    pub server: Box<str>,
+    /// Names of the repairs that made it so.
+    pub repairs: Vec<&'static str>,
+}
+
+impl Served {
+    /// # Errors
+    /// What a strict client would refuse, and no repair mends.
+    pub fn of(server: &str) -> Result<Self, Malformed> {
+        let mut repairs = BTreeSet::new();
+        let repaired = match SIGNS.iter().any(|it| memmem::find(server.as_bytes(), it).is_some()) {
+            true => object(borrowed(server)?, Place::Server, &mut repairs)?,
+            false => None,
+        };
+        let served: Cow<'_, str> = repaired.map_or(Cow::Borrowed(server), Cow::Owned);
+        let value: Value =
+            serde_json::from_str(&served).map_err(|error| Fault::Unreadable(error.to_string()))?;
+        strict::check(&value)?;
+        Ok(Self { server: served.into(), repairs: repairs.into_iter().collect() })
     }
-    let rest = outer.iter().filter_map(|(key, value)| match key.as_ref() {
-        "_meta" => kept.as_deref().map(|kept| (key, kept)),
-        _ => Some((key, value.get())),
-    });
-    Ok((Cow::Owned(object(rest)), &[SERVER_META]))
+}
+
+/// Where in a `server` object something stands, as far as repairs care.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Place {
+    Server,
+    Packages,
+    Package,
+    Elsewhere,
+}
+
+type Repairs = BTreeSet<&'static str>;
+
+/// The object without the members that are left out; `None` when it stays as it is.
+fn object(
+    raw: &RawValue,
+    place: Place,
+    repairs: &mut Repairs,
+) -> Result<Option<String>, Malformed> {
+    let mut kept: Vec<(Cow<'_, str>, Cow<'_, str>)> = Vec::new();
+    let mut changed = false;
+    for (key, value) in members(raw)? {
+        if let Some(repair) = left_out(&key, value, place) {
+            repairs.insert(repair);
+            changed = true;
+            continue;
+        }
+        let repaired = match (place, key.as_ref()) {
+            (Place::Server, "_meta") => match publisher_provided(value)? {
+                Some(kept) if kept == value.get() => None,
+                Some(kept) => {
+                    repairs.insert(SERVER_META);
+                    Some(kept)
+                }
+                None => {
+                    repairs.insert(SERVER_META);
+                    changed = true;
+                    continue;
+                }
+            },
+            (Place::Server, "packages") => any(value, Place::Packages, repairs)?,
+            _ => any(value, Place::Elsewhere, repairs)?,
+        };
+        changed |= repaired.is_some();
+        kept.push((key, repaired.map_or(Cow::Borrowed(value.get()), Cow::Owned)));
+    }
+    Ok(changed.then(|| written(kept.iter().map(|(key, value)| (key.as_ref(), value.as_ref())))))
+}
+
+fn any(raw: &RawValue, place: Place, repairs: &mut Repairs) -> Result<Option<String>, Malformed> {
+    match raw.get().as_bytes().first() {
+        Some(b'{') => object(raw, place, repairs),
+        Some(b'[') => array(raw, place, repairs),
+        _ => Ok(None),
+    }
+}
+
+fn array(raw: &RawValue, place: Place, repairs: &mut Repairs) -> Result<Option<String>, Malformed> {
+    let items: Vec<&RawValue> =
+        serde_json::from_str(raw.get()).map_err(|error| Fault::Unreadable(error.to_string()))?;
+    let place = if place == Place::Packages { Place::Package } else { Place::Elsewhere };
+    let mut repaired = Vec::with_capacity(items.len());
+    for item in &items {
+        repaired.push(any(item, place, repairs)?);
+    }
+    if repaired.iter().all(Option::is_none) {
+        return Ok(None);
+    }
+    let items: Vec<&str> = items
+        .iter()
+        .zip(&repaired)
+        .map(|(item, repaired)| repaired.as_deref().unwrap_or(item.get()))
+        .collect();
+    Ok(Some(format!("[{}]", items.join(","))))
+}
+
+fn left_out(key: &str, value: &RawValue, place: Place) -> Option<&'static str> {
+    let text = || serde_json::from_str::<Cow<'_, str>>(value.get()).ok();
+    match (place, key) {
+        _ if value.get() == "null" => Some(NULL_MEMBER),
+        (Place::Server, "repository") if is_empty_repository(value) => Some(EMPTY_REPOSITORY),
+        (Place::Package, "version") if text()? == "latest" => Some(FLOATING_VERSION),
+        (Place::Elsewhere, "format") if !FORMATS.contains(&&*text()?) => Some(UNKNOWN_FORMAT),
+        _ => None,
+    }
+}
+
+fn is_empty_repository(value: &RawValue) -> bool {
+    let repository: Result<serde_json::Map<String, Value>, _> = serde_json::from_str(value.get());
+    repository.is_ok_and(|it| it.values().all(|it| it.is_null() || it.as_str() == Some("")))
 }
 
 /// What stays of a `_meta`; `None` when nothing does.
@@ -51,8 +167,8 @@ fn publisher_provided(meta: &RawValue) -> Result<Option<String>, Malformed> {
         return Ok(Some(meta.get().to_owned()));
     }
     let vouched = inner.iter().filter(|(key, _)| key != UNVOUCHED);
-    let block = object(vouched.map(|(key, value)| (key, value.get())));
-    Ok(Some(object([(key, block.as_str())].into_iter())))
+    let block = written(vouched.map(|(key, value)| (key.as_ref(), value.get())));
+    Ok(Some(written([(key.as_ref(), block.as_str())].into_iter())))
 }
 
 /// Whether the object at `path` inside a JSON text has a member under the namespace: facts that are
@@ -60,8 +176,7 @@ fn publisher_provided(meta: &RawValue) -> Result<Option<String>, Malformed> {
 #[must_use]
 pub fn claims_namespace(json: &str, path: &[&str], namespace: &str) -> bool {
     let prefix = format!("{namespace}/");
-    // Nearly none has one, and looking for bytes is a hundred times faster than reading JSON.
-    if memchr::memmem::find(json.as_bytes(), prefix.as_bytes()).is_none() {
+    if memmem::find(json.as_bytes(), prefix.as_bytes()).is_none() {
         return false;
     }
     let mut text = json;
@@ -75,16 +190,14 @@ pub fn claims_namespace(json: &str, path: &[&str], namespace: &str) -> bool {
     inner.is_some_and(|inner| inner.iter().any(|(key, _)| key.starts_with(&prefix)))
 }
 
-fn object<'a>(members: impl Iterator<Item = (&'a Cow<'a, str>, &'a str)>) -> String {
-    let written: Vec<String> = members
-        .map(|(key, value)| format!("{}:{value}", serde_json::Value::from(key.as_ref())))
-        .collect();
+fn written<'a>(members: impl Iterator<Item = (&'a str, &'a str)>) -> String {
+    let written: Vec<String> =
+        members.map(|(key, value)| format!("{}:{value}", Value::from(key))).collect();
     format!("{{{}}}", written.join(","))
 }
 
-fn borrowed(server: &str) -> Result<&RawValue, Malformed> {
-    serde_json::from_str(server)
-        .map_err(|error| crate::model::Fault::Unreadable(error.to_string()).into())
+fn borrowed(json: &str) -> Result<&RawValue, Malformed> {
+    serde_json::from_str(json).map_err(|error| Fault::Unreadable(error.to_string()).into())
 }
 
 #[cfg(test)]
@@ -93,11 +206,74 @@ mod tests {
 
     const KEY: &str = "io.modelcontextprotocol.registry/publisher-provided";
 
+    /// A server with these members beside the required ones.
+    fn with(members: &str) -> String {
+        let comma = if members.is_empty() { "" } else { "," };
+        format!(r#"{{ "name":"a/b","description":"x" ,"version":"1"{comma}{members} }}"#)
+    }
+
+    fn repaired(members: &str) -> Served {
+        Served::of(&with(members)).expect("servable")
+    }
+
     #[rstest::rstest]
-    #[case::no_meta(r#"{ "name":"a/b" }"#.into())]
-    #[case::only_the_publishers(format!(r#"{{"name":"a/b","_meta":{{ "{KEY}" : {{"x":1}} }} }}"#))]
-    fn what_needs_no_repair_keeps_every_byte(#[case] server: String) {
-        assert_eq!(repaired(&server), Ok((Cow::Borrowed(server.as_str()), &[] as &[_])));
+    #[case::plain("")]
+    #[case::only_the_publishers(&format!(r#""_meta":{{ "{KEY}" : {{"x":null}} }}"#))]
+    #[case::a_repository(r#""repository":{ "url":"https://a.example", "source":"github" }"#)]
+    #[case::a_known_format(r#""packages":[{"registryType":"npm","identifier":"latest","transport":{"type":"stdio"},"environmentVariables":[{"name":"X","format":"number"}]}]"#)]
+    fn what_needs_no_repair_keeps_every_byte(#[case] members: &str) {
+        let served = repaired(members);
+        assert_eq!((&*served.server, served.repairs), (&*with(members), Vec::new()));
+    }
+
+    const PACKAGE: &str = r#""registryType":"npm","identifier":"x","transport":{"type":"stdio"}"#;
+
+    #[rstest::rstest]
+    #[case::foreign(r#""_meta":{"local.vidimus/curation":{}}"#, "", SERVER_META)]
+    #[case::not_an_object(r#""_meta":7"#, "", SERVER_META)]
+    #[case::stars(
+        &format!(r#""_meta":{{"{KEY}":{{"github":{{}},"tool":"x"}},"y":1}}"#),
+        &format!(r#""_meta":{{"{KEY}":{{"tool":"x"}}}}"#),
+        SERVER_META
+    )]
+    #[case::empty_repository(r#""repository":{}"#, "", EMPTY_REPOSITORY)]
+    #[case::blank_repository(r#""repository":{"url":"","source":""}"#, "", EMPTY_REPOSITORY)]
+    #[case::null(r#""icons": null,"title":"t""#, r#""title":"t""#, NULL_MEMBER)]
+    #[case::inner_null(
+        &format!(r#""packages":[{{{PACKAGE},"packageArguments":null}}]"#),
+        &format!(r#""packages":[{{{PACKAGE}}}]"#),
+        NULL_MEMBER
+    )]
+    #[case::latest(
+        &format!(r#""packages":[{{{PACKAGE},"version":"latest"}}]"#),
+        &format!(r#""packages":[{{{PACKAGE}}}]"#),
+        FLOATING_VERSION
+    )]
+    #[case::format(
+        &format!(r#""packages":[{{{PACKAGE},"environmentVariables":[{{"name":"X","format":"integer"}}]}}]"#),
+        &format!(r#""packages":[{{{PACKAGE},"environmentVariables":[{{"name":"X"}}]}}]"#),
+        UNKNOWN_FORMAT
+    )]
+    fn what_clients_would_misread_is_left_out(
+        #[case] members: &str,
+        #[case] wanted: &str,
+        #[case] repair: &str,
+    ) {
+        let served = repaired(members);
+        let wanted: String = with(wanted).split(' ').collect();
+        assert_eq!((&*served.server, served.repairs), (&*wanted, vec![repair]));
+    }
+
+    #[rstest::rstest]
+    #[case(r#""title":7"#, "title: a number where a string is needed")]
+    #[case(r#""packages":[null]"#, "packages[0]: null where an object is needed")]
+    #[case(
+        r#""repository":{"url":"https://a.example"}"#,
+        "repository.source: the member is missing"
+    )]
+    fn what_no_repair_mends_is_not_served(#[case] members: &str, #[case] wanted: &str) {
+        let flaw = Served::of(&with(members)).expect_err("a flaw");
+        assert_eq!(flaw.to_string(), wanted);
     }
 
     #[rstest::rstest]
@@ -107,21 +283,5 @@ mod tests {
     #[case(r#"{"_meta":{"local.vidimus":{}}}"#, false)]
     fn a_claim_of_our_namespace_is_found(#[case] server: &str, #[case] claims: bool) {
         assert_eq!(claims_namespace(server, &["_meta"], "local.vidimus"), claims);
-    }
-
-    #[rstest::rstest]
-    #[case::foreign(r#"{"name":"a/b","_meta":{"local.vidimus/curation":{}}}"#.into(), r#"{"name":"a/b"}"#.into())]
-    #[case::not_an_object(r#"{"_meta":7,"name":"a/b"}"#.into(), r#"{"name":"a/b"}"#.into())]
-    #[case::stars(
-        format!(r#"{{"a":[ 1 ],"_meta":{{"{KEY}":{{"github":{{}},"tool":"x"}},"y":1}}}}"#),
-        format!(r#"{{"a":[ 1 ],"_meta":{{"{KEY}":{{"tool":"x"}}}}}}"#)
-    )]
-    fn what_a_client_would_take_for_ours_is_left_out(
-        #[case] server: String,
-        #[case] wanted: String,
-    ) {
-        let (served, repairs) = repaired(&server).expect("well-formed");
-        assert_eq!(served, wanted);
-        assert_eq!(repairs, [SERVER_META]);
     }
 }

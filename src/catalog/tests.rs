@@ -34,18 +34,21 @@ impl Publisher {
     /// Publishes these (version, description) pairs as all that is visible of a name.
     fn publish(&mut self, now: i64, names: &[(&str, Vec<(&str, &str)>)]) {
         let facts = Facts::new("official", &Standing::default());
-        let updates = names
+        let candidate = |name: &str, (version, text): &(&str, &str)| {
+            let entry = entry(name, version, text);
+            let served = Served::of(&entry.server).expect("servable");
+            Candidate { entry, served, facts: facts.clone() }
+        };
+        let visible: Vec<(Name, Vec<Candidate>)> = names
             .iter()
-            .map(|(name, versions)| NameUpdate {
-                name: Name::parse(name).expect("a name"),
-                candidates: versions
-                    .iter()
-                    .map(|(version, text)| Candidate {
-                        entry: entry(name, version, text),
-                        facts: facts.clone(),
-                    })
-                    .collect(),
+            .map(|(name, versions)| {
+                let candidates = versions.iter().map(|version| candidate(name, version)).collect();
+                (Name::parse(name).expect("a name"), candidates)
             })
+            .collect();
+        let updates = visible
+            .iter()
+            .map(|(name, candidates)| NameUpdate { name, candidates: candidates.iter().collect() })
             .collect();
         let now = Instant::from_micros(now);
         let Generation { catalogue, changes, unreadable } =
@@ -119,7 +122,10 @@ fn what_is_served_no_more_leaves_a_tombstone_that_tells_nothing_else() {
     assert!(!text.contains("secret"), "{text}");
     assert_eq!(tombstone["_meta"][OFFICIAL_META]["status"], "deleted");
     assert_eq!(tombstone["_meta"][OFFICIAL_META]["isLatest"], false);
-    assert!(publisher.catalogue.versions("a.b/d", true).is_empty(), "it was never served");
+    assert!(
+        publisher.catalogue.versions("a.b/d", true, None).items.is_empty(),
+        "it was never served"
+    );
 }
 
 #[test]
@@ -146,14 +152,15 @@ fn an_instant_is_greater_than_every_earlier_one_though_the_clock_is_set_back() {
 #[test]
 fn search_folds_every_script_over_name_title_and_description() {
     let mut publisher = Publisher::default();
-    publisher.publish(1, &[("a.b/Tool", vec![("1.0.0", "ДОКУМЕНТЫ")]), ("a.b/x", vec![("1", "")])]);
+    publisher
+        .publish(1, &[("a.b/Tool", vec![("1.0.0", "ДОКУМЕНТЫ")]), ("a.b/x", vec![("1", "y")])]);
     let count = |text: &str| {
         let query = Query { search: Some(text.into()), ..Query::default() };
         publisher.catalogue.page(&query, 10).items.len()
     };
     assert_eq!(
         (count("tOOL"), count("документы"), count("GRÖSSE"), count("größE"), count("no")),
-        (1, 1, 0, 2, 0)
+        (1, 1, 2, 2, 0)
     );
 }
 

@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use thiserror::Error;
 
+use crate::api::TlsError;
 use crate::daemon::DaemonError;
 use crate::lint::Finding;
 use crate::model::BadName;
@@ -52,6 +53,14 @@ pub(super) enum CliError {
          with {flag}"
     )]
     Listen { what: &'static str, address: SocketAddr, flag: &'static str, source: std::io::Error },
+    #[error(
+        "{address} is no loopback address, and plain http would carry answers unprotected over the \
+         network: give `[tls]` a certificate and a key, or say `behind_tls_proxy = true` when a proxy \
+         in front speaks TLS"
+    )]
+    Exposed { address: SocketAddr },
+    #[error("{0}")]
+    Tls(#[from] TlsError),
     #[error("{path} cannot be used")]
     File { path: PathBuf, source: std::io::Error },
     #[error("a daemon holds the store; stop it before the file itself is checked")]
@@ -82,7 +91,9 @@ impl CliError {
             | Self::UnknownSet(_)
             | Self::Name { .. }
             | Self::DaemonRuns => Exit::Findings,
-            Self::Listen { .. } | Self::File { .. } => Exit::Findings,
+            Self::Listen { .. } | Self::File { .. } | Self::Exposed { .. } | Self::Tls(_) => {
+                Exit::Findings
+            }
             Self::Store(StoreError::Engine { .. } | StoreError::Damaged { .. }) => Exit::Failed,
             Self::Store(_) | Self::Daemon(DaemonError::Access { .. }) => Exit::Findings,
             Self::Refused { status, .. } if *status < 500 => Exit::Findings,

@@ -10,7 +10,7 @@ use serde::Serialize;
 use super::error::CliError;
 use crate::alert::{Alert, State};
 use crate::api::SyncReport;
-use crate::curation::Explanation;
+use crate::curation::{DEFAULT_VIEW, Explanation};
 use crate::daemon::{Listed, QuarantineReport, StatusReport};
 use crate::lint::{Finding, Severity};
 use crate::model::{Escaped, Instant};
@@ -142,6 +142,8 @@ pub(super) fn explanation(explanation: &Explanation, json: bool) {
             version.classification.clone(),
             version.owner.as_ref().map(|owner| format!("owner {}", Escaped(owner))),
             (!version.labels.is_empty()).then(|| format!("labels {}", version.labels.join(", "))),
+            (version.views != [DEFAULT_VIEW] && version.served)
+                .then(|| format!("shown in the views: {}", version.views.join(", "))),
             version.digest.clone(),
         ]
         .into_iter()

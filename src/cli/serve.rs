@@ -12,7 +12,7 @@ use super::client::Addresses;
 use super::error::{CliError, Exit};
 use super::progress::show_progress;
 use super::target::{clock_of, first_overlays, in_force};
-use crate::api::{TOKEN_FILE, make_token, operations, registry, serve as serve_http};
+use crate::api::{Door, TOKEN_FILE, Tls, make_token, operations, registry, serve as serve_http};
 use crate::config::{Settings, read_upstreams};
 use crate::daemon::{Clock, DaemonError, Shared, open_source, run};
 use crate::store::Store;
@@ -29,8 +29,14 @@ pub(super) async fn serve(
     for upstream in upstreams.iter().filter(|upstream| upstream.enabled) {
         open_source(upstream, &settings.egress)?;
     }
+    for address in [settings.listen, settings.ops_listen] {
+        if settings.public.is_exposed(address) {
+            return Err(CliError::Exposed { address });
+        }
+    }
+    let tls = settings.public.tls.as_ref().map(Tls::load).transpose()?;
     let public = listen("the registry", settings.listen, "--listen").await?;
-    let private = listen("operations", settings.ops_listen, "--ops-listen").await?;
+    let private_listener = listen("operations", settings.ops_listen, "--ops-listen").await?;
     if !Store::exists(&settings.data) {
         // What is refused must leave nothing behind, so it is refused before a store is made.
         first_overlays(&settings, &upstreams)?;
@@ -43,7 +49,7 @@ pub(super) async fn serve(
     let addresses = Addresses {
         pid: std::process::id(),
         registry: address(&public, settings.listen),
-        operations: address(&private, settings.ops_listen),
+        operations: address(&private_listener, settings.ops_listen),
     };
     addresses.write(&settings.data)?;
     let data = settings.data.clone();
@@ -55,8 +61,15 @@ pub(super) async fn serve(
     if let Some(bars) = bars {
         tokio::spawn(show_progress(Arc::clone(&shared), bars.clone(), stop.clone()));
     }
-    let public = serve_http(public, registry(Arc::clone(&shared)), stop.clone());
-    let private = serve_http(private, operations(Arc::clone(&shared), token), stop.clone());
+    if let Some(tls) = tls.clone() {
+        tokio::spawn(tls.follow_files(stop.clone()));
+    }
+    let settings = &shared.settings.public;
+    let counts_peers = settings.trusted_proxies.is_empty();
+    let door = Door { limits: settings.limits, counts_peers, answers_at_once: true, tls };
+    let public = serve_http(public, registry(Arc::clone(&shared)), door, stop.clone());
+    let private = operations(Arc::clone(&shared), token);
+    let private = serve_http(private_listener, private, Door::plain(), stop.clone());
     let (public, private) = (tokio::spawn(public), tokio::spawn(private));
     let ended = in_time(run(shared, upstreams, stop.clone()), &stop).await;
     stop.cancel();

@@ -3,7 +3,7 @@ use std::sync::Arc;
 use super::client::Operator;
 use super::error::CliError;
 use crate::config::{Settings, Upstream, read_upstreams};
-use crate::curation::{Policy, Speaker};
+use crate::curation::{Policy, Speaker, View};
 use crate::daemon::{Clock, InForce, load_overlays};
 use crate::model::Instant;
 use crate::store::{Store, StoreError};
@@ -22,6 +22,7 @@ pub(super) struct Offline {
     pub clock: Arc<Clock>,
     pub in_force: InForce,
     pub upstreams: Vec<Upstream>,
+    views: Vec<View>,
 }
 
 impl Target {
@@ -40,13 +41,15 @@ impl Offline {
         let upstreams = read_upstreams(&settings.upstreams).map_err(CliError::Findings)?;
         let clock = clock_of(&store)?;
         let in_force = in_force(settings, &upstreams, &store, clock.now(), false)?;
-        Ok(Self { store: Arc::new(store), clock: Arc::new(clock), in_force, upstreams })
+        let (store, clock) = (Arc::new(store), Arc::new(clock));
+        Ok(Self { store, clock, in_force, upstreams, views: settings.views.clone() })
     }
 
     pub(super) fn with_policy<T>(&self, run: impl FnOnce(&Policy<'_>) -> T) -> T {
         let speakers: Vec<Speaker> = self.upstreams.iter().map(Upstream::speaker).collect();
         let now = self.clock.now();
-        run(&Policy { overlays: &self.in_force.set, speakers: &speakers, now })
+        let (overlays, views) = (&self.in_force.set, self.views.as_slice());
+        run(&Policy { overlays, speakers: &speakers, views, now })
     }
 }
 

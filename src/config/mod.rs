@@ -5,10 +5,13 @@
 //! [`crate::overlay`] gets their texts.
 
 mod folder;
+mod public;
 mod settings;
 mod upstream;
+mod views;
 
 pub use folder::{Folder, read_overlays};
+pub use public::{Public, PublicLimits, TlsFiles};
 pub use settings::{Egress, Locations, Settings};
 pub use upstream::{Origin, SyncSettings, Trust, Upstream, read_upstreams};
 

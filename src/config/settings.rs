@@ -3,6 +3,9 @@ use std::path::{Path, PathBuf};
 
 use url::Url;
 
+use super::public::{self, Public};
+use super::views::read_views;
+use crate::curation::{DEFAULT_VIEW, View};
 use crate::lint::{Fields, Finding, Reader, Source, parse_toml};
 use crate::model::Name;
 use crate::overlay::Terms;
@@ -40,9 +43,12 @@ pub struct Settings {
     /// How long approvals last that state no end.
     pub terms: Terms,
     pub egress: Egress,
+    pub public: Public,
+    /// Every registry that is served, the default one among them.
+    pub views: Vec<View>,
 }
 
-const KEYS: [&str; 9] = [
+const KEYS: [&str; 10] = [
     "data",
     "upstreams",
     "overlays",
@@ -52,6 +58,7 @@ const KEYS: [&str; 9] = [
     "namespace",
     "tracks",
     "egress",
+    "views",
 ];
 fn proxy_url(text: &str) -> Result<Url, &'static str> {
     const ALLOWED: &str = "a URL with its scheme, as http://proxy.example:3128";
@@ -77,6 +84,8 @@ impl Default for Settings {
             namespace: "local.vidimus".into(),
             terms: Terms::default(),
             egress: Egress::default(),
+            public: Public::default(),
+            views: vec![View::unlimited(DEFAULT_VIEW)],
         }
     }
 }
@@ -111,7 +120,7 @@ impl Settings {
         let source = Source::new(file.to_string_lossy(), text);
         let root = parse_toml(&source, &mut reader.findings);
         if reader.findings.is_empty()
-            && let Some(fields) = reader.mapping(&root, &KEYS, &[])
+            && let Some(fields) = reader.mapping(&root, &[&KEYS[..], &public::KEYS].concat(), &[])
         {
             self.take(&mut reader, &fields);
         }
@@ -150,6 +159,8 @@ impl Settings {
                 });
             self.namespace = parsed.unwrap_or_default();
         }
+        self.views = read_views(reader, fields.get("views"));
+        self.public.take(reader, fields);
         self.tracks(reader, fields);
         self.take_egress(reader, fields);
     }

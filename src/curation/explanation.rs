@@ -17,6 +17,9 @@ pub struct VersionExplanation {
     pub version: String,
     pub upstream: String,
     pub served: bool,
+    /// The views that show it.
+    #[serde(default)]
+    pub views: Vec<String>,
     pub tier: Option<u8>,
     pub classification: Option<String>,
     pub owner: Option<String>,
@@ -46,6 +49,7 @@ pub fn explain(version: &Version, upstream: &str, case: &Case<'_>) -> VersionExp
         version: version.to_string(),
         upstream: upstream.to_owned(),
         served: gates.iter().all(|answer| answer.outcome == "pass"),
+        views: Vec::new(),
         tier: case.standing.tier,
         classification: case.standing.classification.map(|it| it.to_string()),
         owner: case.standing.owner.map(str::to_owned),
@@ -63,6 +67,7 @@ pub fn explain_quarantined(row: &Quarantined, upstream: &str) -> VersionExplanat
         version: row.version.clone(),
         upstream: upstream.to_owned(),
         served: false,
+        views: Vec::new(),
         tier: None,
         classification: None,
         owner: None,

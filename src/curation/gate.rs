@@ -1,7 +1,8 @@
 use std::fmt;
 
 use super::speech::{Speaker, Speakers, Speech};
-use crate::model::{Digest, Escaped, Head, Instant, Name, Status, Version};
+use super::view::View;
+use crate::model::{Digest, Escaped, Head, Instant, Malformed, Name, Status, Version};
 use crate::overlay::{About, Approval, OverlaySet, Standing, State, Statement};
 
 /// One condition for serving an entry. The order is the order of judgement.
@@ -14,10 +15,11 @@ pub enum Gate {
     NotExpired,
     DigestAsPinned,
     NoUnreviewedDrift,
+    Readable,
 }
 
 impl Gate {
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::WellFormed,
         Self::NotDeleted,
         Self::MaySpeak,
@@ -25,6 +27,7 @@ impl Gate {
         Self::NotExpired,
         Self::DigestAsPinned,
         Self::NoUnreviewedDrift,
+        Self::Readable,
     ];
 
     #[must_use]
@@ -37,6 +40,7 @@ impl Gate {
             Self::NotExpired => "not expired",
             Self::DigestAsPinned => "digest as pinned",
             Self::NoUnreviewedDrift => "no unreviewed drift",
+            Self::Readable => "readable to strict clients",
         }
     }
 }
@@ -53,6 +57,7 @@ impl Gate {
             Self::NotExpired => "approval expired",
             Self::DigestAsPinned => "other content than pinned",
             Self::NoUnreviewedDrift => "came back as something else",
+            Self::Readable => "strict clients cannot read it",
         }
     }
 }
@@ -72,6 +77,8 @@ pub struct Case<'a> {
     pub speech: Speech,
     /// The upstream that says this version is deleted, if another than its own does.
     pub deleted_by: Option<&'a str>,
+    /// What a strict client would refuse, where that was looked at: it takes the entry's bytes.
+    pub flaw: Option<&'a Malformed>,
     pub now: Instant,
 }
 
@@ -80,6 +87,7 @@ pub struct Case<'a> {
 pub struct Policy<'a> {
     pub overlays: &'a OverlaySet,
     pub speakers: &'a [Speaker],
+    pub views: &'a [View],
     pub now: Instant,
 }
 
@@ -95,7 +103,17 @@ impl<'a> Policy<'a> {
         standing: &'c Standing<'c>,
     ) -> Case<'c> {
         let (speech, deleted_by) = (speakers.speech(upstream), speakers.deleted_by(version));
-        Case { head, standing, speech, deleted_by, now: self.now }
+        Case { head, standing, speech, deleted_by, flaw: None, now: self.now }
+    }
+
+    /// The views that show an entry; none when a gate hides it.
+    #[must_use]
+    pub fn views_of(&self, name: &Name, upstream: &str, case: &Case<'_>) -> Vec<String> {
+        let views = self.views.iter().filter(|view| view.admits(name, upstream, case.standing));
+        match decide(case) {
+            Decision::Serve { .. } => views.map(|view| view.name.clone()).collect(),
+            Decision::Hide(_) => Vec::new(),
+        }
     }
 
     #[must_use]
@@ -135,6 +153,8 @@ pub enum Evidence<'a> {
     /// What is served is the content that was first received, or the one that is pinned.
     Reviewed,
     Replaced,
+    Readable,
+    Flaw(&'a Malformed),
     NotPinned,
     Pinned(Digest),
     Differs {
@@ -185,6 +205,10 @@ impl Gate {
             Self::NotExpired => not_expired(case),
             Self::DigestAsPinned => digest_as_pinned(case),
             Self::NoUnreviewedDrift => no_unreviewed_drift(case),
+            Self::Readable => match case.flaw {
+                None => Outcome::Pass(Evidence::Readable),
+                Some(flaw) => Outcome::Fail(Evidence::Flaw(flaw)),
+            },
         }
     }
 }
@@ -275,6 +299,10 @@ impl fmt::Display for Evidence<'_> {
             Self::NoApproval => f.write_str("there is no approval to judge"),
             Self::Expires(until) => write!(f, "until {until}"),
             Self::Expired(until) => write!(f, "expired at {until}"),
+            Self::Readable => {
+                f.write_str("it decodes, with repairs where its own block names them")
+            }
+            Self::Flaw(flaw) => write!(f, "{flaw}"),
             Self::Reviewed => f.write_str("the content that was first received, or is pinned"),
             Self::Replaced => f.write_str(
                 "it was purged, and came back with other content; pin its digest to serve it",

@@ -8,10 +8,12 @@
 mod explanation;
 mod gate;
 mod speech;
+mod view;
 
 pub use explanation::{Explanation, VersionExplanation, explain, explain_quarantined};
 pub use gate::{Case, Decision, Evidence, Gate, Outcome, Policy, decide};
 pub use speech::{Listing, Speaker, Speakers, Speech};
+pub use view::{DEFAULT_VIEW, View};
 
 #[cfg(test)]
 mod tests;

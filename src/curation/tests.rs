@@ -37,7 +37,14 @@ fn decided(set: &OverlaySet, head: &Head, version: &str, now: Instant) -> Decisi
     let name = Name::parse("com.example/tool").expect("a name");
     let version = Version::parse(version).expect("usable");
     let standing = set.about(&name).standing(&version, "official");
-    decide(&Case { head, standing: &standing, speech: Speech::May, deleted_by: None, now })
+    decide(&Case {
+        head,
+        standing: &standing,
+        speech: Speech::May,
+        deleted_by: None,
+        flaw: None,
+        now,
+    })
 }
 
 const JANUARY: &str = "2026-01-15T00:00:00Z";
@@ -178,7 +185,14 @@ fn an_explanation_shows_every_gate_with_its_evidence() {
     let explained = explain(
         &version,
         "official",
-        &Case { head: &head, standing: &standing, speech: Speech::May, deleted_by: None, now },
+        &Case {
+            head: &head,
+            standing: &standing,
+            speech: Speech::May,
+            deleted_by: None,
+            flaw: None,
+            now,
+        },
     );
     assert!(!explained.served);
     let gates: Vec<String> = explained
@@ -196,6 +210,8 @@ fn an_explanation_shows_every_gate_with_its_evidence() {
             "fail not expired: expired at 2026-05-01T23:59:59.999999Z".to_owned(),
             format!("pass digest as pinned: {digest}"),
             "pass no unreviewed drift: the content that was first received, or is pinned"
+                .to_owned(),
+            "pass readable to strict clients: it decodes, with repairs where its own block names them"
                 .to_owned(),
         ]
     );
@@ -246,7 +262,7 @@ proptest! {
         let head = head(Status::Active, &format!("2026-02-{published:02}T12:00:00Z"));
         let standing = set.about(&name).standing(&version, "official");
         let semantic = version.semantic();
-        if let Decision::Serve { until } = decide(&Case { head: &head, standing: &standing, speech: Speech::May, deleted_by: None, now }) {
+        if let Decision::Serve { until } = decide(&Case { head: &head, standing: &standing, speech: Speech::May, deleted_by: None, flaw: None, now }) {
             let covering = set.statements().iter().find(|statement| {
                 let Some(approval) = &statement.approval else { return false };
                 approval.state == State::Approved

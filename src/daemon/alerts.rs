@@ -4,7 +4,6 @@ use tracing::{error, info, warn};
 
 use super::content::Content;
 use super::pass::reason;
-use super::publish::VIEW;
 use super::{Clock, InForce, overlays::starter_warning};
 use crate::alert::{Alert, Observation};
 use crate::config::{Origin, Upstream};
@@ -163,7 +162,7 @@ fn shrunk(snapshot: &Snapshot, upstream: &str) -> Result<Option<Observation>, St
 fn missing(snapshot: &Snapshot, upstream: &str) -> Result<Vec<Observation>, StoreError> {
     let mut seen = Vec::new();
     for (name, version, absence) in snapshot.absences(upstream)? {
-        if !snapshot.has_shown(VIEW, &name, &version)? {
+        if !snapshot.has_shown(&name, &version)? {
             continue;
         }
         let since = absence.since;
@@ -231,7 +230,7 @@ fn drift(
     detail: String,
 ) -> Result<Observation, StoreError> {
     let StoredHead { name, version, .. } = stored;
-    let served = snapshot.shows(VIEW, name.as_str(), version.as_str())?;
+    let served = snapshot.shows(name.as_str(), version.as_str())?;
     let drift = Observation::new("drift", format!("{name}@{version}"), detail);
     Ok(drift.of_namespace(name.namespace()).about_served(served))
 }

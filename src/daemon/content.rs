@@ -1,4 +1,5 @@
-use crate::model::{Entry, Head};
+use crate::catalog::Served;
+use crate::model::{Entry, Head, Malformed};
 use crate::overlay::{Standing, State};
 use crate::store::{Snapshot, StoreError, StoredHead};
 
@@ -38,6 +39,26 @@ impl Content {
         let Head { status, missing, .. } = stored.head;
         let head = Head { status, missing, ..other.head };
         Ok(Self { head, adopted: Some(Entry { head, ..other }) })
+    }
+
+    /// What a strict client would refuse of it; nothing when it cannot be read at all, which other
+    /// places tell.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub(super) fn flaw(
+        &self,
+        snapshot: &Snapshot,
+        stored: &StoredHead,
+    ) -> Result<Option<Malformed>, StoreError> {
+        let served = match &self.adopted {
+            Some(entry) => Served::of(&entry.server),
+            None => match snapshot.entry(stored) {
+                Err(StoreError::Damaged { .. }) => return Ok(None),
+                entry => Served::of(&entry?.server),
+            },
+        };
+        Ok(served.err())
     }
 
     /// The entry itself.

@@ -1,4 +1,3 @@
-use super::publish::VIEW;
 use crate::model::{Name, Status};
 use crate::store::{Hold, Snapshot, StagedKind, StoreError};
 use crate::sync::{Absence, PassFacts, PassKind, PassState, Rail, Rails, UpstreamState, judge};
@@ -80,7 +79,7 @@ fn planned(snapshot: &Snapshot, upstream: &str) -> Result<Vec<Planned>, StoreErr
             (_, Some(head))
                 if deletes
                     && head.status != Status::Deleted
-                    && snapshot.shows(VIEW, &row.name, &row.version)? =>
+                    && snapshot.shows(&row.name, &row.version)? =>
             {
                 What::DeleteServed
             }
@@ -121,7 +120,7 @@ fn facts(
         }
     }
     if facts.deleted > 0 {
-        facts.served = snapshot.count_shown(VIEW)?;
+        facts.served = snapshot.count_shown()?;
     }
     // An increment that rewrites nothing needs no share of all names.
     if facts.complete || !facts.rewritten.is_empty() {

@@ -5,7 +5,7 @@ use super::alerts::{NAMES, observe};
 use crate::alert::Observation;
 use crate::catalog::{Candidate, NameUpdate, claims_namespace};
 use crate::curation::{Outcome, Speakers, Speech};
-use crate::model::Name;
+use crate::model::{Malformed, Name};
 use crate::store::StoredHead;
 
 /// How many names of an upstream may be spoken for by another before they are only counted: a
@@ -61,16 +61,25 @@ impl Notes {
         self.add(name, differs.of_namespace(name.namespace()));
     }
 
+    /// A strict client would refuse the entry, and the whole page with it, so it is not served.
+    pub(super) fn unreadable(&mut self, stored: &StoredHead, flaw: &Malformed) {
+        let StoredHead { name, version, .. } = stored;
+        let detail =
+            format!("approved, and not served since strict clients cannot read it: {flaw}");
+        let unreadable = Observation::new("unreadable", format!("{name}@{version}"), detail);
+        self.add(name, unreadable.of_namespace(name.namespace()));
+    }
+
     /// Looks at what is to be served of a name by now.
-    pub(super) fn look_at(&mut self, update: &NameUpdate, namespace: &str) {
-        self.serves(&update.name, !update.candidates.is_empty());
-        for Candidate { entry, facts } in &update.candidates {
+    pub(super) fn look_at(&mut self, update: &NameUpdate<'_>, namespace: &str) {
+        self.serves(update.name, !update.candidates.is_empty());
+        for Candidate { entry, facts, .. } in &update.candidates {
             if claims_namespace(&entry.server, &["_meta"], namespace) {
                 let subject = format!("{}@{}", entry.name, entry.version);
                 let detail = "its publisher sent metadata under this registry's own namespace; it was left out";
                 let forged = Observation::new("forged-metadata", subject, detail);
                 let forged = forged.of_namespace(entry.name.namespace()).about_served(true);
-                self.add(&update.name, forged);
+                self.add(update.name, forged);
             }
             if claims_namespace(&entry.meta, &[], namespace) {
                 let names = self.forging.entry(facts.upstream().to_owned()).or_default();

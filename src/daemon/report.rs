@@ -2,7 +2,6 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::publish::VIEW;
 use super::shared::Runtime;
 use super::{InForce, Shared};
 use crate::alert::Alert;
@@ -100,7 +99,7 @@ pub fn status(
         now,
         epoch: snapshot.epoch()?,
         generation: None,
-        visible: snapshot.count_shown(VIEW)?,
+        visible: snapshot.count_shown()?,
         alerts: snapshot.alerts()?.into_iter().filter(|alert| !alert.is_over()).collect(),
         overlays: OverlayReport {
             state: if in_force.refused { "refused" } else { "good" }.into(),
@@ -175,8 +174,8 @@ impl Shared {
         let published = self.published();
         report.running = true;
         report.ready = published.is_some();
-        report.generation = published.as_ref().map(|catalogue| catalogue.generation);
-        report.visible = published.map_or(0, |catalogue| catalogue.len() as u64);
+        report.generation = published.as_ref().map(|published| published.generation);
+        report.visible = published.map_or(0, |published| published.visible as u64);
         let runtimes = self.upstreams();
         for upstream in &mut report.upstreams {
             let Some(Runtime { activity, next_attempt, .. }) = runtimes.get(&upstream.id) else {

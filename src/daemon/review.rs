@@ -3,10 +3,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use super::content::Content;
-use super::publish::undamaged;
+use super::publisher::undamaged;
 use super::speakers::speakers_of;
 use crate::curation::{
-    Decision, Explanation, Policy, Speakers, decide, explain, explain_quarantined,
+    Case, Decision, Explanation, Policy, Speakers, decide, explain, explain_quarantined,
 };
 use crate::model::{Instant, Name};
 use crate::overlay::About;
@@ -78,9 +78,15 @@ fn listed(
     speakers: &Speakers<'_>,
 ) -> Result<Listed, StoreError> {
     let standing = about.standing(&stored.version, &stored.upstream);
-    let head = Content::of(snapshot, stored, &standing)?.head;
-    let case = policy.case(speakers, &stored.upstream, &stored.version, &head, &standing);
-    let decision = decide(&case);
+    let content = Content::of(snapshot, stored, &standing)?;
+    let case = policy.case(speakers, &stored.upstream, &stored.version, &content.head, &standing);
+    let decision = match decide(&case) {
+        Decision::Serve { .. } => {
+            let flaw = content.flaw(snapshot, stored)?;
+            decide(&Case { flaw: flaw.as_ref(), ..case })
+        }
+        hidden @ Decision::Hide(_) => hidden,
+    };
     let (served, hidden_by, expires) = match decision {
         Decision::Serve { until } => (true, None, Some(until)),
         Decision::Hide(gate) => (false, Some(gate.failing().to_owned()), None),
@@ -117,7 +123,10 @@ pub fn explain_name(
             let content = Content::of(snapshot, stored, &standing)?;
             let head = &content.head;
             let case = policy.case(&speakers, &stored.upstream, &stored.version, head, &standing);
+            let flaw = content.flaw(snapshot, stored)?;
+            let case = Case { flaw: flaw.as_ref(), ..case };
             let mut explained = explain(&stored.version, &stored.upstream, &case);
+            explained.views = policy.views_of(name, &stored.upstream, &case);
             if content.adopted.is_none()
                 && let Some(other) = snapshot.others(stored)?.pop()
             {

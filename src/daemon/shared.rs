@@ -27,7 +27,7 @@ pub struct Shared {
     /// The store's random word, shown to clients.
     pub epoch: String,
     pub(super) pending: Pending,
-    published: ArcSwapOption<Catalogue>,
+    published: ArcSwapOption<Published>,
     in_force: ArcSwap<InForce>,
     overlays_changed: watch::Sender<()>,
     upstreams: Mutex<BTreeMap<String, Runtime>>,
@@ -35,6 +35,35 @@ pub struct Shared {
     last_start: tokio::sync::Mutex<Option<tokio::time::Instant>>,
     /// What was heard of the upstreams so far: whether a first generation may be published.
     heard: watch::Sender<KnownSoFar>,
+}
+
+/// One generation of every view, swapped as one.
+#[derive(Debug)]
+pub struct Published {
+    /// Counts from 1 since the process started.
+    pub generation: u64,
+    /// Entries that any view shows.
+    pub visible: usize,
+    views: BTreeMap<String, Arc<Catalogue>>,
+}
+
+impl Published {
+    pub(super) fn new(generation: u64, views: BTreeMap<String, Arc<Catalogue>>) -> Self {
+        let visible = match views.len() {
+            0 | 1 => views.values().map(|catalogue| catalogue.len()).sum(),
+            _ => {
+                let shown = views.values().flat_map(|catalogue| catalogue.items());
+                shown.map(|item| (&item.name, &item.version)).collect::<BTreeSet<_>>().len()
+            }
+        };
+        Self { generation, visible, views }
+    }
+
+    /// What a view shows; `None` when there is no such view.
+    #[must_use]
+    pub fn view(&self, name: &str) -> Option<&Arc<Catalogue>> {
+        self.views.get(name)
+    }
 }
 
 /// What is true of an upstream only as long as the process lives.
@@ -102,12 +131,12 @@ impl Shared {
 
     /// The generation that answers now; `None` before the first.
     #[must_use]
-    pub fn published(&self) -> Option<Arc<Catalogue>> {
+    pub fn published(&self) -> Option<Arc<Published>> {
         self.published.load_full()
     }
 
-    pub(super) fn publish(&self, catalogue: Arc<Catalogue>) {
-        self.published.store(Some(catalogue));
+    pub(super) fn publish(&self, published: Arc<Published>) {
+        self.published.store(Some(published));
     }
 
     #[must_use]
@@ -163,7 +192,12 @@ impl Shared {
     /// Runs something with the policy of this moment.
     pub fn with_policy<T>(&self, run: impl FnOnce(&Policy<'_>) -> T) -> T {
         let (in_force, speakers) = (self.in_force(), self.speakers());
-        let policy = Policy { overlays: &in_force.set, speakers: &speakers, now: self.clock.now() };
+        let policy = Policy {
+            overlays: &in_force.set,
+            speakers: &speakers,
+            views: &self.settings.views,
+            now: self.clock.now(),
+        };
         run(&policy)
     }
 

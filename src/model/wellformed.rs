@@ -110,11 +110,26 @@ pub enum Fault {
     Instant(#[from] BadInstant),
     #[error("the status {0:?} is unknown, known are active, deprecated and deleted")]
     Status(String),
+    #[error("a text of {found} characters, {}", range(*.min, *.max))]
+    Length { found: usize, min: usize, max: usize },
+    #[error("{found:?} is unknown, known are {}", .allowed.join(", "))]
+    UnknownWord { found: String, allowed: &'static [&'static str] },
+    #[error("{found:?} is not one of: {allowed}")]
+    Word { found: String, allowed: &'static str },
+    #[error("{0:?} is no URL")]
+    Url(String),
+}
+
+fn range(min: usize, max: usize) -> String {
+    match max {
+        usize::MAX => format!("at least {min} are needed"),
+        max => format!("from {min} to {max} are allowed"),
+    }
 }
 
 impl Malformed {
     #[must_use]
-    pub(super) fn within(mut self, member: &str) -> Self {
+    pub(crate) fn within(mut self, member: &str) -> Self {
         self.path.insert(0, member.to_owned());
         self
     }

@@ -59,6 +59,20 @@ impl NamePattern {
         })
     }
 
+    /// Whether it selects the name, whose case counts.
+    #[must_use]
+    pub fn covers(&self, name: &Name) -> bool {
+        match self {
+            Self::Any => true,
+            Self::Exact(exact) => exact == name,
+            Self::Namespace(namespace) => name.namespace() == namespace,
+            Self::Below(namespace) => match name.namespace().strip_prefix(namespace.as_str()) {
+                Some(below) => below.is_empty() || below.starts_with('.'),
+                None => false,
+            },
+        }
+    }
+
     #[must_use]
     pub const fn is_exact(&self) -> bool {
         matches!(self, Self::Exact(_))

@@ -68,7 +68,7 @@ pub use accept::{Acceptance, Hold};
 pub use error::StoreError;
 pub use read::{QuarantinedRow, SeenRows, Snapshot, StagedKind, StagedRow, StoredHead};
 pub use verify::Verification;
-pub use write::{Batch, Destination, Seen};
+pub use write::{Batch, Destination, Seen, ViewChanges};
 
 use crate::model::Instant;
 use codec::Packer;

@@ -1,4 +1,5 @@
 use std::cell::RefCell;
+use std::collections::HashSet;
 
 use redb::{Range, ReadOnlyTable, ReadTransaction, ReadableTable, ReadableTableMetadata};
 
@@ -65,7 +66,7 @@ pub enum StagedKind {
 
 /// The rows that a walk saw.
 #[derive(Debug)]
-pub struct SeenRows(std::collections::HashSet<codec::SeenKey>);
+pub struct SeenRows(HashSet<codec::SeenKey>);
 
 impl SeenRows {
     #[must_use]
@@ -407,26 +408,51 @@ impl Snapshot {
         }))
     }
 
-    /// Whether the entry is visible in a view.
-    pub fn shows(&self, view: &str, name: &str, version: &str) -> Result<bool, StoreError> {
-        let record = self.ledger.get((view, name, version))?;
-        let record = record.and_then(|value| codec::read_ledger(value.value()));
-        Ok(record.is_some_and(|record| record.shown == Shown::Visible))
-    }
-
-    /// Whether the entry is visible in a view, or was.
-    pub fn has_shown(&self, view: &str, name: &str, version: &str) -> Result<bool, StoreError> {
-        Ok(self.ledger.get((view, name, version))?.is_some())
-    }
-
-    /// How many entries are visible in a view.
-    pub fn count_shown(&self, view: &str) -> Result<u64, StoreError> {
-        let mut count = 0;
-        for row in all_of(&self.ledger, view)? {
-            let record = codec::read_ledger(row?.1.value());
-            count += u64::from(record.is_some_and(|record| record.shown == Shown::Visible));
+    /// Whether any view shows the entry.
+    pub fn shows(&self, name: &str, version: &str) -> Result<bool, StoreError> {
+        for view in self.views()? {
+            let record = self.ledger.get((view.as_str(), name, version))?;
+            if record.is_some_and(|record| is_visible(record.value())) {
+                return Ok(true);
+            }
         }
-        Ok(count)
+        Ok(false)
+    }
+
+    /// Whether any view shows the entry, or did.
+    pub fn has_shown(&self, name: &str, version: &str) -> Result<bool, StoreError> {
+        for view in self.views()? {
+            if self.ledger.get((view.as_str(), name, version))?.is_some() {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// How many entries any view shows.
+    pub fn count_shown(&self) -> Result<u64, StoreError> {
+        let mut shown = HashSet::new();
+        for row in self.ledger.iter()? {
+            let (key, value) = row?;
+            if is_visible(value.value()) {
+                let (_, name, version) = key.value();
+                shown.insert(codec::seen_key(name, version));
+            }
+        }
+        Ok(shown.len() as u64)
+    }
+
+    /// The views that anything was ever shown in.
+    fn views(&self) -> Result<Vec<String>, StoreError> {
+        let mut views: Vec<String> = Vec::new();
+        loop {
+            let from = views.last().map_or(String::new(), |last| after(last));
+            let mut rest = self.ledger.range((from.as_str(), "", "")..)?;
+            match rest.next() {
+                Some(row) => views.push(row?.0.value().0.to_owned()),
+                None => return Ok(views),
+            }
+        }
     }
 
     /// Whether the store knows enough for a generation to be more than an empty list: something
@@ -442,6 +468,10 @@ impl Snapshot {
         }
         Ok(false)
     }
+}
+
+fn is_visible(record: &[u8]) -> bool {
+    codec::read_ledger(record).is_some_and(|record| record.shown == Shown::Visible)
 }
 
 /// The rows of one upstream, or of one view.

@@ -259,7 +259,9 @@ fn ledger_and_overlays_are_kept() {
         digest: Digest::of(b"x"),
         published_at: Instant::from_micros(3),
     };
-    store.commit_ledger("default", &[(key.clone(), record)], &[], NOW).expect("committed");
+    let changes = [(key.clone(), record)];
+    let changes = ViewChanges { view: "default", changes: &changes };
+    store.commit_ledger(&[changes], &[], NOW).expect("committed");
     store.keep_overlays(&[Source::new("old.yaml", "x: 1")], NOW).expect("kept");
     store
         .keep_overlays(&[Source::new("a.yaml", "x: 2")], Instant::from_micros(2000))
@@ -338,7 +340,9 @@ fn verify_finds_what_does_not_belong_together() {
         digest: Digest::of(b"x"),
         published_at: NOW,
     };
-    store.commit_ledger("default", &[(key, record)], &[], NOW).expect("committed");
+    let changes = [(key, record)];
+    let changes = ViewChanges { view: "default", changes: &changes };
+    store.commit_ledger(&[changes], &[], NOW).expect("committed");
     store
         .write(NOW, |transaction| {
             let mut bodies = transaction.open_table(tables::BODIES)?;

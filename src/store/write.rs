@@ -32,6 +32,13 @@ pub struct Seen<'a> {
     pub keys: &'a [(String, String)],
 }
 
+/// What a generation changes in the ledger of one view.
+#[derive(Debug, Clone, Copy)]
+pub struct ViewChanges<'a> {
+    pub view: &'a str,
+    pub changes: &'a [LedgerEntry],
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Destination {
     /// What the catalogue may be built from.
@@ -94,15 +101,14 @@ impl Store {
         })
     }
 
-    /// Commits what a generation changes in the ledger of a view, and which upstream names are
+    /// Commits what a generation changes in the ledgers of its views, and which upstream names are
     /// served from by now.
     ///
     /// # Errors
     /// When the file cannot be written; then the generation must not be published.
     pub fn commit_ledger(
         &self,
-        view: &str,
-        changes: &[LedgerEntry],
+        views: &[ViewChanges<'_>],
         owners: &[(Name, String)],
         now: Instant,
     ) -> Result<(), StoreError> {
@@ -112,9 +118,11 @@ impl Store {
                 table.insert(name.as_str(), upstream.as_bytes())?;
             }
             let mut ledger = transaction.open_table(LEDGER)?;
-            for ((name, version), record) in changes {
-                let key = (view, name.as_str(), version.as_str());
-                ledger.insert(key, codec::ledger(record).as_slice())?;
+            for ViewChanges { view, changes } in views {
+                for ((name, version), record) in *changes {
+                    let key = (*view, name.as_str(), version.as_str());
+                    ledger.insert(key, codec::ledger(record).as_slice())?;
+                }
             }
             Ok(())
         })

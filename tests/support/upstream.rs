@@ -45,7 +45,12 @@ impl Upstream {
         let url = format!("http://{}", listener.local_addr().expect("an address"));
         let router = Router::new().fallback(answer).with_state(Arc::clone(&state));
         let stop = CancellationToken::new();
-        tokio::spawn(vidimus::api::serve(listener, router, stop.clone()));
+        tokio::spawn(vidimus::api::serve(
+            listener,
+            router,
+            vidimus::api::Door::plain(),
+            stop.clone(),
+        ));
         Self { url, state, stop }
     }
 

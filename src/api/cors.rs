@@ -1,0 +1,67 @@
+use axum::http::{HeaderMap, HeaderValue, header};
+
+/// Whose pages may read answers. Editors run in web views, whose requests have an origin; errors
+/// need the headers as well as answers do.
+#[derive(Debug)]
+pub(super) struct Cors {
+    /// Empty when everybody may.
+    origins: Vec<HeaderValue>,
+}
+
+impl Cors {
+    pub(super) fn of(origins: &[String]) -> Self {
+        if origins.iter().any(|origin| origin == "*") {
+            return Self { origins: Vec::new() };
+        }
+        let origins = origins.iter().filter_map(|origin| HeaderValue::from_str(origin).ok());
+        Self { origins: origins.collect() }
+    }
+
+    pub(super) fn allow(&self, asked: &HeaderMap, headers: &mut HeaderMap) {
+        let everybody = self.origins.is_empty();
+        let origin = asked.get(header::ORIGIN).filter(|origin| self.origins.contains(origin));
+        let allowed = if everybody { Some(HeaderValue::from_static("*")) } else { origin.cloned() };
+        if let Some(allowed) = allowed {
+            headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, allowed);
+        }
+        let vary = if everybody { "Accept-Encoding" } else { "Accept-Encoding, Origin" };
+        for (name, value) in [
+            (header::VARY, vary),
+            (header::ACCESS_CONTROL_ALLOW_METHODS, "GET, OPTIONS"),
+            (header::ACCESS_CONTROL_ALLOW_HEADERS, "Authorization, Content-Type"),
+            (
+                header::ACCESS_CONTROL_EXPOSE_HEADERS,
+                "ETag, Retry-After, Link, X-Request-Id, Vidimus-Epoch",
+            ),
+        ] {
+            headers.insert(name, HeaderValue::from_static(value));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[rstest::rstest]
+    #[case(&["*"], Some("https://a.example"), Some("*"))]
+    #[case(&["https://a.example"], Some("https://a.example"), Some("https://a.example"))]
+    #[case(&["https://a.example"], Some("https://b.example"), None)]
+    #[case(&["https://a.example"], None, None)]
+    fn an_origin_is_allowed_as_configured(
+        #[case] origins: &[&str],
+        #[case] origin: Option<&'static str>,
+        #[case] wanted: Option<&str>,
+    ) {
+        let origins: Vec<String> = origins.iter().map(ToString::to_string).collect();
+        let (mut asked, mut headers) = (HeaderMap::new(), HeaderMap::new());
+        if let Some(origin) = origin {
+            asked.insert(header::ORIGIN, HeaderValue::from_static(origin));
+        }
+        Cors::of(&origins).allow(&asked, &mut headers);
+        let allowed = headers.get(header::ACCESS_CONTROL_ALLOW_ORIGIN);
+        assert_eq!(allowed.and_then(|it| it.to_str().ok()), wanted);
+        let vary = headers[header::VARY].to_str().expect("a text");
+        assert_eq!(vary.contains("Origin"), origins != ["*"]);
+    }
+}

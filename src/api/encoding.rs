@@ -1,0 +1,96 @@
+use std::io::Write;
+
+use axum::http::{HeaderMap, header};
+use bytes::Bytes;
+use flate2::Compression;
+use flate2::write::GzEncoder;
+
+/// How a body travels.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) enum Encoding {
+    Identity,
+    Gzip,
+    Zstd,
+}
+
+/// Below this, packing costs more than it saves.
+const LEAST_BYTES: usize = 256;
+const ZSTD_LEVEL: i32 = 3;
+
+impl Encoding {
+    /// What the client likes best, and of equals what is smallest (RFC 9110, section 12.5.3).
+    pub(super) fn accepted(headers: &HeaderMap) -> Self {
+        let mut best = (Self::Identity, 0.0);
+        for value in headers.get_all(header::ACCEPT_ENCODING) {
+            for item in value.to_str().unwrap_or_default().split(',') {
+                let (name, weight) = weighted(item);
+                let encoding = match name {
+                    "zstd" => Self::Zstd,
+                    "gzip" | "x-gzip" | "*" => Self::Gzip,
+                    _ => continue,
+                };
+                let better = weight > best.1 || (weight >= best.1 && encoding == Self::Zstd);
+                if weight > 0.0 && better {
+                    best = (encoding, weight);
+                }
+            }
+        }
+        best.0
+    }
+
+    /// This one, or none for a body that is too small.
+    pub(super) const fn for_size(self, bytes: usize) -> Self {
+        if bytes < LEAST_BYTES { Self::Identity } else { self }
+    }
+
+    /// The value of `Content-Encoding`, and what an `ETag` ends with.
+    pub(super) const fn word(self) -> Option<&'static str> {
+        match self {
+            Self::Identity => None,
+            Self::Gzip => Some("gzip"),
+            Self::Zstd => Some("zstd"),
+        }
+    }
+
+    /// The body packed; as it is when that fails, which writing to memory does not.
+    pub(super) fn packed(self, body: &Bytes) -> Option<Bytes> {
+        match self {
+            Self::Identity => Some(body.clone()),
+            Self::Gzip => {
+                let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
+                encoder.write_all(body).ok()?;
+                encoder.finish().ok().map(Bytes::from)
+            }
+            Self::Zstd => zstd::bulk::compress(body, ZSTD_LEVEL).ok().map(Bytes::from),
+        }
+    }
+}
+
+fn weighted(item: &str) -> (&str, f32) {
+    let (name, parameters) = item.split_once(';').unwrap_or((item, ""));
+    let weight = parameters.trim().strip_prefix("q=").map_or(1.0, |it| it.parse().unwrap_or(0.0));
+    (name.trim(), weight)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[rstest::rstest]
+    #[case("", Encoding::Identity)]
+    #[case("gzip", Encoding::Gzip)]
+    #[case("gzip, deflate, br, zstd", Encoding::Zstd)]
+    #[case("zstd, gzip", Encoding::Zstd)]
+    #[case("gzip;q=1.0, zstd;q=0.5", Encoding::Gzip)]
+    #[case("gzip;q=0", Encoding::Identity)]
+    #[case("zstd;q=0, gzip;q=0.1", Encoding::Gzip)]
+    #[case("br", Encoding::Identity)]
+    #[case("identity", Encoding::Identity)]
+    #[case("*", Encoding::Gzip)]
+    #[case("gzip;q=x", Encoding::Identity)]
+    fn the_best_of_what_is_accepted_is_taken(#[case] accepted: &str, #[case] wanted: Encoding) {
+        let mut headers = HeaderMap::new();
+        headers.insert(header::ACCEPT_ENCODING, accepted.parse().expect("a header"));
+        assert_eq!(Encoding::accepted(&headers), wanted);
+    }
+}

@@ -1,0 +1,102 @@
+use std::net::{IpAddr, Ipv6Addr};
+use std::num::NonZeroU32;
+use std::time::Duration;
+
+use axum::http::HeaderMap;
+use governor::clock::{Clock, DefaultClock};
+use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
+
+use crate::config::Public;
+
+/// Who sits at the other end of a connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Peer(pub(super) IpAddr);
+
+/// How many requests a client may make; beyond that it waits.
+#[derive(Debug)]
+pub(super) struct Rates {
+    limiter: DefaultKeyedRateLimiter<IpAddr>,
+    clock: DefaultClock,
+}
+
+/// Clients that are remembered before those that have earned everything back are forgotten.
+const REMEMBERED: usize = 100_000;
+
+impl Rates {
+    pub(super) fn per_minute(requests: u32) -> Option<Self> {
+        let quota = Quota::per_minute(NonZeroU32::new(requests)?);
+        Some(Self { limiter: RateLimiter::keyed(quota), clock: DefaultClock::default() })
+    }
+
+    /// # Errors
+    /// How long the client has to wait.
+    pub(super) fn spend(&self, client: IpAddr) -> Result<(), Duration> {
+        if self.limiter.len() > REMEMBERED {
+            self.limiter.retain_recent();
+        }
+        let allowed = self.limiter.check_key(&household(client));
+        allowed.map_err(|until| until.wait_time_from(self.clock.now()))
+    }
+}
+
+/// Whoever has one IPv6 address has its whole network of 64 bits.
+fn household(client: IpAddr) -> IpAddr {
+    match client.to_canonical() {
+        IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() >> 64 << 64).into(),
+        address @ IpAddr::V4(_) => address,
+    }
+}
+
+/// The client behind a peer: of what a trusted proxy says the last address that is no proxy's. What
+/// anybody else says of itself counts nothing.
+pub(super) fn client(peer: IpAddr, headers: &HeaderMap, public: &Public) -> IpAddr {
+    let mut client = peer;
+    let forwarded = headers.get_all("x-forwarded-for").iter();
+    let said: Vec<&str> =
+        forwarded.filter_map(|it| it.to_str().ok()).flat_map(|it| it.split(',')).collect();
+    for address in said.iter().rev() {
+        if !public.trusts(client) {
+            break;
+        }
+        match address.trim().parse() {
+            Ok(address) => client = address,
+            Err(_) => break,
+        }
+    }
+    client
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[rstest::rstest]
+    #[case("192.0.2.1", "", "192.0.2.1")]
+    #[case("192.0.2.1", "198.51.100.7", "192.0.2.1")]
+    #[case("10.0.0.1", "198.51.100.7", "198.51.100.7")]
+    #[case("10.0.0.1", "203.0.113.9, 198.51.100.7, 10.0.0.2", "198.51.100.7")]
+    #[case("10.0.0.1", "garbage", "10.0.0.1")]
+    #[case("10.0.0.1", "", "10.0.0.1")]
+    fn only_a_trusted_proxy_says_who_the_client_is(
+        #[case] peer: &str,
+        #[case] forwarded: &str,
+        #[case] wanted: &str,
+    ) {
+        let mut headers = HeaderMap::new();
+        headers.insert("x-forwarded-for", forwarded.parse().expect("a header"));
+        let trusted_proxies = vec!["10.0.0.0/8".parse().expect("a network")];
+        let public = Public { trusted_proxies, ..Public::default() };
+        let peer = peer.parse().expect("an address");
+        assert_eq!(client(peer, &headers, &public).to_string(), wanted);
+    }
+
+    #[test]
+    fn a_client_waits_for_its_share_and_others_do_not() {
+        let rates = Rates::per_minute(2).expect("a rate");
+        let (one, other) = ("2001:db8::1", "2001:db8:1::1");
+        let spend = |client: &str| rates.spend(client.parse().expect("an address"));
+        assert!(spend(one).is_ok() && spend("2001:db8::2").is_ok());
+        assert!(spend(one).is_err_and(|wait| wait > Duration::from_secs(1)));
+        assert!(spend(other).is_ok());
+    }
+}

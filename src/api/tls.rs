@@ -1,0 +1,122 @@
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use arc_swap::ArcSwap;
+use rustls::ServerConfig;
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::server::{ClientHello, ResolvesServerCert};
+use rustls::sign::CertifiedKey;
+use thiserror::Error;
+use tokio_rustls::TlsAcceptor;
+use tokio_util::sync::CancellationToken;
+use tracing::{info, warn};
+
+use crate::config::TlsFiles;
+
+/// How often the files are looked at: renewed certificates come by the day.
+const LOOK_EVERY: Duration = Duration::from_secs(5);
+
+/// Why TLS cannot be spoken.
+#[derive(Debug, Error)]
+pub enum TlsError {
+    #[error("{path} holds no usable PEM: {reason}")]
+    Pem { path: PathBuf, reason: String },
+    #[error(
+        "the certificate in {cert} and the key in {key} do not belong together, or cannot be used: {source}"
+    )]
+    Pair { cert: PathBuf, key: PathBuf, source: rustls::Error },
+    #[error("TLS cannot be set up")]
+    Setup(#[from] rustls::Error),
+}
+
+/// TLS with a certificate that is exchanged while connections go on.
+#[derive(Debug, Clone)]
+pub struct Tls {
+    config: Arc<ServerConfig>,
+    current: Arc<Current>,
+}
+
+#[derive(Debug)]
+struct Current {
+    files: TlsFiles,
+    pair: ArcSwap<CertifiedKey>,
+}
+
+impl Tls {
+    /// # Errors
+    /// When the files cannot be read, or do not belong together.
+    pub fn load(files: &TlsFiles) -> Result<Self, TlsError> {
+        let pair = ArcSwap::from_pointee(pair(files)?);
+        let current = Arc::new(Current { files: files.clone(), pair });
+        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+        let mut config = ServerConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()?
+            .with_no_client_auth()
+            .with_cert_resolver(Arc::<Current>::clone(&current));
+        config.alpn_protocols = vec![b"http/1.1".to_vec()];
+        Ok(Self { config: Arc::new(config), current })
+    }
+
+    pub(super) fn acceptor(&self) -> TlsAcceptor {
+        TlsAcceptor::from(Arc::clone(&self.config))
+    }
+
+    /// Reads the files again whenever they change, until `stop`. What cannot be used is told, and
+    /// the pair before stays.
+    pub async fn follow_files(self, stop: CancellationToken) {
+        let files = &self.current.files;
+        let mut seen = changed_at(files);
+        loop {
+            tokio::select! {
+                () = tokio::time::sleep(LOOK_EVERY) => {}
+                () = stop.cancelled() => return,
+            }
+            let now = changed_at(files);
+            if now == seen {
+                continue;
+            }
+            match pair(files) {
+                Ok(pair) => {
+                    self.current.pair.store(Arc::new(pair));
+                    seen = now;
+                    info!(cert = %files.cert_file.display(), "the certificate was exchanged");
+                }
+                // A half-written file is whole a moment later.
+                Err(error) => warn!(%error, "the certificate before stays in use"),
+            }
+        }
+    }
+}
+
+impl ResolvesServerCert for Current {
+    fn resolve(&self, _: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
+        Some(self.pair.load_full())
+    }
+}
+
+fn pair(files: &TlsFiles) -> Result<CertifiedKey, TlsError> {
+    let TlsFiles { cert_file, key_file } = files;
+    let bad = |path: &Path, reason: String| TlsError::Pem { path: path.to_owned(), reason };
+    let certificates: Result<Vec<_>, _> = CertificateDer::pem_file_iter(cert_file)
+        .map_err(|error| bad(cert_file, error.to_string()))?
+        .collect();
+    let certificates = certificates.map_err(|error| bad(cert_file, error.to_string()))?;
+    if certificates.is_empty() {
+        return Err(bad(cert_file, "no certificate stands in it".into()));
+    }
+    let key =
+        PrivateKeyDer::from_pem_file(key_file).map_err(|error| bad(key_file, error.to_string()))?;
+    let provider = rustls::crypto::aws_lc_rs::default_provider();
+    CertifiedKey::from_der(certificates, key, &provider).map_err(|source| TlsError::Pair {
+        cert: cert_file.clone(),
+        key: key_file.clone(),
+        source,
+    })
+}
+
+fn changed_at(files: &TlsFiles) -> [Option<SystemTime>; 2] {
+    [&files.cert_file, &files.key_file]
+        .map(|path| std::fs::metadata(path).and_then(|it| it.modified()).ok())
+}

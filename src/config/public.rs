@@ -1,0 +1,153 @@
+use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
+
+use ipnet::IpNet;
+
+use crate::lint::{Fields, Node, Reader};
+
+/// How the registry's address meets the world.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Public {
+    /// Whose pages may read answers: `*`, or origins as browsers write them.
+    pub cors_origins: Vec<String>,
+    pub tls: Option<TlsFiles>,
+    /// Somebody in front of us speaks TLS, so that plain http may leave the machine.
+    pub behind_tls_proxy: bool,
+    /// Peers whose `X-Forwarded-For` names the client.
+    pub trusted_proxies: Vec<IpNet>,
+    pub limits: PublicLimits,
+}
+
+/// PEM files, read again when they change.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TlsFiles {
+    pub cert_file: PathBuf,
+    pub key_file: PathBuf,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PublicLimits {
+    /// Connections at a time; more wait until one ends.
+    pub connections: usize,
+    /// Connections of one peer at a time; more are closed at once.
+    pub connections_per_peer: usize,
+    /// Requests of one client a minute; none by default. Single entries are never limited: an
+    /// editor that cannot ask for one takes the server away from its user.
+    pub requests_per_minute: Option<u32>,
+    /// Bytes of pages and packed answers that are kept.
+    pub cache_bytes: u64,
+}
+
+pub(super) const KEYS: [&str; 5] =
+    ["cors_origins", "tls", "behind_tls_proxy", "trusted_proxies", "limits"];
+
+impl Default for Public {
+    fn default() -> Self {
+        Self {
+            cors_origins: vec!["*".into()],
+            tls: None,
+            behind_tls_proxy: false,
+            trusted_proxies: Vec::new(),
+            limits: PublicLimits::default(),
+        }
+    }
+}
+
+impl Default for PublicLimits {
+    fn default() -> Self {
+        Self {
+            connections: 4096,
+            connections_per_peer: 1024,
+            requests_per_minute: None,
+            cache_bytes: 64 * 1024 * 1024,
+        }
+    }
+}
+
+impl Public {
+    /// Whether plain http on this address would carry answers over a network unprotected.
+    #[must_use]
+    pub fn is_exposed(&self, address: SocketAddr) -> bool {
+        self.tls.is_none() && !self.behind_tls_proxy && !address.ip().is_loopback()
+    }
+
+    /// Whether the peer is a proxy whose word on the client counts.
+    #[must_use]
+    pub fn trusts(&self, peer: IpAddr) -> bool {
+        self.trusted_proxies.iter().any(|net| net.contains(&peer))
+    }
+
+    pub(super) fn take(&mut self, reader: &mut Reader, fields: &Fields<'_>) {
+        if let Some(node) = fields.get("cors_origins") {
+            self.cors_origins = parsed_list(reader, node, origin);
+        }
+        if let Some(node) = fields.get("trusted_proxies") {
+            self.trusted_proxies = parsed_list(reader, node, network);
+        }
+        if let Some(node) = fields.get("behind_tls_proxy") {
+            self.behind_tls_proxy = reader.boolean(node).unwrap_or_default();
+        }
+        if let Some(node) = fields.get("tls") {
+            const KEYS: [&str; 2] = ["cert_file", "key_file"];
+            let files = reader.mapping(node, &KEYS, &KEYS);
+            let mut path = |key| {
+                let node = files.as_ref()?.get(key)?;
+                reader.text(node).map(PathBuf::from)
+            };
+            let files = path("cert_file").zip(path("key_file"));
+            self.tls = files.map(|(cert_file, key_file)| TlsFiles { cert_file, key_file });
+        }
+        if let Some(node) = fields.get("limits") {
+            self.limits.take(reader, node);
+        }
+    }
+}
+
+impl PublicLimits {
+    fn take(&mut self, reader: &mut Reader, node: &Node) {
+        const KEYS: [&str; 4] =
+            ["connections", "connections_per_peer", "requests_per_minute", "cache_mib"];
+        let Some(limits) = reader.mapping(node, &KEYS, &[]) else { return };
+        let mut number = |key, max| {
+            limits.get(key).and_then(|node| reader.integer(node, 1..=max)).map(|it| (key, it))
+        };
+        let numbers = [
+            number("connections", 1_000_000),
+            number("connections_per_peer", 1_000_000),
+            number("requests_per_minute", 1_000_000),
+            number("cache_mib", 1_000_000),
+        ];
+        for (key, number) in numbers.into_iter().flatten() {
+            match key {
+                "connections" => self.connections = usize::try_from(number).unwrap_or(usize::MAX),
+                "connections_per_peer" => {
+                    self.connections_per_peer = usize::try_from(number).unwrap_or(usize::MAX);
+                }
+                "requests_per_minute" => self.requests_per_minute = u32::try_from(number).ok(),
+                _ => self.cache_bytes = number * 1024 * 1024,
+            }
+        }
+    }
+}
+
+fn parsed_list<T>(
+    reader: &mut Reader,
+    node: &Node,
+    parse: impl Fn(&str) -> Result<T, &'static str>,
+) -> Vec<T> {
+    reader.list(node).iter().filter_map(|item| reader.parsed(item, &parse)).collect()
+}
+
+fn origin(text: &str) -> Result<String, &'static str> {
+    const ALLOWED: &str = "`*`, or an origin as https://editor.example";
+    let url = url::Url::parse(text).map_err(|_| ALLOWED);
+    match text == "*" || url?.origin().ascii_serialization() == text {
+        true => Ok(text.to_owned()),
+        false => Err(ALLOWED),
+    }
+}
+
+fn network(text: &str) -> Result<IpNet, &'static str> {
+    let address = text.parse::<IpAddr>().map(IpNet::from);
+    address.or_else(|_| text.parse()).map_err(|_| "an address or network, as 10.0.0.0/8")
+}

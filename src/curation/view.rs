@@ -1,0 +1,73 @@
+use crate::model::Name;
+use crate::overlay::{Classification, NamePattern, Standing};
+
+/// The view that is served at the root.
+pub const DEFAULT_VIEW: &str = "default";
+
+/// A named registry: what passes all gates, within limits of its own. A limit that is absent limits
+/// nothing; an entry without the fact that a limit asks for is outside of it.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct View {
+    pub name: String,
+    pub tiers: Option<Vec<u8>>,
+    pub classifications: Option<Vec<Classification>>,
+    /// One of these is enough.
+    pub labels: Option<Vec<String>>,
+    pub upstreams: Option<Vec<String>>,
+    pub names: Option<Vec<NamePattern>>,
+}
+
+impl View {
+    /// One that limits nothing.
+    #[must_use]
+    pub fn unlimited(name: &str) -> Self {
+        Self { name: name.to_owned(), ..Self::default() }
+    }
+
+    /// The last gate: whether an entry that passed all others belongs here.
+    #[must_use]
+    pub fn admits(&self, name: &Name, upstream: &str, standing: &Standing<'_>) -> bool {
+        within(self.tiers.as_ref(), |tiers| standing.tier.is_some_and(|it| tiers.contains(&it)))
+            && within(self.classifications.as_ref(), |classes| {
+                standing.classification.is_some_and(|it| classes.contains(&it))
+            })
+            && within(self.labels.as_ref(), |labels| {
+                standing.labels.iter().any(|label| labels.contains(label))
+            })
+            && within(self.upstreams.as_ref(), |ids| ids.iter().any(|id| id == upstream))
+            && within(self.names.as_ref(), |names| names.iter().any(|it| it.covers(name)))
+    }
+}
+
+fn within<T>(limit: Option<&T>, holds: impl FnOnce(&T) -> bool) -> bool {
+    limit.is_none_or(holds)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn patterns(texts: &[&str]) -> Option<Vec<NamePattern>> {
+        Some(texts.iter().map(|text| NamePattern::parse(text).expect("a pattern")).collect())
+    }
+
+    #[rstest::rstest]
+    #[case(View::default(), true)]
+    #[case(View { tiers: Some(vec![1, 2]), ..View::default() }, true)]
+    #[case(View { tiers: Some(vec![3]), ..View::default() }, false)]
+    #[case(View { classifications: Some(vec![Classification::Public]), ..View::default() }, false)]
+    #[case(View { labels: Some(vec!["x".into(), "dev".into()]), ..View::default() }, true)]
+    #[case(View { labels: Some(vec!["x".into()]), ..View::default() }, false)]
+    #[case(View { upstreams: Some(vec!["official".into()]), ..View::default() }, true)]
+    #[case(View { upstreams: Some(vec![]), ..View::default() }, false)]
+    #[case(View { names: patterns(&["com.example/*"]), ..View::default() }, true)]
+    #[case(View { names: patterns(&["com.*/*", "org.example/x"]), ..View::default() }, true)]
+    #[case(View { names: patterns(&["com.example/other", "org.*/*"]), ..View::default() }, false)]
+    #[case(View { tiers: Some(vec![2]), names: patterns(&["org.*/*"]), ..View::default() }, false)]
+    fn a_view_shows_what_is_within_all_its_limits(#[case] view: View, #[case] shows: bool) {
+        let labels = ["dev".to_owned()];
+        let standing = Standing { tier: Some(2), labels: &labels, ..Standing::default() };
+        let name = Name::parse("com.example/tool").expect("a name");
+        assert_eq!(view.admits(&name, "official", &standing), shows);
+    }
+}

@@ -1,0 +1,44 @@
+//! What of the real registry strict clients can read, after repairs.
+
+use std::collections::BTreeMap;
+use std::io::Read;
+use std::path::Path;
+
+use serde::Deserialize;
+use serde_json::value::RawValue;
+use vidimus::catalog::Served;
+
+#[derive(Deserialize)]
+struct Item<'a> {
+    #[serde(borrow)]
+    server: &'a RawValue,
+}
+
+/// Of 6,395 real entries nearly all are served, most of them byte for byte.
+#[test]
+fn nearly_every_real_entry_is_servable() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/corpus/registry-6k.jsonl.gz");
+    let Ok(packed) = std::fs::File::open(path) else {
+        println!("skipped: ../shared/corpus is not present");
+        return;
+    };
+    let mut text = String::new();
+    flate2::read::GzDecoder::new(packed).read_to_string(&mut text).expect("unpacked");
+    let (mut untouched, mut repairs, mut flaws) = (0, BTreeMap::new(), Vec::new());
+    for line in text.lines() {
+        let Item { server } = serde_json::from_str(line).expect("an item");
+        match Served::of(server.get()) {
+            Ok(served) if served.repairs.is_empty() => {
+                assert_eq!(&*served.server, server.get());
+                untouched += 1;
+            }
+            Ok(served) => {
+                served.repairs.iter().for_each(|repair| *repairs.entry(*repair).or_insert(0) += 1);
+            }
+            Err(flaw) => flaws.push(flaw.to_string()),
+        }
+    }
+    println!("{untouched} untouched, {repairs:?}, {} refused: {flaws:#?}", flaws.len());
+    assert!(flaws.len() <= 10, "{flaws:#?}");
+    assert_eq!(repairs["empty-repository"], 290);
+}
