@@ -14,6 +14,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use support::generator::{Generated, generate};
+use support::machine::{cpu_seconds, resident};
 use support::upstream::Upstream;
 use tokio_util::sync::CancellationToken;
 use vidimus::config::{Egress, Origin, SyncSettings, Trust, Upstream as Definition};
@@ -185,28 +186,11 @@ async fn ready(data: &Path, pid: u32) -> u64 {
     }
 }
 
-fn resident(pid: u32) -> f64 {
-    let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
-    let line = status.lines().find(|line| line.starts_with("VmRSS:")).unwrap_or_default();
-    let kilobytes = line.split_whitespace().nth(1).and_then(|text| text.parse::<f64>().ok());
-    kilobytes.unwrap_or_default() / 1000.0
-}
-
 /// Seconds on the clock, and seconds of CPU of this process: the upstream's share is in both.
 async fn timed(work: impl Future<Output = ()>) -> (f64, f64) {
     let (begun, cpu) = (Instant::now(), cpu_seconds());
     work.await;
     (begun.elapsed().as_secs_f64(), cpu_seconds() - cpu)
-}
-
-fn cpu_seconds() -> f64 {
-    let stat = fs::read_to_string("/proc/self/stat").unwrap_or_default();
-    let fields: Vec<&str> =
-        stat.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
-    let ticks = |index: usize| {
-        fields.get(index).and_then(|text| text.parse::<f64>().ok()).unwrap_or_default()
-    };
-    (ticks(11) + ticks(12)) / 100.0
 }
 
 fn mega(bytes: usize) -> f64 {

@@ -1,6 +1,8 @@
 //! What the benchmarks stand on: a generated registry and an upstream that serves it from memory.
 
-#![allow(unreachable_pub, reason = "it is compiled into each benchmark")]
+#![allow(dead_code, unreachable_pub, reason = "each benchmark uses a part of it")]
 
+pub mod client;
 pub mod generator;
+pub mod machine;
 pub mod upstream;

@@ -1,5 +1,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::time::Instant as Stopwatch;
 
 use tracing::info;
 
@@ -83,6 +84,7 @@ impl Publisher {
         shared: &Shared,
         mut touched: Touched,
     ) -> Result<bool, StoreError> {
+        let begun = Stopwatch::now();
         let (in_force, now) = (shared.in_force(), shared.clock.now());
         // As long as an upstream was not walked to its end, nobody knows what it will claim, and
         // who owns what is remembered only afterwards.
@@ -96,14 +98,14 @@ impl Publisher {
             self.notes.begin(name);
             self.reload(name, &snapshot)?;
         }
-        let begun = touched.names.clone();
+        let looked_at = touched.names.clone();
         let names = self.affected(touched, &in_force.set, now);
         let speakers = shared.speakers();
         let views = &shared.settings.views;
         let policy = Policy { overlays: &in_force.set, speakers: &speakers, views, now };
         let (mut decided, mut owners) = (Vec::with_capacity(names.len()), Vec::new());
         for name in names {
-            if !begun.contains(&name) {
+            if !looked_at.contains(&name) {
                 self.notes.begin(&name);
             }
             decided.push(self.decide(name, &policy, &snapshot, &mut owners)?);
@@ -137,10 +139,11 @@ impl Publisher {
                 .for_each(|(key, record)| shelved.ledger.set(key, record));
             shelved.catalogue = Arc::new(generation.catalogue);
         }
-        let published = self.published(shared.published().map_or(0, |it| it.generation) + 1);
-        let (generation, visible) = (published.generation, published.visible);
+        let generation = shared.published().map_or(0, |it| it.generation) + 1;
+        let published = Published::new(generation, self.catalogues(), changed, begun.elapsed());
+        let (visible, took_ms) = (published.visible, published.took.as_millis());
         shared.publish(Arc::new(published));
-        info!(generation, visible, changed, "a generation was published");
+        info!(generation, visible, changed, took_ms, "a generation was published");
         Ok(true)
     }
 
@@ -158,10 +161,9 @@ impl Publisher {
         next
     }
 
-    fn published(&self, generation: u64) -> Published {
-        let views: BTreeMap<String, Arc<Catalogue>> =
-            self.views.iter().map(|it| (it.view.name.clone(), Arc::clone(&it.catalogue))).collect();
-        Published::new(generation, views)
+    fn catalogues(&self) -> BTreeMap<String, Arc<Catalogue>> {
+        let views = self.views.iter();
+        views.map(|it| (it.view.name.clone(), Arc::clone(&it.catalogue))).collect()
     }
 
     fn look_at(&mut self, decided: &[Decided], namespace: &str) {

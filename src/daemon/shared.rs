@@ -44,11 +44,20 @@ pub struct Published {
     pub generation: u64,
     /// Entries that any view shows.
     pub visible: usize,
+    /// Entries that changed with it, counted in each view.
+    pub changed: usize,
+    /// What deciding, writing and committing it took.
+    pub took: Duration,
     views: BTreeMap<String, Arc<Catalogue>>,
 }
 
 impl Published {
-    pub(super) fn new(generation: u64, views: BTreeMap<String, Arc<Catalogue>>) -> Self {
+    pub(super) fn new(
+        generation: u64,
+        views: BTreeMap<String, Arc<Catalogue>>,
+        changed: usize,
+        took: Duration,
+    ) -> Self {
         let visible = match views.len() {
             0 | 1 => views.values().map(|catalogue| catalogue.len()).sum(),
             _ => {
@@ -56,7 +65,7 @@ impl Published {
                 shown.map(|item| (&item.name, &item.version)).collect::<BTreeSet<_>>().len()
             }
         };
-        Self { generation, visible, views }
+        Self { generation, visible, changed, took, views }
     }
 
     /// What a view shows; `None` when there is no such view.

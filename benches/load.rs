@@ -1,0 +1,306 @@
+//! Serving, side by side in one run with a constant body of the same size from the same server.
+//!
+//! `cargo bench --bench load -- [ROWS]`, 100,000 by default, all of them visible.
+
+#![allow(clippy::cast_precision_loss, reason = "ratios and megabytes are rounded anyway")]
+
+mod support;
+
+use std::fs;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::Request;
+use axum::http::header;
+use bytes::Bytes;
+use support::client::{Load, Measured};
+use support::generator::{Generated, generate};
+use support::machine::{cpu_seconds, resident};
+use support::upstream::Upstream;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+use vidimus::api::{Door, registry, serve};
+use vidimus::config::{Locations, Settings, read_upstreams};
+use vidimus::daemon::{Clock, Published, Shared, load_overlays, run};
+use vidimus::store::Store;
+
+const SEED: u64 = 2026;
+/// Entries that a small publication changes.
+const SMALL: usize = 1_000;
+
+/// A kind of request: its paths come one after another.
+struct Case {
+    what: &'static str,
+    paths: Vec<String>,
+    /// The bound on its throughput against the constant body's.
+    bound: Option<f64>,
+}
+
+fn main() {
+    let size = std::env::args().skip(1).find_map(|it| it.parse().ok()).unwrap_or(100_000);
+    let rows = generate(size, SEED);
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    runtime.block_on(measure(&rows));
+}
+
+async fn measure(rows: &[Generated]) {
+    let place = tempfile::tempdir().expect("a temporary folder");
+    let upstream = Upstream::start(rows, Duration::ZERO).await;
+    let (shared, address, stop) = daemon(place.path(), &upstream, rows.len()).await;
+    println!("{} entries visible", published(&shared).visible);
+    let constant = constant(stop.clone()).await;
+    let cases = cases(rows, address).await;
+
+    println!("\nalone:");
+    for case in &cases {
+        for connections in [1, 16, 256] {
+            compare(case, address, constant, connections).await;
+        }
+    }
+    search_cost(&cases, address, constant).await;
+
+    println!("\nwhile walks and publications go on:");
+    let busy = Arc::new(AtomicBool::new(true));
+    let background =
+        tokio::spawn(background(Arc::clone(&shared), place.path().to_owned(), Arc::clone(&busy)));
+    for case in &cases {
+        compare(case, address, constant, 256).await;
+    }
+    busy.store(false, Ordering::Relaxed);
+    background.await.expect("the background ends");
+
+    println!("\npublications:");
+    publications(&shared, place.path()).await;
+    println!(
+        "  this process, upstream and load included: {:.0} MB resident",
+        resident(std::process::id())
+    );
+    stop.cancel();
+}
+
+/// The whole daemon in this process, over everything that the upstream has.
+async fn daemon(
+    place: &Path,
+    upstream: &Upstream,
+    rows: usize,
+) -> (Arc<Shared>, std::net::SocketAddr, CancellationToken) {
+    let upstreams = format!(
+        "kind = \"registry\"\nurl = \"{}\"\n[limits]\nrequests_per_hour = 1000000\n[sync]\ninterval = \"1h\"\n[rails]\nfrozen_after = \"366d\"\n",
+        upstream.url
+    );
+    fs::create_dir_all(place.join("upstreams")).expect("a folder");
+    fs::create_dir_all(place.join("overlays")).expect("a folder");
+    fs::write(place.join("upstreams/official.toml"), upstreams).expect("a file");
+    write_overlays(place, 1, 1);
+    let locations = Locations {
+        data: Some(place.join("data")),
+        upstreams: Some(place.join("upstreams")),
+        overlays: Some(place.join("overlays")),
+        ..Locations::default()
+    };
+    let settings = Settings::load(&place.join("vidimus.toml"), false, locations).expect("settings");
+    let upstreams = read_upstreams(&settings.upstreams).expect("upstreams");
+    let now = Clock::system();
+    let store = Store::create(&settings.data, now).expect("a store");
+    let overlays = load_overlays(&settings, None, Some(&store), now, true);
+    let overlays = overlays.expect("read").expect("good overlays");
+    let clock = Arc::new(Clock::starting_at(now));
+    let shared = Shared::new(settings, Arc::new(store), clock, overlays).expect("shared");
+    let stop = CancellationToken::new();
+    let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("a port");
+    let address = listener.local_addr().expect("an address");
+    let door = Door { answers_at_once: true, ..Door::plain() };
+    tokio::spawn(serve(listener, registry(Arc::clone(&shared)), door, stop.clone()));
+    tokio::spawn(run(Arc::clone(&shared), upstreams, stop.clone()));
+    while shared.published().is_none_or(|published| published.visible < rows) {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    (shared, address, stop)
+}
+
+/// Everything is approved; tiers come from two statements, so that each can change alone.
+fn write_overlays(place: &Path, tier: u8, small_tier: u8) {
+    let approval = "approval: {state: approved, reviewed: 2026-11-01, expires: 2099-01-01}";
+    let mut text = "servers:\n".to_owned();
+    for namespace in ["io.*", "com.*", "ai.*", "dev.*", "org.*", "net.*", "app.*"] {
+        text.push_str(&format!("- {{name: {namespace}/*, tier: {tier}, {approval}}}\n"));
+    }
+    text.push_str(
+        &fs::read_to_string(place.join("small"))
+            .unwrap_or_default()
+            .replace("TIER", &small_tier.to_string()),
+    );
+    fs::write(place.join("overlays/policy.yaml"), text).expect("a file");
+}
+
+async fn constant(stop: CancellationToken) -> std::net::SocketAddr {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("a port");
+    let address = listener.local_addr().expect("an address");
+    let body = Bytes::from(vec![b'x'; 4 * 1024 * 1024]);
+    let answer = move |request: Request| {
+        let size: usize = request.uri().path()[1..].parse().unwrap_or(0);
+        let body = body.slice(..size);
+        async move { ([(header::CONTENT_TYPE, "application/json")], Body::from(body)) }
+    };
+    let router = Router::new().fallback(answer);
+    tokio::spawn(serve(listener, router, Door { answers_at_once: true, ..Door::plain() }, stop));
+    address
+}
+
+async fn cases(rows: &[Generated], address: std::net::SocketAddr) -> Vec<Case> {
+    let every = |step: usize| rows.iter().step_by(step.max(1));
+    let encoded = |name: &str| name.replace('/', "%2F");
+    let list = |query: &str| vec![format!("/v0.1/servers?{query}")];
+    let deep: Vec<String> = every(997)
+        .map(|row| format!("/v0.1/servers?limit=100&cursor={}:{}", row.name, row.version))
+        .collect();
+    // Different every time, as people type.
+    let few = every(97).map(|row| format!("/v0.1/servers?search={}", encoded(&row.name[4..])));
+    let many = "abcdefghijklmnopqrstuvwxyz".chars().flat_map(|left| {
+        "aeiou".chars().map(move |right| format!("/v0.1/servers?search={left}{right}"))
+    });
+    let none = (0..5_000).map(|index| format!("/v0.1/servers?search=no-such-server-{index}"));
+    let cases = vec![
+        Case { what: "list of 30", paths: list("limit=30"), bound: Some(0.8) },
+        Case { what: "list of 100", paths: list("limit=100"), bound: Some(0.8) },
+        Case {
+            what: "list?version=latest",
+            paths: list("limit=50&version=latest"),
+            bound: Some(0.8),
+        },
+        Case { what: "deep in the list", paths: deep, bound: Some(0.8) },
+        Case { what: "search, many hits", paths: many.collect(), bound: None },
+        Case { what: "search, few hits", paths: few.collect(), bound: None },
+        Case { what: "search, no hits", paths: none.collect(), bound: None },
+        Case {
+            what: "latest of one name",
+            paths: every(89)
+                .map(|row| format!("/v0.1/servers/{}/versions/latest", encoded(&row.name)))
+                .collect(),
+            bound: Some(0.8),
+        },
+        Case {
+            what: "one exact version",
+            paths: every(83)
+                .map(|row| format!("/v0.1/servers/{}/versions/{}", encoded(&row.name), row.version))
+                .collect(),
+            bound: Some(0.8),
+        },
+        Case {
+            what: "404",
+            paths: (0..1000)
+                .map(|it| format!("/v0.1/servers/no.such%2Fserver-{it}/versions/latest"))
+                .collect(),
+            bound: Some(0.8),
+        },
+    ];
+    // Everything is asked for once before: first answers are made, and the code is warm.
+    for case in &cases {
+        Load::new(address, &case.paths).run(16, Duration::from_millis(200)).await;
+    }
+    cases
+}
+
+/// Alternates both, twice, and prints throughput and the 99th percentile against the constant's.
+async fn compare(
+    case: &Case,
+    address: std::net::SocketAddr,
+    constant: std::net::SocketAddr,
+    connections: usize,
+) {
+    let span = Duration::from_millis(700);
+    let ours = Load::new(address, &case.paths);
+    let size = ours.run(1, Duration::from_millis(50)).await.body_bytes();
+    let theirs = Load::new(constant, &[format!("/{size}")]);
+    let (mut measured, mut yardstick) = (Measured::default(), Measured::default());
+    for _ in 0..3 {
+        yardstick.add(theirs.run(connections, span).await);
+        measured.add(ours.run(connections, span).await);
+    }
+    let ratio = measured.per_second() / yardstick.per_second();
+    let (p99, their_p99) = (measured.p99(), yardstick.p99());
+    let missed = case.bound.is_some_and(|bound| ratio < bound)
+        || (connections == 256 && p99 / their_p99 > 3.0);
+    println!(
+        "  {:<22} {connections:>3} connections: {:>7.0}/s of {:>7.0}/s, ratio {ratio:.2}; p99 {:.2} ms of {:.2} ms, {:.1} times; {size} bytes{}",
+        case.what,
+        measured.per_second(),
+        yardstick.per_second(),
+        p99 * 1e3,
+        their_p99 * 1e3,
+        p99 / their_p99,
+        if missed { "  MISSED" } else { "" },
+    );
+}
+
+/// CPU of a search beyond that of a constant answer, client and connection included in both.
+async fn search_cost(
+    cases: &[Case],
+    address: std::net::SocketAddr,
+    constant: std::net::SocketAddr,
+) {
+    for case in cases.iter().filter(|case| case.what.starts_with("search")) {
+        let ours = Load::new(address, &case.paths);
+        let size = ours.run(1, Duration::from_millis(50)).await.body_bytes();
+        let cost = async |load: Load| {
+            let cpu = cpu_seconds();
+            let measured = load.run(1, Duration::from_secs(2)).await;
+            (cpu_seconds() - cpu) / measured.count() as f64
+        };
+        let base = cost(Load::new(constant, &[format!("/{size}")])).await;
+        let search = cost(ours).await;
+        println!(
+            "  {:<22} {:.3} ms of CPU beyond a constant body",
+            case.what,
+            (search - base) * 1e3
+        );
+    }
+}
+
+/// Complete walks and publications of a thousand entries, one after another.
+async fn background(shared: Arc<Shared>, place: std::path::PathBuf, busy: Arc<AtomicBool>) {
+    prepare_small(&shared, &place);
+    let mut tier = 1;
+    while busy.load(Ordering::Relaxed) {
+        tier = 3 - tier;
+        write_overlays(&place, 1, tier);
+        shared.sync(true, false).await;
+    }
+}
+
+/// The statements of the overlay that a small publication changes.
+fn prepare_small(shared: &Shared, place: &Path) {
+    let published = published(shared);
+    let view = published.view("default").expect("a view");
+    let small: String = view
+        .items()
+        .step_by((view.len() / SMALL).max(1))
+        .take(SMALL)
+        .map(|item| {
+            format!("- {{name: {}, versions: '{}', tier: TIER}}\n", item.name, item.version)
+        })
+        .collect();
+    fs::write(place.join("small"), small).expect("a file");
+}
+
+async fn publications(shared: &Arc<Shared>, place: &Path) {
+    for (what, tier, small_tier) in
+        [("before", 1, 1), ("a thousand entries", 1, 3), ("all entries", 2, 3)]
+    {
+        let before = published(shared).generation;
+        write_overlays(place, tier, small_tier);
+        while published(shared).generation == before {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        let Published { changed, took, .. } = *published(shared);
+        println!("  {what}: {changed} changed in {:.0} ms", took.as_secs_f64() * 1e3);
+    }
+}
+
+fn published(shared: &Shared) -> Arc<Published> {
+    shared.published().expect("a generation")
+}

@@ -1,0 +1,22 @@
+//! What the system says of a process.
+
+use std::fs;
+
+/// CPU seconds of this process so far.
+pub fn cpu_seconds() -> f64 {
+    let stat = fs::read_to_string("/proc/self/stat").unwrap_or_default();
+    let fields: Vec<&str> =
+        stat.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
+    let ticks = |index: usize| {
+        fields.get(index).and_then(|text| text.parse::<f64>().ok()).unwrap_or_default()
+    };
+    (ticks(11) + ticks(12)) / 100.0
+}
+
+/// Megabytes that a process has in memory.
+pub fn resident(pid: u32) -> f64 {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+    let line = status.lines().find(|line| line.starts_with("VmRSS:")).unwrap_or_default();
+    let kilobytes = line.split_whitespace().nth(1).and_then(|text| text.parse::<f64>().ok());
+    kilobytes.unwrap_or_default() / 1000.0
+}
