@@ -8,9 +8,10 @@ mod support;
 
 use std::fs;
 use std::path::Path;
+use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::body::Body;
@@ -75,11 +76,10 @@ async fn measure(rows: &[Generated]) {
 
     println!("\npublications:");
     publications(&shared, place.path()).await;
-    println!(
-        "  this process, upstream and load included: {:.0} MB resident",
-        resident(std::process::id())
-    );
     stop.cancel();
+    drop(shared);
+    tokio::time::sleep(Duration::from_secs(4)).await;
+    alone(place.path()).await;
 }
 
 /// The whole daemon in this process, over everything that the upstream has.
@@ -299,6 +299,36 @@ async fn publications(shared: &Arc<Shared>, place: &Path) {
         let Published { changed, took, .. } = *published(shared);
         println!("  {what}: {changed} changed in {:.0} ms", took.as_secs_f64() * 1e3);
     }
+}
+
+/// The real daemon over the same store, with nothing else in its process.
+async fn alone(place: &Path) {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_vidimus"))
+        .args(["serve", "--listen=127.0.0.1:0", "--ops-listen=127.0.0.1:0", "--log=json"])
+        .current_dir(place)
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("the binary runs");
+    let begun = Instant::now();
+    let client = reqwest::Client::builder().no_proxy().build().expect("a client");
+    let address = loop {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+        let text = fs::read_to_string(place.join("data/daemon.json")).unwrap_or_default();
+        let Ok(addresses) = serde_json::from_str::<serde_json::Value>(&text) else { continue };
+        let Some(address) = addresses["registry"].as_str() else { continue };
+        let answer = client.get(format!("http://{address}/v0.1/servers?limit=1")).send().await;
+        if addresses["pid"] == child.id() && answer.is_ok_and(|it| it.status().is_success()) {
+            break address.parse().expect("an address");
+        }
+    };
+    println!("\nthe daemon alone, all visible: ready in {:.2} s", begun.elapsed().as_secs_f64());
+    let paths: Vec<String> =
+        (0..5_000).map(|it| format!("/v0.1/servers?limit=100&search={it}")).collect();
+    Load::new(address, &paths).run(16, Duration::from_secs(3)).await;
+    println!("  {:.0} MB resident after 3 s of searches", resident(child.id()));
+    child.kill().expect("killed");
+    child.wait().expect("ended");
 }
 
 fn published(shared: &Shared) -> Arc<Published> {

@@ -3,11 +3,9 @@ use quick_cache::Weighter;
 use quick_cache::sync::Cache;
 
 use super::encoding::Encoding;
+use crate::catalog::Tag;
 
-/// What an answer is made of: equal tags, equal bytes.
-pub(super) type Tag = [u8; 16];
-
-/// Bodies that took work to make, by what they are made of. Bounded in bytes; what is asked for
+/// Bodies that took work to make, by their tags: equal tags, equal bytes. Bounded in bytes; what is asked for
 /// often stays. A publication needs to clear nothing: other content has another tag.
 #[derive(Debug)]
 pub(super) struct Bodies(Cache<(Tag, Encoding), Bytes, ByBytes>);

@@ -1,3 +1,5 @@
+use std::borrow::Cow;
+
 use percent_encoding::percent_decode_str;
 
 use super::problem::Problem;
@@ -38,12 +40,12 @@ pub(super) fn asked(path: &str) -> Result<Asked, Problem> {
     if path.len() > MAX_PATH_BYTES {
         return Err(Problem::BadRequest(format!("A path has at most {MAX_PATH_BYTES} bytes")));
     }
-    let segments: Vec<String> = path
+    let segments: Vec<Cow<'_, str>> = path
         .split('/')
         .filter(|segment| !segment.is_empty())
         .map(decoded)
         .collect::<Result<_, _>>()?;
-    let segments: Vec<&str> = segments.iter().map(String::as_str).collect();
+    let segments: Vec<&str> = segments.iter().map(AsRef::as_ref).collect();
     let (view, segments) = match segments.as_slice() {
         ["views", view, rest @ ..] => (Some((*view).to_owned()), rest),
         rest => (None, rest),
@@ -80,7 +82,7 @@ fn route(segments: &[&str]) -> Option<Route> {
     }
 }
 
-fn decoded(segment: &str) -> Result<String, Problem> {
+fn decoded(segment: &str) -> Result<Cow<'_, str>, Problem> {
     let text = percent_decode_str(segment)
         .decode_utf8()
         .map_err(|_| Problem::BadRequest("The path is not UTF-8".into()))?;
@@ -92,7 +94,7 @@ fn decoded(segment: &str) -> Result<String, Problem> {
             "The path is percent-encoded twice; encode each segment once".into(),
         ));
     }
-    Ok(text.into_owned())
+    Ok(text)
 }
 
 #[cfg(test)]

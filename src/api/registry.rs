@@ -10,16 +10,17 @@ use axum::response::{IntoResponse, Response};
 use bytes::{BufMut, Bytes, BytesMut};
 
 use super::answer::Answer;
-use super::cache::{Bodies, Tag};
+use super::cache::Bodies;
 use super::cors::Cors;
 use super::params::Params;
 use super::path::{Route, asked};
 use super::peer::{Peer, Rates, client};
 use super::problem::Problem;
 use super::request_id::RequestIds;
-use crate::catalog::{Catalogue, Item, Page};
+use crate::catalog::{Catalogue, Page, Slot, Tag};
 use crate::curation::DEFAULT_VIEW;
 use crate::daemon::Shared;
+use crate::model::Digest;
 
 /// Another epoch than the last one tells a mirror of this registry to walk anew.
 const EPOCH: HeaderName = HeaderName::from_static("vidimus-epoch");
@@ -143,38 +144,27 @@ impl View<'_> {
         keep: bool,
         next: Option<HeaderValue>,
     ) -> Answer<impl FnOnce() -> Bytes + 'p> {
-        let mut tag = self.tag();
-        for item in &page.items {
-            feed(&mut tag, item);
-        }
-        tag.update(page.next.as_deref().unwrap_or_default().as_bytes());
-        let size = page.items.iter().map(|item| item.json.len() + 1).sum();
-        let make = move || document_of(page, size);
-        Answer { tag: short(tag), size, keep, make, next }
-    }
-
-    fn item<'i>(&self, item: &'i Item) -> Answer<impl FnOnce() -> Bytes + 'i> {
-        let mut tag = self.tag();
-        tag.update(b"item");
-        feed(&mut tag, item);
-        let (size, make) = (item.json.len(), || item.json.clone());
-        Answer { tag: short(tag), size, keep: false, make, next: None }
-    }
-
-    fn tag(&self) -> Context {
         let mut tag = Context::new(&SHA256);
         tag.update(self.name.as_bytes());
         tag.update(b"\0");
-        tag
+        for item in &page.items {
+            tag.update(&item.tag);
+        }
+        tag.update(page.next.as_deref().unwrap_or_default().as_bytes());
+        let tag = tag.finish().as_ref().first_chunk().copied().unwrap_or_default();
+        let size = page.items.iter().map(|item| item.size + 1).sum();
+        let make = move || document_of(page, size);
+        Answer { tag, size, keep, make, next }
     }
-}
 
-fn feed(tag: &mut Context, item: &Item) {
-    tag.update(&item.tag());
-}
-
-fn short(tag: Context) -> Tag {
-    tag.finish().as_ref().first_chunk().copied().unwrap_or_default()
+    fn item<'i>(&self, item: &'i Slot) -> Answer<impl FnOnce() -> Bytes + 'i> {
+        let mut tag: Tag = item.tag;
+        if self.name != DEFAULT_VIEW {
+            let view = Digest::of(self.name.as_bytes());
+            tag.iter_mut().zip(view.as_bytes()).for_each(|(byte, view)| *byte ^= view);
+        }
+        Answer { tag, size: item.size, keep: false, make: || item.json.clone(), next: None }
+    }
 }
 
 /// `{"servers": […], "metadata": {…}}` out of items that are JSON already.

@@ -1,14 +1,12 @@
 use std::sync::Arc;
 
-use serde_json::value::RawValue;
-
 use super::document::{Document, Facts, tombstone};
-use super::item::{Item, fold};
+use super::item::{Item, fold, tag};
 use super::latest::{Contender, latest};
 use super::ledger::{Ledger, LedgerEntry, LedgerRecord, Shown};
 use super::repair::Served;
-use super::shelf::Shelf;
-use crate::model::{Entry, Fault, Instant, Malformed, Manifest, Name, Version};
+use super::shelf::{Shelf, Slot};
+use crate::model::{Entry, Instant, Malformed, Name, Version};
 
 /// One published generation: an immutable answer to every request.
 #[derive(Debug, Default)]
@@ -67,16 +65,22 @@ impl Catalogue {
     ) -> Generation {
         updates.sort_by(|left, right| left.name.cmp(right.name));
         let writer = Writer { ledger, instant: ledger.next_instant(now), namespace };
-        let (mut changes, mut unreadable) = (Vec::new(), Vec::new());
-        let (mut visible, mut tombstones) = (Vec::new(), Vec::new());
-        for update in &updates {
-            let items = writer.visible(update, &mut unreadable);
-            let buried = writer.tombstones(update.name, &items);
-            changes.extend(writer.changes(items.iter(), Shown::Visible));
-            changes.extend(writer.changes(buried.iter(), Shown::Tombstone));
-            visible.extend(items);
-            tombstones.extend(buried);
-        }
+        let mut written = Written::default();
+        // Rendering is most of the work of a generation that changes everything.
+        let share = updates.len().div_ceil(THREADS).max(LEAST_SHARE);
+        std::thread::scope(|scope| {
+            let writer = &writer;
+            let shares = updates.chunks(share).skip(1);
+            let shares: Vec<_> = shares.map(|it| scope.spawn(|| writer.write(it))).collect();
+            written = writer.write(updates.get(..share).unwrap_or(&updates));
+            for share in shares {
+                match share.join() {
+                    Ok(share) => written.extend(share),
+                    Err(panicked) => std::panic::resume_unwind(panicked),
+                }
+            }
+        });
+        let Written { visible, tombstones, changes, unreadable } = written;
         let names: Vec<&Name> = updates.iter().map(|update| update.name).collect();
         let changed_at = if changes.is_empty() { ledger.newest() } else { Some(writer.instant) };
         let catalogue = Self {
@@ -98,42 +102,42 @@ impl Catalogue {
         self.visible.all().is_empty()
     }
 
+    /// Whether any version of a name is visible.
+    #[must_use]
+    pub fn has(&self, name: &Name) -> bool {
+        !self.visible.named(name.as_str()).is_empty()
+    }
+
     /// Every visible item by (name, version).
-    pub fn items(&self) -> impl Iterator<Item = &Arc<Item>> {
+    pub fn items(&self) -> impl Iterator<Item = &Slot> {
         self.visible.all().iter()
     }
 
     /// One version of a name; `latest` is an alias of the greatest visible one.
     #[must_use]
-    pub fn version(&self, name: &str, version: &str, with_tombstones: bool) -> Option<&Arc<Item>> {
-        let visible = named(self.visible.all(), name);
+    pub fn version(&self, name: &str, version: &str, with_tombstones: bool) -> Option<&Slot> {
+        let visible = self.visible.named(name);
         let found = match version {
             "latest" => visible.iter().find(|item| item.latest),
             exact => find(visible, exact),
         };
         match found {
-            None if with_tombstones => find(named(self.tombstones.all(), name), version),
+            None if with_tombstones => find(self.tombstones.named(name), version),
             found => found,
         }
     }
 }
 
-pub(super) fn named<'c>(items: &'c [Arc<Item>], name: &str) -> &'c [Arc<Item>] {
-    let start = items.partition_point(|item| item.name.as_str() < name);
-    let length = items[start..].partition_point(|item| item.name.as_str() == name);
-    &items[start..start + length]
-}
-
-fn find<'c>(items: &'c [Arc<Item>], version: &str) -> Option<&'c Arc<Item>> {
-    let index = items.binary_search_by(|item| item.version.as_str().cmp(version)).ok()?;
-    items.get(index)
+fn find<'c>(slots: &'c [Slot], version: &str) -> Option<&'c Slot> {
+    let index = slots.binary_search_by(|slot| slot.version.as_str().cmp(version)).ok()?;
+    slots.get(index)
 }
 
 /// The old items without those of the replaced names, and the new ones, in order.
-fn merged(old: &[Arc<Item>], new: Vec<Arc<Item>>, replaced: &[&Name]) -> Vec<Arc<Item>> {
+fn merged(old: &[Slot], new: Vec<Arc<Item>>, replaced: &[&Name]) -> Vec<Slot> {
     let mut merged = Vec::with_capacity(old.len() + new.len());
     let mut replaced = replaced.iter().peekable();
-    let mut new = new.into_iter().peekable();
+    let mut new = new.into_iter().map(Slot::from).peekable();
     for item in old {
         while replaced.next_if(|name| ***name < item.name).is_some() {}
         if replaced.peek().is_some_and(|name| **name == &item.name) {
@@ -142,10 +146,32 @@ fn merged(old: &[Arc<Item>], new: Vec<Arc<Item>>, replaced: &[&Name]) -> Vec<Arc
         while let Some(earlier) = new.next_if(|new| new.name < item.name) {
             merged.push(earlier);
         }
-        merged.push(Arc::clone(item));
+        merged.push(item.clone());
     }
     merged.extend(new);
     merged
+}
+
+/// Threads that write a generation, and the names below which one does.
+const THREADS: usize = 2;
+const LEAST_SHARE: usize = 500;
+
+/// What was written of a share of the names, in their order.
+#[derive(Debug, Default)]
+struct Written {
+    visible: Vec<Arc<Item>>,
+    tombstones: Vec<Arc<Item>>,
+    changes: Vec<LedgerEntry>,
+    unreadable: Vec<(Name, String)>,
+}
+
+impl Written {
+    fn extend(&mut self, next: Self) {
+        self.visible.extend(next.visible);
+        self.tombstones.extend(next.tombstones);
+        self.changes.extend(next.changes);
+        self.unreadable.extend(next.unreadable);
+    }
 }
 
 /// Writes the items of one generation.
@@ -156,6 +182,19 @@ struct Writer<'a> {
 }
 
 impl Writer<'_> {
+    fn write(&self, updates: &[NameUpdate<'_>]) -> Written {
+        let mut written = Written::default();
+        for update in updates {
+            let items = self.visible(update, &mut written.unreadable);
+            let buried = self.tombstones(update.name, &items);
+            written.changes.extend(self.changes(items.iter(), Shown::Visible));
+            written.changes.extend(self.changes(buried.iter(), Shown::Tombstone));
+            written.visible.extend(items);
+            written.tombstones.extend(buried);
+        }
+        written
+    }
+
     fn visible(
         &self,
         update: &NameUpdate<'_>,
@@ -190,15 +229,13 @@ impl Writer<'_> {
         let document = Document::new(served, &official, &entry.head, facts, latest)?;
         let digest = document.digest(self.namespace);
         let changed_at = self.changed_at(&entry.name, &entry.version, Shown::Visible, Some(digest));
-        let raw: &RawValue = serde_json::from_str(&entry.server)
-            .map_err(|error| Fault::Unreadable(error.to_string()))?;
-        let manifest = Manifest::read(raw)?;
-        let searched = [manifest.name.as_str(), &manifest.title, &manifest.description].join("\n");
+        let searched = format!("{}\n{}", entry.name, served.said);
         let searched = fold(&searched);
         Ok(Item {
+            tag: tag(digest, changed_at),
             json: document.render(self.namespace, changed_at),
-            name: manifest.name,
-            version: manifest.version,
+            name: entry.name.clone(),
+            version: entry.version.clone(),
             changed_at,
             published_at: entry.head.published_at,
             latest,
@@ -219,6 +256,7 @@ impl Writer<'_> {
             .map(|((name, version), record)| {
                 let changed_at = self.changed_at(name, version, Shown::Tombstone, None);
                 Arc::new(Item {
+                    tag: tag(record.digest, changed_at),
                     json: tombstone(name, version, record.published_at, changed_at, self.namespace),
                     name: name.clone(),
                     version: version.clone(),

@@ -102,24 +102,24 @@ impl<'a> Document<'a> {
         })
     }
 
-    /// Digest over all that is served but the instants of the generation.
+    /// Digest over all that is served but the instants of the generation: our block holds that of
+    /// the `server` object.
     pub(super) fn digest(&self, namespace: &str) -> Digest {
-        Digest::of(&self.written(namespace, None))
+        self.with_meta(namespace, None, |meta| {
+            Digest::of(&serde_json::to_vec(meta).unwrap_or_default())
+        })
     }
 
     pub(super) fn render(&self, namespace: &str, changed_at: Instant) -> Bytes {
-        self.written(namespace, Some(changed_at)).into()
+        self.with_meta(namespace, Some(changed_at), |meta| item(self.server, meta).into())
     }
 
-    fn written(&self, namespace: &str, changed_at: Option<Instant>) -> Vec<u8> {
-        #[derive(Serialize)]
-        #[serde(rename_all = "camelCase")]
-        struct WithInstant<'a> {
-            #[serde(flatten)]
-            curation: &'a Curation<'a>,
-            #[serde(skip_serializing_if = "Option::is_none")]
-            changed_at: Option<Instant>,
-        }
+    fn with_meta<T>(
+        &self,
+        namespace: &str,
+        changed_at: Option<Instant>,
+        write: impl FnOnce(&Meta<'_, WithInstant<'_>>) -> T,
+    ) -> T {
         let official = OfficialBlock {
             status: &self.official.status,
             status_changed_at: self.official.status_changed_at.as_deref(),
@@ -129,8 +129,17 @@ impl<'a> Document<'a> {
             is_latest: self.latest,
         };
         let ours = (ours(namespace), WithInstant { curation: &self.curation, changed_at });
-        item(self.server, &Meta(official, ours))
+        write(&Meta(official, ours))
     }
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct WithInstant<'a> {
+    #[serde(flatten)]
+    curation: &'a Curation<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    changed_at: Option<Instant>,
 }
 
 /// The contract allows 500 characters, and a strict reader would refuse the page for more.

@@ -16,6 +16,7 @@ pub struct Item {
     pub latest: bool,
     /// Digest over all that is served of it but its instants.
     pub(super) digest: Digest,
+    pub tag: Tag,
     /// Name, title and description, folded; search looks nowhere else. Versions that say the same
     /// share it.
     pub(super) searched: Arc<str>,
@@ -25,16 +26,16 @@ impl Item {
     pub(super) fn key(&self) -> (&str, &str) {
         (self.name.as_str(), self.version.as_str())
     }
+}
 
-    /// What tells the bytes of this item from all others of its name and version: equal across
-    /// restarts, another one whenever anything in it changes.
-    #[must_use]
-    pub fn tag(&self) -> [u8; 24] {
-        let mut tag = [0; 24];
-        tag[..16].copy_from_slice(&self.digest.as_bytes()[..16]);
-        tag[16..].copy_from_slice(&self.changed_at.as_micros().to_le_bytes());
-        tag
-    }
+/// What tells the bytes of an item from all others of its name and version: equal across restarts,
+/// another one whenever anything in it changes.
+pub type Tag = [u8; 16];
+
+/// The tag of what has this digest since this instant.
+pub(super) fn tag(digest: Digest, changed_at: Instant) -> Tag {
+    let both = [digest.as_bytes().as_slice(), &changed_at.as_micros().to_le_bytes()].concat();
+    Digest::of(&both).as_bytes().first_chunk().copied().unwrap_or_default()
 }
 
 /// Case folded in every script, as search compares. Upper case comes first, since it takes

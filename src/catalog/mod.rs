@@ -29,10 +29,12 @@ mod strict;
 pub use catalogue::{Candidate, Catalogue, Generation, NameUpdate};
 pub use cursor::{BadCursor, Cursor};
 pub use document::Facts;
-pub use item::Item;
+pub use item::{Item, Tag};
 pub use ledger::{Ledger, LedgerEntry, LedgerRecord, Shown};
 pub use query::{Page, Query, VersionFilter};
 pub use repair::{Served, claims_namespace};
+
+pub use shelf::Slot;
 
 #[cfg(test)]
 mod tests;

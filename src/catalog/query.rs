@@ -1,12 +1,9 @@
-use std::sync::Arc;
-
 use memchr::memmem::Finder;
 
 use super::Catalogue;
-use super::catalogue::named;
 use super::cursor::Cursor;
 use super::item::{Item, fold};
-use super::shelf::Shelf;
+use super::shelf::{Shelf, Slot};
 use crate::model::Instant;
 
 /// What a list request asks for. All filters apply together.
@@ -60,10 +57,10 @@ impl VersionFilter {
 const MAX_PAGE_BYTES: usize = 9 * 1024 * 1024;
 
 /// How many items from the first on fit on a page; at least one.
-fn fitting(items: &[&Arc<Item>]) -> usize {
+fn fitting(items: &[&Slot]) -> usize {
     let mut bytes = 0;
-    let fits = |item: &&&Arc<Item>| {
-        bytes += item.json.len() + 1;
+    let fits = |item: &&&Slot| {
+        bytes += item.size + 1;
         bytes <= MAX_PAGE_BYTES
     };
     items.iter().take_while(fits).count().max(1).min(items.len())
@@ -72,7 +69,7 @@ fn fitting(items: &[&Arc<Item>]) -> usize {
 /// One page of a list.
 #[derive(Debug)]
 pub struct Page<'c> {
-    pub items: Vec<&'c Arc<Item>>,
+    pub items: Vec<&'c Slot>,
     /// Given only when there is more.
     pub next: Option<String>,
 }
@@ -89,7 +86,7 @@ impl Catalogue {
                 && query.updated_since.is_none_or(|since| item.changed_at > since)
                 && query.until.is_none_or(|until| item.changed_at <= until)
         });
-        let mut items: Vec<&Arc<Item>> = admitted.take(limit + 1).collect();
+        let mut items: Vec<&Slot> = admitted.take(limit + 1).collect();
         let kept = fitting(&items).min(limit);
         let more = items.len() > kept;
         items.truncate(kept);
@@ -101,12 +98,12 @@ impl Catalogue {
     /// the cursor of an earlier page. Everything that fits is on one page.
     #[must_use]
     pub fn versions(&self, name: &str, with_tombstones: bool, after: Option<&Query>) -> Page<'_> {
-        let mut items: Vec<&Arc<Item>> = named(self.visible.all(), name).iter().collect();
+        let mut items: Vec<&Slot> = self.visible.named(name).iter().collect();
         if with_tombstones {
-            items.extend(named(self.tombstones.all(), name));
+            items.extend(self.tombstones.named(name));
         }
         if let Some(Query { after: Some((_, version)), until: Some(published), .. }) = after {
-            let is_behind = |item: &&Arc<Item>| {
+            let is_behind = |item: &&Slot| {
                 (item.published_at, item.version.as_str()) < (*published, version.as_str())
             };
             items.retain(is_behind);
@@ -133,7 +130,7 @@ impl Catalogue {
         &'c self,
         query: &Query,
         finder: Option<Finder<'static>>,
-    ) -> Box<dyn Iterator<Item = &'c Arc<Item>> + 'c> {
+    ) -> Box<dyn Iterator<Item = &'c Slot> + 'c> {
         let visible = self.visible.found(query, finder.clone());
         if !query.include_deleted && query.updated_since.is_none() {
             return visible;
@@ -153,7 +150,7 @@ impl Shelf {
         &'s self,
         query: &Query,
         finder: Option<Finder<'static>>,
-    ) -> Box<dyn Iterator<Item = &'s Arc<Item>> + 's> {
+    ) -> Box<dyn Iterator<Item = &'s Slot> + 's> {
         let from = self.behind(query.after.as_ref());
         match (finder, &query.version) {
             (Some(finder), _) => Box::new(self.matching(finder, from)),

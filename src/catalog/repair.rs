@@ -40,6 +40,8 @@ pub struct Served {
     pub server: Box<str>,
     /// Names of the repairs that made it so.
     pub repairs: Vec<&'static str>,
+    /// Title and description, for search.
+    pub(super) said: String,
 }
 
 impl Served {
@@ -55,7 +57,9 @@ impl Served {
         let value: Value =
             serde_json::from_str(&served).map_err(|error| Fault::Unreadable(error.to_string()))?;
         strict::check(&value)?;
-        Ok(Self { server: served.into(), repairs: repairs.into_iter().collect() })
+        let text = |member: &str| value[member].as_str().unwrap_or_default();
+        let said = format!("{}\n{}", text("title"), text("description"));
+        Ok(Self { server: served.into(), repairs: repairs.into_iter().collect(), said })
     }
 }
 

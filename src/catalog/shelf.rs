@@ -1,20 +1,38 @@
+use std::collections::HashMap;
+use std::hash::{BuildHasher, RandomState};
+use std::ops::{Deref, Range};
 use std::sync::Arc;
 
 use memchr::memmem::Finder;
 
-use super::item::Item;
+use super::item::{Item, Tag};
 
 /// Items in the order of name and version, and what finding among them needs.
+///
+/// What requests look at stands side by side in memory: following a pointer to each of a hundred
+/// items costs more than all the rest of a list.
 #[derive(Debug, Default)]
 pub(super) struct Shelf {
-    items: Vec<Arc<Item>>,
+    slots: Vec<Slot>,
+    /// Where the versions of a name stand, by the hash of the name.
+    names: HashMap<u64, Range<usize>>,
+    hasher: RandomState,
     /// Where the latest versions stand.
     latest: Vec<usize>,
     texts: Texts,
 }
 
-/// All that search looks at, in one piece of memory: running through it costs a fraction of what
-/// following a pointer to each item would. Versions of a name that say the same share one text.
+/// An item, and what lists need of it without going there.
+#[derive(Debug, Clone)]
+pub struct Slot {
+    item: Arc<Item>,
+    pub tag: Tag,
+    /// Bytes of its JSON.
+    pub size: usize,
+}
+
+/// All that search looks at, in one piece of memory. Versions of a name that say the same share one
+/// text.
 #[derive(Debug, Default)]
 struct Texts {
     /// Each text followed by [`BORDER`].
@@ -26,58 +44,105 @@ struct Texts {
 /// No text that is served holds a NUL, and no query does.
 const BORDER: char = '\0';
 
+impl Deref for Slot {
+    type Target = Item;
+
+    fn deref(&self) -> &Item {
+        &self.item
+    }
+}
+
+impl From<Arc<Item>> for Slot {
+    fn from(item: Arc<Item>) -> Self {
+        Self { tag: item.tag, size: item.json.len(), item }
+    }
+}
+
 impl Shelf {
-    pub(super) fn new(items: Vec<Arc<Item>>) -> Self {
-        let mut shelf = Self { items, ..Self::default() };
-        let mut before: Option<&Arc<str>> = None;
-        for (index, item) in shelf.items.iter().enumerate() {
-            if item.latest {
+    pub(super) fn new(slots: Vec<Slot>) -> Self {
+        let mut shelf = Self { slots, ..Self::default() };
+        let mut before: Option<&Item> = None;
+        let mut first_of_name = 0;
+        for (index, slot) in shelf.slots.iter().enumerate() {
+            if slot.latest {
                 shelf.latest.push(index);
             }
-            if !before.is_some_and(|before| Arc::ptr_eq(before, &item.searched)) {
+            if before.is_none_or(|before| before.name != slot.name) {
+                first_of_name = index;
+            }
+            let hash = shelf.hasher.hash_one(slot.name.as_str());
+            let range = shelf.names.entry(hash).or_insert(first_of_name..index);
+            if range.start == first_of_name {
+                range.end = index + 1;
+            }
+            if !before.is_some_and(|before| Arc::ptr_eq(&before.searched, &slot.searched)) {
                 shelf.texts.begins.push((shelf.texts.all.len(), index));
-                shelf.texts.all.push_str(&item.searched);
+                shelf.texts.all.push_str(&slot.searched);
                 shelf.texts.all.push(BORDER);
             }
-            before = Some(&item.searched);
+            before = Some(slot);
         }
         shelf
     }
 
-    pub(super) fn all(&self) -> &[Arc<Item>] {
-        &self.items
+    pub(super) fn all(&self) -> &[Slot] {
+        &self.slots
+    }
+
+    /// The versions of a name.
+    pub(super) fn named(&self, name: &str) -> &[Slot] {
+        &self.slots[self.range(name)]
+    }
+
+    fn range(&self, name: &str) -> Range<usize> {
+        match self.names.get(&self.hasher.hash_one(name)) {
+            None => 0..0,
+            Some(range) if self.slots[range.start].name.as_str() == name => range.clone(),
+            // Two names of one hash: the order finds both.
+            Some(_) => {
+                let start = self.slots.partition_point(|slot| slot.name.as_str() < name);
+                let rest = &self.slots[start..];
+                start..start + rest.partition_point(|slot| slot.name.as_str() == name)
+            }
+        }
     }
 
     /// Where the first item behind (name, version) stands.
     pub(super) fn behind(&self, after: Option<&(String, String)>) -> usize {
         let Some((name, version)) = after else { return 0 };
-        self.items.partition_point(|item| item.key() <= (name.as_str(), version.as_str()))
+        let range = self.range(name);
+        if range.is_empty() {
+            let position = (name.as_str(), version.as_str());
+            return self.slots.partition_point(|slot| slot.key() <= position);
+        }
+        let versions = &self.slots[range.clone()];
+        range.start + versions.partition_point(|slot| slot.version.as_str() <= version.as_str())
     }
 
     /// The latest versions from an index on.
-    pub(super) fn latest(&self, from: usize) -> impl Iterator<Item = &Arc<Item>> {
+    pub(super) fn latest(&self, from: usize) -> impl Iterator<Item = &Slot> {
         let start = self.latest.partition_point(|index| *index < from);
-        self.latest[start..].iter().map(|index| &self.items[*index])
+        self.latest[start..].iter().map(|index| &self.slots[*index])
     }
 
     /// The items from an index on whose text holds what the finder looks for.
-    pub(super) fn matching<'s>(
-        &'s self,
+    pub(super) fn matching(
+        &self,
         finder: Finder<'static>,
         from: usize,
-    ) -> impl Iterator<Item = &'s Arc<Item>> {
+    ) -> impl Iterator<Item = &Slot> {
         let begins = &self.texts.begins;
         let text_of = |item: usize| begins.partition_point(|(_, first)| *first <= item);
-        let mut text = if from < self.items.len() { text_of(from) - 1 } else { begins.len() };
+        let mut text = if from < self.slots.len() { text_of(from) - 1 } else { begins.len() };
         let runs = std::iter::from_fn(move || {
             let (start, _) = *begins.get(text)?;
             let found = start + finder.find(&self.texts.all.as_bytes()[start..])?;
             let next = begins.partition_point(|(begin, _)| *begin <= found);
             let first = begins[next - 1].1;
-            let end = begins.get(next).map_or(self.items.len(), |(_, first)| *first);
+            let end = begins.get(next).map_or(self.slots.len(), |(_, first)| *first);
             text = next;
             Some(first.max(from)..end)
         });
-        runs.flatten().map(|index| &self.items[index])
+        runs.flatten().map(|index| &self.slots[index])
     }
 }

@@ -19,6 +19,66 @@ struct Lost {
     served: bool,
 }
 
+/// What one look at a name remarks.
+#[derive(Debug, Default)]
+pub(super) struct Remarks {
+    observations: Vec<Observation>,
+    /// Upstreams that list the name in vain.
+    lost: Vec<(String, Lost)>,
+}
+
+impl Remarks {
+    /// A stored row of the name is damaged: it is hidden.
+    pub(super) fn damaged(&mut self, name: &Name, detail: &str) {
+        let damage = Observation::new("damaged-row", name.as_str(), detail).about_served(true);
+        self.observations.push(damage);
+    }
+
+    /// An approval pins a digest that the entry does not have.
+    pub(super) fn differs_from_pin(&mut self, stored: &StoredHead, outcome: &Outcome<'_>) {
+        let StoredHead { name, version, .. } = stored;
+        let Outcome::Fail(evidence) = outcome else { return };
+        let subject = format!("{name}@{version}");
+        let differs = Observation::new("pin-mismatch", subject, evidence.to_string());
+        self.observations.push(differs.of_namespace(name.namespace()));
+    }
+
+    /// A strict client would refuse the entry, and the whole page with it, so it is not served.
+    pub(super) fn unreadable(&mut self, stored: &StoredHead, flaw: &Malformed) {
+        let StoredHead { name, version, .. } = stored;
+        let detail =
+            format!("approved, and not served since strict clients cannot read it: {flaw}");
+        let unreadable = Observation::new("unreadable", format!("{name}@{version}"), detail);
+        self.observations.push(unreadable.of_namespace(name.namespace()));
+    }
+
+    /// Which upstreams list the name and may not speak for it: what could be a squatter.
+    pub(super) fn spoken_for(
+        &mut self,
+        speakers: &Speakers<'_>,
+        heads: &[StoredHead],
+        served: bool,
+    ) {
+        let upstreams: BTreeSet<&str> = heads.iter().map(|head| head.upstream.as_str()).collect();
+        let Some(name) = heads.first().map(|head| &head.name) else { return };
+        for upstream in upstreams {
+            let speech = speakers.speech(upstream);
+            let detail = format!("{upstream} lists it in vain: {speech}");
+            let kind = match speech {
+                Speech::BelongsTo(owner) => {
+                    self.lost.push((upstream.to_owned(), Lost { to: owner, served }));
+                    continue;
+                }
+                Speech::Internal => "internal-name",
+                Speech::PassedFrom(_) => "passed-name",
+                Speech::May | Speech::Disabled | Speech::NotItsNamespace => continue,
+            };
+            let lost = Observation::new(kind, name.as_str(), detail);
+            self.observations.push(lost.of_namespace(name.namespace()).about_served(served));
+        }
+    }
+}
+
 /// What there is to say of single names, kept between publications, since each of them looks only
 /// at the names that were touched.
 #[derive(Debug, Default)]
@@ -30,6 +90,8 @@ pub(super) struct Notes {
     forging: BTreeMap<String, BTreeSet<Name>>,
     /// Served names by their ASCII-folded form.
     served: HashMap<String, BTreeSet<Name>>,
+    /// Those of them that more than one served name has.
+    twins: BTreeSet<String>,
     /// What was told last.
     told: Option<Vec<Observation>>,
 }
@@ -46,28 +108,19 @@ impl Notes {
         }
     }
 
+    /// Keeps what a look at a name remarked.
+    pub(super) fn keep(&mut self, name: &Name, remarks: Remarks) {
+        remarks.observations.into_iter().for_each(|seen| self.add(name, seen));
+        for (upstream, lost) in remarks.lost {
+            self.shadowed.entry(upstream).or_default().insert(name.clone(), lost);
+        }
+    }
+
     /// A stored row of the name is damaged: it is hidden.
     pub(super) fn damaged(&mut self, name: &Name, detail: &str) {
-        let damage = Observation::new("damaged-row", name.as_str(), detail).about_served(true);
-        self.add(name, damage);
-    }
-
-    /// An approval pins a digest that the entry does not have.
-    pub(super) fn differs_from_pin(&mut self, stored: &StoredHead, outcome: &Outcome<'_>) {
-        let StoredHead { name, version, .. } = stored;
-        let Outcome::Fail(evidence) = outcome else { return };
-        let subject = format!("{name}@{version}");
-        let differs = Observation::new("pin-mismatch", subject, evidence.to_string());
-        self.add(name, differs.of_namespace(name.namespace()));
-    }
-
-    /// A strict client would refuse the entry, and the whole page with it, so it is not served.
-    pub(super) fn unreadable(&mut self, stored: &StoredHead, flaw: &Malformed) {
-        let StoredHead { name, version, .. } = stored;
-        let detail =
-            format!("approved, and not served since strict clients cannot read it: {flaw}");
-        let unreadable = Observation::new("unreadable", format!("{name}@{version}"), detail);
-        self.add(name, unreadable.of_namespace(name.namespace()));
+        let mut remarks = Remarks::default();
+        remarks.damaged(name, detail);
+        self.keep(name, remarks);
     }
 
     /// Looks at what is to be served of a name by now.
@@ -95,45 +148,17 @@ impl Notes {
         self.by_name.keys().chain(lost).chain(forging).cloned().collect()
     }
 
-    /// Which upstreams list the name and may not speak for it: what could be a squatter.
-    pub(super) fn spoken_for(
-        &mut self,
-        speakers: &Speakers<'_>,
-        heads: &[StoredHead],
-        served: bool,
-    ) {
-        let upstreams: BTreeSet<&str> = heads.iter().map(|head| head.upstream.as_str()).collect();
-        let Some(name) = heads.first().map(|head| &head.name) else { return };
-        for upstream in upstreams {
-            let speech = speakers.speech(upstream);
-            let detail = format!("{upstream} lists it in vain: {speech}");
-            let kind = match speech {
-                Speech::BelongsTo(owner) => {
-                    let names = self.shadowed.entry(upstream.into()).or_default();
-                    names.insert(name.clone(), Lost { to: owner, served });
-                    continue;
-                }
-                Speech::Internal => "internal-name",
-                Speech::PassedFrom(_) => "passed-name",
-                Speech::May | Speech::Disabled | Speech::NotItsNamespace => continue,
-            };
-            let lost = Observation::new(kind, name.as_str(), detail);
-            self.add(name, lost.of_namespace(name.namespace()).about_served(served));
-        }
-    }
-
     fn serves(&mut self, name: &Name, served: bool) {
         let folded = name.folded();
+        let names = self.served.entry(folded.clone()).or_default();
         match served {
-            true => drop(self.served.entry(folded).or_default().insert(name.clone())),
-            false => {
-                if let Some(names) = self.served.get_mut(&folded) {
-                    names.remove(name);
-                    if names.is_empty() {
-                        self.served.remove(&folded);
-                    }
-                }
-            }
+            true => drop(names.insert(name.clone())),
+            false => drop(names.remove(name)),
+        }
+        match names.len() {
+            0 => drop(self.served.remove(&folded)),
+            1 => drop(self.twins.remove(&folded)),
+            _ => drop(self.twins.insert(folded)),
         }
     }
 
@@ -174,9 +199,9 @@ impl Notes {
             let forged = Observation::new("forged-metadata", upstream, detail);
             seen.push(Observation { count: names.len() as u64, ..forged });
         }
-        let twins = self.served.iter().filter(|(_, names)| names.len() > 1);
-        for (folded, twins) in twins {
-            let names: Vec<&str> = twins.iter().map(Name::as_str).collect();
+        for folded in &self.twins {
+            let names = self.served.get(folded).into_iter().flatten();
+            let names: Vec<&str> = names.map(Name::as_str).collect();
             let detail = format!("served side by side: {}", names.join(", "));
             seen.push(Observation::new("case-twins", folded, detail).about_served(true));
         }

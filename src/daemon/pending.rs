@@ -4,6 +4,7 @@ use std::sync::{Mutex, PoisonError};
 use tokio::sync::Notify;
 
 use crate::model::Name;
+use crate::overlay::Changes;
 
 /// What has to be published again. Touching twice costs nothing, and nobody waits.
 #[derive(Debug, Default)]
@@ -12,15 +13,22 @@ pub(super) struct Pending {
     notify: Notify,
 }
 
-#[derive(Debug, Default, PartialEq, Eq)]
+#[derive(Debug, Default)]
 pub(super) struct Touched {
     pub(super) everything: bool,
+    /// What overlays say differently.
+    pub(super) overlays: Vec<Changes>,
     pub(super) names: BTreeSet<Name>,
 }
 
 impl Pending {
     pub(super) fn touch(&self, names: impl IntoIterator<Item = Name>) {
         self.lock().names.extend(names);
+        self.notify.notify_one();
+    }
+
+    pub(super) fn touch_overlays(&self, changes: Changes) {
+        self.lock().overlays.push(changes);
         self.notify.notify_one();
     }
 
@@ -33,8 +41,10 @@ impl Pending {
         std::mem::take(&mut self.lock())
     }
 
-    pub(super) fn everything(&self) -> bool {
-        self.lock().everything
+    /// Whether something must not wait: what a person wrote takes effect at once.
+    pub(super) fn is_urgent(&self) -> bool {
+        let touched = self.lock();
+        touched.everything || !touched.overlays.is_empty()
     }
 
     pub(super) async fn wait(&self) {

@@ -34,7 +34,7 @@ pub(super) async fn publish_loop(
             () = until(publisher.next_expiry(), &shared) => {}
             () = stop.cancelled() => return Ok(()),
         }
-        if !shared.pending.everything() {
+        if !shared.pending.is_urgent() {
             tokio::select! {
                 () = tokio::time::sleep_until(not_before) => {}
                 () = stop.cancelled() => return Ok(()),

@@ -5,7 +5,7 @@ use std::time::Instant as Stopwatch;
 use tracing::info;
 
 use super::content::Content;
-use super::notes::Notes;
+use super::notes::{Notes, Remarks};
 use super::pending::Touched;
 use super::shared::{Published, Shared};
 use super::speakers::speakers_of;
@@ -14,7 +14,7 @@ use crate::catalog::{
 };
 use crate::curation::{Decision, Gate, Policy, View, decide};
 use crate::model::{Instant, Name};
-use crate::overlay::OverlaySet;
+use crate::overlay::{Changes, OverlaySet};
 use crate::store::{Snapshot, StoreError, StoredHead, ViewChanges};
 
 /// Everything that deciding needs, in memory.
@@ -39,7 +39,16 @@ struct Shelved {
 struct Decided {
     name: Name,
     candidates: Vec<(Candidate, Vec<bool>)>,
+    /// When the first approval ends.
+    first_end: Option<Instant>,
+    /// The upstream that the name is served from, when that is news.
+    owner: Option<String>,
+    remarks: Remarks,
 }
+
+/// Threads that decide, and the names below which one does.
+const THREADS: usize = 2;
+const LEAST_SHARE: usize = 500;
 
 impl Publisher {
     pub(super) fn load(shared: &Shared) -> Result<Self, StoreError> {
@@ -103,17 +112,13 @@ impl Publisher {
         let speakers = shared.speakers();
         let views = &shared.settings.views;
         let policy = Policy { overlays: &in_force.set, speakers: &speakers, views, now };
-        let (mut decided, mut owners) = (Vec::with_capacity(names.len()), Vec::new());
-        for name in names {
-            if !looked_at.contains(&name) {
-                self.notes.begin(&name);
-            }
-            decided.push(self.decide(name, &policy, &snapshot, &mut owners)?);
-        }
-        if unsettled {
-            owners.clear();
-        }
-        self.look_at(&decided, &shared.settings.namespace);
+        names.iter().filter(|name| !looked_at.contains(*name)).for_each(|it| self.notes.begin(it));
+        let mut decided = self.decide_all(&names, &policy, shared)?;
+        let owners: Vec<(Name, String)> = match unsettled {
+            true => Vec::new(),
+            false => decided.iter_mut().filter_map(Decided::take_owner).collect(),
+        };
+        self.look_at(&mut decided, &shared.settings.namespace);
         let next = self.next(&decided, now, &shared.settings.namespace);
         self.notes.tell(shared);
         let changed: usize = next.iter().map(|generation| generation.changes.len()).sum();
@@ -166,8 +171,43 @@ impl Publisher {
         views.map(|it| (it.view.name.clone(), Arc::clone(&it.catalogue))).collect()
     }
 
-    fn look_at(&mut self, decided: &[Decided], namespace: &str) {
-        for Decided { name, candidates } in decided {
+    /// Decides about names, on two threads where there are many: each reads the store by itself.
+    fn decide_all(
+        &self,
+        names: &[Name],
+        policy: &Policy<'_>,
+        shared: &Shared,
+    ) -> Result<Vec<Decided>, StoreError> {
+        let share = names.len().div_ceil(THREADS).max(LEAST_SHARE);
+        let decide = |names: &[Name], snapshot: Snapshot| -> Result<Vec<Decided>, StoreError> {
+            names.iter().map(|name| self.decide(name, policy, &snapshot)).collect()
+        };
+        std::thread::scope(|scope| {
+            let mut others = Vec::new();
+            for share in names.chunks(share).skip(1) {
+                let snapshot = shared.store.snapshot()?;
+                others.push(scope.spawn(move || decide(share, snapshot)));
+            }
+            let first = names.get(..share).unwrap_or(names);
+            let mut decided = decide(first, shared.store.snapshot()?)?;
+            for other in others {
+                match other.join() {
+                    Ok(other) => decided.extend(other?),
+                    Err(panicked) => std::panic::resume_unwind(panicked),
+                }
+            }
+            Ok(decided)
+        })
+    }
+
+    /// Takes note of what deciding remarked, and when the first approvals end.
+    fn look_at(&mut self, decided: &mut [Decided], namespace: &str) {
+        for Decided { name, candidates, remarks, first_end, .. } in decided {
+            self.notes.keep(name, std::mem::take(remarks));
+            match first_end {
+                Some(end) => drop(self.expiries.insert(name.clone(), *end)),
+                None => drop(self.expiries.remove(name)),
+            }
             let shown = candidates.iter().filter(|(_, views)| views.contains(&true));
             let shown: Vec<&Candidate> = shown.map(|(candidate, _)| candidate).collect();
             self.notes.look_at(&NameUpdate { name, candidates: shown }, namespace);
@@ -192,40 +232,54 @@ impl Publisher {
     /// The names to look at: those touched, and those whose approval has ended. Names that no
     /// overlay speaks of and that were never served cannot be visible, and are left out, unless
     /// somebody may be after an internal one.
-    fn affected(&self, touched: Touched, set: &OverlaySet, now: Instant) -> BTreeSet<Name> {
+    fn affected(&self, touched: Touched, set: &OverlaySet, now: Instant) -> Vec<Name> {
         let ended = self.expiries.iter().filter(|(_, at)| **at < now).map(|(name, _)| name);
         let mut names: BTreeSet<Name> = touched.names;
         names.extend(ended.cloned());
         if touched.everything {
             names.extend(self.heads.keys().cloned());
         }
-        names.retain(|name| !set.about(name).is_silent() || set.is_internal(name));
-        if touched.everything {
-            for shelved in &self.views {
-                names.extend(shelved.ledger.names().cloned());
+        for changes in &touched.overlays {
+            match changes.exact() {
+                Some(exact) => names.extend(exact),
+                None => {
+                    names.extend(self.heads.keys().filter(|name| changes.concern(name)).cloned());
+                }
             }
         }
-        names
+        // What was served is looked at even where nothing is said of it any more.
+        let served = |name: &Name| self.views.iter().any(|it| it.catalogue.has(name));
+        names.retain(|name| !set.about(name).is_silent() || set.is_internal(name) || served(name));
+        let wide = touched.overlays.iter().filter(|changes| changes.exact().is_none());
+        let wide: Vec<&Changes> = wide.collect();
+        if touched.everything || !wide.is_empty() {
+            let concerned =
+                |name: &&Name| touched.everything || wide.iter().any(|it| it.concern(name));
+            for shelved in &self.views {
+                names.extend(shelved.ledger.names().filter(concerned).cloned());
+            }
+        }
+        names.into_iter().collect()
     }
 
     fn decide(
-        &mut self,
-        name: Name,
+        &self,
+        name: &Name,
         policy: &Policy<'_>,
         snapshot: &Snapshot,
-        owners: &mut Vec<(Name, String)>,
     ) -> Result<Decided, StoreError> {
-        let about = policy.about(&name);
-        let heads = self.heads.get(&name).map(Vec::as_slice).unwrap_or_default();
-        let served_from = snapshot.served_from(&name)?;
-        let speakers = speakers_of(snapshot, policy, &name, heads, served_from.as_deref())?;
+        let about = policy.about(name);
+        let heads = self.heads.get(name).map(Vec::as_slice).unwrap_or_default();
+        let served_from = snapshot.served_from(name)?;
+        let speakers = speakers_of(snapshot, policy, name, heads, served_from.as_deref())?;
+        let mut remarks = Remarks::default();
         let mut candidates = Vec::new();
         let mut first_end: Option<Instant> = None;
         for stored in heads {
             let standing = about.standing(&stored.version, &stored.upstream);
             let content = match Content::of(snapshot, stored, &standing) {
                 Err(damage @ StoreError::Damaged { .. }) => {
-                    self.notes.damaged(&name, &damage.to_string());
+                    remarks.damaged(name, &damage.to_string());
                     continue;
                 }
                 content => content?,
@@ -236,14 +290,14 @@ impl Publisher {
                 Decision::Serve { until } => until,
                 Decision::Hide(gate) => {
                     if gate == Gate::DigestAsPinned {
-                        self.notes.differs_from_pin(stored, &gate.judge(&case));
+                        remarks.differs_from_pin(stored, &gate.judge(&case));
                     }
                     continue;
                 }
             };
             let entry = match content.entry(snapshot, stored) {
                 Err(damage @ StoreError::Damaged { .. }) => {
-                    self.notes.damaged(&name, &damage.to_string());
+                    remarks.damaged(name, &damage.to_string());
                     continue;
                 }
                 entry => entry?,
@@ -251,32 +305,29 @@ impl Publisher {
             let served = match Served::of(&entry.server) {
                 Ok(served) => served,
                 Err(flaw) => {
-                    self.notes.unreadable(stored, &flaw);
+                    remarks.unreadable(stored, &flaw);
                     continue;
                 }
             };
             first_end = Some(first_end.map_or(until, |earlier| earlier.min(until)));
             let facts = Facts::new(&stored.upstream, &standing);
-            let admits = |it: &Shelved| it.view.admits(&name, &stored.upstream, &standing);
+            let admits = |it: &Shelved| it.view.admits(name, &stored.upstream, &standing);
             let views = self.views.iter().map(admits).collect();
             candidates.push((Candidate { entry, served, facts }, views));
         }
-        self.notes.spoken_for(&speakers, heads, !candidates.is_empty());
+        remarks.spoken_for(&speakers, heads, !candidates.is_empty());
         let owner = speakers.owner().filter(|_| !candidates.is_empty());
-        if let Some(owner) = owner
-            && served_from.as_deref() != Some(owner)
-        {
-            owners.push((name.clone(), owner.to_owned()));
-        }
-        match first_end {
-            Some(end) => self.expiries.insert(name.clone(), end),
-            None => self.expiries.remove(&name),
-        };
-        Ok(Decided { name, candidates })
+        let owner = owner.filter(|owner| served_from.as_deref() != Some(*owner));
+        let owner = owner.map(str::to_owned);
+        Ok(Decided { name: name.clone(), candidates, first_end, owner, remarks })
     }
 }
 
 impl Decided {
+    fn take_owner(&mut self) -> Option<(Name, String)> {
+        self.owner.take().map(|owner| (self.name.clone(), owner))
+    }
+
     /// What of it belongs into the view of this index.
     fn within(&self, view: usize) -> NameUpdate<'_> {
         let admitted = self.candidates.iter().filter(|(_, views)| views[view]);

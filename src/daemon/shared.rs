@@ -12,6 +12,7 @@ use crate::catalog::Catalogue;
 use crate::config::{Settings, Upstream};
 use crate::curation::{Policy, Speaker};
 use crate::model::Instant;
+use crate::overlay::Changes;
 use crate::store::{Store, StoreError};
 use crate::sync::PassReport;
 
@@ -154,9 +155,10 @@ impl Shared {
     }
 
     pub(super) fn enforce(&self, in_force: InForce) {
-        self.in_force.store(Arc::new(in_force));
+        let next = Arc::new(in_force);
+        let before = self.in_force.swap(Arc::clone(&next));
         self.overlays_changed.send_replace(());
-        self.pending.touch_everything();
+        self.pending.touch_overlays(Changes::between(&before.set, &next.set));
     }
 
     pub(super) fn overlays_changed(&self) -> watch::Receiver<()> {

@@ -12,6 +12,7 @@
 //! - A refused set can still hide: its denials apply on top of the last good set.
 
 mod approval;
+mod changes;
 mod conflict;
 mod coverage;
 mod document;
@@ -20,6 +21,7 @@ mod selector;
 mod set;
 mod statement;
 
+pub use changes::Changes;
 pub use coverage::Coverage;
 pub use document::{Context, Reading, read};
 pub use range::{BadRange, Range};

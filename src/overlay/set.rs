@@ -67,10 +67,18 @@ impl OverlaySet {
         Self::new(self.statements.iter().cloned().chain(denials).collect(), internal)
     }
 
-    /// Whether any namespace is internal.
-    #[must_use]
-    pub fn has_internal(&self) -> bool {
-        !self.internal.is_empty()
+    pub(super) fn internal(&self) -> &[NamespacePattern] {
+        &self.internal
+    }
+
+    /// Everything that statements select by, as it is written.
+    pub(super) fn patterns(&self) -> impl Iterator<Item = &str> {
+        self.by_pattern.keys().map(String::as_str)
+    }
+
+    pub(super) fn of_pattern(&self, pattern: &str) -> Vec<&Statement> {
+        let found = self.by_pattern.get(pattern).into_iter().flatten();
+        found.map(|index| &self.statements[*index]).collect()
     }
 
     /// Whether a name lies in a namespace that only internal upstreams may speak for.
@@ -188,7 +196,7 @@ impl Statement {
 }
 
 /// Every pattern that matches a name, as it is written.
-fn patterns_of(name: &str) -> impl Iterator<Item = String> {
+pub(super) fn patterns_of(name: &str) -> impl Iterator<Item = String> {
     let namespace = name.split_once('/').map_or("", |(namespace, _)| namespace);
     let covering = std::iter::successors(Some(namespace), |inner| {
         inner.rsplit_once('.').map(|(parent, _)| parent)
