@@ -159,8 +159,11 @@ impl Workplace {
 }
 
 impl Daemon {
+    /// Asks the registry; what it answers must be what its document says.
     pub async fn get(&self, path: &str) -> Answer {
-        answer(self.client.get(format!("{}{path}", self.registry))).await
+        let answer = answer(self.client.get(format!("{}{path}", self.registry))).await;
+        super::document::check(path, &answer);
+        answer
     }
 
     pub async fn operate(&self, path: &str) -> Answer {

@@ -7,6 +7,8 @@ pub mod upstream;
 #[cfg(test)]
 pub mod daemon;
 #[cfg(test)]
+pub mod document;
+#[cfg(test)]
 pub mod source;
 #[cfg(test)]
 pub mod wait;

@@ -1,0 +1,161 @@
+//! The public address stands in the open: TLS, limits on connections and requests, and what it refuses.
+
+mod support;
+
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::time::Duration;
+
+use support::daemon::{Workplace, text};
+use support::registry::Row;
+use support::upstream::Upstream;
+use support::wait::eventually;
+
+const POLICY: &str = "servers: [{name: a.b/c, approval: {state: approved, reviewed: 2026-03-01, expires: 2099-01-01}}]";
+
+async fn workplace() -> (Upstream, Workplace) {
+    let upstream = Upstream::start([Row::new("a.b/c", "1.0.0")]).await;
+    let place = Workplace::new(&upstream.url);
+    place.overlay("policy.yaml", POLICY);
+    (upstream, place)
+}
+
+/// A certificate for the loopback address and its key, in PEM.
+fn certificate() -> (String, String) {
+    let made = rcgen::generate_simple_self_signed(vec!["127.0.0.1".into()]).expect("a certificate");
+    (made.cert.pem(), made.signing_key.serialize_pem())
+}
+
+/// VS Code refuses plain http, so TLS is spoken here or in front; a renewed pair is taken up.
+#[tokio::test(flavor = "multi_thread")]
+async fn tls_is_spoken_and_a_renewed_certificate_is_taken_up() {
+    let (_upstream, place) = workplace().await;
+    let (first, first_key) = certificate();
+    place.write("tls/cert.pem", &first);
+    place.write("tls/key.pem", &first_key);
+    place
+        .write("vidimus.toml", "[tls]\ncert_file = \"tls/cert.pem\"\nkey_file = \"tls/key.pem\"\n");
+    let daemon = place.start().await;
+    let root = daemon.registry.replace("http://", "https://");
+    let trusting = |pem: &str| {
+        let certificate = reqwest::Certificate::from_pem(pem.as_bytes()).expect("a certificate");
+        reqwest::Client::builder()
+            .no_proxy()
+            .tls_certs_only([certificate])
+            .build()
+            .expect("a client")
+    };
+    let asked = async |pem: &str| {
+        let asked =
+            trusting(pem).get(format!("{root}/v0.1/servers/a.b%2Fc/versions/latest")).send();
+        asked.await.ok().map(|answer| answer.status().as_u16())
+    };
+    eventually("it is served over TLS", async || (asked(&first).await == Some(200)).then_some(()))
+        .await;
+    // A key that does not belong to it is not taken up, and the pair before stays.
+    let (second, second_key) = certificate();
+    place.write("tls/cert.pem", &second);
+    eventually("it is told", async || place.log().contains("do not belong together").then_some(()))
+        .await;
+    assert_eq!(asked(&first).await, Some(200));
+    place.write("tls/key.pem", &second_key);
+    eventually("the new one is used", async || (asked(&second).await == Some(200)).then_some(()))
+        .await;
+    assert_eq!(asked(&first).await, None, "nobody is shown the old one");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn plain_http_leaves_the_machine_only_behind_a_proxy() {
+    let (_upstream, place) = workplace().await;
+    let serve = ["serve", "--listen=0.0.0.0:0", "--ops-listen=127.0.0.1:0"];
+    let refused = place.run(&serve);
+    assert_eq!(refused.status.code(), Some(1));
+    assert!(text(&refused.stderr).contains("behind_tls_proxy = true"), "{}", text(&refused.stderr));
+    assert!(!place.data().exists(), "what is refused leaves nothing behind");
+    for (toml, wanted) in [
+        (
+            "[tls]\ncert_file = \"none.pem\"\nkey_file = \"none.pem\"\n",
+            "none.pem holds no usable PEM",
+        ),
+        ("[tls]\ncert_file = \"x.pem\"\n", "TLS without `key_file`"),
+        ("trusted_proxies = [\"everywhere\"]", "an address or network, as 10.0.0.0/8"),
+        ("cors_origins = [\"editor.example\"]", "an origin as https://editor.example"),
+        ("[[views]]\ntiers = [1]\n", "a view without a `name`"),
+        ("[[views]]\nname = \"A\"\n", "small letters, digits and hyphens"),
+        ("[[views]]\nname = \"a\"\ntiers = [4]\n", "1 to 3"),
+        ("[[views]]\nname = \"a\"\n[[views]]\nname = \"a\"\n", "stands twice"),
+    ] {
+        place.write("vidimus.toml", toml);
+        let refused = place.run(&["serve", "--listen=127.0.0.1:0", "--ops-listen=127.0.0.1:0"]);
+        assert_eq!(refused.status.code(), Some(1), "{toml}");
+        assert!(text(&refused.stderr).contains(wanted), "{}", text(&refused.stderr));
+    }
+}
+
+/// A client that makes too many requests waits; single entries are for everybody, always.
+#[tokio::test(flavor = "multi_thread")]
+async fn requests_are_limited_by_client_and_never_for_single_entries() {
+    let (_upstream, place) = workplace().await;
+    place.write(
+        "vidimus.toml",
+        "trusted_proxies = [\"127.0.0.1\"]\n[limits]\nrequests_per_minute = 3\n",
+    );
+    let daemon = place.start().await;
+    let entry = "/v0.1/servers/a.b%2Fc/versions/latest";
+    eventually("it is served", async || (daemon.get(entry).await.status == 200).then_some(()))
+        .await;
+    let list = async |client: &str| {
+        let url = format!("{}/v0.1/servers", daemon.registry);
+        let request = daemon.request(reqwest::Method::GET, &url).header("X-Forwarded-For", client);
+        support::daemon::answer(request).await
+    };
+    for _ in 0..3 {
+        assert_eq!(list("198.51.100.7").await.status, 200);
+    }
+    let limited = list("198.51.100.7").await;
+    assert_eq!((limited.status, limited.header("content-type")), (429, "application/problem+json"));
+    assert!(limited.header("retry-after").parse::<u64>().is_ok_and(|seconds| seconds > 0));
+    assert_eq!(list("198.51.100.8").await.status, 200, "another client of the same proxy");
+    for _ in 0..10 {
+        assert_eq!(daemon.get(entry).await.status, 200);
+    }
+}
+
+/// Slow and silent clients lose their places, and nobody else waits for them.
+#[tokio::test(flavor = "multi_thread")]
+async fn connections_are_limited_and_silent_ones_end() {
+    let (_upstream, place) = workplace().await;
+    place.write("vidimus.toml", "[limits]\nconnections_per_peer = 8\n");
+    let daemon = place.start().await;
+    daemon.lists(&["a.b/c@1.0.0"]).await;
+    let address = daemon.registry.trim_start_matches("http://").to_owned();
+    let silent: Vec<TcpStream> = (0..20)
+        .map(|_| {
+            let mut stream = TcpStream::connect(&address).expect("a connection");
+            // Headers that never end. Those beyond the limit are closed while it writes.
+            let _ = stream.write_all(b"GET /v0.1/servers HTTP/1.1\r\nHost: x\r\n");
+            stream
+        })
+        .collect();
+    let ended = |stream: &TcpStream| {
+        let mut stream = stream.try_clone().expect("a clone");
+        stream.set_read_timeout(Some(Duration::from_millis(20))).expect("a time-out");
+        let mut byte = [0];
+        match stream.read(&mut byte) {
+            Ok(read) => read == 0 || byte == *b"H",
+            Err(error) => !matches!(
+                error.kind(),
+                std::io::ErrorKind::WouldBlock | std::io::ErrorKind::TimedOut
+            ),
+        }
+    };
+    eventually("those beyond the limit are closed", async || {
+        (silent.iter().filter(|stream| ended(stream)).count() >= 12).then_some(())
+    })
+    .await;
+    eventually("the silent ones lose their places", async || {
+        silent.iter().all(|stream| ended(stream)).then_some(())
+    })
+    .await;
+    daemon.lists(&["a.b/c@1.0.0"]).await;
+}

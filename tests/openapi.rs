@@ -1,0 +1,58 @@
+//! The document of our API: that it says what the router does, and what mirrors look for.
+
+mod support;
+
+use std::collections::BTreeSet;
+
+use reqwest::Method;
+use support::daemon::{Workplace, answer};
+use support::document::{document, template};
+use support::registry::Row;
+use support::upstream::Upstream;
+
+const PREFIXES: [&str; 3] = ["/v0.1", "/v0", ""];
+const RESOURCES: [&str; 3] =
+    ["/servers", "/servers/{serverName}/versions", "/servers/{serverName}/versions/{version}"];
+
+/// ToolHive takes a registry as a source only if it finds these two.
+#[test]
+fn the_document_is_of_the_form_that_mirrors_accept() {
+    assert_eq!(document()["openapi"], "3.1.0");
+    assert_eq!(document()["info"]["version"], "1.0.0");
+    let description = document()["info"]["description"].as_str().expect("a text");
+    assert!(description.contains("https://github.com/modelcontextprotocol/registry"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_path_of_the_document_is_routed_and_every_route_documented() {
+    let paths = document()["paths"].as_object().expect("paths");
+    let documented: BTreeSet<&str> = paths.keys().map(String::as_str).collect();
+    let mut routed: BTreeSet<String> = PREFIXES
+        .iter()
+        .flat_map(|it| RESOURCES.map(|resource| format!("{it}{resource}")))
+        .collect();
+    routed.insert("/openapi.yaml".into());
+    assert_eq!(documented, routed.iter().map(String::as_str).collect());
+
+    let upstream = Upstream::start([Row::new("a.b/c", "1.0.0")]).await;
+    let place = Workplace::new(&upstream.url);
+    place.overlay("policy.yaml", "servers: [{name: a.b/c, approval: {state: approved, reviewed: 2026-03-01, expires: 2099-01-01}}]");
+    let daemon = place.start().await;
+    daemon.lists(&["a.b/c@1.0.0"]).await;
+    for path in documented {
+        let asked = path.replace("{serverName}", "a.b%2Fc").replace("{version}", "latest");
+        assert_eq!(template(&asked).as_deref(), Some(path));
+        // Each answer is held against the document on the way.
+        assert_eq!(daemon.get(&asked).await.status, 200, "{asked}");
+        assert_eq!(daemon.get(&format!("/views/default{asked}")).await.status, 200, "{asked}");
+        for method in [Method::POST, Method::PUT, Method::PATCH, Method::DELETE] {
+            let request = daemon.request(method, &format!("{}{asked}", daemon.registry));
+            assert_eq!(answer(request).await.status, 405, "{asked} is for reading");
+        }
+    }
+    for beside in
+        ["/v1/servers", "/v0.1/publish", "/v0.1/openapi.yml", "/v0.1/servers/a/b/c/versions"]
+    {
+        assert_eq!(daemon.get(beside).await.status, 404);
+    }
+}
