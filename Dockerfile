@@ -14,7 +14,10 @@ RUN apt-get update && apt-get install --yes --no-install-recommends ca-certifica
 COPY --from=build /src/target/release/vidimus /usr/local/bin/vidimus
 COPY upstreams /etc/vidimus/upstreams
 COPY overlays /etc/vidimus/overlays
-ENV VIDIMUS_DATA=/data \
+# Published ports are somebody else's: whoever publishes this one puts TLS in front.
+RUN echo 'behind_tls_proxy = true' > /etc/vidimus/vidimus.toml
+ENV VIDIMUS_CONFIG=/etc/vidimus/vidimus.toml \
+    VIDIMUS_DATA=/data \
     VIDIMUS_UPSTREAMS=/etc/vidimus/upstreams \
     VIDIMUS_OVERLAYS=/etc/vidimus/overlays \
     VIDIMUS_LISTEN=0.0.0.0:8080 \

@@ -38,7 +38,7 @@ const TOOL: &str = "io.github.Acme%2FGit_Tool.x";
 const SHOWN: usize = 132;
 
 struct Served {
-    _upstream: Upstream,
+    upstream: Upstream,
     place: Workplace,
     daemon: Daemon,
 }
@@ -54,7 +54,7 @@ async fn served() -> Served {
         (daemon.operate("/status").await.json()["visible"] == SHOWN).then_some(())
     })
     .await;
-    Served { _upstream: upstream, place, daemon }
+    Served { upstream, place, daemon }
 }
 
 impl Served {
@@ -306,7 +306,7 @@ async fn what_clients_send_beside_the_question_changes_nothing() {
     assert_eq!((found.status, found.text), (200, plain));
 }
 
-/// 13: ToolHive walks at `limit=1`, and takes a source by its document.
+/// 13: `ToolHive` walks at `limit=1`, and takes a source by its document.
 #[tokio::test(flavor = "multi_thread")]
 async fn toolhive_walks_one_by_one_and_knows_the_document() {
     let served = served().await;
@@ -369,8 +369,7 @@ async fn no_page_is_larger_than_clients_read() {
 /// of the same thing and for another way to travel.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_tag_stands_for_an_answer_across_restarts() {
-    let Served { _upstream, place, daemon } = served().await;
-    let served = Served { _upstream, place, daemon };
+    let served = served().await;
     let paths =
         ["/v0.1/servers?limit=100".to_owned(), format!("/v0.1/servers/{TOOL}/versions/latest")];
     let mut tags = Vec::new();
@@ -400,11 +399,11 @@ async fn a_tag_stands_for_an_answer_across_restarts() {
         }
         tags.push(tag);
     }
-    let Served { _upstream, place, daemon } = served;
+    let Served { upstream, place, daemon } = served;
     assert_eq!(daemon.signal("TERM").await, Some(0));
     let daemon = place.start().await;
     daemon.ready().await;
-    let served = Served { _upstream, place, daemon };
+    let served = Served { upstream, place, daemon };
     for (path, tag) in paths.iter().zip(&tags) {
         assert_eq!(served.raw(Method::GET, path, &[]).await.0.header("etag"), tag);
     }

@@ -118,8 +118,7 @@ async fn look_everywhere(
         clean(&exact);
         // A search for its own text finds only what is shown.
         if let Some(text) = entry.texts.first().filter(|_| !is_shown) {
-            let word: String =
-                text.chars().filter(|it| it.is_ascii_alphanumeric()).take(12).collect();
+            let word: String = text.chars().filter(char::is_ascii_alphanumeric).take(12).collect();
             let found = daemon.get(&format!("{}/servers?search={word}", prefix(view))).await;
             clean(&found);
         }
@@ -242,20 +241,17 @@ fn shown(entries: &[Entry], fates: &BTreeMap<String, Fate>, view: &str) -> Shown
 /// Real entries where they are present, invented ones otherwise; not the deleted ones.
 fn entries(seed: &str) -> Vec<Entry> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/corpus/registry-6k.jsonl.gz");
-    let items: Vec<String> = match std::fs::File::open(path) {
-        Ok(packed) => {
-            let mut text = String::new();
-            flate2::read::GzDecoder::new(packed).read_to_string(&mut text).expect("unpacked");
-            text.lines().map(str::to_owned).collect()
-        }
-        Err(_) => {
-            println!("../shared/corpus is not present; invented entries are used");
-            let row = |index: usize| {
-                Row::new(&format!("io.github.n{}/tool", index / 3), &format!("1.{}.0", index % 3))
-                    .described(&format!("An invented description of number {index}"))
-            };
-            (0..600).map(|index| row(index).item()).collect()
-        }
+    let items: Vec<String> = if let Ok(packed) = std::fs::File::open(path) {
+        let mut text = String::new();
+        flate2::read::GzDecoder::new(packed).read_to_string(&mut text).expect("unpacked");
+        text.lines().map(str::to_owned).collect()
+    } else {
+        println!("../shared/corpus is not present; invented entries are used");
+        let row = |index: usize| {
+            Row::new(&format!("io.github.n{}/tool", index / 3), &format!("1.{}.0", index % 3))
+                .described(&format!("An invented description of number {index}"))
+        };
+        (0..600).map(|index| row(index).item()).collect()
     };
     let first = Digest::of(seed.as_bytes()).as_bytes()[1];
     let step = (items.len() / ENTRIES).max(1);

@@ -154,7 +154,7 @@ async fn connections_are_limited_and_silent_ones_end() {
     })
     .await;
     eventually("the silent ones lose their places", async || {
-        silent.iter().all(|stream| ended(stream)).then_some(())
+        silent.iter().all(&ended).then_some(())
     })
     .await;
     daemon.lists(&["a.b/c@1.0.0"]).await;

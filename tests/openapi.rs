@@ -14,7 +14,7 @@ const PREFIXES: [&str; 3] = ["/v0.1", "/v0", ""];
 const RESOURCES: [&str; 3] =
     ["/servers", "/servers/{serverName}/versions", "/servers/{serverName}/versions/{version}"];
 
-/// ToolHive takes a registry as a source only if it finds these two.
+/// `ToolHive` takes a registry as a source only if it finds these two.
 #[test]
 fn the_document_is_of_the_form_that_mirrors_accept() {
     assert_eq!(document()["openapi"], "3.1.0");

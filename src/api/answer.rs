@@ -37,18 +37,17 @@ impl<F: FnOnce() -> Bytes> Answer<F> {
         let next = self.next.take();
         let encoding = Encoding::accepted(asked).for_size(self.size);
         let etag = etag(self.tag, encoding);
-        let mut response = match is_known(asked, etag.as_bytes()) {
-            true => StatusCode::NOT_MODIFIED.into_response(),
-            false => {
-                let body = self.body(encoding, bodies).ok_or(Problem::Internal)?;
-                let mut response = Response::new(Body::from(body));
-                response.headers_mut().insert(header::CONTENT_TYPE, JSON);
-                if let Some(word) = encoding.word() {
-                    let value = HeaderValue::from_static(word);
-                    response.headers_mut().insert(header::CONTENT_ENCODING, value);
-                }
-                response
+        let mut response = if is_known(asked, etag.as_bytes()) {
+            StatusCode::NOT_MODIFIED.into_response()
+        } else {
+            let body = self.body(encoding, bodies).ok_or(Problem::Internal)?;
+            let mut response = Response::new(Body::from(body));
+            response.headers_mut().insert(header::CONTENT_TYPE, JSON);
+            if let Some(word) = encoding.word() {
+                let value = HeaderValue::from_static(word);
+                response.headers_mut().insert(header::CONTENT_ENCODING, value);
             }
+            response
         };
         let headers = response.headers_mut();
         headers.reserve(EXPECTED_HEADERS);

@@ -157,12 +157,11 @@ async fn converse(
         () = tokio::time::sleep(LONGEST) => None,
         () = stop.cancelled() => None,
     };
-    let ended = match ended {
-        Some(ended) => ended,
-        None => {
-            connection.as_mut().graceful_shutdown();
-            timeout(LAST_REQUEST, connection).await.map_err(|_| "it did not end".to_owned())?
-        }
+    let ended = if let Some(ended) = ended {
+        ended
+    } else {
+        connection.as_mut().graceful_shutdown();
+        timeout(LAST_REQUEST, connection).await.map_err(|_| "it did not end".to_owned())?
     };
     ended.map_err(|error| error.to_string())
 }

@@ -79,13 +79,11 @@ fn package(value: &Value) -> Checked {
 fn sha256(value: &Value) -> Checked {
     let text = text(value)?;
     let hexadecimal = text.bytes().all(|it| matches!(it, b'0'..=b'9' | b'a'..=b'f'));
-    match hexadecimal && text.len() == 64 {
-        true => Ok(()),
-        false => {
-            let allowed = "64 hexadecimal digits in lower case";
-            Err(Fault::Word { found: text.to_owned(), allowed }.into())
-        }
+    if hexadecimal && text.len() == 64 {
+        return Ok(());
     }
+    let allowed = "64 hexadecimal digits in lower case";
+    Err(Fault::Word { found: text.to_owned(), allowed }.into())
 }
 
 fn remote(value: &Value) -> Checked {

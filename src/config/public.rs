@@ -90,12 +90,12 @@ impl Public {
         if let Some(node) = fields.get("tls") {
             const KEYS: [&str; 2] = ["cert_file", "key_file"];
             let files = reader.mapping(node, &KEYS, &[]);
-            let mut path = |key| match files.as_ref()?.get(key) {
-                Some(node) => reader.text(node).map(PathBuf::from),
-                None => {
+            let mut path = |key| {
+                let Some(file) = files.as_ref()?.get(key) else {
                     reader.error(node, format!("TLS without `{key}`"), "both PEM files");
-                    None
-                }
+                    return None;
+                };
+                reader.text(file).map(PathBuf::from)
             };
             let files = path("cert_file").zip(path("key_file"));
             self.tls = files.map(|(cert_file, key_file)| TlsFiles { cert_file, key_file });

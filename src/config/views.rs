@@ -29,12 +29,11 @@ pub(super) fn read_views(reader: &mut Reader, node: Option<&Node>) -> Vec<View> 
 
 fn view(reader: &mut Reader, node: &Node) -> Option<View> {
     let fields = reader.mapping(node, &KEYS, &[])?;
-    let name = match fields.get("name") {
-        Some(node) => reader.parsed(node, view_name),
-        None => {
-            reader.error(node, "a view without a `name`", "one, under which it is served");
-            None
-        }
+    let name = if let Some(node) = fields.get("name") {
+        reader.parsed(node, view_name)
+    } else {
+        reader.error(node, "a view without a `name`", "one, under which it is served");
+        None
     };
     let tiers = fields.get("tiers").map(|node| {
         let items = reader.list(node).iter();

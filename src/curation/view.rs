@@ -47,8 +47,8 @@ fn within<T>(limit: Option<&T>, holds: impl FnOnce(&T) -> bool) -> bool {
 mod tests {
     use super::*;
 
-    fn patterns(texts: &[&str]) -> Option<Vec<NamePattern>> {
-        Some(texts.iter().map(|text| NamePattern::parse(text).expect("a pattern")).collect())
+    fn patterns(texts: &[&str]) -> Vec<NamePattern> {
+        texts.iter().map(|text| NamePattern::parse(text).expect("a pattern")).collect()
     }
 
     #[rstest::rstest]
@@ -60,10 +60,10 @@ mod tests {
     #[case(View { labels: Some(vec!["x".into()]), ..View::default() }, false)]
     #[case(View { upstreams: Some(vec!["official".into()]), ..View::default() }, true)]
     #[case(View { upstreams: Some(vec![]), ..View::default() }, false)]
-    #[case(View { names: patterns(&["com.example/*"]), ..View::default() }, true)]
-    #[case(View { names: patterns(&["com.*/*", "org.example/x"]), ..View::default() }, true)]
-    #[case(View { names: patterns(&["com.example/other", "org.*/*"]), ..View::default() }, false)]
-    #[case(View { tiers: Some(vec![2]), names: patterns(&["org.*/*"]), ..View::default() }, false)]
+    #[case(View { names: Some(patterns(&["com.example/*"])), ..View::default() }, true)]
+    #[case(View { names: Some(patterns(&["com.*/*", "org.example/x"])), ..View::default() }, true)]
+    #[case(View { names: Some(patterns(&["com.example/other", "org.*/*"])), ..View::default() }, false)]
+    #[case(View { tiers: Some(vec![2]), names: Some(patterns(&["org.*/*"])), ..View::default() }, false)]
     fn a_view_shows_what_is_within_all_its_limits(#[case] view: View, #[case] shows: bool) {
         let labels = ["dev".to_owned()];
         let standing = Standing { tier: Some(2), labels: &labels, ..Standing::default() };

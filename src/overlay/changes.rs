@@ -41,7 +41,7 @@ impl Changes {
         let mut changes = Self::default();
         for pattern in before.patterns().chain(after.patterns()) {
             let (old, new) = (before.of_pattern(pattern), after.of_pattern(pattern));
-            if old.iter().map(Effect::of).eq(new.iter().map(Effect::of)) {
+            if old.iter().copied().map(Effect::of).eq(new.iter().copied().map(Effect::of)) {
                 continue;
             }
             if old.iter().chain(&new).any(|statement| statement.hides()) {
@@ -83,8 +83,8 @@ impl Changes {
 }
 
 impl<'s> Effect<'s> {
-    fn of(statement: &&'s Statement) -> Self {
-        let Statement { versions, tier, classification, .. } = *statement;
+    fn of(statement: &'s Statement) -> Self {
+        let Statement { versions, tier, classification, .. } = statement;
         Self {
             versions,
             upstream: statement.upstream.as_deref(),
