@@ -1,8 +1,8 @@
 use std::sync::Arc;
 
 use super::document::{Document, Facts, tombstone};
-use super::item::{Item, fold, tag};
-use super::latest::{Contender, latest};
+use super::item::{Item, Source, fold, tag};
+use super::latest::latest_of;
 use super::ledger::{Ledger, LedgerEntry, LedgerRecord, Shown};
 use super::repair::Served;
 use super::shelf::{Shelf, Slot};
@@ -22,6 +22,16 @@ pub struct Catalogue {
 /// An entry that passed the gates, with what is said of it.
 #[derive(Debug)]
 pub struct Candidate {
+    pub version: Version,
+    pub published_at: Instant,
+    pub source: Source,
+    /// Needed unless [`Catalogue::keeps`] an item of this source.
+    pub loaded: Option<Loaded>,
+}
+
+/// What an item is written from.
+#[derive(Debug)]
+pub struct Loaded {
     pub entry: Entry,
     /// Its `server` object as it is served.
     pub served: Served,
@@ -56,40 +66,17 @@ impl Catalogue {
     /// A candidate that cannot be read, since the store was damaged or tampered with, is left out
     /// and named: one bad record does not hold back the rest, least of all a denial.
     #[must_use]
-    pub fn next(
-        &self,
-        mut updates: Vec<NameUpdate<'_>>,
-        ledger: &Ledger,
-        now: Instant,
-        namespace: &str,
-    ) -> Generation {
-        updates.sort_by(|left, right| left.name.cmp(right.name));
-        let writer = Writer { ledger, instant: ledger.next_instant(now), namespace };
-        let mut written = Written::default();
-        // Rendering is most of the work of a generation that changes everything.
-        let share = updates.len().div_ceil(THREADS).max(LEAST_SHARE);
-        std::thread::scope(|scope| {
-            let writer = &writer;
-            let shares = updates.chunks(share).skip(1);
-            let shares: Vec<_> = shares.map(|it| scope.spawn(|| writer.write(it))).collect();
-            written = writer.write(updates.get(..share).unwrap_or(&updates));
-            for share in shares {
-                match share.join() {
-                    Ok(share) => written.extend(share),
-                    Err(panicked) => std::panic::resume_unwind(panicked),
-                }
-            }
-        });
-        let Written { visible, tombstones, changes, unreadable } = written;
-        let names: Vec<&Name> = updates.iter().map(|update| update.name).collect();
-        let changed_at = if changes.is_empty() { ledger.newest() } else { Some(writer.instant) };
-        let catalogue = Self {
-            generation: self.generation + 1,
-            visible: Shelf::new(merged(self.visible.all(), visible, &names)),
-            tombstones: Shelf::new(merged(self.tombstones.all(), tombstones, &names)),
-            changed_at,
-        };
-        Generation { catalogue, changes, unreadable }
+    pub fn next<'a>(&'a self, ledger: &'a Ledger, now: Instant, namespace: &'a str) -> Draft<'a> {
+        let instant = ledger.next_instant(now);
+        let writer = Writer { before: self, ledger, instant, namespace };
+        Draft { writer, names: Vec::new(), written: Written::default() }
+    }
+
+    /// Whether an item made of this source is visible, and whether as the latest one.
+    #[must_use]
+    pub fn keeps(&self, name: &Name, version: &Version, source: &Source) -> Option<bool> {
+        let slot = find(self.visible.named(name.as_str()), version.as_str())?;
+        (slot.source == *source).then_some(slot.latest)
     }
 
     #[must_use]
@@ -134,13 +121,13 @@ fn find<'c>(slots: &'c [Slot], version: &str) -> Option<&'c Slot> {
 }
 
 /// The old items without those of the replaced names, and the new ones, in order.
-fn merged(old: &[Slot], new: Vec<Arc<Item>>, replaced: &[&Name]) -> Vec<Slot> {
+fn merged(old: &[Slot], new: Vec<Arc<Item>>, replaced: &[Name]) -> Vec<Slot> {
     let mut merged = Vec::with_capacity(old.len() + new.len());
     let mut replaced = replaced.iter().peekable();
     let mut new = new.into_iter().map(Slot::from).peekable();
     for item in old {
-        while replaced.next_if(|name| ***name < item.name).is_some() {}
-        if replaced.peek().is_some_and(|name| **name == &item.name) {
+        while replaced.next_if(|name| **name < item.name).is_some() {}
+        if replaced.peek().is_some_and(|name| **name == item.name) {
             continue;
         }
         while let Some(earlier) = new.next_if(|new| new.name < item.name) {
@@ -150,6 +137,53 @@ fn merged(old: &[Slot], new: Vec<Arc<Item>>, replaced: &[&Name]) -> Vec<Slot> {
     }
     merged.extend(new);
     merged
+}
+
+/// A generation that is being written, some names after others: what they were written from need not
+/// be held together.
+#[derive(Debug)]
+pub struct Draft<'a> {
+    writer: Writer<'a>,
+    names: Vec<Name>,
+    written: Written,
+}
+
+impl Draft<'_> {
+    /// Writes all that is visible of these names by now; each name once, in the order of names.
+    pub fn write(&mut self, updates: &[NameUpdate<'_>]) {
+        self.names.extend(updates.iter().map(|update| update.name.clone()));
+        // Rendering is most of the work of a generation that changes everything.
+        let share = updates.len().div_ceil(THREADS).max(LEAST_SHARE);
+        let writer = &self.writer;
+        let written = std::thread::scope(|scope| {
+            let shares = updates.chunks(share).skip(1);
+            let shares: Vec<_> = shares.map(|it| scope.spawn(|| writer.write(it))).collect();
+            let mut written = writer.write(updates.get(..share).unwrap_or(updates));
+            for share in shares {
+                match share.join() {
+                    Ok(share) => written.extend(share),
+                    Err(panicked) => std::panic::resume_unwind(panicked),
+                }
+            }
+            written
+        });
+        self.written.extend(written);
+    }
+
+    /// The generation, and what the ledger has to learn first.
+    #[must_use]
+    pub fn finish(self) -> Generation {
+        let Self { writer: Writer { before, ledger, instant, .. }, names, written } = self;
+        let Written { visible, tombstones, changes, unreadable } = written;
+        let changed_at = if changes.is_empty() { ledger.newest() } else { Some(instant) };
+        let catalogue = Catalogue {
+            generation: before.generation + 1,
+            visible: Shelf::new(merged(before.visible.all(), visible, &names)),
+            tombstones: Shelf::new(merged(before.tombstones.all(), tombstones, &names)),
+            changed_at,
+        };
+        Generation { catalogue, changes, unreadable }
+    }
 }
 
 /// Threads that write a generation, and the names below which one does.
@@ -175,7 +209,9 @@ impl Written {
 }
 
 /// Writes the items of one generation.
+#[derive(Debug)]
 struct Writer<'a> {
+    before: &'a Catalogue,
     ledger: &'a Ledger,
     instant: Instant,
     namespace: &'a str,
@@ -200,16 +236,23 @@ impl Writer<'_> {
         update: &NameUpdate<'_>,
         unreadable: &mut Vec<(Name, String)>,
     ) -> Vec<Arc<Item>> {
-        let contenders: Vec<Contender<'_>> = update
-            .candidates
-            .iter()
-            .map(|it| Contender::new(&it.entry.version, it.entry.head.published_at))
-            .collect();
-        let latest = latest(&contenders);
+        let contenders = update.candidates.iter().map(|it| (&it.version, it.published_at));
+        let latest = latest_of(contenders);
         let mut items = Vec::with_capacity(update.candidates.len());
+        let known = self.before.visible.named(update.name.as_str());
         for (index, candidate) in update.candidates.iter().enumerate() {
+            let latest = latest == Some(index);
+            let same = |slot: &&Slot| slot.source == candidate.source && slot.latest == latest;
+            if let Some(slot) = find(known, candidate.version.as_str()).filter(same) {
+                items.push(slot.share());
+                continue;
+            }
+            let Some(loaded) = &candidate.loaded else {
+                unreadable.push((update.name.clone(), "an entry that was not loaded".into()));
+                continue;
+            };
             let before = items.last().map(|item: &Arc<Item>| &item.searched);
-            match self.item(candidate, latest == Some(index), before) {
+            match self.item(loaded, candidate.source, latest, before) {
                 Ok(item) => items.push(Arc::new(item)),
                 Err(malformed) => unreadable.push((update.name.clone(), malformed.to_string())),
             }
@@ -220,11 +263,12 @@ impl Writer<'_> {
 
     fn item(
         &self,
-        candidate: &Candidate,
+        loaded: &Loaded,
+        source: Source,
         latest: bool,
         before: Option<&Arc<str>>,
     ) -> Result<Item, Malformed> {
-        let Candidate { entry, served, facts } = candidate;
+        let Loaded { entry, served, facts } = loaded;
         let official = entry.official()?;
         let document = Document::new(served, &official, &entry.head, facts, latest)?;
         let digest = document.digest(self.namespace);
@@ -233,6 +277,7 @@ impl Writer<'_> {
         let searched = fold(&searched);
         Ok(Item {
             tag: tag(digest, changed_at),
+            source,
             json: document.render(self.namespace, changed_at),
             name: entry.name.clone(),
             version: entry.version.clone(),
@@ -249,7 +294,8 @@ impl Writer<'_> {
 
     /// The tombstones of a name, old ones and those of this generation.
     fn tombstones(&self, name: &Name, visible: &[Arc<Item>]) -> Vec<Arc<Item>> {
-        let is_visible = |version: &Version| visible.iter().any(|item| item.version == *version);
+        let is_visible =
+            |version: &Version| visible.binary_search_by(|item| item.version.cmp(version)).is_ok();
         self.ledger
             .of_name(name)
             .filter(|((_, version), _)| !is_visible(version))
@@ -257,6 +303,7 @@ impl Writer<'_> {
                 let changed_at = self.changed_at(name, version, Shown::Tombstone, None);
                 Arc::new(Item {
                     tag: tag(record.digest, changed_at),
+                    source: Source::default(),
                     json: tombstone(name, version, record.published_at, changed_at, self.namespace),
                     name: name.clone(),
                     version: version.clone(),

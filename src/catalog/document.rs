@@ -3,6 +3,7 @@ use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 use serde_json::value::RawValue;
 
+use super::item::Source;
 use super::repair::Served;
 use crate::model::{
     Digest, Fault, Head, Instant, Malformed, Name, OFFICIAL_META, Official, Version,
@@ -38,6 +39,17 @@ impl Facts {
     #[must_use]
     pub fn upstream(&self) -> &str {
         &self.upstream
+    }
+
+    /// What an item of the entry with this head is made of, when this is said of it.
+    #[must_use]
+    pub fn source(&self, head: &Head) -> Source {
+        let said = serde_json::to_vec(self).unwrap_or_default();
+        let sent = [head.sent.as_bytes().as_slice(), head.received.as_bytes()].concat();
+        let status = head.status.as_str().as_bytes();
+        let published = head.published_at.as_micros().to_le_bytes();
+        let all = [&said, sent.as_slice(), status, &published].concat();
+        Digest::of(&all).as_bytes().first_chunk().copied().unwrap_or_default()
     }
 
     #[must_use]

@@ -16,6 +16,8 @@ pub struct Item {
     pub latest: bool,
     /// Digest over all that is served of it but its instants.
     pub(super) digest: Digest,
+    /// What it was made of; nothing for a tombstone.
+    pub(super) source: Source,
     pub tag: Tag,
     /// Name, title and description, folded; search looks nowhere else. Versions that say the same
     /// share it.
@@ -31,6 +33,9 @@ impl Item {
 /// What tells the bytes of an item from all others of its name and version: equal across restarts,
 /// another one whenever anything in it changes.
 pub type Tag = [u8; 16];
+
+/// What an item is made of, before it is made: equal sources, equal bytes but for `isLatest`.
+pub type Source = [u8; 16];
 
 /// The tag of what has this digest since this instant.
 pub(super) fn tag(digest: Digest, changed_at: Instant) -> Tag {

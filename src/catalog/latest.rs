@@ -23,6 +23,14 @@ pub(super) fn latest(contenders: &[Contender<'_>]) -> Option<usize> {
     (0..contenders.len()).max_by(|left, right| order(&contenders[*left], &contenders[*right]))
 }
 
+/// The index of the latest version among these, each with its publication.
+#[must_use]
+pub fn latest_of<'a>(versions: impl Iterator<Item = (&'a Version, Instant)>) -> Option<usize> {
+    let contenders: Vec<Contender<'_>> =
+        versions.map(|(version, published_at)| Contender::new(version, published_at)).collect();
+    latest(&contenders)
+}
+
 fn order(left: &Contender<'_>, right: &Contender<'_>) -> Ordering {
     let published = left.published_at.cmp(&right.published_at);
     let publication = match left.semantic.is_some() {

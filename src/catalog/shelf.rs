@@ -52,6 +52,12 @@ impl Deref for Slot {
     }
 }
 
+impl Slot {
+    pub(super) fn share(&self) -> Arc<Item> {
+        Arc::clone(&self.item)
+    }
+}
+
 impl From<Arc<Item>> for Slot {
     fn from(item: Arc<Item>) -> Self {
         Self { tag: item.tag, size: item.json.len(), item }

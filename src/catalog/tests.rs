@@ -37,7 +37,12 @@ impl Publisher {
         let candidate = |name: &str, (version, text): &(&str, &str)| {
             let entry = entry(name, version, text);
             let served = Served::of(&entry.server).expect("servable");
-            Candidate { entry, served, facts: facts.clone() }
+            Candidate {
+                version: entry.version.clone(),
+                published_at: entry.head.published_at,
+                source: facts.source(&entry.head),
+                loaded: Some(Loaded { entry, served, facts: facts.clone() }),
+            }
         };
         let visible: Vec<(Name, Vec<Candidate>)> = names
             .iter()
@@ -46,13 +51,17 @@ impl Publisher {
                 (Name::parse(name).expect("a name"), candidates)
             })
             .collect();
-        let updates = visible
+        let mut updates: Vec<NameUpdate<'_>> = visible
             .iter()
             .map(|(name, candidates)| NameUpdate { name, candidates: candidates.iter().collect() })
             .collect();
+        updates.sort_by(|left, right| left.name.cmp(right.name));
         let now = Instant::from_micros(now);
-        let Generation { catalogue, changes, unreadable } =
-            self.catalogue.next(updates, &self.ledger, now, NAMESPACE);
+        let Generation { catalogue, changes, unreadable } = {
+            let mut draft = self.catalogue.next(&self.ledger, now, NAMESPACE);
+            draft.write(&updates);
+            draft.finish()
+        };
         assert_eq!(unreadable, []);
         changes.into_iter().for_each(|(key, record)| self.ledger.set(key, record));
         self.catalogue = catalogue;

@@ -66,12 +66,12 @@ impl Content {
     /// # Errors
     /// When the store cannot be read.
     pub(super) fn entry(
-        self,
+        &self,
         snapshot: &Snapshot,
         stored: &StoredHead,
     ) -> Result<Entry, StoreError> {
-        match self.adopted {
-            Some(entry) => Ok(entry),
+        match &self.adopted {
+            Some(entry) => Ok(entry.clone()),
             None => snapshot.entry(stored),
         }
     }

@@ -3,9 +3,9 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use super::Shared;
 use super::alerts::{NAMES, observe};
 use crate::alert::Observation;
-use crate::catalog::{Candidate, NameUpdate, claims_namespace};
+use crate::catalog::{Loaded, NameUpdate, claims_namespace};
 use crate::curation::{Outcome, Speakers, Speech};
-use crate::model::{Malformed, Name};
+use crate::model::{Malformed, Name, Version};
 use crate::store::StoredHead;
 
 /// How many names of an upstream may be spoken for by another before they are only counted: a
@@ -17,6 +17,22 @@ const MAX_SHADOWED: usize = 100;
 struct Lost {
     to: String,
     served: bool,
+}
+
+/// Who sent metadata under our own namespace with an entry.
+#[derive(Debug)]
+struct Claim {
+    publisher: bool,
+    upstream: Option<String>,
+}
+
+impl Claim {
+    fn of(loaded: &Loaded, namespace: &str) -> Option<Self> {
+        let publisher = claims_namespace(&loaded.entry.server, &["_meta"], namespace);
+        let upstream = claims_namespace(&loaded.entry.meta, &[], namespace)
+            .then(|| loaded.facts.upstream().to_owned());
+        (publisher || upstream.is_some()).then_some(Self { publisher, upstream })
+    }
 }
 
 /// What one look at a name remarks.
@@ -86,8 +102,8 @@ pub(super) struct Notes {
     by_name: BTreeMap<Name, Vec<Observation>>,
     /// Names that lost to another upstream, by the upstream that lists them in vain.
     shadowed: BTreeMap<String, BTreeMap<Name, Lost>>,
-    /// Names that an upstream sends metadata under our own namespace with, as a mirror of ours does.
-    forging: BTreeMap<String, BTreeSet<Name>>,
+    /// Served versions that came with metadata under our own namespace.
+    claims: BTreeMap<Name, BTreeMap<Version, Claim>>,
     /// Served names by their ASCII-folded form.
     served: HashMap<String, BTreeSet<Name>>,
     /// Those of them that more than one served name has.
@@ -101,9 +117,6 @@ impl Notes {
     pub(super) fn begin(&mut self, name: &Name) {
         self.by_name.remove(name);
         for names in self.shadowed.values_mut() {
-            names.remove(name);
-        }
-        for names in self.forging.values_mut() {
             names.remove(name);
         }
     }
@@ -126,26 +139,26 @@ impl Notes {
     /// Looks at what is to be served of a name by now.
     pub(super) fn look_at(&mut self, update: &NameUpdate<'_>, namespace: &str) {
         self.serves(update.name, !update.candidates.is_empty());
-        for Candidate { entry, facts, .. } in &update.candidates {
-            if claims_namespace(&entry.server, &["_meta"], namespace) {
-                let subject = format!("{}@{}", entry.name, entry.version);
-                let detail = "its publisher sent metadata under this registry's own namespace; it was left out";
-                let forged = Observation::new("forged-metadata", subject, detail);
-                let forged = forged.of_namespace(entry.name.namespace()).about_served(true);
-                self.add(update.name, forged);
-            }
-            if claims_namespace(&entry.meta, &[], namespace) {
-                let names = self.forging.entry(facts.upstream().to_owned()).or_default();
-                names.insert(update.name.clone());
-            }
+        let mut before = self.claims.remove(update.name).unwrap_or_default();
+        let claims = update.candidates.iter().filter_map(|candidate| {
+            let version = &candidate.version;
+            let claim = match &candidate.loaded {
+                Some(loaded) => Claim::of(loaded, namespace),
+                // As it was when it was looked at before.
+                None => before.remove(version),
+            };
+            Some((version.clone(), claim?))
+        });
+        let claims: BTreeMap<Version, Claim> = claims.collect();
+        if !claims.is_empty() {
+            self.claims.insert(update.name.clone(), claims);
         }
     }
 
     /// Every name that anything was said of.
     pub(super) fn names(&self) -> BTreeSet<Name> {
         let lost = self.shadowed.values().flat_map(BTreeMap::keys);
-        let forging = self.forging.values().flatten();
-        self.by_name.keys().chain(lost).chain(forging).cloned().collect()
+        self.by_name.keys().chain(lost).cloned().collect()
     }
 
     fn serves(&mut self, name: &Name, served: bool) {
@@ -175,6 +188,27 @@ impl Notes {
         self.by_name.entry(name.clone()).or_default().push(observation);
     }
 
+    /// Publishers one by one, and upstreams by how many names: a mirror of ours does it with all.
+    fn claimed(&self) -> Vec<Observation> {
+        const KIND: &str = "forged-metadata";
+        let (mut seen, mut by_upstream) = (Vec::new(), BTreeMap::<&str, u64>::new());
+        for (name, claims) in &self.claims {
+            let upstreams: BTreeSet<&str> =
+                claims.values().filter_map(|claim| claim.upstream.as_deref()).collect();
+            upstreams.iter().for_each(|id| *by_upstream.entry(id).or_default() += 1);
+            for (version, _) in claims.iter().filter(|(_, claim)| claim.publisher) {
+                let detail = "its publisher sent metadata under this registry's own namespace; it was left out";
+                let forged = Observation::new(KIND, format!("{name}@{version}"), detail);
+                seen.push(forged.of_namespace(name.namespace()).about_served(true));
+            }
+        }
+        for (upstream, count) in by_upstream {
+            let detail = "it sends metadata under this registry's own namespace; it was left out";
+            seen.push(Observation { count, ..Observation::new(KIND, upstream, detail) });
+        }
+        seen
+    }
+
     fn observations(&self) -> Vec<Observation> {
         let mut seen: Vec<Observation> = self.by_name.values().flatten().cloned().collect();
         for (upstream, names) in &self.shadowed {
@@ -194,11 +228,7 @@ impl Notes {
                     .about_served(lost.served)
             }));
         }
-        for (upstream, names) in self.forging.iter().filter(|(_, names)| !names.is_empty()) {
-            let detail = "it sends metadata under this registry's own namespace; it was left out";
-            let forged = Observation::new("forged-metadata", upstream, detail);
-            seen.push(Observation { count: names.len() as u64, ..forged });
-        }
+        seen.extend(self.claimed());
         for folded in &self.twins {
             let names = self.served.get(folded).into_iter().flatten();
             let names: Vec<&str> = names.map(Name::as_str).collect();

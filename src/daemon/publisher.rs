@@ -10,7 +10,8 @@ use super::pending::Touched;
 use super::shared::{Published, Shared};
 use super::speakers::speakers_of;
 use crate::catalog::{
-    Candidate, Catalogue, Facts, Generation, Ledger, LedgerEntry, NameUpdate, Served,
+    Candidate, Catalogue, Draft, Facts, Generation, Ledger, LedgerEntry, Loaded, NameUpdate,
+    Served, Source, latest_of,
 };
 use crate::curation::{Decision, Gate, Policy, View, decide};
 use crate::model::{Instant, Name};
@@ -46,6 +47,21 @@ struct Decided {
     remarks: Remarks,
 }
 
+/// A version that passed the gates.
+struct Proposal<'h> {
+    stored: &'h StoredHead,
+    content: Content,
+    facts: Facts,
+    source: Source,
+    published_at: Instant,
+    until: Instant,
+    /// For each view whether it belongs there.
+    views: Vec<bool>,
+    loaded: Option<Loaded>,
+}
+
+/// Names that are decided and written before the next ones.
+const SHARE: usize = 4_000;
 /// Threads that decide, and the names below which one does.
 const THREADS: usize = 2;
 const LEAST_SHARE: usize = 500;
@@ -113,13 +129,7 @@ impl Publisher {
         let views = &shared.settings.views;
         let policy = Policy { overlays: &in_force.set, speakers: &speakers, views, now };
         names.iter().filter(|name| !looked_at.contains(*name)).for_each(|it| self.notes.begin(it));
-        let mut decided = self.decide_all(&names, &policy, shared)?;
-        let owners: Vec<(Name, String)> = match unsettled {
-            true => Vec::new(),
-            false => decided.iter_mut().filter_map(Decided::take_owner).collect(),
-        };
-        self.look_at(&mut decided, &shared.settings.namespace);
-        let next = self.next(&decided, now, &shared.settings.namespace);
+        let (next, owners) = self.next(&names, &policy, shared, unsettled)?;
         self.notes.tell(shared);
         let changed: usize = next.iter().map(|generation| generation.changes.len()).sum();
         if changed > 0 || !owners.is_empty() {
@@ -152,18 +162,46 @@ impl Publisher {
         Ok(true)
     }
 
-    /// The next catalogue of each view; whoever is left out of it is noted.
-    fn next(&mut self, decided: &[Decided], now: Instant, namespace: &str) -> Vec<Generation> {
-        let mut next = Vec::with_capacity(self.views.len());
-        for (index, shelved) in self.views.iter().enumerate() {
-            let updates = decided.iter().map(|it| it.within(index)).collect();
-            let generation = shelved.catalogue.next(updates, &shelved.ledger, now, namespace);
+    /// The next catalogue of each view, and whose owner is news. Names are decided and written share by
+    /// share, since what they are written from is several times what is written.
+    fn next(
+        &mut self,
+        names: &[Name],
+        policy: &Policy<'_>,
+        shared: &Shared,
+        unsettled: bool,
+    ) -> Result<(Vec<Generation>, Vec<(Name, String)>), StoreError> {
+        let namespace = &shared.settings.namespace;
+        let mut owners = Vec::new();
+        let mut drafts: Vec<Draft<'_>> = self
+            .views
+            .iter()
+            .map(|it| it.catalogue.next(&it.ledger, policy.now, namespace))
+            .collect();
+        for share in names.chunks(SHARE) {
+            let mut decided = self.decide_all(share, policy, shared)?;
+            if !unsettled {
+                owners.extend(decided.iter_mut().filter_map(Decided::take_owner));
+            }
+            for (index, draft) in drafts.iter_mut().enumerate() {
+                draft.write(&decided.iter().map(|it| it.within(index)).collect::<Vec<_>>());
+            }
+            for it in &mut decided {
+                self.notes.keep(&it.name, std::mem::take(&mut it.remarks));
+                match it.first_end {
+                    Some(end) => drop(self.expiries.insert(it.name.clone(), end)),
+                    None => drop(self.expiries.remove(&it.name)),
+                }
+                self.notes.look_at(&it.in_any_view(), namespace);
+            }
+        }
+        let next: Vec<Generation> = drafts.into_iter().map(Draft::finish).collect();
+        for generation in &next {
             for (name, detail) in &generation.unreadable {
                 self.notes.damaged(name, detail);
             }
-            next.push(generation);
         }
-        next
+        Ok((next, owners))
     }
 
     fn catalogues(&self) -> BTreeMap<String, Arc<Catalogue>> {
@@ -198,20 +236,6 @@ impl Publisher {
             }
             Ok(decided)
         })
-    }
-
-    /// Takes note of what deciding remarked, and when the first approvals end.
-    fn look_at(&mut self, decided: &mut [Decided], namespace: &str) {
-        for Decided { name, candidates, remarks, first_end, .. } in decided {
-            self.notes.keep(name, std::mem::take(remarks));
-            match first_end {
-                Some(end) => drop(self.expiries.insert(name.clone(), *end)),
-                None => drop(self.expiries.remove(name)),
-            }
-            let shown = candidates.iter().filter(|(_, views)| views.contains(&true));
-            let shown: Vec<&Candidate> = shown.map(|(candidate, _)| candidate).collect();
-            self.notes.look_at(&NameUpdate { name, candidates: shown }, namespace);
-        }
     }
 
     fn reload(&mut self, name: &Name, snapshot: &Snapshot) -> Result<(), StoreError> {
@@ -273,8 +297,7 @@ impl Publisher {
         let served_from = snapshot.served_from(name)?;
         let speakers = speakers_of(snapshot, policy, name, heads, served_from.as_deref())?;
         let mut remarks = Remarks::default();
-        let mut candidates = Vec::new();
-        let mut first_end: Option<Instant> = None;
+        let mut proposals: Vec<Proposal<'_>> = Vec::new();
         for stored in heads {
             let standing = about.standing(&stored.version, &stored.upstream);
             let content = match Content::of(snapshot, stored, &standing) {
@@ -295,26 +318,27 @@ impl Publisher {
                     continue;
                 }
             };
-            let entry = match content.entry(snapshot, stored) {
-                Err(damage @ StoreError::Damaged { .. }) => {
-                    remarks.damaged(name, &damage.to_string());
-                    continue;
-                }
-                entry => entry?,
-            };
-            let served = match Served::of(&entry.server) {
-                Ok(served) => served,
-                Err(flaw) => {
-                    remarks.unreadable(stored, &flaw);
-                    continue;
-                }
-            };
-            first_end = Some(first_end.map_or(until, |earlier| earlier.min(until)));
             let facts = Facts::new(&stored.upstream, &standing);
             let admits = |it: &Shelved| it.view.admits(name, &stored.upstream, &standing);
-            let views = self.views.iter().map(admits).collect();
-            candidates.push((Candidate { entry, served, facts }, views));
+            let mut proposal = Proposal {
+                stored,
+                source: facts.source(&head),
+                published_at: head.published_at,
+                views: self.views.iter().map(admits).collect(),
+                until,
+                facts,
+                content,
+                loaded: None,
+            };
+            // What is served already was read before, and found readable.
+            if self.is_known(&proposal) || proposal.load(snapshot, &mut remarks)? {
+                proposals.push(proposal);
+            }
         }
+        self.load_where_latest_changes(&mut proposals, snapshot, &mut remarks)?;
+        let first_end = proposals.iter().map(|proposal| proposal.until).min();
+        let candidates: Vec<(Candidate, Vec<bool>)> =
+            proposals.into_iter().map(Proposal::candidate).collect();
         remarks.spoken_for(&speakers, heads, !candidates.is_empty());
         let owner = speakers.owner().filter(|_| !candidates.is_empty());
         let owner = owner.filter(|owner| served_from.as_deref() != Some(*owner));
@@ -323,9 +347,81 @@ impl Publisher {
     }
 }
 
+impl Publisher {
+    /// Whether every view that shows it has an item of the same source already.
+    fn is_known(&self, proposal: &Proposal<'_>) -> bool {
+        let StoredHead { name, version, .. } = proposal.stored;
+        let shows = self.views.iter().zip(&proposal.views).filter(|(_, shows)| **shows);
+        shows
+            .map(|(it, _)| it.catalogue.keeps(name, version, &proposal.source))
+            .all(|it| it.is_some())
+    }
+
+    /// Reads those that are served already, but become the latest of a view or cease to be it.
+    fn load_where_latest_changes(
+        &self,
+        proposals: &mut [Proposal<'_>],
+        snapshot: &Snapshot,
+        remarks: &mut Remarks,
+    ) -> Result<(), StoreError> {
+        for (view, shelved) in self.views.iter().enumerate() {
+            let admitted: Vec<usize> =
+                (0..proposals.len()).filter(|index| proposals[*index].views[view]).collect();
+            let versions = admitted
+                .iter()
+                .map(|index| (&proposals[*index].stored.version, proposals[*index].published_at));
+            let latest = latest_of(versions).map(|position| admitted[position]);
+            for index in admitted {
+                let proposal = &mut proposals[index];
+                let StoredHead { name, version, .. } = proposal.stored;
+                let kept = shelved.catalogue.keeps(name, version, &proposal.source);
+                if kept != Some(latest == Some(index)) && proposal.loaded.is_none() {
+                    // It was readable when it was first served; damage since then is remarked.
+                    proposal.load(snapshot, remarks)?;
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Proposal<'_> {
+    /// Reads the entry; `false`, with a remark, when it cannot be served after all.
+    fn load(&mut self, snapshot: &Snapshot, remarks: &mut Remarks) -> Result<bool, StoreError> {
+        let entry = match self.content.entry(snapshot, self.stored) {
+            Err(damage @ StoreError::Damaged { .. }) => {
+                remarks.damaged(&self.stored.name, &damage.to_string());
+                return Ok(false);
+            }
+            entry => entry?,
+        };
+        match Served::of(&entry.server) {
+            Ok(served) => {
+                self.loaded = Some(Loaded { entry, served, facts: self.facts.clone() });
+                Ok(true)
+            }
+            Err(flaw) => {
+                remarks.unreadable(self.stored, &flaw);
+                Ok(false)
+            }
+        }
+    }
+
+    fn candidate(self) -> (Candidate, Vec<bool>) {
+        let Self { stored, source, published_at, loaded, views, .. } = self;
+        let version = stored.version.clone();
+        (Candidate { version, published_at, source, loaded }, views)
+    }
+}
+
 impl Decided {
     fn take_owner(&mut self) -> Option<(Name, String)> {
         self.owner.take().map(|owner| (self.name.clone(), owner))
+    }
+
+    fn in_any_view(&self) -> NameUpdate<'_> {
+        let shown = self.candidates.iter().filter(|(_, views)| views.contains(&true));
+        NameUpdate { name: &self.name, candidates: shown.map(|(candidate, _)| candidate).collect() }
     }
 
     /// What of it belongs into the view of this index.
