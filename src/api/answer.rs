@@ -13,11 +13,21 @@ pub(super) struct Answer<F> {
     pub(super) tag: Tag,
     /// Bytes of the body, or nearly.
     pub(super) size: usize,
-    /// Whether the body itself is worth keeping, and not only its packed forms.
-    pub(super) keep: bool,
+    pub(super) keep: Keep,
     pub(super) make: F,
     /// Where more is.
     pub(super) next: Option<HeaderValue>,
+}
+
+/// What of an answer is worth keeping.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Keep {
+    /// The body, and its packed forms.
+    All,
+    /// The packed forms; the body is there already.
+    Packed,
+    /// It will hardly be asked for again, and would take the place of what is.
+    Nothing,
 }
 
 /// A client may keep an answer, and asks each time whether it still stands: what is revoked must be
@@ -60,10 +70,10 @@ impl<F: FnOnce() -> Bytes> Answer<F> {
     }
 
     fn body(self, encoding: Encoding, bodies: &Bodies) -> Option<Bytes> {
+        let make = || encoding.packed(&(self.make)());
         match (encoding, self.keep) {
-            (Encoding::Identity, false) => Some((self.make)()),
-            (Encoding::Identity, true) => bodies.get(self.tag, encoding, || Some((self.make)())),
-            _ => bodies.get(self.tag, encoding, || encoding.packed(&(self.make)())),
+            (_, Keep::Nothing) | (Encoding::Identity, Keep::Packed) => make(),
+            _ => bodies.get(self.tag, encoding, make),
         }
     }
 }

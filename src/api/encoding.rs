@@ -21,12 +21,18 @@ impl Encoding {
     /// What the client likes best, and of equals what is smallest (RFC 9110, section 12.5.3).
     pub(super) fn accepted(headers: &HeaderMap) -> Self {
         let mut best = (Self::Identity, 0.0);
+        let mut named = false;
         for value in headers.get_all(header::ACCEPT_ENCODING) {
             for item in value.to_str().unwrap_or_default().split(',') {
                 let (name, weight) = weighted(item);
                 let encoding = match name {
                     "zstd" => Self::Zstd,
-                    "gzip" | "x-gzip" | "*" => Self::Gzip,
+                    "gzip" | "x-gzip" => {
+                        named = true;
+                        Self::Gzip
+                    }
+                    // What is named by itself is not meant by the rest.
+                    "*" if !named => Self::Gzip,
                     _ => continue,
                 };
                 let better = weight > best.1 || (weight >= best.1 && encoding == Self::Zstd);
@@ -87,6 +93,7 @@ mod tests {
     #[case("br", Encoding::Identity)]
     #[case("identity", Encoding::Identity)]
     #[case("*", Encoding::Gzip)]
+    #[case("gzip;q=0, *", Encoding::Identity)]
     #[case("gzip;q=x", Encoding::Identity)]
     fn the_best_of_what_is_accepted_is_taken(#[case] accepted: &str, #[case] wanted: Encoding) {
         let mut headers = HeaderMap::new();

@@ -1,4 +1,4 @@
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::num::NonZeroU32;
 use std::time::Duration;
 
@@ -40,7 +40,7 @@ impl Rates {
 }
 
 /// Whoever has one IPv6 address has its whole network of 64 bits.
-fn household(client: IpAddr) -> IpAddr {
+pub(super) fn household(client: IpAddr) -> IpAddr {
     match client.to_canonical() {
         IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() >> 64 << 64).into(),
         address @ IpAddr::V4(_) => address,
@@ -58,7 +58,9 @@ pub(super) fn client(peer: IpAddr, headers: &HeaderMap, public: &Public) -> IpAd
         if !public.trusts(client) {
             break;
         }
-        match address.trim().parse() {
+        let address = address.trim();
+        let with_port = || address.parse::<SocketAddr>().map(|address| address.ip());
+        match address.parse().or_else(|_| with_port()) {
             Ok(address) => client = address,
             Err(_) => break,
         }
@@ -75,6 +77,7 @@ mod tests {
     #[case("192.0.2.1", "198.51.100.7", "192.0.2.1")]
     #[case("10.0.0.1", "198.51.100.7", "198.51.100.7")]
     #[case("10.0.0.1", "203.0.113.9, 198.51.100.7, 10.0.0.2", "198.51.100.7")]
+    #[case("::ffff:10.0.0.1", "198.51.100.7:4711", "198.51.100.7")]
     #[case("10.0.0.1", "garbage", "10.0.0.1")]
     #[case("10.0.0.1", "", "10.0.0.1")]
     fn only_a_trusted_proxy_says_who_the_client_is(

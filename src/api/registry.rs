@@ -5,15 +5,15 @@ use aws_lc_rs::digest::{Context, SHA256};
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{Request, State};
-use axum::http::{HeaderName, HeaderValue, Method, StatusCode, Uri, header};
+use axum::http::{HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use bytes::{BufMut, Bytes, BytesMut};
 
-use super::answer::Answer;
+use super::answer::{Answer, Keep};
 use super::cache::Bodies;
 use super::cors::Cors;
 use super::params::Params;
-use super::path::{Route, asked};
+use super::path::{Asked, Route, asked};
 use super::peer::{Peer, Rates, client};
 use super::problem::Problem;
 use super::request_id::RequestIds;
@@ -71,11 +71,12 @@ async fn answer(State(registry): State<Arc<Registry>>, request: Request) -> Resp
 impl Registry {
     fn read(&self, request: &Request) -> Result<Response, Problem> {
         let uri = request.uri();
-        let asked = asked(uri.path())?;
+        let asked = asked(uri.path());
         // An editor that is refused the one server that it asks for takes it away from its user.
-        if !matches!(asked.route, Route::Version { .. }) {
+        if !matches!(&asked, Ok(Asked { route: Route::Version { .. }, .. })) {
             self.spend(request)?;
         }
+        let asked = asked?;
         if asked.route == Route::Document {
             return Ok(document());
         }
@@ -91,21 +92,23 @@ impl Registry {
                 let limit = params.limit()?;
                 let page = view.catalogue.page(&query, limit);
                 // Searches hardly ever come twice.
-                let keep = query.search.is_none();
-                let next = next_link(uri, &page, Some(limit));
+                let keep = if query.search.is_none() { Keep::All } else { Keep::Nothing };
+                let next = next_link(&page, Some(limit));
                 view.page(&page, keep, next).respond(headers, &self.bodies)
             }
             Route::Versions { name } => {
-                let page = view.catalogue.versions(
-                    &name,
-                    params.with_deleted()?,
-                    params.position()?.as_ref(),
-                );
+                let after = params.position()?;
+                // The filters of the first page travel in its cursor.
+                let with_tombstones = match &after {
+                    Some(after) => after.include_deleted,
+                    None => params.with_deleted()?,
+                };
+                let page = view.catalogue.versions(&name, with_tombstones, after.as_ref());
                 if page.items.is_empty() {
                     return Err(Problem::UnknownServer);
                 }
-                let next = next_link(uri, &page, None);
-                view.page(&page, true, next).respond(headers, &self.bodies)
+                let next = next_link(&page, None);
+                view.page(&page, Keep::All, next).respond(headers, &self.bodies)
             }
             Route::Version { name, version } => {
                 let found = view.catalogue.version(&name, &version, params.with_deleted()?);
@@ -141,7 +144,7 @@ impl View<'_> {
     fn page<'p>(
         &self,
         page: &'p Page<'p>,
-        keep: bool,
+        keep: Keep,
         next: Option<HeaderValue>,
     ) -> Answer<impl FnOnce() -> Bytes + 'p> {
         let mut tag = Context::new(&SHA256);
@@ -163,7 +166,7 @@ impl View<'_> {
             let view = Digest::of(self.name.as_bytes());
             tag.iter_mut().zip(view.as_bytes()).for_each(|(byte, view)| *byte ^= view);
         }
-        Answer { tag, size: item.size, keep: false, make: || item.json.clone(), next: None }
+        Answer { tag, size: item.size, keep: Keep::Packed, make: || item.json.clone(), next: None }
     }
 }
 
@@ -186,11 +189,9 @@ fn document_of(page: &Page<'_>, size: usize) -> Bytes {
     body.freeze()
 }
 
-/// Where the next page is (RFC 8288), relative to this one.
-fn next_link(uri: &Uri, page: &Page<'_>, limit: Option<usize>) -> Option<HeaderValue> {
-    let (path, next) = (uri.path(), page.next.as_ref()?);
+/// Where the next page is (RFC 8288): the same path, whatever a proxy made of it.
+fn next_link(page: &Page<'_>, limit: Option<usize>) -> Option<HeaderValue> {
+    let next = page.next.as_ref()?;
     let limit = limit.map_or(String::new(), |limit| format!("&limit={limit}"));
-    // What stands in brackets must not end them.
-    let path = path.replace('>', "%3E");
-    HeaderValue::from_str(&format!("<{path}?cursor={next}{limit}>; rel=\"next\"")).ok()
+    HeaderValue::from_str(&format!("<?cursor={next}{limit}>; rel=\"next\"")).ok()
 }

@@ -21,9 +21,9 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{debug, warn};
 
-use super::peer::Peer;
+use super::peer::{Peer, household};
 use super::tls::Tls;
-use crate::config::PublicLimits;
+use crate::config::Public;
 
 /// A client that takes longer than this for its headers, or says nothing between requests, is not a
 /// client. `axum::serve` leaves the timer out, without which no time-out of hyper's ever fires.
@@ -47,9 +47,7 @@ const MAX_HEAD_BYTES: usize = 32 * 1024;
 /// How connections come in.
 #[derive(Debug, Clone)]
 pub struct Door {
-    pub limits: PublicLimits,
-    /// Whether all connections of one address count together; not so behind a proxy.
-    pub counts_peers: bool,
+    pub public: Public,
     /// Whether answers come at once, so that a silent connection is an idle one. An operator waits
     /// for a pass as long as it takes.
     pub answers_at_once: bool,
@@ -60,15 +58,15 @@ impl Door {
     /// Plain http with the limits that everybody gets.
     #[must_use]
     pub fn plain() -> Self {
-        let limits = PublicLimits::default();
-        Self { limits, counts_peers: true, answers_at_once: false, tls: None }
+        Self { public: Public::default(), answers_at_once: false, tls: None }
     }
 }
 
 /// Serves a router until `stop`, then lets requests in flight end.
 pub async fn serve(listener: TcpListener, router: Router, door: Door, stop: CancellationToken) {
     let conversations = TaskTracker::new();
-    let places = Arc::new(Semaphore::new(door.limits.connections));
+    let limits = door.public.limits;
+    let places = Arc::new(Semaphore::new(limits.connections));
     let peers = Arc::new(Peers::default());
     loop {
         let accepted = tokio::select! {
@@ -83,9 +81,10 @@ pub async fn serve(listener: TcpListener, router: Router, door: Door, stop: Canc
                 continue;
             }
         };
-        let most = if door.counts_peers { door.limits.connections_per_peer } else { usize::MAX };
-        // One peer must not take the places of all others.
-        let Some(guest) = Peers::admit(&peers, peer.ip(), most) else { continue };
+        // One peer must not take the places of all others; behind a proxy all are one.
+        let counts = !door.public.behind_tls_proxy && !door.public.trusts(peer.ip());
+        let most = if counts { limits.connections_per_peer } else { usize::MAX };
+        let Some(guest) = Peers::admit(&peers, household(peer.ip()), most) else { continue };
         // Answers are small and whole; waiting to fill a packet only delays them.
         let _ = stream.set_nodelay(true);
         let (router, stop, tls) = (router.clone(), stop.clone(), door.tls.clone());
@@ -144,6 +143,9 @@ async fn converse(
     server
         .timer(TokioTimer::new())
         .header_read_timeout(HEADERS)
+        // Otherwise it reads while it writes, to see whether somebody left, and an answer that takes
+        // longer than the time-out of reading would be cut off.
+        .half_close(true)
         .max_headers(MAX_HEADERS)
         .max_buf_size(MAX_HEAD_BYTES);
     let service = TowerToHyperService::new(router);

@@ -41,6 +41,8 @@ pub struct Tls {
 #[derive(Debug)]
 struct Current {
     files: TlsFiles,
+    /// When the files had changed last before they were read.
+    seen: [Option<SystemTime>; 2],
     pair: ArcSwap<CertifiedKey>,
 }
 
@@ -48,8 +50,9 @@ impl Tls {
     /// # Errors
     /// When the files cannot be read, or do not belong together.
     pub fn load(files: &TlsFiles) -> Result<Self, TlsError> {
+        let seen = changed_at(files);
         let pair = ArcSwap::from_pointee(pair(files)?);
-        let current = Arc::new(Current { files: files.clone(), pair });
+        let current = Arc::new(Current { files: files.clone(), seen, pair });
         let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
         let mut config = ServerConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()?
@@ -67,7 +70,7 @@ impl Tls {
     /// the pair before stays.
     pub async fn follow_files(self, stop: CancellationToken) {
         let files = &self.current.files;
-        let mut seen = changed_at(files);
+        let mut seen = self.current.seen;
         loop {
             tokio::select! {
                 () = tokio::time::sleep(LOOK_EVERY) => {}

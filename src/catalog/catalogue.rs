@@ -6,7 +6,7 @@ use super::latest::latest_of;
 use super::ledger::{Ledger, LedgerEntry, LedgerRecord, Shown};
 use super::repair::Served;
 use super::shelf::{Shelf, Slot};
-use crate::model::{Entry, Instant, Malformed, Name, Version};
+use crate::model::{Digest, Entry, Instant, Malformed, Name, Version};
 
 /// One published generation: an immutable answer to every request.
 #[derive(Debug, Default)]
@@ -301,10 +301,12 @@ impl Writer<'_> {
             .filter(|((_, version), _)| !is_visible(version))
             .map(|((name, version), record)| {
                 let changed_at = self.changed_at(name, version, Shown::Tombstone, None);
+                let json =
+                    tombstone(name, version, record.published_at, changed_at, self.namespace);
                 Arc::new(Item {
-                    tag: tag(record.digest, changed_at),
+                    tag: tag(Digest::of(&json), changed_at),
                     source: Source::default(),
-                    json: tombstone(name, version, record.published_at, changed_at, self.namespace),
+                    json,
                     name: name.clone(),
                     version: version.clone(),
                     changed_at,
@@ -323,7 +325,7 @@ impl Writer<'_> {
         name: &Name,
         version: &Version,
         shown: Shown,
-        digest: Option<crate::model::Digest>,
+        digest: Option<Digest>,
     ) -> Instant {
         match self.ledger.get(name, version) {
             Some(record)

@@ -60,6 +60,13 @@ impl Cursor {
         };
         let Wire(name, version, search, filter, since, deleted, until) =
             serde_json::from_slice(json).map_err(|_| BadCursor)?;
+        let said = [Some(&name), Some(&version), search.as_ref(), filter.as_ref()];
+        // None that we write has one, nor an empty search.
+        if said.into_iter().flatten().any(|text| text.contains('\0'))
+            || search.as_deref() == Some("")
+        {
+            return Err(BadCursor);
+        }
         Ok(Self::Whole(Query {
             search: search.map(Into::into),
             version: filter.map(|it| VersionFilter::parse(&it)),

@@ -1,3 +1,5 @@
+use std::borrow::Cow;
+
 use bytes::Bytes;
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
@@ -84,8 +86,8 @@ struct Curation<'a> {
     facts: &'a Facts,
     received_digest: Digest,
     served_digest: Digest,
-    #[serde(skip_serializing_if = "<[&str]>::is_empty")]
-    repairs: &'a [&'static str],
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    repairs: Vec<&'static str>,
     upstream_is_latest: bool,
     upstream_updated_at: &'a str,
 }
@@ -103,7 +105,7 @@ impl<'a> Document<'a> {
                 facts,
                 received_digest: head.received,
                 served_digest: Digest::of(served.server.as_bytes()),
-                repairs: &served.repairs,
+                repairs: repairs(served, official),
                 upstream_is_latest: official.is_latest,
                 upstream_updated_at: &official.updated_at,
             },
@@ -134,9 +136,9 @@ impl<'a> Document<'a> {
     ) -> T {
         let official = OfficialBlock {
             status: &self.official.status,
-            status_changed_at: self.official.status_changed_at.as_deref(),
+            status_changed_at: self.official.status_changed_at.as_deref().map(strict_time),
             status_message: self.official.status_message.as_deref().filter(|it| is_brief(it)),
-            published_at: &self.official.published_at,
+            published_at: strict_time(&self.official.published_at),
             updated_at: changed_at,
             is_latest: self.latest,
         };
@@ -152,6 +154,24 @@ struct WithInstant<'a> {
     curation: &'a Curation<'a>,
     #[serde(skip_serializing_if = "Option::is_none")]
     changed_at: Option<Instant>,
+}
+
+/// A status message that is too long is left out, which is a repair too.
+const LONG_STATUS_MESSAGE: &str = "long-status-message";
+
+fn repairs(served: &Served, official: &Official) -> Vec<&'static str> {
+    let long = official.status_message.as_deref().is_some_and(|it| !is_brief(it));
+    served.repairs.iter().copied().chain(long.then_some(LONG_STATUS_MESSAGE)).collect()
+}
+
+/// A time as upstream wrote it, unless in a way that strict readers refuse: small letters, a blank for
+/// the `T`, a second of 60.
+fn strict_time(text: &str) -> Cow<'_, str> {
+    let loose = text.contains(['t', 'z', ' ']) || text.contains(":60");
+    match Instant::parse(text) {
+        Ok(instant) if loose => instant.to_string().into(),
+        _ => text.into(),
+    }
 }
 
 /// The contract allows 500 characters, and a strict reader would refuse the page for more.
@@ -186,9 +206,9 @@ pub(super) fn tombstone(
     };
     let official = OfficialBlock {
         status: "deleted",
-        status_changed_at: Some(&changed),
+        status_changed_at: Some(changed.as_str().into()),
         status_message: None,
-        published_at: &published,
+        published_at: published.as_str().into(),
         updated_at: Some(changed_at),
         is_latest: false,
     };
@@ -200,10 +220,10 @@ pub(super) fn tombstone(
 struct OfficialBlock<'a> {
     status: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
-    status_changed_at: Option<&'a str>,
+    status_changed_at: Option<Cow<'a, str>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     status_message: Option<&'a str>,
-    published_at: &'a str,
+    published_at: Cow<'a, str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     updated_at: Option<Instant>,
     is_latest: bool,

@@ -43,10 +43,11 @@ pub(super) fn tag(digest: Digest, changed_at: Instant) -> Tag {
     Digest::of(&both).as_bytes().first_chunk().copied().unwrap_or_default()
 }
 
-/// Case folded in every script, as search compares. Upper case comes first, since it takes
+/// Case folded in every script, as search compares. Upper case comes in between, since it takes
 /// together what lower case keeps apart: both sigmas, and ß with ss.
 pub(super) fn fold(text: &str) -> String {
-    text.chars().flat_map(char::to_uppercase).flat_map(char::to_lowercase).collect()
+    let lower = text.chars().flat_map(char::to_lowercase);
+    lower.flat_map(char::to_uppercase).flat_map(char::to_lowercase).collect()
 }
 
 #[cfg(test)]
@@ -56,6 +57,7 @@ mod tests {
     #[rstest::rstest]
     #[case("GitHub", "github")]
     #[case("GRÖSSE", "größe")]
+    #[case("GROẞE", "große")]
     #[case("ΟΔΟΣ", "οδος")]
     #[case("СЕРВЕР", "сервер")]
     #[case("\u{212a}", "k")]

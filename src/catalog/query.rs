@@ -115,7 +115,8 @@ impl Catalogue {
         let more = items.len() > kept;
         items.truncate(kept);
         let next = items.last().filter(|_| more).map(|last| {
-            let query = Query { until: Some(last.published_at), ..Query::default() };
+            let until = Some(last.published_at);
+            let query = Query { until, include_deleted: with_tombstones, ..Query::default() };
             Cursor::behind(&query, last)
         });
         Page { items, next }

@@ -32,7 +32,9 @@ const UNKNOWN_FORMAT: &str = "unknown-format";
 
 /// Texts without which no repair is needed. Nearly every entry has none of them, and looking for
 /// bytes is much faster than reading JSON.
-const SIGNS: [&[u8]; 5] = [b"\"_meta\"", b"null", b"\"repository\"", b"\"latest\"", b"\"format\""];
+/// A backslash is one, since an escape can spell any of the others.
+const SIGNS: [&[u8]; 6] =
+    [b"\"_meta\"", b"null", b"\"repository\"", b"\"latest\"", b"\"format\"", b"\\"];
 
 /// A `server` object as it is served.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -180,7 +182,9 @@ fn publisher_provided(meta: &RawValue) -> Result<Option<String>, Malformed> {
 #[must_use]
 pub fn claims_namespace(json: &str, path: &[&str], namespace: &str) -> bool {
     let prefix = format!("{namespace}/");
-    if memmem::find(json.as_bytes(), prefix.as_bytes()).is_none() {
+    let bytes = json.as_bytes();
+    // An escape can spell the same.
+    if memmem::find(bytes, prefix.as_bytes()).is_none() && !bytes.contains(&b'\\') {
         return false;
     }
     let mut text = json;
@@ -234,6 +238,7 @@ mod tests {
 
     #[rstest::rstest]
     #[case::foreign(r#""_meta":{"local.vidimus/curation":{}}"#, "", SERVER_META)]
+    #[case::escaped(r#""\u005fmeta":{"local.vidimus\/curation":{}}"#, "", SERVER_META)]
     #[case::not_an_object(r#""_meta":7"#, "", SERVER_META)]
     #[case::stars(
         &format!(r#""_meta":{{"{KEY}":{{"github":{{}},"tool":"x"}},"y":1}}"#),
@@ -282,6 +287,7 @@ mod tests {
 
     #[rstest::rstest]
     #[case(r#"{"_meta":{"local.vidimus/curation":{}}}"#, true)]
+    #[case(r#"{"\u005fmeta":{"local.vidimus\/curation":{}}}"#, true)]
     #[case(r#"{"_meta":{"x/local.vidimus/":{}}}"#, false)]
     #[case(r#"{"title":"local.vidimus/curation"}"#, false)]
     #[case(r#"{"_meta":{"local.vidimus":{}}}"#, false)]

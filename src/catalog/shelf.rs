@@ -6,6 +6,7 @@ use std::sync::Arc;
 use memchr::memmem::Finder;
 
 use super::item::{Item, Tag};
+use crate::model::Instant;
 
 /// Items in the order of name and version, and what finding among them needs.
 ///
@@ -29,6 +30,7 @@ pub struct Slot {
     pub tag: Tag,
     /// Bytes of its JSON.
     pub size: usize,
+    pub changed_at: Instant,
 }
 
 /// All that search looks at, in one piece of memory. Versions of a name that say the same share one
@@ -60,7 +62,7 @@ impl Slot {
 
 impl From<Arc<Item>> for Slot {
     fn from(item: Arc<Item>) -> Self {
-        Self { tag: item.tag, size: item.json.len(), item }
+        Self { tag: item.tag, size: item.json.len(), changed_at: item.changed_at, item }
     }
 }
 

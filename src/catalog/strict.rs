@@ -68,12 +68,23 @@ fn package(value: &Value) -> Checked {
     required(package, "identifier", any_text)?;
     required(package, "transport", |it| transport(it, &["stdio", "streamable-http", "sse"]))?;
     optional(package, "registryBaseUrl", url)?;
-    optional(package, "version", |it| length(it, 1, usize::MAX))?;
+    optional(package, "version", |it| length(it, 1, usize::MAX).and_then(|()| fixed(it)))?;
     optional(package, "runtimeHint", any_text)?;
     optional(package, "fileSha256", sha256)?;
     optional(package, "runtimeArguments", |it| each(it, argument))?;
     optional(package, "packageArguments", |it| each(it, argument))?;
     optional(package, "environmentVariables", |it| each(it, named_input))
+}
+
+/// The repair of this word leaves it out; what still has it was not repaired.
+fn fixed(value: &Value) -> Checked {
+    match text(value)? {
+        "latest" => {
+            let allowed = "an exact version, or none";
+            Err(Fault::Word { found: "latest".into(), allowed }.into())
+        }
+        _ => Ok(()),
+    }
 }
 
 fn sha256(value: &Value) -> Checked {
@@ -87,18 +98,19 @@ fn sha256(value: &Value) -> Checked {
 }
 
 fn remote(value: &Value) -> Checked {
-    transport(value, &["streamable-http", "sse"])?;
-    optional(object(value)?, "variables", inputs)
+    transport(value, &["streamable-http", "sse"])
 }
 
 fn transport(value: &Value, kinds: &'static [&'static str]) -> Checked {
     let transport = object(value)?;
     required(transport, "type", |it| one_of(it, kinds))?;
-    if transport.get("type").and_then(Value::as_str) != Some("stdio") {
-        required(transport, "url", url_template)?;
-        optional(transport, "headers", |it| each(it, named_input))?;
+    // A typed reader has one type for all kinds.
+    optional(transport, "headers", |it| each(it, named_input))?;
+    optional(transport, "variables", inputs)?;
+    match transport.get("type").and_then(Value::as_str) {
+        Some("stdio") => optional(transport, "url", any_text),
+        _ => required(transport, "url", url_template),
     }
-    Ok(())
 }
 
 /// An http URL, or one that begins with a variable in braces; without blanks.
@@ -124,10 +136,11 @@ fn argument(value: &Value) -> Checked {
     input_with_variables(value)?;
     required(argument, "type", |it| one_of(it, &["positional", "named"]))?;
     optional(argument, "isRepeated", boolean)?;
+    optional(argument, "name", any_text)?;
+    optional(argument, "valueHint", any_text)?;
     if argument.get("type").and_then(Value::as_str) == Some("named") {
         return required(argument, "name", any_text);
     }
-    optional(argument, "valueHint", any_text)?;
     match argument.contains_key("valueHint") || argument.contains_key("value") {
         true => Ok(()),
         false => Err(Malformed::from(Fault::Missing).within("valueHint")),
@@ -284,6 +297,9 @@ mod tests {
     #[case("/remotes/1/headers/0/isSecret", json!("no"), "remotes[1].headers[0].isSecret: a string where a boolean is needed")]
     #[case("/packages", json!({}), "packages: an object where an array is needed")]
     #[case("/packages/0/transport", json!({}), "packages[0].transport.type: the member is missing")]
+    #[case("/packages/0/version", json!("latest"), "packages[0].version: \"latest\" is not one of")]
+    #[case("/packages/0/transport/url", json!(7), "packages[0].transport.url: a number")]
+    #[case("/packages/0/packageArguments/1/name", json!([]), "packages[0].packageArguments[1].name: an array")]
     #[case("/packages/0/fileSha256", json!("ABC"), "packages[0].fileSha256")]
     #[case("/packages/0/packageArguments/0/type", json!(""), "packages[0].packageArguments[0].type: \"\" is unknown")]
     #[case("/packages/0/packageArguments/1/value", json!(1), "packages[0].packageArguments[1].value: a number")]

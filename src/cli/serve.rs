@@ -29,8 +29,11 @@ pub(super) async fn serve(
     for upstream in upstreams.iter().filter(|upstream| upstream.enabled) {
         open_source(upstream, &settings.egress)?;
     }
-    for address in [settings.listen, settings.ops_listen] {
-        if settings.public.is_exposed(address) {
+    let public = &settings.public;
+    // Operations speak plain http always.
+    let plain = public.tls.is_none().then_some(settings.listen);
+    for address in plain.into_iter().chain([settings.ops_listen]) {
+        if public.is_exposed(address) {
             return Err(CliError::Exposed { address });
         }
     }
@@ -65,8 +68,7 @@ pub(super) async fn serve(
         tokio::spawn(tls.follow_files(stop.clone()));
     }
     let settings = &shared.settings.public;
-    let counts_peers = settings.trusted_proxies.is_empty();
-    let door = Door { limits: settings.limits, counts_peers, answers_at_once: true, tls };
+    let door = Door { public: settings.clone(), answers_at_once: true, tls };
     let public = serve_http(public, registry(Arc::clone(&shared)), door, stop.clone());
     let private = operations(Arc::clone(&shared), token);
     let private = serve_http(private_listener, private, Door::plain(), stop.clone());

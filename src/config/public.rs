@@ -68,12 +68,14 @@ impl Public {
     /// Whether plain http on this address would carry answers over a network unprotected.
     #[must_use]
     pub fn is_exposed(&self, address: SocketAddr) -> bool {
-        self.tls.is_none() && !self.behind_tls_proxy && !address.ip().is_loopback()
+        !self.behind_tls_proxy && !address.ip().is_loopback()
     }
 
     /// Whether the peer is a proxy whose word on the client counts.
     #[must_use]
     pub fn trusts(&self, peer: IpAddr) -> bool {
+        // A listener for both families shows IPv4 peers as mapped addresses.
+        let peer = peer.to_canonical();
         self.trusted_proxies.iter().any(|net| net.contains(&peer))
     }
 
@@ -143,8 +145,12 @@ fn parsed_list<T>(
 
 fn origin(text: &str) -> Result<String, &'static str> {
     const ALLOWED: &str = "`*`, or an origin as https://editor.example";
-    let url = url::Url::parse(text).map_err(|_| ALLOWED);
-    match text == "*" || url?.origin().ascii_serialization() == text {
+    // Editors have schemes of their own, as vscode-file://vscode-app.
+    let parts = text.split_once("://");
+    let usable = parts.is_some_and(|(scheme, host)| {
+        !scheme.is_empty() && !host.is_empty() && !host.contains(['/', '?', '#', '*', ' '])
+    });
+    match text == "*" || (usable && text.bytes().all(|byte| byte.is_ascii_graphic())) {
         true => Ok(text.to_owned()),
         false => Err(ALLOWED),
     }

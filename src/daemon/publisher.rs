@@ -47,6 +47,9 @@ struct Decided {
     remarks: Remarks,
 }
 
+/// Names and the upstreams that they are served from by now.
+type Owners = Vec<(Name, String)>;
+
 /// A version that passed the gates.
 struct Proposal<'h> {
     stored: &'h StoredHead,
@@ -124,7 +127,16 @@ impl Publisher {
             self.reload(name, &snapshot)?;
         }
         let looked_at = touched.names.clone();
-        let names = self.affected(touched, &in_force.set, now);
+        let (names, silent) = self.affected(touched, &in_force.set, now);
+        for name in &silent {
+            // Nothing is said of it any more, so nothing is to be told of it, and nothing ends.
+            self.notes.begin(name);
+            self.expiries.remove(name);
+        }
+        if names.is_empty() && self.owners_owed == unsettled && shared.published().is_some() {
+            self.notes.tell(shared);
+            return Ok(false);
+        }
         let speakers = shared.speakers();
         let views = &shared.settings.views;
         let policy = Policy { overlays: &in_force.set, speakers: &speakers, views, now };
@@ -170,7 +182,7 @@ impl Publisher {
         policy: &Policy<'_>,
         shared: &Shared,
         unsettled: bool,
-    ) -> Result<(Vec<Generation>, Vec<(Name, String)>), StoreError> {
+    ) -> Result<(Vec<Generation>, Owners), StoreError> {
         let namespace = &shared.settings.namespace;
         let mut owners = Vec::new();
         let mut drafts: Vec<Draft<'_>> = self
@@ -254,9 +266,9 @@ impl Publisher {
     }
 
     /// The names to look at: those touched, and those whose approval has ended. Names that no
-    /// overlay speaks of and that were never served cannot be visible, and are left out, unless
-    /// somebody may be after an internal one.
-    fn affected(&self, touched: Touched, set: &OverlaySet, now: Instant) -> Vec<Name> {
+    /// overlay speaks of and that were never served cannot be visible, and are left out (the second
+    /// list), unless somebody may be after an internal one.
+    fn affected(&self, touched: Touched, set: &OverlaySet, now: Instant) -> (Vec<Name>, Vec<Name>) {
         let ended = self.expiries.iter().filter(|(_, at)| **at < now).map(|(name, _)| name);
         let mut names: BTreeSet<Name> = touched.names;
         names.extend(ended.cloned());
@@ -273,7 +285,9 @@ impl Publisher {
         }
         // What was served is looked at even where nothing is said of it any more.
         let served = |name: &Name| self.views.iter().any(|it| it.catalogue.has(name));
-        names.retain(|name| !set.about(name).is_silent() || set.is_internal(name) || served(name));
+        let speaks = |it: &Name| !set.about(it).is_silent() || set.is_internal(it) || served(it);
+        let (mut names, silent): (BTreeSet<Name>, BTreeSet<Name>) =
+            names.into_iter().partition(speaks);
         let wide = touched.overlays.iter().filter(|changes| changes.exact().is_none());
         let wide: Vec<&Changes> = wide.collect();
         if touched.everything || !wide.is_empty() {
@@ -283,7 +297,7 @@ impl Publisher {
                 names.extend(shelved.ledger.names().filter(concerned).cloned());
             }
         }
-        names.into_iter().collect()
+        (names.into_iter().collect(), silent.into_iter().collect())
     }
 
     fn decide(
