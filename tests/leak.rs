@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read;
 use std::path::Path;
 
+use base64::Engine;
 use serde_json::Value;
 use support::daemon::{Answer, Daemon, Workplace};
 use support::registry::Row;
@@ -14,8 +15,10 @@ use support::upstream::Upstream;
 use vidimus::catalog::Served;
 use vidimus::model::Digest;
 
-const ENTRIES: usize = 400;
-const VIEWS: [&str; 3] = ["default", "first", "github"];
+const NAMES: usize = 200;
+const VIEWS: [&str; 4] = ["default", "first", "second", "third"];
+const CLASSES: [&str; 4] = ["public", "internal", "confidential", "regulated"];
+const LABELS: [&str; 3] = ["red", "green", "blue"];
 const BURIED: &str = "No longer served by this registry.";
 
 /// One entry with what the policy says of its name.
@@ -28,9 +31,26 @@ struct Entry {
 /// What is decided about a name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Fate {
-    Approved { tier: u8 },
+    Approved { tier: u8, class: usize, label: usize },
     Denied,
     Unmentioned,
+}
+
+/// What is decided about names, and which versions are denied all the same.
+#[derive(Debug, Default)]
+struct Policy {
+    names: BTreeMap<String, Fate>,
+    denied: BTreeSet<(String, String)>,
+}
+
+/// The limits of a view, drawn from the seed.
+#[derive(Debug, Clone, Default)]
+struct Limits {
+    tiers: Option<Vec<u8>>,
+    classes: Option<Vec<usize>>,
+    labels: Option<Vec<usize>>,
+    upstream: Option<&'static str>,
+    github: bool,
 }
 
 /// Every (name, version) of a view.
@@ -44,12 +64,16 @@ async fn nothing_hidden_is_in_any_byte_of_any_answer() {
     let upstream = Upstream::start(entries.iter().map(|entry| entry.row.clone())).await;
     let place = Workplace::new(&upstream.url);
     place.upstream(&upstream.url, "sync = {interval = \"1h\", page_size = 100}");
-    place.write("vidimus.toml", "[[views]]\nname = \"first\"\ntiers = [1]\n[[views]]\nname = \"github\"\nnames = [\"io.github.*/*\"]\n");
+    let views: BTreeMap<&str, Limits> =
+        VIEWS.into_iter().map(|view| (view, limits(&seed, view))).collect();
+    let toml: String = views.iter().map(|(view, limits)| limits.toml(view)).collect();
+    println!("{toml}");
+    place.write("vidimus.toml", &toml);
     let mut before: BTreeMap<&str, Shown> = BTreeMap::new();
     let mut daemon = None;
     for round in 0..3 {
-        let fates = fates(&entries, &format!("{seed} {round}"));
-        place.overlay("policy.yaml", &policy(&fates));
+        let policy = policy(&entries, &format!("{seed} {round}"));
+        place.overlay("policy.yaml", &policy.yaml());
         if daemon.is_none() {
             let started = place.start().await;
             started.walked().await;
@@ -57,7 +81,7 @@ async fn nothing_hidden_is_in_any_byte_of_any_answer() {
         }
         let daemon = daemon.as_ref().expect("it was started");
         for view in VIEWS {
-            let wanted = shown(&entries, &fates, view);
+            let wanted = shown(&entries, &policy, &views[view]);
             support::wait::eventually(&format!("{view} shows what it should"), async || {
                 (listed(daemon, view, "").await.0 == wanted).then_some(())
             })
@@ -87,9 +111,11 @@ async fn look_everywhere(
     let secrets = secrets(entries, shown, buried);
     let clean = |answer: &Answer| {
         let headers = format!("{:?}", answer.headers);
+        let cursor = cursor_of(answer);
         for secret in &secrets {
             assert!(!answer.text.contains(secret.as_str()), "{secret:?} in {}", answer.text);
             assert!(!headers.contains(secret.as_str()), "{secret:?} in {headers}");
+            assert!(!cursor.contains(secret.as_str()), "{secret:?} in the cursor {cursor}");
         }
     };
     for filter in ["", "&version=latest"] {
@@ -123,6 +149,14 @@ async fn look_everywhere(
             clean(&found);
         }
     }
+}
+
+/// What stands in the cursor of a page.
+fn cursor_of(answer: &Answer) -> String {
+    let list: Value = serde_json::from_str(&answer.text).unwrap_or_default();
+    let cursor = list["metadata"]["nextCursor"].as_str().unwrap_or_default();
+    let bytes = base64::engine::general_purpose::URL_SAFE_NO_PAD.decode(cursor);
+    String::from_utf8_lossy(&bytes.expect("base64url")).into_owned()
 }
 
 /// Texts that only hidden entries have, and that are long enough to be no chance.
@@ -195,44 +229,127 @@ fn roll(seed: &str, bound: u8) -> u8 {
     Digest::of(seed.as_bytes()).as_bytes()[0] % bound
 }
 
-fn fates(entries: &[Entry], seed: &str) -> BTreeMap<String, Fate> {
-    let names: BTreeSet<&String> = entries.iter().map(|entry| &entry.row.name).collect();
-    let fate = |name: &str| match roll(&format!("{seed} {name}"), 8) {
-        0..4 => Fate::Approved { tier: 1 + roll(&format!("{seed} tier {name}"), 3) },
-        4..6 => Fate::Denied,
-        _ => Fate::Unmentioned,
-    };
-    names.into_iter().map(|name| (name.clone(), fate(name))).collect()
-}
-
-fn policy(fates: &BTreeMap<String, Fate>) -> String {
-    let mut policy = "servers:\n- {name: '*', labels: [all]}\n".to_owned();
-    for (name, fate) in fates {
-        match fate {
-            Fate::Approved { tier } => policy.push_str(&format!("- {{name: {name}, tier: {tier}, approval: {{state: approved, reviewed: 2026-11-01, expires: 2099-01-01}}}}\n")),
-            Fate::Denied => policy.push_str(&format!("- {{name: {name}, approval: {{state: denied}}}}\n")),
-            Fate::Unmentioned => {}
+fn policy(entries: &[Entry], seed: &str) -> Policy {
+    let mut policy = Policy::default();
+    for entry in entries {
+        let (name, version) = entry.row.key();
+        let fate = match roll(&format!("{seed} {name}"), 8) {
+            0..5 => Fate::Approved {
+                tier: 1 + roll(&format!("{seed} tier {name}"), 3),
+                class: usize::from(roll(&format!("{seed} class {name}"), 4)),
+                label: usize::from(roll(&format!("{seed} label {name}"), 3)),
+            },
+            5..7 => Fate::Denied,
+            _ => Fate::Unmentioned,
+        };
+        policy.names.insert(name.clone(), fate);
+        // A version that is hidden though others of its name are shown.
+        if roll(&format!("{seed} {name} {version}"), 5) == 0 {
+            policy.denied.insert((name, version));
         }
     }
     policy
 }
 
+impl Policy {
+    fn yaml(&self) -> String {
+        let mut yaml = "servers:\n- {name: '*', owner: all}\n".to_owned();
+        for (name, fate) in &self.names {
+            match fate {
+                Fate::Approved { tier, class, label } => yaml.push_str(&format!(
+                    "- {{name: {name}, tier: {tier}, classification: {}, labels: [{}], approval: {{state: approved, reviewed: 2026-11-01, expires: 2099-01-01}}}}\n",
+                    CLASSES[*class], LABELS[*label]
+                )),
+                Fate::Denied => {
+                    yaml.push_str(&format!("- {{name: {name}, approval: {{state: denied}}}}\n"));
+                }
+                Fate::Unmentioned => {}
+            }
+        }
+        for (name, version) in &self.denied {
+            yaml.push_str(&format!(
+                "- {{name: {name}, versions: '{version}', approval: {{state: denied}}}}\n"
+            ));
+        }
+        yaml
+    }
+}
+
+fn limits(seed: &str, view: &str) -> Limits {
+    if view == "default" {
+        return Limits::default();
+    }
+    let roll = |what: &str, bound| roll(&format!("{seed} {view} {what}"), bound);
+    let some = |what: &str| roll(&format!("has {what}"), 2) == 0;
+    Limits {
+        tiers: some("tiers").then(|| vec![1 + roll("tier", 3), 1 + roll("other tier", 3)]),
+        classes: some("classes")
+            .then(|| vec![usize::from(roll("class", 4)), usize::from(roll("other class", 4))]),
+        labels: some("labels").then(|| vec![usize::from(roll("label", 3))]),
+        upstream: match roll("upstream", 6) {
+            0 => Some("nowhere"),
+            1..4 => Some("official"),
+            _ => None,
+        },
+        github: some("github"),
+    }
+}
+
+impl Limits {
+    fn toml(&self, view: &str) -> String {
+        let mut toml = format!("[[views]]\nname = \"{view}\"\n");
+        let words = |words: &[&str], of: &[usize]| {
+            let words: Vec<String> =
+                of.iter().map(|index| format!("\"{}\"", words[*index])).collect();
+            words.join(", ")
+        };
+        if let Some(tiers) = &self.tiers {
+            toml.push_str(&format!("tiers = {tiers:?}\n"));
+        }
+        if let Some(classes) = &self.classes {
+            toml.push_str(&format!("classifications = [{}]\n", words(&CLASSES, classes)));
+        }
+        if let Some(labels) = &self.labels {
+            toml.push_str(&format!("labels = [{}]\n", words(&LABELS, labels)));
+        }
+        if let Some(upstream) = self.upstream {
+            toml.push_str(&format!("upstreams = [\"{upstream}\"]\n"));
+        }
+        if self.github {
+            toml.push_str("names = [\"io.github.*/*\"]\n");
+        }
+        toml
+    }
+
+    fn admit(&self, name: &str, tier: u8, class: usize, label: usize) -> bool {
+        self.tiers.as_ref().is_none_or(|tiers| tiers.contains(&tier))
+            && self.classes.as_ref().is_none_or(|classes| classes.contains(&class))
+            && self.labels.as_ref().is_none_or(|labels| labels.contains(&label))
+            && self.upstream.is_none_or(|upstream| upstream == "official")
+            && (!self.github || name.starts_with("io.github."))
+    }
+}
+
 /// The policy once more, in the plainest way.
-fn shown(entries: &[Entry], fates: &BTreeMap<String, Fate>, view: &str) -> Shown {
+fn shown(entries: &[Entry], policy: &Policy, limits: &Limits) -> Shown {
     // Denials know no case, so a name may be hidden by its twin's.
-    let denied: BTreeSet<String> = fates
-        .iter()
-        .filter(|(_, fate)| **fate == Fate::Denied)
-        .map(|(name, _)| name.to_ascii_lowercase())
-        .collect();
+    let denied_names = policy.names.iter().filter(|(_, fate)| **fate == Fate::Denied);
+    let denied_names: BTreeSet<String> =
+        denied_names.map(|(name, _)| name.to_ascii_lowercase()).collect();
+    let denied: BTreeSet<(String, &String)> =
+        policy.denied.iter().map(|(name, version)| (name.to_ascii_lowercase(), version)).collect();
+    let is_denied = |row: &Row| {
+        let folded = row.name.to_ascii_lowercase();
+        denied_names.contains(&folded) || denied.contains(&(folded, &row.version))
+    };
     entries
         .iter()
-        .filter(|entry| entry.servable && !denied.contains(&entry.row.name.to_ascii_lowercase()))
-        .filter(|entry| match (fates[&entry.row.name], view) {
-            (Fate::Approved { tier }, "first") => tier == 1,
-            (Fate::Approved { .. }, "github") => entry.row.name.starts_with("io.github."),
-            (Fate::Approved { .. }, _) => true,
-            _ => false,
+        .filter(|entry| entry.servable && !is_denied(&entry.row))
+        .filter(|entry| match policy.names[&entry.row.name] {
+            Fate::Approved { tier, class, label } => {
+                limits.admit(&entry.row.name, tier, class, label)
+            }
+            Fate::Denied | Fate::Unmentioned => false,
         })
         .map(|entry| entry.row.key())
         .collect()
@@ -253,16 +370,14 @@ fn entries(seed: &str) -> Vec<Entry> {
         };
         (0..600).map(|index| row(index).item()).collect()
     };
-    let first = Digest::of(seed.as_bytes()).as_bytes()[1];
-    let step = (items.len() / ENTRIES).max(1);
-    items
-        .into_iter()
-        .skip(usize::from(first) % step)
-        .step_by(step)
-        .take(ENTRIES)
-        .map(|item| entry(&item))
-        .filter(|entry| entry.row.status == "active")
-        .collect()
+    // Names whole, so that a hidden version has shown ones beside it.
+    let entries: Vec<Entry> = items.iter().map(|item| entry(item)).collect();
+    let mut names: Vec<String> = entries.iter().map(|entry| entry.row.name.clone()).collect();
+    names.sort_by_key(|name| Digest::of(format!("{seed} {name}").as_bytes()));
+    names.dedup();
+    names.truncate(NAMES);
+    let chosen = |entry: &Entry| names.contains(&entry.row.name) && entry.row.status == "active";
+    entries.into_iter().filter(chosen).collect()
 }
 
 fn entry(item: &str) -> Entry {

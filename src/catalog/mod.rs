@@ -25,6 +25,7 @@ mod query;
 mod repair;
 mod shelf;
 mod strict;
+mod texts;
 
 pub use catalogue::{Candidate, Catalogue, Draft, Generation, Loaded, NameUpdate};
 pub use cursor::{BadCursor, Cursor};

@@ -1,9 +1,8 @@
-use memchr::memmem::Finder;
-
 use super::Catalogue;
 use super::cursor::Cursor;
 use super::item::{Item, fold};
 use super::shelf::{Shelf, Slot};
+use super::texts::Needle;
 use crate::model::Instant;
 
 /// What a list request asks for. All filters apply together.
@@ -79,9 +78,8 @@ impl Catalogue {
     #[must_use]
     pub fn page(&self, query: &Query, limit: usize) -> Page<'_> {
         let query = &Query { until: query.until.or(self.bound(query)), ..query.clone() };
-        let needle = query.search.as_deref().map(fold);
-        let finder = needle.as_deref().map(|needle| Finder::new(needle).into_owned());
-        let admitted = self.candidates(query, finder).filter(|item| {
+        let needle = query.search.as_deref().map(|text| Needle::new(&fold(text)));
+        let admitted = self.candidates(query, needle).filter(|item| {
             query.version.as_ref().is_none_or(|filter| filter.admits(item))
                 && query.updated_since.is_none_or(|since| item.changed_at > since)
                 && query.until.is_none_or(|until| item.changed_at <= until)
@@ -130,14 +128,14 @@ impl Catalogue {
     fn candidates<'c>(
         &'c self,
         query: &Query,
-        finder: Option<Finder<'static>>,
+        needle: Option<Needle>,
     ) -> Box<dyn Iterator<Item = &'c Slot> + 'c> {
-        let visible = self.visible.found(query, finder.clone());
+        let visible = self.visible.found(query, needle.clone());
         if !query.include_deleted && query.updated_since.is_none() {
             return visible;
         }
         let mut visible = visible.peekable();
-        let mut tombstones = self.tombstones.found(query, finder).peekable();
+        let mut tombstones = self.tombstones.found(query, needle).peekable();
         Box::new(std::iter::from_fn(move || match (visible.peek(), tombstones.peek()) {
             (Some(left), Some(right)) if left.key() < right.key() => visible.next(),
             (_, Some(_)) => tombstones.next(),
@@ -150,11 +148,11 @@ impl Shelf {
     fn found<'s>(
         &'s self,
         query: &Query,
-        finder: Option<Finder<'static>>,
+        needle: Option<Needle>,
     ) -> Box<dyn Iterator<Item = &'s Slot> + 's> {
         let from = self.behind(query.after.as_ref());
-        match (finder, &query.version) {
-            (Some(finder), _) => Box::new(self.matching(finder, from)),
+        match (needle, &query.version) {
+            (Some(needle), _) => Box::new(self.matching(needle, from)),
             (None, Some(VersionFilter::Latest)) => Box::new(self.latest(from)),
             (None, _) => Box::new(self.all()[from..].iter()),
         }

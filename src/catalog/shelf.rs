@@ -3,9 +3,8 @@ use std::hash::{BuildHasher, RandomState};
 use std::ops::{Deref, Range};
 use std::sync::Arc;
 
-use memchr::memmem::Finder;
-
 use super::item::{Item, Tag};
+use super::texts::{Needle, Texts};
 use crate::model::Instant;
 
 /// Items in the order of name and version, and what finding among them needs.
@@ -32,19 +31,6 @@ pub struct Slot {
     pub size: usize,
     pub changed_at: Instant,
 }
-
-/// All that search looks at, in one piece of memory. Versions of a name that say the same share one
-/// text.
-#[derive(Debug, Default)]
-struct Texts {
-    /// Each text followed by [`BORDER`].
-    all: String,
-    /// Where each text begins, and the first item that it belongs to.
-    begins: Vec<(usize, usize)>,
-}
-
-/// No text that is served holds a NUL, and no query does.
-const BORDER: char = '\0';
 
 impl Deref for Slot {
     type Target = Item;
@@ -84,9 +70,7 @@ impl Shelf {
                 range.end = index + 1;
             }
             if !before.is_some_and(|before| Arc::ptr_eq(&before.searched, &slot.searched)) {
-                shelf.texts.begins.push((shelf.texts.all.len(), index));
-                shelf.texts.all.push_str(&slot.searched);
-                shelf.texts.all.push(BORDER);
+                shelf.texts.push(&slot.searched, index);
             }
             before = Some(slot);
         }
@@ -133,23 +117,13 @@ impl Shelf {
         self.latest[start..].iter().map(|index| &self.slots[*index])
     }
 
-    /// The items from an index on whose text holds what the finder looks for.
-    pub(super) fn matching(
-        &self,
-        finder: Finder<'static>,
-        from: usize,
-    ) -> impl Iterator<Item = &Slot> {
-        let begins = &self.texts.begins;
-        let text_of = |item: usize| begins.partition_point(|(_, first)| *first <= item);
-        let mut text = if from < self.slots.len() { text_of(from) - 1 } else { begins.len() };
+    /// The items from an index on whose text holds the needle.
+    pub(super) fn matching(&self, needle: Needle, from: usize) -> impl Iterator<Item = &Slot> {
+        let mut text = if from < self.slots.len() { self.texts.of_item(from) } else { usize::MAX };
         let runs = std::iter::from_fn(move || {
-            let (start, _) = *begins.get(text)?;
-            let found = start + finder.find(&self.texts.all.as_bytes()[start..])?;
-            let next = begins.partition_point(|(begin, _)| *begin <= found);
-            let first = begins[next - 1].1;
-            let end = begins.get(next).map_or(self.slots.len(), |(_, first)| *first);
-            text = next;
-            Some(first.max(from)..end)
+            let (found, first, next) = self.texts.find(&needle, text)?;
+            text = found + 1;
+            Some(first.max(from)..next.unwrap_or(self.slots.len()))
         });
         runs.flatten().map(|index| &self.slots[index])
     }
