@@ -45,7 +45,8 @@ struct Registry {
 pub fn registry(shared: Arc<Shared>) -> Router {
     let public = &shared.settings.public;
     let state = Registry {
-        epoch: HeaderValue::from_str(&shared.epoch).unwrap_or(HeaderValue::from_static("")),
+        // Once for each router: a static value is copied without a counter that threads share.
+        epoch: HeaderValue::from_static(shared.epoch.clone().leak()),
         cors: Cors::of(&public.cors_origins),
         ids: RequestIds::default(),
         bodies: Bodies::of_bytes(public.limits.cache_bytes),
@@ -80,7 +81,8 @@ impl Registry {
         if asked.route == Route::Document {
             return Ok(document());
         }
-        let published = self.shared.published().ok_or(Problem::NotReady)?;
+        let published = self.shared.answering();
+        let published = published.as_ref().ok_or(Problem::NotReady)?;
         let name = asked.view.as_deref().unwrap_or(DEFAULT_VIEW);
         let unknown = || Problem::UnknownRoute { view: None };
         let view = View { name, catalogue: published.view(name).ok_or_else(unknown)? };

@@ -120,25 +120,6 @@ fn find<'c>(slots: &'c [Slot], version: &str) -> Option<&'c Slot> {
     slots.get(index)
 }
 
-/// The old items without those of the replaced names, and the new ones, in order.
-fn merged(old: &[Slot], new: Vec<Arc<Item>>, replaced: &[Name]) -> Vec<Slot> {
-    let mut merged = Vec::with_capacity(old.len() + new.len());
-    let mut replaced = replaced.iter().peekable();
-    let mut new = new.into_iter().map(Slot::from).peekable();
-    for item in old {
-        while replaced.next_if(|name| **name < item.name).is_some() {}
-        if replaced.peek().is_some_and(|name| **name == item.name) {
-            continue;
-        }
-        while let Some(earlier) = new.next_if(|new| new.name < item.name) {
-            merged.push(earlier);
-        }
-        merged.push(item.clone());
-    }
-    merged.extend(new);
-    merged
-}
-
 /// A generation that is being written, some names after others: what they were written from need not
 /// be held together.
 #[derive(Debug)]
@@ -178,8 +159,8 @@ impl Draft<'_> {
         let changed_at = if changes.is_empty() { ledger.newest() } else { Some(instant) };
         let catalogue = Catalogue {
             generation: before.generation + 1,
-            visible: Shelf::new(merged(before.visible.all(), visible, &names)),
-            tombstones: Shelf::new(merged(before.tombstones.all(), tombstones, &names)),
+            visible: before.visible.next(visible, &names),
+            tombstones: before.tombstones.next(tombstones, &names),
             changed_at,
         };
         Generation { catalogue, changes, unreadable }
@@ -251,8 +232,10 @@ impl Writer<'_> {
                 unreadable.push((update.name.clone(), "an entry that was not loaded".into()));
                 continue;
             };
-            let before = items.last().map(|item: &Arc<Item>| &item.searched);
-            match self.item(loaded, candidate.source, latest, before) {
+            // Its own text before, or that of the version before it.
+            let own = find(known, candidate.version.as_str()).map(|slot| &slot.searched);
+            let near = items.last().map(|item: &Arc<Item>| &item.searched);
+            match self.item(loaded, candidate.source, latest, [own, near]) {
                 Ok(item) => items.push(Arc::new(item)),
                 Err(malformed) => unreadable.push((update.name.clone(), malformed.to_string())),
             }
@@ -266,7 +249,7 @@ impl Writer<'_> {
         loaded: &Loaded,
         source: Source,
         latest: bool,
-        before: Option<&Arc<str>>,
+        texts: [Option<&Arc<str>>; 2],
     ) -> Result<Item, Malformed> {
         let Loaded { entry, served, facts } = loaded;
         let official = entry.official()?;
@@ -285,8 +268,8 @@ impl Writer<'_> {
             published_at: entry.head.published_at,
             latest,
             digest,
-            searched: match before.filter(|before| ***before == *searched) {
-                Some(before) => Arc::clone(before),
+            searched: match texts.into_iter().flatten().find(|text| ***text == *searched) {
+                Some(same) => Arc::clone(same),
                 None => searched.into(),
             },
         })

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::item::{Item, Tag};
 use super::texts::{Needle, Texts};
-use crate::model::Instant;
+use crate::model::{Instant, Name};
 
 /// Items in the order of name and version, and what finding among them needs.
 ///
@@ -14,6 +14,12 @@ use crate::model::Instant;
 #[derive(Debug, Default)]
 pub(super) struct Shelf {
     slots: Vec<Slot>,
+    index: Arc<Index>,
+}
+
+/// Where things stand. Generations share it as long as the same versions say the same.
+#[derive(Debug, Default)]
+struct Index {
     /// Where the versions of a name stand, by the hash of the name.
     names: HashMap<u64, Range<usize>>,
     hasher: RandomState,
@@ -52,29 +58,51 @@ impl From<Arc<Item>> for Slot {
     }
 }
 
-impl Shelf {
-    pub(super) fn new(slots: Vec<Slot>) -> Self {
-        let mut shelf = Self { slots, ..Self::default() };
+impl Index {
+    fn of(slots: &[Slot]) -> Self {
+        let mut index = Self::default();
         let mut before: Option<&Item> = None;
         let mut first_of_name = 0;
-        for (index, slot) in shelf.slots.iter().enumerate() {
+        for (position, slot) in slots.iter().enumerate() {
             if slot.latest {
-                shelf.latest.push(index);
+                index.latest.push(position);
             }
             if before.is_none_or(|before| before.name != slot.name) {
-                first_of_name = index;
+                first_of_name = position;
             }
-            let hash = shelf.hasher.hash_one(slot.name.as_str());
-            let range = shelf.names.entry(hash).or_insert(first_of_name..index);
+            let hash = index.hasher.hash_one(slot.name.as_str());
+            let range = index.names.entry(hash).or_insert(first_of_name..position);
             if range.start == first_of_name {
-                range.end = index + 1;
+                range.end = position + 1;
             }
             if !before.is_some_and(|before| Arc::ptr_eq(&before.searched, &slot.searched)) {
-                shelf.texts.push(&slot.searched, index);
+                index.texts.push(&slot.searched, position);
             }
             before = Some(slot);
         }
-        shelf
+        index
+    }
+}
+
+impl Shelf {
+    /// This shelf with the items of some names, in their order, in place of those before.
+    pub(super) fn next(&self, new: Vec<Arc<Item>>, replaced: &[Name]) -> Self {
+        let new: Vec<Slot> = new.into_iter().map(Slot::from).collect();
+        let same = self.says_the_same(&new, replaced);
+        let slots = merged(&self.slots, new, replaced);
+        let index = if same { Arc::clone(&self.index) } else { Arc::new(Index::of(&slots)) };
+        Self { slots, index }
+    }
+
+    /// Whether the items of these names stand where those before stood, for search and order alike.
+    fn says_the_same(&self, new: &[Slot], replaced: &[Name]) -> bool {
+        let old = || replaced.iter().flat_map(|name| self.named(name.as_str()));
+        let alike = |(old, new): (&Slot, &Slot)| {
+            old.key() == new.key()
+                && old.latest == new.latest
+                && Arc::ptr_eq(&old.searched, &new.searched)
+        };
+        old().count() == new.len() && old().zip(new).all(alike)
     }
 
     pub(super) fn all(&self) -> &[Slot] {
@@ -87,7 +115,7 @@ impl Shelf {
     }
 
     fn range(&self, name: &str) -> Range<usize> {
-        match self.names.get(&self.hasher.hash_one(name)) {
+        match self.index.names.get(&self.index.hasher.hash_one(name)) {
             None => 0..0,
             Some(range) if self.slots[range.start].name.as_str() == name => range.clone(),
             // Two names of one hash: the order finds both.
@@ -113,18 +141,38 @@ impl Shelf {
 
     /// The latest versions from an index on.
     pub(super) fn latest(&self, from: usize) -> impl Iterator<Item = &Slot> {
-        let start = self.latest.partition_point(|index| *index < from);
-        self.latest[start..].iter().map(|index| &self.slots[*index])
+        let start = self.index.latest.partition_point(|index| *index < from);
+        self.index.latest[start..].iter().map(|index| &self.slots[*index])
     }
 
     /// The items from an index on whose text holds the needle.
     pub(super) fn matching(&self, needle: Needle, from: usize) -> impl Iterator<Item = &Slot> {
-        let mut text = if from < self.slots.len() { self.texts.of_item(from) } else { usize::MAX };
+        let mut text =
+            if from < self.slots.len() { self.index.texts.of_item(from) } else { usize::MAX };
         let runs = std::iter::from_fn(move || {
-            let (found, first, next) = self.texts.find(&needle, text)?;
+            let (found, first, next) = self.index.texts.find(&needle, text)?;
             text = found + 1;
             Some(first.max(from)..next.unwrap_or(self.slots.len()))
         });
         runs.flatten().map(|index| &self.slots[index])
     }
+}
+
+/// The old items without those of the replaced names, and the new ones, in order.
+fn merged(old: &[Slot], new: Vec<Slot>, replaced: &[Name]) -> Vec<Slot> {
+    let mut merged = Vec::with_capacity(old.len() + new.len());
+    let mut replaced = replaced.iter().peekable();
+    let mut new = new.into_iter().peekable();
+    for item in old {
+        while replaced.next_if(|name| **name < item.name).is_some() {}
+        if replaced.peek().is_some_and(|name| **name == item.name) {
+            continue;
+        }
+        while let Some(earlier) = new.next_if(|new| new.name < item.name) {
+            merged.push(earlier);
+        }
+        merged.push(item.clone());
+    }
+    merged.extend(new);
+    merged
 }

@@ -30,6 +30,7 @@ mod alerts;
 mod clock;
 mod committer;
 mod content;
+mod decided;
 mod follow;
 mod held;
 mod judgement;

@@ -4,16 +4,12 @@ use std::time::Instant as Stopwatch;
 
 use tracing::info;
 
-use super::content::Content;
-use super::notes::{Notes, Remarks};
+use super::decided::{Decided, Desk, Shelved};
+use super::notes::Notes;
 use super::pending::Touched;
 use super::shared::{Published, Shared};
-use super::speakers::speakers_of;
-use crate::catalog::{
-    Candidate, Catalogue, Draft, Facts, Generation, Ledger, LedgerEntry, Loaded, NameUpdate,
-    Served, Source, latest_of,
-};
-use crate::curation::{Decision, Gate, Policy, View, decide};
+use crate::catalog::{Catalogue, Draft, Generation, Ledger, LedgerEntry};
+use crate::curation::Policy;
 use crate::model::{Instant, Name};
 use crate::overlay::{Changes, OverlaySet};
 use crate::store::{Snapshot, StoreError, StoredHead, ViewChanges};
@@ -29,39 +25,8 @@ pub(super) struct Publisher {
     owners_owed: bool,
 }
 
-/// A view, what it showed, and what it shows now.
-struct Shelved {
-    view: View,
-    ledger: Ledger,
-    catalogue: Arc<Catalogue>,
-}
-
-/// What passed the gates of one name, and for each view whether it belongs there.
-struct Decided {
-    name: Name,
-    candidates: Vec<(Candidate, Vec<bool>)>,
-    /// When the first approval ends.
-    first_end: Option<Instant>,
-    /// The upstream that the name is served from, when that is news.
-    owner: Option<String>,
-    remarks: Remarks,
-}
-
 /// Names and the upstreams that they are served from by now.
 type Owners = Vec<(Name, String)>;
-
-/// A version that passed the gates.
-struct Proposal<'h> {
-    stored: &'h StoredHead,
-    content: Content,
-    facts: Facts,
-    source: Source,
-    published_at: Instant,
-    until: Instant,
-    /// For each view whether it belongs there.
-    views: Vec<bool>,
-    loaded: Option<Loaded>,
-}
 
 /// Names that are decided and written before the next ones.
 const SHARE: usize = 4_000;
@@ -118,6 +83,36 @@ impl Publisher {
         // who owns what is remembered only afterwards.
         let unsettled = shared.is_settling();
         touched.everything |= self.owners_owed && !unsettled;
+        let names = self.take_up(touched, shared, &in_force.set, now)?;
+        let first = shared.published().is_none();
+        if names.is_empty() && self.owners_owed == unsettled && !first {
+            self.notes.tell(shared);
+            return Ok(false);
+        }
+        let (speakers, views) = (shared.speakers(), &shared.settings.views);
+        let policy = Policy { overlays: &in_force.set, speakers: &speakers, views, now };
+        let (next, owners) = self.next(&names, &policy, shared, unsettled)?;
+        self.notes.tell(shared);
+        let changed = self.commit(&next, &owners, shared, now)?;
+        self.owners_owed = unsettled;
+        let same_size = |(shelved, next): (&Shelved, &Generation)| {
+            shelved.catalogue.len() == next.catalogue.len()
+        };
+        if changed == 0 && !first && self.views.iter().zip(&next).all(same_size) {
+            return Ok(false);
+        }
+        self.swap(next, shared, changed, begun);
+        Ok(true)
+    }
+
+    /// Reads anew what was touched; returns the names to decide about, of which nothing is said yet.
+    fn take_up(
+        &mut self,
+        mut touched: Touched,
+        shared: &Shared,
+        set: &OverlaySet,
+        now: Instant,
+    ) -> Result<Vec<Name>, StoreError> {
         let snapshot = shared.store.snapshot()?;
         if touched.everything {
             touched.names.extend(self.notes.names());
@@ -126,52 +121,52 @@ impl Publisher {
             self.notes.begin(name);
             self.reload(name, &snapshot)?;
         }
-        let looked_at = touched.names.clone();
-        let (names, silent) = self.affected(touched, &in_force.set, now);
+        let read = touched.names.clone();
+        let (names, silent) = self.affected(touched, set, now);
         for name in &silent {
             // Nothing is said of it any more, so nothing is to be told of it, and nothing ends.
             self.notes.begin(name);
             self.expiries.remove(name);
         }
-        if names.is_empty() && self.owners_owed == unsettled && shared.published().is_some() {
-            self.notes.tell(shared);
-            return Ok(false);
-        }
-        let speakers = shared.speakers();
-        let views = &shared.settings.views;
-        let policy = Policy { overlays: &in_force.set, speakers: &speakers, views, now };
-        names.iter().filter(|name| !looked_at.contains(*name)).for_each(|it| self.notes.begin(it));
-        let (next, owners) = self.next(&names, &policy, shared, unsettled)?;
-        self.notes.tell(shared);
-        let changed: usize = next.iter().map(|generation| generation.changes.len()).sum();
+        names.iter().filter(|name| !read.contains(*name)).for_each(|it| self.notes.begin(it));
+        Ok(names)
+    }
+
+    /// Commits what the ledgers have to learn first; returns how many entries change.
+    fn commit(
+        &self,
+        next: &[Generation],
+        owners: &Owners,
+        shared: &Shared,
+        now: Instant,
+    ) -> Result<usize, StoreError> {
+        let views = self.views.iter().zip(next);
+        let changes = views.map(|(shelved, generation)| ViewChanges {
+            view: &shelved.view.name,
+            changes: &generation.changes,
+        });
+        let changes: Vec<ViewChanges<'_>> = changes.collect();
+        let changed = changes.iter().map(|view| view.changes.len()).sum();
         if changed > 0 || !owners.is_empty() {
-            let changes = self.views.iter().zip(&next).map(|(shelved, generation)| ViewChanges {
-                view: &shelved.view.name,
-                changes: &generation.changes,
-            });
-            shared.store.commit_ledger(&changes.collect::<Vec<_>>(), &owners, now)?;
+            shared.store.commit_ledger(&changes, owners, now)?;
         }
-        self.owners_owed = unsettled;
-        let first = shared.published().is_none();
-        let same_size = |(shelved, next): (&Shelved, &Generation)| {
-            shelved.catalogue.len() == next.catalogue.len()
-        };
-        if changed == 0 && !first && self.views.iter().zip(&next).all(same_size) {
-            return Ok(false);
+        Ok(changed)
+    }
+
+    /// Shows the generation to everybody, all views as one.
+    fn swap(&mut self, next: Vec<Generation>, shared: &Shared, changed: usize, begun: Stopwatch) {
+        for (shelved, Generation { catalogue, changes, .. }) in self.views.iter_mut().zip(next) {
+            changes.into_iter().for_each(|(key, record)| shelved.ledger.set(key, record));
+            shelved.catalogue = Arc::new(catalogue);
         }
-        for (shelved, generation) in self.views.iter_mut().zip(next) {
-            generation
-                .changes
-                .into_iter()
-                .for_each(|(key, record)| shelved.ledger.set(key, record));
-            shelved.catalogue = Arc::new(generation.catalogue);
-        }
+        let views = self.views.iter();
+        let views: BTreeMap<String, Arc<Catalogue>> =
+            views.map(|it| (it.view.name.clone(), Arc::clone(&it.catalogue))).collect();
         let generation = shared.published().map_or(0, |it| it.generation) + 1;
-        let published = Published::new(generation, self.catalogues(), changed, begun.elapsed());
+        let published = Published::new(generation, views, changed, begun.elapsed());
         let (visible, took_ms) = (published.visible, published.took.as_millis());
         shared.publish(Arc::new(published));
         info!(generation, visible, changed, took_ms, "a generation was published");
-        Ok(true)
     }
 
     /// The next catalogue of each view, and whose owner is news. Names are decided and written share by
@@ -216,11 +211,6 @@ impl Publisher {
         Ok((next, owners))
     }
 
-    fn catalogues(&self) -> BTreeMap<String, Arc<Catalogue>> {
-        let views = self.views.iter();
-        views.map(|it| (it.view.name.clone(), Arc::clone(&it.catalogue))).collect()
-    }
-
     /// Decides about names, on two threads where there are many: each reads the store by itself.
     fn decide_all(
         &self,
@@ -230,7 +220,9 @@ impl Publisher {
     ) -> Result<Vec<Decided>, StoreError> {
         let share = names.len().div_ceil(THREADS).max(LEAST_SHARE);
         let decide = |names: &[Name], snapshot: Snapshot| -> Result<Vec<Decided>, StoreError> {
-            names.iter().map(|name| self.decide(name, policy, &snapshot)).collect()
+            let desk = Desk { views: &self.views, policy, snapshot };
+            let heads = |name: &Name| self.heads.get(name).map(Vec::as_slice).unwrap_or_default();
+            names.iter().map(|name| desk.decide(name, heads(name))).collect()
         };
         std::thread::scope(|scope| {
             let mut others = Vec::new();
@@ -298,151 +290,6 @@ impl Publisher {
             }
         }
         (names.into_iter().collect(), silent.into_iter().collect())
-    }
-
-    fn decide(
-        &self,
-        name: &Name,
-        policy: &Policy<'_>,
-        snapshot: &Snapshot,
-    ) -> Result<Decided, StoreError> {
-        let about = policy.about(name);
-        let heads = self.heads.get(name).map(Vec::as_slice).unwrap_or_default();
-        let served_from = snapshot.served_from(name)?;
-        let speakers = speakers_of(snapshot, policy, name, heads, served_from.as_deref())?;
-        let mut remarks = Remarks::default();
-        let mut proposals: Vec<Proposal<'_>> = Vec::new();
-        for stored in heads {
-            let standing = about.standing(&stored.version, &stored.upstream);
-            let content = match Content::of(snapshot, stored, &standing) {
-                Err(damage @ StoreError::Damaged { .. }) => {
-                    remarks.damaged(name, &damage.to_string());
-                    continue;
-                }
-                content => content?,
-            };
-            let head = content.head;
-            let case = policy.case(&speakers, &stored.upstream, &stored.version, &head, &standing);
-            let until = match decide(&case) {
-                Decision::Serve { until } => until,
-                Decision::Hide(gate) => {
-                    if gate == Gate::DigestAsPinned {
-                        remarks.differs_from_pin(stored, &gate.judge(&case));
-                    }
-                    continue;
-                }
-            };
-            let facts = Facts::new(&stored.upstream, &standing);
-            let admits = |it: &Shelved| it.view.admits(name, &stored.upstream, &standing);
-            let mut proposal = Proposal {
-                stored,
-                source: facts.source(&head),
-                published_at: head.published_at,
-                views: self.views.iter().map(admits).collect(),
-                until,
-                facts,
-                content,
-                loaded: None,
-            };
-            // What is served already was read before, and found readable.
-            if self.is_known(&proposal) || proposal.load(snapshot, &mut remarks)? {
-                proposals.push(proposal);
-            }
-        }
-        self.load_where_latest_changes(&mut proposals, snapshot, &mut remarks)?;
-        let first_end = proposals.iter().map(|proposal| proposal.until).min();
-        let candidates: Vec<(Candidate, Vec<bool>)> =
-            proposals.into_iter().map(Proposal::candidate).collect();
-        remarks.spoken_for(&speakers, heads, !candidates.is_empty());
-        let owner = speakers.owner().filter(|_| !candidates.is_empty());
-        let owner = owner.filter(|owner| served_from.as_deref() != Some(*owner));
-        let owner = owner.map(str::to_owned);
-        Ok(Decided { name: name.clone(), candidates, first_end, owner, remarks })
-    }
-}
-
-impl Publisher {
-    /// Whether every view that shows it has an item of the same source already.
-    fn is_known(&self, proposal: &Proposal<'_>) -> bool {
-        let StoredHead { name, version, .. } = proposal.stored;
-        let shows = self.views.iter().zip(&proposal.views).filter(|(_, shows)| **shows);
-        shows
-            .map(|(it, _)| it.catalogue.keeps(name, version, &proposal.source))
-            .all(|it| it.is_some())
-    }
-
-    /// Reads those that are served already, but become the latest of a view or cease to be it.
-    fn load_where_latest_changes(
-        &self,
-        proposals: &mut [Proposal<'_>],
-        snapshot: &Snapshot,
-        remarks: &mut Remarks,
-    ) -> Result<(), StoreError> {
-        for (view, shelved) in self.views.iter().enumerate() {
-            let admitted: Vec<usize> =
-                (0..proposals.len()).filter(|index| proposals[*index].views[view]).collect();
-            let versions = admitted
-                .iter()
-                .map(|index| (&proposals[*index].stored.version, proposals[*index].published_at));
-            let latest = latest_of(versions).map(|position| admitted[position]);
-            for index in admitted {
-                let proposal = &mut proposals[index];
-                let StoredHead { name, version, .. } = proposal.stored;
-                let kept = shelved.catalogue.keeps(name, version, &proposal.source);
-                if kept != Some(latest == Some(index)) && proposal.loaded.is_none() {
-                    // It was readable when it was first served; damage since then is remarked.
-                    proposal.load(snapshot, remarks)?;
-                }
-            }
-        }
-        Ok(())
-    }
-}
-
-impl Proposal<'_> {
-    /// Reads the entry; `false`, with a remark, when it cannot be served after all.
-    fn load(&mut self, snapshot: &Snapshot, remarks: &mut Remarks) -> Result<bool, StoreError> {
-        let entry = match self.content.entry(snapshot, self.stored) {
-            Err(damage @ StoreError::Damaged { .. }) => {
-                remarks.damaged(&self.stored.name, &damage.to_string());
-                return Ok(false);
-            }
-            entry => entry?,
-        };
-        match Served::of(&entry.server) {
-            Ok(served) => {
-                self.loaded = Some(Loaded { entry, served, facts: self.facts.clone() });
-                Ok(true)
-            }
-            Err(flaw) => {
-                remarks.unreadable(self.stored, &flaw);
-                Ok(false)
-            }
-        }
-    }
-
-    fn candidate(self) -> (Candidate, Vec<bool>) {
-        let Self { stored, source, published_at, loaded, views, .. } = self;
-        let version = stored.version.clone();
-        (Candidate { version, published_at, source, loaded }, views)
-    }
-}
-
-impl Decided {
-    fn take_owner(&mut self) -> Option<(Name, String)> {
-        self.owner.take().map(|owner| (self.name.clone(), owner))
-    }
-
-    fn in_any_view(&self) -> NameUpdate<'_> {
-        let shown = self.candidates.iter().filter(|(_, views)| views.contains(&true));
-        NameUpdate { name: &self.name, candidates: shown.map(|(candidate, _)| candidate).collect() }
-    }
-
-    /// What of it belongs into the view of this index.
-    fn within(&self, view: usize) -> NameUpdate<'_> {
-        let admitted = self.candidates.iter().filter(|(_, views)| views[view]);
-        let candidates = admitted.map(|(candidate, _)| candidate).collect();
-        NameUpdate { name: &self.name, candidates }
     }
 }
 

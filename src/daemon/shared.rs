@@ -139,6 +139,12 @@ impl Shared {
         }))
     }
 
+    /// The generation that answers now, for as long as one request takes: without touching a counter
+    /// that all threads share.
+    pub fn answering(&self) -> arc_swap::Guard<Option<Arc<Published>>> {
+        self.published.load()
+    }
+
     /// The generation that answers now; `None` before the first.
     #[must_use]
     pub fn published(&self) -> Option<Arc<Published>> {

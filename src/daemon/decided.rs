@@ -1,0 +1,196 @@
+use std::sync::Arc;
+
+use super::content::Content;
+use super::notes::Remarks;
+use super::speakers::speakers_of;
+use crate::catalog::{
+    Candidate, Catalogue, Facts, Ledger, Loaded, NameUpdate, Served, Source, latest_of,
+};
+use crate::curation::{Decision, Gate, Policy, View, decide};
+use crate::model::{Instant, Name};
+use crate::store::{Snapshot, StoreError, StoredHead};
+
+/// A view, what it showed, and what it shows now.
+pub(super) struct Shelved {
+    pub(super) view: View,
+    pub(super) ledger: Ledger,
+    pub(super) catalogue: Arc<Catalogue>,
+}
+
+/// What passed the gates of one name, and for each view whether it belongs there.
+pub(super) struct Decided {
+    pub(super) name: Name,
+    candidates: Vec<(Candidate, Vec<bool>)>,
+    /// When the first approval ends.
+    pub(super) first_end: Option<Instant>,
+    /// The upstream that the name is served from, when that is news.
+    owner: Option<String>,
+    pub(super) remarks: Remarks,
+}
+
+/// A version that passed the gates.
+struct Proposal<'h> {
+    stored: &'h StoredHead,
+    content: Content,
+    facts: Facts,
+    source: Source,
+    published_at: Instant,
+    until: Instant,
+    /// For each view whether it belongs there.
+    views: Vec<bool>,
+    loaded: Option<Loaded>,
+}
+
+/// Where names are decided about, one after another.
+pub(super) struct Desk<'a> {
+    pub(super) views: &'a [Shelved],
+    pub(super) policy: &'a Policy<'a>,
+    pub(super) snapshot: Snapshot,
+}
+
+impl Desk<'_> {
+    /// Runs the gates for every version of a name, and reads those that are not served yet as they
+    /// would be.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub(super) fn decide(&self, name: &Name, heads: &[StoredHead]) -> Result<Decided, StoreError> {
+        let (policy, snapshot) = (self.policy, &self.snapshot);
+        let about = policy.about(name);
+        let served_from = snapshot.served_from(name)?;
+        let speakers = speakers_of(snapshot, policy, name, heads, served_from.as_deref())?;
+        let mut remarks = Remarks::default();
+        let mut proposals: Vec<Proposal<'_>> = Vec::new();
+        for stored in heads {
+            let standing = about.standing(&stored.version, &stored.upstream);
+            let content = match Content::of(snapshot, stored, &standing) {
+                Err(damage @ StoreError::Damaged { .. }) => {
+                    remarks.damaged(name, &damage.to_string());
+                    continue;
+                }
+                content => content?,
+            };
+            let head = content.head;
+            let case = policy.case(&speakers, &stored.upstream, &stored.version, &head, &standing);
+            let until = match decide(&case) {
+                Decision::Serve { until } => until,
+                Decision::Hide(gate) => {
+                    if gate == Gate::DigestAsPinned {
+                        remarks.differs_from_pin(stored, &gate.judge(&case));
+                    }
+                    continue;
+                }
+            };
+            let facts = Facts::new(&stored.upstream, &standing);
+            let admits = |it: &Shelved| it.view.admits(name, &stored.upstream, &standing);
+            let mut proposal = Proposal {
+                stored,
+                source: facts.source(&head),
+                published_at: head.published_at,
+                views: self.views.iter().map(admits).collect(),
+                until,
+                facts,
+                content,
+                loaded: None,
+            };
+            // What is served already was read before, and found readable.
+            if self.is_known(&proposal) || proposal.load(snapshot, &mut remarks)? {
+                proposals.push(proposal);
+            }
+        }
+        self.load_where_latest_changes(&mut proposals, snapshot, &mut remarks)?;
+        let first_end = proposals.iter().map(|proposal| proposal.until).min();
+        let candidates: Vec<(Candidate, Vec<bool>)> =
+            proposals.into_iter().map(Proposal::candidate).collect();
+        remarks.spoken_for(&speakers, heads, !candidates.is_empty());
+        let owner = speakers.owner().filter(|_| !candidates.is_empty());
+        let owner = owner.filter(|owner| served_from.as_deref() != Some(*owner));
+        let owner = owner.map(str::to_owned);
+        Ok(Decided { name: name.clone(), candidates, first_end, owner, remarks })
+    }
+
+    /// Whether every view that shows it has an item of the same source already.
+    fn is_known(&self, proposal: &Proposal<'_>) -> bool {
+        let StoredHead { name, version, .. } = proposal.stored;
+        let shows = self.views.iter().zip(&proposal.views).filter(|(_, shows)| **shows);
+        shows
+            .map(|(it, _)| it.catalogue.keeps(name, version, &proposal.source))
+            .all(|it| it.is_some())
+    }
+
+    /// Reads those that are served already, but become the latest of a view or cease to be it.
+    fn load_where_latest_changes(
+        &self,
+        proposals: &mut [Proposal<'_>],
+        snapshot: &Snapshot,
+        remarks: &mut Remarks,
+    ) -> Result<(), StoreError> {
+        for (view, shelved) in self.views.iter().enumerate() {
+            let admitted: Vec<usize> =
+                (0..proposals.len()).filter(|index| proposals[*index].views[view]).collect();
+            let versions = admitted
+                .iter()
+                .map(|index| (&proposals[*index].stored.version, proposals[*index].published_at));
+            let latest = latest_of(versions).map(|position| admitted[position]);
+            for index in admitted {
+                let proposal = &mut proposals[index];
+                let StoredHead { name, version, .. } = proposal.stored;
+                let kept = shelved.catalogue.keeps(name, version, &proposal.source);
+                if kept != Some(latest == Some(index)) && proposal.loaded.is_none() {
+                    // It was readable when it was first served; damage since then is remarked.
+                    proposal.load(snapshot, remarks)?;
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Proposal<'_> {
+    /// Reads the entry; `false`, with a remark, when it cannot be served after all.
+    fn load(&mut self, snapshot: &Snapshot, remarks: &mut Remarks) -> Result<bool, StoreError> {
+        let entry = match self.content.entry(snapshot, self.stored) {
+            Err(damage @ StoreError::Damaged { .. }) => {
+                remarks.damaged(&self.stored.name, &damage.to_string());
+                return Ok(false);
+            }
+            entry => entry?,
+        };
+        match Served::of(&entry.server) {
+            Ok(served) => {
+                self.loaded = Some(Loaded { entry, served, facts: self.facts.clone() });
+                Ok(true)
+            }
+            Err(flaw) => {
+                remarks.unreadable(self.stored, &flaw);
+                Ok(false)
+            }
+        }
+    }
+
+    fn candidate(self) -> (Candidate, Vec<bool>) {
+        let Self { stored, source, published_at, loaded, views, .. } = self;
+        let version = stored.version.clone();
+        (Candidate { version, published_at, source, loaded }, views)
+    }
+}
+
+impl Decided {
+    /// The name with its owner, when that is news.
+    pub(super) fn take_owner(&mut self) -> Option<(Name, String)> {
+        self.owner.take().map(|owner| (self.name.clone(), owner))
+    }
+
+    /// What any view shows of it.
+    pub(super) fn in_any_view(&self) -> NameUpdate<'_> {
+        let shown = self.candidates.iter().filter(|(_, views)| views.contains(&true));
+        NameUpdate { name: &self.name, candidates: shown.map(|(candidate, _)| candidate).collect() }
+    }
+
+    /// What of it belongs into the view of this index.
+    pub(super) fn within(&self, view: usize) -> NameUpdate<'_> {
+        let admitted = self.candidates.iter().filter(|(_, views)| views[view]);
+        let candidates = admitted.map(|(candidate, _)| candidate).collect();
+        NameUpdate { name: &self.name, candidates }
+    }
+}
