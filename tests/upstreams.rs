@@ -74,6 +74,8 @@ async fn a_name_belongs_whole_to_the_upstream_of_the_lowest_priority() {
     let alerts = place.json(&["alerts", "--json"]);
     let shadowed = alerts.as_array().expect("a list").iter().find(|it| it["kind"] == "shadowed");
     assert_eq!(shadowed.expect("an alert")["subject"], "com.example/tool");
+    let slip = alerts.as_array().expect("a list").iter().find(|it| it["kind"] == "quarantined");
+    assert_eq!(slip.expect("an alert")["subject"], "ours", "a file that is not usable");
     let status = daemon.operate("/status").await.json();
     let ours = &status["upstreams"].as_array().expect("a list")[1];
     assert_eq!((&ours["rows"], &ours["quarantined"]), (&Value::from(2), &Value::from(1)));

@@ -2,6 +2,7 @@ use std::collections::BTreeSet;
 
 use super::error::{CliError, Exit};
 use super::print;
+use super::serve::listeners;
 use super::target::Target;
 use crate::config::{Settings, Upstream, read_upstreams};
 use crate::daemon::{
@@ -25,6 +26,7 @@ pub(super) async fn check(settings: Settings, json: bool) -> Result<Exit, CliErr
             None
         }
     };
+    findings.extend(served(&settings, ids.as_deref()));
     // Without a store there is no last good set: what is in the folder is what is judged.
     match load_overlays(&settings, ids.as_deref(), None, Clock::system(), false)? {
         Err(found) => findings.extend(found),
@@ -36,6 +38,22 @@ pub(super) async fn check(settings: Settings, json: bool) -> Result<Exit, CliErr
     }
     print::findings(&findings, json);
     Ok(if has_errors(&findings) { Exit::Findings } else { Exit::Done })
+}
+
+/// What would keep `serve` from starting, and views that can show nothing.
+fn served(settings: &Settings, ids: Option<&[String]>) -> Vec<Finding> {
+    let place = Source::new("vidimus.toml", "").start();
+    let refused = listeners(settings).err().map(|error| {
+        Finding::error(&place, reason(&error), "`serve` refuses to start as long as this is so")
+    });
+    let unknown = settings.views.iter().flat_map(|view| {
+        let limits = view.upstreams.iter().flatten();
+        limits.filter(|id| ids.is_some_and(|ids| !ids.contains(id))).map(|id| {
+            let found = format!("the view `{}` names `{id}`, which is no upstream", view.name);
+            Finding::warning(&place, found, "the name of a file in the upstreams folder")
+        })
+    });
+    refused.into_iter().chain(unknown).collect()
 }
 
 /// What keeps an enabled upstream from being reached as its file and the settings say.

@@ -59,6 +59,12 @@ pub(super) enum CliError {
          in front speaks TLS"
     )]
     Exposed { address: SocketAddr },
+    #[error(
+        "operations speak plain http, and {address} is no loopback address: their token would travel \
+         unprotected; keep them on loopback, or say `behind_tls_proxy = true` when a proxy in front \
+         speaks TLS"
+    )]
+    ExposedOperations { address: SocketAddr },
     #[error("{0}")]
     Tls(#[from] TlsError),
     #[error("{path} cannot be used")]
@@ -91,9 +97,11 @@ impl CliError {
             | Self::UnknownSet(_)
             | Self::Name { .. }
             | Self::DaemonRuns => Exit::Findings,
-            Self::Listen { .. } | Self::File { .. } | Self::Exposed { .. } | Self::Tls(_) => {
-                Exit::Findings
-            }
+            Self::Listen { .. }
+            | Self::File { .. }
+            | Self::Exposed { .. }
+            | Self::ExposedOperations { .. }
+            | Self::Tls(_) => Exit::Findings,
             Self::Store(StoreError::Engine { .. } | StoreError::Damaged { .. }) => Exit::Failed,
             Self::Store(_) | Self::Daemon(DaemonError::Access { .. }) => Exit::Findings,
             Self::Refused { status, .. } if *status < 500 => Exit::Findings,

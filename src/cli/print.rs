@@ -220,7 +220,9 @@ pub(super) fn status(report: &StatusReport, json: bool) {
         }
     }
     for alert in &report.alerts {
-        out(&format!("alert       {}: {}", alert.kind, Escaped(&alert.detail)));
+        let seen = if alert.is_open() { "" } else { " (acknowledged)" };
+        let (id, kind, subject) = (&alert.id, &alert.kind, Escaped(&alert.subject));
+        out(&format!("alert       {id}  {kind} {subject}{seen}: {}", Escaped(&alert.detail)));
     }
 }
 

@@ -29,15 +29,7 @@ pub(super) async fn serve(
     for upstream in upstreams.iter().filter(|upstream| upstream.enabled) {
         open_source(upstream, &settings.egress)?;
     }
-    let public = &settings.public;
-    // Operations speak plain http always.
-    let plain = public.tls.is_none().then_some(settings.listen);
-    for address in plain.into_iter().chain([settings.ops_listen]) {
-        if public.is_exposed(address) {
-            return Err(CliError::Exposed { address });
-        }
-    }
-    let tls = settings.public.tls.as_ref().map(Tls::load).transpose()?;
+    let tls = listeners(&settings)?;
     let public = listen("the registry", settings.listen, "--listen").await?;
     let private_listener = listen("operations", settings.ops_listen, "--ops-listen").await?;
     if !Store::exists(&settings.data) {
@@ -84,6 +76,18 @@ pub(super) async fn serve(
     ended?;
     info!("stopped");
     Ok(Exit::Done)
+}
+
+/// Whether the addresses may be served as they are configured, and the registry's certificate.
+pub(super) fn listeners(settings: &Settings) -> Result<Option<Tls>, CliError> {
+    let public = &settings.public;
+    if public.tls.is_none() && public.is_exposed(settings.listen) {
+        return Err(CliError::Exposed { address: settings.listen });
+    }
+    if public.is_exposed(settings.ops_listen) {
+        return Err(CliError::ExposedOperations { address: settings.ops_listen });
+    }
+    Ok(public.tls.as_ref().map(Tls::load).transpose()?)
 }
 
 /// Lets the loops end by themselves, and gives up on one that is stuck in the system: whoever said

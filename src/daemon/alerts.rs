@@ -134,11 +134,33 @@ pub(super) fn of_upstream(
         let future = Observation::new("future-update", id, detail);
         seen.push(Observation { count: state.from_future, ..future });
     }
+    if matches!(upstream.origin, Origin::Files(_)) {
+        seen.extend(unreadable_files(snapshot, id)?);
+    }
     seen.extend(shrunk(snapshot, id)?);
     seen.extend(missing(snapshot, id)?);
     seen.extend(drifted(snapshot, policy, id)?);
     seen.extend(replaced(snapshot, policy, id)?);
     Ok(seen)
+}
+
+/// Whoever keeps files keeps them by hand, and wants to hear of a slip.
+fn unreadable_files(snapshot: &Snapshot, id: &str) -> Result<Option<Observation>, StoreError> {
+    const SHOWN: usize = 200;
+    let (mut first, mut count) = (None, 0);
+    for row in snapshot.quarantined()? {
+        let Ok(row) = row else { continue };
+        if row.upstream == id {
+            count += 1;
+            first.get_or_insert(row.row);
+        }
+    }
+    Ok(first.map(|row| {
+        let text: String = row.item.chars().take(SHOWN).collect();
+        let detail =
+            format!("a file or entry is not usable and not served: {}: {text}", row.reason);
+        Observation { count, ..Observation::new("quarantined", id, detail) }
+    }))
 }
 
 /// Fewer absences than this, or a smaller share of all rows, are an upstream's everyday life.

@@ -105,7 +105,15 @@ impl Document<'_> {
         };
         let name = self.reader.parsed(name, NamePattern::parse)?;
         let versions = match fields.get("versions") {
-            Some(node) => self.reader.parsed(node, VersionPattern::parse),
+            Some(node) => {
+                let versions = self.reader.parsed(node, VersionPattern::parse);
+                if versions.as_ref().is_some_and(VersionPattern::looks_partial) {
+                    let found = "it is read as one exact version, and looks like a part of many";
+                    let allowed = "a version as it is published, or a range, as `>=1, <2`";
+                    self.reader.findings.push(Finding::warning(&node.place, found, allowed));
+                }
+                versions
+            }
             None => Some(VersionPattern::Any),
         };
         let readable = versions.is_some();

@@ -131,6 +131,18 @@ impl VersionPattern {
         })
     }
 
+    /// Whether an exact version reads like `1.x` or `2`: hardly anybody publishes such, and whoever
+    /// writes it means more than one.
+    #[must_use]
+    pub fn looks_partial(&self) -> bool {
+        let Self::Exact(version) = self else { return false };
+        let parts: Vec<&str> = version.as_str().split('.').collect();
+        let wild = |part: &&str| matches!(*part, "x" | "X" | "*");
+        let number = |part: &&str| !part.is_empty() && part.bytes().all(|it| it.is_ascii_digit());
+        parts.iter().all(|part| wild(part) || number(part))
+            && (parts.len() < 3 || parts.iter().any(wild))
+    }
+
     #[must_use]
     pub const fn is_exact(&self) -> bool {
         matches!(self, Self::Exact(_))
@@ -188,6 +200,23 @@ impl fmt::Display for VersionPattern {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[rstest::rstest]
+    #[case("1.x", true)]
+    #[case("1", true)]
+    #[case("1.2", true)]
+    #[case("1.2.x", true)]
+    #[case("1.2.3", false)]
+    #[case("auto", false)]
+    #[case("v1", false)]
+    #[case(">=1, <2", false)]
+    fn a_version_that_looks_like_a_part_of_many_is_told_apart(
+        #[case] text: &str,
+        #[case] partial: bool,
+    ) {
+        let versions = VersionPattern::parse(text).expect("usable");
+        assert_eq!(versions.looks_partial(), partial);
+    }
 
     #[rstest::rstest]
     #[case("com.example/tool", NamePattern::Exact(Name::parse("com.example/tool").expect("name")))]

@@ -10,8 +10,8 @@ use crate::sync::{FetchFailure, FetchedPage, PageRequest, PageSource, RawPage};
 const MAX_BYTES: u64 = 32 * 1024 * 1024;
 const MAX_DEPTH: usize = 16;
 
-/// An organisation's own servers: a folder of `server.json` files, or one file with a list of them
-/// in the shape of the API. All of it is one page.
+/// An organisation's own servers: a folder of `server.json` files, or one file with a list of them,
+/// bare or in the shape of the API. All of it is one page.
 #[derive(Debug)]
 pub struct Files {
     path: PathBuf,
@@ -77,12 +77,15 @@ fn collect(folder: &Path, depth: usize, files: &mut Vec<PathBuf>) -> io::Result<
 /// The rows of a file. One that cannot be read becomes a row that says so and goes to quarantine:
 /// it must not keep the others from being read.
 fn items_of(file: &Path, text: &[u8]) -> Vec<String> {
-    if let Ok(page) = RawPage::read_versions(text) {
-        return page.rows.into_iter().map(|row| row.get().to_owned()).collect();
+    let rows = match RawPage::read_versions(text) {
+        Ok(page) => Some(page.rows),
+        Err(_) => serde_json::from_slice::<Vec<&RawValue>>(text).ok(),
+    };
+    if let Some(rows) = rows {
+        return rows.into_iter().map(item_of).collect();
     }
     let item = match serde_json::from_slice::<&RawValue>(text) {
-        Ok(raw) if is_item(raw) => return vec![raw.get().to_owned()],
-        Ok(raw) => raw.get().to_owned(),
+        Ok(raw) => return vec![item_of(raw)],
         Err(error) => {
             serde_json::Value::from(format!("{} is not JSON: {error}", file.display())).to_string()
         }
@@ -90,8 +93,13 @@ fn items_of(file: &Path, text: &[u8]) -> Vec<String> {
     vec![format!(r#"{{"server":{item}}}"#)]
 }
 
-fn is_item(raw: &RawValue) -> bool {
-    crate::model::members(raw).is_ok_and(|members| members.iter().any(|(key, _)| key == "server"))
+/// A row as the API would send it: a bare `server.json` becomes one.
+fn item_of(raw: &RawValue) -> String {
+    let members = crate::model::members(raw);
+    match members.is_ok_and(|members| members.iter().any(|(key, _)| key == "server")) {
+        true => raw.get().to_owned(),
+        false => format!(r#"{{"server":{}}}"#, raw.get()),
+    }
 }
 
 #[cfg(test)]
@@ -102,6 +110,8 @@ mod tests {
     #[case(r#"{"name":"a.b/c"}"#, &[r#"{"server":{"name":"a.b/c"}}"#])]
     #[case(r#"{"server":{"name":"a.b/c"},"_meta":{}}"#, &[r#"{"server":{"name":"a.b/c"},"_meta":{}}"#])]
     #[case(r#"{"servers":[{"server":{}},{"server":[]}]}"#, &[r#"{"server":{}}"#, r#"{"server":[]}"#])]
+    #[case(r#"[{"name":"a.b/c"},{"server":{}}]"#, &[r#"{"server":{"name":"a.b/c"}}"#, r#"{"server":{}}"#])]
+    #[case(r#"{"servers":[{"name":"a.b/c"}]}"#, &[r#"{"server":{"name":"a.b/c"}}"#])]
     #[case("{", &[r#"{"server":"x.json is not JSON: EOF while parsing an object at line 1 column 1"}"#])]
     fn a_file_is_a_server_an_item_or_a_list(#[case] text: &str, #[case] wanted: &[&str]) {
         assert_eq!(items_of(Path::new("x.json"), text.as_bytes()), wanted);

@@ -8,7 +8,7 @@ use crate::model::{Head, Identity, Instant, Name, OFFICIAL_META, Version};
 /// Gives a row of a file the metadata that it lacks: published when it was first seen here.
 ///
 /// `stored` looks up what is stored under a name and version, so that the row stays the same as
-/// long as its file does. A row with metadata of its own, or without a usable name, is left alone.
+/// long as its file does. A row with metadata of its own is left alone.
 pub fn completed<E>(
     item: &RawValue,
     now: Instant,
@@ -24,10 +24,11 @@ pub fn completed<E>(
     let Ok(Item { server, meta: None }) = serde_json::from_str(item.get()) else {
         return Ok(Cow::Borrowed(item));
     };
-    let Some((name, version)) = Identity::of_server(server) else {
-        return Ok(Cow::Borrowed(item));
+    let seen = match Identity::of_server(server) {
+        Some((name, version)) => stored(&name, &version)?.map_or(now, |head| head.published_at),
+        // What is wrong with it must not be hidden by metadata that no file has.
+        None => Instant::MIN,
     };
-    let seen = stored(&name, &version)?.map_or(now, |head| head.published_at);
     let text = format!(
         r#"{{"server":{},"_meta":{{"{OFFICIAL_META}":{{"status":"active","publishedAt":"{seen}","updatedAt":"{seen}","isLatest":false}}}}}}"#,
         server.get()
@@ -60,10 +61,19 @@ mod tests {
     }
 
     #[rstest::rstest]
-    #[case(r#"{"server":{"name":"a.b/c","version":"1"},"_meta":{}}"#)]
-    #[case(r#"{"server":{"name":"abc","version":"1"}}"#)]
-    #[case(r#"{"server":"x is not JSON"}"#)]
-    fn any_other_row_is_left_alone(#[case] json: &str) {
+    #[case(r#"{"server":{"name":"abc","version":"1"}}"#, "server.name: a name is")]
+    #[case(r#"{"server":{"name":"a.b/c"}}"#, "server.version: the member is missing")]
+    #[case(r#"{"server":"x is not JSON"}"#, "server: a string where an object is needed")]
+    fn what_is_wrong_with_a_file_is_said(#[case] json: &str, #[case] wanted: &str) {
+        let item: Box<RawValue> = serde_json::from_str(&completed_at(json, 5, None)).expect("JSON");
+        let row = Entry::judge(&item, Instant::from_micros(5)).expect_err("not well-formed");
+        assert!(row.reason.starts_with(wanted), "{}", row.reason);
+        assert_eq!(completed_at(json, 9, None), completed_at(json, 5, None), "the same row again");
+    }
+
+    #[test]
+    fn a_row_with_metadata_of_its_own_is_left_alone() {
+        let json = r#"{"server":{"name":"a.b/c","version":"1"},"_meta":{}}"#;
         assert_eq!(completed_at(json, 5, None), json);
     }
 }
