@@ -1,9 +1,11 @@
+use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use crate::model::Name;
+use crate::model::{Identity, Name, Version};
 use crate::sync::{FetchFailure, FetchedPage, PageRequest, PageSource, RawPage};
 
 /// As much as a page of a registry may have.
@@ -50,13 +52,14 @@ fn page(path: &Path) -> io::Result<String> {
     }
     files.sort();
     let (mut items, mut size) = (Vec::new(), 0);
+    let mut known: BTreeMap<(Name, Version), PathBuf> = BTreeMap::new();
     for file in files {
         size += file.metadata()?.len();
         if size > MAX_BYTES {
             return Err(io::Error::other(format!("the files have more than {MAX_BYTES} bytes")));
         }
         let text = std::fs::read(&file)?;
-        items.extend(items_of(&file, &text));
+        items.extend(items_of(&file, &text).into_iter().map(|item| once(item, &file, &mut known)));
     }
     Ok(format!(r#"{{"servers":[{}],"metadata":{{"count":{}}}}}"#, items.join(","), items.len()))
 }
@@ -93,6 +96,26 @@ fn items_of(file: &Path, text: &[u8]) -> Vec<String> {
     vec![format!(r#"{{"server":{item}}}"#)]
 }
 
+/// The item, unless an earlier file has the same version of the same server: which of the two is meant
+/// nobody can tell, so the second one is not usable.
+fn once(item: String, file: &Path, known: &mut BTreeMap<(Name, Version), PathBuf>) -> String {
+    #[derive(Deserialize)]
+    struct Item<'a> {
+        #[serde(borrow)]
+        server: &'a RawValue,
+    }
+    let server = serde_json::from_str(&item).map(|Item { server }| Identity::of_server(server));
+    let Ok(Some(identity)) = server else { return item };
+    let again = format!("{} repeats {}@{}", file.display(), identity.0, identity.1);
+    match known.insert(identity, file.to_owned()) {
+        None => item,
+        Some(first) => {
+            let what = serde_json::Value::from(format!("{again} of {}", first.display()));
+            format!(r#"{{"server":{what}}}"#)
+        }
+    }
+}
+
 /// A row as the API would send it: a bare `server.json` becomes one.
 fn item_of(raw: &RawValue) -> String {
     let members = crate::model::members(raw);
@@ -105,6 +128,19 @@ fn item_of(raw: &RawValue) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_version_stands_in_one_file() {
+        let folder = tempfile::tempdir().expect("a folder");
+        for (file, text) in [("a.json", "first"), ("b.json", "second"), ("c.json", "third")] {
+            let version = if file == "c.json" { "2" } else { "1" };
+            let server = format!(r#"{{"name":"a.b/c","version":"{version}","title":"{text}"}}"#);
+            std::fs::write(folder.path().join(file), server).expect("a file");
+        }
+        let page = page(folder.path()).expect("a page");
+        assert!(page.contains("first") && page.contains("third"), "{page}");
+        assert!(page.contains("b.json repeats a.b/c@1 of ") && !page.contains("second"), "{page}");
+    }
 
     #[rstest::rstest]
     #[case(r#"{"name":"a.b/c"}"#, &[r#"{"server":{"name":"a.b/c"}}"#])]
