@@ -29,7 +29,7 @@ pub(super) struct Publisher {
 type Owners = Vec<(Name, String)>;
 
 /// Names that are decided and written before the next ones.
-const SHARE: usize = 10_000;
+const SHARE: usize = 4_000;
 /// Threads that decide, and the names below which one does.
 const THREADS: usize = 2;
 const LEAST_SHARE: usize = 500;
