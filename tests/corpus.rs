@@ -3,7 +3,6 @@
 mod support;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::Read;
 use std::path::Path;
 
 use serde_json::value::RawValue;
@@ -24,11 +23,7 @@ struct Real {
 }
 
 fn corpus() -> Option<Vec<Real>> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/corpus/registry-6k.jsonl.gz");
-    let file = std::fs::File::open(path).ok()?;
-    let mut text = String::new();
-    flate2::read::GzDecoder::new(file).read_to_string(&mut text).expect("a gzip file");
-    Some(text.lines().map(real).collect())
+    Some(support::corpus::items()?.iter().map(|item| real(item)).collect())
 }
 
 fn real(line: &str) -> Real {
@@ -65,10 +60,7 @@ fn latest(versions: &[&Real]) -> String {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_real_registry_is_mirrored_byte_for_byte_and_only_what_is_approved_is_served() {
-    let Some(corpus) = corpus() else {
-        println!("skipped: ../shared/corpus is not present");
-        return;
-    };
+    let Some(corpus) = corpus() else { return };
     assert_eq!(corpus.len(), ROWS);
     let upstream = Upstream::start(corpus.iter().map(|real| real.row.clone())).await;
     let place = Workplace::new(&upstream.url);

@@ -4,8 +4,6 @@
 mod support;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::Read;
-use std::path::Path;
 
 use base64::Engine;
 use serde_json::Value;
@@ -357,19 +355,14 @@ fn shown(entries: &[Entry], policy: &Policy, limits: &Limits) -> Shown {
 
 /// Real entries where they are present, invented ones otherwise; not the deleted ones.
 fn entries(seed: &str) -> Vec<Entry> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/corpus/registry-6k.jsonl.gz");
-    let items: Vec<String> = if let Ok(packed) = std::fs::File::open(path) {
-        let mut text = String::new();
-        flate2::read::GzDecoder::new(packed).read_to_string(&mut text).expect("unpacked");
-        text.lines().map(str::to_owned).collect()
-    } else {
-        println!("../shared/corpus is not present; invented entries are used");
+    let items = support::corpus::items().unwrap_or_else(|| {
+        println!("invented entries are used");
         let row = |index: usize| {
             Row::new(&format!("io.github.n{}/tool", index / 3), &format!("1.{}.0", index % 3))
                 .described(&format!("An invented description of number {index}"))
         };
         (0..600).map(|index| row(index).item()).collect()
-    };
+    });
     // Names whole, so that a hidden version has shown ones beside it.
     let entries: Vec<Entry> = items.iter().map(|item| entry(item)).collect();
     let mut names: Vec<String> = entries.iter().map(|entry| entry.row.name.clone()).collect();

@@ -1,8 +1,8 @@
 //! What of the real registry strict clients can read, after repairs.
 
+mod support;
+
 use std::collections::BTreeMap;
-use std::io::Read;
-use std::path::Path;
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -17,16 +17,10 @@ struct Item<'a> {
 /// Of 6,395 real entries nearly all are served, most of them byte for byte.
 #[test]
 fn nearly_every_real_entry_is_servable() {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/corpus/registry-6k.jsonl.gz");
-    let Ok(packed) = std::fs::File::open(path) else {
-        println!("skipped: ../shared/corpus is not present");
-        return;
-    };
-    let mut text = String::new();
-    flate2::read::GzDecoder::new(packed).read_to_string(&mut text).expect("unpacked");
+    let Some(items) = support::corpus::items() else { return };
     let (mut untouched, mut repairs, mut flaws) = (0, BTreeMap::new(), Vec::new());
-    for line in text.lines() {
-        let Item { server } = serde_json::from_str(line).expect("an item");
+    for item in &items {
+        let Item { server } = serde_json::from_str(item).expect("an item");
         match Served::of(server.get()) {
             Ok(served) if served.repairs.is_empty() => {
                 assert_eq!(&*served.server, server.get());

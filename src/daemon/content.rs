@@ -51,14 +51,10 @@ impl Content {
         snapshot: &Snapshot,
         stored: &StoredHead,
     ) -> Result<Option<Malformed>, StoreError> {
-        let served = match &self.adopted {
-            Some(entry) => Served::of(&entry.server),
-            None => match snapshot.entry(stored) {
-                Err(StoreError::Damaged { .. }) => return Ok(None),
-                entry => Served::of(&entry?.server),
-            },
-        };
-        Ok(served.err())
+        match self.entry(snapshot, stored) {
+            Err(StoreError::Damaged { .. }) => Ok(None),
+            entry => Ok(Served::of(&entry?.server).err()),
+        }
     }
 
     /// The entry itself.

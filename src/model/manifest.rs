@@ -9,10 +9,6 @@ use super::{Name, Version};
 pub struct Manifest {
     pub name: Name,
     pub version: Version,
-    /// Empty when there is none, or when it is not a string.
-    pub title: String,
-    /// Empty when there is none, or when it is not a string.
-    pub description: String,
 }
 
 impl Manifest {
@@ -34,7 +30,6 @@ impl Manifest {
             Name::parse(&text("name")?).map_err(|bad| Malformed::from(bad).within("name"))?;
         let version = Version::parse(&text("version")?)
             .map_err(|bad| Malformed::from(bad).within("version"))?;
-        let loose = |member| text(member).unwrap_or_default().into_owned();
-        Ok(Self { name, version, title: loose("title"), description: loose("description") })
+        Ok(Self { name, version })
     }
 }

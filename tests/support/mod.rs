@@ -5,6 +5,8 @@ pub mod registry;
 pub mod upstream;
 
 #[cfg(test)]
+pub mod corpus;
+#[cfg(test)]
 pub mod daemon;
 #[cfg(test)]
 pub mod document;
