@@ -1,6 +1,7 @@
 //! Serving, side by side in one run with a constant body of the same size from the same server.
 //!
-//! `cargo bench --bench load -- [ROWS]`, 100,000 by default, all of them visible.
+//! `cargo bench --bench load -- [ROWS] [WORD]`, 100,000 by default, all of them visible; with a word only
+//! the kinds of request that have it in their name, and publications where it begins theirs.
 
 #![allow(clippy::cast_precision_loss, reason = "ratios and megabytes are rounded anyway")]
 
@@ -42,19 +43,20 @@ struct Case {
 }
 
 fn main() {
-    let size = std::env::args().skip(1).find_map(|it| it.parse().ok()).unwrap_or(100_000);
-    let rows = generate(size, SEED);
+    let mut arguments: Vec<String> = std::env::args().skip(1).filter(|it| it != "--bench").collect();
+    let size = arguments.extract_if(.., |it| it.parse::<usize>().is_ok()).last();
+    let rows = generate(size.and_then(|it| it.parse().ok()).unwrap_or(100_000), SEED);
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
-    runtime.block_on(measure(&rows));
+    runtime.block_on(measure(&rows, &arguments.concat()));
 }
 
-async fn measure(rows: &[Generated]) {
+async fn measure(rows: &[Generated], only: &str) {
     let place = tempfile::tempdir().expect("a temporary folder");
     let upstream = Upstream::start(rows, Duration::ZERO).await;
     let (shared, address, stop) = daemon(place.path(), &upstream, rows.len()).await;
     println!("{} entries visible", published(&shared).visible);
     let constant = constant(stop.clone()).await;
-    let cases = cases(rows, address).await;
+    let cases = cases(rows, address, only).await;
 
     println!("\nalone:");
     for case in &cases {
@@ -74,8 +76,10 @@ async fn measure(rows: &[Generated]) {
     busy.store(false, Ordering::Relaxed);
     background.await.expect("the background ends");
 
-    println!("\npublications:");
-    publications(&shared, place.path()).await;
+    if "publications".starts_with(only) {
+        println!("\npublications:");
+        publications(&shared, place.path()).await;
+    }
     stop.cancel();
     drop(shared);
     tokio::time::sleep(Duration::from_secs(4)).await;
@@ -151,7 +155,7 @@ async fn constant(stop: CancellationToken) -> std::net::SocketAddr {
     address
 }
 
-async fn cases(rows: &[Generated], address: std::net::SocketAddr) -> Vec<Case> {
+async fn cases(rows: &[Generated], address: std::net::SocketAddr, only: &str) -> Vec<Case> {
     let every = |step: usize| rows.iter().step_by(step.max(1));
     let encoded = |name: &str| name.replace('/', "%2F");
     let list = |query: &str| vec![format!("/v0.1/servers?{query}")];
@@ -164,7 +168,7 @@ async fn cases(rows: &[Generated], address: std::net::SocketAddr) -> Vec<Case> {
         "aeiou".chars().map(move |right| format!("/v0.1/servers?search={left}{right}"))
     });
     let none = (0..5_000).map(|index| format!("/v0.1/servers?search=no-such-server-{index}"));
-    let cases = vec![
+    let mut cases = vec![
         Case { what: "list of 30", paths: list("limit=30"), bound: Some(0.8) },
         Case { what: "list of 100", paths: list("limit=100"), bound: Some(0.8) },
         Case {
@@ -198,6 +202,7 @@ async fn cases(rows: &[Generated], address: std::net::SocketAddr) -> Vec<Case> {
             bound: Some(0.8),
         },
     ];
+    cases.retain(|case| case.what.contains(only));
     // Everything is asked for once before: first answers are made, and the code is warm.
     for case in &cases {
         Load::new(address, &case.paths).run(16, Duration::from_millis(200)).await;

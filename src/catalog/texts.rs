@@ -3,8 +3,8 @@ use memchr::memmem::Finder;
 /// All that search looks at, in one piece of memory: running through it costs a fraction of what
 /// following a pointer to each item would.
 ///
-/// It is cut into blocks, and each block knows which three bytes in a row occur in it. Most blocks
-/// lack some of those that are looked for, and are not run through.
+/// It is cut into blocks, and each block knows which two and three bytes in a row occur in it. Most
+/// blocks lack some of those that are looked for, and are not run through.
 #[derive(Debug, Default)]
 pub(super) struct Texts {
     /// Each text followed by [`BORDER`].
@@ -19,12 +19,13 @@ const BORDER: char = '\0';
 /// Large enough that a block pays for being looked at, small enough that most lack something.
 const BLOCK_BYTES: usize = 16 * 1024;
 const GRAM_BITS: usize = 1 << 16;
-const GRAM: usize = 3;
+/// Three bytes say more than two, which are all that some people type.
+const GRAMS: [usize; 2] = [3, 2];
 
 #[derive(Debug)]
 struct Block {
     begin: usize,
-    /// One bit for each hash of three bytes.
+    /// One bit for each hash of some bytes in a row.
     grams: Box<[u64]>,
 }
 
@@ -37,7 +38,9 @@ pub(super) struct Needle {
 
 impl Needle {
     pub(super) fn new(text: &str) -> Self {
-        let grams = text.as_bytes().windows(GRAM).map(hash).collect();
+        let size = GRAMS.into_iter().find(|size| *size <= text.len());
+        let windows = size.map(|size| text.as_bytes().windows(size));
+        let grams = windows.into_iter().flatten().map(hash).collect();
         Self { finder: Finder::new(text).into_owned(), grams }
     }
 }
@@ -50,7 +53,7 @@ impl Texts {
             self.blocks.push(Block { begin, grams: vec![0; GRAM_BITS / 64].into() });
         }
         if let Some(block) = self.blocks.last_mut() {
-            for gram in text.as_bytes().windows(GRAM).map(hash) {
+            for gram in GRAMS.into_iter().flat_map(|size| text.as_bytes().windows(size)).map(hash) {
                 block.grams[gram / 64] |= 1 << (gram % 64);
             }
         }
@@ -62,6 +65,18 @@ impl Texts {
     /// The text that an item belongs to.
     pub(super) fn of_item(&self, item: usize) -> usize {
         self.begins.partition_point(|(_, first)| *first <= item).saturating_sub(1)
+    }
+
+    /// The text that holds this byte, not before `from`. The next hit is mostly close by, and leaps from
+    /// there stay in memory that was looked at just now.
+    fn text_at(&self, byte: usize, from: usize) -> usize {
+        let begins = &self.begins[from..];
+        let mut leap = 1;
+        while begins.get(leap).is_some_and(|(begin, _)| *begin <= byte) {
+            leap *= 2;
+        }
+        let (least, most) = (leap / 2, begins.len().min(leap));
+        from + least + begins[least..most].partition_point(|(begin, _)| *begin <= byte) - 1
     }
 
     /// The first text from this one on that holds the needle: which, and the first items of it and of
@@ -80,7 +95,7 @@ impl Texts {
                 continue;
             }
             if let Some(found) = needle.finder.find(&self.all.as_bytes()[at..end]) {
-                let text = self.begins.partition_point(|(begin, _)| *begin <= at + found) - 1;
+                let text = self.text_at(at + found, from);
                 let next = self.begins.get(text + 1).map(|(_, item)| *item);
                 return Some((text, self.begins[text].1, next));
             }
