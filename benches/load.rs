@@ -40,10 +40,13 @@ struct Case {
     paths: Vec<String>,
     /// The bound on its throughput against the constant body's.
     bound: Option<f64>,
+    /// Different constant bodies that it stands beside.
+    constants: usize,
 }
 
 fn main() {
-    let mut arguments: Vec<String> = std::env::args().skip(1).filter(|it| it != "--bench").collect();
+    let mut arguments: Vec<String> =
+        std::env::args().skip(1).filter(|it| it != "--bench").collect();
     let size = arguments.extract_if(.., |it| it.parse::<usize>().is_ok()).last();
     let rows = generate(size.and_then(|it| it.parse().ok()).unwrap_or(100_000), SEED);
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
@@ -144,10 +147,12 @@ fn write_overlays(place: &Path, tier: u8, small_tier: u8) {
 async fn constant(stop: CancellationToken) -> std::net::SocketAddr {
     let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("a port");
     let address = listener.local_addr().expect("an address");
-    let body = Bytes::from(vec![b'x'; 4 * 1024 * 1024]);
+    let body = Bytes::from(vec![b'x'; 32 * 1024 * 1024]);
     let answer = move |request: Request| {
-        let size: usize = request.uri().path()[1..].parse().unwrap_or(0);
-        let body = body.slice(..size);
+        let mut numbers = request.uri().path()[1..].split('/').map(str::parse::<usize>);
+        let mut number = || numbers.next().and_then(Result::ok).unwrap_or(0);
+        let (size, begin) = (number(), number());
+        let body = body.slice(begin..begin + size);
         async move { ([(header::CONTENT_TYPE, "application/json")], Body::from(body)) }
     };
     let router = Router::new().fallback(answer);
@@ -169,23 +174,26 @@ async fn cases(rows: &[Generated], address: std::net::SocketAddr, only: &str) ->
     });
     let none = (0..5_000).map(|index| format!("/v0.1/servers?search=no-such-server-{index}"));
     let mut cases = vec![
-        Case { what: "list of 30", paths: list("limit=30"), bound: Some(0.8) },
-        Case { what: "list of 100", paths: list("limit=100"), bound: Some(0.8) },
+        Case { what: "list of 30", paths: list("limit=30"), bound: Some(0.8), constants: 1 },
+        Case { what: "list of 100", paths: list("limit=100"), bound: Some(0.8), constants: 1 },
         Case {
             what: "list?version=latest",
             paths: list("limit=50&version=latest"),
             bound: Some(0.8),
+            constants: 1,
         },
-        Case { what: "deep in the list", paths: deep, bound: Some(0.8) },
-        Case { what: "search, many hits", paths: many.collect(), bound: None },
-        Case { what: "search, few hits", paths: few.collect(), bound: None },
-        Case { what: "search, no hits", paths: none.collect(), bound: None },
+        Case { what: "deep in the list", paths: deep.clone(), bound: Some(0.8), constants: 1 },
+        Case { what: "the same, beside 100", paths: deep, bound: Some(0.8), constants: 100 },
+        Case { what: "search, many hits", paths: many.collect(), bound: None, constants: 1 },
+        Case { what: "search, few hits", paths: few.collect(), bound: None, constants: 1 },
+        Case { what: "search, no hits", paths: none.collect(), bound: None, constants: 1 },
         Case {
             what: "latest of one name",
             paths: every(89)
                 .map(|row| format!("/v0.1/servers/{}/versions/latest", encoded(&row.name)))
                 .collect(),
             bound: Some(0.8),
+            constants: 1,
         },
         Case {
             what: "one exact version",
@@ -193,6 +201,7 @@ async fn cases(rows: &[Generated], address: std::net::SocketAddr, only: &str) ->
                 .map(|row| format!("/v0.1/servers/{}/versions/{}", encoded(&row.name), row.version))
                 .collect(),
             bound: Some(0.8),
+            constants: 1,
         },
         Case {
             what: "404",
@@ -200,6 +209,7 @@ async fn cases(rows: &[Generated], address: std::net::SocketAddr, only: &str) ->
                 .map(|it| format!("/v0.1/servers/no.such%2Fserver-{it}/versions/latest"))
                 .collect(),
             bound: Some(0.8),
+            constants: 1,
         },
     ];
     cases.retain(|case| case.what.contains(only));
@@ -220,7 +230,9 @@ async fn compare(
     let span = Duration::from_millis(700);
     let ours = Load::new(address, &case.paths);
     let size = ours.run(1, Duration::from_millis(50)).await.body_bytes();
-    let theirs = Load::new(constant, &[format!("/{size}")]);
+    let bodies: Vec<String> =
+        (0..case.constants).map(|it| format!("/{size}/{}", it * size)).collect();
+    let theirs = Load::new(constant, &bodies);
     let (mut measured, mut yardstick) = (Measured::default(), Measured::default());
     for _ in 0..3 {
         yardstick.add(theirs.run(connections, span).await);

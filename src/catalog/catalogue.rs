@@ -6,7 +6,7 @@ use super::latest::latest_of;
 use super::ledger::{Ledger, LedgerEntry, LedgerRecord, Shown};
 use super::repair::Served;
 use super::shelf::{Shelf, Slot};
-use crate::model::{Digest, Entry, Instant, Malformed, Name, Version};
+use crate::model::{Digest, Entry, Fault, Instant, Malformed, Name, Version};
 
 /// One published generation: an immutable answer to every request.
 #[derive(Debug, Default)]
@@ -25,6 +25,7 @@ pub struct Candidate {
     pub version: Version,
     pub published_at: Instant,
     pub source: Source,
+    pub facts: Facts,
     /// Needed unless [`Catalogue::keeps`] an item of this source.
     pub loaded: Option<Loaded>,
 }
@@ -35,7 +36,6 @@ pub struct Loaded {
     pub entry: Entry,
     /// Its `server` object as it is served.
     pub served: Served,
-    pub facts: Facts,
 }
 
 /// All that is now visible of one name in a view.
@@ -72,11 +72,11 @@ impl Catalogue {
         Draft { writer, names: Vec::new(), written: Written::default() }
     }
 
-    /// Whether an item made of this source is visible, and whether as the latest one.
+    /// Whether an item made of the same entry is visible, whatever is said of it.
     #[must_use]
-    pub fn keeps(&self, name: &Name, version: &Version, source: &Source) -> Option<bool> {
-        let slot = find(self.visible.named(name.as_str()), version.as_str())?;
-        (slot.source == *source).then_some(slot.latest)
+    pub fn keeps(&self, name: &Name, version: &Version, source: &Source) -> bool {
+        find(self.visible.named(name.as_str()), version.as_str())
+            .is_some_and(|slot| slot.source.entry == source.entry)
     }
 
     #[must_use]
@@ -223,19 +223,15 @@ impl Writer<'_> {
         let known = self.before.visible.named(update.name.as_str());
         for (index, candidate) in update.candidates.iter().enumerate() {
             let latest = latest == Some(index);
-            let same = |slot: &&Slot| slot.source == candidate.source && slot.latest == latest;
-            if let Some(slot) = find(known, candidate.version.as_str()).filter(same) {
-                items.push(slot.share());
+            let slot = find(known, candidate.version.as_str());
+            if let Some(same) =
+                slot.filter(|it| it.source == candidate.source && it.latest == latest)
+            {
+                items.push(same.share());
                 continue;
             }
-            let Some(loaded) = &candidate.loaded else {
-                unreadable.push((update.name.clone(), "an entry that was not loaded".into()));
-                continue;
-            };
-            // Its own text before, or that of the version before it.
-            let own = find(known, candidate.version.as_str()).map(|slot| &slot.searched);
             let near = items.last().map(|item: &Arc<Item>| &item.searched);
-            match self.item(loaded, candidate.source, latest, [own, near]) {
+            match self.item(update.name, candidate, latest, slot, near) {
                 Ok(item) => items.push(Arc::new(item)),
                 Err(malformed) => unreadable.push((update.name.clone(), malformed.to_string())),
             }
@@ -244,35 +240,57 @@ impl Writer<'_> {
         items
     }
 
+    /// An item out of what was loaded or, of the same entry, out of the item before.
     fn item(
         &self,
-        loaded: &Loaded,
-        source: Source,
+        name: &Name,
+        candidate: &Candidate,
         latest: bool,
-        texts: [Option<&Arc<str>>; 2],
+        before: Option<&Slot>,
+        near: Option<&Arc<str>>,
     ) -> Result<Item, Malformed> {
-        let Loaded { entry, served, facts } = loaded;
+        let Candidate { source, facts, loaded, .. } = candidate;
+        if let Some(before) = before.filter(|it| it.source.entry == source.entry) {
+            let document = Document::again(&before.json, self.namespace, facts, latest)?;
+            return Ok(self.write_item(name, candidate, latest, &document, &before.searched));
+        }
+        let Some(Loaded { entry, served }) = loaded else {
+            return Err(Fault::Unreadable("it was not loaded".into()).into());
+        };
         let official = entry.official()?;
         let document = Document::new(served, &official, &entry.head, facts, latest)?;
+        let searched = fold(&format!("{name}\n{}", served.said));
+        let texts = [before.map(|slot| &slot.searched), near];
+        let searched = match texts.into_iter().flatten().find(|text| ***text == *searched) {
+            Some(same) => Arc::clone(same),
+            None => searched.into(),
+        };
+        Ok(self.write_item(name, candidate, latest, &document, &searched))
+    }
+
+    fn write_item(
+        &self,
+        name: &Name,
+        candidate: &Candidate,
+        latest: bool,
+        document: &Document<'_>,
+        searched: &Arc<str>,
+    ) -> Item {
+        let Candidate { version, published_at, source, .. } = candidate;
         let digest = document.digest(self.namespace);
-        let changed_at = self.changed_at(&entry.name, &entry.version, Shown::Visible, Some(digest));
-        let searched = format!("{}\n{}", entry.name, served.said);
-        let searched = fold(&searched);
-        Ok(Item {
+        let changed_at = self.changed_at(name, version, Shown::Visible, Some(digest));
+        Item {
             tag: tag(digest, changed_at),
-            source,
+            source: *source,
             json: document.render(self.namespace, changed_at),
-            name: entry.name.clone(),
-            version: entry.version.clone(),
+            name: name.clone(),
+            version: version.clone(),
             changed_at,
-            published_at: entry.head.published_at,
+            published_at: *published_at,
             latest,
             digest,
-            searched: match texts.into_iter().flatten().find(|text| ***text == *searched) {
-                Some(same) => Arc::clone(same),
-                None => searched.into(),
-            },
-        })
+            searched: Arc::clone(searched),
+        }
     }
 
     /// The tombstones of a name, old ones and those of this generation.

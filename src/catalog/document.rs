@@ -1,8 +1,9 @@
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 
 use bytes::Bytes;
 use serde::ser::SerializeMap;
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Serialize, Serializer};
 use serde_json::value::RawValue;
 
 use super::item::Source;
@@ -50,8 +51,10 @@ impl Facts {
         let sent = [head.sent.as_bytes().as_slice(), head.received.as_bytes()].concat();
         let status = head.status.as_str().as_bytes();
         let published = head.published_at.as_micros().to_le_bytes();
-        let all = [&said, sent.as_slice(), status, &published].concat();
-        Digest::of(&all).as_bytes().first_chunk().copied().unwrap_or_default()
+        let sent = [&sent, status, &published, self.upstream.as_bytes()].concat();
+        let short =
+            |all: &[u8]| Digest::of(all).as_bytes().first_chunk().copied().unwrap_or_default();
+        Source { entry: short(&sent), facts: short(&said) }
     }
 
     #[must_use]
@@ -74,22 +77,24 @@ impl Facts {
 #[derive(Debug)]
 pub(super) struct Document<'a> {
     server: &'a RawValue,
-    official: &'a Official,
-    curation: Curation<'a>,
-    latest: bool,
+    official: OfficialBlock<'a>,
+    provenance: Provenance<'a>,
+    facts: &'a Facts,
 }
 
-#[derive(Debug, Serialize)]
+/// Where the bytes come from, and what upstream says that we do not pass on as our own word.
+#[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Curation<'a> {
-    #[serde(flatten)]
-    facts: &'a Facts,
-    received_digest: Digest,
-    served_digest: Digest,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    repairs: Vec<&'static str>,
+struct Provenance<'a> {
+    #[serde(borrow)]
+    received_digest: Cow<'a, str>,
+    #[serde(borrow)]
+    served_digest: Cow<'a, str>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    repairs: Vec<Cow<'a, str>>,
     upstream_is_latest: bool,
-    upstream_updated_at: &'a str,
+    #[serde(borrow)]
+    upstream_updated_at: Cow<'a, str>,
 }
 
 impl<'a> Document<'a> {
@@ -98,22 +103,54 @@ impl<'a> Document<'a> {
         official: &'a Official,
         head: &Head,
         facts: &'a Facts,
-        latest: bool,
+        is_latest: bool,
     ) -> Result<Self, Malformed> {
         Ok(Self {
-            curation: Curation {
-                facts,
-                received_digest: head.received,
-                served_digest: Digest::of(served.server.as_bytes()),
+            server: serde_json::from_str(&served.server).map_err(unreadable)?,
+            official: OfficialBlock {
+                status: official.status.as_str().into(),
+                status_changed_at: official.status_changed_at.as_deref().map(strict_time),
+                status_message: official
+                    .status_message
+                    .as_deref()
+                    .filter(|it| is_brief(it))
+                    .map(Cow::Borrowed),
+                published_at: strict_time(&official.published_at),
+                updated_at: None,
+                is_latest,
+            },
+            provenance: Provenance {
+                received_digest: head.received.to_string().into(),
+                served_digest: Digest::of(served.server.as_bytes()).to_string().into(),
                 repairs: repairs(served, official),
                 upstream_is_latest: official.is_latest,
-                upstream_updated_at: &official.updated_at,
+                upstream_updated_at: official.updated_at.as_str().into(),
             },
-            server: serde_json::from_str(&served.server)
-                .map_err(|error| Fault::Unreadable(error.to_string()))?,
-            official,
-            latest,
+            facts,
         })
+    }
+
+    /// The document of an item of the same entry, when other things are said of it: all that upstream
+    /// says was read and judged before.
+    pub(super) fn again(
+        json: &'a [u8],
+        namespace: &str,
+        facts: &'a Facts,
+        is_latest: bool,
+    ) -> Result<Self, Malformed> {
+        #[derive(Deserialize)]
+        struct Written<'a> {
+            #[serde(borrow)]
+            server: &'a RawValue,
+            #[serde(borrow, rename = "_meta")]
+            meta: BTreeMap<&'a str, &'a RawValue>,
+        }
+        let Written { server, meta } = serde_json::from_slice(json).map_err(unreadable)?;
+        let block = |key: &str| meta.get(key).map_or("null", |it| it.get());
+        let official = serde_json::from_str(block(OFFICIAL_META)).map_err(unreadable)?;
+        let official = OfficialBlock { is_latest, ..official };
+        let provenance = serde_json::from_str(block(&ours(namespace))).map_err(unreadable)?;
+        Ok(Self { server, official, provenance, facts })
     }
 
     /// Digest over all that is served but the instants of the generation: our block holds that of
@@ -132,36 +169,37 @@ impl<'a> Document<'a> {
         &self,
         namespace: &str,
         changed_at: Option<Instant>,
-        write: impl FnOnce(&Meta<'_, WithInstant<'_>>) -> T,
+        write: impl FnOnce(&Meta<'_, Curation<'_>>) -> T,
     ) -> T {
-        let official = OfficialBlock {
-            status: &self.official.status,
-            status_changed_at: self.official.status_changed_at.as_deref().map(strict_time),
-            status_message: self.official.status_message.as_deref().filter(|it| is_brief(it)),
-            published_at: strict_time(&self.official.published_at),
-            updated_at: changed_at,
-            is_latest: self.latest,
-        };
-        let ours = (ours(namespace), WithInstant { curation: &self.curation, changed_at });
-        write(&Meta(official, ours))
+        let Self { official, provenance, facts, .. } = self;
+        let official = OfficialBlock { updated_at: changed_at, ..official.clone() };
+        write(&Meta(official, (ours(namespace), Curation { facts, provenance, changed_at })))
     }
 }
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct WithInstant<'a> {
+struct Curation<'a> {
     #[serde(flatten)]
-    curation: &'a Curation<'a>,
+    facts: &'a Facts,
+    #[serde(flatten)]
+    provenance: &'a Provenance<'a>,
     #[serde(skip_serializing_if = "Option::is_none")]
     changed_at: Option<Instant>,
+}
+
+#[allow(clippy::needless_pass_by_value, reason = "as `map_err` hands it over")]
+fn unreadable(error: serde_json::Error) -> Malformed {
+    Fault::Unreadable(error.to_string()).into()
 }
 
 /// A status message that is too long is left out, which is a repair too.
 const LONG_STATUS_MESSAGE: &str = "long-status-message";
 
-fn repairs(served: &Served, official: &Official) -> Vec<&'static str> {
+fn repairs(served: &Served, official: &Official) -> Vec<Cow<'static, str>> {
     let long = official.status_message.as_deref().is_some_and(|it| !is_brief(it));
-    served.repairs.iter().copied().chain(long.then_some(LONG_STATUS_MESSAGE)).collect()
+    let names = served.repairs.iter().copied().chain(long.then_some(LONG_STATUS_MESSAGE));
+    names.map(Cow::Borrowed).collect()
 }
 
 /// A time as upstream wrote it, unless in a way that strict readers refuse: small letters, a blank for
@@ -205,7 +243,7 @@ pub(super) fn tombstone(
         version: version.as_str(),
     };
     let official = OfficialBlock {
-        status: "deleted",
+        status: "deleted".into(),
         status_changed_at: Some(changed.as_str().into()),
         status_message: None,
         published_at: published.as_str().into(),
@@ -215,16 +253,18 @@ pub(super) fn tombstone(
     item(&server, &Meta(official, (ours(namespace), ChangedAt { changed_at }))).into()
 }
 
-#[derive(Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct OfficialBlock<'a> {
-    status: &'a str,
+    #[serde(borrow)]
+    status: Cow<'a, str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     status_changed_at: Option<Cow<'a, str>>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    status_message: Option<&'a str>,
+    status_message: Option<Cow<'a, str>>,
+    #[serde(borrow)]
     published_at: Cow<'a, str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(skip_deserializing, skip_serializing_if = "Option::is_none")]
     updated_at: Option<Instant>,
     is_latest: bool,
 }

@@ -35,7 +35,13 @@ impl Item {
 pub type Tag = [u8; 16];
 
 /// What an item is made of, before it is made: equal sources, equal bytes but for `isLatest`.
-pub type Source = [u8; 16];
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Source {
+    /// What an upstream says, and which.
+    pub(super) entry: [u8; 16],
+    /// What we say of it.
+    pub(super) facts: [u8; 16],
+}
 
 /// The tag of what has this digest since this instant.
 pub(super) fn tag(digest: Digest, changed_at: Instant) -> Tag {

@@ -24,8 +24,9 @@ pub(super) fn latest(contenders: &[Contender<'_>]) -> Option<usize> {
 }
 
 /// The index of the latest version among these, each with its publication.
-#[must_use]
-pub fn latest_of<'a>(versions: impl Iterator<Item = (&'a Version, Instant)>) -> Option<usize> {
+pub(super) fn latest_of<'a>(
+    versions: impl Iterator<Item = (&'a Version, Instant)>,
+) -> Option<usize> {
     let contenders: Vec<Contender<'_>> =
         versions.map(|(version, published_at)| Contender::new(version, published_at)).collect();
     latest(&contenders)

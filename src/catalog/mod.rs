@@ -31,7 +31,6 @@ pub use catalogue::{Candidate, Catalogue, Draft, Generation, Loaded, NameUpdate}
 pub use cursor::{BadCursor, Cursor};
 pub use document::Facts;
 pub use item::{Item, Source, Tag};
-pub use latest::latest_of;
 pub use ledger::{Ledger, LedgerEntry, LedgerRecord, Shown};
 pub use query::{Page, Query, VersionFilter};
 pub use repair::{Served, claims_namespace};

@@ -33,7 +33,17 @@ struct Publisher {
 impl Publisher {
     /// Publishes these (version, description) pairs as all that is visible of a name.
     fn publish(&mut self, now: i64, names: &[(&str, Vec<(&str, &str)>)]) {
-        let facts = Facts::new("official", &Standing::default());
+        self.publish_as(&Standing::default(), now, names);
+    }
+
+    /// The same, with something else said of them.
+    fn publish_as(
+        &mut self,
+        standing: &Standing<'_>,
+        now: i64,
+        names: &[(&str, Vec<(&str, &str)>)],
+    ) {
+        let facts = Facts::new("official", standing);
         let candidate = |name: &str, (version, text): &(&str, &str)| {
             let entry = entry(name, version, text);
             let served = Served::of(&entry.server).expect("servable");
@@ -41,7 +51,8 @@ impl Publisher {
                 version: entry.version.clone(),
                 published_at: entry.head.published_at,
                 source: facts.source(&entry.head),
-                loaded: Some(Loaded { entry, served, facts: facts.clone() }),
+                facts: facts.clone(),
+                loaded: Some(Loaded { entry, served }),
             }
         };
         let visible: Vec<(Name, Vec<Candidate>)> = names
@@ -94,6 +105,23 @@ fn an_item_says_what_upstream_said_and_what_we_say() {
     assert_eq!(ours["changedAt"], official["updatedAt"]);
     assert_eq!(ours["tier"], Value::Null, "a block of ours from outside is not passed on");
     assert_eq!(ours["receivedDigest"].as_str().map(str::len), Some(71));
+}
+
+#[test]
+fn what_is_written_again_is_as_what_is_written_anew() {
+    let names = [("a.b/c", vec![("1.0.0", "x \\\"y\\\" \\u00e9"), ("2.0.0", "x")])];
+    let standing = Standing { tier: Some(2), ..Standing::default() };
+    let (mut again, mut anew) = (Publisher::default(), Publisher::default());
+    again.publish(10, &[("a.b/c", names[0].1[..1].to_vec())]);
+    again.publish_as(&standing, 20, &names);
+    anew.publish_as(&standing, 20, &names);
+    for version in ["1.0.0", "2.0.0"] {
+        let of = |it: &Publisher| {
+            let item = it.catalogue.version("a.b/c", version, false).expect("visible");
+            (item.json.clone(), item.digest, item.tag, item.source, item.searched.clone())
+        };
+        assert_eq!(of(&again), of(&anew));
+    }
 }
 
 #[test]

@@ -3,9 +3,7 @@ use std::sync::Arc;
 use super::content::Content;
 use super::notes::Remarks;
 use super::speakers::speakers_of;
-use crate::catalog::{
-    Candidate, Catalogue, Facts, Ledger, Loaded, NameUpdate, Served, Source, latest_of,
-};
+use crate::catalog::{Candidate, Catalogue, Facts, Ledger, Loaded, NameUpdate, Served, Source};
 use crate::curation::{Decision, Gate, Policy, View, decide};
 use crate::model::{Instant, Name};
 use crate::store::{Snapshot, StoreError, StoredHead};
@@ -98,7 +96,6 @@ impl Desk<'_> {
                 proposals.push(proposal);
             }
         }
-        self.load_where_latest_changes(&mut proposals, snapshot, &mut remarks)?;
         let first_end = proposals.iter().map(|proposal| proposal.until).min();
         let candidates: Vec<(Candidate, Vec<bool>)> =
             proposals.into_iter().map(Proposal::candidate).collect();
@@ -109,40 +106,11 @@ impl Desk<'_> {
         Ok(Decided { name: name.clone(), candidates, first_end, owner, remarks })
     }
 
-    /// Whether every view that shows it has an item of the same source already.
+    /// Whether every view that shows it has an item of the same entry already.
     fn is_known(&self, proposal: &Proposal<'_>) -> bool {
         let StoredHead { name, version, .. } = proposal.stored;
-        let shows = self.views.iter().zip(&proposal.views).filter(|(_, shows)| **shows);
-        shows
-            .map(|(it, _)| it.catalogue.keeps(name, version, &proposal.source))
-            .all(|it| it.is_some())
-    }
-
-    /// Reads those that are served already, but become the latest of a view or cease to be it.
-    fn load_where_latest_changes(
-        &self,
-        proposals: &mut [Proposal<'_>],
-        snapshot: &Snapshot,
-        remarks: &mut Remarks,
-    ) -> Result<(), StoreError> {
-        for (view, shelved) in self.views.iter().enumerate() {
-            let admitted: Vec<usize> =
-                (0..proposals.len()).filter(|index| proposals[*index].views[view]).collect();
-            let versions = admitted
-                .iter()
-                .map(|index| (&proposals[*index].stored.version, proposals[*index].published_at));
-            let latest = latest_of(versions).map(|position| admitted[position]);
-            for index in admitted {
-                let proposal = &mut proposals[index];
-                let StoredHead { name, version, .. } = proposal.stored;
-                let kept = shelved.catalogue.keeps(name, version, &proposal.source);
-                if kept != Some(latest == Some(index)) && proposal.loaded.is_none() {
-                    // It was readable when it was first served; damage since then is remarked.
-                    proposal.load(snapshot, remarks)?;
-                }
-            }
-        }
-        Ok(())
+        let mut shows = self.views.iter().zip(&proposal.views).filter(|(_, shows)| **shows);
+        shows.all(|(it, _)| it.catalogue.keeps(name, version, &proposal.source))
     }
 }
 
@@ -158,7 +126,7 @@ impl Proposal<'_> {
         };
         match Served::of(&entry.server) {
             Ok(served) => {
-                self.loaded = Some(Loaded { entry, served, facts: self.facts.clone() });
+                self.loaded = Some(Loaded { entry, served });
                 Ok(true)
             }
             Err(flaw) => {
@@ -169,9 +137,9 @@ impl Proposal<'_> {
     }
 
     fn candidate(self) -> (Candidate, Vec<bool>) {
-        let Self { stored, source, published_at, loaded, views, .. } = self;
+        let Self { stored, source, published_at, facts, loaded, views, .. } = self;
         let version = stored.version.clone();
-        (Candidate { version, published_at, source, loaded }, views)
+        (Candidate { version, published_at, source, facts, loaded }, views)
     }
 }
 

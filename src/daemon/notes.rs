@@ -3,7 +3,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use super::Shared;
 use super::alerts::{NAMES, observe};
 use crate::alert::Observation;
-use crate::catalog::{Loaded, NameUpdate, claims_namespace};
+use crate::catalog::{Facts, Loaded, NameUpdate, claims_namespace};
 use crate::curation::{Outcome, Speakers, Speech};
 use crate::model::{Malformed, Name, Version};
 use crate::store::StoredHead;
@@ -27,10 +27,10 @@ struct Claim {
 }
 
 impl Claim {
-    fn of(loaded: &Loaded, namespace: &str) -> Option<Self> {
+    fn of(loaded: &Loaded, facts: &Facts, namespace: &str) -> Option<Self> {
         let publisher = claims_namespace(&loaded.entry.server, &["_meta"], namespace);
         let upstream = claims_namespace(&loaded.entry.meta, &[], namespace)
-            .then(|| loaded.facts.upstream().to_owned());
+            .then(|| facts.upstream().to_owned());
         (publisher || upstream.is_some()).then_some(Self { publisher, upstream })
     }
 }
@@ -143,7 +143,7 @@ impl Notes {
         let claims = update.candidates.iter().filter_map(|candidate| {
             let version = &candidate.version;
             let claim = match &candidate.loaded {
-                Some(loaded) => Claim::of(loaded, namespace),
+                Some(loaded) => Claim::of(loaded, &candidate.facts, namespace),
                 // As it was when it was looked at before.
                 None => before.remove(version),
             };
