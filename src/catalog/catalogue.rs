@@ -103,13 +103,12 @@ impl Catalogue {
     /// One version of a name; `latest` is an alias of the greatest visible one.
     #[must_use]
     pub fn version(&self, name: &str, version: &str, with_tombstones: bool) -> Option<&Slot> {
-        let visible = self.visible.named(name);
         let found = match version {
-            "latest" => visible.iter().find(|item| item.latest),
-            exact => find(visible, exact),
+            "latest" => self.visible.latest_version(name),
+            exact => self.visible.version(name, exact),
         };
         match found {
-            None if with_tombstones => find(self.tombstones.named(name), version),
+            None if with_tombstones => self.tombstones.version(name, version),
             found => found,
         }
     }

@@ -36,6 +36,8 @@ pub struct Slot {
     /// Bytes of its JSON.
     pub size: usize,
     pub changed_at: Instant,
+    pub latest: bool,
+    version_hash: u32,
 }
 
 impl Deref for Slot {
@@ -54,8 +56,17 @@ impl Slot {
 
 impl From<Arc<Item>> for Slot {
     fn from(item: Arc<Item>) -> Self {
-        Self { tag: item.tag, size: item.json.len(), changed_at: item.changed_at, item }
+        let (latest, version_hash) = (item.latest, hash_of_version(item.version.as_str()));
+        let (size, changed_at) = (item.json.len(), item.changed_at);
+        Self { tag: item.tag, size, changed_at, latest, version_hash, item }
     }
+}
+
+/// Tells nearly all versions of one name apart; those that it does not are compared (FNV-1a).
+fn hash_of_version(version: &str) -> u32 {
+    version
+        .bytes()
+        .fold(0x811c_9dc5, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193))
 }
 
 impl Index {
@@ -107,6 +118,28 @@ impl Shelf {
 
     pub(super) fn all(&self) -> &[Slot] {
         &self.slots
+    }
+
+    /// One version of a name, with as little looked at as can be: each item that is not needed is a
+    /// wait for memory.
+    pub(super) fn version(&self, name: &str, version: &str) -> Option<&Slot> {
+        let hash = hash_of_version(version);
+        self.one(name, |slot| slot.version_hash == hash && slot.version.as_str() == version)
+    }
+
+    /// The latest version of a name.
+    pub(super) fn latest_version(&self, name: &str) -> Option<&Slot> {
+        self.one(name, |slot| slot.latest)
+    }
+
+    fn one(&self, name: &str, wanted: impl Fn(&Slot) -> bool) -> Option<&Slot> {
+        let range = self.index.names.get(&self.index.hasher.hash_one(name))?;
+        let near = self.slots[range.clone()].iter().find(|slot| wanted(slot));
+        match near {
+            Some(slot) if slot.name.as_str() == name => near,
+            // None of it, or two names of one hash.
+            _ => self.named(name).iter().find(|slot| wanted(slot)),
+        }
     }
 
     /// The versions of a name.
