@@ -16,6 +16,7 @@ pub mod daemon;
 pub mod lint;
 pub mod model;
 pub mod overlay;
+pub mod ownership;
 pub mod remote;
 pub mod store;
 pub mod sync;

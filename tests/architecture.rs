@@ -5,29 +5,30 @@ use std::fs;
 use std::path::Path;
 
 /// Every module, from the bottom up, and what of ours it may name.
-const MAY_USE: [(&str, &[&str]); 16] = [
+const MAY_USE: [(&str, &[&str]); 17] = [
     ("model", &[]),
     ("lint", &["model"]),
     ("alert", &["model"]),
     ("sync", &["model"]),
-    ("overlay", &["model", "lint"]),
-    ("curation", &["model", "overlay", "lint"]),
-    ("catalog", &["model", "overlay", "curation"]),
-    ("store", &["model", "lint", "alert", "sync", "catalog"]),
-    ("remote", &["model", "sync"]),
-    ("config", &["model", "lint", "overlay", "sync", "curation"]),
+    ("ownership", &["model"]),
+    ("overlay", &["model", "lint", "ownership"]),
+    ("curation", &["model", "overlay", "lint", "ownership"]),
+    ("catalog", &["model", "overlay", "curation", "ownership"]),
+    ("store", &["model", "lint", "alert", "sync", "catalog", "ownership"]),
+    ("remote", &["model", "sync", "ownership"]),
+    ("config", &["model", "lint", "overlay", "sync", "curation", "ownership"]),
     (
         "daemon",
         &[
             "model", "lint", "alert", "sync", "overlay", "curation", "catalog", "store", "remote",
-            "config",
+            "config", "ownership",
         ],
     ),
     (
         "api",
         &[
             "model", "lint", "alert", "sync", "overlay", "curation", "catalog", "store", "config",
-            "daemon",
+            "daemon", "ownership",
         ],
     ),
     ("telemetry", &[]),
@@ -46,6 +47,7 @@ const MAY_USE: [(&str, &[&str]); 16] = [
             "daemon",
             "api",
             "telemetry",
+            "ownership",
         ],
     ),
     ("lib", &[]),
@@ -53,7 +55,8 @@ const MAY_USE: [(&str, &[&str]); 16] = [
 ];
 
 /// Modules that decide: no input, no output, no clock.
-const PURE: [&str; 7] = ["model", "lint", "alert", "sync", "overlay", "curation", "catalog"];
+const PURE: [&str; 8] =
+    ["model", "lint", "alert", "sync", "ownership", "overlay", "curation", "catalog"];
 const IMPURE: [&str; 9] = [
     "tokio",
     "redb",

@@ -24,6 +24,9 @@ pub struct Facts {
     classification: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     approval: Option<ApprovalFacts>,
+    /// The verdict on who owns the name, when there is a definite one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ownership: Option<&'static str>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -58,8 +61,13 @@ impl Facts {
     }
 
     #[must_use]
-    pub fn new(upstream: &str, standing: &Standing<'_>) -> Self {
+    pub fn new(
+        upstream: &str,
+        standing: &Standing<'_>,
+        ownership: Option<&'static str>,
+    ) -> Self {
         Self {
+            ownership,
             upstream: upstream.to_owned(),
             tier: standing.tier,
             classification: standing.classification.map(|it| it.to_string()),

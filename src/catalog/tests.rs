@@ -43,7 +43,7 @@ impl Publisher {
         now: i64,
         names: &[(&str, Vec<(&str, &str)>)],
     ) {
-        let facts = Facts::new("official", standing);
+        let facts = Facts::new("official", standing, None);
         let candidate = |name: &str, (version, text): &(&str, &str)| {
             let entry = entry(name, version, text);
             let served = Served::of(&entry.server).expect("servable");

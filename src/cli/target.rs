@@ -3,7 +3,7 @@ use std::sync::Arc;
 use super::client::Operator;
 use super::error::CliError;
 use crate::config::{Settings, Upstream, read_upstreams};
-use crate::curation::{Policy, Speaker, View};
+use crate::curation::{OwnershipPolicy, Policy, Speaker, View};
 use crate::daemon::{Clock, InForce, load_overlays};
 use crate::model::Instant;
 use crate::store::{Store, StoreError};
@@ -23,6 +23,7 @@ pub(super) struct Offline {
     pub in_force: InForce,
     pub upstreams: Vec<Upstream>,
     views: Vec<View>,
+    ownership: OwnershipPolicy,
 }
 
 impl Target {
@@ -42,14 +43,15 @@ impl Offline {
         let clock = clock_of(&store)?;
         let in_force = in_force(settings, &upstreams, &store, clock.now(), false)?;
         let (store, clock) = (Arc::new(store), Arc::new(clock));
-        Ok(Self { store, clock, in_force, upstreams, views: settings.views.clone() })
+        Ok(Self { store, clock, in_force, upstreams, views: settings.views.clone(), ownership: settings.ownership.policy })
     }
 
     pub(super) fn with_policy<T>(&self, run: impl FnOnce(&Policy<'_>) -> T) -> T {
         let speakers: Vec<Speaker> = self.upstreams.iter().map(Upstream::speaker).collect();
         let now = self.clock.now();
         let (overlays, views) = (&self.in_force.set, self.views.as_slice());
-        run(&Policy { overlays, speakers: &speakers, views, now })
+        let ownership = &self.ownership;
+        run(&Policy { overlays, speakers: &speakers, views, ownership, now })
     }
 }
 

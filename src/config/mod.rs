@@ -5,12 +5,14 @@
 //! [`crate::overlay`] gets their texts.
 
 mod folder;
+mod ownership;
 mod public;
 mod settings;
 mod upstream;
 mod views;
 
 pub use folder::{Folder, read_overlays};
+pub use ownership::{Github, OwnershipSettings};
 pub use public::{Public, PublicLimits, TlsFiles};
 pub use settings::{Egress, Locations, Settings};
 pub use upstream::{Origin, SyncSettings, Trust, Upstream, read_upstreams};

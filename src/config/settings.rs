@@ -3,6 +3,7 @@ use std::path::{Path, PathBuf};
 
 use url::Url;
 
+use super::ownership::{self, OwnershipSettings};
 use super::public::{self, Public};
 use super::views::read_views;
 use crate::curation::{DEFAULT_VIEW, View};
@@ -44,6 +45,7 @@ pub struct Settings {
     pub terms: Terms,
     pub egress: Egress,
     pub public: Public,
+    pub ownership: OwnershipSettings,
     /// Every registry that is served, the default one among them.
     pub views: Vec<View>,
 }
@@ -85,6 +87,7 @@ impl Default for Settings {
             terms: Terms::default(),
             egress: Egress::default(),
             public: Public::default(),
+            ownership: OwnershipSettings::default(),
             views: vec![View::unlimited(DEFAULT_VIEW)],
         }
     }
@@ -120,7 +123,7 @@ impl Settings {
         let source = Source::new(file.to_string_lossy(), text);
         let root = parse_toml(&source, &mut reader.findings);
         if reader.findings.is_empty()
-            && let Some(fields) = reader.mapping(&root, &[&KEYS[..], &public::KEYS].concat(), &[])
+            && let Some(fields) = reader.mapping(&root, &[&KEYS[..], &public::KEYS, &ownership::KEYS].concat(), &[])
         {
             self.take(&mut reader, &fields);
         }
@@ -161,6 +164,7 @@ impl Settings {
         }
         self.views = read_views(reader, fields.get("views"));
         self.public.take(reader, fields);
+        self.ownership.take(reader, fields);
         self.tracks(reader, fields);
         self.take_egress(reader, fields);
     }

@@ -347,7 +347,7 @@ fn id_of(source: &Arc<Source>) -> Result<String, Finding> {
     }
 }
 
-fn root_url(text: &str, allow_http: bool) -> Result<Url, String> {
+pub(super) fn root_url(text: &str, allow_http: bool) -> Result<Url, String> {
     let url = Url::parse(text).map_err(|error| format!("an https URL is needed: {error}"))?;
     let local = match url.host() {
         Some(Host::Domain(name)) => name == "localhost",

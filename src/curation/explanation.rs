@@ -1,13 +1,55 @@
 use serde::{Deserialize, Serialize};
 
 use super::gate::{Case, Gate, Outcome};
-use crate::model::{Escaped, Name, Quarantined, Version};
+use super::tenure::Tenure;
+use crate::model::{Escaped, Instant, Name, Quarantined, Version};
+use crate::overlay::OverlaySet;
+use crate::ownership::{CAVEAT, Claim};
 
 /// Why the versions of one name are served or not.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Explanation {
     pub name: String,
     pub versions: Vec<VersionExplanation>,
+    /// What is known of who owns the name; nothing where that is not checked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ownership: Option<Title>,
+}
+
+/// What is known of who owns a name, and what that does not say.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Title {
+    pub namespace: String,
+    pub claim: String,
+    pub verdict: String,
+    pub why: String,
+    pub evidence: Vec<String>,
+    pub checked_at: Option<Instant>,
+    /// When the verdict was last confirmed.
+    pub concluded_at: Option<Instant>,
+    pub next_check: Option<Instant>,
+    pub caveat: String,
+}
+
+impl Title {
+    #[must_use]
+    pub fn new(namespace: &str, tenure: &Tenure, overlays: &OverlaySet) -> Self {
+        let Tenure { holding, naming, .. } = tenure;
+        let (verdict, why) = holding.verdict(overlays.pins(namespace));
+        let evidence = holding.evidence.iter().chain(&naming.evidence).cloned();
+        Self {
+            namespace: namespace.to_owned(),
+            claim: Claim::of(namespace, &overlays.shared_hosts()).to_string(),
+            verdict: verdict.to_string(),
+            why,
+            evidence: evidence.collect(),
+            checked_at: holding.checked_at,
+            concluded_at: holding.concluded_at,
+            next_check: holding.next_check,
+            caveat: CAVEAT.to_owned(),
+        }
+    }
 }
 
 /// Every gate's answer for one version.
@@ -84,8 +126,12 @@ pub fn explain_quarantined(row: &Quarantined, upstream: &str) -> VersionExplanat
 
 impl Explanation {
     #[must_use]
-    pub fn new(name: &Name, versions: Vec<VersionExplanation>) -> Self {
-        Self { name: name.to_string(), versions }
+    pub fn new(
+        name: &Name,
+        versions: Vec<VersionExplanation>,
+        ownership: Option<Title>,
+    ) -> Self {
+        Self { name: name.to_string(), versions, ownership }
     }
 }
 

@@ -1,8 +1,10 @@
 use std::fmt;
 
 use super::speech::{Speaker, Speakers, Speech};
+use super::tenure::{Owned, OwnershipPolicy, Tenure};
 use super::view::View;
 use crate::model::{Digest, Escaped, Head, Instant, Malformed, Name, Status, Version};
+use crate::ownership::Pins;
 use crate::overlay::{About, Approval, OverlaySet, Standing, State, Statement};
 
 /// One condition for serving an entry. The order is the order of judgement.
@@ -15,11 +17,12 @@ pub enum Gate {
     NotExpired,
     DigestAsPinned,
     NoUnreviewedDrift,
+    OwnershipAsRequired,
     Readable,
 }
 
 impl Gate {
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::WellFormed,
         Self::NotDeleted,
         Self::MaySpeak,
@@ -27,6 +30,7 @@ impl Gate {
         Self::NotExpired,
         Self::DigestAsPinned,
         Self::NoUnreviewedDrift,
+        Self::OwnershipAsRequired,
         Self::Readable,
     ];
 
@@ -40,6 +44,7 @@ impl Gate {
             Self::NotExpired => "not expired",
             Self::DigestAsPinned => "digest as pinned",
             Self::NoUnreviewedDrift => "no unreviewed drift",
+            Self::OwnershipAsRequired => "ownership as required",
             Self::Readable => "readable to strict clients",
         }
     }
@@ -57,6 +62,7 @@ impl Gate {
             Self::NotExpired => "approval expired",
             Self::DigestAsPinned => "other content than pinned",
             Self::NoUnreviewedDrift => "came back as something else",
+            Self::OwnershipAsRequired => "ownership not proven as required",
             Self::Readable => "strict clients cannot read it",
         }
     }
@@ -79,6 +85,12 @@ pub struct Case<'a> {
     pub deleted_by: Option<&'a str>,
     /// What a strict client would refuse, where that was looked at: it takes the entry's bytes.
     pub flaw: Option<&'a Malformed>,
+    pub version: &'a Version,
+    /// Whether it comes from an upstream of the organisation's own.
+    pub internal: bool,
+    pub ownership: &'a OwnershipPolicy,
+    pub tenure: &'a Tenure,
+    pub pins: &'a Pins,
     pub now: Instant,
 }
 
@@ -88,22 +100,42 @@ pub struct Policy<'a> {
     pub overlays: &'a OverlaySet,
     pub speakers: &'a [Speaker],
     pub views: &'a [View],
+    pub ownership: &'a OwnershipPolicy,
     pub now: Instant,
+}
+
+/// One row of a name, and what is known of it.
+#[derive(Debug, Clone, Copy)]
+pub struct Row<'c> {
+    pub name: &'c Name,
+    pub upstream: &'c str,
+    pub version: &'c Version,
+    pub head: &'c Head,
+    pub standing: &'c Standing<'c>,
+    pub tenure: &'c Tenure,
 }
 
 impl<'a> Policy<'a> {
     /// What the gates look at for one row of a name.
     #[must_use]
-    pub fn case<'c>(
-        &self,
-        speakers: &Speakers<'c>,
-        upstream: &str,
-        version: &Version,
-        head: &'c Head,
-        standing: &'c Standing<'c>,
-    ) -> Case<'c> {
-        let (speech, deleted_by) = (speakers.speech(upstream), speakers.deleted_by(version));
-        Case { head, standing, speech, deleted_by, flaw: None, now: self.now }
+    pub fn case<'c>(&self, speakers: &Speakers<'c>, row: Row<'c>) -> Case<'c>
+    where
+        'a: 'c,
+    {
+        let Row { name, upstream, version, head, standing, tenure } = row;
+        Case {
+            head,
+            standing,
+            speech: speakers.speech(upstream),
+            deleted_by: speakers.deleted_by(version),
+            flaw: None,
+            version,
+            internal: self.speakers.iter().any(|it| it.id == upstream && it.internal),
+            ownership: self.ownership,
+            tenure,
+            pins: self.overlays.pins(name.namespace()),
+            now: self.now,
+        }
     }
 
     /// The views that show an entry; none when a gate hides it.
@@ -153,6 +185,7 @@ pub enum Evidence<'a> {
     /// What is served is the content that was first received, or the one that is pinned.
     Reviewed,
     Replaced,
+    Owned(Box<Owned>),
     Readable,
     Flaw(&'a Malformed),
     NotPinned,
@@ -205,6 +238,14 @@ impl Gate {
             Self::NotExpired => not_expired(case),
             Self::DigestAsPinned => digest_as_pinned(case),
             Self::NoUnreviewedDrift => no_unreviewed_drift(case),
+            Self::OwnershipAsRequired => {
+                let owned = case.owned();
+                let evidence = |owned| Evidence::Owned(Box::new(owned));
+                match owned.is_enough() {
+                    true => Outcome::Pass(evidence(owned)),
+                    false => Outcome::Fail(evidence(owned)),
+                }
+            }
             Self::Readable => match case.flaw {
                 None => Outcome::Pass(Evidence::Readable),
                 Some(flaw) => Outcome::Fail(Evidence::Flaw(flaw)),
@@ -307,6 +348,7 @@ impl fmt::Display for Evidence<'_> {
             Self::Replaced => f.write_str(
                 "it was purged, and came back with other content; pin its digest to serve it",
             ),
+            Self::Owned(owned) => write!(f, "{owned}"),
             Self::NotPinned => f.write_str("no digest is pinned"),
             Self::Pinned(digest) => write!(f, "{digest}"),
             Self::Differs { pinned, received } => {

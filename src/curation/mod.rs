@@ -8,11 +8,13 @@
 mod explanation;
 mod gate;
 mod speech;
+mod tenure;
 mod view;
 
-pub use explanation::{Explanation, VersionExplanation, explain, explain_quarantined};
-pub use gate::{Case, Decision, Evidence, Gate, Outcome, Policy, decide};
+pub use explanation::{Explanation, Title, VersionExplanation, explain, explain_quarantined};
+pub use gate::{Case, Decision, Evidence, Gate, Outcome, Policy, Row, decide};
 pub use speech::{Listing, Speaker, Speakers, Speech};
+pub use tenure::{Demands, Lack, Owned, OwnershipPolicy, Tenure};
 pub use view::{DEFAULT_VIEW, View};
 
 #[cfg(test)]

@@ -3,8 +3,9 @@ use std::sync::Arc;
 use super::content::Content;
 use super::notes::Remarks;
 use super::speakers::speakers_of;
+use super::tenure::tenure_of;
 use crate::catalog::{Candidate, Catalogue, Facts, Ledger, Loaded, NameUpdate, Served, Source};
-use crate::curation::{Decision, Gate, Policy, View, decide};
+use crate::curation::{Decision, Gate, Policy, Row, View, decide};
 use crate::model::{Instant, Name};
 use crate::store::{Snapshot, StoreError, StoredHead};
 
@@ -57,6 +58,7 @@ impl Desk<'_> {
         let about = policy.about(name);
         let served_from = snapshot.served_from(name)?;
         let speakers = speakers_of(snapshot, policy, name, heads, served_from.as_deref())?;
+        let tenure = tenure_of(snapshot, policy, name, heads)?;
         let mut remarks = Remarks::default();
         let mut proposals: Vec<Proposal<'_>> = Vec::new();
         for stored in heads {
@@ -69,7 +71,15 @@ impl Desk<'_> {
                 content => content?,
             };
             let head = content.head;
-            let case = policy.case(&speakers, &stored.upstream, &stored.version, &head, &standing);
+            let row = Row {
+                name,
+                upstream: &stored.upstream,
+                version: &stored.version,
+                head: &head,
+                standing: &standing,
+                tenure: &tenure,
+            };
+            let case = policy.case(&speakers, row);
             let until = match decide(&case) {
                 Decision::Serve { until } => until,
                 Decision::Hide(gate) => {
@@ -79,7 +89,7 @@ impl Desk<'_> {
                     continue;
                 }
             };
-            let facts = Facts::new(&stored.upstream, &standing);
+            let facts = Facts::new(&stored.upstream, &standing, case.owned().word());
             let admits = |it: &Shelved| it.view.admits(name, &stored.upstream, &standing);
             let mut proposal = Proposal {
                 stored,

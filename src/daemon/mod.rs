@@ -48,6 +48,7 @@ mod review;
 mod run;
 mod shared;
 mod speakers;
+mod tenure;
 mod watch;
 
 pub use clock::Clock;

@@ -5,8 +5,9 @@ use serde::{Deserialize, Serialize};
 use super::content::Content;
 use super::publisher::undamaged;
 use super::speakers::speakers_of;
+use super::tenure::tenure_of;
 use crate::curation::{
-    Case, Decision, Explanation, Policy, Speakers, decide, explain, explain_quarantined,
+    Case, Decision, Explanation, Policy, Row, Speakers, Tenure, Title, decide, explain, explain_quarantined,
 };
 use crate::model::{Instant, Name};
 use crate::overlay::About;
@@ -25,6 +26,9 @@ pub struct Listed {
     pub tier: Option<u8>,
     pub classification: Option<String>,
     pub owner: Option<String>,
+    /// The verdict on who owns the name, when there is a definite one.
+    #[serde(default)]
+    pub ownership: Option<String>,
     pub expires: Option<Instant>,
 }
 
@@ -60,8 +64,9 @@ pub fn list(
         }
         let served_from = snapshot.served_from(name)?;
         let speakers = speakers_of(snapshot, policy, name, heads, served_from.as_deref())?;
+        let tenure = tenure_of(snapshot, policy, name, heads)?;
         for stored in heads {
-            let line = listed(snapshot, stored, policy, &about, &speakers)?;
+            let line = listed(snapshot, stored, policy, &about, &speakers, &tenure)?;
             if all || line.served {
                 lines.push(line);
             }
@@ -76,10 +81,20 @@ fn listed(
     policy: &Policy<'_>,
     about: &About<'_>,
     speakers: &Speakers<'_>,
+    tenure: &Tenure,
 ) -> Result<Listed, StoreError> {
     let standing = about.standing(&stored.version, &stored.upstream);
     let content = Content::of(snapshot, stored, &standing)?;
-    let case = policy.case(speakers, &stored.upstream, &stored.version, &content.head, &standing);
+    let row = Row {
+        name: &stored.name,
+        upstream: &stored.upstream,
+        version: &stored.version,
+        head: &content.head,
+        standing: &standing,
+        tenure,
+    };
+    let case = policy.case(speakers, row);
+    let ownership = case.owned().word().map(str::to_owned);
     let decision = match decide(&case) {
         Decision::Serve { .. } => {
             let flaw = content.flaw(snapshot, stored)?;
@@ -100,6 +115,7 @@ fn listed(
         tier: standing.tier,
         classification: standing.classification.map(|it| it.to_string()),
         owner: standing.owner.map(str::to_owned),
+        ownership,
         expires,
     })
 }
@@ -117,12 +133,21 @@ pub fn explain_name(
     let heads = snapshot.heads_of(name)?;
     let served_from = snapshot.served_from(name)?;
     let speakers = speakers_of(snapshot, policy, name, &heads, served_from.as_deref())?;
+    let tenure = tenure_of(snapshot, policy, name, &heads)?;
     for stored in &heads {
         if wanted(stored.version.as_str()) {
             let standing = about.standing(&stored.version, &stored.upstream);
             let content = Content::of(snapshot, stored, &standing)?;
             let head = &content.head;
-            let case = policy.case(&speakers, &stored.upstream, &stored.version, head, &standing);
+            let row = Row {
+                name,
+                upstream: &stored.upstream,
+                version: &stored.version,
+                head,
+                standing: &standing,
+                tenure: &tenure,
+            };
+            let case = policy.case(&speakers, row);
             let flaw = content.flaw(snapshot, stored)?;
             let case = Case { flaw: flaw.as_ref(), ..case };
             let mut explained = explain(&stored.version, &stored.upstream, &case);
@@ -140,7 +165,10 @@ pub fn explain_name(
             versions.push(explain_quarantined(&quarantined.row, &quarantined.upstream));
         }
     }
-    Ok((!versions.is_empty()).then(|| Explanation::new(name, versions)))
+    let ownership = policy.ownership.enabled.then(|| {
+        Title::new(name.namespace(), &tenure, policy.overlays)
+    });
+    Ok((!versions.is_empty()).then(|| Explanation::new(name, versions, ownership)))
 }
 
 pub fn quarantine(snapshot: &Snapshot) -> Result<Vec<QuarantineReport>, StoreError> {

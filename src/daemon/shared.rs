@@ -213,6 +213,7 @@ impl Shared {
             overlays: &in_force.set,
             speakers: &speakers,
             views: &self.settings.views,
+            ownership: &self.settings.ownership.policy,
             now: self.clock.now(),
         };
         run(&policy)

@@ -35,12 +35,26 @@ impl NamespacePattern {
     /// Whether it covers the namespace of a name.
     #[must_use]
     pub fn covers(&self, name: &Name) -> bool {
-        let namespace = name.namespace().to_ascii_lowercase();
+        self.covers_namespace(name.namespace())
+    }
+
+    /// Whether it is this namespace, or one above it that means all below.
+    #[must_use]
+    pub fn covers_namespace(&self, namespace: &str) -> bool {
+        let namespace = namespace.to_ascii_lowercase();
         match namespace.strip_prefix(&self.folded) {
             Some("") => true,
             Some(rest) => self.below && rest.starts_with('.'),
             None => false,
         }
+    }
+}
+
+impl NamespacePattern {
+    /// The namespace that is named, in small letters.
+    #[must_use]
+    pub fn namespace(&self) -> &str {
+        &self.folded
     }
 }
 

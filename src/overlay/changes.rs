@@ -1,7 +1,7 @@
 use std::collections::HashSet;
 
 use super::set::patterns_of;
-use super::{Classification, NamePattern, OverlaySet, State, Statement, Track, VersionPattern};
+use super::{Classification, NamePattern, OverlaySet, OwnershipStatement, State, Statement, Track, VersionPattern};
 use crate::model::{Digest, Instant, Name, NamespacePattern};
 
 /// For which names one set says other things than another, as far as that can be served: an edit of
@@ -12,7 +12,8 @@ pub struct Changes {
     patterns: HashSet<String>,
     /// The same of denials and suspensions, ASCII-folded.
     hiding: HashSet<String>,
-    internal: Vec<NamespacePattern>,
+    /// Namespaces of which something else is said.
+    namespaces: Vec<NamespacePattern>,
 }
 
 /// What of a statement can change what is served.
@@ -53,7 +54,24 @@ impl Changes {
             let new = set.internal().iter().filter(|it| !other.internal().contains(it));
             new.cloned().collect()
         };
-        changes.internal = [internal(before, after), internal(after, before)].concat();
+        let owners = |set: &OverlaySet, other: &OverlaySet| -> Vec<NamespacePattern> {
+            let known = |it: &&OwnershipStatement| {
+                other.ownership().iter().any(|other| {
+                    other.namespace == it.namespace
+                        && other.pins == it.pins
+                        && other.shared_host == it.shared_host
+                })
+            };
+            let new = set.ownership().iter().filter(|it| !known(it));
+            new.map(|it| it.namespace.clone()).collect()
+        };
+        changes.namespaces = [
+            internal(before, after),
+            internal(after, before),
+            owners(before, after),
+            owners(after, before),
+        ]
+        .concat();
         changes
     }
 
@@ -65,13 +83,19 @@ impl Changes {
         };
         any(&self.patterns, name.as_str())
             || (!self.hiding.is_empty() && any(&self.hiding, &name.folded()))
-            || self.internal.iter().any(|pattern| pattern.covers(name))
+            || self.namespaces.iter().any(|pattern| pattern.covers(name))
+    }
+
+    /// The namespaces whose owner is stated anew, with all below where that is meant.
+    #[must_use]
+    pub fn namespaces(&self) -> &[NamespacePattern] {
+        &self.namespaces
     }
 
     /// The names themselves, where every change is about an exact one.
     #[must_use]
     pub fn exact(&self) -> Option<Vec<Name>> {
-        if !self.hiding.is_empty() || !self.internal.is_empty() {
+        if !self.hiding.is_empty() || !self.namespaces.is_empty() {
             return None;
         }
         let exact = self.patterns.iter().map(|pattern| match NamePattern::parse(pattern) {

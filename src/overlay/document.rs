@@ -1,6 +1,7 @@
 use std::sync::Arc;
 
 use super::conflict::contradictions;
+use super::ownership::{OwnershipStatement, twice};
 use super::statement::{Classification, Statement, Terms};
 use super::{NamePattern, VersionPattern};
 use crate::lint::{Fields, Finding, Kind, Node, Reader, Source, nearest, parse_yaml};
@@ -28,7 +29,8 @@ const SERVER_KEYS: [&str; 9] = [
     "approval",
 ];
 const SERVER_KEYS_LATER: [&str; 3] = ["not_lookalike", "conditions", "audience"];
-const NAMESPACE_KEYS_LATER: [&str; 3] = ["ownership", "protect", "not_lookalike"];
+const NAMESPACE_KEYS: [&str; 3] = ["name", "internal", "ownership"];
+const NAMESPACE_KEYS_LATER: [&str; 2] = ["protect", "not_lookalike"];
 
 /// Reads overlay files into statements and findings.
 ///
@@ -41,6 +43,7 @@ pub fn read(sources: &[Arc<Source>], context: &Context<'_>) -> Reading {
         context,
         statements: Vec::new(),
         internal: Vec::new(),
+        ownership: Vec::new(),
     };
     for source in sources {
         let before = document.reader.findings.len();
@@ -52,10 +55,11 @@ pub fn read(sources: &[Arc<Source>], context: &Context<'_>) -> Reading {
             document.reader.findings.truncate(broken);
         }
     }
-    let Document { reader, statements, internal, .. } = document;
+    let Document { reader, statements, internal, ownership, .. } = document;
     let mut findings = reader.findings;
     findings.extend(contradictions(&statements));
-    Reading { statements, internal, findings }
+    findings.extend(twice(&ownership));
+    Reading { statements, internal, ownership, findings }
 }
 
 /// What files say.
@@ -64,6 +68,7 @@ pub struct Reading {
     pub statements: Vec<Statement>,
     /// Namespaces that are the organisation's own.
     pub internal: Vec<NamespacePattern>,
+    pub ownership: Vec<OwnershipStatement>,
     pub findings: Vec<Finding>,
 }
 
@@ -72,6 +77,7 @@ pub(super) struct Document<'a> {
     pub(super) context: &'a Context<'a>,
     statements: Vec<Statement>,
     internal: Vec<NamespacePattern>,
+    ownership: Vec<OwnershipStatement>,
 }
 
 impl Document<'_> {
@@ -147,7 +153,7 @@ impl Document<'_> {
     }
 
     fn namespace(&mut self, node: &Node) {
-        let Some(fields) = self.reader.mapping(node, &["name", "internal"], &NAMESPACE_KEYS_LATER)
+        let Some(fields) = self.reader.mapping(node, &NAMESPACE_KEYS, &NAMESPACE_KEYS_LATER)
         else {
             return;
         };
@@ -156,9 +162,15 @@ impl Document<'_> {
             return;
         };
         let pattern = self.reader.parsed(name, NamespacePattern::parse);
-        let Some(internal) = fields.get("internal") else { return };
-        if self.reader.boolean(internal) == Some(true) {
-            self.internal.extend(pattern);
+        if let Some(internal) = fields.get("internal")
+            && self.reader.boolean(internal) == Some(true)
+        {
+            self.internal.extend(pattern.clone());
+        }
+        let ownership = fields.get("ownership").and_then(|node| self.ownership(node));
+        if let (Some(namespace), Some((pins, shared_host))) = (pattern, ownership) {
+            let place = node.place.clone();
+            self.ownership.push(OwnershipStatement { place, namespace, pins, shared_host });
         }
     }
 

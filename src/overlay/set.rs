@@ -1,7 +1,9 @@
 use std::collections::{BTreeSet, HashMap};
 
+use super::ownership::{Owners, OwnershipStatement};
 use super::{Approval, Classification, NamePattern, Reading, State, Statement};
 use crate::model::{Name, NamespacePattern, Version};
+use crate::ownership::{Pins, SharedHosts};
 
 /// Statements in force, ready to be asked about an entry.
 ///
@@ -11,6 +13,7 @@ use crate::model::{Name, NamespacePattern, Version};
 pub struct OverlaySet {
     statements: Vec<Statement>,
     internal: Vec<NamespacePattern>,
+    owners: Owners,
     /// Statements by what they select, case kept.
     by_pattern: HashMap<String, Vec<usize>>,
     /// Denials and suspensions by what they select, ASCII-folded.
@@ -65,6 +68,30 @@ impl OverlaySet {
             });
         let internal = self.internal.iter().chain(&refused.internal).cloned().collect();
         Self::new(self.statements.iter().cloned().chain(denials).collect(), internal)
+            .with_owners(self.owners.statements().to_vec())
+    }
+
+    /// This set with what is said of owners.
+    #[must_use]
+    pub fn with_owners(self, statements: Vec<OwnershipStatement>) -> Self {
+        Self { owners: Owners::new(statements), ..self }
+    }
+
+    /// What is said of who owns a namespace.
+    #[must_use]
+    pub fn pins(&self, namespace: &str) -> &Pins {
+        self.owners.pins(namespace)
+    }
+
+    #[must_use]
+    pub fn ownership(&self) -> &[OwnershipStatement] {
+        self.owners.statements()
+    }
+
+    /// The shared hosts that are known, and those that are named here.
+    #[must_use]
+    pub fn shared_hosts(&self) -> SharedHosts {
+        SharedHosts::with(self.owners.shared_hosts())
     }
 
     pub(super) fn internal(&self) -> &[NamespacePattern] {
@@ -133,7 +160,7 @@ pub struct About<'s> {
 
 impl From<Reading> for OverlaySet {
     fn from(reading: Reading) -> Self {
-        Self::new(reading.statements, reading.internal)
+        Self::new(reading.statements, reading.internal).with_owners(reading.ownership)
     }
 }
 

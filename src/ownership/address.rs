@@ -1,4 +1,4 @@
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 /// Whether an address is one of the public internet, and no reserved one (the registries of RFC 6890).
 /// A proof is fetched from nowhere else: what a namespace claims must not make us knock on our own doors.

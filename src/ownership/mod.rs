@@ -19,19 +19,19 @@ mod claim;
 mod declaration;
 mod holding;
 mod hosts;
-mod sight;
 mod schedule;
+mod sight;
 mod txt;
 mod verdict;
 
 pub use address::is_public;
 pub use claim::{Claim, Unprovable};
-pub use declaration::{Naming, Offer, Package, RepositoryLink};
-pub use holding::{Account, Holding, Means, Shown};
+pub use declaration::{ContentSight, Declaration, Naming, Offer, Package, RepositoryLink, image};
+pub use holding::{Account, Holding, Means, Negatives, Shown};
 pub use hosts::SharedHosts;
 pub use schedule::{Urgency, next_check};
 pub use sight::{Forged, Look, Named, Repository, Resolved, Sight, agreed};
-pub use txt::{KeyRecords, WRONG_SELECTORS, key_records};
+pub use txt::{KEY_SHAPE, Key, KeyRecords, WRONG_SELECTORS, key_records};
 pub use verdict::{Pins, Requirement, Verdict, Waiver};
 
 /// What every proof is told with.

@@ -16,6 +16,9 @@
 //! | `purged` | upstream, name, version | the head of what was purged, 90 bytes | no |
 //! | `ledger` | view, name, version | what was served, and since when | no |
 //! | `owners` | name | the upstream it was served from last | no |
+//! | `holdings` | namespace | what was seen of its owner, and the first key or account | not what came first |
+//! | `namings` | name | what its repository declares and its packages name | yes |
+//! | `spared` | name | what was served before ownership was asked for | no |
 //! | `overlays` | file | the last good set, as it was read | from review |
 //! | `alerts` | id | what a person should look at, and who has | not the acknowledgements |
 //!
@@ -54,6 +57,7 @@ mod codec;
 mod error;
 mod live;
 mod overlays;
+mod proofs;
 mod read;
 mod tables;
 mod verify;
@@ -66,6 +70,7 @@ use redb::{Database, ReadableDatabase, StorageBackend};
 
 pub use accept::{Acceptance, Hold};
 pub use error::StoreError;
+pub use proofs::Proofs;
 pub use read::{QuarantinedRow, SeenRows, Snapshot, StagedKind, StagedRow, StoredHead};
 pub use verify::Verification;
 pub use write::{Batch, Destination, Seen, ViewChanges};

@@ -7,8 +7,8 @@ use super::StoreError;
 use super::codec::{self, StagedParts, Unpacker};
 use super::live::after_contents;
 use super::tables::{
-    ABSENCES, ALERTS, BODIES, EPOCH_KEY, HEADS, HELD, Key, LEDGER, META, NEWEST_KEY, OVERLAYS,
-    OWNERS, PURGED, QUARANTINE, REWRITTEN, SEEN, STAGED, UPSTREAMS, instant,
+    ABSENCES, ALERTS, BODIES, EPOCH_KEY, HEADS, HELD, HOLDINGS, Key, LEDGER, META, NAMINGS, NEWEST_KEY, OVERLAYS,
+    OWNERS, PURGED, QUARANTINE, REWRITTEN, SEEN, SPARED, STAGED, UPSTREAMS, instant,
 };
 use super::write::after;
 use crate::catalog::{LedgerEntry, Shown};
@@ -36,6 +36,9 @@ pub struct Snapshot {
     pub(super) overlays: Words,
     pub(super) alerts: Words,
     owners: Words,
+    pub(super) holdings: Words,
+    pub(super) namings: Words,
+    pub(super) spared: Words,
     pub(super) unpacker: RefCell<Unpacker>,
 }
 
@@ -100,6 +103,9 @@ impl Snapshot {
             overlays: transaction.open_table(OVERLAYS)?,
             alerts: transaction.open_table(ALERTS)?,
             owners: transaction.open_table(OWNERS)?,
+            holdings: transaction.open_table(HOLDINGS)?,
+            namings: transaction.open_table(NAMINGS)?,
+            spared: transaction.open_table(SPARED)?,
             unpacker: RefCell::new(Unpacker::new()?),
         })
     }

@@ -1,8 +1,9 @@
 use std::path::Path;
 
 use aws_lc_rs::rand;
-use redb::{Database, ReadableTable, TableDefinition, WriteTransaction};
+use redb::{Database, ReadableTable, TableDefinition, TableHandle, WriteTransaction};
 
+use super::proofs::spare_what_is_served;
 use super::{FORMAT, StoreError};
 use crate::model::Instant;
 
@@ -24,11 +25,14 @@ pub(super) const PURGED: Rows = TableDefinition::new("purged");
 pub(super) const HELD: Rows = TableDefinition::new("held");
 pub(super) const SEEN: TableDefinition<'_, (&str, u64), &[u8]> = TableDefinition::new("seen");
 pub(super) const OWNERS: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("owners");
+pub(super) const HOLDINGS: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("holdings");
+pub(super) const NAMINGS: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("namings");
+pub(super) const SPARED: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("spared");
 pub(super) const ALERTS: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("alerts");
 pub(super) const OVERLAYS: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("overlays");
 
 /// How many tables there are.
-const TABLES: usize = 15;
+const TABLES: usize = 18;
 
 const FORMAT_KEY: &str = "format";
 pub(super) const EPOCH_KEY: &str = "epoch";
@@ -44,7 +48,14 @@ pub(super) fn initialise(database: &Database, path: &Path, now: Instant) -> Resu
             return Ok(transaction.abort()?);
         }
         // A table that a later build of the same format added.
-        Some(FORMAT) => make_tables(&transaction)?,
+        Some(FORMAT) => {
+            let is_new = |table: &str| Ok::<_, StoreError>(!transaction.list_tables()?.any(|it| it.name() == table));
+            let before_proofs = is_new(SPARED.name())?;
+            make_tables(&transaction)?;
+            if before_proofs {
+                spare_what_is_served(&transaction)?;
+            }
+        }
         Some(found) => return Err(StoreError::Format { path: path.into(), found, known: FORMAT }),
     }
     Ok(transaction.commit()?)
@@ -60,7 +71,7 @@ fn lay_out(transaction: &WriteTransaction, now: Instant) -> Result<(), StoreErro
 }
 
 fn make_tables(transaction: &WriteTransaction) -> Result<(), StoreError> {
-    for words in [UPSTREAMS, OVERLAYS, ALERTS, OWNERS] {
+    for words in [UPSTREAMS, OVERLAYS, ALERTS, OWNERS, HOLDINGS, NAMINGS, SPARED] {
         transaction.open_table(words)?;
     }
     transaction.open_table(SEEN)?;

@@ -1,0 +1,117 @@
+use std::collections::BTreeMap;
+use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
+
+use url::Url;
+
+use super::upstream::root_url;
+use crate::curation::{Demands, OwnershipPolicy};
+use crate::lint::{Fields, Node, Reader};
+use crate::ownership::Requirement;
+
+/// How owners are proven.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OwnershipSettings {
+    pub policy: OwnershipPolicy,
+    /// Those of the system, when empty.
+    pub resolvers: Vec<SocketAddr>,
+    pub github: Github,
+    /// By kind of package, where it is asked for.
+    pub packages: BTreeMap<String, Url>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Github {
+    pub url: Url,
+    /// A token without any scope does; without one GitHub answers 60 requests an hour.
+    pub token_file: Option<PathBuf>,
+}
+
+pub(super) const KEYS: [&str; 3] = ["ownership", "github", "packages"];
+/// Package registries that say which server a package belongs to.
+const PACKAGES: [&str; 3] = ["npm", "pypi", "oci"];
+const DNS: u16 = 53;
+
+impl Default for OwnershipSettings {
+    fn default() -> Self {
+        Self {
+            policy: OwnershipPolicy::default(),
+            resolvers: Vec::new(),
+            github: Github::default(),
+            packages: BTreeMap::new(),
+        }
+    }
+}
+
+impl Default for Github {
+    fn default() -> Self {
+        #[expect(clippy::expect_used, reason = "a constant")]
+        let url = Url::parse("https://api.github.com").expect("a URL");
+        Self { url, token_file: None }
+    }
+}
+
+impl OwnershipSettings {
+    pub(super) fn take(&mut self, reader: &mut Reader, fields: &Fields<'_>) {
+        if let Some(node) = fields.get("ownership") {
+            self.ownership(reader, node);
+        }
+        if let Some(node) = fields.get("github")
+            && let Some(github) = reader.mapping(node, &["url", "token_file"], &[])
+        {
+            let url = github.get("url").and_then(|node| reader.parsed(node, |text| root_url(text, false)));
+            self.github.url = url.unwrap_or_else(|| self.github.url.clone());
+            let file = github.get("token_file").and_then(|node| reader.text(node));
+            self.github.token_file = file.map(PathBuf::from);
+        }
+        if let Some(node) = fields.get("packages")
+            && let Some(packages) = reader.mapping(node, &PACKAGES, &[])
+        {
+            for kind in PACKAGES {
+                let Some(node) = packages.get(kind) else { continue };
+                let Some(package) = reader.mapping(node, &["url"], &[]) else { continue };
+                let Some(url) = package.get("url") else {
+                    reader.error(node, "a package registry without `url`", "where it is asked");
+                    continue;
+                };
+                let url = reader.parsed(url, |text| root_url(text, false));
+                self.packages.extend(url.map(|url| (kind.to_owned(), url)));
+            }
+        }
+    }
+
+    fn ownership(&mut self, reader: &mut Reader, node: &Node) {
+        const KEYS: [&str; 5] = ["enabled", "exact", "wildcard", "tiers", "resolvers"];
+        let Some(fields) = reader.mapping(node, &KEYS, &[]) else { return };
+        let policy = &mut self.policy;
+        let enabled = fields.get("enabled").and_then(|node| reader.boolean(node));
+        policy.enabled = enabled.unwrap_or(policy.enabled);
+        policy.default = demands(reader, &fields, policy.default);
+        if let Some(node) = fields.get("tiers")
+            && let Some(tiers) = reader.mapping(node, &["1", "2", "3"], &[])
+        {
+            for (slot, tier) in policy.tiers.iter_mut().zip(["1", "2", "3"]) {
+                let Some(node) = tiers.get(tier) else { continue };
+                let Some(fields) = reader.mapping(node, &["exact", "wildcard"], &[]) else {
+                    continue;
+                };
+                *slot = Some(demands(reader, &fields, policy.default));
+            }
+        }
+        if let Some(node) = fields.get("resolvers") {
+            let items = reader.list(node).iter();
+            self.resolvers = items.filter_map(|item| reader.parsed(item, resolver)).collect();
+        }
+    }
+}
+
+fn demands(reader: &mut Reader, fields: &Fields<'_>, before: Demands) -> Demands {
+    let mut word = |key| fields.get(key).and_then(|node| reader.word(node, &Requirement::WORDS));
+    let (exact, wildcard) = (word("exact"), word("wildcard"));
+    Demands { exact: exact.unwrap_or(before.exact), wildcard: wildcard.unwrap_or(before.wildcard) }
+}
+
+fn resolver(text: &str) -> Result<SocketAddr, &'static str> {
+    let address = text.parse::<IpAddr>().map(|address| SocketAddr::new(address, DNS));
+    address.or_else(|_| text.parse()).map_err(|_| "an address, with a port if it is not 53")
+}

@@ -1,0 +1,290 @@
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::sight::{Forged, Look, Sight};
+use super::txt::Key;
+use super::verdict::{Pins, Verdict};
+use crate::model::Instant;
+
+/// Definite negatives before a proof that was there counts as gone, and the least time between the
+/// first and the last: a zone that is broken for an evening is no change of hands.
+const NEGATIVES: u32 = 3;
+const NEGATIVES_OVER: Duration = Duration::from_hours(24);
+/// A verdict that was not confirmed for so long admits nothing new.
+const STALE: Duration = Duration::from_hours(30 * 24);
+
+/// What is remembered of one namespace.
+///
+/// It holds what was seen, not what follows: [`Holding::verdict`] derives that, with the pins that are in
+/// force at the moment.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Holding {
+    /// What the last definite look that showed anything showed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shown: Option<Shown>,
+    /// The keys that were seen first, followed through rotations that keep one of them.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub pinned_keys: BTreeSet<Key>,
+    /// The account that was seen first.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pinned_account: Option<u64>,
+    /// Definite looks in a row that did not show what was shown before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub negatives: Option<Negatives>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub checked_at: Option<Instant>,
+    /// The last definite look.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub concluded_at: Option<Instant>,
+    /// Indefinite looks in a row since, and what the last one met.
+    #[serde(default)]
+    pub unclear: u32,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next_check: Option<Instant>,
+    /// What the last look saw, for people.
+    #[serde(default)]
+    pub evidence: Vec<String>,
+}
+
+/// Where a namespace shows that it is somebody's.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "by", rename_all = "lowercase")]
+pub enum Shown {
+    Keys {
+        means: Means,
+        /// The domain where they were found.
+        at: String,
+        /// Whether that is above the domain that is claimed.
+        parent: bool,
+        keys: BTreeSet<Key>,
+    },
+    Account(Account),
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Means {
+    Dns,
+    Http,
+}
+
+/// A user or organisation of GitHub.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Account {
+    /// As the forge writes it.
+    pub login: String,
+    /// Stays when the login changes, and is another when the login is registered anew.
+    pub id: u64,
+    pub created_at: Option<Instant>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Negatives {
+    pub count: u32,
+    pub first: Instant,
+    pub last: Instant,
+}
+
+/// What one look says.
+enum Said {
+    Shown(Shown),
+    Gone,
+    Unclear,
+}
+
+impl Holding {
+    /// What is remembered after another look.
+    #[must_use]
+    pub fn after(self, sight: &Sight, pins: &Pins, now: Instant) -> Self {
+        let said = self.said(sight);
+        let mut next = Self { checked_at: Some(now), evidence: evidence(sight), ..self };
+        match said {
+            Said::Unclear => {
+                next.unclear = next.unclear.saturating_add(1);
+                return next;
+            }
+            Said::Gone if next.shown.is_some() => {
+                let before =
+                    next.negatives.unwrap_or(Negatives { count: 0, first: now, last: now });
+                let count = before.count.saturating_add(1);
+                next.negatives = Some(Negatives { count, last: now, ..before });
+            }
+            Said::Gone => {}
+            Said::Shown(shown) => {
+                next.pin(&shown, pins);
+                next.shown = Some(shown);
+                next.negatives = None;
+            }
+        }
+        next.concluded_at = Some(now);
+        next.unclear = 0;
+        next
+    }
+
+    fn pin(&mut self, shown: &Shown, pins: &Pins) {
+        match shown {
+            Shown::Keys { keys, .. } => {
+                let trusted = if pins.keys.is_empty() { &self.pinned_keys } else { &pins.keys };
+                if trusted.is_empty() || !keys.is_disjoint(trusted) {
+                    self.pinned_keys.clone_from(keys);
+                }
+            }
+            Shown::Account(account) => {
+                self.pinned_account =
+                    Some(pins.github.or(self.pinned_account).unwrap_or(account.id));
+            }
+        }
+    }
+
+    fn said(&self, sight: &Sight) -> Said {
+        match sight {
+            Sight::Unprovable(_) => Said::Gone,
+            Sight::Account(Forged::Found(account)) => Said::Shown(Shown::Account(account.clone())),
+            Sight::Account(Forged::Absent) => Said::Gone,
+            Sight::Account(Forged::Unclear(_)) => Said::Unclear,
+            Sight::Domain { dns, http, .. } => self.said_of_domain(dns, http),
+        }
+    }
+
+    /// The nearest place that shows keys: the domain's own record, its own file, then its parents. What
+    /// was shown before is gone when the place that showed it definitely shows nothing; where nothing
+    /// ever was, all places must be definite.
+    fn said_of_domain(&self, dns: &[(String, Look)], http: &Look) -> Said {
+        let own = dns.first().map(|(domain, _)| domain.as_str()).unwrap_or_default();
+        let at_dns = |(at, look): &(String, Look)| match look {
+            Look::Shown(keys, _) => Some((Means::Dns, at.clone(), keys.clone())),
+            Look::Absent(_) | Look::Unclear(_) => None,
+        };
+        let at_http = || match http {
+            Look::Shown(keys, _) => Some((Means::Http, own.to_owned(), keys.clone())),
+            Look::Absent(_) | Look::Unclear(_) => None,
+        };
+        let shown = dns.first().and_then(at_dns).or_else(at_http);
+        let shown = shown.or_else(|| dns.iter().skip(1).find_map(at_dns));
+        if let Some((means, at, keys)) = shown {
+            return Said::Shown(Shown::Keys { parent: at != own, means, at, keys });
+        }
+        let is_absent = |look: &Look| matches!(look, Look::Absent(_));
+        let gone = match &self.shown {
+            Some(Shown::Keys { means: Means::Http, .. }) => is_absent(http),
+            Some(Shown::Keys { means: Means::Dns, at, .. }) => {
+                dns.iter().any(|(domain, look)| domain == at && is_absent(look))
+            }
+            Some(Shown::Account(_)) | None => {
+                is_absent(http) && dns.iter().all(|(_, look)| is_absent(look))
+            }
+        };
+        if gone { Said::Gone } else { Said::Unclear }
+    }
+
+    /// What follows, with the pins that are in force; and in words why.
+    #[must_use]
+    pub fn verdict(&self, pins: &Pins) -> (Verdict, String) {
+        if let Some(waiver) = &pins.waived {
+            let why = format!("{} does without a proof: {}", waiver.reviewer, waiver.reason);
+            return (Verdict::Waived, why);
+        }
+        if self.concluded_at.is_none() {
+            let why = match self.checked_at {
+                None => "it was not checked yet".to_owned(),
+                Some(_) => format!("nothing definite in {} looks", self.unclear),
+            };
+            return (Verdict::Inconclusive, why);
+        }
+        if let Some(Negatives { count, first, .. }) = self.negatives
+            && self.is_gone()
+        {
+            return (
+                Verdict::Refuted,
+                format!("what was shown is gone since {first}, in {count} looks"),
+            );
+        }
+        match &self.shown {
+            None => (Verdict::None, "nothing is shown, and never was".into()),
+            Some(Shown::Keys { at, keys, .. }) => {
+                let (trusted, whose) = match pins.keys.is_empty() {
+                    true => (&self.pinned_keys, "seen first"),
+                    false => (&pins.keys, "pinned by an overlay"),
+                };
+                match keys.is_disjoint(trusted) {
+                    false => (Verdict::Held, format!("{at} shows a key that was {whose}")),
+                    true => {
+                        let why = format!(
+                            "suspended: {at} shows none of the keys that were {whose}; an overlay may pin the new ones"
+                        );
+                        (Verdict::None, why)
+                    }
+                }
+            }
+            Some(Shown::Account(Account { login, id, .. })) => {
+                match pins.github.or(self.pinned_account) {
+                    Some(pinned) if pinned != *id => {
+                        let why = format!("{login} is the account {id} now, and was {pinned}");
+                        (Verdict::Refuted, why)
+                    }
+                    _ => (
+                        Verdict::Held,
+                        format!("{login} is the account {id}, as when it was pinned"),
+                    ),
+                }
+            }
+        }
+    }
+
+    fn is_gone(&self) -> bool {
+        self.negatives
+            .is_some_and(|it| it.count >= NEGATIVES && it.last.since(it.first) >= NEGATIVES_OVER)
+    }
+
+    /// Whether what is shown is shown above the domain that is claimed.
+    #[must_use]
+    pub fn is_through_parent(&self) -> bool {
+        matches!(&self.shown, Some(Shown::Keys { parent: true, .. }))
+    }
+
+    /// Whether the keys that are shown are not those that were pinned.
+    #[must_use]
+    pub fn is_suspended(&self, pins: &Pins) -> bool {
+        let trusted = if pins.keys.is_empty() { &self.pinned_keys } else { &pins.keys };
+        matches!(&self.shown, Some(Shown::Keys { keys, .. }) if keys.is_disjoint(trusted))
+    }
+
+    /// Whether the verdict is too old to admit anything new.
+    #[must_use]
+    pub fn is_stale(&self, now: Instant) -> bool {
+        self.concluded_at.is_some_and(|at| now.since(at) > STALE)
+    }
+
+    /// The account that has the login now.
+    #[must_use]
+    pub fn account(&self) -> Option<&Account> {
+        match &self.shown {
+            Some(Shown::Account(account)) => Some(account),
+            _ => None,
+        }
+    }
+}
+
+fn evidence(sight: &Sight) -> Vec<String> {
+    match sight {
+        Sight::Unprovable(why) => vec![why.clone()],
+        Sight::Account(Forged::Found(Account { login, id, created_at })) => {
+            let created = created_at.map_or(String::new(), |at| format!(", created {at}"));
+            vec![format!("GitHub: {login} is the account {id}{created}")]
+        }
+        Sight::Account(Forged::Absent) => vec!["GitHub: no such account".into()],
+        Sight::Account(Forged::Unclear(why)) => vec![format!("GitHub: unclear: {why}")],
+        Sight::Domain { dns, http, hints } => {
+            let own = dns.first().map(|(domain, _)| domain.as_str()).unwrap_or_default();
+            let mut lines: Vec<String> =
+                dns.iter().map(|(domain, look)| format!("DNS: {domain} {look}")).collect();
+            lines.push(format!("HTTP: {own} {http}"));
+            lines.extend(hints.iter().cloned());
+            lines
+        }
+    }
+}

@@ -1,0 +1,153 @@
+use std::collections::BTreeSet;
+use std::fmt;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use serde::{Deserialize, Serialize};
+
+/// Labels under which people publish a record by mistake; it does not count there.
+pub const WRONG_SELECTORS: [&str; 2] = ["_mcp-auth", "_mcp-registry"];
+/// What tells our records from foreign ones.
+const MARK: &str = "v=MCPv1";
+/// Nobody rotates through more.
+const MAX_KEYS: usize = 16;
+/// How much of a malformed record is shown.
+const EXCERPT: usize = 120;
+
+/// A public key that a namespace shows, as text `ed25519:BASE64`.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Key {
+    kind: KeyKind,
+    point: Box<[u8]>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum KeyKind {
+    Ed25519,
+    EcdsaP384,
+}
+
+/// What a key is.
+pub const KEY_SHAPE: &str = "`ed25519:` and 32 bytes in base64, or `ecdsap384:` and a compressed point of 49 bytes in base64";
+
+impl Key {
+    const KINDS: [(&str, KeyKind); 2] =
+        [("ed25519", KeyKind::Ed25519), ("ecdsap384", KeyKind::EcdsaP384)];
+
+    /// Reads a key's kind and its point in base64, padded and without blanks (RFC 4648, section 4).
+    ///
+    /// # Errors
+    /// What is wrong with it, and what is allowed.
+    pub fn new(kind: &str, point: &str) -> Result<Self, String> {
+        let known = Self::KINDS.iter().find(|(word, _)| *word == kind);
+        let Some((_, kind)) = known else {
+            return Err(format!("`k={kind}` is neither ed25519 nor ecdsap384"));
+        };
+        let point =
+            STANDARD.decode(point).map_err(|error| format!("`p` is no padded base64: {error}"))?;
+        match (kind, point.as_slice()) {
+            (KeyKind::Ed25519, point) if point.len() != 32 => {
+                Err(format!("an ed25519 key has 32 bytes, this one has {}", point.len()))
+            }
+            (KeyKind::EcdsaP384, [4, ..]) => {
+                Err("the point is not compressed: it begins with 04, not with 02 or 03".into())
+            }
+            (KeyKind::EcdsaP384, point) if point.len() != 49 => {
+                Err(format!("a compressed P-384 point has 49 bytes, this one has {}", point.len()))
+            }
+            (KeyKind::EcdsaP384, [first, ..]) if !matches!(first, 2 | 3) => {
+                Err(format!("a compressed point begins with 02 or 03, not with {first:02x}"))
+            }
+            _ => Ok(Self { kind: *kind, point: point.into() }),
+        }
+    }
+
+    /// Reads what [`Display`](fmt::Display) writes.
+    ///
+    /// # Errors
+    /// As [`Key::new`].
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let (kind, point) = text.split_once(':').ok_or_else(|| KEY_SHAPE.to_owned())?;
+        Self::new(kind, point)
+    }
+}
+
+impl fmt::Display for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let word = Self::KINDS.iter().find(|(_, kind)| *kind == self.kind);
+        write!(f, "{}:{}", word.map_or("", |(word, _)| word), STANDARD.encode(&self.point))
+    }
+}
+
+impl TryFrom<String> for Key {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        Self::parse(&text)
+    }
+}
+
+impl From<Key> for String {
+    fn from(key: Key) -> Self {
+        key.to_string()
+    }
+}
+
+/// What TXT records, or the lines of a well-known file, say.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct KeyRecords {
+    pub keys: BTreeSet<Key>,
+    /// Records that are meant to be ours and are not, each with the reason.
+    pub malformed: Vec<String>,
+}
+
+/// Picks our records out and reads them strictly: `v=MCPv1; k=…; p=…`, each once and nothing else. All
+/// other records are somebody else's, and none of our business.
+#[must_use]
+pub fn key_records<'t>(texts: impl IntoIterator<Item = &'t str>) -> KeyRecords {
+    let mut records = KeyRecords::default();
+    for text in texts {
+        let text = text.trim();
+        if text.split(';').next().is_none_or(|first| !first.trim().eq_ignore_ascii_case(MARK)) {
+            continue;
+        }
+        match read(text) {
+            Ok(_) if records.keys.len() >= MAX_KEYS => {
+                let beyond = format!("more than {MAX_KEYS} keys; the rest is not looked at");
+                records.malformed.push(beyond);
+                break;
+            }
+            Ok(key) => drop(records.keys.insert(key)),
+            Err(why) if records.malformed.len() < MAX_KEYS => {
+                let excerpt: String = text.chars().take(EXCERPT).collect();
+                records.malformed.push(format!("{why} in `{excerpt}`"));
+            }
+            Err(_) => {}
+        }
+    }
+    records
+}
+
+fn read(text: &str) -> Result<Key, String> {
+    let (mut kind, mut point) = (None, None);
+    let fields = text.strip_suffix(';').unwrap_or(text).split(';');
+    for (index, field) in fields.enumerate() {
+        let (tag, value) = field.trim().split_once('=').ok_or("a field without `=`")?;
+        let slot = match (index, tag.trim_end()) {
+            (0, "v") if value.trim_start() == "MCPv1" => continue,
+            (0, _) => return Err(format!("it does not begin with `{MARK}`")),
+            (_, "k") => &mut kind,
+            (_, "p") => &mut point,
+            (_, other) => return Err(format!("the unknown field `{other}`")),
+        };
+        if slot.replace(value.trim_start()).is_some() {
+            return Err(format!("`{tag}` twice"));
+        }
+    }
+    match (kind, point) {
+        (Some(kind), Some(point)) => Key::new(kind, point),
+        (None, _) => Err("no `k`".into()),
+        (_, None) => Err("no `p`".into()),
+    }
+}

@@ -1,0 +1,101 @@
+use redb::{ReadableTable, ReadableTableMetadata, WriteTransaction};
+use serde::de::DeserializeOwned;
+use serde::Serialize;
+
+use super::tables::{HOLDINGS, LEDGER, NAMINGS, SPARED};
+use super::{Snapshot, Store, StoreError, codec};
+use crate::catalog::Shown;
+use crate::model::{Instant, Name};
+use crate::ownership::{Holding, Naming};
+
+/// What was found out about owners.
+#[derive(Debug, Default)]
+pub struct Proofs {
+    /// By namespace, in small letters.
+    pub holdings: Vec<(String, Holding)>,
+    pub namings: Vec<(Name, Naming)>,
+}
+
+impl Store {
+    /// Keeps what was found out about owners.
+    ///
+    /// # Errors
+    /// When the file cannot be written; then nothing of it is kept.
+    pub fn keep_proofs(&self, proofs: &Proofs, now: Instant) -> Result<(), StoreError> {
+        self.write(now, |transaction| {
+            let mut holdings = transaction.open_table(HOLDINGS)?;
+            for (namespace, holding) in &proofs.holdings {
+                holdings.insert(namespace.as_str(), json(holding)?.as_slice())?;
+            }
+            let mut namings = transaction.open_table(NAMINGS)?;
+            for (name, naming) in &proofs.namings {
+                namings.insert(name.as_str(), json(naming)?.as_slice())?;
+            }
+            Ok(())
+        })
+    }
+}
+
+/// Marks what is served by now: a store that was filled before ownership was asked for goes on serving
+/// it until there is a verdict.
+pub(super) fn spare_what_is_served(transaction: &WriteTransaction) -> Result<(), StoreError> {
+    let mut spared = transaction.open_table(SPARED)?;
+    for row in transaction.open_table(LEDGER)?.iter()? {
+        let (key, value) = row?;
+        let shown = codec::read_ledger(value.value()).map(|record| record.shown);
+        if shown == Some(Shown::Visible) {
+            spared.insert(key.value().1, [].as_slice())?;
+        }
+    }
+    Ok(())
+}
+
+impl Snapshot {
+    /// What is remembered of a namespace, whatever its case.
+    ///
+    /// # Errors
+    /// When the file cannot be read. What does not decode is as if it were not there: it is found out anew.
+    pub fn holding(&self, namespace: &str) -> Result<Option<Holding>, StoreError> {
+        let value = self.holdings.get(namespace.to_ascii_lowercase().as_str())?;
+        Ok(value.and_then(|value| read(value.value())))
+    }
+
+    /// Everything that is remembered of namespaces.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn holdings(&self) -> Result<Vec<(String, Holding)>, StoreError> {
+        let mut holdings = Vec::new();
+        for row in self.holdings.iter()? {
+            let (namespace, value) = row?;
+            let holding = read(value.value()).unwrap_or_default();
+            holdings.push((namespace.value().to_owned(), holding));
+        }
+        Ok(holdings)
+    }
+
+    /// What is remembered of a name.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn naming(&self, name: &Name) -> Result<Option<Naming>, StoreError> {
+        let value = self.namings.get(name.as_str())?;
+        Ok(value.and_then(|value| read(value.value())))
+    }
+
+    /// Whether the name was served before ownership was asked for.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn is_spared(&self, name: &Name) -> Result<bool, StoreError> {
+        Ok(!self.spared.is_empty()? && self.spared.get(name.as_str())?.is_some())
+    }
+}
+
+fn json(value: &impl Serialize) -> Result<Vec<u8>, StoreError> {
+    serde_json::to_vec(value).map_err(|_| StoreError::damaged("a proof that is no JSON", "memory"))
+}
+
+fn read<T: DeserializeOwned>(bytes: &[u8]) -> Option<T> {
+    serde_json::from_slice(bytes).ok()
+}
