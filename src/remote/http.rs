@@ -5,12 +5,13 @@ use bytes::{Bytes, BytesMut};
 use jiff::fmt::rfc2822;
 use reqwest::header::{DATE, HeaderMap, RETRY_AFTER};
 use reqwest::redirect::{Attempt, Policy};
-use reqwest::{Certificate, Client, Proxy, Response};
+use reqwest::{Certificate, Client, ClientBuilder, Proxy, Response};
 use thiserror::Error;
 use tokio::time::timeout;
 use url::Url;
 
 use super::budget::Budget;
+use super::dns::ResolverError;
 use crate::model::{Escaped, Instant};
 use crate::sync::{FetchFailure, FetchedPage};
 
@@ -47,6 +48,10 @@ pub enum AccessError {
     Token { path: PathBuf },
     #[error("the HTTP client cannot be made")]
     Client { source: reqwest::Error },
+    #[error("the client of GitHub cannot be made: {reason}")]
+    GitHub { reason: String },
+    #[error("DNS cannot be asked")]
+    Resolver { source: ResolverError },
 }
 
 /// An HTTP client that gives up in time and reads no more than it should.
@@ -59,19 +64,10 @@ pub(super) struct Http {
 
 impl Http {
     pub(super) fn new(access: &Access) -> Result<Self, AccessError> {
-        let mut builder = Client::builder()
-            .user_agent(concat!("vidimus/", env!("CARGO_PKG_VERSION")))
+        let builder = client_builder(access.proxy.as_ref(), &access.ca_files)?
             .connect_timeout(CONNECT)
             .read_timeout(IDLE.max(FIRST_BYTE))
-            .redirect(Policy::custom(same_origin))
-            .no_proxy();
-        if let Some(proxy) = &access.proxy {
-            let proxy = Proxy::all(proxy.clone());
-            builder = builder.proxy(proxy.map_err(|source| AccessError::Client { source })?);
-        }
-        for path in &access.ca_files {
-            builder = builder.tls_certs_merge(certificates(path)?);
-        }
+            .redirect(Policy::custom(same_origin));
         let token = access.token_file.as_ref().map(token).transpose()?;
         let client = builder.build().map_err(|source| AccessError::Client { source })?;
         let budget = Budget::per_hour(access.requests_per_hour);
@@ -106,6 +102,37 @@ impl Http {
         let excerpt = excerpt(response).await;
         Err(FetchFailure::Status { status, retry_after, excerpt })
     }
+}
+
+/// What every client of ours has in common: it leaves as `[egress]` says, whatever the environment does.
+pub(super) fn client_builder(
+    proxy: Option<&Url>,
+    ca_files: &[PathBuf],
+) -> Result<ClientBuilder, AccessError> {
+    let mut builder =
+        Client::builder().user_agent(concat!("vidimus/", env!("CARGO_PKG_VERSION"))).no_proxy();
+    if let Some(proxy) = proxy {
+        let proxy = Proxy::all(proxy.clone());
+        builder = builder.proxy(proxy.map_err(|source| AccessError::Client { source })?);
+    }
+    for path in ca_files {
+        builder = builder.tls_certs_merge(certificates(path)?);
+    }
+    Ok(builder)
+}
+
+/// An error with everything beneath it: what a person can do about it stands at the bottom.
+pub(super) fn chain(error: &dyn std::error::Error) -> String {
+    let mut texts = vec![error.to_string()];
+    let mut source = error.source();
+    while let Some(inner) = source {
+        let text = inner.to_string();
+        if texts.last() != Some(&text) {
+            texts.push(text);
+        }
+        source = inner.source();
+    }
+    texts.join(": ")
 }
 
 /// Another host was not configured, and http was not asked for: neither is followed.
@@ -158,7 +185,7 @@ fn failure(url: &Url, error: reqwest::Error) -> FetchFailure {
     }
 }
 
-fn date(headers: &HeaderMap) -> Option<Instant> {
+pub(super) fn date(headers: &HeaderMap) -> Option<Instant> {
     http_date(headers.get(DATE)?.to_str().ok()?)
 }
 
@@ -168,7 +195,7 @@ fn http_date(text: &str) -> Option<Instant> {
 }
 
 /// `Retry-After` in both forms (RFC 9110, section 10.2.3); a date counts from upstream's own.
-fn retry_after(headers: &HeaderMap, date: Option<Instant>) -> Option<Duration> {
+pub(super) fn retry_after(headers: &HeaderMap, date: Option<Instant>) -> Option<Duration> {
     let text = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
     match text.parse() {
         Ok(seconds) => Some(Duration::from_secs(seconds)),
@@ -184,7 +211,7 @@ fn certificates(path: &PathBuf) -> Result<Vec<Certificate>, AccessError> {
     }
 }
 
-fn token(path: &PathBuf) -> Result<String, AccessError> {
+pub(super) fn token(path: &PathBuf) -> Result<String, AccessError> {
     let text = String::from_utf8(read(path)?).unwrap_or_default();
     let token = text.trim();
     match !token.is_empty() && token.bytes().all(|byte| byte.is_ascii_graphic()) {

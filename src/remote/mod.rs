@@ -5,11 +5,19 @@
 //! that names an HTTP library.
 
 mod budget;
+mod dns;
 mod files;
+mod github;
 mod http;
+mod packages;
 mod registry;
 mod retry;
+mod well_known;
+mod witnesses;
 
 pub use files::Files;
 pub use http::{Access, AccessError};
+pub use github::Trouble;
 pub use registry::RegistryApi;
+pub use well_known::Reach;
+pub use witnesses::{Enquiry, Witnesses};

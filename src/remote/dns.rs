@@ -1,0 +1,160 @@
+use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
+
+use hickory_resolver::config::{ConnectionConfig, NameServerConfig, ResolveHosts, ResolverConfig};
+use hickory_resolver::lookup::Lookup;
+use hickory_resolver::net::runtime::TokioRuntimeProvider;
+use hickory_resolver::net::{DnsError, NetError};
+use hickory_resolver::proto::op::ResponseCode;
+use hickory_resolver::proto::rr::{Name, RData};
+use hickory_resolver::{ResolverBuilder, TokioResolver};
+use thiserror::Error;
+
+use crate::ownership::{Look, Resolved, agreed};
+
+/// One try; hickory makes one more.
+const TIMEOUT: Duration = Duration::from_secs(4);
+const ATTEMPTS: usize = 1;
+/// Whatever a zone says, it is asked again the next day.
+const LONGEST_TTL: Duration = Duration::from_hours(24);
+/// A name with more TXT records is not read to the end.
+const MAX_RECORDS: usize = 256;
+const CACHED: u64 = 4096;
+
+/// Resolvers that are each asked by themselves.
+pub(super) struct Resolvers {
+    each: Vec<(String, TokioResolver)>,
+}
+
+/// Why no resolver can be asked.
+#[derive(Debug, Error)]
+pub enum ResolverError {
+    #[error(
+        "the system's resolvers cannot be read; name some in `[ownership] resolvers`"
+    )]
+    System { source: NetError },
+    #[error("the resolver {address} cannot be used")]
+    Resolver { address: SocketAddr, source: NetError },
+}
+
+/// Where a name leads.
+#[derive(Debug)]
+pub(super) enum Addresses {
+    Found(Vec<IpAddr>),
+    Absent(&'static str),
+    Unclear(String),
+}
+
+impl Resolvers {
+    /// Those that are configured, or those of the system as one.
+    pub(super) fn new(configured: &[SocketAddr]) -> Result<Self, ResolverError> {
+        if configured.is_empty() {
+            let builder = TokioResolver::builder_tokio();
+            let builder = builder.map_err(|source| ResolverError::System { source })?;
+            let built = built(builder).map_err(|source| ResolverError::System { source })?;
+            return Ok(Self { each: vec![("the system's resolvers".to_owned(), built)] });
+        }
+        let each = configured.iter().map(|address| {
+            let (mut udp, mut tcp) = (ConnectionConfig::udp(), ConnectionConfig::tcp());
+            (udp.port, tcp.port) = (address.port(), address.port());
+            let server = NameServerConfig::new(address.ip(), true, vec![udp, tcp]);
+            let config = ResolverConfig::from_name_servers(vec![server]);
+            let provider = TokioRuntimeProvider::default();
+            let resolver = built(TokioResolver::builder_with_config(config, provider))
+                .map_err(|source| ResolverError::Resolver { address: *address, source })?;
+            Ok((address.to_string(), resolver))
+        });
+        Ok(Self { each: each.collect::<Result<_, _>>()? })
+    }
+
+    /// What all resolvers together say of the keys at a domain.
+    pub(super) async fn keys(&self, domain: &str) -> Look {
+        let mut answers = Vec::with_capacity(self.each.len());
+        for (name, resolver) in &self.each {
+            answers.push((name.clone(), txt(resolver, domain).await));
+        }
+        match self.each.len() {
+            0 | 1 => agreed(&answers),
+            count => match agreed(&answers) {
+                shown @ Look::Shown(..) => shown.noting(&format!("{count} resolvers agree")),
+                other => other,
+            },
+        }
+    }
+
+    /// Whether there is nobody to contradict what is seen.
+    pub(super) fn is_single(&self) -> bool {
+        self.each.len() < 2
+    }
+
+    /// The addresses of a domain, as the first resolver has them.
+    pub(super) async fn addresses(&self, domain: &str) -> Addresses {
+        let Some((_, resolver)) = self.each.first() else {
+            return Addresses::Unclear("no resolver is configured".into());
+        };
+        let Ok(name) = fqdn(domain) else { return Addresses::Absent("no name that DNS can have") };
+        match resolver.lookup_ip(name).await {
+            Ok(found) => Addresses::Found(found.iter().collect()),
+            Err(error) => match said(&error) {
+                Resolved::NoSuchName => Addresses::Absent("no such name"),
+                Resolved::NoRecords | Resolved::Records(_) => Addresses::Absent("no address"),
+                Resolved::Unclear(why) => Addresses::Unclear(why),
+            },
+        }
+    }
+}
+
+fn built(
+    mut builder: ResolverBuilder<TokioRuntimeProvider>,
+) -> Result<TokioResolver, NetError> {
+    let options = builder.options_mut();
+    options.timeout = TIMEOUT;
+    options.attempts = ATTEMPTS;
+    options.cache_size = CACHED;
+    options.positive_max_ttl = Some(LONGEST_TTL);
+    options.negative_max_ttl = Some(Duration::from_hours(1));
+    // A file of ours is no evidence of anything.
+    options.use_hosts_file = ResolveHosts::Never;
+    options.try_tcp_on_error = true;
+    builder.build()
+}
+
+/// With its final dot: search domains are of no concern to a proof.
+fn fqdn(domain: &str) -> Result<Name, String> {
+    Name::from_ascii(format!("{domain}.")).map_err(|error| error.to_string())
+}
+
+async fn txt(resolver: &TokioResolver, domain: &str) -> Resolved {
+    let name = match fqdn(domain) {
+        Ok(name) => name,
+        Err(_) => return Resolved::NoSuchName,
+    };
+    match resolver.txt_lookup(name).await {
+        Ok(lookup) => Resolved::Records(texts(&lookup)),
+        Err(error) => said(&error),
+    }
+}
+
+fn texts(lookup: &Lookup) -> Vec<String> {
+    let texts = lookup.answers().iter().filter_map(|record| match &record.data {
+        RData::TXT(txt) => Some(String::from_utf8_lossy(&txt.txt_data.concat()).into_owned()),
+        _ => None,
+    });
+    texts.take(MAX_RECORDS).collect()
+}
+
+/// Only an answer that says so is a definite negative.
+fn said(error: &NetError) -> Resolved {
+    match error {
+        NetError::Dns(DnsError::NoRecordsFound(none)) => match none.response_code {
+            ResponseCode::NXDomain => Resolved::NoSuchName,
+            ResponseCode::NoError => Resolved::NoRecords,
+            other => Resolved::Unclear(format!("the answer is {other}")),
+        },
+        NetError::Dns(DnsError::ResponseCode(code)) => {
+            Resolved::Unclear(format!("the answer is {code}"))
+        }
+        NetError::Timeout => Resolved::Unclear("no answer in time".into()),
+        other => Resolved::Unclear(other.to_string()),
+    }
+}

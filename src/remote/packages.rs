@@ -1,0 +1,241 @@
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use bytes::BytesMut;
+use reqwest::header::{ACCEPT, HeaderMap, HeaderValue, WWW_AUTHENTICATE};
+use reqwest::{Client, StatusCode};
+use serde_json::Value;
+use tokio::time::timeout;
+use url::Url;
+
+use super::github::segment;
+use super::http::{AccessError, chain, client_builder};
+use crate::ownership::{Named, Package, image};
+
+const TOTAL: Duration = Duration::from_secs(30);
+/// Metadata of one version; a long description has a few hundred KiB.
+const MAX_BYTES: usize = 4 * 1024 * 1024;
+/// The annotation, or label, by which an image names its server.
+const LABEL: &str = "io.modelcontextprotocol.server.name";
+const MANIFESTS: &str = "application/vnd.oci.image.index.v1+json, application/vnd.oci.image.manifest.v1+json, application/vnd.docker.distribution.manifest.list.v2+json, application/vnd.docker.distribution.manifest.v2+json";
+
+/// Asks the registries that the configuration names, and no others, which server a package belongs to.
+pub(super) struct Packages {
+    client: Client,
+    registries: BTreeMap<String, Url>,
+}
+
+/// An answer of a package registry.
+enum Answer {
+    Json(Value),
+    Absent,
+    /// Who may be asked for a token.
+    Challenged(HeaderMap),
+    Unclear(String),
+}
+
+impl Packages {
+    pub(super) fn new(
+        registries: &BTreeMap<String, Url>,
+        proxy: Option<&Url>,
+        ca_files: &[PathBuf],
+    ) -> Result<Self, AccessError> {
+        let client = client_builder(proxy, ca_files)?
+            .redirect(reqwest::redirect::Policy::none())
+            .connect_timeout(Duration::from_secs(10))
+            .build()
+            .map_err(|source| AccessError::Client { source })?;
+        Ok(Self { client, registries: registries.clone() })
+    }
+
+    /// The servers that a package names.
+    pub(super) async fn servers(&self, package: &Package) -> Named {
+        let Some(base) = self.registries.get(&package.registry) else {
+            return Named::Unavailable("not configured".into());
+        };
+        let asked = async {
+            match package.registry.as_str() {
+                "npm" => self.npm(base, package).await,
+                "pypi" => self.pypi(base, package).await,
+                _ => self.oci(base, package).await,
+            }
+        };
+        let late = |_| Named::Unavailable("no whole answer in 30 seconds".into());
+        timeout(TOTAL, asked).await.unwrap_or_else(late)
+    }
+
+    async fn npm(&self, base: &Url, package: &Package) -> Named {
+        let version = package.version.as_deref().unwrap_or("latest");
+        let path = format!("{}/{}", segment(&package.identifier), segment(version));
+        named(self.get(base, &path, "application/json", None).await, |json| {
+            json["mcpName"].as_str().map(str::to_owned).into_iter().collect()
+        })
+    }
+
+    async fn pypi(&self, base: &Url, package: &Package) -> Named {
+        let name = segment(&package.identifier);
+        let path = match &package.version {
+            Some(version) => format!("pypi/{name}/{}/json", segment(version)),
+            None => format!("pypi/{name}/json"),
+        };
+        named(self.get(base, &path, "application/json", None).await, |json| {
+            mentioned(json["info"]["description"].as_str().unwrap_or_default())
+        })
+    }
+
+    /// An image says it in an annotation of its index or manifest, or in a label of its configuration.
+    async fn oci(&self, base: &Url, package: &Package) -> Named {
+        let (repository, reference) = image(&package.identifier);
+        let Some((host, path)) = repository.split_once('/') else {
+            return Named::Unavailable("it names no registry".into());
+        };
+        let asked = base.host_str().zip(base.port()).map(|(host, port)| format!("{host}:{port}"));
+        if Some(host) != base.host_str() && Some(host) != asked.as_deref() {
+            return Named::Unavailable("its registry is not configured".into());
+        }
+        let path: String = path.split('/').map(|it| format!("{}/", segment(it))).collect();
+        let reference = package.version.as_deref().filter(|_| reference.is_none()).or(reference);
+        let reference = reference.unwrap_or("latest");
+        let mut token = None;
+        let mut next = format!("v2/{path}manifests/{}", reference.replace('/', "%2F"));
+        // The index, a manifest of it, the configuration of that.
+        for _ in 0..4 {
+            let json = match self.get(base, &next, MANIFESTS, token.as_deref()).await {
+                Answer::Json(json) => json,
+                Answer::Challenged(headers) if token.is_none() => {
+                    match self.token(base, &headers).await {
+                        Some(found) => token = Some(found),
+                        None => return Named::Unavailable("it wants a token of another host".into()),
+                    }
+                    continue;
+                }
+                other => return named(other, |_| BTreeSet::new()),
+            };
+            let said = json["annotations"][LABEL].as_str().or(json["config"]["Labels"][LABEL].as_str());
+            if let Some(name) = said {
+                return Named::Servers(BTreeSet::from([name.to_owned()]));
+            }
+            let manifest = json["manifests"][0]["digest"].as_str();
+            let configuration = json["config"]["digest"].as_str();
+            next = match (manifest, configuration) {
+                (Some(digest), _) => format!("v2/{path}manifests/{}", segment_of_digest(digest)),
+                (None, Some(digest)) => format!("v2/{path}blobs/{}", segment_of_digest(digest)),
+                (None, None) => return Named::Servers(BTreeSet::new()),
+            };
+        }
+        Named::Servers(BTreeSet::new())
+    }
+
+    /// A token for reading what is public, from the registry itself.
+    async fn token(&self, base: &Url, headers: &HeaderMap) -> Option<String> {
+        let challenge = headers.get(WWW_AUTHENTICATE)?.to_str().ok()?.strip_prefix("Bearer ")?;
+        let field = |name: &str| {
+            let rest = challenge.split_once(&format!("{name}=\""))?.1;
+            rest.split_once('"').map(|(value, _)| value.to_owned())
+        };
+        let mut realm = Url::parse(&field("realm")?).ok()?;
+        if realm.origin() != base.origin() {
+            return None;
+        }
+        for name in ["service", "scope"] {
+            if let Some(value) = field(name) {
+                realm.query_pairs_mut().append_pair(name, &value);
+            }
+        }
+        match self.get(&realm, "", "application/json", None).await {
+            Answer::Json(json) => {
+                json["token"].as_str().or(json["access_token"].as_str()).map(str::to_owned)
+            }
+            _ => None,
+        }
+    }
+
+    async fn get(&self, base: &Url, path: &str, accept: &'static str, token: Option<&str>) -> Answer {
+        let url = match path {
+            "" => base.to_string(),
+            path => format!("{}/{path}", base.as_str().trim_end_matches('/')),
+        };
+        let mut request = self.client.get(url).header(ACCEPT, HeaderValue::from_static(accept));
+        if let Some(token) = token {
+            request = request.bearer_auth(token);
+        }
+        let mut response = match request.send().await {
+            Ok(response) => response,
+            Err(error) => return Answer::Unclear(chain(&error.without_url())),
+        };
+        match response.status() {
+            StatusCode::OK => {}
+            StatusCode::NOT_FOUND | StatusCode::GONE => return Answer::Absent,
+            StatusCode::UNAUTHORIZED => return Answer::Challenged(response.headers().clone()),
+            status => return Answer::Unclear(format!("HTTP {}", status.as_u16())),
+        }
+        let mut body = BytesMut::new();
+        loop {
+            match response.chunk().await {
+                Ok(None) => break,
+                Ok(Some(chunk)) if body.len() + chunk.len() <= MAX_BYTES => {
+                    body.extend_from_slice(&chunk);
+                }
+                Ok(Some(_)) => return Answer::Unclear("the answer has more than 4 MiB".into()),
+                Err(error) => return Answer::Unclear(chain(&error.without_url())),
+            }
+        }
+        match serde_json::from_slice(&body) {
+            Ok(json) => Answer::Json(json),
+            Err(_) => Answer::Unclear("the answer is no JSON".into()),
+        }
+    }
+}
+
+fn named(answer: Answer, read: impl FnOnce(&Value) -> BTreeSet<String>) -> Named {
+    match answer {
+        Answer::Json(json) => Named::Servers(read(&json)),
+        Answer::Absent => Named::Absent,
+        Answer::Challenged(_) => Named::Unavailable("HTTP 401".into()),
+        Answer::Unclear(why) => Named::Unavailable(why),
+    }
+}
+
+/// Digests stand in a path as they are; anything else that an answer calls one is made harmless.
+fn segment_of_digest(text: &str) -> String {
+    segment(text).replace("%3A", ":")
+}
+
+/// The names that a description mentions as whole words behind `mcp-name:`.
+fn mentioned(text: &str) -> BTreeSet<String> {
+    const MARK: &str = "mcp-name:";
+    let is_name = |it: char| it.is_ascii_alphanumeric() || "._-/".contains(it);
+    let mut names = BTreeSet::new();
+    let mut rest = text;
+    while let Some(at) = rest.find(MARK) {
+        let begins = !rest[..at].ends_with(|it: char| it.is_alphanumeric() || it == '-');
+        rest = &rest[at + MARK.len()..];
+        let said = rest.trim_start_matches([' ', '\t']);
+        let end = said.find(|it: char| !is_name(it)).unwrap_or(said.len());
+        // A full stop ends a sentence, not a name.
+        let name = said[..end].trim_end_matches('.');
+        if begins && name.contains('/') && names.len() < 64 {
+            names.insert(name.to_owned());
+        }
+    }
+    names
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[rstest::rstest]
+    #[case("x\nmcp-name: io.github.a/b\n", &["io.github.a/b"])]
+    #[case("<!-- mcp-name: io.github.a/b -->", &["io.github.a/b"])]
+    #[case("mcp-name:a.b/c. mcp-name: d.e/f,", &["a.b/c", "d.e/f"])]
+    #[case("not-mcp-name: a.b/c", &[])]
+    #[case("mcp-name: ", &[])]
+    #[case("mcp-name: a.b/c-longer", &["a.b/c-longer"])]
+    #[case("mcp-name: ü/x", &[])]
+    fn a_description_names_servers_by_whole_words(#[case] text: &str, #[case] wanted: &[&str]) {
+        let wanted: BTreeSet<String> = wanted.iter().map(|it| (*it).to_owned()).collect();
+        assert_eq!(mentioned(text), wanted);
+    }
+}
