@@ -102,6 +102,8 @@ async fn daemon(
     fs::create_dir_all(place.join("upstreams")).expect("a folder");
     fs::create_dir_all(place.join("overlays")).expect("a folder");
     fs::write(place.join("upstreams/official.toml"), upstreams).expect("a file");
+    // Generated names belong to nobody.
+    fs::write(place.join("vidimus.toml"), "[ownership]\nenabled = false\n").expect("a file");
     write_overlays(place, 1, 1);
     let locations = Locations {
         data: Some(place.join("data")),

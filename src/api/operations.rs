@@ -16,8 +16,8 @@ use super::problem::Problem;
 use crate::alert::Alert;
 use crate::curation::Explanation;
 use crate::daemon::{
-    HeldDecision, Listed, QuarantineReport, Shared, StatusReport, explain_name, known_names, list,
-    quarantine,
+    HeldDecision, Listed, ProofReport, QuarantineReport, Shared, StatusReport, explain_name,
+    known_names, list, quarantine,
 };
 use crate::model::Name;
 use crate::store::{StoreError, Verification};
@@ -43,6 +43,7 @@ pub fn operations(shared: Arc<Shared>, token: String) -> Router {
         .route("/names", get(names))
         .route("/alerts", get(alerts))
         .route("/ops/sync", post(sync))
+        .route("/ops/prove/{namespace}", post(prove))
         .route("/ops/held/{upstream}/{id}/{decision}", post(decide))
         .route("/ops/alerts/{id}/ack", post(acknowledge))
         .layer(from_fn_with_state(Arc::clone(&state), require_token));
@@ -208,6 +209,15 @@ async fn sync(State(state): Operator, Asked(query): Asked<SyncQuery>) -> Json<Sy
         }
     }
     Json(report)
+}
+
+/// Asks the witnesses of a namespace now, which may take half a minute.
+async fn prove(
+    State(state): Operator,
+    Path(namespace): Path<String>,
+) -> Result<Json<ProofReport>, Problem> {
+    Name::parse(&format!("{namespace}/x")).map_err(|bad| Problem::BadRequest(bad.to_string()))?;
+    state.shared.prove(&namespace).await.map(Json).map_err(Problem::Unprocessable)
 }
 
 async fn alerts(State(state): Operator) -> Result<Json<Vec<Alert>>, Problem> {

@@ -61,11 +61,7 @@ impl Facts {
     }
 
     #[must_use]
-    pub fn new(
-        upstream: &str,
-        standing: &Standing<'_>,
-        ownership: Option<&'static str>,
-    ) -> Self {
+    pub fn new(upstream: &str, standing: &Standing<'_>, ownership: Option<&'static str>) -> Self {
         Self {
             ownership,
             upstream: upstream.to_owned(),

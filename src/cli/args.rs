@@ -79,6 +79,15 @@ pub(super) enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Look now at who owns a namespace, print what was seen, and what its owner publishes where
+    Prove {
+        namespace: String,
+        /// Only the overlay that pins what is shown now
+        #[arg(long)]
+        pin: bool,
+        #[arg(long)]
+        json: bool,
+    },
     /// List what a person should look at, or acknowledge one
     Alerts {
         #[command(subcommand)]

@@ -42,6 +42,8 @@ pub(super) enum CliError {
     Daemon(#[from] DaemonError),
     #[error("`{text}` names no server: {source}")]
     Name { text: String, source: BadName },
+    #[error("`{text}` is no namespace, as com.example or io.github.login: {source}")]
+    Namespace { text: String, source: BadName },
     #[error("no set `{0}` is held; `vidimus alerts` names what is, as UPSTREAM@ID")]
     UnknownSet(String),
     #[error("no alert `{0}` lasts; `vidimus alerts` lists them")]

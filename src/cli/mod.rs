@@ -10,6 +10,7 @@ mod client;
 mod error;
 mod print;
 mod progress;
+mod prove;
 mod query;
 mod serve;
 mod sync;
@@ -96,6 +97,9 @@ async fn dispatch(
             query::acknowledge(settings, &id, &by, &reason, json).await
         }
         Command::Alerts { action: None, all, json } => query::alerts(settings, all, json).await,
+        Command::Prove { namespace, pin, json } => {
+            prove::prove(settings, &namespace, pin, json).await
+        }
         Command::Status { json } => query::status(settings, json).await,
         Command::Verify { file, json } => query::verify(settings, file, json).await,
     }

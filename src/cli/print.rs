@@ -10,20 +10,20 @@ use serde::Serialize;
 use super::error::CliError;
 use crate::alert::{Alert, State};
 use crate::api::SyncReport;
-use crate::curation::{DEFAULT_VIEW, Explanation};
+use crate::curation::{DEFAULT_VIEW, Explanation, Title};
 use crate::daemon::{Listed, QuarantineReport, StatusReport};
 use crate::lint::{Finding, Severity};
 use crate::model::{Escaped, Instant};
 use crate::store::Verification;
 use crate::sync::PassKind;
 
-fn as_json(value: &impl Serialize) {
+pub(super) fn as_json(value: &impl Serialize) {
     let text = serde_json::to_string_pretty(value).unwrap_or_default();
     out(&text);
 }
 
 /// Writes a line; a reader that has gone away, as `head` does, is no reason to panic.
-fn out(text: &str) {
+pub(super) fn out(text: &str) {
     use std::io::Write;
     let _ = writeln!(std::io::stdout(), "{text}");
 }
@@ -94,7 +94,8 @@ pub(super) fn list(lines: &[Listed], json: bool) {
     if json {
         return as_json(&lines);
     }
-    let mut table = table(&["NAME", "VERSION", "TIER", "CLASS", "OWNER", "UNTIL OR HIDDEN BY"]);
+    let mut table =
+        table(&["NAME", "VERSION", "TIER", "CLASS", "OWNER", "PROOF", "UNTIL OR HIDDEN BY"]);
     for line in lines {
         let fate = line.expires.map(|at| at.to_string()).or_else(|| line.hidden_by.clone());
         table.add_row([
@@ -103,6 +104,7 @@ pub(super) fn list(lines: &[Listed], json: bool) {
             line.tier.map(|tier| tier.to_string()).unwrap_or_default(),
             line.classification.clone().unwrap_or_default(),
             Escaped(line.owner.as_deref().unwrap_or_default()).to_string(),
+            line.ownership.clone().unwrap_or_default(),
             fate.unwrap_or_default(),
         ]);
     }
@@ -156,6 +158,26 @@ pub(super) fn explanation(explanation: &Explanation, json: bool) {
             ));
         }
     }
+    if let Some(ownership) = &explanation.ownership {
+        title(ownership);
+    }
+}
+
+/// What is known of who owns a name.
+pub(super) fn title(title: &Title) {
+    out(&format!("{}: {}: {}", Escaped(&title.namespace), title.verdict, Escaped(&title.why)));
+    out(&format!("  it claims {}", Escaped(&title.claim)));
+    for line in &title.evidence {
+        out(&format!("  {}", Escaped(line)));
+    }
+    if let Some(at) = title.checked_at {
+        let definite = title.concluded_at.map_or("never".to_owned(), |at| at.to_string());
+        out(&format!("  looked at {at}; a definite answer last: {definite}"));
+    }
+    if let Some(at) = title.next_check {
+        out(&format!("  next look {at}"));
+    }
+    out(&format!("  {}", title.caveat));
 }
 
 pub(super) fn alerts(alerts: &[Alert], json: bool) {

@@ -40,18 +40,41 @@ impl Target {
 impl Offline {
     fn new(settings: &Settings, store: Store) -> Result<Self, CliError> {
         let upstreams = read_upstreams(&settings.upstreams).map_err(CliError::Findings)?;
+        let now = clock_of(&store)?.now();
+        let in_force = in_force(settings, &upstreams, &store, now, false)?;
+        Self::over(settings, store, in_force, upstreams)
+    }
+
+    pub(super) fn over(
+        settings: &Settings,
+        store: Store,
+        in_force: InForce,
+        upstreams: Vec<Upstream>,
+    ) -> Result<Self, CliError> {
         let clock = clock_of(&store)?;
-        let in_force = in_force(settings, &upstreams, &store, clock.now(), false)?;
         let (store, clock) = (Arc::new(store), Arc::new(clock));
-        Ok(Self { store, clock, in_force, upstreams, views: settings.views.clone(), ownership: settings.ownership.policy })
+        Ok(Self {
+            store,
+            clock,
+            in_force,
+            upstreams,
+            views: settings.views.clone(),
+            ownership: settings.ownership.policy,
+        })
     }
 
     pub(super) fn with_policy<T>(&self, run: impl FnOnce(&Policy<'_>) -> T) -> T {
-        let speakers: Vec<Speaker> = self.upstreams.iter().map(Upstream::speaker).collect();
+        run(&self.policy(&self.speakers()))
+    }
+
+    pub(super) fn speakers(&self) -> Vec<Speaker> {
+        self.upstreams.iter().map(Upstream::speaker).collect()
+    }
+
+    pub(super) fn policy<'p>(&'p self, speakers: &'p [Speaker]) -> Policy<'p> {
         let now = self.clock.now();
         let (overlays, views) = (&self.in_force.set, self.views.as_slice());
-        let ownership = &self.ownership;
-        run(&Policy { overlays, speakers: &speakers, views, ownership, now })
+        Policy { overlays, speakers, views, ownership: &self.ownership, now }
     }
 }
 

@@ -10,7 +10,7 @@ use crate::lint::{Fields, Node, Reader};
 use crate::ownership::Requirement;
 
 /// How owners are proven.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct OwnershipSettings {
     pub policy: OwnershipPolicy,
     /// Those of the system, when empty.
@@ -32,17 +32,6 @@ pub(super) const KEYS: [&str; 3] = ["ownership", "github", "packages"];
 const PACKAGES: [&str; 3] = ["npm", "pypi", "oci"];
 const DNS: u16 = 53;
 
-impl Default for OwnershipSettings {
-    fn default() -> Self {
-        Self {
-            policy: OwnershipPolicy::default(),
-            resolvers: Vec::new(),
-            github: Github::default(),
-            packages: BTreeMap::new(),
-        }
-    }
-}
-
 impl Default for Github {
     fn default() -> Self {
         #[expect(clippy::expect_used, reason = "a constant")]
@@ -59,7 +48,9 @@ impl OwnershipSettings {
         if let Some(node) = fields.get("github")
             && let Some(github) = reader.mapping(node, &["url", "token_file"], &[])
         {
-            let url = github.get("url").and_then(|node| reader.parsed(node, |text| root_url(text, false)));
+            let url = github
+                .get("url")
+                .and_then(|node| reader.parsed(node, |text| root_url(text, false)));
             self.github.url = url.unwrap_or_else(|| self.github.url.clone());
             let file = github.get("token_file").and_then(|node| reader.text(node));
             self.github.token_file = file.map(PathBuf::from);

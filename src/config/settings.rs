@@ -123,7 +123,8 @@ impl Settings {
         let source = Source::new(file.to_string_lossy(), text);
         let root = parse_toml(&source, &mut reader.findings);
         if reader.findings.is_empty()
-            && let Some(fields) = reader.mapping(&root, &[&KEYS[..], &public::KEYS, &ownership::KEYS].concat(), &[])
+            && let Some(fields) =
+                reader.mapping(&root, &[&KEYS[..], &public::KEYS, &ownership::KEYS].concat(), &[])
         {
             self.take(&mut reader, &fields);
         }

@@ -126,11 +126,7 @@ pub fn explain_quarantined(row: &Quarantined, upstream: &str) -> VersionExplanat
 
 impl Explanation {
     #[must_use]
-    pub fn new(
-        name: &Name,
-        versions: Vec<VersionExplanation>,
-        ownership: Option<Title>,
-    ) -> Self {
+    pub fn new(name: &Name, versions: Vec<VersionExplanation>, ownership: Option<Title>) -> Self {
         Self { name: name.to_string(), versions, ownership }
     }
 }

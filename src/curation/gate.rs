@@ -4,8 +4,8 @@ use super::speech::{Speaker, Speakers, Speech};
 use super::tenure::{Owned, OwnershipPolicy, Tenure};
 use super::view::View;
 use crate::model::{Digest, Escaped, Head, Instant, Malformed, Name, Status, Version};
-use crate::ownership::Pins;
 use crate::overlay::{About, Approval, OverlaySet, Standing, State, Statement};
+use crate::ownership::Pins;
 
 /// One condition for serving an entry. The order is the order of judgement.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

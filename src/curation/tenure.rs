@@ -5,8 +5,8 @@ use serde::Serialize;
 
 use super::gate::Case;
 use crate::model::{Digest, Escaped, Version};
-use crate::ownership::{Holding, Naming, Pins, Requirement, Verdict};
 use crate::overlay::Standing;
+use crate::ownership::{Holding, Naming, Pins, Requirement, Verdict};
 
 /// What the enterprise wants to be proven before it serves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,7 +49,8 @@ impl OwnershipPolicy {
 
     /// What an entry needs: as its namespace demands, else its tier, else everything.
     fn required(&self, standing: &Standing<'_>, pins: &Pins) -> Requirement {
-        let tier = standing.tier.and_then(|tier| *self.tiers.get(usize::from(tier).checked_sub(1)?)?);
+        let tier =
+            standing.tier.and_then(|tier| *self.tiers.get(usize::from(tier).checked_sub(1)?)?);
         let demands = tier.unwrap_or(self.default);
         let by_tier = if is_exact(standing) { demands.exact } else { demands.wildcard };
         pins.require.unwrap_or(by_tier)
@@ -81,7 +82,12 @@ pub enum Owned {
     Spared,
     /// A package of it says that it is another server's.
     Disputed(String),
-    Judged { verdict: Verdict, required: Requirement, why: String, lacks: Option<Lack> },
+    Judged {
+        verdict: Verdict,
+        required: Requirement,
+        why: String,
+        lacks: Option<Lack>,
+    },
 }
 
 /// Why a verdict is not enough although it is what is required.
@@ -185,7 +191,10 @@ impl Case<'_> {
             && self.pins.github.is_none()
             && let Some(created) = account.created_at.filter(|at| *at > self.head.published_at)
         {
-            let why = format!("the account {} was created {created}, after this was published", account.id);
+            let why = format!(
+                "the account {} was created {created}, after this was published",
+                account.id
+            );
             return (Verdict::Refuted, why);
         }
         let bound = self.pins.github.or(holding.pinned_account);

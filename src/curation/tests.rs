@@ -1,12 +1,15 @@
 //! The gates as a table, and the promise behind them as a property.
 
+use std::sync::LazyLock;
+
 use proptest::prelude::*;
 use rstest::rstest;
 
 use super::*;
 use crate::lint::{Finding, Source};
 use crate::model::{Digest, Head, Instant, Name, Status, Version};
-use crate::overlay::{Context, OverlaySet, Reading, State, Terms, read};
+use crate::overlay::{Context, OverlaySet, Reading, Standing, State, Terms, read};
+use crate::ownership::Pins;
 
 fn at(text: &str) -> Instant {
     Instant::parse(text).expect("a time")
@@ -33,18 +36,35 @@ fn set(yaml: &str, now: Instant) -> OverlaySet {
     OverlaySet::new(statements, Vec::new())
 }
 
+/// A case in which nobody asks who owns the name.
+fn unproven<'a>(
+    head: &'a Head,
+    standing: &'a Standing<'a>,
+    version: &'a Version,
+    now: Instant,
+) -> Case<'a> {
+    static NOTHING: LazyLock<(Tenure, Pins)> = LazyLock::new(Default::default);
+    let (tenure, pins) = &*NOTHING;
+    Case {
+        head,
+        standing,
+        speech: Speech::May,
+        deleted_by: None,
+        flaw: None,
+        version,
+        internal: false,
+        ownership: &OwnershipPolicy::OFF,
+        tenure,
+        pins,
+        now,
+    }
+}
+
 fn decided(set: &OverlaySet, head: &Head, version: &str, now: Instant) -> Decision {
     let name = Name::parse("com.example/tool").expect("a name");
     let version = Version::parse(version).expect("usable");
     let standing = set.about(&name).standing(&version, "official");
-    decide(&Case {
-        head,
-        standing: &standing,
-        speech: Speech::May,
-        deleted_by: None,
-        flaw: None,
-        now,
-    })
+    decide(&unproven(head, &standing, &version, now))
 }
 
 const JANUARY: &str = "2026-01-15T00:00:00Z";
@@ -182,18 +202,7 @@ fn an_explanation_shows_every_gate_with_its_evidence() {
     let version = Version::parse("1.0.0").expect("usable");
     let standing = set.about(&name).standing(&version, "official");
     let head = head(Status::Active, JANUARY);
-    let explained = explain(
-        &version,
-        "official",
-        &Case {
-            head: &head,
-            standing: &standing,
-            speech: Speech::May,
-            deleted_by: None,
-            flaw: None,
-            now,
-        },
-    );
+    let explained = explain(&version, "official", &unproven(&head, &standing, &version, now));
     assert!(!explained.served);
     let gates: Vec<String> = explained
         .gates
@@ -262,7 +271,7 @@ proptest! {
         let head = head(Status::Active, &format!("2026-02-{published:02}T12:00:00Z"));
         let standing = set.about(&name).standing(&version, "official");
         let semantic = version.semantic();
-        if let Decision::Serve { until } = decide(&Case { head: &head, standing: &standing, speech: Speech::May, deleted_by: None, flaw: None, now }) {
+        if let Decision::Serve { until } = decide(&unproven(&head, &standing, &version, now)) {
             let covering = set.statements().iter().find(|statement| {
                 let Some(approval) = &statement.approval else { return false };
                 approval.state == State::Approved

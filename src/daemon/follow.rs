@@ -186,7 +186,7 @@ impl Observer for Watcher {
     fn touched(&self, names: std::collections::BTreeSet<Name>) {
         // What upstream said counts once it is stored.
         self.shared.hear(&self.upstream, Heard::Answer);
-        self.shared.pending.touch(names);
+        self.shared.touch(names);
     }
 
     fn progress(&self, pass: &PassState) {

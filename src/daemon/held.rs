@@ -67,7 +67,7 @@ impl Shared {
         let decided = decision.apply(&self.store, upstream, id, &definition.rails, now)?;
         let Some(touched) = decided else { return Ok(None) };
         let count = touched.len();
-        self.pending.touch(touched);
+        self.touch(touched);
         let snapshot = self.store.snapshot()?;
         let seen = self.with_policy(|policy| of_upstream(&snapshot, &definition, policy))?;
         observe(&self.store, &self.clock, &source_of(upstream), seen);

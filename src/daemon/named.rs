@@ -169,6 +169,6 @@ fn keep(
         seen: None,
         now,
     })?;
-    shared.pending.touch(names(&rows));
+    shared.touch(names(&rows));
     Ok(())
 }

@@ -91,8 +91,7 @@ impl Publisher {
         }
         let (speakers, views) = (shared.speakers(), &shared.settings.views);
         let ownership = &shared.settings.ownership.policy;
-        let policy =
-            Policy { overlays: &in_force.set, speakers: &speakers, views, ownership, now };
+        let policy = Policy { overlays: &in_force.set, speakers: &speakers, views, ownership, now };
         let (next, owners) = self.next(&names, &policy, shared, unsettled)?;
         self.notes.tell(shared);
         let changed = self.commit(&next, &owners, shared, now)?;

@@ -7,7 +7,8 @@ use super::publisher::undamaged;
 use super::speakers::speakers_of;
 use super::tenure::tenure_of;
 use crate::curation::{
-    Case, Decision, Explanation, Policy, Row, Speakers, Tenure, Title, decide, explain, explain_quarantined,
+    Case, Decision, Explanation, Policy, Row, Speakers, Tenure, Title, decide, explain,
+    explain_quarantined,
 };
 use crate::model::{Instant, Name};
 use crate::overlay::About;
@@ -165,9 +166,8 @@ pub fn explain_name(
             versions.push(explain_quarantined(&quarantined.row, &quarantined.upstream));
         }
     }
-    let ownership = policy.ownership.enabled.then(|| {
-        Title::new(name.namespace(), &tenure, policy.overlays)
-    });
+    let ownership =
+        policy.ownership.enabled.then(|| Title::new(name.namespace(), &tenure, policy.overlays));
     Ok((!versions.is_empty()).then(|| Explanation::new(name, versions, ownership)))
 }
 

@@ -12,14 +12,15 @@ use super::alerts::{UPSTREAMS, observe, of_upstreams, source_of};
 use super::follow::follow;
 use super::named::fetch_named;
 use super::pass::reason;
+use super::prove::prove_loop;
 use super::publish::publish_loop;
 use super::shared::Runtime;
 use super::watch::{tell, watch_overlays};
 use super::{Shared, retry_quarantine};
-use crate::config::{Egress, Origin, Upstream, read_upstreams};
+use crate::config::{Egress, Origin, Settings, Upstream, read_upstreams};
 use crate::lint::{Finding, Severity};
 use crate::model::Name;
-use crate::remote::{Access, AccessError, Files, RegistryApi};
+use crate::remote::{Access, AccessError, Enquiry, Files, Reach, RegistryApi, Witnesses};
 use crate::store::StoreError;
 use crate::sync::{FetchFailure, FetchedPage, PageRequest, PageSource};
 
@@ -35,6 +36,8 @@ pub enum DaemonError {
     Store(#[from] StoreError),
     #[error("the upstream {id} cannot be reached as configured")]
     Access { id: String, source: AccessError },
+    #[error("nobody can be asked about owners as configured")]
+    Witnesses { source: AccessError },
     #[error("the loop `{0}` ended")]
     Ended(&'static str),
     #[error("a loop panicked")]
@@ -56,6 +59,7 @@ pub async fn run(
     }
     tell(&shared, &shared.in_force());
     let mut loops: JoinSet<Result<&'static str, DaemonError>> = JoinSet::new();
+    let witnesses = Arc::new(open_witnesses(&shared.settings)?);
     let mut followers = Followers::new(&shared, &stop);
     followers.replace(upstreams).await?;
     let (task, token) = (Arc::clone(&shared), stop.clone());
@@ -64,6 +68,12 @@ pub async fn run(
     loops.spawn(async move {
         watch_overlays(task, token).await;
         Ok("watch")
+    });
+    let (requests, receiver) = mpsc::channel(REQUESTS);
+    shared.take_proofs(requests);
+    let (task, token) = (Arc::clone(&shared), stop.clone());
+    loops.spawn(async move {
+        Ok(prove_loop(task, witnesses, receiver, token).await.map(|()| "prove")?)
     });
     loops.spawn(followers.supervise());
     let ended = loops.join_next().await;
@@ -121,6 +131,24 @@ pub fn open_source(upstream: &Upstream, egress: &Egress) -> Result<Arc<Source>, 
     RegistryApi::new(root, &access)
         .map(|registry| Arc::new(Source::Registry(Box::new(registry))))
         .map_err(|source| DaemonError::Access { id: upstream.id.clone(), source })
+}
+
+/// Those who are asked about owners, as the configuration says.
+///
+/// # Errors
+/// When a certificate or token file, or a resolver, cannot be used.
+pub fn open_witnesses(settings: &Settings) -> Result<Witnesses, DaemonError> {
+    let ownership = &settings.ownership;
+    let enquiry = Enquiry {
+        resolvers: ownership.resolvers.clone(),
+        github: ownership.github.url.clone(),
+        github_token: ownership.github.token_file.clone(),
+        packages: ownership.packages.clone(),
+        proxy: settings.egress.proxy.clone(),
+        ca_files: settings.egress.ca_file.iter().cloned().collect(),
+        reach: Reach::default(),
+    };
+    Witnesses::new(&enquiry).map_err(|source| DaemonError::Witnesses { source })
 }
 
 /// The tasks of the upstreams as their files are now.

@@ -1,17 +1,19 @@
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use arc_swap::{ArcSwap, ArcSwapOption};
 use tokio::sync::{mpsc, oneshot, watch};
 
 use super::pending::Pending;
+use super::proof::ProofReport;
+use super::prove::ProveRequest;
 use super::report::Activity;
 use super::{Clock, InForce};
 use crate::catalog::Catalogue;
 use crate::config::{Settings, Upstream};
 use crate::curation::{Policy, Speaker};
-use crate::model::Instant;
+use crate::model::{Instant, Name};
 use crate::overlay::Changes;
 use crate::store::{Store, StoreError};
 use crate::sync::PassReport;
@@ -28,6 +30,10 @@ pub struct Shared {
     /// The store's random word, shown to clients.
     pub epoch: String,
     pub(super) pending: Pending,
+    /// Names that came, for whoever proves their owners.
+    unproven: Mutex<BTreeSet<Name>>,
+    /// Where proofs are asked for.
+    prove: OnceLock<mpsc::Sender<ProveRequest>>,
     published: ArcSwapOption<Published>,
     in_force: ArcSwap<InForce>,
     overlays_changed: watch::Sender<()>,
@@ -67,6 +73,12 @@ impl Published {
             }
         };
         Self { generation, visible, changed, took, views }
+    }
+
+    /// Whether any view shows any version of a name.
+    #[must_use]
+    pub(super) fn has(&self, name: &Name) -> bool {
+        self.views.values().any(|catalogue| catalogue.has(name))
     }
 
     /// What a view shows; `None` when there is no such view.
@@ -130,6 +142,8 @@ impl Shared {
             clock,
             epoch,
             pending: Pending::default(),
+            unproven: Mutex::default(),
+            prove: OnceLock::new(),
             published: ArcSwapOption::empty(),
             in_force: ArcSwap::from_pointee(in_force),
             overlays_changed: watch::Sender::new(()),
@@ -165,6 +179,36 @@ impl Shared {
         let before = self.in_force.swap(Arc::clone(&next));
         self.overlays_changed.send_replace(());
         self.pending.touch_overlays(Changes::between(&before.set, &next.set));
+    }
+
+    /// Names whose rows changed: they are decided about again, and their owners may be news.
+    pub(super) fn touch(&self, names: impl IntoIterator<Item = Name>) {
+        let names: Vec<Name> = names.into_iter().collect();
+        self.unproven.lock().unwrap_or_else(PoisonError::into_inner).extend(names.iter().cloned());
+        self.pending.touch(names);
+    }
+
+    /// The names that came since the last time.
+    pub(super) fn unproven(&self) -> BTreeSet<Name> {
+        std::mem::take(&mut self.unproven.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    pub(super) fn take_proofs(&self, requests: mpsc::Sender<ProveRequest>) {
+        // The loops of one daemon are started once.
+        let _ = self.prove.set(requests);
+    }
+
+    /// Proves a namespace now.
+    ///
+    /// # Errors
+    /// Why it cannot be proven, in words.
+    pub async fn prove(&self, namespace: &str) -> Result<ProofReport, String> {
+        let stopped = || "the daemon is stopping".to_owned();
+        let (reply, answer) = oneshot::channel();
+        let request = ProveRequest { namespace: namespace.to_owned(), reply };
+        let prove = self.prove.get().ok_or_else(stopped)?;
+        prove.send(request).await.map_err(|_| stopped())?;
+        answer.await.map_err(|_| stopped())?
     }
 
     pub(super) fn overlays_changed(&self) -> watch::Receiver<()> {

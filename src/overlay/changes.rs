@@ -1,7 +1,10 @@
 use std::collections::HashSet;
 
 use super::set::patterns_of;
-use super::{Classification, NamePattern, OverlaySet, OwnershipStatement, State, Statement, Track, VersionPattern};
+use super::{
+    Classification, NamePattern, OverlaySet, OwnershipStatement, State, Statement, Track,
+    VersionPattern,
+};
 use crate::model::{Digest, Instant, Name, NamespacePattern};
 
 /// For which names one set says other things than another, as far as that can be served: an edit of

@@ -153,8 +153,7 @@ impl Document<'_> {
     }
 
     fn namespace(&mut self, node: &Node) {
-        let Some(fields) = self.reader.mapping(node, &NAMESPACE_KEYS, &NAMESPACE_KEYS_LATER)
-        else {
+        let Some(fields) = self.reader.mapping(node, &NAMESPACE_KEYS, &NAMESPACE_KEYS_LATER) else {
             return;
         };
         let Some(name) = fields.get("name") else {

@@ -24,8 +24,7 @@ pub(super) struct Owners {
     by_pattern: HashMap<String, usize>,
 }
 
-static NOTHING: Pins =
-    Pins { github: None, keys: BTreeSet::new(), waived: None, require: None };
+static NOTHING: Pins = Pins { github: None, keys: BTreeSet::new(), waived: None, require: None };
 
 impl Owners {
     pub(super) fn new(statements: Vec<OwnershipStatement>) -> Self {
@@ -47,7 +46,7 @@ impl Owners {
             inner.rsplit_once('.').map(|(parent, _)| parent)
         });
         let patterns = std::iter::once(folded.clone()).chain(above.map(|it| format!("{it}.*")));
-        let found = patterns.filter_map(|pattern| self.by_pattern.get(&pattern)).next();
+        let found = patterns.into_iter().find_map(|pattern| self.by_pattern.get(&pattern));
         found.map_or(&NOTHING, |index| &self.statements[*index].pins)
     }
 
@@ -89,8 +88,7 @@ impl Document<'_> {
             }
         };
         let waived = fields.get("waived").and_then(|node| self.waiver(node));
-        let github =
-            fields.get("github").and_then(|node| self.reader.integer(node, 1..=u64::MAX));
+        let github = fields.get("github").and_then(|node| self.reader.integer(node, 1..=u64::MAX));
         let require =
             fields.get("require").and_then(|node| self.reader.word(node, &Requirement::WORDS));
         let shared_host = fields.get("shared_host").and_then(|node| self.reader.boolean(node));
@@ -100,13 +98,13 @@ impl Document<'_> {
 
     fn waiver(&mut self, node: &Node) -> Option<Waiver> {
         let fields = self.reader.mapping(node, &["reason", "reviewer"], &[])?;
-        let mut needed = |key: &str| match fields.get(key) {
-            Some(node) => self.reader.text(node).map(str::to_owned),
-            None => {
+        let mut needed = |key: &str| {
+            let Some(node) = fields.get(key) else {
                 let found = format!("a waiver without `{key}`");
                 self.reader.error(node, found, "who does without a proof, and why");
-                None
-            }
+                return None;
+            };
+            self.reader.text(node).map(str::to_owned)
         };
         let (reason, reviewer) = (needed("reason"), needed("reviewer"));
         Some(Waiver { reason: reason?, reviewer: reviewer? })

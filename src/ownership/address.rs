@@ -37,7 +37,7 @@ fn is_public_v4(address: Ipv4Addr) -> bool {
     })
 }
 
-/// Reserved networks inside 2000::/3, by their leading bits; everything outside of it is reserved, but
+/// Reserved networks inside `2000::/3`, by their leading bits; everything outside of it is reserved, but
 /// for translated IPv4.
 const RESERVED_V6: [(u128, u32); 4] = [
     // IETF protocol assignments, Teredo and ORCHID among them.
@@ -48,7 +48,7 @@ const RESERVED_V6: [(u128, u32); 4] = [
     // 6to4 is deprecated (RFC 7526); it would reach whatever IPv4 address stands inside.
     (0x2002_0000 << 96, 16),
 ];
-/// 64:ff9b::/96, through which a network without IPv4 reaches it (RFC 6052).
+/// `64:ff9b::/96`, through which a network without IPv4 reaches it (RFC 6052).
 const TRANSLATED: u128 = 0x0064_ff9b << 96;
 
 fn is_public_v6(address: Ipv6Addr) -> bool {

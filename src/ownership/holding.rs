@@ -210,15 +210,13 @@ impl Holding {
                     true => (&self.pinned_keys, "seen first"),
                     false => (&pins.keys, "pinned by an overlay"),
                 };
-                match keys.is_disjoint(trusted) {
-                    false => (Verdict::Held, format!("{at} shows a key that was {whose}")),
-                    true => {
-                        let why = format!(
-                            "suspended: {at} shows none of the keys that were {whose}; an overlay may pin the new ones"
-                        );
-                        (Verdict::None, why)
-                    }
+                if !keys.is_disjoint(trusted) {
+                    return (Verdict::Held, format!("{at} shows a key that was {whose}"));
                 }
+                let why = format!(
+                    "suspended: {at} shows none of the keys that were {whose}; an overlay may pin the new ones"
+                );
+                (Verdict::None, why)
             }
             Some(Shown::Account(Account { login, id, .. })) => {
                 match pins.github.or(self.pinned_account) {

@@ -15,6 +15,7 @@
 //! nothing of who wrote an entry, nor of what the entry does.
 
 mod address;
+mod advice;
 mod claim;
 mod declaration;
 mod holding;
@@ -25,6 +26,7 @@ mod txt;
 mod verdict;
 
 pub use address::is_public;
+pub use advice::{advice, pin};
 pub use claim::{Claim, Unprovable};
 pub use declaration::{ContentSight, Declaration, Naming, Offer, Package, RepositoryLink, image};
 pub use holding::{Account, Holding, Means, Negatives, Shown};

@@ -29,12 +29,10 @@ pub(super) struct Resolvers {
 /// Why no resolver can be asked.
 #[derive(Debug, Error)]
 pub enum ResolverError {
-    #[error(
-        "the system's resolvers cannot be read; name some in `[ownership] resolvers`"
-    )]
-    System { source: NetError },
+    #[error("the system's resolvers cannot be read; name some in `[ownership] resolvers`")]
+    System { source: Box<NetError> },
     #[error("the resolver {address} cannot be used")]
-    Resolver { address: SocketAddr, source: NetError },
+    Resolver { address: SocketAddr, source: Box<NetError> },
 }
 
 /// Where a name leads.
@@ -50,8 +48,10 @@ impl Resolvers {
     pub(super) fn new(configured: &[SocketAddr]) -> Result<Self, ResolverError> {
         if configured.is_empty() {
             let builder = TokioResolver::builder_tokio();
-            let builder = builder.map_err(|source| ResolverError::System { source })?;
-            let built = built(builder).map_err(|source| ResolverError::System { source })?;
+            let builder =
+                builder.map_err(|error| ResolverError::System { source: Box::new(error) })?;
+            let built = built(builder)
+                .map_err(|error| ResolverError::System { source: Box::new(error) })?;
             return Ok(Self { each: vec![("the system's resolvers".to_owned(), built)] });
         }
         let each = configured.iter().map(|address| {
@@ -60,8 +60,10 @@ impl Resolvers {
             let server = NameServerConfig::new(address.ip(), true, vec![udp, tcp]);
             let config = ResolverConfig::from_name_servers(vec![server]);
             let provider = TokioRuntimeProvider::default();
-            let resolver = built(TokioResolver::builder_with_config(config, provider))
-                .map_err(|source| ResolverError::Resolver { address: *address, source })?;
+            let resolver =
+                built(TokioResolver::builder_with_config(config, provider)).map_err(|error| {
+                    ResolverError::Resolver { address: *address, source: Box::new(error) }
+                })?;
             Ok((address.to_string(), resolver))
         });
         Ok(Self { each: each.collect::<Result<_, _>>()? })
@@ -104,9 +106,7 @@ impl Resolvers {
     }
 }
 
-fn built(
-    mut builder: ResolverBuilder<TokioRuntimeProvider>,
-) -> Result<TokioResolver, NetError> {
+fn built(mut builder: ResolverBuilder<TokioRuntimeProvider>) -> Result<TokioResolver, NetError> {
     let options = builder.options_mut();
     options.timeout = TIMEOUT;
     options.attempts = ATTEMPTS;
@@ -125,10 +125,7 @@ fn fqdn(domain: &str) -> Result<Name, String> {
 }
 
 async fn txt(resolver: &TokioResolver, domain: &str) -> Resolved {
-    let name = match fqdn(domain) {
-        Ok(name) => name,
-        Err(_) => return Resolved::NoSuchName,
-    };
+    let Ok(name) = fqdn(domain) else { return Resolved::NoSuchName };
     match resolver.txt_lookup(name).await {
         Ok(lookup) => Resolved::Records(texts(&lookup)),
         Err(error) => said(&error),

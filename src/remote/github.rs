@@ -81,6 +81,13 @@ impl GitHub {
         self.state.lock().await.trouble.clone()
     }
 
+    /// Whether its limits, or a bad token, keep it from being asked now; a question under way knows better.
+    pub(super) fn is_blocked(&self) -> bool {
+        self.state.try_lock().is_ok_and(|state| {
+            state.blocked.as_ref().is_some_and(|(until, _)| Instant::now() < *until)
+        })
+    }
+
     pub(super) async fn account(&self, login: &str) -> Forged<Account> {
         let path = format!("/users/{}", segment(login));
         self.json(&path).await.and_then(|value| {
@@ -118,10 +125,7 @@ impl GitHub {
         self.json(&path).await.and_then(|value| {
             let encoded: String =
                 value["content"].as_str()?.chars().filter(|it| !it.is_whitespace()).collect();
-            let bytes = base64::Engine::decode(
-                &base64::engine::general_purpose::STANDARD,
-                encoded,
-            );
+            let bytes = base64::Engine::decode(&base64::engine::general_purpose::STANDARD, encoded);
             String::from_utf8(bytes.ok()?).ok()
         })
     }
@@ -142,7 +146,12 @@ impl GitHub {
             }
             state.blocked = None;
             if state.trouble.token_refused {
-                match client(&self.base, self.token_file.as_ref(), self.proxy.as_ref(), &self.ca_files) {
+                match client(
+                    &self.base,
+                    self.token_file.as_ref(),
+                    self.proxy.as_ref(),
+                    &self.ca_files,
+                ) {
                     Ok(client) => state.client = client,
                     Err(error) => return Forged::Unclear(error.to_string()),
                 }
@@ -151,9 +160,9 @@ impl GitHub {
         let mut target = self.base.as_str().trim_end_matches('/').to_owned() + path;
         for _ in 0..=MAX_REDIRECTS {
             let known = state.known.get(&target).cloned();
-            let asked = known.as_ref().map(|(etag, _)| {
-                HeaderMap::from_iter([(IF_NONE_MATCH, etag.clone())])
-            });
+            let asked = known
+                .as_ref()
+                .map(|(etag, _)| HeaderMap::from_iter([(IF_NONE_MATCH, etag.clone())]));
             let response = match state.client._get_with_headers(target.as_str(), asked).await {
                 Ok(response) => response,
                 // It may name what it asked; the host is configured.
@@ -164,10 +173,13 @@ impl GitHub {
             match parts.status.as_u16() {
                 200 => {
                     let Ok(body) = Limited::new(body, MAX_BYTES).collect().await else {
-                        return Forged::Unclear("the answer breaks off, or has more than 1 MiB".into());
+                        return Forged::Unclear(
+                            "the answer breaks off, or has more than 1 MiB".into(),
+                        );
                     };
                     let body = body.to_bytes();
-                    if let Some(etag) = parts.headers.get(ETAG).filter(|_| body.len() <= KEPT_BYTES) {
+                    if let Some(etag) = parts.headers.get(ETAG).filter(|_| body.len() <= KEPT_BYTES)
+                    {
                         if state.known.len() >= KEPT {
                             state.known.clear();
                         }
@@ -182,7 +194,9 @@ impl GitHub {
                 404 | 410 | 451 => return Forged::Absent,
                 301 | 302 | 307 | 308 => match self.within(parts.headers.get(LOCATION)) {
                     Some(next) => target = next,
-                    None => return Forged::Unclear("a redirect out of its API, not followed".into()),
+                    None => {
+                        return Forged::Unclear("a redirect out of its API, not followed".into());
+                    }
                 },
                 401 => return Forged::Unclear("the token is refused".into()),
                 403 | 429 => {

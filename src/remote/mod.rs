@@ -16,8 +16,8 @@ mod well_known;
 mod witnesses;
 
 pub use files::Files;
-pub use http::{Access, AccessError};
 pub use github::Trouble;
+pub use http::{Access, AccessError};
 pub use registry::RegistryApi;
 pub use well_known::Reach;
 pub use witnesses::{Enquiry, Witnesses};

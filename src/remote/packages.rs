@@ -106,13 +106,16 @@ impl Packages {
                 Answer::Challenged(headers) if token.is_none() => {
                     match self.token(base, &headers).await {
                         Some(found) => token = Some(found),
-                        None => return Named::Unavailable("it wants a token of another host".into()),
+                        None => {
+                            return Named::Unavailable("it wants a token of another host".into());
+                        }
                     }
                     continue;
                 }
                 other => return named(other, |_| BTreeSet::new()),
             };
-            let said = json["annotations"][LABEL].as_str().or(json["config"]["Labels"][LABEL].as_str());
+            let said =
+                json["annotations"][LABEL].as_str().or(json["config"]["Labels"][LABEL].as_str());
             if let Some(name) = said {
                 return Named::Servers(BTreeSet::from([name.to_owned()]));
             }
@@ -151,7 +154,13 @@ impl Packages {
         }
     }
 
-    async fn get(&self, base: &Url, path: &str, accept: &'static str, token: Option<&str>) -> Answer {
+    async fn get(
+        &self,
+        base: &Url,
+        path: &str,
+        accept: &'static str,
+        token: Option<&str>,
+    ) -> Answer {
         let url = match path {
             "" => base.to_string(),
             path => format!("{}/{path}", base.as_str().trim_end_matches('/')),

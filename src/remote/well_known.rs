@@ -81,7 +81,9 @@ impl WellKnown {
             Addresses::Absent(what) => Look::Absent(what.to_owned()),
             Addresses::Unclear(why) => Look::Unclear(why),
             Addresses::Found(found) => match found.iter().find(|it| !(self.reach.admits)(**it)) {
-                Some(reserved) => Look::Unclear(format!("it leads to the reserved address {reserved}")),
+                Some(reserved) => {
+                    Look::Unclear(format!("it leads to the reserved address {reserved}"))
+                }
                 None => self.fetch(domain).await,
             },
         }
@@ -100,7 +102,8 @@ impl WellKnown {
             }
             status if status.is_redirection() => {
                 let target = response.headers().get(reqwest::header::LOCATION);
-                let target = String::from_utf8_lossy(target.map_or(b"", |it| it.as_bytes())).into_owned();
+                let target =
+                    String::from_utf8_lossy(target.map_or(b"", |it| it.as_bytes())).into_owned();
                 let target: String = target.chars().take(200).collect();
                 return Look::Unclear(format!("a redirect to {}, not followed", Escaped(&target)));
             }

@@ -11,11 +11,11 @@ use super::github::{GitHub, Trouble};
 use super::http::AccessError;
 use super::packages::Packages;
 use super::well_known::{Reach, WellKnown};
+use crate::model::Digest;
 use crate::ownership::{
     Claim, ContentSight, Declaration, Forged, Look, Named, Offer, Package, Repository,
     RepositoryLink, Sight, WRONG_SELECTORS,
 };
-use crate::model::Digest;
 
 /// Who is asked, and how they are reached.
 #[derive(Debug, Clone)]
@@ -72,6 +72,12 @@ impl Witnesses {
         self.github.trouble().await
     }
 
+    /// Whether GitHub would not be asked now.
+    #[must_use]
+    pub fn is_github_blocked(&self) -> bool {
+        self.github.is_blocked()
+    }
+
     /// Looks at everything that could show whose a namespace is.
     pub async fn look(&self, claim: &Claim) -> Sight {
         match claim {
@@ -95,7 +101,9 @@ impl Witnesses {
             join!(self.resolvers.keys(domain), above, self.well_known.look(domain));
         let mut hints = Vec::new();
         if let Some(host) = host {
-            hints.push(format!("it is under the shared host {host}, whose record says nothing of it"));
+            hints.push(format!(
+                "it is under the shared host {host}, whose record says nothing of it"
+            ));
         }
         if self.resolvers.is_single() {
             hints.push("only one resolver was asked".to_owned());
@@ -112,7 +120,9 @@ impl Witnesses {
         for selector in WRONG_SELECTORS {
             let place = format!("{selector}.{domain}");
             if matches!(self.resolvers.keys(&place).await, Look::Shown(..)) {
-                return Some(format!("a record stands at {place}, where it does not count; it belongs at {domain}"));
+                return Some(format!(
+                    "a record stands at {place}, where it does not count; it belongs at {domain}"
+                ));
             }
         }
         None
@@ -125,7 +135,8 @@ impl Witnesses {
         account: Option<u64>,
         contents: &[(Digest, Offer)],
     ) -> Vec<ContentSight> {
-        let mut files: BTreeMap<(String, String, Option<String>), Result<Offer, Declaration>> = BTreeMap::new();
+        let mut files: BTreeMap<(String, String, Option<String>), Result<Offer, Declaration>> =
+            BTreeMap::new();
         let mut named: BTreeMap<Package, Named> = BTreeMap::new();
         let mut sights = Vec::with_capacity(contents.len());
         for (received, offer) in contents {
@@ -134,14 +145,20 @@ impl Witnesses {
                 (Some(_), None) => Declaration::Not("no account holds the namespace".into()),
                 (Some(link), Some(account)) => {
                     let path = link.path.as_ref().map(|path| path.join("/"));
-                    let key = (format!("{}/{}", link.owner, link.name), link.id.clone().unwrap_or_default(), path);
+                    let key = (
+                        format!("{}/{}", link.owner, link.name),
+                        link.id.clone().unwrap_or_default(),
+                        path,
+                    );
                     if !files.contains_key(&key) {
                         files.insert(key.clone(), self.file(link, account).await);
                     }
                     match files.get(&key) {
                         Some(Ok(file)) => match file.declares(offer) {
                             Ok(()) => Declaration::Declared(key.0),
-                            Err(why) => Declaration::Not(format!("server.json of {}: {why}", key.0)),
+                            Err(why) => {
+                                Declaration::Not(format!("server.json of {}: {why}", key.0))
+                            }
                         },
                         Some(Err(declaration)) => declaration.clone(),
                         None => Declaration::Unclear("it was not asked for".into()),
@@ -154,7 +171,8 @@ impl Witnesses {
                     named.insert(package.clone(), self.packages.servers(package).await);
                 }
                 let unasked = || Named::Unavailable("too many packages".into());
-                packages.push((package.clone(), named.get(package).cloned().unwrap_or_else(unasked)));
+                packages
+                    .push((package.clone(), named.get(package).cloned().unwrap_or_else(unasked)));
             }
             sights.push(ContentSight { received: *received, declaration, packages });
         }

@@ -1,6 +1,6 @@
 use redb::{ReadableTable, ReadableTableMetadata, WriteTransaction};
-use serde::de::DeserializeOwned;
 use serde::Serialize;
+use serde::de::DeserializeOwned;
 
 use super::tables::{HOLDINGS, LEDGER, NAMINGS, SPARED};
 use super::{Snapshot, Store, StoreError, codec};

@@ -7,8 +7,9 @@ use super::StoreError;
 use super::codec::{self, StagedParts, Unpacker};
 use super::live::after_contents;
 use super::tables::{
-    ABSENCES, ALERTS, BODIES, EPOCH_KEY, HEADS, HELD, HOLDINGS, Key, LEDGER, META, NAMINGS, NEWEST_KEY, OVERLAYS,
-    OWNERS, PURGED, QUARANTINE, REWRITTEN, SEEN, SPARED, STAGED, UPSTREAMS, instant,
+    ABSENCES, ALERTS, BODIES, EPOCH_KEY, HEADS, HELD, HOLDINGS, Key, LEDGER, META, NAMINGS,
+    NEWEST_KEY, OVERLAYS, OWNERS, PURGED, QUARANTINE, REWRITTEN, SEEN, SPARED, STAGED, UPSTREAMS,
+    instant,
 };
 use super::write::after;
 use crate::catalog::{LedgerEntry, Shown};

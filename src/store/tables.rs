@@ -49,7 +49,9 @@ pub(super) fn initialise(database: &Database, path: &Path, now: Instant) -> Resu
         }
         // A table that a later build of the same format added.
         Some(FORMAT) => {
-            let is_new = |table: &str| Ok::<_, StoreError>(!transaction.list_tables()?.any(|it| it.name() == table));
+            let is_new = |table: &str| {
+                Ok::<_, StoreError>(!transaction.list_tables()?.any(|it| it.name() == table))
+            };
             let before_proofs = is_new(SPARED.name())?;
             make_tables(&transaction)?;
             if before_proofs {

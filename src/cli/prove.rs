@@ -1,0 +1,74 @@
+use super::client::Operator;
+use super::error::{CliError, Exit};
+use super::print::{as_json, out, title};
+use super::target::{Offline, Target, first_overlays};
+use crate::config::{Settings, read_upstreams};
+use crate::daemon::{Clock, ProofReport, open_witnesses, prove_once};
+use crate::model::{Escaped, Name};
+use crate::store::{Store, StoreError};
+
+/// Proves a namespace now; 0 when it is held.
+pub(super) async fn prove(
+    settings: Settings,
+    namespace: &str,
+    pin: bool,
+    json: bool,
+) -> Result<Exit, CliError> {
+    if let Err(source) = Name::parse(&format!("{namespace}/x")) {
+        return Err(CliError::Namespace { text: namespace.to_owned(), source });
+    }
+    let report = match Target::open(&settings) {
+        Ok(Target::Daemon(operator)) => asked(&operator, namespace).await?,
+        Ok(Target::Store(offline)) => proven(&settings, &offline, namespace).await?,
+        // Before the first start there is nothing to remember, and still something to see.
+        Err(CliError::Store(StoreError::Absent { .. })) => {
+            let upstreams = read_upstreams(&settings.upstreams).map_err(CliError::Findings)?;
+            let in_force = first_overlays(&settings, &upstreams)?;
+            let store = Store::ephemeral(Clock::system())?;
+            let offline = Offline::over(&settings, store, in_force, upstreams)?;
+            proven(&settings, &offline, namespace).await?
+        }
+        Err(error) => return Err(error),
+    };
+    print(&report, pin, json);
+    Ok(match report.title.verdict.as_str() {
+        "held" | "declared" | "waived" => Exit::Done,
+        _ => Exit::Findings,
+    })
+}
+
+async fn asked(operator: &Operator, namespace: &str) -> Result<ProofReport, CliError> {
+    operator.post(&["ops", "prove", namespace], &[]).await
+}
+
+async fn proven(
+    settings: &Settings,
+    offline: &Offline,
+    namespace: &str,
+) -> Result<ProofReport, CliError> {
+    let witnesses = open_witnesses(settings)?;
+    let speakers = offline.speakers();
+    let policy = offline.policy(&speakers);
+    Ok(prove_once(&offline.store, &offline.clock, &policy, &witnesses, namespace).await?)
+}
+
+fn print(report: &ProofReport, pin: bool, json: bool) {
+    match (json, pin, &report.pin) {
+        (true, _, _) => as_json(report),
+        (false, true, Some(text)) => out(text.trim_end()),
+        (false, true, None) => out("# nothing is shown that could be pinned"),
+        (false, false, _) => {
+            title(&report.title);
+            for name in &report.names {
+                out(&format!("{}: {} contents declared", Escaped(&name.name), name.declared));
+                for line in &name.evidence {
+                    out(&format!("  {}", Escaped(line)));
+                }
+            }
+            out("what its owner publishes:");
+            for line in &report.publish {
+                out(&format!("  {line}"));
+            }
+        }
+    }
+}

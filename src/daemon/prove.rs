@@ -1,0 +1,348 @@
+//! The loop that proves owners.
+//!
+//! # What is kept
+//! In the store: what was seen of each namespace and when it is due. In memory: the order of turns,
+//! and what alerts there are to raise. A crash between an answer and its commit asks once more.
+//!
+//! # Whose turn
+//! Namespaces that overlays speak of come first, each within a day; the others as far as a slow pace
+//! allows. Domains are asked side by side, GitHub one question after another and only as fast as its
+//! limits say. A turn that cannot be taken is put off, and counts as nothing.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinSet;
+use tokio::time::Instant as Deadline;
+use tokio_util::sync::CancellationToken;
+use tracing::{debug, warn};
+
+use super::Shared;
+use super::alerts::observe;
+use super::pass::reason;
+use super::proof::{Answer, ProofReport, Question};
+use super::titles::{OWNERSHIP, of_crowded, of_namespace, of_trouble};
+use super::turns::{Lane, Turns, lane};
+use crate::alert::Observation;
+use crate::model::{Instant, Name, NamespacePattern};
+use crate::overlay::OverlaySet;
+use crate::ownership::{Claim, Holding, Urgency};
+use crate::remote::Witnesses;
+use crate::store::{Proofs, StoreError};
+
+/// Domains that are asked about at the same time.
+const SIDE_BY_SIDE: usize = 16;
+/// Between two namespaces that nobody speaks of: 28,800 a day.
+const REST_EVERY: Duration = Duration::from_secs(3);
+/// How often it is looked whether somebody is due.
+const TICK: Duration = Duration::from_secs(1);
+/// How often all alerts are worked out anew: verdicts grow old by themselves.
+const REVIEW_EVERY: Duration = Duration::from_hours(1);
+/// What GitHub's limits put off.
+const PUT_OFF: Duration = Duration::from_mins(5);
+
+/// Somebody wants a namespace to be proven now.
+#[derive(Debug)]
+pub(super) struct ProveRequest {
+    pub(super) namespace: String,
+    pub(super) reply: oneshot::Sender<Result<ProofReport, String>>,
+}
+
+struct Prover {
+    shared: Arc<Shared>,
+    witnesses: Arc<Witnesses>,
+    turns: Turns,
+    asked: JoinSet<(Answer, Lane)>,
+    in_flight: BTreeMap<Lane, usize>,
+    rest_from: Deadline,
+    /// What there is to say of each namespace.
+    remarks: BTreeMap<String, Vec<Observation>>,
+    crowded: Vec<Observation>,
+}
+
+/// Proves owners until it is stopped.
+///
+/// # Errors
+/// When the store cannot be read at the start.
+pub(super) async fn prove_loop(
+    shared: Arc<Shared>,
+    witnesses: Arc<Witnesses>,
+    mut requests: mpsc::Receiver<ProveRequest>,
+    stop: CancellationToken,
+) -> Result<(), StoreError> {
+    let enabled = shared.settings.ownership.policy.enabled;
+    let mut prover = Prover {
+        turns: Turns::default(),
+        asked: JoinSet::new(),
+        in_flight: BTreeMap::new(),
+        rest_from: Deadline::now(),
+        remarks: BTreeMap::new(),
+        crowded: Vec::new(),
+        shared,
+        witnesses,
+    };
+    let mut overlays_changed = prover.shared.overlays_changed();
+    let mut set = prover.shared.in_force();
+    let mut review = tokio::time::interval(REVIEW_EVERY);
+    if enabled {
+        prover.load()?;
+    }
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return Ok(()),
+            Some(request) = requests.recv() => prover.request(request),
+            Some(joined) = prover.asked.join_next() => match joined {
+                Ok((answer, lane)) => prover.take_in(answer, lane).await,
+                Err(panicked) => warn!(%panicked, "a proof ended by itself; it is made again"),
+            },
+            _ = review.tick(), if enabled => prover.review()?,
+            Ok(()) = overlays_changed.changed(), if enabled => {
+                let next = prover.shared.in_force();
+                prover.reorder(&set.set, &next.set)?;
+                set = next;
+            }
+            () = tokio::time::sleep(TICK), if enabled => {
+                prover.add_new()?;
+                prover.start();
+            }
+        }
+    }
+}
+
+impl Prover {
+    fn load(&mut self) -> Result<(), StoreError> {
+        let snapshot = self.shared.store.snapshot()?;
+        self.shared.unproven();
+        let speakers = self.shared.speakers();
+        let is_internal = |id: &str| speakers.iter().any(|it| it.id == id && it.internal);
+        let mut names: BTreeSet<Name> = BTreeSet::new();
+        for head in super::publisher::undamaged(snapshot.heads()?) {
+            let head = head?;
+            if !is_internal(&head.upstream) {
+                names.insert(head.name);
+            }
+        }
+        drop(snapshot);
+        let new = self.turns.add(names);
+        self.plan(&new)?;
+        self.review()
+    }
+
+    /// Names that came since the last look.
+    fn add_new(&mut self) -> Result<(), StoreError> {
+        let new = self.turns.add(self.shared.unproven());
+        if !new.is_empty() {
+            self.plan(&new)?;
+            self.crowded =
+                of_crowded(&self.turns.crowded(&self.shared.in_force().set.shared_hosts()));
+        }
+        Ok(())
+    }
+
+    /// Gives namespaces their turn: as it is stored, or at once.
+    fn plan(&mut self, namespaces: &[String]) -> Result<(), StoreError> {
+        let (snapshot, in_force) = (self.shared.store.snapshot()?, self.shared.in_force());
+        let (now, hosts) = (self.shared.clock.now(), in_force.set.shared_hosts());
+        for namespace in namespaces {
+            let stored = snapshot.holding(namespace)?.and_then(|it| it.next_check);
+            let (lane, urgency) =
+                (lane(&Claim::of(namespace, &hosts)), self.urgency(namespace, &in_force.set));
+            self.turns.set(namespace, lane, urgency, stored.unwrap_or(now));
+        }
+        Ok(())
+    }
+
+    fn urgency(&self, namespace: &str, set: &OverlaySet) -> Urgency {
+        match self.turns.names(namespace).any(|name| !set.about(name).is_silent()) {
+            true => Urgency::Spoken,
+            false => Urgency::Rest,
+        }
+    }
+
+    /// After an edit of overlays: who comes first may have changed, and whose owner is stated anew is due.
+    fn reorder(&mut self, before: &OverlaySet, after: &OverlaySet) -> Result<(), StoreError> {
+        let changes = crate::overlay::Changes::between(before, after);
+        let restated: &[NamespacePattern] = changes.namespaces();
+        let hosts = after.shared_hosts();
+        let now = self.shared.clock.now();
+        let all: Vec<String> = self.turns.namespaces().cloned().collect();
+        for namespace in all {
+            let Some((_, before, at)) = self.turns.turn(&namespace) else { continue };
+            let urgency = self.urgency(&namespace, after);
+            let is_restated = restated.iter().any(|it| it.covers_namespace(&namespace));
+            // Somebody waits for a proof that was not due for days.
+            let at = if is_restated || urgency < before { at.min(now) } else { at };
+            self.turns.set(&namespace, lane(&Claim::of(&namespace, &hosts)), urgency, at);
+        }
+        self.review()
+    }
+
+    /// Starts as many looks as may go on at the same time.
+    fn start(&mut self) {
+        let now = self.shared.clock.now();
+        loop {
+            let flying = |lane| self.in_flight.get(&lane).copied().unwrap_or_default();
+            let rest = Deadline::now() >= self.rest_from;
+            let free: Vec<Lane> = [(Lane::Domains, SIDE_BY_SIDE), (Lane::GitHub, 1)]
+                .into_iter()
+                .filter(|(lane, most)| flying(*lane) < *most)
+                .map(|(lane, _)| lane)
+                .collect();
+            let taken = free.into_iter().find_map(|lane| {
+                self.turns
+                    .take(lane, rest, now)
+                    .map(|(namespace, urgency)| (lane, namespace, urgency))
+            });
+            let Some((lane, namespace, urgency)) = taken else { return };
+            if urgency == Urgency::Rest {
+                self.rest_from = Deadline::now() + REST_EVERY;
+            }
+            if lane == Lane::GitHub && self.witnesses.is_github_blocked() {
+                self.turns.set(&namespace, lane, urgency, now.plus(PUT_OFF));
+                continue;
+            }
+            self.ask(&namespace, lane, urgency);
+        }
+    }
+
+    fn ask(&mut self, namespace: &str, lane: Lane, urgency: Urgency) {
+        let question = self.question(namespace, urgency, false);
+        let (witnesses, shared) = (Arc::clone(&self.witnesses), Arc::clone(&self.shared));
+        match question {
+            Ok(question) => {
+                *self.in_flight.entry(lane).or_default() += 1;
+                self.asked.spawn(async move {
+                    (question.ask(&witnesses, || shared.clock.now()).await, lane)
+                });
+            }
+            Err(error) => {
+                warn!(namespace, reason = %reason(&error), "a proof cannot be made");
+                self.turns.set(namespace, lane, urgency, self.shared.clock.now().plus(PUT_OFF));
+            }
+        }
+    }
+
+    /// Names matter when overlays speak of them; all do when a person asks.
+    fn question(
+        &self,
+        namespace: &str,
+        urgency: Urgency,
+        all: bool,
+    ) -> Result<Question, StoreError> {
+        let snapshot = self.shared.store.snapshot()?;
+        self.shared.with_policy(|policy| {
+            let matters = |name: &&Name| all || !policy.about(name).is_silent();
+            let names: Vec<Name> = self.turns.names(namespace).filter(matters).cloned().collect();
+            Question::read(&snapshot, policy, namespace, &names, urgency)
+        })
+    }
+
+    /// Keeps an answer, and has decided anew what it may change.
+    async fn take_in(&mut self, answer: Answer, lane: Lane) {
+        if let Some(flying) = self.in_flight.get_mut(&lane) {
+            *flying = flying.saturating_sub(1);
+        }
+        self.keep(&answer);
+        let trouble = of_trouble(&self.witnesses.trouble().await);
+        self.tell(trouble);
+        self.start();
+    }
+
+    fn keep(&mut self, answer: &Answer) {
+        let Answer { namespace, holding, changed, .. } = answer;
+        debug!(namespace, evidence = ?holding.evidence, "a namespace was looked at");
+        let proofs: Proofs = answer.proofs();
+        let now = self.shared.clock.now();
+        let kept = self.shared.store.keep_proofs(&proofs, now);
+        let hosts = self.shared.in_force().set.shared_hosts();
+        let urgency = self.urgency(namespace, &self.shared.in_force().set);
+        let next = match &kept {
+            Ok(()) => holding.next_check.unwrap_or(now),
+            Err(error) => {
+                warn!(namespace, reason = %reason(error), "a proof cannot be kept; it is made again");
+                now.plus(PUT_OFF)
+            }
+        };
+        self.turns.set(namespace, lane(&Claim::of(namespace, &hosts)), urgency, next);
+        if kept.is_ok() && *changed {
+            let names: Vec<Name> = self.turns.names(namespace).cloned().collect();
+            self.shared.pending.touch(names);
+        }
+        if kept.is_ok() {
+            self.remark(namespace, holding, answer);
+        }
+    }
+
+    fn remark(&mut self, namespace: &str, holding: &Holding, answer: &Answer) {
+        if self.urgency(namespace, &self.shared.in_force().set) == Urgency::Rest {
+            self.remarks.remove(namespace);
+            return;
+        }
+        let (set, now) = (self.shared.in_force(), self.shared.clock.now());
+        let served = self.is_served(namespace);
+        let seen =
+            of_namespace(namespace, holding, set.set.pins(namespace), &answer.namings, served, now);
+        match seen.is_empty() {
+            true => drop(self.remarks.remove(namespace)),
+            false => drop(self.remarks.insert(namespace.to_owned(), seen)),
+        }
+    }
+
+    fn is_served(&self, namespace: &str) -> bool {
+        self.shared
+            .published()
+            .is_some_and(|published| self.turns.names(namespace).any(|name| published.has(name)))
+    }
+
+    /// Works out anew what there is to say of every namespace that overlays speak of.
+    fn review(&mut self) -> Result<(), StoreError> {
+        let snapshot = self.shared.store.snapshot()?;
+        let in_force = self.shared.in_force();
+        let now: Instant = self.shared.clock.now();
+        let mut remarks = BTreeMap::new();
+        for (namespace, holding) in snapshot.holdings()? {
+            if self.urgency(&namespace, &in_force.set) == Urgency::Rest {
+                continue;
+            }
+            let mut namings = Vec::new();
+            for name in self.turns.names(&namespace) {
+                namings.extend(snapshot.naming(name)?.map(|naming| (name.clone(), naming)));
+            }
+            let (pins, served) = (in_force.set.pins(&namespace), self.is_served(&namespace));
+            let seen = of_namespace(&namespace, &holding, pins, &namings, served, now);
+            if !seen.is_empty() {
+                remarks.insert(namespace, seen);
+            }
+        }
+        self.remarks = remarks;
+        self.crowded = of_crowded(&self.turns.crowded(&in_force.set.shared_hosts()));
+        Ok(())
+    }
+
+    fn tell(&self, trouble: Vec<Observation>) {
+        let said = self.remarks.values().flatten().chain(&self.crowded).cloned();
+        let all: Vec<Observation> = said.chain(trouble).collect();
+        observe(&self.shared.store, &self.shared.clock, OWNERSHIP, all);
+    }
+
+    /// Proves a namespace for somebody who waits.
+    fn request(&mut self, request: ProveRequest) {
+        let ProveRequest { namespace, reply } = request;
+        let question = match self.question(&namespace, Urgency::Spoken, true) {
+            Ok(question) => question,
+            Err(error) => return drop(reply.send(Err(reason(&error)))),
+        };
+        let lane = lane(&Claim::of(&namespace, &self.shared.in_force().set.shared_hosts()));
+        *self.in_flight.entry(lane).or_default() += 1;
+        let (witnesses, shared) = (Arc::clone(&self.witnesses), Arc::clone(&self.shared));
+        self.asked.spawn(async move {
+            let answer = question.ask(&witnesses, || shared.clock.now()).await;
+            let report = shared.with_policy(|policy| answer.report(policy, &namespace));
+            // Whoever asked may have gone.
+            let _ = reply.send(Ok(report));
+            (answer, lane)
+        });
+    }
+}
