@@ -220,6 +220,7 @@ fn an_explanation_shows_every_gate_with_its_evidence() {
             format!("pass digest as pinned: {digest}"),
             "pass no unreviewed drift: the content that was first received, or is pinned"
                 .to_owned(),
+            "pass ownership as required: ownership is not checked here".to_owned(),
             "pass readable to strict clients: it decodes, with repairs where its own block names them"
                 .to_owned(),
         ]

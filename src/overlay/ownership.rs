@@ -92,6 +92,10 @@ impl Document<'_> {
         let require =
             fields.get("require").and_then(|node| self.reader.word(node, &Requirement::WORDS));
         let shared_host = fields.get("shared_host").and_then(|node| self.reader.boolean(node));
+        if KEYS.iter().all(|key| fields.get(key).is_none()) {
+            let allowed = "pin `github` or `keys`, or say `waived`, `require` or `shared_host`";
+            self.reader.error(node, "an `ownership` that says nothing", allowed);
+        }
         let pins = Pins { github, keys, waived, require };
         Some((pins, shared_host == Some(true)))
     }

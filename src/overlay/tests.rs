@@ -109,7 +109,7 @@ fn what_the_format_allows_passes(#[case] yaml: String) {
 #[case("namespaces: [{name: a.b.*, internal: yes}]", "x.yaml:1:38: `yes`; `true` or `false`")]
 #[case(
     "namespaces: [{name: a.b, ownership: {}}]",
-    "x.yaml:1:26: `ownership` is not enforced in this release"
+    "x.yaml:1:37: an `ownership` that says nothing; pin `github` or `keys`"
 )]
 #[case(
     "namespaces: [{name: a.b, protect: true}]",

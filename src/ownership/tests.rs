@@ -62,15 +62,14 @@ fn several_keys_stand_beside_foreign_records_and_a_flood_is_cut() {
     let (one, two) = (record("ed25519", ED_ONE), record("ed25519", ED_TWO));
     let records = key_records(["google-site-verification=x", &one, "v=spf1 -all", &two, &one]);
     assert_eq!(records.keys, BTreeSet::from([key(ED_ONE), key(ED_TWO)]));
-    assert_eq!(key_records([one.as_str(); 5_000]).keys.len(), 1);
+    assert_eq!(key_records(std::iter::repeat_n(one.as_str(), 5_000)).keys.len(), 1);
     let flood: Vec<String> = (0..5_000).map(|it| format!("v=MCPv1; k={it}; p=")).collect();
     assert!(key_records(flood.iter().map(String::as_str)).malformed.len() <= 16);
 }
 
-#[rstest::rstest]
-#[case("npm", Key::parse(&format!("ed25519:{ED_ONE}")).is_ok())]
-fn a_key_is_read_as_it_is_written(#[case] _what: &str, #[case] reads: bool) {
-    assert!(reads);
+#[test]
+fn a_key_is_read_as_it_is_written() {
+    assert_eq!(Key::parse(&key(ED_ONE).to_string()), Ok(key(ED_ONE)));
     let p384 = Key::new("ecdsap384", P384).expect("a key");
     assert_eq!(Key::parse(&p384.to_string()), Ok(p384));
     assert!(Key::parse(ED_ONE).is_err());
@@ -265,7 +264,7 @@ fn a_file_declares_what_it_names(#[case] entry: Offer, #[case] why: Option<&str>
 }
 
 #[rstest::rstest]
-#[case(r#"{"url":"https://github.com/o/r"}"#, Some(("o", "r", Some("".into()))))]
+#[case(r#"{"url":"https://github.com/o/r"}"#, Some(("o", "r", Some(String::new()))))]
 #[case(r#"{"url":"https://www.GitHub.com/o/r.git","subfolder":"/a/b/"}"#, Some(("o", "r", Some("a/b".into()))))]
 #[case(r#"{"url":"git+https://github.com/o/r/tree/main","subfolder":"../x"}"#, Some(("o", "r", None)))]
 #[case(r#"{"url":"https://github.com/o/r","subfolder":"a/../../b"}"#, Some(("o", "r", None)))]

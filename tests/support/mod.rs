@@ -9,7 +9,11 @@ pub mod corpus;
 #[cfg(test)]
 pub mod daemon;
 #[cfg(test)]
+pub mod dns;
+#[cfg(test)]
 pub mod document;
+#[cfg(test)]
+pub mod forge;
 #[cfg(test)]
 pub mod source;
 #[cfg(test)]

@@ -1,0 +1,494 @@
+//! What DNS, a web server, GitHub and package registries may answer, and what it is worth.
+
+mod support;
+
+use std::collections::BTreeMap;
+use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
+
+use support::dns::{Dns, Say};
+use support::forge::Forge;
+use url::Url;
+use vidimus::model::Digest;
+use vidimus::ownership::{Claim, Declaration, Forged, Look, Named, Offer, SharedHosts, Sight};
+use vidimus::remote::{Enquiry, Reach, Trouble, Witnesses};
+
+const KEY: &str = "v=MCPv1; k=ed25519; p=JQtzW6e9n99dtRf5H8cV1WJkGltm1csHCCYlVSLvIEE=";
+const OTHER: &str = "v=MCPv1; k=ed25519; p=eZKrGXQmBODTj/0Pt7Y+8LyKxuurR4vbbGJ4xU1TU5I=";
+
+fn loopback_only(address: IpAddr) -> bool {
+    address == IpAddr::from([127, 0, 0, 1])
+}
+
+fn enquiry(resolvers: &[SocketAddr], forge: &str) -> Enquiry {
+    Enquiry {
+        resolvers: resolvers.to_vec(),
+        github: Url::parse(forge).expect("a URL"),
+        github_token: None,
+        packages: BTreeMap::new(),
+        proxy: None,
+        ca_files: Vec::new(),
+        reach: Reach { port: 9, admits: loopback_only },
+    }
+}
+
+fn claim(namespace: &str) -> Claim {
+    Claim::of(namespace, &SharedHosts::default())
+}
+
+/// What DNS is seen to say at the domain itself, and the hints.
+async fn dns_look(dns: &[&Dns]) -> (Look, Vec<String>) {
+    let resolvers: Vec<SocketAddr> = dns.iter().map(|it| it.address).collect();
+    let witnesses = Witnesses::new(&enquiry(&resolvers, "http://127.0.0.1:9")).expect("witnesses");
+    match witnesses.look(&claim("com.example")).await {
+        Sight::Domain { dns, hints, .. } => (dns[0].1.clone(), hints),
+        other => panic!("{other:?}"),
+    }
+}
+
+fn pieces(texts: &[&str]) -> Vec<Vec<String>> {
+    texts.iter().map(|text| vec![(*text).to_owned()]).collect()
+}
+
+#[rstest::rstest]
+#[case::one(Say::Txt(pieces(&[KEY])), "shows")]
+#[case::two_during_a_rotation(Say::Txt(pieces(&[KEY, OTHER])), "shows")]
+#[case::among_foreign_ones(Say::Txt(pieces(&["v=spf1 -all", KEY, "x"])), "shows")]
+#[case::split(Say::Txt(vec![vec![KEY[..9].into(), KEY[9..].into()]]), "shows")]
+#[case::over_tcp(Say::OverTcp(pieces(&[KEY])), "shows")]
+#[case::a_lot_of_it(Say::OverTcp((0..240).map(|it| vec![format!("{it}{}", "x".repeat(250))]).collect()), "absent: TXT records, none of ours")]
+#[case::foreign_only(Say::Txt(pieces(&["v=spf1 -all"])), "absent")]
+#[case::malformed(Say::Txt(pieces(&["v=MCPv1; k=ed25519; p=AA=="])), "absent: malformed")]
+#[case::nothing(Say::Nothing, "absent: no TXT record")]
+#[case::no_such_name(Say::NoSuchName, "absent: no such name")]
+#[case::failure(Say::Failure, "unclear")]
+#[case::refusal(Say::Refusal, "unclear")]
+#[case::silence(Say::Silence, "unclear")]
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_of_dns_is_worth_what_it_says(#[case] say: Say, #[case] wanted: &str) {
+    let dns = Dns::start().await;
+    dns.txt("example.com", say);
+    let (look, hints) = dns_look(&[&dns]).await;
+    assert!(look.to_string().starts_with(wanted), "{look}");
+    assert!(hints.contains(&"only one resolver was asked".to_owned()));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn resolvers_that_disagree_say_nothing_and_a_wrong_selector_is_a_hint() {
+    let (left, right) = (Dns::start().await, Dns::start().await);
+    left.record("example.com", KEY);
+    right.record("example.com", OTHER);
+    let (look, _) = dns_look(&[&left, &right]).await;
+    assert!(look.to_string().contains("disagree"), "{look}");
+    right.record("example.com", KEY);
+    let (look, hints) = dns_look(&[&left, &right]).await;
+    assert!(look.to_string().contains("2 resolvers agree"), "{look}");
+    assert_eq!(hints, [] as [String; 0]);
+    let misplaced = Dns::start().await;
+    misplaced.txt("example.com", Say::Nothing);
+    misplaced.record("_mcp-auth.example.com", KEY);
+    let (look, hints) = dns_look(&[&misplaced]).await;
+    assert!(matches!(look, Look::Absent(_)));
+    assert!(
+        hints.iter().any(|it| it.contains("_mcp-auth.example.com, where it does not count")),
+        "{hints:?}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_parent_is_asked_too_and_a_shared_host_is_not() {
+    let dns = Dns::start().await;
+    dns.record("example.com", KEY);
+    dns.record("vercel.app", KEY);
+    let witnesses = Witnesses::new(&enquiry(&[dns.address], "http://127.0.0.1:9")).expect("some");
+    let Sight::Domain { dns: looks, .. } = witnesses.look(&claim("com.example.a.b")).await else {
+        panic!("a domain");
+    };
+    let places: Vec<&str> = looks.iter().map(|(place, _)| place.as_str()).collect();
+    assert_eq!(places, ["b.a.example.com", "a.example.com", "example.com"]);
+    assert!(matches!(looks[2].1, Look::Shown(..)));
+    let Sight::Domain { dns: looks, hints, .. } = witnesses.look(&claim("app.vercel.mine")).await
+    else {
+        panic!("a domain");
+    };
+    assert!(looks.iter().all(|(_, look)| matches!(look, Look::Absent(_))), "{looks:?}");
+    assert!(hints[0].contains("under the shared host vercel.app"), "{hints:?}");
+}
+
+mod well_known {
+    use std::sync::Arc;
+
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpListener;
+    use tokio_rustls::TlsAcceptor;
+    use tokio_rustls::rustls::ServerConfig;
+    use tokio_rustls::rustls::pki_types::{CertificateDer, PrivatePkcs8KeyDer};
+
+    use super::*;
+
+    /// A web server for example.com that answers everybody with these bytes and, when told so, goes on
+    /// for ever.
+    struct Web {
+        port: u16,
+        ca_file: PathBuf,
+        _folder: tempfile::TempDir,
+    }
+
+    impl Web {
+        async fn answering(answer: Vec<u8>, for_ever: bool) -> Self {
+            let certified =
+                rcgen::generate_simple_self_signed(["example.com".to_owned()]).expect("one");
+            let folder = tempfile::tempdir().expect("a folder");
+            let ca_file = folder.path().join("ca.pem");
+            std::fs::write(&ca_file, certified.cert.pem()).expect("written");
+            let chain = vec![CertificateDer::from(certified.cert.der().to_vec())];
+            let key = PrivatePkcs8KeyDer::from(certified.signing_key.serialize_der());
+            let config =
+                ServerConfig::builder().with_no_client_auth().with_single_cert(chain, key.into());
+            let acceptor = TlsAcceptor::from(Arc::new(config.expect("a configuration")));
+            let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("a port");
+            let port = listener.local_addr().expect("an address").port();
+            tokio::spawn(async move {
+                while let Ok((socket, _)) = listener.accept().await {
+                    let (acceptor, answer) = (acceptor.clone(), answer.clone());
+                    tokio::spawn(async move {
+                        let Ok(mut stream) = acceptor.accept(socket).await else { return };
+                        let _ = stream.read(&mut [0; 4096]).await;
+                        let mut written = stream.write_all(&answer).await;
+                        while for_ever && written.is_ok() {
+                            written = stream.write_all(&[b'x'; 1024]).await;
+                        }
+                        let _ = stream.shutdown().await;
+                    });
+                }
+            });
+            Self { port, ca_file, _folder: folder }
+        }
+
+        async fn look(&self, dns: &Dns) -> Look {
+            let enquiry = Enquiry {
+                ca_files: vec![self.ca_file.clone()],
+                reach: Reach { port: self.port, admits: loopback_only },
+                ..enquiry(&[dns.address], "http://127.0.0.1:9")
+            };
+            let witnesses = Witnesses::new(&enquiry).expect("witnesses");
+            match witnesses.look(&claim("com.example")).await {
+                Sight::Domain { http, .. } => http,
+                other => panic!("{other:?}"),
+            }
+        }
+    }
+
+    fn ok(body: &str) -> Vec<u8> {
+        format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n{body}", body.len()).into_bytes()
+    }
+
+    fn status(line: &str) -> Vec<u8> {
+        format!("HTTP/1.1 {line}\r\ncontent-length: 0\r\n\r\n").into_bytes()
+    }
+
+    #[rstest::rstest]
+    #[case::a_record(ok(KEY), "shows")]
+    #[case::two_lines(ok(&format!("# keys\n{KEY}\n{OTHER}\n")), "shows")]
+    #[case::a_page(ok("<html>"), "absent: a file without a record")]
+    #[case::none(status("404 Not Found"), "absent: HTTP 404")]
+    #[case::gone(status("410 Gone"), "absent: HTTP 410")]
+    #[case::forbidden(status("403 Forbidden"), "unclear: HTTP 403")]
+    #[case::broken(status("500 Internal Server Error"), "unclear: HTTP 500")]
+    #[case::a_redirect(
+        status("302 Found\r\nlocation: http://169.254.169.254/latest"),
+        "unclear: a redirect to http://169.254.169.254/latest, not followed"
+    )]
+    #[case::too_large(ok(&"x".repeat(1025)), "unclear: the file has more than 1 KiB")]
+    #[case::no_http(b"hello".to_vec(), "unclear")]
+    #[case::cut_off(b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\nv=M".to_vec(), "unclear")]
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_file_is_worth_what_it_says(#[case] answer: Vec<u8>, #[case] wanted: &str) {
+        let dns = Dns::start().await;
+        dns.leads("example.com", &[&["127.0.0.1"]]);
+        let look = Web::answering(answer, false).await.look(&dns).await;
+        assert!(look.to_string().starts_with(wanted), "{look}");
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_flood_is_not_read_to_its_end() {
+        let dns = Dns::start().await;
+        dns.leads("example.com", &[&["127.0.0.1"]]);
+        let head = b"HTTP/1.1 200 OK\r\ncontent-length: 1000000000\r\n\r\n".to_vec();
+        let look = Web::answering(head, true).await.look(&dns).await;
+        assert_eq!(look, Look::Unclear("the file has more than 1 KiB".into()));
+    }
+
+    #[rstest::rstest]
+    #[case::reserved("169.254.169.254", "reserved address 169.254.169.254")]
+    #[case::one_of_several("127.0.0.1 10.0.0.1", "reserved address 10.0.0.1")]
+    #[case::mapped("::ffff:10.0.0.1", "reserved address")]
+    #[case::rebound_between_check_and_connect(
+        "127.0.0.1, 10.0.0.1",
+        "it leads to a reserved address"
+    )]
+    #[case::no_address("", "absent: no address")]
+    #[tokio::test(flavor = "multi_thread")]
+    async fn what_is_connected_to_was_checked(#[case] leads: &str, #[case] wanted: &str) {
+        let dns = Dns::start().await;
+        let answers: Vec<Vec<&str>> =
+            leads.split(',').map(|it| it.split_whitespace().collect()).collect();
+        let answers: Vec<&[&str]> = answers.iter().map(Vec::as_slice).collect();
+        dns.leads("example.com", &answers);
+        let look = Web::answering(ok(KEY), false).await.look(&dns).await;
+        assert!(look.to_string().contains(wanted), "{look}");
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn behind_a_proxy_the_evidence_says_who_resolved() {
+        let dns = Dns::start().await;
+        let web = Web::answering(ok(KEY), false).await;
+        let proxy = TcpListener::bind(("127.0.0.1", 0)).await.expect("a port");
+        let address = proxy.local_addr().expect("an address");
+        let target = web.port;
+        tokio::spawn(async move {
+            while let Ok((mut socket, _)) = proxy.accept().await {
+                let mut head = [0; 4096];
+                let read = socket.read(&mut head).await.unwrap_or(0);
+                assert!(head[..read].starts_with(b"CONNECT example.com:"), "a tunnel is asked for");
+                let Ok(mut on) = tokio::net::TcpStream::connect(("127.0.0.1", target)).await else {
+                    return;
+                };
+                let _ = socket.write_all(b"HTTP/1.1 200 OK\r\n\r\n").await;
+                tokio::spawn(
+                    async move { tokio::io::copy_bidirectional(&mut socket, &mut on).await },
+                );
+            }
+        });
+        let enquiry = Enquiry {
+            ca_files: vec![web.ca_file.clone()],
+            proxy: Some(Url::parse(&format!("http://{address}")).expect("a URL")),
+            reach: Reach { port: web.port, admits: loopback_only },
+            ..enquiry(&[dns.address], "http://127.0.0.1:9")
+        };
+        let witnesses = Witnesses::new(&enquiry).expect("witnesses");
+        let Sight::Domain { http, .. } = witnesses.look(&claim("com.example")).await else {
+            panic!()
+        };
+        assert!(
+            matches!(&http, Look::Shown(_, notes) if notes == &["a proxy resolved the name"]),
+            "{http}"
+        );
+    }
+}
+
+mod github {
+    use super::*;
+
+    async fn witnesses(forge: &Forge, token: Option<&str>) -> (Witnesses, tempfile::TempDir) {
+        let folder = tempfile::tempdir().expect("a folder");
+        let file = folder.path().join("token");
+        if let Some(token) = token {
+            std::fs::write(&file, token).expect("written");
+        }
+        let enquiry = Enquiry {
+            github_token: token.map(|_| file),
+            ..enquiry(&["127.0.0.1:9".parse().expect("an address")], &forge.url)
+        };
+        (Witnesses::new(&enquiry).expect("witnesses"), folder)
+    }
+
+    async fn account(witnesses: &Witnesses) -> Forged<u64> {
+        match witnesses.look(&claim("io.github.Someone")).await {
+            Sight::Account(Forged::Found(account)) => Forged::Found(account.id),
+            Sight::Account(Forged::Absent) => Forged::Absent,
+            Sight::Account(Forged::Unclear(why)) => Forged::Unclear(why),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn an_account_is_known_by_its_number_and_asked_for_conditionally() {
+        let forge = Forge::start().await;
+        forge.account("someone", 7, "2020-01-01T00:00:00Z");
+        let (witnesses, _folder) = witnesses(&forge, Some("secret-token\n")).await;
+        assert_eq!(account(&witnesses).await, Forged::Found(7));
+        assert_eq!(account(&witnesses).await, Forged::Found(7), "by 304");
+        let asked = forge.asked();
+        assert_eq!(asked[0].1["authorization"], "Bearer secret-token");
+        assert!(
+            !asked[0].1.contains_key("if-none-match") && asked[1].1.contains_key("if-none-match")
+        );
+        // Registered anew by somebody else.
+        forge.account("someone", 80, "2026-01-01T00:00:00Z");
+        assert_eq!(account(&witnesses).await, Forged::Found(80));
+        forge.remove("/users/someone");
+        assert_eq!(account(&witnesses).await, Forged::Absent);
+    }
+
+    #[rstest::rstest]
+    #[case::primary(403, &[("x-ratelimit-remaining", "0"), ("x-ratelimit-reset", "99999999999")])]
+    #[case::secondary(403, &[("retry-after", "60")])]
+    #[case::without_headers(429, &[])]
+    #[case::bad_token(401, &[])]
+    #[tokio::test(flavor = "multi_thread")]
+    async fn whoever_is_told_to_wait_asks_no_more(
+        #[case] status: u16,
+        #[case] headers: &[(&'static str, &str)],
+    ) {
+        let forge = Forge::start().await;
+        forge.account("someone", 7, "2020-01-01T00:00:00Z");
+        let (witnesses, _folder) = witnesses(&forge, Some("secret-token")).await;
+        forge.always(status, headers);
+        let Forged::Unclear(why) = account(&witnesses).await else { panic!("nothing definite") };
+        assert!(!why.contains("secret-token"), "{why}");
+        forge.as_usual();
+        assert!(witnesses.is_github_blocked());
+        assert!(matches!(account(&witnesses).await, Forged::Unclear(_)));
+        assert_eq!(forge.asked().len(), 1, "not asked again");
+        let refused = witnesses.trouble().await.token_refused;
+        assert_eq!(refused, status == 401);
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_forbidden_question_blocks_no_other_and_failures_are_unclear() {
+        let forge = Forge::start().await;
+        let (witnesses, _folder) = witnesses(&forge, None).await;
+        for status in [403, 500, 503, 200] {
+            forge.always(status, &[("x-ratelimit-remaining", "40")]);
+            assert!(matches!(account(&witnesses).await, Forged::Unclear(_)), "{status}");
+        }
+        assert!(!witnesses.is_github_blocked());
+        assert_eq!(forge.asked().len(), 4);
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_token_that_may_write_is_told_of() {
+        let forge = Forge::start().await;
+        forge.account("someone", 7, "2020-01-01T00:00:00Z");
+        forge.header("x-oauth-scopes", "repo, read:org, workflow");
+        let (witnesses, _folder) = witnesses(&forge, Some("t")).await;
+        account(&witnesses).await;
+        let wanted =
+            Trouble { token_refused: false, write_scopes: vec!["repo".into(), "workflow".into()] };
+        assert_eq!(witnesses.trouble().await, wanted);
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn redirects_stay_inside_the_api() {
+        let forge = Forge::start().await;
+        forge.account("renamed", 7, "2020-01-01T00:00:00Z");
+        forge.moved("/users/someone", &format!("{}/users/renamed", forge.url));
+        let (witnesses, _folder) = witnesses(&forge, None).await;
+        assert_eq!(account(&witnesses).await, Forged::Found(7));
+        forge.moved("/users/someone", "http://169.254.169.254/latest");
+        assert!(
+            matches!(account(&witnesses).await, Forged::Unclear(why) if why.contains("out of its API"))
+        );
+    }
+
+    const ENTRY: &str = r#"{"name":"io.github.someone/tool","repository":{"url":"https://github.com/someone/tool","source":"github","id":"42","subfolder":"srv"},"packages":[{"registryType":"npm","identifier":"tool"}]}"#;
+
+    async fn declared(forge: &Forge, entry: &str) -> Declaration {
+        let (witnesses, _folder) = witnesses(forge, None).await;
+        let offer = Offer::read(entry).expect("an offer");
+        let contents = [(Digest::of(entry.as_bytes()), offer)];
+        witnesses.contents(Some(7), &contents).await.remove(0).declaration
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn the_owners_repository_declares_what_its_own_file_names() {
+        let forge = Forge::start().await;
+        let not = |why: &'static str| move |it: &Declaration| matches!(it, Declaration::Not(text) if text.contains(why));
+        let told = |found: Declaration, wanted: &dyn Fn(&Declaration) -> bool| {
+            assert!(wanted(&found), "{found:?}")
+        };
+        told(declared(&forge, ENTRY).await, &not("not there"));
+        forge.repository("someone/tool", 42, 7);
+        told(declared(&forge, ENTRY).await, &not("holds no server.json"));
+        forge.file("someone/tool", "srv/server.json", ENTRY);
+        told(declared(&forge, ENTRY).await, &|it| matches!(it, Declaration::Declared(_)));
+        // At the root, when the folder has none.
+        forge.remove("/repos/someone/tool/contents/srv/server.json");
+        forge.file("someone/tool", "server.json", ENTRY);
+        told(declared(&forge, ENTRY).await, &|it| matches!(it, Declaration::Declared(_)));
+        forge.file(
+            "someone/tool",
+            "server.json",
+            &ENTRY.replace("someone/tool\"", "someone/else\""),
+        );
+        told(declared(&forge, ENTRY).await, &not("it is the file of"));
+        forge.file("someone/tool", "server.json", ENTRY);
+        told(
+            declared(&forge, &ENTRY.replace("\"42\"", "\"43\"")).await,
+            &not("not the one that is stated"),
+        );
+        forge.repository("someone/tool", 42, 8);
+        told(declared(&forge, ENTRY).await, &not("of another account, 8"));
+        forge.page("/repos/someone/tool", serde_json::json!({"id": 42, "private": true, "owner": {"id": 7}, "full_name": "someone/tool"}));
+        told(declared(&forge, ENTRY).await, &not("not public"));
+        forge.always(500, &[]);
+        told(declared(&forge, ENTRY).await, &|it| matches!(it, Declaration::Unclear(_)));
+    }
+}
+
+mod packages {
+    use super::*;
+
+    async fn named(forge: &Forge, kind: &str, package: &str, configured: bool) -> Named {
+        let mut asked = enquiry(&["127.0.0.1:9".parse().expect("an address")], &forge.url);
+        if configured {
+            asked.packages.insert(kind.to_owned(), Url::parse(&forge.url).expect("a URL"));
+        }
+        let entry =
+            format!(r#"{{"name":"a.b/c","packages":[{{"registryType":"{kind}",{package}}}]}}"#);
+        let offer = Offer::read(&entry).expect("an offer");
+        let witnesses = Witnesses::new(&asked).expect("witnesses");
+        let sights = witnesses.contents(None, &[(Digest::of(b"x"), offer)]).await;
+        sights[0].packages[0].1.clone()
+    }
+
+    fn servers(names: &[&str]) -> Named {
+        Named::Servers(names.iter().map(|it| (*it).to_owned()).collect())
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn packages_name_their_server_where_they_are_asked() {
+        let forge = Forge::start().await;
+        let npm = r#""identifier":"@x/tool","version":"1.0.0","registryBaseUrl":"http://169.254.169.254""#;
+        assert_eq!(named(&forge, "npm", npm, true).await, Named::Absent);
+        forge
+            .page("/%40x%2Ftool/1.0.0", serde_json::json!({"name": "@x/tool", "mcpName": "a.b/c"}));
+        assert_eq!(named(&forge, "npm", npm, true).await, servers(&["a.b/c"]));
+        assert_eq!(
+            named(&forge, "npm", npm, false).await,
+            Named::Unavailable("not configured".into())
+        );
+        let pypi = r#""identifier":"tool","version":"2""#;
+        forge.page(
+            "/pypi/tool/2/json",
+            serde_json::json!({"info": {"description": "# t\n<!-- mcp-name: a.b/c -->"}}),
+        );
+        assert_eq!(named(&forge, "pypi", pypi, true).await, servers(&["a.b/c"]));
+        forge.page("/pypi/tool/2/json", serde_json::json!({"info": {"description": "a tool"}}));
+        assert_eq!(named(&forge, "pypi", pypi, true).await, servers(&[]));
+        forge.always(503, &[]);
+        assert!(matches!(named(&forge, "pypi", pypi, true).await, Named::Unavailable(_)));
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn an_image_names_its_server_in_its_configuration() {
+        let forge = Forge::start().await;
+        let host = forge.url.trim_start_matches("http://").to_owned();
+        let image = format!(r#""identifier":"{host}/x/tool:1.0""#);
+        forge.page(
+            "/v2/x/tool/manifests/1.0",
+            serde_json::json!({"manifests": [{"digest": "sha256:aa"}]}),
+        );
+        forge.page(
+            "/v2/x/tool/manifests/sha256:aa",
+            serde_json::json!({"config": {"digest": "sha256:bb"}}),
+        );
+        forge.page("/v2/x/tool/blobs/sha256:bb", serde_json::json!({"config": {"Labels": {"io.modelcontextprotocol.server.name": "a.b/c"}}}));
+        assert_eq!(named(&forge, "oci", &image, true).await, servers(&["a.b/c"]));
+        let elsewhere = r#""identifier":"ghcr.example/x/tool:1.0""#;
+        assert!(
+            matches!(named(&forge, "oci", elsewhere, true).await, Named::Unavailable(why) if why.contains("not configured"))
+        );
+    }
+}
