@@ -98,6 +98,7 @@ impl CliError {
             | Self::UnknownAlert(_)
             | Self::UnknownSet(_)
             | Self::Name { .. }
+            | Self::Namespace { .. }
             | Self::DaemonRuns => Exit::Findings,
             Self::Listen { .. }
             | Self::File { .. }
@@ -105,7 +106,10 @@ impl CliError {
             | Self::ExposedOperations { .. }
             | Self::Tls(_) => Exit::Findings,
             Self::Store(StoreError::Engine { .. } | StoreError::Damaged { .. }) => Exit::Failed,
-            Self::Store(_) | Self::Daemon(DaemonError::Access { .. }) => Exit::Findings,
+            Self::Store(_)
+            | Self::Daemon(DaemonError::Access { .. } | DaemonError::Witnesses { .. }) => {
+                Exit::Findings
+            }
             Self::Refused { status, .. } if *status < 500 => Exit::Findings,
             _ => Exit::Failed,
         }

@@ -9,12 +9,12 @@
 //! allows. Domains are asked side by side, GitHub one question after another and only as fast as its
 //! limits say. A turn that cannot be taken is put off, and counts as nothing.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
-use tokio::task::JoinSet;
+use tokio::task::{Id, JoinError, JoinSet};
 use tokio::time::Instant as Deadline;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, warn};
@@ -54,8 +54,9 @@ struct Prover {
     shared: Arc<Shared>,
     witnesses: Arc<Witnesses>,
     turns: Turns,
-    asked: JoinSet<(Answer, Lane)>,
-    in_flight: BTreeMap<Lane, usize>,
+    asked: JoinSet<Answer>,
+    /// What the tasks are about.
+    in_flight: HashMap<Id, (Lane, Urgency, String)>,
     rest_from: Deadline,
     /// What there is to say of each namespace.
     remarks: BTreeMap<String, Vec<Observation>>,
@@ -76,7 +77,7 @@ pub(super) async fn prove_loop(
     let mut prover = Prover {
         turns: Turns::default(),
         asked: JoinSet::new(),
-        in_flight: BTreeMap::new(),
+        in_flight: HashMap::new(),
         rest_from: Deadline::now(),
         remarks: BTreeMap::new(),
         crowded: Vec::new(),
@@ -93,9 +94,12 @@ pub(super) async fn prove_loop(
         tokio::select! {
             () = stop.cancelled() => return Ok(()),
             Some(request) = requests.recv() => prover.request(request),
-            Some(joined) = prover.asked.join_next() => match joined {
-                Ok((answer, lane)) => prover.take_in(answer, lane).await,
-                Err(panicked) => warn!(%panicked, "a proof ended by itself; it is made again"),
+            Some(joined) = prover.asked.join_next_with_id() => match joined {
+                Ok((id, answer)) => {
+                    prover.in_flight.remove(&id);
+                    prover.take_in(answer).await;
+                }
+                Err(panicked) => prover.put_off(&panicked),
             },
             _ = review.tick(), if enabled => prover.review()?,
             Ok(()) = overlays_changed.changed(), if enabled => {
@@ -183,7 +187,8 @@ impl Prover {
     fn start(&mut self) {
         let now = self.shared.clock.now();
         loop {
-            let flying = |lane| self.in_flight.get(&lane).copied().unwrap_or_default();
+            let flying =
+                |lane: Lane| self.in_flight.values().filter(|(other, ..)| *other == lane).count();
             let rest = Deadline::now() >= self.rest_from;
             let free: Vec<Lane> = [(Lane::Domains, SIDE_BY_SIDE), (Lane::GitHub, 1)]
                 .into_iter()
@@ -212,10 +217,9 @@ impl Prover {
         let (witnesses, shared) = (Arc::clone(&self.witnesses), Arc::clone(&self.shared));
         match question {
             Ok(question) => {
-                *self.in_flight.entry(lane).or_default() += 1;
-                self.asked.spawn(async move {
-                    (question.ask(&witnesses, || shared.clock.now()).await, lane)
-                });
+                let asking = async move { question.ask(&witnesses, || shared.clock.now()).await };
+                let task = self.asked.spawn(asking);
+                self.in_flight.insert(task.id(), (lane, urgency, namespace.to_owned()));
             }
             Err(error) => {
                 warn!(namespace, reason = %reason(&error), "a proof cannot be made");
@@ -240,14 +244,19 @@ impl Prover {
     }
 
     /// Keeps an answer, and has decided anew what it may change.
-    async fn take_in(&mut self, answer: Answer, lane: Lane) {
-        if let Some(flying) = self.in_flight.get_mut(&lane) {
-            *flying = flying.saturating_sub(1);
-        }
+    async fn take_in(&mut self, answer: Answer) {
         self.keep(&answer);
         let trouble = of_trouble(&self.witnesses.trouble().await);
         self.tell(trouble);
         self.start();
+    }
+
+    /// Whatever a stranger sent that a task could not stand, the others go on.
+    fn put_off(&mut self, panicked: &JoinError) {
+        warn!(%panicked, "a proof ended by itself; it is made again later");
+        if let Some((lane, urgency, namespace)) = self.in_flight.remove(&panicked.id()) {
+            self.turns.set(&namespace, lane, urgency, self.shared.clock.now().plus(PUT_OFF));
+        }
     }
 
     fn keep(&mut self, answer: &Answer) {
@@ -330,19 +339,23 @@ impl Prover {
     /// Proves a namespace for somebody who waits.
     fn request(&mut self, request: ProveRequest) {
         let ProveRequest { namespace, reply } = request;
-        let question = match self.question(&namespace, Urgency::Spoken, true) {
+        // Names may have come a moment ago.
+        let question =
+            self.add_new().and_then(|()| self.question(&namespace, Urgency::Spoken, true));
+        let question = match question {
             Ok(question) => question,
             Err(error) => return drop(reply.send(Err(reason(&error)))),
         };
         let lane = lane(&Claim::of(&namespace, &self.shared.in_force().set.shared_hosts()));
-        *self.in_flight.entry(lane).or_default() += 1;
+        let about = (lane, Urgency::Spoken, namespace.to_ascii_lowercase());
         let (witnesses, shared) = (Arc::clone(&self.witnesses), Arc::clone(&self.shared));
-        self.asked.spawn(async move {
+        let task = self.asked.spawn(async move {
             let answer = question.ask(&witnesses, || shared.clock.now()).await;
             let report = shared.with_policy(|policy| answer.report(policy, &namespace));
             // Whoever asked may have gone.
             let _ = reply.send(Ok(report));
-            (answer, lane)
+            answer
         });
+        self.in_flight.insert(task.id(), about);
     }
 }

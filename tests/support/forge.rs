@@ -129,7 +129,7 @@ async fn answer(State(state): State<Arc<Mutex<Served>>>, request: Request) -> Re
         return with(404, &headers, json!({"message": "Not Found", "status": "404"}).to_string());
     };
     let body = served.pages[known].to_string();
-    let etag = format!("W/\"{}\"", body.len());
+    let etag = format!("W/\"{}\"", vidimus::model::Digest::of(body.as_bytes()));
     headers.push(("etag", etag.clone()));
     match request.headers().get(header::IF_NONE_MATCH) {
         Some(tag) if tag.as_bytes() == etag.as_bytes() => with(304, &headers, String::new()),

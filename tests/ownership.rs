@@ -1,0 +1,280 @@
+//! Who owns a name, as an operator meets it: a daemon, a zone, accounts that change hands.
+
+mod support;
+
+use serde_json::{Value, json};
+use support::daemon::{Daemon, Workplace, text};
+use support::dns::{Dns, Say};
+use support::forge::Forge;
+use support::registry::Row;
+use support::upstream::Upstream;
+use support::wait::eventually;
+
+const KEY: &str = "v=MCPv1; k=ed25519; p=JQtzW6e9n99dtRf5H8cV1WJkGltm1csHCCYlVSLvIEE=";
+const OTHER: &str = "v=MCPv1; k=ed25519; p=eZKrGXQmBODTj/0Pt7Y+8LyKxuurR4vbbGJ4xU1TU5I=";
+
+const POLICY: &str = "
+servers:
+- {name: com.example/*, approval: {state: approved, reviewed: 2026-11-01, expires: 2099-01-01}}
+- {name: com.example.sub/*, approval: {state: approved, reviewed: 2026-11-01, expires: 2099-01-01}}
+- {name: com.example.sub/named, approval: {state: approved, reviewed: 2026-11-01, expires: 2099-01-01}}
+- {name: com.other/*, approval: {state: approved, reviewed: 2026-11-01, expires: 2099-01-01}}
+- {name: com.exact/tool, approval: {state: approved, reviewed: 2026-11-01, expires: 2099-01-01}}
+- {name: io.github.Someone/*, approval: {state: approved, reviewed: 2026-11-01, expires: 2099-01-01}}
+- {name: io.github.someone/*, approval: {state: approved, reviewed: 2026-11-01, expires: 2099-01-01}}
+";
+
+struct World {
+    dns: Dns,
+    forge: Forge,
+    place: Workplace,
+    _upstream: Upstream,
+}
+
+impl World {
+    async fn new() -> Self {
+        let rows = [
+            "com.example/tool",
+            "com.example.sub/tool",
+            "com.example.sub/named",
+            "com.other/tool",
+            "com.exact/tool",
+            "io.github.Someone/tool",
+            "io.github.someone/tool",
+        ];
+        let upstream = Upstream::start(rows.map(|name| Row::new(name, "1.0.0"))).await;
+        let (dns, forge) = (Dns::start().await, Forge::start().await);
+        let place = Workplace::new(&upstream.url);
+        place.overlay("policy.yaml", POLICY);
+        place.write(
+            "vidimus.toml",
+            &format!(
+                "[ownership]\nresolvers = [\"{}\"]\n[github]\nurl = \"{}\"\n[packages.npm]\nurl = \"{}\"\n",
+                dns.address, forge.url, forge.url
+            ),
+        );
+        Self { dns, forge, place, _upstream: upstream }
+    }
+
+    /// Proves a namespace now.
+    fn prove(&self, namespace: &str) -> Value {
+        let output = self.place.run(&["prove", namespace, "--json"]);
+        let (out, err) = (text(&output.stdout), text(&output.stderr));
+        let report: Value = serde_json::from_str(&out).unwrap_or_else(|_| panic!("{out}{err}"));
+        let held =
+            matches!(report["title"]["verdict"].as_str(), Some("held" | "declared" | "waived"));
+        assert_eq!(output.status.code(), Some(i32::from(!held)), "{report}");
+        report["title"].clone()
+    }
+
+    fn verdict(&self, namespace: &str) -> String {
+        self.prove(namespace)["verdict"].as_str().expect("a verdict").to_owned()
+    }
+
+    /// The open alerts, kind and subject.
+    fn alerts(&self) -> Vec<String> {
+        let alerts = self.place.json(&["alerts", "--json"]);
+        let alerts = alerts.as_array().expect("a list").iter();
+        let ours = alerts.filter(|it| it["source"] == "ownership");
+        ours.map(|it| {
+            format!(
+                "{} {}",
+                it["kind"].as_str().expect("one"),
+                it["subject"].as_str().expect("one")
+            )
+        })
+        .collect()
+    }
+}
+
+async fn served(daemon: &Daemon, wanted: &[&str]) {
+    let wanted: Vec<String> = wanted.iter().map(|name| format!("{name}@1.0.0")).collect();
+    let wanted: Vec<&str> = wanted.iter().map(String::as_str).collect();
+    daemon.lists(&wanted).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_wildcard_admits_what_its_owner_shows_and_an_exact_name_what_nobody_refutes() {
+    let world = World::new().await;
+    world.dns.record("example.com", KEY);
+    world.dns.txt("other.com", Say::Nothing);
+    world.forge.account("someone", 7, "2020-01-01T00:00:00Z");
+    let daemon = world.place.start().await;
+    served(
+        &daemon,
+        &[
+            "com.exact/tool",
+            "com.example.sub/named",
+            "com.example/tool",
+            "io.github.Someone/tool",
+            "io.github.someone/tool",
+        ],
+    )
+    .await;
+    let item = daemon.get("/v0.1/servers/com.example%2Ftool/versions/latest").await.json();
+    assert_eq!(item["_meta"]["local.vidimus/curation"]["ownership"], "held");
+    let lines = world.place.json(&["list", "--all", "--json"]);
+    let other = lines.as_array().expect("a list").iter().find(|it| it["name"] == "com.other/tool");
+    assert_eq!(other.expect("listed")["hiddenBy"], "ownership not proven as required");
+    let explained = text(&world.place.run(&["explain", "com.example.sub/tool"]).stdout);
+    assert!(explained.contains("fail  ownership as required: held, held is required: example.com shows a key that was seen first; a parent's record does for a name that is spelled out"), "{explained}");
+    assert!(explained.contains("It says nothing of who wrote an entry"), "{explained}");
+    let list = text(&world.place.run(&["list"]).stdout);
+    assert!(list.contains("PROOF") && list.contains(" held "), "{list}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_zone_that_fails_changes_nothing_and_one_that_shows_another_key_suspends() {
+    let world = World::new().await;
+    world.dns.record("example.com", KEY);
+    let mut daemon = world.place.start().await;
+    let with = ["com.exact/tool", "com.example.sub/named", "com.example/tool"];
+    let without = ["com.exact/tool", "com.example.sub/named"];
+    served(&daemon, &with).await;
+    let pin = text(&world.place.run(&["prove", "com.example", "--pin"]).stdout);
+    assert!(
+        pin.contains("keys: [\"ed25519:JQtzW6e9n99dtRf5H8cV1WJkGltm1csHCCYlVSLvIEE=\"]"),
+        "{pin}"
+    );
+    // Nothing definite, also for a daemon that starts anew.
+    world.dns.txt("example.com", Say::Failure);
+    assert_eq!(world.verdict("com.example"), "held");
+    daemon.kill();
+    daemon = world.place.start().await;
+    served(&daemon, &with).await;
+    // Gone for an evening.
+    world.dns.txt("example.com", Say::NoSuchName);
+    for _ in 0..4 {
+        assert_eq!(world.verdict("com.example"), "held");
+    }
+    served(&daemon, &with).await;
+    // Another key: whoever has the domain now is not who had it.
+    world.dns.record("example.com", OTHER);
+    let title = world.prove("com.example");
+    assert_eq!(title["verdict"], "none");
+    assert!(title["why"].as_str().is_some_and(|why| why.starts_with("suspended")), "{title}");
+    served(&daemon, &without).await;
+    eventually("an alert is raised", async || {
+        world.alerts().contains(&"keys-changed com.example".to_owned()).then_some(())
+    })
+    .await;
+    // A reviewer accepts it: at once, and without asking the zone.
+    world.dns.txt("example.com", Say::Silence);
+    let accepted = "namespaces:\n- name: com.example\n  ownership: {keys: [\"ed25519:eZKrGXQmBODTj/0Pt7Y+8LyKxuurR4vbbGJ4xU1TU5I=\"]}\n";
+    world.place.overlay("owners.yaml", accepted);
+    served(&daemon, &with).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_login_that_is_another_account_now_is_refuted_and_hidden() {
+    let world = World::new().await;
+    world.forge.account("someone", 7, "2020-01-01T00:00:00Z");
+    let daemon = world.place.start().await;
+    served(
+        &daemon,
+        &[
+            "com.exact/tool",
+            "com.example.sub/named",
+            "io.github.Someone/tool",
+            "io.github.someone/tool",
+        ],
+    )
+    .await;
+    // The rows of tests are older than an account of today.
+    world.forge.account("someone", 8, "2026-11-19T00:00:00Z");
+    assert_eq!(world.verdict("io.github.Someone"), "refuted");
+    served(&daemon, &["com.exact/tool", "com.example.sub/named"]).await;
+    eventually("an alert is raised", async || {
+        world.alerts().contains(&"ownership-refuted io.github.someone".to_owned()).then_some(())
+    })
+    .await;
+    let waived = "namespaces:\n- name: io.github.someone\n  ownership: {waived: {reason: moved, reviewer: sec}}\n";
+    world.place.overlay("owners.yaml", waived);
+    served(
+        &daemon,
+        &[
+            "com.exact/tool",
+            "com.example.sub/named",
+            "io.github.Someone/tool",
+            "io.github.someone/tool",
+        ],
+    )
+    .await;
+    let published_before = "namespaces:\n- name: io.github.someone\n  ownership: {require: held}\n";
+    world.place.overlay("owners.yaml", published_before);
+    served(&daemon, &["com.exact/tool", "com.example.sub/named"]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_package_that_names_another_server_hides_the_entry_that_claims_it() {
+    let world = World::new().await;
+    world.dns.record("exact.com", KEY);
+    let item = Row::new("com.exact/tool", "1.0.0").item();
+    let with_package = item.replacen(
+        "\"version\"",
+        "\"packages\":[{\"registryType\":\"npm\",\"identifier\":\"tool\",\"version\":\"1.0.0\",\"transport\":{\"type\":\"stdio\"}}],\"version\"",
+        1,
+    );
+    let upstream = Upstream::start([Row::raw("com.exact/tool", "1.0.0", &with_package)]).await;
+    world.place.upstream(&upstream.url, "sync = {interval = \"1s\"}");
+    world.forge.page("/tool/1.0.0", json!({"name": "tool", "mcpName": "com.exact/tool"}));
+    let daemon = world.place.start().await;
+    served(&daemon, &["com.exact/tool"]).await;
+    world.forge.page("/tool/1.0.0", json!({"name": "tool", "mcpName": "io.github.victim/tool"}));
+    world.prove("com.exact");
+    served(&daemon, &[]).await;
+    eventually("an alert is raised", async || {
+        world.alerts().contains(&"package-disputed com.exact/tool".to_owned()).then_some(())
+    })
+    .await;
+    let explained = text(&world.place.run(&["explain", "com.exact/tool"]).stdout);
+    assert!(
+        explained.contains("npm tool names another server: io.github.victim/tool"),
+        "{explained}"
+    );
+    // The registry cannot be reached: what was seen stands.
+    world.forge.always(503, &[]);
+    world.prove("com.exact");
+    served(&daemon, &[]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_bad_token_is_one_alert_and_no_secret_is_told() {
+    let world = World::new().await;
+    world.forge.always(401, &[]);
+    let toml = format!(
+        "[ownership]\nresolvers = [\"{}\"]\n[github]\nurl = \"{}\"\ntoken_file = \"token\"\n",
+        world.dns.address, world.forge.url
+    );
+    world.place.write("vidimus.toml", &toml);
+    world.place.write("token", "ghp_very-secret\n");
+    let daemon = world.place.start().await;
+    daemon.walked().await;
+    eventually("an alert is raised", async || {
+        world.alerts().contains(&"github-token-refused github".to_owned()).then_some(())
+    })
+    .await;
+    assert_eq!(world.verdict("io.github.someone"), "inconclusive");
+    assert_eq!(world.alerts().iter().filter(|it| it.contains("token")).count(), 1);
+    let status = daemon.operate("/status").await.text;
+    assert!(!(status + &daemon_log(&world)).contains("very-secret"));
+}
+
+fn daemon_log(world: &World) -> String {
+    std::fs::read_to_string(world.place.path().join("log")).expect("a log")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_proof_is_made_without_a_store_and_tells_what_to_publish() {
+    let world = World::new().await;
+    world.dns.txt("example.com", Say::Nothing);
+    let output = world.place.run(&["prove", "com.example"]);
+    let told = text(&output.stdout);
+    assert_eq!(output.status.code(), Some(1), "{told}");
+    assert!(told.contains("com.example: none: nothing is shown"), "{told}");
+    assert!(told.contains("it claims the domain example.com"), "{told}");
+    assert!(told.contains("example.com. IN TXT"), "{told}");
+    assert!(told.contains("https://example.com/.well-known/mcp-registry-auth"), "{told}");
+    assert!(!world.place.data().join("vidimus.redb").exists(), "a look leaves nothing behind");
+    assert_eq!(world.place.run(&["prove", "com/example"]).status.code(), Some(1), "no namespace");
+}
