@@ -11,7 +11,8 @@ use support::registry::Row;
 use support::upstream::Upstream;
 use vidimus::catalog::Served;
 use vidimus::daemon::Clock;
-use vidimus::model::{Digest, Instant, Version};
+use vidimus::model::{Digest, Instant, Name, Version};
+use vidimus::ownership::{Claim, SharedHosts};
 use vidimus::store::Store;
 
 const ROWS: usize = 6_395;
@@ -152,4 +153,19 @@ fn every_row_is_stored_as_it_was_sent(data: &Path, corpus: &[Real]) {
         }
     }
     assert!(snapshot.verify().expect("verified").is_sound());
+}
+
+#[test]
+fn every_real_namespace_has_a_claim() {
+    let Some(corpus) = corpus() else { return };
+    let name = |real: &Real| Name::parse(&real.row.name).expect("a name");
+    let namespaces: BTreeSet<String> =
+        corpus.iter().map(|real| name(real).namespace().to_owned()).collect();
+    let mut kinds: BTreeMap<&str, usize> = BTreeMap::new();
+    for namespace in &namespaces {
+        *kinds.entry(Claim::of(namespace, &SharedHosts::default()).kind()).or_default() += 1;
+    }
+    let wanted = [("domain", 620), ("github", 1858), ("shared host", 2)];
+    assert_eq!(kinds, BTreeMap::from(wanted));
+    assert_eq!(namespaces.len(), 2480);
 }

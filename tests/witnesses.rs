@@ -280,7 +280,7 @@ mod well_known {
 mod github {
     use super::*;
 
-    async fn witnesses(forge: &Forge, token: Option<&str>) -> (Witnesses, tempfile::TempDir) {
+    fn witnesses(forge: &Forge, token: Option<&str>) -> (Witnesses, tempfile::TempDir) {
         let folder = tempfile::tempdir().expect("a folder");
         let file = folder.path().join("token");
         if let Some(token) = token {
@@ -306,7 +306,7 @@ mod github {
     async fn an_account_is_known_by_its_number_and_asked_for_conditionally() {
         let forge = Forge::start().await;
         forge.account("someone", 7, "2020-01-01T00:00:00Z");
-        let (witnesses, _folder) = witnesses(&forge, Some("secret-token\n")).await;
+        let (witnesses, _folder) = witnesses(&forge, Some("secret-token\n"));
         assert_eq!(account(&witnesses).await, Forged::Found(7));
         assert_eq!(account(&witnesses).await, Forged::Found(7), "by 304");
         let asked = forge.asked();
@@ -333,7 +333,7 @@ mod github {
     ) {
         let forge = Forge::start().await;
         forge.account("someone", 7, "2020-01-01T00:00:00Z");
-        let (witnesses, _folder) = witnesses(&forge, Some("secret-token")).await;
+        let (witnesses, _folder) = witnesses(&forge, Some("secret-token"));
         forge.always(status, headers);
         let Forged::Unclear(why) = account(&witnesses).await else { panic!("nothing definite") };
         assert!(!why.contains("secret-token"), "{why}");
@@ -348,7 +348,7 @@ mod github {
     #[tokio::test(flavor = "multi_thread")]
     async fn a_forbidden_question_blocks_no_other_and_failures_are_unclear() {
         let forge = Forge::start().await;
-        let (witnesses, _folder) = witnesses(&forge, None).await;
+        let (witnesses, _folder) = witnesses(&forge, None);
         for status in [403, 500, 503, 200] {
             forge.always(status, &[("x-ratelimit-remaining", "40")]);
             assert!(matches!(account(&witnesses).await, Forged::Unclear(_)), "{status}");
@@ -362,7 +362,7 @@ mod github {
         let forge = Forge::start().await;
         forge.account("someone", 7, "2020-01-01T00:00:00Z");
         forge.header("x-oauth-scopes", "repo, read:org, workflow");
-        let (witnesses, _folder) = witnesses(&forge, Some("t")).await;
+        let (witnesses, _folder) = witnesses(&forge, Some("t"));
         account(&witnesses).await;
         let wanted =
             Trouble { token_refused: false, write_scopes: vec!["repo".into(), "workflow".into()] };
@@ -374,7 +374,7 @@ mod github {
         let forge = Forge::start().await;
         forge.account("renamed", 7, "2020-01-01T00:00:00Z");
         forge.moved("/users/someone", &format!("{}/users/renamed", forge.url));
-        let (witnesses, _folder) = witnesses(&forge, None).await;
+        let (witnesses, _folder) = witnesses(&forge, None);
         assert_eq!(account(&witnesses).await, Forged::Found(7));
         forge.moved("/users/someone", "http://169.254.169.254/latest");
         assert!(
@@ -385,7 +385,7 @@ mod github {
     const ENTRY: &str = r#"{"name":"io.github.someone/tool","repository":{"url":"https://github.com/someone/tool","source":"github","id":"42","subfolder":"srv"},"packages":[{"registryType":"npm","identifier":"tool"}]}"#;
 
     async fn declared(forge: &Forge, entry: &str) -> Declaration {
-        let (witnesses, _folder) = witnesses(forge, None).await;
+        let (witnesses, _folder) = witnesses(forge, None);
         let offer = Offer::read(entry).expect("an offer");
         let contents = [(Digest::of(entry.as_bytes()), offer)];
         witnesses.contents(Some(7), &contents).await.remove(0).declaration
@@ -396,7 +396,7 @@ mod github {
         let forge = Forge::start().await;
         let not = |why: &'static str| move |it: &Declaration| matches!(it, Declaration::Not(text) if text.contains(why));
         let told = |found: Declaration, wanted: &dyn Fn(&Declaration) -> bool| {
-            assert!(wanted(&found), "{found:?}")
+            assert!(wanted(&found), "{found:?}");
         };
         told(declared(&forge, ENTRY).await, &not("not there"));
         forge.repository("someone/tool", 42, 7);

@@ -6,7 +6,8 @@ use super::serve::listeners;
 use super::target::Target;
 use crate::config::{Settings, Upstream, read_upstreams};
 use crate::daemon::{
-    Clock, InForce, known_names, load_overlays, open_source, reason, starter_warning,
+    Clock, InForce, known_names, load_overlays, open_source, open_witnesses, reason,
+    starter_warning,
 };
 use crate::lint::{Finding, Source, has_errors};
 use crate::model::Name;
@@ -53,7 +54,10 @@ fn served(settings: &Settings, ids: Option<&[String]>) -> Vec<Finding> {
             Finding::warning(&place, found, "the name of a file in the upstreams folder")
         })
     });
-    refused.into_iter().chain(unknown).collect()
+    let unasked = open_witnesses(settings).err().map(|error| {
+        Finding::error(&place, reason(&error), "`serve` refuses to start as long as this is so")
+    });
+    refused.into_iter().chain(unasked).chain(unknown).collect()
 }
 
 /// What keeps an enabled upstream from being reached as its file and the settings say.

@@ -18,4 +18,6 @@ pub use tenure::{Demands, Lack, Owned, OwnershipPolicy, Tenure};
 pub use view::{DEFAULT_VIEW, View};
 
 #[cfg(test)]
+mod tenure_tests;
+#[cfg(test)]
 mod tests;

@@ -274,7 +274,10 @@ impl Prover {
                 now.plus(PUT_OFF)
             }
         };
-        self.turns.set(namespace, lane(&Claim::of(namespace, &hosts)), urgency, next);
+        if self.turns.names(namespace).next().is_some() {
+            // Somebody may have asked about a namespace that nobody lists.
+            self.turns.set(namespace, lane(&Claim::of(namespace, &hosts)), urgency, next);
+        }
         if kept.is_ok() && *changed {
             let names: Vec<Name> = self.turns.names(namespace).cloned().collect();
             self.shared.pending.touch(names);

@@ -8,6 +8,7 @@ use super::*;
 use crate::catalog::{LedgerRecord, Shown};
 use crate::lint::Source;
 use crate::model::{Digest, Entry, Name, OFFICIAL_META, Quarantined, Version};
+use crate::ownership::{Holding, Naming};
 use crate::sync::{PassKind, PassState, Rails, Row, UpstreamState};
 
 const NOW: Instant = Instant::from_micros(1_000);
@@ -374,4 +375,90 @@ fn a_sound_file_passes_redbs_own_check() {
     let mut store = folder.create();
     commit(&store, Destination::Live, &[Row::Entry(entry("a.b/c", "1", "x"))], "1");
     assert!(store.check_file().expect("checked"));
+}
+
+#[test]
+fn proofs_are_kept_by_namespace_and_by_name_whatever_the_case() {
+    let folder = Folder::new();
+    let store = folder.create();
+    let holding = Holding { unclear: 3, evidence: vec!["x".into()], ..Holding::default() };
+    let naming = Naming { account: Some(7), ..Naming::default() };
+    let name = Name::parse("Com.Example/tool").expect("a name");
+    let proofs = Proofs {
+        holdings: vec![("com.example".into(), holding.clone())],
+        namings: vec![(name.clone(), naming.clone())],
+    };
+    store.keep_proofs(&proofs, NOW).expect("kept");
+    let snapshot = store.snapshot().expect("a snapshot");
+    assert_eq!(snapshot.holding("Com.Example").expect("read"), Some(holding.clone()));
+    assert_eq!(snapshot.naming(&name).expect("read"), Some(naming));
+    assert_eq!(snapshot.holdings().expect("read"), [("com.example".to_owned(), holding)]);
+    assert_eq!(snapshot.holding("com.other").expect("read"), None);
+}
+
+#[test]
+fn what_a_store_served_before_ownership_was_asked_for_is_spared() {
+    let folder = Folder::new();
+    let store = folder.create();
+    let record = |shown| LedgerRecord {
+        shown,
+        changed_at: NOW,
+        digest: Digest::of(b"x"),
+        published_at: NOW,
+    };
+    let name = |text: &str| Name::parse(text).expect("a name");
+    let version = Version::parse("1").expect("usable");
+    let changes = [
+        ((name("a.b/shown"), version.clone()), record(Shown::Visible)),
+        ((name("a.b/gone"), version), record(Shown::Tombstone)),
+    ];
+    let changes = ViewChanges { view: "default", changes: &changes };
+    store.commit_ledger(&[changes], &[], NOW).expect("committed");
+    let spared = |store: &Store, text: &str| {
+        store.snapshot().expect("a snapshot").is_spared(&name(text)).expect("read")
+    };
+    assert!(!spared(&store, "a.b/shown"), "ownership was asked for from the beginning");
+    // As a release before this one left it.
+    store
+        .write(NOW, |transaction| {
+            transaction.delete_table(tables::SPARED)?;
+            Ok(())
+        })
+        .expect("written");
+    drop(store);
+    let store = folder.create();
+    assert!(spared(&store, "a.b/shown") && !spared(&store, "a.b/gone"));
+    let reopened = {
+        drop(store);
+        folder.create()
+    };
+    assert!(spared(&reopened, "a.b/shown"), "for good");
+}
+
+proptest::proptest! {
+    #![proptest_config(proptest::prelude::ProptestConfig::with_cases(32))]
+    /// No entry of one namespace changes the verdict of another: what is found out about one, and about
+    /// its names, is kept under them alone.
+    #[test]
+    fn what_is_found_out_about_one_namespace_is_no_other_ones(
+        others in proptest::collection::vec("[a-cA-C]{1,2}(\\.[a-cA-C]{1,2}){0,2}", 1..20),
+    ) {
+        let store = Store::ephemeral(NOW).expect("a store");
+        let keep = |namespace: &str, unclear| {
+            let holding = Holding { unclear, ..Holding::default() };
+            let name = Name::parse(&format!("{namespace}/tool")).expect("a name");
+            let naming = Naming { account: Some(u64::from(unclear)), ..Naming::default() };
+            let holdings = vec![(namespace.to_ascii_lowercase(), holding)];
+            store.keep_proofs(&Proofs { holdings, namings: vec![(name, naming)] }, NOW).expect("kept");
+        };
+        let mine = "a.b";
+        keep(mine, 1);
+        for other in others.iter().filter(|it| !it.eq_ignore_ascii_case(mine)) {
+            keep(other, 2);
+        }
+        let snapshot = store.snapshot().expect("a snapshot");
+        let holding = snapshot.holding(mine).expect("read").expect("kept");
+        let naming = snapshot.naming(&Name::parse("a.b/tool").expect("a name")).expect("read");
+        proptest::prop_assert_eq!((holding.unclear, naming.and_then(|it| it.account)), (1, Some(1)));
+    }
 }

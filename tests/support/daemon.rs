@@ -108,6 +108,11 @@ impl Workplace {
     fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_vidimus"));
         command.args(arguments).current_dir(self.path()).stdin(Stdio::null());
+        // The environment's proxies and tokens are none of ours; nobody answers there.
+        for variable in ["HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy"] {
+            command.env(variable, "http://127.0.0.1:9");
+        }
+        command.env_remove("GITHUB_TOKEN");
         command
     }
 

@@ -5,7 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use hickory_proto::op::{Header, Metadata, ResponseCode};
+use hickory_proto::op::{Header, HeaderCounts, Metadata, ResponseCode};
 use hickory_proto::rr::rdata::TXT;
 use hickory_proto::rr::{Name, RData, Record, RecordType};
 use hickory_server::Server;
@@ -109,7 +109,7 @@ impl RequestHandler for Handler {
     ) -> ResponseInfo {
         let mut metadata = Metadata::response_from_request(&request.metadata);
         metadata.authoritative = true;
-        let silent = ResponseInfo::from(Header { metadata, counts: Default::default() });
+        let silent = ResponseInfo::from(Header { metadata, counts: HeaderCounts::default() });
         let Ok(info) = request.request_info() else { return silent };
         let is_udp = info.protocol == hickory_server::net::xfer::Protocol::Udp;
         let name = info.query.name().to_string().trim_end_matches('.').to_ascii_lowercase();
