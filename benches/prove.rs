@@ -6,9 +6,10 @@
 #![allow(clippy::cast_precision_loss, reason = "seconds are rounded anyway")]
 
 #[path = "../tests/support/dns.rs"]
-#[allow(dead_code, reason = "a double of the tests")]
+#[allow(dead_code, unreachable_pub, reason = "a double of the tests")]
 mod dns;
 #[path = "support/machine.rs"]
+#[allow(dead_code, unreachable_pub, reason = "other benchmarks use the rest")]
 mod machine;
 
 use std::collections::BTreeMap;
