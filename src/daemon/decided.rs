@@ -5,8 +5,9 @@ use super::notes::Remarks;
 use super::speakers::speakers_of;
 use super::tenure::tenure_of;
 use crate::catalog::{Candidate, Catalogue, Facts, Ledger, Loaded, NameUpdate, Served, Source};
-use crate::curation::{Decision, Gate, Policy, Row, View, decide};
+use crate::curation::{Decision, Gate, Owned, Policy, Row, View, decide};
 use crate::model::{Instant, Name};
+use crate::ownership::Verdict;
 use crate::store::{Snapshot, StoreError, StoredHead};
 
 /// A view, what it showed, and what it shows now.
@@ -83,6 +84,12 @@ impl Desk<'_> {
             let until = match decide(&case) {
                 Decision::Serve { until } => until,
                 Decision::Hide(gate) => {
+                    if gate == Gate::OwnershipAsRequired
+                        && tenure.holding.verdict(case.pins).0 != Verdict::Refuted
+                        && let Owned::Judged { verdict: Verdict::Refuted, why, .. } = case.owned()
+                    {
+                        remarks.refuted(stored, &why);
+                    }
                     if gate == Gate::DigestAsPinned {
                         remarks.differs_from_pin(stored, &gate.judge(&case));
                     }

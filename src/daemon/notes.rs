@@ -59,6 +59,14 @@ impl Remarks {
         self.observations.push(differs.of_namespace(name.namespace()));
     }
 
+    /// The account that holds the namespace came after the entry: somebody else published it.
+    pub(super) fn refuted(&mut self, stored: &StoredHead, why: &str) {
+        let StoredHead { name, version, .. } = stored;
+        let detail = format!("{why}; the entry is hidden");
+        let refuted = Observation::new("ownership-refuted", format!("{name}@{version}"), detail);
+        self.observations.push(refuted.of_namespace(name.namespace()));
+    }
+
     /// A strict client would refuse the entry, and the whole page with it, so it is not served.
     pub(super) fn unreadable(&mut self, stored: &StoredHead, flaw: &Malformed) {
         let StoredHead { name, version, .. } = stored;

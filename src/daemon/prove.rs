@@ -14,7 +14,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
-use tokio::task::{Id, JoinError, JoinSet};
+use tokio::task::{Id, JoinSet};
 use tokio::time::Instant as Deadline;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, warn};
@@ -54,10 +54,11 @@ struct Prover {
     shared: Arc<Shared>,
     witnesses: Arc<Witnesses>,
     turns: Turns,
-    asked: JoinSet<Answer>,
+    asked: JoinSet<Result<Answer, StoreError>>,
     /// What the tasks are about.
     in_flight: HashMap<Id, (Lane, Urgency, String)>,
-    rest_from: Deadline,
+    /// When the next namespace that nobody speaks of may be asked about.
+    rest_from: BTreeMap<Lane, Deadline>,
     /// What there is to say of each namespace.
     remarks: BTreeMap<String, Vec<Observation>>,
     crowded: Vec<Observation>,
@@ -78,7 +79,7 @@ pub(super) async fn prove_loop(
         turns: Turns::default(),
         asked: JoinSet::new(),
         in_flight: HashMap::new(),
-        rest_from: Deadline::now(),
+        rest_from: BTreeMap::new(),
         remarks: BTreeMap::new(),
         crowded: Vec::new(),
         shared,
@@ -95,11 +96,12 @@ pub(super) async fn prove_loop(
             () = stop.cancelled() => return Ok(()),
             Some(request) = requests.recv() => prover.request(request),
             Some(joined) = prover.asked.join_next_with_id() => match joined {
-                Ok((id, answer)) => {
+                Ok((id, Ok(answer))) => {
                     prover.in_flight.remove(&id);
                     prover.take_in(answer).await;
                 }
-                Err(panicked) => prover.put_off(&panicked),
+                Ok((id, Err(error))) => prover.put_off(id, &reason(&error)),
+                Err(panicked) => prover.put_off(panicked.id(), &panicked.to_string()),
             },
             _ = review.tick(), if enabled => prover.review()?,
             Ok(()) = overlays_changed.changed(), if enabled => {
@@ -169,16 +171,18 @@ impl Prover {
     fn reorder(&mut self, before: &OverlaySet, after: &OverlaySet) -> Result<(), StoreError> {
         let changes = crate::overlay::Changes::between(before, after);
         let restated: &[NamespacePattern] = changes.namespaces();
-        let hosts = after.shared_hosts();
+        let (hosts_before, hosts) = (before.shared_hosts(), after.shared_hosts());
         let now = self.shared.clock.now();
         let all: Vec<String> = self.turns.namespaces().cloned().collect();
         for namespace in all {
-            let Some((_, before, at)) = self.turns.turn(&namespace) else { continue };
+            let Some((_, urgency_before, at)) = self.turns.turn(&namespace) else { continue };
             let urgency = self.urgency(&namespace, after);
-            let is_restated = restated.iter().any(|it| it.covers_namespace(&namespace));
+            let claim = Claim::of(&namespace, &hosts);
+            let is_restated = restated.iter().any(|it| it.covers_namespace(&namespace))
+                || claim != Claim::of(&namespace, &hosts_before);
             // Somebody waits for a proof that was not due for days.
-            let at = if is_restated || urgency < before { at.min(now) } else { at };
-            self.turns.set(&namespace, lane(&Claim::of(&namespace, &hosts)), urgency, at);
+            let at = if is_restated || urgency < urgency_before { at.min(now) } else { at };
+            self.turns.set(&namespace, lane(&claim), urgency, at);
         }
         self.review()
     }
@@ -189,20 +193,22 @@ impl Prover {
         loop {
             let flying =
                 |lane: Lane| self.in_flight.values().filter(|(other, ..)| *other == lane).count();
-            let rest = Deadline::now() >= self.rest_from;
+            let rest =
+                |lane: &Lane| self.rest_from.get(lane).is_none_or(|from| Deadline::now() >= *from);
             let free: Vec<Lane> = [(Lane::Domains, SIDE_BY_SIDE), (Lane::GitHub, 1)]
                 .into_iter()
                 .filter(|(lane, most)| flying(*lane) < *most)
                 .map(|(lane, _)| lane)
                 .collect();
-            let taken = free.into_iter().find_map(|lane| {
-                self.turns
-                    .take(lane, rest, now)
-                    .map(|(namespace, urgency)| (lane, namespace, urgency))
+            let free: Vec<(Lane, bool)> =
+                free.into_iter().map(|lane| (lane, rest(&lane))).collect();
+            let taken = free.into_iter().find_map(|(lane, rest)| {
+                let (namespace, urgency) = self.turns.take(lane, rest, now)?;
+                Some((lane, namespace, urgency))
             });
             let Some((lane, namespace, urgency)) = taken else { return };
             if urgency == Urgency::Rest {
-                self.rest_from = Deadline::now() + REST_EVERY;
+                self.rest_from.insert(lane, Deadline::now() + REST_EVERY);
             }
             if lane == Lane::GitHub && self.witnesses.is_github_blocked() {
                 self.turns.set(&namespace, lane, urgency, now.plus(PUT_OFF));
@@ -213,58 +219,60 @@ impl Prover {
     }
 
     fn ask(&mut self, namespace: &str, lane: Lane, urgency: Urgency) {
-        let question = self.question(namespace, urgency, false);
-        let (witnesses, shared) = (Arc::clone(&self.witnesses), Arc::clone(&self.shared));
-        match question {
-            Ok(question) => {
-                let asking = async move { question.ask(&witnesses, || shared.clock.now()).await };
-                let task = self.asked.spawn(asking);
-                self.in_flight.insert(task.id(), (lane, urgency, namespace.to_owned()));
-            }
-            Err(error) => {
-                warn!(namespace, reason = %reason(&error), "a proof cannot be made");
-                self.turns.set(namespace, lane, urgency, self.shared.clock.now().plus(PUT_OFF));
-            }
-        }
+        let asking = self.asking(namespace, urgency, false);
+        let task = self.asked.spawn(asking);
+        self.in_flight.insert(task.id(), (lane, urgency, namespace.to_owned()));
     }
 
-    /// Names matter when overlays speak of them; all do when a person asks.
-    fn question(
+    /// Reads what there is to ask, where that may block, and asks. Names matter when overlays speak of
+    /// them; all do when a person asks.
+    fn asking(
         &self,
         namespace: &str,
         urgency: Urgency,
         all: bool,
-    ) -> Result<Question, StoreError> {
-        let snapshot = self.shared.store.snapshot()?;
-        self.shared.with_policy(|policy| {
-            let matters = |name: &&Name| all || !policy.about(name).is_silent();
-            let names: Vec<Name> = self.turns.names(namespace).filter(matters).cloned().collect();
-            Question::read(&snapshot, policy, namespace, &names, urgency)
-        })
+    ) -> impl Future<Output = Result<Answer, StoreError>> + Send + use<> {
+        let set = self.shared.in_force();
+        let matters = |name: &&Name| all || !set.set.about(name).is_silent();
+        let names: Vec<Name> = self.turns.names(namespace).filter(matters).cloned().collect();
+        let (witnesses, shared) = (Arc::clone(&self.witnesses), Arc::clone(&self.shared));
+        let namespace = namespace.to_owned();
+        async move {
+            let reader = Arc::clone(&shared);
+            let read = move || {
+                let snapshot = reader.store.snapshot()?;
+                reader.with_policy(|policy| {
+                    Question::read(&snapshot, policy, &namespace, &names, urgency)
+                })
+            };
+            let question: Result<Question, StoreError> = blocking(read).await;
+            Ok(question?.ask(&witnesses, || shared.clock.now()).await)
+        }
     }
 
     /// Keeps an answer, and has decided anew what it may change.
     async fn take_in(&mut self, answer: Answer) {
-        self.keep(&answer);
+        self.keep(&answer).await;
         let trouble = of_trouble(&self.witnesses.trouble().await);
         self.tell(trouble);
         self.start();
     }
 
     /// Whatever a stranger sent that a task could not stand, the others go on.
-    fn put_off(&mut self, panicked: &JoinError) {
-        warn!(%panicked, "a proof ended by itself; it is made again later");
-        if let Some((lane, urgency, namespace)) = self.in_flight.remove(&panicked.id()) {
+    fn put_off(&mut self, task: Id, why: &str) {
+        if let Some((lane, urgency, namespace)) = self.in_flight.remove(&task) {
+            warn!(namespace, reason = why, "a proof cannot be made; it is tried again later");
             self.turns.set(&namespace, lane, urgency, self.shared.clock.now().plus(PUT_OFF));
         }
     }
 
-    fn keep(&mut self, answer: &Answer) {
+    async fn keep(&mut self, answer: &Answer) {
         let Answer { namespace, holding, changed, .. } = answer;
         debug!(namespace, evidence = ?holding.evidence, "a namespace was looked at");
         let proofs: Proofs = answer.proofs();
         let now = self.shared.clock.now();
-        let kept = self.shared.store.keep_proofs(&proofs, now);
+        let store = Arc::clone(&self.shared.store);
+        let kept = blocking(move || store.keep_proofs(&proofs, now)).await;
         let hosts = self.shared.in_force().set.shared_hosts();
         let urgency = self.urgency(namespace, &self.shared.in_force().set);
         let next = match &kept {
@@ -343,22 +351,31 @@ impl Prover {
     fn request(&mut self, request: ProveRequest) {
         let ProveRequest { namespace, reply } = request;
         // Names may have come a moment ago.
-        let question =
-            self.add_new().and_then(|()| self.question(&namespace, Urgency::Spoken, true));
-        let question = match question {
-            Ok(question) => question,
-            Err(error) => return drop(reply.send(Err(reason(&error)))),
-        };
+        if let Err(error) = self.add_new() {
+            return drop(reply.send(Err(reason(&error))));
+        }
         let lane = lane(&Claim::of(&namespace, &self.shared.in_force().set.shared_hosts()));
         let about = (lane, Urgency::Spoken, namespace.to_ascii_lowercase());
-        let (witnesses, shared) = (Arc::clone(&self.witnesses), Arc::clone(&self.shared));
+        let (asking, shared) =
+            (self.asking(&namespace, Urgency::Spoken, true), Arc::clone(&self.shared));
         let task = self.asked.spawn(async move {
-            let answer = question.ask(&witnesses, || shared.clock.now()).await;
-            let report = shared.with_policy(|policy| answer.report(policy, &namespace));
+            let answer = asking.await;
+            let report = match &answer {
+                Ok(answer) => Ok(shared.with_policy(|policy| answer.report(policy, &namespace))),
+                Err(error) => Err(reason(error)),
+            };
             // Whoever asked may have gone.
-            let _ = reply.send(Ok(report));
+            let _ = reply.send(report);
             answer
         });
         self.in_flight.insert(task.id(), about);
+    }
+}
+
+/// Uses the store where blocking is allowed.
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(done) => done,
+        Err(panicked) => std::panic::resume_unwind(panicked.into_panic()),
     }
 }

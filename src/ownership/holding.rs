@@ -100,9 +100,13 @@ impl Holding {
     /// What is remembered after another look.
     #[must_use]
     pub fn after(self, sight: &Sight, pins: &Pins, now: Instant) -> Self {
-        let said = self.said(sight);
         let mut next = Self { checked_at: Some(now), evidence: evidence(sight), ..self };
-        match said {
+        if next.was_shown_elsewhere(sight) {
+            next.shown = None;
+            next.pinned_keys.clear();
+            next.negatives = None;
+        }
+        match next.said(sight) {
             Said::Unclear => {
                 next.unclear = next.unclear.saturating_add(1);
                 return next;
@@ -155,18 +159,21 @@ impl Holding {
     /// ever was, all places must be definite.
     fn said_of_domain(&self, dns: &[(String, Look)], http: &Look) -> Said {
         let own = dns.first().map(|(domain, _)| domain.as_str()).unwrap_or_default();
-        let at_dns = |(at, look): &(String, Look)| match look {
-            Look::Shown(keys, _) => Some((Means::Dns, at.clone(), keys.clone())),
-            Look::Absent(_) | Look::Unclear(_) => None,
-        };
-        let at_http = || match http {
-            Look::Shown(keys, _) => Some((Means::Http, own.to_owned(), keys.clone())),
-            Look::Absent(_) | Look::Unclear(_) => None,
-        };
-        let shown = dns.first().and_then(at_dns).or_else(at_http);
-        let shown = shown.or_else(|| dns.iter().skip(1).find_map(at_dns));
-        if let Some((means, at, keys)) = shown {
-            return Said::Shown(Shown::Keys { parent: at != own, means, at, keys });
+        let at_dns = |(at, look)| (Means::Dns, at, look);
+        let (nearest, parents) = dns.split_at(dns.len().min(1));
+        let places = nearest.iter().map(|(at, look)| at_dns((at.as_str(), look)));
+        let places = places.chain([(Means::Http, own, http)]);
+        let places = places.chain(parents.iter().map(|(at, look)| at_dns((at.as_str(), look))));
+        let mut doubt = false;
+        for (means, at, look) in places {
+            doubt |= matches!(look, Look::Unclear(_));
+            let Look::Shown(keys, _) = look else { continue };
+            // What a nearer place would have said is not known: another one does not take its place.
+            if doubt && self.is_shown_at_another(means, at) {
+                return Said::Unclear;
+            }
+            let (parent, at, keys) = (at != own, at.to_owned(), keys.clone());
+            return Said::Shown(Shown::Keys { means, at, parent, keys });
         }
         let is_absent = |look: &Look| matches!(look, Look::Absent(_));
         let gone = match &self.shown {
@@ -179,6 +186,26 @@ impl Holding {
             }
         };
         if gone { Said::Gone } else { Said::Unclear }
+    }
+
+    fn is_shown_at_another(&self, means: Means, place: &str) -> bool {
+        match &self.shown {
+            Some(Shown::Keys { means: by, at, .. }) => (*by, at.as_str()) != (means, place),
+            Some(Shown::Account(_)) | None => false,
+        }
+    }
+
+    /// Whether what was shown stands where it does not count any more: a parent that is a shared host
+    /// by now.
+    fn was_shown_elsewhere(&self, sight: &Sight) -> bool {
+        match (&self.shown, sight) {
+            (Some(Shown::Keys { at, .. }), Sight::Domain { dns, .. }) => {
+                !dns.iter().any(|(domain, _)| domain == at)
+            }
+            (Some(Shown::Keys { .. }), Sight::Account(_) | Sight::Unprovable(_))
+            | (Some(Shown::Account(_)), Sight::Domain { .. } | Sight::Unprovable(_)) => true,
+            (Some(Shown::Account(_)), Sight::Account(_)) | (None, _) => false,
+        }
     }
 
     /// What follows, with the pins that are in force; and in words why.

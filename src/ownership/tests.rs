@@ -97,6 +97,12 @@ fn own(look: Look) -> Sight {
     domain(look, absent(), absent())
 }
 
+/// Looks at a domain without parents.
+fn alone(look: Look) -> Sight {
+    let dns = vec![("sub.example.com".to_owned(), look)];
+    Sight::Domain { dns, http: absent(), hints: Vec::new() }
+}
+
 fn account(id: u64) -> Sight {
     Sight::Account(Forged::Found(Account { login: "Someone".into(), id, created_at: None }))
 }
@@ -139,6 +145,13 @@ fn after(pins: &Pins, looks: &[(u64, Sight)]) -> Holding {
 #[case(vec![(0, domain(absent(), shown(&[ED_ONE]), absent())), (1, own(absent())), (2, own(absent())), (30, own(absent()))], Verdict::Refuted, "gone since")]
 #[case(vec![(0, own(shown(&[ED_ONE]))), (1, domain(absent(), unclear(), absent())), (2, domain(absent(), unclear(), absent())), (30, domain(absent(), unclear(), absent()))], Verdict::Refuted, "gone since")]
 #[case(vec![(0, own(shown(&[ED_ONE]))), (1, domain(unclear(), absent(), absent())), (2, domain(unclear(), absent(), absent())), (30, domain(unclear(), absent(), absent()))], Verdict::Held, "shows a key")]
+// What a nearer place would say is not known: a farther one does not take its place.
+#[case(vec![(0, own(shown(&[ED_ONE]))), (9, domain(unclear(), absent(), shown(&[ED_TWO])))], Verdict::Held, "sub.example.com shows")]
+#[case(vec![(0, own(shown(&[ED_ONE]))), (9, domain(unclear(), shown(&[ED_TWO]), absent()))], Verdict::Held, "sub.example.com shows")]
+#[case(vec![(0, domain(absent(), absent(), shown(&[ED_ONE]))), (9, domain(unclear(), unclear(), shown(&[ED_TWO])))], Verdict::None, "suspended")]
+// What was shown at a parent that is a shared host by now.
+#[case(vec![(0, domain(absent(), absent(), shown(&[ED_ONE]))), (9, alone(absent()))], Verdict::None, "never was")]
+#[case(vec![(0, domain(absent(), absent(), shown(&[ED_ONE]))), (9, alone(unclear()))], Verdict::None, "never was")]
 // Accounts.
 #[case(vec![(0, account(7))], Verdict::Held, "account 7")]
 #[case(vec![(0, account(7)), (1, account(8))], Verdict::Refuted, "account 8 now, and was 7")]
@@ -217,6 +230,24 @@ proptest! {
         let (verdict, _) = later.verdict(&pins);
         prop_assert_eq!(verdict, before.verdict(&pins).0);
         prop_assert_eq!((later.shown, later.pinned_keys, later.negatives), (before.shown, before.pinned_keys, before.negatives));
+    }
+
+    /// A look of which some places are unclear leads nowhere but to where it was, or to where the
+    /// clear ones lead.
+    #[test]
+    fn doubt_about_some_places_never_suspends_nor_refutes(first in sights(), mask in 1..8_u8, times in 1..5_u64) {
+        let pins = Pins::default();
+        let before = after(&pins, &[(0, first.clone())]);
+        prop_assume!(before.verdict(&pins).0 == Verdict::Held);
+        let Sight::Domain { dns, http, hints } = first else { unreachable!() };
+        let hidden = |bit: u8, look: &Look| if mask & bit != 0 { unclear() } else { look.clone() };
+        let dns: Vec<(String, Look)> = dns.iter().zip([1, 2]).map(|((at, look), bit)| (at.clone(), hidden(bit, look))).collect();
+        let doubtful = Sight::Domain { dns, http: hidden(4, &http), hints };
+        let mut later = before;
+        for index in 0..times {
+            later = later.after(&doubtful, &pins, at(20 + 20 * index));
+        }
+        prop_assert_eq!(later.verdict(&pins).0, Verdict::Held);
     }
 }
 
