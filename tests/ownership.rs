@@ -28,7 +28,7 @@ struct World {
     dns: Dns,
     forge: Forge,
     place: Workplace,
-    _upstream: Upstream,
+    upstream: Upstream,
 }
 
 impl World {
@@ -53,7 +53,7 @@ impl World {
                 dns.address, forge.url, forge.url
             ),
         );
-        Self { dns, forge, place, _upstream: upstream }
+        Self { dns, forge, place, upstream }
     }
 
     /// Proves a namespace now.
@@ -148,6 +148,10 @@ async fn a_zone_that_fails_changes_nothing_and_one_that_shows_another_key_suspen
         assert_eq!(world.verdict("com.example"), "held");
     }
     served(&daemon, &with).await;
+    eventually("an alert is raised", async || {
+        world.alerts().contains(&"proof-missing com.example".to_owned()).then_some(())
+    })
+    .await;
     // Another key: whoever has the domain now is not who had it.
     world.dns.record("example.com", OTHER);
     let title = world.prove("com.example");
@@ -158,6 +162,8 @@ async fn a_zone_that_fails_changes_nothing_and_one_that_shows_another_key_suspen
         world.alerts().contains(&"keys-changed com.example".to_owned()).then_some(())
     })
     .await;
+    let status = text(&world.place.run(&["status"]).stdout);
+    assert!(status.contains("owners      of the namespaces that were looked at: "), "{status}");
     // A reviewer accepts it: at once, and without asking the zone.
     world.dns.txt("example.com", Say::Silence);
     let accepted = "namespaces:\n- name: com.example\n  ownership: {keys: [\"ed25519:eZKrGXQmBODTj/0Pt7Y+8LyKxuurR4vbbGJ4xU1TU5I=\"]}\n";
@@ -276,5 +282,46 @@ async fn a_proof_is_made_without_a_store_and_tells_what_to_publish() {
     assert!(told.contains("example.com. IN TXT"), "{told}");
     assert!(told.contains("https://example.com/.well-known/mcp-registry-auth"), "{told}");
     assert!(!world.place.data().join("vidimus.redb").exists(), "a look leaves nothing behind");
-    assert_eq!(world.place.run(&["prove", "com/example"]).status.code(), Some(1), "no namespace");
+    let refused = world.place.run(&["prove", "com.example/tool"]);
+    assert_eq!(refused.status.code(), Some(1));
+    assert!(text(&refused.stderr).contains("without a server's name"), "{}", text(&refused.stderr));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn names_of_internal_upstreams_are_nobody_elses_business() {
+    let world = World::new().await;
+    let ours = json!({"name": "io.github.ours/tool", "version": "1.0.0", "description": "x"});
+    world.place.write("ours/server.json", &ours.to_string());
+    world.place.write(
+        "upstreams/ours.toml",
+        "kind = \"files\"\npath = \"ours\"\ntrust = \"internal\"\npriority = 1\nsync = {interval = \"1s\"}\n",
+    );
+    let approval = "servers:\n- {name: io.github.ours/*, approval: {state: approved, reviewed: 2026-12-31, expires: 2099-01-01}}\n- {name: io.github.late/*, approval: {state: approved, reviewed: 2026-12-31, expires: 2099-01-01}}\n";
+    world.place.overlay("ours.yaml", &approval.replace("2026-12-31", &tomorrow()));
+    let daemon = world.place.start().await;
+    served(&daemon, &["com.exact/tool", "com.example.sub/named", "io.github.ours/tool"]).await;
+    // A name that comes later is asked about at once, though no turn was due.
+    world.forge.account("late", 9, "2020-01-01T00:00:00Z");
+    world.upstream.put(Row::new("io.github.late/tool", "1.0.0"));
+    world.place.write("ours/other.json", &ours.to_string().replace("ours/tool", "ours/two"));
+    served(
+        &daemon,
+        &[
+            "com.exact/tool",
+            "com.example.sub/named",
+            "io.github.late/tool",
+            "io.github.ours/tool",
+            "io.github.ours/two",
+        ],
+    )
+    .await;
+    let asked = world.forge.asked();
+    assert!(asked.iter().any(|(path, _)| path == "/users/late"));
+    assert!(!asked.iter().any(|(path, _)| path.contains("ours")), "{asked:?}");
+}
+
+/// Entries without metadata count as published when they were first seen.
+fn tomorrow() -> String {
+    vidimus::daemon::Clock::system().plus(std::time::Duration::from_secs(86_400)).to_string()[..10]
+        .to_owned()
 }

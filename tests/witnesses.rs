@@ -324,6 +324,7 @@ mod github {
     #[rstest::rstest]
     #[case::primary(403, &[("x-ratelimit-remaining", "0"), ("x-ratelimit-reset", "99999999999")])]
     #[case::secondary(403, &[("retry-after", "60")])]
+    #[case::in_words(403, &[("x-ratelimit-remaining", "40")])]
     #[case::without_headers(429, &[])]
     #[case::bad_token(401, &[])]
     #[tokio::test(flavor = "multi_thread")]
@@ -341,7 +342,7 @@ mod github {
         assert!(witnesses.is_github_blocked());
         assert!(matches!(account(&witnesses).await, Forged::Unclear(_)));
         assert_eq!(forge.asked().len(), 1, "not asked again");
-        let refused = witnesses.trouble().await.token_refused;
+        let refused = witnesses.trouble().token_refused;
         assert_eq!(refused, status == 401);
     }
 
@@ -350,7 +351,7 @@ mod github {
         let forge = Forge::start().await;
         let (witnesses, _folder) = witnesses(&forge, None);
         for status in [403, 500, 503, 200] {
-            forge.always(status, &[("x-ratelimit-remaining", "40")]);
+            forge.always(status, &[("x-ratelimit-remaining", "40"), ("x-words", "none")]);
             assert!(matches!(account(&witnesses).await, Forged::Unclear(_)), "{status}");
         }
         assert!(!witnesses.is_github_blocked());
@@ -366,7 +367,7 @@ mod github {
         account(&witnesses).await;
         let wanted =
             Trouble { token_refused: false, write_scopes: vec!["repo".into(), "workflow".into()] };
-        assert_eq!(witnesses.trouble().await, wanted);
+        assert_eq!(witnesses.trouble(), wanted);
     }
 
     #[tokio::test(flavor = "multi_thread")]
@@ -388,19 +389,20 @@ mod github {
         let (witnesses, _folder) = witnesses(forge, None);
         let offer = Offer::read(entry).expect("an offer");
         let contents = [(Digest::of(entry.as_bytes()), offer)];
-        witnesses.contents(Some(7), &contents).await.remove(0).declaration
+        witnesses.contents(Some(7), &contents, &mut 9).await.remove(0).declaration
     }
 
     #[tokio::test(flavor = "multi_thread")]
     async fn the_owners_repository_declares_what_its_own_file_names() {
         let forge = Forge::start().await;
         let not = |why: &'static str| move |it: &Declaration| matches!(it, Declaration::Not(text) if text.contains(why));
+        let absent = |why: &'static str| move |it: &Declaration| matches!(it, Declaration::Absent(text) if text.contains(why));
         let told = |found: Declaration, wanted: &dyn Fn(&Declaration) -> bool| {
             assert!(wanted(&found), "{found:?}");
         };
-        told(declared(&forge, ENTRY).await, &not("not there"));
+        told(declared(&forge, ENTRY).await, &absent("not there"));
         forge.repository("someone/tool", 42, 7);
-        told(declared(&forge, ENTRY).await, &not("holds no server.json"));
+        told(declared(&forge, ENTRY).await, &absent("holds no server.json"));
         forge.file("someone/tool", "srv/server.json", ENTRY);
         told(declared(&forge, ENTRY).await, &|it| matches!(it, Declaration::Declared(_)));
         // At the root, when the folder has none.
@@ -421,7 +423,7 @@ mod github {
         forge.repository("someone/tool", 42, 8);
         told(declared(&forge, ENTRY).await, &not("of another account, 8"));
         forge.page("/repos/someone/tool", serde_json::json!({"id": 42, "private": true, "owner": {"id": 7}, "full_name": "someone/tool"}));
-        told(declared(&forge, ENTRY).await, &not("not public"));
+        told(declared(&forge, ENTRY).await, &absent("not public"));
         forge.always(500, &[]);
         told(declared(&forge, ENTRY).await, &|it| matches!(it, Declaration::Unclear(_)));
     }
@@ -439,7 +441,7 @@ mod packages {
             format!(r#"{{"name":"a.b/c","packages":[{{"registryType":"{kind}",{package}}}]}}"#);
         let offer = Offer::read(&entry).expect("an offer");
         let witnesses = Witnesses::new(&asked).expect("witnesses");
-        let sights = witnesses.contents(None, &[(Digest::of(b"x"), offer)]).await;
+        let sights = witnesses.contents(None, &[(Digest::of(b"x"), offer)], &mut 9).await;
         sights[0].packages[0].1.clone()
     }
 

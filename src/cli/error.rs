@@ -42,8 +42,10 @@ pub(super) enum CliError {
     Daemon(#[from] DaemonError),
     #[error("`{text}` names no server: {source}")]
     Name { text: String, source: BadName },
-    #[error("`{text}` is no namespace, as com.example or io.github.login: {source}")]
-    Namespace { text: String, source: BadName },
+    #[error(
+        "`{0}` is no namespace; write it as com.example or io.github.login, without a server's name"
+    )]
+    Namespace(String),
     #[error("no set `{0}` is held; `vidimus alerts` names what is, as UPSTREAM@ID")]
     UnknownSet(String),
     #[error("no alert `{0}` lasts; `vidimus alerts` lists them")]
@@ -98,7 +100,7 @@ impl CliError {
             | Self::UnknownAlert(_)
             | Self::UnknownSet(_)
             | Self::Name { .. }
-            | Self::Namespace { .. }
+            | Self::Namespace(_)
             | Self::DaemonRuns => Exit::Findings,
             Self::Listen { .. }
             | Self::File { .. }

@@ -216,6 +216,11 @@ pub(super) fn status(report: &StatusReport, json: bool) {
     out(&format!("generation  {generation}, {} entries visible", report.visible));
     let overlays = &report.overlays;
     out(&format!("overlays    {}, {} statements in force", overlays.state, overlays.statements));
+    if !report.owners.is_empty() {
+        let counts: Vec<String> =
+            report.owners.iter().map(|(verdict, count)| format!("{count} {verdict}")).collect();
+        out(&format!("owners      of the namespaces that were looked at: {}", counts.join(", ")));
+    }
     let when = |at: Option<Instant>| at.map_or("never".to_owned(), |at| at.to_string());
     for upstream in &report.upstreams {
         let state = if upstream.enabled { "" } else { " (disabled)" };

@@ -14,8 +14,8 @@ pub(super) async fn prove(
     pin: bool,
     json: bool,
 ) -> Result<Exit, CliError> {
-    if let Err(source) = Name::parse(&format!("{namespace}/x")) {
-        return Err(CliError::Namespace { text: namespace.to_owned(), source });
+    if Name::parse(&format!("{namespace}/x")).is_err() {
+        return Err(CliError::Namespace(namespace.to_owned()));
     }
     let report = match Target::open(&settings) {
         Ok(Target::Daemon(operator)) => asked(&operator, namespace).await?,
@@ -32,6 +32,7 @@ pub(super) async fn prove(
     };
     print(&report, pin, json);
     Ok(match report.title.verdict.as_str() {
+        _ if pin && report.pin.is_some() => Exit::Done,
         "held" | "declared" | "waived" => Exit::Done,
         _ => Exit::Findings,
     })
@@ -60,7 +61,11 @@ fn print(report: &ProofReport, pin: bool, json: bool) {
         (false, false, _) => {
             title(&report.title);
             for name in &report.names {
-                out(&format!("{}: {} contents declared", Escaped(&name.name), name.declared));
+                let declared = match name.declared {
+                    0 => String::new(),
+                    count => format!(" {count} of its contents are declared"),
+                };
+                out(&format!("{}:{declared}", Escaped(&name.name)));
                 for line in &name.evidence {
                     out(&format!("  {}", Escaped(line)));
                 }

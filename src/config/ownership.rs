@@ -48,9 +48,7 @@ impl OwnershipSettings {
         if let Some(node) = fields.get("github")
             && let Some(github) = reader.mapping(node, &["url", "token_file"], &[])
         {
-            let url = github
-                .get("url")
-                .and_then(|node| reader.parsed(node, |text| root_url(text, false)));
+            let url = github.get("url").and_then(|node| reader.parsed(node, service_url));
             self.github.url = url.unwrap_or_else(|| self.github.url.clone());
             let file = github.get("token_file").and_then(|node| reader.text(node));
             self.github.token_file = file.map(PathBuf::from);
@@ -65,7 +63,7 @@ impl OwnershipSettings {
                     reader.error(node, "a package registry without `url`", "where it is asked");
                     continue;
                 };
-                let url = reader.parsed(url, |text| root_url(text, false));
+                let url = reader.parsed(url, service_url);
                 self.packages.extend(url.map(|url| (kind.to_owned(), url)));
             }
         }
@@ -91,7 +89,15 @@ impl OwnershipSettings {
         }
         if let Some(node) = fields.get("resolvers") {
             let items = reader.list(node).iter();
-            self.resolvers = items.filter_map(|item| reader.parsed(item, resolver)).collect();
+            for item in items {
+                let Some(address) = reader.parsed(item, resolver) else { continue };
+                if self.resolvers.contains(&address) {
+                    // One that agrees with itself would count as two.
+                    reader.error(item, format!("the resolver {address} stands twice"), "each once");
+                } else {
+                    self.resolvers.push(address);
+                }
+            }
         }
     }
 }
@@ -104,5 +110,13 @@ fn demands(reader: &mut Reader, fields: &Fields<'_>, before: Demands) -> Demands
 
 fn resolver(text: &str) -> Result<SocketAddr, &'static str> {
     let address = text.parse::<IpAddr>().map(|address| SocketAddr::new(address, DNS));
-    address.or_else(|_| text.parse()).map_err(|_| "an address, with a port if it is not 53")
+    address
+        .or_else(|_| text.parse())
+        .map_err(|_| "an IP address, with a port if it is not 53; no host name")
+}
+
+/// A token travels there, and what is answered decides.
+fn service_url(text: &str) -> Result<Url, &'static str> {
+    root_url(text, false)
+        .map_err(|_| "an https URL without user, query and fragment; http on loopback only")
 }

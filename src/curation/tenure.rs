@@ -67,8 +67,8 @@ fn is_exact(standing: &Standing<'_>) -> bool {
 pub struct Tenure {
     pub holding: Holding,
     pub naming: Naming,
-    /// Whether it was served before anybody asked for proofs.
-    pub spared: bool,
+    /// The versions that were served before anybody asked for proofs.
+    pub spared: BTreeSet<Version>,
     /// The versions that are served now; looked up only where the verdict is stale.
     pub shown: BTreeSet<Version>,
 }
@@ -162,7 +162,7 @@ impl Case<'_> {
         {
             return Owned::Disputed(text.clone());
         }
-        if *spared && verdict == Verdict::Inconclusive {
+        if verdict == Verdict::Inconclusive && spared.contains(self.version) {
             return Owned::Spared;
         }
         let required = self.ownership.required(self.standing, self.pins);
@@ -171,7 +171,7 @@ impl Case<'_> {
         let lacks = match (required, verdict) {
             (_, Verdict::Waived) => None,
             (_, Verdict::Refuted) => Some(Lack::Weaker),
-            (Requirement::Unrefuted, _) => None,
+            (Requirement::Unrefuted, _) => is_new().then_some(Lack::Stale),
             (Requirement::Declared, Verdict::Held) => Some(Lack::Weaker),
             (_, Verdict::Held) if is_parents && !is_exact(self.standing) => {
                 Some(Lack::ThroughParent)

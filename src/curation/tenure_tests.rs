@@ -169,7 +169,8 @@ fn nothing_is_asked_of_internal_upstreams_nor_where_it_is_switched_off_or_waived
 fn what_was_served_before_stays_until_a_first_verdict() {
     let wide = overlays(WIDE, "");
     let policy = OwnershipPolicy::default();
-    let spared = |sights: &[Sight]| Tenure { spared: true, ..tenure(sights) };
+    let version = BTreeSet::from([Version::parse("1.0.0").expect("usable")]);
+    let spared = |sights: &[Sight]| Tenure { spared: version.clone(), ..tenure(sights) };
     assert_eq!(owned(&wide, &policy, &spared(&[]), false), Owned::Spared);
     assert_eq!(owned(&wide, &policy, &spared(&[unclear()]), false), Owned::Spared);
     assert!(!owned(&wide, &policy, &spared(&[at_domain(absent(), absent())]), false).is_enough());
@@ -195,7 +196,13 @@ fn a_dispute_hides_and_a_declaration_is_of_the_account_that_is_bound() {
     let declares = |account| {
         let declaration = Declaration::Declared("x/y".into());
         let sight = ContentSight { received, declaration, packages: Vec::new() };
-        Naming::default().after("com.example.sub/tool", account, &[sight], now())
+        Naming::default().after(
+            "com.example.sub/tool",
+            account,
+            &BTreeSet::from([received]),
+            &[sight],
+            now(),
+        )
     };
     held.naming = declares(Some(7));
     assert_eq!(owned(&overlays(WIDE, ""), &policy, &held, false).word(), Some("declared"));
@@ -212,14 +219,23 @@ fn a_dispute_hides_and_a_declaration_is_of_the_account_that_is_bound() {
     assert!(!found.is_enough() && found.word().is_none(), "{found}");
 }
 
-fn sights() -> impl Strategy<Value = Sight> {
-    prop_oneof![
+/// Looks at one claim, of a domain or of an account, and one at it that says nothing.
+fn histories() -> impl Strategy<Value = (Vec<Sight>, Sight)> {
+    let domain = prop_oneof![
         Just(at_domain(Look::Shown(keys(), vec![]), absent())),
         Just(at_domain(absent(), Look::Shown(keys(), vec![]))),
         Just(at_domain(absent(), absent())),
         Just(unclear()),
+    ];
+    let silent = || Sight::Account(Forged::Unclear("503".into()));
+    let account = prop_oneof![
         Just(account("2020-01-01T00:00:00Z")),
         Just(Sight::Account(Forged::Absent)),
+        Just(silent()),
+    ];
+    prop_oneof![
+        (prop::collection::vec(domain, 0..6), Just(unclear())),
+        (prop::collection::vec(account, 0..6), Just(silent())),
     ]
 }
 
@@ -227,15 +243,17 @@ proptest! {
     /// What is served, and every word of it, is the same after any number of looks that say nothing.
     #[test]
     fn inconclusive_looks_change_nothing_that_is_served(
-        history in prop::collection::vec(sights(), 0..6),
+        (history, silent) in histories(),
         times in 1..9_usize,
         wide in any::<bool>(),
         spared in any::<bool>(),
     ) {
         let set = overlays(if wide { WIDE } else { EXACT }, "");
         let policy = OwnershipPolicy::default();
-        let before = Tenure { spared, ..tenure(&history) };
-        let more = history.iter().cloned().chain(std::iter::repeat_n(unclear(), times));
+        let version = Version::parse("1.0.0").expect("usable");
+        let spared: BTreeSet<Version> = spared.then_some(version).into_iter().collect();
+        let before = Tenure { spared: spared.clone(), ..tenure(&history) };
+        let more = history.iter().cloned().chain(std::iter::repeat_n(silent, times));
         let after = Tenure { spared, ..tenure(&more.collect::<Vec<_>>()) };
         let of = |tenure: &Tenure| {
             let owned = owned(&set, &policy, tenure, false);

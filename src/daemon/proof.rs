@@ -1,20 +1,29 @@
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+use tokio::time::{Instant as Deadline, timeout_at};
 
 use super::Clock;
 use super::publisher::undamaged;
 
 use crate::curation::{Policy, Tenure, Title};
 use crate::model::{Digest, Instant, Name, Status};
-use crate::ownership::{Claim, Holding, Naming, Offer, Pins, Urgency, advice, next_check, pin};
+use crate::ownership::{
+    Claim, Holding, Key, Naming, Offer, Pins, Urgency, advice, next_check, pin,
+};
 use crate::remote::Witnesses;
 use crate::store::{Proofs, Snapshot, Store, StoreError};
 
 /// Names of one namespace that are looked at in one go, those that waited longest first.
 const MAX_NAMES: usize = 50;
-/// Contents of one name, the newest first.
-const MAX_CONTENTS: usize = 20;
+/// Contents of one name that are looked at in one go: the newest, and some of the others in turns.
+const NEWEST_CONTENTS: usize = 10;
+const OTHER_CONTENTS: usize = 10;
+/// Repositories and packages that are asked for in one look, and how long that may take: one namespace
+/// must not use up what is meant for all.
+const MAX_ASKED: usize = 60;
+const LONGEST: Duration = Duration::from_mins(2);
 
 /// Everything that asking about a namespace needs, read at once: nothing of the store is held while
 /// somebody far away takes their time.
@@ -22,13 +31,24 @@ const MAX_CONTENTS: usize = 20;
 pub(super) struct Question {
     pub(super) namespace: String,
     claim: Claim,
-    pins: Pins,
-    before: Holding,
+    pub(super) pins: Pins,
+    pub(super) before: Holding,
+    /// The keys that its parents were first seen with, by domain.
+    inherited: BTreeMap<String, BTreeSet<Key>>,
     names: Vec<NameQuestion>,
     urgency: Urgency,
 }
 
-type NameQuestion = (Name, Naming, Vec<(Digest, Offer)>);
+/// A name, what is remembered of it, and contents to look at among all that it has.
+#[derive(Debug)]
+struct NameQuestion {
+    name: Name,
+    naming: Naming,
+    current: BTreeSet<Digest>,
+    contents: Contents,
+}
+
+type Contents = Vec<(Digest, Offer)>;
 
 /// What was found out.
 #[derive(Debug)]
@@ -36,7 +56,7 @@ pub(super) struct Answer {
     pub(super) namespace: String,
     pub(super) holding: Holding,
     pub(super) namings: Vec<(Name, Naming)>,
-    /// Whether anything may be decided otherwise than before.
+    /// Whether something else is known of the names than before.
     pub(super) changed: bool,
 }
 
@@ -80,10 +100,19 @@ impl Question {
         known.truncate(MAX_NAMES);
         let mut questions = Vec::with_capacity(known.len());
         for (name, naming) in known {
-            let contents = contents(snapshot, policy, &name)?;
-            questions.push((name, naming, contents));
+            let (current, contents) = contents(snapshot, policy, &name, naming.turn)?;
+            questions.push(NameQuestion { name, naming, current, contents });
+        }
+        let mut inherited = BTreeMap::new();
+        if let Claim::Domain { parents, .. } = &claim {
+            for parent in parents {
+                let above: Vec<&str> = parent.rsplit('.').collect();
+                let holding = snapshot.holding(&above.join("."))?.unwrap_or_default();
+                inherited.insert(parent.clone(), holding.pinned_keys);
+            }
         }
         Ok(Self {
+            inherited,
             pins: policy.overlays.pins(namespace).clone(),
             before: snapshot.holding(namespace)?.unwrap_or_default(),
             namespace: namespace.to_ascii_lowercase(),
@@ -93,52 +122,89 @@ impl Question {
         })
     }
 
-    /// Asks the witnesses.
-    pub(super) async fn ask(self, witnesses: &Witnesses, now: impl Fn() -> Instant) -> Answer {
-        let Self { namespace, claim, pins, before, names, urgency } = self;
-        let sight = witnesses.look(&claim).await;
-        let now_looked = now();
-        let mut holding = before.clone().after(&sight, &pins, now_looked);
-        holding.next_check = Some(next_check(&namespace, &holding, &pins, urgency, now_looked));
-        let account = pins.github.or(holding.pinned_account);
-        let mut changed = decides_otherwise(&before, &holding, &pins, now_looked);
-        let mut namings = Vec::with_capacity(names.len());
-        for (name, naming, contents) in names {
-            let sights = witnesses.contents(account, &contents).await;
-            let next = naming.clone().after(name.as_str(), account, &sights, now());
+    /// Looks at the namespace itself.
+    pub(super) async fn look(&self, witnesses: &Witnesses, now: impl Fn() -> Instant) -> Holding {
+        let sight = witnesses.look(&self.claim).await;
+        let now = now();
+        let before = self.before.clone().inheriting(&self.inherited, &sight);
+        let mut holding = before.after(&sight, &self.pins, now);
+        let next = next_check(&self.namespace, &holding, &self.pins, self.urgency, now);
+        holding.next_check = Some(next);
+        holding
+    }
+
+    /// Looks at what the repositories and packages of its names say, as far as there is time.
+    pub(super) async fn look_at_names(
+        self,
+        witnesses: &Witnesses,
+        holding: Holding,
+        now: impl Fn() -> Instant,
+    ) -> Answer {
+        let account = self.pins.github.or(holding.pinned_account);
+        let until = Deadline::now() + LONGEST;
+        let mut budget = MAX_ASKED;
+        let mut changed = false;
+        let mut namings = Vec::with_capacity(self.names.len());
+        for NameQuestion { name, naming, current, contents } in self.names {
+            if budget == 0 {
+                break;
+            }
+            let asked = witnesses.contents(account, &contents, &mut budget);
+            let Ok(sights) = timeout_at(until, asked).await else { break };
+            let next = naming.clone().after(name.as_str(), account, &current, &sights, now());
             let says = |it: &Naming| (it.account, it.declared.clone(), it.disputed.clone());
             changed |= says(&naming) != says(&next);
             namings.push((name, next));
         }
-        Answer { namespace, holding, namings, changed }
+        Answer { namespace: self.namespace, holding, namings, changed }
     }
 }
 
-/// The contents of a name that somebody outside may have published.
+/// The contents of a name that somebody outside may have published: all of them, and those to look at
+/// now, `turn` contents after the first look.
 fn contents(
     snapshot: &Snapshot,
     policy: &Policy<'_>,
     name: &Name,
-) -> Result<Vec<(Digest, Offer)>, StoreError> {
+    turn: usize,
+) -> Result<(BTreeSet<Digest>, Contents), StoreError> {
     let is_internal = |id: &str| policy.speakers.iter().any(|it| it.id == id && it.internal);
     let mut heads = snapshot.heads_of(name)?;
     heads.retain(|it| it.head.status != Status::Deleted && !is_internal(&it.upstream));
     heads.sort_by_key(|it| std::cmp::Reverse(it.head.published_at));
+    let current = heads.iter().map(|it| it.head.received).collect();
+    let (newest, others) = heads.split_at(heads.len().min(NEWEST_CONTENTS));
+    let in_turn = others.iter().cycle().skip(turn % others.len().max(1));
+    let in_turn = in_turn.take(others.len().min(OTHER_CONTENTS));
     let mut contents = Vec::new();
-    for head in heads.iter().take(MAX_CONTENTS) {
+    for head in newest.iter().chain(in_turn) {
         match snapshot.entry(head) {
             Err(StoreError::Damaged { .. }) => {}
             entry => contents
                 .extend(Offer::read(&entry?.server).map(|offer| (head.head.received, offer))),
         }
     }
-    Ok(contents)
+    Ok((current, contents))
 }
 
-fn decides_otherwise(before: &Holding, after: &Holding, pins: &Pins, now: Instant) -> bool {
+/// Whether anything may be decided otherwise by what is remembered now, under these pins.
+pub(super) fn decides_otherwise(
+    before: &Holding,
+    after: &Holding,
+    pins: &Pins,
+    now: Instant,
+) -> bool {
     let says = |it: &Holding| {
         let created = it.account().and_then(|account| account.created_at);
-        (it.verdict(pins), it.is_through_parent(), it.is_stale(now), created)
+        let is_new = it.concluded_at.is_none();
+        (
+            it.verdict(pins),
+            it.is_through_parent(),
+            it.is_stale(now),
+            it.pinned_account,
+            created,
+            is_new,
+        )
     };
     says(before) != says(after)
 }
@@ -164,7 +230,7 @@ impl Answer {
             title: Title::new(namespace, &tenure, policy.overlays),
             names: names.collect(),
             publish: advice(&claim),
-            pin: pin(namespace, &self.holding),
+            pin: pin(namespace, &self.holding, policy.overlays.pins(namespace)),
         }
     }
 }
@@ -192,7 +258,9 @@ pub async fn prove_once(
         let names: Vec<Name> = names.into_iter().collect();
         Question::read(&snapshot, policy, namespace, &names, Urgency::Spoken)?
     };
-    let answer = question.ask(witnesses, || clock.now()).await;
+    witnesses.forget_answers();
+    let holding = question.look(witnesses, || clock.now()).await;
+    let answer = question.look_at_names(witnesses, holding, || clock.now()).await;
     store.keep_proofs(&answer.proofs(), clock.now())?;
     Ok(answer.report(policy, namespace))
 }

@@ -15,14 +15,14 @@ use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::{Id, JoinSet};
-use tokio::time::Instant as Deadline;
+use tokio::time::{Instant as Deadline, MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, warn};
 
 use super::Shared;
 use super::alerts::observe;
 use super::pass::reason;
-use super::proof::{Answer, ProofReport, Question};
+use super::proof::{Answer, ProofReport, Question, decides_otherwise};
 use super::titles::{OWNERSHIP, of_crowded, of_namespace, of_trouble};
 use super::turns::{Lane, Turns, lane};
 use crate::alert::Observation;
@@ -30,7 +30,7 @@ use crate::model::{Instant, Name, NamespacePattern};
 use crate::overlay::OverlaySet;
 use crate::ownership::{Claim, Holding, Urgency};
 use crate::remote::Witnesses;
-use crate::store::{Proofs, StoreError};
+use crate::store::{Proofs, Snapshot, StoreError};
 
 /// Domains that are asked about at the same time.
 const SIDE_BY_SIDE: usize = 16;
@@ -40,6 +40,10 @@ const REST_EVERY: Duration = Duration::from_secs(3);
 const TICK: Duration = Duration::from_secs(1);
 /// How often all alerts are worked out anew: verdicts grow old by themselves.
 const REVIEW_EVERY: Duration = Duration::from_hours(1);
+/// How long a verdict on what overlays speak of holds, at most, after a restart.
+const SPOKEN: Duration = Duration::from_hours(24);
+/// A publisher who is busy is not looked at more often.
+const AT_MOST_EVERY: Duration = Duration::from_mins(10);
 /// What GitHub's limits put off.
 const PUT_OFF: Duration = Duration::from_mins(5);
 
@@ -59,6 +63,10 @@ struct Prover {
     in_flight: HashMap<Id, (Lane, Urgency, String)>,
     /// When the next namespace that nobody speaks of may be asked about.
     rest_from: BTreeMap<Lane, Deadline>,
+    /// Those that wait for a look under way to end.
+    waiting: Vec<ProveRequest>,
+    /// Namespaces that changed while they were looked at.
+    again: BTreeSet<String>,
     /// What there is to say of each namespace.
     remarks: BTreeMap<String, Vec<Observation>>,
     crowded: Vec<Observation>,
@@ -80,6 +88,8 @@ pub(super) async fn prove_loop(
         asked: JoinSet::new(),
         in_flight: HashMap::new(),
         rest_from: BTreeMap::new(),
+        waiting: Vec::new(),
+        again: BTreeSet::new(),
         remarks: BTreeMap::new(),
         crowded: Vec::new(),
         shared,
@@ -88,6 +98,8 @@ pub(super) async fn prove_loop(
     let mut overlays_changed = prover.shared.overlays_changed();
     let mut set = prover.shared.in_force();
     let mut review = tokio::time::interval(REVIEW_EVERY);
+    let mut tick = tokio::time::interval(TICK);
+    tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
     if enabled {
         prover.load()?;
     }
@@ -109,7 +121,7 @@ pub(super) async fn prove_loop(
                 prover.reorder(&set.set, &next.set)?;
                 set = next;
             }
-            () = tokio::time::sleep(TICK), if enabled => {
+            _ = tick.tick(), if enabled => {
                 prover.add_new()?;
                 prover.start();
             }
@@ -119,8 +131,9 @@ pub(super) async fn prove_loop(
 
 impl Prover {
     fn load(&mut self) -> Result<(), StoreError> {
-        let snapshot = self.shared.store.snapshot()?;
+        // What comes while this is read is told again.
         self.shared.unproven();
+        let snapshot = self.shared.store.snapshot()?;
         let speakers = self.shared.speakers();
         let is_internal = |id: &str| speakers.iter().any(|it| it.id == id && it.internal);
         let mut names: BTreeSet<Name> = BTreeSet::new();
@@ -136,26 +149,67 @@ impl Prover {
         self.review()
     }
 
-    /// Names that came since the last look.
+    /// Names that came, or whose rows changed, since the last look.
     fn add_new(&mut self) -> Result<(), StoreError> {
-        let new = self.turns.add(self.shared.unproven());
+        let names = self.shared.unproven();
+        if names.is_empty() {
+            return Ok(());
+        }
+        let snapshot = self.shared.store.snapshot()?;
+        let speakers = self.shared.speakers();
+        let is_internal = |id: &str| speakers.iter().any(|it| it.id == id && it.internal);
+        let mut outside = Vec::new();
+        for name in names {
+            // Names of the organisation's own are nobody else's business.
+            if snapshot.heads_of(&name)?.iter().any(|it| !is_internal(&it.upstream)) {
+                outside.push(name);
+            }
+        }
+        let set = self.shared.in_force();
+        let spoken: BTreeSet<String> = outside
+            .iter()
+            .filter(|name| !set.set.about(name).is_silent())
+            .map(|name| name.namespace().to_ascii_lowercase())
+            .collect();
+        let new = self.turns.add(outside);
+        self.plan(&new)?;
+        // What somebody waits for, or serves, has changed.
+        for namespace in &spoken {
+            let checked = snapshot.holding(namespace)?.and_then(|it| it.checked_at);
+            let soon = self
+                .shared
+                .clock
+                .now()
+                .max(checked.map_or(Instant::MIN, |it| it.plus(AT_MOST_EVERY)));
+            let in_flight = self.in_flight.values().any(|(.., other)| other == namespace);
+            match self.turns.turn(namespace) {
+                Some((lane, _, at)) => {
+                    self.turns.set(namespace, lane, Urgency::Spoken, at.min(soon));
+                }
+                None if in_flight => drop(self.again.insert(namespace.clone())),
+                None => {}
+            }
+        }
         if !new.is_empty() {
-            self.plan(&new)?;
-            self.crowded =
-                of_crowded(&self.turns.crowded(&self.shared.in_force().set.shared_hosts()));
+            self.crowded = of_crowded(&self.turns.crowded(&set.set.shared_hosts()));
         }
         Ok(())
     }
 
-    /// Gives namespaces their turn: as it is stored, or at once.
+    /// Gives namespaces their turn: as it is stored, or at once. Overlays may have changed while nobody
+    /// looked, so what they speak of waits no longer than it would have.
     fn plan(&mut self, namespaces: &[String]) -> Result<(), StoreError> {
         let (snapshot, in_force) = (self.shared.store.snapshot()?, self.shared.in_force());
         let (now, hosts) = (self.shared.clock.now(), in_force.set.shared_hosts());
         for namespace in namespaces {
-            let stored = snapshot.holding(namespace)?.and_then(|it| it.next_check);
             let (lane, urgency) =
                 (lane(&Claim::of(namespace, &hosts)), self.urgency(namespace, &in_force.set));
-            self.turns.set(namespace, lane, urgency, stored.unwrap_or(now));
+            let stored = snapshot.holding(namespace)?;
+            let due = stored.and_then(|it| match urgency {
+                Urgency::Spoken => Some(it.next_check?.min(it.checked_at?.plus(SPOKEN))),
+                Urgency::Rest => it.next_check,
+            });
+            self.turns.set(namespace, lane, urgency, due.unwrap_or(now));
         }
         Ok(())
     }
@@ -175,11 +229,15 @@ impl Prover {
         let now = self.shared.clock.now();
         let all: Vec<String> = self.turns.namespaces().cloned().collect();
         for namespace in all {
-            let Some((_, urgency_before, at)) = self.turns.turn(&namespace) else { continue };
             let urgency = self.urgency(&namespace, after);
             let claim = Claim::of(&namespace, &hosts);
             let is_restated = restated.iter().any(|it| it.covers_namespace(&namespace))
                 || claim != Claim::of(&namespace, &hosts_before);
+            let Some((_, urgency_before, at)) = self.turns.turn(&namespace) else {
+                // It is being looked at, as things stood before.
+                self.again.extend(is_restated.then_some(namespace));
+                continue;
+            };
             // Somebody waits for a proof that was not due for days.
             let at = if is_restated || urgency < urgency_before { at.min(now) } else { at };
             self.turns.set(&namespace, lane(&claim), urgency, at);
@@ -234,7 +292,8 @@ impl Prover {
     ) -> impl Future<Output = Result<Answer, StoreError>> + Send + use<> {
         let set = self.shared.in_force();
         let matters = |name: &&Name| all || !set.set.about(name).is_silent();
-        let names: Vec<Name> = self.turns.names(namespace).filter(matters).cloned().collect();
+        let about: Vec<Name> = self.turns.names(namespace).cloned().collect();
+        let names: Vec<Name> = about.iter().filter(matters).cloned().collect();
         let (witnesses, shared) = (Arc::clone(&self.witnesses), Arc::clone(&self.shared));
         let namespace = namespace.to_owned();
         async move {
@@ -246,15 +305,25 @@ impl Prover {
                 })
             };
             let question: Result<Question, StoreError> = blocking(read).await;
-            Ok(question?.ask(&witnesses, || shared.clock.now()).await)
+            let question = question?;
+            let holding = question.look(&witnesses, || shared.clock.now()).await;
+            keep_holding(&shared, &question, &holding, about).await?;
+            let now = || shared.clock.now();
+            Ok(question.look_at_names(&witnesses, holding, now).await)
         }
     }
 
     /// Keeps an answer, and has decided anew what it may change.
     async fn take_in(&mut self, answer: Answer) {
         self.keep(&answer).await;
-        let trouble = of_trouble(&self.witnesses.trouble().await);
-        self.tell(trouble);
+        self.tell();
+        self.go_on();
+    }
+
+    /// Starts what waited for a look to end.
+    fn go_on(&mut self) {
+        let waiting = std::mem::take(&mut self.waiting);
+        waiting.into_iter().for_each(|request| self.request(request));
         self.start();
     }
 
@@ -264,50 +333,68 @@ impl Prover {
             warn!(namespace, reason = why, "a proof cannot be made; it is tried again later");
             self.turns.set(&namespace, lane, urgency, self.shared.clock.now().plus(PUT_OFF));
         }
+        self.go_on();
     }
 
     async fn keep(&mut self, answer: &Answer) {
         let Answer { namespace, holding, changed, .. } = answer;
         debug!(namespace, evidence = ?holding.evidence, "a namespace was looked at");
-        let proofs: Proofs = answer.proofs();
         let now = self.shared.clock.now();
-        let store = Arc::clone(&self.shared.store);
-        let kept = blocking(move || store.keep_proofs(&proofs, now)).await;
-        let hosts = self.shared.in_force().set.shared_hosts();
-        let urgency = self.urgency(namespace, &self.shared.in_force().set);
+        let kept = keep_proofs(&self.shared, answer.proofs()).await;
+        let set = self.shared.in_force();
+        let urgency = self.urgency(namespace, &set.set);
         let next = match &kept {
+            Ok(()) if self.again.remove(namespace) => now.plus(AT_MOST_EVERY),
             Ok(()) => holding.next_check.unwrap_or(now),
             Err(error) => {
                 warn!(namespace, reason = %reason(error), "a proof cannot be kept; it is made again");
                 now.plus(PUT_OFF)
             }
         };
-        if self.turns.names(namespace).next().is_some() {
+        let names: Vec<Name> = self.turns.names(namespace).cloned().collect();
+        if !names.is_empty() {
             // Somebody may have asked about a namespace that nobody lists.
-            self.turns.set(namespace, lane(&Claim::of(namespace, &hosts)), urgency, next);
+            let lane = lane(&Claim::of(namespace, &set.set.shared_hosts()));
+            self.turns.set(namespace, lane, urgency, next);
         }
         if kept.is_ok() && *changed {
-            let names: Vec<Name> = self.turns.names(namespace).cloned().collect();
             self.shared.pending.touch(names);
         }
-        if kept.is_ok() {
-            self.remark(namespace, holding, answer);
+        if let Err(error) = self.remark(namespace, holding, urgency) {
+            warn!(namespace, reason = %reason(&error), "what there is to say of it cannot be read");
         }
     }
 
-    fn remark(&mut self, namespace: &str, holding: &Holding, answer: &Answer) {
-        if self.urgency(namespace, &self.shared.in_force().set) == Urgency::Rest {
-            self.remarks.remove(namespace);
-            return;
-        }
-        let (set, now) = (self.shared.in_force(), self.shared.clock.now());
-        let served = self.is_served(namespace);
-        let seen =
-            of_namespace(namespace, holding, set.set.pins(namespace), &answer.namings, served, now);
+    fn remark(
+        &mut self,
+        namespace: &str,
+        holding: &Holding,
+        urgency: Urgency,
+    ) -> Result<(), StoreError> {
+        let seen = match urgency {
+            Urgency::Rest => Vec::new(),
+            Urgency::Spoken => self.said_of(&self.shared.store.snapshot()?, namespace, holding)?,
+        };
         match seen.is_empty() {
             true => drop(self.remarks.remove(namespace)),
             false => drop(self.remarks.insert(namespace.to_owned(), seen)),
         }
+        Ok(())
+    }
+
+    fn said_of(
+        &self,
+        snapshot: &Snapshot,
+        namespace: &str,
+        holding: &Holding,
+    ) -> Result<Vec<Observation>, StoreError> {
+        let (set, now) = (self.shared.in_force(), self.shared.clock.now());
+        let mut namings = Vec::new();
+        for name in self.turns.names(namespace) {
+            namings.extend(snapshot.naming(name)?.map(|naming| (name.clone(), naming)));
+        }
+        let (pins, served) = (set.set.pins(namespace), self.is_served(namespace));
+        Ok(of_namespace(namespace, holding, pins, &namings, served, now))
     }
 
     fn is_served(&self, namespace: &str) -> bool {
@@ -320,28 +407,21 @@ impl Prover {
     fn review(&mut self) -> Result<(), StoreError> {
         let snapshot = self.shared.store.snapshot()?;
         let in_force = self.shared.in_force();
-        let now: Instant = self.shared.clock.now();
         let mut remarks = BTreeMap::new();
         for (namespace, holding) in snapshot.holdings()? {
-            if self.urgency(&namespace, &in_force.set) == Urgency::Rest {
-                continue;
-            }
-            let mut namings = Vec::new();
-            for name in self.turns.names(&namespace) {
-                namings.extend(snapshot.naming(name)?.map(|naming| (name.clone(), naming)));
-            }
-            let (pins, served) = (in_force.set.pins(&namespace), self.is_served(&namespace));
-            let seen = of_namespace(&namespace, &holding, pins, &namings, served, now);
-            if !seen.is_empty() {
+            if self.urgency(&namespace, &in_force.set) == Urgency::Spoken {
+                let seen = self.said_of(&snapshot, &namespace, &holding)?;
                 remarks.insert(namespace, seen);
             }
         }
         self.remarks = remarks;
         self.crowded = of_crowded(&self.turns.crowded(&in_force.set.shared_hosts()));
+        self.tell();
         Ok(())
     }
 
-    fn tell(&self, trouble: Vec<Observation>) {
+    fn tell(&self) {
+        let trouble = of_trouble(&self.witnesses.trouble());
         let said = self.remarks.values().flatten().chain(&self.crowded).cloned();
         let all: Vec<Observation> = said.chain(trouble).collect();
         observe(&self.shared.store, &self.shared.clock, OWNERSHIP, all);
@@ -349,7 +429,14 @@ impl Prover {
 
     /// Proves a namespace for somebody who waits.
     fn request(&mut self, request: ProveRequest) {
+        let folded = request.namespace.to_ascii_lowercase();
+        if self.in_flight.values().any(|(.., other)| *other == folded) {
+            // One look after another: each goes on from what the one before remembers.
+            self.waiting.push(request);
+            return;
+        }
         let ProveRequest { namespace, reply } = request;
+        self.witnesses.forget_answers();
         // Names may have come a moment ago.
         if let Err(error) = self.add_new() {
             return drop(reply.send(Err(reason(&error))));
@@ -370,6 +457,30 @@ impl Prover {
         });
         self.in_flight.insert(task.id(), about);
     }
+}
+
+/// Keeps what was seen of a namespace as soon as it was, whatever its repositories and packages take; and has
+/// its names decided about when that may change anything, by what is pinned now.
+async fn keep_holding(
+    shared: &Shared,
+    question: &Question,
+    holding: &Holding,
+    names: Vec<Name>,
+) -> Result<(), StoreError> {
+    let holdings = vec![(question.namespace.clone(), holding.clone())];
+    keep_proofs(shared, Proofs { holdings, namings: Vec::new() }).await?;
+    let set = shared.in_force();
+    let pins = set.set.pins(&question.namespace);
+    let now = shared.clock.now();
+    if *pins != question.pins || decides_otherwise(&question.before, holding, pins, now) {
+        shared.pending.touch(names);
+    }
+    Ok(())
+}
+
+async fn keep_proofs(shared: &Shared, proofs: Proofs) -> Result<(), StoreError> {
+    let (store, now) = (Arc::clone(&shared.store), shared.clock.now());
+    blocking(move || store.keep_proofs(&proofs, now)).await
 }
 
 /// Uses the store where blocking is allowed.

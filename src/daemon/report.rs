@@ -1,3 +1,4 @@
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -27,6 +28,9 @@ pub struct StatusReport {
     pub visible: u64,
     pub overlays: OverlayReport,
     pub upstreams: Vec<UpstreamReport>,
+    /// Namespaces by the verdict on who owns them, of those that were looked at.
+    #[serde(default)]
+    pub owners: BTreeMap<String, u64>,
     /// Those that last, acknowledged ones included.
     pub alerts: Vec<Alert>,
 }
@@ -91,6 +95,11 @@ pub fn status(
 ) -> Result<StatusReport, StoreError> {
     let reports: Result<Vec<UpstreamReport>, StoreError> =
         upstreams.iter().map(|upstream| upstream_report(snapshot, upstream)).collect();
+    let mut owners: BTreeMap<String, u64> = BTreeMap::new();
+    for (namespace, holding) in snapshot.holdings()? {
+        let (verdict, _) = holding.verdict(in_force.set.pins(&namespace));
+        *owners.entry(verdict.to_string()).or_default() += 1;
+    }
     let findings: Vec<String> = in_force.findings.iter().map(ToString::to_string).collect();
     Ok(StatusReport {
         version: env!("CARGO_PKG_VERSION").into(),
@@ -107,6 +116,7 @@ pub fn status(
             findings,
         },
         upstreams: reports?,
+        owners,
     })
 }
 

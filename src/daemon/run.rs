@@ -36,7 +36,9 @@ pub enum DaemonError {
     Store(#[from] StoreError),
     #[error("the upstream {id} cannot be reached as configured")]
     Access { id: String, source: AccessError },
-    #[error("nobody can be asked about owners as configured")]
+    #[error(
+        "owners cannot be proven as `[ownership]`, `[github]`, `[packages]` and `[egress]` say"
+    )]
     Witnesses { source: AccessError },
     #[error("the loop `{0}` ended")]
     Ended(&'static str),
@@ -59,6 +61,9 @@ pub async fn run(
     }
     tell(&shared, &shared.in_force());
     let mut loops: JoinSet<Result<&'static str, DaemonError>> = JoinSet::new();
+    if shared.settings.ownership.policy.enabled {
+        shared.store.begin_proving(shared.clock.now())?;
+    }
     let witnesses = Arc::new(open_witnesses(&shared.settings)?);
     let mut followers = Followers::new(&shared, &stop);
     followers.replace(upstreams).await?;

@@ -1,7 +1,5 @@
-use std::collections::BTreeSet;
-
 use crate::curation::{Policy, Tenure};
-use crate::model::{Name, Version};
+use crate::model::Name;
 use crate::store::{Snapshot, StoreError, StoredHead};
 
 /// What is known of who owns a name.
@@ -19,14 +17,14 @@ pub(super) fn tenure_of(
     }
     let holding = snapshot.holding(name.namespace())?.unwrap_or_default();
     let naming = snapshot.naming(name)?.unwrap_or_default();
-    let spared = holding.concluded_at.is_none() && snapshot.is_spared(name)?;
-    let mut shown: BTreeSet<Version> = BTreeSet::new();
-    if holding.is_stale(policy.now) {
-        for stored in heads {
-            if snapshot.shows(name.as_str(), stored.version.as_str())? {
-                shown.insert(stored.version.clone());
-            }
+    let mut tenure = Tenure { holding, naming, ..Tenure::default() };
+    for StoredHead { version, .. } in heads {
+        if tenure.holding.concluded_at.is_none() && snapshot.is_spared(name, version)? {
+            tenure.spared.insert(version.clone());
+        }
+        if tenure.holding.is_stale(policy.now) && snapshot.shows(name.as_str(), version.as_str())? {
+            tenure.shown.insert(version.clone());
         }
     }
-    Ok(Tenure { holding, naming, spared, shown })
+    Ok(tenure)
 }

@@ -24,15 +24,24 @@ pub(super) fn of_namespace(
     if verdict == Verdict::Refuted {
         say("ownership-refuted", namespace, format!("{why}; its entries are hidden"));
     }
-    if verdict != Verdict::Waived && holding.is_suspended(pins) {
-        say("keys-changed", namespace, why);
+    if verdict == Verdict::None && holding.is_suspended(pins) {
+        let detail =
+            format!("{why}; what spells the name out is served on, wildcards admit nothing");
+        say("keys-changed", namespace, detail);
+    }
+    if let (Verdict::Held, Some(negatives)) = (verdict, holding.negatives) {
+        let detail = format!(
+            "what was shown is not there since {}; if that stays so it is refuted",
+            negatives.first
+        );
+        say("proof-missing", namespace, detail);
     }
     if verdict != Verdict::Waived && holding.is_stale(now) {
         let since = holding.concluded_at.map_or("ever".to_owned(), |at| at.to_string());
         say("verdict-stale", namespace, format!("nothing definite was seen since {since}"));
     }
     for (name, naming) in namings {
-        if let Some(text) = naming.disputed.values().next() {
+        if let Some(text) = naming.disputed.values().next().filter(|_| verdict != Verdict::Waived) {
             say("package-disputed", name.as_str(), format!("{text}; the entry is hidden"));
         }
     }

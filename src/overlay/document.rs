@@ -166,7 +166,9 @@ impl Document<'_> {
         {
             self.internal.extend(pattern.clone());
         }
-        let ownership = fields.get("ownership").and_then(|node| self.ownership(node));
+        let is_account =
+            pattern.as_ref().is_some_and(|it| it.namespace().starts_with("io.github."));
+        let ownership = fields.get("ownership").and_then(|node| self.ownership(node, is_account));
         if let (Some(namespace), Some((pins, shared_host))) = (pattern, ownership) {
             let place = node.place.clone();
             self.ownership.push(OwnershipStatement { place, namespace, pins, shared_host });

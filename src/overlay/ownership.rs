@@ -78,7 +78,7 @@ pub(super) fn twice(statements: &[OwnershipStatement]) -> Vec<Finding> {
 
 impl Document<'_> {
     /// Reads the `ownership` of a namespace.
-    pub(super) fn ownership(&mut self, node: &Node) -> Option<(Pins, bool)> {
+    pub(super) fn ownership(&mut self, node: &Node, is_account: bool) -> Option<(Pins, bool)> {
         let fields = self.reader.mapping(node, &KEYS, &[])?;
         let keys = match fields.get("keys") {
             None => BTreeSet::new(),
@@ -87,6 +87,13 @@ impl Document<'_> {
                 items.filter_map(|item| self.reader.parsed(item, Key::parse)).collect()
             }
         };
+        if let Some(node) = fields.get("keys").filter(|_| is_account) {
+            self.reader.error(
+                node,
+                "`keys` of a GitHub account",
+                "an account shows no keys; pin its id as `github`",
+            );
+        }
         let waived = fields.get("waived").and_then(|node| self.waiver(node));
         let github = fields.get("github").and_then(|node| self.reader.integer(node, 1..=u64::MAX));
         let require =

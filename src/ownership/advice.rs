@@ -1,5 +1,6 @@
 use super::claim::Claim;
 use super::holding::{Holding, Shown};
+use super::verdict::{Pins, Verdict};
 
 /// What the owner of a namespace has to publish, and where, ready to be pasted.
 #[must_use]
@@ -27,9 +28,10 @@ pub fn advice(claim: &Claim) -> Vec<String> {
     lines
 }
 
-/// The item of an overlay that pins what a namespace shows now.
+/// The item of an overlay that pins what a namespace shows now; with a remark where that is not what was
+/// trusted so far.
 #[must_use]
-pub fn pin(namespace: &str, holding: &Holding) -> Option<String> {
+pub fn pin(namespace: &str, holding: &Holding, pins: &Pins) -> Option<String> {
     let shown = match holding.shown.as_ref()? {
         Shown::Account(account) => format!("github: {}", account.id),
         Shown::Keys { keys, .. } => {
@@ -37,5 +39,9 @@ pub fn pin(namespace: &str, holding: &Holding) -> Option<String> {
             format!("keys: [{}]", keys.join(", "))
         }
     };
-    Some(format!("namespaces:\n- name: {namespace}\n  ownership: {{{shown}}}\n"))
+    let remark = match holding.verdict(pins) {
+        (Verdict::Held | Verdict::Waived, _) => String::new(),
+        (_, why) => format!("# This accepts another owner than before: {why}\n"),
+    };
+    Some(format!("{remark}namespaces:\n- name: {namespace}\n  ownership: {{{shown}}}\n"))
 }

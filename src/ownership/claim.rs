@@ -154,9 +154,16 @@ fn is_label(label: &str) -> bool {
         && !label.ends_with('-')
 }
 
-/// Four numbers in either order are an address, however they are meant.
+/// What a URL parser reads as an IPv4 address: its last label is a number, decimal or hexadecimal (WHATWG
+/// URL, "ends in a number"). Four numbers in either order are one, however they are meant.
 fn is_address(labels: &[&str]) -> bool {
-    labels.len() == 4 && labels.iter().all(|label| label.parse::<u8>().is_ok())
+    let is_number = |label: &str| {
+        let hexadecimal = label.strip_prefix("0x");
+        label.bytes().all(|it| it.is_ascii_digit()) && !label.is_empty()
+            || hexadecimal.is_some_and(|it| it.bytes().all(|it| it.is_ascii_hexdigit()))
+    };
+    labels.last().is_some_and(|label| is_number(label))
+        || labels.len() == 4 && labels.iter().all(|label| is_number(label))
 }
 
 #[cfg(test)]
@@ -189,6 +196,9 @@ mod tests {
     #[case("com.tools.acme", domain("acme.tools.com", &[], Some("tools.com")))]
     #[case("io.github-pages.x", domain("x.github-pages.io", &["github-pages.io"], None))]
     #[case("4.3.2.1", Claim::Unprovable { why: Unprovable::Address })]
+    #[case("43518.254.169", Claim::Unprovable { why: Unprovable::Address })]
+    #[case("1.0x7f", Claim::Unprovable { why: Unprovable::Address })]
+    #[case("0x7f.com", Claim::Unprovable { why: Unprovable::Address })]
     #[case("local", Claim::Unprovable { why: Unprovable::NoDomain })]
     #[case("com..example", Claim::Unprovable { why: Unprovable::NoDomain })]
     #[case("com.-example", Claim::Unprovable { why: Unprovable::NoDomain })]

@@ -3,6 +3,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::holding::Negatives;
 use super::sight::Named;
 use crate::model::{Digest, Instant};
 
@@ -93,8 +94,8 @@ impl Package {
 /// An image's repository, and its tag or digest.
 #[must_use]
 pub fn image(reference: &str) -> (&str, Option<&str>) {
-    if let Some((repository, digest)) = reference.split_once('@') {
-        return (repository, Some(digest));
+    if let Some((tagged, digest)) = reference.split_once('@') {
+        return (image(tagged).0, Some(digest));
     }
     let after_slash = reference.rfind('/').map_or(0, |slash| slash + 1);
     match reference[after_slash..].rfind(':') {
@@ -179,10 +180,14 @@ pub struct Naming {
     /// By content, what the package says.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub disputed: BTreeMap<Digest, String>,
+    /// Looks in a row that found nothing where something was declared.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub negatives: Option<Negatives>,
     #[serde(default)]
     pub checked_at: Option<Instant>,
+    /// How many contents were looked at so far, when not all are in one look.
     #[serde(default)]
-    pub next_check: Option<Instant>,
+    pub turn: usize,
     #[serde(default)]
     pub evidence: Vec<String>,
 }
@@ -200,6 +205,8 @@ pub enum Declaration {
     Declared(String),
     /// No evidence, which is no refutation either: many entries point to another's repository, honestly.
     Not(String),
+    /// The repository or its file is not there, which may pass.
+    Absent(String),
     Unclear(String),
 }
 
@@ -210,6 +217,7 @@ impl Naming {
         mut self,
         name: &str,
         account: Option<u64>,
+        current: &BTreeSet<Digest>,
         sights: &[ContentSight],
         now: Instant,
     ) -> Self {
@@ -217,6 +225,10 @@ impl Naming {
             self.declared.clear();
             self.account = account;
         }
+        self.declared.retain(|received| current.contains(received));
+        self.disputed.retain(|received, _| current.contains(received));
+        self.turn = self.turn.wrapping_add(sights.len());
+        let mut missed = false;
         let mut evidence = Vec::new();
         let mut say = |line: String| {
             if !evidence.contains(&line) && evidence.len() < 50 {
@@ -226,11 +238,16 @@ impl Naming {
         for sight in sights {
             match &sight.declaration {
                 Declaration::Declared(what) => {
+                    self.negatives = None;
                     self.declared.insert(sight.received);
                     say(format!("GitHub: declared by {what}"));
                 }
                 Declaration::Not(why) => {
                     self.declared.remove(&sight.received);
+                    say(format!("GitHub: not declared: {why}"));
+                }
+                Declaration::Absent(why) => {
+                    missed |= self.declared.contains(&sight.received);
                     say(format!("GitHub: not declared: {why}"));
                 }
                 Declaration::Unclear(why) => say(format!("GitHub: unclear: {why}")),
@@ -254,7 +271,10 @@ impl Naming {
                         say(text.clone());
                         other = Some(text);
                     }
-                    Named::Absent => say(format!("{package} is not there")),
+                    Named::Absent => {
+                        unclear = true;
+                        say(format!("{package} is not there"));
+                    }
                     Named::Unavailable(why) => {
                         unclear = true;
                         say(format!("{package}: unavailable, {why}"));
@@ -265,6 +285,13 @@ impl Naming {
                 Some(text) => drop(self.disputed.insert(sight.received, text)),
                 None if !unclear => drop(self.disputed.remove(&sight.received)),
                 None => {}
+            }
+        }
+        if missed {
+            let negatives = Negatives::again(self.negatives, now);
+            self.negatives = Some(negatives);
+            if negatives.are_final() {
+                self.declared.clear();
             }
         }
         while self.declared.len() > MAX_REMEMBERED {

@@ -1,4 +1,5 @@
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -34,6 +35,10 @@ pub struct Holding {
     /// Definite looks in a row that did not show what was shown before.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub negatives: Option<Negatives>,
+    /// Whether what was trusted was gone before others came and showed something: their key is no
+    /// way out of that.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub lost: bool,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub checked_at: Option<Instant>,
     /// The last definite look.
@@ -89,6 +94,24 @@ pub struct Negatives {
     pub last: Instant,
 }
 
+impl Negatives {
+    pub(super) fn again(before: Option<Self>, now: Instant) -> Self {
+        let Self { count, first, .. } = before.unwrap_or(Self { count: 0, first: now, last: now });
+        Self { count: count.saturating_add(1), first, last: now }
+    }
+
+    /// Whether they are many enough, and over long enough.
+    pub(super) fn are_final(self) -> bool {
+        self.count >= NEGATIVES && self.last.since(self.first) >= NEGATIVES_OVER
+    }
+}
+
+impl fmt::Display for Negatives {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "since {}, in {} of {NEGATIVES} looks over a day", self.first, self.count)
+    }
+}
+
 /// What one look says.
 enum Said {
     Shown(Shown),
@@ -105,6 +128,7 @@ impl Holding {
             next.shown = None;
             next.pinned_keys.clear();
             next.negatives = None;
+            next.lost = false;
         }
         match next.said(sight) {
             Said::Unclear => {
@@ -112,16 +136,15 @@ impl Holding {
                 return next;
             }
             Said::Gone if next.shown.is_some() => {
-                let before =
-                    next.negatives.unwrap_or(Negatives { count: 0, first: now, last: now });
-                let count = before.count.saturating_add(1);
-                next.negatives = Some(Negatives { count, last: now, ..before });
+                next.negatives = Some(Negatives::again(next.negatives, now));
             }
             Said::Gone => {}
             Said::Shown(shown) => {
-                next.pin(&shown, pins);
+                next.lost |= next.is_gone();
+                next.pin(&shown);
                 next.shown = Some(shown);
                 next.negatives = None;
+                next.lost &= next.is_suspended(pins);
             }
         }
         next.concluded_at = Some(now);
@@ -129,17 +152,17 @@ impl Holding {
         next
     }
 
-    fn pin(&mut self, shown: &Shown, pins: &Pins) {
+    /// Remembers what is seen first, and follows a rotation that keeps one of the keys. What only an
+    /// overlay accepts is not remembered: taking the overlay back leaves nothing behind.
+    fn pin(&mut self, shown: &Shown) {
         match shown {
             Shown::Keys { keys, .. } => {
-                let trusted = if pins.keys.is_empty() { &self.pinned_keys } else { &pins.keys };
-                if trusted.is_empty() || !keys.is_disjoint(trusted) {
+                if self.pinned_keys.is_empty() || !keys.is_disjoint(&self.pinned_keys) {
                     self.pinned_keys.clone_from(keys);
                 }
             }
             Shown::Account(account) => {
-                self.pinned_account =
-                    Some(pins.github.or(self.pinned_account).unwrap_or(account.id));
+                self.pinned_account.get_or_insert(account.id);
             }
         }
     }
@@ -218,7 +241,7 @@ impl Holding {
         if self.concluded_at.is_none() {
             let why = match self.checked_at {
                 None => "it was not checked yet".to_owned(),
-                Some(_) => format!("nothing definite in {} looks", self.unclear),
+                Some(_) => "nothing definite was seen so far".to_owned(),
             };
             return (Verdict::Inconclusive, why);
         }
@@ -238,7 +261,15 @@ impl Holding {
                     false => (&pins.keys, "pinned by an overlay"),
                 };
                 if !keys.is_disjoint(trusted) {
-                    return (Verdict::Held, format!("{at} shows a key that was {whose}"));
+                    let seen = match self.negatives {
+                        None => "shows".to_owned(),
+                        Some(negatives) => format!("is not seen to show {negatives}, and showed"),
+                    };
+                    return (Verdict::Held, format!("{at} {seen} a key that was {whose}"));
+                }
+                if self.lost {
+                    let why = format!("what was shown is gone, and {at} shows another's key now");
+                    return (Verdict::Refuted, why);
                 }
                 let why = format!(
                     "suspended: {at} shows none of the keys that were {whose}; an overlay may pin the new ones"
@@ -261,14 +292,30 @@ impl Holding {
     }
 
     fn is_gone(&self) -> bool {
-        self.negatives
-            .is_some_and(|it| it.count >= NEGATIVES && it.last.since(it.first) >= NEGATIVES_OVER)
+        self.negatives.is_some_and(Negatives::are_final)
     }
 
     /// Whether what is shown is shown above the domain that is claimed.
     #[must_use]
     pub fn is_through_parent(&self) -> bool {
         matches!(&self.shown, Some(Shown::Keys { parent: true, .. }))
+    }
+
+    /// This, with the keys that a parent was first seen with where nothing was seen of this one yet: a name
+    /// that nobody had before is no way around a changed key.
+    #[must_use]
+    pub fn inheriting(self, parents: &BTreeMap<String, BTreeSet<Key>>, sight: &Sight) -> Self {
+        let Sight::Domain { dns, http, .. } = sight else { return self };
+        let is_own = |look: Option<&Look>| matches!(look, Some(Look::Shown(..)));
+        if !self.pinned_keys.is_empty()
+            || is_own(dns.first().map(|(_, look)| look))
+            || is_own(Some(http))
+        {
+            return self;
+        }
+        let shown = dns.iter().skip(1).find(|(_, look)| matches!(look, Look::Shown(..)));
+        let keys = shown.and_then(|(parent, _)| parents.get(parent)).cloned();
+        Self { pinned_keys: keys.unwrap_or_default(), ..self }
     }
 
     /// Whether the keys that are shown are not those that were pinned.

@@ -126,7 +126,7 @@ fn after(pins: &Pins, looks: &[(u64, Sight)]) -> Holding {
 #[case(vec![(0, domain(absent(), absent(), shown(&[ED_ONE])))], Verdict::Held, "example.com shows")]
 #[case(vec![(0, domain(unclear(), unclear(), shown(&[ED_ONE])))], Verdict::Held, "example.com shows")]
 #[case(vec![(0, own(absent()))], Verdict::None, "never was")]
-#[case(vec![(0, own(unclear()))], Verdict::Inconclusive, "nothing definite in 1")]
+#[case(vec![(0, own(unclear()))], Verdict::Inconclusive, "nothing definite")]
 #[case(vec![(0, domain(absent(), unclear(), absent()))], Verdict::Inconclusive, "nothing definite")]
 // A record of the child outranks its parent's, also when it is another.
 #[case(vec![(0, own(shown(&[ED_ONE]))), (9, domain(shown(&[ED_TWO]), absent(), shown(&[ED_ONE])))], Verdict::None, "suspended")]
@@ -135,12 +135,17 @@ fn after(pins: &Pins, looks: &[(u64, Sight)]) -> Holding {
 #[case(vec![(0, own(shown(&[ED_ONE]))), (9, own(shown(&[ED_TWO])))], Verdict::None, "suspended")]
 #[case(vec![(0, own(shown(&[ED_ONE]))), (9, own(shown(&[ED_TWO]))), (10, own(shown(&[ED_ONE])))], Verdict::Held, "shows a key")]
 // Gone: three definite looks over a day.
-#[case(vec![(0, own(shown(&[ED_ONE]))), (1, own(absent()))], Verdict::Held, "shows a key")]
-#[case(vec![(0, own(shown(&[ED_ONE]))), (1, own(absent())), (2, own(absent())), (3, own(absent()))], Verdict::Held, "shows a key")]
-#[case(vec![(0, own(shown(&[ED_ONE]))), (1, own(absent())), (26, own(absent()))], Verdict::Held, "shows a key")]
+#[case(vec![(0, own(shown(&[ED_ONE]))), (1, own(absent()))], Verdict::Held, "is not seen to show since 2026-11-01T01:00:00.000000Z, in 1 of 3 looks over a day, and showed a key")]
+#[case(vec![(0, own(shown(&[ED_ONE]))), (1, own(absent())), (2, own(absent())), (3, own(absent()))], Verdict::Held, "in 3 of 3 looks")]
+#[case(vec![(0, own(shown(&[ED_ONE]))), (1, own(absent())), (26, own(absent()))], Verdict::Held, "in 2 of 3 looks")]
 #[case(vec![(0, own(shown(&[ED_ONE]))), (1, own(absent())), (2, own(absent())), (25, own(absent()))], Verdict::Refuted, "gone since")]
 #[case(vec![(0, own(shown(&[ED_ONE]))), (1, own(absent())), (2, own(absent())), (25, own(absent())), (26, own(shown(&[ED_ONE])))], Verdict::Held, "shows a key")]
-#[case(vec![(0, own(shown(&[ED_ONE]))), (1, own(absent())), (9, own(unclear())), (17, own(unclear())), (40, own(unclear()))], Verdict::Held, "shows a key")]
+#[case(vec![(0, own(shown(&[ED_ONE]))), (1, own(absent())), (9, own(unclear())), (17, own(unclear())), (40, own(unclear()))], Verdict::Held, "in 1 of 3 looks")]
+// Whoever took a lapsed domain over shows a key of their own: that is no way back.
+#[case(vec![(0, own(shown(&[ED_ONE]))), (1, own(absent())), (2, own(absent())), (25, own(absent())), (26, own(shown(&[ED_TWO])))], Verdict::Refuted, "another's key")]
+#[case(vec![(0, own(shown(&[ED_ONE]))), (1, own(absent())), (2, own(absent())), (25, own(absent())), (26, own(shown(&[ED_TWO]))), (27, own(shown(&[ED_ONE])))], Verdict::Held, "shows a key")]
+// A claim that nobody can show any more refutes nobody.
+#[case(vec![(0, own(shown(&[ED_ONE]))), (1, Sight::Unprovable("a suffix".into())), (2, Sight::Unprovable("a suffix".into())), (30, Sight::Unprovable("a suffix".into()))], Verdict::None, "never was")]
 // A proof by file is gone when the file is, whatever DNS says; one by DNS does not care for the file.
 #[case(vec![(0, domain(absent(), shown(&[ED_ONE]), absent())), (1, own(absent())), (2, own(absent())), (30, own(absent()))], Verdict::Refuted, "gone since")]
 #[case(vec![(0, own(shown(&[ED_ONE]))), (1, domain(absent(), unclear(), absent())), (2, domain(absent(), unclear(), absent())), (30, domain(absent(), unclear(), absent()))], Verdict::Refuted, "gone since")]
@@ -180,14 +185,49 @@ fn an_overlay_outranks_what_was_seen_first() {
     assert!(changed.is_suspended(&none) && !changed.is_suspended(&pins));
     assert_eq!(changed.verdict(&pins).0, Verdict::Held, "at once, without another look");
     let accepted = changed.after(&own(shown(&[ED_TWO])), &pins, at(2));
-    assert_eq!(accepted.verdict(&none).0, Verdict::Held, "and for good");
+    assert_eq!(accepted.verdict(&pins).0, Verdict::Held);
+    assert_eq!(accepted.verdict(&none).0, Verdict::None, "and not without the overlay");
+    let back = accepted.after(&own(shown(&[ED_ONE])), &none, at(3));
+    assert_eq!(back.verdict(&none).0, Verdict::Held, "what was seen first stays known");
     let moved = after(&none, &[(0, account(7)), (1, account(8))]);
     let pins = Pins { github: Some(8), ..Pins::default() };
     assert_eq!(moved.verdict(&pins).0, Verdict::Held);
     assert_eq!(after(&none, &[(0, account(7))]).verdict(&pins).0, Verdict::Refuted);
+    let mistyped = Pins { github: Some(9), ..Pins::default() };
+    let later = after(&none, &[(0, account(7))]).after(&account(7), &mistyped, at(1));
+    assert_eq!(
+        later.verdict(&none).0,
+        Verdict::Held,
+        "a pin that is taken back leaves nothing behind"
+    );
+    let taken = after(
+        &none,
+        &[
+            (0, own(shown(&[ED_ONE]))),
+            (1, own(absent())),
+            (2, own(absent())),
+            (25, own(absent())),
+            (26, own(shown(&[ED_TWO]))),
+        ],
+    );
+    let pins = Pins { keys: BTreeSet::from([key(ED_TWO)]), ..Pins::default() };
+    assert_eq!(taken.verdict(&pins).0, Verdict::Held, "a reviewer knows the new owner");
     let waiver = Waiver { reason: "a vendor without DNS".into(), reviewer: "sec".into() };
     let pins = Pins { waived: Some(waiver), ..Pins::default() };
     assert_eq!(moved.verdict(&pins).0, Verdict::Waived);
+}
+
+#[test]
+fn a_new_name_below_a_domain_is_no_way_around_its_changed_key() {
+    use std::collections::BTreeMap;
+    let pins = Pins::default();
+    let known = BTreeMap::from([("example.com".to_owned(), BTreeSet::from([key(ED_ONE)]))]);
+    let below = |points: &[&str]| domain(absent(), absent(), shown(points));
+    let seen =
+        |sight: Sight| Holding::default().inheriting(&known, &sight).after(&sight, &pins, at(0));
+    assert_eq!(seen(below(&[ED_ONE])).verdict(&pins).0, Verdict::Held);
+    assert!(seen(below(&[ED_TWO])).is_suspended(&pins));
+    assert_eq!(seen(own(shown(&[ED_TWO]))).verdict(&pins).0, Verdict::Held, "a record of its own");
 }
 
 #[test]
@@ -349,7 +389,13 @@ fn a_package_that_names_another_server_disputes_and_silence_does_not() {
         |names: &[&str]| Named::Servers(names.iter().map(|it| (*it).to_owned()).collect());
     let not = || Declaration::Not("no repository".into());
     let look = |naming: Naming, named, declaration| {
-        naming.after("a.b/c", Some(7), &[sight(named, declaration)], at(1))
+        naming.after(
+            "a.b/c",
+            Some(7),
+            &BTreeSet::from([received]),
+            &[sight(named, declaration)],
+            at(1),
+        )
     };
     let disputed = look(Naming::default(), servers(&["x.y/z"]), not());
     assert!(disputed.disputed[&received].contains("names another server: x.y/z"));
@@ -361,5 +407,19 @@ fn a_package_that_names_another_server_disputes_and_silence_does_not() {
     assert!(declared.declared.contains(&received));
     let unclear = look(declared.clone(), servers(&[]), Declaration::Unclear("503".into()));
     assert_eq!(unclear.declared, declared.declared);
+    // A package registry that answers 404 for an hour makes nothing visible.
+    let disputed = look(Naming::default(), servers(&["x.y/z"]), not());
+    assert!(!look(disputed.clone(), Named::Absent, not()).disputed.is_empty());
+    // Nor does a repository that is away for a while take a declaration back.
+    let absent = |naming: Naming, hour| {
+        let sight = sight(servers(&[]), Declaration::Absent("404".into()));
+        naming.after("a.b/c", Some(7), &BTreeSet::from([received]), &[sight], at(hour))
+    };
+    let away = absent(absent(absent(declared.clone(), 1), 2), 3);
+    assert!(!away.declared.is_empty());
+    assert!(absent(away, 26).declared.is_empty());
     assert!(look(declared, servers(&[]), not()).declared.is_empty());
+    // What upstream lists no more is forgotten.
+    let gone = disputed.after("a.b/c", Some(7), &BTreeSet::new(), &[], at(2));
+    assert!(gone.disputed.is_empty());
 }

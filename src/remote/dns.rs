@@ -84,25 +84,33 @@ impl Resolvers {
         }
     }
 
+    pub(super) fn forget(&self) {
+        self.each.iter().for_each(|(_, resolver)| resolver.clear_cache());
+    }
+
     /// Whether there is nobody to contradict what is seen.
     pub(super) fn is_single(&self) -> bool {
         self.each.len() < 2
     }
 
-    /// The addresses of a domain, as the first resolver has them.
+    /// The addresses of a domain, as the first resolver has them; that it has none, all must say.
     pub(super) async fn addresses(&self, domain: &str) -> Addresses {
-        let Some((_, resolver)) = self.each.first() else {
-            return Addresses::Unclear("no resolver is configured".into());
-        };
         let Ok(name) = fqdn(domain) else { return Addresses::Absent("no name that DNS can have") };
-        match resolver.lookup_ip(name).await {
-            Ok(found) => Addresses::Found(found.iter().collect()),
-            Err(error) => match said(&error) {
+        let mut absent = Addresses::Unclear("no resolver is configured".into());
+        for (resolver_name, resolver) in &self.each {
+            let found = match resolver.lookup_ip(name.clone()).await {
+                Ok(found) => return Addresses::Found(found.iter().collect()),
+                Err(error) => said(&error),
+            };
+            absent = match found {
                 Resolved::NoSuchName => Addresses::Absent("no such name"),
                 Resolved::NoRecords | Resolved::Records(_) => Addresses::Absent("no address"),
-                Resolved::Unclear(why) => Addresses::Unclear(why),
-            },
+                Resolved::Unclear(why) => {
+                    return Addresses::Unclear(format!("{resolver_name}: {why}"));
+                }
+            };
         }
+        absent
     }
 }
 

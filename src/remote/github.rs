@@ -1,9 +1,11 @@
 use std::collections::HashMap;
 use std::path::PathBuf;
+use std::sync::PoisonError;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http_body_util::{BodyExt, Limited};
+use http_body_util::{BodyExt, Collected, Limited};
+use memchr::memmem;
 use octocrab::Octocrab;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use reqwest::header::{ETAG, HeaderMap, HeaderValue, IF_NONE_MATCH, LOCATION, RETRY_AFTER};
@@ -39,15 +41,23 @@ pub(super) struct GitHub {
     proxy: Option<Url>,
     ca_files: Vec<PathBuf>,
     token_file: Option<PathBuf>,
+    /// Held while a question is asked.
     state: Mutex<State>,
+    /// Held for a moment: nobody waits for a question under way to learn this.
+    limits: std::sync::Mutex<Limits>,
 }
 
 struct State {
     client: Octocrab,
+    known: HashMap<String, (HeaderValue, Bytes)>,
+}
+
+#[derive(Default)]
+struct Limits {
     /// Nothing is asked before.
     blocked: Option<(Instant, String)>,
-    known: HashMap<String, (HeaderValue, Bytes)>,
     trouble: Trouble,
+    has_token: bool,
 }
 
 /// What a person should do something about.
@@ -65,27 +75,29 @@ impl GitHub {
         proxy: Option<&Url>,
         ca_files: &[PathBuf],
     ) -> Result<Self, AccessError> {
-        let client = client(base, token_file.as_ref(), proxy, ca_files)?;
-        let state =
-            State { client, blocked: None, known: HashMap::new(), trouble: Trouble::default() };
+        let (client, has_token) = client(base, token_file.as_ref(), proxy, ca_files)?;
+        let state = State { client, known: HashMap::new() };
         Ok(Self {
             base: base.clone(),
             proxy: proxy.cloned(),
             ca_files: ca_files.to_vec(),
             token_file,
             state: Mutex::new(state),
+            limits: std::sync::Mutex::new(Limits { has_token, ..Limits::default() }),
         })
     }
 
-    pub(super) async fn trouble(&self) -> Trouble {
-        self.state.lock().await.trouble.clone()
+    pub(super) fn trouble(&self) -> Trouble {
+        self.limits().trouble.clone()
     }
 
-    /// Whether its limits, or a bad token, keep it from being asked now; a question under way knows better.
+    /// Whether its limits, or a bad token, keep it from being asked now.
     pub(super) fn is_blocked(&self) -> bool {
-        self.state.try_lock().is_ok_and(|state| {
-            state.blocked.as_ref().is_some_and(|(until, _)| Instant::now() < *until)
-        })
+        self.limits().why_not().is_some()
+    }
+
+    fn limits(&self) -> std::sync::MutexGuard<'_, Limits> {
+        self.limits.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(super) async fn account(&self, login: &str) -> Forged<Account> {
@@ -140,21 +152,17 @@ impl GitHub {
     }
 
     async fn get(&self, state: &mut State, path: &str) -> Forged<Bytes> {
-        if let Some((until, why)) = &state.blocked {
-            if Instant::now() < *until {
-                return Forged::Unclear(why.clone());
-            }
-            state.blocked = None;
-            if state.trouble.token_refused {
-                match client(
-                    &self.base,
-                    self.token_file.as_ref(),
-                    self.proxy.as_ref(),
-                    &self.ca_files,
-                ) {
-                    Ok(client) => state.client = client,
-                    Err(error) => return Forged::Unclear(error.to_string()),
+        if let Some(why) = self.limits().why_not() {
+            return Forged::Unclear(why);
+        }
+        if self.trouble().token_refused {
+            let (file, proxy) = (self.token_file.as_ref(), self.proxy.as_ref());
+            match client(&self.base, file, proxy, &self.ca_files) {
+                Ok((client, has_token)) => {
+                    state.client = client;
+                    self.limits().has_token = has_token;
                 }
+                Err(error) => return Forged::Unclear(error.to_string()),
             }
         }
         let mut target = self.base.as_str().trim_end_matches('/').to_owned() + path;
@@ -169,7 +177,7 @@ impl GitHub {
                 Err(error) => return Forged::Unclear(chain(&error)),
             };
             let (parts, body) = response.into_parts();
-            state.heed(&parts.headers, parts.status.as_u16());
+            self.limits().heed(&parts.headers, parts.status.as_u16());
             match parts.status.as_u16() {
                 200 => {
                     let Ok(body) = Limited::new(body, MAX_BYTES).collect().await else {
@@ -198,10 +206,23 @@ impl GitHub {
                         return Forged::Unclear("a redirect out of its API, not followed".into());
                     }
                 },
-                401 => return Forged::Unclear("the token is refused".into()),
+                401 => {
+                    let why = self.limits().why_not();
+                    return Forged::Unclear(why.unwrap_or_else(|| "HTTP 401".into()));
+                }
                 403 | 429 => {
-                    let why = state.blocked.as_ref().map(|(_, why)| why.clone());
-                    return Forged::Unclear(why.unwrap_or_else(|| "HTTP 403".into()));
+                    // A secondary limit may say so in words only.
+                    let said = Limited::new(body, MAX_BYTES).collect().await;
+                    let said = said.map(Collected::to_bytes).unwrap_or_default();
+                    let mut limits = self.limits();
+                    if limits.why_not().is_none() && memmem::find(&said, b"rate limit").is_some() {
+                        limits.block(
+                            UNKNOWN_LIMIT,
+                            "its rate limit is spent, and it is not asked before that ends",
+                        );
+                    }
+                    let why = limits.why_not().unwrap_or_else(|| "HTTP 403".into());
+                    return Forged::Unclear(why);
                 }
                 other => return Forged::Unclear(format!("HTTP {other}")),
             }
@@ -216,7 +237,17 @@ impl GitHub {
     }
 }
 
-impl State {
+impl Limits {
+    /// Why nothing may be asked now.
+    fn why_not(&self) -> Option<String> {
+        let (until, why) = self.blocked.as_ref()?;
+        (Instant::now() < *until).then(|| why.clone())
+    }
+
+    fn block(&mut self, wait: Duration, why: &str) {
+        self.blocked = Some((Instant::now() + wait, why.to_owned()));
+    }
+
     /// Notes what an answer says of limits and of the token.
     fn heed(&mut self, headers: &HeaderMap, status: u16) {
         let number = |name: &str| headers.get(name)?.to_str().ok()?.trim().parse::<u64>().ok();
@@ -234,13 +265,18 @@ impl State {
             });
             let wait = retry_after(headers, now).or(reset);
             let wait = wait.unwrap_or(UNKNOWN_LIMIT).min(LONGEST_LIMIT);
-            self.blocked = Some((Instant::now() + wait, "its rate limit is spent".into()));
+            self.block(wait, "its rate limit is spent, and it is not asked before that ends");
         }
-        if status == 401 {
+        if status == 401 && self.has_token {
             self.trouble.token_refused = true;
-            self.blocked = Some((Instant::now() + REFUSED, "the token is refused".into()));
-        } else if status < 400 {
+            self.block(
+                REFUSED,
+                "the token is refused; it is read again, and GitHub asked, in ten minutes",
+            );
+        } else if status != 401 {
             self.trouble.token_refused = false;
+        }
+        if status < 400 {
             let scopes = headers.get("x-oauth-scopes").and_then(|it| it.to_str().ok());
             let scopes = scopes.unwrap_or_default().split(',').map(str::trim);
             let writing = scopes.filter(|it| !it.is_empty() && !READING.contains(it));
@@ -254,23 +290,27 @@ fn client(
     token_file: Option<&PathBuf>,
     proxy: Option<&Url>,
     ca_files: &[PathBuf],
-) -> Result<Octocrab, AccessError> {
+) -> Result<(Octocrab, bool), AccessError> {
     let http = client_builder(proxy, ca_files)?
         .redirect(reqwest::redirect::Policy::none())
         .connect_timeout(Duration::from_secs(10))
         .build()
         .map_err(|source| AccessError::Client { source })?;
-    let variable = || std::env::var("GITHUB_TOKEN").ok().filter(|token| !token.trim().is_empty());
+    let variable = || {
+        let token = std::env::var("GITHUB_TOKEN").ok()?.trim().to_owned();
+        (!token.is_empty() && token.bytes().all(|it| it.is_ascii_graphic())).then_some(token)
+    };
     let secret = match token_file {
         Some(file) => Some(token(file)?),
         None => variable(),
     };
     let failed = |error: octocrab::Error| AccessError::GitHub { reason: error.to_string() };
     let mut builder = Octocrab::builder().base_uri(base.as_str()).map_err(failed)?;
+    let has_token = secret.is_some();
     if let Some(secret) = secret {
         builder = builder.personal_token(secret.trim().to_owned());
     }
-    builder.build_with_reqwest(http).map_err(failed)
+    Ok((builder.build_with_reqwest(http).map_err(failed)?, has_token))
 }
 
 /// Everything but what no part of a URL reads as its own (RFC 3986, section 2.3).

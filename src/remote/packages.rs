@@ -54,6 +54,10 @@ impl Packages {
         let Some(base) = self.registries.get(&package.registry) else {
             return Named::Unavailable("not configured".into());
         };
+        let leads_out = |it: &str| it.split('/').any(|part| matches!(part, "." | ".."));
+        if leads_out(&package.identifier) || package.version.as_deref().is_some_and(leads_out) {
+            return Named::Unavailable("its name leads elsewhere".into());
+        }
         let asked = async {
             match package.registry.as_str() {
                 "npm" => self.npm(base, package).await,

@@ -6,7 +6,7 @@ use std::time::Duration;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use reqwest::{Client, StatusCode};
 use tokio::time::timeout;
-use url::Url;
+use url::{Host, Url};
 
 use super::dns::{Addresses, Resolvers};
 use super::http::{AccessError, chain, client_builder};
@@ -18,6 +18,24 @@ const PATH: &str = "/.well-known/mcp-registry-auth";
 const MAX_BYTES: usize = 1024;
 const CONNECT: Duration = Duration::from_secs(5);
 const TOTAL: Duration = Duration::from_secs(15);
+
+/// Last labels of names that only a network of its own resolves (RFC 6761, RFC 6762, RFC 8375, and ICANN's
+/// name collisions).
+const SPECIAL: [&str; 13] = [
+    "arpa",
+    "corp",
+    "home",
+    "internal",
+    "intranet",
+    "invalid",
+    "lan",
+    "local",
+    "localdomain",
+    "localhost",
+    "onion",
+    "private",
+    "test",
+];
 
 /// What may be reached; tests reach loopback, and nothing else does.
 #[derive(Debug, Clone, Copy)]
@@ -72,8 +90,9 @@ impl WellKnown {
     async fn look_in_time(&self, domain: &str) -> Look {
         if self.proxied {
             // Whoever resolves is behind the proxy; what can be told from the text is told here.
-            if domain.parse::<IpAddr>().is_ok() || !domain.contains('.') {
-                return Look::Unclear("it is an address or a name of the network's own".into());
+            let last = domain.rsplit('.').next().unwrap_or_default();
+            if !domain.contains('.') || SPECIAL.contains(&last) {
+                return Look::Unclear("it is a name of the network's own".into());
             }
             return self.fetch(domain).await.noting("a proxy resolved the name");
         }
@@ -90,7 +109,11 @@ impl WellKnown {
     }
 
     async fn fetch(&self, domain: &str) -> Look {
-        let url = format!("https://{domain}:{}{PATH}", self.reach.port);
+        let url = Url::parse(&format!("https://{domain}:{}{PATH}", self.reach.port));
+        let Some(url) = url.ok().filter(|url| url.host() == Some(Host::Domain(domain))) else {
+            // A client connects to an address without asking any resolver.
+            return Look::Unclear("it reads as an address".into());
+        };
         let mut response = match self.client.get(url).send().await {
             Ok(response) => response,
             Err(error) => return Look::Unclear(chain(&error.without_url())),

@@ -46,9 +46,6 @@ impl std::fmt::Debug for Witnesses {
     }
 }
 
-/// Packages of one name that are asked for; real entries have up to a handful.
-const MAX_PACKAGES: usize = 20;
-
 impl Witnesses {
     /// # Errors
     /// When a certificate or token file, or a resolver, cannot be used.
@@ -68,8 +65,14 @@ impl Witnesses {
     }
 
     /// What a person should do something about.
-    pub async fn trouble(&self) -> Trouble {
-        self.github.trouble().await
+    #[must_use]
+    pub fn trouble(&self) -> Trouble {
+        self.github.trouble()
+    }
+
+    /// Has DNS asked anew: whoever wants to know now does not want what was the case five minutes ago.
+    pub fn forget_answers(&self) {
+        self.resolvers.forget();
     }
 
     /// Whether GitHub would not be asked now.
@@ -129,11 +132,12 @@ impl Witnesses {
     }
 
     /// What the repository and the packages of some contents of one name say. `account` is whose
-    /// repository may declare them.
+    /// repository may declare them, `budget` how many more questions may be asked.
     pub async fn contents(
         &self,
         account: Option<u64>,
         contents: &[(Digest, Offer)],
+        budget: &mut usize,
     ) -> Vec<ContentSight> {
         let mut files: BTreeMap<(String, String, Option<String>), Result<Offer, Declaration>> =
             BTreeMap::new();
@@ -150,7 +154,7 @@ impl Witnesses {
                         link.id.clone().unwrap_or_default(),
                         path,
                     );
-                    if !files.contains_key(&key) {
+                    if !files.contains_key(&key) && spend(budget) {
                         files.insert(key.clone(), self.file(link, account).await);
                     }
                     match files.get(&key) {
@@ -161,16 +165,16 @@ impl Witnesses {
                             }
                         },
                         Some(Err(declaration)) => declaration.clone(),
-                        None => Declaration::Unclear("it was not asked for".into()),
+                        None => Declaration::Unclear("not asked for in this look".into()),
                     }
                 }
             };
             let mut packages = Vec::new();
             for package in &offer.packages {
-                if !named.contains_key(package) && named.len() < MAX_PACKAGES {
+                if !named.contains_key(package) && spend(budget) {
                     named.insert(package.clone(), self.packages.servers(package).await);
                 }
-                let unasked = || Named::Unavailable("too many packages".into());
+                let unasked = || Named::Unavailable("not asked for in this look".into());
                 packages
                     .push((package.clone(), named.get(package).cloned().unwrap_or_else(unasked)));
             }
@@ -188,7 +192,10 @@ impl Witnesses {
         let Repository { full_name, id, node_id, owner } =
             match self.github.repository(&link.owner, &link.name).await {
                 Forged::Found(repository) => repository,
-                Forged::Absent => return not("the repository is not there, or not public".into()),
+                Forged::Absent => {
+                    let why = "the repository is not there, or not public";
+                    return Err(Declaration::Absent(why.into()));
+                }
                 Forged::Unclear(why) => return Err(Declaration::Unclear(why)),
             };
         if owner != account {
@@ -210,6 +217,12 @@ impl Witnesses {
                 Forged::Unclear(why) => return Err(Declaration::Unclear(why)),
             }
         }
-        not(format!("{full_name} holds no server.json"))
+        Err(Declaration::Absent(format!("{full_name} holds no server.json")))
     }
+}
+
+fn spend(budget: &mut usize) -> bool {
+    let left = *budget > 0;
+    *budget = budget.saturating_sub(1);
+    left
 }

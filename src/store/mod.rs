@@ -18,7 +18,7 @@
 //! | `owners` | name | the upstream it was served from last | no |
 //! | `holdings` | namespace | what was seen of its owner, and the first key or account | not what came first |
 //! | `namings` | name | what its repository declares and its packages name | yes |
-//! | `spared` | name | what was served before ownership was asked for | no |
+//! | `spared` | name@version | what was served before owners were first to be proven | no |
 //! | `overlays` | file | the last good set, as it was read | from review |
 //! | `alerts` | id | what a person should look at, and who has | not the acknowledgements |
 //!

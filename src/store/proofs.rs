@@ -1,11 +1,11 @@
-use redb::{ReadableTable, ReadableTableMetadata, WriteTransaction};
+use redb::{ReadableTable, ReadableTableMetadata};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::tables::{HOLDINGS, LEDGER, NAMINGS, SPARED};
+use super::tables::{HOLDINGS, LEDGER, META, NAMINGS, PROVING_KEY, SPARED};
 use super::{Snapshot, Store, StoreError, codec};
 use crate::catalog::Shown;
-use crate::model::{Instant, Name};
+use crate::model::{Instant, Name, Version};
 use crate::ownership::{Holding, Naming};
 
 /// What was found out about owners.
@@ -34,20 +34,35 @@ impl Store {
             Ok(())
         })
     }
+
+    /// Marks what is served by now, the first time that owners are to be proven: it goes on being served
+    /// until there is a verdict. Later it does nothing.
+    ///
+    /// # Errors
+    /// When the file cannot be read or written.
+    pub fn begin_proving(&self, now: Instant) -> Result<(), StoreError> {
+        if self.snapshot()?.is_proving()? {
+            return Ok(());
+        }
+        self.write(now, |transaction| {
+            let mut spared = transaction.open_table(SPARED)?;
+            for row in transaction.open_table(LEDGER)?.iter()? {
+                let (key, value) = row?;
+                let shown = codec::read_ledger(value.value()).map(|record| record.shown);
+                if shown == Some(Shown::Visible) {
+                    let (_, name, version) = key.value();
+                    spared.insert(spared_key(name, version).as_str(), [].as_slice())?;
+                }
+            }
+            transaction.open_table(META)?.insert(PROVING_KEY, [].as_slice())?;
+            Ok(())
+        })
+    }
 }
 
-/// Marks what is served by now: a store that was filled before ownership was asked for goes on serving
-/// it until there is a verdict.
-pub(super) fn spare_what_is_served(transaction: &WriteTransaction) -> Result<(), StoreError> {
-    let mut spared = transaction.open_table(SPARED)?;
-    for row in transaction.open_table(LEDGER)?.iter()? {
-        let (key, value) = row?;
-        let shown = codec::read_ledger(value.value()).map(|record| record.shown);
-        if shown == Some(Shown::Visible) {
-            spared.insert(key.value().1, [].as_slice())?;
-        }
-    }
-    Ok(())
+/// The key of an entry that is spared; no name holds an `@`.
+fn spared_key(name: &str, version: &str) -> String {
+    format!("{name}@{version}")
 }
 
 impl Snapshot {
@@ -83,12 +98,17 @@ impl Snapshot {
         Ok(value.and_then(|value| read(value.value())))
     }
 
-    /// Whether the name was served before ownership was asked for.
+    /// Whether the entry was served before owners were first to be proven.
     ///
     /// # Errors
     /// When the file cannot be read.
-    pub fn is_spared(&self, name: &Name) -> Result<bool, StoreError> {
-        Ok(!self.spared.is_empty()? && self.spared.get(name.as_str())?.is_some())
+    pub fn is_spared(&self, name: &Name, version: &Version) -> Result<bool, StoreError> {
+        let key = spared_key(name.as_str(), version.as_str());
+        Ok(!self.spared.is_empty()? && self.spared.get(key.as_str())?.is_some())
+    }
+
+    fn is_proving(&self) -> Result<bool, StoreError> {
+        Ok(self.meta.get(PROVING_KEY)?.is_some())
     }
 }
 

@@ -22,7 +22,7 @@ type Words = ReadOnlyTable<&'static str, &'static [u8]>;
 /// The store at one moment.
 #[derive(Debug)]
 pub struct Snapshot {
-    meta: Words,
+    pub(super) meta: Words,
     upstreams: Words,
     pub(super) heads: Rows,
     pub(super) bodies: Rows,

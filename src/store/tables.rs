@@ -1,9 +1,8 @@
 use std::path::Path;
 
 use aws_lc_rs::rand;
-use redb::{Database, ReadableTable, TableDefinition, TableHandle, WriteTransaction};
+use redb::{Database, ReadableTable, TableDefinition, WriteTransaction};
 
-use super::proofs::spare_what_is_served;
 use super::{FORMAT, StoreError};
 use crate::model::Instant;
 
@@ -36,6 +35,8 @@ const TABLES: usize = 18;
 
 const FORMAT_KEY: &str = "format";
 pub(super) const EPOCH_KEY: &str = "epoch";
+/// Set once proofs were asked for: what was served before is marked then.
+pub(super) const PROVING_KEY: &str = "proving";
 pub(super) const NEWEST_KEY: &str = "newest";
 
 /// Makes all tables, so that every snapshot can open them, or checks that this release knows them.
@@ -48,16 +49,7 @@ pub(super) fn initialise(database: &Database, path: &Path, now: Instant) -> Resu
             return Ok(transaction.abort()?);
         }
         // A table that a later build of the same format added.
-        Some(FORMAT) => {
-            let is_new = |table: &str| {
-                Ok::<_, StoreError>(!transaction.list_tables()?.any(|it| it.name() == table))
-            };
-            let before_proofs = is_new(SPARED.name())?;
-            make_tables(&transaction)?;
-            if before_proofs {
-                spare_what_is_served(&transaction)?;
-            }
-        }
+        Some(FORMAT) => make_tables(&transaction)?,
         Some(found) => return Err(StoreError::Format { path: path.into(), found, known: FORMAT }),
     }
     Ok(transaction.commit()?)

@@ -415,24 +415,18 @@ fn what_a_store_served_before_ownership_was_asked_for_is_spared() {
     let changes = ViewChanges { view: "default", changes: &changes };
     store.commit_ledger(&[changes], &[], NOW).expect("committed");
     let spared = |store: &Store, text: &str| {
-        store.snapshot().expect("a snapshot").is_spared(&name(text)).expect("read")
+        let version = Version::parse("1").expect("usable");
+        store.snapshot().expect("a snapshot").is_spared(&name(text), &version).expect("read")
     };
-    assert!(!spared(&store, "a.b/shown"), "ownership was asked for from the beginning");
-    // As a release before this one left it.
-    store
-        .write(NOW, |transaction| {
-            transaction.delete_table(tables::SPARED)?;
-            Ok(())
-        })
-        .expect("written");
-    drop(store);
-    let store = folder.create();
+    assert!(!spared(&store, "a.b/shown"), "as long as nobody proves, nothing is spared");
+    store.begin_proving(NOW).expect("begun");
     assert!(spared(&store, "a.b/shown") && !spared(&store, "a.b/gone"));
-    let reopened = {
-        drop(store);
-        folder.create()
-    };
-    assert!(spared(&reopened, "a.b/shown"), "for good");
+    let later =
+        [((name("a.b/later"), Version::parse("1").expect("usable")), record(Shown::Visible))];
+    let later = ViewChanges { view: "default", changes: &later };
+    store.commit_ledger(&[later], &[], NOW).expect("committed");
+    store.begin_proving(NOW).expect("begun once");
+    assert!(spared(&store, "a.b/shown") && !spared(&store, "a.b/later"));
 }
 
 proptest::proptest! {

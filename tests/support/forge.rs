@@ -118,7 +118,10 @@ async fn answer(State(state): State<Arc<Mutex<Served>>>, request: Request) -> Re
     let mut headers = served.headers.clone();
     if let Some((status, more)) = &served.always {
         headers.extend(more.iter().cloned());
-        return with(*status, &headers, json!({"message": "no"}).to_string());
+        // A secondary limit says so in words.
+        let in_words = *status == 403 && !more.iter().any(|(name, _)| *name == "x-words");
+        let message = if in_words { "You have exceeded a secondary rate limit" } else { "no" };
+        return with(*status, &headers, json!({"message": message}).to_string());
     }
     let key = |known: &&String| known.eq_ignore_ascii_case(&path);
     if let Some(target) = served.moved.get(&path) {
