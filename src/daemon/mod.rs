@@ -11,6 +11,7 @@
 //! - `follow`: one task for each upstream, and beside it one that fetches the names that
 //!   overlays spell out. They write rows and say which names they touched.
 //! - `watch`: notices changed overlay and upstream files.
+//! - `prove`: asks who owns the namespaces there are, and says which names that concerns.
 //! - `publish`: the only task that builds generations. It collects what was touched, runs the
 //!   gates for those names, commits the ledger's difference and swaps the catalogue.
 //!
@@ -31,6 +32,7 @@ mod clock;
 mod committer;
 mod content;
 mod decided;
+mod enquiry;
 mod follow;
 mod held;
 mod judgement;
@@ -45,6 +47,7 @@ mod prove;
 mod publish;
 mod publisher;
 mod quarantine;
+mod remarks;
 mod report;
 mod review;
 mod run;

@@ -3,6 +3,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use thiserror::Error;
+use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -77,9 +78,10 @@ pub async fn run(
     let (requests, receiver) = mpsc::channel(REQUESTS);
     shared.take_proofs(requests);
     let (task, token) = (Arc::clone(&shared), stop.clone());
-    loops.spawn(async move {
-        Ok(prove_loop(task, witnesses, receiver, token).await.map(|()| "prove")?)
-    });
+    // On a thread of its own: working out whose turn it is takes a while with many names.
+    let prove = prove_loop(task, witnesses, receiver, token);
+    let prove = tokio::task::spawn_blocking(move || Handle::current().block_on(prove));
+    loops.spawn(async move { Ok(prove.await?.map(|()| "prove")?) });
     loops.spawn(followers.supervise());
     let ended = loops.join_next().await;
     if stop.is_cancelled() {

@@ -5,9 +5,9 @@ use std::time::Duration;
 use arc_swap::{ArcSwap, ArcSwapOption};
 use tokio::sync::{mpsc, oneshot, watch};
 
+use super::enquiry::ProveRequest;
 use super::pending::Pending;
 use super::proof::ProofReport;
-use super::prove::ProveRequest;
 use super::report::Activity;
 use super::{Clock, InForce};
 use crate::catalog::Catalogue;

@@ -1,7 +1,7 @@
 use std::cmp::Ordering;
 use std::fmt;
-use std::sync::Arc;
 
+use smol_str::SmolStr;
 use thiserror::Error;
 
 use super::text::forbidden;
@@ -11,9 +11,10 @@ use super::text::forbidden;
 ///
 /// Upstream recommends semantic versions and promises none: `auto`, `.1.7.3`, `v0.7.1`,
 /// `1.0.1º` and even `latest` are real, so this type compares byte for byte and leaves meaning to
-/// [`Version::semantic`].
+/// [`Version::semantic`]. Up to 23 bytes, and hardly any has more, stand in it without a place of their
+/// own in memory, which every request for one version would have to wait for.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Version(Arc<str>);
+pub struct Version(SmolStr);
 
 /// Why a text is no [`Version`].
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
