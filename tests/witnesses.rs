@@ -488,7 +488,7 @@ mod packages {
         );
         forge.page("/v2/x/tool/blobs/sha256:bb", serde_json::json!({"config": {"Labels": {"io.modelcontextprotocol.server.name": "a.b/c"}}}));
         assert_eq!(named(&forge, "oci", &image, true).await, servers(&["a.b/c"]));
-        let elsewhere = r#""identifier":"ghcr.example/x/tool:1.0""#;
+        let elsewhere = r#""identifier":"elsewhere.example/x/tool:1.0""#;
         assert!(
             matches!(named(&forge, "oci", elsewhere, true).await, Named::Unavailable(why) if why.contains("not configured"))
         );

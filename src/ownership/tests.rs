@@ -318,16 +318,19 @@ fn offer(name: &str, package: &str, host: &str) -> Offer {
 }
 
 #[rstest::rstest]
-#[case(offer("a.b/c", "ghcr.io/x/y:1.0", "h.example"), None)]
-#[case(offer("a.b/c", "ghcr.io/x/y:2.0", "H.example"), None)]
-#[case(offer("a.b/d", "ghcr.io/x/y:1.0", "h.example"), Some("the file of `a.b/c`"))]
+#[case(offer("a.b/c", "images.example/x/y:1.0", "h.example"), None)]
+#[case(offer("a.b/c", "images.example/x/y:2.0", "H.example"), None)]
+#[case(offer("a.b/d", "images.example/x/y:1.0", "h.example"), Some("the file of `a.b/c`"))]
 #[case(
-    offer("a.b/c", "ghcr.io/x/z:1.0", "h.example"),
-    Some("lacks the package oci ghcr.io/x/z:1.0")
+    offer("a.b/c", "images.example/x/z:1.0", "h.example"),
+    Some("lacks the package oci images.example/x/z:1.0")
 )]
-#[case(offer("a.b/c", "ghcr.io/x/y", "evil.example"), Some("lacks the remote host evil.example"))]
+#[case(
+    offer("a.b/c", "images.example/x/y", "evil.example"),
+    Some("lacks the remote host evil.example")
+)]
 fn a_file_declares_what_it_names(#[case] entry: Offer, #[case] why: Option<&str>) {
-    let file = offer("a.b/c", "ghcr.io/x/y:1.0", "h.example");
+    let file = offer("a.b/c", "images.example/x/y:1.0", "h.example");
     assert_eq!(
         file.declares(&entry).err().as_deref().map(|it| it.contains(why.unwrap_or("?"))),
         why.map(|_| true)
