@@ -5,13 +5,14 @@ use std::fs;
 use std::path::Path;
 
 /// Every module, from the bottom up, and what of ours it may name.
-const MAY_USE: [(&str, &[&str]); 17] = [
+const MAY_USE: [(&str, &[&str]); 18] = [
     ("model", &[]),
     ("lint", &["model"]),
     ("alert", &["model"]),
     ("sync", &["model"]),
     ("ownership", &["model"]),
-    ("overlay", &["model", "lint", "ownership"]),
+    ("lookalike", &["model", "ownership"]),
+    ("overlay", &["model", "lint", "ownership", "lookalike"]),
     ("curation", &["model", "overlay", "lint", "ownership"]),
     ("catalog", &["model", "overlay", "curation", "ownership"]),
     ("store", &["model", "lint", "alert", "sync", "catalog", "ownership"]),
@@ -31,6 +32,7 @@ const MAY_USE: [(&str, &[&str]); 17] = [
             "remote",
             "config",
             "ownership",
+            "lookalike",
         ],
     ),
     (
@@ -47,6 +49,7 @@ const MAY_USE: [(&str, &[&str]); 17] = [
             "config",
             "daemon",
             "ownership",
+            "lookalike",
         ],
     ),
     ("telemetry", &[]),
@@ -66,6 +69,7 @@ const MAY_USE: [(&str, &[&str]); 17] = [
             "api",
             "telemetry",
             "ownership",
+            "lookalike",
         ],
     ),
     ("lib", &[]),
@@ -73,8 +77,8 @@ const MAY_USE: [(&str, &[&str]); 17] = [
 ];
 
 /// Modules that decide: no input, no output, no clock.
-const PURE: [&str; 8] =
-    ["model", "lint", "alert", "sync", "ownership", "overlay", "curation", "catalog"];
+const PURE: [&str; 9] =
+    ["model", "lint", "alert", "sync", "ownership", "lookalike", "overlay", "curation", "catalog"];
 const IMPURE: [&str; 9] = [
     "tokio",
     "redb",

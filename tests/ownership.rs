@@ -302,7 +302,8 @@ async fn names_of_internal_upstreams_are_nobody_elses_business() {
     served(&daemon, &["com.exact/tool", "com.example.sub/named", "io.github.ours/tool"]).await;
     // A name that comes later is asked about at once, though no turn was due.
     world.forge.account("late", 9, "2020-01-01T00:00:00Z");
-    world.upstream.put(Row::new("io.github.late/tool", "1.0.0"));
+    let now = vidimus::daemon::Clock::system().to_string();
+    world.upstream.put(Row::new("io.github.late/tool", "1.0.0").status("active", &now));
     world.place.write("ours/other.json", &ours.to_string().replace("ours/tool", "ours/two"));
     served(
         &daemon,

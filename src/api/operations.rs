@@ -17,8 +17,9 @@ use crate::alert::Alert;
 use crate::curation::Explanation;
 use crate::daemon::{
     HeldDecision, Listed, ProofReport, QuarantineReport, Shared, StatusReport, explain_name,
-    known_names, list, quarantine,
+    known_names, list, lookalikes_of, quarantine,
 };
+use crate::lookalike::Resemblance;
 use crate::model::Name;
 use crate::store::{StoreError, Verification};
 use crate::sync::PassReport;
@@ -39,6 +40,7 @@ pub fn operations(shared: Arc<Shared>, token: String) -> Router {
         .route("/list", get(listing))
         .route("/quarantine", get(quarantined))
         .route("/explain/{name}", get(explained))
+        .route("/lookalikes/{name}", get(lookalikes))
         .route("/verify", get(verified))
         .route("/names", get(names))
         .route("/alerts", get(alerts))
@@ -165,6 +167,18 @@ async fn explained(
     };
     let Json(found) = blocking(state, read).await?;
     found.map(Json).ok_or(Problem::UnknownServer)
+}
+
+/// What a name resembles, worked out now.
+async fn lookalikes(
+    State(state): Operator,
+    Path(name): Path<String>,
+) -> Result<Json<Vec<Resemblance>>, Problem> {
+    let name = Name::parse(&name).map_err(|bad| Problem::BadRequest(bad.to_string()))?;
+    let read = move |shared: &Arc<Shared>| {
+        shared.with_policy(|policy| lookalikes_of(&shared.store.snapshot()?, policy, &name))
+    };
+    blocking(state, read).await
 }
 
 async fn verified(State(state): Operator) -> Result<Json<Verification>, Problem> {

@@ -1,7 +1,7 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use clap::{Parser, Subcommand};
+use clap::{Parser, Subcommand, ValueEnum};
 
 use crate::config::Locations;
 use crate::telemetry::LogFormat;
@@ -98,6 +98,19 @@ pub(super) enum Command {
         #[arg(long, global = true)]
         json: bool,
     },
+    /// List names that resemble what is protected, or show why one does
+    Lookalikes {
+        #[command(subcommand)]
+        action: Option<LookalikeAction>,
+        /// Only those that were first seen at this time or later (RFC 3339)
+        #[arg(long, value_name = "TIME")]
+        since: Option<String>,
+        /// Only those of this level or above
+        #[arg(long, value_name = "LEVEL")]
+        level: Option<Level>,
+        #[arg(long, global = true)]
+        json: bool,
+    },
     /// Show the upstreams, the overlays and the generation that is served
     Status {
         #[arg(long)]
@@ -124,6 +137,23 @@ pub(super) enum AlertAction {
         #[arg(long, value_name = "TEXT")]
         reason: String,
     },
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum LookalikeAction {
+    /// Everything that a name resembles, worked out now
+    Why {
+        #[arg(value_name = "SUSPECT")]
+        name: String,
+    },
+}
+
+/// How much a resemblance matters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
+pub(super) enum Level {
+    Low,
+    Medium,
+    High,
 }
 
 impl Arguments {

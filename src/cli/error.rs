@@ -46,6 +46,8 @@ pub(super) enum CliError {
         "`{0}` is no namespace; write it as com.example or io.github.login, without a server's name"
     )]
     Namespace(String),
+    #[error("`{0}` is no time, as 2026-11-20T00:00:00Z")]
+    Time(String),
     #[error("no set `{0}` is held; `vidimus alerts` names what is, as UPSTREAM@ID")]
     UnknownSet(String),
     #[error("no alert `{0}` lasts; `vidimus alerts` lists them")]
@@ -101,6 +103,7 @@ impl CliError {
             | Self::UnknownSet(_)
             | Self::Name { .. }
             | Self::Namespace(_)
+            | Self::Time(_)
             | Self::DaemonRuns => Exit::Findings,
             Self::Listen { .. }
             | Self::File { .. }

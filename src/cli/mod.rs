@@ -8,6 +8,7 @@ mod args;
 mod check;
 mod client;
 mod error;
+mod lookalikes;
 mod print;
 mod progress;
 mod prove;
@@ -22,7 +23,7 @@ use std::process::ExitCode;
 use clap::Parser;
 use indicatif::MultiProgress;
 
-use args::{AlertAction, Arguments, Command};
+use args::{AlertAction, Arguments, Command, LookalikeAction};
 use error::{CliError, Exit};
 
 use crate::config::Settings;
@@ -99,6 +100,12 @@ async fn dispatch(
         Command::Alerts { action: None, all, json } => query::alerts(settings, all, json).await,
         Command::Prove { namespace, pin, json } => {
             prove::prove(settings, &namespace, pin, json).await
+        }
+        Command::Lookalikes { action: Some(LookalikeAction::Why { name }), json, .. } => {
+            lookalikes::why(settings, &name, json).await
+        }
+        Command::Lookalikes { action: None, since, level, json } => {
+            lookalikes::list(settings, since.as_deref(), level, json).await
         }
         Command::Status { json } => query::status(settings, json).await,
         Command::Verify { file, json } => query::verify(settings, file, json).await,

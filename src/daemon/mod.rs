@@ -12,6 +12,7 @@
 //!   overlays spell out. They write rows and say which names they touched.
 //! - `watch`: notices changed overlay and upstream files.
 //! - `prove`: asks who owns the namespaces there are, and says which names that concerns.
+//! - `lookout`: compares names from outside with what is protected.
 //! - `publish`: the only task that builds generations. It collects what was touched, runs the
 //!   gates for those names, commits the ledger's difference and swaps the catalogue.
 //!
@@ -37,6 +38,7 @@ mod follow;
 mod held;
 mod judgement;
 mod keeper;
+mod lookout;
 mod named;
 mod notes;
 mod overlays;
@@ -60,6 +62,7 @@ mod watch;
 
 pub use clock::Clock;
 pub use held::HeldDecision;
+pub use lookout::lookalikes_of;
 pub use overlays::{InForce, load_overlays, starter_warning};
 pub use pass::{Observer, PassFailure, PassPlan, reason, run_pass};
 pub use proof::{NameReport, ProofReport, prove_once};

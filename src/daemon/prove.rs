@@ -133,7 +133,7 @@ fn told(worked: Result<(), StoreError>) {
 impl Prover {
     fn load(&mut self) -> Result<(), StoreError> {
         // What comes while this is read is told again.
-        self.shared.unproven();
+        self.shared.unproven.take();
         let snapshot = self.shared.store.snapshot()?;
         let speakers = self.shared.speakers();
         let is_internal = |id: &str| speakers.iter().any(|it| it.id == id && it.internal);
@@ -152,11 +152,9 @@ impl Prover {
 
     /// Names that came, or whose rows changed, since the last look.
     pub(super) fn add_new(&mut self) -> Result<(), StoreError> {
-        let snapshot = self.shared.store.snapshot()?;
-        let names = self.shared.unproven();
-        if names.is_empty() {
+        let Some((names, snapshot)) = self.shared.unproven.take_with(&self.shared.store)? else {
             return Ok(());
-        }
+        };
         let speakers = self.shared.speakers();
         let is_internal = |id: &str| speakers.iter().any(|it| it.id == id && it.internal);
         let mut outside = Vec::new();

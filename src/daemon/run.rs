@@ -11,6 +11,7 @@ use tracing::info;
 
 use super::alerts::{UPSTREAMS, observe, of_upstreams, source_of};
 use super::follow::follow;
+use super::lookout::look_out;
 use super::named::fetch_named;
 use super::pass::reason;
 use super::prove::prove_loop;
@@ -82,6 +83,9 @@ pub async fn run(
     let prove = prove_loop(task, witnesses, receiver, token);
     let prove = tokio::task::spawn_blocking(move || Handle::current().block_on(prove));
     loops.spawn(async move { Ok(prove.await?.map(|()| "prove")?) });
+    let look_out = look_out(Arc::clone(&shared), stop.clone());
+    let look_out = tokio::task::spawn_blocking(move || Handle::current().block_on(look_out));
+    loops.spawn(async move { Ok(look_out.await?.map(|()| "lookout")?) });
     loops.spawn(followers.supervise());
     let ended = loops.join_next().await;
     if stop.is_cancelled() {

@@ -6,7 +6,7 @@ use arc_swap::{ArcSwap, ArcSwapOption};
 use tokio::sync::{mpsc, oneshot, watch};
 
 use super::enquiry::ProveRequest;
-use super::pending::Pending;
+use super::pending::{News, Pending};
 use super::proof::ProofReport;
 use super::report::Activity;
 use super::{Clock, InForce};
@@ -31,7 +31,9 @@ pub struct Shared {
     pub epoch: String,
     pub(super) pending: Pending,
     /// Names that came, for whoever proves their owners.
-    unproven: Mutex<BTreeSet<Name>>,
+    pub(super) unproven: News,
+    /// The same, for whoever compares them.
+    pub(super) unseen: News,
     /// Where proofs are asked for.
     prove: OnceLock<mpsc::Sender<ProveRequest>>,
     published: ArcSwapOption<Published>,
@@ -142,7 +144,8 @@ impl Shared {
             clock,
             epoch,
             pending: Pending::default(),
-            unproven: Mutex::default(),
+            unproven: News::default(),
+            unseen: News::default(),
             prove: OnceLock::new(),
             published: ArcSwapOption::empty(),
             in_force: ArcSwap::from_pointee(in_force),
@@ -184,13 +187,9 @@ impl Shared {
     /// Names whose rows changed: they are decided about again, and their owners may be news.
     pub(super) fn touch(&self, names: impl IntoIterator<Item = Name>) {
         let names: Vec<Name> = names.into_iter().collect();
-        self.unproven.lock().unwrap_or_else(PoisonError::into_inner).extend(names.iter().cloned());
+        self.unproven.add(&names);
+        self.unseen.add(&names);
         self.pending.touch(names);
-    }
-
-    /// The names that came since the last time.
-    pub(super) fn unproven(&self) -> BTreeSet<Name> {
-        std::mem::take(&mut self.unproven.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     pub(super) fn take_proofs(&self, requests: mpsc::Sender<ProveRequest>) {

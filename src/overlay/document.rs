@@ -2,6 +2,7 @@ use std::sync::Arc;
 
 use super::conflict::contradictions;
 use super::ownership::{OwnershipStatement, twice};
+use super::protection::{Protection, Selected};
 use super::statement::{Classification, Statement, Terms};
 use super::{NamePattern, VersionPattern};
 use crate::lint::{Fields, Finding, Kind, Node, Reader, Source, nearest, parse_yaml};
@@ -17,7 +18,7 @@ pub struct Context<'a> {
     pub upstreams: Option<&'a [String]>,
 }
 
-const SERVER_KEYS: [&str; 9] = [
+const SERVER_KEYS: [&str; 10] = [
     "name",
     "versions",
     "upstream",
@@ -27,10 +28,10 @@ const SERVER_KEYS: [&str; 9] = [
     "labels",
     "reason",
     "approval",
+    "not_lookalike",
 ];
-const SERVER_KEYS_LATER: [&str; 3] = ["not_lookalike", "conditions", "audience"];
-const NAMESPACE_KEYS: [&str; 3] = ["name", "internal", "ownership"];
-const NAMESPACE_KEYS_LATER: [&str; 2] = ["protect", "not_lookalike"];
+const SERVER_KEYS_LATER: [&str; 2] = ["conditions", "audience"];
+const NAMESPACE_KEYS: [&str; 5] = ["name", "internal", "ownership", "protect", "not_lookalike"];
 
 /// Reads overlay files into statements and findings.
 ///
@@ -44,6 +45,7 @@ pub fn read(sources: &[Arc<Source>], context: &Context<'_>) -> Reading {
         statements: Vec::new(),
         internal: Vec::new(),
         ownership: Vec::new(),
+        protection: Protection::default(),
     };
     for source in sources {
         let before = document.reader.findings.len();
@@ -55,11 +57,11 @@ pub fn read(sources: &[Arc<Source>], context: &Context<'_>) -> Reading {
             document.reader.findings.truncate(broken);
         }
     }
-    let Document { reader, statements, internal, ownership, .. } = document;
+    let Document { reader, statements, internal, ownership, protection, .. } = document;
     let mut findings = reader.findings;
     findings.extend(contradictions(&statements));
     findings.extend(twice(&ownership));
-    Reading { statements, internal, ownership, findings }
+    Reading { statements, internal, ownership, protection, findings }
 }
 
 /// What files say.
@@ -69,6 +71,7 @@ pub struct Reading {
     /// Namespaces that are the organisation's own.
     pub internal: Vec<NamespacePattern>,
     pub ownership: Vec<OwnershipStatement>,
+    pub protection: Protection,
     pub findings: Vec<Finding>,
 }
 
@@ -78,6 +81,7 @@ pub(super) struct Document<'a> {
     statements: Vec<Statement>,
     internal: Vec<NamespacePattern>,
     ownership: Vec<OwnershipStatement>,
+    protection: Protection,
 }
 
 impl Document<'_> {
@@ -139,9 +143,17 @@ impl Document<'_> {
             reason: self.optional_text(&fields, "reason"),
             approval: None,
         };
+        let quiet = fields.get("not_lookalike");
+        if let Some(node) = quiet {
+            let quiet = self.not_lookalike(node, Selected::Names(statement.name.clone()));
+            self.protection.quiet.extend(quiet);
+        }
         if let Some(node) = fields.get("approval") {
             statement.approval = self.approval(node, &statement);
-        } else if statement.says_nothing() && self.reader.findings.len() == earlier {
+        } else if statement.says_nothing()
+            && quiet.is_none()
+            && self.reader.findings.len() == earlier
+        {
             let finding = Finding::warning(
                 &node.place,
                 format!("`{}` is named, and nothing is said of it", statement.selector()),
@@ -153,7 +165,7 @@ impl Document<'_> {
     }
 
     fn namespace(&mut self, node: &Node) {
-        let Some(fields) = self.reader.mapping(node, &NAMESPACE_KEYS, &NAMESPACE_KEYS_LATER) else {
+        let Some(fields) = self.reader.mapping(node, &NAMESPACE_KEYS, &[]) else {
             return;
         };
         let Some(name) = fields.get("name") else {
@@ -168,6 +180,14 @@ impl Document<'_> {
         }
         let is_account =
             pattern.as_ref().is_some_and(|it| it.namespace().starts_with("io.github."));
+        if let (Some(node), Some(namespace)) = (fields.get("protect"), &pattern) {
+            let protected = self.protect(node, namespace);
+            self.protection.listed.extend(protected);
+        }
+        if let (Some(node), Some(namespace)) = (fields.get("not_lookalike"), &pattern) {
+            let quiet = self.not_lookalike(node, Selected::Namespace(namespace.clone()));
+            self.protection.quiet.extend(quiet);
+        }
         let ownership = fields.get("ownership").and_then(|node| self.ownership(node, is_account));
         if let (Some(namespace), Some((pins, shared_host))) = (pattern, ownership) {
             let place = node.place.clone();

@@ -1,6 +1,7 @@
 use std::collections::{BTreeSet, HashMap};
 
 use super::ownership::{Owners, OwnershipStatement};
+use super::protection::Protection;
 use super::{Approval, Classification, NamePattern, Reading, State, Statement};
 use crate::model::{Name, NamespacePattern, Version};
 use crate::ownership::{Pins, SharedHosts};
@@ -14,6 +15,7 @@ pub struct OverlaySet {
     statements: Vec<Statement>,
     internal: Vec<NamespacePattern>,
     owners: Owners,
+    protection: Protection,
     /// Statements by what they select, case kept.
     by_pattern: HashMap<String, Vec<usize>>,
     /// Denials and suspensions by what they select, ASCII-folded.
@@ -69,6 +71,17 @@ impl OverlaySet {
         let internal = self.internal.iter().chain(&refused.internal).cloned().collect();
         Self::new(self.statements.iter().cloned().chain(denials).collect(), internal)
             .with_owners(self.owners.statements().to_vec())
+            .with_protection(self.protection.clone())
+    }
+
+    /// This set with what is said of lookalikes.
+    #[must_use]
+    pub fn with_protection(self, protection: Protection) -> Self {
+        Self { protection, ..self }
+    }
+
+    pub(super) fn protection(&self) -> &Protection {
+        &self.protection
     }
 
     /// This set with what is said of owners.
@@ -160,7 +173,9 @@ pub struct About<'s> {
 
 impl From<Reading> for OverlaySet {
     fn from(reading: Reading) -> Self {
-        Self::new(reading.statements, reading.internal).with_owners(reading.ownership)
+        Self::new(reading.statements, reading.internal)
+            .with_owners(reading.ownership)
+            .with_protection(reading.protection)
     }
 }
 

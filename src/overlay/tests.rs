@@ -103,18 +103,16 @@ fn what_the_format_allows_passes(#[case] yaml: String) {
     "x.yaml:1:25: `audience` is not enforced in this release"
 )]
 #[case(
-    "servers: [{name: a.b/c, not_lookalike: {target: x}}]",
-    "x.yaml:1:25: `not_lookalike` is not enforced in this release"
+    "servers: [{name: a.b/c, not_lookalike: {target: x, reason: y}}]",
+    "x.yaml:1:40: a `not_lookalike` without `reviewer`"
 )]
 #[case("namespaces: [{name: a.b.*, internal: yes}]", "x.yaml:1:38: `yes`; `true` or `false`")]
 #[case(
     "namespaces: [{name: a.b, ownership: {}}]",
     "x.yaml:1:37: an `ownership` that says nothing; pin `github` or `keys`"
 )]
-#[case(
-    "namespaces: [{name: a.b, protect: true}]",
-    "x.yaml:1:26: `protect` is not enforced in this release"
-)]
+#[case("namespaces: [{name: a.b, protect: yes}]", "x.yaml:1:35: `yes`; `true` or `false`")]
+#[case("namespaces: [{name: a.b, protect: [ab]}]", "x.yaml:1:36: `ab`; a brand or a server's name")]
 #[case("namespaces: [{name: a.*.b}]", "x.yaml:1:21: `a.*.b`; a namespace is `com.example`")]
 #[case(
     "servers: [{name: a.b/c, tier: 1}]\n---\nservers: [{name: a.b/c, tier: 2}]",

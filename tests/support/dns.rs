@@ -49,9 +49,7 @@ struct Handler(Zones);
 
 impl Dns {
     pub async fn start() -> Self {
-        let udp = UdpSocket::bind(("127.0.0.1", 0)).await.expect("a port");
-        let address = udp.local_addr().expect("an address");
-        let tcp = TcpListener::bind(address).await.expect("the same port");
+        let (udp, tcp, address) = sockets().await;
         let zones = Zones::default();
         let mut server = Server::new(Handler(Arc::clone(&zones)));
         server.register_socket(udp);
@@ -76,6 +74,18 @@ impl Dns {
         let mut zones = self.zones.lock().expect("unpoisoned");
         zones.entry(name.to_owned()).or_default().addresses = addresses;
     }
+}
+
+/// One port for both; somebody else may have the other half of a free one.
+async fn sockets() -> (UdpSocket, TcpListener, SocketAddr) {
+    for _ in 0..100 {
+        let udp = UdpSocket::bind(("127.0.0.1", 0)).await.expect("a port");
+        let address = udp.local_addr().expect("an address");
+        if let Ok(tcp) = TcpListener::bind(address).await {
+            return (udp, tcp, address);
+        }
+    }
+    panic!("no port is free for both");
 }
 
 impl Drop for Dns {

@@ -1,0 +1,65 @@
+use super::args::Level;
+use super::error::{CliError, Exit};
+use super::print::{alerts as print_alerts, as_json, out};
+use super::target::Target;
+use crate::alert::Alert;
+use crate::config::Settings;
+use crate::daemon::lookalikes_of;
+use crate::lookalike::Resemblance;
+use crate::model::{Escaped, Instant, Name};
+
+/// Lists the alerts about lookalikes that last, what matters most first; 1 when there are any that nobody has
+/// acknowledged.
+pub(super) async fn list(
+    settings: Settings,
+    since: Option<&str>,
+    level: Option<Level>,
+    json: bool,
+) -> Result<Exit, CliError> {
+    let since = since.map(|text| Instant::parse(text).map_err(|_| CliError::Time(text.to_owned())));
+    let since = since.transpose()?;
+    let mut alerts: Vec<Alert> = match Target::open(&settings)? {
+        Target::Store(offline) => offline.store.snapshot()?.alerts()?,
+        Target::Daemon(operator) => operator.get(&["alerts"], &[]).await?,
+    };
+    alerts.retain(|alert| {
+        alert.kind == "lookalike"
+            && !alert.is_over()
+            && since.is_none_or(|since| alert.raised >= since)
+            && level.is_none_or(|least| level_of(alert) >= least)
+    });
+    alerts.sort_by_key(|alert| (std::cmp::Reverse(level_of(alert)), !alert.served, alert.raised));
+    print_alerts(&alerts, json);
+    Ok(if alerts.iter().any(Alert::is_open) { Exit::Findings } else { Exit::Done })
+}
+
+/// The level stands first in what the alert says.
+fn level_of(alert: &Alert) -> Level {
+    match alert.detail.split(':').next() {
+        Some("high") => Level::High,
+        Some("medium") => Level::Medium,
+        _ => Level::Low,
+    }
+}
+
+/// Says what a name resembles, and how.
+pub(super) async fn why(settings: Settings, text: &str, json: bool) -> Result<Exit, CliError> {
+    let name =
+        Name::parse(text).map_err(|source| CliError::Name { text: text.to_owned(), source })?;
+    let found: Vec<Resemblance> = match Target::open(&settings)? {
+        Target::Store(offline) => {
+            let snapshot = offline.store.snapshot()?;
+            offline.with_policy(|policy| lookalikes_of(&snapshot, policy, &name))?
+        }
+        Target::Daemon(operator) => operator.get(&["lookalikes", text], &[]).await?,
+    };
+    if json {
+        as_json(&found);
+    } else if found.is_empty() {
+        out(&format!("{name} resembles nothing that is protected"));
+    }
+    for Resemblance { level, target, evidence, .. } in found.iter().filter(|_| !json) {
+        out(&format!("{level}: {name} resembles {}: {}", Escaped(target), Escaped(evidence)));
+    }
+    Ok(if found.is_empty() { Exit::Done } else { Exit::Findings })
+}

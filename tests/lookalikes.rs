@@ -1,0 +1,118 @@
+//! A security engineer protects a brand, and is told of what resembles it.
+
+mod support;
+
+use serde_json::Value;
+use support::daemon::{Workplace, text};
+use support::registry::Row;
+use support::upstream::Upstream;
+use support::wait::eventually;
+
+fn subjects(alerts: &Value) -> Vec<String> {
+    let alerts = alerts.as_array().expect("a list").iter();
+    let text = |it: &Value, member: &str| it[member].as_str().unwrap_or_default().to_owned();
+    alerts
+        .map(|it| format!("{} {} {}", text(it, "subject"), text(it, "suspect"), it["count"]))
+        .collect()
+}
+
+/// The open lookalikes: target, suspect namespace, number of names.
+fn lookalikes(place: &Workplace, arguments: &[&str]) -> Vec<String> {
+    let all = [&["lookalikes", "--json"], arguments].concat();
+    let output = place.run(&all);
+    let found: Value = serde_json::from_str(&text(&output.stdout)).expect("JSON");
+    subjects(&found)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_protected_brand_has_its_lookalikes_reported_explained_and_acknowledged() {
+    let names = [
+        "com.stripe/stripe-mcp",
+        "io.github.someone/stripe-mcp",
+        "io.github.someone/stripe-payments",
+        "com.strlpe/pay",
+        "com.weather/forecast",
+        "com.bank/ledger-mcp",
+    ];
+    let upstream = Upstream::start(names.map(|name| Row::new(name, "1.0.0"))).await;
+    let place = Workplace::new(&upstream.url);
+    let daemon = place.start().await;
+    daemon.walked().await;
+    assert_eq!(lookalikes(&place, &[]), [] as [String; 0]);
+    place.overlay("protect.yaml", "namespaces:\n- {name: com.stripe, protect: [stripe]}\n");
+    let wanted = ["stripe com.strlpe 1", "stripe io.github.someone 2"];
+    eventually("both are reported", async || {
+        let mut found = lookalikes(&place, &[]);
+        found.sort();
+        (found == wanted).then_some(())
+    })
+    .await;
+    assert_eq!(lookalikes(&place, &["--level", "high"]).len(), 2);
+    assert_eq!(lookalikes(&place, &["--since", "2099-01-01T00:00:00Z"]), [] as [String; 0]);
+    let why = place.run(&["lookalikes", "why", "io.github.someone/stripe-mcp"]);
+    assert_eq!(why.status.code(), Some(1));
+    let told = text(&why.stdout);
+    assert!(told.contains("high: io.github.someone/stripe-mcp resembles stripe: brand-in-leaf: `stripe` in `stripe-mcp`; `stripe` is protected by an overlay"), "{told}");
+    let why = place.run(&["lookalikes", "why", "com.weather/forecast"]);
+    assert_eq!(why.status.code(), Some(0), "{}", text(&why.stdout));
+    // A name that comes is compared at once, with what an approval spells out too.
+    place.overlay(
+        "bank.yaml",
+        "servers: [{name: com.bank/ledger-mcp, approval: {state: approved, reviewed: 2026-11-01, expires: 2099-01-01}}]\n",
+    );
+    daemon.lists(&["com.bank/ledger-mcp@1.0.0"]).await;
+    let now = vidimus::daemon::Clock::system().to_string();
+    upstream.put(Row::new("io.github.else/ledger-server", "1.0.0").status("active", &now));
+    eventually("it is reported", async || {
+        lookalikes(&place, &[])
+            .contains(&"com.bank/ledger-mcp io.github.else 1".to_owned())
+            .then_some(())
+    })
+    .await;
+    // Somebody has looked.
+    let alerts = place.run(&["lookalikes", "--json"]);
+    let alerts: Value = serde_json::from_str(&text(&alerts.stdout)).expect("JSON");
+    for alert in alerts.as_array().expect("a list") {
+        let id = alert["id"].as_str().expect("an id");
+        let acknowledged = place.run(&["alerts", "ack", id, "--by", "alice", "--reason", "seen"]);
+        assert!(acknowledged.status.success());
+    }
+    assert_eq!(place.run(&["lookalikes"]).status.code(), Some(0), "nothing is open");
+    place.overlay(
+        "quiet.yaml",
+        "servers:\n- {name: io.github.else/*, not_lookalike: {target: com.bank/ledger-mcp, reason: a fork, reviewer: alice}}\n",
+    );
+    eventually("it is over", async || {
+        (!lookalikes(&place, &[]).contains(&"com.bank/ledger-mcp io.github.else 1".to_owned()))
+            .then_some(())
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn internal_names_are_protected_and_compared_with_nothing() {
+    let upstream = Upstream::start(
+        ["io.github.evil/payroll", "com.acrne/tool"].map(|name| Row::new(name, "1.0.0")),
+    )
+    .await;
+    let place = Workplace::new(&upstream.url);
+    let ours = |name: &str| {
+        format!("{{\"name\": \"{name}\", \"version\": \"1.0.0\", \"description\": \"x\"}}")
+    };
+    place.write("ours/a.json", &ours("com.acme/payroll-mcp"));
+    place.write("ours/b.json", &ours("com.acme/pay-roll"));
+    place.write(
+        "upstreams/ours.toml",
+        "kind = \"files\"\npath = \"ours\"\ntrust = \"internal\"\npriority = 1\nsync = {interval = \"1s\"}\n",
+    );
+    place.overlay("ours.yaml", "namespaces: [{name: com.acme, internal: true}]\n");
+    let _daemon = place.start().await;
+    let wanted = ["com.acme/payroll-mcp io.github.evil 1", "com.acme/pay-roll io.github.evil 1"];
+    eventually("both are reported", async || {
+        let found = lookalikes(&place, &[]);
+        let all = wanted.iter().all(|it| found.contains(&(*it).to_owned()));
+        let foreign = found.iter().all(|it| !it.contains(" com.acme "));
+        (all && foreign).then_some(())
+    })
+    .await;
+}
