@@ -26,7 +26,8 @@ fn lint(name: &str, yaml: String) -> Vec<String> {
     let context = Context { terms: Terms::default(), now, upstreams: Some(&upstreams) };
     let reading = read(&[Source::new(name, yaml)], &context);
     let (statements, internal) = (reading.statements.len(), reading.internal.len());
-    assert_ne!(statements + internal + reading.ownership.len(), 0);
+    let listed = reading.protection.listed.len();
+    assert_ne!(statements + internal + reading.ownership.len() + listed, 0);
     reading.findings.iter().map(Finding::to_string).collect()
 }
 

@@ -79,7 +79,7 @@ pub(super) enum Command {
         #[arg(long)]
         json: bool,
     },
-    /// Look now at who owns a namespace, print what was seen, and what its owner publishes where
+    /// Look now at who owns a namespace: what was seen, and what to publish
     Prove {
         namespace: String,
         /// Only the overlay that pins what is shown now
