@@ -219,6 +219,22 @@ mod well_known {
         assert_eq!(look, Look::Unclear("the file has more than 1 KiB".into()));
     }
 
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_server_that_stalls_is_given_up() {
+        let dns = Dns::start().await;
+        dns.leads("example.com", &[&["127.0.0.1"]]);
+        let silent = TcpListener::bind(("127.0.0.1", 0)).await.expect("a port");
+        let port = silent.local_addr().expect("an address").port();
+        let reach = Reach { port, admits: loopback_only };
+        let enquiry = Enquiry { reach, ..enquiry(&[dns.address], "http://127.0.0.1:9") };
+        let witnesses = Witnesses::new(&enquiry).expect("witnesses");
+        let Sight::Domain { http, .. } = witnesses.look(&claim("com.example")).await else {
+            panic!()
+        };
+        assert!(matches!(&http, Look::Unclear(why) if why.contains("timed out")), "{http}");
+        drop(silent);
+    }
+
     #[rstest::rstest]
     #[case::reserved("169.254.169.254", "reserved address 169.254.169.254")]
     #[case::one_of_several("127.0.0.1 10.0.0.1", "reserved address 10.0.0.1")]

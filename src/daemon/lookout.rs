@@ -138,6 +138,7 @@ impl Lookout {
 
     /// One alert for each protected subject and suspect namespace, whatever number of names.
     fn tell(&self) {
+        self.shared.resemble(&self.found.keys().collect::<Vec<_>>());
         let published = self.shared.published();
         let mut alerts: BTreeMap<(String, String), Vec<(&Name, &Resemblance)>> = BTreeMap::new();
         for (name, found) in &self.found {

@@ -165,15 +165,16 @@ impl Prover {
             }
         }
         let set = self.shared.in_force();
-        let spoken: BTreeSet<String> = outside
-            .iter()
-            .filter(|name| !set.set.about(name).is_silent())
-            .map(|name| name.namespace().to_ascii_lowercase())
-            .collect();
+        let touched: BTreeSet<String> =
+            outside.iter().map(|name| name.namespace().to_ascii_lowercase()).collect();
         let new = self.turns.add(outside);
         self.plan(&new)?;
-        // What somebody waits for, or serves, has changed.
-        for namespace in &spoken {
+        // What somebody waits for, serves or may be taken in by has changed.
+        for namespace in &touched {
+            let urgency = self.urgency(namespace, &set.set);
+            if urgency == Urgency::Rest {
+                continue;
+            }
             let checked = snapshot.holding(namespace)?.and_then(|it| it.checked_at);
             let soon = self
                 .shared
@@ -183,7 +184,7 @@ impl Prover {
             let in_flight = self.in_flight.values().any(|(.., other)| other == namespace);
             match self.turns.turn(namespace) {
                 Some((lane, _, at)) => {
-                    self.turns.set(namespace, lane, Urgency::Spoken, at.min(soon));
+                    self.turns.set(namespace, lane, urgency, at.min(soon));
                 }
                 None if in_flight => drop(self.again.insert(namespace.clone())),
                 None => {}
@@ -205,8 +206,8 @@ impl Prover {
                 (lane(&Claim::of(namespace, &hosts)), self.urgency(namespace, &in_force.set));
             let stored = snapshot.holding(namespace)?;
             let due = stored.and_then(|it| match urgency {
-                Urgency::Spoken => Some(it.next_check?.min(it.checked_at?.plus(SPOKEN))),
                 Urgency::Rest => it.next_check,
+                _ => Some(it.next_check?.min(it.checked_at?.plus(SPOKEN))),
             });
             self.turns.set(namespace, lane, urgency, due.unwrap_or(now));
         }
@@ -214,8 +215,11 @@ impl Prover {
     }
 
     pub(super) fn urgency(&self, namespace: &str, set: &OverlaySet) -> Urgency {
-        match self.turns.names(namespace).any(|name| !set.about(name).is_silent()) {
-            true => Urgency::Spoken,
+        if self.turns.names(namespace).any(|name| !set.about(name).is_silent()) {
+            return Urgency::Spoken;
+        }
+        match self.shared.resembling().contains(namespace) {
+            true => Urgency::Resembling,
             false => Urgency::Rest,
         }
     }

@@ -15,7 +15,7 @@ impl Prover {
         urgency: Urgency,
     ) -> Result<(), StoreError> {
         let seen = match urgency {
-            Urgency::Rest => Vec::new(),
+            Urgency::Resembling | Urgency::Rest => Vec::new(),
             Urgency::Spoken => self.said_of(&self.shared.store.snapshot()?, namespace, holding)?,
         };
         match seen.is_empty() {

@@ -34,6 +34,8 @@ pub struct Shared {
     pub(super) unproven: News,
     /// The same, for whoever compares them.
     pub(super) unseen: News,
+    /// Namespaces with a name that resembles something protected.
+    resembling: ArcSwap<BTreeSet<String>>,
     /// Where proofs are asked for.
     prove: OnceLock<mpsc::Sender<ProveRequest>>,
     published: ArcSwapOption<Published>,
@@ -146,6 +148,7 @@ impl Shared {
             pending: Pending::default(),
             unproven: News::default(),
             unseen: News::default(),
+            resembling: ArcSwap::default(),
             prove: OnceLock::new(),
             published: ArcSwapOption::empty(),
             in_force: ArcSwap::from_pointee(in_force),
@@ -190,6 +193,18 @@ impl Shared {
         self.unproven.add(&names);
         self.unseen.add(&names);
         self.pending.touch(names);
+    }
+
+    pub(super) fn resembling(&self) -> Arc<BTreeSet<String>> {
+        self.resembling.load_full()
+    }
+
+    /// Says which names resemble something protected: whose they are is asked before the rest.
+    pub(super) fn resemble(&self, names: &[&Name]) {
+        let of = |name: &&Name| name.namespace().to_ascii_lowercase();
+        let before = self.resembling.swap(Arc::new(names.iter().map(of).collect()));
+        let new = names.iter().filter(|name| !before.contains(&of(name)));
+        self.unproven.add(&new.map(|name| (*name).clone()).collect::<Vec<_>>());
     }
 
     pub(super) fn take_proofs(&self, requests: mpsc::Sender<ProveRequest>) {

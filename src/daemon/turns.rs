@@ -72,8 +72,8 @@ impl Turns {
             let first = order.range(least..).next()?;
             (first.0 == urgency && first.1 <= now).then(|| first.clone())
         };
-        let spoken = due(Urgency::Spoken);
-        let (urgency, _, namespace) = spoken.or_else(|| rest.then(|| due(Urgency::Rest))?)?;
+        let first = due(Urgency::Spoken).or_else(|| due(Urgency::Resembling));
+        let (urgency, _, namespace) = first.or_else(|| rest.then(|| due(Urgency::Rest))?)?;
         self.drop_turn(&namespace);
         Some((namespace, urgency))
     }
@@ -121,10 +121,12 @@ mod tests {
         turns.set("com.rest", Lane::Domains, Urgency::Rest, at(1));
         turns.set("com.late", Lane::Domains, Urgency::Spoken, at(9));
         turns.set("com.spoken", Lane::Domains, Urgency::Spoken, at(5));
+        turns.set("com.alike", Lane::Domains, Urgency::Resembling, at(1));
         turns.set("io.github.x", Lane::GitHub, Urgency::Spoken, at(1));
         let mut take = |rest, now| turns.take(Lane::Domains, rest, at(now)).map(|(it, _)| it);
         assert_eq!(take(true, 0), None);
         assert_eq!(take(true, 6).as_deref(), Some("com.spoken"));
+        assert_eq!(take(false, 6).as_deref(), Some("com.alike"));
         assert_eq!(take(false, 6), None);
         assert_eq!(take(true, 6).as_deref(), Some("com.rest"));
         assert_eq!(take(true, 9).as_deref(), Some("com.late"));

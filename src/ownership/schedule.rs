@@ -9,6 +9,8 @@ use crate::model::{Digest, Instant};
 pub enum Urgency {
     /// Overlays speak of it: it is served, or waits for a proof.
     Spoken,
+    /// A name of it resembles something protected.
+    Resembling,
     Rest,
 }
 
@@ -30,7 +32,7 @@ pub fn next_check(
     urgency: Urgency,
     now: Instant,
 ) -> Instant {
-    let lasting = if urgency == Urgency::Spoken { SPOKEN } else { REST };
+    let lasting = if urgency == Urgency::Rest { REST } else { SPOKEN };
     let (verdict, _) = holding.verdict(pins);
     let wait = match () {
         () if holding.unclear > 0 => {
