@@ -1,8 +1,6 @@
 use std::collections::BTreeSet;
 use std::fmt;
 
-use serde::Serialize;
-
 use super::gate::Case;
 use crate::model::{Digest, Escaped, Version};
 use crate::overlay::Standing;
@@ -40,13 +38,6 @@ impl Default for OwnershipPolicy {
 }
 
 impl OwnershipPolicy {
-    /// Where proofs are neither made nor asked for.
-    pub const OFF: Self = Self {
-        enabled: false,
-        default: Demands { exact: Requirement::Unrefuted, wildcard: Requirement::Held },
-        tiers: [None; 3],
-    };
-
     /// What an entry needs: as its namespace demands, else its tier, else everything.
     fn required(&self, standing: &Standing<'_>, pins: &Pins) -> Requirement {
         let tier =
@@ -74,7 +65,7 @@ pub struct Tenure {
 }
 
 /// What the gate `ownership as required` sees.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Owned {
     Off,
     Internal,
@@ -91,7 +82,7 @@ pub enum Owned {
 }
 
 /// Why a verdict is not enough although it is what is required.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Lack {
     /// It says less than is required.
     Weaker,

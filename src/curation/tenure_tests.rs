@@ -156,7 +156,8 @@ fn nothing_is_asked_of_internal_upstreams_nor_where_it_is_switched_off_or_waived
     let wide = overlays(WIDE, "");
     let default = OwnershipPolicy::default();
     assert_eq!(owned(&wide, &default, &none, true), Owned::Internal);
-    assert_eq!(owned(&wide, &OwnershipPolicy::OFF, &none, false), Owned::Off);
+    let off = OwnershipPolicy { enabled: false, ..default };
+    assert_eq!(owned(&wide, &off, &none, false), Owned::Off);
     let waived = overlays(
         WIDE,
         "namespaces: [{name: com.example.*, ownership: {waived: {reason: r, reviewer: s}}}]",

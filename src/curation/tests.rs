@@ -44,6 +44,8 @@ fn unproven<'a>(
     now: Instant,
 ) -> Case<'a> {
     static NOTHING: LazyLock<(Tenure, Pins)> = LazyLock::new(Default::default);
+    static OFF: LazyLock<OwnershipPolicy> =
+        LazyLock::new(|| OwnershipPolicy { enabled: false, ..OwnershipPolicy::default() });
     let (tenure, pins) = &*NOTHING;
     Case {
         head,
@@ -53,7 +55,7 @@ fn unproven<'a>(
         flaw: None,
         version,
         internal: false,
-        ownership: &OwnershipPolicy::OFF,
+        ownership: &OFF,
         tenure,
         pins,
         now,

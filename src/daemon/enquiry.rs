@@ -117,7 +117,12 @@ impl Prover {
         let Answer { namespace, holding, changed, .. } = answer;
         debug!(namespace, evidence = ?holding.evidence, "a namespace was looked at");
         let now = self.shared.clock.now();
-        let kept = keep_proofs(&self.shared, answer.proofs()).await;
+        // The holding was kept as soon as it was seen.
+        let mut kept = Ok(());
+        if !answer.namings.is_empty() {
+            let namings = answer.namings.clone();
+            kept = keep_proofs(&self.shared, Proofs { holdings: Vec::new(), namings }).await;
+        }
         let set = self.shared.in_force();
         let urgency = self.urgency(namespace, &set.set);
         let next = match &kept {

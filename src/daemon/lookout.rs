@@ -24,8 +24,8 @@ use crate::alert::Observation;
 use crate::curation::{Policy, Speaker};
 use crate::lookalike::{Commonness, Corpus, Protected, Resemblance, Why, settle};
 use crate::model::Name;
-use crate::overlay::OverlaySet;
-use crate::ownership::{Offer, RepositoryLink};
+use crate::overlay::{NoLookalike, OverlaySet};
+use crate::ownership::{Offer, RepositoryLink, SharedHosts};
 use crate::store::{Snapshot, StoreError};
 
 /// Where alerts about lookalikes come from.
@@ -35,6 +35,9 @@ const TICK: Duration = Duration::from_secs(1);
 struct Lookout {
     shared: Arc<Shared>,
     protected: BTreeSet<Protected>,
+    /// What is no lookalike by somebody's word.
+    quiet: Vec<NoLookalike>,
+    hosts: SharedHosts,
     corpus: Corpus,
     /// Names that somebody outside may have published.
     names: BTreeSet<Name>,
@@ -52,6 +55,8 @@ pub(super) async fn look_out(
     let mut overlays_changed = shared.overlays_changed();
     let mut lookout = Lookout {
         protected: BTreeSet::new(),
+        quiet: Vec::new(),
+        hosts: SharedHosts::default(),
         corpus: Corpus::default(),
         names: BTreeSet::new(),
         found: BTreeMap::new(),
@@ -83,17 +88,17 @@ impl Lookout {
     fn protect(&mut self) -> Result<(), StoreError> {
         let in_force = self.shared.in_force();
         let protected = protected(&in_force.set, &self.shared.store.snapshot()?)?;
-        if protected != self.protected {
+        let (quiet, hosts) = (in_force.set.no_lookalikes(), in_force.set.shared_hosts());
+        if protected != self.protected || quiet != self.quiet || hosts != self.hosts {
             let common = Commonness::of(&self.names);
-            let hosts = in_force.set.shared_hosts();
-            self.corpus = Corpus::new(protected.iter().cloned(), common, hosts);
-            self.protected = protected;
+            self.corpus = Corpus::new(protected.iter().cloned(), common, hosts.clone());
             info!(protected = self.corpus.len(), "names are compared with what is protected");
+            self.found.clear();
+            let names: Vec<Name> = self.names.iter().cloned().collect();
+            self.compare(&names, &in_force.set)?;
+            // Only now: when the store fails in between, the next look does it all again.
+            (self.protected, self.quiet, self.hosts) = (protected, quiet.to_vec(), hosts);
         }
-        // Also what is no lookalike by somebody's word may be other than before.
-        self.found.clear();
-        let names: Vec<Name> = self.names.iter().cloned().collect();
-        self.compare(&names, &in_force.set)?;
         self.tell();
         Ok(())
     }

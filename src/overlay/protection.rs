@@ -55,10 +55,16 @@ impl OverlaySet {
         !self.internal().is_empty()
     }
 
+    /// What somebody has said to be no lookalike.
+    #[must_use]
+    pub fn no_lookalikes(&self) -> &[NoLookalike] {
+        &self.protection().quiet
+    }
+
     /// Whether somebody has said that this name is no lookalike of that.
     #[must_use]
     pub fn is_no_lookalike(&self, name: &Name, target: &str) -> bool {
-        self.protection().quiet.iter().any(|it| {
+        self.no_lookalikes().iter().any(|it| {
             let is_meant = match &it.who {
                 Selected::Names(pattern) => pattern.covers(name),
                 Selected::Namespace(pattern) => pattern.covers(name),

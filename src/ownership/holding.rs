@@ -256,11 +256,9 @@ impl Holding {
         match &self.shown {
             None => (Verdict::None, "nothing is shown, and never was".into()),
             Some(Shown::Keys { at, keys, .. }) => {
-                let (trusted, whose) = match pins.keys.is_empty() {
-                    true => (&self.pinned_keys, "seen first"),
-                    false => (&pins.keys, "pinned by an overlay"),
-                };
-                if !keys.is_disjoint(trusted) {
+                let whose =
+                    if pins.keys.is_empty() { "seen first" } else { "pinned by an overlay" };
+                if !keys.is_disjoint(self.trusted(pins)) {
                     let seen = match self.negatives {
                         None => "shows".to_owned(),
                         Some(negatives) => format!("is not seen to show {negatives}, and showed"),
@@ -289,6 +287,11 @@ impl Holding {
                 }
             }
         }
+    }
+
+    /// The keys of which one must be shown: what an overlay pins outranks what was seen first.
+    fn trusted<'k>(&'k self, pins: &'k Pins) -> &'k BTreeSet<Key> {
+        if pins.keys.is_empty() { &self.pinned_keys } else { &pins.keys }
     }
 
     fn is_gone(&self) -> bool {
@@ -321,8 +324,7 @@ impl Holding {
     /// Whether the keys that are shown are not those that were pinned.
     #[must_use]
     pub fn is_suspended(&self, pins: &Pins) -> bool {
-        let trusted = if pins.keys.is_empty() { &self.pinned_keys } else { &pins.keys };
-        matches!(&self.shown, Some(Shown::Keys { keys, .. }) if keys.is_disjoint(trusted))
+        matches!(&self.shown, Some(Shown::Keys { keys, .. }) if keys.is_disjoint(self.trusted(pins)))
     }
 
     /// Whether the verdict is too old to admit anything new.
