@@ -1,6 +1,6 @@
 use std::fmt;
 
-use super::speech::{Speaker, Speakers, Speech};
+use super::speech::{Speaker, Speakers, Speech, is_internal};
 use super::tenure::{Owned, OwnershipPolicy, Tenure};
 use super::view::View;
 use crate::model::{Digest, Escaped, Head, Instant, Malformed, Name, Status, Version};
@@ -130,7 +130,7 @@ impl<'a> Policy<'a> {
             deleted_by: speakers.deleted_by(version),
             flaw: None,
             version,
-            internal: self.speakers.iter().any(|it| it.id == upstream && it.internal),
+            internal: is_internal(self.speakers, upstream),
             ownership: self.ownership,
             tenure,
             pins: self.overlays.pins(name.namespace()),

@@ -13,7 +13,7 @@ mod view;
 
 pub use explanation::{Explanation, Title, VersionExplanation, explain, explain_quarantined};
 pub use gate::{Case, Decision, Evidence, Gate, Outcome, Policy, Row, decide};
-pub use speech::{Listing, Speaker, Speakers, Speech};
+pub use speech::{Listing, Speaker, Speakers, Speech, is_internal};
 pub use tenure::{Demands, Lack, Owned, OwnershipPolicy, Tenure};
 pub use view::{DEFAULT_VIEW, View};
 

@@ -56,6 +56,12 @@ impl fmt::Display for Speech {
     }
 }
 
+/// Whether an upstream is the organisation's own.
+#[must_use]
+pub fn is_internal(speakers: &[Speaker], upstream: &str) -> bool {
+    speakers.iter().any(|it| it.id == upstream && it.internal)
+}
+
 /// Who speaks for one name, worked out from all its rows.
 ///
 /// A name belongs to one upstream, whole: of those that list it and may speak for its namespace the

@@ -16,12 +16,12 @@ use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
-use super::Shared;
 use super::alerts::observe;
 use super::pass::reason;
 use super::publisher::undamaged;
+use super::{Shared, outside};
 use crate::alert::Observation;
-use crate::curation::{Policy, Speaker};
+use crate::curation::Policy;
 use crate::lookalike::{Commonness, Corpus, Protected, Resemblance, Why, settle};
 use crate::model::Name;
 use crate::overlay::{NoLookalike, OverlaySet};
@@ -63,7 +63,7 @@ pub(super) async fn look_out(
         shared,
     };
     lookout.shared.unseen.take();
-    lookout.names = outside(&lookout.shared.store.snapshot()?, &lookout.shared.speakers())?;
+    lookout.names = outside::names(&lookout.shared.store.snapshot()?, &lookout.shared.speakers())?;
     told(lookout.protect());
     let mut tick = tokio::time::interval(TICK);
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -114,9 +114,7 @@ impl Lookout {
         for name in news {
             is_protecting |= in_force.set.is_internal(&name);
             self.found.remove(&name);
-            let heads = snapshot.heads_of(&name)?;
-            let is_outside = heads.iter().any(|it| !is_internal(&speakers, &it.upstream));
-            if is_outside {
+            if outside::lists(&snapshot, &speakers, &name)? {
                 self.names.insert(name.clone());
                 names.push(name);
             }
@@ -166,22 +164,6 @@ impl Lookout {
         });
         observe(&self.shared.store, &self.shared.clock, LOOKALIKES, seen.collect());
     }
-}
-
-fn is_internal(speakers: &[Speaker], id: &str) -> bool {
-    speakers.iter().any(|it| it.id == id && it.internal)
-}
-
-/// Every name that an upstream from outside lists.
-fn outside(snapshot: &Snapshot, speakers: &[Speaker]) -> Result<BTreeSet<Name>, StoreError> {
-    let mut names = BTreeSet::new();
-    for head in undamaged(snapshot.heads()?) {
-        let head = head?;
-        if !is_internal(speakers, &head.upstream) {
-            names.insert(head.name);
-        }
-    }
-    Ok(names)
 }
 
 /// What is protected: what overlays say, and the names in internal namespaces.
@@ -245,7 +227,7 @@ pub fn lookalikes_of(
     name: &Name,
 ) -> Result<Vec<Resemblance>, StoreError> {
     let set = policy.overlays;
-    let names = outside(snapshot, policy.speakers)?;
+    let names = outside::names(snapshot, policy.speakers)?;
     let common = Commonness::of(&names);
     let corpus = Corpus::new(protected(set, snapshot)?, common, set.shared_hosts());
     resembling(&corpus, set, snapshot, name)

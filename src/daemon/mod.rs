@@ -41,6 +41,7 @@ mod keeper;
 mod lookout;
 mod named;
 mod notes;
+mod outside;
 mod overlays;
 mod pass;
 mod pending;

@@ -7,7 +7,7 @@ use tokio::time::{Instant as Deadline, timeout_at};
 use super::Clock;
 use super::publisher::undamaged;
 
-use crate::curation::{Policy, Tenure, Title};
+use crate::curation::{Policy, Tenure, Title, is_internal};
 use crate::model::{Digest, Instant, Name, Status};
 use crate::ownership::{
     Claim, Holding, Key, Naming, Offer, Pins, Urgency, advice, next_check, pin,
@@ -168,9 +168,10 @@ fn contents(
     name: &Name,
     turn: usize,
 ) -> Result<(BTreeSet<Digest>, Contents), StoreError> {
-    let is_internal = |id: &str| policy.speakers.iter().any(|it| it.id == id && it.internal);
     let mut heads = snapshot.heads_of(name)?;
-    heads.retain(|it| it.head.status != Status::Deleted && !is_internal(&it.upstream));
+    heads.retain(|it| {
+        it.head.status != Status::Deleted && !is_internal(policy.speakers, &it.upstream)
+    });
     heads.sort_by_key(|it| std::cmp::Reverse(it.head.published_at));
     let current = heads.iter().map(|it| it.head.received).collect();
     let (newest, others) = heads.split_at(heads.len().min(NEWEST_CONTENTS));

@@ -19,14 +19,14 @@ use tokio::time::{Instant as Deadline, MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
-use super::Shared;
 use super::enquiry::ProveRequest;
 use super::pass::reason;
 use super::proof::Answer;
 use super::titles::of_crowded;
 use super::turns::{Lane, Turns, lane};
+use super::{Shared, outside};
 use crate::alert::Observation;
-use crate::model::{Instant, Name, NamespacePattern};
+use crate::model::{Instant, NamespacePattern};
 use crate::overlay::{Changes, OverlaySet};
 use crate::ownership::{Claim, Urgency};
 use crate::remote::Witnesses;
@@ -136,14 +136,7 @@ impl Prover {
         self.shared.unproven.take();
         let snapshot = self.shared.store.snapshot()?;
         let speakers = self.shared.speakers();
-        let is_internal = |id: &str| speakers.iter().any(|it| it.id == id && it.internal);
-        let mut names: BTreeSet<Name> = BTreeSet::new();
-        for head in super::publisher::undamaged(snapshot.heads()?) {
-            let head = head?;
-            if !is_internal(&head.upstream) {
-                names.insert(head.name);
-            }
-        }
+        let names = outside::names(&snapshot, &speakers)?;
         drop(snapshot);
         let new = self.turns.add(names);
         self.plan(&new)?;
@@ -156,11 +149,9 @@ impl Prover {
             return Ok(());
         };
         let speakers = self.shared.speakers();
-        let is_internal = |id: &str| speakers.iter().any(|it| it.id == id && it.internal);
         let mut outside = Vec::new();
         for name in names {
-            // Names of the organisation's own are nobody else's business.
-            if snapshot.heads_of(&name)?.iter().any(|it| !is_internal(&it.upstream)) {
+            if outside::lists(&snapshot, &speakers, &name)? {
                 outside.push(name);
             }
         }

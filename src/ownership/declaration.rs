@@ -29,7 +29,7 @@ pub struct Package {
 }
 
 /// The repository on GitHub that an entry names.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct RepositoryLink {
     pub owner: String,
     pub name: String,

@@ -1,4 +1,4 @@
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -139,8 +139,7 @@ impl Witnesses {
         contents: &[(Digest, Offer)],
         budget: &mut usize,
     ) -> Vec<ContentSight> {
-        let mut files: BTreeMap<(String, String, Option<String>), Result<Offer, Declaration>> =
-            BTreeMap::new();
+        let mut files: BTreeMap<&RepositoryLink, Result<Offer, Declaration>> = BTreeMap::new();
         let mut named: BTreeMap<Package, Named> = BTreeMap::new();
         let mut sights = Vec::with_capacity(contents.len());
         for (received, offer) in contents {
@@ -148,20 +147,15 @@ impl Witnesses {
                 (None, _) => Declaration::Not("it names no repository on GitHub".into()),
                 (Some(_), None) => Declaration::Not("no account holds the namespace".into()),
                 (Some(link), Some(account)) => {
-                    let path = link.path.as_ref().map(|path| path.join("/"));
-                    let key = (
-                        format!("{}/{}", link.owner, link.name),
-                        link.id.clone().unwrap_or_default(),
-                        path,
-                    );
-                    if !files.contains_key(&key) && spend(budget) {
-                        files.insert(key.clone(), self.file(link, account).await);
+                    if !files.contains_key(link) && spend(budget) {
+                        files.insert(link, self.file(link, account).await);
                     }
-                    match files.get(&key) {
+                    let repository = format!("{}/{}", link.owner, link.name);
+                    match files.get(link) {
                         Some(Ok(file)) => match file.declares(offer) {
-                            Ok(()) => Declaration::Declared(key.0),
+                            Ok(()) => Declaration::Declared(repository),
                             Err(why) => {
-                                Declaration::Not(format!("server.json of {}: {why}", key.0))
+                                Declaration::Not(format!("server.json of {repository}: {why}"))
                             }
                         },
                         Some(Err(declaration)) => declaration.clone(),
@@ -204,8 +198,9 @@ impl Witnesses {
         if !link.is_of(id, &node_id) {
             return not(format!("the repository {full_name} is {id}, not the one that is stated"));
         }
-        let places: BTreeSet<&[String]> = [path.as_slice(), &[]].into_iter().collect();
-        for folder in places.into_iter().rev() {
+        // In its folder, else at the root, which may be the same.
+        let root = (!path.is_empty()).then_some([].as_slice());
+        for folder in std::iter::once(path.as_slice()).chain(root) {
             match self.github.server_json(&full_name, folder).await {
                 Forged::Found(text) => {
                     return match Offer::read(&text) {
