@@ -9,12 +9,13 @@
 #[allow(dead_code, unreachable_pub, reason = "other benchmarks use the rest")]
 mod generator;
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::hint::black_box;
 use std::time::Instant;
 
 use generator::generate;
-use vidimus::lookalike::{Commonness, Corpus, Protected, Why};
+use serde_json::Value;
+use vidimus::lookalike::{Commonness, Corpus, Portrait, Protected, Suspect, Why};
 use vidimus::model::Name;
 use vidimus::ownership::SharedHosts;
 
@@ -23,17 +24,23 @@ const PROTECTED: usize = 5_000;
 fn main() {
     let wanted = std::env::args().skip(1).find_map(|it| it.parse().ok()).unwrap_or(100_000_usize);
     let rows = generate(wanted * 5, 2026);
-    let names: BTreeSet<&str> = rows.iter().map(|row| row.name.as_str()).collect();
-    let names: Vec<Name> =
-        names.into_iter().take(wanted).map(|it| Name::parse(it).expect("a name")).collect();
+    let mut portraits: BTreeMap<Name, Portrait> = BTreeMap::new();
+    for row in rows {
+        if portraits.len() < wanted {
+            let item: Value = serde_json::from_str(&row.item).expect("JSON");
+            let name = Name::parse(&row.name).expect("a name");
+            let portrait = Portrait::read(&item["server"].to_string()).expect("an entry");
+            portraits.insert(name, portrait);
+        }
+    }
+    let names: Vec<&Name> = portraits.keys().collect();
     let step = (names.len() / PROTECTED).max(1);
-    let protected = names.iter().step_by(step).take(PROTECTED).map(|name| Protected {
-        subject: name.to_string(),
-        why: Why::Approved,
-        home: None,
+    let protected = portraits.iter().step_by(step).take(PROTECTED).map(|(name, portrait)| {
+        Protected::new(name.to_string(), Why::Approved).shown(portrait.clone())
     });
     let begun = Instant::now();
-    let corpus = Corpus::new(protected, Commonness::of(&names), SharedHosts::default());
+    let (common, corpus) =
+        (Commonness::of(names.iter().copied()), Corpus::new(protected, SharedHosts::default()));
     println!(
         "{} protected of {} names, indexed in {:.2} s",
         corpus.len(),
@@ -42,16 +49,21 @@ fn main() {
     );
     for some in [&names[..names.len() / 10], &names[..]] {
         let begun = Instant::now();
-        let mut slowest = 0.0_f64;
+        let (mut slowest, mut slowest_name) = (0.0_f64, "");
         let mut found = 0;
         for name in some {
             let one = Instant::now();
-            found += usize::from(!black_box(corpus.resemblances(name)).is_empty());
-            slowest = slowest.max(one.elapsed().as_secs_f64());
+            let suspect =
+                Suspect { name, portrait: &portraits[*name], verdict: None, is_young: false };
+            found += usize::from(!black_box(corpus.resemblances(&suspect, &common)).is_empty());
+            let took = one.elapsed().as_secs_f64();
+            if took > slowest {
+                (slowest, slowest_name) = (took, name.as_str());
+            }
         }
         let seconds = begun.elapsed().as_secs_f64();
         println!(
-            "{} names: {seconds:.2} s, {:.3} ms each, {:.2} ms the slowest; {found} resemble something",
+            "{} names: {seconds:.2} s, {:.3} ms each, {:.2} ms the slowest ({slowest_name}); {found} resemble something",
             some.len(),
             seconds * 1e3 / some.len() as f64,
             slowest * 1e3,

@@ -16,8 +16,8 @@ const MAY_USE: [(&str, &[&str]); 18] = [
     ("curation", &["model", "overlay", "lint", "ownership"]),
     ("catalog", &["model", "overlay", "curation", "ownership"]),
     ("store", &["model", "lint", "alert", "sync", "catalog", "ownership"]),
-    ("remote", &["model", "sync", "ownership"]),
-    ("config", &["model", "lint", "overlay", "sync", "curation", "ownership"]),
+    ("remote", &["model", "sync", "ownership", "alert"]),
+    ("config", &["model", "lint", "overlay", "sync", "curation", "ownership", "alert"]),
     (
         "daemon",
         &[

@@ -52,7 +52,12 @@ async fn a_protected_brand_has_its_lookalikes_reported_explained_and_acknowledge
     let why = place.run(&["lookalikes", "why", "io.github.someone/stripe-mcp"]);
     assert_eq!(why.status.code(), Some(1));
     let told = text(&why.stdout);
-    assert!(told.contains("high: io.github.someone/stripe-mcp resembles stripe: brand-in-leaf: `stripe` in `stripe-mcp`; `stripe` is protected by an overlay"), "{told}");
+    assert!(told.starts_with("high ("), "{told}");
+    assert!(told.contains("): io.github.someone/stripe-mcp resembles stripe: brand-in-leaf: `stripe` in `stripe-mcp`; `stripe` is protected by an overlay"), "{told}");
+    let why = place.run(&["lookalikes", "why", "com.stripe/stripe-mcp"]);
+    assert_eq!(why.status.code(), Some(0));
+    let told = text(&why.stdout);
+    assert!(told.starts_with("quiet, since both are of stripe.com: "), "{told}");
     let why = place.run(&["lookalikes", "why", "com.weather/forecast"]);
     assert_eq!(why.status.code(), Some(0), "{}", text(&why.stdout));
     // A name that comes is compared at once, with what an approval spells out too.
@@ -87,6 +92,85 @@ async fn a_protected_brand_has_its_lookalikes_reported_explained_and_acknowledge
             .then_some(())
     })
     .await;
+}
+
+const REVIEWED: &str = "approval: {state: approved, reviewed: 2026-11-01, expires: 2099-01-01}";
+
+/// A brand, and a wildcard that admits whoever publishes.
+fn wildcard() -> String {
+    format!(
+        "namespaces:\n- {{name: com.stripe, protect: [stripe]}}\nservers:\n- {{name: io.github.someone/*, {REVIEWED}}}\n"
+    )
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_wildcard_admits_nobody_whose_lookalike_alert_is_open() {
+    let names = ["io.github.someone/stripe-mcp", "io.github.someone/weather"];
+    let upstream = Upstream::start(names.map(|name| Row::new(name, "1.0.0"))).await;
+    let place = Workplace::new(&upstream.url);
+    place.overlay("all.yaml", &wildcard());
+    let daemon = place.start().await;
+    daemon.lists(&["io.github.someone/weather@1.0.0"]).await;
+    let alert = eventually("it is reported", async || {
+        let output = place.run(&["lookalikes", "--json"]);
+        let found: Value = serde_json::from_str(&text(&output.stdout)).expect("JSON");
+        found[0]["id"].as_str().map(str::to_owned)
+    })
+    .await;
+    let told = |name: &str| text(&place.run(&["explain", name]).stdout);
+    let explained = told(names[0]);
+    assert!(explained.contains("it resembles stripe: brand-in-leaf"), "{explained}");
+    assert!(explained.contains(&format!("when the alert {alert} is acknowledged")), "{explained}");
+    daemon.lists(&["io.github.someone/weather@1.0.0"]).await;
+    let acknowledged = place.run(&["alerts", "ack", &alert, "--by", "alice", "--reason", "ours"]);
+    assert!(acknowledged.status.success());
+    daemon.lists(&["io.github.someone/stripe-mcp@1.0.0", "io.github.someone/weather@1.0.0"]).await;
+    // What was looked at says nothing of the next one.
+    let now = vidimus::daemon::Clock::system().to_string();
+    let next = Row::new("io.github.someone/stripe-pay", "1.0.0").published("2026-10-01T00:00:00Z");
+    upstream.put(next.status("active", &now));
+    eventually("the alert is open again", async || {
+        let found = text(&place.run(&["lookalikes", "--json"]).stdout);
+        let found: Value = serde_json::from_str(&found).expect("JSON");
+        (found[0]["count"] == 2 && found[0]["state"] == "open").then_some(())
+    })
+    .await;
+    // Nothing that is served is hidden by an alert alone.
+    daemon.lists(&["io.github.someone/stripe-mcp@1.0.0", "io.github.someone/weather@1.0.0"]).await;
+    assert!(told("io.github.someone/stripe-pay").contains("it resembles stripe"));
+    // Whoever spells the name out has looked at it.
+    place.overlay(
+        "one.yaml",
+        &format!("servers: [{{name: io.github.someone/stripe-pay, {REVIEWED}}}]\n"),
+    );
+    daemon
+        .lists(&[
+            "io.github.someone/stripe-mcp@1.0.0",
+            "io.github.someone/stripe-pay@1.0.0",
+            "io.github.someone/weather@1.0.0",
+        ])
+        .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_brand_that_is_protected_with_the_wildcard_is_compared_before_it_takes_effect() {
+    let upstream = Upstream::start([Row::new("io.github.someone/stripe-mcp", "1.0.0")]).await;
+    let place = Workplace::new(&upstream.url);
+    let daemon = place.start().await;
+    daemon.walked().await;
+    place.overlay("all.yaml", &wildcard());
+    eventually("it is reported", async || (!lookalikes(&place, &[]).is_empty()).then_some(()))
+        .await;
+    daemon.lists(&[]).await;
+    drop(daemon);
+    // The same without a daemon.
+    let told = text(&place.run(&["explain", "io.github.someone/stripe-mcp"]).stdout);
+    assert!(told.contains("it resembles stripe"), "{told}");
+    // The setting takes the gate away, not the alert.
+    place.write("vidimus.toml", "[lookalikes]\nwithhold = false\n");
+    let daemon = place.start().await;
+    daemon.lists(&["io.github.someone/stripe-mcp@1.0.0"]).await;
+    assert_eq!(lookalikes(&place, &[]).len(), 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]

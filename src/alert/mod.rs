@@ -12,12 +12,20 @@
 //! One publisher must not be able to bury an alert under many: at most [`MAX_OPEN`] of a source
 //! are open for one suspect namespace; the rest is one alert that counts them. Alerts about what is
 //! served now have a lane of their own and are never counted away.
+//!
+//! # Telling
+//! What is worth telling of a change is a [`Notice`]; on its way to one receiver it is a [`Letter`], which is stored
+//! with the alert and goes when it was taken.
 
+mod letter;
+mod notice;
 mod reconcile;
 mod record;
 
+pub use letter::{Fate, Letter, RECEIVERS, Receiver, Reception, Refusal, Whose};
+pub use notice::{Change, Format, Notice};
 pub use reconcile::{MAX_OPEN, reconcile};
-pub use record::{Alert, Observation, State};
+pub use record::{Alert, KINDS, Observation, State, id};
 
 #[cfg(test)]
 mod tests;

@@ -6,6 +6,8 @@ use crate::model::Instant;
 /// How many alerts of one source may be open for one suspect namespace.
 pub const MAX_OPEN: usize = 5;
 const FLOOD: &str = "flood";
+/// A score that rises by this much is news.
+const WAKING: u8 = 10;
 
 /// Compares all that a source sees now with its stored alerts; returns the alerts that are new or
 /// changed, to be stored in place of those with the same id.
@@ -47,10 +49,13 @@ fn continued(before: &Alert, now: Alert) -> Option<Alert> {
     if before.is_over() {
         return Some(now);
     }
-    if (&before.detail, before.count, before.served) == (&now.detail, now.count, now.served) {
+    let what = |it: &Alert| (it.detail.clone(), it.count, it.served, it.score);
+    if what(before) == what(&now) {
         return None;
     }
-    let state = match (&before.state, before.detail == now.detail) {
+    let is_worse = now.score >= before.score.map(|score| score + WAKING);
+    let is_same = before.detail == now.detail && !(is_worse && now.score.is_some());
+    let state = match (&before.state, is_same) {
         (state @ State::Acknowledged { .. }, true) => state.clone(),
         _ => State::Open,
     };

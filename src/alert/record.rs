@@ -2,6 +2,43 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::{Digest, Instant};
 
+/// Every kind of alert there is.
+pub const KINDS: [&str; 33] = [
+    "case-twins",
+    "clock-skew",
+    "damaged-row",
+    "drift",
+    "flood",
+    "forged-metadata",
+    "frozen",
+    "future-update",
+    "github-token-refused",
+    "github-token-writes",
+    "held",
+    "internal-name",
+    "keys-changed",
+    "lookalike",
+    "missing",
+    "name-limit",
+    "overlays-refused",
+    "ownership-refuted",
+    "package-disputed",
+    "passed-name",
+    "pin-mismatch",
+    "proof-missing",
+    "quarantined",
+    "shadowed",
+    "shared-host",
+    "shrunk",
+    "stale",
+    "starter-in-force",
+    "unreadable",
+    "upstream-failing",
+    "upstreams-refused",
+    "verdict-stale",
+    "webhook-failing",
+];
+
 /// Something that is the case now.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Observation {
@@ -16,11 +53,14 @@ pub struct Observation {
     pub detail: String,
     /// How many times over it is the case.
     pub count: u64,
+    /// How much it matters among alerts of its kind, where that is told; 0 to 100.
+    pub score: Option<u8>,
 }
 
 impl Observation {
     #[must_use]
     pub fn new(kind: &'static str, subject: impl Into<String>, detail: impl Into<String>) -> Self {
+        debug_assert!(KINDS.contains(&kind), "`{kind}` is not among the kinds");
         Self {
             kind,
             subject: subject.into(),
@@ -28,6 +68,7 @@ impl Observation {
             served: false,
             detail: detail.into(),
             count: 1,
+            score: None,
         }
     }
 
@@ -54,9 +95,12 @@ pub struct Alert {
     pub served: bool,
     pub detail: String,
     pub count: u64,
+    /// How much it matters among alerts of its kind, where that is told; 0 to 100.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub score: Option<u8>,
     /// When it was first the case.
     pub raised: Instant,
-    /// When its detail or count last changed.
+    /// When anything of it last changed.
     pub changed: Instant,
     #[serde(flatten)]
     pub state: State,
@@ -89,6 +133,7 @@ impl Alert {
             served: seen.served,
             detail: seen.detail.clone(),
             count: seen.count,
+            score: seen.score,
             raised: now,
             changed: now,
             state: State::Open,
@@ -113,8 +158,10 @@ impl Alert {
     }
 }
 
-/// Twelve hexadecimal digits of a digest over the identity: short enough to type.
-pub(super) fn id(source: &str, kind: &str, subject: &str, suspect: &str) -> String {
+/// What an alert is known by, whenever it is raised: twelve hexadecimal digits of a digest over its identity, short
+/// enough to type.
+#[must_use]
+pub fn id(source: &str, kind: &str, subject: &str, suspect: &str) -> String {
     let identity = [source, kind, subject, suspect].join("\0");
     let digest = Digest::of(identity.as_bytes()).to_string();
     digest["sha256:".len()..][..12].to_owned()

@@ -62,6 +62,21 @@ fn an_acknowledged_alert_is_quiet_until_its_detail_changes() {
 }
 
 #[test]
+fn a_score_that_rises_much_wakes() {
+    let mut book = Book::default();
+    let scored = |score| Observation { score: Some(score), ..drift("a.b/c") };
+    book.look(vec![scored(20)], 1);
+    let alert = book.0.remove(0).acknowledged("alice", "known", at(2));
+    book.0.push(alert);
+    assert_eq!(book.look(vec![scored(29)], 3), 1);
+    assert_eq!((book.0[0].score, book.0[0].is_open()), (Some(29), false));
+    assert_eq!(book.look(vec![scored(10)], 4), 1);
+    assert!(!book.0[0].is_open());
+    assert_eq!(book.look(vec![scored(20)], 5), 1);
+    assert!(book.0[0].is_open());
+}
+
+#[test]
 fn one_publisher_cannot_bury_an_alert_under_many() {
     let mut book = Book::default();
     let from = |namespace: &str, index: usize| {

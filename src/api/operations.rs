@@ -21,7 +21,7 @@ use crate::daemon::{
 };
 use crate::lookalike::Resemblance;
 use crate::model::Name;
-use crate::store::{StoreError, Verification};
+use crate::store::{StoreError, Undelivered, Verification};
 use crate::sync::PassReport;
 
 #[derive(Debug)]
@@ -44,6 +44,8 @@ pub fn operations(shared: Arc<Shared>, token: String) -> Router {
         .route("/verify", get(verified))
         .route("/names", get(names))
         .route("/alerts", get(alerts))
+        .route("/undelivered", get(undelivered))
+        .route("/ops/redeliver", post(redeliver))
         .route("/ops/sync", post(sync))
         .route("/ops/prove/{namespace}", post(prove))
         .route("/ops/held/{upstream}/{id}/{decision}", post(decide))
@@ -140,7 +142,8 @@ async fn listing(
     Asked(query): Asked<ListQuery>,
 ) -> Result<Json<Vec<Listed>>, Problem> {
     let read = move |shared: &Arc<Shared>| {
-        shared.with_policy(|policy| list(&shared.store.snapshot()?, policy, query.all))
+        let doubts = shared.doubts();
+        shared.with_policy(|policy| list(&shared.store.snapshot()?, policy, &doubts, query.all))
     };
     blocking(state, read).await
 }
@@ -163,7 +166,10 @@ async fn explained(
     let name = Name::parse(&name).map_err(|bad| Problem::BadRequest(bad.to_string()))?;
     let read = move |shared: &Arc<Shared>| {
         let version = query.version.as_deref();
-        shared.with_policy(|policy| explain_name(&shared.store.snapshot()?, policy, &name, version))
+        let doubts = shared.doubts();
+        shared.with_policy(|policy| {
+            explain_name(&shared.store.snapshot()?, policy, &doubts, &name, version)
+        })
     };
     let Json(found) = blocking(state, read).await?;
     found.map(Json).ok_or(Problem::UnknownServer)
@@ -238,6 +244,27 @@ async fn alerts(State(state): Operator) -> Result<Json<Vec<Alert>>, Problem> {
     blocking(state, |shared| shared.store.snapshot()?.alerts()).await
 }
 
+/// What webhooks were not told of.
+async fn undelivered(State(state): Operator) -> Result<Json<Vec<Undelivered>>, Problem> {
+    blocking(state, |shared| shared.store.snapshot()?.undelivered()).await
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RedeliverQuery {
+    webhook: Option<String>,
+}
+
+async fn redeliver(
+    State(state): Operator,
+    Asked(query): Asked<RedeliverQuery>,
+) -> Result<Json<usize>, Problem> {
+    let write = move |shared: &Arc<Shared>| {
+        shared.store.redeliver(query.webhook.as_deref(), shared.clock.now())
+    };
+    blocking(state, write).await
+}
+
 /// Who has seen an alert, and why it may stay quiet.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -255,7 +282,10 @@ async fn acknowledge(
         return Err(Problem::Unprocessable("`by` and `reason` say who and why".into()));
     }
     let write = move |shared: &Arc<Shared>| {
-        shared.store.acknowledge(&id, &query.by, &query.reason, shared.clock.now())
+        let seen = shared.store.acknowledge(&id, &query.by, &query.reason, shared.clock.now());
+        // A name that waited for this may be admitted.
+        shared.reconsider();
+        seen
     };
     let Json(found) = blocking(state, write).await?;
     found.map(Json).ok_or(Problem::UnknownAlert)

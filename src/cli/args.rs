@@ -1,9 +1,11 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use clap::{Parser, Subcommand, ValueEnum};
+use clap::builder::{PossibleValuesParser, TypedValueParser};
+use clap::{Parser, Subcommand};
 
 use crate::config::Locations;
+use crate::lookalike::Level;
 use crate::telemetry::LogFormat;
 
 /// Mirrors MCP registries and serves what your overlays approve.
@@ -106,7 +108,7 @@ pub(super) enum Command {
         #[arg(long, value_name = "TIME")]
         since: Option<String>,
         /// Only those of this level or above
-        #[arg(long, value_name = "LEVEL")]
+        #[arg(long, value_name = "LEVEL", value_parser = levels())]
         level: Option<Level>,
         #[arg(long, global = true)]
         json: bool,
@@ -137,6 +139,13 @@ pub(super) enum AlertAction {
         #[arg(long, value_name = "TEXT")]
         reason: String,
     },
+    /// List what webhooks were not told of, after it was tried long enough
+    Undelivered,
+    /// Try again what was given up
+    Redeliver {
+        /// Only to this webhook
+        webhook: Option<String>,
+    },
 }
 
 #[derive(Debug, Subcommand)]
@@ -148,12 +157,11 @@ pub(super) enum LookalikeAction {
     },
 }
 
-/// How much a resemblance matters.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
-pub(super) enum Level {
-    Low,
-    Medium,
-    High,
+fn levels() -> impl TypedValueParser<Value = Level> {
+    PossibleValuesParser::new(Level::WORDS.map(|(word, _)| word)).try_map(|found| {
+        let level = Level::WORDS.into_iter().find(|(word, _)| *word == found);
+        level.map(|(_, level)| level).ok_or("no level")
+    })
 }
 
 impl Arguments {

@@ -1,11 +1,10 @@
-use super::args::Level;
 use super::error::{CliError, Exit};
 use super::print::{alerts as print_alerts, as_json, out};
 use super::target::Target;
 use crate::alert::Alert;
 use crate::config::Settings;
 use crate::daemon::lookalikes_of;
-use crate::lookalike::Resemblance;
+use crate::lookalike::{Level, Resemblance};
 use crate::model::{Escaped, Instant, Name};
 
 /// Lists the alerts about lookalikes that last, what matters most first; 1 when there are any that nobody has
@@ -28,18 +27,13 @@ pub(super) async fn list(
             && since.is_none_or(|since| alert.raised >= since)
             && level.is_none_or(|least| level_of(alert) >= least)
     });
-    alerts.sort_by_key(|alert| (std::cmp::Reverse(level_of(alert)), !alert.served, alert.raised));
+    alerts.sort_by_key(|alert| (std::cmp::Reverse(alert.score), !alert.served, alert.raised));
     print_alerts(&alerts, json);
     Ok(if alerts.iter().any(Alert::is_open) { Exit::Findings } else { Exit::Done })
 }
 
-/// The level stands first in what the alert says.
 fn level_of(alert: &Alert) -> Level {
-    match alert.detail.split(':').next() {
-        Some("high") => Level::High,
-        Some("medium") => Level::Medium,
-        _ => Level::Low,
-    }
+    Level::of(alert.score.unwrap_or_default())
 }
 
 /// Says what a name resembles, and how.
@@ -53,13 +47,21 @@ pub(super) async fn why(settings: Settings, text: &str, json: bool) -> Result<Ex
         }
         Target::Daemon(operator) => operator.get(&["lookalikes", text], &[]).await?,
     };
+    let is_loud = found.iter().any(|it| it.quiet.is_none());
     if json {
         as_json(&found);
-    } else if found.is_empty() {
+        return Ok(if is_loud { Exit::Findings } else { Exit::Done });
+    }
+    if found.is_empty() {
         out(&format!("{name} resembles nothing that is protected"));
     }
-    for Resemblance { level, target, evidence, .. } in found.iter().filter(|_| !json) {
-        out(&format!("{level}: {name} resembles {}: {}", Escaped(target), Escaped(evidence)));
+    for Resemblance { level, score, target, evidence, quiet, .. } in &found {
+        let told = match quiet {
+            None => format!("{level} ({score})"),
+            Some(why) => format!("quiet, since {}", Escaped(why)),
+        };
+        let (target, evidence) = (Escaped(target), Escaped(evidence));
+        out(&format!("{told}: {name} resembles {target}: {evidence}"));
     }
-    Ok(if found.is_empty() { Exit::Done } else { Exit::Findings })
+    Ok(if is_loud { Exit::Findings } else { Exit::Done })
 }

@@ -4,6 +4,7 @@
 //! or, when there is none, the file itself. Both paths end in the same functions of
 //! [`crate::daemon`], so they cannot disagree.
 
+mod alerts;
 mod args;
 mod check;
 mod client;
@@ -95,9 +96,15 @@ async fn dispatch(
         }
         Command::Explain { name, json } => query::explain(settings, &name, json).await,
         Command::Alerts { action: Some(AlertAction::Ack { id, by, reason }), json, .. } => {
-            query::acknowledge(settings, &id, &by, &reason, json).await
+            alerts::acknowledge(settings, &id, &by, &reason, json).await
         }
-        Command::Alerts { action: None, all, json } => query::alerts(settings, all, json).await,
+        Command::Alerts { action: Some(AlertAction::Undelivered), json, .. } => {
+            alerts::undelivered(settings, json).await
+        }
+        Command::Alerts { action: Some(AlertAction::Redeliver { webhook }), json, .. } => {
+            alerts::redeliver(settings, webhook.as_deref(), json).await
+        }
+        Command::Alerts { action: None, all, json } => alerts::list(settings, all, json).await,
         Command::Prove { namespace, pin, json } => {
             prove::prove(settings, &namespace, pin, json).await
         }

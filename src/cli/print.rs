@@ -8,13 +8,14 @@ use miette::{GraphicalReportHandler, LabeledSpan, MietteDiagnostic, NamedSource}
 use serde::Serialize;
 
 use super::error::CliError;
-use crate::alert::{Alert, State};
+use crate::alert::{Alert, Letter, State};
 use crate::api::SyncReport;
 use crate::curation::{DEFAULT_VIEW, Explanation, Title};
-use crate::daemon::{Listed, QuarantineReport, StatusReport};
+use crate::daemon::{Listed, QuarantineReport, StatusReport, WebhookReport};
 use crate::lint::{Finding, Severity};
+use crate::lookalike::Level;
 use crate::model::{Escaped, Instant};
-use crate::store::Verification;
+use crate::store::{Mailbox, Undelivered, Verification};
 use crate::sync::PassKind;
 
 pub(super) fn as_json(value: &impl Serialize) {
@@ -180,6 +181,22 @@ pub(super) fn title(title: &Title) {
     out(&format!("  {}", title.caveat));
 }
 
+/// What receivers were not told of.
+pub(super) fn undelivered(letters: &[Undelivered], json: bool) {
+    if json {
+        return as_json(&letters);
+    }
+    for Undelivered { receiver, letter } in letters {
+        let Letter { notice, queued, attempts, failure, .. } = letter;
+        let Alert { id, kind, subject, .. } = &notice.alert;
+        let (subject, failure) =
+            (Escaped(subject), failure.as_deref().unwrap_or("it was not tried"));
+        out(&format!(
+            "{receiver}  {id}  {kind} {subject}: {failure}; {attempts} attempts since {queued}"
+        ));
+    }
+}
+
 pub(super) fn alerts(alerts: &[Alert], json: bool) {
     if json {
         return as_json(&alerts);
@@ -193,10 +210,12 @@ pub(super) fn alerts(alerts: &[Alert], json: bool) {
             State::Closed { at } => format!("over since {at}"),
         };
         let subject = Escaped(&alert.subject);
-        out(&format!(
-            "{}  {} {subject}, {} times, since {}",
-            alert.id, alert.kind, alert.count, alert.raised
-        ));
+        let level = alert
+            .score
+            .map(|score| format!(" ({}, {score})", Level::of(score)))
+            .unwrap_or_default();
+        let Alert { id, kind, count, raised, .. } = alert;
+        out(&format!("{id}  {kind}{level} {subject}, {count} times, since {raised}"));
         out(&format!("              {}", Escaped(&alert.detail)));
         out(&format!("              {state}"));
     }
@@ -244,6 +263,16 @@ pub(super) fn status(report: &StatusReport, json: bool) {
         }
         if upstream.next_attempt.is_some() {
             out(&format!("  next attempt   {}", when(upstream.next_attempt)));
+        }
+    }
+    for WebhookReport { mailbox, waiting, undelivered } in &report.webhooks {
+        let Mailbox { receiver, reception } = mailbox;
+        let url = &receiver.url;
+        out(&format!("webhook     {} at {url}", receiver.name));
+        out(&format!("  notices        {waiting} waiting, {undelivered} given up"));
+        out(&format!("  last taken     {}", when(reception.last_taken)));
+        if let (Some(since), Some(failure)) = (reception.failing_since, &reception.last_failure) {
+            out(&format!("  failing        since {since}: {failure}"));
         }
     }
     for alert in &report.alerts {

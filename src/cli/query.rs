@@ -2,7 +2,6 @@ use super::client::Operator;
 use super::error::{CliError, Exit};
 use super::print;
 use super::target::Target;
-use crate::alert::Alert;
 use crate::config::Settings;
 use crate::curation::Explanation;
 use crate::daemon::{Clock, StatusReport};
@@ -27,7 +26,9 @@ pub(super) async fn list(
     let lines = match target {
         Target::Store(offline) => {
             let snapshot = offline.store.snapshot()?;
-            offline.with_policy(|policy| crate::daemon::list(&snapshot, policy, all))?
+            offline.with_policy(|policy| {
+                crate::daemon::list(&snapshot, policy, &offline.doubts(), all)
+            })?
         }
         Target::Daemon(operator) => {
             operator.get(&["list"], &[("all", if all { "true" } else { "false" })]).await?
@@ -50,7 +51,13 @@ pub(super) async fn explain(settings: Settings, text: &str, json: bool) -> Resul
             let snapshot = offline.store.snapshot()?;
             offline
                 .with_policy(|policy| {
-                    crate::daemon::explain_name(&snapshot, policy, &parsed, version)
+                    crate::daemon::explain_name(
+                        &snapshot,
+                        policy,
+                        &offline.doubts(),
+                        &parsed,
+                        version,
+                    )
                 })?
                 .ok_or_else(|| CliError::Unknown(text.to_owned()))?
         }
@@ -72,39 +79,6 @@ async fn asked(
         Err(CliError::Refused { status: 404, .. }) => Err(CliError::Unknown(text.to_owned())),
         answered => answered,
     }
-}
-
-pub(super) async fn alerts(settings: Settings, all: bool, json: bool) -> Result<Exit, CliError> {
-    let mut alerts: Vec<Alert> = match Target::open(&settings)? {
-        Target::Store(offline) => offline.store.snapshot()?.alerts()?,
-        Target::Daemon(operator) => operator.get(&["alerts"], &[]).await?,
-    };
-    alerts.retain(|alert| all || !alert.is_over());
-    alerts.sort_by_key(|alert| (!alert.served, alert.raised));
-    print::alerts(&alerts, json);
-    Ok(Exit::Done)
-}
-
-pub(super) async fn acknowledge(
-    settings: Settings,
-    id: &str,
-    by: &str,
-    reason: &str,
-    json: bool,
-) -> Result<Exit, CliError> {
-    let found = match Target::open(&settings)? {
-        Target::Store(offline) => offline.store.acknowledge(id, by, reason, offline.clock.now())?,
-        Target::Daemon(operator) => {
-            let query = [("by", by), ("reason", reason)];
-            match operator.post(&["ops", "alerts", id, "ack"], &query).await {
-                Err(CliError::Refused { status: 404, .. }) => None,
-                answered => Some(answered?),
-            }
-        }
-    };
-    let alert = found.ok_or_else(|| CliError::UnknownAlert(id.to_owned()))?;
-    print::alerts(&[alert], json);
-    Ok(Exit::Done)
 }
 
 pub(super) async fn status(settings: Settings, json: bool) -> Result<Exit, CliError> {

@@ -4,7 +4,7 @@ use super::client::Operator;
 use super::error::CliError;
 use crate::config::{Settings, Upstream, read_upstreams};
 use crate::curation::{OwnershipPolicy, Policy, Speaker, View};
-use crate::daemon::{Clock, InForce, load_overlays};
+use crate::daemon::{Clock, Doubts, InForce, load_overlays};
 use crate::model::Instant;
 use crate::store::{Store, StoreError};
 
@@ -24,6 +24,7 @@ pub(super) struct Offline {
     pub upstreams: Vec<Upstream>,
     views: Vec<View>,
     ownership: OwnershipPolicy,
+    withhold: bool,
 }
 
 impl Target {
@@ -60,11 +61,16 @@ impl Offline {
             upstreams,
             views: settings.views.clone(),
             ownership: settings.ownership.policy,
+            withhold: settings.withhold,
         })
     }
 
     pub(super) fn with_policy<T>(&self, run: impl FnOnce(&Policy<'_>) -> T) -> T {
         run(&self.policy(&self.speakers()))
+    }
+
+    pub(super) fn doubts(&self) -> Doubts {
+        Doubts::offline(self.withhold)
     }
 
     pub(super) fn speakers(&self) -> Vec<Speaker> {

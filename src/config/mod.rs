@@ -10,12 +10,14 @@ mod public;
 mod settings;
 mod upstream;
 mod views;
+mod webhooks;
 
 pub use folder::{Folder, read_overlays};
 pub use ownership::{Github, OwnershipSettings};
 pub use public::{Public, PublicLimits, TlsFiles};
 pub use settings::{Egress, Locations, Settings};
 pub use upstream::{Origin, SyncSettings, Trust, Upstream, read_upstreams};
+pub use webhooks::{Hidden, HiddenError, Webhook};
 
 #[cfg(test)]
 mod tests;

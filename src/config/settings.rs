@@ -6,6 +6,7 @@ use url::Url;
 use super::ownership::{self, OwnershipSettings};
 use super::public::{self, Public};
 use super::views::read_views;
+use super::webhooks::{Webhook, read_webhooks};
 use crate::curation::{DEFAULT_VIEW, View};
 use crate::lint::{Fields, Finding, Reader, Source, parse_toml};
 use crate::model::Name;
@@ -46,11 +47,15 @@ pub struct Settings {
     pub egress: Egress,
     pub public: Public,
     pub ownership: OwnershipSettings,
+    /// Whether a wildcard waits for a person before it admits a name that resembles something protected.
+    pub withhold: bool,
+    /// Who is told of alerts.
+    pub webhooks: Vec<Webhook>,
     /// Every registry that is served, the default one among them.
     pub views: Vec<View>,
 }
 
-const KEYS: [&str; 10] = [
+const KEYS: [&str; 12] = [
     "data",
     "upstreams",
     "overlays",
@@ -61,6 +66,8 @@ const KEYS: [&str; 10] = [
     "tracks",
     "egress",
     "views",
+    "lookalikes",
+    "webhooks",
 ];
 fn proxy_url(text: &str) -> Result<Url, &'static str> {
     const ALLOWED: &str = "a URL with its scheme, as http://proxy.example:3128";
@@ -88,6 +95,8 @@ impl Default for Settings {
             egress: Egress::default(),
             public: Public::default(),
             ownership: OwnershipSettings::default(),
+            withhold: true,
+            webhooks: Vec::new(),
             views: vec![View::unlimited(DEFAULT_VIEW)],
         }
     }
@@ -166,6 +175,8 @@ impl Settings {
         self.views = read_views(reader, fields.get("views"));
         self.public.take(reader, fields);
         self.ownership.take(reader, fields);
+        self.lookalikes(reader, fields);
+        self.webhooks = read_webhooks(reader, fields.get("webhooks"));
         self.tracks(reader, fields);
         self.take_egress(reader, fields);
     }
@@ -185,6 +196,13 @@ impl Settings {
                 *term = std::time::Duration::from_secs(days * 24 * 60 * 60);
             }
         }
+    }
+
+    fn lookalikes(&mut self, reader: &mut Reader, fields: &Fields<'_>) {
+        let Some(node) = fields.get("lookalikes") else { return };
+        let Some(lookalikes) = reader.mapping(node, &["withhold"], &[]) else { return };
+        let withhold = lookalikes.get("withhold").and_then(|node| reader.boolean(node));
+        self.withhold = withhold.unwrap_or(self.withhold);
     }
 
     fn take_egress(&mut self, reader: &mut Reader, fields: &Fields<'_>) {

@@ -313,7 +313,7 @@ fn rails(reader: &mut Reader, fields: &Fields<'_>) -> Rails {
 }
 
 /// A whole number and a unit: `90s`, `5m`, `24h`, `7d`; a second at least, a year at most.
-fn duration(text: &str) -> Result<Duration, &'static str> {
+pub(super) fn duration(text: &str) -> Result<Duration, &'static str> {
     const ALLOWED: &str = "a whole number and a unit, from 1s to 366d, as 90s, 5m, 24h or 7d";
     const MOST: u64 = 366 * 24 * 60 * 60;
     let split = text.len().saturating_sub(1);

@@ -1,7 +1,7 @@
 use std::fmt;
 
 use super::speech::{Speaker, Speakers, Speech, is_internal};
-use super::tenure::{Owned, OwnershipPolicy, Tenure};
+use super::tenure::{Owned, OwnershipPolicy, Tenure, is_exact};
 use super::view::View;
 use crate::model::{Digest, Escaped, Head, Instant, Malformed, Name, Status, Version};
 use crate::overlay::{About, Approval, OverlaySet, Standing, State, Statement};
@@ -18,11 +18,12 @@ pub enum Gate {
     DigestAsPinned,
     NoUnreviewedDrift,
     OwnershipAsRequired,
+    NoOpenLookalike,
     Readable,
 }
 
 impl Gate {
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::WellFormed,
         Self::NotDeleted,
         Self::MaySpeak,
@@ -31,6 +32,7 @@ impl Gate {
         Self::DigestAsPinned,
         Self::NoUnreviewedDrift,
         Self::OwnershipAsRequired,
+        Self::NoOpenLookalike,
         Self::Readable,
     ];
 
@@ -45,6 +47,7 @@ impl Gate {
             Self::DigestAsPinned => "digest as pinned",
             Self::NoUnreviewedDrift => "no unreviewed drift",
             Self::OwnershipAsRequired => "ownership as required",
+            Self::NoOpenLookalike => "no lookalike that nobody looked at",
             Self::Readable => "readable to strict clients",
         }
     }
@@ -63,6 +66,7 @@ impl Gate {
             Self::DigestAsPinned => "other content than pinned",
             Self::NoUnreviewedDrift => "came back as something else",
             Self::OwnershipAsRequired => "ownership not proven as required",
+            Self::NoOpenLookalike => "it resembles something protected",
             Self::Readable => "strict clients cannot read it",
         }
     }
@@ -91,7 +95,22 @@ pub struct Case<'a> {
     pub ownership: &'a OwnershipPolicy,
     pub tenure: &'a Tenure,
     pub pins: &'a Pins,
+    /// What the name resembles, if anything, as long as nobody has looked at that.
+    pub suspicion: Option<&'a Suspicion>,
     pub now: Instant,
+}
+
+/// Why a wildcard does not admit a name although nothing else is against it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Suspicion {
+    /// It is compared in a moment.
+    NotCompared,
+    Resembles {
+        target: String,
+        evidence: String,
+        /// The id of its alert.
+        alert: String,
+    },
 }
 
 /// By what entries are judged: the overlays, the upstreams, the time.
@@ -113,6 +132,7 @@ pub struct Row<'c> {
     pub head: &'c Head,
     pub standing: &'c Standing<'c>,
     pub tenure: &'c Tenure,
+    pub suspicion: Option<&'c Suspicion>,
 }
 
 impl<'a> Policy<'a> {
@@ -122,7 +142,7 @@ impl<'a> Policy<'a> {
     where
         'a: 'c,
     {
-        let Row { name, upstream, version, head, standing, tenure } = row;
+        let Row { name, upstream, version, head, standing, tenure, suspicion } = row;
         Case {
             head,
             standing,
@@ -134,6 +154,7 @@ impl<'a> Policy<'a> {
             ownership: self.ownership,
             tenure,
             pins: self.overlays.pins(name.namespace()),
+            suspicion,
             now: self.now,
         }
     }
@@ -186,6 +207,9 @@ pub enum Evidence<'a> {
     Reviewed,
     Replaced,
     Owned(Box<Owned>),
+    Unsuspected,
+    SpelledOut,
+    Suspected(&'a Suspicion),
     Readable,
     Flaw(&'a Malformed),
     NotPinned,
@@ -246,6 +270,11 @@ impl Gate {
                     false => Outcome::Fail(evidence(owned)),
                 }
             }
+            Self::NoOpenLookalike => match case.suspicion {
+                None => Outcome::Pass(Evidence::Unsuspected),
+                Some(_) if is_exact(case.standing) => Outcome::Pass(Evidence::SpelledOut),
+                Some(suspicion) => Outcome::Fail(Evidence::Suspected(suspicion)),
+            },
             Self::Readable => match case.flaw {
                 None => Outcome::Pass(Evidence::Readable),
                 Some(flaw) => Outcome::Fail(Evidence::Flaw(flaw)),
@@ -321,6 +350,21 @@ fn no_unreviewed_drift<'a>(case: &Case<'a>) -> Outcome<'a> {
     }
 }
 
+impl fmt::Display for Suspicion {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotCompared => f.write_str("not compared yet with what is protected"),
+            Self::Resembles { target, evidence, alert } => write!(
+                f,
+                "it resembles {}: {}; a wildcard admits it when the alert {alert} is acknowledged or an overlay says \
+                 `not_lookalike`",
+                Escaped(target),
+                Escaped(evidence)
+            ),
+        }
+    }
+}
+
 impl fmt::Display for Evidence<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let stated = |by: &Statement| format!("`{}` at {}", Escaped(&by.selector()), by.place);
@@ -349,6 +393,9 @@ impl fmt::Display for Evidence<'_> {
                 "it was purged, and came back with other content; pin its digest to serve it",
             ),
             Self::Owned(owned) => write!(f, "{owned}"),
+            Self::Unsuspected => f.write_str("nothing that would keep it back"),
+            Self::SpelledOut => f.write_str("whoever approved it spelled its name out"),
+            Self::Suspected(suspicion) => write!(f, "{suspicion}"),
             Self::NotPinned => f.write_str("no digest is pinned"),
             Self::Pinned(digest) => write!(f, "{digest}"),
             Self::Differs { pinned, received } => {

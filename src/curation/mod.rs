@@ -12,7 +12,7 @@ mod tenure;
 mod view;
 
 pub use explanation::{Explanation, Title, VersionExplanation, explain, explain_quarantined};
-pub use gate::{Case, Decision, Evidence, Gate, Outcome, Policy, Row, decide};
+pub use gate::{Case, Decision, Evidence, Gate, Outcome, Policy, Row, Suspicion, decide};
 pub use speech::{Listing, Speaker, Speakers, Speech, is_internal};
 pub use tenure::{Demands, Lack, Owned, OwnershipPolicy, Tenure};
 pub use view::{DEFAULT_VIEW, View};

@@ -49,7 +49,7 @@ impl OwnershipPolicy {
 }
 
 /// Whether whoever approved it spelled its name out.
-fn is_exact(standing: &Standing<'_>) -> bool {
+pub(super) fn is_exact(standing: &Standing<'_>) -> bool {
     standing.ruling.is_some_and(|(statement, _)| statement.name.is_exact())
 }
 

@@ -102,6 +102,7 @@ fn owned(set: &OverlaySet, policy: &OwnershipPolicy, tenure: &Tenure, internal: 
         head: &head,
         standing: &standing,
         tenure,
+        suspicion: None,
     };
     policy.case(&speaking, row).owned()
 }

@@ -58,6 +58,7 @@ fn unproven<'a>(
         ownership: &OFF,
         tenure,
         pins,
+        suspicion: None,
         now,
     }
 }
@@ -132,6 +133,32 @@ fn the_first_failing_gate_hides(
     let now = at("2026-06-01T12:00:00Z");
     let set = set(&format!("servers: [{{name: com.example/tool, {fields}}}]"), now);
     let hidden = match decided(&set, &head(Status::Active, published), "1.0.0", now) {
+        Decision::Hide(gate) => Some(gate),
+        Decision::Serve { .. } => None,
+    };
+    assert_eq!(hidden, hidden_by);
+}
+
+#[rstest]
+#[case("com.example/tool", None, None)]
+#[case("com.example/*", None, None)]
+#[case("com.example/tool", Some(Suspicion::NotCompared), None)]
+#[case("com.example/*", Some(Suspicion::NotCompared), Some(Gate::NoOpenLookalike))]
+#[case("com.*/*", Some(Suspicion::NotCompared), Some(Gate::NoOpenLookalike))]
+fn a_suspect_is_admitted_by_its_name_only(
+    #[case] selector: &str,
+    #[case] suspicion: Option<Suspicion>,
+    #[case] hidden_by: Option<Gate>,
+) {
+    let now = at("2026-06-01T12:00:00Z");
+    let approval = "approval: {state: approved, reviewed: 2026-02-01}";
+    let set = set(&format!("servers: [{{name: '{selector}', {approval}}}]"), now);
+    let name = Name::parse("com.example/tool").expect("a name");
+    let version = Version::parse("1.0.0").expect("usable");
+    let standing = set.about(&name).standing(&version, "official");
+    let head = head(Status::Active, JANUARY);
+    let case = unproven(&head, &standing, &version, now);
+    let hidden = match decide(&Case { suspicion: suspicion.as_ref(), ..case }) {
         Decision::Hide(gate) => Some(gate),
         Decision::Serve { .. } => None,
     };
@@ -223,6 +250,7 @@ fn an_explanation_shows_every_gate_with_its_evidence() {
             "pass no unreviewed drift: the content that was first received, or is pinned"
                 .to_owned(),
             "pass ownership as required: ownership is not checked here".to_owned(),
+            "pass no lookalike that nobody looked at: nothing that would keep it back".to_owned(),
             "pass readable to strict clients: it decodes, with repairs where its own block names them"
                 .to_owned(),
         ]

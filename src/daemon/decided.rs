@@ -1,6 +1,7 @@
 use std::sync::Arc;
 
 use super::content::Content;
+use super::likeness::Doubts;
 use super::notes::Remarks;
 use super::speakers::speakers_of;
 use super::tenure::tenure_of;
@@ -26,6 +27,8 @@ pub(super) struct Decided {
     /// The upstream that the name is served from, when that is news.
     owner: Option<String>,
     pub(super) remarks: Remarks,
+    /// Whether it is kept back because of what it resembles.
+    pub(super) withheld: bool,
 }
 
 /// A version that passed the gates.
@@ -46,6 +49,7 @@ pub(super) struct Desk<'a> {
     pub(super) views: &'a [Shelved],
     pub(super) policy: &'a Policy<'a>,
     pub(super) snapshot: Snapshot,
+    pub(super) doubts: &'a Doubts,
 }
 
 impl Desk<'_> {
@@ -60,6 +64,8 @@ impl Desk<'_> {
         let served_from = snapshot.served_from(name)?;
         let speakers = speakers_of(snapshot, policy, name, heads, served_from.as_deref())?;
         let tenure = tenure_of(snapshot, policy, name, heads)?;
+        let suspicion = self.doubts.about(snapshot, policy, name, heads)?;
+        let mut withheld = false;
         let mut remarks = Remarks::default();
         let mut proposals: Vec<Proposal<'_>> = Vec::new();
         for stored in heads {
@@ -79,11 +85,13 @@ impl Desk<'_> {
                 head: &head,
                 standing: &standing,
                 tenure: &tenure,
+                suspicion: suspicion.as_ref(),
             };
             let case = policy.case(&speakers, row);
             let until = match decide(&case) {
                 Decision::Serve { until } => until,
                 Decision::Hide(gate) => {
+                    withheld |= gate == Gate::NoOpenLookalike;
                     if gate == Gate::OwnershipAsRequired
                         && tenure.holding.verdict(case.pins).0 != Verdict::Refuted
                         && let Owned::Judged { verdict: Verdict::Refuted, why, .. } = case.owned()
@@ -120,7 +128,7 @@ impl Desk<'_> {
         let owner = speakers.owner().filter(|_| !candidates.is_empty());
         let owner = owner.filter(|owner| served_from.as_deref() != Some(*owner));
         let owner = owner.map(str::to_owned);
-        Ok(Decided { name: name.clone(), candidates, first_end, owner, remarks })
+        Ok(Decided { name: name.clone(), candidates, first_end, owner, remarks, withheld })
     }
 
     /// Whether every view that shows it has an item of the same entry already.

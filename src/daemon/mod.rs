@@ -13,6 +13,7 @@
 //! - `watch`: notices changed overlay and upstream files.
 //! - `prove`: asks who owns the namespaces there are, and says which names that concerns.
 //! - `lookout`: compares names from outside with what is protected.
+//! - `post`: tells receivers of alerts.
 //! - `publish`: the only task that builds generations. It collects what was touched, runs the
 //!   gates for those names, commits the ledger's difference and swaps the catalogue.
 //!
@@ -38,6 +39,7 @@ mod follow;
 mod held;
 mod judgement;
 mod keeper;
+mod likeness;
 mod lookout;
 mod named;
 mod notes;
@@ -45,6 +47,7 @@ mod outside;
 mod overlays;
 mod pass;
 mod pending;
+mod post;
 mod proof;
 mod prove;
 mod publish;
@@ -63,12 +66,12 @@ mod watch;
 
 pub use clock::Clock;
 pub use held::HeldDecision;
-pub use lookout::lookalikes_of;
+pub use likeness::{Doubts, lookalikes_of};
 pub use overlays::{InForce, load_overlays, starter_warning};
 pub use pass::{Observer, PassFailure, PassPlan, reason, run_pass};
 pub use proof::{NameReport, ProofReport, prove_once};
 pub use quarantine::retry_quarantine;
-pub use report::{Activity, StatusReport, UpstreamReport, status};
+pub use report::{Activity, StatusReport, UpstreamReport, WebhookReport, status};
 pub use review::{Listed, QuarantineReport, explain_name, known_names, list, quarantine};
 pub use run::{DaemonError, open_source, open_witnesses, run};
 pub use shared::{Published, Shared, SyncOutcome, SyncRequest};

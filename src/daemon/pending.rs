@@ -62,8 +62,8 @@ impl Pending {
 pub(super) struct News(Mutex<BTreeSet<Name>>);
 
 impl News {
-    pub(super) fn add(&self, names: &[Name]) {
-        self.lock().extend(names.iter().cloned());
+    pub(super) fn add<'n>(&self, names: impl IntoIterator<Item = &'n Name>) {
+        self.lock().extend(names.into_iter().cloned());
     }
 
     pub(super) fn take(&self) -> BTreeSet<Name> {

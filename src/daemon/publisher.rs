@@ -5,6 +5,7 @@ use std::time::Instant as Stopwatch;
 use tracing::info;
 
 use super::decided::{Decided, Desk, Shelved};
+use super::likeness::Doubts;
 use super::notes::Notes;
 use super::pending::Touched;
 use super::shared::{Published, Shared};
@@ -181,19 +182,21 @@ impl Publisher {
     ) -> Result<(Vec<Generation>, Owners), StoreError> {
         let namespace = &shared.settings.namespace;
         let mut owners = Vec::new();
+        let doubts = shared.doubts();
         let mut drafts: Vec<Draft<'_>> = self
             .views
             .iter()
             .map(|it| it.catalogue.next(&it.ledger, policy.now, namespace))
             .collect();
         for share in names.chunks(SHARE) {
-            let mut decided = self.decide_all(share, policy, shared)?;
+            let mut decided = self.decide_all(share, policy, shared, &doubts)?;
             if !unsettled {
                 owners.extend(decided.iter_mut().filter_map(Decided::take_owner));
             }
             for (index, draft) in drafts.iter_mut().enumerate() {
                 draft.write(&decided.iter().map(|it| it.within(index)).collect::<Vec<_>>());
             }
+            shared.withheld.add(decided.iter().filter(|it| it.withheld).map(|it| &it.name));
             for it in &mut decided {
                 self.notes.keep(&it.name, std::mem::take(&mut it.remarks));
                 match it.first_end {
@@ -218,10 +221,11 @@ impl Publisher {
         names: &[Name],
         policy: &Policy<'_>,
         shared: &Shared,
+        doubts: &Doubts,
     ) -> Result<Vec<Decided>, StoreError> {
         let share = names.len().div_ceil(THREADS).max(LEAST_SHARE);
         let decide = |names: &[Name], snapshot: Snapshot| -> Result<Vec<Decided>, StoreError> {
-            let desk = Desk { views: &self.views, policy, snapshot };
+            let desk = Desk { views: &self.views, policy, snapshot, doubts };
             let heads = |name: &Name| self.heads.get(name).map(Vec::as_slice).unwrap_or_default();
             names.iter().map(|name| desk.decide(name, heads(name))).collect()
         };

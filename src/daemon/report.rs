@@ -8,7 +8,7 @@ use super::{InForce, Shared};
 use crate::alert::Alert;
 use crate::config::Upstream;
 use crate::model::Instant;
-use crate::store::{Snapshot, StoreError};
+use crate::store::{Mailbox, Snapshot, StoreError};
 use crate::sync::{Failure, Held, PassKind, PassState, Tally};
 
 /// A first walk takes minutes; after this long nobody waits for its end.
@@ -31,8 +31,21 @@ pub struct StatusReport {
     /// Namespaces by the verdict on who owns them, of those that were looked at.
     #[serde(default)]
     pub owners: BTreeMap<String, u64>,
+    /// Who is told of alerts, and how that goes.
+    #[serde(default)]
+    pub webhooks: Vec<WebhookReport>,
     /// Those that last, acknowledged ones included.
     pub alerts: Vec<Alert>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+pub struct WebhookReport {
+    #[serde(flatten)]
+    pub mailbox: Mailbox,
+    /// Alerts that it is still to be told of.
+    pub waiting: u64,
+    /// Alerts that it was not told of.
+    pub undelivered: u64,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -117,7 +130,19 @@ pub fn status(
         },
         upstreams: reports?,
         owners,
+        webhooks: webhooks(snapshot)?,
     })
+}
+
+fn webhooks(snapshot: &Snapshot) -> Result<Vec<WebhookReport>, StoreError> {
+    let lost = snapshot.undelivered()?;
+    let report = |mailbox: Mailbox| {
+        let name = &mailbox.receiver.name;
+        let waiting = snapshot.letters_of(name)?.len() as u64;
+        let undelivered = lost.iter().filter(|it| it.receiver == *name).count() as u64;
+        Ok(WebhookReport { mailbox, waiting, undelivered })
+    };
+    snapshot.mailboxes()?.into_iter().map(report).collect()
 }
 
 fn upstream_report(snapshot: &Snapshot, upstream: &Upstream) -> Result<UpstreamReport, StoreError> {

@@ -3,11 +3,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use super::content::Content;
+use super::likeness::Doubts;
 use super::publisher::undamaged;
 use super::speakers::speakers_of;
 use super::tenure::tenure_of;
 use crate::curation::{
-    Case, Decision, Explanation, Policy, Row, Speakers, Tenure, Title, decide, explain,
+    Case, Decision, Explanation, Policy, Row, Speakers, Suspicion, Tenure, Title, decide, explain,
     explain_quarantined,
 };
 use crate::model::{Instant, Name};
@@ -50,6 +51,7 @@ pub struct QuarantineReport {
 pub fn list(
     snapshot: &Snapshot,
     policy: &Policy<'_>,
+    doubts: &Doubts,
     all: bool,
 ) -> Result<Vec<Listed>, StoreError> {
     let mut by_name: BTreeMap<Name, Vec<StoredHead>> = BTreeMap::new();
@@ -66,8 +68,10 @@ pub fn list(
         let served_from = snapshot.served_from(name)?;
         let speakers = speakers_of(snapshot, policy, name, heads, served_from.as_deref())?;
         let tenure = tenure_of(snapshot, policy, name, heads)?;
+        let suspicion = doubts.about(snapshot, policy, name, heads)?;
         for stored in heads {
-            let line = listed(snapshot, stored, policy, &about, &speakers, &tenure)?;
+            let about = (&about, suspicion.as_ref());
+            let line = listed(snapshot, stored, policy, about, &speakers, &tenure)?;
             if all || line.served {
                 lines.push(line);
             }
@@ -80,7 +84,7 @@ fn listed(
     snapshot: &Snapshot,
     stored: &StoredHead,
     policy: &Policy<'_>,
-    about: &About<'_>,
+    (about, suspicion): (&About<'_>, Option<&Suspicion>),
     speakers: &Speakers<'_>,
     tenure: &Tenure,
 ) -> Result<Listed, StoreError> {
@@ -93,6 +97,7 @@ fn listed(
         head: &content.head,
         standing: &standing,
         tenure,
+        suspicion,
     };
     let case = policy.case(speakers, row);
     let ownership = case.owned().word().map(str::to_owned);
@@ -125,6 +130,7 @@ fn listed(
 pub fn explain_name(
     snapshot: &Snapshot,
     policy: &Policy<'_>,
+    doubts: &Doubts,
     name: &Name,
     version: Option<&str>,
 ) -> Result<Option<Explanation>, StoreError> {
@@ -135,6 +141,7 @@ pub fn explain_name(
     let served_from = snapshot.served_from(name)?;
     let speakers = speakers_of(snapshot, policy, name, &heads, served_from.as_deref())?;
     let tenure = tenure_of(snapshot, policy, name, &heads)?;
+    let suspicion = doubts.about(snapshot, policy, name, &heads)?;
     for stored in &heads {
         if wanted(stored.version.as_str()) {
             let standing = about.standing(&stored.version, &stored.upstream);
@@ -147,6 +154,7 @@ pub fn explain_name(
                 head,
                 standing: &standing,
                 tenure: &tenure,
+                suspicion: suspicion.as_ref(),
             };
             let case = policy.case(&speakers, row);
             let flaw = content.flaw(snapshot, stored)?;

@@ -14,12 +14,14 @@ use super::follow::follow;
 use super::lookout::look_out;
 use super::named::fetch_named;
 use super::pass::reason;
+use super::post::{open_routes, post_loop};
 use super::prove::prove_loop;
 use super::publish::publish_loop;
 use super::shared::Runtime;
 use super::watch::{tell, watch_overlays};
 use super::{Shared, retry_quarantine};
-use crate::config::{Egress, Origin, Settings, Upstream, read_upstreams};
+use crate::alert::Receiver;
+use crate::config::{Egress, HiddenError, Origin, Settings, Upstream, read_upstreams};
 use crate::lint::{Finding, Severity};
 use crate::model::Name;
 use crate::remote::{Access, AccessError, Enquiry, Files, Reach, RegistryApi, Witnesses};
@@ -42,6 +44,10 @@ pub enum DaemonError {
         "owners cannot be proven as `[ownership]`, `[github]`, `[packages]` and `[egress]` say"
     )]
     Witnesses { source: AccessError },
+    #[error("the webhook `{name}` cannot be used")]
+    Hidden { name: String, source: HiddenError },
+    #[error("the webhook `{name}` cannot be used")]
+    Webhook { name: String, source: AccessError },
     #[error("the loop `{0}` ended")]
     Ended(&'static str),
     #[error("a loop panicked")]
@@ -67,6 +73,9 @@ pub async fn run(
         shared.store.begin_proving(shared.clock.now())?;
     }
     let witnesses = Arc::new(open_witnesses(&shared.settings)?);
+    let routes = open_routes(&shared.settings)?;
+    let receivers: Vec<Receiver> = routes.iter().map(|(receiver, _)| receiver.clone()).collect();
+    shared.store.enlist(&receivers, shared.clock.now())?;
     let mut followers = Followers::new(&shared, &stop);
     followers.replace(upstreams).await?;
     let (task, token) = (Arc::clone(&shared), stop.clone());
@@ -86,6 +95,11 @@ pub async fn run(
     let look_out = look_out(Arc::clone(&shared), stop.clone());
     let look_out = tokio::task::spawn_blocking(move || Handle::current().block_on(look_out));
     loops.spawn(async move { Ok(look_out.await?.map(|()| "lookout")?) });
+    let (task, token) = (Arc::clone(&shared), stop.clone());
+    loops.spawn(async move {
+        post_loop(task, routes, token).await;
+        Ok("post")
+    });
     loops.spawn(followers.supervise());
     let ended = loops.join_next().await;
     if stop.is_cancelled() {

@@ -6,6 +6,7 @@ use arc_swap::{ArcSwap, ArcSwapOption};
 use tokio::sync::{mpsc, oneshot, watch};
 
 use super::enquiry::ProveRequest;
+use super::likeness::{Doubts, Watched};
 use super::pending::{News, Pending};
 use super::proof::ProofReport;
 use super::report::Activity;
@@ -36,6 +37,10 @@ pub struct Shared {
     pub(super) unseen: News,
     /// Namespaces with a name that resembles something protected.
     resembling: ArcSwap<BTreeSet<String>>,
+    /// What names are compared with.
+    watched: ArcSwapOption<Watched>,
+    /// Names that are kept back because of what they resemble.
+    pub(super) withheld: News,
     /// Where proofs are asked for.
     prove: OnceLock<mpsc::Sender<ProveRequest>>,
     published: ArcSwapOption<Published>,
@@ -149,6 +154,8 @@ impl Shared {
             unproven: News::default(),
             unseen: News::default(),
             resembling: ArcSwap::default(),
+            watched: ArcSwapOption::empty(),
+            withheld: News::default(),
             prove: OnceLock::new(),
             published: ArcSwapOption::empty(),
             in_force: ArcSwap::from_pointee(in_force),
@@ -205,6 +212,26 @@ impl Shared {
         let before = self.resembling.swap(Arc::new(names.iter().map(of).collect()));
         let new = names.iter().filter(|name| !before.contains(&of(name)));
         self.unproven.add(&new.map(|name| (*name).clone()).collect::<Vec<_>>());
+    }
+
+    /// Names are compared with this from now on.
+    pub(super) fn watch(&self, watched: Watched) {
+        self.watched.store(Some(Arc::new(watched)));
+        self.reconsider();
+    }
+
+    /// Decides again about names that were kept back because of what they resemble.
+    pub fn reconsider(&self) {
+        let names = self.withheld.take();
+        if !names.is_empty() {
+            self.pending.touch(names);
+        }
+    }
+
+    /// What keeps names back that resemble something protected.
+    #[must_use]
+    pub fn doubts(&self) -> Doubts {
+        Doubts::watched(self.settings.withhold, self.watched.load_full())
     }
 
     pub(super) fn take_proofs(&self, requests: mpsc::Sender<ProveRequest>) {

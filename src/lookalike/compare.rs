@@ -3,9 +3,12 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::corpus::{Corpus, Home, TWO_FROM, Target, Why, key_of, leaf};
-use super::shape::{MAX_LENGTH, Shape, deletions, skeleton};
-use crate::model::Name;
+use super::commonness::Commonness;
+use super::content::Content;
+use super::corpus::{Corpus, Home, TWO_FROM, Target, key_of, leaf};
+use super::score::{Level, score};
+use super::shape::{MAX_LENGTH, deletions, skeleton};
+use super::suspect::{Named, Suspect};
 
 /// One way in which a name resembles another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -29,29 +32,48 @@ pub enum Technique {
     Distance,
     /// The same leaf, which counts only where the repositories are called alike too.
     SameLeaf,
-}
-
-/// How much it matters.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Level {
-    Low,
-    Medium,
-    High,
+    /// Letters of other scripts make a word of the content, or a host, look like what is protected.
+    Homograph,
+    /// A host that can be taken for a domain of the target's owner.
+    NearHost,
+    /// The same host under another ending.
+    SwappedHost,
+    /// The title is what somebody else is called.
+    BrandInTitle,
+    /// A package that belongs to the target.
+    ForeignPackage,
 }
 
 /// A name that resembles something protected.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Resemblance {
     pub target: String,
+    /// The one that weighs most, where it is alike in several ways.
     pub technique: Technique,
     pub level: Level,
+    pub score: u8,
     /// What of both is alike, and why the target is protected.
     pub evidence: String,
+    /// Why it is nobody's concern, where it is not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub quiet: Option<String>,
+}
+
+/// One way in which something is alike, with what was seen.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Sign {
+    pub(super) technique: Technique,
+    pub(super) told: String,
+}
+
+impl Sign {
+    pub(super) const fn new(technique: Technique, told: String) -> Self {
+        Self { technique, told }
+    }
 }
 
 impl Technique {
-    pub const WORDS: [(&str, Self); 9] = [
+    pub const WORDS: [(&str, Self); 14] = [
         ("near-namespace", Self::NearNamespace),
         ("brand-in-leaf", Self::BrandInLeaf),
         ("foreign-brand", Self::ForeignBrand),
@@ -61,14 +83,21 @@ impl Technique {
         ("swapped-words", Self::SwappedWords),
         ("distance", Self::Distance),
         ("same-leaf", Self::SameLeaf),
+        ("homograph", Self::Homograph),
+        ("near-host", Self::NearHost),
+        ("swapped-host", Self::SwappedHost),
+        ("brand-in-title", Self::BrandInTitle),
+        ("foreign-package", Self::ForeignPackage),
     ];
 
     /// How much it weighs when it is about something approved.
-    const fn weight(self) -> u8 {
+    pub(super) const fn weight(self) -> u8 {
         match self {
-            Self::NearNamespace | Self::BrandInLeaf => 3,
-            Self::ForeignBrand | Self::Confusable | Self::Affix | Self::SwappedWords => 2,
-            Self::SwappedHome | Self::Distance | Self::SameLeaf => 1,
+            Self::NearNamespace | Self::BrandInLeaf | Self::Homograph => 30,
+            Self::ForeignBrand | Self::Confusable | Self::Affix | Self::SwappedWords => 20,
+            Self::NearHost | Self::ForeignPackage => 20,
+            Self::SwappedHome | Self::Distance | Self::SameLeaf => 10,
+            Self::SwappedHost | Self::BrandInTitle => 10,
         }
     }
 }
@@ -80,54 +109,52 @@ impl fmt::Display for Technique {
     }
 }
 
-impl fmt::Display for Level {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Low => "low",
-            Self::Medium => "medium",
-            Self::High => "high",
-        })
-    }
-}
-
 /// Namespaces that may call their servers alike before a core is common speech.
 const RARE: usize = 3;
 /// The same for cores at a distance, where an accident is likelier to be noticed.
 const UNCOMMON: usize = 6;
 /// The shortest texts that are compared in each way; shorter ones are alike by accident.
-const CORE: usize = 4;
-const LOOKS: usize = 5;
+pub(super) const CORE: usize = 4;
+pub(super) const LOOKS: usize = 5;
 const NEAR: usize = 6;
 
+/// More targets of one shape are not compared: what weighs most is.
+pub(super) const MAX_COMPARED: usize = 500;
+
 impl Corpus {
-    /// What a name resembles, what matters most first; nothing for what is protected itself.
+    /// What a suspect resembles, what matters most first; nothing for what is protected itself.
+    ///
+    /// What is nobody's concern is among it, with the reason.
     #[must_use]
-    pub fn resemblances(&self, name: &Name) -> Vec<Resemblance> {
-        let (home, shape) = (self.home(name), Shape::of(leaf(name.as_str())));
-        let suspect = Suspect { leaf: leaf(name.as_str()), home, shape };
-        let candidates = self.candidates(&suspect);
-        let is_itself =
-            |it: &&usize| self.targets[**it].protected.subject.eq_ignore_ascii_case(name.as_str());
-        if candidates.iter().find(is_itself).is_some() {
+    pub fn resemblances(&self, suspect: &Suspect<'_>, common: &Commonness) -> Vec<Resemblance> {
+        let named = Named::of(suspect.name, self);
+        let content = Content::of(suspect.portrait, self);
+        let candidates = self.candidates(&named, &content);
+        let text = suspect.name.as_str();
+        let is_itself = |it: &usize| self.targets[*it].protected.subject.eq_ignore_ascii_case(text);
+        if candidates.iter().any(is_itself) {
             return Vec::new();
         }
-        let found = candidates.iter().filter_map(|index| {
-            let target = &self.targets[*index];
-            let (technique, alike) = match &target.home {
-                Some(home) if target.is_name => self.like_a_name(&suspect, target, home)?,
-                home => like_a_brand(&suspect, target, home.as_ref())?,
-            };
-            Some(target.resembled(technique, &alike))
+        let found = candidates.into_iter().take(MAX_COMPARED).filter_map(|index| {
+            let target = &self.targets[index];
+            let (quiet, overlaps) =
+                (suspect.vouched(&named, target), suspect.overlaps(&target.protected.portrait));
+            let mut signs = content.signs(target);
+            signs.extend(like_its_name(&named, target, common).filter(|it| {
+                it.technique != Technique::SameLeaf || suspect.is_repository_alike(target)
+            }));
+            Some(Resemblance { quiet, ..target.resembled(suspect, signs, overlaps)? })
         });
         let mut found: Vec<Resemblance> = found.collect();
-        found.sort_by(|left, right| (right.level, &left.target).cmp(&(left.level, &right.target)));
+        found.sort_by(|left, right| (right.score, &left.target).cmp(&(left.score, &right.target)));
         found
     }
 
     /// The targets that share any shape with the suspect: the only ones that are looked at.
-    fn candidates(&self, suspect: &Suspect<'_>) -> BTreeSet<usize> {
-        let Suspect { home, shape, .. } = suspect;
-        let mut keys = vec![key_of("label", &home.label), key_of("words", &shape.sorted.join(" "))];
+    pub(super) fn candidates(&self, named: &Named<'_>, content: &Content<'_>) -> BTreeSet<usize> {
+        let Named { home, shape, .. } = named;
+        let mut keys = content.keys();
+        keys.extend([key_of("label", &home.label), key_of("words", &shape.sorted.join(" "))]);
         keys.push(key_of("label", &shape.core));
         for text in [&shape.full, &shape.core, &shape.compact()] {
             keys.extend(deletions(text).iter().map(|it| key_of("near", it)));
@@ -146,75 +173,72 @@ impl Corpus {
         }
         keys.iter().filter_map(|key| self.index.get(key)).flatten().copied().collect()
     }
+}
 
-    fn like_a_name(
-        &self,
-        suspect: &Suspect<'_>,
-        target: &Target,
-        home: &Home,
-    ) -> Option<(Technique, String)> {
-        if suspect.home.registrant == home.registrant {
-            return None;
-        }
-        let (ours, theirs) = (&suspect.shape, &target.shape);
-        let both = |left: &str, right: &str| format!("`{left}` and `{right}`");
-        let is_near = |left: &str, right: &str| strsim::osa_distance(left, right) == 1;
-        if is_near(&suspect.home.namespace, &home.namespace) {
-            return Some((
-                Technique::NearNamespace,
-                both(&suspect.home.namespace, &home.namespace),
-            ));
-        }
-        let is_brand = home.label.chars().count() >= CORE;
-        if is_brand && home.label == ours.core {
-            return Some((Technique::ForeignBrand, format!("`{}` in a foreign leaf", home.label)));
-        }
-        if is_brand && home.label == suspect.home.label {
-            return Some((
-                Technique::SwappedHome,
-                both(&suspect.home.registrant, &home.registrant),
-            ));
-        }
-        let rare = |text: &str, most: usize| self.common.count(text) <= most;
-        let same = |left: &str, right: &str| left == right && left.chars().count() >= CORE;
-        // Where both lost words to get there, as `home-assistant` and `home-services`, they are not alike.
-        let telling = ours.core == ours.full || theirs.core == theirs.full;
-        let equal = same(&ours.core, &theirs.core) && telling && rare(&theirs.core, RARE)
-            || same(&ours.full, &theirs.full) && rare(&theirs.full, RARE);
-        if equal {
-            let is_same = suspect.leaf.eq_ignore_ascii_case(leaf(&target.protected.subject));
-            let technique = if is_same { Technique::SameLeaf } else { Technique::Affix };
-            return Some((technique, both(suspect.leaf, leaf(&target.protected.subject))));
-        }
-        let long = |text: &str, least: usize| text.chars().count() >= least;
-        if ours.core != theirs.core
-            && long(&theirs.core, LOOKS)
-            && skeleton(&ours.core) == skeleton(&theirs.core)
-        {
-            return Some((Technique::Confusable, both(&ours.core, &theirs.core)));
-        }
-        if ours.sorted.len() > 1 && ours.sorted == theirs.sorted && ours.core != theirs.core {
-            return Some((Technique::SwappedWords, both(&ours.core, &theirs.core)));
-        }
-        let pairs = [(&ours.core, &theirs.core), (&ours.full, &theirs.full)];
-        let near = pairs.into_iter().find(|(left, right)| {
-            let is_plural =
-                left.strip_suffix('s') == Some(right) || right.strip_suffix('s') == Some(left);
-            let most = if is_plural { 1 } else { UNCOMMON };
-            long(left, NEAR) && long(right, NEAR) && is_near(left, right) && rare(right, most)
-        });
-        near.map(|(left, right)| (Technique::Distance, both(left, right)))
+/// How a name is like a target's, where it is.
+fn like_its_name(suspect: &Named<'_>, target: &Target, common: &Commonness) -> Option<Sign> {
+    let (technique, told) = match &target.home {
+        Some(home) if target.is_name => like_a_name(suspect, target, home, common)?,
+        home => like_a_brand(suspect, target, home.as_ref())?,
+    };
+    Some(Sign::new(technique, told))
+}
+
+fn like_a_name(
+    suspect: &Named<'_>,
+    target: &Target,
+    home: &Home,
+    common: &Commonness,
+) -> Option<(Technique, String)> {
+    let (ours, theirs) = (&suspect.shape, &target.shape);
+    let both = |left: &str, right: &str| format!("`{left}` and `{right}`");
+    let is_near = |left: &str, right: &str| strsim::osa_distance(left, right) == 1;
+    if is_near(&suspect.home.namespace, &home.namespace) {
+        return Some((Technique::NearNamespace, both(&suspect.home.namespace, &home.namespace)));
     }
+    let is_brand = home.label.chars().count() >= CORE;
+    if is_brand && home.label == ours.core {
+        return Some((Technique::ForeignBrand, format!("`{}` in a foreign leaf", home.label)));
+    }
+    if is_brand && home.label == suspect.home.label {
+        return Some((Technique::SwappedHome, both(&suspect.home.registrant, &home.registrant)));
+    }
+    let rare = |text: &str, most: usize| common.count(text) <= most;
+    let same = |left: &str, right: &str| left == right && left.chars().count() >= CORE;
+    // Where both lost words to get there, as `home-assistant` and `home-services`, they are not alike.
+    let telling = ours.core == ours.full || theirs.core == theirs.full;
+    let equal = same(&ours.core, &theirs.core) && telling && rare(&theirs.core, RARE)
+        || same(&ours.full, &theirs.full) && rare(&theirs.full, RARE);
+    if equal {
+        let is_same = suspect.leaf.eq_ignore_ascii_case(leaf(&target.protected.subject));
+        let technique = if is_same { Technique::SameLeaf } else { Technique::Affix };
+        return Some((technique, both(suspect.leaf, leaf(&target.protected.subject))));
+    }
+    let long = |text: &str, least: usize| text.chars().count() >= least;
+    if ours.core != theirs.core
+        && long(&theirs.core, LOOKS)
+        && skeleton(&ours.core) == skeleton(&theirs.core)
+    {
+        return Some((Technique::Confusable, both(&ours.core, &theirs.core)));
+    }
+    if ours.sorted.len() > 1 && ours.sorted == theirs.sorted && ours.core != theirs.core {
+        return Some((Technique::SwappedWords, both(&ours.core, &theirs.core)));
+    }
+    let pairs = [(&ours.core, &theirs.core), (&ours.full, &theirs.full)];
+    let near = pairs.into_iter().find(|(left, right)| {
+        let is_plural =
+            left.strip_suffix('s') == Some(right) || right.strip_suffix('s') == Some(left);
+        let most = if is_plural { 1 } else { UNCOMMON };
+        long(left, NEAR) && long(right, NEAR) && is_near(left, right) && rare(right, most)
+    });
+    near.map(|(left, right)| (Technique::Distance, both(left, right)))
 }
 
 fn like_a_brand(
-    suspect: &Suspect<'_>,
+    suspect: &Named<'_>,
     target: &Target,
     home: Option<&Home>,
 ) -> Option<(Technique, String)> {
-    if home.is_some_and(|home| home.registrant == suspect.home.registrant) {
-        return None;
-    }
     if let Some(home) = home
         && strsim::osa_distance(&suspect.home.namespace, &home.namespace) == 1
     {
@@ -254,23 +278,29 @@ fn like_a_brand(
     near.then(|| (Technique::Distance, both()))
 }
 
-struct Suspect<'n> {
-    leaf: &'n str,
-    home: Home,
-    shape: Shape,
-}
-
 impl Target {
-    fn resembled(&self, technique: Technique, alike: &str) -> Resemblance {
-        let why = self.protected.why;
-        let weight = technique.weight() + u8::from(why != Why::Approved);
-        let level = match weight {
-            0 | 1 => Level::Low,
-            2 => Level::Medium,
-            _ => Level::High,
-        };
-        let subject = &self.protected.subject;
-        let evidence = format!("{technique}: {alike}; `{subject}` is {}", why.as_str());
-        Resemblance { target: subject.clone(), technique, level, evidence }
+    /// What is left of the signs: one resemblance, ranked.
+    fn resembled(
+        &self,
+        suspect: &Suspect<'_>,
+        mut signs: Vec<Sign>,
+        overlaps: bool,
+    ) -> Option<Resemblance> {
+        signs.sort_by_key(|it| (std::cmp::Reverse(it.technique.weight()), it.technique));
+        let technique = signs.first()?.technique;
+        let (subject, why) = (&self.protected.subject, self.protected.why);
+        let score = score(technique, why, suspect, overlaps);
+        let told: Vec<String> =
+            signs.iter().map(|it| format!("{}: {}", it.technique, it.told)).collect();
+        let evidence = format!("{}; `{subject}` is {}", told.join("; "), why.as_str());
+        let level = Level::of(score);
+        Some(Resemblance {
+            target: subject.clone(),
+            technique,
+            level,
+            score,
+            evidence,
+            quiet: None,
+        })
     }
 }

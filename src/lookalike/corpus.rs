@@ -1,6 +1,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::hash::{DefaultHasher, Hash, Hasher};
 
+use super::portrait::Portrait;
 use super::shape::{Shape, deletions, label, registrant, skeleton};
 use crate::model::Name;
 use crate::ownership::{Claim, SharedHosts};
@@ -13,6 +14,27 @@ pub struct Protected {
     pub why: Why,
     /// The namespace that a brand belongs to, where that is known.
     pub home: Option<String>,
+    /// What its own entry says, where it has one.
+    pub portrait: Portrait,
+}
+
+impl Protected {
+    #[must_use]
+    pub fn new(subject: impl Into<String>, why: Why) -> Self {
+        Self { subject: subject.into(), why, home: None, portrait: Portrait::default() }
+    }
+
+    /// The same, with the namespace that it belongs to.
+    #[must_use]
+    pub fn of(self, namespace: &str) -> Self {
+        Self { home: Some(namespace.to_owned()), ..self }
+    }
+
+    /// The same, with what its own entry says.
+    #[must_use]
+    pub fn shown(self, portrait: Portrait) -> Self {
+        Self { portrait, ..self }
+    }
 }
 
 /// Why something is protected; the first weighs most.
@@ -36,30 +58,6 @@ impl Why {
     }
 }
 
-/// What many namespaces call their servers.
-#[derive(Debug, Default)]
-pub struct Commonness(HashMap<String, usize>);
-
-impl Commonness {
-    /// Counts over all names there are.
-    #[must_use]
-    pub fn of<'n>(names: impl IntoIterator<Item = &'n Name>) -> Self {
-        let mut namespaces: HashMap<String, BTreeSet<String>> = HashMap::new();
-        for name in names {
-            let Shape { full, core, .. } = Shape::of(leaf(name.as_str()));
-            for shape in BTreeSet::from([full, core]) {
-                let namespace = name.namespace().to_ascii_lowercase();
-                namespaces.entry(shape).or_default().insert(namespace);
-            }
-        }
-        Self(namespaces.into_iter().map(|(shape, all)| (shape, all.len())).collect())
-    }
-
-    pub(super) fn count(&self, shape: &str) -> usize {
-        self.0.get(shape).copied().unwrap_or_default()
-    }
-}
-
 /// Everything that is protected, ready to be compared with.
 #[derive(Debug, Default)]
 pub struct Corpus {
@@ -67,8 +65,7 @@ pub struct Corpus {
     /// Targets by the digests of their shapes.
     pub(super) index: HashMap<u64, Vec<usize>>,
     pub(super) brand_lengths: BTreeSet<usize>,
-    pub(super) common: Commonness,
-    hosts: SharedHosts,
+    shared: SharedHosts,
 }
 
 #[derive(Debug)]
@@ -77,6 +74,10 @@ pub(super) struct Target {
     pub(super) is_name: bool,
     pub(super) home: Option<Home>,
     pub(super) shape: Shape,
+    /// Domains that are its owner's.
+    pub(super) domains: BTreeSet<String>,
+    /// Its owner, and whoever's hosts its own entry points to.
+    pub(super) registrants: BTreeSet<String>,
 }
 
 /// The namespace of a name, and who stands behind it.
@@ -96,30 +97,24 @@ pub(super) fn key_of(kind: &str, text: &str) -> u64 {
 
 impl Corpus {
     #[must_use]
-    pub fn new(
-        protected: impl IntoIterator<Item = Protected>,
-        common: Commonness,
-        hosts: SharedHosts,
-    ) -> Self {
-        let mut corpus = Self { common, hosts, ..Self::default() };
+    pub fn new(protected: impl IntoIterator<Item = Protected>, shared: SharedHosts) -> Self {
+        let mut corpus = Self { shared, ..Self::default() };
         let mut unique: BTreeMap<String, Protected> = BTreeMap::new();
         for it in protected {
             let known = unique.entry(it.subject.clone()).or_insert_with(|| it.clone());
             known.why = known.why.min(it.why);
         }
-        unique.into_values().for_each(|it| corpus.add(it));
+        // What weighs most is looked at first, should there be more than is looked at.
+        let mut ordered: Vec<Protected> = unique.into_values().collect();
+        ordered.sort_by_key(|it| it.why);
+        ordered.into_iter().for_each(|it| corpus.add(it));
         corpus
     }
 
     fn add(&mut self, protected: Protected) {
         let index = self.targets.len();
-        let name = Name::parse(&protected.subject).ok();
-        let shape = Shape::of(leaf(&protected.subject));
-        let home = match (&name, &protected.home) {
-            (Some(name), _) => Some(self.home(name)),
-            (None, Some(namespace)) => Some(self.home_of(namespace)),
-            (None, None) => None,
-        };
+        let target = self.target(protected);
+        let Target { shape, home, .. } = &target;
         let mut keys = BTreeSet::from([key_of("words", &shape.sorted.join(" "))]);
         let near = |keys: &mut BTreeSet<u64>, text: &str| {
             keys.extend(deletions(text).iter().map(|it| key_of("near", it)));
@@ -127,12 +122,12 @@ impl Corpus {
         };
         near(&mut keys, &shape.full);
         near(&mut keys, &shape.core);
-        if let Some(home) = &home {
+        if let Some(home) = home {
             keys.extend(deletions(&home.namespace).iter().map(|it| key_of("namespace", it)));
         }
-        if let (Some(_), Some(home)) = (&name, &home) {
+        if let (true, Some(home)) = (target.is_name, home) {
             keys.insert(key_of("label", &home.label));
-        } else {
+        } else if !target.is_name {
             let compact = shape.compact();
             near(&mut keys, &compact);
             if compact.chars().count() >= TWO_FROM {
@@ -144,10 +139,33 @@ impl Corpus {
             keys.insert(key_of("brand", &compact));
             keys.insert(key_of("label", &shape.core));
         }
+        keys.extend(target.content_keys());
         for key in keys {
             self.index.entry(key).or_default().push(index);
         }
-        self.targets.push(Target { protected, is_name: name.is_some(), home, shape });
+        self.targets.push(target);
+    }
+
+    fn target(&self, protected: Protected) -> Target {
+        let name = Name::parse(&protected.subject).ok();
+        let namespace = name.as_ref().map(Name::namespace).or(protected.home.as_deref());
+        let home = namespace.map(|it| self.home_of(it));
+        let mut domains: BTreeSet<String> = BTreeSet::new();
+        let mut registrants: BTreeSet<String> = BTreeSet::new();
+        if let Some(home) = &home {
+            registrants.insert(home.registrant.clone());
+            for host in self.hosts(&protected.portrait) {
+                // A page elsewhere is its owner's too when it is called like the owner.
+                if host.label == home.label {
+                    domains.insert(host.registrant.clone());
+                }
+                registrants.insert(host.registrant);
+            }
+            domains.insert(home.registrant.clone());
+        }
+        domains.retain(|it| it.contains('.') && !it.starts_with("github:"));
+        let shape = Shape::of(leaf(&protected.subject));
+        Target { is_name: name.is_some(), protected, home, shape, domains, registrants }
     }
 
     pub(super) fn home(&self, name: &Name) -> Home {
@@ -156,8 +174,16 @@ impl Corpus {
 
     fn home_of(&self, namespace: &str) -> Home {
         let namespace = namespace.to_ascii_lowercase();
-        let registrant = registrant(&Claim::of(&namespace, &self.hosts), &namespace);
+        let registrant = registrant(&Claim::of(&namespace, &self.shared), &namespace);
         Home { label: label(&registrant), registrant, namespace }
+    }
+
+    /// Who stands behind a domain that is written backwards; `None` when it is nobody's.
+    pub(super) fn registrant(&self, namespace: &str) -> Option<String> {
+        match Claim::of(namespace, &self.shared) {
+            Claim::Unprovable { .. } => None,
+            claim => Some(registrant(&claim, namespace)),
+        }
     }
 
     #[must_use]

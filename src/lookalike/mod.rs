@@ -13,14 +13,21 @@
 //! A near namespace, another's brand in a foreign leaf, a leaf that differs only in what the eye skips. Each is a
 //! [`Technique`] with its evidence.
 
+mod commonness;
 mod compare;
+mod content;
 mod corpus;
-mod settle;
+mod portrait;
+mod score;
 mod shape;
+mod suspect;
 
-pub use compare::{Level, Resemblance, Technique};
-pub use corpus::{Commonness, Corpus, Protected, Why};
-pub use settle::settle;
+pub use commonness::Commonness;
+pub use compare::{Resemblance, Technique};
+pub use corpus::{Corpus, Protected, Why};
+pub use portrait::Portrait;
+pub use score::Level;
+pub use suspect::Suspect;
 
 #[cfg(test)]
 mod tests;

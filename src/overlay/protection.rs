@@ -32,19 +32,14 @@ impl OverlaySet {
     /// that an approval spells out. What only a wildcard admits is not protected.
     #[must_use]
     pub fn protected(&self) -> Vec<Protected> {
-        let internal = self.internal().iter().map(|it| Protected {
-            subject: it.namespace().to_owned(),
-            why: Why::Internal,
-            home: Some(it.namespace().to_owned()),
-        });
+        let internal = self.internal().iter();
+        let internal =
+            internal.map(|it| Protected::new(it.namespace(), Why::Internal).of(it.namespace()));
         let approved = self.statements().iter().filter_map(|statement| {
             let approval = statement.approval.as_ref()?;
             let NamePattern::Exact(name) = &statement.name else { return None };
-            (approval.state == State::Approved).then(|| Protected {
-                subject: name.to_string(),
-                why: Why::Approved,
-                home: None,
-            })
+            let is_approved = approval.state == State::Approved;
+            is_approved.then(|| Protected::new(name.to_string(), Why::Approved))
         });
         let listed = self.protection().listed.iter().cloned();
         internal.chain(approved).chain(listed).collect()
@@ -61,10 +56,10 @@ impl OverlaySet {
         &self.protection().quiet
     }
 
-    /// Whether somebody has said that this name is no lookalike of that.
+    /// Who has said that this name is no lookalike of that, and why.
     #[must_use]
-    pub fn is_no_lookalike(&self, name: &Name, target: &str) -> bool {
-        self.no_lookalikes().iter().any(|it| {
+    pub fn no_lookalike(&self, name: &Name, target: &str) -> Option<&NoLookalike> {
+        self.no_lookalikes().iter().find(|it| {
             let is_meant = match &it.who {
                 Selected::Names(pattern) => pattern.covers(name),
                 Selected::Namespace(pattern) => pattern.covers(name),
@@ -78,8 +73,7 @@ impl Document<'_> {
     /// Reads the `protect` of a namespace: brands and names that belong to it.
     pub(super) fn protect(&mut self, node: &Node, namespace: &NamespacePattern) -> Vec<Protected> {
         let home = namespace.namespace().to_owned();
-        let protected =
-            |subject: String| Protected { subject, why: Why::Listed, home: Some(home.clone()) };
+        let protected = |subject: String| Protected::new(subject, Why::Listed).of(&home);
         if matches!(&node.kind, Kind::Scalar { .. }) {
             // The namespace itself, by what it is called.
             let meant = self.reader.boolean(node) == Some(true);

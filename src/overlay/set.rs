@@ -191,6 +191,15 @@ impl<'s> About<'s> {
         self.speaking.is_empty() && self.hiding.is_empty()
     }
 
+    /// Whether an approval may cover it that does not spell its name out.
+    #[must_use]
+    pub fn may_be_approved_unnamed(&self) -> bool {
+        let approves = |it: &Statement| {
+            it.approval.as_ref().is_some_and(|approval| approval.state == State::Approved)
+        };
+        self.speaking.iter().any(|it| !it.name.is_exact() && approves(it))
+    }
+
     /// Merges what is said of one version from one upstream.
     #[must_use]
     pub fn standing(&self, version: &Version, upstream: &str) -> Standing<'s> {

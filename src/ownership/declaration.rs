@@ -82,7 +82,8 @@ impl Package {
     }
 
     /// What is the same in every version: an image's tag and digest are not.
-    fn key(&self) -> (&str, &str) {
+    #[must_use]
+    pub fn key(&self) -> (&str, &str) {
         let identifier = match self.registry.as_str() {
             "oci" => image(&self.identifier).0,
             _ => self.identifier.as_str(),
@@ -160,7 +161,9 @@ fn folder(text: &str) -> Option<Vec<String>> {
     all.then(|| segments.into_iter().map(str::to_owned).collect())
 }
 
-fn host(url: &str) -> Option<String> {
+/// The host of a URL, in small letters and with its port; a template stands as it is written.
+#[must_use]
+pub fn host(url: &str) -> Option<String> {
     let (_, rest) = url.split_once("://")?;
     let authority = rest.split(['/', '?', '#']).next()?;
     let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);

@@ -28,7 +28,9 @@ mod verdict;
 pub use address::is_public;
 pub use advice::{advice, pin};
 pub use claim::{Claim, Unprovable};
-pub use declaration::{ContentSight, Declaration, Naming, Offer, Package, RepositoryLink, image};
+pub use declaration::{
+    ContentSight, Declaration, Naming, Offer, Package, RepositoryLink, host, image,
+};
 pub use holding::{Account, Holding, Means, Negatives, Shown};
 pub use hosts::SharedHosts;
 pub use schedule::{Urgency, next_check};

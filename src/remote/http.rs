@@ -48,6 +48,9 @@ pub enum AccessError {
     Token { path: PathBuf },
     #[error("the HTTP client cannot be made")]
     Client { source: reqwest::Error },
+    /// Never what the address is.
+    #[error("notices cannot be sent there: {why}")]
+    Receiver { why: &'static str },
     #[error("the client of GitHub cannot be made: {reason}")]
     GitHub { reason: String },
     #[error("DNS cannot be asked")]

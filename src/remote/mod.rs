@@ -5,6 +5,7 @@
 //! that names an HTTP library.
 
 mod budget;
+mod courier;
 mod dns;
 mod files;
 mod github;
@@ -15,6 +16,7 @@ mod retry;
 mod well_known;
 mod witnesses;
 
+pub use courier::{Address, Courier};
 pub use files::Files;
 pub use github::Trouble;
 pub use http::{Access, AccessError};

@@ -2,13 +2,14 @@ use std::time::Duration;
 
 use redb::{ReadableTable, WriteTransaction};
 
+use super::letters::{forget as forget_letters, post};
 use super::tables::ALERTS;
 use super::{Snapshot, Store, StoreError};
-use crate::alert::{Alert, Observation, State, reconcile};
+use crate::alert::{Alert, Change, Notice, Observation, State, reconcile};
 use crate::model::Instant;
 
 /// How long an alert that is over can still be looked at.
-const KEPT: Duration = Duration::from_secs(90 * 24 * 60 * 60);
+pub(super) const KEPT: Duration = Duration::from_secs(90 * 24 * 60 * 60);
 
 impl Store {
     /// Takes note of all that a source sees now; returns the alerts that are new, changed or over.
@@ -34,6 +35,7 @@ impl Store {
             let stored = of_source(alerts(&transaction.open_table(ALERTS)?)?);
             let changed = reconcile(source, &stored, seen, now);
             put(transaction, &changed)?;
+            post(transaction, notices(&stored, &changed), now)?;
             forget(transaction, now)?;
             Ok(changed)
         })
@@ -60,6 +62,16 @@ impl Store {
     }
 }
 
+/// What there is to tell of alerts that were stored.
+fn notices(before: &[Alert], after: &[Alert]) -> Vec<Notice> {
+    let of = |alert: &Alert| {
+        let before = before.iter().find(|it| it.id == alert.id);
+        let change = Change::between(before, alert)?;
+        Some(Notice { change, alert: alert.clone() })
+    };
+    after.iter().filter_map(of).collect()
+}
+
 fn put(transaction: &WriteTransaction, alerts: &[Alert]) -> Result<(), StoreError> {
     let mut table = transaction.open_table(ALERTS)?;
     for alert in alerts {
@@ -76,7 +88,7 @@ fn forget(transaction: &WriteTransaction, now: Instant) -> Result<(), StoreError
         Ok(Alert { state: State::Closed { at }, .. }) => now.since(at) < KEPT,
         _ => true,
     })?;
-    Ok(())
+    forget_letters(transaction, now)
 }
 
 /// Those that can be read; `verify` names the others.
@@ -91,6 +103,14 @@ fn alerts(
 }
 
 impl Snapshot {
+    /// The alert of this id; `None` where there is none that can be read.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn alert(&self, id: &str) -> Result<Option<Alert>, StoreError> {
+        Ok(self.alerts.get(id)?.and_then(|row| serde_json::from_slice(row.value()).ok()))
+    }
+
     /// Whether every alert can be read.
     pub(super) fn alerts_are_sound(&self) -> Result<bool, StoreError> {
         for row in self.alerts.iter()? {

@@ -21,6 +21,8 @@
 //! | `spared` | name@version | what was served before owners were first to be proven | no |
 //! | `overlays` | file | the last good set, as it was read | from review |
 //! | `alerts` | id | what a person should look at, and who has | not the acknowledgements |
+//! | `receivers` | name | who is told of alerts, and how that goes | no |
+//! | `letters`, `undelivered` | receiver, alert | what is still to be told, and what was given up | no |
 //!
 //! Heads and bodies are apart because a restart reads every head and only the visible bodies, and
 //! a walk that finds nothing new reads heads alone.
@@ -55,6 +57,7 @@ mod accept;
 mod alerts;
 mod codec;
 mod error;
+mod letters;
 mod live;
 mod overlays;
 mod proofs;
@@ -70,6 +73,7 @@ use redb::{Database, ReadableDatabase, StorageBackend};
 
 pub use accept::{Acceptance, Hold};
 pub use error::StoreError;
+pub use letters::{Mailbox, Undelivered};
 pub use proofs::Proofs;
 pub use read::{QuarantinedRow, SeenRows, Snapshot, StagedKind, StagedRow, StoredHead};
 pub use verify::Verification;

@@ -7,9 +7,9 @@ use super::StoreError;
 use super::codec::{self, StagedParts, Unpacker};
 use super::live::after_contents;
 use super::tables::{
-    ABSENCES, ALERTS, BODIES, EPOCH_KEY, HEADS, HELD, HOLDINGS, Key, LEDGER, META, NAMINGS,
-    NEWEST_KEY, OVERLAYS, OWNERS, PURGED, QUARANTINE, REWRITTEN, SEEN, SPARED, STAGED, UPSTREAMS,
-    instant,
+    ABSENCES, ALERTS, BODIES, EPOCH_KEY, HEADS, HELD, HOLDINGS, Key, LEDGER, LETTERS, META,
+    NAMINGS, NEWEST_KEY, OVERLAYS, OWNERS, PURGED, QUARANTINE, RECEIVERS, REWRITTEN, SEEN, SPARED,
+    STAGED, UNDELIVERED, UPSTREAMS, instant,
 };
 use super::write::after;
 use crate::catalog::{LedgerEntry, Shown};
@@ -18,6 +18,7 @@ use crate::sync::{Absence, NameSize, UpstreamState};
 
 type Rows = ReadOnlyTable<Key, &'static [u8]>;
 type Words = ReadOnlyTable<&'static str, &'static [u8]>;
+type Pairs = ReadOnlyTable<(&'static str, &'static str), &'static [u8]>;
 
 /// The store at one moment.
 #[derive(Debug)]
@@ -36,6 +37,9 @@ pub struct Snapshot {
     pub(super) ledger: Rows,
     pub(super) overlays: Words,
     pub(super) alerts: Words,
+    pub(super) receivers: Words,
+    pub(super) letters: Pairs,
+    pub(super) undelivered: Pairs,
     owners: Words,
     pub(super) holdings: Words,
     pub(super) namings: Words,
@@ -103,6 +107,9 @@ impl Snapshot {
             ledger: transaction.open_table(LEDGER)?,
             overlays: transaction.open_table(OVERLAYS)?,
             alerts: transaction.open_table(ALERTS)?,
+            receivers: transaction.open_table(RECEIVERS)?,
+            letters: transaction.open_table(LETTERS)?,
+            undelivered: transaction.open_table(UNDELIVERED)?,
             owners: transaction.open_table(OWNERS)?,
             holdings: transaction.open_table(HOLDINGS)?,
             namings: transaction.open_table(NAMINGS)?,

@@ -28,10 +28,16 @@ pub(super) const HOLDINGS: TableDefinition<'_, &str, &[u8]> = TableDefinition::n
 pub(super) const NAMINGS: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("namings");
 pub(super) const SPARED: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("spared");
 pub(super) const ALERTS: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("alerts");
+/// By receiver and alert.
+pub(super) const LETTERS: TableDefinition<'_, (&str, &str), &[u8]> =
+    TableDefinition::new("letters");
+pub(super) const UNDELIVERED: TableDefinition<'_, (&str, &str), &[u8]> =
+    TableDefinition::new("undelivered");
+pub(super) const RECEIVERS: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("receivers");
 pub(super) const OVERLAYS: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("overlays");
 
 /// How many tables there are.
-const TABLES: usize = 18;
+const TABLES: usize = 21;
 
 const FORMAT_KEY: &str = "format";
 pub(super) const EPOCH_KEY: &str = "epoch";
@@ -65,10 +71,12 @@ fn lay_out(transaction: &WriteTransaction, now: Instant) -> Result<(), StoreErro
 }
 
 fn make_tables(transaction: &WriteTransaction) -> Result<(), StoreError> {
-    for words in [UPSTREAMS, OVERLAYS, ALERTS, OWNERS, HOLDINGS, NAMINGS, SPARED] {
+    for words in [UPSTREAMS, OVERLAYS, ALERTS, OWNERS, HOLDINGS, NAMINGS, SPARED, RECEIVERS] {
         transaction.open_table(words)?;
     }
     transaction.open_table(SEEN)?;
+    transaction.open_table(LETTERS)?;
+    transaction.open_table(UNDELIVERED)?;
     for rows in [HEADS, BODIES, QUARANTINE, STAGED, LEDGER, REWRITTEN, ABSENCES, HELD, PURGED] {
         transaction.open_table(rows)?;
     }

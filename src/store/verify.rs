@@ -141,6 +141,9 @@ impl Snapshot {
         if matches!(self.overlays(), Err(StoreError::Damaged { .. })) {
             found.problem("an overlay does not decode", ("", "", ""));
         }
+        if !self.letters_are_sound()? {
+            found.problem("a letter or its receiver does not decode", ("letters", "", ""));
+        }
         if !self.alerts_are_sound()? {
             found.problem("an alert does not decode", ("", "", ""));
         }

@@ -1,0 +1,161 @@
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use thiserror::Error;
+
+use super::upstream::duration;
+use crate::alert::{Format, KINDS};
+use crate::lint::{Fields, Node, Reader};
+use crate::model::Secret;
+
+/// Somebody who is told of alerts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Webhook {
+    pub name: String,
+    pub url: Hidden,
+    /// What bodies are signed with.
+    pub secret: Option<Hidden>,
+    pub format: Format,
+    /// Kinds of alert that it wants; all, when there are none.
+    pub kinds: Vec<String>,
+    pub timeout: Duration,
+    /// For how long a notice is tried.
+    pub give_up_after: Duration,
+    pub allow_http: bool,
+}
+
+/// Where something stands that must not stand in the configuration.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Hidden {
+    File(PathBuf),
+    Variable(String),
+}
+
+/// Why something hidden cannot be read.
+#[derive(Debug, Error)]
+pub enum HiddenError {
+    #[error("the file {path} cannot be read")]
+    File { path: PathBuf, source: std::io::Error },
+    #[error("the variable {name} is not set")]
+    Variable { name: String },
+    #[error("{place} holds no single line of visible characters")]
+    Empty { place: String },
+}
+
+impl Hidden {
+    /// Reads it.
+    ///
+    /// # Errors
+    /// When it is not there, or is not one line of visible characters; never what was read.
+    pub fn read(&self) -> Result<Secret, HiddenError> {
+        let (text, place) = match self {
+            Self::File(path) => {
+                let text = std::fs::read_to_string(path)
+                    .map_err(|source| HiddenError::File { path: path.clone(), source })?;
+                (text, path.display().to_string())
+            }
+            Self::Variable(name) => {
+                let text = std::env::var(name);
+                let text = text.map_err(|_| HiddenError::Variable { name: name.clone() })?;
+                (text, format!("the variable {name}"))
+            }
+        };
+        let text = text.trim();
+        match !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_graphic()) {
+            true => Ok(Secret::new(text.to_owned())),
+            false => Err(HiddenError::Empty { place }),
+        }
+    }
+}
+
+const KEYS: [&str; 10] = [
+    "name",
+    "url_file",
+    "url_variable",
+    "secret_file",
+    "secret_variable",
+    "format",
+    "kinds",
+    "timeout",
+    "give_up_after",
+    "allow_http",
+];
+const TIMEOUT: Duration = Duration::from_secs(15);
+const GIVE_UP_AFTER: Duration = Duration::from_hours(24);
+
+/// The webhooks of the configuration.
+pub(super) fn read_webhooks(reader: &mut Reader, node: Option<&Node>) -> Vec<Webhook> {
+    let mut webhooks: Vec<Webhook> = Vec::new();
+    let mut names = BTreeSet::new();
+    for item in node.map(|node| reader.list(node)).unwrap_or_default() {
+        let Some(webhook) = webhook(reader, item) else { continue };
+        if !names.insert(webhook.name.clone()) {
+            let found = format!("the webhook `{}` stands twice", webhook.name);
+            reader.error(item, found, "one of each name");
+        }
+        webhooks.push(webhook);
+    }
+    webhooks
+}
+
+fn webhook(reader: &mut Reader, node: &Node) -> Option<Webhook> {
+    let fields = reader.mapping(node, &KEYS, &["url", "secret"])?;
+    let name = if let Some(node) = fields.get("name") {
+        reader.parsed(node, webhook_name)
+    } else {
+        reader.error(node, "a webhook without a `name`", "one, by which it is known");
+        None
+    };
+    let url = hidden(reader, &fields, ("url_file", "url_variable"));
+    if url.is_none() {
+        reader.error(node, "a webhook without a URL", "`url_file` or `url_variable`");
+    }
+    let format = fields.get("format").and_then(|node| reader.word(node, &Format::WORDS));
+    let format = format.unwrap_or(Format::Json);
+    let secret = hidden(reader, &fields, ("secret_file", "secret_variable"));
+    if format == Format::Json && secret.is_none() {
+        let found = "a webhook without a secret: nobody could tell whose notices they are";
+        reader.error(node, found, "`secret_file` or `secret_variable`");
+    }
+    let kinds = fields.get("kinds").map(|node| {
+        let items = reader.list(node).iter();
+        items.filter_map(|item| reader.parsed(item, kind)).collect()
+    });
+    let mut span = |key: &str| fields.get(key).and_then(|node| reader.parsed(node, duration));
+    let (timeout, give_up_after) = (span("timeout"), span("give_up_after"));
+    let allow_http = fields.get("allow_http").and_then(|node| reader.boolean(node));
+    Some(Webhook {
+        name: name?,
+        url: url?,
+        secret,
+        format,
+        kinds: kinds.unwrap_or_default(),
+        timeout: timeout.unwrap_or(TIMEOUT),
+        give_up_after: give_up_after.unwrap_or(GIVE_UP_AFTER),
+        allow_http: allow_http.unwrap_or(false),
+    })
+}
+
+fn hidden(reader: &mut Reader, fields: &Fields<'_>, keys: (&str, &str)) -> Option<Hidden> {
+    let (file, variable) = (fields.get(keys.0), fields.get(keys.1));
+    if let (Some(_), Some(second)) = (file, variable) {
+        reader.error(second, format!("both `{}` and `{}`", keys.0, keys.1), "one of them");
+    }
+    let file = file.and_then(|node| reader.text(node)).map(|text| Hidden::File(text.into()));
+    let variable = variable.and_then(|node| reader.text(node));
+    file.or_else(|| variable.map(|text| Hidden::Variable(text.to_owned())))
+}
+
+fn webhook_name(text: &str) -> Result<String, &'static str> {
+    let usable = (1..=64).contains(&text.len())
+        && text.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-'));
+    usable.then(|| text.to_owned()).ok_or("lower-case letters, digits and '-', 64 at most")
+}
+
+fn kind(text: &str) -> Result<String, String> {
+    match KINDS.contains(&text) {
+        true => Ok(text.to_owned()),
+        false => Err(format!("a kind of alert: {}", KINDS.join(", "))),
+    }
+}

@@ -1,0 +1,192 @@
+//! What an entry says and points to, compared with what is protected.
+
+use std::collections::BTreeSet;
+
+use unicode_properties::{GeneralCategory, UnicodeGeneralCategory};
+use unicode_security::{MixedScript, skeleton as uts39};
+
+use super::compare::{CORE, LOOKS, Sign, Technique};
+use super::corpus::{Corpus, Target, key_of};
+use super::portrait::Portrait;
+use super::shape::{MAX_LENGTH, Shape, deletions, skeleton};
+use super::suspect::Host;
+
+/// More words of a description are not read: nobody is taken in by the thousandth.
+const MAX_WORDS: usize = 200;
+
+/// What is compared of an entry's content.
+pub(super) struct Content<'p> {
+    portrait: &'p Portrait,
+    title: Shape,
+    /// Words with letters beyond ASCII, and what an eye takes them for.
+    odd: Vec<(&'p str, String)>,
+    hosts: BTreeSet<Host>,
+}
+
+/// What an eye takes a text for: the skeleton of UTS 39, section 4, and ours above it.
+pub(super) fn seen(text: &str) -> String {
+    // Joiners are the only invisible characters that an entry may hold.
+    let visible: String =
+        text.chars().filter(|it| !matches!(it, '\u{200c}' | '\u{200d}')).collect();
+    let latin: String = uts39(&visible.to_lowercase()).collect();
+    skeleton(&latin.to_lowercase())
+}
+
+/// The same, accents and all.
+pub(super) fn plain(text: &str) -> String {
+    let decomposed =
+        uts39(text).filter(|it| it.general_category() != GeneralCategory::NonspacingMark);
+    seen(&decomposed.collect::<String>())
+}
+
+/// A word without quotes and brackets around it.
+fn bare(word: &str) -> &str {
+    word.trim_matches(|it: char| !it.is_alphanumeric())
+}
+
+impl<'p> Content<'p> {
+    pub(super) fn of(portrait: &'p Portrait, corpus: &Corpus) -> Self {
+        let title: &str = head(&portrait.title);
+        let is_odd = |word: &&str| !word.is_ascii() && word.chars().count() <= MAX_LENGTH;
+        let words = portrait.description.split_whitespace().take(MAX_WORDS).filter(is_odd);
+        // Accents are how many languages are written; in a name they are a disguise.
+        let described = words.map(|word| (word, seen(bare(word))));
+        let words = std::iter::once(title).chain(title.split_whitespace()).filter(is_odd);
+        let titled = words.flat_map(|word| {
+            let word = bare(word);
+            [(word, plain(word)), (word, plain(&Shape::of(word).core))]
+        });
+        let odd = described.chain(titled);
+        Self {
+            title: Shape::of(title),
+            odd: odd.collect(),
+            hosts: corpus.hosts(portrait),
+            portrait,
+        }
+    }
+
+    /// What targets are found by that resemble the content.
+    pub(super) fn keys(&self) -> Vec<u64> {
+        let mut keys =
+            vec![key_of("label", &self.title.core), key_of("seen", &seen(&self.title.core))];
+        keys.extend(self.odd.iter().map(|(_, seen)| key_of("seen", seen)));
+        for (kind, identifier) in &self.portrait.packages {
+            keys.push(key_of(kind, identifier));
+        }
+        for host in &self.hosts {
+            keys.push(key_of("seen", &plain(&host.label)));
+            keys.extend(deletions(&host.label).iter().map(|it| key_of("host", it)));
+            keys.extend(runs(&host.ascii).iter().map(|it| key_of("domain", it)));
+        }
+        keys
+    }
+
+    /// In which ways it resembles a target.
+    pub(super) fn signs(&self, target: &Target) -> Vec<Sign> {
+        let mut signs = Vec::new();
+        if let Some(called) = target.called() {
+            signs.extend(self.title_sign(called));
+            signs.extend(self.odd_sign(called));
+        }
+        signs.extend(self.hosts.iter().find_map(|host| host_sign(host, target)));
+        let theirs = &target.protected.portrait.packages;
+        if let Some((kind, identifier)) = self.portrait.packages.intersection(theirs).next() {
+            let told = format!("its package {kind} `{identifier}` is the target's");
+            signs.push(Sign::new(Technique::ForeignPackage, told));
+        }
+        signs
+    }
+
+    fn title_sign(&self, called: &str) -> Option<Sign> {
+        let title = &self.title.core;
+        let told = || format!("the title `{}` says `{called}`", head(&self.portrait.title));
+        if title == called {
+            return Some(Sign::new(Technique::BrandInTitle, told()));
+        }
+        let alike =
+            title.is_ascii() && called.chars().count() >= LOOKS && seen(title) == seen(called);
+        alike.then(|| Sign::new(Technique::Confusable, told()))
+    }
+
+    fn odd_sign(&self, called: &str) -> Option<Sign> {
+        let wanted = seen(called);
+        let (word, _) = self.odd.iter().find(|(_, seen)| *seen == wanted)?;
+        let scripts =
+            if word.is_single_script() { "of another script" } else { "of mixed scripts" };
+        let told = format!("`{word}`, {scripts}, reads as `{called}`");
+        Some(Sign::new(Technique::Homograph, told))
+    }
+}
+
+/// A host that could be taken for a domain of the target's.
+fn host_sign(host: &Host, target: &Target) -> Option<Sign> {
+    target.domains.iter().find_map(|domain| {
+        let (label, _) = domain.split_once('.')?;
+        if host.registrant == *domain {
+            return None;
+        }
+        let told = |how: &str| format!("the host `{}` {how} `{domain}`", host.ascii);
+        let long = label.chars().count();
+        if runs(&host.ascii).contains(&domain.as_str()) {
+            return Some(Sign::new(Technique::NearHost, told("holds")));
+        }
+        if long >= CORE && plain(&host.label) == seen(label) && host.label != label {
+            let technique =
+                if host.label.is_ascii() { Technique::NearHost } else { Technique::Homograph };
+            return Some(Sign::new(technique, told("reads as")));
+        }
+        if long >= LOOKS && strsim::osa_distance(&host.label, label) == 1 {
+            return Some(Sign::new(Technique::NearHost, told("differs in one character from")));
+        }
+        (long >= CORE && host.label == label)
+            .then(|| Sign::new(Technique::SwappedHost, told("has another ending than")))
+    })
+}
+
+/// Every run of two and more of a host's labels.
+fn runs(host: &str) -> Vec<&str> {
+    let dots: Vec<usize> = host.match_indices('.').map(|(at, _)| at).take(MAX_DOTS).collect();
+    let starts = || std::iter::once(0).chain(dots.iter().map(|at| at + 1));
+    let ends = || dots.iter().copied().chain([host.len()]);
+    let run = |start: usize| ends().filter_map(move |end| host.get(start..end));
+    starts().flat_map(run).filter(|it| it.contains('.')).collect()
+}
+
+/// A host with more labels than any real one is compared in part.
+const MAX_DOTS: usize = 10;
+
+/// What of a title anybody reads.
+fn head(title: &str) -> &str {
+    title.char_indices().nth(MAX_LENGTH).map_or(title, |(end, _)| &title[..end])
+}
+
+impl Target {
+    /// What it is called: the brand, or whoever stands behind the name.
+    pub(super) fn called(&self) -> Option<&str> {
+        let called = match (&self.home, self.is_name) {
+            (Some(home), true) => home.label.as_str(),
+            (None, true) => return None,
+            (_, false) => self.shape.core.as_str(),
+        };
+        (called.chars().count() >= CORE).then_some(called)
+    }
+
+    /// What the content of suspects is found by.
+    pub(super) fn content_keys(&self) -> BTreeSet<u64> {
+        let mut keys = BTreeSet::new();
+        if let Some(called) = self.called() {
+            keys.extend([key_of("label", called), key_of("seen", &seen(called))]);
+        }
+        for domain in &self.domains {
+            keys.insert(key_of("domain", domain));
+            if let Some((label, _)) = domain.split_once('.') {
+                keys.insert(key_of("seen", &seen(label)));
+                keys.extend(deletions(label).iter().map(|it| key_of("host", it)));
+            }
+        }
+        for (kind, identifier) in &self.protected.portrait.packages {
+            keys.insert(key_of(kind, identifier));
+        }
+        keys
+    }
+}

@@ -1,0 +1,240 @@
+//! What receivers are still to be told.
+//!
+//! A letter is stored with the alert that it tells of, in one transaction, so no crash comes between; it goes only
+//! when the receiver has taken it, so it is delivered at least once. There is one letter for a receiver and an alert at
+//! most: news of the same alert take its place, which bounds what waits for a receiver that is away.
+
+use redb::{ReadableTable, WriteTransaction};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+use super::alerts::KEPT;
+use super::tables::{LETTERS, RECEIVERS, UNDELIVERED};
+use super::{Snapshot, Store, StoreError};
+use crate::alert::{Fate, Letter, Notice, Receiver, Reception, Refusal};
+use crate::model::Instant;
+
+/// A receiver, and how it stands with it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Mailbox {
+    #[serde(flatten)]
+    pub receiver: Receiver,
+    #[serde(flatten)]
+    pub reception: Reception,
+}
+
+/// A letter that was given up, and whose it was.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Undelivered {
+    pub receiver: String,
+    #[serde(flatten)]
+    pub letter: Letter,
+}
+
+impl Store {
+    /// Takes note of the receivers there are. What others were still to be told is forgotten with them.
+    ///
+    /// # Errors
+    /// When the file cannot be read or written, as for every function here.
+    pub fn enlist(&self, receivers: &[Receiver], now: Instant) -> Result<(), StoreError> {
+        let known = self.snapshot()?.mailboxes()?;
+        if known.iter().map(|it| &it.receiver).eq(receivers) {
+            return Ok(());
+        }
+        self.write(now, |transaction| {
+            let mut table = transaction.open_table(RECEIVERS)?;
+            table.retain(|_, _| false)?;
+            for receiver in receivers {
+                let before = known.iter().find(|it| it.receiver.name == receiver.name);
+                let reception = before.map(|it| it.reception.clone()).unwrap_or_default();
+                let mailbox = Mailbox { receiver: receiver.clone(), reception };
+                table.insert(receiver.name.as_str(), json(&mailbox)?.as_slice())?;
+            }
+            let is_known = |name: &str| receivers.iter().any(|it| it.name == name);
+            transaction.open_table(LETTERS)?.retain(|(name, _), _| is_known(name))?;
+            transaction.open_table(UNDELIVERED)?.retain(|(name, _), _| is_known(name))?;
+            Ok(())
+        })
+    }
+
+    /// Takes note of what a receiver did with a letter; returns when that one is tried again.
+    pub fn handed_over(
+        &self,
+        receiver: &Receiver,
+        letter: &Letter,
+        outcome: Result<(), Refusal>,
+        now: Instant,
+    ) -> Result<Option<Instant>, StoreError> {
+        self.write(now, |transaction| {
+            let mut receivers = transaction.open_table(RECEIVERS)?;
+            let Some(mailbox) = get::<Mailbox>(receivers.get(receiver.name.as_str())?) else {
+                return Ok(None);
+            };
+            let reception = mailbox.reception.after(&outcome, now);
+            let mailbox = Mailbox { reception, ..mailbox };
+            receivers.insert(receiver.name.as_str(), json(&mailbox)?.as_slice())?;
+            let key = (receiver.name.as_str(), letter.notice.alert.id.as_str());
+            let mut letters = transaction.open_table(LETTERS)?;
+            let mut undelivered = transaction.open_table(UNDELIVERED)?;
+            let Some(waiting) = get::<Letter>(letters.get(key)?) else { return Ok(None) };
+            match outcome {
+                Ok(()) => {
+                    // What was given up before was about the same alert, and older.
+                    undelivered.remove(key)?;
+                    match waiting == *letter {
+                        true => drop(letters.remove(key)?),
+                        // News came while it was on its way.
+                        false => put(&mut letters, key, &Letter::new(waiting.notice, now))?,
+                    }
+                    Ok(None)
+                }
+                Err(refusal) => match waiting.refused(refusal, receiver, now) {
+                    Fate::Retry(letter) => {
+                        put(&mut letters, key, &letter)?;
+                        Ok(Some(letter.not_before))
+                    }
+                    Fate::GiveUp(letter) => {
+                        letters.remove(key)?;
+                        put(&mut undelivered, key, &letter)?;
+                        Ok(None)
+                    }
+                },
+            }
+        })
+    }
+
+    /// Tries again what was given up, of one receiver or all; returns how many letters that are.
+    pub fn redeliver(&self, receiver: Option<&str>, now: Instant) -> Result<usize, StoreError> {
+        let again = self.snapshot()?.undelivered()?.into_iter();
+        let again = again.filter(|it| receiver.is_none_or(|name| name == it.receiver));
+        let again: Vec<Undelivered> = again.collect();
+        if again.is_empty() {
+            return Ok(0);
+        }
+        self.write(now, |transaction| {
+            let mut letters = transaction.open_table(LETTERS)?;
+            let mut undelivered = transaction.open_table(UNDELIVERED)?;
+            for Undelivered { receiver, letter } in &again {
+                let key = (receiver.as_str(), letter.notice.alert.id.as_str());
+                undelivered.remove(key)?;
+                if letters.get(key)?.is_none() {
+                    put(&mut letters, key, &Letter::new(letter.notice.clone(), now))?;
+                }
+            }
+            Ok(again.len())
+        })
+    }
+}
+
+/// Writes letters about alerts that changed, to everybody who wants to hear of them.
+pub(super) fn post(
+    transaction: &WriteTransaction,
+    notices: impl IntoIterator<Item = Notice>,
+    now: Instant,
+) -> Result<(), StoreError> {
+    let receivers = transaction.open_table(RECEIVERS)?;
+    let mut mailboxes: Vec<Mailbox> = Vec::new();
+    for row in receivers.iter()? {
+        mailboxes.extend(get::<Mailbox>(Some(row?.1)));
+    }
+    let mut letters = transaction.open_table(LETTERS)?;
+    for notice in notices {
+        for Mailbox { receiver, .. } in &mailboxes {
+            if receiver.wants(&notice.alert) {
+                let key = (receiver.name.as_str(), notice.alert.id.as_str());
+                let waiting = get::<Letter>(letters.get(key)?);
+                let letter = Letter::new(notice.clone(), now).instead_of(waiting);
+                put(&mut letters, key, &letter)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Forgets what was given up long ago.
+pub(super) fn forget(transaction: &WriteTransaction, now: Instant) -> Result<(), StoreError> {
+    let mut undelivered = transaction.open_table(UNDELIVERED)?;
+    undelivered.retain(|_, value| {
+        let letter = serde_json::from_slice::<Letter>(value);
+        letter.is_ok_and(|letter| now.since(letter.queued) < KEPT)
+    })?;
+    Ok(())
+}
+
+type Table<'t> = redb::Table<'t, (&'static str, &'static str), &'static [u8]>;
+type Value<'v> = redb::AccessGuard<'v, &'static [u8]>;
+
+fn put(table: &mut Table<'_>, key: (&str, &str), letter: &Letter) -> Result<(), StoreError> {
+    table.insert(key, json(letter)?.as_slice())?;
+    Ok(())
+}
+
+/// What does not decode is as if it were not there; `verify` names it.
+fn get<T: DeserializeOwned>(value: Option<Value<'_>>) -> Option<T> {
+    serde_json::from_slice(value?.value()).ok()
+}
+
+fn json(value: &impl Serialize) -> Result<Vec<u8>, StoreError> {
+    serde_json::to_vec(value).map_err(|_| StoreError::damaged("a letter that is no JSON", ""))
+}
+
+impl Snapshot {
+    /// The receivers there are, by name.
+    ///
+    /// # Errors
+    /// When the file cannot be read, as for every function here.
+    pub fn mailboxes(&self) -> Result<Vec<Mailbox>, StoreError> {
+        let mut mailboxes = Vec::new();
+        for row in self.receivers.iter()? {
+            mailboxes.extend(get(Some(row?.1)));
+        }
+        Ok(mailboxes)
+    }
+
+    /// The next letter of a receiver's lane: the one that may be tried first.
+    pub fn next_letter(&self, receiver: &str, served: bool) -> Result<Option<Letter>, StoreError> {
+        let letters = self.letters_of(receiver)?.into_iter();
+        let lane = letters.filter(|it| it.notice.alert.served == served);
+        Ok(lane.min_by_key(|it| (it.not_before, it.queued)))
+    }
+
+    /// What a receiver is still to be told.
+    pub fn letters_of(&self, receiver: &str) -> Result<Vec<Letter>, StoreError> {
+        let mut letters = Vec::new();
+        for row in self.letters.range((receiver, "")..)? {
+            let (key, value) = row?;
+            if key.value().0 != receiver {
+                break;
+            }
+            letters.extend(get::<Letter>(Some(value)));
+        }
+        Ok(letters)
+    }
+
+    /// What was given up.
+    pub fn undelivered(&self) -> Result<Vec<Undelivered>, StoreError> {
+        let mut undelivered = Vec::new();
+        for row in self.undelivered.iter()? {
+            let (key, value) = row?;
+            let receiver = key.value().0.to_owned();
+            let letter = get::<Letter>(Some(value));
+            undelivered.extend(letter.map(|letter| Undelivered { receiver, letter }));
+        }
+        Ok(undelivered)
+    }
+
+    /// Whether every letter and receiver can be read.
+    pub(super) fn letters_are_sound(&self) -> Result<bool, StoreError> {
+        let mut sound = true;
+        for row in self.receivers.iter()? {
+            sound &= get::<Mailbox>(Some(row?.1)).is_some();
+        }
+        for table in [&self.letters, &self.undelivered] {
+            for row in table.iter()? {
+                sound &= get::<Letter>(Some(row?.1)).is_some();
+            }
+        }
+        Ok(sound)
+    }
+}
