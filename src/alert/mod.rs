@@ -28,4 +28,6 @@ pub use reconcile::{MAX_OPEN, reconcile};
 pub use record::{Alert, KINDS, Observation, State, id};
 
 #[cfg(test)]
+mod letter_tests;
+#[cfg(test)]
 mod tests;

@@ -219,3 +219,61 @@ fn what_is_shipped_is_good() {
     let upstreams = read_upstreams(&root.join("upstreams")).expect("good");
     assert_eq!(upstreams[0].id, "official");
 }
+
+const HOOK: &str = "[[webhooks]]\nname = \"a\"\nurl_file = \"u\"\nsecret_variable = \"S\"\n";
+
+#[test]
+fn a_webhook_names_where_its_address_and_secret_stand() {
+    let text = format!(
+        "{HOOK}kinds = [\"drift\", \"lookalike\"]\ntimeout = \"2s\"\n[lookalikes]\nwithhold = false\n"
+    );
+    let settings = settings(&text, Locations::default()).expect("good");
+    assert!(!settings.withhold);
+    let webhook = &settings.webhooks[0];
+    assert_eq!(webhook.url, Hidden::File("u".into()));
+    assert_eq!(webhook.secret, Some(Hidden::Variable("S".into())));
+    assert_eq!(webhook.kinds, ["drift", "lookalike"]);
+    assert_eq!((webhook.timeout.as_secs(), webhook.give_up_after.as_secs()), (2, 24 * 3_600));
+}
+
+#[rstest]
+#[case("[[webhooks]]\nurl_file = \"u\"\nsecret_file = \"s\"", "a webhook without a `name`")]
+#[case(
+    "[[webhooks]]\nname = \"a\"\nsecret_file = \"s\"",
+    "a webhook without a URL; `url_file` or `url_variable`"
+)]
+#[case("[[webhooks]]\nname = \"a\"\nurl_file = \"u\"", "a webhook without a secret")]
+#[case(
+    "[[webhooks]]\nname = \"A b\"\nurl_file = \"u\"\nsecret_file = \"s\"",
+    "lower-case letters, digits and '-'"
+)]
+#[case("[[webhooks]]\nname = \"a\"\nurl = \"https://x.example\"", "`url`")]
+#[case(&format!("{HOOK}url_variable = \"U\"\n"), "both `url_file` and `url_variable`; one of them")]
+#[case(&format!("{HOOK}kinds = [\"lookalikes\"]\n"), "`lookalikes`; a kind of alert: case-twins, ")]
+#[case(&format!("{HOOK}{HOOK}"), "the webhook `a` stands twice")]
+#[case(&format!("{HOOK}format = \"xml\"\n"), "`xml`")]
+fn a_webhook_that_could_not_be_trusted_is_refused(#[case] text: &str, #[case] wanted: &str) {
+    let findings = settings(text, Locations::default()).expect_err("refused");
+    assert!(findings[0].contains(wanted), "{findings:#?}");
+}
+
+#[test]
+fn what_is_hidden_is_one_line_and_shows_as_a_fingerprint() {
+    let folder = folder(&[("good", " secret\n"), ("empty", "\n"), ("two", "a\nb\n")]);
+    let read = |name: &str| Hidden::File(folder.path().join(name)).read();
+    let secret = read("good").expect("a secret");
+    assert_eq!(secret.reveal(), "secret");
+    assert_eq!(format!("{secret:?}"), "sha256:2bb80d537b1d");
+    assert!(
+        read("empty")
+            .expect_err("empty")
+            .to_string()
+            .ends_with("no single line of visible characters")
+    );
+    assert!(read("two").is_err());
+    assert!(read("absent").is_err());
+    let variable = |name: &str| Hidden::Variable(name.to_owned()).read();
+    assert_eq!(variable("CARGO_PKG_NAME").expect("cargo sets it").reveal(), "vidimus");
+    let unset = variable("VIDIMUS_IS_NOT_SET").expect_err("unset").to_string();
+    assert_eq!(unset, "the variable VIDIMUS_IS_NOT_SET is not set");
+}

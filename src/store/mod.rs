@@ -201,4 +201,6 @@ fn builder() -> redb::Builder {
 }
 
 #[cfg(test)]
+mod letter_tests;
+#[cfg(test)]
 mod tests;

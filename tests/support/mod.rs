@@ -15,6 +15,8 @@ pub mod document;
 #[cfg(test)]
 pub mod forge;
 #[cfg(test)]
+pub mod receiver;
+#[cfg(test)]
 pub mod source;
 #[cfg(test)]
 pub mod wait;
