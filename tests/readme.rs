@@ -58,7 +58,7 @@ fn the_settings_and_the_upstream_of_the_readme_are_good() {
             read_as.1 += 1;
         }
     }
-    assert_eq!(read_as, (2, 4));
+    assert_eq!(read_as, (2, 5));
 }
 
 #[test]

@@ -225,6 +225,12 @@ async fn a_webhook_that_cannot_be_used_is_told_of_without_its_address() {
         text(&output.stderr)
     };
     assert!(serve(&place).contains("the webhook `a` cannot be used: the file url cannot be read"));
+    let checked = place.run(&["check"]);
+    assert_eq!(checked.status.code(), Some(1));
+    assert!(
+        text(&checked.stderr).contains("the webhook `a` cannot be used")
+            || text(&checked.stdout).contains("the webhook `a` cannot be used")
+    );
     place.write("secret", SECRET);
     place.write("url", "http://hooks.example/very-secret-path");
     let told = serve(&place);

@@ -6,7 +6,7 @@ use super::serve::listeners;
 use super::target::Target;
 use crate::config::{Settings, Upstream, read_upstreams};
 use crate::daemon::{
-    Clock, InForce, known_names, load_overlays, open_source, open_witnesses, reason,
+    Clock, InForce, known_names, load_overlays, open_source, open_webhooks, open_witnesses, reason,
     starter_warning,
 };
 use crate::lint::{Finding, Source, has_errors};
@@ -54,10 +54,11 @@ fn served(settings: &Settings, ids: Option<&[String]>) -> Vec<Finding> {
             Finding::warning(&place, found, "the name of a file in the upstreams folder")
         })
     });
-    let unasked = open_witnesses(settings).err().map(|error| {
+    let opened = [open_witnesses(settings).err(), open_webhooks(settings).err()];
+    let unopened = opened.into_iter().flatten().map(|error| {
         Finding::error(&place, reason(&error), "`serve` refuses to start as long as this is so")
     });
-    refused.into_iter().chain(unasked).chain(unknown).collect()
+    refused.into_iter().chain(unopened).chain(unknown).collect()
 }
 
 /// What keeps an enabled upstream from being reached as its file and the settings say.

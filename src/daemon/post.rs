@@ -33,7 +33,7 @@ pub(super) type Route = (Receiver, Arc<Courier>);
 ///
 /// # Errors
 /// When one of them cannot be read or used.
-pub(super) fn open_routes(settings: &Settings) -> Result<Vec<Route>, DaemonError> {
+pub fn open_webhooks(settings: &Settings) -> Result<Vec<Route>, DaemonError> {
     let open = |webhook: &Webhook| {
         let name = || webhook.name.clone();
         let hidden = |source| DaemonError::Hidden { name: name(), source };

@@ -14,7 +14,7 @@ use super::follow::follow;
 use super::lookout::look_out;
 use super::named::fetch_named;
 use super::pass::reason;
-use super::post::{open_routes, post_loop};
+use super::post::{open_webhooks, post_loop};
 use super::prove::prove_loop;
 use super::publish::publish_loop;
 use super::shared::Runtime;
@@ -73,7 +73,7 @@ pub async fn run(
         shared.store.begin_proving(shared.clock.now())?;
     }
     let witnesses = Arc::new(open_witnesses(&shared.settings)?);
-    let routes = open_routes(&shared.settings)?;
+    let routes = open_webhooks(&shared.settings)?;
     let receivers: Vec<Receiver> = routes.iter().map(|(receiver, _)| receiver.clone()).collect();
     shared.store.enlist(&receivers, shared.clock.now())?;
     let mut followers = Followers::new(&shared, &stop);

@@ -2,7 +2,7 @@ use std::collections::BTreeSet;
 
 use serde::Deserialize;
 
-use crate::ownership::{Offer, RepositoryLink, host};
+use crate::ownership::{Offer, Package, RepositoryLink, host};
 
 /// What of an entry is compared beside its name.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Default)]
@@ -38,7 +38,7 @@ impl Portrait {
             words.unwrap_or(Words { title: None, description: None, website_url: None });
         let mut hosts = offer.hosts;
         hosts.extend(website_url.as_deref().and_then(host));
-        let keys = offer.packages.iter().map(|it| it.key());
+        let keys = offer.packages.iter().map(Package::key);
         Some(Self {
             title: title.unwrap_or_default(),
             description: description.unwrap_or_default(),

@@ -291,7 +291,29 @@ fn a_name_is_compared_with_a_bounded_number_of_targets() {
     assert_eq!(found[0].target, "weather", "what weighs most is among them");
 }
 
+const SUBJECTS: [(&str, Why); 6] = [
+    ("com.a/alpha-bank", Why::Approved),
+    ("com.b/alphabank", Why::Internal),
+    ("bank", Why::Listed),
+    ("alpha", Why::Listed),
+    ("com.alpha/bank-server", Why::Approved),
+    ("io.github.alpha/mcp", Why::Approved),
+];
+
 proptest! {
+    #[test]
+    fn the_order_of_what_is_protected_and_of_what_is_known_decides_nothing(
+        subjects in Just(SUBJECTS.to_vec()).prop_shuffle(),
+        names in Just(SUBJECTS[..2].iter().map(|(it, _)| name(it)).collect::<Vec<_>>()).prop_shuffle(),
+        leaf in prop::sample::select(vec!["alpha-bank", "a1pha_bank", "bank-alpha", "alphabanks", "mcp"]),
+        namespace in prop::sample::select(vec!["com.c", "com.alpho", "io.github.bank", "org.alpha"]),
+    ) {
+        let suspect = format!("{namespace}/{leaf}");
+        let found = loud(&corpus(&subjects), &suspect, &Commonness::of(&names));
+        let wanted = loud(&corpus(&SUBJECTS), &suspect, &Commonness::default());
+        prop_assert_eq!(found, wanted);
+    }
+
     #[test]
     fn no_text_of_any_script_panics(
         subject in "\\PC{0,40}",
