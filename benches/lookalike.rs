@@ -33,14 +33,14 @@ fn main() {
             portraits.insert(name, portrait);
         }
     }
-    let names: Vec<&Name> = portraits.keys().collect();
+    let names: Vec<(&Name, &Portrait)> = portraits.iter().collect();
     let step = (names.len() / PROTECTED).max(1);
     let protected = portraits.iter().step_by(step).take(PROTECTED).map(|(name, portrait)| {
         Protected::new(name.to_string(), Why::Approved).shown(portrait.clone())
     });
     let begun = Instant::now();
     let (common, corpus) =
-        (Commonness::of(names.iter().copied()), Corpus::new(protected, SharedHosts::default()));
+        (Commonness::of(portraits.keys()), Corpus::new(protected, SharedHosts::default()));
     println!(
         "{} protected of {} names, indexed in {:.2} s",
         corpus.len(),
@@ -51,10 +51,9 @@ fn main() {
         let begun = Instant::now();
         let (mut slowest, mut slowest_name) = (0.0_f64, "");
         let mut found = 0;
-        for name in some {
+        for (name, portrait) in some {
             let one = Instant::now();
-            let suspect =
-                Suspect { name, portrait: &portraits[*name], verdict: None, is_young: false };
+            let suspect = Suspect { name, portrait, verdict: None, is_young: false };
             found += usize::from(!black_box(corpus.resemblances(&suspect, &common)).is_empty());
             let took = one.elapsed().as_secs_f64();
             if took > slowest {

@@ -129,7 +129,9 @@ impl Corpus {
     pub fn resemblances(&self, suspect: &Suspect<'_>, common: &Commonness) -> Vec<Resemblance> {
         let named = Named::of(suspect.name, self);
         let content = Content::of(suspect.portrait, self);
-        let candidates = self.candidates(&named, &content);
+        let (by_name, by_content) =
+            (self.found_by(&self.name_keys(&named)), self.found_by(&content.keys()));
+        let candidates: BTreeSet<usize> = by_name.union(&by_content).copied().collect();
         let text = suspect.name.as_str();
         let is_itself = |it: &usize| self.targets[*it].protected.subject.eq_ignore_ascii_case(text);
         if candidates.iter().any(is_itself) {
@@ -137,26 +139,32 @@ impl Corpus {
         }
         let found = candidates.into_iter().take(MAX_COMPARED).filter_map(|index| {
             let target = &self.targets[index];
-            let (quiet, overlaps) =
-                (suspect.vouched(&named, target), suspect.overlaps(&target.protected.portrait));
-            let mut signs = content.signs(target);
-            signs.extend(like_its_name(&named, target, common).filter(|it| {
-                it.technique != Technique::SameLeaf || suspect.is_repository_alike(target)
-            }));
-            Some(Resemblance { quiet, ..target.resembled(suspect, signs, overlaps)? })
+            let mut signs = Vec::new();
+            if by_content.contains(&index) {
+                signs = content.signs(target);
+            }
+            if by_name.contains(&index) {
+                signs.extend(like_its_name(&named, target, common).filter(|it| {
+                    it.technique != Technique::SameLeaf || suspect.is_repository_alike(target)
+                }));
+            }
+            let found = target.resembled(suspect, signs)?;
+            Some(Resemblance { quiet: suspect.vouched(&named, target), ..found })
         });
         let mut found: Vec<Resemblance> = found.collect();
         found.sort_by(|left, right| (right.score, &left.target).cmp(&(left.score, &right.target)));
         found
     }
 
-    /// The targets that share any shape with the suspect: the only ones that are looked at.
-    pub(super) fn candidates(&self, named: &Named<'_>, content: &Content<'_>) -> BTreeSet<usize> {
+    /// What targets are found by that resemble a name.
+    fn name_keys(&self, named: &Named<'_>) -> Vec<u64> {
         let Named { home, shape, .. } = named;
-        let mut keys = content.keys();
-        keys.extend([key_of("label", &home.label), key_of("words", &shape.sorted.join(" "))]);
-        keys.push(key_of("label", &shape.core));
-        for text in [&shape.full, &shape.core, &shape.compact()] {
+        let told =
+            [("label", &home.label), ("words", &shape.sorted.join(" ")), ("label", &shape.core)];
+        let told = told.into_iter().filter(|(_, text)| !text.is_empty());
+        let mut keys: Vec<u64> = told.map(|(kind, text)| key_of(kind, text)).collect();
+        let texts = [&shape.full, &shape.core, &shape.compact()];
+        for text in texts.into_iter().filter(|it| !it.is_empty()) {
             keys.extend(deletions(text).iter().map(|it| key_of("near", it)));
             keys.push(key_of("skeleton", &skeleton(text)));
         }
@@ -171,7 +179,7 @@ impl Corpus {
                 keys.push(key_of("brand", &window.iter().collect::<String>()));
             }
         }
-        keys.iter().filter_map(|key| self.index.get(key)).flatten().copied().collect()
+        keys
     }
 }
 
@@ -280,16 +288,11 @@ fn like_a_brand(
 
 impl Target {
     /// What is left of the signs: one resemblance, ranked.
-    fn resembled(
-        &self,
-        suspect: &Suspect<'_>,
-        mut signs: Vec<Sign>,
-        overlaps: bool,
-    ) -> Option<Resemblance> {
+    fn resembled(&self, suspect: &Suspect<'_>, mut signs: Vec<Sign>) -> Option<Resemblance> {
         signs.sort_by_key(|it| (std::cmp::Reverse(it.technique.weight()), it.technique));
         let technique = signs.first()?.technique;
         let (subject, why) = (&self.protected.subject, self.protected.why);
-        let score = score(technique, why, suspect, overlaps);
+        let score = score(technique, why, suspect, suspect.overlaps(&self.protected.portrait));
         let told: Vec<String> =
             signs.iter().map(|it| format!("{}: {}", it.technique, it.told)).collect();
         let evidence = format!("{}; `{subject}` is {}", told.join("; "), why.as_str());

@@ -17,10 +17,37 @@ const MAX_WORDS: usize = 200;
 /// What is compared of an entry's content.
 pub(super) struct Content<'p> {
     portrait: &'p Portrait,
-    title: Shape,
+    title: Seen,
     /// Words with letters beyond ASCII, and what an eye takes them for.
     odd: Vec<(&'p str, String)>,
     hosts: BTreeSet<Host>,
+}
+
+/// A text, and what an eye takes it for.
+#[derive(Debug)]
+pub(super) struct Seen {
+    pub(super) text: String,
+    pub(super) seen: String,
+}
+
+impl Seen {
+    pub(super) fn of(text: &str) -> Self {
+        Self { text: text.to_owned(), seen: seen(text) }
+    }
+}
+
+/// A domain that is a target's, and the label that it is known by.
+#[derive(Debug)]
+pub(super) struct Domain {
+    pub(super) text: String,
+    label: Seen,
+}
+
+impl Domain {
+    pub(super) fn of(text: String) -> Option<Self> {
+        let label = Seen::of(text.split_once('.')?.0);
+        Some(Self { text, label })
+    }
 }
 
 /// What an eye takes a text for: the skeleton of UTS 39, section 4, and ours above it.
@@ -58,7 +85,7 @@ impl<'p> Content<'p> {
         });
         let odd = described.chain(titled);
         Self {
-            title: Shape::of(title),
+            title: Seen::of(&Shape::of(title).core),
             odd: odd.collect(),
             hosts: corpus.hosts(portrait),
             portrait,
@@ -67,14 +94,16 @@ impl<'p> Content<'p> {
 
     /// What targets are found by that resemble the content.
     pub(super) fn keys(&self) -> Vec<u64> {
-        let mut keys =
-            vec![key_of("label", &self.title.core), key_of("seen", &seen(&self.title.core))];
+        let mut keys = Vec::new();
+        if !self.title.text.is_empty() {
+            keys.extend([key_of("label", &self.title.text), key_of("seen", &self.title.seen)]);
+        }
         keys.extend(self.odd.iter().map(|(_, seen)| key_of("seen", seen)));
         for (kind, identifier) in &self.portrait.packages {
             keys.push(key_of(kind, identifier));
         }
         for host in &self.hosts {
-            keys.push(key_of("seen", &plain(&host.label)));
+            keys.push(key_of("seen", &host.seen));
             keys.extend(deletions(&host.label).iter().map(|it| key_of("host", it)));
             keys.extend(runs(&host.ascii).iter().map(|it| key_of("domain", it)));
         }
@@ -84,7 +113,7 @@ impl<'p> Content<'p> {
     /// In which ways it resembles a target.
     pub(super) fn signs(&self, target: &Target) -> Vec<Sign> {
         let mut signs = Vec::new();
-        if let Some(called) = target.called() {
+        if let Some(called) = &target.called {
             signs.extend(self.title_sign(called));
             signs.extend(self.odd_sign(called));
         }
@@ -97,23 +126,22 @@ impl<'p> Content<'p> {
         signs
     }
 
-    fn title_sign(&self, called: &str) -> Option<Sign> {
-        let title = &self.title.core;
-        let told = || format!("the title `{}` says `{called}`", head(&self.portrait.title));
-        if title == called {
+    fn title_sign(&self, called: &Seen) -> Option<Sign> {
+        let Seen { text, seen } = &self.title;
+        let told = || format!("the title `{}` says `{}`", head(&self.portrait.title), called.text);
+        if *text == called.text {
             return Some(Sign::new(Technique::BrandInTitle, told()));
         }
-        let alike =
-            title.is_ascii() && called.chars().count() >= LOOKS && seen(title) == seen(called);
+        let is_long = called.text.chars().count() >= LOOKS;
+        let alike = text.is_ascii() && is_long && *seen == called.seen;
         alike.then(|| Sign::new(Technique::Confusable, told()))
     }
 
-    fn odd_sign(&self, called: &str) -> Option<Sign> {
-        let wanted = seen(called);
-        let (word, _) = self.odd.iter().find(|(_, seen)| *seen == wanted)?;
+    fn odd_sign(&self, called: &Seen) -> Option<Sign> {
+        let (word, _) = self.odd.iter().find(|(_, seen)| *seen == called.seen)?;
         let scripts =
             if word.is_single_script() { "of another script" } else { "of mixed scripts" };
-        let told = format!("`{word}`, {scripts}, reads as `{called}`");
+        let told = format!("`{word}`, {scripts}, reads as `{}`", called.text);
         Some(Sign::new(Technique::Homograph, told))
     }
 }
@@ -121,16 +149,16 @@ impl<'p> Content<'p> {
 /// A host that could be taken for a domain of the target's.
 fn host_sign(host: &Host, target: &Target) -> Option<Sign> {
     target.domains.iter().find_map(|domain| {
-        let (label, _) = domain.split_once('.')?;
-        if host.registrant == *domain {
+        if host.registrant == domain.text {
             return None;
         }
-        let told = |how: &str| format!("the host `{}` {how} `{domain}`", host.ascii);
+        let told = |how: &str| format!("the host `{}` {how} `{}`", host.ascii, domain.text);
+        let label = domain.label.text.as_str();
         let long = label.chars().count();
-        if runs(&host.ascii).contains(&domain.as_str()) {
+        if runs(&host.ascii).contains(&domain.text.as_str()) {
             return Some(Sign::new(Technique::NearHost, told("holds")));
         }
-        if long >= CORE && plain(&host.label) == seen(label) && host.label != label {
+        if long >= CORE && host.seen == domain.label.seen && host.label != label {
             let technique =
                 if host.label.is_ascii() { Technique::NearHost } else { Technique::Homograph };
             return Some(Sign::new(technique, told("reads as")));
@@ -161,28 +189,15 @@ fn head(title: &str) -> &str {
 }
 
 impl Target {
-    /// What it is called: the brand, or whoever stands behind the name.
-    pub(super) fn called(&self) -> Option<&str> {
-        let called = match (&self.home, self.is_name) {
-            (Some(home), true) => home.label.as_str(),
-            (None, true) => return None,
-            (_, false) => self.shape.core.as_str(),
-        };
-        (called.chars().count() >= CORE).then_some(called)
-    }
-
     /// What the content of suspects is found by.
     pub(super) fn content_keys(&self) -> BTreeSet<u64> {
         let mut keys = BTreeSet::new();
-        if let Some(called) = self.called() {
-            keys.extend([key_of("label", called), key_of("seen", &seen(called))]);
+        if let Some(Seen { text, seen }) = &self.called {
+            keys.extend([key_of("label", text), key_of("seen", seen)]);
         }
-        for domain in &self.domains {
-            keys.insert(key_of("domain", domain));
-            if let Some((label, _)) = domain.split_once('.') {
-                keys.insert(key_of("seen", &seen(label)));
-                keys.extend(deletions(label).iter().map(|it| key_of("host", it)));
-            }
+        for Domain { text, label } in &self.domains {
+            keys.extend([key_of("domain", text), key_of("seen", &label.seen)]);
+            keys.extend(deletions(&label.text).iter().map(|it| key_of("host", it)));
         }
         for (kind, identifier) in &self.protected.portrait.packages {
             keys.insert(key_of(kind, identifier));

@@ -1,6 +1,8 @@
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
 
+use super::compare::CORE;
+use super::content::{Domain, Seen};
 use super::portrait::Portrait;
 use super::shape::{Shape, deletions, label, registrant, skeleton};
 use crate::model::Name;
@@ -62,8 +64,8 @@ impl Why {
 #[derive(Debug, Default)]
 pub struct Corpus {
     pub(super) targets: Vec<Target>,
-    /// Targets by the digests of their shapes.
-    pub(super) index: HashMap<u64, Vec<usize>>,
+    /// Targets by the digests of their shapes, in order: a fifth of what a map of lists takes.
+    index: Vec<(u64, u32)>,
     pub(super) brand_lengths: BTreeSet<usize>,
     shared: SharedHosts,
 }
@@ -74,8 +76,10 @@ pub(super) struct Target {
     pub(super) is_name: bool,
     pub(super) home: Option<Home>,
     pub(super) shape: Shape,
+    /// The brand, or whoever stands behind the name, where that is long enough to be told from a word.
+    pub(super) called: Option<Seen>,
     /// Domains that are its owner's.
-    pub(super) domains: BTreeSet<String>,
+    pub(super) domains: Vec<Domain>,
     /// Its owner, and whoever's hosts its own entry points to.
     pub(super) registrants: BTreeSet<String>,
 }
@@ -104,15 +108,39 @@ impl Corpus {
             let known = unique.entry(it.subject.clone()).or_insert_with(|| it.clone());
             known.why = known.why.min(it.why);
         }
+        let mut owners: BTreeMap<(String, String), BTreeSet<String>> = BTreeMap::new();
+        for it in unique.values() {
+            for package in &it.portrait.packages {
+                let owner = it.subject.split('/').next().unwrap_or_default().to_owned();
+                owners.entry(package.clone()).or_default().insert(owner);
+            }
+        }
+        for it in unique.values_mut() {
+            // What several offer belongs to none of them.
+            it.portrait.packages.retain(|package| owners[package].len() <= SEVERAL);
+        }
         // What weighs most is looked at first, should there be more than is looked at.
         let mut ordered: Vec<Protected> = unique.into_values().collect();
         ordered.sort_by_key(|it| it.why);
         ordered.into_iter().for_each(|it| corpus.add(it));
+        corpus.index.sort_unstable();
+        corpus.index.shrink_to_fit();
         corpus
     }
 
+    /// The targets that have any of these shapes: the only ones that are looked at.
+    pub(super) fn found_by(&self, keys: &[u64]) -> BTreeSet<usize> {
+        let mut found = BTreeSet::new();
+        for key in keys {
+            let first = self.index.partition_point(|(it, _)| it < key);
+            let same = self.index[first..].iter().take_while(|(it, _)| it == key);
+            found.extend(same.map(|(_, target)| *target as usize));
+        }
+        found
+    }
+
     fn add(&mut self, protected: Protected) {
-        let index = self.targets.len();
+        let Ok(index) = u32::try_from(self.targets.len()) else { return };
         let target = self.target(protected);
         let Target { shape, home, .. } = &target;
         let mut keys = BTreeSet::from([key_of("words", &shape.sorted.join(" "))]);
@@ -140,9 +168,7 @@ impl Corpus {
             keys.insert(key_of("label", &shape.core));
         }
         keys.extend(target.content_keys());
-        for key in keys {
-            self.index.entry(key).or_default().push(index);
-        }
+        self.index.extend(keys.into_iter().map(|key| (key, index)));
         self.targets.push(target);
     }
 
@@ -163,9 +189,21 @@ impl Corpus {
             }
             domains.insert(home.registrant.clone());
         }
-        domains.retain(|it| it.contains('.') && !it.starts_with("github:"));
+        domains.retain(|it| !it.starts_with("github:"));
         let shape = Shape::of(leaf(&protected.subject));
-        Target { is_name: name.is_some(), protected, home, shape, domains, registrants }
+        let called = match (&home, &name) {
+            (Some(home), Some(_)) => home.label.as_str(),
+            _ => shape.core.as_str(),
+        };
+        Target {
+            called: (called.chars().count() >= CORE).then(|| Seen::of(called)),
+            domains: domains.into_iter().filter_map(Domain::of).collect(),
+            is_name: name.is_some(),
+            protected,
+            home,
+            shape,
+            registrants,
+        }
     }
 
     pub(super) fn home(&self, name: &Name) -> Home {
@@ -196,6 +234,9 @@ impl Corpus {
         self.targets.is_empty()
     }
 }
+
+/// A package of more owners than this is nobody's own.
+const SEVERAL: usize = 3;
 
 /// From this length on two characters of a brand may differ.
 pub(super) const TWO_FROM: usize = 8;

@@ -181,7 +181,8 @@ pub(super) fn label(registrant: &str) -> String {
 /// The text, and it without each one of its characters: two texts at distance one share one of these.
 pub(super) fn deletions(text: &str) -> Vec<String> {
     let characters: Vec<char> = text.chars().collect();
-    let mut all = vec![text.to_owned()];
+    // Nothing resembles nothing.
+    let mut all: Vec<String> = (!text.is_empty()).then(|| text.to_owned()).into_iter().collect();
     for skipped in 0..characters.len().min(MAX_LENGTH) {
         let kept = characters.iter().enumerate().filter(|(index, _)| *index != skipped);
         all.push(kept.map(|(_, character)| character).collect());

@@ -1,5 +1,6 @@
 use std::collections::BTreeSet;
 
+use super::content::plain;
 use super::corpus::{Corpus, Home, Target, leaf};
 use super::portrait::Portrait;
 use super::shape::{Shape, label};
@@ -81,6 +82,8 @@ pub(super) struct Host {
     pub(super) registrant: String,
     /// What the registrant is called, decoded.
     pub(super) label: String,
+    /// What an eye takes that for.
+    pub(super) seen: String,
 }
 
 impl Corpus {
@@ -96,7 +99,8 @@ impl Corpus {
         let namespace: Vec<&str> = ascii.rsplit('.').collect();
         let registrant = self.registrant(&namespace.join("."))?;
         let (readable, _) = idna::domain_to_unicode(&registrant);
-        Some(Host { label: label(&readable), ascii, registrant })
+        let label = label(&readable);
+        Some(Host { seen: plain(&label), label, ascii, registrant })
     }
 }
 

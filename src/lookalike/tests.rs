@@ -310,7 +310,8 @@ proptest! {
     ) {
         let suspect = format!("{namespace}/{leaf}");
         let found = loud(&corpus(&subjects), &suspect, &Commonness::of(&names));
-        let wanted = loud(&corpus(&SUBJECTS), &suspect, &Commonness::default());
+        let common = Commonness::of(names.iter().rev());
+        let wanted = loud(&corpus(&SUBJECTS), &suspect, &common);
         prop_assert_eq!(found, wanted);
     }
 
