@@ -142,8 +142,10 @@ async fn listing(
     Asked(query): Asked<ListQuery>,
 ) -> Result<Json<Vec<Listed>>, Problem> {
     let read = move |shared: &Arc<Shared>| {
-        let doubts = shared.doubts();
-        shared.with_policy(|policy| list(&shared.store.snapshot()?, policy, &doubts, query.all))
+        shared.with_policy(|policy| {
+            let doubts = shared.doubts(policy.overlays);
+            list(&shared.store.snapshot()?, policy, &doubts, query.all)
+        })
     };
     blocking(state, read).await
 }
@@ -166,8 +168,8 @@ async fn explained(
     let name = Name::parse(&name).map_err(|bad| Problem::BadRequest(bad.to_string()))?;
     let read = move |shared: &Arc<Shared>| {
         let version = query.version.as_deref();
-        let doubts = shared.doubts();
         shared.with_policy(|policy| {
+            let doubts = shared.doubts(policy.overlays);
             explain_name(&shared.store.snapshot()?, policy, &doubts, &name, version)
         })
     };

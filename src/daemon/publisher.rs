@@ -182,7 +182,7 @@ impl Publisher {
     ) -> Result<(Vec<Generation>, Owners), StoreError> {
         let namespace = &shared.settings.namespace;
         let mut owners = Vec::new();
-        let doubts = shared.doubts();
+        let doubts = shared.doubts(policy.overlays);
         let mut drafts: Vec<Draft<'_>> = self
             .views
             .iter()

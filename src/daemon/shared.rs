@@ -15,7 +15,7 @@ use crate::catalog::Catalogue;
 use crate::config::{Settings, Upstream};
 use crate::curation::{Policy, Speaker};
 use crate::model::{Instant, Name};
-use crate::overlay::Changes;
+use crate::overlay::{Changes, OverlaySet};
 use crate::store::{Store, StoreError};
 use crate::sync::PassReport;
 
@@ -228,10 +228,11 @@ impl Shared {
         }
     }
 
-    /// What keeps names back that resemble something protected.
+    /// What keeps names back that resemble something that these overlays protect.
     #[must_use]
-    pub fn doubts(&self) -> Doubts {
-        Doubts::watched(self.settings.withhold, self.watched.load_full())
+    pub fn doubts(&self, overlays: &OverlaySet) -> Doubts {
+        let has_cause = self.settings.withhold && overlays.protects_anything();
+        Doubts::watched(has_cause, self.watched.load_full())
     }
 
     pub(super) fn take_proofs(&self, requests: mpsc::Sender<ProveRequest>) {

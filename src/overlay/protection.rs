@@ -45,6 +45,12 @@ impl OverlaySet {
         internal.chain(approved).chain(listed).collect()
     }
 
+    /// Whether there is anything at all that could be resembled.
+    #[must_use]
+    pub fn protects_anything(&self) -> bool {
+        self.has_internal() || !self.protected().is_empty()
+    }
+
     #[must_use]
     pub fn has_internal(&self) -> bool {
         !self.internal().is_empty()
