@@ -20,7 +20,7 @@ use crate::daemon::{
     known_names, list, lookalikes_of, quarantine,
 };
 use crate::lookalike::Resemblance;
-use crate::model::Name;
+use crate::model::{Name, is_loopback};
 use crate::store::{StoreError, Undelivered, Verification};
 use crate::sync::PassReport;
 
@@ -81,13 +81,8 @@ fn is_known(host: &str, configured: &[String]) -> bool {
         Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => name,
         _ => host,
     };
-    let loopback = match Host::parse(name) {
-        Ok(Host::Ipv4(address)) => address.is_loopback(),
-        Ok(Host::Ipv6(address)) => address.is_loopback(),
-        Ok(Host::Domain(name)) => name == "localhost",
-        Err(_) => false,
-    };
-    loopback || configured.iter().any(|known| known.eq_ignore_ascii_case(name) || known == host)
+    let is_local = Host::parse(name).is_ok_and(|host| is_loopback(&host));
+    is_local || configured.iter().any(|known| known.eq_ignore_ascii_case(name) || known == host)
 }
 
 async fn require_token(State(state): Operator, request: Request, next: Next) -> Response {

@@ -6,11 +6,11 @@ use super::serve::listeners;
 use super::target::Target;
 use crate::config::{Settings, Upstream, read_upstreams};
 use crate::daemon::{
-    Clock, InForce, known_names, load_overlays, open_source, open_webhooks, open_witnesses, reason,
+    Clock, InForce, known_names, load_overlays, open_source, open_webhooks, open_witnesses,
     starter_warning,
 };
 use crate::lint::{Finding, Source, has_errors};
-use crate::model::Name;
+use crate::model::{Name, reason};
 use crate::overlay::Coverage;
 
 /// Lints what people write, and says which statements select nothing.

@@ -38,7 +38,7 @@ pub(super) fn error(error: &CliError) {
     if let CliError::Findings(found) = error {
         found.iter().for_each(|finding| err(&drawn(finding)));
     }
-    err(&format!("vidimus: {}", crate::daemon::reason(error)));
+    err(&format!("vidimus: {}", crate::model::reason(error)));
 }
 
 pub(super) fn findings(findings: &[Finding], json: bool) {

@@ -4,12 +4,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde::Serialize;
-use url::{Host, Url};
+use url::Url;
 
 use super::folder;
 use crate::curation::Speaker;
 use crate::lint::{Fields, Finding, Node, Reader, Source, has_errors, parse_toml};
-use crate::model::{NamespacePattern, NamespaceRules};
+use crate::model::{NamespacePattern, NamespaceRules, is_loopback};
 use crate::sync::Rails;
 
 /// One upstream registry, as its file describes it. Its id is the file's name.
@@ -349,15 +349,10 @@ fn id_of(source: &Arc<Source>) -> Result<String, Finding> {
 
 pub(super) fn root_url(text: &str, allow_http: bool) -> Result<Url, String> {
     let url = Url::parse(text).map_err(|error| format!("an https URL is needed: {error}"))?;
-    let local = match url.host() {
-        Some(Host::Domain(name)) => name == "localhost",
-        Some(Host::Ipv4(address)) => address.is_loopback(),
-        Some(Host::Ipv6(address)) => address.is_loopback(),
-        None => return Err("a URL with a host is needed".into()),
-    };
+    let Some(host) = url.host() else { return Err("a URL with a host is needed".into()) };
     match url.scheme() {
         "https" => {}
-        "http" if local || allow_http => {}
+        "http" if is_loopback(&host) || allow_http => {}
         "http" => {
             return Err("http lets anyone on the way rewrite entries; use https, or set \
                         `allow_http = true`"

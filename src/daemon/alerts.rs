@@ -3,13 +3,12 @@ use std::time::Duration;
 use tracing::{error, info, warn};
 
 use super::content::Content;
-use super::pass::reason;
 use super::{Clock, InForce, overlays::starter_warning};
 use crate::alert::{Alert, Observation};
 use crate::config::{Origin, Upstream};
 use crate::curation::Policy;
 use crate::lint::Finding;
-use crate::model::Escaped;
+use crate::model::{Escaped, reason};
 use crate::store::{Snapshot, Store, StoreError, StoredHead};
 use crate::sync::changed_members;
 

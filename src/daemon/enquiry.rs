@@ -6,11 +6,10 @@ use tokio::time::Instant as Deadline;
 use tracing::{debug, warn};
 
 use super::Shared;
-use super::pass::reason;
 use super::proof::{Answer, ProofReport, Question, decides_otherwise};
 use super::prove::{AT_MOST_EVERY, PUT_OFF, Prover, REST_EVERY, SIDE_BY_SIDE};
 use super::turns::{Lane, lane};
-use crate::model::Name;
+use crate::model::{Name, reason};
 use crate::ownership::{Claim, Holding, Urgency};
 use crate::store::{Proofs, StoreError};
 

@@ -7,12 +7,12 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use super::alerts::{observe, of_upstream, source_of};
-use super::pass::{Observer, PassPlan, reason, run_pass};
+use super::pass::{Observer, PassPlan, run_pass};
 use super::report::Activity;
 use super::shared::Heard;
 use super::{PassFailure, Shared, SyncRequest};
 use crate::config::Upstream;
-use crate::model::{Escaped, Instant, Name};
+use crate::model::{Escaped, Instant, Name, reason};
 use crate::store::StoreError;
 use crate::sync::{PageSource, PassKind, PassReport, PassState};
 

@@ -19,11 +19,10 @@ use tracing::{info, warn};
 
 use super::alerts::observe;
 use super::likeness::{LOOKALIKE, LOOKALIKES, Told, Watched, Yardstick, protected};
-use super::pass::reason;
 use super::{InForce, Shared, outside};
 use crate::alert::{Observation, id};
 use crate::lookalike::{Corpus, Protected, Resemblance};
-use crate::model::Name;
+use crate::model::{Name, reason};
 use crate::overlay::NoLookalike;
 use crate::ownership::SharedHosts;
 use crate::store::StoreError;

@@ -68,7 +68,7 @@ pub use clock::Clock;
 pub use held::HeldDecision;
 pub use likeness::{Doubts, lookalikes_of};
 pub use overlays::{InForce, load_overlays, starter_warning};
-pub use pass::{Observer, PassFailure, PassPlan, reason, run_pass};
+pub use pass::{Observer, PassFailure, PassPlan, run_pass};
 pub use post::open_webhooks;
 pub use proof::{NameReport, ProofReport, prove_once};
 pub use quarantine::retry_quarantine;

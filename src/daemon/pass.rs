@@ -11,7 +11,7 @@ use tracing::warn;
 use super::Clock;
 use super::keeper::{Keeper, note};
 use crate::config::{Origin, Upstream};
-use crate::model::Name;
+use crate::model::{Name, reason};
 use crate::store::{Store, StoreError};
 use crate::sync::{
     FetchFailure, FetchedPage, PageFault, PageRequest, PageSource, PassKind, PassReport, PassState,
@@ -206,19 +206,4 @@ async fn fetch<S: PageSource>(
             return Ok(());
         }
     }
-}
-
-/// An error with its sources, on one line.
-pub fn reason(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(inner) = source {
-        let inner_text = inner.to_string();
-        if !text.contains(&inner_text) {
-            text.push_str(": ");
-            text.push_str(&inner_text);
-        }
-        source = inner.source();
-    }
-    text
 }

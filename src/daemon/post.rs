@@ -14,11 +14,10 @@ use tracing::{debug, warn};
 
 use super::Shared;
 use super::alerts::observe;
-use super::pass::reason;
 use super::run::DaemonError;
 use crate::alert::{Letter, Observation, RECEIVERS, Receiver, Whose};
 use crate::config::{Settings, Webhook};
-use crate::model::Instant;
+use crate::model::{Instant, reason};
 use crate::remote::{Address, Courier};
 use crate::store::{Mailbox, Snapshot, StoreError};
 

@@ -20,13 +20,12 @@ use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
 use super::enquiry::ProveRequest;
-use super::pass::reason;
 use super::proof::Answer;
 use super::titles::of_crowded;
 use super::turns::{Lane, Turns, lane};
 use super::{Shared, outside};
 use crate::alert::Observation;
-use crate::model::{Instant, NamespacePattern};
+use crate::model::{Instant, NamespacePattern, reason};
 use crate::overlay::{Changes, OverlaySet};
 use crate::ownership::{Claim, Urgency};
 use crate::remote::Witnesses;

@@ -6,9 +6,8 @@ use tokio_util::sync::CancellationToken;
 use tracing::error;
 
 use super::Shared;
-use super::pass::reason;
 use super::publisher::Publisher;
-use crate::model::Instant;
+use crate::model::{Instant, reason};
 use crate::store::StoreError;
 
 /// Walks touch names all the time; clients see them in steps of this.

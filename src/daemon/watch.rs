@@ -10,9 +10,9 @@ use tracing::{info, warn};
 
 use super::alerts::{OVERLAYS, observe, of_overlays};
 use super::overlays::load_overlays;
-use super::pass::reason;
 use super::{InForce, Shared};
 use crate::config::read_overlays;
+use crate::model::reason;
 
 /// An editor writes a file in several steps, and what stands there between them may be a policy of
 /// its own: a set is only enforced when it was read the same twice, this far apart.

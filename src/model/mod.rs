@@ -7,11 +7,13 @@
 
 mod digest;
 mod entry;
+mod host;
 mod instant;
 mod manifest;
 mod name;
 mod namespace;
 mod number;
+mod reason;
 mod secret;
 mod status;
 mod text;
@@ -22,10 +24,12 @@ pub use digest::{BadDigest, Digest};
 pub use entry::{
     Entry, Head, Identity, MAX_ENTRY_BYTES, OFFICIAL_META, Official, Quarantined, says_deleted,
 };
+pub use host::is_loopback;
 pub use instant::{BadInstant, Instant};
 pub use manifest::Manifest;
 pub use name::{BadName, Name};
 pub use namespace::{BadNamespace, NamespacePattern, NamespaceRules};
+pub use reason::reason;
 pub use secret::Secret;
 pub use status::Status;
 pub use text::Escaped;

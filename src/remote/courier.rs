@@ -11,7 +11,7 @@ use url::Url;
 
 use super::http::{AccessError, client_builder, date, retry_after};
 use crate::alert::{Refusal, Whose};
-use crate::model::{Instant, Secret};
+use crate::model::{Instant, Secret, is_loopback};
 
 /// Where notices go, and how.
 #[derive(Debug, Clone)]
@@ -111,12 +111,7 @@ fn failure(error: &reqwest::Error) -> Refusal {
 fn target(text: &str, allow_http: bool) -> Result<Url, AccessError> {
     let url = Url::parse(text).ok().filter(Url::has_host);
     let url = url.ok_or(AccessError::Receiver { why: "it is no URL" })?;
-    let is_local = match url.host() {
-        Some(url::Host::Domain(name)) => name == "localhost",
-        Some(url::Host::Ipv4(address)) => address.is_loopback(),
-        Some(url::Host::Ipv6(address)) => address.is_loopback(),
-        None => false,
-    };
+    let is_local = url.host().is_some_and(|host| is_loopback(&host));
     match url.scheme() {
         "https" => Ok(url),
         "http" if is_local || allow_http => Ok(url),

@@ -14,8 +14,9 @@ use tokio::sync::Mutex;
 use tokio::time::{Instant, timeout};
 use url::Url;
 
-use super::http::{AccessError, chain, client_builder, date, retry_after, token};
+use super::http::{AccessError, client_builder, date, retry_after, token};
 use crate::model::Instant as Time;
+use crate::model::reason;
 use crate::ownership::{Account, Forged, Repository};
 
 /// Of an answer; a `server.json` of a real server has less than 64 KiB.
@@ -174,7 +175,7 @@ impl GitHub {
             let response = match state.client._get_with_headers(target.as_str(), asked).await {
                 Ok(response) => response,
                 // It may name what it asked; the host is configured.
-                Err(error) => return Forged::Unclear(chain(&error)),
+                Err(error) => return Forged::Unclear(reason(&error)),
             };
             let (parts, body) = response.into_parts();
             self.limits().heed(&parts.headers, parts.status.as_u16());

@@ -124,20 +124,6 @@ pub(super) fn client_builder(
     Ok(builder)
 }
 
-/// An error with everything beneath it: what a person can do about it stands at the bottom.
-pub(super) fn chain(error: &dyn std::error::Error) -> String {
-    let mut texts = vec![error.to_string()];
-    let mut source = error.source();
-    while let Some(inner) = source {
-        let text = inner.to_string();
-        if texts.last() != Some(&text) {
-            texts.push(text);
-        }
-        source = inner.source();
-    }
-    texts.join(": ")
-}
-
 /// Another host was not configured, and http was not asked for: neither is followed.
 fn same_origin(attempt: Attempt<'_>) -> reqwest::redirect::Action {
     let first = attempt.previous().first();

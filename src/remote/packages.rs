@@ -10,7 +10,8 @@ use tokio::time::timeout;
 use url::Url;
 
 use super::github::segment;
-use super::http::{AccessError, chain, client_builder};
+use super::http::{AccessError, client_builder};
+use crate::model::reason;
 use crate::ownership::{Named, Package, image};
 
 const TOTAL: Duration = Duration::from_secs(30);
@@ -175,7 +176,7 @@ impl Packages {
         }
         let mut response = match request.send().await {
             Ok(response) => response,
-            Err(error) => return Answer::Unclear(chain(&error.without_url())),
+            Err(error) => return Answer::Unclear(reason(&error.without_url())),
         };
         match response.status() {
             StatusCode::OK => {}
@@ -191,7 +192,7 @@ impl Packages {
                     body.extend_from_slice(&chunk);
                 }
                 Ok(Some(_)) => return Answer::Unclear("the answer has more than 4 MiB".into()),
-                Err(error) => return Answer::Unclear(chain(&error.without_url())),
+                Err(error) => return Answer::Unclear(reason(&error.without_url())),
             }
         }
         match serde_json::from_slice(&body) {

@@ -9,8 +9,8 @@ use tokio::time::timeout;
 use url::{Host, Url};
 
 use super::dns::{Addresses, Resolvers};
-use super::http::{AccessError, chain, client_builder};
-use crate::model::Escaped;
+use super::http::{AccessError, client_builder};
+use crate::model::{Escaped, reason};
 use crate::ownership::{Look, is_public};
 
 const PATH: &str = "/.well-known/mcp-registry-auth";
@@ -116,7 +116,7 @@ impl WellKnown {
         };
         let mut response = match self.client.get(url).send().await {
             Ok(response) => response,
-            Err(error) => return Look::Unclear(chain(&error.without_url())),
+            Err(error) => return Look::Unclear(reason(&error.without_url())),
         };
         match response.status() {
             StatusCode::OK => {}
@@ -140,7 +140,7 @@ impl WellKnown {
                     body.extend_from_slice(&chunk);
                 }
                 Ok(Some(_)) => return Look::Unclear("the file has more than 1 KiB".into()),
-                Err(error) => return Look::Unclear(chain(&error.without_url())),
+                Err(error) => return Look::Unclear(reason(&error.without_url())),
             }
         }
     }
