@@ -135,7 +135,13 @@ async fn a_wildcard_admits_nobody_whose_lookalike_alert_is_open() {
         (found[0]["count"] == 2 && found[0]["state"] == "open").then_some(())
     })
     .await;
-    // Nothing that is served is hidden by an alert alone.
+    // Nothing that is served is hidden by an alert alone, and nothing else is served meanwhile.
+    let again = Row::new("io.github.someone/stripe-mcp", "1.1.0").published("2026-10-01T00:00:00Z");
+    upstream.put(again.status("active", &vidimus::daemon::Clock::system().to_string()));
+    eventually("the next version is there", async || {
+        told("io.github.someone/stripe-mcp").contains("1.1.0").then_some(())
+    })
+    .await;
     daemon.lists(&["io.github.someone/stripe-mcp@1.0.0", "io.github.someone/weather@1.0.0"]).await;
     assert!(told("io.github.someone/stripe-pay").contains("it resembles stripe"));
     // Whoever spells the name out has looked at it.
@@ -171,6 +177,88 @@ async fn a_brand_that_is_protected_with_the_wildcard_is_compared_before_it_takes
     let daemon = place.start().await;
     daemon.lists(&["io.github.someone/stripe-mcp@1.0.0"]).await;
     assert_eq!(lookalikes(&place, &[]).len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn copies_do_not_vote_an_alert_away() {
+    let upstream = Upstream::start(
+        ["com.bank/ledger-console", "io.github.evil/ledgerconsole"]
+            .map(|name| Row::new(name, "1.0.0")),
+    )
+    .await;
+    let place = Workplace::new(&upstream.url);
+    place.overlay(
+        "bank.yaml",
+        &format!("servers: [{{name: com.bank/ledger-console, {REVIEWED}}}]\n"),
+    );
+    let mut daemon = place.start().await;
+    let ours = "com.bank/ledger-console io.github.evil 1";
+    let alerts = || lookalikes(&place, &[]);
+    eventually("it is reported", async || alerts().contains(&ours.to_owned()).then_some(())).await;
+    let now = vidimus::daemon::Clock::system().to_string();
+    for copy in 0..8 {
+        let name = format!("io.github.copy{copy}/ledgerconsole");
+        upstream.put(Row::new(&name, "1.0.0").published(&now).status("active", &now));
+    }
+    eventually("all are reported", async || (alerts().len() == 9).then_some(())).await;
+    // Nor when everything is counted anew, by which time they may be old.
+    daemon.kill();
+    for copy in 0..8 {
+        let name = format!("io.github.old{copy}/ledgerconsole");
+        upstream.put(
+            Row::new(&name, "1.0.0")
+                .status("active", &vidimus::daemon::Clock::system().to_string()),
+        );
+    }
+    let daemon = place.start().await;
+    daemon.walked().await;
+    place.overlay("more.yaml", "namespaces: [{name: com.else, protect: [something-else]}]\n");
+    eventually("all is compared anew", async || {
+        let log = place.log();
+        (log.matches("names are compared with what is protected").count() > 1).then_some(())
+    })
+    .await;
+    let later = Row::new("com.elsewhere/something-else", "1.0.0");
+    upstream.put(later.status("active", &vidimus::daemon::Clock::system().to_string()));
+    eventually("that is found", async || {
+        alerts().contains(&"something-else com.elsewhere 1".to_owned()).then_some(())
+    })
+    .await;
+    assert!(alerts().contains(&ours.to_owned()), "{:?}", alerts());
+}
+
+/// A version with a title of its own.
+fn titled(name: &str, version: &str, title: &str, published: &str) -> Row {
+    let item = Row::new(name, version).published(published).item();
+    let item =
+        item.replacen("\"description\"", &format!("\"title\": \"{title}\", \"description\""), 1);
+    Row::raw(name, version, &item)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_version_hides_behind_another() {
+    let name = "io.github.someone/plain";
+    let upstream = Upstream::start([
+        titled(name, "2.0.0", "Str\u{456}pe", "2026-02-01T00:00:00Z"),
+        titled(name, "1.0.1", "Plain", "2026-03-01T00:00:00Z"),
+        titled(name, "3.0.0", "Plain", "2026-02-02T00:00:00Z"),
+    ])
+    .await;
+    let place = Workplace::new(&upstream.url);
+    place.overlay("all.yaml", &wildcard());
+    let daemon = place.start().await;
+    daemon.walked().await;
+    eventually("it is reported", async || {
+        lookalikes(&place, &[]).contains(&"stripe io.github.someone 1".to_owned()).then_some(())
+    })
+    .await;
+    daemon.lists(&[]).await;
+    let why = text(&place.run(&["lookalikes", "why", name]).stdout);
+    assert!(
+        why.contains("homograph: `Str\u{456}pe`, of mixed scripts, reads as `stripe`"),
+        "{why}"
+    );
+    assert!(why.contains(" is open"), "{why}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -3,6 +3,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::notice::{Change, Format, Notice};
+use super::reconcile::FLOOD;
 use super::record::Alert;
 use crate::model::Instant;
 
@@ -30,7 +31,9 @@ impl Receiver {
     #[must_use]
     pub fn wants(&self, alert: &Alert) -> bool {
         let is_itself = alert.source == RECEIVERS && alert.subject == self.name;
-        let is_kind = self.kinds.is_empty() || self.kinds.contains(&alert.kind);
+        // What a flood counts may be of any kind.
+        let is_kind =
+            self.kinds.is_empty() || self.kinds.contains(&alert.kind) || alert.kind == FLOOD;
         is_kind && !is_itself
     }
 }
@@ -98,8 +101,16 @@ impl Letter {
             (Change::Raised, Change::Changed) => Change::Raised,
             (_, change) => change,
         };
-        let notice = Notice { change, ..self.notice };
-        Self { notice, ..waiting }
+        let alert = &self.notice.alert;
+        // In the lane of what is served nothing waits for what was said to the other one.
+        let is_urgent = alert.served && !waiting.notice.alert.served;
+        let not_before = if is_urgent { self.not_before } else { waiting.not_before };
+        Self {
+            notice: Notice { change, ..self.notice },
+            not_before,
+            queued: self.queued,
+            ..waiting
+        }
     }
 
     /// What becomes of it after a receiver did not take it.

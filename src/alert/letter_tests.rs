@@ -17,6 +17,10 @@ fn alert(detail: &str) -> Alert {
     reconcile("official", &[], vec![seen], at(1)).remove(0)
 }
 
+fn scored(score: u8) -> Alert {
+    Alert { score: Some(score), ..alert("a") }
+}
+
 fn acknowledged(detail: &str) -> Alert {
     alert(detail).acknowledged("alice", "known", at(2))
 }
@@ -33,7 +37,8 @@ fn over(detail: &str) -> Alert {
 #[case(Some(alert("a")), Alert { served: true, ..alert("a") }, Some(Change::Changed))]
 #[case(Some(Alert { served: true, ..alert("a") }), alert("a"), None)]
 #[case(Some(alert("a")), Alert { count: 2, ..alert("a") }, None)]
-#[case(Some(alert("a")), Alert { score: Some(9), ..alert("a") }, None)]
+#[case(Some(scored(20)), scored(29), None)]
+#[case(Some(scored(20)), scored(30), Some(Change::Changed))]
 #[case(Some(alert("a")), acknowledged("a"), None)]
 #[case(Some(acknowledged("a")), Alert { count: 2, ..acknowledged("a") }, None)]
 #[case(Some(alert("a")), over("a"), Some(Change::Over))]
@@ -65,8 +70,16 @@ fn news_take_the_place_of_what_waits(
     let news = Letter { queued: at(15), ..letter(news, "new") };
     let letter = news.instead_of(Some(waiting));
     assert_eq!((letter.notice.change, letter.notice.alert.detail.as_str()), (told, "new"));
-    // It is as old as what it replaces, and waits as long.
-    assert_eq!((letter.queued, letter.attempts, letter.not_before), (at(10), 3, at(20)));
+    // It is news, and waits as long as what it replaces: the receiver is as busy.
+    assert_eq!((letter.queued, letter.attempts, letter.not_before), (at(15), 3, at(20)));
+}
+
+#[test]
+fn what_becomes_about_something_served_waits_no_longer() {
+    let waiting = Letter { not_before: at(3_600), ..letter(Change::Raised, "a") };
+    let mut news = Letter { not_before: at(15), ..letter(Change::Changed, "a") };
+    news.notice.alert.served = true;
+    assert_eq!(news.instead_of(Some(waiting)).not_before, at(15));
 }
 
 fn receiver(kinds: &[&str]) -> Receiver {
@@ -85,6 +98,8 @@ fn a_receiver_hears_of_the_kinds_it_wants_and_never_of_itself() {
     assert!(receiver(&[]).wants(&alert("a")));
     assert!(receiver(&["held", "drift"]).wants(&alert("a")));
     assert!(!receiver(&["held"]).wants(&alert("a")));
+    let flood = Alert { kind: "flood".into(), ..alert("a") };
+    assert!(receiver(&["held"]).wants(&flood), "it may count some of those");
     let about = |name: &str| {
         let seen = Observation::new("webhook-failing", name, "gone");
         reconcile(RECEIVERS, &[], vec![seen], at(1)).remove(0)

@@ -1,6 +1,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use super::reconcile::is_worse;
 use super::record::{Alert, State};
 use crate::model::Escaped;
 
@@ -28,7 +29,8 @@ impl Change {
             (Some(before), State::Open) => {
                 let is_news = before.detail != after.detail
                     || !before.is_open()
-                    || (after.served && !before.served);
+                    || (after.served && !before.served)
+                    || is_worse(before, after);
                 is_news.then_some(Self::Changed)
             }
         }
@@ -109,16 +111,19 @@ impl Notice {
 
     /// Blocks of plain text: whatever a publisher writes, it mentions nobody and links nowhere.
     fn slack(&self) -> Value {
-        let Alert { id, kind, subject, suspect, served, detail, count, raised, .. } = &self.alert;
+        let Alert { id, kind, subject, suspect, served, detail, count, score, raised, .. } =
+            &self.alert;
         let told = match self.change {
             Change::Raised => "An alert was raised",
             Change::Changed => "An alert changed",
             Change::Over => "An alert is over",
         };
         let mut facts = vec![format!("alert {id}"), format!("{count} times since {raised}")];
-        if !suspect.is_empty() {
-            facts.push(format!("by {}", Escaped(suspect)));
-        }
+        facts.extend(score.map(|score| format!("score {score}")));
+        let by = match suspect.as_str() {
+            "" => String::new(),
+            suspect => format!(" by {}", Escaped(suspect)),
+        };
         if *served {
             facts.push("about something that is served".to_owned());
         }
@@ -130,7 +135,7 @@ impl Notice {
             // Shown where blocks cannot be, and read as markup: nothing from outside stands in it.
             "text": format!("vidimus: {told} ({kind})"),
             "blocks": [
-                {"type": "section", "text": plain(&format!("{told}: {kind} {}", Escaped(subject)))},
+                {"type": "section", "text": plain(&format!("{told}: {kind} {}{by}", Escaped(subject)))},
                 {"type": "section", "text": plain(&Escaped(detail).to_string())},
                 {"type": "context", "elements": [plain(&facts.join(", "))]},
             ],

@@ -68,12 +68,11 @@ fn a_score_that_rises_much_wakes() {
     book.look(vec![scored(20)], 1);
     let alert = book.0.remove(0).acknowledged("alice", "known", at(2));
     book.0.push(alert);
-    assert_eq!(book.look(vec![scored(29)], 3), 1);
-    assert_eq!((book.0[0].score, book.0[0].is_open()), (Some(29), false));
-    assert_eq!(book.look(vec![scored(10)], 4), 1);
-    assert!(!book.0[0].is_open());
-    assert_eq!(book.look(vec![scored(20)], 5), 1);
-    assert!(book.0[0].is_open());
+    assert_eq!(book.look(vec![scored(29)], 3), 0);
+    assert_eq!((book.0[0].score, book.0[0].is_open()), (Some(20), false), "as it was seen");
+    assert_eq!(book.look(vec![scored(10)], 4), 0);
+    assert_eq!(book.look(vec![scored(30)], 5), 1);
+    assert_eq!((book.0[0].score, book.0[0].is_open()), (Some(30), true));
 }
 
 #[test]
@@ -99,6 +98,38 @@ fn one_publisher_cannot_bury_an_alert_under_many() {
             "flood evil x96",
         ]
     );
+}
+
+#[test]
+fn what_was_acknowledged_takes_no_place_and_what_matters_most_comes_first() {
+    let mut book = Book::default();
+    let from = |index: usize, score: u8| {
+        let seen = drift(&format!("evil/x{index}")).of_namespace("evil");
+        Observation { score: Some(score), ..seen }
+    };
+    let all = || (0..8).map(|index| from(index, 10 + u8::try_from(index).expect("few")));
+    book.look(all().collect(), 1);
+    let open = book.open();
+    assert!(open.contains(&"drift evil/x7evil x1".into()), "{open:?}");
+    assert!(open.contains(&"flood evil x3".into()), "{open:?}");
+    let seen = std::mem::take(&mut book.0).into_iter();
+    book.0 = seen.map(|it| it.acknowledged("alice", "known", at(2))).collect();
+    book.look(all().collect(), 3);
+    assert_eq!(
+        book.open(),
+        ["drift evil/x0evil x1", "drift evil/x1evil x1", "drift evil/x2evil x1"],
+        "the next ones come up"
+    );
+    // A flood that somebody has acknowledged wakes when it grows.
+    let more = || all().chain((8..20).map(|index| from(index, 50)));
+    book.look(more().collect(), 4);
+    let seen = std::mem::take(&mut book.0).into_iter();
+    book.0 = seen
+        .map(|it| if it.kind == "flood" { it.acknowledged("alice", "known", at(5)) } else { it })
+        .collect();
+    assert!(!book.open().iter().any(|it| it.starts_with("flood")));
+    book.look(more().chain([from(20, 1)]).collect(), 6);
+    assert!(book.open().iter().any(|it| it.starts_with("flood")), "{:?}", book.open());
 }
 
 #[test]

@@ -16,10 +16,9 @@ use super::problem::Problem;
 use crate::alert::Alert;
 use crate::curation::Explanation;
 use crate::daemon::{
-    HeldDecision, Listed, ProofReport, QuarantineReport, Shared, StatusReport, explain_name,
-    known_names, list, lookalikes_of, quarantine,
+    HeldDecision, Listed, Lookalike, ProofReport, QuarantineReport, Shared, StatusReport,
+    explain_name, known_names, list, lookalikes_of, quarantine,
 };
-use crate::lookalike::Resemblance;
 use crate::model::{Name, is_loopback};
 use crate::store::{StoreError, Undelivered, Verification};
 use crate::sync::PassReport;
@@ -176,7 +175,7 @@ async fn explained(
 async fn lookalikes(
     State(state): Operator,
     Path(name): Path<String>,
-) -> Result<Json<Vec<Resemblance>>, Problem> {
+) -> Result<Json<Vec<Lookalike>>, Problem> {
     let name = Name::parse(&name).map_err(|bad| Problem::BadRequest(bad.to_string()))?;
     let read = move |shared: &Arc<Shared>| {
         shared.with_policy(|policy| lookalikes_of(&shared.store.snapshot()?, policy, &name))
@@ -255,7 +254,7 @@ struct RedeliverQuery {
 async fn redeliver(
     State(state): Operator,
     Asked(query): Asked<RedeliverQuery>,
-) -> Result<Json<usize>, Problem> {
+) -> Result<Json<Option<usize>>, Problem> {
     let write = move |shared: &Arc<Shared>| {
         shared.store.redeliver(query.webhook.as_deref(), shared.clock.now())
     };

@@ -55,12 +55,15 @@ pub(super) async fn redeliver(
     webhook: Option<&str>,
     json: bool,
 ) -> Result<Exit, CliError> {
-    let count: usize = match Target::open(&settings)? {
+    let count: Option<usize> = match Target::open(&settings)? {
         Target::Store(offline) => offline.store.redeliver(webhook, offline.clock.now())?,
         Target::Daemon(operator) => {
             let query: Vec<(&str, &str)> = webhook.map(|it| ("webhook", it)).into_iter().collect();
             operator.post(&["ops", "redeliver"], &query).await?
         }
+    };
+    let Some(count) = count else {
+        return Err(CliError::UnknownWebhook(webhook.unwrap_or_default().to_owned()));
     };
     match json {
         true => print::as_json(&count),

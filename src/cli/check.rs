@@ -43,7 +43,7 @@ pub(super) async fn check(settings: Settings, json: bool) -> Result<Exit, CliErr
 
 /// What would keep `serve` from starting, and views that can show nothing.
 fn served(settings: &Settings, ids: Option<&[String]>) -> Vec<Finding> {
-    let place = Source::new("vidimus.toml", "").start();
+    let place = Source::new(settings.file.to_string_lossy(), "").start();
     let refused = listeners(settings).err().map(|error| {
         Finding::error(&place, reason(&error), "`serve` refuses to start as long as this is so")
     });

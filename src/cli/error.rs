@@ -52,6 +52,8 @@ pub(super) enum CliError {
     UnknownSet(String),
     #[error("no alert `{0}` lasts; `vidimus alerts` lists them")]
     UnknownAlert(String),
+    #[error("there is no webhook `{0}`; `vidimus status` lists them")]
+    UnknownWebhook(String),
     #[error("no upstream lists `{0}`")]
     Unknown(String),
     #[error(
@@ -100,6 +102,7 @@ impl CliError {
             Self::Findings(_)
             | Self::Unknown(_)
             | Self::UnknownAlert(_)
+            | Self::UnknownWebhook(_)
             | Self::UnknownSet(_)
             | Self::Name { .. }
             | Self::Namespace(_)

@@ -3,7 +3,7 @@ use super::print::{alerts as print_alerts, as_json, out};
 use super::target::Target;
 use crate::alert::Alert;
 use crate::config::Settings;
-use crate::daemon::lookalikes_of;
+use crate::daemon::{Lookalike, lookalikes_of};
 use crate::lookalike::{Level, Resemblance};
 use crate::model::{Escaped, Instant, Name};
 
@@ -15,7 +15,10 @@ pub(super) async fn list(
     level: Option<Level>,
     json: bool,
 ) -> Result<Exit, CliError> {
-    let since = since.map(|text| Instant::parse(text).map_err(|_| CliError::Time(text.to_owned())));
+    let since = since.map(|text| {
+        let day = || Instant::parse(&format!("{text}T00:00:00Z"));
+        Instant::parse(text).or_else(|_| day()).map_err(|_| CliError::Time(text.to_owned()))
+    });
     let since = since.transpose()?;
     let mut alerts: Vec<Alert> = match Target::open(&settings)? {
         Target::Store(offline) => offline.store.snapshot()?.alerts()?,
@@ -40,14 +43,14 @@ fn level_of(alert: &Alert) -> Level {
 pub(super) async fn why(settings: Settings, text: &str, json: bool) -> Result<Exit, CliError> {
     let name =
         Name::parse(text).map_err(|source| CliError::Name { text: text.to_owned(), source })?;
-    let found: Vec<Resemblance> = match Target::open(&settings)? {
+    let found: Vec<Lookalike> = match Target::open(&settings)? {
         Target::Store(offline) => {
             let snapshot = offline.store.snapshot()?;
             offline.with_policy(|policy| lookalikes_of(&snapshot, policy, &name))?
         }
         Target::Daemon(operator) => operator.get(&["lookalikes", text], &[]).await?,
     };
-    let is_loud = found.iter().any(|it| it.quiet.is_none());
+    let is_loud = found.iter().any(|it| it.resemblance.quiet.is_none());
     if json {
         as_json(&found);
         return Ok(if is_loud { Exit::Findings } else { Exit::Done });
@@ -55,13 +58,19 @@ pub(super) async fn why(settings: Settings, text: &str, json: bool) -> Result<Ex
     if found.is_empty() {
         out(&format!("{name} resembles nothing that is protected"));
     }
-    for Resemblance { level, score, target, evidence, quiet, .. } in &found {
+    for Lookalike { resemblance, alert } in &found {
+        let Resemblance { level, score, target, evidence, quiet, .. } = resemblance;
         let told = match quiet {
             None => format!("{level} ({score})"),
             Some(why) => format!("quiet, since {}", Escaped(why)),
         };
         let (target, evidence) = (Escaped(target), Escaped(evidence));
         out(&format!("{told}: {name} resembles {target}: {evidence}"));
+        let state = alert.as_ref().filter(|_| quiet.is_none()).map(|alert| {
+            let state = if alert.is_open() { "open" } else { "acknowledged" };
+            format!("    alert {} is {state}", alert.id)
+        });
+        state.iter().for_each(|state| out(state));
     }
     Ok(if is_loud { Exit::Findings } else { Exit::Done })
 }

@@ -191,9 +191,18 @@ pub(super) fn undelivered(letters: &[Undelivered], json: bool) {
         let Alert { id, kind, subject, .. } = &notice.alert;
         let (subject, failure) =
             (Escaped(subject), failure.as_deref().unwrap_or("it was not tried"));
+        let by = by(&notice.alert);
         out(&format!(
-            "{receiver}  {id}  {kind} {subject}: {failure}; {attempts} attempts since {queued}"
+            "{receiver}  {id}  {kind} {subject}{by}: {failure}; {attempts} attempts since {queued}"
         ));
+    }
+}
+
+/// Whose doing an alert is, when it is a publisher's.
+fn by(alert: &Alert) -> String {
+    match alert.suspect.as_str() {
+        "" => String::new(),
+        suspect => format!(" by {}", Escaped(suspect)),
     }
 }
 
@@ -215,7 +224,8 @@ pub(super) fn alerts(alerts: &[Alert], json: bool) {
             .map(|score| format!(" ({}, {score})", Level::of(score)))
             .unwrap_or_default();
         let Alert { id, kind, count, raised, .. } = alert;
-        out(&format!("{id}  {kind}{level} {subject}, {count} times, since {raised}"));
+        let by = by(alert);
+        out(&format!("{id}  {kind}{level} {subject}{by}, {count} times, since {raised}"));
         out(&format!("              {}", Escaped(&alert.detail)));
         out(&format!("              {state}"));
     }

@@ -14,7 +14,7 @@ use super::progress::show_progress;
 use super::target::{clock_of, first_overlays, in_force};
 use crate::api::{Door, TOKEN_FILE, Tls, make_token, operations, registry, serve as serve_http};
 use crate::config::{Settings, read_upstreams};
-use crate::daemon::{Clock, DaemonError, Shared, open_source, open_witnesses, run};
+use crate::daemon::{Clock, DaemonError, Shared, open_source, open_webhooks, open_witnesses, run};
 use crate::store::Store;
 
 /// The process stops within five seconds, whatever happens.
@@ -30,6 +30,7 @@ pub(super) async fn serve(
         open_source(upstream, &settings.egress)?;
     }
     open_witnesses(&settings)?;
+    open_webhooks(&settings)?;
     let tls = listeners(&settings)?;
     let public = listen("the registry", settings.listen, "--listen").await?;
     let private_listener = listen("operations", settings.ops_listen, "--ops-listen").await?;

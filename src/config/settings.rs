@@ -33,6 +33,8 @@ pub struct Egress {
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settings {
+    /// What was read, or would have been.
+    pub file: PathBuf,
     pub data: PathBuf,
     pub upstreams: PathBuf,
     pub overlays: PathBuf,
@@ -84,6 +86,7 @@ impl Default for Settings {
     fn default() -> Self {
         let loopback = |port| SocketAddr::from(([127, 0, 0, 1], port));
         Self {
+            file: "vidimus.toml".into(),
             data: "data".into(),
             upstreams: "upstreams".into(),
             overlays: "overlays".into(),
@@ -109,7 +112,7 @@ impl Settings {
     /// # Errors
     /// Everything that is wrong in the file, each with its place.
     pub fn load(file: &Path, named: bool, given: Locations) -> Result<Self, Vec<Finding>> {
-        let mut settings = Self::default();
+        let mut settings = Self { file: file.to_owned(), ..Self::default() };
         match std::fs::read_to_string(file) {
             Ok(text) => settings.read(&text, file)?,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound && !named => {}

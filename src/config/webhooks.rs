@@ -6,7 +6,7 @@ use thiserror::Error;
 
 use super::upstream::duration;
 use crate::alert::{Format, KINDS};
-use crate::lint::{Fields, Node, Reader};
+use crate::lint::{Fields, Finding, Node, Reader, Source};
 use crate::model::Secret;
 
 /// Somebody who is told of alerts.
@@ -39,7 +39,7 @@ pub enum HiddenError {
     File { path: PathBuf, source: std::io::Error },
     #[error("the variable {name} is not set")]
     Variable { name: String },
-    #[error("{place} holds no single line of visible characters")]
+    #[error("{place} holds no single line of visible characters without blanks")]
     Empty { place: String },
 }
 
@@ -69,8 +69,10 @@ impl Hidden {
     }
 }
 
-const KEYS: [&str; 10] = [
+const KEYS: [&str; 12] = [
     "name",
+    "url",
+    "secret",
     "url_file",
     "url_variable",
     "secret_file",
@@ -100,7 +102,16 @@ pub(super) fn read_webhooks(reader: &mut Reader, node: Option<&Node>) -> Vec<Web
 }
 
 fn webhook(reader: &mut Reader, node: &Node) -> Option<Webhook> {
-    let fields = reader.mapping(node, &KEYS, &["url", "secret"])?;
+    let fields = reader.mapping(node, &KEYS, &[])?;
+    for key in ["url", "secret"] {
+        if let Some(node) = fields.get(key) {
+            // A place without its text: whoever prints the finding prints no secret.
+            let place = Source::new(node.place.source.file.clone(), "").start();
+            let found = format!("a webhook with its `{key}` in the configuration");
+            let allowed = format!("`{key}_file` or `{key}_variable`; change what stood here");
+            reader.findings.push(Finding::error(&place, found, allowed));
+        }
+    }
     let name = if let Some(node) = fields.get("name") {
         reader.parsed(node, webhook_name)
     } else {
@@ -108,13 +119,13 @@ fn webhook(reader: &mut Reader, node: &Node) -> Option<Webhook> {
         None
     };
     let url = hidden(reader, &fields, ("url_file", "url_variable"));
-    if url.is_none() {
+    if url.is_none() && fields.get("url").is_none() {
         reader.error(node, "a webhook without a URL", "`url_file` or `url_variable`");
     }
     let format = fields.get("format").and_then(|node| reader.word(node, &Format::WORDS));
     let format = format.unwrap_or(Format::Json);
     let secret = hidden(reader, &fields, ("secret_file", "secret_variable"));
-    if format == Format::Json && secret.is_none() {
+    if format == Format::Json && secret.is_none() && fields.get("secret").is_none() {
         let found = "a webhook without a secret: nobody could tell whose notices they are";
         reader.error(node, found, "`secret_file` or `secret_variable`");
     }

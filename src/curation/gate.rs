@@ -108,8 +108,8 @@ pub enum Suspicion {
     Resembles {
         target: String,
         evidence: String,
-        /// The id of its alert.
-        alert: String,
+        /// The id of its alert, where there is one of its own.
+        alert: Option<String>,
     },
 }
 
@@ -354,13 +354,21 @@ impl fmt::Display for Suspicion {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NotCompared => f.write_str("not compared yet with what is protected"),
-            Self::Resembles { target, evidence, alert } => write!(
-                f,
-                "it resembles {}: {}; a wildcard admits it when the alert {alert} is acknowledged or an overlay says \
-                 `not_lookalike`",
-                Escaped(target),
-                Escaped(evidence)
-            ),
+            Self::Resembles { target, evidence, alert } => {
+                write!(
+                    f,
+                    "it resembles {}: {}; a wildcard admits it when ",
+                    Escaped(target),
+                    Escaped(evidence)
+                )?;
+                match alert {
+                    Some(id) => write!(f, "the alert {id} is acknowledged")?,
+                    None => f.write_str(
+                        "its alert is acknowledged, which comes when others of the namespace were looked at",
+                    )?,
+                }
+                f.write_str(" or an overlay says `not_lookalike`")
+            }
         }
     }
 }

@@ -64,7 +64,7 @@ impl Desk<'_> {
         let served_from = snapshot.served_from(name)?;
         let speakers = speakers_of(snapshot, policy, name, heads, served_from.as_deref())?;
         let tenure = tenure_of(snapshot, policy, name, heads)?;
-        let suspicion = self.doubts.about(snapshot, policy, name, heads)?;
+        let suspected = self.doubts.if_unnamed(snapshot, policy, name, heads)?;
         let mut withheld = false;
         let mut remarks = Remarks::default();
         let mut proposals: Vec<Proposal<'_>> = Vec::new();
@@ -85,7 +85,7 @@ impl Desk<'_> {
                 head: &head,
                 standing: &standing,
                 tenure: &tenure,
-                suspicion: suspicion.as_ref(),
+                suspicion: suspected.of(&stored.version),
             };
             let case = policy.case(&speakers, row);
             let until = match decide(&case) {

@@ -139,7 +139,7 @@ impl Prover {
             self.turns.set(namespace, lane, urgency, next);
         }
         if kept.is_ok() && *changed {
-            self.shared.pending.touch(names);
+            self.shared.rejudge(names);
         }
         if let Err(error) = self.remark(namespace, holding, urgency) {
             warn!(namespace, reason = %reason(&error), "what there is to say of it cannot be read");
@@ -192,7 +192,7 @@ async fn keep_holding(
     let pins = set.set.pins(&question.namespace);
     let now = shared.clock.now();
     if *pins != question.pins || decides_otherwise(&question.before, holding, pins, now) {
-        shared.pending.touch(names);
+        shared.rejudge(names);
     }
     Ok(())
 }

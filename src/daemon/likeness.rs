@@ -1,14 +1,19 @@
 //! By what names are compared, and which of them that keeps back.
 //!
-//! A wildcard admits nobody whom a person would have to look at first: a name that resembles something protected
-//! waits until its alert is acknowledged, until somebody says that it is no lookalike, or until it is approved by
-//! its name. What is served already stays, whatever it resembles.
+//! A wildcard admits nothing that a person would have to look at first: a version of a name that resembles something
+//! protected waits until its alert is acknowledged, until somebody says that it is no lookalike, or until it is
+//! approved by its name. What is served already stays, whatever it resembles.
 //!
 //! # Why nothing slips through
 //! A name is compared by whoever decides about it, with what the overlays in force protect; as long as the corpus of
-//! those is not ready, it waits. An acknowledged alert counts only for names that it told of: one that came later
+//! those is not ready, it waits. An acknowledged alert counts only for names and evidence that it told of: what came later
 //! waits until the alert has told of it too, which opens the alert again.
+//!
+//! # Why nobody votes
+//! What many namespaces call their servers is no sign, so whoever has accounts could make a name common speech. Names that
+//! are new do not count, and an alert that was raised does not end because its subject became common.
 
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -16,10 +21,12 @@ use std::time::Duration;
 use super::publisher::undamaged;
 use super::speakers::speakers_of;
 use super::{InForce, outside};
-use crate::alert::{State, id};
-use crate::curation::{Policy, Speech, Suspicion};
+use serde::{Deserialize, Serialize};
+
+use crate::alert::{Alert, id};
+use crate::curation::{Policy, Speech, Suspicion, is_internal};
 use crate::lookalike::{Commonness, Corpus, Portrait, Protected, Resemblance, Suspect, Why};
-use crate::model::Name;
+use crate::model::{Instant, Name, Status, Version};
 use crate::ownership::Verdict;
 use crate::store::{Snapshot, StoreError, StoredHead};
 
@@ -36,8 +43,8 @@ pub(super) struct Yardstick {
     pub(super) common: Arc<Commonness>,
 }
 
-/// The alerts that have told of each name.
-pub(super) type Told = BTreeMap<Name, BTreeSet<String>>;
+/// The alerts that have told of each name, and of what evidence.
+pub(super) type Told = BTreeMap<Name, BTreeMap<String, String>>;
 
 /// What a running daemon compares with.
 #[derive(Debug)]
@@ -65,7 +72,7 @@ enum Kind {
 enum Doubt {
     None,
     Unready,
-    Open { found: Resemblance, alert: String },
+    Open { found: Resemblance, alert: Option<String> },
 }
 
 impl Doubts {
@@ -79,29 +86,48 @@ impl Doubts {
         Self(if withhold { Kind::Daemon(watched) } else { Kind::Off })
     }
 
-    /// Why a wildcard does not admit a name, where it does not.
+    /// What a wildcard does not admit of a name, and why.
     pub(super) fn about(
         &self,
         snapshot: &Snapshot,
         policy: &Policy<'_>,
         name: &Name,
         heads: &[StoredHead],
-    ) -> Result<Option<Suspicion>, StoreError> {
-        if self.is_idle() || !policy.about(name).may_be_approved_unnamed() {
-            return Ok(None);
+    ) -> Result<Suspected, StoreError> {
+        let mut shown = BTreeSet::new();
+        if self.is_idle() {
+            return Ok(Suspected::default());
         }
         for StoredHead { version, .. } in heads {
             if snapshot.shows(name.as_str(), version.as_str())? {
-                return Ok(None);
+                shown.insert(version.clone());
             }
         }
-        Ok(match self.doubt(snapshot, policy, name)? {
+        if heads.iter().all(|it| shown.contains(&it.version)) {
+            return Ok(Suspected::default());
+        }
+        let suspicion = match self.doubt(snapshot, policy, name)? {
             Doubt::None => None,
             Doubt::Unready => Some(Suspicion::NotCompared),
-            Doubt::Open { found: Resemblance { target, evidence, .. }, alert } => {
-                Some(Suspicion::Resembles { target, evidence, alert })
+            Doubt::Open { found, alert } => {
+                Some(Suspicion::Resembles { target: found.target, evidence: found.evidence, alert })
             }
-        })
+        };
+        Ok(Suspected { suspicion, shown })
+    }
+
+    /// The same where a wildcard may admit anything of it at all.
+    pub(super) fn if_unnamed(
+        &self,
+        snapshot: &Snapshot,
+        policy: &Policy<'_>,
+        name: &Name,
+        heads: &[StoredHead],
+    ) -> Result<Suspected, StoreError> {
+        match policy.about(name).may_be_approved_unnamed() {
+            true => self.about(snapshot, policy, name, heads),
+            false => Ok(Suspected::default()),
+        }
     }
 
     /// Whether there is nothing that anything could be compared with.
@@ -137,19 +163,46 @@ impl Doubts {
                 (yardstick, None)
             }
         };
-        let namespace = name.namespace().to_ascii_lowercase();
         for found in yardstick.resemblances(snapshot, policy, name)? {
-            let alert = id(LOOKALIKES, LOOKALIKE, &found.target, &namespace);
-            let has_told = told
-                .is_none_or(|told| told.get(name).is_some_and(|alerts| alerts.contains(&alert)));
-            let state = snapshot.alert(&alert)?.map(|alert| alert.state);
-            let is_seen = matches!(state, Some(State::Acknowledged { .. }));
-            if found.quiet.is_none() && !(has_told && is_seen) {
-                return Ok(Doubt::Open { found, alert });
+            if found.quiet.is_some() {
+                continue;
+            }
+            let id = alert_of(&found.target, name);
+            let stored = snapshot.alert(&id)?.filter(|alert| !alert.is_over());
+            let has_told = match (told, &stored) {
+                (Some(told), _) => {
+                    told.get(name).is_some_and(|told| told.get(&id) == Some(&found.evidence))
+                }
+                (None, stored) => {
+                    stored.as_ref().is_some_and(|alert| alert.detail.contains(name.as_str()))
+                }
+            };
+            let is_seen = stored.as_ref().is_some_and(|alert| !alert.is_open());
+            if !(has_told && is_seen) {
+                return Ok(Doubt::Open { found, alert: stored.map(|alert| alert.id) });
             }
         }
         Ok(Doubt::None)
     }
+}
+
+/// What of a name is kept back.
+#[derive(Debug, Default)]
+pub(super) struct Suspected {
+    suspicion: Option<Suspicion>,
+    /// Versions that are served already, and stay.
+    shown: BTreeSet<Version>,
+}
+
+impl Suspected {
+    pub(super) fn of(&self, version: &Version) -> Option<&Suspicion> {
+        self.suspicion.as_ref().filter(|_| !self.shown.contains(version))
+    }
+}
+
+/// The id of the alert about a name that resembles a target.
+pub(super) fn alert_of(target: &str, name: &Name) -> String {
+    id(LOOKALIKES, LOOKALIKE, target, &name.namespace().to_ascii_lowercase())
 }
 
 impl Yardstick {
@@ -157,7 +210,7 @@ impl Yardstick {
         let names = outside::names(snapshot, policy.speakers)?;
         let hosts = policy.overlays.shared_hosts();
         let corpus = Corpus::new(protected(policy, snapshot)?, hosts);
-        Ok(Self { corpus: Arc::new(corpus), common: Arc::new(Commonness::of(&names)) })
+        Ok(Self { corpus: Arc::new(corpus), common: Arc::new(commonness(&names, policy.now)) })
     }
 
     /// What a name resembles, what matters most first; what is nobody's concern is among it, with the reason.
@@ -171,23 +224,56 @@ impl Yardstick {
         if self.corpus.is_empty() || set.is_internal(name) {
             return Ok(Vec::new());
         }
-        let heads = snapshot.heads_of(name)?;
+        let heads = outside::heads_of(snapshot, name)?;
         let first = heads.iter().map(|it| it.head.published_at).min();
-        let portrait = portrait(snapshot, &heads)?.unwrap_or_default();
-        let suspect = Suspect {
-            name,
-            portrait: &portrait,
-            verdict: verdict(snapshot, policy, name)?,
-            is_young: first.is_some_and(|at| policy.now.since(at) < YOUNG),
-        };
-        let mut found = self.corpus.resemblances(&suspect, &self.common);
-        for it in &mut found {
-            if let Some(quiet) = set.no_lookalike(name, &it.target) {
-                it.quiet = Some(format!("{} says no lookalike: {}", quiet.reviewer, quiet.reason));
+        let (is_young, verdict) =
+            (first.is_some_and(|at| is_young(at, policy.now)), verdict(snapshot, policy, name)?);
+        let mut portraits = portraits(snapshot, policy, name, &heads)?;
+        if portraits.is_empty() {
+            portraits.insert(Portrait::default());
+        }
+        let mut by_target: BTreeMap<String, Resemblance> = BTreeMap::new();
+        for portrait in &portraits {
+            let suspect = Suspect { name, portrait, verdict, is_young };
+            for found in self.corpus.resemblances(&suspect, &self.common) {
+                let known = by_target.entry(found.target.clone()).or_insert_with(|| found.clone());
+                known.take(found);
             }
         }
+        for found in by_target.values_mut() {
+            if found.is_common
+                && snapshot.alert(&alert_of(&found.target, name))?.is_some_and(|it| !it.is_over())
+            {
+                found.quiet = None;
+            }
+            if let Some(quiet) = set.no_lookalike(name, &found.target) {
+                found.quiet =
+                    Some(format!("{} says no lookalike: {}", quiet.reviewer, quiet.reason));
+            }
+        }
+        let mut found: Vec<Resemblance> = by_target.into_values().collect();
+        found.sort_by(|left, right| (right.score, &left.target).cmp(&(left.score, &right.target)));
         Ok(found)
     }
+}
+
+/// What names that are not new call their servers.
+pub(super) fn commonness(names: &BTreeMap<Name, Instant>, now: Instant) -> Commonness {
+    let known = names.iter().filter(|(_, first)| !is_young(**first, now));
+    Commonness::of(known.map(|(name, _)| name))
+}
+
+fn is_young(first: Instant, now: Instant) -> bool {
+    now.since(first) < YOUNG
+}
+
+/// A resemblance, and the alert that tells of it.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Lookalike {
+    #[serde(flatten)]
+    pub resemblance: Resemblance,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub alert: Option<Alert>,
 }
 
 /// What a name resembles, worked out for whoever asks.
@@ -198,11 +284,16 @@ pub fn lookalikes_of(
     snapshot: &Snapshot,
     policy: &Policy<'_>,
     name: &Name,
-) -> Result<Vec<Resemblance>, StoreError> {
-    Yardstick::load(snapshot, policy)?.resemblances(snapshot, policy, name)
+) -> Result<Vec<Lookalike>, StoreError> {
+    let found = Yardstick::load(snapshot, policy)?.resemblances(snapshot, policy, name)?;
+    let told = |resemblance: Resemblance| {
+        let alert = snapshot.alert(&alert_of(&resemblance.target, name))?;
+        Ok(Lookalike { resemblance, alert: alert.filter(|alert| !alert.is_over()) })
+    };
+    found.into_iter().map(told).collect()
 }
 
-/// What is protected: what overlays say, and the names in internal namespaces, each with what its entry says.
+/// What is protected: what overlays say, and the names in internal namespaces, each with what its entries say.
 pub(super) fn protected(
     policy: &Policy<'_>,
     snapshot: &Snapshot,
@@ -210,15 +301,21 @@ pub(super) fn protected(
     let set = policy.overlays;
     let mut all = set.protected();
     if set.has_internal() {
-        let heads = undamaged(snapshot.heads()?).map(|head| head.map(|it| it.name));
-        let names: BTreeSet<Name> = heads.collect::<Result<_, StoreError>>()?;
-        let internal = names.into_iter().filter(|name| set.is_internal(name));
-        all.extend(internal.map(|name| Protected::new(name.to_string(), Why::Internal)));
+        let mut names: BTreeSet<Name> = BTreeSet::new();
+        for head in undamaged(snapshot.heads()?) {
+            let head = head?;
+            // Whoever lists an internal name from outside adds nothing to what is protected.
+            if is_internal(policy.speakers, &head.upstream) && set.is_internal(&head.name) {
+                names.insert(head.name);
+            }
+        }
+        let internal = names.iter().map(|name| Protected::new(name.to_string(), Why::Internal));
+        all.extend(internal);
     }
     let mut protected = BTreeSet::new();
     for it in all {
         let portrait = match Name::parse(&it.subject) {
-            Ok(name) => own_portrait(policy, snapshot, &name)?,
+            Ok(name) => newest(snapshot, policy, &name)?,
             Err(_) => None,
         };
         protected.insert(it.shown(portrait.unwrap_or_default()));
@@ -226,29 +323,60 @@ pub(super) fn protected(
     Ok(protected)
 }
 
-/// What a protected name says of itself: by an upstream that may speak for it, since it vouches for others.
-fn own_portrait(
-    policy: &Policy<'_>,
+/// What the newest version of a protected name says.
+fn newest(
     snapshot: &Snapshot,
+    policy: &Policy<'_>,
     name: &Name,
 ) -> Result<Option<Portrait>, StoreError> {
-    let mut heads = snapshot.heads_of(name)?;
-    if heads.is_empty() {
-        return Ok(None);
+    let heads = outside::heads_of(snapshot, name)?;
+    let listed = listed(snapshot, policy, name, &heads)?;
+    match listed.into_iter().max_by_key(|it| it.head.published_at) {
+        Some(newest) => portrait(snapshot, newest),
+        None => Ok(None),
     }
-    let served_from = snapshot.served_from(name)?;
-    let speakers = speakers_of(snapshot, policy, name, &heads, served_from.as_deref())?;
-    let may: Vec<bool> =
-        heads.iter().map(|it| speakers.speech(&it.upstream) == Speech::May).collect();
-    let mut may = may.into_iter();
-    heads.retain(|_| may.next() == Some(true));
-    portrait(snapshot, &heads)
 }
 
-/// What the newest version of a name says; nothing where it is damaged.
-fn portrait(snapshot: &Snapshot, heads: &[StoredHead]) -> Result<Option<Portrait>, StoreError> {
-    let Some(newest) = heads.iter().max_by_key(|it| it.head.published_at) else { return Ok(None) };
-    match snapshot.entry(newest) {
+/// What the versions of a name say that a client could get to see; most say the same.
+fn portraits(
+    snapshot: &Snapshot,
+    policy: &Policy<'_>,
+    name: &Name,
+    heads: &[StoredHead],
+) -> Result<BTreeSet<Portrait>, StoreError> {
+    let mut listed = listed(snapshot, policy, name, heads)?;
+    listed.sort_by_key(|it| Reverse(it.head.published_at));
+    let mut portraits = BTreeSet::new();
+    for head in listed.into_iter().take(MAX_VERSIONS) {
+        portraits.extend(portrait(snapshot, head)?);
+    }
+    Ok(portraits)
+}
+
+/// More versions of one name are not read; hardly any real one has as many.
+const MAX_VERSIONS: usize = 200;
+
+/// The rows of a name that are not deleted, from upstreams that may speak for it: nobody else's row stands for it.
+fn listed<'h>(
+    snapshot: &Snapshot,
+    policy: &Policy<'_>,
+    name: &Name,
+    heads: &'h [StoredHead],
+) -> Result<Vec<&'h StoredHead>, StoreError> {
+    let is_there = |it: &&StoredHead| it.head.status != Status::Deleted && !it.head.missing;
+    let is_alone = heads.iter().all(|it| it.upstream == heads[0].upstream);
+    if is_alone && !policy.overlays.is_internal(name) {
+        return Ok(heads.iter().filter(is_there).collect());
+    }
+    let served_from = snapshot.served_from(name)?;
+    let speakers = speakers_of(snapshot, policy, name, heads, served_from.as_deref())?;
+    let may = |it: &&StoredHead| speakers.speech(&it.upstream) == Speech::May;
+    Ok(heads.iter().filter(is_there).filter(may).collect())
+}
+
+/// What an entry says; nothing where it is damaged.
+fn portrait(snapshot: &Snapshot, head: &StoredHead) -> Result<Option<Portrait>, StoreError> {
+    match snapshot.entry(head) {
         Err(StoreError::Damaged { .. }) => Ok(None),
         entry => Ok(Portrait::read(&entry?.server)),
     }

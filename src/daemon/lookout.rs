@@ -18,11 +18,13 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use super::alerts::observe;
-use super::likeness::{LOOKALIKE, LOOKALIKES, Told, Watched, Yardstick, protected};
+use super::likeness::{
+    LOOKALIKE, LOOKALIKES, Told, Watched, Yardstick, alert_of, commonness, protected,
+};
 use super::{InForce, Shared, outside};
-use crate::alert::{Observation, id};
+use crate::alert::Observation;
 use crate::lookalike::{Corpus, Protected, Resemblance};
-use crate::model::{Name, reason};
+use crate::model::{Digest, Instant, Name, reason};
 use crate::overlay::NoLookalike;
 use crate::ownership::SharedHosts;
 use crate::store::StoreError;
@@ -38,14 +40,20 @@ struct Lookout {
     quiet: Vec<NoLookalike>,
     hosts: SharedHosts,
     yardstick: Yardstick,
-    /// Names that somebody outside may have published.
-    names: BTreeSet<Name>,
-    found: BTreeMap<Name, Vec<Resemblance>>,
-    told: Arc<Told>,
     /// What the yardstick was made for.
     in_force: Arc<InForce>,
+    /// Names that somebody outside may have published, and since when they are there.
+    names: BTreeMap<Name, Instant>,
+    found: BTreeMap<Name, Vec<Resemblance>>,
+    told: Arc<Told>,
+    /// Which of those that were found were served when that was told.
+    served: BTreeSet<Name>,
+    /// The generation that was served then.
+    generation: u64,
     /// Whether all names have to be compared.
     is_owed: bool,
+    /// Whether what was found has to be told.
+    is_untold: bool,
 }
 
 /// Compares names until it is stopped.
@@ -57,42 +65,54 @@ pub(super) async fn look_out(
     stop: CancellationToken,
 ) -> Result<(), StoreError> {
     let mut overlays_changed = shared.overlays_changed();
+    shared.unseen.take();
+    let names = outside::names(&shared.store.snapshot()?, &shared.speakers())?;
     let mut lookout = Lookout {
         protected: BTreeSet::new(),
         quiet: Vec::new(),
         hosts: SharedHosts::default(),
         yardstick: Yardstick::default(),
-        names: BTreeSet::new(),
+        in_force: shared.in_force(),
+        names,
         found: BTreeMap::new(),
         told: Arc::default(),
-        in_force: shared.in_force(),
+        served: BTreeSet::new(),
+        generation: 0,
         is_owed: true,
+        is_untold: false,
         shared,
     };
-    lookout.shared.unseen.take();
-    let names = outside::names(&lookout.shared.store.snapshot()?, &lookout.shared.speakers())?;
-    lookout.learn(names);
-    told(lookout.protect());
+    lookout.work(Lookout::protect);
     let mut tick = tokio::time::interval(TICK);
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         tokio::select! {
             () = stop.cancelled() => return Ok(()),
-            Ok(()) = overlays_changed.changed() => told(lookout.protect()),
-            _ = tick.tick() => told(lookout.look_at_news()),
+            Ok(()) = overlays_changed.changed() => lookout.work(Lookout::protect),
+            _ = tick.tick() => lookout.work(Lookout::look_at_news),
         }
     }
 }
 
-/// What a store that fails for a while cannot stop.
-fn told(worked: Result<(), StoreError>) {
-    if let Err(error) = worked {
-        warn!(reason = %reason(&error), "names could not be compared; it is tried again");
-    }
-}
-
 impl Lookout {
-    /// Takes what overlays protect now, and compares everything with it when that is news.
+    /// Does something that a store that fails for a while cannot stop.
+    fn work(&mut self, work: impl FnOnce(&mut Self) -> Result<(), StoreError>) {
+        if let Err(error) = work(self).and_then(|()| self.compare_owed()) {
+            // Which names it had come to is not known any more.
+            self.is_owed = true;
+            warn!(reason = %reason(&error), "names could not be compared; it is tried again");
+        }
+        let generation = self.shared.published().map_or(0, |published| published.generation);
+        if self.generation != generation {
+            self.generation = generation;
+            self.is_untold |= self.served_of_found() != self.served;
+        }
+        if self.is_untold {
+            self.tell();
+        }
+    }
+
+    /// Takes what overlays protect now, and has everything compared with it when that is news.
     fn protect(&mut self) -> Result<(), StoreError> {
         let in_force = self.shared.in_force();
         let snapshot = self.shared.store.snapshot()?;
@@ -106,75 +126,58 @@ impl Lookout {
         }
         self.is_owed |= quiet != self.quiet;
         (self.protected, self.quiet, self.hosts) = (protected, quiet.to_vec(), hosts);
-        // Whoever decides about names needs no more than this.
         self.in_force = in_force;
+        // Whoever decides about names needs no more than this.
         self.watch();
-        self.compare_owed()
+        Ok(())
     }
 
     fn look_at_news(&mut self) -> Result<(), StoreError> {
         let Some((news, snapshot)) = self.shared.unseen.take_with(&self.shared.store)? else {
-            return self.compare_owed();
+            return Ok(());
         };
         let (speakers, in_force) = (self.shared.speakers(), self.shared.in_force());
-        let is_subject = |name: &Name| self.protected.iter().any(|it| it.subject == name.as_str());
-        let mut is_protecting = false;
+        let subjects: BTreeSet<&str> =
+            self.protected.iter().map(|it| it.subject.as_str()).collect();
+        let is_protecting =
+            |name: &Name| in_force.set.is_internal(name) || subjects.contains(name.as_str());
+        let is_protecting = news.iter().any(is_protecting);
         let mut names = Vec::new();
         for name in news {
-            is_protecting |= in_force.set.is_internal(&name) || is_subject(&name);
-            if outside::lists(&snapshot, &speakers, &name)? {
-                names.push(name);
-            } else {
-                self.found.remove(&name);
-                self.names.remove(&name);
+            match outside::first_of(&snapshot, &speakers, &name)? {
+                Some(first) => {
+                    self.names.insert(name.clone(), first);
+                    names.push(name);
+                }
+                None => {
+                    self.names.remove(&name);
+                    self.is_untold |= self.found.remove(&name).is_some();
+                }
             }
         }
-        let is_news = self.learn(names.iter().cloned());
         if is_protecting {
             // What is protected may say something else now, or be more.
             self.protect()?;
         }
-        if self.is_owed || self.shared.is_settling() {
-            self.is_owed = true;
-            return self.compare_owed();
+        self.is_owed |= self.shared.is_settling();
+        if !self.is_owed {
+            self.compare(&names)?;
+            self.is_untold = true;
         }
-        if is_news {
-            // What was rare may be common speech by now.
-            names.extend(self.found.keys().cloned());
-            names.sort();
-            names.dedup();
-        }
-        self.compare(&names)?;
-        self.tell();
         Ok(())
     }
 
     /// Compares all names where that is owed and everything is known that it takes.
     fn compare_owed(&mut self) -> Result<(), StoreError> {
         if self.is_owed && !self.shared.is_settling() {
-            let names: Vec<Name> = self.names.iter().cloned().collect();
+            self.yardstick.common = Arc::new(commonness(&self.names, self.shared.clock.now()));
+            let names: Vec<Name> = self.names.keys().cloned().collect();
             self.found.clear();
             self.compare(&names)?;
-            // Only now: when the store fails in between, the next look does it all again.
             self.is_owed = false;
-            self.tell();
+            self.is_untold = true;
         }
         Ok(())
-    }
-
-    /// Takes note of names; whether what is common speech changed with them.
-    fn learn(&mut self, names: impl IntoIterator<Item = Name>) -> bool {
-        let mut names = names.into_iter().peekable();
-        let mut is_news = false;
-        if names.peek().is_none() {
-            return is_news;
-        }
-        let common = Arc::make_mut(&mut self.yardstick.common);
-        for name in names {
-            is_news |= common.learn(&name);
-            self.names.insert(name);
-        }
-        is_news
     }
 
     fn compare(&mut self, names: &[Name]) -> Result<(), StoreError> {
@@ -196,30 +199,44 @@ impl Lookout {
     /// One alert for each protected subject and suspect namespace, whatever number of names.
     fn tell(&mut self) {
         self.shared.resemble(&self.found.keys().collect::<Vec<_>>());
-        let published = self.shared.published();
-        let is_served =
-            |name: &Name| published.as_ref().is_some_and(|published| published.has(name));
+        let served = self.served_of_found();
         let mut alerts: BTreeMap<(&str, String), Vec<(&Name, &Resemblance)>> = BTreeMap::new();
         let mut told = Told::new();
         for (name, found) in &self.found {
             let namespace = name.namespace().to_ascii_lowercase();
             for resemblance in found {
                 let target = resemblance.target.as_str();
-                let alert = id(LOOKALIKES, LOOKALIKE, target, &namespace);
-                told.entry(name.clone()).or_default().insert(alert);
+                let evidence = resemblance.evidence.clone();
+                told.entry(name.clone()).or_default().insert(alert_of(target, name), evidence);
                 let key = (target, namespace.clone());
                 alerts.entry(key).or_default().push((name, resemblance));
             }
         }
         let seen = alerts.into_iter().map(|((target, namespace), all)| {
-            let served = all.iter().any(|(name, _)| is_served(name));
-            observation(target, &namespace, all).about_served(served)
+            let is_served = all.iter().any(|(name, _)| served.contains(*name));
+            observation(target, &namespace, all).about_served(is_served)
         });
         let seen: Vec<Observation> = seen.collect();
         if observe(&self.shared.store, &self.shared.clock, LOOKALIKES, seen) {
             self.told = Arc::new(told);
+            self.served = served;
+            self.is_untold = false;
             self.watch();
+        } else {
+            self.is_untold = true;
         }
+    }
+
+    /// Those that were found and are served; as before, while nothing is published yet.
+    fn served_of_found(&self) -> BTreeSet<Name> {
+        let snapshot = self.shared.store.snapshot().ok();
+        let is_shown = |name: &&Name| {
+            let Some(snapshot) = &snapshot else { return self.served.contains(*name) };
+            let heads = outside::heads_of(snapshot, name).unwrap_or_default();
+            let mut versions = heads.iter().map(|it| it.version.as_str());
+            versions.any(|version| snapshot.shows(name.as_str(), version).unwrap_or_default())
+        };
+        self.found.keys().filter(is_shown).cloned().collect()
     }
 
     /// Whoever decides about names compares them with this from now on, and those that were kept back again.
@@ -243,6 +260,13 @@ fn observation(target: &str, namespace: &str, mut all: Vec<(&Name, &Resemblance)
     }
     if all.len() > MAX_NAMED + 1 {
         detail.push_str(&format!(" and {} more", all.len() - MAX_NAMED - 1));
+    }
+    if all.len() > 1 {
+        // Whoever has looked at this has looked at exactly this.
+        let evidence: Vec<String> =
+            all.iter().map(|(name, it)| format!("{name} {}", it.evidence)).collect();
+        let digest = Digest::of(evidence.join("\n").as_bytes()).to_string();
+        detail.push_str(&format!(" (evidence {})", &digest["sha256:".len()..][..8]));
     }
     let score = all.iter().map(|(_, it)| it.score).max();
     let observation = Observation::new(LOOKALIKE, target, detail).of_namespace(namespace);

@@ -66,7 +66,7 @@ mod watch;
 
 pub use clock::Clock;
 pub use held::HeldDecision;
-pub use likeness::{Doubts, lookalikes_of};
+pub use likeness::{Doubts, Lookalike, lookalikes_of};
 pub use overlays::{InForce, load_overlays, starter_warning};
 pub use pass::{Observer, PassFailure, PassPlan, run_pass};
 pub use post::open_webhooks;

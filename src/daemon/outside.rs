@@ -1,35 +1,47 @@
 //! Which names strangers may have published: those of the organisation's own are nobody else's business.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
 use super::publisher::undamaged;
 use crate::curation::{Speaker, is_internal};
-use crate::model::Name;
-use crate::store::{Snapshot, StoreError};
+use crate::model::{Instant, Name};
+use crate::store::{Snapshot, StoreError, StoredHead};
 
-/// Every name that an upstream from outside lists.
+/// Every name that an upstream from outside lists, and when its first version was published.
 ///
 /// # Errors
-/// When the store cannot be read, as for both.
+/// When the store cannot be read, as for all here.
 pub(super) fn names(
     snapshot: &Snapshot,
     speakers: &[Speaker],
-) -> Result<BTreeSet<Name>, StoreError> {
-    let mut names = BTreeSet::new();
+) -> Result<BTreeMap<Name, Instant>, StoreError> {
+    let mut names: BTreeMap<Name, Instant> = BTreeMap::new();
     for head in undamaged(snapshot.heads()?) {
         let head = head?;
         if !is_internal(speakers, &head.upstream) {
-            names.insert(head.name);
+            let at = head.head.published_at;
+            names.entry(head.name).and_modify(|first| *first = at.min(*first)).or_insert(at);
         }
     }
     Ok(names)
 }
 
-/// Whether an upstream from outside lists a name.
-pub(super) fn lists(
+/// When the first version of a name was published by an upstream from outside, where one lists it.
+pub(super) fn first_of(
     snapshot: &Snapshot,
     speakers: &[Speaker],
     name: &Name,
-) -> Result<bool, StoreError> {
-    Ok(snapshot.heads_of(name)?.iter().any(|it| !is_internal(speakers, &it.upstream)))
+) -> Result<Option<Instant>, StoreError> {
+    let heads = heads_of(snapshot, name)?;
+    let outside = heads.iter().filter(|it| !is_internal(speakers, &it.upstream));
+    Ok(outside.map(|it| it.head.published_at).min())
+}
+
+/// All rows of a name; none where one of them is damaged, which `verify` names: it must not keep others from
+/// being looked at.
+pub(super) fn heads_of(snapshot: &Snapshot, name: &Name) -> Result<Vec<StoredHead>, StoreError> {
+    match snapshot.heads_of(name) {
+        Err(StoreError::Damaged { .. }) => Ok(Vec::new()),
+        heads => heads,
+    }
 }

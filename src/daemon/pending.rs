@@ -66,6 +66,10 @@ impl News {
         self.lock().extend(names.into_iter().cloned());
     }
 
+    pub(super) fn any(&self, is_so: impl Fn(&Name) -> bool) -> bool {
+        self.lock().iter().any(is_so)
+    }
+
     pub(super) fn take(&self) -> BTreeSet<Name> {
         std::mem::take(&mut self.lock())
     }

@@ -22,6 +22,8 @@ use crate::remote::{Address, Courier};
 use crate::store::{Mailbox, Snapshot, StoreError};
 
 const TICK: Duration = Duration::from_secs(1);
+/// Somebody may have mended it, or had what was given up tried again.
+const LONGEST_REST: Duration = Duration::from_mins(1);
 /// A receiver that takes nothing for this long is worth an alert.
 const PATIENCE: Duration = Duration::from_mins(10);
 
@@ -94,41 +96,42 @@ struct Lane {
 
 impl Lane {
     async fn deliver_until(self, stop: CancellationToken) {
-        let mut rests_until = Instant::MIN;
         loop {
-            let next = match self.next(rests_until) {
-                Ok(next) => next,
+            let due = match self.due() {
+                Ok(due) => due,
                 Err(error) => {
                     warn!(reason = %reason(&error), "letters could not be read; it is tried again");
-                    None
+                    Vec::new()
                 }
             };
-            let Some(letter) = next else {
+            let mut rests = TICK;
+            for letter in &due {
                 tokio::select! {
+                    // It stays in the store, and is sent again.
                     () = stop.cancelled() => return,
-                    () = tokio::time::sleep(TICK) => continue,
+                    next = self.deliver(letter) => if let Next::Rest(until) = next {
+                        rests = until.since(self.shared.clock.now()).clamp(TICK, LONGEST_REST);
+                        break;
+                    },
                 }
-            };
+            }
+            if !due.is_empty() {
+                tell_of_receivers(&self.shared);
+            }
             tokio::select! {
-                // It stays in the store, and is sent again.
                 () = stop.cancelled() => return,
-                rests = self.deliver(&letter) => rests_until = rests.unwrap_or(rests_until),
+                () = tokio::time::sleep(rests) => {}
             }
         }
     }
 
-    /// The letter that is due, unless the lane rests.
-    fn next(&self, rests_until: Instant) -> Result<Option<Letter>, StoreError> {
+    fn due(&self) -> Result<Vec<Letter>, StoreError> {
         let now = self.shared.clock.now();
-        if now < rests_until {
-            return Ok(None);
-        }
-        let next = self.shared.store.snapshot()?.next_letter(&self.receiver.name, self.served)?;
-        Ok(next.filter(|letter| letter.not_before <= now))
+        self.shared.store.snapshot()?.due_letters(&self.receiver.name, self.served, now)
     }
 
-    /// Sends a letter; returns until when the lane rests, when it was not taken.
-    async fn deliver(&self, letter: &Letter) -> Option<Instant> {
+    /// Sends a letter, and takes note of what became of it.
+    async fn deliver(&self, letter: &Letter) -> Next {
         let (store, clock) = (&self.shared.store, &self.shared.clock);
         let (id, body) = (letter.notice.id(), letter.notice.body(self.receiver.format));
         let outcome = self.courier.deliver(&id, body, clock.now()).await;
@@ -139,18 +142,27 @@ impl Lane {
                 warn!(webhook = name, id, reason = refusal.why, "a notice was not taken");
             }
         }
-        let is_busy = outcome.as_ref().is_err_and(|refusal| refusal.whose == Whose::Receiver);
-        let next = match store.handed_over(&self.receiver, letter, outcome, clock.now()) {
-            Ok(next) => next.filter(|_| is_busy),
+        let is_letters = outcome.as_ref().is_err_and(|refusal| refusal.whose == Whose::Letter);
+        let failed = outcome.is_err();
+        match store.handed_over(&self.receiver, letter, outcome, clock.now()) {
+            Ok(Some(until)) if !is_letters => Next::Rest(until),
+            // It was given up, and whatever else waits may be given up with it.
+            Ok(None) if failed => Next::Rest(clock.now()),
+            Ok(_) => Next::Letter,
             Err(error) => {
                 let reason = reason(&error);
                 warn!(webhook = name, %reason, "what became of a notice is not stored");
-                Some(clock.now().plus(TICK))
+                Next::Rest(clock.now())
             }
-        };
-        tell_of_receivers(&self.shared);
-        next
+        }
     }
+}
+
+/// What a lane does after a letter.
+enum Next {
+    Letter,
+    /// Nothing until then: the next letter would fare no better.
+    Rest(Instant),
 }
 
 fn tell_of_receivers(shared: &Shared) {

@@ -137,7 +137,7 @@ impl Prover {
         let speakers = self.shared.speakers();
         let names = outside::names(&snapshot, &speakers)?;
         drop(snapshot);
-        let new = self.turns.add(names);
+        let new = self.turns.add(names.into_keys());
         self.plan(&new)?;
         self.review()
     }
@@ -150,7 +150,7 @@ impl Prover {
         let speakers = self.shared.speakers();
         let mut outside = Vec::new();
         for name in names {
-            if outside::lists(&snapshot, &speakers, &name)? {
+            if outside::first_of(&snapshot, &speakers, &name)?.is_some() {
                 outside.push(name);
             }
         }

@@ -182,7 +182,7 @@ impl Publisher {
     ) -> Result<(Vec<Generation>, Owners), StoreError> {
         let namespace = &shared.settings.namespace;
         let mut owners = Vec::new();
-        let doubts = shared.doubts(policy.overlays);
+        let (age, doubts) = (shared.age_of_doubts(), shared.doubts(policy.overlays));
         let mut drafts: Vec<Draft<'_>> = self
             .views
             .iter()
@@ -196,7 +196,7 @@ impl Publisher {
             for (index, draft) in drafts.iter_mut().enumerate() {
                 draft.write(&decided.iter().map(|it| it.within(index)).collect::<Vec<_>>());
             }
-            shared.withheld.add(decided.iter().filter(|it| it.withheld).map(|it| &it.name));
+            shared.withhold(decided.iter().filter(|it| it.withheld).map(|it| &it.name), age);
             for it in &mut decided {
                 self.notes.keep(&it.name, std::mem::take(&mut it.remarks));
                 match it.first_end {

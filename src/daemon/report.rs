@@ -190,6 +190,16 @@ impl Shared {
         self.speakers().iter().any(|speaker| speaker.enabled && may_claim(&speaker.id))
     }
 
+    /// Whether an upstream of the organisation's own has not told yet what names there are.
+    #[must_use]
+    pub(super) fn has_unwalked_internal(&self) -> bool {
+        let Ok(snapshot) = self.store.snapshot() else { return true };
+        self.speakers().iter().any(|speaker| {
+            let is_new = snapshot.upstream(&speaker.id).is_ok_and(|state| state.accepts_batches());
+            speaker.enabled && speaker.internal && is_new
+        })
+    }
+
     /// A pass that is running now, and whose.
     #[must_use]
     pub fn activity(&self) -> Option<(String, Activity)> {

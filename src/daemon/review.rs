@@ -68,9 +68,9 @@ pub fn list(
         let served_from = snapshot.served_from(name)?;
         let speakers = speakers_of(snapshot, policy, name, heads, served_from.as_deref())?;
         let tenure = tenure_of(snapshot, policy, name, heads)?;
-        let suspicion = doubts.about(snapshot, policy, name, heads)?;
+        let suspected = doubts.if_unnamed(snapshot, policy, name, heads)?;
         for stored in heads {
-            let about = (&about, suspicion.as_ref());
+            let about = (&about, suspected.of(&stored.version));
             let line = listed(snapshot, stored, policy, about, &speakers, &tenure)?;
             if all || line.served {
                 lines.push(line);
@@ -141,7 +141,7 @@ pub fn explain_name(
     let served_from = snapshot.served_from(name)?;
     let speakers = speakers_of(snapshot, policy, name, &heads, served_from.as_deref())?;
     let tenure = tenure_of(snapshot, policy, name, &heads)?;
-    let suspicion = doubts.about(snapshot, policy, name, &heads)?;
+    let suspected = doubts.about(snapshot, policy, name, &heads)?;
     for stored in &heads {
         if wanted(stored.version.as_str()) {
             let standing = about.standing(&stored.version, &stored.upstream);
@@ -154,7 +154,7 @@ pub fn explain_name(
                 head,
                 standing: &standing,
                 tenure: &tenure,
-                suspicion: suspicion.as_ref(),
+                suspicion: suspected.of(&stored.version),
             };
             let case = policy.case(&speakers, row);
             let flaw = content.flaw(snapshot, stored)?;

@@ -1,4 +1,5 @@
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
@@ -41,6 +42,8 @@ pub struct Shared {
     watched: ArcSwapOption<Watched>,
     /// Names that are kept back because of what they resemble.
     pub(super) withheld: News,
+    /// Counts the times when there was news for those.
+    reconsidered: AtomicU64,
     /// Where proofs are asked for.
     prove: OnceLock<mpsc::Sender<ProveRequest>>,
     published: ArcSwapOption<Published>,
@@ -156,6 +159,7 @@ impl Shared {
             resembling: ArcSwap::default(),
             watched: ArcSwapOption::empty(),
             withheld: News::default(),
+            reconsidered: AtomicU64::new(0),
             prove: OnceLock::new(),
             published: ArcSwapOption::empty(),
             in_force: ArcSwap::from_pointee(in_force),
@@ -202,6 +206,12 @@ impl Shared {
         self.pending.touch(names);
     }
 
+    /// Names of whose owners something else is known: they are decided about again, and compared.
+    pub(super) fn rejudge(&self, names: Vec<Name>) {
+        self.unseen.add(&names);
+        self.pending.touch(names);
+    }
+
     pub(super) fn resembling(&self) -> Arc<BTreeSet<String>> {
         self.resembling.load_full()
     }
@@ -220,19 +230,37 @@ impl Shared {
         self.reconsider();
     }
 
-    /// Decides again about names that were kept back because of what they resemble.
+    /// Decides again about names that were kept back because of what they resemble: something of that is news.
     pub fn reconsider(&self) {
+        self.reconsidered.fetch_add(1, Ordering::SeqCst);
         let names = self.withheld.take();
         if !names.is_empty() {
             self.pending.touch(names);
         }
     }
 
+    /// Remembers names that were kept back by doubts of this age; had there been news since, nobody would ever come
+    /// back to them.
+    pub(super) fn withhold<'n>(&self, names: impl IntoIterator<Item = &'n Name>, age: u64) {
+        self.withheld.add(names);
+        if self.reconsidered.load(Ordering::SeqCst) != age {
+            self.reconsider();
+        }
+    }
+
+    /// The age of doubts that are taken up after this.
+    pub(super) fn age_of_doubts(&self) -> u64 {
+        self.reconsidered.load(Ordering::SeqCst)
+    }
+
     /// What keeps names back that resemble something that these overlays protect.
     #[must_use]
     pub fn doubts(&self, overlays: &OverlaySet) -> Doubts {
         let has_cause = self.settings.withhold && overlays.protects_anything();
-        Doubts::watched(has_cause, self.watched.load_full())
+        // What is protected comes from there: as long as it was not walked, or has just come, nobody can compare.
+        let is_incomplete = overlays.has_internal()
+            && (self.has_unwalked_internal() || self.unseen.any(|name| overlays.is_internal(name)));
+        Doubts::watched(has_cause, self.watched.load_full().filter(|_| !is_incomplete))
     }
 
     pub(super) fn take_proofs(&self, requests: mpsc::Sender<ProveRequest>) {

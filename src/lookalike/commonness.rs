@@ -7,8 +7,7 @@ use crate::model::Name;
 /// Namespaces beyond this make no difference any more.
 const MOST: usize = 7;
 
-/// What many namespaces call their servers. It only grows: what was common speech stays it until everything is
-/// counted anew.
+/// What many namespaces call their servers.
 #[derive(Debug, Clone, Default)]
 pub struct Commonness(HashMap<u64, Vec<u64>>);
 
@@ -23,19 +22,15 @@ impl Commonness {
         common
     }
 
-    /// Counts one more name; whether that made any shape more common.
-    pub fn learn(&mut self, name: &Name) -> bool {
+    fn learn(&mut self, name: &Name) {
         let Shape { full, core, .. } = Shape::of(leaf(name.as_str()));
         let namespace = key_of("namespace", &name.namespace().to_ascii_lowercase());
-        let mut is_news = false;
         for shape in BTreeSet::from([full, core]) {
             let known = self.0.entry(key_of("shape", &shape)).or_default();
             if known.len() < MOST && !known.contains(&namespace) {
                 known.push(namespace);
-                is_news = true;
             }
         }
-        is_news
     }
 
     /// How many namespaces use a shape, up to the number from which it makes no difference.

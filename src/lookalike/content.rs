@@ -5,11 +5,12 @@ use std::collections::BTreeSet;
 use unicode_properties::{GeneralCategory, UnicodeGeneralCategory};
 use unicode_security::{MixedScript, skeleton as uts39};
 
-use super::compare::{CORE, LOOKS, Sign, Technique};
+use super::compare::{CORE, LOOKS, Sign};
 use super::corpus::{Corpus, Target, key_of};
 use super::portrait::Portrait;
-use super::shape::{MAX_LENGTH, Shape, deletions, skeleton};
+use super::shape::{MAX_LENGTH, Shape, deletions, runs, skeleton};
 use super::suspect::Host;
+use super::technique::Technique;
 
 /// More words of a description are not read: nobody is taken in by the thousandth.
 const MAX_WORDS: usize = 200;
@@ -18,6 +19,7 @@ const MAX_WORDS: usize = 200;
 pub(super) struct Content<'p> {
     portrait: &'p Portrait,
     title: Seen,
+    title_words: Vec<String>,
     /// Words with letters beyond ASCII, and what an eye takes them for.
     odd: Vec<(&'p str, String)>,
     hosts: BTreeSet<Host>,
@@ -84,8 +86,10 @@ impl<'p> Content<'p> {
             [(word, plain(word)), (word, plain(&Shape::of(word).core))]
         });
         let odd = described.chain(titled);
+        let Shape { core, words, .. } = Shape::of(title);
         Self {
-            title: Seen::of(&Shape::of(title).core),
+            title: Seen::of(&core),
+            title_words: words,
             odd: odd.collect(),
             hosts: corpus.hosts(portrait),
             portrait,
@@ -98,14 +102,16 @@ impl<'p> Content<'p> {
         if !self.title.text.is_empty() {
             keys.extend([key_of("label", &self.title.text), key_of("seen", &self.title.seen)]);
         }
+        keys.extend(runs(&self.title_words).map(|it| key_of("brand", &it)));
         keys.extend(self.odd.iter().map(|(_, seen)| key_of("seen", seen)));
         for (kind, identifier) in &self.portrait.packages {
             keys.push(key_of(kind, identifier));
         }
         for host in &self.hosts {
             keys.push(key_of("seen", &host.seen));
+            keys.extend(host.words.iter().map(|(_, seen)| key_of("seen", seen)));
             keys.extend(deletions(&host.label).iter().map(|it| key_of("host", it)));
-            keys.extend(runs(&host.ascii).iter().map(|it| key_of("domain", it)));
+            keys.extend(label_runs(&host.ascii).iter().map(|it| key_of("domain", it)));
         }
         keys
     }
@@ -114,7 +120,7 @@ impl<'p> Content<'p> {
     pub(super) fn signs(&self, target: &Target) -> Vec<Sign> {
         let mut signs = Vec::new();
         if let Some(called) = &target.called {
-            signs.extend(self.title_sign(called));
+            signs.extend(self.title_sign(called, target));
             signs.extend(self.odd_sign(called));
         }
         signs.extend(self.hosts.iter().find_map(|host| host_sign(host, target)));
@@ -126,10 +132,11 @@ impl<'p> Content<'p> {
         signs
     }
 
-    fn title_sign(&self, called: &Seen) -> Option<Sign> {
+    fn title_sign(&self, called: &Seen, target: &Target) -> Option<Sign> {
         let Seen { text, seen } = &self.title;
         let told = || format!("the title `{}` says `{}`", head(&self.portrait.title), called.text);
-        if *text == called.text {
+        let is_in = || !target.is_name && runs(&self.title_words).any(|it| it == target.compact);
+        if *text == called.text || is_in() {
             return Some(Sign::new(Technique::BrandInTitle, told()));
         }
         let is_long = called.text.chars().count() >= LOOKS;
@@ -146,8 +153,29 @@ impl<'p> Content<'p> {
     }
 }
 
-/// A host that could be taken for a domain of the target's.
+/// A host that could be taken for the target's.
 fn host_sign(host: &Host, target: &Target) -> Option<Sign> {
+    by_domain(host, target).or_else(|| by_brand(host, target))
+}
+
+/// A host that holds a brand, or what reads as it.
+fn by_brand(host: &Host, target: &Target) -> Option<Sign> {
+    let called = target.called.as_ref().filter(|it| it.text.chars().count() >= LOOKS)?;
+    if target.is_name || target.registrants.contains(&host.registrant) {
+        return None;
+    }
+    let (word, _) = host.words.iter().find(|(_, seen)| *seen == called.seen)?;
+    let technique = match (*word == called.text, word.is_ascii()) {
+        (true, _) => Technique::BrandInHost,
+        (false, true) => Technique::NearHost,
+        (false, false) => Technique::Homograph,
+    };
+    let told =
+        format!("the host `{}` holds `{word}`, which reads as `{}`", host.ascii, called.text);
+    Some(Sign::new(technique, told))
+}
+
+fn by_domain(host: &Host, target: &Target) -> Option<Sign> {
     target.domains.iter().find_map(|domain| {
         if host.registrant == domain.text {
             return None;
@@ -155,7 +183,7 @@ fn host_sign(host: &Host, target: &Target) -> Option<Sign> {
         let told = |how: &str| format!("the host `{}` {how} `{}`", host.ascii, domain.text);
         let label = domain.label.text.as_str();
         let long = label.chars().count();
-        if runs(&host.ascii).contains(&domain.text.as_str()) {
+        if label_runs(&host.ascii).contains(&domain.text.as_str()) {
             return Some(Sign::new(Technique::NearHost, told("holds")));
         }
         if long >= CORE && host.seen == domain.label.seen && host.label != label {
@@ -172,7 +200,7 @@ fn host_sign(host: &Host, target: &Target) -> Option<Sign> {
 }
 
 /// Every run of two and more of a host's labels.
-fn runs(host: &str) -> Vec<&str> {
+fn label_runs(host: &str) -> Vec<&str> {
     let dots: Vec<usize> = host.match_indices('.').map(|(at, _)| at).take(MAX_DOTS).collect();
     let starts = || std::iter::once(0).chain(dots.iter().map(|at| at + 1));
     let ends = || dots.iter().copied().chain([host.len()]);

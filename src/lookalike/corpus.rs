@@ -76,6 +76,8 @@ pub(super) struct Target {
     pub(super) is_name: bool,
     pub(super) home: Option<Home>,
     pub(super) shape: Shape,
+    /// All its words in one piece.
+    pub(super) compact: String,
     /// The brand, or whoever stands behind the name, where that is long enough to be told from a word.
     pub(super) called: Option<Seen>,
     /// Domains that are its owner's.
@@ -89,7 +91,9 @@ pub(super) struct Target {
 pub(super) struct Home {
     pub(super) namespace: String,
     pub(super) registrant: String,
+    /// What that is called.
     pub(super) label: String,
+    pub(super) words: Vec<String>,
 }
 
 /// What targets are found by: a kind of shape and a text. Two of one digest are told apart by the comparison.
@@ -155,6 +159,7 @@ impl Corpus {
         }
         if let (true, Some(home)) = (target.is_name, home) {
             keys.insert(key_of("label", &home.label));
+            keys.insert(key_of("home", &skeleton(&home.label)));
         } else if !target.is_name {
             let compact = shape.compact();
             near(&mut keys, &compact);
@@ -190,7 +195,13 @@ impl Corpus {
             domains.insert(home.registrant.clone());
         }
         domains.retain(|it| !it.starts_with("github:"));
-        let shape = Shape::of(leaf(&protected.subject));
+        let shape = match &home {
+            // A namespace is known by what its owner is called.
+            Some(home) if home.namespace.eq_ignore_ascii_case(&protected.subject) => {
+                label(&home.registrant)
+            }
+            _ => Shape::of(leaf(&protected.subject)),
+        };
         let called = match (&home, &name) {
             (Some(home), Some(_)) => home.label.as_str(),
             _ => shape.core.as_str(),
@@ -201,6 +212,7 @@ impl Corpus {
             is_name: name.is_some(),
             protected,
             home,
+            compact: shape.compact(),
             shape,
             registrants,
         }
@@ -213,7 +225,8 @@ impl Corpus {
     fn home_of(&self, namespace: &str) -> Home {
         let namespace = namespace.to_ascii_lowercase();
         let registrant = registrant(&Claim::of(&namespace, &self.shared), &namespace);
-        Home { label: label(&registrant), registrant, namespace }
+        let Shape { core, words, .. } = label(&registrant);
+        Home { label: core, words, registrant, namespace }
     }
 
     /// Who stands behind a domain that is written backwards; `None` when it is nobody's.

@@ -13,21 +13,25 @@
 //! A near namespace, another's brand in a foreign leaf, a leaf that differs only in what the eye skips. Each is a
 //! [`Technique`] with its evidence.
 
+mod brands;
 mod commonness;
 mod compare;
 mod content;
 mod corpus;
+mod names;
 mod portrait;
 mod score;
 mod shape;
 mod suspect;
+mod technique;
 
 pub use commonness::Commonness;
-pub use compare::{Resemblance, Technique};
+pub use compare::Resemblance;
 pub use corpus::{Corpus, Protected, Why};
 pub use portrait::Portrait;
 pub use score::Level;
 pub use suspect::Suspect;
+pub use technique::Technique;
 
 #[cfg(test)]
 mod tests;

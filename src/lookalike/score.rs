@@ -2,9 +2,9 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::compare::Technique;
 use super::corpus::Why;
 use super::suspect::Suspect;
+use super::technique::Technique;
 use crate::ownership::Verdict;
 
 /// How much it matters.

@@ -1,3 +1,5 @@
+use unicode_properties::{GeneralCategoryGroup, UnicodeGeneralCategory};
+
 use crate::ownership::Claim;
 
 /// Words that say what kind of thing it is, which they all are.
@@ -126,12 +128,12 @@ impl Shape {
     }
 }
 
-/// The words of a name, in small letters: between separators, and where small letters meet capitals.
+/// The words of a text, in small letters: between what is neither letter nor digit, and where small letters meet capitals.
 fn words(text: &str) -> Vec<String> {
     let mut words = vec![String::new()];
     let mut after_small = false;
     for character in text.chars() {
-        let separates = matches!(character, '-' | '_' | '.' | '/' | ' ');
+        let separates = !character.is_alphanumeric() && !is_mark(character);
         if separates || (after_small && character.is_uppercase()) {
             words.push(String::new());
         }
@@ -143,6 +145,21 @@ fn words(text: &str) -> Vec<String> {
     words.retain(|word| !word.is_empty());
     words
 }
+
+/// Accents that stand for themselves, and joiners, belong to the word.
+fn is_mark(character: char) -> bool {
+    matches!(character, '\u{200c}' | '\u{200d}')
+        || character.general_category_group() == GeneralCategoryGroup::Mark
+}
+
+/// Every run of some words, in one piece.
+pub(super) fn runs(words: &[String]) -> impl Iterator<Item = String> {
+    let most = words.len().min(MAX_RUN);
+    (1..=most).flat_map(|length| words.windows(length).map(|it| it.concat()))
+}
+
+/// No brand has more words.
+const MAX_RUN: usize = 5;
 
 /// What an eye sees of a text: characters that look alike are one, and repeated ones too.
 pub(super) fn skeleton(text: &str) -> String {
@@ -172,10 +189,10 @@ pub(super) fn registrant(claim: &Claim, namespace: &str) -> String {
 }
 
 /// What a registrant is called: the login, or the first label of the domain.
-pub(super) fn label(registrant: &str) -> String {
+pub(super) fn label(registrant: &str) -> Shape {
     let text = registrant.strip_prefix("github:").unwrap_or(registrant);
     let label = if text.len() == registrant.len() { text.split('.').next() } else { Some(text) };
-    Shape::of(label.unwrap_or_default()).core
+    Shape::of(label.unwrap_or_default())
 }
 
 /// The text, and it without each one of its characters: two texts at distance one share one of these.

@@ -38,9 +38,11 @@ impl Suspect<'_> {
     /// Only the target's side can vouch: a suspect may claim any repository and any website.
     pub(super) fn vouched(&self, named: &Named<'_>, target: &Target) -> Option<String> {
         let registrant = &named.home.registrant;
+        if self.verdict == Some(Verdict::Refuted) {
+            return None;
+        }
         if target.home.as_ref().is_some_and(|home| home.registrant == *registrant) {
-            let is_refuted = self.verdict == Some(Verdict::Refuted);
-            return (!is_refuted).then(|| format!("both are of {registrant}"));
+            return Some(format!("both are of {registrant}"));
         }
         let portrait = &target.protected.portrait;
         if let Some(repository) = &portrait.repository
@@ -80,17 +82,17 @@ pub(super) struct Host {
     pub(super) ascii: String,
     /// The domain that somebody registered, or the account whose page it is.
     pub(super) registrant: String,
-    /// What the registrant is called, decoded.
+    /// What the registrant is called, decoded, and what an eye takes that for.
     pub(super) label: String,
-    /// What an eye takes that for.
     pub(super) seen: String,
+    /// The same of every word in it.
+    pub(super) words: BTreeSet<(String, String)>,
 }
 
 impl Corpus {
     /// The hosts that an entry points to and that somebody registered.
     pub(super) fn hosts(&self, portrait: &Portrait) -> BTreeSet<Host> {
-        let hosts = portrait.hosts.iter().take(MAX_HOSTS);
-        hosts.filter_map(|host| self.host(host)).collect()
+        portrait.hosts.iter().filter_map(|host| self.host(host)).collect()
     }
 
     fn host(&self, host: &str) -> Option<Host> {
@@ -99,10 +101,14 @@ impl Corpus {
         let namespace: Vec<&str> = ascii.rsplit('.').collect();
         let registrant = self.registrant(&namespace.join("."))?;
         let (readable, _) = idna::domain_to_unicode(&registrant);
-        let label = label(&readable);
-        Some(Host { seen: plain(&label), label, ascii, registrant })
+        let label = label(&readable).core;
+        let (readable, _) = idna::domain_to_unicode(&ascii);
+        let words = Shape::of(&readable).words.into_iter();
+        let words =
+            words.take(MAX_WORDS).map(|word| (plain(&word), word)).map(|(seen, word)| (word, seen));
+        Some(Host { seen: plain(&label), label, words: words.collect(), ascii, registrant })
     }
 }
 
-/// A real entry has a dozen remotes at most.
-const MAX_HOSTS: usize = 32;
+/// No host has more words that anybody reads.
+const MAX_WORDS: usize = 20;

@@ -56,7 +56,17 @@ fn like(corpus: &Corpus, text: &str) -> Vec<Resemblance> {
 #[case("io.github.x/mcp-server", "com.else/mcp", None)]
 #[case("com.vendor/search", "org.other/weather", None)]
 #[case("stripe", "io.github.someone/stripe-mcp", Some(Technique::BrandInLeaf))]
-#[case("stripe", "io.github.someone/mystripetool", Some(Technique::BrandInLeaf))]
+#[case("stripe", "io.github.someone/mystripetool", Some(Technique::BrandWithin))]
+#[case("stripe", "io.github.someone/s-t-r-i-p-e", Some(Technique::BrandInLeaf))]
+#[case("acme bank", "io.github.someone/acmebank-tools", Some(Technique::BrandInLeaf))]
+#[case("stripe", "com.stripe-payments/mcp", Some(Technique::BrandInHome))]
+#[case("stripe", "com.getstripe/mcp", Some(Technique::BrandWithin))]
+#[case("stripe", "io.github.stripeinc/pay", Some(Technique::BrandWithin))]
+#[case("stripe", "io.github.str1pe/mcp", Some(Technique::Confusable))]
+#[case("stripe", "io.github.striipe/pay", Some(Technique::Confusable))]
+#[case("stripe", "io.github.strype/pay", Some(Technique::Distance))]
+#[case("stripe", "io.github.trip/pay", None)]
+#[case("com.stripe/payments", "io.github.str1pe/tool", Some(Technique::Confusable))]
 #[case("stripe", "io.github.someone/str1pe", Some(Technique::Confusable))]
 #[case("stripe", "io.github.someone/strpie", Some(Technique::Distance))]
 #[case("stripe", "io.github.someone/strpie-server", Some(Technique::Distance))]
@@ -117,7 +127,15 @@ fn by_content(content: &str) -> Vec<(Technique, String)> {
 
 #[rstest::rstest]
 #[case(r#"{"title": "Stripe MCP server"}"#, Some(Technique::BrandInTitle))]
-#[case(r#"{"title": "Payments for Stripe users"}"#, None)]
+#[case(r#"{"title": "Stripe (official)"}"#, Some(Technique::BrandInTitle))]
+#[case(r#"{"title": "Payments for Stripe users"}"#, Some(Technique::BrandInTitle))]
+#[case(r#"{"title": "Acmebank"}"#, Some(Technique::BrandInTitle))]
+#[case(r#"{"title": "Ledgers at Acmebank"}"#, None)]
+#[case(r#"{"title": "Pinstripes"}"#, None)]
+#[case(r#"{"websiteUrl": "https://stripe-payments.com"}"#, Some(Technique::BrandInHost))]
+#[case(r#"{"websiteUrl": "https://api.stripe.evil.example"}"#, Some(Technique::BrandInHost))]
+#[case(r#"{"websiteUrl": "https://api.xn--strpe-p2e.evil.example"}"#, Some(Technique::Homograph))]
+#[case(r#"{"websiteUrl": "https://pinstripe.example"}"#, None)]
 #[case(r#"{"title": "5tripe"}"#, Some(Technique::Confusable))]
 #[case(r#"{"title": "Str\u0456pe"}"#, Some(Technique::Homograph))]
 #[case(r#"{"title": "\u0405tripe payments"}"#, Some(Technique::Homograph))]
@@ -255,11 +273,13 @@ fn the_score_follows_target_owner_and_age() {
 fn what_many_namespaces_say_is_common_speech() {
     let names: Vec<Name> = (0..9).map(|it| name(&format!("com.n{it}/weather-mcp"))).collect();
     let corpus = corpus(&[("com.n0/weather-mcp", Why::Approved)]);
-    let mut common = Commonness::of(&names[..2]);
-    assert_eq!(loud(&corpus, "com.other/weather", &common).len(), 1);
-    assert!(names[2..].iter().filter(|it| common.learn(it)).count() > 2);
-    assert!(!common.learn(&names[8]), "it is known already");
+    assert_eq!(loud(&corpus, "com.other/weather", &Commonness::of(&names[..2])).len(), 1);
+    let common = Commonness::of(&names);
     assert_eq!(loud(&corpus, "com.other/weather", &common), []);
+    let (other, portrait) = (name("com.other/weather"), Portrait::default());
+    let quiet = corpus.resemblances(&suspect(&other, &portrait), &common).remove(0);
+    assert_eq!(quiet.quiet.as_deref(), Some("many namespaces call their servers so"));
+    assert!(quiet.is_common);
 }
 
 #[test]
@@ -333,7 +353,12 @@ proptest! {
         );
         let portrait = Portrait { title, description, hosts: [host].into(), ..Portrait::default() };
         let name = name(&format!("io.github.x/{leaf}"));
-        let found = corpus.resemblances(&suspect(&name, &portrait), &Commonness::default());
+        let suspect = suspect(&name, &portrait);
+        let found = corpus.resemblances(&suspect, &Commonness::default());
         prop_assert!(found.len() <= 2);
+        // Whatever a text holds, no more is looked up than this; what is found is bounded too.
+        let named = super::suspect::Named::of(&name, &corpus);
+        let content = super::content::Content::of(&portrait, &corpus);
+        prop_assert!(corpus.name_keys(&named).len() + content.keys().len() <= 3_000);
     }
 }

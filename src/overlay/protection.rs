@@ -82,8 +82,10 @@ impl Document<'_> {
         let protected = |subject: String| Protected::new(subject, Why::Listed).of(&home);
         if matches!(&node.kind, Kind::Scalar { .. }) {
             // The namespace itself, by what it is called.
-            let meant = self.reader.boolean(node) == Some(true);
-            return meant.then(|| protected(home.clone())).into_iter().collect();
+            const ALLOWED: &str =
+                "a list of brands and names, as [stripe], or `true` for the namespace itself";
+            let meant = self.reader.parsed(node, |text| text.parse::<bool>().map_err(|_| ALLOWED));
+            return (meant == Some(true)).then(|| protected(home.clone())).into_iter().collect();
         }
         let items = self.reader.list(node).iter();
         items.filter_map(|item| self.reader.parsed(item, brand)).map(protected).collect()

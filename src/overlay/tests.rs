@@ -111,7 +111,10 @@ fn what_the_format_allows_passes(#[case] yaml: String) {
     "namespaces: [{name: a.b, ownership: {}}]",
     "x.yaml:1:37: an `ownership` that says nothing; pin `github` or `keys`"
 )]
-#[case("namespaces: [{name: a.b, protect: yes}]", "x.yaml:1:35: `yes`; `true` or `false`")]
+#[case(
+    "namespaces: [{name: a.b, protect: yes}]",
+    "x.yaml:1:35: `yes`; a list of brands and names, as [stripe], or `true` for"
+)]
 #[case("namespaces: [{name: a.b, protect: [ab]}]", "x.yaml:1:36: `ab`; a brand or a server's name")]
 #[case("namespaces: [{name: a.*.b}]", "x.yaml:1:21: `a.*.b`; a namespace is `com.example`")]
 #[case(

@@ -91,8 +91,10 @@ impl Courier {
         let retry_after = retry_after(response.headers(), date(response.headers()));
         let whose = match status {
             StatusCode::GONE => Whose::Gone,
-            StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_MANY_REQUESTS => Whose::Receiver,
-            status if status.is_client_error() => Whose::Letter,
+            // Others may say something else of another one.
+            StatusCode::BAD_REQUEST
+            | StatusCode::PAYLOAD_TOO_LARGE
+            | StatusCode::UNPROCESSABLE_ENTITY => Whose::Letter,
             _ => Whose::Receiver,
         };
         Err(Refusal { why, whose, retry_after })
@@ -122,6 +124,8 @@ fn target(text: &str, allow_http: bool) -> Result<Url, AccessError> {
     }
 }
 
+const LEAST_SECRET: usize = 16;
+
 /// Secrets are bytes in Base64 behind `whsec_`, as Standard Webhooks writes them, or a text as it stands.
 fn key(secret: &Secret) -> Result<hmac::Key, AccessError> {
     let text = secret.reveal();
@@ -131,5 +135,9 @@ fn key(secret: &Secret) -> Result<hmac::Key, AccessError> {
         })?,
         None => text.as_bytes().to_vec(),
     };
+    if bytes.len() < LEAST_SECRET {
+        // Its fingerprint is shown, and a short one could be guessed by it.
+        return Err(AccessError::Receiver { why: "its secret has less than 16 bytes" });
+    }
     Ok(hmac::Key::new(hmac::HMAC_SHA256, &bytes))
 }

@@ -1,3 +1,4 @@
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use redb::{ReadableTable, WriteTransaction};
@@ -64,9 +65,10 @@ impl Store {
 
 /// What there is to tell of alerts that were stored.
 fn notices(before: &[Alert], after: &[Alert]) -> Vec<Notice> {
+    let before: BTreeMap<&str, &Alert> =
+        before.iter().map(|alert| (alert.id.as_str(), alert)).collect();
     let of = |alert: &Alert| {
-        let before = before.iter().find(|it| it.id == alert.id);
-        let change = Change::between(before, alert)?;
+        let change = Change::between(before.get(alert.id.as_str()).copied(), alert)?;
         Some(Notice { change, alert: alert.clone() })
     };
     after.iter().filter_map(of).collect()

@@ -88,18 +88,18 @@ fn news_that_come_while_a_letter_is_on_its_way_are_not_lost() {
 fn lanes_are_apart_and_the_one_that_may_be_tried_first_is_next() {
     let store = enlisted(&["a", "ab"]);
     observe(&store, vec![drift("x", "one"), drift("y", "one").about_served(true)], 1);
-    let next = |served: bool| {
-        let next = store.snapshot().and_then(|it| it.next_letter("a", served)).expect("read");
-        next.map(|letter| letter.notice.alert.subject)
+    let due = |served: bool| -> Vec<String> {
+        let due = store.snapshot().and_then(|it| it.due_letters("a", served, at(5))).expect("read");
+        due.into_iter().map(|letter| letter.notice.alert.subject).collect()
     };
-    assert_eq!((next(false).as_deref(), next(true).as_deref()), (Some("x"), Some("y")));
+    assert_eq!((due(false), due(true)), (vec!["x".to_owned()], vec!["y".to_owned()]));
     let refusal = Refusal { why: "no".into(), whose: Whose::Letter, retry_after: None };
     let x = letters(&store, "a").into_iter().find(|it| it.notice.alert.subject == "x");
     let x = x.expect("a letter");
     let again = store.handed_over(&receiver("a"), &x, Err(refusal), at(5)).expect("noted");
     assert_eq!(again, Some(at(6)));
     observe(&store, vec![drift("x", "one"), drift("z", "one")], 4);
-    assert_eq!(next(false).as_deref(), Some("z"), "the other one waits");
+    assert_eq!(due(false), ["z"], "the other one waits");
 }
 
 #[test]
@@ -113,8 +113,8 @@ fn what_is_given_up_is_kept_until_it_is_sent_again_or_newer_news_are_taken() {
     give_up("a", 2);
     give_up("b", 2);
     assert_eq!(lost(&store), [("a".into(), "x".into()), ("b".into(), "x".into())]);
-    assert_eq!(store.redeliver(Some("b"), at(3)).expect("moved"), 1);
-    assert_eq!(store.redeliver(Some("c"), at(3)).expect("moved"), 0);
+    assert_eq!(store.redeliver(Some("b"), at(3)).expect("moved"), Some(1));
+    assert_eq!(store.redeliver(Some("c"), at(3)).expect("moved"), None);
     assert_eq!(lost(&store), [("a".into(), "x".into())]);
     assert_eq!(letters(&store, "b")[0].attempts, 0);
     // The receiver comes back, and hears what is the case now.
@@ -125,20 +125,42 @@ fn what_is_given_up_is_kept_until_it_is_sent_again_or_newer_news_are_taken() {
 }
 
 #[test]
-fn what_was_given_up_long_ago_is_forgotten_and_so_are_receivers_that_left() {
-    let store = enlisted(&["a", "b"]);
+fn what_was_given_up_long_ago_is_forgotten() {
+    let store = enlisted(&["a"]);
     observe(&store, vec![drift("x", "one")], 1);
-    for name in ["a", "b"] {
-        let letter = letters(&store, name).remove(0);
-        store.handed_over(&receiver(name), &letter, gone(), at(2)).expect("noted");
-    }
-    store.enlist(&[receiver("b")], at(3)).expect("enlisted");
-    assert_eq!(lost(&store), [("b".into(), "x".into())]);
+    let letter = letters(&store, "a").remove(0);
+    store.handed_over(&receiver("a"), &letter, gone(), at(2)).expect("noted");
+    assert_eq!(lost(&store), [("a".into(), "x".into())]);
     observe(&store, vec![drift("x", "two")], 100 * 24 * 3_600);
     assert_eq!(lost(&store), []);
-    assert_eq!(letters(&store, "b").len(), 1);
+    assert_eq!(letters(&store, "a").len(), 1);
+    assert!(store.snapshot().expect("a snapshot").verify().expect("read").is_sound());
+}
+
+#[test]
+fn what_waits_for_a_receiver_that_leaves_is_given_up_and_sent_when_it_comes_back() {
+    let store = enlisted(&["a", "b"]);
+    observe(&store, vec![drift("x", "one")], 1);
+    store.enlist(&[receiver("b")], at(3)).expect("enlisted");
+    assert_eq!(lost(&store), [("a".into(), "x".into())]);
+    assert_eq!(store.redeliver(Some("a"), at(4)).expect("read"), None);
     let letter = letters(&store, "b").remove(0);
     let stranger = store.handed_over(&receiver("a"), &letter, gone(), at(4)).expect("noted");
     assert_eq!(stranger, None, "whoever left is told nothing");
-    assert!(store.snapshot().expect("a snapshot").verify().expect("read").is_sound());
+    store.enlist(&[receiver("a"), receiver("b")], at(5)).expect("enlisted");
+    assert_eq!(store.redeliver(Some("a"), at(6)).expect("moved"), Some(1));
+    assert_eq!(letters(&store, "a").len(), 1);
+}
+
+#[test]
+fn whoever_is_gone_is_told_nothing_more_of_what_waits() {
+    let store = enlisted(&["a", "b"]);
+    observe(&store, vec![drift("x", "one"), drift("y", "one")], 1);
+    let letter = letters(&store, "a").remove(0);
+    store.handed_over(&receiver("a"), &letter, gone(), at(2)).expect("noted");
+    assert_eq!(letters(&store, "a"), []);
+    assert_eq!(lost(&store).len(), 2);
+    assert_eq!(letters(&store, "b").len(), 2);
+    assert_eq!(store.redeliver(None, at(3)).expect("moved"), Some(2));
+    assert_eq!((letters(&store, "a").len(), lost(&store)), (2, vec![]));
 }

@@ -11,8 +11,11 @@ use serde::{Deserialize, Serialize};
 use super::alerts::KEPT;
 use super::tables::{LETTERS, RECEIVERS, UNDELIVERED};
 use super::{Snapshot, Store, StoreError};
-use crate::alert::{Fate, Letter, Notice, Receiver, Reception, Refusal};
+use crate::alert::{Fate, Letter, Notice, Receiver, Reception, Refusal, Whose};
 use crate::model::Instant;
+
+/// As many letters are handed out at a time: reading them all again for each would cost more than sending it.
+const MANY: usize = 200;
 
 /// A receiver, and how it stands with it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -33,7 +36,7 @@ pub struct Undelivered {
 }
 
 impl Store {
-    /// Takes note of the receivers there are. What others were still to be told is forgotten with them.
+    /// Takes note of the receivers there are. What others were still to be told is given up.
     ///
     /// # Errors
     /// When the file cannot be read or written, as for every function here.
@@ -52,8 +55,14 @@ impl Store {
                 table.insert(receiver.name.as_str(), json(&mailbox)?.as_slice())?;
             }
             let is_known = |name: &str| receivers.iter().any(|it| it.name == name);
-            transaction.open_table(LETTERS)?.retain(|(name, _), _| is_known(name))?;
-            transaction.open_table(UNDELIVERED)?.retain(|(name, _), _| is_known(name))?;
+            let mut letters = transaction.open_table(LETTERS)?;
+            let mut undelivered = transaction.open_table(UNDELIVERED)?;
+            for row in letters.extract_if(|(name, _), _| !is_known(name))? {
+                let (key, value) = row?;
+                let Some(letter) = get::<Letter>(Some(value)) else { continue };
+                let failure = Some("its webhook is not configured any more".to_owned());
+                put(&mut undelivered, key.value(), &Letter { failure, ..letter })?;
+            }
             Ok(())
         })
     }
@@ -71,6 +80,7 @@ impl Store {
             let Some(mailbox) = get::<Mailbox>(receivers.get(receiver.name.as_str())?) else {
                 return Ok(None);
             };
+            let is_gone = outcome.as_ref().is_err_and(|refusal| refusal.whose == Whose::Gone);
             let reception = mailbox.reception.after(&outcome, now);
             let mailbox = Mailbox { reception, ..mailbox };
             receivers.insert(receiver.name.as_str(), json(&mailbox)?.as_slice())?;
@@ -97,6 +107,9 @@ impl Store {
                     Fate::GiveUp(letter) => {
                         letters.remove(key)?;
                         put(&mut undelivered, key, &letter)?;
+                        if is_gone {
+                            give_up_all(&mut letters, &mut undelivered, key.0, &letter)?;
+                        }
                         Ok(None)
                     }
                 },
@@ -104,27 +117,51 @@ impl Store {
         })
     }
 
-    /// Tries again what was given up, of one receiver or all; returns how many letters that are.
-    pub fn redeliver(&self, receiver: Option<&str>, now: Instant) -> Result<usize, StoreError> {
-        let again = self.snapshot()?.undelivered()?.into_iter();
-        let again = again.filter(|it| receiver.is_none_or(|name| name == it.receiver));
-        let again: Vec<Undelivered> = again.collect();
-        if again.is_empty() {
-            return Ok(0);
-        }
+    /// Tries again what was given up, of one receiver or all; returns how many letters that are, or `None` when there
+    /// is no such receiver.
+    pub fn redeliver(
+        &self,
+        receiver: Option<&str>,
+        now: Instant,
+    ) -> Result<Option<usize>, StoreError> {
         self.write(now, |transaction| {
+            let receivers = transaction.open_table(RECEIVERS)?;
+            if let Some(name) = receiver
+                && receivers.get(name)?.is_none()
+            {
+                return Ok(None);
+            }
             let mut letters = transaction.open_table(LETTERS)?;
             let mut undelivered = transaction.open_table(UNDELIVERED)?;
-            for Undelivered { receiver, letter } in &again {
-                let key = (receiver.as_str(), letter.notice.alert.id.as_str());
-                undelivered.remove(key)?;
-                if letters.get(key)?.is_none() {
-                    put(&mut letters, key, &Letter::new(letter.notice.clone(), now))?;
+            let is_meant = |name: &str| receiver.is_none_or(|receiver| receiver == name);
+            let mut count = 0;
+            for row in undelivered.extract_if(|(name, _), _| is_meant(name))? {
+                let (key, value) = row?;
+                let Some(letter) = get::<Letter>(Some(value)) else { continue };
+                count += 1;
+                if letters.get(key.value())?.is_none() {
+                    put(&mut letters, key.value(), &Letter::new(letter.notice, now))?;
                 }
             }
-            Ok(again.len())
+            Ok(Some(count))
         })
     }
+}
+
+/// Gives up whatever waits for a receiver that is gone, without asking it again.
+fn give_up_all(
+    letters: &mut Table<'_>,
+    undelivered: &mut Table<'_>,
+    receiver: &str,
+    last: &Letter,
+) -> Result<(), StoreError> {
+    for row in letters.extract_if(|(name, _), _| name == receiver)? {
+        let (key, value) = row?;
+        let Some(letter) = get::<Letter>(Some(value)) else { continue };
+        let letter = Letter { failure: last.failure.clone(), ..letter };
+        put(undelivered, key.value(), &letter)?;
+    }
+    Ok(())
 }
 
 /// Writes letters about alerts that changed, to everybody who wants to hear of them.
@@ -192,11 +229,18 @@ impl Snapshot {
         Ok(mailboxes)
     }
 
-    /// The next letter of a receiver's lane: the one that may be tried first.
-    pub fn next_letter(&self, receiver: &str, served: bool) -> Result<Option<Letter>, StoreError> {
-        let letters = self.letters_of(receiver)?.into_iter();
-        let lane = letters.filter(|it| it.notice.alert.served == served);
-        Ok(lane.min_by_key(|it| (it.not_before, it.queued)))
+    /// The letters of a receiver's lane that may be tried now, in their order; some, where there are many.
+    pub fn due_letters(
+        &self,
+        receiver: &str,
+        served: bool,
+        now: Instant,
+    ) -> Result<Vec<Letter>, StoreError> {
+        let mut due = self.letters_of(receiver)?;
+        due.retain(|it| it.notice.alert.served == served && it.not_before <= now);
+        due.sort_by_key(|it| (it.not_before, it.queued));
+        due.truncate(MANY);
+        Ok(due)
     }
 
     /// What a receiver is still to be told.

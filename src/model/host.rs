@@ -1,0 +1,11 @@
+use url::Host;
+
+/// Whether nobody but this machine can stand on the way to a host.
+#[must_use]
+pub fn is_loopback(host: &Host<impl AsRef<str>>) -> bool {
+    match host {
+        Host::Domain(name) => name.as_ref() == "localhost",
+        Host::Ipv4(address) => address.is_loopback(),
+        Host::Ipv6(address) => address.is_loopback(),
+    }
+}

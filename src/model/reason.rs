@@ -1,0 +1,17 @@
+use std::error::Error;
+
+/// An error with everything beneath it, on one line: what a person can do about it stands at the bottom.
+#[must_use]
+pub fn reason(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(inner) = source {
+        let inner_text = inner.to_string();
+        if !text.contains(&inner_text) {
+            text.push_str(": ");
+            text.push_str(&inner_text);
+        }
+        source = inner.source();
+    }
+    text
+}
