@@ -508,6 +508,38 @@ async fn a_damaged_row_is_hidden_with_an_alert_and_the_rest_is_served() {
     assert_eq!(place.run(&["list", "--all"]).status.code(), Some(0));
 }
 
+/// P10 for whoever compares names: neither the gate nor the alerts stop at a damaged head.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_damaged_head_keeps_no_other_name_from_being_compared() {
+    let others = ["io.github.someone/stripe-mcp", "io.github.someone/weather"];
+    let others = others.map(|name| Row::new(name, "1.0.0"));
+    let upstream = Upstream::start(rows().into_iter().chain(others)).await;
+    let place = Workplace::new(&upstream.url);
+    let daemon = place.start().await;
+    daemon.walked().await;
+    assert_eq!(daemon.signal("TERM").await, Some(0));
+    damage(&place, "heads");
+    let approval = "approval: {state: approved, reviewed: 2026-11-01, expires: 2099-01-01}";
+    let policy = format!(
+        "namespaces: [{{name: com.stripe, protect: [stripe]}}]\nservers:\n- {{name: com.example/*, {approval}}}\n- {{name: io.github.someone/*, {approval}}}\n- {{name: com.example/tool, tier: 1}}\n"
+    );
+    place.overlay("policy.yaml", &policy);
+    let daemon = place.start().await;
+    daemon.ready().await;
+    eventually("what resembles nothing is served", async || {
+        let listed = daemon.get("/v0.1/servers").await.items();
+        assert!(!listed.contains(&"io.github.someone/stripe-mcp@1.0.0".to_owned()));
+        listed.contains(&"io.github.someone/weather@1.0.0".to_owned()).then_some(())
+    })
+    .await;
+    eventually("the suspect is reported", async || {
+        let alerts = daemon.operate("/alerts").await.json();
+        let kinds = alerts.as_array().expect("a list").iter().map(|it| it["kind"].clone());
+        kinds.into_iter().any(|kind| kind == "lookalike").then_some(())
+    })
+    .await;
+}
+
 /// What is no file must not be waited for.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_pipe_among_overlays_is_refused_and_blocks_nothing() {

@@ -50,10 +50,19 @@ struct Lookout {
     served: BTreeSet<Name>,
     /// The generation that was served then.
     generation: u64,
-    /// Whether all names have to be compared.
-    is_owed: bool,
-    /// Whether what was found has to be told.
-    is_untold: bool,
+    /// Whether an upstream of the organisation's own was waited for.
+    awaits: bool,
+    owed: Owed,
+}
+
+/// What has to be done still.
+struct Owed {
+    /// Reading what is protected.
+    protection: bool,
+    /// Comparing all names.
+    comparison: bool,
+    /// Telling what was found.
+    telling: bool,
 }
 
 /// Compares names until it is stopped.
@@ -66,23 +75,26 @@ pub(super) async fn look_out(
 ) -> Result<(), StoreError> {
     let mut overlays_changed = shared.overlays_changed();
     shared.unseen.take();
-    let names = outside::names(&shared.store.snapshot()?, &shared.speakers())?;
     let mut lookout = Lookout {
         protected: BTreeSet::new(),
         quiet: Vec::new(),
         hosts: SharedHosts::default(),
         yardstick: Yardstick::default(),
         in_force: shared.in_force(),
-        names,
+        names: BTreeMap::new(),
         found: BTreeMap::new(),
         told: Arc::default(),
         served: BTreeSet::new(),
         generation: 0,
-        is_owed: true,
-        is_untold: false,
+        awaits: true,
+        owed: Owed { protection: true, comparison: true, telling: false },
         shared,
     };
-    lookout.work(Lookout::protect);
+    if lookout.protect().is_ok() {
+        lookout.owed.protection = false;
+    }
+    // The first generation waits for no more than that.
+    lookout.names = outside::names(&lookout.shared.store.snapshot()?, &lookout.shared.speakers())?;
     let mut tick = tokio::time::interval(TICK);
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
@@ -98,16 +110,16 @@ impl Lookout {
     /// Does something that a store that fails for a while cannot stop.
     fn work(&mut self, work: impl FnOnce(&mut Self) -> Result<(), StoreError>) {
         if let Err(error) = work(self).and_then(|()| self.compare_owed()) {
-            // Which names it had come to is not known any more.
-            self.is_owed = true;
+            // Which names it had come to, and what is protected, is not known any more.
+            (self.owed.comparison, self.owed.protection) = (true, true);
             warn!(reason = %reason(&error), "names could not be compared; it is tried again");
         }
         let generation = self.shared.published().map_or(0, |published| published.generation);
         if self.generation != generation {
             self.generation = generation;
-            self.is_untold |= self.served_of_found() != self.served;
+            self.owed.telling |= self.served_of_found() != self.served;
         }
-        if self.is_untold {
+        if self.owed.telling {
             self.tell();
         }
     }
@@ -122,17 +134,26 @@ impl Lookout {
             let corpus = Corpus::new(protected.iter().cloned(), hosts.clone());
             info!(protected = corpus.len(), "names are compared with what is protected");
             self.yardstick.corpus = Arc::new(corpus);
-            self.is_owed = true;
+            self.owed.comparison = true;
         }
-        self.is_owed |= quiet != self.quiet;
+        self.owed.comparison |= quiet != self.quiet;
         (self.protected, self.quiet, self.hosts) = (protected, quiet.to_vec(), hosts);
         self.in_force = in_force;
+        self.owed.protection = false;
         // Whoever decides about names needs no more than this.
         self.watch();
         Ok(())
     }
 
     fn look_at_news(&mut self) -> Result<(), StoreError> {
+        if self.owed.protection {
+            self.protect()?;
+        }
+        let awaits = self.in_force.set.has_internal() && self.shared.awaits_internal();
+        if std::mem::replace(&mut self.awaits, awaits) && !awaits {
+            // It may have nothing to tell, or be down: nobody waits for it any more.
+            self.shared.reconsider();
+        }
         let Some((news, snapshot)) = self.shared.unseen.take_with(&self.shared.store)? else {
             return Ok(());
         };
@@ -144,38 +165,35 @@ impl Lookout {
         let is_protecting = news.iter().any(is_protecting);
         let mut names = Vec::new();
         for name in news {
-            match outside::first_of(&snapshot, &speakers, &name)? {
-                Some(first) => {
-                    self.names.insert(name.clone(), first);
-                    names.push(name);
-                }
-                None => {
-                    self.names.remove(&name);
-                    self.is_untold |= self.found.remove(&name).is_some();
-                }
+            if let Some(first) = outside::first_of(&snapshot, &speakers, &name)? {
+                self.names.insert(name.clone(), first);
+                names.push(name);
+            } else {
+                self.names.remove(&name);
+                self.owed.telling |= self.found.remove(&name).is_some();
             }
         }
         if is_protecting {
             // What is protected may say something else now, or be more.
             self.protect()?;
         }
-        self.is_owed |= self.shared.is_settling();
-        if !self.is_owed {
+        self.owed.comparison |= self.shared.is_settling();
+        if !self.owed.comparison {
             self.compare(&names)?;
-            self.is_untold = true;
+            self.owed.telling = true;
         }
         Ok(())
     }
 
     /// Compares all names where that is owed and everything is known that it takes.
     fn compare_owed(&mut self) -> Result<(), StoreError> {
-        if self.is_owed && !self.shared.is_settling() {
+        if self.owed.comparison && !self.shared.is_settling() {
             self.yardstick.common = Arc::new(commonness(&self.names, self.shared.clock.now()));
             let names: Vec<Name> = self.names.keys().cloned().collect();
             self.found.clear();
             self.compare(&names)?;
-            self.is_owed = false;
-            self.is_untold = true;
+            self.owed.comparison = false;
+            self.owed.telling = true;
         }
         Ok(())
     }
@@ -220,10 +238,10 @@ impl Lookout {
         if observe(&self.shared.store, &self.shared.clock, LOOKALIKES, seen) {
             self.told = Arc::new(told);
             self.served = served;
-            self.is_untold = false;
+            self.owed.telling = false;
             self.watch();
         } else {
-            self.is_untold = true;
+            self.owed.telling = true;
         }
     }
 

@@ -25,6 +25,10 @@ pub(super) async fn publish_loop(
         () = shared.wait_until_known() => {}
         () = stop.cancelled() => return Ok(()),
     }
+    tokio::select! {
+        () = shared.wait_until_compared() => {}
+        () = stop.cancelled() => return Ok(()),
+    }
     shared.pending.touch_everything();
     let mut not_before = Deadline::now();
     loop {

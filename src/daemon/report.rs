@@ -7,6 +7,7 @@ use super::shared::Runtime;
 use super::{InForce, Shared};
 use crate::alert::Alert;
 use crate::config::Upstream;
+use crate::curation::Speaker;
 use crate::model::Instant;
 use crate::store::{Mailbox, Snapshot, StoreError};
 use crate::sync::{Failure, Held, PassKind, PassState, Tally};
@@ -180,6 +181,16 @@ impl Shared {
     /// ever, is not waited for: it must not keep the owners of all names from being remembered.
     #[must_use]
     pub(super) fn is_settling(&self) -> bool {
+        self.may_claim(|_| true)
+    }
+
+    /// The same of upstreams of the organisation's own: what is protected comes from there.
+    #[must_use]
+    pub(super) fn awaits_internal(&self) -> bool {
+        self.may_claim(|speaker| speaker.internal)
+    }
+
+    fn may_claim(&self, is_meant: impl Fn(&Speaker) -> bool) -> bool {
         let Ok(snapshot) = self.store.snapshot() else { return true };
         let now = self.clock.now();
         let may_claim = |id: &str| {
@@ -187,17 +198,9 @@ impl Shared {
             let begun = state.last_attempt.is_none_or(|at| now.since(at) < LONGEST_SETTLING);
             state.accepts_batches() && state.last_failure.is_none() && begun
         };
-        self.speakers().iter().any(|speaker| speaker.enabled && may_claim(&speaker.id))
-    }
-
-    /// Whether an upstream of the organisation's own has not told yet what names there are.
-    #[must_use]
-    pub(super) fn has_unwalked_internal(&self) -> bool {
-        let Ok(snapshot) = self.store.snapshot() else { return true };
-        self.speakers().iter().any(|speaker| {
-            let is_new = snapshot.upstream(&speaker.id).is_ok_and(|state| state.accepts_batches());
-            speaker.enabled && speaker.internal && is_new
-        })
+        let speakers = self.speakers();
+        let mut meant = speakers.iter().filter(|speaker| speaker.enabled && is_meant(speaker));
+        meant.any(|speaker| may_claim(&speaker.id))
     }
 
     /// A pass that is running now, and whose.

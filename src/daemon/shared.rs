@@ -20,6 +20,9 @@ use crate::overlay::{Changes, OverlaySet};
 use crate::store::{Store, StoreError};
 use crate::sync::PassReport;
 
+/// Reading what is protected takes a fraction of this; should it take longer, nobody waits for it.
+const LONGEST_COMPARISON: Duration = Duration::from_secs(5);
+const BETWEEN_LOOKS: Duration = Duration::from_millis(10);
 /// Several upstreams are often one host, or one proxy.
 const BETWEEN_STARTS: Duration = Duration::from_millis(250);
 
@@ -230,6 +233,22 @@ impl Shared {
         self.reconsider();
     }
 
+    /// Waits, not for long, until names can be compared: a list without those that wait for it would be a statement too.
+    pub(super) async fn wait_until_compared(&self) {
+        let begun = tokio::time::Instant::now();
+        let is_ready =
+            || self.watched.load().is_some() && !self.is_incomplete(&self.in_force().set);
+        while begun.elapsed() < LONGEST_COMPARISON && !is_ready() {
+            tokio::time::sleep(BETWEEN_LOOKS).await;
+        }
+    }
+
+    /// Whether something that is protected has not been heard of yet, or has just come: then nobody can compare.
+    fn is_incomplete(&self, overlays: &OverlaySet) -> bool {
+        overlays.has_internal()
+            && (self.awaits_internal() || self.unseen.any(|name| overlays.is_internal(name)))
+    }
+
     /// Decides again about names that were kept back because of what they resemble: something of that is news.
     pub fn reconsider(&self) {
         self.reconsidered.fetch_add(1, Ordering::SeqCst);
@@ -257,10 +276,8 @@ impl Shared {
     #[must_use]
     pub fn doubts(&self, overlays: &OverlaySet) -> Doubts {
         let has_cause = self.settings.withhold && overlays.protects_anything();
-        // What is protected comes from there: as long as it was not walked, or has just come, nobody can compare.
-        let is_incomplete = overlays.has_internal()
-            && (self.has_unwalked_internal() || self.unseen.any(|name| overlays.is_internal(name)));
-        Doubts::watched(has_cause, self.watched.load_full().filter(|_| !is_incomplete))
+        let watched = self.watched.load_full().filter(|_| !self.is_incomplete(overlays));
+        Doubts::watched(has_cause, watched)
     }
 
     pub(super) fn take_proofs(&self, requests: mpsc::Sender<ProveRequest>) {

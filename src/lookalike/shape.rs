@@ -155,7 +155,7 @@ fn is_mark(character: char) -> bool {
 /// Every run of some words, in one piece.
 pub(super) fn runs(words: &[String]) -> impl Iterator<Item = String> {
     let most = words.len().min(MAX_RUN);
-    (1..=most).flat_map(|length| words.windows(length).map(|it| it.concat()))
+    (1..=most).flat_map(|length| words.windows(length).map(<[String]>::concat))
 }
 
 /// No brand has more words.

@@ -102,7 +102,9 @@ impl Corpus {
         let registrant = self.registrant(&namespace.join("."))?;
         let (readable, _) = idna::domain_to_unicode(&registrant);
         let label = label(&readable).core;
-        let (readable, _) = idna::domain_to_unicode(&ascii);
+        // What everybody's hosts end in names nobody.
+        let suffix = registrant.split_once('.').map_or("", |(_, suffix)| suffix);
+        let (readable, _) = idna::domain_to_unicode(ascii.strip_suffix(suffix).unwrap_or(&ascii));
         let words = Shape::of(&readable).words.into_iter();
         let words =
             words.take(MAX_WORDS).map(|word| (plain(&word), word)).map(|(seen, word)| (word, seen));

@@ -136,6 +136,7 @@ fn by_content(content: &str) -> Vec<(Technique, String)> {
 #[case(r#"{"websiteUrl": "https://api.stripe.evil.example"}"#, Some(Technique::BrandInHost))]
 #[case(r#"{"websiteUrl": "https://api.xn--strpe-p2e.evil.example"}"#, Some(Technique::Homograph))]
 #[case(r#"{"websiteUrl": "https://pinstripe.example"}"#, None)]
+#[case(r#"{"websiteUrl": "https://pay.stripe"}"#, None)]
 #[case(r#"{"title": "5tripe"}"#, Some(Technique::Confusable))]
 #[case(r#"{"title": "Str\u0456pe"}"#, Some(Technique::Homograph))]
 #[case(r#"{"title": "\u0405tripe payments"}"#, Some(Technique::Homograph))]
