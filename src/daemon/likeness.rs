@@ -15,6 +15,7 @@
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -44,7 +45,19 @@ pub(super) struct Yardstick {
 }
 
 /// The alerts that have told of each name, and of what evidence.
-pub(super) type Told = BTreeMap<Name, BTreeMap<String, String>>;
+pub(super) type Told = BTreeMap<Name, BTreeMap<String, Evidence>>;
+
+/// What an alert told of a name, to be compared with what is seen now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Evidence(u64);
+
+impl Evidence {
+    pub(super) fn of(found: &Resemblance) -> Self {
+        let mut hasher = DefaultHasher::new();
+        found.evidence.hash(&mut hasher);
+        Self(hasher.finish())
+    }
+}
 
 /// What a running daemon compares with.
 #[derive(Debug)]
@@ -171,7 +184,7 @@ impl Doubts {
             let stored = snapshot.alert(&id)?.filter(|alert| !alert.is_over());
             let has_told = match (told, &stored) {
                 (Some(told), _) => {
-                    told.get(name).is_some_and(|told| told.get(&id) == Some(&found.evidence))
+                    told.get(name).is_some_and(|told| told.get(&id) == Some(&Evidence::of(&found)))
                 }
                 (None, stored) => {
                     stored.as_ref().is_some_and(|alert| alert.detail.contains(name.as_str()))

@@ -1,7 +1,7 @@
 //! The loop that notices names resembling what is protected.
 //!
 //! # What is kept
-//! In memory: the protected corpus, all names from outside, what they call their servers, and what each resembles.
+//! In memory: the protected corpus, what many call their servers, and what each name resembles.
 //! All of it is worked out anew at each start; only the alerts are stored, with who has acknowledged them.
 //!
 //! # When what is compared
@@ -19,12 +19,12 @@ use tracing::{info, warn};
 
 use super::alerts::observe;
 use super::likeness::{
-    LOOKALIKE, LOOKALIKES, Told, Watched, Yardstick, alert_of, commonness, protected,
+    Evidence, LOOKALIKE, LOOKALIKES, Told, Watched, Yardstick, alert_of, commonness, protected,
 };
 use super::{InForce, Shared, outside};
 use crate::alert::Observation;
 use crate::lookalike::{Corpus, Protected, Resemblance};
-use crate::model::{Digest, Instant, Name, reason};
+use crate::model::{Digest, Name, reason};
 use crate::overlay::NoLookalike;
 use crate::ownership::SharedHosts;
 use crate::store::StoreError;
@@ -42,8 +42,6 @@ struct Lookout {
     yardstick: Yardstick,
     /// What the yardstick was made for.
     in_force: Arc<InForce>,
-    /// Names that somebody outside may have published, and since when they are there.
-    names: BTreeMap<Name, Instant>,
     found: BTreeMap<Name, Vec<Resemblance>>,
     told: Arc<Told>,
     /// Which of those that were found were served when that was told.
@@ -81,7 +79,6 @@ pub(super) async fn look_out(
         hosts: SharedHosts::default(),
         yardstick: Yardstick::default(),
         in_force: shared.in_force(),
-        names: BTreeMap::new(),
         found: BTreeMap::new(),
         told: Arc::default(),
         served: BTreeSet::new(),
@@ -90,11 +87,8 @@ pub(super) async fn look_out(
         owed: Owed { protection: true, comparison: true, telling: false },
         shared,
     };
-    if lookout.protect().is_ok() {
-        lookout.owed.protection = false;
-    }
-    // The first generation waits for no more than that.
-    lookout.names = outside::names(&lookout.shared.store.snapshot()?, &lookout.shared.speakers())?;
+    // The first generation waits for no more than this.
+    lookout.owed.protection = lookout.protect().is_err();
     let mut tick = tokio::time::interval(TICK);
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
@@ -165,11 +159,9 @@ impl Lookout {
         let is_protecting = news.iter().any(is_protecting);
         let mut names = Vec::new();
         for name in news {
-            if let Some(first) = outside::first_of(&snapshot, &speakers, &name)? {
-                self.names.insert(name.clone(), first);
+            if outside::lists(&snapshot, &speakers, &name)? {
                 names.push(name);
             } else {
-                self.names.remove(&name);
                 self.owed.telling |= self.found.remove(&name).is_some();
             }
         }
@@ -188,17 +180,17 @@ impl Lookout {
     /// Compares all names where that is owed and everything is known that it takes.
     fn compare_owed(&mut self) -> Result<(), StoreError> {
         if self.owed.comparison && !self.shared.is_settling() {
-            self.yardstick.common = Arc::new(commonness(&self.names, self.shared.clock.now()));
-            let names: Vec<Name> = self.names.keys().cloned().collect();
+            let names = outside::names(&self.shared.store.snapshot()?, &self.shared.speakers())?;
+            self.yardstick.common = Arc::new(commonness(&names, self.shared.clock.now()));
             self.found.clear();
-            self.compare(&names)?;
+            self.compare(names.keys())?;
             self.owed.comparison = false;
             self.owed.telling = true;
         }
         Ok(())
     }
 
-    fn compare(&mut self, names: &[Name]) -> Result<(), StoreError> {
+    fn compare<'n>(&mut self, names: impl IntoIterator<Item = &'n Name>) -> Result<(), StoreError> {
         let snapshot = self.shared.store.snapshot()?;
         let Self { shared, yardstick, found, .. } = self;
         shared.with_policy(|policy| {
@@ -224,7 +216,7 @@ impl Lookout {
             let namespace = name.namespace().to_ascii_lowercase();
             for resemblance in found {
                 let target = resemblance.target.as_str();
-                let evidence = resemblance.evidence.clone();
+                let evidence = Evidence::of(resemblance);
                 told.entry(name.clone()).or_default().insert(alert_of(target, name), evidence);
                 let key = (target, namespace.clone());
                 alerts.entry(key).or_default().push((name, resemblance));

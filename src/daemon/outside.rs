@@ -26,15 +26,13 @@ pub(super) fn names(
     Ok(names)
 }
 
-/// When the first version of a name was published by an upstream from outside, where one lists it.
-pub(super) fn first_of(
+/// Whether an upstream from outside lists a name.
+pub(super) fn lists(
     snapshot: &Snapshot,
     speakers: &[Speaker],
     name: &Name,
-) -> Result<Option<Instant>, StoreError> {
-    let heads = heads_of(snapshot, name)?;
-    let outside = heads.iter().filter(|it| !is_internal(speakers, &it.upstream));
-    Ok(outside.map(|it| it.head.published_at).min())
+) -> Result<bool, StoreError> {
+    Ok(heads_of(snapshot, name)?.iter().any(|it| !is_internal(speakers, &it.upstream)))
 }
 
 /// All rows of a name; none where one of them is damaged, which `verify` names: it must not keep others from

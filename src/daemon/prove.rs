@@ -150,7 +150,7 @@ impl Prover {
         let speakers = self.shared.speakers();
         let mut outside = Vec::new();
         for name in names {
-            if outside::first_of(&snapshot, &speakers, &name)?.is_some() {
+            if outside::lists(&snapshot, &speakers, &name)? {
                 outside.push(name);
             }
         }

@@ -39,10 +39,15 @@ impl Publisher {
     pub(super) fn load(shared: &Shared) -> Result<Self, StoreError> {
         let snapshot = shared.store.snapshot()?;
         let mut heads: BTreeMap<Name, Vec<StoredHead>> = BTreeMap::new();
+        let mut group: Vec<StoredHead> = Vec::new();
         for head in undamaged(snapshot.heads()?) {
             let head = head?;
-            heads.entry(head.name.clone()).or_default().push(head);
+            if group.first().is_some_and(|it| it.name != head.name) {
+                file(&mut heads, &mut group);
+            }
+            group.push(head);
         }
+        file(&mut heads, &mut group);
         let mut views = Vec::new();
         for view in &shared.settings.views {
             let records: Result<Vec<LedgerEntry>, StoreError> =
@@ -296,6 +301,14 @@ impl Publisher {
         }
         (names.into_iter().collect(), silent.into_iter().collect())
     }
+}
+
+/// Puts rows of one name to the others, without room for more: most names have one version.
+fn file(heads: &mut BTreeMap<Name, Vec<StoredHead>>, group: &mut Vec<StoredHead>) {
+    let Some(name) = group.first().map(|head| head.name.clone()) else { return };
+    let known = heads.entry(name).or_default();
+    known.reserve_exact(group.len());
+    known.append(group);
 }
 
 /// Leaves damaged rows out, which `verify` names: one of them must not keep the rest from being

@@ -6,9 +6,9 @@ use super::suspect::Named;
 use super::technique::Technique;
 
 /// Namespaces that may call their servers alike before a core is common speech.
-const RARE: usize = 3;
+const RARE: u8 = 3;
 /// The same for cores at a distance, where an accident is likelier to be noticed.
-const UNCOMMON: usize = 6;
+const UNCOMMON: u8 = 6;
 /// The shortest text of which one character may differ; shorter ones are near by accident.
 const NEAR: usize = 6;
 
@@ -54,7 +54,7 @@ fn is_near(left: &str, right: &str) -> bool {
 /// How its leaf is like the target's.
 fn like_its_leaf(suspect: &Named<'_>, target: &Target, common: &Commonness) -> Option<Sign> {
     let (ours, theirs) = (&suspect.shape, &target.shape);
-    let rare = |text: &str, most: usize| common.count(text) <= most;
+    let rare = |text: &str, most: u8| common.count(text) <= most;
     let same = |left: &str, right: &str| left == right && left.chars().count() >= CORE;
     // Where both lost words to get there, as `home-assistant` and `home-services`, they are not alike.
     let telling = ours.core == ours.full || theirs.core == theirs.full;

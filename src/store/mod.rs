@@ -85,7 +85,7 @@ use codec::Packer;
 /// The format this release writes, and the newest it reads.
 const FORMAT: u64 = 1;
 /// redb's own default is 1 GiB; the heads of 100,000 entries fit in this several times.
-const CACHE_BYTES: usize = 32 * 1024 * 1024;
+const CACHE_BYTES: usize = 16 * 1024 * 1024;
 const FILE: &str = "vidimus.redb";
 
 /// An open store. It is locked against every other process.
