@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
 use super::content::Content;
-use super::likeness::Doubts;
+use super::doubts::Doubts;
 use super::notes::Remarks;
 use super::speakers::speakers_of;
 use super::tenure::tenure_of;

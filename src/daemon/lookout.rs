@@ -18,9 +18,8 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use super::alerts::observe;
-use super::likeness::{
-    Evidence, LOOKALIKE, LOOKALIKES, Told, Watched, Yardstick, alert_of, commonness, protected,
-};
+use super::doubts::{Evidence, Told, Watched};
+use super::likeness::{LOOKALIKE, LOOKALIKES, Yardstick, alert_of, commonness, protected};
 use super::{InForce, Shared, outside};
 use crate::alert::Observation;
 use crate::lookalike::{Corpus, Protected, Resemblance};

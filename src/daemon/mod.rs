@@ -34,6 +34,7 @@ mod clock;
 mod committer;
 mod content;
 mod decided;
+mod doubts;
 mod enquiry;
 mod follow;
 mod held;
@@ -65,8 +66,9 @@ mod turns;
 mod watch;
 
 pub use clock::Clock;
+pub use doubts::Doubts;
 pub use held::HeldDecision;
-pub use likeness::{Doubts, Lookalike, lookalikes_of};
+pub use likeness::{Lookalike, lookalikes_of};
 pub use overlays::{InForce, load_overlays, starter_warning};
 pub use pass::{Observer, PassFailure, PassPlan, run_pass};
 pub use post::open_webhooks;

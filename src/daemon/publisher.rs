@@ -5,7 +5,7 @@ use std::time::Instant as Stopwatch;
 use tracing::info;
 
 use super::decided::{Decided, Desk, Shelved};
-use super::likeness::Doubts;
+use super::doubts::Doubts;
 use super::notes::Notes;
 use super::pending::Touched;
 use super::shared::{Published, Shared};

@@ -3,7 +3,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use super::content::Content;
-use super::likeness::Doubts;
+use super::doubts::Doubts;
 use super::publisher::undamaged;
 use super::speakers::speakers_of;
 use super::tenure::tenure_of;

@@ -6,8 +6,8 @@ use std::time::Duration;
 use arc_swap::{ArcSwap, ArcSwapOption};
 use tokio::sync::{mpsc, oneshot, watch};
 
+use super::doubts::{Doubts, Watched};
 use super::enquiry::ProveRequest;
-use super::likeness::{Doubts, Watched};
 use super::pending::{News, Pending};
 use super::proof::ProofReport;
 use super::report::Activity;
