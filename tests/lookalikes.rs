@@ -259,6 +259,40 @@ async fn no_version_hides_behind_another() {
         "{why}"
     );
     assert!(why.contains(" is open"), "{why}");
+    // Whoever has looked at that has not looked at what comes later, whichever weighs more.
+    let ack = || {
+        let found = text(&place.run(&["lookalikes", "--json"]).stdout);
+        let found: Value = serde_json::from_str(&found).expect("JSON");
+        let id = found[0]["id"].as_str().expect("an id").to_owned();
+        assert!(
+            place
+                .run(&["alerts", "ack", &id, "--by", "alice", "--reason", "seen"])
+                .status
+                .success()
+        );
+    };
+    ack();
+    let mut served = vec!["1.0.1", "2.0.0", "3.0.0"];
+    let lists = async |served: &[&str]| {
+        let wanted: Vec<String> = served.iter().map(|it| format!("{name}@{it}")).collect();
+        daemon.lists(&wanted.iter().map(String::as_str).collect::<Vec<_>>()).await;
+    };
+    lists(&served).await;
+    for (version, title) in [("4.0.0", "Stripe (official)"), ("5.0.0", "\u{405}tripe")] {
+        let now = vidimus::daemon::Clock::system().to_string();
+        let row = titled(name, version, title, "2026-03-02T00:00:00Z").status("active", &now);
+        upstream.put(row);
+        eventually("it is open again", async || {
+            let found = text(&place.run(&["lookalikes", "--json"]).stdout);
+            let found: Value = serde_json::from_str(&found).expect("JSON");
+            (found[0]["state"] == "open").then_some(())
+        })
+        .await;
+        lists(&served).await;
+        ack();
+        served.push(version);
+        lists(&served).await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

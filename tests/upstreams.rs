@@ -112,6 +112,23 @@ async fn an_internal_namespace_takes_nothing_from_outside() {
     assert_eq!(confused, ["com.example/other", "com.example/tool"]);
 }
 
+/// One bad upstream never starves another, be it of our own and what is protected come from there.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_folder_that_is_not_there_keeps_nobody_waiting() {
+    let upstream = Upstream::start(official()).await;
+    let place = Workplace::new(&upstream.url);
+    let files = "kind = \"files\"\npath = \"nowhere\"\ntrust = \"internal\"\npriority = 10\n";
+    place.write("upstreams/ours.toml", files);
+    place.overlay("policy.yaml", &approve("namespaces: [{name: com.acme, internal: true}]\n"));
+    let daemon = place.start().await;
+    daemon.ready().await;
+    eventually("what others have is served", async || {
+        let listed = daemon.get("/v0.1/servers").await.items();
+        listed.contains(&"com.elsewhere/x@1.0.0".to_owned()).then_some(())
+    })
+    .await;
+}
+
 /// Nothing falls through: a name that passes to another upstream waits for a person.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_name_that_passes_to_another_upstream_is_hidden_until_an_overlay_names_it() {

@@ -251,6 +251,10 @@ fn a_webhook_names_where_its_address_and_secret_stand() {
 #[case("[[webhooks]]\nname = \"a\"\nurl = \"https://x.example\"", "`url`")]
 #[case(&format!("{HOOK}url_variable = \"U\"\n"), "both `url_file` and `url_variable`; one of them")]
 #[case(&format!("{HOOK}kinds = [\"lookalikes\"]\n"), "`lookalikes`; a kind of alert: case-twins, ")]
+#[case(
+    "[[webhooks]]\nname = \"a\"\nurl_file = \"u\"\nsecret_variable = \"whsec_abc\"",
+    "a webhook's variable that no variable is called; capital letters"
+)]
 #[case(&format!("{HOOK}{HOOK}"), "the webhook `a` stands twice")]
 #[case(&format!("{HOOK}format = \"xml\"\n"), "`xml`")]
 fn a_webhook_that_could_not_be_trusted_is_refused(#[case] text: &str, #[case] wanted: &str) {

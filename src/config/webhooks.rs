@@ -154,8 +154,21 @@ fn hidden(reader: &mut Reader, fields: &Fields<'_>, keys: (&str, &str)) -> Optio
         reader.error(second, format!("both `{}` and `{}`", keys.0, keys.1), "one of them");
     }
     let file = file.and_then(|node| reader.text(node)).map(|text| Hidden::File(text.into()));
-    let variable = variable.and_then(|node| reader.text(node));
-    file.or_else(|| variable.map(|text| Hidden::Variable(text.to_owned())))
+    let variable = variable.and_then(|node| variable_name(reader, node));
+    file.or(variable)
+}
+
+/// A secret that stands where its variable should is not repeated.
+fn variable_name(reader: &mut Reader, node: &Node) -> Option<Hidden> {
+    let text = reader.text(node)?;
+    let is_name = |it: u8| it.is_ascii_uppercase() || it.is_ascii_digit() || it == b'_';
+    if text.len() <= 100 && text.bytes().all(is_name) {
+        return Some(Hidden::Variable(text.to_owned()));
+    }
+    let place = Source::new(node.place.source.file.clone(), "").start();
+    let found = "a webhook's variable that no variable is called";
+    reader.findings.push(Finding::error(&place, found, "capital letters, digits and '_'"));
+    None
 }
 
 fn webhook_name(text: &str) -> Result<String, &'static str> {

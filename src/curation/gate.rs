@@ -364,7 +364,7 @@ impl fmt::Display for Suspicion {
                 match alert {
                     Some(id) => write!(f, "the alert {id} is acknowledged")?,
                     None => f.write_str(
-                        "its alert is acknowledged, which comes when others of the namespace were looked at",
+                        "its alert is acknowledged, which the daemon has still to raise (five of one namespace at a time)",
                     )?,
                 }
                 f.write_str(" or an overlay says `not_lookalike`")

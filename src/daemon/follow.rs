@@ -11,7 +11,7 @@ use super::pass::{Observer, PassPlan, run_pass};
 use super::report::Activity;
 use super::shared::Heard;
 use super::{PassFailure, Shared, SyncRequest};
-use crate::config::Upstream;
+use crate::config::{Origin, Upstream};
 use crate::model::{Escaped, Instant, Name, reason};
 use crate::store::StoreError;
 use crate::sync::{PageSource, PassKind, PassReport, PassState};
@@ -54,8 +54,13 @@ pub(super) async fn follow<S: PageSource>(
             tell(&upstream.id, &outcome, next);
             // Whoever asked for the pass finds its alerts raised.
             look(&shared, &upstream).await;
-            if outcome.is_ok() {
-                shared.hear(&upstream.id, Heard::WholeWalk);
+            match &outcome {
+                Ok(_) => shared.hear(&upstream.id, Heard::WholeWalk),
+                // A folder that is not there has had its attempt; nobody asks it for single names.
+                Err(_) if matches!(upstream.origin, Origin::Files(_)) => {
+                    shared.hear(&upstream.id, Heard::NamesAttempted);
+                }
+                Err(_) => {}
             }
         }
         waiting = answer(waiting, &plan, &outcome);

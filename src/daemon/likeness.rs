@@ -66,14 +66,17 @@ impl Yardstick {
         if portraits.is_empty() {
             portraits.insert(Portrait::default());
         }
-        let mut by_target: BTreeMap<String, Resemblance> = BTreeMap::new();
+        let mut by_target: BTreeMap<String, Vec<Resemblance>> = BTreeMap::new();
         for portrait in &portraits {
             let suspect = Suspect { name, portrait, verdict, is_young };
             for found in self.corpus.resemblances(&suspect, &self.common) {
-                let known = by_target.entry(found.target.clone()).or_insert_with(|| found.clone());
-                known.take(found);
+                by_target.entry(found.target.clone()).or_default().push(found);
             }
         }
+        let mut by_target: BTreeMap<String, Resemblance> = by_target
+            .into_iter()
+            .filter_map(|(target, all)| Some((target, Resemblance::of_all(all)?)))
+            .collect();
         for found in by_target.values_mut() {
             if found.is_common
                 && snapshot.alert(&alert_of(&found.target, name))?.is_some_and(|it| !it.is_over())

@@ -96,6 +96,7 @@ struct Lane {
 
 impl Lane {
     async fn deliver_until(self, stop: CancellationToken) {
+        let mut failures = 0_u32;
         loop {
             let due = match self.due() {
                 Ok(due) => due,
@@ -109,9 +110,16 @@ impl Lane {
                 tokio::select! {
                     // It stays in the store, and is sent again.
                     () = stop.cancelled() => return,
-                    next = self.deliver(letter) => if let Next::Rest(until) = next {
-                        rests = until.since(self.shared.clock.now()).clamp(TICK, LONGEST_REST);
-                        break;
+                    next = self.deliver(letter) => match next {
+                        Next::Letter => failures = 0,
+                        Next::Rest(until) => {
+                            // Each letter waits longer each time, and so does the lane with many of them.
+                            let doubled = TICK * 2_u32.saturating_pow(failures.min(16));
+                            failures = failures.saturating_add(1);
+                            let asked = until.since(self.shared.clock.now());
+                            rests = asked.max(doubled).clamp(TICK, LONGEST_REST);
+                            break;
+                        }
                     },
                 }
             }

@@ -11,6 +11,7 @@ use super::score::{Level, score};
 use super::shape::{MAX_LENGTH, deletions, skeleton};
 use super::suspect::{Named, Suspect};
 use super::technique::Technique;
+use crate::model::Digest;
 
 /// A name that resembles something protected.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -30,13 +31,32 @@ pub struct Resemblance {
     pub is_common: bool,
 }
 
+/// As many evidences of other versions are told in words.
+const MAX_TOLD: usize = 3;
+
 impl Resemblance {
-    /// Takes the place of this one for another of the same name and target that matters more.
-    pub fn take(&mut self, other: Self) {
-        let rank = |it: &Self| (it.quiet.is_none(), it.score, it.evidence.clone());
-        if rank(&other) > rank(self) {
-            *self = other;
+    /// What several versions of one name have in common with one target, as one: nothing of it hides behind what
+    /// matters more.
+    #[must_use]
+    pub fn of_all(mut all: Vec<Self>) -> Option<Self> {
+        if all.iter().any(|it| it.quiet.is_none()) {
+            all.retain(|it| it.quiet.is_none());
         }
+        all.sort_by(|left, right| {
+            (right.score, &left.evidence).cmp(&(left.score, &right.evidence))
+        });
+        all.dedup_by(|left, right| left.evidence == right.evidence);
+        let mut evidences = all.iter().map(|it| it.evidence.as_str()).skip(1);
+        let mut told: Vec<String> = evidences.by_ref().take(MAX_TOLD).map(str::to_owned).collect();
+        let rest: Vec<&str> = evidences.collect();
+        if !rest.is_empty() {
+            let digest = Digest::of(rest.join("\n").as_bytes()).to_string();
+            let digest = &digest["sha256:".len()..][..8];
+            told.push(format!("{} more (evidence {digest})", rest.len()));
+        }
+        let told: String = told.iter().map(|it| format!("; of another version: {it}")).collect();
+        let first = all.into_iter().next()?;
+        Some(Self { evidence: first.evidence.clone() + &told, ..first })
     }
 }
 

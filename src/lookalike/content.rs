@@ -170,8 +170,10 @@ fn by_brand(host: &Host, target: &Target) -> Option<Sign> {
         (false, true) => Technique::NearHost,
         (false, false) => Technique::Homograph,
     };
-    let told =
-        format!("the host `{}` holds `{word}`, which reads as `{}`", host.ascii, called.text);
+    let mut told = format!("the host `{}` holds `{word}`", host.ascii);
+    if *word != called.text {
+        told.push_str(&format!(", which reads as `{}`", called.text));
+    }
     Some(Sign::new(technique, told))
 }
 

@@ -144,6 +144,8 @@ fn what_waits_for_a_receiver_that_leaves_is_given_up_and_sent_when_it_comes_back
     store.enlist(&[receiver("b")], at(3)).expect("enlisted");
     assert_eq!(lost(&store), [("a".into(), "x".into())]);
     assert_eq!(store.redeliver(Some("a"), at(4)).expect("read"), None);
+    assert_eq!(store.redeliver(None, at(4)).expect("read"), Some(0), "nobody would take it");
+    assert_eq!(lost(&store).len(), 1);
     let letter = letters(&store, "b").remove(0);
     let stranger = store.handed_over(&receiver("a"), &letter, gone(), at(4)).expect("noted");
     assert_eq!(stranger, None, "whoever left is told nothing");

@@ -4,6 +4,8 @@
 //! when the receiver has taken it, so it is delivered at least once. There is one letter for a receiver and an alert at
 //! most: news of the same alert take its place, which bounds what waits for a receiver that is away.
 
+use std::collections::BTreeSet;
+
 use redb::{ReadableTable, WriteTransaction};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -133,7 +135,13 @@ impl Store {
             }
             let mut letters = transaction.open_table(LETTERS)?;
             let mut undelivered = transaction.open_table(UNDELIVERED)?;
-            let is_meant = |name: &str| receiver.is_none_or(|receiver| receiver == name);
+            let mut there = BTreeSet::new();
+            for row in receivers.iter()? {
+                there.insert(row?.0.value().to_owned());
+            }
+            let is_meant = |name: &str| {
+                there.contains(name) && receiver.is_none_or(|receiver| receiver == name)
+            };
             let mut count = 0;
             for row in undelivered.extract_if(|(name, _), _| is_meant(name))? {
                 let (key, value) = row?;
