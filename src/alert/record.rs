@@ -163,6 +163,5 @@ impl Alert {
 #[must_use]
 pub fn id(source: &str, kind: &str, subject: &str, suspect: &str) -> String {
     let identity = [source, kind, subject, suspect].join("\0");
-    let digest = Digest::of(identity.as_bytes()).to_string();
-    digest["sha256:".len()..][..12].to_owned()
+    Digest::of(identity.as_bytes()).short(12)
 }

@@ -7,14 +7,19 @@ use crate::store::Undelivered;
 
 /// Lists alerts, those about what is served first.
 pub(super) async fn list(settings: Settings, all: bool, json: bool) -> Result<Exit, CliError> {
-    let mut alerts: Vec<Alert> = match Target::open(&settings)? {
-        Target::Store(offline) => offline.store.snapshot()?.alerts()?,
-        Target::Daemon(operator) => operator.get(&["alerts"], &[]).await?,
-    };
+    let mut alerts = stored(&settings).await?;
     alerts.retain(|alert| all || !alert.is_over());
     alerts.sort_by_key(|alert| (!alert.served, alert.raised));
     print::alerts(&alerts, json);
     Ok(Exit::Done)
+}
+
+/// Every alert there is.
+pub(super) async fn stored(settings: &Settings) -> Result<Vec<Alert>, CliError> {
+    match Target::open(settings)? {
+        Target::Store(offline) => Ok(offline.store.snapshot()?.alerts()?),
+        Target::Daemon(operator) => operator.get(&["alerts"], &[]).await,
+    }
 }
 
 pub(super) async fn acknowledge(

@@ -1,3 +1,4 @@
+use super::alerts::stored;
 use super::error::{CliError, Exit};
 use super::print::{alerts as print_alerts, as_json, out};
 use super::target::Target;
@@ -20,10 +21,7 @@ pub(super) async fn list(
         Instant::parse(text).or_else(|_| day()).map_err(|_| CliError::Time(text.to_owned()))
     });
     let since = since.transpose()?;
-    let mut alerts: Vec<Alert> = match Target::open(&settings)? {
-        Target::Store(offline) => offline.store.snapshot()?.alerts()?,
-        Target::Daemon(operator) => operator.get(&["alerts"], &[]).await?,
-    };
+    let mut alerts = stored(&settings).await?;
     alerts.retain(|alert| {
         alert.kind == "lookalike"
             && !alert.is_over()

@@ -332,12 +332,16 @@ pub(super) fn duration(text: &str) -> Result<Duration, &'static str> {
     }
 }
 
+/// Whether upstreams, views and webhooks may be called so.
+pub(super) fn is_id(text: &str) -> bool {
+    (1..=64).contains(&text.len())
+        && text.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-'))
+}
+
 /// The id under which everything of an upstream is stored: its file's name.
 fn id_of(source: &Arc<Source>) -> Result<String, Finding> {
     let stem = Path::new(&source.file).file_stem().unwrap_or_default().to_string_lossy();
-    let usable = (1..=64).contains(&stem.len())
-        && stem.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-'));
-    match usable {
+    match is_id(&stem) {
         true => Ok(stem.into_owned()),
         false => Err(Finding::error(
             &source.start(),

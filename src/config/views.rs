@@ -1,5 +1,6 @@
 use std::collections::BTreeSet;
 
+use super::upstream::is_id;
 use crate::curation::{DEFAULT_VIEW, View};
 use crate::lint::{Node, Reader};
 use crate::overlay::{Classification, NamePattern};
@@ -60,8 +61,7 @@ fn view(reader: &mut Reader, node: &Node) -> Option<View> {
 
 /// A view's name stands in a path.
 fn view_name(text: &str) -> Result<String, &'static str> {
-    let usable = text.bytes().all(|it| matches!(it, b'a'..=b'z' | b'0'..=b'9' | b'-'));
-    match usable && (1..=64).contains(&text.len()) {
+    match is_id(text) {
         true => Ok(text.to_owned()),
         false => Err("1 to 64 small letters, digits and hyphens"),
     }

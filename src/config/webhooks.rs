@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use thiserror::Error;
 
-use super::upstream::duration;
+use super::upstream::{duration, is_id};
 use crate::alert::{Format, KINDS};
 use crate::lint::{Fields, Finding, Node, Reader, Source};
 use crate::model::Secret;
@@ -105,11 +105,9 @@ fn webhook(reader: &mut Reader, node: &Node) -> Option<Webhook> {
     let fields = reader.mapping(node, &KEYS, &[])?;
     for key in ["url", "secret"] {
         if let Some(node) = fields.get(key) {
-            // A place without its text: whoever prints the finding prints no secret.
-            let place = Source::new(node.place.source.file.clone(), "").start();
             let found = format!("a webhook with its `{key}` in the configuration");
             let allowed = format!("`{key}_file` or `{key}_variable`; change what stood here");
-            reader.findings.push(Finding::error(&place, found, allowed));
+            discreet_error(reader, node, found, allowed);
         }
     }
     let name = if let Some(node) = fields.get("name") {
@@ -165,16 +163,24 @@ fn variable_name(reader: &mut Reader, node: &Node) -> Option<Hidden> {
     if text.len() <= 100 && text.bytes().all(is_name) {
         return Some(Hidden::Variable(text.to_owned()));
     }
-    let place = Source::new(node.place.source.file.clone(), "").start();
     let found = "a webhook's variable that no variable is called";
-    reader.findings.push(Finding::error(&place, found, "capital letters, digits and '_'"));
+    discreet_error(reader, node, found, "capital letters, digits and '_'");
     None
 }
 
+/// An error at a place without its text: whoever prints it prints no secret.
+fn discreet_error(
+    reader: &mut Reader,
+    node: &Node,
+    found: impl Into<String>,
+    allowed: impl Into<String>,
+) {
+    let place = Source::new(node.place.source.file.clone(), "").start();
+    reader.findings.push(Finding::error(&place, found, allowed));
+}
+
 fn webhook_name(text: &str) -> Result<String, &'static str> {
-    let usable = (1..=64).contains(&text.len())
-        && text.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-'));
-    usable.then(|| text.to_owned()).ok_or("lower-case letters, digits and '-', 64 at most")
+    is_id(text).then(|| text.to_owned()).ok_or("lower-case letters, digits and '-', 64 at most")
 }
 
 fn kind(text: &str) -> Result<String, String> {

@@ -89,7 +89,7 @@ impl Yardstick {
             }
         }
         let mut found: Vec<Resemblance> = by_target.into_values().collect();
-        found.sort_by(|left, right| (right.score, &left.target).cmp(&(left.score, &right.target)));
+        Resemblance::rank(&mut found);
         Ok(found)
     }
 }

@@ -274,8 +274,8 @@ fn observation(target: &str, namespace: &str, mut all: Vec<(&Name, &Resemblance)
         // Whoever has looked at this has looked at exactly this.
         let evidence: Vec<String> =
             all.iter().map(|(name, it)| format!("{name} {}", it.evidence)).collect();
-        let digest = Digest::of(evidence.join("\n").as_bytes()).to_string();
-        detail.push_str(&format!(" (evidence {})", &digest["sha256:".len()..][..8]));
+        let digest = Digest::of(evidence.join("\n").as_bytes()).short(8);
+        detail.push_str(&format!(" (evidence {digest})"));
     }
     let score = all.iter().map(|(_, it)| it.score).max();
     let observation = Observation::new(LOOKALIKE, target, detail).of_namespace(namespace);

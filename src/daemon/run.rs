@@ -13,17 +13,19 @@ use super::alerts::{UPSTREAMS, observe, of_upstreams, source_of};
 use super::follow::follow;
 use super::lookout::look_out;
 use super::named::fetch_named;
-use super::post::{open_webhooks, post_loop};
+use super::post::{Route, post_loop};
 use super::prove::prove_loop;
 use super::publish::publish_loop;
 use super::shared::Runtime;
 use super::watch::{tell, watch_overlays};
 use super::{Shared, retry_quarantine};
 use crate::alert::Receiver;
-use crate::config::{Egress, HiddenError, Origin, Settings, Upstream, read_upstreams};
+use crate::config::{Egress, HiddenError, Origin, Settings, Upstream, Webhook, read_upstreams};
 use crate::lint::{Finding, Severity};
 use crate::model::{Name, reason};
-use crate::remote::{Access, AccessError, Enquiry, Files, Reach, RegistryApi, Witnesses};
+use crate::remote::{
+    Access, AccessError, Address, Courier, Enquiry, Files, Reach, RegistryApi, Witnesses,
+};
 use crate::store::StoreError;
 use crate::sync::{FetchFailure, FetchedPage, PageRequest, PageSource};
 
@@ -173,6 +175,42 @@ pub fn open_witnesses(settings: &Settings) -> Result<Witnesses, DaemonError> {
         reach: Reach::default(),
     };
     Witnesses::new(&enquiry).map_err(|source| DaemonError::Witnesses { source })
+}
+
+/// Who is told of alerts, and how, as the configuration says: reads addresses and secrets.
+///
+/// # Errors
+/// When one of them cannot be read or used.
+pub fn open_webhooks(settings: &Settings) -> Result<Vec<Route>, DaemonError> {
+    let open = |webhook: &Webhook| {
+        let name = || webhook.name.clone();
+        let hidden = |source| DaemonError::Hidden { name: name(), source };
+        let url = webhook.url.read().map_err(hidden)?;
+        let secret = webhook.secret.as_ref().map(|it| it.read().map_err(hidden)).transpose()?;
+        let receiver = Receiver {
+            name: name(),
+            format: webhook.format,
+            url: url.to_string(),
+            secret: secret.as_ref().map(ToString::to_string),
+            kinds: webhook.kinds.clone(),
+            give_up_after_seconds: webhook.give_up_after.as_secs(),
+        };
+        let address = Address {
+            url,
+            secret,
+            timeout: webhook.timeout,
+            allow_http: webhook.allow_http,
+            proxy: settings.egress.proxy.clone(),
+            ca_files: settings.egress.ca_file.iter().cloned().collect(),
+        };
+        let courier = Courier::new(&address)
+            .map_err(|source| DaemonError::Webhook { name: name(), source })?;
+        Ok((receiver, Arc::new(courier)))
+    };
+    let mut routes: Vec<Route> =
+        settings.webhooks.iter().map(open).collect::<Result<_, DaemonError>>()?;
+    routes.sort_by(|(left, _), (right, _)| left.name.cmp(&right.name));
+    Ok(routes)
 }
 
 /// The tasks of the upstreams as their files are now.

@@ -1,6 +1,6 @@
 use std::collections::BTreeSet;
 
-use super::compare::{CORE, LOOKS, Sign};
+use super::compare::{CORE, LOOKS, Sign, both, is_near, near_namespace};
 use super::corpus::{Home, TWO_FROM, Target};
 use super::shape::{runs, skeleton};
 use super::suspect::Named;
@@ -13,12 +13,11 @@ pub(super) fn like_a_brand(suspect: &Named<'_>, target: &Target) -> Vec<Sign> {
 }
 
 fn like_its_home(ours: &Home, target: &Target) -> Option<Sign> {
-    if let Some(theirs) = &target.home
-        && strsim::osa_distance(&ours.namespace, &theirs.namespace) == 1
-    {
-        let told = format!("`{}` and `{}`", ours.namespace, theirs.namespace);
-        return Some(Sign::new(Technique::NearNamespace, told));
-    }
+    let near = target.home.as_ref().and_then(|theirs| near_namespace(ours, theirs));
+    near.or_else(|| called_alike(ours, target))
+}
+
+fn called_alike(ours: &Home, target: &Target) -> Option<Sign> {
     let wanted = &target.compact;
     let long = wanted.chars().count();
     let sign = |technique, how: &str| {
@@ -31,7 +30,7 @@ fn like_its_home(ours: &Home, target: &Target) -> Option<Sign> {
         () if skeleton(&ours.label) == skeleton(wanted) => sign(Technique::Confusable, "reads as"),
         () if long < LOOKS => None,
         () if ours.label.contains(wanted) => sign(Technique::BrandWithin, "holds"),
-        () if strsim::osa_distance(&ours.label, wanted) == 1 => {
+        () if is_near(&ours.label, wanted) => {
             sign(Technique::Distance, "differs in one character from")
         }
         () => None,
@@ -47,7 +46,7 @@ fn like_its_leaf(suspect: &Named<'_>, target: &Target) -> Option<Sign> {
     if is_core || compact == *wanted || runs(&ours.words).any(|it| it == *wanted) {
         return Some(Sign::new(Technique::BrandInLeaf, held()));
     }
-    let both = || format!("`{}` and `{}`", suspect.leaf, target.protected.subject);
+    let both = || both(suspect.leaf, &target.protected.subject);
     if length >= CORE && skeleton(&compact) == skeleton(wanted) {
         return Some(Sign::new(Technique::Confusable, both()));
     }
@@ -67,6 +66,6 @@ fn like_its_leaf(suspect: &Named<'_>, target: &Target) -> Option<Sign> {
     };
     let texts = [&compact, &ours.full, &ours.core];
     let near = texts.into_iter().any(|it| strsim::osa_distance(it, wanted) <= bound)
-        || length >= LOOKS && ours.words.iter().any(|it| strsim::osa_distance(it, wanted) == 1);
+        || length >= LOOKS && ours.words.iter().any(|it| is_near(it, wanted));
     near.then(|| Sign::new(Technique::Distance, both()))
 }

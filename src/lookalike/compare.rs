@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::brands::like_a_brand;
 use super::commonness::Commonness;
 use super::content::Content;
-use super::corpus::{Corpus, Target, key_of};
+use super::corpus::{Corpus, Home, Target, key_of};
 use super::names::like_a_name;
 use super::score::{Level, score};
 use super::shape::{MAX_LENGTH, deletions, skeleton};
@@ -35,6 +35,11 @@ pub struct Resemblance {
 const MAX_TOLD: usize = 3;
 
 impl Resemblance {
+    /// Puts what matters most first.
+    pub fn rank(all: &mut [Self]) {
+        all.sort_by(|left, right| (right.score, &left.target).cmp(&(left.score, &right.target)));
+    }
+
     /// What several versions of one name have in common with one target, as one: nothing of it hides behind what
     /// matters more.
     #[must_use]
@@ -50,8 +55,7 @@ impl Resemblance {
         let mut told: Vec<String> = evidences.by_ref().take(MAX_TOLD).map(str::to_owned).collect();
         let rest: Vec<&str> = evidences.collect();
         if !rest.is_empty() {
-            let digest = Digest::of(rest.join("\n").as_bytes()).to_string();
-            let digest = &digest["sha256:".len()..][..8];
+            let digest = Digest::of(rest.join("\n").as_bytes()).short(8);
             told.push(format!("{} more (evidence {digest})", rest.len()));
         }
         let told: String = told.iter().map(|it| format!("; of another version: {it}")).collect();
@@ -77,6 +81,21 @@ impl Sign {
     pub(super) fn of_common_speech(self) -> Self {
         Self { is_common: true, ..self }
     }
+}
+
+/// That the namespaces differ in one character.
+pub(super) fn near_namespace(ours: &Home, theirs: &Home) -> Option<Sign> {
+    let told = both(&ours.namespace, &theirs.namespace);
+    is_near(&ours.namespace, &theirs.namespace).then(|| Sign::new(Technique::NearNamespace, told))
+}
+
+pub(super) fn both(left: &str, right: &str) -> String {
+    format!("`{left}` and `{right}`")
+}
+
+/// Whether two texts differ in one character.
+pub(super) fn is_near(left: &str, right: &str) -> bool {
+    strsim::osa_distance(left, right) == 1
 }
 
 /// The shortest texts that are compared in each way; shorter ones are alike by accident.
@@ -117,7 +136,7 @@ impl Corpus {
             Some(Resemblance { quiet: quiet.or(found.quiet), is_common, ..found })
         });
         let mut found: Vec<Resemblance> = found.collect();
-        found.sort_by(|left, right| (right.score, &left.target).cmp(&(left.score, &right.target)));
+        Resemblance::rank(&mut found);
         found
     }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use unicode_properties::{GeneralCategory, UnicodeGeneralCategory};
 use unicode_security::{MixedScript, skeleton as uts39};
 
-use super::compare::{CORE, LOOKS, Sign};
+use super::compare::{CORE, LOOKS, Sign, is_near};
 use super::corpus::{Corpus, Target, key_of};
 use super::portrait::Portrait;
 use super::shape::{MAX_LENGTH, Shape, deletions, runs, skeleton};
@@ -193,7 +193,7 @@ fn by_domain(host: &Host, target: &Target) -> Option<Sign> {
                 if host.label.is_ascii() { Technique::NearHost } else { Technique::Homograph };
             return Some(Sign::new(technique, told("reads as")));
         }
-        if long >= LOOKS && strsim::osa_distance(&host.label, label) == 1 {
+        if long >= LOOKS && is_near(&host.label, label) {
             return Some(Sign::new(Technique::NearHost, told("differs in one character from")));
         }
         (long >= CORE && host.label == label)

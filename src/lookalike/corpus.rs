@@ -146,7 +146,7 @@ impl Corpus {
     fn add(&mut self, protected: Protected) {
         let Ok(index) = u32::try_from(self.targets.len()) else { return };
         let target = self.target(protected);
-        let Target { shape, home, .. } = &target;
+        let Target { shape, home, compact, .. } = &target;
         let mut keys = BTreeSet::from([key_of("words", &shape.sorted.join(" "))]);
         let near = |keys: &mut BTreeSet<u64>, text: &str| {
             keys.extend(deletions(text).iter().map(|it| key_of("near", it)));
@@ -161,15 +161,14 @@ impl Corpus {
             keys.insert(key_of("label", &home.label));
             keys.insert(key_of("home", &skeleton(&home.label)));
         } else if !target.is_name {
-            let compact = shape.compact();
-            near(&mut keys, &compact);
+            near(&mut keys, compact);
             if compact.chars().count() >= TWO_FROM {
                 // Two characters may differ.
-                let twice = deletions(&compact).into_iter().flat_map(|it| deletions(&it));
+                let twice = deletions(compact).into_iter().flat_map(|it| deletions(&it));
                 keys.extend(twice.map(|it| key_of("near", &it)));
             }
             self.brand_lengths.insert(compact.chars().count());
-            keys.insert(key_of("brand", &compact));
+            keys.insert(key_of("brand", compact));
             keys.insert(key_of("label", &shape.core));
         }
         keys.extend(target.content_keys());

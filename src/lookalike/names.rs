@@ -1,5 +1,5 @@
 use super::commonness::Commonness;
-use super::compare::{CORE, LOOKS, Sign};
+use super::compare::{CORE, LOOKS, Sign, both, is_near, near_namespace};
 use super::corpus::{Home, Target, Why, leaf};
 use super::shape::skeleton;
 use super::suspect::Named;
@@ -27,9 +27,10 @@ pub(super) fn like_a_name(
 
 /// How whoever published it is like the target's owner.
 fn like_its_home(ours: &Home, theirs: &Home, core: &str) -> Option<Sign> {
-    if is_near(&ours.namespace, &theirs.namespace) {
-        return Some(Sign::new(Technique::NearNamespace, both(&ours.namespace, &theirs.namespace)));
-    }
+    near_namespace(ours, theirs).or_else(|| called_alike(ours, theirs, core))
+}
+
+fn called_alike(ours: &Home, theirs: &Home, core: &str) -> Option<Sign> {
     let long = theirs.label.chars().count();
     if long >= CORE && theirs.label == core {
         let told = format!("`{}` in a foreign leaf", theirs.label);
@@ -41,14 +42,6 @@ fn like_its_home(ours: &Home, theirs: &Home, core: &str) -> Option<Sign> {
     }
     let is_alike = long >= LOOKS && skeleton(&ours.label) == skeleton(&theirs.label);
     is_alike.then(|| Sign::new(Technique::Confusable, owners()))
-}
-
-fn both(left: &str, right: &str) -> String {
-    format!("`{left}` and `{right}`")
-}
-
-fn is_near(left: &str, right: &str) -> bool {
-    strsim::osa_distance(left, right) == 1
 }
 
 /// How its leaf is like the target's.

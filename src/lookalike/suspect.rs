@@ -106,8 +106,10 @@ impl Corpus {
         let suffix = registrant.split_once('.').map_or("", |(_, suffix)| suffix);
         let (readable, _) = idna::domain_to_unicode(ascii.strip_suffix(suffix).unwrap_or(&ascii));
         let words = Shape::of(&readable).words.into_iter();
-        let words =
-            words.take(MAX_WORDS).map(|word| (plain(&word), word)).map(|(seen, word)| (word, seen));
+        let words = words.take(MAX_WORDS).map(|word| {
+            let seen = plain(&word);
+            (word, seen)
+        });
         Some(Host { seen: plain(&label), label, words: words.collect(), ascii, registrant })
     }
 }

@@ -23,6 +23,12 @@ impl Digest {
         Self(out)
     }
 
+    /// Its first hexadecimal digits: enough to tell few things apart, and short enough to type.
+    #[must_use]
+    pub fn short(&self, digits: usize) -> String {
+        self.to_string()["sha256:".len()..].chars().take(digits).collect()
+    }
+
     #[must_use]
     pub const fn from_bytes(bytes: [u8; SHA256_OUTPUT_LEN]) -> Self {
         Self(bytes)

@@ -22,13 +22,9 @@ impl Secret {
 
 impl fmt::Display for Secret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let digest = Digest::of(self.0.as_bytes()).to_string();
-        f.write_str(&digest[..SHOWN])
+        write!(f, "sha256:{}", Digest::of(self.0.as_bytes()).short(12))
     }
 }
-
-/// `sha256:` and twelve digits.
-const SHOWN: usize = 19;
 
 impl fmt::Debug for Secret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

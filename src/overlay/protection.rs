@@ -32,6 +32,10 @@ impl OverlaySet {
     /// that an approval spells out. What only a wildcard admits is not protected.
     #[must_use]
     pub fn protected(&self) -> Vec<Protected> {
+        self.protecting().collect()
+    }
+
+    fn protecting(&self) -> impl Iterator<Item = Protected> {
         let internal = self.internal().iter();
         let internal =
             internal.map(|it| Protected::new(it.namespace(), Why::Internal).of(it.namespace()));
@@ -42,13 +46,13 @@ impl OverlaySet {
             is_approved.then(|| Protected::new(name.to_string(), Why::Approved))
         });
         let listed = self.protection().listed.iter().cloned();
-        internal.chain(approved).chain(listed).collect()
+        internal.chain(approved).chain(listed)
     }
 
-    /// Whether there is anything at all that could be resembled.
+    /// Whether there is anything at all that could be resembled; asked before each publication.
     #[must_use]
     pub fn protects_anything(&self) -> bool {
-        self.has_internal() || !self.protected().is_empty()
+        self.protecting().next().is_some()
     }
 
     #[must_use]

@@ -279,6 +279,6 @@ fn held(
             identity.extend(Digest::of(part).as_bytes());
         }
     }
-    let id = Digest::of(&identity).to_string()["sha256:".len()..][..12].to_owned();
+    let id = Digest::of(&identity).short(12);
     Ok((rows > 0).then_some((id, rows)))
 }

@@ -4,8 +4,6 @@
 //! when the receiver has taken it, so it is delivered at least once. There is one letter for a receiver and an alert at
 //! most: news of the same alert take its place, which bounds what waits for a receiver that is away.
 
-use std::collections::BTreeSet;
-
 use redb::{ReadableTable, WriteTransaction};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -127,21 +125,14 @@ impl Store {
         now: Instant,
     ) -> Result<Option<usize>, StoreError> {
         self.write(now, |transaction| {
-            let receivers = transaction.open_table(RECEIVERS)?;
-            if let Some(name) = receiver
-                && receivers.get(name)?.is_none()
-            {
+            let mut meant = mailboxes(&transaction.open_table(RECEIVERS)?)?;
+            meant.retain(|it| receiver.is_none_or(|name| name == it.receiver.name));
+            if receiver.is_some() && meant.is_empty() {
                 return Ok(None);
             }
             let mut letters = transaction.open_table(LETTERS)?;
             let mut undelivered = transaction.open_table(UNDELIVERED)?;
-            let mut there = BTreeSet::new();
-            for row in receivers.iter()? {
-                there.insert(row?.0.value().to_owned());
-            }
-            let is_meant = |name: &str| {
-                there.contains(name) && receiver.is_none_or(|receiver| receiver == name)
-            };
+            let is_meant = |name: &str| meant.iter().any(|it| it.receiver.name == name);
             let mut count = 0;
             for row in undelivered.extract_if(|(name, _), _| is_meant(name))? {
                 let (key, value) = row?;
@@ -178,11 +169,7 @@ pub(super) fn post(
     notices: impl IntoIterator<Item = Notice>,
     now: Instant,
 ) -> Result<(), StoreError> {
-    let receivers = transaction.open_table(RECEIVERS)?;
-    let mut mailboxes: Vec<Mailbox> = Vec::new();
-    for row in receivers.iter()? {
-        mailboxes.extend(get::<Mailbox>(Some(row?.1)));
-    }
+    let mailboxes = mailboxes(&transaction.open_table(RECEIVERS)?)?;
     let mut letters = transaction.open_table(LETTERS)?;
     for notice in notices {
         for Mailbox { receiver, .. } in &mailboxes {
@@ -215,6 +202,16 @@ fn put(table: &mut Table<'_>, key: (&str, &str), letter: &Letter) -> Result<(), 
     Ok(())
 }
 
+fn mailboxes(
+    table: &impl ReadableTable<&'static str, &'static [u8]>,
+) -> Result<Vec<Mailbox>, StoreError> {
+    let mut mailboxes = Vec::new();
+    for row in table.iter()? {
+        mailboxes.extend(get::<Mailbox>(Some(row?.1)));
+    }
+    Ok(mailboxes)
+}
+
 /// What does not decode is as if it were not there; `verify` names it.
 fn get<T: DeserializeOwned>(value: Option<Value<'_>>) -> Option<T> {
     serde_json::from_slice(value?.value()).ok()
@@ -230,11 +227,7 @@ impl Snapshot {
     /// # Errors
     /// When the file cannot be read, as for every function here.
     pub fn mailboxes(&self) -> Result<Vec<Mailbox>, StoreError> {
-        let mut mailboxes = Vec::new();
-        for row in self.receivers.iter()? {
-            mailboxes.extend(get(Some(row?.1)));
-        }
-        Ok(mailboxes)
+        mailboxes(&self.receivers)
     }
 
     /// The letters of a receiver's lane that may be tried now, in their order; some, where there are many.
