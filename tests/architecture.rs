@@ -13,9 +13,9 @@ const MAY_USE: [(&str, &[&str]); 18] = [
     ("ownership", &["model"]),
     ("lookalike", &["model", "ownership"]),
     ("overlay", &["model", "lint", "ownership", "lookalike"]),
-    ("curation", &["model", "overlay", "lint", "ownership"]),
+    ("curation", &["model", "overlay", "lint", "ownership", "lookalike"]),
     ("catalog", &["model", "overlay", "curation", "ownership"]),
-    ("store", &["model", "lint", "alert", "sync", "catalog", "ownership"]),
+    ("store", &["model", "lint", "alert", "sync", "catalog", "ownership", "curation"]),
     ("remote", &["model", "sync", "ownership", "alert"]),
     ("config", &["model", "lint", "overlay", "sync", "curation", "ownership", "alert"]),
     (

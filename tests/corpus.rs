@@ -9,7 +9,7 @@ use serde_json::value::RawValue;
 use support::daemon::Workplace;
 use support::registry::Row;
 use support::upstream::Upstream;
-use vidimus::catalog::Served;
+use vidimus::curation::Sanitized;
 use vidimus::daemon::Clock;
 use vidimus::model::{Digest, Instant, Name, Version};
 use vidimus::ownership::{Claim, SharedHosts};
@@ -83,7 +83,7 @@ async fn the_real_registry_is_mirrored_byte_for_byte_and_only_what_is_approved_i
 
     let mut by_name: BTreeMap<&str, Vec<&Real>> = BTreeMap::new();
     // What strict clients cannot read is not served: ten entries of the real registry.
-    let servable = |real: &&Real| Served::of(&real.server).is_ok();
+    let servable = |real: &&Real| Sanitized::of(&real.server).is_ok();
     for real in corpus.iter().filter(|it| chosen.contains(&it.row.name)).filter(servable) {
         by_name.entry(&real.row.name).or_default().push(real);
     }

@@ -10,7 +10,7 @@ use serde_json::Value;
 use support::daemon::{Answer, Daemon, Workplace};
 use support::registry::Row;
 use support::upstream::Upstream;
-use vidimus::catalog::Served;
+use vidimus::curation::Sanitized;
 use vidimus::model::Digest;
 
 const NAMES: usize = 200;
@@ -381,7 +381,7 @@ fn entry(item: &str) -> Entry {
     let row = Row::raw(&text("name"), &text("version"), item);
     let raw: BTreeMap<String, Box<serde_json::value::RawValue>> =
         serde_json::from_str(item).expect("an item");
-    let servable = Served::of(raw["server"].get()).is_ok();
+    let servable = Sanitized::of(raw["server"].get()).is_ok();
     let texts = [text("description"), text("title"), text("websiteUrl")];
     let status = if status == "deleted" { "deleted" } else { "active" };
     Entry {

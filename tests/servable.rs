@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
-use vidimus::catalog::Served;
+use vidimus::curation::Sanitized;
 
 #[derive(Deserialize)]
 struct Item<'a> {
@@ -21,13 +21,16 @@ fn nearly_every_real_entry_is_servable() {
     let (mut untouched, mut repairs, mut flaws) = (0, BTreeMap::new(), Vec::new());
     for item in &items {
         let Item { server } = serde_json::from_str(item).expect("an item");
-        match Served::of(server.get()) {
-            Ok(served) if served.repairs.is_empty() => {
+        match Sanitized::of(server.get()) {
+            Ok(served) if served.omissions.is_empty() => {
                 assert_eq!(&*served.server, server.get());
                 untouched += 1;
             }
             Ok(served) => {
-                served.repairs.iter().for_each(|repair| *repairs.entry(*repair).or_insert(0) += 1);
+                served
+                    .omissions
+                    .iter()
+                    .for_each(|repair| *repairs.entry(*repair).or_insert(0) += 1);
             }
             Err(flaw) => flaws.push(flaw.to_string()),
         }

@@ -4,8 +4,8 @@ use super::document::{Document, Facts, tombstone};
 use super::item::{Item, Source, fold, tag};
 use super::latest::latest_of;
 use super::ledger::{Ledger, LedgerEntry, LedgerRecord, Shown};
-use super::repair::Served;
 use super::shelf::{Shelf, Slot};
+use crate::curation::Sanitized;
 use crate::model::{Digest, Entry, Fault, Instant, Malformed, Name, Version};
 
 /// One published generation: an immutable answer to every request.
@@ -35,7 +35,7 @@ pub struct Candidate {
 pub struct Loaded {
     pub entry: Entry,
     /// Its `server` object as it is served.
-    pub served: Served,
+    pub served: Sanitized,
 }
 
 /// All that is now visible of one name in a view.

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize, Serializer};
 use serde_json::value::RawValue;
 
 use super::item::Source;
-use super::repair::Served;
+use crate::curation::Sanitized;
 use crate::model::{
     Digest, Fault, Head, Instant, Malformed, Name, OFFICIAL_META, Official, Version,
 };
@@ -103,7 +103,7 @@ struct Provenance<'a> {
 
 impl<'a> Document<'a> {
     pub(super) fn new(
-        served: &'a Served,
+        served: &'a Sanitized,
         official: &'a Official,
         head: &Head,
         facts: &'a Facts,
@@ -200,9 +200,9 @@ fn unreadable(error: serde_json::Error) -> Malformed {
 /// A status message that is too long is left out, which is a repair too.
 const LONG_STATUS_MESSAGE: &str = "long-status-message";
 
-fn repairs(served: &Served, official: &Official) -> Vec<Cow<'static, str>> {
+fn repairs(served: &Sanitized, official: &Official) -> Vec<Cow<'static, str>> {
     let long = official.status_message.as_deref().is_some_and(|it| !is_brief(it));
-    let names = served.repairs.iter().copied().chain(long.then_some(LONG_STATUS_MESSAGE));
+    let names = served.omissions.iter().copied().chain(long.then_some(LONG_STATUS_MESSAGE));
     names.map(Cow::Borrowed).collect()
 }
 

@@ -22,9 +22,7 @@ mod item;
 mod latest;
 mod ledger;
 mod query;
-mod repair;
 mod shelf;
-mod strict;
 mod texts;
 
 pub use catalogue::{Candidate, Catalogue, Draft, Generation, Loaded, NameUpdate};
@@ -33,7 +31,6 @@ pub use document::Facts;
 pub use item::{Item, Source, Tag};
 pub use ledger::{Ledger, LedgerEntry, LedgerRecord, Shown};
 pub use query::{Page, Query, VersionFilter};
-pub use repair::{Served, claims_namespace};
 
 pub use shelf::Slot;
 

@@ -7,6 +7,7 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 
 use super::*;
+use crate::curation::Sanitized;
 use crate::model::{Entry, Instant, Name, OFFICIAL_META, Version};
 use crate::overlay::Standing;
 
@@ -46,7 +47,7 @@ impl Publisher {
         let facts = Facts::new("official", standing, None);
         let candidate = |name: &str, (version, text): &(&str, &str)| {
             let entry = entry(name, version, text);
-            let served = Served::of(&entry.server).expect("servable");
+            let served = Sanitized::of(&entry.server).expect("servable");
             Candidate {
                 version: entry.version.clone(),
                 published_at: entry.head.published_at,

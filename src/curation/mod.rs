@@ -6,13 +6,18 @@
 //! keeps every gate's evidence. Neither reads a clock: `now` comes in.
 
 mod explanation;
+mod facts;
 mod gate;
+mod sanitize;
+mod schema;
 mod speech;
 mod tenure;
 mod view;
 
 pub use explanation::{Explanation, Title, VersionExplanation, explain, explain_quarantined};
+pub use facts::{ContentFacts, InputFacts, InputPlace, PackageFacts, RemoteFacts};
 pub use gate::{Case, Decision, Evidence, Gate, Outcome, Policy, Row, Suspicion, decide};
+pub use sanitize::{Sanitized, claims_namespace};
 pub use speech::{Listing, Speaker, Speakers, Speech, is_internal};
 pub use tenure::{Demands, Lack, Owned, OwnershipPolicy, Tenure};
 pub use view::{DEFAULT_VIEW, View};

@@ -1,4 +1,4 @@
-use crate::catalog::Served;
+use crate::curation::Sanitized;
 use crate::model::{Entry, Head, Malformed};
 use crate::overlay::{Standing, State};
 use crate::store::{Snapshot, StoreError, StoredHead};
@@ -53,7 +53,7 @@ impl Content {
     ) -> Result<Option<Malformed>, StoreError> {
         match self.entry(snapshot, stored) {
             Err(StoreError::Damaged { .. }) => Ok(None),
-            entry => Ok(Served::of(&entry?.server).err()),
+            entry => Ok(Sanitized::of(&entry?.server).err()),
         }
     }
 

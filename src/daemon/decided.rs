@@ -5,8 +5,8 @@ use super::doubts::Doubts;
 use super::notes::Remarks;
 use super::speakers::speakers_of;
 use super::tenure::tenure_of;
-use crate::catalog::{Candidate, Catalogue, Facts, Ledger, Loaded, NameUpdate, Served, Source};
-use crate::curation::{Decision, Gate, Owned, Policy, Row, View, decide};
+use crate::catalog::{Candidate, Catalogue, Facts, Ledger, Loaded, NameUpdate, Source};
+use crate::curation::{Decision, Gate, Owned, Policy, Row, Sanitized, View, decide};
 use crate::model::{Instant, Name};
 use crate::ownership::Verdict;
 use crate::store::{Snapshot, StoreError, StoredHead};
@@ -149,7 +149,7 @@ impl Proposal<'_> {
             }
             entry => entry?,
         };
-        match Served::of(&entry.server) {
+        match Sanitized::of(&entry.server) {
             Ok(served) => {
                 self.loaded = Some(Loaded { entry, served });
                 Ok(true)

@@ -3,8 +3,8 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use super::Shared;
 use super::alerts::{NAMES, observe};
 use crate::alert::Observation;
-use crate::catalog::{Facts, Loaded, NameUpdate, claims_namespace};
-use crate::curation::{Outcome, Speakers, Speech};
+use crate::catalog::{Facts, Loaded, NameUpdate};
+use crate::curation::{Outcome, Speakers, Speech, claims_namespace};
 use crate::model::{Malformed, Name, Version};
 use crate::store::StoredHead;
 

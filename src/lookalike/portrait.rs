@@ -1,11 +1,11 @@
 use std::collections::BTreeSet;
 
-use serde::Deserialize;
+use serde_json::Value;
 
 use crate::ownership::{Offer, Package, RepositoryLink, host};
 
 /// What of an entry is compared beside its name.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Portrait {
     pub title: String,
     pub description: String,
@@ -16,32 +16,24 @@ pub struct Portrait {
     pub repository: Option<RepositoryLink>,
 }
 
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Words {
-    #[serde(default)]
-    title: Option<String>,
-    #[serde(default)]
-    description: Option<String>,
-    #[serde(default)]
-    website_url: Option<String>,
-}
-
 impl Portrait {
     /// Reads what matters of a `server` object; `None` when it is no object with a name.
     #[must_use]
     pub fn read(json: &str) -> Option<Self> {
-        let offer = Offer::read(json)?;
-        // A member of another type says nothing that anybody reads.
-        let words: Option<Words> = serde_json::from_str(json).ok();
-        let Words { title, description, website_url } =
-            words.unwrap_or(Words { title: None, description: None, website_url: None });
+        Self::of(&serde_json::from_str(json).ok()?)
+    }
+
+    /// Reads what matters of a parsed `server` object; `None` when it is no object with a name.
+    #[must_use]
+    pub fn of(value: &Value) -> Option<Self> {
+        let offer = Offer::of(value)?;
+        let text = |member: &str| value[member].as_str();
         let mut hosts = offer.hosts;
-        hosts.extend(website_url.as_deref().and_then(host));
+        hosts.extend(text("websiteUrl").and_then(host));
         let keys = offer.packages.iter().map(Package::key);
         Some(Self {
-            title: title.unwrap_or_default(),
-            description: description.unwrap_or_default(),
+            title: text("title").unwrap_or_default().to_owned(),
+            description: text("description").unwrap_or_default().to_owned(),
             hosts,
             packages: keys.map(|(kind, text)| (kind.to_owned(), text.to_owned())).collect(),
             repository: offer.repository,

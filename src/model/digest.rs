@@ -1,7 +1,8 @@
 use std::fmt;
+use std::hash::{Hash, Hasher};
 use std::str::FromStr;
 
-use aws_lc_rs::digest::{SHA256, SHA256_OUTPUT_LEN, digest};
+use aws_lc_rs::digest::{Context, SHA256, SHA256_OUTPUT_LEN, digest};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use thiserror::Error;
 
@@ -23,6 +24,17 @@ impl Digest {
         Self(out)
     }
 
+    /// Returns the digest of everything that a value feeds to a hasher. Texts and lists are delimited
+    /// there, so two different values feed different bytes. Equal across restarts of one build.
+    #[must_use]
+    pub fn of_hash(value: &impl Hash) -> Self {
+        let mut hasher = DigestHasher(Context::new(&SHA256));
+        value.hash(&mut hasher);
+        let mut out = [0; SHA256_OUTPUT_LEN];
+        out.copy_from_slice(hasher.0.finish().as_ref());
+        Self(out)
+    }
+
     /// Its first hexadecimal digits: enough to tell few things apart, and short enough to type.
     #[must_use]
     pub fn short(&self, digits: usize) -> String {
@@ -37,6 +49,20 @@ impl Digest {
     #[must_use]
     pub const fn as_bytes(&self) -> &[u8; SHA256_OUTPUT_LEN] {
         &self.0
+    }
+}
+
+/// Feeds a SHA-256 with what `Hash` yields.
+struct DigestHasher(Context);
+
+impl Hasher for DigestHasher {
+    fn write(&mut self, bytes: &[u8]) {
+        self.0.update(bytes);
+    }
+
+    /// Nothing reads this: 64 bits would not identify anything.
+    fn finish(&self) -> u64 {
+        0
     }
 }
 

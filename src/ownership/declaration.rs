@@ -29,7 +29,7 @@ pub struct Package {
 }
 
 /// The repository on GitHub that an entry names.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RepositoryLink {
     pub owner: String,
     pub name: String,
@@ -42,7 +42,12 @@ impl Offer {
     /// Reads what matters of a `server` object or file; `None` when it is no object with a name.
     #[must_use]
     pub fn read(json: &str) -> Option<Self> {
-        let value: Value = serde_json::from_str(json).ok()?;
+        Self::of(&serde_json::from_str(json).ok()?)
+    }
+
+    /// Reads what matters of a parsed `server` object; `None` when it is no object with a name.
+    #[must_use]
+    pub fn of(value: &Value) -> Option<Self> {
         let list = |member: &str| value[member].as_array().map(Vec::as_slice).unwrap_or_default();
         let hosts = list("remotes").iter().filter_map(|remote| host(remote["url"].as_str()?));
         Some(Self {

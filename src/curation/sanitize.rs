@@ -1,8 +1,8 @@
-//! Repairs: what is left out of a `server` object so that every client can read it.
+//! Adapts a `server` object for strict clients by leaving members out.
 //!
-//! Each is named in our block and covered by the served digest. A repair only leaves members out,
-//! and only such as say nothing that a client may rely on; every byte of the others stays as it was
-//! received. What no repair makes readable is not served.
+//! Each omission is named in our block and covered by the served digest. Only members that say nothing
+//! a client may rely on are left out; every byte of the others stays as it was received. An entry that
+//! still violates the schema afterwards is not served.
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;
@@ -11,7 +11,7 @@ use memchr::memmem;
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-use super::strict::{self, FORMATS};
+use super::schema::{self, FORMATS};
 use crate::model::{Fault, Malformed, members};
 
 /// What a publisher may pass to clients inside `server._meta`.
@@ -20,7 +20,7 @@ const PUBLISHER_PROVIDED: &str = "io.modelcontextprotocol.registry/publisher-pro
 const UNVOUCHED: &str = "github";
 
 /// Members of `server._meta` that clients would take for a registry's own statements.
-pub(super) const SERVER_META: &str = "server-meta";
+const SERVER_META: &str = "server-meta";
 /// A `repository` without a URL says nothing; 290 of 6,395 real entries have one.
 const EMPTY_REPOSITORY: &str = "empty-repository";
 /// A member that is `null` is an absent one, but not to a typed reader.
@@ -38,34 +38,45 @@ const SIGNS: [&[u8]; 6] =
 
 /// A `server` object as it is served.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Served {
+pub struct Sanitized {
     pub server: Box<str>,
-    /// Names of the repairs that made it so.
-    pub repairs: Vec<&'static str>,
+    /// Names of the omissions that made it so.
+    pub omissions: Vec<&'static str>,
     /// Title and description, for search.
-    pub(super) said: String,
+    pub said: String,
 }
 
-impl Served {
+impl Sanitized {
+    /// Sanitizes a `server` object.
+    ///
     /// # Errors
-    /// What a strict client would refuse, and no repair mends.
+    /// The first schema violation that no omission removes.
     pub fn of(server: &str) -> Result<Self, Malformed> {
-        let mut repairs = BTreeSet::new();
-        let repaired = match SIGNS.iter().any(|it| memmem::find(server.as_bytes(), it).is_some()) {
-            true => object(borrowed(server)?, Place::Server, &mut repairs)?,
-            false => None,
-        };
-        let served: Cow<'_, str> = repaired.map_or(Cow::Borrowed(server), Cow::Owned);
+        let (served, omissions) = sanitize(server)?;
         let value: Value =
             serde_json::from_str(&served).map_err(|error| Fault::Unreadable(error.to_string()))?;
-        strict::check(&value)?;
+        schema::check(&value)?;
         let text = |member: &str| value[member].as_str().unwrap_or_default();
         let said = format!("{}\n{}", text("title"), text("description"));
-        Ok(Self { server: served.into(), repairs: repairs.into_iter().collect(), said })
+        Ok(Self { server: served.into(), omissions, said })
     }
 }
 
-/// Where in a `server` object something stands, as far as repairs care.
+/// Leaves out what strict clients would misread; returns the object, borrowed where nothing was left
+/// out, and the names of the omissions.
+pub(super) fn sanitize(server: &str) -> Result<(Cow<'_, str>, Vec<&'static str>), Malformed> {
+    let mut omissions = BTreeSet::new();
+    let needs_omissions = SIGNS.iter().any(|sign| memmem::find(server.as_bytes(), sign).is_some());
+    let sanitized = if needs_omissions {
+        object(borrowed(server)?, Place::Server, &mut omissions)?
+    } else {
+        None
+    };
+    let sanitized = sanitized.map_or(Cow::Borrowed(server), Cow::Owned);
+    Ok((sanitized, omissions.into_iter().collect()))
+}
+
+/// Where in a `server` object something stands, as far as omissions care.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Place {
     Server,
@@ -74,19 +85,19 @@ enum Place {
     Elsewhere,
 }
 
-type Repairs = BTreeSet<&'static str>;
+type Omissions = BTreeSet<&'static str>;
 
 /// The object without the members that are left out; `None` when it stays as it is.
 fn object(
     raw: &RawValue,
     place: Place,
-    repairs: &mut Repairs,
+    omissions: &mut Omissions,
 ) -> Result<Option<String>, Malformed> {
     let mut kept: Vec<(Cow<'_, str>, Cow<'_, str>)> = Vec::new();
     let mut changed = false;
     for (key, value) in members(raw)? {
-        if let Some(repair) = left_out(&key, value, place) {
-            repairs.insert(repair);
+        if let Some(omission) = left_out(&key, value, place) {
+            omissions.insert(omission);
             changed = true;
             continue;
         }
@@ -94,17 +105,17 @@ fn object(
             (Place::Server, "_meta") => match publisher_provided(value)? {
                 Some(kept) if kept == value.get() => None,
                 Some(kept) => {
-                    repairs.insert(SERVER_META);
+                    omissions.insert(SERVER_META);
                     Some(kept)
                 }
                 None => {
-                    repairs.insert(SERVER_META);
+                    omissions.insert(SERVER_META);
                     changed = true;
                     continue;
                 }
             },
-            (Place::Server, "packages") => any(value, Place::Packages, repairs)?,
-            _ => any(value, Place::Elsewhere, repairs)?,
+            (Place::Server, "packages") => any(value, Place::Packages, omissions)?,
+            _ => any(value, Place::Elsewhere, omissions)?,
         };
         changed |= repaired.is_some();
         kept.push((key, repaired.map_or(Cow::Borrowed(value.get()), Cow::Owned)));
@@ -112,21 +123,29 @@ fn object(
     Ok(changed.then(|| written(kept.iter().map(|(key, value)| (key.as_ref(), value.as_ref())))))
 }
 
-fn any(raw: &RawValue, place: Place, repairs: &mut Repairs) -> Result<Option<String>, Malformed> {
+fn any(
+    raw: &RawValue,
+    place: Place,
+    omissions: &mut Omissions,
+) -> Result<Option<String>, Malformed> {
     match raw.get().as_bytes().first() {
-        Some(b'{') => object(raw, place, repairs),
-        Some(b'[') => array(raw, place, repairs),
+        Some(b'{') => object(raw, place, omissions),
+        Some(b'[') => array(raw, place, omissions),
         _ => Ok(None),
     }
 }
 
-fn array(raw: &RawValue, place: Place, repairs: &mut Repairs) -> Result<Option<String>, Malformed> {
+fn array(
+    raw: &RawValue,
+    place: Place,
+    omissions: &mut Omissions,
+) -> Result<Option<String>, Malformed> {
     let items: Vec<&RawValue> =
         serde_json::from_str(raw.get()).map_err(|error| Fault::Unreadable(error.to_string()))?;
     let place = if place == Place::Packages { Place::Package } else { Place::Elsewhere };
     let mut repaired = Vec::with_capacity(items.len());
     for item in &items {
-        repaired.push(any(item, place, repairs)?);
+        repaired.push(any(item, place, omissions)?);
     }
     if repaired.iter().all(Option::is_none) {
         return Ok(None);
@@ -220,8 +239,8 @@ mod tests {
         format!(r#"{{ "name":"a/b","description":"x" ,"version":"1"{comma}{members} }}"#)
     }
 
-    fn repaired(members: &str) -> Served {
-        Served::of(&with(members)).expect("servable")
+    fn sanitized(members: &str) -> Sanitized {
+        Sanitized::of(&with(members)).expect("servable")
     }
 
     #[rstest::rstest]
@@ -229,9 +248,9 @@ mod tests {
     #[case::only_the_publishers(&format!(r#""_meta":{{ "{KEY}" : {{"x":null}} }}"#))]
     #[case::a_repository(r#""repository":{ "url":"https://a.example", "source":"github" }"#)]
     #[case::a_known_format(r#""packages":[{"registryType":"npm","identifier":"latest","transport":{"type":"stdio"},"environmentVariables":[{"name":"X","format":"number"}]}]"#)]
-    fn what_needs_no_repair_keeps_every_byte(#[case] members: &str) {
-        let served = repaired(members);
-        assert_eq!((&*served.server, served.repairs), (&*with(members), Vec::new()));
+    fn object_without_violations_keeps_every_byte(#[case] members: &str) {
+        let served = sanitized(members);
+        assert_eq!((&*served.server, served.omissions), (&*with(members), Vec::new()));
     }
 
     const PACKAGE: &str = r#""registryType":"npm","identifier":"x","transport":{"type":"stdio"}"#;
@@ -263,14 +282,14 @@ mod tests {
         &format!(r#""packages":[{{{PACKAGE},"environmentVariables":[{{"name":"X"}}]}}]"#),
         UNKNOWN_FORMAT
     )]
-    fn what_clients_would_misread_is_left_out(
+    fn members_that_clients_misread_are_left_out(
         #[case] members: &str,
         #[case] wanted: &str,
-        #[case] repair: &str,
+        #[case] omission: &str,
     ) {
-        let served = repaired(members);
+        let served = sanitized(members);
         let wanted: String = with(wanted).split(' ').collect();
-        assert_eq!((&*served.server, served.repairs), (&*wanted, vec![repair]));
+        assert_eq!((&*served.server, served.omissions), (&*wanted, vec![omission]));
     }
 
     #[rstest::rstest]
@@ -280,8 +299,8 @@ mod tests {
         r#""repository":{"url":"https://a.example"}"#,
         "repository.source: the member is missing"
     )]
-    fn what_no_repair_mends_is_not_served(#[case] members: &str, #[case] wanted: &str) {
-        let flaw = Served::of(&with(members)).expect_err("a flaw");
+    fn violation_that_no_omission_removes_is_refused(#[case] members: &str, #[case] wanted: &str) {
+        let flaw = Sanitized::of(&with(members)).expect_err("a flaw");
         assert_eq!(flaw.to_string(), wanted);
     }
 

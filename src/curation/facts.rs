@@ -1,0 +1,273 @@
+use std::collections::BTreeSet;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use super::sanitize::sanitize;
+use super::schema;
+use crate::lookalike::Portrait;
+use crate::model::Digest;
+use crate::ownership::host;
+
+/// Everything that gates read of one content, computed once when the content is stored.
+///
+/// A pure function of the `server` object: equal bytes have equal facts. The store keeps them beside the
+/// body with [`ContentFacts::RULES`], and computes them again when that number differs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ContentFacts {
+    /// The first schema violation that sanitizing does not remove; such an entry is not served.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub violation: Option<String>,
+    /// Names of what sanitizing leaves out.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub omissions: Vec<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub packages: Vec<PackageFacts>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub remotes: Vec<RemoteFacts>,
+    /// Hosts of remotes and of the website, in lower case, as they are written.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub hosts: BTreeSet<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub inputs: Vec<InputFacts>,
+    /// The digest of the lookalike profile: contents with equal profiles resemble the same names.
+    pub profile: Digest,
+    /// The digest of the canonical JSON without what a harmless new version changes.
+    pub lasting: Digest,
+    /// Whether title or description hold links or line breaks.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub rich_text: bool,
+}
+
+/// A package as an entry names it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PackageFacts {
+    pub registry: String,
+    pub identifier: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub version: Option<String>,
+    /// The registry that is asked instead of the public one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub base_url: Option<String>,
+}
+
+/// A remote as an entry names it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RemoteFacts {
+    pub transport: String,
+    pub url: String,
+}
+
+/// A value that a server asks its user for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct InputFacts {
+    pub place: InputPlace,
+    pub name: String,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub secret: bool,
+}
+
+/// Where an input is put.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum InputPlace {
+    Environment,
+    Header,
+    Argument,
+    Variable,
+}
+
+/// Facts of larger contents are not kept: every gate that needs them fails.
+const MAX_FACTS_BYTES: usize = 64 * 1024;
+
+impl ContentFacts {
+    /// The number of the rules that compute facts; another number means other facts.
+    pub const RULES: u32 = 1;
+
+    /// Computes the facts of a `server` object.
+    #[must_use]
+    pub fn of(server: &str) -> Self {
+        let value: Value = serde_json::from_str(server).unwrap_or_default();
+        let (omissions, violation) = match sanitize(server) {
+            Ok((sanitized, omissions)) => {
+                let reread = matches!(sanitized, std::borrow::Cow::Owned(_))
+                    .then(|| serde_json::from_str::<Value>(&sanitized).unwrap_or_default());
+                (omissions, schema::check(reread.as_ref().unwrap_or(&value)).err())
+            }
+            Err(violation) => (Vec::new(), Some(violation)),
+        };
+        let text = |member: &str| value[member].as_str().unwrap_or_default();
+        let profile = Portrait::of(&value).unwrap_or_default();
+        let rich_text = is_rich(text("title")) || is_rich(text("description"));
+        Self {
+            violation: violation.map(|violation| violation.to_string()),
+            omissions: omissions.into_iter().map(str::to_owned).collect(),
+            packages: list(&value, "packages").filter_map(PackageFacts::read).collect(),
+            remotes: list(&value, "remotes").filter_map(RemoteFacts::read).collect(),
+            hosts: hosts(&value),
+            inputs: inputs(&value),
+            profile: Digest::of_hash(&profile),
+            rich_text,
+            lasting: lasting_digest(value),
+        }
+    }
+
+    /// Encodes the facts for the store; `None` where they are too large to be kept.
+    #[must_use]
+    pub fn encode(&self) -> Option<Vec<u8>> {
+        // Structures of ours with text keys: writing to memory cannot fail.
+        serde_json::to_vec(self).ok().filter(|bytes| bytes.len() <= MAX_FACTS_BYTES)
+    }
+
+    /// Decodes what [`ContentFacts::encode`] wrote; `None` where it is damaged.
+    #[must_use]
+    pub fn decode(bytes: &[u8]) -> Option<Self> {
+        serde_json::from_slice(bytes).ok()
+    }
+}
+
+impl PackageFacts {
+    fn read(package: &Value) -> Option<Self> {
+        let text = |member: &str| package[member].as_str().map(str::to_owned);
+        Some(Self {
+            registry: text("registryType")?,
+            identifier: text("identifier")?,
+            version: text("version"),
+            base_url: text("registryBaseUrl"),
+        })
+    }
+}
+
+impl RemoteFacts {
+    fn read(remote: &Value) -> Option<Self> {
+        let text = |member: &str| remote[member].as_str().map(str::to_owned);
+        Some(Self { transport: text("type").unwrap_or_default(), url: text("url")? })
+    }
+}
+
+fn list<'v>(value: &'v Value, member: &str) -> impl Iterator<Item = &'v Value> {
+    value[member].as_array().into_iter().flatten()
+}
+
+fn hosts(value: &Value) -> BTreeSet<String> {
+    let remotes = list(value, "remotes").filter_map(|remote| remote["url"].as_str());
+    remotes.chain(value["websiteUrl"].as_str()).filter_map(host).collect()
+}
+
+fn inputs(value: &Value) -> Vec<InputFacts> {
+    let mut found = Vec::new();
+    for package in list(value, "packages") {
+        take_inputs(package, "environmentVariables", InputPlace::Environment, &mut found);
+        take_inputs(package, "runtimeArguments", InputPlace::Argument, &mut found);
+        take_inputs(package, "packageArguments", InputPlace::Argument, &mut found);
+        take_inputs(&package["transport"], "headers", InputPlace::Header, &mut found);
+        take_variables(&package["transport"], &mut found);
+    }
+    for remote in list(value, "remotes") {
+        take_inputs(remote, "headers", InputPlace::Header, &mut found);
+        take_variables(remote, &mut found);
+    }
+    found
+}
+
+fn take_inputs(owner: &Value, member: &str, place: InputPlace, found: &mut Vec<InputFacts>) {
+    for input in list(owner, member) {
+        let name = input["name"].as_str().or(input["valueHint"].as_str()).unwrap_or_default();
+        let secret = input["isSecret"].as_bool().unwrap_or_default();
+        found.push(InputFacts { place, name: name.to_owned(), secret });
+        take_variables(input, found);
+    }
+}
+
+fn take_variables(owner: &Value, found: &mut Vec<InputFacts>) {
+    for (name, input) in owner["variables"].as_object().into_iter().flatten() {
+        let secret = input["isSecret"].as_bool().unwrap_or_default();
+        found.push(InputFacts { place: InputPlace::Variable, name: name.clone(), secret });
+    }
+}
+
+/// Whether a text holds a line break or a link.
+fn is_rich(text: &str) -> bool {
+    text.contains(['\n', '\r']) || text.contains("://") || text.contains("](")
+}
+
+/// Members of the `server` object that every new version may change.
+const PASSING: [&str; 6] = ["version", "title", "description", "$schema", "icons", "_meta"];
+const PUBLISHER_PROVIDED: &str = "io.modelcontextprotocol.registry/publisher-provided";
+
+fn lasting_digest(mut value: Value) -> Digest {
+    if let Some(server) = value.as_object_mut() {
+        let meta = server.remove("_meta").map(without_publisher_metadata);
+        PASSING.iter().for_each(|member| drop(server.remove(*member)));
+        server
+            .extend(meta.filter(|meta| !meta.is_empty()).map(|meta| ("_meta".into(), meta.into())));
+        for package in
+            server.get_mut("packages").and_then(Value::as_array_mut).into_iter().flatten()
+        {
+            package.as_object_mut().map(|package| package.remove("version"));
+        }
+    }
+    Digest::of(&serde_json_canonicalizer::to_vec(&value).unwrap_or_default())
+}
+
+fn without_publisher_metadata(meta: Value) -> Map<String, Value> {
+    let Value::Object(mut meta) = meta else { return Map::new() };
+    meta.remove(PUBLISHER_PROVIDED);
+    meta
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PLAIN: &str = r#"{"name":"a.b/c","description":"d","version":"1","websiteUrl":"https://B.example/x","remotes":[{"type":"sse","url":"https://a.example/mcp","headers":[{"name":"X","isSecret":true}],"variables":{"host":{}}}],"packages":[{"registryType":"npm","identifier":"x","version":"1","transport":{"type":"stdio"},"environmentVariables":[{"name":"KEY"}]}]}"#;
+
+    #[test]
+    fn facts_name_packages_remotes_hosts_and_inputs() {
+        let facts = ContentFacts::of(PLAIN);
+        assert_eq!(facts.violation, None);
+        assert_eq!(facts.packages[0].identifier, "x");
+        assert_eq!(facts.remotes[0].url, "https://a.example/mcp");
+        assert_eq!(Vec::from_iter(&facts.hosts), ["a.example", "b.example"]);
+        let names: Vec<(&str, bool)> =
+            facts.inputs.iter().map(|input| (input.name.as_str(), input.secret)).collect();
+        assert_eq!(names, [("KEY", false), ("X", true), ("host", false)]);
+    }
+
+    #[test]
+    fn facts_survive_the_store() {
+        let facts = ContentFacts::of(PLAIN);
+        let bytes = facts.encode().expect("small");
+        assert!(bytes.len() < 2 * 1024, "{} bytes", bytes.len());
+        assert_eq!(ContentFacts::decode(&bytes), Some(facts));
+        assert_eq!(ContentFacts::decode(&bytes[1..]), None);
+    }
+
+    #[rstest::rstest]
+    #[case("\"version\":\"1\"", "\"version\":\"2\"", true)]
+    #[case("\"description\":\"d\"", "\"description\":\"e\",\"title\":\"t\"", true)]
+    #[case(
+        "\"identifier\":\"x\",\"version\":\"1\"",
+        "\"identifier\":\"x\",\"version\":\"2\"",
+        true
+    )]
+    #[case("a.example/mcp", "evil.example/mcp", false)]
+    #[case("\"KEY\"", "\"SECRET\"", false)]
+    #[case("\"identifier\":\"x\"", "\"identifier\":\"y\"", false)]
+    fn harmless_new_version_keeps_the_lasting_digest(
+        #[case] from: &str,
+        #[case] to: &str,
+        #[case] is_same: bool,
+    ) {
+        assert!(PLAIN.contains(from));
+        let other = ContentFacts::of(&PLAIN.replace(from, to));
+        assert_eq!(other.lasting == ContentFacts::of(PLAIN).lasting, is_same);
+    }
+
+    #[test]
+    fn large_facts_are_not_kept() {
+        let inputs = vec![format!(r#"{{"name":"{}"}}"#, "x".repeat(2_000)); 40].join(",");
+        let server = PLAIN.replace(r#"{"name":"KEY"}"#, &inputs);
+        assert_eq!(ContentFacts::of(&server).encode(), None);
+    }
+}
