@@ -3,10 +3,12 @@ use std::sync::Arc;
 use super::document::{Document, Facts, tombstone};
 use super::item::{Item, Source, fold, tag};
 use super::latest::latest_of;
-use super::ledger::{Ledger, LedgerEntry, LedgerRecord, Shown};
+use super::ledger::Ledger;
 use super::shelf::{Shelf, Slot};
 use crate::curation::Sanitized;
-use crate::model::{Digest, Entry, Fault, Instant, Malformed, Name, Version};
+use crate::model::{
+    Digest, Entry, Fault, Instant, LedgerEntry, LedgerRecord, Malformed, Name, Shown, Version,
+};
 
 /// One published generation: an immutable answer to every request.
 #[derive(Debug, Default)]

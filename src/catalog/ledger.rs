@@ -1,6 +1,6 @@
 use std::collections::BTreeMap;
 
-use crate::model::{Digest, Instant, Name, Version};
+use crate::model::{Instant, LedgerEntry, LedgerRecord, Name, Version};
 
 /// What was served, and since when: the memory that upstream could not restore.
 ///
@@ -10,26 +10,6 @@ use crate::model::{Digest, Instant, Name, Version};
 pub struct Ledger {
     records: BTreeMap<(Name, Version), LedgerRecord>,
     newest: Option<Instant>,
-}
-
-/// A record and the entry it is about.
-pub type LedgerEntry = ((Name, Version), LedgerRecord);
-
-/// The state of one entry in the view.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct LedgerRecord {
-    pub shown: Shown,
-    /// The generation in which it last changed.
-    pub changed_at: Instant,
-    /// Digest over all that is served of it but its instants.
-    pub digest: Digest,
-    pub published_at: Instant,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Shown {
-    Visible,
-    Tombstone,
 }
 
 impl Ledger {

@@ -25,11 +25,12 @@ mod query;
 mod shelf;
 mod texts;
 
+pub use crate::model::{LedgerEntry, LedgerRecord, Shown};
 pub use catalogue::{Candidate, Catalogue, Draft, Generation, Loaded, NameUpdate};
 pub use cursor::{BadCursor, Cursor};
 pub use document::Facts;
 pub use item::{Item, Source, Tag};
-pub use ledger::{Ledger, LedgerEntry, LedgerRecord, Shown};
+pub use ledger::Ledger;
 pub use query::{Page, Query, VersionFilter};
 
 pub use shelf::Slot;

@@ -7,7 +7,7 @@ use crate::overlay::Standing;
 use crate::ownership::{Holding, Naming, Pins, Requirement, Verdict};
 
 /// What the enterprise wants to be proven before it serves.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct OwnershipPolicy {
     /// Without it nothing is proven, and nothing is asked of proofs.
     pub enabled: bool,
@@ -17,7 +17,7 @@ pub struct OwnershipPolicy {
 }
 
 /// What approvals need beside them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Demands {
     /// Those that spell a name out: a reviewer has looked.
     pub exact: Requirement,
@@ -39,7 +39,7 @@ impl Default for OwnershipPolicy {
 
 impl OwnershipPolicy {
     /// What an entry needs: as its namespace demands, else its tier, else everything.
-    fn required(&self, standing: &Standing<'_>, pins: &Pins) -> Requirement {
+    pub(super) fn required(&self, standing: &Standing<'_>, pins: &Pins) -> Requirement {
         let tier =
             standing.tier.and_then(|tier| *self.tiers.get(usize::from(tier).checked_sub(1)?)?);
         let demands = tier.unwrap_or(self.default);

@@ -6,7 +6,7 @@ pub const DEFAULT_VIEW: &str = "default";
 
 /// A named registry: what passes all gates, within limits of its own. A limit that is absent limits
 /// nothing; an entry without the fact that a limit asks for is outside of it.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
 pub struct View {
     pub name: String,
     pub tiers: Option<Vec<u8>>,

@@ -1,4 +1,5 @@
 use std::fmt;
+use std::hash::{Hash, Hasher};
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -49,6 +50,13 @@ impl Place {
         let line = before.matches('\n').count() + 1;
         let column = before.rsplit('\n').next().unwrap_or("").chars().count() + 1;
         (line, column)
+    }
+}
+
+/// The file's name and the place in it; its text is not hashed once for each place.
+impl Hash for Place {
+    fn hash<H: Hasher>(&self, hasher: &mut H) {
+        (&self.source.file, self.span.start, self.span.end).hash(hasher);
     }
 }
 

@@ -9,7 +9,7 @@ use crate::model::Name;
 use crate::ownership::{Claim, SharedHosts};
 
 /// Something that others must not be taken for.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Protected {
     /// A server's name, or a brand.
     pub subject: String,
@@ -40,7 +40,7 @@ impl Protected {
 }
 
 /// Why something is protected; the first weighs most.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Why {
     Internal,
     /// An overlay lists it under `protect`.

@@ -9,6 +9,7 @@ mod digest;
 mod entry;
 mod host;
 mod instant;
+mod ledger;
 mod manifest;
 mod name;
 mod namespace;
@@ -26,6 +27,7 @@ pub use entry::{
 };
 pub use host::is_loopback;
 pub use instant::{BadInstant, Instant};
+pub use ledger::{LedgerEntry, LedgerRecord, Shown};
 pub use manifest::Manifest;
 pub use name::{BadName, Name};
 pub use namespace::{BadNamespace, NamespacePattern, NamespaceRules};

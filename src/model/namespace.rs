@@ -7,7 +7,7 @@ use super::Name;
 /// A namespace, `com.example`, or one with all below it, `com.example.*`.
 ///
 /// It compares without case: what is kept inside, or denied, must not be dodged by `Com.Example`.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct NamespacePattern {
     folded: String,
     below: bool,
@@ -65,7 +65,7 @@ impl fmt::Display for NamespacePattern {
 }
 
 /// For which namespaces an upstream may speak.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
 pub struct NamespaceRules {
     /// All, when absent.
     pub allow: Option<Vec<NamespacePattern>>,

@@ -8,7 +8,7 @@ use crate::ownership::{Key, Pins, Requirement, Waiver};
 const KEYS: [&str; 5] = ["github", "keys", "waived", "require", "shared_host"];
 
 /// What an item of a `namespaces` list says of who owns the namespace.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct OwnershipStatement {
     pub place: Place,
     pub namespace: NamespacePattern,

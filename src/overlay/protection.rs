@@ -1,3 +1,5 @@
+use std::hash::{Hash, Hasher};
+
 use super::document::Document;
 use super::{NamePattern, OverlaySet, State};
 use crate::lint::{Kind, Node};
@@ -5,7 +7,7 @@ use crate::lookalike::{Protected, Why};
 use crate::model::{Name, NamespacePattern};
 
 /// What overlays say of lookalikes.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
 pub struct Protection {
     /// Brands and names that are listed, with the namespace they are listed under.
     pub listed: Vec<Protected>,
@@ -13,7 +15,7 @@ pub struct Protection {
 }
 
 /// Somebody has looked: these names are no lookalikes of that.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct NoLookalike {
     pub who: Selected,
     pub target: String,
@@ -21,13 +23,20 @@ pub struct NoLookalike {
     pub reviewer: String,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Selected {
     Names(NamePattern),
     Namespace(NamespacePattern),
 }
 
 impl OverlaySet {
+    /// Feeds a hasher with everything that comparisons with what is protected depend on.
+    pub fn hash_protection<H: Hasher>(&self, hasher: &mut H) {
+        self.protected().hash(hasher);
+        self.protection().quiet.hash(hasher);
+        self.shared_host_names().for_each(|host| host.hash(hasher));
+    }
+
     /// What must not be resembled by somebody else: what is listed, internal namespaces, and names
     /// that an approval spells out. What only a wildcard admits is not protected.
     #[must_use]

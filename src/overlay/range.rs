@@ -9,7 +9,7 @@ use thiserror::Error;
 /// `1.4.2+anything`: each comparator has one of `>=`, `>`, `<`, `<=`, `=`, and commas join them.
 /// `1` and `1.2` stand for `1.0.0` and `1.2.0` behind `>=` and `<`, where no reader can think of
 /// anything else; the other operators need all three numbers.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Range {
     text: String,
     /// The least release that fits.

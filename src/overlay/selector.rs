@@ -104,7 +104,7 @@ impl fmt::Display for NamePattern {
 }
 
 /// Which versions a statement speaks of.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum VersionPattern {
     Exact(Version),
     Range(Range),

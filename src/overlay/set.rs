@@ -1,4 +1,5 @@
 use std::collections::{BTreeSet, HashMap};
+use std::hash::{Hash, Hasher};
 
 use super::ownership::{Owners, OwnershipStatement};
 use super::protection::Protection;
@@ -107,6 +108,10 @@ impl OverlaySet {
         SharedHosts::with(self.owners.shared_hosts())
     }
 
+    pub(super) fn shared_host_names(&self) -> impl Iterator<Item = String> {
+        self.owners.shared_hosts()
+    }
+
     pub(super) fn internal(&self) -> &[NamespacePattern] {
         &self.internal
     }
@@ -161,6 +166,13 @@ impl OverlaySet {
             speaking: find(&self.by_pattern, name.as_str()),
             hiding: find(&self.hiding, &name.folded()),
         }
+    }
+}
+
+/// What is said; the indexes follow from it.
+impl Hash for OverlaySet {
+    fn hash<H: Hasher>(&self, hasher: &mut H) {
+        (&self.statements, &self.internal, self.owners.statements(), &self.protection).hash(hasher);
     }
 }
 

@@ -6,7 +6,7 @@ use crate::lint::Place;
 use crate::model::{Digest, Instant};
 
 /// One item of a `servers` list: what the enterprise says of the entries it selects.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Statement {
     pub place: Place,
     pub name: NamePattern,
@@ -24,7 +24,7 @@ pub struct Statement {
 }
 
 /// A decision, taken whole from one statement.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Approval {
     pub state: State,
     pub track: Option<Track>,
@@ -40,7 +40,7 @@ pub struct Approval {
 }
 
 /// The state of an approval. Without one an entry is pending.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum State {
     Approved,
     Pending,
@@ -64,7 +64,7 @@ impl State {
 }
 
 /// How thorough a review was; it sets how long the approval lasts when `expires` is absent.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Track {
     Fast,
     Standard,
@@ -77,7 +77,7 @@ impl Track {
 }
 
 /// How sensitive the data is that a server may be given.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Classification {
     Public,
     Internal,

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::sight::{Forged, Look, Sight};
 use super::txt::Key;
-use super::verdict::{Pins, Verdict};
+use super::verdict::Pins;
 use crate::model::Instant;
 
 /// Definite negatives before a proof that was there counts as gone, and the least time between the
@@ -231,70 +231,12 @@ impl Holding {
         }
     }
 
-    /// What follows, with the pins that are in force; and in words why.
-    #[must_use]
-    pub fn verdict(&self, pins: &Pins) -> (Verdict, String) {
-        if let Some(waiver) = &pins.waived {
-            let why = format!("{} does without a proof: {}", waiver.reviewer, waiver.reason);
-            return (Verdict::Waived, why);
-        }
-        if self.concluded_at.is_none() {
-            let why = match self.checked_at {
-                None => "it was not checked yet".to_owned(),
-                Some(_) => "nothing definite was seen so far".to_owned(),
-            };
-            return (Verdict::Inconclusive, why);
-        }
-        if let Some(Negatives { count, first, .. }) = self.negatives
-            && self.is_gone()
-        {
-            return (
-                Verdict::Refuted,
-                format!("what was shown is gone since {first}, in {count} looks"),
-            );
-        }
-        match &self.shown {
-            None => (Verdict::None, "nothing is shown, and never was".into()),
-            Some(Shown::Keys { at, keys, .. }) => {
-                let whose =
-                    if pins.keys.is_empty() { "seen first" } else { "pinned by an overlay" };
-                if !keys.is_disjoint(self.trusted(pins)) {
-                    let seen = match self.negatives {
-                        None => "shows".to_owned(),
-                        Some(negatives) => format!("is not seen to show {negatives}, and showed"),
-                    };
-                    return (Verdict::Held, format!("{at} {seen} a key that was {whose}"));
-                }
-                if self.lost {
-                    let why = format!("what was shown is gone, and {at} shows another's key now");
-                    return (Verdict::Refuted, why);
-                }
-                let why = format!(
-                    "suspended: {at} shows none of the keys that were {whose}; an overlay may pin the new ones"
-                );
-                (Verdict::None, why)
-            }
-            Some(Shown::Account(Account { login, id, .. })) => {
-                match pins.github.or(self.pinned_account) {
-                    Some(pinned) if pinned != *id => {
-                        let why = format!("{login} is the account {id} now, and was {pinned}");
-                        (Verdict::Refuted, why)
-                    }
-                    _ => (
-                        Verdict::Held,
-                        format!("{login} is the account {id}, as when it was pinned"),
-                    ),
-                }
-            }
-        }
-    }
-
     /// The keys of which one must be shown: what an overlay pins outranks what was seen first.
-    fn trusted<'k>(&'k self, pins: &'k Pins) -> &'k BTreeSet<Key> {
+    pub(super) fn trusted<'k>(&'k self, pins: &'k Pins) -> &'k BTreeSet<Key> {
         if pins.keys.is_empty() { &self.pinned_keys } else { &pins.keys }
     }
 
-    fn is_gone(&self) -> bool {
+    pub(super) fn is_gone(&self) -> bool {
         self.negatives.is_some_and(Negatives::are_final)
     }
 
@@ -330,7 +272,13 @@ impl Holding {
     /// Whether the verdict is too old to admit anything new.
     #[must_use]
     pub fn is_stale(&self, now: Instant) -> bool {
-        self.concluded_at.is_some_and(|at| now.since(at) > STALE)
+        self.stale_after().is_some_and(|last| now > last)
+    }
+
+    /// The last moment at which the verdict admits something new; `None` where there is none.
+    #[must_use]
+    pub fn stale_after(&self) -> Option<Instant> {
+        self.concluded_at.map(|at| at.plus(STALE))
     }
 
     /// The account that has the login now.

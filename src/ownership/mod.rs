@@ -16,6 +16,7 @@
 
 mod address;
 mod advice;
+mod basis;
 mod claim;
 mod declaration;
 mod holding;
@@ -27,6 +28,7 @@ mod verdict;
 
 pub use address::is_public;
 pub use advice::{advice, pin};
+pub use basis::Basis;
 pub use claim::{Claim, Unprovable};
 pub use declaration::{
     ContentSight, Declaration, Naming, Offer, Package, RepositoryLink, host, image,

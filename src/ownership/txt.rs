@@ -15,14 +15,14 @@ const MAX_KEYS: usize = 16;
 const EXCERPT: usize = 120;
 
 /// A public key that a namespace shows, as text `ed25519:BASE64`.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Key {
     kind: KeyKind,
     point: Box<[u8]>,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 enum KeyKind {
     Ed25519,
     EcdsaP384,

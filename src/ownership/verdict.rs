@@ -44,7 +44,7 @@ impl fmt::Display for Verdict {
 }
 
 /// How much a proof must say before an entry is served.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Requirement {
     /// Whatever is not refuted.
@@ -68,7 +68,7 @@ impl Requirement {
 }
 
 /// What overlays say of who owns a namespace; it outranks what was seen first.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
 pub struct Pins {
     /// The id of the GitHub account that holds the namespace or, for a domain, may declare its names.
     pub github: Option<u64>,
@@ -79,7 +79,7 @@ pub struct Pins {
 }
 
 /// Somebody decided to do without a proof.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Waiver {
     pub reason: String,
     pub reviewer: String,

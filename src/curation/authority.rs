@@ -1,0 +1,175 @@
+use std::fmt;
+
+use super::dossier::Dossier;
+use super::policy::PolicySnapshot;
+use crate::model::{Name, NamespaceRules, Status, Version};
+use crate::overlay::{About, State};
+
+/// An upstream as far as it matters for which one is authoritative for a name.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct UpstreamPolicy {
+    pub id: String,
+    /// The lower one wins.
+    pub priority: u64,
+    pub internal: bool,
+    pub enabled: bool,
+    pub namespaces: NamespaceRules,
+}
+
+/// Whether an upstream is authoritative for a name, and why not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Authority<'a> {
+    Authoritative,
+    /// Its file says `enabled = false`, or was removed.
+    Disabled,
+    /// Its `[namespaces]` leave the name out.
+    OutsideItsNamespaces,
+    /// The namespace is internal, and the upstream is not.
+    InternalNamespace,
+    /// The name belongs to this other upstream.
+    BelongsTo(&'a str),
+    /// The name belonged to this other upstream when it was served last, and no overlay names the
+    /// new one.
+    TransferredFrom(&'a str),
+}
+
+impl fmt::Display for Authority<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Authoritative => f.write_str("the name belongs to it"),
+            Self::Disabled => f.write_str("the upstream is disabled, or its file was removed"),
+            Self::OutsideItsNamespaces => f.write_str("its `[namespaces]` leave the name out"),
+            Self::InternalNamespace => {
+                f.write_str("the namespace is internal, and the upstream is not")
+            }
+            Self::BelongsTo(owner) => write!(f, "the name belongs to {owner}"),
+            Self::TransferredFrom(before) => write!(
+                f,
+                "the name was served from {before} before; an approval with `upstream` must name this one"
+            ),
+        }
+    }
+}
+
+/// Which upstream is authoritative for one name, worked out from all its rows.
+///
+/// A name belongs to one upstream, whole: of those that list it and may be authoritative for its
+/// namespace the one with the best priority. Nothing falls through to another: while any row of it is
+/// there, deleted, missing or in quarantine, the name stays. When the name does pass to another
+/// upstream, which is how a squatter would take over, it is hidden until an overlay names that one.
+#[derive(Debug)]
+pub struct Authorities<'a> {
+    name: &'a Name,
+    policy: &'a PolicySnapshot,
+    remembered: Option<&'a str>,
+    is_internal: bool,
+    /// Whether all rows of a name that is not internal come from one upstream.
+    is_alone: bool,
+    owner: Option<&'a str>,
+    transferred_from: Option<&'a str>,
+    deleted: Vec<(&'a Version, &'a str)>,
+}
+
+impl<'a> Authorities<'a> {
+    /// Works out the authority from everything that is known of the name.
+    #[must_use]
+    pub fn of(dossier: &'a Dossier, policy: &'a PolicySnapshot, rules: &About<'_>) -> Self {
+        let mut this = Self {
+            name: &dossier.name,
+            policy,
+            remembered: dossier.authority.as_deref(),
+            is_internal: policy.overlays.is_internal(&dossier.name),
+            is_alone: dossier.rows.iter().all(|row| row.upstream == dossier.rows[0].upstream),
+            owner: None,
+            transferred_from: None,
+            deleted: Vec::new(),
+        };
+        let rows = dossier.rows.iter().map(|row| row.upstream.as_str());
+        let quarantined = dossier.quarantined.iter().map(|row| row.upstream.as_str());
+        this.owner = rows
+            .chain(quarantined)
+            .filter(|id| this.may_own(id))
+            .min_by_key(|id| (this.priority(id), *id));
+        this.transferred_from = match (this.remembered, this.owner) {
+            (Some(before), Some(owner)) if before != owner && !is_named(rules, owner) => {
+                Some(before)
+            }
+            _ => None,
+        };
+        let deleting = dossier.rows.iter().filter(|row| {
+            row.content.head.status == Status::Deleted && this.may_delete(&row.upstream)
+        });
+        this.deleted = deleting.map(|row| (&row.version, row.upstream.as_str())).collect();
+        this
+    }
+
+    /// The upstream that the name belongs to.
+    #[must_use]
+    pub fn owner(&self) -> Option<&'a str> {
+        self.owner
+    }
+
+    /// Whether this upstream is authoritative for the name.
+    #[must_use]
+    pub fn judge(&self, upstream: &str) -> Authority<'a> {
+        let known = self.known(upstream);
+        let is_removed = known.is_none() && self.remembered != Some(upstream);
+        if is_removed || known.is_some_and(|known| !known.enabled) {
+            return Authority::Disabled;
+        }
+        if known.is_some_and(|known| !known.namespaces.admit(self.name)) {
+            return Authority::OutsideItsNamespaces;
+        }
+        if self.is_internal && !known.is_some_and(|known| known.internal) {
+            return Authority::InternalNamespace;
+        }
+        match (self.owner, self.transferred_from) {
+            (Some(owner), _) if owner != upstream => Authority::BelongsTo(owner),
+            (_, Some(before)) => Authority::TransferredFrom(before),
+            _ => Authority::Authoritative,
+        }
+    }
+
+    /// The upstream, if any, that says this version is deleted.
+    #[must_use]
+    pub fn deleted_by(&self, version: &Version) -> Option<&'a str> {
+        let deleted = self.deleted.iter().rfind(|(deleted, _)| *deleted == version);
+        deleted.map(|(_, upstream)| *upstream)
+    }
+
+    /// Whether a client could get to see rows of this upstream: another's row does not stand for the
+    /// name.
+    #[must_use]
+    pub fn may_be_seen(&self, upstream: &str) -> bool {
+        (self.is_alone && !self.is_internal) || self.judge(upstream) == Authority::Authoritative
+    }
+
+    fn known(&self, upstream: &str) -> Option<&'a UpstreamPolicy> {
+        self.policy.upstreams.iter().find(|known| known.id == upstream)
+    }
+
+    /// An upstream whose file was removed is synchronised no more, and keeps the names that it was
+    /// serving, behind all others.
+    fn priority(&self, upstream: &str) -> u64 {
+        self.known(upstream).map_or(u64::MAX, |known| known.priority)
+    }
+
+    fn may_own(&self, upstream: &str) -> bool {
+        let Some(known) = self.known(upstream) else {
+            return self.remembered == Some(upstream) && !self.is_internal;
+        };
+        known.namespaces.admit(self.name) && (known.internal || !self.is_internal)
+    }
+
+    fn may_delete(&self, upstream: &str) -> bool {
+        self.may_own(upstream) && self.known(upstream).is_some_and(|known| known.enabled)
+    }
+}
+
+/// Whether an approval names the upstream.
+fn is_named(rules: &About<'_>, upstream: &str) -> bool {
+    rules.statements().any(|rule| {
+        rule.upstream.as_deref() == Some(upstream)
+            && rule.approval.as_ref().is_some_and(|approval| approval.state == State::Approved)
+    })
+}
