@@ -47,6 +47,7 @@ fn script(path: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/clients").join(path)
 }
 
+#[expect(clippy::disallowed_methods, reason = "a test waits for a client's process")]
 async fn run(mut command: Command) {
     command.env("NO_PROXY", "127.0.0.1").env("no_proxy", "127.0.0.1");
     let ran = tokio::task::spawn_blocking(move || command.output().expect("it runs"));

@@ -448,6 +448,7 @@ async fn a_mirror_of_the_mirror_ends_with_the_same_catalogue() {
 
 /// P12: reads never wait for an upstream, nor for a writer.
 #[tokio::test(flavor = "multi_thread")]
+#[expect(clippy::disallowed_methods, reason = "a test waits for a command's process")]
 async fn a_thousand_readers_during_a_sync_are_all_answered() {
     let upstream = Upstream::start(rows(60)).await;
     let (place, daemon) = mirror(&upstream, "").await;

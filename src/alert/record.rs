@@ -3,7 +3,7 @@ use serde::{Deserialize, Serialize};
 use crate::model::{Digest, Instant};
 
 /// Every kind of alert there is.
-pub const KINDS: [&str; 33] = [
+pub const KINDS: [&str; 34] = [
     "case-twins",
     "clock-skew",
     "damaged-row",
@@ -18,6 +18,7 @@ pub const KINDS: [&str; 33] = [
     "internal-name",
     "keys-changed",
     "lookalike",
+    "loop-restarted",
     "missing",
     "name-limit",
     "overlays-refused",

@@ -17,7 +17,7 @@ use crate::alert::Alert;
 use crate::curation::Explanation;
 use crate::daemon::{
     HeldDecision, Listed, Lookalike, ProofReport, QuarantineReport, Shared, StatusReport,
-    explain_name, known_names, list, lookalikes_of, quarantine,
+    explain_name, known_names, list, lookalikes_of, quarantine, try_blocking,
 };
 use crate::model::{Name, is_loopback};
 use crate::store::{StoreError, Undelivered, Verification};
@@ -302,7 +302,7 @@ async fn blocking<T: Send + 'static>(
     state: Arc<Operations>,
     read: impl FnOnce(&Arc<Shared>) -> Result<T, StoreError> + Send + 'static,
 ) -> Result<Json<T>, Problem> {
-    let read = tokio::task::spawn_blocking(move || read(&state.shared));
+    let read = try_blocking(move || read(&state.shared));
     Ok(Json(read.await.map_err(|_| Problem::Internal)??))
 }
 

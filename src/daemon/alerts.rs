@@ -1,15 +1,13 @@
 use std::time::Duration;
 
-use tracing::{error, info, warn};
-
 use super::content::Content;
-use super::{Clock, InForce, overlays::starter_warning};
-use crate::alert::{Alert, Observation};
+pub(super) use super::runtime::observe;
+use super::{InForce, overlays::starter_warning};
+use crate::alert::Observation;
 use crate::config::{Origin, Upstream};
 use crate::curation::Policy;
 use crate::lint::Finding;
-use crate::model::{Escaped, reason};
-use crate::store::{Snapshot, Store, StoreError, StoredHead};
+use crate::store::{Snapshot, StoreError, StoredHead};
 use crate::sync::changed_members;
 
 /// Where alerts about overlays, and about upstream files, come from.
@@ -17,31 +15,6 @@ pub(super) const OVERLAYS: &str = "overlays";
 pub(super) const UPSTREAMS: &str = "upstreams";
 /// Where alerts about single names come from.
 pub(super) const NAMES: &str = "names";
-
-/// Takes note of all that a source sees now, and tells what is new. A store that cannot take it
-/// is told of too, and by `false`: the next look tries again.
-pub(super) fn observe(store: &Store, clock: &Clock, source: &str, seen: Vec<Observation>) -> bool {
-    match store.observe(source, seen, clock.now()) {
-        Ok(changed) => {
-            changed.iter().for_each(tell);
-            true
-        }
-        Err(failure) => {
-            error!(source, reason = %reason(&failure), "alerts could not be stored");
-            false
-        }
-    }
-}
-
-fn tell(alert: &Alert) {
-    let Alert { id, kind, count, .. } = alert;
-    let (subject, detail) = (Escaped(&alert.subject), Escaped(&alert.detail));
-    if alert.is_over() {
-        info!(alert = kind, id, %subject, "an alert is over");
-    } else {
-        warn!(alert = kind, id, %subject, count, %detail, "an alert was raised");
-    }
-}
 
 /// What there is to say of the overlays in force.
 pub(super) fn of_overlays(in_force: &InForce) -> Vec<Observation> {

@@ -8,6 +8,7 @@ use tracing::{debug, warn};
 use super::Shared;
 use super::proof::{Answer, ProofReport, Question, decides_otherwise};
 use super::prove::{AT_MOST_EVERY, PUT_OFF, Prover, REST_EVERY, SIDE_BY_SIDE};
+use super::runtime::blocking;
 use super::turns::{Lane, lane};
 use crate::model::{Name, reason};
 use crate::ownership::{Claim, Holding, Urgency};
@@ -200,12 +201,4 @@ async fn keep_holding(
 async fn keep_proofs(shared: &Shared, proofs: Proofs) -> Result<(), StoreError> {
     let (store, now) = (Arc::clone(&shared.store), shared.clock.now());
     blocking(move || store.keep_proofs(&proofs, now)).await
-}
-
-/// Uses the store where blocking is allowed.
-async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
-    match tokio::task::spawn_blocking(work).await {
-        Ok(done) => done,
-        Err(panicked) => std::panic::resume_unwind(panicked.into_panic()),
-    }
 }

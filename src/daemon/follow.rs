@@ -9,6 +9,7 @@ use tracing::{info, warn};
 use super::alerts::{observe, of_upstream, source_of};
 use super::pass::{Observer, PassPlan, run_pass};
 use super::report::Activity;
+use super::runtime::blocking;
 use super::shared::Heard;
 use super::{PassFailure, Shared, SyncRequest};
 use crate::config::{Origin, Upstream};
@@ -77,16 +78,15 @@ pub(super) async fn follow<S: PageSource>(
 /// Raises and ends alerts about the upstream, where blocking is allowed.
 async fn look(shared: &Arc<Shared>, upstream: &Upstream) {
     let (task, upstream) = (Arc::clone(shared), upstream.clone());
-    let looked = tokio::task::spawn_blocking(move || {
+    let looked = blocking(move || {
         let snapshot = task.store.snapshot()?;
         let seen = task.with_policy(|policy| of_upstream(&snapshot, &upstream, policy))?;
         observe(&task.store, &task.clock, &source_of(&upstream.id), seen);
         Ok::<(), StoreError>(())
     });
     match looked.await {
-        Ok(Ok(())) => {}
-        Ok(Err(failure)) => warn!(reason = %reason(&failure), "an upstream could not be looked at"),
-        Err(panicked) => std::panic::resume_unwind(panicked.into_panic()),
+        Ok(()) => {}
+        Err(failure) => warn!(reason = %reason(&failure), "an upstream could not be looked at"),
     }
 }
 

@@ -71,7 +71,7 @@ pub(super) async fn look_out(
     stop: CancellationToken,
 ) -> Result<(), StoreError> {
     let mut overlays_changed = shared.overlays_changed();
-    shared.unseen.take();
+    shared.unseen.take_now();
     let mut lookout = Lookout {
         protected: BTreeSet::new(),
         quiet: Vec::new(),

@@ -30,7 +30,6 @@
 //! not move would look healthy.
 
 mod alerts;
-mod clock;
 mod committer;
 mod content;
 mod decided;
@@ -58,6 +57,7 @@ mod remarks;
 mod report;
 mod review;
 mod run;
+mod runtime;
 mod shared;
 mod speakers;
 mod tenure;
@@ -65,7 +65,6 @@ mod titles;
 mod turns;
 mod watch;
 
-pub use clock::Clock;
 pub use doubts::Doubts;
 pub use held::HeldDecision;
 pub use likeness::{Lookalike, lookalikes_of};
@@ -76,4 +75,6 @@ pub use quarantine::retry_quarantine;
 pub use report::{Activity, StatusReport, UpstreamReport, WebhookReport, status};
 pub use review::{Listed, QuarantineReport, explain_name, known_names, list, quarantine};
 pub use run::{DaemonError, open_source, open_webhooks, open_witnesses, run};
+pub use runtime::Clock;
+pub(crate) use runtime::try_blocking;
 pub use shared::{Published, Shared, SyncOutcome, SyncRequest};

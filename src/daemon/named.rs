@@ -2,11 +2,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::task::{JoinSet, spawn_blocking};
+use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
 use super::keeper::{judge_row, names};
+use super::runtime::try_blocking;
 use super::shared::Heard;
 use super::{PassFailure, Shared};
 use crate::model::{Escaped, Name};
@@ -127,7 +128,7 @@ async fn fetch_one<S: PageSource>(
     let outcome = match source.versions(&name).await {
         Ok(Some(page)) => {
             let wanted = name.clone();
-            spawn_blocking(move || keep(&shared, &upstream, &wanted, &page))
+            try_blocking(move || keep(&shared, &upstream, &wanted, &page))
                 .await
                 .map_err(PassFailure::from)
                 .flatten()

@@ -4,11 +4,12 @@ use std::time::Duration;
 
 use thiserror::Error;
 use tokio::sync::mpsc;
-use tokio::task::{JoinError, spawn_blocking};
+use tokio::task::JoinError;
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
 use super::Clock;
+use super::runtime::try_blocking;
 use super::keeper::{Keeper, note};
 use crate::config::{Origin, Upstream};
 use crate::model::{Name, reason};
@@ -118,7 +119,7 @@ pub async fn run_pass<S: PageSource>(
         Err(failure) if !plan.dry_run => {
             let (store, clock, upstream) =
                 (Arc::clone(store), Arc::clone(clock), plan.upstream.clone());
-            spawn_blocking(move || {
+            try_blocking(move || {
                 if let Err(error) = note(&store, &clock, &upstream, &failure) {
                     warn!(upstream, reason = %reason(&error), "a failed pass could not be noted");
                 }
@@ -140,13 +141,13 @@ async fn make_pass<S: PageSource>(
 ) -> Result<PassReport, PassFailure> {
     let keeper = {
         let (store, clock, plan) = (Arc::clone(store), Arc::clone(clock), plan.clone());
-        spawn_blocking(move || Keeper::begin(store, clock, plan, observer)).await??
+        try_blocking(move || Keeper::begin(store, clock, plan, observer)).await??
     };
     let keeper = match keeper.pass().all_read {
         true => keeper,
         false => read(keeper, source.as_ref(), plan.page_size, stop).await?,
     };
-    spawn_blocking(move || keeper.accept()).await?
+    try_blocking(move || keeper.accept()).await?
 }
 
 /// Reads all pages that are left, with the next one under way while this one is kept.
@@ -164,12 +165,12 @@ async fn read<S: PageSource, O: Observer>(
     };
     let request = PageRequest { cursor: cursor.clone(), updated_since, limit };
     let (sender, receiver) = mpsc::channel(PAGES_AHEAD);
-    let keeping = spawn_blocking(move || {
+    let keeping = try_blocking(move || {
         let kept = keeper.keep(receiver);
         (keeper, kept)
     });
-    let fetched = fetch(source, walk, request, sender, stop).await;
-    let (keeper, kept) = keeping.await?;
+    let (kept, fetched) = tokio::join!(keeping, fetch(source, walk, request, sender, stop));
+    let (keeper, kept) = kept?;
     kept.and(fetched)?;
     Ok(keeper)
 }

@@ -7,13 +7,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::runtime::Handle;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, warn};
 
 use super::Shared;
 use super::alerts::observe;
+use super::runtime::run_on_own_thread;
 use crate::alert::{Letter, Observation, RECEIVERS, Receiver, Whose};
 use crate::model::{Instant, reason};
 use crate::remote::Courier;
@@ -42,7 +42,7 @@ pub(super) async fn post_loop(shared: Arc<Shared>, routes: Vec<Route>, stop: Can
             };
             let stop = stop.clone();
             // On a thread of its own, since each letter is a write to the store.
-            lanes.spawn_blocking(move || Handle::current().block_on(lane.deliver_until(stop)));
+            lanes.spawn(run_on_own_thread(lane.deliver_until(stop)));
         }
     }
     stop.cancelled().await;

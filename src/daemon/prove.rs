@@ -132,7 +132,7 @@ fn told(worked: Result<(), StoreError>) {
 impl Prover {
     fn load(&mut self) -> Result<(), StoreError> {
         // What comes while this is read is told again.
-        self.shared.unproven.take();
+        self.shared.unproven.take_now();
         let snapshot = self.shared.store.snapshot()?;
         let speakers = self.shared.speakers();
         let names = outside::names(&snapshot, &speakers)?;

@@ -7,6 +7,7 @@ use tracing::error;
 
 use super::Shared;
 use super::publisher::Publisher;
+use super::runtime::blocking;
 use crate::model::{Instant, reason};
 use crate::store::StoreError;
 
@@ -57,15 +58,12 @@ async fn publish_once(
     stop: &CancellationToken,
 ) -> Result<(Publisher, bool), StoreError> {
     let task = Arc::clone(shared);
-    let worked = tokio::task::spawn_blocking(move || {
+    let (publisher, outcome) = blocking(move || {
         let touched = task.pending.take();
         let outcome = publisher.publish(&task, touched);
         (publisher, outcome)
-    });
-    let (publisher, outcome) = match worked.await {
-        Ok(worked) => worked,
-        Err(panicked) => std::panic::resume_unwind(panicked.into_panic()),
-    };
+    })
+    .await;
     match outcome {
         Ok(published) => Ok((publisher, published)),
         Err(failure) => {

@@ -8,7 +8,8 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 use super::doubts::{Doubts, Watched};
 use super::enquiry::ProveRequest;
-use super::pending::{News, Pending};
+use super::pending::Pending;
+use super::runtime::Feed;
 use super::proof::ProofReport;
 use super::report::Activity;
 use super::{Clock, InForce};
@@ -36,15 +37,15 @@ pub struct Shared {
     pub epoch: String,
     pub(super) pending: Pending,
     /// Names that came, for whoever proves their owners.
-    pub(super) unproven: News,
+    pub(super) unproven: Feed,
     /// The same, for whoever compares them.
-    pub(super) unseen: News,
+    pub(super) unseen: Feed,
     /// Namespaces with a name that resembles something protected.
     resembling: ArcSwap<BTreeSet<String>>,
     /// What names are compared with.
     watched: ArcSwapOption<Watched>,
     /// Names that are kept back because of what they resemble.
-    pub(super) withheld: News,
+    pub(super) withheld: Feed,
     /// Counts the times when there was news for those.
     reconsidered: AtomicU64,
     /// Where proofs are asked for.
@@ -157,11 +158,11 @@ impl Shared {
             clock,
             epoch,
             pending: Pending::default(),
-            unproven: News::default(),
-            unseen: News::default(),
+            unproven: Feed::default(),
+            unseen: Feed::default(),
             resembling: ArcSwap::default(),
             watched: ArcSwapOption::empty(),
-            withheld: News::default(),
+            withheld: Feed::default(),
             reconsidered: AtomicU64::new(0),
             prove: OnceLock::new(),
             published: ArcSwapOption::empty(),
@@ -204,14 +205,14 @@ impl Shared {
     /// Names whose rows changed: they are decided about again, and their owners may be news.
     pub(super) fn touch(&self, names: impl IntoIterator<Item = Name>) {
         let names: Vec<Name> = names.into_iter().collect();
-        self.unproven.add(&names);
-        self.unseen.add(&names);
+        self.unproven.touch(names.iter().cloned());
+        self.unseen.touch(names.iter().cloned());
         self.pending.touch(names);
     }
 
     /// Names of whose owners something else is known: they are decided about again, and compared.
     pub(super) fn rejudge(&self, names: Vec<Name>) {
-        self.unseen.add(&names);
+        self.unseen.touch(names.iter().cloned());
         self.pending.touch(names);
     }
 
@@ -224,7 +225,7 @@ impl Shared {
         let of = |name: &&Name| name.namespace().to_ascii_lowercase();
         let before = self.resembling.swap(Arc::new(names.iter().map(of).collect()));
         let new = names.iter().filter(|name| !before.contains(&of(name)));
-        self.unproven.add(&new.map(|name| (*name).clone()).collect::<Vec<_>>());
+        self.unproven.touch(new.map(|name| (*name).clone()));
     }
 
     /// Names are compared with this from now on.
@@ -252,7 +253,7 @@ impl Shared {
     /// Decides again about names that were kept back because of what they resemble: something of that is news.
     pub fn reconsider(&self) {
         self.reconsidered.fetch_add(1, Ordering::SeqCst);
-        let names = self.withheld.take();
+        let names = self.withheld.take_now();
         if !names.is_empty() {
             self.pending.touch(names);
         }
@@ -261,7 +262,7 @@ impl Shared {
     /// Remembers names that were kept back by doubts of this age; had there been news since, nobody would ever come
     /// back to them.
     pub(super) fn withhold<'n>(&self, names: impl IntoIterator<Item = &'n Name>, age: u64) {
-        self.withheld.add(names);
+        self.withheld.touch(names.into_iter().cloned());
         if self.reconsidered.load(Ordering::SeqCst) != age {
             self.reconsider();
         }

@@ -10,6 +10,7 @@ use tracing::{info, warn};
 
 use super::alerts::{OVERLAYS, observe, of_overlays};
 use super::overlays::load_overlays;
+use super::runtime::blocking;
 use super::{InForce, Shared};
 use crate::config::read_overlays;
 use crate::model::reason;
@@ -38,9 +39,7 @@ pub(super) async fn watch_overlays(shared: Arc<Shared>, stop: CancellationToken)
         }
         settled(&folder).await;
         let task = Arc::clone(&shared);
-        if let Err(panicked) = tokio::task::spawn_blocking(move || look(&task)).await {
-            std::panic::resume_unwind(panicked.into_panic());
-        }
+        blocking(move || look(&task)).await;
     }
 }
 

@@ -31,6 +31,7 @@ impl PageSource for Files {
         let path = self.path.clone();
         let broken =
             |source: Box<dyn std::error::Error + Send + Sync>| FetchFailure::Broken { source };
+        #[expect(clippy::disallowed_methods, reason = "the gateway is above this layer")]
         let read = tokio::task::spawn_blocking(move || page(&path)).await;
         let body =
             read.map_err(|error| broken(error.into()))?.map_err(|error| broken(error.into()))?;

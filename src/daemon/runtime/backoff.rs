@@ -1,0 +1,92 @@
+use std::time::Duration;
+
+const FIRST_WAIT: Duration = Duration::from_secs(1);
+const LONGEST_WAIT: Duration = Duration::from_mins(1);
+/// A loop that ran for this long has recovered.
+const SETTLED_AFTER: Duration = Duration::from_mins(2);
+
+/// Decides when a loop that failed is started again, and when it has recovered.
+#[derive(Debug, Default)]
+pub(super) struct Backoff {
+    failures: u32,
+    settled: bool,
+}
+
+/// What is observed of a loop.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Outcome {
+    Runs,
+    Failed,
+}
+
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Step {
+    Wait,
+    Restart { after: Duration },
+    Resolve,
+}
+
+impl Backoff {
+    /// Decides what follows when a loop was started `ran` ago and still runs, or failed. The wait
+    /// doubles with each failure, up to a minute, until the loop has recovered.
+    pub(super) fn step(&mut self, outcome: Outcome, ran: Duration) -> Step {
+        let has_recovered = ran >= SETTLED_AFTER;
+        if has_recovered {
+            self.failures = 0;
+        }
+        match outcome {
+            Outcome::Failed => {
+                let doubled = FIRST_WAIT * 2_u32.pow(self.failures.min(16));
+                self.failures = self.failures.saturating_add(1);
+                self.settled = false;
+                Step::Restart { after: doubled.min(LONGEST_WAIT) }
+            }
+            Outcome::Runs if has_recovered && !self.settled => {
+                self.settled = true;
+                Step::Resolve
+            }
+            Outcome::Runs => Step::Wait,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Outcome::{Failed, Runs};
+    use super::*;
+
+    fn restart(seconds: u64) -> Step {
+        Step::Restart { after: Duration::from_secs(seconds) }
+    }
+
+    #[test]
+    fn waits_double_until_the_loop_has_recovered_which_is_said_once() {
+        let mut backoff = Backoff::default();
+        let table = [
+            (Failed, 0, restart(1)),
+            (Failed, 1, restart(2)),
+            (Runs, 60, Step::Wait),
+            (Failed, 119, restart(4)),
+            (Runs, 120, Step::Resolve),
+            (Runs, 130, Step::Wait),
+            (Failed, 140, restart(1)),
+            (Failed, 5, restart(2)),
+            (Runs, 120, Step::Resolve),
+        ];
+        for (line, (outcome, ran, step)) in table.into_iter().enumerate() {
+            assert_eq!(backoff.step(outcome, Duration::from_secs(ran)), step, "line {line}");
+        }
+    }
+
+    #[test]
+    fn no_wait_is_longer_than_a_minute() {
+        let mut backoff = Backoff::default();
+        let waits = (0..40).map(|_| backoff.step(Failed, Duration::ZERO));
+        assert_eq!(waits.last(), Some(restart(60)));
+    }
+
+    #[test]
+    fn a_first_run_that_lasts_resolves_what_an_earlier_process_raised() {
+        assert_eq!(Backoff::default().step(Runs, SETTLED_AFTER), Step::Resolve);
+    }
+}

@@ -1,0 +1,34 @@
+//! The gateway for work that blocks: the store, the file system, long computations. `clippy.toml`
+//! bans the calls below everywhere else.
+#![expect(clippy::disallowed_methods, reason = "this is the one place that starts blocking work")]
+
+use tokio::runtime::Handle;
+use tokio::task::{JoinError, spawn_blocking};
+
+/// Runs work on a thread that may block, and resumes its panic.
+pub(in crate::daemon) async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> T + Send + 'static,
+) -> T {
+    match spawn_blocking(work).await {
+        Ok(done) => done,
+        Err(panicked) => std::panic::resume_unwind(panicked.into_panic()),
+    }
+}
+
+/// Runs work on a thread that may block, and returns its panic as an error.
+///
+/// # Errors
+/// When the work panicked.
+pub(crate) async fn try_blocking<T: Send + 'static>(
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, JoinError> {
+    spawn_blocking(work).await
+}
+
+/// Runs a future on a thread of its own, for a loop that blocks often, and resumes its panic.
+pub(in crate::daemon) async fn run_on_own_thread<F>(future: F) -> F::Output
+where
+    F: Future<Output: Send> + Send + 'static,
+{
+    blocking(move || Handle::current().block_on(future)).await
+}
