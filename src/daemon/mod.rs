@@ -30,29 +30,23 @@
 //! not move would look healthy.
 
 mod alerts;
-mod committer;
 mod content;
 mod decided;
 mod doubts;
 mod enquiry;
-mod follow;
-mod held;
-mod judgement;
-mod keeper;
+mod error;
 mod likeness;
 mod lookout;
-mod named;
+mod mirror;
 mod notes;
 mod outside;
 mod overlays;
-mod pass;
 mod pending;
 mod post;
 mod proof;
 mod prove;
 mod publish;
 mod publisher;
-mod quarantine;
 mod remarks;
 mod report;
 mod review;
@@ -66,15 +60,17 @@ mod turns;
 mod watch;
 
 pub use doubts::Doubts;
-pub use held::HeldDecision;
+pub use error::DaemonError;
 pub use likeness::{Lookalike, lookalikes_of};
+pub use mirror::{
+    Activity, HeldDecision, Observer, PassFailure, PassPlan, SyncOutcome, open_source,
+    retry_quarantine, run_pass,
+};
 pub use overlays::{InForce, load_overlays, starter_warning};
-pub use pass::{Observer, PassFailure, PassPlan, run_pass};
 pub use proof::{NameReport, ProofReport, prove_once};
-pub use quarantine::retry_quarantine;
-pub use report::{Activity, StatusReport, UpstreamReport, WebhookReport, status};
+pub use report::{StatusReport, UpstreamReport, WebhookReport, status};
 pub use review::{Listed, QuarantineReport, explain_name, known_names, list, quarantine};
-pub use run::{DaemonError, open_source, open_webhooks, open_witnesses, run};
+pub use run::{open_webhooks, open_witnesses, run};
 pub use runtime::Clock;
 pub(crate) use runtime::try_blocking;
-pub use shared::{Published, Shared, SyncOutcome, SyncRequest};
+pub use shared::{Published, Shared};

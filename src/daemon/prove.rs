@@ -13,7 +13,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::mpsc;
+use tokio::sync::{Mutex, mpsc};
 use tokio::task::{Id, JoinSet};
 use tokio::time::{Instant as Deadline, MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
@@ -72,9 +72,10 @@ pub(super) struct Prover {
 pub(super) async fn prove_loop(
     shared: Arc<Shared>,
     witnesses: Arc<Witnesses>,
-    mut requests: mpsc::Receiver<ProveRequest>,
+    requests: Arc<Mutex<mpsc::Receiver<ProveRequest>>>,
     stop: CancellationToken,
 ) -> Result<(), StoreError> {
+    let mut requests = requests.lock().await;
     let enabled = shared.settings.ownership.policy.enabled;
     let mut prover = Prover {
         turns: Turns::default(),
@@ -98,7 +99,10 @@ pub(super) async fn prove_loop(
     }
     loop {
         tokio::select! {
-            () = stop.cancelled() => return Ok(()),
+            () = stop.cancelled() => {
+                requests.close();
+                return Ok(());
+            }
             Some(request) = requests.recv() => prover.request(request),
             Some(joined) = prover.asked.join_next_with_id() => match joined {
                 Ok((id, Ok(answer))) => {

@@ -1,19 +1,14 @@
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::shared::Runtime;
+use super::mirror::Activity;
 use super::{InForce, Shared};
 use crate::alert::Alert;
 use crate::config::Upstream;
-use crate::curation::Speaker;
 use crate::model::Instant;
 use crate::store::{Mailbox, Snapshot, StoreError};
-use crate::sync::{Failure, Held, PassKind, PassState, Tally};
-
-/// A first walk takes minutes; after this long nobody waits for its end.
-const LONGEST_SETTLING: Duration = Duration::from_hours(3);
+use crate::sync::{Failure, Held};
 
 /// What `/status` and `vidimus status` say.
 #[derive(Debug, Serialize, Deserialize)]
@@ -77,24 +72,6 @@ pub struct UpstreamReport {
     pub activity: Option<Activity>,
     /// The cursor at which an interrupted pass will go on.
     pub interrupted_at: Option<String>,
-}
-
-/// How far a running pass has come.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Activity {
-    pub kind: PassKind,
-    pub begun: Instant,
-    pub pages: u64,
-    pub rows: u64,
-    #[serde(flatten)]
-    pub tally: Tally,
-}
-
-impl Activity {
-    pub(super) fn of(pass: &PassState) -> Self {
-        let PassState { kind, begun, pages, tally, .. } = pass;
-        Self { kind: *kind, begun: *begun, pages: *pages, rows: tally.rows(), tally: *tally }
-    }
 }
 
 /// The state of everything, from the store and, in a daemon, from memory.
@@ -168,55 +145,12 @@ fn upstream_report(snapshot: &Snapshot, upstream: &Upstream) -> Result<UpstreamR
 }
 
 impl Shared {
-    /// Whether an upstream that is followed has not been walked to its end yet.
-    #[must_use]
-    pub fn is_first_walk(&self) -> bool {
-        let Ok(snapshot) = self.store.snapshot() else { return false };
-        let is_new = |id: &String| snapshot.upstream(id).is_ok_and(|state| state.accepts_batches());
-        let enabled = self.speakers().into_iter().filter(|speaker| speaker.enabled);
-        enabled.map(|speaker| speaker.id).any(|id| is_new(&id))
-    }
-
-    /// Whether an upstream may still claim names for the first time. One that fails, or takes for
-    /// ever, is not waited for: it must not keep the owners of all names from being remembered.
-    #[must_use]
-    pub(super) fn is_settling(&self) -> bool {
-        self.may_claim(|_| true)
-    }
-
-    /// The same of upstreams of the organisation's own: what is protected comes from there.
-    #[must_use]
-    pub(super) fn awaits_internal(&self) -> bool {
-        self.may_claim(|speaker| speaker.internal)
-    }
-
-    fn may_claim(&self, is_meant: impl Fn(&Speaker) -> bool) -> bool {
-        let Ok(snapshot) = self.store.snapshot() else { return true };
-        let now = self.clock.now();
-        let may_claim = |id: &str| {
-            let Ok(state) = snapshot.upstream(id) else { return false };
-            let begun = state.last_attempt.is_none_or(|at| now.since(at) < LONGEST_SETTLING);
-            state.accepts_batches() && state.last_failure.is_none() && begun
-        };
-        let speakers = self.speakers();
-        let mut meant = speakers.iter().filter(|speaker| speaker.enabled && is_meant(speaker));
-        meant.any(|speaker| may_claim(&speaker.id))
-    }
-
-    /// A pass that is running now, and whose.
-    #[must_use]
-    pub fn activity(&self) -> Option<(String, Activity)> {
-        let upstreams = self.upstreams();
-        upstreams.iter().find_map(|(id, runtime)| Some((id.clone(), runtime.activity.clone()?)))
-    }
-
     /// The state of this daemon.
     ///
     /// # Errors
     /// When the store cannot be read.
     pub fn status(&self) -> Result<StatusReport, StoreError> {
-        let definitions: Vec<Upstream> =
-            self.upstreams().values().map(|runtime| runtime.definition.clone()).collect();
+        let definitions = self.mirror.definitions();
         let snapshot = self.store.snapshot()?;
         let mut report = status(&snapshot, &self.in_force(), &definitions, self.clock.now())?;
         let published = self.published();
@@ -224,16 +158,14 @@ impl Shared {
         report.ready = published.is_some();
         report.generation = published.as_ref().map(|published| published.generation);
         report.visible = published.map_or(0, |published| published.visible as u64);
-        let runtimes = self.upstreams();
         for upstream in &mut report.upstreams {
-            let Some(Runtime { activity, next_attempt, .. }) = runtimes.get(&upstream.id) else {
+            let Some((activity, next_attempt)) = self.mirror.progress(&upstream.id) else {
                 continue;
             };
-            upstream.activity.clone_from(activity);
-            upstream.next_attempt = *next_attempt;
             if activity.is_some() {
                 upstream.interrupted_at = None;
             }
+            (upstream.activity, upstream.next_attempt) = (activity, next_attempt);
         }
         Ok(report)
     }

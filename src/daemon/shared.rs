@@ -1,6 +1,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use arc_swap::{ArcSwap, ArcSwapOption};
@@ -8,34 +8,32 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 use super::doubts::{Doubts, Watched};
 use super::enquiry::ProveRequest;
+use super::mirror::{Mirror, Ports};
 use super::pending::Pending;
-use super::runtime::Feed;
 use super::proof::ProofReport;
-use super::report::Activity;
-use super::{Clock, InForce};
+use super::runtime::Feed;
+use super::{Activity, Clock, HeldDecision, InForce, SyncOutcome};
 use crate::catalog::Catalogue;
-use crate::config::{Settings, Upstream};
+use crate::config::Settings;
 use crate::curation::{Policy, Speaker};
-use crate::model::{Instant, Name};
+use crate::model::Name;
 use crate::overlay::{Changes, OverlaySet};
 use crate::store::{Store, StoreError};
-use crate::sync::PassReport;
 
 /// Reading what is protected takes a fraction of this; should it take longer, nobody waits for it.
 const LONGEST_COMPARISON: Duration = Duration::from_secs(5);
 const BETWEEN_LOOKS: Duration = Duration::from_millis(10);
-/// Several upstreams are often one host, or one proxy.
-const BETWEEN_STARTS: Duration = Duration::from_millis(250);
 
 /// What the loops and the servers share. Readers of the catalogue take no lock.
 #[derive(Debug)]
 pub struct Shared {
-    pub settings: Settings,
+    pub settings: Arc<Settings>,
     pub store: Arc<Store>,
     pub clock: Arc<Clock>,
     /// The store's random word, shown to clients.
     pub epoch: String,
-    pub(super) pending: Pending,
+    pub(super) mirror: Arc<Mirror>,
+    pub(super) pending: Arc<Pending>,
     /// Names that came, for whoever proves their owners.
     pub(super) unproven: Feed,
     /// The same, for whoever compares them.
@@ -51,13 +49,7 @@ pub struct Shared {
     /// Where proofs are asked for.
     prove: OnceLock<mpsc::Sender<ProveRequest>>,
     published: ArcSwapOption<Published>,
-    in_force: ArcSwap<InForce>,
-    overlays_changed: watch::Sender<()>,
-    upstreams: Mutex<BTreeMap<String, Runtime>>,
-    /// When the last pass began: no two begin together.
-    last_start: tokio::sync::Mutex<Option<tokio::time::Instant>>,
-    /// What was heard of the upstreams so far: whether a first generation may be published.
-    heard: watch::Sender<KnownSoFar>,
+    in_force: watch::Sender<Arc<InForce>>,
 }
 
 /// One generation of every view, swapped as one.
@@ -104,45 +96,6 @@ impl Published {
     }
 }
 
-/// What is true of an upstream only as long as the process lives.
-#[derive(Debug)]
-pub(super) struct Runtime {
-    pub(super) definition: Upstream,
-    pub(super) activity: Option<Activity>,
-    pub(super) next_attempt: Option<Instant>,
-    pub(super) requests: mpsc::Sender<SyncRequest>,
-}
-
-/// News of an upstream.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Heard {
-    /// It answered with something: a page, a name, or that it does not know a name.
-    Answer,
-    /// Every name that overlays spell out was asked for once, or had its time.
-    NamesAttempted,
-    WholeWalk,
-}
-
-/// An empty list and a 404 are statements. We make none before an upstream has made one, nor before
-/// the names that overlays spell out had their attempt at each of them.
-#[derive(Debug, Default)]
-struct KnownSoFar {
-    answered: bool,
-    done: BTreeSet<String>,
-    enough: bool,
-}
-
-/// Somebody wants a pass, or the result of the one under way.
-#[derive(Debug)]
-pub struct SyncRequest {
-    pub full: bool,
-    pub dry_run: bool,
-    pub reply: oneshot::Sender<SyncOutcome>,
-}
-
-/// What a pass did, or why it was not accepted.
-pub type SyncOutcome = Result<PassReport, String>;
-
 impl Shared {
     pub fn new(
         settings: Settings,
@@ -150,27 +103,41 @@ impl Shared {
         clock: Arc<Clock>,
         in_force: InForce,
     ) -> Result<Arc<Self>, StoreError> {
-        let snapshot = store.snapshot()?;
-        let (epoch, enough) = (snapshot.epoch()?, snapshot.is_known()?);
+        let epoch = store.snapshot()?.epoch()?;
+        let settings = Arc::new(settings);
+        let in_force = watch::Sender::new(Arc::new(in_force));
+        let (unproven, unseen) = (Feed::default(), Feed::default());
+        let pending = Arc::new(Pending::default());
+        let mirror = {
+            let (unproven, unseen) = (unproven.clone(), unseen.clone());
+            let (touched, redefined) = (Arc::clone(&pending), Arc::clone(&pending));
+            let ports = Ports {
+                touched: Box::new(move |names| {
+                    unproven.touch(names.iter().cloned());
+                    unseen.touch(names.iter().cloned());
+                    touched.touch(names);
+                }),
+                redefined: Box::new(move || redefined.touch_everything()),
+            };
+            let (settings, store) = (Arc::clone(&settings), Arc::clone(&store));
+            Mirror::new(settings, store, Arc::clone(&clock), in_force.subscribe(), ports)?
+        };
         Ok(Arc::new(Self {
             settings,
             store,
             clock,
             epoch,
-            pending: Pending::default(),
-            unproven: Feed::default(),
-            unseen: Feed::default(),
+            mirror,
+            pending,
+            unproven,
+            unseen,
             resembling: ArcSwap::default(),
             watched: ArcSwapOption::empty(),
             withheld: Feed::default(),
             reconsidered: AtomicU64::new(0),
             prove: OnceLock::new(),
             published: ArcSwapOption::empty(),
-            in_force: ArcSwap::from_pointee(in_force),
-            overlays_changed: watch::Sender::new(()),
-            upstreams: Mutex::default(),
-            last_start: tokio::sync::Mutex::default(),
-            heard: watch::Sender::new(KnownSoFar { enough, ..KnownSoFar::default() }),
+            in_force,
         }))
     }
 
@@ -192,22 +159,13 @@ impl Shared {
 
     #[must_use]
     pub fn in_force(&self) -> Arc<InForce> {
-        self.in_force.load_full()
+        Arc::clone(&self.in_force.borrow())
     }
 
     pub(super) fn enforce(&self, in_force: InForce) {
         let next = Arc::new(in_force);
-        let before = self.in_force.swap(Arc::clone(&next));
-        self.overlays_changed.send_replace(());
+        let before = self.in_force.send_replace(Arc::clone(&next));
         self.pending.touch_overlays(Changes::between(&before.set, &next.set));
-    }
-
-    /// Names whose rows changed: they are decided about again, and their owners may be news.
-    pub(super) fn touch(&self, names: impl IntoIterator<Item = Name>) {
-        let names: Vec<Name> = names.into_iter().collect();
-        self.unproven.touch(names.iter().cloned());
-        self.unseen.touch(names.iter().cloned());
-        self.pending.touch(names);
     }
 
     /// Names of whose owners something else is known: they are decided about again, and compared.
@@ -299,43 +257,18 @@ impl Shared {
         answer.await.map_err(|_| stopped())?
     }
 
-    pub(super) fn overlays_changed(&self) -> watch::Receiver<()> {
-        self.overlays_changed.subscribe()
-    }
-
-    /// Takes note of what was heard of an upstream, which may be enough for a first generation.
-    pub(super) fn hear(&self, upstream: &str, heard: Heard) {
-        let enabled = self.speakers().into_iter().filter(|speaker| speaker.enabled);
-        let expected: Vec<String> = enabled.map(|speaker| speaker.id).collect();
-        self.heard.send_if_modified(|known| {
-            let before = known.enough;
-            known.answered |= matches!(heard, Heard::Answer | Heard::WholeWalk);
-            if matches!(heard, Heard::NamesAttempted | Heard::WholeWalk) {
-                known.done.insert(upstream.to_owned());
-            }
-            known.enough |= known.answered && expected.iter().all(|id| known.done.contains(id));
-            known.enough != before
-        });
-    }
-
-    /// There is no upstream to hear from, so nothing more will be known.
-    pub(super) fn hear_nobody(&self) {
-        self.heard.send_modify(|known| known.enough = true);
+    pub(super) fn overlays_changed(&self) -> watch::Receiver<Arc<InForce>> {
+        self.in_force.subscribe()
     }
 
     pub(super) async fn wait_until_known(&self) {
-        // The sender is a field of this very value, so it is not dropped meanwhile.
-        let _ = self.heard.subscribe().wait_for(|known| known.enough).await;
-    }
-
-    pub(super) fn upstreams(&self) -> std::sync::MutexGuard<'_, BTreeMap<String, Runtime>> {
-        self.upstreams.lock().unwrap_or_else(PoisonError::into_inner)
+        self.mirror.wait_until_known().await;
     }
 
     /// The upstreams there are, by id.
     #[must_use]
     pub fn upstream_ids(&self) -> Vec<String> {
-        self.upstreams().keys().cloned().collect()
+        self.mirror.ids()
     }
 
     /// Runs something with the policy of this moment.
@@ -354,46 +287,44 @@ impl Shared {
     /// The upstreams as far as it matters for who may speak for a name.
     #[must_use]
     pub fn speakers(&self) -> Vec<Speaker> {
-        self.upstreams().values().map(|it| it.definition.speaker()).collect()
-    }
-
-    pub(super) fn update(&self, upstream: &str, change: impl FnOnce(&mut Runtime)) {
-        if let Some(runtime) = self.upstreams().get_mut(upstream) {
-            change(runtime);
-        }
-    }
-
-    /// Waits until a pass may begin without beginning together with another one.
-    pub(super) async fn turn(&self) {
-        let mut last = self.last_start.lock().await;
-        if let Some(last) = *last {
-            tokio::time::sleep_until(last + BETWEEN_STARTS).await;
-        }
-        *last = Some(tokio::time::Instant::now());
+        self.mirror.speakers()
     }
 
     /// Asks every enabled upstream for a pass, or joins the one under way, and waits for all.
     pub async fn sync(&self, full: bool, dry_run: bool) -> Vec<(String, SyncOutcome)> {
-        let requests: Vec<(String, mpsc::Sender<SyncRequest>)> = {
-            let upstreams = self.upstreams();
-            let enabled = upstreams.values().filter(|it| it.definition.enabled);
-            enabled.map(|it| (it.definition.id.clone(), it.requests.clone())).collect()
-        };
-        let mut outcomes = Vec::new();
-        let mut replies = Vec::new();
-        for (id, sender) in requests {
-            let (reply, answer) = oneshot::channel();
-            let sent = sender.send(SyncRequest { full, dry_run, reply }).await;
-            replies.push((id, sent.is_ok().then_some(answer)));
-        }
-        for (id, answer) in replies {
-            let outcome = match answer {
-                Some(answer) => answer.await.ok(),
-                None => None,
-            };
-            let stopped = || Err("the daemon is stopping".to_owned());
-            outcomes.push((id, outcome.unwrap_or_else(stopped)));
-        }
-        outcomes
+        self.mirror.sync(full, dry_run).await
+    }
+
+    /// Applies a decision about a held set; see [`HeldDecision`].
+    ///
+    /// # Errors
+    /// When the store cannot be read or written.
+    pub fn decide_held(
+        &self,
+        upstream: &str,
+        id: &str,
+        decision: HeldDecision,
+    ) -> Result<Option<usize>, StoreError> {
+        self.mirror.decide_held(upstream, id, decision)
+    }
+
+    /// Whether an upstream that is followed has not been walked to its end yet.
+    #[must_use]
+    pub fn is_first_walk(&self) -> bool {
+        self.mirror.is_first_walk()
+    }
+
+    pub(super) fn is_settling(&self) -> bool {
+        self.mirror.is_settling()
+    }
+
+    pub(super) fn awaits_internal(&self) -> bool {
+        self.mirror.awaits_internal()
+    }
+
+    /// A pass that is running now, and whose.
+    #[must_use]
+    pub fn activity(&self) -> Option<(String, Activity)> {
+        self.mirror.activity()
     }
 }

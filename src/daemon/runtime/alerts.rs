@@ -7,7 +7,12 @@ use crate::store::Store;
 
 /// Takes note of all that a source sees now, and tells what is new. A store that cannot take it
 /// is told of too, and by `false`: the next look tries again.
-pub(in crate::daemon) fn observe(store: &Store, clock: &Clock, source: &str, seen: Vec<Observation>) -> bool {
+pub(in crate::daemon) fn observe(
+    store: &Store,
+    clock: &Clock,
+    source: &str,
+    seen: Vec<Observation>,
+) -> bool {
     match store.observe(source, seen, clock.now()) {
         Ok(changed) => {
             changed.iter().for_each(tell);

@@ -1,6 +1,6 @@
 use serde_json::value::RawValue;
 
-use super::Clock;
+use crate::daemon::runtime::Clock;
 use crate::model::Entry;
 use crate::store::{QuarantinedRow, Store, StoreError};
 use crate::sync::OVER_LIMIT;

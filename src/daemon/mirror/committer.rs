@@ -3,9 +3,9 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::{Scope, ScopedJoinHandle};
 
-use super::Clock;
-use super::keeper::names;
-use super::pass::Observer;
+use super::plan::Observer;
+use super::rows::names;
+use crate::daemon::runtime::Clock;
 use crate::store::{Batch, Destination, Seen, Store, StoreError};
 use crate::sync::{Row, UpstreamState};
 

@@ -1,8 +1,6 @@
 use std::collections::BTreeSet;
-use std::sync::Arc;
 
-use super::Shared;
-use super::alerts::{observe, of_upstream, source_of};
+use super::handle::Mirror;
 use crate::model::{Instant, Name};
 use crate::store::{Store, StoreError};
 use crate::sync::Rails;
@@ -49,28 +47,25 @@ impl HeldDecision {
     }
 }
 
-impl Shared {
+impl Mirror {
     /// Applies a decision about a held set, publishes what it changes, and ends its alert. Returns
     /// how many names were touched.
     ///
     /// # Errors
     /// When the store cannot be read or written.
-    pub fn decide_held(
-        self: &Arc<Self>,
+    pub(in crate::daemon) fn decide_held(
+        &self,
         upstream: &str,
         id: &str,
         decision: HeldDecision,
     ) -> Result<Option<usize>, StoreError> {
-        let definition = self.upstreams().get(upstream).map(|it| it.definition.clone());
-        let Some(definition) = definition else { return Ok(None) };
+        let Some(definition) = self.definition(upstream) else { return Ok(None) };
         let now = self.clock.now();
         let decided = decision.apply(&self.store, upstream, id, &definition.rails, now)?;
         let Some(touched) = decided else { return Ok(None) };
         let count = touched.len();
-        self.touch(touched);
-        let snapshot = self.store.snapshot()?;
-        let seen = self.with_policy(|policy| of_upstream(&snapshot, &definition, policy))?;
-        observe(&self.store, &self.clock, &source_of(upstream), seen);
+        self.ports.touched(touched);
+        self.observe(&definition)?;
         Ok(Some(count))
     }
 }

@@ -6,10 +6,11 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
-use super::keeper::{judge_row, names};
-use super::runtime::try_blocking;
-use super::shared::Heard;
-use super::{PassFailure, Shared};
+use super::handle::Mirror;
+use super::known::Heard;
+use super::plan::PassFailure;
+use super::rows::{judge_row, names};
+use crate::daemon::runtime::{blocking, try_blocking};
 use crate::model::{Escaped, Name};
 use crate::store::{Batch, Destination, StoreError};
 use crate::sync::{Change, FetchedPage, PageSource, RawPage, Row};
@@ -25,19 +26,26 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// first start, and whenever the overlays change. Such a fetch adds and hides; it never replaces
 /// an entry, and moves no watermark.
 pub(super) async fn fetch_named<S: PageSource>(
-    shared: Arc<Shared>,
+    mirror: Arc<Mirror>,
     upstream: String,
     source: Arc<S>,
     stop: CancellationToken,
 ) -> Result<(), StoreError> {
-    let mut overlays = shared.overlays_changed();
+    let mut overlays = mirror.policy.clone();
     let mut answered: BTreeSet<Name> = BTreeSet::new();
     let (mut told, mut wait) = (BTreeSet::new(), RETRY);
     loop {
         overlays.borrow_and_update();
-        let wanted = unknown_names(&shared, &upstream, &answered)?;
+        let (task, id) = (Arc::clone(&mirror), upstream.clone());
+        let (known, unknown) = blocking(move || {
+            let unknown = unknown_names(&task, &id, &answered);
+            (answered, unknown)
+        })
+        .await;
+        answered = known;
+        let wanted = unknown?;
         let failed = tokio::select! {
-            failed = fetch_all(&shared, &upstream, &source, &wanted) => failed,
+            failed = fetch_all(&mirror, &upstream, &source, &wanted) => failed,
             // What was fetched is stored; the rest is asked for again with the new names.
             _ = overlays.changed() => continue,
             () = stop.cancelled() => return Ok(()),
@@ -59,13 +67,13 @@ pub(super) async fn fetch_named<S: PageSource>(
 }
 
 fn unknown_names(
-    shared: &Shared,
+    mirror: &Mirror,
     upstream: &str,
     answered: &BTreeSet<Name>,
 ) -> Result<Vec<Name>, StoreError> {
-    let snapshot = shared.store.snapshot()?;
+    let snapshot = mirror.store.snapshot()?;
     let mut unknown = Vec::new();
-    for name in shared.in_force().set.exact_names() {
+    for name in mirror.policy.borrow().set.exact_names() {
         let heads = match snapshot.heads_of(&name) {
             // What upstream answers takes the place of what cannot be read.
             Err(StoreError::Damaged { .. }) => Vec::new(),
@@ -81,7 +89,7 @@ fn unknown_names(
 /// Fetches names four at a time; returns those that got no answer, with the reason. A name that
 /// takes long does not hold back the first generation for ever.
 async fn fetch_all<S: PageSource>(
-    shared: &Arc<Shared>,
+    mirror: &Arc<Mirror>,
     upstream: &str,
     source: &Arc<S>,
     wanted: &[Name],
@@ -96,7 +104,7 @@ async fn fetch_all<S: PageSource>(
             && let Some(name) = left.next()
         {
             let fetching = fetch_one(
-                Arc::clone(shared),
+                Arc::clone(mirror),
                 upstream.to_owned(),
                 Arc::clone(source),
                 name.clone(),
@@ -106,21 +114,21 @@ async fn fetch_all<S: PageSource>(
         tokio::select! {
             fetched = under_way.join_next() => match fetched {
                 None => break,
-                Some(Ok((_, Ok(())))) => shared.hear(upstream, Heard::Answer),
+                Some(Ok((_, Ok(())))) => mirror.hear(upstream, Heard::Answer),
                 Some(Ok((name, Err(failure)))) => {
                     failed.insert(name, failure.reason());
                 }
                 Some(Err(panicked)) => std::panic::resume_unwind(panicked.into_panic()),
             },
-            () = &mut patience, if !patience.is_elapsed() => shared.hear(upstream, Heard::NamesAttempted),
+            () = &mut patience, if !patience.is_elapsed() => mirror.hear(upstream, Heard::NamesAttempted),
         }
     }
-    shared.hear(upstream, Heard::NamesAttempted);
+    mirror.hear(upstream, Heard::NamesAttempted);
     failed
 }
 
 async fn fetch_one<S: PageSource>(
-    shared: Arc<Shared>,
+    mirror: Arc<Mirror>,
     upstream: String,
     source: Arc<S>,
     name: Name,
@@ -128,7 +136,7 @@ async fn fetch_one<S: PageSource>(
     let outcome = match source.versions(&name).await {
         Ok(Some(page)) => {
             let wanted = name.clone();
-            try_blocking(move || keep(&shared, &upstream, &wanted, &page))
+            try_blocking(move || keep(&mirror, &upstream, &wanted, &page))
                 .await
                 .map_err(PassFailure::from)
                 .flatten()
@@ -143,13 +151,13 @@ async fn fetch_one<S: PageSource>(
 /// Stores the rows of one name that are new, or newly deleted; the walk will come by and judge
 /// whatever else there is.
 fn keep(
-    shared: &Shared,
+    mirror: &Mirror,
     upstream: &str,
     name: &Name,
     page: &FetchedPage,
 ) -> Result<(), PassFailure> {
-    let snapshot = shared.store.snapshot()?;
-    let now = shared.clock.now();
+    let snapshot = mirror.store.snapshot()?;
+    let now = mirror.clock.now();
     let (mut rows, mut size) = (Vec::new(), snapshot.size_of(upstream, name)?);
     for item in RawPage::read_versions(&page.body)?.rows {
         if let Change::Write { row: Row::Entry(entry), .. } =
@@ -162,7 +170,7 @@ fn keep(
     }
     drop(snapshot);
     let destination = Destination::LiveUnlessPresent;
-    shared.store.commit(&Batch {
+    mirror.store.commit(&Batch {
         upstream,
         rows: &rows,
         destination,
@@ -170,6 +178,6 @@ fn keep(
         seen: None,
         now,
     })?;
-    shared.touch(names(&rows));
+    mirror.ports.touched(names(&rows));
     Ok(())
 }

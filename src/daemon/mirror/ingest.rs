@@ -1,4 +1,4 @@
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant as Stopwatch};
 
@@ -6,15 +6,16 @@ use serde_json::value::RawValue;
 use tokio::sync::mpsc;
 use tokio::sync::mpsc::error::TryRecvError;
 
-use super::Clock;
 use super::committer::{Committer, Judged, Target};
-use super::judgement::hold;
-use super::pass::{Fetched, Observer, PassFailure, PassPlan};
-use crate::model::{Entry, Instant, Name};
+use super::plan::{Fetched, Observer, PassFailure, PassPlan};
+use super::rows::judge_row;
+use super::safety::hold;
+use crate::daemon::runtime::Clock;
+use crate::model::{Entry, Name};
 use crate::store::{Acceptance, Batch, Destination, Hold, Snapshot, Store, StoreError};
 use crate::sync::{
     Change, Failure, Kind, NameSize, PassKind, PassReport, PassState, RawPage, Row, UpstreamState,
-    change, completed,
+    completed,
 };
 
 /// A batch is committed when it has this many rows, or is this old. A crash repeats one batch.
@@ -304,23 +305,4 @@ fn next_page(
             pages.blocking_recv()
         }
     }
-}
-
-pub(super) fn judge_row(
-    item: &RawValue,
-    now: Instant,
-    snapshot: &Snapshot,
-    upstream: &str,
-) -> Result<Change, StoreError> {
-    change(item, now, |identity| {
-        match snapshot.head(upstream, identity.name.as_str(), identity.version.as_str()) {
-            // What upstream sends takes the place of what cannot be read any more.
-            Err(StoreError::Damaged { .. }) => Ok(None),
-            head => head,
-        }
-    })
-}
-
-pub(super) fn names(rows: &[Row]) -> BTreeSet<Name> {
-    rows.iter().filter_map(|row| Name::parse(&row.key().0).ok()).collect()
 }

@@ -1,0 +1,25 @@
+use thiserror::Error;
+
+use crate::config::HiddenError;
+use crate::remote::AccessError;
+use crate::store::StoreError;
+
+/// The reasons for which the daemon does not start. Once it runs, a loop that fails is started
+/// again.
+#[derive(Debug, Error)]
+pub enum DaemonError {
+    #[error("{0}")]
+    Store(#[from] StoreError),
+    #[error("the upstream {id} cannot be reached as configured")]
+    Access { id: String, source: AccessError },
+    #[error(
+        "owners cannot be proven as `[ownership]`, `[github]`, `[packages]` and `[egress]` say"
+    )]
+    Witnesses { source: AccessError },
+    #[error("the webhook `{name}` cannot be used")]
+    Hidden { name: String, source: HiddenError },
+    #[error("the webhook `{name}` cannot be used")]
+    Webhook { name: String, source: AccessError },
+    #[error("the supervision of the loops panicked")]
+    Panicked(#[from] tokio::task::JoinError),
+}

@@ -1,0 +1,209 @@
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{Mutex, mpsc};
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+use tracing::{info, warn};
+
+use super::follow::Follower;
+use super::handle::{Mirror, Runtime, SyncRequest};
+use super::named::fetch_named;
+use super::observe::{UPSTREAMS, of_upstreams, source_of};
+use super::source::{Source, open_source};
+use crate::config::{Origin, Upstream, read_upstreams};
+use crate::daemon::DaemonError;
+use crate::daemon::runtime::{Supervisor, blocking, loop_source, observe};
+use crate::lint::{Finding, Severity};
+use crate::model::reason;
+use crate::store::StoreError;
+
+/// How often the upstream files are looked at.
+const LOOK_EVERY: Duration = Duration::from_secs(5);
+/// Requests that may wait for a run; the senders of more wait.
+const REQUESTS: usize = 16;
+
+/// The tasks of the upstreams as their files are now.
+pub(in crate::daemon) struct Followers {
+    mirror: Arc<Mirror>,
+    supervisor: Supervisor,
+    stop: CancellationToken,
+    /// Stops the tasks of the definitions that are in force.
+    current: CancellationToken,
+    upstreams: Vec<Upstream>,
+    tasks: JoinSet<()>,
+}
+
+impl Followers {
+    pub(in crate::daemon) fn new(
+        mirror: &Arc<Mirror>,
+        supervisor: &Supervisor,
+        stop: &CancellationToken,
+    ) -> Self {
+        Self {
+            mirror: Arc::clone(mirror),
+            supervisor: supervisor.clone(),
+            stop: stop.clone(),
+            current: stop.child_token(),
+            upstreams: Vec::new(),
+            tasks: JoinSet::new(),
+        }
+    }
+
+    /// Starts the tasks of these upstreams in place of those before, which are awaited first: two
+    /// tasks must not write one upstream's state.
+    ///
+    /// # Errors
+    /// When an upstream cannot be reached as defined; then the tasks before go on.
+    pub(in crate::daemon) async fn replace(
+        &mut self,
+        upstreams: Vec<Upstream>,
+    ) -> Result<(), DaemonError> {
+        let egress = &self.mirror.settings.egress;
+        let sources: Vec<Arc<Source>> = upstreams
+            .iter()
+            .map(|upstream| open_source(upstream, egress))
+            .collect::<Result<_, _>>()?;
+        self.current.cancel();
+        while self.tasks.join_next().await.is_some() {}
+        self.current = self.stop.child_token();
+        self.resolve_alerts_of_others(&upstreams).await;
+        let mut runtimes = BTreeMap::new();
+        let mut followed = Vec::new();
+        for (upstream, source) in upstreams.iter().zip(sources) {
+            let (requests, receiver) = mpsc::channel(REQUESTS);
+            let definition = upstream.clone();
+            let runtime = Runtime { definition, activity: None, next_attempt: None, requests };
+            runtimes.insert(upstream.id.clone(), runtime);
+            if upstream.enabled {
+                followed.push((upstream.clone(), source, receiver));
+            }
+        }
+        // In one step: a reader in between must not find that there are no upstreams.
+        *self.mirror.upstreams() = runtimes;
+        for (upstream, source, receiver) in followed {
+            self.start(&upstream, &source, receiver);
+        }
+        if upstreams.iter().all(|upstream| !upstream.enabled) {
+            self.mirror.hear_nothing_more();
+        }
+        self.upstreams = upstreams;
+        self.mirror.ports.redefined();
+        Ok(())
+    }
+
+    fn start(
+        &mut self,
+        upstream: &Upstream,
+        source: &Arc<Source>,
+        requests: mpsc::Receiver<SyncRequest>,
+    ) {
+        let follower = {
+            let (mirror, upstream, stop) =
+                (Arc::clone(&self.mirror), upstream.clone(), self.current.clone());
+            let source = Arc::clone(source);
+            move || Follower {
+                mirror: Arc::clone(&mirror),
+                upstream: upstream.clone(),
+                source: Arc::clone(&source),
+                stop: stop.clone(),
+            }
+        };
+        // Files are walked faster than they are asked for names.
+        if matches!(upstream.origin, Origin::Registry(_)) {
+            let follower = follower.clone();
+            let start = move || {
+                let Follower { mirror, upstream, source, stop } = follower();
+                fetch_named(mirror, upstream.id, source, stop)
+            };
+            self.keep_running(format!("names of {}", upstream.id), start);
+        }
+        let requests = Arc::new(Mutex::new(requests));
+        let start = move || {
+            let (follower, requests) = (follower(), Arc::clone(&requests));
+            async move {
+                follower.follow(requests).await;
+                Ok(())
+            }
+        };
+        self.keep_running(format!("upstream {}", upstream.id), start);
+    }
+
+    fn keep_running<W>(&mut self, name: String, start: impl FnMut() -> W + Send + 'static)
+    where
+        W: Future<Output = Result<(), StoreError>> + Send + 'static,
+    {
+        self.tasks.spawn(self.supervisor.clone().keep_running(name, self.current.clone(), start));
+    }
+
+    /// Resolves lasting alerts about upstreams that are not followed; a file may have gone while no
+    /// daemon ran. A store that fails here must not keep the upstreams from being followed.
+    async fn resolve_alerts_of_others(&self, upstreams: &[Upstream]) {
+        let followed = upstreams.iter().filter(|upstream| upstream.enabled);
+        let kept: BTreeSet<String> =
+            followed.flat_map(|upstream| sources_of(&upstream.id)).collect();
+        let mirror = Arc::clone(&self.mirror);
+        let resolved = blocking(move || {
+            for gone in sources_of_alerts(&mirror)?.difference(&kept) {
+                observe(&mirror.store, &mirror.clock, gone, Vec::new());
+            }
+            Ok::<(), StoreError>(())
+        });
+        if let Err(error) = resolved.await {
+            warn!(reason = %reason(&error), "alerts about upstreams that are gone could not be resolved");
+        }
+    }
+
+    /// Looks at the upstream files now and then, until it is stopped.
+    pub(in crate::daemon) async fn supervise(mut self) {
+        loop {
+            tokio::select! {
+                () = self.stop.cancelled() => break,
+                () = tokio::time::sleep(LOOK_EVERY) => self.look().await,
+            }
+        }
+        while self.tasks.join_next().await.is_some() {}
+    }
+
+    async fn look(&mut self) {
+        let folder = self.mirror.settings.upstreams.clone();
+        let refused = match blocking(move || read_upstreams(&folder)).await {
+            Ok(upstreams) if upstreams == self.upstreams => None,
+            Ok(upstreams) => match self.replace(upstreams).await {
+                Ok(()) => {
+                    info!("the upstream files changed and are in force");
+                    None
+                }
+                Err(error) => Some(reason(&error)),
+            },
+            Err(findings) => {
+                let mut findings = findings.iter();
+                findings.find(|finding| finding.severity == Severity::Error).map(Finding::to_string)
+            }
+        };
+        let mirror = Arc::clone(&self.mirror);
+        blocking(move || {
+            let seen = of_upstreams(refused.as_deref());
+            observe(&mirror.store, &mirror.clock, UPSTREAMS, seen);
+        })
+        .await;
+    }
+}
+
+/// Where the alerts about one upstream and its loops come from.
+fn sources_of(upstream: &str) -> [String; 3] {
+    [
+        source_of(upstream),
+        loop_source(&format!("upstream {upstream}")),
+        loop_source(&format!("names of {upstream}")),
+    ]
+}
+
+fn sources_of_alerts(mirror: &Mirror) -> Result<BTreeSet<String>, StoreError> {
+    let prefixes = sources_of("");
+    let is_meant = |source: &str| prefixes.iter().any(|prefix| source.starts_with(prefix));
+    let alerts = mirror.store.snapshot()?.alerts()?.into_iter();
+    let lasting = alerts.filter(|alert| !alert.is_over() && is_meant(&alert.source));
+    Ok(lasting.map(|alert| alert.source).collect())
+}

@@ -1,0 +1,219 @@
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::{mpsc, oneshot, watch};
+
+use super::activity::Activity;
+use super::known::{Heard, KnownSoFar};
+use super::observe::{of_upstream, source_of};
+use super::schedule::Request;
+use crate::config::{Settings, Upstream};
+use crate::curation::{Policy, Speaker};
+use crate::daemon::InForce;
+use crate::daemon::runtime::{Clock, observe};
+use crate::model::{Instant, Name};
+use crate::store::{Store, StoreError};
+use crate::sync::PassReport;
+
+/// Several upstreams are often one host, or one proxy.
+const BETWEEN_STARTS: Duration = Duration::from_millis(250);
+
+/// What a pass did, or why it was not accepted.
+pub type SyncOutcome = Result<PassReport, String>;
+
+/// A request for a run of one upstream.
+pub(super) type SyncRequest = Request<oneshot::Sender<SyncOutcome>>;
+
+/// Where the mirror's news goes. It knows no other service.
+pub(in crate::daemon) struct Ports {
+    /// Rows of these names were committed.
+    pub(in crate::daemon) touched: Box<dyn Fn(BTreeSet<Name>) + Send + Sync>,
+    /// The definitions of upstreams were replaced.
+    pub(in crate::daemon) redefined: Box<dyn Fn() + Send + Sync>,
+}
+
+impl Ports {
+    pub(super) fn touched(&self, names: BTreeSet<Name>) {
+        (self.touched)(names);
+    }
+
+    pub(super) fn redefined(&self) {
+        (self.redefined)();
+    }
+}
+
+impl fmt::Debug for Ports {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Ports").finish_non_exhaustive()
+    }
+}
+
+/// The state of the mirror, shared by its loops and the commands that ask for runs.
+#[derive(Debug)]
+pub(in crate::daemon) struct Mirror {
+    pub(super) store: Arc<Store>,
+    pub(super) clock: Arc<Clock>,
+    pub(super) settings: Arc<Settings>,
+    pub(super) policy: watch::Receiver<Arc<InForce>>,
+    pub(super) ports: Ports,
+    upstreams: Mutex<BTreeMap<String, Runtime>>,
+    /// When the last run began: no two begin together.
+    last_start: tokio::sync::Mutex<Option<tokio::time::Instant>>,
+    /// What was heard of the upstreams so far: whether a first generation may be published.
+    heard: watch::Sender<KnownSoFar>,
+}
+
+/// What is true of an upstream only while the process lives.
+#[derive(Debug)]
+pub(super) struct Runtime {
+    pub(super) definition: Upstream,
+    pub(super) activity: Option<Activity>,
+    pub(super) next_attempt: Option<Instant>,
+    pub(super) requests: mpsc::Sender<SyncRequest>,
+}
+
+impl Mirror {
+    /// # Errors
+    /// When the store cannot be read.
+    pub(in crate::daemon) fn new(
+        settings: Arc<Settings>,
+        store: Arc<Store>,
+        clock: Arc<Clock>,
+        policy: watch::Receiver<Arc<InForce>>,
+        ports: Ports,
+    ) -> Result<Arc<Self>, StoreError> {
+        let known = KnownSoFar::starting(store.snapshot()?.is_known()?);
+        Ok(Arc::new(Self {
+            store,
+            clock,
+            settings,
+            policy,
+            ports,
+            upstreams: Mutex::default(),
+            last_start: tokio::sync::Mutex::default(),
+            heard: watch::Sender::new(known),
+        }))
+    }
+
+    pub(super) fn upstreams(&self) -> MutexGuard<'_, BTreeMap<String, Runtime>> {
+        self.upstreams.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Returns the ids of the upstreams that are defined.
+    pub(in crate::daemon) fn ids(&self) -> Vec<String> {
+        self.upstreams().keys().cloned().collect()
+    }
+
+    pub(in crate::daemon) fn definitions(&self) -> Vec<Upstream> {
+        self.upstreams().values().map(|runtime| runtime.definition.clone()).collect()
+    }
+
+    pub(super) fn definition(&self, upstream: &str) -> Option<Upstream> {
+        self.upstreams().get(upstream).map(|runtime| runtime.definition.clone())
+    }
+
+    /// Returns the upstreams as far as it matters for the authority over a name.
+    pub(in crate::daemon) fn speakers(&self) -> Vec<Speaker> {
+        self.upstreams().values().map(|runtime| runtime.definition.speaker()).collect()
+    }
+
+    /// Returns a run that is under way, with its upstream.
+    pub(in crate::daemon) fn activity(&self) -> Option<(String, Activity)> {
+        let upstreams = self.upstreams();
+        upstreams.iter().find_map(|(id, runtime)| Some((id.clone(), runtime.activity.clone()?)))
+    }
+
+    /// Returns the run of an upstream that is under way, and when the next one begins.
+    pub(in crate::daemon) fn progress(
+        &self,
+        upstream: &str,
+    ) -> Option<(Option<Activity>, Option<Instant>)> {
+        let upstreams = self.upstreams();
+        upstreams.get(upstream).map(|runtime| (runtime.activity.clone(), runtime.next_attempt))
+    }
+
+    pub(super) fn update(&self, upstream: &str, change: impl FnOnce(&mut Runtime)) {
+        if let Some(runtime) = self.upstreams().get_mut(upstream) {
+            change(runtime);
+        }
+    }
+
+    /// Takes note of what was heard of an upstream, which may be enough for a first generation.
+    pub(super) fn hear(&self, upstream: &str, heard: Heard) {
+        let enabled = self.speakers().into_iter().filter(|speaker| speaker.enabled);
+        let expected: Vec<String> = enabled.map(|speaker| speaker.id).collect();
+        self.heard.send_if_modified(|known| known.hear(upstream, heard, &expected));
+    }
+
+    /// Takes note that no upstream is followed, so that nothing more will be known.
+    pub(super) fn hear_nothing_more(&self) {
+        self.heard.send_modify(KnownSoFar::hear_nothing_more);
+    }
+
+    /// Waits until enough is known for a first generation.
+    pub(in crate::daemon) async fn wait_until_known(&self) {
+        // The sender is a field of this very value, so it is not dropped meanwhile.
+        let _ = self.heard.subscribe().wait_for(KnownSoFar::is_enough).await;
+    }
+
+    /// Waits until a run may begin without beginning together with another one.
+    pub(super) async fn turn(&self) {
+        let mut last = self.last_start.lock().await;
+        if let Some(last) = *last {
+            tokio::time::sleep_until(last + BETWEEN_STARTS).await;
+        }
+        *last = Some(tokio::time::Instant::now());
+    }
+
+    /// Asks every enabled upstream for a run, or joins the one under way, and waits for all.
+    pub(in crate::daemon) async fn sync(
+        &self,
+        full: bool,
+        dry_run: bool,
+    ) -> Vec<(String, SyncOutcome)> {
+        let requests: Vec<(String, mpsc::Sender<SyncRequest>)> = {
+            let upstreams = self.upstreams();
+            let enabled = upstreams.values().filter(|runtime| runtime.definition.enabled);
+            enabled
+                .map(|runtime| (runtime.definition.id.clone(), runtime.requests.clone()))
+                .collect()
+        };
+        let mut replies = Vec::new();
+        for (id, sender) in requests {
+            let (reply, answer) = oneshot::channel();
+            let sent = sender.send(SyncRequest { full, dry_run, reply }).await;
+            replies.push((id, sent.is_ok().then_some(answer)));
+        }
+        let mut outcomes = Vec::new();
+        for (id, answer) in replies {
+            let outcome = match answer {
+                Some(answer) => answer.await.ok(),
+                None => None,
+            };
+            let stopped = || Err("the daemon is stopping".to_owned());
+            outcomes.push((id, outcome.unwrap_or_else(stopped)));
+        }
+        outcomes
+    }
+
+    /// Raises and resolves the alerts about an upstream. It reads and writes the store.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub(super) fn observe(&self, upstream: &Upstream) -> Result<(), StoreError> {
+        let snapshot = self.store.snapshot()?;
+        let (policy, speakers) = (Arc::clone(&self.policy.borrow()), self.speakers());
+        let policy = Policy {
+            overlays: &policy.set,
+            speakers: &speakers,
+            views: &self.settings.views,
+            ownership: &self.settings.ownership.policy,
+            now: self.clock.now(),
+        };
+        let seen = of_upstream(&snapshot, upstream, &policy)?;
+        observe(&self.store, &self.clock, &source_of(&upstream.id), seen);
+        Ok(())
+    }
+}
