@@ -39,10 +39,10 @@ mod likeness;
 mod lookout;
 mod mirror;
 mod notes;
+mod notify;
 mod outside;
 mod overlays;
 mod pending;
-mod post;
 mod proof;
 mod prove;
 mod publish;
@@ -66,11 +66,12 @@ pub use mirror::{
     Activity, HeldDecision, Observer, PassFailure, PassPlan, SyncOutcome, open_source,
     retry_quarantine, run_pass,
 };
+pub use notify::open_webhooks;
 pub use overlays::{InForce, load_overlays, starter_warning};
 pub use proof::{NameReport, ProofReport, prove_once};
 pub use report::{StatusReport, UpstreamReport, WebhookReport, status};
 pub use review::{Listed, QuarantineReport, explain_name, known_names, list, quarantine};
-pub use run::{open_webhooks, open_witnesses, run};
+pub use run::{open_witnesses, run};
 pub use runtime::Clock;
 pub(crate) use runtime::try_blocking;
 pub use shared::{Published, Shared};

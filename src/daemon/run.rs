@@ -7,15 +7,14 @@ use tracing::info;
 
 use super::lookout::look_out;
 use super::mirror::Followers;
-use super::post::{Route, post_loop};
+use super::notify::Notify;
 use super::prove::prove_loop;
 use super::publish::publish_loop;
 use super::runtime::{Supervisor, run_on_own_thread};
 use super::watch::{tell, watch_overlays};
 use super::{DaemonError, Shared, retry_quarantine};
-use crate::alert::Receiver;
-use crate::config::{Settings, Upstream, Webhook};
-use crate::remote::{Address, Courier, Enquiry, Reach, Witnesses};
+use crate::config::{Settings, Upstream};
+use crate::remote::{Enquiry, Reach, Witnesses};
 use crate::store::StoreError;
 
 /// Requests that may wait for a lookup; the senders of more wait.
@@ -39,9 +38,7 @@ pub async fn run(
         shared.store.begin_proving(shared.clock.now())?;
     }
     let witnesses = Arc::new(open_witnesses(&shared.settings)?);
-    let routes = open_webhooks(&shared.settings)?;
-    let receivers: Vec<Receiver> = routes.iter().map(|(receiver, _)| receiver.clone()).collect();
-    shared.store.enlist(&receivers, shared.clock.now())?;
+    let notify = Notify::open(&shared.settings, &shared.store, &shared.clock)?;
     let supervisor = Supervisor::new(&shared.store, &shared.clock);
     let mut followers = Followers::new(&shared.mirror, &supervisor, &stop);
     followers.replace(upstreams).await?;
@@ -61,10 +58,10 @@ pub async fn run(
         run_on_own_thread(prove_loop(shared, witnesses, receiver, stop))
     });
     loops.keep("lookout", |shared, stop| run_on_own_thread(look_out(shared, stop)));
-    loops.keep("post", move |shared, stop| {
-        let routes = routes.clone();
+    loops.keep("notify", move |_, stop| {
+        let notify = notify.clone();
         async move {
-            post_loop(shared, routes, stop).await;
+            notify.run(stop).await;
             Ok(())
         }
     });
@@ -113,40 +110,4 @@ pub fn open_witnesses(settings: &Settings) -> Result<Witnesses, DaemonError> {
         reach: Reach::default(),
     };
     Witnesses::new(&enquiry).map_err(|source| DaemonError::Witnesses { source })
-}
-
-/// Who is told of alerts, and how, as the configuration says: reads addresses and secrets.
-///
-/// # Errors
-/// When one of them cannot be read or used.
-pub fn open_webhooks(settings: &Settings) -> Result<Vec<Route>, DaemonError> {
-    let open = |webhook: &Webhook| {
-        let name = || webhook.name.clone();
-        let hidden = |source| DaemonError::Hidden { name: name(), source };
-        let url = webhook.url.read().map_err(hidden)?;
-        let secret = webhook.secret.as_ref().map(|it| it.read().map_err(hidden)).transpose()?;
-        let receiver = Receiver {
-            name: name(),
-            format: webhook.format,
-            url: url.to_string(),
-            secret: secret.as_ref().map(ToString::to_string),
-            kinds: webhook.kinds.clone(),
-            give_up_after_seconds: webhook.give_up_after.as_secs(),
-        };
-        let address = Address {
-            url,
-            secret,
-            timeout: webhook.timeout,
-            allow_http: webhook.allow_http,
-            proxy: settings.egress.proxy.clone(),
-            ca_files: settings.egress.ca_file.iter().cloned().collect(),
-        };
-        let courier = Courier::new(&address)
-            .map_err(|source| DaemonError::Webhook { name: name(), source })?;
-        Ok((receiver, Arc::new(courier)))
-    };
-    let mut routes: Vec<Route> =
-        settings.webhooks.iter().map(open).collect::<Result<_, DaemonError>>()?;
-    routes.sort_by(|(left, _), (right, _)| left.name.cmp(&right.name));
-    Ok(routes)
 }
