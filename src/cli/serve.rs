@@ -73,7 +73,7 @@ pub(super) async fn serve(
     let _ = (public.await, private.await);
     Addresses::remove(&data);
     if let Err(error) = &ended {
-        error!(%error, "a loop ended by itself, and so the daemon does");
+        error!(%error, "the daemon cannot go on");
     }
     ended?;
     info!("stopped");

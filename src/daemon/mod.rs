@@ -1,21 +1,25 @@
-//! The loops that keep a mirror: fetch, decide, commit, publish.
+//! The services that keep a mirror: fetch, decide, commit, publish.
 //!
 //! ```text
-//! follow ──rows──▶ store ◀──last good set── watch
+//! mirror ──rows──▶ store ◀──last good set── watch
 //!    │ touched names            everything │
 //!    └───────────▶ pending ◀───────────────┘
 //!                     │
 //!                  publish ──▶ catalogue (swapped atomically)
 //! ```
 //!
-//! - `follow`: one task for each upstream, and beside it one that fetches the names that
-//!   overlays spell out. They write rows and say which names they touched.
-//! - `watch`: notices changed overlay and upstream files.
-//! - `prove`: asks who owns the namespaces there are, and says which names that concerns.
+//! - `mirror`: follows each upstream, and fetches the names that overlays spell out. It writes rows
+//!   and tells which names it touched.
+//! - `watch`: notices changed overlay files.
+//! - `verification`: looks up which namespaces belong to their publishers, and tells which names
+//!   that concerns.
 //! - `lookout`: compares names from outside with what is protected.
-//! - `post`: tells receivers of alerts.
+//! - `notify`: delivers notices about alerts.
 //! - `publish`: the only task that builds generations. It collects what was touched, runs the
 //!   gates for those names, commits the ledger's difference and swaps the catalogue.
+//! - `runtime`: the ground under all of them.
+//!
+//! A service knows the others only through the handles and ports that `run` gives to it.
 //!
 //! # What is kept in memory
 //! The published catalogue, the overlays in force, the heads of all entries, the ledger. All of it
@@ -26,14 +30,13 @@
 //! Whatever was committed. A pass goes on from its cursor; a ledger that was committed before its
 //! generation was swapped leads to the same generation again.
 //!
-//! A loop that ends although nobody stopped it ends the process: a daemon that answers and does
-//! not move would look healthy.
+//! A loop that ends before it was stopped is started again after a wait, with an alert; the others
+//! go on. The last generation is served meanwhile.
 
 mod alerts;
 mod content;
 mod decided;
 mod doubts;
-mod enquiry;
 mod error;
 mod likeness;
 mod lookout;
@@ -43,11 +46,8 @@ mod notify;
 mod outside;
 mod overlays;
 mod pending;
-mod proof;
-mod prove;
 mod publish;
 mod publisher;
-mod remarks;
 mod report;
 mod review;
 mod run;
@@ -55,8 +55,7 @@ mod runtime;
 mod shared;
 mod speakers;
 mod tenure;
-mod titles;
-mod turns;
+mod verification;
 mod watch;
 
 pub use doubts::Doubts;
@@ -68,10 +67,10 @@ pub use mirror::{
 };
 pub use notify::open_webhooks;
 pub use overlays::{InForce, load_overlays, starter_warning};
-pub use proof::{NameReport, ProofReport, prove_once};
 pub use report::{StatusReport, UpstreamReport, WebhookReport, status};
 pub use review::{Listed, QuarantineReport, explain_name, known_names, list, quarantine};
-pub use run::{open_witnesses, run};
+pub use run::run;
 pub use runtime::Clock;
 pub(crate) use runtime::try_blocking;
 pub use shared::{Published, Shared};
+pub use verification::{NameReport, ProofReport, open_witnesses, prove_once};

@@ -1,4 +1,5 @@
 use crate::config::{Folder, Settings, read_overlays};
+use crate::curation::{Policy, Speaker};
 use crate::lint::{Finding, Source, has_errors};
 use crate::model::Instant;
 use crate::overlay::{Context, OverlaySet, State, Statement, read};
@@ -64,6 +65,22 @@ pub fn load_overlays(
 }
 
 impl InForce {
+    /// Returns the policy of this moment.
+    pub(super) fn policy<'a>(
+        &'a self,
+        settings: &'a Settings,
+        speakers: &'a [Speaker],
+        now: Instant,
+    ) -> Policy<'a> {
+        Policy {
+            overlays: &self.set,
+            speakers,
+            views: &settings.views,
+            ownership: &settings.ownership.policy,
+            now,
+        }
+    }
+
     /// Nothing was ever good: nothing is served, and the findings say why.
     #[must_use]
     pub fn nothing(findings: Vec<Finding>) -> Self {

@@ -1,18 +1,17 @@
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use arc_swap::{ArcSwap, ArcSwapOption};
-use tokio::sync::{mpsc, oneshot, watch};
+use arc_swap::ArcSwapOption;
+use tokio::sync::watch;
 
 use super::doubts::{Doubts, Watched};
-use super::enquiry::ProveRequest;
 use super::mirror::{Mirror, Ports};
 use super::pending::Pending;
-use super::proof::ProofReport;
 use super::runtime::Feed;
-use super::{Activity, Clock, HeldDecision, InForce, SyncOutcome};
+use super::verification::Verification;
+use super::{Activity, Clock, HeldDecision, InForce, ProofReport, SyncOutcome};
 use crate::catalog::Catalogue;
 use crate::config::Settings;
 use crate::curation::{Policy, Speaker};
@@ -34,20 +33,15 @@ pub struct Shared {
     pub epoch: String,
     pub(super) mirror: Arc<Mirror>,
     pub(super) pending: Arc<Pending>,
-    /// Names that came, for whoever proves their owners.
-    pub(super) unproven: Feed,
-    /// The same, for whoever compares them.
+    pub(super) verification: Verification,
+    /// Names to compare with what is protected.
     pub(super) unseen: Feed,
-    /// Namespaces with a name that resembles something protected.
-    resembling: ArcSwap<BTreeSet<String>>,
     /// What names are compared with.
     watched: ArcSwapOption<Watched>,
     /// Names that are kept back because of what they resemble.
     pub(super) withheld: Feed,
     /// Counts the times when there was news for those.
     reconsidered: AtomicU64,
-    /// Where proofs are asked for.
-    prove: OnceLock<mpsc::Sender<ProveRequest>>,
     published: ArcSwapOption<Published>,
     in_force: watch::Sender<Arc<InForce>>,
 }
@@ -106,14 +100,14 @@ impl Shared {
         let epoch = store.snapshot()?.epoch()?;
         let settings = Arc::new(settings);
         let in_force = watch::Sender::new(Arc::new(in_force));
-        let (unproven, unseen) = (Feed::default(), Feed::default());
+        let (verification, unseen) = (Verification::new(), Feed::default());
         let pending = Arc::new(Pending::default());
         let mirror = {
-            let (unproven, unseen) = (unproven.clone(), unseen.clone());
+            let (verification, unseen) = (verification.clone(), unseen.clone());
             let (touched, redefined) = (Arc::clone(&pending), Arc::clone(&pending));
             let ports = Ports {
                 touched: Box::new(move |names| {
-                    unproven.touch(names.iter().cloned());
+                    verification.touch(names.iter().cloned());
                     unseen.touch(names.iter().cloned());
                     touched.touch(names);
                 }),
@@ -129,13 +123,11 @@ impl Shared {
             epoch,
             mirror,
             pending,
-            unproven,
+            verification,
             unseen,
-            resembling: ArcSwap::default(),
             watched: ArcSwapOption::empty(),
             withheld: Feed::default(),
             reconsidered: AtomicU64::new(0),
-            prove: OnceLock::new(),
             published: ArcSwapOption::empty(),
             in_force,
         }))
@@ -174,16 +166,9 @@ impl Shared {
         self.pending.touch(names);
     }
 
-    pub(super) fn resembling(&self) -> Arc<BTreeSet<String>> {
-        self.resembling.load_full()
-    }
-
-    /// Says which names resemble something protected: whose they are is asked before the rest.
+    /// Tells which names resemble something protected: their owners are looked up before the rest.
     pub(super) fn resemble(&self, names: &[&Name]) {
-        let of = |name: &&Name| name.namespace().to_ascii_lowercase();
-        let before = self.resembling.swap(Arc::new(names.iter().map(of).collect()));
-        let new = names.iter().filter(|name| !before.contains(&of(name)));
-        self.unproven.touch(new.map(|name| (*name).clone()));
+        self.verification.resembling(names);
     }
 
     /// Names are compared with this from now on.
@@ -239,22 +224,12 @@ impl Shared {
         Doubts::watched(has_cause, watched)
     }
 
-    pub(super) fn take_proofs(&self, requests: mpsc::Sender<ProveRequest>) {
-        // The loops of one daemon are started once.
-        let _ = self.prove.set(requests);
-    }
-
-    /// Proves a namespace now.
+    /// Verifies a namespace now.
     ///
     /// # Errors
-    /// Why it cannot be proven, in words.
+    /// Why it cannot be verified, in words.
     pub async fn prove(&self, namespace: &str) -> Result<ProofReport, String> {
-        let stopped = || "the daemon is stopping".to_owned();
-        let (reply, answer) = oneshot::channel();
-        let request = ProveRequest { namespace: namespace.to_owned(), reply };
-        let prove = self.prove.get().ok_or_else(stopped)?;
-        prove.send(request).await.map_err(|_| stopped())?;
-        answer.await.map_err(|_| stopped())?
+        self.verification.verify(namespace).await
     }
 
     pub(super) fn overlays_changed(&self) -> watch::Receiver<Arc<InForce>> {
@@ -274,14 +249,7 @@ impl Shared {
     /// Runs something with the policy of this moment.
     pub fn with_policy<T>(&self, run: impl FnOnce(&Policy<'_>) -> T) -> T {
         let (in_force, speakers) = (self.in_force(), self.speakers());
-        let policy = Policy {
-            overlays: &in_force.set,
-            speakers: &speakers,
-            views: &self.settings.views,
-            ownership: &self.settings.ownership.policy,
-            now: self.clock.now(),
-        };
-        run(&policy)
+        run(&in_force.policy(&self.settings, &speakers, self.clock.now()))
     }
 
     /// The upstreams as far as it matters for who may speak for a name.

@@ -10,7 +10,7 @@ use super::known::{Heard, KnownSoFar};
 use super::observe::{of_upstream, source_of};
 use super::schedule::Request;
 use crate::config::{Settings, Upstream};
-use crate::curation::{Policy, Speaker};
+use crate::curation::Speaker;
 use crate::daemon::InForce;
 use crate::daemon::runtime::{Clock, observe};
 use crate::model::{Instant, Name};
@@ -205,13 +205,7 @@ impl Mirror {
     pub(super) fn observe(&self, upstream: &Upstream) -> Result<(), StoreError> {
         let snapshot = self.store.snapshot()?;
         let (policy, speakers) = (Arc::clone(&self.policy.borrow()), self.speakers());
-        let policy = Policy {
-            overlays: &policy.set,
-            speakers: &speakers,
-            views: &self.settings.views,
-            ownership: &self.settings.ownership.policy,
-            now: self.clock.now(),
-        };
+        let policy = policy.policy(&self.settings, &speakers, self.clock.now());
         let seen = of_upstream(&snapshot, upstream, &policy)?;
         observe(&self.store, &self.clock, &source_of(&upstream.id), seen);
         Ok(())

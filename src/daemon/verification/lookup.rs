@@ -4,10 +4,9 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use tokio::time::{Instant as Deadline, timeout_at};
 
-use super::Clock;
-use super::publisher::undamaged;
-
 use crate::curation::{Policy, Tenure, Title, is_internal};
+use crate::daemon::Clock;
+use crate::daemon::publisher::undamaged;
 use crate::model::{Digest, Instant, Name, Status};
 use crate::ownership::{
     Claim, Holding, Key, Naming, Offer, Pins, Urgency, advice, next_check, pin,

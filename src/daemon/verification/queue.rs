@@ -3,27 +3,27 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use crate::model::{Instant, Name};
 use crate::ownership::{Claim, SharedHosts, Urgency};
 
-/// Whose turn it is to be proven.
+/// The verification queue.
 ///
 /// It is built anew at each start, from the names there are and from when each namespace is due, which
-/// is stored: a restart forgets nothing and asks nobody twice.
+/// is stored: a restart forgets nothing and asks nothing twice.
 #[derive(Debug, Default)]
-pub(super) struct Turns {
+pub(super) struct Queue {
     /// By namespace in small letters.
     names: BTreeMap<String, BTreeSet<Name>>,
     due: HashMap<String, (Lane, Urgency, Instant)>,
     order: BTreeMap<Lane, BTreeSet<(Urgency, Instant, String)>>,
 }
 
-/// Those who are asked: GitHub answers one question after another.
+/// The rate lanes: GitHub is asked one question after another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) enum Lane {
     Domains,
     GitHub,
 }
 
-impl Turns {
-    /// Adds names; returns the namespaces that are new.
+impl Queue {
+    /// Adds names; requeue the namespaces that are new.
     pub(super) fn add(&mut self, names: impl IntoIterator<Item = Name>) -> Vec<String> {
         let mut new = Vec::new();
         for name in names {
@@ -46,20 +46,20 @@ impl Turns {
         self.names.get(&namespace.to_ascii_lowercase()).into_iter().flatten()
     }
 
-    /// Says when a namespace is due.
+    /// Queues a namespace.
     pub(super) fn set(&mut self, namespace: &str, lane: Lane, urgency: Urgency, at: Instant) {
-        self.drop_turn(namespace);
+        self.remove(namespace);
         self.due.insert(namespace.to_owned(), (lane, urgency, at));
         self.order.entry(lane).or_default().insert((urgency, at, namespace.to_owned()));
     }
 
-    /// When a namespace is due, unless it is being looked at.
+    /// When a namespace is due, unless it is being looked up.
     pub(super) fn turn(&self, namespace: &str) -> Option<(Lane, Urgency, Instant)> {
         self.due.get(namespace).copied()
     }
 
-    /// Takes the next namespace of a lane that is due; of those that nobody speaks of only when `rest`
-    /// says so.
+    /// Takes the next namespace of a lane that is due; of those that no overlay speaks of only when
+    /// `rest` says so.
     pub(super) fn take(
         &mut self,
         lane: Lane,
@@ -74,11 +74,12 @@ impl Turns {
         };
         let first = due(Urgency::Spoken).or_else(|| due(Urgency::Resembling));
         let (urgency, _, namespace) = first.or_else(|| rest.then(|| due(Urgency::Rest))?)?;
-        self.drop_turn(&namespace);
+        self.remove(&namespace);
         Some((namespace, urgency))
     }
 
-    fn drop_turn(&mut self, namespace: &str) {
+    /// Takes a namespace out of the queue.
+    pub(super) fn remove(&mut self, namespace: &str) {
         if let Some((lane, urgency, at)) = self.due.remove(namespace)
             && let Some(order) = self.order.get_mut(&lane)
         {
@@ -102,7 +103,7 @@ impl Turns {
     }
 }
 
-/// Who is asked about a claim.
+/// Returns the rate lane of a claim.
 pub(super) fn lane(claim: &Claim) -> Lane {
     match claim {
         Claim::GitHub { .. } => Lane::GitHub,
@@ -117,13 +118,13 @@ mod tests {
     #[test]
     fn what_overlays_speak_of_comes_first_and_nothing_before_its_time() {
         let at = Instant::from_micros;
-        let mut turns = Turns::default();
-        turns.set("com.rest", Lane::Domains, Urgency::Rest, at(1));
-        turns.set("com.late", Lane::Domains, Urgency::Spoken, at(9));
-        turns.set("com.spoken", Lane::Domains, Urgency::Spoken, at(5));
-        turns.set("com.alike", Lane::Domains, Urgency::Resembling, at(1));
-        turns.set("io.github.x", Lane::GitHub, Urgency::Spoken, at(1));
-        let mut take = |rest, now| turns.take(Lane::Domains, rest, at(now)).map(|(it, _)| it);
+        let mut queue = Queue::default();
+        queue.set("com.rest", Lane::Domains, Urgency::Rest, at(1));
+        queue.set("com.late", Lane::Domains, Urgency::Spoken, at(9));
+        queue.set("com.spoken", Lane::Domains, Urgency::Spoken, at(5));
+        queue.set("com.alike", Lane::Domains, Urgency::Resembling, at(1));
+        queue.set("io.github.x", Lane::GitHub, Urgency::Spoken, at(1));
+        let mut take = |rest, now| queue.take(Lane::Domains, rest, at(now)).map(|(it, _)| it);
         assert_eq!(take(true, 0), None);
         assert_eq!(take(true, 6).as_deref(), Some("com.spoken"));
         assert_eq!(take(false, 6).as_deref(), Some("com.alike"));
@@ -131,19 +132,19 @@ mod tests {
         assert_eq!(take(true, 6).as_deref(), Some("com.rest"));
         assert_eq!(take(true, 9).as_deref(), Some("com.late"));
         assert_eq!(take(true, 99), None, "each is taken once");
-        assert!(turns.take(Lane::GitHub, false, at(1)).is_some());
+        assert!(queue.take(Lane::GitHub, false, at(1)).is_some());
     }
 
     #[test]
     fn a_domain_with_many_children_is_proposed_as_one() {
-        let mut turns = Turns::default();
+        let mut queue = Queue::default();
         let names = |count: usize| {
             (0..count).map(|it| Name::parse(&format!("com.many.n{it}/x")).expect("a name"))
         };
-        turns.add(names(20));
-        assert_eq!(turns.crowded(&SharedHosts::default()), []);
-        turns.add(names(21));
-        assert_eq!(turns.crowded(&SharedHosts::default()), [("many.com".to_owned(), 21)]);
-        assert_eq!(turns.crowded(&SharedHosts::with(["many.com".to_owned()])), []);
+        queue.add(names(20));
+        assert_eq!(queue.crowded(&SharedHosts::default()), []);
+        queue.add(names(21));
+        assert_eq!(queue.crowded(&SharedHosts::default()), [("many.com".to_owned(), 21)]);
+        assert_eq!(queue.crowded(&SharedHosts::with(["many.com".to_owned()])), []);
     }
 }
