@@ -9,17 +9,13 @@ mod support;
 
 use std::fs;
 use std::path::Path;
-use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use axum::Router;
-use axum::body::Body;
-use axum::extract::Request;
-use axum::http::header;
-use bytes::Bytes;
-use support::client::{Load, Measured};
+use support::client::Load;
+use support::constant::{Case, compare, constant};
+use support::daemon::Daemon;
 use support::generator::{Generated, generate};
 use support::machine::{cpu_seconds, resident};
 use support::upstream::Upstream;
@@ -27,22 +23,12 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use vidimus::api::{Door, registry, serve};
 use vidimus::config::{Locations, Settings, read_upstreams};
-use vidimus::daemon::{Clock, Published, Shared, load_overlays, run};
+use vidimus::daemon::{Clock, Published, Services, load_overlays, run};
 use vidimus::store::Store;
 
 const SEED: u64 = 2026;
 /// Entries that a small publication changes.
 const SMALL: usize = 1_000;
-
-/// A kind of request: its paths come one after another.
-struct Case {
-    what: &'static str,
-    paths: Vec<String>,
-    /// The bound on its throughput against the constant body's.
-    bound: Option<f64>,
-    /// Different constant bodies that it stands beside.
-    constants: usize,
-}
 
 fn main() {
     let mut arguments: Vec<String> =
@@ -56,8 +42,8 @@ fn main() {
 async fn measure(rows: &[Generated], only: &str) {
     let place = tempfile::tempdir().expect("a temporary folder");
     let upstream = Upstream::start(rows, Duration::ZERO).await;
-    let (shared, address, stop) = daemon(place.path(), &upstream, rows.len()).await;
-    println!("{} entries visible", published(&shared).visible);
+    let (services, address, stop) = daemon(place.path(), &upstream, rows.len()).await;
+    println!("{} entries visible", published(&services).visible);
     let constant = constant(stop.clone()).await;
     let cases = cases(rows, address, only).await;
 
@@ -72,7 +58,7 @@ async fn measure(rows: &[Generated], only: &str) {
     println!("\nwhile walks and publications go on:");
     let busy = Arc::new(AtomicBool::new(true));
     let background =
-        tokio::spawn(background(Arc::clone(&shared), place.path().to_owned(), Arc::clone(&busy)));
+        tokio::spawn(background(Arc::clone(&services), place.path().to_owned(), Arc::clone(&busy)));
     for case in &cases {
         compare(case, address, constant, 256).await;
     }
@@ -81,10 +67,10 @@ async fn measure(rows: &[Generated], only: &str) {
 
     if "publications".starts_with(only) {
         println!("\npublications:");
-        publications(&shared, place.path()).await;
+        publications(&services, place.path()).await;
     }
     stop.cancel();
-    drop(shared);
+    drop(services);
     tokio::time::sleep(Duration::from_secs(4)).await;
     alone(place.path()).await;
 }
@@ -94,7 +80,7 @@ async fn daemon(
     place: &Path,
     upstream: &Upstream,
     rows: usize,
-) -> (Arc<Shared>, std::net::SocketAddr, CancellationToken) {
+) -> (Arc<Services>, std::net::SocketAddr, CancellationToken) {
     let upstreams = format!(
         "kind = \"registry\"\nurl = \"{}\"\n[limits]\nrequests_per_hour = 1000000\n[sync]\ninterval = \"1h\"\n[rails]\nfrozen_after = \"366d\"\n",
         upstream.url
@@ -118,17 +104,17 @@ async fn daemon(
     let overlays = load_overlays(&settings, None, Some(&store), now, true);
     let overlays = overlays.expect("read").expect("good overlays");
     let clock = Arc::new(Clock::starting_at(now));
-    let shared = Shared::new(settings, Arc::new(store), clock, overlays).expect("shared");
+    let services = Services::new(settings, Arc::new(store), clock, overlays).expect("services");
     let stop = CancellationToken::new();
     let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("a port");
     let address = listener.local_addr().expect("an address");
     let door = Door { answers_at_once: true, ..Door::plain() };
-    tokio::spawn(serve(listener, registry(Arc::clone(&shared)), door, stop.clone()));
-    tokio::spawn(run(Arc::clone(&shared), upstreams, stop.clone()));
-    while shared.published().is_none_or(|published| published.visible < rows) {
+    tokio::spawn(serve(listener, registry(Arc::clone(&services)), door, stop.clone()));
+    tokio::spawn(run(Arc::clone(&services), upstreams, stop.clone()));
+    while services.published().is_none_or(|published| published.visible < rows) {
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
-    (shared, address, stop)
+    (services, address, stop)
 }
 
 /// Everything is approved; tiers come from two statements, so that each can change alone.
@@ -144,22 +130,6 @@ fn write_overlays(place: &Path, tier: u8, small_tier: u8) {
             .replace("TIER", &small_tier.to_string()),
     );
     fs::write(place.join("overlays/policy.yaml"), text).expect("a file");
-}
-
-async fn constant(stop: CancellationToken) -> std::net::SocketAddr {
-    let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("a port");
-    let address = listener.local_addr().expect("an address");
-    let body = Bytes::from(vec![b'x'; 32 * 1024 * 1024]);
-    let answer = move |request: Request| {
-        let mut numbers = request.uri().path()[1..].split('/').map(str::parse::<usize>);
-        let mut number = || numbers.next().and_then(Result::ok).unwrap_or(0);
-        let (size, begin) = (number(), number());
-        let body = body.slice(begin..begin + size);
-        async move { ([(header::CONTENT_TYPE, "application/json")], Body::from(body)) }
-    };
-    let router = Router::new().fallback(answer);
-    tokio::spawn(serve(listener, router, Door { answers_at_once: true, ..Door::plain() }, stop));
-    address
 }
 
 async fn cases(rows: &[Generated], address: std::net::SocketAddr, only: &str) -> Vec<Case> {
@@ -222,40 +192,6 @@ async fn cases(rows: &[Generated], address: std::net::SocketAddr, only: &str) ->
     cases
 }
 
-/// Alternates both, twice, and prints throughput and the 99th percentile against the constant's.
-async fn compare(
-    case: &Case,
-    address: std::net::SocketAddr,
-    constant: std::net::SocketAddr,
-    connections: usize,
-) {
-    let span = Duration::from_millis(700);
-    let ours = Load::new(address, &case.paths);
-    let size = ours.run(1, Duration::from_millis(50)).await.body_bytes();
-    let bodies: Vec<String> =
-        (0..case.constants).map(|it| format!("/{size}/{}", it * size)).collect();
-    let theirs = Load::new(constant, &bodies);
-    let (mut measured, mut yardstick) = (Measured::default(), Measured::default());
-    for _ in 0..3 {
-        yardstick.add(theirs.run(connections, span).await);
-        measured.add(ours.run(connections, span).await);
-    }
-    let ratio = measured.per_second() / yardstick.per_second();
-    let (p99, their_p99) = (measured.p99(), yardstick.p99());
-    let missed = case.bound.is_some_and(|bound| ratio < bound)
-        || (connections == 256 && p99 / their_p99 > 3.0);
-    println!(
-        "  {:<22} {connections:>3} connections: {:>7.0}/s of {:>7.0}/s, ratio {ratio:.2}; p99 {:.2} ms of {:.2} ms, {:.1} times; {size} bytes{}",
-        case.what,
-        measured.per_second(),
-        yardstick.per_second(),
-        p99 * 1e3,
-        their_p99 * 1e3,
-        p99 / their_p99,
-        if missed { "  MISSED" } else { "" },
-    );
-}
-
 /// CPU of a search beyond that of a constant answer, client and connection included in both.
 async fn search_cost(
     cases: &[Case],
@@ -281,19 +217,19 @@ async fn search_cost(
 }
 
 /// Complete walks and publications of a thousand entries, one after another.
-async fn background(shared: Arc<Shared>, place: std::path::PathBuf, busy: Arc<AtomicBool>) {
-    prepare_small(&shared, &place);
+async fn background(services: Arc<Services>, place: std::path::PathBuf, busy: Arc<AtomicBool>) {
+    prepare_small(&services, &place);
     let mut tier = 1;
     while busy.load(Ordering::Relaxed) {
         tier = 3 - tier;
         write_overlays(&place, 1, tier);
-        shared.sync(true, false).await;
+        services.sync(true, false).await;
     }
 }
 
 /// The statements of the overlay that a small publication changes.
-fn prepare_small(shared: &Shared, place: &Path) {
-    let published = published(shared);
+fn prepare_small(services: &Services, place: &Path) {
+    let published = published(services);
     let view = published.view("default").expect("a view");
     let small: String = view
         .items()
@@ -306,50 +242,32 @@ fn prepare_small(shared: &Shared, place: &Path) {
     fs::write(place.join("small"), small).expect("a file");
 }
 
-async fn publications(shared: &Arc<Shared>, place: &Path) {
+async fn publications(services: &Arc<Services>, place: &Path) {
     for (what, tier, small_tier) in
         [("a thousand entries", 1, 3), ("the same ones", 1, 2), ("all entries", 2, 2)]
     {
-        let before = published(shared).generation;
+        let before = published(services).generation;
         write_overlays(place, tier, small_tier);
-        while published(shared).generation == before {
+        while published(services).generation == before {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
-        let Published { changed, took, .. } = *published(shared);
+        let Published { changed, took, .. } = *published(services);
         println!("  {what}: {changed} changed in {:.0} ms", took.as_secs_f64() * 1e3);
     }
 }
 
 /// The real daemon over the same store, with nothing else in its process.
 async fn alone(place: &Path) {
-    let mut child = Command::new(env!("CARGO_BIN_EXE_vidimus"))
-        .args(["serve", "--listen=127.0.0.1:0", "--ops-listen=127.0.0.1:0", "--log=json"])
-        .current_dir(place)
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn()
-        .expect("the binary runs");
-    let begun = Instant::now();
-    let client = reqwest::Client::builder().no_proxy().build().expect("a client");
-    let address = loop {
-        tokio::time::sleep(Duration::from_millis(10)).await;
-        let text = fs::read_to_string(place.join("data/daemon.json")).unwrap_or_default();
-        let Ok(addresses) = serde_json::from_str::<serde_json::Value>(&text) else { continue };
-        let Some(address) = addresses["registry"].as_str() else { continue };
-        let answer = client.get(format!("http://{address}/v0.1/servers?limit=1")).send().await;
-        if addresses["pid"] == child.id() && answer.is_ok_and(|it| it.status().is_success()) {
-            break address.parse().expect("an address");
-        }
-    };
-    println!("\nthe daemon alone, all visible: ready in {:.2} s", begun.elapsed().as_secs_f64());
+    let mut daemon =
+        Daemon::start(Path::new(env!("CARGO_BIN_EXE_vidimus")), place, &place.join("data"));
+    let took = daemon.ready().await;
+    println!("\nthe daemon alone, all visible: ready in {:.2} s", took.as_secs_f64());
     let paths: Vec<String> =
         (0..5_000).map(|it| format!("/v0.1/servers?limit=100&search={it}")).collect();
-    Load::new(address, &paths).run(16, Duration::from_secs(3)).await;
-    println!("  {:.0} MB resident after 3 s of searches", resident(child.id()));
-    child.kill().expect("killed");
-    child.wait().expect("ended");
+    Load::new(daemon.registry, &paths).run(16, Duration::from_secs(3)).await;
+    println!("  {:.0} MB resident after 3 s of searches", resident(daemon.pid()));
 }
 
-fn published(shared: &Shared) -> Arc<Published> {
-    shared.published().expect("a generation")
+fn published(services: &Services) -> Arc<Published> {
+    services.published().expect("a generation")
 }

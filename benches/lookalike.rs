@@ -15,7 +15,7 @@ use std::time::Instant;
 
 use generator::generate;
 use serde_json::Value;
-use vidimus::lookalike::{Commonness, Corpus, Portrait, Protected, Suspect, Why};
+use vidimus::lookalike::{EntryProfile, FrequentNames, Protected, ScreeningIndex, Why, compare};
 use vidimus::model::Name;
 use vidimus::ownership::SharedHosts;
 
@@ -24,26 +24,28 @@ const PROTECTED: usize = 5_000;
 fn main() {
     let wanted = std::env::args().skip(1).find_map(|it| it.parse().ok()).unwrap_or(100_000_usize);
     let rows = generate(wanted * 5, 2026);
-    let mut portraits: BTreeMap<Name, Portrait> = BTreeMap::new();
+    let mut profiles: BTreeMap<Name, EntryProfile> = BTreeMap::new();
     for row in rows {
-        if portraits.len() < wanted {
+        if profiles.len() < wanted {
             let item: Value = serde_json::from_str(&row.item).expect("JSON");
             let name = Name::parse(&row.name).expect("a name");
-            let portrait = Portrait::read(&item["server"].to_string()).expect("an entry");
-            portraits.insert(name, portrait);
+            let profile = EntryProfile::read(&item["server"].to_string()).expect("an entry");
+            profiles.insert(name, profile);
         }
     }
-    let names: Vec<(&Name, &Portrait)> = portraits.iter().collect();
+    let names: Vec<(&Name, &EntryProfile)> = profiles.iter().collect();
     let step = (names.len() / PROTECTED).max(1);
-    let protected = portraits.iter().step_by(step).take(PROTECTED).map(|(name, portrait)| {
-        Protected::new(name.to_string(), Why::Approved).shown(portrait.clone())
+    let protected = profiles.iter().step_by(step).take(PROTECTED).map(|(name, profile)| {
+        Protected::new(name.to_string(), Why::Approved).shown(profile.clone())
     });
     let begun = Instant::now();
-    let (common, corpus) =
-        (Commonness::of(portraits.keys()), Corpus::new(protected, SharedHosts::default()));
+    let (frequent, index) = (
+        FrequentNames::of(profiles.keys()),
+        ScreeningIndex::new(protected, SharedHosts::default()),
+    );
     println!(
         "{} protected of {} names, indexed in {:.2} s",
-        corpus.len(),
+        index.len(),
         names.len(),
         begun.elapsed().as_secs_f64()
     );
@@ -51,10 +53,10 @@ fn main() {
         let begun = Instant::now();
         let (mut slowest, mut slowest_name) = (0.0_f64, "");
         let mut found = 0;
-        for (name, portrait) in some {
+        for (name, profile) in some {
             let one = Instant::now();
-            let suspect = Suspect { name, portrait, verdict: None, is_young: false };
-            found += usize::from(!black_box(corpus.resemblances(&suspect, &common)).is_empty());
+            let matches = compare(&index, &frequent, name, [*profile], None, false);
+            found += usize::from(!black_box(matches).is_empty());
             let took = one.elapsed().as_secs_f64();
             if took > slowest {
                 (slowest, slowest_name) = (took, name.as_str());

@@ -8,11 +8,11 @@ mod support;
 
 use std::fs;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
+use support::daemon::Daemon;
 use support::generator::{Generated, generate};
 use support::machine::{cpu_seconds, resident};
 use support::upstream::Upstream;
@@ -137,53 +137,18 @@ async fn daemon(rows: &[Generated], upstream: &Upstream, data: &Path) {
     }
     write("overlays/policy.yaml", overlay);
     for how in ["first start", "after kill -9"] {
-        let begun = Instant::now();
-        let mut child = start(&folder, data);
-        let visible = ready(data, child.id()).await;
-        let took = begun.elapsed();
+        let mut daemon = Daemon::start(Path::new(env!("CARGO_BIN_EXE_vidimus")), &folder, data);
+        let took = daemon.ready().await;
+        let visible = daemon.status().await["visible"].as_u64().unwrap_or_default();
         // What a fresh daemon settles to, after its first increment.
         tokio::time::sleep(Duration::from_secs(2)).await;
         println!(
             "    {how}: ready in {:.3} s, {visible} visible, {:.1} MB resident",
             took.as_secs_f64(),
-            resident(child.id())
+            resident(daemon.pid())
         );
-        child.kill().expect("killed");
-        child.wait().expect("ended");
     }
     fs::remove_dir_all(&folder).expect("removed");
-}
-
-fn start(folder: &Path, data: &Path) -> Child {
-    Command::new(env!("CARGO_BIN_EXE_vidimus"))
-        .args(["serve", "--listen=127.0.0.1:0", "--ops-listen=127.0.0.1:0", "--log=json"])
-        .arg(format!("--data={}", data.display()))
-        .current_dir(folder)
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn()
-        .expect("the binary runs")
-}
-
-async fn ready(data: &Path, pid: u32) -> u64 {
-    let client = reqwest::Client::builder().no_proxy().build().expect("a client");
-    loop {
-        tokio::time::sleep(Duration::from_millis(2)).await;
-        let Ok(text) = fs::read(data.join("daemon.json")) else { continue };
-        let Ok(addresses) = serde_json::from_slice::<Value>(&text) else { continue };
-        if addresses["pid"] != pid {
-            continue;
-        }
-        let root = format!("http://{}", addresses["operations"].as_str().expect("an address"));
-        let answer = client.get(format!("{root}/readyz")).send().await;
-        if answer.is_ok_and(|answer| answer.status().is_success()) {
-            let token = fs::read_to_string(data.join("ops.token")).expect("a token");
-            let status = client.get(format!("{root}/status")).bearer_auth(token).send().await;
-            let body = status.expect("an answer").bytes().await.expect("a body");
-            let status: Value = serde_json::from_slice(&body).expect("JSON");
-            return status["visible"].as_u64().unwrap_or_default();
-        }
-    }
 }
 
 /// Seconds on the clock, and seconds of CPU of this process: the upstream's share is in both.

@@ -1,21 +1,32 @@
-//! The layers of `ARCHITECTURE.md`: arrows point down only.
+//! The layers and limits of `ARCHITECTURE.md`: arrows point down only, between modules and between the files of one;
+//! files are short.
 
-use std::collections::BTreeSet;
-use std::fs;
-use std::path::Path;
+#[path = "architecture/circles.rs"]
+mod circles;
+#[path = "architecture/layers.rs"]
+mod layers;
+#[path = "architecture/paths.rs"]
+mod paths;
+#[path = "architecture/sizes.rs"]
+mod sizes;
+#[path = "architecture/source.rs"]
+mod source;
+
+use layers::Permission;
+use source::Source;
 
 /// Every module, from the bottom up, and what of ours it may name.
-const MAY_USE: [(&str, &[&str]); 18] = [
+const MAY_USE: [Permission<'static>; 18] = [
     ("model", &[]),
     ("lint", &["model"]),
-    ("alert", &["model"]),
     ("sync", &["model"]),
     ("ownership", &["model"]),
     ("lookalike", &["model", "ownership"]),
+    ("alert", &["model", "lookalike"]),
     ("overlay", &["model", "lint", "ownership", "lookalike"]),
     ("curation", &["model", "overlay", "lint", "ownership", "lookalike"]),
-    ("catalog", &["model", "overlay", "curation", "ownership"]),
-    ("store", &["model", "lint", "alert", "sync", "catalog", "ownership", "curation"]),
+    ("catalog", &["model", "overlay", "curation"]),
+    ("store", &["model", "lint", "alert", "sync", "ownership", "curation"]),
     ("remote", &["model", "sync", "ownership", "alert"]),
     ("config", &["model", "lint", "overlay", "sync", "curation", "ownership", "alert"]),
     (
@@ -35,23 +46,7 @@ const MAY_USE: [(&str, &[&str]); 18] = [
             "lookalike",
         ],
     ),
-    (
-        "api",
-        &[
-            "model",
-            "lint",
-            "alert",
-            "sync",
-            "overlay",
-            "curation",
-            "catalog",
-            "store",
-            "config",
-            "daemon",
-            "ownership",
-            "lookalike",
-        ],
-    ),
+    ("api", &["model", "alert", "sync", "curation", "catalog", "store", "config", "daemon"]),
     ("telemetry", &[]),
     (
         "cli",
@@ -62,13 +57,11 @@ const MAY_USE: [(&str, &[&str]); 18] = [
             "sync",
             "overlay",
             "curation",
-            "catalog",
             "store",
             "config",
             "daemon",
             "api",
             "telemetry",
-            "ownership",
             "lookalike",
         ],
     ),
@@ -76,91 +69,12 @@ const MAY_USE: [(&str, &[&str]); 18] = [
     ("main", &[]),
 ];
 
-/// Modules that decide: no input, no output, no clock.
-const PURE: [&str; 9] =
-    ["model", "lint", "alert", "sync", "ownership", "lookalike", "overlay", "curation", "catalog"];
-const IMPURE: [&str; 9] = [
-    "tokio",
-    "redb",
-    "reqwest",
-    "std::fs",
-    "std::net",
-    "SystemTime",
-    "Instant::now",
-    "Timestamp::now",
-    "Zoned::now",
-];
-
-/// What one file of a module names although it may not.
-fn violations(module: &str, text: &str) -> Vec<String> {
-    let Some((_, allowed)) = MAY_USE.iter().find(|(name, _)| *name == module) else {
-        return vec![format!("{module} has no layer: give it one in tests/architecture.rs")];
-    };
-    let code = without_comments(text);
-    let mut found: Vec<String> = named(&code)
-        .into_iter()
-        .filter(|name| name != module && !allowed.contains(&name.as_str()))
-        .map(|name| format!("{module} names {name}"))
-        .collect();
-    if PURE.contains(&module) {
-        let impure = IMPURE.iter().filter(|word| code.contains(**word));
-        found.extend(impure.map(|word| format!("{module} is pure and names {word}")));
-    }
-    found
-}
-
-/// The modules behind `crate::`, also in a list in braces.
-fn named(code: &str) -> BTreeSet<String> {
-    let word = |text: &str| -> String {
-        text.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect()
-    };
-    let mut names = BTreeSet::new();
-    for path in code.split("crate::").skip(1) {
-        match path.strip_prefix('{') {
-            Some(list) => {
-                let list = list.split("};").next().unwrap_or(list);
-                names.extend(list.split(',').map(|item| word(item.trim())));
-            }
-            None => {
-                names.insert(word(path));
-            }
-        }
-    }
-    names.remove("");
-    names
-}
-
-fn without_comments(text: &str) -> String {
-    let lines = text.lines().map(|line| line.split("//").next().unwrap_or(line));
-    lines.collect::<Vec<_>>().join("\n")
-}
-
-fn files(folder: &Path, found: &mut Vec<std::path::PathBuf>) {
-    for entry in fs::read_dir(folder).expect("a folder of sources") {
-        let path = entry.expect("an entry").path();
-        match path.is_dir() {
-            true => files(&path, found),
-            false if path.extension().is_some_and(|it| it == "rs") => found.push(path),
-            false => {}
-        }
-    }
-}
-
 #[test]
 fn a_lower_layer_names_no_higher_one() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
-    let mut sources = Vec::new();
-    files(&root, &mut sources);
-    assert!(sources.len() > 50, "the sources are found");
     let mut found = Vec::new();
-    for path in sources {
-        let below = path.strip_prefix(&root).expect("below src");
-        let first = below.components().next().expect("a component").as_os_str();
-        let module = first.to_string_lossy().trim_end_matches(".rs").to_owned();
-        let text = fs::read_to_string(&path).expect("a source");
-        found.extend(
-            violations(&module, &text).into_iter().map(|it| format!("{}: {it}", below.display())),
-        );
+    for source in Source::all() {
+        let violations = layers::violations(&MAY_USE, &source);
+        found.extend(violations.into_iter().map(|what| format!("{}: {what}", source.path)));
     }
     assert!(found.is_empty(), "{found:#?}");
 }
@@ -178,30 +92,10 @@ fn the_layers_have_no_circle() {
 }
 
 #[test]
-fn the_checker_finds_an_upward_arrow() {
-    let upward = [
-        ("model", "use crate::sync::Walk;"),
-        ("sync", "fn x() -> crate::store::Store {}"),
-        ("store", "use crate::{model::Name, daemon::Shared};"),
-        ("remote", "use crate::store::Store;"),
-        ("api", "use crate::remote::RegistryApi;"),
-        ("overlay", "let now = std::time::SystemTime::now();"),
-        ("catalog", "use tokio::sync::Mutex;"),
-        ("unheard_of", ""),
-    ];
-    for (module, text) in upward {
-        assert_eq!(violations(module, text).len(), 1, "{module}: {text}");
-    }
-}
-
-#[test]
-fn the_checker_leaves_downward_arrows_and_comments_alone() {
-    let fine = [
-        ("store", "use crate::{model::Name, sync::Row};\nuse crate::catalog::Ledger;"),
-        ("model", "/// See [`crate::store`].\n// use crate::daemon::Shared;\nuse super::Name;"),
-        ("daemon", "use tokio::sync::Notify; use crate::remote::RegistryApi;"),
-    ];
-    for (module, text) in fine {
-        assert_eq!(violations(module, text), Vec::<String>::new(), "{module}: {text}");
-    }
+fn files_are_short_and_lead_in_no_circle_and_permissions_are_used() {
+    let sources = Source::all();
+    let found =
+        [circles::circles(&sources), sizes::too_long(&sources), layers::unused(&MAY_USE, &sources)];
+    let found = found.concat();
+    assert!(found.is_empty(), "to be mended: {found:#?}");
 }

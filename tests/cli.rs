@@ -271,11 +271,27 @@ async fn an_alert_is_listed_acknowledged_and_over_when_its_cause_is() {
     })
     .await;
     assert_eq!((&alert["kind"], &alert["state"]), (&"overlays-refused".into(), &"open".into()));
-    let id = alert["id"].as_str().expect("an id");
-    let (code, out) = ran(&place, &["alerts", "ack", id, "--by=alice", "--reason=a slip"]);
+    let (id, shown) = (alert["id"].as_str().expect("one"), alert["shown"].as_str().expect("one"));
+    let command = format!("vidimus alerts ack {id} --seen {shown} --by WHO --reason TEXT");
+    let (_, listed) = ran(&place, &["alerts"]);
+    assert!(listed.contains(&command), "{listed}");
+    let by = ["--by=alice", "--reason=a slip"];
+    let ack = |id: &str, seen: &[&str]| ran(&place, &[&["alerts", "ack", id], seen, &by].concat());
+    let (code, out) = ack(id, &[]);
+    assert_eq!(code, Some(2), "nothing says what was shown: {out}");
+    let (code, out) = ack(id, &["--seen=x"]);
+    assert_eq!(code, Some(2), "{out}");
+    assert!(out.contains("64 lower-case hexadecimal digits"), "{out}");
+    let (code, out) = ack(id, &["--seen", &"0".repeat(64)]);
+    assert_eq!(code, Some(1), "{out}");
+    assert!(out.contains("`--seen` is not the digest of what it shows now"), "{out}");
+    let (code, out) = ack("0", &["--seen", shown]);
+    assert_eq!(code, Some(1), "{out}");
+    assert!(out.contains("8 to 64 lower-case hexadecimal digits"), "{out}");
+    assert_eq!(ack(&"0".repeat(12), &["--seen", shown]).0, Some(1));
+    let (code, out) = ack(&id[..8], &["--seen", shown]);
     assert_eq!(code, Some(0), "{out}");
     assert!(out.contains("acknowledged by alice"), "{out}");
-    assert_eq!(ran(&place, &["alerts", "ack", "0", "--by=a", "--reason=b"]).0, Some(1));
     place.overlay("policy.yaml", APPROVE);
     support::wait::eventually("the alert is over", async || {
         place.json(&["alerts", "--json"]).as_array().is_some_and(Vec::is_empty).then_some(())
@@ -288,4 +304,15 @@ async fn an_alert_is_listed_acknowledged_and_over_when_its_cause_is() {
         "closed",
         "without a daemon"
     );
+}
+
+/// A moment of the past would bring an expired approval to life again.
+#[tokio::test(flavor = "multi_thread")]
+async fn only_a_test_build_can_be_told_the_time() {
+    let place = Workplace::new(&Upstream::start([]).await.url);
+    let stated = "2031-05-06T07:08:09.123456Z";
+    place.set_clock(stated);
+    let _daemon = place.start().await;
+    let is_believed = place.json(&["status", "--json"])["now"] == stated;
+    assert_eq!(is_believed, cfg!(debug_assertions));
 }

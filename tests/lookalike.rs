@@ -5,7 +5,9 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
-use vidimus::lookalike::{Commonness, Corpus, Portrait, Protected, Resemblance, Suspect, Why};
+use vidimus::lookalike::{
+    EntryProfile, FrequentNames, Match, Protected, ScreeningIndex, Why, compare,
+};
 use vidimus::model::{Digest, Name};
 use vidimus::ownership::SharedHosts;
 
@@ -37,14 +39,13 @@ fn approved(subject: &str) -> Protected {
 
 /// What would be reported.
 fn alerts(
-    corpus: &Corpus,
-    common: &Commonness,
+    index: &ScreeningIndex,
+    frequent: &FrequentNames,
     name: &Name,
-    portrait: &Portrait,
-) -> Vec<Resemblance> {
-    let suspect = Suspect { name, portrait, verdict: None, is_young: false };
-    let found = corpus.resemblances(&suspect, common).into_iter();
-    found.filter(|it| it.quiet.is_none()).collect()
+    profile: &EntryProfile,
+) -> Vec<Match> {
+    let found = compare(index, frequent, name, [profile], None, false).into_iter();
+    found.filter(|found| found.suppressed.is_none()).collect()
 }
 
 #[test]
@@ -52,14 +53,16 @@ fn few_real_names_are_taken_for_lookalikes_and_none_of_the_protected() {
     let Some(folder) = folder() else { return };
     let names = names(&folder);
     let (protected, rest) = names.split_at(1_000);
-    let corpus =
-        Corpus::new(protected.iter().map(|it| approved(it.as_str())), SharedHosts::default());
-    let common = Commonness::of(&names);
+    let index = ScreeningIndex::new(
+        protected.iter().map(|it| approved(it.as_str())),
+        SharedHosts::default(),
+    );
+    let frequent = FrequentNames::of(&names);
     let techniques = |names: &[Name]| -> Vec<String> {
         let found = names.iter().filter_map(|name| {
             // Nothing is known but their names.
-            let found = alerts(&corpus, &common, name, &Portrait::default());
-            found.first().map(|it| it.technique.to_string())
+            let found = alerts(&index, &frequent, name, &EntryProfile::default());
+            found.first().map(|found| found.technique().expect("a signal").to_string())
         });
         found.collect()
     };
@@ -72,14 +75,14 @@ fn few_real_names_are_taken_for_lookalikes_and_none_of_the_protected() {
 }
 
 /// The newest entry of every real name there is, with what it says.
-fn entries(folder: &Path) -> BTreeMap<Name, Portrait> {
+fn entries(folder: &Path) -> BTreeMap<Name, EntryProfile> {
     let packed = std::fs::File::open(folder.join("registry-6k.jsonl.gz")).expect("a file");
     let mut text = String::new();
     flate2::read::GzDecoder::new(packed).read_to_string(&mut text).expect("gzip");
     let rows = text.lines().map(|line| serde_json::from_str::<Value>(line).expect("JSON"));
     let read = |row: Value| {
         let name = Name::parse(row["server"]["name"].as_str()?).ok()?;
-        Some((name, Portrait::read(&row["server"].to_string())?))
+        Some((name, EntryProfile::read(&row["server"].to_string())?))
     };
     rows.filter_map(read).collect()
 }
@@ -87,21 +90,23 @@ fn entries(folder: &Path) -> BTreeMap<Name, Portrait> {
 #[test]
 fn what_real_entries_say_raises_few_alerts_more() {
     let Some(folder) = folder() else { return };
-    let common = Commonness::of(&names(&folder));
+    let frequent = FrequentNames::of(&names(&folder));
     let entries = entries(&folder);
-    let mut sorted: Vec<(&Name, &Portrait)> = entries.iter().collect();
+    let mut sorted: Vec<(&Name, &EntryProfile)> = entries.iter().collect();
     sorted.sort_by_key(|(name, _)| Digest::of(name.as_str().as_bytes()));
     let (protected, rest) = sorted.split_at(sorted.len() / 16);
-    let shown =
-        |(name, portrait): &(&Name, &Portrait)| approved(name.as_str()).shown((*portrait).clone());
-    let corpus = Corpus::new(protected.iter().map(shown), SharedHosts::default());
+    let shown = |(name, profile): &(&Name, &EntryProfile)| {
+        approved(name.as_str()).shown((*profile).clone())
+    };
+    let index = ScreeningIndex::new(protected.iter().map(shown), SharedHosts::default());
     let mut by_name = 0;
     let mut by_technique: BTreeMap<String, usize> = BTreeMap::new();
-    for (name, portrait) in rest {
-        by_name += usize::from(!alerts(&corpus, &common, name, &Portrait::default()).is_empty());
-        let found = alerts(&corpus, &common, name, portrait);
+    for (name, profile) in rest {
+        by_name +=
+            usize::from(!alerts(&index, &frequent, name, &EntryProfile::default()).is_empty());
+        let found = alerts(&index, &frequent, name, profile);
         if let Some(first) = found.first() {
-            *by_technique.entry(first.technique.to_string()).or_default() += 1;
+            *by_technique.entry(first.technique().expect("a signal").to_string()).or_default() += 1;
         }
     }
     let found: usize = by_technique.values().sum();
@@ -120,10 +125,11 @@ fn known_typosquats_are_found() {
         if target.is_empty() {
             continue;
         }
-        let corpus = Corpus::new([Protected::new(target, Why::Listed)], SharedHosts::default());
+        let index =
+            ScreeningIndex::new([Protected::new(target, Why::Listed)], SharedHosts::default());
         let name = Name::parse(&format!("io.github.someone/{suspect}"));
         let found = name.is_ok_and(|name| {
-            !alerts(&corpus, &Commonness::default(), &name, &Portrait::default()).is_empty()
+            !alerts(&index, &FrequentNames::default(), &name, &EntryProfile::default()).is_empty()
         });
         let (hits, all) = by_ecosystem.entry(ecosystem).or_default();
         *all += 1;
@@ -141,18 +147,18 @@ fn known_typosquats_are_found() {
 #[test]
 fn judged_pairs_of_real_servers_are_told_apart() {
     let Some(folder) = folder() else { return };
-    let common = Commonness::of(&names(&folder));
+    let frequent = FrequentNames::of(&names(&folder));
     let text = std::fs::read_to_string(folder.join("mcp-lookalikes.jsonl")).expect("a file");
     let mut wrong = Vec::new();
     for line in text.lines() {
         let pair: Value = serde_json::from_str(line).expect("JSON");
         let text = |member: &str| pair[member].as_str().unwrap_or_default().to_owned();
         let (target, suspect) = (text("target"), text("suspect"));
-        let portrait = |member: &str| portrait(&text(member));
-        let target = approved(&target).shown(portrait("targetRepository"));
-        let corpus = Corpus::new([target], SharedHosts::default());
+        let claimed = |member: &str| profile(&text(member));
+        let target = approved(&target).shown(claimed("targetRepository"));
+        let index = ScreeningIndex::new([target], SharedHosts::default());
         let name = Name::parse(&suspect).expect("a name");
-        let found = alerts(&corpus, &common, &name, &portrait("suspectRepository"));
+        let found = alerts(&index, &frequent, &name, &claimed("suspectRepository"));
         if found.is_empty() == (pair["expect"] == "alert") {
             wrong.push(format!("{line}: {found:?}"));
         }
@@ -160,7 +166,7 @@ fn judged_pairs_of_real_servers_are_told_apart() {
     assert_eq!(wrong, [] as [String; 0]);
 }
 
-fn portrait(repository: &str) -> Portrait {
+fn profile(repository: &str) -> EntryProfile {
     let entry = format!(r#"{{"name":"a.b/c","repository":{{"url":"{repository}"}}}}"#);
-    Portrait::read(&entry).expect("an entry")
+    EntryProfile::read(&entry).expect("an entry")
 }

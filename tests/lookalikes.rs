@@ -24,6 +24,15 @@ fn lookalikes(place: &Workplace, arguments: &[&str]) -> Vec<String> {
     subjects(&found)
 }
 
+/// Acknowledges what an alert shows.
+fn acknowledge(place: &Workplace, alert: &Value) {
+    let text = |member: &str| alert[member].as_str().expect("a text");
+    let (id, shown) = (text("id"), text("shown"));
+    let all = ["alerts", "ack", id, "--seen", shown, "--by", "alice", "--reason", "seen"];
+    let acknowledged = place.run(&all);
+    assert!(acknowledged.status.success(), "{acknowledged:?}");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_protected_brand_has_its_lookalikes_reported_explained_and_acknowledged() {
     let names = [
@@ -78,9 +87,7 @@ async fn a_protected_brand_has_its_lookalikes_reported_explained_and_acknowledge
     let alerts = place.run(&["lookalikes", "--json"]);
     let alerts: Value = serde_json::from_str(&text(&alerts.stdout)).expect("JSON");
     for alert in alerts.as_array().expect("a list") {
-        let id = alert["id"].as_str().expect("an id");
-        let acknowledged = place.run(&["alerts", "ack", id, "--by", "alice", "--reason", "seen"]);
-        assert!(acknowledged.status.success());
+        acknowledge(&place, alert);
     }
     assert_eq!(place.run(&["lookalikes"]).status.code(), Some(0), "nothing is open");
     place.overlay(
@@ -114,48 +121,55 @@ async fn a_wildcard_admits_nobody_whose_lookalike_alert_is_open() {
     let alert = eventually("it is reported", async || {
         let output = place.run(&["lookalikes", "--json"]);
         let found: Value = serde_json::from_str(&text(&output.stdout)).expect("JSON");
-        found[0]["id"].as_str().map(str::to_owned)
+        found.get(0).cloned()
     })
     .await;
+    let id = alert["id"].as_str().expect("an id");
     let told = |name: &str| text(&place.run(&["explain", name]).stdout);
     let explained = told(names[0]);
     assert!(explained.contains("it resembles stripe: brand-in-leaf"), "{explained}");
-    assert!(explained.contains(&format!("when the alert {alert} is acknowledged")), "{explained}");
+    assert!(explained.contains(&format!("when the alert {id} is acknowledged")), "{explained}");
     daemon.lists(&["io.github.someone/weather@1.0.0"]).await;
-    let acknowledged = place.run(&["alerts", "ack", &alert, "--by", "alice", "--reason", "ours"]);
-    assert!(acknowledged.status.success());
+    acknowledge(&place, &alert);
     daemon.lists(&["io.github.someone/stripe-mcp@1.0.0", "io.github.someone/weather@1.0.0"]).await;
     // What was looked at says nothing of the next one.
     let now = vidimus::daemon::Clock::system().to_string();
     let next = Row::new("io.github.someone/stripe-pay", "1.0.0").published("2026-10-01T00:00:00Z");
     upstream.put(next.status("active", &now));
-    eventually("the alert is open again", async || {
+    let reopened = eventually("the alert is open again", async || {
         let found = text(&place.run(&["lookalikes", "--json"]).stdout);
         let found: Value = serde_json::from_str(&found).expect("JSON");
-        (found[0]["count"] == 2 && found[0]["state"] == "open").then_some(())
+        (found[0]["count"] == 2 && found[0]["state"] == "open").then(|| found[0].clone())
     })
     .await;
-    // Nothing that is served is hidden by an alert alone, and nothing else is served meanwhile.
+    let new = |item: &&Value| item["seen"] == false;
+    let items = reopened["items"].as_array().expect("a list");
+    assert_eq!((items.len(), items.iter().filter(new).count()), (2, 1), "{reopened}");
+    // What was shown before covers nothing that came since.
+    let (id, before) = (alert["id"].as_str().expect("one"), alert["shown"].as_str().expect("one"));
+    let late = ["alerts", "ack", id, "--seen", before, "--by", "alice", "--reason", "seen"];
+    let refused = place.run(&late);
+    assert_eq!(refused.status.code(), Some(1));
+    let refusal = text(&refused.stderr);
+    assert!(refusal.contains("1 came: io.github.someone/stripe-pay resembles stripe"), "{refusal}");
+    assert!(refusal.contains("nothing went"), "{refusal}");
+    // What was acknowledged covers the next version with the same evidence, and nothing else is served meanwhile.
     let again = Row::new("io.github.someone/stripe-mcp", "1.1.0").published("2026-10-01T00:00:00Z");
     upstream.put(again.status("active", &vidimus::daemon::Clock::system().to_string()));
-    eventually("the next version is there", async || {
-        told("io.github.someone/stripe-mcp").contains("1.1.0").then_some(())
-    })
-    .await;
-    daemon.lists(&["io.github.someone/stripe-mcp@1.0.0", "io.github.someone/weather@1.0.0"]).await;
+    let mut served = vec![
+        "io.github.someone/stripe-mcp@1.0.0",
+        "io.github.someone/stripe-mcp@1.1.0",
+        "io.github.someone/weather@1.0.0",
+    ];
+    daemon.lists(&served).await;
     assert!(told("io.github.someone/stripe-pay").contains("it resembles stripe"));
     // Whoever spells the name out has looked at it.
     place.overlay(
         "one.yaml",
         &format!("servers: [{{name: io.github.someone/stripe-pay, {REVIEWED}}}]\n"),
     );
-    daemon
-        .lists(&[
-            "io.github.someone/stripe-mcp@1.0.0",
-            "io.github.someone/stripe-pay@1.0.0",
-            "io.github.someone/weather@1.0.0",
-        ])
-        .await;
+    served.insert(2, "io.github.someone/stripe-pay@1.0.0");
+    daemon.lists(&served).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -263,13 +277,7 @@ async fn no_version_hides_behind_another() {
     let ack = || {
         let found = text(&place.run(&["lookalikes", "--json"]).stdout);
         let found: Value = serde_json::from_str(&found).expect("JSON");
-        let id = found[0]["id"].as_str().expect("an id").to_owned();
-        assert!(
-            place
-                .run(&["alerts", "ack", &id, "--by", "alice", "--reason", "seen"])
-                .status
-                .success()
-        );
+        acknowledge(&place, &found[0]);
     };
     ack();
     let mut served = vec!["1.0.1", "2.0.0", "3.0.0"];

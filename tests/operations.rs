@@ -6,6 +6,7 @@ use reqwest::Method;
 use support::daemon::{Workplace, answer};
 use support::registry::Row;
 use support::upstream::Upstream;
+use support::wait::eventually;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn operations_answer_to_the_token_and_to_no_browser() {
@@ -32,6 +33,39 @@ async fn operations_answer_to_the_token_and_to_no_browser() {
     assert_eq!(answer(rebound).await.status, 403);
     let sync = daemon.request(Method::POST, &format!("{root}/ops/sync"));
     assert_eq!(answer(sync).await.status, 401);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_alert_is_acknowledged_by_the_digest_of_what_it_shows() {
+    let upstream = Upstream::start([Row::new("a.b/c", "1.0.0")]).await;
+    let place = Workplace::new(&upstream.url);
+    let daemon = place.start().await;
+    daemon.walked().await;
+    place.overlay("policy.yaml", "servers: [{nmae: a.b/c}]");
+    let alert = eventually("an alert is raised", async || {
+        daemon.operate("/alerts").await.json().get(0).cloned()
+    })
+    .await;
+    let ack = async |id: &str, query: &str| {
+        let url = format!("{}/ops/alerts/{id}/ack?by=alice&reason=x{query}", daemon.operations);
+        answer(daemon.request(Method::POST, &url).bearer_auth(daemon.token())).await
+    };
+    let (id, shown) = (alert["id"].as_str().expect("one"), alert["shown"].as_str().expect("one"));
+    let none = "0".repeat(64);
+    let refused = [
+        (id, String::new(), 400),
+        (id, "&seen=x".to_owned(), 400),
+        ("0", format!("&seen={shown}"), 400),
+        (&none, format!("&seen={shown}"), 404),
+        (id, format!("&seen={none}"), 409),
+    ];
+    for (id, query, status) in refused {
+        let answer = ack(id, &query).await;
+        assert_eq!(answer.status, status, "{id}{query}: {}", answer.text);
+    }
+    let acknowledged = ack(id, &format!("&seen={shown}")).await;
+    assert_eq!(acknowledged.status, 200, "{}", acknowledged.text);
+    assert_eq!(acknowledged.json()["state"], "acknowledged");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -63,7 +63,7 @@ async fn what_vanishes_is_hidden_after_three_walks_and_comes_back_unharmed() {
         assert_eq!(missing.len(), 1, "{missing:?}");
         assert_eq!(
             (missing[0].0.as_str(), missing[0].1.as_str()),
-            ("missing", "com.n007/tool@1.0.0")
+            ("missing", "com.n007/tool@1.0.0 of official")
         );
     }
     let explained = text(&place.run(&["explain", "com.n007/tool"]).stdout);
@@ -189,7 +189,10 @@ async fn a_rewritten_entry_is_drift_and_never_a_silent_update() {
     upstream.put(Row::new("com.n001/tool", "1.0.0").described("Runs anything it is told"));
     walk(&place);
     let raised = alerts(&place);
-    assert_eq!((raised[0].0.as_str(), raised[0].1.as_str()), ("drift", "com.n001/tool@1.0.0"));
+    assert_eq!(
+        (raised[0].0.as_str(), raised[0].1.as_str()),
+        ("drift", "com.n001/tool@1.0.0 of official")
+    );
     let change = r#"description: "What com.n001/tool does" became "Runs anything it is told""#;
     assert!(raised[0].2.contains(change), "{raised:?}");
     assert_eq!(daemon.get(path).await.text, before.text);
@@ -281,7 +284,10 @@ async fn what_comes_back_after_purging_as_something_else_waits_for_a_person() {
     walk(&place);
     served(&daemon, 2).await;
     let raised = alerts(&place);
-    assert_eq!((raised[0].0.as_str(), raised[0].1.as_str()), ("drift", "com.n001/tool@1.0.0"));
+    assert_eq!(
+        (raised[0].0.as_str(), raised[0].1.as_str()),
+        ("drift", "com.n001/tool@1.0.0 of official")
+    );
     let explained = text(&place.run(&["explain", "com.n001/tool"]).stdout);
     assert!(explained.contains("fail  no unreviewed drift: it was purged"), "{explained}");
     assert_eq!(place.run(&["verify"]).status.code(), Some(0));
@@ -486,7 +492,10 @@ async fn twenty_thousand_versions_of_one_name_are_limited() {
     let status = daemon.operate("/status").await.json()["upstreams"][0].clone();
     assert_eq!((&status["rows"], &status["quarantined"]), (&10_003.into(), &50.into()));
     let raised = eventually("an alert", async || alerts(&place).into_iter().next()).await;
-    assert_eq!((raised.0.as_str(), raised.1.as_str()), ("name-limit", "com.flood/tool"));
+    assert_eq!(
+        (raised.0.as_str(), raised.1.as_str()),
+        ("name-limit", "com.flood/tool of official")
+    );
     assert_eq!(alerts(&place).len(), 1);
     served(&daemon, 10_003).await;
 }

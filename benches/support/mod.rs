@@ -3,6 +3,9 @@
 #![allow(dead_code, unreachable_pub, reason = "each benchmark uses a part of it")]
 
 pub mod client;
+pub mod constant;
+pub mod daemon;
 pub mod generator;
 pub mod machine;
+pub mod policy;
 pub mod upstream;

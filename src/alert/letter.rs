@@ -2,8 +2,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::kind::AlertKind;
 use super::notice::{Change, Format, Notice};
-use super::reconcile::FLOOD;
 use super::record::Alert;
 use crate::model::Instant;
 
@@ -18,7 +18,7 @@ pub struct Receiver {
     pub secret: Option<String>,
     /// Kinds of alert that it wants; all, when there are none.
     #[serde(default)]
-    pub kinds: Vec<String>,
+    pub kinds: Vec<AlertKind>,
     /// For how long a notice is tried.
     pub give_up_after_seconds: u64,
 }
@@ -30,10 +30,11 @@ impl Receiver {
     /// Whether it is to be told of an alert.
     #[must_use]
     pub fn wants(&self, alert: &Alert) -> bool {
-        let is_itself = alert.source == RECEIVERS && alert.subject == self.name;
+        let is_itself = alert.source == RECEIVERS && alert.identity.subject == self.name;
         // What a flood counts may be of any kind.
+        let kind = alert.kind();
         let is_kind =
-            self.kinds.is_empty() || self.kinds.contains(&alert.kind) || alert.kind == FLOOD;
+            self.kinds.is_empty() || self.kinds.contains(&kind) || kind == AlertKind::Flood;
         is_kind && !is_itself
     }
 }

@@ -11,9 +11,12 @@ fn at(seconds: i64) -> Instant {
     Instant::from_micros(seconds * 1_000_000)
 }
 
+fn drift(subject: &str, detail: &str) -> Observation {
+    Observation::new(AlertKind::Drift, subject, [detail.to_owned().into()])
+}
+
 fn alert(detail: &str) -> Alert {
-    let seen =
-        Observation::new("drift", "com.example/tool@1.0.0", detail).of_namespace("com.example");
+    let seen = drift("com.example/tool@1.0.0", detail).of_namespace("com.example");
     reconcile("official", &[], vec![seen], at(1)).remove(0)
 }
 
@@ -22,11 +25,11 @@ fn scored(score: u8) -> Alert {
 }
 
 fn acknowledged(detail: &str) -> Alert {
-    alert(detail).acknowledged("alice", "known", at(2))
+    alert(detail).acknowledge("alice", "known", at(2))
 }
 
 fn over(detail: &str) -> Alert {
-    Alert { state: State::Closed { at: at(3) }, ..alert(detail) }
+    Alert { closed: Some(at(3)), ..alert(detail) }
 }
 
 #[rstest::rstest]
@@ -69,7 +72,7 @@ fn news_take_the_place_of_what_waits(
     let waiting = Letter { attempts: 3, not_before: at(20), ..letter(waiting, "old") };
     let news = Letter { queued: at(15), ..letter(news, "new") };
     let letter = news.instead_of(Some(waiting));
-    assert_eq!((letter.notice.change, letter.notice.alert.detail.as_str()), (told, "new"));
+    assert_eq!((letter.notice.change, letter.notice.alert.detail().as_str()), (told, "new"));
     // It is news, and waits as long as what it replaces: the receiver is as busy.
     assert_eq!((letter.queued, letter.attempts, letter.not_before), (at(15), 3, at(20)));
 }
@@ -82,13 +85,13 @@ fn what_becomes_about_something_served_waits_no_longer() {
     assert_eq!(news.instead_of(Some(waiting)).not_before, at(15));
 }
 
-fn receiver(kinds: &[&str]) -> Receiver {
+fn receiver(kinds: &[AlertKind]) -> Receiver {
     Receiver {
         name: "chat".into(),
         format: Format::Json,
         url: "sha256:0123".into(),
         secret: None,
-        kinds: kinds.iter().map(|it| (*it).to_owned()).collect(),
+        kinds: kinds.to_vec(),
         give_up_after_seconds: 60,
     }
 }
@@ -96,12 +99,14 @@ fn receiver(kinds: &[&str]) -> Receiver {
 #[test]
 fn a_receiver_hears_of_the_kinds_it_wants_and_never_of_itself() {
     assert!(receiver(&[]).wants(&alert("a")));
-    assert!(receiver(&["held", "drift"]).wants(&alert("a")));
-    assert!(!receiver(&["held"]).wants(&alert("a")));
-    let flood = Alert { kind: "flood".into(), ..alert("a") };
-    assert!(receiver(&["held"]).wants(&flood), "it may count some of those");
+    assert!(receiver(&[AlertKind::Held, AlertKind::Drift]).wants(&alert("a")));
+    assert!(!receiver(&[AlertKind::Held]).wants(&alert("a")));
+    let flood = Observation::new(AlertKind::Flood, "official", []);
+    let flood = reconcile("official", &[], vec![flood], at(1)).remove(0);
+    assert!(receiver(&[AlertKind::Held]).wants(&flood), "it may count some of those");
     let about = |name: &str| {
-        let seen = Observation::new("webhook-failing", name, "gone");
+        let seen =
+            Observation::new(AlertKind::WebhookFailing, name, [Evidence::WebhookTakesNothing]);
         reconcile(RECEIVERS, &[], vec![seen], at(1)).remove(0)
     };
     assert!(!receiver(&[]).wants(&about("chat")));
@@ -160,7 +165,7 @@ fn how_it_stands_with_a_receiver_is_remembered() {
 #[test]
 fn text_from_outside_neither_steers_nor_mentions() {
     let hostile = "\u{1b}[31m<!channel> \u{202e}<https://evil.example|click> *bold*";
-    let seen = Observation::new("drift", hostile, hostile.repeat(200)).of_namespace(hostile);
+    let seen = drift(hostile, &hostile.repeat(200)).of_namespace(hostile);
     let alert = reconcile("official", &[], vec![seen], at(1)).remove(0);
     let notice = Notice { change: Change::Raised, alert };
     let json = notice.body(Format::Json);

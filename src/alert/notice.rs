@@ -22,12 +22,12 @@ impl Change {
     #[must_use]
     pub fn between(before: Option<&Alert>, after: &Alert) -> Option<Self> {
         let before = before.filter(|before| !before.is_over());
-        match (before, &after.state) {
+        match (before, after.state()) {
             (_, State::Acknowledged { .. }) | (None, State::Closed { .. }) => None,
             (Some(_), State::Closed { .. }) => Some(Self::Over),
             (None, State::Open) => Some(Self::Raised),
             (Some(before), State::Open) => {
-                let is_news = before.detail != after.detail
+                let is_news = before.evidence != after.evidence
                     || !before.is_open()
                     || (after.served && !before.served)
                     || is_worse(before, after);
@@ -68,9 +68,9 @@ impl Notice {
     /// The same for the same news, however often it is sent.
     #[must_use]
     pub fn id(&self) -> String {
-        let Alert { id, changed, state, .. } = &self.alert;
-        let at = if let State::Closed { at } = state { at } else { changed };
-        format!("{id}-{}-{}", at.as_micros(), self.change.as_str())
+        let Alert { identity, changed, closed, .. } = &self.alert;
+        let at = closed.unwrap_or(*changed).as_micros();
+        format!("{}-{at}-{}", identity.key(), self.change.as_str())
     }
 
     /// The body in the shape of a receiver. Text from outside is escaped in it.
@@ -83,47 +83,40 @@ impl Notice {
     }
 
     fn json(&self) -> Value {
-        let Alert { id, source, kind, subject, suspect, served, detail, count, score, .. } =
+        let Alert { identity, source, served, count, score, raised, changed, closed, .. } =
             &self.alert;
-        let over = match self.alert.state {
-            State::Closed { at } => Some(at),
-            _ => None,
-        };
         json!({
             "type": format!("alert.{}", self.change.as_str()),
-            "timestamp": over.unwrap_or(self.alert.changed),
+            "timestamp": closed.unwrap_or(*changed),
             "data": {
-                "id": id,
+                "id": identity.short_id(),
+                "key": identity.key(),
                 "source": Escaped(source).to_string(),
-                "kind": kind,
-                "subject": Escaped(subject).to_string(),
-                "suspect": Escaped(suspect).to_string(),
+                "kind": identity.kind,
+                "subject": Escaped(&identity.subject).to_string(),
+                "suspect": Escaped(&identity.suspect).to_string(),
                 "served": served,
-                "detail": Escaped(detail).to_string(),
+                "detail": Escaped(&self.alert.detail()).to_string(),
                 "count": count,
                 "score": score,
-                "raised": self.alert.raised,
-                "changed": self.alert.changed,
-                "over": over,
+                "raised": raised,
+                "changed": changed,
+                "over": closed,
             },
         })
     }
 
     /// Blocks of plain text: whatever a publisher writes, it mentions nobody and links nowhere.
     fn slack(&self) -> Value {
-        let Alert { id, kind, subject, suspect, served, detail, count, score, raised, .. } =
-            &self.alert;
+        let Alert { identity, served, count, score, raised, .. } = &self.alert;
         let told = match self.change {
             Change::Raised => "An alert was raised",
             Change::Changed => "An alert changed",
             Change::Over => "An alert is over",
         };
-        let mut facts = vec![format!("alert {id}"), format!("{count} times since {raised}")];
+        let mut facts = vec![format!("alert {}", identity.short_id())];
+        facts.push(format!("{count} times since {raised}"));
         facts.extend(score.map(|score| format!("score {score}")));
-        let by = match suspect.as_str() {
-            "" => String::new(),
-            suspect => format!(" by {}", Escaped(suspect)),
-        };
         if *served {
             facts.push("about something that is served".to_owned());
         }
@@ -131,12 +124,13 @@ impl Notice {
             let text: String = text.chars().take(MOST).collect();
             json!({"type": "plain_text", "emoji": false, "text": text})
         };
+        let detail = Escaped(&self.alert.detail()).to_string();
         json!({
             // Shown where blocks cannot be, and read as markup: nothing from outside stands in it.
-            "text": format!("vidimus: {told} ({kind})"),
+            "text": format!("vidimus: {told} ({})", identity.kind),
             "blocks": [
-                {"type": "section", "text": plain(&format!("{told}: {kind} {}{by}", Escaped(subject)))},
-                {"type": "section", "text": plain(&Escaped(detail).to_string())},
+                {"type": "section", "text": plain(&format!("{told}: {identity}"))},
+                {"type": "section", "text": plain(&detail)},
                 {"type": "context", "elements": [plain(&facts.join(", "))]},
             ],
         })

@@ -1,37 +1,65 @@
 use super::*;
-use crate::model::Instant;
+use crate::lookalike::{Field, Signal, Technique};
+use crate::model::{Digest, Instant};
 
 fn at(micros: i64) -> Instant {
     Instant::from_micros(micros)
 }
 
-/// A source's memory, as the store would keep it.
+/// The items that no acknowledgement covers.
+fn unseen_of(alert: &Alert) -> Vec<String> {
+    let items = alert.evidence.iter().filter(|item| !alert.has_seen(item));
+    items.map(ToString::to_string).collect()
+}
+
+/// What the store keeps.
 #[derive(Default)]
 struct Book(Vec<Alert>);
 
 impl Book {
     fn look(&mut self, seen: Vec<Observation>, now: i64) -> usize {
-        let changed = reconcile("official", &self.0, seen, at(now));
+        self.look_from("official", seen, now)
+    }
+
+    fn look_from(&mut self, source: &str, seen: Vec<Observation>, now: i64) -> usize {
+        let changed = reconcile(source, &self.0, seen, at(now));
         let count = changed.len();
         for alert in changed {
-            self.0.retain(|stored| stored.id != alert.id);
+            self.0.retain(|stored| stored.identity != alert.identity);
             self.0.push(alert);
         }
         count
     }
 
+    fn acknowledge(&mut self, is_meant: impl Fn(&Alert) -> bool) {
+        for alert in &mut self.0 {
+            if is_meant(alert) {
+                *alert = alert.clone().acknowledge("alice", "known", at(2));
+            }
+        }
+    }
+
     fn open(&self) -> Vec<String> {
         let open = self.0.iter().filter(|alert| alert.is_open());
-        let mut open: Vec<String> = open
-            .map(|it| format!("{} {}{} x{}", it.kind, it.subject, it.suspect, it.count))
-            .collect();
+        let told = |Alert { identity, count, .. }: &Alert| {
+            format!("{} {}{} x{count}", identity.kind, identity.subject, identity.suspect)
+        };
+        let mut open: Vec<String> = open.map(told).collect();
         open.sort();
         open
     }
 }
 
+fn text(text: &str) -> Evidence {
+    text.to_owned().into()
+}
+
 fn drift(name: &str) -> Observation {
-    Observation::new("drift", name, "description changed")
+    drift_of(name, &["description changed"])
+}
+
+fn drift_of(name: &str, items: &[&str]) -> Observation {
+    Observation::new(AlertKind::Drift, name, items.iter().map(|item| text(item)))
 }
 
 #[test]
@@ -41,38 +69,176 @@ fn an_alert_is_raised_once_lasts_and_ends() {
     assert_eq!(book.look(vec![drift("a.b/c")], 2), 0, "nothing new");
     assert_eq!(book.open(), ["drift a.b/c x1"]);
     assert_eq!(book.look(vec![], 3), 1);
-    assert_eq!(book.0[0].state, State::Closed { at: at(3) });
+    assert_eq!(book.0[0].state(), State::Closed { at: at(3) });
     assert_eq!(book.look(vec![], 4), 0, "it stays over");
     assert_eq!(book.look(vec![drift("a.b/c")], 5), 1, "and can come back");
     assert_eq!((book.0[0].raised, book.0[0].is_open()), (at(5), true));
 }
 
-#[test]
-fn an_acknowledged_alert_is_quiet_until_its_detail_changes() {
+/// What was acknowledged, what is seen afterwards, and which items are not covered.
+#[rstest::rstest]
+#[case(&["a"], &["a"], &[])]
+#[case(&["a", "b"], &["b", "a"], &[])]
+#[case(&["a", "b"], &["a"], &[])]
+#[case(&["a"], &["b"], &["b"])]
+#[case(&["a"], &["a", "b"], &["b"])]
+#[case(&["a", "b"], &["b", "c", "d"], &["c", "d"])]
+fn only_an_item_that_was_not_seen_opens_an_acknowledged_alert(
+    #[case] acknowledged: &[&str],
+    #[case] seen: &[&str],
+    #[case] unseen: &[&str],
+) {
     let mut book = Book::default();
-    book.look(vec![drift("a.b/c")], 1);
-    let alert = book.0.remove(0).acknowledged("alice", "known", at(2));
-    book.0.push(alert);
-    assert_eq!(book.look(vec![drift("a.b/c")], 3), 0);
-    book.look(vec![Observation { count: 2, ..drift("a.b/c") }], 4);
-    assert!(!book.0[0].is_open(), "a count alone wakes nobody");
-    book.look(vec![Observation { detail: "title changed".into(), ..drift("a.b/c") }], 5);
-    assert!(book.0[0].is_open());
-    assert_eq!((book.0[0].raised, book.0[0].changed), (at(1), at(5)));
+    book.look(vec![drift_of("a.b/c", acknowledged)], 1);
+    book.acknowledge(|_| true);
+    book.look(vec![drift_of("a.b/c", seen)], 5);
+    let left: Vec<String> = unseen_of(&book.0[0]);
+    assert_eq!(left, unseen);
+    assert_eq!(book.0[0].is_open(), !unseen.is_empty());
+    assert_eq!(book.0[0].raised, at(1));
 }
 
 #[test]
-fn a_score_that_rises_much_wakes() {
+fn counts_times_scores_and_figures_open_no_acknowledged_alert() {
     let mut book = Book::default();
-    let scored = |score| Observation { score: Some(score), ..drift("a.b/c") };
-    book.look(vec![scored(20)], 1);
-    let alert = book.0.remove(0).acknowledged("alice", "known", at(2));
-    book.0.push(alert);
-    assert_eq!(book.look(vec![scored(29)], 3), 0);
-    assert_eq!((book.0[0].score, book.0[0].is_open()), (Some(20), false), "as it was seen");
-    assert_eq!(book.look(vec![scored(10)], 4), 0);
-    assert_eq!(book.look(vec![scored(30)], 5), 1);
-    assert_eq!((book.0[0].score, book.0[0].is_open()), (Some(30), true));
+    book.look(vec![Observation { score: Some(20), ..drift("a.b/c") }], 1);
+    book.acknowledge(|_| true);
+    let figures = vec![Figure::Rows { count: 7 }];
+    let other = Observation { score: Some(90), count: 9, figures, ..drift("a.b/c") };
+    assert_eq!(book.look(vec![other.since(Some(at(1)))], 4), 1, "they are stored");
+    assert!(!book.0[0].is_open());
+    assert_eq!(
+        book.0[0].detail(),
+        "description changed; 7 rows; since 1970-01-01T00:00:00.000001Z"
+    );
+}
+
+#[test]
+fn acknowledgements_add_up_and_an_alert_is_quiet_again_when_the_new_item_goes() {
+    let mut book = Book::default();
+    book.look(vec![drift_of("a.b/c", &["a"])], 1);
+    book.acknowledge(|_| true);
+    book.look(vec![drift_of("a.b/c", &["a", "b"])], 3);
+    assert!(book.0[0].is_open());
+    book.look(vec![drift_of("a.b/c", &["a"])], 4);
+    assert!(!book.0[0].is_open(), "everything that is left was seen");
+    book.look(vec![drift_of("a.b/c", &["b"])], 5);
+    book.acknowledge(|_| true);
+    book.look(vec![drift_of("a.b/c", &["a", "b"])], 6);
+    assert!(!book.0[0].is_open(), "each was seen once");
+}
+
+#[test]
+fn an_acknowledgement_ends_with_its_alert() {
+    let mut book = Book::default();
+    book.look(vec![drift("a.b/c")], 1);
+    book.acknowledge(|_| true);
+    book.look(vec![], 3);
+    book.look(vec![drift("a.b/c")], 4);
+    assert!(book.0[0].is_open());
+}
+
+#[test]
+fn identities_that_differ_in_any_part_are_different_alerts() {
+    let of = |kind, subject: &str, suspect: &str| AlertIdentity::new(kind, subject, suspect);
+    let identities = [
+        of(AlertKind::Drift, "a", "b"),
+        of(AlertKind::Missing, "a", "b"),
+        of(AlertKind::Drift, "ab", ""),
+        of(AlertKind::Drift, "", "ab"),
+        of(AlertKind::Drift, "a\0", "b"),
+        of(AlertKind::Drift, "a", "\0b"),
+    ];
+    let keys: std::collections::BTreeSet<String> =
+        identities.iter().map(AlertIdentity::key).collect();
+    assert_eq!(keys.len(), identities.len(), "{keys:?}");
+    assert!(keys.iter().all(|key| key.len() == 64));
+}
+
+#[test]
+fn a_key_is_found_by_any_beginning_that_only_it_has() {
+    // Two keys whose short ids are equal.
+    let (first, second) = (format!("{}0{}", "a".repeat(12), "1".repeat(51)), "a".repeat(64));
+    let other = "b".repeat(64);
+    let find = |text: &str| resolve(text, [first.as_str(), &second, &other]).map(str::to_owned);
+    assert_eq!(find("bbbbbbbb"), Ok(other.clone()));
+    assert_eq!(find(&other), Ok(other.clone()));
+    assert_eq!(find("aaaaaaaaaaaa0"), Ok(first.clone()));
+    let both = UnresolvedId::Ambiguous(vec![first.clone(), second.clone()]);
+    assert!(both.to_string().contains("2 alerts have this id; write more digits"), "{both}");
+    assert_eq!(find("aaaaaaaaaaaa"), Err(both));
+    assert_eq!(find("cccccccc"), Err(UnresolvedId::Unknown));
+    for malformed in ["", "bbbbbbb", "BBBBBBBB", "bbbbbbbg", &"b".repeat(65)] {
+        assert_eq!(find(malformed), Err(UnresolvedId::Malformed), "{malformed}");
+    }
+}
+
+#[test]
+fn an_identity_that_lasts_for_one_source_stays_with_it() {
+    let mut book = Book::default();
+    book.look_from("first", vec![drift("a.b/c")], 1);
+    assert_eq!(book.look_from("second", vec![drift_of("a.b/c", &["other"])], 2), 0);
+    assert_eq!(book.look_from("second", vec![], 3), 0, "it does not end it either");
+    book.look_from("first", vec![], 4);
+    assert_eq!(book.look_from("second", vec![drift("a.b/c")], 5), 1);
+    assert_eq!((book.0.len(), book.0[0].source.as_str()), (1, "second"));
+}
+
+#[test]
+fn what_one_source_says_twice_of_one_identity_is_one_alert_with_all_items() {
+    let mut book = Book::default();
+    let twice = vec![drift_of("a.b/c", &["a"]), drift_of("a.b/c", &["b"]).about_served(true)];
+    assert_eq!(book.look(twice, 1), 1);
+    assert_eq!((book.0[0].evidence.len(), book.0[0].served), (2, true));
+}
+
+#[test]
+fn what_was_shown_is_the_identity_and_the_items_and_nothing_else() {
+    let shown = |seen: Observation| reconcile("official", &[], vec![seen], at(1))[0].shown();
+    let first = shown(drift_of("a.b/c", &["a", "b"]));
+    assert_eq!(first, shown(Observation { count: 7, ..drift_of("a.b/c", &["b", "a"]) }));
+    assert_ne!(first, shown(drift_of("a.b/c", &["a"])));
+    assert_ne!(first, shown(drift_of("a.b/d", &["a", "b"])));
+}
+
+#[test]
+fn what_changed_since_something_was_shown_is_remembered_for_a_while() {
+    let mut book = Book::default();
+    let mut digests = Vec::new();
+    let states: [&[&str]; 4] = [&["a", "b"], &["b", "c"], &["c"], &["c", "d", "a"]];
+    for (index, items) in states.iter().enumerate() {
+        book.look(vec![drift_of("a.b/c", items)], 1 + i64::try_from(index).expect("few"));
+        digests.push(book.0[0].shown());
+    }
+    let since = |book: &Book, digest: Digest| {
+        let texts = |items: Vec<Evidence>| items.iter().map(ToString::to_string).collect();
+        book.0[0].difference_since(digest).map(|Difference { came, went }| {
+            (texts(came), texts(went)) as (Vec<String>, Vec<String>)
+        })
+    };
+    let wanted = |came: &[&str], went: &[&str]| {
+        let owned = |texts: &[&str]| texts.iter().map(ToString::to_string).collect::<Vec<_>>();
+        Some((owned(came), owned(went)))
+    };
+    assert_eq!(since(&book, digests[0]), wanted(&["c", "d"], &["b"]));
+    assert_eq!(since(&book, digests[1]), wanted(&["a", "d"], &["b"]));
+    assert_eq!(since(&book, digests[2]), wanted(&["a", "d"], &[]));
+    assert_eq!(since(&book, Digest::of(b"never shown")), None);
+    for index in 0..20 {
+        book.look(vec![drift_of("a.b/c", &[&index.to_string()])], 10 + index);
+    }
+    assert_eq!(since(&book, digests[0]), None, "it is forgotten");
+    assert_eq!(book.0[0].earlier.len(), 16);
+}
+
+#[rstest::rstest]
+#[case(&Digest::of(b"x").to_string(), true)]
+#[case(&Digest::of(b"x").short(64), true)]
+#[case(&Digest::of(b"x").short(63), false)]
+#[case(&Digest::of(b"x").short(64).to_uppercase(), false)]
+#[case("", false)]
+fn a_digest_to_acknowledge_may_leave_its_prefix_out(#[case] text: &str, #[case] good: bool) {
+    assert_eq!(parse_seen(text).ok(), good.then(|| Digest::of(b"x")));
 }
 
 #[test]
@@ -95,9 +261,25 @@ fn one_publisher_cannot_bury_an_alert_under_many() {
             "drift evil/x900evil x1",
             "drift evil/x950evil x1",
             "drift good/x001good x1",
-            "flood evil x96",
+            "flood officialevil x96",
         ]
     );
+    let flood = book.0.iter().find(|alert| alert.kind() == AlertKind::Flood).expect("a flood");
+    let last = AlertIdentity::new(AlertKind::Drift, "evil/x099", "evil");
+    assert!(flood.evidence.contains(&Evidence::Counted { alert: last }));
+    assert_eq!(flood.evidence.len(), 96, "each is told");
+}
+
+#[test]
+fn the_floods_of_two_sources_are_two_alerts() {
+    let mut book = Book::default();
+    let many = |kind: &str| -> Vec<Observation> {
+        (0..8).map(|index| drift(&format!("{kind}{index}")).of_namespace("evil")).collect()
+    };
+    book.look_from("first", many("a"), 1);
+    book.look_from("second", many("b"), 2);
+    let floods = book.open().into_iter().filter(|told| told.starts_with("flood"));
+    assert_eq!(floods.collect::<Vec<_>>(), ["flood firstevil x3", "flood secondevil x3"]);
 }
 
 #[test]
@@ -111,33 +293,56 @@ fn what_was_acknowledged_takes_no_place_and_what_matters_most_comes_first() {
     book.look(all().collect(), 1);
     let open = book.open();
     assert!(open.contains(&"drift evil/x7evil x1".into()), "{open:?}");
-    assert!(open.contains(&"flood evil x3".into()), "{open:?}");
-    let seen = std::mem::take(&mut book.0).into_iter();
-    book.0 = seen.map(|it| it.acknowledged("alice", "known", at(2))).collect();
+    assert!(open.contains(&"flood officialevil x3".into()), "{open:?}");
+    book.acknowledge(|_| true);
     book.look(all().collect(), 3);
     assert_eq!(
         book.open(),
         ["drift evil/x0evil x1", "drift evil/x1evil x1", "drift evil/x2evil x1"],
         "the next ones come up"
     );
-    // A flood that somebody has acknowledged wakes when it grows.
+    // A flood that somebody has acknowledged wakes when another one is counted in it.
     let more = || all().chain((8..20).map(|index| from(index, 50)));
     book.look(more().collect(), 4);
-    let seen = std::mem::take(&mut book.0).into_iter();
-    book.0 = seen
-        .map(|it| if it.kind == "flood" { it.acknowledged("alice", "known", at(5)) } else { it })
-        .collect();
-    assert!(!book.open().iter().any(|it| it.starts_with("flood")));
+    let is_flood = |alert: &Alert| alert.kind() == AlertKind::Flood;
+    book.acknowledge(is_flood);
+    let flood = |book: &Book| book.0.iter().find(|alert| is_flood(alert)).expect("one").clone();
+    assert!(!flood(&book).is_open());
+    book.look(more().take(19).collect(), 5);
+    assert!(!flood(&book).is_open(), "fewer are no news");
     book.look(more().chain([from(20, 1)]).collect(), 6);
-    assert!(book.open().iter().any(|it| it.starts_with("flood")), "{:?}", book.open());
+    assert!(flood(&book).is_open());
+    assert_eq!(unseen_of(&flood(&book)).len(), 1, "one of them was not shown");
 }
 
 #[test]
 fn an_alert_is_stored_as_json_and_read_again() {
     let mut book = Book::default();
     book.look(vec![drift("a.b/c").of_namespace("a.b")], 1);
-    let alert = book.0.remove(0).acknowledged("alice", "known", at(2));
+    book.acknowledge(|_| true);
+    book.look(vec![drift_of("a.b/c", &["other"]).of_namespace("a.b")], 3);
+    let alert = book.0.remove(0);
     let json = serde_json::to_string(&alert).expect("JSON");
     assert_eq!(serde_json::from_str::<Alert>(&json).expect("an alert"), alert);
-    assert_eq!(alert.id.len(), 12);
+    let report = AlertReport::from(alert);
+    let json = serde_json::to_value(&report).expect("JSON");
+    assert_eq!(serde_json::from_value::<AlertReport>(json.clone()).expect("a report"), report);
+    assert_eq!((&json["state"], &json["kind"]), (&"open".into(), &"drift".into()));
+    assert_eq!((&json["detail"], &json["items"][0]["seen"]), (&"other".into(), &false.into()));
+    assert_eq!(json["id"].as_str().map(str::len), Some(12));
+}
+
+/// A digest is stored with each acknowledgement, so the canonical form of an item does not change by accident.
+#[test]
+fn the_digest_of_an_item_is_that_of_its_canonical_json() {
+    let signal = Signal {
+        technique: Technique::Confusable,
+        field: Field::Title,
+        value: "Str\u{456}pe".into(),
+        target: "stripe".into(),
+    };
+    let item = Evidence::Lookalike { name: "a.b/c".into(), signal };
+    let canonical = "{\"name\":\"a.b/c\",\"signal\":{\"field\":\"title\",\"target\":\"stripe\",\
+                     \"technique\":\"confusable\",\"value\":\"Str\u{456}pe\"},\"type\":\"lookalike\"}";
+    assert_eq!(item.digest(), Digest::of(canonical.as_bytes()));
 }

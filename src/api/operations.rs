@@ -13,10 +13,10 @@ use serde::{Deserialize, Serialize};
 use url::Host;
 
 use super::problem::Problem;
-use crate::alert::Alert;
+use crate::alert::{AlertReport, parse_seen};
 use crate::curation::Explanation;
 use crate::daemon::{
-    HeldDecision, Listed, Lookalike, ProofReport, QuarantineReport, Shared, StatusReport,
+    HeldDecision, Listed, Lookalike, ProofReport, QuarantineReport, Services, StatusReport,
     explain_name, known_names, list, lookalikes_of, quarantine, try_blocking,
 };
 use crate::model::{Name, is_loopback};
@@ -25,15 +25,15 @@ use crate::sync::PassReport;
 
 #[derive(Debug)]
 struct Operations {
-    shared: Arc<Shared>,
+    services: Arc<Services>,
     token: String,
 }
 
 type Operator = State<Arc<Operations>>;
 
 /// What operators and machines ask. Everything but `/livez` and `/readyz` needs the token.
-pub fn operations(shared: Arc<Shared>, token: String) -> Router {
-    let state = Arc::new(Operations { shared, token });
+pub fn operations(services: Arc<Services>, token: String) -> Router {
+    let state = Arc::new(Operations { services, token });
     let guarded = Router::new()
         .route("/status", get(status))
         .route("/list", get(listing))
@@ -67,7 +67,7 @@ async fn refuse_browsers(State(state): Operator, request: Request, next: Next) -
         return Problem::Forbidden("Requests with an Origin are refused here").into_response();
     }
     let host = request.headers().get(header::HOST).and_then(|host| host.to_str().ok());
-    let known = host.is_some_and(|host| is_known(host, &state.shared.settings.ops_hosts));
+    let known = host.is_some_and(|host| is_known(host, &state.services.settings.ops_hosts));
     if !known {
         let why = "This Host is neither loopback nor in `ops_hosts`";
         return Problem::Forbidden(why).into_response();
@@ -116,11 +116,11 @@ impl<T: serde::de::DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Ask
 }
 
 async fn ready(State(state): Operator) -> Result<&'static str, Problem> {
-    state.shared.published().map(|_| "ready\n").ok_or(Problem::NotReady)
+    state.services.published().map(|_| "ready\n").ok_or(Problem::NotReady)
 }
 
 async fn status(State(state): Operator) -> Result<Json<StatusReport>, Problem> {
-    blocking(state, |shared| shared.status()).await
+    blocking(state, |services| services.status()).await
 }
 
 /// What `vidimus list` asks for.
@@ -135,17 +135,15 @@ async fn listing(
     State(state): Operator,
     Asked(query): Asked<ListQuery>,
 ) -> Result<Json<Vec<Listed>>, Problem> {
-    let read = move |shared: &Arc<Shared>| {
-        shared.with_policy(|policy| {
-            let doubts = shared.doubts(policy.overlays);
-            list(&shared.store.snapshot()?, policy, &doubts, query.all)
-        })
+    let read = move |services: &Arc<Services>| {
+        let (policy, now) = (services.policy(), services.clock.now());
+        list(&services.store.snapshot()?, &policy, &services.screenings(), now, query.all)
     };
     blocking(state, read).await
 }
 
 async fn quarantined(State(state): Operator) -> Result<Json<Vec<QuarantineReport>>, Problem> {
-    blocking(state, |shared| quarantine(&shared.store.snapshot()?)).await
+    blocking(state, |services| quarantine(&services.store.snapshot()?)).await
 }
 
 #[derive(Debug, Deserialize)]
@@ -160,12 +158,11 @@ async fn explained(
     Asked(query): Asked<ExplainQuery>,
 ) -> Result<Json<Explanation>, Problem> {
     let name = Name::parse(&name).map_err(|bad| Problem::BadRequest(bad.to_string()))?;
-    let read = move |shared: &Arc<Shared>| {
+    let read = move |services: &Arc<Services>| {
         let version = query.version.as_deref();
-        shared.with_policy(|policy| {
-            let doubts = shared.doubts(policy.overlays);
-            explain_name(&shared.store.snapshot()?, policy, &doubts, &name, version)
-        })
+        let (policy, screenings) = (services.policy(), services.screenings());
+        let (snapshot, now) = (services.store.snapshot()?, services.clock.now());
+        explain_name(&snapshot, &policy, &screenings, now, &name, version)
     };
     let Json(found) = blocking(state, read).await?;
     found.map(Json).ok_or(Problem::UnknownServer)
@@ -177,20 +174,21 @@ async fn lookalikes(
     Path(name): Path<String>,
 ) -> Result<Json<Vec<Lookalike>>, Problem> {
     let name = Name::parse(&name).map_err(|bad| Problem::BadRequest(bad.to_string()))?;
-    let read = move |shared: &Arc<Shared>| {
-        shared.with_policy(|policy| lookalikes_of(&shared.store.snapshot()?, policy, &name))
+    let read = move |services: &Arc<Services>| {
+        let (policy, now) = (services.policy(), services.clock.now());
+        lookalikes_of(&services.store.snapshot()?, &policy, now, &name)
     };
     blocking(state, read).await
 }
 
 async fn verified(State(state): Operator) -> Result<Json<Verification>, Problem> {
-    blocking(state, |shared| shared.store.snapshot()?.verify()).await
+    blocking(state, |services| services.store.snapshot()?.verify()).await
 }
 
 /// Every name there is; `null` before a first complete walk, when nobody can know.
 async fn names(State(state): Operator) -> Result<Json<Option<Vec<String>>>, Problem> {
-    let read = |shared: &Arc<Shared>| {
-        let names = known_names(&shared.store.snapshot()?)?;
+    let read = |services: &Arc<Services>| {
+        let names = known_names(&services.store.snapshot()?)?;
         Ok(names.map(|names| names.iter().map(Name::to_string).collect()))
     };
     blocking(state, read).await
@@ -216,7 +214,7 @@ pub struct SyncReport {
 
 async fn sync(State(state): Operator, Asked(query): Asked<SyncQuery>) -> Json<SyncReport> {
     let mut report = SyncReport::default();
-    for (upstream, outcome) in state.shared.sync(query.full, query.dry_run).await {
+    for (upstream, outcome) in state.services.sync(query.full, query.dry_run).await {
         match outcome {
             Ok(pass) => report.passes.push(pass),
             Err(reason) => {
@@ -233,16 +231,20 @@ async fn prove(
     Path(namespace): Path<String>,
 ) -> Result<Json<ProofReport>, Problem> {
     Name::parse(&format!("{namespace}/x")).map_err(|bad| Problem::BadRequest(bad.to_string()))?;
-    state.shared.prove(&namespace).await.map(Json).map_err(Problem::Unprocessable)
+    state.services.verify(&namespace).await.map(Json).map_err(Problem::Unprocessable)
 }
 
-async fn alerts(State(state): Operator) -> Result<Json<Vec<Alert>>, Problem> {
-    blocking(state, |shared| shared.store.snapshot()?.alerts()).await
+async fn alerts(State(state): Operator) -> Result<Json<Vec<AlertReport>>, Problem> {
+    let read = |services: &Arc<Services>| {
+        let alerts = services.store.snapshot()?.alerts()?;
+        Ok(alerts.into_iter().map(AlertReport::from).collect())
+    };
+    blocking(state, read).await
 }
 
 /// What webhooks were not told of.
 async fn undelivered(State(state): Operator) -> Result<Json<Vec<Undelivered>>, Problem> {
-    blocking(state, |shared| shared.store.snapshot()?.undelivered()).await
+    blocking(state, |services| services.store.snapshot()?.undelivered()).await
 }
 
 #[derive(Debug, Deserialize)]
@@ -255,16 +257,18 @@ async fn redeliver(
     State(state): Operator,
     Asked(query): Asked<RedeliverQuery>,
 ) -> Result<Json<Option<usize>>, Problem> {
-    let write = move |shared: &Arc<Shared>| {
-        shared.store.redeliver(query.webhook.as_deref(), shared.clock.now())
+    let write = move |services: &Arc<Services>| {
+        services.store.redeliver(query.webhook.as_deref(), services.clock.now())
     };
     blocking(state, write).await
 }
 
-/// Who has seen an alert, and why it may stay quiet.
+/// Who has seen what of an alert, and why it may stay quiet.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct AckQuery {
+    /// The digest of what was shown.
+    seen: String,
     by: String,
     reason: String,
 }
@@ -272,19 +276,15 @@ struct AckQuery {
 async fn acknowledge(
     State(state): Operator,
     Path(id): Path<String>,
-    Asked(query): Asked<AckQuery>,
-) -> Result<Json<Alert>, Problem> {
-    if query.by.trim().is_empty() || query.reason.trim().is_empty() {
+    Asked(AckQuery { seen, by, reason }): Asked<AckQuery>,
+) -> Result<Json<AlertReport>, Problem> {
+    let seen = parse_seen(&seen).map_err(|why| Problem::BadRequest(format!("`seen`: {why}")))?;
+    if by.trim().is_empty() || reason.trim().is_empty() {
         return Err(Problem::Unprocessable("`by` and `reason` say who and why".into()));
     }
-    let write = move |shared: &Arc<Shared>| {
-        let seen = shared.store.acknowledge(&id, &query.by, &query.reason, shared.clock.now());
-        // A name that waited for this may be admitted.
-        shared.reconsider();
-        seen
-    };
-    let Json(found) = blocking(state, write).await?;
-    found.map(Json).ok_or(Problem::UnknownAlert)
+    let write = move |services: &Arc<Services>| services.acknowledge(&id, seen, &by, &reason);
+    let Json(acknowledged) = blocking(state, write).await?;
+    acknowledged.map(|alert| Json(alert.into())).map_err(Problem::NotAcknowledged)
 }
 
 async fn decide(
@@ -292,7 +292,7 @@ async fn decide(
     Path((upstream, id, decision)): Path<(String, String, String)>,
 ) -> Result<Json<usize>, Problem> {
     let decision = HeldDecision::from_word(&decision).ok_or(Problem::UnknownOperation)?;
-    let decided = move |shared: &Arc<Shared>| shared.decide_held(&upstream, &id, decision);
+    let decided = move |services: &Arc<Services>| services.decide_held(&upstream, &id, decision);
     let Json(names) = blocking(state, decided).await?;
     names.map(Json).ok_or(Problem::UnknownSet)
 }
@@ -300,9 +300,9 @@ async fn decide(
 /// Uses the store where blocking is allowed.
 async fn blocking<T: Send + 'static>(
     state: Arc<Operations>,
-    read: impl FnOnce(&Arc<Shared>) -> Result<T, StoreError> + Send + 'static,
+    read: impl FnOnce(&Arc<Services>) -> Result<T, StoreError> + Send + 'static,
 ) -> Result<Json<T>, Problem> {
-    let read = try_blocking(move || read(&state.shared));
+    let read = try_blocking(move || read(&state.services));
     Ok(Json(read.await.map_err(|_| Problem::Internal)??))
 }
 

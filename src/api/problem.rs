@@ -6,6 +6,7 @@ use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use thiserror::Error;
 
+use crate::alert::{NotAcknowledged, UnresolvedId};
 use crate::catalog::BadCursor;
 use crate::store::StoreError;
 
@@ -21,8 +22,8 @@ pub(super) enum Problem {
     UnknownOperation,
     #[error("No set of this id is held")]
     UnknownSet,
-    #[error("No alert of this id lasts")]
-    UnknownAlert,
+    #[error("{0}")]
+    NotAcknowledged(NotAcknowledged),
     #[error("{0}")]
     BadRequest(String),
     #[error("{0}")]
@@ -64,8 +65,13 @@ struct Body9457<'a> {
 impl Problem {
     const fn status(&self) -> StatusCode {
         match self {
+            Self::NotAcknowledged(why) => match why {
+                NotAcknowledged::Unresolved(UnresolvedId::Malformed) => StatusCode::BAD_REQUEST,
+                NotAcknowledged::Unresolved(UnresolvedId::Unknown) => StatusCode::NOT_FOUND,
+                NotAcknowledged::Unresolved(UnresolvedId::Ambiguous(_))
+                | NotAcknowledged::MovedOn { .. } => StatusCode::CONFLICT,
+            },
             Self::UnknownServer
-            | Self::UnknownAlert
             | Self::UnknownSet
             | Self::UnknownRoute { .. }
             | Self::UnknownOperation => StatusCode::NOT_FOUND,

@@ -19,7 +19,7 @@ use super::problem::Problem;
 use super::request_id::RequestIds;
 use crate::catalog::{Catalogue, Page, Slot, Tag};
 use crate::curation::DEFAULT_VIEW;
-use crate::daemon::Shared;
+use crate::daemon::Services;
 use crate::model::Digest;
 
 /// Another epoch than the last one tells a mirror of this registry to walk anew.
@@ -30,7 +30,7 @@ const DOCUMENT: &str = include_str!("../../openapi/vidimus.yaml");
 /// What answering needs beside the published generation.
 #[derive(Debug)]
 struct Registry {
-    shared: Arc<Shared>,
+    services: Arc<Services>,
     epoch: HeaderValue,
     cors: Cors,
     ids: RequestIds,
@@ -42,16 +42,16 @@ struct Registry {
 ///
 /// They are one handler over `path::asked`, not a table of axum's: an encoded slash, a decoded one,
 /// double and trailing slashes must all reach the same code.
-pub fn registry(shared: Arc<Shared>) -> Router {
-    let public = &shared.settings.public;
+pub fn registry(services: Arc<Services>) -> Router {
+    let public = &services.settings.public;
     let state = Registry {
         // Once for each router: a static value is copied without a counter that threads share.
-        epoch: HeaderValue::from_static(shared.epoch.clone().leak()),
+        epoch: HeaderValue::from_static(services.epoch.clone().leak()),
         cors: Cors::of(&public.cors_origins),
         ids: RequestIds::default(),
         bodies: Bodies::of_bytes(public.limits.cache_bytes),
         rates: public.limits.requests_per_minute.and_then(Rates::per_minute),
-        shared,
+        services,
     };
     Router::new().fallback(answer).with_state(Arc::new(state))
 }
@@ -81,7 +81,7 @@ impl Registry {
         if asked.route == Route::Document {
             return Ok(document());
         }
-        let published = self.shared.answering();
+        let published = self.services.answering();
         let published = published.as_ref().ok_or(Problem::NotReady)?;
         let name = asked.view.as_deref().unwrap_or(DEFAULT_VIEW);
         let unknown = || Problem::UnknownRoute { view: None };
@@ -126,7 +126,7 @@ impl Registry {
         let peer = request.extensions().get::<Peer>();
         // Without a connection there is nobody to count.
         let Some(Peer(peer)) = peer else { return Ok(()) };
-        let client: IpAddr = client(*peer, request.headers(), &self.shared.settings.public);
+        let client: IpAddr = client(*peer, request.headers(), &self.services.settings.public);
         rates.spend(client).map_err(Problem::TooMany)
     }
 }

@@ -21,6 +21,7 @@ mod document;
 mod item;
 mod latest;
 mod ledger;
+mod page;
 mod query;
 mod shelf;
 mod texts;
@@ -31,7 +32,8 @@ pub use cursor::{BadCursor, Cursor};
 pub use document::Facts;
 pub use item::{Item, Source, Tag};
 pub use ledger::Ledger;
-pub use query::{Page, Query, VersionFilter};
+pub use page::Page;
+pub use query::{Query, VersionFilter};
 
 pub use shelf::Slot;
 

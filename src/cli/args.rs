@@ -4,8 +4,10 @@ use std::path::PathBuf;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Parser, Subcommand};
 
+use crate::alert::parse_seen;
 use crate::config::Locations;
 use crate::lookalike::Level;
+use crate::model::Digest;
 use crate::telemetry::LogFormat;
 
 /// Mirrors MCP registries and serves what your overlays approve.
@@ -131,9 +133,13 @@ pub(super) enum Command {
 
 #[derive(Debug, Subcommand)]
 pub(super) enum AlertAction {
-    /// Say that an alert was seen; it stays quiet until its detail changes
+    /// Acknowledge what an alert shows; it stays quiet until it rests on something else
     Ack {
+        /// At least 8 digits of its id
         id: String,
+        /// The digest of what was shown; `vidimus alerts` prints the complete command
+        #[arg(long, value_name = "DIGEST", value_parser = parse_seen)]
+        seen: Digest,
         #[arg(long, value_name = "WHO")]
         by: String,
         #[arg(long, value_name = "TEXT")]

@@ -6,7 +6,7 @@ use super::serve::listeners;
 use super::target::Target;
 use crate::config::{Settings, Upstream, read_upstreams};
 use crate::daemon::{
-    Clock, InForce, known_names, load_overlays, open_source, open_webhooks, open_witnesses,
+    Clock, LoadedOverlays, known_names, load_overlays, open_source, open_webhooks, open_witnesses,
     starter_warning,
 };
 use crate::lint::{Finding, Source, has_errors};
@@ -31,10 +31,10 @@ pub(super) async fn check(settings: Settings, json: bool) -> Result<Exit, CliErr
     // Without a store there is no last good set: what is in the folder is what is judged.
     match load_overlays(&settings, ids.as_deref(), None, Clock::system(), false)? {
         Err(found) => findings.extend(found),
-        Ok(in_force) => {
-            findings.extend(starter_warning(&in_force));
-            findings.extend(unmatched(&settings, &in_force).await?);
-            findings.extend(in_force.findings);
+        Ok(overlays) => {
+            findings.extend(starter_warning(&overlays.set));
+            findings.extend(unmatched(&settings, &overlays).await?);
+            findings.extend(overlays.findings);
         }
     }
     print::findings(&findings, json);
@@ -70,7 +70,10 @@ fn access(upstream: &Upstream, settings: &Settings) -> Option<Finding> {
 }
 
 /// Statements that select nothing of what is mirrored, where that is known.
-async fn unmatched(settings: &Settings, in_force: &InForce) -> Result<Vec<Finding>, CliError> {
+async fn unmatched(
+    settings: &Settings,
+    overlays: &LoadedOverlays,
+) -> Result<Vec<Finding>, CliError> {
     let names: Option<BTreeSet<Name>> = match Target::open(settings) {
         Ok(Target::Store(offline)) => known_names(&offline.store.snapshot()?)?,
         Ok(Target::Daemon(operator)) => {
@@ -80,7 +83,7 @@ async fn unmatched(settings: &Settings, in_force: &InForce) -> Result<Vec<Findin
         // There is no store yet to compare names with.
         Err(_) => None,
     };
-    let mut coverage = Coverage::of(&in_force.set);
+    let mut coverage = Coverage::of(&overlays.set);
     Ok(match names {
         None => Vec::new(),
         Some(names) => {

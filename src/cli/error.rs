@@ -50,8 +50,9 @@ pub(super) enum CliError {
     Time(String),
     #[error("no set `{0}` is held; `vidimus alerts` names what is, as UPSTREAM@ID")]
     UnknownSet(String),
-    #[error("no alert `{0}` lasts; `vidimus alerts` lists them")]
-    UnknownAlert(String),
+    /// An alert that is not there, or shows something else than what was seen.
+    #[error("{0}")]
+    NotAcknowledged(String),
     #[error("there is no webhook `{0}`; `vidimus status` lists them")]
     UnknownWebhook(String),
     #[error("no upstream lists `{0}`")]
@@ -101,7 +102,7 @@ impl CliError {
         match self {
             Self::Findings(_)
             | Self::Unknown(_)
-            | Self::UnknownAlert(_)
+            | Self::NotAcknowledged(_)
             | Self::UnknownWebhook(_)
             | Self::UnknownSet(_)
             | Self::Name { .. }

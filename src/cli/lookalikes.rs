@@ -1,11 +1,11 @@
-use super::alerts::stored;
+use super::alerts::{print_alerts, stored};
 use super::error::{CliError, Exit};
-use super::print::{alerts as print_alerts, as_json, out};
+use super::print::{as_json, out};
 use super::target::Target;
-use crate::alert::Alert;
+use crate::alert::{AlertKind, AlertReport};
 use crate::config::Settings;
 use crate::daemon::{Lookalike, lookalikes_of};
-use crate::lookalike::{Level, Resemblance};
+use crate::lookalike::Level;
 use crate::model::{Escaped, Instant, Name};
 
 /// Lists the alerts about lookalikes that last, what matters most first; 1 when there are any that nobody has
@@ -22,19 +22,17 @@ pub(super) async fn list(
     });
     let since = since.transpose()?;
     let mut alerts = stored(&settings).await?;
-    alerts.retain(|alert| {
-        alert.kind == "lookalike"
+    alerts.retain(|AlertReport { alert, .. }| {
+        alert.kind() == AlertKind::Lookalike
             && !alert.is_over()
             && since.is_none_or(|since| alert.raised >= since)
-            && level.is_none_or(|least| level_of(alert) >= least)
+            && level.is_none_or(|least| Level::of(alert.score.unwrap_or_default()) >= least)
     });
-    alerts.sort_by_key(|alert| (std::cmp::Reverse(alert.score), !alert.served, alert.raised));
+    alerts.sort_by_key(|AlertReport { alert, .. }| {
+        (std::cmp::Reverse(alert.score), !alert.served, alert.raised)
+    });
     print_alerts(&alerts, json);
-    Ok(if alerts.iter().any(Alert::is_open) { Exit::Findings } else { Exit::Done })
-}
-
-fn level_of(alert: &Alert) -> Level {
-    Level::of(alert.score.unwrap_or_default())
+    Ok(if alerts.iter().any(AlertReport::is_open) { Exit::Findings } else { Exit::Done })
 }
 
 /// Says what a name resembles, and how.
@@ -43,12 +41,12 @@ pub(super) async fn why(settings: Settings, text: &str, json: bool) -> Result<Ex
         Name::parse(text).map_err(|source| CliError::Name { text: text.to_owned(), source })?;
     let found: Vec<Lookalike> = match Target::open(&settings)? {
         Target::Store(offline) => {
-            let snapshot = offline.store.snapshot()?;
-            offline.with_policy(|policy| lookalikes_of(&snapshot, policy, &name))?
+            let (snapshot, now) = (offline.store.snapshot()?, offline.clock.now());
+            lookalikes_of(&snapshot, offline.policy(), now, &name)?
         }
         Target::Daemon(operator) => operator.get(&["lookalikes", text], &[]).await?,
     };
-    let is_loud = found.iter().any(|it| it.resemblance.quiet.is_none());
+    let is_loud = found.iter().any(|it| it.found.suppressed.is_none());
     if json {
         as_json(&found);
         return Ok(if is_loud { Exit::Findings } else { Exit::Done });
@@ -56,15 +54,15 @@ pub(super) async fn why(settings: Settings, text: &str, json: bool) -> Result<Ex
     if found.is_empty() {
         out(&format!("{name} resembles nothing that is protected"));
     }
-    for Lookalike { resemblance, alert } in &found {
-        let Resemblance { level, score, target, evidence, quiet, .. } = resemblance;
-        let told = match quiet {
-            None => format!("{level} ({score})"),
-            Some(why) => format!("quiet, since {}", Escaped(why)),
+    for Lookalike { found, alert } in &found {
+        let weight = match &found.suppressed {
+            None => format!("{} ({})", found.level, found.score),
+            Some(reason) => format!("quiet, since {}", Escaped(&reason.to_string())),
         };
-        let (target, evidence) = (Escaped(target), Escaped(evidence));
-        out(&format!("{told}: {name} resembles {target}: {evidence}"));
-        let state = alert.as_ref().filter(|_| quiet.is_none()).map(|alert| {
+        let evidence = found.to_string();
+        let (target, evidence) = (Escaped(&found.target), Escaped(&evidence));
+        out(&format!("{weight}: {name} resembles {target}: {evidence}"));
+        let state = alert.as_ref().filter(|_| found.suppressed.is_none()).map(|alert| {
             let state = if alert.is_open() { "open" } else { "acknowledged" };
             format!("    alert {} is {state}", alert.id)
         });

@@ -95,9 +95,9 @@ async fn dispatch(
             query::list(settings, all, quarantined, json).await
         }
         Command::Explain { name, json } => query::explain(settings, &name, json).await,
-        Command::Alerts { action: Some(AlertAction::Ack { id, by, reason }), json, .. } => {
-            alerts::acknowledge(settings, &id, &by, &reason, json).await
-        }
+        Command::Alerts {
+            action: Some(AlertAction::Ack { id, seen, by, reason }), json, ..
+        } => alerts::acknowledge(settings, &id, seen, (&by, &reason), json).await,
         Command::Alerts { action: Some(AlertAction::Undelivered), json, .. } => {
             alerts::undelivered(settings, json).await
         }

@@ -8,14 +8,13 @@ use miette::{GraphicalReportHandler, LabeledSpan, MietteDiagnostic, NamedSource}
 use serde::Serialize;
 
 use super::error::CliError;
-use crate::alert::{Alert, Letter, State};
+use crate::alert::AlertReport;
 use crate::api::SyncReport;
-use crate::curation::{DEFAULT_VIEW, Explanation, Title};
+use crate::curation::{DEFAULT_VIEW, Explanation, NamespaceReport};
 use crate::daemon::{Listed, QuarantineReport, StatusReport, WebhookReport};
 use crate::lint::{Finding, Severity};
-use crate::lookalike::Level;
 use crate::model::{Escaped, Instant};
-use crate::store::{Mailbox, Undelivered, Verification};
+use crate::store::{Mailbox, Verification};
 use crate::sync::PassKind;
 
 pub(super) fn as_json(value: &impl Serialize) {
@@ -165,7 +164,7 @@ pub(super) fn explanation(explanation: &Explanation, json: bool) {
 }
 
 /// What is known of who owns a name.
-pub(super) fn title(title: &Title) {
+pub(super) fn title(title: &NamespaceReport) {
     out(&format!("{}: {}: {}", Escaped(&title.namespace), title.verdict, Escaped(&title.why)));
     out(&format!("  it claims {}", Escaped(&title.claim)));
     for line in &title.evidence {
@@ -179,56 +178,6 @@ pub(super) fn title(title: &Title) {
         out(&format!("  next look {at}"));
     }
     out(&format!("  {}", title.caveat));
-}
-
-/// What receivers were not told of.
-pub(super) fn undelivered(letters: &[Undelivered], json: bool) {
-    if json {
-        return as_json(&letters);
-    }
-    for Undelivered { receiver, letter } in letters {
-        let Letter { notice, queued, attempts, failure, .. } = letter;
-        let Alert { id, kind, subject, .. } = &notice.alert;
-        let (subject, failure) =
-            (Escaped(subject), failure.as_deref().unwrap_or("it was not tried"));
-        let by = by(&notice.alert);
-        out(&format!(
-            "{receiver}  {id}  {kind} {subject}{by}: {failure}; {attempts} attempts since {queued}"
-        ));
-    }
-}
-
-/// Whose doing an alert is, when it is a publisher's.
-fn by(alert: &Alert) -> String {
-    match alert.suspect.as_str() {
-        "" => String::new(),
-        suspect => format!(" by {}", Escaped(suspect)),
-    }
-}
-
-pub(super) fn alerts(alerts: &[Alert], json: bool) {
-    if json {
-        return as_json(&alerts);
-    }
-    for alert in alerts {
-        let state = match &alert.state {
-            State::Open => "open".to_owned(),
-            State::Acknowledged { by, reason, at } => {
-                format!("acknowledged by {} at {at}: {}", Escaped(by), Escaped(reason))
-            }
-            State::Closed { at } => format!("over since {at}"),
-        };
-        let subject = Escaped(&alert.subject);
-        let level = alert
-            .score
-            .map(|score| format!(" ({}, {score})", Level::of(score)))
-            .unwrap_or_default();
-        let Alert { id, kind, count, raised, .. } = alert;
-        let by = by(alert);
-        out(&format!("{id}  {kind}{level} {subject}{by}, {count} times, since {raised}"));
-        out(&format!("              {}", Escaped(&alert.detail)));
-        out(&format!("              {state}"));
-    }
 }
 
 pub(super) fn status(report: &StatusReport, json: bool) {
@@ -285,10 +234,11 @@ pub(super) fn status(report: &StatusReport, json: bool) {
             out(&format!("  failing        since {since}: {failure}"));
         }
     }
-    for alert in &report.alerts {
-        let seen = if alert.is_open() { "" } else { " (acknowledged)" };
-        let (id, kind, subject) = (&alert.id, &alert.kind, Escaped(&alert.subject));
-        out(&format!("alert       {id}  {kind} {subject}{seen}: {}", Escaped(&alert.detail)));
+    for report in &report.alerts {
+        let seen = if report.is_open() { "" } else { " (acknowledged)" };
+        let AlertReport { id, alert, detail, .. } = report;
+        let (kind, subject) = (alert.kind(), Escaped(&alert.identity.subject));
+        out(&format!("alert       {id}  {kind} {subject}{seen}: {}", Escaped(detail)));
     }
 }
 

@@ -5,14 +5,14 @@ use std::time::Duration;
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use tokio_util::sync::CancellationToken;
 
-use crate::daemon::Shared;
+use crate::daemon::Services;
 use crate::model::Instant;
 
 const REFRESH: Duration = Duration::from_millis(200);
 
 /// Draws the first walk of each upstream on a terminal, and stops when it is over.
 pub(super) async fn show_progress(
-    shared: Arc<Shared>,
+    services: Arc<Services>,
     bars: MultiProgress,
     stop: CancellationToken,
 ) {
@@ -20,16 +20,16 @@ pub(super) async fn show_progress(
         return;
     }
     let mut bar: Option<(ProgressBar, Instant, u64)> = None;
-    while shared.is_first_walk() {
+    while services.is_first_sync() {
         tokio::select! {
             () = tokio::time::sleep(REFRESH) => {}
             () = stop.cancelled() => break,
         }
-        let Some((id, activity)) = shared.activity() else { continue };
+        let Some((id, activity)) = services.activity() else { continue };
         // A walk that goes on after a restart is measured from here on.
         let (bar, begun, before) =
-            bar.get_or_insert_with(|| (spinner(&bars), shared.clock.now(), activity.rows));
-        let elapsed = shared.clock.now().since(*begun);
+            bar.get_or_insert_with(|| (spinner(&bars), services.clock.now(), activity.rows));
+        let elapsed = services.clock.now().since(*begun);
         let milliseconds = u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX).max(1);
         let rate = activity.rows.saturating_sub(*before) * 1000 / milliseconds;
         bar.set_message(format!(

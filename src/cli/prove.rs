@@ -23,9 +23,9 @@ pub(super) async fn prove(
         // Before the first start there is nothing to remember, and still something to see.
         Err(CliError::Store(StoreError::Absent { .. })) => {
             let upstreams = read_upstreams(&settings.upstreams).map_err(CliError::Findings)?;
-            let in_force = first_overlays(&settings, &upstreams)?;
+            let overlays = first_overlays(&settings, &upstreams)?;
             let store = Store::ephemeral(Clock::system())?;
-            let offline = Offline::over(&settings, store, in_force, upstreams)?;
+            let offline = Offline::over(&settings, store, overlays, upstreams)?;
             proven(&settings, &offline, namespace).await?
         }
         Err(error) => return Err(error),
@@ -48,9 +48,8 @@ async fn proven(
     namespace: &str,
 ) -> Result<ProofReport, CliError> {
     let witnesses = open_witnesses(settings)?;
-    let speakers = offline.speakers();
-    let policy = offline.policy(&speakers);
-    Ok(prove_once(&offline.store, &offline.clock, &policy, &witnesses, namespace).await?)
+    let Offline { store, clock, .. } = offline;
+    Ok(prove_once(store, clock, offline.policy(), &witnesses, namespace).await?)
 }
 
 fn print(report: &ProofReport, pin: bool, json: bool) {

@@ -4,7 +4,7 @@ use super::print;
 use super::target::Target;
 use crate::config::Settings;
 use crate::curation::Explanation;
-use crate::daemon::{Clock, StatusReport};
+use crate::daemon::{Clock, Screenings, StatusReport, explain_name};
 use crate::model::Name;
 use crate::store::{Store, StoreError, Verification};
 
@@ -25,10 +25,8 @@ pub(super) async fn list(
     }
     let lines = match target {
         Target::Store(offline) => {
-            let snapshot = offline.store.snapshot()?;
-            offline.with_policy(|policy| {
-                crate::daemon::list(&snapshot, policy, &offline.doubts(), all)
-            })?
+            let (snapshot, now) = (offline.store.snapshot()?, offline.clock.now());
+            crate::daemon::list(&snapshot, offline.policy(), &Screenings::offline(), now, all)?
         }
         Target::Daemon(operator) => {
             operator.get(&["list"], &[("all", if all { "true" } else { "false" })]).await?
@@ -48,17 +46,9 @@ pub(super) async fn explain(settings: Settings, text: &str, json: bool) -> Resul
         Name::parse(name).map_err(|source| CliError::Name { text: name.to_owned(), source })?;
     let explanation: Explanation = match Target::open(&settings)? {
         Target::Store(offline) => {
-            let snapshot = offline.store.snapshot()?;
-            offline
-                .with_policy(|policy| {
-                    crate::daemon::explain_name(
-                        &snapshot,
-                        policy,
-                        &offline.doubts(),
-                        &parsed,
-                        version,
-                    )
-                })?
+            let (snapshot, now) = (offline.store.snapshot()?, offline.clock.now());
+            let (policy, screenings) = (offline.policy(), Screenings::offline());
+            explain_name(&snapshot, policy, &screenings, now, &parsed, version)?
                 .ok_or_else(|| CliError::Unknown(text.to_owned()))?
         }
         Target::Daemon(operator) => asked(&operator, name, version, text).await?,

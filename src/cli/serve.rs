@@ -11,10 +11,12 @@ use tracing::{error, info, warn};
 use super::client::Addresses;
 use super::error::{CliError, Exit};
 use super::progress::show_progress;
-use super::target::{clock_of, first_overlays, in_force};
+use super::target::{clock_of, first_overlays, overlays};
 use crate::api::{Door, TOKEN_FILE, Tls, make_token, operations, registry, serve as serve_http};
 use crate::config::{Settings, read_upstreams};
-use crate::daemon::{Clock, DaemonError, Shared, open_source, open_webhooks, open_witnesses, run};
+use crate::daemon::{
+    Clock, DaemonError, Services, open_source, open_webhooks, open_witnesses, run,
+};
 use crate::store::Store;
 
 /// The process stops within five seconds, whatever happens.
@@ -40,7 +42,7 @@ pub(super) async fn serve(
     }
     let store = Store::create(&settings.data, Clock::system())?;
     let clock = clock_of(&store)?;
-    let in_force = in_force(&settings, &upstreams, &store, clock.now(), true)?;
+    let overlays = overlays(&settings, &upstreams, &store, clock.now(), true)?;
     let token = make_token(&settings.data)
         .map_err(|source| CliError::File { path: settings.data.join(TOKEN_FILE), source })?;
     let addresses = Addresses {
@@ -50,24 +52,24 @@ pub(super) async fn serve(
     };
     addresses.write(&settings.data)?;
     let data = settings.data.clone();
-    let shared = Shared::new(settings, Arc::new(store), Arc::new(clock), in_force)?;
+    let services = Services::new(settings, Arc::new(store), Arc::new(clock), overlays)?;
     info!(registry = %addresses.registry, operations = %addresses.operations, "listening");
 
     let stop = CancellationToken::new();
     tokio::spawn(stop_at_signal(stop.clone()));
     if let Some(bars) = bars {
-        tokio::spawn(show_progress(Arc::clone(&shared), bars.clone(), stop.clone()));
+        tokio::spawn(show_progress(Arc::clone(&services), bars.clone(), stop.clone()));
     }
     if let Some(tls) = tls.clone() {
         tokio::spawn(tls.follow_files(stop.clone()));
     }
-    let settings = &shared.settings.public;
+    let settings = &services.settings.public;
     let door = Door { public: settings.clone(), answers_at_once: true, tls };
-    let public = serve_http(public, registry(Arc::clone(&shared)), door, stop.clone());
-    let private = operations(Arc::clone(&shared), token);
+    let public = serve_http(public, registry(Arc::clone(&services)), door, stop.clone());
+    let private = operations(Arc::clone(&services), token);
     let private = serve_http(private_listener, private, Door::plain(), stop.clone());
     let (public, private) = (tokio::spawn(public), tokio::spawn(private));
-    let ended = in_time(run(shared, upstreams, stop.clone()), &stop).await;
+    let ended = in_time(run(services, upstreams, stop.clone()), &stop).await;
     stop.cancel();
     // A server that panicked has told so; there is nobody left to wait for.
     let _ = (public.await, private.await);

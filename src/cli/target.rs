@@ -3,8 +3,8 @@ use std::sync::Arc;
 use super::client::Operator;
 use super::error::CliError;
 use crate::config::{Settings, Upstream, read_upstreams};
-use crate::curation::{OwnershipPolicy, Policy, Speaker, View};
-use crate::daemon::{Clock, Doubts, InForce, load_overlays};
+use crate::curation::PolicySnapshot;
+use crate::daemon::{Clock, InForce, LoadedOverlays, combine, load_overlays};
 use crate::model::Instant;
 use crate::store::{Store, StoreError};
 
@@ -22,9 +22,6 @@ pub(super) struct Offline {
     pub clock: Arc<Clock>,
     pub in_force: InForce,
     pub upstreams: Vec<Upstream>,
-    views: Vec<View>,
-    ownership: OwnershipPolicy,
-    withhold: bool,
 }
 
 impl Target {
@@ -42,45 +39,24 @@ impl Offline {
     fn new(settings: &Settings, store: Store) -> Result<Self, CliError> {
         let upstreams = read_upstreams(&settings.upstreams).map_err(CliError::Findings)?;
         let now = clock_of(&store)?.now();
-        let in_force = in_force(settings, &upstreams, &store, now, false)?;
-        Self::over(settings, store, in_force, upstreams)
+        let overlays = overlays(settings, &upstreams, &store, now, false)?;
+        Self::over(settings, store, overlays, upstreams)
     }
 
     pub(super) fn over(
         settings: &Settings,
         store: Store,
-        in_force: InForce,
+        overlays: LoadedOverlays,
         upstreams: Vec<Upstream>,
     ) -> Result<Self, CliError> {
         let clock = clock_of(&store)?;
-        let (store, clock) = (Arc::new(store), Arc::new(clock));
-        Ok(Self {
-            store,
-            clock,
-            in_force,
-            upstreams,
-            views: settings.views.clone(),
-            ownership: settings.ownership.policy,
-            withhold: settings.withhold,
-        })
+        let policies = upstreams.iter().map(Upstream::policy).collect();
+        let in_force = combine(settings, overlays, policies);
+        Ok(Self { store: Arc::new(store), clock: Arc::new(clock), in_force, upstreams })
     }
 
-    pub(super) fn with_policy<T>(&self, run: impl FnOnce(&Policy<'_>) -> T) -> T {
-        run(&self.policy(&self.speakers()))
-    }
-
-    pub(super) fn doubts(&self) -> Doubts {
-        Doubts::offline(self.withhold)
-    }
-
-    pub(super) fn speakers(&self) -> Vec<Speaker> {
-        self.upstreams.iter().map(Upstream::speaker).collect()
-    }
-
-    pub(super) fn policy<'p>(&'p self, speakers: &'p [Speaker]) -> Policy<'p> {
-        let now = self.clock.now();
-        let (overlays, views) = (&self.in_force.set, self.views.as_slice());
-        Policy { overlays, speakers, views, ownership: &self.ownership, now }
+    pub(super) fn policy(&self) -> &PolicySnapshot {
+        &self.in_force.snapshot
     }
 }
 
@@ -93,7 +69,7 @@ pub(super) fn clock_of(store: &Store) -> Result<Clock, StoreError> {
 pub(super) fn first_overlays(
     settings: &Settings,
     upstreams: &[Upstream],
-) -> Result<InForce, CliError> {
+) -> Result<LoadedOverlays, CliError> {
     let now = Clock::system();
     load_overlays(settings, Some(&ids(upstreams)), None, now, false)?.map_err(CliError::Findings)
 }
@@ -103,13 +79,13 @@ fn ids(upstreams: &[Upstream]) -> Vec<String> {
 }
 
 /// The overlays that decide, with the last good set to fall back to.
-pub(super) fn in_force(
+pub(super) fn overlays(
     settings: &Settings,
     upstreams: &[Upstream],
     store: &Store,
     now: Instant,
     keep: bool,
-) -> Result<InForce, CliError> {
+) -> Result<LoadedOverlays, CliError> {
     load_overlays(settings, Some(&ids(upstreams)), Some(store), now, keep)?
         .map_err(CliError::Findings)
 }

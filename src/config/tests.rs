@@ -6,6 +6,7 @@ use std::path::Path;
 use rstest::rstest;
 
 use super::*;
+use crate::alert::AlertKind;
 use crate::lint::Finding;
 
 fn folder(files: &[(&str, &str)]) -> tempfile::TempDir {
@@ -233,7 +234,7 @@ fn a_webhook_names_where_its_address_and_secret_stand() {
     let webhook = &settings.webhooks[0];
     assert_eq!(webhook.url, Hidden::File("u".into()));
     assert_eq!(webhook.secret, Some(Hidden::Variable("S".into())));
-    assert_eq!(webhook.kinds, ["drift", "lookalike"]);
+    assert_eq!(webhook.kinds, [AlertKind::Drift, AlertKind::Lookalike]);
     assert_eq!((webhook.timeout.as_secs(), webhook.give_up_after.as_secs()), (2, 24 * 3_600));
 }
 
@@ -250,7 +251,7 @@ fn a_webhook_names_where_its_address_and_secret_stand() {
 )]
 #[case("[[webhooks]]\nname = \"a\"\nurl = \"https://x.example\"", "`url`")]
 #[case(&format!("{HOOK}url_variable = \"U\"\n"), "both `url_file` and `url_variable`; one of them")]
-#[case(&format!("{HOOK}kinds = [\"lookalikes\"]\n"), "`lookalikes`; a kind of alert: case-twins, ")]
+#[case(&format!("{HOOK}kinds = [\"lookalikes\"]\n"), "`lookalikes`; did you mean `lookalike`? Allowed: `case-twins`, ")]
 #[case(
     "[[webhooks]]\nname = \"a\"\nurl_file = \"u\"\nsecret_variable = \"whsec_abc\"",
     "a webhook's variable that no variable is called; capital letters"

@@ -7,7 +7,7 @@ use serde::Serialize;
 use url::Url;
 
 use super::folder;
-use crate::curation::Speaker;
+use crate::curation::UpstreamPolicy;
 use crate::lint::{Fields, Finding, Node, Reader, Source, has_errors, parse_toml};
 use crate::model::{NamespacePattern, NamespaceRules, is_loopback};
 use crate::sync::Rails;
@@ -49,10 +49,10 @@ impl fmt::Display for Origin {
 }
 
 impl Upstream {
-    /// What matters for which upstream may speak for a name.
+    /// What matters for which upstream is authoritative for a name.
     #[must_use]
-    pub fn speaker(&self) -> Speaker {
-        Speaker {
+    pub fn policy(&self) -> UpstreamPolicy {
+        UpstreamPolicy {
             id: self.id.clone(),
             priority: self.priority,
             internal: self.trust == Trust::Internal,

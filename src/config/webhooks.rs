@@ -5,7 +5,7 @@ use std::time::Duration;
 use thiserror::Error;
 
 use super::upstream::{duration, is_id};
-use crate::alert::{Format, KINDS};
+use crate::alert::{AlertKind, Format};
 use crate::lint::{Fields, Finding, Node, Reader, Source};
 use crate::model::Secret;
 
@@ -18,7 +18,7 @@ pub struct Webhook {
     pub secret: Option<Hidden>,
     pub format: Format,
     /// Kinds of alert that it wants; all, when there are none.
-    pub kinds: Vec<String>,
+    pub kinds: Vec<AlertKind>,
     pub timeout: Duration,
     /// For how long a notice is tried.
     pub give_up_after: Duration,
@@ -128,8 +128,10 @@ fn webhook(reader: &mut Reader, node: &Node) -> Option<Webhook> {
         reader.error(node, found, "`secret_file` or `secret_variable`");
     }
     let kinds = fields.get("kinds").map(|node| {
+        let words: Vec<(&str, AlertKind)> =
+            AlertKind::all().map(|kind| (kind.as_str(), kind)).collect();
         let items = reader.list(node).iter();
-        items.filter_map(|item| reader.parsed(item, kind)).collect()
+        items.filter_map(|item| reader.word(item, &words)).collect()
     });
     let mut span = |key: &str| fields.get(key).and_then(|node| reader.parsed(node, duration));
     let (timeout, give_up_after) = (span("timeout"), span("give_up_after"));
@@ -181,11 +183,4 @@ fn discreet_error(
 
 fn webhook_name(text: &str) -> Result<String, &'static str> {
     is_id(text).then(|| text.to_owned()).ok_or("lower-case letters, digits and '-', 64 at most")
-}
-
-fn kind(text: &str) -> Result<String, String> {
-    match KINDS.contains(&text) {
-        true => Ok(text.to_owned()),
-        false => Err(format!("a kind of alert: {}", KINDS.join(", "))),
-    }
 }

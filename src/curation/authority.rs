@@ -2,19 +2,9 @@ use std::fmt;
 
 use super::dossier::Dossier;
 use super::policy::PolicySnapshot;
-use crate::model::{Name, NamespaceRules, Status, Version};
+use super::upstream::UpstreamPolicy;
+use crate::model::{Name, Status, Version};
 use crate::overlay::{About, State};
-
-/// An upstream as far as it matters for which one is authoritative for a name.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct UpstreamPolicy {
-    pub id: String,
-    /// The lower one wins.
-    pub priority: u64,
-    pub internal: bool,
-    pub enabled: bool,
-    pub namespaces: NamespaceRules,
-}
 
 /// Whether an upstream is authoritative for a name, and why not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -53,8 +53,8 @@ pub enum Evidence<'a> {
     Matches(&'a ScreeningMatch),
     Valid,
     Violation(&'a str),
-    /// The facts of the content are too large to be kept.
-    FactsTooLarge,
+    /// The content is damaged, or its facts are too large to be kept.
+    NoFacts,
 }
 
 impl fmt::Display for Evidence<'_> {
@@ -95,13 +95,16 @@ impl fmt::Display for Evidence<'_> {
             Self::Matches(found) => write_match(f, found),
             Self::Valid => f.write_str("it decodes, with repairs where its own block names them"),
             Self::Violation(violation) => write!(f, "{}", Escaped(violation)),
-            Self::FactsTooLarge => f.write_str("what gates read of its content exceeds 64 KiB"),
+            Self::NoFacts => {
+                f.write_str("its content is damaged, or what gates read of it exceeds 64 KiB")
+            }
         }
     }
 }
 
 fn write_match(f: &mut fmt::Formatter<'_>, found: &ScreeningMatch) -> fmt::Result {
-    let (target, evidence) = (Escaped(&found.found.target), Escaped(&found.found.evidence));
+    let evidence = found.found.to_string();
+    let (target, evidence) = (Escaped(&found.found.target), Escaped(&evidence));
     write!(f, "it resembles {target}: {evidence}; a wildcard admits it when ")?;
     match &found.alert {
         Some(id) => write!(f, "the alert {id} is acknowledged")?,

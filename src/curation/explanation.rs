@@ -1,25 +1,30 @@
+//! Evaluations in words, for people and for `--json`.
+
 use serde::{Deserialize, Serialize};
 
-use super::gate::{Case, Gate, Outcome};
-use super::tenure::Tenure;
-use crate::model::{Escaped, Instant, Name, Quarantined, Version};
+use super::dossier::QuarantinedFacts;
+use super::evaluation::EntryEvaluation;
+use super::evidence::Evidence;
+use super::gates::{Gate, Outcome};
+use super::policy::PolicySnapshot;
+use crate::model::Instant;
 use crate::overlay::OverlaySet;
-use crate::ownership::{CAVEAT, Claim};
+use crate::ownership::{CAVEAT, Claim, Holding};
 
 /// Why the versions of one name are served or not.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Explanation {
     pub name: String,
     pub versions: Vec<VersionExplanation>,
-    /// What is known of who owns the name; nothing where that is not checked.
+    /// What is known of the namespace; absent where that is not checked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub ownership: Option<Title>,
+    pub ownership: Option<NamespaceReport>,
 }
 
-/// What is known of who owns a name, and what that does not say.
+/// What was observed of a namespace, and what that does not say.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Title {
+pub struct NamespaceReport {
     pub namespace: String,
     pub claim: String,
     pub verdict: String,
@@ -32,21 +37,25 @@ pub struct Title {
     pub caveat: String,
 }
 
-impl Title {
+impl NamespaceReport {
+    /// Describes what was observed of a namespace, and what the packages of a name say.
     #[must_use]
-    pub fn new(namespace: &str, tenure: &Tenure, overlays: &OverlaySet) -> Self {
-        let Tenure { holding, naming, .. } = tenure;
-        let (verdict, why) = holding.verdict(overlays.pins(namespace));
-        let evidence = holding.evidence.iter().chain(&naming.evidence).cloned();
+    pub fn new(
+        namespace: &str,
+        observed: &Holding,
+        of_packages: &[String],
+        overlays: &OverlaySet,
+    ) -> Self {
+        let basis = observed.basis(overlays.pins(namespace));
         Self {
             namespace: namespace.to_owned(),
             claim: Claim::of(namespace, &overlays.shared_hosts()).to_string(),
-            verdict: verdict.to_string(),
-            why,
-            evidence: evidence.collect(),
-            checked_at: holding.checked_at,
-            concluded_at: holding.concluded_at,
-            next_check: holding.next_check,
+            verdict: basis.verdict().to_string(),
+            why: basis.to_string(),
+            evidence: observed.evidence.iter().chain(of_packages).cloned().collect(),
+            checked_at: observed.checked_at,
+            concluded_at: observed.concluded_at,
+            next_check: observed.next_check,
             caveat: CAVEAT.to_owned(),
         }
     }
@@ -68,12 +77,13 @@ pub struct VersionExplanation {
     pub labels: Vec<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub digest: Option<String>,
-    /// The digest of other content that upstream sent since, and that nobody has reviewed.
+    /// The digest of other content that upstream sent since, and that no approval pins.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rewritten: Option<String>,
     pub gates: Vec<GateAnswer>,
 }
 
+/// One gate's answer.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct GateAnswer {
     pub gate: String,
@@ -82,60 +92,60 @@ pub struct GateAnswer {
     pub evidence: String,
 }
 
-/// Runs every gate over one entry and keeps what each saw.
-#[must_use]
-pub fn explain(version: &Version, upstream: &str, case: &Case<'_>) -> VersionExplanation {
-    let gates: Vec<GateAnswer> =
-        Gate::ALL.into_iter().map(|gate| answer(gate, &gate.judge(case))).collect();
-    VersionExplanation {
-        version: version.to_string(),
-        upstream: upstream.to_owned(),
-        served: gates.iter().all(|answer| answer.outcome == "pass"),
-        views: Vec::new(),
-        tier: case.standing.tier,
-        classification: case.standing.classification.map(|it| it.to_string()),
-        owner: case.standing.owner.map(str::to_owned),
-        labels: case.standing.labels.to_vec(),
-        digest: Some(case.head.received.to_string()),
-        rewritten: None,
-        gates,
-    }
-}
-
-/// The explanation of a row in quarantine: the first gate says it all.
-#[must_use]
-pub fn explain_quarantined(row: &Quarantined, upstream: &str) -> VersionExplanation {
-    VersionExplanation {
-        version: row.version.clone(),
-        upstream: upstream.to_owned(),
-        served: false,
-        views: Vec::new(),
-        tier: None,
-        classification: None,
-        owner: None,
-        labels: Vec::new(),
-        digest: None,
-        rewritten: None,
-        gates: vec![GateAnswer {
-            gate: Gate::WellFormed.to_string(),
-            outcome: "fail".into(),
-            evidence: format!("in quarantine: {}", Escaped(&row.reason)),
-        }],
-    }
-}
-
-impl Explanation {
+impl VersionExplanation {
+    /// Describes an evaluation, every gate with what it saw.
     #[must_use]
-    pub fn new(name: &Name, versions: Vec<VersionExplanation>, ownership: Option<Title>) -> Self {
-        Self { name: name.to_string(), versions, ownership }
+    pub fn new(entry: &EntryEvaluation<'_>, policy: &PolicySnapshot) -> Self {
+        let (row, rules) = (entry.row, &entry.rules);
+        let views = entry.views.iter().map(|index| policy.views[*index].name.clone());
+        let is_first = entry.content == &row.content;
+        let rewritten = row.others.last().filter(|_| is_first);
+        Self {
+            version: row.version.to_string(),
+            upstream: row.upstream.clone(),
+            served: entry.is_served(),
+            views: views.collect(),
+            tier: rules.tier,
+            classification: rules.classification.map(|classification| classification.to_string()),
+            owner: rules.owner.map(str::to_owned),
+            labels: rules.labels.to_vec(),
+            digest: Some(entry.head.received.to_string()),
+            rewritten: rewritten.map(|other| other.head.received.to_string()),
+            gates: entry.gates().map(|(gate, outcome)| GateAnswer::new(gate, outcome)).collect(),
+        }
+    }
+
+    /// Describes a row in quarantine: the first gate says it all.
+    #[must_use]
+    pub fn of_quarantined(row: &QuarantinedFacts) -> Self {
+        let failed = Outcome::Failed(Evidence::Quarantined(&row.rule));
+        Self {
+            version: row.version.clone(),
+            upstream: row.upstream.clone(),
+            served: false,
+            views: Vec::new(),
+            tier: None,
+            classification: None,
+            owner: None,
+            labels: Vec::new(),
+            digest: None,
+            rewritten: None,
+            gates: vec![GateAnswer::new(Gate::WellFormed, &failed)],
+        }
     }
 }
 
-fn answer(gate: Gate, outcome: &Outcome<'_>) -> GateAnswer {
-    let (word, evidence) = match outcome {
-        Outcome::Pass(evidence) => ("pass", evidence),
-        Outcome::Fail(evidence) => ("fail", evidence),
-        Outcome::Moot(evidence) => ("moot", evidence),
-    };
-    GateAnswer { gate: gate.to_string(), outcome: word.into(), evidence: evidence.to_string() }
+impl GateAnswer {
+    fn new(gate: Gate, outcome: &Outcome<'_>) -> Self {
+        let word = match outcome {
+            Outcome::Passed(_) => "pass",
+            Outcome::Failed(_) => "fail",
+            Outcome::Skipped(_) => "moot",
+        };
+        Self {
+            gate: gate.to_string(),
+            outcome: word.to_owned(),
+            evidence: outcome.evidence().to_string(),
+        }
+    }
 }

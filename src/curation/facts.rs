@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 
 use super::sanitize::sanitize;
 use super::schema;
-use crate::lookalike::Portrait;
+use crate::lookalike::EntryProfile;
 use crate::model::Digest;
 use crate::ownership::host;
 
@@ -97,7 +97,7 @@ impl ContentFacts {
             Err(violation) => (Vec::new(), Some(violation)),
         };
         let text = |member: &str| value[member].as_str().unwrap_or_default();
-        let profile = Portrait::of(&value).unwrap_or_default();
+        let profile = EntryProfile::of(&value).unwrap_or_default();
         let rich_text = is_rich(text("title")) || is_rich(text("description"));
         Self {
             violation: violation.map(|violation| violation.to_string()),
@@ -106,7 +106,7 @@ impl ContentFacts {
             remotes: list(&value, "remotes").filter_map(RemoteFacts::read).collect(),
             hosts: hosts(&value),
             inputs: inputs(&value),
-            profile: Digest::of_hash(&profile),
+            profile: profile.digest(),
             rich_text,
             lasting: lasting_digest(value),
         }

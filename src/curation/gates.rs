@@ -3,8 +3,9 @@ use std::fmt;
 use super::authority::{Authorities, Authority};
 use super::dossier::{ContentHead, Dossier, DossierRow};
 use super::evidence::Evidence;
-use super::ownership::{Claimed, OwnershipEvidence, spells_name_out};
+use super::ownership::{Claimed, OwnershipEvidence};
 use super::policy::PolicySnapshot;
+use super::requirement::spells_name_out;
 use super::screening::{Compared, Screening};
 use crate::model::{Head, Instant, Status};
 use crate::overlay::{Approval, Standing, State};
@@ -152,7 +153,7 @@ impl<'a> Case<'a, '_> {
             }
             Gate::NoOpenLookalikeAlert => self.judge_screening(),
             Gate::ValidForStrictClients => match &self.content.facts {
-                None => Outcome::Failed(Evidence::FactsTooLarge),
+                None => Outcome::Failed(Evidence::NoFacts),
                 Some(facts) => match &facts.violation {
                     None => Outcome::Passed(Evidence::Valid),
                     Some(violation) => Outcome::Failed(Evidence::Violation(violation)),
@@ -246,7 +247,7 @@ impl<'a> Case<'a, '_> {
     fn compared(&self) -> Option<&'a Compared> {
         let is_current = self.screening.protection == Some(self.policy.protection);
         let compared = self.screening.get(&self.dossier.name).filter(|_| is_current)?;
-        let contents = self.dossier.screened_contents(self.authorities)?;
+        let contents = self.dossier.screened_contents(self.authorities);
         (compared.contents == contents).then_some(compared)
     }
 

@@ -1,9 +1,15 @@
-//! The gates: whether an entry is served, and why.
+//! Decides whether an entry is served, and why.
 //!
-//! One ordered list of gates serves both readers. [`decide`] runs it over the small facts held in
-//! memory, for every entry there is, and yields the first gate that fails and the next instant at
-//! which time alone would change the answer. [`explain`] runs the same list for one entry and
-//! keeps every gate's evidence. Neither reads a clock: `now` comes in.
+//! [`evaluate`] is the only place where gates run: a [`Dossier`] (everything known about one
+//! name), a [`PolicySnapshot`], a [`Screening`] and `now` in, an [`Evaluation`] out. It says when
+//! time alone would change its answer, and keeps every gate's evidence as data that borrows; prose
+//! is made when it is shown. Publication, `list`, `explain` and alerts about single names read the
+//! same value.
+//!
+//! Nothing is read and nothing is kept here. The store builds dossiers, one read transaction each;
+//! the daemon keeps the other two as watched values. What gates need of a content is computed
+//! once, as [`ContentFacts`], when the content is stored or soon after, and again when the rules
+//! that compute it change.
 
 mod authority;
 mod dossier;
@@ -11,32 +17,30 @@ mod evaluation;
 mod evidence;
 mod explanation;
 mod facts;
-mod gate;
 mod gates;
 mod ownership;
 mod policy;
+mod requirement;
 mod sanitize;
 mod schema;
 mod screening;
-mod speech;
-mod tenure;
+mod upstream;
 mod view;
 
-pub use authority::{Authorities, Authority, UpstreamPolicy};
+pub use authority::{Authorities, Authority};
 pub use dossier::{ContentHead, Dossier, DossierRow, QuarantinedFacts, ViewRecord};
 pub use evaluation::{EntryEvaluation, Evaluation, evaluate};
-pub use explanation::{Explanation, Title, VersionExplanation, explain, explain_quarantined};
+pub use evidence::Evidence;
+pub use explanation::{Explanation, GateAnswer, NamespaceReport, VersionExplanation};
 pub use facts::{ContentFacts, InputFacts, InputPlace, PackageFacts, RemoteFacts};
-pub use gate::{Case, Decision, Evidence, Gate, Outcome, Policy, Row, Suspicion, decide};
-pub use ownership::OwnershipEvidence;
+pub use gates::{Gate, Outcome};
+pub use ownership::{Lack, OwnershipEvidence};
 pub use policy::{PolicyDifference, PolicySnapshot};
+pub use requirement::{Demands, OwnershipPolicy};
 pub use sanitize::{Sanitized, claims_namespace};
 pub use screening::{Compared, Screening, ScreeningMatch};
-pub use speech::{Listing, Speaker, Speakers, Speech, is_internal};
-pub use tenure::{Demands, Lack, Owned, OwnershipPolicy, Tenure};
+pub use upstream::UpstreamPolicy;
 pub use view::{DEFAULT_VIEW, View};
 
-#[cfg(test)]
-mod tenure_tests;
 #[cfg(test)]
 mod tests;

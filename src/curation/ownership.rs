@@ -2,7 +2,7 @@ use std::fmt;
 
 use super::dossier::Dossier;
 use super::policy::PolicySnapshot;
-use super::tenure::Lack;
+use super::requirement::spells_name_out;
 use crate::model::{Escaped, Head, Instant, Version};
 use crate::overlay::Standing;
 use crate::ownership::{Basis, Pins, Requirement, Verdict};
@@ -21,6 +21,17 @@ pub enum OwnershipEvidence<'a> {
         required: Requirement,
         lack: Option<Lack>,
     },
+}
+
+/// Why a verdict is not enough although it is what is required.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Lack {
+    /// It says less than is required.
+    Weaker,
+    /// A parent's record does for a name that is spelled out, not for a wildcard.
+    ThroughParent,
+    /// It is older than 30 days, and the entry is new.
+    Stale,
 }
 
 impl OwnershipEvidence<'_> {
@@ -145,9 +156,4 @@ impl<'a> Claimed<'a, '_> {
         }
         basis
     }
-}
-
-/// Whether the approval spells the name out.
-pub(super) fn spells_name_out(approval: &Standing<'_>) -> bool {
-    approval.ruling.is_some_and(|(rule, _)| rule.name.is_exact())
 }

@@ -3,8 +3,8 @@
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
-use super::authority::UpstreamPolicy;
-use super::tenure::OwnershipPolicy;
+use super::requirement::OwnershipPolicy;
+use super::upstream::UpstreamPolicy;
 use super::view::View;
 use crate::model::{Digest, Name};
 use crate::overlay::{Changes, OverlaySet};

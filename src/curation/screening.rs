@@ -4,13 +4,13 @@
 //! compared with something else than is protected now, it says nothing, and the gate withholds what a
 //! wildcard would admit.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
 use super::authority::Authorities;
-use super::dossier::{Dossier, DossierRow};
-use crate::lookalike::Resemblance;
+use super::dossier::{ContentHead, Dossier, DossierRow};
+use crate::lookalike::Match;
 use crate::model::{Digest, Name, Status};
 
 /// The comparisons that were made, under a revision that grows with each change.
@@ -36,7 +36,7 @@ pub struct Compared {
 /// A resemblance, and whether a person has seen all of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ScreeningMatch {
-    pub found: Resemblance,
+    pub found: Match,
     /// The id of its alert, where there is one of its own.
     pub alert: Option<String>,
     /// Whether an acknowledgement covers every item of it.
@@ -57,6 +57,18 @@ impl Screening {
     #[must_use]
     pub fn of(protection: Digest) -> Self {
         Self { protection: Some(protection), ..Self::default() }
+    }
+
+    /// Forgets everything until an index is read.
+    #[must_use]
+    pub fn without_index(&self) -> Self {
+        Self { revision: self.revision + 1, ..Self::default() }
+    }
+
+    /// Forgets everything, because something else is protected now.
+    #[must_use]
+    pub fn restarted(&self, protection: Digest) -> Self {
+        Self { revision: self.revision + 1, ..Self::of(protection) }
     }
 
     /// What was found about a name, in whatever contents it had then.
@@ -113,16 +125,15 @@ impl Dossier {
         })
     }
 
-    /// The digest over the sorted profile digests of the contents that are compared; `None` where the
-    /// facts of one are not kept.
+    /// The digest over the sorted digests of the contents that are compared: of the profile, or of the whole content
+    /// where no facts are kept.
     #[must_use]
-    pub fn screened_contents(&self, authorities: &Authorities<'_>) -> Option<Digest> {
+    pub fn screened_contents(&self, authorities: &Authorities<'_>) -> Digest {
         let rows = self.screened_rows(authorities);
-        let profiles: Option<Vec<Digest>> =
-            rows.map(|row| Some(row.content.facts.as_ref()?.profile)).collect();
-        let mut profiles = profiles?;
-        profiles.sort_unstable();
-        profiles.dedup();
-        Some(Digest::of_hash(&profiles))
+        let digests = rows.map(|row| {
+            let ContentHead { head, facts } = &row.content;
+            facts.as_ref().map_or(head.received, |facts| facts.profile)
+        });
+        Digest::of_hash(&digests.collect::<BTreeSet<Digest>>())
     }
 }

@@ -24,7 +24,7 @@ impl View {
         Self { name: name.to_owned(), ..Self::default() }
     }
 
-    /// The last gate: whether an entry that passed all others belongs here.
+    /// The filter of a view: whether an entry that passed all gates belongs here.
     #[must_use]
     pub fn admits(&self, name: &Name, upstream: &str, standing: &Standing<'_>) -> bool {
         within(self.tiers.as_ref(), |tiers| standing.tier.is_some_and(|it| tiers.contains(&it)))

@@ -1,76 +1,75 @@
 //! The services that keep a mirror: fetch, decide, commit, publish.
 //!
 //! ```text
-//! mirror ──rows──▶ store ◀──last good set── watch
-//!    │ touched names            everything │
-//!    └───────────▶ pending ◀───────────────┘
-//!                     │
-//!                  publish ──▶ catalogue (swapped atomically)
+//! overlay folder ─▶ policy ◀──definitions── mirror ◀── upstreams
+//!                     │ snapshot              │ touched names
+//!        ┌────────────┼────────────────┬──────┘ to the same three
+//!        ▼            ▼                ▼
+//!    screening ──▶ publish ◀───── verification ◀── DNS, GitHub, packages
+//!       what was      │      touched names
+//!       compared      ▼
+//!            catalogues, swapped as one ──▶ api
 //! ```
 //!
-//! - `mirror`: follows each upstream, and fetches the names that overlays spell out. It writes rows
-//!   and tells which names it touched.
-//! - `watch`: notices changed overlay files.
-//! - `verification`: looks up which namespaces belong to their publishers, and tells which names
-//!   that concerns.
-//! - `lookout`: compares names from outside with what is protected.
-//! - `notify`: delivers notices about alerts.
-//! - `publish`: the only task that builds generations. It collects what was touched, runs the
-//!   gates for those names, commits the ledger's difference and swaps the catalogue.
+//! Services read and write the store; `notify` delivers what they report as alerts.
+//!
+//! - `policy`: the overlays, upstream definitions and settings in force, as one watched snapshot.
+//! - `mirror`: follows each upstream, fetches the names that overlays spell out, and completes
+//!   facts.
+//! - `verification`: looks up which namespaces belong to their publishers.
+//! - `screening`: compares names of other parties with what is protected.
+//! - `publish`: the only loop that builds generations. It evaluates the names that something
+//!   changed for, commits the ledger's difference and swaps all views.
+//! - `notify`: delivers notices about alerts to webhooks.
+//! - `query`: answers lists, explanations and status from one snapshot of the store.
 //! - `runtime`: the ground under all of them.
 //!
-//! A service knows the others only through the handles and ports that `run` gives to it.
+//! `run` composes the services and starts their loops; `services` holds the handles that servers
+//! and commands use. Each service owns its state; what is next it decides in a pure step. It reaches
+//! the others by handles, watched values and ports, which are functions that are passed in.
 //!
 //! # What is kept in memory
-//! The published catalogue, the overlays in force, the heads of all entries, the ledger. All of it
-//! can be built from the store, and is, at each start; nothing in memory says "in progress" that
-//! would outlive the process.
+//! The catalogues that are published, names and ledgers, the policy in force, the index that names
+//! are compared with and what was found, the verification queue. All of it can be built from the
+//! store, and is, at each start; nothing in memory says "in progress" that would outlive the
+//! process. Heads, bodies, dossiers and evaluations are not kept.
 //!
 //! # What a crash leaves
-//! Whatever was committed. A pass goes on from its cursor; a ledger that was committed before its
-//! generation was swapped leads to the same generation again.
+//! What was committed, and nothing between. A sync run goes on from its cursor; rows that were
+//! committed and not published are marked, and a start evaluates them; a ledger that was committed
+//! before its generation was swapped leads to the same generation again.
 //!
-//! A loop that ends before it was stopped is started again after a wait, with an alert; the others
-//! go on. The last generation is served meanwhile.
+//! # A loop that fails
+//! It is started again after a wait, with an alert; the others go on, and the last generation is
+//! served meanwhile. Requests to it wait in its handle.
 
-mod alerts;
-mod content;
-mod decided;
-mod doubts;
 mod error;
-mod likeness;
-mod lookout;
 mod mirror;
-mod notes;
 mod notify;
-mod outside;
-mod overlays;
-mod pending;
+mod policy;
 mod publish;
-mod publisher;
-mod report;
-mod review;
+mod query;
 mod run;
 mod runtime;
-mod shared;
-mod speakers;
-mod tenure;
+mod screening;
+mod services;
 mod verification;
-mod watch;
 
-pub use doubts::Doubts;
 pub use error::DaemonError;
-pub use likeness::{Lookalike, lookalikes_of};
 pub use mirror::{
     Activity, HeldDecision, Observer, PassFailure, PassPlan, SyncOutcome, open_source,
     retry_quarantine, run_pass,
 };
 pub use notify::open_webhooks;
-pub use overlays::{InForce, load_overlays, starter_warning};
-pub use report::{StatusReport, UpstreamReport, WebhookReport, status};
-pub use review::{Listed, QuarantineReport, explain_name, known_names, list, quarantine};
+pub use policy::{InForce, LoadedOverlays, combine, load_overlays, starter_warning};
+pub use publish::Published;
+pub use query::{
+    Listed, QuarantineReport, StatusReport, UpstreamReport, WebhookReport, explain_name,
+    known_names, list, quarantine, status,
+};
 pub use run::run;
 pub use runtime::Clock;
 pub(crate) use runtime::try_blocking;
-pub use shared::{Published, Shared};
+pub use screening::{Lookalike, Screenings, lookalikes_of};
+pub use services::Services;
 pub use verification::{NameReport, ProofReport, open_witnesses, prove_once};

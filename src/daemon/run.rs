@@ -1,60 +1,78 @@
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tracing::info;
 
-use super::lookout::look_out;
-use super::mirror::Followers;
+use super::mirror::{Followers, complete_facts, retry_quarantine};
 use super::notify::Notify;
-use super::publish::publish_loop;
+use super::policy::{Watcher, report_overlays};
+use super::publish::{self, publish};
 use super::runtime::{Supervisor, run_on_own_thread};
+use super::screening::{self, screen};
 use super::verification::{self, Service, open_witnesses, verify};
-use super::watch::{tell, watch_overlays};
-use super::{DaemonError, Shared, retry_quarantine};
+use super::{DaemonError, Services};
 use crate::config::Upstream;
 use crate::store::StoreError;
 
-/// Runs all loops until `stop`.
+/// Reading what is protected takes a fraction of this; should it take longer, the first generation does
+/// not wait for it.
+const LONGEST_INDEXING: Duration = Duration::from_secs(5);
+
+/// Runs all services until `stop`.
 ///
 /// # Errors
-/// When the loops cannot be started. A loop that fails later is started again.
+/// When the services cannot be started. A loop that fails later is started again.
 pub async fn run(
-    shared: Arc<Shared>,
+    services: Arc<Services>,
     upstreams: Vec<Upstream>,
     stop: CancellationToken,
 ) -> Result<(), DaemonError> {
-    let released = retry_quarantine(&shared.store, &shared.clock)?;
+    let (store, clock) = (&services.store, &services.clock);
+    let released = retry_quarantine(store, clock)?;
     if released > 0 {
         info!(released, "rows left the quarantine");
     }
-    tell(&shared, &shared.in_force());
-    if shared.settings.ownership.policy.enabled {
-        shared.store.begin_proving(shared.clock.now())?;
+    report_overlays(store, clock, &services.in_force().overlays);
+    if services.settings.ownership.policy.enabled {
+        store.begin_proving(clock.now())?;
     }
-    let verification = Arc::new(verification(&shared)?);
-    let notify = Notify::open(&shared.settings, &shared.store, &shared.clock)?;
-    let supervisor = Supervisor::new(&shared.store, &shared.clock);
-    let mut followers = Followers::new(&shared.mirror, &supervisor, &stop);
+    let verification = Arc::new(verification(&services)?);
+    let notify = Notify::open(&services.settings, store, clock)?;
+    let supervisor = Supervisor::new(store, clock);
+    let mut followers = Followers::new(&services.mirror, &supervisor, &stop);
     followers.replace(upstreams).await?;
-    let mut loops = Loops { supervisor, shared, stop, tasks: JoinSet::new() };
+    let mut loops = Loops { supervisor, stop, tasks: JoinSet::new() };
     loops.tasks.spawn(followers.supervise());
-    loops.keep("publish", publish_loop);
-    loops.keep("policy", |shared, stop| async move {
-        watch_overlays(shared, stop).await;
-        Ok(())
+    loops.tasks.spawn(become_ready(Arc::clone(&services), loops.stop.clone()));
+    let (publication, inputs) = (Arc::clone(&services.publication), publish_inputs(&services));
+    loops.keep("publish", move |stop| publish(Arc::clone(&publication), inputs.clone(), stop));
+    let watcher = watcher(&services);
+    loops.keep("policy", move |stop| {
+        let watcher = watcher.clone();
+        async move {
+            watcher.watch(stop).await;
+            Ok(())
+        }
     });
     // On threads of their own: working out what is next takes a while with many names.
-    loops.keep("verification", move |_, stop| {
+    loops.keep("verification", move |stop| {
         run_on_own_thread(verify(Arc::clone(&verification), stop))
     });
-    loops.keep("screening", |shared, stop| run_on_own_thread(look_out(shared, stop)));
-    loops.keep("notify", move |_, stop| {
+    let inputs = Arc::new(screening_inputs(&services));
+    loops.keep("screening", move |stop| run_on_own_thread(screen(Arc::clone(&inputs), stop)));
+    loops.keep("notify", move |stop| {
         let notify = notify.clone();
         async move {
             notify.run(stop).await;
             Ok(())
         }
+    });
+    let owing = Arc::clone(&services);
+    loops.keep("facts", move |stop| {
+        let (store, clock) = (Arc::clone(&owing.store), Arc::clone(&owing.clock));
+        complete_facts(store, clock, owing.mirror.settling(), stop)
     });
     while let Some(ended) = loops.tasks.join_next().await {
         ended?;
@@ -62,30 +80,79 @@ pub async fn run(
     Ok(())
 }
 
-fn verification(shared: &Arc<Shared>) -> Result<Service, DaemonError> {
-    let (mirror, served, pending) =
-        (Arc::clone(&shared.mirror), Arc::clone(shared), Arc::clone(shared));
+/// Waits until enough is known of the upstreams, and not for long until names can be compared: a list
+/// without those that wait for it would be a statement too.
+async fn become_ready(services: Arc<Services>, stop: CancellationToken) {
+    let ready = async {
+        services.mirror.wait_until_known().await;
+        let mut screening = services.screening.subscribe();
+        let indexed = screening.wait_for(|screening| screening.protection.is_some());
+        // The sender is a field of the services, so it is not dropped meanwhile.
+        let _ = tokio::time::timeout(LONGEST_INDEXING, indexed).await;
+        services.ready.send_replace(true);
+    };
+    tokio::select! {
+        () = ready => {}
+        () = stop.cancelled() => {}
+    }
+}
+
+fn publish_inputs(services: &Services) -> publish::Inputs {
+    publish::Inputs {
+        policy: services.policy.subscribe(),
+        screening: services.screening.subscribe(),
+        ready: services.ready.subscribe(),
+        settling: services.mirror.settling(),
+    }
+}
+
+fn watcher(services: &Services) -> Watcher {
+    Watcher {
+        settings: Arc::clone(&services.settings),
+        store: Arc::clone(&services.store),
+        clock: Arc::clone(&services.clock),
+        policy: Arc::clone(&services.policy),
+    }
+}
+
+fn verification(services: &Arc<Services>) -> Result<Service, DaemonError> {
+    let (served, screening) = (Arc::clone(&services.publication), services.screening.clone());
+    let touched = services.publication.touched().clone();
     Ok(Service {
-        settings: Arc::clone(&shared.settings),
-        store: Arc::clone(&shared.store),
-        clock: Arc::clone(&shared.clock),
-        policy: shared.overlays_changed(),
-        witnesses: open_witnesses(&shared.settings)?,
+        settings: Arc::clone(&services.settings),
+        store: Arc::clone(&services.store),
+        clock: Arc::clone(&services.clock),
+        policy: services.policy.subscribe(),
+        witnesses: open_witnesses(&services.settings)?,
         ports: verification::Ports {
-            speakers: Box::new(move || mirror.speakers()),
             is_served: Box::new(move |name| {
                 served.published().is_some_and(|published| published.has(name))
             }),
-            touched: Box::new(move |names| pending.rejudge(names)),
+            touched: Box::new(move |names| {
+                screening.touch(names.iter().cloned());
+                touched.touch(names);
+            }),
         },
-        handle: shared.verification.clone(),
+        handle: services.verification.clone(),
     })
+}
+
+fn screening_inputs(services: &Services) -> screening::Inputs {
+    let verification = services.verification.clone();
+    screening::Inputs {
+        store: Arc::clone(&services.store),
+        clock: Arc::clone(&services.clock),
+        policy: services.policy.subscribe(),
+        settling: services.mirror.settling(),
+        generation: services.publication.generations(),
+        resembling: Box::new(move |names| verification.resembling(names)),
+        handle: services.screening.clone(),
+    }
 }
 
 /// The loops of a daemon; each is started again by itself.
 struct Loops {
     supervisor: Supervisor,
-    shared: Arc<Shared>,
     stop: CancellationToken,
     tasks: JoinSet<()>,
 }
@@ -94,12 +161,12 @@ impl Loops {
     fn keep<W>(
         &mut self,
         name: &str,
-        mut start: impl FnMut(Arc<Shared>, CancellationToken) -> W + Send + 'static,
+        mut start: impl FnMut(CancellationToken) -> W + Send + 'static,
     ) where
         W: Future<Output = Result<(), StoreError>> + Send + 'static,
     {
-        let (shared, stop) = (Arc::clone(&self.shared), self.stop.clone());
-        let start = move || start(Arc::clone(&shared), stop.clone());
+        let stop = self.stop.clone();
+        let start = move || start(stop.clone());
         let supervisor = self.supervisor.clone();
         self.tasks.spawn(supervisor.keep_running(name.to_owned(), self.stop.clone(), start));
     }

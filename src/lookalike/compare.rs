@@ -1,204 +1,246 @@
-use std::collections::BTreeSet;
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use super::brands::like_a_brand;
-use super::commonness::Commonness;
-use super::content::Content;
-use super::corpus::{Corpus, Home, Target, key_of};
-use super::names::like_a_name;
-use super::score::{Level, score};
-use super::shape::{MAX_LENGTH, deletions, skeleton};
-use super::suspect::{Named, Suspect};
+use super::frequent::FrequentNames;
+use super::index::ScreeningIndex;
+use super::profile::EntryProfile;
+use super::score::{Level, overlaps, score};
+use super::signal::Signal;
+use super::suppressed::Suppressed;
+use super::suspect::{SuspectContent, SuspectName};
+use super::target::{Target, Why};
 use super::technique::Technique;
-use crate::model::Digest;
+use super::techniques::{content_signals, is_frequent, is_repository_alike, name_signals};
+use crate::model::Name;
+use crate::ownership::Verdict;
 
-/// A name that resembles something protected.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Resemblance {
-    pub target: String,
-    /// The one that weighs most, where it is alike in several ways.
-    pub technique: Technique,
-    pub level: Level,
-    pub score: u8,
-    /// What of both is alike, and why the target is protected.
-    pub evidence: String,
-    /// Why it is nobody's concern, where it is not.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub quiet: Option<String>,
-    /// Whether that is only because many namespaces call their servers so.
-    #[serde(skip)]
-    pub is_common: bool,
-}
-
-/// As many evidences of other versions are told in words.
-const MAX_TOLD: usize = 3;
-
-impl Resemblance {
-    /// Puts what matters most first.
-    pub fn rank(all: &mut [Self]) {
-        all.sort_by(|left, right| (right.score, &left.target).cmp(&(left.score, &right.target)));
-    }
-
-    /// What several versions of one name have in common with one target, as one: nothing of it hides behind what
-    /// matters more.
-    #[must_use]
-    pub fn of_all(mut all: Vec<Self>) -> Option<Self> {
-        if all.iter().any(|it| it.quiet.is_none()) {
-            all.retain(|it| it.quiet.is_none());
-        }
-        all.sort_by(|left, right| {
-            (right.score, &left.evidence).cmp(&(left.score, &right.evidence))
-        });
-        all.dedup_by(|left, right| left.evidence == right.evidence);
-        let mut evidences = all.iter().map(|it| it.evidence.as_str()).skip(1);
-        let mut told: Vec<String> = evidences.by_ref().take(MAX_TOLD).map(str::to_owned).collect();
-        let rest: Vec<&str> = evidences.collect();
-        if !rest.is_empty() {
-            let digest = Digest::of(rest.join("\n").as_bytes()).short(8);
-            told.push(format!("{} more (evidence {digest})", rest.len()));
-        }
-        let told: String = told.iter().map(|it| format!("; of another version: {it}")).collect();
-        let first = all.into_iter().next()?;
-        Some(Self { evidence: first.evidence.clone() + &told, ..first })
-    }
-}
-
-/// One way in which something is alike, with what was seen.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) struct Sign {
-    pub(super) technique: Technique,
-    told: String,
-    /// Whether many call their servers so, and it says nothing.
-    pub(super) is_common: bool,
-}
-
-impl Sign {
-    pub(super) const fn new(technique: Technique, told: String) -> Self {
-        Self { technique, told, is_common: false }
-    }
-
-    pub(super) fn of_common_speech(self) -> Self {
-        Self { is_common: true, ..self }
-    }
-}
-
-/// That the namespaces differ in one character.
-pub(super) fn near_namespace(ours: &Home, theirs: &Home) -> Option<Sign> {
-    let told = both(&ours.namespace, &theirs.namespace);
-    is_near(&ours.namespace, &theirs.namespace).then(|| Sign::new(Technique::NearNamespace, told))
-}
-
-pub(super) fn both(left: &str, right: &str) -> String {
-    format!("`{left}` and `{right}`")
-}
-
-/// Whether two texts differ in one character.
-pub(super) fn is_near(left: &str, right: &str) -> bool {
-    strsim::osa_distance(left, right) == 1
-}
-
-/// The shortest texts that are compared in each way; shorter ones are alike by accident.
-pub(super) const CORE: usize = 4;
-pub(super) const LOOKS: usize = 5;
-
-/// More targets of one shape are not compared: what weighs most is.
+/// More targets are not compared with one profile; those that weigh most are.
 pub(super) const MAX_COMPARED: usize = 500;
 
-impl Corpus {
-    /// What a suspect resembles, what matters most first; nothing for what is protected itself.
-    ///
-    /// What is nobody's concern is among it, with the reason.
+/// A protected name or brand that a name resembles, with the evidence of all its versions.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Match {
+    pub target: String,
+    pub why: Why,
+    pub level: Level,
+    pub score: u8,
+    /// Every signal once: one of each technique, the heaviest first, then the others.
+    pub signals: Vec<Signal>,
+    /// The reason for which it is not reported, where there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub suppressed: Option<Suppressed>,
+}
+
+impl Match {
+    /// Returns the heaviest technique.
     #[must_use]
-    pub fn resemblances(&self, suspect: &Suspect<'_>, common: &Commonness) -> Vec<Resemblance> {
-        let named = Named::of(suspect.name, self);
-        let content = Content::of(suspect.portrait, self);
-        let (by_name, by_content) =
-            (self.found_by(&self.name_keys(&named)), self.found_by(&content.keys()));
-        let candidates: BTreeSet<usize> = by_name.union(&by_content).copied().collect();
-        let text = suspect.name.as_str();
-        let is_itself = |it: &usize| self.targets[*it].protected.subject.eq_ignore_ascii_case(text);
-        if candidates.iter().any(is_itself) {
-            return Vec::new();
-        }
-        let found = candidates.into_iter().take(MAX_COMPARED).filter_map(|index| {
-            let target = &self.targets[index];
-            let mut signs = Vec::new();
-            if by_content.contains(&index) {
-                signs = content.signs(target);
-            }
-            if by_name.contains(&index) {
-                signs.extend(suspect.name_signs(&named, target, common));
-            }
-            let found = target.resembled(suspect, signs)?;
-            let quiet = suspect.vouched(&named, target);
-            let is_common = found.is_common && quiet.is_none();
-            Some(Resemblance { quiet: quiet.or(found.quiet), is_common, ..found })
+    pub fn technique(&self) -> Option<Technique> {
+        self.signals.first().map(|signal| signal.technique)
+    }
+}
+
+/// Compares a name and the profiles of its versions with everything protected; the highest score comes first.
+///
+/// A protected name matches nothing. A name without profiles is compared alone. Suppressed matches are among
+/// those returned.
+#[must_use]
+pub fn compare<'p>(
+    index: &ScreeningIndex,
+    frequent: &FrequentNames,
+    name: &Name,
+    profiles: impl IntoIterator<Item = &'p EntryProfile>,
+    verdict: Option<Verdict>,
+    is_young: bool,
+) -> Vec<Match> {
+    let mut comparison = Comparison::of(index, frequent, name, verdict, is_young);
+    if comparison.by_name.iter().any(|number| is_protected(name, index.target(*number))) {
+        return Vec::new();
+    }
+    let mut is_alone = true;
+    for profile in profiles {
+        comparison.add(profile);
+        is_alone = false;
+    }
+    if is_alone {
+        comparison.add(&EntryProfile::default());
+    }
+    comparison.matches()
+}
+
+fn is_protected(name: &Name, target: &Target) -> bool {
+    target.subject().eq_ignore_ascii_case(name.as_str())
+}
+
+/// One name on its way through the index.
+#[derive(Debug)]
+struct Comparison<'c> {
+    index: &'c ScreeningIndex,
+    suspect: SuspectName<'c>,
+    verdict: Option<Verdict>,
+    is_young: bool,
+    /// The targets that the name may resemble.
+    by_name: BTreeSet<usize>,
+    /// The signals of the name, which every version has.
+    named: BTreeMap<usize, Vec<Weighed>>,
+    found: BTreeMap<usize, Found>,
+}
+
+impl<'c> Comparison<'c> {
+    fn of(
+        index: &'c ScreeningIndex,
+        frequent: &FrequentNames,
+        name: &'c Name,
+        verdict: Option<Verdict>,
+        is_young: bool,
+    ) -> Self {
+        let suspect = SuspectName::of(name, index.shared());
+        let by_name = index.by_name(&suspect);
+        let named = by_name.iter().take(MAX_COMPARED).map(|number| {
+            let target = index.target(*number);
+            let signals = name_signals(&suspect, target).into_iter().map(|signal| {
+                let is_frequent = is_frequent(&signal, &suspect, target, frequent);
+                Weighed { signal, is_frequent }
+            });
+            (*number, signals.collect())
         });
-        let mut found: Vec<Resemblance> = found.collect();
-        Resemblance::rank(&mut found);
-        found
+        let named = named.collect();
+        Self { index, suspect, verdict, is_young, by_name, named, found: BTreeMap::new() }
     }
 
-    /// What targets are found by that resemble a name.
-    pub(super) fn name_keys(&self, named: &Named<'_>) -> Vec<u64> {
-        let Named { home, shape, .. } = named;
-        let told =
-            [("label", &home.label), ("words", &shape.sorted.join(" ")), ("label", &shape.core)];
-        let told = told.into_iter().filter(|(_, text)| !text.is_empty());
-        let mut keys: Vec<u64> = told.map(|(kind, text)| key_of(kind, text)).collect();
-        let compact = shape.compact();
-        let texts = [&shape.full, &shape.core, &compact, &home.label];
-        for text in texts.into_iter().filter(|it| !it.is_empty()) {
-            keys.extend(deletions(text).iter().map(|it| key_of("near", it)));
-            keys.push(key_of("skeleton", &skeleton(text)));
-        }
-        keys.push(key_of("home", &skeleton(&home.label)));
-        keys.extend(deletions(&home.namespace).iter().map(|it| key_of("namespace", it)));
-        for word in &shape.words {
-            keys.extend(deletions(word).iter().map(|it| key_of("near", it)));
-        }
-        // Brands inside the leaf and the home, by every length that a brand has.
-        for text in [&compact, &home.label] {
-            let characters: Vec<char> = text.chars().take(MAX_LENGTH).collect();
-            for length in self.brand_lengths.iter().copied().filter(|it| *it > 0) {
-                for window in characters.windows(length) {
-                    keys.push(key_of("brand", &window.iter().collect::<String>()));
-                }
+    /// Compares one profile.
+    fn add(&mut self, profile: &EntryProfile) {
+        let content = SuspectContent::of(profile, self.index.shared());
+        let by_content = self.index.by_content(&content);
+        let candidates: BTreeSet<usize> = self.by_name.union(&by_content).copied().collect();
+        for number in candidates.into_iter().take(MAX_COMPARED) {
+            let target = self.index.target(number);
+            let theirs = &target.protected.profile;
+            let named = self.named.get(&number).into_iter().flatten();
+            let counts = |weighed: &&Weighed| {
+                weighed.signal.technique != Technique::SameLeaf
+                    || is_repository_alike(profile, theirs)
+            };
+            let mut signals: Vec<Weighed> = named.filter(counts).cloned().collect();
+            if by_content.contains(&number) {
+                signals.extend(content_signals(&content, target).into_iter().map(Weighed::rare));
+            }
+            if !signals.is_empty() {
+                let overlaps = overlaps(profile, theirs);
+                let (why, verdict, is_young) = (target.protected.why, self.verdict, self.is_young);
+                let points = |technique| score(technique, why, verdict, is_young, overlaps);
+                self.found.entry(number).or_default().add(signals, points);
             }
         }
-        keys
+    }
+
+    /// Returns what was found, the highest score first.
+    fn matches(self) -> Vec<Match> {
+        let matches = self.found.into_iter().map(|(number, found)| {
+            let target = self.index.target(number);
+            found.into_match(target, Suppressed::by_target(&self.suspect, target, self.verdict))
+        });
+        let mut matches: Vec<Match> = matches.collect();
+        matches
+            .sort_by(|left, right| (right.score, &left.target).cmp(&(left.score, &right.target)));
+        matches
     }
 }
 
-impl Suspect<'_> {
-    /// How its name is like a target, where it is.
-    fn name_signs(&self, named: &Named<'_>, target: &Target, common: &Commonness) -> Vec<Sign> {
-        let mut signs = match &target.home {
-            Some(home) if target.is_name => {
-                like_a_name(named, target, home, common).into_iter().collect()
-            }
-            _ => like_a_brand(named, target),
-        };
-        signs.retain(|it| it.technique != Technique::SameLeaf || self.is_repository_alike(target));
-        signs
+/// A signal that many names may have in common.
+#[derive(Debug, Clone)]
+struct Weighed {
+    signal: Signal,
+    is_frequent: bool,
+}
+
+impl Weighed {
+    const fn rare(signal: Signal) -> Self {
+        Self { signal, is_frequent: false }
     }
 }
 
-impl Target {
-    /// What is left of the signs: one resemblance, ranked.
-    fn resembled(&self, suspect: &Suspect<'_>, mut signs: Vec<Sign>) -> Option<Resemblance> {
-        let is_common = signs.iter().all(|it| it.is_common);
-        signs.retain(|it| it.is_common == is_common);
-        signs.sort_by_key(|it| (std::cmp::Reverse(it.technique.weight()), it.technique));
-        let technique = signs.first()?.technique;
-        let (subject, why) = (&self.protected.subject, self.protected.why);
-        let score = score(technique, why, suspect, suspect.overlaps(&self.protected.portrait));
-        let told: Vec<String> =
-            signs.iter().map(|it| format!("{}: {}", it.technique, it.told)).collect();
-        let evidence = format!("{}; `{subject}` is {}", told.join("; "), why.as_str());
-        let quiet = is_common.then(|| "many namespaces call their servers so".to_owned());
-        let (target, level) = (subject.clone(), Level::of(score));
-        Some(Resemblance { target, technique, level, score, evidence, quiet, is_common })
+/// What was found of one target in the profiles that were compared so far.
+#[derive(Debug, Default)]
+struct Found {
+    rare: Gathered,
+    /// Signals of profiles that have no other ones.
+    frequent: Gathered,
+}
+
+#[derive(Debug, Default)]
+struct Gathered {
+    signals: BTreeSet<Signal>,
+    score: u8,
+}
+
+impl Found {
+    /// Adds the signals of one profile; frequent ones count only when there are no others.
+    fn add(&mut self, mut signals: Vec<Weighed>, points: impl Fn(Technique) -> u8) {
+        let is_frequent = signals.iter().all(|weighed| weighed.is_frequent);
+        signals.retain(|weighed| weighed.is_frequent == is_frequent);
+        let gathered = if is_frequent { &mut self.frequent } else { &mut self.rare };
+        let heaviest = signals.iter().map(|weighed| points(weighed.signal.technique)).max();
+        gathered.score = gathered.score.max(heaviest.unwrap_or_default());
+        gathered.signals.extend(signals.into_iter().map(|weighed| weighed.signal));
+    }
+
+    fn into_match(self, target: &Target, suppressed: Option<Suppressed>) -> Match {
+        let is_frequent = self.rare.signals.is_empty();
+        let Gathered { signals, score } = if is_frequent { self.frequent } else { self.rare };
+        Match {
+            target: target.subject().to_owned(),
+            why: target.protected.why,
+            level: Level::of(score),
+            score,
+            signals: ranked(signals),
+            suppressed: suppressed.or_else(|| is_frequent.then_some(Suppressed::FrequentName)),
+        }
+    }
+}
+
+/// Puts one signal of each technique before the repetitions, the heaviest technique first.
+fn ranked(signals: BTreeSet<Signal>) -> Vec<Signal> {
+    let mut seen = BTreeSet::new();
+    // The set is ordered by technique first, so that the first of each is its smallest.
+    let mut ranked: Vec<(bool, Signal)> =
+        signals.into_iter().map(|signal| (!seen.insert(signal.technique), signal)).collect();
+    ranked.sort_by_key(|(is_repetition, signal)| {
+        (*is_repetition, Reverse(signal.technique.weight()), signal.technique)
+    });
+    ranked.into_iter().map(|(_, signal)| signal).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::lookalike::signal::Field;
+
+    fn signal(technique: Technique, value: &str) -> Signal {
+        let (value, target) = (value.to_owned(), "stripe".to_owned());
+        Signal { technique, field: Field::Host, value, target }
+    }
+
+    #[test]
+    fn one_of_each_technique_comes_before_repetitions() {
+        let near = |value: &str| signal(Technique::NearHost, value);
+        let swapped = signal(Technique::SwappedHost, "z");
+        let homograph = signal(Technique::Homograph, "y");
+        let signals = [near("b"), near("a"), swapped.clone(), homograph.clone(), near("c")];
+        let wanted = [homograph, near("a"), swapped, near("b"), near("c")];
+        assert_eq!(ranked(signals.into()), wanted);
+    }
+
+    #[test]
+    fn frequent_signals_do_not_stand_beside_rare_ones() {
+        let (common, rare) = (signal(Technique::Affix, "a"), signal(Technique::NearHost, "b"));
+        let points = |technique: Technique| technique.weight();
+        let mut found = Found::default();
+        let frequent = |signal: &Signal| Weighed { signal: signal.clone(), is_frequent: true };
+        found.add(vec![frequent(&common), Weighed::rare(rare.clone())], points);
+        found.add(vec![frequent(&common)], points);
+        assert_eq!(found.rare.signals, BTreeSet::from([rare]));
+        assert_eq!(found.frequent.signals, BTreeSet::from([common]));
     }
 }

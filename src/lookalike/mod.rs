@@ -1,36 +1,49 @@
 //! Names that resemble others: which, how, and how much it matters.
 //!
-//! A [`Corpus`] holds what is protected: internal names, names that were approved exactly, and brands
-//! that overlays list. A suspect is compared with all of it by looking its own shapes up, never by going
-//! through the corpus: one name against thousands costs microseconds.
+//! A [`ScreeningIndex`] holds what is protected: internal names, names that were approved exactly, and brands
+//! that overlays list. [`compare`] looks the forms of a suspect up, and never goes through all that is protected:
+//! one name against thousands costs microseconds.
 //!
-//! # What is no sign
-//! A leaf is no identity: hundreds of namespaces have a server called `mcp`, so an equal leaf alone says nothing,
-//! and what many namespaces call their servers is common speech ([`Commonness`]). One account or domain may name
+//! Files build on each other in one direction: `text` and `visual` → `profile`, `registrant`, `host` → `target`,
+//! `suspect` → `key` → `index` → `techniques` → `score`, `suppressed` → `compare` → `report`.
+//!
+//! # What is not a signal
+//! A leaf is not an identity: hundreds of namespaces have a server called `mcp`, so an equal leaf alone says nothing,
+//! and a leaf that many namespaces use is suppressed ([`FrequentNames`]). One account or domain may name
 //! its servers alike.
 //!
 //! # What is
 //! A near namespace, another's brand in a foreign leaf, a leaf that differs only in what the eye skips. Each is a
-//! [`Technique`] with its evidence.
+//! [`Technique`]; what it finds is a [`Signal`]: the field, the value as published, and the target. A reviewer
+//! acknowledges signals as items of evidence, so they hold neither version nor score nor wording.
 
-mod brands;
-mod commonness;
 mod compare;
-mod content;
-mod corpus;
-mod names;
-mod portrait;
+mod frequent;
+mod host;
+mod index;
+mod key;
+mod profile;
+mod registrant;
+mod report;
 mod score;
-mod shape;
+mod signal;
+mod stopwords;
+mod suppressed;
 mod suspect;
+mod target;
 mod technique;
+mod techniques;
+mod text;
+mod visual;
 
-pub use commonness::Commonness;
-pub use compare::Resemblance;
-pub use corpus::{Corpus, Protected, Why};
-pub use portrait::Portrait;
+pub use compare::{Match, compare};
+pub use frequent::FrequentNames;
+pub use index::ScreeningIndex;
+pub use profile::EntryProfile;
 pub use score::Level;
-pub use suspect::Suspect;
+pub use signal::{Field, Signal};
+pub use suppressed::Suppressed;
+pub use target::{Protected, Why};
 pub use technique::Technique;
 
 #[cfg(test)]

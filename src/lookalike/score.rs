@@ -2,12 +2,12 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::corpus::Why;
-use super::suspect::Suspect;
+use super::profile::EntryProfile;
+use super::target::Why;
 use super::technique::Technique;
 use crate::ownership::Verdict;
 
-/// How much it matters.
+/// The weight of a match for the person who reads it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Level {
@@ -23,7 +23,7 @@ impl Level {
     pub const WORDS: [(&str, Self); 3] =
         [("low", Self::Low), ("medium", Self::Medium), ("high", Self::High)];
 
-    /// The level of a score.
+    /// Returns the level of a score.
     #[must_use]
     pub const fn of(score: u8) -> Self {
         match score {
@@ -36,26 +36,76 @@ impl Level {
 
 impl fmt::Display for Level {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let word = Self::WORDS.iter().find(|(_, it)| it == self);
+        let word = Self::WORDS.iter().find(|(_, level)| level == self);
         f.write_str(word.map_or("", |(word, _)| word))
     }
 }
 
-/// How much a resemblance matters, in points: what it is weighs most, then what it resembles; who did it, how
-/// new it is and whether it claims what belongs to the target move it within, or to the next level.
-pub(super) fn score(technique: Technique, why: Why, suspect: &Suspect<'_>, overlaps: bool) -> u8 {
+/// Returns the points of a match: the technique weighs most, then the protection; the verdict on the namespace, the
+/// age and what the suspect claims of the target move it within its level, or to the next.
+pub(super) fn score(
+    technique: Technique,
+    why: Why,
+    verdict: Option<Verdict>,
+    is_young: bool,
+    overlaps: bool,
+) -> u8 {
     let target = match why {
         Why::Internal => 12,
         Why::Listed => 10,
         Why::Approved => 0,
     };
     let mut points = technique.weight() + target;
-    points += if suspect.is_young { 4 } else { 0 };
+    points += if is_young { 4 } else { 0 };
     points += if overlaps { 6 } else { 0 };
-    match suspect.verdict {
+    match verdict {
         Some(Verdict::Refuted) => points + 10,
-        // Somebody stands behind it, who can be asked; that makes it no less alike.
+        // A verified owner can be asked; that makes the name no less alike.
         Some(Verdict::Held) => points - 4,
         _ => points,
+    }
+}
+
+/// Returns `true` when a profile claims something of the target's: its repository, a package, a host.
+pub(super) fn overlaps(ours: &EntryProfile, theirs: &EntryProfile) -> bool {
+    let repositories = ours.repository.as_ref().zip(theirs.repository.as_ref());
+    let is_same_repository = repositories.is_some_and(|(ours, theirs)| {
+        ours.owner.eq_ignore_ascii_case(&theirs.owner)
+            && ours.name.eq_ignore_ascii_case(&theirs.name)
+    });
+    is_same_repository
+        || !ours.packages.is_disjoint(&theirs.packages)
+        || !ours.hosts.is_disjoint(&theirs.hosts)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn level_follows_the_score() {
+        let levels = [0, 19, 20, 29, 30, 255].map(Level::of);
+        let wanted =
+            [Level::Low, Level::Low, Level::Medium, Level::Medium, Level::High, Level::High];
+        assert_eq!(levels, wanted);
+    }
+
+    #[rstest::rstest]
+    #[case(r#""repository": {"url": "https://github.com/Acme/Tool"}"#, true)]
+    #[case(r#""repository": {"url": "https://github.com/other/tool"}"#, false)]
+    #[case(r#""packages": [{"registryType": "npm", "identifier": "tool"}]"#, true)]
+    #[case(r#""packages": [{"registryType": "pypi", "identifier": "tool"}]"#, false)]
+    #[case(r#""websiteUrl": "https://acme.example/x""#, true)]
+    #[case(r#""websiteUrl": "https://other.example""#, false)]
+    fn claim_of_the_targets_things_overlaps(#[case] members: &str, #[case] wanted: bool) {
+        let read = |members: &str| {
+            EntryProfile::read(&format!(r#"{{"name": "a.b/c", {members}}}"#)).expect("an entry")
+        };
+        let target = read(
+            r#""repository": {"url": "https://github.com/acme/tool"},
+                "packages": [{"registryType": "npm", "identifier": "tool"}],
+                "websiteUrl": "https://acme.example""#,
+        );
+        assert_eq!(overlaps(&read(members), &target), wanted);
     }
 }

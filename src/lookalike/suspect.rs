@@ -1,118 +1,166 @@
 use std::collections::BTreeSet;
 
-use super::content::plain;
-use super::corpus::{Corpus, Home, Target, leaf};
-use super::portrait::Portrait;
-use super::shape::{Shape, label};
+use super::host::Host;
+use super::profile::EntryProfile;
+use super::registrant::Registrant;
+use super::signal::{Field, Signal};
+use super::target::Target;
+use super::technique::Technique;
+use super::text::{MAX_LENGTH, Words, head, leaf, length};
+use super::visual::{Visual, plain, seen};
 use crate::model::Name;
-use crate::ownership::Verdict;
+use crate::ownership::SharedHosts;
 
-/// A name that may resemble something protected, and what is known of it.
-#[derive(Debug, Clone, Copy)]
-pub struct Suspect<'s> {
-    pub name: &'s Name,
-    pub portrait: &'s Portrait,
-    /// On who owns its namespace, where that is asked.
-    pub verdict: Option<Verdict>,
-    /// Whether it first appeared in the last 30 days.
-    pub is_young: bool,
+/// More words of a description are not compared.
+const MAX_WORDS: usize = 200;
+
+/// The name of a suspect, prepared for comparisons.
+#[derive(Debug)]
+pub(super) struct SuspectName<'n> {
+    pub(super) name: &'n Name,
+    pub(super) leaf: &'n str,
+    pub(super) registrant: Registrant,
+    pub(super) words: Words,
+    /// All words of the leaf in one piece.
+    pub(super) compact: String,
 }
 
-/// What is compared of a suspect's name.
-pub(super) struct Named<'s> {
-    pub(super) leaf: &'s str,
-    pub(super) home: Home,
-    pub(super) shape: Shape,
-}
-
-impl<'s> Named<'s> {
-    pub(super) fn of(name: &'s Name, corpus: &Corpus) -> Self {
+impl<'n> SuspectName<'n> {
+    pub(super) fn of(name: &'n Name, shared: &SharedHosts) -> Self {
         let leaf = leaf(name.as_str());
-        Self { leaf, home: corpus.home(name), shape: Shape::of(leaf) }
+        let words = Words::of(leaf);
+        let registrant = Registrant::of(name.namespace(), shared);
+        Self { name, leaf, registrant, compact: words.compact(), words }
+    }
+
+    /// Makes a signal of the namespace.
+    pub(super) fn in_namespace(&self, technique: Technique, target: &Target) -> Signal {
+        signal(technique, Field::Namespace, self.name.namespace(), target)
+    }
+
+    /// Makes a signal of the leaf.
+    pub(super) fn in_leaf(&self, technique: Technique, target: &Target) -> Signal {
+        signal(technique, Field::Leaf, self.leaf, target)
     }
 }
 
-impl Suspect<'_> {
-    /// Why a resemblance to this target is nobody's concern, where it is not.
-    ///
-    /// Only the target's side can vouch: a suspect may claim any repository and any website.
-    pub(super) fn vouched(&self, named: &Named<'_>, target: &Target) -> Option<String> {
-        let registrant = &named.home.registrant;
-        if self.verdict == Some(Verdict::Refuted) {
-            return None;
-        }
-        if target.home.as_ref().is_some_and(|home| home.registrant == *registrant) {
-            return Some(format!("both are of {registrant}"));
-        }
-        let portrait = &target.protected.portrait;
-        if let Some(repository) = &portrait.repository
-            && registrant
-                .strip_prefix("github:")
-                .is_some_and(|it| it.eq_ignore_ascii_case(&repository.owner))
-        {
-            return Some(format!("the target's repository is of {registrant}"));
-        }
-        let is_host = target.registrants.contains(registrant);
-        is_host.then(|| format!("the target itself points to {registrant}"))
-    }
-
-    /// Whether its repository is called like the target's.
-    pub(super) fn is_repository_alike(&self, target: &Target) -> bool {
-        let both =
-            self.portrait.repository.as_ref().zip(target.protected.portrait.repository.as_ref());
-        both.is_some_and(|(ours, theirs)| ours.name.eq_ignore_ascii_case(&theirs.name))
-    }
-
-    /// Whether it claims something that is the target's: its repository, a package, a host.
-    pub(super) fn overlaps(&self, target: &Portrait) -> bool {
-        let repositories = self.portrait.repository.as_ref().zip(target.repository.as_ref());
-        let is_same_repository = repositories.is_some_and(|(ours, theirs)| {
-            ours.owner.eq_ignore_ascii_case(&theirs.owner)
-                && ours.name.eq_ignore_ascii_case(&theirs.name)
-        });
-        is_same_repository
-            || !self.portrait.packages.is_disjoint(&target.packages)
-            || !self.portrait.hosts.is_disjoint(&target.hosts)
-    }
+/// The profile of a suspect, prepared for comparisons.
+#[derive(Debug)]
+pub(super) struct SuspectContent<'p> {
+    pub(super) profile: &'p EntryProfile,
+    pub(super) title: Visual,
+    pub(super) title_words: Vec<String>,
+    pub(super) odd_words: Vec<OddWord<'p>>,
+    pub(super) hosts: BTreeSet<Host>,
 }
 
-/// A host that a suspect points to.
-#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Host {
-    pub(super) ascii: String,
-    /// The domain that somebody registered, or the account whose page it is.
-    pub(super) registrant: String,
-    /// What the registrant is called, decoded, and what an eye takes that for.
-    pub(super) label: String,
+/// A word with letters beyond ASCII, and its visual form.
+#[derive(Debug)]
+pub(super) struct OddWord<'p> {
+    field: Field,
+    word: &'p str,
     pub(super) seen: String,
-    /// The same of every word in it.
-    pub(super) words: BTreeSet<(String, String)>,
 }
 
-impl Corpus {
-    /// The hosts that an entry points to and that somebody registered.
-    pub(super) fn hosts(&self, portrait: &Portrait) -> BTreeSet<Host> {
-        portrait.hosts.iter().filter_map(|host| self.host(host)).collect()
+impl<'p> SuspectContent<'p> {
+    pub(super) fn of(profile: &'p EntryProfile, shared: &SharedHosts) -> Self {
+        let title = head(&profile.title);
+        let mut odd_words = odd_description_words(&profile.description);
+        odd_words.extend(odd_title_words(title));
+        let Words { core, all, .. } = Words::of(title);
+        Self {
+            title: Visual::of(&core),
+            title_words: all,
+            odd_words,
+            hosts: Host::all(profile, shared),
+            profile,
+        }
     }
 
-    fn host(&self, host: &str) -> Option<Host> {
-        let host = host.rsplit_once(':').map_or(host, |(host, _)| host);
-        let ascii = idna::domain_to_ascii(host).ok()?;
-        let namespace: Vec<&str> = ascii.rsplit('.').collect();
-        let registrant = self.registrant(&namespace.join("."))?;
-        let (readable, _) = idna::domain_to_unicode(&registrant);
-        let label = label(&readable).core;
-        // What everybody's hosts end in names nobody.
-        let suffix = registrant.split_once('.').map_or("", |(_, suffix)| suffix);
-        let (readable, _) = idna::domain_to_unicode(ascii.strip_suffix(suffix).unwrap_or(&ascii));
-        let words = Shape::of(&readable).words.into_iter();
-        let words = words.take(MAX_WORDS).map(|word| {
-            let seen = plain(&word);
-            (word, seen)
-        });
-        Some(Host { seen: plain(&label), label, words: words.collect(), ascii, registrant })
+    /// Makes a signal of the title.
+    pub(super) fn in_title(&self, technique: Technique, target: &Target) -> Signal {
+        signal(technique, Field::Title, head(&self.profile.title), target)
+    }
+
+    /// Makes a signal of a word: a word of the title is reported with the whole title.
+    pub(super) fn in_word(
+        &self,
+        technique: Technique,
+        odd: &OddWord<'_>,
+        target: &Target,
+    ) -> Signal {
+        match odd.field {
+            Field::Title => self.in_title(technique, target),
+            field => signal(technique, field, odd.word, target),
+        }
     }
 }
 
-/// No host has more words that anybody reads.
-const MAX_WORDS: usize = 20;
+/// Makes a signal of a host.
+pub(super) fn in_host(technique: Technique, host: &Host, target: &Target) -> Signal {
+    signal(technique, Field::Host, &host.written, target)
+}
+
+/// Makes a signal of a package.
+pub(super) fn in_package(technique: Technique, package: (&str, &str), target: &Target) -> Signal {
+    let (kind, identifier) = package;
+    signal(technique, Field::Package, &format!("{kind} {identifier}"), target)
+}
+
+fn signal(technique: Technique, field: Field, value: &str, target: &Target) -> Signal {
+    let target = target.subject().to_owned();
+    Signal { technique, field, value: value.to_owned(), target }
+}
+
+fn odd_description_words(description: &str) -> Vec<OddWord<'_>> {
+    let words = description.split_whitespace().take(MAX_WORDS).filter(|word| is_odd(word));
+    let odd = words.map(|word| {
+        let word = bare(word);
+        // Many languages are written with accents; in a title they are a disguise.
+        OddWord { field: Field::Description, word, seen: seen(word) }
+    });
+    odd.collect()
+}
+
+fn odd_title_words(title: &str) -> impl Iterator<Item = OddWord<'_>> {
+    let words = std::iter::once(title).chain(title.split_whitespace()).filter(|word| is_odd(word));
+    words.flat_map(|word| {
+        let word = bare(word);
+        let odd = |seen: String| OddWord { field: Field::Title, word, seen };
+        [odd(plain(word)), odd(plain(&Words::of(word).core))]
+    })
+}
+
+fn is_odd(word: &str) -> bool {
+    !word.is_ascii() && length(word) <= MAX_LENGTH
+}
+
+/// Strips quotes and brackets.
+fn bare(word: &str) -> &str {
+    word.trim_matches(|character: char| !character.is_alphanumeric())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_words_beyond_ascii_are_odd_and_accents_count_in_titles_alone() {
+        let profile = EntryProfile {
+            title: "Pl\u{e4}in".to_owned(),
+            description: "Plain (\u{455}tripe) f\u{fc}r alle".to_owned(),
+            ..EntryProfile::default()
+        };
+        let content = SuspectContent::of(&profile, &SharedHosts::default());
+        let odd = content.odd_words.iter().map(|odd| (odd.field, odd.word));
+        let odd: BTreeSet<(Field, &str)> = odd.collect();
+        let wanted = [
+            (Field::Title, "Pl\u{e4}in"),
+            (Field::Description, "f\u{fc}r"),
+            (Field::Description, "\u{455}tripe"),
+        ];
+        assert_eq!(odd, BTreeSet::from(wanted));
+        assert!(content.odd_words.iter().any(|odd| odd.seen == seen("plain")));
+        assert!(content.odd_words.iter().all(|odd| odd.seen != seen("fur")));
+    }
+}

@@ -2,43 +2,43 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// One way in which a name resembles another.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+/// One way in which an entry resembles something protected.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Technique {
     /// The namespaces differ in one character.
     NearNamespace,
-    /// A brand stands in the leaf of somebody else's name.
+    /// A brand is in the leaf of another publisher's name.
     BrandInLeaf,
-    /// A brand stands in what somebody else's domain or account is called.
+    /// A brand is in the domain or account of another publisher.
     BrandInHome,
-    /// The same inside a longer word.
+    /// A brand is inside a longer word.
     BrandWithin,
-    /// What the registrant of the target is called stands alone in a foreign leaf.
+    /// The leaf is the name of the target's registrant.
     ForeignBrand,
-    /// The registrants are called alike: another top level, or a domain and an account.
+    /// The registrants have the same name: another top level, or a domain and an account.
     SwappedHome,
-    /// The leaves look alike: 0 and o, rn and m, letters repeated.
+    /// The texts look alike: 0 and o, rn and m, letters repeated.
     Confusable,
-    /// The leaves differ in separators, affixes and words that tell nobody apart.
+    /// The leaves differ in separators, affixes and stop words.
     Affix,
     /// The same words in another order.
     SwappedWords,
     /// One character differs; of long brands two.
     Distance,
-    /// The same leaf, which counts only where the repositories are called alike too.
+    /// The same leaf, which counts only where the repositories have the same name too.
     SameLeaf,
-    /// Letters of other scripts make a word of the content, or a host, look like what is protected.
+    /// Letters of other scripts make a word, or a host, look like the target.
     Homograph,
-    /// A host that can be taken for a domain of the target's owner.
+    /// A host can be taken for a domain of the target's owner.
     NearHost,
-    /// The same host under another ending.
+    /// The same host under another suffix.
     SwappedHost,
-    /// A brand stands in somebody else's host.
+    /// A brand is in another publisher's host.
     BrandInHost,
-    /// The title is what somebody else is called.
+    /// The title is the brand, or holds it.
     BrandInTitle,
-    /// A package that belongs to the target.
+    /// A package belongs to the target.
     ForeignPackage,
 }
 
@@ -63,7 +63,14 @@ impl Technique {
         ("foreign-package", Self::ForeignPackage),
     ];
 
-    /// How much it weighs when it is about something approved.
+    /// Returns the word in which it is written.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        let found = Self::WORDS.iter().find(|(_, technique)| *technique == self);
+        found.map_or("", |(word, _)| word)
+    }
+
+    /// Returns the points that it is worth.
     pub(super) const fn weight(self) -> u8 {
         match self {
             Self::NearNamespace | Self::BrandInLeaf | Self::Homograph => 30,
@@ -77,7 +84,6 @@ impl Technique {
 
 impl fmt::Display for Technique {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let word = Self::WORDS.iter().find(|(_, it)| it == self);
-        f.write_str(word.map_or("", |(word, _)| word))
+        f.write_str(self.word())
     }
 }

@@ -1,4 +1,6 @@
-//! What resembles what, technique by technique.
+//! Comparisons from the name and the content to the match; the techniques have tables beside them.
+
+use std::collections::BTreeSet;
 
 use proptest::prelude::*;
 
@@ -10,23 +12,34 @@ fn name(text: &str) -> Name {
     Name::parse(text).expect("a name")
 }
 
-fn corpus(subjects: &[(&str, Why)]) -> Corpus {
+fn index(subjects: &[(&str, Why)]) -> ScreeningIndex {
     let protected = subjects.iter().map(|(subject, why)| Protected::new(*subject, *why));
-    Corpus::new(protected, SharedHosts::default())
+    ScreeningIndex::new(protected, SharedHosts::default())
 }
 
-fn suspect<'s>(name: &'s Name, portrait: &'s Portrait) -> Suspect<'s> {
-    Suspect { name, portrait, verdict: None, is_young: false }
+/// Compares a name of one version.
+fn of(
+    index: &ScreeningIndex,
+    frequent: &FrequentNames,
+    text: &str,
+    profile: &EntryProfile,
+) -> Vec<Match> {
+    compare(index, frequent, &name(text), [profile], None, false)
 }
 
-/// What a name of which nothing else is known resembles, and would be reported.
-fn loud(corpus: &Corpus, text: &str, common: &Commonness) -> Vec<Resemblance> {
-    let found = corpus.resemblances(&suspect(&name(text), &Portrait::default()), common);
-    found.into_iter().filter(|it| it.quiet.is_none()).collect()
+/// Returns the reported matches of a name without content.
+fn reported(index: &ScreeningIndex, text: &str, frequent: &FrequentNames) -> Vec<Match> {
+    let mut found = of(index, frequent, text, &EntryProfile::default());
+    found.retain(|found| found.suppressed.is_none());
+    found
 }
 
-fn like(corpus: &Corpus, text: &str) -> Vec<Resemblance> {
-    loud(corpus, text, &Commonness::default())
+fn like(index: &ScreeningIndex, text: &str) -> Vec<Match> {
+    reported(index, text, &FrequentNames::default())
+}
+
+fn first_technique(found: &[Match]) -> Option<Technique> {
+    found.first().and_then(Match::technique)
 }
 
 #[rstest::rstest]
@@ -80,14 +93,13 @@ fn a_technique_finds_its_kind(
     #[case] suspect: &str,
     #[case] wanted: Option<Technique>,
 ) {
-    let found = like(&corpus(&[(protected, Why::Approved)]), suspect);
-    let technique = found.first().map(|it| it.technique);
-    assert_eq!(technique, wanted, "{found:?}");
+    let found = like(&index(&[(protected, Why::Approved)]), suspect);
+    assert_eq!(first_technique(&found), wanted, "{found:?}");
 }
 
-fn stripe() -> Corpus {
+fn stripe() -> ScreeningIndex {
     let brand = Protected::new("stripe", Why::Listed).of("com.stripe");
-    Corpus::new([brand], SharedHosts::default())
+    ScreeningIndex::new([brand], SharedHosts::default())
 }
 
 #[test]
@@ -97,19 +109,19 @@ fn a_brand_is_at_home_in_its_own_namespace() {
     let foreign = like(&stripe(), "com.evil/stripe-mcp");
     assert_eq!(foreign[0].level, Level::High);
     assert_eq!(
-        foreign[0].evidence,
+        foreign[0].to_string(),
         "brand-in-leaf: `stripe` in `stripe-mcp`; `stripe` is protected by an overlay"
     );
 }
 
-/// What an entry of this content resembles of what `com.stripe` owns, or a vendor's page.
-fn by_content(content: &str) -> Vec<(Technique, String)> {
+/// Compares an entry of this content with what `com.stripe` and `io.github.acmebank` own.
+fn by_content(content: &str) -> Vec<Match> {
     let own = r#"{"name": "io.github.acmebank/ledger", "websiteUrl": "https://www.acmebank.example",
         "packages": [{"registryType": "npm", "identifier": "@acmebank/ledger"},
                      {"registryType": "oci", "identifier": "images.example/acme/ledger:1"}],
         "repository": {"url": "https://github.com/acmebank/ledger"}}"#;
-    let own = Portrait::read(own).expect("an entry");
-    let corpus = Corpus::new(
+    let own = EntryProfile::read(own).expect("an entry");
+    let index = ScreeningIndex::new(
         [
             Protected::new("stripe", Why::Listed).of("com.stripe"),
             Protected::new("io.github.acmebank/ledger", Why::Approved).shown(own),
@@ -117,12 +129,8 @@ fn by_content(content: &str) -> Vec<(Technique, String)> {
         SharedHosts::default(),
     );
     let entry = content.replacen('{', r#"{"name": "io.github.someone/unlike", "#, 1);
-    let portrait = Portrait::read(&entry).expect("an entry");
-    let found = corpus.resemblances(
-        &suspect(&name("io.github.someone/unlike"), &portrait),
-        &Commonness::default(),
-    );
-    found.into_iter().map(|it| (it.technique, it.evidence)).collect()
+    let profile = EntryProfile::read(&entry).expect("an entry");
+    of(&index, &FrequentNames::default(), "io.github.someone/unlike", &profile)
 }
 
 #[rstest::rstest]
@@ -171,80 +179,82 @@ fn what_an_entry_says_and_points_to_is_compared_too(
     #[case] wanted: Option<Technique>,
 ) {
     let found = by_content(content);
-    assert_eq!(found.first().map(|it| it.0), wanted, "{found:?}");
+    assert_eq!(first_technique(&found), wanted, "{found:?}");
 }
 
 #[test]
 fn the_evidence_says_what_was_seen() {
-    let told = |content: &str| by_content(content).remove(0).1;
+    let told = |content: &str| by_content(content).remove(0).to_string();
     assert_eq!(
         told("{\"title\": \"Str\u{456}pe\"}"),
         "homograph: `Str\u{456}pe`, of mixed scripts, reads as `stripe`; `stripe` is protected by an overlay"
     );
     assert_eq!(
         told(r#"{"websiteUrl": "https://stripe.com.login.example"}"#),
-        "near-host: the host `stripe.com.login.example` holds `stripe.com`; `stripe` is protected by an overlay"
+        "near-host: the host `stripe.com.login.example` can be taken for a host of `stripe`; `stripe` is protected by an overlay"
     );
     let both = told(
         r#"{"title": "Acmebank", "packages": [{"registryType": "npm", "identifier": "@acmebank/ledger"}]}"#,
     );
     assert!(
         both.contains(
-            "foreign-package: its package npm `@acmebank/ledger` is the target's; brand-in-title: "
+            "foreign-package: its package `npm @acmebank/ledger` is the target's; brand-in-title: "
         ),
         "{both}"
     );
 }
 
-fn of_repository(owner: &str, repository: &str) -> Portrait {
+fn of_repository(owner: &str, repository: &str) -> EntryProfile {
     let url = format!("https://github.com/{owner}/{repository}");
-    Portrait::read(&format!(r#"{{"name": "a.b/c", "repository": {{"url": "{url}"}}}}"#))
+    EntryProfile::read(&format!(r#"{{"name": "a.b/c", "repository": {{"url": "{url}"}}}}"#))
         .expect("an entry")
 }
 
 #[rstest::rstest]
-// What the target says of itself vouches; what the suspect claims does not.
+// Only what the target says of itself counts, not what the suspect claims.
 #[case(
     "io.github.vercel/vercel",
     of_repository("x", "y"),
     Some("the target's repository is of github:vercel")
 )]
 #[case("io.github.evil/vercel", of_repository("vercel", "mcp"), None)]
-#[case("page.vercel/vercel", Portrait::default(), Some("the target itself points to vercel.page"))]
-#[case("com.vercel.labs/vercel", Portrait::default(), Some("both are of vercel.com"))]
-fn who_is_known_to_the_target_is_quiet(
+#[case(
+    "page.vercel/vercel",
+    EntryProfile::default(),
+    Some("the target itself points to vercel.page")
+)]
+#[case("com.vercel.labs/vercel", EntryProfile::default(), Some("both are of vercel.com"))]
+fn match_known_to_the_target_is_suppressed(
     #[case] text: &str,
-    #[case] portrait: Portrait,
+    #[case] profile: EntryProfile,
     #[case] wanted: Option<&str>,
 ) {
     let own = r#"{"name": "com.vercel/mcp", "websiteUrl": "https://vercel.page",
         "repository": {"url": "https://github.com/vercel/mcp"}}"#;
-    let own = Portrait::read(own).expect("an entry");
+    let own = EntryProfile::read(own).expect("an entry");
     let target = Protected::new("com.vercel/mcp", Why::Approved).shown(own);
-    let corpus = Corpus::new([target], SharedHosts::default());
-    let name = name(text);
-    let asked = suspect(&name, &portrait);
-    let found = corpus.resemblances(&asked, &Commonness::default());
-    assert_eq!(found[0].quiet.as_deref(), wanted, "{found:?}");
-    // An owner who is refuted vouches for nobody.
-    let refuted = Suspect { verdict: Some(Verdict::Refuted), ..asked };
-    let found = corpus.resemblances(&refuted, &Commonness::default());
+    let index = ScreeningIndex::new([target], SharedHosts::default());
+    let found = of(&index, &FrequentNames::default(), text, &profile);
+    let suppressed = found[0].suppressed.as_ref().map(ToString::to_string);
+    assert_eq!(suppressed.as_deref(), wanted, "{found:?}");
+    // A revoked namespace is not excused.
+    let revoked = Some(Verdict::Refuted);
+    let found = compare(&index, &FrequentNames::default(), &name(text), [&profile], revoked, false);
     let is_sibling = text.starts_with("com.vercel");
-    assert!(!is_sibling || found[0].quiet.is_none(), "{found:?}");
+    assert!(!is_sibling || found[0].suppressed.is_none(), "{found:?}");
 }
 
 #[test]
 fn the_same_leaf_counts_where_the_repositories_are_called_alike() {
     let target = Protected::new("io.github.microsoft/playwright-mcp", Why::Approved)
         .shown(of_repository("microsoft", "playwright-mcp"));
-    let corpus = Corpus::new([target], SharedHosts::default());
-    let name = name("com.else/playwright-mcp");
-    let found = |portrait: &Portrait| {
-        corpus.resemblances(&suspect(&name, portrait), &Commonness::default())
+    let index = ScreeningIndex::new([target], SharedHosts::default());
+    let found = |profile: &EntryProfile| {
+        of(&index, &FrequentNames::default(), "com.else/playwright-mcp", profile)
     };
     assert_eq!(found(&of_repository("else", "something")), []);
     let fork = found(&of_repository("else", "playwright-mcp"));
-    assert_eq!((fork[0].technique, fork[0].level), (Technique::SameLeaf, Level::Low));
+    assert_eq!((fork[0].technique(), fork[0].level), (Some(Technique::SameLeaf), Level::Low));
     let pose = found(&of_repository("microsoft", "playwright-mcp"));
     assert!(
         pose[0].score > fork[0].score,
@@ -255,10 +265,8 @@ fn the_same_leaf_counts_where_the_repositories_are_called_alike() {
 #[test]
 fn the_score_follows_target_owner_and_age() {
     let score = |why: Why, verdict: Option<Verdict>, is_young: bool| {
-        let name = name("io.github.someone/str1pe");
-        let portrait = Portrait::default();
-        let suspect = Suspect { verdict, is_young, ..suspect(&name, &portrait) };
-        corpus(&[("stripe", why)]).resemblances(&suspect, &Commonness::default())[0].score
+        let (name, index) = (name("io.github.someone/str1pe"), index(&[("stripe", why)]));
+        compare(&index, &FrequentNames::default(), &name, [], verdict, is_young)[0].score
     };
     let usual = score(Why::Approved, None, false);
     assert_eq!(Level::of(usual), Level::Medium);
@@ -271,20 +279,20 @@ fn the_score_follows_target_owner_and_age() {
 }
 
 #[test]
-fn what_many_namespaces_say_is_common_speech() {
-    let names: Vec<Name> = (0..9).map(|it| name(&format!("com.n{it}/weather-mcp"))).collect();
-    let corpus = corpus(&[("com.n0/weather-mcp", Why::Approved)]);
-    assert_eq!(loud(&corpus, "com.other/weather", &Commonness::of(&names[..2])).len(), 1);
-    let common = Commonness::of(&names);
-    assert_eq!(loud(&corpus, "com.other/weather", &common), []);
-    let (other, portrait) = (name("com.other/weather"), Portrait::default());
-    let quiet = corpus.resemblances(&suspect(&other, &portrait), &common).remove(0);
-    assert_eq!(quiet.quiet.as_deref(), Some("many namespaces call their servers so"));
-    assert!(quiet.is_common);
+fn leaf_of_many_namespaces_is_suppressed() {
+    let names: Vec<Name> =
+        (0..9).map(|number| name(&format!("com.n{number}/weather-mcp"))).collect();
+    let index = index(&[("com.n0/weather-mcp", Why::Approved)]);
+    assert_eq!(reported(&index, "com.other/weather", &FrequentNames::of(&names[..2])).len(), 1);
+    let frequent = FrequentNames::of(&names);
+    assert_eq!(reported(&index, "com.other/weather", &frequent), []);
+    let found = of(&index, &frequent, "com.other/weather", &EntryProfile::default());
+    assert_eq!(found[0].suppressed, Some(Suppressed::FrequentName));
+    assert_eq!(first_technique(&found), Some(Technique::Affix), "the evidence is kept");
 }
 
 #[test]
-fn what_is_protected_itself_resembles_nothing_and_order_does_not_matter() {
+fn protected_name_matches_nothing_and_order_does_not_matter() {
     let subjects = [
         ("com.a/alpha-bank", Why::Approved),
         ("com.b/alphabank", Why::Internal),
@@ -292,7 +300,7 @@ fn what_is_protected_itself_resembles_nothing_and_order_does_not_matter() {
     ];
     let mut reversed = subjects;
     reversed.reverse();
-    let (left, right) = (corpus(&subjects), corpus(&reversed));
+    let (left, right) = (index(&subjects), index(&reversed));
     assert_eq!(like(&left, "com.A/Alpha-Bank"), []);
     let suspect = "com.c/alpha_bank-server";
     assert_eq!(like(&left, suspect), like(&right, suspect));
@@ -307,7 +315,7 @@ fn a_name_is_compared_with_a_bounded_number_of_targets() {
         .map(|it| (it.as_str(), Why::Approved))
         .chain([("weather", Why::Listed)])
         .collect();
-    let found = like(&corpus(&subjects), "com.other/weather-maps");
+    let found = like(&index(&subjects), "com.other/weather-maps");
     assert_eq!(found.len(), super::compare::MAX_COMPARED);
     assert_eq!(found[0].target, "weather", "what weighs most is among them");
 }
@@ -330,9 +338,9 @@ proptest! {
         namespace in prop::sample::select(vec!["com.c", "com.alpho", "io.github.bank", "org.alpha"]),
     ) {
         let suspect = format!("{namespace}/{leaf}");
-        let found = loud(&corpus(&subjects), &suspect, &Commonness::of(&names));
-        let common = Commonness::of(names.iter().rev());
-        let wanted = loud(&corpus(&SUBJECTS), &suspect, &common);
+        let found = reported(&index(&subjects), &suspect, &FrequentNames::of(&names));
+        let frequent = FrequentNames::of(names.iter().rev());
+        let wanted = reported(&index(&SUBJECTS), &suspect, &frequent);
         prop_assert_eq!(found, wanted);
     }
 
@@ -344,22 +352,72 @@ proptest! {
         description in "\\PC{0,300}",
         host in "\\PC{0,80}",
     ) {
-        let own = Portrait { title: title.clone(), hosts: [host.clone()].into(), ..Portrait::default() };
-        let corpus = Corpus::new(
+        let own = EntryProfile { title: title.clone(), hosts: [host.clone()].into(), ..EntryProfile::default() };
+        let index = ScreeningIndex::new(
             [
                 Protected::new(subject, Why::Listed).of("com.example"),
                 Protected::new("com.example/tool", Why::Approved).shown(own),
             ],
             SharedHosts::default(),
         );
-        let portrait = Portrait { title, description, hosts: [host].into(), ..Portrait::default() };
+        let profile = EntryProfile { title, description, hosts: [host].into(), ..EntryProfile::default() };
         let name = name(&format!("io.github.x/{leaf}"));
-        let suspect = suspect(&name, &portrait);
-        let found = corpus.resemblances(&suspect, &Commonness::default());
+        let found = compare(&index, &FrequentNames::default(), &name, [&profile], None, true);
         prop_assert!(found.len() <= 2);
-        // Whatever a text holds, no more is looked up than this; what is found is bounded too.
-        let named = super::suspect::Named::of(&name, &corpus);
-        let content = super::content::Content::of(&portrait, &corpus);
-        prop_assert!(corpus.name_keys(&named).len() + content.keys().len() <= 3_000);
+        prop_assert!(found.iter().all(|found| !found.to_string().is_empty()));
+        // No text leads to more lookups than this; what is found is bounded too.
+        let (mut looked_up, shared) = (0, index.shared());
+        let suspect = super::suspect::SuspectName::of(&name, shared);
+        let content = super::suspect::SuspectContent::of(&profile, shared);
+        super::key::name_keys(&suspect, &[7, 8].into(), &mut |_| looked_up += 1);
+        super::key::content_keys(&content, &mut |_| looked_up += 1);
+        prop_assert!(looked_up <= 3_000);
+    }
+}
+
+fn with_title(title: &str) -> EntryProfile {
+    EntryProfile { title: title.to_owned(), ..EntryProfile::default() }
+}
+
+#[test]
+fn signals_of_all_versions_are_kept_whole_and_once() {
+    let index = stripe();
+    let profiles: Vec<EntryProfile> = (0..40)
+        .map(|number| with_title(&format!("Stripe number {number}")))
+        .chain([with_title("Str\u{456}pe"), with_title("Plain"), with_title("Str\u{456}pe")])
+        .collect();
+    let name = name("io.github.someone/plain");
+    let found = compare(&index, &FrequentNames::default(), &name, &profiles, None, false);
+    let signals = &found[0].signals;
+    assert_eq!(signals.len(), 41);
+    assert_eq!(signals[0].technique, Technique::Homograph);
+    assert_eq!(signals[1].technique, Technique::BrandInTitle);
+    assert_eq!(signals.iter().collect::<BTreeSet<_>>().len(), signals.len());
+    // Neither the order of versions nor their number decides.
+    let reversed = profiles.iter().rev();
+    assert_eq!(compare(&index, &FrequentNames::default(), &name, reversed, None, false), found);
+    let alone = compare(&index, &FrequentNames::default(), &name, &profiles[40..41], None, false);
+    assert_eq!((alone[0].score, alone[0].level), (found[0].score, found[0].level));
+}
+
+#[test]
+fn every_host_of_one_version_is_evidence() {
+    let content = r#"{"websiteUrl": "https://stripe.dev", "remotes": [
+        {"url": "https://strlpe.com"}, {"url": "https://docs.stripe.com"}]}"#;
+    let found = by_content(content).remove(0);
+    let told = found.signals.iter().map(|signal| (signal.technique, signal.value.as_str()));
+    let wanted = [(Technique::NearHost, "strlpe.com"), (Technique::SwappedHost, "stripe.dev")];
+    assert_eq!(told.collect::<Vec<_>>(), wanted);
+}
+
+#[test]
+fn match_is_read_back_as_it_is_written() {
+    let mut found =
+        of(&stripe(), &FrequentNames::default(), "com.stripe.x/stripe", &with_title("x"));
+    let suppressed = Suppressed::NotLookalike { reviewer: "a".to_owned(), reason: "b".to_owned() };
+    for suppressed in [found[0].suppressed.clone(), None, Some(suppressed)] {
+        found[0].suppressed = suppressed;
+        let written = serde_json::to_string(&found).expect("JSON");
+        assert_eq!(serde_json::from_str::<Vec<Match>>(&written).expect("matches"), found);
     }
 }

@@ -35,6 +35,17 @@ impl Digest {
         Self(out)
     }
 
+    /// Returns the digest of several parts, each behind its length: no other parts have the same bytes.
+    #[must_use]
+    pub fn of_parts<'p>(parts: impl IntoIterator<Item = &'p [u8]>) -> Self {
+        let mut bytes = Vec::new();
+        for part in parts {
+            bytes.extend_from_slice(&(part.len() as u64).to_be_bytes());
+            bytes.extend_from_slice(part);
+        }
+        Self::of(&bytes)
+    }
+
     /// Its first hexadecimal digits: enough to tell few things apart, and short enough to type.
     #[must_use]
     pub fn short(&self, digits: usize) -> String {
@@ -126,6 +137,15 @@ mod tests {
     fn a_digest_is_written_as_it_is_read() {
         assert_eq!(Digest::of(b"").to_string(), EMPTY);
         assert_eq!(EMPTY.parse(), Ok(Digest::of(b"")));
+    }
+
+    #[test]
+    fn parts_that_end_elsewhere_have_another_digest() {
+        let digest = |parts: &[&str]| Digest::of_parts(parts.iter().map(|part| part.as_bytes()));
+        let all =
+            [digest(&["ab", "c"]), digest(&["a", "bc"]), digest(&["abc"]), digest(&["abc", ""])];
+        let unique: std::collections::BTreeSet<Digest> = all.into_iter().collect();
+        assert_eq!(unique.len(), all.len());
     }
 
     #[rstest::rstest]

@@ -1,9 +1,9 @@
 use std::time::Duration;
 
 use super::NamePattern;
-use super::document::Document;
+use super::reading::Context;
 use super::statement::{Approval, State, Statement, Track};
-use crate::lint::{Fields, Finding, Node};
+use crate::lint::{Fields, Finding, Node, Reader};
 use crate::model::{Digest, Instant};
 
 const APPROVAL_KEYS: [&str; 7] =
@@ -13,9 +13,23 @@ const APPROVAL_KEYS_LATER: [&str; 2] = ["conditions", "audience"];
 /// East of Greenwich tomorrow begins while it is still today in UTC.
 const REVIEW_AHEAD: Duration = Duration::from_secs(24 * 60 * 60);
 
-impl Document<'_> {
-    /// Reads the `approval` of a statement.
-    pub(super) fn approval(&mut self, node: &Node, statement: &Statement) -> Option<Approval> {
+/// Reads the `approval` of a statement.
+pub(super) fn read_approval(
+    reader: &mut Reader,
+    context: &Context<'_>,
+    node: &Node,
+    statement: &Statement,
+) -> Option<Approval> {
+    ApprovalReader { reader, context }.approval(node, statement)
+}
+
+struct ApprovalReader<'a> {
+    reader: &'a mut Reader,
+    context: &'a Context<'a>,
+}
+
+impl ApprovalReader<'_> {
+    fn approval(&mut self, node: &Node, statement: &Statement) -> Option<Approval> {
         let fields = self.reader.mapping(node, &APPROVAL_KEYS, &APPROVAL_KEYS_LATER)?;
         let Some(state) = fields.get("state") else {
             self.reader.error(
@@ -34,7 +48,7 @@ impl Document<'_> {
                 .map_or_else(Vec::new, |node| self.reader.texts(node)),
             reviewed: self.date(&fields, "reviewed"),
             expires: self.date(&fields, "expires"),
-            scope: self.optional_text(&fields, "scope"),
+            scope: fields.get("scope").and_then(|node| self.reader.text(node)).map(str::to_owned),
             digest: fields
                 .get("digest")
                 .and_then(|node| self.reader.parsed(node, str::parse::<Digest>)),

@@ -1,22 +1,14 @@
 use std::sync::Arc;
 
+use super::approval::read_approval;
 use super::conflict::contradictions;
-use super::ownership::{OwnershipStatement, twice};
-use super::protection::{Protection, Selected};
-use super::statement::{Classification, Statement, Terms};
+use super::ownership::{OwnershipStatement, read_ownership, twice};
+use super::protection::{Protection, Selected, read_not_lookalike, read_protect};
+use super::reading::{Context, Reading};
+use super::statement::{Classification, Statement};
 use super::{NamePattern, VersionPattern};
 use crate::lint::{Fields, Finding, Kind, Node, Reader, Source, nearest, parse_yaml};
-use crate::model::{Instant, NamespacePattern};
-
-/// What the lint has to know beside the files.
-#[derive(Debug, Clone, Copy)]
-pub struct Context<'a> {
-    pub terms: Terms,
-    pub now: Instant,
-    /// The upstreams there are; `None` leaves the field unchecked, as for a set that was good
-    /// when an upstream still existed.
-    pub upstreams: Option<&'a [String]>,
-}
+use crate::model::NamespacePattern;
 
 const SERVER_KEYS: [&str; 10] = [
     "name",
@@ -64,20 +56,9 @@ pub fn read(sources: &[Arc<Source>], context: &Context<'_>) -> Reading {
     Reading { statements, internal, ownership, protection, findings }
 }
 
-/// What files say.
-#[derive(Debug, Default)]
-pub struct Reading {
-    pub statements: Vec<Statement>,
-    /// Namespaces that are the organisation's own.
-    pub internal: Vec<NamespacePattern>,
-    pub ownership: Vec<OwnershipStatement>,
-    pub protection: Protection,
-    pub findings: Vec<Finding>,
-}
-
-pub(super) struct Document<'a> {
-    pub(super) reader: Reader,
-    pub(super) context: &'a Context<'a>,
+struct Document<'a> {
+    reader: Reader,
+    context: &'a Context<'a>,
     statements: Vec<Statement>,
     internal: Vec<NamespacePattern>,
     ownership: Vec<OwnershipStatement>,
@@ -143,15 +124,16 @@ impl Document<'_> {
             reason: self.optional_text(&fields, "reason"),
             approval: None,
         };
-        let quiet = fields.get("not_lookalike");
-        if let Some(node) = quiet {
-            let quiet = self.not_lookalike(node, Selected::Names(statement.name.clone()));
-            self.protection.quiet.extend(quiet);
+        let not_lookalike = fields.get("not_lookalike");
+        if let Some(node) = not_lookalike {
+            let rule =
+                read_not_lookalike(&mut self.reader, node, Selected::Names(statement.name.clone()));
+            self.protection.not_lookalikes.extend(rule);
         }
         if let Some(node) = fields.get("approval") {
-            statement.approval = self.approval(node, &statement);
+            statement.approval = read_approval(&mut self.reader, self.context, node, &statement);
         } else if statement.says_nothing()
-            && quiet.is_none()
+            && not_lookalike.is_none()
             && self.reader.findings.len() == earlier
         {
             let finding = Finding::warning(
@@ -181,14 +163,17 @@ impl Document<'_> {
         let is_account =
             pattern.as_ref().is_some_and(|it| it.namespace().starts_with("io.github."));
         if let (Some(node), Some(namespace)) = (fields.get("protect"), &pattern) {
-            let protected = self.protect(node, namespace);
+            let protected = read_protect(&mut self.reader, node, namespace);
             self.protection.listed.extend(protected);
         }
         if let (Some(node), Some(namespace)) = (fields.get("not_lookalike"), &pattern) {
-            let quiet = self.not_lookalike(node, Selected::Namespace(namespace.clone()));
-            self.protection.quiet.extend(quiet);
+            let rule =
+                read_not_lookalike(&mut self.reader, node, Selected::Namespace(namespace.clone()));
+            self.protection.not_lookalikes.extend(rule);
         }
-        let ownership = fields.get("ownership").and_then(|node| self.ownership(node, is_account));
+        let ownership = fields
+            .get("ownership")
+            .and_then(|node| read_ownership(&mut self.reader, node, is_account));
         if let (Some(namespace), Some((pins, shared_host))) = (pattern, ownership) {
             let place = node.place.clone();
             self.ownership.push(OwnershipStatement { place, namespace, pins, shared_host });
@@ -200,7 +185,7 @@ impl Document<'_> {
         u8::try_from(tier).ok()
     }
 
-    pub(super) fn optional_text(&mut self, fields: &Fields<'_>, key: &str) -> Option<String> {
+    fn optional_text(&mut self, fields: &Fields<'_>, key: &str) -> Option<String> {
         self.reader.text(fields.get(key)?).map(str::to_owned)
     }
 

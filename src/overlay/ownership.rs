@@ -1,7 +1,6 @@
 use std::collections::{BTreeSet, HashMap};
 
-use super::document::Document;
-use crate::lint::{Finding, Node, Place};
+use crate::lint::{Finding, Node, Place, Reader};
 use crate::model::NamespacePattern;
 use crate::ownership::{Key, Pins, Requirement, Waiver};
 
@@ -76,48 +75,49 @@ pub(super) fn twice(statements: &[OwnershipStatement]) -> Vec<Finding> {
     findings
 }
 
-impl Document<'_> {
-    /// Reads the `ownership` of a namespace.
-    pub(super) fn ownership(&mut self, node: &Node, is_account: bool) -> Option<(Pins, bool)> {
-        let fields = self.reader.mapping(node, &KEYS, &[])?;
-        let keys = match fields.get("keys") {
-            None => BTreeSet::new(),
-            Some(node) => {
-                let items = self.reader.list(node).iter();
-                items.filter_map(|item| self.reader.parsed(item, Key::parse)).collect()
-            }
-        };
-        if let Some(node) = fields.get("keys").filter(|_| is_account) {
-            self.reader.error(
-                node,
-                "`keys` of a GitHub account",
-                "an account shows no keys; pin its id as `github`",
-            );
+/// Reads the `ownership` of a namespace.
+pub(super) fn read_ownership(
+    reader: &mut Reader,
+    node: &Node,
+    is_account: bool,
+) -> Option<(Pins, bool)> {
+    let fields = reader.mapping(node, &KEYS, &[])?;
+    let keys = match fields.get("keys") {
+        None => BTreeSet::new(),
+        Some(node) => {
+            let items = reader.list(node).iter();
+            items.filter_map(|item| reader.parsed(item, Key::parse)).collect()
         }
-        let waived = fields.get("waived").and_then(|node| self.waiver(node));
-        let github = fields.get("github").and_then(|node| self.reader.integer(node, 1..=u64::MAX));
-        let require =
-            fields.get("require").and_then(|node| self.reader.word(node, &Requirement::WORDS));
-        let shared_host = fields.get("shared_host").and_then(|node| self.reader.boolean(node));
-        if KEYS.iter().all(|key| fields.get(key).is_none()) {
-            let allowed = "pin `github` or `keys`, or say `waived`, `require` or `shared_host`";
-            self.reader.error(node, "an `ownership` that says nothing", allowed);
-        }
-        let pins = Pins { github, keys, waived, require };
-        Some((pins, shared_host == Some(true)))
+    };
+    if let Some(node) = fields.get("keys").filter(|_| is_account) {
+        reader.error(
+            node,
+            "`keys` of a GitHub account",
+            "an account shows no keys; pin its id as `github`",
+        );
     }
+    let waived = fields.get("waived").and_then(|node| read_waiver(reader, node));
+    let github = fields.get("github").and_then(|node| reader.integer(node, 1..=u64::MAX));
+    let require = fields.get("require").and_then(|node| reader.word(node, &Requirement::WORDS));
+    let shared_host = fields.get("shared_host").and_then(|node| reader.boolean(node));
+    if KEYS.iter().all(|key| fields.get(key).is_none()) {
+        let allowed = "pin `github` or `keys`, or say `waived`, `require` or `shared_host`";
+        reader.error(node, "an `ownership` that says nothing", allowed);
+    }
+    let pins = Pins { github, keys, waived, require };
+    Some((pins, shared_host == Some(true)))
+}
 
-    fn waiver(&mut self, node: &Node) -> Option<Waiver> {
-        let fields = self.reader.mapping(node, &["reason", "reviewer"], &[])?;
-        let mut needed = |key: &str| {
-            let Some(node) = fields.get(key) else {
-                let found = format!("a waiver without `{key}`");
-                self.reader.error(node, found, "who does without a proof, and why");
-                return None;
-            };
-            self.reader.text(node).map(str::to_owned)
+fn read_waiver(reader: &mut Reader, node: &Node) -> Option<Waiver> {
+    let fields = reader.mapping(node, &["reason", "reviewer"], &[])?;
+    let mut needed = |key: &str| {
+        let Some(node) = fields.get(key) else {
+            let found = format!("a waiver without `{key}`");
+            reader.error(node, found, "who does without a proof, and why");
+            return None;
         };
-        let (reason, reviewer) = (needed("reason"), needed("reviewer"));
-        Some(Waiver { reason: reason?, reviewer: reviewer? })
-    }
+        reader.text(node).map(str::to_owned)
+    };
+    let (reason, reviewer) = (needed("reason"), needed("reviewer"));
+    Some(Waiver { reason: reason?, reviewer: reviewer? })
 }

@@ -1,6 +1,9 @@
+use std::collections::BTreeSet;
 use std::fmt;
 
-use super::holding::{Account, Holding, Negatives, Shown};
+use super::account::Account;
+use super::holding::{Holding, Negatives, Shown};
+use super::txt::Key;
 use super::verdict::{Pins, Verdict, Waiver};
 use crate::model::Instant;
 
@@ -22,10 +25,12 @@ pub enum Basis<'h> {
     /// What was trusted is gone, and another key stands there now.
     KeyReplaced {
         at: &'h str,
+        keys: &'h BTreeSet<Key>,
     },
     /// A place shows only keys that are not trusted.
     KeysUnknown {
         at: &'h str,
+        keys: &'h BTreeSet<Key>,
         pinned: bool,
     },
     AccountReplaced {
@@ -80,10 +85,10 @@ impl fmt::Display for Basis<'_> {
                 let whose = whose(pinned);
                 write!(f, "{at} is not seen to show {negatives}, and showed a key that was {whose}")
             }
-            Self::KeyReplaced { at } => {
+            Self::KeyReplaced { at, .. } => {
                 write!(f, "what was shown is gone, and {at} shows another's key now")
             }
-            Self::KeysUnknown { at, pinned } => write!(
+            Self::KeysUnknown { at, pinned, .. } => write!(
                 f,
                 "suspended: {at} shows none of the keys that were {}; an overlay may pin the new ones",
                 whose(pinned)
@@ -132,9 +137,9 @@ impl Holding {
                 if !keys.is_disjoint(self.trusted(pins)) {
                     Basis::KeyShown { at, missing: self.negatives, pinned }
                 } else if self.lost {
-                    Basis::KeyReplaced { at }
+                    Basis::KeyReplaced { at, keys }
                 } else {
-                    Basis::KeysUnknown { at, pinned }
+                    Basis::KeysUnknown { at, keys, pinned }
                 }
             }
             Some(Shown::Account(account)) => match pins.github.or(self.pinned_account) {

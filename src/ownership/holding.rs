@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::account::Account;
 use super::sight::{Forged, Look, Sight};
 use super::txt::Key;
 use super::verdict::Pins;
@@ -76,17 +77,6 @@ pub enum Means {
     Http,
 }
 
-/// A user or organisation of GitHub.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Account {
-    /// As the forge writes it.
-    pub login: String,
-    /// Stays when the login changes, and is another when the login is registered anew.
-    pub id: u64,
-    pub created_at: Option<Instant>,
-}
-
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Negatives {
     pub count: u32,
@@ -101,7 +91,8 @@ impl Negatives {
     }
 
     /// Whether they are many enough, and over long enough.
-    pub(super) fn are_final(self) -> bool {
+    #[must_use]
+    pub fn are_final(self) -> bool {
         self.count >= NEGATIVES && self.last.since(self.first) >= NEGATIVES_OVER
     }
 }

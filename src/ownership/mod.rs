@@ -14,6 +14,7 @@
 //! That a namespace is held says that somebody shows its key, or has its account, now. It says
 //! nothing of who wrote an entry, nor of what the entry does.
 
+mod account;
 mod address;
 mod advice;
 mod basis;
@@ -26,6 +27,7 @@ mod sight;
 mod txt;
 mod verdict;
 
+pub use account::Account;
 pub use address::is_public;
 pub use advice::{advice, pin};
 pub use basis::Basis;
@@ -33,7 +35,7 @@ pub use claim::{Claim, Unprovable};
 pub use declaration::{
     ContentSight, Declaration, Naming, Offer, Package, RepositoryLink, host, image,
 };
-pub use holding::{Account, Holding, Means, Negatives, Shown};
+pub use holding::{Holding, Means, Negatives, Shown};
 pub use hosts::SharedHosts;
 pub use schedule::{Urgency, next_check};
 pub use sight::{Forged, Look, Named, Repository, Resolved, Sight, agreed};

@@ -1,7 +1,7 @@
 use std::collections::BTreeSet;
 use std::fmt;
 
-use super::holding::Account;
+use super::account::Account;
 use super::txt::{Key, key_records};
 
 /// What one resolver answers about TXT.

@@ -1,16 +1,15 @@
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use redb::{ReadableTable, WriteTransaction};
 
-use super::letters::{forget as forget_letters, post};
-use super::tables::ALERTS;
-use super::{Snapshot, Store, StoreError};
-use crate::alert::{Alert, Change, Notice, Observation, State, reconcile};
-use crate::model::Instant;
-
-/// How long an alert that is over can still be looked at.
-pub(super) const KEPT: Duration = Duration::from_secs(90 * 24 * 60 * 60);
+use super::outbox::{KEPT, forget as forget_letters, post};
+use super::tables::{ALERTS, Bytes, Word};
+use super::{Rows, Snapshot, Store, StoreError, codec};
+use crate::alert::{
+    Alert, AlertIdentity, Change, NotAcknowledged, Notice, Observation, UnresolvedId, reconcile,
+    resolve,
+};
+use crate::model::{Digest, Instant};
 
 impl Store {
     /// Takes note of all that a source sees now; returns the alerts that are new, changed or over.
@@ -24,16 +23,12 @@ impl Store {
         seen: Vec<Observation>,
         now: Instant,
     ) -> Result<Vec<Alert>, StoreError> {
-        let of_source = |alerts: Vec<Alert>| -> Vec<Alert> {
-            alerts.into_iter().filter(|alert| alert.source == source).collect()
-        };
-        let stored = of_source(self.snapshot()?.alerts()?);
-        if reconcile(source, &stored, seen.clone(), now).is_empty() {
+        if reconcile(source, &self.snapshot()?.alerts()?, seen.clone(), now).is_empty() {
             return Ok(Vec::new());
         }
         self.write(now, |transaction| {
             // Somebody may have acknowledged one in the meantime.
-            let stored = of_source(alerts(&transaction.open_table(ALERTS)?)?);
+            let stored = alerts(&transaction.open_table(ALERTS)?)?;
             let changed = reconcile(source, &stored, seen, now);
             put(transaction, &changed)?;
             post(transaction, notices(&stored, &changed), now)?;
@@ -42,34 +37,51 @@ impl Store {
         })
     }
 
-    /// Marks an alert as seen by somebody; `None` when there is none of this id that lasts.
+    /// Acknowledges the lasting alert whose key begins with `id`, if `seen` is the digest of what it shows now. Both are
+    /// checked and the alert is written in one transaction, so that nothing comes between.
     ///
     /// # Errors
     /// When the file cannot be read or written.
     pub fn acknowledge(
         &self,
         id: &str,
+        seen: Digest,
         by: &str,
         reason: &str,
         now: Instant,
-    ) -> Result<Option<Alert>, StoreError> {
+    ) -> Result<Result<Alert, NotAcknowledged>, StoreError> {
         self.write(now, |transaction| {
-            let stored = alerts(&transaction.open_table(ALERTS)?)?;
-            let found = stored.into_iter().find(|alert| alert.id == id && !alert.is_over());
-            let found = found.map(|alert| alert.acknowledged(by, reason, now));
-            put(transaction, found.as_slice())?;
-            Ok(found)
+            let stored = alerts(&transaction.open_table(ALERTS)?)?.into_iter();
+            let mut lasting: BTreeMap<String, Alert> = stored
+                .filter(|alert| !alert.is_over())
+                .map(|alert| (alert.identity.key(), alert))
+                .collect();
+            let found = resolve(id, lasting.keys().map(String::as_str)).map(str::to_owned);
+            let alert = match found.map(|key| lasting.remove(&key)) {
+                Ok(Some(alert)) => alert,
+                Ok(None) => return Ok(Err(NotAcknowledged::Unresolved(UnresolvedId::Unknown))),
+                Err(unresolved) => return Ok(Err(NotAcknowledged::Unresolved(unresolved))),
+            };
+            if alert.shown() != seen {
+                let id = alert.identity.short_id();
+                let difference = alert.difference_since(seen);
+                return Ok(Err(NotAcknowledged::MovedOn { id, difference }));
+            }
+            let alert = alert.acknowledge(by, reason, now);
+            put(transaction, std::slice::from_ref(&alert))?;
+            Ok(Ok(alert))
         })
     }
 }
 
 /// What there is to tell of alerts that were stored.
 fn notices(before: &[Alert], after: &[Alert]) -> Vec<Notice> {
-    let before: BTreeMap<&str, &Alert> =
-        before.iter().map(|alert| (alert.id.as_str(), alert)).collect();
+    let before: BTreeMap<&AlertIdentity, &Alert> =
+        before.iter().map(|alert| (&alert.identity, alert)).collect();
     let of = |alert: &Alert| {
-        let change = Change::between(before.get(alert.id.as_str()).copied(), alert)?;
-        Some(Notice { change, alert: alert.clone() })
+        let change = Change::between(before.get(&alert.identity).copied(), alert)?;
+        // Receivers are not told what it rested on before.
+        Some(Notice { change, alert: Alert { earlier: Vec::new(), ..alert.clone() } })
     };
     after.iter().filter_map(of).collect()
 }
@@ -77,9 +89,7 @@ fn notices(before: &[Alert], after: &[Alert]) -> Vec<Notice> {
 fn put(transaction: &WriteTransaction, alerts: &[Alert]) -> Result<(), StoreError> {
     let mut table = transaction.open_table(ALERTS)?;
     for alert in alerts {
-        let json = serde_json::to_vec(alert)
-            .map_err(|_| StoreError::damaged("an alert that is no JSON", &*alert.id))?;
-        table.insert(alert.id.as_str(), json.as_slice())?;
+        table.insert(alert.identity.key().as_str(), codec::json(alert)?.as_slice())?;
     }
     Ok(())
 }
@@ -87,35 +97,33 @@ fn put(transaction: &WriteTransaction, alerts: &[Alert]) -> Result<(), StoreErro
 fn forget(transaction: &WriteTransaction, now: Instant) -> Result<(), StoreError> {
     let mut table = transaction.open_table(ALERTS)?;
     table.retain(|_, value| match serde_json::from_slice(value) {
-        Ok(Alert { state: State::Closed { at }, .. }) => now.since(at) < KEPT,
+        Ok(Alert { closed: Some(at), .. }) => now.since(at) < KEPT,
         _ => true,
     })?;
     forget_letters(transaction, now)
 }
 
-/// Those that can be read; `verify` names the others.
-fn alerts(
-    table: &impl ReadableTable<&'static str, &'static [u8]>,
-) -> Result<Vec<Alert>, StoreError> {
-    let mut alerts = Vec::new();
-    for row in table.iter()? {
-        alerts.extend(serde_json::from_slice::<Alert>(row?.1.value()).ok());
-    }
-    Ok(alerts)
+fn alerts(table: &impl ReadableTable<Word, Bytes>) -> Result<Vec<Alert>, StoreError> {
+    let rows = table.iter()?.map(|row| {
+        let (id, value) = row?;
+        codec::read_json(value.value(), "an alert", id.value())
+    });
+    Rows::new(rows).collect()
 }
 
 impl Snapshot {
-    /// The alert of this id; `None` where there is none that can be read.
+    /// Returns the alert of this identity; nothing where there is none that can be read.
     ///
     /// # Errors
     /// When the file cannot be read.
-    pub fn alert(&self, id: &str) -> Result<Option<Alert>, StoreError> {
-        Ok(self.alerts.get(id)?.and_then(|row| serde_json::from_slice(row.value()).ok()))
+    pub fn alert(&self, identity: &AlertIdentity) -> Result<Option<Alert>, StoreError> {
+        let row = self.tables.alerts()?.get(identity.key().as_str())?;
+        Ok(row.and_then(|row| serde_json::from_slice(row.value()).ok()))
     }
 
     /// Whether every alert can be read.
     pub(super) fn alerts_are_sound(&self) -> Result<bool, StoreError> {
-        for row in self.alerts.iter()? {
+        for row in self.tables.alerts()?.iter()? {
             if serde_json::from_slice::<Alert>(row?.1.value()).is_err() {
                 return Ok(false);
             }
@@ -128,6 +136,6 @@ impl Snapshot {
     /// # Errors
     /// When the file cannot be read.
     pub fn alerts(&self) -> Result<Vec<Alert>, StoreError> {
-        alerts(&self.alerts)
+        alerts(self.tables.alerts()?)
     }
 }

@@ -14,7 +14,13 @@ pub enum StoreError {
         "the store {path} has format {found}, this release reads {known}; run the release that \
          wrote it, or point --data at another folder"
     )]
-    Format { path: PathBuf, found: u64, known: u64 },
+    NewerFormat { path: PathBuf, found: u64, known: u64 },
+    #[error(
+        "the store {path} has format {found}, this release reads and writes format {known}; move the \
+         file away and start again: upstreams are fetched anew, and what was served, acknowledgements \
+         and first keys are recorded anew"
+    )]
+    OlderFormat { path: PathBuf, found: u64, known: u64 },
     #[error("{path} is no store of vidimus, or is damaged; move it away or restore a copy of it")]
     NotAStore { path: PathBuf, source: redb::Error },
     #[error("the file {path} cannot be used")]

@@ -1,7 +1,8 @@
 //! Letters in a real store.
 
 use super::*;
-use crate::alert::{Format, Letter, Observation, Receiver, Refusal, Whose};
+use crate::alert::{AlertKind, Format, Letter, Observation, Receiver, Refusal, Whose};
+use crate::model::Instant;
 
 fn at(seconds: i64) -> Instant {
     Instant::from_micros(seconds * 1_000_000)
@@ -19,7 +20,7 @@ fn receiver(name: &str) -> Receiver {
 }
 
 fn drift(name: &str, detail: &str) -> Observation {
-    Observation::new("drift", name, detail)
+    Observation::new(AlertKind::Drift, name, [detail.to_owned().into()])
 }
 
 fn enlisted(names: &[&str]) -> Store {
@@ -39,7 +40,10 @@ fn letters(store: &Store, receiver: &str) -> Vec<Letter> {
 
 fn lost(store: &Store) -> Vec<(String, String)> {
     let undelivered = store.snapshot().and_then(|it| it.undelivered()).expect("letters");
-    undelivered.into_iter().map(|it| (it.receiver, it.letter.notice.alert.subject)).collect()
+    undelivered
+        .into_iter()
+        .map(|it| (it.receiver, it.letter.notice.alert.identity.subject))
+        .collect()
 }
 
 fn gone() -> Result<(), Refusal> {
@@ -80,7 +84,7 @@ fn news_that_come_while_a_letter_is_on_its_way_are_not_lost() {
     store.handed_over(&receiver("a"), &sent, Ok(()), at(3)).expect("noted");
     let waiting = letters(&store, "a");
     assert_eq!(waiting.len(), 1);
-    assert_eq!(waiting[0].notice.alert.detail, "two");
+    assert_eq!(waiting[0].notice.alert.detail(), "two");
     assert_eq!((waiting[0].attempts, waiting[0].not_before), (0, at(3)));
 }
 
@@ -90,11 +94,11 @@ fn lanes_are_apart_and_the_one_that_may_be_tried_first_is_next() {
     observe(&store, vec![drift("x", "one"), drift("y", "one").about_served(true)], 1);
     let due = |served: bool| -> Vec<String> {
         let due = store.snapshot().and_then(|it| it.due_letters("a", served, at(5))).expect("read");
-        due.into_iter().map(|letter| letter.notice.alert.subject).collect()
+        due.into_iter().map(|letter| letter.notice.alert.identity.subject).collect()
     };
     assert_eq!((due(false), due(true)), (vec!["x".to_owned()], vec!["y".to_owned()]));
     let refusal = Refusal { why: "no".into(), whose: Whose::Letter, retry_after: None };
-    let x = letters(&store, "a").into_iter().find(|it| it.notice.alert.subject == "x");
+    let x = letters(&store, "a").into_iter().find(|it| it.notice.alert.identity.subject == "x");
     let x = x.expect("a letter");
     let again = store.handed_over(&receiver("a"), &x, Err(refusal), at(5)).expect("noted");
     assert_eq!(again, Some(at(6)));

@@ -1,119 +1,97 @@
-use std::path::Path;
+//! Every table once: its definition, its lay-out in a new store, its handle in a snapshot.
 
-use aws_lc_rs::rand;
-use redb::{Database, ReadableTable, TableDefinition, WriteTransaction};
+use std::sync::OnceLock;
 
-use super::{FORMAT, StoreError};
-use crate::model::Instant;
+use redb::{ReadOnlyTable, ReadTransaction, Table, TableDefinition, WriteTransaction};
+
+use super::StoreError;
 
 /// (upstream, name, version), or (view, name, version).
-pub(super) type Key = (&'static str, &'static str, &'static str);
-pub(super) type Rows = TableDefinition<'static, Key, &'static [u8]>;
+pub(super) type Row = (&'static str, &'static str, &'static str);
+pub(super) type Word = &'static str;
+pub(super) type Pair = (&'static str, &'static str);
+pub(super) type Numbered = (&'static str, u64);
+/// Every value is bytes; `codec` says which.
+pub(super) type Bytes = &'static [u8];
 
-pub(super) const META: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("meta");
-pub(super) const UPSTREAMS: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("upstreams");
-pub(super) const HEADS: Rows = TableDefinition::new("heads");
-pub(super) const BODIES: Rows = TableDefinition::new("bodies");
-pub(super) const QUARANTINE: Rows = TableDefinition::new("quarantine");
-pub(super) const STAGED: Rows = TableDefinition::new("staged");
-pub(super) const LEDGER: Rows = TableDefinition::new("ledger");
-pub(super) const REWRITTEN: Rows = TableDefinition::new("rewritten");
-pub(super) const ABSENCES: Rows = TableDefinition::new("absences");
-/// The heads of what was purged: what comes back may be something else.
-pub(super) const PURGED: Rows = TableDefinition::new("purged");
-pub(super) const HELD: Rows = TableDefinition::new("held");
-pub(super) const SEEN: TableDefinition<'_, (&str, u64), &[u8]> = TableDefinition::new("seen");
-pub(super) const OWNERS: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("owners");
-pub(super) const HOLDINGS: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("holdings");
-pub(super) const NAMINGS: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("namings");
-pub(super) const SPARED: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("spared");
-pub(super) const ALERTS: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("alerts");
-/// By receiver and alert.
-pub(super) const LETTERS: TableDefinition<'_, (&str, &str), &[u8]> =
-    TableDefinition::new("letters");
-pub(super) const UNDELIVERED: TableDefinition<'_, (&str, &str), &[u8]> =
-    TableDefinition::new("undelivered");
-pub(super) const RECEIVERS: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("receivers");
-pub(super) const OVERLAYS: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("overlays");
+pub(super) type Definition<K> = TableDefinition<'static, K, Bytes>;
+pub(super) type ReadTable<K> = ReadOnlyTable<K, Bytes>;
+pub(super) type WriteTable<'t, K> = Table<'t, K, Bytes>;
 
-/// How many tables there are.
-const TABLES: usize = 21;
+macro_rules! tables {
+    ($($(#[$doc:meta])* $definition:ident $table:ident: $key:ty;)*) => {
+        $($(#[$doc])* pub(super) const $definition: Definition<$key> =
+            TableDefinition::new(stringify!($table));)*
 
-const FORMAT_KEY: &str = "format";
-pub(super) const EPOCH_KEY: &str = "epoch";
-/// Set once proofs were asked for: what was served before is marked then.
-pub(super) const PROVING_KEY: &str = "proving";
-pub(super) const NEWEST_KEY: &str = "newest";
-
-/// Makes all tables, so that every snapshot can open them, or checks that this release knows them.
-pub(super) fn initialise(database: &Database, path: &Path, now: Instant) -> Result<(), StoreError> {
-    let transaction = begin(database)?;
-    let format = transaction.open_table(META)?.get(FORMAT_KEY)?.map(|value| number(value.value()));
-    match format {
-        None => lay_out(&transaction, now)?,
-        Some(FORMAT) if transaction.list_tables()?.count() == TABLES => {
-            return Ok(transaction.abort()?);
+        /// Makes all tables, so that every snapshot can open them.
+        pub(super) fn make_all(transaction: &WriteTransaction) -> Result<(), StoreError> {
+            $(transaction.open_table($definition)?;)*
+            Ok(())
         }
-        // A table that a later build of the same format added.
-        Some(FORMAT) => make_tables(&transaction)?,
-        Some(found) => return Err(StoreError::Format { path: path.into(), found, known: FORMAT }),
+
+        /// The tables as one transaction reads them. Each is opened when it is first needed and kept
+        /// open: opening is a lookup, and some are asked for every row.
+        pub(super) struct ReadTables {
+            transaction: ReadTransaction,
+            $($table: OnceLock<ReadTable<$key>>,)*
+        }
+
+        impl ReadTables {
+            pub(super) fn new(transaction: ReadTransaction) -> Self {
+                Self { transaction, $($table: OnceLock::new(),)* }
+            }
+
+            $(pub(super) fn $table(&self) -> Result<&ReadTable<$key>, StoreError> {
+                open(&self.transaction, $definition, &self.$table)
+            })*
+        }
+    };
+}
+
+tables! {
+    META meta: Word;
+    UPSTREAMS upstreams: Word;
+    HEADS heads: Row;
+    BODIES bodies: Row;
+    REWRITTEN rewritten: Row;
+    FACTS facts: Row;
+    /// The heads of what was purged: what comes back may be something else.
+    PURGED purged: Row;
+    QUARANTINE quarantine: Row;
+    STAGED staged: Row;
+    SEEN seen: Numbered;
+    ABSENCES absences: Row;
+    HELD held: Row;
+    LEDGER ledger: Row;
+    OWNERS owners: Word;
+    DIRTY dirty: Word;
+    HOLDS_UNTIL holds_until: Word;
+    HOLDINGS holdings: Word;
+    NAMINGS namings: Word;
+    SPARED spared: Pair;
+    ALERTS alerts: Word;
+    RECEIVERS receivers: Word;
+    /// By receiver and alert.
+    LETTERS letters: Pair;
+    UNDELIVERED undelivered: Pair;
+    OVERLAYS overlays: Word;
+}
+
+fn open<'t, K: redb::Key + 'static>(
+    transaction: &ReadTransaction,
+    definition: Definition<K>,
+    opened: &'t OnceLock<ReadTable<K>>,
+) -> Result<&'t ReadTable<K>, StoreError> {
+    if let Some(table) = opened.get() {
+        return Ok(table);
     }
-    Ok(transaction.commit()?)
+    // Two threads may both open it; the first to finish wins, and both read the same.
+    let table = transaction.open_table(definition)?;
+    Ok(opened.get_or_init(|| table))
 }
 
-fn lay_out(transaction: &WriteTransaction, now: Instant) -> Result<(), StoreError> {
-    let mut meta = transaction.open_table(META)?;
-    meta.insert(FORMAT_KEY, FORMAT.to_le_bytes().as_slice())?;
-    meta.insert(EPOCH_KEY, epoch().as_slice())?;
-    meta.insert(NEWEST_KEY, now.as_micros().to_le_bytes().as_slice())?;
-    drop(meta);
-    make_tables(transaction)
-}
-
-fn make_tables(transaction: &WriteTransaction) -> Result<(), StoreError> {
-    for words in [UPSTREAMS, OVERLAYS, ALERTS, OWNERS, HOLDINGS, NAMINGS, SPARED, RECEIVERS] {
-        transaction.open_table(words)?;
+impl std::fmt::Debug for ReadTables {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("ReadTables")
     }
-    transaction.open_table(SEEN)?;
-    transaction.open_table(LETTERS)?;
-    transaction.open_table(UNDELIVERED)?;
-    for rows in [HEADS, BODIES, QUARANTINE, STAGED, LEDGER, REWRITTEN, ABSENCES, HELD, PURGED] {
-        transaction.open_table(rows)?;
-    }
-    Ok(())
-}
-
-/// Every transaction writes the allocator's state with it, so that reopening is instant.
-pub(super) fn begin(database: &Database) -> Result<WriteTransaction, StoreError> {
-    #[expect(clippy::disallowed_methods, reason = "this is the one place that begins to write")]
-    let mut transaction = database.begin_write()?;
-    transaction.set_quick_repair(true);
-    Ok(transaction)
-}
-
-/// Notes an instant of ours; `now` never falls below the newest one.
-pub(super) fn note_instant(transaction: &WriteTransaction, at: Instant) -> Result<(), StoreError> {
-    let mut meta = transaction.open_table(META)?;
-    let newest = meta.get(NEWEST_KEY)?.map(|value| instant(value.value()));
-    if newest.is_none_or(|newest| at > newest) {
-        meta.insert(NEWEST_KEY, at.as_micros().to_le_bytes().as_slice())?;
-    }
-    Ok(())
-}
-
-pub(super) fn instant(bytes: &[u8]) -> Instant {
-    Instant::from_micros(i64::from_le_bytes(bytes.try_into().unwrap_or_default()))
-}
-
-fn number(bytes: &[u8]) -> u64 {
-    bytes.try_into().map_or(u64::MAX, u64::from_le_bytes)
-}
-
-/// 16 random bytes: two stores never share an epoch, so a reader notices a new or restored one.
-fn epoch() -> [u8; 16] {
-    let mut epoch = [0; 16];
-    // Without randomness of the system nothing else of the process works either; an epoch of
-    // zeros would still serve.
-    let _ = rand::fill(&mut epoch);
-    epoch
 }

@@ -2,10 +2,11 @@ use redb::ReadableTable;
 use serde::Serialize;
 use serde_json::value::RawValue;
 
-use super::codec::{self, StagedParts};
+use super::codec::{self, KeptFacts, StagedParts};
 use super::{Snapshot, StoreError, StoredHead};
-use crate::catalog::Shown;
-use crate::model::{Entry, Escaped, Head};
+use crate::curation::ContentFacts;
+use crate::model::{Entry, Escaped, Head, Shown};
+use crate::sync::NEVER_SENT;
 
 /// What a check of every row found.
 #[derive(Debug, Default, Serialize, serde::Deserialize)]
@@ -55,7 +56,7 @@ impl Snapshot {
     }
 
     fn verify_entries(&self, found: &mut Verification) -> Result<(), StoreError> {
-        for row in self.heads.iter()? {
+        for row in self.tables.heads()?.iter()? {
             let (key, value) = row?;
             found.entries += 1;
             let (upstream, name, version) = key.value();
@@ -74,27 +75,63 @@ impl Snapshot {
                 Ok(entry) if !is_as_judged(&entry) => {
                     found.problem("the bytes are not those of the digests", key.value());
                 }
-                Ok(_) => {}
+                Ok(entry) => self.verify_facts(found, head.key(), &entry.server)?,
             }
         }
         Ok(())
     }
 
+    /// Facts that are missing or of other rules are computed anew; others are those of the bytes.
+    fn verify_facts(
+        &self,
+        found: &mut Verification,
+        key: (&str, &str, &str),
+        server: &str,
+    ) -> Result<(), StoreError> {
+        let Some(value) = self.tables.facts()?.get(key)? else { return Ok(()) };
+        let Some(kept) = codec::read_facts(value.value()) else {
+            found.problem("the facts do not decode", key);
+            return Ok(());
+        };
+        if kept.rules() != ContentFacts::RULES {
+            return Ok(());
+        }
+        let computed = ContentFacts::of(server);
+        let is_sound = match kept {
+            KeptFacts::TooLarge { .. } => computed.encode().is_none(),
+            packed @ KeptFacts::Packed { .. } => {
+                packed.unpack(&self.unpackers).is_some_and(|facts| facts == computed)
+            }
+        };
+        if !is_sound {
+            found.problem("the facts are not those of the bytes", key);
+        }
+        Ok(())
+    }
+
     fn verify_bodies(&self, found: &mut Verification) -> Result<(), StoreError> {
-        for row in self.bodies.iter()? {
+        for row in self.tables.bodies()?.iter()? {
             let (key, _) = row?;
-            if self.heads.get(key.value())?.is_none() {
+            if self.tables.heads()?.get(key.value())?.is_none() {
                 found.problem("a body without its head", key.value());
+            }
+        }
+        for row in self.tables.facts()?.iter()? {
+            let (key, _) = row?;
+            let (upstream, name, content) = key.value();
+            let entry = (upstream, name, codec::version_of(content));
+            if self.tables.heads()?.get(entry)?.is_none() {
+                found.problem("facts without their entry", entry);
             }
         }
         Ok(())
     }
 
     fn verify_quarantine(&self, found: &mut Verification) -> Result<(), StoreError> {
-        for row in self.quarantine.iter()? {
+        for row in self.tables.quarantine()?.iter()? {
             let (key, value) = row?;
             found.quarantined += 1;
-            if self.unpacker.borrow_mut().unpack(value.value()).is_none() {
+            if !self.is_quarantined(value.value()) {
                 found.problem("the row in quarantine does not decode", key.value());
             }
         }
@@ -103,9 +140,9 @@ impl Snapshot {
 
     fn verify_staged(&self, found: &mut Verification) -> Result<(), StoreError> {
         let tables = [
-            (&self.staged, "the staged row does not decode"),
-            (&self.held, "the held row does not decode"),
-            (&self.rewritten, "the other content does not decode"),
+            (self.tables.staged()?, "the staged row does not decode"),
+            (self.tables.held()?, "the held row does not decode"),
+            (self.tables.rewritten()?, "the other content does not decode"),
         ];
         for (table, problem) in tables {
             for row in table.iter()? {
@@ -116,6 +153,18 @@ impl Snapshot {
                 }
             }
         }
+        self.verify_contents(found)
+    }
+
+    fn verify_contents(&self, found: &mut Verification) -> Result<(), StoreError> {
+        for row in self.tables.rewritten()?.iter()? {
+            let (key, value) = row?;
+            if let Some(StagedParts::Entry { body, .. }) = codec::staged_parts(value.value())
+                && let Some((server, _)) = self.unpackers.unpack(body)
+            {
+                self.verify_facts(found, key.value(), &server)?;
+            }
+        }
         Ok(())
     }
 
@@ -123,12 +172,16 @@ impl Snapshot {
         let packed = match codec::staged_parts(staged) {
             Some(StagedParts::Entry { head, body }) => codec::read_head(head).map(|_| body),
             Some(StagedParts::Quarantined { value } | StagedParts::Deleted { value }) => {
-                Some(value)
+                return self.is_quarantined(value);
             }
             Some(StagedParts::Settled | StagedParts::Absent) => return true,
             None => None,
         };
-        packed.is_some_and(|packed| self.unpacker.borrow_mut().unpack(packed).is_some())
+        packed.is_some_and(|packed| self.unpackers.unpack(packed).is_some())
+    }
+
+    fn is_quarantined(&self, value: &[u8]) -> bool {
+        codec::quarantine_item(value, &self.unpackers).is_some()
     }
 
     /// The tables with one row for an upstream, an overlay or an alert.
@@ -152,7 +205,7 @@ impl Snapshot {
 
     fn verify_ledger(&self, found: &mut Verification) -> Result<(), StoreError> {
         let upstreams = self.upstreams()?;
-        for row in self.ledger.iter()? {
+        for row in self.tables.ledger()?.iter()? {
             let (key, value) = row?;
             found.ledger += 1;
             let (_, name, version) = key.value();
@@ -162,7 +215,7 @@ impl Snapshot {
             };
             let mut known = false;
             for upstream in &upstreams {
-                known |= self.heads.get((upstream.as_str(), name, version))?.is_some();
+                known |= self.tables.heads()?.get((upstream.as_str(), name, version))?.is_some();
             }
             if record.shown == Shown::Visible && !known {
                 found.problem("the ledger shows what is not stored", key.value());
@@ -181,7 +234,7 @@ fn is_as_judged(entry: &Entry) -> bool {
     let Head { status, missing, rewritten, replaced, published_at, updated_at, sent, .. } =
         entry.head;
     judged.head = Head { missing, rewritten, replaced, published_at, ..judged.head };
-    if rewritten || sent == codec::NEVER_SENT {
+    if rewritten || sent == NEVER_SENT {
         judged.head = Head { status, updated_at, sent, ..judged.head };
     }
     judged == *entry

@@ -17,15 +17,17 @@ mod files;
 mod page;
 mod pass;
 mod rails;
+mod rewrite;
 mod source;
 mod walk;
 
-pub use absence::Absence;
+pub use absence::{Absence, Miss};
 pub use change::{Change, Kind, NameSize, OVER_LIMIT, Row, Tally, change};
 pub use drift::changed_members;
 pub use files::completed;
 pub use page::{PageFault, RawPage};
 pub use pass::{Failure, Held, PassKind, PassReport, PassState, UpstreamState};
 pub use rails::{Names, PassFacts, Rail, Rails, Trip, judge};
+pub use rewrite::{Arrival, NEVER_SENT, Placement, Rewrite, deleted, place, rewrite};
 pub use source::{FetchFailure, FetchedPage, PageRequest, PageSource};
 pub use walk::{MAX_ROWS, Walk, WalkFault};

@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
+use std::sync::{Mutex, PoisonError};
 
 use serde_json::Value;
 use tempfile::TempDir;
@@ -12,6 +13,8 @@ use super::wait::eventually;
 /// A folder with upstreams and overlays, in which `vidimus` can be run.
 pub struct Workplace {
     folder: TempDir,
+    /// What commands are told of the time, as RFC 3339; the real time otherwise.
+    now: Mutex<Option<String>>,
 }
 
 const CONFIGURATION: &str = "vidimus.toml";
@@ -60,7 +63,8 @@ impl Answer {
 impl Workplace {
     /// A folder with one upstream and no overlay but a comment.
     pub fn new(upstream: &str) -> Self {
-        let place = Self { folder: tempfile::tempdir().expect("a temporary folder") };
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let place = Self { folder, now: Mutex::new(None) };
         place.upstream(upstream, "sync = {interval = \"1s\", page_size = 10}");
         place.overlay("policy.yaml", "# nothing yet\n");
         place.write(CONFIGURATION, "");
@@ -101,6 +105,11 @@ impl Workplace {
         fs::write(path, text).expect("a file");
     }
 
+    /// Sets the clock of the commands that are run from now on; it stands still.
+    pub fn set_clock(&self, now: &str) {
+        *self.now.lock().unwrap_or_else(PoisonError::into_inner) = Some(now.to_owned());
+    }
+
     pub fn remove(&self, file: &str) {
         fs::remove_file(self.path().join(file)).expect("removed");
     }
@@ -113,6 +122,9 @@ impl Workplace {
             command.env(variable, "http://127.0.0.1:9");
         }
         command.env_remove("GITHUB_TOKEN");
+        if let Some(now) = self.now.lock().unwrap_or_else(PoisonError::into_inner).as_ref() {
+            command.env("VIDIMUS_TEST_NOW", now);
+        }
         command
     }
 

@@ -132,7 +132,11 @@ impl<S: PageSource> Follower<S> {
 
     async fn observe(&self) {
         let (mirror, upstream) = (Arc::clone(&self.mirror), self.upstream.clone());
-        if let Err(failure) = blocking(move || mirror.observe(&upstream)).await {
+        let observed = blocking(move || {
+            mirror.refresh_settling();
+            mirror.observe(&upstream)
+        });
+        if let Err(failure) = observed.await {
             warn!(reason = %reason(&failure), "an upstream could not be looked at");
         }
     }

@@ -89,7 +89,9 @@ impl Followers {
             self.mirror.hear_nothing_more();
         }
         self.upstreams = upstreams;
-        self.mirror.ports.redefined();
+        self.mirror.ports.redefined(self.mirror.upstream_policies());
+        let mirror = Arc::clone(&self.mirror);
+        blocking(move || mirror.refresh_settling()).await;
         Ok(())
     }
 
@@ -184,6 +186,7 @@ impl Followers {
         };
         let mirror = Arc::clone(&self.mirror);
         blocking(move || {
+            mirror.refresh_settling();
             let seen = of_upstreams(refused.as_deref());
             observe(&mirror.store, &mirror.clock, UPSTREAMS, seen);
         })

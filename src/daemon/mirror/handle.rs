@@ -4,16 +4,18 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot, watch};
+use tracing::warn;
 
 use super::activity::Activity;
 use super::known::{Heard, KnownSoFar};
 use super::observe::{of_upstream, source_of};
 use super::schedule::Request;
+use super::settling::Settling;
 use crate::config::{Settings, Upstream};
-use crate::curation::Speaker;
-use crate::daemon::InForce;
+use crate::curation::UpstreamPolicy;
+use crate::daemon::policy::InForce;
 use crate::daemon::runtime::{Clock, observe};
-use crate::model::{Instant, Name};
+use crate::model::{Instant, Name, reason};
 use crate::store::{Store, StoreError};
 use crate::sync::PassReport;
 
@@ -31,7 +33,7 @@ pub(in crate::daemon) struct Ports {
     /// Rows of these names were committed.
     pub(in crate::daemon) touched: Box<dyn Fn(BTreeSet<Name>) + Send + Sync>,
     /// The definitions of upstreams were replaced.
-    pub(in crate::daemon) redefined: Box<dyn Fn() + Send + Sync>,
+    pub(in crate::daemon) redefined: Box<dyn Fn(Vec<UpstreamPolicy>) + Send + Sync>,
 }
 
 impl Ports {
@@ -39,8 +41,8 @@ impl Ports {
         (self.touched)(names);
     }
 
-    pub(super) fn redefined(&self) {
-        (self.redefined)();
+    pub(super) fn redefined(&self, upstreams: Vec<UpstreamPolicy>) {
+        (self.redefined)(upstreams);
     }
 }
 
@@ -63,6 +65,7 @@ pub(in crate::daemon) struct Mirror {
     last_start: tokio::sync::Mutex<Option<tokio::time::Instant>>,
     /// What was heard of the upstreams so far: whether a first generation may be published.
     heard: watch::Sender<KnownSoFar>,
+    settling: watch::Sender<Settling>,
 }
 
 /// What is true of an upstream only while the process lives.
@@ -94,16 +97,12 @@ impl Mirror {
             upstreams: Mutex::default(),
             last_start: tokio::sync::Mutex::default(),
             heard: watch::Sender::new(known),
+            settling: watch::Sender::new(Settling::UNKNOWN),
         }))
     }
 
     pub(super) fn upstreams(&self) -> MutexGuard<'_, BTreeMap<String, Runtime>> {
         self.upstreams.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Returns the ids of the upstreams that are defined.
-    pub(in crate::daemon) fn ids(&self) -> Vec<String> {
-        self.upstreams().keys().cloned().collect()
     }
 
     pub(in crate::daemon) fn definitions(&self) -> Vec<Upstream> {
@@ -115,8 +114,8 @@ impl Mirror {
     }
 
     /// Returns the upstreams as far as it matters for the authority over a name.
-    pub(in crate::daemon) fn speakers(&self) -> Vec<Speaker> {
-        self.upstreams().values().map(|runtime| runtime.definition.speaker()).collect()
+    pub(in crate::daemon) fn upstream_policies(&self) -> Vec<UpstreamPolicy> {
+        self.upstreams().values().map(|runtime| runtime.definition.policy()).collect()
     }
 
     /// Returns a run that is under way, with its upstream.
@@ -142,7 +141,7 @@ impl Mirror {
 
     /// Takes note of what was heard of an upstream, which may be enough for a first generation.
     pub(super) fn hear(&self, upstream: &str, heard: Heard) {
-        let enabled = self.speakers().into_iter().filter(|speaker| speaker.enabled);
+        let enabled = self.upstream_policies().into_iter().filter(|known| known.enabled);
         let expected: Vec<String> = enabled.map(|speaker| speaker.id).collect();
         self.heard.send_if_modified(|known| known.hear(upstream, heard, &expected));
     }
@@ -198,15 +197,41 @@ impl Mirror {
         outcomes
     }
 
+    /// Follows whether upstreams may still claim names for the first time.
+    pub(in crate::daemon) fn settling(&self) -> watch::Receiver<Settling> {
+        self.settling.subscribe()
+    }
+
+    /// Works out anew whether upstreams are settling, and tells when that is news. It reads the store.
+    pub(super) fn refresh_settling(&self) {
+        let read =
+            |snapshot| Settling::read(&snapshot, &self.upstream_policies(), self.clock.now());
+        match self.store.snapshot().and_then(read) {
+            Ok(settling) => {
+                self.settling
+                    .send_if_modified(|before| std::mem::replace(before, settling) != settling);
+            }
+            Err(error) => {
+                warn!(reason = %reason(&error), "whether upstreams are settling cannot be read");
+            }
+        }
+    }
+
+    /// Whether an upstream that is followed was never synchronised to its end.
+    pub(in crate::daemon) fn is_first_sync(&self) -> bool {
+        let Ok(snapshot) = self.store.snapshot() else { return false };
+        let is_new = |id: &str| snapshot.upstream(id).is_ok_and(|state| state.accepts_batches());
+        self.upstream_policies().iter().any(|known| known.enabled && is_new(&known.id))
+    }
+
     /// Raises and resolves the alerts about an upstream. It reads and writes the store.
     ///
     /// # Errors
     /// When the store cannot be read.
     pub(super) fn observe(&self, upstream: &Upstream) -> Result<(), StoreError> {
         let snapshot = self.store.snapshot()?;
-        let (policy, speakers) = (Arc::clone(&self.policy.borrow()), self.speakers());
-        let policy = policy.policy(&self.settings, &speakers, self.clock.now());
-        let seen = of_upstream(&snapshot, upstream, &policy)?;
+        let policy = Arc::clone(&self.policy.borrow().snapshot);
+        let seen = of_upstream(&snapshot, upstream, &policy, self.clock.now())?;
         observe(&self.store, &self.clock, &source_of(&upstream.id), seen);
         Ok(())
     }

@@ -1,11 +1,13 @@
+use std::fmt::Display;
 use std::time::Duration;
 
-use crate::alert::Observation;
+use crate::alert::{AlertKind, Evidence, Figure, Observation};
 use crate::config::{Origin, Upstream};
-use crate::curation::Policy;
-use crate::daemon::content::Content;
+use crate::curation::PolicySnapshot;
+use crate::model::{Digest, Instant};
+use crate::overlay::State;
 use crate::store::{Snapshot, StoreError, StoredHead};
-use crate::sync::changed_members;
+use crate::sync::{UpstreamState, changed_members};
 
 /// Where alerts about upstream files come from.
 pub(super) const UPSTREAMS: &str = "upstreams";
@@ -13,8 +15,8 @@ pub(super) const UPSTREAMS: &str = "upstreams";
 /// What there is to say of upstream files that are refused.
 pub(super) fn of_upstreams(refused: Option<&str>) -> Vec<Observation> {
     let observation = refused.map(|reason| {
-        let detail = format!("the last good upstreams stay in force; {reason}");
-        Observation::new("upstreams-refused", "upstreams", detail)
+        let reason = Evidence::from(reason.to_owned());
+        Observation::new(AlertKind::UpstreamsRefused, "upstreams", [reason])
     });
     observation.into_iter().collect()
 }
@@ -22,6 +24,11 @@ pub(super) fn of_upstreams(refused: Option<&str>) -> Vec<Observation> {
 /// Where alerts about one upstream come from.
 pub(super) fn source_of(upstream: &str) -> String {
     format!("upstream:{upstream}")
+}
+
+/// Names what several upstreams could tell of, so that their alerts have identities of their own.
+fn of(upstream: &str, what: impl Display) -> String {
+    format!("{what} of {upstream}")
 }
 
 /// A clock that is wrong by more than this makes approvals end at the wrong time.
@@ -37,55 +44,12 @@ const LEAST_PATIENCE: Duration = Duration::from_hours(1);
 pub(super) fn of_upstream(
     snapshot: &Snapshot,
     upstream: &Upstream,
-    policy: &Policy<'_>,
+    policy: &PolicySnapshot,
+    now: Instant,
 ) -> Result<Vec<Observation>, StoreError> {
-    let now = policy.now;
     let id = &upstream.id;
     let state = snapshot.upstream(id)?;
-    let mut seen = Vec::new();
-    if let Some(failure) = &state.last_failure {
-        let since = state.last_success.map_or("ever".to_owned(), |at| format!("since {at}"));
-        let detail =
-            format!("no pass was accepted {since}; the last one failed: {}", failure.reason);
-        seen.push(Observation::new("upstream-failing", id, detail));
-    }
-    let patience = (upstream.sync.interval * 6).max(LEAST_PATIENCE);
-    let waited_since = state.last_success.or(state.last_attempt);
-    if state.last_failure.is_none() && waited_since.is_some_and(|at| now.since(at) > patience) {
-        let minutes = patience.as_secs() / 60;
-        let detail = format!("no pass was accepted for more than {minutes} minutes");
-        seen.push(Observation::new("stale", id, detail));
-    }
-    if let Some(held) = &state.held {
-        let why: Vec<String> = held.trips.iter().map(ToString::to_string).collect();
-        let detail = format!(
-            "{} rows are held as {id}@{}: {}; look, then `vidimus sync --release` or `--discard`",
-            held.rows,
-            held.id,
-            why.join("; ")
-        );
-        seen.push(Observation::new("held", id, detail));
-    }
-    if let (Some(newest), Origin::Registry(_)) = (state.newest_updated_at, &upstream.origin)
-        && now.since(newest) > upstream.rails.frozen_after
-    {
-        let days = upstream.rails.frozen_after.as_secs() / 86_400;
-        let detail = format!("nothing changed upstream since {newest}, more than {days} days");
-        seen.push(Observation::new("frozen", id, detail));
-    }
-    if let Some(ahead) = state.clock_ahead.filter(|ahead| ahead.unsigned_abs() > MAX_SKEW_SECONDS) {
-        let detail = format!("our clock and upstream's differ by about {} minutes", ahead / 60);
-        seen.push(Observation::new("clock-skew", id, detail));
-    }
-    for name in &state.over_limit {
-        let detail = "it has more versions or bytes than are kept; the rest is in quarantine";
-        seen.push(Observation::new("name-limit", name, detail));
-    }
-    if state.from_future > 0 {
-        let detail = "rows have an `updatedAt` that upstream's own clock has not reached";
-        let future = Observation::new("future-update", id, detail);
-        seen.push(Observation { count: state.from_future, ..future });
-    }
+    let mut seen = of_state(&state, upstream, now);
     if matches!(upstream.origin, Origin::Files(_)) {
         seen.extend(unreadable_files(snapshot, id)?);
     }
@@ -96,23 +60,76 @@ pub(super) fn of_upstream(
     Ok(seen)
 }
 
+/// What there is to say of an upstream by what is remembered of its passes.
+fn of_state(state: &UpstreamState, upstream: &Upstream, now: Instant) -> Vec<Observation> {
+    let id = &upstream.id;
+    let mut seen = of_passes(state, upstream, now);
+    if let Some(held) = &state.held {
+        let set = Evidence::Held { upstream: id.clone(), set: held.id.clone() };
+        let limits = held.trips.iter().map(|trip| {
+            let (found, allowed) = (trip.found.clone(), trip.allowed.clone());
+            Figure::Limit { found, allowed }
+        });
+        let figures = [Figure::Rows { count: held.rows }].into_iter().chain(limits).collect();
+        let seen_held = Observation::new(AlertKind::Held, id, [set]).since(Some(held.since));
+        seen.push(Observation { figures, ..seen_held });
+    }
+    if let Some(ahead) = state.clock_ahead.filter(|ahead| ahead.unsigned_abs() > MAX_SKEW_SECONDS) {
+        let skew = Evidence::ClockSkew { upstream_is_ahead: ahead > 0 };
+        let figures = vec![Figure::MinutesApart { minutes: ahead.unsigned_abs() / 60 }];
+        let skewed = Observation::new(AlertKind::ClockSkew, id, [skew]);
+        seen.push(Observation { figures, ..skewed });
+    }
+    for name in &state.over_limit {
+        seen.push(Observation::new(AlertKind::NameLimit, of(id, name), []));
+    }
+    if state.from_future > 0 {
+        let future = Observation::new(AlertKind::FutureUpdate, id, []);
+        seen.push(Observation { count: state.from_future, ..future });
+    }
+    seen
+}
+
+/// That passes fail, hang, or find nothing new.
+fn of_passes(state: &UpstreamState, upstream: &Upstream, now: Instant) -> Vec<Observation> {
+    let id = &upstream.id;
+    let mut seen = Vec::new();
+    if let Some(failure) = &state.last_failure {
+        let reason = Evidence::SyncFailure { reason: failure.reason.clone() };
+        let failing = Observation::new(AlertKind::UpstreamFailing, id, [reason]);
+        seen.push(failing.since(state.last_success));
+    }
+    let patience = (upstream.sync.interval * 6).max(LEAST_PATIENCE);
+    let waited_since = state.last_success.or(state.last_attempt);
+    if state.last_failure.is_none() && waited_since.is_some_and(|at| now.since(at) > patience) {
+        let figures = vec![Figure::LongerThanMinutes { minutes: patience.as_secs() / 60 }];
+        let stale = Observation::new(AlertKind::Stale, id, []).since(waited_since);
+        seen.push(Observation { figures, ..stale });
+    }
+    if let (Some(newest), Origin::Registry(_)) = (state.newest_updated_at, &upstream.origin)
+        && now.since(newest) > upstream.rails.frozen_after
+    {
+        let days = upstream.rails.frozen_after.as_secs() / 86_400;
+        let frozen = Observation::new(AlertKind::Frozen, id, []).since(Some(newest));
+        seen.push(Observation { figures: vec![Figure::LongerThanDays { days }], ..frozen });
+    }
+    seen
+}
+
 /// Whoever keeps files keeps them by hand, and wants to hear of a slip.
 fn unreadable_files(snapshot: &Snapshot, id: &str) -> Result<Option<Observation>, StoreError> {
     const SHOWN: usize = 200;
-    let (mut first, mut count) = (None, 0);
+    let (mut items, mut count) = (Vec::new(), 0);
     for row in snapshot.quarantined()? {
-        let Ok(row) = row else { continue };
+        let row = row?;
         if row.upstream == id {
             count += 1;
-            first.get_or_insert(row.row);
+            let text = row.row.item.chars().take(SHOWN).collect();
+            items.push(Evidence::Unusable { reason: row.row.reason, text });
         }
     }
-    Ok(first.map(|row| {
-        let text: String = row.item.chars().take(SHOWN).collect();
-        let detail =
-            format!("a file or entry is not usable and not served: {}: {text}", row.reason);
-        Observation { count, ..Observation::new("quarantined", id, detail) }
-    }))
+    let unusable = Observation::new(AlertKind::Quarantined, id, items);
+    Ok((count > 0).then_some(Observation { count, ..unusable }))
 }
 
 /// Fewer absences than this, or a smaller share of all rows, are an upstream's everyday life.
@@ -126,8 +143,7 @@ fn shrunk(snapshot: &Snapshot, upstream: &str) -> Result<Option<Observation>, St
         return Ok(None);
     }
     let (rows, _) = snapshot.count(upstream)?;
-    let detail = format!("complete walks miss {MIN_ABSENT_PERCENT} % or more of what is stored");
-    let shrunk = Observation::new("shrunk", upstream, detail);
+    let shrunk = Observation::new(AlertKind::Shrunk, upstream, []);
     Ok((absent * 100 >= rows * MIN_ABSENT_PERCENT)
         .then_some(Observation { count: absent, ..shrunk }))
 }
@@ -139,12 +155,10 @@ fn missing(snapshot: &Snapshot, upstream: &str) -> Result<Vec<Observation>, Stor
         if !snapshot.has_shown(&name, &version)? {
             continue;
         }
-        let since = absence.since;
-        let detail = match absence.hidden {
-            None => format!("not seen in complete walks since {since}; served until more miss it"),
-            Some(at) => format!("not seen in complete walks since {since}; hidden since {at}"),
-        };
-        let missing = Observation::new("missing", format!("{name}@{version}"), detail);
+        let item = Evidence::Missing { is_hidden: absence.hidden.is_some() };
+        let subject = of(upstream, format_args!("{name}@{version}"));
+        let missing = Observation::new(AlertKind::Missing, subject, [item]);
+        let missing = missing.since(Some(absence.hidden.unwrap_or(absence.since)));
         seen.push(missing.about_served(true));
     }
     Ok(seen)
@@ -153,7 +167,7 @@ fn missing(snapshot: &Snapshot, upstream: &str) -> Result<Vec<Observation>, Stor
 /// Published entries whose content upstream changed.
 fn drifted(
     snapshot: &Snapshot,
-    policy: &Policy<'_>,
+    policy: &PolicySnapshot,
     upstream: &str,
 ) -> Result<Vec<Observation>, StoreError> {
     let mut seen = Vec::new();
@@ -166,34 +180,38 @@ fn drifted(
         let Some(other) = others.pop().filter(|it| it.head.sent == stored.head.sent) else {
             continue;
         };
-        let standing = policy.about(&stored.name).standing(&stored.version, upstream);
-        let in_force = Content::of(snapshot, &stored, &standing)?;
-        if in_force.adopted.is_some_and(|adopted| adopted.head.received == other.head.received) {
+        let is_adopted = other.head.received != stored.head.received
+            && pin(policy, &stored) == Some(other.head.received);
+        if is_adopted {
             continue;
         }
-        let changes = changed_members(&first.server, &other.server).join("; ");
-        let detail = format!("was {}, is {}: {changes}", first.head.received, other.head.received);
-        seen.push(drift(snapshot, &stored, detail)?);
+        let changes = changed_members(&first.server, &other.server);
+        let (first, now) = (first.head.received, other.head.received);
+        seen.push(drift(snapshot, &stored, Evidence::Drift { first, now, changes })?);
     }
     Ok(seen)
+}
+
+/// The digest that an approval of the entry pins.
+fn pin(policy: &PolicySnapshot, stored: &StoredHead) -> Option<Digest> {
+    let rules = policy.overlays.about(&stored.name).standing(&stored.version, &stored.upstream);
+    let approval = rules.ruling.map(|(_, approval)| approval);
+    approval.filter(|approval| approval.state == State::Approved)?.digest
 }
 
 /// Entries that were purged and came back as something else.
 fn replaced(
     snapshot: &Snapshot,
-    policy: &Policy<'_>,
+    policy: &PolicySnapshot,
     upstream: &str,
 ) -> Result<Vec<Observation>, StoreError> {
     let mut seen = Vec::new();
     for (stored, purged) in snapshot.all_replaced(upstream)? {
-        let standing = policy.about(&stored.name).standing(&stored.version, upstream);
-        let pinned = standing.ruling.and_then(|(_, approval)| approval.digest);
-        if pinned == Some(stored.head.received) {
+        if pin(policy, &stored) == Some(stored.head.received) {
             continue;
         }
-        let (was, is) = (purged.received, stored.head.received);
-        let detail = format!("it came back after it had been purged: was {was}, is {is}");
-        seen.push(drift(snapshot, &stored, detail)?);
+        let (purged, now) = (purged.received, stored.head.received);
+        seen.push(drift(snapshot, &stored, Evidence::Replaced { purged, now })?);
     }
     Ok(seen)
 }
@@ -201,10 +219,56 @@ fn replaced(
 fn drift(
     snapshot: &Snapshot,
     stored: &StoredHead,
-    detail: String,
+    item: Evidence,
 ) -> Result<Observation, StoreError> {
-    let StoredHead { name, version, .. } = stored;
+    let StoredHead { upstream, name, version, .. } = stored;
     let served = snapshot.shows(name.as_str(), version.as_str())?;
-    let drift = Observation::new("drift", format!("{name}@{version}"), detail);
+    let subject = of(upstream, format_args!("{name}@{version}"));
+    let drift = Observation::new(AlertKind::Drift, subject, [item]);
     Ok(drift.of_namespace(name.namespace()).about_served(served))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+    use crate::config::{SyncSettings, Trust};
+    use crate::model::NamespaceRules;
+    use crate::sync::{Failure, Held, Rails};
+
+    fn upstream(id: &str) -> Upstream {
+        Upstream {
+            id: id.to_owned(),
+            origin: Origin::Files("ours".into()),
+            trust: Trust::External,
+            priority: 1,
+            enabled: true,
+            token_file: None,
+            ca_file: None,
+            sync: SyncSettings::default(),
+            rails: Rails::default(),
+            namespaces: NamespaceRules::default(),
+            requests_per_hour: 1,
+        }
+    }
+
+    #[test]
+    fn two_upstreams_never_raise_the_same_identity() {
+        let now = Instant::from_micros(1);
+        let failure = Failure { at: now, reason: "no".into() };
+        let held = Held { id: "0".into(), since: now, rows: 1, complete: true, trips: vec![] };
+        let state = UpstreamState {
+            last_failure: Some(failure),
+            held: Some(held),
+            clock_ahead: Some(-9_000),
+            over_limit: ["com.example/tool".to_owned()].into_iter().collect(),
+            from_future: 1,
+            ..UpstreamState::default()
+        };
+        let seen = |id: &str| of_state(&state, &upstream(id), now);
+        let identities: BTreeSet<_> =
+            seen("a").into_iter().chain(seen("b")).map(|seen| seen.identity).collect();
+        assert_eq!(identities.len(), 10, "{identities:?}");
+    }
 }

@@ -19,8 +19,7 @@ pub fn retry_quarantine(store: &Store, clock: &Clock) -> Result<usize, StoreErro
     let mut released: Vec<(QuarantinedRow, Entry)> = Vec::new();
     let mut count = 0;
     for row in snapshot.quarantined()? {
-        // A damaged row stays where it is, and `verify` names it.
-        let Ok(row) = row else { continue };
+        let row = row?;
         if row.row.reason.starts_with(OVER_LIMIT) {
             continue;
         }

@@ -43,19 +43,19 @@ pub(super) enum Effect<D> {
 }
 
 impl Ending {
-    /// `stored` says when it is due again, if at all; `None` when that could not be stored.
-    pub(super) fn of(
+    /// `stored` says when it is due again, if at all, or that this could not be stored.
+    pub(super) fn of<E>(
         outcome: &Result<(), Refusal>,
-        stored: Option<Option<Instant>>,
+        stored: &Result<Option<Instant>, E>,
         now: Instant,
     ) -> Self {
         let is_its_own_fault = matches!(outcome, Err(refusal) if refusal.whose == Whose::Letter);
         match stored {
-            Some(Some(until)) if !is_its_own_fault => Self::Blocked(until),
+            Ok(Some(until)) if !is_its_own_fault => Self::Blocked(*until),
             // It was given up, and the others that wait may be given up with it.
-            Some(None) if outcome.is_err() => Self::Blocked(now),
-            Some(_) => Self::Settled,
-            None => Self::Blocked(now),
+            Ok(None) if outcome.is_err() => Self::Blocked(now),
+            Ok(_) => Self::Settled,
+            Err(_) => Self::Blocked(now),
         }
     }
 }
@@ -130,14 +130,14 @@ mod tests {
         let refused = |whose| Err(Refusal { whose, why: String::new(), retry_after: None });
         let later = NOW.plus(Duration::from_secs(9));
         let table = [
-            (Ok(()), Some(None), Ending::Settled),
-            (refused(Whose::Letter), Some(Some(later)), Ending::Settled),
-            (refused(Whose::Receiver), Some(Some(later)), Ending::Blocked(later)),
-            (refused(Whose::Receiver), Some(None), Ending::Blocked(NOW)),
-            (Ok(()), None, Ending::Blocked(NOW)),
+            (Ok(()), Ok(None), Ending::Settled),
+            (refused(Whose::Letter), Ok(Some(later)), Ending::Settled),
+            (refused(Whose::Receiver), Ok(Some(later)), Ending::Blocked(later)),
+            (refused(Whose::Receiver), Ok(None), Ending::Blocked(NOW)),
+            (Ok(()), Err(()), Ending::Blocked(NOW)),
         ];
         for (outcome, stored, ending) in table {
-            assert_eq!(Ending::of(&outcome, stored, NOW), ending, "{outcome:?} {stored:?}");
+            assert_eq!(Ending::of(&outcome, &stored, NOW), ending, "{outcome:?} {stored:?}");
         }
     }
 }

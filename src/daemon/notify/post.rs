@@ -7,7 +7,7 @@ use tracing::{debug, warn};
 
 use super::lane::{Effect, Ending, Event, LaneState};
 use super::webhooks::{Route, open_webhooks};
-use crate::alert::{Letter, Observation, RECEIVERS, Receiver};
+use crate::alert::{AlertKind, Evidence, Letter, Observation, RECEIVERS, Receiver};
 use crate::config::Settings;
 use crate::daemon::DaemonError;
 use crate::daemon::runtime::{Clock, blocking, observe, run_on_own_thread};
@@ -149,7 +149,7 @@ impl Lane {
             let reason = reason(error);
             warn!(webhook = name, %reason, "what became of a notice is not stored");
         }
-        Ending::of(&outcome, stored.ok(), clock.now())
+        Ending::of(&outcome, &stored, clock.now())
     }
 }
 
@@ -160,14 +160,16 @@ fn of_receivers(snapshot: &Snapshot, now: Instant) -> Result<Vec<Observation>, S
     for Mailbox { receiver, reception } in snapshot.mailboxes()? {
         let lost = undelivered.iter().filter(|it| it.receiver == receiver.name).count();
         let failing = reception.failing_since.filter(|since| now.since(*since) > PATIENCE);
-        let detail = match (lost, failing) {
-            (0, None) => continue,
-            (0, Some(since)) => {
-                format!("it takes nothing since {since}; `vidimus status` says why")
-            }
-            _ => "notices were given up; see `vidimus alerts undelivered`".to_owned(),
-        };
-        let failing = Observation::new("webhook-failing", receiver.name, detail);
+        if lost == 0 && failing.is_none() {
+            continue;
+        }
+        let items = [
+            failing.map(|_| Evidence::WebhookTakesNothing),
+            (lost > 0).then_some(Evidence::NoticesGivenUp),
+        ];
+        let items = items.into_iter().flatten();
+        let failing =
+            Observation::new(AlertKind::WebhookFailing, receiver.name, items).since(failing);
         seen.push(Observation { count: lost.max(1) as u64, ..failing });
     }
     Ok(seen)

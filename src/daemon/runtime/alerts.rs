@@ -1,8 +1,9 @@
 use tracing::{error, info, warn};
 
 use super::clock::Clock;
-use crate::alert::{Alert, Observation};
+use crate::alert::{Alert, Evidence, Observation, Refutation};
 use crate::model::{Escaped, reason};
+use crate::ownership::Basis;
 use crate::store::Store;
 
 /// Takes note of all that a source sees now, and tells what is new. A store that cannot take it
@@ -25,12 +26,32 @@ pub(in crate::daemon) fn observe(
     }
 }
 
+/// The item of evidence that a basis gives where it refutes an owner.
+pub(in crate::daemon) fn refutation(basis: Basis<'_>) -> Option<Evidence> {
+    let (rule, about, found) = match basis {
+        Basis::KeyReplaced { at, keys } => {
+            let keys = keys.iter().map(ToString::to_string).collect();
+            (Refutation::KeyReplaced, at.to_owned(), keys)
+        }
+        Basis::AccountReplaced { account, .. } => {
+            (Refutation::AccountReplaced, account.login.clone(), vec![account.id.to_string()])
+        }
+        Basis::AccountTooYoung { account, .. } => {
+            (Refutation::AccountTooYoung, account.id.to_string(), Vec::new())
+        }
+        _ => return None,
+    };
+    Some(Evidence::Refuted { rule, about, found })
+}
+
 fn tell(alert: &Alert) {
-    let Alert { id, kind, count, .. } = alert;
-    let (subject, detail) = (Escaped(&alert.subject), Escaped(&alert.detail));
+    let (id, kind) = (alert.identity.short_id(), alert.kind().as_str());
+    let subject = Escaped(&alert.identity.subject);
     if alert.is_over() {
         info!(alert = kind, id, %subject, "an alert is over");
     } else {
-        warn!(alert = kind, id, %subject, count, %detail, "an alert was raised");
+        let detail = alert.detail();
+        let detail = Escaped(&detail);
+        warn!(alert = kind, id, %subject, alert.count, %detail, "an alert was raised");
     }
 }

@@ -1,7 +1,8 @@
 use std::time::Duration;
 
 const FIRST_WAIT: Duration = Duration::from_secs(1);
-const LONGEST_WAIT: Duration = Duration::from_mins(1);
+/// What a person wrote, a denial above all, waits no longer once the store works again.
+const LONGEST_WAIT: Duration = Duration::from_secs(8);
 /// A loop that ran for this long has recovered.
 const SETTLED_AFTER: Duration = Duration::from_mins(2);
 
@@ -28,7 +29,7 @@ pub(super) enum Step {
 
 impl Backoff {
     /// Decides what follows when a loop was started `ran` ago and still runs, or failed. The wait
-    /// doubles with each failure, up to a minute, until the loop has recovered.
+    /// doubles with each failure, up to eight seconds, until the loop has recovered.
     pub(super) fn step(&mut self, outcome: Outcome, ran: Duration) -> Step {
         let has_recovered = ran >= SETTLED_AFTER;
         if has_recovered {
@@ -79,10 +80,10 @@ mod tests {
     }
 
     #[test]
-    fn no_wait_is_longer_than_a_minute() {
+    fn no_wait_is_longer_than_eight_seconds() {
         let mut backoff = Backoff::default();
         let waits = (0..40).map(|_| backoff.step(Failed, Duration::ZERO));
-        assert_eq!(waits.last(), Some(restart(60)));
+        assert_eq!(waits.last(), Some(restart(8)));
     }
 
     #[test]

@@ -26,8 +26,25 @@ impl Clock {
     #[must_use]
     #[expect(clippy::disallowed_methods, reason = "this is the one place that reads a clock")]
     pub fn system() -> Instant {
+        #[cfg(debug_assertions)]
+        if let Some(now) = stated() {
+            return now;
+        }
         Instant::from_micros(jiff::Timestamp::now().as_microsecond())
     }
+}
+
+/// Returns the time that a test states in `VIDIMUS_TEST_NOW` (RFC 3339): a test cannot wait for the
+/// microsecond at which an approval ends. Release builds do not have this: an environment variable
+/// must not bring an expired approval to life again.
+///
+/// # Panics
+/// When the variable holds no time, since the test would go on with another one.
+#[cfg(debug_assertions)]
+#[expect(clippy::expect_used, reason = "only tests set the variable")]
+fn stated() -> Option<Instant> {
+    let text = std::env::var("VIDIMUS_TEST_NOW").ok()?;
+    Some(Instant::parse(&text).expect("VIDIMUS_TEST_NOW is an RFC 3339 time"))
 }
 
 #[cfg(test)]

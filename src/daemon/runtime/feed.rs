@@ -18,10 +18,6 @@ impl Feed {
         }
     }
 
-    pub(in crate::daemon) fn any(&self, is_meant: impl Fn(&Name) -> bool) -> bool {
-        self.0.borrow().iter().any(is_meant)
-    }
-
     /// Returns the names touched so far, perhaps none.
     pub(in crate::daemon) fn take_now(&self) -> BTreeSet<Name> {
         let mut taken = BTreeSet::new();
@@ -30,6 +26,19 @@ impl Feed {
             false
         });
         taken
+    }
+
+    /// Waits until there are names, and returns them. Dropping the future loses no name.
+    pub(in crate::daemon) async fn take(&self) -> BTreeSet<Name> {
+        let mut receiver = self.0.subscribe();
+        loop {
+            // The sender is borrowed here, so the channel stays open.
+            let _ = receiver.wait_for(|touched| !touched.is_empty()).await;
+            let taken = self.take_now();
+            if !taken.is_empty() {
+                return taken;
+            }
+        }
     }
 
     /// Returns the names, if any, with a snapshot that shows what changed: names are touched after
@@ -67,7 +76,6 @@ mod tests {
         let other = feed.clone();
         feed.touch([name("a.b/one"), name("a.b/two")]);
         other.touch([name("a.b/one")]);
-        assert!(other.any(|touched| touched.as_str() == "a.b/two"));
         assert_eq!(feed.take_now(), BTreeSet::from([name("a.b/one"), name("a.b/two")]));
         assert!(other.take_now().is_empty());
     }

@@ -1,5 +1,12 @@
-//! The ground that every service stands on: the clock, the gateway for blocking work, feeds of
-//! names, alerts, and the supervision of loops. It knows no service.
+//! The ground that every service stands on. It knows no service.
+//!
+//! - `clock`: the only clock. It never runs backwards, and never stands below what was stored.
+//! - `blocking`: the gateway for work that blocks.
+//! - `feed`: names to look at. They stay in the feed until a loop takes them, so a loop that is
+//!   started again finds them; a process that ends loses them, and a start looks at everything.
+//! - `alerts`: stores what a source observes, and logs what is new.
+//! - `supervise` and `backoff`: start a loop again that failed, and keep its alert until it has
+//!   recovered.
 
 mod alerts;
 mod backoff;
@@ -8,7 +15,7 @@ mod clock;
 mod feed;
 mod supervise;
 
-pub(super) use alerts::observe;
+pub(super) use alerts::{observe, refutation};
 pub(crate) use blocking::try_blocking;
 pub(super) use blocking::{blocking, run_on_own_thread};
 pub use clock::Clock;

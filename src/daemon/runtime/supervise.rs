@@ -10,7 +10,7 @@ use super::alerts::observe;
 use super::backoff::{Backoff, Outcome, Step};
 use super::blocking::blocking;
 use super::clock::Clock;
-use crate::alert::Observation;
+use crate::alert::{AlertKind, Observation};
 use crate::model::reason;
 use crate::store::{Store, StoreError};
 
@@ -68,7 +68,8 @@ impl Supervisor {
             }
             let why = describe(ended);
             error!(name, reason = why, "a loop ended by itself; it is started again");
-            let seen = vec![Observation::new("loop-restarted", name.as_str(), why)];
+            let restarted = Observation::new(AlertKind::LoopRestarted, name.as_str(), [why.into()]);
+            let seen = vec![restarted];
             unreported = self.report(&name, seen).await;
             if let Step::Restart { after } = backoff.step(Outcome::Failed, begun.elapsed()) {
                 tokio::select! {
@@ -95,5 +96,49 @@ fn describe(ended: Result<Result<(), StoreError>, JoinError>) -> String {
         Ok(Ok(())) => "it ended without an error".to_owned(),
         Ok(Err(error)) => reason(&error),
         Err(panicked) => panicked.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicU32, Ordering};
+
+    use super::*;
+    use crate::alert::AlertIdentity;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_loop_that_ends_or_panics_is_started_again_and_its_alert_ends_once_it_has_recovered()
+    {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let store = Arc::new(Store::create(folder.path(), Clock::system()).expect("a store"));
+        let clock = Arc::new(Clock::starting_at(Clock::system()));
+        let (starts, stop) = (Arc::new(AtomicU32::new(0)), CancellationToken::new());
+        let (count, token) = (Arc::clone(&starts), stop.clone());
+        let start = move || {
+            let (start, token) = (count.fetch_add(1, Ordering::SeqCst), token.clone());
+            async move {
+                match start {
+                    0 => {}
+                    1 => panic!("the second run panics"),
+                    _ => token.cancelled().await,
+                }
+                Ok(())
+            }
+        };
+        let supervisor = Supervisor::new(&store, &clock);
+        let running = tokio::spawn(supervisor.keep_running("x".to_owned(), stop.clone(), start));
+        let lasting = || {
+            let alerts = store.snapshot().and_then(|snapshot| snapshot.alerts()).expect("alerts");
+            let lasting = alerts.into_iter().filter(|alert| !alert.is_over());
+            lasting.map(|alert| alert.identity).collect::<Vec<_>>()
+        };
+        tokio::time::sleep(Duration::from_secs(60)).await;
+        assert_eq!(starts.load(Ordering::SeqCst), 3);
+        assert_eq!(lasting(), [AlertIdentity::new(AlertKind::LoopRestarted, "x", "")]);
+        tokio::time::sleep(Duration::from_secs(120)).await;
+        assert_eq!(lasting(), []);
+        stop.cancel();
+        running.await.expect("it ends when it is stopped");
+        assert_eq!(starts.load(Ordering::SeqCst), 3, "a loop that was stopped stays so");
     }
 }

@@ -14,8 +14,9 @@ use super::service::Service;
 use super::state::{Context, Effect, Event, Found, Record, Records, State};
 use super::titles::of_namespace;
 use crate::alert::Observation;
-use crate::curation::Speaker;
-use crate::daemon::{InForce, outside};
+use crate::curation::PolicySnapshot;
+use crate::daemon::policy::InForce;
+use crate::daemon::screening::{external_names, is_external};
 use crate::model::{Name, reason};
 use crate::ownership::Holding;
 use crate::store::{Snapshot, StoreError};
@@ -28,7 +29,7 @@ const REVIEW_EVERY: Duration = Duration::from_hours(1);
 /// Verifies until it is stopped.
 ///
 /// # Errors
-/// When the store cannot be read at the start.
+/// When the store cannot be read.
 pub(in crate::daemon) async fn verify(
     service: Arc<Service>,
     stop: CancellationToken,
@@ -58,23 +59,16 @@ pub(in crate::daemon) async fn verify(
             }
             Some(request) = requests.recv() => driver.request(request),
             Some(joined) = driver.lookups.join_next_with_id() => driver.ended(joined),
-            _ = review.tick(), if enabled => log(driver.review()),
+            _ = review.tick(), if enabled => driver.review()?,
             Ok(()) = policy.changed(), if enabled => {
                 let next = Arc::clone(&policy.borrow_and_update());
-                log(driver.reorder(next));
+                driver.reorder(next)?;
             }
             _ = tick.tick(), if enabled => {
-                log(driver.take_names());
+                driver.take_names()?;
                 driver.step(Event::Tick);
             }
         }
-    }
-}
-
-/// A store that fails for a while does not stop the loop: the next look finds the same.
-fn log(worked: Result<(), StoreError>) {
-    if let Err(error) = worked {
-        warn!(reason = %reason(&error), "the verification queue cannot be read; it is tried again");
     }
 }
 
@@ -115,8 +109,8 @@ impl Driver {
         // Names that come while this is read are touched again.
         self.service.handle.touched.take_now();
         let snapshot = self.service.store.snapshot()?;
-        let speakers = (self.service.ports.speakers)();
-        let names: Vec<Name> = outside::names(&snapshot, &speakers)?.into_keys().collect();
+        let policy = &self.in_force.snapshot;
+        let names: Vec<Name> = external_names(&snapshot, policy)?.into_keys().collect();
         let records = records(&snapshot, &names)?;
         drop(snapshot);
         self.step(Event::Loaded(names, &records));
@@ -129,7 +123,7 @@ impl Driver {
         let Some((names, snapshot)) = service.handle.touched.take_with(&service.store)? else {
             return Ok(());
         };
-        match touched(&snapshot, &(service.ports.speakers)(), &names) {
+        match touched(&snapshot, &self.in_force.snapshot, &names) {
             Ok((outside, records)) => {
                 drop(snapshot);
                 self.step(Event::NamesTouched(outside, &records));
@@ -232,12 +226,12 @@ impl Driver {
 /// Reads which of these names an upstream from outside lists, and the records of their namespaces.
 fn touched<'n>(
     snapshot: &Snapshot,
-    speakers: &[Speaker],
+    policy: &PolicySnapshot,
     names: impl IntoIterator<Item = &'n Name>,
 ) -> Result<(Vec<Name>, Records), StoreError> {
     let mut outside = Vec::new();
     for name in names {
-        if outside::lists(snapshot, speakers, name)? {
+        if is_external(snapshot, policy, name)? {
             outside.push(name.clone());
         }
     }

@@ -4,9 +4,8 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use tokio::time::{Instant as Deadline, timeout_at};
 
-use crate::curation::{Policy, Tenure, Title, is_internal};
-use crate::daemon::Clock;
-use crate::daemon::publisher::undamaged;
+use crate::curation::{NamespaceReport, PolicySnapshot};
+use crate::daemon::runtime::Clock;
 use crate::model::{Digest, Instant, Name, Status};
 use crate::ownership::{
     Claim, Holding, Key, Naming, Offer, Pins, Urgency, advice, next_check, pin,
@@ -62,7 +61,7 @@ pub(super) struct Answer {
 /// What `vidimus prove` says.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct ProofReport {
-    pub title: Title,
+    pub title: NamespaceReport,
     pub names: Vec<NameReport>,
     /// What the owner has to publish, and where.
     pub publish: Vec<String>,
@@ -85,7 +84,7 @@ impl Question {
     /// When the store cannot be read.
     pub(super) fn read(
         snapshot: &Snapshot,
-        policy: &Policy<'_>,
+        policy: &PolicySnapshot,
         namespace: &str,
         names: &[Name],
         urgency: Urgency,
@@ -163,14 +162,12 @@ impl Question {
 /// now, `turn` contents after the first look.
 fn contents(
     snapshot: &Snapshot,
-    policy: &Policy<'_>,
+    policy: &PolicySnapshot,
     name: &Name,
     turn: usize,
 ) -> Result<(BTreeSet<Digest>, Contents), StoreError> {
     let mut heads = snapshot.heads_of(name)?;
-    heads.retain(|it| {
-        it.head.status != Status::Deleted && !is_internal(policy.speakers, &it.upstream)
-    });
+    heads.retain(|it| it.head.status != Status::Deleted && !policy.is_internal(&it.upstream));
     heads.sort_by_key(|it| std::cmp::Reverse(it.head.published_at));
     let current = heads.iter().map(|it| it.head.received).collect();
     let (newest, others) = heads.split_at(heads.len().min(NEWEST_CONTENTS));
@@ -188,17 +185,17 @@ fn contents(
 }
 
 /// Whether anything may be decided otherwise by what is remembered now, under these pins.
-pub(super) fn decides_otherwise(
-    before: &Holding,
-    after: &Holding,
-    pins: &Pins,
+pub(super) fn decides_otherwise<'h>(
+    before: &'h Holding,
+    after: &'h Holding,
+    pins: &'h Pins,
     now: Instant,
 ) -> bool {
-    let says = |it: &Holding| {
+    let says = |it: &'h Holding| {
         let created = it.account().and_then(|account| account.created_at);
         let is_new = it.concluded_at.is_none();
         (
-            it.verdict(pins),
+            it.basis(pins),
             it.is_through_parent(),
             it.is_stale(now),
             it.pinned_account,
@@ -218,8 +215,7 @@ impl Answer {
     }
 
     /// The same for people, under the name that they asked for.
-    pub(super) fn report(&self, policy: &Policy<'_>, namespace: &str) -> ProofReport {
-        let tenure = Tenure { holding: self.holding.clone(), ..Tenure::default() };
+    pub(super) fn report(&self, policy: &PolicySnapshot, namespace: &str) -> ProofReport {
         let claim = Claim::of(namespace, &policy.overlays.shared_hosts());
         let names = self.namings.iter().map(|(name, naming)| NameReport {
             name: name.to_string(),
@@ -227,7 +223,7 @@ impl Answer {
             evidence: naming.evidence.clone(),
         });
         ProofReport {
-            title: Title::new(namespace, &tenure, policy.overlays),
+            title: NamespaceReport::new(namespace, &self.holding, &[], &policy.overlays),
             names: names.collect(),
             publish: advice(&claim),
             pin: pin(namespace, &self.holding, policy.overlays.pins(namespace)),
@@ -242,14 +238,14 @@ impl Answer {
 pub async fn prove_once(
     store: &Store,
     clock: &Clock,
-    policy: &Policy<'_>,
+    policy: &PolicySnapshot,
     witnesses: &Witnesses,
     namespace: &str,
 ) -> Result<ProofReport, StoreError> {
     let question = {
         let snapshot = store.snapshot()?;
         let mut names = BTreeSet::new();
-        for head in undamaged(snapshot.heads()?) {
+        for head in snapshot.heads()? {
             let name = head?.name;
             if name.namespace().eq_ignore_ascii_case(namespace) {
                 names.insert(name);

@@ -7,8 +7,8 @@ use super::handle::{Reply, Verification};
 use super::lookup::{Answer, Question, decides_otherwise};
 use super::state::Lookup;
 use crate::config::Settings;
-use crate::curation::{Policy, Speaker};
-use crate::daemon::InForce;
+use crate::curation::PolicySnapshot;
+use crate::daemon::policy::InForce;
 use crate::daemon::runtime::{Clock, blocking};
 use crate::model::{Name, reason};
 use crate::ownership::{Holding, Urgency};
@@ -17,7 +17,6 @@ use crate::store::{Proofs, Store, StoreError};
 
 /// What verification asks of other services, and tells them. It knows none of them.
 pub(in crate::daemon) struct Ports {
-    pub(in crate::daemon) speakers: Box<dyn Fn() -> Vec<Speaker> + Send + Sync>,
     /// Whether any view shows any version of a name.
     pub(in crate::daemon) is_served: Box<dyn Fn(&Name) -> bool + Send + Sync>,
     /// Something else is known of the owners of these names.
@@ -43,9 +42,8 @@ pub(in crate::daemon) struct Service {
 }
 
 impl Service {
-    fn with_policy<T>(&self, use_policy: impl FnOnce(&Policy<'_>) -> T) -> T {
-        let (in_force, speakers) = (Arc::clone(&self.policy.borrow()), (self.ports.speakers)());
-        use_policy(&in_force.policy(&self.settings, &speakers, self.clock.now()))
+    fn policy(&self) -> Arc<PolicySnapshot> {
+        Arc::clone(&self.policy.borrow().snapshot)
     }
 
     /// Looks a namespace up, and stores what was found.
@@ -60,7 +58,7 @@ impl Service {
         let outcome = Arc::clone(&self).find(&namespace, urgency, names, asked).await;
         if let Some(reply) = reply {
             let report = match &outcome {
-                Ok(answer) => Ok(self.with_policy(|policy| answer.report(policy, &namespace))),
+                Ok(answer) => Ok(answer.report(&self.policy(), &namespace)),
                 Err(error) => Err(reason(error)),
             };
             // The client may have gone away.
@@ -79,7 +77,7 @@ impl Service {
         let (reader, wanted) = (Arc::clone(&self), namespace.to_owned());
         let question = blocking(move || {
             let snapshot = reader.store.snapshot()?;
-            reader.with_policy(|policy| Question::read(&snapshot, policy, &wanted, &asked, urgency))
+            Question::read(&snapshot, &reader.policy(), &wanted, &asked, urgency)
         })
         .await?;
         let now = || self.clock.now();
@@ -104,8 +102,8 @@ impl Service {
     ) -> Result<(), StoreError> {
         let holdings = vec![(question.namespace.clone(), holding.clone())];
         self.keep(Proofs { holdings, namings: Vec::new() }).await?;
-        let in_force = Arc::clone(&self.policy.borrow());
-        let pins = in_force.set.pins(&question.namespace);
+        let policy = self.policy();
+        let pins = policy.overlays.pins(&question.namespace);
         let now = self.clock.now();
         if *pins != question.pins || decides_otherwise(&question.before, holding, pins, now) {
             (self.ports.touched)(names);

@@ -1,6 +1,7 @@
-use crate::alert::Observation;
+use crate::alert::{AlertKind, Evidence, Figure, Observation};
+use crate::daemon::runtime::refutation;
 use crate::model::{Instant, Name};
-use crate::ownership::{Holding, Naming, Pins, Verdict};
+use crate::ownership::{Basis, Holding, Naming, Negatives, Pins, Verdict};
 use crate::remote::Trouble;
 
 /// Where alerts about owners come from.
@@ -16,47 +17,56 @@ pub(super) fn of_namespace(
     now: Instant,
 ) -> Vec<Observation> {
     let mut seen = Vec::new();
-    let mut say = |kind, subject: &str, detail: String| {
-        let observation = Observation::new(kind, subject, detail).of_namespace(namespace);
-        seen.push(observation.about_served(served));
+    let mut say = |observation: Observation| {
+        seen.push(observation.of_namespace(namespace).about_served(served));
     };
-    let (verdict, why) = holding.verdict(pins);
+    let basis = holding.basis(pins);
+    let verdict = basis.verdict();
     if verdict == Verdict::Refuted {
-        say("ownership-refuted", namespace, format!("{why}; its entries are hidden"));
-    }
-    if verdict == Verdict::None && holding.is_suspended(pins) {
-        let detail =
-            format!("{why}; what spells the name out is served on, wildcards admit nothing");
-        say("keys-changed", namespace, detail);
+        say(refuted(namespace, basis));
+    } else if verdict == Verdict::None && holding.is_suspended(pins) {
+        let why = match basis {
+            Basis::KeysUnknown { at, keys, .. } => {
+                let keys = keys.iter().map(ToString::to_string).collect();
+                Some(Evidence::KeysUnknown { at: at.to_owned(), keys })
+            }
+            _ => None,
+        };
+        say(Observation::new(AlertKind::KeysChanged, namespace, why));
     }
     if let (Verdict::Held, Some(negatives)) = (verdict, holding.negatives) {
-        let detail = format!(
-            "what was shown is not there since {}; if that stays so it is refuted",
-            negatives.first
-        );
-        say("proof-missing", namespace, detail);
+        let missing = Observation::new(AlertKind::ProofMissing, namespace, []);
+        say(missing.since(Some(negatives.first)));
     }
     if verdict != Verdict::Waived && holding.is_stale(now) {
-        let since = holding.concluded_at.map_or("ever".to_owned(), |at| at.to_string());
-        say("verdict-stale", namespace, format!("nothing definite was seen since {since}"));
+        let stale = Observation::new(AlertKind::VerdictStale, namespace, []);
+        say(stale.since(holding.concluded_at));
     }
-    for (name, naming) in namings {
-        if let Some(text) = naming.disputed.values().next().filter(|_| verdict != Verdict::Waived) {
-            say("package-disputed", name.as_str(), format!("{text}; the entry is hidden"));
-        }
+    if verdict == Verdict::Waived {
+        return seen;
+    }
+    for (name, naming) in namings.iter().filter(|(_, naming)| !naming.disputed.is_empty()) {
+        let disputes = naming.disputed.values().map(|text| text.clone().into());
+        say(Observation::new(AlertKind::PackageDisputed, name.as_str(), disputes));
     }
     seen
+}
+
+/// That an owner is refuted. Proofs that are gone are the same item at each look.
+fn refuted(namespace: &str, basis: Basis<'_>) -> Observation {
+    if let Basis::Gone(Negatives { count, first, .. }) = basis {
+        let gone = Observation::new(AlertKind::OwnershipRefuted, namespace, []);
+        let figures = vec![Figure::Looks { count: count.into() }];
+        return Observation { figures, ..gone.since(Some(first)) };
+    }
+    Observation::new(AlertKind::OwnershipRefuted, namespace, refutation(basis))
 }
 
 /// What there is to say of domains with many namespaces below them.
 pub(super) fn of_crowded(crowded: &[(String, u64)]) -> Vec<Observation> {
     let say = |(domain, count): &(String, u64)| {
-        let namespace: Vec<&str> = domain.split('.').rev().collect();
-        let detail = format!(
-            "more than 20 namespaces stand below it; if strangers get names there, say `ownership: {{shared_host: true}}` of {}",
-            namespace.join(".")
-        );
-        Observation { count: *count, ..Observation::new("shared-host", domain.as_str(), detail) }
+        let crowded = Observation::new(AlertKind::SharedHost, domain.as_str(), []);
+        Observation { count: *count, ..crowded }
     };
     crowded.iter().map(say).collect()
 }
@@ -65,16 +75,12 @@ pub(super) fn of_crowded(crowded: &[(String, u64)]) -> Vec<Observation> {
 pub(super) fn of_trouble(trouble: &Trouble) -> Vec<Observation> {
     let mut seen = Vec::new();
     if trouble.token_refused {
-        let detail =
-            "GitHub refuses the token: put another one into `[github] token_file`, or none";
-        seen.push(Observation::new("github-token-refused", "github", detail));
+        seen.push(Observation::new(AlertKind::GithubTokenRefused, "github", []));
     }
     if !trouble.write_scopes.is_empty() {
-        let detail = format!(
-            "the token may do more than read ({}); one without any scope does",
-            trouble.write_scopes.join(", ")
-        );
-        seen.push(Observation::new("github-token-writes", "github", detail));
+        let scopes = trouble.write_scopes.iter();
+        let scopes = scopes.map(|scope| Evidence::TokenScope { scope: scope.clone() });
+        seen.push(Observation::new(AlertKind::GithubTokenWrites, "github", scopes));
     }
     seen
 }

@@ -1,0 +1,79 @@
+use serde::{Deserialize, Serialize};
+
+use super::evidence::Evidence;
+use super::record::{Alert, State};
+use crate::model::Digest;
+
+/// An alert as people and programs read it, with all that follows from what is stored.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AlertReport {
+    /// The first digits of the key, enough to type.
+    pub id: String,
+    pub key: String,
+    #[serde(flatten)]
+    pub alert: Alert,
+    #[serde(flatten)]
+    pub state: State,
+    /// What it rests on in words, bounded.
+    pub detail: String,
+    /// What `--seen` demands.
+    pub shown: Digest,
+    /// Everything that it rests on, what was not acknowledged first.
+    pub items: Vec<Item>,
+}
+
+/// One item of evidence.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Item {
+    pub digest: Digest,
+    pub text: String,
+    /// Whether it was acknowledged.
+    pub seen: bool,
+}
+
+impl AlertReport {
+    #[must_use]
+    pub const fn is_open(&self) -> bool {
+        matches!(self.state, State::Open)
+    }
+
+    /// Returns the command that acknowledges exactly what is shown.
+    #[must_use]
+    pub fn command(&self) -> String {
+        format!("vidimus alerts ack {} --seen {} --by WHO --reason TEXT", self.id, self.shown)
+    }
+}
+
+impl From<Alert> for AlertReport {
+    fn from(alert: Alert) -> Self {
+        let item = |item: &Evidence| Item {
+            digest: item.digest(),
+            text: item.to_string(),
+            seen: alert.has_seen(item),
+        };
+        let mut items: Vec<Item> = alert.evidence.iter().map(item).collect();
+        items.sort_by_key(|item| item.seen);
+        Self {
+            id: alert.identity.short_id(),
+            key: alert.identity.key(),
+            state: alert.state(),
+            detail: alert.detail(),
+            shown: alert.shown(),
+            items,
+            // Only needed where an acknowledgement is checked.
+            alert: Alert { earlier: Vec::new(), ..alert },
+        }
+    }
+}
+
+/// Reads the digest of what was shown.
+///
+/// # Errors
+/// When the text is not such a digest; says what is allowed.
+pub fn parse_seen(text: &str) -> Result<Digest, &'static str> {
+    let prefixed = if text.starts_with("sha256:") { text } else { &format!("sha256:{text}") };
+    prefixed.parse().map_err(|_| {
+        "allowed is the digest that `vidimus alerts` shows: 64 lower-case hexadecimal digits, with or without `sha256:` \
+         before them"
+    })
+}

@@ -1,0 +1,103 @@
+use super::fixtures::{dossier, head, name, overlays, row, upstream, with};
+use crate::curation::{
+    Authorities, Authority, Dossier, OwnershipPolicy, PolicySnapshot, QuarantinedFacts,
+    UpstreamPolicy,
+};
+use crate::model::{Instant, NamespacePattern, NamespaceRules, Status, Version};
+
+const PLAIN: &str = "servers: [{name: com.example/tool, tier: 1}]";
+const INTERNAL: &str = "namespaces: [{name: com.example.*, internal: true}]";
+const NAMED: &str = "servers: [{name: com.example/tool, upstream: official, approval: {state: approved, reviewed: 2026-01-01}}]";
+
+fn policy(yaml: &str, upstreams: Vec<UpstreamPolicy>) -> PolicySnapshot {
+    let now = Instant::parse("2026-06-01T00:00:00Z").expect("a time");
+    with(overlays(yaml, now), upstreams, OwnershipPolicy::default())
+}
+
+fn both() -> Vec<UpstreamPolicy> {
+    vec![upstream("official", 100, false), upstream("ours", 10, true)]
+}
+
+fn listed(upstreams: &[&str], remembered: Option<&str>) -> Dossier {
+    let head = || head(Status::Active, "2026-01-01T00:00:00Z");
+    let rows = upstreams.iter().map(|upstream| row(upstream, "1", head())).collect();
+    let authority = remembered.map(str::to_owned);
+    Dossier { authority, ..dossier("com.example/tool", rows) }
+}
+
+fn authorities<'a>(dossier: &'a Dossier, policy: &'a PolicySnapshot) -> Authorities<'a> {
+    Authorities::of(dossier, policy, &policy.overlays.about(&dossier.name))
+}
+
+#[rstest::rstest]
+//     overlays   listed in               before              official            ours
+#[case(PLAIN, &["official"], None, Authority::Authoritative, Authority::BelongsTo("official"))]
+#[case(PLAIN, &["official", "ours"], None, Authority::BelongsTo("ours"), Authority::Authoritative)]
+#[case(PLAIN, &["ours"], Some("ours"), Authority::BelongsTo("ours"), Authority::Authoritative)]
+#[case(PLAIN, &["official"], Some("ours"), Authority::TransferredFrom("ours"), Authority::BelongsTo("official"))]
+#[case(NAMED, &["official"], Some("ours"), Authority::Authoritative, Authority::BelongsTo("official"))]
+#[case(PLAIN, &["official", "ours"], Some("official"), Authority::BelongsTo("ours"), Authority::TransferredFrom("official"))]
+#[case(INTERNAL, &["official"], None, Authority::InternalNamespace, Authority::Authoritative)]
+#[case(INTERNAL, &["official", "ours"], None, Authority::InternalNamespace, Authority::Authoritative)]
+fn name_belongs_to_one_upstream_whole(
+    #[case] overlays: &str,
+    #[case] upstreams: &[&str],
+    #[case] before: Option<&str>,
+    #[case] official: Authority<'_>,
+    #[case] ours: Authority<'_>,
+) {
+    let (policy, dossier) = (policy(overlays, both()), listed(upstreams, before));
+    let authorities = authorities(&dossier, &policy);
+    assert_eq!(authorities.judge("official"), official);
+    assert_eq!(authorities.judge("ours"), ours);
+}
+
+#[test]
+fn quarantined_row_holds_a_name_and_a_removed_upstream_comes_last() {
+    let policy = policy(PLAIN, both());
+    let owner = |dossier: &Dossier| authorities(dossier, &policy).owner().map(str::to_owned);
+    let mut quarantined = listed(&["official"], None);
+    quarantined.quarantined.push(QuarantinedFacts {
+        upstream: "ours".into(),
+        version: "2".into(),
+        rule: "r".into(),
+    });
+    assert_eq!(owner(&quarantined).as_deref(), Some("ours"));
+    assert_eq!(owner(&listed(&["removed", "official"], None)).as_deref(), Some("official"));
+    assert_eq!(owner(&listed(&["removed"], None)), None, "it was serving nothing");
+    let dossier = listed(&["removed"], Some("removed"));
+    let judged = authorities(&dossier, &policy).judge("removed");
+    assert_eq!(judged, Authority::Authoritative, "what it was serving stays");
+}
+
+#[test]
+fn limits_and_deletions_of_upstreams_count() {
+    let deny = vec![NamespacePattern::parse("com.example").expect("a pattern")];
+    let limited = NamespaceRules { allow: None, deny };
+    let policy = policy(
+        PLAIN,
+        vec![
+            UpstreamPolicy { namespaces: limited, ..upstream("limited", 1, false) },
+            UpstreamPolicy { enabled: false, ..upstream("off", 2, false) },
+            upstream("official", 100, false),
+        ],
+    );
+    let of = |upstream, status| row(upstream, "1", head(status, "2026-01-01T00:00:00Z"));
+    let version = Version::parse("1").expect("usable");
+    let first = dossier(
+        "com.example/tool",
+        vec![of("limited", Status::Deleted), of("official", Status::Active)],
+    );
+    let judged = authorities(&first, &policy);
+    assert_eq!(judged.judge("limited"), Authority::OutsideItsNamespaces);
+    assert_eq!(judged.judge("official"), Authority::Authoritative);
+    assert_eq!(judged.deleted_by(&version), None, "it is not authoritative, so it deletes nothing");
+    let second = dossier(
+        "com.example/tool",
+        vec![of("off", Status::Active), of("official", Status::Deleted)],
+    );
+    let judged = authorities(&second, &policy);
+    assert_eq!(judged.judge("off"), Authority::Disabled);
+    assert_eq!(judged.deleted_by(&version), Some("official"));
+    assert_eq!(second.name, name("com.example/tool"));
+}

@@ -1,0 +1,86 @@
+//! Dossiers and policies as tests need them.
+
+use std::sync::Arc;
+
+use crate::curation::{
+    ContentFacts, ContentHead, Dossier, DossierRow, OwnershipPolicy, PolicySnapshot,
+    UpstreamPolicy, View,
+};
+use crate::lint::{Source, has_errors};
+use crate::model::{Digest, Head, Instant, Name, NamespaceRules, Status, Version};
+use crate::overlay::{Context, OverlaySet, Terms, read};
+
+pub(super) const JANUARY: &str = "2026-01-15T00:00:00Z";
+pub(super) const MARCH: &str = "2026-03-15T00:00:00Z";
+
+pub(super) fn at(text: &str) -> Instant {
+    Instant::parse(text).expect("a time")
+}
+
+pub(super) fn name(text: &str) -> Name {
+    Name::parse(text).expect("a name")
+}
+
+pub(super) fn version(text: &str) -> Version {
+    Version::parse(text).expect("usable")
+}
+
+pub(super) fn head(status: Status, published: &str) -> Head {
+    Head {
+        status,
+        missing: false,
+        rewritten: false,
+        replaced: false,
+        published_at: at(published),
+        updated_at: at(published),
+        first_seen: at(published),
+        received: Digest::of(b"received"),
+        sent: Digest::of(b"sent"),
+    }
+}
+
+/// The facts of a plain entry.
+pub(super) fn facts() -> ContentFacts {
+    ContentFacts::of(r#"{"name":"com.example/tool","description":"d","version":"1.0.0"}"#)
+}
+
+pub(super) fn row(upstream: &str, of_version: &str, head: Head) -> DossierRow {
+    DossierRow {
+        upstream: upstream.to_owned(),
+        version: version(of_version),
+        content: ContentHead { head, facts: Some(facts()) },
+        others: Vec::new(),
+    }
+}
+
+/// Everything known of a name with these rows, and nothing else.
+pub(super) fn dossier(of_name: &str, rows: Vec<DossierRow>) -> Dossier {
+    Dossier { rows, ..Dossier::empty(name(of_name)) }
+}
+
+pub(super) fn overlays(yaml: &str, now: Instant) -> OverlaySet {
+    let context = Context { terms: Terms::default(), now, upstreams: None };
+    let reading = read(&[Source::new("x.yaml", yaml)], &context);
+    assert!(!has_errors(&reading.findings), "{}", reading.findings[0]);
+    reading.into()
+}
+
+pub(super) fn upstream(id: &str, priority: u64, internal: bool) -> UpstreamPolicy {
+    let namespaces = NamespaceRules::default();
+    UpstreamPolicy { id: id.into(), priority, internal, enabled: true, namespaces }
+}
+
+/// The official upstream, one view without limits, and no verification of ownership.
+pub(super) fn policy(overlays: OverlaySet) -> PolicySnapshot {
+    let ownership = OwnershipPolicy { enabled: false, ..OwnershipPolicy::default() };
+    with(overlays, vec![upstream("official", 100, false)], ownership)
+}
+
+pub(super) fn with(
+    overlays: OverlaySet,
+    upstreams: Vec<UpstreamPolicy>,
+    ownership: OwnershipPolicy,
+) -> PolicySnapshot {
+    let views = vec![View::unlimited("default")];
+    PolicySnapshot::new(Arc::new(overlays), upstreams, views, ownership, true)
+}

@@ -1,0 +1,8 @@
+//! Evaluations as tables, and the promises behind them as properties.
+
+mod authority;
+mod fixtures;
+mod gates;
+mod moments;
+mod ownership;
+mod screening;

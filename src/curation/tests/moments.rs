@@ -1,0 +1,89 @@
+use std::time::Duration;
+
+use proptest::prelude::*;
+
+use super::fixtures::{dossier, head, overlays, row, upstream, with};
+use crate::curation::{Dossier, Evaluation, OwnershipPolicy, Screening, evaluate};
+use crate::model::{Instant, Status};
+use crate::ownership::{Account, Forged, Holding, Pins, Sight};
+
+fn begin() -> Instant {
+    Instant::parse("2026-03-01T00:00:00Z").expect("a time")
+}
+
+fn verified(at: Instant) -> Holding {
+    let account = Account { login: "x".into(), id: 7, created_at: None };
+    Holding::default().after(&Sight::Account(Forged::Found(account)), &Pins::default(), at)
+}
+
+/// Everything that an evaluation says, in words.
+fn said(evaluation: &Evaluation<'_>) -> Vec<String> {
+    let said = |entry: &crate::curation::EntryEvaluation<'_>| {
+        let gates: Vec<String> =
+            entry.gates().map(|(gate, outcome)| format!("{gate} {outcome:?}")).collect();
+        format!("{} {:?} {}", entry.row.version, entry.views, gates.join(", "))
+    };
+    evaluation.entries.iter().map(said).collect()
+}
+
+proptest! {
+    /// Before `holds_until` time changes nothing, and what it names is a moment that may.
+    #[test]
+    fn evaluation_is_equal_at_every_moment_before_it_may_change(
+        expiries in prop::collection::vec(1..=28_u32, 0..3),
+        concluded_days_ago in prop::option::of(0..40_u64),
+        wide in any::<bool>(),
+        step in 1..40_u64,
+    ) {
+        let approvals: Vec<String> = expiries
+            .iter()
+            .enumerate()
+            .map(|(index, day)| {
+                format!("{{name: com.example/tool, versions: 1.0.{index}, approval: {{state: approved, reviewed: 2026-02-01, expires: 2026-03-{day:02}}}}}")
+            })
+            .chain(wide.then(|| "{name: com.example/*, approval: {state: approved, reviewed: 2026-02-01, expires: 2026-04-05}}".to_owned()))
+            .collect();
+        let text = match approvals.as_slice() {
+            [] => "servers: [{name: com.other/*, tier: 1}]".to_owned(),
+            approvals => format!("servers: [{}]", approvals.join(", ")),
+        };
+        let set = overlays(&text, begin());
+        let policy = with(set, vec![upstream("official", 1, false)], OwnershipPolicy::default());
+        let rows = (0..3).map(|index| {
+            row("official", &format!("1.0.{index}"), head(Status::Active, "2026-01-01T00:00:00Z"))
+        });
+        let concluded = concluded_days_ago.map(|days| begin().minus(Duration::from_hours(24 * days)));
+        let verification = concluded.map(verified).unwrap_or_default();
+        let dossier = Dossier { verification, ..dossier("com.example/tool", rows.collect()) };
+        let screening = Screening::default();
+        let at = |now| evaluate(&dossier, &policy, &screening, now);
+        let mut now = begin();
+        for _ in 0..6 {
+            let first = at(now);
+            let Some(until) = first.holds_until else {
+                prop_assert_eq!(said(&first), said(&at(now.plus(Duration::from_hours(24 * 366)))));
+                break;
+            };
+            prop_assert!(until > now);
+            let later = now.plus(Duration::from_hours(24 * step)).min(until.minus(Instant::TICK));
+            prop_assert_eq!(said(&first), said(&at(later)));
+            prop_assert_eq!(at(later).holds_until, Some(until));
+            prop_assert_eq!(said(&first), said(&at(until.minus(Instant::TICK))));
+            now = until;
+        }
+    }
+
+    #[test]
+    fn approval_that_ends_changes_the_answer_exactly_then(day in 2..=28_u32) {
+        let set = overlays(
+            &format!("servers: [{{name: com.example/tool, approval: {{state: approved, reviewed: 2026-02-01, expires: 2026-03-{day:02}}}}}]"),
+            begin(),
+        );
+        let policy = super::fixtures::policy(set);
+        let dossier = dossier("com.example/tool", vec![row("official", "1.0.0", head(Status::Active, "2026-01-01T00:00:00Z"))]);
+        let screening = Screening::default();
+        let until = evaluate(&dossier, &policy, &screening, begin()).holds_until.expect("it ends");
+        prop_assert!(evaluate(&dossier, &policy, &screening, until.minus(Instant::TICK)).entries[0].is_served());
+        prop_assert!(!evaluate(&dossier, &policy, &screening, until).entries[0].is_served());
+    }
+}

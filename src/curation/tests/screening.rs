@@ -1,0 +1,132 @@
+use rstest::rstest;
+
+use super::fixtures::{JANUARY, at, dossier, head, overlays, policy, row, version};
+use crate::curation::{
+    Authorities, Compared, Dossier, Gate, PolicySnapshot, Screening, ScreeningMatch, ViewRecord,
+    evaluate,
+};
+use crate::lookalike::{Field, Level, Match, Signal, Technique, Why};
+use crate::model::{Digest, Instant, LedgerRecord, Shown, Status};
+
+const NOW: &str = "2026-06-01T12:00:00Z";
+
+fn now() -> Instant {
+    at(NOW)
+}
+
+fn approving(selector: &str) -> PolicySnapshot {
+    let approval = "approval: {state: approved, reviewed: 2026-02-01}";
+    policy(overlays(
+        &format!(
+            "namespaces: [{{name: com.stripe, protect: [stripe]}}]\nservers: [{{name: '{selector}', {approval}}}]"
+        ),
+        now(),
+    ))
+}
+
+fn known() -> Dossier {
+    dossier("com.example/tool", vec![row("official", "1.0.0", head(Status::Active, JANUARY))])
+}
+
+fn contents(dossier: &Dossier, policy: &PolicySnapshot) -> Digest {
+    let rules = policy.overlays.about(&dossier.name);
+    dossier.screened_contents(&Authorities::of(dossier, policy, &rules))
+}
+
+fn found(acknowledged: bool) -> ScreeningMatch {
+    let signal = Signal {
+        technique: Technique::BrandInLeaf,
+        field: Field::Leaf,
+        value: "tool".into(),
+        target: "stripe".into(),
+    };
+    let found = Match {
+        target: "stripe".into(),
+        why: Why::Listed,
+        level: Level::High,
+        score: 40,
+        signals: vec![signal],
+        suppressed: None,
+    };
+    ScreeningMatch { found, alert: None, acknowledged }
+}
+
+fn screening(
+    dossier: &Dossier,
+    policy: &PolicySnapshot,
+    matches: Vec<ScreeningMatch>,
+) -> Screening {
+    let compared = Compared { contents: contents(dossier, policy), matches };
+    Screening::of(policy.protection).with([(dossier.name.clone(), Some(compared))])
+}
+
+fn hidden_by(dossier: &Dossier, policy: &PolicySnapshot, screening: &Screening) -> Option<Gate> {
+    let evaluation = evaluate(dossier, policy, screening, now());
+    evaluation.entries[0].hidden_by().map(|(gate, _)| gate)
+}
+
+const WITHHELD: Option<Gate> = Some(Gate::NoOpenLookalikeAlert);
+
+#[rstest]
+#[case::exact_name_not_compared("com.example/tool", None, None)]
+#[case::exact_name_with_an_open_match("com.example/tool", Some(vec![found(false)]), None)]
+#[case::wildcard_not_compared("com.example/*", None, WITHHELD)]
+#[case::wildcard_above_not_compared("com.*/*", None, WITHHELD)]
+#[case::wildcard_without_a_match("com.example/*", Some(vec![]), None)]
+#[case::wildcard_with_an_open_match("com.example/*", Some(vec![found(false)]), WITHHELD)]
+#[case::wildcard_with_an_acknowledged_match("com.example/*", Some(vec![found(true)]), None)]
+#[case::acknowledged_match_covers_no_other("com.example/*", Some(vec![found(true), found(false)]), WITHHELD)]
+fn wildcard_admits_only_what_was_compared_and_seen(
+    #[case] selector: &str,
+    #[case] matches: Option<Vec<ScreeningMatch>>,
+    #[case] hidden: Option<Gate>,
+) {
+    let (policy, dossier) = (approving(selector), known());
+    let screening = match matches {
+        Some(matches) => screening(&dossier, &policy, matches),
+        None => Screening::of(policy.protection),
+    };
+    assert_eq!(hidden_by(&dossier, &policy, &screening), hidden);
+}
+
+#[test]
+fn other_contents_or_another_protection_are_not_compared() {
+    let (policy, mut dossier) = (approving("com.example/*"), known());
+    let compared = screening(&dossier, &policy, Vec::new());
+    assert_eq!(hidden_by(&dossier, &policy, &compared), None);
+    let mut other = compared.clone();
+    other.protection = Some(Digest::of(b"other"));
+    assert_eq!(hidden_by(&dossier, &policy, &other), WITHHELD);
+    dossier.rows[0].content.facts.as_mut().expect("kept").profile = Digest::of(b"new title");
+    assert_eq!(hidden_by(&dossier, &policy, &compared), WITHHELD);
+}
+
+#[test]
+fn visible_version_stays_and_a_new_one_waits() {
+    let (policy, mut dossier) = (approving("com.example/*"), known());
+    dossier.rows.push(row("official", "1.1.0", head(Status::Active, JANUARY)));
+    dossier.ledger.push(ViewRecord {
+        view: "default".into(),
+        version: version("1.0.0"),
+        record: LedgerRecord {
+            shown: Shown::Visible,
+            changed_at: now(),
+            digest: Digest::of(b"x"),
+            published_at: now(),
+        },
+    });
+    let screening = Screening::default();
+    let evaluation = evaluate(&dossier, &policy, &screening, now());
+    assert!(evaluation.entries[0].is_served());
+    assert!(!evaluation.entries[1].is_served());
+}
+
+#[test]
+fn revision_grows_with_each_change_and_shards_are_shared() {
+    let (policy, dossier) = (approving("com.example/*"), known());
+    let before = screening(&dossier, &policy, vec![found(false)]);
+    let after = before.clone().with([(dossier.name.clone(), None)]);
+    assert_eq!(after.revision, before.revision + 1);
+    assert!(before.get(&dossier.name).is_some() && after.get(&dossier.name).is_none());
+    assert_eq!(before.names().count(), 1);
+}

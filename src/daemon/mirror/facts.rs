@@ -1,0 +1,48 @@
+use std::sync::Arc;
+
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+use super::settling::Settling;
+use crate::daemon::runtime::{Clock, blocking};
+use crate::store::{Store, StoreError};
+
+/// Computes what a first sync left to be computed, and what other rules computed, until `stop`.
+///
+/// # Errors
+/// When the store cannot be read or written.
+pub(in crate::daemon) async fn complete_facts(
+    store: Arc<Store>,
+    clock: Arc<Clock>,
+    mut settling: watch::Receiver<Settling>,
+    stop: CancellationToken,
+) -> Result<(), StoreError> {
+    loop {
+        let completed = async {
+            // A first sync leaves the processor to itself.
+            if settling.wait_for(|settling| !settling.any).await.is_err() {
+                return Ok(());
+            }
+            refresh(&store, &clock).await
+        };
+        tokio::select! {
+            completed = completed => completed?,
+            () = stop.cancelled() => return Ok(()),
+        }
+        tokio::select! {
+            changed = settling.changed() => if changed.is_err() { stop.cancelled().await },
+            () = stop.cancelled() => return Ok(()),
+        }
+    }
+}
+
+async fn refresh(store: &Arc<Store>, clock: &Arc<Clock>) -> Result<(), StoreError> {
+    let mut cursor = None;
+    loop {
+        let (store, clock) = (Arc::clone(store), Arc::clone(clock));
+        cursor = blocking(move || store.refresh_facts(cursor, clock.now())).await?;
+        if cursor.is_none() {
+            return Ok(());
+        }
+    }
+}

@@ -1,0 +1,137 @@
+use super::remarks::Remarks;
+use super::state::Work;
+use super::view::ViewState;
+use crate::catalog::{Candidate, Catalogue, Facts, Loaded, NameUpdate, Source};
+use crate::curation::{EntryEvaluation, Evaluation, Evidence, Gate, Sanitized, evaluate};
+use crate::model::{Instant, Name};
+use crate::store::{Snapshot, StoreError};
+
+/// The outcome of evaluating one name: what to render, and what to remember.
+pub(super) struct Decided {
+    pub(super) name: Name,
+    /// What passed the gates, and for each view whether it belongs there.
+    candidates: Vec<(Candidate, Vec<bool>)>,
+    pub(super) holds_until: Option<Instant>,
+    /// The upstream that the name is served from, when that is news.
+    authority: Option<String>,
+    pub(super) remarks: Remarks,
+    /// Whether it waits for a comparison or a person.
+    pub(super) is_withheld: bool,
+}
+
+/// Evaluates names, one after another, against one snapshot of the store.
+pub(super) struct Evaluator<'a> {
+    pub(super) views: &'a [ViewState],
+    pub(super) work: &'a Work,
+    pub(super) snapshot: &'a Snapshot,
+}
+
+impl Evaluator<'_> {
+    /// Runs the gates for every version of a name, and reads the bodies of those that no view renders
+    /// yet, in the same snapshot.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub(super) fn decide(&self, name: &Name) -> Result<Decided, StoreError> {
+        let Work { policy, screening, now, .. } = self.work;
+        let views = policy.views.iter().map(|view| view.name.as_str());
+        let dossier = self.snapshot.dossier(name, views)?;
+        let evaluation = evaluate(&dossier, policy, screening, *now);
+        let mut remarks = Remarks::of(&dossier, &evaluation, policy);
+        let mut candidates = Vec::new();
+        for entry in evaluation.entries.iter().filter(|entry| entry.is_served()) {
+            let candidate = self.candidate(name, entry, &mut remarks)?;
+            let admitted = |index| entry.views.contains(&index);
+            let views = (0..self.views.len()).map(admitted).collect();
+            candidates.extend(candidate.map(|candidate| (candidate, views)));
+        }
+        let is_served = !candidates.is_empty();
+        remarks.of_authority(&dossier, &evaluation.authorities, is_served);
+        let authority = evaluation.authorities.owner().filter(|_| is_served);
+        let authority = authority.filter(|owner| dossier.authority.as_deref() != Some(*owner));
+        Ok(Decided {
+            name: name.clone(),
+            candidates,
+            holds_until: evaluation.holds_until,
+            authority: authority.map(str::to_owned),
+            is_withheld: is_withheld(&evaluation),
+            remarks,
+        })
+    }
+
+    /// What an entry is rendered from; `None`, with a remark, when its body is damaged.
+    fn candidate(
+        &self,
+        name: &Name,
+        entry: &EntryEvaluation<'_>,
+        remarks: &mut Remarks,
+    ) -> Result<Option<Candidate>, StoreError> {
+        let EntryEvaluation { row, head, rules, ownership, .. } = entry;
+        let facts = Facts::new(&row.upstream, rules, ownership.word());
+        let source = facts.source(head);
+        let mut candidate = Candidate {
+            version: row.version.clone(),
+            published_at: head.published_at,
+            source,
+            facts,
+            loaded: None,
+        };
+        if self.is_rendered(name, entry, &source) {
+            return Ok(Some(candidate));
+        }
+        let loaded = match self.snapshot.body(name, row, entry.content) {
+            Err(damage @ StoreError::Damaged { .. }) => Err(damage.to_string()),
+            body => {
+                let body = body?;
+                let sanitized = Sanitized::of(&body.server);
+                sanitized.map(|served| Loaded { entry: body, served }).map_err(|it| it.to_string())
+            }
+        };
+        match loaded {
+            Ok(loaded) => {
+                candidate.loaded = Some(loaded);
+                Ok(Some(candidate))
+            }
+            Err(damage) => {
+                remarks.damaged(name, &damage);
+                Ok(None)
+            }
+        }
+    }
+
+    /// Whether every view that shows it has an item of the same entry already.
+    fn is_rendered(&self, name: &Name, entry: &EntryEvaluation<'_>, source: &Source) -> bool {
+        let version = &entry.row.version;
+        let keeps = |catalogue: &Catalogue| catalogue.keeps(name, version, source);
+        entry.views.iter().all(|index| keeps(&self.views[*index].catalogue))
+    }
+}
+
+fn is_withheld(evaluation: &Evaluation<'_>) -> bool {
+    evaluation.entries.iter().any(|entry| {
+        matches!(
+            entry.hidden_by(),
+            Some((Gate::NoOpenLookalikeAlert, Evidence::NotCompared | Evidence::Matches(_)))
+        )
+    })
+}
+
+impl Decided {
+    /// The name with the upstream that it is served from, when that is news.
+    pub(super) fn take_authority(&mut self) -> Option<(Name, String)> {
+        self.authority.take().map(|upstream| (self.name.clone(), upstream))
+    }
+
+    /// What any view shows of it.
+    pub(super) fn in_any_view(&self) -> NameUpdate<'_> {
+        let shown = self.candidates.iter().filter(|(_, views)| views.contains(&true));
+        NameUpdate { name: &self.name, candidates: shown.map(|(candidate, _)| candidate).collect() }
+    }
+
+    /// What of it belongs into the view of this index.
+    pub(super) fn within(&self, view: usize) -> NameUpdate<'_> {
+        let admitted = self.candidates.iter().filter(|(_, views)| views[view]);
+        let candidates = admitted.map(|(candidate, _)| candidate).collect();
+        NameUpdate { name: &self.name, candidates }
+    }
+}

@@ -1,0 +1,122 @@
+//! Rows change while a generation is made. What is judged and what is rendered come from one snapshot.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::value::RawValue;
+
+use super::candidates::Evaluator;
+use super::state::{Selection, Work};
+use super::view::ViewState;
+use crate::catalog::{Catalogue, Ledger};
+use crate::curation::{
+    OwnershipPolicy, PolicyDifference, PolicySnapshot, Screening, UpstreamPolicy, View,
+};
+use crate::lint::Source;
+use crate::model::{Entry, Instant, Name, NamespaceRules, OFFICIAL_META};
+use crate::overlay::{Context, Terms, read};
+use crate::store::{Acceptance, Batch, Destination, Hold, Snapshot, Store};
+use crate::sync::{Rails, Row, UpstreamState};
+
+const NAME: &str = "com.example/tool";
+
+fn now() -> Instant {
+    Instant::parse("2026-03-01T00:00:00Z").expect("a time")
+}
+
+fn work() -> Work {
+    let text =
+        "servers: [{name: com.example/*, approval: {state: approved, reviewed: 2026-02-01}}]";
+    let context = Context { terms: Terms::default(), now: now(), upstreams: None };
+    let set = read(&[Source::new("x.yaml", text)], &context).into();
+    let upstream = UpstreamPolicy {
+        id: "up".into(),
+        priority: 1,
+        internal: false,
+        enabled: true,
+        namespaces: NamespaceRules::default(),
+    };
+    let ownership = OwnershipPolicy { enabled: false, ..OwnershipPolicy::default() };
+    let views = vec![View::unlimited("default")];
+    Work {
+        selection: Selection { names: [].into(), difference: Some(PolicyDifference::Everything) },
+        policy: Arc::new(PolicySnapshot::new(
+            Arc::new(set),
+            vec![upstream],
+            views,
+            ownership,
+            false,
+        )),
+        screening: Arc::new(Screening::default()),
+        now: now(),
+        is_settling: false,
+    }
+}
+
+fn send(store: &Store, description: &str) {
+    let json = format!(
+        r#"{{"server":{{"name":"{NAME}","version":"1.0.0","description":"{description}"}},"_meta":{{"{OFFICIAL_META}":{{"status":"active","publishedAt":"2026-01-01T00:00:00Z","updatedAt":"2026-01-01T00:00:00Z"}}}}}}"#
+    );
+    let item: Box<RawValue> = serde_json::from_str(&json).expect("a JSON text");
+    let rows = [Row::Entry(Entry::judge(&item, now()).expect("well-formed"))];
+    let batch = Batch {
+        upstream: "up",
+        rows: &rows,
+        destination: Destination::Live,
+        state: None,
+        seen: None,
+        now: now(),
+    };
+    store.commit(&batch).expect("committed");
+}
+
+/// Full syncs that do not see the entry, until it is purged.
+fn purge(store: &Store) {
+    let (state, hold) = (UpstreamState::default(), Hold::default());
+    let rails = Rails { missing_walks: 1, purge_after: Duration::ZERO, ..Rails::default() };
+    for _ in 0..2 {
+        let acceptance = Acceptance {
+            upstream: "up",
+            state: &state,
+            complete: true,
+            rails: &rails,
+            hold: &hold,
+            whole: &state,
+            now: now(),
+        };
+        store.accept(&acceptance).expect("accepted");
+    }
+}
+
+/// The bytes that a generation renders, judged and read in this snapshot.
+fn rendered(snapshot: &Snapshot, work: &Work) -> Vec<String> {
+    let (ledger, catalogue) = (Ledger::default(), Arc::new(Catalogue::default()));
+    let views = [ViewState { name: "default".into(), ledger, catalogue }];
+    let evaluator = Evaluator { views: &views, work, snapshot };
+    let name = Name::parse(NAME).expect("a name");
+    let decided = evaluator.decide(&name).expect("readable");
+    let candidates = decided.within(0).candidates;
+    let bodies = candidates.iter().filter_map(|candidate| candidate.loaded.as_ref());
+    bodies.map(|loaded| loaded.entry.server.to_string()).collect()
+}
+
+#[test]
+fn purged_entry_that_is_replaced_between_evaluation_and_rendering_is_never_served() {
+    let store = Store::ephemeral(now()).expect("a store");
+    let (work, snapshot) = (work(), || store.snapshot().expect("a snapshot"));
+    send(&store, "first");
+    let before = snapshot();
+    purge(&store);
+    let purged = snapshot();
+    send(&store, "something else");
+    let replaced = snapshot();
+    send(&store, "first");
+    let restored = snapshot();
+    // Each generation goes on with the snapshot that it began with, whatever was committed since.
+    let [before, restored] = [before, restored].map(|snapshot| rendered(&snapshot, &work));
+    assert_eq!(before.len(), 1);
+    assert!(before[0].contains("first"), "{before:?}");
+    assert_eq!(before, restored, "it came back as it was");
+    assert_eq!(rendered(&purged, &work), [""; 0]);
+    assert_eq!(rendered(&replaced, &work), [""; 0], "it waits for a person");
+}

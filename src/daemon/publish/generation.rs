@@ -1,0 +1,49 @@
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::catalog::Catalogue;
+use crate::model::Name;
+
+/// One generation of every view, swapped as one.
+#[derive(Debug)]
+pub struct Published {
+    /// Counts from 1 since the process started.
+    pub generation: u64,
+    /// Entries that any view shows.
+    pub visible: usize,
+    /// Entries that changed with it, counted in each view.
+    pub changed: usize,
+    /// How long evaluating, rendering and committing it took.
+    pub took: Duration,
+    views: BTreeMap<String, Arc<Catalogue>>,
+}
+
+impl Published {
+    pub(super) fn new(
+        generation: u64,
+        views: BTreeMap<String, Arc<Catalogue>>,
+        changed: usize,
+        took: Duration,
+    ) -> Self {
+        let visible = if views.len() <= 1 {
+            views.values().map(|catalogue| catalogue.len()).sum()
+        } else {
+            let shown = views.values().flat_map(|catalogue| catalogue.items());
+            shown.map(|item| (&item.name, &item.version)).collect::<BTreeSet<_>>().len()
+        };
+        Self { generation, visible, changed, took, views }
+    }
+
+    /// Whether any view shows any version of a name.
+    #[must_use]
+    pub(in crate::daemon) fn has(&self, name: &Name) -> bool {
+        self.views.values().any(|catalogue| catalogue.has(name))
+    }
+
+    /// What a view shows; `None` when there is no such view.
+    #[must_use]
+    pub fn view(&self, name: &str) -> Option<&Arc<Catalogue>> {
+        self.views.get(name)
+    }
+}

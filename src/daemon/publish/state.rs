@@ -1,0 +1,252 @@
+//! Which names a publication has to evaluate, and when: a pure step over what is received.
+//!
+//! What has to be evaluated follows from the difference between what is received and what the last
+//! generation was *committed* under, never from the value received last: a failed publication and a
+//! coalesced message lose nothing.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::curation::{PolicyDifference, PolicySnapshot, Screening};
+use crate::model::{Instant, Name};
+
+/// Syncs touch names all the time; clients see them in steps of this.
+const BETWEEN_GENERATIONS: Duration = Duration::from_secs(1);
+
+/// Now, by the clock that decisions use, and as time that passed since the process started.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Moment {
+    pub(super) now: Instant,
+    pub(super) elapsed: Duration,
+}
+
+/// What a publication reacts to.
+#[derive(Debug)]
+pub(super) enum Event {
+    Policy(Arc<PolicySnapshot>),
+    Screening(Arc<Screening>),
+    /// Rows or verification records of these names changed.
+    Touched(BTreeSet<Name>),
+    /// Enough is known for a first generation, and there is an index to compare names with.
+    Ready,
+    /// Whether an upstream may still claim names for the first time.
+    Settling(bool),
+    /// Time passed.
+    Tick,
+    Committed(Committed),
+}
+
+/// What a publication that succeeded found out.
+#[derive(Debug, Default)]
+pub(super) struct Committed {
+    /// For every name that was selected, when time alone may change the answer.
+    pub(super) holds_until: Vec<(Name, Option<Instant>)>,
+    /// Whether every name was: those that are not listed hold for good.
+    pub(super) everything: bool,
+    /// Names of them that wait for a comparison or a person.
+    pub(super) withheld: BTreeSet<Name>,
+    /// Whether clients see a new generation.
+    pub(super) is_published: bool,
+}
+
+/// What to do after an event.
+#[derive(Debug)]
+pub(super) enum Step {
+    Publish(Work),
+    /// Wait for the next event, at most until then.
+    Wait(Option<Wake>),
+}
+
+/// When to look again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Wake {
+    /// When this much time has passed since the process started.
+    Elapsed(Duration),
+    /// When the clock shows this.
+    Clock(Instant),
+}
+
+/// One publication to make.
+#[derive(Debug)]
+pub(super) struct Work {
+    pub(super) selection: Selection,
+    pub(super) policy: Arc<PolicySnapshot>,
+    pub(super) screening: Arc<Screening>,
+    pub(super) now: Instant,
+    /// Whether the upstream that names are served from is not remembered yet.
+    pub(super) is_settling: bool,
+}
+
+/// The names to evaluate.
+#[derive(Debug)]
+pub(super) struct Selection {
+    /// Names whose rows have to be read anew.
+    pub(super) names: BTreeSet<Name>,
+    /// What the policy says differently.
+    pub(super) difference: Option<PolicyDifference>,
+}
+
+impl Selection {
+    /// Whether every name is evaluated that could be visible.
+    pub(super) fn is_everything(&self) -> bool {
+        matches!(self.difference, Some(PolicyDifference::Everything))
+    }
+}
+
+/// What was received, what was committed, and what is under way.
+#[derive(Debug)]
+pub(super) struct State {
+    policy: Arc<PolicySnapshot>,
+    screening: Arc<Screening>,
+    is_ready: bool,
+    is_settling: bool,
+    committed: Option<Basis>,
+    dirty: BTreeSet<Name>,
+    withheld: BTreeSet<Name>,
+    ends: Ends,
+    under_way: Option<Basis>,
+    /// Names wait until then; what a person wrote does not.
+    not_before: Duration,
+}
+
+/// When the evaluations of names end that time alone may change.
+#[derive(Debug, Default)]
+struct Ends {
+    by_name: BTreeMap<Name, Instant>,
+    by_time: BTreeSet<(Instant, Name)>,
+}
+
+impl Ends {
+    fn set(&mut self, name: Name, until: Option<Instant>) {
+        if let Some(before) = self.by_name.remove(&name) {
+            self.by_time.remove(&(before, name.clone()));
+        }
+        if let Some(until) = until {
+            self.by_time.insert((until, name.clone()));
+            self.by_name.insert(name, until);
+        }
+    }
+
+    fn until(&self, now: Instant) -> impl Iterator<Item = &Name> {
+        self.by_time.iter().take_while(move |(until, _)| *until <= now).map(|(_, name)| name)
+    }
+
+    fn first(&self) -> Option<Instant> {
+        self.by_time.first().map(|(until, _)| *until)
+    }
+}
+
+/// What a generation is made under.
+#[derive(Debug, Clone)]
+struct Basis {
+    policy: Arc<PolicySnapshot>,
+    screening: Arc<Screening>,
+    is_settling: bool,
+}
+
+impl State {
+    pub(super) fn new(policy: Arc<PolicySnapshot>, screening: Arc<Screening>) -> Self {
+        Self {
+            policy,
+            screening,
+            is_ready: false,
+            is_settling: true,
+            committed: None,
+            dirty: BTreeSet::new(),
+            withheld: BTreeSet::new(),
+            ends: Ends::default(),
+            under_way: None,
+            not_before: Duration::ZERO,
+        }
+    }
+
+    /// Takes note of an event, and says what to do.
+    pub(super) fn step(&mut self, event: Event, at: Moment) -> Step {
+        match event {
+            Event::Policy(policy) => self.policy = policy,
+            Event::Screening(screening) => self.screening = screening,
+            Event::Touched(names) => self.dirty.extend(names),
+            Event::Ready => self.is_ready = true,
+            Event::Settling(is_settling) => self.is_settling = is_settling,
+            Event::Tick => {}
+            Event::Committed(committed) => self.commit(committed, at),
+        }
+        self.next(at)
+    }
+
+    fn commit(&mut self, committed: Committed, at: Moment) {
+        let Committed { everything, holds_until, withheld, is_published } = committed;
+        if everything {
+            (self.ends, self.withheld) = (Ends::default(), BTreeSet::new());
+        }
+        for (name, until) in holds_until {
+            self.withheld.remove(&name);
+            self.ends.set(name, until);
+        }
+        self.withheld.extend(withheld);
+        self.committed = self.under_way.take();
+        if is_published {
+            self.not_before = at.elapsed + BETWEEN_GENERATIONS;
+        }
+    }
+
+    fn next(&mut self, at: Moment) -> Step {
+        if !self.is_ready || self.under_way.is_some() {
+            return Step::Wait(None);
+        }
+        let difference = self.difference();
+        let mut names: BTreeSet<Name> = self.ends.until(at.now).cloned().collect();
+        let reconsidered = self.reconsidered();
+        if difference.is_none() && names.is_empty() {
+            if self.dirty.is_empty() && reconsidered.is_empty() {
+                return Step::Wait(self.ends.first().map(Wake::Clock));
+            }
+            if at.elapsed < self.not_before {
+                return Step::Wait(Some(Wake::Elapsed(self.not_before)));
+            }
+        }
+        names.append(&mut self.dirty);
+        names.extend(reconsidered);
+        let basis = Basis {
+            policy: Arc::clone(&self.policy),
+            screening: Arc::clone(&self.screening),
+            is_settling: self.is_settling,
+        };
+        self.under_way = Some(basis.clone());
+        Step::Publish(Work {
+            selection: Selection { names, difference },
+            policy: basis.policy,
+            screening: basis.screening,
+            now: at.now,
+            is_settling: basis.is_settling,
+        })
+    }
+
+    /// What differs from the policy that the last generation was committed under.
+    fn difference(&self) -> Option<PolicyDifference> {
+        let Some(committed) = &self.committed else { return Some(PolicyDifference::Everything) };
+        if committed.is_settling && !self.is_settling {
+            // Authority is remembered from now on.
+            return Some(PolicyDifference::Everything);
+        }
+        let is_other = committed.policy.revision != self.policy.revision;
+        is_other.then(|| self.policy.difference(&committed.policy))
+    }
+
+    /// Names that wait for a comparison or a person, of which the screening says something else.
+    fn reconsidered(&self) -> BTreeSet<Name> {
+        let Some(committed) = &self.committed else { return BTreeSet::new() };
+        if committed.screening.revision == self.screening.revision
+            && committed.policy.protection == self.policy.protection
+        {
+            return BTreeSet::new();
+        }
+        let is_same_index = committed.screening.protection == self.screening.protection
+            && committed.policy.protection == self.policy.protection;
+        let is_news = |name: &&Name| {
+            !is_same_index || committed.screening.get(name) != self.screening.get(name)
+        };
+        self.withheld.iter().filter(is_news).cloned().collect()
+    }
+}

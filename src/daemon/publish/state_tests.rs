@@ -1,0 +1,303 @@
+//! A model of the publisher over [`State::step`]: names with dossiers, policies and screenings that
+//! change in any order, publications that fail, and restarts. Whatever the order, once nothing is left to
+//! do every name is decided as a fresh evaluation decides it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use proptest::prelude::*;
+
+use super::state::{Committed, Event, Moment, State, Step, Wake, Work};
+use crate::curation::{
+    Authorities, Compared, ContentFacts, ContentHead, Dossier, DossierRow, EntryEvaluation,
+    Evidence, Gate, OwnershipPolicy, PolicySnapshot, Screening, UpstreamPolicy, View, ViewRecord,
+    evaluate,
+};
+use crate::lint::Source;
+use crate::model::{
+    Digest, Head, Instant, LedgerRecord, Name, NamespaceRules, Shown, Status, Version,
+};
+use crate::overlay::{Context, Terms, read};
+
+const NAMES: [&str; 4] = ["com.a/x", "com.a/y", "com.b/x", "com.c/z"];
+const OVERLAYS: [&str; 5] = [
+    "servers: [{name: com.a/*, approval: {state: approved, reviewed: 2026-02-01}}]",
+    "servers: [{name: com.a/x, approval: {state: approved, reviewed: 2026-02-01, expires: 2026-03-02}}, {name: com.b/*, approval: {state: approved, reviewed: 2026-02-01}}]",
+    "servers: [{name: com.A/*, approval: {state: denied}}, {name: com.b/x, approval: {state: approved, reviewed: 2026-02-01}}]",
+    "namespaces: [{name: com.q, protect: [stripe]}]\nservers: [{name: com.a/*, approval: {state: approved, reviewed: 2026-02-01, expires: 2026-03-03}}, {name: com.b/*, approval: {state: approved, reviewed: 2026-02-01}}]",
+    "namespaces: [{name: com.q, protect: [paypal]}]\nservers: [{name: com.b/*, tier: 2, approval: {state: approved, reviewed: 2026-02-01}}, {name: com.c/*, approval: {state: approved, reviewed: 2026-02-01}}]",
+];
+
+fn begin() -> Instant {
+    Instant::parse("2026-03-01T00:00:00Z").expect("a time")
+}
+
+fn name(index: usize) -> Name {
+    Name::parse(NAMES[index]).expect("a name")
+}
+
+fn policy(index: usize, enabled: bool) -> Arc<PolicySnapshot> {
+    let context = Context { terms: Terms::default(), now: begin(), upstreams: None };
+    let set = read(&[Source::new("x.yaml", OVERLAYS[index])], &context).into();
+    let upstream = UpstreamPolicy {
+        id: "official".into(),
+        priority: 1,
+        internal: false,
+        enabled,
+        namespaces: NamespaceRules::default(),
+    };
+    let ownership = OwnershipPolicy { enabled: false, ..OwnershipPolicy::default() };
+    let views = vec![View::unlimited("default")];
+    Arc::new(PolicySnapshot::new(Arc::new(set), vec![upstream], views, ownership, true))
+}
+
+fn row(content: u8, status: Status) -> DossierRow {
+    let published = Instant::parse("2026-01-01T00:00:00Z").expect("a time");
+    let server = format!(r#"{{"name":"a.b/c","description":"{content}","version":"1"}}"#);
+    let head = Head {
+        status,
+        missing: false,
+        rewritten: false,
+        replaced: false,
+        published_at: published,
+        updated_at: published,
+        first_seen: published,
+        received: Digest::of(&[content]),
+        sent: Digest::of(&[content]),
+    };
+    DossierRow {
+        upstream: "official".into(),
+        version: Version::parse("1").expect("usable"),
+        content: ContentHead { head, facts: Some(ContentFacts::of(&server)) },
+        others: Vec::new(),
+    }
+}
+
+/// One thing that happens.
+#[derive(Debug, Clone)]
+enum Happening {
+    Policy(usize, bool),
+    /// Upstream sends something else of a name.
+    Row(usize, u8, bool),
+    /// The screening compares a name with what the policy in force protects.
+    Compare(usize),
+    Advance(u64),
+    Settle(bool),
+    /// The publication under way ends, with success or not.
+    End(bool),
+    Restart,
+}
+
+fn steps() -> impl Strategy<Value = Vec<Happening>> {
+    let step = prop_oneof![
+        (0..OVERLAYS.len(), prop::bool::weighted(0.8))
+            .prop_map(|(at, on)| Happening::Policy(at, on)),
+        (0..NAMES.len(), 0..3_u8, any::<bool>())
+            .prop_map(|(at, content, on)| Happening::Row(at, content, on)),
+        (0..NAMES.len()).prop_map(Happening::Compare),
+        (0..40_u64).prop_map(Happening::Advance),
+        any::<bool>().prop_map(Happening::Settle),
+        prop::bool::weighted(0.7).prop_map(Happening::End),
+        Just(Happening::Restart),
+    ];
+    prop::collection::vec(step, 1..60)
+}
+
+struct Model {
+    state: State,
+    policy: Arc<PolicySnapshot>,
+    screening: Arc<Screening>,
+    dossiers: BTreeMap<Name, Dossier>,
+    /// What the last evaluation of each name decided.
+    decided: BTreeMap<Name, Vec<bool>>,
+    under_way: Option<Work>,
+    at: Moment,
+}
+
+impl Model {
+    fn new() -> Self {
+        let (policy, screening) = (policy(0, true), Arc::new(Screening::default()));
+        let mut model = Self {
+            state: State::new(Arc::clone(&policy), Arc::clone(&screening)),
+            policy,
+            screening,
+            dossiers: BTreeMap::new(),
+            decided: BTreeMap::new(),
+            under_way: None,
+            at: Moment { now: begin(), elapsed: Duration::ZERO },
+        };
+        model.feed(Event::Ready);
+        model
+    }
+
+    fn feed(&mut self, event: Event) -> Option<Wake> {
+        match self.state.step(event, self.at) {
+            Step::Publish(work) => {
+                assert!(self.under_way.is_none(), "one publication at a time");
+                self.under_way = Some(work);
+                None
+            }
+            Step::Wait(wake) => wake,
+        }
+    }
+
+    fn apply(&mut self, step: &Happening) {
+        match *step {
+            Happening::Policy(index, enabled) => {
+                self.policy = policy(index, enabled);
+                self.feed(Event::Policy(Arc::clone(&self.policy)));
+            }
+            Happening::Row(index, content, is_active) => {
+                let status = if is_active { Status::Active } else { Status::Deleted };
+                let name = name(index);
+                let known = || Dossier::empty(name.clone());
+                let dossier = self.dossiers.entry(name.clone()).or_insert_with(known);
+                dossier.rows = vec![row(content, status)];
+                self.feed(Event::Touched(BTreeSet::from([name])));
+            }
+            Happening::Compare(index) => {
+                let name = name(index);
+                let Some(dossier) = self.dossiers.get(&name) else { return };
+                let rules = self.policy.overlays.about(&name);
+                let authorities = Authorities::of(dossier, &self.policy, &rules);
+                let contents = dossier.screened_contents(&authorities);
+                let base = if self.screening.protection == Some(self.policy.protection) {
+                    Screening::clone(&self.screening)
+                } else {
+                    self.screening.restarted(self.policy.protection)
+                };
+                let compared = Compared { contents, matches: Vec::new() };
+                self.screening = Arc::new(base.with([(name, Some(compared))]));
+                self.feed(Event::Screening(Arc::clone(&self.screening)));
+            }
+            Happening::Advance(hours) => {
+                self.advance(Duration::from_hours(hours));
+                self.feed(Event::Tick);
+            }
+            Happening::Settle(is_settling) => drop(self.feed(Event::Settling(is_settling))),
+            Happening::End(succeeds) => self.end(succeeds),
+            Happening::Restart => self.restart(),
+        }
+    }
+
+    /// Starts the loop again, as after a failure; what is published stays.
+    fn restart(&mut self) {
+        self.under_way = None;
+        self.state = State::new(Arc::clone(&self.policy), Arc::clone(&self.screening));
+        self.feed(Event::Ready);
+    }
+
+    fn advance(&mut self, time: Duration) {
+        self.at = Moment { now: self.at.now.plus(time), elapsed: self.at.elapsed + time };
+    }
+
+    /// Ends the publication under way, as the publisher would.
+    fn end(&mut self, succeeds: bool) {
+        let Some(work) = self.under_way.take() else { return };
+        if !succeeds {
+            return self.restart();
+        }
+        let everything = work.selection.is_everything();
+        let mut committed = Committed { everything, is_published: true, ..Committed::default() };
+        let concerned = |name: &Name| {
+            let difference = work.selection.difference.as_ref();
+            work.selection.names.contains(name) || difference.is_some_and(|it| it.concerns(name))
+        };
+        for (name, dossier) in self.dossiers.iter_mut().filter(|(name, _)| concerned(name)) {
+            // The publisher does not evaluate what no rule concerns and no view shows.
+            if work.policy.overlays.about(name).is_silent() && dossier.ledger.is_empty() {
+                committed.holds_until.push((name.clone(), None));
+                self.decided.insert(name.clone(), vec![false; dossier.rows.len()]);
+                continue;
+            }
+            let evaluation = evaluate(dossier, &work.policy, &work.screening, work.now);
+            let served: Vec<bool> =
+                evaluation.entries.iter().map(EntryEvaluation::is_served).collect();
+            let is_withheld = evaluation.entries.iter().any(|entry| {
+                let hidden = entry.hidden_by();
+                matches!(hidden, Some((Gate::NoOpenLookalikeAlert, Evidence::NotCompared)))
+            });
+            committed.holds_until.push((name.clone(), evaluation.holds_until));
+            if is_withheld {
+                committed.withheld.insert(name.clone());
+            }
+            if served.contains(&true) || !dossier.ledger.is_empty() {
+                dossier.ledger = ledger(&served, work.now);
+            }
+            self.decided.insert(name.clone(), served);
+        }
+        self.feed(Event::Committed(committed));
+    }
+
+    /// Lets everything end that is under way, due or retried.
+    fn settle(&mut self) {
+        for _ in 0..100 {
+            self.end(true);
+            match self.feed(Event::Tick) {
+                Some(Wake::Elapsed(until)) => {
+                    self.at.elapsed = self.at.elapsed.max(until);
+                    self.feed(Event::Tick);
+                }
+                Some(Wake::Clock(at)) if at <= self.at.now => {}
+                _ if self.under_way.is_none() => return,
+                _ => {}
+            }
+        }
+        panic!("there is always something left to do");
+    }
+}
+
+fn ledger(served: &[bool], now: Instant) -> Vec<ViewRecord> {
+    let is_visible = served.contains(&true);
+    let record = LedgerRecord {
+        shown: if is_visible { Shown::Visible } else { Shown::Tombstone },
+        changed_at: now,
+        digest: Digest::of(b"x"),
+        published_at: now,
+    };
+    let version = Version::parse("1").expect("usable");
+    vec![ViewRecord { view: "default".into(), version, record }]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(400))]
+
+    #[test]
+    fn no_order_of_steps_leaves_a_name_decided_otherwise_than_a_fresh_evaluation(steps in steps()) {
+        let mut model = Model::new();
+        for step in &steps {
+            model.apply(step);
+        }
+        model.settle();
+        for (name, dossier) in &model.dossiers {
+            let evaluation = evaluate(dossier, &model.policy, &model.screening, model.at.now);
+            let fresh: Vec<bool> =
+                evaluation.entries.iter().map(EntryEvaluation::is_served).collect();
+            prop_assert_eq!(model.decided.get(name), Some(&fresh), "{}", name);
+        }
+    }
+}
+
+#[test]
+fn touched_names_wait_for_a_second_and_a_policy_does_not() {
+    let mut model = Model::new();
+    model.apply(&Happening::Row(0, 0, true));
+    model.end(true);
+    model.apply(&Happening::Row(0, 1, true));
+    assert!(model.under_way.is_none(), "names come in steps");
+    model.apply(&Happening::Policy(1, true));
+    let work = model.under_way.as_ref().expect("a policy takes effect at once");
+    assert!(work.selection.names.contains(&name(0)), "with it everything that waited");
+}
+
+#[test]
+fn after_a_failed_publication_everything_is_evaluated() {
+    let mut model = Model::new();
+    model.apply(&Happening::Row(0, 0, true));
+    model.end(true);
+    model.apply(&Happening::Policy(1, true));
+    model.end(false);
+    let work = model.under_way.as_ref().expect("the next start publishes");
+    assert!(work.selection.is_everything());
+}

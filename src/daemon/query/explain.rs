@@ -1,0 +1,40 @@
+use crate::curation::{Explanation, NamespaceReport, PolicySnapshot, VersionExplanation, evaluate};
+use crate::daemon::screening::Screenings;
+use crate::model::{Instant, Name};
+use crate::store::{Snapshot, StoreError};
+
+/// Explains every gate for every version of a name; `None` when no upstream has it.
+///
+/// # Errors
+/// When the store cannot be read.
+pub fn explain_name(
+    snapshot: &Snapshot,
+    policy: &PolicySnapshot,
+    screenings: &Screenings,
+    now: Instant,
+    name: &Name,
+    version: Option<&str>,
+) -> Result<Option<Explanation>, StoreError> {
+    let is_wanted = |found: &str| version.is_none_or(|version| version == found);
+    let views = policy.views.iter().map(|view| view.name.as_str());
+    let dossier = snapshot.dossier(name, views)?;
+    let screening = screenings.of(snapshot, policy, &dossier, now)?;
+    let evaluation = evaluate(&dossier, policy, &screening, now);
+    let entries = evaluation.entries.iter();
+    let entries = entries.filter(|entry| is_wanted(entry.row.version.as_str()));
+    let entries = entries.map(|entry| VersionExplanation::new(entry, policy));
+    let quarantined = evaluation.quarantined.iter();
+    let quarantined = quarantined.filter(|row| is_wanted(&row.version));
+    let versions: Vec<VersionExplanation> =
+        entries.chain(quarantined.map(VersionExplanation::of_quarantined)).collect();
+    let ownership = policy.ownership.enabled.then(|| {
+        NamespaceReport::new(
+            name.namespace(),
+            &dossier.verification,
+            &dossier.claims.evidence,
+            &policy.overlays,
+        )
+    });
+    let explanation = Explanation { name: name.to_string(), versions, ownership };
+    Ok((!explanation.versions.is_empty()).then_some(explanation))
+}

@@ -1,0 +1,43 @@
+use std::collections::BTreeSet;
+
+use serde::{Deserialize, Serialize};
+
+use crate::model::Name;
+use crate::store::{QuarantinedRow, Snapshot, StoreError};
+
+/// One row in quarantine.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct QuarantineReport {
+    pub upstream: String,
+    pub name: String,
+    pub version: String,
+    pub reason: String,
+    pub bytes: u64,
+}
+
+/// Lists every row in quarantine.
+///
+/// # Errors
+/// When the store cannot be read, as for every function here.
+pub fn quarantine(snapshot: &Snapshot) -> Result<Vec<QuarantineReport>, StoreError> {
+    let report = |quarantined: QuarantinedRow| QuarantineReport {
+        upstream: quarantined.upstream,
+        name: quarantined.row.name,
+        version: quarantined.row.version,
+        reason: quarantined.row.reason,
+        bytes: quarantined.row.item.len() as u64,
+    };
+    snapshot.quarantined()?.map(|row| row.map(report)).collect()
+}
+
+/// Returns every name that is stored; `None` before a first full sync, when nothing is known.
+pub fn known_names(snapshot: &Snapshot) -> Result<Option<BTreeSet<Name>>, StoreError> {
+    let mut is_synchronised = false;
+    for upstream in snapshot.upstreams()? {
+        is_synchronised |= snapshot.upstream(&upstream)?.last_complete_walk.is_some();
+    }
+    if !is_synchronised {
+        return Ok(None);
+    }
+    snapshot.names().map(Some)
+}

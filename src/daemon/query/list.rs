@@ -1,0 +1,77 @@
+use std::collections::BTreeSet;
+
+use serde::{Deserialize, Serialize};
+
+use crate::curation::{EntryEvaluation, PolicySnapshot, evaluate};
+use crate::daemon::screening::Screenings;
+use crate::model::{Instant, Name};
+use crate::store::{Snapshot, StoreError};
+
+/// One line of `vidimus list`.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Listed {
+    pub name: String,
+    pub version: String,
+    pub upstream: String,
+    pub served: bool,
+    /// How the first gate that fails describes the entry.
+    pub hidden_by: Option<String>,
+    pub tier: Option<u8>,
+    pub classification: Option<String>,
+    pub owner: Option<String>,
+    /// The verdict on the namespace, when there is a definite one.
+    #[serde(default)]
+    pub ownership: Option<String>,
+    pub expires: Option<Instant>,
+}
+
+/// Evaluates every entry; lists those that are served only, unless `all` are asked for.
+///
+/// # Errors
+/// When the store cannot be read.
+pub fn list(
+    snapshot: &Snapshot,
+    policy: &PolicySnapshot,
+    screenings: &Screenings,
+    now: Instant,
+    all: bool,
+) -> Result<Vec<Listed>, StoreError> {
+    let names: BTreeSet<Name> = snapshot.names()?;
+    let views: Vec<&str> = policy.views.iter().map(|view| view.name.as_str()).collect();
+    let mut lines = Vec::new();
+    for name in names {
+        let rules = policy.overlays.about(&name);
+        if rules.is_silent() && !all {
+            continue;
+        }
+        let dossier = snapshot.dossier(&name, views.iter().copied())?;
+        let screening = if rules.may_be_approved_unnamed() {
+            screenings.of(snapshot, policy, &dossier, now)?
+        } else {
+            screenings.without_comparing(policy)
+        };
+        let evaluation = evaluate(&dossier, policy, &screening, now);
+        let entries = evaluation.entries.iter().map(|entry| Listed::new(&name, entry));
+        lines.extend(entries.filter(|line| all || line.served));
+    }
+    Ok(lines)
+}
+
+impl Listed {
+    fn new(name: &Name, entry: &EntryEvaluation<'_>) -> Self {
+        let rules = &entry.rules;
+        Self {
+            name: name.to_string(),
+            version: entry.row.version.to_string(),
+            upstream: entry.row.upstream.clone(),
+            served: entry.is_served(),
+            hidden_by: entry.hidden_by().map(|(gate, _)| gate.failing().to_owned()),
+            tier: rules.tier,
+            classification: rules.classification.map(|classification| classification.to_string()),
+            owner: rules.owner.map(str::to_owned),
+            ownership: entry.ownership.word().map(str::to_owned),
+            expires: entry.expires.filter(|_| entry.is_served()),
+        }
+    }
+}

@@ -1,0 +1,100 @@
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::alert::{Alert, AlertIdentity, AlertKind, Evidence, Observation};
+use crate::lookalike::Match;
+use crate::model::Name;
+
+/// Items that one alert lists. What is beyond stays withheld until an overlay decides about it by name.
+const MAX_ITEMS: usize = 1_000;
+
+/// The identity of the alert about a name that resembles a target: one for each target and suspect
+/// namespace, whatever number of names.
+pub(super) fn identity(target: &str, name: &Name) -> AlertIdentity {
+    AlertIdentity::new(AlertKind::Lookalike, target, name.namespace().to_ascii_lowercase())
+}
+
+/// Whether acknowledgements of the alert cover every item of a match.
+pub(super) fn is_acknowledged(alert: &Alert, name: &Name, found: &Match) -> bool {
+    items(name, found).all(|item| alert.has_seen(&item))
+}
+
+fn items(name: &Name, found: &Match) -> impl Iterator<Item = Evidence> {
+    let name = name.to_string();
+    let signals = found.signals.iter().cloned();
+    signals.map(move |signal| Evidence::Lookalike { name: name.clone(), signal })
+}
+
+/// The alerts to raise for everything that was found.
+pub(super) fn observations(
+    found: &BTreeMap<Name, Vec<Match>>,
+    served: &BTreeSet<Name>,
+) -> Vec<Observation> {
+    let mut alerts: BTreeMap<AlertIdentity, Vec<(&Name, &Match)>> = BTreeMap::new();
+    for (name, matches) in found {
+        for found in matches {
+            alerts.entry(identity(&found.target, name)).or_default().push((name, found));
+        }
+    }
+    let observe = |(identity, mut all): (AlertIdentity, Vec<(&Name, &Match)>)| {
+        // What is cut off is the lightest.
+        all.sort_by_key(|(_, found)| std::cmp::Reverse(found.score));
+        let mut items = all.iter().flat_map(|(name, found)| items(name, found));
+        let listed: Vec<Evidence> = items.by_ref().take(MAX_ITEMS).collect();
+        let unlisted = items.next().map(|_| Evidence::Unlisted);
+        let observation =
+            Observation::new(AlertKind::Lookalike, "", listed.into_iter().chain(unlisted));
+        Observation {
+            identity,
+            served: all.iter().any(|(name, _)| served.contains(*name)),
+            count: all.len() as u64,
+            score: all.iter().map(|(_, found)| found.score).max(),
+            ..observation
+        }
+    };
+    alerts.into_iter().map(observe).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::lookalike::{Field, Level, Signal, Technique, Why};
+
+    fn found(score: u8) -> Match {
+        let signal = Signal {
+            technique: Technique::BrandInLeaf,
+            field: Field::Leaf,
+            value: "stripe".to_owned(),
+            target: "stripe".to_owned(),
+        };
+        Match {
+            target: "stripe".to_owned(),
+            why: Why::Listed,
+            level: Level::High,
+            score,
+            signals: vec![signal],
+            suppressed: None,
+        }
+    }
+
+    fn name(number: usize) -> Name {
+        Name::parse(&format!("io.github.someone/stripe-{number}")).expect("a name")
+    }
+
+    #[test]
+    fn alert_lists_a_bounded_number_of_items_and_its_acknowledgement_covers_no_others() {
+        let all: BTreeMap<Name, Vec<Match>> =
+            (0..=MAX_ITEMS).map(|number| (name(number), vec![found(10)])).collect();
+        let mut all = all;
+        let (heavy, light) = (name(MAX_ITEMS), name(7));
+        all.insert(heavy.clone(), vec![found(40)]);
+        all.insert(light.clone(), vec![found(1)]);
+        let seen = observations(&all, &BTreeSet::new());
+        assert_eq!((seen.len(), seen[0].count), (1, MAX_ITEMS as u64 + 1));
+        assert_eq!(seen[0].evidence.len(), MAX_ITEMS + 1);
+        let alerts = crate::alert::reconcile("x", &[], seen, crate::model::Instant::from_micros(1));
+        let now = crate::model::Instant::from_micros(2);
+        let alert = alerts[0].clone().acknowledge("alice", "asked them", now);
+        assert!(is_acknowledged(&alert, &heavy, &found(40)));
+        assert!(!is_acknowledged(&alert, &light, &found(1)), "it was not listed");
+    }
+}

@@ -1,0 +1,114 @@
+use std::borrow::Cow;
+use std::sync::{Arc, OnceLock};
+
+use serde::{Deserialize, Serialize};
+
+use super::alerts::identity;
+use super::comparer::Comparer;
+use crate::alert::AlertReport;
+use crate::curation::{Dossier, PolicySnapshot, Screening};
+use crate::lookalike::Match;
+use crate::model::{Instant, Name};
+use crate::store::{Snapshot, StoreError};
+
+/// Where an evaluation gets the screening of a name from.
+#[derive(Debug)]
+pub enum Screenings {
+    /// The one that a daemon keeps.
+    Kept(Arc<Screening>),
+    /// Comparisons are made when a name asks for them.
+    Made(Offline),
+}
+
+/// Compares with an index that is built when the first name asks for it.
+#[derive(Debug, Default)]
+pub struct Offline(OnceLock<Comparer>);
+
+impl Screenings {
+    /// Makes comparisons for a store that no daemon holds.
+    #[must_use]
+    pub fn offline() -> Self {
+        Self::Made(Offline::default())
+    }
+
+    /// Returns a screening that covers the name.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn of(
+        &self,
+        snapshot: &Snapshot,
+        policy: &PolicySnapshot,
+        dossier: &Dossier,
+        now: Instant,
+    ) -> Result<Cow<'_, Screening>, StoreError> {
+        let offline = match self {
+            Self::Kept(screening) => return Ok(Cow::Borrowed(screening)),
+            Self::Made(_) if !policy.withholds() => {
+                return Ok(self.without_comparing(policy));
+            }
+            Self::Made(offline) => offline,
+        };
+        let comparer = offline.comparer(snapshot, policy, now)?;
+        let comparison = comparer.compare(snapshot, policy, dossier, now)?;
+        let compared = comparison.compared(snapshot, &dossier.name)?;
+        let screening = Screening::of(policy.protection);
+        Ok(Cow::Owned(screening.with([(dossier.name.clone(), Some(compared))])))
+    }
+
+    /// Returns a screening for a name that no comparison can matter for.
+    #[must_use]
+    pub fn without_comparing(&self, policy: &PolicySnapshot) -> Cow<'_, Screening> {
+        match self {
+            Self::Kept(screening) => Cow::Borrowed(screening),
+            Self::Made(_) => Cow::Owned(Screening::of(policy.protection)),
+        }
+    }
+}
+
+impl Offline {
+    fn comparer(
+        &self,
+        snapshot: &Snapshot,
+        policy: &PolicySnapshot,
+        now: Instant,
+    ) -> Result<&Comparer, StoreError> {
+        if let Some(comparer) = self.0.get() {
+            return Ok(comparer);
+        }
+        let comparer = Comparer::load(snapshot, policy)?;
+        let comparer = comparer.with_frequent_names(snapshot, policy, now)?;
+        Ok(self.0.get_or_init(|| comparer))
+    }
+}
+
+/// A match, and the alert about it.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Lookalike {
+    #[serde(flatten)]
+    pub found: Match,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub alert: Option<AlertReport>,
+}
+
+/// Compares a name with what is protected, for a person who asks.
+///
+/// # Errors
+/// When the store cannot be read.
+pub fn lookalikes_of(
+    snapshot: &Snapshot,
+    policy: &PolicySnapshot,
+    now: Instant,
+    name: &Name,
+) -> Result<Vec<Lookalike>, StoreError> {
+    let comparer = Comparer::load(snapshot, policy)?;
+    let comparer = comparer.with_frequent_names(snapshot, policy, now)?;
+    let dossier = snapshot.dossier(name, [])?;
+    let comparison = comparer.compare(snapshot, policy, &dossier, now)?;
+    let with_alert = |found: Match| {
+        let alert = snapshot.alert(&identity(&found.target, name))?;
+        let alert = alert.filter(|alert| !alert.is_over()).map(AlertReport::from);
+        Ok(Lookalike { found, alert })
+    };
+    comparison.matches.into_iter().map(with_alert).collect()
+}

@@ -1,0 +1,346 @@
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::time::MissedTickBehavior;
+use tokio_util::sync::CancellationToken;
+use tracing::info;
+
+use super::alerts::observations;
+use super::comparer::{Comparer, Comparison};
+use super::external::external_names;
+use super::handle::ScreeningHandle;
+use super::state::{Comparing, Event, State, Work};
+use crate::curation::{Compared, PolicyDifference, PolicySnapshot, Screening};
+use crate::daemon::mirror::Settling;
+use crate::daemon::policy::InForce;
+use crate::daemon::runtime::{Clock, observe};
+use crate::lookalike::Match;
+use crate::model::Name;
+use crate::store::{Snapshot, Store, StoreError};
+
+/// Where alerts about lookalikes come from.
+const LOOKALIKES: &str = "lookalikes";
+/// How often what failed is tried again.
+const TICK: Duration = Duration::from_secs(1);
+
+/// Takes names that another service should know of.
+type Tell = Box<dyn Fn(&[&Name]) + Send + Sync>;
+
+/// What the screening reads, and whom it tells.
+pub(in crate::daemon) struct Inputs {
+    pub(in crate::daemon) store: Arc<Store>,
+    pub(in crate::daemon) clock: Arc<Clock>,
+    pub(in crate::daemon) policy: watch::Receiver<Arc<InForce>>,
+    pub(in crate::daemon) settling: watch::Receiver<Settling>,
+    /// The number of the generation that answers.
+    pub(in crate::daemon) generation: watch::Receiver<u64>,
+    /// Takes the names that resemble something protected.
+    pub(in crate::daemon) resembling: Tell,
+    pub(in crate::daemon) handle: ScreeningHandle,
+}
+
+impl fmt::Debug for Inputs {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Inputs").finish_non_exhaustive()
+    }
+}
+
+/// Screens names until `stop`.
+///
+/// # Errors
+/// When the store cannot be read.
+pub(in crate::daemon) async fn screen(
+    inputs: Arc<Inputs>,
+    stop: CancellationToken,
+) -> Result<(), StoreError> {
+    let mut policy = inputs.policy.clone();
+    let mut settling = inputs.settling.clone();
+    let mut generation = inputs.generation.clone();
+    let mut acknowledged = inputs.handle.acknowledged.subscribe();
+    let touched = inputs.handle.touched.clone();
+    let mut tick = tokio::time::interval(TICK);
+    tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    settling.mark_changed();
+    let mut screener = Screener::new(inputs);
+    screener.forget();
+    screener.handle(Event::Protection)?;
+    loop {
+        let event = tokio::select! {
+            () = stop.cancelled() => return Ok(()),
+            Ok(()) = policy.changed() => {
+                policy.borrow_and_update();
+                Event::Protection
+            }
+            Ok(()) = settling.changed() => {
+                let is_settling = settling.borrow_and_update().any;
+                // What an internal upstream protects is read before anything is compared with it.
+                screener.handle(screener.awaited())?;
+                Event::Settling(is_settling)
+            }
+            Ok(()) = generation.changed() => {
+                generation.borrow_and_update();
+                screener.generation_changed()
+            }
+            Ok(()) = acknowledged.changed() => {
+                acknowledged.borrow_and_update();
+                Event::Alerts
+            }
+            names = touched.take() => screener.touched(names)?,
+            _ = tick.tick() => screener.tick(),
+        };
+        screener.handle(event)?;
+    }
+}
+
+struct Screener {
+    inputs: Arc<Inputs>,
+    state: State,
+    comparer: Comparer,
+    /// The policy that the comparisons were made under.
+    policy: Option<Arc<PolicySnapshot>>,
+    found: BTreeMap<Name, Vec<Match>>,
+    /// Which of those that were found were served when that was reported.
+    served: BTreeSet<Name>,
+    /// Whether an internal upstream is waited for: what is protected comes from there.
+    awaits_internal: bool,
+    /// Whether alerts could not be stored.
+    is_report_owed: bool,
+}
+
+impl Screener {
+    fn new(inputs: Arc<Inputs>) -> Self {
+        Self {
+            inputs,
+            state: State::new(),
+            comparer: Comparer::default(),
+            policy: None,
+            found: BTreeMap::new(),
+            served: BTreeSet::new(),
+            awaits_internal: false,
+            is_report_owed: false,
+        }
+    }
+
+    /// What an earlier run of this loop compared does not count: it left no index.
+    fn forget(&self) {
+        self.inputs.handle.screening.send_modify(|screening| {
+            *screening = Arc::new(screening.without_index());
+        });
+    }
+
+    /// Tries again what could not be stored.
+    fn tick(&mut self) -> Event {
+        if std::mem::take(&mut self.is_report_owed) { Event::Alerts } else { Event::Tick }
+    }
+
+    /// Does everything that an event leads to.
+    fn handle(&mut self, event: Event) -> Result<(), StoreError> {
+        let mut work = self.state.step(event);
+        while work != Work::default() {
+            let event = self.perform(work)?;
+            work = self.state.step(event);
+        }
+        Ok(())
+    }
+
+    fn perform(&mut self, work: Work) -> Result<Event, StoreError> {
+        if work.index {
+            return self.read_index();
+        }
+        match work.compare {
+            Comparing::Nothing => {}
+            Comparing::Provisionally(names) => self.compare_provisionally(&names)?,
+            Comparing::Names(names) => {
+                let snapshot = self.inputs.store.snapshot()?;
+                self.compare(&snapshot, &names)?;
+            }
+            Comparing::Everything => self.compare_everything()?,
+        }
+        if work.report {
+            self.report()?;
+        }
+        Ok(Event::Tick)
+    }
+
+    fn policy(&self) -> Arc<PolicySnapshot> {
+        Arc::clone(&self.inputs.policy.borrow().snapshot)
+    }
+
+    /// Reads what is protected; when that is news, nothing counts as compared any more.
+    fn read_index(&mut self) -> Result<Event, StoreError> {
+        let policy = self.policy();
+        let awaits_internal = self.inputs.settling.borrow().internal;
+        self.awaits_internal = policy.overlays.has_internal() && awaits_internal;
+        if self.awaits_internal {
+            return Ok(Event::IndexAwaited);
+        }
+        let snapshot = self.inputs.store.snapshot()?;
+        let comparer = Comparer::load(&snapshot, &policy)?;
+        let is_same = self.policy.as_ref().is_some_and(|before| {
+            before.protection == policy.protection
+                && matches!(policy.difference(before), PolicyDifference::Names(_))
+        });
+        let is_news = !is_same || comparer.protected != self.comparer.protected;
+        self.policy = Some(Arc::clone(&policy));
+        if !is_news {
+            return Ok(Event::IndexUnchanged);
+        }
+        info!(protected = comparer.index.len(), "names are compared with what is protected");
+        self.comparer = Comparer { frequent: Arc::clone(&self.comparer.frequent), ..comparer };
+        self.inputs.handle.screening.send_modify(|screening| {
+            *screening = Arc::new(screening.restarted(policy.protection));
+        });
+        Ok(Event::IndexChanged)
+    }
+
+    /// An internal upstream that is not waited for any more may have brought what is protected.
+    fn awaited(&self) -> Event {
+        if self.awaits_internal { Event::Protection } else { Event::Tick }
+    }
+
+    /// Names that are protected may say something else now, or be more.
+    fn touched(&mut self, names: BTreeSet<Name>) -> Result<Event, StoreError> {
+        let policy = self.policy();
+        let protected = &self.comparer.protected;
+        let subjects: BTreeSet<&str> =
+            protected.iter().map(|protected| protected.subject.as_str()).collect();
+        let is_protecting =
+            |name: &Name| policy.overlays.is_internal(name) || subjects.contains(name.as_str());
+        if names.iter().any(is_protecting) {
+            self.handle(Event::Protection)?;
+        }
+        Ok(Event::Touched(names))
+    }
+
+    /// Names that were found may be served now, or not any more.
+    fn generation_changed(&self) -> Event {
+        let is_same = self.served_of_found().is_ok_and(|served| served == self.served);
+        if is_same { Event::Tick } else { Event::Alerts }
+    }
+
+    /// Compares names that a wildcard may admit, without knowing which names are frequent.
+    fn compare_provisionally(&mut self, names: &BTreeSet<Name>) -> Result<(), StoreError> {
+        let policy = self.policy();
+        if !policy.withholds() {
+            return Ok(());
+        }
+        let snapshot = self.inputs.store.snapshot()?;
+        let may_be_admitted = |name: &&Name| policy.overlays.about(name).may_be_approved_unnamed();
+        let names: Vec<Name> = names.iter().filter(may_be_admitted).cloned().collect();
+        let found = self.compare_all(&snapshot, &policy, &names)?;
+        self.publish(&snapshot, found).map(drop)
+    }
+
+    fn compare_everything(&mut self) -> Result<(), StoreError> {
+        let policy = self.policy();
+        let snapshot = self.inputs.store.snapshot()?;
+        let now = self.inputs.clock.now();
+        let comparer = std::mem::take(&mut self.comparer);
+        self.comparer = comparer.with_frequent_names(&snapshot, &policy, now)?;
+        let names: BTreeSet<Name> = external_names(&snapshot, &policy)?.into_keys().collect();
+        self.found.clear();
+        self.compare(&snapshot, &names)
+    }
+
+    fn compare(&mut self, snapshot: &Snapshot, names: &BTreeSet<Name>) -> Result<(), StoreError> {
+        let policy = self.policy();
+        let found = self.compare_all(snapshot, &policy, names)?;
+        for (name, matches) in self.publish(snapshot, found)? {
+            if matches.is_empty() {
+                self.found.remove(&name);
+            } else {
+                self.found.insert(name, matches);
+            }
+        }
+        Ok(())
+    }
+
+    /// Compares names; `None` for those that no external upstream lists.
+    fn compare_all<'n>(
+        &self,
+        snapshot: &Snapshot,
+        policy: &PolicySnapshot,
+        names: impl IntoIterator<Item = &'n Name>,
+    ) -> Result<Vec<(Name, Option<Comparison>)>, StoreError> {
+        let now = self.inputs.clock.now();
+        let compare = |name: &Name| {
+            let dossier = snapshot.dossier(name, [])?;
+            let upstreams = dossier.rows.iter().map(|row| row.upstream.as_str());
+            let is_external = policy.is_external(upstreams);
+            let compare = || self.comparer.compare(snapshot, policy, &dossier, now);
+            Ok((name.clone(), is_external.then(compare).transpose()?))
+        };
+        names.into_iter().map(compare).collect()
+    }
+
+    /// Publishes what gates read of comparisons; returns the matches that count.
+    fn publish(
+        &self,
+        snapshot: &Snapshot,
+        found: Vec<(Name, Option<Comparison>)>,
+    ) -> Result<Vec<(Name, Vec<Match>)>, StoreError> {
+        let mut updates: Vec<(Name, Option<Compared>)> = Vec::with_capacity(found.len());
+        let mut matches = Vec::with_capacity(found.len());
+        for (name, comparison) in found {
+            let Some(comparison) = comparison else {
+                updates.push((name.clone(), None));
+                matches.push((name, Vec::new()));
+                continue;
+            };
+            updates.push((name.clone(), Some(comparison.compared(snapshot, &name)?)));
+            let counting = comparison.matches.into_iter().filter(|it| it.suppressed.is_none());
+            matches.push((name, counting.collect()));
+        }
+        self.update(updates);
+        Ok(matches)
+    }
+
+    fn update(&self, updates: Vec<(Name, Option<Compared>)>) {
+        if updates.is_empty() {
+            return;
+        }
+        self.inputs.handle.screening.send_modify(|screening| {
+            *screening = Arc::new(Screening::clone(screening).with(updates));
+        });
+    }
+
+    /// Raises and resolves alerts, and publishes which matches they cover.
+    fn report(&mut self) -> Result<(), StoreError> {
+        (self.inputs.resembling)(&self.found.keys().collect::<Vec<_>>());
+        let served = self.served_of_found()?;
+        let seen = observations(&self.found, &served);
+        if !observe(&self.inputs.store, &self.inputs.clock, LOOKALIKES, seen) {
+            self.is_report_owed = true;
+            return Ok(());
+        }
+        self.served = served;
+        let snapshot = self.inputs.store.snapshot()?;
+        let screening = self.inputs.handle.current();
+        let mut updates = Vec::new();
+        for (name, matches) in &self.found {
+            let Some(before) = screening.get(name) else { continue };
+            let comparison = Comparison { contents: before.contents, matches: matches.clone() };
+            let compared = comparison.compared(&snapshot, name)?;
+            if compared != *before {
+                updates.push((name.clone(), Some(compared)));
+            }
+        }
+        self.update(updates);
+        Ok(())
+    }
+
+    /// Those that were found and that any view shows.
+    fn served_of_found(&self) -> Result<BTreeSet<Name>, StoreError> {
+        let snapshot = self.inputs.store.snapshot()?;
+        let mut served = BTreeSet::new();
+        for name in self.found.keys() {
+            if snapshot.shows_any(name)? {
+                served.insert(name.clone());
+            }
+        }
+        Ok(served)
+    }
+}

@@ -1,0 +1,199 @@
+use std::sync::Arc;
+
+use arc_swap::Guard;
+use tokio::sync::watch;
+
+use super::mirror::{Activity, HeldDecision, Mirror, Ports, SyncOutcome};
+use super::policy::{InForce, LoadedOverlays, Policy};
+use super::publish::{Publication, Published};
+use super::query::{StatusReport, status};
+use super::runtime::Clock;
+use super::screening::{ScreeningHandle, Screenings};
+use super::verification::{ProofReport, Verification};
+use crate::alert::{Alert, NotAcknowledged};
+use crate::config::Settings;
+use crate::curation::PolicySnapshot;
+use crate::model::Digest;
+use crate::store::{Store, StoreError};
+
+/// The handles of a daemon's services, for its servers and commands. Each service owns its state; what
+/// is here only reaches it.
+#[derive(Debug)]
+pub struct Services {
+    pub settings: Arc<Settings>,
+    pub store: Arc<Store>,
+    pub clock: Arc<Clock>,
+    /// The store's random word, shown to clients.
+    pub epoch: String,
+    pub(super) policy: Arc<Policy>,
+    pub(super) mirror: Arc<Mirror>,
+    pub(super) publication: Arc<Publication>,
+    pub(super) verification: Verification,
+    pub(super) screening: ScreeningHandle,
+    /// Whether enough is known for a first generation.
+    pub(super) ready: watch::Sender<bool>,
+}
+
+impl Services {
+    /// Connects the services; `run` starts them.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn new(
+        settings: Settings,
+        store: Arc<Store>,
+        clock: Arc<Clock>,
+        overlays: LoadedOverlays,
+    ) -> Result<Arc<Self>, StoreError> {
+        let epoch = store.snapshot()?.epoch()?;
+        let settings = Arc::new(settings);
+        let policy = Arc::new(Policy::new(Arc::clone(&settings), overlays));
+        let publication = Arc::new(Publication::new(
+            Arc::clone(&settings),
+            Arc::clone(&store),
+            Arc::clone(&clock),
+        ));
+        let (verification, screening) = (Verification::new(), ScreeningHandle::new());
+        let ports = {
+            let (verification, screening) = (verification.clone(), screening.clone());
+            let (publication, policy) = (publication.touched().clone(), Arc::clone(&policy));
+            Ports {
+                touched: Box::new(move |names| {
+                    verification.touch(names.iter().cloned());
+                    screening.touch(names.iter().cloned());
+                    publication.touch(names);
+                }),
+                redefined: Box::new(move |upstreams| policy.define_upstreams(upstreams)),
+            }
+        };
+        let mirror = Mirror::new(
+            Arc::clone(&settings),
+            Arc::clone(&store),
+            Arc::clone(&clock),
+            policy.subscribe(),
+            ports,
+        )?;
+        Ok(Arc::new(Self {
+            settings,
+            store,
+            clock,
+            epoch,
+            policy,
+            mirror,
+            publication,
+            verification,
+            screening,
+            ready: watch::Sender::new(false),
+        }))
+    }
+
+    /// The generation that answers now, for the time that one request takes: without touching a
+    /// counter that all threads share.
+    pub fn answering(&self) -> Guard<Option<Arc<Published>>> {
+        self.publication.answering()
+    }
+
+    /// The generation that answers now; `None` before the first.
+    #[must_use]
+    pub fn published(&self) -> Option<Arc<Published>> {
+        self.publication.published()
+    }
+
+    /// The policy in force.
+    #[must_use]
+    pub fn in_force(&self) -> Arc<InForce> {
+        self.policy.current()
+    }
+
+    /// The snapshot of the policy in force.
+    #[must_use]
+    pub fn policy(&self) -> Arc<PolicySnapshot> {
+        Arc::clone(&self.policy.current().snapshot)
+    }
+
+    /// The screening that the daemon keeps.
+    #[must_use]
+    pub fn screenings(&self) -> Screenings {
+        Screenings::Kept(self.screening.current())
+    }
+
+    /// Verifies a namespace now.
+    ///
+    /// # Errors
+    /// Why it cannot be verified, in words.
+    pub async fn verify(&self, namespace: &str) -> Result<ProofReport, String> {
+        self.verification.verify(namespace).await
+    }
+
+    /// Asks every enabled upstream for a sync run, or joins the one under way, and waits for all.
+    pub async fn sync(&self, full: bool, dry_run: bool) -> Vec<(String, SyncOutcome)> {
+        self.mirror.sync(full, dry_run).await
+    }
+
+    /// Applies a decision about a change set on hold; see [`HeldDecision`].
+    ///
+    /// # Errors
+    /// When the store cannot be read or written.
+    pub fn decide_held(
+        &self,
+        upstream: &str,
+        id: &str,
+        decision: HeldDecision,
+    ) -> Result<Option<usize>, StoreError> {
+        self.mirror.decide_held(upstream, id, decision)
+    }
+
+    /// Acknowledges an alert, if `seen` is the digest of what it shows now.
+    ///
+    /// # Errors
+    /// When the store cannot be read or written.
+    pub fn acknowledge(
+        &self,
+        id: &str,
+        seen: Digest,
+        by: &str,
+        reason: &str,
+    ) -> Result<Result<Alert, NotAcknowledged>, StoreError> {
+        let acknowledged = self.store.acknowledge(id, seen, by, reason, self.clock.now());
+        // A name that waited for this may be admitted.
+        self.screening.acknowledge();
+        acknowledged
+    }
+
+    /// Whether an upstream that is followed was never synchronised to its end.
+    #[must_use]
+    pub fn is_first_sync(&self) -> bool {
+        self.mirror.is_first_sync()
+    }
+
+    /// A sync run that is under way, and of which upstream.
+    #[must_use]
+    pub fn activity(&self) -> Option<(String, Activity)> {
+        self.mirror.activity()
+    }
+
+    /// The state of this daemon.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn status(&self) -> Result<StatusReport, StoreError> {
+        let definitions = self.mirror.definitions();
+        let snapshot = self.store.snapshot()?;
+        let mut report = status(&snapshot, &self.in_force(), &definitions, self.clock.now())?;
+        let published = self.published();
+        report.running = true;
+        report.ready = published.is_some();
+        report.generation = published.as_ref().map(|published| published.generation);
+        report.visible = published.map_or(0, |published| published.visible as u64);
+        for upstream in &mut report.upstreams {
+            let Some((activity, next_attempt)) = self.mirror.progress(&upstream.id) else {
+                continue;
+            };
+            if activity.is_some() {
+                upstream.interrupted_at = None;
+            }
+            (upstream.activity, upstream.next_attempt) = (activity, next_attempt);
+        }
+        Ok(report)
+    }
+}

@@ -1,0 +1,111 @@
+use std::collections::BTreeSet;
+
+use serde_json::Value;
+
+use crate::model::Digest;
+use crate::ownership::{Offer, Package, RepositoryLink, host};
+
+/// The facts of an entry that are compared beside its name.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct EntryProfile {
+    pub title: String,
+    pub description: String,
+    /// Of remotes and of the website, in small letters, as they are written.
+    pub hosts: BTreeSet<String>,
+    /// Registry type and identifier, without tag or digest.
+    pub packages: BTreeSet<(String, String)>,
+    pub repository: Option<RepositoryLink>,
+}
+
+impl EntryProfile {
+    /// Reads the profile of a `server` object; `None` when it is not an object with a name.
+    #[must_use]
+    pub fn read(json: &str) -> Option<Self> {
+        Self::of(&serde_json::from_str(json).ok()?)
+    }
+
+    /// Reads the profile of a parsed `server` object; `None` when it is not an object with a name.
+    #[must_use]
+    pub fn of(value: &Value) -> Option<Self> {
+        let offer = Offer::of(value)?;
+        // A member of another type is not a text that a client shows.
+        let text = |member: &str| value[member].as_str();
+        let mut hosts = offer.hosts;
+        hosts.extend(text("websiteUrl").and_then(host));
+        let packages = offer.packages.iter().map(Package::key);
+        Some(Self {
+            title: text("title").unwrap_or_default().to_owned(),
+            description: text("description").unwrap_or_default().to_owned(),
+            hosts,
+            packages: packages.map(|(kind, text)| (kind.to_owned(), text.to_owned())).collect(),
+            repository: offer.repository,
+        })
+    }
+
+    /// Returns the SHA-256 of the content: equal profiles have equal digests, in every build.
+    #[must_use]
+    pub fn digest(&self) -> Digest {
+        let count = |length: usize| length.to_string();
+        let mut parts = vec![self.title.clone(), self.description.clone()];
+        parts.push(count(self.hosts.len()));
+        parts.extend(self.hosts.iter().cloned());
+        parts.push(count(self.packages.len()));
+        for (kind, identifier) in &self.packages {
+            parts.extend([kind.clone(), identifier.clone()]);
+        }
+        if let Some(RepositoryLink { owner, name, id, path }) = &self.repository {
+            parts.extend([owner.clone(), name.clone()]);
+            parts.push(count(id.iter().count()));
+            parts.extend(id.clone());
+            parts.push(count(path.iter().count()));
+            parts.extend(path.iter().flatten().cloned());
+        }
+        Digest::of_parts(parts.iter().map(String::as_bytes))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn profile(members: &str) -> EntryProfile {
+        EntryProfile::read(&format!(r#"{{"name": "a.b/c"{members}}}"#)).expect("an entry")
+    }
+
+    #[rstest::rstest]
+    #[case(r#", "title": "x""#, r#", "description": "x""#)]
+    #[case(r#", "title": "ab", "description": "c""#, r#", "title": "a", "description": "bc""#)]
+    #[case(r#", "websiteUrl": "https://x.example""#, "")]
+    #[case(
+        r#", "packages": [{"registryType": "npm", "identifier": "a"}]"#,
+        r#", "packages": [{"registryType": "pypi", "identifier": "a"}]"#
+    )]
+    #[case(
+        r#", "repository": {"url": "https://github.com/a/b"}"#,
+        r#", "repository": {"url": "https://github.com/a/c"}"#
+    )]
+    fn other_content_has_another_digest(#[case] left: &str, #[case] right: &str) {
+        assert_ne!(profile(left).digest(), profile(right).digest());
+    }
+
+    #[test]
+    fn digest_is_the_same_in_every_build() {
+        let members = r#", "title": "T", "websiteUrl": "https://x.example",
+            "packages": [{"registryType": "npm", "identifier": "a"}],
+            "repository": {"url": "https://github.com/a/b"}"#;
+        assert_eq!(profile(members).digest(), profile(members).digest());
+        assert_eq!(
+            profile(members).digest().to_string(),
+            "sha256:633cde8fd4380db4135af6ab6793849ffdb210131c2a92c0cb2ed44257c7f154"
+        );
+    }
+
+    #[test]
+    fn members_of_another_type_are_not_texts() {
+        assert_eq!(
+            profile(r#", "title": 7, "description": "x""#),
+            profile(r#", "description": "x""#)
+        );
+        assert_eq!(EntryProfile::read("[]"), None);
+    }
+}

@@ -1,0 +1,73 @@
+use crate::model::{Digest, Head, Instant, Name, Status, Version};
+
+pub(in crate::store) const HEAD_BYTES: usize = 90;
+const PLAIN_HEAD: u8 = 1;
+/// Flags in a head's byte of status.
+const MISSING: u8 = 0x10;
+const REWRITTEN: u8 = 0x20;
+const REPLACED: u8 = 0x40;
+pub(in crate::store) fn head(head: &Head) -> [u8; HEAD_BYTES] {
+    let mut value = [0; HEAD_BYTES];
+    let status = match head.status {
+        Status::Active => 1,
+        Status::Deprecated => 2,
+        Status::Deleted => 3,
+    };
+    let missing = if head.missing { MISSING } else { 0 };
+    let rewritten = if head.rewritten { REWRITTEN } else { 0 };
+    let replaced = if head.replaced { REPLACED } else { 0 };
+    value[..2].copy_from_slice(&[PLAIN_HEAD, status | missing | rewritten | replaced]);
+    value[2..10].copy_from_slice(&head.published_at.as_micros().to_le_bytes());
+    value[10..18].copy_from_slice(&head.updated_at.as_micros().to_le_bytes());
+    value[18..26].copy_from_slice(&head.first_seen.as_micros().to_le_bytes());
+    value[26..58].copy_from_slice(head.received.as_bytes());
+    value[58..].copy_from_slice(head.sent.as_bytes());
+    value
+}
+
+pub(in crate::store) fn read_head(value: &[u8]) -> Option<Head> {
+    let value: &[u8; HEAD_BYTES] = value.try_into().ok()?;
+    let status = match (value[0], value[1] & !(MISSING | REWRITTEN | REPLACED)) {
+        (PLAIN_HEAD, 1) => Status::Active,
+        (PLAIN_HEAD, 2) => Status::Deprecated,
+        (PLAIN_HEAD, 3) => Status::Deleted,
+        _ => return None,
+    };
+    Some(Head {
+        status,
+        missing: value[1] & MISSING != 0,
+        rewritten: value[1] & REWRITTEN != 0,
+        replaced: value[1] & REPLACED != 0,
+        published_at: instant(&value[2..])?,
+        updated_at: instant(&value[10..])?,
+        first_seen: instant(&value[18..])?,
+        received: digest(&value[26..])?,
+        sent: digest(&value[58..])?,
+    })
+}
+
+/// Name and version out of a key; both were checked before they were written.
+pub(in crate::store) fn identity(name: &str, version: &str) -> Option<(Name, Version)> {
+    Some((Name::parse(name).ok()?, Version::parse(version).ok()?))
+}
+
+pub(in crate::store) fn instant(bytes: &[u8]) -> Option<Instant> {
+    let bytes = bytes.first_chunk()?;
+    Some(Instant::from_micros(i64::from_le_bytes(*bytes)))
+}
+
+pub(in crate::store) fn digest(bytes: &[u8]) -> Option<Digest> {
+    bytes.first_chunk().map(|bytes| Digest::from_bytes(*bytes))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_head_of_other_length_or_kind_is_refused() {
+        for value in [&[][..], &[PLAIN_HEAD; HEAD_BYTES - 1], &[9; HEAD_BYTES]] {
+            assert!(read_head(value).is_none());
+        }
+    }
+}

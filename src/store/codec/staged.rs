@@ -1,0 +1,86 @@
+use super::head::{HEAD_BYTES, head};
+use super::packing::Packer;
+use crate::model::{Digest, Entry};
+use crate::store::StoreError;
+use crate::sync::Row;
+
+/// Tags of values that are staged, held, or kept beside others.
+const STAGED_ENTRY: u8 = 1;
+const STAGED_QUARANTINED: u8 = 2;
+const STAGED_DELETED: u8 = 3;
+const STAGED_SETTLED: u8 = 4;
+const STAGED_ABSENT: u8 = 5;
+/// A held absence: the row is its key.
+pub(in crate::store) const ABSENT: &[u8] = &[STAGED_ABSENT];
+
+impl Packer {
+    pub(in crate::store) fn body(&mut self, entry: &Entry) -> Result<Vec<u8>, StoreError> {
+        self.pack(&entry.server, &entry.meta)
+    }
+
+    pub(in crate::store) fn staged(&mut self, row: &Row) -> Result<Vec<u8>, StoreError> {
+        Ok(match row {
+            Row::Entry(entry) => staged_entry(&head(&entry.head), &self.body(entry)?),
+            Row::Quarantined(row) => {
+                [[STAGED_QUARANTINED].as_slice(), &*self.quarantined(row)?].concat()
+            }
+            Row::Deleted(row) => [[STAGED_DELETED].as_slice(), &*self.quarantined(row)?].concat(),
+            Row::Settled { .. } => vec![STAGED_SETTLED],
+        })
+    }
+}
+
+pub(in crate::store) fn staged_entry(head: &[u8], body: &[u8]) -> Vec<u8> {
+    [[STAGED_ENTRY].as_slice(), head, body].concat()
+}
+
+/// The third part of the key of other content: the version, and which content.
+pub(in crate::store) fn content_key(version: &str, content: &Digest) -> String {
+    format!("{version}\0{content}")
+}
+
+/// The content of such a key: the digest of its `server` bytes.
+pub(in crate::store) fn content_of(content_key: &str) -> Option<Digest> {
+    content_key.split_once('\0')?.1.parse().ok()
+}
+
+/// The version of such a key.
+pub(in crate::store) fn version_of(content_key: &str) -> &str {
+    content_key.split_once('\0').map_or(content_key, |(version, _)| version)
+}
+
+/// The first key behind all contents of a version; no version has a character below a blank.
+pub(in crate::store) fn after_contents(version: &str) -> String {
+    format!("{version}\u{1}")
+}
+
+/// What makes a staged row the same row when it is staged again: not when it was first seen.
+pub(in crate::store) fn staged_identity(value: &[u8]) -> &[u8] {
+    match value.split_first() {
+        Some((&STAGED_ENTRY, rest)) => rest.get(58..HEAD_BYTES).unwrap_or(rest),
+        _ => value,
+    }
+}
+
+/// A staged row, split into what the live tables hold.
+pub(in crate::store) enum StagedParts<'a> {
+    Entry { head: &'a [u8], body: &'a [u8] },
+    Quarantined { value: &'a [u8] },
+    Deleted { value: &'a [u8] },
+    Settled,
+    Absent,
+}
+
+pub(in crate::store) fn staged_parts(value: &[u8]) -> Option<StagedParts<'_>> {
+    match value.split_first()? {
+        (&STAGED_ENTRY, rest) => {
+            let (head, body) = rest.split_at_checked(HEAD_BYTES)?;
+            Some(StagedParts::Entry { head, body })
+        }
+        (&STAGED_QUARANTINED, value) => Some(StagedParts::Quarantined { value }),
+        (&STAGED_DELETED, value) => Some(StagedParts::Deleted { value }),
+        (&STAGED_SETTLED, []) => Some(StagedParts::Settled),
+        (&STAGED_ABSENT, []) => Some(StagedParts::Absent),
+        _ => None,
+    }
+}

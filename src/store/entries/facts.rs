@@ -1,0 +1,240 @@
+//! What gates read of each content, beside the body.
+//!
+//! Facts are written with the body, but for a first sync: computing them costs as much as everything
+//! else that is done for a row, and a first sync is bounded by a plain client's time. Facts that are
+//! missing or of other rules are computed from the body when they are read; `refresh_facts` writes
+//! them, a batch at a time.
+
+use redb::{ReadableTable, WriteTransaction};
+
+use super::heads::StoredHead;
+use crate::curation::{ContentFacts, ContentHead};
+use crate::model::Instant;
+use crate::store::codec::{self, KeptFacts, Packer, StagedParts, after_contents};
+use crate::store::rows::after;
+use crate::store::tables::{BODIES, FACTS, META, REWRITTEN};
+use crate::store::{Rows, Snapshot, Store, StoreError};
+
+/// Facts that one batch computes, and contents that it looks at.
+const BATCH: usize = 500;
+const LOOKED_AT: usize = 10_000;
+
+/// In `meta`: the rules of which all facts are there, or are being completed. Without it some are due.
+const FACTS_KEY: &str = "facts";
+const COMPLETE: u8 = 1;
+const UNDER_WAY: u8 = 2;
+
+/// Upstream, name, and version or content key.
+type ContentKey = (String, String, String);
+
+/// The content behind which the computing of facts goes on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FactsCursor {
+    /// Whether the first contents are done, and other contents are next.
+    others: bool,
+    key: ContentKey,
+}
+
+/// A content whose facts are due.
+struct Due {
+    key: ContentKey,
+    value: Vec<u8>,
+    facts: Vec<u8>,
+}
+
+impl Store {
+    /// Writes facts that are missing or of other rules, for a batch of contents. Returns where to go
+    /// on; `None` when all are there.
+    ///
+    /// # Errors
+    /// When the file cannot be read or written.
+    pub fn refresh_facts(
+        &self,
+        from: Option<FactsCursor>,
+        now: Instant,
+    ) -> Result<Option<FactsCursor>, StoreError> {
+        let from = match from {
+            Some(from) => from,
+            None if self.snapshot()?.has_all_facts()? => return Ok(None),
+            None => {
+                self.write(now, |transaction| put_state(transaction, UNDER_WAY))?;
+                FactsCursor { others: false, key: Default::default() }
+            }
+        };
+        let (due, next) = self.due_facts(&from)?;
+        let next = match next {
+            None if !from.others => Some(FactsCursor { others: true, key: Default::default() }),
+            next => next.map(|key| FactsCursor { others: from.others, key }),
+        };
+        if due.is_empty() && next.is_some() {
+            return Ok(next);
+        }
+        self.write(now, |transaction| {
+            let contents = transaction.open_table(if from.others { REWRITTEN } else { BODIES })?;
+            let mut facts = transaction.open_table(FACTS)?;
+            for Due { key: (upstream, name, content), value, facts: computed } in &due {
+                let key = (upstream.as_str(), name.as_str(), content.as_str());
+                // Another content may have come in the meantime.
+                if contents.get(key)?.is_some_and(|now| now.value() == value.as_slice()) {
+                    facts.insert(key, computed.as_slice())?;
+                }
+            }
+            if next.is_none() {
+                complete(transaction)?;
+            }
+            Ok(())
+        })?;
+        Ok(next)
+    }
+
+    /// Computes a batch of facts; returns them and the key to go on behind.
+    fn due_facts(&self, from: &FactsCursor) -> Result<(Vec<Due>, Option<ContentKey>), StoreError> {
+        let snapshot = self.snapshot()?;
+        let (upstream, name, content) = &from.key;
+        let behind = after(content);
+        let contents = match from.others {
+            true => snapshot.tables.rewritten()?,
+            false => snapshot.tables.bodies()?,
+        };
+        let mut due = Vec::new();
+        let rows = contents.range((upstream.as_str(), name.as_str(), behind.as_str())..)?;
+        for (count, row) in rows.enumerate() {
+            let (key, value) = row?;
+            let value = value.value();
+            if snapshot.tables.facts()?.get(key.value())?.is_none_or(|kept| is_due(kept.value())) {
+                let body = match from.others {
+                    true => staged_body(value),
+                    false => Some(value),
+                };
+                // A damaged body is named by `verify`.
+                if let Some((server, _)) = body.and_then(|body| snapshot.unpackers.unpack(body)) {
+                    // Ingest waits for the packer, and must not wait for the computing.
+                    let facts = ContentFacts::of(&server);
+                    let facts = self.packer().facts(&facts)?;
+                    due.push(Due { key: owned(key.value()), value: value.to_vec(), facts });
+                }
+            }
+            if due.len() >= BATCH || count + 1 >= LOOKED_AT {
+                return Ok((due, Some(owned(key.value()))));
+            }
+        }
+        Ok((due, None))
+    }
+}
+
+/// Packs the facts of a body that is written.
+pub(super) fn facts_of(server: &str, packer: &mut Packer) -> Result<Vec<u8>, StoreError> {
+    packer.facts(&ContentFacts::of(server))
+}
+
+/// Notes that rows are written without their facts.
+pub(in crate::store) fn owe_facts(transaction: &WriteTransaction) -> Result<(), StoreError> {
+    transaction.open_table(META)?.remove(FACTS_KEY)?;
+    Ok(())
+}
+
+/// Notes that all facts are there, unless rows came without them in the meantime.
+fn complete(transaction: &WriteTransaction) -> Result<(), StoreError> {
+    let under_way = state(UNDER_WAY);
+    let found = transaction.open_table(META)?.get(FACTS_KEY)?.map(|value| value.value().to_vec());
+    if found == Some(under_way) {
+        put_state(transaction, COMPLETE)?;
+    }
+    Ok(())
+}
+
+fn put_state(transaction: &WriteTransaction, word: u8) -> Result<(), StoreError> {
+    transaction.open_table(META)?.insert(FACTS_KEY, state(word).as_slice())?;
+    Ok(())
+}
+
+fn state(word: u8) -> Vec<u8> {
+    [[word].as_slice(), &ContentFacts::RULES.to_le_bytes()].concat()
+}
+
+fn is_due(kept: &[u8]) -> bool {
+    codec::read_facts(kept).is_none_or(|kept| kept.rules() != ContentFacts::RULES)
+}
+
+fn staged_body(value: &[u8]) -> Option<&[u8]> {
+    match codec::staged_parts(value)? {
+        StagedParts::Entry { body, .. } => Some(body),
+        _ => None,
+    }
+}
+
+fn owned((upstream, name, content): (&str, &str, &str)) -> ContentKey {
+    (upstream.to_owned(), name.to_owned(), content.to_owned())
+}
+
+impl Snapshot {
+    /// Returns the facts of an entry's first content; `None` where they are too large to be kept.
+    ///
+    /// # Errors
+    /// When the file cannot be read, as for every method here, or facts have to be computed and the
+    /// body is damaged.
+    pub fn facts(&self, head: &StoredHead) -> Result<Option<ContentFacts>, StoreError> {
+        let body = || Ok(self.entry(head)?.server);
+        self.kept_facts(head.key(), body)
+    }
+
+    /// Returns head and facts of the contents that upstream sent after the first one; the one that it
+    /// has now comes last.
+    pub fn contents(&self, head: &StoredHead) -> Result<Rows<'_, ContentHead>, StoreError> {
+        let (upstream, name, version) = head.key();
+        let end = after_contents(version);
+        let range = (upstream, name, version)..(upstream, name, end.as_str());
+        let mut contents = Vec::new();
+        for row in self.tables.rewritten()?.range(range)? {
+            let (key, value) = row?;
+            contents.push(self.content_head(key.value(), value.value()));
+        }
+        let now = head.head.sent;
+        contents.sort_by_key(|content| {
+            content.as_ref().map_or((false, Instant::MIN), |content| {
+                (content.head.sent == now, content.head.first_seen)
+            })
+        });
+        Ok(Rows::new(contents.into_iter()))
+    }
+
+    fn content_head(
+        &self,
+        key: (&str, &str, &str),
+        value: &[u8],
+    ) -> Result<ContentHead, StoreError> {
+        let damaged = || StoreError::damaged("other content", format!("{}@{}", key.1, key.2));
+        let Some(StagedParts::Entry { head, body }) = codec::staged_parts(value) else {
+            return Err(damaged());
+        };
+        let head = codec::read_head(head).ok_or_else(damaged)?;
+        let server = || Ok(self.unpackers.unpack(body).ok_or_else(damaged)?.0);
+        Ok(ContentHead { head, facts: self.kept_facts(key, server)? })
+    }
+
+    /// Returns kept facts, or those of the body where none of these rules are kept.
+    fn kept_facts(
+        &self,
+        key: (&str, &str, &str),
+        server: impl FnOnce() -> Result<Box<str>, StoreError>,
+    ) -> Result<Option<ContentFacts>, StoreError> {
+        if let Some(value) = self.tables.facts()?.get(key)? {
+            match codec::read_facts(value.value()).filter(|_| !is_due(value.value())) {
+                Some(KeptFacts::TooLarge { .. }) => return Ok(None),
+                Some(kept) => {
+                    if let Some(facts) = kept.unpack(&self.unpackers) {
+                        return Ok(Some(facts));
+                    }
+                }
+                None => {}
+            }
+        }
+        let facts = ContentFacts::of(&server()?);
+        Ok(facts.encode().is_some().then_some(facts))
+    }
+
+    fn has_all_facts(&self) -> Result<bool, StoreError> {
+        let found = self.tables.meta()?.get(FACTS_KEY)?;
+        Ok(found.is_some_and(|found| found.value() == state(COMPLETE)))
+    }
+}

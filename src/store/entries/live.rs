@@ -1,0 +1,341 @@
+use std::sync::{Arc, MutexGuard};
+
+use redb::{ReadableTable, ReadableTableMetadata, WriteTransaction};
+
+use super::facts::facts_of;
+use crate::model::{Digest, Head, Instant, Status};
+use crate::store::codec::{self, Packer, StagedParts, Unpackers, after_contents};
+use crate::store::tables::{
+    ABSENCES, BODIES, FACTS, HEADS, PURGED, QUARANTINE, REWRITTEN, Row as RowKey, WriteTable,
+};
+use crate::store::{Store, StoreError};
+use crate::sync::{
+    Absence, Arrival, Miss, Placement, Rails, Rewrite, Row, deleted, place, rewrite,
+};
+
+/// The live tables of one upstream, in one transaction.
+pub(in crate::store) struct Live<'t> {
+    pub(in crate::store) upstream: &'t str,
+    pub(in crate::store) heads: WriteTable<'t, RowKey>,
+    bodies: WriteTable<'t, RowKey>,
+    pub(in crate::store) quarantine: WriteTable<'t, RowKey>,
+    facts: WriteTable<'t, RowKey>,
+    rewritten: WriteTable<'t, RowKey>,
+    purged: WriteTable<'t, RowKey>,
+    pub(in crate::store) absences: WriteTable<'t, RowKey>,
+    packer: MutexGuard<'t, Packer>,
+    unpackers: Arc<Unpackers>,
+    now: Instant,
+    /// Whether the rare tables held anything when the transaction began, or do by now: in a first
+    /// walk they are empty, and looking into them for every row is a fifth of its time.
+    exceptions: bool,
+    /// Whether facts are left for later, as in a first sync.
+    owes_facts: bool,
+}
+
+impl<'t> Live<'t> {
+    pub(in crate::store) fn open(
+        store: &'t Store,
+        transaction: &'t WriteTransaction,
+        upstream: &'t str,
+        now: Instant,
+    ) -> Result<Self, StoreError> {
+        let quarantine = transaction.open_table(QUARANTINE)?;
+        let rewritten = transaction.open_table(REWRITTEN)?;
+        let purged = transaction.open_table(PURGED)?;
+        let absences = transaction.open_table(ABSENCES)?;
+        Ok(Self {
+            upstream,
+            exceptions: !(quarantine.is_empty()?
+                && rewritten.is_empty()?
+                && purged.is_empty()?
+                && absences.is_empty()?),
+            heads: transaction.open_table(HEADS)?,
+            bodies: transaction.open_table(BODIES)?,
+            quarantine,
+            rewritten,
+            purged,
+            absences,
+            facts: transaction.open_table(FACTS)?,
+            packer: store.packer(),
+            unpackers: store.unpackers(),
+            owes_facts: false,
+            now,
+        })
+    }
+
+    /// The same, for rows of a first sync: facts of first contents are left for later.
+    pub(in crate::store) fn owing_facts(self) -> Self {
+        Self { owes_facts: true, ..self }
+    }
+
+    pub(in crate::store) fn put(&mut self, row: &Row) -> Result<(), StoreError> {
+        let (name, version) = row.key();
+        match row {
+            Row::Entry(entry) => {
+                let body = self.packer.body(entry)?;
+                self.entry(&name, &version, &codec::head(&entry.head), &body)
+            }
+            Row::Quarantined(row) => {
+                let value = self.packer.quarantined(row)?;
+                self.quarantined(&name, &version, &value)
+            }
+            Row::Deleted(row) => {
+                let value = self.packer.quarantined(row)?;
+                self.deleted(&name, &version, &value)
+            }
+            Row::Settled { .. } => self.settled(&name, &version),
+        }
+    }
+
+    /// Applies a row that was staged or held.
+    pub(in crate::store) fn apply(
+        &mut self,
+        name: &str,
+        version: &str,
+        value: &[u8],
+        rails: &Rails,
+    ) -> Result<(), StoreError> {
+        match codec::staged_parts(value) {
+            Some(StagedParts::Entry { head, body }) => self.entry(name, version, head, body),
+            Some(StagedParts::Quarantined { value }) => self.quarantined(name, version, value),
+            Some(StagedParts::Deleted { value }) => self.deleted(name, version, value),
+            Some(StagedParts::Settled) => self.settled(name, version),
+            Some(StagedParts::Absent) => self.missed(name, version, rails).map(drop),
+            None => Err(StoreError::damaged("a staged row", format!("{name}@{version}"))),
+        }
+    }
+
+    /// Whether the row replaces nothing, or an entry with its own deletion.
+    pub(in crate::store) fn may_take(&self, row: &Row) -> Result<bool, StoreError> {
+        let Row::Entry(entry) = row else { return Ok(false) };
+        let stored = self.head(entry.name.as_str(), entry.version.as_str())?;
+        let deletes = entry.head.status == Status::Deleted;
+        Ok(stored.is_none_or(|head| deletes && head.status != Status::Deleted))
+    }
+
+    fn head(&self, name: &str, version: &str) -> Result<Option<Head>, StoreError> {
+        let value = self.heads.get((self.upstream, name, version))?;
+        Ok(value.and_then(|value| codec::read_head(value.value())))
+    }
+
+    /// Stores an entry; a row of it that was in quarantine has been overtaken, and so has its
+    /// absence. Published content does not change: other bytes than those of the first `server`
+    /// object are kept beside it, and only what upstream says of the entry's life is taken over.
+    fn entry(
+        &mut self,
+        name: &str,
+        version: &str,
+        head: &[u8],
+        body: &[u8],
+    ) -> Result<(), StoreError> {
+        let key = (self.upstream, name, version);
+        let damaged = || StoreError::damaged("an entry to be stored", format!("{name}@{version}"));
+        let sent = codec::read_head(head).ok_or_else(damaged)?;
+        if self.exceptions {
+            self.quarantine.remove(key)?;
+            self.absences.remove(key)?;
+        }
+        let (stored, purged) = (self.head(name, version)?, self.purged(name, version)?);
+        let same_content = match stored {
+            Some(stored) if stored.received == sent.received => self.has_body(key, body)?,
+            _ => false,
+        };
+        match rewrite(&Arrival { sent, stored, purged, same_content }) {
+            Rewrite::KeepFirst { head } => {
+                self.heads.insert(key, codec::head(&head).as_slice())?;
+                self.other_content(name, version, &sent, body)?;
+            }
+            Rewrite::Store { head, forget_purged } => {
+                self.heads.insert(key, codec::head(&head).as_slice())?;
+                self.bodies.insert(key, body)?;
+                if !same_content {
+                    self.first_facts(key, body, stored.is_some())?;
+                }
+                if forget_purged {
+                    self.purged.remove(key)?;
+                }
+            }
+            Rewrite::Restore { head, displaced } => {
+                let between = self.bodies.get(key)?.map(|body| body.value().to_vec());
+                // A body that cannot be read any more is better dropped than kept.
+                let between = between.filter(|body| self.unpackers.unpack(body).is_some());
+                if let Some(between) = between {
+                    self.other_content(name, version, &displaced, &between)?;
+                }
+                self.heads.insert(key, codec::head(&head).as_slice())?;
+                self.bodies.insert(key, body)?;
+                self.first_facts(key, body, true)?;
+                self.purged.remove(key)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The head of an entry that was here and was purged.
+    fn purged(&self, name: &str, version: &str) -> Result<Option<Head>, StoreError> {
+        if !self.exceptions {
+            return Ok(None);
+        }
+        let value = self.purged.get((self.upstream, name, version))?;
+        Ok(value.and_then(|value| codec::read_head(value.value())))
+    }
+
+    /// Keeps content beside that which was first received.
+    fn other_content(
+        &mut self,
+        name: &str,
+        version: &str,
+        sent: &Head,
+        body: &[u8],
+    ) -> Result<(), StoreError> {
+        let damaged = || StoreError::damaged("an entry to be stored", format!("{name}@{version}"));
+        let (server, _) = self.unpackers.unpack(body).ok_or_else(damaged)?;
+        let content = Digest::of(server.as_bytes());
+        let Placement { first_seen, makes_room } =
+            place(&self.others(name, version)?, content, self.now);
+        if let Some(evicted) = makes_room {
+            let evicted = codec::content_key(version, &evicted);
+            let evicted = (self.upstream, name, evicted.as_str());
+            self.rewritten.remove(evicted)?;
+            self.facts.remove(evicted)?;
+        }
+        let key = codec::content_key(version, &content);
+        let value = codec::staged_entry(&codec::head(&Head { first_seen, ..*sent }), body);
+        let key = (self.upstream, name, key.as_str());
+        self.rewritten.insert(key, value.as_slice())?;
+        self.facts.insert(key, facts_of(&server, &mut self.packer)?.as_slice())?;
+        self.exceptions = true;
+        Ok(())
+    }
+
+    /// The other contents of an entry, with when each came first.
+    fn others(&self, name: &str, version: &str) -> Result<Vec<(Digest, Instant)>, StoreError> {
+        let end = after_contents(version);
+        let range = (self.upstream, name, version)..(self.upstream, name, end.as_str());
+        let mut others = Vec::new();
+        for row in self.rewritten.range(range)? {
+            let (key, value) = row?;
+            let Some(content) = codec::content_of(key.value().2) else { continue };
+            let Some(StagedParts::Entry { head, .. }) = codec::staged_parts(value.value()) else {
+                continue;
+            };
+            let first_seen = codec::read_head(head).map_or(self.now, |head| head.first_seen);
+            others.push((content, first_seen));
+        }
+        Ok(others)
+    }
+
+    /// Writes the facts of a first content, or forgets those of the content before it.
+    fn first_facts(
+        &mut self,
+        key: (&str, &str, &str),
+        body: &[u8],
+        may_have_before: bool,
+    ) -> Result<(), StoreError> {
+        if self.owes_facts {
+            if may_have_before {
+                self.facts.remove(key)?;
+            }
+            return Ok(());
+        }
+        let damaged =
+            || StoreError::damaged("an entry to be stored", format!("{}@{}", key.1, key.2));
+        let (server, _) = self.unpackers.unpack(body).ok_or_else(damaged)?;
+        self.facts.insert(key, facts_of(&server, &mut self.packer)?.as_slice())?;
+        Ok(())
+    }
+
+    /// Forgets the other contents of an entry that is purged, and the facts of all.
+    fn forget_contents(&mut self, name: &str, version: &str) -> Result<(), StoreError> {
+        let end = after_contents(version);
+        let range = (self.upstream, name, version)..(self.upstream, name, end.as_str());
+        self.rewritten.retain_in(range.clone(), |_, _| false)?;
+        Ok(self.facts.retain_in(range, |_, _| false)?)
+    }
+
+    /// Whether the `server` bytes of a body are those that are stored. A body that cannot be read any
+    /// more is better replaced than kept.
+    fn has_body(&self, key: (&str, &str, &str), body: &[u8]) -> Result<bool, StoreError> {
+        let before = self.bodies.get(key)?;
+        let before = before.and_then(|value| self.unpackers.unpack(value.value()));
+        let after = self.unpackers.unpack(body);
+        Ok(before.is_none_or(|(server, _)| after.is_some_and(|(sent, _)| sent == server)))
+    }
+
+    /// Stores a row in quarantine. An entry that upstream replaced with it stays as it was.
+    fn quarantined(&mut self, name: &str, version: &str, value: &[u8]) -> Result<(), StoreError> {
+        self.quarantine.insert((self.upstream, name, version), value)?;
+        self.exceptions = true;
+        Ok(())
+    }
+
+    /// Marks a stored entry as deleted by a row that is no entry itself.
+    fn deleted(&mut self, name: &str, version: &str, value: &[u8]) -> Result<(), StoreError> {
+        if let Some(head) = self.head(name, version)? {
+            let head = codec::head(&deleted(head));
+            self.heads.insert((self.upstream, name, version), head.as_slice())?;
+        }
+        self.quarantined(name, version, value)
+    }
+
+    /// Ends the quarantine of a row whose entry is as upstream has it.
+    pub(in crate::store) fn settled(
+        &mut self,
+        name: &str,
+        version: &str,
+    ) -> Result<(), StoreError> {
+        self.quarantine.remove((self.upstream, name, version))?;
+        Ok(())
+    }
+
+    /// Takes note that a complete walk saw the entry; `true` when it comes back from missing.
+    pub(in crate::store) fn present(
+        &mut self,
+        name: &str,
+        version: &str,
+    ) -> Result<bool, StoreError> {
+        let key = (self.upstream, name, version);
+        if self.absences.remove(key)?.is_none() {
+            return Ok(false);
+        }
+        let shown = self.head(name, version)?.and_then(Absence::over);
+        if let Some(head) = &shown {
+            self.heads.insert(key, codec::head(head).as_slice())?;
+        }
+        Ok(shown.is_some())
+    }
+
+    /// Takes note that a complete walk did not see the entry; `true` when that hides or purges it.
+    pub(in crate::store) fn missed(
+        &mut self,
+        name: &str,
+        version: &str,
+        rails: &Rails,
+    ) -> Result<bool, StoreError> {
+        let key = (self.upstream, name, version);
+        let Some(head) = self.head(name, version)? else { return Ok(false) };
+        let before = self.absences.get(key)?.and_then(|value| codec::read_absence(value.value()));
+        match Absence::missed(head, before, rails, self.now) {
+            Miss::Purged { remembered } => {
+                self.heads.remove(key)?;
+                self.bodies.remove(key)?;
+                self.forget_contents(name, version)?;
+                self.absences.remove(key)?;
+                if let Some(head) = remembered {
+                    self.purged.insert(key, codec::head(&head).as_slice())?;
+                    self.exceptions = true;
+                }
+                Ok(true)
+            }
+            Miss::Counted { absence, hidden } => {
+                self.absences.insert(key, codec::json(&absence)?.as_slice())?;
+                self.exceptions = true;
+                if let Some(head) = &hidden {
+                    self.heads.insert(key, codec::head(head).as_slice())?;
+                }
+                Ok(hidden.is_some())
+            }
+        }
+    }
+}

@@ -1,0 +1,13 @@
+//! Entries as upstreams sent them: heads, contents, quarantine, and the head of what was purged.
+
+mod contents;
+mod facts;
+mod heads;
+mod live;
+mod quarantine;
+
+pub use facts::FactsCursor;
+pub(super) use facts::owe_facts;
+pub use heads::StoredHead;
+pub(super) use live::Live;
+pub use quarantine::QuarantinedRow;

@@ -1,0 +1,92 @@
+use std::collections::BTreeSet;
+
+use redb::{ReadableTable, ReadableTableMetadata};
+
+use super::live::Live;
+use crate::curation::QuarantinedFacts;
+use crate::model::{Entry, Instant, Name, Quarantined};
+use crate::store::dirty::mark_names;
+use crate::store::rows::{RowRange, of_name};
+use crate::store::{Rows, Snapshot, Store, StoreError, codec};
+use crate::sync::Row;
+
+/// A row in quarantine and the upstream that sent it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct QuarantinedRow {
+    pub upstream: String,
+    pub row: Quarantined,
+}
+
+impl Store {
+    /// Lets rows out of quarantine: each as the entry it is now, unless there is one already.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub fn release(
+        &self,
+        released: &[(QuarantinedRow, Entry)],
+        now: Instant,
+    ) -> Result<(), StoreError> {
+        self.write(now, |transaction| {
+            for (QuarantinedRow { upstream, row }, entry) in released {
+                let mut live = Live::open(self, transaction, upstream, now)?;
+                let row_of_entry = Row::Entry(entry.clone());
+                if live.may_take(&row_of_entry)? {
+                    live.put(&row_of_entry)?;
+                }
+                live.settled(&row.name, &row.version)?;
+            }
+            let malformed = released.iter().flat_map(|(row, _)| Name::parse(&row.row.name));
+            let names: BTreeSet<Name> =
+                released.iter().map(|(_, entry)| entry.name.clone()).chain(malformed).collect();
+            mark_names(transaction, &names)
+        })
+    }
+}
+
+impl Snapshot {
+    /// Returns every row in quarantine, one after another: a row may be as large as a page.
+    pub fn quarantined(&self) -> Result<Rows<'_, QuarantinedRow>, StoreError> {
+        Ok(Rows::new(self.tables.quarantine()?.iter()?.map(|row| {
+            let (key, value) = row?;
+            self.quarantined_row(key.value(), value.value())
+        })))
+    }
+
+    /// Returns upstream, version and rule of the rows in quarantine under a name, without the rows.
+    pub fn quarantined_facts(&self, name: &Name) -> Result<Rows<'_, QuarantinedFacts>, StoreError> {
+        Ok(Rows::new(self.quarantine_ranges(name)?.into_iter().flatten().map(|row| {
+            let (key, value) = row?;
+            let (upstream, name, version) = key.value();
+            let rule = codec::quarantine_reason(value.value()).ok_or_else(|| {
+                StoreError::damaged("a row in quarantine", format!("{name}@{version}"))
+            })?;
+            let (upstream, version) = (upstream.to_owned(), version.to_owned());
+            Ok(QuarantinedFacts { upstream, version, rule: rule.to_owned() })
+        })))
+    }
+
+    fn quarantine_ranges(&self, name: &Name) -> Result<Vec<RowRange>, StoreError> {
+        let quarantine = self.tables.quarantine()?;
+        if quarantine.is_empty()? {
+            return Ok(Vec::new());
+        }
+        let upstreams = self.known_upstreams()?.iter();
+        upstreams.map(|upstream| of_name(quarantine, upstream, name)).collect()
+    }
+
+    fn quarantined_row(
+        &self,
+        (upstream, name, version): (&str, &str, &str),
+        value: &[u8],
+    ) -> Result<QuarantinedRow, StoreError> {
+        let reason = codec::quarantine_reason(value);
+        let unpacked = reason.zip(codec::quarantine_item(value, &self.unpackers));
+        let (reason, item) = unpacked.ok_or_else(|| {
+            StoreError::damaged("a row in quarantine", format!("{name}@{version}"))
+        })?;
+        let (name, version) = (name.to_owned(), version.to_owned());
+        let row = Quarantined { name, version, reason: reason.to_owned(), item };
+        Ok(QuarantinedRow { upstream: upstream.to_owned(), row })
+    }
+}

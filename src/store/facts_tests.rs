@@ -1,0 +1,210 @@
+//! Facts beside bodies, and marks of names that are to be evaluated.
+
+use super::database::FILE;
+use super::tables::{BODIES, FACTS, META};
+use super::tests::{NOW, accept, commit, entry, quarantined};
+use super::*;
+use crate::curation::{ContentFacts, QuarantinedFacts};
+use crate::model::{Instant, Name};
+use crate::sync::{Row, UpstreamState};
+
+fn name(text: &str) -> Name {
+    Name::parse(text).expect("a name")
+}
+
+fn only_head(snapshot: &Snapshot, of: &str) -> StoredHead {
+    let mut heads = snapshot.heads_of(&name(of)).expect("heads");
+    assert_eq!(heads.len(), 1);
+    heads.remove(0)
+}
+
+/// How many contents have facts.
+fn kept(store: &Store) -> usize {
+    let snapshot = store.snapshot().expect("a snapshot");
+    let rows = snapshot.tables.facts().expect("a table").range(("", "", "")..).expect("rows");
+    rows.count()
+}
+
+fn refresh(store: &Store) {
+    let mut cursor = store.refresh_facts(None, NOW).expect("begun");
+    while cursor.is_some() {
+        cursor = store.refresh_facts(cursor, NOW).expect("gone on");
+    }
+}
+
+fn dirty(store: &Store) -> (bool, Vec<String>) {
+    let found = store.snapshot().expect("a snapshot").dirty_names().expect("names");
+    (found.everything, found.names.iter().map(ToString::to_string).collect())
+}
+
+fn settle(store: &Store, evaluated: &Evaluated<'_>) {
+    store.commit_ledger(&[], &[], evaluated, NOW).expect("committed");
+}
+
+#[test]
+fn facts_are_those_of_the_bytes_before_and_after_they_are_completed() {
+    let store = Store::ephemeral(NOW).expect("a store");
+    let sent = entry("a.b/c", "1", "see https://example.com");
+    let expected = Some(ContentFacts::of(&sent.server));
+    commit(&store, Destination::Live, &[Row::Entry(sent)], "1");
+    for completed in [false, true] {
+        let snapshot = store.snapshot().expect("a snapshot");
+        assert_eq!(kept(&store), usize::from(completed));
+        assert_eq!(snapshot.facts(&only_head(&snapshot, "a.b/c")).expect("facts"), expected);
+        assert!(snapshot.verify().expect("verified").is_sound());
+        refresh(&store);
+    }
+    assert_eq!(store.refresh_facts(None, NOW).expect("read"), None, "nothing is due twice");
+}
+
+#[test]
+fn facts_of_other_rules_are_not_read_and_are_computed_again() {
+    let store = Store::ephemeral(NOW).expect("a store");
+    let sent = entry("a.b/c", "1", "x");
+    let expected = Some(ContentFacts::of(&sent.server));
+    commit(&store, Destination::Staged, &[Row::Entry(sent)], "1");
+    accept(&store, &UpstreamState::default()).expect("accepted");
+    let outdate = |transaction: &redb::WriteTransaction| {
+        let other = (ContentFacts::RULES + 1).to_le_bytes();
+        transaction.open_table(FACTS)?.insert(("up", "a.b/c", "1"), other.as_slice())?;
+        transaction.open_table(META)?.remove("facts")?;
+        Ok(())
+    };
+    store.write(NOW, outdate).expect("written");
+    let facts = || {
+        let snapshot = store.snapshot().expect("a snapshot");
+        snapshot.facts(&only_head(&snapshot, "a.b/c")).expect("facts")
+    };
+    assert_eq!(facts(), expected);
+    refresh(&store);
+    store.write(NOW, |it| Ok(it.open_table(BODIES)?.retain(|_, _| false)?)).expect("written");
+    assert_eq!(facts(), expected, "they stand beside the body");
+}
+
+#[test]
+fn facts_go_with_their_content() {
+    let store = Store::ephemeral(NOW).expect("a store");
+    commit(&store, Destination::Live, &[Row::Entry(entry("a.b/c", "1", "first"))], "1");
+    refresh(&store);
+    let other = entry("a.b/c", "1", "second");
+    let expected = Some(ContentFacts::of(&other.server));
+    commit(&store, Destination::Live, &[Row::Entry(other.clone())], "2");
+    assert_eq!(kept(&store), 2);
+    let snapshot = store.snapshot().expect("a snapshot");
+    let head = only_head(&snapshot, "a.b/c");
+    let contents: Vec<_> =
+        snapshot.contents(&head).expect("rows").map(|it| it.expect("sound")).collect();
+    assert_eq!(contents.len(), 1);
+    assert_eq!((contents[0].head.received, &contents[0].facts), (other.head.received, &expected));
+    let first = ContentFacts::of(&entry("a.b/c", "1", "first").server);
+    assert_eq!(snapshot.facts(&head).expect("facts"), Some(first));
+    assert!(snapshot.verify().expect("verified").is_sound());
+}
+
+#[test]
+fn verify_names_facts_that_are_not_those_of_the_bytes() {
+    let store = Store::ephemeral(NOW).expect("a store");
+    commit(&store, Destination::Live, &[Row::Entry(entry("a.b/c", "1", "x"))], "1");
+    let foreign = store.packer().facts(&ContentFacts::of(r#"{"title":"y"}"#)).expect("packed");
+    let write = |transaction: &redb::WriteTransaction| {
+        let mut facts = transaction.open_table(FACTS)?;
+        facts.insert(("up", "a.b/c", "1"), foreign.as_slice())?;
+        facts.insert(("up", "a.b/gone", "1"), foreign.as_slice())?;
+        Ok(())
+    };
+    store.write(NOW, write).expect("written");
+    let found = store.snapshot().expect("a snapshot").verify().expect("verified");
+    assert_eq!(
+        found.problems,
+        [
+            "the facts are not those of the bytes: up a.b/c@1",
+            "facts without their entry: up a.b/gone@1",
+        ]
+    );
+}
+
+#[test]
+fn accepted_rows_mark_their_names_and_an_evaluation_removes_only_what_it_saw() {
+    let store = Store::ephemeral(NOW).expect("a store");
+    let stage = |of: &str, text: &str| {
+        commit(&store, Destination::Staged, &[Row::Entry(entry(of, "1", text))], "1");
+        accept(&store, &UpstreamState::default()).expect("accepted");
+    };
+    stage("a.b/c", "x");
+    stage("a.b/d", "x");
+    assert_eq!(dirty(&store), (false, vec!["a.b/c".into(), "a.b/d".into()]));
+    let as_of = store.snapshot().expect("a snapshot").ingest_mark().expect("a mark");
+    stage("a.b/d", "changed while it was evaluated");
+    let names = [(name("a.b/c"), Some(Instant::from_micros(7))), (name("a.b/d"), None)];
+    settle(&store, &Evaluated { as_of, everything: false, names: &names });
+    assert_eq!(dirty(&store), (false, vec!["a.b/d".into()]));
+    let snapshot = store.snapshot().expect("a snapshot");
+    let holds = || snapshot.holds_until().expect("rows").map(|it| it.expect("sound"));
+    assert_eq!(holds().collect::<Vec<_>>(), [(name("a.b/c"), Instant::from_micros(7))]);
+}
+
+#[test]
+fn first_sync_marks_everything_until_everything_was_evaluated() {
+    let store = Store::ephemeral(NOW).expect("a store");
+    commit(&store, Destination::Live, &[Row::Entry(entry("a.b/c", "1", "x"))], "1");
+    let as_of = store.snapshot().expect("a snapshot").ingest_mark().expect("a mark");
+    let one = [(name("a.b/c"), None)];
+    settle(&store, &Evaluated { as_of, everything: false, names: &one });
+    assert_eq!(dirty(&store), (true, vec![]));
+    settle(&store, &Evaluated { as_of, everything: true, names: &one });
+    assert_eq!(dirty(&store), (false, vec![]));
+    let rows = [Row::Entry(entry("a.b/d", "1", "x"))];
+    let (destination, upstream) = (Destination::LiveUnlessPresent, "up");
+    let batch = Batch { upstream, rows: &rows, destination, state: None, seen: None, now: NOW };
+    store.commit(&batch).expect("committed");
+    assert_eq!(dirty(&store), (false, vec!["a.b/d".into()]));
+}
+
+#[test]
+fn reason_of_a_quarantined_row_is_read_without_the_row() {
+    let store = Store::ephemeral(NOW).expect("a store");
+    commit(&store, Destination::Live, &[quarantined("a.b/c", "1")], "1");
+    let snapshot = store.snapshot().expect("a snapshot");
+    let facts = snapshot.quarantined_facts(&name("a.b/c")).expect("rows");
+    let expected =
+        QuarantinedFacts { upstream: "up".into(), version: "1".into(), rule: "why".into() };
+    assert_eq!(facts.map(|it| it.expect("sound")).collect::<Vec<_>>(), [expected]);
+}
+
+#[test]
+fn threads_share_a_snapshot() {
+    let store = Store::ephemeral(NOW).expect("a store");
+    let rows: Vec<Row> =
+        ["a.b/c", "a.b/d"].map(|of| Row::Entry(entry(of, "1", of))).into_iter().collect();
+    commit(&store, Destination::Live, &rows, "1");
+    let snapshot = &store.snapshot().expect("a snapshot");
+    std::thread::scope(|scope| {
+        for of in ["a.b/c", "a.b/d"] {
+            scope.spawn(move || {
+                let found = snapshot.entry(&only_head(snapshot, of)).expect("an entry");
+                assert_eq!(Row::Entry(found), Row::Entry(entry(of, "1", of)));
+            });
+        }
+    });
+}
+
+#[test]
+fn other_format_is_refused_with_both_numbers_and_the_way_out() {
+    for (format, way_out) in
+        [(1_u64, "format 2; move the file away and start again"), (9, "reads 2; run the release")]
+    {
+        let folder = tempfile::tempdir().expect("a folder");
+        let store = Store::create(folder.path(), NOW).expect("a store");
+        let other = format.to_le_bytes();
+        let write = |it: &redb::WriteTransaction| {
+            it.open_table(META)?.insert("format", other.as_slice())?;
+            Ok(())
+        };
+        store.write(NOW, write).expect("written");
+        drop(store);
+        let refused = Store::open(folder.path(), NOW).expect_err("refused").to_string();
+        let numbers = format!("has format {format}, this release reads");
+        assert!(refused.contains(FILE) && refused.contains(&numbers), "{refused}");
+        assert!(refused.contains(way_out), "{refused}");
+    }
+}

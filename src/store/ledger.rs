@@ -1,0 +1,145 @@
+//! What was served, since when, and from which upstream.
+
+use std::collections::HashSet;
+
+use redb::{ReadableTable, ReadableTableMetadata};
+
+use super::dirty::{Evaluated, settle};
+use super::rows::{RowRange, after, all_of, of_name};
+use super::tables::{LEDGER, OWNERS};
+use super::{Rows, Snapshot, Store, StoreError, codec};
+use crate::model::{Instant, LedgerEntry, Name, Shown};
+
+/// What a generation changes in the ledger of one view.
+#[derive(Debug, Clone, Copy)]
+pub struct ViewChanges<'a> {
+    pub view: &'a str,
+    pub changes: &'a [LedgerEntry],
+}
+
+impl Store {
+    /// Commits what a generation changes in the ledgers of its views, which upstream names are served
+    /// from now, and what was evaluated for it.
+    ///
+    /// # Errors
+    /// When the file cannot be written; then the generation must not be published.
+    pub fn commit_ledger(
+        &self,
+        views: &[ViewChanges<'_>],
+        owners: &[(Name, String)],
+        evaluated: &Evaluated<'_>,
+        now: Instant,
+    ) -> Result<(), StoreError> {
+        self.write(now, |transaction| {
+            let mut table = transaction.open_table(OWNERS)?;
+            for (name, upstream) in owners {
+                table.insert(name.as_str(), upstream.as_bytes())?;
+            }
+            let mut ledger = transaction.open_table(LEDGER)?;
+            for ViewChanges { view, changes } in views {
+                for ((name, version), record) in *changes {
+                    let key = (*view, name.as_str(), version.as_str());
+                    ledger.insert(key, codec::ledger(record).as_slice())?;
+                }
+            }
+            settle(transaction, evaluated)
+        })
+    }
+}
+
+impl Snapshot {
+    /// The upstream that a name was served from last.
+    pub fn served_from(&self, name: &Name) -> Result<Option<String>, StoreError> {
+        let upstream = self.tables.owners()?.get(name.as_str())?;
+        Ok(upstream.map(|upstream| String::from_utf8_lossy(upstream.value()).into_owned()))
+    }
+
+    /// Returns the ledger of a view.
+    pub fn ledger(&self, view: &str) -> Result<Rows<'_, LedgerEntry>, StoreError> {
+        Ok(ledger_entries(all_of(self.tables.ledger()?, view)?))
+    }
+
+    /// Returns what a view shows of a name, or showed.
+    pub fn ledger_of(&self, view: &str, name: &Name) -> Result<Rows<'_, LedgerEntry>, StoreError> {
+        Ok(ledger_entries(of_name(self.tables.ledger()?, view, name)?))
+    }
+
+    /// Whether any view shows the entry.
+    pub fn shows(&self, name: &str, version: &str) -> Result<bool, StoreError> {
+        for view in self.known_views()? {
+            let record = self.tables.ledger()?.get((view.as_str(), name, version))?;
+            if record.is_some_and(|record| is_visible(record.value())) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// Whether any view shows the entry, or did.
+    pub fn has_shown(&self, name: &str, version: &str) -> Result<bool, StoreError> {
+        for view in self.known_views()? {
+            if self.tables.ledger()?.get((view.as_str(), name, version))?.is_some() {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// How many entries any view shows.
+    pub fn count_shown(&self) -> Result<u64, StoreError> {
+        let mut shown = HashSet::new();
+        for row in self.tables.ledger()?.iter()? {
+            let (key, value) = row?;
+            if is_visible(value.value()) {
+                let (_, name, version) = key.value();
+                shown.insert(codec::seen_key(name, version));
+            }
+        }
+        Ok(shown.len() as u64)
+    }
+
+    /// Whether the store knows enough for a generation to be more than an empty list: something
+    /// was served before, or an upstream was walked to its end.
+    pub fn is_known(&self) -> Result<bool, StoreError> {
+        if !self.tables.ledger()?.is_empty()? {
+            return Ok(true);
+        }
+        for upstream in self.known_upstreams()? {
+            if self.upstream(upstream)?.last_complete_walk.is_some() {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// Returns the views that anything was ever shown in.
+    pub(super) fn known_views(&self) -> Result<&[String], StoreError> {
+        if let Some(views) = self.views.get() {
+            return Ok(views);
+        }
+        let mut views: Vec<String> = Vec::new();
+        loop {
+            let from = views.last().map_or(String::new(), |last| after(last));
+            let mut rest = self.tables.ledger()?.range((from.as_str(), "", "")..)?;
+            match rest.next() {
+                Some(row) => views.push(row?.0.value().0.to_owned()),
+                None => return Ok(self.views.get_or_init(|| views)),
+            }
+        }
+    }
+}
+
+fn ledger_entries<'a>(rows: RowRange) -> Rows<'a, LedgerEntry> {
+    Rows::new(rows.map(|row| {
+        let (key, value) = row?;
+        let (_, name, version) = key.value();
+        let record = codec::read_ledger(value.value());
+        codec::identity(name, version)
+            .zip(record)
+            .ok_or_else(|| StoreError::damaged("the ledger", format!("{name}@{version}")))
+    }))
+}
+
+fn is_visible(record: &[u8]) -> bool {
+    codec::read_ledger(record).is_some_and(|record| record.shown == Shown::Visible)
+}

@@ -1,0 +1,46 @@
+use std::sync::Arc;
+
+use redb::ReadableTable;
+
+use super::tables::OVERLAYS;
+use super::{Snapshot, Store, StoreError};
+use crate::lint::Source;
+use crate::model::Instant;
+
+impl Store {
+    /// Keeps a set that was found good, in place of the one before.
+    ///
+    /// # Errors
+    /// When the file cannot be written; then the set before is kept.
+    pub fn keep_overlays(&self, sources: &[Arc<Source>], now: Instant) -> Result<(), StoreError> {
+        self.write(now, |transaction| {
+            let mut table = transaction.open_table(OVERLAYS)?;
+            table.retain(|_, _| false)?;
+            for source in sources {
+                table.insert(source.file.as_str(), source.text.as_bytes())?;
+            }
+            Ok(())
+        })
+    }
+}
+
+impl Snapshot {
+    /// The last good set; empty when there never was one.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn overlays(&self) -> Result<Vec<Arc<Source>>, StoreError> {
+        self.tables
+            .overlays()?
+            .iter()?
+            .map(|row| {
+                let (file, text) = row?;
+                let file = file.value().to_owned();
+                match std::str::from_utf8(text.value()) {
+                    Ok(text) => Ok(Source::new(file, text)),
+                    Err(_) => Err(StoreError::damaged("an overlay", file)),
+                }
+            })
+            .collect()
+    }
+}

@@ -1,0 +1,135 @@
+use std::collections::BTreeSet;
+
+use redb::WriteTransaction;
+
+use super::staged::clear_pass;
+use super::state::{decided, put_state, state_of};
+use crate::model::{Instant, Name};
+use crate::store::dirty::{mark_everything, mark_names};
+use crate::store::entries::{Live, owe_facts};
+use crate::store::tables::{SEEN, STAGED};
+use crate::store::{Store, StoreError, codec};
+use crate::sync::{Row, UpstreamState};
+
+/// Rows of one upstream and the state that covers them, committed together or not at all.
+#[derive(Debug)]
+pub struct Batch<'a> {
+    pub upstream: &'a str,
+    pub rows: &'a [Row],
+    pub destination: Destination,
+    /// The cursor behind the rows is in here; `None` leaves the upstream's state as it is.
+    pub state: Option<&'a UpstreamState>,
+    /// In a complete walk: which rows it saw since the batch before.
+    pub seen: Option<Seen<'a>>,
+    pub now: Instant,
+}
+
+/// Rows that a walk saw, by name and version.
+#[derive(Debug, Clone, Copy)]
+pub struct Seen<'a> {
+    /// Grows with each batch of a pass.
+    pub seq: u64,
+    pub keys: &'a [(String, String)],
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Destination {
+    /// What the catalogue may be built from.
+    Live,
+    /// The same, but an entry that is there is only overtaken by its own deletion.
+    LiveUnlessPresent,
+    /// Kept apart until the pass is accepted.
+    Staged,
+}
+
+impl Store {
+    /// Commits a batch.
+    ///
+    /// # Errors
+    /// When the file cannot be written; then nothing of the batch is stored.
+    pub fn commit(&self, batch: &Batch<'_>) -> Result<(), StoreError> {
+        self.write(batch.now, |transaction| {
+            match batch.destination {
+                Destination::Staged => self.stage(transaction, batch)?,
+                Destination::Live => self.put_first(transaction, batch)?,
+                Destination::LiveUnlessPresent => self.put_absent(transaction, batch)?,
+            }
+            if let Some(seen) = batch.seen {
+                let (seq, value) = (seen.seq, codec::seen(seen.keys));
+                transaction.open_table(SEEN)?.insert((batch.upstream, seq), value.as_slice())?;
+            }
+            // Rows are looked up in the upstreams that are known, so there is a state even for those
+            // that came before the first pass. What a person decided meanwhile about a held set
+            // stands.
+            let stored = state_of(transaction, batch.upstream)?;
+            let state = match batch.state {
+                Some(state) => decided(stored, state),
+                None => stored,
+            };
+            put_state(transaction, batch.upstream, &state)
+        })
+    }
+
+    /// Drops whatever an upstream has staged, and sets its state.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub fn discard_staged(
+        &self,
+        upstream: &str,
+        state: &UpstreamState,
+        now: Instant,
+    ) -> Result<(), StoreError> {
+        self.write(now, |transaction| {
+            clear_pass(transaction, upstream)?;
+            let stored = state_of(transaction, upstream)?;
+            put_state(transaction, upstream, &decided(stored, state))
+        })
+    }
+
+    /// Writes rows of a first sync. Nothing is done for single rows that can wait: everything is to be
+    /// evaluated after it anyway.
+    fn put_first(
+        &self,
+        transaction: &WriteTransaction,
+        batch: &Batch<'_>,
+    ) -> Result<(), StoreError> {
+        let live = Live::open(self, transaction, batch.upstream, batch.now)?;
+        let mut live = live.owing_facts();
+        for row in batch.rows {
+            live.put(row)?;
+        }
+        if !batch.rows.is_empty() {
+            owe_facts(transaction)?;
+            mark_everything(transaction)?;
+        }
+        Ok(())
+    }
+
+    fn put_absent(
+        &self,
+        transaction: &WriteTransaction,
+        batch: &Batch<'_>,
+    ) -> Result<(), StoreError> {
+        let mut live = Live::open(self, transaction, batch.upstream, batch.now)?;
+        let mut taken = BTreeSet::new();
+        for row in batch.rows {
+            if live.may_take(row)? {
+                live.put(row)?;
+                taken.extend(Name::parse(&row.key().0));
+            }
+        }
+        mark_names(transaction, &taken)
+    }
+
+    fn stage(&self, transaction: &WriteTransaction, batch: &Batch<'_>) -> Result<(), StoreError> {
+        let mut staged = transaction.open_table(STAGED)?;
+        let mut packer = self.packer();
+        for row in batch.rows {
+            let (name, version) = row.key();
+            let value = packer.staged(row)?;
+            staged.insert((batch.upstream, &*name, &*version), value.as_slice())?;
+        }
+        Ok(())
+    }
+}

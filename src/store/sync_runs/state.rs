@@ -1,0 +1,69 @@
+use redb::{ReadableTable, WriteTransaction};
+
+use crate::store::rows::all_of;
+use crate::store::tables::{ReadTable, Row, UPSTREAMS};
+use crate::store::{Snapshot, StoreError, codec};
+use crate::sync::UpstreamState;
+
+impl Snapshot {
+    pub fn upstream(&self, id: &str) -> Result<UpstreamState, StoreError> {
+        let Some(value) = self.tables.upstreams()?.get(id)? else {
+            return Ok(UpstreamState::default());
+        };
+        codec::read_json(value.value(), "an upstream", id)
+    }
+
+    /// Returns the upstreams that anything was ever stored of.
+    pub fn upstreams(&self) -> Result<Vec<String>, StoreError> {
+        Ok(self.known_upstreams()?.to_vec())
+    }
+
+    /// Returns the same, read once for each snapshot.
+    pub(in crate::store) fn known_upstreams(&self) -> Result<&[String], StoreError> {
+        if let Some(upstreams) = self.upstreams.get() {
+            return Ok(upstreams);
+        }
+        let rows = self.tables.upstreams()?.iter()?;
+        let read: Result<Vec<String>, StoreError> =
+            rows.map(|row| Ok(row?.0.value().to_owned())).collect();
+        let read = read?;
+        Ok(self.upstreams.get_or_init(|| read))
+    }
+
+    /// How many entries and rows in quarantine an upstream has.
+    pub fn count(&self, upstream: &str) -> Result<(u64, u64), StoreError> {
+        let count = |table: &ReadTable<Row>| -> Result<u64, StoreError> {
+            Ok(all_of(table, upstream)?.count() as u64)
+        };
+        Ok((count(self.tables.heads()?)?, count(self.tables.quarantine()?)?))
+    }
+}
+
+/// A state with what a person decided meanwhile about a held set, unless the id stands for another
+/// registry by now.
+pub(super) fn decided(stored: UpstreamState, state: &UpstreamState) -> UpstreamState {
+    let same = stored.url.is_none() || stored.url == state.url;
+    match same {
+        true => UpstreamState { held: stored.held, discarded: stored.discarded, ..state.clone() },
+        false => state.clone(),
+    }
+}
+
+pub(super) fn put_state(
+    transaction: &WriteTransaction,
+    upstream: &str,
+    state: &UpstreamState,
+) -> Result<(), StoreError> {
+    transaction.open_table(UPSTREAMS)?.insert(upstream, codec::json(state)?.as_slice())?;
+    Ok(())
+}
+
+pub(super) fn state_of(
+    transaction: &WriteTransaction,
+    upstream: &str,
+) -> Result<UpstreamState, StoreError> {
+    match transaction.open_table(UPSTREAMS)?.get(upstream)? {
+        None => Ok(UpstreamState::default()),
+        Some(json) => codec::read_json(json.value(), "an upstream", upstream),
+    }
+}
