@@ -1,0 +1,196 @@
+//! A world: what happens in it, step by step, and what is remarkable about its entries.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::dice::Dice;
+use super::support::registry::Row;
+use super::{policy, rows};
+
+/// What a world does, in order. Texts may hold `{{first:NAME@VERSION}}` and `{{other:NAME@VERSION}}`, the
+/// digests of the content that was received first and of the one that came later, and `{{url:UPSTREAM}}`.
+#[derive(Debug, Clone)]
+pub enum Step {
+    Clock(&'static str),
+    Put(&'static str, Row),
+    Vanish(&'static str, String, String),
+    Write(String, String),
+    Remove(String),
+    Sync {
+        full: bool,
+    },
+    /// Verdicts on namespaces and package claims of names, as JSON of the store.
+    Verdicts(String),
+    /// Runs the daemon until it serves what the commands say.
+    Serve,
+    /// The same, and acknowledges the alerts about lookalikes: all of them, or the first.
+    Acknowledge {
+        all: bool,
+    },
+    /// Runs the daemon until a first generation is published.
+    Start,
+}
+
+/// The moments at which things happen: the first reading, and later ones. A third reading of an absence
+/// hides, and two days later purges.
+pub const MOMENTS: [&str; 5] = [
+    "2026-03-01T08:00:00Z",
+    "2026-03-01T10:00:00Z",
+    "2026-03-01T11:00:00Z",
+    "2026-03-03T12:00:00Z",
+    "2026-03-03T13:00:00Z",
+];
+
+/// When the world is looked at, with the moments of the approvals that end about then.
+const ENDS: [(usize, &str); 7] = [
+    (4, "2026-03-05T00:00:00Z"),
+    (2, "2026-03-20T11:59:59.999999Z"),
+    (3, "2026-03-20T12:00:00Z"),
+    (2, "2026-03-20T12:00:00.000001Z"),
+    (2, "2026-03-20T23:59:59.999999Z"),
+    (2, "2026-03-21T00:00:00Z"),
+    (1, "2026-09-01T00:00:00Z"),
+];
+
+/// Everything that one number makes.
+pub struct World {
+    pub number: u64,
+    pub script: Vec<Step>,
+    /// Every name that is ever listed.
+    pub names: BTreeSet<String>,
+    /// By name and version, what is remarkable about it.
+    pub tags: Tags,
+}
+
+/// The tags of approvals that end at noon, and at the end, of 2026-03-20.
+pub const NOON: &str = "noon";
+pub const MIDNIGHT: &str = "midnight";
+
+/// Words for what is scripted, by name and version.
+pub type Tags = BTreeMap<(String, String), BTreeSet<&'static str>>;
+
+/// The traits that a world may have.
+#[derive(Debug, Clone, Copy)]
+#[expect(clippy::struct_excessive_bools, reason = "any of them goes with any other")]
+pub struct Traits {
+    /// A folder of the organisation's own servers.
+    pub ours: bool,
+    pub second: Option<Second>,
+    pub ownership: bool,
+    pub lookalikes: bool,
+    pub withhold: bool,
+    /// Whether a daemon serves the world before things change.
+    pub served_before: bool,
+    /// Whether ownership is switched on after things were served.
+    pub spares: bool,
+    /// Whether the last set of overlays is refused.
+    pub refused: bool,
+    /// Whether the first change is read as an increment.
+    pub increment: bool,
+    pub end: &'static str,
+}
+
+/// What a second registry from outside is like.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Second {
+    /// Wins the names that it may speak for.
+    Before,
+    /// Loses the names that both list.
+    After,
+    /// Is switched off at the end.
+    Disabled,
+    /// Its file goes at the end.
+    Removed,
+}
+
+impl Traits {
+    fn roll(dice: &mut Dice) -> Self {
+        let ownership = dice.chance(50);
+        let served_before = dice.chance(35);
+        let seconds = [Second::Before, Second::After, Second::Disabled, Second::Removed];
+        Self {
+            ours: dice.chance(40),
+            second: dice.chance(40).then(|| dice.pick(&seconds)),
+            ownership,
+            lookalikes: dice.chance(45),
+            withhold: dice.chance(85),
+            served_before,
+            spares: ownership && served_before && dice.chance(70),
+            refused: served_before && dice.chance(25),
+            increment: dice.chance(20),
+            end: dice.weighed(&ENDS),
+        }
+    }
+}
+
+impl World {
+    pub fn new(number: u64) -> Self {
+        let mut dice = Dice::new(number);
+        let traits = Traits::roll(&mut dice);
+        let plot = rows::Plot::roll(&mut dice, traits);
+        let policy = policy::Policy::roll(&mut dice, traits, &plot);
+        let script = script(&mut dice, traits, &plot, &policy);
+        let names = plot.names.iter().map(|subject| subject.name.clone()).collect();
+        let mut tags = plot.tags;
+        for (key, words) in policy.tags {
+            tags.entry(key).or_default().extend(words);
+        }
+        tags.values_mut().for_each(|words| tell_ends(words, traits.end));
+        Self { number, script, names, tags }
+    }
+}
+
+/// Puts how an approval's end and the end of the world lie to each other in place of the former.
+fn tell_ends(tags: &mut BTreeSet<&'static str>, end: &str) {
+    let (noon, midnight) = (tags.remove(NOON), tags.remove(MIDNIGHT));
+    match end {
+        "2026-03-20T12:00:00Z" if noon => tags.insert("expires-now"),
+        "2026-03-20T12:00:00.000001Z" if noon => tags.insert("expired-just-now"),
+        "2026-03-20T23:59:59.999999Z" if midnight => tags.insert("expires-now"),
+        "2026-03-21T00:00:00Z" if midnight => tags.insert("expired-just-now"),
+        _ => false,
+    };
+}
+
+fn script(
+    dice: &mut Dice,
+    traits: Traits,
+    plot: &rows::Plot,
+    policy: &policy::Policy,
+) -> Vec<Step> {
+    let write = |file: &str, text: &str| Step::Write(file.to_owned(), text.to_owned());
+    let mut script = vec![Step::Clock(MOMENTS[0])];
+    let proves_now = traits.ownership && !traits.spares;
+    script.push(write("vidimus.toml", &policy.settings(proves_now)));
+    script.push(write("overlays/policy.yaml", "# nothing yet\n"));
+    script.extend(policy.upstreams.iter().map(|(file, text)| write(file, text)));
+    script.extend(plot.steps(0));
+    script.push(Step::Sync { full: true });
+    script.push(write("overlays/policy.yaml", &policy.overlays(false)));
+    if traits.served_before {
+        script.push(Step::Serve);
+    }
+    for (index, moment) in MOMENTS.iter().enumerate().skip(1) {
+        script.push(Step::Clock(moment));
+        script.extend(plot.steps(index));
+        script.push(Step::Sync { full: index > 1 || !traits.increment });
+    }
+    script.push(write("overlays/policy.yaml", &policy.overlays(true)));
+    if traits.spares {
+        script.push(write("vidimus.toml", &policy.settings(true)));
+        script.push(Step::Start);
+    }
+    if traits.ownership {
+        script.push(Step::Verdicts(policy.verdicts.clone()));
+    }
+    if traits.lookalikes && dice.chance(60) {
+        script.push(Step::Acknowledge { all: dice.chance(70) });
+    }
+    script.extend(policy::Policy::last_steps(traits));
+    script.extend(plot.last());
+    script.push(Step::Clock(traits.end));
+    if traits.ownership {
+        // A daemon may have looked since, where nothing answers.
+        script.push(Step::Verdicts(policy.verdicts.clone()));
+    }
+    script
+}
