@@ -8,7 +8,7 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
-use super::in_force::Policy;
+use super::in_force::{InForce, Policy};
 use super::overlays::{LoadedOverlays, load_overlays, starter_warning};
 use crate::alert::{AlertKind, Evidence, Observation};
 use crate::config::{Settings, read_overlays};
@@ -116,9 +116,7 @@ impl Watcher {
     /// Whether the folder, or what names the upstreams in it, says something else than what is in force.
     fn is_outdated(&self) -> bool {
         let before = self.policy.current();
-        let ids: Vec<String> =
-            before.snapshot.upstreams.iter().map(|upstream| upstream.id.clone()).collect();
-        before.overlays.is_outdated(&self.settings, &ids)
+        before.overlays.is_outdated(&self.settings, &upstream_ids(&before))
     }
 
     /// Reads the folder again when it could say something else, and enforces what it says. A store
@@ -126,8 +124,7 @@ impl Watcher {
     fn look(&self) {
         let Self { settings, store, clock, policy } = self;
         let before = policy.current();
-        let ids: Vec<String> =
-            before.snapshot.upstreams.iter().map(|upstream| upstream.id.clone()).collect();
+        let ids = upstream_ids(&before);
         if !before.overlays.is_outdated(settings, &ids) {
             return;
         }
@@ -145,6 +142,10 @@ impl Watcher {
             policy.enforce(next);
         }
     }
+}
+
+fn upstream_ids(in_force: &InForce) -> Vec<String> {
+    in_force.snapshot.upstreams.iter().map(|upstream| upstream.id.clone()).collect()
 }
 
 /// Logs what became of the folder, and raises or resolves its alerts; once for each change.

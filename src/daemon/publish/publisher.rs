@@ -72,17 +72,17 @@ impl Publisher {
         let mut committed =
             Committed { everything: work.selection.is_everything(), ..Committed::default() };
         let (next, authorities) = self.evaluate_all(&names, work, &snapshot, &mut committed)?;
-        if !committed.everything {
+        if committed.everything {
+            // Only ends are listed: all other names hold for good.
+            committed.holds_until.retain(|(_, until)| until.is_some());
+        } else {
             committed.holds_until.extend(silent.into_iter().map(|name| (name, None)));
         }
         let as_of = snapshot.ingest_mark()?;
         drop(snapshot);
         self.notes.report(&self.publication);
-        let everything = committed.everything;
-        // Of everything, only ends are listed.
-        let mut settled = committed.holds_until.clone();
-        settled.retain(|(_, until)| !everything || until.is_some());
-        let evaluated = Evaluated { as_of, everything, names: &settled };
+        let Committed { everything, holds_until, .. } = &committed;
+        let evaluated = Evaluated { as_of, everything: *everything, names: holds_until };
         let changed = self.commit(&next, &authorities, &evaluated, work.now)?;
         let is_same_size = self
             .views
