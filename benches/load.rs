@@ -44,6 +44,7 @@ async fn measure(rows: &[Generated], only: &str) {
     let upstream = Upstream::start(rows, Duration::ZERO).await;
     let (services, address, stop) = daemon(place.path(), &upstream, rows.len()).await;
     println!("{} entries visible", published(&services).visible);
+    facts_kept(&services).await;
     let constant = constant(stop.clone()).await;
     let cases = cases(rows, address, only).await;
 
@@ -130,6 +131,13 @@ fn write_overlays(place: &Path, tier: u8, small_tier: u8) {
             .replace("TIER", &small_tier.to_string()),
     );
     fs::write(place.join("overlays/policy.yaml"), text).expect("a file");
+}
+
+/// Waits until the facts that a first sync left to be computed are kept.
+async fn facts_kept(services: &Arc<Services>) {
+    while !services.store.snapshot().expect("a snapshot").has_all_facts().expect("a read") {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
 }
 
 async fn cases(rows: &[Generated], address: std::net::SocketAddr, only: &str) -> Vec<Case> {

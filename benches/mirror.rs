@@ -114,7 +114,7 @@ async fn walk(upstream: &Upstream, data: &Path) {
     let store = Arc::new(Store::create(data, Clock::system()).expect("a store"));
     let source = open_source(&definition, &Egress::default()).expect("a client");
     let clock = Arc::new(Clock::starting_at(Clock::system()));
-    let plan = PassPlan::of(&definition, true, false);
+    let plan = PassPlan::of(&definition, &[], true, false);
     run_pass(&store, &clock, &source, &plan, &CancellationToken::new(), Silent)
         .await
         .expect("a pass");

@@ -208,7 +208,18 @@ async fn a_rewritten_entry_is_drift_and_never_a_silent_update() {
         daemon.get(path).await.text.contains("Runs anything").then_some(())
     })
     .await;
+    let drifts = |count: usize| {
+        let place = &place;
+        async move {
+            eventually(&format!("{count} alerts last"), async || {
+                (alerts(place).len() == count).then_some(())
+            })
+            .await;
+        }
+    };
+    drifts(0).await;
     place.remove("overlays/pin.yaml");
+    drifts(1).await;
     eventually("the first content is served again", async || {
         (!daemon.get(path).await.text.contains("Runs anything")).then_some(())
     })
@@ -269,6 +280,8 @@ async fn a_pinned_content_stays_served_when_upstream_rewrites_once_more() {
 async fn what_comes_back_after_purging_as_something_else_waits_for_a_person() {
     let upstream = Upstream::start(rows(3)).await;
     let (place, daemon) = mirror(&upstream, "missing_walks = 1\npurge_after = \"1s\"").await;
+    // The exact approval protects a name that the others resemble: they must be visible before.
+    served(&daemon, 3).await;
     place.overlay("exact.yaml", "servers: [{name: com.n001/tool, versions: 1.0.0, approval: {state: approved, reviewed: 2026-11-01, expires: 2099-01-01}}]");
     served(&daemon, 3).await;
     let purge = async || {

@@ -47,23 +47,11 @@ pub struct NameUpdate<'a> {
     pub candidates: Vec<&'a Candidate>,
 }
 
-/// A generation that was built and is not published yet.
-#[derive(Debug)]
-pub struct Generation {
-    pub catalogue: Catalogue,
-    /// What the ledger has to learn before anyone sees the catalogue.
-    pub changes: Vec<LedgerEntry>,
-    /// Candidates that were left out, with the reason.
-    pub unreadable: Vec<(Name, String)>,
-}
-
 impl Catalogue {
     /// The next generation: this one with the given names replaced.
     ///
     /// What is served exactly as before keeps its bytes and its instant. Whatever the ledger
-    /// shows as visible of an updated name and is not visible now becomes a tombstone. The
-    /// records returned are what the ledger has to learn; without any, nothing changed for
-    /// clients.
+    /// shows as visible of an updated name and is not visible now becomes a tombstone.
     ///
     /// A candidate that cannot be read, since the store was damaged or tampered with, is left out
     /// and named: one bad record does not hold back the rest, least of all a denial.
@@ -71,7 +59,7 @@ impl Catalogue {
     pub fn next<'a>(&'a self, ledger: &'a Ledger, now: Instant, namespace: &'a str) -> Draft<'a> {
         let instant = ledger.next_instant(now);
         let writer = Writer { before: self, ledger, instant, namespace };
-        Draft { writer, names: Vec::new(), written: Written::default() }
+        Draft { writer, names: Vec::new(), written: Written::default(), is_changed: false }
     }
 
     /// Whether an item made of the same entry is visible, whatever is said of it.
@@ -128,6 +116,7 @@ pub struct Draft<'a> {
     writer: Writer<'a>,
     names: Vec<Name>,
     written: Written,
+    is_changed: bool,
 }
 
 impl Draft<'_> {
@@ -149,22 +138,32 @@ impl Draft<'_> {
             }
             written
         });
+        self.is_changed |= !written.changes.is_empty();
         self.written.extend(written);
     }
 
-    /// The generation, and what the ledger has to learn first.
+    /// Takes what the ledger has to learn before anyone sees the catalogue; without any of it, nothing
+    /// changed for clients.
+    pub fn take_changes(&mut self) -> Vec<LedgerEntry> {
+        std::mem::take(&mut self.written.changes)
+    }
+
+    /// Takes the candidates that were left out, with the reason.
+    pub fn take_unreadable(&mut self) -> Vec<(Name, String)> {
+        std::mem::take(&mut self.written.unreadable)
+    }
+
+    /// Puts what was written in its place.
     #[must_use]
-    pub fn finish(self) -> Generation {
-        let Self { writer: Writer { before, ledger, instant, .. }, names, written } = self;
-        let Written { visible, tombstones, changes, unreadable } = written;
-        let changed_at = if changes.is_empty() { ledger.newest() } else { Some(instant) };
-        let catalogue = Catalogue {
+    pub fn finish(self) -> Catalogue {
+        let Self { writer: Writer { before, ledger, instant, .. }, names, written, is_changed } =
+            self;
+        Catalogue {
             generation: before.generation + 1,
-            visible: before.visible.next(visible, &names),
-            tombstones: before.tombstones.next(tombstones, &names),
-            changed_at,
-        };
-        Generation { catalogue, changes, unreadable }
+            visible: before.visible.next(written.visible, &names),
+            tombstones: before.tombstones.next(written.tombstones, &names),
+            changed_at: if is_changed { Some(instant) } else { ledger.newest() },
+        }
     }
 }
 

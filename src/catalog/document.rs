@@ -5,23 +5,24 @@ use bytes::Bytes;
 use serde::ser::SerializeMap;
 use serde::{Deserialize, Serialize, Serializer};
 use serde_json::value::RawValue;
+use smol_str::SmolStr;
 
 use super::item::Source;
 use crate::curation::Sanitized;
 use crate::model::{
     Digest, Fault, Head, Instant, Malformed, Name, OFFICIAL_META, Official, Version,
 };
-use crate::overlay::Standing;
+use crate::overlay::{Classification, Standing, State, Track};
 
 /// What we say of an entry, under our own key in its `_meta`. No person, reason or condition.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Facts {
-    upstream: String,
+    upstream: SmolStr,
     #[serde(skip_serializing_if = "Option::is_none")]
     tier: Option<u8>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    classification: Option<String>,
+    classification: Option<Classification>,
     #[serde(skip_serializing_if = "Option::is_none")]
     approval: Option<ApprovalFacts>,
     /// The verdict on who owns the name, when there is a definite one.
@@ -29,11 +30,11 @@ pub struct Facts {
     ownership: Option<&'static str>,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
 struct ApprovalFacts {
-    state: String,
+    state: State,
     #[serde(skip_serializing_if = "Option::is_none")]
-    track: Option<String>,
+    track: Option<Track>,
     #[serde(skip_serializing_if = "Option::is_none")]
     reviewed: Option<Instant>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -50,26 +51,26 @@ impl Facts {
     /// What an item of the entry with this head is made of, when this is said of it.
     #[must_use]
     pub fn source(&self, head: &Head) -> Source {
-        let said = serde_json::to_vec(self).unwrap_or_default();
-        let sent = [head.sent.as_bytes().as_slice(), head.received.as_bytes()].concat();
-        let status = head.status.as_str().as_bytes();
-        let published = head.published_at.as_micros().to_le_bytes();
-        let sent = [&sent, status, &published, self.upstream.as_bytes()].concat();
-        let short =
-            |all: &[u8]| Digest::of(all).as_bytes().first_chunk().copied().unwrap_or_default();
-        Source { entry: short(&sent), facts: short(&said) }
+        let Head { sent, received, status, published_at, .. } = head;
+        let short = |digest: Digest| digest.as_bytes().first_chunk().copied().unwrap_or_default();
+        let entry = Digest::of_hash(&(sent, received, status, published_at, &self.upstream));
+        Source { entry: short(entry), facts: short(Digest::of_hash(self)) }
     }
 
     #[must_use]
-    pub fn new(upstream: &str, standing: &Standing<'_>, ownership: Option<&'static str>) -> Self {
+    pub fn new(
+        upstream: &SmolStr,
+        standing: &Standing<'_>,
+        ownership: Option<&'static str>,
+    ) -> Self {
         Self {
             ownership,
-            upstream: upstream.to_owned(),
+            upstream: upstream.clone(),
             tier: standing.tier,
-            classification: standing.classification.map(|it| it.to_string()),
+            classification: standing.classification,
             approval: standing.ruling.map(|(_, approval)| ApprovalFacts {
-                state: approval.state.to_string(),
-                track: approval.track.map(|track| track.to_string()),
+                state: approval.state,
+                track: approval.track,
                 reviewed: approval.reviewed,
                 expires: approval.expires,
             }),

@@ -27,7 +27,7 @@ mod shelf;
 mod texts;
 
 pub use crate::model::{LedgerEntry, LedgerRecord, Shown};
-pub use catalogue::{Candidate, Catalogue, Draft, Generation, Loaded, NameUpdate};
+pub use catalogue::{Candidate, Catalogue, Draft, Loaded, NameUpdate};
 pub use cursor::{BadCursor, Cursor};
 pub use document::Facts;
 pub use item::{Item, Source, Tag};

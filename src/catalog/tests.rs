@@ -44,7 +44,7 @@ impl Publisher {
         now: i64,
         names: &[(&str, Vec<(&str, &str)>)],
     ) {
-        let facts = Facts::new("official", standing, None);
+        let facts = Facts::new(&"official".into(), standing, None);
         let candidate = |name: &str, (version, text): &(&str, &str)| {
             let entry = entry(name, version, text);
             let served = Sanitized::of(&entry.server).expect("servable");
@@ -69,12 +69,11 @@ impl Publisher {
             .collect();
         updates.sort_by(|left, right| left.name.cmp(right.name));
         let now = Instant::from_micros(now);
-        let Generation { catalogue, changes, unreadable } = {
-            let mut draft = self.catalogue.next(&self.ledger, now, NAMESPACE);
-            draft.write(&updates);
-            draft.finish()
-        };
-        assert_eq!(unreadable, []);
+        let mut draft = self.catalogue.next(&self.ledger, now, NAMESPACE);
+        draft.write(&updates);
+        assert_eq!(draft.take_unreadable(), []);
+        let changes = draft.take_changes();
+        let catalogue = draft.finish();
         changes.into_iter().for_each(|(key, record)| self.ledger.set(key, record));
         self.catalogue = catalogue;
     }

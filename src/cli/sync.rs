@@ -90,7 +90,7 @@ async fn here(
     let mut report = SyncReport { passes: Vec::new(), failures: BTreeMap::new() };
     for upstream in upstreams.iter().filter(|upstream| upstream.enabled) {
         let source = open_source(upstream, &settings.egress)?;
-        let plan = PassPlan::of(upstream, full, dry_run);
+        let plan = PassPlan::of(upstream, &settings.views, full, dry_run);
         match run_pass(&store, &clock, &source, &plan, &stop, Silent).await {
             Ok(pass) => report.passes.push(pass),
             Err(failure) => {

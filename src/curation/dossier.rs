@@ -5,6 +5,8 @@
 
 use std::collections::BTreeSet;
 
+use smol_str::SmolStr;
+
 use super::facts::ContentFacts;
 use crate::model::{Digest, Head, LedgerRecord, Name, Shown, Version};
 use crate::overlay::{Standing, State};
@@ -35,7 +37,7 @@ pub struct Dossier {
 /// One version in one upstream.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DossierRow {
-    pub upstream: String,
+    pub upstream: SmolStr,
     pub version: Version,
     /// The content that was first received.
     pub content: ContentHead,
@@ -63,7 +65,7 @@ pub struct QuarantinedFacts {
 /// What one view shows of a version.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ViewRecord {
-    pub view: String,
+    pub view: SmolStr,
     pub version: Version,
     pub record: LedgerRecord,
 }

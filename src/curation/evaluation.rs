@@ -7,7 +7,7 @@ use super::authority::Authorities;
 use super::dossier::{ContentHead, Dossier, DossierRow, QuarantinedFacts};
 use super::evidence::Evidence;
 use super::gates::{Case, Gate, Outcome};
-use super::ownership::OwnershipEvidence;
+use super::ownership::{Claimed, OwnershipEvidence};
 use super::policy::PolicySnapshot;
 use super::screening::Screening;
 use crate::model::{Head, Instant};
@@ -66,6 +66,18 @@ pub fn evaluate<'a>(
     for row in &dossier.rows {
         let standing = rules.standing(&row.version, &row.upstream);
         let content = row.content_for(&standing);
+        let head = row.head_of(content);
+        let claimed = Claimed {
+            dossier,
+            policy,
+            pins,
+            approval: &standing,
+            version: &row.version,
+            head,
+            is_internal: policy.is_internal(&row.upstream),
+            now,
+        };
+        let ownership = claimed.judge();
         let case = Case {
             dossier,
             row,
@@ -74,12 +86,12 @@ pub fn evaluate<'a>(
             authorities: &authorities,
             rules: &standing,
             content,
-            head: row.head_of(content),
-            pins,
+            head,
+            ownership,
             now,
         };
         let gates = Gate::ALL.map(|gate| case.judge(gate));
-        let (head, expires, ownership) = (case.head, case.expiry(), case.ownership());
+        let expires = case.expiry();
         hold(expires);
         let is_served = gates.iter().all(Outcome::is_passed);
         let admits =
@@ -112,6 +124,24 @@ impl<'a> EntryEvaluation<'a> {
     pub fn hidden_by(&self) -> Option<(Gate, &Evidence<'a>)> {
         let failing = self.gates().find(|(_, outcome)| !outcome.is_passed());
         failing.map(|(gate, outcome)| (gate, outcome.evidence()))
+    }
+
+    /// The content that upstream has now, where that is neither the first one nor the one that decisions
+    /// are about: nobody adopted it.
+    #[must_use]
+    pub fn unadopted_content(&self) -> Option<&'a ContentHead> {
+        let first = &self.row.content;
+        let last = self.row.others.last().filter(|last| last.head.sent == first.head.sent)?;
+        let is_adopted = self.content == last && last.head.received != first.head.received;
+        (!is_adopted).then_some(last)
+    }
+
+    /// Whether a reviewer can have seen the content, whatever else hides the entry: it was not purged
+    /// and replaced, or an approval pins it.
+    #[must_use]
+    pub fn is_content_reviewed(&self) -> bool {
+        let mut gates = self.gates();
+        gates.any(|(gate, outcome)| gate == Gate::ContentAsReviewed && outcome.is_passed())
     }
 
     /// Every gate with its outcome, in the order of judgement.

@@ -102,7 +102,7 @@ impl VersionExplanation {
         let rewritten = row.others.last().filter(|_| is_first);
         Self {
             version: row.version.to_string(),
-            upstream: row.upstream.clone(),
+            upstream: row.upstream.to_string(),
             served: entry.is_served(),
             views: views.collect(),
             tier: rules.tier,
@@ -121,7 +121,7 @@ impl VersionExplanation {
         let failed = Outcome::Failed(Evidence::Quarantined(&row.rule));
         Self {
             version: row.version.clone(),
-            upstream: row.upstream.clone(),
+            upstream: row.upstream.to_string(),
             served: false,
             views: Vec::new(),
             tier: None,

@@ -1,7 +1,6 @@
-use std::collections::BTreeSet;
-
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
+use smol_str::SmolStr;
 
 use super::sanitize::sanitize;
 use super::schema;
@@ -16,45 +15,36 @@ use crate::ownership::host;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ContentFacts {
     /// The first schema violation that sanitizing does not remove; such an entry is not served.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub violation: Option<String>,
     /// Names of what sanitizing leaves out.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub omissions: Vec<String>,
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub packages: Vec<PackageFacts>,
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub remotes: Vec<RemoteFacts>,
-    /// Hosts of remotes and of the website, in lower case, as they are written.
-    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
-    pub hosts: BTreeSet<String>,
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    /// Hosts of remotes and of the website, in lower case, in order, each once.
+    pub hosts: Vec<String>,
     pub inputs: Vec<InputFacts>,
     /// The digest of the lookalike profile: contents with equal profiles resemble the same names.
     pub profile: Digest,
     /// The digest of the canonical JSON without what a harmless new version changes.
     pub lasting: Digest,
     /// Whether title or description hold links or line breaks.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub rich_text: bool,
 }
 
 /// A package as an entry names it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PackageFacts {
-    pub registry: String,
+    pub registry: SmolStr,
     pub identifier: String,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub version: Option<String>,
+    pub version: Option<SmolStr>,
     /// The registry that is asked instead of the public one.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub base_url: Option<String>,
 }
 
 /// A remote as an entry names it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RemoteFacts {
-    pub transport: String,
+    pub transport: SmolStr,
     pub url: String,
 }
 
@@ -62,8 +52,7 @@ pub struct RemoteFacts {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct InputFacts {
     pub place: InputPlace,
-    pub name: String,
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub name: SmolStr,
     pub secret: bool,
 }
 
@@ -82,7 +71,7 @@ const MAX_FACTS_BYTES: usize = 64 * 1024;
 
 impl ContentFacts {
     /// The number of the rules that compute facts; another number means other facts.
-    pub const RULES: u32 = 1;
+    pub const RULES: u32 = 2;
 
     /// Computes the facts of a `server` object.
     #[must_use]
@@ -115,33 +104,33 @@ impl ContentFacts {
     /// Encodes the facts for the store; `None` where they are too large to be kept.
     #[must_use]
     pub fn encode(&self) -> Option<Vec<u8>> {
-        // Structures of ours with text keys: writing to memory cannot fail.
-        serde_json::to_vec(self).ok().filter(|bytes| bytes.len() <= MAX_FACTS_BYTES)
+        // Plain structures of ours: writing to memory cannot fail.
+        postcard::to_allocvec(self).ok().filter(|bytes| bytes.len() <= MAX_FACTS_BYTES)
     }
 
     /// Decodes what [`ContentFacts::encode`] wrote; `None` where it is damaged.
     #[must_use]
     pub fn decode(bytes: &[u8]) -> Option<Self> {
-        serde_json::from_slice(bytes).ok()
+        postcard::from_bytes(bytes).ok()
     }
 }
 
 impl PackageFacts {
     fn read(package: &Value) -> Option<Self> {
-        let text = |member: &str| package[member].as_str().map(str::to_owned);
+        let text = |member: &str| package[member].as_str();
         Some(Self {
-            registry: text("registryType")?,
-            identifier: text("identifier")?,
-            version: text("version"),
-            base_url: text("registryBaseUrl"),
+            registry: text("registryType")?.into(),
+            identifier: text("identifier")?.into(),
+            version: text("version").map(SmolStr::new),
+            base_url: text("registryBaseUrl").map(str::to_owned),
         })
     }
 }
 
 impl RemoteFacts {
     fn read(remote: &Value) -> Option<Self> {
-        let text = |member: &str| remote[member].as_str().map(str::to_owned);
-        Some(Self { transport: text("type").unwrap_or_default(), url: text("url")? })
+        let text = |member: &str| remote[member].as_str();
+        Some(Self { transport: text("type").unwrap_or_default().into(), url: text("url")?.into() })
     }
 }
 
@@ -149,9 +138,13 @@ fn list<'v>(value: &'v Value, member: &str) -> impl Iterator<Item = &'v Value> {
     value[member].as_array().into_iter().flatten()
 }
 
-fn hosts(value: &Value) -> BTreeSet<String> {
+fn hosts(value: &Value) -> Vec<String> {
     let remotes = list(value, "remotes").filter_map(|remote| remote["url"].as_str());
-    remotes.chain(value["websiteUrl"].as_str()).filter_map(host).collect()
+    let mut hosts: Vec<String> =
+        remotes.chain(value["websiteUrl"].as_str()).filter_map(host).collect();
+    hosts.sort_unstable();
+    hosts.dedup();
+    hosts
 }
 
 fn inputs(value: &Value) -> Vec<InputFacts> {
@@ -174,7 +167,7 @@ fn take_inputs(owner: &Value, member: &str, place: InputPlace, found: &mut Vec<I
     for input in list(owner, member) {
         let name = input["name"].as_str().or(input["valueHint"].as_str()).unwrap_or_default();
         let secret = input["isSecret"].as_bool().unwrap_or_default();
-        found.push(InputFacts { place, name: name.to_owned(), secret });
+        found.push(InputFacts { place, name: name.into(), secret });
         take_variables(input, found);
     }
 }
@@ -182,7 +175,7 @@ fn take_inputs(owner: &Value, member: &str, place: InputPlace, found: &mut Vec<I
 fn take_variables(owner: &Value, found: &mut Vec<InputFacts>) {
     for (name, input) in owner["variables"].as_object().into_iter().flatten() {
         let secret = input["isSecret"].as_bool().unwrap_or_default();
-        found.push(InputFacts { place: InputPlace::Variable, name: name.clone(), secret });
+        found.push(InputFacts { place: InputPlace::Variable, name: name.into(), secret });
     }
 }
 
@@ -228,7 +221,7 @@ mod tests {
         assert_eq!(facts.violation, None);
         assert_eq!(facts.packages[0].identifier, "x");
         assert_eq!(facts.remotes[0].url, "https://a.example/mcp");
-        assert_eq!(Vec::from_iter(&facts.hosts), ["a.example", "b.example"]);
+        assert_eq!(facts.hosts, ["a.example", "b.example"]);
         let names: Vec<(&str, bool)> =
             facts.inputs.iter().map(|input| (input.name.as_str(), input.secret)).collect();
         assert_eq!(names, [("KEY", false), ("X", true), ("host", false)]);

@@ -3,13 +3,12 @@ use std::fmt;
 use super::authority::{Authorities, Authority};
 use super::dossier::{ContentHead, Dossier, DossierRow};
 use super::evidence::Evidence;
-use super::ownership::{Claimed, OwnershipEvidence};
+use super::ownership::OwnershipEvidence;
 use super::policy::PolicySnapshot;
 use super::requirement::spells_name_out;
 use super::screening::{Compared, Screening};
 use crate::model::{Head, Instant, Status};
 use crate::overlay::{Approval, Standing, State};
-use crate::ownership::Pins;
 
 /// One condition for serving an entry. The order is the order of judgement.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -115,7 +114,7 @@ pub(super) struct Case<'a, 'c> {
     pub(super) rules: &'c Standing<'a>,
     pub(super) content: &'a ContentHead,
     pub(super) head: Head,
-    pub(super) pins: &'a Pins,
+    pub(super) ownership: OwnershipEvidence<'a>,
     pub(super) now: Instant,
 }
 
@@ -143,9 +142,8 @@ impl<'a> Case<'a, '_> {
             Gate::DigestMatchesPin => self.judge_pin(),
             Gate::ContentAsReviewed => self.judge_content(),
             Gate::NamespaceOwnership => {
-                let ownership = self.ownership();
-                let evidence = Evidence::Ownership(ownership);
-                if ownership.is_enough() {
+                let evidence = Evidence::Ownership(self.ownership);
+                if self.ownership.is_enough() {
                     Outcome::Passed(evidence)
                 } else {
                     Outcome::Failed(evidence)
@@ -249,20 +247,6 @@ impl<'a> Case<'a, '_> {
         let compared = self.screening.get(&self.dossier.name).filter(|_| is_current)?;
         let contents = self.dossier.screened_contents(self.authorities);
         (compared.contents == contents).then_some(compared)
-    }
-
-    pub(super) fn ownership(&self) -> OwnershipEvidence<'a> {
-        let claimed = Claimed {
-            dossier: self.dossier,
-            policy: self.policy,
-            pins: self.pins,
-            approval: self.rules,
-            version: &self.row.version,
-            head: self.head,
-            is_internal: self.policy.is_internal(&self.row.upstream),
-            now: self.now,
-        };
-        claimed.judge()
     }
 
     fn approval(&self) -> Option<&'a Approval> {

@@ -20,6 +20,8 @@ pub struct PolicySnapshot {
     pub ownership: OwnershipPolicy,
     /// Whether a wildcard waits for a person before it admits a name that resembles something protected.
     pub withhold: bool,
+    /// Whether there is anything to resemble.
+    protects_anything: bool,
     /// The digest of what overlays protect, and of what they say of lookalikes.
     pub protection: Digest,
 }
@@ -44,7 +46,17 @@ impl PolicySnapshot {
     ) -> Self {
         let protection = Digest::of_hash(&Protected(&overlays));
         let revision = Digest::of_hash(&(&*overlays, &upstreams, &views, &ownership, withhold));
-        Self { revision, overlays, upstreams, views, ownership, withhold, protection }
+        let protects_anything = overlays.protects_anything();
+        Self {
+            revision,
+            overlays,
+            upstreams,
+            views,
+            ownership,
+            withhold,
+            protects_anything,
+            protection,
+        }
     }
 
     /// Whether an upstream is the organisation's own.
@@ -53,10 +65,15 @@ impl PolicySnapshot {
         self.upstreams.iter().any(|known| known.id == upstream && known.internal)
     }
 
+    /// Returns the names of the configured views.
+    pub fn view_names(&self) -> impl Iterator<Item = &str> + Clone {
+        self.views.iter().map(|view| view.name.as_str())
+    }
+
     /// Whether names that only a wildcard admits wait for a comparison.
     #[must_use]
     pub fn withholds(&self) -> bool {
-        self.withhold && self.overlays.protects_anything()
+        self.withhold && self.protects_anything
     }
 
     /// Whether an upstream of another party lists the name: only such names are compared.

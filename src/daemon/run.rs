@@ -36,7 +36,7 @@ pub async fn run(
     }
     report_overlays(store, clock, &services.in_force().overlays);
     if services.settings.ownership.policy.enabled {
-        store.begin_proving(clock.now())?;
+        store.begin_proving(&services.settings.views, clock.now())?;
     }
     let verification = Arc::new(verification(&services)?);
     let notify = Notify::open(&services.settings, store, clock)?;

@@ -116,6 +116,9 @@ fn nibble(digit: u8) -> Result<u8, BadDigest> {
 
 impl<'de> Deserialize<'de> for Digest {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        if !deserializer.is_human_readable() {
+            return Deserialize::deserialize(deserializer).map(Self);
+        }
         let text = std::borrow::Cow::<'_, str>::deserialize(deserializer)?;
         text.parse().map_err(de::Error::custom)
     }
@@ -123,7 +126,10 @@ impl<'de> Deserialize<'de> for Digest {
 
 impl Serialize for Digest {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
+        match serializer.is_human_readable() {
+            true => serializer.collect_str(self),
+            false => self.0.serialize(serializer),
+        }
     }
 }
 

@@ -1,6 +1,8 @@
 use std::fmt;
 use std::time::Duration;
 
+use serde::{Serialize, Serializer};
+
 use super::{NamePattern, VersionPattern};
 use crate::lint::Place;
 use crate::model::{Digest, Instant};
@@ -100,6 +102,12 @@ macro_rules! display_as_word {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 let word = Self::WORDS.iter().find(|(_, value)| value == self);
                 f.write_str(word.map_or("", |(word, _)| word))
+            }
+        }
+
+        impl Serialize for $type {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.collect_str(self)
             }
         }
     )*};

@@ -9,7 +9,7 @@ use super::{Snapshot, StoreError};
 use crate::model::Instant;
 
 /// redb's own default is 1 GiB; the heads of 100,000 entries fit in this several times.
-const CACHE_BYTES: usize = 16 * 1024 * 1024;
+const CACHE_BYTES: usize = 32 * 1024 * 1024;
 pub(super) const FILE: &str = "vidimus.redb";
 
 /// An open store. It is locked against every other process.

@@ -89,13 +89,15 @@ pub(super) fn settle(
         if dirty.get(name)?.is_some_and(|mark| is_seen(mark.value())) {
             dirty.remove(name)?;
         }
+        let until = until.map(|until| until.as_micros().to_le_bytes());
+        let kept = holds_until.get(name)?.map(|kept| kept.value().to_vec());
+        // Most ends stay as they are, and reading is cheaper than writing the same again.
+        if kept.as_deref() == until.as_ref().map(<[u8; 8]>::as_slice) {
+            continue;
+        }
         match until {
-            Some(until) => {
-                holds_until.insert(name, until.as_micros().to_le_bytes().as_slice())?;
-            }
-            None => {
-                holds_until.remove(name)?;
-            }
+            Some(until) => drop(holds_until.insert(name, until.as_slice())?),
+            None => drop(holds_until.remove(name)?),
         }
     }
     Ok(())

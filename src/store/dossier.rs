@@ -2,9 +2,11 @@
 
 use std::collections::BTreeSet;
 
+use smol_str::SmolStr;
+
 use super::{Snapshot, StoreError, StoredHead};
 use crate::curation::{ContentHead, Dossier, DossierRow, ViewRecord};
-use crate::model::{Entry, Name, Shown};
+use crate::model::{Entry, Head, Name, Version};
 
 impl Snapshot {
     /// Reads the dossier of a name; `views` names the configured ones, whose ledgers it holds.
@@ -19,11 +21,9 @@ impl Snapshot {
         views: impl IntoIterator<Item = &'v str>,
     ) -> Result<Dossier, StoreError> {
         let mut dossier = Dossier::empty(name.clone());
-        let mut heads = self.each_head_of(name)?;
-        for stored in heads.by_ref() {
-            dossier.rows.push(self.dossier_row(stored?, &mut dossier.damaged)?);
+        for upstream in self.known_upstreams()? {
+            self.add_rows(upstream, &mut dossier)?;
         }
-        dossier.damaged.extend(heads.damage().iter().map(ToString::to_string));
         let mut quarantined = self.quarantined_facts(name)?;
         for row in quarantined.by_ref() {
             dossier.quarantined.push(row?);
@@ -33,8 +33,8 @@ impl Snapshot {
         dossier.authority = self.served_from(name)?;
         for view in views {
             for entry in self.ledger_of(view, name)? {
-                let ((_, version), record) = entry?;
-                dossier.ledger.push(ViewRecord { view: view.to_owned(), version, record });
+                let (version, record) = entry?;
+                dossier.ledger.push(ViewRecord { view: view.into(), version, record });
             }
         }
         dossier.verification = self.holding(name.namespace())?.unwrap_or_default();
@@ -45,25 +45,37 @@ impl Snapshot {
         Ok(dossier)
     }
 
-    fn dossier_row(
-        &self,
-        stored: StoredHead,
-        damaged: &mut Vec<String>,
-    ) -> Result<DossierRow, StoreError> {
-        let mut others = Vec::new();
-        if stored.head.rewritten {
-            let mut contents = self.contents(&stored)?;
-            for content in contents.by_ref() {
-                others.push(content?);
-            }
-            damaged.extend(contents.damage().iter().map(ToString::to_string));
+    /// Adds the rows of one upstream.
+    fn add_rows(&self, upstream: &str, dossier: &mut Dossier) -> Result<(), StoreError> {
+        let mut heads = self.heads_in(upstream, &dossier.name)?;
+        let stored: Vec<(Version, Head)> = heads.by_ref().collect::<Result<_, _>>()?;
+        dossier.damaged.extend(heads.damage().iter().map(ToString::to_string));
+        if stored.is_empty() {
+            return Ok(());
         }
-        let facts = match self.facts(&stored) {
-            Err(StoreError::Damaged { .. }) => None,
-            facts => facts?,
-        };
-        let StoredHead { upstream, version, head, .. } = stored;
-        Ok(DossierRow { upstream, version, content: ContentHead { head, facts }, others })
+        let shared = SmolStr::new(upstream);
+        let mut facts = self.facts_of(upstream, &dossier.name)?;
+        for (version, head) in stored {
+            let stored = || StoredHead {
+                upstream: upstream.to_owned(),
+                name: dossier.name.clone(),
+                version: version.clone(),
+                head,
+            };
+            let mut facts = facts.of_version(&version)?;
+            let mut others = Vec::new();
+            if head.rewritten {
+                let mut contents = self.later_contents(&stored(), &mut facts)?;
+                for content in contents.by_ref() {
+                    others.push(content?);
+                }
+                dossier.damaged.extend(contents.damage().iter().map(ToString::to_string));
+            }
+            let content = ContentHead { head, facts: self.first_facts(stored, &mut facts)? };
+            let upstream = shared.clone();
+            dossier.rows.push(DossierRow { upstream, version, content, others });
+        }
+        Ok(())
     }
 
     /// Reads the bytes of one content of a dossier, with its head as it was judged.
@@ -78,7 +90,7 @@ impl Snapshot {
     ) -> Result<Entry, StoreError> {
         let DossierRow { upstream, version, .. } = row;
         let stored = StoredHead {
-            upstream: upstream.clone(),
+            upstream: upstream.to_string(),
             name: name.clone(),
             version: version.clone(),
             head: row.content.head,
@@ -101,18 +113,5 @@ impl Snapshot {
     pub fn has_rows_of(&self, name: &Name) -> Result<bool, StoreError> {
         let mut heads = self.each_head_of(name)?;
         Ok(heads.next().transpose()?.is_some() || !heads.damage().is_empty())
-    }
-
-    /// Whether any view shows any version of the name.
-    pub fn shows_any(&self, name: &Name) -> Result<bool, StoreError> {
-        for view in self.known_views()? {
-            for entry in self.ledger_of(view, name)? {
-                let (_, record) = entry?;
-                if record.shown == Shown::Visible {
-                    return Ok(true);
-                }
-            }
-        }
-        Ok(false)
     }
 }

@@ -4,7 +4,7 @@ use super::database::FILE;
 use super::tables::{BODIES, FACTS, META};
 use super::tests::{NOW, accept, commit, entry, quarantined};
 use super::*;
-use crate::curation::{ContentFacts, QuarantinedFacts};
+use crate::curation::{ContentFacts, DossierRow, QuarantinedFacts};
 use crate::model::{Instant, Name};
 use crate::sync::{Row, UpstreamState};
 
@@ -12,10 +12,14 @@ fn name(text: &str) -> Name {
     Name::parse(text).expect("a name")
 }
 
-fn only_head(snapshot: &Snapshot, of: &str) -> StoredHead {
-    let mut heads = snapshot.heads_of(&name(of)).expect("heads");
-    assert_eq!(heads.len(), 1);
-    heads.remove(0)
+fn only_row(snapshot: &Snapshot) -> DossierRow {
+    let mut rows = snapshot.dossier(&name("a.b/c"), []).expect("a dossier").rows;
+    assert_eq!(rows.len(), 1);
+    rows.remove(0)
+}
+
+fn first_facts(snapshot: &Snapshot) -> Option<ContentFacts> {
+    only_row(snapshot).content.facts
 }
 
 /// How many contents have facts.
@@ -50,7 +54,7 @@ fn facts_are_those_of_the_bytes_before_and_after_they_are_completed() {
     for completed in [false, true] {
         let snapshot = store.snapshot().expect("a snapshot");
         assert_eq!(kept(&store), usize::from(completed));
-        assert_eq!(snapshot.facts(&only_head(&snapshot, "a.b/c")).expect("facts"), expected);
+        assert_eq!(first_facts(&snapshot), expected);
         assert!(snapshot.verify().expect("verified").is_sound());
         refresh(&store);
     }
@@ -71,10 +75,7 @@ fn facts_of_other_rules_are_not_read_and_are_computed_again() {
         Ok(())
     };
     store.write(NOW, outdate).expect("written");
-    let facts = || {
-        let snapshot = store.snapshot().expect("a snapshot");
-        snapshot.facts(&only_head(&snapshot, "a.b/c")).expect("facts")
-    };
+    let facts = || first_facts(&store.snapshot().expect("a snapshot"));
     assert_eq!(facts(), expected);
     refresh(&store);
     store.write(NOW, |it| Ok(it.open_table(BODIES)?.retain(|_, _| false)?)).expect("written");
@@ -91,13 +92,11 @@ fn facts_go_with_their_content() {
     commit(&store, Destination::Live, &[Row::Entry(other.clone())], "2");
     assert_eq!(kept(&store), 2);
     let snapshot = store.snapshot().expect("a snapshot");
-    let head = only_head(&snapshot, "a.b/c");
-    let contents: Vec<_> =
-        snapshot.contents(&head).expect("rows").map(|it| it.expect("sound")).collect();
+    let contents = only_row(&snapshot).others;
     assert_eq!(contents.len(), 1);
     assert_eq!((contents[0].head.received, &contents[0].facts), (other.head.received, &expected));
     let first = ContentFacts::of(&entry("a.b/c", "1", "first").server);
-    assert_eq!(snapshot.facts(&head).expect("facts"), Some(first));
+    assert_eq!(first_facts(&snapshot), Some(first));
     assert!(snapshot.verify().expect("verified").is_sound());
 }
 
@@ -105,7 +104,7 @@ fn facts_go_with_their_content() {
 fn verify_names_facts_that_are_not_those_of_the_bytes() {
     let store = Store::ephemeral(NOW).expect("a store");
     commit(&store, Destination::Live, &[Row::Entry(entry("a.b/c", "1", "x"))], "1");
-    let foreign = store.packer().facts(&ContentFacts::of(r#"{"title":"y"}"#)).expect("packed");
+    let foreign = super::codec::facts(&ContentFacts::of(r#"{"title":"y"}"#));
     let write = |transaction: &redb::WriteTransaction| {
         let mut facts = transaction.open_table(FACTS)?;
         facts.insert(("up", "a.b/c", "1"), foreign.as_slice())?;
@@ -181,7 +180,8 @@ fn threads_share_a_snapshot() {
     std::thread::scope(|scope| {
         for of in ["a.b/c", "a.b/d"] {
             scope.spawn(move || {
-                let found = snapshot.entry(&only_head(snapshot, of)).expect("an entry");
+                let heads = snapshot.heads_of(&name(of)).expect("heads");
+                let found = snapshot.entry(&heads[0]).expect("an entry");
                 assert_eq!(Row::Entry(found), Row::Entry(entry(of, "1", of)));
             });
         }

@@ -2,13 +2,14 @@
 
 use std::collections::HashSet;
 
-use redb::{ReadableTable, ReadableTableMetadata};
+use redb::ReadableTableMetadata;
 
 use super::dirty::{Evaluated, settle};
-use super::rows::{RowRange, after, all_of, of_name};
+use super::rows::{RowRange, all_of, of_name};
 use super::tables::{LEDGER, OWNERS};
 use super::{Rows, Snapshot, Store, StoreError, codec};
-use crate::model::{Instant, LedgerEntry, Name, Shown};
+use crate::curation::View;
+use crate::model::{Instant, LedgerEntry, LedgerRecord, Name, Shown, Version};
 
 /// What a generation changes in the ledger of one view.
 #[derive(Debug, Clone, Copy)]
@@ -59,14 +60,23 @@ impl Snapshot {
         Ok(ledger_entries(all_of(self.tables.ledger()?, view)?))
     }
 
-    /// Returns what a view shows of a name, or showed.
-    pub fn ledger_of(&self, view: &str, name: &Name) -> Result<Rows<'_, LedgerEntry>, StoreError> {
-        Ok(ledger_entries(of_name(self.tables.ledger()?, view, name)?))
+    /// Returns what a view shows of the versions of a name, or showed.
+    pub fn ledger_of(
+        &self,
+        view: &str,
+        name: &Name,
+    ) -> Result<Rows<'_, (Version, LedgerRecord)>, StoreError> {
+        Ok(Rows::new(of_name(self.tables.ledger()?, view, name)?.map(|row| {
+            let (key, value) = row?;
+            let (_, name, version) = key.value();
+            let record = Version::parse(version).ok().zip(codec::read_ledger(value.value()));
+            record.ok_or_else(|| StoreError::damaged("the ledger", format!("{name}@{version}")))
+        })))
     }
 
-    /// Whether any view shows the entry.
-    pub fn shows(&self, name: &str, version: &str) -> Result<bool, StoreError> {
-        for view in self.known_views()? {
+    /// Whether any of these views shows the entry.
+    pub fn shows(&self, views: &[View], name: &str, version: &str) -> Result<bool, StoreError> {
+        for View { name: view, .. } in views {
             let record = self.tables.ledger()?.get((view.as_str(), name, version))?;
             if record.is_some_and(|record| is_visible(record.value())) {
                 return Ok(true);
@@ -75,9 +85,22 @@ impl Snapshot {
         Ok(false)
     }
 
-    /// Whether any view shows the entry, or did.
-    pub fn has_shown(&self, name: &str, version: &str) -> Result<bool, StoreError> {
-        for view in self.known_views()? {
+    /// Whether any of these views shows any version of the name.
+    pub fn shows_any(&self, views: &[View], name: &Name) -> Result<bool, StoreError> {
+        for View { name: view, .. } in views {
+            for entry in self.ledger_of(view, name)? {
+                let (_, record) = entry?;
+                if record.shown == Shown::Visible {
+                    return Ok(true);
+                }
+            }
+        }
+        Ok(false)
+    }
+
+    /// Whether any of these views shows the entry, or did.
+    pub fn has_shown(&self, views: &[View], name: &str, version: &str) -> Result<bool, StoreError> {
+        for View { name: view, .. } in views {
             if self.tables.ledger()?.get((view.as_str(), name, version))?.is_some() {
                 return Ok(true);
             }
@@ -85,14 +108,16 @@ impl Snapshot {
         Ok(false)
     }
 
-    /// How many entries any view shows.
-    pub fn count_shown(&self) -> Result<u64, StoreError> {
+    /// How many entries these views show, each counted once.
+    pub fn count_shown(&self, views: &[View]) -> Result<u64, StoreError> {
         let mut shown = HashSet::new();
-        for row in self.tables.ledger()?.iter()? {
-            let (key, value) = row?;
-            if is_visible(value.value()) {
-                let (_, name, version) = key.value();
-                shown.insert(codec::seen_key(name, version));
+        for View { name: view, .. } in views {
+            for row in all_of(self.tables.ledger()?, view)? {
+                let (key, value) = row?;
+                if is_visible(value.value()) {
+                    let (_, name, version) = key.value();
+                    shown.insert(codec::seen_key(name, version));
+                }
             }
         }
         Ok(shown.len() as u64)
@@ -110,22 +135,6 @@ impl Snapshot {
             }
         }
         Ok(false)
-    }
-
-    /// Returns the views that anything was ever shown in.
-    pub(super) fn known_views(&self) -> Result<&[String], StoreError> {
-        if let Some(views) = self.views.get() {
-            return Ok(views);
-        }
-        let mut views: Vec<String> = Vec::new();
-        loop {
-            let from = views.last().map_or(String::new(), |last| after(last));
-            let mut rest = self.tables.ledger()?.range((from.as_str(), "", "")..)?;
-            match rest.next() {
-                Some(row) => views.push(row?.0.value().0.to_owned()),
-                None => return Ok(self.views.get_or_init(|| views)),
-            }
-        }
     }
 }
 

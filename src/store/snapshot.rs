@@ -12,19 +12,13 @@ use super::tables::ReadTables;
 pub struct Snapshot {
     pub(super) tables: ReadTables,
     pub(super) unpackers: Arc<Unpackers>,
-    /// The upstreams and the views with rows: they are asked for with every name.
+    /// The upstreams with rows: they are asked for with every name.
     pub(super) upstreams: OnceLock<Vec<String>>,
-    pub(super) views: OnceLock<Vec<String>>,
 }
 
 impl Snapshot {
     pub(super) fn of(transaction: ReadTransaction, unpackers: Arc<Unpackers>) -> Self {
-        Self {
-            tables: ReadTables::new(transaction),
-            unpackers,
-            upstreams: OnceLock::new(),
-            views: OnceLock::new(),
-        }
+        Self { tables: ReadTables::new(transaction), unpackers, upstreams: OnceLock::new() }
     }
 }
 

@@ -6,6 +6,7 @@ use serde_json::value::RawValue;
 
 use super::database::FILE;
 use super::*;
+use crate::curation::View;
 use crate::lint::Source;
 use crate::model::{
     Digest, Entry, Instant, LedgerRecord, Name, OFFICIAL_META, Quarantined, Shown, Version,
@@ -403,23 +404,33 @@ fn what_a_store_served_before_ownership_was_asked_for_is_spared() {
     let version = Version::parse("1").expect("usable");
     let changes = [
         ((name("a.b/shown"), version.clone()), record(Shown::Visible)),
-        ((name("a.b/gone"), version), record(Shown::Tombstone)),
+        ((name("a.b/gone"), version.clone()), record(Shown::Tombstone)),
     ];
-    let changes = ViewChanges { view: "default", changes: &changes };
-    store.commit_ledger(&[changes], &[], &Evaluated::default(), NOW).expect("committed");
+    let of_old_view = [((name("a.b/old"), version), record(Shown::Visible))];
+    let changes = [("default", changes.as_slice()), ("removed from the settings", &of_old_view)];
+    let changes = changes.map(|(view, changes)| ViewChanges { view, changes });
+    store.commit_ledger(&changes, &[], &Evaluated::default(), NOW).expect("committed");
     let spared = |store: &Store, text: &str| {
         let version = Version::parse("1").expect("usable");
         let snapshot = store.snapshot().expect("a snapshot");
         snapshot.spared_versions(&name(text)).expect("read").contains(&version)
     };
+    let views = [View::unlimited("default")];
     assert!(!spared(&store, "a.b/shown"), "as long as nobody proves, nothing is spared");
-    store.begin_proving(NOW).expect("begun");
+    store.begin_proving(&views, NOW).expect("begun");
     assert!(spared(&store, "a.b/shown") && !spared(&store, "a.b/gone"));
+    assert!(!spared(&store, "a.b/old"), "a view that is not configured serves nothing");
+    let snapshot = store.snapshot().expect("a snapshot");
+    assert_eq!(snapshot.count_shown(&views).expect("read"), 1);
+    assert!(!snapshot.shows(&views, "a.b/old", "1").expect("read"));
+    assert!(!snapshot.has_shown(&views, "a.b/old", "1").expect("read"));
+    assert!(!snapshot.shows_any(&views, &name("a.b/old")).expect("read"));
+    drop(snapshot);
     let later =
         [((name("a.b/later"), Version::parse("1").expect("usable")), record(Shown::Visible))];
     let later = ViewChanges { view: "default", changes: &later };
     store.commit_ledger(&[later], &[], &Evaluated::default(), NOW).expect("committed");
-    store.begin_proving(NOW).expect("begun once");
+    store.begin_proving(&views, NOW).expect("begun once");
     assert!(spared(&store, "a.b/shown") && !spared(&store, "a.b/later"));
 }
 

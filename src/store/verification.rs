@@ -7,6 +7,7 @@ use super::meta::PROVING_KEY;
 use super::rows::after;
 use super::tables::{HOLDINGS, LEDGER, META, NAMINGS, SPARED};
 use super::{Rows, Snapshot, Store, StoreError, codec};
+use crate::curation::View;
 use crate::model::{Instant, Name, Shown, Version};
 use crate::ownership::{Holding, Naming};
 
@@ -37,12 +38,12 @@ impl Store {
         })
     }
 
-    /// Marks what is served by now, the first time that owners are to be proven: it goes on being served
+    /// Marks what these views show by now, the first time that owners are to be proven: it goes on being served
     /// until there is a verdict. Later it does nothing.
     ///
     /// # Errors
     /// When the file cannot be read or written.
-    pub fn begin_proving(&self, now: Instant) -> Result<(), StoreError> {
+    pub fn begin_proving(&self, views: &[View], now: Instant) -> Result<(), StoreError> {
         if self.snapshot()?.is_proving()? {
             return Ok(());
         }
@@ -50,9 +51,9 @@ impl Store {
             let mut spared = transaction.open_table(SPARED)?;
             for row in transaction.open_table(LEDGER)?.iter()? {
                 let (key, value) = row?;
+                let (view, name, version) = key.value();
                 let shown = codec::read_ledger(value.value()).map(|record| record.shown);
-                if shown == Some(Shown::Visible) {
-                    let (_, name, version) = key.value();
+                if shown == Some(Shown::Visible) && views.iter().any(|it| it.name == view) {
                     spared.insert((name, version), [].as_slice())?;
                 }
             }

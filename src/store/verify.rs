@@ -99,9 +99,7 @@ impl Snapshot {
         let computed = ContentFacts::of(server);
         let is_sound = match kept {
             KeptFacts::TooLarge { .. } => computed.encode().is_none(),
-            packed @ KeptFacts::Packed { .. } => {
-                packed.unpack(&self.unpackers).is_some_and(|facts| facts == computed)
-            }
+            encoded @ KeptFacts::Encoded { .. } => encoded.decode() == Some(computed),
         };
         if !is_sound {
             found.problem("the facts are not those of the bytes", key);

@@ -92,6 +92,7 @@ pub async fn pass(
             rewind: Duration::from_secs(366 * 86_400),
             ..Rails::default()
         },
+        views: Vec::new(),
     };
     let clock = Arc::new(Clock::starting_at(Instant::MIN));
     let source = Arc::new(source.clone());

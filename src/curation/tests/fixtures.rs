@@ -46,7 +46,7 @@ pub(super) fn facts() -> ContentFacts {
 
 pub(super) fn row(upstream: &str, of_version: &str, head: Head) -> DossierRow {
     DossierRow {
-        upstream: upstream.to_owned(),
+        upstream: upstream.into(),
         version: version(of_version),
         content: ContentHead { head, facts: Some(facts()) },
         others: Vec::new(),

@@ -38,6 +38,7 @@ pub(super) struct Follower<S> {
 impl<S: PageSource> Follower<S> {
     pub(super) async fn follow(self, requests: Requests) {
         let mut requests = requests.lock().await;
+        let mut policy = self.mirror.policy.clone();
         let mut state = State::new(self.upstream.sync.interval, Moment::now());
         let mut next = state.step(Event::Tick, Moment::now()).next;
         while !self.stop.is_cancelled() {
@@ -55,6 +56,11 @@ impl<S: PageSource> Follower<S> {
                     Some(request) = requests.recv() => {
                         state.step(Event::Requested(request), Moment::now()).next
                     }
+                    // An approval may pin what upstream has now.
+                    Ok(()) = policy.changed() => {
+                        self.observe().await;
+                        state.step(Event::Tick, Moment::now()).next
+                    }
                 },
                 Next::AwaitEnd => return,
             };
@@ -69,7 +75,7 @@ impl<S: PageSource> Follower<S> {
         requests: &mut mpsc::Receiver<SyncRequest>,
     ) -> Next {
         let Self { mirror, upstream, .. } = self;
-        let plan = PassPlan::of(upstream, run.full, run.dry_run);
+        let plan = PassPlan::of(upstream, &mirror.settings.views, run.full, run.dry_run);
         let outcome = self.read(&plan, state, requests).await;
         mirror.update(&upstream.id, |runtime| runtime.activity = None);
         let is_complete = matches!(&outcome, Ok(report) if report.kind == PassKind::Complete);

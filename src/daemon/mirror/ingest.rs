@@ -225,10 +225,14 @@ impl<O: Observer> Keeper<O> {
         if self.plan.dry_run {
             return Ok(report);
         }
-        let (now, rails, upstream) = (self.clock.now(), &self.plan.rails, &self.plan.upstream);
+        let PassPlan { rails, upstream, .. } = &self.plan;
+        let now = self.clock.now();
         let hold = match self.state.accepts_batches() {
             true => Hold::default(),
-            false => hold(&self.store.snapshot()?, upstream, &self.state, &self.pass, rails)?,
+            false => {
+                let snapshot = self.store.snapshot()?;
+                hold(&snapshot, &self.plan, &self.state, &self.pass)?
+            }
         };
         let whole = self.state.accepted(&self.pass, now, self.plan.overlap);
         let state = match hold.trips.is_empty() {

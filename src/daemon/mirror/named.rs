@@ -32,17 +32,18 @@ pub(super) async fn fetch_named<S: PageSource>(
     stop: CancellationToken,
 ) -> Result<(), StoreError> {
     let mut overlays = mirror.policy.clone();
-    let mut answered: BTreeSet<Name> = BTreeSet::new();
+    // Names that the store held once, or that upstream answered about.
+    let mut settled: BTreeSet<Name> = BTreeSet::new();
     let (mut told, mut wait) = (BTreeSet::new(), RETRY);
     loop {
         overlays.borrow_and_update();
         let (task, id) = (Arc::clone(&mirror), upstream.clone());
         let (known, unknown) = blocking(move || {
-            let unknown = unknown_names(&task, &id, &answered);
-            (answered, unknown)
+            let unknown = unknown_names(&task, &id, &mut settled);
+            (settled, unknown)
         })
         .await;
-        answered = known;
+        settled = known;
         let wanted = unknown?;
         let failed = tokio::select! {
             failed = fetch_all(&mirror, &upstream, &source, &wanted) => failed,
@@ -57,7 +58,7 @@ pub(super) async fn fetch_named<S: PageSource>(
             warn!(upstream, names = failed.len(), first = %name, %reason, "named servers were not fetched");
         }
         told = names;
-        answered.extend(wanted.into_iter().filter(|name| !failed.contains_key(name)));
+        settled.extend(wanted.into_iter().filter(|name| !failed.contains_key(name)));
         tokio::select! {
             _ = overlays.changed() => {}
             () = tokio::time::sleep(wait), if !failed.is_empty() => {}
@@ -69,17 +70,20 @@ pub(super) async fn fetch_named<S: PageSource>(
 fn unknown_names(
     mirror: &Mirror,
     upstream: &str,
-    answered: &BTreeSet<Name>,
+    settled: &mut BTreeSet<Name>,
 ) -> Result<Vec<Name>, StoreError> {
     let snapshot = mirror.store.snapshot()?;
+    // Whoever publishes a policy does not wait for the store.
+    let overlays = Arc::clone(&mirror.policy.borrow().set);
     let mut unknown = Vec::new();
-    for name in mirror.policy.borrow().set.exact_names() {
-        let heads = match snapshot.heads_of(&name) {
-            // What upstream answers takes the place of what cannot be read.
-            Err(StoreError::Damaged { .. }) => Vec::new(),
-            heads => heads?,
-        };
-        if !answered.contains(&name) && !heads.iter().any(|head| head.upstream == upstream) {
+    for name in overlays.exact_names() {
+        if settled.contains(&name) {
+            continue;
+        }
+        // What upstream answers takes the place of what cannot be read.
+        if snapshot.has_rows_in(upstream, &name)? {
+            settled.insert(name);
+        } else {
             unknown.push(name);
         }
     }

@@ -1,12 +1,12 @@
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Display;
 use std::time::Duration;
 
 use crate::alert::{AlertKind, Evidence, Figure, Observation};
 use crate::config::{Origin, Upstream};
-use crate::curation::PolicySnapshot;
-use crate::model::{Digest, Instant};
-use crate::overlay::State;
-use crate::store::{Snapshot, StoreError, StoredHead};
+use crate::curation::{Dossier, DossierRow, EntryEvaluation, PolicySnapshot, Screening, evaluate};
+use crate::model::{Digest, Instant, Name, Version};
+use crate::store::{Snapshot, StoreError};
 use crate::sync::{UpstreamState, changed_members};
 
 /// Where alerts about upstream files come from.
@@ -54,9 +54,9 @@ pub(super) fn of_upstream(
         seen.extend(unreadable_files(snapshot, id)?);
     }
     seen.extend(shrunk(snapshot, id)?);
-    seen.extend(missing(snapshot, id)?);
-    seen.extend(drifted(snapshot, policy, id)?);
-    seen.extend(replaced(snapshot, policy, id)?);
+    seen.extend(missing(snapshot, policy, id)?);
+    seen.extend(drifted(snapshot, policy, id, now)?);
+    seen.extend(replaced(snapshot, policy, id, now)?);
     Ok(seen)
 }
 
@@ -149,10 +149,14 @@ fn shrunk(snapshot: &Snapshot, upstream: &str) -> Result<Option<Observation>, St
 }
 
 /// Entries that were served and that complete walks do not see.
-fn missing(snapshot: &Snapshot, upstream: &str) -> Result<Vec<Observation>, StoreError> {
+fn missing(
+    snapshot: &Snapshot,
+    policy: &PolicySnapshot,
+    upstream: &str,
+) -> Result<Vec<Observation>, StoreError> {
     let mut seen = Vec::new();
     for (name, version, absence) in snapshot.absences(upstream)? {
-        if !snapshot.has_shown(&name, &version)? {
+        if !snapshot.has_shown(&policy.views, &name, &version)? {
             continue;
         }
         let item = Evidence::Missing { is_hidden: absence.hidden.is_some() };
@@ -164,74 +168,73 @@ fn missing(snapshot: &Snapshot, upstream: &str) -> Result<Vec<Observation>, Stor
     Ok(seen)
 }
 
-/// Published entries whose content upstream changed.
+/// Published entries whose content upstream changed, unless an approval pins what it has now.
 fn drifted(
     snapshot: &Snapshot,
     policy: &PolicySnapshot,
     upstream: &str,
+    now: Instant,
 ) -> Result<Vec<Observation>, StoreError> {
-    let mut seen = Vec::new();
-    for stored in snapshot.all_rewritten(upstream)? {
-        let (Ok(first), Ok(mut others)) = (snapshot.entry(&stored), snapshot.others(&stored))
-        else {
-            continue;
-        };
-        // Upstream may have gone back to the first content.
-        let Some(other) = others.pop().filter(|it| it.head.sent == stored.head.sent) else {
-            continue;
-        };
-        let is_adopted = other.head.received != stored.head.received
-            && pin(policy, &stored) == Some(other.head.received);
-        if is_adopted {
-            continue;
-        }
-        let changes = changed_members(&first.server, &other.server);
-        let (first, now) = (first.head.received, other.head.received);
-        seen.push(drift(snapshot, &stored, Evidence::Drift { first, now, changes })?);
-    }
-    Ok(seen)
+    let rewritten = snapshot.all_rewritten(upstream)?.into_iter().map(|stored| stored.name);
+    of_entries(snapshot, policy, upstream, rewritten.collect(), now, |dossier, entry| {
+        let (row, other) = (entry.row, entry.unadopted_content()?);
+        let body = |content| snapshot.body(&dossier.name, row, content).ok();
+        // Damage is named by `verify`.
+        let changes = changed_members(&body(&row.content)?.server, &body(other)?.server);
+        let (first, now) = (row.content.head.received, other.head.received);
+        Some(drift(dossier, row, Evidence::Drift { first, now, changes }))
+    })
 }
 
-/// The digest that an approval of the entry pins.
-fn pin(policy: &PolicySnapshot, stored: &StoredHead) -> Option<Digest> {
-    let rules = policy.overlays.about(&stored.name).standing(&stored.version, &stored.upstream);
-    let approval = rules.ruling.map(|(_, approval)| approval);
-    approval.filter(|approval| approval.state == State::Approved)?.digest
-}
-
-/// Entries that were purged and came back as something else.
+/// Entries that were purged and came back as something else, unless an approval pins it.
 fn replaced(
     snapshot: &Snapshot,
     policy: &PolicySnapshot,
     upstream: &str,
+    now: Instant,
 ) -> Result<Vec<Observation>, StoreError> {
+    let replaced = snapshot.all_replaced(upstream)?.into_iter();
+    let purged: BTreeMap<(Name, Version), Digest> =
+        replaced.map(|(stored, purged)| ((stored.name, stored.version), purged.received)).collect();
+    let names = purged.keys().map(|(name, _)| name.clone()).collect();
+    of_entries(snapshot, policy, upstream, names, now, |dossier, entry| {
+        let key = (dossier.name.clone(), entry.row.version.clone());
+        let purged = *purged.get(&key).filter(|_| !entry.is_content_reviewed())?;
+        let now = entry.row.content.head.received;
+        Some(drift(dossier, entry.row, Evidence::Replaced { purged, now }))
+    })
+}
+
+/// Evaluates names, and collects what there is to say of the entries of one upstream. What is said here
+/// depends on no comparison.
+fn of_entries(
+    snapshot: &Snapshot,
+    policy: &PolicySnapshot,
+    upstream: &str,
+    names: BTreeSet<Name>,
+    now: Instant,
+    say: impl Fn(&Dossier, &EntryEvaluation<'_>) -> Option<Observation>,
+) -> Result<Vec<Observation>, StoreError> {
+    let (views, screening) = (policy.view_names(), Screening::default());
     let mut seen = Vec::new();
-    for (stored, purged) in snapshot.all_replaced(upstream)? {
-        if pin(policy, &stored) == Some(stored.head.received) {
-            continue;
-        }
-        let (purged, now) = (purged.received, stored.head.received);
-        seen.push(drift(snapshot, &stored, Evidence::Replaced { purged, now })?);
+    for name in &names {
+        let dossier = snapshot.dossier(name, views.clone())?;
+        let evaluation = evaluate(&dossier, policy, &screening, now);
+        let entries = evaluation.entries.iter().filter(|entry| entry.row.upstream == upstream);
+        seen.extend(entries.filter_map(|entry| say(&dossier, entry)));
     }
     Ok(seen)
 }
 
-fn drift(
-    snapshot: &Snapshot,
-    stored: &StoredHead,
-    item: Evidence,
-) -> Result<Observation, StoreError> {
-    let StoredHead { upstream, name, version, .. } = stored;
-    let served = snapshot.shows(name.as_str(), version.as_str())?;
-    let subject = of(upstream, format_args!("{name}@{version}"));
+fn drift(dossier: &Dossier, row: &DossierRow, item: Evidence) -> Observation {
+    let subject = of(&row.upstream, format_args!("{}@{}", dossier.name, row.version));
     let drift = Observation::new(AlertKind::Drift, subject, [item]);
-    Ok(drift.of_namespace(name.namespace()).about_served(served))
+    let served = dossier.is_visible(&row.version);
+    drift.of_namespace(dossier.name.namespace()).about_served(served)
 }
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeSet;
-
     use super::*;
     use crate::config::{SyncSettings, Trust};
     use crate::model::NamespaceRules;

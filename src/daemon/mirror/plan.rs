@@ -5,6 +5,7 @@ use thiserror::Error;
 use tokio::task::JoinError;
 
 use crate::config::{Origin, Upstream};
+use crate::curation::View;
 use crate::model::{Name, reason};
 use crate::store::StoreError;
 use crate::sync::{FetchFailure, FetchedPage, PageFault, PassState, Rails, WalkFault};
@@ -23,6 +24,8 @@ pub struct PassPlan {
     pub full_walk: Duration,
     pub overlap: Duration,
     pub rails: Rails,
+    /// The configured views: what they show is served.
+    pub views: Vec<View>,
 }
 
 /// Why a pass ended without being accepted. What was there before is untouched.
@@ -44,7 +47,7 @@ pub enum PassFailure {
 
 impl PassPlan {
     #[must_use]
-    pub fn of(upstream: &Upstream, full: bool, dry_run: bool) -> Self {
+    pub fn of(upstream: &Upstream, views: &[View], full: bool, dry_run: bool) -> Self {
         Self {
             upstream: upstream.id.clone(),
             url: upstream.origin.to_string(),
@@ -56,6 +59,7 @@ impl PassPlan {
             full_walk: upstream.sync.full_walk,
             overlap: upstream.sync.overlap,
             rails: upstream.rails.clone(),
+            views: views.to_vec(),
         }
     }
 }

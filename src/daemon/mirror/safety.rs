@@ -1,6 +1,7 @@
+use super::plan::PassPlan;
 use crate::model::{Name, Status};
 use crate::store::{Hold, Snapshot, StagedKind, StoreError};
-use crate::sync::{Absence, PassFacts, PassKind, PassState, Rail, Rails, UpstreamState, judge};
+use crate::sync::{Absence, PassFacts, PassKind, PassState, Rail, UpstreamState, judge};
 
 /// What a staged row would do.
 struct Planned {
@@ -24,17 +25,17 @@ enum What {
 /// When the store cannot be read.
 pub(super) fn hold(
     snapshot: &Snapshot,
-    upstream: &str,
+    plan: &PassPlan,
     state: &UpstreamState,
     pass: &PassState,
-    rails: &Rails,
 ) -> Result<Hold, StoreError> {
+    let PassPlan { upstream, rails, .. } = plan;
     let complete = pass.kind == PassKind::Complete;
     if !complete && snapshot.staged_rows(upstream)?.next().is_none() {
         return Ok(Hold::default());
     }
-    let planned = planned(snapshot, upstream)?;
-    let facts = facts(snapshot, upstream, state, pass, rails, &planned)?;
+    let planned = planned(snapshot, plan)?;
+    let facts = facts(snapshot, plan, state, pass, &planned)?;
     let trips = judge(&facts, rails);
     let is_held = |planned: &&Planned| trips.iter().any(|trip| planned.is_held_by(&trip.rail));
     let rows = planned
@@ -62,7 +63,8 @@ impl Planned {
     }
 }
 
-fn planned(snapshot: &Snapshot, upstream: &str) -> Result<Vec<Planned>, StoreError> {
+fn planned(snapshot: &Snapshot, plan: &PassPlan) -> Result<Vec<Planned>, StoreError> {
+    let PassPlan { upstream, views, .. } = plan;
     let mut planned = Vec::new();
     for row in snapshot.staged_rows(upstream)? {
         let row = row?;
@@ -79,7 +81,7 @@ fn planned(snapshot: &Snapshot, upstream: &str) -> Result<Vec<Planned>, StoreErr
             (_, Some(head))
                 if deletes
                     && head.status != Status::Deleted
-                    && snapshot.shows(&row.name, &row.version)? =>
+                    && snapshot.shows(views, &row.name, &row.version)? =>
             {
                 What::DeleteServed
             }
@@ -96,10 +98,9 @@ fn planned(snapshot: &Snapshot, upstream: &str) -> Result<Vec<Planned>, StoreErr
 
 fn facts(
     snapshot: &Snapshot,
-    upstream: &str,
+    plan: &PassPlan,
     state: &UpstreamState,
     pass: &PassState,
-    rails: &Rails,
     planned: &[Planned],
 ) -> Result<PassFacts, StoreError> {
     let mut facts = PassFacts {
@@ -120,11 +121,11 @@ fn facts(
         }
     }
     if facts.deleted > 0 {
-        facts.served = snapshot.count_shown()?;
+        facts.served = snapshot.count_shown(&plan.views)?;
     }
     // An increment that rewrites nothing needs no share of all names.
     if facts.complete || !facts.rewritten.is_empty() {
-        count_names(snapshot, upstream, pass, rails, &mut facts)?;
+        count_names(snapshot, plan, pass, &mut facts)?;
     }
     Ok(facts)
 }
@@ -132,11 +133,11 @@ fn facts(
 /// Counts what is stored, and what of it a complete walk did not see.
 fn count_names(
     snapshot: &Snapshot,
-    upstream: &str,
+    plan: &PassPlan,
     pass: &PassState,
-    rails: &Rails,
     facts: &mut PassFacts,
 ) -> Result<(), StoreError> {
+    let PassPlan { upstream, rails, .. } = plan;
     let seen = snapshot.seen(upstream)?;
     for head in snapshot.heads_of_upstream(upstream)? {
         let head = match head {

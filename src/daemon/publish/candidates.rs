@@ -9,8 +9,8 @@ use crate::store::{Snapshot, StoreError};
 /// The outcome of evaluating one name: what to render, and what to remember.
 pub(super) struct Decided {
     pub(super) name: Name,
-    /// What passed the gates, and for each view whether it belongs there.
-    candidates: Vec<(Candidate, Vec<bool>)>,
+    /// What passed the gates, with the indexes of the views that it belongs to.
+    candidates: Vec<(Candidate, Vec<usize>)>,
     pub(super) holds_until: Option<Instant>,
     /// The upstream that the name is served from, when that is news.
     authority: Option<String>,
@@ -34,16 +34,14 @@ impl Evaluator<'_> {
     /// When the store cannot be read.
     pub(super) fn decide(&self, name: &Name) -> Result<Decided, StoreError> {
         let Work { policy, screening, now, .. } = self.work;
-        let views = policy.views.iter().map(|view| view.name.as_str());
+        let views = policy.view_names();
         let dossier = self.snapshot.dossier(name, views)?;
         let evaluation = evaluate(&dossier, policy, screening, *now);
         let mut remarks = Remarks::of(&dossier, &evaluation, policy);
         let mut candidates = Vec::new();
         for entry in evaluation.entries.iter().filter(|entry| entry.is_served()) {
             let candidate = self.candidate(name, entry, &mut remarks)?;
-            let admitted = |index| entry.views.contains(&index);
-            let views = (0..self.views.len()).map(admitted).collect();
-            candidates.extend(candidate.map(|candidate| (candidate, views)));
+            candidates.extend(candidate.map(|candidate| (candidate, entry.views.clone())));
         }
         let is_served = !candidates.is_empty();
         remarks.of_authority(&dossier, &evaluation.authorities, is_served);
@@ -124,13 +122,13 @@ impl Decided {
 
     /// What any view shows of it.
     pub(super) fn in_any_view(&self) -> NameUpdate<'_> {
-        let shown = self.candidates.iter().filter(|(_, views)| views.contains(&true));
+        let shown = self.candidates.iter().filter(|(_, views)| !views.is_empty());
         NameUpdate { name: &self.name, candidates: shown.map(|(candidate, _)| candidate).collect() }
     }
 
     /// What of it belongs into the view of this index.
     pub(super) fn within(&self, view: usize) -> NameUpdate<'_> {
-        let admitted = self.candidates.iter().filter(|(_, views)| views[view]);
+        let admitted = self.candidates.iter().filter(|(_, views)| views.contains(&view));
         let candidates = admitted.map(|(candidate, _)| candidate).collect();
         NameUpdate { name: &self.name, candidates }
     }

@@ -1,5 +1,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::thread::ScopedJoinHandle;
 use std::time::Instant as Stopwatch;
 
 use tracing::info;
@@ -10,9 +11,9 @@ use super::handle::Publication;
 use super::notes::Notes;
 use super::state::{Committed, Selection, Work};
 use super::view::ViewState;
-use crate::catalog::{Catalogue, Draft, Generation, Ledger};
+use crate::catalog::{Catalogue, Draft, Ledger};
 use crate::curation::PolicyDifference;
-use crate::model::{Instant, LedgerEntry, Name};
+use crate::model::{LedgerEntry, Name};
 use crate::overlay::OverlaySet;
 use crate::store::{Evaluated, Snapshot, StoreError, ViewChanges};
 
@@ -25,9 +26,6 @@ pub(super) struct Publisher {
     views: Vec<ViewState>,
     notes: Notes,
 }
-
-/// Names and the upstreams that they are served from now.
-type Authorities = Vec<(Name, String)>;
 
 /// Names that are evaluated and rendered before the next ones: what they are rendered from is several
 /// times what is rendered.
@@ -69,28 +67,52 @@ impl Publisher {
         let snapshot = self.publication.store.snapshot()?;
         let is_first = self.publication.published().is_none();
         let (names, silent) = self.select(work, &snapshot)?;
+        let Self { publication, views, notes, .. } = self;
+        let namespace = &publication.settings.namespace;
+        let mut drafts: Vec<Draft<'_>> = views
+            .iter()
+            .map(|view| view.catalogue.next(&view.ledger, work.now, namespace))
+            .collect();
         let mut committed =
             Committed { everything: work.selection.is_everything(), ..Committed::default() };
-        let (next, authorities) = self.evaluate_all(&names, work, &snapshot, &mut committed)?;
-        if committed.everything {
-            // Only ends are listed: all other names hold for good.
-            committed.holds_until.retain(|(_, until)| until.is_some());
-        } else {
-            committed.holds_until.extend(silent.into_iter().map(|name| (name, None)));
+        let mut authorities = Vec::new();
+        for share in names.chunks(SHARE) {
+            let evaluator = Evaluator { views, work, snapshot: &snapshot };
+            for mut decided in write_share(&evaluator, share, &mut drafts)? {
+                authorities.extend(decided.take_authority().filter(|_| !work.is_settling));
+                notes.keep(&decided.name, std::mem::take(&mut decided.remarks));
+                notes.look_at(&decided.in_any_view(), namespace);
+                committed.add(decided.name, decided.holds_until, decided.is_withheld);
+            }
         }
+        committed.add_silent(silent);
         let as_of = snapshot.ingest_mark()?;
         drop(snapshot);
-        self.notes.report(&self.publication);
+        let unreadable = drafts.iter_mut().flat_map(Draft::take_unreadable);
+        unreadable.for_each(|(name, detail)| notes.damaged(&name, &detail));
+        notes.report(publication);
+        let changes: Vec<Vec<LedgerEntry>> = drafts.iter_mut().map(Draft::take_changes).collect();
         let Committed { everything, holds_until, .. } = &committed;
         let evaluated = Evaluated { as_of, everything: *everything, names: holds_until };
-        let changed = self.commit(&next, &authorities, &evaluated, work.now)?;
-        let is_same_size = self
-            .views
+        let of_views: Vec<ViewChanges<'_>> = views
             .iter()
-            .zip(&next)
-            .all(|(view, next)| view.catalogue.len() == next.catalogue.len());
-        if changed > 0 || is_first || !is_same_size {
-            self.swap(next, changed, begun);
+            .zip(&changes)
+            .map(|(view, changes)| ViewChanges { view: &view.name, changes })
+            .collect();
+        // The ledgers have to learn the changes before any reader sees the catalogues. Putting these in
+        // order takes about as long.
+        let next = std::thread::scope(|scope| {
+            let commit =
+                || publication.store.commit_ledger(&of_views, &authorities, &evaluated, work.now);
+            let committing = scope.spawn(commit);
+            let next: Vec<Catalogue> = drafts.into_iter().map(Draft::finish).collect();
+            joined(committing).map(|()| next)
+        })?;
+        let is_changed = changes.iter().any(|changes| !changes.is_empty());
+        let is_same_size =
+            views.iter().zip(&next).all(|(view, next)| view.catalogue.len() == next.len());
+        if is_changed || is_first || !is_same_size {
+            self.swap(next, changes, begun);
             committed.is_published = true;
         }
         Ok(committed)
@@ -136,71 +158,10 @@ impl Publisher {
         !set.about(name).is_silent() || set.is_internal(name) || self.views.iter().any(was_served)
     }
 
-    /// Evaluates names share by share, and renders what belongs into each view.
-    fn evaluate_all(
-        &mut self,
-        names: &[Name],
-        work: &Work,
-        snapshot: &Snapshot,
-        committed: &mut Committed,
-    ) -> Result<(Vec<Generation>, Authorities), StoreError> {
-        let namespace = &self.publication.settings.namespace;
-        let mut authorities = Vec::new();
-        let mut drafts: Vec<Draft<'_>> = self
-            .views
-            .iter()
-            .map(|view| view.catalogue.next(&view.ledger, work.now, namespace))
-            .collect();
-        for share in names.chunks(SHARE) {
-            let evaluator = Evaluator { views: &self.views, work, snapshot };
-            let mut decided = decide_all(&evaluator, share)?;
-            if !work.is_settling {
-                authorities.extend(decided.iter_mut().filter_map(Decided::take_authority));
-            }
-            for (index, draft) in drafts.iter_mut().enumerate() {
-                draft.write(&decided.iter().map(|name| name.within(index)).collect::<Vec<_>>());
-            }
-            for decided in &mut decided {
-                let name = decided.name.clone();
-                self.notes.keep(&name, std::mem::take(&mut decided.remarks));
-                self.notes.look_at(&decided.in_any_view(), namespace);
-                if decided.is_withheld {
-                    committed.withheld.insert(name.clone());
-                }
-                committed.holds_until.push((name, decided.holds_until));
-            }
-        }
-        let next: Vec<Generation> = drafts.into_iter().map(Draft::finish).collect();
-        for generation in &next {
-            for (name, detail) in &generation.unreadable {
-                self.notes.damaged(name, detail);
-            }
-        }
-        Ok((next, authorities))
-    }
-
-    /// Commits what the ledgers have to learn before any reader sees the generation, and what was
-    /// evaluated for it; returns how many entries change.
-    fn commit(
-        &self,
-        next: &[Generation],
-        authorities: &Authorities,
-        evaluated: &Evaluated<'_>,
-        now: Instant,
-    ) -> Result<usize, StoreError> {
-        let views = self.views.iter().zip(next);
-        let changes = views.map(|(view, generation)| ViewChanges {
-            view: &view.name,
-            changes: &generation.changes,
-        });
-        let changes: Vec<ViewChanges<'_>> = changes.collect();
-        self.publication.store.commit_ledger(&changes, authorities, evaluated, now)?;
-        Ok(changes.iter().map(|view| view.changes.len()).sum())
-    }
-
     /// Shows the generation to every reader, all views as one.
-    fn swap(&mut self, next: Vec<Generation>, changed: usize, begun: Stopwatch) {
-        for (view, Generation { catalogue, changes, .. }) in self.views.iter_mut().zip(next) {
+    fn swap(&mut self, next: Vec<Catalogue>, changes: Vec<Vec<LedgerEntry>>, begun: Stopwatch) {
+        let changed = changes.iter().map(Vec::len).sum();
+        for ((view, catalogue), changes) in self.views.iter_mut().zip(next).zip(changes) {
             changes.into_iter().for_each(|(key, record)| view.ledger.set(key, record));
             view.catalogue = Arc::new(catalogue);
         }
@@ -215,6 +176,19 @@ impl Publisher {
     }
 }
 
+/// Evaluates names, and writes what each view shows of them.
+fn write_share(
+    evaluator: &Evaluator<'_>,
+    names: &[Name],
+    drafts: &mut [Draft<'_>],
+) -> Result<Vec<Decided>, StoreError> {
+    let decided = decide_all(evaluator, names)?;
+    for (index, draft) in drafts.iter_mut().enumerate() {
+        draft.write(&decided.iter().map(|name| name.within(index)).collect::<Vec<_>>());
+    }
+    Ok(decided)
+}
+
 /// Evaluates names, on two threads where there are many; both read one snapshot.
 fn decide_all(evaluator: &Evaluator<'_>, names: &[Name]) -> Result<Vec<Decided>, StoreError> {
     let share = names.len().div_ceil(THREADS).max(LEAST_SHARE);
@@ -226,11 +200,12 @@ fn decide_all(evaluator: &Evaluator<'_>, names: &[Name]) -> Result<Vec<Decided>,
             names.chunks(share).skip(1).map(|share| scope.spawn(move || decide(share))).collect();
         let mut decided = decide(names.get(..share).unwrap_or(names))?;
         for other in others {
-            match other.join() {
-                Ok(other) => decided.extend(other?),
-                Err(panicked) => std::panic::resume_unwind(panicked),
-            }
+            decided.extend(joined(other)?);
         }
         Ok(decided)
     })
+}
+
+fn joined<T>(thread: ScopedJoinHandle<'_, T>) -> T {
+    thread.join().unwrap_or_else(|panicked| std::panic::resume_unwind(panicked))
 }

@@ -50,6 +50,26 @@ pub(super) struct Committed {
     pub(super) is_published: bool,
 }
 
+impl Committed {
+    /// Takes note of a name that was evaluated. When every name is, those that are not listed hold for
+    /// good.
+    pub(super) fn add(&mut self, name: Name, holds_until: Option<Instant>, is_withheld: bool) {
+        if is_withheld {
+            self.withheld.insert(name.clone());
+        }
+        if holds_until.is_some() || !self.everything {
+            self.holds_until.push((name, holds_until));
+        }
+    }
+
+    /// Takes note of names that nothing is decided about.
+    pub(super) fn add_silent(&mut self, names: Vec<Name>) {
+        if !self.everything {
+            self.holds_until.extend(names.into_iter().map(|name| (name, None)));
+        }
+    }
+}
+
 /// What to do after an event.
 #[derive(Debug)]
 pub(super) enum Step {

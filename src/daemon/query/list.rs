@@ -38,7 +38,7 @@ pub fn list(
     all: bool,
 ) -> Result<Vec<Listed>, StoreError> {
     let names: BTreeSet<Name> = snapshot.names()?;
-    let views: Vec<&str> = policy.views.iter().map(|view| view.name.as_str()).collect();
+    let views: Vec<&str> = policy.view_names().collect();
     let mut lines = Vec::new();
     for name in names {
         let rules = policy.overlays.about(&name);
@@ -64,7 +64,7 @@ impl Listed {
         Self {
             name: name.to_string(),
             version: entry.row.version.to_string(),
-            upstream: entry.row.upstream.clone(),
+            upstream: entry.row.upstream.to_string(),
             served: entry.is_served(),
             hidden_by: entry.hidden_by().map(|(gate, _)| gate.failing().to_owned()),
             tier: rules.tier,

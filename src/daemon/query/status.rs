@@ -100,7 +100,7 @@ pub fn status(
         now,
         epoch: snapshot.epoch()?,
         generation: None,
-        visible: snapshot.count_shown()?,
+        visible: snapshot.count_shown(&in_force.snapshot.views)?,
         alerts: snapshot
             .alerts()?
             .into_iter()

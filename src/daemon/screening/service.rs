@@ -334,10 +334,10 @@ impl Screener {
 
     /// Those that were found and that any view shows.
     fn served_of_found(&self) -> Result<BTreeSet<Name>, StoreError> {
-        let snapshot = self.inputs.store.snapshot()?;
+        let (snapshot, policy) = (self.inputs.store.snapshot()?, self.policy());
         let mut served = BTreeSet::new();
         for name in self.found.keys() {
-            if snapshot.shows_any(name)? {
+            if snapshot.shows_any(&policy.views, name)? {
                 served.insert(name.clone());
             }
         }

@@ -1,10 +1,8 @@
-use super::packing::{Packer, Unpackers};
 use crate::curation::ContentFacts;
-use crate::store::StoreError;
 
 /// Facts of one content as they are kept, with the number of the rules that made them.
 pub(in crate::store) enum KeptFacts<'a> {
-    Packed {
+    Encoded {
         rules: u32,
         value: &'a [u8],
     },
@@ -14,29 +12,31 @@ pub(in crate::store) enum KeptFacts<'a> {
     },
 }
 
+/// Bytes of the checksum in front of encoded facts (CRC-32). Damage of the disk must not become other
+/// facts: the encoding has no redundancy that would show it.
+const CHECKSUM: usize = 4;
+
 impl KeptFacts<'_> {
     pub(in crate::store) fn rules(&self) -> u32 {
-        let (Self::Packed { rules, .. } | Self::TooLarge { rules }) = self;
+        let (Self::Encoded { rules, .. } | Self::TooLarge { rules }) = self;
         *rules
     }
 
     /// Returns the facts; `None` when they are damaged, or were too large.
-    pub(in crate::store) fn unpack(&self, unpackers: &Unpackers) -> Option<ContentFacts> {
-        let Self::Packed { value, .. } = self else { return None };
-        let (json, _) = unpackers.unpack(value)?;
-        ContentFacts::decode(json.as_bytes())
+    pub(in crate::store) fn decode(&self) -> Option<ContentFacts> {
+        let Self::Encoded { value, .. } = self else { return None };
+        let (sum, encoded) = value.split_first_chunk()?;
+        (*sum == checksum(encoded)).then(|| ContentFacts::decode(encoded))?
     }
 }
 
-impl Packer {
-    pub(in crate::store) fn facts(&mut self, facts: &ContentFacts) -> Result<Vec<u8>, StoreError> {
-        let rules = ContentFacts::RULES.to_le_bytes();
-        let json = facts.encode().and_then(|json| String::from_utf8(json).ok());
-        let packed = match json {
-            Some(json) => self.pack(&json, "")?,
-            None => Vec::new(),
-        };
-        Ok([rules.as_slice(), &packed].concat())
+/// Encodes facts with the number of the rules that made them. They are not compressed: every
+/// evaluation reads them.
+pub(in crate::store) fn facts(facts: &ContentFacts) -> Vec<u8> {
+    let rules = ContentFacts::RULES.to_le_bytes();
+    match facts.encode() {
+        Some(encoded) => [rules.as_slice(), &checksum(&encoded), &encoded].concat(),
+        None => rules.to_vec(),
     }
 }
 
@@ -46,6 +46,31 @@ pub(in crate::store) fn read_facts(value: &[u8]) -> Option<KeptFacts<'_>> {
     Some(if value.is_empty() {
         KeptFacts::TooLarge { rules }
     } else {
-        KeptFacts::Packed { rules, value }
+        KeptFacts::Encoded { rules, value }
     })
+}
+
+fn checksum(encoded: &[u8]) -> [u8; CHECKSUM] {
+    crc32fast::hash(encoded).to_le_bytes()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn damage_is_noticed_and_never_panics() {
+        let sound = ContentFacts::of(r#"{"websiteUrl":"https://a.example","title":"see ://"}"#);
+        let encoded = facts(&sound);
+        let decode = |bytes: &[u8]| read_facts(bytes).and_then(|kept| kept.decode());
+        assert_eq!(decode(&encoded), Some(sound));
+        for length in 0..encoded.len() {
+            assert_eq!(decode(&encoded[..length]), None, "cut to {length}");
+        }
+        for index in size_of::<u32>()..encoded.len() {
+            let mut flipped = encoded.clone();
+            flipped[index] ^= 1;
+            assert_eq!(decode(&flipped), None, "byte {index} is flipped");
+        }
+    }
 }

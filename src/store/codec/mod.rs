@@ -9,7 +9,7 @@ mod quarantined;
 mod seen;
 mod staged;
 
-pub(super) use facts::{KeptFacts, read_facts};
+pub(super) use facts::{KeptFacts, facts, read_facts};
 pub(super) use head::{head, identity, read_head};
 pub(super) use json::{json, read_json};
 pub(super) use ledger::{ledger, read_ledger};

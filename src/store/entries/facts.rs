@@ -5,13 +5,15 @@
 //! missing or of other rules are computed from the body when they are read; `refresh_facts` writes
 //! them, a batch at a time.
 
+use std::iter::Peekable;
+
 use redb::{ReadableTable, WriteTransaction};
 
 use super::heads::StoredHead;
 use crate::curation::{ContentFacts, ContentHead};
-use crate::model::Instant;
-use crate::store::codec::{self, KeptFacts, Packer, StagedParts, after_contents};
-use crate::store::rows::after;
+use crate::model::{Digest, Instant, Name, Version};
+use crate::store::codec::{self, KeptFacts, StagedParts, after_contents};
+use crate::store::rows::{RowRange, after, of_name};
 use crate::store::tables::{BODIES, FACTS, META, REWRITTEN};
 use crate::store::{Rows, Snapshot, Store, StoreError};
 
@@ -108,9 +110,7 @@ impl Store {
                 };
                 // A damaged body is named by `verify`.
                 if let Some((server, _)) = body.and_then(|body| snapshot.unpackers.unpack(body)) {
-                    // Ingest waits for the packer, and must not wait for the computing.
-                    let facts = ContentFacts::of(&server);
-                    let facts = self.packer().facts(&facts)?;
+                    let facts = facts_of(&server);
                     due.push(Due { key: owned(key.value()), value: value.to_vec(), facts });
                 }
             }
@@ -122,9 +122,9 @@ impl Store {
     }
 }
 
-/// Packs the facts of a body that is written.
-pub(super) fn facts_of(server: &str, packer: &mut Packer) -> Result<Vec<u8>, StoreError> {
-    packer.facts(&ContentFacts::of(server))
+/// Returns the facts of a body that is written, as they are kept.
+pub(super) fn facts_of(server: &str) -> Vec<u8> {
+    codec::facts(&ContentFacts::of(server))
 }
 
 /// Notes that rows are written without their facts.
@@ -167,29 +167,109 @@ fn owned((upstream, name, content): (&str, &str, &str)) -> ContentKey {
     (upstream.to_owned(), name.to_owned(), content.to_owned())
 }
 
-impl Snapshot {
-    /// Returns the facts of an entry's first content; `None` where they are too large to be kept.
+/// The facts that are kept of the contents of one name in one upstream, in the order of versions.
+pub(in crate::store) struct NameFacts(Peekable<RowRange>);
+
+/// The facts that are kept of the contents of one version: of its first one under `None`, and of those
+/// that upstream sent later under their digest; `None` where they are too large.
+pub(in crate::store) struct VersionFacts(Vec<(Option<Digest>, Option<ContentFacts>)>);
+
+impl NameFacts {
+    /// Reads on to the facts of a version, which is greater than the one before.
     ///
     /// # Errors
-    /// When the file cannot be read, as for every method here, or facts have to be computed and the
-    /// body is damaged.
-    pub fn facts(&self, head: &StoredHead) -> Result<Option<ContentFacts>, StoreError> {
-        let body = || Ok(self.entry(head)?.server);
-        self.kept_facts(head.key(), body)
+    /// When the file cannot be read.
+    pub(in crate::store) fn of_version(
+        &mut self,
+        version: &Version,
+    ) -> Result<VersionFacts, StoreError> {
+        let mut kept = Vec::new();
+        let may_be_of_it = |row: &<RowRange as Iterator>::Item| match row {
+            Ok((key, _)) => codec::version_of(key.value().2) <= version.as_str(),
+            Err(_) => true,
+        };
+        while let Some(row) = self.0.next_if(may_be_of_it) {
+            let (key, value) = row?;
+            let content = key.value().2;
+            if codec::version_of(content) == version.as_str()
+                && let Some(facts) = kept_facts(value.value())
+            {
+                kept.push((codec::content_of(content), facts));
+            }
+        }
+        Ok(VersionFacts(kept))
+    }
+}
+
+impl VersionFacts {
+    /// Takes the facts of one content, or computes them from the body where none of these rules are
+    /// kept.
+    fn take(
+        &mut self,
+        content: Option<Digest>,
+        server: impl FnOnce() -> Result<Box<str>, StoreError>,
+    ) -> Result<Option<ContentFacts>, StoreError> {
+        if let Some(index) = self.0.iter().position(|(of, _)| *of == content) {
+            return Ok(self.0.swap_remove(index).1);
+        }
+        let facts = ContentFacts::of(&server()?);
+        Ok(facts.encode().is_some().then_some(facts))
+    }
+}
+
+/// Reads kept facts, which are `None` where they are too large; nothing where they are damaged or of
+/// other rules.
+fn kept_facts(value: &[u8]) -> Option<Option<ContentFacts>> {
+    let kept = codec::read_facts(value).filter(|kept| kept.rules() == ContentFacts::RULES)?;
+    match kept {
+        KeptFacts::TooLarge { .. } => Some(None),
+        kept @ KeptFacts::Encoded { .. } => kept.decode().map(Some),
+    }
+}
+
+impl Snapshot {
+    /// Reads the facts that are kept of a name in an upstream. Their keys lie side by side, and so
+    /// they are read in one go.
+    ///
+    /// # Errors
+    /// When the file cannot be read, as for every method here.
+    pub(in crate::store) fn facts_of(
+        &self,
+        upstream: &str,
+        name: &Name,
+    ) -> Result<NameFacts, StoreError> {
+        Ok(NameFacts(of_name(self.tables.facts()?, upstream, name)?.peekable()))
+    }
+
+    /// Returns the facts of the first content of an entry; `None` where they are too large to be kept, or
+    /// the body they have to be computed from is damaged.
+    pub(in crate::store) fn first_facts(
+        &self,
+        stored: impl Fn() -> StoredHead,
+        facts: &mut VersionFacts,
+    ) -> Result<Option<ContentFacts>, StoreError> {
+        match facts.take(None, || Ok(self.entry(&stored())?.server)) {
+            Err(StoreError::Damaged { .. }) => Ok(None),
+            facts => facts,
+        }
     }
 
     /// Returns head and facts of the contents that upstream sent after the first one; the one that it
     /// has now comes last.
-    pub fn contents(&self, head: &StoredHead) -> Result<Rows<'_, ContentHead>, StoreError> {
-        let (upstream, name, version) = head.key();
+    pub(in crate::store) fn later_contents(
+        &self,
+        stored: &StoredHead,
+        facts: &mut VersionFacts,
+    ) -> Result<Rows<'_, ContentHead>, StoreError> {
+        let (upstream, name, version) = stored.key();
         let end = after_contents(version);
         let range = (upstream, name, version)..(upstream, name, end.as_str());
         let mut contents = Vec::new();
         for row in self.tables.rewritten()?.range(range)? {
             let (key, value) = row?;
-            contents.push(self.content_head(key.value(), value.value()));
+            contents.push(self.content_head(key.value(), value.value(), facts));
         }
-        let now = head.head.sent;
+        let now = stored.head.sent;
         contents.sort_by_key(|content| {
             content.as_ref().map_or((false, Instant::MIN), |content| {
                 (content.head.sent == now, content.head.first_seen)
@@ -202,6 +282,7 @@ impl Snapshot {
         &self,
         key: (&str, &str, &str),
         value: &[u8],
+        facts: &mut VersionFacts,
     ) -> Result<ContentHead, StoreError> {
         let damaged = || StoreError::damaged("other content", format!("{}@{}", key.1, key.2));
         let Some(StagedParts::Entry { head, body }) = codec::staged_parts(value) else {
@@ -209,31 +290,11 @@ impl Snapshot {
         };
         let head = codec::read_head(head).ok_or_else(damaged)?;
         let server = || Ok(self.unpackers.unpack(body).ok_or_else(damaged)?.0);
-        Ok(ContentHead { head, facts: self.kept_facts(key, server)? })
+        Ok(ContentHead { head, facts: facts.take(codec::content_of(key.2), server)? })
     }
 
-    /// Returns kept facts, or those of the body where none of these rules are kept.
-    fn kept_facts(
-        &self,
-        key: (&str, &str, &str),
-        server: impl FnOnce() -> Result<Box<str>, StoreError>,
-    ) -> Result<Option<ContentFacts>, StoreError> {
-        if let Some(value) = self.tables.facts()?.get(key)? {
-            match codec::read_facts(value.value()).filter(|_| !is_due(value.value())) {
-                Some(KeptFacts::TooLarge { .. }) => return Ok(None),
-                Some(kept) => {
-                    if let Some(facts) = kept.unpack(&self.unpackers) {
-                        return Ok(Some(facts));
-                    }
-                }
-                None => {}
-            }
-        }
-        let facts = ContentFacts::of(&server()?);
-        Ok(facts.encode().is_some().then_some(facts))
-    }
-
-    fn has_all_facts(&self) -> Result<bool, StoreError> {
+    /// Whether the facts of every content are kept, or being completed.
+    pub fn has_all_facts(&self) -> Result<bool, StoreError> {
         let found = self.tables.meta()?.get(FACTS_KEY)?;
         Ok(found.is_some_and(|found| found.value() == state(COMPLETE)))
     }

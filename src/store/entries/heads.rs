@@ -50,6 +50,25 @@ impl Snapshot {
         Ok(stored_heads(ranges))
     }
 
+    /// Returns the versions of a name in one upstream, with their heads.
+    pub(in crate::store) fn heads_in(
+        &self,
+        upstream: &str,
+        name: &Name,
+    ) -> Result<Rows<'_, (Version, Head)>, StoreError> {
+        Ok(Rows::new(of_name(self.tables.heads()?, upstream, name)?.map(|row| {
+            let (key, value) = row?;
+            let (_, name, version) = key.value();
+            let head = Version::parse(version).ok().zip(codec::read_head(value.value()));
+            head.ok_or_else(|| StoreError::damaged("a head", format!("{name}@{version}")))
+        })))
+    }
+
+    /// Whether an upstream has a readable row of the name.
+    pub fn has_rows_in(&self, upstream: &str, name: &Name) -> Result<bool, StoreError> {
+        Ok(self.heads_in(upstream, name)?.next().transpose()?.is_some())
+    }
+
     /// Returns every head there is, by upstream, name and version.
     pub fn heads(&self) -> Result<Rows<'_, StoredHead>, StoreError> {
         Ok(stored_heads([self.tables.heads()?.range(("", "", "")..)?]))

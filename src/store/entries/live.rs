@@ -204,7 +204,7 @@ impl<'t> Live<'t> {
         let value = codec::staged_entry(&codec::head(&Head { first_seen, ..*sent }), body);
         let key = (self.upstream, name, key.as_str());
         self.rewritten.insert(key, value.as_slice())?;
-        self.facts.insert(key, facts_of(&server, &mut self.packer)?.as_slice())?;
+        self.facts.insert(key, facts_of(&server).as_slice())?;
         self.exceptions = true;
         Ok(())
     }
@@ -242,7 +242,7 @@ impl<'t> Live<'t> {
         let damaged =
             || StoreError::damaged("an entry to be stored", format!("{}@{}", key.1, key.2));
         let (server, _) = self.unpackers.unpack(body).ok_or_else(damaged)?;
-        self.facts.insert(key, facts_of(&server, &mut self.packer)?.as_slice())?;
+        self.facts.insert(key, facts_of(&server).as_slice())?;
         Ok(())
     }
 
