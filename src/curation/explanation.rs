@@ -121,7 +121,7 @@ impl VersionExplanation {
         let failed = Outcome::Failed(Evidence::Quarantined(&row.rule));
         Self {
             version: row.version.clone(),
-            upstream: row.upstream.to_string(),
+            upstream: row.upstream.clone(),
             served: false,
             views: Vec::new(),
             tier: None,

@@ -227,12 +227,10 @@ impl<O: Observer> Keeper<O> {
         }
         let PassPlan { rails, upstream, .. } = &self.plan;
         let now = self.clock.now();
-        let hold = match self.state.accepts_batches() {
-            true => Hold::default(),
-            false => {
-                let snapshot = self.store.snapshot()?;
-                hold(&snapshot, &self.plan, &self.state, &self.pass)?
-            }
+        let hold = if self.state.accepts_batches() {
+            Hold::default()
+        } else {
+            hold(&self.store.snapshot()?, &self.plan, &self.state, &self.pass)?
         };
         let whole = self.state.accepted(&self.pass, now, self.plan.overlap);
         let state = match hold.trips.is_empty() {

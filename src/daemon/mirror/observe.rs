@@ -175,8 +175,9 @@ fn drifted(
     upstream: &str,
     now: Instant,
 ) -> Result<Vec<Observation>, StoreError> {
-    let rewritten = snapshot.all_rewritten(upstream)?.into_iter().map(|stored| stored.name);
-    of_entries(snapshot, policy, upstream, rewritten.collect(), now, |dossier, entry| {
+    let rewritten = snapshot.all_rewritten(upstream)?;
+    let names = rewritten.into_iter().map(|stored| stored.name).collect();
+    of_entries(snapshot, policy, upstream, &names, now, |dossier, entry| {
         let (row, other) = (entry.row, entry.unadopted_content()?);
         let body = |content| snapshot.body(&dossier.name, row, content).ok();
         // Damage is named by `verify`.
@@ -197,7 +198,7 @@ fn replaced(
     let purged: BTreeMap<(Name, Version), Digest> =
         replaced.map(|(stored, purged)| ((stored.name, stored.version), purged.received)).collect();
     let names = purged.keys().map(|(name, _)| name.clone()).collect();
-    of_entries(snapshot, policy, upstream, names, now, |dossier, entry| {
+    of_entries(snapshot, policy, upstream, &names, now, |dossier, entry| {
         let key = (dossier.name.clone(), entry.row.version.clone());
         let purged = *purged.get(&key).filter(|_| !entry.is_content_reviewed())?;
         let now = entry.row.content.head.received;
@@ -211,13 +212,13 @@ fn of_entries(
     snapshot: &Snapshot,
     policy: &PolicySnapshot,
     upstream: &str,
-    names: BTreeSet<Name>,
+    names: &BTreeSet<Name>,
     now: Instant,
     say: impl Fn(&Dossier, &EntryEvaluation<'_>) -> Option<Observation>,
 ) -> Result<Vec<Observation>, StoreError> {
     let (views, screening) = (policy.view_names(), Screening::default());
     let mut seen = Vec::new();
-    for name in &names {
+    for name in names {
         let dossier = snapshot.dossier(name, views.clone())?;
         let evaluation = evaluate(&dossier, policy, &screening, now);
         let entries = evaluation.entries.iter().filter(|entry| entry.row.upstream == upstream);

@@ -191,11 +191,18 @@ impl NameFacts {
         while let Some(row) = self.0.next_if(may_be_of_it) {
             let (key, value) = row?;
             let content = key.value().2;
-            if codec::version_of(content) == version.as_str()
-                && let Some(facts) = kept_facts(value.value())
-            {
-                kept.push((codec::content_of(content), facts));
-            }
+            let of_these_rules = codec::read_facts(value.value())
+                .filter(|facts| facts.rules() == ContentFacts::RULES)
+                .filter(|_| codec::version_of(content) == version.as_str());
+            let facts = match of_these_rules {
+                None => continue,
+                Some(KeptFacts::TooLarge { .. }) => None,
+                Some(encoded @ KeptFacts::Encoded { .. }) => match encoded.decode() {
+                    None => continue,
+                    facts => facts,
+                },
+            };
+            kept.push((codec::content_of(content), facts));
         }
         Ok(VersionFacts(kept))
     }
@@ -214,16 +221,6 @@ impl VersionFacts {
         }
         let facts = ContentFacts::of(&server()?);
         Ok(facts.encode().is_some().then_some(facts))
-    }
-}
-
-/// Reads kept facts, which are `None` where they are too large; nothing where they are damaged or of
-/// other rules.
-fn kept_facts(value: &[u8]) -> Option<Option<ContentFacts>> {
-    let kept = codec::read_facts(value).filter(|kept| kept.rules() == ContentFacts::RULES)?;
-    match kept {
-        KeptFacts::TooLarge { .. } => Some(None),
-        kept @ KeptFacts::Encoded { .. } => kept.decode().map(Some),
     }
 }
 
