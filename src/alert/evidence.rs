@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::identity::AlertIdentity;
 use super::kind::AlertKind;
 use crate::lookalike::Signal;
-use crate::model::Digest;
+use crate::model::{Digest, FailureClass};
 
 /// One item of what an alert rests on.
 ///
@@ -19,7 +19,7 @@ pub enum Evidence {
     Condition {
         kind: AlertKind,
     },
-    /// A reason in words.
+    /// What stands in a file, or what a package says of its servers: here the words are the evidence.
     Text {
         text: String,
     },
@@ -44,6 +44,11 @@ pub enum Evidence {
     Replaced {
         purged: Digest,
         now: Digest,
+    },
+    /// A stored value that cannot be decoded.
+    DamagedRow {
+        what: String,
+        key: String,
     },
     TokenScope {
         scope: String,
@@ -80,7 +85,7 @@ pub enum Evidence {
         received: Digest,
     },
     SyncFailure {
-        reason: String,
+        class: FailureClass,
     },
     /// A file or an entry that cannot be used.
     Unusable {
@@ -188,7 +193,10 @@ impl fmt::Display for Evidence {
             Self::PinMismatch { pinned, received } => {
                 write!(f, "the approval pins {pinned}, and {received} was received")
             }
-            Self::SyncFailure { reason } => write!(f, "the last pass failed: {reason}"),
+            Self::SyncFailure { class } => write!(f, "the last pass failed: {class}"),
+            Self::DamagedRow { what, key } => {
+                write!(f, "a row of the store is damaged: {what} at {key}")
+            }
             Self::Unusable { reason, text } => {
                 write!(f, "a file or entry is not usable and not served: {reason}: {text}")
             }
@@ -244,6 +252,10 @@ pub enum Figure {
     Looks {
         count: u64,
     },
+    /// Why something failed, in words.
+    Reason {
+        text: String,
+    },
     /// What a safety limit found, and what it allows.
     Limit {
         found: String,
@@ -262,6 +274,7 @@ impl fmt::Display for Figure {
             Self::LongerThanDays { days } => count("for more than ", days, "day"),
             Self::Rows { count: rows } => count("", rows, "row"),
             Self::Looks { count: looks } => count("in ", looks, "look"),
+            Self::Reason { text } => f.write_str(text),
             Self::Limit { found, allowed } => write!(f, "{found}; allowed: {allowed}"),
         }
     }

@@ -7,7 +7,8 @@ use super::ledger::Ledger;
 use super::shelf::{Shelf, Slot};
 use crate::curation::Sanitized;
 use crate::model::{
-    Digest, Entry, Fault, Instant, LedgerEntry, LedgerRecord, Malformed, Name, Shown, Version,
+    Damage, Digest, Entry, Fault, Instant, LedgerEntry, LedgerRecord, Malformed, Name, Shown,
+    Version,
 };
 
 /// One published generation: an immutable answer to every request.
@@ -148,8 +149,8 @@ impl Draft<'_> {
         std::mem::take(&mut self.written.changes)
     }
 
-    /// Takes the candidates that were left out, with the reason.
-    pub fn take_unreadable(&mut self) -> Vec<(Name, String)> {
+    /// Takes the names of candidates that were left out.
+    pub fn take_unreadable(&mut self) -> Vec<(Name, Damage)> {
         std::mem::take(&mut self.written.unreadable)
     }
 
@@ -177,7 +178,7 @@ struct Written {
     visible: Vec<Arc<Item>>,
     tombstones: Vec<Arc<Item>>,
     changes: Vec<LedgerEntry>,
-    unreadable: Vec<(Name, String)>,
+    unreadable: Vec<(Name, Damage)>,
 }
 
 impl Written {
@@ -215,7 +216,7 @@ impl Writer<'_> {
     fn visible(
         &self,
         update: &NameUpdate<'_>,
-        unreadable: &mut Vec<(Name, String)>,
+        unreadable: &mut Vec<(Name, Damage)>,
     ) -> Vec<Arc<Item>> {
         let contenders = update.candidates.iter().map(|it| (&it.version, it.published_at));
         let latest = latest_of(contenders);
@@ -231,9 +232,11 @@ impl Writer<'_> {
                 continue;
             }
             let near = items.last().map(|item: &Arc<Item>| &item.searched);
-            match self.item(update.name, candidate, latest, slot, near) {
-                Ok(item) => items.push(Arc::new(item)),
-                Err(malformed) => unreadable.push((update.name.clone(), malformed.to_string())),
+            if let Ok(item) = self.item(update.name, candidate, latest, slot, near) {
+                items.push(Arc::new(item));
+            } else {
+                let key = format!("{}@{}", update.name, candidate.version);
+                unreadable.push((update.name.clone(), Damage { what: "a body", key }));
             }
         }
         items.sort_by(|left, right| left.version.cmp(&right.version));

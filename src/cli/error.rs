@@ -114,7 +114,7 @@ impl CliError {
             | Self::Exposed { .. }
             | Self::ExposedOperations { .. }
             | Self::Tls(_) => Exit::Findings,
-            Self::Store(StoreError::Engine { .. } | StoreError::Damaged { .. }) => Exit::Failed,
+            Self::Store(StoreError::Engine { .. } | StoreError::Damaged(_)) => Exit::Failed,
             Self::Store(_)
             | Self::Daemon(DaemonError::Access { .. } | DaemonError::Witnesses { .. }) => {
                 Exit::Findings

@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use smol_str::SmolStr;
 
 use super::facts::ContentFacts;
-use crate::model::{Digest, Head, LedgerRecord, Name, Shown, Version};
+use crate::model::{Damage, Digest, Head, LedgerRecord, Name, Shown, Version};
 use crate::overlay::{Standing, State};
 use crate::ownership::{Holding, Naming};
 
@@ -31,7 +31,7 @@ pub struct Dossier {
     /// What the repository declares and the packages name.
     pub claims: Naming,
     /// Rows that cannot be decoded; what they would say is unknown, so nothing of the name is served.
-    pub damaged: Vec<String>,
+    pub damaged: Vec<Damage>,
 }
 
 /// One version in one upstream.

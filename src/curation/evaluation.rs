@@ -18,8 +18,8 @@ use crate::overlay::Standing;
 pub struct Evaluation<'a> {
     pub authorities: Authorities<'a>,
     pub entries: Vec<EntryEvaluation<'a>>,
-    /// Rows that are not well-formed; the first gate says it all.
-    pub quarantined: &'a [QuarantinedFacts],
+    /// Rows that are not well-formed, with the outcome of the first gate; the others have nothing to judge.
+    pub quarantined: Vec<(&'a QuarantinedFacts, Outcome<'a>)>,
     /// The earliest moment at which any gate could answer differently; `None` where time changes
     /// nothing.
     pub holds_until: Option<Instant>,
@@ -109,7 +109,9 @@ pub fn evaluate<'a>(
             views,
         });
     }
-    Evaluation { authorities, entries, quarantined: &dossier.quarantined, holds_until }
+    let refused = |row: &'a QuarantinedFacts| Outcome::Failed(Evidence::Quarantined(&row.rule));
+    let quarantined = dossier.quarantined.iter().map(|row| (row, refused(row))).collect();
+    Evaluation { authorities, entries, quarantined, holds_until }
 }
 
 impl<'a> EntryEvaluation<'a> {

@@ -3,7 +3,7 @@ use std::fmt;
 use super::authority::Authority;
 use super::ownership::OwnershipEvidence;
 use super::screening::ScreeningMatch;
-use crate::model::{Digest, Escaped, Instant, Status};
+use crate::model::{Damage, Digest, Escaped, Instant, Status};
 use crate::overlay::{State, Statement};
 
 /// What a gate saw: data that borrows from the dossier and the policy. Prose is made when it is shown.
@@ -14,7 +14,7 @@ pub enum Evidence<'a> {
     /// The row is in quarantine for this rule.
     Quarantined(&'a str),
     /// A row of the name cannot be decoded.
-    Damaged(&'a str),
+    Damaged(&'a Damage),
     Status(Status),
     /// Several full syncs did not see the entry.
     Missing,
@@ -64,7 +64,7 @@ impl fmt::Display for Evidence<'_> {
         match self {
             Self::Kept => f.write_str("kept byte for byte"),
             Self::Quarantined(rule) => write!(f, "in quarantine: {}", Escaped(rule)),
-            Self::Damaged(detail) => write!(f, "{}", Escaped(detail)),
+            Self::Damaged(damage) => write!(f, "{}", Escaped(&damage.to_string())),
             Self::Status(status) => write!(f, "upstream says {status}"),
             Self::Missing => f.write_str("missing: several complete walks did not see it"),
             Self::DeletedBy(upstream) => write!(f, "the upstream {upstream} says deleted"),

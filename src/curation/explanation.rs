@@ -4,7 +4,6 @@ use serde::{Deserialize, Serialize};
 
 use super::dossier::QuarantinedFacts;
 use super::evaluation::EntryEvaluation;
-use super::evidence::Evidence;
 use super::gates::{Gate, Outcome};
 use super::policy::PolicySnapshot;
 use crate::model::Instant;
@@ -115,10 +114,9 @@ impl VersionExplanation {
         }
     }
 
-    /// Describes a row in quarantine: the first gate says it all.
+    /// Describes a row in quarantine with the outcome of the first gate.
     #[must_use]
-    pub fn of_quarantined(row: &QuarantinedFacts) -> Self {
-        let failed = Outcome::Failed(Evidence::Quarantined(&row.rule));
+    pub fn of_quarantined(row: &QuarantinedFacts, outcome: &Outcome<'_>) -> Self {
         Self {
             version: row.version.clone(),
             upstream: row.upstream.clone(),
@@ -130,7 +128,7 @@ impl VersionExplanation {
             labels: Vec::new(),
             digest: None,
             rewritten: None,
-            gates: vec![GateAnswer::new(Gate::WellFormed, &failed)],
+            gates: vec![GateAnswer::new(Gate::WellFormed, outcome)],
         }
     }
 }

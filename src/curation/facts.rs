@@ -70,7 +70,8 @@ pub enum InputPlace {
 const MAX_FACTS_BYTES: usize = 64 * 1024;
 
 impl ContentFacts {
-    /// The number of the rules that compute facts; another number means other facts.
+    /// The number of the rules that compute facts; another number means other facts. It rises with every
+    /// change of a field, of their order or types: the encoding names none of them.
     pub const RULES: u32 = 2;
 
     /// Computes the facts of a `server` object.

@@ -229,6 +229,9 @@ impl<'a> Case<'a, '_> {
         {
             return Outcome::Passed(Evidence::NoMatch);
         }
+        if self.content.facts.is_none() {
+            return Outcome::Failed(Evidence::NoFacts);
+        }
         let open = match self.compared() {
             None => Some(Evidence::NotCompared),
             Some(compared) => compared.open_match().map(Evidence::Matches),

@@ -5,8 +5,10 @@
 //! Types with a law ([`Name`], [`Version`], [`Digest`], [`Instant`]) are only built through a
 //! fallible constructor; whoever holds one need not check it again.
 
+mod damage;
 mod digest;
 mod entry;
+mod failure;
 mod host;
 mod instant;
 mod ledger;
@@ -21,10 +23,12 @@ mod text;
 mod version;
 mod wellformed;
 
+pub use damage::Damage;
 pub use digest::{BadDigest, Digest};
 pub use entry::{
     Entry, Head, Identity, MAX_ENTRY_BYTES, OFFICIAL_META, Official, Quarantined, says_deleted,
 };
+pub use failure::FailureClass;
 pub use host::is_loopback;
 pub use instant::{BadInstant, Instant};
 pub use ledger::{LedgerEntry, LedgerRecord, Shown};

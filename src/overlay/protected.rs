@@ -12,6 +12,14 @@ impl OverlaySet {
         self.protecting().collect::<BTreeSet<_>>().hash(hasher);
         self.protection().not_lookalikes.hash(hasher);
         self.shared_host_names().collect::<BTreeSet<_>>().hash(hasher);
+        // The verdict on a suspect's namespace, and which rows of a name a client could get to see.
+        for owner in self.ownership() {
+            (&owner.namespace, &owner.pins).hash(hasher);
+        }
+        for statement in self.statements().iter().filter(|it| it.upstream.is_some()) {
+            let state = statement.approval.as_ref().map(|approval| approval.state);
+            (&statement.name, &statement.versions, &statement.upstream, state).hash(hasher);
+        }
     }
 
     /// What must not be resembled by somebody else: what is listed, internal namespaces, and names

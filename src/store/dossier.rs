@@ -29,7 +29,7 @@ impl Snapshot {
             dossier.quarantined.push(row?);
         }
         // Whose name it is could depend on the row.
-        dossier.damaged.extend(quarantined.damage().iter().map(ToString::to_string));
+        dossier.damaged.extend(quarantined.damage().iter().cloned());
         dossier.authority = self.served_from(name)?;
         for view in views {
             for entry in self.ledger_of(view, name)? {
@@ -49,7 +49,7 @@ impl Snapshot {
     fn add_rows(&self, upstream: &str, dossier: &mut Dossier) -> Result<(), StoreError> {
         let mut heads = self.heads_in(upstream, &dossier.name)?;
         let stored: Vec<(Version, Head)> = heads.by_ref().collect::<Result<_, _>>()?;
-        dossier.damaged.extend(heads.damage().iter().map(ToString::to_string));
+        dossier.damaged.extend(heads.damage().iter().cloned());
         if stored.is_empty() {
             return Ok(());
         }
@@ -69,7 +69,7 @@ impl Snapshot {
                 for content in contents.by_ref() {
                     others.push(content?);
                 }
-                dossier.damaged.extend(contents.damage().iter().map(ToString::to_string));
+                dossier.damaged.extend(contents.damage().iter().cloned());
             }
             let content = ContentHead { head, facts: self.first_facts(stored, &mut facts)? };
             let upstream = shared.clone();

@@ -3,6 +3,8 @@ use std::path::{Path, PathBuf};
 use redb::{DatabaseError, StorageError};
 use thiserror::Error;
 
+use crate::model::Damage;
+
 /// Why the store cannot be used, or what is wrong in it.
 #[derive(Debug, Error)]
 pub enum StoreError {
@@ -31,8 +33,8 @@ pub enum StoreError {
     Engine { source: Box<redb::Error> },
     #[error("the store was closed after an error of its file, and could not be opened again")]
     Closed,
-    #[error("a row of the store is damaged: {what} at {key}")]
-    Damaged { what: &'static str, key: String },
+    #[error("{0}")]
+    Damaged(Damage),
 }
 
 impl StoreError {
@@ -63,7 +65,7 @@ impl StoreError {
     }
 
     pub(super) fn damaged(what: &'static str, key: impl Into<String>) -> Self {
-        Self::Damaged { what, key: key.into() }
+        Self::Damaged(Damage { what, key: key.into() })
     }
 }
 

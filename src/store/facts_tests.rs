@@ -1,7 +1,9 @@
 //! Facts beside bodies, and marks of names that are to be evaluated.
 
+use redb::ReadableTable;
+
 use super::database::FILE;
-use super::tables::{BODIES, FACTS, META};
+use super::tables::{BODIES, FACTS, HEADS, META};
 use super::tests::{NOW, accept, commit, entry, quarantined};
 use super::*;
 use crate::curation::{ContentFacts, DossierRow, QuarantinedFacts};
@@ -98,6 +100,60 @@ fn facts_go_with_their_content() {
     let first = ContentFacts::of(&entry("a.b/c", "1", "first").server);
     assert_eq!(first_facts(&snapshot), Some(first));
     assert!(snapshot.verify().expect("verified").is_sound());
+}
+
+#[test]
+fn facts_of_each_version_are_found_beside_those_of_its_later_contents() {
+    let store = Store::ephemeral(NOW).expect("a store");
+    // In the order of keys, `1` with its later content stands before `1-a`, and that before `1.0`.
+    let versions = ["1", "1-a", "1.0", "1.0+b", "2"];
+    let sent = |version: &str, text: &str| entry("a.b/c", version, text);
+    let first: Vec<Row> = versions.iter().map(|it| Row::Entry(sent(it, it))).collect();
+    commit(&store, Destination::Live, &first, "1");
+    refresh(&store);
+    let later = ["1", "1.0"].map(|it| Row::Entry(sent(it, &format!("later, see https://{it}/"))));
+    commit(&store, Destination::Live, &later, "2");
+    let damage = |transaction: &redb::WriteTransaction| {
+        let mut facts = transaction.open_table(FACTS)?;
+        let mut kept = facts.get(("up", "a.b/c", "1-a"))?.expect("kept").value().to_vec();
+        let last = kept.last_mut().expect("bytes");
+        *last ^= 1;
+        facts.insert(("up", "a.b/c", "1-a"), kept.as_slice())?;
+        transaction.open_table(HEADS)?.insert(("up", "a.b/c", "1.0+b"), [1].as_slice())?;
+        Ok(())
+    };
+    store.write(NOW, damage).expect("written");
+    let dossier =
+        store.snapshot().expect("a snapshot").dossier(&name("a.b/c"), []).expect("a dossier");
+    let found: Vec<_> = dossier
+        .rows
+        .iter()
+        .map(|row| (row.version.as_str(), row.content.facts.clone(), row.others.len()))
+        .collect();
+    let expected = [("1", 1), ("1-a", 0), ("1.0", 1), ("2", 0)].map(|(version, others)| {
+        (version, Some(ContentFacts::of(&sent(version, version).server)), others)
+    });
+    assert_eq!(found, expected);
+    for row in dossier.rows.iter().filter(|row| !row.others.is_empty()) {
+        let text = format!("later, see https://{}/", row.version);
+        let expected = ContentFacts::of(&sent(row.version.as_str(), &text).server);
+        assert_eq!(row.others[0].facts, Some(expected));
+    }
+    assert_eq!(dossier.damaged.len(), 1);
+}
+
+#[test]
+fn facts_that_are_too_large_are_not_kept_and_not_computed_again() {
+    let store = Store::ephemeral(NOW).expect("a store");
+    commit(&store, Destination::Live, &[Row::Entry(entry("a.b/c", "1", "x"))], "1");
+    refresh(&store);
+    let too_large = |transaction: &redb::WriteTransaction| {
+        let rules = ContentFacts::RULES.to_le_bytes();
+        transaction.open_table(FACTS)?.insert(("up", "a.b/c", "1"), rules.as_slice())?;
+        Ok(())
+    };
+    store.write(NOW, too_large).expect("written");
+    assert_eq!(first_facts(&store.snapshot().expect("a snapshot")), None);
 }
 
 #[test]

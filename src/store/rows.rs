@@ -4,7 +4,7 @@ use redb::Range;
 
 use super::StoreError;
 use super::tables::{Bytes, ReadTable, Row};
-use crate::model::Name;
+use crate::model::{Damage, Name};
 
 /// Damaged rows that are kept to be reported.
 const MAX_DAMAGE: usize = 100;
@@ -17,7 +17,7 @@ const MAX_DAMAGE: usize = 100;
 /// itself are handed on, since nothing that comes after them can be trusted.
 pub struct Rows<'a, T> {
     rows: Box<dyn Iterator<Item = Result<T, StoreError>> + 'a>,
-    damage: Vec<StoreError>,
+    damage: Vec<Damage>,
 }
 
 impl<'a, T> Rows<'a, T> {
@@ -27,7 +27,7 @@ impl<'a, T> Rows<'a, T> {
 
     /// Returns what was damaged of the rows that were read.
     #[must_use]
-    pub fn damage(&self) -> &[StoreError] {
+    pub fn damage(&self) -> &[Damage] {
         &self.damage
     }
 }
@@ -38,7 +38,7 @@ impl<T> Iterator for Rows<'_, T> {
     fn next(&mut self) -> Option<Self::Item> {
         loop {
             match self.rows.next()? {
-                Err(damage @ StoreError::Damaged { .. }) => {
+                Err(StoreError::Damaged(damage)) => {
                     if self.damage.len() < MAX_DAMAGE {
                         self.damage.push(damage);
                     }

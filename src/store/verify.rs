@@ -68,7 +68,7 @@ impl Snapshot {
             };
             let head = StoredHead { upstream: upstream.to_owned(), name, version, head };
             match self.entry(&head) {
-                Err(StoreError::Damaged { .. }) => {
+                Err(StoreError::Damaged(_)) => {
                     found.problem("the body is missing or does not decode", key.value());
                 }
                 Err(error) => return Err(error),
@@ -185,11 +185,11 @@ impl Snapshot {
     /// The tables with one row for an upstream, an overlay or an alert.
     fn verify_words(&self, found: &mut Verification) -> Result<(), StoreError> {
         for upstream in self.upstreams()? {
-            if matches!(self.upstream(&upstream), Err(StoreError::Damaged { .. })) {
+            if matches!(self.upstream(&upstream), Err(StoreError::Damaged(_))) {
                 found.problem("the state does not decode", (&upstream, "", ""));
             }
         }
-        if matches!(self.overlays(), Err(StoreError::Damaged { .. })) {
+        if matches!(self.overlays(), Err(StoreError::Damaged(_))) {
             found.problem("an overlay does not decode", ("", "", ""));
         }
         if !self.letters_are_sound()? {

@@ -4,7 +4,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::{Tally, Trip};
-use crate::model::Instant;
+use crate::model::{FailureClass, Instant};
 
 /// What the store remembers of an upstream between passes, and of a pass between batches.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -61,6 +61,8 @@ pub struct Held {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Failure {
     pub at: Instant,
+    pub class: FailureClass,
+    /// The failure with its causes, for people.
     pub reason: String,
 }
 

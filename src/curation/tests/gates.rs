@@ -4,7 +4,7 @@ use rstest::rstest;
 use super::fixtures::{JANUARY, MARCH, at, dossier, head, name, overlays, policy, row, version};
 use crate::curation::{Dossier, Gate, Screening, VersionExplanation, evaluate};
 use crate::lint::{Finding, Source};
-use crate::model::{Digest, Head, Instant, Status};
+use crate::model::{Damage, Digest, Head, Instant, Status};
 use crate::overlay::{Context, OverlaySet, Reading, State, Terms, read};
 
 /// The first gate that hides the only entry of `com.example/tool`.
@@ -125,7 +125,7 @@ fn damaged_row_hides_the_whole_name() {
     let row = row("official", "1.0.0", head(Status::Active, JANUARY));
     let whole = dossier("com.example/tool", vec![row]);
     assert_eq!(hidden_in(&whole, overlays(APPROVED, now), now), None);
-    let damaged = Dossier { damaged: vec!["a head".into()], ..whole };
+    let damaged = Dossier { damaged: vec![Damage { what: "a head", key: "x".into() }], ..whole };
     assert_eq!(hidden_in(&damaged, overlays(APPROVED, now), now), Some(Gate::WellFormed));
 }
 
@@ -140,7 +140,8 @@ fn violation_and_facts_that_are_not_kept_hide() {
     assert_eq!(hidden_in(&violating, set(), now), Some(Gate::ValidForStrictClients));
     row.content.facts = None;
     let large = dossier("com.example/tool", vec![row]);
-    assert_eq!(hidden_in(&large, set(), now), Some(Gate::ValidForStrictClients));
+    // Every gate that needs facts fails; the screening is the first of them.
+    assert_eq!(hidden_in(&large, set(), now), Some(Gate::NoOpenLookalikeAlert));
 }
 
 #[test]

@@ -5,4 +5,5 @@ mod fixtures;
 mod gates;
 mod moments;
 mod ownership;
+mod policy;
 mod screening;

@@ -1,4 +1,5 @@
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -6,6 +7,9 @@ use tokio_util::sync::CancellationToken;
 use super::settling::Settling;
 use crate::daemon::runtime::{Clock, blocking};
 use crate::store::{Store, StoreError};
+
+/// Looking is one read where nothing is due.
+const LOOK_EVERY: Duration = Duration::from_mins(1);
 
 /// Computes what a first sync left to be computed, and what other rules computed, until `stop`.
 ///
@@ -29,8 +33,10 @@ pub(in crate::daemon) async fn complete_facts(
             completed = completed => completed?,
             () = stop.cancelled() => return Ok(()),
         }
+        // A first sync that failed before is tried again without settling anew.
         tokio::select! {
             changed = settling.changed() => if changed.is_err() { stop.cancelled().await },
+            () = tokio::time::sleep(LOOK_EVERY) => {}
             () = stop.cancelled() => return Ok(()),
         }
     }

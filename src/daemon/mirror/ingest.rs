@@ -267,7 +267,8 @@ pub(super) fn note(
         state.pass = None;
     }
     if !matches!(failure, PassFailure::Stopped) {
-        state.last_failure = Some(Failure { at: now, reason: failure.reason() });
+        state.last_failure =
+            Some(Failure { at: now, class: failure.class(), reason: failure.reason() });
     }
     store.commit(&Batch {
         upstream,

@@ -95,9 +95,10 @@ fn of_passes(state: &UpstreamState, upstream: &Upstream, now: Instant) -> Vec<Ob
     let id = &upstream.id;
     let mut seen = Vec::new();
     if let Some(failure) = &state.last_failure {
-        let reason = Evidence::SyncFailure { reason: failure.reason.clone() };
-        let failing = Observation::new(AlertKind::UpstreamFailing, id, [reason]);
-        seen.push(failing.since(state.last_success));
+        let item = Evidence::SyncFailure { class: failure.class };
+        let failing = Observation::new(AlertKind::UpstreamFailing, id, [item]);
+        let figures = vec![Figure::Reason { text: failure.reason.clone() }];
+        seen.push(Observation { figures, ..failing.since(state.last_success) });
     }
     let patience = (upstream.sync.interval * 6).max(LEAST_PATIENCE);
     let waited_since = state.last_success.or(state.last_attempt);
@@ -178,12 +179,15 @@ fn drifted(
     let rewritten = snapshot.all_rewritten(upstream)?;
     let names = rewritten.into_iter().map(|stored| stored.name).collect();
     of_entries(snapshot, policy, upstream, &names, now, |dossier, entry| {
-        let (row, other) = (entry.row, entry.unadopted_content()?);
-        let body = |content| snapshot.body(&dossier.name, row, content).ok();
-        // Damage is named by `verify`.
-        let changes = changed_members(&body(&row.content)?.server, &body(other)?.server);
+        let (row, Some(other)) = (entry.row, entry.unadopted_content()) else { return Ok(None) };
+        let body = |content| match snapshot.body(&dossier.name, row, content) {
+            // It is named by an alert of its own; what changed is not known, that something did is.
+            Err(StoreError::Damaged(_)) => Ok(Box::from("{}")),
+            body => Ok::<_, StoreError>(body?.server),
+        };
+        let changes = changed_members(&body(&row.content)?, &body(other)?);
         let (first, now) = (row.content.head.received, other.head.received);
-        Some(drift(dossier, row, Evidence::Drift { first, now, changes }))
+        Ok(Some(drift(dossier, row, Evidence::Drift { first, now, changes })))
     })
 }
 
@@ -200,9 +204,10 @@ fn replaced(
     let names = purged.keys().map(|(name, _)| name.clone()).collect();
     of_entries(snapshot, policy, upstream, &names, now, |dossier, entry| {
         let key = (dossier.name.clone(), entry.row.version.clone());
-        let purged = *purged.get(&key).filter(|_| !entry.is_content_reviewed())?;
+        let purged = purged.get(&key).filter(|_| !entry.is_content_reviewed());
         let now = entry.row.content.head.received;
-        Some(drift(dossier, entry.row, Evidence::Replaced { purged, now }))
+        Ok(purged
+            .map(|purged| drift(dossier, entry.row, Evidence::Replaced { purged: *purged, now })))
     })
 }
 
@@ -214,7 +219,7 @@ fn of_entries(
     upstream: &str,
     names: &BTreeSet<Name>,
     now: Instant,
-    say: impl Fn(&Dossier, &EntryEvaluation<'_>) -> Option<Observation>,
+    say: impl Fn(&Dossier, &EntryEvaluation<'_>) -> Result<Option<Observation>, StoreError>,
 ) -> Result<Vec<Observation>, StoreError> {
     let (views, screening) = (policy.view_names(), Screening::default());
     let mut seen = Vec::new();
@@ -222,7 +227,9 @@ fn of_entries(
         let dossier = snapshot.dossier(name, views.clone())?;
         let evaluation = evaluate(&dossier, policy, &screening, now);
         let entries = evaluation.entries.iter().filter(|entry| entry.row.upstream == upstream);
-        seen.extend(entries.filter_map(|entry| say(&dossier, entry)));
+        for entry in entries {
+            seen.extend(say(&dossier, entry)?);
+        }
     }
     Ok(seen)
 }
@@ -238,7 +245,7 @@ fn drift(dossier: &Dossier, row: &DossierRow, item: Evidence) -> Observation {
 mod tests {
     use super::*;
     use crate::config::{SyncSettings, Trust};
-    use crate::model::NamespaceRules;
+    use crate::model::{FailureClass, NamespaceRules};
     use crate::sync::{Failure, Held, Rails};
 
     fn upstream(id: &str) -> Upstream {
@@ -260,7 +267,7 @@ mod tests {
     #[test]
     fn two_upstreams_never_raise_the_same_identity() {
         let now = Instant::from_micros(1);
-        let failure = Failure { at: now, reason: "no".into() };
+        let failure = Failure { at: now, class: FailureClass::Fetch, reason: "no".into() };
         let held = Held { id: "0".into(), since: now, rows: 1, complete: true, trips: vec![] };
         let state = UpstreamState {
             last_failure: Some(failure),

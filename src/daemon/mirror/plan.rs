@@ -6,7 +6,7 @@ use tokio::task::JoinError;
 
 use crate::config::{Origin, Upstream};
 use crate::curation::View;
-use crate::model::{Name, reason};
+use crate::model::{FailureClass, Name, reason};
 use crate::store::StoreError;
 use crate::sync::{FetchFailure, FetchedPage, PageFault, PassState, Rails, WalkFault};
 
@@ -71,13 +71,25 @@ impl PassFailure {
         reason(self)
     }
 
+    /// What made the pass fail, as alerts compare it.
+    pub(super) fn class(&self) -> FailureClass {
+        match self {
+            Self::Fetch(_) => FailureClass::Fetch,
+            Self::Page(_) => FailureClass::Page,
+            Self::Walk(_) => FailureClass::Walk,
+            Self::Store(_) => FailureClass::Store,
+            Self::Stopped => FailureClass::Stopped,
+            Self::Panicked(_) => FailureClass::Panic,
+        }
+    }
+
     /// Whether the pass may go on later from where it stood; otherwise its cursor is to blame.
     pub(super) fn keeps_cursor(&self) -> bool {
         match self {
             Self::Fetch(failure) => failure.is_transient(),
             Self::Page(PageFault::NotJson { .. }) => true,
             // A staged row that cannot be read would fail every further try.
-            Self::Store(StoreError::Damaged { .. }) | Self::Panicked(_) => false,
+            Self::Store(StoreError::Damaged(_)) | Self::Panicked(_) => false,
             Self::Store(_) | Self::Stopped => true,
             Self::Page(_) | Self::Walk(_) => false,
         }

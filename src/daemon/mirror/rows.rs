@@ -15,7 +15,7 @@ pub(super) fn judge_row(
     change(item, now, |identity| {
         match snapshot.head(upstream, identity.name.as_str(), identity.version.as_str()) {
             // What upstream sends takes the place of what cannot be read any more.
-            Err(StoreError::Damaged { .. }) => Ok(None),
+            Err(StoreError::Damaged(_)) => Ok(None),
             head => head,
         }
     })

@@ -69,7 +69,7 @@ fn planned(snapshot: &Snapshot, plan: &PassPlan) -> Result<Vec<Planned>, StoreEr
     for row in snapshot.staged_rows(upstream)? {
         let row = row?;
         let stored = match snapshot.head(upstream, &row.name, &row.version) {
-            Err(StoreError::Damaged { .. }) => None,
+            Err(StoreError::Damaged(_)) => None,
             stored => stored?,
         };
         let deletes = match &row.kind {
@@ -141,7 +141,7 @@ fn count_names(
     let seen = snapshot.seen(upstream)?;
     for head in snapshot.heads_of_upstream(upstream)? {
         let head = match head {
-            Err(StoreError::Damaged { .. }) => continue,
+            Err(StoreError::Damaged(_)) => continue,
             head => head?,
         };
         // One that is missing already is not expected, and not lost again.

@@ -3,7 +3,7 @@ use super::state::Work;
 use super::view::ViewState;
 use crate::catalog::{Candidate, Catalogue, Facts, Loaded, NameUpdate, Source};
 use crate::curation::{EntryEvaluation, Evaluation, Evidence, Gate, Sanitized, evaluate};
-use crate::model::{Instant, Name};
+use crate::model::{Damage, Instant, Name};
 use crate::store::{Snapshot, StoreError};
 
 /// The outcome of evaluating one name: what to render, and what to remember.
@@ -78,11 +78,14 @@ impl Evaluator<'_> {
             return Ok(Some(candidate));
         }
         let loaded = match self.snapshot.body(name, row, entry.content) {
-            Err(damage @ StoreError::Damaged { .. }) => Err(damage.to_string()),
+            Err(StoreError::Damaged(damage)) => Err(damage),
             body => {
                 let body = body?;
+                let key = || format!("{name}@{}", row.version);
                 let sanitized = Sanitized::of(&body.server);
-                sanitized.map(|served| Loaded { entry: body, served }).map_err(|it| it.to_string())
+                sanitized
+                    .map(|served| Loaded { entry: body, served })
+                    .map_err(|_| Damage { what: "a body", key: key() })
             }
         };
         match loaded {

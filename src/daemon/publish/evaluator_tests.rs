@@ -20,11 +20,11 @@ use crate::sync::{Rails, Row, UpstreamState};
 
 const NAME: &str = "com.example/tool";
 
-fn now() -> Instant {
+pub(super) fn now() -> Instant {
     Instant::parse("2026-03-01T00:00:00Z").expect("a time")
 }
 
-fn work() -> Work {
+pub(super) fn work() -> Work {
     let text =
         "servers: [{name: com.example/*, approval: {state: approved, reviewed: 2026-02-01}}]";
     let context = Context { terms: Terms::default(), now: now(), upstreams: None };
@@ -53,9 +53,13 @@ fn work() -> Work {
     }
 }
 
-fn send(store: &Store, description: &str) {
+pub(super) fn send(store: &Store, description: &str) {
+    send_with_status(store, description, "active");
+}
+
+pub(super) fn send_with_status(store: &Store, description: &str, status: &str) {
     let json = format!(
-        r#"{{"server":{{"name":"{NAME}","version":"1.0.0","description":"{description}"}},"_meta":{{"{OFFICIAL_META}":{{"status":"active","publishedAt":"2026-01-01T00:00:00Z","updatedAt":"2026-01-01T00:00:00Z"}}}}}}"#
+        r#"{{"server":{{"name":"{NAME}","version":"1.0.0","description":"{description}"}},"_meta":{{"{OFFICIAL_META}":{{"status":"{status}","publishedAt":"2026-01-01T00:00:00Z","updatedAt":"2026-01-01T00:00:00Z"}}}}}}"#
     );
     let item: Box<RawValue> = serde_json::from_str(&json).expect("a JSON text");
     let rows = [Row::Entry(Entry::judge(&item, now()).expect("well-formed"))];

@@ -38,4 +38,6 @@ pub(super) use service::{Inputs, publish};
 #[cfg(test)]
 mod evaluator_tests;
 #[cfg(test)]
+mod publisher_tests;
+#[cfg(test)]
 mod state_tests;

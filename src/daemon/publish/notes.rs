@@ -6,7 +6,7 @@ use crate::alert::{AlertKind, Evidence, Observation};
 use crate::catalog::{Facts, Loaded, NameUpdate};
 use crate::curation::claims_namespace;
 use crate::daemon::runtime::observe;
-use crate::model::{Name, Version};
+use crate::model::{Damage, Name, Version};
 
 /// Where alerts about single names come from.
 const NAMES: &str = "names";
@@ -66,9 +66,9 @@ impl Notes {
     }
 
     /// A stored row of the name is damaged: it is hidden.
-    pub(super) fn damaged(&mut self, name: &Name, detail: &str) {
+    pub(super) fn damaged(&mut self, name: &Name, damage: &Damage) {
         let mut remarks = Remarks::default();
-        remarks.damaged(name, detail);
+        remarks.damaged(name, damage);
         self.keep(name, remarks);
     }
 

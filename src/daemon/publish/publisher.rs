@@ -25,6 +25,9 @@ pub(super) struct Publisher {
     names: BTreeSet<Name>,
     views: Vec<ViewState>,
     notes: Notes,
+    /// Whether what is published is what the ledgers say. After a load it may be older: a commit can
+    /// have succeeded without its generation.
+    is_current: bool,
 }
 
 /// Names that are evaluated and rendered before the next ones: what they are rendered from is several
@@ -55,6 +58,7 @@ impl Publisher {
             names: snapshot.names()?,
             views,
             notes: Notes::default(),
+            is_current: false,
         })
     }
 
@@ -65,7 +69,6 @@ impl Publisher {
     pub(super) fn publish(&mut self, work: &Work) -> Result<Committed, StoreError> {
         let begun = Stopwatch::now();
         let snapshot = self.publication.store.snapshot()?;
-        let is_first = self.publication.published().is_none();
         let (names, silent) = self.select(work, &snapshot)?;
         let Self { publication, views, notes, .. } = self;
         let namespace = &publication.settings.namespace;
@@ -89,8 +92,7 @@ impl Publisher {
         let as_of = snapshot.ingest_mark()?;
         drop(snapshot);
         let unreadable = drafts.iter_mut().flat_map(Draft::take_unreadable);
-        unreadable.for_each(|(name, detail)| notes.damaged(&name, &detail));
-        notes.report(publication);
+        unreadable.for_each(|(name, damage)| notes.damaged(&name, &damage));
         let changes: Vec<Vec<LedgerEntry>> = drafts.iter_mut().map(Draft::take_changes).collect();
         let Committed { everything, holds_until, .. } = &committed;
         let evaluated = Evaluated { as_of, everything: *everything, names: holds_until };
@@ -108,10 +110,11 @@ impl Publisher {
             let next: Vec<Catalogue> = drafts.into_iter().map(Draft::finish).collect();
             joined(committing).map(|()| next)
         })?;
+        notes.report(publication);
         let is_changed = changes.iter().any(|changes| !changes.is_empty());
         let is_same_size =
             views.iter().zip(&next).all(|(view, next)| view.catalogue.len() == next.len());
-        if is_changed || is_first || !is_same_size {
+        if is_changed || !self.is_current || !is_same_size {
             self.swap(next, changes, begun);
             committed.is_published = true;
         }
@@ -172,6 +175,7 @@ impl Publisher {
         let published = Published::new(generation, views, changed, begun.elapsed());
         let (visible, took_ms) = (published.visible, published.took.as_millis());
         self.publication.swap(published);
+        self.is_current = true;
         info!(generation, visible, changed, took_ms, "a generation was published");
     }
 }

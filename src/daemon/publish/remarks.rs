@@ -6,7 +6,7 @@ use crate::curation::{
     OwnershipEvidence, PolicySnapshot,
 };
 use crate::daemon::runtime::refutation;
-use crate::model::Name;
+use crate::model::{Damage, Name};
 use crate::ownership::Verdict;
 
 /// A name that an upstream lists without being authoritative for it.
@@ -47,12 +47,12 @@ impl Remarks {
                     let item = Item::PinMismatch { pinned: *pinned, received: *received };
                     remarks.add(name, entry, AlertKind::PinMismatch, item);
                 }
-                Some((Gate::ValidForStrictClients, evidence)) => {
-                    let item = match evidence {
-                        Evidence::Violation(rule) => Item::Violation { rule: (*rule).to_owned() },
-                        _ => Item::NoFacts,
-                    };
+                Some((_, Evidence::Violation(rule))) => {
+                    let item = Item::Violation { rule: (*rule).to_owned() };
                     remarks.add(name, entry, AlertKind::Unreadable, item);
+                }
+                Some((_, Evidence::NoFacts)) => {
+                    remarks.add(name, entry, AlertKind::Unreadable, Item::NoFacts);
                 }
                 _ => {}
             }
@@ -83,10 +83,10 @@ impl Remarks {
     }
 
     /// A stored row of the name is damaged: it is hidden.
-    pub(super) fn damaged(&mut self, name: &Name, detail: &str) {
-        let text = Item::from(detail.to_owned());
-        let damage = Observation::new(AlertKind::DamagedRow, name.as_str(), [text]);
-        self.observations.push(damage.about_served(true));
+    pub(super) fn damaged(&mut self, name: &Name, damage: &Damage) {
+        let item = Item::DamagedRow { what: damage.what.to_owned(), key: damage.key.clone() };
+        let damaged = Observation::new(AlertKind::DamagedRow, name.as_str(), [item]);
+        self.observations.push(damaged.about_served(true));
     }
 
     /// Upstreams that list the name and are not authoritative for it: one could be a squatter.

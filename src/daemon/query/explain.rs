@@ -24,9 +24,10 @@ pub fn explain_name(
     let entries = entries.filter(|entry| is_wanted(entry.row.version.as_str()));
     let entries = entries.map(|entry| VersionExplanation::new(entry, policy));
     let quarantined = evaluation.quarantined.iter();
-    let quarantined = quarantined.filter(|row| is_wanted(&row.version));
-    let versions: Vec<VersionExplanation> =
-        entries.chain(quarantined.map(VersionExplanation::of_quarantined)).collect();
+    let quarantined = quarantined.filter(|(row, _)| is_wanted(&row.version));
+    let quarantined =
+        quarantined.map(|(row, outcome)| VersionExplanation::of_quarantined(row, outcome));
+    let versions: Vec<VersionExplanation> = entries.chain(quarantined).collect();
     let ownership = policy.ownership.enabled.then(|| {
         NamespaceReport::new(
             name.namespace(),

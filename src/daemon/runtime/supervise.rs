@@ -10,7 +10,7 @@ use super::alerts::observe;
 use super::backoff::{Backoff, Outcome, Step};
 use super::blocking::blocking;
 use super::clock::Clock;
-use crate::alert::{AlertKind, Observation};
+use crate::alert::{AlertKind, Figure, Observation};
 use crate::model::reason;
 use crate::store::{Store, StoreError};
 
@@ -68,8 +68,9 @@ impl Supervisor {
             }
             let why = describe(ended);
             error!(name, reason = why, "a loop ended by itself; it is started again");
-            let restarted = Observation::new(AlertKind::LoopRestarted, name.as_str(), [why.into()]);
-            let seen = vec![restarted];
+            let restarted = Observation::new(AlertKind::LoopRestarted, name.as_str(), []);
+            let figures = vec![Figure::Reason { text: why }];
+            let seen = vec![Observation { figures, ..restarted }];
             unreported = self.report(&name, seen).await;
             if let Step::Restart { after } = backoff.step(Outcome::Failed, begun.elapsed()) {
                 tokio::select! {

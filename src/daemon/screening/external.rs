@@ -33,7 +33,7 @@ pub(in crate::daemon) fn is_external(
 ) -> Result<bool, StoreError> {
     let heads = match snapshot.heads_of(name) {
         // `verify` names a damaged row; it must not keep others from being looked at.
-        Err(StoreError::Damaged { .. }) => return Ok(false),
+        Err(StoreError::Damaged(_)) => return Ok(false),
         heads => heads?,
     };
     Ok(heads.iter().any(|stored| !policy.is_internal(&stored.upstream)))

@@ -62,7 +62,7 @@ pub(super) fn profile(
     row: &DossierRow,
 ) -> Result<Option<EntryProfile>, StoreError> {
     match snapshot.body(&dossier.name, row, &row.content) {
-        Err(StoreError::Damaged { .. }) => Ok(None),
+        Err(StoreError::Damaged(_)) => Ok(None),
         entry => Ok(EntryProfile::read(&entry?.server)),
     }
 }

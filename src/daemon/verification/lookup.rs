@@ -176,7 +176,7 @@ fn contents(
     let mut contents = Vec::new();
     for head in newest.iter().chain(in_turn) {
         match snapshot.entry(head) {
-            Err(StoreError::Damaged { .. }) => {}
+            Err(StoreError::Damaged(_)) => {}
             entry => contents
                 .extend(Offer::read(&entry?.server).map(|offer| (head.head.received, offer))),
         }

@@ -22,6 +22,11 @@ impl KeptFacts<'_> {
         *rules
     }
 
+    /// Whether they can be read, or cannot be kept.
+    pub(in crate::store) fn is_sound(&self) -> bool {
+        matches!(self, Self::TooLarge { .. }) || self.decode().is_some()
+    }
+
     /// Returns the facts; `None` when they are damaged, or were too large.
     pub(in crate::store) fn decode(&self) -> Option<ContentFacts> {
         let Self::Encoded { value, .. } = self else { return None };

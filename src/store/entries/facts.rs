@@ -153,7 +153,8 @@ fn state(word: u8) -> Vec<u8> {
 }
 
 fn is_due(kept: &[u8]) -> bool {
-    codec::read_facts(kept).is_none_or(|kept| kept.rules() != ContentFacts::RULES)
+    let kept = codec::read_facts(kept).filter(|kept| kept.rules() == ContentFacts::RULES);
+    !kept.is_some_and(|kept| kept.is_sound())
 }
 
 fn staged_body(value: &[u8]) -> Option<&[u8]> {
@@ -246,7 +247,7 @@ impl Snapshot {
         facts: &mut VersionFacts,
     ) -> Result<Option<ContentFacts>, StoreError> {
         match facts.take(None, || Ok(self.entry(&stored())?.server)) {
-            Err(StoreError::Damaged { .. }) => Ok(None),
+            Err(StoreError::Damaged(_)) => Ok(None),
             facts => facts,
         }
     }

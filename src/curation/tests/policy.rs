@@ -1,0 +1,66 @@
+//! The revision is a digest of everything that entries are judged by.
+
+use std::sync::Arc;
+
+use super::fixtures::{at, overlays, upstream};
+use crate::curation::{OwnershipPolicy, PolicySnapshot, View};
+
+const APPROVED: &str = "servers: [{name: com.example/*, tier: 1, approval: {state: approved, reviewed: 2026-02-01, expires: 2099-01-01}}]";
+
+struct Parts {
+    yaml: String,
+    priority: u64,
+    view: &'static str,
+    ownership: bool,
+    withhold: bool,
+}
+
+impl Default for Parts {
+    fn default() -> Self {
+        let yaml = APPROVED.to_owned();
+        Self { yaml, priority: 100, view: "default", ownership: false, withhold: true }
+    }
+}
+
+/// A snapshot of these parts, read anew.
+fn snapshot(parts: &Parts) -> PolicySnapshot {
+    let overlays = overlays(&parts.yaml, at("2026-06-01T00:00:00Z"));
+    let upstreams = vec![upstream("official", parts.priority, false)];
+    let ownership = OwnershipPolicy { enabled: parts.ownership, ..OwnershipPolicy::default() };
+    let views = vec![View::unlimited(parts.view)];
+    PolicySnapshot::new(Arc::new(overlays), upstreams, views, ownership, parts.withhold)
+}
+
+#[test]
+fn revision_is_equal_across_loads_and_differs_with_each_part() {
+    let revision = |parts: Parts| snapshot(&parts).revision;
+    let before = revision(Parts::default());
+    assert_eq!(revision(Parts::default()), before);
+    let others = [
+        Parts { yaml: APPROVED.replace("tier: 1", "tier: 2"), ..Parts::default() },
+        Parts { priority: 99, ..Parts::default() },
+        Parts { view: "editors", ..Parts::default() },
+        Parts { ownership: true, ..Parts::default() },
+        Parts { withhold: false, ..Parts::default() },
+    ];
+    for other in others {
+        assert_ne!(revision(other), before);
+    }
+}
+
+#[rstest::rstest]
+#[case("tier: 1", "tier: 2", true)]
+#[case("servers:", "namespaces: [{name: com.other, protect: [stripe]}]\nservers:", false)]
+#[case("servers:", "namespaces: [{name: com.stranger, ownership: {github: 7}}]\nservers:", false)]
+#[case("name: com.example/*", "name: com.example/*, upstream: official", false)]
+fn comparisons_count_on_as_long_as_nothing_they_depend_on_changes(
+    #[case] from: &str,
+    #[case] to: &str,
+    #[case] count_on: bool,
+) {
+    let before = snapshot(&Parts::default()).protection;
+    let yaml = APPROVED.replace(from, to);
+    assert_ne!(yaml, APPROVED);
+    let after = snapshot(&Parts { yaml, ..Parts::default() }).protection;
+    assert_eq!(after == before, count_on);
+}
