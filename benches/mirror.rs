@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 use support::daemon::Daemon;
 use support::generator::{Generated, generate};
-use support::machine::{cpu_seconds, resident};
+use support::machine::{cpu_seconds, cpu_seconds_of, resident};
 use support::upstream::Upstream;
 use tokio_util::sync::CancellationToken;
 use vidimus::config::{Egress, Origin, SyncSettings, Trust, Upstream as Definition};
@@ -142,13 +142,26 @@ async fn daemon(rows: &[Generated], upstream: &Upstream, data: &Path) {
         let visible = daemon.status().await["visible"].as_u64().unwrap_or_default();
         // What a fresh daemon settles to, after its first increment.
         tokio::time::sleep(Duration::from_secs(2)).await;
+        let early = resident(daemon.pid());
+        idle(daemon.pid()).await;
         println!(
-            "    {how}: ready in {:.3} s, {visible} visible, {:.1} MB resident",
+            "    {how}: ready in {:.3} s, {visible} visible, {early:.1} MB resident after 2 s, {:.1} MB at rest",
             took.as_secs_f64(),
             resident(daemon.pid())
         );
     }
     fs::remove_dir_all(&folder).expect("removed");
+}
+
+/// Waits until a process does next to nothing: the facts of a first sync are kept by then.
+async fn idle(pid: u32) {
+    loop {
+        let before = cpu_seconds_of(pid);
+        tokio::time::sleep(Duration::from_secs(2)).await;
+        if cpu_seconds_of(pid) - before < 0.2 {
+            return;
+        }
+    }
 }
 
 /// Seconds on the clock, and seconds of CPU of this process: the upstream's share is in both.

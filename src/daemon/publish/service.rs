@@ -46,8 +46,8 @@ pub(in crate::daemon) async fn publish(
     let mut state = State::new(policy, screening);
     let moment = || Moment { now: publication.clock.now(), elapsed: begun.elapsed() };
     inputs.ready.mark_changed();
-    inputs.settling.mark_changed();
-    let mut step = state.step(Event::Tick, moment());
+    let is_settling = inputs.settling.borrow_and_update().any;
+    let mut step = state.step(Event::Settling(is_settling), moment());
     loop {
         let event = match step {
             Step::Publish(work) => {
