@@ -337,6 +337,16 @@ async fn a_rewound_upstream_is_held() {
     served(&daemon, 11).await;
     let item = daemon.get("/v0.1/servers/com.n001%2Ftool/versions/1.0.0").await;
     assert!(item.text.contains("\"status\":\"active\""), "{}", item.text);
+    // Nor is it asked for single names.
+    upstream.put(Row::new("com.fresh/tool", "1.0.0"));
+    place.overlay("exact.yaml", "servers: [{name: com.fresh/tool, versions: 1.0.0, approval: {state: approved, reviewed: 2026-11-01, expires: 2099-01-01}}]");
+    eventually("the overlay is in force", async || {
+        let status = daemon.operate("/status").await.json();
+        (status["overlays"]["statements"] == 2).then_some(())
+    })
+    .await;
+    walk(&place);
+    assert_eq!(daemon.get("/v0.1/servers/com.fresh%2Ftool/versions/1.0.0").await.status, 404);
 }
 
 #[tokio::test(flavor = "multi_thread")]

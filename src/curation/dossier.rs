@@ -9,7 +9,7 @@ use smol_str::SmolStr;
 
 use super::facts::ContentFacts;
 use crate::model::{Damage, Digest, Head, LedgerRecord, Name, Shown, Version};
-use crate::overlay::{Standing, State};
+use crate::overlay::Standing;
 use crate::ownership::{Holding, Naming};
 
 /// Everything known about one name.
@@ -109,11 +109,7 @@ impl DossierRow {
     /// of the two the reviewer saw. A digest that both have does not tell either, so the first stays.
     #[must_use]
     pub fn content_for(&self, policy: &Standing<'_>) -> &ContentHead {
-        let approval = policy.ruling.map(|(_, approval)| approval);
-        let pin = approval
-            .filter(|approval| approval.state == State::Approved)
-            .and_then(|approval| approval.digest)
-            .filter(|pin| *pin != self.content.head.received);
+        let pin = policy.pin().filter(|pin| *pin != self.content.head.received);
         let pinned = |pin: Digest| self.others.iter().rfind(|other| other.head.received == pin);
         pin.and_then(pinned).unwrap_or(&self.content)
     }

@@ -4,7 +4,7 @@ use std::hash::{Hash, Hasher};
 use super::ownership::{Owners, OwnershipStatement};
 use super::protection::Protection;
 use super::{Approval, Classification, NamePattern, Reading, State, Statement};
-use crate::model::{Name, NamespacePattern, Version};
+use crate::model::{Digest, Name, NamespacePattern, Version};
 use crate::ownership::{Pins, SharedHosts};
 
 /// Statements in force, ready to be asked about an entry.
@@ -38,6 +38,15 @@ pub struct Standing<'s> {
 
 /// An approval and the statement it stands in.
 pub type Ruling<'s> = (&'s Statement, &'s Approval);
+
+impl Standing<'_> {
+    /// The digest that the approval pins, if there is an approval.
+    #[must_use]
+    pub fn pin(&self) -> Option<Digest> {
+        let (_, approval) = self.ruling?;
+        approval.digest.filter(|_| approval.state == State::Approved)
+    }
+}
 
 impl OverlaySet {
     #[must_use]

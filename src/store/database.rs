@@ -10,7 +10,7 @@ use crate::model::Instant;
 
 /// redb's own default is 1 GiB. A publication of a thousand changes finds most of its pages in this, and a
 /// daemon with 100,000 entries stays below 130 MB.
-const CACHE_BYTES: usize = 24 * 1024 * 1024;
+const CACHE_BYTES: usize = 20 * 1024 * 1024;
 pub(super) const FILE: &str = "vidimus.redb";
 
 /// An open store. It is locked against every other process.

@@ -5,24 +5,24 @@ use std::collections::BTreeSet;
 use smol_str::SmolStr;
 
 use super::{Snapshot, StoreError, StoredHead};
-use crate::curation::{ContentHead, Dossier, DossierRow, ViewRecord};
-use crate::model::{Entry, Head, Name, Version};
+use crate::curation::{ContentHead, Dossier, DossierRow, PolicySnapshot, ViewRecord};
+use crate::model::{Digest, Entry, Head, Name, Version};
 
 impl Snapshot {
-    /// Reads the dossier of a name; `views` names the configured ones, whose ledgers it holds.
+    /// Reads the dossier of a name, as far as the policy asks for it: the ledgers of the configured
+    /// views, and of later contents the facts of those that an approval pins. Upstream may send many
+    /// contents, and no other one is judged.
     ///
     /// A damaged head is noted in the dossier instead of failing it: what the row would say is unknown.
     ///
     /// # Errors
     /// When the file cannot be read, as for all here.
-    pub fn dossier<'v>(
-        &self,
-        name: &Name,
-        views: impl IntoIterator<Item = &'v str>,
-    ) -> Result<Dossier, StoreError> {
+    pub fn dossier(&self, name: &Name, policy: &PolicySnapshot) -> Result<Dossier, StoreError> {
         let mut dossier = Dossier::empty(name.clone());
+        let rules = policy.overlays.about(name);
         for upstream in self.known_upstreams()? {
-            self.add_rows(upstream, &mut dossier)?;
+            let pin = |version: &Version| rules.standing(version, upstream).pin();
+            self.add_rows(upstream, pin, &mut dossier)?;
         }
         let mut quarantined = self.quarantined_facts(name)?;
         for row in quarantined.by_ref() {
@@ -31,7 +31,7 @@ impl Snapshot {
         // Whose name it is could depend on the row.
         dossier.damaged.extend(quarantined.damage().iter().cloned());
         dossier.authority = self.served_from(name)?;
-        for view in views {
+        for view in policy.view_names() {
             for entry in self.ledger_of(view, name)? {
                 let (version, record) = entry?;
                 dossier.ledger.push(ViewRecord { view: view.into(), version, record });
@@ -46,7 +46,12 @@ impl Snapshot {
     }
 
     /// Adds the rows of one upstream.
-    fn add_rows(&self, upstream: &str, dossier: &mut Dossier) -> Result<(), StoreError> {
+    fn add_rows(
+        &self,
+        upstream: &str,
+        pin: impl Fn(&Version) -> Option<Digest>,
+        dossier: &mut Dossier,
+    ) -> Result<(), StoreError> {
         let mut heads = self.heads_in(upstream, &dossier.name)?;
         let stored: Vec<(Version, Head)> = heads.by_ref().collect::<Result<_, _>>()?;
         dossier.damaged.extend(heads.damage().iter().cloned());
@@ -62,16 +67,17 @@ impl Snapshot {
                 version: version.clone(),
                 head,
             };
-            let mut facts = facts.of_version(&version)?;
+            let pin = if head.rewritten { pin(&version) } else { None };
+            let facts = facts.of_version(&version, pin.is_some())?;
             let mut others = Vec::new();
             if head.rewritten {
-                let mut contents = self.later_contents(&stored(), &mut facts)?;
+                let mut contents = self.later_contents(&stored(), pin, &facts)?;
                 for content in contents.by_ref() {
                     others.push(content?);
                 }
                 dossier.damaged.extend(contents.damage().iter().cloned());
             }
-            let content = ContentHead { head, facts: self.first_facts(stored, &mut facts)? };
+            let content = ContentHead { head, facts: self.first_facts(stored, &facts)? };
             let upstream = shared.clone();
             dossier.rows.push(DossierRow { upstream, version, content, others });
         }

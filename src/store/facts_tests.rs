@@ -6,8 +6,12 @@ use super::database::FILE;
 use super::tables::{BODIES, FACTS, HEADS, META};
 use super::tests::{NOW, accept, commit, entry, quarantined};
 use super::*;
-use crate::curation::{ContentFacts, DossierRow, QuarantinedFacts};
-use crate::model::{Instant, Name};
+use crate::curation::{
+    ContentFacts, DossierRow, OwnershipPolicy, PolicySnapshot, QuarantinedFacts,
+};
+use crate::lint::Source;
+use crate::model::{Digest, Instant, Name};
+use crate::overlay::{Context, OverlaySet, Terms, read};
 use crate::sync::{Row, UpstreamState};
 
 fn name(text: &str) -> Name {
@@ -15,9 +19,23 @@ fn name(text: &str) -> Name {
 }
 
 fn only_row(snapshot: &Snapshot) -> DossierRow {
-    let mut rows = snapshot.dossier(&name("a.b/c"), []).expect("a dossier").rows;
+    let mut rows = snapshot.dossier(&name("a.b/c"), &pinning(&[])).expect("a dossier").rows;
     assert_eq!(rows.len(), 1);
     rows.remove(0)
+}
+
+/// A policy whose approvals pin these contents of `a.b/c`.
+fn pinning(pins: &[(&str, Digest)]) -> PolicySnapshot {
+    let item = |(version, pin): &(&str, Digest)| {
+        format!(
+            "- {{name: a.b/c, versions: '{version}', approval: {{state: approved, reviewed: 2026-01-01, expires: 2099-01-01, digest: '{pin}'}}}}\n"
+        )
+    };
+    let text = format!("servers:\n{}", pins.iter().map(item).collect::<String>());
+    let text = if pins.is_empty() { "servers: [{name: a.b/*, tier: 1}]" } else { &text };
+    let context = Context { terms: Terms::default(), now: NOW, upstreams: None };
+    let overlays: OverlaySet = read(&[Source::new("x.yaml", text)], &context).into();
+    PolicySnapshot::new(overlays.into(), Vec::new(), Vec::new(), OwnershipPolicy::default(), true)
 }
 
 fn first_facts(snapshot: &Snapshot) -> Option<ContentFacts> {
@@ -94,7 +112,8 @@ fn facts_go_with_their_content() {
     commit(&store, Destination::Live, &[Row::Entry(other.clone())], "2");
     assert_eq!(kept(&store), 2);
     let snapshot = store.snapshot().expect("a snapshot");
-    let contents = only_row(&snapshot).others;
+    let pin = pinning(&[("1", other.head.received)]);
+    let contents = snapshot.dossier(&name("a.b/c"), &pin).expect("a dossier").rows.remove(0).others;
     assert_eq!(contents.len(), 1);
     assert_eq!((contents[0].head.received, &contents[0].facts), (other.head.received, &expected));
     let first = ContentFacts::of(&entry("a.b/c", "1", "first").server);
@@ -123,8 +142,10 @@ fn facts_of_each_version_are_found_beside_those_of_its_later_contents() {
         Ok(())
     };
     store.write(NOW, damage).expect("written");
-    let dossier =
-        store.snapshot().expect("a snapshot").dossier(&name("a.b/c"), []).expect("a dossier");
+    let text = |version: &str| format!("later, see https://{version}/");
+    let pins = ["1", "1.0"].map(|it| (it, sent(it, &text(it)).head.received));
+    let snapshot = store.snapshot().expect("a snapshot");
+    let dossier = snapshot.dossier(&name("a.b/c"), &pinning(&pins)).expect("a dossier");
     let found: Vec<_> = dossier
         .rows
         .iter()
@@ -135,11 +156,14 @@ fn facts_of_each_version_are_found_beside_those_of_its_later_contents() {
     });
     assert_eq!(found, expected);
     for row in dossier.rows.iter().filter(|row| !row.others.is_empty()) {
-        let text = format!("later, see https://{}/", row.version);
-        let expected = ContentFacts::of(&sent(row.version.as_str(), &text).server);
+        let version = row.version.as_str();
+        let expected = ContentFacts::of(&sent(version, &text(version)).server);
         assert_eq!(row.others[0].facts, Some(expected));
     }
     assert_eq!(dossier.damaged.len(), 1);
+    let unpinned = snapshot.dossier(&name("a.b/c"), &pinning(&[])).expect("a dossier");
+    let others = unpinned.rows.iter().flat_map(|row| &row.others);
+    assert!(others.clone().count() == 2 && others.clone().all(|other| other.facts.is_none()));
 }
 
 #[test]

@@ -21,6 +21,9 @@ use crate::sync::{PageSource, PassKind, PassReport, PassState};
 /// A run may wait for a slow upstream for hours, and its alerts should not.
 const LOOK_EVERY: Duration = Duration::from_mins(5);
 
+/// A policy that changed is published within this time; alerts say what is served by then.
+const AFTER_POLICY: Duration = Duration::from_secs(2);
+
 type Outcome = Result<PassReport, PassFailure>;
 type State = FollowState<tokio::sync::oneshot::Sender<super::SyncOutcome>>;
 
@@ -39,6 +42,7 @@ impl<S: PageSource> Follower<S> {
     pub(super) async fn follow(self, requests: Requests) {
         let mut requests = requests.lock().await;
         let mut policy = self.mirror.policy.clone();
+        let mut look_at: Option<Moment> = None;
         let mut state = State::new(self.upstream.sync.interval, Moment::now());
         let mut next = state.step(Event::Tick, Moment::now()).next;
         while !self.stop.is_cancelled() {
@@ -56,8 +60,13 @@ impl<S: PageSource> Follower<S> {
                     Some(request) = requests.recv() => {
                         state.step(Event::Requested(request), Moment::now()).next
                     }
-                    // An approval may pin what upstream has now.
+                    // An approval may pin what upstream has now, or serve what drifted.
                     Ok(()) = policy.changed() => {
+                        look_at = Some(Moment::now() + AFTER_POLICY);
+                        state.step(Event::Tick, Moment::now()).next
+                    }
+                    () = until(look_at) => {
+                        look_at = None;
                         self.observe().await;
                         state.step(Event::Tick, Moment::now()).next
                     }
@@ -145,6 +154,13 @@ impl<S: PageSource> Follower<S> {
         if let Err(failure) = observed.await {
             warn!(reason = %reason(&failure), "an upstream could not be looked at");
         }
+    }
+}
+
+async fn until(moment: Option<Moment>) {
+    match moment {
+        Some(moment) => tokio::time::sleep_until(moment).await,
+        None => std::future::pending().await,
     }
 }
 

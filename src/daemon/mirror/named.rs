@@ -73,6 +73,11 @@ fn unknown_names(
     settled: &mut BTreeSet<Name>,
 ) -> Result<Vec<Name>, StoreError> {
     let snapshot = mirror.store.snapshot()?;
+    let held = snapshot.upstream(upstream)?.held;
+    if held.is_some_and(|held| held.trips.iter().any(|trip| trip.rail.holds_all())) {
+        // What upstream says is on hold as a whole, single names included.
+        return Ok(Vec::new());
+    }
     // Whoever publishes a policy does not wait for the store.
     let overlays = Arc::clone(&mirror.policy.borrow().set);
     let mut unknown = Vec::new();

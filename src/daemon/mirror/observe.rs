@@ -185,8 +185,8 @@ fn drifted(
             Err(StoreError::Damaged(_)) => Ok(Box::from("{}")),
             body => Ok::<_, StoreError>(body?.server),
         };
-        let changes = changed_members(&body(&row.content)?, &body(other)?);
-        let (first, now) = (row.content.head.received, other.head.received);
+        let changes = changed_members(&body(entry.content)?, &body(other)?);
+        let (first, now) = (entry.content.head.received, other.head.received);
         Ok(Some(drift(dossier, row, Evidence::Drift { first, now, changes })))
     })
 }
@@ -221,10 +221,10 @@ fn of_entries(
     now: Instant,
     say: impl Fn(&Dossier, &EntryEvaluation<'_>) -> Result<Option<Observation>, StoreError>,
 ) -> Result<Vec<Observation>, StoreError> {
-    let (views, screening) = (policy.view_names(), Screening::default());
+    let screening = Screening::default();
     let mut seen = Vec::new();
     for name in names {
-        let dossier = snapshot.dossier(name, views.clone())?;
+        let dossier = snapshot.dossier(name, policy)?;
         let evaluation = evaluate(&dossier, policy, &screening, now);
         let entries = evaluation.entries.iter().filter(|entry| entry.row.upstream == upstream);
         for entry in entries {

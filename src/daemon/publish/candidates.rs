@@ -34,8 +34,7 @@ impl Evaluator<'_> {
     /// When the store cannot be read.
     pub(super) fn decide(&self, name: &Name) -> Result<Decided, StoreError> {
         let Work { policy, screening, now, .. } = self.work;
-        let views = policy.view_names();
-        let dossier = self.snapshot.dossier(name, views)?;
+        let dossier = self.snapshot.dossier(name, policy)?;
         let evaluation = evaluate(&dossier, policy, screening, *now);
         let mut remarks = Remarks::of(&dossier, &evaluation, policy);
         let mut candidates = Vec::new();

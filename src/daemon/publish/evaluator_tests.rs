@@ -54,23 +54,28 @@ pub(super) fn work() -> Work {
 }
 
 pub(super) fn send(store: &Store, description: &str) {
-    send_with_status(store, description, "active");
+    send_with(store, &format!(r#""description":"{description}""#), "active");
 }
 
-pub(super) fn send_with_status(store: &Store, description: &str, status: &str) {
+/// Stores the entry with these members of its `server` object, and this status.
+pub(super) fn send_with(store: &Store, members: &str, status: &str) {
+    commit(store, members, status, Destination::Live);
+}
+
+/// Stores the entry as a fetch of single names does, if it is new.
+pub(super) fn fetch(store: &Store, description: &str) {
+    let members = format!(r#""description":"{description}""#);
+    commit(store, &members, "active", Destination::LiveUnlessPresent);
+}
+
+fn commit(store: &Store, members: &str, status: &str, destination: Destination) {
     let json = format!(
-        r#"{{"server":{{"name":"{NAME}","version":"1.0.0","description":"{description}"}},"_meta":{{"{OFFICIAL_META}":{{"status":"{status}","publishedAt":"2026-01-01T00:00:00Z","updatedAt":"2026-01-01T00:00:00Z"}}}}}}"#
+        r#"{{"server":{{"name":"{NAME}","version":"1.0.0",{members}}},"_meta":{{"{OFFICIAL_META}":{{"status":"{status}","publishedAt":"2026-01-01T00:00:00Z","updatedAt":"2026-01-01T00:00:00Z"}}}}}}"#
     );
     let item: Box<RawValue> = serde_json::from_str(&json).expect("a JSON text");
     let rows = [Row::Entry(Entry::judge(&item, now()).expect("well-formed"))];
-    let batch = Batch {
-        upstream: "up",
-        rows: &rows,
-        destination: Destination::Live,
-        state: None,
-        seen: None,
-        now: now(),
-    };
+    let batch =
+        Batch { upstream: "up", rows: &rows, destination, state: None, seen: None, now: now() };
     store.commit(&batch).expect("committed");
 }
 

@@ -38,7 +38,8 @@ const THREADS: usize = 2;
 const LEAST_SHARE: usize = 500;
 
 impl Publisher {
-    /// Loads names and ledgers, and goes on from the catalogues that are published, if any.
+    /// Loads names and ledgers. The first publication renders everything that is served: what there is
+    /// to say of single names is read off what is rendered, and a publisher before may have failed.
     ///
     /// # Errors
     /// When the store cannot be read.
@@ -48,9 +49,7 @@ impl Publisher {
         for view in &publication.settings.views {
             let records: Result<Vec<LedgerEntry>, StoreError> =
                 snapshot.ledger(&view.name)?.collect();
-            let published = publication.published();
-            let catalogue = published.and_then(|published| published.view(&view.name).cloned());
-            let (ledger, catalogue) = (Ledger::new(records?), catalogue.unwrap_or_default());
+            let (ledger, catalogue) = (Ledger::new(records?), Arc::default());
             views.push(ViewState { name: view.name.clone(), ledger, catalogue });
         }
         Ok(Self {
@@ -129,14 +128,19 @@ impl Publisher {
         snapshot: &Snapshot,
     ) -> Result<(Vec<Name>, Vec<Name>), StoreError> {
         let Selection { names, difference } = &work.selection;
-        for name in names {
+        let mut names = names.clone();
+        if work.selection.is_everything() {
+            // Their marks go with this publication, and nothing else may have told of them.
+            names.append(&mut snapshot.dirty_names()?.names);
+        }
+        for name in &names {
             if snapshot.has_rows_of(name)? {
                 self.names.insert(name.clone());
             } else {
                 self.names.remove(name);
             }
         }
-        let mut selected: BTreeSet<Name> = names.clone();
+        let mut selected = names;
         match difference {
             None => {}
             Some(PolicyDifference::Names(changes)) if changes.exact().is_some() => {

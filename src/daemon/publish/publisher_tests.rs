@@ -8,10 +8,13 @@ use redb::StorageBackend;
 use redb::backends::InMemoryBackend;
 
 use super::Publication;
-use super::evaluator_tests::{now, send, send_with_status, work};
+use super::evaluator_tests::{fetch, now, send, send_with, work};
 use super::publisher::Publisher;
+use super::service::marked_names;
+use crate::alert::AlertKind;
 use crate::config::Settings;
 use crate::daemon::runtime::Clock;
+use crate::model::Name;
 use crate::store::Store;
 
 /// A disk that stops taking writes.
@@ -89,7 +92,7 @@ fn commit_without_its_generation_is_shown_after_the_next_load() {
     publisher.publish(&work()).expect("published");
     let (generation, _) = published(&publication).expect("a generation");
     // The commit of this change succeeds, and nobody swaps its generation.
-    send_with_status(&publication.store, "first", "deprecated");
+    send_with(&publication.store, r#""description":"first""#, "deprecated");
     let other = publication_of(&publication);
     Publisher::load(&other).expect("loaded").publish(&work()).expect("committed");
     let mut restarted = Publisher::load(&publication).expect("loaded");
@@ -97,6 +100,33 @@ fn commit_without_its_generation_is_shown_after_the_next_load() {
     let (next, body) = published(&publication).expect("a generation");
     assert_eq!(next, generation + 1);
     assert!(body.contains("deprecated"), "{body}");
+}
+
+#[test]
+fn marked_name_is_published_although_nobody_told_of_it() {
+    let publication = publication(Store::ephemeral(now()).expect("a store"));
+    let mut publisher = Publisher::load(&publication).expect("loaded");
+    // The commit succeeds, and reports an error: its names are marked, and not touched.
+    fetch(&publication.store, "first");
+    let marked = marked_names(&publication).expect("read");
+    assert_eq!(marked.iter().map(Name::as_str).collect::<Vec<_>>(), ["com.example/tool"]);
+    publisher.publish(&work()).expect("published");
+    assert!(published(&publication).expect("a generation").1.contains("first"));
+    assert_eq!(marked_names(&publication).expect("read"), [].into());
+}
+
+#[test]
+fn alert_about_a_served_entry_lasts_over_a_reload() {
+    let publication = publication(Store::ephemeral(now()).expect("a store"));
+    let forged = r#""description":"x","_meta":{"local.vidimus/curation":{"tier":1}}"#;
+    send_with(&publication.store, forged, "active");
+    for _ in 0..2 {
+        Publisher::load(&publication).expect("loaded").publish(&work()).expect("published");
+        let alerts = publication.store.snapshot().expect("a snapshot").alerts().expect("alerts");
+        let lasting = alerts.iter().filter(|alert| !alert.is_over());
+        let kinds: Vec<AlertKind> = lasting.map(|alert| alert.identity.kind).collect();
+        assert_eq!(kinds, [AlertKind::ForgedMetadata]);
+    }
 }
 
 /// Another publication over the same store, whose generations nobody reads.

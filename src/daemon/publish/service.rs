@@ -1,8 +1,9 @@
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::watch;
-use tokio::time::Instant as Deadline;
+use tokio::time::{Instant as Deadline, MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
 
 use super::handle::Publication;
@@ -12,9 +13,12 @@ use crate::curation::Screening;
 use crate::daemon::mirror::Settling;
 use crate::daemon::policy::InForce;
 use crate::daemon::runtime::blocking;
+use crate::model::Name;
 use crate::store::StoreError;
 
 /// A machine that sleeps stops timers and not the clock, so the clock is looked at now and then.
+/// How often marks in the store are looked at that nobody told of.
+const LOOK_EVERY: Duration = Duration::from_secs(5);
 const LONGEST_SLEEP: Duration = Duration::from_mins(1);
 
 /// Where a publication learns what changed.
@@ -45,6 +49,8 @@ pub(in crate::daemon) async fn publish(
     let screening = Arc::clone(&inputs.screening.borrow_and_update());
     let mut state = State::new(policy, screening);
     let moment = || Moment { now: publication.clock.now(), elapsed: begun.elapsed() };
+    let mut looking = tokio::time::interval(LOOK_EVERY);
+    looking.set_missed_tick_behavior(MissedTickBehavior::Delay);
     inputs.ready.mark_changed();
     let is_settling = inputs.settling.borrow_and_update().any;
     let mut step = state.step(Event::Settling(is_settling), moment());
@@ -71,11 +77,21 @@ pub(in crate::daemon) async fn publish(
                     if *inputs.ready.borrow_and_update() { Event::Ready } else { Event::Tick }
                 }
                 names = publication.touched.take() => Event::Touched(names),
+                _ = looking.tick() => {
+                    let marked = Arc::clone(&publication);
+                    Event::Touched(blocking(move || marked_names(&marked)).await?)
+                }
                 () = until(wake, begun, &publication) => Event::Tick,
             },
         };
         step = state.step(event, moment());
     }
+}
+
+/// Names that are marked in the store. A commit may have succeeded although it reported an error, and
+/// then nobody else tells of them. That every name is marked is no news: a first sync ends with that.
+pub(super) fn marked_names(publication: &Publication) -> Result<BTreeSet<Name>, StoreError> {
+    Ok(publication.store.snapshot()?.dirty_names()?.names)
 }
 
 /// Publishes on a thread that may block.

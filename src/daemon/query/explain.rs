@@ -16,8 +16,7 @@ pub fn explain_name(
     version: Option<&str>,
 ) -> Result<Option<Explanation>, StoreError> {
     let is_wanted = |found: &str| version.is_none_or(|version| version == found);
-    let views = policy.view_names();
-    let dossier = snapshot.dossier(name, views)?;
+    let dossier = snapshot.dossier(name, policy)?;
     let screening = screenings.of(snapshot, policy, &dossier, now)?;
     let evaluation = evaluate(&dossier, policy, &screening, now);
     let entries = evaluation.entries.iter();

@@ -38,14 +38,13 @@ pub fn list(
     all: bool,
 ) -> Result<Vec<Listed>, StoreError> {
     let names: BTreeSet<Name> = snapshot.names()?;
-    let views: Vec<&str> = policy.view_names().collect();
     let mut lines = Vec::new();
     for name in names {
         let rules = policy.overlays.about(&name);
         if rules.is_silent() && !all {
             continue;
         }
-        let dossier = snapshot.dossier(&name, views.iter().copied())?;
+        let dossier = snapshot.dossier(&name, policy)?;
         let screening = if rules.may_be_approved_unnamed() {
             screenings.of(snapshot, policy, &dossier, now)?
         } else {

@@ -103,7 +103,7 @@ pub fn lookalikes_of(
 ) -> Result<Vec<Lookalike>, StoreError> {
     let comparer = Comparer::load(snapshot, policy)?;
     let comparer = comparer.with_frequent_names(snapshot, policy, now)?;
-    let dossier = snapshot.dossier(name, [])?;
+    let dossier = snapshot.dossier(name, policy)?;
     let comparison = comparer.compare(snapshot, policy, &dossier, now)?;
     let with_alert = |found: Match| {
         let alert = snapshot.alert(&identity(&found.target, name))?;

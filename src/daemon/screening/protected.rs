@@ -44,7 +44,7 @@ fn newest_profile(
     policy: &PolicySnapshot,
     name: &Name,
 ) -> Result<Option<EntryProfile>, StoreError> {
-    let dossier = snapshot.dossier(name, [])?;
+    let dossier = snapshot.dossier(name, policy)?;
     let rules = policy.overlays.about(name);
     let authorities = Authorities::of(&dossier, policy, &rules);
     let newest =

@@ -267,7 +267,7 @@ impl Screener {
     ) -> Result<Vec<(Name, Option<Comparison>)>, StoreError> {
         let now = self.inputs.clock.now();
         let compare = |name: &Name| {
-            let dossier = snapshot.dossier(name, [])?;
+            let dossier = snapshot.dossier(name, policy)?;
             let upstreams = dossier.rows.iter().map(|row| row.upstream.as_str());
             let is_external = policy.is_external(upstreams);
             let compare = || self.comparer.compare(snapshot, policy, &dossier, now);

@@ -1,5 +1,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
+use smol_str::SmolStr;
+
 use crate::model::{Instant, Name};
 use crate::ownership::{Claim, SharedHosts, Urgency};
 
@@ -9,10 +11,10 @@ use crate::ownership::{Claim, SharedHosts, Urgency};
 /// is stored: a restart forgets nothing and asks nothing twice.
 #[derive(Debug, Default)]
 pub(super) struct Queue {
-    /// By namespace in small letters.
-    names: BTreeMap<String, BTreeSet<Name>>,
-    due: HashMap<String, (Lane, Urgency, Instant)>,
-    order: BTreeMap<Lane, BTreeSet<(Urgency, Instant, String)>>,
+    /// By namespace in small letters, in order. There are as many as namespaces, most with one name.
+    names: BTreeMap<SmolStr, Vec<Name>>,
+    due: HashMap<SmolStr, (Lane, Urgency, Instant)>,
+    order: BTreeMap<Lane, BTreeSet<(Urgency, Instant, SmolStr)>>,
 }
 
 /// The rate lanes: GitHub is asked one question after another.
@@ -28,29 +30,34 @@ impl Queue {
         let mut new = Vec::new();
         for name in names {
             let namespace = name.namespace().to_ascii_lowercase();
-            let known = self.names.entry(namespace).or_insert_with_key(|namespace| {
-                new.push(namespace.clone());
-                BTreeSet::new()
+            let known = self.names.entry(namespace.into()).or_insert_with_key(|namespace| {
+                new.push(namespace.to_string());
+                Vec::new()
             });
-            known.insert(name);
+            if let Err(place) = known.binary_search(&name) {
+                // Growing by one spares what most would never need.
+                known.reserve_exact(1);
+                known.insert(place, name);
+            }
         }
         new
     }
 
-    pub(super) fn namespaces(&self) -> impl Iterator<Item = &String> {
-        self.names.keys()
+    pub(super) fn namespaces(&self) -> impl Iterator<Item = &str> {
+        self.names.keys().map(SmolStr::as_str)
     }
 
     /// The names of a namespace, whatever its case.
     pub(super) fn names(&self, namespace: &str) -> impl Iterator<Item = &Name> {
-        self.names.get(&namespace.to_ascii_lowercase()).into_iter().flatten()
+        self.names.get(namespace.to_ascii_lowercase().as_str()).into_iter().flatten()
     }
 
     /// Queues a namespace.
     pub(super) fn set(&mut self, namespace: &str, lane: Lane, urgency: Urgency, at: Instant) {
         self.remove(namespace);
-        self.due.insert(namespace.to_owned(), (lane, urgency, at));
-        self.order.entry(lane).or_default().insert((urgency, at, namespace.to_owned()));
+        let namespace = SmolStr::new(namespace);
+        self.due.insert(namespace.clone(), (lane, urgency, at));
+        self.order.entry(lane).or_default().insert((urgency, at, namespace));
     }
 
     /// When a namespace is due, unless it is being looked up.
@@ -68,14 +75,14 @@ impl Queue {
     ) -> Option<(String, Urgency)> {
         let order = self.order.get(&lane)?;
         let due = |urgency: Urgency| {
-            let least = (urgency, Instant::MIN, String::new());
+            let least = (urgency, Instant::MIN, SmolStr::default());
             let first = order.range(least..).next()?;
             (first.0 == urgency && first.1 <= now).then(|| first.clone())
         };
         let first = due(Urgency::Spoken).or_else(|| due(Urgency::Resembling));
         let (urgency, _, namespace) = first.or_else(|| rest.then(|| due(Urgency::Rest))?)?;
         self.remove(&namespace);
-        Some((namespace, urgency))
+        Some((namespace.into(), urgency))
     }
 
     /// Takes a namespace out of the queue.
@@ -83,7 +90,7 @@ impl Queue {
         if let Some((lane, urgency, at)) = self.due.remove(namespace)
             && let Some(order) = self.order.get_mut(&lane)
         {
-            order.remove(&(urgency, at, namespace.to_owned()));
+            order.remove(&(urgency, at, namespace.into()));
         }
     }
 

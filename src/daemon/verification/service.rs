@@ -101,14 +101,15 @@ impl Service {
         names: Vec<Name>,
     ) -> Result<(), StoreError> {
         let holdings = vec![(question.namespace.clone(), holding.clone())];
-        self.keep(Proofs { holdings, namings: Vec::new() }).await?;
+        let kept = self.keep(Proofs { holdings, namings: Vec::new() }).await;
         let policy = self.policy();
         let pins = policy.overlays.pins(&question.namespace);
         let now = self.clock.now();
+        // A commit may have succeeded although it reported an error.
         if *pins != question.pins || decides_otherwise(&question.before, holding, pins, now) {
             (self.ports.touched)(names);
         }
-        Ok(())
+        kept
     }
 
     async fn keep(&self, proofs: Proofs) -> Result<(), StoreError> {

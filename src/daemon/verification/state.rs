@@ -216,7 +216,7 @@ impl<R> State<R> {
         let changes = Changes::between(before, after);
         let restated: &[NamespacePattern] = changes.namespaces();
         let (hosts_before, hosts) = (before.shared_hosts(), after.shared_hosts());
-        let all: Vec<String> = self.queue.namespaces().cloned().collect();
+        let all: Vec<String> = self.queue.namespaces().map(str::to_owned).collect();
         for namespace in all {
             let urgency = self.urgency(&namespace, context);
             let claim = Claim::of(&namespace, &hosts);

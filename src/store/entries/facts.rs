@@ -7,14 +7,14 @@
 
 use std::iter::Peekable;
 
-use redb::{ReadableTable, WriteTransaction};
+use redb::{AccessGuard, ReadableTable, WriteTransaction};
 
 use super::heads::StoredHead;
 use crate::curation::{ContentFacts, ContentHead};
 use crate::model::{Digest, Instant, Name, Version};
 use crate::store::codec::{self, KeptFacts, StagedParts, after_contents};
 use crate::store::rows::{RowRange, after, of_name};
-use crate::store::tables::{BODIES, FACTS, META, REWRITTEN};
+use crate::store::tables::{BODIES, Bytes, FACTS, META, REWRITTEN};
 use crate::store::{Rows, Snapshot, Store, StoreError};
 
 /// Facts that one batch computes, and contents that it looks at.
@@ -171,18 +171,20 @@ fn owned((upstream, name, content): (&str, &str, &str)) -> ContentKey {
 /// The facts that are kept of the contents of one name in one upstream, in the order of versions.
 pub(in crate::store) struct NameFacts(Peekable<RowRange>);
 
-/// The facts that are kept of the contents of one version: of its first one under `None`, and of those
-/// that upstream sent later under their digest; `None` where they are too large.
-pub(in crate::store) struct VersionFacts(Vec<(Option<Digest>, Option<ContentFacts>)>);
+/// The encoded facts that are kept of the contents of one version: of its first one under `None`, and
+/// of those that upstream sent later under their digest.
+pub(in crate::store) struct VersionFacts(Vec<(Option<Digest>, AccessGuard<'static, Bytes>)>);
 
 impl NameFacts {
-    /// Reads on to the facts of a version, which is greater than the one before.
+    /// Reads on to the facts of a version, which is greater than the one before; those of later contents
+    /// only where they are wanted.
     ///
     /// # Errors
     /// When the file cannot be read.
     pub(in crate::store) fn of_version(
         &mut self,
         version: &Version,
+        wants_later: bool,
     ) -> Result<VersionFacts, StoreError> {
         let mut kept = Vec::new();
         let may_be_of_it = |row: &<RowRange as Iterator>::Item| match row {
@@ -192,18 +194,10 @@ impl NameFacts {
         while let Some(row) = self.0.next_if(may_be_of_it) {
             let (key, value) = row?;
             let content = key.value().2;
-            let of_these_rules = codec::read_facts(value.value())
-                .filter(|facts| facts.rules() == ContentFacts::RULES)
-                .filter(|_| codec::version_of(content) == version.as_str());
-            let facts = match of_these_rules {
-                None => continue,
-                Some(KeptFacts::TooLarge { .. }) => None,
-                Some(encoded @ KeptFacts::Encoded { .. }) => match encoded.decode() {
-                    None => continue,
-                    facts => facts,
-                },
-            };
-            kept.push((codec::content_of(content), facts));
+            let is_first = content == version.as_str();
+            if is_first || (wants_later && codec::version_of(content) == version.as_str()) {
+                kept.push((codec::content_of(content), value));
+            }
         }
         Ok(VersionFacts(kept))
     }
@@ -213,12 +207,20 @@ impl VersionFacts {
     /// Takes the facts of one content, or computes them from the body where none of these rules are
     /// kept.
     fn take(
-        &mut self,
+        &self,
         content: Option<Digest>,
         server: impl FnOnce() -> Result<Box<str>, StoreError>,
     ) -> Result<Option<ContentFacts>, StoreError> {
-        if let Some(index) = self.0.iter().position(|(of, _)| *of == content) {
-            return Ok(self.0.swap_remove(index).1);
+        let kept = self.0.iter().find(|(of, _)| *of == content);
+        let kept = kept.and_then(|(_, value)| codec::read_facts(value.value()));
+        match kept.filter(|kept| kept.rules() == ContentFacts::RULES) {
+            Some(KeptFacts::TooLarge { .. }) => return Ok(None),
+            Some(encoded) => {
+                if let Some(facts) = encoded.decode() {
+                    return Ok(Some(facts));
+                }
+            }
+            None => {}
         }
         let facts = ContentFacts::of(&server()?);
         Ok(facts.encode().is_some().then_some(facts))
@@ -244,7 +246,7 @@ impl Snapshot {
     pub(in crate::store) fn first_facts(
         &self,
         stored: impl Fn() -> StoredHead,
-        facts: &mut VersionFacts,
+        facts: &VersionFacts,
     ) -> Result<Option<ContentFacts>, StoreError> {
         match facts.take(None, || Ok(self.entry(&stored())?.server)) {
             Err(StoreError::Damaged(_)) => Ok(None),
@@ -252,12 +254,13 @@ impl Snapshot {
         }
     }
 
-    /// Returns head and facts of the contents that upstream sent after the first one; the one that it
-    /// has now comes last.
+    /// Returns the heads of the contents that upstream sent after the first one, with facts where they
+    /// are the pinned one; the one that it has now comes last.
     pub(in crate::store) fn later_contents(
         &self,
         stored: &StoredHead,
-        facts: &mut VersionFacts,
+        pin: Option<Digest>,
+        facts: &VersionFacts,
     ) -> Result<Rows<'_, ContentHead>, StoreError> {
         let (upstream, name, version) = stored.key();
         let end = after_contents(version);
@@ -265,7 +268,7 @@ impl Snapshot {
         let mut contents = Vec::new();
         for row in self.tables.rewritten()?.range(range)? {
             let (key, value) = row?;
-            contents.push(self.content_head(key.value(), value.value(), facts));
+            contents.push(self.content_head(key.value(), value.value(), pin, facts));
         }
         let now = stored.head.sent;
         contents.sort_by_key(|content| {
@@ -280,13 +283,17 @@ impl Snapshot {
         &self,
         key: (&str, &str, &str),
         value: &[u8],
-        facts: &mut VersionFacts,
+        pin: Option<Digest>,
+        facts: &VersionFacts,
     ) -> Result<ContentHead, StoreError> {
         let damaged = || StoreError::damaged("other content", format!("{}@{}", key.1, key.2));
         let Some(StagedParts::Entry { head, body }) = codec::staged_parts(value) else {
             return Err(damaged());
         };
         let head = codec::read_head(head).ok_or_else(damaged)?;
+        if pin != Some(head.received) {
+            return Ok(ContentHead { head, facts: None });
+        }
         let server = || Ok(self.unpackers.unpack(body).ok_or_else(damaged)?.0);
         Ok(ContentHead { head, facts: facts.take(codec::content_of(key.2), server)? })
     }
