@@ -43,4 +43,4 @@ pub use upstream::UpstreamPolicy;
 pub use view::{DEFAULT_VIEW, View};
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -6,12 +6,9 @@ use super::database::FILE;
 use super::tables::{BODIES, FACTS, HEADS, META};
 use super::tests::{NOW, accept, commit, entry, quarantined};
 use super::*;
-use crate::curation::{
-    ContentFacts, DossierRow, OwnershipPolicy, PolicySnapshot, QuarantinedFacts,
-};
-use crate::lint::Source;
+use crate::curation::tests::fixtures;
+use crate::curation::{ContentFacts, DossierRow, PolicySnapshot, QuarantinedFacts};
 use crate::model::{Digest, Instant, Name};
-use crate::overlay::{Context, OverlaySet, Terms, read};
 use crate::sync::{Row, UpstreamState};
 
 fn name(text: &str) -> Name {
@@ -33,9 +30,8 @@ fn pinning(pins: &[(&str, Digest)]) -> PolicySnapshot {
     };
     let text = format!("servers:\n{}", pins.iter().map(item).collect::<String>());
     let text = if pins.is_empty() { "servers: [{name: a.b/*, tier: 1}]" } else { &text };
-    let context = Context { terms: Terms::default(), now: NOW, upstreams: None };
-    let overlays: OverlaySet = read(&[Source::new("x.yaml", text)], &context).into();
-    PolicySnapshot::new(overlays.into(), Vec::new(), Vec::new(), OwnershipPolicy::default(), true)
+    let reviewed = Instant::parse("2026-01-02T00:00:00Z").expect("a time");
+    fixtures::policy(fixtures::overlays(text, reviewed))
 }
 
 fn first_facts(snapshot: &Snapshot) -> Option<ContentFacts> {
@@ -105,18 +101,18 @@ fn facts_of_other_rules_are_not_read_and_are_computed_again() {
 #[test]
 fn facts_go_with_their_content() {
     let store = Store::ephemeral(NOW).expect("a store");
-    commit(&store, Destination::Live, &[Row::Entry(entry("a.b/c", "1", "first"))], "1");
+    commit(&store, Destination::Live, &[Row::Entry(entry("a.b/c", "1.0.0", "first"))], "1");
     refresh(&store);
-    let other = entry("a.b/c", "1", "second");
+    let other = entry("a.b/c", "1.0.0", "second");
     let expected = Some(ContentFacts::of(&other.server));
     commit(&store, Destination::Live, &[Row::Entry(other.clone())], "2");
     assert_eq!(kept(&store), 2);
     let snapshot = store.snapshot().expect("a snapshot");
-    let pin = pinning(&[("1", other.head.received)]);
+    let pin = pinning(&[("1.0.0", other.head.received)]);
     let contents = snapshot.dossier(&name("a.b/c"), &pin).expect("a dossier").rows.remove(0).others;
     assert_eq!(contents.len(), 1);
     assert_eq!((contents[0].head.received, &contents[0].facts), (other.head.received, &expected));
-    let first = ContentFacts::of(&entry("a.b/c", "1", "first").server);
+    let first = ContentFacts::of(&entry("a.b/c", "1.0.0", "first").server);
     assert_eq!(first_facts(&snapshot), Some(first));
     assert!(snapshot.verify().expect("verified").is_sound());
 }
@@ -124,26 +120,27 @@ fn facts_go_with_their_content() {
 #[test]
 fn facts_of_each_version_are_found_beside_those_of_its_later_contents() {
     let store = Store::ephemeral(NOW).expect("a store");
-    // In the order of keys, `1` with its later content stands before `1-a`, and that before `1.0`.
-    let versions = ["1", "1-a", "1.0", "1.0+b", "2"];
+    // In the order of keys, `1.0.0` with its later content stands before `1.0.0-a`, and that before `1.1.0`.
+    let versions = ["1.0.0", "1.0.0-a", "1.1.0", "1.1.0+b", "2.0.0"];
     let sent = |version: &str, text: &str| entry("a.b/c", version, text);
     let first: Vec<Row> = versions.iter().map(|it| Row::Entry(sent(it, it))).collect();
     commit(&store, Destination::Live, &first, "1");
     refresh(&store);
-    let later = ["1", "1.0"].map(|it| Row::Entry(sent(it, &format!("later, see https://{it}/"))));
+    let later =
+        ["1.0.0", "1.1.0"].map(|it| Row::Entry(sent(it, &format!("later, see https://{it}/"))));
     commit(&store, Destination::Live, &later, "2");
     let damage = |transaction: &redb::WriteTransaction| {
         let mut facts = transaction.open_table(FACTS)?;
-        let mut kept = facts.get(("up", "a.b/c", "1-a"))?.expect("kept").value().to_vec();
+        let mut kept = facts.get(("up", "a.b/c", "1.0.0-a"))?.expect("kept").value().to_vec();
         let last = kept.last_mut().expect("bytes");
         *last ^= 1;
-        facts.insert(("up", "a.b/c", "1-a"), kept.as_slice())?;
-        transaction.open_table(HEADS)?.insert(("up", "a.b/c", "1.0+b"), [1].as_slice())?;
+        facts.insert(("up", "a.b/c", "1.0.0-a"), kept.as_slice())?;
+        transaction.open_table(HEADS)?.insert(("up", "a.b/c", "1.1.0+b"), [1].as_slice())?;
         Ok(())
     };
     store.write(NOW, damage).expect("written");
     let text = |version: &str| format!("later, see https://{version}/");
-    let pins = ["1", "1.0"].map(|it| (it, sent(it, &text(it)).head.received));
+    let pins = ["1.0.0", "1.1.0"].map(|it| (it, sent(it, &text(it)).head.received));
     let snapshot = store.snapshot().expect("a snapshot");
     let dossier = snapshot.dossier(&name("a.b/c"), &pinning(&pins)).expect("a dossier");
     let found: Vec<_> = dossier
@@ -151,9 +148,10 @@ fn facts_of_each_version_are_found_beside_those_of_its_later_contents() {
         .iter()
         .map(|row| (row.version.as_str(), row.content.facts.clone(), row.others.len()))
         .collect();
-    let expected = [("1", 1), ("1-a", 0), ("1.0", 1), ("2", 0)].map(|(version, others)| {
-        (version, Some(ContentFacts::of(&sent(version, version).server)), others)
-    });
+    let expected =
+        [("1.0.0", 1), ("1.0.0-a", 0), ("1.1.0", 1), ("2.0.0", 0)].map(|(version, others)| {
+            (version, Some(ContentFacts::of(&sent(version, version).server)), others)
+        });
     assert_eq!(found, expected);
     for row in dossier.rows.iter().filter(|row| !row.others.is_empty()) {
         let version = row.version.as_str();

@@ -58,7 +58,7 @@ pub(super) fn dossier(of_name: &str, rows: Vec<DossierRow>) -> Dossier {
     Dossier { rows, ..Dossier::empty(name(of_name)) }
 }
 
-pub(super) fn overlays(yaml: &str, now: Instant) -> OverlaySet {
+pub(crate) fn overlays(yaml: &str, now: Instant) -> OverlaySet {
     let context = Context { terms: Terms::default(), now, upstreams: None };
     let reading = read(&[Source::new("x.yaml", yaml)], &context);
     assert!(!has_errors(&reading.findings), "{}", reading.findings[0]);
@@ -71,7 +71,7 @@ pub(super) fn upstream(id: &str, priority: u64, internal: bool) -> UpstreamPolic
 }
 
 /// The official upstream, one view without limits, and no verification of ownership.
-pub(super) fn policy(overlays: OverlaySet) -> PolicySnapshot {
+pub(crate) fn policy(overlays: OverlaySet) -> PolicySnapshot {
     let ownership = OwnershipPolicy { enabled: false, ..OwnershipPolicy::default() };
     with(overlays, vec![upstream("official", 100, false)], ownership)
 }

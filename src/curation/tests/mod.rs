@@ -1,7 +1,7 @@
 //! Evaluations as tables, and the promises behind them as properties.
 
 mod authority;
-mod fixtures;
+pub(crate) mod fixtures;
 mod gates;
 mod moments;
 mod ownership;

@@ -10,7 +10,9 @@
 //! `state` decides purely which names have to be evaluated: the difference between what is
 //! received and what the last generation was committed under. A publication reads one snapshot, so
 //! an entry that upstream replaces between evaluation and rendering is rendered as it was
-//! evaluated. One that fails loads everything again, and what is published stays.
+//! evaluated. One that fails loads everything again and renders it anew, and what is published stays
+//! until then. Names that are marked in the store are looked at every five seconds: a commit may have
+//! succeeded although it reported an error, and then nothing else tells of them.
 //!
 //! # What a crash leaves
 //! Ledger, authorities, `holds_until` and the marks that were settled are committed in one
