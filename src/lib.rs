@@ -22,3 +22,7 @@ pub mod remote;
 pub mod store;
 pub mod sync;
 pub mod telemetry;
+
+/// Returns memory to the system after a first sync and frees across threads without waiting.
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;

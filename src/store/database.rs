@@ -8,9 +8,8 @@ use super::meta::{begin, initialise, note_instant};
 use super::{Snapshot, StoreError};
 use crate::model::Instant;
 
-/// redb's own default is 1 GiB. A publication of a thousand changes finds most of its pages in this, and a
-/// daemon with 100,000 entries stays below 130 MB.
-const CACHE_BYTES: usize = 20 * 1024 * 1024;
+/// redb's own default is 1 GiB; the heads of 100,000 entries fit in this.
+const CACHE_BYTES: usize = 16 * 1024 * 1024;
 pub(super) const FILE: &str = "vidimus.redb";
 
 /// An open store. It is locked against every other process.
@@ -28,7 +27,7 @@ impl Store {
     /// Opens the store in a data folder, making folder and store when they are absent.
     ///
     /// # Errors
-    /// When it cannot be made, is held by another process, is of a newer format, or is no store.
+    /// When it cannot be made, is held by another process, is of another format, or is no store.
     pub fn create(data: &Path, now: Instant) -> Result<Self, StoreError> {
         std::fs::create_dir_all(data)
             .map_err(|source| StoreError::File { path: data.into(), source })?;
