@@ -23,6 +23,6 @@ pub mod store;
 pub mod sync;
 pub mod telemetry;
 
-/// Returns memory to the system after a first sync and frees across threads without waiting.
+/// After a first sync the system's allocator keeps what many threads freed; this one returns it.
 #[global_allocator]
 static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
