@@ -14,8 +14,6 @@ use crate::model::{
 /// One published generation: an immutable answer to every request.
 #[derive(Debug, Default)]
 pub struct Catalogue {
-    /// Counts the generations since the process started, from 1; 0 is the empty one before.
-    pub generation: u64,
     pub(super) visible: Shelf,
     pub(super) tombstones: Shelf,
     /// The last instant at which anything in it changed.
@@ -160,7 +158,6 @@ impl Draft<'_> {
         let Self { writer: Writer { before, ledger, instant, .. }, names, written, is_changed } =
             self;
         Catalogue {
-            generation: before.generation + 1,
             visible: before.visible.next(written.visible, &names),
             tombstones: before.tombstones.next(written.tombstones, &names),
             changed_at: if is_changed { Some(instant) } else { ledger.newest() },

@@ -2,7 +2,7 @@ use std::collections::BTreeSet;
 
 use super::profile::EntryProfile;
 use super::registrant::{Registrant, label};
-use super::text::Words;
+use super::text::{MIN_EQUAL, Words, length};
 use super::visual::{Visual, plain};
 use crate::ownership::SharedHosts;
 
@@ -50,6 +50,12 @@ impl Host {
         let words = words.collect();
         let written = written.to_owned();
         Some(Self { seen: plain(&label), label, words, ascii, written, registrant })
+    }
+
+    /// Whether the label is another one than the domain's, and looks the same.
+    pub(super) fn reads_as(&self, domain: &Domain) -> bool {
+        let theirs = &domain.label;
+        length(&theirs.text) >= MIN_EQUAL && self.label != theirs.text && self.seen == theirs.seen
     }
 
     /// Returns every run of two and more labels.

@@ -19,9 +19,9 @@ impl Snapshot {
     /// When the file cannot be read, as for all here.
     pub fn dossier(&self, name: &Name, policy: &PolicySnapshot) -> Result<Dossier, StoreError> {
         let mut dossier = Dossier::empty(name.clone());
-        let rules = policy.overlays.about(name);
         for upstream in self.known_upstreams()? {
-            let pin = |version: &Version| rules.standing(version, upstream).pin();
+            let pin =
+                |version: &Version| policy.overlays.about(name).standing(version, upstream).pin();
             self.add_rows(upstream, pin, &mut dossier)?;
         }
         let mut quarantined = self.quarantined_facts(name)?;

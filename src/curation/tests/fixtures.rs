@@ -4,10 +4,12 @@ use std::sync::Arc;
 
 use crate::curation::{
     ContentFacts, ContentHead, Dossier, DossierRow, OwnershipPolicy, PolicySnapshot,
-    UpstreamPolicy, View,
+    UpstreamPolicy, View, ViewRecord,
 };
 use crate::lint::{Source, has_errors};
-use crate::model::{Digest, Head, Instant, Name, NamespaceRules, Status, Version};
+use crate::model::{
+    Digest, Head, Instant, LedgerRecord, Name, NamespaceRules, Shown, Status, Version,
+};
 use crate::overlay::{Context, OverlaySet, Terms, read};
 
 pub(super) const JANUARY: &str = "2026-01-15T00:00:00Z";
@@ -51,6 +53,17 @@ pub(super) fn row(upstream: &str, of_version: &str, head: Head) -> DossierRow {
         content: ContentHead { head, facts: Some(facts()) },
         others: Vec::new(),
     }
+}
+
+/// That the default view shows a version.
+pub(super) fn visible(of_version: &str, now: Instant) -> ViewRecord {
+    let record = LedgerRecord {
+        shown: Shown::Visible,
+        changed_at: now,
+        digest: Digest::of(b"x"),
+        published_at: now,
+    };
+    ViewRecord { view: "default".into(), version: version(of_version), record }
 }
 
 /// Everything known of a name with these rows, and nothing else.

@@ -5,11 +5,9 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 
-use super::fixtures::{self, dossier, row, upstream, version, with};
-use crate::curation::{
-    Demands, Dossier, OwnershipEvidence, OwnershipPolicy, Screening, ViewRecord, evaluate,
-};
-use crate::model::{Digest, Head, Instant, LedgerRecord, Shown, Status};
+use super::fixtures::{self, dossier, row, upstream, version, visible, with};
+use crate::curation::{Demands, Dossier, OwnershipEvidence, OwnershipPolicy, Screening, evaluate};
+use crate::model::{Head, Instant, Status};
 use crate::overlay::OverlaySet;
 use crate::ownership::{
     Account, ContentSight, Declaration, Forged, Holding, Key, Look, Naming, Pins, Requirement,
@@ -173,16 +171,7 @@ fn stale_verdict_admits_nothing_new_and_keeps_what_is_visible() {
     old.verification.concluded_at = Some(now().minus(Duration::from_hours(31 * 24)));
     let seen = judge(wide(), default(), &old, false);
     assert!(!seen.enough && seen.text.contains("older than 30 days"), "{}", seen.text);
-    old.ledger.push(ViewRecord {
-        view: "default".into(),
-        version: version("1.0.0"),
-        record: LedgerRecord {
-            shown: Shown::Visible,
-            changed_at: now(),
-            digest: Digest::of(b"x"),
-            published_at: now(),
-        },
-    });
+    old.ledger.push(visible("1.0.0", now()));
     assert!(judge(wide(), default(), &old, false).enough);
 }
 

@@ -1,12 +1,11 @@
 use rstest::rstest;
 
-use super::fixtures::{JANUARY, at, dossier, head, overlays, policy, row, version};
+use super::fixtures::{JANUARY, at, dossier, head, overlays, policy, row, visible};
 use crate::curation::{
-    Authorities, Compared, Dossier, Gate, PolicySnapshot, Screening, ScreeningMatch, ViewRecord,
-    evaluate,
+    Authorities, Compared, Dossier, Gate, PolicySnapshot, Screening, ScreeningMatch, evaluate,
 };
 use crate::lookalike::{Field, Level, Match, Signal, Technique, Why};
-use crate::model::{Digest, Instant, LedgerRecord, Shown, Status};
+use crate::model::{Digest, Instant, Status};
 
 const NOW: &str = "2026-06-01T12:00:00Z";
 
@@ -105,16 +104,7 @@ fn other_contents_or_another_protection_are_not_compared() {
 fn visible_version_stays_and_a_new_one_waits() {
     let (policy, mut dossier) = (approving("com.example/*"), known());
     dossier.rows.push(row("official", "1.1.0", head(Status::Active, JANUARY)));
-    dossier.ledger.push(ViewRecord {
-        view: "default".into(),
-        version: version("1.0.0"),
-        record: LedgerRecord {
-            shown: Shown::Visible,
-            changed_at: now(),
-            digest: Digest::of(b"x"),
-            published_at: now(),
-        },
-    });
+    dossier.ledger.push(visible("1.0.0", now()));
     let screening = Screening::default();
     let evaluation = evaluate(&dossier, &policy, &screening, now());
     assert!(evaluation.entries[0].is_served());

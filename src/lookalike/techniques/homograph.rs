@@ -3,7 +3,6 @@ use crate::lookalike::signal::Signal;
 use crate::lookalike::suspect::{SuspectContent, in_host};
 use crate::lookalike::target::Target;
 use crate::lookalike::technique::Technique;
-use crate::lookalike::text::{MIN_EQUAL, length};
 
 /// Reports every word with letters beyond ASCII that reads as what the target is known as.
 pub(in crate::lookalike) fn homograph_words(
@@ -21,11 +20,7 @@ pub(in crate::lookalike) fn homograph_host(
     domain: &Domain,
     target: &Target,
 ) -> Option<Signal> {
-    let theirs = &domain.label;
-    let reads_as = length(&theirs.text) >= MIN_EQUAL
-        && !host.label.is_ascii()
-        && host.label != theirs.text
-        && host.seen == theirs.seen;
+    let reads_as = !host.label.is_ascii() && host.reads_as(domain);
     reads_as.then(|| in_host(Technique::Homograph, host, target))
 }
 

@@ -3,7 +3,7 @@ use crate::lookalike::signal::Signal;
 use crate::lookalike::suspect::in_host;
 use crate::lookalike::target::Target;
 use crate::lookalike::technique::Technique;
-use crate::lookalike::text::{MIN_ALIKE, MIN_EQUAL, is_near, length};
+use crate::lookalike::text::{MIN_ALIKE, is_near, length};
 
 /// Reports a host that holds the target's domain among its labels.
 pub(in crate::lookalike) fn holds_domain(
@@ -23,10 +23,7 @@ pub(in crate::lookalike) fn near_host(
     target: &Target,
 ) -> Option<Signal> {
     let theirs = &domain.label;
-    let reads_as = length(&theirs.text) >= MIN_EQUAL
-        && host.label.is_ascii()
-        && host.label != theirs.text
-        && host.seen == theirs.seen;
+    let reads_as = host.label.is_ascii() && host.reads_as(domain);
     let is_near = || length(&theirs.text) >= MIN_ALIKE && is_near(&host.label, &theirs.text);
     (reads_as || is_near()).then(|| in_host(Technique::NearHost, host, target))
 }

@@ -153,8 +153,11 @@ fn state(word: u8) -> Vec<u8> {
 }
 
 fn is_due(kept: &[u8]) -> bool {
-    let kept = codec::read_facts(kept).filter(|kept| kept.rules() == ContentFacts::RULES);
-    !kept.is_some_and(|kept| kept.is_sound())
+    !of_these_rules(kept).is_some_and(|kept| kept.is_sound())
+}
+
+fn of_these_rules(kept: &[u8]) -> Option<KeptFacts<'_>> {
+    codec::read_facts(kept).filter(|kept| kept.rules() == ContentFacts::RULES)
 }
 
 fn staged_body(value: &[u8]) -> Option<&[u8]> {
@@ -204,23 +207,20 @@ impl NameFacts {
 }
 
 impl VersionFacts {
-    /// Takes the facts of one content, or computes them from the body where none of these rules are
+    /// Returns the facts of one content, or computes them from the body where none of these rules are
     /// kept.
-    fn take(
+    fn of_content(
         &self,
         content: Option<Digest>,
         server: impl FnOnce() -> Result<Box<str>, StoreError>,
     ) -> Result<Option<ContentFacts>, StoreError> {
         let kept = self.0.iter().find(|(of, _)| *of == content);
-        let kept = kept.and_then(|(_, value)| codec::read_facts(value.value()));
-        match kept.filter(|kept| kept.rules() == ContentFacts::RULES) {
-            Some(KeptFacts::TooLarge { .. }) => return Ok(None),
-            Some(encoded) => {
-                if let Some(facts) = encoded.decode() {
-                    return Ok(Some(facts));
-                }
-            }
-            None => {}
+        let kept = kept.and_then(|(_, value)| of_these_rules(value.value()));
+        if let Some(KeptFacts::TooLarge { .. }) = kept {
+            return Ok(None);
+        }
+        if let Some(facts) = kept.and_then(|encoded| encoded.decode()) {
+            return Ok(Some(facts));
         }
         let facts = ContentFacts::of(&server()?);
         Ok(facts.encode().is_some().then_some(facts))
@@ -248,7 +248,7 @@ impl Snapshot {
         stored: impl Fn() -> StoredHead,
         facts: &VersionFacts,
     ) -> Result<Option<ContentFacts>, StoreError> {
-        match facts.take(None, || Ok(self.entry(&stored())?.server)) {
+        match facts.of_content(None, || Ok(self.entry(&stored())?.server)) {
             Err(StoreError::Damaged(_)) => Ok(None),
             facts => facts,
         }
@@ -295,7 +295,7 @@ impl Snapshot {
             return Ok(ContentHead { head, facts: None });
         }
         let server = || Ok(self.unpackers.unpack(body).ok_or_else(damaged)?.0);
-        Ok(ContentHead { head, facts: facts.take(codec::content_of(key.2), server)? })
+        Ok(ContentHead { head, facts: facts.of_content(codec::content_of(key.2), server)? })
     }
 
     /// Whether the facts of every content are kept, or being completed.
