@@ -1,7 +1,7 @@
-//! Serving, side by side in one run with a constant body of the same size from the same server.
+//! Measures serving against a constant body of the same size from the same server, in one run.
 //!
-//! `cargo bench --bench load -- [ROWS] [WORD]`, 100,000 by default, all of them visible; with a word only
-//! the kinds of request that have it in their name, and publications where it begins theirs.
+//! `cargo bench --bench load -- [ROWS] [WORD]`, 100,000 by default, all of them visible. With a word it
+//! measures only the kinds of request with the word in their name, and publications if `publications` begins with it.
 
 #![allow(clippy::cast_precision_loss, reason = "ratios and megabytes are rounded anyway")]
 
@@ -23,7 +23,7 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use vidimus::api::{Door, registry, serve};
 use vidimus::config::{Locations, Settings, read_upstreams};
-use vidimus::daemon::{Clock, Published, Services, load_overlays, run};
+use vidimus::daemon::{Clock, Published, Services, load_overlays, open_sources, run};
 use vidimus::store::Store;
 
 const SEED: u64 = 2026;
@@ -32,9 +32,9 @@ const SMALL: usize = 1_000;
 
 fn main() {
     let mut arguments: Vec<String> =
-        std::env::args().skip(1).filter(|it| it != "--bench").collect();
-    let size = arguments.extract_if(.., |it| it.parse::<usize>().is_ok()).last();
-    let rows = generate(size.and_then(|it| it.parse().ok()).unwrap_or(100_000), SEED);
+        std::env::args().skip(1).filter(|argument| argument != "--bench").collect();
+    let size = arguments.extract_if(.., |argument| argument.parse::<usize>().is_ok()).last();
+    let rows = generate(size.and_then(|size| size.parse().ok()).unwrap_or(100_000), SEED);
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
     runtime.block_on(measure(&rows, &arguments.concat()));
 }
@@ -56,7 +56,7 @@ async fn measure(rows: &[Generated], only: &str) {
     }
     search_cost(&cases, address, constant).await;
 
-    println!("\nwhile walks and publications go on:");
+    println!("\nduring sync runs and publications:");
     let busy = Arc::new(AtomicBool::new(true));
     let background =
         tokio::spawn(background(Arc::clone(&services), place.path().to_owned(), Arc::clone(&busy)));
@@ -76,20 +76,20 @@ async fn measure(rows: &[Generated], only: &str) {
     alone(place.path()).await;
 }
 
-/// The whole daemon in this process, over everything that the upstream has.
+/// Starts the complete daemon in this process, with everything that the upstream lists.
 async fn daemon(
     place: &Path,
     upstream: &Upstream,
     rows: usize,
 ) -> (Arc<Services>, std::net::SocketAddr, CancellationToken) {
     let upstreams = format!(
-        "kind = \"registry\"\nurl = \"{}\"\n[limits]\nrequests_per_hour = 1000000\n[sync]\ninterval = \"1h\"\n[rails]\nfrozen_after = \"366d\"\n",
+        "kind = \"registry\"\nurl = \"{}\"\n[limits]\nrequests_per_hour = 1000000\n[sync]\ninterval = \"1h\"\n[safety_limits]\nfrozen_after = \"366d\"\n",
         upstream.url
     );
     fs::create_dir_all(place.join("upstreams")).expect("a folder");
     fs::create_dir_all(place.join("overlays")).expect("a folder");
     fs::write(place.join("upstreams/official.toml"), upstreams).expect("a file");
-    // Generated names belong to nobody.
+    // Generated names have no owner.
     fs::write(place.join("vidimus.toml"), "[ownership]\nenabled = false\n").expect("a file");
     write_overlays(place, 1, 1);
     let locations = Locations {
@@ -111,14 +111,15 @@ async fn daemon(
     let address = listener.local_addr().expect("an address");
     let door = Door { answers_at_once: true, ..Door::plain() };
     tokio::spawn(serve(listener, registry(Arc::clone(&services)), door, stop.clone()));
-    tokio::spawn(run(Arc::clone(&services), upstreams, stop.clone()));
+    let sources = open_sources(&services.settings).expect("ownership sources");
+    tokio::spawn(run(Arc::clone(&services), upstreams, sources, stop.clone()));
     while services.published().is_none_or(|published| published.visible < rows) {
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
     (services, address, stop)
 }
 
-/// Everything is approved; tiers come from two statements, so that each can change alone.
+/// Writes overlays that approve everything; tiers come from two rules, so that each can change alone.
 fn write_overlays(place: &Path, tier: u8, small_tier: u8) {
     let approval = "approval: {state: approved, reviewed: 2026-11-01, expires: 2099-01-01}";
     let mut text = "servers:\n".to_owned();
@@ -133,7 +134,7 @@ fn write_overlays(place: &Path, tier: u8, small_tier: u8) {
     fs::write(place.join("overlays/policy.yaml"), text).expect("a file");
 }
 
-/// Waits until the facts that a first sync left to be computed are kept.
+/// Waits until the facts of the first sync are stored.
 async fn facts_kept(services: &Arc<Services>) {
     while !services.store.snapshot().expect("a snapshot").has_all_facts().expect("a read") {
         tokio::time::sleep(Duration::from_millis(50)).await;
@@ -147,7 +148,7 @@ async fn cases(rows: &[Generated], address: std::net::SocketAddr, only: &str) ->
     let deep: Vec<String> = every(997)
         .map(|row| format!("/v0.1/servers?limit=100&cursor={}:{}", row.name, row.version))
         .collect();
-    // Different every time, as people type.
+    // Every search is different.
     let few = every(97).map(|row| format!("/v0.1/servers?search={}", encoded(&row.name[4..])));
     let many = "abcdefghijklmnopqrstuvwxyz".chars().flat_map(|left| {
         "aeiou".chars().map(move |right| format!("/v0.1/servers?search={left}{right}"))
@@ -186,21 +187,21 @@ async fn cases(rows: &[Generated], address: std::net::SocketAddr, only: &str) ->
         Case {
             what: "404",
             paths: (0..1000)
-                .map(|it| format!("/v0.1/servers/no.such%2Fserver-{it}/versions/latest"))
+                .map(|index| format!("/v0.1/servers/no.such%2Fserver-{index}/versions/latest"))
                 .collect(),
             bound: Some(0.8),
             constants: 1,
         },
     ];
     cases.retain(|case| case.what.contains(only));
-    // Everything is asked for once before: first answers are made, and the code is warm.
+    // Every path is requested once before, so that first answers exist and the code is warm.
     for case in &cases {
         Load::new(address, &case.paths).run(16, Duration::from_millis(200)).await;
     }
     cases
 }
 
-/// CPU of a search beyond that of a constant answer, client and connection included in both.
+/// Prints the CPU time of a search beyond that of a constant answer; both include client and connection.
 async fn search_cost(
     cases: &[Case],
     address: std::net::SocketAddr,
@@ -224,7 +225,7 @@ async fn search_cost(
     }
 }
 
-/// Complete walks and publications of a thousand entries, one after another.
+/// Runs full syncs and publications of a thousand entries, one after another.
 async fn background(services: Arc<Services>, place: std::path::PathBuf, busy: Arc<AtomicBool>) {
     prepare_small(&services, &place);
     let mut tier = 1;
@@ -235,7 +236,7 @@ async fn background(services: Arc<Services>, place: std::path::PathBuf, busy: Ar
     }
 }
 
-/// The statements of the overlay that a small publication changes.
+/// Writes the rules of the overlay that a small publication changes.
 fn prepare_small(services: &Services, place: &Path) {
     let published = published(services);
     let view = published.view("default").expect("a view");
@@ -264,14 +265,14 @@ async fn publications(services: &Arc<Services>, place: &Path) {
     }
 }
 
-/// The real daemon over the same store, with nothing else in its process.
+/// Measures the real daemon over the same store, with nothing else in its process.
 async fn alone(place: &Path) {
     let mut daemon =
         Daemon::start(Path::new(env!("CARGO_BIN_EXE_vidimus")), place, &place.join("data"));
     let took = daemon.ready().await;
     println!("\nthe daemon alone, all visible: ready in {:.2} s", took.as_secs_f64());
     let paths: Vec<String> =
-        (0..5_000).map(|it| format!("/v0.1/servers?limit=100&search={it}")).collect();
+        (0..5_000).map(|index| format!("/v0.1/servers?limit=100&search={index}")).collect();
     Load::new(daemon.registry, &paths).run(16, Duration::from_secs(3)).await;
     println!("  {:.0} MB resident after 3 s of searches", resident(daemon.pid()));
 }

@@ -1,7 +1,7 @@
-//! What comparing costs: names against thousands of protected ones, in one run.
+//! Measures the comparison of names with thousands of protected ones, in one run.
 //!
-//! `cargo bench --bench lookalike -- [NAMES]`, 100,000 by default, against 5,000 of them; a tenth of the names beside it
-//! shows how it grows.
+//! `cargo bench --bench lookalike -- [NAMES]`, 100,000 by default, against 5,000 of them; a run with a tenth of the names
+//! shows the growth.
 
 #![allow(clippy::cast_precision_loss, reason = "figures are rounded anyway")]
 
@@ -22,7 +22,10 @@ use vidimus::ownership::SharedHosts;
 const PROTECTED: usize = 5_000;
 
 fn main() {
-    let wanted = std::env::args().skip(1).find_map(|it| it.parse().ok()).unwrap_or(100_000_usize);
+    let wanted = std::env::args()
+        .skip(1)
+        .find_map(|argument| argument.parse().ok())
+        .unwrap_or(100_000_usize);
     let rows = generate(wanted * 5, 2026);
     let mut profiles: BTreeMap<Name, EntryProfile> = BTreeMap::new();
     for row in rows {

@@ -1,4 +1,4 @@
-//! Mirroring, side by side in one run with a plain client over the same upstream.
+//! Measures mirroring against a plain client of the same upstream, in one run.
 //!
 //! `cargo bench --bench mirror -- [ROWS]…`, 10,000 and 100,000 by default.
 
@@ -18,10 +18,10 @@ use support::machine::{cpu_seconds, cpu_seconds_of, resident};
 use support::upstream::Upstream;
 use tokio_util::sync::CancellationToken;
 use vidimus::config::{Egress, Origin, SyncSettings, Trust, Upstream as Definition};
-use vidimus::daemon::{Clock, Observer, PassPlan, open_source, run_pass};
+use vidimus::daemon::{Clock, Observer, RunOptions, open_source, run_sync};
 use vidimus::model::Name;
 use vidimus::store::Store;
-use vidimus::sync::PassState;
+use vidimus::sync::SyncRun;
 
 const SEED: u64 = 2026;
 const VISIBLE: usize = 500;
@@ -30,7 +30,7 @@ struct Silent;
 
 impl Observer for Silent {
     fn touched(&self, _: std::collections::BTreeSet<Name>) {}
-    fn progress(&self, _: &PassState) {}
+    fn progress(&self, _: &SyncRun) {}
 }
 
 fn main() {
@@ -49,22 +49,22 @@ fn main() {
 async fn measure(rows: &[Generated]) {
     let json: usize = rows.iter().map(|row| row.item.len()).sum();
     println!("\n{} rows, {:.1} MB of JSON", rows.len(), mega(json));
-    // A million rows with a delay would take minutes and say what a hundred thousand say.
+    // A million rows with a delay take minutes, with the same result as a hundred thousand.
     let delays = [Duration::ZERO, Duration::from_millis(20)];
     for delay in delays.into_iter().take(if rows.len() > 200_000 { 1 } else { 2 }) {
         let upstream = Upstream::start(rows, delay).await;
         let folder = tempfile::tempdir().expect("a temporary folder");
         let (plain, plain_cpu) = timed(plain_client(&upstream)).await;
-        let (first, first_cpu) = timed(walk(&upstream, folder.path())).await;
+        let (first, first_cpu) = timed(full_sync(&upstream, folder.path())).await;
         println!(
-            "{:>3} ms to a page: plain client {plain:6.2} s ({plain_cpu:5.2} s CPU), first walk {first:6.2} s ({first_cpu:5.2} s CPU), ratio {:.2}",
+            "{:>3} ms to a page: plain client {plain:6.2} s ({plain_cpu:5.2} s CPU), first sync {first:6.2} s ({first_cpu:5.2} s CPU), ratio {:.2}",
             delay.as_millis(),
             first / plain,
         );
         if delay.is_zero() {
-            let (again, again_cpu) = timed(walk(&upstream, folder.path())).await;
+            let (again, again_cpu) = timed(full_sync(&upstream, folder.path())).await;
             println!(
-                "    a walk that finds nothing new {again:6.2} s ({again_cpu:5.2} s CPU), {:.2} of the first one's CPU",
+                "    a full sync without changes {again:6.2} s ({again_cpu:5.2} s CPU), {:.2} of the first one's CPU",
                 again_cpu / first_cpu
             );
             let file = fs::metadata(folder.path().join("vidimus.redb")).expect("a store").len();
@@ -97,7 +97,7 @@ async fn plain_client(upstream: &Upstream) {
     }
 }
 
-async fn walk(upstream: &Upstream, data: &Path) {
+async fn full_sync(upstream: &Upstream, data: &Path) {
     let definition = Definition {
         id: "official".into(),
         origin: Origin::Registry(upstream.url.parse().expect("a URL")),
@@ -107,20 +107,20 @@ async fn walk(upstream: &Upstream, data: &Path) {
         token_file: None,
         ca_file: None,
         sync: SyncSettings::default(),
-        rails: vidimus::sync::Rails::default(),
+        safety_limits: vidimus::sync::SafetyLimits::default(),
         namespaces: vidimus::model::NamespaceRules::default(),
         requests_per_hour: u32::MAX,
     };
     let store = Arc::new(Store::create(data, Clock::system()).expect("a store"));
     let source = open_source(&definition, &Egress::default()).expect("a client");
     let clock = Arc::new(Clock::starting_at(Clock::system()));
-    let plan = PassPlan::of(&definition, &[], true, false);
-    run_pass(&store, &clock, &source, &plan, &CancellationToken::new(), Silent)
+    let plan = RunOptions::of(&definition, &[], true, false);
+    run_sync(&store, &clock, &source, &plan, &CancellationToken::new(), Silent)
         .await
-        .expect("a pass");
+        .expect("a sync run");
 }
 
-/// The real daemon over the mirrored store: memory, and the time from start to ready.
+/// Measures the real daemon over the mirrored store: memory, and the time from start to ready.
 async fn daemon(rows: &[Generated], upstream: &Upstream, data: &Path) {
     let folder =
         data.parent().expect("a folder").join(format!("vidimus-bench-{}", std::process::id()));
@@ -140,7 +140,7 @@ async fn daemon(rows: &[Generated], upstream: &Upstream, data: &Path) {
         let mut daemon = Daemon::start(Path::new(env!("CARGO_BIN_EXE_vidimus")), &folder, data);
         let took = daemon.ready().await;
         let visible = daemon.status().await["visible"].as_u64().unwrap_or_default();
-        // What a fresh daemon settles to, after its first increment.
+        // A new daemon settles after its first incremental sync.
         tokio::time::sleep(Duration::from_secs(2)).await;
         let early = resident(daemon.pid());
         idle(daemon.pid()).await;
@@ -153,7 +153,7 @@ async fn daemon(rows: &[Generated], upstream: &Upstream, data: &Path) {
     fs::remove_dir_all(&folder).expect("removed");
 }
 
-/// Waits until a process does next to nothing: the facts of a first sync are kept by then.
+/// Waits until a process is almost idle: then the facts of the first sync are stored.
 async fn idle(pid: u32) {
     loop {
         let before = cpu_seconds_of(pid);
@@ -164,7 +164,7 @@ async fn idle(pid: u32) {
     }
 }
 
-/// Seconds on the clock, and seconds of CPU of this process: the upstream's share is in both.
+/// Returns the elapsed seconds and the CPU seconds of this process; both include the share of the upstream.
 async fn timed(work: impl Future<Output = ()>) -> (f64, f64) {
     let (begun, cpu) = (Instant::now(), cpu_seconds());
     work.await;

@@ -1,9 +1,9 @@
-//! The whole daemon under a policy that uses everything: ownership, 1,000 protected names, wildcards, three views
-//! with limits, refused rows. It is measured from outside, by its routes and its log, so that another release can be
-//! measured beside this one.
+//! Measures the complete daemon under a policy that uses every feature: ownership, 1,000 protected names, wildcards,
+//! three views with limits, refused rows. It is measured from outside, by its routes and its log, so that another release
+//! can be measured in the same run.
 //!
 //! `cargo bench --bench policy -- [ROWS]`, 100,000 by default. `VIDIMUS_BINARY` names the binaries to measure in
-//! place of this build's, divided by colons. Several take turns in each round.
+//! place of this build, separated by colons. Several binaries take turns in each round.
 
 #![allow(clippy::cast_precision_loss, reason = "ratios and megabytes are rounded anyway")]
 
@@ -26,15 +26,15 @@ use tokio_util::sync::CancellationToken;
 
 const SEED: u64 = 2026;
 const ROUNDS: usize = 3;
-/// About so many entries are changed by a small publication.
+/// The approximate number of entries that a small publication changes.
 const SMALL: usize = 1_000;
 const CONNECTIONS: usize = 256;
-/// Without a generation for so long, everything that was to be done is done.
-const QUIET: Duration = Duration::from_secs(10);
-/// The argument with which this program is only the constant body, in a process of its own as the daemon is.
+/// All work is done after so long without a generation.
+const SETTLED: Duration = Duration::from_secs(10);
+/// The argument with which this program only serves the constant body, in its own process as the daemon does.
 const CONSTANT: &str = "constant";
 
-/// A binary, its folder, and what was measured of it: one value for each round.
+/// A binary, its folder, and its measurements: one value for each round.
 struct Subject {
     binary: PathBuf,
     folder: PathBuf,
@@ -102,7 +102,7 @@ fn binaries() -> Vec<PathBuf> {
     }
 }
 
-/// Has an empty store filled, and returns the entries that small publications change. Each binary fills its own:
+/// Fills an empty store, and returns the entries that small publications change. Each binary fills its own store, because
 /// formats differ.
 async fn fill(subject: &Subject, upstream: &Upstream, rows: &[Generated]) -> Vec<Key> {
     println!("\n{}, from an empty store:", subject.binary.display());
@@ -110,12 +110,12 @@ async fn fill(subject: &Subject, upstream: &Upstream, rows: &[Generated]) -> Vec
     let begun = Instant::now();
     let mut daemon = subject.start();
     daemon.ready().await;
-    while daemon.status().await["upstreams"][0]["lastCompleteWalk"].is_null() {
+    while daemon.status().await["upstreams"][0]["lastFullSync"].is_null() {
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     println!("  mirrored in {:.2} s", begun.elapsed().as_secs_f64());
-    // Names that resemble nothing are shown during the sync run, the others when all were compared.
-    let last = daemon.settle(QUIET).await.expect("a generation");
+    // Names without a match are shown during the sync run, the others after all names were compared.
+    let last = daemon.settle(SETTLED).await.expect("a generation");
     println!("  last generation after {:.2} s", (last.at - begun).as_secs_f64());
     let status = daemon.status().await;
     println!(
@@ -128,12 +128,12 @@ async fn fill(subject: &Subject, upstream: &Upstream, rows: &[Generated]) -> Vec
     );
     let entries = visible(&daemon, rows).await;
     write_tiers(&subject.folder, Tiers { all: 1, small: 1 }, &entries);
-    daemon.settle(QUIET).await;
+    daemon.settle(SETTLED).await;
     daemon.stop().await;
     entries
 }
 
-/// Entries that are served, spread over the whole list.
+/// Returns served entries, spread over the complete list.
 async fn visible(daemon: &Daemon, rows: &[Generated]) -> Vec<Key> {
     let mut entries = BTreeSet::new();
     for row in rows.iter().step_by((rows.len() / SMALL).max(1)) {
@@ -154,9 +154,9 @@ async fn measure_once(subject: &mut Subject, entries: &[Key], constant: SocketAd
     subject.keep("start to ready, CPU", "s", cpu_seconds_of(daemon.pid()));
     let first = daemon.generation(|_| true).await;
     subject.keep("first generation", "ms", first.took_ms as f64);
-    daemon.settle(QUIET).await;
+    daemon.settle(SETTLED).await;
     subject.keep("resident memory, settled", "MB", resident(daemon.pid()));
-    // Each is measured twice: there and back.
+    // Each is measured twice: the change and its reversal.
     let (thousand, all) = ("publication of a thousand", "publication of all");
     let steps = [
         (thousand, Tiers { all: 1, small: 2 }),
@@ -165,14 +165,14 @@ async fn measure_once(subject: &mut Subject, entries: &[Key], constant: SocketAd
         (all, Tiers { all: 1, small: 1 }),
     ];
     for (what, tiers) in steps {
-        // A generation later than the write is the one that it leads to.
+        // The generation of the write is the next one.
         daemon.settle(Duration::from_secs(2)).await;
         let cpu = cpu_seconds_of(daemon.pid());
         write_tiers(&subject.folder, tiers, entries);
         let generation = if what == all {
             daemon.generation(|generation| generation.changed > generation.visible / 2).await
         } else {
-            // Another one may have been under way.
+            // Another generation may have been in progress.
             loop {
                 let generation = daemon.generation(|_| true).await;
                 if tier(&daemon, &entries[0]).await == Some(tiers.small.into()) {
@@ -195,7 +195,7 @@ async fn measure_once(subject: &mut Subject, entries: &[Key], constant: SocketAd
     daemon.stop().await;
 }
 
-/// The tier that an entry is served with.
+/// Returns the tier with which an entry is served.
 async fn tier(daemon: &Daemon, (name, version): &Key) -> Option<u64> {
     let path = format!("/v0.1/servers/{}/versions/{version}", name.replace('/', "%2F"));
     let item = daemon.get(&path).await;
@@ -237,7 +237,7 @@ impl Subject {
     }
 }
 
-/// A process that is killed when this is dropped.
+/// A process that is killed on drop.
 struct Killed(Child);
 
 impl Drop for Killed {

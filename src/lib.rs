@@ -1,8 +1,8 @@
 //! `vidimus`: a federated MCP sub-registry. It mirrors upstream registries, lets a security team
-//! decide in reviewed overlays, and serves only what was approved.
+//! decide in reviewed overlays, and serves only approved entries.
 //!
-//! `ARCHITECTURE.md` has the layers and what holds between them; `README.md` how it is used. The
-//! library exists for the binary, the tests and the demo, and promises no stable interface.
+//! `ARCHITECTURE.md` describes the layers and their invariants, `README.md` the use. The library
+//! exists for the binary, the tests and the demo, and promises no stable interface.
 
 #![warn(clippy::print_stdout, clippy::print_stderr)]
 
@@ -13,6 +13,7 @@ pub mod cli;
 pub mod config;
 pub mod curation;
 pub mod daemon;
+pub mod demo;
 pub mod lint;
 pub mod lookalike;
 pub mod model;
@@ -23,6 +24,7 @@ pub mod store;
 pub mod sync;
 pub mod telemetry;
 
-/// After a first sync the system's allocator keeps what many threads freed; this one returns it.
+/// After a first sync the system's allocator keeps memory that many threads freed; this one returns
+/// it.
 #[global_allocator]
 static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;

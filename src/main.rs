@@ -1,10 +1,10 @@
-//! The binary: picks the one TLS provider and hands over to [`vidimus::cli`].
+//! The binary: installs the only TLS provider and runs [`vidimus::cli`].
 
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    // A second provider in the process would make rustls panic at the first connection. Only a
-    // second call of this one fails, and there is none.
+    // With two providers in the process, rustls would panic at the first connection. The call fails
+    // only if it is repeated.
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
     vidimus::cli::main(std::env::args_os())
 }

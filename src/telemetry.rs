@@ -1,4 +1,4 @@
-//! Logs: readable on a terminal, one JSON object a line everywhere else.
+//! Logs: readable text on a terminal, one JSON object per line otherwise.
 
 use std::io::{self, IsTerminal, Write};
 
@@ -7,7 +7,7 @@ use indicatif::MultiProgress;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::MakeWriter;
 
-/// How log lines are written.
+/// The format of log lines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum LogFormat {
     Text,
@@ -15,10 +15,10 @@ pub enum LogFormat {
 }
 
 impl LogFormat {
-    /// The format that was asked for, or the one that suits where the log goes.
+    /// Returns the requested format, or the default for the output: text on a terminal, JSON otherwise.
     #[must_use]
-    pub fn or_suitable(asked: Option<Self>) -> Self {
-        match asked {
+    pub fn or_suitable(requested: Option<Self>) -> Self {
+        match requested {
             Some(format) => format,
             None if io::stderr().is_terminal() => Self::Text,
             None => Self::Json,
@@ -26,8 +26,8 @@ impl LogFormat {
     }
 }
 
-/// Starts logging to standard error. Lines step around whatever `bars` draws there. `RUST_LOG`
-/// sets what is logged, `info` by default.
+/// Starts logging to standard error. Lines do not disturb the progress bars of `bars`. `RUST_LOG`
+/// sets the filter, `info` by default.
 pub fn start(format: LogFormat, bars: &MultiProgress) {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
     let writer = BesideBars(bars.clone());
@@ -36,7 +36,7 @@ pub fn start(format: LogFormat, bars: &MultiProgress) {
         .with_writer(writer)
         .with_ansi(io::stderr().is_terminal())
         .log_internal_errors(false);
-    // A second start, as in tests of the library, leaves the first in place.
+    // A second start, such as in tests of the library, has no effect.
     let _ = match format {
         LogFormat::Text => builder.with_target(false).try_init(),
         LogFormat::Json => builder.json().flatten_event(true).try_init(),
@@ -59,7 +59,7 @@ struct Line<'w>(&'w MultiProgress);
 
 impl Write for Line<'_> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        // A log whose reader has gone must not take the daemon with it.
+        // A closed log must not stop the daemon.
         let _ = self.0.suspend(|| io::stderr().write_all(bytes));
         Ok(bytes.len())
     }

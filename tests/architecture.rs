@@ -1,8 +1,8 @@
-//! The layers and limits of `ARCHITECTURE.md`: arrows point down only, between modules and between the files of one;
+//! Enforces the layers and limits of `ARCHITECTURE.md`: modules, and the files of one module, depend downwards only;
 //! files are short.
 
-#[path = "architecture/circles.rs"]
-mod circles;
+#[path = "architecture/cycles.rs"]
+mod cycles;
 #[path = "architecture/layers.rs"]
 mod layers;
 #[path = "architecture/paths.rs"]
@@ -15,7 +15,7 @@ mod source;
 use layers::Permission;
 use source::Source;
 
-/// Every module, from the bottom up, and what of ours it may name.
+/// Every module, from the bottom up, with the modules that it may use.
 const MAY_USE: [Permission<'static>; 18] = [
     ("model", &[]),
     ("lint", &["model"]),
@@ -70,7 +70,7 @@ const MAY_USE: [Permission<'static>; 18] = [
 ];
 
 #[test]
-fn a_lower_layer_names_no_higher_one() {
+fn modules_use_only_permitted_modules() {
     let mut found = Vec::new();
     for source in Source::all() {
         let violations = layers::violations(&MAY_USE, &source);
@@ -80,7 +80,7 @@ fn a_lower_layer_names_no_higher_one() {
 }
 
 #[test]
-fn the_layers_have_no_circle() {
+fn layers_have_no_cycle() {
     for (index, (module, allowed)) in MAY_USE.iter().enumerate() {
         let below: Vec<&str> = MAY_USE[..index].iter().map(|(name, _)| *name).collect();
         let above: Vec<_> = allowed.iter().filter(|name| !below.contains(name)).collect();
@@ -92,10 +92,10 @@ fn the_layers_have_no_circle() {
 }
 
 #[test]
-fn files_are_short_and_lead_in_no_circle_and_permissions_are_used() {
+fn files_are_short_and_acyclic_and_every_permission_is_used() {
     let sources = Source::all();
     let found =
-        [circles::circles(&sources), sizes::too_long(&sources), layers::unused(&MAY_USE, &sources)];
+        [cycles::cycles(&sources), sizes::too_long(&sources), layers::unused(&MAY_USE, &sources)];
     let found = found.concat();
-    assert!(found.is_empty(), "to be mended: {found:#?}");
+    assert!(found.is_empty(), "to be fixed: {found:#?}");
 }

@@ -1,4 +1,4 @@
-//! The commands: what they print, and with which exit code they end.
+//! The commands: output and exit codes.
 
 mod support;
 
@@ -11,7 +11,7 @@ use support::upstream::Upstream;
 
 const APPROVE: &str = "servers: [{name: a.b/c, tier: 2, owner: me, approval: {state: approved, reviewed: 2026-03-01, expires: 2099-01-01}}]";
 
-/// Exit code and everything printed.
+/// Returns the exit code and everything printed.
 fn ran(place: &Workplace, arguments: &[&str]) -> (Option<i32>, String) {
     let output = place.run(arguments);
     (output.status.code(), text(&output.stdout) + &text(&output.stderr))
@@ -25,7 +25,7 @@ fn ran(place: &Workplace, arguments: &[&str]) -> (Option<i32>, String) {
 #[case(&["list", "--all", "--quarantined"])]
 #[case(&["status", "--log=loud"])]
 #[case(&[])]
-fn a_bad_flag_exits_with_2(#[case] arguments: &[&str]) {
+fn bad_arguments_exit_with_2(#[case] arguments: &[&str]) {
     let place = Workplace::new("https://registry.example");
     assert_eq!(ran(&place, arguments).0, Some(2), "{arguments:?}");
     assert!(!place.data().exists());
@@ -50,7 +50,7 @@ fn a_bad_flag_exits_with_2(#[case] arguments: &[&str]) {
 #[case(
     "overlays/policy.yaml",
     "servers: [{name: a.b/c, tier: 1, tier: 2}]",
-    &["policy.yaml:1:34: the key `tier` stands twice", "against this"]
+    &["policy.yaml:1:34: the key `tier` appears twice", "against this"]
 )]
 #[case(
     "overlays/policy.yaml",
@@ -69,7 +69,7 @@ fn a_bad_flag_exits_with_2(#[case] arguments: &[&str]) {
     "lisen = \"x\"",
     &["vidimus.toml:1:1: unknown key `lisen`", "did you mean `listen`?"]
 )]
-fn a_malformed_file_is_refused_with_its_place_and_nothing_changes(
+fn invalid_file_is_refused_with_its_position_and_nothing_changes(
     #[case] file: &str,
     #[case] content: &str,
     #[case] wanted: &[&str],
@@ -84,16 +84,16 @@ fn a_malformed_file_is_refused_with_its_place_and_nothing_changes(
             assert!(flat(&out).contains(&flat(wanted)), "{command}: {wanted} in {out}");
         }
     }
-    assert!(!place.data().exists(), "nothing is left behind");
+    assert!(!place.data().exists(), "no files are left");
 }
 
-/// Without what a terminal's width does to a text.
+/// Removes line breaks and borders, which depend on the terminal's width.
 fn flat(text: &str) -> String {
     text.chars().filter(|character| !character.is_whitespace() && *character != '│').collect()
 }
 
 #[test]
-fn a_missing_folder_is_refused() {
+fn missing_folder_is_refused() {
     let place = Workplace::new("https://registry.example");
     for (flag, wanted) in [("--upstreams=gone", "gone:1:1"), ("--overlays=gone", "gone:1:1")] {
         let (code, out) = ran(&place, &["check", flag]);
@@ -106,13 +106,13 @@ fn a_missing_folder_is_refused() {
 }
 
 #[test]
-fn a_clean_check_exits_with_0_and_the_starter_is_warned_of() {
+fn clean_check_exits_with_0_and_warns_of_the_starter() {
     let place = Workplace::new("https://registry.example");
     assert_eq!(ran(&place, &["check"]), (Some(0), "0 errors, 0 warnings\n".into()));
     place.overlay("starter.yaml", APPROVE);
     let (code, out) = ran(&place, &["check"]);
     assert_eq!(code, Some(0));
-    assert!(out.contains("the starter overlay is in force with 1 approvals"), "{out}");
+    assert!(out.contains("the starter overlay is active with 1 approval"), "{out}");
     assert!(out.contains("0 errors, 1 warnings"), "{out}");
     let json = place.json(&["check", "--json"]);
     assert_eq!(json["findings"][0]["severity"], "warning");
@@ -120,7 +120,7 @@ fn a_clean_check_exits_with_0_and_the_starter_is_warned_of() {
 }
 
 #[test]
-fn commands_that_read_say_when_there_is_no_store() {
+fn reading_commands_fail_without_a_store() {
     let place = Workplace::new("https://registry.example");
     for command in ["list", "status", "verify"] {
         let (code, out) = ran(&place, &[command]);
@@ -130,16 +130,13 @@ fn commands_that_read_say_when_there_is_no_store() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn sync_prints_what_changed_and_a_dry_run_changes_nothing() {
+async fn sync_prints_changes_and_a_dry_run_changes_nothing() {
     let upstream = Upstream::start([Row::new("a.b/c", "1.0.0"), Row::new("a.b/d", "1.0.0")]).await;
     upstream.put(Row::raw("a.b/e", "1", "7"));
     let place = Workplace::new(&upstream.url);
     let dry = place.json(&["sync", "--dry-run", "--json"]);
-    assert_eq!(
-        (&dry["passes"][0]["added"], &dry["passes"][0]["quarantined"]),
-        (&2.into(), &1.into())
-    );
-    assert!(!place.data().exists(), "nothing is left behind");
+    assert_eq!((&dry["runs"][0]["added"], &dry["runs"][0]["quarantined"]), (&2.into(), &1.into()));
+    assert!(!place.data().exists(), "no files are left");
     let (code, out) = ran(&place, &["sync"]);
     assert_eq!(code, Some(0));
     assert!(out.contains("official: complete walk, 3 rows in 1 pages"), "{out}");
@@ -147,19 +144,19 @@ async fn sync_prints_what_changed_and_a_dry_run_changes_nothing() {
     upstream.put(Row::new("a.b/c", "1.0.0").status("deleted", &now));
     upstream.put(Row::new("a.b/d", "1.0.0").described("other").status("active", &now));
     upstream.put(Row::new("a.b/f", "1.0.0").status("active", &now));
-    let pass = &place.json(&["sync", "--json"])["passes"][0];
-    let tally = |pass: &Value| {
+    let run = &place.json(&["sync", "--json"])["runs"][0];
+    let tally = |run: &Value| {
         ["added", "updated", "deleted", "unchanged", "quarantined"]
-            .map(|it| pass[it].as_u64().expect("a count"))
+            .map(|member| run[member].as_u64().expect("a count"))
     };
-    assert_eq!(tally(pass), [1, 1, 1, 0, 0], "{pass}");
-    assert!(pass["kind"]["increment"]["since"].is_string(), "{pass}");
-    let full = &place.json(&["sync", "--full", "--json"])["passes"][0];
-    assert_eq!((tally(full), &full["kind"]), ([0, 0, 0, 3, 1], &"complete".into()));
+    assert_eq!(tally(run), [1, 1, 1, 0, 0], "{run}");
+    assert!(run["kind"]["incremental"]["since"].is_string(), "{run}");
+    let full = &place.json(&["sync", "--full", "--json"])["runs"][0];
+    assert_eq!((tally(full), &full["kind"]), ([0, 0, 0, 3, 1], &"full".into()));
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn sync_fails_with_3_when_upstream_cannot_be_reached() {
+async fn sync_exits_with_3_if_the_upstream_is_unreachable() {
     let gone = Upstream::start([]).await.url.clone();
     let place = Workplace::new(&gone);
     let (code, out) = ran(&place, &["sync"]);
@@ -170,7 +167,7 @@ async fn sync_fails_with_3_when_upstream_cannot_be_reached() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn commands_answer_alike_with_and_without_a_daemon() {
+async fn commands_print_the_same_with_and_without_a_daemon() {
     let upstream = Upstream::start([
         Row::new("a.b/c", "1.0.0"),
         Row::new("a.b/c", "2.0.0").published("2026-06-01T00:00:00.000000Z"),
@@ -179,7 +176,7 @@ async fn commands_answer_alike_with_and_without_a_daemon() {
     let place = Workplace::new(&upstream.url);
     place.overlay("policy.yaml", APPROVE);
     let daemon = place.start().await;
-    daemon.walked().await;
+    daemon.synced().await;
     let commands: [&[&str]; 5] = [
         &["list", "--all", "--json"],
         &["explain", "a.b/c", "--json"],
@@ -197,13 +194,13 @@ async fn commands_answer_alike_with_and_without_a_daemon() {
     assert!(refused.1.contains("a daemon holds the store"), "{}", refused.1);
     assert_eq!(ran(&place, &["status"]).0, Some(0));
     let synced = place.json(&["sync", "--full", "--json"]);
-    assert_eq!(synced["passes"][0]["unchanged"], 2, "{synced}");
+    assert_eq!(synced["runs"][0]["unchanged"], 2, "{synced}");
     assert_eq!(daemon.signal("TERM").await, Some(0));
     assert_eq!(answers(), with);
     let checked = ran(&place, &["verify", "--file"]);
     assert_eq!(checked.0, Some(0));
     assert!(checked.1.contains("the file is sound"), "{}", checked.1);
-    assert!(with[2].1.contains("fail  approved: pending: published 2026-06-01"), "{}", with[2].1);
+    assert!(with[2].1.contains("approved: pending: published 2026-06-01"), "{}", with[2].1);
     assert!(with[3].1.contains("a.b/c") && !with[3].1.contains("2.0.0"), "{}", with[3].1);
     let unknown = ran(&place, &["explain", "a.b/unknown"]);
     assert_eq!((unknown.0, unknown.1.contains("no upstream lists `a.b/unknown`")), (Some(1), true));
@@ -212,11 +209,11 @@ async fn commands_answer_alike_with_and_without_a_daemon() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_selects_nothing_is_warned_of_after_a_walk() {
+async fn rules_that_select_nothing_are_warned_of_after_a_full_sync() {
     let upstream = Upstream::start([Row::new("a.b/c", "1.0.0")]).await;
     let place = Workplace::new(&upstream.url);
     place.overlay("policy.yaml", "servers: [{name: a.b/typo, tier: 1}, {name: x.y/*, tier: 1}]");
-    assert!(!ran(&place, &["check"]).1.contains("typo"), "nobody can know yet");
+    assert!(!ran(&place, &["check"]).1.contains("typo"), "unknown before a sync");
     assert_eq!(ran(&place, &["sync"]).0, Some(0));
     let (code, out) = ran(&place, &["check"]);
     assert_eq!(code, Some(0));
@@ -225,9 +222,9 @@ async fn what_selects_nothing_is_warned_of_after_a_walk() {
 }
 
 #[test]
-fn a_port_in_use_is_refused_by_its_address() {
-    let held = TcpListener::bind("127.0.0.1:0").expect("a port");
-    let address = held.local_addr().expect("an address").to_string();
+fn port_in_use_is_reported_with_its_address() {
+    let other = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = other.local_addr().expect("an address").to_string();
     let place = Workplace::new("https://registry.example");
     let (code, out) = ran(&place, &["serve", "--listen", &address, "--ops-listen=127.0.0.1:0"]);
     assert_eq!(code, Some(1));
@@ -236,34 +233,34 @@ fn a_port_in_use_is_refused_by_its_address() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_second_daemon_on_the_same_store_is_refused() {
+async fn second_daemon_on_the_same_store_is_refused() {
     let upstream = Upstream::start([]).await;
     let place = Workplace::new(&upstream.url);
     let _daemon = place.start().await;
     let (code, out) = ran(&place, &["serve", "--listen=127.0.0.1:0", "--ops-listen=127.0.0.1:0"]);
     assert_eq!(code, Some(1));
-    assert!(out.contains("is held by another process"), "{out}");
+    assert!(out.contains("is in use by another process"), "{out}");
 }
 
 #[test]
-fn a_file_that_is_no_store_is_refused() {
+fn file_of_another_format_is_refused_as_a_store() {
     let place = Workplace::new("https://registry.example");
-    place.write("data/vidimus.redb", "this is a letter to a friend, and no store at all");
+    place.write("data/vidimus.redb", "plain text, not a database of any kind");
     for command in ["serve", "status", "verify"] {
         let (code, out) =
             ran(&place, &[command, "--listen=127.0.0.1:0", "--ops-listen=127.0.0.1:0"]);
         assert_eq!(code, Some(1), "{out}");
-        assert!(out.contains("is no store of vidimus"), "{out}");
+        assert!(out.contains("is not a vidimus store"), "{out}");
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_alert_is_listed_acknowledged_and_over_when_its_cause_is() {
+async fn alert_is_listed_acknowledged_and_resolved_with_its_cause() {
     let upstream = Upstream::start([Row::new("a.b/c", "1.0.0")]).await;
     let place = Workplace::new(&upstream.url);
     place.overlay("policy.yaml", APPROVE);
     let daemon = place.start().await;
-    daemon.walked().await;
+    daemon.synced().await;
     assert_eq!(place.json(&["alerts", "--json"]), Value::Array(vec![]));
     place.overlay("policy.yaml", "servers: [{nmae: a.b/c}]");
     let alert = support::wait::eventually("an alert is raised", async || {
@@ -278,13 +275,13 @@ async fn an_alert_is_listed_acknowledged_and_over_when_its_cause_is() {
     let by = ["--by=alice", "--reason=a slip"];
     let ack = |id: &str, seen: &[&str]| ran(&place, &[&["alerts", "ack", id], seen, &by].concat());
     let (code, out) = ack(id, &[]);
-    assert_eq!(code, Some(2), "nothing says what was shown: {out}");
+    assert_eq!(code, Some(2), "`--seen` is missing: {out}");
     let (code, out) = ack(id, &["--seen=x"]);
     assert_eq!(code, Some(2), "{out}");
     assert!(out.contains("64 lower-case hexadecimal digits"), "{out}");
     let (code, out) = ack(id, &["--seen", &"0".repeat(64)]);
     assert_eq!(code, Some(1), "{out}");
-    assert!(out.contains("`--seen` is not the digest of what it shows now"), "{out}");
+    assert!(out.contains("`--seen` is not the digest of what the alert shows now"), "{out}");
     let (code, out) = ack("0", &["--seen", shown]);
     assert_eq!(code, Some(1), "{out}");
     assert!(out.contains("8 to 64 lower-case hexadecimal digits"), "{out}");
@@ -293,26 +290,26 @@ async fn an_alert_is_listed_acknowledged_and_over_when_its_cause_is() {
     assert_eq!(code, Some(0), "{out}");
     assert!(out.contains("acknowledged by alice"), "{out}");
     place.overlay("policy.yaml", APPROVE);
-    support::wait::eventually("the alert is over", async || {
+    support::wait::eventually("the alert is resolved", async || {
         place.json(&["alerts", "--json"]).as_array().is_some_and(Vec::is_empty).then_some(())
     })
     .await;
-    assert_eq!(place.json(&["alerts", "--all", "--json"])[0]["state"], "closed");
+    assert_eq!(place.json(&["alerts", "--all", "--json"])[0]["state"], "resolved");
     assert_eq!(daemon.signal("TERM").await, Some(0));
     assert_eq!(
         place.json(&["alerts", "--all", "--json"])[0]["state"],
-        "closed",
+        "resolved",
         "without a daemon"
     );
 }
 
-/// A moment of the past would bring an expired approval to life again.
+/// With a clock in the past, an expired approval would be valid again.
 #[tokio::test(flavor = "multi_thread")]
-async fn only_a_test_build_can_be_told_the_time() {
+async fn only_debug_builds_accept_a_test_clock() {
     let place = Workplace::new(&Upstream::start([]).await.url);
     let stated = "2031-05-06T07:08:09.123456Z";
     place.set_clock(stated);
     let _daemon = place.start().await;
-    let is_believed = place.json(&["status", "--json"])["now"] == stated;
-    assert_eq!(is_believed, cfg!(debug_assertions));
+    let is_accepted = place.json(&["status", "--json"])["now"] == stated;
+    assert_eq!(is_accepted, cfg!(debug_assertions));
 }

@@ -1,4 +1,4 @@
-//! Real clients against a started server, where `tests/clients/install.sh` could install them.
+//! Real clients against a running server, if `tests/clients/install.sh` could install them.
 
 mod support;
 
@@ -15,7 +15,7 @@ servers:
   - {name: com.*/*, approval: {state: approved, reviewed: 2026-03-01, expires: 2099-01-01}}
   - {name: com.hidden/*, approval: {state: denied}}
 ";
-/// What every client has to find, and what none may.
+/// The name and version that every client must find, and the name that no client may find.
 const ASKED: [&str; 3] = ["com.n007/tool", "1.1.0", "com.hidden/secret"];
 
 async fn served() -> (Upstream, Workplace, Daemon) {
@@ -26,17 +26,17 @@ async fn served() -> (Upstream, Workplace, Daemon) {
     let place = Workplace::new(&upstream.url);
     place.overlay("policy.yaml", POLICY);
     let daemon = place.start().await;
-    eventually("all is served", async || {
+    eventually("all entries are served", async || {
         (daemon.operate("/status").await.json()["visible"] == 61).then_some(())
     })
     .await;
     (upstream, place, daemon)
 }
 
-/// Where a client is installed; `None`, with a message, where it is not.
-fn installed(client: &str, sign: &str) -> Option<PathBuf> {
+/// Returns the folder of an installed client; prints a message and returns `None` if it is not installed.
+fn installed(client: &str, marker: &str) -> Option<PathBuf> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/clients").join(client);
-    if root.join(sign).exists() {
+    if root.join(marker).exists() {
         return Some(root);
     }
     println!("skipped: {client} is not installed; tests/clients/install.sh does that");
@@ -57,12 +57,12 @@ async fn run(mut command: Command) {
     assert!(output.status.success(), "{out}\n{err}");
 }
 
-/// The editor's own gallery code: probe, list, scroll, search and look-up, in both views.
+/// The editor's own gallery code: probe, list, scroll, search and lookup, in both views.
 #[tokio::test(flavor = "multi_thread")]
-async fn vs_code_finds_what_is_served_and_nothing_else() {
+async fn vs_code_finds_exactly_the_served_entries() {
     let Some(root) = installed("vscode", "node_modules") else { return };
     let (_upstream, _place, daemon) = served().await;
-    // It has to lie beside what it imports.
+    // The script must be in the folder of the modules that it imports.
     std::fs::copy(script("vscode/run.mjs"), root.join("run.mjs")).expect("copied");
     let url = &daemon.registry;
     for url in [url.clone(), format!("{url}/views/default")] {
@@ -73,7 +73,7 @@ async fn vs_code_finds_what_is_served_and_nothing_else() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn langchain_finds_what_is_served_and_nothing_else() {
+async fn langchain_finds_exactly_the_served_entries() {
     let Some(root) = installed("langchain", "bin/python") else { return };
     let (_upstream, _place, daemon) = served().await;
     let mut python = Command::new(root.join("bin/python"));
@@ -81,9 +81,9 @@ async fn langchain_finds_what_is_served_and_nothing_else() {
     run(python).await;
 }
 
-/// Sense and nonsense by the thousand: no 5xx, and no answer that the document does not say.
+/// Thousands of valid and invalid requests: no 5xx, and no undocumented answer.
 #[tokio::test(flavor = "multi_thread")]
-async fn schemathesis_finds_no_undocumented_answer() {
+async fn schemathesis_gets_only_documented_answers() {
     let Some(root) = installed("schemathesis", "bin/schemathesis") else { return };
     let (_upstream, _place, daemon) = served().await;
     let path = std::env::var("PATH").unwrap_or_default();

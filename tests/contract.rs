@@ -1,5 +1,5 @@
-//! What real clients demand of a registry's URL, one test for each demand, replaying what those
-//! clients ask.
+//! The requirements of real clients on a registry's URL: one test for each, replaying the requests of those
+//! clients.
 
 mod support;
 
@@ -9,8 +9,8 @@ use support::daemon::{Answer, Daemon, Workplace, answer};
 use support::registry::{OFFICIAL, Row};
 use support::upstream::Upstream;
 
-/// 130 servers of one version, and one with three of which the newest is hidden; another is hidden
-/// whole.
+/// Returns 130 servers with one version, one with three versions of which the newest is hidden, and a hidden
+/// one.
 fn rows() -> Vec<Row> {
     let mut rows: Vec<Row> = (0..130)
         .map(|index| Row::new(&format!("com.n{index:03}/tool"), "1.0.0").described("Größe messen"))
@@ -22,7 +22,7 @@ fn rows() -> Vec<Row> {
     rows.push(
         Row::new("io.github.Acme/Git_Tool.x", "2.0.0").published("2026-02-02T00:00:00.000000Z"),
     );
-    rows.push(Row::new("com.hidden/secret", "1.0.0").described("nobody sees this"));
+    rows.push(Row::new("com.hidden/secret", "1.0.0").described("never shown"));
     rows
 }
 
@@ -49,8 +49,8 @@ async fn served() -> Served {
     place.upstream(&upstream.url, "sync = {interval = \"1h\", page_size = 100}");
     place.overlay("policy.yaml", POLICY);
     let daemon = place.start().await;
-    daemon.upstream_until("a walk was accepted", |it| it["lastCompleteWalk"].is_string()).await;
-    support::wait::eventually("all is served", async || {
+    daemon.synced().await;
+    support::wait::eventually("all entries are served", async || {
         (daemon.operate("/status").await.json()["visible"] == SHOWN).then_some(())
     })
     .await;
@@ -62,7 +62,7 @@ impl Served {
         self.daemon.get(path).await
     }
 
-    /// An answer as it travels, without a client that unpacks it.
+    /// Returns an answer as sent, without decompression.
     async fn raw(&self, method: Method, path: &str, headers: &[(&str, &str)]) -> (Answer, Vec<u8>) {
         let client = reqwest::Client::builder().no_proxy().no_gzip().no_zstd();
         let client = client.redirect(reqwest::redirect::Policy::none()).build().expect("a client");
@@ -79,7 +79,7 @@ impl Served {
 
 /// 1: the URL is a root, to which clients append; Docker and Kaiden append `/v0`.
 #[tokio::test(flavor = "multi_thread")]
-async fn docker_and_kaiden_find_everything_under_v0() {
+async fn docker_and_kaiden_get_the_same_answers_under_v0() {
     let served = served().await;
     for path in [
         "/servers?limit=3",
@@ -94,7 +94,7 @@ async fn docker_and_kaiden_find_everything_under_v0() {
 
 /// 2: the hottest request is `latest` of a configured server.
 #[tokio::test(flavor = "multi_thread")]
-async fn an_editor_learns_whether_its_server_is_allowed() {
+async fn latest_is_found_for_shown_servers_only() {
     let served = served().await;
     let found = served.get(&format!("/v0.1/servers/{TOOL}/versions/latest")).await;
     assert_eq!(found.status, 200);
@@ -115,9 +115,9 @@ async fn an_editor_learns_whether_its_server_is_allowed() {
     }
 }
 
-/// 3: VS Code probes, lists the latest ones, and from page 2 on sends the cursor alone, unescaped.
+/// 3: VS Code probes, lists the latest versions, and from page 2 on sends only the cursor, unescaped.
 #[tokio::test(flavor = "multi_thread")]
-async fn vs_code_pages_with_the_cursor_alone() {
+async fn cursor_alone_continues_a_filtered_list() {
     let served = served().await;
     assert_eq!(served.get("/v0.1/servers?limit=1").await.items().len(), 1);
     let first = served.get("/v0.1/servers?limit=50&version=latest&search=GR%C3%96SSE").await;
@@ -133,7 +133,11 @@ async fn vs_code_pages_with_the_cursor_alone() {
     }
     let mut once = seen.clone();
     once.dedup();
-    assert_eq!((seen.len(), once.len()), (130, 130), "the filter of page 1 holds, nothing twice");
+    assert_eq!(
+        (seen.len(), once.len()),
+        (130, 130),
+        "the filter of page 1 applies, and no entry comes twice"
+    );
     let position = served.get("/v0.1/servers?limit=2&cursor=com.n005/tool:1.0.0").await;
     assert_eq!(position.items(), ["com.n006/tool@1.0.0", "com.n007/tool@1.0.0"]);
     assert_eq!(served.get("/v0.1/servers?cursor=%21%21").await.status, 400);
@@ -141,7 +145,7 @@ async fn vs_code_pages_with_the_cursor_alone() {
 
 /// 4: `_meta` on every item, `metadata` on every list, never `null`.
 #[tokio::test(flavor = "multi_thread")]
-async fn everything_that_vs_code_reads_is_there_and_nothing_is_null() {
+async fn members_that_vs_code_reads_are_present_and_never_null() {
     let served = served().await;
     for path in [
         "/v0.1/servers?limit=100",
@@ -157,9 +161,9 @@ async fn everything_that_vs_code_reads_is_there_and_nothing_is_null() {
     }
 }
 
-/// 5: one bad entry kills a page for strict clients, so it is repaired by name or not served.
+/// 5: one invalid entry breaks a page for strict clients, so it is sanitized or not served.
 #[tokio::test(flavor = "multi_thread")]
-async fn what_strict_clients_would_choke_on_is_repaired_or_left_out() {
+async fn entry_that_strict_clients_reject_is_sanitized_or_not_served() {
     let item = |name: &str, members: &str| {
         Row::raw(
             name,
@@ -171,7 +175,7 @@ async fn what_strict_clients_would_choke_on_is_repaired_or_left_out() {
     };
     let long = "x".repeat(101);
     let upstream = Upstream::start([
-        item("com.a/repaired", r#""description":"x","repository":{},"packages":null,"_meta":{"io.modelcontextprotocol.registry/publisher-provided":{"github":{"stars":9}}}"#),
+        item("com.a/sanitized", r#""description":"x","repository":{},"packages":null,"_meta":{"io.modelcontextprotocol.registry/publisher-provided":{"github":{"stars":9}}}"#),
         item("com.a/long", &format!(r#""description":"{long}""#)),
         item("com.a/no-transport", r#""description":"x","packages":[{"registryType":"npm","identifier":"x"}]"#),
         item("com.a/plain", r#""description":"x""#),
@@ -179,32 +183,35 @@ async fn what_strict_clients_would_choke_on_is_repaired_or_left_out() {
     let place = Workplace::new(&upstream.url);
     place.overlay("policy.yaml", POLICY);
     let daemon = place.start().await;
-    daemon.lists(&["com.a/plain@1.0.0", "com.a/repaired@1.0.0"]).await;
-    let repaired = daemon.get("/v0.1/servers/com.a%2Frepaired/versions/1.0.0").await.json();
-    assert_eq!(repaired["server"].as_object().expect("an object").len(), 4, "{repaired}");
-    let ours = &repaired["_meta"]["local.vidimus/curation"];
+    daemon.lists(&["com.a/plain@1.0.0", "com.a/sanitized@1.0.0"]).await;
+    let sanitized = daemon.get("/v0.1/servers/com.a%2Fsanitized/versions/1.0.0").await.json();
+    assert_eq!(sanitized["server"].as_object().expect("an object").len(), 4, "{sanitized}");
+    let ours = &sanitized["_meta"]["local.vidimus/curation"];
     assert_eq!(
-        ours["repairs"],
+        ours["sanitized"],
         serde_json::json!(["empty-repository", "null-member", "server-meta"])
     );
     let explained = place.json(&["explain", "com.a/long", "--json"]);
     let gates = explained["versions"][0]["gates"].as_array().expect("gates");
     let failed = gates.iter().find(|gate| gate["outcome"] == "fail").expect("a gate that fails");
     assert!(
-        failed["evidence"].as_str().is_some_and(|it| it.contains("101 characters")),
+        failed["evidence"].as_str().is_some_and(|evidence| evidence.contains("101 characters")),
         "{failed}"
     );
     let status = daemon.operate("/status").await.json();
     let alerts = status["alerts"].as_array().expect("a list");
     assert!(
-        alerts.iter().any(|it| it["kind"] == "unreadable" && it["subject"] == "com.a/long@1.0.0"),
+        alerts
+            .iter()
+            .any(|alert| alert["kind"] == "schema-violation"
+                && alert["subject"] == "com.a/long@1.0.0"),
         "{alerts:?}"
     );
 }
 
-/// 6: what must not be shown is not listed.
+/// 6: hidden entries are not listed.
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_hidden_is_in_no_list() {
+async fn hidden_entries_are_in_no_list() {
     let served = served().await;
     for path in [
         "/v0.1/servers?limit=100",
@@ -217,9 +224,9 @@ async fn what_is_hidden_is_in_no_list() {
     }
 }
 
-/// 7: CORS on every answer, errors and preflights included.
+/// 7: every answer has CORS headers, including errors and preflights.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_web_view_reads_every_answer() {
+async fn every_answer_has_cors_headers() {
     let served = served().await;
     for (method, path, status) in [
         (Method::GET, "/v0.1/servers", 200),
@@ -245,7 +252,7 @@ async fn a_web_view_reads_every_answer() {
 
 /// 8: the Copilot language server checks the exact version that it installed.
 #[tokio::test(flavor = "multi_thread")]
-async fn an_old_version_stays_where_it_was() {
+async fn old_version_stays_available() {
     let served = served().await;
     let old = served.get(&format!("/v0.1/servers/{TOOL}/versions/1.0.0%2Bbuild.5")).await;
     assert_eq!(old.json()["_meta"][OFFICIAL]["isLatest"], false);
@@ -258,7 +265,7 @@ async fn an_old_version_stays_where_it_was() {
 
 /// 9: proxies decode slashes, double them and add more; nothing is redirected.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_path_arrives_as_proxies_leave_it() {
+async fn paths_rewritten_by_proxies_are_found_without_a_redirect() {
     let served = served().await;
     let wanted = served.get(&format!("/v0.1/servers/{TOOL}/versions/1.0.0%2Bbuild.5")).await.text;
     for path in [
@@ -277,7 +284,7 @@ async fn a_path_arrives_as_proxies_leave_it() {
 
 /// 10: some Copilot CLI releases ask without a version; a 404 names the right root.
 #[tokio::test(flavor = "multi_thread")]
-async fn the_bare_path_works_and_a_wrong_one_says_where_the_root_is() {
+async fn path_without_a_version_works_and_a_404_names_the_right_root() {
     let served = served().await;
     assert_eq!(
         served.get("/servers?limit=2").await.text,
@@ -287,7 +294,10 @@ async fn the_bare_path_works_and_a_wrong_one_says_where_the_root_is() {
     let lost = served.get("/registry/v0.1/servers").await;
     assert_eq!((lost.status, lost.header("content-type")), (404, "application/problem+json"));
     let problem = lost.json();
-    assert!(problem["detail"].as_str().is_some_and(|it| it.contains("/v0.1/servers")), "{problem}");
+    assert!(
+        problem["detail"].as_str().is_some_and(|detail| detail.contains("/v0.1/servers")),
+        "{problem}"
+    );
     assert_eq!(problem["error"], problem["detail"]);
     assert_eq!(
         (problem["title"].as_str(), problem["status"].as_u64()),
@@ -295,9 +305,9 @@ async fn the_bare_path_works_and_a_wrong_one_says_where_the_root_is() {
     );
 }
 
-/// 11, 12: parameters, bodies' types and credentials that mean nothing here are ignored.
+/// 11, 12: unknown parameters, content types and credentials are ignored.
 #[tokio::test(flavor = "multi_thread")]
-async fn what_clients_send_beside_the_question_changes_nothing() {
+async fn unknown_parameters_and_headers_are_ignored() {
     let served = served().await;
     let plain = served.get("/v0.1/servers?limit=30").await.text;
     let headers = [("Content-Type", "application/json"), ("Authorization", "Bearer x")];
@@ -306,9 +316,9 @@ async fn what_clients_send_beside_the_question_changes_nothing() {
     assert_eq!((found.status, found.text), (200, plain));
 }
 
-/// 13: `ToolHive` walks at `limit=1`, and takes a source by its document.
+/// 13: `ToolHive` lists with `limit=1`, and accepts a source by its OpenAPI document.
 #[tokio::test(flavor = "multi_thread")]
-async fn toolhive_walks_one_by_one_and_knows_the_document() {
+async fn toolhive_lists_one_by_one_and_accepts_the_document() {
     let served = served().await;
     let (mut seen, mut cursor) = (0, String::new());
     loop {
@@ -326,9 +336,9 @@ async fn toolhive_walks_one_by_one_and_knows_the_document() {
     assert!(document.text.contains("https://github.com/modelcontextprotocol/registry"));
 }
 
-/// 14: pages stay under 10 MiB, that of all versions too, which then goes on by a link.
+/// 14: pages stay under 10 MiB, also the list of versions, which continues by a link.
 #[tokio::test(flavor = "multi_thread")]
-async fn no_page_is_larger_than_clients_read() {
+async fn pages_stay_below_the_size_limit_of_clients() {
     let upstream = Upstream::start([]).await;
     let text = "x".repeat(4000);
     let filler: Vec<String> = (0..50).map(|index| format!(r#""k{index}":"{text}""#)).collect();
@@ -366,10 +376,9 @@ async fn no_page_is_larger_than_clients_read() {
     assert_eq!(newest[0], "com.big/tool@1.59.0", "newest first");
 }
 
-/// Answers are asked for again, and not sent again: the same across restarts, another for another view
-/// of the same thing and for another way to travel.
+/// An unchanged answer gets 304, across restarts; another representation has another tag.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_tag_stands_for_an_answer_across_restarts() {
+async fn etag_identifies_a_representation_across_restarts() {
     let served = served().await;
     let paths =
         ["/v0.1/servers?limit=100".to_owned(), format!("/v0.1/servers/{TOOL}/versions/latest")];
@@ -394,7 +403,7 @@ async fn a_tag_stands_for_an_answer_across_restarts() {
             let unpacked = match encoding {
                 "gzip" => std::io::read_to_string(flate2::read::GzDecoder::new(bytes.as_slice())),
                 _ => zstd::stream::decode_all(bytes.as_slice())
-                    .map(|it| String::from_utf8_lossy(&it).into_owned()),
+                    .map(|bytes| String::from_utf8_lossy(&bytes).into_owned()),
             };
             assert_eq!(unpacked.expect("unpacked"), first.text);
         }
@@ -418,9 +427,9 @@ async fn a_tag_stands_for_an_answer_across_restarts() {
     .await;
 }
 
-/// HEAD says what GET says, without the body; each request has a name.
+/// HEAD answers like GET, without the body; each answer has a request id.
 #[tokio::test(flavor = "multi_thread")]
-async fn head_answers_as_get_and_requests_have_names() {
+async fn head_answers_like_get_and_answers_have_request_ids() {
     let served = served().await;
     for path in ["/v0.1/servers?limit=5", "/v0.1/servers/none/versions/latest"] {
         let (get, body) = served.raw(Method::GET, path, &[]).await;
@@ -433,9 +442,9 @@ async fn head_answers_as_get_and_requests_have_names() {
     }
 }
 
-/// A view shows what is within its limits, and of everything else nothing.
+/// A view shows only the entries within its limits.
 #[tokio::test(flavor = "multi_thread")]
-async fn views_are_registries_with_limits_of_their_own() {
+async fn view_shows_only_entries_within_its_limits() {
     let upstream = Upstream::start(rows()).await;
     let place = Workplace::new(&upstream.url);
     place.write("vidimus.toml", "views = [{name = \"first\", tiers = [1]}, {name = \"default\", names = [\"com.n00.*/*\", \"com.n001/*\", \"com.n002/*\"]}]");
@@ -449,7 +458,7 @@ async fn views_are_registries_with_limits_of_their_own() {
         daemon.get(&format!("/views/first/servers/{TOOL}/versions/latest")).await.status,
         200
     );
-    // Hidden here, hidden there, unknown everywhere: one answer.
+    // Hidden entries and unknown ones get the same answer.
     let (mut answers, mut bodies) = (Vec::new(), Vec::new());
     for path in [
         format!("/v0.1/servers/{TOOL}/versions/latest"),
@@ -471,9 +480,9 @@ async fn views_are_registries_with_limits_of_their_own() {
     assert_eq!(foreign.items(), tool, "the view comes from the path");
     let explained = place.json(&["explain", "io.github.Acme/Git_Tool.x@1.1.0", "--json"]);
     assert_eq!(explained["versions"][0]["views"], serde_json::json!(["first"]));
-    // What leaves a view leaves its tombstone there, and nowhere else.
+    // An entry that leaves a view has its tombstone in that view only.
     place.overlay("policy.yaml", &POLICY.replace("tier: 1", "tier: 3"));
-    support::wait::eventually("it left the view", async || {
+    support::wait::eventually("the entry left the view", async || {
         daemon.get("/views/first/v0.1/servers").await.items().is_empty().then_some(())
     })
     .await;
@@ -482,9 +491,9 @@ async fn views_are_registries_with_limits_of_their_own() {
     assert!(!daemon.get("/v0.1/servers?include_deleted=true").await.text.contains("Acme"));
 }
 
-/// Whatever a client sends, it is no 5xx.
+/// No request gets a 5xx.
 #[tokio::test(flavor = "multi_thread")]
-async fn nothing_that_a_client_sends_is_our_fault() {
+async fn bad_requests_never_get_a_5xx() {
     let served = served().await;
     let long = format!("/v0.1/servers/{}", "a".repeat(10_000));
     for path in [

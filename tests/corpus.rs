@@ -1,4 +1,4 @@
-//! The real registry's entries, where the folder with them is present beside the project.
+//! The real registry's entries, if `../shared/corpus` is present.
 
 mod support;
 
@@ -11,7 +11,7 @@ use support::registry::Row;
 use support::upstream::Upstream;
 use vidimus::curation::Sanitized;
 use vidimus::daemon::Clock;
-use vidimus::model::{Digest, Instant, Name, Version};
+use vidimus::model::{Digest, Name, Timestamp, Version};
 use vidimus::ownership::{Claim, SharedHosts};
 use vidimus::store::Store;
 
@@ -20,7 +20,7 @@ const ROWS: usize = 6_395;
 struct Real {
     row: Row,
     server: String,
-    published_at: Instant,
+    published_at: Timestamp,
 }
 
 fn corpus() -> Option<Vec<Real>> {
@@ -41,18 +41,18 @@ fn real(line: &str) -> Real {
     Real {
         row: Row::raw(&text("name"), &text("version"), line),
         server: server.get().to_owned(),
-        published_at: Instant::parse(published).expect("a time"),
+        published_at: Timestamp::parse(published).expect("a time"),
     }
 }
 
-/// Greatest by semantic version, else by publication: written down once more, on its own.
+/// Returns the greatest by semantic version, else by publication: an independent implementation.
 fn latest(versions: &[&Real]) -> String {
     let key = |real: &&&Real| {
         let version = Version::parse(&real.row.version).expect("usable");
         let semantic = version.semantic();
         (
             semantic.is_some(),
-            semantic.map(|it| (it.major, it.minor, it.patch, it.pre)),
+            semantic.map(|number| (number.major, number.minor, number.patch, number.pre)),
             real.published_at,
         )
     };
@@ -60,7 +60,7 @@ fn latest(versions: &[&Real]) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_real_registry_is_mirrored_byte_for_byte_and_only_what_is_approved_is_served() {
+async fn real_registry_is_mirrored_byte_for_byte_and_only_approved_entries_are_served() {
     let Some(corpus) = corpus() else { return };
     assert_eq!(corpus.len(), ROWS);
     let upstream = Upstream::start(corpus.iter().map(|real| real.row.clone())).await;
@@ -73,7 +73,7 @@ async fn the_real_registry_is_mirrored_byte_for_byte_and_only_what_is_approved_i
     }
     place.overlay("policy.yaml", &overlay);
     let daemon = place.start().await;
-    let status = daemon.walked().await;
+    let status = daemon.synced().await;
     let (rows, quarantined) = (&status["rows"], &status["quarantined"]);
     println!("{rows} rows stored, {quarantined} in quarantine");
     assert_eq!(
@@ -82,17 +82,17 @@ async fn the_real_registry_is_mirrored_byte_for_byte_and_only_what_is_approved_i
     );
 
     let mut by_name: BTreeMap<&str, Vec<&Real>> = BTreeMap::new();
-    // What strict clients cannot read is not served: ten entries of the real registry.
+    // Entries that violate the schema of strict clients are not served: ten in the real registry.
     let servable = |real: &&Real| Sanitized::of(&real.server).is_ok();
-    for real in corpus.iter().filter(|it| chosen.contains(&it.row.name)).filter(servable) {
+    for real in corpus.iter().filter(|real| chosen.contains(&real.row.name)).filter(servable) {
         by_name.entry(&real.row.name).or_default().push(real);
     }
     let wanted: BTreeSet<String> = by_name
         .values()
         .flatten()
-        .map(|it| format!("{}@{}", it.row.name, it.row.version))
+        .map(|real| format!("{}@{}", real.row.name, real.row.version))
         .collect();
-    support::wait::eventually("all that is approved is served", async || {
+    support::wait::eventually("all approved entries are served", async || {
         (served(&daemon).await == wanted).then_some(())
     })
     .await;
@@ -103,10 +103,10 @@ async fn the_real_registry_is_mirrored_byte_for_byte_and_only_what_is_approved_i
         assert_eq!(answer["_meta"][support::registry::OFFICIAL]["isLatest"], true, "{name}");
     }
     assert_eq!(daemon.signal("TERM").await, Some(0));
-    every_row_is_stored_as_it_was_sent(&place.data(), &corpus);
+    assert_rows_are_stored_as_sent(&place.data(), &corpus);
 }
 
-/// Fifty names, by the digest of the name: as good as at random, and the same every time.
+/// Returns fifty names, chosen by digest: a stable pseudo-random sample.
 fn chosen(corpus: &[Real]) -> BTreeSet<String> {
     let mut names: Vec<&str> = corpus.iter().map(|real| real.row.name.as_str()).collect();
     names.sort_by_key(|name| Digest::of(name.as_bytes()));
@@ -130,13 +130,13 @@ async fn served(daemon: &support::daemon::Daemon) -> BTreeSet<String> {
     }
 }
 
-fn every_row_is_stored_as_it_was_sent(data: &Path, corpus: &[Real]) {
+fn assert_rows_are_stored_as_sent(data: &Path, corpus: &[Real]) {
     let store = Store::open(data, Clock::system()).expect("a store");
     let snapshot = store.snapshot().expect("a snapshot");
     let quarantined: BTreeMap<(String, String), String> = snapshot
         .quarantined()
         .expect("rows")
-        .map(|it| it.expect("a row").row)
+        .map(|quarantined| quarantined.expect("a row").row)
         .map(|row| ((row.name, row.version), row.reason))
         .collect();
     let mut stored = BTreeMap::new();

@@ -1,4 +1,4 @@
-//! kill -9 at random moments of a walk loses nothing and repeats nothing.
+//! kill -9 at random moments of a full sync loses nothing and repeats nothing.
 
 mod support;
 
@@ -35,7 +35,7 @@ fn rows() -> Vec<Row> {
     rows
 }
 
-/// Everything of a store but when something was seen.
+/// Returns the contents of a store, without the times of observation.
 fn contents(data: &Path) -> Vec<String> {
     let store = Store::open(data, Clock::system()).expect("a store");
     let snapshot = store.snapshot().expect("a snapshot");
@@ -45,9 +45,9 @@ fn contents(data: &Path) -> Vec<String> {
         let head = head.expect("a head");
         let entry = snapshot.entry(&head).expect("an entry");
         let (status, received, sent) = (head.head.status, head.head.received, head.head.sent);
-        let instants = (head.head.published_at, head.head.updated_at);
+        let times = (head.head.published_at, head.head.updated_at);
         contents.push(format!(
-            "{} {}@{} {status} {instants:?} {received} {sent} {} {}",
+            "{} {}@{} {status} {times:?} {received} {sent} {} {}",
             head.upstream, head.name, head.version, entry.server, entry.meta
         ));
     }
@@ -55,11 +55,11 @@ fn contents(data: &Path) -> Vec<String> {
         contents.push(format!("{:?}", row.expect("a row")));
     }
     let state = snapshot.upstream("official").expect("a state");
-    assert!(state.pass.is_none() && state.last_complete_walk.is_some(), "{state:?}");
+    assert!(state.run.is_none() && state.last_full_sync.is_some(), "{state:?}");
     contents
 }
 
-/// A small generator, so that a seed that was printed can be tried again.
+/// A small generator: the printed seed repeats a run.
 struct Random(u64);
 
 impl Random {
@@ -72,7 +72,7 @@ impl Random {
         Self(seed)
     }
 
-    /// xorshift64*, as good as a test needs.
+    /// Returns a number below `bound`, by xorshift64*.
     fn below(&mut self, bound: u64) -> u64 {
         self.0 ^= self.0 >> 12;
         self.0 ^= self.0 << 25;
@@ -82,7 +82,7 @@ impl Random {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn twenty_kills_in_a_walk_leave_the_store_of_an_undisturbed_one() {
+async fn twenty_kills_during_a_full_sync_leave_the_store_of_an_undisturbed_one() {
     let mut random = Random::seeded();
     let upstream = Upstream::start(rows()).await;
     let overlay = "servers: [{name: com.example/tool-007, approval: {state: approved, reviewed: 2026-03-01, expires: 2099-01-01}}]";
@@ -98,12 +98,12 @@ async fn twenty_kills_in_a_walk_leave_the_store_of_an_undisturbed_one() {
     for _ in 0..KILLS {
         let mut daemon = disturbed.start().await;
         let seen = upstream.requests();
-        // A moment is a number of requests and a number of milliseconds into the next.
+        // The moment of the kill: a number of requests, and microseconds into the next one.
         let requests = random.below(50);
         support::wait::eventually("some pages were asked for", async || {
-            let walked = daemon.operate("/status").await.json()["upstreams"][0]["lastCompleteWalk"]
-                .is_string();
-            (walked || upstream.requests() - seen >= requests).then_some(())
+            let is_synced =
+                daemon.operate("/status").await.json()["upstreams"][0]["lastFullSync"].is_string();
+            (is_synced || upstream.requests() - seen >= requests).then_some(())
         })
         .await;
         let spin = std::time::Instant::now();
@@ -114,14 +114,14 @@ async fn twenty_kills_in_a_walk_leave_the_store_of_an_undisturbed_one() {
         daemon.kill();
         let store = Store::open(&disturbed.data(), Clock::system()).expect("opens after a kill");
         let state = store.snapshot().expect("a snapshot").upstream("official").expect("a state");
-        interrupted += usize::from(state.last_complete_walk.is_none());
+        interrupted += usize::from(state.last_full_sync.is_none());
     }
-    println!("{interrupted} of {KILLS} kills hit the walk");
-    assert!(interrupted >= KILLS / 2, "the walk was over before the kills were");
+    println!("{interrupted} of {KILLS} kills hit the full sync");
+    assert!(interrupted >= KILLS / 2, "the full sync ended before the kills");
     upstream.slow_down(Duration::ZERO);
     for place in [&disturbed, &undisturbed] {
         let daemon = place.start().await;
-        daemon.walked().await;
+        daemon.synced().await;
         assert_eq!(daemon.signal("TERM").await, Some(0));
     }
     assert_eq!(contents(&disturbed.data()), contents(&undisturbed.data()));

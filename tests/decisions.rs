@@ -1,9 +1,9 @@
-//! The record of decisions: what is served in 200 random worlds, and which gate hides the rest.
+//! The record of decisions: the entries that 200 random worlds serve, and the gates that hide the others.
 //!
-//! Each world has upstreams whose rows come, change and go, overlays, settings, verdicts and a clock, all made
-//! from its number. In its end the binary is asked in every way there is: by `list` and `explain` without a
-//! daemon, by the same with one, and by what clients are served in each view. All must agree, and be what
-//! `decisions/record.txt` says. `VIDIMUS_RECORD=1` writes that file anew; `VIDIMUS_WORLDS=3,14` plays these only.
+//! Each world has upstreams with changing rows, overlays, settings, verdicts and a clock, all generated from its
+//! number. At its end the binary is asked in every way: by `list` and `explain` without a daemon and with one, and
+//! by what each view serves. All answers must agree, and match `decisions/record.txt`. `VIDIMUS_RECORD=1` rewrites
+//! that file; `VIDIMUS_WORLDS=3,14` plays only these worlds.
 #![cfg(debug_assertions)]
 #![allow(unreachable_pub, reason = "each module is used by this test alone")]
 
@@ -21,10 +21,10 @@ mod policy;
 mod record;
 #[path = "decisions/rows.rs"]
 mod rows;
+#[path = "decisions/rules.rs"]
+mod rules;
 #[path = "decisions/stage.rs"]
 mod stage;
-#[path = "decisions/statements.rs"]
-mod statements;
 #[path = "decisions/store.rs"]
 mod store;
 #[path = "decisions/world.rs"]
@@ -39,17 +39,17 @@ use stage::Stage;
 use world::World;
 
 const WORLDS: u64 = 200;
-/// Worlds that are played side by side.
-const LANES: usize = 4;
+/// Worlds that are played in parallel.
+const THREADS: usize = 4;
 
-/// Where the ways to ask are known to disagree: how the line begins (world, upstream, name and version), and why.
+/// Known disagreements between the ways to ask: the start of the line (world, upstream, name and version), and the
+/// reason.
 const DISAGREEMENTS: [(&str, &str); 0] = [];
 
-/// An acknowledged item stays acknowledged when its alert opens again because of another name.
-const COVERED: &str = "what was acknowledged does not open again";
+/// An acknowledged item stays acknowledged if its alert opens again because of another name.
+const COVERED: &str = "acknowledged items stay acknowledged";
 
-/// Decisions that differ from the recorded ones: the recorded line, the one that is found now, and the rule that
-/// wants it so.
+/// Intended differences from the record: the recorded line, the current line, and the rule behind it.
 const DIFFERENCES: [(&str, &str, &str); 4] = [
     (
         "w085 official io.github.someone/stripe-payments@1.0.0 c14c6499 no open lookalike alert | wildcard",
@@ -73,16 +73,16 @@ const DIFFERENCES: [(&str, &str, &str); 4] = [
     ),
 ];
 
-/// What is expected for a recorded line.
+/// Returns the line that is expected in place of a recorded one.
 fn expected(recorded: &str) -> &str {
     let changed = DIFFERENCES.iter().find(|(before, _, _)| *before == recorded);
     changed.map_or(recorded, |(_, now, _)| now)
 }
 
-/// Plays worlds on a few threads; the reports are in the order of the worlds.
+/// Plays worlds on a few threads; returns the reports in the order of the worlds.
 fn play(numbers: &[u64]) -> Vec<Report> {
     let (next, reports) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
-    let lane = || {
+    let work = || {
         let mut runtime = tokio::runtime::Builder::new_multi_thread();
         let runtime = runtime.worker_threads(2).enable_all().build().expect("a runtime");
         while let Some(number) = numbers.get(next.fetch_add(1, Ordering::Relaxed)) {
@@ -92,8 +92,8 @@ fn play(numbers: &[u64]) -> Vec<Report> {
         }
     };
     std::thread::scope(|scope| {
-        for _ in 0..LANES {
-            scope.spawn(lane);
+        for _ in 0..THREADS {
+            scope.spawn(work);
         }
     });
     let mut reports = reports.into_inner().expect("no panic");
@@ -102,14 +102,15 @@ fn play(numbers: &[u64]) -> Vec<Report> {
 }
 
 #[test]
-fn decisions_are_those_on_record() {
+fn decisions_match_the_record() {
     let chosen = std::env::var("VIDIMUS_WORLDS").ok();
     let numbers: Vec<u64> = match &chosen {
         Some(chosen) => chosen.split(',').map(|number| number.parse().expect("a number")).collect(),
         None => (0..WORLDS).collect(),
     };
     let reports = play(&numbers);
-    let lines: Vec<&str> = reports.iter().flat_map(|it| &it.lines).map(String::as_str).collect();
+    let lines: Vec<&str> =
+        reports.iter().flat_map(|report| &report.lines).map(String::as_str).collect();
     if std::env::var_os("VIDIMUS_RECORD").is_some() {
         assert_eq!(chosen, None, "the record is written whole");
         record::write(&lines);
@@ -134,7 +135,7 @@ fn decisions_are_those_on_record() {
 }
 
 #[test]
-fn each_difference_is_one_from_a_line_on_record() {
+fn each_difference_starts_from_a_recorded_line() {
     let recorded = record::read();
     for (before, now, rule) in DIFFERENCES {
         assert!(recorded.lines().any(|line| line == before), "{before}: {rule}");
@@ -143,6 +144,6 @@ fn each_difference_is_one_from_a_line_on_record() {
 }
 
 #[test]
-fn the_record_covers_every_gate_and_situation() {
+fn record_covers_every_gate_and_situation() {
     assert_eq!(record::gaps(&record::read()), [] as [String; 0]);
 }

@@ -1,5 +1,5 @@
-//! The fault matrix: what an upstream may do on a bad day, what readers see meanwhile, what
-//! `/status` says, and that the next clean pass ends where an undisturbed mirror does.
+//! The fault matrix: upstream failures, what clients see meanwhile, what `/status` reports, and that the next
+//! clean sync run ends like an undisturbed mirror.
 
 mod support;
 
@@ -16,20 +16,20 @@ use support::registry::Row;
 use support::upstream::{Upstream, page, problem};
 use support::wait::eventually;
 
-/// What a fault must lead to.
+/// The expected outcome of a fault.
 #[derive(Debug, Clone, Copy)]
 enum Outcome {
-    /// The pass fails, and the reason says so.
+    /// The sync run fails with this reason.
     Fails(&'static str),
-    /// The pass is accepted all the same.
-    Passes,
-    /// The pass is held, and the trip says so.
-    Held(&'static str),
-    /// The pass is accepted, and this many rows are in quarantine.
+    /// The sync run is accepted.
+    Accepted,
+    /// The change set is on hold, with this exceeded limit.
+    OnHold(&'static str),
+    /// The sync run is accepted, and this many rows are in quarantine.
     Quarantines(u64),
 }
 
-use Outcome::{Fails, Held, Passes, Quarantines};
+use Outcome::{Accepted, Fails, OnHold, Quarantines};
 
 fn rows() -> Vec<Row> {
     (0..30).map(|index| Row::new(&format!("com.n{index:02}/tool"), "1.0.0")).collect()
@@ -55,7 +55,7 @@ fn retry_after(status: StatusCode, value: &str) -> Response<Body> {
     response
 }
 
-/// A body that decompresses to more than a page may have.
+/// Returns a body that decompresses to more than a page may have.
 fn bomb() -> Response<Body> {
     let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
     let megabyte = vec![b' '; 1024 * 1024];
@@ -66,20 +66,20 @@ fn bomb() -> Response<Body> {
     ([(header::CONTENT_ENCODING, "gzip")], Body::from(body)).into_response()
 }
 
-/// A body whose connection breaks in the middle.
+/// Returns a body that breaks off with a connection error.
 fn reset() -> Response<Body> {
     let broken: Vec<Result<Bytes, std::io::Error>> =
         vec![Ok(Bytes::from_static(b"{\"servers\":[")), Err(std::io::Error::other("reset"))];
     text(Body::from_stream(Chunks(broken.into_iter())))
 }
 
-/// A whole page, which then ends without the bytes that it promised.
+/// Returns a whole page that ends before its announced length.
 fn cut(items: &[String]) -> Response<Body> {
     let body = format!(r#"{{"servers":[{}],"metadata":{{}}}}"#, items.join(","));
     text(Body::from_stream(Chunks(vec![Ok(Bytes::from(body))].into_iter())))
 }
 
-/// A stream of chunks that are there already.
+/// A stream of prepared chunks.
 struct Chunks(std::vec::IntoIter<Result<Bytes, std::io::Error>>);
 
 impl futures_core::Stream for Chunks {
@@ -93,7 +93,7 @@ impl futures_core::Stream for Chunks {
     }
 }
 
-/// The answer to the `count`th list request (from 0), or nothing for the usual one.
+/// Returns the answer to the `count`th list request (from 0); `None` for the usual one.
 fn fault(name: &str, count: usize, asked: &str) -> Option<Response<Body>> {
     let first_page = !asked.contains("cursor=");
     let all = page(&items(0..30), None);
@@ -173,12 +173,12 @@ fn fault(name: &str, count: usize, asked: &str) -> Option<Response<Body>> {
         "redirect to metadata" => Some(redirect("http://169.254.169.254/latest/meta-data")),
         "redirect to http" => Some(redirect("http://127.0.0.1:9/v0.1/servers")),
         "nothing" => Some(all),
-        other => panic!("no fault is called {other}"),
+        other => panic!("unknown fault {other}"),
     }
 }
 
 #[rstest::rstest]
-#[case("nothing", Passes)]
+#[case("nothing", Accepted)]
 #[case("html", Fails("not JSON"))]
 #[case("truncated body", Fails("not JSON"))]
 #[case("wrong length", Fails("broke off"))]
@@ -186,37 +186,37 @@ fn fault(name: &str, count: usize, asked: &str) -> Option<Response<Body>> {
 #[case("trailing garbage", Fails("not JSON"))]
 #[case("servers missing", Fails("missing field `servers`"))]
 #[case("servers null", Fails("another shape"))]
-#[case("empty list", Held("0 rows where 30 are stored"))]
-#[case("60 % fewer", Held("12 rows where 30 are stored"))]
-#[case("5 % fewer", Passes)]
+#[case("empty list", OnHold("0 rows where 30 are stored"))]
+#[case("60 % fewer", OnHold("12 rows where 30 are stored"))]
+#[case("5 % fewer", Accepted)]
 #[case("only page 1", Fails("500"))]
 #[case("cursor loop", Fails("a loop"))]
 #[case("same cursor", Fails("a loop"))]
 #[case("ever new cursor", Fails("pages without the end"))]
 #[case("cursor of control characters", Fails("control character"))]
-#[case("page repeated", Passes)]
-#[case("page reordered", Passes)]
-#[case("one row twice", Passes)]
-#[case("one row twice with other content", Passes)]
-#[case("429 with seconds", Passes)]
-#[case("429 with a date", Passes)]
-#[case("429 without", Passes)]
-#[case("429 six times without", Passes)]
-#[case("503 once", Passes)]
-#[case("408 once", Passes)]
-#[case("reset once", Passes)]
+#[case("page repeated", Accepted)]
+#[case("page reordered", Accepted)]
+#[case("one row twice", Accepted)]
+#[case("one row twice with other content", Accepted)]
+#[case("429 with seconds", Accepted)]
+#[case("429 with a date", Accepted)]
+#[case("429 without", Accepted)]
+#[case("429 six times without", Accepted)]
+#[case("503 once", Accepted)]
+#[case("408 once", Accepted)]
+#[case("reset once", Accepted)]
 #[case("503 for good", Fails("503"))]
 #[case("400 for a cursor", Fails("400"))]
 #[case("gzip bomb", Fails("more than 33554432 bytes"))]
 #[case("a page above its limit", Fails("more than 33554432 bytes"))]
 #[case("deep json", Quarantines(1))]
 #[case("updatedAt missing", Quarantines(1))]
-#[case("equal across a page boundary", Passes)]
+#[case("equal across a page boundary", Accepted)]
 #[case("redirect to another host", Fails("302"))]
 #[case("redirect to metadata", Fails("302"))]
 #[case("redirect to http", Fails("302"))]
 #[tokio::test(flavor = "multi_thread")]
-async fn a_bad_day_upstream_changes_nothing_that_is_served(
+async fn upstream_fault_changes_nothing_that_is_served(
     #[case] name: &'static str,
     #[case] outcome: Outcome,
 ) {
@@ -225,8 +225,8 @@ async fn a_bad_day_upstream_changes_nothing_that_is_served(
     place.upstream(&upstream.url, "sync = {interval = \"1h\", page_size = 10}");
     place.overlay("policy.yaml", "servers: [{name: com.*/*, approval: {state: approved, reviewed: 2026-03-01, expires: 2099-01-01}}]");
     let daemon = place.start().await;
-    daemon.walked().await;
-    let before = eventually("all is served", async || {
+    daemon.synced().await;
+    let before = eventually("all entries are served", async || {
         let listed = served(&daemon).await;
         listed.contains("com.n29/tool").then_some(listed)
     })
@@ -246,26 +246,30 @@ async fn a_bad_day_upstream_changes_nothing_that_is_served(
             let reason = status["lastFailure"]["reason"].as_str().expect("a reason");
             assert!(reason.contains(why), "{reason}");
         }
-        Held(why) => {
-            let trips = report["passes"][0]["held"].to_string();
-            assert!(trips.contains(why), "{report}");
-            assert!(status["held"]["id"].is_string(), "{status}");
+        OnHold(why) => {
+            let exceeded = report["runs"][0]["onHold"].to_string();
+            assert!(exceeded.contains(why), "{report}");
+            assert!(status["onHold"]["id"].is_string(), "{status}");
         }
-        Passes => assert_eq!(status["lastFailure"], Value::Null, "{report}"),
+        Accepted => assert_eq!(status["lastFailure"], Value::Null, "{report}"),
         Quarantines(rows) => assert_eq!(status["quarantined"], rows, "{report}"),
     }
-    assert_eq!(served(&daemon).await, before, "what readers see");
+    assert_eq!(served(&daemon).await, before, "the list during the fault");
 
     upstream.behave();
     place.json(&["sync", "--full", "--json"]);
     let status = daemon.operate("/status").await.json()["upstreams"][0].clone();
-    assert_eq!((&status["lastFailure"], &status["held"]), (&Value::Null, &Value::Null), "{status}");
+    assert_eq!(
+        (&status["lastFailure"], &status["onHold"]),
+        (&Value::Null, &Value::Null),
+        "{status}"
+    );
     assert_eq!((&status["rows"], &status["quarantined"]), (&30.into(), &0.into()), "{status}");
-    assert_eq!(served(&daemon).await, before, "what an undisturbed mirror serves");
+    assert_eq!(served(&daemon).await, before, "the list after recovery");
     assert_eq!(place.run(&["verify"]).status.code(), Some(0));
 }
 
-/// The bytes that a reader of the whole list gets.
+/// Returns the whole list as a client gets it.
 async fn served(daemon: &Daemon) -> String {
     daemon.get("/v0.1/servers?limit=100").await.text
 }

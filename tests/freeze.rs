@@ -1,5 +1,5 @@
-//! The crash we fear: the storage freezes after the n-th sync, for every n of a walk and of the
-//! acceptance of a later pass.
+//! Power loss: the storage freezes after the n-th fsync, for every n of a full sync and of the acceptance of a
+//! later sync run.
 
 mod support;
 
@@ -8,11 +8,11 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 use redb::StorageBackend;
 use support::registry::Row;
-use support::source::{Source, contents, pass};
-use vidimus::model::Instant;
+use support::source::{Source, contents, sync};
+use vidimus::model::Timestamp;
 use vidimus::store::Store;
 
-const NOW: Instant = Instant::from_micros(1);
+const NOW: Timestamp = Timestamp::from_micros(1);
 
 /// A disk that can lose power.
 #[derive(Debug, Clone, Default)]
@@ -21,17 +21,17 @@ struct Disk(Arc<Mutex<Platter>>);
 #[derive(Debug, Default)]
 struct Platter {
     bytes: Vec<u8>,
-    /// The bytes as of the last sync.
+    /// The bytes as of the last fsync.
     synced: Vec<u8>,
     syncs: usize,
-    /// The power fails at the sync after this many.
+    /// The number of fsyncs after which the next one fails.
     fails_after: Option<usize>,
-    /// No byte more than this fits.
+    /// The largest size in bytes.
     capacity: Option<usize>,
     dead: bool,
 }
 
-/// What is left of writes that no sync followed.
+/// The fate of writes that no fsync followed.
 #[derive(Debug, Clone, Copy)]
 enum Unsynced {
     Lost,
@@ -48,7 +48,7 @@ impl Disk {
         platter.fails_after = syncs.map(|syncs| platter.syncs + syncs);
     }
 
-    /// The disk after the power came back.
+    /// Returns the disk after the power came back.
     fn restored(&self, unsynced: Unsynced) -> Self {
         let platter = self.lock();
         let bytes = match unsynced {
@@ -66,10 +66,7 @@ impl Disk {
 
 impl Platter {
     fn alive(&self) -> io::Result<()> {
-        match self.dead {
-            true => Err(io::Error::other("the power failed")),
-            false => Ok(()),
-        }
+        if self.dead { Err(io::Error::other("the power failed")) } else { Ok(()) }
     }
 }
 
@@ -136,7 +133,7 @@ fn source() -> Source {
     source
 }
 
-/// Upstream later: a new row, a rewritten one, a deleted one, one that is gone.
+/// Changes the upstream: a new row, a rewritten one, a deleted one, a missing one.
 fn changed(source: &Source) {
     let mut registry = source.lock();
     registry.now = 20;
@@ -152,12 +149,12 @@ fn changed(source: &Source) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_walk_that_freezes_at_any_sync_goes_on_to_the_same_store() {
+async fn full_sync_that_freezes_at_any_fsync_resumes_to_the_same_store() {
     let source = source();
     let undisturbed = Disk::default();
     let store = undisturbed.store().expect("a store");
     let before = undisturbed.lock().syncs;
-    pass(&store, &source, false).await.expect("a pass");
+    sync(&store, &source, false).await.expect("a sync run");
     let syncs = undisturbed.lock().syncs - before;
     let wanted = contents(&store);
     assert!(syncs >= 3, "{syncs} syncs");
@@ -166,58 +163,58 @@ async fn a_walk_that_freezes_at_any_sync_goes_on_to_the_same_store() {
             let disk = Disk::default();
             let store = disk.store().expect("a store");
             disk.fail_after(Some(frozen_after));
-            assert!(pass(&store, &source, false).await.is_err(), "frozen after {frozen_after}");
+            assert!(sync(&store, &source, false).await.is_err(), "frozen after {frozen_after}");
             drop(store);
             let store = disk.restored(unsynced).store().expect("opens after the crash");
-            pass(&store, &source, false).await.expect("a pass");
+            sync(&store, &source, false).await.expect("a sync run");
             assert_eq!(contents(&store), wanted, "{unsynced:?} after {frozen_after}");
         }
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_acceptance_that_freezes_at_any_sync_happens_wholly_or_not_at_all() {
-    let walked = Disk::default();
+async fn acceptance_that_freezes_at_any_fsync_is_atomic() {
+    let synced = Disk::default();
     {
         let source = source();
-        let store = walked.store().expect("a store");
-        pass(&store, &source, false).await.expect("a pass");
+        let store = synced.store().expect("a store");
+        sync(&store, &source, false).await.expect("a sync run");
     }
     let source = source();
     changed(&source);
     let (before, wanted, syncs) = {
-        let disk = walked.restored(Unsynced::Lost);
+        let disk = synced.restored(Unsynced::Lost);
         let store = disk.store().expect("a store");
         let (before, begun) = (contents(&store), disk.lock().syncs);
-        pass(&store, &source, true).await.expect("a pass");
+        sync(&store, &source, true).await.expect("a sync run");
         let after = contents(&store);
         (before, after, disk.lock().syncs - begun)
     };
     assert_ne!(before, wanted);
     for unsynced in [Unsynced::Lost, Unsynced::Kept] {
         for frozen_after in 0..syncs {
-            let disk = walked.restored(Unsynced::Lost);
+            let disk = synced.restored(Unsynced::Lost);
             let store = disk.store().expect("a store");
             disk.fail_after(Some(frozen_after));
-            assert!(pass(&store, &source, true).await.is_err());
+            assert!(sync(&store, &source, true).await.is_err());
             drop(store);
             let store = disk.restored(unsynced).store().expect("opens after the crash");
             let now = contents(&store);
-            assert!(now == before || now == wanted, "half of a pass after {frozen_after}");
-            pass(&store, &source, true).await.expect("a pass");
+            assert!(now == before || now == wanted, "half of a sync run after {frozen_after}");
+            sync(&store, &source, true).await.expect("a sync run");
             let state =
                 store.snapshot().expect("a snapshot").upstream("official").expect("a state");
-            assert!(state.pass.is_none());
-            // One more walk missed the entry that is gone; that is all that may differ.
+            assert!(state.run.is_none());
+            // One more full sync misses the missing entry; nothing else may differ.
             assert_eq!(contents(&store), wanted, "{unsynced:?} after {frozen_after}");
         }
     }
 }
 
-/// A disk that is full fails the pass. What was stored is whole, and after room was made the mirror
-/// goes on to where an undisturbed one is.
+/// A full disk fails the sync run. The stored rows stay intact, and with more room the mirror ends like an
+/// undisturbed one.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_full_disk_fails_the_pass_and_loses_nothing() {
+async fn full_disk_fails_the_sync_run_and_loses_nothing() {
     let source = source();
     {
         let mut registry = source.lock();
@@ -228,17 +225,17 @@ async fn a_full_disk_fails_the_pass_and_loses_nothing() {
     }
     let undisturbed = Disk::default();
     let store = undisturbed.store().expect("a store");
-    pass(&store, &source, false).await.expect("a pass");
+    sync(&store, &source, false).await.expect("a sync run");
     let wanted = contents(&store);
     let disk = Disk::default();
     let store = disk.store().expect("a store");
     let full = disk.lock().bytes.len();
     disk.lock().capacity = Some(full);
-    let failure = pass(&store, &source, false).await.expect_err("no room");
+    let failure = sync(&store, &source, false).await.expect_err("no room");
     assert!(failure.reason().contains("cannot be read or written"), "{}", failure.reason());
     drop(store);
     let store = disk.restored(Unsynced::Kept).store().expect("opens");
     assert!(store.snapshot().expect("a snapshot").verify().expect("verified").is_sound());
-    pass(&store, &source, false).await.expect("a pass");
+    sync(&store, &source, false).await.expect("a sync run");
     assert_eq!(contents(&store), wanted);
 }

@@ -1,4 +1,4 @@
-//! Any history of an upstream leaves the mirror equal to a model of it.
+//! After any history of an upstream, the mirror equals a model of it.
 
 mod support;
 
@@ -7,29 +7,29 @@ use std::sync::Arc;
 
 use proptest::prelude::*;
 use support::registry::Row;
-use support::source::{Source, minute, pass};
+use support::source::{Source, minute, sync};
 use vidimus::daemon::Clock;
 use vidimus::store::Store;
 
-const MISSING_WALKS: u32 = 3;
+const MISSING_SYNCS: u32 = 3;
 const OVERLAP: i64 = 1;
 
-/// What happens upstream, or to us.
+/// An event at the upstream or in the mirror.
 #[derive(Debug, Clone, Copy)]
 enum Event {
     Publish(usize),
     Deprecate(usize),
     Delete(usize),
     Vanish(usize),
-    /// A vanished entry is there again as it was.
+    /// A vanished entry comes back unchanged.
     Return(usize),
     /// Other content, without a new `updatedAt`.
     Rewrite(usize),
-    Pass {
+    Sync {
         full: bool,
     },
     Restart,
-    /// Upstream's clock goes on, or back.
+    /// The upstream's clock moves by so many minutes, forward or back.
     Clock(i64),
 }
 
@@ -42,35 +42,35 @@ fn event() -> impl Strategy<Value = Event> {
         1 => key.clone().prop_map(Event::Vanish),
         1 => key.clone().prop_map(Event::Return),
         1 => key.prop_map(Event::Rewrite),
-        3 => any::<bool>().prop_map(|full| Event::Pass { full }),
+        3 => any::<bool>().prop_map(|full| Event::Sync { full }),
         1 => Just(Event::Restart),
         1 => (-5..20_i64).prop_map(Event::Clock),
     ]
 }
 
-/// An entry as the mirror must hold it.
+/// The expected state of an entry in the mirror.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Kept {
     content: String,
     others: BTreeSet<String>,
-    /// What upstream has by now.
+    /// The upstream's current content.
     current: String,
     status: String,
     absent: u32,
 }
 
-/// The rules of the mirror once more, in the plainest way.
+/// The mirror's rules, implemented a second time as simply as possible.
 #[derive(Debug, Default)]
 struct Model {
     kept: BTreeMap<(String, String), Kept>,
-    walked: bool,
+    had_full_sync: bool,
     watermark: Option<i64>,
 }
 
 impl Model {
-    fn pass(&mut self, source: &Source, full: bool) {
+    fn sync(&mut self, source: &Source, full: bool) {
         let registry = source.lock();
-        let since = match (self.walked && !full, self.watermark) {
+        let since = match (self.had_full_sync && !full, self.watermark) {
             (true, Some(watermark)) => Some(watermark),
             _ => None,
         };
@@ -86,7 +86,7 @@ impl Model {
                 status: row.status.clone(),
                 absent: 0,
             });
-            // An increment that reads a row as it is stored says nothing about an absence.
+            // An unchanged row in an incremental sync does not end an absence.
             let unchanged = kept.status == row.status && kept.current == row.description;
             kept.status.clone_from(&row.status);
             kept.current.clone_from(&row.description);
@@ -109,7 +109,7 @@ impl Model {
             None => Some(start),
             Some(before) => Some(before.max(start)),
         };
-        self.walked = true;
+        self.had_full_sync = true;
     }
 }
 
@@ -147,7 +147,7 @@ fn apply(source: &Source, gone: &mut BTreeMap<(String, String), Row>, event: Eve
             }
         }
         Event::Clock(minutes) => registry.now = (registry.now + minutes).max(0),
-        Event::Pass { .. } | Event::Restart => {}
+        Event::Sync { .. } | Event::Restart => {}
     }
 }
 
@@ -163,12 +163,12 @@ fn mirrored(store: &Store) -> BTreeMap<(String, String), Kept> {
         let stored = stored.expect("a head");
         let entry = snapshot.entry(&stored).expect("an entry");
         let others = snapshot.others(&stored).expect("read");
-        let last = others.last().filter(|it| it.head.sent == stored.head.sent);
-        let current = last.map(|it| description(&it.server));
-        let others: Vec<String> = others.iter().map(|it| description(&it.server)).collect();
+        let last = others.last().filter(|other| other.head.sent == stored.head.sent);
+        let current = last.map(|other| description(&other.server));
+        let others: Vec<String> = others.iter().map(|other| description(&other.server)).collect();
         let content = description(&entry.server);
-        let absent = snapshot.absence(&stored).expect("read").map_or(0, |absence| absence.walks);
-        assert_eq!(stored.head.missing, absent >= MISSING_WALKS, "{stored:?}");
+        let absent = snapshot.absence(&stored).expect("read").map_or(0, |absence| absence.missed);
+        assert_eq!(stored.head.missing, absent >= MISSING_SYNCS, "{stored:?}");
         let kept = Kept {
             current: current.unwrap_or_else(|| content.clone()),
             others: others.into_iter().collect(),
@@ -185,7 +185,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn any_history_leaves_the_mirror_equal_to_the_model(
+    fn mirror_equals_the_model_after_any_history(
         events in prop::collection::vec(event(), 1..40),
     ) {
         let runtime = tokio::runtime::Runtime::new().expect("a runtime");
@@ -197,9 +197,9 @@ proptest! {
         for event in &events {
             apply(&source, &mut gone, *event);
             match event {
-                Event::Pass { full } => {
-                    runtime.block_on(pass(&store, &source, *full)).expect("a pass");
-                    model.pass(&source, *full);
+                Event::Sync { full } => {
+                    runtime.block_on(sync(&store, &source, *full)).expect("a sync run");
+                    model.sync(&source, *full);
                     prop_assert_eq!(&mirrored(&store), &model.kept);
                 }
                 Event::Restart => {

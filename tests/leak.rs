@@ -1,5 +1,5 @@
-//! What is hidden appears in no byte of any answer: random policies and views over real entries.
-//! Another seed comes with `VIDIMUS_TEST_SEED`.
+//! Hidden entries appear in no byte of any answer: random policies and views over real entries.
+//! `VIDIMUS_TEST_SEED` sets another seed.
 
 mod support;
 
@@ -19,14 +19,14 @@ const CLASSES: [&str; 4] = ["public", "internal", "confidential", "regulated"];
 const LABELS: [&str; 3] = ["red", "green", "blue"];
 const BURIED: &str = "No longer served by this registry.";
 
-/// One entry with what the policy says of its name.
+/// One entry, with its searchable texts.
 struct Entry {
     row: Row,
     texts: Vec<String>,
     servable: bool,
 }
 
-/// What is decided about a name.
+/// The decision about a name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Fate {
     Approved { tier: u8, class: usize, label: usize },
@@ -34,7 +34,7 @@ enum Fate {
     Unmentioned,
 }
 
-/// What is decided about names, and which versions are denied all the same.
+/// The decisions about names, and the versions that are denied in addition.
 #[derive(Debug, Default)]
 struct Policy {
     names: BTreeMap<String, Fate>,
@@ -51,11 +51,11 @@ struct Limits {
     github: bool,
 }
 
-/// Every (name, version) of a view.
+/// The entries of a view, by name and version.
 type Shown = BTreeSet<(String, String)>;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn nothing_hidden_is_in_any_byte_of_any_answer() {
+async fn hidden_entries_are_in_no_byte_of_any_answer() {
     let seed = std::env::var("VIDIMUS_TEST_SEED").unwrap_or_else(|_| "leak".into());
     println!("VIDIMUS_TEST_SEED={seed}");
     let entries = entries(&seed);
@@ -74,13 +74,13 @@ async fn nothing_hidden_is_in_any_byte_of_any_answer() {
         place.overlay("policy.yaml", &policy.yaml());
         if daemon.is_none() {
             let started = place.start().await;
-            started.walked().await;
+            started.synced().await;
             daemon = Some(started);
         }
         let daemon = daemon.as_ref().expect("it was started");
         for view in VIEWS {
             let wanted = shown(&entries, &policy, &views[view]);
-            support::wait::eventually(&format!("{view} shows what it should"), async || {
+            support::wait::eventually(&format!("{view} shows the expected entries"), async || {
                 (listed(daemon, view, "").await.0 == wanted).then_some(())
             })
             .await;
@@ -88,7 +88,7 @@ async fn nothing_hidden_is_in_any_byte_of_any_answer() {
                 .get(view)
                 .into_iter()
                 .flatten()
-                .filter(|it| !wanted.contains(it))
+                .filter(|entry| !wanted.contains(entry))
                 .cloned()
                 .collect();
             look_everywhere(daemon, view, &entries, &wanted, &buried).await;
@@ -98,7 +98,7 @@ async fn nothing_hidden_is_in_any_byte_of_any_answer() {
     }
 }
 
-/// Asks every route of a view and looks for what must not be there.
+/// Asks every route of a view and searches the answers for hidden entries.
 async fn look_everywhere(
     daemon: &Daemon,
     view: &str,
@@ -125,8 +125,8 @@ async fn look_everywhere(
         let (found, answers) = listed(daemon, view, filter).await;
         answers.iter().for_each(clean);
         let all: Shown = shown.union(buried).cloned().collect();
-        assert_eq!(found, all, "{view} {filter}: only what was shown in it leaves a tombstone");
-        answers.iter().for_each(|answer| tombstones_say_nothing(answer, buried));
+        assert_eq!(found, all, "{view} {filter}: only entries that it showed leave tombstones");
+        answers.iter().for_each(|answer| assert_bare_tombstones(answer, buried));
     }
     for entry in entries.iter().step_by(3) {
         let (name, version) = entry.row.key();
@@ -140,7 +140,7 @@ async fn look_everywhere(
             clean(&answer);
         }
         clean(&exact);
-        // A search for its own text finds only what is shown.
+        // A search for the text of a hidden entry does not find it.
         if let Some(text) = entry.texts.first().filter(|_| !is_shown) {
             let word: String = text.chars().filter(char::is_ascii_alphanumeric).take(12).collect();
             let found = daemon.get(&format!("{}/servers?search={word}", prefix(view))).await;
@@ -149,7 +149,7 @@ async fn look_everywhere(
     }
 }
 
-/// What stands in the cursor of a page.
+/// Returns the decoded cursor of a page.
 fn cursor_of(answer: &Answer) -> String {
     let list: Value = serde_json::from_str(&answer.text).unwrap_or_default();
     let cursor = list["metadata"]["nextCursor"].as_str().unwrap_or_default();
@@ -157,7 +157,7 @@ fn cursor_of(answer: &Answer) -> String {
     String::from_utf8_lossy(&bytes.expect("base64url")).into_owned()
 }
 
-/// Texts that only hidden entries have, and that are long enough to be no chance.
+/// Returns the texts that only hidden entries have, and that are too long for a chance match.
 fn secrets(entries: &[Entry], shown: &Shown, buried: &Shown) -> Vec<String> {
     let is_shown = |entry: &&Entry| shown.contains(&entry.row.key());
     let open: String = entries.iter().filter(is_shown).map(|entry| entry.row.item()).collect();
@@ -175,8 +175,8 @@ fn secrets(entries: &[Entry], shown: &Shown, buried: &Shown) -> Vec<String> {
         .collect()
 }
 
-/// A tombstone holds a name, a version, a fixed description and times, and nothing else.
-fn tombstones_say_nothing(answer: &Answer, buried: &Shown) {
+/// Asserts that tombstones hold a name, a version, a fixed description and times, and nothing else.
+fn assert_bare_tombstones(answer: &Answer, buried: &Shown) {
     for item in answer.json()["servers"].as_array().expect("a list") {
         let text = |member: &str| item["server"][member].as_str().expect("a text").to_owned();
         if !buried.contains(&(text("name"), text("version"))) {
@@ -201,7 +201,7 @@ fn prefix(view: &str) -> String {
     if view == "default" { "/v0.1".into() } else { format!("/views/{view}/v0.1") }
 }
 
-/// Every item of a list, page by page, and the pages.
+/// Returns every item of a list, and its pages.
 async fn listed(daemon: &Daemon, view: &str, filter: &str) -> (Shown, Vec<Answer>) {
     let (mut found, mut answers, mut cursor) = (Shown::new(), Vec::new(), String::new());
     loop {
@@ -222,7 +222,7 @@ async fn listed(daemon: &Daemon, view: &str, filter: &str) -> (Shown, Vec<Answer
     }
 }
 
-/// A number under a bound, by the digest of what it is for.
+/// Returns a number below `bound`, by the digest of `seed`.
 fn roll(seed: &str, bound: u8) -> u8 {
     Digest::of(seed.as_bytes()).as_bytes()[0] % bound
 }
@@ -241,7 +241,7 @@ fn policy(entries: &[Entry], seed: &str) -> Policy {
             _ => Fate::Unmentioned,
         };
         policy.names.insert(name.clone(), fate);
-        // A version that is hidden though others of its name are shown.
+        // A hidden version of a name with shown versions.
         if roll(&format!("{seed} {name} {version}"), 5) == 0 {
             policy.denied.insert((name, version));
         }
@@ -328,9 +328,9 @@ impl Limits {
     }
 }
 
-/// The policy once more, in the plainest way.
+/// Returns the entries that a view shows: the policy, implemented a second time as simply as possible.
 fn shown(entries: &[Entry], policy: &Policy, limits: &Limits) -> Shown {
-    // Denials know no case, so a name may be hidden by its twin's.
+    // Denials ignore case, so the denial of a case twin hides a name too.
     let denied_names = policy.names.iter().filter(|(_, fate)| **fate == Fate::Denied);
     let denied_names: BTreeSet<String> =
         denied_names.map(|(name, _)| name.to_ascii_lowercase()).collect();
@@ -353,17 +353,17 @@ fn shown(entries: &[Entry], policy: &Policy, limits: &Limits) -> Shown {
         .collect()
 }
 
-/// Real entries where they are present, invented ones otherwise; not the deleted ones.
+/// Returns real entries if they are present, else generated ones; without deleted ones.
 fn entries(seed: &str) -> Vec<Entry> {
     let items = support::corpus::items().unwrap_or_else(|| {
-        println!("invented entries are used");
+        println!("generated entries are used");
         let row = |index: usize| {
             Row::new(&format!("io.github.n{}/tool", index / 3), &format!("1.{}.0", index % 3))
-                .described(&format!("An invented description of number {index}"))
+                .described(&format!("A generated description of number {index}"))
         };
         (0..600).map(|index| row(index).item()).collect()
     });
-    // Names whole, so that a hidden version has shown ones beside it.
+    // Names are chosen with all their versions, so that hidden versions have shown siblings.
     let entries: Vec<Entry> = items.iter().map(|item| entry(item)).collect();
     let mut names: Vec<String> = entries.iter().map(|entry| entry.row.name.clone()).collect();
     names.sort_by_key(|name| Digest::of(format!("{seed} {name}").as_bytes()));
@@ -386,7 +386,7 @@ fn entry(item: &str) -> Entry {
     let status = if status == "deleted" { "deleted" } else { "active" };
     Entry {
         row: Row { status: status.into(), ..row },
-        texts: texts.into_iter().filter(|it| !it.is_empty()).collect(),
+        texts: texts.into_iter().filter(|text| !text.is_empty()).collect(),
         servable,
     }
 }

@@ -1,4 +1,4 @@
-//! The public address stands in the open: TLS, limits on connections and requests, and what it refuses.
+//! The public listener: TLS, limits on connections and requests, refused settings.
 
 mod support;
 
@@ -20,15 +20,15 @@ async fn workplace() -> (Upstream, Workplace) {
     (upstream, place)
 }
 
-/// A certificate for the loopback address and its key, in PEM.
+/// Returns a certificate for the loopback address and its key, in PEM.
 fn certificate() -> (String, String) {
     let made = rcgen::generate_simple_self_signed(vec!["127.0.0.1".into()]).expect("a certificate");
     (made.cert.pem(), made.signing_key.serialize_pem())
 }
 
-/// VS Code refuses plain http, so TLS is spoken here or in front; a renewed pair is taken up.
+/// VS Code refuses plain http, so TLS is terminated here or in front. A renewed pair is loaded at run time.
 #[tokio::test(flavor = "multi_thread")]
-async fn tls_is_spoken_and_a_renewed_certificate_is_taken_up() {
+async fn tls_is_served_and_a_renewed_certificate_is_loaded() {
     let (_upstream, place) = workplace().await;
     let (first, first_key) = certificate();
     place.write("tls/cert.pem", &first);
@@ -52,38 +52,40 @@ async fn tls_is_spoken_and_a_renewed_certificate_is_taken_up() {
     };
     eventually("it is served over TLS", async || (asked(&first).await == Some(200)).then_some(()))
         .await;
-    // A key that does not belong to it is not taken up, and the pair before stays.
+    // A certificate without its key is not loaded; the previous pair stays.
     let (second, second_key) = certificate();
     place.write("tls/cert.pem", &second);
-    eventually("it is told", async || place.log().contains("do not belong together").then_some(()))
-        .await;
+    eventually("the mismatch is logged", async || {
+        place.log().contains("do not belong together").then_some(())
+    })
+    .await;
     assert_eq!(asked(&first).await, Some(200));
     place.write("tls/key.pem", &second_key);
     eventually("the new one is used", async || (asked(&second).await == Some(200)).then_some(()))
         .await;
-    assert_eq!(asked(&first).await, None, "nobody is shown the old one");
+    assert_eq!(asked(&first).await, None, "the old certificate is not presented");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn plain_http_leaves_the_machine_only_behind_a_proxy() {
+async fn plain_http_on_a_public_address_needs_a_tls_proxy() {
     let (_upstream, place) = workplace().await;
     let serve = ["serve", "--listen=0.0.0.0:0", "--ops-listen=127.0.0.1:0"];
     let refused = place.run(&serve);
     assert_eq!(refused.status.code(), Some(1));
     assert!(text(&refused.stderr).contains("behind_tls_proxy = true"), "{}", text(&refused.stderr));
-    assert!(!place.data().exists(), "what is refused leaves nothing behind");
+    assert!(!place.data().exists(), "a refused start leaves no files");
     for (toml, wanted) in [
         (
             "[tls]\ncert_file = \"none.pem\"\nkey_file = \"none.pem\"\n",
-            "none.pem holds no usable PEM",
+            "none.pem has no usable PEM",
         ),
         ("[tls]\ncert_file = \"x.pem\"\n", "TLS without `key_file`"),
-        ("trusted_proxies = [\"everywhere\"]", "an address or network, as 10.0.0.0/8"),
-        ("cors_origins = [\"editor.example\"]", "an origin as https://editor.example"),
+        ("trusted_proxies = [\"everywhere\"]", "an address or network, such as 10.0.0.0/8"),
+        ("cors_origins = [\"editor.example\"]", "an origin such as https://editor.example"),
         ("[[views]]\ntiers = [1]\n", "a view without a `name`"),
-        ("[[views]]\nname = \"A\"\n", "small letters, digits and hyphens"),
+        ("[[views]]\nname = \"A\"\n", "lower-case letters, digits and hyphens"),
         ("[[views]]\nname = \"a\"\ntiers = [4]\n", "1 to 3"),
-        ("[[views]]\nname = \"a\"\n[[views]]\nname = \"a\"\n", "stands twice"),
+        ("[[views]]\nname = \"a\"\n[[views]]\nname = \"a\"\n", "appears twice"),
     ] {
         place.write("vidimus.toml", toml);
         let refused = place.run(&["serve", "--listen=127.0.0.1:0", "--ops-listen=127.0.0.1:0"]);
@@ -92,9 +94,9 @@ async fn plain_http_leaves_the_machine_only_behind_a_proxy() {
     }
 }
 
-/// A client that makes too many requests waits; single entries are for everybody, always.
+/// A client with too many requests gets 429; requests for single entries are never limited.
 #[tokio::test(flavor = "multi_thread")]
-async fn requests_are_limited_by_client_and_never_for_single_entries() {
+async fn requests_are_limited_by_client_except_for_single_entries() {
     let (_upstream, place) = workplace().await;
     place.write(
         "vidimus.toml",
@@ -121,9 +123,9 @@ async fn requests_are_limited_by_client_and_never_for_single_entries() {
     }
 }
 
-/// Slow and silent clients lose their places, and nobody else waits for them.
+/// Connections of silent clients are closed, and other clients do not wait for them.
 #[tokio::test(flavor = "multi_thread")]
-async fn connections_are_limited_and_silent_ones_end() {
+async fn connections_are_limited_and_silent_ones_are_closed() {
     let (_upstream, place) = workplace().await;
     place.write("vidimus.toml", "[limits]\nconnections_per_peer = 8\n");
     let daemon = place.start().await;
@@ -132,7 +134,7 @@ async fn connections_are_limited_and_silent_ones_end() {
     let silent: Vec<TcpStream> = (0..20)
         .map(|_| {
             let mut stream = TcpStream::connect(&address).expect("a connection");
-            // Headers that never end. Those beyond the limit are closed while it writes.
+            // Headers that never end. Connections beyond the limit are closed during the write.
             let _ = stream.write_all(b"GET /v0.1/servers HTTP/1.1\r\nHost: x\r\n");
             stream
         })
@@ -149,13 +151,11 @@ async fn connections_are_limited_and_silent_ones_end() {
             ),
         }
     };
-    eventually("those beyond the limit are closed", async || {
+    eventually("connections beyond the limit are closed", async || {
         (silent.iter().filter(|stream| ended(stream)).count() >= 12).then_some(())
     })
     .await;
-    eventually("the silent ones lose their places", async || {
-        silent.iter().all(&ended).then_some(())
-    })
-    .await;
+    eventually("silent connections are closed", async || silent.iter().all(&ended).then_some(()))
+        .await;
     daemon.lists(&["a.b/c@1.0.0"]).await;
 }

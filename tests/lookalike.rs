@@ -1,4 +1,4 @@
-//! How well lookalikes are found on data that is not ours, where it is present beside the project.
+//! The quality of the lookalike detection on external data, if `../shared/corpus` is present.
 
 use std::collections::BTreeMap;
 use std::io::Read;
@@ -26,8 +26,8 @@ fn names(folder: &Path) -> Vec<Name> {
     flate2::read::GzDecoder::new(packed).read_to_string(&mut text).expect("gzip");
     let mut names: Vec<Name> = text
         .lines()
-        .filter(|it| !it.is_empty())
-        .map(|it| Name::parse(it).expect("a name"))
+        .filter(|line| !line.is_empty())
+        .map(|line| Name::parse(line).expect("a name"))
         .collect();
     names.sort_by_key(|name| Digest::of(name.as_str().as_bytes()));
     names
@@ -37,7 +37,7 @@ fn approved(subject: &str) -> Protected {
     Protected::new(subject, Why::Approved)
 }
 
-/// What would be reported.
+/// Returns the matches that would be reported.
 fn alerts(
     index: &ScreeningIndex,
     frequent: &FrequentNames,
@@ -49,18 +49,18 @@ fn alerts(
 }
 
 #[test]
-fn few_real_names_are_taken_for_lookalikes_and_none_of_the_protected() {
+fn at_most_one_and_a_half_percent_of_real_names_are_reported_and_no_protected_name() {
     let Some(folder) = folder() else { return };
     let names = names(&folder);
     let (protected, rest) = names.split_at(1_000);
     let index = ScreeningIndex::new(
-        protected.iter().map(|it| approved(it.as_str())),
+        protected.iter().map(|name| approved(name.as_str())),
         SharedHosts::default(),
     );
     let frequent = FrequentNames::of(&names);
     let techniques = |names: &[Name]| -> Vec<String> {
         let found = names.iter().filter_map(|name| {
-            // Nothing is known but their names.
+            // Names alone, without entries.
             let found = alerts(&index, &frequent, name, &EntryProfile::default());
             found.first().map(|found| found.technique().expect("a signal").to_string())
         });
@@ -69,12 +69,14 @@ fn few_real_names_are_taken_for_lookalikes_and_none_of_the_protected() {
     assert_eq!(techniques(protected), [] as [String; 0]);
     let found = techniques(rest);
     let mut by_technique: BTreeMap<&str, usize> = BTreeMap::new();
-    found.iter().for_each(|it| *by_technique.entry(it).or_default() += 1);
+    for technique in &found {
+        *by_technique.entry(technique).or_default() += 1;
+    }
     println!("{} of {} names: {by_technique:?}", found.len(), rest.len());
     assert!(found.len() * 1_000 <= rest.len() * 15, "more than 1.5 %");
 }
 
-/// The newest entry of every real name there is, with what it says.
+/// Returns the profile of the newest entry of each real name.
 fn entries(folder: &Path) -> BTreeMap<Name, EntryProfile> {
     let packed = std::fs::File::open(folder.join("registry-6k.jsonl.gz")).expect("a file");
     let mut text = String::new();
@@ -88,7 +90,7 @@ fn entries(folder: &Path) -> BTreeMap<Name, EntryProfile> {
 }
 
 #[test]
-fn what_real_entries_say_raises_few_alerts_more() {
+fn at_most_one_and_a_half_percent_of_real_entries_are_reported() {
     let Some(folder) = folder() else { return };
     let frequent = FrequentNames::of(&names(&folder));
     let entries = entries(&folder);
@@ -138,14 +140,15 @@ fn known_typosquats_are_found() {
     let share = |(hits, all): (usize, usize)| {
         f64::from(u32::try_from(hits).unwrap_or(0)) / f64::from(u32::try_from(all).unwrap_or(1))
     };
-    let total = by_ecosystem.values().fold((0, 0), |sum, it| (sum.0 + it.0, sum.1 + it.1));
+    let total =
+        by_ecosystem.values().fold((0, 0), |sum, counts| (sum.0 + counts.0, sum.1 + counts.1));
     println!("found of all: {:.3}; {by_ecosystem:?}", share(total));
     assert!(share(by_ecosystem["npm"]) >= 0.85);
     assert!(share(total) >= 0.95);
 }
 
 #[test]
-fn judged_pairs_of_real_servers_are_told_apart() {
+fn labelled_pairs_of_real_servers_are_classified_correctly() {
     let Some(folder) = folder() else { return };
     let frequent = FrequentNames::of(&names(&folder));
     let text = std::fs::read_to_string(folder.join("mcp-lookalikes.jsonl")).expect("a file");

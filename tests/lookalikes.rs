@@ -1,4 +1,4 @@
-//! A security engineer protects a brand, and is told of what resembles it.
+//! Protected brands: lookalikes are reported, explained, acknowledged and withheld from wildcards.
 
 mod support;
 
@@ -10,13 +10,15 @@ use support::wait::eventually;
 
 fn subjects(alerts: &Value) -> Vec<String> {
     let alerts = alerts.as_array().expect("a list").iter();
-    let text = |it: &Value, member: &str| it[member].as_str().unwrap_or_default().to_owned();
+    let text = |alert: &Value, member: &str| alert[member].as_str().unwrap_or_default().to_owned();
     alerts
-        .map(|it| format!("{} {} {}", text(it, "subject"), text(it, "suspect"), it["count"]))
+        .map(|alert| {
+            format!("{} {} {}", text(alert, "subject"), text(alert, "suspect"), alert["count"])
+        })
         .collect()
 }
 
-/// The open lookalikes: target, suspect namespace, number of names.
+/// Returns the open lookalike alerts: target, suspect namespace, number of names.
 fn lookalikes(place: &Workplace, arguments: &[&str]) -> Vec<String> {
     let all = [&["lookalikes", "--json"], arguments].concat();
     let output = place.run(&all);
@@ -34,7 +36,7 @@ fn acknowledge(place: &Workplace, alert: &Value) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_protected_brand_has_its_lookalikes_reported_explained_and_acknowledged() {
+async fn lookalikes_of_a_protected_brand_are_reported_explained_and_acknowledged() {
     let names = [
         "com.stripe/stripe-mcp",
         "io.github.someone/stripe-mcp",
@@ -46,7 +48,7 @@ async fn a_protected_brand_has_its_lookalikes_reported_explained_and_acknowledge
     let upstream = Upstream::start(names.map(|name| Row::new(name, "1.0.0"))).await;
     let place = Workplace::new(&upstream.url);
     let daemon = place.start().await;
-    daemon.walked().await;
+    daemon.synced().await;
     assert_eq!(lookalikes(&place, &[]), [] as [String; 0]);
     place.overlay("protect.yaml", "namespaces:\n- {name: com.stripe, protect: [stripe]}\n");
     let wanted = ["stripe com.strlpe 1", "stripe io.github.someone 2"];
@@ -60,16 +62,16 @@ async fn a_protected_brand_has_its_lookalikes_reported_explained_and_acknowledge
     assert_eq!(lookalikes(&place, &["--since", "2099-01-01T00:00:00Z"]), [] as [String; 0]);
     let why = place.run(&["lookalikes", "why", "io.github.someone/stripe-mcp"]);
     assert_eq!(why.status.code(), Some(1));
-    let told = text(&why.stdout);
-    assert!(told.starts_with("high ("), "{told}");
-    assert!(told.contains("): io.github.someone/stripe-mcp resembles stripe: brand-in-leaf: `stripe` in `stripe-mcp`; `stripe` is protected by an overlay"), "{told}");
+    let printed = text(&why.stdout);
+    assert!(printed.starts_with("high ("), "{printed}");
+    assert!(printed.contains("): io.github.someone/stripe-mcp resembles stripe: brand-in-leaf: `stripe` in `stripe-mcp`; `stripe` is protected by an overlay"), "{printed}");
     let why = place.run(&["lookalikes", "why", "com.stripe/stripe-mcp"]);
     assert_eq!(why.status.code(), Some(0));
-    let told = text(&why.stdout);
-    assert!(told.starts_with("quiet, since both are of stripe.com: "), "{told}");
+    let printed = text(&why.stdout);
+    assert!(printed.starts_with("quiet, since both belong to stripe.com: "), "{printed}");
     let why = place.run(&["lookalikes", "why", "com.weather/forecast"]);
     assert_eq!(why.status.code(), Some(0), "{}", text(&why.stdout));
-    // A name that comes is compared at once, with what an approval spells out too.
+    // A new name is compared at once, also with names that an approval spells out.
     place.overlay(
         "bank.yaml",
         "servers: [{name: com.bank/ledger-mcp, approval: {state: approved, reviewed: 2026-11-01, expires: 2099-01-01}}]\n",
@@ -83,7 +85,6 @@ async fn a_protected_brand_has_its_lookalikes_reported_explained_and_acknowledge
             .then_some(())
     })
     .await;
-    // Somebody has looked.
     let alerts = place.run(&["lookalikes", "--json"]);
     let alerts: Value = serde_json::from_str(&text(&alerts.stdout)).expect("JSON");
     for alert in alerts.as_array().expect("a list") {
@@ -91,10 +92,10 @@ async fn a_protected_brand_has_its_lookalikes_reported_explained_and_acknowledge
     }
     assert_eq!(place.run(&["lookalikes"]).status.code(), Some(0), "nothing is open");
     place.overlay(
-        "quiet.yaml",
+        "not_lookalike.yaml",
         "servers:\n- {name: io.github.else/*, not_lookalike: {target: com.bank/ledger-mcp, reason: a fork, reviewer: alice}}\n",
     );
-    eventually("it is over", async || {
+    eventually("the alert is resolved", async || {
         (!lookalikes(&place, &[]).contains(&"com.bank/ledger-mcp io.github.else 1".to_owned()))
             .then_some(())
     })
@@ -103,7 +104,7 @@ async fn a_protected_brand_has_its_lookalikes_reported_explained_and_acknowledge
 
 const REVIEWED: &str = "approval: {state: approved, reviewed: 2026-11-01, expires: 2099-01-01}";
 
-/// A brand, and a wildcard that admits whoever publishes.
+/// An overlay with a protected brand and a wildcard approval.
 fn wildcard() -> String {
     format!(
         "namespaces:\n- {{name: com.stripe, protect: [stripe]}}\nservers:\n- {{name: io.github.someone/*, {REVIEWED}}}\n"
@@ -111,7 +112,7 @@ fn wildcard() -> String {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_wildcard_admits_nobody_whose_lookalike_alert_is_open() {
+async fn wildcard_withholds_names_with_an_open_lookalike_alert() {
     let names = ["io.github.someone/stripe-mcp", "io.github.someone/weather"];
     let upstream = Upstream::start(names.map(|name| Row::new(name, "1.0.0"))).await;
     let place = Workplace::new(&upstream.url);
@@ -125,14 +126,14 @@ async fn a_wildcard_admits_nobody_whose_lookalike_alert_is_open() {
     })
     .await;
     let id = alert["id"].as_str().expect("an id");
-    let told = |name: &str| text(&place.run(&["explain", name]).stdout);
-    let explained = told(names[0]);
+    let explain = |name: &str| text(&place.run(&["explain", name]).stdout);
+    let explained = explain(names[0]);
     assert!(explained.contains("it resembles stripe: brand-in-leaf"), "{explained}");
     assert!(explained.contains(&format!("when the alert {id} is acknowledged")), "{explained}");
     daemon.lists(&["io.github.someone/weather@1.0.0"]).await;
     acknowledge(&place, &alert);
     daemon.lists(&["io.github.someone/stripe-mcp@1.0.0", "io.github.someone/weather@1.0.0"]).await;
-    // What was looked at says nothing of the next one.
+    // The acknowledgement does not cover the next suspect.
     let now = vidimus::daemon::Clock::system().to_string();
     let next = Row::new("io.github.someone/stripe-pay", "1.0.0").published("2026-10-01T00:00:00Z");
     upstream.put(next.status("active", &now));
@@ -145,15 +146,18 @@ async fn a_wildcard_admits_nobody_whose_lookalike_alert_is_open() {
     let new = |item: &&Value| item["seen"] == false;
     let items = reopened["items"].as_array().expect("a list");
     assert_eq!((items.len(), items.iter().filter(new).count()), (2, 1), "{reopened}");
-    // What was shown before covers nothing that came since.
+    // The digest of an earlier state does not acknowledge later items.
     let (id, before) = (alert["id"].as_str().expect("one"), alert["shown"].as_str().expect("one"));
     let late = ["alerts", "ack", id, "--seen", before, "--by", "alice", "--reason", "seen"];
     let refused = place.run(&late);
     assert_eq!(refused.status.code(), Some(1));
     let refusal = text(&refused.stderr);
-    assert!(refusal.contains("1 came: io.github.someone/stripe-pay resembles stripe"), "{refusal}");
-    assert!(refusal.contains("nothing went"), "{refusal}");
-    // What was acknowledged covers the next version with the same evidence, and nothing else is served meanwhile.
+    assert!(
+        refusal.contains("1 added: io.github.someone/stripe-pay resembles stripe"),
+        "{refusal}"
+    );
+    assert!(refusal.contains("nothing removed"), "{refusal}");
+    // An acknowledged item covers the next version with the same evidence, and no other name.
     let again = Row::new("io.github.someone/stripe-mcp", "1.1.0").published("2026-10-01T00:00:00Z");
     upstream.put(again.status("active", &vidimus::daemon::Clock::system().to_string()));
     let mut served = vec![
@@ -162,8 +166,8 @@ async fn a_wildcard_admits_nobody_whose_lookalike_alert_is_open() {
         "io.github.someone/weather@1.0.0",
     ];
     daemon.lists(&served).await;
-    assert!(told("io.github.someone/stripe-pay").contains("it resembles stripe"));
-    // Whoever spells the name out has looked at it.
+    assert!(explain("io.github.someone/stripe-pay").contains("it resembles stripe"));
+    // An approval that spells the name out passes the gate.
     place.overlay(
         "one.yaml",
         &format!("servers: [{{name: io.github.someone/stripe-pay, {REVIEWED}}}]\n"),
@@ -173,20 +177,20 @@ async fn a_wildcard_admits_nobody_whose_lookalike_alert_is_open() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_brand_that_is_protected_with_the_wildcard_is_compared_before_it_takes_effect() {
+async fn wildcard_takes_effect_only_after_names_are_compared_with_a_new_brand() {
     let upstream = Upstream::start([Row::new("io.github.someone/stripe-mcp", "1.0.0")]).await;
     let place = Workplace::new(&upstream.url);
     let daemon = place.start().await;
-    daemon.walked().await;
+    daemon.synced().await;
     place.overlay("all.yaml", &wildcard());
     eventually("it is reported", async || (!lookalikes(&place, &[]).is_empty()).then_some(()))
         .await;
     daemon.lists(&[]).await;
     drop(daemon);
     // The same without a daemon.
-    let told = text(&place.run(&["explain", "io.github.someone/stripe-mcp"]).stdout);
-    assert!(told.contains("it resembles stripe"), "{told}");
-    // The setting takes the gate away, not the alert.
+    let explained = text(&place.run(&["explain", "io.github.someone/stripe-mcp"]).stdout);
+    assert!(explained.contains("it resembles stripe"), "{explained}");
+    // The setting disables the gate, not the alert.
     place.write("vidimus.toml", "[lookalikes]\nwithhold = false\n");
     let daemon = place.start().await;
     daemon.lists(&["io.github.someone/stripe-mcp@1.0.0"]).await;
@@ -194,7 +198,7 @@ async fn a_brand_that_is_protected_with_the_wildcard_is_compared_before_it_takes
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn copies_do_not_vote_an_alert_away() {
+async fn copies_of_a_lookalike_do_not_suppress_its_alert() {
     let upstream = Upstream::start(
         ["com.bank/ledger-console", "io.github.evil/ledgerconsole"]
             .map(|name| Row::new(name, "1.0.0")),
@@ -215,7 +219,7 @@ async fn copies_do_not_vote_an_alert_away() {
         upstream.put(Row::new(&name, "1.0.0").published(&now).status("active", &now));
     }
     eventually("all are reported", async || (alerts().len() == 9).then_some(())).await;
-    // Nor when everything is counted anew, by which time they may be old.
+    // Copies that look old do not suppress it either, when a restart counts all names again.
     daemon.kill();
     for copy in 0..8 {
         let name = format!("io.github.old{copy}/ledgerconsole");
@@ -225,9 +229,9 @@ async fn copies_do_not_vote_an_alert_away() {
         );
     }
     let daemon = place.start().await;
-    daemon.walked().await;
+    daemon.synced().await;
     place.overlay("more.yaml", "namespaces: [{name: com.else, protect: [something-else]}]\n");
-    eventually("all is compared anew", async || {
+    eventually("all names are compared again", async || {
         let log = place.log();
         (log.matches("names are compared with what is protected").count() > 1).then_some(())
     })
@@ -241,7 +245,7 @@ async fn copies_do_not_vote_an_alert_away() {
     assert!(alerts().contains(&ours.to_owned()), "{:?}", alerts());
 }
 
-/// A version with a title of its own.
+/// Returns a row with its own title.
 fn titled(name: &str, version: &str, title: &str, published: &str) -> Row {
     let item = Row::new(name, version).published(published).item();
     let item =
@@ -250,7 +254,7 @@ fn titled(name: &str, version: &str, title: &str, published: &str) -> Row {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn no_version_hides_behind_another() {
+async fn each_lookalike_version_needs_its_own_acknowledgement() {
     let name = "io.github.someone/plain";
     let upstream = Upstream::start([
         titled(name, "2.0.0", "Str\u{456}pe", "2026-02-01T00:00:00Z"),
@@ -261,7 +265,7 @@ async fn no_version_hides_behind_another() {
     let place = Workplace::new(&upstream.url);
     place.overlay("all.yaml", &wildcard());
     let daemon = place.start().await;
-    daemon.walked().await;
+    daemon.synced().await;
     eventually("it is reported", async || {
         lookalikes(&place, &[]).contains(&"stripe io.github.someone 1".to_owned()).then_some(())
     })
@@ -273,7 +277,7 @@ async fn no_version_hides_behind_another() {
         "{why}"
     );
     assert!(why.contains(" is open"), "{why}");
-    // Whoever has looked at that has not looked at what comes later, whichever weighs more.
+    // An acknowledgement does not cover later versions, whatever their scores.
     let ack = || {
         let found = text(&place.run(&["lookalikes", "--json"]).stdout);
         let found: Value = serde_json::from_str(&found).expect("JSON");
@@ -282,7 +286,8 @@ async fn no_version_hides_behind_another() {
     ack();
     let mut served = vec!["1.0.1", "2.0.0", "3.0.0"];
     let lists = async |served: &[&str]| {
-        let wanted: Vec<String> = served.iter().map(|it| format!("{name}@{it}")).collect();
+        let wanted: Vec<String> =
+            served.iter().map(|version| format!("{name}@{version}")).collect();
         daemon.lists(&wanted.iter().map(String::as_str).collect::<Vec<_>>()).await;
     };
     lists(&served).await;
@@ -304,7 +309,7 @@ async fn no_version_hides_behind_another() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn internal_names_are_protected_and_compared_with_nothing() {
+async fn internal_names_are_protected_and_never_suspects() {
     let upstream = Upstream::start(
         ["io.github.evil/payroll", "com.acrne/tool"].map(|name| Row::new(name, "1.0.0")),
     )
@@ -324,8 +329,8 @@ async fn internal_names_are_protected_and_compared_with_nothing() {
     let wanted = ["com.acme/payroll-mcp io.github.evil 1", "com.acme/pay-roll io.github.evil 1"];
     eventually("both are reported", async || {
         let found = lookalikes(&place, &[]);
-        let all = wanted.iter().all(|it| found.contains(&(*it).to_owned()));
-        let foreign = found.iter().all(|it| !it.contains(" com.acme "));
+        let all = wanted.iter().all(|line| found.contains(&(*line).to_owned()));
+        let foreign = found.iter().all(|line| !line.contains(" com.acme "));
         (all && foreign).then_some(())
     })
     .await;

@@ -1,4 +1,4 @@
-//! The operations address: who may ask, and what nobody may.
+//! The operations address: authentication and refused requests.
 
 mod support;
 
@@ -9,7 +9,7 @@ use support::upstream::Upstream;
 use support::wait::eventually;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn operations_answer_to_the_token_and_to_no_browser() {
+async fn operations_need_the_token_and_refuse_browsers() {
     let upstream = Upstream::start([Row::new("a.b/c", "1.0.0")]).await;
     let place = Workplace::new(&upstream.url);
     let daemon = place.start().await;
@@ -36,11 +36,11 @@ async fn operations_answer_to_the_token_and_to_no_browser() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_alert_is_acknowledged_by_the_digest_of_what_it_shows() {
+async fn acknowledgement_needs_the_digest_of_the_shown_items() {
     let upstream = Upstream::start([Row::new("a.b/c", "1.0.0")]).await;
     let place = Workplace::new(&upstream.url);
     let daemon = place.start().await;
-    daemon.walked().await;
+    daemon.synced().await;
     place.overlay("policy.yaml", "servers: [{nmae: a.b/c}]");
     let alert = eventually("an alert is raised", async || {
         daemon.operate("/alerts").await.json().get(0).cloned()
@@ -69,7 +69,7 @@ async fn an_alert_is_acknowledged_by_the_digest_of_what_it_shows() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_token_is_for_its_owner_only_and_survives_a_restart() {
+async fn token_file_is_private_and_survives_a_restart() {
     use std::os::unix::fs::PermissionsExt;
     let upstream = Upstream::start([]).await;
     let place = Workplace::new(&upstream.url);
@@ -85,7 +85,7 @@ async fn the_token_is_for_its_owner_only_and_survives_a_restart() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_registry_answers_every_method_and_path_without_a_redirect_or_a_5xx() {
+async fn registry_answers_every_method_and_path_without_a_redirect_or_a_5xx() {
     let upstream = Upstream::start([Row::new("a.b/c", "1.0.0")]).await;
     let place = Workplace::new(&upstream.url);
     place.overlay("policy.yaml", "servers: [{name: a.b/c, approval: {state: approved, reviewed: 2026-03-01, expires: 2099-01-01}}]");

@@ -1,4 +1,4 @@
-//! Who owns a name, as an operator meets it: a daemon, a zone, accounts that change hands.
+//! Namespace ownership end to end: a daemon, a DNS zone, accounts that change hands.
 
 mod support;
 
@@ -56,31 +56,33 @@ impl World {
         Self { dns, forge, place, upstream }
     }
 
-    /// Proves a namespace now.
-    fn prove(&self, namespace: &str) -> Value {
-        let output = self.place.run(&["prove", namespace, "--json"]);
+    /// Verifies a namespace now.
+    fn verify(&self, namespace: &str) -> Value {
+        let output = self.place.run(&["ownership", namespace, "--json"]);
         let (out, err) = (text(&output.stdout), text(&output.stderr));
         let report: Value = serde_json::from_str(&out).unwrap_or_else(|_| panic!("{out}{err}"));
-        let held =
-            matches!(report["title"]["verdict"].as_str(), Some("held" | "declared" | "waived"));
-        assert_eq!(output.status.code(), Some(i32::from(!held)), "{report}");
-        report["title"].clone()
+        let is_owned = matches!(
+            report["report"]["verdict"].as_str(),
+            Some("verified" | "declared" | "waived")
+        );
+        assert_eq!(output.status.code(), Some(i32::from(!is_owned)), "{report}");
+        report["report"].clone()
     }
 
     fn verdict(&self, namespace: &str) -> String {
-        self.prove(namespace)["verdict"].as_str().expect("a verdict").to_owned()
+        self.verify(namespace)["verdict"].as_str().expect("a verdict").to_owned()
     }
 
-    /// The open alerts, kind and subject.
+    /// Returns kind and subject of the open alerts about ownership.
     fn alerts(&self) -> Vec<String> {
         let alerts = self.place.json(&["alerts", "--json"]);
         let alerts = alerts.as_array().expect("a list").iter();
-        let ours = alerts.filter(|it| it["source"] == "ownership");
-        ours.map(|it| {
+        let ours = alerts.filter(|alert| alert["source"] == "ownership");
+        ours.map(|alert| {
             format!(
                 "{} {}",
-                it["kind"].as_str().expect("one"),
-                it["subject"].as_str().expect("one")
+                alert["kind"].as_str().expect("one"),
+                alert["subject"].as_str().expect("one")
             )
         })
         .collect()
@@ -94,7 +96,7 @@ async fn served(daemon: &Daemon, wanted: &[&str]) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_wildcard_admits_what_its_owner_shows_and_an_exact_name_what_nobody_refutes() {
+async fn wildcard_needs_a_verified_namespace_and_an_exact_name_one_that_is_not_revoked() {
     let world = World::new().await;
     world.dns.record("example.com", KEY);
     world.dns.txt("other.com", Say::Nothing);
@@ -112,50 +114,51 @@ async fn a_wildcard_admits_what_its_owner_shows_and_an_exact_name_what_nobody_re
     )
     .await;
     let item = daemon.get("/v0.1/servers/com.example%2Ftool/versions/latest").await.json();
-    assert_eq!(item["_meta"]["local.vidimus/curation"]["ownership"], "held");
+    assert_eq!(item["_meta"]["local.vidimus/curation"]["ownership"], "verified");
     let lines = world.place.json(&["list", "--all", "--json"]);
-    let other = lines.as_array().expect("a list").iter().find(|it| it["name"] == "com.other/tool");
-    assert_eq!(other.expect("listed")["hiddenBy"], "ownership not proven as required");
+    let other =
+        lines.as_array().expect("a list").iter().find(|line| line["name"] == "com.other/tool");
+    assert_eq!(other.expect("listed")["hiddenBy"], "ownership not verified as required");
     let explained = text(&world.place.run(&["explain", "com.example.sub/tool"]).stdout);
-    assert!(explained.contains("fail  ownership as required: held, held is required: example.com shows a key that was seen first; a parent's record does for a name that is spelled out"), "{explained}");
+    assert!(explained.contains("namespace ownership: verified, verified is required: example.com shows a key that was seen first; a key of the parent domain is enough for an exact name"), "{explained}");
     assert!(explained.contains("It says nothing of who wrote an entry"), "{explained}");
     let list = text(&world.place.run(&["list"]).stdout);
-    assert!(list.contains("PROOF") && list.contains(" held "), "{list}");
+    assert!(list.contains("PROOF") && list.contains(" verified "), "{list}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_zone_that_fails_changes_nothing_and_one_that_shows_another_key_suspends() {
+async fn failing_zone_changes_nothing_and_another_key_suspends_the_namespace() {
     let world = World::new().await;
     world.dns.record("example.com", KEY);
     let mut daemon = world.place.start().await;
     let with = ["com.exact/tool", "com.example.sub/named", "com.example/tool"];
     let without = ["com.exact/tool", "com.example.sub/named"];
     served(&daemon, &with).await;
-    let pin = text(&world.place.run(&["prove", "com.example", "--pin"]).stdout);
+    let pin = text(&world.place.run(&["ownership", "com.example", "--pin"]).stdout);
     assert!(
         pin.contains("keys: [\"ed25519:JQtzW6e9n99dtRf5H8cV1WJkGltm1csHCCYlVSLvIEE=\"]"),
         "{pin}"
     );
-    // Nothing definite, also for a daemon that starts anew.
+    // An inconclusive lookup changes nothing, also after a restart.
     world.dns.txt("example.com", Say::Failure);
-    assert_eq!(world.verdict("com.example"), "held");
+    assert_eq!(world.verdict("com.example"), "verified");
     daemon.kill();
     daemon = world.place.start().await;
     served(&daemon, &with).await;
-    // Gone for an evening.
+    // The record is missing for a short time.
     world.dns.txt("example.com", Say::NoSuchName);
     for _ in 0..4 {
-        assert_eq!(world.verdict("com.example"), "held");
+        assert_eq!(world.verdict("com.example"), "verified");
     }
     served(&daemon, &with).await;
     eventually("an alert is raised", async || {
-        world.alerts().contains(&"proof-missing com.example".to_owned()).then_some(())
+        world.alerts().contains(&"evidence-missing com.example".to_owned()).then_some(())
     })
     .await;
-    // Another key: whoever has the domain now is not who had it.
+    // Another key: the domain may have another owner.
     world.dns.record("example.com", OTHER);
-    let title = world.prove("com.example");
-    assert_eq!(title["verdict"], "none");
+    let title = world.verify("com.example");
+    assert_eq!(title["verdict"], "unverified");
     assert!(title["why"].as_str().is_some_and(|why| why.starts_with("suspended")), "{title}");
     served(&daemon, &without).await;
     eventually("an alert is raised", async || {
@@ -164,7 +167,7 @@ async fn a_zone_that_fails_changes_nothing_and_one_that_shows_another_key_suspen
     .await;
     let status = text(&world.place.run(&["status"]).stdout);
     assert!(status.contains("owners      of the namespaces that were looked at: "), "{status}");
-    // A reviewer accepts it: at once, and without asking the zone.
+    // A reviewer pins the new key: it takes effect at once, without a lookup.
     world.dns.txt("example.com", Say::Silence);
     let accepted = "namespaces:\n- name: com.example\n  ownership: {keys: [\"ed25519:eZKrGXQmBODTj/0Pt7Y+8LyKxuurR4vbbGJ4xU1TU5I=\"]}\n";
     world.place.overlay("owners.yaml", accepted);
@@ -172,7 +175,7 @@ async fn a_zone_that_fails_changes_nothing_and_one_that_shows_another_key_suspen
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_login_that_is_another_account_now_is_refuted_and_hidden() {
+async fn login_of_another_account_is_revoked_and_hidden() {
     let world = World::new().await;
     world.forge.account("someone", 7, "2020-01-01T00:00:00Z");
     let daemon = world.place.start().await;
@@ -186,12 +189,12 @@ async fn a_login_that_is_another_account_now_is_refuted_and_hidden() {
         ],
     )
     .await;
-    // The rows of tests are older than an account of today.
+    // The test rows are older than the new account.
     world.forge.account("someone", 8, "2026-11-19T00:00:00Z");
-    assert_eq!(world.verdict("io.github.Someone"), "refuted");
+    assert_eq!(world.verdict("io.github.Someone"), "revoked");
     served(&daemon, &["com.exact/tool", "com.example.sub/named"]).await;
     eventually("an alert is raised", async || {
-        world.alerts().contains(&"ownership-refuted io.github.someone".to_owned()).then_some(())
+        world.alerts().contains(&"ownership-revoked io.github.someone".to_owned()).then_some(())
     })
     .await;
     let waived = "namespaces:\n- name: io.github.someone\n  ownership: {waived: {reason: moved, reviewer: sec}}\n";
@@ -206,13 +209,14 @@ async fn a_login_that_is_another_account_now_is_refuted_and_hidden() {
         ],
     )
     .await;
-    let published_before = "namespaces:\n- name: io.github.someone\n  ownership: {require: held}\n";
+    let published_before =
+        "namespaces:\n- name: io.github.someone\n  ownership: {require: verified}\n";
     world.place.overlay("owners.yaml", published_before);
     served(&daemon, &["com.exact/tool", "com.example.sub/named"]).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_package_that_names_another_server_hides_the_entry_that_claims_it() {
+async fn package_that_names_another_server_hides_the_entry() {
     let world = World::new().await;
     world.dns.record("exact.com", KEY);
     let item = Row::new("com.exact/tool", "1.0.0").item();
@@ -227,7 +231,7 @@ async fn a_package_that_names_another_server_hides_the_entry_that_claims_it() {
     let daemon = world.place.start().await;
     served(&daemon, &["com.exact/tool"]).await;
     world.forge.page("/tool/1.0.0", json!({"name": "tool", "mcpName": "io.github.victim/tool"}));
-    world.prove("com.exact");
+    world.verify("com.exact");
     served(&daemon, &[]).await;
     eventually("an alert is raised", async || {
         world.alerts().contains(&"package-disputed com.exact/tool".to_owned()).then_some(())
@@ -238,14 +242,14 @@ async fn a_package_that_names_another_server_hides_the_entry_that_claims_it() {
         explained.contains("npm tool names another server: io.github.victim/tool"),
         "{explained}"
     );
-    // The registry cannot be reached: what was seen stands.
+    // The package registry is unavailable: the last result stays.
     world.forge.always(503, &[]);
-    world.prove("com.exact");
+    world.verify("com.exact");
     served(&daemon, &[]).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_bad_token_is_one_alert_and_no_secret_is_told() {
+async fn refused_token_raises_one_alert_and_does_not_leak() {
     let world = World::new().await;
     world.forge.always(401, &[]);
     let toml = format!(
@@ -255,13 +259,13 @@ async fn a_bad_token_is_one_alert_and_no_secret_is_told() {
     world.place.write("vidimus.toml", &toml);
     world.place.write("token", "ghp_very-secret\n");
     let daemon = world.place.start().await;
-    daemon.walked().await;
+    daemon.synced().await;
     eventually("an alert is raised", async || {
         world.alerts().contains(&"github-token-refused github".to_owned()).then_some(())
     })
     .await;
     assert_eq!(world.verdict("io.github.someone"), "inconclusive");
-    assert_eq!(world.alerts().iter().filter(|it| it.contains("token")).count(), 1);
+    assert_eq!(world.alerts().iter().filter(|alert| alert.contains("token")).count(), 1);
     let status = daemon.operate("/status").await.text;
     assert!(!(status + &daemon_log(&world)).contains("very-secret"));
 }
@@ -271,24 +275,24 @@ fn daemon_log(world: &World) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_proof_is_made_without_a_store_and_tells_what_to_publish() {
+async fn ownership_command_works_without_a_store_and_prints_what_to_publish() {
     let world = World::new().await;
     world.dns.txt("example.com", Say::Nothing);
-    let output = world.place.run(&["prove", "com.example"]);
-    let told = text(&output.stdout);
-    assert_eq!(output.status.code(), Some(1), "{told}");
-    assert!(told.contains("com.example: none: nothing is shown"), "{told}");
-    assert!(told.contains("it claims the domain example.com"), "{told}");
-    assert!(told.contains("example.com. IN TXT"), "{told}");
-    assert!(told.contains("https://example.com/.well-known/mcp-registry-auth"), "{told}");
-    assert!(!world.place.data().join("vidimus.redb").exists(), "a look leaves nothing behind");
-    let refused = world.place.run(&["prove", "com.example/tool"]);
+    let output = world.place.run(&["ownership", "com.example"]);
+    let printed = text(&output.stdout);
+    assert_eq!(output.status.code(), Some(1), "{printed}");
+    assert!(printed.contains("com.example: unverified: nothing is shown"), "{printed}");
+    assert!(printed.contains("it claims the domain example.com"), "{printed}");
+    assert!(printed.contains("example.com. IN TXT"), "{printed}");
+    assert!(printed.contains("https://example.com/.well-known/mcp-registry-auth"), "{printed}");
+    assert!(!world.place.data().join("vidimus.redb").exists(), "a lookup leaves no files");
+    let refused = world.place.run(&["ownership", "com.example/tool"]);
     assert_eq!(refused.status.code(), Some(1));
     assert!(text(&refused.stderr).contains("without a server's name"), "{}", text(&refused.stderr));
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn names_of_internal_upstreams_are_nobody_elses_business() {
+async fn names_of_internal_upstreams_are_not_sent_to_the_forge() {
     let world = World::new().await;
     let ours = json!({"name": "io.github.ours/tool", "version": "1.0.0", "description": "x"});
     world.place.write("ours/server.json", &ours.to_string());
@@ -300,7 +304,7 @@ async fn names_of_internal_upstreams_are_nobody_elses_business() {
     world.place.overlay("ours.yaml", &approval.replace("2026-12-31", &tomorrow()));
     let daemon = world.place.start().await;
     served(&daemon, &["com.exact/tool", "com.example.sub/named", "io.github.ours/tool"]).await;
-    // A name that comes later is asked about at once, though no turn was due.
+    // A new name is looked up at once, ahead of the schedule.
     world.forge.account("late", 9, "2020-01-01T00:00:00Z");
     let now = vidimus::daemon::Clock::system().to_string();
     world.upstream.put(Row::new("io.github.late/tool", "1.0.0").status("active", &now));
@@ -321,7 +325,7 @@ async fn names_of_internal_upstreams_are_nobody_elses_business() {
     assert!(!asked.iter().any(|(path, _)| path.contains("ours")), "{asked:?}");
 }
 
-/// Entries without metadata count as published when they were first seen.
+/// Returns tomorrow's date: entries without metadata count as published when they were first seen.
 fn tomorrow() -> String {
     vidimus::daemon::Clock::system().plus(std::time::Duration::from_secs(86_400)).to_string()[..10]
         .to_owned()

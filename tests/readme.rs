@@ -1,4 +1,4 @@
-//! Documents that cannot rot: what the README shows is read by the program itself.
+//! The examples of the README are read by the program itself, so that they stay correct.
 
 use std::fs;
 use std::path::Path;
@@ -6,14 +6,14 @@ use std::process::Command;
 
 use vidimus::config::{Locations, Settings, read_upstreams};
 use vidimus::lint::{Finding, Source};
-use vidimus::model::Instant;
+use vidimus::model::Timestamp;
 use vidimus::overlay::{Context, Terms, read};
 
 fn file(name: &str) -> String {
     fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(name)).expect("a file")
 }
 
-/// The fenced blocks of a language.
+/// Returns the fenced blocks of a language.
 fn blocks(text: &str, language: &str) -> Vec<String> {
     let fence = format!("```{language}\n");
     let behind = text.split(&fence).skip(1);
@@ -21,18 +21,18 @@ fn blocks(text: &str, language: &str) -> Vec<String> {
 }
 
 fn lint(name: &str, yaml: String) -> Vec<String> {
-    let now = Instant::parse("2026-11-20T00:00:00Z").expect("a time");
+    let now = Timestamp::parse("2026-11-20T00:00:00Z").expect("a time");
     let upstreams = ["official".to_owned()];
     let context = Context { terms: Terms::default(), now, upstreams: Some(&upstreams) };
     let reading = read(&[Source::new(name, yaml)], &context);
-    let (statements, internal) = (reading.statements.len(), reading.internal.len());
+    let (rules, internal) = (reading.rules.len(), reading.internal.len());
     let listed = reading.protection.listed.len();
-    assert_ne!(statements + internal + reading.ownership.len() + listed, 0);
+    assert_ne!(rules + internal + reading.ownership.len() + listed, 0);
     reading.findings.iter().map(Finding::to_string).collect()
 }
 
 #[test]
-fn the_overlays_of_the_readme_and_the_starter_are_good() {
+fn overlays_of_the_readme_and_the_starter_have_no_findings() {
     for block in blocks(&file("README.md"), "yaml") {
         let context = block.clone();
         assert_eq!(lint("README.md", block), Vec::<String>::new(), "{context}");
@@ -42,7 +42,7 @@ fn the_overlays_of_the_readme_and_the_starter_are_good() {
 }
 
 #[test]
-fn the_settings_and_the_upstream_of_the_readme_are_good() {
+fn settings_and_upstreams_of_the_readme_are_valid() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let mut read_as = (0, 0);
     for block in blocks(&file("README.md"), "toml") {
@@ -62,10 +62,10 @@ fn the_settings_and_the_upstream_of_the_readme_are_good() {
 }
 
 #[test]
-fn every_command_of_the_program_is_in_the_readme_and_the_other_way_round() {
+fn readme_shows_exactly_the_commands_of_the_program() {
     let help = Command::new(env!("CARGO_BIN_EXE_vidimus")).arg("--help").output().expect("it runs");
     let help = String::from_utf8(help.stdout).expect("text");
-    let commands = help.split("Commands:").nth(1).and_then(|it| it.split("Options:").next());
+    let commands = help.split("Commands:").nth(1).and_then(|rest| rest.split("Options:").next());
     let mut programs: Vec<&str> = commands
         .expect("a list of commands")
         .lines()

@@ -1,4 +1,4 @@
-//! The daemon as its users meet it: a first start, an edited overlay, a bad day upstream.
+//! The daemon from the outside: a first start, edited overlays, upstream failures.
 
 mod support;
 
@@ -29,12 +29,12 @@ fn rows() -> Vec<Row> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_first_start_serves_what_is_approved_and_nothing_else() {
+async fn first_start_serves_exactly_the_approved_entries() {
     let upstream = Upstream::start(rows()).await;
     let place = Workplace::new(&upstream.url);
     place.overlay("policy.yaml", APPROVE_TOOL);
     let daemon = place.start().await;
-    let status = daemon.walked().await;
+    let status = daemon.synced().await;
     assert_eq!((&status["rows"], &status["quarantined"]), (&Value::from(28), &Value::from(0)));
     daemon.lists(&["com.example/tool@1.0.0", "com.example/tool@1.1.0"]).await;
     let latest = daemon.get("/v0.1/servers/com.example%2Ftool/versions/latest").await.json();
@@ -55,24 +55,24 @@ async fn a_first_start_serves_what_is_approved_and_nothing_else() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_named_server_is_served_long_before_the_walk_ends() {
+async fn server_named_in_an_overlay_is_served_before_the_full_sync_ends() {
     let upstream = Upstream::start(rows()).await;
-    let walk_is_held = |asked: &str| {
+    let refuse_later_pages = |asked: &str| {
         let listing = asked.starts_with("/v0.1/servers?") && asked.contains("cursor");
         listing.then(|| problem(StatusCode::SERVICE_UNAVAILABLE, "later"))
     };
-    upstream.misbehave(walk_is_held);
+    upstream.misbehave(refuse_later_pages);
     let place = Workplace::new(&upstream.url);
     place.upstream(&upstream.url, "sync.page_size = 1");
     place.overlay("policy.yaml", &APPROVE_TOOL.replace("com.example/tool", "com.other/tool-24"));
     let daemon = place.start().await;
     daemon.lists(&["com.other/tool-24@1.0.0"]).await;
     let status = daemon.operate("/status").await.json();
-    assert_eq!(status["upstreams"][0]["lastCompleteWalk"], Value::Null);
+    assert_eq!(status["upstreams"][0]["lastFullSync"], Value::Null);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn until_something_is_known_the_registry_says_so_and_not_that_nothing_exists() {
+async fn registry_answers_503_until_a_first_sync_succeeds() {
     let upstream = Upstream::start(rows()).await;
     upstream.misbehave(|_| Some(problem(StatusCode::SERVICE_UNAVAILABLE, "maintenance")));
     let place = Workplace::new(&upstream.url);
@@ -85,25 +85,31 @@ async fn until_something_is_known_the_registry_says_so_and_not_that_nothing_exis
     }
     assert_eq!(daemon.operate("/livez").await.status, 200);
     assert_eq!(daemon.operate("/readyz").await.status, 503);
-    let failed = daemon.upstream_until("the pass failed", |it| it["lastFailure"].is_object()).await;
+    let failed = daemon
+        .upstream_until("the sync run failed", |upstream| upstream["lastFailure"].is_object())
+        .await;
     assert!(
-        failed["lastFailure"]["reason"].as_str().is_some_and(|it| it.contains("503")),
+        failed["lastFailure"]["reason"].as_str().is_some_and(|reason| reason.contains("503")),
         "{failed}"
     );
     assert!(failed["nextAttempt"].is_string(), "{failed}");
-    assert_eq!(daemon.get("/v0.1/servers").await.status, 503, "a failure is no statement either");
+    assert_eq!(
+        daemon.get("/v0.1/servers").await.status,
+        503,
+        "a failed sync does not mean that nothing exists"
+    );
     assert_eq!(daemon.operate("/readyz").await.status, 503);
     upstream.behave();
     daemon.lists(&["com.example/tool@1.0.0", "com.example/tool@1.1.0"]).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_edited_overlay_takes_effect_while_the_daemon_runs() {
+async fn edited_overlay_takes_effect_while_the_daemon_runs() {
     let upstream = Upstream::start(rows()).await;
     let place = Workplace::new(&upstream.url);
     place.overlay("policy.yaml", APPROVE_TOOL);
     let daemon = place.start().await;
-    daemon.walked().await;
+    daemon.synced().await;
     daemon.lists(&["com.example/tool@1.0.0", "com.example/tool@1.1.0"]).await;
     place.overlay("more.yaml", "servers: [{name: com.other/tool-07, approval: {state: approved, reviewed: 2026-03-01, expires: 2099-01-01}}]");
     daemon
@@ -117,7 +123,7 @@ async fn an_edited_overlay_takes_effect_while_the_daemon_runs() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_refused_set_can_only_hide_also_across_a_restart() {
+async fn refused_overlays_can_only_hide_also_across_a_restart() {
     let upstream = Upstream::start(rows()).await;
     let place = Workplace::new(&upstream.url);
     place.overlay("policy.yaml", "
@@ -126,7 +132,7 @@ servers:
   - {name: com.other/tool-07, approval: {state: approved, reviewed: 2026-03-01, expires: 2099-01-01}}
 ");
     let mut daemon = place.start().await;
-    daemon.walked().await;
+    daemon.synced().await;
     let both = ["com.example/tool@1.0.0", "com.example/tool@1.1.0", "com.other/tool-07@1.0.0"];
     daemon.lists(&both).await;
     place.overlay("policy.yaml", "
@@ -152,12 +158,12 @@ servers:
     place.remove("overlays/policy.yaml");
     daemon.lists(&both).await;
     let status = daemon.operate("/status").await.json();
-    assert_eq!(status["overlays"]["state"], "refused", "a folder that became empty");
+    assert_eq!(status["overlays"]["state"], "refused", "an emptied folder is refused");
 }
 
-/// P16: whatever is refused for, a denial that is added to it hides at once.
+/// P16: a denial takes effect at once, even while the overlays are refused.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_denial_is_heard_while_another_file_is_refused() {
+async fn denial_takes_effect_while_another_file_is_refused() {
     let upstream = Upstream::start(rows()).await;
     let place = Workplace::new(&upstream.url);
     place.overlay("policy.yaml", APPROVE_TOOL);
@@ -179,15 +185,15 @@ async fn a_denial_is_heard_while_another_file_is_refused() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_emptied_folder_and_an_emptied_file_keep_the_last_good_set() {
+async fn emptied_folder_or_file_keeps_the_last_good_overlays() {
     let upstream = Upstream::start(rows()).await;
     let place = Workplace::new(&upstream.url);
     place.overlay("policy.yaml", APPROVE_TOOL);
     let daemon = place.start().await;
     let served = ["com.example/tool@1.0.0", "com.example/tool@1.1.0"];
     daemon.lists(&served).await;
-    for fault in ["empty file", "no file"] {
-        if fault == "empty file" {
+    for case in ["empty file", "no file"] {
+        if case == "empty file" {
             place.overlay("policy.yaml", "");
         } else {
             place.overlay(".gitkeep", "");
@@ -196,7 +202,7 @@ async fn an_emptied_folder_and_an_emptied_file_keep_the_last_good_set() {
         eventually("the set is refused", async || {
             let status = daemon.operate("/status").await.json();
             let finding = status["overlays"]["findings"].to_string();
-            let wanted = if fault == "no file" { "became empty" } else { "an empty file" };
+            let wanted = if case == "no file" { "became empty" } else { "an empty file" };
             finding.contains(wanted).then_some(())
         })
         .await;
@@ -204,14 +210,14 @@ async fn an_emptied_folder_and_an_emptied_file_keep_the_last_good_set() {
     }
 }
 
-/// P6: a deletion hides at once, also when the row that says it is malformed.
+/// P6: a deletion hides at once, even if its row is invalid.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_deletion_in_a_malformed_row_hides() {
+async fn deletion_in_an_invalid_row_hides() {
     let upstream = Upstream::start(rows()).await;
     let place = Workplace::new(&upstream.url);
     place.overlay("policy.yaml", APPROVE_TOOL);
     let daemon = place.start().await;
-    daemon.walked().await;
+    daemon.synced().await;
     daemon.lists(&["com.example/tool@1.0.0", "com.example/tool@1.1.0"]).await;
     let now = vidimus::daemon::Clock::system().to_string();
     let deleted = Row::new("com.example/tool", "1.1.0").status("deleted", &now);
@@ -223,14 +229,14 @@ async fn a_deletion_in_a_malformed_row_hides() {
     assert_eq!(status["upstreams"][0]["quarantined"], 1);
 }
 
-/// Another registry under the same id is walked from its beginning.
+/// Another registry under the same id starts with a full sync.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_changed_url_begins_anew_while_the_daemon_runs() {
+async fn changed_url_starts_a_full_sync_while_the_daemon_runs() {
     let first = Upstream::start(rows()).await;
     let place = Workplace::new(&first.url);
     place.overlay("policy.yaml", APPROVE_TOOL);
     let daemon = place.start().await;
-    daemon.walked().await;
+    daemon.synced().await;
     let second = Upstream::start([Row::new("com.example/tool", "1.1.5")]).await;
     place.upstream(&second.url, "");
     daemon
@@ -242,7 +248,7 @@ async fn a_changed_url_begins_anew_while_the_daemon_runs() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_approval_that_ends_hides_without_any_other_event() {
+async fn expired_approval_hides_without_any_other_event() {
     let upstream = Upstream::start(rows()).await;
     let place = Workplace::new(&upstream.url);
     let end = vidimus::daemon::Clock::system().plus(Duration::from_secs(3));
@@ -256,41 +262,41 @@ async fn an_approval_that_ends_hides_without_any_other_event() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn increments_bring_what_is_new_changed_and_deleted() {
+async fn incremental_sync_applies_additions_and_deletions() {
     let upstream = Upstream::start(rows()).await;
     let place = Workplace::new(&upstream.url);
     place.overlay("policy.yaml", APPROVE_TOOL);
     let daemon = place.start().await;
-    daemon.walked().await;
+    daemon.synced().await;
     let now = vidimus::daemon::Clock::system().to_string();
     upstream.put(Row::new("com.example/tool", "1.2.0").status("active", &now));
     upstream.put(Row::new("com.example/tool", "1.0.0").status("deleted", &now));
     daemon.lists(&["com.example/tool@1.1.0", "com.example/tool@1.2.0"]).await;
     let asked = upstream.paths();
-    let increment =
-        asked.iter().rfind(|path| path.contains("updated_since")).expect("an increment");
-    assert!(!increment.contains("include_deleted"), "{increment}");
+    let incremental =
+        asked.iter().rfind(|path| path.contains("updated_since")).expect("an incremental sync");
+    assert!(!incremental.contains("include_deleted"), "{incremental}");
 }
 
-/// P4: nothing is concluded from an answer that is none.
+/// P4: an invalid response changes nothing.
 #[rstest::rstest]
 #[case::html("html", "not JSON")]
 #[case::wrong_shape("shape", "another shape")]
 #[case::null("null", "another shape")]
 #[case::truncated("truncated", "not JSON")]
 #[case::not_found("404", "404")]
-#[case::a_loop("loop", "a loop")]
+#[case::pagination_loop("loop", "a loop")]
 #[tokio::test(flavor = "multi_thread")]
-async fn a_pass_that_fails_leaves_what_is_served(#[case] fault: &'static str, #[case] why: &str) {
+async fn failed_sync_run_changes_nothing(#[case] response: &'static str, #[case] why: &str) {
     let upstream = Upstream::start(rows()).await;
     let place = Workplace::new(&upstream.url);
     place.overlay("policy.yaml", APPROVE_TOOL);
     let daemon = place.start().await;
-    daemon.walked().await;
+    daemon.synced().await;
     let served = ["com.example/tool@1.0.0", "com.example/tool@1.1.0"];
     daemon.lists(&served).await;
     upstream.misbehave(move |_| {
-        Some(match fault {
+        Some(match response {
             "html" => "<html>Down for maintenance</html>".into_response(),
             "shape" => r#"{"items":[]}"#.into_response(),
             "null" => r#"{"servers":null,"metadata":{}}"#.into_response(),
@@ -299,18 +305,24 @@ async fn a_pass_that_fails_leaves_what_is_served(#[case] fault: &'static str, #[
             _ => problem(StatusCode::NOT_FOUND, "Not found"),
         })
     });
-    let failed = daemon.upstream_until("the pass failed", |it| it["lastFailure"].is_object()).await;
+    let failed = daemon
+        .upstream_until("the sync run failed", |upstream| upstream["lastFailure"].is_object())
+        .await;
     let reason = failed["lastFailure"]["reason"].as_str().expect("a reason");
     assert!(reason.contains(why), "{reason}");
     daemon.lists(&served).await;
     upstream.behave();
-    daemon.upstream_until("a pass was accepted again", |it| it["lastFailure"].is_null()).await;
+    daemon
+        .upstream_until("a sync run is accepted again", |upstream| {
+            upstream["lastFailure"].is_null()
+        })
+        .await;
     daemon.lists(&served).await;
 }
 
-/// P10: one bad record never blocks the rest.
+/// P10: one invalid row never blocks the others.
 #[tokio::test(flavor = "multi_thread")]
-async fn malformed_rows_are_quarantined_with_reason_and_bytes_and_the_rest_goes_on() {
+async fn invalid_rows_are_quarantined_with_a_reason_and_the_others_are_served() {
     let upstream = Upstream::start(rows()).await;
     let twice = r#"{"server":{"name":"com.example/twice","version":"1","version":"2"},"_meta":{}}"#;
     upstream.put(Row::raw("com.example/twice", "1", twice));
@@ -319,7 +331,7 @@ async fn malformed_rows_are_quarantined_with_reason_and_bytes_and_the_rest_goes_
     let place = Workplace::new(&upstream.url);
     place.overlay("policy.yaml", "servers: [{name: com.example/*, approval: {state: approved, reviewed: 2026-03-01, expires: 2099-01-01}}]");
     let daemon = place.start().await;
-    let status = daemon.walked().await;
+    let status = daemon.synced().await;
     assert_eq!((&status["rows"], &status["quarantined"]), (&Value::from(28), &Value::from(3)));
     daemon.lists(&["com.example/tool@1.0.0", "com.example/tool@1.1.0"]).await;
     let listed = place.json(&["list", "--quarantined", "--json"]);
@@ -330,26 +342,26 @@ async fn malformed_rows_are_quarantined_with_reason_and_bytes_and_the_rest_goes_
         .map(|row| row["reason"].as_str().expect("text"))
         .collect();
     assert!(
-        reasons.iter().any(|it| it.contains("the member \"version\" stands twice")),
+        reasons.iter().any(|reason| reason.contains("the member \"version\" appears twice")),
         "{reasons:?}"
     );
     assert!(
-        reasons.iter().any(|it| it.contains("a number where an object is needed")),
+        reasons.iter().any(|reason| reason.contains("a number where an object is needed")),
         "{reasons:?}"
     );
     assert!(
-        reasons.iter().any(|it| it.contains("server.description: the character U+202E")),
+        reasons.iter().any(|reason| reason.contains("server.description: the character U+202E")),
         "{reasons:?}"
     );
     let explained = place.run(&["explain", "com.example/hidden"]);
     let out = support::daemon::text(&explained.stdout);
-    assert!(out.contains("fail  well-formed: in quarantine: server.description"), "{out}");
+    assert!(out.contains("well-formed: in quarantine: server.description"), "{out}");
     let status = place.json(&["status", "--json"]);
     assert_eq!(status["upstreams"][0]["quarantined"], 3);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_walk_goes_on_where_it_was_interrupted() {
+async fn interrupted_full_sync_resumes_at_its_cursor() {
     let upstream = Upstream::start(rows()).await;
     upstream.misbehave(|asked| {
         let late = asked.contains("cursor=com.other%2Ftool-1");
@@ -358,7 +370,9 @@ async fn a_walk_goes_on_where_it_was_interrupted() {
     let place = Workplace::new(&upstream.url);
     let mut daemon = place.start().await;
     let stopped = daemon
-        .upstream_until("the walk stops in the middle", |it| it["interruptedAt"].is_string())
+        .upstream_until("the full sync is interrupted", |upstream| {
+            upstream["interruptedAt"].is_string()
+        })
         .await;
     let cursor = stopped["interruptedAt"].as_str().expect("a cursor").to_owned();
     assert!(cursor.starts_with("com.other/tool-1"), "{cursor}");
@@ -366,7 +380,7 @@ async fn a_walk_goes_on_where_it_was_interrupted() {
     upstream.behave();
     let before = upstream.paths().len();
     let daemon = place.start().await;
-    let status = daemon.walked().await;
+    let status = daemon.synced().await;
     assert_eq!(status["rows"], 28);
     let first = upstream.paths()[before].clone();
     assert!(first.contains("cursor=com.other%2Ftool-1"), "{first}");
@@ -376,12 +390,12 @@ async fn a_walk_goes_on_where_it_was_interrupted() {
 #[case("TERM")]
 #[case("INT")]
 #[tokio::test(flavor = "multi_thread")]
-async fn a_signal_stops_it_cleanly_in_the_middle_of_a_walk(#[case] signal: &str) {
+async fn signal_stops_the_daemon_cleanly_during_a_full_sync(#[case] signal: &str) {
     let upstream = Upstream::start(rows()).await;
     upstream.slow_down(Duration::from_secs(30));
     let place = Workplace::new(&upstream.url);
     let daemon = place.start().await;
-    eventually("the walk has begun", async || (upstream.requests() > 0).then_some(())).await;
+    eventually("the full sync has begun", async || (upstream.requests() > 0).then_some(())).await;
     assert_eq!(daemon.signal(signal).await, Some(0));
     assert!(place.log().contains("\"message\":\"stopped\""), "{}", place.log());
     let status = place.json(&["status", "--json"]);
@@ -389,9 +403,9 @@ async fn a_signal_stops_it_cleanly_in_the_middle_of_a_walk(#[case] signal: &str)
     assert_eq!(status["upstreams"][0]["activity"], Value::Null, "nothing is in progress");
 }
 
-/// P19 over HTTP: a reader that follows `updated_since` alone, whose pages straddle publications.
+/// P19 over HTTP: a client follows `updated_since` only, while generations are published between its pages.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_reader_of_changes_ends_with_what_is_served() {
+async fn client_that_follows_updated_since_ends_with_the_served_entries() {
     let upstream = Upstream::start(rows()).await;
     let place = Workplace::new(&upstream.url);
     place.upstream(&upstream.url, "sync = {interval = \"1s\", page_size = 100}");
@@ -404,7 +418,7 @@ async fn a_reader_of_changes_ends_with_what_is_served() {
     };
     place.overlay("policy.yaml", &approve(&["com.other/*"], "com.other/tool-03"));
     let daemon = place.start().await;
-    daemon.walked().await;
+    daemon.synced().await;
     let mut reader = Reader::default();
     for round in 0..6 {
         let denied = format!("com.other/tool-{:02}", round * 4);
@@ -450,10 +464,11 @@ impl Reader {
             let official = &item["_meta"][support::registry::OFFICIAL];
             let updated = official["updatedAt"].as_str().expect("a time").to_owned();
             self.newest = self.newest.take().max(Some(updated));
-            match official["status"] == "deleted" {
-                true => self.copy.remove(&key),
-                false => self.copy.insert(key),
-            };
+            if official["status"] == "deleted" {
+                self.copy.remove(&key);
+            } else {
+                self.copy.insert(key);
+            }
         }
         self.cursor = body["metadata"]["nextCursor"].as_str().map(str::to_owned);
         if self.cursor.is_none() {
@@ -462,7 +477,7 @@ impl Reader {
     }
 }
 
-/// Flips everything of one row, as a failing disk does.
+/// Overwrites one row with garbage, like a failing disk.
 fn damage(place: &Workplace, table: &str) {
     let table: redb::TableDefinition<'_, (&str, &str, &str), &[u8]> =
         redb::TableDefinition::new(table);
@@ -477,14 +492,14 @@ fn damage(place: &Workplace, table: &str) {
     transaction.commit().expect("committed");
 }
 
-/// P10: one damaged row hides itself and holds back nothing else.
+/// P10: a damaged row hides its own entry only.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_damaged_row_is_hidden_with_an_alert_and_the_rest_is_served() {
+async fn damaged_row_is_hidden_with_an_alert_and_the_others_are_served() {
     let upstream = Upstream::start(rows()).await;
     let place = Workplace::new(&upstream.url);
     place.overlay("policy.yaml", APPROVE_TOOL);
     let daemon = place.start().await;
-    daemon.walked().await;
+    daemon.synced().await;
     daemon.lists(&["com.example/tool@1.0.0", "com.example/tool@1.1.0"]).await;
     assert_eq!(daemon.signal("TERM").await, Some(0));
     damage(&place, "bodies");
@@ -498,8 +513,8 @@ async fn a_damaged_row_is_hidden_with_an_alert_and_the_rest_is_served() {
     damage(&place, "ledger");
     damage(&place, "heads");
     let daemon = place.start().await;
-    daemon.walked().await;
-    eventually("what upstream sends takes the damaged head's place", async || {
+    daemon.synced().await;
+    eventually("a full sync replaces the damaged head", async || {
         place.run(&["sync", "--full"]);
         let listed = daemon.get("/v0.1/servers").await.items();
         (listed == ["com.example/tool@1.0.0", "com.example/tool@1.1.0"]).then_some(())
@@ -508,15 +523,15 @@ async fn a_damaged_row_is_hidden_with_an_alert_and_the_rest_is_served() {
     assert_eq!(place.run(&["list", "--all"]).status.code(), Some(0));
 }
 
-/// P10 for whoever compares names: neither the gate nor the alerts stop at a damaged head.
+/// P10 for screening: neither the gate nor the alerts stop at a damaged head.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_damaged_head_keeps_no_other_name_from_being_compared() {
+async fn damaged_head_does_not_stop_the_screening_of_other_names() {
     let others = ["io.github.someone/stripe-mcp", "io.github.someone/weather"];
     let others = others.map(|name| Row::new(name, "1.0.0"));
     let upstream = Upstream::start(rows().into_iter().chain(others)).await;
     let place = Workplace::new(&upstream.url);
     let daemon = place.start().await;
-    daemon.walked().await;
+    daemon.synced().await;
     assert_eq!(daemon.signal("TERM").await, Some(0));
     damage(&place, "heads");
     let approval = "approval: {state: approved, reviewed: 2026-11-01, expires: 2099-01-01}";
@@ -526,7 +541,7 @@ async fn a_damaged_head_keeps_no_other_name_from_being_compared() {
     place.overlay("policy.yaml", &policy);
     let daemon = place.start().await;
     daemon.ready().await;
-    eventually("what resembles nothing is served", async || {
+    eventually("the name without a match is served", async || {
         let listed = daemon.get("/v0.1/servers").await.items();
         assert!(!listed.contains(&"io.github.someone/stripe-mcp@1.0.0".to_owned()));
         listed.contains(&"io.github.someone/weather@1.0.0".to_owned()).then_some(())
@@ -534,15 +549,15 @@ async fn a_damaged_head_keeps_no_other_name_from_being_compared() {
     .await;
     eventually("the suspect is reported", async || {
         let alerts = daemon.operate("/alerts").await.json();
-        let kinds = alerts.as_array().expect("a list").iter().map(|it| it["kind"].clone());
+        let kinds = alerts.as_array().expect("a list").iter().map(|alert| alert["kind"].clone());
         kinds.into_iter().any(|kind| kind == "lookalike").then_some(())
     })
     .await;
 }
 
-/// What is no file must not be waited for.
+/// Reading a pipe would block.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_pipe_among_overlays_is_refused_and_blocks_nothing() {
+async fn pipe_among_the_overlays_is_refused_and_does_not_block() {
     let upstream = Upstream::start(rows()).await;
     let place = Workplace::new(&upstream.url);
     place.overlay("policy.yaml", APPROVE_TOOL);
@@ -557,13 +572,13 @@ async fn a_pipe_among_overlays_is_refused_and_blocks_nothing() {
     );
     daemon.lists(&["com.example/tool@1.0.0"]).await;
     let status = daemon.operate("/status").await.json();
-    assert!(status["overlays"]["findings"].to_string().contains("no regular file"), "{status}");
+    assert!(status["overlays"]["findings"].to_string().contains("not a regular file"), "{status}");
     assert_eq!(daemon.signal("TERM").await, Some(0));
 }
 
-/// A log whose reader has gone is no reason to stop, nor to be unable to.
+/// The daemon runs on and stops cleanly after the reader of its log is gone.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_closed_log_harms_nothing() {
+async fn closed_log_does_not_stop_the_daemon() {
     let upstream = Upstream::start(rows()).await;
     let place = Workplace::new(&upstream.url);
     place.overlay("policy.yaml", APPROVE_TOOL);

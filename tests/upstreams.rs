@@ -1,4 +1,4 @@
-//! Several upstreams: who speaks for a name, and what happens to whoever does not.
+//! Several upstreams: which one is authoritative for a name, and what happens to the rows of the others.
 
 mod support;
 
@@ -22,7 +22,7 @@ fn server(name: &str, version: &str) -> String {
     format!(r#"{{"name":"{name}","version":"{version}","description":"ours"}}"#)
 }
 
-/// An official registry with three names, and a folder of the organisation's own servers.
+/// Starts a daemon with an official registry and a folder of the organisation's own servers.
 async fn two(upstream: &Upstream, overlays: &str) -> (Workplace, Daemon) {
     let place = Workplace::new(&upstream.url);
     place.write("ours/tool.json", &server("com.example/tool", "1.0.0"));
@@ -33,10 +33,10 @@ async fn two(upstream: &Upstream, overlays: &str) -> (Workplace, Daemon) {
     place.write("upstreams/ours.toml", files);
     place.overlay("policy.yaml", overlays);
     let daemon = place.start().await;
-    eventually("both were walked", async || {
+    eventually("both had a full sync", async || {
         let status = daemon.operate("/status").await.json();
         let upstreams = status["upstreams"].as_array().expect("a list");
-        upstreams.iter().all(|it| it["lastCompleteWalk"].is_string()).then_some(())
+        upstreams.iter().all(|upstream| upstream["lastFullSync"].is_string()).then_some(())
     })
     .await;
     (place, daemon)
@@ -50,7 +50,7 @@ fn official() -> Vec<Row> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_name_belongs_whole_to_the_upstream_of_the_lowest_priority() {
+async fn upstream_with_the_lowest_priority_is_authoritative_for_all_versions_of_a_name() {
     let upstream = Upstream::start(official()).await;
     let (place, daemon) = two(&upstream, &approve("")).await;
     daemon
@@ -67,23 +67,22 @@ async fn a_name_belongs_whole_to_the_upstream_of_the_lowest_priority() {
     assert_eq!(item["server"]["description"], "ours");
     assert_eq!(item["_meta"]["local.vidimus/curation"]["upstream"], "ours");
     let explained = text(&place.run(&["explain", "com.example/tool@2.0.0"]).stdout);
-    assert!(
-        explained.contains("fail  upstream may speak for this name: the name belongs to ours"),
-        "{explained}"
-    );
+    assert!(explained.contains("upstream authoritative: the name belongs to ours"), "{explained}");
     let alerts = place.json(&["alerts", "--json"]);
-    let shadowed = alerts.as_array().expect("a list").iter().find(|it| it["kind"] == "shadowed");
+    let shadowed =
+        alerts.as_array().expect("a list").iter().find(|alert| alert["kind"] == "shadowed");
     assert_eq!(shadowed.expect("an alert")["subject"], "com.example/tool");
-    let slip = alerts.as_array().expect("a list").iter().find(|it| it["kind"] == "quarantined");
-    assert_eq!(slip.expect("an alert")["subject"], "ours", "a file that is not usable");
+    let invalid =
+        alerts.as_array().expect("a list").iter().find(|alert| alert["kind"] == "quarantined");
+    assert_eq!(invalid.expect("an alert")["subject"], "ours", "a file that is not usable");
     let status = daemon.operate("/status").await.json();
     let ours = &status["upstreams"].as_array().expect("a list")[1];
     assert_eq!((&ours["rows"], &ours["quarantined"]), (&Value::from(2), &Value::from(1)));
 }
 
-/// Dependency confusion: what is internal is taken from internal upstreams only.
+/// Dependency confusion: names of an internal namespace come from internal upstreams only.
 #[tokio::test(flavor = "multi_thread")]
-async fn an_internal_namespace_takes_nothing_from_outside() {
+async fn internal_namespace_hides_entries_of_external_upstreams() {
     let upstream = Upstream::start(official()).await;
     let internal = "namespaces: [{name: Com.Example.*, internal: true}]\n";
     let (place, daemon) = two(&upstream, &approve(internal)).await;
@@ -105,16 +104,16 @@ async fn an_internal_namespace_takes_nothing_from_outside() {
         .as_array()
         .expect("a list")
         .iter()
-        .filter(|it| it["kind"] == "internal-name" && it["suspect"] == "com.example")
-        .map(|it| it["subject"].as_str().expect("a name"))
+        .filter(|alert| alert["kind"] == "internal-name" && alert["suspect"] == "com.example")
+        .map(|alert| alert["subject"].as_str().expect("a name"))
         .collect();
     confused.sort_unstable();
     assert_eq!(confused, ["com.example/other", "com.example/tool"]);
 }
 
-/// One bad upstream never starves another, be it of our own and what is protected come from there.
+/// A failing upstream never blocks another one, even if it is internal and its names are protected.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_folder_that_is_not_there_keeps_nobody_waiting() {
+async fn missing_folder_does_not_block_other_upstreams() {
     let upstream = Upstream::start(official()).await;
     let place = Workplace::new(&upstream.url);
     let files = "kind = \"files\"\npath = \"nowhere\"\ntrust = \"internal\"\npriority = 10\n";
@@ -122,20 +121,20 @@ async fn a_folder_that_is_not_there_keeps_nobody_waiting() {
     place.overlay("policy.yaml", &approve("namespaces: [{name: com.acme, internal: true}]\n"));
     let daemon = place.start().await;
     daemon.ready().await;
-    eventually("what others have is served", async || {
+    eventually("entries of the other upstream are served", async || {
         let listed = daemon.get("/v0.1/servers").await.items();
         listed.contains(&"com.elsewhere/x@1.0.0".to_owned()).then_some(())
     })
     .await;
 }
 
-/// Nothing falls through: a name that passes to another upstream waits for a person.
+/// Ownership transfer between upstreams: the name stays hidden until an overlay names the new upstream.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_name_that_passes_to_another_upstream_is_hidden_until_an_overlay_names_it() {
+async fn transferred_name_is_hidden_until_an_overlay_names_the_new_upstream() {
     let upstream = Upstream::start(official()).await;
     let place = Workplace::new(&upstream.url);
     let files = "kind = \"files\"\npath = \"ours\"\ntrust = \"internal\"\npriority = 10\n\
-                 [sync]\ninterval = \"1s\"\n[rails]\nmissing_walks = 1\npurge_after = \"1s\"\n";
+                 [sync]\ninterval = \"1s\"\n[safety_limits]\nmissing_syncs = 1\npurge_after = \"1s\"\n";
     place.write("upstreams/ours.toml", files);
     place.write("ours/tool.json", &server("com.example/tool", "1.0.0"));
     place.write("ours/own.json", &server("com.example/own", "1.0.0"));
@@ -146,7 +145,7 @@ async fn a_name_that_passes_to_another_upstream_is_hidden_until_an_overlay_names
     daemon.lists(&["com.example/tool@1.0.0"]).await;
     place.remove("ours/tool.json");
     daemon.lists(&[]).await;
-    eventually("it is purged and passes", async || {
+    eventually("the name is purged and transferred", async || {
         let explained = text(&place.run(&["explain", "com.example/tool"]).stdout);
         explained.contains("the name was served from ours before").then_some(())
     })
@@ -160,10 +159,10 @@ async fn a_name_that_passes_to_another_upstream_is_hidden_until_an_overlay_names
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_deletion_in_any_upstream_that_may_speak_hides() {
+async fn deletion_in_any_permitted_upstream_hides_the_entry() {
     let upstream = Upstream::start(official()).await;
     let (_place, daemon) = two(&upstream, &approve("")).await;
-    eventually("the internal one is served", async || {
+    eventually("the internal entry is served", async || {
         (daemon.get("/v0.1/servers/com.example%2Ftool/versions/1.0.0").await.status == 200)
             .then_some(())
     })
@@ -178,7 +177,7 @@ async fn a_deletion_in_any_upstream_that_may_speak_hides() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_disabled_upstream_is_withdrawn_and_a_removed_file_only_stops_its_syncs() {
+async fn disabled_upstream_is_withdrawn_and_a_removed_file_only_stops_its_syncs() {
     let upstream = Upstream::start(official()).await;
     let (place, daemon) = two(&upstream, &approve("")).await;
     let serves = async |name: &str| {
@@ -192,19 +191,19 @@ async fn a_disabled_upstream_is_withdrawn_and_a_removed_file_only_stops_its_sync
     place.remove("upstreams/ours.toml");
     eventually("the file is gone", async || {
         let status = daemon.operate("/status").await.json();
-        (status["upstreams"].as_array().is_some_and(|it| it.len() == 1)).then_some(())
+        (status["upstreams"].as_array().is_some_and(|all| all.len() == 1)).then_some(())
     })
     .await;
     assert!(serves("own").await && serves("other").await);
     place.upstream(&upstream.url, "enabled = false");
-    eventually("what it had is withdrawn", async || {
+    eventually("the disabled upstream is withdrawn", async || {
         (!serves("other").await && serves("own").await).then_some(())
     })
     .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn one_dead_upstream_starves_no_other() {
+async fn dead_upstream_does_not_block_another() {
     let upstream = Upstream::start(official()).await;
     let gone = Upstream::start([]).await.url.clone();
     let place = Workplace::new(&upstream.url);
@@ -213,20 +212,20 @@ async fn one_dead_upstream_starves_no_other() {
         &format!("kind = \"registry\"\nurl = \"{gone}\"\npriority = 1\nsync.interval = \"1s\"\n[namespaces]\nallow = [\"org.*\"]\n"),
     );
     place.overlay("policy.yaml", "servers: [{name: com.elsewhere/x, approval: {state: approved, reviewed: 2026-03-01, expires: 2099-01-01}}]");
-    // The official one has the higher number, and is then the second external one.
-    place.upstream(&upstream.url, "sync = {interval = \"1s\"}\n[namespaces]\nallow = [\"com.*\"]\n[rails]\nfrozen_after = \"366d\"");
+    // The official one has the higher priority number, so it is the second external upstream.
+    place.upstream(&upstream.url, "sync = {interval = \"1s\"}\n[namespaces]\nallow = [\"com.*\"]\n[safety_limits]\nfrozen_after = \"366d\"");
     let daemon = place.start().await;
     daemon.lists(&["com.elsewhere/x@1.0.0", "com.elsewhere/x@2.0.0"]).await;
-    eventually("the dead one is told of", async || {
+    eventually("the dead upstream raises an alert", async || {
         let status = daemon.operate("/status").await.json();
         (status["alerts"][0]["kind"] == "upstream-failing").then_some(())
     })
     .await;
-    // Its file goes while nothing runs.
+    // Its file is removed while the daemon is stopped.
     assert_eq!(daemon.signal("TERM").await, Some(0));
     place.remove("upstreams/dead.toml");
     let daemon = place.start().await;
-    eventually("nobody is told of it any more", async || {
+    eventually("the alert is resolved", async || {
         let status = daemon.operate("/status").await.json();
         (status["alerts"].as_array().map(Vec::len) == Some(0)).then_some(())
     })

@@ -1,4 +1,4 @@
-//! Receivers are told of alerts: signed, again until they take it, and never what they must not see.
+//! Webhooks notify recipients of alerts: signed, retried until accepted, and without secrets.
 
 mod support;
 
@@ -7,27 +7,27 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
 use support::daemon::{Daemon, Workplace, text};
-use support::receiver::{Answer, Received, Receiver};
+use support::recipient::{Answer, Received, Recipient};
 use support::registry::Row;
 use support::upstream::Upstream;
 use support::wait::eventually;
 
-const SECRET: &str = "a-secret-that-nobody-reads";
+const SECRET: &str = "a-secret-that-must-not-leak";
 const PROTECT: &str = "namespaces:\n- {name: com.stripe, protect: [stripe]}\n";
 const REVIEWED: &str = "approval: {state: approved, reviewed: 2026-11-01, expires: 2099-01-01}";
 
-/// A daemon whose upstream lists these names, and which tells a receiver.
-async fn told(receiver: &Receiver, more: &str, names: &[&str]) -> (Upstream, Workplace, Daemon) {
+/// Starts a daemon with these upstream names and one webhook recipient.
+async fn start(recipient: &Recipient, more: &str, names: &[&str]) -> (Upstream, Workplace, Daemon) {
     let upstream = Upstream::start(names.iter().map(|name| Row::new(name, "1.0.0"))).await;
     let place = Workplace::new(&upstream.url);
-    place.write("url", &format!("{}\n", receiver.url));
+    place.write("url", &format!("{}\n", recipient.url));
     place.write("secret", SECRET);
     let settings = format!(
         "[[webhooks]]\nname = \"security\"\nurl_file = \"url\"\nsecret_file = \"secret\"\n{more}\n"
     );
     place.write("vidimus.toml", &settings);
     let daemon = place.start().await;
-    daemon.walked().await;
+    daemon.synced().await;
     (upstream, place, daemon)
 }
 
@@ -47,12 +47,12 @@ fn webhook(place: &Workplace) -> Value {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_alert_is_told_when_it_is_raised_changes_and_is_over() {
-    let receiver = Receiver::start().await;
+async fn recipient_is_notified_when_an_alert_is_raised_updated_and_resolved() {
+    let recipient = Recipient::start().await;
     let names = ["io.github.someone/stripe-mcp", "io.github.someone/weather"];
-    let (upstream, place, daemon) = told(&receiver, "", &names).await;
+    let (upstream, place, daemon) = start(&recipient, "", &names).await;
     place.overlay("protect.yaml", PROTECT);
-    let raised = receiver.got(1).await.remove(0);
+    let raised = recipient.got(1).await.remove(0);
     let notice = raised.json();
     assert_eq!(notice["type"], "alert.raised");
     let data = &notice["data"];
@@ -65,23 +65,24 @@ async fn an_alert_is_told_when_it_is_raised_changes_and_is_over() {
     assert_eq!(raised.header("webhook-signature"), signature(&raised, SECRET.as_bytes()));
     let now = vidimus::daemon::Clock::system().to_string();
     upstream.put(Row::new("io.github.someone/stripe-pay", "1.0.0").status("active", &now));
-    let changed = receiver.got(2).await.remove(1);
-    assert_eq!(changed.json()["type"], "alert.changed");
-    assert_eq!(changed.json()["data"]["count"], 2);
+    let updated = recipient.got(2).await.remove(1);
+    assert_eq!(updated.json()["type"], "alert.updated");
+    assert_eq!(updated.json()["data"]["count"], 2);
     place.overlay(
-        "quiet.yaml",
+        "not_lookalike.yaml",
         "servers:\n- {name: io.github.someone/*, not_lookalike: {target: stripe, reason: ours, reviewer: alice}}\n",
     );
-    let over = receiver.got(3).await.remove(2);
-    assert_eq!(over.json()["type"], "alert.over");
-    assert!(over.json()["data"]["over"].is_string());
+    let resolved = recipient.got(3).await.remove(2);
+    assert_eq!(resolved.json()["type"], "alert.resolved");
+    assert!(resolved.json()["data"]["resolved"].is_string());
     let ids: Vec<&str> =
-        [&raised, &changed, &over].iter().map(|it| it.header("webhook-id")).collect();
+        [&raised, &updated, &resolved].iter().map(|request| request.header("webhook-id")).collect();
     let distinct: std::collections::BTreeSet<&&str> = ids.iter().collect();
     assert_eq!(distinct.len(), 3, "{ids:?}");
-    eventually("nothing waits", async || (webhook(&place)["waiting"] == 0).then_some(())).await;
+    eventually("no delivery is queued", async || (webhook(&place)["waiting"] == 0).then_some(()))
+        .await;
     drop(daemon);
-    // Who knows the address may post there: it stands nowhere, nor does the secret.
+    // Knowing the address is enough to post there, so neither address nor secret may be shown.
     let status = text(&place.run(&["status", "--json"]).stdout);
     let shown = format!("{status}{}{}", text(&place.run(&["status"]).stdout), place.log());
     assert!(!shown.contains("very-secret-path") && !shown.contains(SECRET), "{shown}");
@@ -89,70 +90,71 @@ async fn an_alert_is_told_when_it_is_raised_changes_and_is_over() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_notice_is_sent_until_it_is_taken_across_a_restart_and_under_one_id() {
-    let receiver = Receiver::start().await;
-    receiver.behave(|_| Answer::Status(503, vec![]));
-    let (_upstream, place, mut daemon) = told(&receiver, "", &["com.strlpe/pay"]).await;
+async fn delivery_is_retried_across_a_restart_with_the_same_id() {
+    let recipient = Recipient::start().await;
+    recipient.behave(|_| Answer::Status(503, vec![]));
+    let (_upstream, place, mut daemon) = start(&recipient, "", &["com.strlpe/pay"]).await;
     place.overlay("protect.yaml", PROTECT);
-    receiver.got(2).await;
-    eventually("it is said", async || {
+    recipient.got(2).await;
+    eventually("the failure is shown", async || {
         (webhook(&place)["lastFailure"] == "it answered 503").then_some(())
     })
     .await;
     daemon.kill();
-    let before = receiver.received().len();
-    receiver.behave(|_| Answer::Take);
+    let before = recipient.received().len();
+    recipient.behave(|_| Answer::Accept);
     let _daemon = place.start().await;
-    let received = receiver.got(before + 1).await;
+    let received = recipient.got(before + 1).await;
     let ids: std::collections::BTreeSet<&str> =
-        received.iter().map(|it| it.header("webhook-id")).collect();
+        received.iter().map(|request| request.header("webhook-id")).collect();
     assert_eq!(ids.len(), 1, "{ids:?}");
-    eventually("it was taken", async || {
+    eventually("the delivery was accepted", async || {
         let webhook = webhook(&place);
-        (webhook["waiting"] == 0 && webhook["lastTaken"].is_string()).then_some(())
+        (webhook["waiting"] == 0 && webhook["lastDelivered"].is_string()).then_some(())
     })
     .await;
-    assert_eq!(receiver.received().len(), before + 1, "once it is taken it is not sent again");
+    assert_eq!(recipient.received().len(), before + 1, "an accepted delivery is not sent again");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_served_does_not_wait_behind_what_stalls() {
-    let receiver = Receiver::start().await;
-    receiver.behave(|received| match received.json()["data"]["served"] == true {
-        true => Answer::Take,
-        false => Answer::Stall,
+async fn alert_of_a_served_name_does_not_wait_behind_a_stalled_delivery() {
+    let recipient = Recipient::start().await;
+    recipient.behave(|received| {
+        if received.json()["data"]["served"] == true { Answer::Accept } else { Answer::Stall }
     });
     let names = ["com.strlpe/pay", "io.github.someone/weather"];
-    let (_upstream, place, daemon) = told(&receiver, "timeout = \"1h\"", &names).await;
+    let (_upstream, place, daemon) = start(&recipient, "timeout = \"1h\"", &names).await;
     place.overlay("wide.yaml", &format!("servers: [{{name: io.github.someone/*, {REVIEWED}}}]\n"));
     daemon.lists(&["io.github.someone/weather@1.0.0"]).await;
     place.overlay("protect.yaml", PROTECT);
-    receiver.got(1).await;
-    assert_eq!(receiver.received()[0].json()["data"]["served"], false);
-    // While that one is held for an hour, something is found that is served.
+    recipient.got(1).await;
+    assert_eq!(recipient.received()[0].json()["data"]["served"], false);
+    // While that delivery stalls for up to an hour, an alert of a served name is raised.
     place.overlay("more.yaml", "namespaces: [{name: com.weather, protect: [weather]}]\n");
-    let received = receiver.got(2).await;
+    let received = recipient.got(2).await;
     assert_eq!(received[1].json()["data"]["suspect"], "io.github.someone");
-    eventually("it was taken", async || {
+    eventually("the delivery was accepted", async || {
         let webhook = webhook(&place);
-        (webhook["lastTaken"].is_string() && webhook["waiting"] == 1).then_some(())
+        (webhook["lastDelivered"].is_string() && webhook["waiting"] == 1).then_some(())
     })
     .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_redirect_is_not_followed_and_what_was_given_up_can_be_sent_again() {
-    let (receiver, elsewhere) = (Receiver::start().await, Receiver::start().await);
+async fn redirect_is_not_followed_and_a_dead_letter_can_be_redelivered() {
+    let (recipient, elsewhere) = (Recipient::start().await, Recipient::start().await);
     let target = elsewhere.url.clone();
-    receiver.behave(move |_| Answer::Status(307, vec![("location", target.clone())]));
+    recipient.behave(move |_| Answer::Status(307, vec![("location", target.clone())]));
     let (_upstream, place, _daemon) =
-        told(&receiver, "give_up_after = \"1s\"", &["com.strlpe/pay"]).await;
+        start(&recipient, "give_up_after = \"1s\"", &["com.strlpe/pay"]).await;
     place.overlay("protect.yaml", PROTECT);
-    eventually("it is given up", async || (webhook(&place)["undelivered"] == 1).then_some(()))
-        .await;
-    assert_eq!(receiver.received().len(), 3, "it was tried three times");
+    eventually("the delivery becomes a dead letter", async || {
+        (webhook(&place)["deadLetters"] == 1).then_some(())
+    })
+    .await;
+    assert_eq!(recipient.received().len(), 3, "it was tried three times");
     assert_eq!(elsewhere.received().len(), 0);
-    let listed = place.run(&["alerts", "undelivered"]);
+    let listed = place.run(&["alerts", "dead-letters"]);
     assert_eq!(listed.status.code(), Some(1));
     let listed = text(&listed.stdout);
     assert!(
@@ -163,23 +165,23 @@ async fn a_redirect_is_not_followed_and_what_was_given_up_can_be_sent_again() {
     );
     let alerts = text(&place.run(&["alerts"]).stdout);
     assert!(alerts.contains("webhook-failing security"), "{alerts}");
-    receiver.behave(|_| Answer::Take);
+    recipient.behave(|_| Answer::Accept);
     assert!(place.run(&["alerts", "redeliver", "security"]).status.success());
-    eventually("it is told", async || {
-        let none_lost = place.run(&["alerts", "undelivered"]).status.success();
+    eventually("the delivery is accepted", async || {
+        let none_lost = place.run(&["alerts", "dead-letters"]).status.success();
         (none_lost && webhook(&place)["waiting"] == 0).then_some(())
     })
     .await;
-    assert_eq!(receiver.received().len(), 4);
-    eventually("the alert about it is over", async || {
+    assert_eq!(recipient.received().len(), 4);
+    eventually("the alert about the webhook is resolved", async || {
         (!text(&place.run(&["alerts"]).stdout).contains("webhook-failing")).then_some(())
     })
     .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn whoever_is_gone_is_not_asked_again_and_others_hear_of_it() {
-    let (gone, other) = (Receiver::start().await, Receiver::start().await);
+async fn gone_recipient_is_not_tried_again_and_others_are_notified() {
+    let (gone, other) = (Recipient::start().await, Recipient::start().await);
     gone.behave(|_| Answer::Status(410, vec![]));
     let more = "kinds = [\"lookalike\"]\n[[webhooks]]\nname = \"chat\"\nurl_file = \"chat\"\nformat = \"slack\"\nallow_http = true";
     let names = ["com.strlpe/pay", "io.github.someone/stripe-mcp"];
@@ -195,12 +197,13 @@ async fn whoever_is_gone_is_not_asked_again_and_others_hear_of_it() {
         ),
     );
     let daemon = place.start().await;
-    daemon.walked().await;
+    daemon.synced().await;
     place.overlay("protect.yaml", PROTECT);
     let received = other.got(3).await;
-    let told: Vec<Value> = received.iter().map(Received::json).collect();
-    let first = |it: &Value| it["blocks"][0]["text"]["text"].as_str().expect("a text").to_owned();
-    let mut firsts: Vec<String> = told.iter().map(first).collect();
+    let notices: Vec<Value> = received.iter().map(Received::json).collect();
+    let first =
+        |notice: &Value| notice["blocks"][0]["text"]["text"].as_str().expect("a text").to_owned();
+    let mut firsts: Vec<String> = notices.iter().map(first).collect();
     firsts.sort();
     assert_eq!(
         firsts,
@@ -210,23 +213,23 @@ async fn whoever_is_gone_is_not_asked_again_and_others_hear_of_it() {
             "An alert was raised: webhook-failing a",
         ]
     );
-    assert_eq!(told[0]["blocks"][0]["text"]["type"], "plain_text");
-    assert_eq!(told[0]["text"], "vidimus: An alert was raised (lookalike)");
+    assert_eq!(notices[0]["blocks"][0]["text"]["type"], "plain_text");
+    assert_eq!(notices[0]["text"], "vidimus: An alert was raised (lookalike)");
     assert_eq!(received[0].header("webhook-signature"), "", "the address is the secret");
     let tried = gone.received();
     assert_eq!(tried.len(), 1);
     assert_eq!(tried[0].header("webhook-signature"), signature(&tried[0], b"secret-secret-secret"));
-    let undelivered = place.run(&["alerts", "undelivered", "--json"]);
-    let undelivered: Value = serde_json::from_str(&text(&undelivered.stdout)).expect("JSON");
-    let undelivered = undelivered.as_array().expect("a list");
-    assert_eq!(undelivered.len(), 2, "the second was not even tried");
-    for letter in undelivered {
-        assert_eq!(letter["failure"], "it says that it is gone for good (410)");
+    let dead_letters = place.run(&["alerts", "dead-letters", "--json"]);
+    let dead_letters: Value = serde_json::from_str(&text(&dead_letters.stdout)).expect("JSON");
+    let dead_letters = dead_letters.as_array().expect("a list");
+    assert_eq!(dead_letters.len(), 2, "the second was not even tried");
+    for delivery in dead_letters {
+        assert_eq!(delivery["failure"], "it says that it is gone for good (410)");
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_webhook_that_cannot_be_used_is_told_of_without_its_address() {
+async fn unusable_webhook_is_reported_without_its_address() {
     let place = Workplace::new("http://127.0.0.1:9");
     let settings = "[[webhooks]]\nname = \"a\"\nurl_file = \"url\"\nsecret_file = \"secret\"\n";
     place.write("vidimus.toml", settings);
@@ -244,7 +247,10 @@ async fn a_webhook_that_cannot_be_used_is_told_of_without_its_address() {
     );
     place.write("secret", SECRET);
     place.write("url", "http://hooks.example/very-secret-path");
-    let told = serve(&place);
-    assert!(told.contains("http lets anybody on the way read it"), "{told}");
-    assert!(!told.contains("very-secret-path") && !told.contains("hooks.example"), "{told}");
+    let printed = serve(&place);
+    assert!(printed.contains("http is not encrypted"), "{printed}");
+    assert!(
+        !printed.contains("very-secret-path") && !printed.contains("hooks.example"),
+        "{printed}"
+    );
 }

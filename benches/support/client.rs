@@ -1,4 +1,4 @@
-//! A client that costs little: connections that are kept, requests that were written beforehand.
+//! A client with little overhead: it keeps connections, and its requests are prepared.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -9,17 +9,17 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 
-/// Requests that are sent one after another, over as many connections as are wanted.
+/// Requests that are sent one after another, over any number of connections.
 pub struct Load {
     address: SocketAddr,
     requests: Arc<Vec<Vec<u8>>>,
     next: Arc<AtomicUsize>,
 }
 
-/// What came of it.
+/// The result of a load.
 #[derive(Debug, Default)]
 pub struct Measured {
-    /// Seconds of each request.
+    /// The seconds of each request.
     latencies: Vec<f32>,
     bytes: usize,
     seconds: f64,
@@ -38,7 +38,7 @@ impl Load {
         }
     }
 
-    /// Asks for this long.
+    /// Sends requests for the duration of `span`.
     pub async fn run(&self, connections: usize, span: Duration) -> Measured {
         let mut streams = Vec::new();
         for _ in 0..connections {
@@ -75,7 +75,7 @@ impl Measured {
         self.count() as f64 / self.seconds
     }
 
-    /// The mean size of a body.
+    /// Returns the mean size of a body.
     pub fn body_bytes(&self) -> usize {
         self.bytes / self.count().max(1)
     }
@@ -83,7 +83,7 @@ impl Measured {
     pub fn p99(&self) -> f64 {
         let mut sorted = self.latencies.clone();
         sorted.sort_by(f32::total_cmp);
-        sorted.get(sorted.len() * 99 / 100).map_or(0.0, |it| f64::from(*it))
+        sorted.get(sorted.len() * 99 / 100).map_or(0.0, |seconds| f64::from(*seconds))
     }
 }
 
@@ -105,7 +105,7 @@ async fn ask(
     measured
 }
 
-/// Reads one answer; returns how many bytes its body has.
+/// Reads one answer; returns the size of its body in bytes.
 async fn answer(stream: &mut TcpStream, buffer: &mut [u8]) -> usize {
     let mut filled = 0;
     let head = loop {

@@ -1,4 +1,4 @@
-//! A constant body from the same server, which answers are compared with.
+//! Constant bodies from the same server, with which answers are compared.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -14,14 +14,14 @@ use vidimus::api::{Door, serve};
 
 use super::client::{Load, Measured};
 
-/// A kind of request: its paths come one after another.
+/// A kind of request; its paths are requested one after another.
 #[derive(Debug)]
 pub struct Case {
     pub what: &'static str,
     pub paths: Vec<String>,
-    /// The bound on its throughput against the constant body's.
+    /// The least throughput, as a share of that of the constant body.
     pub bound: Option<f64>,
-    /// Different constant bodies that it stands beside.
+    /// The number of different constant bodies that it is compared with.
     pub constants: usize,
 }
 
@@ -42,8 +42,8 @@ pub async fn constant(stop: CancellationToken) -> SocketAddr {
     address
 }
 
-/// Alternates both, three times, and prints throughput and the 99th percentile against the constant's. Returns the
-/// ratio of the throughputs.
+/// Measures both in turns, three times, and prints throughput and 99th percentile of both. Returns the ratio of the
+/// throughputs.
 pub async fn compare(
     case: &Case,
     address: SocketAddr,
@@ -54,22 +54,22 @@ pub async fn compare(
     let ours = Load::new(address, &case.paths);
     let size = ours.run(1, Duration::from_millis(50)).await.body_bytes();
     let bodies: Vec<String> =
-        (0..case.constants).map(|it| format!("/{size}/{}", it * size)).collect();
+        (0..case.constants).map(|index| format!("/{size}/{}", index * size)).collect();
     let theirs = Load::new(constant, &bodies);
-    let (mut measured, mut yardstick) = (Measured::default(), Measured::default());
+    let (mut measured, mut reference) = (Measured::default(), Measured::default());
     for _ in 0..3 {
-        yardstick.add(theirs.run(connections, span).await);
+        reference.add(theirs.run(connections, span).await);
         measured.add(ours.run(connections, span).await);
     }
-    let ratio = measured.per_second() / yardstick.per_second();
-    let (p99, their_p99) = (measured.p99(), yardstick.p99());
+    let ratio = measured.per_second() / reference.per_second();
+    let (p99, their_p99) = (measured.p99(), reference.p99());
     let missed = case.bound.is_some_and(|bound| ratio < bound)
         || (connections == 256 && p99 / their_p99 > 3.0);
     println!(
         "  {:<22} {connections:>3} connections: {:>7.0}/s of {:>7.0}/s, ratio {ratio:.2}; p99 {:.2} ms of {:.2} ms, {:.1} times; {size} bytes{}",
         case.what,
         measured.per_second(),
-        yardstick.per_second(),
+        reference.per_second(),
         p99 * 1e3,
         their_p99 * 1e3,
         p99 / their_p99,

@@ -12,10 +12,10 @@ use serde_json::Value;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 const PUBLISHED: &str = "a generation was published";
-/// Nothing that is measured takes this long.
+/// The timeout of every measurement.
 const PATIENCE: Duration = Duration::from_secs(300);
 
-/// A running daemon; it is killed (`kill -9`) when this is dropped.
+/// A running daemon; it is killed (`kill -9`) on drop.
 #[derive(Debug)]
 pub struct Daemon {
     child: Child,
@@ -23,15 +23,15 @@ pub struct Daemon {
     data: PathBuf,
     client: Client,
     generations: UnboundedReceiver<Generation>,
-    /// Where it serves, once it is ready.
+    /// The address of the registry, once the daemon is ready.
     pub registry: SocketAddr,
     operations: String,
 }
 
-/// What the log says of a publication.
+/// A publication, as logged.
 #[derive(Debug, Clone, Copy)]
 pub struct Generation {
-    /// When the log told of it.
+    /// The time at which it was logged.
     pub at: Instant,
     pub visible: u64,
     pub changed: u64,
@@ -68,7 +68,7 @@ impl Daemon {
         self.child.id()
     }
 
-    /// Waits until registry routes answer; returns how long that took from the start.
+    /// Waits until registry routes answer; returns the time since the start.
     pub async fn ready(&mut self) -> Duration {
         while self.begun.elapsed() < PATIENCE {
             tokio::time::sleep(Duration::from_millis(5)).await;
@@ -82,7 +82,9 @@ impl Daemon {
             let (Some(registry), Some(operations)) = (registry, operations) else { continue };
             let url = format!("http://{registry}/v0.1/servers?limit=1");
             let answer = self.client.get(url).send().await;
-            if addresses["pid"] == self.pid() && answer.is_ok_and(|it| it.status().is_success()) {
+            if addresses["pid"] == self.pid()
+                && answer.is_ok_and(|answer| answer.status().is_success())
+            {
                 self.registry = registry.parse().expect("an address");
                 self.operations = operations;
                 return self.begun.elapsed();
@@ -91,12 +93,12 @@ impl Daemon {
         panic!("the daemon is not ready after {PATIENCE:?}");
     }
 
-    /// The body of a registry route.
+    /// Returns the body of a registry route.
     pub async fn get(&self, path: &str) -> Value {
         json(self.client.get(format!("http://{}{path}", self.registry))).await
     }
 
-    /// The state that operators see.
+    /// Returns the state that operators see.
     pub async fn status(&self) -> Value {
         let token = fs::read_to_string(self.data.join("ops.token")).expect("a token");
         let url = format!("http://{}/status", self.operations);
@@ -128,7 +130,7 @@ impl Daemon {
     /// Asks the daemon to end, and waits until it has.
     pub async fn stop(mut self) {
         let asked = Command::new("kill").arg(self.pid().to_string()).status();
-        assert!(asked.is_ok_and(|it| it.success()), "the daemon takes a signal");
+        assert!(asked.is_ok_and(|status| status.success()), "the daemon takes a signal");
         let begun = Instant::now();
         while self.child.try_wait().expect("a child").is_none() && begun.elapsed() < PATIENCE {
             tokio::time::sleep(Duration::from_millis(20)).await;
@@ -161,7 +163,7 @@ fn follow(log: ChildStderr, generations: &UnboundedSender<Generation>) {
             eprintln!("{line}");
         }
         if event["message"] == PUBLISHED {
-            // Wide integers stand in quotes.
+            // Wide integers are quoted.
             let number = |key: &str| {
                 let text = event[key].to_string();
                 text.trim_matches('"').parse().expect("a number in the log")

@@ -1,4 +1,4 @@
-//! A registry of any size, with the shapes that the real one has, the same for the same seed.
+//! A generated registry of any size, with the shapes of the real one, the same for the same seed.
 //!
 //! The figures are those of the real registry in August 2026: about 3.3 versions of a name, 1,156
 //! at most; a `server` object of 561 bytes in the median and 1,782 at the 95th percentile; more
@@ -35,7 +35,7 @@ impl Random {
     }
 }
 
-/// One generated item and what it is filed under.
+/// One generated item with its name and version.
 #[derive(Debug, Clone)]
 pub struct Generated {
     pub name: String,
@@ -99,7 +99,7 @@ fn sentence(random: &mut Random, words: u64) -> String {
     words.join(" ")
 }
 
-/// Generates `count` items, ordered by name and version as upstream lists them.
+/// Generates `count` items, ordered by name and version as the upstream lists them.
 pub fn generate(count: usize, seed: u64) -> Vec<Generated> {
     let mut random = Random::seeded(seed);
     let mut rows = Vec::with_capacity(count);
@@ -122,10 +122,7 @@ fn name(random: &mut Random, serial: u64) -> String {
         7..=8 => format!("com.{owner}{serial}"),
         _ => format!("ai.{owner}.tools{serial}"),
     };
-    let leaf = match random.chance(8) {
-        true => "mcp".to_owned(),
-        false => format!("{}-mcp", word(random, 3)),
-    };
+    let leaf = if random.chance(8) { "mcp".to_owned() } else { format!("{}-mcp", word(random, 3)) };
     format!("{namespace}/{leaf}")
 }
 
@@ -146,15 +143,17 @@ fn server(random: &mut Random, name: &str, versions: usize) -> Vec<Generated> {
     let words = 6 + random.below(8);
     let description: String = sentence(random, words).chars().take(100).collect();
     let parts = parts(random, name);
-    let extra = match random.chance(7) {
-        true => environment(random, 6 + random.clone().below(14)),
-        false => environment(random, random.clone().below(3)),
+    let extra = if random.chance(7) {
+        environment(random, 6 + random.clone().below(14))
+    } else {
+        environment(random, random.clone().below(3))
     };
     (0..versions)
         .map(|index| {
-            let version = match random.chance(2) {
-                true => format!("v0.{index}.1"),
-                false => format!("{}.{}.{}", index / 40, index / 5 % 8, index % 5),
+            let version = if random.chance(2) {
+                format!("v0.{index}.1")
+            } else {
+                format!("{}.{}.{}", index / 40, index / 5 % 8, index % 5)
             };
             let server = format!(
                 r#"{{"$schema":"https://static.modelcontextprotocol.io/schemas/2025-12-11/server.schema.json","name":"{name}","description":"{description}","title":"{title}","repository":{{"url":"https://github.com/{name}","source":"github"}},"version":"{version}"{}}}"#,

@@ -1,13 +1,13 @@
-//! What the system says of a process.
+//! CPU time and memory of processes.
 
 use std::fs;
 
-/// CPU seconds of this process so far.
+/// Returns the CPU seconds of this process so far.
 pub fn cpu_seconds() -> f64 {
     cpu_seconds_of(std::process::id())
 }
 
-/// CPU seconds of a process so far.
+/// Returns the CPU seconds of a process so far.
 pub fn cpu_seconds_of(pid: u32) -> f64 {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
     let fields: Vec<&str> =
@@ -18,7 +18,7 @@ pub fn cpu_seconds_of(pid: u32) -> f64 {
     (ticks(11) + ticks(12)) / 100.0
 }
 
-/// Megabytes that a process has in memory.
+/// Returns the resident memory of a process in megabytes.
 pub fn resident(pid: u32) -> f64 {
     let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
     let line = status.lines().find(|line| line.starts_with("VmRSS:")).unwrap_or_default();

@@ -1,4 +1,4 @@
-//! What the benchmarks stand on: a generated registry and an upstream that serves it from memory.
+//! Support for the benchmarks: a generated registry, and an upstream that serves it from memory.
 
 #![allow(dead_code, unreachable_pub, reason = "each benchmark uses a part of it")]
 

@@ -1,4 +1,4 @@
-//! Configuration and overlays that use everything that decides about an entry.
+//! Configuration and overlays that use every feature that decides about an entry.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -6,21 +6,21 @@ use std::path::Path;
 
 use super::generator::{Generated, Random};
 
-/// Names that approvals spell out, and brands that overlays list: both are protected.
+/// Names that are approved exactly, and brands that overlays list: both are protected.
 const APPROVED: usize = 500;
 const BRANDS: usize = 500;
-/// Namespaces with a rule of their own about their owner, of each kind.
+/// Namespaces with their own ownership rule, for each kind of rule.
 const OWNED: usize = 300;
-/// One row in so many is refused.
+/// The interval between refused rows.
 const REFUSED_EVERY: usize = 500;
 
 const APPROVAL: &str = "approval: {state: approved, reviewed: 2026-11-01, expires: 2099-01-01}";
-/// Lookups end at once on ports where nothing listens. So does every proof: what is not refuted is admitted, but where
-/// a namespace demands more.
+/// Lookups fail at once on ports where nothing listens, so no verification has a result: a namespace that is not
+/// revoked is admitted, unless it requires more.
 const SETTINGS: &str = r#"
 [ownership]
-exact = "unrefuted"
-wildcard = "unrefuted"
+exact = "not-revoked"
+wildcard = "not-revoked"
 resolvers = ["127.0.0.1:1"]
 
 [github]
@@ -39,26 +39,26 @@ name = "companies"
 names = ["com.*/*", "ai.*/*"]
 "#;
 
-/// Tiers that overlays give, so that a publication can change each alone.
+/// The tiers in the overlays; a publication can change each alone.
 #[derive(Debug, Clone, Copy)]
 pub struct Tiers {
-    /// Of everything that wildcards admit.
+    /// The tier of everything that wildcards admit.
     pub all: u8,
-    /// Of the entries that a small publication changes.
+    /// The tier of the entries that a small publication changes.
     pub small: u8,
 }
 
-/// Has some rows refused: a control character stands in their title.
+/// Makes some rows invalid by a control character in their title.
 pub fn refuse_some(rows: &mut [Generated]) {
     for row in rows.iter_mut().step_by(REFUSED_EVERY) {
         row.item = row.item.replacen(r#""title":""#, r#""title":"\u0007"#, 1);
     }
 }
 
-/// Writes all that a daemon reads, but for what a small publication changes.
+/// Writes everything that a daemon reads, except the rules that a small publication changes.
 pub fn write_folder(folder: &Path, upstream: &str, rows: &[Generated]) {
     let upstream = format!(
-        "kind = \"registry\"\nurl = \"{upstream}\"\n[limits]\nrequests_per_hour = 1000000\n[sync]\ninterval = \"1h\"\n[rails]\nfrozen_after = \"366d\"\n"
+        "kind = \"registry\"\nurl = \"{upstream}\"\n[limits]\nrequests_per_hour = 1000000\n[sync]\ninterval = \"1h\"\n[safety_limits]\nfrozen_after = \"366d\"\n"
     );
     let write = |path: &str, text: &str| {
         let path = folder.join(path);
@@ -72,7 +72,7 @@ pub fn write_folder(folder: &Path, upstream: &str, rows: &[Generated]) {
     write_tiers(folder, Tiers { all: 1, small: 1 }, &[]);
 }
 
-/// Writes the wildcards, and the tiers of single entries (name and version).
+/// Writes the wildcard rules, and the tiers of single entries (name and version).
 pub fn write_tiers(folder: &Path, tiers: Tiers, entries: &[(String, String)]) {
     let Tiers { all, small } = tiers;
     let wildcards = [("io", "public"), ("com", "internal"), ("ai", "confidential")];
@@ -103,19 +103,19 @@ fn namespaces(rows: &[Generated]) -> String {
     let namespaces: BTreeSet<&str> =
         rows.iter().filter_map(|row| row.name.split('/').next()).collect();
     let (accounts, domains): (Vec<&str>, Vec<&str>) =
-        namespaces.into_iter().partition(|it| it.starts_with("io.github."));
+        namespaces.into_iter().partition(|namespace| namespace.starts_with("io.github."));
     let mut add = |namespace: &str, ownership: &str| {
         text.push_str(&format!("- {{name: {namespace}, ownership: {{{ownership}}}}}\n"));
     };
     let spread = |all: &[&str], offset: usize| -> Vec<String> {
         let step = (all.len() / OWNED).max(2);
-        all.iter().skip(offset).step_by(step).take(OWNED).map(|it| (*it).to_owned()).collect()
+        all.iter().skip(offset).step_by(step).take(OWNED).map(|name| (*name).to_owned()).collect()
     };
     for namespace in spread(&accounts, 0) {
         add(&namespace, "github: 9919");
     }
     for namespace in spread(&accounts, 1) {
-        add(&namespace, "require: held");
+        add(&namespace, "require: verified");
     }
     for namespace in spread(&domains, 0) {
         add(&namespace, "waived: {reason: no DNS of its own, reviewer: alice}");
@@ -123,7 +123,7 @@ fn namespaces(rows: &[Generated]) -> String {
     text
 }
 
-/// Words of letters that generated names are not made of.
+/// Returns words of syllables that do not occur in generated names.
 fn brands() -> BTreeSet<String> {
     const SYLLABLES: [&str; 12] =
         ["zu", "xa", "kyo", "jex", "vuz", "ojo", "zyk", "axu", "gux", "yza", "kuj", "juv"];

@@ -1,4 +1,4 @@
-//! An upstream whose pages were made beforehand, so that serving them costs next to nothing.
+//! An upstream with prepared pages, so that serving them costs almost nothing.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -16,7 +16,7 @@ use url::form_urlencoded;
 
 use super::generator::Generated;
 
-/// The largest page that the registry gives.
+/// The largest page size of the registry.
 const PAGE: usize = 100;
 
 #[derive(Debug)]
@@ -28,7 +28,7 @@ pub struct Upstream {
 #[derive(Debug)]
 struct Pages {
     by_cursor: HashMap<String, Bytes>,
-    /// All versions of a name, for those who ask for one.
+    /// All versions of each name, for requests of one name.
     by_name: HashMap<String, Vec<String>>,
     delay: Duration,
 }
@@ -83,7 +83,7 @@ async fn answer(State(pages): State<Arc<Pages>>, request: Request) -> Response {
     }
     let path = request.uri().path();
     if let Some(name) =
-        path.strip_suffix("/versions").and_then(|it| it.strip_prefix("/v0.1/servers/"))
+        path.strip_suffix("/versions").and_then(|path| path.strip_prefix("/v0.1/servers/"))
     {
         let name = name.replace("%2F", "/");
         return match pages.by_name.get(&name) {

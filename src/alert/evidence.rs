@@ -7,19 +7,19 @@ use super::kind::AlertKind;
 use crate::lookalike::Signal;
 use crate::model::{Digest, FailureClass};
 
-/// One item of what an alert rests on.
+/// One item that an alert rests on.
 ///
-/// Items are data, and are compared; people read what [`fmt::Display`] makes of them, which is compared nowhere. An item
-/// that was not seen before opens an acknowledged alert, so nothing that changes by itself stands in one: no count, time,
+/// Items are data, and are compared; people read their [`fmt::Display`] form, which is never compared. An item that was
+/// not seen before reopens an acknowledged alert, so an item contains nothing that changes by itself: no count, time,
 /// version or score. Those are [`Figure`]s.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "kebab-case")]
 pub enum Evidence {
-    /// What the kind says, and nothing more.
+    /// The condition that the kind describes, and nothing more.
     Condition {
         kind: AlertKind,
     },
-    /// What stands in a file, or what a package says of its servers: here the words are the evidence.
+    /// A text from a file, or what a package declares about its servers: here the words are the evidence.
     Text {
         text: String,
     },
@@ -30,17 +30,17 @@ pub enum Evidence {
     ClockSkew {
         upstream_is_ahead: bool,
     },
-    /// An alert that is not raised by itself, since there are too many of its suspect.
+    /// An alert that is not raised on its own, because its suspect has too many.
     Counted {
         alert: AlertIdentity,
     },
-    /// Published content that upstream changed, with the members that differ.
+    /// Published content that the upstream changed, with the members that differ.
     Drift {
         first: Digest,
         now: Digest,
         changes: Vec<String>,
     },
-    /// Content that came back after another one was purged.
+    /// Content that came back after other content was purged.
     Replaced {
         purged: Digest,
         now: Digest,
@@ -54,14 +54,14 @@ pub enum Evidence {
         scope: String,
     },
     /// A change set on hold.
-    Held {
+    OnHold {
         upstream: String,
         set: String,
     },
     InternalName {
         upstream: String,
     },
-    PassedName {
+    TransferredName {
         upstream: String,
         from: String,
     },
@@ -75,7 +75,7 @@ pub enum Evidence {
         name: String,
         signal: Signal,
     },
-    /// There is more of the same kind than an alert lists. An acknowledgement does not cover it.
+    /// More items than an alert lists. An acknowledgement does not cover them.
     Unlisted,
     Missing {
         is_hidden: bool,
@@ -92,9 +92,10 @@ pub enum Evidence {
         reason: String,
         text: String,
     },
-    /// What refutes an owner: the rule, the place or account that it is about, and the keys or the id that are there.
-    Refuted {
-        rule: Refutation,
+    /// The reason that revokes an owner: the rule, the place or account that it concerns, and the keys or the id found
+    /// there.
+    Revoked {
+        rule: Revocation,
         about: String,
         found: Vec<String>,
     },
@@ -103,25 +104,25 @@ pub enum Evidence {
         at: String,
         keys: Vec<String>,
     },
-    /// Content that is damaged, or of which more would have to be kept than is kept.
+    /// Content that is damaged, or that exceeds the limit on what is kept of it.
     NoFacts,
-    /// What strict clients refuse.
+    /// A schema violation that strict clients refuse.
     Violation {
         rule: String,
     },
-    WebhookTakesNothing,
-    NoticesGivenUp,
+    DeliveriesFail,
+    DeliveriesGivenUp,
 }
 
-/// What refutes an owner.
+/// The reason that revokes an owner.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Refutation {
+pub enum Revocation {
     /// A place that showed a trusted key shows another one.
     KeyReplaced,
-    /// The name of an account is that of another account now.
+    /// Another account has the name of the account now.
     AccountReplaced,
-    /// The account was made after what it publishes.
+    /// The account was created after what it publishes.
     AccountTooYoung,
 }
 
@@ -150,90 +151,93 @@ impl fmt::Display for Evidence {
             Self::Text { text } => f.write_str(text),
             Self::CaseTwin { name } => write!(f, "{name} is served"),
             Self::ClockSkew { upstream_is_ahead: true } => {
-                f.write_str("the clock of the upstream is ahead of this machine's")
+                f.write_str("the clock of the upstream is ahead of the clock of this machine")
             }
             Self::ClockSkew { upstream_is_ahead: false } => {
-                f.write_str("the clock of the upstream is behind this machine's")
+                f.write_str("the clock of the upstream is behind the clock of this machine")
             }
-            Self::Counted { alert } => write!(f, "not raised by itself: {alert}"),
+            Self::Counted { alert } => write!(f, "not raised on its own: {alert}"),
             Self::Drift { first, now, changes } => {
-                write!(f, "was {first}, is {now}: {}", changes.join("; "))
+                write!(f, "changed from {first} to {now}: {}", changes.join("; "))
             }
             Self::Replaced { purged, now } => {
-                write!(f, "it came back after it had been purged: was {purged}, is {now}")
+                write!(f, "it came back after a purge, changed from {purged} to {now}")
             }
             Self::TokenScope { scope } => {
-                write!(f, "the token has the scope {scope}; one without any scope is enough")
+                write!(f, "the token has the scope {scope}; a token without scopes is enough")
             }
-            Self::Held { upstream, set } => write!(
+            Self::OnHold { upstream, set } => write!(
                 f,
-                "the changes are held as {upstream}@{set}; look, then `vidimus sync --release` or `--discard`"
+                "the change set {upstream}@{set} is on hold; review it, then run `vidimus sync` with `--release \
+                 {upstream}@{set}` or `--discard {upstream}@{set}`"
             ),
             Self::InternalName { upstream } => {
-                write!(f, "{upstream} lists it, and the namespace is internal")
+                write!(f, "{upstream} lists it, although the namespace is internal")
             }
-            Self::PassedName { upstream, from } => {
-                write!(f, "{upstream} lists it, and {from} served it before")
+            Self::TransferredName { upstream, from } => {
+                write!(f, "{upstream} lists it; {from} served it before")
             }
             Self::Shadowed { upstream, owner } => {
-                write!(f, "{upstream} lists it, and the name belongs to {owner}")
+                write!(f, "{upstream} lists it; {owner} is authoritative for the name")
             }
             Self::Lookalike { name, signal } => {
                 write!(f, "{name} resembles {}: {signal}", signal.target)
             }
             Self::Unlisted => f.write_str(
-                "and more than are listed here, which no acknowledgement of this alert covers",
+                "there are more items than are listed here; no acknowledgement of this alert covers them",
             ),
             Self::Missing { is_hidden: true } => {
-                f.write_str("not seen in complete walks; it is hidden")
+                f.write_str("missing from several full syncs; it is hidden")
             }
             Self::Missing { is_hidden: false } => {
-                f.write_str("not seen in complete walks; served until more miss it")
+                f.write_str("missing from full syncs; it is served until more full syncs miss it")
             }
             Self::PinMismatch { pinned, received } => {
-                write!(f, "the approval pins {pinned}, and {received} was received")
+                write!(f, "the approval pins {pinned}, but {received} was received")
             }
-            Self::SyncFailure { class } => write!(f, "the last pass failed: {class}"),
+            Self::SyncFailure { class } => write!(f, "the last sync run failed: {class}"),
             Self::DamagedRow { what, key } => {
                 write!(f, "a row of the store is damaged: {what} at {key}")
             }
             Self::Unusable { reason, text } => {
-                write!(f, "a file or entry is not usable and not served: {reason}: {text}")
+                write!(f, "a file or entry cannot be used and is not served: {reason}: {text}")
             }
-            Self::Refuted { rule, about, found } => {
+            Self::Revoked { rule, about, found } => {
                 let found = found.join(", ");
                 match rule {
-                    Refutation::KeyReplaced => {
-                        write!(f, "the trusted key is gone, and {about} shows {found}")
+                    Revocation::KeyReplaced => {
+                        write!(f, "the trusted key is gone; {about} shows {found}")
                     }
-                    Refutation::AccountReplaced => {
-                        write!(f, "{about} is the account {found}, and was another one")
+                    Revocation::AccountReplaced => {
+                        write!(f, "{about} is the account {found} now; it was another account before")
                     }
-                    Refutation::AccountTooYoung => {
+                    Revocation::AccountTooYoung => {
                         write!(f, "the account {about} was created after this was published")
                     }
                 }
             }
             Self::KeysUnknown { at, keys } => write!(
                 f,
-                "{at} shows keys that are not trusted: {}; an overlay may pin them",
+                "{at} shows keys that are not trusted: {}; pin them in an overlay if they are right",
                 keys.join(", ")
             ),
             Self::NoFacts => f.write_str(
-                "approved, and not served: its content is damaged, or what gates read of it exceeds 64 KiB",
+                "approved but not served: its content is damaged, or the part that gates read exceeds 64 KiB",
             ),
             Self::Violation { rule } => {
-                write!(f, "approved, and not served since strict clients cannot read it: {rule}")
+                write!(f, "approved but not served, because strict clients cannot read it: {rule}")
             }
-            Self::WebhookTakesNothing => f.write_str("it takes nothing; `vidimus status` says why"),
-            Self::NoticesGivenUp => {
-                f.write_str("notices were given up; see `vidimus alerts undelivered`")
+            Self::DeliveriesFail => {
+                f.write_str("it accepts no delivery; `vidimus status` shows the reason")
+            }
+            Self::DeliveriesGivenUp => {
+                f.write_str("deliveries were given up; `vidimus alerts dead-letters` lists them")
             }
         }
     }
 }
 
-/// A figure that is shown beside the items; a change of it is stored, and opens no alert.
+/// A figure that is shown beside the items; a change of it is stored, but reopens no alert.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "kebab-case")]
 pub enum Figure {
@@ -249,14 +253,14 @@ pub enum Figure {
     Rows {
         count: u64,
     },
-    Looks {
+    Lookups {
         count: u64,
     },
-    /// Why something failed, in words.
+    /// The reason of a failure, in words.
     Reason {
         text: String,
     },
-    /// What a safety limit found, and what it allows.
+    /// The value that a safety limit found, and the value that it allows.
     Limit {
         found: String,
         allowed: String,
@@ -273,7 +277,7 @@ impl fmt::Display for Figure {
             Self::LongerThanMinutes { minutes } => count("for more than ", minutes, "minute"),
             Self::LongerThanDays { days } => count("for more than ", days, "day"),
             Self::Rows { count: rows } => count("", rows, "row"),
-            Self::Looks { count: looks } => count("in ", looks, "look"),
+            Self::Lookups { count: lookups } => count("in ", lookups, "lookup"),
             Self::Reason { text } => f.write_str(text),
             Self::Limit { found, allowed } => write!(f, "{found}; allowed: {allowed}"),
         }

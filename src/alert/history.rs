@@ -1,5 +1,5 @@
-//! What an alert rested on before. An acknowledgement carries the digest of what a person was shown; when the alert has
-//! moved on, the person is told which items came and which went, as long as that state is remembered.
+//! Earlier states of an alert. An acknowledgement contains the digest of what a person was shown; if the alert has
+//! changed since, the refusal names the items that were added and removed, while that state is remembered.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -10,32 +10,32 @@ use super::evidence::Evidence;
 use super::identity::UnresolvedId;
 use crate::model::{Digest, Escaped};
 
-/// How many states before the present one are remembered: a person who waits longer lists the alert again.
+/// States before the present one that are remembered; a person who waits longer lists the alert again.
 const MAX_EARLIER: usize = 16;
-/// A step in which more items differ ends what is remembered.
+/// A step in which more items differ clears the remembered states.
 const MAX_DIFFERING: usize = 200;
-/// More items are counted in a message.
+/// A message names at most so many items, and counts the others.
 const MAX_NAMED: usize = 10;
 
-/// A state before the present one, and how the next one differs from it.
+/// A state before the present one, and the difference to the next one.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Earlier {
     /// The digest of what was shown then.
     shown: Digest,
-    /// The items that came after it.
-    came: BTreeSet<Digest>,
-    /// The items that went after it.
-    went: BTreeSet<Evidence>,
+    /// The items that the next state added.
+    added: BTreeSet<Digest>,
+    /// The items that the next state removed.
+    removed: BTreeSet<Evidence>,
 }
 
-/// The items that came and went since a state.
+/// The items that were added and removed since a state.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Difference {
-    pub came: Vec<Evidence>,
-    pub went: Vec<Evidence>,
+    pub added: Vec<Evidence>,
+    pub removed: Vec<Evidence>,
 }
 
-/// Returns the states before `now` when the one before it showed `shown` and rested on `before`, itself after `earlier`.
+/// Returns the states before `now`: those in `earlier`, then the one that showed `shown` and rested on `before`.
 pub(super) fn history(
     earlier: &[Earlier],
     shown: Digest,
@@ -45,20 +45,20 @@ pub(super) fn history(
     let mut history = earlier.to_vec();
     let (old, new): (BTreeSet<_>, BTreeSet<_>) = (before.iter().collect(), now.iter().collect());
     if old != new {
-        let came: BTreeSet<_> = new.difference(&old).map(|item| item.digest()).collect();
-        let went: BTreeSet<_> = old.difference(&new).map(|item| (*item).clone()).collect();
-        if came.len() + went.len() > MAX_DIFFERING {
+        let added: BTreeSet<_> = new.difference(&old).map(|item| item.digest()).collect();
+        let removed: BTreeSet<_> = old.difference(&new).map(|item| (*item).clone()).collect();
+        if added.len() + removed.len() > MAX_DIFFERING {
             return Vec::new();
         }
-        history.push(Earlier { shown, came, went });
+        history.push(Earlier { shown, added, removed });
     }
     let forgotten = history.len().saturating_sub(MAX_EARLIER);
     history.drain(..forgotten);
     history
 }
 
-/// Returns what changed between the state that showed `shown` and `now`, which follows on `earlier`; nothing where that
-/// state is not remembered.
+/// Returns what changed between the state that showed `shown` and `now`, which follows `earlier`; `None` if that state
+/// is not remembered.
 pub(super) fn difference_since(
     earlier: &[Earlier],
     shown: Digest,
@@ -67,25 +67,25 @@ pub(super) fn difference_since(
     let from = earlier.iter().rposition(|earlier| earlier.shown == shown)?;
     let now: BTreeSet<&Evidence> = now.iter().collect();
     let mut then = now.clone();
-    for Earlier { came, went, .. } in earlier[from..].iter().rev() {
-        then.retain(|item| !came.contains(&item.digest()));
-        then.extend(went);
+    for Earlier { added, removed, .. } in earlier[from..].iter().rev() {
+        then.retain(|item| !added.contains(&item.digest()));
+        then.extend(removed);
     }
     let items = |set: BTreeSet<&Evidence>, other: &BTreeSet<&Evidence>| {
         set.into_iter().filter(|item| !other.contains(item)).cloned().collect()
     };
-    let (came, went) = (items(now.clone(), &then), items(then, &now));
-    Some(Difference { came, went })
+    let (added, removed) = (items(now.clone(), &then), items(then, &now));
+    Some(Difference { added, removed })
 }
 
-/// Why an alert was not acknowledged.
+/// The reason for which an alert was not acknowledged.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum NotAcknowledged {
     Unresolved(UnresolvedId),
     /// The alert rests on other items than those that were shown.
     MovedOn {
         id: String,
-        /// Nothing where the digest is none of the alert's, or too old.
+        /// `None` if the digest is not one of the alert, or is too old.
         difference: Option<Difference>,
     },
 }
@@ -98,17 +98,17 @@ impl fmt::Display for NotAcknowledged {
         };
         write!(
             f,
-            "the alert {id} was not acknowledged: `--seen` is not the digest of what it shows now; "
+            "the alert {id} was not acknowledged: `--seen` is not the digest of what the alert shows now; "
         )?;
         match difference {
-            None => f.write_str("it is of no state that is remembered")?,
-            Some(Difference { came, went }) => {
-                named(f, "came", came)?;
+            None => f.write_str("it matches no remembered state")?,
+            Some(Difference { added, removed }) => {
+                named(f, "added", added)?;
                 f.write_str("; ")?;
-                named(f, "went", went)?;
+                named(f, "removed", removed)?;
             }
         }
-        f.write_str("; look at it again with `vidimus alerts`")
+        f.write_str("; list it again with `vidimus alerts`")
     }
 }
 

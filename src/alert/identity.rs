@@ -5,21 +5,21 @@ use serde::{Deserialize, Serialize};
 use super::kind::AlertKind;
 use crate::model::{Digest, Escaped};
 
-/// What makes an alert this alert and no other; compared whole.
+/// The identity of an alert, compared as a whole.
 ///
 /// The source is not part of it: two sources never raise the same identity, since a subject names the upstream where
 /// several could see the same.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct AlertIdentity {
     pub kind: AlertKind,
-    /// What is at stake: a name, an upstream, a file.
+    /// The name, upstream or file that the alert is about.
     pub subject: String,
     /// The namespace of the publisher that causes it; empty when no publisher does.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub suspect: String,
 }
 
-/// Digits of a short id: enough to tell the alerts of one daemon apart, and short enough to type.
+/// Digits of a short id: enough to distinguish the alerts of one daemon, and short enough to type.
 const SHORT: usize = 12;
 /// Fewer digits are refused: they would match by accident.
 const LEAST_DIGITS: usize = 8;
@@ -67,14 +67,14 @@ impl fmt::Display for AlertIdentity {
 /// Finds the one key that begins with what a person typed.
 ///
 /// # Errors
-/// When the text cannot begin a key, or begins none or several.
+/// When the text cannot be the beginning of a key, or when no key or several keys begin with it.
 pub fn resolve<'k>(
     text: &str,
     keys: impl IntoIterator<Item = &'k str>,
 ) -> Result<&'k str, UnresolvedId> {
     let is_digit = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
     if text.len() < LEAST_DIGITS || text.len() > 64 || !text.bytes().all(is_digit) {
-        return Err(UnresolvedId::Malformed);
+        return Err(UnresolvedId::ValidationError);
     }
     let mut found: Vec<&str> = keys.into_iter().filter(|key| key.starts_with(text)).collect();
     match found.as_slice() {
@@ -87,24 +87,26 @@ pub fn resolve<'k>(
     }
 }
 
-/// Why an id stands for no single alert.
+/// The reason for which an id does not identify one alert.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum UnresolvedId {
-    Malformed,
+    ValidationError,
     Unknown,
-    /// The whole keys that it could mean.
+    /// The full keys that begin with it.
     Ambiguous(Vec<String>),
 }
 
 impl fmt::Display for UnresolvedId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Malformed => write!(
+            Self::ValidationError => write!(
                 f,
-                "an id is the beginning of an alert's key: {LEAST_DIGITS} to 64 lower-case hexadecimal digits; `vidimus \
-                 alerts` lists them"
+                "an id is the beginning of the key of an alert: {LEAST_DIGITS} to 64 lower-case hexadecimal digits; \
+                 `vidimus alerts` lists them"
             ),
-            Self::Unknown => f.write_str("no alert of this id lasts; `vidimus alerts` lists them"),
+            Self::Unknown => {
+                f.write_str("no unresolved alert has this id; `vidimus alerts` lists the ids")
+            }
             Self::Ambiguous(keys) => {
                 write!(
                     f,

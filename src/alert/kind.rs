@@ -12,32 +12,32 @@ pub enum AlertKind {
     ClockSkew,
     DamagedRow,
     Drift,
+    EvidenceMissing,
     Flood,
     ForgedMetadata,
     Frozen,
     FutureUpdate,
     GithubTokenRefused,
     GithubTokenWrites,
-    Held,
     InternalName,
     KeysChanged,
     Lookalike,
     LoopRestarted,
     Missing,
     NameLimit,
+    OnHold,
     OverlaysRefused,
-    OwnershipRefuted,
+    OwnershipRevoked,
     PackageDisputed,
-    PassedName,
     PinMismatch,
-    ProofMissing,
     Quarantined,
+    SchemaViolation,
     Shadowed,
     SharedHost,
     Shrunk,
     Stale,
-    StarterInForce,
-    Unreadable,
+    StarterActive,
+    TransferredName,
     UpstreamFailing,
     UpstreamsRefused,
     VerdictStale,
@@ -45,24 +45,24 @@ pub enum AlertKind {
 }
 
 impl AlertKind {
-    /// Returns every kind, in the order of the words.
+    /// Returns all kinds, in the order of their words.
     pub fn all() -> impl Iterator<Item = Self> {
         FACTS.iter().map(|facts| facts.kind)
     }
 
-    /// The word on the wire, in files and in commands.
+    /// Returns the word on the wire, in files and in commands.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         FACTS[self as usize].word
     }
 
-    /// What is the case when an alert of this kind is open.
+    /// Returns the condition under which an alert of this kind is open.
     #[must_use]
     pub const fn meaning(self) -> &'static str {
         FACTS[self as usize].meaning
     }
 
-    /// What to do about it.
+    /// Returns the action that resolves it.
     #[must_use]
     pub const fn remedy(self) -> &'static str {
         FACTS[self as usize].remedy
@@ -82,211 +82,224 @@ struct Facts {
     remedy: &'static str,
 }
 
-/// One row for each kind, at the place of its discriminant.
+/// One item for each kind, at the index of its discriminant.
 const FACTS: [Facts; 34] = [
     Facts {
         kind: AlertKind::CaseTwins,
         word: "case-twins",
-        meaning: "Served names differ in case only.",
-        remedy: "Deny or suspend all but one of them: clients that ignore case confuse them.",
+        meaning: "Two or more served names differ only in letter case.",
+        remedy: "Deny or suspend all of them except one: clients that ignore case confuse them.",
     },
     Facts {
         kind: AlertKind::ClockSkew,
         word: "clock-skew",
-        meaning: "The clock of this machine and that of the upstream differ by more than ten minutes.",
-        remedy: "Set the wrong clock right: approvals start and end by the clock of this machine.",
+        meaning: "The clocks of this machine and of the upstream differ by more than 10 minutes.",
+        remedy: "Correct the clock that is wrong; approvals start and end by the clock of this machine.",
     },
     Facts {
         kind: AlertKind::DamagedRow,
         word: "damaged-row",
         meaning: "A stored row of the name does not decode; the name is hidden.",
-        remedy: "Run `vidimus verify`; restore a copy of the store, or move it away and let it be filled again.",
+        remedy: "Run `vidimus verify`; restore a copy of the store, or move the store away and let the daemon mirror \
+            everything again.",
     },
     Facts {
         kind: AlertKind::Drift,
         word: "drift",
-        meaning: "The upstream changed content that was published; the first content is served.",
-        remedy: "Compare both contents; to serve the other one, approve its digest.",
+        meaning: "The upstream changed content after it was published; the first content is served until the new \
+            content is approved.",
+        remedy: "Compare the two contents; to serve the new one, approve its digest in an overlay.",
+    },
+    Facts {
+        kind: AlertKind::EvidenceMissing,
+        word: "evidence-missing",
+        meaning: "A verified namespace does not show the evidence of its owner any more.",
+        remedy: "Ask the owner to restore the evidence; after 3 lookups without it, over at least 24 hours, the \
+            namespace is revoked.",
     },
     Facts {
         kind: AlertKind::Flood,
         word: "flood",
-        meaning: "More than five alerts about one namespace come from one source; the rest is only listed.",
-        remedy: "Acknowledge or settle the open ones: the next ones take their places.",
+        meaning: "One source reports more than 5 alerts about one namespace; this alert lists the rest.",
+        remedy: "Acknowledge or resolve the open alerts; the next ones are then raised.",
     },
     Facts {
         kind: AlertKind::ForgedMetadata,
         word: "forged-metadata",
-        meaning: "An entry came with metadata under the namespace of this registry; it was left out.",
-        remedy: "Ask the publisher or the upstream to leave that metadata out.",
+        meaning: "An entry was received with metadata under the namespace of this registry; that metadata was \
+            removed.",
+        remedy: "Ask the publisher, or the operator of the upstream, to remove that metadata.",
     },
     Facts {
         kind: AlertKind::Frozen,
         word: "frozen",
-        meaning: "Nothing changed at the upstream for longer than `frozen_after`.",
-        remedy: "Check that the upstream is the one you mean and still maintained.",
+        meaning: "The upstream listed no change for longer than `frozen_after` of its `[safety_limits]`.",
+        remedy: "Check that the upstream is the intended one and is still maintained.",
     },
     Facts {
         kind: AlertKind::FutureUpdate,
         word: "future-update",
-        meaning: "Rows have an `updatedAt` that the clock of the upstream has not reached.",
-        remedy: "Tell the operator of the upstream; such rows do not move the watermark.",
+        meaning: "Rows have an `updatedAt` that is later than the clock of the upstream.",
+        remedy: "Notify the operator of the upstream; such rows do not move the watermark.",
     },
     Facts {
         kind: AlertKind::GithubTokenRefused,
         word: "github-token-refused",
         meaning: "GitHub refuses the token.",
-        remedy: "Put another token into `[github] token_file`, or none.",
+        remedy: "Write a valid token into the file that `[github] token_file` names, or remove the setting.",
     },
     Facts {
         kind: AlertKind::GithubTokenWrites,
         word: "github-token-writes",
-        meaning: "The GitHub token may do more than read.",
-        remedy: "Replace it with a token without any scope.",
-    },
-    Facts {
-        kind: AlertKind::Held,
-        word: "held",
-        meaning: "A safety limit keeps changes of the upstream back.",
-        remedy: "Read what would change, then run `vidimus sync --release` or `--discard` with the id of the set.",
+        meaning: "The GitHub token has scopes that allow more than reading.",
+        remedy: "Replace it with a token without scopes.",
     },
     Facts {
         kind: AlertKind::InternalName,
         word: "internal-name",
-        meaning: "An upstream that is not internal lists a name of an internal namespace.",
-        remedy: "Find out who published it: it may be meant to be installed in place of your own server.",
+        meaning: "An external upstream lists a name in an internal namespace; that entry is not served.",
+        remedy: "Find out who published it: the name may be meant to be installed in place of your own server.",
     },
     Facts {
         kind: AlertKind::KeysChanged,
         word: "keys-changed",
-        meaning: "A namespace shows none of the keys that it showed before.",
-        remedy: "Ask its owner; pin the new keys in an overlay when they are right.",
+        meaning: "A namespace shows none of the keys that were pinned or seen first.",
+        remedy: "Ask the owner; if the new keys are right, pin them in an overlay, which `vidimus ownership \
+            NAMESPACE --pin` prints.",
     },
     Facts {
         kind: AlertKind::Lookalike,
         word: "lookalike",
-        meaning: "A name from outside resembles something that is protected.",
-        remedy: "Look at the server; then acknowledge the alert, deny the name, or say `not_lookalike` in an overlay.",
+        meaning: "A name of another publisher resembles a protected name or brand.",
+        remedy: "Review the server with `vidimus lookalikes why NAME`; then acknowledge the alert, deny the name, or \
+            add `not_lookalike` to an overlay.",
     },
     Facts {
         kind: AlertKind::LoopRestarted,
         word: "loop-restarted",
-        meaning: "A part of the daemon failed by itself and was started again.",
-        remedy: "Read the reason; the alert ends when that part has run for two minutes.",
+        meaning: "A part of the daemon failed and was restarted.",
+        remedy: "Read the reason; the alert is resolved when that part has run for 2 minutes.",
     },
     Facts {
         kind: AlertKind::Missing,
         word: "missing",
-        meaning: "Full syncs do not see an entry that was served.",
-        remedy: "Ask the upstream; the entry is hidden after several full syncs and comes back by itself.",
+        meaning: "Full syncs miss an entry that was served.",
+        remedy: "Ask the operator of the upstream; the entry is hidden after `missing_syncs` full syncs, and visible \
+            again when it returns.",
     },
     Facts {
         kind: AlertKind::NameLimit,
         word: "name-limit",
-        meaning: "A name has more versions or bytes than are kept; the rest is in quarantine.",
-        remedy: "Ask the publisher; deny the name if the versions are made by a machine.",
+        meaning: "A name has more than 10,000 versions or 64 MiB; the rest is in quarantine.",
+        remedy: "Ask the publisher; deny the name if a program generates the versions.",
+    },
+    Facts {
+        kind: AlertKind::OnHold,
+        word: "on-hold",
+        meaning: "A safety limit keeps a change set of the upstream on hold.",
+        remedy: "Review the change set; then run `vidimus sync --release UPSTREAM@ID` or `vidimus sync --discard \
+            UPSTREAM@ID`.",
     },
     Facts {
         kind: AlertKind::OverlaysRefused,
         word: "overlays-refused",
-        meaning: "The overlays have errors; the last good set is in force, with the denials that can be read.",
-        remedy: "Correct the files; `vidimus check` names each place.",
+        meaning: "The overlays have errors; the last valid set stays in use, with the denials that can be read.",
+        remedy: "Correct the files; `vidimus check` lists each error with its place.",
     },
     Facts {
-        kind: AlertKind::OwnershipRefuted,
-        word: "ownership-refuted",
-        meaning: "A namespace or an entry is not by the owner that was known; it is hidden.",
-        remedy: "Ask the owner; correct or waive the pin in an overlay only after that.",
+        kind: AlertKind::OwnershipRevoked,
+        word: "ownership-revoked",
+        meaning: "The owner of a namespace or an entry is gone, or is not the one seen first or pinned; it is \
+            hidden.",
+        remedy: "Ask the owner; only then correct the pin, or add `waived`, in an overlay; `vidimus ownership \
+            NAMESPACE` shows what was found.",
     },
     Facts {
         kind: AlertKind::PackageDisputed,
         word: "package-disputed",
-        meaning: "A package that an entry names says that it belongs to another server; the entry is hidden.",
+        meaning: "A package of an entry declares that it belongs to another server; the entry is hidden.",
         remedy: "Ask the publisher of the entry and the owner of the package.",
-    },
-    Facts {
-        kind: AlertKind::PassedName,
-        word: "passed-name",
-        meaning: "An upstream lists a name that another upstream served before.",
-        remedy: "Name the new upstream in an overlay if the transfer is right.",
     },
     Facts {
         kind: AlertKind::PinMismatch,
         word: "pin-mismatch",
-        meaning: "An entry has another digest than the one that its approval pins.",
-        remedy: "Review the content; approve its digest, or leave it hidden.",
-    },
-    Facts {
-        kind: AlertKind::ProofMissing,
-        word: "proof-missing",
-        meaning: "A namespace does not show the proof that it showed before.",
-        remedy: "Ask its owner to restore the proof; the namespace is refuted when it stays away.",
+        meaning: "The digest of an entry is not the one that its approval pins; the entry is hidden.",
+        remedy: "Review the content; then approve its digest, or leave the entry hidden.",
     },
     Facts {
         kind: AlertKind::Quarantined,
         word: "quarantined",
-        meaning: "A file or entry of your own upstream is not usable and not served.",
-        remedy: "Correct the file; `vidimus list --quarantined` shows each with its reason.",
+        meaning: "A file or entry of your own upstream cannot be used and is not served.",
+        remedy: "Correct the file; `vidimus list --quarantined` lists each one with its reason.",
+    },
+    Facts {
+        kind: AlertKind::SchemaViolation,
+        word: "schema-violation",
+        meaning: "An approved entry violates the schema that strict clients require; it is not served.",
+        remedy: "Ask the publisher to correct the entry; other versions are not affected.",
     },
     Facts {
         kind: AlertKind::Shadowed,
         word: "shadowed",
-        meaning: "An upstream lists a name that belongs to another upstream.",
-        remedy: "Nothing, where one registry mirrors the other; otherwise find out who published it.",
+        meaning: "An upstream lists a name for which another upstream is authoritative.",
+        remedy: "Acknowledge the alert if one registry mirrors the other; otherwise find out who published the \
+            name.",
     },
     Facts {
         kind: AlertKind::SharedHost,
         word: "shared-host",
-        meaning: "More than twenty namespaces stand below one domain.",
-        remedy: "Say `ownership: {shared_host: true}` of its namespace if strangers get names there.",
+        meaning: "More than 20 namespaces are below one domain.",
+        remedy: "If other parties get names there, set `ownership: {shared_host: true}` for its namespace in an \
+            overlay.",
     },
     Facts {
         kind: AlertKind::Shrunk,
         word: "shrunk",
-        meaning: "Full syncs miss a large share of what is stored of the upstream.",
-        remedy: "Ask the operator of the upstream whether so much was removed on purpose.",
+        meaning: "Full syncs miss at least 3 rows and 3 % of the stored rows of the upstream.",
+        remedy: "Ask the operator of the upstream if the rows were removed on purpose.",
     },
     Facts {
         kind: AlertKind::Stale,
         word: "stale",
-        meaning: "No sync of the upstream was accepted for a long time, and none failed.",
-        remedy: "Look at `vidimus status`: a sync may hang or be very slow.",
+        meaning: "No sync run of the upstream was accepted for 6 intervals and at least 1 hour, and none failed.",
+        remedy: "Run `vidimus status`: a sync run may hang or be very slow.",
     },
     Facts {
-        kind: AlertKind::StarterInForce,
-        word: "starter-in-force",
-        meaning: "The example overlay approves entries.",
-        remedy: "Replace the file with overlays of your own.",
+        kind: AlertKind::StarterActive,
+        word: "starter-active",
+        meaning: "The starter overlay approves entries.",
+        remedy: "Replace the file with your own overlays.",
     },
     Facts {
-        kind: AlertKind::Unreadable,
-        word: "unreadable",
-        meaning: "An approved entry violates what strict clients demand; it is not served.",
-        remedy: "Ask the publisher to correct the entry; other versions are not affected.",
+        kind: AlertKind::TransferredName,
+        word: "transferred-name",
+        meaning: "An upstream lists a name that another upstream served before.",
+        remedy: "If the ownership transfer is right, name the new upstream in an overlay.",
     },
     Facts {
         kind: AlertKind::UpstreamFailing,
         word: "upstream-failing",
-        meaning: "Syncs of the upstream fail.",
+        meaning: "The last sync run of the upstream failed.",
         remedy: "Read the reason; check the address, the network and the certificates.",
     },
     Facts {
         kind: AlertKind::UpstreamsRefused,
         word: "upstreams-refused",
-        meaning: "The upstream files have errors; the last good ones are in force.",
-        remedy: "Correct the files; `vidimus check` names each place.",
+        meaning: "The upstream files have errors; the last valid ones stay in use.",
+        remedy: "Correct the files; `vidimus check` lists each error with its place.",
     },
     Facts {
         kind: AlertKind::VerdictStale,
         word: "verdict-stale",
-        meaning: "Nothing definite was seen of the owner of a namespace for 30 days.",
-        remedy: "Run `vidimus prove` for the namespace; check DNS and the network.",
+        meaning: "No lookup of a namespace was conclusive for 30 days.",
+        remedy: "Run `vidimus ownership NAMESPACE`; check DNS and the network.",
     },
     Facts {
         kind: AlertKind::WebhookFailing,
         word: "webhook-failing",
-        meaning: "A webhook takes nothing, or notices to it were given up.",
-        remedy: "Look at `vidimus status`; after the repair run `vidimus alerts redeliver`.",
+        meaning: "A webhook accepted no delivery for 10 minutes, or deliveries to it were given up.",
+        remedy: "Run `vidimus status` and `vidimus alerts dead-letters`; when the webhook works again, run `vidimus \
+            alerts redeliver`.",
     },
 ];
 
@@ -295,7 +308,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_kind_has_its_own_row_and_its_word_is_its_serialized_form() {
+    fn facts_are_ordered_by_kind_and_words_are_serialized_forms() {
         for (index, facts) in FACTS.iter().enumerate() {
             assert_eq!(facts.kind as usize, index, "{}", facts.word);
             let json = serde_json::to_string(&facts.kind).expect("JSON");

@@ -1,50 +1,50 @@
-//! What a person should look at: raised once, updated while it lasts, closed when it is over.
+//! Conditions that a person should look at: raised once, updated while they last, resolved when they end.
 //!
-//! An alert is a condition, not an event. A *source*, such as one upstream or the overlays, reports at each look all
-//! that is the case now, and [`reconcile`] turns that into the alerts to store. So an alert cannot be forgotten open,
-//! and a restart raises nothing twice. Nothing is kept here: the store holds the alerts.
+//! An alert is a condition, not an event. A *source*, such as one upstream or the overlays, always reports everything
+//! that is the case now, and [`reconcile`] turns that into the alerts to store. So no alert stays open by mistake, and
+//! a restart raises nothing twice. This module keeps no state: the store has the alerts.
 //!
 //! # Identity
-//! (kind, subject, suspect namespace), compared whole. Where several upstreams could see the same, the subject names
-//! the upstream. What else changes is evidence or a figure of the same alert. The source only says which alerts end
-//! when a look does not find them.
+//! (kind, subject, suspect namespace), compared as a whole. Where several upstreams could report the same, the subject
+//! names the upstream. Every other change is evidence or a figure of the same alert. The source only decides which
+//! alerts are resolved when a report does not contain them.
 //!
 //! # Evidence and acknowledgement
-//! An alert rests on [`Evidence`], a list of items that are data. Acknowledging stores the SHA-256 of each item that
-//! was shown, and demands the digest of all of them ([`Alert::shown`]), so that it covers nothing that came in between.
-//! An alert is quiet when each of its items is covered; an item that is not opens it again. Prose is made of the items
-//! where it is shown, and compared nowhere.
+//! An alert rests on [`Evidence`], a list of items that are data. An acknowledgement stores the SHA-256 of each item
+//! that was shown, and requires the digest of all of them ([`Alert::shown`]), so that it covers no item that was added
+//! in between. An alert is acknowledged while each of its items is covered; an item that is not covered reopens it.
+//! Text for people is generated from the items and never compared.
 //!
 //! # Flood
 //! One publisher must not be able to bury an alert under many: at most [`MAX_OPEN`] of a source are open for one
-//! suspect namespace; the rest is one alert whose items are their identities. Alerts about what is served now do not
+//! suspect namespace; the rest is one alert, and its items are their identities. Alerts about what is served now do not
 //! count, and neither do acknowledged ones.
 //!
 //! # Notices
-//! What is worth reporting of a change is a [`Notice`]; on its way to one receiver it is a [`Letter`], which is stored
-//! with the alert and goes when it was taken.
+//! A change that is worth reporting is a [`Notice`]; on its way to one recipient it is a [`Delivery`], which is stored
+//! with the alert and removed when the recipient has accepted it.
 
+mod delivery;
 mod evidence;
 mod history;
 mod identity;
 mod kind;
-mod letter;
 mod notice;
 mod reconcile;
 mod record;
 mod report;
 
-pub use evidence::{Evidence, Figure, Refutation};
+pub use delivery::{Delivery, DeliveryHistory, Fate, RECIPIENTS, Recipient, Refusal, RefusalScope};
+pub use evidence::{Evidence, Figure, Revocation};
 pub use history::{Difference, NotAcknowledged};
 pub use identity::{AlertIdentity, UnresolvedId, resolve};
 pub use kind::AlertKind;
-pub use letter::{Fate, Letter, RECEIVERS, Receiver, Reception, Refusal, Whose};
 pub use notice::{Change, Format, Notice};
 pub use reconcile::{MAX_OPEN, reconcile};
-pub use record::{Acknowledged, Alert, Observation, State};
+pub use record::{Acknowledged, Alert, ReportedAlert, State};
 pub use report::{AlertReport, Item, parse_seen};
 
 #[cfg(test)]
-mod letter_tests;
+mod delivery_tests;
 #[cfg(test)]
 mod tests;

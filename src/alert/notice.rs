@@ -5,33 +5,33 @@ use super::reconcile::is_worse;
 use super::record::{Alert, State};
 use crate::model::Escaped;
 
-/// What happened to an alert that is worth telling.
+/// A change of an alert that is reported to recipients.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Change {
     Raised,
-    /// It says something else, or concerns something that is served by now.
-    Changed,
+    /// Its evidence changed, its score rose, or it concerns something that is served now.
+    Updated,
     /// It is not the case any more.
-    Over,
+    Resolved,
 }
 
 impl Change {
-    /// What there is to tell of an alert that was stored; nothing where only a number changed, or a person has
+    /// Returns the change to report after an alert was stored; `None` if only a number changed, or a person
     /// acknowledged it.
     #[must_use]
     pub fn between(before: Option<&Alert>, after: &Alert) -> Option<Self> {
-        let before = before.filter(|before| !before.is_over());
+        let before = before.filter(|before| !before.is_resolved());
         match (before, after.state()) {
-            (_, State::Acknowledged { .. }) | (None, State::Closed { .. }) => None,
-            (Some(_), State::Closed { .. }) => Some(Self::Over),
+            (_, State::Acknowledged { .. }) | (None, State::Resolved { .. }) => None,
+            (Some(_), State::Resolved { .. }) => Some(Self::Resolved),
             (None, State::Open) => Some(Self::Raised),
             (Some(before), State::Open) => {
-                let is_news = before.evidence != after.evidence
+                let is_update = before.evidence != after.evidence
                     || !before.is_open()
                     || (after.served && !before.served)
                     || is_worse(before, after);
-                is_news.then_some(Self::Changed)
+                is_update.then_some(Self::Updated)
             }
         }
     }
@@ -39,13 +39,13 @@ impl Change {
     const fn as_str(self) -> &'static str {
         match self {
             Self::Raised => "raised",
-            Self::Changed => "changed",
-            Self::Over => "over",
+            Self::Updated => "updated",
+            Self::Resolved => "resolved",
         }
     }
 }
 
-/// In which shape a receiver wants to be told.
+/// The format of a notice.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Format {
@@ -65,7 +65,7 @@ pub struct Notice {
 }
 
 impl Notice {
-    /// The same for the same news, however often it is sent.
+    /// Returns the id of the notice, which is the same each time it is sent.
     #[must_use]
     pub fn id(&self) -> String {
         let Alert { identity, changed, closed, .. } = &self.alert;
@@ -73,7 +73,7 @@ impl Notice {
         format!("{}-{at}-{}", identity.key(), self.change.as_str())
     }
 
-    /// The body in the shape of a receiver. Text from outside is escaped in it.
+    /// Returns the body in a format. Text from outside is escaped in it.
     #[must_use]
     pub fn body(&self, format: Format) -> String {
         match format {
@@ -101,21 +101,22 @@ impl Notice {
                 "score": score,
                 "raised": raised,
                 "changed": changed,
-                "over": closed,
+                "resolved": closed,
             },
         })
     }
 
-    /// Blocks of plain text: whatever a publisher writes, it mentions nobody and links nowhere.
+    /// Returns blocks of plain text: text from a publisher cannot mention a person and cannot link.
     fn slack(&self) -> Value {
         let Alert { identity, served, count, score, raised, .. } = &self.alert;
-        let told = match self.change {
+        let title = match self.change {
             Change::Raised => "An alert was raised",
-            Change::Changed => "An alert changed",
-            Change::Over => "An alert is over",
+            Change::Updated => "An alert was updated",
+            Change::Resolved => "An alert was resolved",
         };
         let mut facts = vec![format!("alert {}", identity.short_id())];
-        facts.push(format!("{count} times since {raised}"));
+        let noun = if *count == 1 { "time" } else { "times" };
+        facts.push(format!("{count} {noun} since {raised}"));
         facts.extend(score.map(|score| format!("score {score}")));
         if *served {
             facts.push("about something that is served".to_owned());
@@ -126,10 +127,10 @@ impl Notice {
         };
         let detail = Escaped(&self.alert.detail()).to_string();
         json!({
-            // Shown where blocks cannot be, and read as markup: nothing from outside stands in it.
-            "text": format!("vidimus: {told} ({})", identity.kind),
+            // Shown where blocks cannot be shown, and read as markup: it contains nothing from outside.
+            "text": format!("vidimus: {title} ({})", identity.kind),
             "blocks": [
-                {"type": "section", "text": plain(&format!("{told}: {identity}"))},
+                {"type": "section", "text": plain(&format!("{title}: {identity}"))},
                 {"type": "section", "text": plain(&detail)},
                 {"type": "context", "elements": [plain(&facts.join(", "))]},
             ],
@@ -137,5 +138,5 @@ impl Notice {
     }
 }
 
-/// Slack refuses longer texts of a section.
+/// The longest text of a section that Slack accepts.
 const MOST: usize = 3_000;

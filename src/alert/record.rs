@@ -6,28 +6,29 @@ use super::evidence::{Evidence, Figure};
 use super::history::{Difference, Earlier, difference_since, history};
 use super::identity::AlertIdentity;
 use super::kind::AlertKind;
-use crate::model::{Digest, Instant};
+use crate::model::{Digest, Timestamp};
 
 /// Something that is the case now.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Observation {
+pub struct ReportedAlert {
     pub identity: AlertIdentity,
-    /// Whether it concerns something that is served now.
+    /// True if it concerns something that is served now.
     pub served: bool,
-    /// What it rests on: never empty, sorted, each item once. An item that was not seen opens an acknowledged alert.
+    /// The items that it rests on: never empty, sorted, each once. An item that was not seen reopens an acknowledged
+    /// alert.
     pub evidence: Vec<Evidence>,
-    /// What is shown beside that.
+    /// Figures that are shown beside the items.
     pub figures: Vec<Figure>,
-    /// How many times over it is the case.
+    /// The number of cases.
     pub count: u64,
-    /// How much it matters among alerts of its kind, where that is told; 0 to 100.
+    /// Its weight among alerts of its kind, if known; 0 to 100.
     pub score: Option<u8>,
-    /// Since when it is the case, where that is known better than from the first look.
-    pub since: Option<Instant>,
+    /// The time since which it is the case, if known better than from the first report.
+    pub since: Option<Timestamp>,
 }
 
-impl Observation {
-    /// Makes an observation that rests on these items; without any it rests on what its kind says.
+impl ReportedAlert {
+    /// Returns an alert that rests on these items; without items it rests on the meaning of its kind.
     #[must_use]
     pub fn new(
         kind: AlertKind,
@@ -56,16 +57,16 @@ impl Observation {
     }
 
     #[must_use]
-    pub fn about_served(self, served: bool) -> Self {
+    pub fn of_served(self, served: bool) -> Self {
         Self { served, ..self }
     }
 
     #[must_use]
-    pub fn since(self, since: Option<Instant>) -> Self {
+    pub fn since(self, since: Option<Timestamp>) -> Self {
         Self { since, ..self }
     }
 
-    /// Puts another observation of the same identity into this one.
+    /// Merges another reported alert with the same identity into this one.
     pub(super) fn absorb(&mut self, other: Self) {
         let items: BTreeSet<Evidence> = self.evidence.drain(..).chain(other.evidence).collect();
         let figures: BTreeSet<Figure> = self.figures.drain(..).chain(other.figures).collect();
@@ -78,14 +79,14 @@ impl Observation {
     }
 }
 
-/// An observation that was raised, as it is stored.
+/// An alert that was raised, as stored.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Alert {
     #[serde(flatten)]
     pub identity: AlertIdentity,
     pub source: String,
     pub served: bool,
-    /// All that it rests on.
+    /// All items that it rests on.
     pub evidence: Vec<Evidence>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub figures: Vec<Figure>,
@@ -93,46 +94,46 @@ pub struct Alert {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub score: Option<u8>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub since: Option<Instant>,
-    /// When it was first the case.
-    pub raised: Instant,
-    /// When anything of it last changed.
-    pub changed: Instant,
-    /// The last acknowledgement, and all items that any of them covered.
+    pub since: Option<Timestamp>,
+    /// The time at which it was first the case.
+    pub raised: Timestamp,
+    /// The time of its last change.
+    pub changed: Timestamp,
+    /// The last acknowledgement, with all items that any acknowledgement covered.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub acknowledged: Option<Acknowledged>,
-    /// When it stopped being the case.
+    /// The time at which it was resolved.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub closed: Option<Instant>,
-    /// What it rested on before, so that a late acknowledgement can be told what changed.
+    pub closed: Option<Timestamp>,
+    /// Earlier states, so that the refusal of a late acknowledgement can name what changed.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub earlier: Vec<Earlier>,
 }
 
-/// Who has seen an alert, why it may stay quiet, and the digests of the items that were shown.
+/// An acknowledgement: the person, the reason, and the digests of the items that were shown.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Acknowledged {
     pub by: String,
     pub reason: String,
-    pub at: Instant,
+    pub at: Timestamp,
     pub items: BTreeSet<Digest>,
 }
 
-/// How it stands with an alert. It follows from what is stored, and is not stored itself.
+/// The state of an alert. It follows from what is stored, and is not stored itself.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "state", rename_all = "lowercase")]
 pub enum State {
-    /// It rests on an item that nobody has acknowledged.
+    /// It rests on an item that was not acknowledged.
     Open,
     /// Each of its items was acknowledged.
-    Acknowledged { by: String, reason: String, at: Instant },
+    Acknowledged { by: String, reason: String, at: Timestamp },
     /// It is not the case any more.
-    Closed { at: Instant },
+    Resolved { at: Timestamp },
 }
 
 impl Alert {
-    pub(super) fn raise(source: &str, seen: Observation, now: Instant) -> Self {
-        let Observation { identity, served, evidence, figures, count, score, since } = seen;
+    pub(super) fn raise(source: &str, seen: ReportedAlert, now: Timestamp) -> Self {
+        let ReportedAlert { identity, served, evidence, figures, count, score, since } = seen;
         Self {
             identity,
             source: source.to_owned(),
@@ -158,7 +159,7 @@ impl Alert {
     #[must_use]
     pub fn state(&self) -> State {
         match (self.closed, &self.acknowledged) {
-            (Some(at), _) => State::Closed { at },
+            (Some(at), _) => State::Resolved { at },
             (None, Some(Acknowledged { by, reason, at, .. })) if self.is_covered() => {
                 State::Acknowledged { by: by.clone(), reason: reason.clone(), at: *at }
             }
@@ -167,53 +168,53 @@ impl Alert {
     }
 
     #[must_use]
-    pub const fn is_over(&self) -> bool {
+    pub const fn is_resolved(&self) -> bool {
         self.closed.is_some()
     }
 
     #[must_use]
     pub fn is_open(&self) -> bool {
-        !self.is_over() && !self.is_covered()
+        !self.is_resolved() && !self.is_covered()
     }
 
     fn is_covered(&self) -> bool {
         self.evidence.iter().all(|item| self.has_seen(item))
     }
 
-    /// Whether a person has acknowledged this item of the alert.
+    /// Returns true if a person acknowledged this item of the alert.
     #[must_use]
     pub fn has_seen(&self, item: &Evidence) -> bool {
         self.acknowledged.as_ref().is_some_and(|seen| seen.items.contains(&item.digest()))
     }
 
-    /// Returns the digest of what is shown of the alert: its identity and its items. An acknowledgement names it, and so
-    /// covers nothing else.
+    /// Returns the digest of what is shown of the alert: its identity and its items. An acknowledgement states this
+    /// digest, and so covers nothing else.
     #[must_use]
     pub fn shown(&self) -> Digest {
         shown(&self.identity, &self.evidence.iter().map(Evidence::digest).collect())
     }
 
-    /// Returns what is remembered of the states before this one, when this follows on another.
+    /// Returns the remembered states before this one, when this follows `before`.
     pub(super) fn history_after(&self, before: &Self) -> Vec<Earlier> {
         history(&before.earlier, before.shown(), &before.evidence, &self.evidence)
     }
 
-    /// Returns what changed since a digest was shown; nothing where that state is not remembered.
+    /// Returns what changed since a digest was shown; `None` if that state is not remembered.
     #[must_use]
     pub fn difference_since(&self, shown: Digest) -> Option<Difference> {
         difference_since(&self.earlier, shown, &self.evidence)
     }
 
-    /// Returns what it rests on in words, for people; never to be compared.
+    /// Returns the evidence in words, for people; it is never compared.
     #[must_use]
     pub fn detail(&self) -> String {
-        let items = self.evidence.iter().take(MAX_TOLD).map(ToString::to_string);
-        let more = self.evidence.len().saturating_sub(MAX_TOLD);
+        let items = self.evidence.iter().take(MAX_LISTED).map(ToString::to_string);
+        let more = self.evidence.len().saturating_sub(MAX_LISTED);
         let more = (more > 0).then(|| format!("and {more} more"));
         items.chain(more).chain(self.aside()).collect::<Vec<_>>().join("; ")
     }
 
-    /// Returns the figures, and since when it is the case, in words.
+    /// Returns the figures in words, and the time since which it is the case.
     #[must_use]
     pub fn aside(&self) -> Option<String> {
         let figures = self.figures.iter().map(ToString::to_string);
@@ -222,9 +223,9 @@ impl Alert {
         (!all.is_empty()).then(|| all.join("; "))
     }
 
-    /// Returns the alert with all its items acknowledged, beside those that were before.
+    /// Returns the alert with all its items acknowledged, in addition to those acknowledged before.
     #[must_use]
-    pub fn acknowledge(self, by: &str, reason: &str, at: Instant) -> Self {
+    pub fn acknowledge(self, by: &str, reason: &str, at: Timestamp) -> Self {
         let mut items = self.acknowledged.map(|before| before.items).unwrap_or_default();
         items.extend(self.evidence.iter().map(Evidence::digest));
         let (by, reason) = (by.to_owned(), reason.to_owned());
@@ -232,10 +233,10 @@ impl Alert {
     }
 }
 
-/// More items are counted in one line of text; `items` in JSON has them all.
-const MAX_TOLD: usize = 20;
+/// A line of text lists at most so many items, and counts the others; `items` in JSON has them all.
+const MAX_LISTED: usize = 20;
 
-/// SHA-256 over the digest of an identity and the digests of items in their order.
+/// Returns the SHA-256 over the digest of an identity and the digests of items in their order.
 pub(super) fn shown(identity: &AlertIdentity, items: &BTreeSet<Digest>) -> Digest {
     let mut bytes = identity.digest().as_bytes().to_vec();
     items.iter().for_each(|item| bytes.extend(item.as_bytes()));

@@ -4,7 +4,7 @@ use super::evidence::Evidence;
 use super::record::{Alert, State};
 use crate::model::Digest;
 
-/// An alert as people and programs read it, with all that follows from what is stored.
+/// An alert as people and programs read it, with everything that follows from what is stored.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AlertReport {
     /// The first digits of the key, enough to type.
@@ -14,11 +14,11 @@ pub struct AlertReport {
     pub alert: Alert,
     #[serde(flatten)]
     pub state: State,
-    /// What it rests on in words, bounded.
+    /// The evidence in words, bounded.
     pub detail: String,
-    /// What `--seen` demands.
+    /// The digest that `--seen` requires.
     pub shown: Digest,
-    /// Everything that it rests on, what was not acknowledged first.
+    /// All items that it rests on; those that were not acknowledged come first.
     pub items: Vec<Item>,
 }
 
@@ -27,7 +27,7 @@ pub struct AlertReport {
 pub struct Item {
     pub digest: Digest,
     pub text: String,
-    /// Whether it was acknowledged.
+    /// True if it was acknowledged.
     pub seen: bool,
 }
 
@@ -60,7 +60,7 @@ impl From<Alert> for AlertReport {
             detail: alert.detail(),
             shown: alert.shown(),
             items,
-            // Only needed where an acknowledgement is checked.
+            // Only the check of an acknowledgement needs it.
             alert: Alert { earlier: Vec::new(), ..alert },
         }
     }
@@ -69,7 +69,7 @@ impl From<Alert> for AlertReport {
 /// Reads the digest of what was shown.
 ///
 /// # Errors
-/// When the text is not such a digest; says what is allowed.
+/// When the text is not such a digest; the message says what is allowed.
 pub fn parse_seen(text: &str) -> Result<Digest, &'static str> {
     let prefixed = if text.starts_with("sha256:") { text } else { &format!("sha256:{text}") };
     prefixed.parse().map_err(|_| {

@@ -1,9 +1,9 @@
 use super::*;
 use crate::lookalike::{Field, Signal, Technique};
-use crate::model::{Digest, Instant};
+use crate::model::{Digest, Timestamp};
 
-fn at(micros: i64) -> Instant {
-    Instant::from_micros(micros)
+fn at(micros: i64) -> Timestamp {
+    Timestamp::from_micros(micros)
 }
 
 /// The items that no acknowledgement covers.
@@ -12,16 +12,16 @@ fn unseen_of(alert: &Alert) -> Vec<String> {
     items.map(ToString::to_string).collect()
 }
 
-/// What the store keeps.
+/// The stored alerts.
 #[derive(Default)]
 struct Book(Vec<Alert>);
 
 impl Book {
-    fn look(&mut self, seen: Vec<Observation>, now: i64) -> usize {
+    fn look(&mut self, seen: Vec<ReportedAlert>, now: i64) -> usize {
         self.look_from("official", seen, now)
     }
 
-    fn look_from(&mut self, source: &str, seen: Vec<Observation>, now: i64) -> usize {
+    fn look_from(&mut self, source: &str, seen: Vec<ReportedAlert>, now: i64) -> usize {
         let changed = reconcile(source, &self.0, seen, at(now));
         let count = changed.len();
         for alert in changed {
@@ -41,10 +41,10 @@ impl Book {
 
     fn open(&self) -> Vec<String> {
         let open = self.0.iter().filter(|alert| alert.is_open());
-        let told = |Alert { identity, count, .. }: &Alert| {
+        let line = |Alert { identity, count, .. }: &Alert| {
             format!("{} {}{} x{count}", identity.kind, identity.subject, identity.suspect)
         };
-        let mut open: Vec<String> = open.map(told).collect();
+        let mut open: Vec<String> = open.map(line).collect();
         open.sort();
         open
     }
@@ -54,28 +54,28 @@ fn text(text: &str) -> Evidence {
     text.to_owned().into()
 }
 
-fn drift(name: &str) -> Observation {
+fn drift(name: &str) -> ReportedAlert {
     drift_of(name, &["description changed"])
 }
 
-fn drift_of(name: &str, items: &[&str]) -> Observation {
-    Observation::new(AlertKind::Drift, name, items.iter().map(|item| text(item)))
+fn drift_of(name: &str, items: &[&str]) -> ReportedAlert {
+    ReportedAlert::new(AlertKind::Drift, name, items.iter().map(|item| text(item)))
 }
 
 #[test]
-fn an_alert_is_raised_once_lasts_and_ends() {
+fn alert_is_raised_once_and_resolved_once() {
     let mut book = Book::default();
     assert_eq!(book.look(vec![drift("a.b/c")], 1), 1);
     assert_eq!(book.look(vec![drift("a.b/c")], 2), 0, "nothing new");
     assert_eq!(book.open(), ["drift a.b/c x1"]);
     assert_eq!(book.look(vec![], 3), 1);
-    assert_eq!(book.0[0].state(), State::Closed { at: at(3) });
-    assert_eq!(book.look(vec![], 4), 0, "it stays over");
+    assert_eq!(book.0[0].state(), State::Resolved { at: at(3) });
+    assert_eq!(book.look(vec![], 4), 0, "it stays resolved");
     assert_eq!(book.look(vec![drift("a.b/c")], 5), 1, "and can come back");
     assert_eq!((book.0[0].raised, book.0[0].is_open()), (at(5), true));
 }
 
-/// What was acknowledged, what is seen afterwards, and which items are not covered.
+/// The acknowledged items, the items reported afterwards, and those that are not covered.
 #[rstest::rstest]
 #[case(&["a"], &["a"], &[])]
 #[case(&["a", "b"], &["b", "a"], &[])]
@@ -83,7 +83,7 @@ fn an_alert_is_raised_once_lasts_and_ends() {
 #[case(&["a"], &["b"], &["b"])]
 #[case(&["a"], &["a", "b"], &["b"])]
 #[case(&["a", "b"], &["b", "c", "d"], &["c", "d"])]
-fn only_an_item_that_was_not_seen_opens_an_acknowledged_alert(
+fn only_unseen_item_reopens_acknowledged_alert(
     #[case] acknowledged: &[&str],
     #[case] seen: &[&str],
     #[case] unseen: &[&str],
@@ -99,22 +99,19 @@ fn only_an_item_that_was_not_seen_opens_an_acknowledged_alert(
 }
 
 #[test]
-fn counts_times_scores_and_figures_open_no_acknowledged_alert() {
+fn counts_times_scores_and_figures_reopen_no_acknowledged_alert() {
     let mut book = Book::default();
-    book.look(vec![Observation { score: Some(20), ..drift("a.b/c") }], 1);
+    book.look(vec![ReportedAlert { score: Some(20), ..drift("a.b/c") }], 1);
     book.acknowledge(|_| true);
     let figures = vec![Figure::Rows { count: 7 }];
-    let other = Observation { score: Some(90), count: 9, figures, ..drift("a.b/c") };
+    let other = ReportedAlert { score: Some(90), count: 9, figures, ..drift("a.b/c") };
     assert_eq!(book.look(vec![other.since(Some(at(1)))], 4), 1, "they are stored");
     assert!(!book.0[0].is_open());
-    assert_eq!(
-        book.0[0].detail(),
-        "description changed; 7 rows; since 1970-01-01T00:00:00.000001Z"
-    );
+    assert_eq!(book.0[0].detail(), "description changed; 7 rows; since 1970-01-01T00:00:00Z");
 }
 
 #[test]
-fn acknowledgements_add_up_and_an_alert_is_quiet_again_when_the_new_item_goes() {
+fn acknowledgements_accumulate() {
     let mut book = Book::default();
     book.look(vec![drift_of("a.b/c", &["a"])], 1);
     book.acknowledge(|_| true);
@@ -129,7 +126,7 @@ fn acknowledgements_add_up_and_an_alert_is_quiet_again_when_the_new_item_goes() 
 }
 
 #[test]
-fn an_acknowledgement_ends_with_its_alert() {
+fn acknowledgement_ends_with_its_alert() {
     let mut book = Book::default();
     book.look(vec![drift("a.b/c")], 1);
     book.acknowledge(|_| true);
@@ -156,8 +153,8 @@ fn identities_that_differ_in_any_part_are_different_alerts() {
 }
 
 #[test]
-fn a_key_is_found_by_any_beginning_that_only_it_has() {
-    // Two keys whose short ids are equal.
+fn key_is_found_by_any_unique_prefix() {
+    // Two keys with equal short ids.
     let (first, second) = (format!("{}0{}", "a".repeat(12), "1".repeat(51)), "a".repeat(64));
     let other = "b".repeat(64);
     let find = |text: &str| resolve(text, [first.as_str(), &second, &other]).map(str::to_owned);
@@ -168,41 +165,41 @@ fn a_key_is_found_by_any_beginning_that_only_it_has() {
     assert!(both.to_string().contains("2 alerts have this id; write more digits"), "{both}");
     assert_eq!(find("aaaaaaaaaaaa"), Err(both));
     assert_eq!(find("cccccccc"), Err(UnresolvedId::Unknown));
-    for malformed in ["", "bbbbbbb", "BBBBBBBB", "bbbbbbbg", &"b".repeat(65)] {
-        assert_eq!(find(malformed), Err(UnresolvedId::Malformed), "{malformed}");
+    for invalid in ["", "bbbbbbb", "BBBBBBBB", "bbbbbbbg", &"b".repeat(65)] {
+        assert_eq!(find(invalid), Err(UnresolvedId::ValidationError), "{invalid}");
     }
 }
 
 #[test]
-fn an_identity_that_lasts_for_one_source_stays_with_it() {
+fn unresolved_identity_stays_with_its_source() {
     let mut book = Book::default();
     book.look_from("first", vec![drift("a.b/c")], 1);
     assert_eq!(book.look_from("second", vec![drift_of("a.b/c", &["other"])], 2), 0);
-    assert_eq!(book.look_from("second", vec![], 3), 0, "it does not end it either");
+    assert_eq!(book.look_from("second", vec![], 3), 0, "it does not resolve it either");
     book.look_from("first", vec![], 4);
     assert_eq!(book.look_from("second", vec![drift("a.b/c")], 5), 1);
     assert_eq!((book.0.len(), book.0[0].source.as_str()), (1, "second"));
 }
 
 #[test]
-fn what_one_source_says_twice_of_one_identity_is_one_alert_with_all_items() {
+fn alerts_of_one_source_with_one_identity_are_merged() {
     let mut book = Book::default();
-    let twice = vec![drift_of("a.b/c", &["a"]), drift_of("a.b/c", &["b"]).about_served(true)];
+    let twice = vec![drift_of("a.b/c", &["a"]), drift_of("a.b/c", &["b"]).of_served(true)];
     assert_eq!(book.look(twice, 1), 1);
     assert_eq!((book.0[0].evidence.len(), book.0[0].served), (2, true));
 }
 
 #[test]
-fn what_was_shown_is_the_identity_and_the_items_and_nothing_else() {
-    let shown = |seen: Observation| reconcile("official", &[], vec![seen], at(1))[0].shown();
+fn shown_digest_covers_identity_and_items_only() {
+    let shown = |seen: ReportedAlert| reconcile("official", &[], vec![seen], at(1))[0].shown();
     let first = shown(drift_of("a.b/c", &["a", "b"]));
-    assert_eq!(first, shown(Observation { count: 7, ..drift_of("a.b/c", &["b", "a"]) }));
+    assert_eq!(first, shown(ReportedAlert { count: 7, ..drift_of("a.b/c", &["b", "a"]) }));
     assert_ne!(first, shown(drift_of("a.b/c", &["a"])));
     assert_ne!(first, shown(drift_of("a.b/d", &["a", "b"])));
 }
 
 #[test]
-fn what_changed_since_something_was_shown_is_remembered_for_a_while() {
+fn difference_is_remembered_for_a_bounded_number_of_states() {
     let mut book = Book::default();
     let mut digests = Vec::new();
     let states: [&[&str]; 4] = [&["a", "b"], &["b", "c"], &["c"], &["c", "d", "a"]];
@@ -212,13 +209,13 @@ fn what_changed_since_something_was_shown_is_remembered_for_a_while() {
     }
     let since = |book: &Book, digest: Digest| {
         let texts = |items: Vec<Evidence>| items.iter().map(ToString::to_string).collect();
-        book.0[0].difference_since(digest).map(|Difference { came, went }| {
-            (texts(came), texts(went)) as (Vec<String>, Vec<String>)
+        book.0[0].difference_since(digest).map(|Difference { added, removed }| {
+            (texts(added), texts(removed)) as (Vec<String>, Vec<String>)
         })
     };
-    let wanted = |came: &[&str], went: &[&str]| {
+    let wanted = |added: &[&str], removed: &[&str]| {
         let owned = |texts: &[&str]| texts.iter().map(ToString::to_string).collect::<Vec<_>>();
-        Some((owned(came), owned(went)))
+        Some((owned(added), owned(removed)))
     };
     assert_eq!(since(&book, digests[0]), wanted(&["c", "d"], &["b"]));
     assert_eq!(since(&book, digests[1]), wanted(&["a", "d"], &["b"]));
@@ -237,19 +234,19 @@ fn what_changed_since_something_was_shown_is_remembered_for_a_while() {
 #[case(&Digest::of(b"x").short(63), false)]
 #[case(&Digest::of(b"x").short(64).to_uppercase(), false)]
 #[case("", false)]
-fn a_digest_to_acknowledge_may_leave_its_prefix_out(#[case] text: &str, #[case] good: bool) {
+fn digest_prefix_is_optional(#[case] text: &str, #[case] good: bool) {
     assert_eq!(parse_seen(text).ok(), good.then(|| Digest::of(b"x")));
 }
 
 #[test]
-fn one_publisher_cannot_bury_an_alert_under_many() {
+fn flood_of_one_publisher_hides_no_other_alert() {
     let mut book = Book::default();
     let from = |namespace: &str, index: usize| {
         drift(&format!("{namespace}/x{index:03}")).of_namespace(namespace)
     };
     book.look(vec![from("evil", 900)], 1);
-    let mut seen: Vec<Observation> = (0..100).map(|index| from("evil", index)).collect();
-    seen.extend([from("evil", 900), from("good", 1), from("evil", 950).about_served(true)]);
+    let mut seen: Vec<ReportedAlert> = (0..100).map(|index| from("evil", index)).collect();
+    seen.extend([from("evil", 900), from("good", 1), from("evil", 950).of_served(true)]);
     book.look(seen, 2);
     assert_eq!(
         book.open(),
@@ -267,27 +264,27 @@ fn one_publisher_cannot_bury_an_alert_under_many() {
     let flood = book.0.iter().find(|alert| alert.kind() == AlertKind::Flood).expect("a flood");
     let last = AlertIdentity::new(AlertKind::Drift, "evil/x099", "evil");
     assert!(flood.evidence.contains(&Evidence::Counted { alert: last }));
-    assert_eq!(flood.evidence.len(), 96, "each is told");
+    assert_eq!(flood.evidence.len(), 96, "each is listed");
 }
 
 #[test]
-fn the_floods_of_two_sources_are_two_alerts() {
+fn floods_of_two_sources_are_two_alerts() {
     let mut book = Book::default();
-    let many = |kind: &str| -> Vec<Observation> {
+    let many = |kind: &str| -> Vec<ReportedAlert> {
         (0..8).map(|index| drift(&format!("{kind}{index}")).of_namespace("evil")).collect()
     };
     book.look_from("first", many("a"), 1);
     book.look_from("second", many("b"), 2);
-    let floods = book.open().into_iter().filter(|told| told.starts_with("flood"));
+    let floods = book.open().into_iter().filter(|line| line.starts_with("flood"));
     assert_eq!(floods.collect::<Vec<_>>(), ["flood firstevil x3", "flood secondevil x3"]);
 }
 
 #[test]
-fn what_was_acknowledged_takes_no_place_and_what_matters_most_comes_first() {
+fn acknowledged_alerts_take_no_place_and_highest_score_comes_first() {
     let mut book = Book::default();
     let from = |index: usize, score: u8| {
         let seen = drift(&format!("evil/x{index}")).of_namespace("evil");
-        Observation { score: Some(score), ..seen }
+        ReportedAlert { score: Some(score), ..seen }
     };
     let all = || (0..8).map(|index| from(index, 10 + u8::try_from(index).expect("few")));
     book.look(all().collect(), 1);
@@ -299,9 +296,9 @@ fn what_was_acknowledged_takes_no_place_and_what_matters_most_comes_first() {
     assert_eq!(
         book.open(),
         ["drift evil/x0evil x1", "drift evil/x1evil x1", "drift evil/x2evil x1"],
-        "the next ones come up"
+        "the next ones are raised"
     );
-    // A flood that somebody has acknowledged wakes when another one is counted in it.
+    // An acknowledged flood reopens when another alert is counted in it.
     let more = || all().chain((8..20).map(|index| from(index, 50)));
     book.look(more().collect(), 4);
     let is_flood = |alert: &Alert| alert.kind() == AlertKind::Flood;
@@ -309,14 +306,14 @@ fn what_was_acknowledged_takes_no_place_and_what_matters_most_comes_first() {
     let flood = |book: &Book| book.0.iter().find(|alert| is_flood(alert)).expect("one").clone();
     assert!(!flood(&book).is_open());
     book.look(more().take(19).collect(), 5);
-    assert!(!flood(&book).is_open(), "fewer are no news");
+    assert!(!flood(&book).is_open(), "fewer alerts do not reopen it");
     book.look(more().chain([from(20, 1)]).collect(), 6);
     assert!(flood(&book).is_open());
     assert_eq!(unseen_of(&flood(&book)).len(), 1, "one of them was not shown");
 }
 
 #[test]
-fn an_alert_is_stored_as_json_and_read_again() {
+fn stored_alert_is_read_back_from_json() {
     let mut book = Book::default();
     book.look(vec![drift("a.b/c").of_namespace("a.b")], 1);
     book.acknowledge(|_| true);
@@ -332,9 +329,9 @@ fn an_alert_is_stored_as_json_and_read_again() {
     assert_eq!(json["id"].as_str().map(str::len), Some(12));
 }
 
-/// A digest is stored with each acknowledgement, so the canonical form of an item does not change by accident.
+/// A digest is stored with each acknowledgement, so the canonical form of an item must not change by accident.
 #[test]
-fn the_digest_of_an_item_is_that_of_its_canonical_json() {
+fn item_digest_is_that_of_its_canonical_json() {
     let signal = Signal {
         technique: Technique::Confusable,
         field: Field::Title,

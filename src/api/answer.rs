@@ -8,37 +8,38 @@ use super::encoding::Encoding;
 use super::problem::Problem;
 use crate::catalog::Tag;
 
-/// What is answered with 200: how it is made, and what tells it from every other answer.
+/// An answer with status 200: its tag, and the function that makes its body.
 pub(super) struct Answer<F> {
     pub(super) tag: Tag,
-    /// Bytes of the body, or nearly.
+    /// The approximate size of the body in bytes.
     pub(super) size: usize,
     pub(super) keep: Keep,
     pub(super) make: F,
-    /// Where more is.
+    /// The link to the next page.
     pub(super) next: Option<HeaderValue>,
 }
 
-/// What of an answer is worth keeping.
+/// The forms of an answer to keep in the cache.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Keep {
-    /// The body, and its packed forms.
+    /// The body and its encoded forms.
     All,
-    /// The packed forms; the body is there already.
+    /// The encoded forms only; the body is already in memory.
     Packed,
-    /// It will hardly be asked for again, and would take the place of what is.
+    /// Nothing: the answer is rarely requested again, and would displace others.
     Nothing,
 }
 
-/// A client may keep an answer, and asks each time whether it still stands: what is revoked must be
-/// gone at once.
+/// A client may keep an answer, but must revalidate it each time: a revoked approval must take effect
+/// immediately.
 const REVALIDATE: HeaderValue = HeaderValue::from_static("no-cache");
-/// With those that every response gets; growing a map by steps costs more than filling it.
+/// The number of headers to reserve, with those of every response; growing the map costs more than filling
+/// it.
 const EXPECTED_HEADERS: usize = 14;
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 
 impl<F: FnOnce() -> Bytes> Answer<F> {
-    /// The response to a request with these headers.
+    /// Returns the response to a request with these headers.
     pub(super) fn respond(
         mut self,
         asked: &HeaderMap,
@@ -91,11 +92,11 @@ fn etag(tag: Tag, encoding: Encoding) -> HeaderValue {
         text.extend_from_slice(word.as_bytes());
     }
     text.push(b'"');
-    // Digits, letters and quotes are a header's value.
+    // Digits, ASCII letters and quotes are always a valid header value.
     HeaderValue::from_bytes(&text).unwrap_or(HeaderValue::from_static("\"\""))
 }
 
-/// Whether `If-None-Match` names the tag; compared weakly (RFC 9110, section 13.1.2).
+/// Returns true if `If-None-Match` has the tag, by weak comparison (RFC 9110, section 13.1.2).
 fn is_known(asked: &HeaderMap, etag: &[u8]) -> bool {
     asked.get_all(header::IF_NONE_MATCH).iter().any(|value| {
         value.as_bytes().split(|byte| *byte == b',').any(|known| {
@@ -116,14 +117,14 @@ mod tests {
     #[case("*", true)]
     #[case("\"x\"", false)]
     #[case("aa", false)]
-    fn a_tag_is_found_among_those_that_are_named(#[case] named: &str, #[case] known: bool) {
+    fn if_none_match_accepts_any_of_its_tags(#[case] named: &str, #[case] known: bool) {
         let mut headers = HeaderMap::new();
         headers.insert(header::IF_NONE_MATCH, named.parse().expect("a header"));
         assert_eq!(is_known(&headers, b"\"aa\""), known);
     }
 
     #[test]
-    fn a_tag_says_how_the_body_travels() {
+    fn etag_ends_with_the_encoding() {
         let tag = [0xab; 16];
         let hex = "ab".repeat(16);
         assert_eq!(etag(tag, Encoding::Identity), format!("\"{hex}\""));

@@ -5,20 +5,20 @@ use quick_cache::sync::Cache;
 use super::encoding::Encoding;
 use crate::catalog::Tag;
 
-/// Bodies that took work to make, by their tags: equal tags, equal bytes. Bounded in bytes; what is asked for
-/// often stays. A publication needs to clear nothing: other content has another tag.
+/// A cache of bodies by their tags: equal tags have equal bytes. It is bounded in bytes and keeps bodies
+/// that clients request often. A publication does not clear it, because other content has another tag.
 #[derive(Debug)]
 pub(super) struct Bodies(Cache<(Tag, Encoding), Bytes, ByBytes>);
 
 #[derive(Debug, Clone)]
 struct ByBytes;
 
-/// A guess for the size of a page, from which the cache takes how many it may hold.
+/// An estimate of the size of a page, for the number of items in the cache.
 const TYPICAL_BYTES: u64 = 8 * 1024;
 
 impl Weighter<(Tag, Encoding), Bytes> for ByBytes {
     fn weight(&self, _: &(Tag, Encoding), body: &Bytes) -> u64 {
-        // An entry of the cache costs something too.
+        // Adds the overhead of an item in the cache.
         body.len() as u64 + 128
     }
 }
@@ -29,7 +29,7 @@ impl Bodies {
         Self(Cache::with_weighter(items, bytes, ByBytes))
     }
 
-    /// The body of this tag, made once however many ask for it at the same time.
+    /// Returns the body of this tag. Concurrent requests for it make it once.
     pub(super) fn get(
         &self,
         tag: Tag,
@@ -45,7 +45,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_body_is_made_once_and_the_bound_holds() {
+    fn body_is_made_once_and_the_cache_stays_within_its_bound() {
         let bodies = Bodies::of_bytes(1024 * 1024);
         let body = || Some(Bytes::from(vec![7; 10_000]));
         let mut made = 0;
@@ -61,6 +61,6 @@ mod tests {
             bodies.get(index.to_le_bytes(), Encoding::Identity, body);
         }
         assert!(bodies.0.weight() <= 1024 * 1024);
-        assert_eq!(bodies.get([9; 16], Encoding::Zstd, || None), None, "what fails is not kept");
+        assert_eq!(bodies.get([9; 16], Encoding::Zstd, || None), None, "a failure is not kept");
     }
 }

@@ -1,10 +1,10 @@
 use axum::http::{HeaderMap, HeaderValue, header};
 
-/// Whose pages may read answers. Editors run in web views, whose requests have an origin; errors
-/// need the headers as well as answers do.
+/// The origins that may read answers. Editors run in web views, and requests of web views have an origin.
+/// Errors need the headers too.
 #[derive(Debug)]
 pub(super) struct Cors {
-    /// Empty when everybody may.
+    /// Empty if every origin may.
     origins: Vec<HeaderValue>,
 }
 
@@ -18,13 +18,14 @@ impl Cors {
     }
 
     pub(super) fn allow(&self, asked: &HeaderMap, headers: &mut HeaderMap) {
-        let everybody = self.origins.is_empty();
+        let any_origin = self.origins.is_empty();
         let origin = asked.get(header::ORIGIN).filter(|origin| self.origins.contains(origin));
-        let allowed = if everybody { Some(HeaderValue::from_static("*")) } else { origin.cloned() };
+        let allowed =
+            if any_origin { Some(HeaderValue::from_static("*")) } else { origin.cloned() };
         if let Some(allowed) = allowed {
             headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, allowed);
         }
-        let vary = if everybody { "Accept-Encoding" } else { "Accept-Encoding, Origin" };
+        let vary = if any_origin { "Accept-Encoding" } else { "Accept-Encoding, Origin" };
         for (name, value) in [
             (header::VARY, vary),
             (header::ACCESS_CONTROL_ALLOW_METHODS, "GET, OPTIONS"),
@@ -48,7 +49,7 @@ mod tests {
     #[case(&["https://a.example"], Some("https://a.example"), Some("https://a.example"))]
     #[case(&["https://a.example"], Some("https://b.example"), None)]
     #[case(&["https://a.example"], None, None)]
-    fn an_origin_is_allowed_as_configured(
+    fn only_configured_origins_are_allowed(
         #[case] origins: &[&str],
         #[case] origin: Option<&'static str>,
         #[case] wanted: Option<&str>,
@@ -60,7 +61,7 @@ mod tests {
         }
         Cors::of(&origins).allow(&asked, &mut headers);
         let allowed = headers.get(header::ACCESS_CONTROL_ALLOW_ORIGIN);
-        assert_eq!(allowed.and_then(|it| it.to_str().ok()), wanted);
+        assert_eq!(allowed.and_then(|value| value.to_str().ok()), wanted);
         let vary = headers[header::VARY].to_str().expect("a text");
         assert_eq!(vary.contains("Origin"), origins != ["*"]);
     }

@@ -5,7 +5,7 @@ use bytes::Bytes;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 
-/// How a body travels.
+/// The content encoding of a body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) enum Encoding {
     Identity,
@@ -13,12 +13,12 @@ pub(super) enum Encoding {
     Zstd,
 }
 
-/// Below this, packing costs more than it saves.
+/// The smallest body to compress; below this, compression costs more than it saves.
 const LEAST_BYTES: usize = 256;
 const ZSTD_LEVEL: i32 = 3;
 
 impl Encoding {
-    /// What the client likes best, and of equals what is smallest (RFC 9110, section 12.5.3).
+    /// Returns the encoding that the client prefers; of equal ones the smallest (RFC 9110, section 12.5.3).
     pub(super) fn accepted(headers: &HeaderMap) -> Self {
         let mut best = (Self::Identity, 0.0);
         let mut named = false;
@@ -31,7 +31,7 @@ impl Encoding {
                         named = true;
                         Self::Gzip
                     }
-                    // What is named by itself is not meant by the rest.
+                    // `*` does not cover an encoding that has its own item.
                     "*" if !named => Self::Gzip,
                     _ => continue,
                 };
@@ -44,12 +44,12 @@ impl Encoding {
         best.0
     }
 
-    /// This one, or none for a body that is too small.
+    /// Returns this encoding, or `Identity` for a body that is too small.
     pub(super) const fn for_size(self, bytes: usize) -> Self {
         if bytes < LEAST_BYTES { Self::Identity } else { self }
     }
 
-    /// The value of `Content-Encoding`, and what an `ETag` ends with.
+    /// Returns the value of `Content-Encoding`, which is also the suffix of an `ETag`.
     pub(super) const fn word(self) -> Option<&'static str> {
         match self {
             Self::Identity => None,
@@ -58,7 +58,7 @@ impl Encoding {
         }
     }
 
-    /// The body packed; as it is when that fails, which writing to memory does not.
+    /// Returns the encoded body; `None` if encoding fails, which does not happen when writing to memory.
     pub(super) fn packed(self, body: &Bytes) -> Option<Bytes> {
         match self {
             Self::Identity => Some(body.clone()),
@@ -74,7 +74,8 @@ impl Encoding {
 
 fn weighted(item: &str) -> (&str, f32) {
     let (name, parameters) = item.split_once(';').unwrap_or((item, ""));
-    let weight = parameters.trim().strip_prefix("q=").map_or(1.0, |it| it.parse().unwrap_or(0.0));
+    let weight =
+        parameters.trim().strip_prefix("q=").map_or(1.0, |text| text.parse().unwrap_or(0.0));
     (name.trim(), weight)
 }
 
@@ -95,7 +96,10 @@ mod tests {
     #[case("*", Encoding::Gzip)]
     #[case("gzip;q=0, *", Encoding::Identity)]
     #[case("gzip;q=x", Encoding::Identity)]
-    fn the_best_of_what_is_accepted_is_taken(#[case] accepted: &str, #[case] wanted: Encoding) {
+    fn preferred_encoding_of_the_client_is_chosen(
+        #[case] accepted: &str,
+        #[case] wanted: Encoding,
+    ) {
         let mut headers = HeaderMap::new();
         headers.insert(header::ACCEPT_ENCODING, accepted.parse().expect("a header"));
         assert_eq!(Encoding::accepted(&headers), wanted);

@@ -1,14 +1,14 @@
-//! The two HTTP faces: the registry that clients read, and operations.
+//! The two HTTP interfaces: the registry that clients read, and operations.
 //!
-//! Requests read the published catalogue and, for operations, the store; none ever waits for an
-//! upstream. A handler takes the catalogue once, so an answer comes from one generation.
+//! Requests read the published catalogue and, for operations, the store. Requests of clients never wait
+//! for an upstream. A handler takes the catalogue once, so an answer comes from one generation.
 //!
-//! - [`registry`]: anonymous, read-only, CORS on every answer. Whatever is not visible is 404 on
-//!   every route, in one code path with what never existed. Until something is known every route
-//!   answers 503, since an empty list and a 404 are statements that clients act on.
-//! - [`operations`]: `/livez` and `/readyz` for machines, the rest behind a bearer token. No CORS
-//!   header, and no request from a browser: one with `Origin`, or with a `Host` that is neither
-//!   loopback nor configured, is refused.
+//! - [`registry`]: anonymous and read-only, with CORS on every answer. An entry that is not visible is
+//!   404 on every route, in one code path with an entry that never existed. Before the first generation
+//!   every route answers 503, because clients act on an empty list or a 404.
+//! - [`operations`]: `/livez` and `/readyz` for machines; all other routes need a bearer token. There are
+//!   no CORS headers. Requests from browsers are rejected: those with `Origin`, or with a `Host` that is
+//!   neither loopback nor configured.
 
 mod answer;
 mod cache;

@@ -16,12 +16,13 @@ use super::problem::Problem;
 use crate::alert::{AlertReport, parse_seen};
 use crate::curation::Explanation;
 use crate::daemon::{
-    HeldDecision, Listed, Lookalike, ProofReport, QuarantineReport, Services, StatusReport,
-    explain_name, known_names, list, lookalikes_of, quarantine, try_blocking,
+    HoldDecision, Listed, Lookalike, OwnershipReport, QuarantineReport, RuleEffect, Services,
+    StatusReport, explain_name, is_anything_known, known_names, list, lookalikes_of, quarantine,
+    rule_effects, try_blocking,
 };
 use crate::model::{Name, is_loopback};
-use crate::store::{StoreError, Undelivered, Verification};
-use crate::sync::PassReport;
+use crate::store::{DeadLetter, StoreError, Verification};
+use crate::sync::RunReport;
 
 #[derive(Debug)]
 struct Operations {
@@ -31,24 +32,26 @@ struct Operations {
 
 type Operator = State<Arc<Operations>>;
 
-/// What operators and machines ask. Everything but `/livez` and `/readyz` needs the token.
+/// Returns the routes for operators and machines. All but `/livez` and `/readyz` need the token.
 pub fn operations(services: Arc<Services>, token: String) -> Router {
     let state = Arc::new(Operations { services, token });
     let guarded = Router::new()
         .route("/status", get(status))
         .route("/list", get(listing))
         .route("/quarantine", get(quarantined))
+        .route("/rules", get(rules))
         .route("/explain/{name}", get(explained))
         .route("/lookalikes/{name}", get(lookalikes))
         .route("/verify", get(verified))
         .route("/names", get(names))
         .route("/alerts", get(alerts))
-        .route("/undelivered", get(undelivered))
+        .route("/dead-letters", get(dead_letters))
         .route("/ops/redeliver", post(redeliver))
         .route("/ops/sync", post(sync))
-        .route("/ops/prove/{namespace}", post(prove))
-        .route("/ops/held/{upstream}/{id}/{decision}", post(decide))
+        .route("/ops/ownership/{namespace}", post(verify_namespace))
+        .route("/ops/holds/{upstream}/{id}/{decision}", post(decide))
         .route("/ops/alerts/{id}/ack", post(acknowledge))
+        .route("/ops/alerts/{id}/unack", post(unacknowledge))
         .layer(from_fn_with_state(Arc::clone(&state), require_token));
     Router::new()
         .route("/livez", get(|| async { "ok\n" }))
@@ -60,16 +63,19 @@ pub fn operations(services: Arc<Services>, token: String) -> Router {
         .with_state(state)
 }
 
-/// A page in a browser that stands inside the network must not reach this address, neither by
-/// itself (`Origin`) nor under a name of its own that resolves to us (`Host`).
+/// Rejects requests from browsers. A page in a browser inside the network must not reach this address,
+/// neither directly (`Origin`) nor by a name of its own that resolves to this address (`Host`).
 async fn refuse_browsers(State(state): Operator, request: Request, next: Next) -> Response {
     if request.headers().contains_key(header::ORIGIN) {
-        return Problem::Forbidden("Requests with an Origin are refused here").into_response();
+        return Problem::Forbidden(
+            "A request with an `Origin` header is rejected here: browsers have no access",
+        )
+        .into_response();
     }
     let host = request.headers().get(header::HOST).and_then(|host| host.to_str().ok());
     let known = host.is_some_and(|host| is_known(host, &state.services.settings.ops_hosts));
     if !known {
-        let why = "This Host is neither loopback nor in `ops_hosts`";
+        let why = "The `Host` is neither loopback nor in `ops_hosts`; use a loopback address or add the host";
         return Problem::Forbidden(why).into_response();
     }
     next.run(request).await
@@ -101,7 +107,7 @@ fn bearer(headers: &HeaderMap) -> Option<&str> {
     scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
 }
 
-/// Query parameters, of which an unknown one is refused: `dryrun=true` must not become a real pass.
+/// Query parameters. An unknown one is rejected: `dryrun=true` must not start a real sync run.
 struct Asked<T>(T);
 
 impl<T: serde::de::DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Asked<T> {
@@ -123,7 +129,7 @@ async fn status(State(state): Operator) -> Result<Json<StatusReport>, Problem> {
     blocking(state, |services| services.status()).await
 }
 
-/// What `vidimus list` asks for.
+/// The parameters of `vidimus list`.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct ListQuery {
@@ -137,7 +143,26 @@ async fn listing(
 ) -> Result<Json<Vec<Listed>>, Problem> {
     let read = move |services: &Arc<Services>| {
         let (policy, now) = (services.policy(), services.clock.now());
-        list(&services.store.snapshot()?, &policy, &services.screenings(), now, query.all)
+        let snapshot = services.store.snapshot()?;
+        if !is_anything_known(&snapshot)? {
+            return Ok(None);
+        }
+        list(&snapshot, &policy, &services.screenings(), now, query.all).map(Some)
+    };
+    known(blocking(state, read).await?)
+}
+
+/// Answers 503 while no upstream has answered: an empty list would be a statement.
+fn known<T>(Json(found): Json<Option<T>>) -> Result<Json<T>, Problem> {
+    found.map(Json).ok_or(Problem::NotReady)
+}
+
+/// Counts what each approving rule approves and serves.
+async fn rules(State(state): Operator) -> Result<Json<Vec<RuleEffect>>, Problem> {
+    let read = |services: &Arc<Services>| {
+        let (policy, now) = (services.policy(), services.clock.now());
+        let snapshot = services.store.snapshot()?;
+        rule_effects(&snapshot, &policy, &services.screenings(), now, |_| true)
     };
     blocking(state, read).await
 }
@@ -162,13 +187,16 @@ async fn explained(
         let version = query.version.as_deref();
         let (policy, screenings) = (services.policy(), services.screenings());
         let (snapshot, now) = (services.store.snapshot()?, services.clock.now());
-        explain_name(&snapshot, &policy, &screenings, now, &name, version)
+        if !is_anything_known(&snapshot)? {
+            return Ok(None);
+        }
+        explain_name(&snapshot, &policy, &screenings, now, &name, version).map(Some)
     };
-    let Json(found) = blocking(state, read).await?;
+    let Json(found) = known(blocking(state, read).await?)?;
     found.map(Json).ok_or(Problem::UnknownServer)
 }
 
-/// What a name resembles, worked out now.
+/// Computes the lookalikes of a name now.
 async fn lookalikes(
     State(state): Operator,
     Path(name): Path<String>,
@@ -185,7 +213,7 @@ async fn verified(State(state): Operator) -> Result<Json<Verification>, Problem>
     blocking(state, |services| services.store.snapshot()?.verify()).await
 }
 
-/// Every name there is; `null` before a first complete walk, when nobody can know.
+/// Returns every known name; `null` before the first full sync, when the names are not known.
 async fn names(State(state): Operator) -> Result<Json<Option<Vec<String>>>, Problem> {
     let read = |services: &Arc<Services>| {
         let names = known_names(&services.store.snapshot()?)?;
@@ -194,7 +222,7 @@ async fn names(State(state): Operator) -> Result<Json<Option<Vec<String>>>, Prob
     blocking(state, read).await
 }
 
-/// What `vidimus sync` asks for.
+/// The parameters of `vidimus sync`.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct SyncQuery {
@@ -204,11 +232,11 @@ struct SyncQuery {
     dry_run: bool,
 }
 
-/// What a pass over all upstreams did.
+/// The results of a sync run for each upstream.
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub struct SyncReport {
-    pub passes: Vec<PassReport>,
-    /// By upstream, why a pass was not accepted.
+    pub runs: Vec<RunReport>,
+    /// The reason why a sync run was not accepted, by upstream.
     pub failures: BTreeMap<String, String>,
 }
 
@@ -216,7 +244,7 @@ async fn sync(State(state): Operator, Asked(query): Asked<SyncQuery>) -> Json<Sy
     let mut report = SyncReport::default();
     for (upstream, outcome) in state.services.sync(query.full, query.dry_run).await {
         match outcome {
-            Ok(pass) => report.passes.push(pass),
+            Ok(run) => report.runs.push(run),
             Err(reason) => {
                 report.failures.insert(upstream, reason);
             }
@@ -225,11 +253,11 @@ async fn sync(State(state): Operator, Asked(query): Asked<SyncQuery>) -> Json<Sy
     Json(report)
 }
 
-/// Asks the witnesses of a namespace now, which may take half a minute.
-async fn prove(
+/// Asks the ownership sources of a namespace now, which may take 30 seconds.
+async fn verify_namespace(
     State(state): Operator,
     Path(namespace): Path<String>,
-) -> Result<Json<ProofReport>, Problem> {
+) -> Result<Json<OwnershipReport>, Problem> {
     Name::parse(&format!("{namespace}/x")).map_err(|bad| Problem::BadRequest(bad.to_string()))?;
     state.services.verify(&namespace).await.map(Json).map_err(Problem::Unprocessable)
 }
@@ -242,9 +270,9 @@ async fn alerts(State(state): Operator) -> Result<Json<Vec<AlertReport>>, Proble
     blocking(state, read).await
 }
 
-/// What webhooks were not told of.
-async fn undelivered(State(state): Operator) -> Result<Json<Vec<Undelivered>>, Problem> {
-    blocking(state, |services| services.store.snapshot()?.undelivered()).await
+/// Returns the deliveries that webhooks did not accept.
+async fn dead_letters(State(state): Operator) -> Result<Json<Vec<DeadLetter>>, Problem> {
+    blocking(state, |services| services.store.snapshot()?.dead_letters()).await
 }
 
 #[derive(Debug, Deserialize)]
@@ -263,11 +291,11 @@ async fn redeliver(
     blocking(state, write).await
 }
 
-/// Who has seen what of an alert, and why it may stay quiet.
+/// The parameters of an acknowledgement.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct AckQuery {
-    /// The digest of what was shown.
+    /// The digest of the evidence that was shown.
     seen: String,
     by: String,
     reason: String,
@@ -280,24 +308,35 @@ async fn acknowledge(
 ) -> Result<Json<AlertReport>, Problem> {
     let seen = parse_seen(&seen).map_err(|why| Problem::BadRequest(format!("`seen`: {why}")))?;
     if by.trim().is_empty() || reason.trim().is_empty() {
-        return Err(Problem::Unprocessable("`by` and `reason` say who and why".into()));
+        return Err(Problem::Unprocessable(
+            "`by` and `reason` must not be empty: name the person and the reason".into(),
+        ));
     }
     let write = move |services: &Arc<Services>| services.acknowledge(&id, seen, &by, &reason);
     let Json(acknowledged) = blocking(state, write).await?;
     acknowledged.map(|alert| Json(alert.into())).map_err(Problem::NotAcknowledged)
 }
 
+async fn unacknowledge(
+    State(state): Operator,
+    Path(id): Path<String>,
+) -> Result<Json<AlertReport>, Problem> {
+    let write = move |services: &Arc<Services>| services.unacknowledge(&id);
+    let Json(opened) = blocking(state, write).await?;
+    opened.map(|alert| Json(alert.into())).map_err(Problem::NotAcknowledged)
+}
+
 async fn decide(
     State(state): Operator,
     Path((upstream, id, decision)): Path<(String, String, String)>,
 ) -> Result<Json<usize>, Problem> {
-    let decision = HeldDecision::from_word(&decision).ok_or(Problem::UnknownOperation)?;
-    let decided = move |services: &Arc<Services>| services.decide_held(&upstream, &id, decision);
+    let decision = HoldDecision::from_word(&decision).ok_or(Problem::UnknownOperation)?;
+    let decided = move |services: &Arc<Services>| services.decide_hold(&upstream, &id, decision);
     let Json(names) = blocking(state, decided).await?;
     names.map(Json).ok_or(Problem::UnknownSet)
 }
 
-/// Uses the store where blocking is allowed.
+/// Uses the store on a thread that may block.
 async fn blocking<T: Send + 'static>(
     state: Arc<Operations>,
     read: impl FnOnce(&Arc<Services>) -> Result<T, StoreError> + Send + 'static,
@@ -321,7 +360,7 @@ mod tests {
     #[case("10.0.0.1:8081", false)]
     #[case("rebind.example:8081", false)]
     #[case("", false)]
-    fn only_loopback_and_configured_hosts_are_answered(#[case] host: &str, #[case] known: bool) {
+    fn only_loopback_and_configured_hosts_are_accepted(#[case] host: &str, #[case] known: bool) {
         assert_eq!(is_known(host, &["ops.example".to_owned()]), known);
     }
 }

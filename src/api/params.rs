@@ -4,7 +4,7 @@ use url::form_urlencoded;
 
 use super::problem::Problem;
 use crate::catalog::{Cursor, Query, VersionFilter};
-use crate::model::Instant;
+use crate::model::Timestamp;
 
 const DEFAULT_LIMIT: usize = 30;
 const MAX_LIMIT: usize = 100;
@@ -25,7 +25,9 @@ impl<'a> Params<'a> {
         let mut params = Self::default();
         for (key, value) in form_urlencoded::parse(query.unwrap_or_default().as_bytes()) {
             if key.contains('\0') || value.contains('\0') {
-                return Err(Problem::BadRequest("The query holds a NUL byte".into()));
+                return Err(Problem::BadRequest(
+                    "The query has a NUL byte, which is not allowed".into(),
+                ));
             }
             let place = match key.as_ref() {
                 "cursor" => &mut params.cursor,
@@ -36,7 +38,7 @@ impl<'a> Params<'a> {
                 "include_deleted" => &mut params.include_deleted,
                 _ => continue,
             };
-            // The first of several wins, and an empty one says nothing.
+            // The first of several wins, and an empty one is ignored.
             if place.is_none() && !value.is_empty() {
                 *place = Some(value);
             }
@@ -50,7 +52,9 @@ impl<'a> Params<'a> {
         };
         match text.parse() {
             Ok(limit) if (1..=MAX_LIMIT).contains(&limit) => Ok(limit),
-            _ => Err(Problem::Unprocessable(format!("limit is a number from 1 to {MAX_LIMIT}"))),
+            _ => {
+                Err(Problem::Unprocessable(format!("limit must be a number from 1 to {MAX_LIMIT}")))
+            }
         }
     }
 
@@ -59,7 +63,7 @@ impl<'a> Params<'a> {
             None => Ok(None),
             Some("true") => Ok(Some(true)),
             Some("false") => Ok(Some(false)),
-            Some(_) => Err(Problem::Unprocessable("include_deleted is true or false".into())),
+            Some(_) => Err(Problem::Unprocessable("include_deleted must be true or false".into())),
         }
     }
 
@@ -67,7 +71,7 @@ impl<'a> Params<'a> {
         Ok(self.include_deleted()?.unwrap_or(false))
     }
 
-    /// Where a walk over the versions of one name goes on.
+    /// Returns the position after the previous page of the versions of one name.
     pub(super) fn position(&self) -> Result<Option<Query>, Problem> {
         match self.cursor.as_deref().map(|text| Cursor::parse(&plus(text))).transpose()? {
             Some(Cursor::Whole(query)) => Ok(Some(query)),
@@ -75,21 +79,22 @@ impl<'a> Params<'a> {
         }
     }
 
-    /// What a list request asks for. The filters of one of our own cursors win over those beside
-    /// it, because clients drop theirs from the second page on.
+    /// Returns the query of a list request. The filters in a cursor of ours win over those of the request,
+    /// because clients drop theirs from the second page on.
     pub(super) fn query(&self) -> Result<Query, Problem> {
         let include_deleted = self.include_deleted()?;
         let updated_since = match self.updated_since.as_deref() {
             None => None,
-            Some(text) => Some(Instant::parse(&plus(text)).map_err(|_| {
+            Some(text) => Some(Timestamp::parse(&plus(text)).map_err(|_| {
                 Problem::BadRequest(
-                    "updated_since is an RFC 3339 date and time, as 2026-08-05T14:30:00Z".into(),
+                    "updated_since must be an RFC 3339 date and time, such as 2026-08-05T14:30:00Z"
+                        .into(),
                 )
             })?),
         };
         if updated_since.is_some() && include_deleted == Some(false) {
             return Err(Problem::BadRequest(
-                "updated_since includes deleted servers; leave include_deleted=false out".into(),
+                "updated_since includes deleted servers; remove include_deleted=false".into(),
             ));
         }
         let query = Query {
@@ -109,13 +114,10 @@ impl<'a> Params<'a> {
     }
 }
 
-/// A `+` that a client did not escape arrives as a space, which neither an instant, a version nor
-/// a cursor holds.
+/// Restores each `+` that a client did not escape. It arrives as a space, which timestamps, versions and
+/// cursors do not have.
 fn plus(text: &str) -> Cow<'_, str> {
-    match text.contains(' ') {
-        true => text.replace(' ', "+").into(),
-        false => text.into(),
-    }
+    if text.contains(' ') { text.replace(' ', "+").into() } else { text.into() }
 }
 
 #[cfg(test)]
@@ -129,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn the_parameters_of_the_contract_are_read_and_others_ignored() {
+    fn parameters_of_the_contract_are_read_and_others_ignored() {
         let read = query("search=Git+Hub&version=1.0.0+5&include_deleted=true&limit=100&x=%00y");
         assert!(read.is_err(), "a NUL byte");
         let read = query("search=Git+Hub&version=1.0.0+5&include_deleted=true&limit=100&foo=bar");
@@ -145,33 +147,33 @@ mod tests {
     }
 
     #[test]
-    fn an_offset_whose_plus_became_a_space_is_read() {
+    fn offset_with_a_space_for_its_plus_is_read() {
         let read = query("updated_since=2026-01-01T02:00:00+02:00").expect("a query");
-        assert_eq!(read.updated_since, Instant::parse("2026-01-01T00:00:00Z").ok());
+        assert_eq!(read.updated_since, Timestamp::parse("2026-01-01T00:00:00Z").ok());
     }
 
     #[test]
-    fn a_position_takes_the_filters_of_the_query() {
+    fn bare_position_keeps_the_filters_of_the_query() {
         let read = query("cursor=a.b/c:1.0.0+5&search=x").expect("a query");
         assert_eq!(read.after, Some(("a.b/c".into(), "1.0.0+5".into())));
         assert_eq!(read.search.as_deref(), Some("x"));
     }
 
     #[rstest::rstest]
-    #[case("limit=0", "limit is a number from 1 to 100")]
-    #[case("limit=101", "limit is")]
-    #[case("limit=-1", "limit is")]
-    #[case("limit=1000000000", "limit is")]
-    #[case("limit=abc", "limit is")]
-    #[case("include_deleted=maybe", "include_deleted is true or false")]
-    #[case("updated_since=yesterday", "updated_since is an RFC 3339")]
-    #[case("updated_since=2026-01-01", "updated_since is an RFC 3339")]
+    #[case("limit=0", "limit must be a number from 1 to 100")]
+    #[case("limit=101", "limit must be")]
+    #[case("limit=-1", "limit must be")]
+    #[case("limit=1000000000", "limit must be")]
+    #[case("limit=abc", "limit must be")]
+    #[case("include_deleted=maybe", "include_deleted must be true or false")]
+    #[case("updated_since=yesterday", "updated_since must be an RFC 3339")]
+    #[case("updated_since=2026-01-01", "updated_since must be an RFC 3339")]
     #[case(
         "updated_since=2026-01-01T00:00:00Z&include_deleted=false",
-        "leave include_deleted=false out"
+        "remove include_deleted=false"
     )]
-    #[case("cursor=!!!", "the cursor is none of this registry's")]
-    fn what_breaks_the_contract_is_refused_with_what_is_allowed(
+    #[case("cursor=!!!", "the cursor is not from this registry")]
+    fn invalid_parameter_is_rejected_with_what_is_allowed(
         #[case] text: &str,
         #[case] wanted: &str,
     ) {

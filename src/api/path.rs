@@ -4,7 +4,7 @@ use percent_encoding::percent_decode_str;
 
 use super::problem::Problem;
 
-/// What a path of the registry asks for, and of which view.
+/// The route and the view that a path of the registry selects.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Asked {
     /// `None` for the view at the root.
@@ -14,7 +14,7 @@ pub(super) struct Asked {
 
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Route {
-    /// What this API is, for machines.
+    /// The OpenAPI document.
     Document,
     List,
     Versions {
@@ -26,19 +26,20 @@ pub(super) enum Route {
     },
 }
 
-/// Longer than any name with a version, percent-encoded throughout.
+/// The size limit: longer than any name with a version, if every byte is percent-encoded.
 const MAX_PATH_BYTES: usize = 4096;
 
-/// Reads a path as proxies and clients really send it.
+/// Reads a path in the forms that proxies and clients send.
 ///
-/// A view is `/views/NAME` in front of everything; the version prefix is `/v0.1`, `/v0` or nothing. A
-/// name comes as one segment with an encoded
-/// slash or, when a proxy decoded it, as two. Double and trailing slashes are the same path, since
-/// a redirect would make an editor give up. Each segment is decoded once; what still holds a `%`
-/// then was encoded twice on its way, and is refused rather than called unknown.
+/// A view is the prefix `/views/NAME`; the version prefix is `/v0.1`, `/v0` or nothing. A name is one
+/// segment with an encoded slash or, if a proxy decoded it, two segments. Double and trailing slashes
+/// give the same path, because an editor would give up after a redirect. Each segment is decoded once.
+/// A segment that still has a `%` then was encoded twice, and is rejected instead of reported as unknown.
 pub(super) fn asked(path: &str) -> Result<Asked, Problem> {
     if path.len() > MAX_PATH_BYTES {
-        return Err(Problem::BadRequest(format!("A path has at most {MAX_PATH_BYTES} bytes")));
+        return Err(Problem::BadRequest(format!(
+            "The path is too long; at most {MAX_PATH_BYTES} bytes are allowed"
+        )));
     }
     let segments: Vec<Cow<'_, str>> = path
         .split('/')
@@ -74,7 +75,7 @@ fn route(segments: &[&str]) -> Option<Route> {
         ["servers", namespace, leaf, "versions", version] => {
             Some(Route::Version { name: joined(namespace, leaf), version: version.into() })
         }
-        // A name without a slash is no name; the code path of unknown ones answers it.
+        // A name without a slash is not valid; the code path of unknown names answers it.
         ["servers", name, "versions", version] => {
             Some(Route::Version { name: name.into(), version: version.into() })
         }
@@ -85,9 +86,11 @@ fn route(segments: &[&str]) -> Option<Route> {
 fn decoded(segment: &str) -> Result<Cow<'_, str>, Problem> {
     let text = percent_decode_str(segment)
         .decode_utf8()
-        .map_err(|_| Problem::BadRequest("The path is not UTF-8".into()))?;
+        .map_err(|_| Problem::BadRequest("The path is not UTF-8; encode it as UTF-8".into()))?;
     if text.chars().any(char::is_control) {
-        return Err(Problem::BadRequest("The path holds a control character".into()));
+        return Err(Problem::BadRequest(
+            "The path has a control character, which is not allowed".into(),
+        ));
     }
     if text.contains('%') {
         return Err(Problem::BadRequest(
@@ -125,7 +128,7 @@ mod tests {
     #[case("/v0/servers/a.b/versions/versions", versions("a.b/versions"))]
     #[case("/v0/servers/ab/versions", versions("ab"))]
     #[case("/v0/servers/..%2F..%2Fetc/versions", versions("../../etc"))]
-    fn a_path_is_read_as_clients_and_proxies_send_it(#[case] path: &str, #[case] wanted: Route) {
+    fn every_form_of_a_path_selects_its_route(#[case] path: &str, #[case] wanted: Route) {
         assert_eq!(asked(path).expect("a route"), Asked { view: None, route: wanted });
     }
 
@@ -133,13 +136,13 @@ mod tests {
     #[case("/views/dev/v0.1/servers", Route::List)]
     #[case("/views/dev//servers/a.b/c/versions/latest", version("a.b/c", "latest"))]
     #[case("/views/dev/openapi.yaml", Route::Document)]
-    fn a_view_stands_in_front(#[case] path: &str, #[case] wanted: Route) {
+    fn view_prefix_selects_a_view(#[case] path: &str, #[case] wanted: Route) {
         let wanted = Asked { view: Some("dev".into()), route: wanted };
         assert_eq!(asked(path).expect("a route"), wanted);
     }
 
     #[rstest::rstest]
-    #[case("/views/dev", "root is /views/dev/ and lists")]
+    #[case("/views/dev", "root of the registry is /views/dev/, which lists")]
     #[case("/", "There is nothing here")]
     #[case("/v0.1", "There is nothing here")]
     #[case("/v0.2/servers", "There is nothing here")]
@@ -148,13 +151,13 @@ mod tests {
     #[case("/v0.1/servers/a.b%252Fc/versions", "encoded twice")]
     #[case("/v0.1/servers/a%00b/versions", "control character")]
     #[case("/v0.1/servers/a%ffb/versions", "not UTF-8")]
-    fn any_other_path_is_refused_with_a_reason(#[case] path: &str, #[case] wanted: &str) {
+    fn any_other_path_is_rejected_with_a_reason(#[case] path: &str, #[case] wanted: &str) {
         let problem = asked(path).expect_err("no route").to_string();
         assert!(problem.contains(wanted), "{problem}");
     }
 
     #[test]
-    fn a_long_path_is_refused() {
+    fn long_path_is_rejected() {
         assert!(asked(&format!("/v0.1/servers/{}", "a".repeat(10_000))).is_err());
     }
 }

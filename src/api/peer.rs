@@ -8,18 +8,18 @@ use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
 
 use crate::config::Public;
 
-/// Who sits at the other end of a connection.
+/// The address at the other end of a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Peer(pub(super) IpAddr);
 
-/// How many requests a client may make; beyond that it waits.
+/// The rate limit of requests per client.
 #[derive(Debug)]
 pub(super) struct Rates {
     limiter: DefaultKeyedRateLimiter<IpAddr>,
     clock: DefaultClock,
 }
 
-/// Clients that are remembered before those that have earned everything back are forgotten.
+/// The number of clients to remember before those with a full quota are removed.
 const REMEMBERED: usize = 100_000;
 
 impl Rates {
@@ -28,8 +28,10 @@ impl Rates {
         Some(Self { limiter: RateLimiter::keyed(quota), clock: DefaultClock::default() })
     }
 
+    /// Counts a request of a client.
+    ///
     /// # Errors
-    /// How long the client has to wait.
+    /// Returns the time that the client has to wait.
     pub(super) fn spend(&self, client: IpAddr) -> Result<(), Duration> {
         if self.limiter.len() > REMEMBERED {
             self.limiter.retain_recent();
@@ -39,7 +41,7 @@ impl Rates {
     }
 }
 
-/// Whoever has one IPv6 address has its whole network of 64 bits.
+/// Returns the address to count: for IPv6 the network of 64 bits, because a client controls all of it.
 pub(super) fn household(client: IpAddr) -> IpAddr {
     match client.to_canonical() {
         IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() >> 64 << 64).into(),
@@ -47,14 +49,16 @@ pub(super) fn household(client: IpAddr) -> IpAddr {
     }
 }
 
-/// The client behind a peer: of what a trusted proxy says the last address that is no proxy's. What
-/// anybody else says of itself counts nothing.
+/// Returns the client behind a peer: of the addresses that trusted proxies forward, the last one that is
+/// not a trusted proxy. Addresses that any other peer forwards are ignored.
 pub(super) fn client(peer: IpAddr, headers: &HeaderMap, public: &Public) -> IpAddr {
     let mut client = peer;
     let forwarded = headers.get_all("x-forwarded-for").iter();
-    let said: Vec<&str> =
-        forwarded.filter_map(|it| it.to_str().ok()).flat_map(|it| it.split(',')).collect();
-    for address in said.iter().rev() {
+    let addresses: Vec<&str> = forwarded
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|text| text.split(','))
+        .collect();
+    for address in addresses.iter().rev() {
         if !public.trusts(client) {
             break;
         }
@@ -80,7 +84,7 @@ mod tests {
     #[case("::ffff:10.0.0.1", "198.51.100.7:4711", "198.51.100.7")]
     #[case("10.0.0.1", "garbage", "10.0.0.1")]
     #[case("10.0.0.1", "", "10.0.0.1")]
-    fn only_a_trusted_proxy_says_who_the_client_is(
+    fn only_a_trusted_proxy_may_forward_a_client_address(
         #[case] peer: &str,
         #[case] forwarded: &str,
         #[case] wanted: &str,
@@ -94,7 +98,7 @@ mod tests {
     }
 
     #[test]
-    fn a_client_waits_for_its_share_and_others_do_not() {
+    fn rate_limit_of_one_client_does_not_delay_others() {
         let rates = Rates::per_minute(2).expect("a rate");
         let (one, other) = ("2001:db8::1", "2001:db8:1::1");
         let spend = |client: &str| rates.spend(client.parse().expect("an address"));

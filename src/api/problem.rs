@@ -10,17 +10,18 @@ use crate::alert::{NotAcknowledged, UnresolvedId};
 use crate::catalog::BadCursor;
 use crate::store::StoreError;
 
-/// Why a request is not answered with what it asked for. The only place where that becomes a
-/// status.
+/// The reason why a request fails. Only this type maps a reason to a status.
 #[derive(Debug, Error)]
 pub(super) enum Problem {
     #[error("Server not found")]
     UnknownServer,
-    #[error("There is nothing here; the registry's root is {0}/ and lists servers at {0}/v0.1/servers", root(view.as_deref()))]
+    #[error("There is nothing here; the root of the registry is {0}/, which lists servers at {0}/v0.1/servers", root(view.as_deref()))]
     UnknownRoute { view: Option<String> },
-    #[error("There is nothing here; this address is for operations, the registry has another")]
+    #[error(
+        "There is nothing here; this address is for operations, the registry has another address"
+    )]
     UnknownOperation,
-    #[error("No set of this id is held")]
+    #[error("No change set with this id is on hold")]
     UnknownSet,
     #[error("{0}")]
     NotAcknowledged(NotAcknowledged),
@@ -28,28 +29,29 @@ pub(super) enum Problem {
     BadRequest(String),
     #[error("{0}")]
     Unprocessable(String),
-    #[error("This method is not served here")]
+    #[error("This method is not allowed here")]
     Method,
-    #[error("Too many requests; ask again in {} s", .0.as_secs() + 1)]
+    #[error("Too many requests; try again in {} s", .0.as_secs() + 1)]
     TooMany(Duration),
-    #[error("Nothing is known yet: the first answer of the upstream is being waited for")]
+    #[error("No data yet: the registry waits for the first answer of an upstream; try again later")]
     NotReady,
-    #[error("The bearer token of the data folder is needed")]
+    #[error("A bearer token is required: use the one in `ops.token` of the data folder")]
     Unauthorized,
     #[error("{0}")]
     Forbidden(&'static str),
-    #[error("The store cannot be read")]
+    #[error("The store cannot be read; see the log of the daemon")]
     Store(#[from] StoreError),
-    #[error("The answer could not be made")]
+    #[error("The answer could not be built; see the log of the daemon")]
     Internal,
 }
 
-/// Seconds until a client asks again for a first generation.
+/// The seconds after which a client may ask again for a first generation.
 const RETRY_AFTER: HeaderValue = HeaderValue::from_static("5");
 
-/// Where the registry of a view begins; nothing is said of views that a path cannot name.
+/// Returns the root path of a view; empty for a view that a path cannot name.
 fn root(view: Option<&str>) -> String {
-    let usable = |view: &&str| view.bytes().all(|it| it.is_ascii_alphanumeric() || it == b'-');
+    let usable =
+        |view: &&str| view.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
     view.filter(usable).map_or(String::new(), |view| format!("/views/{view}"))
 }
 
@@ -58,7 +60,7 @@ struct Body9457<'a> {
     title: &'a str,
     status: u16,
     detail: &'a str,
-    /// The member that upstream's specification shows.
+    /// The same text under the name in the specification of upstream.
     error: &'a str,
 }
 
@@ -66,7 +68,9 @@ impl Problem {
     const fn status(&self) -> StatusCode {
         match self {
             Self::NotAcknowledged(why) => match why {
-                NotAcknowledged::Unresolved(UnresolvedId::Malformed) => StatusCode::BAD_REQUEST,
+                NotAcknowledged::Unresolved(UnresolvedId::ValidationError) => {
+                    StatusCode::BAD_REQUEST
+                }
                 NotAcknowledged::Unresolved(UnresolvedId::Unknown) => StatusCode::NOT_FOUND,
                 NotAcknowledged::Unresolved(UnresolvedId::Ambiguous(_))
                 | NotAcknowledged::MovedOn { .. } => StatusCode::CONFLICT,
@@ -93,7 +97,7 @@ impl From<BadCursor> for Problem {
     }
 }
 
-/// RFC 9457, `application/problem+json`.
+/// Answers as `application/problem+json` (RFC 9457).
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let status = self.status();
@@ -111,7 +115,7 @@ impl IntoResponse for Problem {
         let mut response = (status, Body::from(json)).into_response();
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
-        // What is refused or unknown now may be approved in a minute.
+        // An entry that is unknown now may be approved a minute later.
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
         match self {
             Self::NotReady => headers.insert(header::RETRY_AFTER, RETRY_AFTER),

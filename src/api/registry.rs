@@ -17,17 +17,17 @@ use super::path::{Asked, Route, asked};
 use super::peer::{Peer, Rates, client};
 use super::problem::Problem;
 use super::request_id::RequestIds;
-use crate::catalog::{Catalogue, Page, Slot, Tag};
+use crate::catalog::{Catalogue, IndexedItem, Page, Tag};
 use crate::curation::DEFAULT_VIEW;
 use crate::daemon::Services;
 use crate::model::Digest;
 
-/// Another epoch than the last one tells a mirror of this registry to walk anew.
+/// The header with the epoch. A mirror of this registry must make a full sync when the epoch changes.
 const EPOCH: HeaderName = HeaderName::from_static("vidimus-epoch");
-/// What this API is, for machines and for registries that take us as their source.
+/// The OpenAPI document, for machines and for registries that use this one as their upstream.
 const DOCUMENT: &str = include_str!("../../openapi/vidimus.yaml");
 
-/// What answering needs beside the published generation.
+/// The state for answers, beside the published generation.
 #[derive(Debug)]
 struct Registry {
     services: Arc<Services>,
@@ -38,14 +38,14 @@ struct Registry {
     rates: Option<Rates>,
 }
 
-/// The routes that clients read.
+/// Returns the routes that clients read.
 ///
-/// They are one handler over `path::asked`, not a table of axum's: an encoded slash, a decoded one,
+/// One handler over `path::asked` serves them, not a route table of axum: an encoded slash, a decoded one,
 /// double and trailing slashes must all reach the same code.
 pub fn registry(services: Arc<Services>) -> Router {
     let public = &services.settings.public;
     let state = Registry {
-        // Once for each router: a static value is copied without a counter that threads share.
+        // Leaks once for each router: copying a static value needs no counter that threads share.
         epoch: HeaderValue::from_static(services.epoch.clone().leak()),
         cors: Cors::of(&public.cors_origins),
         ids: RequestIds::default(),
@@ -73,7 +73,7 @@ impl Registry {
     fn read(&self, request: &Request) -> Result<Response, Problem> {
         let uri = request.uri();
         let asked = asked(uri.path());
-        // An editor that is refused the one server that it asks for takes it away from its user.
+        // An editor removes a server from its user if a request for that one server is rejected.
         if !matches!(&asked, Ok(Asked { route: Route::Version { .. }, .. })) {
             self.spend(request)?;
         }
@@ -93,14 +93,14 @@ impl Registry {
                 let query = params.query()?;
                 let limit = params.limit()?;
                 let page = view.catalogue.page(&query, limit);
-                // Searches hardly ever come twice.
+                // The same search is rarely requested twice.
                 let keep = if query.search.is_none() { Keep::All } else { Keep::Nothing };
                 let next = next_link(&page, Some(limit));
                 view.page(&page, keep, next).respond(headers, &self.bodies)
             }
             Route::Versions { name } => {
                 let after = params.position()?;
-                // The filters of the first page travel in its cursor.
+                // The cursor carries the filters of the first page.
                 let with_tombstones = match &after {
                     Some(after) => after.include_deleted,
                     None => params.with_deleted()?,
@@ -124,7 +124,7 @@ impl Registry {
     fn spend(&self, request: &Request) -> Result<(), Problem> {
         let Some(rates) = &self.rates else { return Ok(()) };
         let peer = request.extensions().get::<Peer>();
-        // Without a connection there is nobody to count.
+        // A request without a connection has no peer to count.
         let Some(Peer(peer)) = peer else { return Ok(()) };
         let client: IpAddr = client(*peer, request.headers(), &self.services.settings.public);
         rates.spend(client).map_err(Problem::TooMany)
@@ -136,7 +136,7 @@ fn document() -> Response {
     ([(header::CONTENT_TYPE, YAML)], Body::from(DOCUMENT)).into_response()
 }
 
-/// A registry within its own limits.
+/// A view of the published generation.
 struct View<'a> {
     name: &'a str,
     catalogue: &'a Catalogue,
@@ -162,7 +162,7 @@ impl View<'_> {
         Answer { tag, size, keep, make, next }
     }
 
-    fn item<'i>(&self, item: &'i Slot) -> Answer<impl FnOnce() -> Bytes + 'i> {
+    fn item<'i>(&self, item: &'i IndexedItem) -> Answer<impl FnOnce() -> Bytes + 'i> {
         let mut tag: Tag = item.tag;
         if self.name != DEFAULT_VIEW {
             let view = Digest::of(self.name.as_bytes());
@@ -172,7 +172,7 @@ impl View<'_> {
     }
 }
 
-/// `{"servers": […], "metadata": {…}}` out of items that are JSON already.
+/// Returns `{"servers": […], "metadata": {…}}` from items that are already JSON.
 fn document_of(page: &Page<'_>, size: usize) -> Bytes {
     let mut body = BytesMut::with_capacity(size + 1024);
     body.put_slice(br#"{"servers":["#);
@@ -184,14 +184,14 @@ fn document_of(page: &Page<'_>, size: usize) -> Bytes {
     }
     body.put_slice(format!(r#"],"metadata":{{"count":{}"#, page.items.len()).as_bytes());
     if let Some(next) = &page.next {
-        // base64url needs no escape.
+        // The alphabet of base64url needs no escape.
         body.put_slice(format!(r#","nextCursor":"{next}""#).as_bytes());
     }
     body.put_slice(b"}}");
     body.freeze()
 }
 
-/// Where the next page is (RFC 8288): the same path, whatever a proxy made of it.
+/// Returns the link to the next page (RFC 8288), relative to the path, which a proxy may have changed.
 fn next_link(page: &Page<'_>, limit: Option<usize>) -> Option<HeaderValue> {
     let next = page.next.as_ref()?;
     let limit = limit.map_or(String::new(), |limit| format!("&limit={limit}"));

@@ -6,11 +6,11 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue};
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const MAX_BYTES: usize = 64;
 
-/// Names for requests, so that what a client saw can be found in a proxy's log and in ours. The
-/// client's own name is kept where it is a short word.
+/// Generates request ids, so that an operator finds a client's request in the log of a proxy and in
+/// ours. The client's own id is kept if it is a short word.
 #[derive(Debug)]
 pub(super) struct RequestIds {
-    /// Differs from process to process.
+    /// A number that differs between processes.
     process: u32,
     count: AtomicU64,
 }
@@ -47,7 +47,7 @@ mod tests {
     #[case("abc-123", true)]
     #[case("two words", false)]
     #[case("<script>", false)]
-    fn a_clients_name_is_kept_when_it_is_a_short_word(#[case] theirs: &str, #[case] kept: bool) {
+    fn client_id_is_kept_only_if_it_is_a_short_word(#[case] theirs: &str, #[case] kept: bool) {
         let (mut asked, mut headers) = (HeaderMap::new(), HeaderMap::new());
         asked.insert(X_REQUEST_ID, theirs.parse().expect("a header"));
         RequestIds::default().name(&asked, &mut headers);
@@ -55,7 +55,7 @@ mod tests {
     }
 
     #[test]
-    fn no_two_requests_have_one_name() {
+    fn two_requests_have_different_ids() {
         let (ids, asked) = (RequestIds::default(), HeaderMap::new());
         let name = || {
             let mut headers = HeaderMap::new();

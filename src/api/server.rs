@@ -25,37 +25,37 @@ use super::peer::{Peer, household};
 use super::tls::Tls;
 use crate::config::Public;
 
-/// A client that takes longer than this for its headers, or says nothing between requests, is not a
-/// client. `axum::serve` leaves the timer out, without which no time-out of hyper's ever fires.
+/// The limit for the headers of a request, and for the pause between requests. `axum::serve` sets no
+/// timer, and without a timer no time-out of hyper fires.
 const HEADERS: Duration = Duration::from_secs(15);
-/// Between two bytes of a body that nobody asked for, or of an answer that is not read.
+/// The limit between two bytes of a request body, or of an answer that the client does not read.
 const STALLED: Duration = Duration::from_secs(30);
-/// However alive it looks, a connection ends after this: a reader of one byte a second would hold
-/// its place for days.
+/// The limit for a connection, even an active one: a reader of one byte a second would keep its place for
+/// days.
 const LONGEST: Duration = Duration::from_mins(10);
-/// What is left of a request when its connection has to end.
+/// The time that the request in flight gets when its connection has to end.
 const LAST_REQUEST: Duration = Duration::from_secs(30);
 const HANDSHAKE: Duration = Duration::from_secs(10);
-/// Requests in flight at a stop may end; the process stops within 5 seconds.
+/// The time that requests in flight get at a stop; the process stops within 5 seconds.
 const DRAIN: Duration = Duration::from_secs(3);
-/// When the system is out of file descriptors, accepting at once again would spin.
+/// The pause after a failed accept: without file descriptors, an immediate retry would spin.
 const ACCEPT_AGAIN: Duration = Duration::from_millis(100);
 const MAX_HEADERS: usize = 64;
-/// Of a request line with all headers; what is longer is answered with 431.
+/// The limit for the request line with all headers; a longer one is answered with 431.
 const MAX_HEAD_BYTES: usize = 32 * 1024;
 
-/// How connections come in.
+/// The settings for incoming connections.
 #[derive(Debug, Clone)]
 pub struct Door {
     pub public: Public,
-    /// Whether answers come at once, so that a silent connection is an idle one. An operator waits
-    /// for a pass as long as it takes.
+    /// True if answers come immediately, so that a silent connection is idle. An operator waits for a sync
+    /// run without a limit.
     pub answers_at_once: bool,
     pub tls: Option<Tls>,
 }
 
 impl Door {
-    /// Plain http with the limits that everybody gets.
+    /// Returns plain HTTP with the default limits.
     #[must_use]
     pub fn plain() -> Self {
         Self { public: Public::default(), answers_at_once: false, tls: None }
@@ -64,7 +64,7 @@ impl Door {
 
 /// Serves a router until `stop`, then lets requests in flight end.
 pub async fn serve(listener: TcpListener, router: Router, door: Door, stop: CancellationToken) {
-    let conversations = TaskTracker::new();
+    let connections = TaskTracker::new();
     let limits = door.public.limits;
     let places = Arc::new(Semaphore::new(limits.connections));
     let peers = Arc::new(Peers::default());
@@ -81,38 +81,39 @@ pub async fn serve(listener: TcpListener, router: Router, door: Door, stop: Canc
                 continue;
             }
         };
-        // One peer must not take the places of all others; behind a proxy all are one.
+        // One peer must not take all places; behind a proxy all clients are one peer.
         let counts = !door.public.behind_tls_proxy && !door.public.trusts(peer.ip());
         let most = if counts { limits.connections_per_peer } else { usize::MAX };
         let Some(guest) = Peers::admit(&peers, household(peer.ip()), most) else { continue };
-        // Answers are small and whole; waiting to fill a packet only delays them.
+        // Answers are small and written at once; waiting to fill a packet only delays them.
         let _ = stream.set_nodelay(true);
         let (router, stop, tls) = (router.clone(), stop.clone(), door.tls.clone());
         let silence = door.answers_at_once.then_some(STALLED);
-        conversations.spawn(async move {
+        connections.spawn(async move {
             let stream = patient(stream, silence);
             let ended = match tls {
-                None => converse(stream, router, peer, stop).await,
+                None => serve_connection(stream, router, peer, stop).await,
                 Some(tls) => match timeout(HANDSHAKE, tls.acceptor().accept(stream)).await {
-                    Ok(Ok(stream)) => converse(stream, router, peer, stop).await,
+                    Ok(Ok(stream)) => serve_connection(stream, router, peer, stop).await,
                     Ok(Err(error)) => Err(error.to_string()),
-                    Err(_) => Err("the TLS handshake took too long".into()),
+                    Err(_) => Err("the TLS handshake took more than 10 seconds".into()),
                 },
             };
             if let Err(reason) = ended {
                 debug!(reason, "a connection ended");
             }
+            // Both are moved in here, to free the place when the connection ends.
             drop((place, guest));
         });
     }
     drop(listener);
-    conversations.close();
-    if timeout(DRAIN, conversations.wait()).await.is_err() {
+    connections.close();
+    if timeout(DRAIN, connections.wait()).await.is_err() {
         debug!("requests in flight were cut off");
     }
 }
 
-/// Waits for a free place before it takes a connection: more wait in the system's queue.
+/// Waits for a free place, then accepts a connection; others wait in the queue of the system.
 async fn accept(
     listener: &TcpListener,
     places: &Arc<Semaphore>,
@@ -131,9 +132,9 @@ fn patient(stream: TcpStream, silence: Option<Duration>) -> Patient {
     Box::pin(stream)
 }
 
-/// Answers the requests of one connection, until its time is over or everything stops; then the
-/// request in flight may end.
-async fn converse(
+/// Answers the requests of one connection until its time limit or a stop; then the request in flight may
+/// end.
+async fn serve_connection(
     stream: impl AsyncRead + AsyncWrite + Unpin + 'static,
     router: Router,
     peer: SocketAddr,
@@ -143,8 +144,8 @@ async fn converse(
     server
         .timer(TokioTimer::new())
         .header_read_timeout(HEADERS)
-        // Otherwise it reads while it writes, to see whether somebody left, and an answer that takes
-        // longer than the time-out of reading would be cut off.
+        // Otherwise hyper reads while it writes, to detect a closed connection, and an answer that takes
+        // longer than the read time-out would be cut off.
         .half_close(true)
         .max_headers(MAX_HEADERS)
         .max_buf_size(MAX_HEAD_BYTES);
@@ -163,16 +164,18 @@ async fn converse(
         ended
     } else {
         connection.as_mut().graceful_shutdown();
-        timeout(LAST_REQUEST, connection).await.map_err(|_| "it did not end".to_owned())?
+        timeout(LAST_REQUEST, connection)
+            .await
+            .map_err(|_| "the last request did not end in time".to_owned())?
     };
     ended.map_err(|error| error.to_string())
 }
 
-/// How many connections each peer has.
+/// The number of connections of each peer.
 #[derive(Debug, Default)]
 struct Peers(Mutex<HashMap<IpAddr, usize>>);
 
-/// One connection of a peer, as long as it lasts.
+/// One counted connection of a peer, until it is dropped.
 struct Guest {
     peers: Arc<Peers>,
     peer: IpAddr,

@@ -15,23 +15,23 @@ use tracing::{info, warn};
 
 use crate::config::TlsFiles;
 
-/// How often the files are looked at: renewed certificates come by the day.
+/// The interval of checks for changed files.
 const LOOK_EVERY: Duration = Duration::from_secs(5);
 
-/// Why TLS cannot be spoken.
+/// The reason why TLS cannot be used.
 #[derive(Debug, Error)]
 pub enum TlsError {
-    #[error("{path} holds no usable PEM: {reason}")]
+    #[error("{path} has no usable PEM: {reason}")]
     Pem { path: PathBuf, reason: String },
     #[error(
-        "the certificate in {cert} and the key in {key} do not belong together, or cannot be used: {source}"
+        "the certificate in {cert} and the key in {key} do not belong together, or are not supported: {source}"
     )]
     Pair { cert: PathBuf, key: PathBuf, source: rustls::Error },
     #[error("TLS cannot be set up")]
     Setup(#[from] rustls::Error),
 }
 
-/// TLS with a certificate that is exchanged while connections go on.
+/// TLS with a certificate that is replaced without closing connections.
 #[derive(Debug, Clone)]
 pub struct Tls {
     config: Arc<ServerConfig>,
@@ -41,14 +41,16 @@ pub struct Tls {
 #[derive(Debug)]
 struct Current {
     files: TlsFiles,
-    /// When the files had changed last before they were read.
+    /// The times of the last change of the files, from before they were read.
     seen: [Option<SystemTime>; 2],
     pair: ArcSwap<CertifiedKey>,
 }
 
 impl Tls {
+    /// Loads the certificate and the key.
+    ///
     /// # Errors
-    /// When the files cannot be read, or do not belong together.
+    /// Returns an error if the files cannot be read, or do not belong together.
     pub fn load(files: &TlsFiles) -> Result<Self, TlsError> {
         let seen = changed_at(files);
         let pair = ArcSwap::from_pointee(pair(files)?);
@@ -66,8 +68,8 @@ impl Tls {
         TlsAcceptor::from(Arc::clone(&self.config))
     }
 
-    /// Reads the files again whenever they change, until `stop`. What cannot be used is told, and
-    /// the pair before stays.
+    /// Reads the files again after every change, until `stop`. If they cannot be used, the daemon logs it
+    /// and keeps the earlier pair.
     pub async fn follow_files(self, stop: CancellationToken) {
         let files = &self.current.files;
         let mut seen = self.current.seen;
@@ -84,10 +86,12 @@ impl Tls {
                 Ok(pair) => {
                     self.current.pair.store(Arc::new(pair));
                     seen = now;
-                    info!(cert = %files.cert_file.display(), "the certificate was exchanged");
+                    info!(cert = %files.cert_file.display(), "the certificate was replaced");
                 }
-                // A half-written file is whole a moment later.
-                Err(error) => warn!(%error, "the certificate before stays in use"),
+                // `seen` stays, to try again: the file may be half-written.
+                Err(error) => {
+                    warn!(%error, "the changed certificate cannot be used; the earlier one stays in use")
+                }
             }
         }
     }
@@ -107,7 +111,7 @@ fn pair(files: &TlsFiles) -> Result<CertifiedKey, TlsError> {
         .collect();
     let certificates = certificates.map_err(|error| bad(cert_file, error.to_string()))?;
     if certificates.is_empty() {
-        return Err(bad(cert_file, "no certificate stands in it".into()));
+        return Err(bad(cert_file, "it contains no certificate".into()));
     }
     let key =
         PrivateKeyDer::from_pem_file(key_file).map_err(|error| bad(key_file, error.to_string()))?;
@@ -121,5 +125,5 @@ fn pair(files: &TlsFiles) -> Result<CertifiedKey, TlsError> {
 
 fn changed_at(files: &TlsFiles) -> [Option<SystemTime>; 2] {
     [&files.cert_file, &files.key_file]
-        .map(|path| std::fs::metadata(path).and_then(|it| it.modified()).ok())
+        .map(|path| std::fs::metadata(path).and_then(|metadata| metadata.modified()).ok())
 }

@@ -5,13 +5,13 @@ use std::path::Path;
 
 use aws_lc_rs::rand;
 
-/// The file in the data folder that holds the operations token.
+/// The file in the data folder with the operations token.
 pub const TOKEN_FILE: &str = "ops.token";
 
-/// Reads the operations token of a data folder, or makes one that only its owner can read.
+/// Reads the operations token of a data folder, or makes one that only the owner of the file can read.
 ///
 /// # Errors
-/// When the file cannot be read or made, or holds no token.
+/// Returns an error if the file cannot be read or made, or has no token.
 pub fn make_token(data: &Path) -> std::io::Result<String> {
     match read_token(data) {
         Err(error) if error.kind() == ErrorKind::NotFound => make(data),
@@ -22,22 +22,24 @@ pub fn make_token(data: &Path) -> std::io::Result<String> {
 /// Reads the operations token that a daemon made.
 ///
 /// # Errors
-/// When there is none, or it cannot be read.
+/// Returns an error if the file does not exist, cannot be read, or has no token.
 pub fn read_token(data: &Path) -> std::io::Result<String> {
     let text = std::fs::read_to_string(data.join(TOKEN_FILE))?;
-    match text.trim() {
-        token if token.len() >= 32 => Ok(token.to_owned()),
-        _ => Err(std::io::Error::new(
-            ErrorKind::InvalidData,
-            "the operations token has less than 32 characters; remove the file to get a new one",
-        )),
+    let token = text.trim();
+    if token.len() >= 32 {
+        return Ok(token.to_owned());
     }
+    Err(std::io::Error::new(
+        ErrorKind::InvalidData,
+        "the operations token has fewer than 32 characters; remove the file to get a new one",
+    ))
 }
 
-/// Written whole under another name first: a crash leaves no token or a good one.
+/// Writes a new token under another name, then renames it: a crash leaves no token or a complete one.
 fn make(data: &Path) -> std::io::Result<String> {
     let mut bytes = [0; 32];
-    rand::fill(&mut bytes).map_err(|_| std::io::Error::other("the system gives no randomness"))?;
+    rand::fill(&mut bytes)
+        .map_err(|_| std::io::Error::other("the system provides no random numbers"))?;
     let token: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
     let draft = data.join("ops.token.new");
     let mut file =

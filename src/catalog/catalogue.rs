@@ -1,45 +1,45 @@
 use std::sync::Arc;
 
 use super::document::{Document, Facts, tombstone};
+use super::index::{Index, IndexedItem};
 use super::item::{Item, Source, fold, tag};
 use super::latest::latest_of;
 use super::ledger::Ledger;
-use super::shelf::{Shelf, Slot};
 use crate::curation::Sanitized;
 use crate::model::{
-    Damage, Digest, Entry, Fault, Instant, LedgerEntry, LedgerRecord, Malformed, Name, Shown,
-    Version,
+    Damage, Digest, Entry, LedgerEntry, LedgerRecord, Name, Shown, Timestamp, ValidationError,
+    ValidationRule, Version,
 };
 
-/// One published generation: an immutable answer to every request.
+/// One published generation: an immutable value that answers every request.
 #[derive(Debug, Default)]
 pub struct Catalogue {
-    pub(super) visible: Shelf,
-    pub(super) tombstones: Shelf,
-    /// The last instant at which anything in it changed.
-    pub(super) changed_at: Option<Instant>,
+    pub(super) visible: Index,
+    pub(super) tombstones: Index,
+    /// The timestamp of the last change in it.
+    pub(super) changed_at: Option<Timestamp>,
 }
 
-/// An entry that passed the gates, with what is said of it.
+/// An entry that passed the gates, with our facts about it.
 #[derive(Debug)]
 pub struct Candidate {
     pub version: Version,
-    pub published_at: Instant,
+    pub published_at: Timestamp,
     pub source: Source,
     pub facts: Facts,
     /// Needed unless [`Catalogue::keeps`] an item of this source.
     pub loaded: Option<Loaded>,
 }
 
-/// What an item is written from.
+/// The content that an item is written from.
 #[derive(Debug)]
 pub struct Loaded {
     pub entry: Entry,
-    /// Its `server` object as it is served.
+    /// The `server` object as it is served.
     pub served: Sanitized,
 }
 
-/// All that is now visible of one name in a view.
+/// All versions of one name that are now visible in a view.
 #[derive(Debug)]
 pub struct NameUpdate<'a> {
     pub name: &'a Name,
@@ -47,25 +47,25 @@ pub struct NameUpdate<'a> {
 }
 
 impl Catalogue {
-    /// The next generation: this one with the given names replaced.
+    /// Starts the next generation: this one with the given names replaced.
     ///
-    /// What is served exactly as before keeps its bytes and its instant. Whatever the ledger
-    /// shows as visible of an updated name and is not visible now becomes a tombstone.
+    /// An unchanged item keeps its bytes and its timestamp. A version of an updated name that the ledger
+    /// shows as visible, and that is not visible now, becomes a tombstone.
     ///
-    /// A candidate that cannot be read, since the store was damaged or tampered with, is left out
-    /// and named: one bad record does not hold back the rest, least of all a denial.
+    /// A candidate that cannot be read, because the store was damaged or tampered with, is left out and
+    /// reported: one bad record must not block the rest, above all a denial.
     #[must_use]
-    pub fn next<'a>(&'a self, ledger: &'a Ledger, now: Instant, namespace: &'a str) -> Draft<'a> {
-        let instant = ledger.next_instant(now);
-        let writer = Writer { before: self, ledger, instant, namespace };
+    pub fn next<'a>(&'a self, ledger: &'a Ledger, now: Timestamp, namespace: &'a str) -> Draft<'a> {
+        let timestamp = ledger.next_timestamp(now);
+        let writer = Writer { before: self, ledger, timestamp, namespace };
         Draft { writer, names: Vec::new(), written: Written::default(), is_changed: false }
     }
 
-    /// Whether an item made of the same entry is visible, whatever is said of it.
+    /// Returns true if an item of the same entry is visible, with any facts.
     #[must_use]
     pub fn keeps(&self, name: &Name, version: &Version, source: &Source) -> bool {
         find(self.visible.named(name.as_str()), version.as_str())
-            .is_some_and(|slot| slot.source.entry == source.entry)
+            .is_some_and(|item| item.source.entry == source.entry)
     }
 
     #[must_use]
@@ -78,20 +78,25 @@ impl Catalogue {
         self.visible.all().is_empty()
     }
 
-    /// Whether any version of a name is visible.
+    /// Returns true if any version of a name is visible.
     #[must_use]
     pub fn has(&self, name: &Name) -> bool {
         !self.visible.named(name.as_str()).is_empty()
     }
 
-    /// Every visible item by (name, version).
-    pub fn items(&self) -> impl Iterator<Item = &Slot> {
+    /// Returns every visible item by (name, version).
+    pub fn items(&self) -> impl Iterator<Item = &IndexedItem> {
         self.visible.all().iter()
     }
 
-    /// One version of a name; `latest` is an alias of the greatest visible one.
+    /// Returns one version of a name; `latest` is an alias of the greatest visible one.
     #[must_use]
-    pub fn version(&self, name: &str, version: &str, with_tombstones: bool) -> Option<&Slot> {
+    pub fn version(
+        &self,
+        name: &str,
+        version: &str,
+        with_tombstones: bool,
+    ) -> Option<&IndexedItem> {
         let found = match version {
             "latest" => self.visible.latest_version(name),
             exact => self.visible.version(name, exact),
@@ -103,13 +108,13 @@ impl Catalogue {
     }
 }
 
-fn find<'c>(slots: &'c [Slot], version: &str) -> Option<&'c Slot> {
-    let index = slots.binary_search_by(|slot| slot.version.as_str().cmp(version)).ok()?;
-    slots.get(index)
+fn find<'c>(items: &'c [IndexedItem], version: &str) -> Option<&'c IndexedItem> {
+    let index = items.binary_search_by(|item| item.version.as_str().cmp(version)).ok()?;
+    items.get(index)
 }
 
-/// A generation that is being written, some names after others: what they were written from need not
-/// be held together.
+/// A generation that is being written in several batches of names, so that the sources of all names need
+/// not be in memory together.
 #[derive(Debug)]
 pub struct Draft<'a> {
     writer: Writer<'a>,
@@ -119,7 +124,7 @@ pub struct Draft<'a> {
 }
 
 impl Draft<'_> {
-    /// Writes all that is visible of these names by now; each name once, in the order of names.
+    /// Writes all visible versions of these names. Each name comes once, in the order of names.
     pub fn write(&mut self, updates: &[NameUpdate<'_>]) {
         self.names.extend(updates.iter().map(|update| update.name.clone()));
         // Rendering is most of the work of a generation that changes everything.
@@ -127,7 +132,7 @@ impl Draft<'_> {
         let writer = &self.writer;
         let written = std::thread::scope(|scope| {
             let shares = updates.chunks(share).skip(1);
-            let shares: Vec<_> = shares.map(|it| scope.spawn(|| writer.write(it))).collect();
+            let shares: Vec<_> = shares.map(|share| scope.spawn(|| writer.write(share))).collect();
             let mut written = writer.write(updates.get(..share).unwrap_or(updates));
             for share in shares {
                 match share.join() {
@@ -141,8 +146,8 @@ impl Draft<'_> {
         self.written.extend(written);
     }
 
-    /// Takes what the ledger has to learn before anyone sees the catalogue; without any of it, nothing
-    /// changed for clients.
+    /// Takes the changes of the ledger, to commit before a reader sees the catalogue. If there are none,
+    /// nothing changed for clients.
     pub fn take_changes(&mut self) -> Vec<LedgerEntry> {
         std::mem::take(&mut self.written.changes)
     }
@@ -152,24 +157,24 @@ impl Draft<'_> {
         std::mem::take(&mut self.written.unreadable)
     }
 
-    /// Puts what was written in its place.
+    /// Returns the catalogue of this generation.
     #[must_use]
     pub fn finish(self) -> Catalogue {
-        let Self { writer: Writer { before, ledger, instant, .. }, names, written, is_changed } =
+        let Self { writer: Writer { before, ledger, timestamp, .. }, names, written, is_changed } =
             self;
         Catalogue {
             visible: before.visible.next(written.visible, &names),
             tombstones: before.tombstones.next(written.tombstones, &names),
-            changed_at: if is_changed { Some(instant) } else { ledger.newest() },
+            changed_at: if is_changed { Some(timestamp) } else { ledger.newest() },
         }
     }
 }
 
-/// Threads that write a generation, and the names below which one does.
+/// The threads that write a generation, and the number of names below which one thread is enough.
 const THREADS: usize = 2;
 const LEAST_SHARE: usize = 500;
 
-/// What was written of a share of the names, in their order.
+/// The output for a share of the names, in their order.
 #[derive(Debug, Default)]
 struct Written {
     visible: Vec<Arc<Item>>,
@@ -192,7 +197,7 @@ impl Written {
 struct Writer<'a> {
     before: &'a Catalogue,
     ledger: &'a Ledger,
-    instant: Instant,
+    timestamp: Timestamp,
     namespace: &'a str,
 }
 
@@ -201,11 +206,11 @@ impl Writer<'_> {
         let mut written = Written::default();
         for update in updates {
             let items = self.visible(update, &mut written.unreadable);
-            let buried = self.tombstones(update.name, &items);
+            let tombstones = self.tombstones(update.name, &items);
             written.changes.extend(self.changes(items.iter(), Shown::Visible));
-            written.changes.extend(self.changes(buried.iter(), Shown::Tombstone));
+            written.changes.extend(self.changes(tombstones.iter(), Shown::Tombstone));
             written.visible.extend(items);
-            written.tombstones.extend(buried);
+            written.tombstones.extend(tombstones);
         }
         written
     }
@@ -215,21 +220,22 @@ impl Writer<'_> {
         update: &NameUpdate<'_>,
         unreadable: &mut Vec<(Name, Damage)>,
     ) -> Vec<Arc<Item>> {
-        let contenders = update.candidates.iter().map(|it| (&it.version, it.published_at));
+        let contenders =
+            update.candidates.iter().map(|candidate| (&candidate.version, candidate.published_at));
         let latest = latest_of(contenders);
         let mut items = Vec::with_capacity(update.candidates.len());
         let known = self.before.visible.named(update.name.as_str());
         for (index, candidate) in update.candidates.iter().enumerate() {
             let latest = latest == Some(index);
-            let slot = find(known, candidate.version.as_str());
+            let item = find(known, candidate.version.as_str());
             if let Some(same) =
-                slot.filter(|it| it.source == candidate.source && it.latest == latest)
+                item.filter(|item| item.source == candidate.source && item.latest == latest)
             {
                 items.push(same.share());
                 continue;
             }
             let near = items.last().map(|item: &Arc<Item>| &item.searched);
-            if let Ok(item) = self.item(update.name, candidate, latest, slot, near) {
+            if let Ok(item) = self.item(update.name, candidate, latest, item, near) {
                 items.push(Arc::new(item));
             } else {
                 let key = format!("{}@{}", update.name, candidate.version);
@@ -240,28 +246,28 @@ impl Writer<'_> {
         items
     }
 
-    /// An item out of what was loaded or, of the same entry, out of the item before.
+    /// Writes an item from the loaded content, or from the earlier item of the same entry.
     fn item(
         &self,
         name: &Name,
         candidate: &Candidate,
         latest: bool,
-        before: Option<&Slot>,
+        before: Option<&IndexedItem>,
         near: Option<&Arc<str>>,
-    ) -> Result<Item, Malformed> {
+    ) -> Result<Item, ValidationError> {
         let Candidate { source, facts, loaded, .. } = candidate;
-        if let Some(before) = before.filter(|it| it.source.entry == source.entry) {
-            let document = Document::again(&before.json, self.namespace, facts, latest)?;
+        if let Some(before) = before.filter(|item| item.source.entry == source.entry) {
+            let document = Document::from_item(&before.json, self.namespace, facts, latest)?;
             return Ok(self.write_item(name, candidate, latest, &document, &before.searched));
         }
         let Some(Loaded { entry, served }) = loaded else {
-            return Err(Fault::Unreadable("it was not loaded".into()).into());
+            return Err(ValidationRule::Unreadable("the content was not loaded".into()).into());
         };
         let official = entry.official()?;
         let document = Document::new(served, &official, &entry.head, facts, latest)?;
-        let searched = fold(&format!("{name}\n{}", served.said));
-        let texts = [before.map(|slot| &slot.searched), near];
-        let searched = match texts.into_iter().flatten().find(|text| ***text == *searched) {
+        let searched = fold(&format!("{name}\n{}", served.search_text));
+        let known = [before.map(|item| &item.searched), near];
+        let searched = match known.into_iter().flatten().find(|text| ***text == *searched) {
             Some(same) => Arc::clone(same),
             None => searched.into(),
         };
@@ -293,7 +299,7 @@ impl Writer<'_> {
         }
     }
 
-    /// The tombstones of a name, old ones and those of this generation.
+    /// Returns the tombstones of a name, old ones and those of this generation.
     fn tombstones(&self, name: &Name, visible: &[Arc<Item>]) -> Vec<Arc<Item>> {
         let is_visible =
             |version: &Version| visible.binary_search_by(|item| item.version.cmp(version)).is_ok();
@@ -320,21 +326,21 @@ impl Writer<'_> {
             .collect()
     }
 
-    /// The instant of the ledger where it already says the same, else that of this generation.
+    /// Returns the timestamp of the ledger if its record is unchanged, else that of this generation.
     fn changed_at(
         &self,
         name: &Name,
         version: &Version,
         shown: Shown,
         digest: Option<Digest>,
-    ) -> Instant {
+    ) -> Timestamp {
         match self.ledger.get(name, version) {
             Some(record)
-                if record.shown == shown && digest.is_none_or(|it| it == record.digest) =>
+                if record.shown == shown && digest.is_none_or(|digest| digest == record.digest) =>
             {
                 record.changed_at
             }
-            _ => self.instant,
+            _ => self.timestamp,
         }
     }
 
@@ -344,7 +350,7 @@ impl Writer<'_> {
         shown: Shown,
     ) -> Vec<LedgerEntry> {
         items
-            .filter(|item| item.changed_at == self.instant)
+            .filter(|item| item.changed_at == self.timestamp)
             .map(|item| {
                 let record = LedgerRecord {
                     shown,

@@ -5,29 +5,29 @@ use thiserror::Error;
 
 use super::item::Item;
 use super::query::{Query, VersionFilter};
-use crate::model::Instant;
+use crate::model::Timestamp;
 
-/// Where a walk over pages goes on, and what it was asking for.
+/// A position in a list of pages, with the filters of the first page.
 ///
-/// The filters travel in the cursor, because editors drop theirs from the second page on; the
-/// bound does, because a walk under `updated_since` must leave what changes meanwhile to the next
-/// one. It is unsigned: it grants nothing that its filters would not.
+/// The cursor carries the filters, because editors drop theirs from the second page on. It carries the
+/// upper bound, because pages under `updated_since` must leave later changes to the next list request.
+/// It is unsigned: it grants nothing that its filters would not.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Cursor {
-    /// One of ours.
+    /// A cursor of this registry.
     Whole(Query),
-    /// Upstream's form, `name:version`: only a position.
+    /// The form of upstream, `name:version`: only a position.
     Position { name: String, version: String },
 }
 
-/// A text that is no cursor of this registry.
+/// An error for a text that is not a cursor of this registry.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
-#[error("the cursor is none of this registry's; take `metadata.nextCursor` of the page before")]
+#[error("the cursor is not from this registry; use `metadata.nextCursor` of the previous page")]
 pub struct BadCursor;
 
-/// Raised when the meaning of the bytes changes.
+/// The format number of the bytes; raise it when their meaning changes.
 const FORMAT: u8 = 1;
-/// The longest we write holds a name, a version and a search text.
+/// The size limit. The longest cursor that we write has a name, a version and a search text.
 const MAX_BYTES: usize = 4096;
 
 #[derive(Serialize, Deserialize)]
@@ -42,10 +42,10 @@ struct Wire<'a>(
 );
 
 impl Cursor {
-    /// Reads a cursor from a query string that was decoded already.
+    /// Reads a cursor from a decoded query string.
     ///
     /// # Errors
-    /// [`BadCursor`] for whatever is neither ours nor `name:version`.
+    /// Returns [`BadCursor`] if the text is neither a cursor of ours nor `name:version`.
     pub fn parse(text: &str) -> Result<Self, BadCursor> {
         if text.len() > MAX_BYTES {
             return Err(BadCursor);
@@ -60,24 +60,24 @@ impl Cursor {
         };
         let Wire(name, version, search, filter, since, deleted, until) =
             serde_json::from_slice(json).map_err(|_| BadCursor)?;
-        let said = [Some(&name), Some(&version), search.as_ref(), filter.as_ref()];
-        // None that we write has one, nor an empty search.
-        if said.into_iter().flatten().any(|text| text.contains('\0'))
+        let texts = [Some(&name), Some(&version), search.as_ref(), filter.as_ref()];
+        // A cursor that we wrote has neither a NUL nor an empty search.
+        if texts.into_iter().flatten().any(|text| text.contains('\0'))
             || search.as_deref() == Some("")
         {
             return Err(BadCursor);
         }
         Ok(Self::Whole(Query {
             search: search.map(Into::into),
-            version: filter.map(|it| VersionFilter::parse(&it)),
-            updated_since: since.map(Instant::from_micros),
+            version: filter.map(|filter| VersionFilter::parse(&filter)),
+            updated_since: since.map(Timestamp::from_micros),
             include_deleted: deleted,
-            until: until.map(Instant::from_micros),
+            until: until.map(Timestamp::from_micros),
             after: Some((name.into(), version.into())),
         }))
     }
 
-    /// Writes the cursor behind the last item of a page.
+    /// Writes the cursor for the position after the last item of a page.
     pub(super) fn behind(query: &Query, last: &Item) -> String {
         let (name, version) = last.key();
         let wire = Wire(
@@ -85,9 +85,9 @@ impl Cursor {
             version.into(),
             query.search.as_deref().map(Into::into),
             query.version.as_ref().map(|filter| filter.as_str().into()),
-            query.updated_since.map(Instant::as_micros),
+            query.updated_since.map(Timestamp::as_micros),
             query.include_deleted,
-            query.until.map(Instant::as_micros),
+            query.until.map(Timestamp::as_micros),
         );
         let mut bytes = vec![FORMAT];
         bytes.extend(serde_json::to_vec(&wire).unwrap_or_default());

@@ -10,11 +10,12 @@ use smol_str::SmolStr;
 use super::item::Source;
 use crate::curation::Sanitized;
 use crate::model::{
-    Digest, Fault, Head, Instant, Malformed, Name, OFFICIAL_META, Official, Version,
+    Digest, Head, Name, OFFICIAL_META, Official, Timestamp, ValidationError, ValidationRule,
+    Version,
 };
-use crate::overlay::{Classification, Standing, State, Track};
+use crate::overlay::{Classification, EffectivePolicy, State, Track};
 
-/// What we say of an entry, under our own key in its `_meta`. No person, reason or condition.
+/// The facts about an entry under our own key in its `_meta`; without persons, reasons and conditions.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Facts {
@@ -25,7 +26,7 @@ pub struct Facts {
     classification: Option<Classification>,
     #[serde(skip_serializing_if = "Option::is_none")]
     approval: Option<ApprovalFacts>,
-    /// The verdict on who owns the name, when there is a definite one.
+    /// The verdict on the ownership of the name, if it is definite.
     #[serde(skip_serializing_if = "Option::is_none")]
     ownership: Option<&'static str>,
 }
@@ -36,19 +37,19 @@ struct ApprovalFacts {
     #[serde(skip_serializing_if = "Option::is_none")]
     track: Option<Track>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    reviewed: Option<Instant>,
+    reviewed: Option<Timestamp>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    expires: Option<Instant>,
+    expires: Option<Timestamp>,
 }
 
 impl Facts {
-    /// The upstream that the entry came from.
+    /// Returns the upstream of the entry.
     #[must_use]
     pub fn upstream(&self) -> &str {
         &self.upstream
     }
 
-    /// What an item of the entry with this head is made of, when this is said of it.
+    /// Returns the source of an item of the entry with this head and these facts.
     #[must_use]
     pub fn source(&self, head: &Head) -> Source {
         let Head { sent, received, status, published_at, .. } = head;
@@ -60,15 +61,15 @@ impl Facts {
     #[must_use]
     pub fn new(
         upstream: &SmolStr,
-        standing: &Standing<'_>,
+        effective: &EffectivePolicy<'_>,
         ownership: Option<&'static str>,
     ) -> Self {
         Self {
             ownership,
             upstream: upstream.clone(),
-            tier: standing.tier,
-            classification: standing.classification,
-            approval: standing.ruling.map(|(_, approval)| ApprovalFacts {
+            tier: effective.tier,
+            classification: effective.classification,
+            approval: effective.approval.map(|(_, approval)| ApprovalFacts {
                 state: approval.state,
                 track: approval.track,
                 reviewed: approval.reviewed,
@@ -78,7 +79,7 @@ impl Facts {
     }
 }
 
-/// A visible entry, ready to be written once its generation has an instant.
+/// A visible entry, ready to be written once its generation has a timestamp.
 #[derive(Debug)]
 pub(super) struct Document<'a> {
     server: &'a RawValue,
@@ -87,7 +88,7 @@ pub(super) struct Document<'a> {
     facts: &'a Facts,
 }
 
-/// Where the bytes come from, and what upstream says that we do not pass on as our own word.
+/// The origin of the bytes, and the values of upstream that we publish only as such.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Provenance<'a> {
@@ -96,7 +97,7 @@ struct Provenance<'a> {
     #[serde(borrow)]
     served_digest: Cow<'a, str>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    repairs: Vec<Cow<'a, str>>,
+    sanitized: Vec<Cow<'a, str>>,
     upstream_is_latest: bool,
     #[serde(borrow)]
     upstream_updated_at: Cow<'a, str>,
@@ -109,7 +110,7 @@ impl<'a> Document<'a> {
         head: &Head,
         facts: &'a Facts,
         is_latest: bool,
-    ) -> Result<Self, Malformed> {
+    ) -> Result<Self, ValidationError> {
         Ok(Self {
             server: serde_json::from_str(&served.server).map_err(unreadable)?,
             official: OfficialBlock {
@@ -118,7 +119,7 @@ impl<'a> Document<'a> {
                 status_message: official
                     .status_message
                     .as_deref()
-                    .filter(|it| is_brief(it))
+                    .filter(|message| is_brief(message))
                     .map(Cow::Borrowed),
                 published_at: strict_time(&official.published_at),
                 updated_at: None,
@@ -127,7 +128,7 @@ impl<'a> Document<'a> {
             provenance: Provenance {
                 received_digest: head.received.to_string().into(),
                 served_digest: Digest::of(served.server.as_bytes()).to_string().into(),
-                repairs: repairs(served, official),
+                sanitized: omissions(served, official),
                 upstream_is_latest: official.is_latest,
                 upstream_updated_at: official.updated_at.as_str().into(),
             },
@@ -135,14 +136,14 @@ impl<'a> Document<'a> {
         })
     }
 
-    /// The document of an item of the same entry, when other things are said of it: all that upstream
-    /// says was read and judged before.
-    pub(super) fn again(
+    /// Builds the document from an item of the same entry, with other facts: the values of upstream were
+    /// read and checked before.
+    pub(super) fn from_item(
         json: &'a [u8],
         namespace: &str,
         facts: &'a Facts,
         is_latest: bool,
-    ) -> Result<Self, Malformed> {
+    ) -> Result<Self, ValidationError> {
         #[derive(Deserialize)]
         struct Written<'a> {
             #[serde(borrow)]
@@ -151,29 +152,29 @@ impl<'a> Document<'a> {
             meta: BTreeMap<&'a str, &'a RawValue>,
         }
         let Written { server, meta } = serde_json::from_slice(json).map_err(unreadable)?;
-        let block = |key: &str| meta.get(key).map_or("null", |it| it.get());
+        let block = |key: &str| meta.get(key).map_or("null", |block| block.get());
         let official = serde_json::from_str(block(OFFICIAL_META)).map_err(unreadable)?;
         let official = OfficialBlock { is_latest, ..official };
         let provenance = serde_json::from_str(block(&ours(namespace))).map_err(unreadable)?;
         Ok(Self { server, official, provenance, facts })
     }
 
-    /// Digest over all that is served but the instants of the generation: our block holds that of
-    /// the `server` object.
+    /// Returns the digest over everything that is served, except the timestamp of the generation. The
+    /// `server` object is covered by its digest in our block.
     pub(super) fn digest(&self, namespace: &str) -> Digest {
         self.with_meta(namespace, None, |meta| {
             Digest::of(&serde_json::to_vec(meta).unwrap_or_default())
         })
     }
 
-    pub(super) fn render(&self, namespace: &str, changed_at: Instant) -> Bytes {
+    pub(super) fn render(&self, namespace: &str, changed_at: Timestamp) -> Bytes {
         self.with_meta(namespace, Some(changed_at), |meta| item(self.server, meta).into())
     }
 
     fn with_meta<T>(
         &self,
         namespace: &str,
-        changed_at: Option<Instant>,
+        changed_at: Option<Timestamp>,
         write: impl FnOnce(&Meta<'_, Curation<'_>>) -> T,
     ) -> T {
         let Self { official, provenance, facts, .. } = self;
@@ -190,44 +191,45 @@ struct Curation<'a> {
     #[serde(flatten)]
     provenance: &'a Provenance<'a>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    changed_at: Option<Instant>,
+    changed_at: Option<Timestamp>,
 }
 
-#[allow(clippy::needless_pass_by_value, reason = "as `map_err` hands it over")]
-fn unreadable(error: serde_json::Error) -> Malformed {
-    Fault::Unreadable(error.to_string()).into()
+#[allow(clippy::needless_pass_by_value, reason = "`map_err` passes it by value")]
+fn unreadable(error: serde_json::Error) -> ValidationError {
+    ValidationRule::Unreadable(error.to_string()).into()
 }
 
-/// A status message that is too long is left out, which is a repair too.
+/// A status message that is too long is left out, and listed like other omissions.
 const LONG_STATUS_MESSAGE: &str = "long-status-message";
 
-fn repairs(served: &Sanitized, official: &Official) -> Vec<Cow<'static, str>> {
-    let long = official.status_message.as_deref().is_some_and(|it| !is_brief(it));
+fn omissions(served: &Sanitized, official: &Official) -> Vec<Cow<'static, str>> {
+    let long = official.status_message.as_deref().is_some_and(|message| !is_brief(message));
     let names = served.omissions.iter().copied().chain(long.then_some(LONG_STATUS_MESSAGE));
     names.map(Cow::Borrowed).collect()
 }
 
-/// A time as upstream wrote it, unless in a way that strict readers refuse: small letters, a blank for
-/// the `T`, a second of 60.
+/// Returns a time as upstream wrote it, except in a form that strict readers reject: lower case, a space
+/// for the `T`, a second of 60.
 fn strict_time(text: &str) -> Cow<'_, str> {
     let loose = text.contains(['t', 'z', ' ']) || text.contains(":60");
-    match Instant::parse(text) {
-        Ok(instant) if loose => instant.to_string().into(),
+    match Timestamp::parse(text) {
+        Ok(timestamp) if loose => timestamp.to_rfc3339().into(),
         _ => text.into(),
     }
 }
 
-/// The contract allows 500 characters, and a strict reader would refuse the page for more.
+/// Returns true if a message has at most the 500 characters of the contract; a strict reader would reject
+/// the page for more.
 fn is_brief(message: &str) -> bool {
     message.chars().count() <= 500
 }
 
-/// What remains of an entry that was served and is not any more.
+/// Returns the JSON for an entry that was served and is not any more.
 pub(super) fn tombstone(
     name: &Name,
     version: &Version,
-    published_at: Instant,
-    changed_at: Instant,
+    published_at: Timestamp,
+    changed_at: Timestamp,
     namespace: &str,
 ) -> Bytes {
     #[derive(Serialize)]
@@ -239,9 +241,9 @@ pub(super) fn tombstone(
     #[derive(Serialize)]
     #[serde(rename_all = "camelCase")]
     struct ChangedAt {
-        changed_at: Instant,
+        changed_at: Timestamp,
     }
-    let (published, changed) = (published_at.to_string(), changed_at.to_string());
+    let (published, changed) = (published_at.to_rfc3339(), changed_at.to_rfc3339());
     let server = Server {
         name: name.as_str(),
         description: "No longer served by this registry.",
@@ -270,7 +272,7 @@ struct OfficialBlock<'a> {
     #[serde(borrow)]
     published_at: Cow<'a, str>,
     #[serde(skip_deserializing, skip_serializing_if = "Option::is_none")]
-    updated_at: Option<Instant>,
+    updated_at: Option<Timestamp>,
     is_latest: bool,
 }
 
@@ -286,7 +288,7 @@ impl<O: Serialize> Serialize for Meta<'_, O> {
     }
 }
 
-/// The key of our block: the registry's own reverse-DNS namespace, and what it is about.
+/// Returns the key of our block, under the reverse-DNS namespace of this registry.
 fn ours(namespace: &str) -> String {
     format!("{namespace}/curation")
 }
@@ -297,6 +299,6 @@ fn item<S: Serialize + ?Sized>(server: &S, meta: &impl Serialize) -> Vec<u8> {
         server: &'a S,
         _meta: &'a M,
     }
-    // Maps with text keys and no failing `Serialize` of ours: writing to memory cannot fail.
+    // Maps with text keys, and no `Serialize` of ours fails: writing to memory cannot fail.
     serde_json::to_vec(&Item { server, _meta: meta }).unwrap_or_default()
 }

@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use crate::model::{Digest, Instant, Name, Version};
+use crate::model::{Digest, Name, Timestamp, Version};
 
 /// One entry of a generation: a visible server or a tombstone, as its JSON is served.
 #[derive(Debug, PartialEq, Eq)]
@@ -10,17 +10,17 @@ pub struct Item {
     pub name: Name,
     pub version: Version,
     pub json: Bytes,
-    /// Greater than this is newer, to `updated_since`.
-    pub changed_at: Instant,
-    pub published_at: Instant,
+    /// The timestamp that `updated_since` compares with.
+    pub changed_at: Timestamp,
+    pub published_at: Timestamp,
     pub latest: bool,
-    /// Digest over all that is served of it but its instants.
+    /// The digest over everything that is served of it, except its timestamps.
     pub(super) digest: Digest,
-    /// What it was made of; nothing for a tombstone.
+    /// The source of the item; the default for a tombstone.
     pub(super) source: Source,
     pub tag: Tag,
-    /// Name, title and description, folded; search looks nowhere else. Versions that say the same
-    /// share it.
+    /// Name, title and description, case-folded: the only text that search reads. Versions with equal
+    /// text share it.
     pub(super) searched: Arc<str>,
 }
 
@@ -30,27 +30,27 @@ impl Item {
     }
 }
 
-/// What tells the bytes of an item from all others of its name and version: equal across restarts,
-/// another one whenever anything in it changes.
+/// An identifier of the bytes of an item among all of its name and version. It is equal across restarts
+/// and changes with every change of the item.
 pub type Tag = [u8; 16];
 
-/// What an item is made of, before it is made: equal sources, equal bytes but for `isLatest`.
+/// The digests of the inputs of an item. Items with equal sources have equal bytes, except `isLatest`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Source {
-    /// What an upstream says, and which.
+    /// The digest of the entry and its upstream.
     pub(super) entry: [u8; 16],
-    /// What we say of it.
+    /// The digest of our facts about it.
     pub(super) facts: [u8; 16],
 }
 
-/// The tag of what has this digest since this instant.
-pub(super) fn tag(digest: Digest, changed_at: Instant) -> Tag {
+/// Returns the tag of an item with this digest since this timestamp.
+pub(super) fn tag(digest: Digest, changed_at: Timestamp) -> Tag {
     let both = [digest.as_bytes().as_slice(), &changed_at.as_micros().to_le_bytes()].concat();
     Digest::of(&both).as_bytes().first_chunk().copied().unwrap_or_default()
 }
 
-/// Case folded in every script, as search compares. Upper case comes in between, since it takes
-/// together what lower case keeps apart: both sigmas, and ß with ss.
+/// Folds case in every script, as search compares. Upper case comes in between, because it unites what
+/// lower case keeps apart: both sigmas, and ß with ss.
 pub(super) fn fold(text: &str) -> String {
     let lower = text.chars().flat_map(char::to_lowercase);
     lower.flat_map(char::to_uppercase).flat_map(char::to_lowercase).collect()

@@ -1,31 +1,31 @@
 use std::cmp::Ordering;
 
-use crate::model::{Instant, Version};
+use crate::model::{Timestamp, Version};
 
-/// What the choice of the latest version looks at.
+/// The properties of a version that decide which one is the latest.
 #[derive(Debug)]
 pub(super) struct Contender<'a> {
     pub version: &'a Version,
     pub semantic: Option<semver::Version>,
-    pub published_at: Instant,
+    pub published_at: Timestamp,
 }
 
 impl<'a> Contender<'a> {
-    pub(super) fn new(version: &'a Version, published_at: Instant) -> Self {
+    pub(super) fn new(version: &'a Version, published_at: Timestamp) -> Self {
         Self { version, semantic: version.semantic(), published_at }
     }
 }
 
-/// The index of the greatest: semantic precedence first, a semantic version above any other; among
-/// versions that are none the later publication; between equals the earlier one, so that a second
-/// `1.0.0+build` does not take the place of the first.
+/// Returns the index of the greatest. Semantic precedence comes first, and a semantic version is above any
+/// other. Among other versions the later publication wins; among equal semantic versions the earlier one,
+/// so that a second `1.0.0+build` does not replace the first.
 pub(super) fn latest(contenders: &[Contender<'_>]) -> Option<usize> {
     (0..contenders.len()).max_by(|left, right| order(&contenders[*left], &contenders[*right]))
 }
 
-/// The index of the latest version among these, each with its publication.
+/// Returns the index of the latest of these versions, each with its time of publication.
 pub(super) fn latest_of<'a>(
-    versions: impl Iterator<Item = (&'a Version, Instant)>,
+    versions: impl Iterator<Item = (&'a Version, Timestamp)>,
 ) -> Option<usize> {
     let contenders: Vec<Contender<'_>> =
         versions.map(|(version, published_at)| Contender::new(version, published_at)).collect();
@@ -34,10 +34,7 @@ pub(super) fn latest_of<'a>(
 
 fn order(left: &Contender<'_>, right: &Contender<'_>) -> Ordering {
     let published = left.published_at.cmp(&right.published_at);
-    let publication = match left.semantic.is_some() {
-        true => published.reverse(),
-        false => published,
-    };
+    let publication = if left.semantic.is_some() { published.reverse() } else { published };
     Version::precedence(left.semantic.as_ref(), right.semantic.as_ref())
         .then(publication)
         .then_with(|| right.version.cmp(left.version))
@@ -56,10 +53,10 @@ mod tests {
     #[case(&[("1.0.0+b", 2), ("1.0.0+a", 3)], "1.0.0+b")]
     #[case(&[("auto", 1), ("beta", 1)], "auto")]
     #[case(&[("latest", 9), ("0.1.0", 1)], "0.1.0")]
-    fn latest_is_the_greatest(#[case] versions: &[(&str, i64)], #[case] wanted: &str) {
-        let versions: Vec<(Version, Instant)> = versions
+    fn latest_is_the_greatest_in_any_order(#[case] versions: &[(&str, i64)], #[case] wanted: &str) {
+        let versions: Vec<(Version, Timestamp)> = versions
             .iter()
-            .map(|(text, at)| (Version::parse(text).expect("usable"), Instant::from_micros(*at)))
+            .map(|(text, at)| (Version::parse(text).expect("usable"), Timestamp::from_micros(*at)))
             .collect();
         let mut contenders: Vec<Contender<'_>> =
             versions.iter().map(|(version, at)| Contender::new(version, *at)).collect();
@@ -67,6 +64,6 @@ mod tests {
         contenders.reverse();
         let second = latest(&contenders).map(|index| contenders[index].version.to_string());
         assert_eq!(first.as_deref(), Some(wanted));
-        assert_eq!(second.as_deref(), Some(wanted), "whatever the order of input");
+        assert_eq!(second.as_deref(), Some(wanted), "in reverse order");
     }
 }

@@ -1,15 +1,15 @@
 use std::collections::BTreeMap;
 
-use crate::model::{Instant, LedgerEntry, LedgerRecord, Name, Version};
+use crate::model::{LedgerEntry, LedgerRecord, Name, Timestamp, Version};
 
-/// What was served, and since when: the memory that upstream could not restore.
+/// The record of every entry that was ever served, and since when. Upstream could not restore it.
 ///
-/// An entry that was ever served has a record for good. Without it, a reader that follows
-/// `updated_since` would never learn that something is not served any more.
+/// A record is never removed. Without it, a reader that follows `updated_since` would not learn that an
+/// entry is not served any more.
 #[derive(Debug, Default)]
 pub struct Ledger {
     records: BTreeMap<(Name, Version), LedgerRecord>,
-    newest: Option<Instant>,
+    newest: Option<Timestamp>,
 }
 
 impl Ledger {
@@ -22,15 +22,15 @@ impl Ledger {
         ledger
     }
 
-    /// The instant for a generation made at `now`: later than all before it.
+    /// Returns the timestamp for a generation built at `now`: later than all earlier ones.
     #[must_use]
-    pub fn next_instant(&self, now: Instant) -> Instant {
-        self.newest.map_or(now, |newest| now.max(newest.plus(Instant::TICK)))
+    pub fn next_timestamp(&self, now: Timestamp) -> Timestamp {
+        self.newest.map_or(now, |newest| now.max(newest.plus(Timestamp::TICK)))
     }
 
-    /// When anything last changed.
+    /// Returns the time of the last change.
     #[must_use]
-    pub fn newest(&self) -> Option<Instant> {
+    pub fn newest(&self) -> Option<Timestamp> {
         self.newest
     }
 
@@ -44,7 +44,7 @@ impl Ledger {
         self.records.get(&(name.clone(), version.clone()))
     }
 
-    /// Names that were ever served.
+    /// Returns the names that were ever served.
     pub fn names(&self) -> impl Iterator<Item = &Name> {
         self.records.keys().map(|(name, _)| name)
     }

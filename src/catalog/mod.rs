@@ -1,30 +1,31 @@
-//! What clients see: documents, their order, search, pages, and the ledger of what was served.
+//! The catalogue that clients read: documents, their order, search, pages, and the ledger of served
+//! entries.
 //!
-//! A [`Catalogue`] is one generation: immutable once built, shared by every reader, holding only
-//! what is visible and the tombstones of what was. Building the next one takes the previous one,
-//! the names that changed and the [`Ledger`]; it yields a catalogue and the ledger's changes, and
-//! the caller commits those before anyone sees the catalogue.
+//! A [`Catalogue`] is one generation. It is immutable, shared by every reader, and has only the
+//! visible entries and the tombstones of those that are not served any more. The next generation is
+//! built from the previous one, the names that changed and the [`Ledger`]. The result is a catalogue
+//! and the changes of the ledger; the caller commits the changes before a reader sees the catalogue.
 //!
-//! # Instants
-//! Every generation that changes something has one instant, greater than every earlier one, and
-//! whatever changed in it carries that instant as `changedAt`. `updated_since` compares with it
-//! alone, so a reader that remembers the greatest it saw misses nothing, however clocks disagree.
-//! `updatedAt` is served as the later of upstream's and ours; since nothing is served before
-//! upstream changed it, that is ours, also when upstream's clock runs ahead.
+//! # Timestamps
+//! Every generation that changes something has one timestamp, greater than every earlier one, and
+//! every changed item carries it as `changedAt`. `updated_since` compares with it alone, so a reader
+//! that remembers the greatest timestamp misses nothing, even if clocks disagree. `updatedAt` should
+//! be the later of upstream's time and ours. An entry is never served before upstream changed it, so
+//! that is always ours, even if the clock of upstream runs ahead.
 //!
 //! # Latest
-//! `isLatest` is computed among what is visible, never copied: upstream's latest may be hidden.
+//! `isLatest` is computed among visible versions, never copied: upstream's latest may be hidden.
 
 mod catalogue;
 mod cursor;
 mod document;
+mod index;
 mod item;
 mod latest;
 mod ledger;
 mod page;
 mod query;
-mod shelf;
-mod texts;
+mod search;
 
 pub use crate::model::{LedgerEntry, LedgerRecord, Shown};
 pub use catalogue::{Candidate, Catalogue, Draft, Loaded, NameUpdate};
@@ -35,7 +36,7 @@ pub use ledger::Ledger;
 pub use page::Page;
 pub use query::{Query, VersionFilter};
 
-pub use shelf::Slot;
+pub use index::IndexedItem;
 
 #[cfg(test)]
 mod tests;

@@ -1,18 +1,18 @@
 use super::Catalogue;
 use super::cursor::Cursor;
+use super::index::{Index, IndexedItem};
 use super::item::fold;
 use super::query::{Query, VersionFilter};
-use super::shelf::{Shelf, Slot};
-use super::texts::Needle;
-use crate::model::Instant;
+use super::search::SearchTerm;
+use crate::model::Timestamp;
 
-/// The largest page; clients read no more than 10 MiB.
+/// The size limit of a page; clients read at most 10 MiB.
 const MAX_PAGE_BYTES: usize = 9 * 1024 * 1024;
 
-/// How many items from the first on fit on a page; at least one.
-fn fitting(items: &[&Slot]) -> usize {
+/// Returns the number of items, from the first on, that fit on a page; at least one.
+fn fitting(items: &[&IndexedItem]) -> usize {
     let mut bytes = 0;
-    let fits = |item: &&&Slot| {
+    let fits = |item: &&&IndexedItem| {
         bytes += item.size + 1;
         bytes <= MAX_PAGE_BYTES
     };
@@ -22,23 +22,23 @@ fn fitting(items: &[&Slot]) -> usize {
 /// One page of a list.
 #[derive(Debug)]
 pub struct Page<'c> {
-    pub items: Vec<&'c Slot>,
-    /// Given only when there is more.
+    pub items: Vec<&'c IndexedItem>,
+    /// The cursor of the next page, if there is one.
     pub next: Option<String>,
 }
 
 impl Catalogue {
-    /// The items a query asks for by (name, version), at most `limit` of them.
+    /// Returns the items that a query selects, by (name, version), at most `limit` of them.
     #[must_use]
     pub fn page(&self, query: &Query, limit: usize) -> Page<'_> {
         let query = &Query { until: query.until.or(self.bound(query)), ..query.clone() };
-        let needle = query.search.as_deref().map(|text| Needle::new(&fold(text)));
-        let admitted = self.candidates(query, needle).filter(|item| {
+        let term = query.search.as_deref().map(|text| SearchTerm::new(&fold(text)));
+        let admitted = self.candidates(query, term).filter(|item| {
             query.version.as_ref().is_none_or(|filter| filter.admits(item))
                 && query.updated_since.is_none_or(|since| item.changed_at > since)
                 && query.until.is_none_or(|until| item.changed_at <= until)
         });
-        let mut items: Vec<&Slot> = admitted.take(limit + 1).collect();
+        let mut items: Vec<&IndexedItem> = admitted.take(limit + 1).collect();
         let kept = fitting(&items).min(limit);
         let more = items.len() > kept;
         items.truncate(kept);
@@ -46,16 +46,16 @@ impl Catalogue {
         Page { items, next }
     }
 
-    /// The versions of a name, newest publication first, with tombstones when asked; those behind
-    /// the cursor of an earlier page. Everything that fits is on one page.
+    /// Returns the versions of a name, newest publication first, with tombstones if requested, after the
+    /// cursor of an earlier page. One page has everything that fits.
     #[must_use]
     pub fn versions(&self, name: &str, with_tombstones: bool, after: Option<&Query>) -> Page<'_> {
-        let mut items: Vec<&Slot> = self.visible.named(name).iter().collect();
+        let mut items: Vec<&IndexedItem> = self.visible.named(name).iter().collect();
         if with_tombstones {
             items.extend(self.tombstones.named(name));
         }
         if let Some(Query { after: Some((_, version)), until: Some(published), .. }) = after {
-            let is_behind = |item: &&Slot| {
+            let is_behind = |item: &&IndexedItem| {
                 (item.published_at, item.version.as_str()) < (*published, version.as_str())
             };
             items.retain(is_behind);
@@ -74,22 +74,22 @@ impl Catalogue {
         Page { items, next }
     }
 
-    fn bound(&self, query: &Query) -> Option<Instant> {
+    fn bound(&self, query: &Query) -> Option<Timestamp> {
         query.updated_since.and(self.changed_at)
     }
 
-    /// The items that may be wanted, in order, with as little looked at as can be.
+    /// Returns the items that may match, in order. It reads as few items as possible.
     fn candidates<'c>(
         &'c self,
         query: &Query,
-        needle: Option<Needle>,
-    ) -> Box<dyn Iterator<Item = &'c Slot> + 'c> {
-        let visible = self.visible.found(query, needle.clone());
+        term: Option<SearchTerm>,
+    ) -> Box<dyn Iterator<Item = &'c IndexedItem> + 'c> {
+        let visible = self.visible.found(query, term.clone());
         if !query.include_deleted && query.updated_since.is_none() {
             return visible;
         }
         let mut visible = visible.peekable();
-        let mut tombstones = self.tombstones.found(query, needle).peekable();
+        let mut tombstones = self.tombstones.found(query, term).peekable();
         Box::new(std::iter::from_fn(move || match (visible.peek(), tombstones.peek()) {
             (Some(left), Some(right)) if left.key() < right.key() => visible.next(),
             (_, Some(_)) => tombstones.next(),
@@ -98,15 +98,15 @@ impl Catalogue {
     }
 }
 
-impl Shelf {
+impl Index {
     fn found<'s>(
         &'s self,
         query: &Query,
-        needle: Option<Needle>,
-    ) -> Box<dyn Iterator<Item = &'s Slot> + 's> {
+        term: Option<SearchTerm>,
+    ) -> Box<dyn Iterator<Item = &'s IndexedItem> + 's> {
         let from = self.behind(query.after.as_ref());
-        match (needle, &query.version) {
-            (Some(needle), _) => Box::new(self.matching(needle, from)),
+        match (term, &query.version) {
+            (Some(term), _) => Box::new(self.matching(term, from)),
             (None, Some(VersionFilter::Latest)) => Box::new(self.latest(from)),
             (None, _) => Box::new(self.all()[from..].iter()),
         }

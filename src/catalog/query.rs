@@ -1,19 +1,19 @@
 use super::item::Item;
-use crate::model::Instant;
+use crate::model::Timestamp;
 
-/// What a list request asks for. All filters apply together.
+/// The filters and the position of a list request. All filters apply together.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Query {
     /// Case-insensitive substring of name, title or description.
     pub search: Option<String>,
     pub version: Option<VersionFilter>,
-    /// Only what changed here after this instant; tombstones are then included.
-    pub updated_since: Option<Instant>,
+    /// Only items that changed here after this timestamp; tombstones are then included.
+    pub updated_since: Option<Timestamp>,
     pub include_deleted: bool,
-    /// Only what changed here up to this instant: set by the first page of a walk under
-    /// `updated_since`, and carried by its cursor.
-    pub until: Option<Instant>,
-    /// Start behind this (name, version).
+    /// Only items that changed here up to this timestamp. The first page under `updated_since` sets it, and
+    /// the cursor carries it.
+    pub until: Option<Timestamp>,
+    /// Only items after this (name, version).
     pub after: Option<(String, String)>,
 }
 

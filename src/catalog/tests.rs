@@ -1,4 +1,4 @@
-//! Generations in a row, and the readers that follow them.
+//! Sequences of generations, and readers that follow them.
 
 use std::collections::BTreeMap;
 
@@ -8,8 +8,8 @@ use serde_json::value::RawValue;
 
 use super::*;
 use crate::curation::Sanitized;
-use crate::model::{Entry, Instant, Name, OFFICIAL_META, Version};
-use crate::overlay::Standing;
+use crate::model::{Entry, Name, OFFICIAL_META, Timestamp, Version};
+use crate::overlay::EffectivePolicy;
 
 const NAMESPACE: &str = "local.vidimus";
 
@@ -18,13 +18,13 @@ fn entry(name: &str, version: &str, description: &str) -> Entry {
         r#"{{"server":{{"name":"{name}","version":"{version}","description":"{description}","title":"Größe"}},"_meta":{{"{OFFICIAL_META}":{{"status":"active","publishedAt":"2026-01-01T00:00:00.123Z","updatedAt":"2099-01-01T00:00:00Z","isLatest":false}},"local.vidimus/curation":{{"tier":1}}}}}}"#
     );
     let item: Box<RawValue> = serde_json::from_str(&json).expect("a JSON text");
-    Entry::judge(&item, Instant::from_micros(0)).expect("well-formed")
+    Entry::read(&item, Timestamp::from_micros(0)).expect("well-formed")
 }
 
-/// What is visible, name by name.
+/// The visible versions, name by name.
 type Visible = BTreeMap<usize, [Option<u8>; 3]>;
 
-/// A publisher without a store: the ledger is taken over as it would be committed.
+/// A publisher without a store: it applies the changes of the ledger that a store would commit.
 #[derive(Default)]
 struct Publisher {
     catalogue: Catalogue,
@@ -32,19 +32,19 @@ struct Publisher {
 }
 
 impl Publisher {
-    /// Publishes these (version, description) pairs as all that is visible of a name.
+    /// Publishes these (version, description) pairs as all visible versions of a name.
     fn publish(&mut self, now: i64, names: &[(&str, Vec<(&str, &str)>)]) {
-        self.publish_as(&Standing::default(), now, names);
+        self.publish_as(&EffectivePolicy::default(), now, names);
     }
 
-    /// The same, with something else said of them.
+    /// Publishes the same with another effective policy.
     fn publish_as(
         &mut self,
-        standing: &Standing<'_>,
+        effective: &EffectivePolicy<'_>,
         now: i64,
         names: &[(&str, Vec<(&str, &str)>)],
     ) {
-        let facts = Facts::new(&"official".into(), standing, None);
+        let facts = Facts::new(&"official".into(), effective, None);
         let candidate = |name: &str, (version, text): &(&str, &str)| {
             let entry = entry(name, version, text);
             let served = Sanitized::of(&entry.server).expect("servable");
@@ -68,7 +68,7 @@ impl Publisher {
             .map(|(name, candidates)| NameUpdate { name, candidates: candidates.iter().collect() })
             .collect();
         updates.sort_by(|left, right| left.name.cmp(right.name));
-        let now = Instant::from_micros(now);
+        let now = Timestamp::from_micros(now);
         let mut draft = self.catalogue.next(&self.ledger, now, NAMESPACE);
         draft.write(&updates);
         assert_eq!(draft.take_unreadable(), []);
@@ -90,42 +90,42 @@ impl Publisher {
 }
 
 #[test]
-fn an_item_says_what_upstream_said_and_what_we_say() {
+fn item_has_the_values_of_upstream_and_our_facts() {
     let mut publisher = Publisher::default();
     publisher.publish(1_000_000, &[("a.b/c", vec![("1.0.0", "x")])]);
     let item = publisher.item("a.b/c", "1.0.0");
     assert_eq!(item["server"]["description"], "x");
     let official = &item["_meta"][OFFICIAL_META];
     assert_eq!(official["publishedAt"], "2026-01-01T00:00:00.123Z", "as upstream wrote it");
-    assert_eq!(official["isLatest"], true, "computed, against upstream's word");
-    assert_eq!(official["updatedAt"], "1970-01-01T00:00:01.000000Z", "our instant");
+    assert_eq!(official["isLatest"], true, "computed, not copied from upstream");
+    assert_eq!(official["updatedAt"], "1970-01-01T00:00:01.000000Z", "our timestamp");
     let ours = &item["_meta"]["local.vidimus/curation"];
     assert_eq!(ours["upstreamUpdatedAt"], "2099-01-01T00:00:00Z");
     assert_eq!(ours["upstreamIsLatest"], false);
     assert_eq!(ours["changedAt"], official["updatedAt"]);
-    assert_eq!(ours["tier"], Value::Null, "a block of ours from outside is not passed on");
+    assert_eq!(ours["tier"], Value::Null, "a block under our key from upstream is dropped");
     assert_eq!(ours["receivedDigest"].as_str().map(str::len), Some(71));
 }
 
 #[test]
-fn what_is_written_again_is_as_what_is_written_anew() {
+fn item_from_an_earlier_item_equals_item_from_loaded_content() {
     let names = [("a.b/c", vec![("1.0.0", "x \\\"y\\\" \\u00e9"), ("2.0.0", "x")])];
-    let standing = Standing { tier: Some(2), ..Standing::default() };
-    let (mut again, mut anew) = (Publisher::default(), Publisher::default());
-    again.publish(10, &[("a.b/c", names[0].1[..1].to_vec())]);
-    again.publish_as(&standing, 20, &names);
-    anew.publish_as(&standing, 20, &names);
+    let effective = EffectivePolicy { tier: Some(2), ..EffectivePolicy::default() };
+    let (mut reused, mut loaded) = (Publisher::default(), Publisher::default());
+    reused.publish(10, &[("a.b/c", names[0].1[..1].to_vec())]);
+    reused.publish_as(&effective, 20, &names);
+    loaded.publish_as(&effective, 20, &names);
     for version in ["1.0.0", "2.0.0"] {
-        let of = |it: &Publisher| {
-            let item = it.catalogue.version("a.b/c", version, false).expect("visible");
+        let of = |publisher: &Publisher| {
+            let item = publisher.catalogue.version("a.b/c", version, false).expect("visible");
             (item.json.clone(), item.digest, item.tag, item.source, item.searched.clone())
         };
-        assert_eq!(of(&again), of(&anew));
+        assert_eq!(of(&reused), of(&loaded));
     }
 }
 
 #[test]
-fn what_does_not_change_keeps_its_bytes_and_its_instant() {
+fn unchanged_item_keeps_its_bytes_and_its_timestamp() {
     let mut publisher = Publisher::default();
     publisher.publish(10, &[("a.b/c", vec![("1.0.0", "x")])]);
     let before =
@@ -136,18 +136,18 @@ fn what_does_not_change_keeps_its_bytes_and_its_instant() {
 }
 
 #[test]
-fn a_newer_version_takes_latest_from_the_older_one_and_both_change() {
+fn newer_version_takes_latest_from_the_older_one_and_both_change() {
     let mut publisher = Publisher::default();
     publisher.publish(10, &[("a.b/c", vec![("1.0.0", "x")])]);
     publisher.publish(20, &[("a.b/c", vec![("1.0.0", "x"), ("1.1.0", "x")])]);
     assert_eq!(publisher.item("a.b/c", "1.0.0")["_meta"][OFFICIAL_META]["isLatest"], false);
-    let since = Query { updated_since: Some(Instant::from_micros(10)), ..Query::default() };
+    let since = Query { updated_since: Some(Timestamp::from_micros(10)), ..Query::default() };
     assert_eq!(publisher.catalogue.page(&since, 10).items.len(), 2);
     assert_eq!(publisher.item("a.b/c", "latest")["server"]["version"], "1.1.0");
 }
 
 #[test]
-fn what_is_served_no_more_leaves_a_tombstone_that_tells_nothing_else() {
+fn removed_entry_leaves_a_tombstone_without_its_content() {
     let mut publisher = Publisher::default();
     publisher.publish(10, &[("a.b/c", vec![("1.0.0", "secret")]), ("a.b/d", vec![])]);
     publisher.publish(20, &[("a.b/c", vec![])]);
@@ -166,28 +166,28 @@ fn what_is_served_no_more_leaves_a_tombstone_that_tells_nothing_else() {
 }
 
 #[test]
-fn what_comes_back_is_visible_again_and_newer() {
+fn returning_entry_is_visible_again_with_a_newer_timestamp() {
     let mut publisher = Publisher::default();
     publisher.publish(10, &[("a.b/c", vec![("1.0.0", "x")])]);
     publisher.publish(20, &[("a.b/c", vec![])]);
     publisher.publish(30, &[("a.b/c", vec![("1.0.0", "x")])]);
-    let since = Query { updated_since: Some(Instant::from_micros(20)), ..Query::default() };
+    let since = Query { updated_since: Some(Timestamp::from_micros(20)), ..Query::default() };
     let page = publisher.catalogue.page(&since, 10);
     assert_eq!(page.items.len(), 1);
-    assert_eq!(page.items[0].changed_at, Instant::from_micros(30));
+    assert_eq!(page.items[0].changed_at, Timestamp::from_micros(30));
 }
 
 #[test]
-fn an_instant_is_greater_than_every_earlier_one_though_the_clock_is_set_back() {
+fn timestamp_is_greater_than_every_earlier_one_if_the_clock_is_set_back() {
     let mut publisher = Publisher::default();
     publisher.publish(1000, &[("a.b/c", vec![("1.0.0", "x")])]);
     publisher.publish(5, &[("a.b/c", vec![("1.0.0", "y")])]);
     let item = publisher.catalogue.version("a.b/c", "1.0.0", false).expect("visible");
-    assert_eq!(item.changed_at, Instant::from_micros(1001));
+    assert_eq!(item.changed_at, Timestamp::from_micros(1001));
 }
 
 #[test]
-fn search_folds_every_script_over_name_title_and_description() {
+fn search_folds_case_of_every_script_in_name_title_and_description() {
     let mut publisher = Publisher::default();
     publisher
         .publish(1, &[("a.b/Tool", vec![("1.0.0", "ДОКУМЕНТЫ")]), ("a.b/x", vec![("1", "y")])]);
@@ -202,7 +202,7 @@ fn search_folds_every_script_over_name_title_and_description() {
 }
 
 #[test]
-fn pages_follow_the_cursor_with_the_filters_of_the_first() {
+fn next_pages_keep_the_filters_of_the_first_page() {
     let mut publisher = Publisher::default();
     let names: Vec<String> = (0..7).map(|index| format!("a.b/tool-{index}")).collect();
     let updates: Vec<(&str, Vec<(&str, &str)>)> =
@@ -232,14 +232,14 @@ fn pages_follow_the_cursor_with_the_filters_of_the_first() {
 #[case("AgAA", Err(BadCursor))]
 #[case("AVsi", Err(BadCursor))]
 #[case("not base64!", Err(BadCursor))]
-fn a_foreign_cursor_is_a_position_or_refused(
+fn foreign_cursor_is_a_position_or_rejected(
     #[case] text: &str,
     #[case] wanted: Result<Cursor, BadCursor>,
 ) {
     assert_eq!(Cursor::parse(text), wanted);
 }
 
-/// A change of one name: which of its three versions are visible, with which content.
+/// A change of one name: the contents of its three versions, `None` for one that is not visible.
 type Change = (usize, [Option<u8>; 3]);
 
 const NAMES: [&str; 4] = ["a.b/c", "a.b/d", "a.b-c/d", "z.y/x"];
@@ -247,11 +247,10 @@ const VERSIONS: [&str; 3] = ["1.0.0", "1.1.0", "auto"];
 const CONTENTS: [&str; 3] = ["x", "y", "z"];
 
 proptest! {
-    /// P19: a reader that only ever asks for what changed since the newest instant it saw, whose
-    /// pages straddle publications, and that knows nothing of our clock (which may run backwards),
-    /// ends with exactly what is served.
+    /// P19: a reader that asks only for changes since the newest timestamp that it saw ends with exactly
+    /// what is served, even if publications happen between its pages and our clock runs backwards.
     #[test]
-    fn a_reader_of_changes_converges_to_what_is_served(
+    fn reader_of_changes_converges_to_what_is_served(
         history in prop::collection::vec(
             (
                 prop::collection::vec((0..4usize, prop::array::uniform3(prop::option::of(0..3u8))), 0..3),
@@ -276,7 +275,7 @@ proptest! {
                 reader.read_page(&publisher.catalogue, limit);
             }
         }
-        // The walk that is under way, and one more to catch what it left.
+        // Finishes the current list request, and makes one more for the changes that it left out.
         for _ in 0..100 {
             reader.read_page(&publisher.catalogue, limit);
         }
@@ -291,10 +290,10 @@ proptest! {
         prop_assert_eq!(reader.copy, served);
     }
 
-    /// P20: building a generation from nothing, with the ledger alone, gives the same bytes as
-    /// arriving at it step by step.
+    /// P20: a generation that is built from the ledger alone has the same bytes as one that is built step
+    /// by step.
     #[test]
-    fn a_restart_gives_the_same_bytes(
+    fn restart_serves_the_same_bytes(
         history in prop::collection::vec(
             (prop::collection::vec((0..4usize, prop::array::uniform3(prop::option::of(0..3u8))), 0..3), 0..50i64),
             1..8,
@@ -315,7 +314,7 @@ proptest! {
     }
 }
 
-/// A publisher that knows nothing but the ledger and what is visible now.
+/// Returns a publisher that knows only the ledger and the visible versions.
 fn restarted(before: &Publisher, visible: &Visible) -> Publisher {
     let mut records = Vec::new();
     for name in NAMES {
@@ -344,13 +343,13 @@ fn publish(publisher: &mut Publisher, changes: &[Change], now: i64) {
     publisher.publish(now, &updates);
 }
 
-/// Follows a registry the way any client of the contract can: by `updated_since` and cursor.
+/// A reader that follows a registry as any client of the contract can: by `updated_since` and cursor.
 #[derive(Default)]
 struct Reader {
     copy: BTreeMap<(String, String), Value>,
-    /// The newest `updatedAt` of finished walks and of the one under way.
-    since: Option<Instant>,
-    newest: Option<Instant>,
+    /// The newest `updatedAt` of finished list requests; `newest` includes the current one.
+    since: Option<Timestamp>,
+    newest: Option<Timestamp>,
     cursor: Option<String>,
 }
 
@@ -360,7 +359,7 @@ impl Reader {
             Some(Ok(Cursor::Whole(query))) => query,
             Some(other) => panic!("our own cursor is {other:?}"),
             None => Query {
-                updated_since: Some(self.since.unwrap_or(Instant::MIN)),
+                updated_since: Some(self.since.unwrap_or(Timestamp::MIN)),
                 ..Query::default()
             },
         };
@@ -377,18 +376,19 @@ impl Reader {
     fn take(&mut self, item: Value) {
         let text = |value: &Value| value.as_str().expect("a text").to_owned();
         let official = &item["_meta"][OFFICIAL_META];
-        let updated = Instant::parse(&text(&official["updatedAt"])).expect("a time");
+        let updated = Timestamp::parse(&text(&official["updatedAt"])).expect("a time");
         self.newest = self.newest.max(Some(updated));
         let key = (text(&item["server"]["name"]), text(&item["server"]["version"]));
-        match official["status"] == "deleted" {
-            true => self.copy.remove(&key),
-            false => self.copy.insert(key, item),
-        };
+        if official["status"] == "deleted" {
+            self.copy.remove(&key);
+        } else {
+            self.copy.insert(key, item);
+        }
     }
 }
 
 #[test]
-fn a_version_is_found_by_its_exact_bytes() {
+fn version_is_found_only_by_its_exact_bytes() {
     let mut publisher = Publisher::default();
     publisher.publish(1, &[("a.b/c", vec![("1.0.0-RC", "x")])]);
     assert!(publisher.catalogue.version("a.b/c", "1.0.0-rc", true).is_none());

@@ -1,24 +1,39 @@
-use std::collections::BTreeSet;
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet};
 
+use super::args::AlertAction;
 use super::error::{CliError, Exit};
-use super::print::{as_json, out};
+use super::print::{as_json, counted, err, out};
 use super::target::Target;
-use crate::alert::{AlertReport, Letter, State};
+use crate::alert::{AlertKind, AlertReport, Delivery, State};
 use crate::config::Settings;
 use crate::lookalike::Level;
 use crate::model::{Digest, Escaped};
-use crate::store::Undelivered;
+use crate::store::DeadLetter;
 
-/// Lists alerts, those about what is served first.
-pub(super) async fn list(settings: Settings, all: bool, json: bool) -> Result<Exit, CliError> {
+/// Lists alerts: open ones first, of those what is served and what scores most.
+pub(super) async fn list(
+    settings: Settings,
+    kind: Option<AlertKind>,
+    all: bool,
+    json: bool,
+) -> Result<Exit, CliError> {
     let mut alerts = stored(&settings).await?;
-    alerts.retain(|report| all || !report.alert.is_over());
-    alerts.sort_by_key(|report| (!report.alert.served, report.alert.raised));
+    alerts.retain(|report| {
+        (all || !report.alert.is_resolved()) && kind.is_none_or(|kind| report.alert.kind() == kind)
+    });
+    alerts.sort_by_key(|report| {
+        let alert = &report.alert;
+        (alert.is_resolved(), !report.is_open(), !alert.served, Reverse(alert.score), alert.raised)
+    });
+    if !json {
+        out(&header(&alerts));
+    }
     print_alerts(&alerts, json);
     Ok(Exit::Done)
 }
 
-/// Every alert there is.
+/// Returns every alert that is stored.
 pub(super) async fn stored(settings: &Settings) -> Result<Vec<AlertReport>, CliError> {
     match Target::open(settings)? {
         Target::Store(offline) => {
@@ -29,47 +44,112 @@ pub(super) async fn stored(settings: &Settings) -> Result<Vec<AlertReport>, CliE
     }
 }
 
-/// Acknowledges an alert if it shows what the person has seen.
-pub(super) async fn acknowledge(
+/// Does what a command says about alerts or their deliveries.
+pub(super) async fn act(
     settings: Settings,
+    action: AlertAction,
+    json: bool,
+) -> Result<Exit, CliError> {
+    match action {
+        AlertAction::Ack { ids, seen, by, reason } => {
+            acknowledge_all(&settings, &ids, &seen, (&by, &reason), json).await
+        }
+        AlertAction::Unack { id } => {
+            let report = unacknowledge(&settings, &id).await?;
+            print_alerts(&[report], json);
+            Ok(Exit::Done)
+        }
+        AlertAction::DeadLetters => dead_letters(settings, json).await,
+        AlertAction::Redeliver { webhook } => redeliver(settings, webhook.as_deref(), json).await,
+    }
+}
+
+/// Acknowledges each alert that still shows what the person has seen; 1 when one of them does not.
+async fn acknowledge_all(
+    settings: &Settings,
+    ids: &[String],
+    seen: &[Digest],
+    said: (&str, &str),
+    json: bool,
+) -> Result<Exit, CliError> {
+    if ids.len() != seen.len() {
+        return Err(CliError::UnpairedIds { ids: ids.len(), seen: seen.len() });
+    }
+    let mut acknowledged = Vec::new();
+    let mut refused = Vec::new();
+    for (id, seen) in ids.iter().zip(seen) {
+        match acknowledge(settings, id, *seen, said).await {
+            Ok(report) => acknowledged.push(report),
+            Err(CliError::NotAcknowledged(why)) => refused.push(why),
+            Err(error) => return Err(error),
+        }
+    }
+    print_alerts(&acknowledged, json);
+    if let [why] = refused.as_slice() {
+        return Err(CliError::NotAcknowledged(why.clone()));
+    }
+    refused.iter().for_each(|why| err(&format!("vidimus: {why}")));
+    Ok(if refused.is_empty() { Exit::Done } else { Exit::Findings })
+}
+
+async fn acknowledge(
+    settings: &Settings,
     id: &str,
     seen: Digest,
     (by, reason): (&str, &str),
-    json: bool,
-) -> Result<Exit, CliError> {
-    let report = match Target::open(&settings)? {
+) -> Result<AlertReport, CliError> {
+    match Target::open(settings)? {
         Target::Store(offline) => {
             let now = offline.clock.now();
             let acknowledged = offline.store.acknowledge(id, seen, by, reason, now)?;
-            acknowledged.map_err(|why| CliError::NotAcknowledged(why.to_string()))?.into()
+            let alert = acknowledged.map_err(|why| CliError::NotAcknowledged(why.to_string()))?;
+            Ok(alert.into())
         }
         Target::Daemon(operator) => {
             let seen = seen.to_string();
             let query = [("seen", seen.as_str()), ("by", by), ("reason", reason)];
-            match operator.post(&["ops", "alerts", id, "ack"], &query).await {
-                Err(CliError::Refused { status: 400 | 404 | 409, detail, .. }) => {
-                    return Err(CliError::NotAcknowledged(detail));
-                }
-                answered => answered?,
-            }
+            refusal(operator.post(&["ops", "alerts", id, "ack"], &query).await)
         }
-    };
-    print_alerts(&[report], json);
-    Ok(Exit::Done)
+    }
 }
 
-/// Lists what webhooks were not told of; 1 when there is anything.
-pub(super) async fn undelivered(settings: Settings, json: bool) -> Result<Exit, CliError> {
-    let letters: Vec<Undelivered> = match Target::open(&settings)? {
-        Target::Store(offline) => offline.store.snapshot()?.undelivered()?,
-        Target::Daemon(operator) => operator.get(&["undelivered"], &[]).await?,
+async fn unacknowledge(settings: &Settings, id: &str) -> Result<AlertReport, CliError> {
+    match Target::open(settings)? {
+        Target::Store(offline) => {
+            let alert = offline.store.unacknowledge(id, offline.clock.now())?;
+            Ok(alert.map_err(|why| CliError::NotAcknowledged(why.to_string()))?.into())
+        }
+        Target::Daemon(operator) => {
+            refusal(operator.post(&["ops", "alerts", id, "unack"], &[]).await)
+        }
+    }
+}
+
+fn refusal(answer: Result<AlertReport, CliError>) -> Result<AlertReport, CliError> {
+    match answer {
+        Err(CliError::Refused { status: 400 | 404 | 409, detail, .. }) => {
+            Err(CliError::NotAcknowledged(detail))
+        }
+        answer => answer,
+    }
+}
+
+/// Lists deliveries that webhooks did not accept; 1 when there are any.
+async fn dead_letters(settings: Settings, json: bool) -> Result<Exit, CliError> {
+    let letters: Vec<DeadLetter> = match Target::open(&settings)? {
+        Target::Store(offline) => offline.store.snapshot()?.dead_letters()?,
+        Target::Daemon(operator) => operator.get(&["dead-letters"], &[]).await?,
     };
-    print_undelivered(&letters, json);
+    if json {
+        as_json(&letters);
+    } else {
+        print_dead_letters(&letters);
+    }
     Ok(if letters.is_empty() { Exit::Done } else { Exit::Findings })
 }
 
-/// Has what was given up tried again.
-pub(super) async fn redeliver(
+/// Puts dead letters back among the deliveries that wait.
+async fn redeliver(
     settings: Settings,
     webhook: Option<&str>,
     json: bool,
@@ -77,37 +157,55 @@ pub(super) async fn redeliver(
     let count: Option<usize> = match Target::open(&settings)? {
         Target::Store(offline) => offline.store.redeliver(webhook, offline.clock.now())?,
         Target::Daemon(operator) => {
-            let query: Vec<(&str, &str)> = webhook.map(|it| ("webhook", it)).into_iter().collect();
+            let query: Vec<(&str, &str)> =
+                webhook.map(|name| ("webhook", name)).into_iter().collect();
             operator.post(&["ops", "redeliver"], &query).await?
         }
     };
     let Some(count) = count else {
         return Err(CliError::UnknownWebhook(webhook.unwrap_or_default().to_owned()));
     };
-    match json {
-        true => as_json(&count),
-        false => out(&format!("{count} notices are tried again")),
+    if json {
+        as_json(&count);
+    } else {
+        out(&format!("{} will be tried again", counted(count as u64, "delivery", "deliveries")));
     }
     Ok(Exit::Done)
 }
 
-/// Prints what webhooks were not told of.
-fn print_undelivered(letters: &[Undelivered], json: bool) {
-    if json {
-        return as_json(&letters);
+fn print_dead_letters(letters: &[DeadLetter]) {
+    if letters.is_empty() {
+        return out("No dead letters.");
     }
-    for Undelivered { receiver, letter } in letters {
-        let Letter { notice, queued, attempts, failure, .. } = letter;
+    for DeadLetter { recipient, delivery } in letters {
+        let Delivery { notice, queued, attempts, failure, .. } = delivery;
         let identity = &notice.alert.identity;
         let id = identity.short_id();
         let failure = failure.as_deref().unwrap_or("it was not tried");
-        out(&format!(
-            "{receiver}  {id}  {identity}: {failure}; {attempts} attempts since {queued}"
-        ));
+        let attempts = counted(u64::from(*attempts), "attempt", "attempts");
+        out(&format!("{recipient}  {id}  {identity}: {failure}; {attempts} since {queued}"));
     }
 }
 
-/// Prints alerts: each with all its items, since the printed command acknowledges all, those that nobody has acknowledged first, and the command that acknowledges it.
+/// Counts alerts by state, and open ones by kind.
+fn header(alerts: &[AlertReport]) -> String {
+    if alerts.is_empty() {
+        return "No alerts.".to_owned();
+    }
+    let open: Vec<&AlertReport> = alerts.iter().filter(|report| report.is_open()).collect();
+    let resolved = alerts.iter().filter(|report| report.alert.is_resolved()).count();
+    let acknowledged = alerts.len() - open.len() - resolved;
+    let mut kinds: BTreeMap<AlertKind, u64> = BTreeMap::new();
+    for report in &open {
+        *kinds.entry(report.alert.kind()).or_default() += 1;
+    }
+    let kinds: Vec<String> = kinds.iter().map(|(kind, count)| format!("{count} {kind}")).collect();
+    let kinds = if kinds.is_empty() { String::new() } else { format!(": {}", kinds.join(", ")) };
+    let resolved = if resolved == 0 { String::new() } else { format!(", {resolved} resolved") };
+    format!("{} open, {acknowledged} acknowledged{resolved}{kinds}", open.len())
+}
+
+/// Prints alerts: each with all its items, since the printed command acknowledges all of them, and the command.
 pub(super) fn print_alerts(alerts: &[AlertReport], json: bool) {
     if json {
         return as_json(&alerts);
@@ -123,8 +221,8 @@ pub(super) fn print_alerts(alerts: &[AlertReport], json: bool) {
         };
         let level = alert.score.map(|score| format!(" ({}, {score})", Level::of(score)));
         let level = level.unwrap_or_default();
-        let (count, raised) = (alert.count, alert.raised);
-        out(&format!("{id}  {kind}{level} {subject}{by}, {count} times, since {raised}"));
+        let times = counted(alert.count, "time", "times");
+        out(&format!("{id}  {kind}{level} {subject}{by}, {times}, since {}", alert.raised));
         let indented = |text: &str| out(&format!("              {text}"));
         for item in items {
             let is_new = !item.seen && alert.acknowledged.is_some();
@@ -150,6 +248,6 @@ fn state_of(state: &State) -> String {
         State::Acknowledged { by, reason, at } => {
             format!("acknowledged by {} at {at}: {}", Escaped(by), Escaped(reason))
         }
-        State::Closed { at } => format!("over since {at}"),
+        State::Resolved { at } => format!("resolved at {at}"),
     }
 }

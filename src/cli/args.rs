@@ -2,10 +2,11 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
-use clap::{Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use crate::alert::parse_seen;
+use crate::alert::{AlertKind, parse_seen};
 use crate::config::Locations;
+use crate::curation::EntryState;
 use crate::lookalike::Level;
 use crate::model::Digest;
 use crate::telemetry::LogFormat;
@@ -43,60 +44,61 @@ pub(super) struct Arguments {
 pub(super) enum Command {
     /// Mirror the upstreams and serve what is approved
     Serve,
-    /// Make one pass over the upstreams and print what changed
+    /// Run the product without a network: an invented upstream, its mirror, and overlays to edit
+    Demo,
+    /// Synchronise the upstreams once and print what changed
     Sync {
-        /// A complete walk, though an increment would do
+        /// Read everything, though the changes since the last sync would do
         #[arg(long)]
         full: bool,
         /// Read and compare, write nothing
         #[arg(long)]
         dry_run: bool,
-        /// Accept exactly the held set that `vidimus alerts` names, and make no pass
+        /// Accept exactly the change set on hold that `vidimus alerts` names, and synchronise nothing
         #[arg(long, value_name = "UPSTREAM@ID", conflicts_with_all = ["full", "dry_run", "discard"])]
         release: Option<String>,
-        /// Drop exactly this held set, and make no pass
+        /// Drop exactly this change set on hold, and synchronise nothing
         #[arg(long, value_name = "UPSTREAM@ID", conflicts_with_all = ["full", "dry_run"])]
         discard: Option<String>,
         #[arg(long)]
         json: bool,
     },
-    /// Lint the configuration, the upstreams and the overlays
+    /// Lint the configuration, the upstreams and the overlays, or one file
     Check {
+        /// Only this file: an overlay (.yaml), an upstream or the settings (.toml)
+        file: Option<PathBuf>,
         #[arg(long)]
         json: bool,
     },
     /// List what is served
-    List {
-        /// What is hidden too, with the gate that hides it
-        #[arg(long)]
-        all: bool,
-        /// The rows in quarantine instead, with their reasons
-        #[arg(long, conflicts_with = "all")]
-        quarantined: bool,
-        #[arg(long)]
-        json: bool,
-    },
-    /// Show every gate with its evidence for one server
+    List(ListArguments),
+    /// Show why the versions of one server are served or hidden
     Explain {
         #[arg(value_name = "NAME[@VERSION]")]
         name: String,
+        /// Every gate with its evidence
+        #[arg(long, short)]
+        verbose: bool,
         #[arg(long)]
         json: bool,
     },
-    /// Look now at who owns a namespace: what was seen, and what to publish
-    Prove {
+    /// Look up now who owns a namespace, and what the owner has to publish
+    Ownership {
         namespace: String,
-        /// Only the overlay that pins what is shown now
+        /// Print only the overlay that pins what the namespace shows now
         #[arg(long)]
         pin: bool,
         #[arg(long)]
         json: bool,
     },
-    /// List what a person should look at, or acknowledge one
+    /// List what a person should look at, the heaviest first, or acknowledge it
     Alerts {
         #[command(subcommand)]
         action: Option<AlertAction>,
-        /// Those that are over, too
+        /// Only alerts of this kind
+        #[arg(long, value_name = "KIND", value_parser = kinds())]
+        kind: Option<AlertKind>,
+        /// Resolved ones, too
         #[arg(long)]
         all: bool,
         #[arg(long, global = true)]
@@ -131,42 +133,100 @@ pub(super) enum Command {
     },
 }
 
+#[derive(Debug, Args)]
+pub(super) struct ListArguments {
+    /// Only names that contain this text, or match it where it has a `*`
+    pub pattern: Option<String>,
+    /// What is hidden too, with the reason
+    #[arg(long)]
+    pub all: bool,
+    /// Only entries in this state, served or not
+    #[arg(long, value_name = "STATE", value_parser = states())]
+    pub state: Option<EntryState>,
+    /// Only the greatest version of each name
+    #[arg(long)]
+    pub latest: bool,
+    /// Only entries of this owner
+    #[arg(long, value_name = "OWNER")]
+    pub owner: Option<String>,
+    /// Only entries of this tier
+    #[arg(long, value_name = "TIER", value_parser = clap::value_parser!(u8).range(1..=3))]
+    pub tier: Option<u8>,
+    /// The order of the lines
+    #[arg(long, value_name = "COLUMN", value_enum, default_value_t = SortBy::Name)]
+    pub sort: SortBy,
+    /// The rows in quarantine instead, with their reasons
+    #[arg(long, conflicts_with_all = ["pattern", "all", "state", "latest", "owner", "tier"])]
+    pub quarantined: bool,
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// What lines of a list are ordered by; lines that are equal in it are ordered by name and version.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum SortBy {
+    Name,
+    State,
+    Tier,
+    Owner,
+    /// The end of the approval, the nearest first.
+    Until,
+}
+
 #[derive(Debug, Subcommand)]
 pub(super) enum AlertAction {
-    /// Acknowledge what an alert shows; it stays quiet until it rests on something else
+    /// Acknowledge what alerts show; they stay acknowledged until they rest on something else
     Ack {
-        /// At least 8 digits of its id
-        id: String,
+        /// At least 8 digits of its id, followed by its `--seen`; several can be given
+        #[arg(required = true, value_name = "ID", num_args = 1..)]
+        ids: Vec<String>,
         /// The digest of what was shown; `vidimus alerts` prints the complete command
-        #[arg(long, value_name = "DIGEST", value_parser = parse_seen)]
-        seen: Digest,
-        #[arg(long, value_name = "WHO")]
+        #[arg(long, required = true, value_name = "DIGEST", value_parser = parse_seen, num_args = 1)]
+        seen: Vec<Digest>,
+        #[arg(long, value_name = "PERSON")]
         by: String,
         #[arg(long, value_name = "TEXT")]
         reason: String,
     },
-    /// List what webhooks were not told of, after it was tried long enough
-    Undelivered,
-    /// Try again what was given up
+    /// Take an acknowledgement back: the alert is open again
+    Unack {
+        /// At least 8 digits of its id
+        id: String,
+    },
+    /// List deliveries that a webhook did not accept in time
+    DeadLetters,
+    /// Try dead letters again
     Redeliver {
-        /// Only to this webhook
+        /// Only those to this webhook
         webhook: Option<String>,
     },
 }
 
 #[derive(Debug, Subcommand)]
 pub(super) enum LookalikeAction {
-    /// Everything that a name resembles, worked out now
+    /// Everything that a name resembles, compared now
     Why {
-        #[arg(value_name = "SUSPECT")]
+        #[arg(value_name = "NAME")]
         name: String,
     },
+}
+
+fn kinds() -> impl TypedValueParser<Value = AlertKind> {
+    let words: Vec<&str> = AlertKind::all().map(AlertKind::as_str).collect();
+    PossibleValuesParser::new(words).try_map(|found| {
+        AlertKind::all().find(|kind| kind.as_str() == found).ok_or("not a kind of alert")
+    })
+}
+
+fn states() -> impl TypedValueParser<Value = EntryState> {
+    PossibleValuesParser::new(EntryState::WORDS.map(|(word, _)| word))
+        .try_map(|found| EntryState::from_word(&found).ok_or("not a state"))
 }
 
 fn levels() -> impl TypedValueParser<Value = Level> {
     PossibleValuesParser::new(Level::WORDS.map(|(word, _)| word)).try_map(|found| {
         let level = Level::WORDS.into_iter().find(|(word, _)| *word == found);
-        level.map(|(_, level)| level).ok_or("no level")
+        level.map(|(_, level)| level).ok_or("not a level")
     })
 }
 

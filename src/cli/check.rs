@@ -1,19 +1,20 @@
 use std::collections::BTreeSet;
+use std::path::Path;
 
 use super::error::{CliError, Exit};
 use super::print;
-use super::serve::listeners;
+use super::serve::check_exposure;
 use super::target::Target;
-use crate::config::{Settings, Upstream, read_upstreams};
+use crate::config::{Locations, Settings, Upstream, read_upstream, read_upstreams};
 use crate::daemon::{
-    Clock, LoadedOverlays, known_names, load_overlays, open_source, open_webhooks, open_witnesses,
-    starter_warning,
+    Clock, LoadedOverlays, Screenings, known_names, load_overlays, open_source, open_sources,
+    open_webhooks, rule_effects, starter_warning,
 };
 use crate::lint::{Finding, Source, has_errors};
 use crate::model::{Name, reason};
-use crate::overlay::Coverage;
+use crate::overlay::{Context, Coverage, read};
 
-/// Lints what people write, and says which statements select nothing.
+/// Lints what people write, and says which rules have another effect than their letter.
 pub(super) async fn check(settings: Settings, json: bool) -> Result<Exit, CliError> {
     let mut findings = Vec::new();
     let ids: Option<Vec<String>> = match read_upstreams(&settings.upstreams) {
@@ -23,7 +24,7 @@ pub(super) async fn check(settings: Settings, json: bool) -> Result<Exit, CliErr
         }
         Err(found) => {
             findings.extend(found);
-            // Whether an overlay names an upstream that exists cannot be told now.
+            // The upstreams that an overlay may name are not known now.
             None
         }
     };
@@ -33,7 +34,7 @@ pub(super) async fn check(settings: Settings, json: bool) -> Result<Exit, CliErr
         Err(found) => findings.extend(found),
         Ok(overlays) => {
             findings.extend(starter_warning(&overlays.set));
-            findings.extend(unmatched(&settings, &overlays).await?);
+            findings.extend(compare_with_names(&settings, &overlays).await?);
             findings.extend(overlays.findings);
         }
     }
@@ -41,54 +42,96 @@ pub(super) async fn check(settings: Settings, json: bool) -> Result<Exit, CliErr
     Ok(if has_errors(&findings) { Exit::Findings } else { Exit::Done })
 }
 
-/// What would keep `serve` from starting, and views that can show nothing.
+/// Finds what would keep `serve` from starting, and views that can show nothing.
 fn served(settings: &Settings, ids: Option<&[String]>) -> Vec<Finding> {
     let place = Source::new(settings.file.to_string_lossy(), "").start();
-    let refused = listeners(settings).err().map(|error| {
-        Finding::error(&place, reason(&error), "`serve` refuses to start as long as this is so")
+    let refused = check_exposure(settings).err().map(|error| {
+        Finding::error(&place, reason(&error), "`serve` refuses to start until this is corrected")
     });
     let unknown = settings.views.iter().flat_map(|view| {
         let limits = view.upstreams.iter().flatten();
         limits.filter(|id| ids.is_some_and(|ids| !ids.contains(id))).map(|id| {
-            let found = format!("the view `{}` names `{id}`, which is no upstream", view.name);
+            let found = format!("the view `{}` names `{id}`, which is not an upstream", view.name);
             Finding::warning(&place, found, "the name of a file in the upstreams folder")
         })
     });
-    let opened = [open_witnesses(settings).err(), open_webhooks(settings).err()];
+    let opened = [open_sources(settings).err(), open_webhooks(settings).err()];
     let unopened = opened.into_iter().flatten().map(|error| {
-        Finding::error(&place, reason(&error), "`serve` refuses to start as long as this is so")
+        Finding::error(&place, reason(&error), "`serve` refuses to start until this is corrected")
     });
     refused.into_iter().chain(unopened).chain(unknown).collect()
 }
 
-/// What keeps an enabled upstream from being reached as its file and the settings say.
+/// Finds what keeps an enabled upstream from being reached as its file and the settings say.
 fn access(upstream: &Upstream, settings: &Settings) -> Option<Finding> {
     let failure = upstream.enabled.then(|| open_source(upstream, &settings.egress).err())??;
     let file = settings.upstreams.join(format!("{}.toml", upstream.id));
     let place = Source::new(file.to_string_lossy(), "").start();
-    Some(Finding::error(&place, reason(&failure), "mend the file or the setting it names"))
+    Some(Finding::error(&place, reason(&failure), "correct the file or the setting that it names"))
 }
 
-/// Statements that select nothing of what is mirrored, where that is known.
-async fn unmatched(
+/// Compares the rules with the names that are mirrored. Without a store it says that this was not done.
+async fn compare_with_names(
     settings: &Settings,
     overlays: &LoadedOverlays,
 ) -> Result<Vec<Finding>, CliError> {
-    let names: Option<BTreeSet<Name>> = match Target::open(settings) {
-        Ok(Target::Store(offline)) => known_names(&offline.store.snapshot()?)?,
+    let (names, effects) = match Target::open(settings) {
+        Ok(Target::Store(offline)) => {
+            let (snapshot, now) = (offline.store.snapshot()?, offline.clock.now());
+            let (policy, screenings) = (offline.policy(), Screenings::offline());
+            let effects = rule_effects(&snapshot, policy, &screenings, now, |_| true)?;
+            (known_names(&snapshot)?, effects)
+        }
         Ok(Target::Daemon(operator)) => {
             let names: Option<Vec<String>> = operator.get(&["names"], &[]).await?;
-            names.map(|names| names.iter().filter_map(|name| Name::parse(name).ok()).collect())
+            let names = names.map(|names| {
+                names.iter().filter_map(|name| Name::parse(name).ok()).collect::<BTreeSet<Name>>()
+            });
+            (names, operator.get(&["rules"], &[]).await?)
         }
-        // There is no store yet to compare names with.
-        Err(_) => None,
+        // There is no store yet.
+        Err(_) => (None, Vec::new()),
+    };
+    let Some(names) = names else {
+        let place = Source::new(settings.data.to_string_lossy(), "").start();
+        let found = "names were not checked: no upstream has been synchronised into this folder";
+        let allowed = "run `vidimus sync` or `vidimus serve` once, and check again";
+        return Ok(vec![Finding::warning(&place, found, allowed)]);
     };
     let mut coverage = Coverage::of(&overlays.set);
-    Ok(match names {
-        None => Vec::new(),
-        Some(names) => {
-            names.iter().for_each(|name| coverage.see(name));
-            coverage.warnings()
+    names.iter().for_each(|name| coverage.see(name));
+    let mut findings = coverage.warnings();
+    let is_reported: BTreeSet<String> =
+        findings.iter().map(|finding| finding.place.to_string()).collect();
+    findings.extend(overlays.set.rules().iter().filter_map(|rule| {
+        let place = rule.place.to_string();
+        let effect = effects.iter().find(|effect| effect.place == place)?;
+        if is_reported.contains(&place) {
+            return None;
         }
-    })
+        let (found, allowed) = effect.surprise()?;
+        Some(Finding::warning(&rule.place, found, allowed))
+    }));
+    Ok(findings)
+}
+
+/// Lints one file by itself.
+pub(super) fn check_file(settings: &Settings, file: &Path, json: bool) -> Result<Exit, CliError> {
+    let findings = match file.extension().and_then(|extension| extension.to_str()) {
+        Some("yaml" | "yml") => lint_overlay(settings, file)?,
+        Some("toml") if file.file_name() == settings.file.file_name() => {
+            Settings::load(file, true, Locations::default()).err().unwrap_or_default()
+        }
+        Some("toml") => read_upstream(file).err().unwrap_or_default(),
+        _ => return Err(CliError::UnknownFile(file.to_owned())),
+    };
+    print::findings(&findings, json);
+    Ok(if has_errors(&findings) { Exit::Findings } else { Exit::Done })
+}
+
+fn lint_overlay(settings: &Settings, file: &Path) -> Result<Vec<Finding>, CliError> {
+    let text = std::fs::read_to_string(file)
+        .map_err(|source| CliError::File { path: file.to_owned(), source })?;
+    let context = Context { terms: settings.terms.clone(), now: Clock::system(), upstreams: None };
+    Ok(read(&[Source::new(file.to_string_lossy(), text)], &context).findings)
 }

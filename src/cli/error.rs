@@ -8,6 +8,7 @@ use crate::api::TlsError;
 use crate::daemon::DaemonError;
 use crate::lint::Finding;
 use crate::model::BadName;
+use crate::remote::AccessError;
 use crate::store::StoreError;
 
 /// How a command ended.
@@ -16,16 +17,19 @@ pub enum Exit {
     Done,
     /// There are findings, or something was refused.
     Findings,
+    /// The arguments contradict each other in a way that only the command sees.
+    Usage,
     /// Something could not be reached, or failed.
     Failed,
 }
 
 impl From<Exit> for ExitCode {
     fn from(exit: Exit) -> Self {
-        // 2 is the usage error, and clap's.
         Self::from(match exit {
             Exit::Done => 0,
             Exit::Findings => 1,
+            // As clap has it.
+            Exit::Usage => 2,
             Exit::Failed => 3,
         })
     }
@@ -40,17 +44,19 @@ pub(super) enum CliError {
     Store(#[from] StoreError),
     #[error("{0}")]
     Daemon(#[from] DaemonError),
-    #[error("`{text}` names no server: {source}")]
+    #[error("`{text}` is not a server name")]
     Name { text: String, source: BadName },
     #[error(
-        "`{0}` is no namespace; write it as com.example or io.github.login, without a server's name"
+        "`{0}` is not a namespace; write it as com.example or io.github.login, without a server's name"
     )]
     Namespace(String),
-    #[error("`{0}` is no time, as 2026-11-20T00:00:00Z")]
+    #[error("`{0}` is not a time such as 2026-11-20T00:00:00Z")]
     Time(String),
-    #[error("no set `{0}` is held; `vidimus alerts` names what is, as UPSTREAM@ID")]
+    #[error(
+        "no change set `{0}` is on hold; `vidimus alerts` names those that are, as UPSTREAM@ID"
+    )]
     UnknownSet(String),
-    /// An alert that is not there, or shows something else than what was seen.
+    /// The alert does not exist, or shows something else than what the person saw.
     #[error("{0}")]
     NotAcknowledged(String),
     #[error("there is no webhook `{0}`; `vidimus status` lists them")]
@@ -58,22 +64,33 @@ pub(super) enum CliError {
     #[error("no upstream lists `{0}`")]
     Unknown(String),
     #[error(
+        "nothing is known yet: no upstream has answered; run `vidimus sync`, or see `vidimus status` \
+         for the reason"
+    )]
+    NothingKnown,
+    #[error("{ids} ids and {seen} digests: write each ID with its own `--seen DIGEST`")]
+    UnpairedIds { ids: usize, seen: usize },
+    #[error("{0} is neither an overlay (.yaml, .yml) nor an upstream or settings file (.toml)")]
+    UnknownFile(PathBuf),
+    #[error(
         "{what} cannot listen on {address}; if another process holds the port, choose another \
          with {flag}"
     )]
     Listen { what: &'static str, address: SocketAddr, flag: &'static str, source: std::io::Error },
     #[error(
-        "{address} is no loopback address, and plain http would carry answers unprotected over the \
+        "{address} is not a loopback address, and plain http would carry answers unprotected over the \
          network: give `[tls]` a certificate and a key, or say `behind_tls_proxy = true` when a proxy \
          in front speaks TLS"
     )]
     Exposed { address: SocketAddr },
     #[error(
-        "operations speak plain http, and {address} is no loopback address: their token would travel \
+        "operations speak plain http, and {address} is not a loopback address: their token would travel \
          unprotected; keep them on loopback, or say `behind_tls_proxy = true` when a proxy in front \
          speaks TLS"
     )]
     ExposedOperations { address: SocketAddr },
+    #[error("the ownership sources of the demo cannot be used")]
+    Sources(#[source] AccessError),
     #[error("{0}")]
     Tls(#[from] TlsError),
     #[error("{path} cannot be used")]
@@ -88,8 +105,8 @@ pub(super) enum CliError {
     #[error("the daemon at {address} answered {status}: {detail}")]
     Refused { address: SocketAddr, status: u16, detail: String },
     #[error(
-        "vidimus ended in a way that it should not; if `verify` does so too, the store is damaged: \
-         move it away, or restore a copy of it"
+        "vidimus failed unexpectedly; if `vidimus verify` fails too, the store is damaged: move it away, \
+         or restore a copy of it"
     )]
     Panicked,
     #[error("the runtime cannot be started")]
@@ -100,8 +117,10 @@ impl CliError {
     #[must_use]
     pub(super) const fn exit(&self) -> Exit {
         match self {
+            Self::UnpairedIds { .. } => Exit::Usage,
             Self::Findings(_)
             | Self::Unknown(_)
+            | Self::UnknownFile(_)
             | Self::NotAcknowledged(_)
             | Self::UnknownWebhook(_)
             | Self::UnknownSet(_)
@@ -116,7 +135,7 @@ impl CliError {
             | Self::Tls(_) => Exit::Findings,
             Self::Store(StoreError::Engine { .. } | StoreError::Damaged(_)) => Exit::Failed,
             Self::Store(_)
-            | Self::Daemon(DaemonError::Access { .. } | DaemonError::Witnesses { .. }) => {
+            | Self::Daemon(DaemonError::Access { .. } | DaemonError::OwnershipSources { .. }) => {
                 Exit::Findings
             }
             Self::Refused { status, .. } if *status < 500 => Exit::Findings,

@@ -6,7 +6,7 @@ use crate::alert::{AlertKind, AlertReport};
 use crate::config::Settings;
 use crate::daemon::{Lookalike, lookalikes_of};
 use crate::lookalike::Level;
-use crate::model::{Escaped, Instant, Name};
+use crate::model::{Escaped, Name, Timestamp};
 
 /// Lists the alerts about lookalikes that last, what matters most first; 1 when there are any that nobody has
 /// acknowledged.
@@ -17,14 +17,14 @@ pub(super) async fn list(
     json: bool,
 ) -> Result<Exit, CliError> {
     let since = since.map(|text| {
-        let day = || Instant::parse(&format!("{text}T00:00:00Z"));
-        Instant::parse(text).or_else(|_| day()).map_err(|_| CliError::Time(text.to_owned()))
+        let day = || Timestamp::parse(&format!("{text}T00:00:00Z"));
+        Timestamp::parse(text).or_else(|_| day()).map_err(|_| CliError::Time(text.to_owned()))
     });
     let since = since.transpose()?;
     let mut alerts = stored(&settings).await?;
     alerts.retain(|AlertReport { alert, .. }| {
         alert.kind() == AlertKind::Lookalike
-            && !alert.is_over()
+            && !alert.is_resolved()
             && since.is_none_or(|since| alert.raised >= since)
             && level.is_none_or(|least| Level::of(alert.score.unwrap_or_default()) >= least)
     });

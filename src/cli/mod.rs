@@ -1,18 +1,21 @@
 //! The commands.
 //!
-//! Those that read ask whoever holds the store: the running daemon over its operations address,
-//! or, when there is none, the file itself. Both paths end in the same functions of
-//! [`crate::daemon`], so they cannot disagree.
+//! Those that read ask the running daemon over its operations address, since it alone holds the store; without a
+//! daemon they open the file themselves. Both paths end in the same functions of [`crate::daemon`], so they cannot
+//! disagree.
 
 mod alerts;
 mod args;
 mod check;
 mod client;
+mod demo;
 mod error;
+mod explain;
+mod list;
 mod lookalikes;
+mod ownership;
 mod print;
 mod progress;
-mod prove;
 mod query;
 mod serve;
 mod sync;
@@ -24,11 +27,11 @@ use std::process::ExitCode;
 use clap::Parser;
 use indicatif::MultiProgress;
 
-use args::{AlertAction, Arguments, Command, LookalikeAction};
+use args::{Arguments, Command, LookalikeAction};
 use error::{CliError, Exit};
 
 use crate::config::Settings;
-use crate::daemon::HeldDecision;
+use crate::daemon::HoldDecision;
 use crate::telemetry::{self, LogFormat};
 
 /// Runs the command line and returns the exit code: 0 done, 1 findings or refusal, 2 usage,
@@ -36,8 +39,7 @@ use crate::telemetry::{self, LogFormat};
 #[must_use]
 pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let arguments = Arguments::parse_from(arguments);
-    // The storage engine panics over pages that no crash of ours leaves; whoever meets that must
-    // learn what to do.
+    // The storage engine panics over pages that no crash of ours leaves; the operator must learn what to do.
     let ran = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| run(arguments)));
     match ran.unwrap_or(Err(CliError::Panicked)) {
         Ok(exit) => exit.into(),
@@ -52,7 +54,7 @@ fn run(arguments: Arguments) -> Result<Exit, CliError> {
     let settings = settings(&arguments)?;
     let bars = MultiProgress::new();
     let format = LogFormat::or_suitable(arguments.log);
-    if matches!(arguments.command, Command::Serve) {
+    if matches!(arguments.command, Command::Serve | Command::Demo) {
         telemetry::start(format, &bars);
     }
     let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -82,31 +84,29 @@ async fn dispatch(
             serve::serve(settings, drawn.then_some(&bars)).await
         }
         Command::Sync { release: Some(set), .. } => {
-            sync::decide(settings, &set, HeldDecision::Release).await
+            sync::decide(settings, &set, HoldDecision::Release).await
         }
         Command::Sync { discard: Some(set), .. } => {
-            sync::decide(settings, &set, HeldDecision::Discard).await
+            sync::decide(settings, &set, HoldDecision::Discard).await
         }
         Command::Sync { full, dry_run, json, .. } => {
             sync::sync(settings, full, dry_run, json).await
         }
-        Command::Check { json } => check::check(settings, json).await,
-        Command::List { all, quarantined, json } => {
-            query::list(settings, all, quarantined, json).await
+        Command::Demo => demo::demo(settings, &bars).await,
+        Command::Check { file: Some(file), json } => check::check_file(&settings, &file, json),
+        Command::Check { file: None, json } => check::check(settings, json).await,
+        Command::List(arguments) => list::list(settings, &arguments).await,
+        Command::Explain { name, verbose, json } => {
+            explain::explain(settings, &name, verbose, json).await
         }
-        Command::Explain { name, json } => query::explain(settings, &name, json).await,
-        Command::Alerts {
-            action: Some(AlertAction::Ack { id, seen, by, reason }), json, ..
-        } => alerts::acknowledge(settings, &id, seen, (&by, &reason), json).await,
-        Command::Alerts { action: Some(AlertAction::Undelivered), json, .. } => {
-            alerts::undelivered(settings, json).await
+        Command::Alerts { action: Some(action), json, .. } => {
+            alerts::act(settings, action, json).await
         }
-        Command::Alerts { action: Some(AlertAction::Redeliver { webhook }), json, .. } => {
-            alerts::redeliver(settings, webhook.as_deref(), json).await
+        Command::Alerts { action: None, kind, all, json } => {
+            alerts::list(settings, kind, all, json).await
         }
-        Command::Alerts { action: None, all, json } => alerts::list(settings, all, json).await,
-        Command::Prove { namespace, pin, json } => {
-            prove::prove(settings, &namespace, pin, json).await
+        Command::Ownership { namespace, pin, json } => {
+            ownership::check(settings, &namespace, pin, json).await
         }
         Command::Lookalikes { action: Some(LookalikeAction::Why { name }), json, .. } => {
             lookalikes::why(settings, &name, json).await

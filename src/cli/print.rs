@@ -1,4 +1,4 @@
-//! What people read. Text from outside passes through [`Escaped`].
+//! Prints for people and programs. Text from outside passes through [`Escaped`].
 
 use std::sync::Arc;
 
@@ -10,25 +10,29 @@ use serde::Serialize;
 use super::error::CliError;
 use crate::alert::AlertReport;
 use crate::api::SyncReport;
-use crate::curation::{DEFAULT_VIEW, Explanation, NamespaceReport};
-use crate::daemon::{Listed, QuarantineReport, StatusReport, WebhookReport};
+use crate::daemon::{StatusReport, WebhookReport};
 use crate::lint::{Finding, Severity};
-use crate::model::{Escaped, Instant};
-use crate::store::{Mailbox, Verification};
-use crate::sync::PassKind;
+use crate::model::{Escaped, Timestamp};
+use crate::store::{RecipientStatus, Verification};
+use crate::sync::SyncKind;
 
 pub(super) fn as_json(value: &impl Serialize) {
     let text = serde_json::to_string_pretty(value).unwrap_or_default();
     out(&text);
 }
 
-/// Writes a line; a reader that has gone away, as `head` does, is no reason to panic.
+/// Returns a count with the noun that agrees with it.
+pub(super) fn counted(count: u64, one: &str, many: &str) -> String {
+    format!("{count} {}", if count == 1 { one } else { many })
+}
+
+/// Writes a line. A reader that has gone away, as `head` does, must not end in a panic.
 pub(super) fn out(text: &str) {
     use std::io::Write;
     let _ = writeln!(std::io::stdout(), "{text}");
 }
 
-fn err(text: &str) {
+pub(super) fn err(text: &str) {
     use std::io::Write;
     let _ = writeln!(std::io::stderr(), "{text}");
 }
@@ -50,10 +54,15 @@ pub(super) fn findings(findings: &[Finding], json: bool) {
     }
     findings.iter().for_each(|finding| out(&drawn(finding)));
     let errors = findings.iter().filter(|it| it.severity == Severity::Error).count();
-    out(&format!("{errors} errors, {} warnings", findings.len() - errors));
+    let warnings = findings.len() - errors;
+    out(&format!(
+        "{}, {}",
+        counted(errors as u64, "error", "errors"),
+        counted(warnings as u64, "warning", "warnings")
+    ));
 }
 
-/// A finding with the lines it speaks of.
+/// Draws a finding with the lines that it is about.
 fn drawn(finding: &Finding) -> String {
     let severity = match finding.severity {
         Severity::Error => miette::Severity::Error,
@@ -70,12 +79,11 @@ fn drawn(finding: &Finding) -> String {
     }
     diagnostic = diagnostic.and_label(LabeledSpan::at(place.span.clone(), "here"));
     if let Some(other) = &finding.other {
-        match Arc::ptr_eq(&other.source, source) {
-            true => {
-                let label = LabeledSpan::at(other.span.clone(), "against this");
-                diagnostic = diagnostic.and_label(label);
-            }
-            false => diagnostic = diagnostic.with_help(format!("it stands against {other}")),
+        if Arc::ptr_eq(&other.source, source) {
+            let label = LabeledSpan::at(other.span.clone(), "contradicts this");
+            diagnostic = diagnostic.and_label(label);
+        } else {
+            diagnostic = diagnostic.with_help(format!("it contradicts {other}"));
         }
     }
     let report: miette::Report = diagnostic.into();
@@ -90,132 +98,51 @@ fn rendered(report: &miette::Report) -> String {
     text
 }
 
-pub(super) fn list(lines: &[Listed], json: bool) {
-    if json {
-        return as_json(&lines);
-    }
-    let mut table =
-        table(&["NAME", "VERSION", "TIER", "CLASS", "OWNER", "PROOF", "UNTIL OR HIDDEN BY"]);
-    for line in lines {
-        let fate = line.expires.map(|at| at.to_string()).or_else(|| line.hidden_by.clone());
-        table.add_row([
-            line.name.clone(),
-            Escaped(&line.version).to_string(),
-            line.tier.map(|tier| tier.to_string()).unwrap_or_default(),
-            line.classification.clone().unwrap_or_default(),
-            Escaped(line.owner.as_deref().unwrap_or_default()).to_string(),
-            line.ownership.clone().unwrap_or_default(),
-            fate.unwrap_or_default(),
-        ]);
-    }
-    out(&table.to_string());
-}
-
-pub(super) fn quarantine(rows: &[QuarantineReport], json: bool) {
-    if json {
-        return as_json(&rows);
-    }
-    let mut table = table(&["UPSTREAM", "NAME", "VERSION", "BYTES", "REASON"]);
-    for row in rows {
-        table.add_row([
-            row.upstream.clone(),
-            Escaped(&row.name).to_string(),
-            Escaped(&row.version).to_string(),
-            row.bytes.to_string(),
-            Escaped(&row.reason).to_string(),
-        ]);
-    }
-    out(&table.to_string());
-}
-
-pub(super) fn explanation(explanation: &Explanation, json: bool) {
-    if json {
-        return as_json(explanation);
-    }
-    for version in &explanation.versions {
-        let fate = if version.served { "served" } else { "hidden" };
-        let name = Escaped(&explanation.name);
-        out(&format!("{name} {} of {}: {fate}", Escaped(&version.version), version.upstream));
-        for answer in &version.gates {
-            out(&format!("  {:<4}  {}: {}", answer.outcome, answer.gate, answer.evidence));
-        }
-        let facts: Vec<String> = [
-            version.tier.map(|tier| format!("tier {tier}")),
-            version.classification.clone(),
-            version.owner.as_ref().map(|owner| format!("owner {}", Escaped(owner))),
-            (!version.labels.is_empty()).then(|| format!("labels {}", version.labels.join(", "))),
-            (version.views != [DEFAULT_VIEW] && version.served)
-                .then(|| format!("shown in the views: {}", version.views.join(", "))),
-            version.digest.clone(),
-        ]
-        .into_iter()
-        .flatten()
-        .collect();
-        out(&format!("        {}", facts.join(", ")));
-        if let Some(other) = &version.rewritten {
-            out(&format!(
-                "        upstream sends other content by now, {other}: what was first received stays"
-            ));
-        }
-    }
-    if let Some(ownership) = &explanation.ownership {
-        title(ownership);
-    }
-}
-
-/// What is known of who owns a name.
-pub(super) fn title(title: &NamespaceReport) {
-    out(&format!("{}: {}: {}", Escaped(&title.namespace), title.verdict, Escaped(&title.why)));
-    out(&format!("  it claims {}", Escaped(&title.claim)));
-    for line in &title.evidence {
-        out(&format!("  {}", Escaped(line)));
-    }
-    if let Some(at) = title.checked_at {
-        let definite = title.concluded_at.map_or("never".to_owned(), |at| at.to_string());
-        out(&format!("  looked at {at}; a definite answer last: {definite}"));
-    }
-    if let Some(at) = title.next_check {
-        out(&format!("  next look {at}"));
-    }
-    out(&format!("  {}", title.caveat));
-}
-
 pub(super) fn status(report: &StatusReport, json: bool) {
     if json {
         return as_json(report);
     }
     let daemon = match (report.running, report.ready) {
         (true, true) => "running",
-        (true, false) => "running, waiting for a first answer of the upstream",
-        (false, _) => "not running; this is what the store says",
+        (true, false) => "running, waiting for the first answer of an upstream",
+        (false, _) => "not running; read from the store",
     };
     out(&format!("daemon      {daemon}"));
     let generation = report.generation.map_or("none".into(), |generation| generation.to_string());
-    out(&format!("generation  {generation}, {} entries visible", report.visible));
+    out(&format!(
+        "generation  {generation}, {} visible",
+        counted(report.visible, "entry", "entries")
+    ));
     let overlays = &report.overlays;
-    out(&format!("overlays    {}, {} statements in force", overlays.state, overlays.statements));
+    out(&format!("overlays    {}, {}", overlays.state, counted(overlays.rules, "rule", "rules")));
     if !report.owners.is_empty() {
         let counts: Vec<String> =
             report.owners.iter().map(|(verdict, count)| format!("{count} {verdict}")).collect();
-        out(&format!("owners      of the namespaces that were looked at: {}", counts.join(", ")));
+        out(&format!("owners      namespaces looked up: {}", counts.join(", ")));
     }
-    let when = |at: Option<Instant>| at.map_or("never".to_owned(), |at| at.to_string());
+    let when = |at: Option<Timestamp>| at.map_or("never".to_owned(), |at| at.to_string());
     for upstream in &report.upstreams {
         let state = if upstream.enabled { "" } else { " (disabled)" };
         out(&format!("upstream    {}{state} at {}", upstream.id, Escaped(&upstream.url)));
-        out(&format!(
-            "  rows           {} and {} in quarantine",
-            upstream.rows, upstream.quarantined
-        ));
+        out(&format!("  rows           {}, {} in quarantine", upstream.rows, upstream.quarantined));
         if let Some(activity) = &upstream.activity {
-            out(&format!("  running        {} rows in {} pages", activity.rows, activity.pages));
+            out(&format!(
+                "  running        {} in {}",
+                counted(activity.rows, "row", "rows"),
+                counted(activity.pages, "page", "pages")
+            ));
         }
         out(&format!("  last attempt   {}", when(upstream.last_attempt)));
         out(&format!("  last success   {}", when(upstream.last_success)));
-        out(&format!("  complete walk  {}", when(upstream.last_complete_walk)));
+        out(&format!("  full sync      {}", when(upstream.last_full_sync)));
         out(&format!("  watermark      {}", when(upstream.watermark)));
-        if let Some(held) = &upstream.held {
-            out(&format!("  held           {} rows as {}@{}", held.rows, upstream.id, held.id));
+        if let Some(on_hold) = &upstream.on_hold {
+            out(&format!(
+                "  on hold        {} as {}@{}",
+                counted(on_hold.rows, "row", "rows"),
+                upstream.id,
+                on_hold.id
+            ));
         }
         if let Some(failure) = &upstream.last_failure {
             out(&format!("  last failure   {}: {}", failure.at, Escaped(&failure.reason)));
@@ -224,13 +151,16 @@ pub(super) fn status(report: &StatusReport, json: bool) {
             out(&format!("  next attempt   {}", when(upstream.next_attempt)));
         }
     }
-    for WebhookReport { mailbox, waiting, undelivered } in &report.webhooks {
-        let Mailbox { receiver, reception } = mailbox;
-        let url = &receiver.url;
-        out(&format!("webhook     {} at {url}", receiver.name));
-        out(&format!("  notices        {waiting} waiting, {undelivered} given up"));
-        out(&format!("  last taken     {}", when(reception.last_taken)));
-        if let (Some(since), Some(failure)) = (reception.failing_since, &reception.last_failure) {
+    for WebhookReport { status, waiting, dead_letters } in &report.webhooks {
+        let RecipientStatus { recipient, history } = status;
+        let url = &recipient.url;
+        out(&format!("webhook     {} at {url}", recipient.name));
+        out(&format!(
+            "  deliveries     {waiting} waiting, {}",
+            counted(*dead_letters, "dead letter", "dead letters")
+        ));
+        out(&format!("  last accepted  {}", when(history.last_delivered)));
+        if let (Some(since), Some(failure)) = (history.failing_since, &history.last_failure) {
             out(&format!("  failing        since {since}: {failure}"));
         }
     }
@@ -246,18 +176,18 @@ pub(super) fn sync(report: &SyncReport, json: bool) {
     if json {
         return as_json(report);
     }
-    for pass in &report.passes {
-        let kind = match pass.kind {
-            PassKind::Complete => "complete walk".to_owned(),
-            PassKind::Increment { since } => format!("increment since {since}"),
+    for run in &report.runs {
+        let kind = match run.kind {
+            SyncKind::Full => "full sync".to_owned(),
+            SyncKind::Incremental { since } => format!("incremental sync since {since}"),
         };
-        let dry = if pass.dry_run { ", dry run: nothing was written" } else { "" };
-        let tally = &pass.tally;
+        let dry = if run.dry_run { ", dry run: nothing was written" } else { "" };
+        let tally = &run.tally;
         out(&format!(
-            "{}: {kind}, {} rows in {} pages{dry}",
-            pass.upstream,
-            tally.rows(),
-            pass.pages
+            "{}: {kind}, {} in {}{dry}",
+            run.upstream,
+            counted(tally.rows(), "row", "rows"),
+            counted(run.pages, "page", "pages")
         ));
         for (what, count) in [
             ("added", tally.added),
@@ -269,18 +199,22 @@ pub(super) fn sync(report: &SyncReport, json: bool) {
             out(&format!("  {what:<11} {count}"));
         }
     }
-    for pass in report.passes.iter().filter(|pass| !pass.held.is_empty()) {
-        for trip in &pass.held {
-            out(&format!("{}: held: {}", pass.upstream, Escaped(trip)));
+    for run in report.runs.iter().filter(|run| !run.on_hold.is_empty()) {
+        for exceeded in &run.on_hold {
+            out(&format!("{}: on hold: {}", run.upstream, Escaped(exceeded)));
         }
     }
     for (upstream, reason) in &report.failures {
-        err(&format!("{upstream}: the pass failed: {}", Escaped(reason)));
+        err(&format!("{upstream}: the sync run failed: {}", Escaped(reason)));
     }
 }
 
 pub(super) fn decided(set: &str, decision: &str, names: usize) {
-    out(&format!("{}: {decision}, {names} names were touched", Escaped(set)));
+    out(&format!(
+        "{}: {decision}, {} changed",
+        Escaped(set),
+        counted(names as u64, "name", "names")
+    ));
 }
 
 pub(super) fn verification(found: &Verification, file: bool, repaired: bool, json: bool) {
@@ -289,7 +223,7 @@ pub(super) fn verification(found: &Verification, file: bool, repaired: bool, jso
         struct Report<'a> {
             #[serde(flatten)]
             found: &'a Verification,
-            /// Whether the storage engine had to repair the file; absent when it was not asked.
+            /// True if the storage engine had to repair the file; absent without `--file`.
             #[serde(skip_serializing_if = "Option::is_none")]
             repaired: Option<bool>,
         }
@@ -300,17 +234,20 @@ pub(super) fn verification(found: &Verification, file: bool, repaired: bool, jso
             "the file was damaged, and the storage engine repaired it; restart from a copy if rows are missing",
         );
     } else if file {
-        out("the file is sound");
+        out("the file is intact");
     }
     out(&format!(
-        "{} entries, {} in quarantine, {} staged, {} in the ledger",
-        found.entries, found.quarantined, found.staged, found.ledger
+        "{}, {} in quarantine, {} staged, {} in the ledger",
+        counted(found.entries, "entry", "entries"),
+        found.quarantined,
+        found.staged,
+        found.ledger
     ));
     found.problems.iter().for_each(|problem| out(problem));
-    out(&format!("{} problems", found.problem_count));
+    out(&counted(found.problem_count, "problem", "problems"));
 }
 
-fn table(header: &[&str]) -> Table {
+pub(super) fn table(header: &[&str]) -> Table {
     let mut table = Table::new();
     table.load_style(NOTHING).set_header(header.iter().copied());
     table

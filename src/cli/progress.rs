@@ -1,55 +1,150 @@
+use std::collections::BTreeSet;
 use std::io::IsTerminal;
-use std::sync::Arc;
-use std::time::Duration;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use tokio_util::sync::CancellationToken;
+use tracing::info;
 
-use crate::daemon::Services;
-use crate::model::Instant;
+use super::print::{counted, err};
+use crate::daemon::{Activity, Observer, Services};
+use crate::model::Name;
+use crate::sync::SyncRun;
 
+/// How often the line on a terminal is drawn again.
 const REFRESH: Duration = Duration::from_millis(200);
+/// How often a line is written elsewhere: a log is read later, line by line.
+const LOG_EVERY: Duration = Duration::from_secs(30);
 
-/// Draws the first walk of each upstream on a terminal, and stops when it is over.
-pub(super) async fn show_progress(
+/// Shows how far a first sync has come: one line that is drawn again on a terminal, a line every 30 seconds elsewhere.
+pub(super) struct Progress {
+    line: Line,
+    begun: Instant,
+    written: Instant,
+    /// The rows when it began: a sync that goes on after a restart is measured from there.
+    before: Option<u64>,
+}
+
+enum Line {
+    Bar(ProgressBar),
+    Log(fn(&str)),
+}
+
+impl Progress {
+    /// Draws on `bars` where standard error is a terminal, and writes with `log` elsewhere.
+    pub(super) fn new(bars: Option<&MultiProgress>, log: fn(&str)) -> Self {
+        let is_terminal = std::io::stderr().is_terminal();
+        let line = match bars.filter(|_| is_terminal) {
+            Some(bars) => Line::Bar(spinner(bars)),
+            None => Line::Log(log),
+        };
+        let now = Instant::now();
+        Self { line, begun: now, written: now, before: None }
+    }
+
+    pub(super) fn show(&mut self, upstream: &str, activity: &Activity) {
+        let before = *self.before.get_or_insert(activity.rows);
+        match &self.line {
+            Line::Bar(bar) => {
+                bar.set_message(self.message(upstream, activity, before));
+                bar.tick();
+            }
+            Line::Log(log) if self.written.elapsed() >= LOG_EVERY => {
+                log(&self.message(upstream, activity, before));
+                self.written = Instant::now();
+            }
+            Line::Log(_) => {}
+        }
+    }
+
+    pub(super) fn finish(self) {
+        if let Line::Bar(bar) = self.line {
+            bar.finish_and_clear();
+        }
+    }
+
+    fn message(&self, upstream: &str, activity: &Activity, before: u64) -> String {
+        let elapsed = self.begun.elapsed();
+        let milliseconds = u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX).max(1);
+        let rate = activity.rows.saturating_sub(before).saturating_mul(1000) / milliseconds;
+        format!(
+            "{upstream}: full sync, {} in {}, {rate} rows/s, {} s",
+            counted(activity.rows, "row", "rows"),
+            counted(activity.pages, "page", "pages"),
+            elapsed.as_secs()
+        )
+    }
+}
+
+/// Shows the first sync of each upstream that a daemon follows, until all of them have had one.
+pub(super) async fn show_first_syncs(
     services: Arc<Services>,
-    bars: MultiProgress,
+    bars: Option<MultiProgress>,
     stop: CancellationToken,
 ) {
-    if !std::io::stderr().is_terminal() {
-        return;
-    }
-    let mut bar: Option<(ProgressBar, Instant, u64)> = None;
-    while services.is_first_sync() {
+    let mut progress: Option<Progress> = None;
+    loop {
         tokio::select! {
             () = tokio::time::sleep(REFRESH) => {}
             () = stop.cancelled() => break,
         }
-        let Some((id, activity)) = services.activity() else { continue };
-        // A walk that goes on after a restart is measured from here on.
-        let (bar, begun, before) =
-            bar.get_or_insert_with(|| (spinner(&bars), services.clock.now(), activity.rows));
-        let elapsed = services.clock.now().since(*begun);
-        let milliseconds = u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX).max(1);
-        let rate = activity.rows.saturating_sub(*before) * 1000 / milliseconds;
-        bar.set_message(format!(
-            "{id}: first walk, {} rows in {} pages, {rate} rows/s, {} s",
-            activity.rows,
-            activity.pages,
-            elapsed.as_secs()
-        ));
-        bar.tick();
+        match services.first_sync() {
+            // The upstreams are not followed yet.
+            None => {}
+            Some(false) => break,
+            Some(true) => {
+                let Some((upstream, activity)) = services.activity() else { continue };
+                let shown = progress.get_or_insert_with(|| Progress::new(bars.as_ref(), log));
+                shown.show(&upstream, &activity);
+            }
+        }
     }
-    if let Some((bar, ..)) = bar {
-        bar.finish_and_clear();
+    if let Some(progress) = progress {
+        progress.finish();
+    }
+}
+
+fn log(line: &str) {
+    info!("{line}");
+}
+
+/// Shows the sync run of a command.
+#[derive(Clone)]
+pub(super) struct Shown {
+    upstream: String,
+    progress: Arc<Mutex<Option<Progress>>>,
+}
+
+impl Shown {
+    pub(super) fn new(upstream: &str) -> Self {
+        let progress = Progress::new(Some(&MultiProgress::new()), err);
+        Self { upstream: upstream.to_owned(), progress: Arc::new(Mutex::new(Some(progress))) }
+    }
+
+    pub(super) fn finish(&self) {
+        if let Some(progress) = self.progress.lock().unwrap_or_else(PoisonError::into_inner).take()
+        {
+            progress.finish();
+        }
+    }
+}
+
+impl Observer for Shown {
+    fn touched(&self, _: BTreeSet<Name>) {}
+
+    fn progress(&self, run: &SyncRun) {
+        let mut progress = self.progress.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(progress) = progress.as_mut() {
+            progress.show(&self.upstream, &Activity::of(run));
+        }
     }
 }
 
 fn spinner(bars: &MultiProgress) -> ProgressBar {
-    let style = ProgressStyle::with_template("{spinner} {msg}");
-    let bar = ProgressBar::new_spinner();
-    bars.add(match style {
+    let bar = bars.add(ProgressBar::new_spinner());
+    match ProgressStyle::with_template("{spinner} {msg}") {
         Ok(style) => bar.with_style(style),
         Err(_) => bar,
-    })
+    }
 }

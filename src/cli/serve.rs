@@ -10,13 +10,12 @@ use tracing::{error, info, warn};
 
 use super::client::Addresses;
 use super::error::{CliError, Exit};
-use super::progress::show_progress;
+use super::progress::show_first_syncs;
 use super::target::{clock_of, first_overlays, overlays};
 use crate::api::{Door, TOKEN_FILE, Tls, make_token, operations, registry, serve as serve_http};
-use crate::config::{Settings, read_upstreams};
-use crate::daemon::{
-    Clock, DaemonError, Services, open_source, open_webhooks, open_witnesses, run,
-};
+use crate::config::{Settings, Upstream, read_upstreams};
+use crate::daemon::{DaemonError, Services, Shift, open_source, open_sources, open_webhooks, run};
+use crate::remote::OwnershipSources;
 use crate::store::Store;
 
 /// The process stops within five seconds, whatever happens.
@@ -28,50 +27,77 @@ pub(super) async fn serve(
     bars: Option<&MultiProgress>,
 ) -> Result<Exit, CliError> {
     let upstreams = read_upstreams(&settings.upstreams).map_err(CliError::Findings)?;
+    let sources = open_sources(&settings)?;
+    let listeners = Listeners {
+        registry: listen("the registry", settings.listen, "--listen").await?,
+        operations: listen("operations", settings.ops_listen, "--ops-listen").await?,
+    };
+    let surroundings = Surroundings { sources, shift: Shift::NONE, stop: CancellationToken::new() };
+    run_daemon(settings, upstreams, listeners, surroundings, bars).await
+}
+
+/// The sockets that a daemon answers on.
+pub(super) struct Listeners {
+    pub registry: TcpListener,
+    pub operations: TcpListener,
+}
+
+/// What a daemon takes from its surroundings. `demo` passes doubles; no setting does.
+pub(super) struct Surroundings {
+    pub sources: OwnershipSources,
+    /// The difference of its clock from the system's.
+    pub shift: Shift,
+    pub stop: CancellationToken,
+}
+
+/// Runs a daemon until it is interrupted or stopped.
+pub(super) async fn run_daemon(
+    settings: Settings,
+    upstreams: Vec<Upstream>,
+    listeners: Listeners,
+    surroundings: Surroundings,
+    bars: Option<&MultiProgress>,
+) -> Result<Exit, CliError> {
     for upstream in upstreams.iter().filter(|upstream| upstream.enabled) {
         open_source(upstream, &settings.egress)?;
     }
-    open_witnesses(&settings)?;
     open_webhooks(&settings)?;
-    let tls = listeners(&settings)?;
-    let public = listen("the registry", settings.listen, "--listen").await?;
-    let private_listener = listen("operations", settings.ops_listen, "--ops-listen").await?;
+    let tls = check_exposure(&settings)?;
+    let Surroundings { sources, shift, stop } = surroundings;
     if !Store::exists(&settings.data) {
-        // What is refused must leave nothing behind, so it is refused before a store is made.
-        first_overlays(&settings, &upstreams)?;
+        // Refused files must leave nothing behind, so they are refused before a store is made.
+        first_overlays(&settings, &upstreams, shift.now())?;
     }
-    let store = Store::create(&settings.data, Clock::system())?;
-    let clock = clock_of(&store)?;
+    let store = Store::create(&settings.data, shift.now())?;
+    let clock = clock_of(&store)?.shifted(shift);
     let overlays = overlays(&settings, &upstreams, &store, clock.now(), true)?;
     let token = make_token(&settings.data)
         .map_err(|source| CliError::File { path: settings.data.join(TOKEN_FILE), source })?;
     let addresses = Addresses {
         pid: std::process::id(),
-        registry: address(&public, settings.listen),
-        operations: address(&private_listener, settings.ops_listen),
+        registry: address(&listeners.registry, settings.listen),
+        operations: address(&listeners.operations, settings.ops_listen),
     };
     addresses.write(&settings.data)?;
     let data = settings.data.clone();
     let services = Services::new(settings, Arc::new(store), Arc::new(clock), overlays)?;
     info!(registry = %addresses.registry, operations = %addresses.operations, "listening");
 
-    let stop = CancellationToken::new();
     tokio::spawn(stop_at_signal(stop.clone()));
-    if let Some(bars) = bars {
-        tokio::spawn(show_progress(Arc::clone(&services), bars.clone(), stop.clone()));
-    }
+    tokio::spawn(show_first_syncs(Arc::clone(&services), bars.cloned(), stop.clone()));
     if let Some(tls) = tls.clone() {
         tokio::spawn(tls.follow_files(stop.clone()));
     }
     let settings = &services.settings.public;
     let door = Door { public: settings.clone(), answers_at_once: true, tls };
-    let public = serve_http(public, registry(Arc::clone(&services)), door, stop.clone());
+    let public = registry(Arc::clone(&services));
+    let public = serve_http(listeners.registry, public, door, stop.clone());
     let private = operations(Arc::clone(&services), token);
-    let private = serve_http(private_listener, private, Door::plain(), stop.clone());
+    let private = serve_http(listeners.operations, private, Door::plain(), stop.clone());
     let (public, private) = (tokio::spawn(public), tokio::spawn(private));
-    let ended = in_time(run(services, upstreams, stop.clone()), &stop).await;
+    let ended = in_time(run(services, upstreams, sources, stop.clone()), &stop).await;
     stop.cancel();
-    // A server that panicked has told so; there is nobody left to wait for.
+    // A server that panicked has logged so; there is nothing left to wait for.
     let _ = (public.await, private.await);
     Addresses::remove(&data);
     if let Err(error) = &ended {
@@ -82,8 +108,8 @@ pub(super) async fn serve(
     Ok(Exit::Done)
 }
 
-/// Whether the addresses may be served as they are configured, and the registry's certificate.
-pub(super) fn listeners(settings: &Settings) -> Result<Option<Tls>, CliError> {
+/// Refuses addresses that would carry answers unprotected; returns the certificate of the registry.
+pub(super) fn check_exposure(settings: &Settings) -> Result<Option<Tls>, CliError> {
     let public = &settings.public;
     if public.tls.is_none() && public.is_exposed(settings.listen) {
         return Err(CliError::Exposed { address: settings.listen });
@@ -94,8 +120,8 @@ pub(super) fn listeners(settings: &Settings) -> Result<Option<Tls>, CliError> {
     Ok(public.tls.as_ref().map(Tls::load).transpose()?)
 }
 
-/// Lets the loops end by themselves, and gives up on one that is stuck in the system: whoever said
-/// stop must not wait for a mount that hangs.
+/// Lets the loops end by themselves, and gives up on one that is stuck in the system: an operator who stops the daemon
+/// must not wait for a mount that hangs.
 async fn in_time(
     run: impl Future<Output = Result<(), DaemonError>>,
     stop: &CancellationToken,
@@ -113,7 +139,7 @@ async fn in_time(
     }
 }
 
-async fn listen(
+pub(super) async fn listen(
     what: &'static str,
     address: SocketAddr,
     flag: &'static str,

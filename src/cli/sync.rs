@@ -6,17 +6,14 @@ use tokio_util::sync::CancellationToken;
 use super::client::Operator;
 use super::error::{CliError, Exit};
 use super::print;
+use super::progress::Shown;
 use super::target::{Target, clock_of};
 use crate::api::SyncReport;
 use crate::config::{Settings, Upstream, read_upstreams};
-use crate::daemon::{
-    Clock, HeldDecision, Observer, PassPlan, open_source, retry_quarantine, run_pass,
-};
-use crate::model::Name;
+use crate::daemon::{Clock, HoldDecision, RunOptions, open_source, retry_quarantine, run_sync};
 use crate::store::{Store, StoreError};
-use crate::sync::PassState;
 
-/// Makes one pass over every enabled upstream, or has the daemon make it, and prints what changed.
+/// Synchronises every enabled upstream once, or has the daemon do it, and prints what changed.
 pub(super) async fn sync(
     settings: Settings,
     full: bool,
@@ -25,9 +22,10 @@ pub(super) async fn sync(
 ) -> Result<Exit, CliError> {
     // Read before a store is made, so that what is refused leaves nothing behind.
     let upstreams = read_upstreams(&settings.upstreams).map_err(CliError::Findings)?;
-    let opened = match dry_run && !Store::exists(&settings.data) {
-        true => Store::ephemeral(Clock::system()),
-        false => Store::create(&settings.data, Clock::system()),
+    let opened = if dry_run && !Store::exists(&settings.data) {
+        Store::ephemeral(Clock::system())
+    } else {
+        Store::create(&settings.data, Clock::system())
     };
     let report = match opened {
         Ok(store) => here(&settings, &upstreams, store, full, dry_run).await?,
@@ -42,23 +40,26 @@ pub(super) async fn sync(
     Ok(if report.failures.is_empty() { Exit::Done } else { Exit::Failed })
 }
 
-/// Releases or discards one held set, here or in the daemon.
+/// Releases or discards one change set on hold, here or in the daemon.
 pub(super) async fn decide(
     settings: Settings,
     set: &str,
-    decision: HeldDecision,
+    decision: HoldDecision,
 ) -> Result<Exit, CliError> {
     let unknown = || CliError::UnknownSet(set.to_owned());
     let (upstream, id) = set.split_once('@').ok_or_else(unknown)?;
     let decided = match Target::open(&settings)? {
         Target::Store(offline) => {
             let definition = offline.upstreams.iter().find(|known| known.id == upstream);
-            let rails = definition.map(|known| known.rails.clone()).unwrap_or_default();
+            let safety_limits =
+                definition.map(|known| known.safety_limits.clone()).unwrap_or_default();
             let now = offline.clock.now();
-            decision.apply(&offline.store, upstream, id, &rails, now)?.map(|names| names.len())
+            decision
+                .apply(&offline.store, upstream, id, &safety_limits, now)?
+                .map(|names| names.len())
         }
         Target::Daemon(operator) => {
-            match operator.post(&["ops", "held", upstream, id, decision.word()], &[]).await {
+            match operator.post(&["ops", "holds", upstream, id, decision.word()], &[]).await {
                 Err(CliError::Refused { status: 404, .. }) => None,
                 answered => Some(answered?),
             }
@@ -87,23 +88,19 @@ async fn here(
             interrupted.cancel();
         }
     });
-    let mut report = SyncReport { passes: Vec::new(), failures: BTreeMap::new() };
+    let mut report = SyncReport { runs: Vec::new(), failures: BTreeMap::new() };
     for upstream in upstreams.iter().filter(|upstream| upstream.enabled) {
         let source = open_source(upstream, &settings.egress)?;
-        let plan = PassPlan::of(upstream, &settings.views, full, dry_run);
-        match run_pass(&store, &clock, &source, &plan, &stop, Silent).await {
-            Ok(pass) => report.passes.push(pass),
+        let options = RunOptions::of(upstream, &settings.views, full, dry_run);
+        let shown = Shown::new(&upstream.id);
+        let ended = run_sync(&store, &clock, &source, &options, &stop, shown.clone()).await;
+        shown.finish();
+        match ended {
+            Ok(run) => report.runs.push(run),
             Err(failure) => {
                 report.failures.insert(upstream.id.clone(), failure.reason());
             }
         }
     }
     Ok(report)
-}
-
-struct Silent;
-
-impl Observer for Silent {
-    fn touched(&self, _: std::collections::BTreeSet<Name>) {}
-    fn progress(&self, _: &PassState) {}
 }

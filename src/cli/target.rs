@@ -4,23 +4,23 @@ use super::client::Operator;
 use super::error::CliError;
 use crate::config::{Settings, Upstream, read_upstreams};
 use crate::curation::PolicySnapshot;
-use crate::daemon::{Clock, InForce, LoadedOverlays, combine, load_overlays};
-use crate::model::Instant;
+use crate::daemon::{Clock, CurrentPolicy, LoadedOverlays, combine, load_overlays};
+use crate::model::Timestamp;
 use crate::store::{Store, StoreError};
 
-/// Whoever can answer about the store.
+/// What can answer about the store.
 #[derive(Debug)]
 pub(super) enum Target {
     Store(Box<Offline>),
     Daemon(Operator),
 }
 
-/// The store itself, with what a daemon would judge it by.
+/// The store itself, with the policy that a daemon would have.
 #[derive(Debug)]
 pub(super) struct Offline {
     pub store: Arc<Store>,
     pub clock: Arc<Clock>,
-    pub in_force: InForce,
+    pub current_policy: CurrentPolicy,
     pub upstreams: Vec<Upstream>,
 }
 
@@ -51,26 +51,26 @@ impl Offline {
     ) -> Result<Self, CliError> {
         let clock = clock_of(&store)?;
         let policies = upstreams.iter().map(Upstream::policy).collect();
-        let in_force = combine(settings, overlays, policies);
-        Ok(Self { store: Arc::new(store), clock: Arc::new(clock), in_force, upstreams })
+        let current_policy = combine(settings, overlays, policies);
+        Ok(Self { store: Arc::new(store), clock: Arc::new(clock), current_policy, upstreams })
     }
 
     pub(super) fn policy(&self) -> &PolicySnapshot {
-        &self.in_force.snapshot
+        &self.current_policy.snapshot
     }
 }
 
 /// The clock of a store: never below what was stored.
 pub(super) fn clock_of(store: &Store) -> Result<Clock, StoreError> {
-    Ok(Clock::starting_at(store.snapshot()?.newest_instant()?))
+    Ok(Clock::starting_at(store.snapshot()?.newest_timestamp()?))
 }
 
-/// Judges the overlay folder where there is no store yet, and so no last good set.
+/// Loads the overlay folder where there is no store yet, and so no last good set.
 pub(super) fn first_overlays(
     settings: &Settings,
     upstreams: &[Upstream],
+    now: Timestamp,
 ) -> Result<LoadedOverlays, CliError> {
-    let now = Clock::system();
     load_overlays(settings, Some(&ids(upstreams)), None, now, false)?.map_err(CliError::Findings)
 }
 
@@ -83,7 +83,7 @@ pub(super) fn overlays(
     settings: &Settings,
     upstreams: &[Upstream],
     store: &Store,
-    now: Instant,
+    now: Timestamp,
     keep: bool,
 ) -> Result<LoadedOverlays, CliError> {
     load_overlays(settings, Some(&ids(upstreams)), Some(store), now, keep)?

@@ -10,19 +10,19 @@ const MAX_FILE_BYTES: u64 = 1024 * 1024;
 const MAX_FILES: usize = 10_000;
 const MAX_DEPTH: usize = 16;
 
-/// What a folder of text files holds.
+/// The content of a folder of text files.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Folder {
-    /// By path, so that the order of the file system means nothing.
+    /// Sorted by path, so that the order of the file system has no effect.
     pub sources: Vec<Arc<Source>>,
     pub findings: Vec<Finding>,
 }
 
 /// Reads `overlays/**/*.yaml`.
 ///
-/// Markdown is documentation and skipped. Any other regular file is a finding: a `.yml` that
-/// nobody reads would be a policy that nobody enforces. Hidden files, which editors and version
-/// control leave, are only warned of, and hidden folders are skipped.
+/// Markdown is documentation and skipped. Any other regular file is a finding: an unread `.yml`
+/// would be a policy that is not enforced. Hidden files, which editors and version control leave,
+/// are only warnings, and hidden folders are skipped.
 #[must_use]
 pub fn read_overlays(folder: &Path) -> Folder {
     read(folder, "yaml", true)
@@ -35,7 +35,7 @@ pub(super) fn read(folder: &Path, extension: &str, recursive: bool) -> Folder {
         Err(error) => {
             let place = Source::new(folder.to_string_lossy(), "").start();
             let found = format!("the folder cannot be read: {error}");
-            let finding = Finding::error(&place, found, "make it, or name another one");
+            let finding = Finding::error(&place, found, "create it, or configure another folder");
             return Folder { findings: vec![finding], ..Folder::default() };
         }
     };
@@ -47,7 +47,7 @@ pub(super) fn read(folder: &Path, extension: &str, recursive: bool) -> Folder {
     Folder { sources: sources.collect(), findings: reading.findings }
 }
 
-/// Whether a name is one that editors and version control leave beside what people write.
+/// Returns true for the names of files that editors and version control leave.
 fn is_left_behind(name: &str) -> bool {
     name.starts_with('.') || name.starts_with('#') || name.ends_with('~') || name == "4913"
 }
@@ -76,7 +76,11 @@ impl Reading<'_> {
             match entry {
                 Ok(entry) => paths.push(entry.path()),
                 Err(error) => {
-                    self.error(folder, format!("the folder cannot be read whole: {error}"), "");
+                    self.error(
+                        folder,
+                        format!("the folder cannot be read completely: {error}"),
+                        "",
+                    );
                 }
             }
         }
@@ -92,25 +96,31 @@ impl Reading<'_> {
         let kind = match path.metadata() {
             Ok(kind) => kind,
             Err(_) if hidden => return,
-            // An editor replaced the file between listing and reading: the next look finds it.
+            // An editor replaced the file between listing and reading: the next read finds it.
             Err(error) if error.kind() == ErrorKind::NotFound && !path.is_symlink() => return,
             Err(_) if path.is_symlink() => {
-                return self.error(path, "a link that leads nowhere", "remove it");
+                return self.error(path, "a broken symbolic link", "remove it");
             }
             Err(error) => return self.error(path, format!("it cannot be read: {error}"), ""),
         };
         if kind.is_dir() {
-            match (self.recursive && !hidden, path.is_symlink()) {
-                (true, false) => self.folder(path, depth + 1),
-                (true, true) => {
-                    self.error(path, "a linked folder is not followed", "put the files here");
-                }
-                (false, _) => {}
+            if !self.recursive || hidden {
+                return;
+            }
+            if path.is_symlink() {
+                let found = "a symbolic link to a folder is not followed";
+                self.error(path, found, "put the files here");
+            } else {
+                self.folder(path, depth + 1);
             }
         } else if !kind.is_file() {
-            self.error(path, "no regular file", "only files belong here; remove it");
+            self.error(path, "not a regular file", "only files belong here; remove it");
         } else if !inside {
-            self.error(path, "a link out of the folder", "keep what is reviewed in one place");
+            self.error(
+                path,
+                "a symbolic link out of the folder",
+                "keep reviewed files in one place",
+            );
         } else {
             self.file(path, hidden);
         }
@@ -143,7 +153,7 @@ impl Reading<'_> {
         }
         match std::fs::read(path).map(String::from_utf8) {
             Ok(Ok(text)) if text.trim().is_empty() => {
-                let allowed = "remove it, or say in a comment why it is there";
+                let allowed = "remove it, or explain it in a comment";
                 self.error(path, "an empty file", allowed);
             }
             Ok(Ok(text)) => {

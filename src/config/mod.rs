@@ -1,7 +1,7 @@
-//! What operators write: `vidimus.toml`, the upstream files, and where the folders are.
+//! The operator's configuration: `vidimus.toml`, the upstream files, and the locations of folders.
 //!
 //! Everything is read through the lint: an unknown key is refused with its place and the nearest
-//! known one, and all findings are told at once. Reading files happens here and nowhere else;
+//! known one, and all findings are reported at once. Only this module reads these files;
 //! [`crate::overlay`] gets their texts.
 
 mod folder;
@@ -16,7 +16,7 @@ pub use folder::{Folder, read_overlays};
 pub use ownership::{Github, OwnershipSettings};
 pub use public::{Public, PublicLimits, TlsFiles};
 pub use settings::{Egress, Locations, Settings};
-pub use upstream::{Origin, SyncSettings, Trust, Upstream, read_upstreams};
+pub use upstream::{Origin, SyncSettings, Trust, Upstream, read_upstream, read_upstreams};
 pub use webhooks::{Hidden, HiddenError, Webhook};
 
 #[cfg(test)]

@@ -9,26 +9,26 @@ use crate::curation::{Demands, OwnershipPolicy};
 use crate::lint::{Fields, Node, Reader};
 use crate::ownership::Requirement;
 
-/// How owners are proven.
+/// The settings for the verification of owners.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct OwnershipSettings {
     pub policy: OwnershipPolicy,
-    /// Those of the system, when empty.
+    /// The system's resolvers, when empty.
     pub resolvers: Vec<SocketAddr>,
     pub github: Github,
-    /// By kind of package, where it is asked for.
+    /// The URLs of package registries, by kind of package.
     pub packages: BTreeMap<String, Url>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Github {
     pub url: Url,
-    /// A token without any scope does; without one GitHub answers 60 requests an hour.
+    /// A token without any scope is sufficient; without one GitHub answers 60 requests an hour.
     pub token_file: Option<PathBuf>,
 }
 
 pub(super) const KEYS: [&str; 3] = ["ownership", "github", "packages"];
-/// Package registries that say which server a package belongs to.
+/// Package registries that state which server a package belongs to.
 const PACKAGES: [&str; 3] = ["npm", "pypi", "oci"];
 const DNS: u16 = 53;
 
@@ -60,7 +60,11 @@ impl OwnershipSettings {
                 let Some(node) = packages.get(kind) else { continue };
                 let Some(package) = reader.mapping(node, &["url"], &[]) else { continue };
                 let Some(url) = package.get("url") else {
-                    reader.error(node, "a package registry without `url`", "where it is asked");
+                    reader.error(
+                        node,
+                        "a package registry without `url`",
+                        "give the URL of the registry",
+                    );
                     continue;
                 };
                 let url = reader.parsed(url, service_url);
@@ -79,12 +83,12 @@ impl OwnershipSettings {
         if let Some(node) = fields.get("tiers")
             && let Some(tiers) = reader.mapping(node, &["1", "2", "3"], &[])
         {
-            for (slot, tier) in policy.tiers.iter_mut().zip(["1", "2", "3"]) {
+            for (item, tier) in policy.tiers.iter_mut().zip(["1", "2", "3"]) {
                 let Some(node) = tiers.get(tier) else { continue };
                 let Some(fields) = reader.mapping(node, &["exact", "wildcard"], &[]) else {
                     continue;
                 };
-                *slot = Some(demands(reader, &fields, policy.default));
+                *item = Some(demands(reader, &fields, policy.default));
             }
         }
         if let Some(node) = fields.get("resolvers") {
@@ -92,8 +96,12 @@ impl OwnershipSettings {
             for item in items {
                 let Some(address) = reader.parsed(item, resolver) else { continue };
                 if self.resolvers.contains(&address) {
-                    // One that agrees with itself would count as two.
-                    reader.error(item, format!("the resolver {address} stands twice"), "each once");
+                    // The same resolver twice would count as two that agree.
+                    reader.error(
+                        item,
+                        format!("the resolver {address} appears twice"),
+                        "list it once",
+                    );
                 } else {
                     self.resolvers.push(address);
                 }
@@ -112,10 +120,10 @@ fn resolver(text: &str) -> Result<SocketAddr, &'static str> {
     let address = text.parse::<IpAddr>().map(|address| SocketAddr::new(address, DNS));
     address
         .or_else(|_| text.parse())
-        .map_err(|_| "an IP address, with a port if it is not 53; no host name")
+        .map_err(|_| "an IP address, with a port if it is not 53; not a host name")
 }
 
-/// A token travels there, and what is answered decides.
+/// Reads a URL that must be secure: it receives a token, and its answers decide.
 fn service_url(text: &str) -> Result<Url, &'static str> {
     root_url(text, false)
         .map_err(|_| "an https URL without user, query and fragment; http on loopback only")

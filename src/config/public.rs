@@ -5,20 +5,20 @@ use ipnet::IpNet;
 
 use crate::lint::{Fields, Node, Reader};
 
-/// How the registry's address meets the world.
+/// The settings of the public address of the registry.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Public {
-    /// Whose pages may read answers: `*`, or origins as browsers write them.
+    /// The origins of web pages that may read answers: `*`, or origins as browsers write them.
     pub cors_origins: Vec<String>,
     pub tls: Option<TlsFiles>,
-    /// Somebody in front of us speaks TLS, so that plain http may leave the machine.
+    /// True if a proxy terminates TLS, so that plain http may leave the machine.
     pub behind_tls_proxy: bool,
-    /// Peers whose `X-Forwarded-For` names the client.
+    /// Peers that are trusted to name the client in `X-Forwarded-For`.
     pub trusted_proxies: Vec<IpNet>,
     pub limits: PublicLimits,
 }
 
-/// PEM files, read again when they change.
+/// PEM files, reloaded when they change.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TlsFiles {
     pub cert_file: PathBuf,
@@ -27,14 +27,14 @@ pub struct TlsFiles {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PublicLimits {
-    /// Connections at a time; more wait until one ends.
+    /// Concurrent connections; more wait until one ends.
     pub connections: usize,
-    /// Connections of one peer at a time; more are closed at once.
+    /// Concurrent connections of one peer; more are closed at once.
     pub connections_per_peer: usize,
-    /// Requests of one client a minute; none by default. Single entries are never limited: an
-    /// editor that cannot ask for one takes the server away from its user.
+    /// Requests of one client a minute; unlimited by default. Requests for single entries are never
+    /// limited: an editor that cannot read one removes the server from its user.
     pub requests_per_minute: Option<u32>,
-    /// Bytes of pages and packed answers that are kept.
+    /// Size of the cache of pages and compressed answers.
     pub cache_bytes: u64,
 }
 
@@ -65,13 +65,13 @@ impl Default for PublicLimits {
 }
 
 impl Public {
-    /// Whether plain http on this address would carry answers over a network unprotected.
+    /// Returns true if plain http on this address would send answers over a network unprotected.
     #[must_use]
     pub fn is_exposed(&self, address: SocketAddr) -> bool {
         !self.behind_tls_proxy && !address.ip().is_loopback()
     }
 
-    /// Whether the peer is a proxy whose word on the client counts.
+    /// Returns true if the peer is a proxy that is trusted to name the client.
     #[must_use]
     pub fn trusts(&self, peer: IpAddr) -> bool {
         // A listener for both families shows IPv4 peers as mapped addresses.
@@ -94,7 +94,7 @@ impl Public {
             let files = reader.mapping(node, &KEYS, &[]);
             let mut path = |key| {
                 let Some(file) = files.as_ref()?.get(key) else {
-                    reader.error(node, format!("TLS without `{key}`"), "both PEM files");
+                    reader.error(node, format!("TLS without `{key}`"), "give both PEM files");
                     return None;
                 };
                 reader.text(file).map(PathBuf::from)
@@ -114,7 +114,7 @@ impl PublicLimits {
             ["connections", "connections_per_peer", "requests_per_minute", "cache_mib"];
         let Some(limits) = reader.mapping(node, &KEYS, &[]) else { return };
         let mut number = |key, max| {
-            limits.get(key).and_then(|node| reader.integer(node, 1..=max)).map(|it| (key, it))
+            limits.get(key).and_then(|node| reader.integer(node, 1..=max)).map(|value| (key, value))
         };
         let numbers = [
             number("connections", 1_000_000),
@@ -144,19 +144,20 @@ fn parsed_list<T>(
 }
 
 fn origin(text: &str) -> Result<String, &'static str> {
-    const ALLOWED: &str = "`*`, or an origin as https://editor.example";
-    // Editors have schemes of their own, as vscode-file://vscode-app.
+    const ALLOWED: &str = "`*`, or an origin such as https://editor.example";
+    // Editors have schemes of their own, such as vscode-file://vscode-app.
     let parts = text.split_once("://");
     let usable = parts.is_some_and(|(scheme, host)| {
         !scheme.is_empty() && !host.is_empty() && !host.contains(['/', '?', '#', '*', ' '])
     });
-    match text == "*" || (usable && text.bytes().all(|byte| byte.is_ascii_graphic())) {
-        true => Ok(text.to_owned()),
-        false => Err(ALLOWED),
+    if text == "*" || (usable && text.bytes().all(|byte| byte.is_ascii_graphic())) {
+        Ok(text.to_owned())
+    } else {
+        Err(ALLOWED)
     }
 }
 
 fn network(text: &str) -> Result<IpNet, &'static str> {
     let address = text.parse::<IpAddr>().map(IpNet::from);
-    address.or_else(|_| text.parse()).map_err(|_| "an address or network, as 10.0.0.0/8")
+    address.or_else(|_| text.parse()).map_err(|_| "an address or network, such as 10.0.0.0/8")
 }

@@ -12,8 +12,8 @@ use crate::lint::{Fields, Finding, Reader, Source, parse_toml};
 use crate::model::Name;
 use crate::overlay::Terms;
 
-/// Where things are. Each is given by a flag, a `VIDIMUS_…` variable, `vidimus.toml` or a default,
-/// in this order.
+/// The locations of files and addresses. Each is set by a flag, a `VIDIMUS_…` variable,
+/// `vidimus.toml` or a default, in this order.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Locations {
     pub data: Option<PathBuf>,
@@ -23,37 +23,37 @@ pub struct Locations {
     pub ops_listen: Option<SocketAddr>,
 }
 
-/// How every outgoing connection leaves.
+/// The settings for all outgoing connections.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Egress {
     pub proxy: Option<Url>,
-    /// Certificates in PEM that are trusted beside the system's.
+    /// Certificates in PEM that are trusted in addition to the system's.
     pub ca_file: Option<PathBuf>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settings {
-    /// What was read, or would have been.
+    /// The configuration file, even if it is absent.
     pub file: PathBuf,
     pub data: PathBuf,
     pub upstreams: PathBuf,
     pub overlays: PathBuf,
     pub listen: SocketAddr,
     pub ops_listen: SocketAddr,
-    /// Values of `Host` that the operations address answers to beside loopback.
+    /// Values of `Host` that the operations address accepts besides loopback.
     pub ops_hosts: Vec<String>,
     /// Our own reverse-DNS namespace, the key of our block in `_meta`.
     pub namespace: String,
-    /// How long approvals last that state no end.
+    /// The terms of approvals without `expires`.
     pub terms: Terms,
     pub egress: Egress,
     pub public: Public,
     pub ownership: OwnershipSettings,
-    /// Whether a wildcard waits for a person before it admits a name that resembles something protected.
+    /// True if names that resemble a protected name are withheld from wildcard approvals until a review.
     pub withhold: bool,
-    /// Who is told of alerts.
+    /// The recipients of alerts.
     pub webhooks: Vec<Webhook>,
-    /// Every registry that is served, the default one among them.
+    /// Every registry that is served, including the default one.
     pub views: Vec<View>,
 }
 
@@ -71,8 +71,9 @@ const KEYS: [&str; 12] = [
     "lookalikes",
     "webhooks",
 ];
+
 fn proxy_url(text: &str) -> Result<Url, &'static str> {
-    const ALLOWED: &str = "a URL with its scheme, as http://proxy.example:3128";
+    const ALLOWED: &str = "a URL with its scheme, such as http://proxy.example:3128";
     let url = Url::parse(text).map_err(|_| ALLOWED)?;
     match url.scheme() {
         "http" | "https" if url.has_host() => Ok(url),
@@ -106,11 +107,11 @@ impl Default for Settings {
 }
 
 impl Settings {
-    /// Reads the configuration file, which may be absent unless it was `named`, and puts what was
-    /// given on the command line above it.
+    /// Reads the configuration file, which may be absent unless it was `named`. Locations from the
+    /// command line override it.
     ///
     /// # Errors
-    /// Everything that is wrong in the file, each with its place.
+    /// All findings in the file, each with its place.
     pub fn load(file: &Path, named: bool, given: Locations) -> Result<Self, Vec<Finding>> {
         let mut settings = Self { file: file.to_owned(), ..Self::default() };
         match std::fs::read_to_string(file) {
@@ -140,10 +141,7 @@ impl Settings {
         {
             self.take(&mut reader, &fields);
         }
-        match reader.findings.is_empty() {
-            true => Ok(()),
-            false => Err(reader.findings),
-        }
+        if reader.findings.is_empty() { Ok(()) } else { Err(reader.findings) }
     }
 
     fn take(&mut self, reader: &mut Reader, fields: &Fields<'_>) {
@@ -159,7 +157,7 @@ impl Settings {
         for (key, address) in [("listen", &mut self.listen), ("ops_listen", &mut self.ops_listen)] {
             let parsed = fields.get(key).and_then(|node| {
                 reader.parsed(node, |text| {
-                    text.parse().map_err(|_| "an address and a port, as 127.0.0.1:8080")
+                    text.parse().map_err(|_| "an address and a port, such as 127.0.0.1:8080")
                 })
             });
             *address = parsed.unwrap_or(*address);
@@ -171,7 +169,7 @@ impl Settings {
             let parsed =
                 reader.parsed(node, |text| match Name::parse(&format!("{text}/curation")) {
                     Ok(_) => Ok(text.to_owned()),
-                    Err(_) => Err("a reverse-DNS namespace, as com.example.registry"),
+                    Err(_) => Err("a reverse-DNS namespace, such as com.example.registry"),
                 });
             self.namespace = parsed.unwrap_or_default();
         }

@@ -1,4 +1,4 @@
-//! Files as operators write them, good and bad.
+//! Tests of the configuration files of operators.
 
 use std::fs;
 use std::path::Path;
@@ -27,7 +27,7 @@ fn shown(findings: &[Finding], folder: &Path) -> Vec<String> {
 const URL: &str = "kind = \"registry\"\nurl = \"https://registry.example\"\n";
 
 #[test]
-fn an_upstream_needs_no_more_than_a_url() {
+fn upstream_needs_only_kind_and_url() {
     let folder = folder(&[("one.toml", URL), ("README.md", "notes")]);
     let upstreams = read_upstreams(folder.path()).expect("good");
     assert_eq!(upstreams.len(), 1);
@@ -39,8 +39,8 @@ fn an_upstream_needs_no_more_than_a_url() {
 
 #[rstest]
 #[case("sync.interval = \"90s\"\nsync.page_size = 30", |sync: &SyncSettings| sync.interval.as_secs() == 90 && sync.page_size == 30)]
-#[case("[sync]\nfull_walk = \"7d\"\noverlap = \"1h\"", |sync: &SyncSettings| sync.full_walk.as_secs() == 604_800 && sync.overlap.as_secs() == 3600)]
-fn its_schedule_can_be_set(#[case] text: &str, #[case] is_set: fn(&SyncSettings) -> bool) {
+#[case("[sync]\nfull_sync = \"7d\"\noverlap = \"1h\"", |sync: &SyncSettings| sync.full_sync.as_secs() == 604_800 && sync.overlap.as_secs() == 3600)]
+fn sync_schedule_can_be_set(#[case] text: &str, #[case] is_set: fn(&SyncSettings) -> bool) {
     let folder = folder(&[("one.toml", &format!("{URL}{text}\n"))]);
     let upstreams = read_upstreams(folder.path()).expect("good");
     assert!(is_set(&upstreams[0].sync), "{:?}", upstreams[0].sync);
@@ -51,11 +51,11 @@ fn its_schedule_can_be_set(#[case] text: &str, #[case] is_set: fn(&SyncSettings)
 #[case("url = \"https://x.example\"", "one.toml:1:1: no `kind`; `kind` is required")]
 #[case(
     "kind = \"registry\"\nurl = \"ftp://x.example\"",
-    "one.toml:2:7: `ftp://x.example`; `ftp` is no scheme of a registry; use https"
+    "one.toml:2:7: `ftp://x.example`; the scheme `ftp` is not supported; use https"
 )]
 #[case(
     "kind = \"registry\"\nurl = \"http://x.example\"",
-    "http lets anyone on the way rewrite entries"
+    "http lets anyone on the network path rewrite entries"
 )]
 #[case(
     "kind = \"registry\"\nurl = \"https://x.example/v0.1\"",
@@ -91,14 +91,14 @@ fn its_schedule_can_be_set(#[case] text: &str, #[case] is_set: fn(&SyncSettings)
     "`a*`; a namespace is `com.example`"
 )]
 #[case("kind = \"registry\nurl = 3", "one.toml:1:17: this is not TOML")]
-fn a_malformed_upstream_is_refused_with_its_place(#[case] text: &str, #[case] wanted: &str) {
+fn invalid_upstream_is_rejected_with_its_place(#[case] text: &str, #[case] wanted: &str) {
     let folder = folder(&[("one.toml", text)]);
     let findings = shown(&read_upstreams(folder.path()).expect_err("refused"), folder.path());
     assert!(findings[0].contains(wanted), "{findings:#?}");
 }
 
 #[test]
-fn a_folder_without_upstreams_and_no_folder_are_refused() {
+fn empty_or_absent_folder_of_upstreams_is_rejected() {
     let folder = folder(&[]);
     let findings = read_upstreams(folder.path()).expect_err("refused");
     assert!(findings[0].to_string().contains("no upstream file; at least one `*.toml`"));
@@ -107,26 +107,26 @@ fn a_folder_without_upstreams_and_no_folder_are_refused() {
 }
 
 #[test]
-fn two_upstreams_of_one_priority_and_two_unlimited_external_ones_are_refused() {
+fn equal_priorities_and_second_unlimited_external_upstream_are_rejected() {
     let folder = folder(&[("one.toml", URL), ("two.toml", URL)]);
     let findings = shown(&read_upstreams(folder.path()).expect_err("refused"), folder.path());
     assert_eq!(findings.len(), 2, "{findings:#?}");
-    assert!(findings[0].contains("priority 100 is taken (against one.toml:1:1)"));
+    assert!(findings[0].contains("priority 100 is already used (against one.toml:1:1)"));
     assert!(
         findings[1]
-            .contains("a second external upstream that may speak for every namespace (against")
+            .contains("a second external upstream is authoritative for every namespace (against")
     );
 }
 
 #[test]
-fn an_id_is_a_plain_word() {
+fn file_name_that_is_not_an_id_is_rejected() {
     let folder = folder(&[("One Two.toml", URL)]);
     let findings = shown(&read_upstreams(folder.path()).expect_err("refused"), folder.path());
-    assert!(findings[0].contains("the file name `One Two` is no id"), "{findings:#?}");
+    assert!(findings[0].contains("the file name `One Two` is not a valid id"), "{findings:#?}");
 }
 
 #[test]
-fn overlays_are_read_by_path_and_documentation_is_left_alone() {
+fn overlays_are_sorted_by_path_and_documentation_is_skipped() {
     let folder = folder(&[("b.yaml", "b"), ("a/z.yaml", "a"), ("README.md", "x"), (".git/x", "y")]);
     let overlays = read_overlays(folder.path());
     assert_eq!(overlays.findings, []);
@@ -140,7 +140,7 @@ fn overlays_are_read_by_path_and_documentation_is_left_alone() {
 #[case("x.yaml~", "x", "a hidden or backup file is not read")]
 #[case("4913", "", "a hidden or backup file is not read")]
 #[case(".x.yaml.swp", "x", "a hidden or backup file is not read")]
-fn any_other_file_among_overlays_is_a_finding(
+fn other_file_among_overlays_is_a_finding(
     #[case] name: &str,
     #[case] text: &str,
     #[case] wanted: &str,
@@ -152,7 +152,7 @@ fn any_other_file_among_overlays_is_a_finding(
 }
 
 #[test]
-fn a_huge_a_binary_and_a_foreign_file_are_refused() {
+fn huge_binary_and_linked_files_are_rejected() {
     let folder = folder(&[("big.yaml", &"x".repeat(2_000_000))]);
     fs::write(folder.path().join("binary.yaml"), [0xff, 0xfe]).expect("a file");
     let outside = tempfile::NamedTempFile::new().expect("a file");
@@ -165,8 +165,8 @@ fn a_huge_a_binary_and_a_foreign_file_are_refused() {
         [
             "big.yaml:1:1: a file of 2000000 bytes; at most 1048576 bytes; split it",
             "binary.yaml:1:1: the file is not UTF-8; save it as UTF-8",
-            "link.yaml:1:1: a link out of the folder; keep what is reviewed in one place",
-            "lost.yaml:1:1: a link that leads nowhere; remove it",
+            "link.yaml:1:1: a symbolic link out of the folder; keep reviewed files in one place",
+            "lost.yaml:1:1: a broken symbolic link; remove it",
         ]
     );
     assert!(overlays.sources.is_empty());
@@ -179,7 +179,7 @@ fn settings(text: &str, given: Locations) -> Result<Settings, Vec<String>> {
 }
 
 #[test]
-fn what_is_given_stands_above_the_file_and_the_file_above_the_defaults() {
+fn given_locations_override_the_file_and_the_file_the_defaults() {
     let given = Locations { data: Some("/given".into()), ..Locations::default() };
     let text = "data = \"/file\"\noverlays = \"policy\"\nnamespace = \"com.example.registry\"\n\
                 ops_hosts = [\"ops.example\"]\n[tracks]\nfast = 30\n[egress]\nproxy = \"http://p:1\"\n";
@@ -194,21 +194,24 @@ fn what_is_given_stands_above_the_file_and_the_file_above_the_defaults() {
 
 #[rstest]
 #[case("dta = \"x\"", "vidimus.toml:1:1: unknown key `dta`; did you mean `data`?")]
-#[case("listen = \"8080\"", "vidimus.toml:1:10: `8080`; an address and a port, as 127.0.0.1:8080")]
-#[case("namespace = \"a b\"", "a reverse-DNS namespace, as com.example.registry")]
+#[case(
+    "listen = \"8080\"",
+    "vidimus.toml:1:10: `8080`; an address and a port, such as 127.0.0.1:8080"
+)]
+#[case("namespace = \"a b\"", "a reverse-DNS namespace, such as com.example.registry")]
 #[case("[tracks]\nfast = 0", "vidimus.toml:2:8: `0`; a whole number from 1 to 3660")]
 #[case(
     "[egress]\nproxy = \"nothing\"",
-    "vidimus.toml:2:9: `nothing`; a URL with its scheme, as http://proxy.example:3128"
+    "vidimus.toml:2:9: `nothing`; a URL with its scheme, such as http://proxy.example:3128"
 )]
 #[case("data = [", "this is not TOML")]
-fn a_malformed_configuration_is_refused_with_its_place(#[case] text: &str, #[case] wanted: &str) {
+fn invalid_configuration_is_rejected_with_its_place(#[case] text: &str, #[case] wanted: &str) {
     let findings = settings(text, Locations::default()).expect_err("refused");
     assert!(findings[0].contains(wanted), "{findings:#?}");
 }
 
 #[test]
-fn the_file_may_be_absent_unless_it_was_named() {
+fn absent_file_is_an_error_only_if_named() {
     let absent = Path::new("/nonexistent/vidimus.toml");
     let default = Settings { file: absent.to_owned(), ..Settings::default() };
     assert_eq!(Settings::load(absent, false, Locations::default()), Ok(default));
@@ -216,7 +219,7 @@ fn the_file_may_be_absent_unless_it_was_named() {
 }
 
 #[test]
-fn what_is_shipped_is_good() {
+fn included_upstreams_are_valid() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let upstreams = read_upstreams(&root.join("upstreams")).expect("good");
     assert_eq!(upstreams[0].id, "official");
@@ -225,7 +228,7 @@ fn what_is_shipped_is_good() {
 const HOOK: &str = "[[webhooks]]\nname = \"a\"\nurl_file = \"u\"\nsecret_variable = \"S\"\n";
 
 #[test]
-fn a_webhook_names_where_its_address_and_secret_stand() {
+fn webhook_names_location_of_its_url_and_secret() {
     let text = format!(
         "{HOOK}kinds = [\"drift\", \"lookalike\"]\ntimeout = \"2s\"\n[lookalikes]\nwithhold = false\n"
     );
@@ -242,7 +245,7 @@ fn a_webhook_names_where_its_address_and_secret_stand() {
 #[case("[[webhooks]]\nurl_file = \"u\"\nsecret_file = \"s\"", "a webhook without a `name`")]
 #[case(
     "[[webhooks]]\nname = \"a\"\nsecret_file = \"s\"",
-    "a webhook without a URL; `url_file` or `url_variable`"
+    "a webhook without a URL; set `url_file` or `url_variable`"
 )]
 #[case("[[webhooks]]\nname = \"a\"\nurl_file = \"u\"", "a webhook without a secret")]
 #[case(
@@ -250,21 +253,21 @@ fn a_webhook_names_where_its_address_and_secret_stand() {
     "lower-case letters, digits and '-'"
 )]
 #[case("[[webhooks]]\nname = \"a\"\nurl = \"https://x.example\"", "`url`")]
-#[case(&format!("{HOOK}url_variable = \"U\"\n"), "both `url_file` and `url_variable`; one of them")]
+#[case(&format!("{HOOK}url_variable = \"U\"\n"), "both `url_file` and `url_variable`; set only one of them")]
 #[case(&format!("{HOOK}kinds = [\"lookalikes\"]\n"), "`lookalikes`; did you mean `lookalike`? Allowed: `case-twins`, ")]
 #[case(
     "[[webhooks]]\nname = \"a\"\nurl_file = \"u\"\nsecret_variable = \"whsec_abc\"",
-    "a webhook's variable that no variable is called; capital letters"
+    "an invalid name of a webhook's variable; capital letters"
 )]
-#[case(&format!("{HOOK}{HOOK}"), "the webhook `a` stands twice")]
+#[case(&format!("{HOOK}{HOOK}"), "the webhook `a` appears twice")]
 #[case(&format!("{HOOK}format = \"xml\"\n"), "`xml`")]
-fn a_webhook_that_could_not_be_trusted_is_refused(#[case] text: &str, #[case] wanted: &str) {
+fn webhook_that_cannot_be_trusted_is_rejected(#[case] text: &str, #[case] wanted: &str) {
     let findings = settings(text, Locations::default()).expect_err("refused");
     assert!(findings[0].contains(wanted), "{findings:#?}");
 }
 
 #[test]
-fn what_is_hidden_is_one_line_and_shows_as_a_fingerprint() {
+fn hidden_value_is_one_line_and_displayed_as_fingerprint() {
     let folder = folder(&[("good", " secret\n"), ("empty", "\n"), ("two", "a\nb\n")]);
     let read = |name: &str| Hidden::File(folder.path().join(name)).read();
     let secret = read("good").expect("a secret");
@@ -274,12 +277,12 @@ fn what_is_hidden_is_one_line_and_shows_as_a_fingerprint() {
         read("empty")
             .expect_err("empty")
             .to_string()
-            .ends_with("no single line of visible characters without blanks")
+            .ends_with("exactly one line of visible characters without blanks")
     );
     assert!(read("two").is_err());
     assert!(read("absent").is_err());
     let variable = |name: &str| Hidden::Variable(name.to_owned()).read();
     assert_eq!(variable("CARGO_PKG_NAME").expect("cargo sets it").reveal(), "vidimus");
     let unset = variable("VIDIMUS_IS_NOT_SET").expect_err("unset").to_string();
-    assert_eq!(unset, "the variable VIDIMUS_IS_NOT_SET is not set");
+    assert_eq!(unset, "the environment variable VIDIMUS_IS_NOT_SET is not set");
 }

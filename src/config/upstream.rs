@@ -10,9 +10,9 @@ use super::folder;
 use crate::curation::UpstreamPolicy;
 use crate::lint::{Fields, Finding, Node, Reader, Source, has_errors, parse_toml};
 use crate::model::{NamespacePattern, NamespaceRules, is_loopback};
-use crate::sync::Rails;
+use crate::sync::SafetyLimits;
 
-/// One upstream registry, as its file describes it. Its id is the file's name.
+/// The configuration of one upstream. Its id is the file's name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Upstream {
     pub id: String,
@@ -24,13 +24,13 @@ pub struct Upstream {
     pub token_file: Option<PathBuf>,
     pub ca_file: Option<PathBuf>,
     pub sync: SyncSettings,
-    pub rails: Rails,
+    pub safety_limits: SafetyLimits,
     pub namespaces: NamespaceRules,
-    /// More wait for their turn.
+    /// Further requests wait.
     pub requests_per_hour: u32,
 }
 
-/// Where entries come from.
+/// The source of entries.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Origin {
     /// A registry API by its root; `/v0.1/…` is appended.
@@ -49,7 +49,7 @@ impl fmt::Display for Origin {
 }
 
 impl Upstream {
-    /// What matters for which upstream is authoritative for a name.
+    /// Returns the settings that decide which upstream is authoritative for a name.
     #[must_use]
     pub fn policy(&self) -> UpstreamPolicy {
         UpstreamPolicy {
@@ -62,7 +62,7 @@ impl Upstream {
     }
 }
 
-/// Whether an upstream is the organisation's own.
+/// The trust in an upstream: internal ones are the organisation's own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Trust {
@@ -72,12 +72,12 @@ pub enum Trust {
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SyncSettings {
-    /// Between the end of a pass and the next.
+    /// Time between the end of a sync run and the next.
     pub interval: Duration,
-    /// Between complete walks.
-    pub full_walk: Duration,
+    /// Time between full syncs.
+    pub full_sync: Duration,
     pub page_size: u32,
-    /// How far an increment reads back.
+    /// Time that an incremental sync reads back.
     pub overlap: Duration,
 }
 
@@ -86,7 +86,7 @@ impl Default for SyncSettings {
         const MINUTE: Duration = Duration::from_mins(1);
         Self {
             interval: 5 * MINUTE,
-            full_walk: 24 * 60 * MINUTE,
+            full_sync: 24 * 60 * MINUTE,
             page_size: 100,
             overlap: 10 * MINUTE,
         }
@@ -104,13 +104,13 @@ const KEYS: [&str; 13] = [
     "allow_http",
     "sync",
     "path",
-    "rails",
+    "safety_limits",
     "namespaces",
     "limits",
 ];
-const SYNC_KEYS: [&str; 4] = ["interval", "full_walk", "page_size", "overlap"];
-const RAIL_KEYS: [&str; 10] = [
-    "missing_walks",
+const SYNC_KEYS: [&str; 4] = ["interval", "full_sync", "page_size", "overlap"];
+const SAFETY_LIMIT_KEYS: [&str; 10] = [
+    "missing_syncs",
     "purge_after",
     "removed_percent",
     "rewritten_percent",
@@ -126,7 +126,7 @@ const DEFAULT_PRIORITY: u64 = 100;
 /// Reads `upstreams/*.toml`.
 ///
 /// # Errors
-/// Everything that is wrong in the files, each with its place; also a folder without any.
+/// All findings in the files, each with its place; also for a folder without any.
 pub fn read_upstreams(folder: &Path) -> Result<Vec<Upstream>, Vec<Finding>> {
     let folder::Folder { sources, mut findings } = folder::read(folder, "toml", false);
     let mut upstreams: Vec<(Upstream, Arc<Source>)> = Vec::new();
@@ -136,33 +136,57 @@ pub fn read_upstreams(folder: &Path) -> Result<Vec<Upstream>, Vec<Finding>> {
     }
     if sources.is_empty() && !has_errors(&findings) {
         let place = Source::new(folder.to_string_lossy(), "").start();
-        let allowed = "at least one `*.toml`, such as the `official.toml` that is shipped";
+        let allowed = "at least one `*.toml`, such as the included `official.toml`";
         findings.push(Finding::error(&place, "no upstream file", allowed));
     }
     check_together(&upstreams, &mut findings);
-    match has_errors(&findings) {
-        true => Err(findings),
-        false => Ok(upstreams.into_iter().map(|(upstream, _)| upstream).collect()),
+    if has_errors(&findings) {
+        return Err(findings);
     }
+    Ok(upstreams.into_iter().map(|(upstream, _)| upstream).collect())
+}
+
+/// Reads one upstream file by itself.
+///
+/// # Errors
+/// Everything that is wrong in it, each with its place.
+pub fn read_upstream(file: &Path) -> Result<Upstream, Vec<Finding>> {
+    let text = std::fs::read_to_string(file).map_err(|error| {
+        let place = Source::new(file.to_string_lossy(), "").start();
+        let found = format!("the file cannot be read: {error}");
+        vec![Finding::error(&place, found, "name a file that exists and that you may read")]
+    })?;
+    let mut findings = Vec::new();
+    let upstream = read(&Source::new(file.to_string_lossy(), text), &mut findings);
+    upstream.filter(|_| !has_errors(&findings)).ok_or(findings)
 }
 
 fn check_together(upstreams: &[(Upstream, Arc<Source>)], findings: &mut Vec<Finding>) {
     for (index, (upstream, source)) in upstreams.iter().enumerate() {
         let earlier = &upstreams[..index];
-        if let Some((_, other)) = earlier.iter().find(|(it, _)| it.priority == upstream.priority) {
-            let found = format!("priority {} is taken", upstream.priority);
-            let allowed = "give each upstream a priority of its own; the lower wins";
+        if let Some((_, other)) =
+            earlier.iter().find(|(known, _)| known.priority == upstream.priority)
+        {
+            let found = format!("priority {} is already used", upstream.priority);
+            let allowed = "give each upstream a unique priority; the lowest wins";
             findings.push(Finding::error(&source.start(), found, allowed).against(&other.start()));
         }
     }
     let external = |upstream: &Upstream| upstream.enabled && upstream.trust == Trust::External;
-    let first = upstreams.iter().filter(|(it, _)| external(it)).min_by_key(|(it, _)| it.priority);
-    for (upstream, source) in upstreams.iter().filter(|(it, _)| external(it)) {
+    let first = upstreams
+        .iter()
+        .filter(|(upstream, _)| external(upstream))
+        .min_by_key(|(upstream, _)| upstream.priority);
+    for (upstream, source) in upstreams.iter().filter(|(upstream, _)| external(upstream)) {
         let is_first = first.is_some_and(|(first, _)| first.id == upstream.id);
         let unlimited = upstream.namespaces.allow.is_none();
-        if let (false, true, Some((_, first))) = (is_first, unlimited, first) {
-            let allowed = "say in `[namespaces] allow` what it may speak for";
-            let found = "a second external upstream that may speak for every namespace";
+        if !is_first
+            && unlimited
+            && let Some((_, first)) = first
+        {
+            let allowed =
+                "list the namespaces that it is authoritative for in `[namespaces] allow`";
+            let found = "a second external upstream is authoritative for every namespace";
             findings.push(Finding::error(&source.start(), found, allowed).against(&first.start()));
         }
     }
@@ -171,11 +195,10 @@ fn check_together(upstreams: &[(Upstream, Arc<Source>)], findings: &mut Vec<Find
 fn read(source: &Arc<Source>, findings: &mut Vec<Finding>) -> Option<Upstream> {
     let mut reader = Reader::default();
     let root = parse_toml(source, &mut reader.findings);
-    let upstream = match reader.findings.is_empty() {
-        true => reader
-            .mapping(&root, &KEYS, &[])
-            .and_then(|fields| upstream(&mut reader, &fields, source)),
-        false => None,
+    let upstream = if reader.findings.is_empty() {
+        reader.mapping(&root, &KEYS, &[]).and_then(|fields| upstream(&mut reader, &fields, source))
+    } else {
+        None
     };
     findings.append(&mut reader.findings);
     upstream
@@ -219,7 +242,7 @@ fn upstream(reader: &mut Reader, fields: &Fields<'_>, source: &Arc<Source>) -> O
         token_file: path(reader, "token_file"),
         ca_file: path(reader, "ca_file"),
         sync: sync(reader, fields),
-        rails: rails(reader, fields),
+        safety_limits: safety_limits(reader, fields),
         namespaces: namespaces(reader, fields),
         requests_per_hour: requests_per_hour(reader, fields),
     })
@@ -241,7 +264,7 @@ fn sync(reader: &mut Reader, fields: &Fields<'_>) -> SyncSettings {
     };
     for (key, setting) in [
         ("interval", &mut sync.interval),
-        ("full_walk", &mut sync.full_walk),
+        ("full_sync", &mut sync.full_sync),
         ("overlap", &mut sync.overlap),
     ] {
         let read = fields.get(key).and_then(|node| reader.parsed(node, duration));
@@ -254,7 +277,7 @@ fn sync(reader: &mut Reader, fields: &Fields<'_>) -> SyncSettings {
 }
 
 fn requests_per_hour(reader: &mut Reader, fields: &Fields<'_>) -> u32 {
-    /// Twenty complete walks of today's size.
+    /// Twenty full syncs of today's size.
     const DEFAULT: u32 = 20_000;
     let keys = ["requests_per_hour"];
     let requests = fields
@@ -278,43 +301,45 @@ fn namespaces(reader: &mut Reader, fields: &Fields<'_>) -> NamespaceRules {
     NamespaceRules { allow: patterns("allow"), deny: patterns("deny").unwrap_or_default() }
 }
 
-fn rails(reader: &mut Reader, fields: &Fields<'_>) -> Rails {
-    let mut rails = Rails::default();
-    let Some(fields) = fields.get("rails").and_then(|node| reader.mapping(node, &RAIL_KEYS, &[]))
+fn safety_limits(reader: &mut Reader, fields: &Fields<'_>) -> SafetyLimits {
+    let mut safety_limits = SafetyLimits::default();
+    let Some(fields) =
+        fields.get("safety_limits").and_then(|node| reader.mapping(node, &SAFETY_LIMIT_KEYS, &[]))
     else {
-        return rails;
+        return safety_limits;
     };
     let mut number = |key, bounds| fields.get(key).and_then(|node| reader.integer(node, bounds));
-    if let Some(walks) = number("missing_walks", 1..=100) {
-        rails.missing_walks = u32::try_from(walks).unwrap_or(rails.missing_walks);
+    if let Some(syncs) = number("missing_syncs", 1..=100) {
+        safety_limits.missing_syncs = u32::try_from(syncs).unwrap_or(safety_limits.missing_syncs);
     }
     for (key, percent) in [
-        ("removed_percent", &mut rails.removed_percent),
-        ("rewritten_percent", &mut rails.rewritten_percent),
-        ("deleted_percent", &mut rails.deleted_percent),
-        ("shrink_percent", &mut rails.shrink_percent),
+        ("removed_percent", &mut safety_limits.removed_percent),
+        ("rewritten_percent", &mut safety_limits.rewritten_percent),
+        ("deleted_percent", &mut safety_limits.deleted_percent),
+        ("shrink_percent", &mut safety_limits.shrink_percent),
     ] {
         *percent = number(key, 0..=100).unwrap_or(*percent);
     }
-    for (key, growth) in
-        [("name_growth", &mut rails.name_growth), ("namespace_growth", &mut rails.namespace_growth)]
-    {
+    for (key, growth) in [
+        ("name_growth", &mut safety_limits.name_growth),
+        ("namespace_growth", &mut safety_limits.namespace_growth),
+    ] {
         *growth = number(key, 1..=10_000_000).unwrap_or(*growth);
     }
     for (key, span) in [
-        ("purge_after", &mut rails.purge_after),
-        ("rewind", &mut rails.rewind),
-        ("frozen_after", &mut rails.frozen_after),
+        ("purge_after", &mut safety_limits.purge_after),
+        ("rewind", &mut safety_limits.rewind),
+        ("frozen_after", &mut safety_limits.frozen_after),
     ] {
         let read = fields.get(key).and_then(|node| reader.parsed(node, duration));
         *span = read.unwrap_or(*span);
     }
-    rails
+    safety_limits
 }
 
-/// A whole number and a unit: `90s`, `5m`, `24h`, `7d`; a second at least, a year at most.
+/// Reads a whole number and a unit: `90s`, `5m`, `24h`, `7d`; from 1 second to 366 days.
 pub(super) fn duration(text: &str) -> Result<Duration, &'static str> {
-    const ALLOWED: &str = "a whole number and a unit, from 1s to 366d, as 90s, 5m, 24h or 7d";
+    const ALLOWED: &str = "a whole number and a unit, from 1s to 366d, such as 90s, 5m, 24h or 7d";
     const MOST: u64 = 366 * 24 * 60 * 60;
     let split = text.len().saturating_sub(1);
     let (number, unit) = text.split_at_checked(split).ok_or(ALLOWED)?;
@@ -332,23 +357,23 @@ pub(super) fn duration(text: &str) -> Result<Duration, &'static str> {
     }
 }
 
-/// Whether upstreams, views and webhooks may be called so.
+/// Returns true if a text is a valid id of an upstream, a view or a webhook.
 pub(super) fn is_id(text: &str) -> bool {
     (1..=64).contains(&text.len())
         && text.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-'))
 }
 
-/// The id under which everything of an upstream is stored: its file's name.
+/// Returns the id under which all data of an upstream is stored: its file's name.
 fn id_of(source: &Arc<Source>) -> Result<String, Finding> {
     let stem = Path::new(&source.file).file_stem().unwrap_or_default().to_string_lossy();
-    match is_id(&stem) {
-        true => Ok(stem.into_owned()),
-        false => Err(Finding::error(
-            &source.start(),
-            format!("the file name `{stem}` is no id"),
-            "name it with lower-case letters, digits and '-', as `official.toml`",
-        )),
+    if is_id(&stem) {
+        return Ok(stem.into_owned());
     }
+    Err(Finding::error(
+        &source.start(),
+        format!("the file name `{stem}` is not a valid id"),
+        "name it with lower-case letters, digits and '-', such as `official.toml`",
+    ))
 }
 
 pub(super) fn root_url(text: &str, allow_http: bool) -> Result<Url, String> {
@@ -358,11 +383,11 @@ pub(super) fn root_url(text: &str, allow_http: bool) -> Result<Url, String> {
         "https" => {}
         "http" if is_loopback(&host) || allow_http => {}
         "http" => {
-            return Err("http lets anyone on the way rewrite entries; use https, or set \
+            return Err("http lets anyone on the network path rewrite entries; use https, or set \
                         `allow_http = true`"
                 .into());
         }
-        other => return Err(format!("`{other}` is no scheme of a registry; use https")),
+        other => return Err(format!("the scheme `{other}` is not supported; use https")),
     }
     if url.query().is_some() || url.fragment().is_some() || !url.username().is_empty() {
         return Err("a plain root is needed, without user, query and fragment; a token goes into \

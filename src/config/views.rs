@@ -8,8 +8,7 @@ use crate::overlay::{Classification, NamePattern};
 const KEYS: [&str; 6] = ["name", "tiers", "classifications", "labels", "upstreams", "names"];
 const MAX_TIER: u64 = 3;
 
-/// The views of the configuration, and the default one, which limits nothing unless it is among
-/// them.
+/// Reads the views, and adds the default one without limits unless it is configured.
 pub(super) fn read_views(reader: &mut Reader, node: Option<&Node>) -> Vec<View> {
     let mut views: Vec<View> = Vec::new();
     let mut names = BTreeSet::new();
@@ -18,8 +17,8 @@ pub(super) fn read_views(reader: &mut Reader, node: Option<&Node>) -> Vec<View> 
         if names.insert(view.name.clone()) {
             views.push(view);
         } else {
-            let found = format!("the view `{}` stands twice", view.name);
-            reader.error(item, found, "one of each name");
+            let found = format!("the view `{}` appears twice", view.name);
+            reader.error(item, found, "give each view a unique name");
         }
     }
     if !names.contains(DEFAULT_VIEW) {
@@ -33,7 +32,7 @@ fn view(reader: &mut Reader, node: &Node) -> Option<View> {
     let name = if let Some(node) = fields.get("name") {
         reader.parsed(node, view_name)
     } else {
-        reader.error(node, "a view without a `name`", "one, under which it is served");
+        reader.error(node, "a view without a `name`", "give the name under which it is served");
         None
     };
     let tiers = fields.get("tiers").map(|node| {
@@ -59,10 +58,11 @@ fn view(reader: &mut Reader, node: &Node) -> Option<View> {
     })
 }
 
-/// A view's name stands in a path.
+/// Reads a view's name, which is a part of URL paths.
 fn view_name(text: &str) -> Result<String, &'static str> {
-    match is_id(text) {
-        true => Ok(text.to_owned()),
-        false => Err("1 to 64 small letters, digits and hyphens"),
+    if is_id(text) {
+        Ok(text.to_owned())
+    } else {
+        Err("1 to 64 lower-case letters, digits and hyphens")
     }
 }

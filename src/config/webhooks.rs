@@ -9,45 +9,45 @@ use crate::alert::{AlertKind, Format};
 use crate::lint::{Fields, Finding, Node, Reader, Source};
 use crate::model::Secret;
 
-/// Somebody who is told of alerts.
+/// A recipient of alerts.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Webhook {
     pub name: String,
     pub url: Hidden,
-    /// What bodies are signed with.
+    /// The key that signs bodies.
     pub secret: Option<Hidden>,
     pub format: Format,
-    /// Kinds of alert that it wants; all, when there are none.
+    /// The kinds of alert to deliver; all, when empty.
     pub kinds: Vec<AlertKind>,
     pub timeout: Duration,
-    /// For how long a notice is tried.
+    /// The time after which a delivery is not retried.
     pub give_up_after: Duration,
     pub allow_http: bool,
 }
 
-/// Where something stands that must not stand in the configuration.
+/// The location of a value that must not be in the configuration.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Hidden {
     File(PathBuf),
     Variable(String),
 }
 
-/// Why something hidden cannot be read.
+/// The reason why a hidden value cannot be read.
 #[derive(Debug, Error)]
 pub enum HiddenError {
     #[error("the file {path} cannot be read")]
     File { path: PathBuf, source: std::io::Error },
-    #[error("the variable {name} is not set")]
+    #[error("the environment variable {name} is not set")]
     Variable { name: String },
-    #[error("{place} holds no single line of visible characters without blanks")]
+    #[error("{place} must have exactly one line of visible characters without blanks")]
     Empty { place: String },
 }
 
 impl Hidden {
-    /// Reads it.
+    /// Reads the value.
     ///
     /// # Errors
-    /// When it is not there, or is not one line of visible characters; never what was read.
+    /// When it does not exist, or is not one line of visible characters; the error never contains it.
     pub fn read(&self) -> Result<Secret, HiddenError> {
         let (text, place) = match self {
             Self::File(path) => {
@@ -58,13 +58,14 @@ impl Hidden {
             Self::Variable(name) => {
                 let text = std::env::var(name);
                 let text = text.map_err(|_| HiddenError::Variable { name: name.clone() })?;
-                (text, format!("the variable {name}"))
+                (text, format!("the environment variable {name}"))
             }
         };
         let text = text.trim();
-        match !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_graphic()) {
-            true => Ok(Secret::new(text.to_owned())),
-            false => Err(HiddenError::Empty { place }),
+        if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_graphic()) {
+            Ok(Secret::new(text.to_owned()))
+        } else {
+            Err(HiddenError::Empty { place })
         }
     }
 }
@@ -86,15 +87,15 @@ const KEYS: [&str; 12] = [
 const TIMEOUT: Duration = Duration::from_secs(15);
 const GIVE_UP_AFTER: Duration = Duration::from_hours(24);
 
-/// The webhooks of the configuration.
+/// Reads the webhooks of the configuration.
 pub(super) fn read_webhooks(reader: &mut Reader, node: Option<&Node>) -> Vec<Webhook> {
     let mut webhooks: Vec<Webhook> = Vec::new();
     let mut names = BTreeSet::new();
     for item in node.map(|node| reader.list(node)).unwrap_or_default() {
         let Some(webhook) = webhook(reader, item) else { continue };
         if !names.insert(webhook.name.clone()) {
-            let found = format!("the webhook `{}` stands twice", webhook.name);
-            reader.error(item, found, "one of each name");
+            let found = format!("the webhook `{}` appears twice", webhook.name);
+            reader.error(item, found, "give each webhook a unique name");
         }
         webhooks.push(webhook);
     }
@@ -106,26 +107,28 @@ fn webhook(reader: &mut Reader, node: &Node) -> Option<Webhook> {
     for key in ["url", "secret"] {
         if let Some(node) = fields.get(key) {
             let found = format!("a webhook with its `{key}` in the configuration");
-            let allowed = format!("`{key}_file` or `{key}_variable`; change what stood here");
+            let allowed = format!(
+                "set `{key}_file` or `{key}_variable`, and replace the value that was here"
+            );
             discreet_error(reader, node, found, allowed);
         }
     }
     let name = if let Some(node) = fields.get("name") {
         reader.parsed(node, webhook_name)
     } else {
-        reader.error(node, "a webhook without a `name`", "one, by which it is known");
+        reader.error(node, "a webhook without a `name`", "give it a name");
         None
     };
     let url = hidden(reader, &fields, ("url_file", "url_variable"));
     if url.is_none() && fields.get("url").is_none() {
-        reader.error(node, "a webhook without a URL", "`url_file` or `url_variable`");
+        reader.error(node, "a webhook without a URL", "set `url_file` or `url_variable`");
     }
     let format = fields.get("format").and_then(|node| reader.word(node, &Format::WORDS));
     let format = format.unwrap_or(Format::Json);
     let secret = hidden(reader, &fields, ("secret_file", "secret_variable"));
     if format == Format::Json && secret.is_none() && fields.get("secret").is_none() {
-        let found = "a webhook without a secret: nobody could tell whose notices they are";
-        reader.error(node, found, "`secret_file` or `secret_variable`");
+        let found = "a webhook without a secret: the recipient cannot verify the sender";
+        reader.error(node, found, "set `secret_file` or `secret_variable`");
     }
     let kinds = fields.get("kinds").map(|node| {
         let words: Vec<(&str, AlertKind)> =
@@ -151,26 +154,26 @@ fn webhook(reader: &mut Reader, node: &Node) -> Option<Webhook> {
 fn hidden(reader: &mut Reader, fields: &Fields<'_>, keys: (&str, &str)) -> Option<Hidden> {
     let (file, variable) = (fields.get(keys.0), fields.get(keys.1));
     if let (Some(_), Some(second)) = (file, variable) {
-        reader.error(second, format!("both `{}` and `{}`", keys.0, keys.1), "one of them");
+        reader.error(second, format!("both `{}` and `{}`", keys.0, keys.1), "set only one of them");
     }
     let file = file.and_then(|node| reader.text(node)).map(|text| Hidden::File(text.into()));
     let variable = variable.and_then(|node| variable_name(reader, node));
     file.or(variable)
 }
 
-/// A secret that stands where its variable should is not repeated.
+/// Reads the name of a variable; a secret written there by mistake is not repeated in the error.
 fn variable_name(reader: &mut Reader, node: &Node) -> Option<Hidden> {
     let text = reader.text(node)?;
-    let is_name = |it: u8| it.is_ascii_uppercase() || it.is_ascii_digit() || it == b'_';
+    let is_name = |byte: u8| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_';
     if text.len() <= 100 && text.bytes().all(is_name) {
         return Some(Hidden::Variable(text.to_owned()));
     }
-    let found = "a webhook's variable that no variable is called";
+    let found = "an invalid name of a webhook's variable";
     discreet_error(reader, node, found, "capital letters, digits and '_'");
     None
 }
 
-/// An error at a place without its text: whoever prints it prints no secret.
+/// Adds an error without the text of its place, so that printing it reveals no secret.
 fn discreet_error(
     reader: &mut Reader,
     node: &Node,

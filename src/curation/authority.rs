@@ -4,56 +4,59 @@ use super::dossier::Dossier;
 use super::policy::PolicySnapshot;
 use super::upstream::UpstreamPolicy;
 use crate::model::{Name, Status, Version};
-use crate::overlay::{About, State};
+use crate::overlay::{NameRules, State};
 
-/// Whether an upstream is authoritative for a name, and why not.
+/// The authority of an upstream for a name, or the reason why it has none.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Authority<'a> {
     Authoritative,
-    /// Its file says `enabled = false`, or was removed.
+    /// The file of the upstream says `enabled = false`, or was removed.
     Disabled,
-    /// Its `[namespaces]` leave the name out.
+    /// The `[namespaces]` of the upstream do not include the name.
     OutsideItsNamespaces,
     /// The namespace is internal, and the upstream is not.
     InternalNamespace,
     /// The name belongs to this other upstream.
     BelongsTo(&'a str),
-    /// The name belonged to this other upstream when it was served last, and no overlay names the
-    /// new one.
+    /// The name belonged to this other upstream when it was last served, and no approval names the new
+    /// one.
     TransferredFrom(&'a str),
 }
 
 impl fmt::Display for Authority<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Authoritative => f.write_str("the name belongs to it"),
+            Self::Authoritative => f.write_str("the name belongs to this upstream"),
             Self::Disabled => f.write_str("the upstream is disabled, or its file was removed"),
-            Self::OutsideItsNamespaces => f.write_str("its `[namespaces]` leave the name out"),
+            Self::OutsideItsNamespaces => {
+                f.write_str("the `[namespaces]` of the upstream do not include the name")
+            }
             Self::InternalNamespace => {
                 f.write_str("the namespace is internal, and the upstream is not")
             }
             Self::BelongsTo(owner) => write!(f, "the name belongs to {owner}"),
             Self::TransferredFrom(before) => write!(
                 f,
-                "the name was served from {before} before; an approval with `upstream` must name this one"
+                "the name was served from {before} before; to accept the transfer, set `upstream` in an approval to this upstream"
             ),
         }
     }
 }
 
-/// Which upstream is authoritative for one name, worked out from all its rows.
+/// The upstream that is authoritative for one name, computed from all its rows.
 ///
-/// A name belongs to one upstream, whole: of those that list it and may be authoritative for its
-/// namespace the one with the best priority. Nothing falls through to another: while any row of it is
-/// there, deleted, missing or in quarantine, the name stays. When the name does pass to another
-/// upstream, which is how a squatter would take over, it is hidden until an overlay names that one.
+/// A name belongs to one upstream with all its versions: of the upstreams that list it and may be
+/// authoritative for its namespace, the one with the best priority. The name stays with that upstream
+/// while any row exists there, even a deleted, missing or quarantined one. A transfer to another
+/// upstream is the way in which a squatter would take over, so the name is then hidden until an
+/// approval names the new upstream.
 #[derive(Debug)]
 pub struct Authorities<'a> {
     name: &'a Name,
     policy: &'a PolicySnapshot,
     remembered: Option<&'a str>,
     is_internal: bool,
-    /// Whether all rows of a name that is not internal come from one upstream.
+    /// True if all rows of the name come from one upstream.
     is_alone: bool,
     owner: Option<&'a str>,
     transferred_from: Option<&'a str>,
@@ -61,9 +64,9 @@ pub struct Authorities<'a> {
 }
 
 impl<'a> Authorities<'a> {
-    /// Works out the authority from everything that is known of the name.
+    /// Computes the authority from everything that is known about the name.
     #[must_use]
-    pub fn of(dossier: &'a Dossier, policy: &'a PolicySnapshot, rules: &About<'_>) -> Self {
+    pub fn of(dossier: &'a Dossier, policy: &'a PolicySnapshot, rules: &NameRules<'_>) -> Self {
         let mut this = Self {
             name: &dossier.name,
             policy,
@@ -93,15 +96,15 @@ impl<'a> Authorities<'a> {
         this
     }
 
-    /// The upstream that the name belongs to.
+    /// Returns the upstream that the name belongs to.
     #[must_use]
     pub fn owner(&self) -> Option<&'a str> {
         self.owner
     }
 
-    /// Whether this upstream is authoritative for the name.
+    /// Returns the authority of this upstream for the name.
     #[must_use]
-    pub fn judge(&self, upstream: &str) -> Authority<'a> {
+    pub fn authority_of(&self, upstream: &str) -> Authority<'a> {
         let known = self.known(upstream);
         let is_removed = known.is_none() && self.remembered != Some(upstream);
         if is_removed || known.is_some_and(|known| !known.enabled) {
@@ -120,26 +123,27 @@ impl<'a> Authorities<'a> {
         }
     }
 
-    /// The upstream, if any, that says this version is deleted.
+    /// Returns the upstream, if any, that reports this version as deleted.
     #[must_use]
     pub fn deleted_by(&self, version: &Version) -> Option<&'a str> {
         let deleted = self.deleted.iter().rfind(|(deleted, _)| *deleted == version);
         deleted.map(|(_, upstream)| *upstream)
     }
 
-    /// Whether a client could get to see rows of this upstream: another's row does not stand for the
-    /// name.
+    /// Returns true if a client could see rows of this upstream; rows of an upstream that is not
+    /// authoritative are never served.
     #[must_use]
     pub fn may_be_seen(&self, upstream: &str) -> bool {
-        (self.is_alone && !self.is_internal) || self.judge(upstream) == Authority::Authoritative
+        (self.is_alone && !self.is_internal)
+            || self.authority_of(upstream) == Authority::Authoritative
     }
 
     fn known(&self, upstream: &str) -> Option<&'a UpstreamPolicy> {
         self.policy.upstreams.iter().find(|known| known.id == upstream)
     }
 
-    /// An upstream whose file was removed is synchronised no more, and keeps the names that it was
-    /// serving, behind all others.
+    /// An upstream without a file is not synchronised any more. It keeps the names that it was serving,
+    /// at the lowest priority.
     fn priority(&self, upstream: &str) -> u64 {
         self.known(upstream).map_or(u64::MAX, |known| known.priority)
     }
@@ -156,9 +160,9 @@ impl<'a> Authorities<'a> {
     }
 }
 
-/// Whether an approval names the upstream.
-fn is_named(rules: &About<'_>, upstream: &str) -> bool {
-    rules.statements().any(|rule| {
+/// Returns true if an approval names the upstream.
+fn is_named(rules: &NameRules<'_>, upstream: &str) -> bool {
+    rules.rules().any(|rule| {
         rule.upstream.as_deref() == Some(upstream)
             && rule.approval.as_ref().is_some_and(|approval| approval.state == State::Approved)
     })

@@ -1,7 +1,7 @@
 //! Everything known about one name, read at once.
 //!
-//! A dossier is built by the store from one read transaction and holds no `server` bytes. Whoever
-//! evaluates it reads nothing else, so an evaluation cannot mix two states of the store.
+//! The store builds a dossier from one read transaction, without `server` bytes. An evaluation reads
+//! nothing else of the store, so it cannot mix two states.
 
 use std::collections::BTreeSet;
 
@@ -9,8 +9,8 @@ use smol_str::SmolStr;
 
 use super::facts::ContentFacts;
 use crate::model::{Damage, Digest, Head, LedgerRecord, Name, Shown, Version};
-use crate::overlay::Standing;
-use crate::ownership::{Holding, Naming};
+use crate::overlay::EffectivePolicy;
+use crate::ownership::{DeclarationRecord, VerificationRecord};
 
 /// Everything known about one name.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,13 +24,13 @@ pub struct Dossier {
     pub authority: Option<String>,
     /// Versions that were served before ownership was checked.
     pub exempted: BTreeSet<Version>,
-    /// What each configured view shows, or showed.
+    /// The versions that each configured view shows, or showed.
     pub ledger: Vec<ViewRecord>,
-    /// What was observed of the namespace.
-    pub verification: Holding,
-    /// What the repository declares and the packages name.
-    pub claims: Naming,
-    /// Rows that cannot be decoded; what they would say is unknown, so nothing of the name is served.
+    /// The verification record of the namespace.
+    pub verification: VerificationRecord,
+    /// The declarations of the repository and of the packages.
+    pub claims: DeclarationRecord,
+    /// Rows that cannot be decoded. Their content is unknown, so nothing of the name is served.
     pub damaged: Vec<Damage>,
 }
 
@@ -41,15 +41,15 @@ pub struct DossierRow {
     pub version: Version,
     /// The content that was first received.
     pub content: ContentHead,
-    /// Other contents that upstream sent since, the one it has now last.
+    /// Other contents that upstream sent since; the last is the one that it has now.
     pub others: Vec<ContentHead>,
 }
 
-/// One content of an entry: its digest and first sight, and its facts.
+/// One content of an entry: its head and its facts.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ContentHead {
     pub head: Head,
-    /// `None` where the facts are too large to be kept.
+    /// `None` if the facts are too large to be kept.
     pub facts: Option<ContentFacts>,
 }
 
@@ -58,11 +58,11 @@ pub struct ContentHead {
 pub struct QuarantinedFacts {
     pub upstream: String,
     pub version: String,
-    /// The rule that the row breaks.
+    /// The rule that the row violates.
     pub rule: String,
 }
 
-/// What one view shows of a version.
+/// The ledger record of a version in one view.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ViewRecord {
     pub view: SmolStr,
@@ -71,7 +71,7 @@ pub struct ViewRecord {
 }
 
 impl Dossier {
-    /// Makes the dossier of a name that nothing is known about.
+    /// Returns the dossier of an unknown name.
     #[must_use]
     pub fn empty(name: Name) -> Self {
         Self {
@@ -81,20 +81,20 @@ impl Dossier {
             authority: None,
             exempted: BTreeSet::new(),
             ledger: Vec::new(),
-            verification: Holding::default(),
-            claims: Naming::default(),
+            verification: VerificationRecord::default(),
+            claims: DeclarationRecord::default(),
             damaged: Vec::new(),
         }
     }
 
-    /// Whether any configured view shows the version.
+    /// Returns true if any configured view shows the version.
     #[must_use]
     pub fn is_visible(&self, version: &Version) -> bool {
         let mut records = self.ledger.iter().filter(|record| record.version == *version);
         records.any(|record| record.record.shown == Shown::Visible)
     }
 
-    /// Whether no upstream sent anything under the name.
+    /// Returns true if no upstream sent anything under the name.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.rows.is_empty() && self.quarantined.is_empty() && self.damaged.is_empty()
@@ -102,19 +102,19 @@ impl Dossier {
 }
 
 impl DossierRow {
-    /// The content that decisions are about.
+    /// Returns the content to evaluate.
     ///
     /// The content that was first received stays when upstream rewrites a published version. Another
-    /// content takes its place only when an approval pins its digest: a date alone cannot tell which
-    /// of the two the reviewer saw. A digest that both have does not tell either, so the first stays.
+    /// content replaces it only if an approval pins its digest: a date alone cannot show which of the two
+    /// the reviewer saw. A digest that both share cannot show it either, so the first stays.
     #[must_use]
-    pub fn content_for(&self, policy: &Standing<'_>) -> &ContentHead {
+    pub fn content_for(&self, policy: &EffectivePolicy<'_>) -> &ContentHead {
         let pin = policy.pin().filter(|pin| *pin != self.content.head.received);
         let pinned = |pin: Digest| self.others.iter().rfind(|other| other.head.received == pin);
         pin.and_then(pinned).unwrap_or(&self.content)
     }
 
-    /// The head of a content with what upstream says of the entry's life.
+    /// Returns the head of a content with the current status upstream.
     #[must_use]
     pub fn head_of(&self, content: &ContentHead) -> Head {
         let Head { status, missing, .. } = self.content.head;

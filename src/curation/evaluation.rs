@@ -1,45 +1,45 @@
 //! The only place where gates run.
 //!
-//! [`evaluate`] is pure: a dossier, the policy, the screening and `now` in, a value out. Publication,
-//! `list`, `explain` and alerts about single names read that value, so they cannot disagree.
+//! [`evaluate`] is pure: it computes a value from a dossier, the policy, the screening and `now`.
+//! Publication, `list`, `explain` and alerts about single names read that value, so they cannot
+//! disagree.
 
 use super::authority::Authorities;
 use super::dossier::{ContentHead, Dossier, DossierRow, QuarantinedFacts};
 use super::evidence::Evidence;
-use super::gates::{Case, Gate, Outcome};
+use super::gates::{Gate, GateInput, Outcome};
 use super::ownership::{Claimed, OwnershipEvidence};
 use super::policy::PolicySnapshot;
 use super::screening::Screening;
-use crate::model::{Head, Instant};
-use crate::overlay::Standing;
+use crate::model::{Head, Timestamp};
+use crate::overlay::EffectivePolicy;
 
 /// Every decision about one name, with its evidence.
 #[derive(Debug)]
 pub struct Evaluation<'a> {
     pub authorities: Authorities<'a>,
     pub entries: Vec<EntryEvaluation<'a>>,
-    /// Rows that are not well-formed, with the outcome of the first gate; the others have nothing to judge.
+    /// Rows that are not well-formed, with the outcome of the first gate; the other gates do not run.
     pub quarantined: Vec<(&'a QuarantinedFacts, Outcome<'a>)>,
-    /// The earliest moment at which any gate could answer differently; `None` where time changes
-    /// nothing.
-    pub holds_until: Option<Instant>,
+    /// The earliest time at which any gate could answer differently; `None` if time changes nothing.
+    pub holds_until: Option<Timestamp>,
 }
 
 /// The decision about one version in one upstream.
 #[derive(Debug)]
 pub struct EntryEvaluation<'a> {
     pub row: &'a DossierRow,
-    /// The content that was judged.
+    /// The content that was evaluated.
     pub content: &'a ContentHead,
-    /// Its head, with what upstream says of the entry's life.
+    /// The head of that content, with the current status upstream.
     pub head: Head,
-    /// What the rules say of it after merging.
-    pub rules: Standing<'a>,
+    /// The effective policy after merging the rules.
+    pub rules: EffectivePolicy<'a>,
     gates: [Outcome<'a>; Gate::COUNT],
-    /// The last moment at which its approval is in force.
-    pub expires: Option<Instant>,
+    /// The last moment at which the approval is valid.
+    pub expires: Option<Timestamp>,
     pub ownership: OwnershipEvidence<'a>,
-    /// Indexes of the policy's views that show it; none where a gate hides it.
+    /// Indexes of the policy's views that show the entry; empty if a gate hides it.
     pub views: Vec<usize>,
 }
 
@@ -49,14 +49,14 @@ pub fn evaluate<'a>(
     dossier: &'a Dossier,
     policy: &'a PolicySnapshot,
     screening: &'a Screening,
-    now: Instant,
+    now: Timestamp,
 ) -> Evaluation<'a> {
-    let rules = policy.overlays.about(&dossier.name);
+    let rules = policy.overlays.rules_for(&dossier.name);
     let authorities = Authorities::of(dossier, policy, &rules);
     let pins = policy.overlays.pins(dossier.name.namespace());
-    let mut holds_until: Option<Instant> = None;
-    let mut hold = |last: Option<Instant>| {
-        let next = last.filter(|last| now <= *last).map(|last| last.plus(Instant::TICK));
+    let mut holds_until: Option<Timestamp> = None;
+    let mut hold = |last: Option<Timestamp>| {
+        let next = last.filter(|last| now <= *last).map(|last| last.plus(Timestamp::TICK));
         holds_until = [holds_until, next].into_iter().flatten().min();
     };
     if policy.ownership.enabled {
@@ -64,45 +64,45 @@ pub fn evaluate<'a>(
     }
     let mut entries = Vec::with_capacity(dossier.rows.len());
     for row in &dossier.rows {
-        let standing = rules.standing(&row.version, &row.upstream);
-        let content = row.content_for(&standing);
+        let effective = rules.effective(&row.version, &row.upstream);
+        let content = row.content_for(&effective);
         let head = row.head_of(content);
         let claimed = Claimed {
             dossier,
             policy,
             pins,
-            approval: &standing,
+            approval: &effective,
             version: &row.version,
             head,
             is_internal: policy.is_internal(&row.upstream),
             now,
         };
-        let ownership = claimed.judge();
-        let case = Case {
+        let ownership = claimed.evaluate();
+        let input = GateInput {
             dossier,
             row,
             policy,
             screening,
             authorities: &authorities,
-            rules: &standing,
+            rules: &effective,
             content,
             head,
             ownership,
             now,
         };
-        let gates = Gate::ALL.map(|gate| case.judge(gate));
-        let expires = case.expiry();
+        let gates = Gate::ALL.map(|gate| input.evaluate(gate));
+        let expires = input.expiry();
         hold(expires);
         let is_served = gates.iter().all(Outcome::is_passed);
         let admits =
-            |index: &usize| policy.views[*index].admits(&dossier.name, &row.upstream, &standing);
+            |index: &usize| policy.views[*index].admits(&dossier.name, &row.upstream, &effective);
         let views =
             if is_served { (0..policy.views.len()).filter(admits).collect() } else { Vec::new() };
         entries.push(EntryEvaluation {
             row,
             content,
             head,
-            rules: standing,
+            rules: effective,
             gates,
             expires,
             ownership,
@@ -115,21 +115,21 @@ pub fn evaluate<'a>(
 }
 
 impl<'a> EntryEvaluation<'a> {
-    /// Whether every gate passed; a view may leave it out nevertheless.
+    /// Returns true if every gate passed; a view may still leave the entry out.
     #[must_use]
     pub fn is_served(&self) -> bool {
         self.gates.iter().all(Outcome::is_passed)
     }
 
-    /// The first gate that hides the entry, with what it saw.
+    /// Returns the first gate that hides the entry, with its evidence.
     #[must_use]
     pub fn hidden_by(&self) -> Option<(Gate, &Evidence<'a>)> {
         let failing = self.gates().find(|(_, outcome)| !outcome.is_passed());
         failing.map(|(gate, outcome)| (gate, outcome.evidence()))
     }
 
-    /// The content that upstream has now, where that is neither the first one nor the one that decisions
-    /// are about: nobody adopted it.
+    /// Returns the content that upstream has now, if it is neither the first one nor the one that was
+    /// evaluated: no reviewer adopted it.
     #[must_use]
     pub fn unadopted_content(&self) -> Option<&'a ContentHead> {
         let first = &self.row.content;
@@ -138,15 +138,15 @@ impl<'a> EntryEvaluation<'a> {
         (!is_adopted).then_some(last)
     }
 
-    /// Whether a reviewer can have seen the content, whatever else hides the entry: it was not purged
-    /// and replaced, or an approval pins it.
+    /// Returns true if a reviewer can have seen the content, even if other gates hide the entry: it was
+    /// not purged and replaced, or an approval pins it.
     #[must_use]
     pub fn is_content_reviewed(&self) -> bool {
         let mut gates = self.gates();
         gates.any(|(gate, outcome)| gate == Gate::ContentAsReviewed && outcome.is_passed())
     }
 
-    /// Every gate with its outcome, in the order of judgement.
+    /// Returns every gate with its outcome, in the order of evaluation.
     pub fn gates(&self) -> impl Iterator<Item = (Gate, &Outcome<'a>)> {
         Gate::ALL.into_iter().zip(&self.gates)
     }

@@ -3,10 +3,10 @@ use std::fmt;
 use super::authority::Authority;
 use super::ownership::OwnershipEvidence;
 use super::screening::ScreeningMatch;
-use crate::model::{Damage, Digest, Escaped, Instant, Status};
-use crate::overlay::{State, Statement};
+use crate::model::{Damage, Digest, Escaped, Status, Timestamp};
+use crate::overlay::{Rule, State};
 
-/// What a gate saw: data that borrows from the dossier and the policy. Prose is made when it is shown.
+/// The evidence of a gate: data that borrows from the dossier and the policy. Text is made when it is shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Evidence<'a> {
     /// The entry is kept byte for byte.
@@ -16,35 +16,35 @@ pub enum Evidence<'a> {
     /// A row of the name cannot be decoded.
     Damaged(&'a Damage),
     Status(Status),
-    /// Several full syncs did not see the entry.
+    /// Several full syncs did not find the entry.
     Missing,
     DeletedBy(&'a str),
     Authority(Authority<'a>),
-    /// No rule decides about it.
+    /// No rule decides about the entry.
     NoRule,
     Ruled {
-        rule: &'a Statement,
+        rule: &'a Rule,
         state: State,
     },
-    /// The approval covers what was published by `reviewed`.
+    /// The approval covers versions that were published up to `reviewed`.
     PublishedLater {
-        published: Instant,
-        reviewed: Instant,
-        rule: &'a Statement,
+        published: Timestamp,
+        reviewed: Timestamp,
+        rule: &'a Rule,
     },
-    /// An earlier gate left no approval to judge.
+    /// An earlier gate left no approval to evaluate.
     NoApproval,
-    Expires(Instant),
-    Expired(Instant),
+    Expires(Timestamp),
+    Expired(Timestamp),
     NotPinned,
     Pinned(Digest),
     PinDiffers {
         pinned: Digest,
         received: Digest,
     },
-    /// The content that was first received, or the one that is pinned.
+    /// The content is the first one received, or the pinned one.
     AsReviewed,
-    /// The entry was purged, and came back with other content.
+    /// The entry was purged, then received again with other content.
     Replaced,
     Ownership(OwnershipEvidence<'a>),
     NoMatch,
@@ -59,44 +59,43 @@ pub enum Evidence<'a> {
 
 impl fmt::Display for Evidence<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let stated =
-            |rule: &Statement| format!("`{}` at {}", Escaped(&rule.selector()), rule.place);
+        let located = |rule: &Rule| format!("`{}` at {}", Escaped(&rule.selector()), rule.place);
         match self {
             Self::Kept => f.write_str("kept byte for byte"),
             Self::Quarantined(rule) => write!(f, "in quarantine: {}", Escaped(rule)),
             Self::Damaged(damage) => write!(f, "{}", Escaped(&damage.to_string())),
-            Self::Status(status) => write!(f, "upstream says {status}"),
-            Self::Missing => f.write_str("missing: several complete walks did not see it"),
-            Self::DeletedBy(upstream) => write!(f, "the upstream {upstream} says deleted"),
+            Self::Status(status) => write!(f, "the upstream reports the status {status}"),
+            Self::Missing => f.write_str("missing: several full syncs did not find it"),
+            Self::DeletedBy(upstream) => write!(f, "the upstream {upstream} reports it as deleted"),
             Self::Authority(authority) => write!(f, "{authority}"),
-            Self::NoRule => f.write_str("pending: no overlay decides about it"),
-            Self::Ruled { rule, state } => write!(f, "{state} by {}", stated(rule)),
+            Self::NoRule => f.write_str("pending: no rule decides about this entry"),
+            Self::Ruled { rule, state } => write!(f, "{state} by {}", located(rule)),
             Self::PublishedLater { published, reviewed, rule } => write!(
                 f,
-                "pending: published {published}, after the review of {reviewed} that {} covers",
-                stated(rule)
+                "pending: published {published}, after the review date {reviewed} of {}",
+                located(rule)
             ),
-            Self::NoApproval => f.write_str("there is no approval to judge"),
-            Self::Expires(until) => write!(f, "until {until}"),
-            Self::Expired(until) => write!(f, "expired at {until}"),
-            Self::NotPinned => f.write_str("no digest is pinned"),
-            Self::Pinned(digest) => write!(f, "{digest}"),
+            Self::NoApproval => f.write_str("not evaluated: the entry is not approved"),
+            Self::Expires(until) => write!(f, "the approval is valid until {until}"),
+            Self::Expired(until) => write!(f, "the approval expired at {until}"),
+            Self::NotPinned => f.write_str("the approval pins no digest"),
+            Self::Pinned(digest) => write!(f, "the received digest is the pinned one: {digest}"),
             Self::PinDiffers { pinned, received } => {
-                write!(f, "pinned is {pinned}, received is {received}")
+                write!(f, "the approval pins {pinned}, but {received} was received")
             }
-            Self::AsReviewed => f.write_str("the content that was first received, or is pinned"),
+            Self::AsReviewed => f.write_str("the content is the first one received, or the pinned one"),
             Self::Replaced => f.write_str(
-                "it was purged, and came back with other content; pin its digest to serve it",
+                "purged, then received again with other content; to serve it, review it and pin its digest",
             ),
             Self::Ownership(ownership) => write!(f, "{ownership}"),
-            Self::NoMatch => f.write_str("nothing that would keep it back"),
-            Self::NameSpelledOut => f.write_str("whoever approved it spelled its name out"),
+            Self::NoMatch => f.write_str("no open lookalike alert withholds this entry"),
+            Self::NameSpelledOut => f.write_str("a reviewer approved this exact name"),
             Self::NotCompared => f.write_str("not compared yet with what is protected"),
             Self::Matches(found) => write_match(f, found),
-            Self::Valid => f.write_str("it decodes, with repairs where its own block names them"),
+            Self::Valid => f.write_str("valid; the entry's own block names what was left out, if anything"),
             Self::Violation(violation) => write!(f, "{}", Escaped(violation)),
             Self::NoFacts => {
-                f.write_str("its content is damaged, or what gates read of it exceeds 64 KiB")
+                f.write_str("the content is damaged, or the facts that gates need exceed 64 KiB")
             }
         }
     }
@@ -109,8 +108,8 @@ fn write_match(f: &mut fmt::Formatter<'_>, found: &ScreeningMatch) -> fmt::Resul
     match &found.alert {
         Some(id) => write!(f, "the alert {id} is acknowledged")?,
         None => f.write_str(
-            "its alert is acknowledged, which the daemon has still to raise (five of one namespace at a time)",
+            "its alert is raised and acknowledged (the daemon raises five alerts of one namespace at a time)",
         )?,
     }
-    f.write_str(" or an overlay says `not_lookalike`")
+    f.write_str(", or when an overlay sets `not_lookalike`")
 }

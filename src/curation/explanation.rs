@@ -6,21 +6,22 @@ use super::dossier::QuarantinedFacts;
 use super::evaluation::EntryEvaluation;
 use super::gates::{Gate, Outcome};
 use super::policy::PolicySnapshot;
-use crate::model::Instant;
+use super::state::EntryState;
+use crate::model::Timestamp;
 use crate::overlay::OverlaySet;
-use crate::ownership::{CAVEAT, Claim, Holding};
+use crate::ownership::{CAVEAT, Claim, VerificationRecord};
 
-/// Why the versions of one name are served or not.
+/// The reasons why the versions of one name are served or not.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Explanation {
     pub name: String,
     pub versions: Vec<VersionExplanation>,
-    /// What is known of the namespace; absent where that is not checked.
+    /// The verification record of the namespace; absent if ownership is not checked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ownership: Option<NamespaceReport>,
 }
 
-/// What was observed of a namespace, and what that does not say.
+/// The verification record of a namespace, and the limits of that evidence.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct NamespaceReport {
@@ -29,19 +30,19 @@ pub struct NamespaceReport {
     pub verdict: String,
     pub why: String,
     pub evidence: Vec<String>,
-    pub checked_at: Option<Instant>,
-    /// When the verdict was last confirmed.
-    pub concluded_at: Option<Instant>,
-    pub next_check: Option<Instant>,
+    pub checked_at: Option<Timestamp>,
+    /// The time when the verdict was last confirmed.
+    pub concluded_at: Option<Timestamp>,
+    pub next_check: Option<Timestamp>,
     pub caveat: String,
 }
 
 impl NamespaceReport {
-    /// Describes what was observed of a namespace, and what the packages of a name say.
+    /// Describes the verification record of a namespace, with the evidence from the packages of a name.
     #[must_use]
     pub fn new(
         namespace: &str,
-        observed: &Holding,
+        observed: &VerificationRecord,
         of_packages: &[String],
         overlays: &OverlaySet,
     ) -> Self {
@@ -67,7 +68,8 @@ pub struct VersionExplanation {
     pub version: String,
     pub upstream: String,
     pub served: bool,
-    /// The views that show it.
+    pub state: EntryState,
+    /// The views that show the version.
     #[serde(default)]
     pub views: Vec<String>,
     pub tier: Option<u8>,
@@ -76,7 +78,7 @@ pub struct VersionExplanation {
     pub labels: Vec<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub digest: Option<String>,
-    /// The digest of other content that upstream sent since, and that no approval pins.
+    /// The digest of later content from upstream that no approval pins.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rewritten: Option<String>,
     pub gates: Vec<GateAnswer>,
@@ -86,13 +88,13 @@ pub struct VersionExplanation {
 #[derive(Debug, Serialize, Deserialize)]
 pub struct GateAnswer {
     pub gate: String,
-    /// `pass`, `fail`, or `moot` when an earlier gate left nothing to judge.
+    /// `pass`, `fail`, or `skipped` if an earlier gate left nothing to evaluate.
     pub outcome: String,
     pub evidence: String,
 }
 
 impl VersionExplanation {
-    /// Describes an evaluation, every gate with what it saw.
+    /// Describes an evaluation, every gate with its evidence.
     #[must_use]
     pub fn new(entry: &EntryEvaluation<'_>, policy: &PolicySnapshot) -> Self {
         let (row, rules) = (entry.row, &entry.rules);
@@ -103,6 +105,7 @@ impl VersionExplanation {
             version: row.version.to_string(),
             upstream: row.upstream.to_string(),
             served: entry.is_served(),
+            state: EntryState::of(entry),
             views: views.collect(),
             tier: rules.tier,
             classification: rules.classification.map(|classification| classification.to_string()),
@@ -121,6 +124,7 @@ impl VersionExplanation {
             version: row.version.clone(),
             upstream: row.upstream.clone(),
             served: false,
+            state: EntryState::NotWellFormed,
             views: Vec::new(),
             tier: None,
             classification: None,
@@ -136,9 +140,9 @@ impl VersionExplanation {
 impl GateAnswer {
     fn new(gate: Gate, outcome: &Outcome<'_>) -> Self {
         let word = match outcome {
-            Outcome::Passed(_) => "pass",
-            Outcome::Failed(_) => "fail",
-            Outcome::Skipped(_) => "moot",
+            Outcome::Passed(_) => "passed",
+            Outcome::Failed(_) => "failed",
+            Outcome::Skipped(_) => "skipped",
         };
         Self {
             gate: gate.to_string(),

@@ -10,13 +10,13 @@ use crate::ownership::host;
 
 /// Everything that gates read of one content, computed once when the content is stored.
 ///
-/// A pure function of the `server` object: equal bytes have equal facts. The store keeps them beside the
-/// body with [`ContentFacts::RULES`], and computes them again when that number differs.
+/// Facts depend on the `server` object alone: equal bytes have equal facts. The store keeps them beside
+/// the body with [`ContentFacts::RULES`], and computes them again when that number differs.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ContentFacts {
     /// The first schema violation that sanitizing does not remove; such an entry is not served.
     pub violation: Option<String>,
-    /// Names of what sanitizing leaves out.
+    /// The names of what sanitizing leaves out.
     pub omissions: Vec<String>,
     pub packages: Vec<PackageFacts>,
     pub remotes: Vec<RemoteFacts>,
@@ -25,23 +25,23 @@ pub struct ContentFacts {
     pub inputs: Vec<InputFacts>,
     /// The digest of the lookalike profile: contents with equal profiles resemble the same names.
     pub profile: Digest,
-    /// The digest of the canonical JSON without what a harmless new version changes.
+    /// The digest of the canonical JSON without the members that a harmless new version changes.
     pub lasting: Digest,
-    /// Whether title or description hold links or line breaks.
+    /// True if the title or the description has links or line breaks.
     pub rich_text: bool,
 }
 
-/// A package as an entry names it.
+/// A package that an entry names.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PackageFacts {
     pub registry: SmolStr,
     pub identifier: String,
     pub version: Option<SmolStr>,
-    /// The registry that is asked instead of the public one.
+    /// The URL of the registry to ask instead of the public one.
     pub base_url: Option<String>,
 }
 
-/// A remote as an entry names it.
+/// A remote that an entry names.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RemoteFacts {
     pub transport: SmolStr,
@@ -56,7 +56,7 @@ pub struct InputFacts {
     pub secret: bool,
 }
 
-/// Where an input is put.
+/// The place of an input.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum InputPlace {
@@ -66,12 +66,12 @@ pub enum InputPlace {
     Variable,
 }
 
-/// Facts of larger contents are not kept: every gate that needs them fails.
+/// The limit on the encoded facts. Larger ones are not kept, and every gate that needs them fails.
 const MAX_FACTS_BYTES: usize = 64 * 1024;
 
 impl ContentFacts {
-    /// The number of the rules that compute facts; another number means other facts. It rises with every
-    /// change of a field, of their order or types: the encoding names none of them.
+    /// The number of the rules that compute facts. Raise it with every change of a field, of the order of
+    /// fields or of their types: the encoding does not name fields.
     pub const RULES: u32 = 2;
 
     /// Computes the facts of a `server` object.
@@ -102,14 +102,14 @@ impl ContentFacts {
         }
     }
 
-    /// Encodes the facts for the store; `None` where they are too large to be kept.
+    /// Encodes the facts for the store; returns `None` if they are too large to be kept.
     #[must_use]
     pub fn encode(&self) -> Option<Vec<u8>> {
-        // Plain structures of ours: writing to memory cannot fail.
+        // These are plain structures: writing to memory cannot fail.
         postcard::to_allocvec(self).ok().filter(|bytes| bytes.len() <= MAX_FACTS_BYTES)
     }
 
-    /// Decodes what [`ContentFacts::encode`] wrote; `None` where it is damaged.
+    /// Decodes what [`ContentFacts::encode`] wrote; returns `None` if the bytes are damaged.
     #[must_use]
     pub fn decode(bytes: &[u8]) -> Option<Self> {
         postcard::from_bytes(bytes).ok()
@@ -180,19 +180,21 @@ fn take_variables(owner: &Value, found: &mut Vec<InputFacts>) {
     }
 }
 
-/// Whether a text holds a line break or a link.
+/// Returns true if a text has a line break or a link.
 fn is_rich(text: &str) -> bool {
     text.contains(['\n', '\r']) || text.contains("://") || text.contains("](")
 }
 
 /// Members of the `server` object that every new version may change.
-const PASSING: [&str; 6] = ["version", "title", "description", "$schema", "icons", "_meta"];
+const VOLATILE: [&str; 6] = ["version", "title", "description", "$schema", "icons", "_meta"];
 const PUBLISHER_PROVIDED: &str = "io.modelcontextprotocol.registry/publisher-provided";
 
 fn lasting_digest(mut value: Value) -> Digest {
     if let Some(server) = value.as_object_mut() {
         let meta = server.remove("_meta").map(without_publisher_metadata);
-        PASSING.iter().for_each(|member| drop(server.remove(*member)));
+        for member in VOLATILE {
+            server.remove(member);
+        }
         server
             .extend(meta.filter(|meta| !meta.is_empty()).map(|meta| ("_meta".into(), meta.into())));
         for package in
@@ -217,7 +219,7 @@ mod tests {
     const PLAIN: &str = r#"{"name":"a.b/c","description":"d","version":"1","websiteUrl":"https://B.example/x","remotes":[{"type":"sse","url":"https://a.example/mcp","headers":[{"name":"X","isSecret":true}],"variables":{"host":{}}}],"packages":[{"registryType":"npm","identifier":"x","version":"1","transport":{"type":"stdio"},"environmentVariables":[{"name":"KEY"}]}]}"#;
 
     #[test]
-    fn facts_name_packages_remotes_hosts_and_inputs() {
+    fn facts_list_packages_remotes_hosts_and_inputs() {
         let facts = ContentFacts::of(PLAIN);
         assert_eq!(facts.violation, None);
         assert_eq!(facts.packages[0].identifier, "x");
@@ -229,7 +231,7 @@ mod tests {
     }
 
     #[test]
-    fn facts_survive_the_store() {
+    fn facts_decode_as_they_were_encoded() {
         let facts = ContentFacts::of(PLAIN);
         let bytes = facts.encode().expect("small");
         assert!(bytes.len() < 2 * 1024, "{} bytes", bytes.len());
@@ -248,7 +250,7 @@ mod tests {
     #[case("a.example/mcp", "evil.example/mcp", false)]
     #[case("\"KEY\"", "\"SECRET\"", false)]
     #[case("\"identifier\":\"x\"", "\"identifier\":\"y\"", false)]
-    fn harmless_new_version_keeps_the_lasting_digest(
+    fn only_harmless_changes_keep_the_lasting_digest(
         #[case] from: &str,
         #[case] to: &str,
         #[case] is_same: bool,

@@ -7,10 +7,10 @@ use super::ownership::OwnershipEvidence;
 use super::policy::PolicySnapshot;
 use super::requirement::spells_name_out;
 use super::screening::{Compared, Screening};
-use crate::model::{Head, Instant, Status};
-use crate::overlay::{Approval, Standing, State};
+use crate::model::{Head, Status, Timestamp};
+use crate::overlay::{Approval, EffectivePolicy, State};
 
-/// One condition for serving an entry. The order is the order of judgement.
+/// One condition for serving an entry. The order is the order of evaluation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Gate {
     WellFormed,
@@ -44,32 +44,32 @@ impl Gate {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::WellFormed => "well-formed",
-            Self::ActiveUpstream => "not deleted upstream",
-            Self::UpstreamAuthoritative => "upstream may speak for this name",
+            Self::ActiveUpstream => "active upstream",
+            Self::UpstreamAuthoritative => "upstream authoritative",
             Self::Approved => "approved",
-            Self::ApprovalNotExpired => "not expired",
-            Self::DigestMatchesPin => "digest as pinned",
-            Self::ContentAsReviewed => "no unreviewed drift",
-            Self::NamespaceOwnership => "ownership as required",
-            Self::NoOpenLookalikeAlert => "no lookalike that nobody looked at",
-            Self::ValidForStrictClients => "readable to strict clients",
+            Self::ApprovalNotExpired => "approval not expired",
+            Self::DigestMatchesPin => "digest matches pin",
+            Self::ContentAsReviewed => "content as reviewed",
+            Self::NamespaceOwnership => "namespace ownership",
+            Self::NoOpenLookalikeAlert => "no open lookalike alert",
+            Self::ValidForStrictClients => "valid for strict clients",
         }
     }
 
-    /// How an entry is described that this gate hides.
+    /// Describes an entry that this gate hides.
     #[must_use]
     pub const fn failing(self) -> &'static str {
         match self {
-            Self::WellFormed => "malformed",
+            Self::WellFormed => "not well-formed",
             Self::ActiveUpstream => "deleted or missing upstream",
-            Self::UpstreamAuthoritative => "its upstream may not speak for it",
+            Self::UpstreamAuthoritative => "its upstream is not authoritative",
             Self::Approved => "not approved",
             Self::ApprovalNotExpired => "approval expired",
-            Self::DigestMatchesPin => "other content than pinned",
-            Self::ContentAsReviewed => "came back as something else",
-            Self::NamespaceOwnership => "ownership not proven as required",
-            Self::NoOpenLookalikeAlert => "it resembles something protected",
-            Self::ValidForStrictClients => "strict clients cannot read it",
+            Self::DigestMatchesPin => "the digest differs from the pin",
+            Self::ContentAsReviewed => "purged, then received with other content",
+            Self::NamespaceOwnership => "ownership not verified as required",
+            Self::NoOpenLookalikeAlert => "open lookalike alert",
+            Self::ValidForStrictClients => "violates the schema that strict clients apply",
         }
     }
 }
@@ -80,12 +80,12 @@ impl fmt::Display for Gate {
     }
 }
 
-/// What one gate says, with what it saw.
+/// The result of one gate, with its evidence.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Outcome<'a> {
     Passed(Evidence<'a>),
     Failed(Evidence<'a>),
-    /// There is nothing to judge, because an earlier gate failed.
+    /// An earlier gate failed, so there is nothing to evaluate.
     Skipped(Evidence<'a>),
 }
 
@@ -103,44 +103,46 @@ impl<'a> Outcome<'a> {
     }
 }
 
-/// Everything the gates look at for one row of a dossier.
+/// Everything that the gates read for one row of a dossier.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Case<'a, 'c> {
+pub(super) struct GateInput<'a, 'c> {
     pub(super) dossier: &'a Dossier,
     pub(super) row: &'a DossierRow,
     pub(super) policy: &'a PolicySnapshot,
     pub(super) screening: &'a Screening,
     pub(super) authorities: &'c Authorities<'a>,
-    pub(super) rules: &'c Standing<'a>,
+    pub(super) rules: &'c EffectivePolicy<'a>,
     pub(super) content: &'a ContentHead,
     pub(super) head: Head,
     pub(super) ownership: OwnershipEvidence<'a>,
-    pub(super) now: Instant,
+    pub(super) now: Timestamp,
 }
 
-impl<'a> Case<'a, '_> {
-    /// Runs one gate.
-    pub(super) fn judge(&self, gate: Gate) -> Outcome<'a> {
+impl<'a> GateInput<'a, '_> {
+    /// Evaluates one gate.
+    pub(super) fn evaluate(&self, gate: Gate) -> Outcome<'a> {
         match gate {
             Gate::WellFormed => match self.dossier.damaged.first() {
                 None => Outcome::Passed(Evidence::Kept),
                 Some(damage) => Outcome::Failed(Evidence::Damaged(damage)),
             },
-            Gate::ActiveUpstream => self.judge_status(),
-            Gate::UpstreamAuthoritative => match self.authorities.judge(&self.row.upstream) {
-                Authority::Authoritative => {
-                    Outcome::Passed(Evidence::Authority(Authority::Authoritative))
+            Gate::ActiveUpstream => self.evaluate_status(),
+            Gate::UpstreamAuthoritative => {
+                match self.authorities.authority_of(&self.row.upstream) {
+                    Authority::Authoritative => {
+                        Outcome::Passed(Evidence::Authority(Authority::Authoritative))
+                    }
+                    authority => Outcome::Failed(Evidence::Authority(authority)),
                 }
-                authority => Outcome::Failed(Evidence::Authority(authority)),
-            },
-            Gate::Approved => self.judge_approval(),
+            }
+            Gate::Approved => self.evaluate_approval(),
             Gate::ApprovalNotExpired => match self.expiry() {
                 None => Outcome::Skipped(Evidence::NoApproval),
                 Some(until) if self.now <= until => Outcome::Passed(Evidence::Expires(until)),
                 Some(until) => Outcome::Failed(Evidence::Expired(until)),
             },
-            Gate::DigestMatchesPin => self.judge_pin(),
-            Gate::ContentAsReviewed => self.judge_content(),
+            Gate::DigestMatchesPin => self.evaluate_pin(),
+            Gate::ContentAsReviewed => self.evaluate_content(),
             Gate::NamespaceOwnership => {
                 let evidence = Evidence::Ownership(self.ownership);
                 if self.ownership.is_enough() {
@@ -149,7 +151,7 @@ impl<'a> Case<'a, '_> {
                     Outcome::Failed(evidence)
                 }
             }
-            Gate::NoOpenLookalikeAlert => self.judge_screening(),
+            Gate::NoOpenLookalikeAlert => self.evaluate_screening(),
             Gate::ValidForStrictClients => match &self.content.facts {
                 None => Outcome::Failed(Evidence::NoFacts),
                 Some(facts) => match &facts.violation {
@@ -160,7 +162,7 @@ impl<'a> Case<'a, '_> {
         }
     }
 
-    fn judge_status(&self) -> Outcome<'a> {
+    fn evaluate_status(&self) -> Outcome<'a> {
         let deleted_by = self.authorities.deleted_by(&self.row.version);
         match (self.head.status, deleted_by) {
             _ if self.head.missing => Outcome::Failed(Evidence::Missing),
@@ -170,12 +172,12 @@ impl<'a> Case<'a, '_> {
         }
     }
 
-    fn judge_approval(&self) -> Outcome<'a> {
+    fn evaluate_approval(&self) -> Outcome<'a> {
         if let Some(rule) = self.rules.hidden_by {
             let state = rule.approval.as_ref().map_or(State::Denied, |approval| approval.state);
             return Outcome::Failed(Evidence::Ruled { rule, state });
         }
-        let Some((rule, approval)) = self.rules.ruling else {
+        let Some((rule, approval)) = self.rules.approval else {
             return Outcome::Failed(Evidence::NoRule);
         };
         let ruled = Evidence::Ruled { rule, state: approval.state };
@@ -188,16 +190,16 @@ impl<'a> Case<'a, '_> {
         let published = self.head.published_at;
         match approval.reviewed {
             Some(reviewed) if published <= reviewed => Outcome::Passed(ruled),
-            // The lint refuses a wide approval that was never reviewed; it would cover nothing.
+            // The lint rejects a wide approval without a review date; it would cover nothing.
             reviewed => Outcome::Failed(Evidence::PublishedLater {
                 published,
-                reviewed: reviewed.unwrap_or(Instant::MIN),
+                reviewed: reviewed.unwrap_or(Timestamp::MIN),
                 rule,
             }),
         }
     }
 
-    fn judge_pin(&self) -> Outcome<'a> {
+    fn evaluate_pin(&self) -> Outcome<'a> {
         let received = self.head.received;
         match self.approval().map(|approval| approval.digest) {
             None => Outcome::Skipped(Evidence::NoApproval),
@@ -207,9 +209,9 @@ impl<'a> Case<'a, '_> {
         }
     }
 
-    /// A rewrite changes nothing that is served, since the first content is kept. What came back after
-    /// it was purged has nothing to fall back to: a reviewer must have seen exactly this.
-    fn judge_content(&self) -> Outcome<'a> {
+    /// A rewrite changes nothing that is served, because the first content is kept. A purge removes
+    /// the first content too, so a reviewer must have pinned exactly this one.
+    fn evaluate_content(&self) -> Outcome<'a> {
         let pinned = self.approval().and_then(|approval| approval.digest);
         if self.head.replaced && pinned != Some(self.head.received) {
             Outcome::Failed(Evidence::Replaced)
@@ -218,9 +220,9 @@ impl<'a> Case<'a, '_> {
         }
     }
 
-    /// A wildcard admits nothing that a person would have to look at first. What is visible in a
-    /// configured view stays.
-    fn judge_screening(&self) -> Outcome<'a> {
+    /// A wildcard does not admit an entry that a reviewer would have to look at first. A version that a
+    /// configured view shows stays.
+    fn evaluate_screening(&self) -> Outcome<'a> {
         let upstream = self.row.upstream.as_str();
         if !self.policy.withholds()
             || self.policy.is_internal(upstream)
@@ -243,8 +245,8 @@ impl<'a> Case<'a, '_> {
         }
     }
 
-    /// What was found about the name, if exactly these contents were compared with exactly what is
-    /// protected.
+    /// Returns the comparison of the name, if it covers exactly these contents and exactly what is
+    /// protected now.
     fn compared(&self) -> Option<&'a Compared> {
         let is_current = self.screening.protection == Some(self.policy.protection);
         let compared = self.screening.get(&self.dossier.name).filter(|_| is_current)?;
@@ -253,12 +255,12 @@ impl<'a> Case<'a, '_> {
     }
 
     fn approval(&self) -> Option<&'a Approval> {
-        let (_, approval) = self.rules.ruling?;
+        let (_, approval) = self.rules.approval?;
         (approval.state == State::Approved).then_some(approval)
     }
 
-    /// The last moment at which the approval is in force.
-    pub(super) fn expiry(&self) -> Option<Instant> {
+    /// Returns the last moment at which the approval is valid.
+    pub(super) fn expiry(&self) -> Option<Timestamp> {
         self.approval()?.expires
     }
 }

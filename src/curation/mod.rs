@@ -1,15 +1,15 @@
 //! Decides whether an entry is served, and why.
 //!
-//! [`evaluate`] is the only place where gates run: a [`Dossier`] (everything known about one
-//! name), a [`PolicySnapshot`], a [`Screening`] and `now` in, an [`Evaluation`] out. It says when
-//! time alone would change its answer, and keeps every gate's evidence as data that borrows; prose
-//! is made when it is shown. Publication, `list`, `explain` and alerts about single names read the
-//! same value.
+//! [`evaluate`] is the only place where gates run. It takes a [`Dossier`] (everything known about
+//! one name), a [`PolicySnapshot`], a [`Screening`] and `now`, and returns an [`Evaluation`]. The
+//! evaluation names the time at which its answer may change, and keeps the evidence of every gate
+//! as data that borrows; text is made when it is shown. Publication, `list`, `explain` and alerts
+//! about single names read the same value.
 //!
-//! Nothing is read and nothing is kept here. The store builds dossiers, one read transaction each;
-//! the daemon keeps the other two as watched values. What gates need of a content is computed
-//! once, as [`ContentFacts`], when the content is stored or soon after, and again when the rules
-//! that compute it change.
+//! This module reads and stores nothing. The store builds dossiers, one read transaction each; the
+//! daemon keeps the policy and the screening as watched values. [`ContentFacts`] hold what gates
+//! need of a content. They are computed when the content is stored or soon after, and again when
+//! the rules that compute them change.
 
 mod authority;
 mod dossier;
@@ -24,6 +24,7 @@ mod requirement;
 mod sanitize;
 mod schema;
 mod screening;
+mod state;
 mod upstream;
 mod view;
 
@@ -39,6 +40,7 @@ pub use policy::{PolicyDifference, PolicySnapshot};
 pub use requirement::{Demands, OwnershipPolicy};
 pub use sanitize::{Sanitized, claims_namespace};
 pub use screening::{Compared, Screening, ScreeningMatch};
+pub use state::EntryState;
 pub use upstream::UpstreamPolicy;
 pub use view::{DEFAULT_VIEW, View};
 

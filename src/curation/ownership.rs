@@ -3,53 +3,53 @@ use std::fmt;
 use super::dossier::Dossier;
 use super::policy::PolicySnapshot;
 use super::requirement::spells_name_out;
-use crate::model::{Escaped, Head, Instant, Version};
-use crate::overlay::Standing;
+use crate::model::{Escaped, Head, Timestamp, Version};
+use crate::overlay::EffectivePolicy;
 use crate::ownership::{Basis, Pins, Requirement, Verdict};
 
-/// What the gate `namespace ownership` sees.
+/// The evidence of the gate `namespace ownership`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum OwnershipEvidence<'a> {
     NotChecked,
     InternalUpstream,
-    /// The namespace was never checked, and the version was served before that was asked for.
+    /// The namespace has no verdict yet, and the version was served before ownership was checked.
     Exempted,
     /// A package of the entry names another server.
     Disputed(&'a str),
-    Judged {
+    Evaluated {
         basis: Basis<'a>,
         required: Requirement,
         lack: Option<Lack>,
     },
 }
 
-/// Why a verdict is not enough although it is what is required.
+/// The reason why a verdict is not enough.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Lack {
-    /// It says less than is required.
+    /// The verdict is weaker than the required one.
     Weaker,
-    /// A parent's record does for a name that is spelled out, not for a wildcard.
+    /// A key of the parent domain is enough for an exact name, not for a wildcard.
     ThroughParent,
-    /// It is older than 30 days, and the entry is new.
+    /// The verdict is older than 30 days, and the entry is new.
     Stale,
 }
 
 impl OwnershipEvidence<'_> {
-    /// Whether the entry may be served.
+    /// Returns true if the entry may be served.
     #[must_use]
     pub const fn is_enough(&self) -> bool {
         match self {
             Self::NotChecked | Self::InternalUpstream | Self::Exempted => true,
             Self::Disputed(_) => false,
-            Self::Judged { lack, .. } => lack.is_none(),
+            Self::Evaluated { lack, .. } => lack.is_none(),
         }
     }
 
-    /// The verdict that clients see; only definite ones, so that a failing resolver changes no byte.
+    /// Returns the verdict that clients see: only a definite one, so that a failing resolver changes no byte.
     #[must_use]
     pub fn word(&self) -> Option<&'static str> {
         match self {
-            Self::Judged { basis, .. } if basis.verdict() != Verdict::Inconclusive => {
+            Self::Evaluated { basis, .. } if basis.verdict() != Verdict::Inconclusive => {
                 Some(basis.verdict().as_str())
             }
             _ => None,
@@ -60,43 +60,45 @@ impl OwnershipEvidence<'_> {
 impl fmt::Display for OwnershipEvidence<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::NotChecked => f.write_str("ownership is not checked here"),
-            Self::InternalUpstream => f.write_str("it comes from an internal upstream"),
-            Self::Exempted => {
-                f.write_str("served before ownership was checked, until a first verdict")
+            Self::NotChecked => f.write_str("ownership checks are disabled"),
+            Self::InternalUpstream => {
+                f.write_str("an entry of an internal upstream needs no ownership check")
             }
-            Self::Disputed(text) => write!(f, "refuted: {}", Escaped(text)),
-            Self::Judged { basis, required, lack } => {
+            Self::Exempted => {
+                f.write_str("served before ownership was checked; exempt until the first verdict")
+            }
+            Self::Disputed(text) => write!(f, "revoked: {}", Escaped(text)),
+            Self::Evaluated { basis, required, lack } => {
                 let (verdict, why) = (basis.verdict(), basis.to_string());
                 write!(f, "{verdict}, {} is required: {}", required.as_str(), Escaped(&why))?;
                 f.write_str(match lack {
                     None | Some(Lack::Weaker) => "",
                     Some(Lack::ThroughParent) => {
-                        "; a parent's record does for a name that is spelled out, not for a wildcard"
+                        "; a key of the parent domain is enough for an exact name, not for a wildcard"
                     }
-                    Some(Lack::Stale) => "; older than 30 days, it admits nothing new",
+                    Some(Lack::Stale) => "; the verdict is older than 30 days and admits no new version",
                 })
             }
         }
     }
 }
 
-/// One entry, as far as its namespace's ownership is judged.
+/// Everything that the ownership gate reads of one entry.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Claimed<'a, 'c> {
     pub(super) dossier: &'a Dossier,
     pub(super) policy: &'a PolicySnapshot,
     pub(super) pins: &'a Pins,
-    pub(super) approval: &'c Standing<'a>,
+    pub(super) approval: &'c EffectivePolicy<'a>,
     pub(super) version: &'c Version,
     pub(super) head: Head,
     pub(super) is_internal: bool,
-    pub(super) now: Instant,
+    pub(super) now: Timestamp,
 }
 
 impl<'a> Claimed<'a, '_> {
-    /// Whether the namespace's ownership is verified as far as the policy requires.
-    pub(super) fn judge(&self) -> OwnershipEvidence<'a> {
+    /// Decides if the ownership of the namespace is verified as the policy requires.
+    pub(super) fn evaluate(&self) -> OwnershipEvidence<'a> {
         let Dossier { verification, claims, exempted, .. } = self.dossier;
         if !self.policy.ownership.enabled {
             return OwnershipEvidence::NotChecked;
@@ -115,29 +117,29 @@ impl<'a> Claimed<'a, '_> {
             return OwnershipEvidence::Exempted;
         }
         let required = self.policy.ownership.required(self.approval, self.pins);
-        let is_parents = verification.is_through_parent() && verdict == Verdict::Held;
+        let is_parents = verification.is_through_parent() && verdict == Verdict::Verified;
         let is_new = || verification.is_stale(self.now) && !self.dossier.is_visible(self.version);
         let lack = match (required, verdict) {
             (_, Verdict::Waived) => None,
-            (_, Verdict::Refuted) => Some(Lack::Weaker),
-            (Requirement::Unrefuted, _) => is_new().then_some(Lack::Stale),
-            (Requirement::Declared, Verdict::Held) => Some(Lack::Weaker),
-            (_, Verdict::Held) if is_parents && !spells_name_out(self.approval) => {
+            (_, Verdict::Revoked) => Some(Lack::Weaker),
+            (Requirement::NotRevoked, _) => is_new().then_some(Lack::Stale),
+            (Requirement::Declared, Verdict::Verified) => Some(Lack::Weaker),
+            (_, Verdict::Verified) if is_parents && !spells_name_out(self.approval) => {
                 Some(Lack::ThroughParent)
             }
-            (_, Verdict::Held | Verdict::Declared) => is_new().then_some(Lack::Stale),
-            (_, Verdict::None | Verdict::Inconclusive) => Some(Lack::Weaker),
+            (_, Verdict::Verified | Verdict::Declared) => is_new().then_some(Lack::Stale),
+            (_, Verdict::Unverified | Verdict::Inconclusive) => Some(Lack::Weaker),
         };
-        OwnershipEvidence::Judged { basis, required, lack }
+        OwnershipEvidence::Evaluated { basis, required, lack }
     }
 
-    /// What the verdict on this entry follows from: that on its namespace, but for what its own
-    /// repository declares and for an account that came after it.
+    /// Returns the basis of the verdict on this entry. It is the basis for its namespace, except for what
+    /// the repository of the entry declares, and for an account that is younger than the entry.
     fn basis(&self) -> Basis<'a> {
         let Dossier { verification, claims, .. } = self.dossier;
         let basis = verification.basis(self.pins);
         let verdict = basis.verdict();
-        if verdict == Verdict::Held
+        if verdict == Verdict::Verified
             && let Some(account) = verification.account()
             && self.pins.github.is_none()
             && let Some(created) = account.created_at.filter(|at| *at > self.head.published_at)
@@ -149,8 +151,8 @@ impl<'a> Claimed<'a, '_> {
             && claims.account == bound
             && claims.declared.contains(&self.head.received);
         if is_declared
-            && matches!(verdict, Verdict::Held | Verdict::None | Verdict::Inconclusive)
-            && (verdict == Verdict::Held || self.pins.github.is_some())
+            && matches!(verdict, Verdict::Verified | Verdict::Unverified | Verdict::Inconclusive)
+            && (verdict == Verdict::Verified || self.pins.github.is_some())
         {
             return Basis::DeclaredByRepository;
         }

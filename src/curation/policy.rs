@@ -1,4 +1,4 @@
-//! What entries are judged by: one immutable value with a revision.
+//! The policy that entries are evaluated against: one immutable value with a revision.
 
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
@@ -9,7 +9,7 @@ use super::view::View;
 use crate::model::{Digest, Name};
 use crate::overlay::{Changes, OverlaySet};
 
-/// Overlays, upstream definitions, views and ownership settings in force.
+/// The current overlays, upstream definitions, views and ownership settings.
 #[derive(Debug, Clone)]
 pub struct PolicySnapshot {
     /// The digest of everything below, equal across restarts.
@@ -18,24 +18,24 @@ pub struct PolicySnapshot {
     pub upstreams: Vec<UpstreamPolicy>,
     pub views: Vec<View>,
     pub ownership: OwnershipPolicy,
-    /// Whether a wildcard waits for a person before it admits a name that resembles something protected.
+    /// True if a name that only a wildcard admits waits for a reviewer when it resembles a protected one.
     pub withhold: bool,
-    /// Whether there is anything to resemble.
+    /// True if the overlays protect anything.
     protects_anything: bool,
-    /// The digest of what overlays protect, and of what they say of lookalikes.
+    /// The digest of what overlays protect, and of their rules about lookalikes.
     pub protection: Digest,
 }
 
-/// Which names two snapshots may decide differently about.
+/// The names that two snapshots may evaluate differently.
 #[derive(Debug)]
 pub enum PolicyDifference {
-    /// Names that overlays say something else of.
+    /// The names that changed rules of the overlays select.
     Names(Changes),
     Everything,
 }
 
 impl PolicySnapshot {
-    /// Combines what is in force, and computes its revision.
+    /// Combines the parts of the current policy, and computes its revision.
     #[must_use]
     pub fn new(
         overlays: Arc<OverlaySet>,
@@ -59,7 +59,7 @@ impl PolicySnapshot {
         }
     }
 
-    /// Whether an upstream is the organisation's own.
+    /// Returns true if the upstream belongs to the organisation.
     #[must_use]
     pub fn is_internal(&self, upstream: &str) -> bool {
         self.upstreams.iter().any(|known| known.id == upstream && known.internal)
@@ -70,18 +70,18 @@ impl PolicySnapshot {
         self.views.iter().map(|view| view.name.as_str())
     }
 
-    /// Whether names that only a wildcard admits wait for a comparison.
+    /// Returns true if names that only a wildcard admits wait for a comparison.
     #[must_use]
     pub fn withholds(&self) -> bool {
         self.withhold && self.protects_anything
     }
 
-    /// Whether an upstream of another party lists the name: only such names are compared.
+    /// Returns true if an upstream of another party lists the name: only such names are compared.
     pub fn is_external<'u>(&self, mut upstreams: impl Iterator<Item = &'u str>) -> bool {
         upstreams.any(|upstream| !self.is_internal(upstream))
     }
 
-    /// Which names a generation that was made under `before` has to be evaluated again for.
+    /// Returns the names to evaluate again in a generation that was built under `before`.
     #[must_use]
     pub fn difference(&self, before: &Self) -> PolicyDifference {
         let others = |snapshot: &Self| {
@@ -97,7 +97,7 @@ impl PolicySnapshot {
 }
 
 impl PolicyDifference {
-    /// Whether an evaluation of the name may come out differently.
+    /// Returns true if the evaluation of the name may change.
     #[must_use]
     pub fn concerns(&self, name: &Name) -> bool {
         match self {
@@ -107,7 +107,7 @@ impl PolicyDifference {
     }
 }
 
-/// What of an overlay set comparisons depend on.
+/// The part of an overlay set that comparisons depend on.
 struct Protected<'o>(&'o OverlaySet);
 
 impl Hash for Protected<'_> {

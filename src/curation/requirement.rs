@@ -1,28 +1,28 @@
-use crate::overlay::Standing;
+use crate::overlay::EffectivePolicy;
 use crate::ownership::{Pins, Requirement};
 
-/// What must be verified of a namespace before an entry is served.
+/// The verification of a namespace that is required before an entry is served.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct OwnershipPolicy {
-    /// Without it nothing is verified, and nothing is required.
+    /// If false, nothing is verified and nothing is required.
     pub enabled: bool,
     pub default: Demands,
-    /// For tiers 1 to 3, what they require instead.
+    /// The demands of tiers 1 to 3, which replace the default.
     pub tiers: [Option<Demands>; 3],
 }
 
-/// What approvals need beside them.
+/// The verdicts that approvals require.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Demands {
-    /// Those that spell a name out: a reviewer has looked.
+    /// For an approval of an exact name, which a reviewer has seen.
     pub exact: Requirement,
-    /// Those that do not.
+    /// For an approval by wildcard.
     pub wildcard: Requirement,
 }
 
 impl Default for Demands {
     fn default() -> Self {
-        Self { exact: Requirement::Unrefuted, wildcard: Requirement::Held }
+        Self { exact: Requirement::NotRevoked, wildcard: Requirement::Verified }
     }
 }
 
@@ -33,9 +33,9 @@ impl Default for OwnershipPolicy {
 }
 
 impl OwnershipPolicy {
-    /// Returns what an entry needs: as its namespace demands, else its tier, else the default.
+    /// Returns the requirement for an entry: of its namespace, else of its tier, else the default.
     #[must_use]
-    pub fn required(&self, rules: &Standing<'_>, pins: &Pins) -> Requirement {
+    pub fn required(&self, rules: &EffectivePolicy<'_>, pins: &Pins) -> Requirement {
         let tier = rules.tier.and_then(|tier| usize::from(tier).checked_sub(1));
         let by_tier = tier.and_then(|tier| self.tiers.get(tier).copied().flatten());
         let demands = by_tier.unwrap_or(self.default);
@@ -44,7 +44,7 @@ impl OwnershipPolicy {
     }
 }
 
-/// Whether the approval spells the name out.
-pub(super) fn spells_name_out(approval: &Standing<'_>) -> bool {
-    approval.ruling.is_some_and(|(rule, _)| rule.name.is_exact())
+/// Returns true if the approval selects the exact name.
+pub(super) fn spells_name_out(approval: &EffectivePolicy<'_>) -> bool {
+    approval.approval.is_some_and(|(rule, _)| rule.name.is_exact())
 }

@@ -1,8 +1,8 @@
 //! Adapts a `server` object for strict clients by leaving members out.
 //!
-//! Each omission is named in our block and covered by the served digest. Only members that say nothing
-//! a client may rely on are left out; every byte of the others stays as it was received. An entry that
-//! still violates the schema afterwards is not served.
+//! Our block in the entry names each omission, and the served digest covers it. Only members that a
+//! client cannot rely on are left out; every byte of the others stays as it was received. An entry
+//! that still violates the schema is not served.
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;
@@ -12,61 +12,62 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 
 use super::schema::{self, FORMATS};
-use crate::model::{Fault, Malformed, members};
+use crate::model::{ValidationError, ValidationRule, members};
 
-/// What a publisher may pass to clients inside `server._meta`.
+/// The member of `server._meta` that a publisher may use for clients.
 const PUBLISHER_PROVIDED: &str = "io.modelcontextprotocol.registry/publisher-provided";
-/// Inside it, facts about a repository that only a registry could vouch for.
-const UNVOUCHED: &str = "github";
+/// The member inside it with facts about a repository that only a registry could confirm.
+const UNCONFIRMED: &str = "github";
 
-/// Members of `server._meta` that clients would take for a registry's own statements.
+/// Members of `server._meta` that clients would read as claims of a registry.
 const SERVER_META: &str = "server-meta";
-/// A `repository` without a URL says nothing; 290 of 6,395 real entries have one.
+/// A `repository` without a URL has no content; 290 of 6,395 real entries have one.
 const EMPTY_REPOSITORY: &str = "empty-repository";
-/// A member that is `null` is an absent one, but not to a typed reader.
+/// A member that is `null` means an absent one, but a typed reader rejects it.
 const NULL_MEMBER: &str = "null-member";
-/// A package of version `latest` is one without a version; the contract forbids the word.
+/// A package of version `latest` has no fixed version; the contract forbids the word.
 const FLOATING_VERSION: &str = "floating-version";
-/// An input's format that the contract does not know; without one it is a string.
+/// A format of an input that the contract does not know; without a format the input is a string.
 const UNKNOWN_FORMAT: &str = "unknown-format";
 
-/// Texts without which no repair is needed. Nearly every entry has none of them, and looking for
-/// bytes is much faster than reading JSON.
-/// A backslash is one, since an escape can spell any of the others.
-const SIGNS: [&[u8]; 6] =
+/// Byte sequences of which at least one occurs in every entry that needs sanitizing. Nearly every entry
+/// has none of them, and searching for bytes is much faster than reading JSON. The backslash is one of
+/// them, because an escape can spell any of the others.
+const TRIGGERS: [&[u8]; 6] =
     [b"\"_meta\"", b"null", b"\"repository\"", b"\"latest\"", b"\"format\"", b"\\"];
 
 /// A `server` object as it is served.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Sanitized {
     pub server: Box<str>,
-    /// Names of the omissions that made it so.
+    /// The names of what was left out.
     pub omissions: Vec<&'static str>,
     /// Title and description, for search.
-    pub said: String,
+    pub search_text: String,
 }
 
 impl Sanitized {
     /// Sanitizes a `server` object.
     ///
     /// # Errors
-    /// The first schema violation that no omission removes.
-    pub fn of(server: &str) -> Result<Self, Malformed> {
+    /// Returns the first schema violation that no omission removes.
+    pub fn of(server: &str) -> Result<Self, ValidationError> {
         let (served, omissions) = sanitize(server)?;
-        let value: Value =
-            serde_json::from_str(&served).map_err(|error| Fault::Unreadable(error.to_string()))?;
+        let value: Value = serde_json::from_str(&served)
+            .map_err(|error| ValidationRule::Unreadable(error.to_string()))?;
         schema::check(&value)?;
         let text = |member: &str| value[member].as_str().unwrap_or_default();
-        let said = format!("{}\n{}", text("title"), text("description"));
-        Ok(Self { server: served.into(), omissions, said })
+        let search_text = format!("{}\n{}", text("title"), text("description"));
+        Ok(Self { server: served.into(), omissions, search_text })
     }
 }
 
-/// Leaves out what strict clients would misread; returns the object, borrowed where nothing was left
-/// out, and the names of the omissions.
-pub(super) fn sanitize(server: &str) -> Result<(Cow<'_, str>, Vec<&'static str>), Malformed> {
+/// Leaves out what strict clients would misread. Returns the object, borrowed if nothing was left out,
+/// and the names of the omissions.
+pub(super) fn sanitize(server: &str) -> Result<(Cow<'_, str>, Vec<&'static str>), ValidationError> {
     let mut omissions = BTreeSet::new();
-    let needs_omissions = SIGNS.iter().any(|sign| memmem::find(server.as_bytes(), sign).is_some());
+    let needs_omissions =
+        TRIGGERS.iter().any(|bytes| memmem::find(server.as_bytes(), bytes).is_some());
     let sanitized = if needs_omissions {
         object(borrowed(server)?, Place::Server, &mut omissions)?
     } else {
@@ -76,7 +77,7 @@ pub(super) fn sanitize(server: &str) -> Result<(Cow<'_, str>, Vec<&'static str>)
     Ok((sanitized, omissions.into_iter().collect()))
 }
 
-/// Where in a `server` object something stands, as far as omissions care.
+/// A place in a `server` object, as far as omissions depend on it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Place {
     Server,
@@ -87,12 +88,12 @@ enum Place {
 
 type Omissions = BTreeSet<&'static str>;
 
-/// The object without the members that are left out; `None` when it stays as it is.
+/// Returns the object without the members that are left out; `None` if nothing changes.
 fn object(
     raw: &RawValue,
     place: Place,
     omissions: &mut Omissions,
-) -> Result<Option<String>, Malformed> {
+) -> Result<Option<String>, ValidationError> {
     let mut kept: Vec<(Cow<'_, str>, Cow<'_, str>)> = Vec::new();
     let mut changed = false;
     for (key, value) in members(raw)? {
@@ -101,7 +102,7 @@ fn object(
             changed = true;
             continue;
         }
-        let repaired = match (place, key.as_ref()) {
+        let sanitized = match (place, key.as_ref()) {
             (Place::Server, "_meta") => match publisher_provided(value)? {
                 Some(kept) if kept == value.get() => None,
                 Some(kept) => {
@@ -117,8 +118,8 @@ fn object(
             (Place::Server, "packages") => any(value, Place::Packages, omissions)?,
             _ => any(value, Place::Elsewhere, omissions)?,
         };
-        changed |= repaired.is_some();
-        kept.push((key, repaired.map_or(Cow::Borrowed(value.get()), Cow::Owned)));
+        changed |= sanitized.is_some();
+        kept.push((key, sanitized.map_or(Cow::Borrowed(value.get()), Cow::Owned)));
     }
     Ok(changed.then(|| written(kept.iter().map(|(key, value)| (key.as_ref(), value.as_ref())))))
 }
@@ -127,7 +128,7 @@ fn any(
     raw: &RawValue,
     place: Place,
     omissions: &mut Omissions,
-) -> Result<Option<String>, Malformed> {
+) -> Result<Option<String>, ValidationError> {
     match raw.get().as_bytes().first() {
         Some(b'{') => object(raw, place, omissions),
         Some(b'[') => array(raw, place, omissions),
@@ -139,21 +140,21 @@ fn array(
     raw: &RawValue,
     place: Place,
     omissions: &mut Omissions,
-) -> Result<Option<String>, Malformed> {
-    let items: Vec<&RawValue> =
-        serde_json::from_str(raw.get()).map_err(|error| Fault::Unreadable(error.to_string()))?;
+) -> Result<Option<String>, ValidationError> {
+    let items: Vec<&RawValue> = serde_json::from_str(raw.get())
+        .map_err(|error| ValidationRule::Unreadable(error.to_string()))?;
     let place = if place == Place::Packages { Place::Package } else { Place::Elsewhere };
-    let mut repaired = Vec::with_capacity(items.len());
+    let mut sanitized = Vec::with_capacity(items.len());
     for item in &items {
-        repaired.push(any(item, place, omissions)?);
+        sanitized.push(any(item, place, omissions)?);
     }
-    if repaired.iter().all(Option::is_none) {
+    if sanitized.iter().all(Option::is_none) {
         return Ok(None);
     }
     let items: Vec<&str> = items
         .iter()
-        .zip(&repaired)
-        .map(|(item, repaired)| repaired.as_deref().unwrap_or(item.get()))
+        .zip(&sanitized)
+        .map(|(item, sanitized)| sanitized.as_deref().unwrap_or(item.get()))
         .collect();
     Ok(Some(format!("[{}]", items.join(","))))
 }
@@ -171,11 +172,13 @@ fn left_out(key: &str, value: &RawValue, place: Place) -> Option<&'static str> {
 
 fn is_empty_repository(value: &RawValue) -> bool {
     let repository: Result<serde_json::Map<String, Value>, _> = serde_json::from_str(value.get());
-    repository.is_ok_and(|it| it.values().all(|it| it.is_null() || it.as_str() == Some("")))
+    repository.is_ok_and(|repository| {
+        repository.values().all(|value| value.is_null() || value.as_str() == Some(""))
+    })
 }
 
-/// What stays of a `_meta`; `None` when nothing does.
-fn publisher_provided(meta: &RawValue) -> Result<Option<String>, Malformed> {
+/// Returns what stays of a `_meta`; `None` if nothing does.
+fn publisher_provided(meta: &RawValue) -> Result<Option<String>, ValidationError> {
     if !meta.get().starts_with('{') {
         return Ok(None);
     }
@@ -183,26 +186,26 @@ fn publisher_provided(meta: &RawValue) -> Result<Option<String>, Malformed> {
     let Some((key, block)) = outer.iter().find(|(key, _)| key == PUBLISHER_PROVIDED) else {
         return Ok(None);
     };
-    let inner = match block.get().starts_with('{') {
-        true => members(block)?,
-        false => return Ok(None),
-    };
-    let unvouched = inner.iter().any(|(key, _)| key == UNVOUCHED);
-    if !unvouched && outer.len() == 1 {
+    if !block.get().starts_with('{') {
+        return Ok(None);
+    }
+    let inner = members(block)?;
+    let has_unconfirmed = inner.iter().any(|(key, _)| key == UNCONFIRMED);
+    if !has_unconfirmed && outer.len() == 1 {
         return Ok(Some(meta.get().to_owned()));
     }
-    let vouched = inner.iter().filter(|(key, _)| key != UNVOUCHED);
-    let block = written(vouched.map(|(key, value)| (key.as_ref(), value.get())));
+    let kept = inner.iter().filter(|(key, _)| key != UNCONFIRMED);
+    let block = written(kept.map(|(key, value)| (key.as_ref(), value.get())));
     Ok(Some(written([(key.as_ref(), block.as_str())].into_iter())))
 }
 
-/// Whether the object at `path` inside a JSON text has a member under the namespace: facts that are
-/// this registry's to state.
+/// Returns true if the object at `path` inside a JSON text has a member under the namespace: only this
+/// registry may state facts there.
 #[must_use]
 pub fn claims_namespace(json: &str, path: &[&str], namespace: &str) -> bool {
     let prefix = format!("{namespace}/");
     let bytes = json.as_bytes();
-    // An escape can spell the same.
+    // An escape can spell the same bytes.
     if memmem::find(bytes, prefix.as_bytes()).is_none() && !bytes.contains(&b'\\') {
         return false;
     }
@@ -223,8 +226,8 @@ fn written<'a>(members: impl Iterator<Item = (&'a str, &'a str)>) -> String {
     format!("{{{}}}", written.join(","))
 }
 
-fn borrowed(json: &str) -> Result<&RawValue, Malformed> {
-    serde_json::from_str(json).map_err(|error| Fault::Unreadable(error.to_string()).into())
+fn borrowed(json: &str) -> Result<&RawValue, ValidationError> {
+    serde_json::from_str(json).map_err(|error| ValidationRule::Unreadable(error.to_string()).into())
 }
 
 #[cfg(test)]
@@ -233,7 +236,7 @@ mod tests {
 
     const KEY: &str = "io.modelcontextprotocol.registry/publisher-provided";
 
-    /// A server with these members beside the required ones.
+    /// Returns a server with these members beside the required ones.
     fn with(members: &str) -> String {
         let comma = if members.is_empty() { "" } else { "," };
         format!(r#"{{ "name":"a/b","description":"x" ,"version":"1"{comma}{members} }}"#)
@@ -245,9 +248,9 @@ mod tests {
 
     #[rstest::rstest]
     #[case::plain("")]
-    #[case::only_the_publishers(&format!(r#""_meta":{{ "{KEY}" : {{"x":null}} }}"#))]
-    #[case::a_repository(r#""repository":{ "url":"https://a.example", "source":"github" }"#)]
-    #[case::a_known_format(r#""packages":[{"registryType":"npm","identifier":"latest","transport":{"type":"stdio"},"environmentVariables":[{"name":"X","format":"number"}]}]"#)]
+    #[case::only_of_the_publisher(&format!(r#""_meta":{{ "{KEY}" : {{"x":null}} }}"#))]
+    #[case::repository(r#""repository":{ "url":"https://a.example", "source":"github" }"#)]
+    #[case::known_format(r#""packages":[{"registryType":"npm","identifier":"latest","transport":{"type":"stdio"},"environmentVariables":[{"name":"X","format":"number"}]}]"#)]
     fn object_without_violations_keeps_every_byte(#[case] members: &str) {
         let served = sanitized(members);
         assert_eq!((&*served.server, served.omissions), (&*with(members), Vec::new()));
@@ -299,9 +302,9 @@ mod tests {
         r#""repository":{"url":"https://a.example"}"#,
         "repository.source: the member is missing"
     )]
-    fn violation_that_no_omission_removes_is_refused(#[case] members: &str, #[case] wanted: &str) {
-        let flaw = Sanitized::of(&with(members)).expect_err("a flaw");
-        assert_eq!(flaw.to_string(), wanted);
+    fn violation_that_no_omission_removes_is_rejected(#[case] members: &str, #[case] wanted: &str) {
+        let violation = Sanitized::of(&with(members)).expect_err("a violation");
+        assert_eq!(violation.to_string(), wanted);
     }
 
     #[rstest::rstest]
@@ -310,7 +313,7 @@ mod tests {
     #[case(r#"{"_meta":{"x/local.vidimus/":{}}}"#, false)]
     #[case(r#"{"title":"local.vidimus/curation"}"#, false)]
     #[case(r#"{"_meta":{"local.vidimus":{}}}"#, false)]
-    fn a_claim_of_our_namespace_is_found(#[case] server: &str, #[case] claims: bool) {
+    fn only_members_under_our_prefix_are_claims(#[case] server: &str, #[case] claims: bool) {
         assert_eq!(claims_namespace(server, &["_meta"], "local.vidimus"), claims);
     }
 }

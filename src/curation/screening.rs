@@ -1,8 +1,8 @@
-//! What the comparison of names with protected ones found, as one immutable value.
+//! The results of comparing names with protected ones, as one immutable value.
 //!
-//! A screening covers only what was compared: for a name whose contents changed since, or that was
-//! compared with something else than is protected now, it says nothing, and the gate withholds what a
-//! wildcard would admit.
+//! A screening covers only what was compared. It has no answer for a name if the contents of the name
+//! changed since, or if other names are protected now; then the gate withholds what only a wildcard
+//! admits.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -20,26 +20,26 @@ pub struct Screening {
     /// The digest of what overlays protected when the comparisons were made; `None` before there is an
     /// index to compare with.
     pub protection: Option<Digest>,
-    /// Shared between revisions but for the shards that changed.
+    /// Shared between revisions, except the shards that changed.
     shards: Vec<Arc<BTreeMap<Name, Compared>>>,
 }
 
-/// What was found about one name.
+/// The result of comparing one name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Compared {
     /// The digest over the sorted profile digests of the contents that were compared.
     pub contents: Digest,
-    /// What the name resembles, the heaviest first, without what is suppressed.
+    /// The matches of the name, the heaviest first, without suppressed ones.
     pub matches: Vec<ScreeningMatch>,
 }
 
-/// A resemblance, and whether a person has seen all of it.
+/// A match with a protected name, and its acknowledgement.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ScreeningMatch {
     pub found: Match,
-    /// The id of its alert, where there is one of its own.
+    /// The id of the alert for this match, if it has its own.
     pub alert: Option<String>,
-    /// Whether an acknowledgement covers every item of it.
+    /// True if an acknowledgement covers every signal of the match.
     pub acknowledged: bool,
 }
 
@@ -53,43 +53,44 @@ impl Default for Screening {
 }
 
 impl Screening {
-    /// Makes an empty screening that compares with what has this digest.
+    /// Returns an empty screening for the protected names with this digest.
     #[must_use]
     pub fn of(protection: Digest) -> Self {
         Self { protection: Some(protection), ..Self::default() }
     }
 
-    /// Forgets everything until an index is read.
+    /// Drops all comparisons until an index is read.
     #[must_use]
     pub fn without_index(&self) -> Self {
         Self { revision: self.revision + 1, ..Self::default() }
     }
 
-    /// Forgets everything, because something else is protected now.
+    /// Drops all comparisons, because other names are protected now.
     #[must_use]
     pub fn restarted(&self, protection: Digest) -> Self {
         Self { revision: self.revision + 1, ..Self::of(protection) }
     }
 
-    /// What was found about a name, in whatever contents it had then.
+    /// Returns the comparison of a name, whichever contents it had then.
     #[must_use]
     pub fn get(&self, name: &Name) -> Option<&Compared> {
         self.shards[shard(name)].get(name)
     }
 
-    /// Every name that was compared.
+    /// Returns every name that was compared.
     pub fn names(&self) -> impl Iterator<Item = (&Name, &Compared)> {
         self.shards.iter().flat_map(|shard| shard.iter())
     }
 
-    /// Puts what was found about names in place of what was known; `None` forgets a name.
+    /// Replaces the comparisons of these names; `None` removes a name.
     #[must_use]
     pub fn with(mut self, found: impl IntoIterator<Item = (Name, Option<Compared>)>) -> Self {
         for (name, compared) in found {
             let shard = Arc::make_mut(&mut self.shards[shard(&name)]);
-            match compared {
-                Some(compared) => drop(shard.insert(name, compared)),
-                None => drop(shard.remove(&name)),
+            if let Some(compared) = compared {
+                shard.insert(name, compared);
+            } else {
+                shard.remove(&name);
             }
         }
         self.revision += 1;
@@ -98,7 +99,7 @@ impl Screening {
 }
 
 impl Compared {
-    /// The heaviest match that no acknowledgement covers.
+    /// Returns the heaviest match that no acknowledgement covers.
     #[must_use]
     pub fn open_match(&self) -> Option<&ScreeningMatch> {
         self.matches.iter().find(|found| !found.acknowledged)
@@ -112,7 +113,7 @@ fn shard(name: &Name) -> usize {
 }
 
 impl Dossier {
-    /// The rows whose contents are compared: those that a client could get to see.
+    /// Returns the rows with contents to compare: those that a client could see.
     pub fn screened_rows<'a>(
         &'a self,
         authorities: &Authorities<'_>,
@@ -125,8 +126,8 @@ impl Dossier {
         })
     }
 
-    /// The digest over the sorted digests of the contents that are compared: of the profile, or of the whole content
-    /// where no facts are kept.
+    /// Returns the digest over the sorted digests of the contents to compare: of the profile, or of the
+    /// whole content where no facts are kept.
     #[must_use]
     pub fn screened_contents(&self, authorities: &Authorities<'_>) -> Digest {
         let rows = self.screened_rows(authorities);

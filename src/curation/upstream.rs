@@ -1,10 +1,10 @@
 use crate::model::NamespaceRules;
 
-/// An upstream as far as it matters for which one is authoritative for a name.
+/// The settings of an upstream that decide which one is authoritative for a name.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct UpstreamPolicy {
     pub id: String,
-    /// The lower one wins.
+    /// The lowest number wins.
     pub priority: u64,
     pub internal: bool,
     pub enabled: bool,

@@ -1,41 +1,40 @@
 use crate::model::Name;
-use crate::overlay::{Classification, NamePattern, Standing};
+use crate::overlay::{Classification, EffectivePolicy, NamePattern};
 
-/// The view that is served at the root.
+/// The name of the view that is served at the root.
 pub const DEFAULT_VIEW: &str = "default";
 
-/// A named registry: what passes all gates, within limits of its own. A limit that is absent limits
-/// nothing; an entry without the fact that a limit asks for is outside of it.
+/// A named registry: the entries that pass all gates, within limits of its own. An absent limit
+/// limits nothing; an entry without the fact that a limit asks for is outside of it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
 pub struct View {
     pub name: String,
     pub tiers: Option<Vec<u8>>,
     pub classifications: Option<Vec<Classification>>,
-    /// One of these is enough.
+    /// One of these labels is enough.
     pub labels: Option<Vec<String>>,
     pub upstreams: Option<Vec<String>>,
     pub names: Option<Vec<NamePattern>>,
 }
 
 impl View {
-    /// One that limits nothing.
+    /// Returns a view without limits.
     #[must_use]
     pub fn unlimited(name: &str) -> Self {
         Self { name: name.to_owned(), ..Self::default() }
     }
 
-    /// The filter of a view: whether an entry that passed all gates belongs here.
+    /// Returns true if an entry that passed all gates belongs to this view.
     #[must_use]
-    pub fn admits(&self, name: &Name, upstream: &str, standing: &Standing<'_>) -> bool {
-        within(self.tiers.as_ref(), |tiers| standing.tier.is_some_and(|it| tiers.contains(&it)))
-            && within(self.classifications.as_ref(), |classes| {
-                standing.classification.is_some_and(|it| classes.contains(&it))
-            })
-            && within(self.labels.as_ref(), |labels| {
-                standing.labels.iter().any(|label| labels.contains(label))
-            })
-            && within(self.upstreams.as_ref(), |ids| ids.iter().any(|id| id == upstream))
-            && within(self.names.as_ref(), |names| names.iter().any(|it| it.covers(name)))
+    pub fn admits(&self, name: &Name, upstream: &str, effective: &EffectivePolicy<'_>) -> bool {
+        within(self.tiers.as_ref(), |tiers| {
+            effective.tier.is_some_and(|tier| tiers.contains(&tier))
+        }) && within(self.classifications.as_ref(), |classes| {
+            effective.classification.is_some_and(|class| classes.contains(&class))
+        }) && within(self.labels.as_ref(), |labels| {
+            effective.labels.iter().any(|label| labels.contains(label))
+        }) && within(self.upstreams.as_ref(), |ids| ids.iter().any(|id| id == upstream))
+            && within(self.names.as_ref(), |names| names.iter().any(|pattern| pattern.covers(name)))
     }
 }
 
@@ -64,10 +63,11 @@ mod tests {
     #[case(View { names: Some(patterns(&["com.*/*", "org.example/x"])), ..View::default() }, true)]
     #[case(View { names: Some(patterns(&["com.example/other", "org.*/*"])), ..View::default() }, false)]
     #[case(View { tiers: Some(vec![2]), names: Some(patterns(&["org.*/*"])), ..View::default() }, false)]
-    fn a_view_shows_what_is_within_all_its_limits(#[case] view: View, #[case] shows: bool) {
+    fn view_shows_only_what_is_within_all_its_limits(#[case] view: View, #[case] shows: bool) {
         let labels = ["dev".to_owned()];
-        let standing = Standing { tier: Some(2), labels: &labels, ..Standing::default() };
+        let effective =
+            EffectivePolicy { tier: Some(2), labels: &labels, ..EffectivePolicy::default() };
         let name = Name::parse("com.example/tool").expect("a name");
-        assert_eq!(view.admits(&name, "official", &standing), shows);
+        assert_eq!(view.admits(&name, "official", &effective), shows);
     }
 }

@@ -4,8 +4,7 @@ use crate::config::HiddenError;
 use crate::remote::AccessError;
 use crate::store::StoreError;
 
-/// The reasons for which the daemon does not start. Once it runs, a loop that fails is started
-/// again.
+/// The reasons for which the daemon does not start. Once it runs, a failed loop is restarted.
 #[derive(Debug, Error)]
 pub enum DaemonError {
     #[error("{0}")]
@@ -13,13 +12,13 @@ pub enum DaemonError {
     #[error("the upstream {id} cannot be reached as configured")]
     Access { id: String, source: AccessError },
     #[error(
-        "owners cannot be proven as `[ownership]`, `[github]`, `[packages]` and `[egress]` say"
+        "namespace ownership cannot be verified with the settings in `[ownership]`, `[github]`, `[packages]` and `[egress]`"
     )]
-    Witnesses { source: AccessError },
+    OwnershipSources { source: AccessError },
     #[error("the webhook `{name}` cannot be used")]
     Hidden { name: String, source: HiddenError },
     #[error("the webhook `{name}` cannot be used")]
     Webhook { name: String, source: AccessError },
-    #[error("the supervision of the loops panicked")]
+    #[error("the supervisor of the loops panicked")]
     Panicked(#[from] tokio::task::JoinError),
 }

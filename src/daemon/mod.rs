@@ -6,42 +6,40 @@
 //!        ┌────────────┼────────────────┬──────┘ to the same three
 //!        ▼            ▼                ▼
 //!    screening ──▶ publish ◀───── verification ◀── DNS, GitHub, packages
-//!       what was      │      touched names
-//!       compared      ▼
+//!       screening     │      touched names
+//!       results       ▼
 //!            catalogues, swapped as one ──▶ api
 //! ```
 //!
 //! Services read and write the store; `notify` delivers what they report as alerts.
 //!
-//! - `policy`: the overlays, upstream definitions and settings in force, as one watched snapshot.
-//! - `mirror`: follows each upstream, fetches the names that overlays spell out, and completes
-//!   facts.
-//! - `verification`: looks up which namespaces belong to their publishers.
-//! - `screening`: compares names of other parties with what is protected.
-//! - `publish`: the only loop that builds generations. It evaluates the names that something
-//!   changed for, commits the ledger's difference and swaps all views.
+//! - `policy`: the current overlays, upstream definitions and settings, as one watched snapshot.
+//! - `mirror`: syncs each upstream, fetches the names that overlays list, and completes facts.
+//! - `verification`: verifies which namespaces belong to their publishers.
+//! - `screening`: compares names of other parties with protected ones.
+//! - `publish`: the only loop that builds generations. It evaluates the names that a change affects,
+//!   commits the ledger's difference and swaps all views.
 //! - `notify`: delivers notices about alerts to webhooks.
 //! - `query`: answers lists, explanations and status from one snapshot of the store.
-//! - `runtime`: the ground under all of them.
+//! - `runtime`: what all of them use.
 //!
 //! `run` composes the services and starts their loops; `services` holds the handles that servers
-//! and commands use. Each service owns its state; what is next it decides in a pure step. It reaches
-//! the others by handles, watched values and ports, which are functions that are passed in.
+//! and commands use. Each service owns its state and decides its next action in a pure step. It
+//! reaches the others by handles, watched values and ports, which are functions passed in.
 //!
 //! # What is kept in memory
-//! The catalogues that are published, names and ledgers, the policy in force, the index that names
-//! are compared with and what was found, the verification queue. All of it can be built from the
-//! store, and is, at each start; nothing in memory says "in progress" that would outlive the
-//! process. Heads, bodies, dossiers and evaluations are not kept.
+//! The published catalogues, names and ledgers, the current policy, the screening index with its
+//! results, the verification queue. All of it is built from the store at each start; no
+//! "in progress" flag outlives the process. Heads, bodies, dossiers and evaluations are not kept.
 //!
 //! # What a crash leaves
-//! What was committed, and nothing between. A sync run goes on from its cursor; rows that were
-//! committed and not published are marked, and a start evaluates them; a ledger that was committed
-//! before its generation was swapped leads to the same generation again.
+//! Only what was committed. A sync run resumes at its cursor; rows that were committed and not
+//! published are marked, and the next start evaluates them; a ledger that was committed before its
+//! generation was swapped leads to the same generation again.
 //!
 //! # A loop that fails
-//! It is started again after a wait, with an alert; the others go on, and the last generation is
-//! served meanwhile. Requests to it wait in its handle.
+//! It restarts after a wait, with an alert; the others go on, and the API serves the last generation
+//! meanwhile. Requests to it wait in its handle.
 
 mod error;
 mod mirror;
@@ -57,19 +55,19 @@ mod verification;
 
 pub use error::DaemonError;
 pub use mirror::{
-    Activity, HeldDecision, Observer, PassFailure, PassPlan, SyncOutcome, open_source,
-    retry_quarantine, run_pass,
+    Activity, HoldDecision, Observer, RunOptions, SyncFailure, SyncOutcome, open_source,
+    retry_quarantine, run_sync,
 };
 pub use notify::open_webhooks;
-pub use policy::{InForce, LoadedOverlays, combine, load_overlays, starter_warning};
+pub use policy::{CurrentPolicy, LoadedOverlays, combine, load_overlays, starter_warning};
 pub use publish::Published;
 pub use query::{
-    Listed, QuarantineReport, StatusReport, UpstreamReport, WebhookReport, explain_name,
-    known_names, list, quarantine, status,
+    Listed, QuarantineReport, RuleEffect, StatusReport, UpstreamReport, WebhookReport,
+    explain_name, is_anything_known, known_names, list, quarantine, rule_effects, status,
 };
 pub use run::run;
-pub use runtime::Clock;
 pub(crate) use runtime::try_blocking;
+pub use runtime::{Clock, Shift};
 pub use screening::{Lookalike, Screenings, lookalikes_of};
 pub use services::Services;
-pub use verification::{NameReport, ProofReport, open_witnesses, prove_once};
+pub use verification::{NameReport, OwnershipReport, open_sources, verify_once};

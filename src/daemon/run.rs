@@ -11,34 +11,36 @@ use super::policy::{Watcher, report_overlays};
 use super::publish::{self, publish};
 use super::runtime::{Supervisor, run_on_own_thread};
 use super::screening::{self, screen};
-use super::verification::{self, Service, open_witnesses, verify};
+use super::verification::{self, Service, verify};
 use super::{DaemonError, Services};
 use crate::config::Upstream;
+use crate::remote::OwnershipSources;
 use crate::store::StoreError;
 
-/// Reading what is protected takes a fraction of this; should it take longer, the first generation does
-/// not wait for it.
+/// Building the screening index takes a fraction of this; if it takes longer, the first generation
+/// does not wait for it.
 const LONGEST_INDEXING: Duration = Duration::from_secs(5);
 
 /// Runs all services until `stop`.
 ///
 /// # Errors
-/// When the services cannot be started. A loop that fails later is started again.
+/// When the services cannot be started. A loop that fails later restarts.
 pub async fn run(
     services: Arc<Services>,
     upstreams: Vec<Upstream>,
+    sources: OwnershipSources,
     stop: CancellationToken,
 ) -> Result<(), DaemonError> {
     let (store, clock) = (&services.store, &services.clock);
     let released = retry_quarantine(store, clock)?;
     if released > 0 {
-        info!(released, "rows left the quarantine");
+        info!(released, "rows were released from quarantine");
     }
-    report_overlays(store, clock, &services.in_force().overlays);
+    report_overlays(store, clock, &services.current_policy().overlays);
     if services.settings.ownership.policy.enabled {
-        store.begin_proving(&services.settings.views, clock.now())?;
+        store.begin_ownership_checks(&services.settings.views, clock.now())?;
     }
-    let verification = Arc::new(verification(&services)?);
+    let verification = Arc::new(verification(&services, sources));
     let notify = Notify::open(&services.settings, store, clock)?;
     let supervisor = Supervisor::new(store, clock);
     let mut followers = Followers::new(&services.mirror, &supervisor, &stop);
@@ -56,7 +58,7 @@ pub async fn run(
             Ok(())
         }
     });
-    // On threads of their own: working out what is next takes a while with many names.
+    // On threads of their own: choosing the next work takes a while with many names.
     loops.keep("verification", move |stop| {
         run_on_own_thread(verify(Arc::clone(&verification), stop))
     });
@@ -80,8 +82,8 @@ pub async fn run(
     Ok(())
 }
 
-/// Waits until enough is known of the upstreams, and not for long until names can be compared: a list
-/// without those that wait for it would be a statement too.
+/// Waits until enough is known of the upstreams, and for at most [`LONGEST_INDEXING`] until names can
+/// be compared: clients would read a list without the names that wait for it as complete.
 async fn become_ready(services: Arc<Services>, stop: CancellationToken) {
     let ready = async {
         services.mirror.wait_until_known().await;
@@ -115,15 +117,15 @@ fn watcher(services: &Services) -> Watcher {
     }
 }
 
-fn verification(services: &Arc<Services>) -> Result<Service, DaemonError> {
+fn verification(services: &Arc<Services>, sources: OwnershipSources) -> Service {
     let (served, screening) = (Arc::clone(&services.publication), services.screening.clone());
     let touched = services.publication.touched().clone();
-    Ok(Service {
+    Service {
         settings: Arc::clone(&services.settings),
         store: Arc::clone(&services.store),
         clock: Arc::clone(&services.clock),
         policy: services.policy.subscribe(),
-        witnesses: open_witnesses(&services.settings)?,
+        sources,
         ports: verification::Ports {
             is_served: Box::new(move |name| {
                 served.published().is_some_and(|published| published.has(name))
@@ -134,7 +136,7 @@ fn verification(services: &Arc<Services>) -> Result<Service, DaemonError> {
             }),
         },
         handle: services.verification.clone(),
-    })
+    }
 }
 
 fn screening_inputs(services: &Services) -> screening::Inputs {
@@ -150,7 +152,7 @@ fn screening_inputs(services: &Services) -> screening::Inputs {
     }
 }
 
-/// The loops of a daemon; each is started again by itself.
+/// The loops of a daemon; each restarts by itself.
 struct Loops {
     supervisor: Supervisor,
     stop: CancellationToken,

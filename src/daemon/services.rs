@@ -3,21 +3,21 @@ use std::sync::Arc;
 use arc_swap::Guard;
 use tokio::sync::watch;
 
-use super::mirror::{Activity, HeldDecision, Mirror, Ports, SyncOutcome};
-use super::policy::{InForce, LoadedOverlays, Policy};
+use super::mirror::{Activity, HoldDecision, Mirror, Ports, SyncOutcome};
+use super::policy::{CurrentPolicy, LoadedOverlays, Policy};
 use super::publish::{Publication, Published};
 use super::query::{StatusReport, status};
 use super::runtime::Clock;
 use super::screening::{ScreeningHandle, Screenings};
-use super::verification::{ProofReport, Verification};
+use super::verification::{OwnershipReport, Verification};
 use crate::alert::{Alert, NotAcknowledged};
 use crate::config::Settings;
 use crate::curation::PolicySnapshot;
 use crate::model::Digest;
 use crate::store::{Store, StoreError};
 
-/// The handles of a daemon's services, for its servers and commands. Each service owns its state; what
-/// is here only reaches it.
+/// The handles of a daemon's services, for its servers and commands. Each service owns its state;
+/// these only reach it.
 #[derive(Debug)]
 pub struct Services {
     pub settings: Arc<Settings>,
@@ -30,7 +30,7 @@ pub struct Services {
     pub(super) publication: Arc<Publication>,
     pub(super) verification: Verification,
     pub(super) screening: ScreeningHandle,
-    /// Whether enough is known for a first generation.
+    /// True if enough is known for a first generation.
     pub(super) ready: watch::Sender<bool>,
 }
 
@@ -87,31 +87,31 @@ impl Services {
         }))
     }
 
-    /// The generation that answers now, for the time that one request takes: without touching a
+    /// Returns the current generation, for the time that one request takes: without touching a
     /// counter that all threads share.
     pub fn answering(&self) -> Guard<Option<Arc<Published>>> {
         self.publication.answering()
     }
 
-    /// The generation that answers now; `None` before the first.
+    /// Returns the current generation; `None` before the first.
     #[must_use]
     pub fn published(&self) -> Option<Arc<Published>> {
         self.publication.published()
     }
 
-    /// The policy in force.
+    /// Returns the current policy.
     #[must_use]
-    pub fn in_force(&self) -> Arc<InForce> {
+    pub fn current_policy(&self) -> Arc<CurrentPolicy> {
         self.policy.current()
     }
 
-    /// The snapshot of the policy in force.
+    /// Returns the snapshot of the current policy.
     #[must_use]
     pub fn policy(&self) -> Arc<PolicySnapshot> {
         Arc::clone(&self.policy.current().snapshot)
     }
 
-    /// The screening that the daemon keeps.
+    /// Returns the screening that the daemon keeps.
     #[must_use]
     pub fn screenings(&self) -> Screenings {
         Screenings::Kept(self.screening.current())
@@ -120,27 +120,27 @@ impl Services {
     /// Verifies a namespace now.
     ///
     /// # Errors
-    /// Why it cannot be verified, in words.
-    pub async fn verify(&self, namespace: &str) -> Result<ProofReport, String> {
+    /// The reason why it cannot be verified, in words.
+    pub async fn verify(&self, namespace: &str) -> Result<OwnershipReport, String> {
         self.verification.verify(namespace).await
     }
 
-    /// Asks every enabled upstream for a sync run, or joins the one under way, and waits for all.
+    /// Requests a sync run of every enabled upstream, or joins the one under way, and waits for all.
     pub async fn sync(&self, full: bool, dry_run: bool) -> Vec<(String, SyncOutcome)> {
         self.mirror.sync(full, dry_run).await
     }
 
-    /// Applies a decision about a change set on hold; see [`HeldDecision`].
+    /// Applies a decision about a change set on hold; see [`HoldDecision`].
     ///
     /// # Errors
     /// When the store cannot be read or written.
-    pub fn decide_held(
+    pub fn decide_hold(
         &self,
         upstream: &str,
         id: &str,
-        decision: HeldDecision,
+        decision: HoldDecision,
     ) -> Result<Option<usize>, StoreError> {
-        self.mirror.decide_held(upstream, id, decision)
+        self.mirror.decide_hold(upstream, id, decision)
     }
 
     /// Acknowledges an alert, if `seen` is the digest of what it shows now.
@@ -155,31 +155,43 @@ impl Services {
         reason: &str,
     ) -> Result<Result<Alert, NotAcknowledged>, StoreError> {
         let acknowledged = self.store.acknowledge(id, seen, by, reason, self.clock.now());
-        // A name that waited for this may be admitted.
+        // The acknowledgement may admit a withheld name.
         self.screening.acknowledge();
         acknowledged
     }
 
-    /// Whether an upstream that is followed was never synchronised to its end.
-    #[must_use]
-    pub fn is_first_sync(&self) -> bool {
-        self.mirror.is_first_sync()
+    /// Takes the acknowledgement of an alert back.
+    ///
+    /// # Errors
+    /// When the store cannot be read or written.
+    pub fn unacknowledge(&self, id: &str) -> Result<Result<Alert, NotAcknowledged>, StoreError> {
+        let opened = self.store.unacknowledge(id, self.clock.now());
+        // A name that the acknowledgement admitted may have to wait again.
+        self.screening.acknowledge();
+        opened
     }
 
-    /// A sync run that is under way, and of which upstream.
+    /// Returns true if an enabled upstream has not completed its first full sync; `None` before any upstream is
+    /// followed.
+    #[must_use]
+    pub fn first_sync(&self) -> Option<bool> {
+        self.mirror.first_sync()
+    }
+
+    /// Returns a sync run that is under way, with its upstream.
     #[must_use]
     pub fn activity(&self) -> Option<(String, Activity)> {
         self.mirror.activity()
     }
 
-    /// The state of this daemon.
+    /// Returns the state of this daemon.
     ///
     /// # Errors
     /// When the store cannot be read.
     pub fn status(&self) -> Result<StatusReport, StoreError> {
         let definitions = self.mirror.definitions();
         let snapshot = self.store.snapshot()?;
-        let mut report = status(&snapshot, &self.in_force(), &definitions, self.clock.now())?;
+        let mut report = status(&snapshot, &self.current_policy(), &definitions, self.clock.now())?;
         let published = self.published();
         report.running = true;
         report.ready = published.is_some();

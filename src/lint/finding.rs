@@ -9,19 +9,19 @@ use crate::model::Escaped;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Severity {
-    /// Worth a look; the file is used.
+    /// Deserves attention; the file is used.
     Warning,
-    /// The file, and with it the set it belongs to, is refused.
+    /// The file and the set that it belongs to are refused.
     Error,
 }
 
-/// Something in a file that its author should know: what was found, where, and what is allowed.
+/// A problem in a file: what was found, where, and what is allowed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Finding {
     pub place: Place,
     pub severity: Severity,
     pub found: String,
-    /// What is allowed, or what to do.
+    /// The allowed values, or the action to take.
     pub allowed: String,
     /// The other place that this one contradicts.
     pub other: Option<Place>,
@@ -50,7 +50,7 @@ impl Finding {
     }
 }
 
-/// Whether any of the findings refuses the set.
+/// Returns true if any of the findings refuses the set.
 #[must_use]
 pub fn has_errors(findings: &[Finding]) -> bool {
     findings.iter().any(|finding| finding.severity == Severity::Error)

@@ -1,13 +1,13 @@
-//! Reading files that people write: overlays (YAML), upstreams and settings (TOML).
+//! Reads files that people write: overlays (YAML), upstreams and settings (TOML).
 //!
-//! Both kinds become one tree of [`Node`]s that remember where they stood, and are then read field
-//! by field through a [`Reader`]. It collects every [`Finding`] instead of stopping at the first,
-//! so that an author mends a file once, and so that whatever can be read of a refused overlay can
-//! still hide servers.
+//! Both kinds become one tree of [`Node`]s with their places, and are then read field by field
+//! through a [`Reader`]. It collects every [`Finding`] instead of stopping at the first, so that an
+//! author corrects a file once, and so that the readable part of a refused overlay can still hide
+//! servers.
 //!
-//! Scalars stay text until a field says what it wants: a version `1.10` is never a number, and a
-//! country `no` never a boolean. That, and a tree of a file with errors in it, is why overlays are
-//! read from parser events and not through serde.
+//! Scalars stay text until a field requires a type: a version `1.10` is never a number, and a
+//! country `no` never a boolean. This, and the need for a tree of a file with errors, is why overlays
+//! are read from parser events and not through serde.
 
 mod finding;
 mod node;

@@ -1,6 +1,6 @@
 use super::Place;
 
-/// A value in a file, and where it stands.
+/// A value in a file, with its place.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Node {
     pub place: Place,
@@ -9,20 +9,20 @@ pub struct Node {
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Kind {
-    /// `null`, `~` or nothing at all.
+    /// `null`, `~` or an absent value.
     Null,
-    /// Any scalar, as text; `plain` when it stood without quotes.
+    /// Any scalar, as text; `plain` if it has no quotes.
     Scalar {
         text: String,
         plain: bool,
     },
     Sequence(Vec<Node>),
-    /// Keys in their order, equal ones included: the reader reports them.
+    /// Keys in their order, including duplicates: the reader reports them.
     Mapping(Vec<(Node, Node)>),
 }
 
 impl Node {
-    /// What this is, for messages.
+    /// Describes the value, for messages.
     #[must_use]
     pub fn describe(&self) -> String {
         match &self.kind {

@@ -2,15 +2,15 @@ use std::collections::BTreeMap;
 
 use super::{Finding, Kind, Node};
 
-/// Reads nodes as fields of a known shape and notes what does not fit.
+/// Reads nodes as fields of a known shape and collects findings.
 ///
-/// Every method that returns `None` has left a finding, unless the field was absent.
+/// A method that returns `None` has added a finding.
 #[derive(Debug, Default)]
 pub struct Reader {
     pub findings: Vec<Finding>,
 }
 
-/// The members of a mapping that may stand there.
+/// The allowed members of a mapping.
 #[derive(Debug)]
 pub struct Fields<'n> {
     pub node: &'n Node,
@@ -29,9 +29,9 @@ impl Reader {
         self.findings.push(Finding::error(&node.place, found, allowed));
     }
 
-    /// A mapping with no keys but these. Keys in `later` have a meaning that this release does
-    /// not enforce, and are refused as such: accepted and ignored, they would promise a
-    /// protection that is not there.
+    /// Reads a mapping with only these keys. Keys in `later` have a meaning that this release does
+    /// not enforce, and are refused: if they were ignored, they would promise a protection that
+    /// does not exist.
     pub fn mapping<'n>(
         &mut self,
         node: &'n Node,
@@ -47,11 +47,11 @@ impl Reader {
             let Some(name) = self.text(key) else { continue };
             if later.contains(&name) {
                 let found = format!("`{name}` is not enforced in this release");
-                self.error(key, found, "take it out, so that nobody relies on it");
+                self.error(key, found, "remove it: it would have no effect");
             } else if !known.contains(&name) {
                 self.error(key, format!("unknown key `{name}`"), allowed(name, known));
             } else if let Some(first) = members.insert(name, value) {
-                let found = format!("the key `{name}` stands twice");
+                let found = format!("the key `{name}` appears twice");
                 let finding = Finding::error(&key.place, found, "keep one of them");
                 self.findings.push(finding.against(&first.place));
             }
@@ -59,7 +59,7 @@ impl Reader {
         Some(Fields { node, members })
     }
 
-    /// The items of a list that is not empty.
+    /// Reads the items of a non-empty list.
     pub fn list<'n>(&mut self, node: &'n Node) -> &'n [Node] {
         match &node.kind {
             Kind::Sequence(items) if !items.is_empty() => items,
@@ -74,7 +74,7 @@ impl Reader {
         }
     }
 
-    /// A text that is not empty.
+    /// Reads a non-empty text.
     pub fn text<'n>(&mut self, node: &'n Node) -> Option<&'n str> {
         match &node.kind {
             Kind::Scalar { text, .. } if !text.trim().is_empty() => Some(text),
@@ -85,12 +85,12 @@ impl Reader {
         }
     }
 
-    /// A list of texts that are not empty.
+    /// Reads a list of non-empty texts.
     pub fn texts(&mut self, node: &Node) -> Vec<String> {
         self.list(node).iter().filter_map(|item| self.text(item).map(str::to_owned)).collect()
     }
 
-    /// `true` or `false`, without quotes and in no other spelling.
+    /// Reads `true` or `false`, without quotes and in no other spelling.
     pub fn boolean(&mut self, node: &Node) -> Option<bool> {
         match &node.kind {
             Kind::Scalar { text, plain: true } if text == "true" => Some(true),
@@ -102,7 +102,7 @@ impl Reader {
         }
     }
 
-    /// A whole number within bounds.
+    /// Reads a whole number within bounds.
     pub fn integer(&mut self, node: &Node, bounds: std::ops::RangeInclusive<u64>) -> Option<u64> {
         let number = match &node.kind {
             Kind::Scalar { text, plain: true } => text.parse().ok(),
@@ -118,7 +118,7 @@ impl Reader {
         }
     }
 
-    /// One word out of a fixed set.
+    /// Reads one word of a fixed set.
     pub fn word<T: Copy>(&mut self, node: &Node, words: &[(&str, T)]) -> Option<T> {
         let found = self.text(node)?;
         if let Some((_, value)) = words.iter().find(|(word, _)| *word == found) {
@@ -129,7 +129,7 @@ impl Reader {
         None
     }
 
-    /// Whatever a parser makes of a text; its error becomes the finding.
+    /// Reads a text with a parser; its error becomes the finding.
     pub fn parsed<T, E: std::fmt::Display>(
         &mut self,
         node: &Node,
@@ -157,7 +157,7 @@ fn listed(known: &[&str]) -> String {
     known.iter().map(|word| format!("`{word}`")).collect::<Vec<_>>().join(", ")
 }
 
-/// The known word that a person most likely meant, if one is near enough.
+/// Returns the known word that the author most likely meant, if one is near enough.
 #[must_use]
 pub fn nearest<'w>(found: &str, known: impl IntoIterator<Item = &'w str>) -> Option<&'w str> {
     let bound = (found.chars().count() / 3).clamp(1, 3);
@@ -189,14 +189,14 @@ mod tests {
     #[case("colour: x", "x.yaml:1:1: unknown key `colour`; allowed: `name`, `tier`")]
     #[case(
         "name: a\nname: b",
-        "x.yaml:2:1: the key `name` stands twice (against x.yaml:1:7); keep one of them"
+        "x.yaml:2:1: the key `name` appears twice (against x.yaml:1:7); keep one of them"
     )]
     #[case(
         "audience: x",
-        "x.yaml:1:1: `audience` is not enforced in this release; take it out, so that nobody relies on it"
+        "x.yaml:1:1: `audience` is not enforced in this release; remove it: it would have no effect"
     )]
     #[case("[]", "x.yaml:1:1: a list; a mapping of `name`, `tier`")]
-    fn a_mapping_takes_its_own_keys_once(#[case] text: &str, #[case] wanted: &str) {
+    fn mapping_rejects_unknown_and_duplicate_keys(#[case] text: &str, #[case] wanted: &str) {
         let found = findings(text, |reader, node| {
             reader.mapping(node, &["name", "tier"], &["audience"]);
         });
@@ -207,7 +207,7 @@ mod tests {
     #[case("~", "x.yaml:1:1: nothing (null); a text that is not empty, or leave the key out")]
     #[case("''", "x.yaml:1:1: an empty text; a text that is not empty, or leave the key out")]
     #[case("[a]", "x.yaml:1:1: a list; a text that is not empty, or leave the key out")]
-    fn a_text_is_not_empty(#[case] text: &str, #[case] wanted: &str) {
+    fn empty_text_is_rejected(#[case] text: &str, #[case] wanted: &str) {
         let found = findings(text, |reader, node| {
             reader.text(node);
         });
@@ -217,7 +217,7 @@ mod tests {
     #[rstest::rstest]
     #[case("yes", "x.yaml:1:1: `yes`; `true` or `false`")]
     #[case("'true'", "x.yaml:1:1: `true`; `true` or `false`")]
-    fn a_boolean_has_one_spelling(#[case] text: &str, #[case] wanted: &str) {
+    fn boolean_has_one_spelling(#[case] text: &str, #[case] wanted: &str) {
         let found = findings(text, |reader, node| {
             reader.boolean(node);
         });

@@ -5,14 +5,14 @@ use std::sync::Arc;
 
 use crate::model::Escaped;
 
-/// A file as it was read: its path as people know it, and its text.
+/// A file as it was read: its path as the operator wrote it, and its text.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Source {
     pub file: String,
     pub text: String,
 }
 
-/// A stretch of a [`Source`], in bytes.
+/// A span of a [`Source`], in bytes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Place {
     pub source: Arc<Source>,
@@ -30,7 +30,7 @@ impl Source {
         Place { source: Arc::clone(self), span }
     }
 
-    /// The file as a whole.
+    /// Returns the place of the file as a whole.
     #[must_use]
     pub fn start(self: &Arc<Self>) -> Place {
         self.place(0..0)
@@ -38,7 +38,7 @@ impl Source {
 }
 
 impl Place {
-    /// Line and column, both counted from 1, the column in characters.
+    /// Returns line and column, both counted from 1, the column in characters.
     #[must_use]
     pub fn line_and_column(&self) -> (usize, usize) {
         let text = &self.source.text;
@@ -53,7 +53,7 @@ impl Place {
     }
 }
 
-/// The file's name and the place in it; its text is not hashed once for each place.
+/// Hashes the file's name and the span in it; its text is not hashed for each place.
 impl Hash for Place {
     fn hash<H: Hasher>(&self, hasher: &mut H) {
         (&self.source.file, self.span.start, self.span.end).hash(hasher);

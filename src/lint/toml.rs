@@ -5,7 +5,7 @@ use toml::de::{DeTable, DeValue};
 
 use super::{Finding, Kind, Node, Source};
 
-/// Reads a TOML file; without findings the node is a mapping.
+/// Reads a TOML file; the node is a mapping.
 pub fn parse_toml(source: &Arc<Source>, findings: &mut Vec<Finding>) -> Node {
     let (table, errors) = DeTable::parse_recoverable(&source.text);
     for error in errors {
@@ -48,7 +48,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_error_has_a_place() {
+    fn syntax_error_has_a_place() {
         let mut findings = Vec::new();
         parse_toml(&Source::new("x.toml", "a = 1\nb = \na = 2\n"), &mut findings);
         let findings: Vec<String> = findings.iter().map(Finding::to_string).collect();
@@ -56,7 +56,7 @@ mod tests {
     }
 
     #[test]
-    fn a_duplicate_key_is_an_error() {
+    fn duplicate_key_is_an_error() {
         let mut findings = Vec::new();
         parse_toml(&Source::new("x.toml", "a = 1\na = 2\n"), &mut findings);
         assert!(findings[0].to_string().contains("duplicate key"), "{findings:?}");

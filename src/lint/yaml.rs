@@ -5,14 +5,14 @@ use granit_parser::{Event, Parser, ScalarStyle, Span};
 
 use super::{Finding, Kind, Node, Source};
 
-/// Deeper than any overlay; the tree is built and dropped without deep recursion.
+/// Deeper than any overlay; it limits recursion when the tree is dropped.
 const MAX_DEPTH: usize = 32;
 
 /// Reads the documents of a YAML file.
 ///
-/// What can be read is returned even when there are findings: a half-written file yields the
-/// nodes that were complete. Aliases, anchors, merge keys and tags are findings, since a reviewer
-/// must see in one place what one entry says.
+/// The readable part is returned even with findings: a half-written file yields the complete nodes.
+/// Aliases, anchors, merge keys and tags are findings, since a reviewer must see each rule in one
+/// place.
 pub fn parse_yaml(source: &Arc<Source>, findings: &mut Vec<Finding>) -> Vec<Node> {
     let mut tree = Tree { source, findings, open: Vec::new(), documents: Vec::new() };
     let mut parser = Parser::new_from_str(&source.text);
@@ -51,7 +51,7 @@ enum Open {
 }
 
 impl Tree<'_> {
-    /// Takes one event; `false` when reading must stop.
+    /// Processes one event; returns false if reading must stop.
     fn take(&mut self, event: Event<'_>, span: Span) -> bool {
         let range = span.byte_range().unwrap_or(0..0);
         match event {
@@ -59,10 +59,8 @@ impl Tree<'_> {
                 self.refuse_extras(&range, anchor, tag.is_some());
                 let plain = style == ScalarStyle::Plain;
                 let null = plain && matches!(&*text, "" | "~" | "null" | "Null" | "NULL");
-                let kind = match null {
-                    true => Kind::Null,
-                    false => Kind::Scalar { text: text.into_owned(), plain },
-                };
+                let kind =
+                    if null { Kind::Null } else { Kind::Scalar { text: text.into_owned(), plain } };
                 self.push(Node { place: self.source.place(range), kind });
             }
             Event::SequenceStart(_, anchor, tag) => {
@@ -103,7 +101,7 @@ impl Tree<'_> {
         self.findings.push(Finding::error(
             &place,
             found,
-            "write the value out: each entry is reviewed where it stands",
+            "write the value out: each rule is reviewed in one place",
         ));
     }
 
@@ -127,7 +125,7 @@ impl Tree<'_> {
         self.push(Node { place: self.source.place(start..start), kind });
     }
 
-    /// Closes what an error left open, so that what was complete inside can be read.
+    /// Closes the nodes that an error left open, so that their complete members can be read.
     fn finish(mut self) -> Vec<Node> {
         while !self.open.is_empty() {
             self.close();
@@ -147,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn scalars_stay_text_and_know_their_place() {
+    fn scalars_stay_text_and_keep_their_place() {
         let (documents, findings) = parse("a: 1.10\nb: [no, '~', ~]\n");
         assert_eq!(findings, Vec::<String>::new());
         let Kind::Mapping(members) = &documents[0].kind else { panic!("a mapping") };
@@ -163,7 +161,7 @@ mod tests {
     #[case("a: !!str 1\n", &["a tag"])]
     #[case("a: [1\nb: 2\n", &["this is not YAML"])]
     #[case("a: b: c\n", &["this is not YAML"])]
-    fn what_hides_meaning_is_a_finding(#[case] text: &str, #[case] wanted: &[&str]) {
+    fn alias_anchor_tag_or_syntax_error_is_a_finding(#[case] text: &str, #[case] wanted: &[&str]) {
         let (_, findings) = parse(text);
         assert_eq!(findings.len(), wanted.len(), "{findings:?}");
         for (finding, wanted) in findings.iter().zip(wanted) {
@@ -172,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn a_half_written_file_yields_what_was_complete() {
+    fn half_written_file_yields_complete_nodes() {
         let (documents, findings) = parse("servers:\n- name: a.b/c\n- name: \"a.b/d\n");
         assert_eq!(findings.len(), 1);
         let Kind::Mapping(members) = &documents[0].kind else { panic!("a mapping") };
@@ -181,7 +179,7 @@ mod tests {
     }
 
     #[test]
-    fn nesting_is_limited() {
+    fn deep_nesting_is_a_finding() {
         let (_, findings) = parse(&"- ".repeat(100));
         assert!(findings[0].contains("nested deeper than"), "{findings:?}");
     }

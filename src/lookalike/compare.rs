@@ -16,7 +16,7 @@ use super::techniques::{content_signals, is_frequent, is_repository_alike, name_
 use crate::model::Name;
 use crate::ownership::Verdict;
 
-/// More targets are not compared with one profile; those that weigh most are.
+/// Targets that are compared with one profile, at most; those with the highest weight come first.
 pub(super) const MAX_COMPARED: usize = 500;
 
 /// A protected name or brand that a name resembles, with the evidence of all its versions.
@@ -26,9 +26,9 @@ pub struct Match {
     pub why: Why,
     pub level: Level,
     pub score: u8,
-    /// Every signal once: one of each technique, the heaviest first, then the others.
+    /// All signals, each once: one of each technique, the heaviest first, then the others.
     pub signals: Vec<Signal>,
-    /// The reason for which it is not reported, where there is one.
+    /// The reason for which it is not reported, if any.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub suppressed: Option<Suppressed>,
 }
@@ -43,8 +43,7 @@ impl Match {
 
 /// Compares a name and the profiles of its versions with everything protected; the highest score comes first.
 ///
-/// A protected name matches nothing. A name without profiles is compared alone. Suppressed matches are among
-/// those returned.
+/// A protected name matches nothing. A name without profiles is compared alone. The result includes suppressed matches.
 #[must_use]
 pub fn compare<'p>(
     index: &ScreeningIndex,
@@ -73,7 +72,7 @@ fn is_protected(name: &Name, target: &Target) -> bool {
     target.subject().eq_ignore_ascii_case(name.as_str())
 }
 
-/// One name on its way through the index.
+/// The comparison of one name with the index.
 #[derive(Debug)]
 struct Comparison<'c> {
     index: &'c ScreeningIndex,
@@ -148,7 +147,7 @@ impl<'c> Comparison<'c> {
     }
 }
 
-/// A signal that many names may have in common.
+/// A signal, and whether many names have it in common.
 #[derive(Debug, Clone)]
 struct Weighed {
     signal: Signal,
@@ -161,11 +160,11 @@ impl Weighed {
     }
 }
 
-/// What was found of one target in the profiles that were compared so far.
+/// The signals of one target in the profiles that were compared so far.
 #[derive(Debug, Default)]
 struct Found {
     rare: Gathered,
-    /// Signals of profiles that have no other ones.
+    /// Signals of profiles that have only frequent signals.
     frequent: Gathered,
 }
 
@@ -176,7 +175,7 @@ struct Gathered {
 }
 
 impl Found {
-    /// Adds the signals of one profile; frequent ones count only when there are no others.
+    /// Adds the signals of one profile; frequent ones count only if all are frequent.
     fn add(&mut self, mut signals: Vec<Weighed>, points: impl Fn(Technique) -> u8) {
         let is_frequent = signals.iter().all(|weighed| weighed.is_frequent);
         signals.retain(|weighed| weighed.is_frequent == is_frequent);
@@ -203,7 +202,7 @@ impl Found {
 /// Puts one signal of each technique before the repetitions, the heaviest technique first.
 fn ranked(signals: BTreeSet<Signal>) -> Vec<Signal> {
     let mut seen = BTreeSet::new();
-    // The set is ordered by technique first, so that the first of each is its smallest.
+    // The set is ordered by technique first, so the first signal of each technique is its smallest.
     let mut ranked: Vec<(bool, Signal)> =
         signals.into_iter().map(|signal| (!seen.insert(signal.technique), signal)).collect();
     ranked.sort_by_key(|(is_repetition, signal)| {
@@ -233,7 +232,7 @@ mod tests {
     }
 
     #[test]
-    fn frequent_signals_do_not_stand_beside_rare_ones() {
+    fn frequent_signals_are_dropped_beside_rare_ones() {
         let (common, rare) = (signal(Technique::Affix, "a"), signal(Technique::NearHost, "b"));
         let points = |technique: Technique| technique.weight();
         let mut found = Found::default();

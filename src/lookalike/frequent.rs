@@ -4,12 +4,12 @@ use std::hash::{BuildHasher, RandomState};
 use super::text::{Words, leaf};
 use crate::model::Name;
 
-/// More namespaces than this make no further difference.
+/// The highest count; more namespaces make no difference.
 const MAX_COUNTED: usize = 7;
 
-/// Leaves that several namespaces use, and how many do.
+/// The leaves that several namespaces use, with the number of these namespaces.
 ///
-/// Texts are kept as 64-bit digests; two texts of one digest would be counted together. The hasher has a random
+/// Leaves are kept as 64-bit digests; two leaves with one digest would be counted together. The hasher has a random
 /// key, so that a publisher cannot construct such a pair.
 #[derive(Debug, Clone, Default)]
 pub struct FrequentNames {
@@ -38,7 +38,7 @@ impl FrequentNames {
         Self { counts: frequent.collect(), hasher }
     }
 
-    /// Returns the number of namespaces that use a form, up to the number from which it makes no difference.
+    /// Returns the number of namespaces that use a form, up to [`MAX_COUNTED`].
     pub(super) fn count(&self, form: &str) -> u8 {
         self.counts.get(&self.hasher.hash_one(form)).copied().unwrap_or(1)
     }
@@ -55,7 +55,7 @@ mod tests {
         let frequent = FrequentNames::of(&names);
         assert_eq!(frequent.count("weather"), 2);
         assert_eq!(frequent.count("theweather"), 1);
-        assert_eq!(frequent.count("unheard"), 1);
+        assert_eq!(frequent.count("unknown"), 1);
         let many: Vec<Name> = (0..20)
             .map(|number| Name::parse(&format!("com.n{number}/weather")).expect("a name"))
             .collect();

@@ -6,9 +6,9 @@ use super::text::{MIN_EQUAL, Words, length};
 use super::visual::{Visual, plain};
 use crate::ownership::SharedHosts;
 
-/// More words of one host are not compared.
+/// The words of one host that are compared, at most.
 const MAX_WORDS: usize = 20;
-/// A host with more labels than any real one is compared in part.
+/// The labels of a host that are compared, at most; real hosts have fewer.
 const MAX_DOTS: usize = 10;
 
 /// A host that an entry points to, below a domain that was registered.
@@ -16,7 +16,7 @@ const MAX_DOTS: usize = 10;
 pub(super) struct Host {
     /// The host in ASCII, without its port.
     pub(super) ascii: String,
-    /// The host as the profile has it.
+    /// The host as written in the profile.
     pub(super) written: String,
     /// The domain that was registered, or the account that the page belongs to.
     pub(super) registrant: String,
@@ -40,7 +40,7 @@ impl Host {
         let registrant = Registrant::id_of(&namespace.join("."), shared)?;
         let (readable, _) = idna::domain_to_unicode(&registrant);
         let label = label(&readable).core;
-        // The public suffix does not identify anyone.
+        // The public suffix does not identify a registrant.
         let suffix = registrant.split_once('.').map_or("", |(_, suffix)| suffix);
         let (readable, _) = idna::domain_to_unicode(ascii.strip_suffix(suffix).unwrap_or(&ascii));
         let words = Words::of(&readable).all.into_iter().take(MAX_WORDS).map(|word| {
@@ -52,7 +52,7 @@ impl Host {
         Some(Self { seen: plain(&label), label, words, ascii, written, registrant })
     }
 
-    /// Whether the label is another one than the domain's, and looks the same.
+    /// Returns true if the label differs from that of the domain, but looks the same.
     pub(super) fn reads_as(&self, domain: &Domain) -> bool {
         let theirs = &domain.label;
         length(&theirs.text) >= MIN_EQUAL && self.label != theirs.text && self.seen == theirs.seen

@@ -1,8 +1,8 @@
-//! Everything that is protected, ready to be looked up.
+//! The screening index: all protected subjects, found by keys.
 //!
-//! The index holds a 64-bit digest of each [`Key`] with the number of its target, in order: a fifth of the memory
-//! of a map of lists. Two keys of one digest only lead to a comparison more, which tells them apart. The hasher
-//! has a random key, so that a publisher cannot choose texts that collide.
+//! The index has a 64-bit digest of each [`Key`] with the number of its target, sorted: a fifth of the memory of a map
+//! of lists. Two keys with one digest only cause one more comparison, which distinguishes them. The hasher has a random
+//! key, so that a publisher cannot choose texts that collide.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{BuildHasher, RandomState};
@@ -13,10 +13,10 @@ use super::target::{Protected, Target};
 use super::text::length;
 use crate::ownership::SharedHosts;
 
-/// A package that more owners than this offer belongs to none of them.
+/// The owners that one package may have; with more owners it identifies none of them.
 const MAX_OWNERS: usize = 3;
 
-/// The protected names and brands, found by what a suspect has in common with them.
+/// The protected names and brands, found by keys that a suspect has in common with them.
 #[derive(Debug, Default)]
 pub struct ScreeningIndex {
     targets: Vec<Target>,
@@ -27,7 +27,7 @@ pub struct ScreeningIndex {
 }
 
 impl ScreeningIndex {
-    /// Builds the index; of a subject that is protected for several reasons the first reason counts.
+    /// Builds the index; if a subject is protected for several reasons, the first reason counts.
     #[must_use]
     pub fn new(protected: impl IntoIterator<Item = Protected>, shared: SharedHosts) -> Self {
         let mut unique: BTreeMap<String, Protected> = BTreeMap::new();
@@ -37,7 +37,7 @@ impl ScreeningIndex {
             known.why = known.why.min(protected.why);
         }
         drop_common_packages(&mut unique);
-        // The reasons that weigh most come first, should there be more targets than are compared.
+        // The reasons with the highest weight come first, in case there are more targets than are compared.
         let mut ordered: Vec<Protected> = unique.into_values().collect();
         ordered.sort_by_key(|protected| protected.why);
         let mut built = Self { shared, ..Self::default() };
@@ -134,7 +134,7 @@ mod tests {
     }
 
     #[test]
-    fn registry_type_cannot_pose_as_another_kind_of_key() {
+    fn registry_type_is_not_another_kind_of_key() {
         let brand = Protected::new("stripe", Why::Listed).of("com.stripe");
         let index = ScreeningIndex::new([brand], SharedHosts::default());
         for registry in ["brand", "label", "seen", "near", "domain", "Brand", "Package"] {

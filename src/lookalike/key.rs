@@ -6,7 +6,7 @@ use super::target::Target;
 use super::text::{MAX_LENGTH, MIN_TWO_EDITS, deletions, length, runs};
 use super::visual::{Visual, skeleton};
 
-/// One form by which targets are found: the kind is ours, the text is a publisher's.
+/// One form by which targets are found: the kind is fixed, the text is from a publisher.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) enum Key<'k> {
     /// The sorted words of a leaf.
@@ -73,7 +73,7 @@ fn near(text: &str, emit: &mut impl FnMut(Key<'_>)) {
     emit(Key::Skeleton(&skeleton(text)));
 }
 
-/// Emits the keys of targets that a name may resemble, by the lengths that brands have.
+/// Emits the keys of targets that a name may resemble; brands have the given lengths.
 pub(super) fn name_keys(
     suspect: &SuspectName<'_>,
     brand_lengths: &BTreeSet<usize>,

@@ -1,21 +1,21 @@
-//! Names that resemble others: which, how, and how much it matters.
+//! Comparison of names with protected ones: the matches, their signals and their scores.
 //!
-//! A [`ScreeningIndex`] holds what is protected: internal names, names that were approved exactly, and brands
-//! that overlays list. [`compare`] looks the forms of a suspect up, and never goes through all that is protected:
+//! A [`ScreeningIndex`] contains the protected subjects: internal names, names that were approved exactly, and brands
+//! that overlays list. [`compare`] looks up the forms of a suspect, and never iterates over all protected subjects:
 //! one name against thousands costs microseconds.
 //!
-//! Files build on each other in one direction: `text` and `visual` → `profile`, `registrant`, `host` → `target`,
+//! Files depend on each other in one direction: `text` and `visual` → `profile`, `registrant`, `host` → `target`,
 //! `suspect` → `key` → `index` → `techniques` → `score`, `suppressed` → `compare` → `report`.
 //!
-//! # What is not a signal
-//! A leaf is not an identity: hundreds of namespaces have a server called `mcp`, so an equal leaf alone says nothing,
-//! and a leaf that many namespaces use is suppressed ([`FrequentNames`]). One account or domain may name
-//! its servers alike.
+//! # Signals
+//! A near namespace, the brand of another publisher in a leaf, a leaf with differences that are easy to overlook. Each
+//! is a [`Technique`]; its result is a [`Signal`]: the field, the value as published, and the target. A reviewer
+//! acknowledges signals as items of evidence, so they contain neither version nor score nor wording.
 //!
-//! # What is
-//! A near namespace, another's brand in a foreign leaf, a leaf that differs only in what the eye skips. Each is a
-//! [`Technique`]; what it finds is a [`Signal`]: the field, the value as published, and the target. A reviewer
-//! acknowledges signals as items of evidence, so they hold neither version nor score nor wording.
+//! # Not a signal
+//! A leaf is not an identity: hundreds of namespaces have a server called `mcp`. So an equal leaf alone is not evidence,
+//! and a leaf that many namespaces use is suppressed ([`FrequentNames`]). One account or domain may give its servers
+//! similar names.
 
 mod compare;
 mod frequent;

@@ -5,14 +5,14 @@ use serde_json::Value;
 use crate::model::Digest;
 use crate::ownership::{Offer, Package, RepositoryLink, host};
 
-/// The facts of an entry that are compared beside its name.
+/// The facts of an entry that are compared in addition to its name.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct EntryProfile {
     pub title: String,
     pub description: String,
-    /// Of remotes and of the website, in small letters, as they are written.
+    /// The hosts of remotes and of the website, in lower case, as written.
     pub hosts: BTreeSet<String>,
-    /// Registry type and identifier, without tag or digest.
+    /// The registry type and identifier of each package, without tag or digest.
     pub packages: BTreeSet<(String, String)>,
     pub repository: Option<RepositoryLink>,
 }
@@ -28,7 +28,7 @@ impl EntryProfile {
     #[must_use]
     pub fn of(value: &Value) -> Option<Self> {
         let offer = Offer::of(value)?;
-        // A member of another type is not a text that a client shows.
+        // A client does not show a member of another type as text.
         let text = |member: &str| value[member].as_str();
         let mut hosts = offer.hosts;
         hosts.extend(text("websiteUrl").and_then(host));
@@ -84,7 +84,7 @@ mod tests {
         r#", "repository": {"url": "https://github.com/a/b"}"#,
         r#", "repository": {"url": "https://github.com/a/c"}"#
     )]
-    fn other_content_has_another_digest(#[case] left: &str, #[case] right: &str) {
+    fn different_content_has_different_digest(#[case] left: &str, #[case] right: &str) {
         assert_ne!(profile(left).digest(), profile(right).digest());
     }
 

@@ -4,7 +4,7 @@ use crate::ownership::{Claim, SharedHosts};
 /// The registrant of a namespace: the domain that was registered, or the account.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Registrant {
-    /// The namespace in small letters.
+    /// The namespace in lower case.
     pub(super) namespace: String,
     pub(super) id: String,
     /// The core of its login, or of the first label of its domain.
@@ -21,10 +21,10 @@ impl Registrant {
         Self { label: core, words: all, id, namespace }
     }
 
-    /// Returns the id for a domain that is written backwards; `None` when a domain of it cannot be registered.
+    /// Returns the id for a domain in reverse order; `None` if such a domain cannot be registered.
     pub(super) fn id_of(namespace: &str, shared: &SharedHosts) -> Option<String> {
         match Claim::of(namespace, shared) {
-            Claim::Unprovable { .. } => None,
+            Claim::Unverifiable { .. } => None,
             claim => Some(id(&claim, namespace)),
         }
     }
@@ -35,14 +35,14 @@ impl Registrant {
     }
 }
 
-/// Ids of accounts begin with this.
+/// The prefix of the ids of accounts.
 pub(super) const ACCOUNT: &str = "github:";
 
 fn id(claim: &Claim, namespace: &str) -> String {
     match claim {
         Claim::GitHub { login } => format!("{ACCOUNT}{login}"),
         Claim::Domain { .. } => claim.registrable().unwrap_or(namespace).to_owned(),
-        Claim::Unprovable { .. } => namespace.to_ascii_lowercase(),
+        Claim::Unverifiable { .. } => namespace.to_ascii_lowercase(),
     }
 }
 

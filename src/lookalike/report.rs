@@ -1,4 +1,4 @@
-//! Matches in words, for people: texts are displayed, and never compared.
+//! Matches in words, for people; these texts are never compared.
 
 use std::fmt;
 
@@ -11,7 +11,7 @@ use super::target::Why;
 use super::technique::Technique;
 
 impl Why {
-    /// Returns the reason as the end of a sentence that begins with the subject.
+    /// Returns the reason, as the end of a sentence that begins with the subject.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -32,14 +32,15 @@ impl fmt::Display for Signal {
                 write!(f, "the title `{}` says {}", self.value, self.known_as())
             }
             Field::Title | Field::Description => {
-                let scripts = match self.value.as_str().is_single_script() {
-                    true => "of another script",
-                    false => "of mixed scripts",
+                let scripts = if self.value.as_str().is_single_script() {
+                    "of another script"
+                } else {
+                    "of mixed scripts"
                 };
                 write!(f, "`{}`, {scripts}, reads as {}", self.value, self.known_as())
             }
             Field::Host => self.host(f),
-            Field::Package => write!(f, "its package `{}` is the target's", self.value),
+            Field::Package => write!(f, "its package `{}` belongs to the target", self.value),
         }
     }
 }
@@ -55,10 +56,10 @@ impl Signal {
                     self.target
                 );
             }
-            Technique::SwappedHome => "is called like",
+            Technique::SwappedHome => "has the same name as",
             Technique::Confusable => "reads as",
             Technique::Distance => "differs in one character from",
-            _ => "holds",
+            _ => "contains",
         };
         write!(f, "the registrant of `{value}` {how} {}", self.known_as())
     }
@@ -73,22 +74,23 @@ impl Signal {
     }
 
     fn host(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // Other scripts show in this form, and no terminal changes their order.
+        // This form makes other scripts visible, and a terminal cannot reorder it.
         let host = idna::domain_to_ascii(&self.value).unwrap_or_else(|_| self.value.clone());
         let how = match self.technique {
             Technique::NearHost => "can be taken for a host of",
             Technique::Homograph => "reads as a host of",
             Technique::SwappedHost => "has another suffix than the host of",
-            _ => return write!(f, "the host `{host}` holds `{}`", self.target),
+            _ => return write!(f, "the host `{host}` contains `{}`", self.target),
         };
         write!(f, "the host `{host}` {how} `{}`", self.target)
     }
 
-    /// A brand is known as itself, a name by its owner.
+    /// Returns the words for the target: a brand is known as itself, a name by its owner.
     fn known_as(&self) -> String {
-        match self.target.contains('/') {
-            true => format!("the owner of `{}`", self.target),
-            false => format!("`{}`", self.target),
+        if self.target.contains('/') {
+            format!("the owner of `{}`", self.target)
+        } else {
+            format!("`{}`", self.target)
         }
     }
 }
@@ -109,16 +111,16 @@ impl Match {
 impl fmt::Display for Suppressed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::SameRegistrant { registrant } => write!(f, "both are of {registrant}"),
+            Self::SameRegistrant { registrant } => write!(f, "both belong to {registrant}"),
             Self::TargetsRepository { registrant } => {
-                write!(f, "the target's repository is of {registrant}")
+                write!(f, "the repository of the target belongs to {registrant}")
             }
             Self::TargetPointsTo { registrant } => {
                 write!(f, "the target itself points to {registrant}")
             }
-            Self::FrequentName => f.write_str("many namespaces call their servers so"),
+            Self::FrequentName => f.write_str("many namespaces use this name"),
             Self::NotLookalike { reviewer, reason } => {
-                write!(f, "{reviewer} says no lookalike: {reason}")
+                write!(f, "{reviewer} declared it not a lookalike: {reason}")
             }
         }
     }
@@ -141,14 +143,14 @@ mod tests {
         Field::Namespace,
         "io.stripe",
         "com.stripe/pay",
-        "swapped-home: the registrant of `io.stripe` is called like the owner of `com.stripe/pay`"
+        "swapped-home: the registrant of `io.stripe` has the same name as the owner of `com.stripe/pay`"
     )]
     #[case(
         Technique::BrandInHome,
         Field::Namespace,
         "com.stripe-pay",
         "stripe",
-        "brand-in-home: the registrant of `com.stripe-pay` holds `stripe`"
+        "brand-in-home: the registrant of `com.stripe-pay` contains `stripe`"
     )]
     #[case(
         Technique::BrandInLeaf,
@@ -204,16 +206,16 @@ mod tests {
         Field::Host,
         "stripe-pay.com",
         "stripe",
-        "brand-in-host: the host `stripe-pay.com` holds `stripe`"
+        "brand-in-host: the host `stripe-pay.com` contains `stripe`"
     )]
     #[case(
         Technique::ForeignPackage,
         Field::Package,
         "npm @a/b",
         "com.a/b",
-        "foreign-package: its package `npm @a/b` is the target's"
+        "foreign-package: its package `npm @a/b` belongs to the target"
     )]
-    fn signal_is_displayed_in_words(
+    fn signal_is_displayed_as_sentence(
         #[case] technique: Technique,
         #[case] field: Field,
         #[case] value: &str,

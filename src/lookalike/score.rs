@@ -7,7 +7,7 @@ use super::target::Why;
 use super::technique::Technique;
 use crate::ownership::Verdict;
 
-/// The weight of a match for the person who reads it.
+/// The severity of a match, for people.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Level {
@@ -41,8 +41,8 @@ impl fmt::Display for Level {
     }
 }
 
-/// Returns the points of a match: the technique weighs most, then the protection; the verdict on the namespace, the
-/// age and what the suspect claims of the target move it within its level, or to the next.
+/// Returns the points of a match. The technique counts most, then the reason of the protection. The verdict on the
+/// namespace, the age, and claims to things of the target move it within its level, or to the next.
 pub(super) fn score(
     technique: Technique,
     why: Why,
@@ -59,14 +59,14 @@ pub(super) fn score(
     points += if is_young { 4 } else { 0 };
     points += if overlaps { 6 } else { 0 };
     match verdict {
-        Some(Verdict::Refuted) => points + 10,
-        // A verified owner can be asked; that makes the name no less alike.
-        Some(Verdict::Held) => points - 4,
+        Some(Verdict::Revoked) => points + 10,
+        // A verified owner can be contacted, but the name is equally similar.
+        Some(Verdict::Verified) => points - 4,
         _ => points,
     }
 }
 
-/// Returns `true` when a profile claims something of the target's: its repository, a package, a host.
+/// Returns true if a profile claims a repository, package or host of the target.
 pub(super) fn overlaps(ours: &EntryProfile, theirs: &EntryProfile) -> bool {
     let repositories = ours.repository.as_ref().zip(theirs.repository.as_ref());
     let is_same_repository = repositories.is_some_and(|(ours, theirs)| {
@@ -97,7 +97,7 @@ mod tests {
     #[case(r#""packages": [{"registryType": "pypi", "identifier": "tool"}]"#, false)]
     #[case(r#""websiteUrl": "https://acme.example/x""#, true)]
     #[case(r#""websiteUrl": "https://other.example""#, false)]
-    fn claim_of_the_targets_things_overlaps(#[case] members: &str, #[case] wanted: bool) {
+    fn claim_to_things_of_the_target_overlaps(#[case] members: &str, #[case] wanted: bool) {
         let read = |members: &str| {
             EntryProfile::read(&format!(r#"{{"name": "a.b/c", {members}}}"#)).expect("an entry")
         };

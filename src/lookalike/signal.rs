@@ -29,7 +29,7 @@ impl Field {
         ("package", Self::Package),
     ];
 
-    /// Returns the word in which it is written.
+    /// Returns the word on the wire.
     #[must_use]
     pub fn word(self) -> &'static str {
         let found = Self::WORDS.iter().find(|(_, field)| *field == self);
@@ -39,13 +39,13 @@ impl Field {
 
 /// One piece of evidence: a value of the suspect that resembles something protected.
 ///
-/// It deliberately holds neither version nor digest of the content, no score and no wording: a reviewer who has
-/// seen it once has seen it for every version that has it.
+/// It deliberately contains neither version nor digest of the content, no score and no wording: an acknowledgement
+/// covers every version with the same signal.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Signal {
     pub technique: Technique,
     pub field: Field,
-    /// The value as the publisher wrote it, whole.
+    /// The complete value, as the publisher wrote it.
     pub value: String,
     /// The protected name or brand.
     pub target: String,
@@ -56,7 +56,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn words_are_those_of_the_wire() {
+    fn words_equal_serialized_forms() {
         for (word, technique) in Technique::WORDS {
             assert_eq!(serde_json::to_value(technique).expect("JSON"), word);
         }

@@ -1,9 +1,9 @@
-//! Words that say nothing about which server a name means.
+//! Words that do not distinguish servers.
 
-/// Words for the kind of thing, which every entry is.
+/// Words for the kind of thing, which are true of every entry.
 pub(super) const KIND_WORDS: [&str; 3] = ["mcp", "server", "servers"];
 
-/// Words that do not tell one publisher's server from another's.
+/// Words that do not distinguish the servers of two publishers.
 pub(super) const STOP_WORDS: [&str; 89] = [
     "a",
     "agent",

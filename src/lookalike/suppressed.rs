@@ -10,9 +10,9 @@ use crate::ownership::Verdict;
 pub enum Suppressed {
     /// The suspect and the target belong to one registrant.
     SameRegistrant { registrant: String },
-    /// The target's own entry states a repository of the suspect's registrant.
+    /// The entry of the target states a repository of the suspect's registrant.
     TargetsRepository { registrant: String },
-    /// The target's own entry points to a host of the suspect's registrant.
+    /// The entry of the target points to a host of the suspect's registrant.
     TargetPointsTo { registrant: String },
     /// Many namespaces use the leaf.
     FrequentName,
@@ -21,16 +21,16 @@ pub enum Suppressed {
 }
 
 impl Suppressed {
-    /// Returns why the target's owner knows the suspect's registrant.
+    /// Returns the relation of the target's owner to the suspect's registrant, if there is one.
     ///
-    /// Only the target's side counts: a suspect may claim any repository and any website. A revoked namespace
-    /// is not excused.
+    /// Only the target's side counts: a suspect may claim any repository and any website. A match of a revoked
+    /// namespace is never suppressed.
     pub(super) fn by_target(
         suspect: &SuspectName<'_>,
         target: &Target,
         verdict: Option<Verdict>,
     ) -> Option<Self> {
-        if verdict == Some(Verdict::Refuted) {
+        if verdict == Some(Verdict::Revoked) {
             return None;
         }
         let registrant = suspect.registrant.id.clone();

@@ -11,7 +11,7 @@ use super::visual::{Visual, plain, seen};
 use crate::model::Name;
 use crate::ownership::SharedHosts;
 
-/// More words of a description are not compared.
+/// The words of a description that are compared, at most.
 const MAX_WORDS: usize = 200;
 
 /// The name of a suspect, prepared for comparisons.
@@ -54,7 +54,7 @@ pub(super) struct SuspectContent<'p> {
     pub(super) hosts: BTreeSet<Host>,
 }
 
-/// A word with letters beyond ASCII, and its visual form.
+/// A word with non-ASCII letters, and its visual form.
 #[derive(Debug)]
 pub(super) struct OddWord<'p> {
     field: Field,
@@ -82,7 +82,7 @@ impl<'p> SuspectContent<'p> {
         signal(technique, Field::Title, head(&self.profile.title), target)
     }
 
-    /// Makes a signal of a word: a word of the title is reported with the whole title.
+    /// Makes a signal of a word; a word of the title is reported with the complete title.
     pub(super) fn in_word(
         &self,
         technique: Technique,
@@ -116,7 +116,7 @@ fn odd_description_words(description: &str) -> Vec<OddWord<'_>> {
     let words = description.split_whitespace().take(MAX_WORDS).filter(|word| is_odd(word));
     let odd = words.map(|word| {
         let word = bare(word);
-        // Many languages are written with accents; in a title they are a disguise.
+        // Many languages use accents in sentences; in a title they are a disguise.
         OddWord { field: Field::Description, word, seen: seen(word) }
     });
     odd.collect()
@@ -145,7 +145,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_words_beyond_ascii_are_odd_and_accents_count_in_titles_alone() {
+    fn only_non_ascii_words_are_odd_and_accents_count_only_in_titles() {
         let profile = EntryProfile {
             title: "Pl\u{e4}in".to_owned(),
             description: "Plain (\u{455}tripe) f\u{fc}r alle".to_owned(),

@@ -10,15 +10,15 @@ use super::visual::Visual;
 use crate::model::Name;
 use crate::ownership::SharedHosts;
 
-/// A name or a brand that others must not be taken for.
+/// A name or a brand that other names must not imitate.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Protected {
     /// The name of a server, or a brand.
     pub subject: String,
     pub why: Why,
-    /// The namespace that a brand belongs to, where that is known.
+    /// The namespace that a brand belongs to, if known.
     pub home: Option<String>,
-    /// The profile of its own entry, where it has one.
+    /// The profile of its own entry, if it has one.
     pub profile: EntryProfile,
 }
 
@@ -41,7 +41,7 @@ impl Protected {
     }
 }
 
-/// The reason of a protection; the first weighs most.
+/// The reason of a protection; the first has the highest weight.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Why {
@@ -61,7 +61,7 @@ pub(super) struct Target {
     pub(super) words: Words,
     /// All its words in one piece.
     pub(super) compact: String,
-    /// The brand, or the label of the name's owner, where that is long enough to be told from a word.
+    /// The brand, or the label of the owner of the name, if it is long enough to differ from a common word.
     pub(super) known_as: Option<Visual>,
     /// The domains of its owner.
     pub(super) domains: Vec<Domain>,

@@ -14,29 +14,29 @@ pub enum Technique {
     BrandInHome,
     /// A brand is inside a longer word.
     BrandWithin,
-    /// The leaf is the name of the target's registrant.
+    /// The leaf is the name of the registrant of the target.
     ForeignBrand,
     /// The registrants have the same name: another top level, or a domain and an account.
     SwappedHome,
-    /// The texts look alike: 0 and o, rn and m, letters repeated.
+    /// The texts look alike: 0 and o, rn and m, repeated characters.
     Confusable,
     /// The leaves differ in separators, affixes and stop words.
     Affix,
-    /// The same words in another order.
+    /// The leaves have the same words in another order.
     SwappedWords,
-    /// One character differs; of long brands two.
+    /// One character differs, or two for long brands.
     Distance,
-    /// The same leaf, which counts only where the repositories have the same name too.
+    /// The leaves are equal; this counts only if the repositories have the same name too.
     SameLeaf,
-    /// Letters of other scripts make a word, or a host, look like the target.
+    /// Characters of other scripts make a word, or a host, look like the target.
     Homograph,
-    /// A host can be taken for a domain of the target's owner.
+    /// A host can be mistaken for a domain of the owner of the target.
     NearHost,
-    /// The same host under another suffix.
+    /// The host is the same under another suffix.
     SwappedHost,
     /// A brand is in another publisher's host.
     BrandInHost,
-    /// The title is the brand, or holds it.
+    /// The title is the brand, or contains it.
     BrandInTitle,
     /// A package belongs to the target.
     ForeignPackage,
@@ -63,14 +63,14 @@ impl Technique {
         ("foreign-package", Self::ForeignPackage),
     ];
 
-    /// Returns the word in which it is written.
+    /// Returns the word on the wire.
     #[must_use]
     pub fn word(self) -> &'static str {
         let found = Self::WORDS.iter().find(|(_, technique)| *technique == self);
         found.map_or("", |(word, _)| word)
     }
 
-    /// Returns the points that it is worth.
+    /// Returns its points.
     pub(super) const fn weight(self) -> u8 {
         match self {
             Self::NearNamespace | Self::BrandInLeaf | Self::Homograph => 30,

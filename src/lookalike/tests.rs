@@ -1,4 +1,4 @@
-//! Comparisons from the name and the content to the match; the techniques have tables beside them.
+//! Comparisons of names and contents up to the match; each technique has a table in its own file.
 
 use std::collections::BTreeSet;
 
@@ -17,7 +17,7 @@ fn index(subjects: &[(&str, Why)]) -> ScreeningIndex {
     ScreeningIndex::new(protected, SharedHosts::default())
 }
 
-/// Compares a name of one version.
+/// Compares a name with one version.
 fn of(
     index: &ScreeningIndex,
     frequent: &FrequentNames,
@@ -88,7 +88,7 @@ fn first_technique(found: &[Match]) -> Option<Technique> {
 #[case("aws", "io.github.someone/aws-tools", Some(Technique::BrandInLeaf))]
 #[case("aws", "io.github.someone/laws", None)]
 #[case("stripe", "io.github.someone/trip", None)]
-fn a_technique_finds_its_kind(
+fn technique_finds_its_kind_of_lookalike(
     #[case] protected: &str,
     #[case] suspect: &str,
     #[case] wanted: Option<Technique>,
@@ -103,7 +103,7 @@ fn stripe() -> ScreeningIndex {
 }
 
 #[test]
-fn a_brand_is_at_home_in_its_own_namespace() {
+fn brand_in_its_own_namespace_is_not_reported() {
     assert_eq!(like(&stripe(), "com.stripe/stripe-mcp"), []);
     assert_eq!(like(&stripe(), "com.stripe.pay/stripe"), []);
     let foreign = like(&stripe(), "com.evil/stripe-mcp");
@@ -114,7 +114,7 @@ fn a_brand_is_at_home_in_its_own_namespace() {
     );
 }
 
-/// Compares an entry of this content with what `com.stripe` and `io.github.acmebank` own.
+/// Compares an entry of this content with the subjects of `com.stripe` and `io.github.acmebank`.
 fn by_content(content: &str) -> Vec<Match> {
     let own = r#"{"name": "io.github.acmebank/ledger", "websiteUrl": "https://www.acmebank.example",
         "packages": [{"registryType": "npm", "identifier": "@acmebank/ledger"},
@@ -174,7 +174,7 @@ fn by_content(content: &str) -> Vec<Match> {
     Some(Technique::ForeignPackage)
 )]
 #[case(r#"{"packages": [{"registryType": "pypi", "identifier": "@acmebank/ledger"}]}"#, None)]
-fn what_an_entry_says_and_points_to_is_compared_too(
+fn content_and_hosts_of_an_entry_are_compared(
     #[case] content: &str,
     #[case] wanted: Option<Technique>,
 ) {
@@ -183,22 +183,22 @@ fn what_an_entry_says_and_points_to_is_compared_too(
 }
 
 #[test]
-fn the_evidence_says_what_was_seen() {
-    let told = |content: &str| by_content(content).remove(0).to_string();
+fn match_text_names_the_evidence() {
+    let text = |content: &str| by_content(content).remove(0).to_string();
     assert_eq!(
-        told("{\"title\": \"Str\u{456}pe\"}"),
+        text("{\"title\": \"Str\u{456}pe\"}"),
         "homograph: `Str\u{456}pe`, of mixed scripts, reads as `stripe`; `stripe` is protected by an overlay"
     );
     assert_eq!(
-        told(r#"{"websiteUrl": "https://stripe.com.login.example"}"#),
+        text(r#"{"websiteUrl": "https://stripe.com.login.example"}"#),
         "near-host: the host `stripe.com.login.example` can be taken for a host of `stripe`; `stripe` is protected by an overlay"
     );
-    let both = told(
+    let both = text(
         r#"{"title": "Acmebank", "packages": [{"registryType": "npm", "identifier": "@acmebank/ledger"}]}"#,
     );
     assert!(
         both.contains(
-            "foreign-package: its package `npm @acmebank/ledger` is the target's; brand-in-title: "
+            "foreign-package: its package `npm @acmebank/ledger` belongs to the target; brand-in-title: "
         ),
         "{both}"
     );
@@ -211,11 +211,11 @@ fn of_repository(owner: &str, repository: &str) -> EntryProfile {
 }
 
 #[rstest::rstest]
-// Only what the target says of itself counts, not what the suspect claims.
+// Only the entry of the target counts, not what the suspect claims.
 #[case(
     "io.github.vercel/vercel",
     of_repository("x", "y"),
-    Some("the target's repository is of github:vercel")
+    Some("the repository of the target belongs to github:vercel")
 )]
 #[case("io.github.evil/vercel", of_repository("vercel", "mcp"), None)]
 #[case(
@@ -223,7 +223,7 @@ fn of_repository(owner: &str, repository: &str) -> EntryProfile {
     EntryProfile::default(),
     Some("the target itself points to vercel.page")
 )]
-#[case("com.vercel.labs/vercel", EntryProfile::default(), Some("both are of vercel.com"))]
+#[case("com.vercel.labs/vercel", EntryProfile::default(), Some("both belong to vercel.com"))]
 fn match_known_to_the_target_is_suppressed(
     #[case] text: &str,
     #[case] profile: EntryProfile,
@@ -237,15 +237,15 @@ fn match_known_to_the_target_is_suppressed(
     let found = of(&index, &FrequentNames::default(), text, &profile);
     let suppressed = found[0].suppressed.as_ref().map(ToString::to_string);
     assert_eq!(suppressed.as_deref(), wanted, "{found:?}");
-    // A revoked namespace is not excused.
-    let revoked = Some(Verdict::Refuted);
+    // A match of a revoked namespace is not suppressed.
+    let revoked = Some(Verdict::Revoked);
     let found = compare(&index, &FrequentNames::default(), &name(text), [&profile], revoked, false);
     let is_sibling = text.starts_with("com.vercel");
     assert!(!is_sibling || found[0].suppressed.is_none(), "{found:?}");
 }
 
 #[test]
-fn the_same_leaf_counts_where_the_repositories_are_called_alike() {
+fn equal_leaf_counts_only_with_equal_repository_name() {
     let target = Protected::new("io.github.microsoft/playwright-mcp", Why::Approved)
         .shown(of_repository("microsoft", "playwright-mcp"));
     let index = ScreeningIndex::new([target], SharedHosts::default());
@@ -255,15 +255,15 @@ fn the_same_leaf_counts_where_the_repositories_are_called_alike() {
     assert_eq!(found(&of_repository("else", "something")), []);
     let fork = found(&of_repository("else", "playwright-mcp"));
     assert_eq!((fork[0].technique(), fork[0].level), (Some(Technique::SameLeaf), Level::Low));
-    let pose = found(&of_repository("microsoft", "playwright-mcp"));
+    let imitation = found(&of_repository("microsoft", "playwright-mcp"));
     assert!(
-        pose[0].score > fork[0].score,
-        "whoever claims the target's own repository poses as it"
+        imitation[0].score > fork[0].score,
+        "an entry that claims the repository of the target imitates it"
     );
 }
 
 #[test]
-fn the_score_follows_target_owner_and_age() {
+fn score_depends_on_protection_verdict_and_age() {
     let score = |why: Why, verdict: Option<Verdict>, is_young: bool| {
         let (name, index) = (name("io.github.someone/str1pe"), index(&[("stripe", why)]));
         compare(&index, &FrequentNames::default(), &name, [], verdict, is_young)[0].score
@@ -273,9 +273,9 @@ fn the_score_follows_target_owner_and_age() {
     assert!(score(Why::Listed, None, false) > usual);
     assert!(score(Why::Internal, None, false) > score(Why::Listed, None, false));
     assert!(score(Why::Approved, None, true) > usual);
-    assert!(score(Why::Approved, Some(Verdict::Held), false) < usual);
-    assert_eq!(score(Why::Approved, Some(Verdict::None), false), usual);
-    assert_eq!(Level::of(score(Why::Approved, Some(Verdict::Refuted), false)), Level::High);
+    assert!(score(Why::Approved, Some(Verdict::Verified), false) < usual);
+    assert_eq!(score(Why::Approved, Some(Verdict::Unverified), false), usual);
+    assert_eq!(Level::of(score(Why::Approved, Some(Verdict::Revoked), false)), Level::High);
 }
 
 #[test]
@@ -308,16 +308,17 @@ fn protected_name_matches_nothing_and_order_does_not_matter() {
 }
 
 #[test]
-fn a_name_is_compared_with_a_bounded_number_of_targets() {
-    let names: Vec<String> = (0..2_000).map(|it| format!("com.n{it}/weather-map")).collect();
+fn number_of_compared_targets_is_bounded() {
+    let names: Vec<String> =
+        (0..2_000).map(|number| format!("com.n{number}/weather-map")).collect();
     let subjects: Vec<(&str, Why)> = names
         .iter()
-        .map(|it| (it.as_str(), Why::Approved))
+        .map(|name| (name.as_str(), Why::Approved))
         .chain([("weather", Why::Listed)])
         .collect();
     let found = like(&index(&subjects), "com.other/weather-maps");
     assert_eq!(found.len(), super::compare::MAX_COMPARED);
-    assert_eq!(found[0].target, "weather", "what weighs most is among them");
+    assert_eq!(found[0].target, "weather", "the highest weight is among them");
 }
 
 const SUBJECTS: [(&str, Why); 6] = [
@@ -331,9 +332,9 @@ const SUBJECTS: [(&str, Why); 6] = [
 
 proptest! {
     #[test]
-    fn the_order_of_what_is_protected_and_of_what_is_known_decides_nothing(
+    fn order_of_subjects_and_names_does_not_matter(
         subjects in Just(SUBJECTS.to_vec()).prop_shuffle(),
-        names in Just(SUBJECTS[..2].iter().map(|(it, _)| name(it)).collect::<Vec<_>>()).prop_shuffle(),
+        names in Just(SUBJECTS[..2].iter().map(|(subject, _)| name(subject)).collect::<Vec<_>>()).prop_shuffle(),
         leaf in prop::sample::select(vec!["alpha-bank", "a1pha_bank", "bank-alpha", "alphabanks", "mcp"]),
         namespace in prop::sample::select(vec!["com.c", "com.alpho", "io.github.bank", "org.alpha"]),
     ) {
@@ -345,7 +346,7 @@ proptest! {
     }
 
     #[test]
-    fn no_text_of_any_script_panics(
+    fn text_of_any_script_does_not_panic(
         subject in "\\PC{0,40}",
         leaf in "[a-zA-Z0-9._-]{1,150}",
         title in "\\PC{0,300}",
@@ -365,7 +366,7 @@ proptest! {
         let found = compare(&index, &FrequentNames::default(), &name, [&profile], None, true);
         prop_assert!(found.len() <= 2);
         prop_assert!(found.iter().all(|found| !found.to_string().is_empty()));
-        // No text leads to more lookups than this; what is found is bounded too.
+        // The number of lookups is bounded for every text.
         let (mut looked_up, shared) = (0, index.shared());
         let suspect = super::suspect::SuspectName::of(&name, shared);
         let content = super::suspect::SuspectContent::of(&profile, shared);
@@ -380,7 +381,7 @@ fn with_title(title: &str) -> EntryProfile {
 }
 
 #[test]
-fn signals_of_all_versions_are_kept_whole_and_once() {
+fn signals_of_all_versions_are_kept_once() {
     let index = stripe();
     let profiles: Vec<EntryProfile> = (0..40)
         .map(|number| with_title(&format!("Stripe number {number}")))
@@ -393,7 +394,7 @@ fn signals_of_all_versions_are_kept_whole_and_once() {
     assert_eq!(signals[0].technique, Technique::Homograph);
     assert_eq!(signals[1].technique, Technique::BrandInTitle);
     assert_eq!(signals.iter().collect::<BTreeSet<_>>().len(), signals.len());
-    // Neither the order of versions nor their number decides.
+    // Neither the order of versions nor their number matters.
     let reversed = profiles.iter().rev();
     assert_eq!(compare(&index, &FrequentNames::default(), &name, reversed, None, false), found);
     let alone = compare(&index, &FrequentNames::default(), &name, &profiles[40..41], None, false);
@@ -405,13 +406,13 @@ fn every_host_of_one_version_is_evidence() {
     let content = r#"{"websiteUrl": "https://stripe.dev", "remotes": [
         {"url": "https://strlpe.com"}, {"url": "https://docs.stripe.com"}]}"#;
     let found = by_content(content).remove(0);
-    let told = found.signals.iter().map(|signal| (signal.technique, signal.value.as_str()));
+    let signals = found.signals.iter().map(|signal| (signal.technique, signal.value.as_str()));
     let wanted = [(Technique::NearHost, "strlpe.com"), (Technique::SwappedHost, "stripe.dev")];
-    assert_eq!(told.collect::<Vec<_>>(), wanted);
+    assert_eq!(signals.collect::<Vec<_>>(), wanted);
 }
 
 #[test]
-fn match_is_read_back_as_it_is_written() {
+fn match_survives_serialization() {
     let mut found =
         of(&stripe(), &FrequentNames::default(), "com.stripe.x/stripe", &with_title("x"));
     let suppressed = Suppressed::NotLookalike { reviewer: "a".to_owned(), reason: "b".to_owned() };

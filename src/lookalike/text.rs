@@ -1,4 +1,4 @@
-//! Texts as they are compared: their words, without separators, affixes and words that say nothing.
+//! Texts in the forms that are compared: their words, without separators, affixes and stop words.
 
 use unicode_properties::{GeneralCategoryGroup, UnicodeGeneralCategory};
 
@@ -6,23 +6,23 @@ use super::stopwords::{KIND_WORDS, STOP_WORDS};
 
 /// Texts shorter than this are equal by accident.
 pub(super) const MIN_EQUAL: usize = 4;
-/// Texts shorter than this look alike, or are inside others, by accident.
+/// Texts shorter than this look alike, or are part of others, by accident.
 pub(super) const MIN_ALIKE: usize = 5;
-/// From this length on two characters of a brand may differ.
+/// The length from which two characters of a brand may differ.
 pub(super) const MIN_TWO_EDITS: usize = 8;
-/// Names have 200 characters at most; the rest of a longer text is not compared.
+/// The characters of a text that are compared, at most; a name has at most 200.
 pub(super) const MAX_LENGTH: usize = 200;
-/// No brand has more words.
+/// The words of a brand, at most.
 const MAX_RUN: usize = 5;
 
 /// The words of a text, and the forms in which texts are compared.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Words {
-    /// All words, in small letters.
+    /// All words, in lower case.
     pub(super) all: Vec<String>,
-    /// All words but those of kind, in one piece.
+    /// All words except the kind words, in one piece.
     pub(super) full: String,
-    /// Without stop words too, unless nothing would be left.
+    /// The same without stop words, unless no word would be left.
     pub(super) core: String,
     /// The words of the core in alphabetical order.
     pub(super) sorted: Vec<String>,
@@ -42,7 +42,7 @@ impl Words {
         Self { all, full, core, sorted }
     }
 
-    /// Returns all words in one piece, words of kind included.
+    /// Returns all words in one piece, including the kind words.
     pub(super) fn compact(&self) -> String {
         self.all.concat()
     }
@@ -53,7 +53,7 @@ impl Words {
     }
 }
 
-/// Splits between what is neither letter nor digit, and where small letters meet capitals.
+/// Splits at characters that are not alphanumeric, and before a capital after a lower-case letter or digit.
 fn split(text: &str) -> Vec<String> {
     let mut words = vec![String::new()];
     let mut after_small = false;
@@ -71,7 +71,7 @@ fn split(text: &str) -> Vec<String> {
     words
 }
 
-/// Accents that stand for themselves, and joiners, belong to the word.
+/// Returns true for combining accents and joiners, which belong to the word.
 fn is_mark(character: char) -> bool {
     matches!(character, '\u{200c}' | '\u{200d}')
         || character.general_category_group() == GeneralCategoryGroup::Mark
@@ -83,7 +83,7 @@ pub(super) fn runs(words: &[String]) -> impl Iterator<Item = String> {
     (1..=most).flat_map(|length| words.windows(length).map(<[String]>::concat))
 }
 
-/// Returns the text, and it without each one of its characters: two texts at distance one share one of these.
+/// Returns the text, and the text without each one of its characters; two texts at distance one share one of these.
 pub(super) fn deletions(text: &str) -> Vec<String> {
     let characters: Vec<char> = text.chars().collect();
     // An empty text is similar to nothing.
@@ -95,7 +95,7 @@ pub(super) fn deletions(text: &str) -> Vec<String> {
     all
 }
 
-/// Returns `true` when two texts differ in one character, or in two neighbours that changed places.
+/// Returns true if two texts differ in one character, or in two swapped neighbours.
 pub(super) fn is_near(left: &str, right: &str) -> bool {
     strsim::osa_distance(left, right) == 1
 }
@@ -110,7 +110,7 @@ pub(super) fn head(text: &str) -> &str {
     text.char_indices().nth(MAX_LENGTH).map_or(text, |(end, _)| &text[..end])
 }
 
-/// Returns what follows the slash of a name; a brand is returned whole.
+/// Returns the part of a name after the slash, or the complete brand.
 pub(super) fn leaf(subject: &str) -> &str {
     subject.split_once('/').map_or(subject, |(_, leaf)| leaf)
 }

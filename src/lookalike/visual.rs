@@ -1,4 +1,4 @@
-//! Texts as an eye reads them: characters that look alike become one.
+//! Visual forms of texts: characters that look alike become one.
 
 use unicode_properties::{GeneralCategory, UnicodeGeneralCategory};
 use unicode_security::skeleton as uts39;
@@ -34,16 +34,16 @@ pub(super) fn skeleton(text: &str) -> String {
     merged
 }
 
-/// Returns the skeleton of UTS 39, section 4, with [`skeleton`] above it.
+/// Returns the skeleton of UTS 39, section 4, after which [`skeleton`] is applied.
 pub(super) fn seen(text: &str) -> String {
-    // Joiners are the only invisible characters that an entry may hold.
+    // Joiners are the only invisible characters that an entry may contain.
     let is_visible = |character: &char| !matches!(character, '\u{200c}' | '\u{200d}');
     let visible: String = text.chars().filter(is_visible).collect();
     let latin: String = uts39(&visible.to_lowercase()).collect();
     skeleton(&latin.to_lowercase())
 }
 
-/// Returns the same without accents.
+/// Returns the visual form without accents.
 pub(super) fn plain(text: &str) -> String {
     let is_base =
         |character: &char| character.general_category() != GeneralCategory::NonspacingMark;

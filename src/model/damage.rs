@@ -5,7 +5,7 @@ use std::fmt;
 pub struct Damage {
     /// The kind of value, with its article.
     pub what: &'static str,
-    /// Where it stands, in words.
+    /// Its location, in words.
     pub key: String,
 }
 

@@ -10,13 +10,13 @@ use thiserror::Error;
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Digest([u8; SHA256_OUTPUT_LEN]);
 
-/// A text that is no digest.
+/// A text that is not a digest.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("a digest is `sha256:` and 64 lower-case hexadecimal digits")]
 pub struct BadDigest;
 
 impl Digest {
-    /// The digest of exactly these bytes.
+    /// Returns the digest of exactly these bytes.
     #[must_use]
     pub fn of(bytes: &[u8]) -> Self {
         let mut out = [0; SHA256_OUTPUT_LEN];
@@ -24,7 +24,7 @@ impl Digest {
         Self(out)
     }
 
-    /// Returns the digest of everything that a value feeds to a hasher. Texts and lists are delimited
+    /// Returns the digest of everything that a value feeds to a hasher. Strings and lists are delimited
     /// there, so two different values feed different bytes. Equal across restarts of one build.
     #[must_use]
     pub fn of_hash(value: &impl Hash) -> Self {
@@ -35,7 +35,7 @@ impl Digest {
         Self(out)
     }
 
-    /// Returns the digest of several parts, each behind its length: no other parts have the same bytes.
+    /// Returns the digest of several parts, each prefixed by its length: no other parts have the same bytes.
     #[must_use]
     pub fn of_parts<'p>(parts: impl IntoIterator<Item = &'p [u8]>) -> Self {
         let mut bytes = Vec::new();
@@ -46,7 +46,7 @@ impl Digest {
         Self::of(&bytes)
     }
 
-    /// Its first hexadecimal digits: enough to tell few things apart, and short enough to type.
+    /// Returns the first hexadecimal digits: enough to distinguish a few things, and short enough to type.
     #[must_use]
     pub fn short(&self, digits: usize) -> String {
         self.to_string()["sha256:".len()..].chars().take(digits).collect()
@@ -63,7 +63,7 @@ impl Digest {
     }
 }
 
-/// Feeds a SHA-256 with what `Hash` yields.
+/// A hasher that feeds a SHA-256.
 struct DigestHasher(Context);
 
 impl Hasher for DigestHasher {
@@ -71,7 +71,7 @@ impl Hasher for DigestHasher {
         self.0.update(bytes);
     }
 
-    /// Nothing reads this: 64 bits would not identify anything.
+    /// Returns 0, which is never read: 64 bits are too few to identify a value.
     fn finish(&self) -> u64 {
         0
     }
@@ -126,9 +126,10 @@ impl<'de> Deserialize<'de> for Digest {
 
 impl Serialize for Digest {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        match serializer.is_human_readable() {
-            true => serializer.collect_str(self),
-            false => self.0.serialize(serializer),
+        if serializer.is_human_readable() {
+            serializer.collect_str(self)
+        } else {
+            self.0.serialize(serializer)
         }
     }
 }
@@ -140,13 +141,13 @@ mod tests {
     const EMPTY: &str = "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
 
     #[test]
-    fn a_digest_is_written_as_it_is_read() {
+    fn digest_round_trips_as_text() {
         assert_eq!(Digest::of(b"").to_string(), EMPTY);
         assert_eq!(EMPTY.parse(), Ok(Digest::of(b"")));
     }
 
     #[test]
-    fn parts_that_end_elsewhere_have_another_digest() {
+    fn part_boundaries_change_the_digest() {
         let digest = |parts: &[&str]| Digest::of_parts(parts.iter().map(|part| part.as_bytes()));
         let all =
             [digest(&["ab", "c"]), digest(&["a", "bc"]), digest(&["abc"]), digest(&["abc", ""])];
@@ -160,7 +161,7 @@ mod tests {
     #[case("sha256:e3b0")]
     #[case("sha256:E3B0C44298FC1C149AFBF4C8996FB92427AE41E4649B934CA495991B7852B855")]
     #[case("sha256:zzb0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855")]
-    fn anything_else_is_refused(#[case] text: &str) {
+    fn other_digest_forms_are_rejected(#[case] text: &str) {
         assert_eq!(text.parse::<Digest>(), Err(BadDigest));
     }
 }

@@ -3,8 +3,8 @@ use std::borrow::Cow;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::wellformed::{Fault, Malformed, inspect, members};
-use super::{Digest, Instant, Manifest, Name, Status, Version};
+use super::wellformed::{ValidationError, ValidationRule, inspect, members};
+use super::{Digest, Manifest, Name, Status, Timestamp, Version};
 
 /// The member of an item's `_meta` that holds the official registry's facts.
 pub const OFFICIAL_META: &str = "io.modelcontextprotocol.registry/official";
@@ -13,9 +13,9 @@ pub const OFFICIAL_META: &str = "io.modelcontextprotocol.registry/official";
 pub const MAX_ENTRY_BYTES: usize = 256 * 1024;
 
 /// One (name, version) of one upstream, as received: its `server` object and its `_meta` byte for
-/// byte, and the head that decisions read.
+/// byte, and the head that evaluations read.
 ///
-/// An entry is well-formed; what is not becomes [`Quarantined`] instead.
+/// An entry is well-formed; any other item becomes [`Quarantined`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Entry {
     pub name: Name,
@@ -27,31 +27,31 @@ pub struct Entry {
     pub meta: Box<str>,
 }
 
-/// The small facts of an entry that deciding needs, of fixed size.
+/// The facts of an entry that an evaluation needs, of fixed size.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Head {
     pub status: Status,
-    /// Whether several complete walks did not see it: hidden, and kept for a while.
+    /// True if several full syncs did not see it: hidden, and kept for a while.
     pub missing: bool,
-    /// Whether upstream sent other content since: what was first received stays, the other is kept
+    /// True if the upstream sent other content later: the first content stays, the other is kept
     /// beside it.
     pub rewritten: bool,
-    /// Whether it came back with other content after it had been purged: what was first received is
-    /// gone, and only its digest is left.
+    /// True if it came back with other content after a purge: the first content is gone, and only
+    /// its digest is left.
     pub replaced: bool,
-    /// When upstream says it was published.
-    pub published_at: Instant,
-    /// When upstream says it was last changed.
-    pub updated_at: Instant,
-    /// When this (upstream, name, version) was first stored here.
-    pub first_seen: Instant,
+    /// The time of publication, as the upstream states it.
+    pub published_at: Timestamp,
+    /// The time of the last change, as the upstream states it.
+    pub updated_at: Timestamp,
+    /// The time at which this (upstream, name, version) was first stored here.
+    pub first_seen: Timestamp,
     /// The received digest: SHA-256 over the canonical JSON (RFC 8785) of the `server` object.
     pub received: Digest,
-    /// SHA-256 over the exact bytes of both objects: equal means that nothing at all changed.
+    /// SHA-256 over the exact bytes of both objects: equal means that nothing changed.
     pub sent: Digest,
 }
 
-/// The official registry's facts about an item, times as upstream wrote them.
+/// The official registry's facts about an item, with times as the upstream wrote them.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Official {
@@ -64,51 +64,51 @@ pub struct Official {
     pub is_latest: bool,
 }
 
-/// A received row that is no entry: kept with the reason, served never.
+/// A received item that is not a valid entry: kept with the reason, never served.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Quarantined {
-    /// Name and version where they could be read; else what is unique to the bytes.
+    /// Name and version if they could be read; otherwise empty, and the digest of the bytes.
     pub name: String,
     pub version: String,
     pub reason: String,
-    /// The row as it was sent.
+    /// The exact bytes of the item.
     pub item: Box<str>,
 }
 
 impl Entry {
-    /// Judges one received item, `{"server": {…}, "_meta": {…}}`.
+    /// Reads and validates one received item, `{"server": {…}, "_meta": {…}}`.
     ///
     /// # Errors
-    /// The row with the reason why it is not well-formed.
-    pub fn judge(item: &RawValue, first_seen: Instant) -> Result<Self, Quarantined> {
-        read_item(item, first_seen).map_err(|malformed| Quarantined::new(item, &malformed))
+    /// The item with the reason why it is not well-formed.
+    pub fn read(item: &RawValue, first_seen: Timestamp) -> Result<Self, Quarantined> {
+        read_item(item, first_seen).map_err(|invalid| Quarantined::new(item, &invalid))
     }
 
-    /// The official block of the item's `_meta`.
+    /// Returns the official block of the item's `_meta`.
     ///
     /// # Errors
-    /// Never for an entry that was judged; a stored one is read anew, and storage can rot.
-    pub fn official(&self) -> Result<Official, Malformed> {
+    /// Never for a validated entry; a stored one is read again, and storage can decay.
+    pub fn official(&self) -> Result<Official, ValidationError> {
         let meta: &RawValue = serde_json::from_str(&self.meta)
-            .map_err(|error| Fault::Unreadable(error.to_string()))?;
+            .map_err(|error| ValidationRule::Unreadable(error.to_string()))?;
         read_official(meta).map(|(official, _)| official)
     }
 }
 
 impl Quarantined {
-    fn new(item: &RawValue, malformed: &Malformed) -> Self {
+    fn new(item: &RawValue, invalid: &ValidationError) -> Self {
         let (name, version) = match Identity::of(item) {
             Some(identity) => (identity.name.to_string(), identity.version.to_string()),
             None => (String::new(), Digest::of(item.get().as_bytes()).to_string()),
         };
-        Self { name, version, reason: malformed.to_string(), item: item.get().into() }
+        Self { name, version, reason: invalid.to_string(), item: item.get().into() }
     }
 }
 
-/// Whether an item's official status is `deleted`, as far as that can be read in a row that is no
-/// entry: upstream's own deletion must not get lost in a malformed text beside it.
+/// Returns true if an item's official status is `deleted`, as far as that can be read in an invalid
+/// item: a deletion by the upstream must not get lost because another text of the item is invalid.
 #[must_use]
-pub fn says_deleted(item: &RawValue) -> bool {
+pub fn is_deletion(item: &RawValue) -> bool {
     #[derive(Deserialize)]
     struct Item<'a> {
         #[serde(borrow, rename = "_meta")]
@@ -128,7 +128,7 @@ pub fn says_deleted(item: &RawValue) -> bool {
         .is_ok_and(|item: Item<'_>| item.meta.official.status == Status::Deleted.as_str())
 }
 
-/// What identifies an item, read without judging the rest of it.
+/// The identity of an item, read without validating the rest of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Identity {
     pub name: Name,
@@ -138,8 +138,8 @@ pub struct Identity {
 }
 
 impl Identity {
-    /// Reads an item as far as its name, version and bytes; `None` when a name or version is not
-    /// usable, or when it takes judging to say what is wrong.
+    /// Reads the name, version and bytes of an item; `None` when a name or version is not usable,
+    /// or when only validation can say what is wrong.
     #[must_use]
     pub fn of(item: &RawValue) -> Option<Self> {
         #[derive(Deserialize)]
@@ -154,7 +154,7 @@ impl Identity {
         Some(Self { name, version, sent: sent_digest(server.get(), meta.get()) })
     }
 
-    /// Name and version of a `server` object, when both are usable.
+    /// Returns the name and version of a `server` object, if both are usable.
     #[must_use]
     pub fn of_server(server: &RawValue) -> Option<(Name, Version)> {
         #[derive(Deserialize)]
@@ -170,28 +170,28 @@ impl Identity {
 }
 
 fn sent_digest(server: &str, meta: &str) -> Digest {
-    // No JSON text holds a NUL, so the border between the two cannot move.
+    // No JSON text contains a NUL, so the boundary between the two cannot move.
     Digest::of(&[server.as_bytes(), b"\0", meta.as_bytes()].concat())
 }
 
-fn read_item(item: &RawValue, first_seen: Instant) -> Result<Entry, Malformed> {
+fn read_item(item: &RawValue, first_seen: Timestamp) -> Result<Entry, ValidationError> {
     let size = item.get().len();
     if size > MAX_ENTRY_BYTES {
-        return Err(Fault::TooLarge { found: size, allowed: MAX_ENTRY_BYTES }.into());
+        return Err(ValidationRule::TooLarge { found: size, allowed: MAX_ENTRY_BYTES }.into());
     }
     let members = members(item)?;
     let member = |wanted: &str| {
         members
             .iter()
             .find_map(|(key, value)| (key == wanted).then_some(*value))
-            .ok_or_else(|| Malformed::from(Fault::Missing).within(wanted))
+            .ok_or_else(|| ValidationError::from(ValidationRule::Missing).within(wanted))
     };
     let (server, meta) = (member("server")?, member("_meta")?);
     let manifest = inspect(server)
         .and_then(|()| Manifest::read(server))
-        .map_err(|malformed| malformed.within("server"))?;
+        .map_err(|invalid| invalid.within("server"))?;
     let (_, facts) =
-        inspect(meta).and_then(|()| read_official(meta)).map_err(|fault| fault.within("_meta"))?;
+        inspect(meta).and_then(|()| read_official(meta)).map_err(|rule| rule.within("_meta"))?;
     Ok(Entry {
         name: manifest.name,
         version: manifest.version,
@@ -213,37 +213,37 @@ fn read_item(item: &RawValue, first_seen: Instant) -> Result<Entry, Malformed> {
 
 struct Facts {
     status: Status,
-    published_at: Instant,
-    updated_at: Instant,
+    published_at: Timestamp,
+    updated_at: Timestamp,
 }
 
-fn read_official(meta: &RawValue) -> Result<(Official, Facts), Malformed> {
+fn read_official(meta: &RawValue) -> Result<(Official, Facts), ValidationError> {
     let members = members(meta)?;
     let Some((_, block)) = members.iter().find(|(key, _)| key == OFFICIAL_META) else {
-        return Err(Malformed::from(Fault::Missing).within(OFFICIAL_META));
+        return Err(ValidationError::from(ValidationRule::Missing).within(OFFICIAL_META));
     };
-    let within = |malformed: Malformed| malformed.within(OFFICIAL_META);
+    let within = |invalid: ValidationError| invalid.within(OFFICIAL_META);
     let official: Official = serde_json::from_str(block.get())
-        .map_err(|error| within(Fault::Unreadable(error.to_string()).into()))?;
-    let instant = |text: &str, member| {
-        Instant::parse(text).map_err(|bad| within(Malformed::from(bad).within(member)))
+        .map_err(|error| within(ValidationRule::Unreadable(error.to_string()).into()))?;
+    let timestamp = |text: &str, member| {
+        Timestamp::parse(text).map_err(|bad| within(ValidationError::from(bad).within(member)))
     };
     if let Some(text) = &official.status_changed_at {
-        instant(text, "statusChangedAt")?;
+        timestamp(text, "statusChangedAt")?;
     }
     let facts = Facts {
         status: Status::from_word(&official.status)
-            .ok_or_else(|| within(Fault::Status(official.status.clone()).into()))?,
-        published_at: instant(&official.published_at, "publishedAt")?,
-        updated_at: instant(&official.updated_at, "updatedAt")?,
+            .ok_or_else(|| within(ValidationRule::Status(official.status.clone()).into()))?,
+        published_at: timestamp(&official.published_at, "publishedAt")?,
+        updated_at: timestamp(&official.updated_at, "updatedAt")?,
     };
     Ok((official, facts))
 }
 
-/// The received digest of a `server` object that is well-formed: without duplicate members and
-/// inexact numbers the canonical form keeps everything.
-fn canonical_digest(server: &RawValue) -> Result<Digest, Malformed> {
-    let unreadable = |error: serde_json::Error| Fault::Unreadable(error.to_string());
+/// Returns the received digest of a well-formed `server` object: without duplicate members and
+/// inexact numbers the canonical form loses nothing.
+fn canonical_digest(server: &RawValue) -> Result<Digest, ValidationError> {
+    let unreadable = |error: serde_json::Error| ValidationRule::Unreadable(error.to_string());
     let value: serde_json::Value = serde_json::from_str(server.get()).map_err(unreadable)?;
     let canonical = serde_json_canonicalizer::to_vec(&value).map_err(unreadable)?;
     Ok(Digest::of(&canonical))
@@ -255,9 +255,9 @@ mod tests {
 
     const META: &str = r#"{"io.modelcontextprotocol.registry/official":{"status":"active","publishedAt":"2026-01-01T00:00:00Z","updatedAt":"2026-01-02T00:00:00Z","isLatest":true}}"#;
 
-    fn judge(json: &str) -> Result<Entry, Quarantined> {
+    fn read(json: &str) -> Result<Entry, Quarantined> {
         let item: Box<RawValue> = serde_json::from_str(json).expect("a JSON text");
-        Entry::judge(&item, Instant::from_micros(7))
+        Entry::read(&item, Timestamp::from_micros(7))
     }
 
     fn with_server(server: &str) -> String {
@@ -271,27 +271,27 @@ mod tests {
     }
 
     #[test]
-    fn an_entry_keeps_its_bytes_and_its_digest_ignores_their_layout() {
+    fn entry_keeps_its_bytes_and_its_digest_ignores_layout() {
         let loose = "{ \"version\" : \"1.0.0\",\n \"name\":\"a.b/c\", \"repository\": {} }";
-        let entry = judge(&with_server(loose)).expect("well-formed");
+        let entry = read(&with_server(loose)).expect("well-formed");
         assert_eq!(&*entry.server, loose);
         assert_eq!(&*entry.meta, META);
         let tight = r#"{"name":"a.b/c","repository":{},"version":"1.0.0"}"#;
-        let same = judge(&with_server(tight)).expect("well-formed");
+        let same = read(&with_server(tight)).expect("well-formed");
         assert_eq!(entry.head.received, same.head.received);
         assert_eq!(entry.head.received, Digest::of(tight.as_bytes()), "canonical is sorted");
         assert_ne!(entry.head.sent, same.head.sent);
-        assert_eq!(entry.head.first_seen, Instant::from_micros(7));
-        assert!(entry.official().expect("judged").is_latest);
+        assert_eq!(entry.head.first_seen, Timestamp::from_micros(7));
+        assert!(entry.official().expect("validated").is_latest);
     }
 
     #[rstest::rstest]
     #[case::empty_repository(r#"{"name":"a.b/c","version":"1","repository":{}}"#)]
-    #[case::an_old_schema(r#"{"$schema":"https://x/2025-07-09/s","name":"a.b/c","version":"1"}"#)]
-    #[case::latest_as_a_version(r#"{"name":"a.b/c","version":"latest"}"#)]
-    #[case::a_description_that_is_no_text(r#"{"name":"a.b/c","version":"1","description":7}"#)]
-    fn a_real_entry_that_only_fails_the_schema_is_kept(#[case] server: &str) {
-        assert!(judge(&with_server(server)).is_ok());
+    #[case::old_schema(r#"{"$schema":"https://x/2025-07-09/s","name":"a.b/c","version":"1"}"#)]
+    #[case::latest_as_version(r#"{"name":"a.b/c","version":"latest"}"#)]
+    #[case::description_is_not_a_string(r#"{"name":"a.b/c","version":"1","description":7}"#)]
+    fn entry_that_fails_only_the_schema_is_kept(#[case] server: &str) {
+        assert!(read(&with_server(server)).is_ok());
     }
 
     #[rstest::rstest]
@@ -307,19 +307,19 @@ mod tests {
         r#"{"name":"a.b/c","version":"1 2"}"#,
         "server.version: ' ' is not allowed in a version"
     )]
-    fn a_row_without_a_usable_name_version_or_object_is_quarantined(
+    fn item_without_usable_name_version_or_object_is_quarantined(
         #[case] server: &str,
         #[case] reason: &str,
     ) {
         let sent = with_server(server);
-        let row = judge(&sent).expect_err("not well-formed");
+        let row = read(&sent).expect_err("not well-formed");
         assert_eq!(row.reason, reason);
         assert_eq!(&*row.item, sent, "the bytes are kept");
-        assert_eq!(row.name, "", "nothing to file it under but its bytes");
+        assert_eq!(row.name, "", "only its bytes identify it");
     }
 
     #[rstest::rstest]
-    #[case(r#"{"status":"gone","publishedAt":"2026-01-01T00:00:00Z","updatedAt":"2026-01-01T00:00:00Z"}"#, "the status \"gone\" is unknown, known are active, deprecated and deleted")]
+    #[case(r#"{"status":"gone","publishedAt":"2026-01-01T00:00:00Z","updatedAt":"2026-01-01T00:00:00Z"}"#, "the status \"gone\" is unknown; allowed: active, deprecated, deleted")]
     #[case(
         r#"{"status":"active","updatedAt":"2026-01-01T00:00:00Z"}"#,
         "not readable: missing field `publishedAt`"
@@ -328,36 +328,36 @@ mod tests {
         r#"{"status":"active","publishedAt":"yesterday","updatedAt":"2026-01-01T00:00:00Z"}"#,
         "publishedAt: an RFC 3339"
     )]
-    fn a_row_without_usable_metadata_is_quarantined_under_its_name(
+    fn item_without_usable_metadata_is_quarantined_under_its_name(
         #[case] block: &str,
         #[case] reason: &str,
     ) {
-        let row = judge(&with_official(block)).expect_err("not well-formed");
+        let row = read(&with_official(block)).expect_err("not well-formed");
         assert!(row.reason.contains(reason), "{}", row.reason);
         assert_eq!((row.name.as_str(), row.version.as_str()), ("a.b/c", "1"));
     }
 
     #[test]
-    fn a_deletion_is_read_in_a_row_that_is_no_entry() {
+    fn deletion_is_detected_in_an_invalid_item() {
         let raw = |json: String| -> Box<RawValue> { serde_json::from_str(&json).expect("JSON") };
-        assert!(says_deleted(&raw(with_official(r#"{"status":"deleted","statusMessage":"\r"}"#))));
-        assert!(!says_deleted(&raw(with_official(r#"{"status":"active"}"#))));
-        assert!(!says_deleted(&raw("7".into())));
+        assert!(is_deletion(&raw(with_official(r#"{"status":"deleted","statusMessage":"\r"}"#))));
+        assert!(!is_deletion(&raw(with_official(r#"{"status":"active"}"#))));
+        assert!(!is_deletion(&raw("7".into())));
     }
 
     #[test]
-    fn an_item_with_two_servers_is_quarantined() {
+    fn item_with_duplicate_server_member_is_quarantined() {
         let twice = format!(
             r#"{{"server":{{"name":"a.b/c","version":"1"}},"server":{{"name":"a.b/d","version":"1"}},"_meta":{META}}}"#
         );
-        assert!(judge(&twice).is_err_and(|row| row.reason.contains("\"server\" stands twice")));
+        assert!(read(&twice).is_err_and(|row| row.reason.contains("\"server\" appears twice")));
     }
 
     #[test]
-    fn an_entry_has_at_most_256_kib() {
+    fn entry_larger_than_256_kib_is_quarantined() {
         let strings = vec![format!("\"{}\"", "x".repeat(4000)); 66].join(",");
         let row =
-            judge(&with_server(&format!(r#"{{"name":"a.b/c","version":"1","x":[{strings}]}}"#)))
+            read(&with_server(&format!(r#"{{"name":"a.b/c","version":"1","x":[{strings}]}}"#)))
                 .expect_err("too large");
         assert!(row.reason.contains("at most 262144 are allowed"), "{}", row.reason);
     }

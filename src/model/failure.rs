@@ -2,16 +2,16 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// What made a run fail.
+/// The cause of a failed sync run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum FailureClass {
-    /// Upstream did not answer, or answered with an error.
+    /// The upstream did not answer, or answered with an error.
     Fetch,
-    /// A page does not decode.
+    /// A page cannot be decoded.
     Page,
-    /// The pages do not form a list that ends.
-    Walk,
+    /// The pages do not form a finite list.
+    Pagination,
     Store,
     Stopped,
     Panic,
@@ -20,12 +20,12 @@ pub enum FailureClass {
 impl fmt::Display for FailureClass {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::Fetch => "upstream does not answer as it should",
-            Self::Page => "a page does not decode",
-            Self::Walk => "the pages do not form a list that ends",
+            Self::Fetch => "the upstream did not answer, or answered with an error",
+            Self::Page => "a page cannot be decoded",
+            Self::Pagination => "the pages do not form a finite list",
             Self::Store => "the store cannot be read or written",
-            Self::Stopped => "it was stopped",
-            Self::Panic => "a bug of this program",
+            Self::Stopped => "the run was stopped",
+            Self::Panic => "a bug in vidimus",
         })
     }
 }

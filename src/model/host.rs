@@ -1,6 +1,6 @@
 use url::Host;
 
-/// Whether nobody but this machine can stand on the way to a host.
+/// Returns true if traffic to a host does not leave this machine.
 #[must_use]
 pub fn is_loopback(host: &Host<impl AsRef<str>>) -> bool {
     match host {

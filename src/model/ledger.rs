@@ -1,6 +1,6 @@
-use super::{Digest, Instant, Name, Version};
+use super::{Digest, Name, Timestamp, Version};
 
-/// A record and the entry it is about.
+/// A record with the entry it describes.
 pub type LedgerEntry = ((Name, Version), LedgerRecord);
 
 /// The state of one entry in the view.
@@ -8,10 +8,10 @@ pub type LedgerEntry = ((Name, Version), LedgerRecord);
 pub struct LedgerRecord {
     pub shown: Shown,
     /// The generation in which it last changed.
-    pub changed_at: Instant,
-    /// Digest over all that is served of it but its instants.
+    pub changed_at: Timestamp,
+    /// Digest over everything that is served of it, except its timestamps.
     pub digest: Digest,
-    pub published_at: Instant,
+    pub published_at: Timestamp,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -5,13 +5,13 @@ use thiserror::Error;
 
 /// A server's name: a reverse-DNS namespace, one slash, a leaf.
 ///
-/// The law is upstream's: `^[a-zA-Z0-9.-]+/[a-zA-Z0-9._-]+$`, 3 to 200 characters. Case is kept,
-/// and two names that differ in case are two names; [`Name::folded`] is for denials and alerts,
-/// where they must not be.
+/// The official registry's rule: `^[a-zA-Z0-9.-]+/[a-zA-Z0-9._-]+$`, 3 to 200 characters. Case is
+/// kept, and two names that differ in case are two names; [`Name::folded`] is for denials and
+/// alerts, which must treat them as one.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Name(Arc<str>);
 
-/// Why a text is no [`Name`].
+/// The reason why a text is not a [`Name`].
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum BadName {
     #[error("a name has 3 to 200 characters, this one has {0}")]
@@ -21,7 +21,7 @@ pub enum BadName {
     #[error("the {0} of a name is empty")]
     Empty(&'static str),
     #[error(
-        "{character:?} is not allowed in the {part} of a name, only letters, digits and {also}"
+        "{character:?} is not allowed in the {part} of a name; allowed are letters, digits and {also}"
     )]
     Character { character: char, part: &'static str, also: &'static str },
 }
@@ -32,7 +32,7 @@ impl Name {
     /// Reads a name.
     ///
     /// # Errors
-    /// [`BadName`] names the first rule that is broken.
+    /// [`BadName`] has the first broken rule.
     pub fn parse(text: &str) -> Result<Self, BadName> {
         let length = text.chars().count();
         if !Self::LENGTH.contains(&length) {
@@ -54,13 +54,13 @@ impl Name {
         &self.0
     }
 
-    /// The part before the slash: what ownership is claimed and proven for.
+    /// Returns the part before the slash: the subject of ownership claims and verification.
     #[must_use]
     pub fn namespace(&self) -> &str {
         self.0.split_once('/').map_or("", |(namespace, _)| namespace)
     }
 
-    /// The name in lower-case ASCII, for comparisons that must not be dodged by case.
+    /// Returns the name in lower-case ASCII, for comparisons that a change of case must not evade.
     #[must_use]
     pub fn folded(&self) -> String {
         self.0.to_ascii_lowercase()
@@ -105,7 +105,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_name_is_a_namespace_and_a_leaf() {
+    fn name_splits_into_namespace_and_leaf() {
         let name = Name::parse("io.github.Someone/My_server").expect("a usual name");
         assert_eq!(name.namespace(), "io.github.Someone");
         assert_eq!(name.as_str(), "io.github.Someone/My_server", "case is kept");
@@ -122,12 +122,12 @@ mod tests {
     #[case("a_b/c", BadName::Character { character: '_', part: "namespace", also: "'.' and '-'" })]
     #[case("a.b/ü", BadName::Character { character: 'ü', part: "leaf", also: "'.', '_' and '-'" })]
     #[case("a.b/c\n", BadName::Character { character: '\n', part: "leaf", also: "'.', '_' and '-'" })]
-    fn a_text_that_breaks_the_law_is_refused(#[case] text: &str, #[case] why: BadName) {
+    fn invalid_name_is_rejected(#[case] text: &str, #[case] why: BadName) {
         assert_eq!(Name::parse(text), Err(why));
     }
 
     #[test]
-    fn a_name_has_at_most_200_characters() {
+    fn name_longer_than_200_characters_is_rejected() {
         assert!(Name::parse(&format!("a/{}", "b".repeat(198))).is_ok());
         assert_eq!(Name::parse(&format!("a/{}", "b".repeat(199))), Err(BadName::Length(201)));
     }

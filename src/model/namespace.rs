@@ -6,14 +6,14 @@ use super::Name;
 
 /// A namespace, `com.example`, or one with all below it, `com.example.*`.
 ///
-/// It compares without case: what is kept inside, or denied, must not be dodged by `Com.Example`.
+/// It ignores case: `Com.Example` must not evade a denial of `com.example` or its marking as internal.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct NamespacePattern {
     folded: String,
     below: bool,
 }
 
-/// A text that is no namespace pattern.
+/// A text that is not a namespace pattern.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error(
     "a namespace is `com.example`, or `com.example.*` with all below it, without other wildcards"
@@ -21,8 +21,10 @@ pub struct NamespacePattern {
 pub struct BadNamespace;
 
 impl NamespacePattern {
+    /// Reads a pattern.
+    ///
     /// # Errors
-    /// [`BadNamespace`] for wildcards elsewhere and for what no name can have.
+    /// [`BadNamespace`] for wildcards elsewhere and for a namespace that no name can have.
     pub fn parse(text: &str) -> Result<Self, BadNamespace> {
         let (namespace, below) = match text.strip_suffix(".*") {
             Some(namespace) => (namespace, true),
@@ -32,13 +34,13 @@ impl NamespacePattern {
         Ok(Self { folded: namespace.to_ascii_lowercase(), below })
     }
 
-    /// Whether it covers the namespace of a name.
+    /// Returns true if it covers the namespace of a name.
     #[must_use]
     pub fn covers(&self, name: &Name) -> bool {
         self.covers_namespace(name.namespace())
     }
 
-    /// Whether it is this namespace, or one above it that means all below.
+    /// Returns true if it names this namespace, or one above it with a wildcard.
     #[must_use]
     pub fn covers_namespace(&self, namespace: &str) -> bool {
         let namespace = namespace.to_ascii_lowercase();
@@ -51,7 +53,7 @@ impl NamespacePattern {
 }
 
 impl NamespacePattern {
-    /// The namespace that is named, in small letters.
+    /// Returns the namespace in lower case, without a wildcard.
     #[must_use]
     pub fn namespace(&self) -> &str {
         &self.folded
@@ -64,10 +66,10 @@ impl fmt::Display for NamespacePattern {
     }
 }
 
-/// For which namespaces an upstream may speak.
+/// The namespaces that an upstream is authoritative for.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
 pub struct NamespaceRules {
-    /// All, when absent.
+    /// All namespaces, when absent.
     pub allow: Option<Vec<NamespacePattern>>,
     pub deny: Vec<NamespacePattern>,
 }
@@ -75,7 +77,8 @@ pub struct NamespaceRules {
 impl NamespaceRules {
     #[must_use]
     pub fn admit(&self, name: &Name) -> bool {
-        let covers = |patterns: &[NamespacePattern]| patterns.iter().any(|it| it.covers(name));
+        let covers =
+            |patterns: &[NamespacePattern]| patterns.iter().any(|pattern| pattern.covers(name));
         self.allow.as_deref().is_none_or(covers) && !covers(&self.deny)
     }
 }
@@ -91,7 +94,7 @@ mod tests {
     #[case("com.example.*", "com.example/x", true)]
     #[case("com.example.*", "com.EXAMPLE.sub/x", true)]
     #[case("com.example.*", "com.examples/x", false)]
-    fn a_namespace_covers_itself_and_with_a_wildcard_all_below(
+    fn namespace_covers_itself_and_with_wildcard_all_below(
         #[case] pattern: &str,
         #[case] name: &str,
         #[case] covers: bool,
@@ -106,12 +109,12 @@ mod tests {
     #[case("*")]
     #[case("com.example/*")]
     #[case("")]
-    fn other_wildcards_are_refused(#[case] text: &str) {
+    fn other_wildcards_are_rejected(#[case] text: &str) {
         assert_eq!(NamespacePattern::parse(text), Err(BadNamespace));
     }
 
     #[test]
-    fn an_upstream_speaks_for_what_is_allowed_and_not_denied() {
+    fn rules_admit_what_is_allowed_and_not_denied() {
         let patterns = |texts: &[&str]| -> Vec<NamespacePattern> {
             texts.iter().map(|text| NamespacePattern::parse(text).expect("a pattern")).collect()
         };

@@ -1,5 +1,5 @@
-//! Whether a JSON number survives RFC 8785, which writes every number as the shortest decimal of
-//! an IEEE 754 double. One that does not would share its digest with another number.
+//! Detects JSON numbers that RFC 8785 changes: it writes every number as the shortest decimal of an
+//! IEEE 754 double. A changed number would share its digest with another one.
 
 /// A decimal without redundancy: sign, significant digits, and the power of ten behind them.
 #[derive(Debug, PartialEq, Eq)]
@@ -9,7 +9,7 @@ struct Decimal {
     exponent: i64,
 }
 
-/// Whether the double nearest to this JSON number token is written as the same number again.
+/// Returns true if the double nearest to this JSON number token is written as the same number.
 pub(super) fn is_exact(token: &str) -> bool {
     let Ok(double) = token.parse::<f64>() else {
         return false;
@@ -61,7 +61,7 @@ mod tests {
     #[case("9007199254740992")]
     #[case("1e308")]
     #[case("5e-324")]
-    fn a_number_that_a_double_keeps_is_exact(#[case] token: &str) {
+    fn number_that_a_double_represents_is_exact(#[case] token: &str) {
         assert!(is_exact(token), "{token}");
     }
 
@@ -73,7 +73,7 @@ mod tests {
     #[case("1e99999999999999999999")]
     #[case("1.5e-9223372036854775808")]
     #[case("10e9223372036854775807")]
-    fn a_number_that_a_double_changes_is_not(#[case] token: &str) {
+    fn number_that_a_double_changes_is_inexact(#[case] token: &str) {
         assert!(!is_exact(token), "{token}");
     }
 }

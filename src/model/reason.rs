@@ -1,6 +1,6 @@
 use std::error::Error;
 
-/// An error with everything beneath it, on one line: what a person can do about it stands at the bottom.
+/// Returns an error with its chain of sources on one line: the innermost source says what to do about it.
 #[must_use]
 pub fn reason(error: &dyn Error) -> String {
     let mut text = error.to_string();

@@ -2,8 +2,8 @@ use std::fmt;
 
 use super::Digest;
 
-/// Something that must not be read by who reads a log, a report or a stack: it shows as a fingerprint, by which
-/// two of them can be told apart.
+/// A text that must not appear in a log, a report or a stack trace: it is displayed as a fingerprint,
+/// which distinguishes two secrets.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(String);
 
@@ -13,7 +13,7 @@ impl Secret {
         Self(text)
     }
 
-    /// The text itself, for whoever has to send or compute with it.
+    /// Returns the text itself, for code that sends it or computes with it.
     #[must_use]
     pub fn reveal(&self) -> &str {
         &self.0
@@ -37,7 +37,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_secret_shows_as_a_fingerprint() {
+    fn secret_is_displayed_as_fingerprint() {
         let secret = Secret::new("https://hooks.example/T0/B0/abc".into());
         assert_eq!(secret.to_string(), "sha256:c4047e139657");
         assert_eq!(format!("{secret:?}"), secret.to_string());

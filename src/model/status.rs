@@ -1,6 +1,6 @@
 use std::fmt;
 
-/// What upstream says about an entry's life.
+/// The lifecycle state of an entry, as the upstream states it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Status {
     Active,
@@ -11,7 +11,7 @@ pub enum Status {
 impl Status {
     const ALL: [Self; 3] = [Self::Active, Self::Deprecated, Self::Deleted];
 
-    /// The status of this word; `None` for a word that the contract does not know.
+    /// Returns the status of this word; `None` for a word that the API contract does not define.
     #[must_use]
     pub fn from_word(word: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|status| status.as_str() == word)

@@ -2,8 +2,9 @@ use std::fmt::{self, Write};
 
 use unicode_properties::{GeneralCategory, UnicodeGeneralCategory};
 
-/// Characters that no string of an entry may hold: they are invisible, reorder what a person
-/// reads, or steer a terminal. Tab, newline and the two joiners that scripts need are free.
+/// Returns true for characters that no string of an entry may contain: they are invisible, reorder
+/// the text on a screen, or control a terminal. Tab, newline and the two joiners that scripts need
+/// are allowed.
 pub(super) fn forbidden(character: char) -> bool {
     if character.is_ascii() {
         return character.is_ascii_control() && !matches!(character, '\t' | '\n');
@@ -15,10 +16,10 @@ pub(super) fn forbidden(character: char) -> bool {
     }
 }
 
-/// The only way for text from outside to reach a terminal, a log or a report: what could steer
-/// the reader's screen is written as `\u{…}`, and all of it stays on one line.
+/// The only way for text from outside to reach a terminal, a log or a report: characters that could
+/// control the screen are written as `\u{…}`, and the text stays on one line.
 ///
-/// Length is limited too, since a log line is no place for a megabyte.
+/// Length is limited too: a log line must not grow to a megabyte.
 #[derive(Debug, Clone, Copy)]
 pub struct Escaped<'a>(pub &'a str);
 
@@ -55,12 +56,12 @@ mod tests {
     #[case("two\nlines\tand a tab", "two\\nlines\\tand a tab")]
     #[case("\u{202e}reversed\u{2028}", "\\u{202e}reversed\\u{2028}")]
     #[case("\u{e000}", "\\u{e000}")]
-    fn nothing_that_steers_a_screen_passes(#[case] text: &str, #[case] written: &str) {
+    fn control_characters_are_escaped(#[case] text: &str, #[case] written: &str) {
         assert_eq!(Escaped(text).to_string(), written);
     }
 
     #[test]
-    fn a_long_text_is_cut() {
+    fn long_text_is_truncated() {
         let written = Escaped(&"x".repeat(501)).to_string();
         assert_eq!(written.chars().count(), 501);
         assert!(written.ends_with('…'));

@@ -7,16 +7,16 @@ use thiserror::Error;
 use super::text::forbidden;
 
 /// A version as its publisher wrote it: 1 to 255 characters, no slash, no white space and none of
-/// the characters that no entry may hold.
+/// the characters that no entry may contain.
 ///
-/// Upstream recommends semantic versions and promises none: `auto`, `.1.7.3`, `v0.7.1`,
-/// `1.0.1º` and even `latest` are real, so this type compares byte for byte and leaves meaning to
-/// [`Version::semantic`]. Up to 23 bytes, and hardly any has more, stand in it without a place of their
-/// own in memory, which every request for one version would have to wait for.
+/// The official registry recommends semantic versions and does not enforce them: `auto`, `.1.7.3`,
+/// `v0.7.1`, `1.0.1º` and even `latest` are real, so this type compares byte for byte and leaves
+/// meaning to [`Version::semantic`]. Up to 23 bytes, and few have more, are stored inline: every
+/// request for one version would otherwise wait for an allocation.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Version(SmolStr);
 
-/// Why a text is no [`Version`].
+/// The reason why a text is not a [`Version`].
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum BadVersion {
     #[error("a version has 1 to 255 characters, this one has {0}")]
@@ -31,7 +31,7 @@ impl Version {
     /// Reads a version.
     ///
     /// # Errors
-    /// [`BadVersion`] says which rule is broken.
+    /// [`BadVersion`] has the broken rule.
     pub fn parse(text: &str) -> Result<Self, BadVersion> {
         let length = text.chars().count();
         if !Self::LENGTH.contains(&length) {
@@ -43,7 +43,7 @@ impl Version {
         }
     }
 
-    /// Below every version: where a range over the versions of a name begins.
+    /// Returns a value below every version: the start of a range over the versions of a name.
     #[must_use]
     pub fn least() -> Self {
         Self("".into())
@@ -54,15 +54,15 @@ impl Version {
         &self.0
     }
 
-    /// The strict semantic version this text is, without a leading `v`; `None` for all others.
+    /// Returns this text as a strict semantic version, without a leading `v`; `None` for all others.
     #[must_use]
     pub fn semantic(&self) -> Option<semver::Version> {
         semver::Version::parse(&self.0).ok()
     }
 
     /// Orders two versions by semantic precedence, build metadata ignored; a semantic version is
-    /// greater than any other. `Equal` between two that are not semantic, or whose precedence is
-    /// the same: the caller decides by publication.
+    /// greater than any other. `Equal` if neither is semantic, or if both have the same precedence:
+    /// the caller decides by publication.
     #[must_use]
     pub fn precedence(left: Option<&semver::Version>, right: Option<&semver::Version>) -> Ordering {
         match (left, right) {
@@ -98,7 +98,7 @@ mod tests {
     #[case("latest", false)]
     #[case("1.0.1º", false)]
     #[case("{{VERSION}}", false)]
-    fn real_versions_are_kept_semantic_or_not(#[case] text: &str, #[case] semantic: bool) {
+    fn versions_are_kept_semantic_or_not(#[case] text: &str, #[case] semantic: bool) {
         let version = Version::parse(text).expect("seen in the real registry");
         assert_eq!(version.semantic().is_some(), semantic);
     }
@@ -108,7 +108,7 @@ mod tests {
     #[case("1/2", BadVersion::Character('/'))]
     #[case("1 2", BadVersion::Character(' '))]
     #[case("1\u{202e}2", BadVersion::Character('\u{202e}'))]
-    fn a_text_that_breaks_the_law_is_refused(#[case] text: &str, #[case] why: BadVersion) {
+    fn invalid_version_is_rejected(#[case] text: &str, #[case] why: BadVersion) {
         assert_eq!(Version::parse(text), Err(why));
     }
 
@@ -119,7 +119,7 @@ mod tests {
     #[case("0.0.1", "auto", Ordering::Greater)]
     #[case("v9.0.0", "0.0.1", Ordering::Less)]
     #[case("auto", "v1", Ordering::Equal)]
-    fn precedence_is_semantic_where_it_can_be(
+    fn semantic_version_outranks_other_versions(
         #[case] left: &str,
         #[case] right: &str,
         #[case] order: Ordering,

@@ -1,11 +1,11 @@
-//! Well-formed: what any JSON reader on earth understands in the same way.
+//! Well-formedness: accepts only bytes that every JSON parser interprets in the same way.
 //!
-//! Clients decode with a dozen libraries. Where two of them could read different things out of the
-//! same bytes (a member twice, `Name` beside `name` for a reader that ignores case, a number
-//! beyond a double, a string that hides or reverses what it shows), a reviewer would approve one
-//! server and a client install another. Such bytes are quarantined, never repaired.
+//! Clients decode with a dozen libraries. Where two of them could read different values from the
+//! same bytes (a duplicate member, `Name` beside `name` for a parser that ignores case, a number
+//! beyond a double, a string that hides or reverses its text), a reviewer would approve one server
+//! and a client install another. Such bytes are quarantined, never corrected.
 //!
-//! Not checked here: the published schema. Hundreds of real entries fail it and work.
+//! Deliberately does not check the published schema: hundreds of real entries violate it and work.
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;
@@ -16,14 +16,14 @@ use thiserror::Error;
 
 use super::number::is_exact;
 use super::text::{Escaped, forbidden};
-use super::{BadInstant, BadName, BadVersion};
+use super::{BadName, BadTimestamp, BadVersion};
 
 /// Deeper than any real entry by far, and shallow enough for every recursive decoder.
 const MAX_DEPTH: usize = 32;
 /// The longest real string has 2,733 characters.
 const MAX_STRING_BYTES: usize = 4 * 1024;
 
-/// The members that the published schema gives a meaning. A reader that ignores case would take
+/// The members that the published schema defines. A parser that ignores case would take
 /// `Identifier` for `identifier`.
 const SCHEMA_MEMBERS: [&str; 40] = [
     "$schema",
@@ -68,25 +68,25 @@ const SCHEMA_MEMBERS: [&str; 40] = [
     "websiteUrl",
 ];
 
-/// Why received bytes are no entry, and where in them.
+/// The rule that received bytes break, and where in them.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
-#[error("{}{fault}", self.place())]
-pub struct Malformed {
+#[error("{}{rule}", self.place())]
+pub struct ValidationError {
     /// Members and indices from the outside in, such as `server.packages[0].identifier`.
     path: Vec<String>,
-    pub fault: Fault,
+    pub rule: ValidationRule,
 }
 
 /// One broken rule.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
-pub enum Fault {
+pub enum ValidationRule {
     #[error("{found} where an object is needed")]
     NotAnObject { found: &'static str },
     #[error("{found} where {wanted} is needed")]
     WrongType { found: &'static str, wanted: &'static str },
     #[error("the member is missing")]
     Missing,
-    #[error("the member {0:?} stands twice in one object")]
+    #[error("the member {0:?} appears twice in one object")]
     Duplicate(String),
     #[error("the member {found:?} differs only in case from {member:?}")]
     CaseVariant { found: String, member: &'static str },
@@ -107,16 +107,16 @@ pub enum Fault {
     #[error("{0}")]
     Version(#[from] BadVersion),
     #[error("{0}")]
-    Instant(#[from] BadInstant),
-    #[error("the status {0:?} is unknown, known are active, deprecated and deleted")]
+    Timestamp(#[from] BadTimestamp),
+    #[error("the status {0:?} is unknown; allowed: active, deprecated, deleted")]
     Status(String),
     #[error("a text of {found} characters, {}", range(*.min, *.max))]
     Length { found: usize, min: usize, max: usize },
-    #[error("{found:?} is unknown, known are {}", .allowed.join(", "))]
+    #[error("{found:?} is unknown; allowed: {}", .allowed.join(", "))]
     UnknownWord { found: String, allowed: &'static [&'static str] },
     #[error("{found:?} is not one of: {allowed}")]
     Word { found: String, allowed: &'static str },
-    #[error("{0:?} is no URL")]
+    #[error("{0:?} is not a URL")]
     Url(String),
 }
 
@@ -127,7 +127,7 @@ fn range(min: usize, max: usize) -> String {
     }
 }
 
-impl Malformed {
+impl ValidationError {
     #[must_use]
     pub(crate) fn within(mut self, member: &str) -> Self {
         self.path.insert(0, member.to_owned());
@@ -149,14 +149,14 @@ impl Malformed {
     }
 }
 
-impl<F: Into<Fault>> From<F> for Malformed {
-    fn from(fault: F) -> Self {
-        Self { path: Vec::new(), fault: fault.into() }
+impl<F: Into<ValidationRule>> From<F> for ValidationError {
+    fn from(rule: F) -> Self {
+        Self { path: Vec::new(), rule: rule.into() }
     }
 }
 
-/// Whose keys an object has: the schema's, a publisher's at this level, or a stranger's all the
-/// way down.
+/// The origin of an object's keys: the schema, the publisher at this level only, or a third party
+/// at all levels below.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Keys {
     Schema,
@@ -168,11 +168,11 @@ enum Keys {
 #[serde(transparent)]
 struct Key<'a>(#[serde(borrow)] Cow<'a, str>);
 
-/// The members of a JSON object in their order, with the exact bytes of their values.
+/// Returns the members of a JSON object in their order, with the exact bytes of their values.
 ///
 /// # Errors
-/// When it is no object, or a member stands twice in it.
-pub fn members(raw: &RawValue) -> Result<Vec<(Cow<'_, str>, &RawValue)>, Malformed> {
+/// When it is not an object, or has a duplicate member.
+pub fn members(raw: &RawValue) -> Result<Vec<(Cow<'_, str>, &RawValue)>, ValidationError> {
     struct Members;
 
     impl<'de> serde::de::Visitor<'de> for Members {
@@ -195,37 +195,37 @@ pub fn members(raw: &RawValue) -> Result<Vec<(Cow<'_, str>, &RawValue)>, Malform
     }
 
     if !raw.get().starts_with('{') {
-        return Err(Fault::NotAnObject { found: kind(raw) }.into());
+        return Err(ValidationRule::NotAnObject { found: kind(raw) }.into());
     }
     let mut json = serde_json::Deserializer::from_str(raw.get());
     let members = serde::Deserializer::deserialize_map(&mut json, Members)
-        .map_err(|error| Fault::Unreadable(error.to_string()))?;
+        .map_err(|error| ValidationRule::Unreadable(error.to_string()))?;
     let mut seen = BTreeSet::new();
     match members.iter().find(|(key, _)| !seen.insert(key.as_ref())) {
-        Some((key, _)) => Err(Fault::Duplicate(key.clone().into_owned()).into()),
+        Some((key, _)) => Err(ValidationRule::Duplicate(key.clone().into_owned()).into()),
         None => Ok(members),
     }
 }
 
-/// Checks a `server` object, or a `_meta` beside it, through and through.
-pub(super) fn inspect(raw: &RawValue) -> Result<(), Malformed> {
+/// Checks a `server` object, or the `_meta` beside it, at all levels.
+pub(super) fn inspect(raw: &RawValue) -> Result<(), ValidationError> {
     inspect_value(raw, 1, Keys::Schema)
 }
 
-fn inspect_value(raw: &RawValue, depth: usize, keys: Keys) -> Result<(), Malformed> {
+fn inspect_value(raw: &RawValue, depth: usize, keys: Keys) -> Result<(), ValidationError> {
     match raw.get().as_bytes().first() {
-        Some(b'{' | b'[') if depth > MAX_DEPTH => Err(Fault::TooDeep.into()),
+        Some(b'{' | b'[') if depth > MAX_DEPTH => Err(ValidationRule::TooDeep.into()),
         Some(b'{') => inspect_object(raw, depth, keys),
         Some(b'[') => inspect_array(raw, depth, keys),
         Some(b'"') => inspect_string(raw),
         Some(b'-' | b'0'..=b'9') if !is_exact(raw.get()) => {
-            Err(Fault::InexactNumber(Escaped(raw.get()).to_string()).into())
+            Err(ValidationRule::InexactNumber(Escaped(raw.get()).to_string()).into())
         }
         _ => Ok(()),
     }
 }
 
-fn inspect_object(raw: &RawValue, depth: usize, keys: Keys) -> Result<(), Malformed> {
+fn inspect_object(raw: &RawValue, depth: usize, keys: Keys) -> Result<(), ValidationError> {
     for (key, value) in members(raw)? {
         check_characters(&key)?;
         if keys == Keys::Schema {
@@ -236,22 +236,21 @@ fn inspect_object(raw: &RawValue, depth: usize, keys: Keys) -> Result<(), Malfor
             (Keys::Schema, "variables") => Keys::Free,
             _ => Keys::Schema,
         };
-        inspect_value(value, depth + 1, inner).map_err(|fault| fault.within(&key))?;
+        inspect_value(value, depth + 1, inner).map_err(|rule| rule.within(&key))?;
     }
     Ok(())
 }
 
-fn inspect_array(raw: &RawValue, depth: usize, keys: Keys) -> Result<(), Malformed> {
-    let items: Vec<&RawValue> =
-        serde_json::from_str(raw.get()).map_err(|error| Fault::Unreadable(error.to_string()))?;
+fn inspect_array(raw: &RawValue, depth: usize, keys: Keys) -> Result<(), ValidationError> {
+    let items: Vec<&RawValue> = serde_json::from_str(raw.get())
+        .map_err(|error| ValidationRule::Unreadable(error.to_string()))?;
     for (index, item) in items.into_iter().enumerate() {
-        inspect_value(item, depth + 1, keys)
-            .map_err(|fault| fault.within(&format!("[{index}]")))?;
+        inspect_value(item, depth + 1, keys).map_err(|rule| rule.within(&format!("[{index}]")))?;
     }
     Ok(())
 }
 
-fn inspect_string(raw: &RawValue) -> Result<(), Malformed> {
+fn inspect_string(raw: &RawValue) -> Result<(), ValidationError> {
     let plain = raw.get().bytes().all(|byte| matches!(byte, b' '..=b'~') && byte != b'\\');
     if plain {
         return check_length(raw.get().len() - 2);
@@ -259,34 +258,34 @@ fn inspect_string(raw: &RawValue) -> Result<(), Malformed> {
     check_characters(&string(raw)?)
 }
 
-fn check_characters(text: &str) -> Result<(), Malformed> {
+fn check_characters(text: &str) -> Result<(), ValidationError> {
     check_length(text.len())?;
     match text.chars().find(|character| forbidden(*character)) {
-        Some(character) => Err(Fault::Character(character).into()),
+        Some(character) => Err(ValidationRule::Character(character).into()),
         None => Ok(()),
     }
 }
 
-fn check_length(bytes: usize) -> Result<(), Malformed> {
+fn check_length(bytes: usize) -> Result<(), ValidationError> {
     if bytes > MAX_STRING_BYTES {
-        return Err(Fault::LongString(bytes).into());
+        return Err(ValidationRule::LongString(bytes).into());
     }
     Ok(())
 }
 
-fn check_case(key: &str) -> Result<(), Malformed> {
+fn check_case(key: &str) -> Result<(), ValidationError> {
     if SCHEMA_MEMBERS.binary_search(&key).is_ok() {
         return Ok(());
     }
     let folded: String = key.chars().map(simple_fold).collect();
     match SCHEMA_MEMBERS.iter().find(|member| member.eq_ignore_ascii_case(&folded)) {
-        Some(member) => Err(Fault::CaseVariant { found: key.to_owned(), member }.into()),
+        Some(member) => Err(ValidationRule::CaseVariant { found: key.to_owned(), member }.into()),
         None => Ok(()),
     }
 }
 
-/// Unicode's simple folding as far as it leads to ASCII: readers that ignore case apply it, so
-/// that `remote\u{17f}` is `remotes` to them.
+/// Applies Unicode's simple case folding where the result is ASCII: for parsers that ignore case,
+/// `remote\u{17f}` is `remotes`.
 fn simple_fold(character: char) -> char {
     match character {
         '\u{17f}' => 's',
@@ -295,13 +294,13 @@ fn simple_fold(character: char) -> char {
     }
 }
 
-/// The text of a JSON string; a lone surrogate, which no Rust string can hold, is unreadable.
-pub(super) fn string(raw: &RawValue) -> Result<Cow<'_, str>, Malformed> {
+/// Returns the text of a JSON string; a lone surrogate, which no Rust string can hold, is unreadable.
+pub(super) fn string(raw: &RawValue) -> Result<Cow<'_, str>, ValidationError> {
     if !raw.get().starts_with('"') {
-        return Err(Fault::WrongType { found: kind(raw), wanted: "a string" }.into());
+        return Err(ValidationRule::WrongType { found: kind(raw), wanted: "a string" }.into());
     }
-    let Key(text) =
-        serde_json::from_str(raw.get()).map_err(|error| Fault::Unreadable(error.to_string()))?;
+    let Key(text) = serde_json::from_str(raw.get())
+        .map_err(|error| ValidationRule::Unreadable(error.to_string()))?;
     Ok(text)
 }
 
@@ -320,9 +319,9 @@ fn kind(raw: &RawValue) -> &'static str {
 mod tests {
     use super::*;
 
-    fn judged(json: &str) -> Result<(), String> {
+    fn inspected(json: &str) -> Result<(), String> {
         let raw: Box<RawValue> = serde_json::from_str(json).expect("a JSON text");
-        inspect(&raw).map_err(|malformed| malformed.to_string())
+        inspect(&raw).map_err(|invalid| invalid.to_string())
     }
 
     fn nested(depth: usize) -> String {
@@ -330,26 +329,26 @@ mod tests {
     }
 
     #[test]
-    fn the_schema_members_are_sorted_for_the_search_among_them() {
+    fn schema_members_are_sorted_for_binary_search() {
         assert!(SCHEMA_MEMBERS.is_sorted());
     }
 
     #[rstest::rstest]
-    #[case::a_usual_object(r#"{"name":"a/b","packages":[{"identifier":"x","isRequired":true}]}"#)]
-    #[case::an_unknown_member(r#"{"anything":1}"#)]
+    #[case::usual_object(r#"{"name":"a/b","packages":[{"identifier":"x","isRequired":true}]}"#)]
+    #[case::unknown_member(r#"{"anything":1}"#)]
     #[case::text_of_any_script("{\"description\":\"日本語 – ünï 👩\u{200d}💻\\n\\t\"}")]
     #[case::free_names_of_variables(r#"{"variables":{"URL":{"value":"x"},"Name":{}}}"#)]
-    #[case::a_publishers_own_members(r#"{"_meta":{"x/y":{"Version":"1","version":"2"}}}"#)]
-    fn what_every_reader_understands_alike_passes(#[case] json: &str) {
-        assert_eq!(judged(json), Ok(()));
+    #[case::members_of_publisher(r#"{"_meta":{"x/y":{"Version":"1","version":"2"}}}"#)]
+    fn unambiguous_json_is_accepted(#[case] json: &str) {
+        assert_eq!(inspected(json), Ok(()));
     }
 
     #[rstest::rstest]
-    #[case(r#"{"name":"a","name":"b"}"#, r#"the member "name" stands twice in one object"#)]
-    #[case(r#"{"name":"a","n\u0061me":"b"}"#, r#"the member "name" stands twice in one object"#)]
+    #[case(r#"{"name":"a","name":"b"}"#, r#"the member "name" appears twice in one object"#)]
+    #[case(r#"{"name":"a","n\u0061me":"b"}"#, r#"the member "name" appears twice in one object"#)]
     #[case(
         r#"{"packages":[{"x":{"a":1,"a":1}}]}"#,
-        r#"packages[0].x: the member "a" stands twice in one object"#
+        r#"packages[0].x: the member "a" appears twice in one object"#
     )]
     #[case(
         r#"{"packages":[{"Identifier":"b"}]}"#,
@@ -372,31 +371,32 @@ mod tests {
     #[case("{\"a\":\"\u{202e}\"}", "a: the character U+202E is not allowed")]
     #[case(r#"{"a\u200b":1}"#, "the character U+200B is not allowed")]
     #[case(r#"{"a":"\ue000"}"#, "a: the character U+E000 is not allowed")]
-    fn what_two_readers_could_understand_differently_is_named(
-        #[case] json: &str,
-        #[case] why: &str,
-    ) {
-        assert_eq!(judged(json), Err(why.into()));
+    fn ambiguous_json_is_rejected_with_its_place(#[case] json: &str, #[case] why: &str) {
+        assert_eq!(inspected(json), Err(why.into()));
     }
 
     #[test]
-    fn a_lone_surrogate_is_refused() {
-        assert!(judged(r#"{"a":"\ud800"}"#).is_err_and(|why| why.starts_with("a: not readable")));
+    fn lone_surrogate_is_rejected() {
+        assert!(
+            inspected(r#"{"a":"\ud800"}"#).is_err_and(|why| why.starts_with("a: not readable"))
+        );
     }
 
     #[test]
-    fn nesting_is_limited_and_never_followed_on_the_stack() {
-        assert_eq!(judged(&nested(MAX_DEPTH)), Ok(()));
-        assert!(judged(&nested(MAX_DEPTH + 1)).is_err_and(|why| why.ends_with("deeper than 32")));
-        assert!(judged(&nested(100_000)).is_err_and(|why| why.ends_with("deeper than 32")));
+    fn deep_nesting_is_rejected_without_recursion() {
+        assert_eq!(inspected(&nested(MAX_DEPTH)), Ok(()));
+        assert!(
+            inspected(&nested(MAX_DEPTH + 1)).is_err_and(|why| why.ends_with("deeper than 32"))
+        );
+        assert!(inspected(&nested(100_000)).is_err_and(|why| why.ends_with("deeper than 32")));
     }
 
     #[test]
-    fn a_string_has_at_most_4_kib() {
+    fn string_longer_than_4_kib_is_rejected() {
         let with = |length| format!(r#"{{"a":"{}"}}"#, "x".repeat(length));
-        assert_eq!(judged(&with(4096)), Ok(()));
+        assert_eq!(inspected(&with(4096)), Ok(()));
         assert_eq!(
-            judged(&with(4097)),
+            inspected(&with(4097)),
             Err("a: a string of 4097 bytes, at most 4096 are allowed".into())
         );
     }

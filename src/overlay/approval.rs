@@ -2,25 +2,25 @@ use std::time::Duration;
 
 use super::NamePattern;
 use super::reading::Context;
-use super::statement::{Approval, State, Statement, Track};
+use super::rule::{Approval, Rule, State, Track};
 use crate::lint::{Fields, Finding, Node, Reader};
-use crate::model::{Digest, Instant};
+use crate::model::{Digest, Timestamp};
 
 const APPROVAL_KEYS: [&str; 7] =
     ["state", "track", "reviewers", "reviewed", "expires", "scope", "digest"];
 const APPROVAL_KEYS_LATER: [&str; 2] = ["conditions", "audience"];
 
-/// East of Greenwich tomorrow begins while it is still today in UTC.
+/// The tolerance for a future `reviewed`: east of Greenwich a day begins earlier than in UTC.
 const REVIEW_AHEAD: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// Reads the `approval` of a statement.
+/// Reads the `approval` of a rule.
 pub(super) fn read_approval(
     reader: &mut Reader,
     context: &Context<'_>,
     node: &Node,
-    statement: &Statement,
+    rule: &Rule,
 ) -> Option<Approval> {
-    ApprovalReader { reader, context }.approval(node, statement)
+    ApprovalReader { reader, context }.approval(node, rule)
 }
 
 struct ApprovalReader<'a> {
@@ -29,7 +29,7 @@ struct ApprovalReader<'a> {
 }
 
 impl ApprovalReader<'_> {
-    fn approval(&mut self, node: &Node, statement: &Statement) -> Option<Approval> {
+    fn approval(&mut self, node: &Node, rule: &Rule) -> Option<Approval> {
         let fields = self.reader.mapping(node, &APPROVAL_KEYS, &APPROVAL_KEYS_LATER)?;
         let Some(state) = fields.get("state") else {
             self.reader.error(
@@ -54,14 +54,14 @@ impl ApprovalReader<'_> {
                 .and_then(|node| self.reader.parsed(node, str::parse::<Digest>)),
         };
         match state {
-            State::Approved => self.complete(&fields, statement, &mut approval),
+            State::Approved => self.complete(&fields, rule, &mut approval),
             _ => self.refuse_terms(&fields, state),
         }
         Some(approval)
     }
 
-    /// What only an approval can have: a denial that ended by itself, or held for one content
-    /// only, would surprise its author.
+    /// Rejects the keys that only an approval can have: a denial that expired, or applied to one
+    /// content only, would surprise its author.
     fn refuse_terms(&mut self, fields: &Fields<'_>, state: State) {
         for key in ["expires", "digest"] {
             if let Some(node) = fields.get(key) {
@@ -71,32 +71,34 @@ impl ApprovalReader<'_> {
         }
     }
 
-    /// Checks an approval as a whole, and gives it the expiry of its track.
-    fn complete(&mut self, fields: &Fields<'_>, statement: &Statement, approval: &mut Approval) {
+    /// Checks an approval as a whole, and sets the expiry that follows from its track.
+    fn complete(&mut self, fields: &Fields<'_>, rule: &Rule, approval: &mut Approval) {
         let node = fields.node;
-        if statement.name == NamePattern::Any {
+        if rule.name == NamePattern::Any {
             self.reader.error(
                 node,
-                "`*` approves every server there is",
+                "`*` approves every server",
                 "`*` alone may deny or label; approve a name or a namespace",
             );
         }
-        if let NamePattern::Below(namespace) = &statement.name
+        if let NamePattern::Below(namespace) = &rule.name
             && (!namespace.contains('.') || namespace == "io.github")
         {
-            let found = format!("`{}` approves whoever registers a name there", statement.name);
-            let allowed = "approve the namespaces of those whom you know";
+            let found =
+                format!("`{}` approves every publisher that registers a name there", rule.name);
+            let allowed = "approve the namespaces of publishers that you know";
             self.reader.findings.push(Finding::warning(&node.place, found, allowed));
         }
-        if approval.reviewed.is_none() && !statement.is_exact() && fields.get("reviewed").is_none()
-        {
+        if approval.reviewed.is_none() && !rule.is_exact() && fields.get("reviewed").is_none() {
             self.reader.error(
                 node,
-                format!("an approval of `{}` without `reviewed`", statement.selector()),
-                "state when it was reviewed: an approval covers what existed then, unless it names one version",
+                format!("an approval of `{}` without `reviewed`", rule.selector()),
+                "give the date of the review: an approval covers what existed then, unless it names one version",
             );
         }
-        if let (Some(digest), false) = (fields.get("digest"), statement.is_exact()) {
+        if let Some(digest) = fields.get("digest")
+            && !rule.is_exact()
+        {
             self.reader.error(
                 digest,
                 "`digest` without one exact version",
@@ -107,7 +109,7 @@ impl ApprovalReader<'_> {
             && reviewed > end_of_day(self.context.now).plus(REVIEW_AHEAD)
         {
             let allowed = "the day of the review, no later than today";
-            self.reader.error(at, "`reviewed` lies in the future", allowed);
+            self.reader.error(at, "`reviewed` is in the future", allowed);
         }
         if let (Some(reviewed), Some(expires), Some(at)) =
             (approval.reviewed, approval.expires, fields.get("expires"))
@@ -116,42 +118,44 @@ impl ApprovalReader<'_> {
             self.reader.error(at, "`expires` is not after `reviewed`", "a later date");
         }
         if fields.get("expires").is_some() {
-            return self.warn_if_over(node, approval);
+            return self.warn_if_expired(node, approval);
         }
         approval.expires =
             approval.reviewed.map(|reviewed| reviewed.plus(self.context.terms.of(approval.track)));
-        self.warn_if_over(node, approval);
-        if approval.expires.is_none() && fields.get("reviewed").is_none() && statement.is_exact() {
-            self.reader.error(node, "an approval without end", "state `reviewed` or `expires`");
+        self.warn_if_expired(node, approval);
+        if approval.expires.is_none() && fields.get("reviewed").is_none() && rule.is_exact() {
+            self.reader.error(
+                node,
+                "an approval that never expires",
+                "give `reviewed` or `expires`",
+            );
         }
     }
 
-    fn warn_if_over(&mut self, node: &Node, approval: &Approval) {
-        let is_over =
-            |expires: &Instant| *expires < self.context.now && approval.reviewed < Some(*expires);
-        if let Some(expires) = approval.expires.filter(is_over) {
-            let found = format!("the approval ended at {expires}");
-            let finding = Finding::warning(&node.place, found, "review it again, or take it out");
+    fn warn_if_expired(&mut self, node: &Node, approval: &Approval) {
+        let has_expired =
+            |expires: &Timestamp| *expires < self.context.now && approval.reviewed < Some(*expires);
+        if let Some(expires) = approval.expires.filter(has_expired) {
+            let found = format!("the approval expired at {expires}");
+            let finding = Finding::warning(&node.place, found, "review it again, or remove it");
             self.reader.findings.push(finding);
         }
     }
 
-    /// A date, which is the end of that day in UTC, or an RFC 3339 date and time.
-    fn date(&mut self, fields: &Fields<'_>, key: &str) -> Option<Instant> {
+    /// Reads a date, which means the end of that day in UTC, or an RFC 3339 date and time.
+    fn date(&mut self, fields: &Fields<'_>, key: &str) -> Option<Timestamp> {
         self.reader.parsed(fields.get(key)?, |text| {
             let whole_day = text.len() == "2026-01-31".len();
-            let read = match whole_day {
-                true => Instant::parse(&format!("{text}T23:59:59.999999Z")),
-                false => Instant::parse(text),
+            let read = if whole_day {
+                Timestamp::parse(&format!("{text}T23:59:59.999999Z"))
+            } else {
+                Timestamp::parse(text)
             };
-            read.map_err(|_| "a date as 2026-01-31, which is the end of that day in UTC, or an RFC 3339 date and time")
+            read.map_err(|_| "a date such as 2026-01-31, which means the end of that day in UTC, or an RFC 3339 date and time")
         })
     }
 }
 
-fn end_of_day(now: Instant) -> Instant {
-    let day = now.to_string();
-    day.get(..10)
-        .and_then(|day| Instant::parse(&format!("{day}T23:59:59.999999Z")).ok())
-        .unwrap_or(now)
+fn end_of_day(now: Timestamp) -> Timestamp {
+    Timestamp::parse(&format!("{}T23:59:59.999999Z", now.day())).unwrap_or(now)
 }

@@ -2,24 +2,23 @@ use std::collections::HashSet;
 
 use super::set::patterns_of;
 use super::{
-    Classification, NamePattern, OverlaySet, OwnershipStatement, State, Statement, Track,
-    VersionPattern,
+    Classification, NamePattern, OverlaySet, OwnershipRule, Rule, State, Track, VersionPattern,
 };
-use crate::model::{Digest, Instant, Name, NamespacePattern};
+use crate::model::{Digest, Name, NamespacePattern, Timestamp};
 
-/// For which names one set says other things than another, as far as that can be served: an edit of
-/// one statement among thousands must not mean deciding about everything anew.
+/// The names to which two sets apply different rules, as far as that can change what is served: an
+/// edit of one rule among thousands must not cause a new evaluation of every entry.
 #[derive(Debug, Default)]
 pub struct Changes {
-    /// What selects these names, case kept.
+    /// The patterns that select these names, case kept.
     patterns: HashSet<String>,
-    /// The same of denials and suspensions, ASCII-folded.
+    /// The patterns of denials and suspensions, ASCII-folded.
     hiding: HashSet<String>,
-    /// Namespaces of which something else is said.
+    /// Namespaces with different rules.
     namespaces: Vec<NamespacePattern>,
 }
 
-/// What of a statement can change what is served.
+/// The part of a rule that can change what is served.
 #[derive(PartialEq)]
 struct Effect<'s> {
     versions: &'s VersionPattern,
@@ -27,15 +26,15 @@ struct Effect<'s> {
     tier: Option<u8>,
     classification: Option<Classification>,
     labels: Option<&'s [String]>,
-    approval: Option<Ruling>,
+    approval: Option<EffectiveApproval>,
 }
 
 #[derive(PartialEq)]
-struct Ruling {
+struct EffectiveApproval {
     state: State,
     track: Option<Track>,
-    reviewed: Option<Instant>,
-    expires: Option<Instant>,
+    reviewed: Option<Timestamp>,
+    expires: Option<Timestamp>,
     digest: Option<Digest>,
 }
 
@@ -48,25 +47,25 @@ impl Changes {
             if old.iter().copied().map(Effect::of).eq(new.iter().copied().map(Effect::of)) {
                 continue;
             }
-            if old.iter().chain(&new).any(|statement| statement.hides()) {
+            if old.iter().chain(&new).any(|rule| rule.hides()) {
                 changes.hiding.insert(pattern.to_ascii_lowercase());
             }
             changes.patterns.insert(pattern.to_owned());
         }
         let internal = |set: &OverlaySet, other: &OverlaySet| -> Vec<NamespacePattern> {
-            let new = set.internal().iter().filter(|it| !other.internal().contains(it));
+            let new = set.internal().iter().filter(|pattern| !other.internal().contains(pattern));
             new.cloned().collect()
         };
         let owners = |set: &OverlaySet, other: &OverlaySet| -> Vec<NamespacePattern> {
-            let known = |it: &&OwnershipStatement| {
+            let known = |rule: &&OwnershipRule| {
                 other.ownership().iter().any(|other| {
-                    other.namespace == it.namespace
-                        && other.pins == it.pins
-                        && other.shared_host == it.shared_host
+                    other.namespace == rule.namespace
+                        && other.pins == rule.pins
+                        && other.shared_host == rule.shared_host
                 })
             };
-            let new = set.ownership().iter().filter(|it| !known(it));
-            new.map(|it| it.namespace.clone()).collect()
+            let new = set.ownership().iter().filter(|rule| !known(rule));
+            new.map(|rule| rule.namespace.clone()).collect()
         };
         changes.namespaces = [
             internal(before, after),
@@ -78,7 +77,7 @@ impl Changes {
         changes
     }
 
-    /// Whether they can change what is decided about a name.
+    /// Returns true if the changes can affect the evaluation of a name.
     #[must_use]
     pub fn concern(&self, name: &Name) -> bool {
         let any = |patterns: &HashSet<String>, name: &str| {
@@ -89,13 +88,13 @@ impl Changes {
             || self.namespaces.iter().any(|pattern| pattern.covers(name))
     }
 
-    /// The namespaces whose owner is stated anew, with all below where that is meant.
+    /// Returns the namespaces with changed ownership rules, with all below for a wildcard.
     #[must_use]
     pub fn namespaces(&self) -> &[NamespacePattern] {
         &self.namespaces
     }
 
-    /// The names themselves, where every change is about an exact one.
+    /// Returns the names themselves, if every change selects an exact one.
     #[must_use]
     pub fn exact(&self) -> Option<Vec<Name>> {
         if !self.hiding.is_empty() || !self.namespaces.is_empty() {
@@ -110,15 +109,15 @@ impl Changes {
 }
 
 impl<'s> Effect<'s> {
-    fn of(statement: &'s Statement) -> Self {
-        let Statement { versions, tier, classification, .. } = statement;
+    fn of(rule: &'s Rule) -> Self {
+        let Rule { versions, tier, classification, .. } = rule;
         Self {
             versions,
-            upstream: statement.upstream.as_deref(),
+            upstream: rule.upstream.as_deref(),
             tier: *tier,
             classification: *classification,
-            labels: statement.labels.as_deref(),
-            approval: statement.approval.as_ref().map(|approval| Ruling {
+            labels: rule.labels.as_deref(),
+            approval: rule.approval.as_ref().map(|approval| EffectiveApproval {
                 state: approval.state,
                 track: approval.track,
                 reviewed: approval.reviewed,
@@ -136,7 +135,7 @@ mod tests {
     use crate::overlay::{Context, Terms, read};
 
     fn set(servers: &str) -> OverlaySet {
-        let now = Instant::parse("2026-06-01T00:00:00Z").expect("a time");
+        let now = Timestamp::parse("2026-06-01T00:00:00Z").expect("a time");
         let context = Context { terms: Terms::default(), now, upstreams: None };
         read(&[Source::new("x.yaml", servers)], &context).into()
     }
@@ -150,7 +149,7 @@ mod tests {
     #[case("servers: [{name: com.a/x, tier: 1}, {name: com.b/*, tier: 1}, {name: com.C/y, approval: {state: denied}}]", &["com.b/z"])]
     #[case("servers: [{name: com.a/x, tier: 1}, {name: com.b/*, tier: 2}]", &["com.c/y", "com.C/y"])]
     #[case("namespaces: [{name: com.d.*, internal: true}]\nservers: [{name: com.a/x, tier: 1}, {name: com.b/*, tier: 2}, {name: com.C/y, approval: {state: denied}}]", &["com.d.e/z"])]
-    fn a_change_concerns_the_names_it_is_about(#[case] after: &str, #[case] wanted: &[&str]) {
+    fn change_concerns_only_the_names_it_selects(#[case] after: &str, #[case] wanted: &[&str]) {
         let changes = Changes::between(&set(BEFORE), &set(after));
         let all = ["com.a/x", "com.b/z", "com.c/y", "com.C/y", "com.d.e/z"];
         let name = |text: &str| Name::parse(text).expect("a name");

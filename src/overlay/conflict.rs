@@ -1,28 +1,28 @@
 use std::collections::HashMap;
 
-use super::{NamePattern, Statement};
+use super::{NamePattern, Rule};
 use crate::lint::Finding;
 
-/// Statements of equal rank that can speak of the same entry and say different things.
+/// Returns a finding for each pair of rules of equal rank that can select the same entry and have
+/// different values.
 ///
-/// Equal rank and a common name mean the same name pattern, so only statements of one pattern are
+/// Equal rank and a common name mean the same name pattern, so only rules with the same pattern are
 /// compared with each other.
-pub(super) fn contradictions(statements: &[Statement]) -> Vec<Finding> {
-    let mut groups: HashMap<(&NamePattern, u8, Option<&str>), Vec<&Statement>> = HashMap::new();
+pub(super) fn contradictions(rules: &[Rule]) -> Vec<Finding> {
+    let mut groups: HashMap<(&NamePattern, u8, Option<&str>), Vec<&Rule>> = HashMap::new();
     let mut findings = Vec::new();
-    for statement in statements {
-        let key = (&statement.name, statement.versions.rank(), statement.upstream.as_deref());
+    for rule in rules {
+        let key = (&rule.name, rule.versions.rank(), rule.upstream.as_deref());
         let group = groups.entry(key).or_default();
-        for earlier in group.iter().filter(|earlier| earlier.versions.collides(&statement.versions))
-        {
-            findings.extend(contradiction(earlier, statement));
+        for earlier in group.iter().filter(|earlier| earlier.versions.collides(&rule.versions)) {
+            findings.extend(contradiction(earlier, rule));
         }
-        group.push(statement);
+        group.push(rule);
     }
     findings
 }
 
-fn contradiction(earlier: &Statement, later: &Statement) -> Option<Finding> {
+fn contradiction(earlier: &Rule, later: &Rule) -> Option<Finding> {
     fn differ<T: PartialEq>(left: Option<&T>, right: Option<&T>) -> bool {
         matches!((left, right), (Some(left), Some(right)) if left != right)
     }
@@ -37,11 +37,11 @@ fn contradiction(earlier: &Statement, later: &Statement) -> Option<Finding> {
         fields.into_iter().filter_map(|(field, differs)| differs.then_some(field)).collect();
     (!different.is_empty()).then(|| {
         let found = format!(
-            "`{}` is given another {} than elsewhere",
+            "`{}` has a different {} in another rule of equal rank",
             later.selector(),
             different.join(" and ")
         );
-        Finding::error(&later.place, found, "say it once, or select more narrowly in one place")
+        Finding::error(&later.place, found, "set it once, or make one selector more specific")
             .against(&earlier.place)
     })
 }

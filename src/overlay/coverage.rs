@@ -1,10 +1,10 @@
 use std::collections::BTreeSet;
 
-use super::{NamePattern, OverlaySet, Statement};
+use super::{NamePattern, OverlaySet, Rule};
 use crate::lint::Finding;
 use crate::model::Name;
 
-/// Finds statements that select nothing, by being shown every name there is.
+/// A search for rules that select nothing, which must see every name that exists.
 #[derive(Debug)]
 pub struct Coverage<'s> {
     set: &'s OverlaySet,
@@ -25,17 +25,17 @@ impl<'s> Coverage<'s> {
         self.names.insert(name.clone());
     }
 
-    /// A warning for each statement whose names do not exist: a denial may well precede what it
-    /// denies, an approval of nothing is more likely a slip.
+    /// Returns a warning for each rule that selects no existing name: a denial may precede what it
+    /// denies, but an approval of nothing is probably a mistake.
     #[must_use]
     pub fn warnings(&self) -> Vec<Finding> {
-        let unmatched = self.set.statements().iter().filter(|statement| !self.matches(statement));
-        unmatched.map(|statement| self.warning(statement)).collect()
+        let unmatched = self.set.rules().iter().filter(|rule| !self.matches(rule));
+        unmatched.map(|rule| self.warning(rule)).collect()
     }
 
-    fn matches(&self, statement: &Statement) -> bool {
-        match &statement.name {
-            NamePattern::Exact(name) if statement.hides() => {
+    fn matches(&self, rule: &Rule) -> bool {
+        match &rule.name {
+            NamePattern::Exact(name) if rule.hides() => {
                 let folded = name.folded();
                 self.names.iter().any(|known| known.folded() == folded)
             }
@@ -52,12 +52,13 @@ impl<'s> Coverage<'s> {
 }
 
 impl Coverage<'_> {
-    fn warning(&self, statement: &Statement) -> Finding {
-        let found = match statement.name.is_exact() {
-            true => format!("no upstream lists the server `{}`", statement.name),
-            false => format!("the wildcard `{}` matches nothing", statement.name),
+    fn warning(&self, rule: &Rule) -> Finding {
+        let found = if rule.name.is_exact() {
+            format!("no upstream lists the server `{}`", rule.name)
+        } else {
+            format!("the wildcard `{}` matches nothing", rule.name)
         };
-        let other_case = match &statement.name {
+        let other_case = match &rule.name {
             NamePattern::Exact(name) => {
                 let folded = name.folded();
                 self.names.iter().find(|known| known.folded() == folded)
@@ -65,9 +66,9 @@ impl Coverage<'_> {
             _ => None,
         };
         let allowed = match other_case {
-            Some(known) => format!("names keep their case: did you mean `{known}`?"),
-            None => "check the spelling; it is in force all the same".to_owned(),
+            Some(known) => format!("names are case-sensitive: did you mean `{known}`?"),
+            None => "check the spelling; the rule applies anyway".to_owned(),
         };
-        Finding::warning(&statement.place, found, allowed)
+        Finding::warning(&rule.place, found, allowed)
     }
 }

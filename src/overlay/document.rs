@@ -2,10 +2,10 @@ use std::sync::Arc;
 
 use super::approval::read_approval;
 use super::conflict::contradictions;
-use super::ownership::{OwnershipStatement, read_ownership, twice};
+use super::ownership::{OwnershipRule, read_ownership, twice};
 use super::protection::{Protection, Selected, read_not_lookalike, read_protect};
 use super::reading::{Context, Reading};
-use super::statement::{Classification, Statement};
+use super::rule::{Classification, Rule};
 use super::{NamePattern, VersionPattern};
 use crate::lint::{Fields, Finding, Kind, Node, Reader, Source, nearest, parse_yaml};
 use crate::model::NamespacePattern;
@@ -25,16 +25,16 @@ const SERVER_KEYS: [&str; 10] = [
 const SERVER_KEYS_LATER: [&str; 2] = ["conditions", "audience"];
 const NAMESPACE_KEYS: [&str; 5] = ["name", "internal", "ownership", "protect", "not_lookalike"];
 
-/// Reads overlay files into statements and findings.
+/// Reads overlay files into rules and findings.
 ///
-/// With an error among the findings the set is refused; the statements are still what could be
-/// read, since the denials among them apply all the same.
+/// An error among the findings refuses the set. The rules that could be read are returned anyway,
+/// since the denials among them still apply.
 #[must_use]
 pub fn read(sources: &[Arc<Source>], context: &Context<'_>) -> Reading {
     let mut document = Document {
         reader: Reader::default(),
         context,
-        statements: Vec::new(),
+        rules: Vec::new(),
         internal: Vec::new(),
         ownership: Vec::new(),
         protection: Protection::default(),
@@ -45,30 +45,30 @@ pub fn read(sources: &[Arc<Source>], context: &Context<'_>) -> Reading {
         let broken = document.reader.findings.len();
         nodes.iter().for_each(|node| document.read(node));
         if broken > before {
-            // What a syntax error cut off is no finding of its own; what was read may still deny.
+            // A rule cut off by a syntax error is not a finding of its own; the rules before it may deny.
             document.reader.findings.truncate(broken);
         }
     }
-    let Document { reader, statements, internal, ownership, protection, .. } = document;
+    let Document { reader, rules, internal, ownership, protection, .. } = document;
     let mut findings = reader.findings;
-    findings.extend(contradictions(&statements));
+    findings.extend(contradictions(&rules));
     findings.extend(twice(&ownership));
-    Reading { statements, internal, ownership, protection, findings }
+    Reading { rules, internal, ownership, protection, findings }
 }
 
 struct Document<'a> {
     reader: Reader,
     context: &'a Context<'a>,
-    statements: Vec<Statement>,
+    rules: Vec<Rule>,
     internal: Vec<NamespacePattern>,
-    ownership: Vec<OwnershipStatement>,
+    ownership: Vec<OwnershipRule>,
     protection: Protection,
 }
 
 impl Document<'_> {
     fn read(&mut self, node: &Node) {
         if node.kind == Kind::Null {
-            // A file that holds nothing but comments.
+            // The file has only comments.
             return;
         }
         let Some(fields) = self.reader.mapping(node, &["servers", "namespaces"], &[]) else {
@@ -76,8 +76,8 @@ impl Document<'_> {
         };
         if let Some(servers) = fields.get("servers") {
             for item in self.reader.list(servers) {
-                let statement = self.server(item);
-                self.statements.extend(statement);
+                let rule = self.server(item);
+                self.rules.extend(rule);
             }
         }
         if let Some(namespaces) = fields.get("namespaces") {
@@ -87,11 +87,15 @@ impl Document<'_> {
         }
     }
 
-    fn server(&mut self, node: &Node) -> Option<Statement> {
+    fn server(&mut self, node: &Node) -> Option<Rule> {
         let earlier = self.reader.findings.len();
         let fields = self.reader.mapping(node, &SERVER_KEYS, &SERVER_KEYS_LATER)?;
         let Some(name) = fields.get("name") else {
-            self.reader.error(node, "an entry without `name`", "name what it speaks of");
+            self.reader.error(
+                node,
+                "an item without `name`",
+                "give the name or pattern that the rule selects",
+            );
             return None;
         };
         let name = self.reader.parsed(name, NamePattern::parse)?;
@@ -99,8 +103,9 @@ impl Document<'_> {
             Some(node) => {
                 let versions = self.reader.parsed(node, VersionPattern::parse);
                 if versions.as_ref().is_some_and(VersionPattern::looks_partial) {
-                    let found = "it is read as one exact version, and looks like a part of many";
-                    let allowed = "a version as it is published, or a range, as `>=1, <2`";
+                    let found =
+                        "it is read as one exact version, but looks like a prefix of several";
+                    let allowed = "a version as it is published, or a range, such as `>=1, <2`";
                     self.reader.findings.push(Finding::warning(&node.place, found, allowed));
                 }
                 versions
@@ -109,10 +114,10 @@ impl Document<'_> {
         };
         let readable = versions.is_some();
         let upstream = fields.get("upstream").and_then(|node| self.upstream(node));
-        let mut statement = Statement {
+        let mut rule = Rule {
             place: node.place.clone(),
             name,
-            // The set is refused; a denial among its statements hides more rather than nothing.
+            // The set is refused; a denial in it hides too much rather than nothing.
             versions: versions.unwrap_or(VersionPattern::Any),
             upstream,
             tier: self.tier(&fields),
@@ -127,23 +132,23 @@ impl Document<'_> {
         let not_lookalike = fields.get("not_lookalike");
         if let Some(node) = not_lookalike {
             let rule =
-                read_not_lookalike(&mut self.reader, node, Selected::Names(statement.name.clone()));
+                read_not_lookalike(&mut self.reader, node, Selected::Names(rule.name.clone()));
             self.protection.not_lookalikes.extend(rule);
         }
         if let Some(node) = fields.get("approval") {
-            statement.approval = read_approval(&mut self.reader, self.context, node, &statement);
-        } else if statement.says_nothing()
+            rule.approval = read_approval(&mut self.reader, self.context, node, &rule);
+        } else if rule.is_empty()
             && not_lookalike.is_none()
             && self.reader.findings.len() == earlier
         {
             let finding = Finding::warning(
                 &node.place,
-                format!("`{}` is named, and nothing is said of it", statement.selector()),
+                format!("`{}` is selected, but the rule sets nothing", rule.selector()),
                 "give it a tier, classification, owner, labels or approval",
             );
             self.reader.findings.push(finding);
         }
-        (readable || statement.hides()).then_some(statement)
+        (readable || rule.hides()).then_some(rule)
     }
 
     fn namespace(&mut self, node: &Node) {
@@ -151,7 +156,7 @@ impl Document<'_> {
             return;
         };
         let Some(name) = fields.get("name") else {
-            self.reader.error(node, "an entry without `name`", "name the namespace");
+            self.reader.error(node, "an item without `name`", "give the namespace");
             return;
         };
         let pattern = self.reader.parsed(name, NamespacePattern::parse);
@@ -161,7 +166,7 @@ impl Document<'_> {
             self.internal.extend(pattern.clone());
         }
         let is_account =
-            pattern.as_ref().is_some_and(|it| it.namespace().starts_with("io.github."));
+            pattern.as_ref().is_some_and(|name| name.namespace().starts_with("io.github."));
         if let (Some(node), Some(namespace)) = (fields.get("protect"), &pattern) {
             let protected = read_protect(&mut self.reader, node, namespace);
             self.protection.listed.extend(protected);
@@ -176,7 +181,7 @@ impl Document<'_> {
             .and_then(|node| read_ownership(&mut self.reader, node, is_account));
         if let (Some(namespace), Some((pins, shared_host))) = (pattern, ownership) {
             let place = node.place.clone();
-            self.ownership.push(OwnershipStatement { place, namespace, pins, shared_host });
+            self.ownership.push(OwnershipRule { place, namespace, pins, shared_host });
         }
     }
 
@@ -211,15 +216,15 @@ impl Document<'_> {
         self.reader.error(
             node,
             format!("no upstream `{id}`"),
-            format!("{near}There are: {}", known.join(", ")),
+            format!("{near}Known: {}", known.join(", ")),
         );
-        // The set is refused, and a denial among its statements hides whatever the upstream.
+        // The set is refused; a denial in it hides entries of all upstreams.
         None
     }
 }
 
-impl Statement {
-    fn says_nothing(&self) -> bool {
+impl Rule {
+    fn is_empty(&self) -> bool {
         self.tier.is_none()
             && self.classification.is_none()
             && self.owner.is_none()

@@ -6,70 +6,71 @@ use crate::ownership::{Key, Pins, Requirement, Waiver};
 
 const KEYS: [&str; 5] = ["github", "keys", "waived", "require", "shared_host"];
 
-/// What an item of a `namespaces` list says of who owns the namespace.
+/// The `ownership` of one item of a `namespaces` list.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct OwnershipStatement {
+pub struct OwnershipRule {
     pub place: Place,
     pub namespace: NamespacePattern,
     pub pins: Pins,
-    /// Whether strangers get names below it, so that its own record proves none of them.
+    /// True if unrelated publishers get names below it, so that its own record verifies none of them.
     pub shared_host: bool,
 }
 
-/// Statements about owners, found by namespace: a namespace itself before one above it.
+/// Ownership rules by namespace: the namespace itself before one above it.
 #[derive(Debug, Default)]
 pub(super) struct Owners {
-    statements: Vec<OwnershipStatement>,
+    rules: Vec<OwnershipRule>,
     by_pattern: HashMap<String, usize>,
 }
 
-static NOTHING: Pins = Pins { github: None, keys: BTreeSet::new(), waived: None, require: None };
+static NO_PINS: Pins = Pins { github: None, keys: BTreeSet::new(), waived: None, require: None };
 
 impl Owners {
-    pub(super) fn new(statements: Vec<OwnershipStatement>) -> Self {
+    pub(super) fn new(rules: Vec<OwnershipRule>) -> Self {
         let by_pattern =
-            statements.iter().enumerate().map(|(index, it)| (it.namespace.to_string(), index));
-        Self { by_pattern: by_pattern.collect(), statements }
+            rules.iter().enumerate().map(|(index, rule)| (rule.namespace.to_string(), index));
+        Self { by_pattern: by_pattern.collect(), rules }
     }
 
-    pub(super) fn statements(&self) -> &[OwnershipStatement] {
-        &self.statements
+    pub(super) fn rules(&self) -> &[OwnershipRule] {
+        &self.rules
     }
 
     pub(super) fn pins(&self, namespace: &str) -> &Pins {
-        if self.statements.is_empty() {
-            return &NOTHING;
+        if self.rules.is_empty() {
+            return &NO_PINS;
         }
         let folded = namespace.to_ascii_lowercase();
         let above = std::iter::successors(Some(folded.as_str()), |inner| {
             inner.rsplit_once('.').map(|(parent, _)| parent)
         });
-        let patterns = std::iter::once(folded.clone()).chain(above.map(|it| format!("{it}.*")));
+        let patterns =
+            std::iter::once(folded.clone()).chain(above.map(|parent| format!("{parent}.*")));
         let found = patterns.into_iter().find_map(|pattern| self.by_pattern.get(&pattern));
-        found.map_or(&NOTHING, |index| &self.statements[*index].pins)
+        found.map_or(&NO_PINS, |index| &self.rules[*index].pins)
     }
 
-    /// Domains that are shared hosts, as domains are written.
+    /// Returns the domains of shared hosts, in DNS order.
     pub(super) fn shared_hosts(&self) -> impl Iterator<Item = String> {
-        self.statements.iter().filter(|it| it.shared_host).map(|it| {
-            let namespace = it.namespace.namespace();
+        self.rules.iter().filter(|rule| rule.shared_host).map(|rule| {
+            let namespace = rule.namespace.namespace();
             namespace.split('.').rev().collect::<Vec<_>>().join(".")
         })
     }
 }
 
-/// The same namespace twice, each with an owner.
-pub(super) fn twice(statements: &[OwnershipStatement]) -> Vec<Finding> {
-    let mut first: HashMap<String, &OwnershipStatement> = HashMap::new();
+/// Returns a finding for each namespace with a second `ownership`.
+pub(super) fn twice(rules: &[OwnershipRule]) -> Vec<Finding> {
+    let mut first: HashMap<String, &OwnershipRule> = HashMap::new();
     let mut findings = Vec::new();
-    for statement in statements {
-        let pattern = statement.namespace.to_string();
+    for rule in rules {
+        let pattern = rule.namespace.to_string();
         if let Some(earlier) = first.get(&pattern) {
-            let found = format!("the owner of `{pattern}` is stated twice");
-            let finding = Finding::error(&statement.place, found, "say it once");
+            let found = format!("the `ownership` of `{pattern}` is set twice");
+            let finding = Finding::error(&rule.place, found, "set it once");
             findings.push(finding.against(&earlier.place));
         } else {
-            first.insert(pattern, statement);
+            first.insert(pattern, rule);
         }
     }
     findings
@@ -93,7 +94,7 @@ pub(super) fn read_ownership(
         reader.error(
             node,
             "`keys` of a GitHub account",
-            "an account shows no keys; pin its id as `github`",
+            "an account has no keys; pin its id as `github`",
         );
     }
     let waived = fields.get("waived").and_then(|node| read_waiver(reader, node));
@@ -101,8 +102,8 @@ pub(super) fn read_ownership(
     let require = fields.get("require").and_then(|node| reader.word(node, &Requirement::WORDS));
     let shared_host = fields.get("shared_host").and_then(|node| reader.boolean(node));
     if KEYS.iter().all(|key| fields.get(key).is_none()) {
-        let allowed = "pin `github` or `keys`, or say `waived`, `require` or `shared_host`";
-        reader.error(node, "an `ownership` that says nothing", allowed);
+        let allowed = "pin `github` or `keys`, or set `waived`, `require` or `shared_host`";
+        reader.error(node, "an `ownership` that sets nothing", allowed);
     }
     let pins = Pins { github, keys, waived, require };
     Some((pins, shared_host == Some(true)))
@@ -113,7 +114,7 @@ fn read_waiver(reader: &mut Reader, node: &Node) -> Option<Waiver> {
     let mut needed = |key: &str| {
         let Some(node) = fields.get(key) else {
             let found = format!("a waiver without `{key}`");
-            reader.error(node, found, "who does without a proof, and why");
+            reader.error(node, found, "a waiver needs a `reason` and a `reviewer`");
             return None;
         };
         reader.text(node).map(str::to_owned)

@@ -6,12 +6,12 @@ use crate::model::NamespacePattern;
 /// The rules of overlays about lookalikes.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
 pub struct Protection {
-    /// Brands and names that are listed, with the namespace they are listed under.
+    /// Listed brands and names, each with the namespace that lists it.
     pub listed: Vec<Protected>,
     pub not_lookalikes: Vec<NoLookalike>,
 }
 
-/// A reviewer has looked: these names are not lookalikes of the target.
+/// A reviewer's decision that these names are not lookalikes of the target.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct NoLookalike {
     pub who: Selected,
@@ -35,9 +35,9 @@ pub(super) fn read_protect(
     let home = namespace.namespace().to_owned();
     let protected = |subject: String| Protected::new(subject, Why::Listed).of(&home);
     if matches!(&node.kind, Kind::Scalar { .. }) {
-        // The namespace itself, by what it is called.
+        // The name of the namespace itself.
         const ALLOWED: &str =
-            "a list of brands and names, as [stripe], or `true` for the namespace itself";
+            "a list of brands and names, such as [stripe], or `true` for the namespace itself";
         let meant = reader.parsed(node, |text| text.parse::<bool>().map_err(|_| ALLOWED));
         return (meant == Some(true)).then(|| protected(home.clone())).into_iter().collect();
     }
@@ -56,7 +56,7 @@ pub(super) fn read_not_lookalike(
     let mut texts = KEYS.map(|key| {
         let Some(node) = fields.get(key) else {
             let found = format!("a `not_lookalike` without `{key}`");
-            reader.error(node, found, "what it does not resemble, who says so, and why");
+            reader.error(node, found, "give `target`, `reason` and `reviewer`");
             return None;
         };
         reader.text(node).map(str::to_owned)
@@ -65,12 +65,13 @@ pub(super) fn read_not_lookalike(
     Some(NoLookalike { who, target: target?, reason: reason?, reviewer: reviewer? })
 }
 
-/// A brand needs enough letters to be told from a word.
+/// Reads a brand, which needs enough characters to be distinct from a common word.
 fn brand(text: &str) -> Result<String, &'static str> {
-    let usable = text.chars().filter(|it| it.is_alphanumeric()).count() >= 3;
+    let usable = text.chars().filter(|character| character.is_alphanumeric()).count() >= 3;
     let short = text.chars().count() <= 200;
-    match usable && short {
-        true => Ok(text.to_owned()),
-        false => Err("a brand or a server's name, 3 to 200 characters"),
+    if usable && short {
+        Ok(text.to_owned())
+    } else {
+        Err("a brand or a server's name, 3 to 200 characters")
     }
 }

@@ -5,16 +5,16 @@ use thiserror::Error;
 
 /// An interval of semantic versions, such as `>=1.2, <2`.
 ///
-/// The grammar is ours, since common ones read a bare `1.4.2` as `^1.4.2` and let `=1.4.2` match
-/// `1.4.2+anything`: each comparator has one of `>=`, `>`, `<`, `<=`, `=`, and commas join them.
-/// `1` and `1.2` stand for `1.0.0` and `1.2.0` behind `>=` and `<`, where no reader can think of
-/// anything else; the other operators need all three numbers.
+/// The grammar is specific to vidimus, since common ones read a bare `1.4.2` as `^1.4.2` and let
+/// `=1.4.2` match `1.4.2+anything`: each comparator has one of `>=`, `>`, `<`, `<=`, `=`, and commas
+/// join them. `1` and `1.2` mean `1.0.0` and `1.2.0` after `>=` and `<`, where this is unambiguous;
+/// the other operators need all three numbers.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Range {
     text: String,
-    /// The least release that fits.
+    /// The lowest release in the range.
     least: Version,
-    /// The first release that fits no more.
+    /// The first release above the range.
     end: Option<Version>,
 }
 
@@ -22,18 +22,18 @@ pub struct Range {
 pub enum BadRange {
     #[error("every comparator needs one of `>=`, `>`, `<`, `<=`, `=`, as in `>=1.2, <2`")]
     NoOperator,
-    #[error("`{0}` is no version of up to three numbers, as in `>=1.2, <2`")]
+    #[error("`{0}` is not a version of up to three numbers, as in `>=1.2, <2`")]
     NoVersion(String),
     #[error("`{0}` needs all three numbers, as in `{0}1.2.0`")]
     Partial(&'static str),
-    #[error("no release can fit it")]
+    #[error("no release can match it")]
     Impossible,
 }
 
 impl Range {
     const OPERATORS: [&str; 5] = [">=", "<=", ">", "<", "="];
 
-    /// Whether a text is meant as a range rather than as one version.
+    /// Returns true if a text is meant as a range rather than as one version.
     #[must_use]
     pub fn is_meant(text: &str) -> bool {
         text.contains(['<', '>', '=', '^', '~', ',', '*', ' '])
@@ -42,7 +42,7 @@ impl Range {
     /// Reads a range.
     ///
     /// # Errors
-    /// [`BadRange`] says what is allowed instead.
+    /// [`BadRange`] names the allowed form.
     pub fn parse(text: &str) -> Result<Self, BadRange> {
         let mut least = Version::new(0, 0, 0);
         let mut end: Option<Version> = None;
@@ -69,20 +69,21 @@ impl Range {
         }
     }
 
-    /// Whether an approval of this range admits the version: a release, without build metadata.
+    /// Returns true if an approval of this range admits the version: a release without build metadata.
     #[must_use]
     pub fn admits(&self, version: Option<&Version>) -> bool {
         version.is_some_and(|version| {
-            version.pre.is_empty() && version.build.is_empty() && self.holds(version)
+            version.pre.is_empty() && version.build.is_empty() && self.contains(version)
         })
     }
 
-    /// Whether the range cannot rule the version out: it holds it, or its release, or cannot tell.
+    /// Returns true if the range cannot exclude the version: it contains the version or its release, or
+    /// the version is not semantic.
     #[must_use]
     pub fn may_hold(&self, version: Option<&Version>) -> bool {
         version.is_none_or(|version| {
             let release = Version::new(version.major, version.minor, version.patch);
-            self.holds(version) || self.holds(&release)
+            self.contains(version) || self.contains(&release)
         })
     }
 
@@ -93,7 +94,7 @@ impl Range {
         below(&self.least, &other.end) && below(&other.least, &self.end)
     }
 
-    fn holds(&self, version: &Version) -> bool {
+    fn contains(&self, version: &Version) -> bool {
         version.cmp_precedence(&self.least).is_ge()
             && self.end.as_ref().is_none_or(|end| version.cmp_precedence(end).is_lt())
     }
@@ -144,7 +145,7 @@ mod tests {
     }
 
     #[rstest::rstest]
-    //       range            version          admits  cannot rule out
+    //       range            version          admits  cannot exclude
     #[case(">=1.2, <2", "1.2.0", true, true)]
     #[case(">=1.2, <2", "1.99.0", true, true)]
     #[case(">=1.2, <2", "2.0.0", false, false)]
@@ -163,7 +164,7 @@ mod tests {
     #[case(">1.4.2, <=1.5.0", "1.5.0", true, true)]
     #[case(">=1.0, >=1.4, <9, <2", "1.4.0", true, true)]
     #[case(">=1.0, >=1.4, <9, <2", "1.3.0", false, false)]
-    fn an_approval_admits_releases_and_a_denial_what_it_cannot_rule_out(
+    fn approval_admits_releases_and_denial_all_it_cannot_exclude(
         #[case] range: &str,
         #[case] text: &str,
         #[case] admits: bool,
@@ -191,7 +192,7 @@ mod tests {
     #[case(">2.0.0, <1", BadRange::Impossible)]
     #[case(">1.2.3, <1.2.4", BadRange::Impossible)]
     #[case("<0", BadRange::Impossible)]
-    fn anything_else_is_refused(#[case] text: &str, #[case] why: BadRange) {
+    fn invalid_range_is_rejected(#[case] text: &str, #[case] why: BadRange) {
         assert_eq!(Range::parse(text), Err(why));
     }
 
@@ -200,7 +201,11 @@ mod tests {
     #[case(">=1, <=2.0.0", ">=2", true)]
     #[case("<1", ">=0.5", true)]
     #[case("<1", ">=1", false)]
-    fn ranges_overlap_or_not(#[case] left: &str, #[case] right: &str, #[case] overlap: bool) {
+    fn overlap_of_ranges_is_symmetric(
+        #[case] left: &str,
+        #[case] right: &str,
+        #[case] overlap: bool,
+    ) {
         let (left, right) =
             (Range::parse(left).expect("left"), Range::parse(right).expect("right"));
         assert_eq!(left.overlaps(&right), overlap);

@@ -1,26 +1,26 @@
-use super::ownership::OwnershipStatement;
+use super::ownership::OwnershipRule;
 use super::protection::Protection;
-use super::statement::{Statement, Terms};
+use super::rule::{Rule, Terms};
 use crate::lint::Finding;
-use crate::model::{Instant, NamespacePattern};
+use crate::model::{NamespacePattern, Timestamp};
 
-/// What the lint has to know beside the files.
+/// The context that the lint needs besides the files.
 #[derive(Debug, Clone, Copy)]
 pub struct Context<'a> {
     pub terms: Terms,
-    pub now: Instant,
-    /// The upstreams there are; `None` leaves the field unchecked, as for a set that was good
+    pub now: Timestamp,
+    /// The known upstreams; `None` leaves the field unchecked, such as for a set that was valid
     /// when an upstream still existed.
     pub upstreams: Option<&'a [String]>,
 }
 
-/// What files say.
+/// The content of overlay files.
 #[derive(Debug, Default)]
 pub struct Reading {
-    pub statements: Vec<Statement>,
-    /// Namespaces that are the organisation's own.
+    pub rules: Vec<Rule>,
+    /// The organisation's own namespaces.
     pub internal: Vec<NamespacePattern>,
-    pub ownership: Vec<OwnershipStatement>,
+    pub ownership: Vec<OwnershipRule>,
     pub protection: Protection,
     pub findings: Vec<Finding>,
 }

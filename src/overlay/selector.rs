@@ -6,8 +6,8 @@ use super::Range;
 use super::range::BadRange;
 use crate::model::{BadName, BadVersion, Name, Version};
 
-/// Which names a statement speaks of. Wildcards cut at a dot or at the slash, never inside a
-/// label: `com.exam*` would let anyone in who registers a longer word.
+/// The names that a rule selects. A wildcard follows a dot or the slash, never a part of a label:
+/// `com.exam*` would admit anyone who registers a longer word.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum NamePattern {
     /// `NS/leaf`
@@ -25,7 +25,7 @@ pub enum BadPattern {
     #[error("{0}; a selector is `NS/leaf`, `NS/*`, `NS.*/*` or `*`")]
     Name(#[from] BadName),
     #[error(
-        "a wildcard stands for all behind a dot or the slash: `NS/*`, `NS.*/*` or `*` alone, never inside a label"
+        "a wildcard is allowed only after a dot or the slash: `NS/*`, `NS.*/*` or `*` alone, never inside a label"
     )]
     MidLabel,
 }
@@ -34,16 +34,16 @@ impl NamePattern {
     /// Reads a server selector.
     ///
     /// # Errors
-    /// [`BadPattern`] says what is allowed.
+    /// [`BadPattern`] names the allowed forms.
     pub fn parse(text: &str) -> Result<Self, BadPattern> {
         if text == "*" {
             return Ok(Self::Any);
         }
         let Some(stem) = text.strip_suffix("/*") else {
-            return match text.contains('*') {
-                true => Err(BadPattern::MidLabel),
-                false => Ok(Self::Exact(Name::parse(text)?)),
-            };
+            if text.contains('*') {
+                return Err(BadPattern::MidLabel);
+            }
+            return Ok(Self::Exact(Name::parse(text)?));
         };
         let (namespace, below) = match stem.strip_suffix(".*") {
             Some(namespace) => (namespace, true),
@@ -53,13 +53,10 @@ impl NamePattern {
             return Err(BadPattern::MidLabel);
         }
         Name::parse(&format!("{namespace}/leaf"))?;
-        Ok(match below {
-            true => Self::Below(namespace.into()),
-            false => Self::Namespace(namespace.into()),
-        })
+        Ok(if below { Self::Below(namespace.into()) } else { Self::Namespace(namespace.into()) })
     }
 
-    /// Whether it selects the name, whose case counts.
+    /// Returns true if it selects the name; the comparison is case-sensitive.
     #[must_use]
     pub fn covers(&self, name: &Name) -> bool {
         match self {
@@ -78,8 +75,8 @@ impl NamePattern {
         matches!(self, Self::Exact(_))
     }
 
-    /// How narrow the selection is: greater is narrower. Two patterns of equal rank that match
-    /// one name are the same pattern.
+    /// Returns the specificity: a greater rank is more specific. Two patterns of equal rank that
+    /// match one name are the same pattern.
     #[must_use]
     pub fn rank(&self) -> usize {
         let labels = |namespace: &str| namespace.split('.').count();
@@ -103,7 +100,7 @@ impl fmt::Display for NamePattern {
     }
 }
 
-/// Which versions a statement speaks of.
+/// The versions that a rule selects.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum VersionPattern {
     Exact(Version),
@@ -123,22 +120,24 @@ impl VersionPattern {
     /// Reads one exact version or a range.
     ///
     /// # Errors
-    /// [`BadVersions`] says what is allowed.
+    /// [`BadVersions`] names the allowed forms.
     pub fn parse(text: &str) -> Result<Self, BadVersions> {
-        Ok(match Range::is_meant(text) {
-            true => Self::Range(Range::parse(text)?),
-            false => Self::Exact(Version::parse(text)?),
+        Ok(if Range::is_meant(text) {
+            Self::Range(Range::parse(text)?)
+        } else {
+            Self::Exact(Version::parse(text)?)
         })
     }
 
-    /// Whether an exact version reads like `1.x` or `2`: hardly anybody publishes such, and whoever
-    /// writes it means more than one.
+    /// Returns true if an exact version reads like `1.x` or `2`: few publishers use such versions, and
+    /// the author probably means more than one.
     #[must_use]
     pub fn looks_partial(&self) -> bool {
         let Self::Exact(version) = self else { return false };
         let parts: Vec<&str> = version.as_str().split('.').collect();
         let wild = |part: &&str| matches!(*part, "x" | "X" | "*");
-        let number = |part: &&str| !part.is_empty() && part.bytes().all(|it| it.is_ascii_digit());
+        let number =
+            |part: &&str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
         parts.iter().all(|part| wild(part) || number(part))
             && (parts.len() < 3 || parts.iter().any(wild))
     }
@@ -157,7 +156,7 @@ impl VersionPattern {
         }
     }
 
-    /// Whether it admits the version: byte for byte, or as a release within the range.
+    /// Returns true if it admits the version: byte for byte, or as a release within the range.
     #[must_use]
     pub fn admits(&self, version: &Version, semantic: Option<&semver::Version>) -> bool {
         match self {
@@ -167,7 +166,7 @@ impl VersionPattern {
         }
     }
 
-    /// Whether it cannot rule the version out.
+    /// Returns true if it cannot exclude the version.
     #[must_use]
     pub fn may_hold(&self, version: &Version, semantic: Option<&semver::Version>) -> bool {
         match self {
@@ -177,7 +176,7 @@ impl VersionPattern {
         }
     }
 
-    /// Whether two patterns of equal rank can match the same version.
+    /// Returns true if two patterns of equal rank can match the same version.
     #[must_use]
     pub fn collides(&self, other: &Self) -> bool {
         match (self, other) {
@@ -210,10 +209,7 @@ mod tests {
     #[case("auto", false)]
     #[case("v1", false)]
     #[case(">=1, <2", false)]
-    fn a_version_that_looks_like_a_part_of_many_is_told_apart(
-        #[case] text: &str,
-        #[case] partial: bool,
-    ) {
+    fn version_prefix_looks_partial(#[case] text: &str, #[case] partial: bool) {
         let versions = VersionPattern::parse(text).expect("usable");
         assert_eq!(versions.looks_partial(), partial);
     }
@@ -224,7 +220,7 @@ mod tests {
     #[case("com.example.*/*", NamePattern::Below("com.example".into()))]
     #[case("com.*/*", NamePattern::Below("com".into()))]
     #[case("*", NamePattern::Any)]
-    fn a_selector_is_read_and_written_alike(#[case] text: &str, #[case] pattern: NamePattern) {
+    fn selector_round_trips_as_text(#[case] text: &str, #[case] pattern: NamePattern) {
         assert_eq!(NamePattern::parse(text), Ok(pattern.clone()));
         assert_eq!(pattern.to_string(), text);
     }
@@ -239,7 +235,7 @@ mod tests {
     #[case("com.example.*")]
     #[case("com.example.*/tool")]
     #[case("**")]
-    fn a_wildcard_in_mid_label_is_refused(#[case] text: &str) {
+    fn wildcard_inside_a_label_is_rejected(#[case] text: &str) {
         assert_eq!(NamePattern::parse(text), Err(BadPattern::MidLabel));
     }
 
@@ -248,7 +244,7 @@ mod tests {
     #[case("com.exämple/*")]
     #[case("/*")]
     #[case("com.example//*")]
-    fn a_name_that_is_none_is_refused(#[case] text: &str) {
+    fn selector_with_invalid_name_is_rejected(#[case] text: &str) {
         assert!(matches!(NamePattern::parse(text), Err(BadPattern::Name(_))));
     }
 
@@ -268,7 +264,7 @@ mod tests {
     #[case("1.2.3", "v1.2.3", false)]
     #[case("1.0.0-RC.1", "1.0.0-rc.1", false)]
     #[case("latest", "latest", true)]
-    fn an_exact_version_is_compared_byte_for_byte(
+    fn exact_version_is_compared_byte_for_byte(
         #[case] pattern: &str,
         #[case] text: &str,
         #[case] admits: bool,
@@ -279,7 +275,7 @@ mod tests {
     }
 
     #[test]
-    fn a_denial_of_an_exact_version_ignores_case() {
+    fn denial_of_exact_version_ignores_case() {
         let pattern = VersionPattern::parse("1.0.0-RC.1").expect("a version");
         let version = Version::parse("1.0.0-rc.1").expect("a version");
         assert!(pattern.may_hold(&version, version.semantic().as_ref()));

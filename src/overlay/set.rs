@@ -1,90 +1,89 @@
 use std::collections::{BTreeSet, HashMap};
 use std::hash::{Hash, Hasher};
 
-use super::ownership::{Owners, OwnershipStatement};
+use super::ownership::{Owners, OwnershipRule};
 use super::protection::Protection;
-use super::{Approval, Classification, NamePattern, Reading, State, Statement};
+use super::{Approval, Classification, NamePattern, Reading, Rule, State};
 use crate::model::{Digest, Name, NamespacePattern, Version};
 use crate::ownership::{Pins, SharedHosts};
 
-/// Statements in force, ready to be asked about an entry.
+/// The rules of the current policy, indexed by what they select.
 ///
-/// Looking an entry up costs a few hash lookups, one for each label of its namespace, whatever
-/// the number of statements.
+/// Finding the rules for an entry costs a few hash lookups, one for each label of its namespace,
+/// independent of the number of rules.
 #[derive(Debug, Default)]
 pub struct OverlaySet {
-    statements: Vec<Statement>,
+    rules: Vec<Rule>,
     internal: Vec<NamespacePattern>,
     owners: Owners,
     protection: Protection,
-    /// Statements by what they select, case kept.
+    /// Rules by name pattern, case kept.
     by_pattern: HashMap<String, Vec<usize>>,
-    /// Denials and suspensions by what they select, ASCII-folded.
+    /// Denials and suspensions by name pattern, ASCII-folded.
     hiding: HashMap<String, Vec<usize>>,
 }
 
-/// What all statements together say of one entry.
+/// The merged effect of all rules on one entry.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Standing<'s> {
+pub struct EffectivePolicy<'s> {
     pub tier: Option<u8>,
     pub classification: Option<Classification>,
     pub owner: Option<&'s str>,
     pub labels: &'s [String],
-    /// The most specific statement with an approval, denials and suspensions left aside.
-    pub ruling: Option<Ruling<'s>>,
+    /// The most specific rule with an approval, except denials and suspensions.
+    pub approval: Option<EffectiveApproval<'s>>,
     /// The most specific denial or suspension.
-    pub hidden_by: Option<&'s Statement>,
+    pub hidden_by: Option<&'s Rule>,
 }
 
-/// An approval and the statement it stands in.
-pub type Ruling<'s> = (&'s Statement, &'s Approval);
+/// An approval and its rule.
+pub type EffectiveApproval<'s> = (&'s Rule, &'s Approval);
 
-impl Standing<'_> {
-    /// The digest that the approval pins, if there is an approval.
+impl EffectivePolicy<'_> {
+    /// Returns the digest that the approval pins, if there is an approval.
     #[must_use]
     pub fn pin(&self) -> Option<Digest> {
-        let (_, approval) = self.ruling?;
+        let (_, approval) = self.approval?;
         approval.digest.filter(|_| approval.state == State::Approved)
     }
 }
 
 impl OverlaySet {
     #[must_use]
-    pub fn new(statements: Vec<Statement>, internal: Vec<NamespacePattern>) -> Self {
-        let mut set = Self { statements, internal, ..Self::default() };
-        for (index, statement) in set.statements.iter().enumerate() {
-            set.by_pattern.entry(statement.name.to_string()).or_default().push(index);
-            if statement.hides() {
-                let folded = statement.name.to_string().to_ascii_lowercase();
+    pub fn new(rules: Vec<Rule>, internal: Vec<NamespacePattern>) -> Self {
+        let mut set = Self { rules, internal, ..Self::default() };
+        for (index, rule) in set.rules.iter().enumerate() {
+            set.by_pattern.entry(rule.name.to_string()).or_default().push(index);
+            if rule.hides() {
+                let folded = rule.name.to_string().to_ascii_lowercase();
                 set.hiding.entry(folded).or_default().push(index);
             }
         }
         set
     }
 
-    /// This set with the denials and suspensions of a refused one on top: it can hide, and
-    /// nothing else.
+    /// Returns this set with the denials and suspensions of a refused one on top: the refused set
+    /// can only hide entries.
     #[must_use]
     pub fn with_denials_of(&self, refused: &Reading) -> Self {
-        let denials =
-            refused.statements.iter().filter(|statement| statement.hides()).map(|statement| {
-                let approval = statement.approval.clone();
-                Statement {
-                    tier: None,
-                    classification: None,
-                    owner: None,
-                    labels: None,
-                    approval,
-                    ..statement.clone()
-                }
-            });
+        let denials = refused.rules.iter().filter(|rule| rule.hides()).map(|rule| {
+            let approval = rule.approval.clone();
+            Rule {
+                tier: None,
+                classification: None,
+                owner: None,
+                labels: None,
+                approval,
+                ..rule.clone()
+            }
+        });
         let internal = self.internal.iter().chain(&refused.internal).cloned().collect();
-        Self::new(self.statements.iter().cloned().chain(denials).collect(), internal)
-            .with_owners(self.owners.statements().to_vec())
+        Self::new(self.rules.iter().cloned().chain(denials).collect(), internal)
+            .with_owners(self.owners.rules().to_vec())
             .with_protection(self.protection.clone())
     }
 
-    /// This set with what is said of lookalikes.
+    /// Returns this set with rules about lookalikes.
     #[must_use]
     pub fn with_protection(self, protection: Protection) -> Self {
         Self { protection, ..self }
@@ -94,24 +93,24 @@ impl OverlaySet {
         &self.protection
     }
 
-    /// This set with what is said of owners.
+    /// Returns this set with ownership rules.
     #[must_use]
-    pub fn with_owners(self, statements: Vec<OwnershipStatement>) -> Self {
-        Self { owners: Owners::new(statements), ..self }
+    pub fn with_owners(self, rules: Vec<OwnershipRule>) -> Self {
+        Self { owners: Owners::new(rules), ..self }
     }
 
-    /// What is said of who owns a namespace.
+    /// Returns the ownership pins of a namespace.
     #[must_use]
     pub fn pins(&self, namespace: &str) -> &Pins {
         self.owners.pins(namespace)
     }
 
     #[must_use]
-    pub fn ownership(&self) -> &[OwnershipStatement] {
-        self.owners.statements()
+    pub fn ownership(&self) -> &[OwnershipRule] {
+        self.owners.rules()
     }
 
-    /// The shared hosts that are known, and those that are named here.
+    /// Returns the built-in shared hosts, and those that overlays add.
     #[must_use]
     pub fn shared_hosts(&self) -> SharedHosts {
         SharedHosts::with(self.owners.shared_hosts())
@@ -125,141 +124,140 @@ impl OverlaySet {
         &self.internal
     }
 
-    /// Everything that statements select by, as it is written.
+    /// Returns the name patterns of all rules, as they are written.
     pub(super) fn patterns(&self) -> impl Iterator<Item = &str> {
         self.by_pattern.keys().map(String::as_str)
     }
 
-    pub(super) fn of_pattern(&self, pattern: &str) -> Vec<&Statement> {
+    pub(super) fn of_pattern(&self, pattern: &str) -> Vec<&Rule> {
         let found = self.by_pattern.get(pattern).into_iter().flatten();
-        found.map(|index| &self.statements[*index]).collect()
+        found.map(|index| &self.rules[*index]).collect()
     }
 
-    /// Whether a name lies in a namespace that only internal upstreams may speak for.
+    /// Returns true if only internal upstreams can be authoritative for the namespace of a name.
     #[must_use]
     pub fn is_internal(&self, name: &Name) -> bool {
         self.internal.iter().any(|pattern| pattern.covers(name))
     }
 
     #[must_use]
-    pub fn statements(&self) -> &[Statement] {
-        &self.statements
+    pub fn rules(&self) -> &[Rule] {
+        &self.rules
     }
 
-    /// Names that an approving or pending statement spells out: worth fetching by themselves.
+    /// Returns the names that an approved or pending rule spells out: worth a separate fetch.
     #[must_use]
     pub fn exact_names(&self) -> BTreeSet<Name> {
-        self.statements
+        self.rules
             .iter()
-            .filter(|statement| !statement.hides())
-            .filter_map(|statement| match &statement.name {
+            .filter(|rule| !rule.hides())
+            .filter_map(|rule| match &rule.name {
                 NamePattern::Exact(name) => Some(name.clone()),
                 _ => None,
             })
             .collect()
     }
 
-    /// Everything that is said of a name, for any of its versions.
+    /// Returns all rules about a name, for any of its versions.
     #[must_use]
-    pub fn about(&self, name: &Name) -> About<'_> {
+    pub fn rules_for(&self, name: &Name) -> NameRules<'_> {
         let find = |index: &HashMap<String, Vec<usize>>, name: &str| {
-            let mut found: Vec<&Statement> = patterns_of(name)
+            let mut found: Vec<&Rule> = patterns_of(name)
                 .filter_map(|pattern| index.get(&pattern))
                 .flatten()
-                .map(|index| &self.statements[*index])
+                .map(|index| &self.rules[*index])
                 .collect();
-            found.sort_by_key(|statement| std::cmp::Reverse(statement.rank()));
+            found.sort_by_key(|rule| std::cmp::Reverse(rule.rank()));
             found
         };
-        About {
-            speaking: find(&self.by_pattern, name.as_str()),
+        NameRules {
+            matching: find(&self.by_pattern, name.as_str()),
             hiding: find(&self.hiding, &name.folded()),
         }
     }
 }
 
-/// What is said; the indexes follow from it.
+/// Hashes the rules only; the indexes follow from them.
 impl Hash for OverlaySet {
     fn hash<H: Hasher>(&self, hasher: &mut H) {
-        (&self.statements, &self.internal, self.owners.statements(), &self.protection).hash(hasher);
+        (&self.rules, &self.internal, self.owners.rules(), &self.protection).hash(hasher);
     }
 }
 
-/// The statements about one name, the most specific first.
+/// The rules about one name, the most specific first.
 #[derive(Debug)]
-pub struct About<'s> {
-    speaking: Vec<&'s Statement>,
-    hiding: Vec<&'s Statement>,
+pub struct NameRules<'s> {
+    matching: Vec<&'s Rule>,
+    hiding: Vec<&'s Rule>,
 }
 
 impl From<Reading> for OverlaySet {
     fn from(reading: Reading) -> Self {
-        Self::new(reading.statements, reading.internal)
+        Self::new(reading.rules, reading.internal)
             .with_owners(reading.ownership)
             .with_protection(reading.protection)
     }
 }
 
-impl<'s> About<'s> {
-    /// The statements that speak of the name in its own case.
-    pub fn statements(&self) -> impl Iterator<Item = &'s Statement> {
-        self.speaking.iter().copied()
+impl<'s> NameRules<'s> {
+    /// Returns the rules that select the name in its exact case.
+    pub fn rules(&self) -> impl Iterator<Item = &'s Rule> {
+        self.matching.iter().copied()
     }
 
-    /// Whether nothing at all is said of the name.
+    /// Returns true if no rule selects the name.
     #[must_use]
     pub fn is_silent(&self) -> bool {
-        self.speaking.is_empty() && self.hiding.is_empty()
+        self.matching.is_empty() && self.hiding.is_empty()
     }
 
-    /// Whether an approval may cover it that does not spell its name out.
+    /// Returns true if an approval by wildcard may cover the name.
     #[must_use]
     pub fn may_be_approved_unnamed(&self) -> bool {
-        let approves = |it: &Statement| {
-            it.approval.as_ref().is_some_and(|approval| approval.state == State::Approved)
+        let approves = |rule: &Rule| {
+            rule.approval.as_ref().is_some_and(|approval| approval.state == State::Approved)
         };
-        self.speaking.iter().any(|it| !it.name.is_exact() && approves(it))
+        self.matching.iter().any(|rule| !rule.name.is_exact() && approves(rule))
     }
 
-    /// Merges what is said of one version from one upstream.
+    /// Merges the rules about one version from one upstream.
     #[must_use]
-    pub fn standing(&self, version: &Version, upstream: &str) -> Standing<'s> {
+    pub fn effective(&self, version: &Version, upstream: &str) -> EffectivePolicy<'s> {
         if self.is_silent() {
-            return Standing::default();
+            return EffectivePolicy::default();
         }
         let semantic = version.semantic();
-        let speaking: Vec<&'s Statement> = self
-            .speaking
+        let matching: Vec<&'s Rule> = self
+            .matching
             .iter()
             .copied()
-            .filter(|statement| statement.concerns(upstream))
-            .filter(|statement| statement.speaks_of(version, semantic.as_ref()))
+            .filter(|rule| rule.concerns(upstream))
+            .filter(|rule| rule.selects_version(version, semantic.as_ref()))
             .collect();
-        let said = speaking.iter().copied();
-        Standing {
-            tier: said.clone().find_map(|statement| statement.tier),
-            classification: said.clone().find_map(|statement| statement.classification),
-            owner: said.clone().find_map(|statement| statement.owner.as_deref()),
-            labels: said.clone().find_map(|it| it.labels.as_deref()).unwrap_or_default(),
-            ruling: said
-                .filter(|statement| !statement.hides())
-                .find_map(|statement| Some((statement, statement.approval.as_ref()?))),
-            hidden_by: self.hiding.iter().copied().find(|statement| {
-                statement.concerns(upstream)
-                    && statement.versions.may_hold(version, semantic.as_ref())
+        let rules = matching.iter().copied();
+        EffectivePolicy {
+            tier: rules.clone().find_map(|rule| rule.tier),
+            classification: rules.clone().find_map(|rule| rule.classification),
+            owner: rules.clone().find_map(|rule| rule.owner.as_deref()),
+            labels: rules.clone().find_map(|rule| rule.labels.as_deref()).unwrap_or_default(),
+            approval: rules
+                .filter(|rule| !rule.hides())
+                .find_map(|rule| Some((rule, rule.approval.as_ref()?))),
+            hidden_by: self.hiding.iter().copied().find(|rule| {
+                rule.concerns(upstream) && rule.versions.may_hold(version, semantic.as_ref())
             }),
         }
     }
 }
 
-impl Statement {
+impl Rule {
     fn concerns(&self, upstream: &str) -> bool {
         self.upstream.as_deref().is_none_or(|only| only == upstream)
     }
 
-    /// An approval speaks of the versions it admits; a pending state holds back whatever it cannot
-    /// rule out, as a denial does.
-    fn speaks_of(&self, version: &Version, semantic: Option<&semver::Version>) -> bool {
+    /// Returns true if the rule selects the version. An approval selects the versions it admits; a
+    /// pending state selects all that it cannot exclude, as a denial does.
+    fn selects_version(&self, version: &Version, semantic: Option<&semver::Version>) -> bool {
         match self.approval.as_ref().map(|approval| approval.state) {
             Some(State::Pending) => self.versions.may_hold(version, semantic),
             _ => self.versions.admits(version, semantic),
@@ -267,7 +265,7 @@ impl Statement {
     }
 }
 
-/// Every pattern that matches a name, as it is written.
+/// Returns every pattern that matches a name, as it is written.
 pub(super) fn patterns_of(name: &str) -> impl Iterator<Item = String> {
     let namespace = name.split_once('/').map_or("", |(namespace, _)| namespace);
     let covering = std::iter::successors(Some(namespace), |inner| {
@@ -283,7 +281,7 @@ pub(super) fn patterns_of(name: &str) -> impl Iterator<Item = String> {
 mod tests {
     use super::*;
     use crate::lint::Source;
-    use crate::model::Instant;
+    use crate::model::Timestamp;
     use crate::overlay::{Context, Terms, read};
 
     fn set(yaml: &str) -> OverlaySet {
@@ -291,7 +289,7 @@ mod tests {
     }
 
     fn reading(yaml: &str) -> Reading {
-        let now = Instant::parse("2026-06-01T00:00:00Z").expect("a time");
+        let now = Timestamp::parse("2026-06-01T00:00:00Z").expect("a time");
         let context = Context { terms: Terms::default(), now, upstreams: None };
         let reading = read(&[Source::new("x.yaml", yaml)], &context);
         assert_eq!(reading.findings, [], "{}", reading.findings[0]);
@@ -313,7 +311,7 @@ servers:
 ";
 
     #[rstest::rstest]
-    //     name                 version  upstream    tier     owner            labels       ruling                        hidden by
+    //     name                 version  upstream    tier     owner            labels       approval                      hidden by
     #[case("org.other/x", "1.0.0", "official", Some(3), None, "all", None, None)]
     #[case("com.other/x", "1.0.0", "official", Some(3), Some("com"), "all", None, None)]
     #[case(
@@ -437,29 +435,29 @@ servers:
         Some("com.example.*/*"),
         None
     )]
-    fn fields_come_from_the_most_specific_statement_and_denials_from_any(
+    fn field_comes_from_most_specific_rule_and_denial_from_any(
         #[case] name: &str,
         #[case] version: &str,
         #[case] upstream: &str,
         #[case] tier: Option<u8>,
         #[case] owner: Option<&str>,
         #[case] labels: &str,
-        #[case] ruling: Option<&str>,
+        #[case] approval: Option<&str>,
         #[case] hidden_by: Option<&str>,
     ) {
         let set = set(RULES);
         let name = Name::parse(name).expect("a name");
-        let standing =
-            set.about(&name).standing(&Version::parse(version).expect("usable"), upstream);
-        assert_eq!(standing.tier, tier);
-        assert_eq!(standing.owner, owner);
-        assert_eq!(standing.labels.join(" "), labels);
-        assert_eq!(standing.ruling.map(|(statement, _)| statement.selector()).as_deref(), ruling);
-        assert_eq!(standing.hidden_by.map(Statement::selector).as_deref(), hidden_by);
+        let effective =
+            set.rules_for(&name).effective(&Version::parse(version).expect("usable"), upstream);
+        assert_eq!(effective.tier, tier);
+        assert_eq!(effective.owner, owner);
+        assert_eq!(effective.labels.join(" "), labels);
+        assert_eq!(effective.approval.map(|(rule, _)| rule.selector()).as_deref(), approval);
+        assert_eq!(effective.hidden_by.map(Rule::selector).as_deref(), hidden_by);
     }
 
     #[test]
-    fn a_refused_set_can_only_hide() {
+    fn refused_set_can_only_hide() {
         let good = set(
             "servers: [{name: a.b/c, tier: 1, approval: {state: approved, reviewed: 2026-01-01}}]",
         );
@@ -467,20 +465,20 @@ servers:
             "servers: [{name: a.b/*, tier: 3, approval: {state: denied}}, {name: x.y/z, approval: {state: approved, reviewed: 2026-01-01}}]",
         );
         let both = good.with_denials_of(&refused);
-        let standing = |name: &str| {
+        let effective = |name: &str| {
             let name = Name::parse(name).expect("a name");
             let version = Version::parse("1").expect("usable");
-            let about = both.about(&name);
-            let standing = about.standing(&version, "official");
-            (standing.tier, standing.ruling.is_some(), standing.hidden_by.is_some())
+            let about = both.rules_for(&name);
+            let effective = about.effective(&version, "official");
+            (effective.tier, effective.approval.is_some(), effective.hidden_by.is_some())
         };
-        assert_eq!(standing("a.b/c"), (Some(1), true, true));
-        assert_eq!(standing("a.b/d"), (None, false, true));
-        assert_eq!(standing("x.y/z"), (None, false, false), "a new approval waits");
+        assert_eq!(effective("a.b/c"), (Some(1), true, true));
+        assert_eq!(effective("a.b/d"), (None, false, true));
+        assert_eq!(effective("x.y/z"), (None, false, false), "a new approval waits");
     }
 
     #[test]
-    fn exact_names_are_those_that_may_be_served() {
+    fn exact_names_exclude_denied_ones() {
         let names = set(RULES).exact_names();
         let names: Vec<&str> = names.iter().map(Name::as_str).collect();
         assert_eq!(names, ["com.example/tool"]);

@@ -1,13 +1,13 @@
-//! What an overlay author may write, and what is answered to everything else.
+//! Tests of the overlay format: accepted files, and findings for all others.
 
 use rstest::rstest;
 
 use super::*;
 use crate::lint::{Finding, Source};
-use crate::model::Instant;
+use crate::model::Timestamp;
 
 fn lint(yaml: &str) -> Vec<String> {
-    let now = Instant::parse("2026-06-01T12:00:00Z").expect("a time");
+    let now = Timestamp::parse("2026-06-01T12:00:00Z").expect("a time");
     let upstreams = ["official".to_owned(), "internal".to_owned()];
     let context = Context { terms: Terms::default(), now, upstreams: Some(&upstreams) };
     let findings = read(&[Source::new("x.yaml", yaml)], &context).findings;
@@ -25,24 +25,24 @@ fn server(fields: &str) -> String {
      owner: Payments, labels: [x], reason: why, approval: {state: approved, track: heavy, \
      reviewers: [alice], reviewed: 2026-05-01, expires: 2026-12-31, scope: read only}"
 ))]
-#[case::a_digest(server(
+#[case::digest(server(
     "name: a.b/c, versions: 1.0.0, approval: {state: approved, reviewed: 2026-05-01T10:00:00Z, \
      digest: 'sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855'}"
 ))]
-#[case::an_exact_version_that_only_expires(server(
+#[case::exact_version_with_expiry_only(server(
     "name: a.b/c, versions: 1.0.0, approval: {state: approved, expires: 2026-12-31}"
 ))]
-#[case::a_denial_of_everything(server("name: '*', approval: {state: denied}"))]
-#[case::a_review_on_a_day_that_has_begun_in_the_east(server(
+#[case::denial_of_everything(server("name: '*', approval: {state: denied}"))]
+#[case::review_on_a_day_that_began_in_the_east(server(
     "name: a.b/c, approval: {state: approved, reviewed: 2026-06-02}"
 ))]
 #[case::ranges_beside_each_other(
     "servers:\n- {name: a.b/c, versions: '<1', tier: 1}\n- {name: a.b/c, versions: '>=1', tier: 2}\n".into()
 )]
-#[case::the_same_said_twice(
+#[case::same_value_twice(
     "servers:\n- {name: a.b/c, tier: 1}\n- {name: a.b/c, tier: 1, owner: x}\n".into()
 )]
-fn what_the_format_allows_passes(#[case] yaml: String) {
+fn valid_overlay_has_no_findings(#[case] yaml: String) {
     assert_eq!(lint(&yaml), Vec::<String>::new());
 }
 
@@ -55,10 +55,10 @@ fn what_the_format_allows_passes(#[case] yaml: String) {
 #[case("[]", "x.yaml:1:1: a list; a mapping of `servers`, `namespaces`")]
 #[case("servers:", "x.yaml:1:8: nothing (null); a list")]
 #[case("servers: []", "x.yaml:1:10: an empty list; give it an item, or leave the key out")]
-#[case("servers: [{tier: 1}]", "x.yaml:1:11: an entry without `name`")]
+#[case("servers: [{tier: 1}]", "x.yaml:1:11: an item without `name`")]
 #[case(
     "servers: [{name: a.b/c, name: a.b/d}]",
-    "the key `name` stands twice (against x.yaml:1:18)"
+    "the key `name` appears twice (against x.yaml:1:18)"
 )]
 #[case(
     "servers: [{name: a.b/c, tier: ~}]",
@@ -72,7 +72,7 @@ fn what_the_format_allows_passes(#[case] yaml: String) {
 #[case("servers: [{name: a.b/c, labels: x}]", "x.yaml:1:33: `x`; a list")]
 #[case(
     "servers: [{name: com.exam*/*, tier: 1}]",
-    "x.yaml:1:18: `com.exam*/*`; a wildcard stands for all behind a dot or the slash"
+    "x.yaml:1:18: `com.exam*/*`; a wildcard is allowed only after a dot or the slash"
 )]
 #[case(
     "servers: [{name: a.b, tier: 1}]",
@@ -84,11 +84,11 @@ fn what_the_format_allows_passes(#[case] yaml: String) {
 )]
 #[case(
     "servers: [{name: a.b/c, versions: '>=2, <1', tier: 1}]",
-    "x.yaml:1:35: `>=2, <1`; no release can fit it"
+    "x.yaml:1:35: `>=2, <1`; no release can match it"
 )]
 #[case(
     "servers: [{name: a.b/c, upstream: oficial, tier: 1}]",
-    "x.yaml:1:35: no upstream `oficial`; did you mean `official`? There are: official, internal"
+    "x.yaml:1:35: no upstream `oficial`; did you mean `official`? Known: official, internal"
 )]
 #[case(
     "servers: [{name: a.b/c, classification: secret}]",
@@ -109,24 +109,24 @@ fn what_the_format_allows_passes(#[case] yaml: String) {
 #[case("namespaces: [{name: a.b.*, internal: yes}]", "x.yaml:1:38: `yes`; `true` or `false`")]
 #[case(
     "namespaces: [{name: a.b, ownership: {}}]",
-    "x.yaml:1:37: an `ownership` that says nothing; pin `github` or `keys`"
+    "x.yaml:1:37: an `ownership` that sets nothing; pin `github` or `keys`"
 )]
 #[case(
     "namespaces: [{name: a.b, protect: yes}]",
-    "x.yaml:1:35: `yes`; a list of brands and names, as [stripe], or `true` for"
+    "x.yaml:1:35: `yes`; a list of brands and names, such as [stripe], or `true` for"
 )]
 #[case("namespaces: [{name: a.b, protect: [ab]}]", "x.yaml:1:36: `ab`; a brand or a server's name")]
 #[case("namespaces: [{name: a.*.b}]", "x.yaml:1:21: `a.*.b`; a namespace is `com.example`")]
 #[case(
     "servers: [{name: a.b/c, tier: 1}]\n---\nservers: [{name: a.b/c, tier: 2}]",
-    "x.yaml:3:11: `a.b/c` is given another tier than elsewhere (against x.yaml:1:11)"
+    "x.yaml:3:11: `a.b/c` has a different tier in another rule of equal rank (against x.yaml:1:11)"
 )]
 #[case(
     "servers: [{name: a.b/c, versions: '<2', tier: 1}, {name: a.b/c, versions: '>1.0.0', tier: 2}]",
-    "`a.b/c@>1.0.0` is given another tier than elsewhere"
+    "`a.b/c@>1.0.0` has a different tier in another rule of equal rank"
 )]
-#[case("servers: [{name: a.b/c}]", "x.yaml:1:11: `a.b/c` is named, and nothing is said of it")]
-fn what_it_does_not_is_refused_with_its_place(#[case] yaml: &str, #[case] wanted: &str) {
+#[case("servers: [{name: a.b/c}]", "x.yaml:1:11: `a.b/c` is selected, but the rule sets nothing")]
+fn invalid_overlay_is_rejected_with_its_place(#[case] yaml: &str, #[case] wanted: &str) {
     let findings = lint(yaml);
     assert_eq!(findings.len(), 1, "{findings:#?}");
     assert!(findings[0].contains(wanted), "{}", findings[0]);
@@ -136,10 +136,10 @@ fn what_it_does_not_is_refused_with_its_place(#[case] yaml: &str, #[case] wanted
 #[case("state: maybe", "`maybe`; allowed: `approved`, `pending`, `suspended`, `denied`")]
 #[case("state: aproved", "did you mean `approved`?")]
 #[case("track: fast", "an approval without `state`")]
-#[case("state: approved", "an approval of `a.b/c` without `reviewed`; state when it was reviewed")]
-#[case("state: approved, reviewed: 2026-13-01", "`2026-13-01`; a date as 2026-01-31")]
-#[case("state: approved, reviewed: yesterday", "`yesterday`; a date as 2026-01-31")]
-#[case("state: approved, reviewed: 2026-06-03", "`reviewed` lies in the future")]
+#[case("state: approved", "an approval of `a.b/c` without `reviewed`; give the date of the review")]
+#[case("state: approved, reviewed: 2026-13-01", "`2026-13-01`; a date such as 2026-01-31")]
+#[case("state: approved, reviewed: yesterday", "`yesterday`; a date such as 2026-01-31")]
+#[case("state: approved, reviewed: 2026-06-03", "`reviewed` is in the future")]
 #[case(
     "state: approved, reviewed: 2026-05-01, expires: 2026-04-01",
     "`expires` is not after `reviewed`"
@@ -157,35 +157,32 @@ fn what_it_does_not_is_refused_with_its_place(#[case] yaml: &str, #[case] wanted
     "state: approved, reviewed: 2026-05-01, audience: x",
     "`audience` is not enforced in this release"
 )]
-fn an_approval_is_complete_and_possible(#[case] approval: &str, #[case] wanted: &str) {
+fn incomplete_or_impossible_approval_is_rejected(#[case] approval: &str, #[case] wanted: &str) {
     let findings = lint(&server(&format!("name: a.b/c, approval: {{{approval}}}")));
     assert_eq!(findings.len(), 1, "{findings:#?}");
     assert!(findings[0].contains(wanted), "{}", findings[0]);
 }
 
 #[rstest]
-#[case(
-    "name: '*', approval: {state: approved, reviewed: 2026-05-01}",
-    "`*` approves every server there is"
-)]
+#[case("name: '*', approval: {state: approved, reviewed: 2026-05-01}", "`*` approves every server")]
 #[case("name: a.b/*, versions: 1.0.0, approval: {state: approved}", "without `reviewed`")]
 #[case(
     "name: a.b/c, versions: 1.0.0, approval: {state: approved}",
-    "an approval without end; state `reviewed` or `expires`"
+    "an approval that never expires; give `reviewed` or `expires`"
 )]
 #[case(
     "name: a.b/c, versions: 1.0.0, approval: {state: approved, reviewed: 2026-05-01, digest: abc}",
     "`abc`; a digest is `sha256:` and 64"
 )]
 #[case("name: a.b/c, tier: 1, approval: approved", "`approved`; a mapping of `state`")]
-fn an_approval_fits_what_it_selects(#[case] fields: &str, #[case] wanted: &str) {
+fn approval_that_does_not_fit_its_selector_is_rejected(#[case] fields: &str, #[case] wanted: &str) {
     let findings = lint(&server(fields));
     assert_eq!(findings.len(), 1, "{findings:#?}");
     assert!(findings[0].contains(wanted), "{}", findings[0]);
 }
 
 #[test]
-fn all_findings_are_told_at_once() {
+fn all_findings_are_reported_at_once() {
     let findings =
         lint("servers:\n- {nmae: x}\n- {name: a.b/c, tier: 9}\n- {name: a.b/d, tier: x}\n");
     assert_eq!(findings.len(), 4, "{findings:#?}");
@@ -197,36 +194,36 @@ fn all_findings_are_told_at_once() {
 #[case("reviewed: 2026-05-01, track: heavy", "2026-07-30T23:59:59.999999Z")]
 #[case("reviewed: 2026-05-01, expires: 2026-06-20", "2026-06-20T23:59:59.999999Z")]
 #[case("reviewed: 2026-05-01, expires: 2026-06-20T08:00:00+02:00", "2026-06-20T06:00:00.000000Z")]
-fn an_approval_ends_with_its_last_day_or_its_track(#[case] dates: &str, #[case] expires: &str) {
+fn approval_expires_at_end_of_day_or_term(#[case] dates: &str, #[case] expires: &str) {
     let yaml = server(&format!("name: a.b/c, approval: {{state: approved, {dates}}}"));
-    let now = Instant::parse("2026-06-01T00:00:00Z").expect("a time");
+    let now = Timestamp::parse("2026-06-01T00:00:00Z").expect("a time");
     let context = Context { terms: Terms::default(), now, upstreams: None };
-    let Reading { statements, findings, .. } = read(&[Source::new("x.yaml", yaml)], &context);
+    let Reading { rules, findings, .. } = read(&[Source::new("x.yaml", yaml)], &context);
     assert_eq!(findings, []);
-    let approval = statements[0].approval.as_ref().expect("an approval");
-    assert_eq!(approval.expires.map(|at| at.to_string()).as_deref(), Some(expires));
+    let approval = rules[0].approval.as_ref().expect("an approval");
+    assert_eq!(approval.expires.map(Timestamp::to_rfc3339).as_deref(), Some(expires));
 }
 
 #[test]
-fn the_denials_of_a_refused_set_can_be_read() {
+fn denials_of_refused_set_are_readable() {
     let yaml = "servers:\n- {name: a.b/b, versions: '<2.x', approval: {state: denied}}\n- {name: a.b/x, versions: '<2.x', tier: 1}\n- {name: a.b/c, approval: {state: denied}, nonsense: 1}\n- {name: a.b/d, approval: {state: suspended}}\n- {name: \"a.b/e";
-    let now = Instant::parse("2026-06-01T00:00:00Z").expect("a time");
+    let now = Timestamp::parse("2026-06-01T00:00:00Z").expect("a time");
     let context = Context { terms: Terms::default(), now, upstreams: None };
-    let Reading { statements, findings, .. } = read(&[Source::new("x.yaml", yaml)], &context);
+    let Reading { rules, findings, .. } = read(&[Source::new("x.yaml", yaml)], &context);
     assert!(crate::lint::has_errors(&findings));
     let hidden: Vec<String> =
-        statements.iter().filter(|it| it.hides()).map(Statement::selector).collect();
+        rules.iter().filter(|rule| rule.hides()).map(Rule::selector).collect();
     assert_eq!(hidden, ["a.b/b", "a.b/c", "a.b/d"]);
-    assert_eq!(statements.len(), 3, "a label for versions that cannot be read is none");
+    assert_eq!(rules.len(), 3, "a label with unreadable versions is dropped");
 }
 
 #[test]
-fn what_selects_nothing_is_a_warning() {
+fn rule_that_selects_nothing_is_a_warning() {
     let yaml = "servers:\n- {name: a.b/c, tier: 1}\n- {name: a.b/gone, tier: 1}\n- {name: x.y/*, tier: 1}\n- {name: a.*/*, tier: 1}\n- {name: '*', tier: 1}";
-    let now = Instant::parse("2026-06-01T00:00:00Z").expect("a time");
+    let now = Timestamp::parse("2026-06-01T00:00:00Z").expect("a time");
     let context = Context { terms: Terms::default(), now, upstreams: None };
-    let Reading { statements, .. } = read(&[Source::new("x.yaml", yaml)], &context);
-    let set = OverlaySet::new(statements, Vec::new());
+    let Reading { rules, .. } = read(&[Source::new("x.yaml", yaml)], &context);
+    let set = OverlaySet::new(rules, Vec::new());
     let mut coverage = Coverage::of(&set);
     coverage.see(&crate::model::Name::parse("a.b/c").expect("a name"));
     let warnings: Vec<String> = coverage.warnings().iter().map(Finding::to_string).collect();

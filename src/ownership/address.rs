@@ -1,7 +1,7 @@
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-/// Whether an address is one of the public internet, and no reserved one (the registries of RFC 6890).
-/// A proof is fetched from nowhere else: what a namespace claims must not make us knock on our own doors.
+/// Returns true if an address belongs to the public internet and is not reserved (the registries of RFC 6890).
+/// Key records are fetched from no other address: a claim must not send requests into our own network.
 #[must_use]
 pub fn is_public(address: IpAddr) -> bool {
     match address {
@@ -37,15 +37,15 @@ fn is_public_v4(address: Ipv4Addr) -> bool {
     })
 }
 
-/// Reserved networks inside `2000::/3`, by their leading bits; everything outside of it is reserved, but
-/// for translated IPv4.
+/// Reserved networks inside `2000::/3`, by their leading bits; everything outside of it is reserved, except
+/// translated IPv4.
 const RESERVED_V6: [(u128, u32); 4] = [
     // IETF protocol assignments, Teredo and ORCHID among them.
     (0x2001_0000 << 96, 23),
     // Documentation.
     (0x2001_0db8 << 96, 32),
     (0x3fff_0000 << 96, 20),
-    // 6to4 is deprecated (RFC 7526); it would reach whatever IPv4 address stands inside.
+    // 6to4 is deprecated (RFC 7526); it would reach the embedded IPv4 address.
     (0x2002_0000 << 96, 16),
 ];
 /// `64:ff9b::/96`, through which a network without IPv4 reaches it (RFC 6052).
@@ -103,7 +103,7 @@ mod tests {
     #[case("fe80::1", false)]
     #[case("ff02::1", false)]
     #[case("5f00::1", false)]
-    fn only_the_public_internet_is_reached(#[case] address: &str, #[case] public: bool) {
+    fn only_public_addresses_are_allowed(#[case] address: &str, #[case] public: bool) {
         assert_eq!(is_public(address.parse().expect("an address")), public);
     }
 }

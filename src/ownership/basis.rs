@@ -2,27 +2,27 @@ use std::collections::BTreeSet;
 use std::fmt;
 
 use super::account::Account;
-use super::holding::{Holding, Negatives, Shown};
+use super::record::{Negatives, Shown, VerificationRecord};
 use super::txt::Key;
 use super::verdict::{Pins, Verdict, Waiver};
-use crate::model::Instant;
+use crate::model::Timestamp;
 
-/// What a verdict on a namespace follows from.
+/// The evidence that a verdict on a namespace follows from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Basis<'h> {
     Waived(&'h Waiver),
     NeverChecked,
     NothingDefinite,
-    /// What was shown is gone.
+    /// The evidence that was shown is gone.
     Gone(Negatives),
     NeverShown,
-    /// A place shows a trusted key, or showed it and does not for the moment.
+    /// A place shows a trusted key, or showed it and does not at the moment.
     KeyShown {
         at: &'h str,
         missing: Option<Negatives>,
         pinned: bool,
     },
-    /// What was trusted is gone, and another key stands there now.
+    /// The trusted key is gone, and another key is there now.
     KeyReplaced {
         at: &'h str,
         keys: &'h BTreeSet<Key>,
@@ -38,17 +38,17 @@ pub enum Basis<'h> {
         before: u64,
     },
     AccountKept(&'h Account),
-    /// The account came after what was published.
+    /// The account was created after the entry was published.
     AccountTooYoung {
         account: &'h Account,
-        created: Instant,
+        created: Timestamp,
     },
-    /// The owner's repository holds the entry's own `server.json`.
+    /// The owner's repository contains the entry's own `server.json`.
     DeclaredByRepository,
 }
 
 impl Basis<'_> {
-    /// The verdict that follows.
+    /// Returns the verdict that follows.
     #[must_use]
     pub const fn verdict(&self) -> Verdict {
         match self {
@@ -57,9 +57,9 @@ impl Basis<'_> {
             Self::Gone(_)
             | Self::KeyReplaced { .. }
             | Self::AccountReplaced { .. }
-            | Self::AccountTooYoung { .. } => Verdict::Refuted,
-            Self::NeverShown | Self::KeysUnknown { .. } => Verdict::None,
-            Self::KeyShown { .. } | Self::AccountKept(_) => Verdict::Held,
+            | Self::AccountTooYoung { .. } => Verdict::Revoked,
+            Self::NeverShown | Self::KeysUnknown { .. } => Verdict::Unverified,
+            Self::KeyShown { .. } | Self::AccountKept(_) => Verdict::Verified,
             Self::DeclaredByRepository => Verdict::Declared,
         }
     }
@@ -67,31 +67,34 @@ impl Basis<'_> {
 
 impl fmt::Display for Basis<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let whose = |pinned: &bool| if *pinned { "pinned by an overlay" } else { "seen first" };
+        let origin = |pinned: &bool| if *pinned { "pinned by an overlay" } else { "seen first" };
         match self {
             Self::Waived(Waiver { reviewer, reason }) => {
-                write!(f, "{reviewer} does without a proof: {reason}")
+                write!(f, "{reviewer} waived verification: {reason}")
             }
             Self::NeverChecked => f.write_str("it was not checked yet"),
-            Self::NothingDefinite => f.write_str("nothing definite was seen so far"),
+            Self::NothingDefinite => f.write_str("no lookup gave a definite answer so far"),
             Self::Gone(Negatives { count, first, .. }) => {
-                write!(f, "what was shown is gone since {first}, in {count} looks")
+                write!(f, "the evidence is gone since {first}, in {count} lookups")
             }
             Self::NeverShown => f.write_str("nothing is shown, and never was"),
             Self::KeyShown { at, missing: None, pinned } => {
-                write!(f, "{at} shows a key that was {}", whose(pinned))
+                write!(f, "{at} shows a key that was {}", origin(pinned))
             }
             Self::KeyShown { at, missing: Some(negatives), pinned } => {
-                let whose = whose(pinned);
-                write!(f, "{at} is not seen to show {negatives}, and showed a key that was {whose}")
+                let origin = origin(pinned);
+                write!(
+                    f,
+                    "{at} shows no key {negatives}; before, it showed a key that was {origin}"
+                )
             }
             Self::KeyReplaced { at, .. } => {
-                write!(f, "what was shown is gone, and {at} shows another's key now")
+                write!(f, "the trusted key is gone, and {at} shows another key now")
             }
             Self::KeysUnknown { at, pinned, .. } => write!(
                 f,
                 "suspended: {at} shows none of the keys that were {}; an overlay may pin the new ones",
-                whose(pinned)
+                origin(pinned)
             ),
             Self::AccountReplaced { account: Account { login, id, .. }, before } => {
                 write!(f, "{login} is the account {id} now, and was {before}")
@@ -102,19 +105,19 @@ impl fmt::Display for Basis<'_> {
             Self::AccountTooYoung { account, created } => {
                 write!(
                     f,
-                    "the account {} was created {created}, after this was published",
+                    "the account {} was created {created}, after the entry was published",
                     account.id
                 )
             }
             Self::DeclaredByRepository => {
-                f.write_str("its owner's repository holds its own server.json")
+                f.write_str("its owner's repository contains its own server.json")
             }
         }
     }
 }
 
-impl Holding {
-    /// What the verdict follows from, with the pins that are in force.
+impl VerificationRecord {
+    /// Returns the evidence that the verdict follows from, under these pins.
     #[must_use]
     pub fn basis<'h>(&'h self, pins: &'h Pins) -> Basis<'h> {
         if let Some(waiver) = &pins.waived {
@@ -149,7 +152,7 @@ impl Holding {
         }
     }
 
-    /// What follows, with the pins that are in force; and in words why.
+    /// Returns the verdict under these pins, and its reason.
     #[must_use]
     pub fn verdict(&self, pins: &Pins) -> (Verdict, String) {
         let basis = self.basis(pins);

@@ -3,19 +3,19 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::holding::Negatives;
-use super::sight::Named;
-use crate::model::{Digest, Instant};
+use super::lookup::Named;
+use super::record::Negatives;
+use crate::model::{Digest, Timestamp};
 
-/// More contents of one name are not remembered; the real maximum is 1,156 versions.
+/// More contents of one name are not stored; the real maximum is 1,156 versions.
 const MAX_REMEMBERED: usize = 2_000;
 
-/// What a `server.json` offers, as far as a declaration has to match.
+/// The parts of a `server.json` that a declaration has to match.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Offer {
     pub name: String,
     pub packages: BTreeSet<Package>,
-    /// Hosts of remotes, in small letters; a template stands as it is written.
+    /// Hosts of remotes, in lower case; a template is kept as written.
     pub hosts: BTreeSet<String>,
     pub repository: Option<RepositoryLink>,
 }
@@ -34,18 +34,18 @@ pub struct RepositoryLink {
     pub owner: String,
     pub name: String,
     pub id: Option<String>,
-    /// Where in it the server lies; `None` when what is stated cannot be a path.
+    /// The folder of the server; `None` when the stated subfolder cannot be a path.
     pub path: Option<Vec<String>>,
 }
 
 impl Offer {
-    /// Reads what matters of a `server` object or file; `None` when it is no object with a name.
+    /// Reads a `server` object or file; `None` when it is not an object with a name.
     #[must_use]
     pub fn read(json: &str) -> Option<Self> {
         Self::of(&serde_json::from_str(json).ok()?)
     }
 
-    /// Reads what matters of a parsed `server` object; `None` when it is no object with a name.
+    /// Reads a parsed `server` object; `None` when it is not an object with a name.
     #[must_use]
     pub fn of(value: &Value) -> Option<Self> {
         let list = |member: &str| value[member].as_array().map(Vec::as_slice).unwrap_or_default();
@@ -58,16 +58,16 @@ impl Offer {
         })
     }
 
-    /// Whether this file speaks for an entry: its name, its packages and its remote hosts.
+    /// Accepts an entry if this file covers its name, its packages and its remote hosts.
     ///
     /// # Errors
-    /// What it does not speak for.
+    /// The first of these that the file does not cover.
     pub fn declares(&self, entry: &Self) -> Result<(), String> {
         if self.name != entry.name {
             return Err(format!("it is the file of `{}`", self.name));
         }
         let known: BTreeSet<(&str, &str)> = self.packages.iter().map(Package::key).collect();
-        if let Some(other) = entry.packages.iter().find(|it| !known.contains(&it.key())) {
+        if let Some(other) = entry.packages.iter().find(|package| !known.contains(&package.key())) {
             return Err(format!("it lacks the package {} {}", other.registry, other.identifier));
         }
         match entry.hosts.iter().find(|host| !self.hosts.contains(*host)) {
@@ -86,7 +86,7 @@ impl Package {
         })
     }
 
-    /// What is the same in every version: an image's tag and digest are not.
+    /// Returns what is the same in every version: an image's tag and digest are left out.
     #[must_use]
     pub fn key(&self) -> (&str, &str) {
         let identifier = match self.registry.as_str() {
@@ -97,7 +97,7 @@ impl Package {
     }
 }
 
-/// An image's repository, and its tag or digest.
+/// Returns an image's repository, and its tag or digest.
 #[must_use]
 pub fn image(reference: &str) -> (&str, Option<&str>) {
     if let Some((tagged, digest)) = reference.split_once('@') {
@@ -128,7 +128,7 @@ impl RepositoryLink {
         let name = name.strip_suffix(".git").unwrap_or(name);
         let usable = |text: &str| {
             (1..=100).contains(&text.len())
-                && text.bytes().all(|it| it.is_ascii_alphanumeric() || b"-_.".contains(&it))
+                && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte))
                 && !text.starts_with('.')
         };
         (usable(owner) && usable(name)).then(|| Self {
@@ -139,7 +139,7 @@ impl RepositoryLink {
         })
     }
 
-    /// Whether a stated id is the repository's: its number or its node id. Other texts are hints only.
+    /// Returns true if the stated id is the repository's number or node id. Other texts are hints only.
     #[must_use]
     pub fn is_of(&self, id: u64, node_id: &str) -> bool {
         let Some(stated) = self.id.as_deref() else { return true };
@@ -153,20 +153,20 @@ impl RepositoryLink {
     }
 }
 
-/// The segments of a folder inside a repository; `None` when it leads out, or is no path.
+/// Returns the segments of a folder inside a repository; `None` when it leads out, or is not a path.
 fn folder(text: &str) -> Option<Vec<String>> {
     let segments: Vec<&str> =
-        text.trim_matches('/').split('/').filter(|it| !it.is_empty()).collect();
+        text.trim_matches('/').split('/').filter(|segment| !segment.is_empty()).collect();
     let usable = |segment: &&str| {
         segment.len() <= 255
             && !matches!(*segment, "." | "..")
-            && !segment.contains(|it: char| it.is_control() || it == '\\')
+            && !segment.contains(|char: char| char.is_control() || char == '\\')
     };
     let all = segments.len() <= 20 && segments.iter().all(usable);
     all.then(|| segments.into_iter().map(str::to_owned).collect())
 }
 
-/// The host of a URL, in small letters and with its port; a template stands as it is written.
+/// Returns the host of a URL, in lower case and with its port; a template is kept as written.
 #[must_use]
 pub fn host(url: &str) -> Option<String> {
     let (_, rest) = url.split_once("://")?;
@@ -175,34 +175,34 @@ pub fn host(url: &str) -> Option<String> {
     Some(host.to_ascii_lowercase())
 }
 
-/// What is remembered of one name: which contents its owner's repository declares, and which have a
-/// package that names another server.
+/// The evidence of one name: the contents that its owner's repository declares, and those with a package
+/// that names another server.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Naming {
+pub struct DeclarationRecord {
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub declared: BTreeSet<Digest>,
-    /// The account whose repository declares them.
+    /// The account that owns the declaring repository.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub account: Option<u64>,
-    /// By content, what the package says.
+    /// The finding about the package, by content.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub disputed: BTreeMap<Digest, String>,
-    /// Looks in a row that found nothing where something was declared.
+    /// Consecutive lookups that found nothing where something was declared.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub negatives: Option<Negatives>,
     #[serde(default)]
-    pub checked_at: Option<Instant>,
-    /// How many contents were looked at so far, when not all are in one look.
+    pub checked_at: Option<Timestamp>,
+    /// The number of contents looked up so far, when one lookup does not cover all.
     #[serde(default)]
-    pub turn: usize,
+    pub offset: usize,
     #[serde(default)]
     pub evidence: Vec<String>,
 }
 
-/// What was seen of one content of a name.
+/// The evidence of one content of a name.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ContentSight {
+pub struct ContentLookup {
     pub received: Digest,
     pub declaration: Declaration,
     pub packages: Vec<(Package, Named)>,
@@ -211,23 +211,23 @@ pub struct ContentSight {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Declaration {
     Declared(String),
-    /// No evidence, which is no refutation either: many entries point to another's repository, honestly.
+    /// No evidence, which is not a revocation: many entries honestly point to a repository of another owner.
     Not(String),
-    /// The repository or its file is not there, which may pass.
+    /// The repository or its file is absent, perhaps only for a while.
     Absent(String),
     Unclear(String),
 }
 
-impl Naming {
-    /// What is remembered after another look at some contents of the name.
+impl DeclarationRecord {
+    /// Returns the record after another lookup of some contents of the name.
     #[must_use]
     pub fn after(
         mut self,
         name: &str,
         account: Option<u64>,
         current: &BTreeSet<Digest>,
-        sights: &[ContentSight],
-        now: Instant,
+        lookups: &[ContentLookup],
+        now: Timestamp,
     ) -> Self {
         if self.account != account {
             self.declared.clear();
@@ -235,63 +235,67 @@ impl Naming {
         }
         self.declared.retain(|received| current.contains(received));
         self.disputed.retain(|received, _| current.contains(received));
-        self.turn = self.turn.wrapping_add(sights.len());
+        self.offset = self.offset.wrapping_add(lookups.len());
         let mut missed = false;
         let mut evidence = Vec::new();
-        let mut say = |line: String| {
+        let mut add = |line: String| {
             if !evidence.contains(&line) && evidence.len() < 50 {
                 evidence.push(line);
             }
         };
-        for sight in sights {
-            match &sight.declaration {
+        for lookup in lookups {
+            match &lookup.declaration {
                 Declaration::Declared(what) => {
                     self.negatives = None;
-                    self.declared.insert(sight.received);
-                    say(format!("GitHub: declared by {what}"));
+                    self.declared.insert(lookup.received);
+                    add(format!("GitHub: declared by {what}"));
                 }
                 Declaration::Not(why) => {
-                    self.declared.remove(&sight.received);
-                    say(format!("GitHub: not declared: {why}"));
+                    self.declared.remove(&lookup.received);
+                    add(format!("GitHub: not declared: {why}"));
                 }
                 Declaration::Absent(why) => {
-                    missed |= self.declared.contains(&sight.received);
-                    say(format!("GitHub: not declared: {why}"));
+                    missed |= self.declared.contains(&lookup.received);
+                    add(format!("GitHub: not declared: {why}"));
                 }
-                Declaration::Unclear(why) => say(format!("GitHub: unclear: {why}")),
+                Declaration::Unclear(why) => add(format!("GitHub: unclear: {why}")),
             }
             let mut unclear = false;
             let mut other = None;
-            for (Package { registry, identifier, .. }, named) in &sight.packages {
+            for (Package { registry, identifier, .. }, named) in &lookup.packages {
                 let package = format!("{registry} {identifier}");
                 match named {
                     Named::Servers(names) if names.is_empty() => {
-                        say(format!("{package} names no server"));
+                        add(format!("{package} names no server"));
                     }
                     Named::Servers(names)
-                        if names.iter().any(|it| it.eq_ignore_ascii_case(name)) =>
+                        if names.iter().any(|other| other.eq_ignore_ascii_case(name)) =>
                     {
-                        say(format!("{package} names this server"));
+                        add(format!("{package} names this server"));
                     }
                     Named::Servers(names) => {
                         let names: Vec<&str> = names.iter().map(String::as_str).collect();
                         let text = format!("{package} names another server: {}", names.join(", "));
-                        say(text.clone());
+                        add(text.clone());
                         other = Some(text);
                     }
                     Named::Absent => {
                         unclear = true;
-                        say(format!("{package} is not there"));
+                        add(format!("{package} does not exist"));
                     }
                     Named::Unavailable(why) => {
                         unclear = true;
-                        say(format!("{package}: unavailable, {why}"));
+                        add(format!("{package}: unavailable, {why}"));
                     }
                 }
             }
             match other {
-                Some(text) => drop(self.disputed.insert(sight.received, text)),
-                None if !unclear => drop(self.disputed.remove(&sight.received)),
+                Some(text) => {
+                    self.disputed.insert(lookup.received, text);
+                }
+                None if !unclear => {
+                    self.disputed.remove(&lookup.received);
+                }
                 None => {}
             }
         }

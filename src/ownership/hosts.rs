@@ -1,8 +1,7 @@
 use std::collections::BTreeSet;
 
-/// Hosts under which strangers get a name of their own: tunnels, hosting platforms, names that spell
-/// an address. Most of the like stand in the private section of the public suffix list; these do not,
-/// or did not always.
+/// Hosts under which anyone gets a name: tunnels, hosting platforms, names that spell an address. Most
+/// such hosts are in the private section of the public suffix list; these are not, or were not always.
 const KNOWN: [&str; 46] = [
     "a.run.app",
     "amplifyapp.com",
@@ -52,27 +51,27 @@ const KNOWN: [&str; 46] = [
     "xip.io",
 ];
 
-/// The shared hosts there are: the known ones, and those that overlays name.
+/// The shared hosts: the known ones, and those that overlays name.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct SharedHosts {
     named: BTreeSet<String>,
 }
 
 impl SharedHosts {
-    /// The known hosts and these domains, in small letters.
+    /// Returns the known hosts and these domains, which are in lower case.
     #[must_use]
     pub fn with(named: impl IntoIterator<Item = String>) -> Self {
         Self { named: named.into_iter().collect() }
     }
 
-    /// The longest shared host that the domain is, or is below.
+    /// Returns the longest shared host that equals the domain or is above it.
     pub(super) fn above<'d>(&self, domain: &'d str) -> Option<&'d str> {
         let is_shared = |host: &str| KNOWN.contains(&host) || self.named.contains(host);
         ancestors(domain).find(|host| is_shared(host))
     }
 }
 
-/// The domain, its parent, and so on.
+/// Returns the domain, its parent, and so on.
 pub(super) fn ancestors(domain: &str) -> impl Iterator<Item = &str> {
     std::iter::successors(Some(domain), |domain| domain.split_once('.').map(|(_, parent)| parent))
 }

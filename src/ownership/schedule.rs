@@ -1,45 +1,45 @@
 use std::time::Duration;
 
-use super::holding::Holding;
+use super::record::VerificationRecord;
 use super::verdict::{Pins, Verdict};
-use crate::model::{Digest, Instant};
+use crate::model::{Digest, Timestamp};
 
-/// Whose turn comes first.
+/// The order in which namespaces are checked again, first to last.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Urgency {
-    /// Overlays speak of it: it is served, or waits for a proof.
-    Spoken,
-    /// A name of it resembles something protected.
+pub enum Priority {
+    /// Overlays mention it: it is served, or waits for verification.
+    Mentioned,
+    /// One of its names resembles something protected.
     Resembling,
     Rest,
 }
 
 const HOUR: Duration = Duration::from_hours(1);
-/// How long a verdict holds for what overlays speak of, and for the rest.
-const SPOKEN: Duration = Duration::from_hours(24);
+/// Time between two checks: of namespaces that overlays mention, and of the rest.
+const MENTIONED: Duration = Duration::from_hours(24);
 const REST: Duration = Duration::from_hours(7 * 24);
-/// A proof that seems to be gone is looked for again, so that three looks fit well into two days.
-const DOUBTFUL: Duration = Duration::from_hours(8);
+/// Missing evidence is looked up again after this time, so that three lookups fit well into two days.
+const MISSING: Duration = Duration::from_hours(8);
 const FIRST_RETRY: Duration = Duration::from_mins(10);
 
-/// When a namespace is looked at again. It is spread over a fifth of the time, by the namespace's own
-/// name: what was found together is not asked for together for ever.
+/// Returns when a namespace is checked again. The time is spread by a fifth, by the namespace's own name, so
+/// that namespaces that were found together are not checked together for ever.
 #[must_use]
 pub fn next_check(
     namespace: &str,
-    holding: &Holding,
+    record: &VerificationRecord,
     pins: &Pins,
-    urgency: Urgency,
-    now: Instant,
-) -> Instant {
-    let lasting = if urgency == Urgency::Rest { REST } else { SPOKEN };
-    let (verdict, _) = holding.verdict(pins);
-    let wait = match () {
-        () if holding.unclear > 0 => {
-            (FIRST_RETRY * 2_u32.saturating_pow(holding.unclear.min(8) - 1)).min(lasting)
-        }
-        () if holding.negatives.is_some() && verdict != Verdict::Refuted => DOUBTFUL.min(lasting),
-        () => lasting,
+    priority: Priority,
+    now: Timestamp,
+) -> Timestamp {
+    let interval = if priority == Priority::Rest { REST } else { MENTIONED };
+    let (verdict, _) = record.verdict(pins);
+    let wait = if record.unclear > 0 {
+        (FIRST_RETRY * 2_u32.saturating_pow(record.unclear.min(8) - 1)).min(interval)
+    } else if record.negatives.is_some() && verdict != Verdict::Revoked {
+        MISSING.min(interval)
+    } else {
+        interval
     };
     let seed = [namespace.as_bytes(), &now.as_micros().to_le_bytes()].concat();
     let share = Digest::of(&seed).as_bytes().first().map_or(0, |byte| u32::from(*byte));

@@ -5,13 +5,13 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
 
-/// Labels under which people publish a record by mistake; it does not count there.
+/// Labels under which publishers put a record by mistake; it does not count there.
 pub const WRONG_SELECTORS: [&str; 2] = ["_mcp-auth", "_mcp-registry"];
-/// What tells our records from foreign ones.
+/// The field that marks key records.
 const MARK: &str = "v=MCPv1";
-/// Nobody rotates through more.
+/// More than any rotation needs.
 const MAX_KEYS: usize = 16;
-/// How much of a malformed record is shown.
+/// Characters of an invalid record that are shown.
 const EXCERPT: usize = 120;
 
 /// A public key that a namespace shows, as text `ed25519:BASE64`.
@@ -28,7 +28,7 @@ enum KeyKind {
     EcdsaP384,
 }
 
-/// What a key is.
+/// The two forms of a key, for messages.
 pub const KEY_SHAPE: &str = "`ed25519:` and 32 bytes in base64, or `ecdsap384:` and a compressed point of 49 bytes in base64";
 
 impl Key {
@@ -38,14 +38,14 @@ impl Key {
     /// Reads a key's kind and its point in base64, padded and without blanks (RFC 4648, section 4).
     ///
     /// # Errors
-    /// What is wrong with it, and what is allowed.
+    /// The violation, and what is allowed.
     pub fn new(kind: &str, point: &str) -> Result<Self, String> {
         let known = Self::KINDS.iter().find(|(word, _)| *word == kind);
         let Some((_, kind)) = known else {
             return Err(format!("`k={kind}` is neither ed25519 nor ecdsap384"));
         };
         let point =
-            STANDARD.decode(point).map_err(|error| format!("`p` is no padded base64: {error}"))?;
+            STANDARD.decode(point).map_err(|error| format!("`p` is not padded base64: {error}"))?;
         match (kind, point.as_slice()) {
             (KeyKind::Ed25519, point) if point.len() != 32 => {
                 Err(format!("an ed25519 key has 32 bytes, this one has {}", point.len()))
@@ -63,7 +63,7 @@ impl Key {
         }
     }
 
-    /// Reads what [`Display`](fmt::Display) writes.
+    /// Reads the form that [`Display`](fmt::Display) writes.
     ///
     /// # Errors
     /// As [`Key::new`].
@@ -94,16 +94,16 @@ impl From<Key> for String {
     }
 }
 
-/// What TXT records, or the lines of a well-known file, say.
+/// The key records among TXT records, or in the lines of a well-known file.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct KeyRecords {
     pub keys: BTreeSet<Key>,
-    /// Records that are meant to be ours and are not, each with the reason.
-    pub malformed: Vec<String>,
+    /// Marked records that are not valid, each with the reason.
+    pub invalid: Vec<String>,
 }
 
-/// Picks our records out and reads them strictly: `v=MCPv1; k=…; p=…`, each once and nothing else. All
-/// other records are somebody else's, and none of our business.
+/// Picks the key records out and reads them strictly: `v=MCPv1; k=…; p=…`, each once and nothing else. Other
+/// records are ignored.
 #[must_use]
 pub fn key_records<'t>(texts: impl IntoIterator<Item = &'t str>) -> KeyRecords {
     let mut records = KeyRecords::default();
@@ -114,14 +114,16 @@ pub fn key_records<'t>(texts: impl IntoIterator<Item = &'t str>) -> KeyRecords {
         }
         match read(text) {
             Ok(_) if records.keys.len() >= MAX_KEYS => {
-                let beyond = format!("more than {MAX_KEYS} keys; the rest is not looked at");
-                records.malformed.push(beyond);
+                let beyond = format!("more than {MAX_KEYS} keys; the others are ignored");
+                records.invalid.push(beyond);
                 break;
             }
-            Ok(key) => drop(records.keys.insert(key)),
-            Err(why) if records.malformed.len() < MAX_KEYS => {
+            Ok(key) => {
+                records.keys.insert(key);
+            }
+            Err(why) if records.invalid.len() < MAX_KEYS => {
                 let excerpt: String = text.chars().take(EXCERPT).collect();
-                records.malformed.push(format!("{why} in `{excerpt}`"));
+                records.invalid.push(format!("{why} in `{excerpt}`"));
             }
             Err(_) => {}
         }
@@ -134,14 +136,14 @@ fn read(text: &str) -> Result<Key, String> {
     let fields = text.strip_suffix(';').unwrap_or(text).split(';');
     for (index, field) in fields.enumerate() {
         let (tag, value) = field.trim().split_once('=').ok_or("a field without `=`")?;
-        let slot = match (index, tag.trim_end()) {
+        let item = match (index, tag.trim_end()) {
             (0, "v") if value.trim_start() == "MCPv1" => continue,
             (0, _) => return Err(format!("it does not begin with `{MARK}`")),
             (_, "k") => &mut kind,
             (_, "p") => &mut point,
             (_, other) => return Err(format!("the unknown field `{other}`")),
         };
-        if slot.replace(value.trim_start()).is_some() {
+        if item.replace(value.trim_start()).is_some() {
             return Err(format!("`{tag}` twice"));
         }
     }

@@ -5,21 +5,21 @@ use serde::{Deserialize, Serialize};
 
 use super::txt::Key;
 
-/// What follows from all that was seen.
+/// The verdict on a namespace, derived from all evidence.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Verdict {
-    /// The owner's repository holds this entry's own `server.json`.
+    /// The owner's repository contains this entry's own `server.json`.
     Declared,
-    /// The namespace shows its key, or its account exists.
-    Held,
-    /// Nothing is shown, and never was.
-    None,
-    /// What was shown is gone, or another's.
-    Refuted,
-    /// Nothing definite was ever seen.
+    /// The namespace shows a trusted key, or has the same account as before.
+    Verified,
+    /// No evidence was ever shown, or only unknown keys are shown.
+    Unverified,
+    /// The evidence that was shown is gone, or belongs to another owner.
+    Revoked,
+    /// No lookup was ever definite.
     Inconclusive,
-    /// An overlay does without a proof.
+    /// An overlay waives verification.
     Waived,
 }
 
@@ -28,9 +28,9 @@ impl Verdict {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Declared => "declared",
-            Self::Held => "held",
-            Self::None => "none",
-            Self::Refuted => "refuted",
+            Self::Verified => "verified",
+            Self::Unverified => "unverified",
+            Self::Revoked => "revoked",
             Self::Inconclusive => "inconclusive",
             Self::Waived => "waived",
         }
@@ -43,34 +43,37 @@ impl fmt::Display for Verdict {
     }
 }
 
-/// How much a proof must say before an entry is served.
+/// The verdict that an entry needs before it is served.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
-#[serde(rename_all = "lowercase")]
+#[serde(rename_all = "kebab-case")]
 pub enum Requirement {
-    /// Whatever is not refuted.
-    Unrefuted,
-    Held,
+    /// Every verdict but *revoked*.
+    NotRevoked,
+    Verified,
     Declared,
 }
 
 impl Requirement {
-    pub const WORDS: [(&str, Self); 3] =
-        [("unrefuted", Self::Unrefuted), ("held", Self::Held), ("declared", Self::Declared)];
+    pub const WORDS: [(&str, Self); 3] = [
+        ("not-revoked", Self::NotRevoked),
+        ("verified", Self::Verified),
+        ("declared", Self::Declared),
+    ];
 
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
-            Self::Unrefuted => "unrefuted",
-            Self::Held => "held",
+            Self::NotRevoked => "not-revoked",
+            Self::Verified => "verified",
             Self::Declared => "declared",
         }
     }
 }
 
-/// What overlays say of who owns a namespace; it outranks what was seen first.
+/// The owner of a namespace as overlays pin it; it outranks the owner that was seen first.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
 pub struct Pins {
-    /// The id of the GitHub account that holds the namespace or, for a domain, may declare its names.
+    /// The id of the GitHub account that owns the namespace or, for a domain, may declare its names.
     pub github: Option<u64>,
     /// Keys of which one must be shown.
     pub keys: BTreeSet<Key>,
@@ -78,7 +81,7 @@ pub struct Pins {
     pub require: Option<Requirement>,
 }
 
-/// Somebody decided to do without a proof.
+/// A reviewer's decision to serve a namespace without verification.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Waiver {
     pub reason: String,

@@ -5,13 +5,13 @@ use tokio::time::Instant;
 
 const HOUR: Duration = Duration::from_secs(60 * 60);
 
-/// How many requests an upstream is sent in an hour, at most. They may come in one burst, as those
-/// of a walk do; what is beyond waits, so that a loop of ours never becomes somebody's outage.
+/// The largest number of requests that an upstream receives in an hour. They may come in one burst, as
+/// those of a full sync do; further requests wait, so that a loop of ours never causes an outage.
 #[derive(Debug)]
 pub(super) struct Budget {
-    /// What one request costs of an hour.
+    /// The share of an hour that one request costs.
     cost: Duration,
-    /// When all that was spent is earned again.
+    /// When everything spent is available again.
     earned: Mutex<Instant>,
 }
 
@@ -39,7 +39,7 @@ mod tests {
     use super::*;
 
     #[tokio::test(start_paused = true)]
-    async fn a_burst_is_free_and_what_is_beyond_waits_for_its_share_of_the_hour() {
+    async fn burst_is_free_and_further_requests_wait_for_their_share_of_the_hour() {
         let budget = Budget::per_hour(60);
         let begun = Instant::now();
         for _ in 0..60 {

@@ -10,23 +10,23 @@ use hickory_resolver::proto::rr::{Name, RData};
 use hickory_resolver::{ResolverBuilder, TokioResolver};
 use thiserror::Error;
 
-use crate::ownership::{Look, Resolved, agreed};
+use crate::ownership::{KeyLookup, Resolved, agreed};
 
 /// One try; hickory makes one more.
 const TIMEOUT: Duration = Duration::from_secs(4);
 const ATTEMPTS: usize = 1;
-/// Whatever a zone says, it is asked again the next day.
+/// The longest time that an answer is cached, whatever the zone says.
 const LONGEST_TTL: Duration = Duration::from_hours(24);
-/// A name with more TXT records is not read to the end.
+/// Further TXT records of a name are ignored.
 const MAX_RECORDS: usize = 256;
 const CACHED: u64 = 4096;
 
-/// Resolvers that are each asked by themselves.
+/// The resolvers, each queried on its own.
 pub(super) struct Resolvers {
     each: Vec<(String, TokioResolver)>,
 }
 
-/// Why no resolver can be asked.
+/// The reason why no resolver can be queried.
 #[derive(Debug, Error)]
 pub enum ResolverError {
     #[error("the system's resolvers cannot be read; name some in `[ownership] resolvers`")]
@@ -35,7 +35,7 @@ pub enum ResolverError {
     Resolver { address: SocketAddr, source: Box<NetError> },
 }
 
-/// Where a name leads.
+/// The addresses of a name.
 #[derive(Debug)]
 pub(super) enum Addresses {
     Found(Vec<IpAddr>),
@@ -44,7 +44,7 @@ pub(super) enum Addresses {
 }
 
 impl Resolvers {
-    /// Those that are configured, or those of the system as one.
+    /// Uses the configured resolvers, or those of the system as a single one.
     pub(super) fn new(configured: &[SocketAddr]) -> Result<Self, ResolverError> {
         if configured.is_empty() {
             let builder = TokioResolver::builder_tokio();
@@ -69,8 +69,8 @@ impl Resolvers {
         Ok(Self { each: each.collect::<Result<_, _>>()? })
     }
 
-    /// What all resolvers together say of the keys at a domain.
-    pub(super) async fn keys(&self, domain: &str) -> Look {
+    /// Returns the keys at a domain on which all resolvers agree.
+    pub(super) async fn keys(&self, domain: &str) -> KeyLookup {
         let mut answers = Vec::with_capacity(self.each.len());
         for (name, resolver) in &self.each {
             answers.push((name.clone(), txt(resolver, domain).await));
@@ -78,7 +78,9 @@ impl Resolvers {
         match self.each.len() {
             0 | 1 => agreed(&answers),
             count => match agreed(&answers) {
-                shown @ Look::Shown(..) => shown.noting(&format!("{count} resolvers agree")),
+                shown @ KeyLookup::Shown(..) => {
+                    shown.with_note(&format!("{count} resolvers agree"))
+                }
                 other => other,
             },
         }
@@ -88,19 +90,19 @@ impl Resolvers {
         self.each.iter().for_each(|(_, resolver)| resolver.clear_cache());
     }
 
-    /// Whether there is nobody to contradict what is seen.
+    /// Returns true if no second resolver could contradict the answers.
     pub(super) fn is_single(&self) -> bool {
         self.each.len() < 2
     }
 
-    /// The addresses of a domain, as the first resolver has them; that it has none, all must say.
+    /// Returns the addresses of a domain from the first resolver that has any; none only if all agree.
     pub(super) async fn addresses(&self, domain: &str) -> Addresses {
-        let Ok(name) = fqdn(domain) else { return Addresses::Absent("no name that DNS can have") };
+        let Ok(name) = fqdn(domain) else { return Addresses::Absent("not a valid DNS name") };
         let mut absent = Addresses::Unclear("no resolver is configured".into());
         for (resolver_name, resolver) in &self.each {
             let found = match resolver.lookup_ip(name.clone()).await {
                 Ok(found) => return Addresses::Found(found.iter().collect()),
-                Err(error) => said(&error),
+                Err(error) => classify(&error),
             };
             absent = match found {
                 Resolved::NoSuchName => Addresses::Absent("no such name"),
@@ -121,13 +123,13 @@ fn built(mut builder: ResolverBuilder<TokioRuntimeProvider>) -> Result<TokioReso
     options.cache_size = CACHED;
     options.positive_max_ttl = Some(LONGEST_TTL);
     options.negative_max_ttl = Some(Duration::from_hours(1));
-    // A file of ours is no evidence of anything.
+    // A local hosts file is not evidence.
     options.use_hosts_file = ResolveHosts::Never;
     options.try_tcp_on_error = true;
     builder.build()
 }
 
-/// With its final dot: search domains are of no concern to a proof.
+/// Returns the name with its final dot: search domains must not apply.
 fn fqdn(domain: &str) -> Result<Name, String> {
     Name::from_ascii(format!("{domain}.")).map_err(|error| error.to_string())
 }
@@ -136,7 +138,7 @@ async fn txt(resolver: &TokioResolver, domain: &str) -> Resolved {
     let Ok(name) = fqdn(domain) else { return Resolved::NoSuchName };
     match resolver.txt_lookup(name).await {
         Ok(lookup) => Resolved::Records(texts(&lookup)),
-        Err(error) => said(&error),
+        Err(error) => classify(&error),
     }
 }
 
@@ -148,8 +150,8 @@ fn texts(lookup: &Lookup) -> Vec<String> {
     texts.take(MAX_RECORDS).collect()
 }
 
-/// Only an answer that says so is a definite negative.
-fn said(error: &NetError) -> Resolved {
+/// Classifies an error; only an explicit answer is a definite negative.
+fn classify(error: &NetError) -> Resolved {
     match error {
         NetError::Dns(DnsError::NoRecordsFound(none)) => match none.response_code {
             ResponseCode::NXDomain => Resolved::NoSuchName,

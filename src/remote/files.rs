@@ -8,7 +8,7 @@ use serde_json::value::RawValue;
 use crate::model::{Identity, Name, Version};
 use crate::sync::{FetchFailure, FetchedPage, PageRequest, PageSource, RawPage};
 
-/// As much as a page of a registry may have.
+/// The same limit as for a page of a registry.
 const MAX_BYTES: u64 = 32 * 1024 * 1024;
 const MAX_DEPTH: usize = 16;
 
@@ -39,7 +39,7 @@ impl PageSource for Files {
     }
 
     async fn versions(&self, _: &Name) -> Result<Option<FetchedPage>, FetchFailure> {
-        // The walk itself takes no longer than asking.
+        // A full sync of the files is as cheap as asking for one name.
         Ok(None)
     }
 }
@@ -78,8 +78,8 @@ fn collect(folder: &Path, depth: usize, files: &mut Vec<PathBuf>) -> io::Result<
     Ok(())
 }
 
-/// The rows of a file. One that cannot be read becomes a row that says so and goes to quarantine:
-/// it must not keep the others from being read.
+/// Returns the items of a file. A file that cannot be read becomes an item with the reason, which goes to
+/// quarantine: it does not block the others.
 fn items_of(file: &Path, text: &[u8]) -> Vec<String> {
     let rows = match RawPage::read_versions(text) {
         Ok(page) => Some(page.rows),
@@ -97,8 +97,8 @@ fn items_of(file: &Path, text: &[u8]) -> Vec<String> {
     vec![format!(r#"{{"server":{item}}}"#)]
 }
 
-/// The item, unless an earlier file has the same version of the same server: which of the two is meant
-/// nobody can tell, so the second one is not usable.
+/// Returns the item, or an unusable one if an earlier file has the same version of the same server: which of
+/// the two is meant is unknown.
 fn once(item: String, file: &Path, known: &mut BTreeMap<(Name, Version), PathBuf>) -> String {
     #[derive(Deserialize)]
     struct Item<'a> {
@@ -117,12 +117,13 @@ fn once(item: String, file: &Path, known: &mut BTreeMap<(Name, Version), PathBuf
     }
 }
 
-/// A row as the API would send it: a bare `server.json` becomes one.
+/// Returns an item as the API would send it: wraps a bare `server.json`.
 fn item_of(raw: &RawValue) -> String {
     let members = crate::model::members(raw);
-    match members.is_ok_and(|members| members.iter().any(|(key, _)| key == "server")) {
-        true => raw.get().to_owned(),
-        false => format!(r#"{{"server":{}}}"#, raw.get()),
+    if members.is_ok_and(|members| members.iter().any(|(key, _)| key == "server")) {
+        raw.get().to_owned()
+    } else {
+        format!(r#"{{"server":{}}}"#, raw.get())
     }
 }
 
@@ -131,7 +132,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_version_stands_in_one_file() {
+    fn version_repeated_in_another_file_is_unusable() {
         let folder = tempfile::tempdir().expect("a folder");
         for (file, text) in [("a.json", "first"), ("b.json", "second"), ("c.json", "third")] {
             let version = if file == "c.json" { "2" } else { "1" };
@@ -150,7 +151,7 @@ mod tests {
     #[case(r#"[{"name":"a.b/c"},{"server":{}}]"#, &[r#"{"server":{"name":"a.b/c"}}"#, r#"{"server":{}}"#])]
     #[case(r#"{"servers":[{"name":"a.b/c"}]}"#, &[r#"{"server":{"name":"a.b/c"}}"#])]
     #[case("{", &[r#"{"server":"x.json is not JSON: EOF while parsing an object at line 1 column 1"}"#])]
-    fn a_file_is_a_server_an_item_or_a_list(#[case] text: &str, #[case] wanted: &[&str]) {
+    fn file_is_a_server_an_item_or_a_list(#[case] text: &str, #[case] wanted: &[&str]) {
         assert_eq!(items_of(Path::new("x.json"), text.as_bytes()), wanted);
     }
 }

@@ -4,64 +4,68 @@ use std::sync::PoisonError;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http_body_util::{BodyExt, Collected, Limited};
 use memchr::memmem;
-use octocrab::Octocrab;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
-use reqwest::header::{ETAG, HeaderMap, HeaderValue, IF_NONE_MATCH, LOCATION, RETRY_AFTER};
+use reqwest::Client;
+use reqwest::header::{
+    ACCEPT, AUTHORIZATION, ETAG, HeaderMap, HeaderName, HeaderValue, IF_NONE_MATCH, LOCATION,
+    RETRY_AFTER,
+};
 use serde_json::Value;
 use tokio::sync::Mutex;
 use tokio::time::{Instant, timeout};
 use url::Url;
 
-use super::http::{AccessError, client_builder, date, retry_after, token};
-use crate::model::Instant as Time;
+use super::http::{AccessError, client_builder, date, read_at_most, retry_after, token};
+use crate::model::Timestamp as Time;
 use crate::model::reason;
-use crate::ownership::{Account, Forged, Repository};
+use crate::ownership::{Account, ForgeAnswer, Repository};
 
-/// Of an answer; a `server.json` of a real server has less than 64 KiB.
+/// The limit of an answer; a real `server.json` has less than 64 KiB.
 const MAX_BYTES: usize = 1024 * 1024;
+/// The header that pins the shape of the answers.
+const API_VERSION: HeaderName = HeaderName::from_static("x-github-api-version");
 const TOTAL: Duration = Duration::from_secs(30);
 const MAX_REDIRECTS: usize = 3;
-/// Answers that are kept to be asked for conditionally, which costs nothing of the rate limit.
+/// Answers kept for conditional requests, which do not count against the rate limit.
 const KEPT: usize = 2_000;
 /// A larger answer is not kept.
 const KEPT_BYTES: usize = 16 * 1024;
-/// When a limit does not say how long it lasts (GitHub asks for a minute at least).
+/// The wait when a limit does not say how long it lasts (GitHub asks for at least a minute).
 const UNKNOWN_LIMIT: Duration = Duration::from_mins(1);
 const LONGEST_LIMIT: Duration = Duration::from_hours(1);
-/// A token that is refused is read again after this long.
+/// A refused token is read again after this time.
 const REFUSED: Duration = Duration::from_mins(10);
-/// Scopes with which a token that leaks changes things. A proof needs none at all.
+/// Scopes with which a leaked token changes nothing. Verification needs no scope at all.
 const READING: [&str; 6] =
     ["read:org", "read:user", "user:email", "read:project", "read:packages", "public_key"];
 
-/// GitHub's own API, asked one question after another.
+/// The GitHub API, with one request at a time.
 pub(super) struct GitHub {
     base: Url,
     proxy: Option<Url>,
     ca_files: Vec<PathBuf>,
     token_file: Option<PathBuf>,
-    /// Held while a question is asked.
+    /// Locked during a request.
     state: Mutex<State>,
-    /// Held for a moment: nobody waits for a question under way to learn this.
+    /// Locked only for a moment: reading the limits does not wait for a request under way.
     limits: std::sync::Mutex<Limits>,
 }
 
 struct State {
-    client: Octocrab,
+    client: Client,
     known: HashMap<String, (HeaderValue, Bytes)>,
 }
 
 #[derive(Default)]
 struct Limits {
-    /// Nothing is asked before.
+    /// No request is sent before this time, for this reason.
     blocked: Option<(Instant, String)>,
     trouble: Trouble,
     has_token: bool,
 }
 
-/// What a person should do something about.
+/// The problems with GitHub's token that the operator should fix.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Trouble {
     pub token_refused: bool,
@@ -76,7 +80,7 @@ impl GitHub {
         proxy: Option<&Url>,
         ca_files: &[PathBuf],
     ) -> Result<Self, AccessError> {
-        let (client, has_token) = client(base, token_file.as_ref(), proxy, ca_files)?;
+        let (client, has_token) = client(token_file.as_ref(), proxy, ca_files)?;
         let state = State { client, known: HashMap::new() };
         Ok(Self {
             base: base.clone(),
@@ -92,7 +96,7 @@ impl GitHub {
         self.limits().trouble.clone()
     }
 
-    /// Whether its limits, or a bad token, keep it from being asked now.
+    /// Returns true if the rate limit or a refused token blocks requests now.
     pub(super) fn is_blocked(&self) -> bool {
         self.limits().why_not().is_some()
     }
@@ -101,23 +105,24 @@ impl GitHub {
         self.limits.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(super) async fn account(&self, login: &str) -> Forged<Account> {
+    pub(super) async fn account(&self, login: &str) -> ForgeAnswer<Account> {
         let path = format!("/users/{}", segment(login));
         self.json(&path).await.and_then(|value| {
             Some(Account {
                 login: value["login"].as_str()?.to_owned(),
                 id: value["id"].as_u64()?,
-                created_at: value["created_at"].as_str().and_then(|it| Time::parse(it).ok()),
+                created_at: value["created_at"].as_str().and_then(|text| Time::parse(text).ok()),
             })
         })
     }
 
-    /// A public repository, where it is by now.
-    pub(super) async fn repository(&self, owner: &str, name: &str) -> Forged<Repository> {
+    /// Looks up a public repository, also after it moved.
+    pub(super) async fn repository(&self, owner: &str, name: &str) -> ForgeAnswer<Repository> {
         let path = format!("/repos/{}/{}", segment(owner), segment(name));
         let found = self.json(&path).await;
-        if matches!(&found, Forged::Found(value) if value["private"].as_bool() != Some(false)) {
-            return Forged::Absent;
+        if matches!(&found, ForgeAnswer::Found(value) if value["private"].as_bool() != Some(false))
+        {
+            return ForgeAnswer::Absent;
         }
         found.and_then(|value| {
             Some(Repository {
@@ -129,109 +134,115 @@ impl GitHub {
         })
     }
 
-    /// The `server.json` in a folder of the default branch of a repository.
-    pub(super) async fn server_json(&self, full_name: &str, folder: &[String]) -> Forged<String> {
-        let Some((owner, name)) = full_name.split_once('/') else { return Forged::Absent };
-        let folder: String = folder.iter().map(|it| format!("{}/", segment(it))).collect();
+    /// Reads the `server.json` in a folder of the default branch of a repository.
+    pub(super) async fn server_json(
+        &self,
+        full_name: &str,
+        folder: &[String],
+    ) -> ForgeAnswer<String> {
+        let Some((owner, name)) = full_name.split_once('/') else { return ForgeAnswer::Absent };
+        let folder: String = folder.iter().map(|name| format!("{}/", segment(name))).collect();
         let (owner, name) = (segment(owner), segment(name));
         let path = format!("/repos/{owner}/{name}/contents/{folder}server.json");
         self.json(&path).await.and_then(|value| {
             let encoded: String =
-                value["content"].as_str()?.chars().filter(|it| !it.is_whitespace()).collect();
+                value["content"].as_str()?.chars().filter(|char| !char.is_whitespace()).collect();
             let bytes = base64::Engine::decode(&base64::engine::general_purpose::STANDARD, encoded);
             String::from_utf8(bytes.ok()?).ok()
         })
     }
 
-    async fn json(&self, path: &str) -> Forged<Value> {
+    async fn json(&self, path: &str) -> ForgeAnswer<Value> {
         let mut state = self.state.lock().await;
         let bytes = match timeout(TOTAL, self.get(&mut state, path)).await {
             Ok(answer) => answer,
-            Err(_) => Forged::Unclear("no whole answer in 30 seconds".into()),
+            Err(_) => ForgeAnswer::Unclear("no complete answer within 30 seconds".into()),
         };
         bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok())
     }
 
-    async fn get(&self, state: &mut State, path: &str) -> Forged<Bytes> {
+    async fn get(&self, state: &mut State, path: &str) -> ForgeAnswer<Bytes> {
         if let Some(why) = self.limits().why_not() {
-            return Forged::Unclear(why);
+            return ForgeAnswer::Unclear(why);
         }
         if self.trouble().token_refused {
             let (file, proxy) = (self.token_file.as_ref(), self.proxy.as_ref());
-            match client(&self.base, file, proxy, &self.ca_files) {
+            match client(file, proxy, &self.ca_files) {
                 Ok((client, has_token)) => {
                     state.client = client;
                     self.limits().has_token = has_token;
                 }
-                Err(error) => return Forged::Unclear(error.to_string()),
+                Err(error) => return ForgeAnswer::Unclear(error.to_string()),
             }
         }
         let mut target = self.base.as_str().trim_end_matches('/').to_owned() + path;
         for _ in 0..=MAX_REDIRECTS {
             let known = state.known.get(&target).cloned();
-            let asked = known
-                .as_ref()
-                .map(|(etag, _)| HeaderMap::from_iter([(IF_NONE_MATCH, etag.clone())]));
-            let response = match state.client._get_with_headers(target.as_str(), asked).await {
+            let mut request = state.client.get(target.as_str());
+            if let Some((etag, _)) = &known {
+                request = request.header(IF_NONE_MATCH, etag.clone());
+            }
+            let response = match request.send().await {
                 Ok(response) => response,
-                // It may name what it asked; the host is configured.
-                Err(error) => return Forged::Unclear(reason(&error)),
+                // The URL may hold a name from outside.
+                Err(error) => return ForgeAnswer::Unclear(reason(&error.without_url())),
             };
-            let (parts, body) = response.into_parts();
-            self.limits().heed(&parts.headers, parts.status.as_u16());
-            match parts.status.as_u16() {
+            let (status, headers) = (response.status().as_u16(), response.headers().clone());
+            self.limits().update(&headers, status);
+            match status {
                 200 => {
-                    let Ok(body) = Limited::new(body, MAX_BYTES).collect().await else {
-                        return Forged::Unclear(
-                            "the answer breaks off, or has more than 1 MiB".into(),
+                    let Ok(body) = read_at_most(response, MAX_BYTES).await else {
+                        return ForgeAnswer::Unclear(
+                            "the answer is incomplete, or has more than 1 MiB".into(),
                         );
                     };
-                    let body = body.to_bytes();
-                    if let Some(etag) = parts.headers.get(ETAG).filter(|_| body.len() <= KEPT_BYTES)
-                    {
+                    if let Some(etag) = headers.get(ETAG).filter(|_| body.len() <= KEPT_BYTES) {
                         if state.known.len() >= KEPT {
                             state.known.clear();
                         }
                         state.known.insert(target, (etag.clone(), body.clone()));
                     }
-                    return Forged::Found(body);
+                    return ForgeAnswer::Found(body);
                 }
                 304 => match known {
-                    Some((_, body)) => return Forged::Found(body),
-                    None => return Forged::Unclear("HTTP 304 to no condition".into()),
+                    Some((_, body)) => return ForgeAnswer::Found(body),
+                    None => {
+                        return ForgeAnswer::Unclear("HTTP 304 to an unconditional request".into());
+                    }
                 },
-                404 | 410 | 451 => return Forged::Absent,
-                301 | 302 | 307 | 308 => match self.within(parts.headers.get(LOCATION)) {
+                404 | 410 | 451 => return ForgeAnswer::Absent,
+                301 | 302 | 307 | 308 => match self.within(headers.get(LOCATION)) {
                     Some(next) => target = next,
                     None => {
-                        return Forged::Unclear("a redirect out of its API, not followed".into());
+                        return ForgeAnswer::Unclear(
+                            "a redirect out of its API, not followed".into(),
+                        );
                     }
                 },
                 401 => {
                     let why = self.limits().why_not();
-                    return Forged::Unclear(why.unwrap_or_else(|| "HTTP 401".into()));
+                    return ForgeAnswer::Unclear(why.unwrap_or_else(|| "HTTP 401".into()));
                 }
                 403 | 429 => {
-                    // A secondary limit may say so in words only.
-                    let said = Limited::new(body, MAX_BYTES).collect().await;
-                    let said = said.map(Collected::to_bytes).unwrap_or_default();
+                    // A secondary limit may be reported in the text only.
+                    let text = read_at_most(response, MAX_BYTES).await.unwrap_or_default();
                     let mut limits = self.limits();
-                    if limits.why_not().is_none() && memmem::find(&said, b"rate limit").is_some() {
+                    if limits.why_not().is_none() && memmem::find(&text, b"rate limit").is_some() {
                         limits.block(
                             UNKNOWN_LIMIT,
-                            "its rate limit is spent, and it is not asked before that ends",
+                            "its rate limit is exhausted; no request is sent before it resets",
                         );
                     }
                     let why = limits.why_not().unwrap_or_else(|| "HTTP 403".into());
-                    return Forged::Unclear(why);
+                    return ForgeAnswer::Unclear(why);
                 }
-                other => return Forged::Unclear(format!("HTTP {other}")),
+                other => return ForgeAnswer::Unclear(format!("HTTP {other}")),
             }
         }
-        Forged::Unclear("more than three redirects".into())
+        ForgeAnswer::Unclear("more than three redirects".into())
     }
 
-    /// A redirect's target, when it stays at the configured API.
+    /// Returns a redirect's target if it stays at the configured API.
     fn within(&self, location: Option<&HeaderValue>) -> Option<String> {
         let target = self.base.join(location?.to_str().ok()?).ok()?;
         (target.origin() == self.base.origin()).then(|| target.into())
@@ -239,7 +250,7 @@ impl GitHub {
 }
 
 impl Limits {
-    /// Why nothing may be asked now.
+    /// Returns the reason why no request may be sent now.
     fn why_not(&self) -> Option<String> {
         let (until, why) = self.blocked.as_ref()?;
         (Instant::now() < *until).then(|| why.clone())
@@ -249,15 +260,15 @@ impl Limits {
         self.blocked = Some((Instant::now() + wait, why.to_owned()));
     }
 
-    /// Notes what an answer says of limits and of the token.
-    fn heed(&mut self, headers: &HeaderMap, status: u16) {
+    /// Updates the limits and the token's problems from an answer.
+    fn update(&mut self, headers: &HeaderMap, status: u16) {
         let number = |name: &str| headers.get(name)?.to_str().ok()?.trim().parse::<u64>().ok();
         let spent = number("x-ratelimit-remaining") == Some(0);
         let is_limit = status == 429
             || (status == 403 && (spent || headers.contains_key(RETRY_AFTER)))
             || status == 403 && headers.get("x-ratelimit-remaining").is_none();
         if is_limit || spent {
-            // By GitHub's own clock: ours may be wrong.
+            // By GitHub's clock: ours may be wrong.
             let now = date(headers);
             let reset = number("x-ratelimit-reset").filter(|_| spent).zip(now).map(|(at, now)| {
                 Time::from_micros(i64::try_from(at).unwrap_or_default().saturating_mul(1_000_000))
@@ -266,71 +277,72 @@ impl Limits {
             });
             let wait = retry_after(headers, now).or(reset);
             let wait = wait.unwrap_or(UNKNOWN_LIMIT).min(LONGEST_LIMIT);
-            self.block(wait, "its rate limit is spent, and it is not asked before that ends");
+            self.block(wait, "its rate limit is exhausted; no request is sent before it resets");
         }
         if status == 401 && self.has_token {
             self.trouble.token_refused = true;
-            self.block(
-                REFUSED,
-                "the token is refused; it is read again, and GitHub asked, in ten minutes",
-            );
+            self.block(REFUSED, "GitHub refused the token; it is read again in ten minutes");
         } else if status != 401 {
             self.trouble.token_refused = false;
         }
         if status < 400 {
-            let scopes = headers.get("x-oauth-scopes").and_then(|it| it.to_str().ok());
+            let scopes = headers.get("x-oauth-scopes").and_then(|value| value.to_str().ok());
             let scopes = scopes.unwrap_or_default().split(',').map(str::trim);
-            let writing = scopes.filter(|it| !it.is_empty() && !READING.contains(it));
+            let writing = scopes.filter(|scope| !scope.is_empty() && !READING.contains(scope));
             self.trouble.write_scopes = writing.map(str::to_owned).collect();
         }
     }
 }
 
 fn client(
-    base: &Url,
     token_file: Option<&PathBuf>,
     proxy: Option<&Url>,
     ca_files: &[PathBuf],
-) -> Result<(Octocrab, bool), AccessError> {
-    let http = client_builder(proxy, ca_files)?
-        .redirect(reqwest::redirect::Policy::none())
-        .connect_timeout(Duration::from_secs(10))
-        .build()
-        .map_err(|source| AccessError::Client { source })?;
+) -> Result<(Client, bool), AccessError> {
     let variable = || {
         let token = std::env::var("GITHUB_TOKEN").ok()?.trim().to_owned();
-        (!token.is_empty() && token.bytes().all(|it| it.is_ascii_graphic())).then_some(token)
+        (!token.is_empty() && token.bytes().all(|byte| byte.is_ascii_graphic())).then_some(token)
     };
     let secret = match token_file {
         Some(file) => Some(token(file)?),
         None => variable(),
     };
-    let failed = |error: octocrab::Error| AccessError::GitHub { reason: error.to_string() };
-    let mut builder = Octocrab::builder().base_uri(base.as_str()).map_err(failed)?;
+    let mut headers = HeaderMap::from_iter([
+        (ACCEPT, HeaderValue::from_static("application/vnd.github+json")),
+        (API_VERSION, HeaderValue::from_static("2022-11-28")),
+    ]);
     let has_token = secret.is_some();
-    if let Some(secret) = secret {
-        builder = builder.personal_token(secret.trim().to_owned());
+    if let Some(value) = secret.and_then(|secret| format!("Bearer {secret}").parse().ok()) {
+        let mut value: HeaderValue = value;
+        value.set_sensitive(true);
+        headers.insert(AUTHORIZATION, value);
     }
-    Ok((builder.build_with_reqwest(http).map_err(failed)?, has_token))
+    let client = client_builder(proxy, ca_files)?
+        .redirect(reqwest::redirect::Policy::none())
+        .connect_timeout(Duration::from_secs(10))
+        .default_headers(headers)
+        .build()
+        .map_err(|source| AccessError::Client { source })?;
+    Ok((client, has_token))
 }
 
-/// Everything but what no part of a URL reads as its own (RFC 3986, section 2.3).
+/// All characters except the unreserved ones (RFC 3986, section 2.3).
 const RESERVED: AsciiSet = NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 pub(super) fn segment(text: &str) -> String {
     utf8_percent_encode(text, &RESERVED).to_string()
 }
 
-impl<T> Forged<T> {
-    /// What is read out of an answer; one that cannot be read is nothing definite.
-    fn and_then<U>(self, read: impl FnOnce(T) -> Option<U>) -> Forged<U> {
+impl<T> ForgeAnswer<T> {
+    /// Reads a value from an answer; an answer that cannot be read is not definite.
+    fn and_then<U>(self, read: impl FnOnce(T) -> Option<U>) -> ForgeAnswer<U> {
         match self {
             Self::Found(value) => match read(value) {
-                Some(read) => Forged::Found(read),
-                None => Forged::Unclear("an answer of an unknown shape".into()),
+                Some(read) => ForgeAnswer::Found(read),
+                None => ForgeAnswer::Unclear("an answer of an unknown shape".into()),
             },
-            Self::Absent => Forged::Absent,
-            Self::Unclear(why) => Forged::Unclear(why),
+            Self::Absent => ForgeAnswer::Absent,
+            Self::Unclear(why) => ForgeAnswer::Unclear(why),
         }
     }
 }

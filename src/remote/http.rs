@@ -12,7 +12,7 @@ use url::Url;
 
 use super::budget::Budget;
 use super::dns::ResolverError;
-use crate::model::{Escaped, Instant};
+use crate::model::{Escaped, Timestamp};
 use crate::sync::{FetchFailure, FetchedPage};
 
 const CONNECT: Duration = Duration::from_secs(10);
@@ -20,44 +20,42 @@ const CONNECT: Duration = Duration::from_secs(10);
 const FIRST_BYTE: Duration = Duration::from_mins(1);
 const IDLE: Duration = Duration::from_secs(30);
 const TOTAL: Duration = Duration::from_mins(5);
-/// After decompression. A page of a hundred of the largest real entries has 6 MiB.
+/// The limit after decompression. A page of a hundred of the largest real entries has 6 MiB.
 const MAX_BODY_BYTES: usize = 32 * 1024 * 1024;
 const MAX_REDIRECTS: usize = 3;
-/// How much of an error's body is shown.
+/// The part of an error's body that is shown.
 const MAX_EXCERPT_BYTES: usize = 200;
 
-/// How a registry is reached.
+/// The settings for access to a registry.
 #[derive(Debug, Clone)]
 pub struct Access {
     pub proxy: Option<Url>,
-    /// PEM files whose certificates are trusted beside the system's.
+    /// PEM files with certificates that are trusted besides the system's.
     pub ca_files: Vec<PathBuf>,
-    /// Holds a bearer token.
+    /// Contains a bearer token.
     pub token_file: Option<PathBuf>,
     pub requests_per_hour: u32,
 }
 
-/// Why a client cannot be made.
+/// The reason why a client cannot be created.
 #[derive(Debug, Error)]
 pub enum AccessError {
     #[error("the file {path} cannot be read")]
     File { path: PathBuf, source: std::io::Error },
-    #[error("{path} holds no PEM certificate")]
+    #[error("{path} contains no PEM certificate")]
     Certificate { path: PathBuf },
     #[error("the token in {path} is not a single line of visible characters")]
     Token { path: PathBuf },
-    #[error("the HTTP client cannot be made")]
+    #[error("the HTTP client cannot be created")]
     Client { source: reqwest::Error },
-    /// Never what the address is.
-    #[error("notices cannot be sent there: {why}")]
-    Receiver { why: &'static str },
-    #[error("the client of GitHub cannot be made: {reason}")]
-    GitHub { reason: String },
-    #[error("DNS cannot be asked")]
+    /// Never contains the address.
+    #[error("notices cannot be delivered: {why}")]
+    Recipient { why: &'static str },
+    #[error("DNS cannot be queried")]
     Resolver { source: ResolverError },
 }
 
-/// An HTTP client that gives up in time and reads no more than it should.
+/// An HTTP client with limits on time and size.
 #[derive(Debug)]
 pub(super) struct Http {
     client: Client,
@@ -77,7 +75,7 @@ impl Http {
         Ok(Self { client, token, budget })
     }
 
-    /// The body behind a URL, and upstream's time.
+    /// Fetches the body behind a URL, and the upstream's date.
     pub(super) async fn get(&self, url: &Url) -> Result<FetchedPage, FetchFailure> {
         self.budget.spend().await;
         let limit = TOTAL;
@@ -107,7 +105,7 @@ impl Http {
     }
 }
 
-/// What every client of ours has in common: it leaves as `[egress]` says, whatever the environment does.
+/// Returns the base of every client: it uses the proxy of `[egress]`, and none from the environment.
 pub(super) fn client_builder(
     proxy: Option<&Url>,
     ca_files: &[PathBuf],
@@ -124,13 +122,14 @@ pub(super) fn client_builder(
     Ok(builder)
 }
 
-/// Another host was not configured, and http was not asked for: neither is followed.
+/// Follows a redirect only within the same origin: another host, or http, was not configured.
 fn same_origin(attempt: Attempt<'_>) -> reqwest::redirect::Action {
     let first = attempt.previous().first();
     let same = first.is_some_and(|first| first.origin() == attempt.url().origin());
-    match same && attempt.previous().len() <= MAX_REDIRECTS {
-        true => attempt.follow(),
-        false => attempt.stop(),
+    if same && attempt.previous().len() <= MAX_REDIRECTS {
+        attempt.follow()
+    } else {
+        attempt.stop()
     }
 }
 
@@ -151,6 +150,25 @@ async fn body(mut response: Response, url: &Url) -> Result<Bytes, FetchFailure> 
     }
 }
 
+/// The reason why a body was not read to its end.
+pub(super) enum BodyError {
+    TooLarge,
+    Broken(reqwest::Error),
+}
+
+/// Reads a whole body of at most `limit` bytes.
+pub(super) async fn read_at_most(mut response: Response, limit: usize) -> Result<Bytes, BodyError> {
+    let mut body = BytesMut::new();
+    loop {
+        match response.chunk().await {
+            Ok(None) => return Ok(body.freeze()),
+            Ok(Some(chunk)) if body.len() + chunk.len() <= limit => body.extend_from_slice(&chunk),
+            Ok(Some(_)) => return Err(BodyError::TooLarge),
+            Err(error) => return Err(BodyError::Broken(error.without_url())),
+        }
+    }
+}
+
 async fn excerpt(mut response: Response) -> String {
     let mut bytes = Vec::new();
     while bytes.len() < MAX_EXCERPT_BYTES {
@@ -165,26 +183,28 @@ async fn excerpt(mut response: Response) -> String {
 
 fn failure(url: &Url, error: reqwest::Error) -> FetchFailure {
     let host = url.host_str().unwrap_or_default().to_owned();
-    // The URL may hold a name from outside; what it points at is said by `host`.
+    // The URL may contain a name from outside; `host` is enough.
     let error = error.without_url();
-    match () {
-        () if error.is_connect() => FetchFailure::Connect { host, source: Box::new(error) },
-        () if error.is_timeout() => FetchFailure::Timeout { what: "the next byte", limit: IDLE },
-        () => FetchFailure::Broken { source: Box::new(error) },
+    if error.is_connect() {
+        FetchFailure::Connect { host, source: Box::new(error) }
+    } else if error.is_timeout() {
+        FetchFailure::Timeout { what: "the next byte", limit: IDLE }
+    } else {
+        FetchFailure::Broken { source: Box::new(error) }
     }
 }
 
-pub(super) fn date(headers: &HeaderMap) -> Option<Instant> {
+pub(super) fn date(headers: &HeaderMap) -> Option<Timestamp> {
     http_date(headers.get(DATE)?.to_str().ok()?)
 }
 
-fn http_date(text: &str) -> Option<Instant> {
+fn http_date(text: &str) -> Option<Timestamp> {
     let stamp = rfc2822::DateTimeParser::new().parse_timestamp(text).ok()?;
-    Some(Instant::from_micros(stamp.as_microsecond()))
+    Some(Timestamp::from_micros(stamp.as_microsecond()))
 }
 
-/// `Retry-After` in both forms (RFC 9110, section 10.2.3); a date counts from upstream's own.
-pub(super) fn retry_after(headers: &HeaderMap, date: Option<Instant>) -> Option<Duration> {
+/// Reads `Retry-After` in both forms (RFC 9110, section 10.2.3); a date counts from the upstream's date.
+pub(super) fn retry_after(headers: &HeaderMap, date: Option<Timestamp>) -> Option<Duration> {
     let text = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
     match text.parse() {
         Ok(seconds) => Some(Duration::from_secs(seconds)),
@@ -203,9 +223,10 @@ fn certificates(path: &PathBuf) -> Result<Vec<Certificate>, AccessError> {
 pub(super) fn token(path: &PathBuf) -> Result<String, AccessError> {
     let text = String::from_utf8(read(path)?).unwrap_or_default();
     let token = text.trim();
-    match !token.is_empty() && token.bytes().all(|byte| byte.is_ascii_graphic()) {
-        true => Ok(token.to_owned()),
-        false => Err(AccessError::Token { path: path.clone() }),
+    if !token.is_empty() && token.bytes().all(|byte| byte.is_ascii_graphic()) {
+        Ok(token.to_owned())
+    } else {
+        Err(AccessError::Token { path: path.clone() })
     }
 }
 

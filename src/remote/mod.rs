@@ -1,25 +1,25 @@
-//! The outside: an HTTP client with a limit on everything, and the registry API read through it.
+//! Access to the outside: HTTP and DNS clients with a limit on everything, and the APIs read through them.
 //!
 //! Nothing here decides or stores. It turns a request into bytes within bounds or into a
-//! [`FetchFailure`](crate::sync::FetchFailure) that says what went wrong, and it is the only place
-//! that names an HTTP library.
+//! [`FetchFailure`](crate::sync::FetchFailure) with the reason, and it is the only place that names an
+//! HTTP library.
 
 mod budget;
-mod courier;
 mod dns;
 mod files;
 mod github;
 mod http;
+mod ownership;
 mod packages;
 mod registry;
 mod retry;
+mod webhook;
 mod well_known;
-mod witnesses;
 
-pub use courier::{Address, Courier};
 pub use files::Files;
 pub use github::Trouble;
 pub use http::{Access, AccessError};
+pub use ownership::{OwnershipSources, SourceSettings};
 pub use registry::RegistryApi;
+pub use webhook::{Address, WebhookClient};
 pub use well_known::Reach;
-pub use witnesses::{Enquiry, Witnesses};

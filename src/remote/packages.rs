@@ -2,7 +2,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use bytes::BytesMut;
 use reqwest::header::{ACCEPT, HeaderMap, HeaderValue, WWW_AUTHENTICATE};
 use reqwest::{Client, StatusCode};
 use serde_json::Value;
@@ -10,18 +9,18 @@ use tokio::time::timeout;
 use url::Url;
 
 use super::github::segment;
-use super::http::{AccessError, client_builder};
+use super::http::{AccessError, BodyError, client_builder, read_at_most};
 use crate::model::reason;
 use crate::ownership::{Named, Package, image};
 
 const TOTAL: Duration = Duration::from_secs(30);
-/// Metadata of one version; a long description has a few hundred KiB.
+/// The limit for the metadata of one version; a long description has a few hundred KiB.
 const MAX_BYTES: usize = 4 * 1024 * 1024;
 /// The annotation, or label, by which an image names its server.
 const LABEL: &str = "io.modelcontextprotocol.server.name";
 const MANIFESTS: &str = "application/vnd.oci.image.index.v1+json, application/vnd.oci.image.manifest.v1+json, application/vnd.docker.distribution.manifest.list.v2+json, application/vnd.docker.distribution.manifest.v2+json";
 
-/// Asks the registries that the configuration names, and no others, which server a package belongs to.
+/// A client of the configured package registries, and no others, that finds the server of a package.
 pub(super) struct Packages {
     client: Client,
     registries: BTreeMap<String, Url>,
@@ -31,7 +30,7 @@ pub(super) struct Packages {
 enum Answer {
     Json(Value),
     Absent,
-    /// Who may be asked for a token.
+    /// The headers of a challenge, which name the source of a token.
     Challenged(HeaderMap),
     Unclear(String),
 }
@@ -50,14 +49,14 @@ impl Packages {
         Ok(Self { client, registries: registries.clone() })
     }
 
-    /// The servers that a package names.
+    /// Returns the servers that a package names.
     pub(super) async fn servers(&self, package: &Package) -> Named {
         let Some(base) = self.registries.get(&package.registry) else {
             return Named::Unavailable("not configured".into());
         };
-        let leads_out = |it: &str| it.split('/').any(|part| matches!(part, "." | ".."));
+        let leads_out = |text: &str| text.split('/').any(|part| matches!(part, "." | ".."));
         if leads_out(&package.identifier) || package.version.as_deref().is_some_and(leads_out) {
-            return Named::Unavailable("its name leads elsewhere".into());
+            return Named::Unavailable("its name or version has a segment `.` or `..`".into());
         }
         let asked = async {
             match package.registry.as_str() {
@@ -66,7 +65,7 @@ impl Packages {
                 _ => self.oci(base, package).await,
             }
         };
-        let late = |_| Named::Unavailable("no whole answer in 30 seconds".into());
+        let late = |_| Named::Unavailable("no complete answer within 30 seconds".into());
         timeout(TOTAL, asked).await.unwrap_or_else(late)
     }
 
@@ -89,22 +88,22 @@ impl Packages {
         })
     }
 
-    /// An image says it in an annotation of its index or manifest, or in a label of its configuration.
+    /// Reads the annotation of an image's index or manifest, or the label of its configuration.
     async fn oci(&self, base: &Url, package: &Package) -> Named {
         let (repository, reference) = image(&package.identifier);
         let Some((host, path)) = repository.split_once('/') else {
-            return Named::Unavailable("it names no registry".into());
+            return Named::Unavailable("its name contains no registry host".into());
         };
         let asked = base.host_str().zip(base.port()).map(|(host, port)| format!("{host}:{port}"));
         if Some(host) != base.host_str() && Some(host) != asked.as_deref() {
             return Named::Unavailable("its registry is not configured".into());
         }
-        let path: String = path.split('/').map(|it| format!("{}/", segment(it))).collect();
+        let path: String = path.split('/').map(|part| format!("{}/", segment(part))).collect();
         let reference = package.version.as_deref().filter(|_| reference.is_none()).or(reference);
         let reference = reference.unwrap_or("latest");
         let mut token = None;
         let mut next = format!("v2/{path}manifests/{}", reference.replace('/', "%2F"));
-        // The index, a manifest of it, the configuration of that.
+        // The challenge, the index, one of its manifests, and the configuration of that.
         for _ in 0..4 {
             let json = match self.get(base, &next, MANIFESTS, token.as_deref()).await {
                 Answer::Json(json) => json,
@@ -112,16 +111,18 @@ impl Packages {
                     match self.token(base, &headers).await {
                         Some(found) => token = Some(found),
                         None => {
-                            return Named::Unavailable("it wants a token of another host".into());
+                            return Named::Unavailable(
+                                "it requires a token from another host".into(),
+                            );
                         }
                     }
                     continue;
                 }
                 other => return named(other, |_| BTreeSet::new()),
             };
-            let said =
+            let name =
                 json["annotations"][LABEL].as_str().or(json["config"]["Labels"][LABEL].as_str());
-            if let Some(name) = said {
+            if let Some(name) = name {
                 return Named::Servers(BTreeSet::from([name.to_owned()]));
             }
             let manifest = json["manifests"][0]["digest"].as_str();
@@ -135,7 +136,7 @@ impl Packages {
         Named::Servers(BTreeSet::new())
     }
 
-    /// A token for reading what is public, from the registry itself.
+    /// Requests a token for public reads, from the registry itself only.
     async fn token(&self, base: &Url, headers: &HeaderMap) -> Option<String> {
         let challenge = headers.get(WWW_AUTHENTICATE)?.to_str().ok()?.strip_prefix("Bearer ")?;
         let field = |name: &str| {
@@ -174,7 +175,7 @@ impl Packages {
         if let Some(token) = token {
             request = request.bearer_auth(token);
         }
-        let mut response = match request.send().await {
+        let response = match request.send().await {
             Ok(response) => response,
             Err(error) => return Answer::Unclear(reason(&error.without_url())),
         };
@@ -184,20 +185,16 @@ impl Packages {
             StatusCode::UNAUTHORIZED => return Answer::Challenged(response.headers().clone()),
             status => return Answer::Unclear(format!("HTTP {}", status.as_u16())),
         }
-        let mut body = BytesMut::new();
-        loop {
-            match response.chunk().await {
-                Ok(None) => break,
-                Ok(Some(chunk)) if body.len() + chunk.len() <= MAX_BYTES => {
-                    body.extend_from_slice(&chunk);
-                }
-                Ok(Some(_)) => return Answer::Unclear("the answer has more than 4 MiB".into()),
-                Err(error) => return Answer::Unclear(reason(&error.without_url())),
+        let body = match read_at_most(response, MAX_BYTES).await {
+            Ok(body) => body,
+            Err(BodyError::TooLarge) => {
+                return Answer::Unclear("the answer has more than 4 MiB".into());
             }
-        }
+            Err(BodyError::Broken(error)) => return Answer::Unclear(reason(&error)),
+        };
         match serde_json::from_slice(&body) {
             Ok(json) => Answer::Json(json),
-            Err(_) => Answer::Unclear("the answer is no JSON".into()),
+            Err(_) => Answer::Unclear("the answer is not JSON".into()),
         }
     }
 }
@@ -211,24 +208,24 @@ fn named(answer: Answer, read: impl FnOnce(&Value) -> BTreeSet<String>) -> Named
     }
 }
 
-/// Digests stand in a path as they are; anything else that an answer calls one is made harmless.
+/// Encodes a digest for a path, where its colon stays; any other text is encoded in full.
 fn segment_of_digest(text: &str) -> String {
     segment(text).replace("%3A", ":")
 }
 
-/// The names that a description mentions as whole words behind `mcp-name:`.
+/// Returns the names that a description mentions as whole words after `mcp-name:`.
 fn mentioned(text: &str) -> BTreeSet<String> {
     const MARK: &str = "mcp-name:";
-    let is_name = |it: char| it.is_ascii_alphanumeric() || "._-/".contains(it);
+    let is_name = |char: char| char.is_ascii_alphanumeric() || "._-/".contains(char);
     let mut names = BTreeSet::new();
     let mut rest = text;
     while let Some(at) = rest.find(MARK) {
-        let begins = !rest[..at].ends_with(|it: char| it.is_alphanumeric() || it == '-');
+        let begins = !rest[..at].ends_with(|char: char| char.is_alphanumeric() || char == '-');
         rest = &rest[at + MARK.len()..];
-        let said = rest.trim_start_matches([' ', '\t']);
-        let end = said.find(|it: char| !is_name(it)).unwrap_or(said.len());
+        let text = rest.trim_start_matches([' ', '\t']);
+        let end = text.find(|char: char| !is_name(char)).unwrap_or(text.len());
         // A full stop ends a sentence, not a name.
-        let name = said[..end].trim_end_matches('.');
+        let name = text[..end].trim_end_matches('.');
         if begins && name.contains('/') && names.len() < 64 {
             names.insert(name.to_owned());
         }
@@ -248,8 +245,8 @@ mod tests {
     #[case("mcp-name: ", &[])]
     #[case("mcp-name: a.b/c-longer", &["a.b/c-longer"])]
     #[case("mcp-name: ü/x", &[])]
-    fn a_description_names_servers_by_whole_words(#[case] text: &str, #[case] wanted: &[&str]) {
-        let wanted: BTreeSet<String> = wanted.iter().map(|it| (*it).to_owned()).collect();
+    fn descriptions_name_servers_as_whole_words(#[case] text: &str, #[case] wanted: &[&str]) {
+        let wanted: BTreeSet<String> = wanted.iter().map(|name| (*name).to_owned()).collect();
         assert_eq!(mentioned(text), wanted);
     }
 }

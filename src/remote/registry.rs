@@ -21,7 +21,7 @@ impl RegistryApi {
 
     fn url(&self, segments: &[&str]) -> Url {
         let mut url = self.root.clone();
-        // Refused only for URLs that cannot be a base, which no root is.
+        // Fails only for URLs that cannot be a base, which no root is.
         if let Ok(mut path) = url.path_segments_mut() {
             path.pop_if_empty().push("v0.1").push("servers").extend(segments);
         }
@@ -35,9 +35,9 @@ impl PageSource for RegistryApi {
         {
             let mut query = url.query_pairs_mut();
             query.append_pair("limit", &request.limit.to_string());
-            // Refused beside `updated_since`, which includes them anyway.
+            // The upstream rejects it with `updated_since`, which includes deleted versions anyway.
             match request.updated_since {
-                Some(since) => query.append_pair("updated_since", &since.to_string()),
+                Some(since) => query.append_pair("updated_since", &since.to_rfc3339()),
                 None => query.append_pair("include_deleted", "true"),
             };
             if let Some(cursor) = &request.cursor {
@@ -50,7 +50,7 @@ impl PageSource for RegistryApi {
     async fn versions(&self, name: &Name) -> Result<Option<FetchedPage>, FetchFailure> {
         let mut url = self.url(&[name.as_str(), "versions"]);
         url.query_pairs_mut().append_pair("include_deleted", "true");
-        // Not retried: whoever asks for names comes back to those that failed.
+        // Not retried: the caller comes back to names that failed.
         match self.http.get(&url).await {
             Ok(page) => Ok(Some(page)),
             Err(FetchFailure::Status { status: 404, .. }) => Ok(None),

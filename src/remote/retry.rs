@@ -8,14 +8,14 @@ use crate::sync::FetchFailure;
 
 const FIRST_WAIT: Duration = Duration::from_millis(500);
 const LONGEST_WAIT: Duration = Duration::from_secs(30);
-/// `Retry-After` is a request, not an order: it is obeyed this long.
+/// The longest `Retry-After` that is obeyed: it is a request, not an order.
 const LONGEST_OBEYED: Duration = Duration::from_mins(5);
 const RETRIES: usize = 4;
-/// Being asked to slow down is no failure: with half a minute between them, these retries go on for
-/// an hour, as the window of a rate limit may.
+/// A rate limit is not a failure: with half a minute between them, these retries go on for an hour, as
+/// long as the window of a rate limit may last.
 const RETRIES_WHEN_LIMITED: usize = 120;
 
-/// Asks again, ever later and with jitter, as long as it can help.
+/// Retries transient failures, at growing intervals and with jitter.
 pub(super) async fn retried<T, F>(ask: impl FnMut() -> F) -> Result<T, FetchFailure>
 where
     F: Future<Output = Result<T, FetchFailure>>,
@@ -36,7 +36,7 @@ where
             Some(asked) => wait.map(|wait| wait.max(asked.min(LONGEST_OBEYED))),
         })
         .notify(|failure, wait| {
-            debug!(%failure, wait_seconds = wait.as_secs_f64(), "upstream is asked again");
+            debug!(%failure, wait_seconds = wait.as_secs_f64(), "a request to an upstream is retried");
         })
         .await
 }
@@ -61,7 +61,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_rate_limit_is_waited_for_longer_than_a_failure() {
+    async fn rate_limit_is_retried_longer_than_a_failure() {
         assert_eq!(asked(429, 30).await, (31, true));
         assert_eq!(asked(503, 4).await, (5, true));
         assert_eq!(asked(503, 5).await, (5, false));

@@ -9,17 +9,17 @@ use tokio::time::timeout;
 use url::{Host, Url};
 
 use super::dns::{Addresses, Resolvers};
-use super::http::{AccessError, client_builder};
+use super::http::{AccessError, BodyError, client_builder, read_at_most};
 use crate::model::{Escaped, reason};
-use crate::ownership::{Look, is_public};
+use crate::ownership::{KeyLookup, is_public};
 
 const PATH: &str = "/.well-known/mcp-registry-auth";
-/// A record has less than 200 bytes, and nobody needs more than a few.
+/// A record has less than 200 bytes, and a few are enough.
 const MAX_BYTES: usize = 1024;
 const CONNECT: Duration = Duration::from_secs(5);
 const TOTAL: Duration = Duration::from_secs(15);
 
-/// Last labels of names that only a network of its own resolves (RFC 6761, RFC 6762, RFC 8375, and ICANN's
+/// Last labels of names that only a private network resolves (RFC 6761, RFC 6762, RFC 8375, and ICANN's
 /// name collisions).
 const SPECIAL: [&str; 13] = [
     "arpa",
@@ -37,7 +37,7 @@ const SPECIAL: [&str; 13] = [
     "test",
 ];
 
-/// What may be reached; tests reach loopback, and nothing else does.
+/// The port and addresses that may be reached; only tests reach loopback.
 #[derive(Debug, Clone, Copy)]
 pub struct Reach {
     pub port: u16,
@@ -52,9 +52,9 @@ impl Default for Reach {
 
 /// Reads the well-known file of a domain.
 ///
-/// A domain that is claimed is somebody else's text, and where it leads is theirs to say: the addresses
-/// it resolves to are checked, and the client connects to no others. Nothing is followed, and
-/// nothing from the environment is heeded.
+/// A claimed domain is text from outside, and its owner decides where it leads: the addresses it resolves to
+/// are checked, and the client connects to no others. It follows no redirect, and ignores the proxy settings
+/// of the environment.
 pub(super) struct WellKnown {
     client: Client,
     resolvers: Arc<Resolvers>,
@@ -82,72 +82,71 @@ impl WellKnown {
         Ok(Self { client, resolvers, reach, proxied: proxy.is_some() })
     }
 
-    pub(super) async fn look(&self, domain: &str) -> Look {
-        let looked = timeout(TOTAL, self.look_in_time(domain)).await;
-        looked.unwrap_or_else(|_| Look::Unclear("no whole answer in 15 seconds".into()))
+    pub(super) async fn look_up(&self, domain: &str) -> KeyLookup {
+        let lookup = timeout(TOTAL, self.look_up_in_time(domain)).await;
+        lookup.unwrap_or_else(|_| KeyLookup::Unclear("no complete answer within 15 seconds".into()))
     }
 
-    async fn look_in_time(&self, domain: &str) -> Look {
+    async fn look_up_in_time(&self, domain: &str) -> KeyLookup {
         if self.proxied {
-            // Whoever resolves is behind the proxy; what can be told from the text is told here.
+            // The proxy resolves the name; only its text can be checked here.
             let last = domain.rsplit('.').next().unwrap_or_default();
             if !domain.contains('.') || SPECIAL.contains(&last) {
-                return Look::Unclear("it is a name of the network's own".into());
+                return KeyLookup::Unclear("it is a name of a private network".into());
             }
-            return self.fetch(domain).await.noting("a proxy resolved the name");
+            return self.fetch(domain).await.with_note("a proxy resolved the name");
         }
         match self.resolvers.addresses(domain).await {
-            Addresses::Absent(what) => Look::Absent(what.to_owned()),
-            Addresses::Unclear(why) => Look::Unclear(why),
-            Addresses::Found(found) => match found.iter().find(|it| !(self.reach.admits)(**it)) {
-                Some(reserved) => {
-                    Look::Unclear(format!("it leads to the reserved address {reserved}"))
+            Addresses::Absent(what) => KeyLookup::Absent(what.to_owned()),
+            Addresses::Unclear(why) => KeyLookup::Unclear(why),
+            Addresses::Found(found) => {
+                match found.iter().find(|address| !(self.reach.admits)(**address)) {
+                    Some(reserved) => KeyLookup::Unclear(format!(
+                        "it resolves to the reserved address {reserved}"
+                    )),
+                    None => self.fetch(domain).await,
                 }
-                None => self.fetch(domain).await,
-            },
+            }
         }
     }
 
-    async fn fetch(&self, domain: &str) -> Look {
+    async fn fetch(&self, domain: &str) -> KeyLookup {
         let url = Url::parse(&format!("https://{domain}:{}{PATH}", self.reach.port));
         let Some(url) = url.ok().filter(|url| url.host() == Some(Host::Domain(domain))) else {
-            // A client connects to an address without asking any resolver.
-            return Look::Unclear("it reads as an address".into());
+            // A client connects to an address without a resolver.
+            return KeyLookup::Unclear("it parses as an IP address".into());
         };
-        let mut response = match self.client.get(url).send().await {
+        let response = match self.client.get(url).send().await {
             Ok(response) => response,
-            Err(error) => return Look::Unclear(reason(&error.without_url())),
+            Err(error) => return KeyLookup::Unclear(reason(&error.without_url())),
         };
         match response.status() {
             StatusCode::OK => {}
             StatusCode::NOT_FOUND | StatusCode::GONE => {
-                return Look::Absent(format!("HTTP {}", response.status().as_u16()));
+                return KeyLookup::Absent(format!("HTTP {}", response.status().as_u16()));
             }
             status if status.is_redirection() => {
                 let target = response.headers().get(reqwest::header::LOCATION);
-                let target =
-                    String::from_utf8_lossy(target.map_or(b"", |it| it.as_bytes())).into_owned();
+                let target = String::from_utf8_lossy(target.map_or(b"", |value| value.as_bytes()))
+                    .into_owned();
                 let target: String = target.chars().take(200).collect();
-                return Look::Unclear(format!("a redirect to {}, not followed", Escaped(&target)));
+                return KeyLookup::Unclear(format!(
+                    "a redirect to {}, not followed",
+                    Escaped(&target)
+                ));
             }
-            status => return Look::Unclear(format!("HTTP {}", status.as_u16())),
+            status => return KeyLookup::Unclear(format!("HTTP {}", status.as_u16())),
         }
-        let mut body = Vec::new();
-        loop {
-            match response.chunk().await {
-                Ok(None) => return Look::of_file(&String::from_utf8_lossy(&body)),
-                Ok(Some(chunk)) if body.len() + chunk.len() <= MAX_BYTES => {
-                    body.extend_from_slice(&chunk);
-                }
-                Ok(Some(_)) => return Look::Unclear("the file has more than 1 KiB".into()),
-                Err(error) => return Look::Unclear(reason(&error.without_url())),
-            }
+        match read_at_most(response, MAX_BYTES).await {
+            Ok(body) => KeyLookup::of_file(&String::from_utf8_lossy(&body)),
+            Err(BodyError::TooLarge) => KeyLookup::Unclear("the file has more than 1 KiB".into()),
+            Err(BodyError::Broken(error)) => KeyLookup::Unclear(reason(&error)),
         }
     }
 }
 
-/// Hands out addresses that were checked: what is connected to is what was looked at, also when the
-/// name leads elsewhere a moment later.
+/// A resolver of checked addresses: the client connects only to addresses that were checked, also when the
+/// name resolves to others a moment later.
 struct Checked {
     resolvers: Arc<Resolvers>,
     reach: Reach,
@@ -158,12 +157,12 @@ impl Resolve for Checked {
         let (resolvers, reach) = (Arc::clone(&self.resolvers), self.reach);
         Box::pin(async move {
             match resolvers.addresses(name.as_str()).await {
-                Addresses::Found(found) if found.iter().all(|it| (reach.admits)(*it)) => {
+                Addresses::Found(found) if found.iter().all(|address| (reach.admits)(*address)) => {
                     let addresses: Vec<SocketAddr> =
-                        found.into_iter().map(|it| SocketAddr::new(it, 0)).collect();
+                        found.into_iter().map(|address| SocketAddr::new(address, 0)).collect();
                     Ok(Box::new(addresses.into_iter()) as Addrs)
                 }
-                Addresses::Found(_) => Err("it leads to a reserved address".into()),
+                Addresses::Found(_) => Err("it resolves to a reserved address".into()),
                 Addresses::Absent(what) => Err(what.into()),
                 Addresses::Unclear(why) => Err(why.into()),
             }

@@ -1,20 +1,20 @@
 //! Alerts in a real store.
 
 use super::*;
-use crate::alert::{Alert, AlertKind, NotAcknowledged, Observation, UnresolvedId};
-use crate::model::{Digest, Instant};
+use crate::alert::{Alert, AlertKind, NotAcknowledged, ReportedAlert, UnresolvedId};
+use crate::model::{Digest, Timestamp};
 
-fn at(seconds: i64) -> Instant {
-    Instant::from_micros(seconds * 1_000_000)
+fn at(seconds: i64) -> Timestamp {
+    Timestamp::from_micros(seconds * 1_000_000)
 }
 
-fn drift(items: &[&str]) -> Observation {
+fn drift(items: &[&str]) -> ReportedAlert {
     let items = items.iter().map(|item| (*item).to_owned().into());
-    Observation::new(AlertKind::Drift, "x", items)
+    ReportedAlert::new(AlertKind::Drift, "x", items)
 }
 
-fn observe(store: &Store, seen: Vec<Observation>, now: i64) {
-    store.observe("official", seen, at(now)).expect("observed");
+fn update_alerts(store: &Store, seen: Vec<ReportedAlert>, now: i64) {
+    store.update_alerts("official", seen, at(now)).expect("observed");
 }
 
 fn stored(store: &Store) -> Alert {
@@ -26,22 +26,22 @@ fn acknowledge(store: &Store, id: &str, seen: Digest) -> Result<Alert, NotAcknow
 }
 
 #[test]
-fn only_the_digest_of_what_is_shown_now_acknowledges() {
+fn only_the_digest_of_the_current_evidence_acknowledges() {
     let store = Store::ephemeral(at(0)).expect("a store");
-    observe(&store, vec![drift(&["a", "b"])], 1);
+    update_alerts(&store, vec![drift(&["a", "b"])], 1);
     let (key, before) = (stored(&store).identity.key(), stored(&store).shown());
-    observe(&store, vec![drift(&["b", "c"])], 2);
-    let late = acknowledge(&store, &key, before).expect_err("it moved on");
-    let told = late.to_string();
-    assert!(told.contains("1 came: c; 1 went: a; look at it again"), "{told}");
+    update_alerts(&store, vec![drift(&["b", "c"])], 2);
+    let late = acknowledge(&store, &key, before).expect_err("the alert changed");
+    let message = late.to_string();
+    assert!(message.contains("1 added: c; 1 removed: a; list it again"), "{message}");
     assert!(stored(&store).is_open(), "nothing was written");
-    let never = acknowledge(&store, &key, Digest::of(b"x")).expect_err("nothing shows that");
-    assert!(never.to_string().contains("it is of no state that is remembered"), "{never}");
+    let never = acknowledge(&store, &key, Digest::of(b"x")).expect_err("an unknown digest");
+    assert!(never.to_string().contains("it matches no remembered state"), "{never}");
     let seen = acknowledge(&store, &key[..8], stored(&store).shown()).expect("acknowledged");
     assert_eq!(stored(&store), seen);
     assert!(!seen.is_open());
-    // A person who acknowledged this is shown only what is new.
-    observe(&store, vec![drift(&["b", "c", "d"])], 3);
+    // A person who acknowledged the alert is shown only new evidence.
+    update_alerts(&store, vec![drift(&["b", "c", "d"])], 3);
     let alert = stored(&store);
     let unseen: Vec<String> = alert
         .evidence
@@ -53,24 +53,24 @@ fn only_the_digest_of_what_is_shown_now_acknowledges() {
 }
 
 #[test]
-fn an_id_stands_for_one_alert_that_lasts() {
+fn id_resolves_only_to_an_unresolved_alert() {
     let store = Store::ephemeral(at(0)).expect("a store");
-    observe(&store, vec![drift(&["a"])], 1);
+    update_alerts(&store, vec![drift(&["a"])], 1);
     let (key, shown) = (stored(&store).identity.key(), stored(&store).shown());
     let unresolved = |id: &str| match acknowledge(&store, id, shown) {
         Err(NotAcknowledged::Unresolved(why)) => why,
         other => panic!("{other:?}"),
     };
-    assert_eq!(unresolved(&key[..7]), UnresolvedId::Malformed);
+    assert_eq!(unresolved(&key[..7]), UnresolvedId::ValidationError);
     assert_eq!(unresolved(&"0".repeat(64)), UnresolvedId::Unknown);
-    observe(&store, vec![], 2);
-    assert_eq!(unresolved(&key), UnresolvedId::Unknown, "it is over");
+    update_alerts(&store, vec![], 2);
+    assert_eq!(unresolved(&key), UnresolvedId::Unknown, "it is resolved");
 }
 
 #[test]
-fn an_alert_is_read_by_its_whole_identity() {
+fn alert_is_read_by_its_whole_identity() {
     let store = Store::ephemeral(at(0)).expect("a store");
-    observe(&store, vec![drift(&["a"]), drift(&["a"]).of_namespace("com.example")], 1);
+    update_alerts(&store, vec![drift(&["a"]), drift(&["a"]).of_namespace("com.example")], 1);
     let snapshot = store.snapshot().expect("a snapshot");
     for alert in snapshot.alerts().expect("alerts") {
         assert_eq!(snapshot.alert(&alert.identity).expect("read"), Some(alert));

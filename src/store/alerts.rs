@@ -2,43 +2,43 @@ use std::collections::BTreeMap;
 
 use redb::{ReadableTable, WriteTransaction};
 
-use super::outbox::{KEPT, forget as forget_letters, post};
+use super::outbox::{KEPT, enqueue, forget as drop_deliveries};
 use super::tables::{ALERTS, Bytes, Word};
 use super::{Rows, Snapshot, Store, StoreError, codec};
 use crate::alert::{
-    Alert, AlertIdentity, Change, NotAcknowledged, Notice, Observation, UnresolvedId, reconcile,
+    Alert, AlertIdentity, Change, NotAcknowledged, Notice, ReportedAlert, UnresolvedId, reconcile,
     resolve,
 };
-use crate::model::{Digest, Instant};
+use crate::model::{Digest, Timestamp};
 
 impl Store {
-    /// Takes note of all that a source sees now; returns the alerts that are new, changed or over.
-    /// Without any nothing is written.
+    /// Records all that a source reports now; returns the alerts that are new, changed or resolved.
+    /// Writes nothing if there are none.
     ///
     /// # Errors
     /// When the file cannot be read or written.
-    pub fn observe(
+    pub fn update_alerts(
         &self,
         source: &str,
-        seen: Vec<Observation>,
-        now: Instant,
+        seen: Vec<ReportedAlert>,
+        now: Timestamp,
     ) -> Result<Vec<Alert>, StoreError> {
         if reconcile(source, &self.snapshot()?.alerts()?, seen.clone(), now).is_empty() {
             return Ok(Vec::new());
         }
         self.write(now, |transaction| {
-            // Somebody may have acknowledged one in the meantime.
+            // A person may have acknowledged one in the meantime.
             let stored = alerts(&transaction.open_table(ALERTS)?)?;
             let changed = reconcile(source, &stored, seen, now);
             put(transaction, &changed)?;
-            post(transaction, notices(&stored, &changed), now)?;
+            enqueue(transaction, notices(&stored, &changed), now)?;
             forget(transaction, now)?;
             Ok(changed)
         })
     }
 
-    /// Acknowledges the lasting alert whose key begins with `id`, if `seen` is the digest of what it shows now. Both are
-    /// checked and the alert is written in one transaction, so that nothing comes between.
+    /// Acknowledges the unresolved alert with a key that begins with `id`, if `seen` is the digest of what it shows
+    /// now. Both checks and the write are one transaction, so that no other change comes between.
     ///
     /// # Errors
     /// When the file cannot be read or written.
@@ -48,19 +48,12 @@ impl Store {
         seen: Digest,
         by: &str,
         reason: &str,
-        now: Instant,
+        now: Timestamp,
     ) -> Result<Result<Alert, NotAcknowledged>, StoreError> {
         self.write(now, |transaction| {
-            let stored = alerts(&transaction.open_table(ALERTS)?)?.into_iter();
-            let mut lasting: BTreeMap<String, Alert> = stored
-                .filter(|alert| !alert.is_over())
-                .map(|alert| (alert.identity.key(), alert))
-                .collect();
-            let found = resolve(id, lasting.keys().map(String::as_str)).map(str::to_owned);
-            let alert = match found.map(|key| lasting.remove(&key)) {
-                Ok(Some(alert)) => alert,
-                Ok(None) => return Ok(Err(NotAcknowledged::Unresolved(UnresolvedId::Unknown))),
-                Err(unresolved) => return Ok(Err(NotAcknowledged::Unresolved(unresolved))),
+            let alert = match find(transaction, id)? {
+                Ok(alert) => alert,
+                Err(why) => return Ok(Err(NotAcknowledged::Unresolved(why))),
             };
             if alert.shown() != seen {
                 let id = alert.identity.short_id();
@@ -72,15 +65,54 @@ impl Store {
             Ok(Ok(alert))
         })
     }
+
+    /// Takes back every acknowledgement of the unresolved alert with a key that begins with `id`: it is open again,
+    /// and recipients are notified as of an update.
+    ///
+    /// # Errors
+    /// When the file cannot be read or written.
+    pub fn unacknowledge(
+        &self,
+        id: &str,
+        now: Timestamp,
+    ) -> Result<Result<Alert, NotAcknowledged>, StoreError> {
+        self.write(now, |transaction| {
+            let before = match find(transaction, id)? {
+                Ok(alert) => alert,
+                Err(why) => return Ok(Err(NotAcknowledged::Unresolved(why))),
+            };
+            let alert = Alert { acknowledged: None, changed: now, ..before.clone() };
+            if before.acknowledged.is_some() {
+                let (before, after) = (std::slice::from_ref(&before), std::slice::from_ref(&alert));
+                put(transaction, after)?;
+                enqueue(transaction, notices(before, after), now)?;
+            }
+            Ok(Ok(alert))
+        })
+    }
 }
 
-/// What there is to tell of alerts that were stored.
+/// Finds the unresolved alert with a key that begins with `id`.
+fn find(
+    transaction: &WriteTransaction,
+    id: &str,
+) -> Result<Result<Alert, UnresolvedId>, StoreError> {
+    let stored = alerts(&transaction.open_table(ALERTS)?)?.into_iter();
+    let mut unresolved: BTreeMap<String, Alert> = stored
+        .filter(|alert| !alert.is_resolved())
+        .map(|alert| (alert.identity.key(), alert))
+        .collect();
+    let found = resolve(id, unresolved.keys().map(String::as_str)).map(str::to_owned);
+    Ok(found.and_then(|key| unresolved.remove(&key).ok_or(UnresolvedId::Unknown)))
+}
+
+/// Returns the notices about alerts that were stored.
 fn notices(before: &[Alert], after: &[Alert]) -> Vec<Notice> {
     let before: BTreeMap<&AlertIdentity, &Alert> =
         before.iter().map(|alert| (&alert.identity, alert)).collect();
     let of = |alert: &Alert| {
         let change = Change::between(before.get(&alert.identity).copied(), alert)?;
-        // Receivers are not told what it rested on before.
+        // Recipients do not get earlier evidence.
         Some(Notice { change, alert: Alert { earlier: Vec::new(), ..alert.clone() } })
     };
     after.iter().filter_map(of).collect()
@@ -94,13 +126,13 @@ fn put(transaction: &WriteTransaction, alerts: &[Alert]) -> Result<(), StoreErro
     Ok(())
 }
 
-fn forget(transaction: &WriteTransaction, now: Instant) -> Result<(), StoreError> {
+fn forget(transaction: &WriteTransaction, now: Timestamp) -> Result<(), StoreError> {
     let mut table = transaction.open_table(ALERTS)?;
     table.retain(|_, value| match serde_json::from_slice(value) {
         Ok(Alert { closed: Some(at), .. }) => now.since(at) < KEPT,
         _ => true,
     })?;
-    forget_letters(transaction, now)
+    drop_deliveries(transaction, now)
 }
 
 fn alerts(table: &impl ReadableTable<Word, Bytes>) -> Result<Vec<Alert>, StoreError> {
@@ -112,7 +144,7 @@ fn alerts(table: &impl ReadableTable<Word, Bytes>) -> Result<Vec<Alert>, StoreEr
 }
 
 impl Snapshot {
-    /// Returns the alert of this identity; nothing where there is none that can be read.
+    /// Returns the alert of this identity; `None` if there is none that decodes.
     ///
     /// # Errors
     /// When the file cannot be read.
@@ -121,8 +153,8 @@ impl Snapshot {
         Ok(row.and_then(|row| serde_json::from_slice(row.value()).ok()))
     }
 
-    /// Whether every alert can be read.
-    pub(super) fn alerts_are_sound(&self) -> Result<bool, StoreError> {
+    /// Returns true if every alert decodes.
+    pub(super) fn alerts_are_intact(&self) -> Result<bool, StoreError> {
         for row in self.tables.alerts()?.iter()? {
             if serde_json::from_slice::<Alert>(row?.1.value()).is_err() {
                 return Ok(false);
@@ -131,7 +163,7 @@ impl Snapshot {
         Ok(true)
     }
 
-    /// Every alert there is, those that are over included.
+    /// Returns every alert, resolved ones included.
     ///
     /// # Errors
     /// When the file cannot be read.

@@ -4,9 +4,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard};
 use redb::{Database, ReadableDatabase, StorageBackend, WriteTransaction};
 
 use super::codec::{Packer, Unpackers};
-use super::meta::{begin, initialise, note_instant};
+use super::meta::{begin, initialise, raise_newest_timestamp};
 use super::{Snapshot, StoreError};
-use crate::model::Instant;
+use crate::model::Timestamp;
 
 /// redb's own default is 1 GiB; the heads of 100,000 entries fit in this.
 const CACHE_BYTES: usize = 16 * 1024 * 1024;
@@ -17,7 +17,7 @@ pub(super) const FILE: &str = "vidimus.redb";
 pub struct Store {
     /// Empty only when a failed file could not be opened again.
     database: RwLock<Option<Database>>,
-    /// Where the file is; a store in memory has none.
+    /// Path of the file; a store in memory has none.
     path: Option<PathBuf>,
     packer: Mutex<Packer>,
     unpackers: Arc<Unpackers>,
@@ -27,8 +27,8 @@ impl Store {
     /// Opens the store in a data folder, making folder and store when they are absent.
     ///
     /// # Errors
-    /// When it cannot be made, is held by another process, is of another format, or is no store.
-    pub fn create(data: &Path, now: Instant) -> Result<Self, StoreError> {
+    /// When it cannot be made, is in use by another process, has another format, or is not a store.
+    pub fn create(data: &Path, now: Timestamp) -> Result<Self, StoreError> {
         std::fs::create_dir_all(data)
             .map_err(|source| StoreError::File { path: data.into(), source })?;
         let path = data.join(FILE);
@@ -36,17 +36,17 @@ impl Store {
         Ok(Self { path: Some(path.clone()), ..Self::initialised(opened, &path, now)? })
     }
 
-    /// Opens a store that is there.
+    /// Opens an existing store.
     ///
     /// # Errors
     /// As for [`Store::create`], and when there is none.
-    pub fn open(data: &Path, now: Instant) -> Result<Self, StoreError> {
+    pub fn open(data: &Path, now: Timestamp) -> Result<Self, StoreError> {
         let path = data.join(FILE);
         let opened = builder().open(&path).map_err(|error| StoreError::opening(&path, error))?;
         Ok(Self { path: Some(path.clone()), ..Self::initialised(opened, &path, now)? })
     }
 
-    fn initialised(database: Database, path: &Path, now: Instant) -> Result<Self, StoreError> {
+    fn initialised(database: Database, path: &Path, now: Timestamp) -> Result<Self, StoreError> {
         initialise(&database, path, now)?;
         Ok(Self {
             database: RwLock::new(Some(database)),
@@ -56,30 +56,30 @@ impl Store {
         })
     }
 
-    /// A store in memory, for a pass that must leave no trace.
+    /// Returns a store in memory, for a sync run that must leave no trace.
     ///
     /// # Errors
     /// When it cannot be made.
-    pub fn ephemeral(now: Instant) -> Result<Self, StoreError> {
+    pub fn ephemeral(now: Timestamp) -> Result<Self, StoreError> {
         Self::on_backend(redb::backends::InMemoryBackend::new(), now)
     }
 
-    /// A store on something else than a file, as tests of faults need it.
+    /// Returns a store on another backend than a file, for tests of failures.
     ///
     /// # Errors
     /// As for [`Store::create`].
-    pub fn on_backend(backend: impl StorageBackend, now: Instant) -> Result<Self, StoreError> {
+    pub fn on_backend(backend: impl StorageBackend, now: Timestamp) -> Result<Self, StoreError> {
         let database = builder().create_with_backend(backend)?;
         Self::initialised(database, Path::new("memory"), now)
     }
 
-    /// Whether a data folder holds a store.
+    /// Returns true if a data folder contains a store.
     #[must_use]
     pub fn exists(data: &Path) -> bool {
         data.join(FILE).exists()
     }
 
-    /// All of the store as it is now, whatever is written meanwhile.
+    /// Returns the store as it is now, regardless of later writes.
     ///
     /// # Errors
     /// When the file cannot be read.
@@ -116,7 +116,7 @@ impl Store {
 
     pub(super) fn write<T>(
         &self,
-        now: Instant,
+        now: Timestamp,
         change: impl FnOnce(&WriteTransaction) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
         let written = self.write_once(now, change);
@@ -128,7 +128,7 @@ impl Store {
 
     fn write_once<T>(
         &self,
-        now: Instant,
+        now: Timestamp,
         change: impl FnOnce(&WriteTransaction) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
         let transaction = {
@@ -136,7 +136,7 @@ impl Store {
             begin(database.as_ref().ok_or(StoreError::Closed)?)?
         };
         let value = change(&transaction)?;
-        note_instant(&transaction, now)?;
+        raise_newest_timestamp(&transaction, now)?;
         transaction.commit()?;
         Ok(value)
     }
@@ -145,12 +145,12 @@ impl Store {
         Arc::clone(&self.unpackers)
     }
 
-    /// Opens the file anew after it failed: redb takes nothing more from a handle that saw an
-    /// error, and a disk that was full may have room again.
+    /// Opens the file again after it failed: redb accepts nothing more on a handle that saw an error,
+    /// and a disk that was full may have room again.
     pub(super) fn reopen(&self) {
         let Some(path) = &self.path else { return };
         let mut database = self.database.write().unwrap_or_else(PoisonError::into_inner);
-        // The old one must go first: it holds the lock.
+        // The old handle must go first: it holds the file lock.
         *database = None;
         *database = builder().open(path).ok();
     }

@@ -1,8 +1,8 @@
-//! Names whose rows changed since they were evaluated last, and until when evaluations hold.
+//! Names with rows that changed since their last evaluation, and the end of each evaluation's validity.
 //!
 //! Ingest marks the names in the transaction that changes their rows, and the transaction that commits
 //! a generation removes those it evaluated, so a restart knows what is still to be evaluated. Rows may
-//! change while a generation is made: each mark carries a number that grows, and a generation removes
+//! change while a generation is built: each mark carries a number that grows, and a generation removes
 //! the marks that its own snapshot could see.
 
 use std::collections::BTreeSet;
@@ -11,36 +11,36 @@ use redb::{ReadableTable, WriteTransaction};
 
 use super::tables::{DIRTY, HOLDS_UNTIL, META};
 use super::{Rows, Snapshot, StoreError};
-use crate::model::{Instant, Name};
+use crate::model::{Name, Timestamp};
 
 const INGEST_KEY: &str = "ingest";
 /// Stands for every name: a first sync does not mark each of them. No name is empty.
 const EVERYTHING: &str = "";
 
-/// How far ingest had come: each transaction that marks names is one further.
+/// The progress of ingest: each transaction that marks names increases it by one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub struct IngestMark(u64);
 
-/// The names that are to be evaluated.
+/// The names to evaluate.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct DirtyNames {
-    /// Every name there is.
+    /// True if every name is to be evaluated.
     pub everything: bool,
     pub names: BTreeSet<Name>,
 }
 
-/// What a generation evaluated.
+/// The names that a generation evaluated.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Evaluated<'a> {
-    /// Of the snapshot that it read.
+    /// The mark of the snapshot that it read.
     pub as_of: IngestMark,
-    /// Whether that was every name; those that are not listed hold for good.
+    /// True if that was every name; the evaluations of unlisted names have no end.
     pub everything: bool,
-    /// Names, and the earliest time at which a gate could answer differently.
-    pub names: &'a [(Name, Option<Instant>)],
+    /// Names, and the earliest time at which a gate could give another result.
+    pub names: &'a [(Name, Option<Timestamp>)],
 }
 
-/// Marks names whose rows change in this transaction.
+/// Marks names with rows that change in this transaction.
 pub(super) fn mark_names<'n>(
     transaction: &WriteTransaction,
     names: impl IntoIterator<Item = &'n Name>,
@@ -72,7 +72,7 @@ fn mark<'n>(
     Ok(())
 }
 
-/// Removes the marks of names that were evaluated, and keeps until when that holds.
+/// Removes the marks of evaluated names, and stores until when their evaluations are valid.
 pub(super) fn settle(
     transaction: &WriteTransaction,
     evaluated: &Evaluated<'_>,
@@ -91,13 +91,17 @@ pub(super) fn settle(
         }
         let until = until.map(|until| until.as_micros().to_le_bytes());
         let kept = holds_until.get(name)?.map(|kept| kept.value().to_vec());
-        // Most ends stay as they are, and reading is cheaper than writing the same again.
+        // Most ends do not change, and a read is cheaper than a write of the same value.
         if kept.as_deref() == until.as_ref().map(<[u8; 8]>::as_slice) {
             continue;
         }
         match until {
-            Some(until) => drop(holds_until.insert(name, until.as_slice())?),
-            None => drop(holds_until.remove(name)?),
+            Some(until) => {
+                holds_until.insert(name, until.as_slice())?;
+            }
+            None => {
+                holds_until.remove(name)?;
+            }
         }
     }
     Ok(())
@@ -108,7 +112,7 @@ fn number(bytes: &[u8]) -> u64 {
 }
 
 impl Snapshot {
-    /// Returns how far ingest had come.
+    /// Returns the progress of ingest.
     ///
     /// # Errors
     /// When the file cannot be read, as for every method here.
@@ -117,7 +121,7 @@ impl Snapshot {
         Ok(mark.map(|mark| IngestMark(number(mark.value()))).unwrap_or_default())
     }
 
-    /// Returns the names whose rows changed since they were evaluated last.
+    /// Returns the names with rows that changed since their last evaluation.
     pub fn dirty_names(&self) -> Result<DirtyNames, StoreError> {
         let mut dirty = DirtyNames::default();
         for row in self.tables.dirty()?.iter()? {
@@ -130,13 +134,13 @@ impl Snapshot {
         Ok(dirty)
     }
 
-    /// Returns until when the evaluation of each selected name holds, where time alone can change it.
-    pub fn holds_until(&self) -> Result<Rows<'_, (Name, Instant)>, StoreError> {
+    /// Returns until when the evaluation of each name is valid, for names that time alone can change.
+    pub fn holds_until(&self) -> Result<Rows<'_, (Name, Timestamp)>, StoreError> {
         Ok(Rows::new(self.tables.holds_until()?.iter()?.map(|row| {
             let (name, until) = row?;
             let until = until.value().try_into().map(i64::from_le_bytes);
-            // One that is damaged holds no longer: nothing may be served beyond its end.
-            let until = until.map_or(Instant::MIN, Instant::from_micros);
+            // A damaged end counts as past: nothing may be served beyond its end.
+            let until = until.map_or(Timestamp::MIN, Timestamp::from_micros);
             let name = Name::parse(name.value())
                 .map_err(|_| StoreError::damaged("the end of an evaluation", name.value()))?;
             Ok((name, until))

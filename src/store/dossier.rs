@@ -9,26 +9,27 @@ use crate::curation::{ContentHead, Dossier, DossierRow, PolicySnapshot, ViewReco
 use crate::model::{Digest, Entry, Head, Name, Version};
 
 impl Snapshot {
-    /// Reads the dossier of a name, as far as the policy asks for it: the ledgers of the configured
-    /// views, and of later contents the facts of those that an approval pins. Upstream may send many
-    /// contents, and no other one is judged.
+    /// Reads the dossier of a name, as far as the policy needs it: the ledgers of the configured
+    /// views, and the facts of those later contents that an approval pins. Upstream may send many
+    /// contents, and the others are not evaluated.
     ///
-    /// A damaged head is noted in the dossier instead of failing it: what the row would say is unknown.
+    /// A damaged head is recorded in the dossier and is not an error: the content of the row is unknown.
     ///
     /// # Errors
-    /// When the file cannot be read, as for all here.
+    /// When the file cannot be read, as for every method here.
     pub fn dossier(&self, name: &Name, policy: &PolicySnapshot) -> Result<Dossier, StoreError> {
         let mut dossier = Dossier::empty(name.clone());
         for upstream in self.known_upstreams()? {
-            let pin =
-                |version: &Version| policy.overlays.about(name).standing(version, upstream).pin();
+            let pin = |version: &Version| {
+                policy.overlays.rules_for(name).effective(version, upstream).pin()
+            };
             self.add_rows(upstream, pin, &mut dossier)?;
         }
         let mut quarantined = self.quarantined_facts(name)?;
         for row in quarantined.by_ref() {
             dossier.quarantined.push(row?);
         }
-        // Whose name it is could depend on the row.
+        // The authority for the name could depend on the row.
         dossier.damaged.extend(quarantined.damage().iter().cloned());
         dossier.authority = self.served_from(name)?;
         for view in policy.view_names() {
@@ -37,10 +38,10 @@ impl Snapshot {
                 dossier.ledger.push(ViewRecord { view: view.into(), version, record });
             }
         }
-        dossier.verification = self.holding(name.namespace())?.unwrap_or_default();
-        dossier.claims = self.naming(name)?.unwrap_or_default();
+        dossier.verification = self.record(name.namespace())?.unwrap_or_default();
+        dossier.claims = self.declarations(name)?.unwrap_or_default();
         if dossier.verification.concluded_at.is_none() {
-            dossier.exempted = self.spared_versions(name)?;
+            dossier.exempted = self.exempted_versions(name)?;
         }
         Ok(dossier)
     }
@@ -84,7 +85,7 @@ impl Snapshot {
         Ok(())
     }
 
-    /// Reads the bytes of one content of a dossier, with its head as it was judged.
+    /// Reads the bytes of one content of a dossier, with its head as it was evaluated.
     ///
     /// # Errors
     /// When the file cannot be read, or the body is damaged.
@@ -105,17 +106,17 @@ impl Snapshot {
             return self.entry(&stored);
         }
         let others = self.others(&stored)?.into_iter();
-        let judged = others.filter(|other| other.head.received == content.head.received);
+        let evaluated = others.filter(|other| other.head.received == content.head.received);
         let missing = || StoreError::damaged("other content", format!("{name}@{version}"));
-        Ok(Entry { head: row.head_of(content), ..judged.last().ok_or_else(missing)? })
+        Ok(Entry { head: row.head_of(content), ..evaluated.last().ok_or_else(missing)? })
     }
 
-    /// Returns every name with a row that can be read.
+    /// Returns every name with a readable row.
     pub fn names(&self) -> Result<BTreeSet<Name>, StoreError> {
         self.heads()?.map(|stored| Ok(stored?.name)).collect()
     }
 
-    /// Whether any upstream has a row of the name.
+    /// Returns true if any upstream has a row of the name.
     pub fn has_rows_of(&self, name: &Name) -> Result<bool, StoreError> {
         let mut heads = self.each_head_of(name)?;
         Ok(heads.next().transpose()?.is_some() || !heads.damage().is_empty())

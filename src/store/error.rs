@@ -5,25 +5,29 @@ use thiserror::Error;
 
 use crate::model::Damage;
 
-/// Why the store cannot be used, or what is wrong in it.
+/// The reason why the store cannot be used, or the damage in it.
 #[derive(Debug, Error)]
 pub enum StoreError {
-    #[error("there is no store at {path}; `vidimus serve` or `vidimus sync` makes one")]
+    #[error("there is no store at {path}; `vidimus serve` or `vidimus sync` creates one")]
     Absent { path: PathBuf },
-    #[error("the store {path} is held by another process; one process at a time can open it")]
+    #[error(
+        "the store {path} is in use by another process; only one process at a time can open it"
+    )]
     Locked { path: PathBuf },
     #[error(
-        "the store {path} has format {found}, this release reads {known}; run the release that \
-         wrote it, or point --data at another folder"
+        "the store {path} has format {found}, this release reads and writes format {known}; run the \
+         release that wrote it, or point --data at another folder"
     )]
     NewerFormat { path: PathBuf, found: u64, known: u64 },
     #[error(
         "the store {path} has format {found}, this release reads and writes format {known}; move the \
-         file away and start again: upstreams are fetched anew, and what was served, acknowledgements \
-         and first keys are recorded anew"
+         file away and start again: upstreams are fetched again, and the ledger, acknowledgements and \
+         first keys start empty"
     )]
     OlderFormat { path: PathBuf, found: u64, known: u64 },
-    #[error("{path} is no store of vidimus, or is damaged; move it away or restore a copy of it")]
+    #[error(
+        "{path} is not a vidimus store, or it is damaged; move it away or restore a copy of it"
+    )]
     NotAStore { path: PathBuf, source: redb::Error },
     #[error("the file {path} cannot be used")]
     File { path: PathBuf, source: std::io::Error },
@@ -31,7 +35,7 @@ pub enum StoreError {
         "the store cannot be read or written; if this lasts, restore a copy of it or move it away"
     )]
     Engine { source: Box<redb::Error> },
-    #[error("the store was closed after an error of its file, and could not be opened again")]
+    #[error("the store was closed after an error of its file and could not be opened again")]
     Closed,
     #[error("{0}")]
     Damaged(Damage),
@@ -53,7 +57,7 @@ impl StoreError {
         }
     }
 
-    /// Whether the handle takes nothing more.
+    /// Returns true if the handle accepts nothing more.
     pub(super) fn needs_reopening(&self) -> bool {
         match self {
             Self::Closed => true,

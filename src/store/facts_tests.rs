@@ -1,4 +1,4 @@
-//! Facts beside bodies, and marks of names that are to be evaluated.
+//! Facts beside bodies, and marks of names to evaluate.
 
 use redb::ReadableTable;
 
@@ -8,7 +8,7 @@ use super::tests::{NOW, accept, commit, entry, quarantined};
 use super::*;
 use crate::curation::tests::fixtures;
 use crate::curation::{ContentFacts, DossierRow, PolicySnapshot, QuarantinedFacts};
-use crate::model::{Digest, Instant, Name};
+use crate::model::{Digest, Name, Timestamp};
 use crate::sync::{Row, UpstreamState};
 
 fn name(text: &str) -> Name {
@@ -21,7 +21,7 @@ fn only_row(snapshot: &Snapshot) -> DossierRow {
     rows.remove(0)
 }
 
-/// A policy whose approvals pin these contents of `a.b/c`.
+/// Returns a policy with approvals that pin these contents of `a.b/c`.
 fn pinning(pins: &[(&str, Digest)]) -> PolicySnapshot {
     let item = |(version, pin): &(&str, Digest)| {
         format!(
@@ -30,7 +30,7 @@ fn pinning(pins: &[(&str, Digest)]) -> PolicySnapshot {
     };
     let text = format!("servers:\n{}", pins.iter().map(item).collect::<String>());
     let text = if pins.is_empty() { "servers: [{name: a.b/*, tier: 1}]" } else { &text };
-    let reviewed = Instant::parse("2026-01-02T00:00:00Z").expect("a time");
+    let reviewed = Timestamp::parse("2026-01-02T00:00:00Z").expect("a time");
     fixtures::policy(fixtures::overlays(text, reviewed))
 }
 
@@ -38,7 +38,7 @@ fn first_facts(snapshot: &Snapshot) -> Option<ContentFacts> {
     only_row(snapshot).content.facts
 }
 
-/// How many contents have facts.
+/// Returns the number of contents with facts.
 fn kept(store: &Store) -> usize {
     let snapshot = store.snapshot().expect("a snapshot");
     let rows = snapshot.tables.facts().expect("a table").range(("", "", "")..).expect("rows");
@@ -48,7 +48,7 @@ fn kept(store: &Store) -> usize {
 fn refresh(store: &Store) {
     let mut cursor = store.refresh_facts(None, NOW).expect("begun");
     while cursor.is_some() {
-        cursor = store.refresh_facts(cursor, NOW).expect("gone on");
+        cursor = store.refresh_facts(cursor, NOW).expect("continued");
     }
 }
 
@@ -62,7 +62,7 @@ fn settle(store: &Store, evaluated: &Evaluated<'_>) {
 }
 
 #[test]
-fn facts_are_those_of_the_bytes_before_and_after_they_are_completed() {
+fn facts_match_the_bytes_before_and_after_completion() {
     let store = Store::ephemeral(NOW).expect("a store");
     let sent = entry("a.b/c", "1", "see https://example.com");
     let expected = Some(ContentFacts::of(&sent.server));
@@ -78,7 +78,7 @@ fn facts_are_those_of_the_bytes_before_and_after_they_are_completed() {
 }
 
 #[test]
-fn facts_of_other_rules_are_not_read_and_are_computed_again() {
+fn facts_of_other_rules_are_computed_again() {
     let store = Store::ephemeral(NOW).expect("a store");
     let sent = entry("a.b/c", "1", "x");
     let expected = Some(ContentFacts::of(&sent.server));
@@ -94,12 +94,15 @@ fn facts_of_other_rules_are_not_read_and_are_computed_again() {
     let facts = || first_facts(&store.snapshot().expect("a snapshot"));
     assert_eq!(facts(), expected);
     refresh(&store);
-    store.write(NOW, |it| Ok(it.open_table(BODIES)?.retain(|_, _| false)?)).expect("written");
-    assert_eq!(facts(), expected, "they stand beside the body");
+    let drop_bodies = |transaction: &redb::WriteTransaction| {
+        Ok(transaction.open_table(BODIES)?.retain(|_, _| false)?)
+    };
+    store.write(NOW, drop_bodies).expect("written");
+    assert_eq!(facts(), expected, "they do not depend on the body");
 }
 
 #[test]
-fn facts_go_with_their_content() {
+fn facts_follow_their_content() {
     let store = Store::ephemeral(NOW).expect("a store");
     commit(&store, Destination::Live, &[Row::Entry(entry("a.b/c", "1.0.0", "first"))], "1");
     refresh(&store);
@@ -120,14 +123,15 @@ fn facts_go_with_their_content() {
 #[test]
 fn facts_of_each_version_are_found_beside_those_of_its_later_contents() {
     let store = Store::ephemeral(NOW).expect("a store");
-    // In the order of keys, `1.0.0` with its later content stands before `1.0.0-a`, and that before `1.1.0`.
+    // In key order, `1.0.0` with its later content comes before `1.0.0-a`, and that before `1.1.0`.
     let versions = ["1.0.0", "1.0.0-a", "1.1.0", "1.1.0+b", "2.0.0"];
     let sent = |version: &str, text: &str| entry("a.b/c", version, text);
-    let first: Vec<Row> = versions.iter().map(|it| Row::Entry(sent(it, it))).collect();
+    let first: Vec<Row> =
+        versions.iter().map(|version| Row::Entry(sent(version, version))).collect();
     commit(&store, Destination::Live, &first, "1");
     refresh(&store);
-    let later =
-        ["1.0.0", "1.1.0"].map(|it| Row::Entry(sent(it, &format!("later, see https://{it}/"))));
+    let text = |version: &str| format!("later, see https://{version}/");
+    let later = ["1.0.0", "1.1.0"].map(|version| Row::Entry(sent(version, &text(version))));
     commit(&store, Destination::Live, &later, "2");
     let damage = |transaction: &redb::WriteTransaction| {
         let mut facts = transaction.open_table(FACTS)?;
@@ -139,8 +143,8 @@ fn facts_of_each_version_are_found_beside_those_of_its_later_contents() {
         Ok(())
     };
     store.write(NOW, damage).expect("written");
-    let text = |version: &str| format!("later, see https://{version}/");
-    let pins = ["1.0.0", "1.1.0"].map(|it| (it, sent(it, &text(it)).head.received));
+    let pins =
+        ["1.0.0", "1.1.0"].map(|version| (version, sent(version, &text(version)).head.received));
     let snapshot = store.snapshot().expect("a snapshot");
     let dossier = snapshot.dossier(&name("a.b/c"), &pinning(&pins)).expect("a dossier");
     let found: Vec<_> = dossier
@@ -165,7 +169,7 @@ fn facts_of_each_version_are_found_beside_those_of_its_later_contents() {
 }
 
 #[test]
-fn facts_that_are_too_large_are_not_kept_and_not_computed_again() {
+fn too_large_facts_are_not_computed_again() {
     let store = Store::ephemeral(NOW).expect("a store");
     commit(&store, Destination::Live, &[Row::Entry(entry("a.b/c", "1", "x"))], "1");
     refresh(&store);
@@ -179,7 +183,7 @@ fn facts_that_are_too_large_are_not_kept_and_not_computed_again() {
 }
 
 #[test]
-fn verify_names_facts_that_are_not_those_of_the_bytes() {
+fn verify_reports_facts_that_do_not_match_the_bytes() {
     let store = Store::ephemeral(NOW).expect("a store");
     commit(&store, Destination::Live, &[Row::Entry(entry("a.b/c", "1", "x"))], "1");
     let foreign = super::codec::facts(&ContentFacts::of(r#"{"title":"y"}"#));
@@ -201,7 +205,7 @@ fn verify_names_facts_that_are_not_those_of_the_bytes() {
 }
 
 #[test]
-fn accepted_rows_mark_their_names_and_an_evaluation_removes_only_what_it_saw() {
+fn accepted_rows_mark_their_names_and_evaluation_removes_only_marks_that_it_saw() {
     let store = Store::ephemeral(NOW).expect("a store");
     let stage = |of: &str, text: &str| {
         commit(&store, Destination::Staged, &[Row::Entry(entry(of, "1", text))], "1");
@@ -212,16 +216,16 @@ fn accepted_rows_mark_their_names_and_an_evaluation_removes_only_what_it_saw() {
     assert_eq!(dirty(&store), (false, vec!["a.b/c".into(), "a.b/d".into()]));
     let as_of = store.snapshot().expect("a snapshot").ingest_mark().expect("a mark");
     stage("a.b/d", "changed while it was evaluated");
-    let names = [(name("a.b/c"), Some(Instant::from_micros(7))), (name("a.b/d"), None)];
+    let names = [(name("a.b/c"), Some(Timestamp::from_micros(7))), (name("a.b/d"), None)];
     settle(&store, &Evaluated { as_of, everything: false, names: &names });
     assert_eq!(dirty(&store), (false, vec!["a.b/d".into()]));
     let snapshot = store.snapshot().expect("a snapshot");
-    let holds = || snapshot.holds_until().expect("rows").map(|it| it.expect("sound"));
-    assert_eq!(holds().collect::<Vec<_>>(), [(name("a.b/c"), Instant::from_micros(7))]);
+    let holds = || snapshot.holds_until().expect("rows").map(|row| row.expect("sound"));
+    assert_eq!(holds().collect::<Vec<_>>(), [(name("a.b/c"), Timestamp::from_micros(7))]);
 }
 
 #[test]
-fn first_sync_marks_everything_until_everything_was_evaluated() {
+fn first_sync_marks_every_name_until_all_are_evaluated() {
     let store = Store::ephemeral(NOW).expect("a store");
     commit(&store, Destination::Live, &[Row::Entry(entry("a.b/c", "1", "x"))], "1");
     let as_of = store.snapshot().expect("a snapshot").ingest_mark().expect("a mark");
@@ -238,14 +242,14 @@ fn first_sync_marks_everything_until_everything_was_evaluated() {
 }
 
 #[test]
-fn reason_of_a_quarantined_row_is_read_without_the_row() {
+fn quarantine_reason_is_read_without_the_row() {
     let store = Store::ephemeral(NOW).expect("a store");
     commit(&store, Destination::Live, &[quarantined("a.b/c", "1")], "1");
     let snapshot = store.snapshot().expect("a snapshot");
     let facts = snapshot.quarantined_facts(&name("a.b/c")).expect("rows");
     let expected =
         QuarantinedFacts { upstream: "up".into(), version: "1".into(), rule: "why".into() };
-    assert_eq!(facts.map(|it| it.expect("sound")).collect::<Vec<_>>(), [expected]);
+    assert_eq!(facts.map(|row| row.expect("sound")).collect::<Vec<_>>(), [expected]);
 }
 
 #[test]
@@ -268,14 +272,16 @@ fn threads_share_a_snapshot() {
 
 #[test]
 fn other_format_is_refused_with_both_numbers_and_the_way_out() {
-    for (format, way_out) in
-        [(1_u64, "format 2; move the file away and start again"), (9, "reads 2; run the release")]
-    {
+    for (format, way_out) in [
+        (1_u64, "format 3; move the file away and start again"),
+        (2, "format 3; move the file away and start again"),
+        (9, "format 3; run the release"),
+    ] {
         let folder = tempfile::tempdir().expect("a folder");
         let store = Store::create(folder.path(), NOW).expect("a store");
         let other = format.to_le_bytes();
-        let write = |it: &redb::WriteTransaction| {
-            it.open_table(META)?.insert("format", other.as_slice())?;
+        let write = |transaction: &redb::WriteTransaction| {
+            transaction.open_table(META)?.insert("format", other.as_slice())?;
             Ok(())
         };
         store.write(NOW, write).expect("written");

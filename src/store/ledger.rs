@@ -1,4 +1,4 @@
-//! What was served, since when, and from which upstream.
+//! The ledger: the entries that were served, since when, and from which upstream.
 
 use std::collections::HashSet;
 
@@ -6,12 +6,12 @@ use redb::ReadableTableMetadata;
 
 use super::dirty::{Evaluated, settle};
 use super::rows::{RowRange, all_of, of_name};
-use super::tables::{LEDGER, OWNERS};
+use super::tables::{AUTHORITIES, LEDGER};
 use super::{Rows, Snapshot, Store, StoreError, codec};
 use crate::curation::View;
-use crate::model::{Instant, LedgerEntry, LedgerRecord, Name, Shown, Version};
+use crate::model::{LedgerEntry, LedgerRecord, Name, Shown, Timestamp, Version};
 
-/// What a generation changes in the ledger of one view.
+/// The changes of a generation to the ledger of one view.
 #[derive(Debug, Clone, Copy)]
 pub struct ViewChanges<'a> {
     pub view: &'a str,
@@ -19,21 +19,21 @@ pub struct ViewChanges<'a> {
 }
 
 impl Store {
-    /// Commits what a generation changes in the ledgers of its views, which upstream names are served
-    /// from now, and what was evaluated for it.
+    /// Commits the changes of a generation to the ledgers of its views, the upstream that each name is
+    /// served from now, and the names that were evaluated for it.
     ///
     /// # Errors
     /// When the file cannot be written; then the generation must not be published.
     pub fn commit_ledger(
         &self,
         views: &[ViewChanges<'_>],
-        owners: &[(Name, String)],
+        authorities: &[(Name, String)],
         evaluated: &Evaluated<'_>,
-        now: Instant,
+        now: Timestamp,
     ) -> Result<(), StoreError> {
         self.write(now, |transaction| {
-            let mut table = transaction.open_table(OWNERS)?;
-            for (name, upstream) in owners {
+            let mut table = transaction.open_table(AUTHORITIES)?;
+            for (name, upstream) in authorities {
                 table.insert(name.as_str(), upstream.as_bytes())?;
             }
             let mut ledger = transaction.open_table(LEDGER)?;
@@ -49,9 +49,9 @@ impl Store {
 }
 
 impl Snapshot {
-    /// The upstream that a name was served from last.
+    /// Returns the upstream that a name was served from last.
     pub fn served_from(&self, name: &Name) -> Result<Option<String>, StoreError> {
-        let upstream = self.tables.owners()?.get(name.as_str())?;
+        let upstream = self.tables.authorities()?.get(name.as_str())?;
         Ok(upstream.map(|upstream| String::from_utf8_lossy(upstream.value()).into_owned()))
     }
 
@@ -60,7 +60,7 @@ impl Snapshot {
         Ok(ledger_entries(all_of(self.tables.ledger()?, view)?))
     }
 
-    /// Returns what a view shows of the versions of a name, or showed.
+    /// Returns the versions of a name that a view shows, or showed.
     pub fn ledger_of(
         &self,
         view: &str,
@@ -74,7 +74,7 @@ impl Snapshot {
         })))
     }
 
-    /// Whether any of these views shows the entry.
+    /// Returns true if any of these views shows the entry.
     pub fn shows(&self, views: &[View], name: &str, version: &str) -> Result<bool, StoreError> {
         for View { name: view, .. } in views {
             let record = self.tables.ledger()?.get((view.as_str(), name, version))?;
@@ -85,7 +85,7 @@ impl Snapshot {
         Ok(false)
     }
 
-    /// Whether any of these views shows any version of the name.
+    /// Returns true if any of these views shows any version of the name.
     pub fn shows_any(&self, views: &[View], name: &Name) -> Result<bool, StoreError> {
         for View { name: view, .. } in views {
             for entry in self.ledger_of(view, name)? {
@@ -98,7 +98,7 @@ impl Snapshot {
         Ok(false)
     }
 
-    /// Whether any of these views shows the entry, or did.
+    /// Returns true if any of these views shows the entry, or showed it.
     pub fn has_shown(&self, views: &[View], name: &str, version: &str) -> Result<bool, StoreError> {
         for View { name: view, .. } in views {
             if self.tables.ledger()?.get((view.as_str(), name, version))?.is_some() {
@@ -108,7 +108,7 @@ impl Snapshot {
         Ok(false)
     }
 
-    /// How many entries these views show, each counted once.
+    /// Returns the number of entries that these views show, each counted once.
     pub fn count_shown(&self, views: &[View]) -> Result<u64, StoreError> {
         let mut shown = HashSet::new();
         for View { name: view, .. } in views {
@@ -123,14 +123,14 @@ impl Snapshot {
         Ok(shown.len() as u64)
     }
 
-    /// Whether the store knows enough for a generation to be more than an empty list: something
-    /// was served before, or an upstream was walked to its end.
+    /// Returns true if the store has enough for a generation: something was served before, or a full
+    /// sync of an upstream was accepted.
     pub fn is_known(&self) -> Result<bool, StoreError> {
         if !self.tables.ledger()?.is_empty()? {
             return Ok(true);
         }
         for upstream in self.known_upstreams()? {
-            if self.upstream(upstream)?.last_complete_walk.is_some() {
+            if self.upstream(upstream)?.last_full_sync.is_some() {
                 return Ok(true);
             }
         }

@@ -1,4 +1,4 @@
-//! Facts about the store itself: its format, its epoch, the newest time of ours that it holds.
+//! Facts about the store itself: its format, its epoch, and the newest stored time of ours.
 
 use std::path::Path;
 
@@ -7,19 +7,23 @@ use redb::{Database, ReadableTable, WriteTransaction};
 
 use super::tables::{META, make_all};
 use super::{Snapshot, StoreError};
-use crate::model::Instant;
+use crate::model::Timestamp;
 
-/// The format this release reads and writes.
-pub(super) const FORMAT: u64 = 2;
+/// The format that this release reads and writes.
+pub(super) const FORMAT: u64 = 3;
 
 const FORMAT_KEY: &str = "format";
 const EPOCH_KEY: &str = "epoch";
 const NEWEST_KEY: &str = "newest";
-/// Set once ownership was enabled: what was served before is exempted then.
-pub(super) const PROVING_KEY: &str = "proving";
+/// Set once ownership checks were enabled; entries served before that are exempted.
+pub(super) const OWNERSHIP_KEY: &str = "ownership";
 
-/// Lays out a new store, or checks that this release reads the one that is there.
-pub(super) fn initialise(database: &Database, path: &Path, now: Instant) -> Result<(), StoreError> {
+/// Lays out a new store, or checks that this release reads the existing one.
+pub(super) fn initialise(
+    database: &Database,
+    path: &Path,
+    now: Timestamp,
+) -> Result<(), StoreError> {
     let transaction = begin(database)?;
     let format = transaction.open_table(META)?.get(FORMAT_KEY)?.map(|value| number(value.value()));
     match format {
@@ -35,7 +39,7 @@ pub(super) fn initialise(database: &Database, path: &Path, now: Instant) -> Resu
     Ok(transaction.commit()?)
 }
 
-fn lay_out(transaction: &WriteTransaction, now: Instant) -> Result<(), StoreError> {
+fn lay_out(transaction: &WriteTransaction, now: Timestamp) -> Result<(), StoreError> {
     let mut meta = transaction.open_table(META)?;
     meta.insert(FORMAT_KEY, FORMAT.to_le_bytes().as_slice())?;
     meta.insert(EPOCH_KEY, epoch().as_slice())?;
@@ -44,8 +48,8 @@ fn lay_out(transaction: &WriteTransaction, now: Instant) -> Result<(), StoreErro
     make_all(transaction)
 }
 
-/// Begins to write. Every transaction writes the allocator's state with it, so that reopening is
-/// instant.
+/// Begins a write transaction. Each one also writes the allocator's state, so that reopening is
+/// immediate.
 pub(super) fn begin(database: &Database) -> Result<WriteTransaction, StoreError> {
     #[expect(clippy::disallowed_methods, reason = "this is the one place that begins to write")]
     let mut transaction = database.begin_write()?;
@@ -53,35 +57,38 @@ pub(super) fn begin(database: &Database) -> Result<WriteTransaction, StoreError>
     Ok(transaction)
 }
 
-/// Notes a time of ours; `now` never falls below the newest one.
-pub(super) fn note_instant(transaction: &WriteTransaction, at: Instant) -> Result<(), StoreError> {
+/// Raises the newest stored time of ours; `now` never falls below it.
+pub(super) fn raise_newest_timestamp(
+    transaction: &WriteTransaction,
+    at: Timestamp,
+) -> Result<(), StoreError> {
     let mut meta = transaction.open_table(META)?;
-    let newest = meta.get(NEWEST_KEY)?.map(|value| instant(value.value()));
+    let newest = meta.get(NEWEST_KEY)?.map(|value| timestamp(value.value()));
     if newest.is_none_or(|newest| at > newest) {
         meta.insert(NEWEST_KEY, at.as_micros().to_le_bytes().as_slice())?;
     }
     Ok(())
 }
 
-fn instant(bytes: &[u8]) -> Instant {
-    Instant::from_micros(i64::from_le_bytes(bytes.try_into().unwrap_or_default()))
+fn timestamp(bytes: &[u8]) -> Timestamp {
+    Timestamp::from_micros(i64::from_le_bytes(bytes.try_into().unwrap_or_default()))
 }
 
 fn number(bytes: &[u8]) -> u64 {
     bytes.try_into().map_or(u64::MAX, u64::from_le_bytes)
 }
 
-/// 16 random bytes: two stores never share an epoch, so a reader notices a new or restored one.
+/// Returns 16 random bytes: two stores never share an epoch, so a client notices a new store.
 fn epoch() -> [u8; 16] {
     let mut epoch = [0; 16];
-    // Without randomness of the system nothing else of the process works either; an epoch of
-    // zeros would still serve.
+    // Without randomness of the system nothing else of the process works either; an epoch of zeros
+    // would still do.
     let _ = rand::fill(&mut epoch);
     epoch
 }
 
 impl Snapshot {
-    /// Returns the random word that tells this store from every other.
+    /// Returns the random word that distinguishes this store from every other.
     ///
     /// # Errors
     /// When the file cannot be read, as for every method here.
@@ -92,8 +99,8 @@ impl Snapshot {
     }
 
     /// Returns the newest time of ours that was stored.
-    pub fn newest_instant(&self) -> Result<Instant, StoreError> {
+    pub fn newest_timestamp(&self) -> Result<Timestamp, StoreError> {
         let newest = self.tables.meta()?.get(NEWEST_KEY)?;
-        Ok(newest.map_or(Instant::MIN, |value| instant(value.value())))
+        Ok(newest.map_or(Timestamp::MIN, |value| timestamp(value.value())))
     }
 }

@@ -1,8 +1,8 @@
-//! What receivers are still to be told.
+//! The queue of deliveries to recipients.
 //!
-//! A letter is stored with the alert that it tells of, in one transaction, so no crash comes between; it goes only
-//! when the receiver has taken it, so it is delivered at least once. There is one letter for a receiver and an alert at
-//! most: news of the same alert take its place, which bounds what waits for a receiver that is away.
+//! A delivery is stored with its alert in one transaction, so no crash separates them. It is removed only when the
+//! recipient has accepted it, so it is delivered at least once. A recipient has at most one delivery for an alert: an
+//! update of the alert replaces it, which bounds the queue of an unreachable recipient.
 
 use std::time::Duration;
 
@@ -11,109 +11,112 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::rows::after;
-use super::tables::{Bytes, LETTERS, Pair, RECEIVERS, UNDELIVERED, Word, WriteTable};
+use super::tables::{Bytes, DEAD_LETTERS, DELIVERIES, Pair, RECIPIENTS, Word, WriteTable};
 use super::{Rows, Snapshot, Store, StoreError, codec};
-use crate::alert::{Fate, Letter, Notice, Receiver, Reception, Refusal, Whose};
-use crate::model::Instant;
+use crate::alert::{Delivery, DeliveryHistory, Fate, Notice, Recipient, Refusal, RefusalScope};
+use crate::model::Timestamp;
 
-/// How long an alert that is over, and a letter that was given up, can still be looked at.
+/// Time for which resolved alerts and dead letters are kept.
 pub(super) const KEPT: Duration = Duration::from_secs(90 * 24 * 60 * 60);
-/// As many letters are handed out at a time: reading them all again for each would cost more than sending it.
-const MANY: usize = 200;
+/// Deliveries returned at a time: reading all of them again for each one would cost more than sending it.
+const MAX_DUE: usize = 200;
 
-/// A receiver, and how it stands with it.
+/// A recipient and its delivery history.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Mailbox {
+pub struct RecipientStatus {
     #[serde(flatten)]
-    pub receiver: Receiver,
+    pub recipient: Recipient,
     #[serde(flatten)]
-    pub reception: Reception,
+    pub history: DeliveryHistory,
 }
 
-/// A letter that was given up, and whose it was.
+/// A delivery that failed for good, and its recipient.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Undelivered {
-    pub receiver: String,
+pub struct DeadLetter {
+    pub recipient: String,
     #[serde(flatten)]
-    pub letter: Letter,
+    pub delivery: Delivery,
 }
 
 impl Store {
-    /// Takes note of the receivers there are. What others were still to be told is given up.
+    /// Stores the configured recipients. Deliveries to all others become dead letters.
     ///
     /// # Errors
     /// When the file cannot be read or written, as for every function here.
-    pub fn enlist(&self, receivers: &[Receiver], now: Instant) -> Result<(), StoreError> {
-        let known = self.snapshot()?.mailboxes()?;
-        if known.iter().map(|it| &it.receiver).eq(receivers) {
+    pub fn enlist(&self, recipients: &[Recipient], now: Timestamp) -> Result<(), StoreError> {
+        let known = self.snapshot()?.recipients()?;
+        if known.iter().map(|status| &status.recipient).eq(recipients) {
             return Ok(());
         }
         self.write(now, |transaction| {
-            let mut table = transaction.open_table(RECEIVERS)?;
+            let mut table = transaction.open_table(RECIPIENTS)?;
             table.retain(|_, _| false)?;
-            for receiver in receivers {
-                let before = known.iter().find(|it| it.receiver.name == receiver.name);
-                let reception = before.map(|it| it.reception.clone()).unwrap_or_default();
-                let mailbox = Mailbox { receiver: receiver.clone(), reception };
-                table.insert(receiver.name.as_str(), codec::json(&mailbox)?.as_slice())?;
+            for recipient in recipients {
+                let before = known.iter().find(|status| status.recipient.name == recipient.name);
+                let history = before.map(|status| status.history.clone()).unwrap_or_default();
+                let status = RecipientStatus { recipient: recipient.clone(), history };
+                table.insert(recipient.name.as_str(), codec::json(&status)?.as_slice())?;
             }
-            let is_known = |name: &str| receivers.iter().any(|it| it.name == name);
-            let mut letters = transaction.open_table(LETTERS)?;
-            let mut undelivered = transaction.open_table(UNDELIVERED)?;
-            for row in letters.extract_if(|(name, _), _| !is_known(name))? {
+            let is_known = |name: &str| recipients.iter().any(|recipient| recipient.name == name);
+            let mut deliveries = transaction.open_table(DELIVERIES)?;
+            let mut dead_letters = transaction.open_table(DEAD_LETTERS)?;
+            for row in deliveries.extract_if(|(name, _), _| !is_known(name))? {
                 let (key, value) = row?;
-                let Some(letter) = get::<Letter>(Some(value)) else { continue };
+                let Some(delivery) = get::<Delivery>(Some(value)) else { continue };
                 let failure = Some("its webhook is not configured any more".to_owned());
-                put(&mut undelivered, key.value(), &Letter { failure, ..letter })?;
+                put(&mut dead_letters, key.value(), &Delivery { failure, ..delivery })?;
             }
             Ok(())
         })
     }
 
-    /// Takes note of what a receiver did with a letter; returns when that one is tried again.
-    pub fn handed_over(
+    /// Records the outcome of a delivery; returns the time of the next attempt.
+    pub fn record_delivery(
         &self,
-        receiver: &Receiver,
-        letter: &Letter,
+        recipient: &Recipient,
+        delivery: &Delivery,
         outcome: Result<(), Refusal>,
-        now: Instant,
-    ) -> Result<Option<Instant>, StoreError> {
+        now: Timestamp,
+    ) -> Result<Option<Timestamp>, StoreError> {
         self.write(now, |transaction| {
-            let mut receivers = transaction.open_table(RECEIVERS)?;
-            let Some(mailbox) = get::<Mailbox>(receivers.get(receiver.name.as_str())?) else {
+            let mut recipients = transaction.open_table(RECIPIENTS)?;
+            let Some(status) = get::<RecipientStatus>(recipients.get(recipient.name.as_str())?)
+            else {
                 return Ok(None);
             };
-            let is_gone = outcome.as_ref().is_err_and(|refusal| refusal.whose == Whose::Gone);
-            let reception = mailbox.reception.after(&outcome, now);
-            let mailbox = Mailbox { reception, ..mailbox };
-            receivers.insert(receiver.name.as_str(), codec::json(&mailbox)?.as_slice())?;
-            let alert = letter.notice.alert.identity.key();
-            let key = (receiver.name.as_str(), alert.as_str());
-            let mut letters = transaction.open_table(LETTERS)?;
-            let mut undelivered = transaction.open_table(UNDELIVERED)?;
-            let Some(waiting) = get::<Letter>(letters.get(key)?) else { return Ok(None) };
+            let is_gone =
+                outcome.as_ref().is_err_and(|refusal| refusal.scope == RefusalScope::Gone);
+            let history = status.history.after(&outcome, now);
+            let status = RecipientStatus { history, ..status };
+            recipients.insert(recipient.name.as_str(), codec::json(&status)?.as_slice())?;
+            let alert = delivery.notice.alert.identity.key();
+            let key = (recipient.name.as_str(), alert.as_str());
+            let mut deliveries = transaction.open_table(DELIVERIES)?;
+            let mut dead_letters = transaction.open_table(DEAD_LETTERS)?;
+            let Some(waiting) = get::<Delivery>(deliveries.get(key)?) else { return Ok(None) };
             match outcome {
                 Ok(()) => {
-                    // What was given up before was about the same alert, and older.
-                    undelivered.remove(key)?;
-                    match waiting == *letter {
-                        true => drop(letters.remove(key)?),
-                        // News came while it was on its way.
-                        false => put(&mut letters, key, &Letter::new(waiting.notice, now))?,
+                    // A dead letter for the same alert is older.
+                    dead_letters.remove(key)?;
+                    if waiting == *delivery {
+                        deliveries.remove(key)?;
+                    } else {
+                        // The alert was updated during the delivery.
+                        put(&mut deliveries, key, &Delivery::new(waiting.notice, now))?;
                     }
                     Ok(None)
                 }
-                Err(refusal) => match waiting.refused(refusal, receiver, now) {
-                    Fate::Retry(letter) => {
-                        put(&mut letters, key, &letter)?;
-                        Ok(Some(letter.not_before))
+                Err(refusal) => match waiting.refused(refusal, recipient, now) {
+                    Fate::Retry(delivery) => {
+                        put(&mut deliveries, key, &delivery)?;
+                        Ok(Some(delivery.not_before))
                     }
-                    Fate::GiveUp(letter) => {
-                        letters.remove(key)?;
-                        put(&mut undelivered, key, &letter)?;
+                    Fate::GiveUp(delivery) => {
+                        deliveries.remove(key)?;
+                        put(&mut dead_letters, key, &delivery)?;
                         if is_gone {
-                            give_up_all(&mut letters, &mut undelivered, key.0, &letter)?;
+                            give_up_all(&mut deliveries, &mut dead_letters, key.0, &delivery)?;
                         }
                         Ok(None)
                     }
@@ -122,29 +125,30 @@ impl Store {
         })
     }
 
-    /// Tries again what was given up, of one receiver or all; returns how many letters that are, or `None` when there
-    /// is no such receiver.
+    /// Enqueues the dead letters of one recipient or all again; returns their number, or `None` if the recipient is
+    /// unknown.
     pub fn redeliver(
         &self,
-        receiver: Option<&str>,
-        now: Instant,
+        recipient: Option<&str>,
+        now: Timestamp,
     ) -> Result<Option<usize>, StoreError> {
         self.write(now, |transaction| {
-            let mut meant = mailboxes(&transaction.open_table(RECEIVERS)?)?;
-            meant.retain(|it| receiver.is_none_or(|name| name == it.receiver.name));
-            if receiver.is_some() && meant.is_empty() {
+            let mut selected = recipients(&transaction.open_table(RECIPIENTS)?)?;
+            selected.retain(|status| recipient.is_none_or(|name| name == status.recipient.name));
+            if recipient.is_some() && selected.is_empty() {
                 return Ok(None);
             }
-            let mut letters = transaction.open_table(LETTERS)?;
-            let mut undelivered = transaction.open_table(UNDELIVERED)?;
-            let is_meant = |name: &str| meant.iter().any(|it| it.receiver.name == name);
+            let mut deliveries = transaction.open_table(DELIVERIES)?;
+            let mut dead_letters = transaction.open_table(DEAD_LETTERS)?;
+            let is_selected =
+                |name: &str| selected.iter().any(|status| status.recipient.name == name);
             let mut count = 0;
-            for row in undelivered.extract_if(|(name, _), _| is_meant(name))? {
+            for row in dead_letters.extract_if(|(name, _), _| is_selected(name))? {
                 let (key, value) = row?;
-                let Some(letter) = get::<Letter>(Some(value)) else { continue };
+                let Some(delivery) = get::<Delivery>(Some(value)) else { continue };
                 count += 1;
-                if letters.get(key.value())?.is_none() {
-                    put(&mut letters, key.value(), &Letter::new(letter.notice, now))?;
+                if deliveries.get(key.value())?.is_none() {
+                    put(&mut deliveries, key.value(), &Delivery::new(delivery.notice, now))?;
                 }
             }
             Ok(Some(count))
@@ -152,50 +156,50 @@ impl Store {
     }
 }
 
-/// Gives up whatever waits for a receiver that is gone, without asking it again.
+/// Turns all deliveries to a recipient that is gone into dead letters, without another attempt.
 fn give_up_all(
-    letters: &mut Table<'_>,
-    undelivered: &mut Table<'_>,
-    receiver: &str,
-    last: &Letter,
+    deliveries: &mut Table<'_>,
+    dead_letters: &mut Table<'_>,
+    recipient: &str,
+    last: &Delivery,
 ) -> Result<(), StoreError> {
-    for row in letters.extract_if(|(name, _), _| name == receiver)? {
+    for row in deliveries.extract_if(|(name, _), _| name == recipient)? {
         let (key, value) = row?;
-        let Some(letter) = get::<Letter>(Some(value)) else { continue };
-        let letter = Letter { failure: last.failure.clone(), ..letter };
-        put(undelivered, key.value(), &letter)?;
+        let Some(delivery) = get::<Delivery>(Some(value)) else { continue };
+        let delivery = Delivery { failure: last.failure.clone(), ..delivery };
+        put(dead_letters, key.value(), &delivery)?;
     }
     Ok(())
 }
 
-/// Writes letters about alerts that changed, to everybody who wants to hear of them.
-pub(super) fn post(
+/// Enqueues deliveries about changed alerts, for every recipient that wants them.
+pub(super) fn enqueue(
     transaction: &WriteTransaction,
     notices: impl IntoIterator<Item = Notice>,
-    now: Instant,
+    now: Timestamp,
 ) -> Result<(), StoreError> {
-    let mailboxes = mailboxes(&transaction.open_table(RECEIVERS)?)?;
-    let mut letters = transaction.open_table(LETTERS)?;
+    let recipients = recipients(&transaction.open_table(RECIPIENTS)?)?;
+    let mut deliveries = transaction.open_table(DELIVERIES)?;
     for notice in notices {
         let alert = notice.alert.identity.key();
-        for Mailbox { receiver, .. } in &mailboxes {
-            if receiver.wants(&notice.alert) {
-                let key = (receiver.name.as_str(), alert.as_str());
-                let waiting = get::<Letter>(letters.get(key)?);
-                let letter = Letter::new(notice.clone(), now).instead_of(waiting);
-                put(&mut letters, key, &letter)?;
+        for RecipientStatus { recipient, .. } in &recipients {
+            if recipient.wants(&notice.alert) {
+                let key = (recipient.name.as_str(), alert.as_str());
+                let waiting = get::<Delivery>(deliveries.get(key)?);
+                let delivery = Delivery::new(notice.clone(), now).instead_of(waiting);
+                put(&mut deliveries, key, &delivery)?;
             }
         }
     }
     Ok(())
 }
 
-/// Forgets what was given up long ago.
-pub(super) fn forget(transaction: &WriteTransaction, now: Instant) -> Result<(), StoreError> {
-    let mut undelivered = transaction.open_table(UNDELIVERED)?;
-    undelivered.retain(|_, value| {
-        let letter = serde_json::from_slice::<Letter>(value);
-        letter.is_ok_and(|letter| now.since(letter.queued) < KEPT)
+/// Removes old dead letters.
+pub(super) fn forget(transaction: &WriteTransaction, now: Timestamp) -> Result<(), StoreError> {
+    let mut dead_letters = transaction.open_table(DEAD_LETTERS)?;
+    dead_letters.retain(|_, value| {
+        let delivery = serde_json::from_slice::<Delivery>(value);
+        delivery.is_ok_and(|delivery| now.since(delivery.queued) < KEPT)
     })?;
     Ok(())
 }
@@ -203,82 +207,82 @@ pub(super) fn forget(transaction: &WriteTransaction, now: Instant) -> Result<(),
 type Table<'t> = WriteTable<'t, Pair>;
 type Value<'v> = redb::AccessGuard<'v, Bytes>;
 
-fn put(table: &mut Table<'_>, key: (&str, &str), letter: &Letter) -> Result<(), StoreError> {
-    table.insert(key, codec::json(letter)?.as_slice())?;
+fn put(table: &mut Table<'_>, key: (&str, &str), delivery: &Delivery) -> Result<(), StoreError> {
+    table.insert(key, codec::json(delivery)?.as_slice())?;
     Ok(())
 }
 
-fn mailboxes(table: &impl ReadableTable<Word, Bytes>) -> Result<Vec<Mailbox>, StoreError> {
+fn recipients(table: &impl ReadableTable<Word, Bytes>) -> Result<Vec<RecipientStatus>, StoreError> {
     let rows = table.iter()?.map(|row| {
         let (name, value) = row?;
-        codec::read_json(value.value(), "a receiver", name.value())
+        codec::read_json(value.value(), "a recipient", name.value())
     });
     Rows::new(rows).collect()
 }
 
-fn letter((receiver, alert): (&str, &str), value: &[u8]) -> Result<Letter, StoreError> {
-    let key = || format!("{receiver}, alert {alert}");
-    serde_json::from_slice(value).map_err(|_| StoreError::damaged("a letter", key()))
+fn delivery((recipient, alert): (&str, &str), value: &[u8]) -> Result<Delivery, StoreError> {
+    let key = || format!("{recipient}, alert {alert}");
+    serde_json::from_slice(value).map_err(|_| StoreError::damaged("a delivery", key()))
 }
 
-/// What does not decode is as if it were not there; `verify` names it.
+/// Decodes a value. One that does not decode counts as absent; `verify` reports it.
 fn get<T: DeserializeOwned>(value: Option<Value<'_>>) -> Option<T> {
     serde_json::from_slice(value?.value()).ok()
 }
 
 impl Snapshot {
-    /// The receivers there are, by name.
+    /// Returns the recipients, by name.
     ///
     /// # Errors
     /// When the file cannot be read, as for every function here.
-    pub fn mailboxes(&self) -> Result<Vec<Mailbox>, StoreError> {
-        mailboxes(self.tables.receivers()?)
+    pub fn recipients(&self) -> Result<Vec<RecipientStatus>, StoreError> {
+        recipients(self.tables.recipients()?)
     }
 
-    /// The letters of a receiver's lane that may be tried now, in their order; some, where there are many.
-    pub fn due_letters(
+    /// Returns the due deliveries of a recipient's lane in their order, 200 at most.
+    pub fn due_deliveries(
         &self,
-        receiver: &str,
+        recipient: &str,
         served: bool,
-        now: Instant,
-    ) -> Result<Vec<Letter>, StoreError> {
-        let mut due = self.letters_of(receiver)?;
-        due.retain(|it| it.notice.alert.served == served && it.not_before <= now);
-        due.sort_by_key(|it| (it.not_before, it.queued));
-        due.truncate(MANY);
+        now: Timestamp,
+    ) -> Result<Vec<Delivery>, StoreError> {
+        let mut due = self.deliveries_of(recipient)?;
+        due.retain(|delivery| delivery.notice.alert.served == served && delivery.not_before <= now);
+        due.sort_by_key(|delivery| (delivery.not_before, delivery.queued));
+        due.truncate(MAX_DUE);
         Ok(due)
     }
 
-    /// Returns what a receiver is still to be told.
-    pub fn letters_of(&self, receiver: &str) -> Result<Vec<Letter>, StoreError> {
-        let end = after(receiver);
-        let range = self.tables.letters()?.range((receiver, "")..(end.as_str(), ""))?;
-        let letters = range.map(|row| {
+    /// Returns the queued deliveries of a recipient.
+    pub fn deliveries_of(&self, recipient: &str) -> Result<Vec<Delivery>, StoreError> {
+        let end = after(recipient);
+        let range = self.tables.deliveries()?.range((recipient, "")..(end.as_str(), ""))?;
+        let deliveries = range.map(|row| {
             let (key, value) = row?;
-            letter(key.value(), value.value())
+            delivery(key.value(), value.value())
         });
-        Rows::new(letters).collect()
+        Rows::new(deliveries).collect()
     }
 
-    /// Returns what was given up.
-    pub fn undelivered(&self) -> Result<Vec<Undelivered>, StoreError> {
-        let rows = self.tables.undelivered()?.iter()?.map(|row| {
+    /// Returns the dead letters.
+    pub fn dead_letters(&self) -> Result<Vec<DeadLetter>, StoreError> {
+        let rows = self.tables.dead_letters()?.iter()?.map(|row| {
             let (key, value) = row?;
-            let letter = letter(key.value(), value.value())?;
-            Ok(Undelivered { receiver: key.value().0.to_owned(), letter })
+            let delivery = delivery(key.value(), value.value())?;
+            Ok(DeadLetter { recipient: key.value().0.to_owned(), delivery })
         });
         Rows::new(rows).collect()
     }
 
-    /// Whether every letter and receiver can be read.
-    pub(super) fn letters_are_sound(&self) -> Result<bool, StoreError> {
+    /// Returns true if every delivery and recipient decodes.
+    pub(super) fn deliveries_are_intact(&self) -> Result<bool, StoreError> {
         let mut sound = true;
-        for row in self.tables.receivers()?.iter()? {
-            sound &= get::<Mailbox>(Some(row?.1)).is_some();
+        for row in self.tables.recipients()?.iter()? {
+            sound &= get::<RecipientStatus>(Some(row?.1)).is_some();
         }
-        for table in [self.tables.letters()?, self.tables.undelivered()?] {
+        for table in [self.tables.deliveries()?, self.tables.dead_letters()?] {
             for row in table.iter()? {
-                sound &= get::<Letter>(Some(row?.1)).is_some();
+                sound &= get::<Delivery>(Some(row?.1)).is_some();
             }
         }
         Ok(sound)

@@ -5,14 +5,14 @@ use redb::ReadableTable;
 use super::tables::OVERLAYS;
 use super::{Snapshot, Store, StoreError};
 use crate::lint::Source;
-use crate::model::Instant;
+use crate::model::Timestamp;
 
 impl Store {
-    /// Keeps a set that was found good, in place of the one before.
+    /// Stores a valid set in place of the previous one.
     ///
     /// # Errors
-    /// When the file cannot be written; then the set before is kept.
-    pub fn keep_overlays(&self, sources: &[Arc<Source>], now: Instant) -> Result<(), StoreError> {
+    /// When the file cannot be written; then the previous set stays.
+    pub fn keep_overlays(&self, sources: &[Arc<Source>], now: Timestamp) -> Result<(), StoreError> {
         self.write(now, |transaction| {
             let mut table = transaction.open_table(OVERLAYS)?;
             table.retain(|_, _| false)?;
@@ -25,7 +25,7 @@ impl Store {
 }
 
 impl Snapshot {
-    /// The last good set; empty when there never was one.
+    /// Returns the last valid set; empty if there never was one.
     ///
     /// # Errors
     /// When the file cannot be read.

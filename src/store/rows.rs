@@ -12,9 +12,9 @@ const MAX_DAMAGE: usize = 100;
 /// Rows that are read one after another, without those that are damaged.
 ///
 /// # Policy
-/// A damaged row never keeps the rest from being served, or from being hidden: it is left out, and
-/// kept for callers that report it (the first hundred are). `verify` names all of them. Errors of the file
-/// itself are handed on, since nothing that comes after them can be trusted.
+/// A damaged row never prevents the others from being served or hidden: it is left out, and kept for
+/// callers that report it (the first hundred are). `verify` reports all of them. Errors of the file
+/// itself are returned, since nothing read after them can be trusted.
 pub struct Rows<'a, T> {
     rows: Box<dyn Iterator<Item = Result<T, StoreError>> + 'a>,
     damage: Vec<Damage>,
@@ -25,7 +25,7 @@ impl<'a, T> Rows<'a, T> {
         Self { rows: Box::new(rows), damage: Vec::new() }
     }
 
-    /// Returns what was damaged of the rows that were read.
+    /// Returns the damage of the rows read so far.
     #[must_use]
     pub fn damage(&self) -> &[Damage] {
         &self.damage
@@ -92,12 +92,12 @@ mod tests {
         let read: Vec<u8> = rows.by_ref().map(|row| row.expect("sound")).collect();
         assert_eq!(read, [1, 2]);
         let damage: Vec<String> = rows.damage().iter().map(ToString::to_string).collect();
-        let told = |key| format!("a row of the store is damaged: a row at {key}");
-        assert_eq!(damage, [told("a"), told("b")]);
+        let message = |key| format!("a row of the store is damaged: a row at {key}");
+        assert_eq!(damage, [message("a"), message("b")]);
     }
 
     #[test]
-    fn an_error_of_the_file_is_handed_on() {
+    fn error_of_the_file_is_returned() {
         let mut rows = Rows::new([Ok(1), Err(StoreError::Closed)].into_iter());
         assert!(matches!(rows.next(), Some(Ok(1))));
         assert!(matches!(rows.next(), Some(Err(StoreError::Closed))));

@@ -12,7 +12,7 @@ use super::tables::ReadTables;
 pub struct Snapshot {
     pub(super) tables: ReadTables,
     pub(super) unpackers: Arc<Unpackers>,
-    /// The upstreams with rows: they are asked for with every name.
+    /// The upstreams with rows; every lookup by name needs them.
     pub(super) upstreams: OnceLock<Vec<String>>,
 }
 

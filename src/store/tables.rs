@@ -1,4 +1,4 @@
-//! Every table once: its definition, its lay-out in a new store, its handle in a snapshot.
+//! Defines every table once: its layout in a new store and its handle in a snapshot.
 
 use std::sync::OnceLock;
 
@@ -11,7 +11,7 @@ pub(super) type Row = (&'static str, &'static str, &'static str);
 pub(super) type Word = &'static str;
 pub(super) type Pair = (&'static str, &'static str);
 pub(super) type Numbered = (&'static str, u64);
-/// Every value is bytes; `codec` says which.
+/// Every value is bytes; `codec` defines them.
 pub(super) type Bytes = &'static [u8];
 
 pub(super) type Definition<K> = TableDefinition<'static, K, Bytes>;
@@ -23,14 +23,14 @@ macro_rules! tables {
         $($(#[$doc])* pub(super) const $definition: Definition<$key> =
             TableDefinition::new(stringify!($table));)*
 
-        /// Makes all tables, so that every snapshot can open them.
+        /// Creates all tables, so that every snapshot can open them.
         pub(super) fn make_all(transaction: &WriteTransaction) -> Result<(), StoreError> {
             $(transaction.open_table($definition)?;)*
             Ok(())
         }
 
-        /// The tables as one transaction reads them. Each is opened when it is first needed and kept
-        /// open: opening is a lookup, and some are asked for every row.
+        /// The tables as one transaction reads them. Each is opened when it is first needed and stays
+        /// open: opening is a lookup, and some tables are read for every row.
         pub(super) struct ReadTables {
             transaction: ReadTransaction,
             $($table: OnceLock<ReadTable<$key>>,)*
@@ -55,25 +55,25 @@ tables! {
     BODIES bodies: Row;
     REWRITTEN rewritten: Row;
     FACTS facts: Row;
-    /// The heads of what was purged: what comes back may be something else.
+    /// Heads of purged entries: an entry that comes back may have other content.
     PURGED purged: Row;
     QUARANTINE quarantine: Row;
     STAGED staged: Row;
     SEEN seen: Numbered;
     ABSENCES absences: Row;
-    HELD held: Row;
+    ON_HOLD on_hold: Row;
     LEDGER ledger: Row;
-    OWNERS owners: Word;
+    AUTHORITIES authorities: Word;
     DIRTY dirty: Word;
     HOLDS_UNTIL holds_until: Word;
-    HOLDINGS holdings: Word;
-    NAMINGS namings: Word;
-    SPARED spared: Pair;
+    VERIFICATIONS verifications: Word;
+    DECLARATIONS declarations: Word;
+    EXEMPTED exempted: Pair;
     ALERTS alerts: Word;
-    RECEIVERS receivers: Word;
-    /// By receiver and alert.
-    LETTERS letters: Pair;
-    UNDELIVERED undelivered: Pair;
+    RECIPIENTS recipients: Word;
+    /// By recipient and alert.
+    DELIVERIES deliveries: Pair;
+    DEAD_LETTERS dead_letters: Pair;
     OVERLAYS overlays: Word;
 }
 
@@ -85,7 +85,7 @@ fn open<'t, K: redb::Key + 'static>(
     if let Some(table) = opened.get() {
         return Ok(table);
     }
-    // Two threads may both open it; the first to finish wins, and both read the same.
+    // Two threads may both open it; the first to finish wins, and both read the same data.
     let table = transaction.open_table(definition)?;
     Ok(opened.get_or_init(|| table))
 }

@@ -1,4 +1,4 @@
-//! Real redb in a temporary folder, opened again where it matters.
+//! Tests with redb in a temporary folder, opened again where it matters.
 
 use std::collections::BTreeSet;
 
@@ -9,19 +9,19 @@ use super::*;
 use crate::curation::View;
 use crate::lint::Source;
 use crate::model::{
-    Digest, Entry, Instant, LedgerRecord, Name, OFFICIAL_META, Quarantined, Shown, Version,
+    Digest, Entry, LedgerRecord, Name, OFFICIAL_META, Quarantined, Shown, Timestamp, Version,
 };
-use crate::ownership::{Holding, Naming};
-use crate::sync::{PassKind, PassState, Rails, Row, UpstreamState};
+use crate::ownership::{DeclarationRecord, VerificationRecord};
+use crate::sync::{Row, SafetyLimits, SyncKind, SyncRun, UpstreamState};
 
-pub(super) const NOW: Instant = Instant::from_micros(1_000);
+pub(super) const NOW: Timestamp = Timestamp::from_micros(1_000);
 
 pub(super) fn entry(name: &str, version: &str, text: &str) -> Entry {
     let json = format!(
         r#"{{"server":{{"name":"{name}", "version":"{version}","description":"{text}"}},"_meta":{{"{OFFICIAL_META}":{{"status":"active","publishedAt":"2026-01-01T00:00:00Z","updatedAt":"2026-01-01T00:00:00Z"}},"x":[1]}}}}"#
     );
     let item: Box<RawValue> = serde_json::from_str(&json).expect("a JSON text");
-    Entry::judge(&item, NOW).expect("well-formed")
+    Entry::read(&item, NOW).expect("well-formed")
 }
 
 pub(super) fn quarantined(name: &str, version: &str) -> Row {
@@ -30,9 +30,9 @@ pub(super) fn quarantined(name: &str, version: &str) -> Row {
 }
 
 fn state(cursor: &str) -> UpstreamState {
-    let mut pass = PassState::new(PassKind::Complete, NOW);
-    pass.cursor = Some(cursor.into());
-    UpstreamState { pass: Some(pass), ..UpstreamState::default() }
+    let mut run = SyncRun::new(SyncKind::Full, NOW);
+    run.cursor = Some(cursor.into());
+    UpstreamState { run: Some(run), ..UpstreamState::default() }
 }
 
 pub(super) fn commit(store: &Store, destination: Destination, rows: &[Row], cursor: &str) {
@@ -44,12 +44,12 @@ pub(super) fn commit(store: &Store, destination: Destination, rows: &[Row], curs
 
 pub(super) fn accept(store: &Store, state: &UpstreamState) -> Result<BTreeSet<Name>, StoreError> {
     let hold = Hold::default();
-    let rails = Rails::default();
+    let safety_limits = SafetyLimits::default();
     store.accept(&Acceptance {
         upstream: "up",
         state,
         complete: false,
-        rails: &rails,
+        safety_limits: &safety_limits,
         hold: &hold,
         whole: state,
         now: NOW,
@@ -73,7 +73,7 @@ impl Folder {
 }
 
 #[test]
-fn rows_that_come_before_the_first_pass_are_found_by_name() {
+fn rows_before_the_first_sync_run_are_found_by_name() {
     let store = Store::ephemeral(NOW).expect("a store");
     let rows = [Row::Entry(entry("a.b/c", "1.0.0", "x"))];
     let destination = Destination::LiveUnlessPresent;
@@ -85,7 +85,7 @@ fn rows_that_come_before_the_first_pass_are_found_by_name() {
 }
 
 #[test]
-fn what_is_committed_is_there_after_opening_again() {
+fn committed_rows_survive_reopening() {
     let folder = Folder::new();
     let entries = [entry("a.b/c", "1.0.0", "é – x"), entry("a.b/c", "2.0.0", "y")];
     let store = folder.create();
@@ -106,7 +106,7 @@ fn what_is_committed_is_there_after_opening_again() {
 }
 
 #[test]
-fn two_stores_have_two_epochs() {
+fn two_stores_have_different_epochs() {
     let epoch =
         || Folder::new().create().snapshot().expect("a snapshot").epoch().expect("an epoch");
     assert_ne!(epoch(), epoch());
@@ -114,7 +114,7 @@ fn two_stores_have_two_epochs() {
 }
 
 #[test]
-fn a_malformed_successor_leaves_the_entry_and_a_good_one_ends_the_quarantine() {
+fn invalid_successor_leaves_the_entry_and_valid_one_ends_the_quarantine() {
     let folder = Folder::new();
     let store = folder.create();
     commit(&store, Destination::Live, &[Row::Entry(entry("a.b/c", "1", "x"))], "1");
@@ -131,7 +131,7 @@ fn a_malformed_successor_leaves_the_entry_and_a_good_one_ends_the_quarantine() {
 }
 
 #[test]
-fn a_deletion_in_a_malformed_row_marks_the_entry_live_and_staged() {
+fn deletion_in_an_invalid_row_marks_the_entry_live_and_staged() {
     for destination in [Destination::Live, Destination::Staged] {
         let folder = Folder::new();
         let store = folder.create();
@@ -148,7 +148,7 @@ fn a_deletion_in_a_malformed_row_marks_the_entry_live_and_staged() {
 }
 
 #[test]
-fn what_is_settled_leaves_quarantine_live_and_staged() {
+fn settled_row_leaves_quarantine_live_and_staged() {
     for destination in [Destination::Live, Destination::Staged] {
         let folder = Folder::new();
         let store = folder.create();
@@ -165,7 +165,7 @@ fn what_is_settled_leaves_quarantine_live_and_staged() {
 }
 
 #[test]
-fn a_released_row_leaves_the_quarantine_and_replaces_nothing() {
+fn released_row_leaves_quarantine_and_replaces_nothing() {
     let folder = Folder::new();
     let store = folder.create();
     let stored = entry("a.b/c", "1", "newer");
@@ -212,7 +212,7 @@ fn staged_rows_are_invisible_until_they_are_accepted_or_dropped() {
 }
 
 #[test]
-fn an_upstream_whose_id_begins_with_anothers_is_left_alone() {
+fn accepting_an_upstream_does_not_touch_one_with_a_longer_id() {
     let folder = Folder::new();
     let store = folder.create();
     for upstream in ["up", "upper"] {
@@ -235,7 +235,7 @@ fn an_upstream_whose_id_begins_with_anothers_is_left_alone() {
 }
 
 #[test]
-fn a_snapshot_does_not_move() {
+fn snapshot_does_not_see_later_writes() {
     let folder = Folder::new();
     let store = folder.create();
     let before = store.snapshot().expect("a snapshot");
@@ -250,55 +250,54 @@ fn ledger_and_overlays_are_kept() {
     let key = (Name::parse("a.b/c").expect("a name"), Version::parse("1").expect("usable"));
     let record = LedgerRecord {
         shown: Shown::Tombstone,
-        changed_at: Instant::from_micros(5),
+        changed_at: Timestamp::from_micros(5),
         digest: Digest::of(b"x"),
-        published_at: Instant::from_micros(3),
+        published_at: Timestamp::from_micros(3),
     };
     let changes = [(key.clone(), record)];
     let changes = ViewChanges { view: "default", changes: &changes };
     store.commit_ledger(&[changes], &[], &Evaluated::default(), NOW).expect("committed");
     store.keep_overlays(&[Source::new("old.yaml", "x: 1")], NOW).expect("kept");
     store
-        .keep_overlays(&[Source::new("a.yaml", "x: 2")], Instant::from_micros(2000))
+        .keep_overlays(&[Source::new("a.yaml", "x: 2")], Timestamp::from_micros(2000))
         .expect("kept");
     let snapshot = store.snapshot().expect("a snapshot");
     let records = |view| -> Vec<_> {
-        snapshot.ledger(view).expect("records").map(|it| it.expect("readable")).collect()
+        snapshot.ledger(view).expect("records").map(|entry| entry.expect("readable")).collect()
     };
     assert_eq!(records("default"), [(key, record)]);
     assert_eq!(records("other"), []);
     assert_eq!(snapshot.overlays().expect("sources"), [Source::new("a.yaml", "x: 2")]);
-    assert_eq!(snapshot.newest_instant().expect("an instant"), Instant::from_micros(2000));
+    assert_eq!(snapshot.newest_timestamp().expect("a timestamp"), Timestamp::from_micros(2000));
 }
 
 #[test]
-fn a_file_that_failed_is_opened_anew_while_snapshots_are_held() {
+fn failed_file_is_reopened_while_a_snapshot_is_alive() {
     let folder = Folder::new();
     let store = folder.create();
     commit(&store, Destination::Live, &[Row::Entry(entry("a.b/c", "1", "x"))], "1");
-    let held = store.snapshot().expect("a snapshot");
+    let snapshot = store.snapshot().expect("a snapshot");
     store.reopen();
     commit(&store, Destination::Live, &[Row::Entry(entry("a.b/d", "1", "x"))], "2");
     assert_eq!(store.snapshot().expect("a snapshot").count("up").expect("counted"), (2, 0));
-    drop(held);
+    drop(snapshot);
     assert!(matches!(Store::open(folder.0.path(), NOW), Err(StoreError::Locked { .. })));
 }
 
 #[test]
-fn a_second_process_is_refused() {
+fn second_process_is_refused() {
     let folder = Folder::new();
-    let _held = folder.create();
+    let _open = folder.create();
     assert!(matches!(Store::open(folder.0.path(), NOW), Err(StoreError::Locked { .. })));
 }
 
 #[test]
-fn a_missing_a_foreign_and_a_cut_file_are_refused_by_name() {
+fn missing_foreign_and_truncated_files_are_refused() {
     let folder = Folder::new();
     assert!(matches!(Store::open(folder.0.path(), NOW), Err(StoreError::Absent { .. })));
-    std::fs::write(folder.file(), b"this is a letter to a friend, and no store at all")
-        .expect("written");
+    std::fs::write(folder.file(), b"this is a note to a friend and not a store").expect("written");
     let refused = Store::create(folder.0.path(), NOW).expect_err("refused").to_string();
-    assert!(refused.contains("is no store of vidimus"), "{refused}");
+    assert!(refused.contains("is not a vidimus store"), "{refused}");
     std::fs::remove_file(folder.file()).expect("removed");
     commit(&folder.create(), Destination::Live, &[Row::Entry(entry("a.b/c", "1", "x"))], "1");
     let bytes = std::fs::read(folder.file()).expect("read");
@@ -307,7 +306,7 @@ fn a_missing_a_foreign_and_a_cut_file_are_refused_by_name() {
 }
 
 #[test]
-fn a_newer_format_is_refused_with_both_numbers() {
+fn newer_format_is_refused_with_both_numbers() {
     let folder = Folder::new();
     let store = folder.create();
     store
@@ -319,11 +318,11 @@ fn a_newer_format_is_refused_with_both_numbers() {
         .expect("written");
     drop(store);
     let refused = Store::create(folder.0.path(), NOW).expect_err("refused").to_string();
-    assert!(refused.contains("has format 9, this release reads 2"), "{refused}");
+    assert!(refused.contains("has format 9, this release reads and writes format 3"), "{refused}");
 }
 
 #[test]
-fn verify_finds_what_does_not_belong_together() {
+fn verify_reports_inconsistent_rows() {
     let folder = Folder::new();
     let store = folder.create();
     let rows = [Row::Entry(entry("a.b/c", "1", "x")), Row::Entry(entry("a.b/d", "1", "y"))];
@@ -364,7 +363,7 @@ fn verify_finds_what_does_not_belong_together() {
 }
 
 #[test]
-fn a_sound_file_passes_redbs_own_check() {
+fn undamaged_file_passes_redbs_own_check() {
     let folder = Folder::new();
     let mut store = folder.create();
     commit(&store, Destination::Live, &[Row::Entry(entry("a.b/c", "1", "x"))], "1");
@@ -372,26 +371,30 @@ fn a_sound_file_passes_redbs_own_check() {
 }
 
 #[test]
-fn proofs_are_kept_by_namespace_and_by_name_whatever_the_case() {
+fn verification_records_are_found_regardless_of_case() {
     let folder = Folder::new();
     let store = folder.create();
-    let holding = Holding { unclear: 3, evidence: vec!["x".into()], ..Holding::default() };
-    let naming = Naming { account: Some(7), ..Naming::default() };
-    let name = Name::parse("Com.Example/tool").expect("a name");
-    let proofs = Proofs {
-        holdings: vec![("com.example".into(), holding.clone())],
-        namings: vec![(name.clone(), naming.clone())],
+    let record = VerificationRecord {
+        unclear: 3,
+        evidence: vec!["x".into()],
+        ..VerificationRecord::default()
     };
-    store.keep_proofs(&proofs, NOW).expect("kept");
+    let declarations = DeclarationRecord { account: Some(7), ..DeclarationRecord::default() };
+    let name = Name::parse("Com.Example/tool").expect("a name");
+    let records = VerificationRecords {
+        verifications: vec![("com.example".into(), record.clone())],
+        declarations: vec![(name.clone(), declarations.clone())],
+    };
+    store.store_verification(&records, NOW).expect("kept");
     let snapshot = store.snapshot().expect("a snapshot");
-    assert_eq!(snapshot.holding("Com.Example").expect("read"), Some(holding.clone()));
-    assert_eq!(snapshot.naming(&name).expect("read"), Some(naming));
-    assert_eq!(snapshot.holdings().expect("read"), [("com.example".to_owned(), holding)]);
-    assert_eq!(snapshot.holding("com.other").expect("read"), None);
+    assert_eq!(snapshot.record("Com.Example").expect("read"), Some(record.clone()));
+    assert_eq!(snapshot.declarations(&name).expect("read"), Some(declarations));
+    assert_eq!(snapshot.verifications().expect("read"), [("com.example".to_owned(), record)]);
+    assert_eq!(snapshot.record("com.other").expect("read"), None);
 }
 
 #[test]
-fn what_a_store_served_before_ownership_was_asked_for_is_spared() {
+fn entries_served_before_ownership_was_checked_are_exempted() {
     let folder = Folder::new();
     let store = folder.create();
     let record = |shown| LedgerRecord {
@@ -410,16 +413,16 @@ fn what_a_store_served_before_ownership_was_asked_for_is_spared() {
     let changes = [("default", changes.as_slice()), ("removed from the settings", &of_old_view)];
     let changes = changes.map(|(view, changes)| ViewChanges { view, changes });
     store.commit_ledger(&changes, &[], &Evaluated::default(), NOW).expect("committed");
-    let spared = |store: &Store, text: &str| {
+    let exempted = |store: &Store, text: &str| {
         let version = Version::parse("1").expect("usable");
         let snapshot = store.snapshot().expect("a snapshot");
-        snapshot.spared_versions(&name(text)).expect("read").contains(&version)
+        snapshot.exempted_versions(&name(text)).expect("read").contains(&version)
     };
     let views = [View::unlimited("default")];
-    assert!(!spared(&store, "a.b/shown"), "as long as nobody proves, nothing is spared");
-    store.begin_proving(&views, NOW).expect("begun");
-    assert!(spared(&store, "a.b/shown") && !spared(&store, "a.b/gone"));
-    assert!(!spared(&store, "a.b/old"), "a view that is not configured serves nothing");
+    assert!(!exempted(&store, "a.b/shown"), "nothing is exempted before ownership is checked");
+    store.begin_ownership_checks(&views, NOW).expect("begun");
+    assert!(exempted(&store, "a.b/shown") && !exempted(&store, "a.b/gone"));
+    assert!(!exempted(&store, "a.b/old"), "a view that is not configured serves nothing");
     let snapshot = store.snapshot().expect("a snapshot");
     assert_eq!(snapshot.count_shown(&views).expect("read"), 1);
     assert!(!snapshot.shows(&views, "a.b/old", "1").expect("read"));
@@ -430,34 +433,34 @@ fn what_a_store_served_before_ownership_was_asked_for_is_spared() {
         [((name("a.b/later"), Version::parse("1").expect("usable")), record(Shown::Visible))];
     let later = ViewChanges { view: "default", changes: &later };
     store.commit_ledger(&[later], &[], &Evaluated::default(), NOW).expect("committed");
-    store.begin_proving(&views, NOW).expect("begun once");
-    assert!(spared(&store, "a.b/shown") && !spared(&store, "a.b/later"));
+    store.begin_ownership_checks(&views, NOW).expect("begun once");
+    assert!(exempted(&store, "a.b/shown") && !exempted(&store, "a.b/later"));
 }
 
 proptest::proptest! {
     #![proptest_config(proptest::prelude::ProptestConfig::with_cases(32))]
-    /// No entry of one namespace changes the verdict of another: what is found out about one, and about
-    /// its names, is kept under them alone.
+    /// No entry of one namespace changes the verdict on another: the results of a namespace and of its
+    /// names are stored under their own keys only.
     #[test]
-    fn what_is_found_out_about_one_namespace_is_no_other_ones(
+    fn verification_of_one_namespace_never_changes_another(
         others in proptest::collection::vec("[a-cA-C]{1,2}(\\.[a-cA-C]{1,2}){0,2}", 1..20),
     ) {
         let store = Store::ephemeral(NOW).expect("a store");
         let keep = |namespace: &str, unclear| {
-            let holding = Holding { unclear, ..Holding::default() };
+            let record = VerificationRecord { unclear, ..VerificationRecord::default() };
             let name = Name::parse(&format!("{namespace}/tool")).expect("a name");
-            let naming = Naming { account: Some(u64::from(unclear)), ..Naming::default() };
-            let holdings = vec![(namespace.to_ascii_lowercase(), holding)];
-            store.keep_proofs(&Proofs { holdings, namings: vec![(name, naming)] }, NOW).expect("kept");
+            let declarations = DeclarationRecord { account: Some(u64::from(unclear)), ..DeclarationRecord::default() };
+            let verifications = vec![(namespace.to_ascii_lowercase(), record)];
+            store.store_verification(&VerificationRecords { verifications, declarations: vec![(name, declarations)] }, NOW).expect("kept");
         };
         let mine = "a.b";
         keep(mine, 1);
-        for other in others.iter().filter(|it| !it.eq_ignore_ascii_case(mine)) {
+        for other in others.iter().filter(|other| !other.eq_ignore_ascii_case(mine)) {
             keep(other, 2);
         }
         let snapshot = store.snapshot().expect("a snapshot");
-        let holding = snapshot.holding(mine).expect("read").expect("kept");
-        let naming = snapshot.naming(&Name::parse("a.b/tool").expect("a name")).expect("read");
-        proptest::prop_assert_eq!((holding.unclear, naming.and_then(|it| it.account)), (1, Some(1)));
+        let record = snapshot.record(mine).expect("read").expect("kept");
+        let declarations = snapshot.declarations(&Name::parse("a.b/tool").expect("a name")).expect("read");
+        proptest::prop_assert_eq!((record.unclear, declarations.and_then(|declarations| declarations.account)), (1, Some(1)));
     }
 }

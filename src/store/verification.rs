@@ -3,110 +3,116 @@ use std::collections::BTreeSet;
 use redb::{ReadableTable, ReadableTableMetadata};
 use serde::de::DeserializeOwned;
 
-use super::meta::PROVING_KEY;
+use super::meta::OWNERSHIP_KEY;
 use super::rows::after;
-use super::tables::{HOLDINGS, LEDGER, META, NAMINGS, SPARED};
+use super::tables::{DECLARATIONS, EXEMPTED, LEDGER, META, VERIFICATIONS};
 use super::{Rows, Snapshot, Store, StoreError, codec};
 use crate::curation::View;
-use crate::model::{Instant, Name, Shown, Version};
-use crate::ownership::{Holding, Naming};
+use crate::model::{Name, Shown, Timestamp, Version};
+use crate::ownership::{DeclarationRecord, VerificationRecord};
 
-/// What was found out about owners.
+/// The results of ownership checks.
 #[derive(Debug, Default)]
-pub struct Proofs {
-    /// By namespace, in small letters.
-    pub holdings: Vec<(String, Holding)>,
-    pub namings: Vec<(Name, Naming)>,
+pub struct VerificationRecords {
+    /// By namespace, in lower case.
+    pub verifications: Vec<(String, VerificationRecord)>,
+    pub declarations: Vec<(Name, DeclarationRecord)>,
 }
 
 impl Store {
-    /// Keeps what was found out about owners.
+    /// Stores the results of ownership checks.
     ///
     /// # Errors
-    /// When the file cannot be written; then nothing of it is kept.
-    pub fn keep_proofs(&self, proofs: &Proofs, now: Instant) -> Result<(), StoreError> {
+    /// When the file cannot be written; then none of them is stored.
+    pub fn store_verification(
+        &self,
+        records: &VerificationRecords,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
         self.write(now, |transaction| {
-            let mut holdings = transaction.open_table(HOLDINGS)?;
-            for (namespace, holding) in &proofs.holdings {
-                holdings.insert(namespace.as_str(), codec::json(holding)?.as_slice())?;
+            let mut verifications = transaction.open_table(VERIFICATIONS)?;
+            for (namespace, record) in &records.verifications {
+                verifications.insert(namespace.as_str(), codec::json(record)?.as_slice())?;
             }
-            let mut namings = transaction.open_table(NAMINGS)?;
-            for (name, naming) in &proofs.namings {
-                namings.insert(name.as_str(), codec::json(naming)?.as_slice())?;
+            let mut declarations = transaction.open_table(DECLARATIONS)?;
+            for (name, record) in &records.declarations {
+                declarations.insert(name.as_str(), codec::json(record)?.as_slice())?;
             }
             Ok(())
         })
     }
 
-    /// Marks what these views show by now, the first time that owners are to be proven: it goes on being served
-    /// until there is a verdict. Later it does nothing.
+    /// Exempts the entries that these views show now, when ownership is first checked: they are served until there is
+    /// a verdict. Later calls do nothing.
     ///
     /// # Errors
     /// When the file cannot be read or written.
-    pub fn begin_proving(&self, views: &[View], now: Instant) -> Result<(), StoreError> {
-        if self.snapshot()?.is_proving()? {
+    pub fn begin_ownership_checks(&self, views: &[View], now: Timestamp) -> Result<(), StoreError> {
+        if self.snapshot()?.checks_ownership()? {
             return Ok(());
         }
         self.write(now, |transaction| {
-            let mut spared = transaction.open_table(SPARED)?;
+            let mut exempted = transaction.open_table(EXEMPTED)?;
             for row in transaction.open_table(LEDGER)?.iter()? {
                 let (key, value) = row?;
                 let (view, name, version) = key.value();
                 let shown = codec::read_ledger(value.value()).map(|record| record.shown);
-                if shown == Some(Shown::Visible) && views.iter().any(|it| it.name == view) {
-                    spared.insert((name, version), [].as_slice())?;
+                if shown == Some(Shown::Visible)
+                    && views.iter().any(|configured| configured.name == view)
+                {
+                    exempted.insert((name, version), [].as_slice())?;
                 }
             }
-            transaction.open_table(META)?.insert(PROVING_KEY, [].as_slice())?;
+            transaction.open_table(META)?.insert(OWNERSHIP_KEY, [].as_slice())?;
             Ok(())
         })
     }
 }
 
 impl Snapshot {
-    /// What is remembered of a namespace, whatever its case.
+    /// Returns the verification record of a namespace, regardless of case.
     ///
     /// # Errors
-    /// When the file cannot be read. What does not decode is as if it were not there: it is found out anew.
-    pub fn holding(&self, namespace: &str) -> Result<Option<Holding>, StoreError> {
-        let value = self.tables.holdings()?.get(namespace.to_ascii_lowercase().as_str())?;
+    /// When the file cannot be read. A record that does not decode counts as absent: the namespace is checked again.
+    pub fn record(&self, namespace: &str) -> Result<Option<VerificationRecord>, StoreError> {
+        let value = self.tables.verifications()?.get(namespace.to_ascii_lowercase().as_str())?;
         Ok(value.and_then(|value| read(value.value())))
     }
 
-    /// Everything that is remembered of namespaces.
+    /// Returns the verification records of all namespaces.
     ///
     /// # Errors
     /// When the file cannot be read.
-    pub fn holdings(&self) -> Result<Vec<(String, Holding)>, StoreError> {
-        let mut holdings = Vec::new();
-        for row in self.tables.holdings()?.iter()? {
+    pub fn verifications(&self) -> Result<Vec<(String, VerificationRecord)>, StoreError> {
+        let mut verifications = Vec::new();
+        for row in self.tables.verifications()?.iter()? {
             let (namespace, value) = row?;
-            let holding = read(value.value()).unwrap_or_default();
-            holdings.push((namespace.value().to_owned(), holding));
+            let record = read(value.value()).unwrap_or_default();
+            verifications.push((namespace.value().to_owned(), record));
         }
-        Ok(holdings)
+        Ok(verifications)
     }
 
-    /// What is remembered of a name.
+    /// Returns the declarations about a name.
     ///
     /// # Errors
     /// When the file cannot be read.
-    pub fn naming(&self, name: &Name) -> Result<Option<Naming>, StoreError> {
-        let value = self.tables.namings()?.get(name.as_str())?;
+    pub fn declarations(&self, name: &Name) -> Result<Option<DeclarationRecord>, StoreError> {
+        let value = self.tables.declarations()?.get(name.as_str())?;
         Ok(value.and_then(|value| read(value.value())))
     }
 
-    /// Returns the versions of a name that were served before owners were first to be proven.
+    /// Returns the versions of a name that were served before ownership was first checked.
     ///
     /// # Errors
     /// When the file cannot be read.
-    pub fn spared_versions(&self, name: &Name) -> Result<BTreeSet<Version>, StoreError> {
-        let spared = self.tables.spared()?;
-        if spared.is_empty()? {
+    pub fn exempted_versions(&self, name: &Name) -> Result<BTreeSet<Version>, StoreError> {
+        let exempted = self.tables.exempted()?;
+        if exempted.is_empty()? {
             return Ok(BTreeSet::new());
         }
         let end = after(name.as_str());
-        let rows = spared.range((name.as_str(), "")..(end.as_str(), ""))?.map(|row| {
+        let rows = exempted.range((name.as_str(), "")..(end.as_str(), ""))?.map(|row| {
             let (key, _) = row?;
             let (name, version) = key.value();
             Version::parse(version)
@@ -115,8 +121,8 @@ impl Snapshot {
         Rows::new(rows).collect()
     }
 
-    fn is_proving(&self) -> Result<bool, StoreError> {
-        Ok(self.tables.meta()?.get(PROVING_KEY)?.is_some())
+    fn checks_ownership(&self) -> Result<bool, StoreError> {
+        Ok(self.tables.meta()?.get(OWNERSHIP_KEY)?.is_some())
     }
 }
 

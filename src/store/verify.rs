@@ -8,15 +8,15 @@ use crate::curation::ContentFacts;
 use crate::model::{Entry, Escaped, Head, Shown};
 use crate::sync::NEVER_SENT;
 
-/// What a check of every row found.
+/// The result of a check of every row.
 #[derive(Debug, Default, Serialize, serde::Deserialize)]
 pub struct Verification {
     pub entries: u64,
     pub quarantined: u64,
-    /// Rows that are staged, held, or kept beside others.
+    /// Rows that are staged, on hold, or kept beside others.
     pub staged: u64,
     pub ledger: u64,
-    /// One line for each row that is not what it should be; the first hundred.
+    /// One line for each damaged or inconsistent row; the first hundred.
     pub problems: Vec<String>,
     pub problem_count: u64,
 }
@@ -39,11 +39,11 @@ impl Verification {
 }
 
 impl Snapshot {
-    /// Reads every row: that it decodes, that digests are those of the bytes, that whatever a row
-    /// refers to is there.
+    /// Reads every row and checks that it decodes, that digests match the bytes, and that the rows it
+    /// refers to exist.
     ///
     /// # Errors
-    /// When the file cannot be read at all; a row that cannot be is a problem that is listed.
+    /// When the file cannot be read at all; an unreadable row is a listed problem.
     pub fn verify(&self) -> Result<Verification, StoreError> {
         let mut found = Verification::default();
         self.verify_entries(&mut found)?;
@@ -72,7 +72,7 @@ impl Snapshot {
                     found.problem("the body is missing or does not decode", key.value());
                 }
                 Err(error) => return Err(error),
-                Ok(entry) if !is_as_judged(&entry) => {
+                Ok(entry) if !matches_its_bytes(&entry) => {
                     found.problem("the bytes are not those of the digests", key.value());
                 }
                 Ok(entry) => self.verify_facts(found, head.key(), &entry.server)?,
@@ -81,7 +81,7 @@ impl Snapshot {
         Ok(())
     }
 
-    /// Facts that are missing or of other rules are computed anew; others are those of the bytes.
+    /// Checks facts against the bytes. Facts that are missing or of other rules are computed again anyway.
     fn verify_facts(
         &self,
         found: &mut Verification,
@@ -139,7 +139,7 @@ impl Snapshot {
     fn verify_staged(&self, found: &mut Verification) -> Result<(), StoreError> {
         let tables = [
             (self.tables.staged()?, "the staged row does not decode"),
-            (self.tables.held()?, "the held row does not decode"),
+            (self.tables.on_hold()?, "the row on hold does not decode"),
             (self.tables.rewritten()?, "the other content does not decode"),
         ];
         for (table, problem) in tables {
@@ -182,7 +182,7 @@ impl Snapshot {
         codec::quarantine_item(value, &self.unpackers).is_some()
     }
 
-    /// The tables with one row for an upstream, an overlay or an alert.
+    /// Checks the tables with one row for an upstream, an overlay or an alert.
     fn verify_words(&self, found: &mut Verification) -> Result<(), StoreError> {
         for upstream in self.upstreams()? {
             if matches!(self.upstream(&upstream), Err(StoreError::Damaged(_))) {
@@ -192,10 +192,10 @@ impl Snapshot {
         if matches!(self.overlays(), Err(StoreError::Damaged(_))) {
             found.problem("an overlay does not decode", ("", "", ""));
         }
-        if !self.letters_are_sound()? {
-            found.problem("a letter or its receiver does not decode", ("letters", "", ""));
+        if !self.deliveries_are_intact()? {
+            found.problem("a delivery or its recipient does not decode", ("deliveries", "", ""));
         }
-        if !self.alerts_are_sound()? {
+        if !self.alerts_are_intact()? {
             found.problem("an alert does not decode", ("", "", ""));
         }
         Ok(())
@@ -223,17 +223,17 @@ impl Snapshot {
     }
 }
 
-/// Whether the entry is what it would be judged if its bytes came in now. One that was marked as
-/// deleted by a malformed row, or was rewritten, has the bytes of before and what was said since.
-fn is_as_judged(entry: &Entry) -> bool {
+/// Returns true if the entry is what its bytes would give if they arrived now. An entry that an invalid
+/// row marked as deleted, or that was rewritten, has its earlier bytes with the later status.
+fn matches_its_bytes(entry: &Entry) -> bool {
     let item = format!(r#"{{"server":{},"_meta":{}}}"#, entry.server, entry.meta);
     let Ok(item) = serde_json::from_str::<Box<RawValue>>(&item) else { return false };
-    let Ok(mut judged) = Entry::judge(&item, entry.head.first_seen) else { return false };
+    let Ok(mut computed) = Entry::read(&item, entry.head.first_seen) else { return false };
     let Head { status, missing, rewritten, replaced, published_at, updated_at, sent, .. } =
         entry.head;
-    judged.head = Head { missing, rewritten, replaced, published_at, ..judged.head };
+    computed.head = Head { missing, rewritten, replaced, published_at, ..computed.head };
     if rewritten || sent == NEVER_SENT {
-        judged.head = Head { status, updated_at, sent, ..judged.head };
+        computed.head = Head { status, updated_at, sent, ..computed.head };
     }
-    judged == *entry
+    computed == *entry
 }

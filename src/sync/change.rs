@@ -1,13 +1,13 @@
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use crate::model::{Entry, Head, Identity, Instant, Quarantined, Status, says_deleted};
+use crate::model::{Entry, Head, Identity, Quarantined, Status, Timestamp, is_deletion};
 
 /// Versions of one name that are kept, and bytes of them; upstream itself allows as many versions.
 pub(super) const MAX_VERSIONS: u64 = 10_000;
 pub(super) const MAX_NAME_BYTES: u64 = 64 * 1024 * 1024;
 
-/// How much of one name is kept.
+/// The size of what is kept of one name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct NameSize {
     pub versions: u64,
@@ -15,10 +15,10 @@ pub struct NameSize {
 }
 
 impl NameSize {
-    /// Makes room for one more entry; an entry beyond the limits becomes a row for quarantine.
+    /// Admits one more entry; an entry beyond the limits becomes a quarantined row.
     ///
     /// # Errors
-    /// The row, with the limit that it would pass.
+    /// The row, with the limit that it would exceed.
     pub fn admit(&mut self, entry: &Entry) -> Result<(), Quarantined> {
         let more = Self {
             versions: self.versions + 1,
@@ -39,13 +39,13 @@ impl NameSize {
     }
 }
 
-/// How the reason begins for which a well-formed row is in quarantine.
+/// The beginning of the reason for which a well-formed row is in quarantine.
 pub const OVER_LIMIT: &str = "beyond the limit of its name";
 
-/// What a received row does to what is stored.
+/// The effect of a received row on the stored one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Change {
-    /// The bytes are those that are stored.
+    /// The bytes equal the stored ones.
     Unchanged(Identity, Head),
     Write {
         row: Row,
@@ -58,9 +58,9 @@ pub enum Change {
 pub enum Row {
     Entry(Entry),
     Quarantined(Quarantined),
-    /// A row that is no entry, but in which upstream deletes the entry that is stored.
+    /// A row that is not a valid entry, but in which upstream deletes the stored entry.
     Deleted(Quarantined),
-    /// Upstream sends what is stored; whatever it sent in between is void.
+    /// Upstream sends the stored entry again; anything it sent in between is void.
     Settled {
         name: String,
         version: String,
@@ -68,7 +68,7 @@ pub enum Row {
 }
 
 impl Row {
-    /// Name and version under which it is stored.
+    /// Returns the name and version under which the row is stored.
     #[must_use]
     pub fn key(&self) -> (String, String) {
         match self {
@@ -88,7 +88,7 @@ pub enum Kind {
     Quarantined,
 }
 
-/// Rows counted by what they did.
+/// The number of rows by their effect.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Tally {
     pub added: u64,
@@ -117,10 +117,10 @@ impl Tally {
 }
 
 /// Compares one received row with the stored head of the same (name, version), which `stored`
-/// looks up. A row with the very bytes that are stored is not even judged.
+/// looks up. A row with bytes that equal the stored ones is not validated again.
 pub fn change<E>(
     item: &RawValue,
-    now: Instant,
+    now: Timestamp,
     stored: impl FnOnce(&Identity) -> Result<Option<Head>, E>,
 ) -> Result<Change, E> {
     let head = match Identity::of(item) {
@@ -133,9 +133,9 @@ pub fn change<E>(
         },
     };
     let first_seen = head.map_or(now, |head| head.first_seen);
-    Ok(match Entry::judge(item, first_seen) {
+    Ok(match Entry::read(item, first_seen) {
         Err(row) => match head {
-            Some(head) if head.status != Status::Deleted && says_deleted(item) => {
+            Some(head) if head.status != Status::Deleted && is_deletion(item) => {
                 Change::Write { row: Row::Deleted(row), kind: Kind::Deleted }
             }
             _ => Change::Write { row: Row::Quarantined(row), kind: Kind::Quarantined },
@@ -170,11 +170,13 @@ mod tests {
     }
 
     fn stored(description: &str, status: &str) -> Head {
-        Entry::judge(&item(description, status), Instant::from_micros(1)).expect("well-formed").head
+        Entry::read(&item(description, status), Timestamp::from_micros(1))
+            .expect("well-formed")
+            .head
     }
 
     fn changed(item: &RawValue, head: Option<Head>) -> Change {
-        change::<()>(item, Instant::from_micros(9), |_| Ok(head)).expect("infallible")
+        change::<()>(item, Timestamp::from_micros(9), |_| Ok(head)).expect("infallible")
     }
 
     #[rstest::rstest]
@@ -190,7 +192,7 @@ mod tests {
     #[case("\\u0007", "deleted", Some(("x", "active")), Some(Kind::Deleted))]
     #[case("\\u0007", "deleted", None, Some(Kind::Quarantined))]
     #[case("\\u0007", "active", None, Some(Kind::Quarantined))]
-    fn a_row_is_compared_with_what_is_stored(
+    fn row_is_classified_against_stored_head(
         #[case] description: &str,
         #[case] status: &str,
         #[case] before: Option<(&str, &str)>,
@@ -205,7 +207,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_has_room_for_ten_thousand_versions_and_64_mib() {
+    fn name_beyond_ten_thousand_versions_or_64_mib_is_refused() {
         let Change::Write { row: Row::Entry(entry), .. } = changed(&item("x", "active"), None)
         else {
             panic!("an added entry")
@@ -219,12 +221,12 @@ mod tests {
     }
 
     #[test]
-    fn the_first_sight_of_an_entry_is_kept() {
+    fn updated_entry_keeps_its_first_seen_time() {
         let head = Some(stored("x", "active"));
         let Change::Write { row: Row::Entry(entry), .. } = changed(&item("y", "active"), head)
         else {
             panic!("an updated entry")
         };
-        assert_eq!(entry.head.first_seen, Instant::from_micros(1));
+        assert_eq!(entry.head.first_seen, Timestamp::from_micros(1));
     }
 }

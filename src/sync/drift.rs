@@ -5,7 +5,7 @@ use crate::model::Escaped;
 const MAX_MEMBERS: usize = 8;
 const MAX_TEXT: usize = 60;
 
-/// What changed between two `server` objects, member by member, for a person to read.
+/// Lists what changed between two `server` objects, member by member, for a person to read.
 #[must_use]
 pub fn changed_members(before: &str, after: &str) -> Vec<String> {
     let parse = |text: &str| serde_json::from_str::<Value>(text).unwrap_or_default();
@@ -68,7 +68,7 @@ mod tests {
     #[case(r#"{"a":1,"b":2}"#, r#"{"a":3,"c":4}"#, &["a: 1 became 3", "b: 2 removed", "c: 4 added"])]
     #[case(r#"{"p":[{"i":"x"}]}"#, r#"{"p":[{"i":"y"}]}"#, &[r#"p[0].i: "x" became "y""#])]
     #[case(r#"{"p":[1]}"#, r#"{"p":[1,2]}"#, &["p: [1] became [1,2]"])]
-    fn a_change_is_told_member_by_member(
+    fn change_is_listed_member_by_member(
         #[case] before: &str,
         #[case] after: &str,
         #[case] wanted: &[&str],
@@ -77,7 +77,7 @@ mod tests {
     }
 
     #[test]
-    fn a_long_list_of_changes_is_cut() {
+    fn long_list_of_changes_is_truncated() {
         let object = |value: u8| {
             let members: Vec<String> =
                 (0..20).map(|key| format!(r#""k{key:02}":{value}"#)).collect();

@@ -1,33 +1,33 @@
-//! How an upstream is followed: pure decisions about pages, passes and changes.
+//! Decides how an upstream is followed: pure functions over pages, sync runs and changes.
 //!
-//! A *pass* is one reading of an upstream: a complete walk, or an increment from the watermark.
-//! The driver in `daemon` fetches and commits; here it is decided what a page holds, whether the
-//! next cursor may be followed, what a row changes, and where the next increment starts. The
-//! records that the store keeps of it ([`UpstreamState`], [`PassState`]) are defined here too.
+//! A *sync run* is one reading of an upstream: a *full sync*, or an *incremental sync* from the
+//! watermark. The driver in `daemon` fetches and commits; this module decides what a page contains,
+//! whether the next cursor may be followed, what a row changes, and where the next incremental sync
+//! starts. It also defines the records that the store keeps ([`UpstreamState`], [`SyncRun`]).
 //!
 //! # Watermark
-//! It follows upstream's clock, never ours: the `Date` of the first page of the accepted pass
-//! (without one, the newest `updatedAt` known before the pass), less an overlap. A row that
-//! changes behind a moving cursor is newer than that, so the next increment reads it again.
+//! The watermark follows upstream's clock, never ours: the `Date` of the first page of the accepted
+//! run (without one, the newest `updatedAt` known before the run), less an overlap. A row that
+//! changes behind a moving cursor is newer than that, so the next incremental sync reads it again.
 
 mod absence;
 mod change;
 mod drift;
 mod files;
 mod page;
-mod pass;
-mod rails;
+mod pagination;
 mod rewrite;
+mod run;
+mod safety_limits;
 mod source;
-mod walk;
 
 pub use absence::{Absence, Miss};
 pub use change::{Change, Kind, NameSize, OVER_LIMIT, Row, Tally, change};
 pub use drift::changed_members;
 pub use files::completed;
-pub use page::{PageFault, RawPage};
-pub use pass::{Failure, Held, PassKind, PassReport, PassState, UpstreamState};
-pub use rails::{Names, PassFacts, Rail, Rails, Trip, judge};
+pub use page::{PageError, RawPage};
+pub use pagination::{MAX_ROWS, Pagination, PaginationError};
 pub use rewrite::{Arrival, NEVER_SENT, Placement, Rewrite, deleted, place, rewrite};
+pub use run::{ChangeSet, Failure, RunReport, SyncKind, SyncRun, UpstreamState};
+pub use safety_limits::{ExceededLimit, Names, RunFacts, SafetyLimit, SafetyLimits, judge};
 pub use source::{FetchFailure, FetchedPage, PageRequest, PageSource};
-pub use walk::{MAX_ROWS, Walk, WalkFault};

@@ -1,14 +1,14 @@
-//! What happens to published content that upstream sends again, otherwise.
+//! Decides about published content that upstream sends again with other bytes.
 //!
-//! Published content does not change: what was first received stays, other contents are kept beside
-//! it, and of the sent row only what upstream says of the entry's life is taken over. An entry that
-//! was purged is still the same entry when it comes back: other content than before is flagged.
+//! Published content does not change: the content received first stays, other contents are kept
+//! beside it, and only status and update time are taken from the sent row. A purged entry is still
+//! the same entry when it comes back: content that differs from before is flagged.
 
-use crate::model::{Digest, Head, Instant, Status};
+use crate::model::{Digest, Head, Status, Timestamp};
 
 /// Contents of one entry that are kept beside the first.
 pub(super) const MAX_CONTENTS: usize = 32;
-/// The digest of bytes that were never received: whatever comes next is news.
+/// The digest of bytes that were never received: the next bytes always differ from it.
 pub const NEVER_SENT: Digest = Digest::from_bytes([0; 32]);
 
 /// An entry as upstream sends it now, and what the store has under its key.
@@ -18,19 +18,19 @@ pub struct Arrival {
     pub stored: Option<Head>,
     /// The head that was purged under this key.
     pub purged: Option<Head>,
-    /// Whether the `server` bytes are those that are stored, or these cannot be read any more.
+    /// True if the `server` bytes equal the stored ones, or the stored ones are not readable.
     pub same_content: bool,
 }
 
-/// What to write.
+/// The change to write for an arriving entry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Rewrite {
     /// The first content stays; the sent one goes beside it.
     KeepFirst { head: Head },
     /// The sent content is stored.
     Store { head: Head, forget_purged: bool },
-    /// The purged content is back; what came instead of it, with its head, goes beside it: a reviewer
-    /// may have pinned it.
+    /// The purged content is back; the content that replaced it goes beside it with its head: a
+    /// reviewer may have pinned it.
     Restore { head: Head, displaced: Head },
 }
 
@@ -39,7 +39,7 @@ pub enum Rewrite {
 pub fn rewrite(arrival: &Arrival) -> Rewrite {
     let Arrival { sent, stored, purged, same_content } = *arrival;
     let replaced = purged.is_some_and(|purged| purged.received != sent.received);
-    // What a review could have seen is decided by the dates that were first received.
+    // The dates received first decide which content a review can have seen.
     let Head { published_at, first_seen, .. } = purged.or(stored).unwrap_or(sent);
     let taken = Head { replaced, published_at, first_seen, ..sent };
     let forget_purged = purged.is_some() && !replaced;
@@ -59,18 +59,18 @@ pub fn rewrite(arrival: &Arrival) -> Rewrite {
     }
 }
 
-/// Where a content goes beside the first.
+/// The place of a content beside the first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Placement {
-    /// When it came first stays with it: an earlier review cannot have seen it.
-    pub first_seen: Instant,
-    /// The content that makes room: of too many the one that came last.
+    /// Time of its first arrival: an earlier review cannot have seen it.
+    pub first_seen: Timestamp,
+    /// The content to evict at the limit: the newest one.
     pub makes_room: Option<Digest>,
 }
 
-/// Places a content among those that are known, each with its first sight.
+/// Places a content among the known ones, each with the time it was first seen.
 #[must_use]
-pub fn place(known: &[(Digest, Instant)], content: Digest, now: Instant) -> Placement {
+pub fn place(known: &[(Digest, Timestamp)], content: Digest, now: Timestamp) -> Placement {
     if let Some((_, first_seen)) = known.iter().find(|(digest, _)| *digest == content) {
         return Placement { first_seen: *first_seen, makes_room: None };
     }
@@ -79,7 +79,7 @@ pub fn place(known: &[(Digest, Instant)], content: Digest, now: Instant) -> Plac
     Placement { first_seen: now, makes_room: newest.map(|(digest, _)| *digest) }
 }
 
-/// Marks an entry as deleted by a row that is no entry itself, so that its next bytes are news.
+/// Marks an entry as deleted by a row that is not a valid entry. The next bytes of the entry count as changed.
 #[must_use]
 pub fn deleted(stored: Head) -> Head {
     Head { status: Status::Deleted, sent: NEVER_SENT, ..stored }
@@ -89,29 +89,29 @@ pub fn deleted(stored: Head) -> Head {
 mod tests {
     use super::*;
 
-    /// A head with content `content`, published and first seen at `at`.
+    /// Returns a head with content `content`, published and first seen at `at`.
     fn head(content: u8, at: i64) -> Head {
         Head {
             status: Status::Active,
             missing: false,
             rewritten: false,
             replaced: false,
-            published_at: Instant::from_micros(at),
-            updated_at: Instant::from_micros(at),
-            first_seen: Instant::from_micros(at),
+            published_at: Timestamp::from_micros(at),
+            updated_at: Timestamp::from_micros(at),
+            first_seen: Timestamp::from_micros(at),
             received: Digest::from_bytes([content; 32]),
             sent: Digest::from_bytes([content + 100; 32]),
         }
     }
 
-    /// `taken` with the dates that were first received.
+    /// Returns `taken` with the dates received first.
     fn dated(taken: Head, first: i64) -> Head {
-        let first = Instant::from_micros(first);
+        let first = Timestamp::from_micros(first);
         Head { published_at: first, first_seen: first, ..taken }
     }
 
     #[test]
-    fn every_arrival_has_its_outcome() {
+    fn arrival_is_kept_stored_or_restored_by_its_content() {
         let sent = Head { status: Status::Deprecated, ..head(1, 9) };
         let missing = Head { missing: true, ..head(1, 5) };
         let rewritten = Head { rewritten: true, ..head(1, 5) };
@@ -185,10 +185,10 @@ mod tests {
     }
 
     #[test]
-    fn a_known_content_keeps_its_first_sight_and_a_new_one_evicts_the_newest_beyond_the_limit() {
+    fn known_content_keeps_its_first_seen_time_and_new_content_evicts_the_newest_at_the_limit() {
         let digest = |n: usize| Digest::from_bytes([u8::try_from(n).unwrap_or(u8::MAX); 32]);
-        let at = |n: usize| Instant::from_micros(i64::try_from(n).unwrap_or(i64::MAX));
-        let known: Vec<(Digest, Instant)> =
+        let at = |n: usize| Timestamp::from_micros(i64::try_from(n).unwrap_or(i64::MAX));
+        let known: Vec<(Digest, Timestamp)> =
             (0..MAX_CONTENTS).map(|n| (digest(n), at(100 - n))).collect();
         let now = at(900);
         let room = Placement { first_seen: now, makes_room: None };
@@ -205,7 +205,7 @@ mod tests {
     }
 
     #[test]
-    fn deleted_entry_keeps_its_content_and_takes_the_next_bytes_as_news() {
+    fn deleted_entry_keeps_its_content_and_treats_the_next_bytes_as_changed() {
         let deleted = deleted(head(1, 5));
         assert_eq!((deleted.status, deleted.sent), (Status::Deleted, NEVER_SENT));
         assert_eq!(Head { status: Status::Active, sent: head(1, 5).sent, ..deleted }, head(1, 5));

@@ -4,40 +4,40 @@ use std::time::Duration;
 use bytes::Bytes;
 use thiserror::Error;
 
-use crate::model::{Instant, Name};
+use crate::model::{Name, Timestamp};
 
-/// Where pages come from: the port that an upstream's client implements.
+/// A source of pages: the port that an upstream's client implements.
 pub trait PageSource: Send + Sync + 'static {
-    /// One page of the list, deleted rows included.
+    /// Fetches one page of the list, deleted rows included.
     fn page(
         &self,
         request: &PageRequest,
     ) -> impl Future<Output = Result<FetchedPage, FetchFailure>> + Send;
 
-    /// All versions of one name, deleted ones included; `None` when upstream does not know it.
+    /// Fetches all versions of one name, deleted ones included; `None` when upstream does not know it.
     fn versions(
         &self,
         name: &Name,
     ) -> impl Future<Output = Result<Option<FetchedPage>, FetchFailure>> + Send;
 }
 
-/// Which page is wanted.
+/// The page to fetch.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PageRequest {
     pub cursor: Option<String>,
-    pub updated_since: Option<Instant>,
+    pub updated_since: Option<Timestamp>,
     pub limit: u32,
 }
 
-/// A page as it arrived, within its limit of bytes, not read yet.
+/// A page as it arrived, within its size limit, not parsed yet.
 #[derive(Debug, Clone)]
 pub struct FetchedPage {
     pub body: Bytes,
     /// Upstream's own time, from its `Date` header.
-    pub date: Option<Instant>,
+    pub date: Option<Timestamp>,
 }
 
-/// Why there is no page, after all retries.
+/// The reason why a page could not be fetched, after all retries.
 #[derive(Debug, Error)]
 pub enum FetchFailure {
     #[error("no connection to {host}")]
@@ -60,7 +60,7 @@ fn excerpt_suffix(excerpt: &str) -> String {
 }
 
 impl FetchFailure {
-    /// Whether asking again soon can help.
+    /// Returns true if a retry soon can help.
     #[must_use]
     pub fn is_transient(&self) -> bool {
         match self {
@@ -70,13 +70,13 @@ impl FetchFailure {
         }
     }
 
-    /// Whether upstream only asks us to slow down.
+    /// Returns true if upstream only asks us to slow down.
     #[must_use]
     pub fn is_rate_limit(&self) -> bool {
         matches!(self, Self::Status { status: 429, .. })
     }
 
-    /// How long upstream asked us to wait.
+    /// Returns the time that upstream asked us to wait.
     #[must_use]
     pub fn retry_after(&self) -> Option<Duration> {
         match self {

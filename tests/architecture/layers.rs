@@ -1,4 +1,4 @@
-//! The layers: which module may name which, and what modules that decide may not name at all.
+//! The layers: the modules that each module may use, and what pure modules may not use.
 
 use std::collections::BTreeSet;
 
@@ -6,10 +6,10 @@ use super::MAY_USE;
 use super::paths::rooted;
 use super::source::Source;
 
-/// A module, and what of ours it may name.
+/// A module, with the modules that it may use.
 pub(super) type Permission<'p> = (&'p str, &'p [&'p str]);
 
-/// Modules that decide: no input, no output, no clock.
+/// Modules without input, output or clock.
 const PURE: [&str; 9] =
     ["model", "lint", "alert", "sync", "ownership", "lookalike", "overlay", "curation", "catalog"];
 const IMPURE: [&str; 9] = [
@@ -24,7 +24,7 @@ const IMPURE: [&str; 9] = [
     "Zoned::now",
 ];
 
-/// Returns what a file names although its module may not.
+/// Returns the forbidden uses in a file.
 pub(super) fn violations(permissions: &[Permission<'_>], source: &Source) -> Vec<String> {
     let module = source.top();
     let Some((_, allowed)) = permissions.iter().find(|(name, _)| *name == module) else {
@@ -33,11 +33,11 @@ pub(super) fn violations(permissions: &[Permission<'_>], source: &Source) -> Vec
     let mut found: Vec<String> = named(source)
         .into_iter()
         .filter(|name| name != module && !allowed.contains(&name.as_str()))
-        .map(|name| format!("{module} names {name}"))
+        .map(|name| format!("{module} uses {name}"))
         .collect();
     if PURE.contains(&module) {
         let impure = IMPURE.iter().filter(|word| source.code.contains(**word));
-        found.extend(impure.map(|word| format!("{module} is pure and names {word}")));
+        found.extend(impure.map(|word| format!("{module} is pure and uses {word}")));
     }
     found
 }
@@ -49,13 +49,13 @@ pub(super) fn unused(permissions: &[Permission<'_>], sources: &[Source]) -> Vec<
         let files = sources.iter().filter(|source| source.top() == *module);
         let named: BTreeSet<String> = files.flat_map(named).collect();
         let unused = allowed.iter().filter(|name| !named.contains(**name));
-        let why = || "take it out of `MAY_USE`".to_owned();
-        found.extend(unused.map(|name| (format!("{module}: may name {name} and does not"), why())));
+        let why = || "remove it from `MAY_USE`".to_owned();
+        found.extend(unused.map(|name| (format!("{module}: may use {name} and does not"), why())));
     }
     found
 }
 
-/// The modules behind `crate::`.
+/// Returns the modules after `crate::`.
 fn named(source: &Source) -> BTreeSet<String> {
     let paths = rooted(&source.code).into_iter();
     let ours = paths.filter(|named| named.path[0] == "crate");
@@ -63,9 +63,9 @@ fn named(source: &Source) -> BTreeSet<String> {
 }
 
 #[test]
-fn a_planted_upward_arrow_is_found() {
+fn planted_upward_dependency_is_found() {
     let upward = [
-        ("model/x.rs", "use crate::sync::Walk;"),
+        ("model/x.rs", "use crate::sync::Page;"),
         ("sync/x.rs", "fn x() -> crate::store::Store {}"),
         ("store/x.rs", "use crate::{model::Name, daemon::Services};"),
         ("store/x.rs", "use crate::{model::{Name, Version}, daemon::{Clock, Services}};"),
@@ -74,7 +74,7 @@ fn a_planted_upward_arrow_is_found() {
         ("api/x.rs", "use crate::remote::RegistryApi;"),
         ("overlay/x.rs", "let now = std::time::SystemTime::now();"),
         ("catalog/x.rs", "use tokio::sync::Mutex;"),
-        ("unheard_of.rs", ""),
+        ("unknown.rs", ""),
     ];
     for (path, text) in upward {
         assert_eq!(violations(&MAY_USE, &Source::new(path, text)).len(), 1, "{path}: {text}");
@@ -82,9 +82,9 @@ fn a_planted_upward_arrow_is_found() {
 }
 
 #[test]
-fn downward_arrows_and_comments_are_left_alone() {
+fn downward_dependencies_and_comments_are_accepted() {
     let fine = [
-        ("store/x.rs", "use crate::{model::Name, sync::Row};\nuse crate::sync::Walk;"),
+        ("store/x.rs", "use crate::{model::Name, sync::Row};\nuse crate::sync::Page;"),
         (
             "model/x.rs",
             "/// See [`crate::store`].\n// use crate::daemon::Services;\nuse super::Name;",
@@ -99,13 +99,13 @@ fn downward_arrows_and_comments_are_left_alone() {
 }
 
 #[test]
-fn a_planted_permission_without_use_is_found() {
+fn planted_unused_permission_is_found() {
     let permissions: [Permission<'_>; 3] = [("a", &[]), ("b", &["a"]), ("c", &["a", "b"])];
     let sources = |text| [Source::new("b/mod.rs", "use crate::a::X;"), Source::new("c.rs", text)];
     let found = |text| -> Vec<String> {
         unused(&permissions, &sources(text)).into_iter().map(|(what, _)| what).collect()
     };
     assert_eq!(found("use crate::{a::X, b::{Y, Z}};"), [""; 0]);
-    assert_eq!(found("use crate::a::b; // crate::b::Y"), ["c: may name b and does not"]);
+    assert_eq!(found("use crate::a::b; // crate::b::Y"), ["c: may use b and does not"]);
     assert_eq!(found("").len(), 2);
 }

@@ -1,20 +1,20 @@
-//! Paths that code spells out, with their lists in braces taken apart.
+//! Paths in code, with lists in braces expanded.
 
 use super::source::is_word;
 
-/// A path, and what it is called from there on when that differs.
+/// A path, with its alias if it has one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Named {
     pub(super) path: Vec<String>,
     pub(super) alias: Option<String>,
 }
 
-/// Finds every path that begins with `crate`, `super` or `self`, in `use` and elsewhere.
+/// Returns every path that begins with `crate`, `super` or `self`, in `use` and elsewhere.
 pub(super) fn rooted(code: &str) -> Vec<Named> {
     find(code, |before, word| matches!(word, "crate" | "super" | "self") && before != Some("::"))
 }
 
-/// Finds what `use` names.
+/// Returns the paths of `use` items.
 pub(super) fn used(code: &str) -> Vec<Named> {
     find(code, |before, _| before == Some("use"))
 }
@@ -34,13 +34,15 @@ fn find(code: &str, begins: impl Fn(Option<&str>, &str) -> bool) -> Vec<Named> {
     found
 }
 
-/// Words, `::`, and single characters.
+/// Splits code into words, `::`, and single characters.
 fn tokens(code: &str) -> Vec<&str> {
     let mut tokens = Vec::new();
     let mut rest = code.trim_start();
     while let Some(first) = rest.chars().next() {
         let length = match first {
-            _ if is_word(first) => rest.find(|letter| !is_word(letter)).unwrap_or(rest.len()),
+            _ if is_word(first) => {
+                rest.find(|character: char| !is_word(character)).unwrap_or(rest.len())
+            }
             ':' if rest.starts_with("::") => 2,
             _ => first.len_utf8(),
         };
@@ -50,7 +52,7 @@ fn tokens(code: &str) -> Vec<&str> {
     tokens
 }
 
-/// Reads one path, or a list of them, from a token on; returns the token after it.
+/// Reads one path, or a list of paths, from a token on; returns the index of the token after it.
 fn tree(tokens: &[&str], mut at: usize, prefix: &[String], found: &mut Vec<Named>) -> usize {
     let mut path = prefix.to_vec();
     loop {
@@ -105,7 +107,7 @@ fn paths_are_found_in_use_and_in_code() {
 }
 
 #[test]
-fn renamed_imports_have_both_names() {
+fn renamed_import_has_path_and_alias() {
     let found = used("pub use file::{One, Two as Three}; let user = x::y;");
     let names: Vec<_> = found.iter().map(|named| named.alias.as_deref()).collect();
     assert_eq!(written(&found), ["file::One", "file::Two"]);

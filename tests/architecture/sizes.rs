@@ -2,10 +2,10 @@
 
 use super::source::Source;
 
-/// More lines than this, without tests, are two files.
+/// The maximum number of lines of a file, without tests.
 const MOST: usize = 400;
 
-/// Returns the files that are too long, each with how long it is.
+/// Returns the files that are too long, each with its length.
 pub(super) fn too_long(sources: &[Source]) -> Vec<(String, String)> {
     sources
         .iter()
@@ -19,7 +19,7 @@ pub(super) fn too_long(sources: &[Source]) -> Vec<(String, String)> {
 }
 
 #[test]
-fn a_planted_long_file_is_found() {
+fn planted_long_file_is_found() {
     let lines = |count: usize| "let x = 1;\n".repeat(count);
     let tests = format!("\n#[cfg(test)]\nmod tests {{\n{}}}\n", lines(300));
     let of = |path: &str, text: &str| too_long(&[Source::new(path, text)]).len();

@@ -1,4 +1,4 @@
-//! Sources as text: comments and literals are blanked, items for tests are cut out.
+//! Sources as text: comments and literals are blanked, test items are removed.
 
 use std::fs;
 use std::path::Path;
@@ -6,7 +6,7 @@ use std::path::Path;
 /// A file below `src`.
 #[derive(Debug, Clone)]
 pub(super) struct Source {
-    /// Its place below `src`, as `daemon/run.rs`.
+    /// Its path below `src`, such as `daemon/run.rs`.
     pub(super) path: String,
     /// Its text without comments and literals.
     pub(super) code: String,
@@ -27,24 +27,24 @@ impl Source {
         found
     }
 
-    /// Returns the folder or single file of `src` that it belongs to.
+    /// Returns the top-level module that it belongs to.
     pub(super) fn top(&self) -> &str {
         self.path.split('/').next().unwrap_or_default().trim_end_matches(".rs")
     }
 
-    /// Returns the names of the modules that lead to it: `daemon/mod.rs` is `daemon`.
+    /// Returns its module path: `daemon/mod.rs` is `daemon`.
     pub(super) fn modules(&self) -> Vec<&str> {
         let path = self.path.trim_end_matches(".rs");
         let path = path.strip_suffix("/mod").unwrap_or(path);
         path.split('/').collect()
     }
 
-    /// Says that the whole file is for tests.
+    /// Returns true if the whole file is for tests.
     pub(super) fn is_only_tests(&self) -> bool {
         self.modules().iter().any(|name| *name == "tests" || name.ends_with("_tests"))
     }
 
-    /// Returns the code without items for tests.
+    /// Returns the code without test items.
     pub(super) fn without_tests(&self) -> String {
         const MARK: &str = "#[cfg(test)]";
         let (mut kept, mut rest) = (String::new(), self.code.as_str());
@@ -70,11 +70,11 @@ fn collect(root: &Path, folder: &Path, found: &mut Vec<Source>) {
     }
 }
 
-/// Returns where an item ends: at its semicolon, or at the brace that closes it.
+/// Returns the end of an item: its semicolon, or its closing brace.
 fn item_end(code: &str) -> usize {
     let mut depth = 0_usize;
-    for (at, letter) in code.char_indices() {
-        match letter {
+    for (at, character) in code.char_indices() {
+        match character {
             '{' => depth += 1,
             '}' if depth <= 1 => return at + 1,
             '}' => depth -= 1,
@@ -85,7 +85,7 @@ fn item_end(code: &str) -> usize {
     code.len()
 }
 
-/// Blanks comments and the insides of literals. Line breaks stay, so that lines can be counted.
+/// Blanks comments and the contents of literals. Line breaks stay, so that lines can be counted.
 pub(super) fn blanked(text: &str) -> String {
     let mut code = String::new();
     let mut rest = text;
@@ -104,18 +104,18 @@ pub(super) fn blanked(text: &str) -> String {
         } else {
             let is_literal = first != '/';
             code.push_str(if is_literal { "\"" } else { " " });
-            code.extend(rest[..skipped].chars().filter(|letter| *letter == '\n'));
+            code.extend(rest[..skipped].chars().filter(|character| *character == '\n'));
             rest = &rest[skipped..];
         }
     }
     code
 }
 
-pub(super) fn is_word(letter: char) -> bool {
-    letter.is_alphanumeric() || letter == '_'
+pub(super) fn is_word(character: char) -> bool {
+    character.is_alphanumeric() || character == '_'
 }
 
-/// Comments in comments are closed one by one.
+/// Returns the end of a block comment; comments nest.
 fn comment_end(text: &str) -> usize {
     let (mut depth, mut at) = (0_usize, 0);
     while at < text.len() {
@@ -136,8 +136,8 @@ fn comment_end(text: &str) -> usize {
 
 fn quoted_end(text: &str) -> usize {
     let mut is_escaped = false;
-    for (at, letter) in text.char_indices().skip(1) {
-        match letter {
+    for (at, character) in text.char_indices().skip(1) {
+        match character {
             _ if is_escaped => is_escaped = false,
             '\\' => is_escaped = true,
             '"' => return at + 1,
@@ -147,7 +147,7 @@ fn quoted_end(text: &str) -> usize {
     text.len()
 }
 
-/// Returns the end of a raw string; 0 when this is a word that begins with the same letter.
+/// Returns the end of a raw string; 0 for a word that begins with `r`.
 fn raw_end(text: &str) -> usize {
     let hashes = text[1..].bytes().take_while(|byte| *byte == b'#').count();
     let Some(inside) = text[1 + hashes..].strip_prefix('"') else { return 0 };
@@ -156,15 +156,18 @@ fn raw_end(text: &str) -> usize {
     inside.find(&close).map_or(text.len(), |at| begin + at + close.len())
 }
 
-/// Returns the end of a character; 0 when this is a lifetime.
+/// Returns the end of a character literal; 0 for a lifetime.
 fn character_end(text: &str) -> usize {
-    let mut letters = text.char_indices().skip(1);
-    match letters.next() {
+    let mut characters = text.char_indices().skip(1);
+    match characters.next() {
         Some((_, '\\')) => {
-            let _escaped = letters.next();
-            letters.find(|(_, letter)| *letter == '\'').map_or(0, |(at, _)| at + 1)
+            let _escaped = characters.next();
+            characters.find(|(_, character)| *character == '\'').map_or(0, |(at, _)| at + 1)
         }
-        _ => letters.next().filter(|(_, letter)| *letter == '\'').map_or(0, |(at, _)| at + 1),
+        _ => characters
+            .next()
+            .filter(|(_, character)| *character == '\'')
+            .map_or(0, |(at, _)| at + 1),
     }
 }
 
@@ -186,7 +189,7 @@ fn comments_and_literals_are_blanked() {
 }
 
 #[test]
-fn items_for_tests_are_cut_out() {
+fn test_items_are_removed() {
     let text = "a;\n#[cfg(test)]\nmod tests { fn x() { let y = \"}\"; } }\nb;\n#[cfg(test)]\nmod c_tests;\nd;";
     let kept = Source::new("x.rs", text).without_tests();
     assert_eq!(kept.split_whitespace().collect::<Vec<_>>(), ["a;", "b;", "d;"]);

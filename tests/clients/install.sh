@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Installs the real clients that tests/clients.rs runs, into target/clients. What cannot be installed
-# here is skipped with a message, and so are its tests then.
+# Installs the real clients for tests/clients.rs into target/clients. A client that cannot be installed is
+# skipped with a message, and so are its tests.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 into=target/clients

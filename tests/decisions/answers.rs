@@ -1,4 +1,4 @@
-//! What the binary says about its decisions, read from its output alone.
+//! The decisions of the binary, read from its output alone.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::support::daemon::{Daemon, Workplace, text};
 
-/// An entry: its upstream, name and version, and whether it is a row in quarantine.
+/// An entry or a row in quarantine, by upstream, name and version.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Key {
     pub name: String,
@@ -15,74 +15,46 @@ pub struct Key {
     pub quarantined: bool,
 }
 
-/// What is decided about an entry.
+/// The decision about an entry.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Decision {
     /// The first gate that fails, or `served`.
     pub gate: &'static str,
     pub views: BTreeSet<String>,
-    /// The content that is decided about, by the begin of its digest.
+    /// The first 8 digits of the digest of the evaluated content.
     pub content: String,
 }
 
 pub type Gates = BTreeMap<Key, &'static str>;
 pub type Decisions = BTreeMap<Key, Decision>;
-/// By entry, the views whose list holds it.
+/// The views that list each entry.
 pub type Served = BTreeMap<(String, String, String), BTreeSet<String>>;
 
 pub const SERVED: &str = "served";
 const WELL_FORMED: &str = "well-formed";
 
-/// The gates, each with the words that `explain` and `list` have for it.
-pub const GATES: [(&str, &[&str]); 10] = [
-    (WELL_FORMED, &["well-formed", "malformed"]),
-    (
-        "active upstream",
-        &["not deleted upstream", "deleted or missing upstream", "active upstream"],
-    ),
-    (
-        "upstream authoritative",
-        &[
-            "upstream may speak for this name",
-            "its upstream may not speak for it",
-            "upstream authoritative",
-        ],
-    ),
-    ("approved", &["approved", "not approved"]),
-    ("approval not expired", &["not expired", "approval expired", "approval not expired"]),
-    (
-        "digest matches pin",
-        &["digest as pinned", "other content than pinned", "digest matches pin"],
-    ),
-    (
-        "content as reviewed",
-        &["no unreviewed drift", "came back as something else", "content as reviewed"],
-    ),
-    (
-        "namespace ownership",
-        &["ownership as required", "ownership not proven as required", "namespace ownership"],
-    ),
-    (
-        "no open lookalike alert",
-        &[
-            "no lookalike that nobody looked at",
-            "it resembles something protected",
-            "no open lookalike alert",
-        ],
-    ),
-    (
-        "valid for strict clients",
-        &[
-            "readable to strict clients",
-            "strict clients cannot read it",
-            "valid for strict clients",
-        ],
-    ),
+/// The gates: the name that `explain` prints, and the description of a hidden entry that `list` prints.
+pub const GATES: [(&str, &str); 10] = [
+    (WELL_FORMED, "not well-formed"),
+    ("active upstream", "deleted or missing upstream"),
+    ("upstream authoritative", "its upstream is not authoritative"),
+    ("approved", "not approved"),
+    ("approval not expired", "approval expired"),
+    ("digest matches pin", "the digest differs from the pin"),
+    ("content as reviewed", "purged, then received with other content"),
+    ("namespace ownership", "ownership not verified as required"),
+    ("no open lookalike alert", "open lookalike alert"),
+    ("valid for strict clients", "violates the schema that strict clients apply"),
 ];
 
-fn gate(word: &str) -> &'static str {
-    let found = GATES.iter().find(|(_, words)| words.contains(&word));
-    found.unwrap_or_else(|| panic!("`{word}` is not a known word for a gate")).0
+fn gate(name: &str) -> &'static str {
+    let found = GATES.iter().find(|(gate, _)| *gate == name);
+    found.unwrap_or_else(|| panic!("`{name}` is not a known gate")).0
+}
+
+fn failing_gate(description: &str) -> &'static str {
+    let found = GATES.iter().find(|(_, failing)| *failing == description);
+    found.unwrap_or_else(|| panic!("`{description}` does not describe a known gate")).0
 }
 
 fn member(value: &Value, name: &str) -> String {
@@ -95,23 +67,23 @@ fn key(value: &Value, name: &str, quarantined: bool) -> Key {
     Key { name: name.to_owned(), version, upstream, quarantined }
 }
 
-/// The lines of `list --all --json`, or of `/list`.
+/// Reads the lines of `list --all --json`, or of `/list`.
 pub fn listed(lines: &Value) -> Gates {
     let lines = lines.as_array().expect("a list").iter();
     lines
         .map(|line| {
-            let hidden_by = line["hiddenBy"].as_str().map_or(SERVED, gate);
+            let hidden_by = line["hiddenBy"].as_str().map_or(SERVED, failing_gate);
             (key(line, &member(line, "name"), false), hidden_by)
         })
         .collect()
 }
 
-/// The rows of `list --quarantined --json`.
+/// Reads the rows of `list --quarantined --json`.
 fn quarantined(rows: &Value) -> impl Iterator<Item = Key> {
     rows.as_array().expect("a list").iter().map(|row| key(row, &member(row, "name"), true))
 }
 
-/// What a store says without a daemon: every entry and every row in quarantine.
+/// Lists a store without a daemon: every entry and every row in quarantine.
 pub fn offline_list(place: &Workplace) -> Gates {
     let mut gates = listed(&place.json(&["list", "--all", "--json"]));
     let rows = place.json(&["list", "--quarantined", "--json"]);
@@ -119,7 +91,7 @@ pub fn offline_list(place: &Workplace) -> Gates {
     gates
 }
 
-/// What `explain` says of all versions of some names.
+/// Explains all versions of these names without a daemon.
 pub fn offline_explain<'n>(
     place: &Workplace,
     names: impl IntoIterator<Item = &'n String>,
@@ -131,14 +103,14 @@ pub fn offline_explain<'n>(
             let explanation = serde_json::from_str(&text(&output.stdout)).expect("JSON");
             explained(&explanation, &mut decisions);
         } else {
-            let told = text(&output.stderr);
-            assert_eq!(output.status.code(), Some(1), "{name}: {told}");
+            let printed = text(&output.stderr);
+            assert_eq!(output.status.code(), Some(1), "{name}: {printed}");
         }
     }
     decisions
 }
 
-/// The same of a daemon.
+/// Explains all versions of these names through a daemon.
 pub async fn daemon_explain<'n>(
     daemon: &Daemon,
     names: impl IntoIterator<Item = &'n String>,
@@ -160,7 +132,7 @@ fn explained(explanation: &Value, decisions: &mut Decisions) {
     let name = member(explanation, "name");
     for version in explanation["versions"].as_array().expect("a list") {
         let gates = version["gates"].as_array().expect("a list").iter();
-        let failed = gates.filter(|answer| answer["outcome"] != "pass");
+        let failed = gates.filter(|answer| answer["outcome"] != "passed");
         let failed = failed.map(|answer| gate(&member(answer, "gate"))).next().unwrap_or(SERVED);
         let views = version["views"].as_array().expect("a list").iter();
         let views = views.map(|view| view.as_str().expect("a name").to_owned()).collect();
@@ -173,7 +145,7 @@ fn explained(explanation: &Value, decisions: &mut Decisions) {
     }
 }
 
-/// What clients are served in each of these views.
+/// Returns what each of these views serves to clients.
 pub async fn served(daemon: &Daemon, views: &BTreeSet<String>) -> Served {
     let mut served = Served::new();
     for view in views {

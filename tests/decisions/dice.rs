@@ -15,13 +15,13 @@ impl Dice {
         mixed ^ (mixed >> 31)
     }
 
-    /// A number below `bound`.
+    /// Returns a number below `bound`.
     pub fn below(&mut self, bound: usize) -> usize {
         let bound = u64::try_from(bound).expect("a small number");
         usize::try_from(self.next() % bound).expect("a small number")
     }
 
-    /// `true` in so many of a hundred cases.
+    /// Returns true in `percent` of 100 cases.
     pub fn chance(&mut self, percent: usize) -> bool {
         self.below(100) < percent
     }
@@ -30,7 +30,7 @@ impl Dice {
         from[self.below(from.len())].clone()
     }
 
-    /// Picks by weight.
+    /// Picks a value by weight.
     pub fn weighed<T: Clone>(&mut self, from: &[(usize, T)]) -> T {
         let mut left = self.below(from.iter().map(|(weight, _)| weight).sum());
         for (weight, value) in from {

@@ -1,4 +1,4 @@
-//! What is known of owners: verdicts as they are stored, and what overlays say of them.
+//! Verification records as they are stored, and the ownership rules of overlays.
 
 use std::collections::BTreeSet;
 
@@ -12,10 +12,10 @@ const SEEN_FIRST: &str = "ed25519:JQtzW6e9n99dtRf5H8cV1WJkGltm1csHCCYlVSLvIEE=";
 const OTHER: &str = "ed25519:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
 const ACCOUNT: u64 = 9919;
 const OTHER_ACCOUNT: u64 = 7;
-/// Nothing is looked at while a world lasts.
+/// The next check is after the end of every world.
 const NEXT: &str = "2027-01-01T00:00:00Z";
 
-/// What was seen of a namespace.
+/// The stored observation of a namespace.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Seen {
     Verified,
@@ -31,7 +31,7 @@ enum Seen {
 }
 
 impl Seen {
-    const fn tag(self, spares: bool) -> &'static str {
+    const fn tag(self, enabled_late: bool) -> &'static str {
         match self {
             Self::Verified => "verified",
             Self::Parent => "through-parent",
@@ -41,7 +41,7 @@ impl Seen {
             Self::Stale => "stale",
             Self::StaleTomorrow => "nearly-stale",
             Self::Doubtful => "doubtful",
-            Self::Inconclusive | Self::Never if spares => "inconclusive-after-serving",
+            Self::Inconclusive | Self::Never if enabled_late => "inconclusive-after-serving",
             Self::Inconclusive | Self::Never => "inconclusive",
         }
     }
@@ -60,35 +60,35 @@ const SEEN: [(usize, Seen); 10] = [
     (10, Seen::Never),
 ];
 
-/// The stored verdicts, as JSON; adds what overlays say of owners to `namespaces`.
+/// Returns the stored verdicts as JSON; adds the ownership rules of overlays to `policy`.
 pub fn roll(
     dice: &mut Dice,
     known: &BTreeSet<&str>,
     plot: &Plot,
     end: &str,
     policy: &mut Policy,
-    spares: bool,
+    enabled_late: bool,
 ) -> String {
     let mut records = serde_json::Map::new();
     for namespace in known {
         let seen = dice.weighed(&SEEN);
-        let of_it = plot.names.iter().filter(|subject| subject.namespace() == *namespace);
-        for subject in of_it.filter(|subject| subject.upstream != "ours") {
+        let subjects = plot.names.iter().filter(|subject| subject.namespace() == *namespace);
+        for subject in subjects.filter(|subject| subject.upstream != "ours") {
             for version in &subject.versions {
-                policy.tag_version(&subject.name, version, seen.tag(spares));
+                policy.tag_version(&subject.name, version, seen.tag(enabled_late));
             }
         }
         if let Some(record) = record(dice, namespace, seen, end) {
             records.insert((*namespace).to_owned(), record);
         }
         if dice.chance(25) {
-            let said = said(dice, namespace.starts_with("io.github."));
-            policy.namespaces.push(format!("{{name: {namespace}, ownership: {said}}}"));
+            let rule = ownership_rule(dice, namespace.starts_with("io.github."));
+            policy.namespaces.push(format!("{{name: {namespace}, ownership: {rule}}}"));
         }
     }
     let mut claims = serde_json::Map::new();
-    let looked_at = |subject: &&Subject| records.contains_key(subject.namespace());
-    for subject in plot.names.iter().filter(looked_at).filter(|subject| subject.upstream != "ours")
+    let has_record = |subject: &&Subject| records.contains_key(subject.namespace());
+    for subject in plot.names.iter().filter(has_record).filter(|subject| subject.upstream != "ours")
     {
         let version = subject.versions[0];
         let content = |version: &str| format!("{{{{first:{}@{version}}}}}", subject.name);
@@ -108,7 +108,7 @@ pub fn roll(
     json!({"namespaces": records, "names": claims}).to_string()
 }
 
-/// What is remembered of a namespace; nothing when it was never looked at.
+/// Returns the verification record of a namespace; `None` if it was never checked.
 fn record(dice: &mut Dice, namespace: &str, seen: Seen, end: &str) -> Option<Value> {
     let account = namespace.strip_prefix("io.github.");
     let mut record = match account {
@@ -120,9 +120,9 @@ fn record(dice: &mut Dice, namespace: &str, seen: Seen, end: &str) -> Option<Val
     };
     let mut set = |key: &str, value: Value| record[key] = value;
     set("nextCheck", json!(NEXT));
-    // What was just looked at is not looked at again for a while.
+    // A namespace that was just checked is not due again.
     set("checkedAt", json!(end));
-    // Not older than 30 days at the end, unless that is the point.
+    // At most 30 days old at the end, except for the stale cases.
     let days = 86_400_i64;
     set("concludedAt", json!(before(end, 5 * days, 0)));
     match seen {
@@ -149,7 +149,7 @@ fn record(dice: &mut Dice, namespace: &str, seen: Seen, end: &str) -> Option<Val
     Some(record)
 }
 
-/// So many seconds and microseconds before a moment.
+/// Returns the time so many seconds and microseconds before `moment`.
 fn before(moment: &str, seconds: i64, micros: i64) -> String {
     let moment: jiff::Timestamp = moment.parse().expect("a time");
     let micros = moment.as_microsecond() - seconds * 1_000_000 - micros;
@@ -169,22 +169,22 @@ fn shown_keys(namespace: &str, parent: bool, key: &str) -> Value {
 }
 
 fn account_of(dice: &mut Dice, login: &str) -> Value {
-    // Some entries are published before that, and some after it.
+    // Some entries are published before the account was created, and some after.
     let created = if dice.chance(30) { "2026-01-16T00:00:00Z" } else { "2020-01-01T00:00:00Z" };
     json!({"by": "account", "login": login, "id": ACCOUNT, "createdAt": created})
 }
 
-/// What an overlay says of a namespace.
-fn said(dice: &mut Dice, is_account: bool) -> String {
+/// Returns the ownership rule of an overlay.
+fn ownership_rule(dice: &mut Dice, is_account: bool) -> String {
     let keys = |key: &str| format!("{{keys: [\"{key}\"]}}");
     match dice.below(8) {
         0 if !is_account => keys(SEEN_FIRST),
         1 if !is_account => keys(OTHER),
         0 | 2 => format!("{{github: {ACCOUNT}}}"),
         1 | 3 => format!("{{github: {OTHER_ACCOUNT}}}"),
-        4 => "{require: held}".to_owned(),
+        4 => "{require: verified}".to_owned(),
         5 => "{require: declared}".to_owned(),
-        6 => "{require: unrefuted}".to_owned(),
+        6 => "{require: not-revoked}".to_owned(),
         _ => "{waived: {reason: no DNS of its own, reviewer: alice}}".to_owned(),
     }
 }

@@ -1,19 +1,19 @@
-//! What the enterprise writes: overlays, upstream files and settings, and what is known of owners.
+//! The operator's files: overlays, upstream files and settings, and the verification records.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::dice::Dice;
-use super::rows::{Plot, SECOND_MAY, Subject, priority};
+use super::rows::{Plot, SECOND_NAMESPACES, Subject, priority};
 use super::world::{Second, Step, Tags, Traits};
-use super::{owners, statements};
+use super::{owners, rules};
 
-/// What is written, and when.
+/// The contents of the operator's files.
 #[derive(Default)]
 pub struct Policy {
     pub upstreams: Vec<(String, String)>,
-    /// Items of `servers` that hold from the beginning.
+    /// Items of `servers` in the first overlays.
     pub first: Vec<String>,
-    /// Items of `servers` that come with the last set.
+    /// Items of `servers` that the last overlays add.
     pub later: Vec<String>,
     /// Items of `namespaces`.
     pub namespaces: Vec<String>,
@@ -24,9 +24,9 @@ pub struct Policy {
     withhold: bool,
 }
 
-const SYNC: &str = "sync = {interval = \"1h\", full_walk = \"366d\", page_size = 10}\n";
-/// Small worlds change a lot at once, and nothing of that is held here.
-const LIMITS: &str = "[rails]\nmissing_walks = 2\npurge_after = \"1d\"\nremoved_percent = 100\n\
+const SYNC: &str = "sync = {interval = \"1h\", full_sync = \"366d\", page_size = 10}\n";
+/// Small worlds change a large share at once; no limit may put that on hold.
+const LIMITS: &str = "[safety_limits]\nmissing_syncs = 2\npurge_after = \"1d\"\nremoved_percent = 100\n\
     rewritten_percent = 100\ndeleted_percent = 100\nshrink_percent = 100\nrewind = \"366d\"\n\
     frozen_after = \"366d\"\n";
 
@@ -43,9 +43,9 @@ const VIEWS: [&str; 8] = [
 
 const OWNERSHIP: [&str; 4] = [
     "",
-    "exact = \"held\"\n",
-    "wildcard = \"unrefuted\"\n",
-    "[ownership.tiers.1]\nexact = \"held\"\nwildcard = \"declared\"\n",
+    "exact = \"verified\"\n",
+    "wildcard = \"not-revoked\"\n",
+    "[ownership.tiers.1]\nexact = \"verified\"\nwildcard = \"declared\"\n",
 ];
 
 impl Policy {
@@ -59,16 +59,16 @@ impl Policy {
             by_name.entry(&subject.name).or_default().push(subject);
         }
         for subjects in by_name.values() {
-            statements::about_name(dice, subjects, plot, &mut policy);
+            rules::about_name(dice, subjects, plot, &mut policy);
         }
         let namespaces: BTreeSet<&str> = plot.names.iter().map(Subject::namespace).collect();
         for namespace in &namespaces {
-            statements::about_namespace(dice, namespace, plot, &mut policy);
+            rules::about_namespace(dice, namespace, plot, &mut policy);
         }
-        statements::about_all(dice, &mut policy);
+        rules::about_all(dice, &mut policy);
         if traits.ownership {
             policy.verdicts =
-                owners::roll(dice, &namespaces, plot, traits.end, &mut policy, traits.spares);
+                owners::roll(dice, &namespaces, plot, traits.end, &mut policy, traits.enabled_late);
         }
         let internal = traits.ours && dice.chance(35);
         if internal {
@@ -82,7 +82,7 @@ impl Policy {
             }
         }
         if traits.refused {
-            // The denial of a refused set applies all the same.
+            // A denial in refused overlays takes effect.
             let name = &dice.pick(&plot.names).name;
             policy.later.push(format!("{{name: {name}, approval: {{state: denied}}}}"));
             policy.later.push("{name: \"com.acme*\", tier: 1}".to_owned());
@@ -96,7 +96,7 @@ impl Policy {
     }
 
     fn roll_upstreams(&mut self, dice: &mut Dice, traits: Traits) {
-        // Of two registries from outside the later one has to say what it may speak for.
+        // Of two external registries, the later one must list its namespaces.
         let needs_limits = traits.second.is_some_and(|second| second != Second::After);
         let limits = match (dice.chance(15), needs_limits) {
             (true, _) => {
@@ -134,10 +134,10 @@ impl Policy {
         self.tags.entry((name.to_owned(), version.to_owned())).or_default().insert(tag);
     }
 
-    /// `vidimus.toml`. Owners are asked at places where nothing answers.
-    pub fn settings(&self, proves: bool) -> String {
+    /// Returns `vidimus.toml`. The ownership sources are addresses where nothing listens.
+    pub fn settings(&self, verifies: bool) -> String {
         let Self { views, ownership, withhold, .. } = self;
-        let enabled = if proves {
+        let enabled = if verifies {
             format!(
                 "[ownership]\nenabled = true\nresolvers = [\"127.0.0.1:9\"]\n{ownership}\
                  [github]\nurl = \"http://127.0.0.1:9\"\n"
@@ -148,21 +148,20 @@ impl Policy {
         format!("{views}[lookalikes]\nwithhold = {withhold}\n[tracks]\nheavy = 30\n{enabled}")
     }
 
-    /// The overlays: the first set, or the last one.
+    /// Returns the first overlays, or the last ones.
     pub fn overlays(&self, last: bool) -> String {
         let later = if last { self.later.as_slice() } else { &[] };
         let servers = self.first.iter().chain(later).map(|item| format!("  - {item}\n"));
         let servers: String = servers.collect();
         let namespaces: String =
             self.namespaces.iter().map(|item| format!("  - {item}\n")).collect();
-        let list = |key: &str, items: String| match items.is_empty() {
-            true => String::new(),
-            false => format!("{key}:\n{items}"),
+        let list = |key: &str, items: String| {
+            if items.is_empty() { String::new() } else { format!("{key}:\n{items}") }
         };
         format!("# {last}\n{}{}", list("servers", servers), list("namespaces", namespaces))
     }
 
-    /// What happens to the second upstream in the end.
+    /// Returns the steps that disable or remove the second upstream at the end.
     pub fn last_steps(traits: Traits) -> Vec<Step> {
         let file = "upstreams/second.toml".to_owned();
         match traits.second {
@@ -179,6 +178,6 @@ fn second_registry(second: Second, enabled: bool) -> String {
     let priority = priority(second);
     format!(
         "kind = \"registry\"\nurl = \"{{{{url:second}}}}\"\npriority = {priority}\nenabled = {enabled}\n\
-         {SYNC}{LIMITS}[namespaces]\nallow = {SECOND_MAY}\n"
+         {SYNC}{LIMITS}[namespaces]\nallow = {SECOND_NAMESPACES}\n"
     )
 }

@@ -1,4 +1,4 @@
-//! The record: one line for each entry of each world, and what it must hold to be worth something.
+//! The record: one line for each entry of each world, and its required coverage.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -9,15 +9,15 @@ use super::answers::{Decision, GATES, Key, SERVED};
 use super::stage::{Outcome, shown_by};
 use super::world::World;
 
-/// What came out of a world.
+/// The results of one world.
 pub struct Report {
-    /// For the record.
+    /// The lines of the record.
     pub lines: Vec<String>,
-    /// Where the ways to ask do not say the same.
+    /// Differences between the ways to ask.
     pub disagreements: Vec<String>,
 }
 
-/// Compares the ways in which a world was looked at, and writes down what is served.
+/// Compares the answers about a world, and returns its lines for the record.
 pub fn report(world: &World, outcome: &Outcome) -> Report {
     let mut report = Report { lines: Vec::new(), disagreements: Vec::new() };
     let mut disagree = |key: &Key, what: String| {
@@ -36,8 +36,8 @@ pub fn report(world: &World, outcome: &Outcome) -> Report {
         let gates = [
             listed,
             by_daemon,
-            explained.map(|it| &it.gate),
-            explained_by_daemon.map(|it| &it.gate),
+            explained.map(|decision| &decision.gate),
+            explained_by_daemon.map(|decision| &decision.gate),
         ];
         if explained != explained_by_daemon || gates.iter().any(|gate| *gate != gates[0]) {
             disagree(key, format!("{gates:?} {explained:?} {explained_by_daemon:?}"));
@@ -66,7 +66,7 @@ fn key_of((name, version, upstream): &(String, String, String)) -> Key {
     Key { name, version, upstream, quarantined: false }
 }
 
-/// World, upstream, entry, content, the first gate that fails or the views that show it, what is scripted.
+/// Returns one line: world, upstream, entry, content, the first failed gate or the views that show it, tags.
 fn line(world: &World, outcome: &Outcome, key: &Key) -> String {
     let Key { name, version, upstream, quarantined } = key;
     let unknown = Decision::default();
@@ -78,7 +78,7 @@ fn line(world: &World, outcome: &Outcome, key: &Key) -> String {
             let views: Vec<&str> = views.iter().map(String::as_str).collect();
             format!("{SERVED}: {}", views.join(" "))
         }
-        // A row that is no entry has no explanation when its name is none.
+        // A row in quarantine with an invalid name has no explanation.
         None if decision.gate.is_empty() => outcome.list[key].to_owned(),
         None if decision.gate == SERVED => format!("{SERVED}: nowhere"),
         None => decision.gate.to_owned(),
@@ -104,7 +104,7 @@ pub fn write(lines: &[&str]) {
     fs::write(file(), lines.join("\n") + "\n").expect("written");
 }
 
-/// What is scripted, how it must have come out, and how often at least.
+/// Tags, each with an outcome that it must have at least `LEAST` times.
 const SITUATIONS: [(&str, &str); 38] = [
     ("wildcard", SERVED),
     ("wildcard", "no open lookalike alert"),
@@ -118,16 +118,16 @@ const SITUATIONS: [(&str, &str); 38] = [
     ("restored", SERVED),
     ("missing", "active upstream"),
     ("deleted", "active upstream"),
-    ("deleted-by-malformed", "active upstream"),
+    ("deleted-by-invalid", "active upstream"),
     ("deprecated", SERVED),
     ("quarantined-sibling", SERVED),
     ("quarantined-sibling", "well-formed"),
-    ("malformed", "well-formed"),
+    ("invalid", "well-formed"),
     ("not-valid", "valid for strict clients"),
     ("sanitized", SERVED),
     ("late", "approved"),
     ("tie", SERVED),
-    ("passed", "upstream authoritative"),
+    ("transferred", "upstream authoritative"),
     ("after-acknowledgement", "no open lookalike alert"),
     ("denied-by-refused", "approved"),
     ("expires-now", SERVED),
@@ -147,7 +147,7 @@ const SITUATIONS: [(&str, &str); 38] = [
 ];
 const LEAST: usize = 5;
 
-/// What a record has too little of.
+/// Returns the situations that a record covers too rarely.
 pub fn gaps(record: &str) -> Vec<String> {
     let mut counts: BTreeMap<(&str, &str), usize> = BTreeMap::new();
     for line in record.lines() {

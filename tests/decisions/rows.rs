@@ -1,4 +1,4 @@
-//! What upstreams list, and how that changes.
+//! The rows of upstreams, and their changes.
 
 use super::dice::Dice;
 use super::support::registry::Row;
@@ -22,7 +22,7 @@ const SUSPECTS: [&str; 5] = [
     "io.github.someone/plain",
     "com.strlpe/pay",
 ];
-/// Versions of one name: numbers, words, pre-releases, and equal ones that differ in what does not count.
+/// Versions of one name: numbers, words, pre-releases, and equal ones that differ in build metadata only.
 const VERSIONS: [&[&str]; 8] = [
     &["1.0.0"],
     &["1.0.0", "1.1.0", "2.0.0-rc.1"],
@@ -54,7 +54,7 @@ impl Subject {
     }
 }
 
-/// Rows, and by moment what happens to them.
+/// The names, and their changes by moment.
 #[derive(Default)]
 pub struct Plot {
     pub names: Vec<Subject>,
@@ -63,7 +63,7 @@ pub struct Plot {
     pub tags: Tags,
 }
 
-/// What becomes of one version.
+/// The changes of one version.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Fate {
     Plain,
@@ -71,15 +71,15 @@ enum Fate {
     Deleted,
     Rewritten,
     RewrittenBack,
-    Hidden,
+    Missing,
     Purged,
     Replaced,
     Restored,
     Late,
-    Malformed,
-    BadSibling,
-    DeletedByBad,
-    Unreadable,
+    Invalid,
+    InvalidSibling,
+    DeletedByInvalid,
+    SchemaViolation,
     Sanitized,
 }
 
@@ -89,15 +89,15 @@ const FATES: [(usize, Fate); 15] = [
     (5, Fate::Deleted),
     (10, Fate::Rewritten),
     (2, Fate::RewrittenBack),
-    (4, Fate::Hidden),
+    (4, Fate::Missing),
     (2, Fate::Purged),
     (8, Fate::Replaced),
     (3, Fate::Restored),
     (4, Fate::Late),
-    (4, Fate::Malformed),
-    (5, Fate::BadSibling),
-    (2, Fate::DeletedByBad),
-    (8, Fate::Unreadable),
+    (4, Fate::Invalid),
+    (5, Fate::InvalidSibling),
+    (2, Fate::DeletedByInvalid),
+    (8, Fate::SchemaViolation),
     (6, Fate::Sanitized),
 ];
 
@@ -208,7 +208,7 @@ impl Plot {
                 self.put(2, upstream, first.clone().status("active", MOMENTS[2]));
                 Some("rewritten-back")
             }
-            Fate::Hidden => {
+            Fate::Missing => {
                 self.vanish(3, upstream, name, version);
                 Some("missing")
             }
@@ -230,20 +230,20 @@ impl Plot {
                 self.put(1, upstream, first.published(MOMENTS[1]));
                 return self.tag(name, version, "late");
             }
-            Fate::Malformed => {
-                self.put(0, upstream, malformed(dice, first, "active"));
-                return self.tag(name, version, "malformed");
+            Fate::Invalid => {
+                self.put(0, upstream, invalid(dice, first, "active"));
+                return self.tag(name, version, "invalid");
             }
-            Fate::BadSibling => {
-                self.put(1, upstream, malformed(dice, first.clone(), "active"));
+            Fate::InvalidSibling => {
+                self.put(1, upstream, invalid(dice, first.clone(), "active"));
                 Some("quarantined-sibling")
             }
-            Fate::DeletedByBad => {
-                self.put(1, upstream, malformed(dice, first.clone(), "deleted"));
-                Some("deleted-by-malformed")
+            Fate::DeletedByInvalid => {
+                self.put(1, upstream, invalid(dice, first.clone(), "deleted"));
+                Some("deleted-by-invalid")
             }
-            Fate::Unreadable => {
-                self.put(0, upstream, changed(first, dice.pick(&UNREADABLE)));
+            Fate::SchemaViolation => {
+                self.put(0, upstream, changed(first, dice.pick(&SCHEMA_VIOLATIONS)));
                 return self.tag(name, version, "not-valid");
             }
             Fate::Sanitized => {
@@ -257,7 +257,7 @@ impl Plot {
         }
     }
 
-    /// A file of the organisation's own, which knows fewer fates.
+    /// Writes a file of the organisation's own folder, which supports fewer fates.
     fn file(&mut self, dice: &mut Dice, name: &str, version: &str, fate: Fate) {
         let file = format!("ours/{}-{version}.json", name.replace('/', "_"));
         let text = |description: &str| {
@@ -270,33 +270,33 @@ impl Plot {
                 self.steps[1].push(write("ours other"));
                 self.tag(name, version, "rewritten");
             }
-            Fate::BadSibling => {
+            Fate::InvalidSibling => {
                 self.steps[1].push(write("ours \\u0007"));
                 self.tag(name, version, "quarantined-sibling");
             }
             _ if dice.chance(45) => {
                 self.steps[1].push(Step::Remove(file));
-                self.tag(name, version, "passed");
+                self.tag(name, version, "transferred");
             }
             _ => {}
         }
     }
 
-    /// What happens at one moment.
+    /// Returns the steps at one moment.
     pub fn steps(&self, moment: usize) -> impl Iterator<Item = Step> {
         self.steps[moment].iter().cloned()
     }
 
-    /// What happens after everything else.
+    /// Returns the steps after everything else.
     pub fn last(&self) -> impl Iterator<Item = Step> {
         self.last.iter().cloned()
     }
 }
 
-/// The namespaces that the second registry may speak for.
-pub const SECOND_MAY: &str = r#"["com.bank", "org.weather.*", "io.github.alice"]"#;
+/// The `[namespaces]` of the second registry.
+pub const SECOND_NAMESPACES: &str = r#"["com.bank", "org.weather.*", "io.github.alice"]"#;
 
-/// Whether a row of the second registry is worth having: also some that it may not speak for.
+/// Returns true if the second registry may list the name; some of these are outside its `[namespaces]`.
 fn is_for_second(name: &str) -> bool {
     !name.starts_with("com.acme/")
 }
@@ -305,7 +305,7 @@ fn subject(name: &str, versions: &[&'static str], upstream: &'static str) -> Sub
     Subject { name: name.to_owned(), versions: versions.to_vec(), upstream }
 }
 
-const UNREADABLE: [(&str, &str); 5] = [
+const SCHEMA_VIOLATIONS: [(&str, &str); 5] = [
     ("\"description\":\"", "\"websiteUrl\":\"no url\",\"description\":\""),
     ("\"description\":\"", "\"title\":\"\",\"description\":\""),
     ("\"type\":\"streamable-http\"", "\"type\":\"stdio\""),
@@ -328,24 +328,24 @@ const SANITIZED: [(&str, &str); 3] = [
     ),
 ];
 
-const MALFORMED: [(&str, &str); 3] = [
+const INVALID: [(&str, &str); 3] = [
     ("\"description\":\"", "\"description\":\"\\u0007 "),
     ("\"description\":\"", "\"description\":\"twice\",\"description\":\""),
     ("\"description\":\"", "\"Description\":\"other case\",\"description\":\""),
 ];
 
-fn malformed(dice: &mut Dice, row: Row, status: &str) -> Row {
-    changed(row.status(status, MOMENTS[1]), dice.pick(&MALFORMED))
+fn invalid(dice: &mut Dice, row: Row, status: &str) -> Row {
+    changed(row.status(status, MOMENTS[1]), dice.pick(&INVALID))
 }
 
-/// The row with other bytes.
+/// Returns the row with a part of its bytes replaced.
 fn changed(row: Row, (from, to): (&str, &str)) -> Row {
     let item = row.item().replacen(from, to, 1);
-    assert_ne!(item, row.item(), "`{from}` stands in the row");
+    assert_ne!(item, row.item(), "`{from}` is in the row");
     Row { raw: Some(item), ..row }
 }
 
-/// Whether the second registry wins what it may speak for.
+/// Returns the priority of the second registry: before the official one (100), or after it.
 pub fn priority(second: Second) -> u32 {
     if second == Second::After { 200 } else { 50 }
 }

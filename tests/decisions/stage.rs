@@ -1,4 +1,4 @@
-//! Plays a world with the real binary, and looks at it in the end.
+//! Plays a world with the real binary, and asks about it at the end.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -9,18 +9,18 @@ use serde_json::Value;
 use super::answers::{
     Decisions, Gates, Served, daemon_explain, listed, offline_explain, offline_list, served,
 };
-use super::statements::NO_DIGEST;
+use super::rules::NO_DIGEST;
 use super::store::keep_verdicts;
 use super::support::daemon::{Daemon, Workplace, text};
 use super::support::upstream::Upstream;
 use super::support::wait::eventually;
 use super::world::{Step, World};
 
-/// How long a daemon may take until it serves what the commands say; then they disagree.
+/// The time limit for a daemon to serve what the commands print; after it they disagree.
 const PATIENCE: Duration = Duration::from_secs(20);
 const BETWEEN: Duration = Duration::from_millis(20);
 
-/// A folder, and the registries that its upstreams name.
+/// A folder, and the registries of its upstreams.
 pub struct Stage<'w> {
     world: &'w World,
     place: Workplace,
@@ -28,7 +28,7 @@ pub struct Stage<'w> {
     now: &'static str,
 }
 
-/// What the binary says of a world in the end, each way that it can be asked.
+/// The answers about a world at its end, for each way to ask.
 pub struct Outcome {
     pub list: Gates,
     pub explained: Decisions,
@@ -38,7 +38,7 @@ pub struct Outcome {
 }
 
 impl<'w> Stage<'w> {
-    /// Plays a world from its begin to its end.
+    /// Plays all steps of a world, and asks about the result.
     pub async fn play(world: &'w World) -> Outcome {
         let mut registries = BTreeMap::new();
         for id in ["official", "second"] {
@@ -50,7 +50,7 @@ impl<'w> Stage<'w> {
         for step in &world.script {
             stage.take(step).await;
         }
-        stage.look().await
+        stage.ask().await
     }
 
     async fn take(&mut self, step: &Step) {
@@ -66,19 +66,21 @@ impl<'w> Stage<'w> {
             Step::Vanish(registry, name, version) => {
                 self.registries[registry].vanish(name, version);
             }
-            Step::Write(file, text) => self.place.write(file, &self.filled(text)),
+            Step::Write(file, text) => self.place.write(file, &self.expanded(text)),
             Step::Remove(file) => self.place.remove(file),
             Step::Sync { full } => {
-                let arguments: &[&str] = if *full { &["sync", "--full"] } else { &["sync"] };
-                let output = self.place.run(arguments);
-                let told = text(&output.stdout) + &text(&output.stderr);
-                assert!(output.status.success(), "world {}: {told}", self.world.number);
-                assert!(!told.contains("held"), "world {}: {told}", self.world.number);
+                let arguments = ["sync", "--json", "--full"];
+                let output = self.place.run(&arguments[..if *full { 3 } else { 2 }]);
+                let printed = text(&output.stdout) + &text(&output.stderr);
+                assert!(output.status.success(), "world {}: {printed}", self.world.number);
+                assert!(!printed.contains("onHold"), "world {}: {printed}", self.world.number);
             }
             Step::Verdicts(json) => {
-                keep_verdicts(&self.place.data(), self.now, &self.filled(json));
+                keep_verdicts(&self.place.data(), self.now, &self.expanded(json));
             }
-            Step::Serve => drop(self.serve().await),
+            Step::Serve => {
+                self.serve().await;
+            }
             Step::Start => {
                 let daemon = self.place.start().await;
                 daemon.ready().await;
@@ -87,10 +89,10 @@ impl<'w> Stage<'w> {
         }
     }
 
-    /// A text with digests and addresses in place of what stands for them.
-    fn filled(&self, text: &str) -> String {
+    /// Replaces the placeholders of a text with digests and addresses.
+    fn expanded(&self, text: &str) -> String {
         let mut parts = text.split("{{");
-        let mut filled = parts.next().unwrap_or_default().to_owned();
+        let mut expanded = parts.next().unwrap_or_default().to_owned();
         for part in parts {
             let (what, rest) = part.split_once("}}").expect("an end");
             let value = match what.split_once(':').expect("a kind") {
@@ -98,13 +100,13 @@ impl<'w> Stage<'w> {
                 ("first", entry) => self.digest(entry, "digest"),
                 (_, entry) => self.digest(entry, "rewritten"),
             };
-            filled.push_str(&value);
-            filled.push_str(rest);
+            expanded.push_str(&value);
+            expanded.push_str(rest);
         }
-        filled
+        expanded
     }
 
-    /// A digest that `explain` tells of an entry, of the upstream that comes last in its output.
+    /// Returns a digest that `explain` prints for an entry, of the last upstream in its output.
     fn digest(&self, entry: &str, member: &str) -> String {
         let output = self.place.run(&["explain", entry, "--json"]);
         let found: Value = serde_json::from_slice(&output.stdout).unwrap_or_default();
@@ -113,7 +115,7 @@ impl<'w> Stage<'w> {
         digests.next_back().unwrap_or(NO_DIGEST).to_owned()
     }
 
-    /// Every view there is.
+    /// Returns the names of all views.
     fn views(&self) -> BTreeSet<String> {
         let settings = fs::read_to_string(self.place.path().join("vidimus.toml")).expect("a file");
         let named = settings.split("[[views]]\nname = \"").skip(1);
@@ -121,7 +123,7 @@ impl<'w> Stage<'w> {
         named.chain(["default".to_owned()]).collect()
     }
 
-    /// Starts a daemon and waits until its list is that of the commands, if it ever is.
+    /// Starts a daemon and waits until it agrees with the commands, for `PATIENCE` at most.
     async fn serve(&self) -> Daemon {
         let (wanted, views) = (self.entries(), self.views());
         let daemon = self.place.start().await;
@@ -139,29 +141,29 @@ impl<'w> Stage<'w> {
         daemon
     }
 
-    /// What the commands say of each entry; rows in quarantine are left out.
+    /// Returns the gates of each entry as the commands print them, without rows in quarantine.
     fn entries(&self) -> Gates {
         let mut gates = offline_list(&self.place);
         gates.retain(|key, _| !key.quarantined);
         gates
     }
 
-    /// Acknowledges alerts about lookalikes: all, or the first. This is the only place that knows how.
+    /// Acknowledges lookalike alerts: all, or the first.
     async fn acknowledge(&self, all: bool) {
         let withheld = self.entries();
         let withheld = withheld.iter().filter(|(_, gate)| **gate == "no open lookalike alert");
         let withheld: BTreeSet<&str> = withheld.map(|(key, _)| key.name.as_str()).collect();
         let daemon = self.serve().await;
-        let alerts = eventually("what is withheld is told of", async || {
+        let alerts = eventually("each withheld name has an alert", async || {
             let alerts = daemon.operate("/alerts").await.json();
             let mut alerts = alerts.as_array().expect("a list").clone();
             alerts.retain(|alert| alert["kind"] == "lookalike" && alert["state"] == "open");
-            let told = |name: &&str| {
+            let is_reported = |name: &&str| {
                 alerts
                     .iter()
                     .any(|alert| alert["detail"].as_str().unwrap_or_default().contains(*name))
             };
-            withheld.iter().all(told).then_some(alerts)
+            withheld.iter().all(is_reported).then_some(alerts)
         })
         .await;
         let member =
@@ -183,8 +185,8 @@ impl<'w> Stage<'w> {
         }
     }
 
-    /// Asks a daemon, and then the commands: what a daemon finds out at its start counts for both.
-    async fn look(self) -> Outcome {
+    /// Asks a daemon, and then the commands: the results of a daemon's start count for both.
+    async fn ask(self) -> Outcome {
         let names = &self.world.names;
         let daemon = self.serve().await;
         let daemon_list = listed(&daemon.operate("/list?all=true").await.json());
@@ -197,7 +199,7 @@ impl<'w> Stage<'w> {
     }
 }
 
-/// What has to be served by these decisions.
+/// Returns what these decisions require to be served.
 pub fn shown_by(decisions: &Decisions) -> Served {
     let shown = decisions.iter().filter(|(_, decision)| !decision.views.is_empty());
     shown

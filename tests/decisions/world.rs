@@ -1,4 +1,4 @@
-//! A world: what happens in it, step by step, and what is remarkable about its entries.
+//! A world: its steps, and the tags of its entries.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -6,8 +6,8 @@ use super::dice::Dice;
 use super::support::registry::Row;
 use super::{policy, rows};
 
-/// What a world does, in order. Texts may hold `{{first:NAME@VERSION}}` and `{{other:NAME@VERSION}}`, the
-/// digests of the content that was received first and of the one that came later, and `{{url:UPSTREAM}}`.
+/// One step of a world. Texts may hold `{{first:NAME@VERSION}}` and `{{other:NAME@VERSION}}`, the digests of the
+/// content that was received first and of the later one, and `{{url:UPSTREAM}}`.
 #[derive(Debug, Clone)]
 pub enum Step {
     Clock(&'static str),
@@ -18,11 +18,11 @@ pub enum Step {
     Sync {
         full: bool,
     },
-    /// Verdicts on namespaces and package claims of names, as JSON of the store.
+    /// Verification records of namespaces and declarations of names, as JSON of the store.
     Verdicts(String),
-    /// Runs the daemon until it serves what the commands say.
+    /// Runs the daemon until it serves what the commands print.
     Serve,
-    /// The same, and acknowledges the alerts about lookalikes: all of them, or the first.
+    /// Does the same, and acknowledges the lookalike alerts: all, or the first.
     Acknowledge {
         all: bool,
     },
@@ -30,8 +30,7 @@ pub enum Step {
     Start,
 }
 
-/// The moments at which things happen: the first reading, and later ones. A third reading of an absence
-/// hides, and two days later purges.
+/// The moments of the sync runs. The second full sync without an entry hides it; two days later it is purged.
 pub const MOMENTS: [&str; 5] = [
     "2026-03-01T08:00:00Z",
     "2026-03-01T10:00:00Z",
@@ -40,7 +39,7 @@ pub const MOMENTS: [&str; 5] = [
     "2026-03-03T13:00:00Z",
 ];
 
-/// When the world is looked at, with the moments of the approvals that end about then.
+/// The ends of worlds, around the moments at which approvals end.
 const ENDS: [(usize, &str); 7] = [
     (4, "2026-03-05T00:00:00Z"),
     (2, "2026-03-20T11:59:59.999999Z"),
@@ -51,13 +50,13 @@ const ENDS: [(usize, &str); 7] = [
     (1, "2026-09-01T00:00:00Z"),
 ];
 
-/// Everything that one number makes.
+/// Everything that is generated from one number.
 pub struct World {
     pub number: u64,
     pub script: Vec<Step>,
-    /// Every name that is ever listed.
+    /// Every name that an upstream ever lists.
     pub names: BTreeSet<String>,
-    /// By name and version, what is remarkable about it.
+    /// Tags of entries, by name and version.
     pub tags: Tags,
 }
 
@@ -65,12 +64,12 @@ pub struct World {
 pub const NOON: &str = "noon";
 pub const MIDNIGHT: &str = "midnight";
 
-/// Words for what is scripted, by name and version.
+/// Tags by name and version.
 pub type Tags = BTreeMap<(String, String), BTreeSet<&'static str>>;
 
 /// The traits that a world may have.
 #[derive(Debug, Clone, Copy)]
-#[expect(clippy::struct_excessive_bools, reason = "any of them goes with any other")]
+#[expect(clippy::struct_excessive_bools, reason = "the traits are independent")]
 pub struct Traits {
     /// A folder of the organisation's own servers.
     pub ours: bool,
@@ -78,27 +77,27 @@ pub struct Traits {
     pub ownership: bool,
     pub lookalikes: bool,
     pub withhold: bool,
-    /// Whether a daemon serves the world before things change.
+    /// True if a daemon serves the world before its rows change.
     pub served_before: bool,
-    /// Whether ownership is switched on after things were served.
-    pub spares: bool,
-    /// Whether the last set of overlays is refused.
+    /// True if ownership checks are enabled after entries were served.
+    pub enabled_late: bool,
+    /// True if the last overlays are refused.
     pub refused: bool,
-    /// Whether the first change is read as an increment.
-    pub increment: bool,
+    /// True if the first change is read by an incremental sync.
+    pub incremental: bool,
     pub end: &'static str,
 }
 
-/// What a second registry from outside is like.
+/// The role of a second external registry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Second {
-    /// Wins the names that it may speak for.
+    /// Is authoritative for the names of its `[namespaces]`.
     Before,
-    /// Loses the names that both list.
+    /// Is not authoritative for names that both list.
     After,
-    /// Is switched off at the end.
+    /// Is disabled at the end.
     Disabled,
-    /// Its file goes at the end.
+    /// Its file is removed at the end.
     Removed,
 }
 
@@ -114,9 +113,9 @@ impl Traits {
             lookalikes: dice.chance(45),
             withhold: dice.chance(85),
             served_before,
-            spares: ownership && served_before && dice.chance(70),
+            enabled_late: ownership && served_before && dice.chance(70),
             refused: served_before && dice.chance(25),
-            increment: dice.chance(20),
+            incremental: dice.chance(20),
             end: dice.weighed(&ENDS),
         }
     }
@@ -134,13 +133,13 @@ impl World {
         for (key, words) in policy.tags {
             tags.entry(key).or_default().extend(words);
         }
-        tags.values_mut().for_each(|words| tell_ends(words, traits.end));
+        tags.values_mut().for_each(|words| tag_ends(words, traits.end));
         Self { number, script, names, tags }
     }
 }
 
-/// Puts how an approval's end and the end of the world lie to each other in place of the former.
-fn tell_ends(tags: &mut BTreeSet<&'static str>, end: &str) {
+/// Replaces the tags of approval ends by their relation to the end of the world.
+fn tag_ends(tags: &mut BTreeSet<&'static str>, end: &str) {
     let (noon, midnight) = (tags.remove(NOON), tags.remove(MIDNIGHT));
     match end {
         "2026-03-20T12:00:00Z" if noon => tags.insert("expires-now"),
@@ -159,8 +158,8 @@ fn script(
 ) -> Vec<Step> {
     let write = |file: &str, text: &str| Step::Write(file.to_owned(), text.to_owned());
     let mut script = vec![Step::Clock(MOMENTS[0])];
-    let proves_now = traits.ownership && !traits.spares;
-    script.push(write("vidimus.toml", &policy.settings(proves_now)));
+    let verifies_now = traits.ownership && !traits.enabled_late;
+    script.push(write("vidimus.toml", &policy.settings(verifies_now)));
     script.push(write("overlays/policy.yaml", "# nothing yet\n"));
     script.extend(policy.upstreams.iter().map(|(file, text)| write(file, text)));
     script.extend(plot.steps(0));
@@ -172,10 +171,10 @@ fn script(
     for (index, moment) in MOMENTS.iter().enumerate().skip(1) {
         script.push(Step::Clock(moment));
         script.extend(plot.steps(index));
-        script.push(Step::Sync { full: index > 1 || !traits.increment });
+        script.push(Step::Sync { full: index > 1 || !traits.incremental });
     }
     script.push(write("overlays/policy.yaml", &policy.overlays(true)));
-    if traits.spares {
+    if traits.enabled_late {
         script.push(write("vidimus.toml", &policy.settings(true)));
         script.push(Step::Start);
     }
@@ -189,7 +188,7 @@ fn script(
     script.extend(plot.last());
     script.push(Step::Clock(traits.end));
     if traits.ownership {
-        // A daemon may have looked since, where nothing answers.
+        // A daemon may have looked up the namespaces since, without an answer.
         script.push(Step::Verdicts(policy.verdicts.clone()));
     }
     script

@@ -1,9 +1,9 @@
-//! The real registry's entries, where the folder with them is present beside the project.
+//! The real registry's entries, if `../shared/corpus` is present.
 
 use std::io::Read;
 use std::path::Path;
 
-/// Every real item as it was sent; `None`, with a message, where they are not present.
+/// Returns every real item as sent; prints a message and returns `None` if the corpus is not present.
 pub fn items() -> Option<Vec<String>> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/corpus/registry-6k.jsonl.gz");
     let Ok(packed) = std::fs::File::open(path) else {

@@ -1,4 +1,4 @@
-//! The real binary, in a folder of its own, on ports of its own.
+//! The real binary, in a temporary folder, on free ports.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -13,13 +13,13 @@ use super::wait::eventually;
 /// A folder with upstreams and overlays, in which `vidimus` can be run.
 pub struct Workplace {
     folder: TempDir,
-    /// What commands are told of the time, as RFC 3339; the real time otherwise.
+    /// The time that commands get, in RFC 3339; the real time if `None`.
     now: Mutex<Option<String>>,
 }
 
 const CONFIGURATION: &str = "vidimus.toml";
 
-/// A running daemon. It is killed when it is dropped.
+/// A running daemon; dropping it kills the process.
 pub struct Daemon {
     child: Child,
     pub registry: String,
@@ -28,7 +28,7 @@ pub struct Daemon {
     client: reqwest::Client,
 }
 
-/// An answer, read whole.
+/// An answer with its whole body.
 #[derive(Debug)]
 pub struct Answer {
     pub status: u16,
@@ -46,7 +46,7 @@ impl Answer {
         self.headers.get(name).map_or("", |value| value.to_str().expect("visible"))
     }
 
-    /// `name@version` of each item of a list.
+    /// Returns `name@version` of each item of a list.
     pub fn items(&self) -> Vec<String> {
         let page = self.json();
         let items = page["servers"].as_array().expect("a list").iter();
@@ -61,7 +61,7 @@ impl Answer {
 }
 
 impl Workplace {
-    /// A folder with one upstream and no overlay but a comment.
+    /// Creates a folder with one upstream and an overlay file without rules.
     pub fn new(upstream: &str) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let place = Self { folder, now: Mutex::new(None) };
@@ -80,12 +80,13 @@ impl Workplace {
     }
 
     pub fn upstream(&self, url: &str, more: &str) {
-        // The rows of tests are old on purpose; only tests of that want to hear of it.
-        let rails = match more.contains("[rails]") {
-            true => "",
-            false => "rails.frozen_after = \"366d\"\n",
+        // Test rows are old on purpose; most tests do not want the `frozen` alert.
+        let safety_limits = if more.contains("[safety_limits]") {
+            ""
+        } else {
+            "safety_limits.frozen_after = \"366d\"\n"
         };
-        let text = format!("kind = \"registry\"\nurl = \"{url}\"\n{rails}{more}\n");
+        let text = format!("kind = \"registry\"\nurl = \"{url}\"\n{safety_limits}{more}\n");
         self.write("upstreams/official.toml", &text);
     }
 
@@ -93,19 +94,20 @@ impl Workplace {
         self.write(&format!("overlays/{file}"), text);
     }
 
-    /// Writes a file. A configuration that does not speak of owners leaves them alone: names of tests
-    /// belong to nobody.
+    /// Writes a file. A configuration without `[ownership]` disables ownership checks: test names have no
+    /// owners.
     pub fn write(&self, file: &str, text: &str) {
-        let text = match file == CONFIGURATION && !text.contains("[ownership]") {
-            true => format!("{text}\n[ownership]\nenabled = false\n"),
-            false => text.to_owned(),
+        let text = if file == CONFIGURATION && !text.contains("[ownership]") {
+            format!("{text}\n[ownership]\nenabled = false\n")
+        } else {
+            text.to_owned()
         };
         let path = self.path().join(file);
         fs::create_dir_all(path.parent().expect("a parent")).expect("a folder");
         fs::write(path, text).expect("a file");
     }
 
-    /// Sets the clock of the commands that are run from now on; it stands still.
+    /// Sets a fixed time for the commands that are run from now on.
     pub fn set_clock(&self, now: &str) {
         *self.now.lock().unwrap_or_else(PoisonError::into_inner) = Some(now.to_owned());
     }
@@ -117,7 +119,7 @@ impl Workplace {
     fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_vidimus"));
         command.args(arguments).current_dir(self.path()).stdin(Stdio::null());
-        // The environment's proxies and tokens are none of ours; nobody answers there.
+        // Proxies and tokens of the environment must not be used; nothing listens on this port.
         for variable in ["HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy"] {
             command.env(variable, "http://127.0.0.1:9");
         }
@@ -141,13 +143,13 @@ impl Workplace {
         serde_json::from_str(&out).unwrap_or_else(|error| panic!("{error} in {out}"))
     }
 
-    /// Starts the daemon and waits until it says where it listens.
+    /// Starts the daemon and waits until it listens.
     pub async fn start(&self) -> Daemon {
         let log = fs::File::create(self.path().join("log")).expect("a log");
         self.start_with(log.into()).await
     }
 
-    /// Starts the daemon with a log that nobody reads any more.
+    /// Starts the daemon with a log pipe without a reader.
     pub async fn start_without_log(&self) -> Daemon {
         let (reader, writer) = std::io::pipe().expect("a pipe");
         drop(reader);
@@ -185,7 +187,7 @@ impl Workplace {
 }
 
 impl Daemon {
-    /// Asks the registry; what it answers must be what its document says.
+    /// Asks the registry, and checks the answer against the OpenAPI document.
     pub async fn get(&self, path: &str) -> Answer {
         let answer = answer(self.client.get(format!("{}{path}", self.registry))).await;
         super::document::check(path, &answer);
@@ -212,7 +214,7 @@ impl Daemon {
         .await;
     }
 
-    /// Waits until the only upstream's status satisfies something.
+    /// Waits until the status of the first upstream satisfies a predicate.
     pub async fn upstream_until(&self, what: &str, is_so: impl Fn(&Value) -> bool) -> Value {
         eventually(what, async || {
             let status = self.operate("/status").await.json();
@@ -221,9 +223,12 @@ impl Daemon {
         .await
     }
 
-    /// Waits until a first complete walk was accepted.
-    pub async fn walked(&self) -> Value {
-        self.upstream_until("a walk was accepted", |it| it["lastCompleteWalk"].is_string()).await
+    /// Waits until a first full sync was accepted.
+    pub async fn synced(&self) -> Value {
+        self.upstream_until("a full sync was accepted", |upstream| {
+            upstream["lastFullSync"].is_string()
+        })
+        .await
     }
 
     /// Waits until exactly these items are listed.
@@ -240,7 +245,7 @@ impl Daemon {
         self.child.wait().expect("ended");
     }
 
-    /// Sends a signal by its name, as `TERM`, and waits for the end.
+    /// Sends a signal by name, such as `TERM`, waits for the end and returns the exit code.
     pub async fn signal(mut self, name: &str) -> Option<i32> {
         let pid = self.child.id().to_string();
         let sent = Command::new("kill").args([&format!("-{name}"), &pid]).status();
@@ -253,7 +258,7 @@ impl Daemon {
 
 impl Drop for Daemon {
     fn drop(&mut self) {
-        // It may have ended by itself; then there is nothing to kill.
+        // Fails if the process has ended already.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }

@@ -1,4 +1,4 @@
-//! An authoritative DNS server on loopback that can be told to misbehave.
+//! An authoritative DNS server on loopback that can misbehave.
 
 use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
@@ -14,12 +14,12 @@ use hickory_server::server::{Request, RequestHandler, ResponseHandler, ResponseI
 use hickory_server::zone_handler::MessageResponseBuilder;
 use tokio::net::{TcpListener, UdpSocket};
 
-/// What is answered about TXT of a name.
+/// The answer to a TXT query.
 #[derive(Debug, Clone)]
 pub enum Say {
-    /// Each record in its pieces.
+    /// Each record with its character strings.
     Txt(Vec<Vec<String>>),
-    /// By UDP only that there is more.
+    /// Truncated over UDP, complete over TCP.
     OverTcp(Vec<Vec<String>>),
     Nothing,
     NoSuchName,
@@ -31,12 +31,12 @@ pub enum Say {
 #[derive(Debug, Default, Clone)]
 struct Zone {
     txt: Option<Say>,
-    /// One after another, the last for ever.
+    /// The answers in order; the last one repeats.
     addresses: Vec<Vec<IpAddr>>,
     asked: usize,
 }
 
-/// The double; it stops when it is dropped.
+/// The test double; dropping it stops the server.
 pub struct Dns {
     pub address: SocketAddr,
     zones: Zones,
@@ -57,26 +57,26 @@ impl Dns {
         Self { address, zones, server }
     }
 
-    /// What is answered about TXT of a name from now on; nothing is known of others.
+    /// Sets the answer to TXT queries for a name; other names do not exist.
     pub fn txt(&self, name: &str, say: Say) {
         self.zones.lock().expect("unpoisoned").entry(name.to_owned()).or_default().txt = Some(say);
     }
 
-    /// One record of one piece.
+    /// Sets one TXT record with one character string.
     pub fn record(&self, name: &str, text: &str) {
         self.txt(name, Say::Txt(vec![vec![text.to_owned()]]));
     }
 
-    /// Where a name leads: one answer after another.
-    pub fn leads(&self, name: &str, addresses: &[&[&str]]) {
-        let parse = |it: &&str| it.parse().expect("an address");
+    /// Sets the addresses of a name, one set for each lookup.
+    pub fn resolves(&self, name: &str, addresses: &[&[&str]]) {
+        let parse = |text: &&str| text.parse().expect("an address");
         let addresses = addresses.iter().map(|all| all.iter().map(parse).collect()).collect();
         let mut zones = self.zones.lock().expect("unpoisoned");
         zones.entry(name.to_owned()).or_default().addresses = addresses;
     }
 }
 
-/// One port for both; somebody else may have the other half of a free one.
+/// Binds one port for UDP and TCP; retries, since a port that is free for one may be taken for the other.
 async fn sockets() -> (UdpSocket, TcpListener, SocketAddr) {
     for _ in 0..100 {
         let udp = UdpSocket::bind(("127.0.0.1", 0)).await.expect("a port");
@@ -102,11 +102,14 @@ impl Handler {
             return (zone.txt.clone().unwrap_or(Say::Nothing), Vec::new());
         }
         let of_kind = |address: &IpAddr| address.is_ipv4() == (kind == RecordType::A);
-        // Both kinds are asked for; the step to the next answer is taken once.
+        // A lookup asks for A and AAAA; both get the same set.
         let step = zone.asked / 2;
         zone.asked += 1;
         let answers = zone.addresses.get(step).or(zone.addresses.last());
-        (Say::Nothing, answers.into_iter().flatten().filter(|it| of_kind(it)).copied().collect())
+        (
+            Say::Nothing,
+            answers.into_iter().flatten().filter(|address| of_kind(address)).copied().collect(),
+        )
     }
 }
 
@@ -141,7 +144,7 @@ impl RequestHandler for Handler {
             IpAddr::V4(address) => RData::A(address.into()),
             IpAddr::V6(address) => RData::AAAA(address.into()),
         });
-        // A time to live of nothing: the next question is asked anew.
+        // A TTL of 0: the next lookup asks again.
         let records: Vec<Record> =
             texts.chain(addresses).map(|data| Record::from_rdata(owner.clone(), 0, data)).collect();
         let response = MessageResponseBuilder::from_message_request(request);

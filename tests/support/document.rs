@@ -1,4 +1,4 @@
-//! The document of our API, against which every answer of the suite is held.
+//! The OpenAPI document, against which every answer of the suite is checked.
 
 use std::sync::OnceLock;
 
@@ -9,16 +9,16 @@ use super::daemon::Answer;
 
 const TEXT: &str = include_str!("../../openapi/vidimus.yaml");
 
-/// The document, as machines read it.
+/// Returns the parsed document.
 pub fn document() -> &'static Value {
     static DOCUMENT: OnceLock<Value> = OnceLock::new();
     DOCUMENT.get_or_init(|| serde_saphyr::from_str(TEXT).expect("YAML"))
 }
 
-/// The path of the document that a request was for; `None` for what is no path of the API.
+/// Returns the documented path of a request; `None` if the request is not for a path of the API.
 pub fn template(path: &str) -> Option<String> {
     let path = path.split('?').next().unwrap_or_default();
-    let mut segments: Vec<&str> = path.split('/').filter(|it| !it.is_empty()).collect();
+    let mut segments: Vec<&str> = path.split('/').filter(|segment| !segment.is_empty()).collect();
     if segments.first() == Some(&"views") {
         segments.drain(..2.min(segments.len()));
     }
@@ -27,7 +27,7 @@ pub fn template(path: &str) -> Option<String> {
         _ => String::new(),
     };
     let rest = if prefix.is_empty() { &segments[..] } else { &segments[1..] };
-    // A decoded slash makes two segments of a name.
+    // A decoded slash splits a name into two segments.
     let named = |rest: &[&str]| matches!(rest, [_] | [_, _]);
     let suffix = match rest {
         ["openapi.yaml"] if prefix.is_empty() => return Some("/openapi.yaml".into()),
@@ -41,10 +41,10 @@ pub fn template(path: &str) -> Option<String> {
     Some(format!("{prefix}{suffix}"))
 }
 
-/// Panics when an answer to a GET is not what the document says of its path.
+/// Panics if the answer to a GET does not match the document.
 pub fn check(path: &str, answer: &Answer) {
     let Some(template) = template(path) else {
-        assert_eq!(answer.status, 404, "{path} is no path of the document");
+        assert_eq!(answer.status, 404, "{path} is not a path of the document");
         return;
     };
     let responses = &document()["paths"][&template]["get"]["responses"];
@@ -68,10 +68,10 @@ pub fn check(path: &str, answer: &Answer) {
 
 fn resolved(response: &'static Value) -> &'static Value {
     let Some(reference) = response["$ref"].as_str() else { return response };
-    document().pointer(reference.trim_start_matches('#')).expect("what is referred to")
+    document().pointer(reference.trim_start_matches('#')).expect("a resolvable reference")
 }
 
-/// One validator for each schema that answers have; making one takes longer than using it.
+/// Returns the cached validator of a schema; building one takes longer than using it.
 fn validator(schema: &Value) -> &'static Validator {
     static VALIDATORS: OnceLock<Vec<(String, Validator)>> = OnceLock::new();
     let validators = VALIDATORS.get_or_init(|| {

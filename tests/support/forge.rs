@@ -1,4 +1,4 @@
-//! A double of GitHub's API: its fields, headers, statuses and limits.
+//! A test double of GitHub's API: its fields, headers, statuses and limits.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
@@ -12,7 +12,7 @@ use base64::Engine;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
-/// The double. What is not there is answered with 404, as by the original.
+/// The test double; unknown paths get 404, as from GitHub.
 pub struct Forge {
     pub url: String,
     state: Arc<Mutex<Served>>,
@@ -22,7 +22,7 @@ pub struct Forge {
 struct Served {
     pages: HashMap<String, Value>,
     moved: HashMap<String, String>,
-    /// A status and headers for every question, whatever it asks.
+    /// A status and headers for every request.
     always: Option<(u16, Vec<(&'static str, String)>)>,
     /// Headers of every answer.
     headers: Vec<(&'static str, String)>,
@@ -59,7 +59,7 @@ impl Forge {
 
     pub fn file(&self, full_name: &str, path: &str, text: &str) {
         let mut content = base64::engine::general_purpose::STANDARD.encode(text);
-        // The original breaks lines.
+        // GitHub breaks the lines of base64.
         for index in (60..content.len()).step_by(61) {
             content.insert(index, '\n');
         }
@@ -92,7 +92,7 @@ impl Forge {
         self.served().headers.push((name, value.to_owned()));
     }
 
-    /// The paths that were asked for, with the headers they were asked with.
+    /// Returns the requested paths with their request headers.
     pub fn asked(&self) -> Vec<(String, HeaderMap)> {
         self.served().asked.clone()
     }
@@ -118,17 +118,17 @@ async fn answer(State(state): State<Arc<Mutex<Served>>>, request: Request) -> Re
     let mut headers = served.headers.clone();
     if let Some((status, more)) = &served.always {
         headers.extend(more.iter().cloned());
-        // A secondary limit says so in words.
+        // GitHub reports a secondary limit in the message only.
         let in_words = *status == 403 && !more.iter().any(|(name, _)| *name == "x-words");
         let message = if in_words { "You have exceeded a secondary rate limit" } else { "no" };
         return with(*status, &headers, json!({"message": message}).to_string());
     }
-    let key = |known: &&String| known.eq_ignore_ascii_case(&path);
+    let matches = |known: &&String| known.eq_ignore_ascii_case(&path);
     if let Some(target) = served.moved.get(&path) {
         headers.push(("location", target.clone()));
         return with(301, &headers, json!({"message": "Moved Permanently"}).to_string());
     }
-    let Some(known) = served.pages.keys().find(key) else {
+    let Some(known) = served.pages.keys().find(matches) else {
         return with(404, &headers, json!({"message": "Not Found", "status": "404"}).to_string());
     };
     let body = served.pages[known].to_string();

@@ -1,4 +1,4 @@
-//! What tests and the demo stand on: an upstream of their own and a way to run the daemon.
+//! Support for tests, benchmarks and the demo: local upstreams and a way to run the daemon.
 #![allow(dead_code, unreachable_pub, reason = "each test binary uses a part of it")]
 
 pub mod registry;
@@ -15,7 +15,7 @@ pub mod document;
 #[cfg(test)]
 pub mod forge;
 #[cfg(test)]
-pub mod receiver;
+pub mod recipient;
 #[cfg(test)]
 pub mod source;
 #[cfg(test)]

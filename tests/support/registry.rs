@@ -1,10 +1,10 @@
-//! Rows as a registry would send them.
+//! Rows as a registry sends them.
 
 use serde_json::{Value, json};
 
 pub const OFFICIAL: &str = "io.modelcontextprotocol.registry/official";
 
-/// One row of an upstream, built by what matters in a test.
+/// One row of an upstream.
 #[derive(Debug, Clone)]
 pub struct Row {
     pub name: String,
@@ -13,7 +13,7 @@ pub struct Row {
     pub status: String,
     pub published_at: String,
     pub updated_at: String,
-    /// The item's bytes, when a test needs other ones than these fields make.
+    /// The bytes of the item, in place of those built from the fields.
     pub raw: Option<String>,
 }
 
@@ -31,7 +31,7 @@ impl Row {
         }
     }
 
-    /// A row with exactly these bytes, filed under a name and version of the test's choice.
+    /// Returns a row with exactly these bytes, listed under this name and version.
     pub fn raw(name: &str, version: &str, item: &str) -> Self {
         Self { raw: Some(item.into()), ..Self::new(name, version) }
     }

@@ -1,4 +1,4 @@
-//! An upstream without a network: rows and a clock of its own, behind the port of a pass.
+//! An upstream without a network: rows and a clock behind `PageSource`.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -6,16 +6,16 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use tokio_util::sync::CancellationToken;
-use vidimus::daemon::{Clock, Observer, PassFailure, PassPlan, run_pass};
-use vidimus::model::{Instant, Name};
+use vidimus::daemon::{Clock, Observer, RunOptions, SyncFailure, run_sync};
+use vidimus::model::{Name, Timestamp};
 use vidimus::store::Store;
 use vidimus::sync::{
-    FetchFailure, FetchedPage, PageRequest, PageSource, PassReport, PassState, Rails,
+    FetchFailure, FetchedPage, PageRequest, PageSource, RunReport, SafetyLimits, SyncRun,
 };
 
 use super::registry::Row;
 
-/// What upstream holds and what time it is there.
+/// The rows and the clock of the upstream.
 #[derive(Debug, Default)]
 pub struct Registry {
     pub rows: BTreeMap<(String, String), Row>,
@@ -31,10 +31,10 @@ impl Source {
     }
 }
 
-/// Minutes after the beginning of 2026, or before it.
-pub fn minute(minutes: i64) -> Instant {
-    let begin = Instant::parse("2026-01-01T00:00:00Z").expect("a time");
-    Instant::from_micros(begin.as_micros() + minutes * 60_000_000)
+/// Returns the time so many minutes after the beginning of 2026.
+pub fn minute(minutes: i64) -> Timestamp {
+    let begin = Timestamp::parse("2026-01-01T00:00:00Z").expect("a time");
+    Timestamp::from_micros(begin.as_micros() + minutes * 60_000_000)
 }
 
 impl PageSource for Source {
@@ -66,40 +66,40 @@ pub struct Silent;
 
 impl Observer for Silent {
     fn touched(&self, _: BTreeSet<Name>) {}
-    fn progress(&self, _: &PassState) {}
+    fn progress(&self, _: &SyncRun) {}
 }
 
-/// Makes one pass with rails that nothing trips.
-pub async fn pass(
+/// Performs one sync run with safety limits that no change exceeds.
+pub async fn sync(
     store: &Arc<Store>,
     source: &Source,
     full: bool,
-) -> Result<PassReport, PassFailure> {
-    let plan = PassPlan {
+) -> Result<RunReport, SyncFailure> {
+    let options = RunOptions {
         upstream: "official".into(),
         url: "https://registry.example/".into(),
         files: false,
         full,
         dry_run: false,
         page_size: 5,
-        full_walk: Duration::from_secs(366 * 86_400),
+        full_sync: Duration::from_secs(366 * 86_400),
         overlap: Duration::from_secs(60),
-        rails: Rails {
+        safety_limits: SafetyLimits {
             removed_percent: 100,
             rewritten_percent: 100,
             deleted_percent: 100,
             shrink_percent: 100,
             rewind: Duration::from_secs(366 * 86_400),
-            ..Rails::default()
+            ..SafetyLimits::default()
         },
         views: Vec::new(),
     };
-    let clock = Arc::new(Clock::starting_at(Instant::MIN));
+    let clock = Arc::new(Clock::starting_at(Timestamp::MIN));
     let source = Arc::new(source.clone());
-    run_pass(store, &clock, &source, &plan, &CancellationToken::new(), Silent).await
+    run_sync(store, &clock, &source, &options, &CancellationToken::new(), Silent).await
 }
 
-/// Every row of a store in one line each, but for when it was seen.
+/// Returns one line for each row of a store, without the times of observation.
 pub fn contents(store: &Store) -> Vec<String> {
     let snapshot = store.snapshot().expect("a snapshot");
     let verified = snapshot.verify().expect("verified");

@@ -1,4 +1,4 @@
-//! A registry in process, on loopback, that behaves like the official one and can be told not to.
+//! A registry on loopback, in process, that behaves like the official one, or misbehaves.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -17,7 +17,7 @@ use url::form_urlencoded;
 
 use super::registry::Row;
 
-/// A running registry; it stops when it is dropped.
+/// A running registry; dropping it stops the server.
 pub struct Upstream {
     pub url: String,
     state: Arc<Registry>,
@@ -58,17 +58,17 @@ impl Upstream {
         lock(&self.state.rows).insert(row.key(), row);
     }
 
-    /// Takes a row away without a word, as upstream really did.
+    /// Removes a row without a deletion, as the official registry did.
     pub fn vanish(&self, name: &str, version: &str) {
         lock(&self.state.rows).remove(&(name.to_owned(), version.to_owned()));
     }
 
-    /// Lets every answer wait.
+    /// Delays every answer.
     pub fn slow_down(&self, delay: Duration) {
         *lock(&self.state.delay) = delay;
     }
 
-    /// Answers with something else where `misbehaviour` says so, given path and query.
+    /// Answers with the response of `misbehaviour` if it returns one for a path with query.
     pub fn misbehave(&self, misbehaviour: impl Fn(&str) -> Option<Response> + Send + 'static) {
         *lock(&self.state.misbehaviour) = Some(Box::new(misbehaviour));
     }
@@ -77,7 +77,7 @@ impl Upstream {
         *lock(&self.state.misbehaviour) = None;
     }
 
-    /// What the `Date` header says; the real time otherwise.
+    /// Sets the `Date` header; the real time otherwise.
     pub fn set_date(&self, date: &str) {
         *lock(&self.state.date) = Some(date.into());
     }
@@ -86,7 +86,7 @@ impl Upstream {
         self.state.requests.load(Ordering::Relaxed)
     }
 
-    /// Path and query of every request so far.
+    /// Returns path and query of every request so far.
     pub fn paths(&self) -> Vec<String> {
         lock(&self.state.paths).clone()
     }
@@ -128,9 +128,10 @@ fn behaved(registry: &Registry, path: &str, query: &str) -> Response {
             let name = percent_decode_str(name).decode_utf8_lossy();
             let items: Vec<String> =
                 rows.values().filter(|row| row.name == name).map(Row::item).collect();
-            match items.is_empty() {
-                true => problem(StatusCode::NOT_FOUND, "Server not found"),
-                false => page(&items, None),
+            if items.is_empty() {
+                problem(StatusCode::NOT_FOUND, "Server not found")
+            } else {
+                page(&items, None)
             }
         }
         _ => problem(StatusCode::NOT_FOUND, "Not found"),
@@ -157,11 +158,11 @@ fn list(rows: &Rows, query: &str) -> Response {
     let wanted = |row: &&Row| {
         after.as_ref().is_none_or(|after| row.key() > *after)
             && (deleted || since.is_some() || row.status != "deleted")
-            // All times of the double have the same width.
+            // All times have the same width, so text comparison orders them.
             && since.is_none_or(|since| row.updated_at.as_str() > since.as_str())
     };
     let found: Vec<&Row> = rows.values().filter(wanted).take(limit).collect();
-    // A full last page is followed by an empty one, as upstream does it.
+    // An empty page follows a full last page, as with the official registry.
     let next = (found.len() == limit).then(|| found.last()).flatten();
     let next = next.map(|row| format!("{}:{}", row.name, row.version));
     let items: Vec<String> = found.into_iter().map(Row::item).collect();

@@ -3,14 +3,14 @@ use crate::curation::{
     Authorities, Authority, Dossier, OwnershipPolicy, PolicySnapshot, QuarantinedFacts,
     UpstreamPolicy,
 };
-use crate::model::{Instant, NamespacePattern, NamespaceRules, Status, Version};
+use crate::model::{NamespacePattern, NamespaceRules, Status, Timestamp, Version};
 
 const PLAIN: &str = "servers: [{name: com.example/tool, tier: 1}]";
 const INTERNAL: &str = "namespaces: [{name: com.example.*, internal: true}]";
 const NAMED: &str = "servers: [{name: com.example/tool, upstream: official, approval: {state: approved, reviewed: 2026-01-01}}]";
 
 fn policy(yaml: &str, upstreams: Vec<UpstreamPolicy>) -> PolicySnapshot {
-    let now = Instant::parse("2026-06-01T00:00:00Z").expect("a time");
+    let now = Timestamp::parse("2026-06-01T00:00:00Z").expect("a time");
     with(overlays(yaml, now), upstreams, OwnershipPolicy::default())
 }
 
@@ -26,7 +26,7 @@ fn listed(upstreams: &[&str], remembered: Option<&str>) -> Dossier {
 }
 
 fn authorities<'a>(dossier: &'a Dossier, policy: &'a PolicySnapshot) -> Authorities<'a> {
-    Authorities::of(dossier, policy, &policy.overlays.about(&dossier.name))
+    Authorities::of(dossier, policy, &policy.overlays.rules_for(&dossier.name))
 }
 
 #[rstest::rstest]
@@ -39,7 +39,7 @@ fn authorities<'a>(dossier: &'a Dossier, policy: &'a PolicySnapshot) -> Authorit
 #[case(PLAIN, &["official", "ours"], Some("official"), Authority::BelongsTo("ours"), Authority::TransferredFrom("official"))]
 #[case(INTERNAL, &["official"], None, Authority::InternalNamespace, Authority::Authoritative)]
 #[case(INTERNAL, &["official", "ours"], None, Authority::InternalNamespace, Authority::Authoritative)]
-fn name_belongs_to_one_upstream_whole(
+fn name_belongs_to_one_upstream(
     #[case] overlays: &str,
     #[case] upstreams: &[&str],
     #[case] before: Option<&str>,
@@ -48,12 +48,12 @@ fn name_belongs_to_one_upstream_whole(
 ) {
     let (policy, dossier) = (policy(overlays, both()), listed(upstreams, before));
     let authorities = authorities(&dossier, &policy);
-    assert_eq!(authorities.judge("official"), official);
-    assert_eq!(authorities.judge("ours"), ours);
+    assert_eq!(authorities.authority_of("official"), official);
+    assert_eq!(authorities.authority_of("ours"), ours);
 }
 
 #[test]
-fn quarantined_row_holds_a_name_and_a_removed_upstream_comes_last() {
+fn quarantined_row_keeps_the_name_and_removed_upstream_has_lowest_priority() {
     let policy = policy(PLAIN, both());
     let owner = |dossier: &Dossier| authorities(dossier, &policy).owner().map(str::to_owned);
     let mut quarantined = listed(&["official"], None);
@@ -64,14 +64,14 @@ fn quarantined_row_holds_a_name_and_a_removed_upstream_comes_last() {
     });
     assert_eq!(owner(&quarantined).as_deref(), Some("ours"));
     assert_eq!(owner(&listed(&["removed", "official"], None)).as_deref(), Some("official"));
-    assert_eq!(owner(&listed(&["removed"], None)), None, "it was serving nothing");
+    assert_eq!(owner(&listed(&["removed"], None)), None, "it served nothing before");
     let dossier = listed(&["removed"], Some("removed"));
-    let judged = authorities(&dossier, &policy).judge("removed");
-    assert_eq!(judged, Authority::Authoritative, "what it was serving stays");
+    let authority = authorities(&dossier, &policy).authority_of("removed");
+    assert_eq!(authority, Authority::Authoritative, "it keeps the names that it served");
 }
 
 #[test]
-fn limits_and_deletions_of_upstreams_count() {
+fn upstream_without_authority_cannot_delete() {
     let deny = vec![NamespacePattern::parse("com.example").expect("a pattern")];
     let limited = NamespaceRules { allow: None, deny };
     let policy = policy(
@@ -88,16 +88,20 @@ fn limits_and_deletions_of_upstreams_count() {
         "com.example/tool",
         vec![of("limited", Status::Deleted), of("official", Status::Active)],
     );
-    let judged = authorities(&first, &policy);
-    assert_eq!(judged.judge("limited"), Authority::OutsideItsNamespaces);
-    assert_eq!(judged.judge("official"), Authority::Authoritative);
-    assert_eq!(judged.deleted_by(&version), None, "it is not authoritative, so it deletes nothing");
+    let authority = authorities(&first, &policy);
+    assert_eq!(authority.authority_of("limited"), Authority::OutsideItsNamespaces);
+    assert_eq!(authority.authority_of("official"), Authority::Authoritative);
+    assert_eq!(
+        authority.deleted_by(&version),
+        None,
+        "an upstream that is not authoritative deletes nothing"
+    );
     let second = dossier(
         "com.example/tool",
         vec![of("off", Status::Active), of("official", Status::Deleted)],
     );
-    let judged = authorities(&second, &policy);
-    assert_eq!(judged.judge("off"), Authority::Disabled);
-    assert_eq!(judged.deleted_by(&version), Some("official"));
+    let authority = authorities(&second, &policy);
+    assert_eq!(authority.authority_of("off"), Authority::Disabled);
+    assert_eq!(authority.deleted_by(&version), Some("official"));
     assert_eq!(second.name, name("com.example/tool"));
 }

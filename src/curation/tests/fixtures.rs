@@ -1,4 +1,4 @@
-//! Dossiers and policies as tests need them.
+//! Dossiers and policies for tests.
 
 use std::sync::Arc;
 
@@ -8,15 +8,15 @@ use crate::curation::{
 };
 use crate::lint::{Source, has_errors};
 use crate::model::{
-    Digest, Head, Instant, LedgerRecord, Name, NamespaceRules, Shown, Status, Version,
+    Digest, Head, LedgerRecord, Name, NamespaceRules, Shown, Status, Timestamp, Version,
 };
 use crate::overlay::{Context, OverlaySet, Terms, read};
 
 pub(super) const JANUARY: &str = "2026-01-15T00:00:00Z";
 pub(super) const MARCH: &str = "2026-03-15T00:00:00Z";
 
-pub(super) fn at(text: &str) -> Instant {
-    Instant::parse(text).expect("a time")
+pub(super) fn at(text: &str) -> Timestamp {
+    Timestamp::parse(text).expect("a time")
 }
 
 pub(super) fn name(text: &str) -> Name {
@@ -41,7 +41,7 @@ pub(super) fn head(status: Status, published: &str) -> Head {
     }
 }
 
-/// The facts of a plain entry.
+/// Returns the facts of a plain entry.
 pub(super) fn facts() -> ContentFacts {
     ContentFacts::of(r#"{"name":"com.example/tool","description":"d","version":"1.0.0"}"#)
 }
@@ -55,8 +55,8 @@ pub(super) fn row(upstream: &str, of_version: &str, head: Head) -> DossierRow {
     }
 }
 
-/// That the default view shows a version.
-pub(super) fn visible(of_version: &str, now: Instant) -> ViewRecord {
+/// Returns the record that the default view shows a version.
+pub(super) fn visible(of_version: &str, now: Timestamp) -> ViewRecord {
     let record = LedgerRecord {
         shown: Shown::Visible,
         changed_at: now,
@@ -66,12 +66,12 @@ pub(super) fn visible(of_version: &str, now: Instant) -> ViewRecord {
     ViewRecord { view: "default".into(), version: version(of_version), record }
 }
 
-/// Everything known of a name with these rows, and nothing else.
+/// Returns the dossier of a name with these rows, and nothing else.
 pub(super) fn dossier(of_name: &str, rows: Vec<DossierRow>) -> Dossier {
     Dossier { rows, ..Dossier::empty(name(of_name)) }
 }
 
-pub(crate) fn overlays(yaml: &str, now: Instant) -> OverlaySet {
+pub(crate) fn overlays(yaml: &str, now: Timestamp) -> OverlaySet {
     let context = Context { terms: Terms::default(), now, upstreams: None };
     let reading = read(&[Source::new("x.yaml", yaml)], &context);
     assert!(!has_errors(&reading.findings), "{}", reading.findings[0]);
@@ -83,7 +83,7 @@ pub(super) fn upstream(id: &str, priority: u64, internal: bool) -> UpstreamPolic
     UpstreamPolicy { id: id.into(), priority, internal, enabled: true, namespaces }
 }
 
-/// The official upstream, one view without limits, and no verification of ownership.
+/// Returns a policy with the official upstream, one view without limits, and no ownership checks.
 pub(crate) fn policy(overlays: OverlaySet) -> PolicySnapshot {
     let ownership = OwnershipPolicy { enabled: false, ..OwnershipPolicy::default() };
     with(overlays, vec![upstream("official", 100, false)], ownership)

@@ -4,16 +4,16 @@ use rstest::rstest;
 use super::fixtures::{JANUARY, MARCH, at, dossier, head, name, overlays, policy, row, version};
 use crate::curation::{Dossier, Gate, Screening, VersionExplanation, evaluate};
 use crate::lint::{Finding, Source};
-use crate::model::{Damage, Digest, Head, Instant, Status};
+use crate::model::{Damage, Digest, Head, Status, Timestamp};
 use crate::overlay::{Context, OverlaySet, Reading, State, Terms, read};
 
-/// The first gate that hides the only entry of `com.example/tool`.
-fn hidden_by(set: OverlaySet, head: Head, now: Instant) -> Option<Gate> {
+/// Returns the first gate that hides the only entry of `com.example/tool`.
+fn hidden_by(set: OverlaySet, head: Head, now: Timestamp) -> Option<Gate> {
     let dossier = dossier("com.example/tool", vec![row("official", "1.0.0", head)]);
     hidden_in(&dossier, set, now)
 }
 
-fn hidden_in(dossier: &Dossier, set: OverlaySet, now: Instant) -> Option<Gate> {
+fn hidden_in(dossier: &Dossier, set: OverlaySet, now: Timestamp) -> Option<Gate> {
     let (policy, screening) = (policy(set), Screening::default());
     let evaluation = evaluate(dossier, &policy, &screening, now);
     evaluation.entries[0].hidden_by().map(|(gate, _)| gate)
@@ -21,7 +21,7 @@ fn hidden_in(dossier: &Dossier, set: OverlaySet, now: Instant) -> Option<Gate> {
 
 #[rstest]
 //     approval                                                                    published  hidden by
-#[case::nothing_said("tier: 1", JANUARY, Some(Gate::Approved))]
+#[case::no_rule("tier: 1", JANUARY, Some(Gate::Approved))]
 #[case::approved("approval: {state: approved, reviewed: 2026-02-01}", JANUARY, None)]
 #[case::published_on_the_day_of_review(
     "approval: {state: approved, reviewed: 2026-01-15}",
@@ -33,12 +33,12 @@ fn hidden_in(dossier: &Dossier, set: OverlaySet, now: Instant) -> Option<Gate> {
     MARCH,
     Some(Gate::Approved)
 )]
-#[case::a_range_published_later(
+#[case::range_published_later(
     "versions: '>=1', approval: {state: approved, reviewed: 2026-02-01}",
     MARCH,
     Some(Gate::Approved)
 )]
-#[case::the_exact_version_published_later(
+#[case::exact_version_published_later(
     "versions: 1.0.0, approval: {state: approved, reviewed: 2026-02-01}",
     MARCH,
     None
@@ -56,12 +56,12 @@ fn hidden_in(dossier: &Dossier, set: OverlaySet, now: Instant) -> Option<Gate> {
     JANUARY,
     Some(Gate::ApprovalNotExpired)
 )]
-#[case::the_last_day(
+#[case::last_day(
     "approval: {state: approved, reviewed: 2026-02-01, expires: 2026-06-01}",
     JANUARY,
     None
 )]
-#[case::a_heavy_track_lasts_90_days(
+#[case::heavy_track_lasts_90_days(
     "approval: {state: approved, reviewed: 2026-02-01, track: heavy}",
     JANUARY,
     Some(Gate::ApprovalNotExpired)
@@ -71,7 +71,7 @@ fn hidden_in(dossier: &Dossier, set: OverlaySet, now: Instant) -> Option<Gate> {
     JANUARY,
     Some(Gate::DigestMatchesPin)
 )]
-fn first_failing_gate_hides(
+fn first_failed_gate_hides_the_entry(
     #[case] fields: &str,
     #[case] published: &str,
     #[case] hidden: Option<Gate>,
@@ -94,7 +94,7 @@ fn missing_entry_is_hidden() {
 #[rstest]
 #[case("", Some(Gate::ContentAsReviewed))]
 #[case(", digest: 'DIGEST'", None)]
-fn entry_that_came_back_with_other_content_is_hidden_until_it_is_pinned(
+fn content_replaced_after_a_purge_is_hidden_until_pinned(
     #[case] digest: &str,
     #[case] hidden: Option<Gate>,
 ) {
@@ -114,7 +114,7 @@ fn entry_that_came_back_with_other_content_is_hidden_until_it_is_pinned(
 #[case(Status::Active, None)]
 #[case(Status::Deprecated, None)]
 #[case(Status::Deleted, Some(Gate::ActiveUpstream))]
-fn deletion_upstream_overrides_an_approval(#[case] status: Status, #[case] hidden: Option<Gate>) {
+fn upstream_deletion_overrides_approval(#[case] status: Status, #[case] hidden: Option<Gate>) {
     let now = at("2026-06-01T12:00:00Z");
     assert_eq!(hidden_by(overlays(APPROVED, now), head(status, JANUARY), now), hidden);
 }
@@ -130,7 +130,7 @@ fn damaged_row_hides_the_whole_name() {
 }
 
 #[test]
-fn violation_and_facts_that_are_not_kept_hide() {
+fn schema_violation_and_missing_facts_hide_the_entry() {
     let now = at("2026-06-01T12:00:00Z");
     let mut row = row("official", "1.0.0", head(Status::Active, JANUARY));
     let facts = row.content.facts.as_mut().expect("kept");
@@ -140,12 +140,12 @@ fn violation_and_facts_that_are_not_kept_hide() {
     assert_eq!(hidden_in(&violating, set(), now), Some(Gate::ValidForStrictClients));
     row.content.facts = None;
     let large = dossier("com.example/tool", vec![row]);
-    // Every gate that needs facts fails; the screening is the first of them.
+    // Every gate that needs facts fails; the lookalike gate is the first of them.
     assert_eq!(hidden_in(&large, set(), now), Some(Gate::NoOpenLookalikeAlert));
 }
 
 #[test]
-fn pinned_content_takes_the_place_of_the_first_one() {
+fn pinned_content_replaces_the_first_one() {
     let now = at("2026-06-01T12:00:00Z");
     let mut row = row("official", "1.0.0", head(Status::Active, JANUARY));
     let mut other = row.content.clone();
@@ -164,7 +164,7 @@ fn pinned_content_takes_the_place_of_the_first_one() {
     let evaluation = evaluate(&dossier, &policy, &screening, now);
     let entry = &evaluation.entries[0];
     assert_eq!(entry.head.received, pinned);
-    assert_eq!(entry.head.status, Status::Active, "status is upstream's newest");
+    assert_eq!(entry.head.status, Status::Active, "the newest status upstream");
     assert!(entry.is_served());
 }
 
@@ -192,25 +192,25 @@ fn explanation_shows_every_gate_with_its_evidence() {
     assert_eq!(
         gates,
         [
-            "pass well-formed: kept byte for byte".to_owned(),
-            "pass not deleted upstream: upstream says active".to_owned(),
-            "pass upstream may speak for this name: the name belongs to it".to_owned(),
-            "pass approved: approved by `com.example/tool@1.0.0` at x.yaml:2:3".to_owned(),
-            "fail not expired: expired at 2026-05-01T23:59:59.999999Z".to_owned(),
-            format!("pass digest as pinned: {digest}"),
-            "pass no unreviewed drift: the content that was first received, or is pinned"
+            "passed well-formed: kept byte for byte".to_owned(),
+            "passed active upstream: the upstream reports the status active".to_owned(),
+            "passed upstream authoritative: the name belongs to this upstream".to_owned(),
+            "passed approved: approved by `com.example/tool@1.0.0` at x.yaml:2:3".to_owned(),
+            "failed approval not expired: the approval expired at 2026-05-01T23:59:59Z".to_owned(),
+            format!("passed digest matches pin: the received digest is the pinned one: {digest}"),
+            "passed content as reviewed: the content is the first one received, or the pinned one"
                 .to_owned(),
-            "pass ownership as required: ownership is not checked here".to_owned(),
-            "pass no lookalike that nobody looked at: whoever approved it spelled its name out".to_owned(),
-            "pass readable to strict clients: it decodes, with repairs where its own block names them"
+            "passed namespace ownership: ownership checks are disabled".to_owned(),
+            "passed no open lookalike alert: a reviewer approved this exact name".to_owned(),
+            "passed valid for strict clients: valid; the entry's own block names what was left out, if anything"
                 .to_owned(),
         ]
     );
 }
 
 prop_compose! {
-    /// One statement about names that the entries of the property have, or nearly have.
-    fn statement()(
+    /// Generates one rule about names that the entries of the property have, or nearly have.
+    fn rule()(
         name in prop::sample::select(vec![
             "com.example/tool", "com.example/*", "com.example.*/*", "com.*/*", "com.Example/tool",
             "com.example.sub/tool", "org.other/*",
@@ -220,7 +220,8 @@ prop_compose! {
         reviewed in 1..=28u8,
         expires in prop::option::of(1..=28u8),
     ) -> String {
-        let versions = match versions { "" => String::new(), text => format!("versions: '{text}', ") };
+        let versions =
+            if versions.is_empty() { String::new() } else { format!("versions: '{versions}', ") };
         let expires = match expires {
             Some(day) if state == "approved" => format!(", expires: 2026-03-{day:02}"),
             _ => String::new(),
@@ -230,25 +231,26 @@ prop_compose! {
 }
 
 proptest! {
-    /// Whatever the overlays: an entry that is served has an approval in force at `now` that
-    /// selects it and could have seen it, and no denial speaks of it.
+    /// For any overlays, a served entry has an approval that is valid at `now`, selects the entry and
+    /// covers its publication, and no denial selects the entry.
     #[test]
-    fn served_entry_has_an_approval_in_force_that_could_have_seen_it(
-        statements in prop::collection::vec(statement(), 0..6),
+    fn served_entry_has_a_valid_approval_and_no_denial(
+        rules in prop::collection::vec(rule(), 0..6),
         of_name in prop::sample::select(vec!["com.example/tool", "com.example.sub/tool", "com.EXAMPLE/tool", "net.x/y"]),
         of_version in prop::sample::select(vec!["1.0.0", "1.9.9", "2.0.0", "2.0.0-rc.1", "1.5.0+b", "auto", "v1.0.0"]),
         published in 1..=28u8,
         now_day in 1..=28u8,
     ) {
         let now = at(&format!("2026-03-{now_day:02}T12:00:00Z"));
-        let yaml = match statements.is_empty() {
-            true => String::new(),
-            false => format!("servers: [{}]", statements.join(", ")),
+        let yaml = if rules.is_empty() {
+            String::new()
+        } else {
+            format!("servers: [{}]", rules.join(", "))
         };
         let context = Context { terms: Terms::default(), now, upstreams: None };
-        let Reading { statements, findings, .. } = read(&[Source::new("x.yaml", yaml)], &context);
-        prop_assume!(!findings.iter().any(|it| it.severity == crate::lint::Severity::Error));
-        let set = OverlaySet::new(statements, Vec::new());
+        let Reading { rules, findings, .. } = read(&[Source::new("x.yaml", yaml)], &context);
+        prop_assume!(!findings.iter().any(|finding| finding.severity == crate::lint::Severity::Error));
+        let set = OverlaySet::new(rules, Vec::new());
         let head = head(Status::Active, &format!("2026-02-{published:02}T12:00:00Z"));
         let dossier = dossier(of_name, vec![row("official", of_version, head)]);
         let (policy, screening) = (policy(set), Screening::default());
@@ -258,27 +260,27 @@ proptest! {
         let evaluation = evaluate(&dossier, &policy, &screening, now);
         let entry = &evaluation.entries[0];
         if let (true, Some(until)) = (entry.is_served(), entry.expires) {
-            let covering = set.statements().iter().find(|statement| {
-                let Some(approval) = &statement.approval else { return false };
+            let covering = set.rules().iter().find(|rule| {
+                let Some(approval) = &rule.approval else { return false };
                 approval.state == State::Approved
-                    && naive_match(&statement.name.to_string(), name.as_str())
-                    && statement.versions.admits(&version, semantic.as_ref())
+                    && naive_match(&rule.name.to_string(), name.as_str())
+                    && rule.versions.admits(&version, semantic.as_ref())
                     && approval.expires == Some(until)
                     && now <= until
-                    && (statement.is_exact() || approval.reviewed.is_some_and(|it| head.published_at <= it))
+                    && (rule.is_exact() || approval.reviewed.is_some_and(|reviewed| head.published_at <= reviewed))
             });
-            prop_assert!(covering.is_some(), "served without an approval: {:?}", set.statements());
-            let denied = set.statements().iter().any(|statement| {
-                statement.hides()
-                    && naive_match(&statement.name.to_string().to_lowercase(), &name.folded())
-                    && statement.versions.may_hold(&version, semantic.as_ref())
+            prop_assert!(covering.is_some(), "served without an approval: {:?}", set.rules());
+            let denied = set.rules().iter().any(|rule| {
+                rule.hides()
+                    && naive_match(&rule.name.to_string().to_lowercase(), &name.folded())
+                    && rule.versions.may_hold(&version, semantic.as_ref())
             });
-            prop_assert!(!denied, "served against a denial: {:?}", set.statements());
+            prop_assert!(!denied, "served in spite of a denial: {:?}", set.rules());
         }
     }
 }
 
-/// The grammar of selectors once more, in the plainest way.
+/// Matches a selector with a name by the simplest possible code.
 fn naive_match(pattern: &str, name: &str) -> bool {
     let namespace = name.split('/').next().unwrap_or("");
     if let Some(above) = pattern.strip_suffix(".*/*") {
@@ -291,11 +293,12 @@ fn naive_match(pattern: &str, name: &str) -> bool {
 }
 
 #[test]
-fn naive_matcher_and_lint_tell_cases_apart() {
-    // The naive matcher and the lint used above do tell cases apart.
+fn naive_matcher_and_lint_reject_what_does_not_match() {
     assert!(naive_match("com.*/*", "com.example/tool"));
     assert!(!naive_match("com.ex.*/*", "com.example/tool"));
     let context = Context { terms: Terms::default(), now: at(MARCH), upstreams: None };
     let findings = read(&[Source::new("x.yaml", "servers: [{}]")], &context).findings;
-    assert!(findings.iter().map(Finding::to_string).any(|it| it.contains("without `name`")));
+    assert!(
+        findings.iter().map(Finding::to_string).any(|finding| finding.contains("without `name`"))
+    );
 }

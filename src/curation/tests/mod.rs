@@ -1,4 +1,4 @@
-//! Evaluations as tables, and the promises behind them as properties.
+//! Evaluations as tables, and their guarantees as properties.
 
 mod authority;
 pub(crate) mod fixtures;

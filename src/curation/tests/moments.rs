@@ -4,19 +4,23 @@ use proptest::prelude::*;
 
 use super::fixtures::{dossier, head, overlays, row, upstream, with};
 use crate::curation::{Dossier, Evaluation, OwnershipPolicy, Screening, evaluate};
-use crate::model::{Instant, Status};
-use crate::ownership::{Account, Forged, Holding, Pins, Sight};
+use crate::model::{Status, Timestamp};
+use crate::ownership::{Account, ForgeAnswer, Lookup, Pins, VerificationRecord};
 
-fn begin() -> Instant {
-    Instant::parse("2026-03-01T00:00:00Z").expect("a time")
+fn begin() -> Timestamp {
+    Timestamp::parse("2026-03-01T00:00:00Z").expect("a time")
 }
 
-fn verified(at: Instant) -> Holding {
+fn verified(at: Timestamp) -> VerificationRecord {
     let account = Account { login: "x".into(), id: 7, created_at: None };
-    Holding::default().after(&Sight::Account(Forged::Found(account)), &Pins::default(), at)
+    VerificationRecord::default().after(
+        &Lookup::Account(ForgeAnswer::Found(account)),
+        &Pins::default(),
+        at,
+    )
 }
 
-/// Everything that an evaluation says, in words.
+/// Returns everything that an evaluation decides, as text.
 fn said(evaluation: &Evaluation<'_>) -> Vec<String> {
     let said = |entry: &crate::curation::EntryEvaluation<'_>| {
         let gates: Vec<String> =
@@ -27,9 +31,9 @@ fn said(evaluation: &Evaluation<'_>) -> Vec<String> {
 }
 
 proptest! {
-    /// Before `holds_until` time changes nothing, and what it names is a moment that may.
+    /// Time changes nothing before `holds_until`.
     #[test]
-    fn evaluation_is_equal_at_every_moment_before_it_may_change(
+    fn evaluation_is_equal_at_every_time_before_holds_until(
         expiries in prop::collection::vec(1..=28_u32, 0..3),
         concluded_days_ago in prop::option::of(0..40_u64),
         wide in any::<bool>(),
@@ -65,16 +69,16 @@ proptest! {
                 break;
             };
             prop_assert!(until > now);
-            let later = now.plus(Duration::from_hours(24 * step)).min(until.minus(Instant::TICK));
+            let later = now.plus(Duration::from_hours(24 * step)).min(until.minus(Timestamp::TICK));
             prop_assert_eq!(said(&first), said(&at(later)));
             prop_assert_eq!(at(later).holds_until, Some(until));
-            prop_assert_eq!(said(&first), said(&at(until.minus(Instant::TICK))));
+            prop_assert_eq!(said(&first), said(&at(until.minus(Timestamp::TICK))));
             now = until;
         }
     }
 
     #[test]
-    fn approval_that_ends_changes_the_answer_exactly_then(day in 2..=28_u32) {
+    fn approval_stops_serving_exactly_when_it_expires(day in 2..=28_u32) {
         let set = overlays(
             &format!("servers: [{{name: com.example/tool, approval: {{state: approved, reviewed: 2026-02-01, expires: 2026-03-{day:02}}}}}]"),
             begin(),
@@ -83,7 +87,7 @@ proptest! {
         let dossier = dossier("com.example/tool", vec![row("official", "1.0.0", head(Status::Active, "2026-01-01T00:00:00Z"))]);
         let screening = Screening::default();
         let until = evaluate(&dossier, &policy, &screening, begin()).holds_until.expect("it ends");
-        prop_assert!(evaluate(&dossier, &policy, &screening, until.minus(Instant::TICK)).entries[0].is_served());
+        prop_assert!(evaluate(&dossier, &policy, &screening, until.minus(Timestamp::TICK)).entries[0].is_served());
         prop_assert!(!evaluate(&dossier, &policy, &screening, until).entries[0].is_served());
     }
 }

@@ -1,4 +1,4 @@
-//! The revision is a digest of everything that entries are judged by.
+//! The revision is a digest of everything that entries are evaluated against.
 
 use std::sync::Arc;
 
@@ -22,7 +22,7 @@ impl Default for Parts {
     }
 }
 
-/// A snapshot of these parts, read anew.
+/// Reads a new snapshot of these parts.
 fn snapshot(parts: &Parts) -> PolicySnapshot {
     let overlays = overlays(&parts.yaml, at("2026-06-01T00:00:00Z"));
     let upstreams = vec![upstream("official", parts.priority, false)];
@@ -53,14 +53,14 @@ fn revision_is_equal_across_loads_and_differs_with_each_part() {
 #[case("servers:", "namespaces: [{name: com.other, protect: [stripe]}]\nservers:", false)]
 #[case("servers:", "namespaces: [{name: com.stranger, ownership: {github: 7}}]\nservers:", false)]
 #[case("name: com.example/*", "name: com.example/*, upstream: official", false)]
-fn comparisons_count_on_as_long_as_nothing_they_depend_on_changes(
+fn protection_changes_only_with_what_comparisons_depend_on(
     #[case] from: &str,
     #[case] to: &str,
-    #[case] count_on: bool,
+    #[case] is_same: bool,
 ) {
     let before = snapshot(&Parts::default()).protection;
     let yaml = APPROVED.replace(from, to);
     assert_ne!(yaml, APPROVED);
     let after = snapshot(&Parts { yaml, ..Parts::default() }).protection;
-    assert_eq!(after == before, count_on);
+    assert_eq!(after == before, is_same);
 }

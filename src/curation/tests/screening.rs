@@ -5,11 +5,11 @@ use crate::curation::{
     Authorities, Compared, Dossier, Gate, PolicySnapshot, Screening, ScreeningMatch, evaluate,
 };
 use crate::lookalike::{Field, Level, Match, Signal, Technique, Why};
-use crate::model::{Digest, Instant, Status};
+use crate::model::{Digest, Status, Timestamp};
 
 const NOW: &str = "2026-06-01T12:00:00Z";
 
-fn now() -> Instant {
+fn now() -> Timestamp {
     at(NOW)
 }
 
@@ -28,7 +28,7 @@ fn known() -> Dossier {
 }
 
 fn contents(dossier: &Dossier, policy: &PolicySnapshot) -> Digest {
-    let rules = policy.overlays.about(&dossier.name);
+    let rules = policy.overlays.rules_for(&dossier.name);
     dossier.screened_contents(&Authorities::of(dossier, policy, &rules))
 }
 
@@ -75,7 +75,7 @@ const WITHHELD: Option<Gate> = Some(Gate::NoOpenLookalikeAlert);
 #[case::wildcard_with_an_open_match("com.example/*", Some(vec![found(false)]), WITHHELD)]
 #[case::wildcard_with_an_acknowledged_match("com.example/*", Some(vec![found(true)]), None)]
 #[case::acknowledged_match_covers_no_other("com.example/*", Some(vec![found(true), found(false)]), WITHHELD)]
-fn wildcard_admits_only_what_was_compared_and_seen(
+fn wildcard_admits_only_compared_names_without_open_match(
     #[case] selector: &str,
     #[case] matches: Option<Vec<ScreeningMatch>>,
     #[case] hidden: Option<Gate>,
@@ -89,7 +89,7 @@ fn wildcard_admits_only_what_was_compared_and_seen(
 }
 
 #[test]
-fn other_contents_or_another_protection_are_not_compared() {
+fn changed_contents_or_protection_invalidate_a_comparison() {
     let (policy, mut dossier) = (approving("com.example/*"), known());
     let compared = screening(&dossier, &policy, Vec::new());
     assert_eq!(hidden_by(&dossier, &policy, &compared), None);
@@ -101,7 +101,7 @@ fn other_contents_or_another_protection_are_not_compared() {
 }
 
 #[test]
-fn visible_version_stays_and_a_new_one_waits() {
+fn visible_version_stays_served_and_new_version_is_withheld() {
     let (policy, mut dossier) = (approving("com.example/*"), known());
     dossier.rows.push(row("official", "1.1.0", head(Status::Active, JANUARY)));
     dossier.ledger.push(visible("1.0.0", now()));
@@ -112,7 +112,7 @@ fn visible_version_stays_and_a_new_one_waits() {
 }
 
 #[test]
-fn revision_grows_with_each_change_and_shards_are_shared() {
+fn revision_grows_with_each_change_and_leaves_the_earlier_one_intact() {
     let (policy, dossier) = (approving("com.example/*"), known());
     let before = screening(&dossier, &policy, vec![found(false)]);
     let after = before.clone().with([(dossier.name.clone(), None)]);

@@ -1,13 +1,13 @@
 use serde::{Deserialize, Serialize};
 
-use crate::model::Instant;
-use crate::sync::{PassKind, PassState, Tally};
+use crate::model::Timestamp;
+use crate::sync::{SyncKind, SyncRun, Tally};
 
-/// How far a running pass has come.
+/// The progress of the sync run under way.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Activity {
-    pub kind: PassKind,
-    pub begun: Instant,
+    pub kind: SyncKind,
+    pub begun: Timestamp,
     pub pages: u64,
     pub rows: u64,
     #[serde(flatten)]
@@ -15,8 +15,9 @@ pub struct Activity {
 }
 
 impl Activity {
-    pub(super) fn of(pass: &PassState) -> Self {
-        let PassState { kind, begun, pages, tally, .. } = pass;
+    #[must_use]
+    pub fn of(run: &SyncRun) -> Self {
+        let SyncRun { kind, begun, pages, tally, .. } = run;
         Self { kind: *kind, begun: *begun, pages: *pages, rows: tally.rows(), tally: *tally }
     }
 }

@@ -3,34 +3,33 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::{Scope, ScopedJoinHandle};
 
-use super::plan::Observer;
+use super::options::Observer;
 use super::rows::names;
 use crate::daemon::runtime::Clock;
 use crate::store::{Batch, Destination, Seen, Store, StoreError};
 use crate::sync::{Row, UpstreamState};
 
-/// Batches that wait while one is committed: the next one is judged meanwhile.
+/// Batches that wait while one is committed; the next one is assembled meanwhile.
 const WAITING: usize = 1;
 
-/// Rows that were judged, with the cursor behind them.
-pub(super) struct Judged {
+/// Validated rows, with the cursor behind them.
+pub(super) struct PendingBatch {
     pub(super) rows: Vec<Row>,
     pub(super) state: UpstreamState,
-    /// What a complete walk saw, with a number that grows.
+    /// The rows that a full sync saw, with an increasing number.
     pub(super) seen: Option<(u64, Vec<(String, String)>)>,
 }
 
-/// Commits batches in their order on a thread of its own, since judging and writing cost about the
-/// same. Each batch is one transaction with its cursor, so a crash repeats at most those that are
-/// on their way.
+/// Commits batches in order on a thread of its own, since validating and writing cost about the same.
+/// Each batch is one transaction with its cursor, so a crash repeats at most the batches under way.
 pub(super) struct Committer<'scope> {
-    jobs: Option<SyncSender<Judged>>,
+    jobs: Option<SyncSender<PendingBatch>>,
     thread: ScopedJoinHandle<'scope, Result<(), StoreError>>,
-    /// Keys of the batches that a snapshot may not show yet.
+    /// The keys of batches that a snapshot may not show yet.
     under_way: [BTreeSet<(String, String)>; WAITING + 2],
 }
 
-/// Where batches go.
+/// The destination of batches.
 pub(super) struct Target<O> {
     pub(super) store: Arc<Store>,
     pub(super) clock: Arc<Clock>,
@@ -46,14 +45,14 @@ impl<'scope> Committer<'scope> {
         Self { jobs: Some(jobs), thread, under_way: Default::default() }
     }
 
-    /// Hands a batch over; `false` when an earlier one could not be committed.
-    pub(super) fn take(&mut self, judged: Judged) -> bool {
+    /// Enqueues a batch; returns false when an earlier one could not be committed.
+    pub(super) fn enqueue(&mut self, batch: PendingBatch) -> bool {
         self.under_way.rotate_right(1);
-        self.under_way[0] = judged.rows.iter().map(Row::key).collect();
-        self.jobs.as_ref().is_some_and(|jobs| jobs.send(judged).is_ok())
+        self.under_way[0] = batch.rows.iter().map(Row::key).collect();
+        self.jobs.as_ref().is_some_and(|jobs| jobs.send(batch).is_ok())
     }
 
-    /// Whether a row of this key may not be committed yet.
+    /// Returns true if a row of this key may not be committed yet.
     pub(super) fn has_under_way(&self, key: &(String, String)) -> bool {
         self.under_way.iter().any(|keys| keys.contains(key))
     }
@@ -61,7 +60,7 @@ impl<'scope> Committer<'scope> {
     /// Waits until everything is committed.
     ///
     /// # Errors
-    /// That of the first batch that could not be.
+    /// The error of the first batch that could not be committed.
     pub(super) fn finish(mut self) -> Result<(), StoreError> {
         self.jobs = None;
         match self.thread.join() {
@@ -71,8 +70,11 @@ impl<'scope> Committer<'scope> {
     }
 }
 
-fn commit_all<O: Observer>(target: &Target<O>, inbox: &Receiver<Judged>) -> Result<(), StoreError> {
-    for Judged { rows, state, seen } in inbox {
+fn commit_all<O: Observer>(
+    target: &Target<O>,
+    inbox: &Receiver<PendingBatch>,
+) -> Result<(), StoreError> {
+    for PendingBatch { rows, state, seen } in inbox {
         target.store.commit(&Batch {
             upstream: &target.upstream,
             rows: &rows,

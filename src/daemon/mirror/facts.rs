@@ -8,10 +8,10 @@ use super::settling::Settling;
 use crate::daemon::runtime::{Clock, blocking};
 use crate::store::{Store, StoreError};
 
-/// Looking is one read where nothing is due.
+/// A check is one read when nothing is due.
 const LOOK_EVERY: Duration = Duration::from_mins(1);
 
-/// Computes what a first sync left to be computed, and what other rules computed, until `stop`.
+/// Computes the facts that a first sync left open, and those that other rules computed, until `stop`.
 ///
 /// # Errors
 /// When the store cannot be read or written.
@@ -23,7 +23,7 @@ pub(in crate::daemon) async fn complete_facts(
 ) -> Result<(), StoreError> {
     loop {
         let completed = async {
-            // A first sync leaves the processor to itself.
+            // A first sync needs the processor.
             if settling.wait_for(|settling| !settling.any).await.is_err() {
                 return Ok(());
             }
@@ -33,7 +33,7 @@ pub(in crate::daemon) async fn complete_facts(
             completed = completed => completed?,
             () = stop.cancelled() => return Ok(()),
         }
-        // A first sync that failed before is tried again without settling anew.
+        // A first sync that failed is tried again without settling again.
         tokio::select! {
             changed = settling.changed() => if changed.is_err() { stop.cancelled().await },
             () = tokio::time::sleep(LOOK_EVERY) => {}

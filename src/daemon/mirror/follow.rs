@@ -9,28 +9,28 @@ use tracing::{info, warn};
 
 use super::activity::Activity;
 use super::handle::{Mirror, SyncRequest};
-use super::known::Heard;
-use super::pass::run_pass;
-use super::plan::{Observer, PassFailure, PassPlan};
+use super::options::{Observer, RunOptions, SyncFailure};
+use super::readiness::Reported;
+use super::run::run_sync;
 use super::schedule::{Effects, Event, FollowState, Next, Run};
 use crate::config::{Origin, Upstream};
 use crate::daemon::runtime::blocking;
-use crate::model::{Escaped, Instant, Name, reason};
-use crate::sync::{PageSource, PassKind, PassReport, PassState};
+use crate::model::{Escaped, Name, Timestamp, reason};
+use crate::sync::{PageSource, RunReport, SyncKind, SyncRun};
 
-/// A run may wait for a slow upstream for hours, and its alerts should not.
+/// A run may wait for a slow upstream for hours; its alerts must not.
 const LOOK_EVERY: Duration = Duration::from_mins(5);
 
-/// A policy that changed is published within this time; alerts say what is served by then.
+/// A changed policy is published within this time; alerts are evaluated after it.
 const AFTER_POLICY: Duration = Duration::from_secs(2);
 
-type Outcome = Result<PassReport, PassFailure>;
+type Outcome = Result<RunReport, SyncFailure>;
 type State = FollowState<tokio::sync::oneshot::Sender<super::SyncOutcome>>;
 
-/// Requests for runs of one upstream; they outlive a loop that is started again.
+/// Requests for runs of one upstream; they outlive a restarted loop.
 pub(super) type Requests = Arc<Mutex<mpsc::Receiver<SyncRequest>>>;
 
-/// The loop that follows one upstream: makes the runs that the schedule decides on.
+/// The loop that syncs one upstream: performs the runs of its schedule.
 pub(super) struct Follower<S> {
     pub(super) mirror: Arc<Mirror>,
     pub(super) upstream: Upstream,
@@ -60,14 +60,14 @@ impl<S: PageSource> Follower<S> {
                     Some(request) = requests.recv() => {
                         state.step(Event::Requested(request), Moment::now()).next
                     }
-                    // An approval may pin what upstream has now, or serve what drifted.
+                    // An approval may pin the upstream's current content, or serve drifted content.
                     Ok(()) = policy.changed() => {
                         look_at = Some(Moment::now() + AFTER_POLICY);
                         state.step(Event::Tick, Moment::now()).next
                     }
                     () = until(look_at) => {
                         look_at = None;
-                        self.observe().await;
+                        self.report().await;
                         state.step(Event::Tick, Moment::now()).next
                     }
                 },
@@ -76,7 +76,7 @@ impl<S: PageSource> Follower<S> {
         }
     }
 
-    /// Makes a run, and what follows from its end. Requests that come meanwhile wait for it.
+    /// Performs a run, and answers its requests. Requests that come meanwhile wait for its end.
     async fn run(
         &self,
         run: Run,
@@ -84,43 +84,43 @@ impl<S: PageSource> Follower<S> {
         requests: &mut mpsc::Receiver<SyncRequest>,
     ) -> Next {
         let Self { mirror, upstream, .. } = self;
-        let plan = PassPlan::of(upstream, &mirror.settings.views, run.full, run.dry_run);
-        let outcome = self.read(&plan, state, requests).await;
+        let options = RunOptions::of(upstream, &mirror.settings.views, run.full, run.dry_run);
+        let outcome = self.read(&options, state, requests).await;
         mirror.update(&upstream.id, |runtime| runtime.activity = None);
-        let is_complete = matches!(&outcome, Ok(report) if report.kind == PassKind::Complete);
-        let (succeeded, full) = (outcome.is_ok(), plan.full || is_complete);
+        let is_complete = matches!(&outcome, Ok(report) if report.kind == SyncKind::Full);
+        let (succeeded, full) = (outcome.is_ok(), options.full || is_complete);
         let event = Event::Ended { succeeded, full, jitter: jitter() };
         let Effects { scheduled, answer, next } = state.step(event, Moment::now());
         if let Some(wait) = scheduled {
             self.settle(&outcome, wait).await;
         }
         for reply in answer {
-            let told = match &outcome {
+            let result = match &outcome {
                 Ok(report) => Ok(report.clone()),
                 Err(failure) => Err(reason(failure)),
             };
-            // The client may have gone away; nothing is lost by that.
-            let _ = reply.send(told);
+            // The client may have disconnected.
+            let _ = reply.send(result);
         }
         next
     }
 
     async fn read(
         &self,
-        plan: &PassPlan,
+        options: &RunOptions,
         state: &mut State,
         requests: &mut mpsc::Receiver<SyncRequest>,
     ) -> Outcome {
         let Self { mirror, source, .. } = self;
-        let observer = Watcher { mirror: Arc::clone(mirror), upstream: plan.upstream.clone() };
-        let pass = run_pass(&mirror.store, &mirror.clock, source, plan, &self.stop, observer);
-        tokio::pin!(pass);
+        let observer = Watcher { mirror: Arc::clone(mirror), upstream: options.upstream.clone() };
+        let run = run_sync(&mirror.store, &mirror.clock, source, options, &self.stop, observer);
+        tokio::pin!(run);
         let mut looking = tokio::time::interval(LOOK_EVERY);
         looking.tick().await;
         loop {
             tokio::select! {
-                outcome = &mut pass => return outcome,
-                _ = looking.tick() => self.observe().await,
+                outcome = &mut run => return outcome,
+                _ = looking.tick() => self.report().await,
                 Some(request) = requests.recv() => {
                     state.step(Event::Requested(request), Moment::now());
                 }
@@ -128,31 +128,31 @@ impl<S: PageSource> Follower<S> {
         }
     }
 
-    /// Publishes what a run means before its requests are answered: its alerts are raised by then.
+    /// Reports the outcome of a run before its requests are answered, so that its alerts are raised.
     async fn settle(&self, outcome: &Outcome, wait: Duration) {
         let Self { mirror, upstream, .. } = self;
         let next = mirror.clock.now().plus(wait);
         mirror.update(&upstream.id, |runtime| runtime.next_attempt = Some(next));
         log(&upstream.id, outcome, next);
-        self.observe().await;
+        self.report().await;
         match outcome {
-            Ok(_) => mirror.hear(&upstream.id, Heard::WholeWalk),
-            // A folder that is not there has had its attempt; it is not asked for single names.
+            Ok(_) => mirror.receive(&upstream.id, Reported::FullSync),
+            // A missing folder counts as attempted: files are not asked for single names.
             Err(_) if matches!(upstream.origin, Origin::Files(_)) => {
-                mirror.hear(&upstream.id, Heard::NamesAttempted);
+                mirror.receive(&upstream.id, Reported::NamesAttempted);
             }
             Err(_) => {}
         }
     }
 
-    async fn observe(&self) {
+    async fn report(&self) {
         let (mirror, upstream) = (Arc::clone(&self.mirror), self.upstream.clone());
-        let observed = blocking(move || {
+        let reported = blocking(move || {
             mirror.refresh_settling();
-            mirror.observe(&upstream)
+            mirror.report_upstream(&upstream)
         });
-        if let Err(failure) = observed.await {
-            warn!(reason = %reason(&failure), "an upstream could not be looked at");
+        if let Err(failure) = reported.await {
+            warn!(reason = %reason(&failure), "the alerts of an upstream could not be evaluated");
         }
     }
 }
@@ -166,18 +166,18 @@ async fn until(moment: Option<Moment>) {
 
 fn jitter() -> u8 {
     let mut random = [0];
-    // Without randomness upstreams go in step, which is no harm.
+    // Without randomness upstreams run in step, which is harmless.
     let _ = aws_lc_rs::rand::fill(&mut random);
     random[0]
 }
 
-fn log(upstream: &str, outcome: &Outcome, next: Instant) {
+fn log(upstream: &str, outcome: &Outcome, next: Timestamp) {
     match outcome {
         Ok(report) => {
-            let PassReport { kind, pages, tally, .. } = report;
+            let RunReport { kind, pages, tally, .. } = report;
             let kind = match kind {
-                PassKind::Complete => "complete walk",
-                PassKind::Increment { .. } => "increment",
+                SyncKind::Full => "full sync",
+                SyncKind::Incremental { .. } => "incremental sync",
             };
             info!(
                 upstream,
@@ -189,13 +189,15 @@ fn log(upstream: &str, outcome: &Outcome, next: Instant) {
                 unchanged = tally.unchanged,
                 quarantined = tally.quarantined,
                 %next,
-                "a pass was accepted"
+                "a sync run was accepted"
             );
         }
-        Err(PassFailure::Stopped) => info!(upstream, "the pass stopped at its cursor"),
+        Err(SyncFailure::Stopped) => {
+            info!(upstream, "the sync run stopped; the next one resumes at its cursor");
+        }
         Err(failure) => {
             let reason = reason(failure);
-            warn!(upstream, reason = %Escaped(&reason), %next, "a pass failed; what was there is served on");
+            warn!(upstream, reason = %Escaped(&reason), %next, "a sync run failed; stored entries stay served");
         }
     }
 }
@@ -207,13 +209,13 @@ struct Watcher {
 
 impl Observer for Watcher {
     fn touched(&self, names: BTreeSet<Name>) {
-        // What upstream said counts once it is stored.
-        self.mirror.hear(&self.upstream, Heard::Answer);
+        // An answer counts once it is stored.
+        self.mirror.receive(&self.upstream, Reported::Answer);
         self.mirror.ports.touched(names);
     }
 
-    fn progress(&self, pass: &PassState) {
-        let activity = Activity::of(pass);
+    fn progress(&self, run: &SyncRun) {
+        let activity = Activity::of(run);
         self.mirror.update(&self.upstream, |runtime| runtime.activity = Some(activity));
     }
 }

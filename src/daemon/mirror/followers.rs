@@ -7,29 +7,29 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
+use super::alerts::{UPSTREAMS, of_upstreams, source_of};
 use super::follow::Follower;
 use super::handle::{Mirror, Runtime, SyncRequest};
 use super::named::fetch_named;
-use super::observe::{UPSTREAMS, of_upstreams, source_of};
 use super::source::{Source, open_source};
 use crate::config::{Origin, Upstream, read_upstreams};
 use crate::daemon::DaemonError;
-use crate::daemon::runtime::{Supervisor, blocking, loop_source, observe};
+use crate::daemon::runtime::{Supervisor, blocking, loop_source, report_alerts};
 use crate::lint::{Finding, Severity};
 use crate::model::reason;
 use crate::store::StoreError;
 
-/// How often the upstream files are looked at.
+/// The interval at which the upstream files are read.
 const LOOK_EVERY: Duration = Duration::from_secs(5);
-/// Requests that may wait for a run; the senders of more wait.
+/// Requests that may wait for a run; further senders block.
 const REQUESTS: usize = 16;
 
-/// The tasks of the upstreams as their files are now.
+/// The tasks of the upstreams that the current files define.
 pub(in crate::daemon) struct Followers {
     mirror: Arc<Mirror>,
     supervisor: Supervisor,
     stop: CancellationToken,
-    /// Stops the tasks of the definitions that are in force.
+    /// Stops the tasks of the current definitions.
     current: CancellationToken,
     upstreams: Vec<Upstream>,
     tasks: JoinSet<()>,
@@ -51,11 +51,11 @@ impl Followers {
         }
     }
 
-    /// Starts the tasks of these upstreams in place of those before, which are awaited first: two
-    /// tasks must not write one upstream's state.
+    /// Replaces the tasks by those of these upstreams. It waits for the old ones to end first: two tasks
+    /// must not write one upstream's state.
     ///
     /// # Errors
-    /// When an upstream cannot be reached as defined; then the tasks before go on.
+    /// When an upstream cannot be reached as defined; then the old tasks go on.
     pub(in crate::daemon) async fn replace(
         &mut self,
         upstreams: Vec<Upstream>,
@@ -72,21 +72,21 @@ impl Followers {
         let mut runtimes = BTreeMap::new();
         let mut followed = Vec::new();
         for (upstream, source) in upstreams.iter().zip(sources) {
-            let (requests, receiver) = mpsc::channel(REQUESTS);
+            let (requests, recipient) = mpsc::channel(REQUESTS);
             let definition = upstream.clone();
             let runtime = Runtime { definition, activity: None, next_attempt: None, requests };
             runtimes.insert(upstream.id.clone(), runtime);
             if upstream.enabled {
-                followed.push((upstream.clone(), source, receiver));
+                followed.push((upstream.clone(), source, recipient));
             }
         }
-        // In one step: a reader in between must not find that there are no upstreams.
+        // In one step: a reader must not find an empty map in between.
         *self.mirror.upstreams() = runtimes;
-        for (upstream, source, receiver) in followed {
-            self.start(&upstream, &source, receiver);
+        for (upstream, source, recipient) in followed {
+            self.start(&upstream, &source, recipient);
         }
         if upstreams.iter().all(|upstream| !upstream.enabled) {
-            self.mirror.hear_nothing_more();
+            self.mirror.stop_waiting();
         }
         self.upstreams = upstreams;
         self.mirror.ports.redefined(self.mirror.upstream_policies());
@@ -112,7 +112,7 @@ impl Followers {
                 stop: stop.clone(),
             }
         };
-        // Files are walked faster than they are asked for names.
+        // Files are read as a whole faster than by name.
         if matches!(upstream.origin, Origin::Registry(_)) {
             let follower = follower.clone();
             let start = move || {
@@ -139,8 +139,8 @@ impl Followers {
         self.tasks.spawn(self.supervisor.clone().keep_running(name, self.current.clone(), start));
     }
 
-    /// Resolves lasting alerts about upstreams that are not followed; a file may have gone while no
-    /// daemon ran. A store that fails here must not keep the upstreams from being followed.
+    /// Resolves open alerts about upstreams that are not followed; a file may have been removed while no
+    /// daemon ran. A failing store must not prevent the upstreams from being followed.
     async fn resolve_alerts_of_others(&self, upstreams: &[Upstream]) {
         let followed = upstreams.iter().filter(|upstream| upstream.enabled);
         let kept: BTreeSet<String> =
@@ -148,16 +148,16 @@ impl Followers {
         let mirror = Arc::clone(&self.mirror);
         let resolved = blocking(move || {
             for gone in sources_of_alerts(&mirror)?.difference(&kept) {
-                observe(&mirror.store, &mirror.clock, gone, Vec::new());
+                report_alerts(&mirror.store, &mirror.clock, gone, Vec::new());
             }
             Ok::<(), StoreError>(())
         });
         if let Err(error) = resolved.await {
-            warn!(reason = %reason(&error), "alerts about upstreams that are gone could not be resolved");
+            warn!(reason = %reason(&error), "alerts about removed upstreams could not be resolved");
         }
     }
 
-    /// Looks at the upstream files now and then, until it is stopped.
+    /// Reads the upstream files at intervals, until it is stopped.
     pub(in crate::daemon) async fn supervise(mut self) {
         loop {
             tokio::select! {
@@ -174,7 +174,7 @@ impl Followers {
             Ok(upstreams) if upstreams == self.upstreams => None,
             Ok(upstreams) => match self.replace(upstreams).await {
                 Ok(()) => {
-                    info!("the upstream files changed and are in force");
+                    info!("the upstream files changed and are active");
                     None
                 }
                 Err(error) => Some(reason(&error)),
@@ -188,13 +188,13 @@ impl Followers {
         blocking(move || {
             mirror.refresh_settling();
             let seen = of_upstreams(refused.as_deref());
-            observe(&mirror.store, &mirror.clock, UPSTREAMS, seen);
+            report_alerts(&mirror.store, &mirror.clock, UPSTREAMS, seen);
         })
         .await;
     }
 }
 
-/// Where the alerts about one upstream and its loops come from.
+/// Returns the sources of alerts about one upstream and its loops.
 fn sources_of(upstream: &str) -> [String; 3] {
     [
         source_of(upstream),
@@ -207,6 +207,6 @@ fn sources_of_alerts(mirror: &Mirror) -> Result<BTreeSet<String>, StoreError> {
     let prefixes = sources_of("");
     let is_meant = |source: &str| prefixes.iter().any(|prefix| source.starts_with(prefix));
     let alerts = mirror.store.snapshot()?.alerts()?.into_iter();
-    let lasting = alerts.filter(|alert| !alert.is_over() && is_meant(&alert.source));
+    let lasting = alerts.filter(|alert| !alert.is_resolved() && is_meant(&alert.source));
     Ok(lasting.map(|alert| alert.source).collect())
 }

@@ -7,28 +7,28 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tracing::warn;
 
 use super::activity::Activity;
-use super::known::{Heard, KnownSoFar};
-use super::observe::{of_upstream, source_of};
+use super::alerts::{of_upstream, source_of};
+use super::readiness::{Readiness, Reported};
 use super::schedule::Request;
 use super::settling::Settling;
 use crate::config::{Settings, Upstream};
 use crate::curation::UpstreamPolicy;
-use crate::daemon::policy::InForce;
-use crate::daemon::runtime::{Clock, observe};
-use crate::model::{Instant, Name, reason};
+use crate::daemon::policy::CurrentPolicy;
+use crate::daemon::runtime::{Clock, report_alerts};
+use crate::model::{Name, Timestamp, reason};
 use crate::store::{Store, StoreError};
-use crate::sync::PassReport;
+use crate::sync::RunReport;
 
-/// Several upstreams are often one host, or one proxy.
+/// Several upstreams often share one host or one proxy.
 const BETWEEN_STARTS: Duration = Duration::from_millis(250);
 
-/// What a pass did, or why it was not accepted.
-pub type SyncOutcome = Result<PassReport, String>;
+/// The report of a sync run, or the reason why it was not accepted.
+pub type SyncOutcome = Result<RunReport, String>;
 
 /// A request for a run of one upstream.
 pub(super) type SyncRequest = Request<oneshot::Sender<SyncOutcome>>;
 
-/// Where the mirror's news goes. It knows no other service.
+/// The outputs of the mirror, which does not depend on any other service.
 pub(in crate::daemon) struct Ports {
     /// Rows of these names were committed.
     pub(in crate::daemon) touched: Box<dyn Fn(BTreeSet<Name>) + Send + Sync>,
@@ -52,28 +52,28 @@ impl fmt::Debug for Ports {
     }
 }
 
-/// The state of the mirror, shared by its loops and the commands that ask for runs.
+/// The state of the mirror, shared by its loops and the commands that request runs.
 #[derive(Debug)]
 pub(in crate::daemon) struct Mirror {
     pub(super) store: Arc<Store>,
     pub(super) clock: Arc<Clock>,
     pub(super) settings: Arc<Settings>,
-    pub(super) policy: watch::Receiver<Arc<InForce>>,
+    pub(super) policy: watch::Receiver<Arc<CurrentPolicy>>,
     pub(super) ports: Ports,
     upstreams: Mutex<BTreeMap<String, Runtime>>,
-    /// When the last run began: no two begin together.
+    /// The start of the last run: no two begin together.
     last_start: tokio::sync::Mutex<Option<tokio::time::Instant>>,
-    /// What was heard of the upstreams so far: whether a first generation may be published.
-    heard: watch::Sender<KnownSoFar>,
+    /// The reports of the upstreams so far, which decide if a first generation may be published.
+    reported: watch::Sender<Readiness>,
     settling: watch::Sender<Settling>,
 }
 
-/// What is true of an upstream only while the process lives.
+/// The state of an upstream that exists only in this process.
 #[derive(Debug)]
 pub(super) struct Runtime {
     pub(super) definition: Upstream,
     pub(super) activity: Option<Activity>,
-    pub(super) next_attempt: Option<Instant>,
+    pub(super) next_attempt: Option<Timestamp>,
     pub(super) requests: mpsc::Sender<SyncRequest>,
 }
 
@@ -84,10 +84,10 @@ impl Mirror {
         settings: Arc<Settings>,
         store: Arc<Store>,
         clock: Arc<Clock>,
-        policy: watch::Receiver<Arc<InForce>>,
+        policy: watch::Receiver<Arc<CurrentPolicy>>,
         ports: Ports,
     ) -> Result<Arc<Self>, StoreError> {
-        let known = KnownSoFar::starting(store.snapshot()?.is_known()?);
+        let known = Readiness::starting(store.snapshot()?.is_known()?);
         Ok(Arc::new(Self {
             store,
             clock,
@@ -96,7 +96,7 @@ impl Mirror {
             ports,
             upstreams: Mutex::default(),
             last_start: tokio::sync::Mutex::default(),
-            heard: watch::Sender::new(known),
+            reported: watch::Sender::new(known),
             settling: watch::Sender::new(Settling::UNKNOWN),
         }))
     }
@@ -113,7 +113,7 @@ impl Mirror {
         self.upstreams().get(upstream).map(|runtime| runtime.definition.clone())
     }
 
-    /// Returns the upstreams as far as it matters for the authority over a name.
+    /// Returns the upstreams as far as authority over names depends on them.
     pub(in crate::daemon) fn upstream_policies(&self) -> Vec<UpstreamPolicy> {
         self.upstreams().values().map(|runtime| runtime.definition.policy()).collect()
     }
@@ -128,7 +128,7 @@ impl Mirror {
     pub(in crate::daemon) fn progress(
         &self,
         upstream: &str,
-    ) -> Option<(Option<Activity>, Option<Instant>)> {
+    ) -> Option<(Option<Activity>, Option<Timestamp>)> {
         let upstreams = self.upstreams();
         upstreams.get(upstream).map(|runtime| (runtime.activity.clone(), runtime.next_attempt))
     }
@@ -139,25 +139,25 @@ impl Mirror {
         }
     }
 
-    /// Takes note of what was heard of an upstream, which may be enough for a first generation.
-    pub(super) fn hear(&self, upstream: &str, heard: Heard) {
+    /// Records a report of an upstream, which may be enough for a first generation.
+    pub(super) fn receive(&self, upstream: &str, reported: Reported) {
         let enabled = self.upstream_policies().into_iter().filter(|known| known.enabled);
-        let expected: Vec<String> = enabled.map(|speaker| speaker.id).collect();
-        self.heard.send_if_modified(|known| known.hear(upstream, heard, &expected));
+        let expected: Vec<String> = enabled.map(|known| known.id).collect();
+        self.reported.send_if_modified(|known| known.receive(upstream, reported, &expected));
     }
 
-    /// Takes note that no upstream is followed, so that nothing more will be known.
-    pub(super) fn hear_nothing_more(&self) {
-        self.heard.send_modify(KnownSoFar::hear_nothing_more);
+    /// Records that no upstream is enabled, so that no report will follow.
+    pub(super) fn stop_waiting(&self) {
+        self.reported.send_modify(Readiness::stop_waiting);
     }
 
     /// Waits until enough is known for a first generation.
     pub(in crate::daemon) async fn wait_until_known(&self) {
-        // The sender is a field of this very value, so it is not dropped meanwhile.
-        let _ = self.heard.subscribe().wait_for(KnownSoFar::is_enough).await;
+        // The sender is a field of `self`, so it is not dropped meanwhile.
+        let _ = self.reported.subscribe().wait_for(Readiness::is_enough).await;
     }
 
-    /// Waits until a run may begin without beginning together with another one.
+    /// Waits until a run may begin; keeps a distance from the start of the last one.
     pub(super) async fn turn(&self) {
         let mut last = self.last_start.lock().await;
         if let Some(last) = *last {
@@ -166,7 +166,7 @@ impl Mirror {
         *last = Some(tokio::time::Instant::now());
     }
 
-    /// Asks every enabled upstream for a run, or joins the one under way, and waits for all.
+    /// Requests a sync run of every enabled upstream, or joins the one under way, and waits for all.
     pub(in crate::daemon) async fn sync(
         &self,
         full: bool,
@@ -197,12 +197,12 @@ impl Mirror {
         outcomes
     }
 
-    /// Follows whether upstreams may still claim names for the first time.
+    /// Subscribes to the state of upstreams that may still claim names for the first time.
     pub(in crate::daemon) fn settling(&self) -> watch::Receiver<Settling> {
         self.settling.subscribe()
     }
 
-    /// Works out anew whether upstreams are settling, and tells when that is news. It reads the store.
+    /// Reads from the store which upstreams are settling, and publishes a change.
     pub(super) fn refresh_settling(&self) {
         let read =
             |snapshot| Settling::read(&snapshot, &self.upstream_policies(), self.clock.now());
@@ -212,27 +212,32 @@ impl Mirror {
                     .send_if_modified(|before| std::mem::replace(before, settling) != settling);
             }
             Err(error) => {
-                warn!(reason = %reason(&error), "whether upstreams are settling cannot be read");
+                warn!(reason = %reason(&error), "the progress of first syncs cannot be read");
             }
         }
     }
 
-    /// Whether an upstream that is followed was never synchronised to its end.
-    pub(in crate::daemon) fn is_first_sync(&self) -> bool {
-        let Ok(snapshot) = self.store.snapshot() else { return false };
+    /// Returns true if an enabled upstream has not completed its first full sync; `None` before any upstream is
+    /// followed.
+    pub(in crate::daemon) fn first_sync(&self) -> Option<bool> {
+        let upstreams = self.upstream_policies();
+        if upstreams.is_empty() {
+            return None;
+        }
+        let Ok(snapshot) = self.store.snapshot() else { return Some(false) };
         let is_new = |id: &str| snapshot.upstream(id).is_ok_and(|state| state.accepts_batches());
-        self.upstream_policies().iter().any(|known| known.enabled && is_new(&known.id))
+        Some(upstreams.iter().any(|known| known.enabled && is_new(&known.id)))
     }
 
     /// Raises and resolves the alerts about an upstream. It reads and writes the store.
     ///
     /// # Errors
     /// When the store cannot be read.
-    pub(super) fn observe(&self, upstream: &Upstream) -> Result<(), StoreError> {
+    pub(super) fn report_upstream(&self, upstream: &Upstream) -> Result<(), StoreError> {
         let snapshot = self.store.snapshot()?;
         let policy = Arc::clone(&self.policy.borrow().snapshot);
         let seen = of_upstream(&snapshot, upstream, &policy, self.clock.now())?;
-        observe(&self.store, &self.clock, &source_of(&upstream.id), seen);
+        report_alerts(&self.store, &self.clock, &source_of(&upstream.id), seen);
         Ok(())
     }
 }

@@ -1,20 +1,20 @@
 use std::collections::BTreeSet;
 
 use super::handle::Mirror;
-use crate::model::{Instant, Name};
+use crate::model::{Name, Timestamp};
 use crate::store::{Store, StoreError};
-use crate::sync::Rails;
+use crate::sync::SafetyLimits;
 
-/// What a person decides about a held set.
+/// The decision of an operator about a change set on hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum HeldDecision {
+pub enum HoldDecision {
     /// Accept exactly this set.
     Release,
-    /// Drop it, and raise no alert about the same one again.
+    /// Drop it, and do not raise an alert about the same set again.
     Discard,
 }
 
-impl HeldDecision {
+impl HoldDecision {
     #[must_use]
     pub const fn word(self) -> &'static str {
         match self {
@@ -28,7 +28,7 @@ impl HeldDecision {
         [Self::Release, Self::Discard].into_iter().find(|decision| decision.word() == word)
     }
 
-    /// Applies it to the set of this id; `None` when that is not what is held.
+    /// Applies it to the change set of this id; returns `None` when another one, or none, is on hold.
     ///
     /// # Errors
     /// When the store cannot be written.
@@ -37,35 +37,35 @@ impl HeldDecision {
         store: &Store,
         upstream: &str,
         id: &str,
-        rails: &Rails,
-        now: Instant,
+        safety_limits: &SafetyLimits,
+        now: Timestamp,
     ) -> Result<Option<BTreeSet<Name>>, StoreError> {
         match self {
-            Self::Release => store.release_held(upstream, id, rails, now),
-            Self::Discard => store.discard_held(upstream, id, now),
+            Self::Release => store.release_hold(upstream, id, safety_limits, now),
+            Self::Discard => store.discard_hold(upstream, id, now),
         }
     }
 }
 
 impl Mirror {
-    /// Applies a decision about a held set, publishes what it changes, and ends its alert. Returns
-    /// how many names were touched.
+    /// Applies a decision about a change set on hold, publishes the changes, and resolves its alert.
+    /// Returns the number of touched names.
     ///
     /// # Errors
     /// When the store cannot be read or written.
-    pub(in crate::daemon) fn decide_held(
+    pub(in crate::daemon) fn decide_hold(
         &self,
         upstream: &str,
         id: &str,
-        decision: HeldDecision,
+        decision: HoldDecision,
     ) -> Result<Option<usize>, StoreError> {
         let Some(definition) = self.definition(upstream) else { return Ok(None) };
         let now = self.clock.now();
-        let decided = decision.apply(&self.store, upstream, id, &definition.rails, now)?;
+        let decided = decision.apply(&self.store, upstream, id, &definition.safety_limits, now)?;
         let Some(touched) = decided else { return Ok(None) };
         let count = touched.len();
         self.ports.touched(touched);
-        self.observe(&definition)?;
+        self.report_upstream(&definition)?;
         Ok(Some(count))
     }
 }

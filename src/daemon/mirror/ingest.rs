@@ -1,20 +1,20 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::{Duration, Instant as Stopwatch};
+use std::time::{Duration, Instant};
 
 use serde_json::value::RawValue;
 use tokio::sync::mpsc;
 use tokio::sync::mpsc::error::TryRecvError;
 
-use super::committer::{Committer, Judged, Target};
-use super::plan::{Fetched, Observer, PassFailure, PassPlan};
-use super::rows::judge_row;
+use super::committer::{Committer, PendingBatch, Target};
+use super::options::{Fetched, Observer, RunOptions, SyncFailure};
+use super::rows::classify_row;
 use super::safety::hold;
 use crate::daemon::runtime::Clock;
 use crate::model::{Entry, Name};
 use crate::store::{Acceptance, Batch, Destination, Hold, Snapshot, Store, StoreError};
 use crate::sync::{
-    Change, Failure, Kind, NameSize, PassKind, PassReport, PassState, RawPage, Row, UpstreamState,
+    Change, Failure, Kind, NameSize, RawPage, Row, RunReport, SyncKind, SyncRun, UpstreamState,
     completed,
 };
 
@@ -22,52 +22,52 @@ use crate::sync::{
 const BATCH_ROWS: u64 = 2_000;
 const BATCH_AGE: Duration = Duration::from_millis(500);
 
-/// Judges the rows of a pass and commits them; runs where blocking is allowed.
-pub(super) struct Keeper<O> {
+/// Validates the rows of a sync run and commits them; runs where blocking is allowed.
+pub(super) struct Ingest<O> {
     store: Arc<Store>,
     clock: Arc<Clock>,
-    plan: PassPlan,
-    /// The upstream as it was when the pass began.
+    options: RunOptions,
+    /// The state of the upstream at the start of the sync run.
     state: UpstreamState,
-    pass: PassState,
-    /// How much there is of the names that this pass adds to.
+    run: SyncRun,
+    /// The sizes of the names that this sync run adds to.
     sizes: BTreeMap<Name, NameSize>,
-    /// Whether anything was stored when the pass began: the first walk of an upstream need not ask
-    /// the store for the size of each of its names.
+    /// True if nothing was stored at the start of the sync run: the first sync of an upstream need not
+    /// ask the store for the size of each of its names.
     begun_empty: bool,
-    /// What a complete walk saw since the last commit, by name and version.
+    /// The rows that a full sync saw since the last commit, by name and version.
     seen: Vec<(String, String)>,
-    /// Judged and not committed yet, by name and version: what comes last in a pass counts.
+    /// The rows to commit next, by name and version: the last one in a sync run counts.
     batch: BTreeMap<(String, String), Row>,
     observer: Arc<O>,
 }
 
-impl<O: Observer> Keeper<O> {
-    /// Goes on with the pass that was interrupted, or begins a new one.
+impl<O: Observer> Ingest<O> {
+    /// Resumes the interrupted sync run, or begins a new one.
     pub(super) fn begin(
         store: Arc<Store>,
         clock: Arc<Clock>,
-        plan: PassPlan,
+        options: RunOptions,
         observer: O,
-    ) -> Result<Self, PassFailure> {
+    ) -> Result<Self, SyncFailure> {
         let now = clock.now();
         let snapshot = store.snapshot()?;
-        let begun_empty = snapshot.has_nothing_of(&plan.upstream)?;
-        let stored = snapshot.upstream(&plan.upstream)?.of_source(&plan.url);
+        let begun_empty = snapshot.has_nothing_of(&options.upstream)?;
+        let stored = snapshot.upstream(&options.upstream)?.of_source(&options.url);
         drop(snapshot);
-        let next = stored.next_pass(now, plan.full, plan.full_walk);
-        let resumed = stored.pass.as_ref() == Some(&next) && !plan.dry_run;
-        let pass = if resumed { next } else { PassState::new(next.kind, now) };
-        let state = UpstreamState { last_attempt: Some(now), pass: Some(pass.clone()), ..stored };
-        if !resumed && !plan.dry_run {
-            store.discard_staged(&plan.upstream, &state, now)?;
+        let next = stored.next_run(now, options.full, options.full_sync);
+        let resumed = stored.run.as_ref() == Some(&next) && !options.dry_run;
+        let run = if resumed { next } else { SyncRun::new(next.kind, now) };
+        let state = UpstreamState { last_attempt: Some(now), run: Some(run.clone()), ..stored };
+        if !resumed && !options.dry_run {
+            store.discard_staged(&options.upstream, &state, now)?;
         }
         Ok(Self {
             store,
             clock,
-            plan,
+            options,
             state,
-            pass,
+            run,
             seen: Vec::new(),
             sizes: BTreeMap::new(),
             begun_empty,
@@ -76,37 +76,40 @@ impl<O: Observer> Keeper<O> {
         })
     }
 
-    pub(super) fn pass(&self) -> &PassState {
-        &self.pass
+    pub(super) fn run(&self) -> &SyncRun {
+        &self.run
     }
 
-    /// Keeps pages until there are no more of them.
-    pub(super) fn keep(&mut self, mut pages: mpsc::Receiver<Fetched>) -> Result<(), PassFailure> {
+    /// Ingests pages until the channel closes.
+    pub(super) fn consume(
+        &mut self,
+        mut pages: mpsc::Receiver<Fetched>,
+    ) -> Result<(), SyncFailure> {
         std::thread::scope(|scope| {
             let mut committer = Committer::start(scope, self.target());
-            let (mut since, mut pages_kept, mut rows) = (Stopwatch::now(), 0, 0);
+            let (mut since, mut pages_read, mut rows) = (Instant::now(), 0, 0);
             let mut snapshot: Option<Snapshot> = None;
             while let Some(fetched) = next_page(&mut pages, &mut snapshot) {
-                pages_kept += 1;
+                pages_read += 1;
                 let at = match snapshot.take() {
                     Some(at) => at,
                     None => self.store.snapshot()?,
                 };
-                rows += self.judge(&at, &committer, &fetched)?;
+                rows += self.add_page(&at, &committer, &fetched)?;
                 snapshot = Some(at);
-                self.pass.all_read = fetched.next_cursor.is_none();
-                self.pass.cursor = fetched.next_cursor;
-                self.observer.progress(&self.pass);
+                self.run.all_read = fetched.next_cursor.is_none();
+                self.run.cursor = fetched.next_cursor;
+                self.observer.progress(&self.run);
                 if rows >= BATCH_ROWS || since.elapsed() >= BATCH_AGE {
                     snapshot = None;
-                    if !self.hand_over(&mut committer) {
+                    if !self.flush(&mut committer) {
                         return Ok(committer.finish()?);
                     }
-                    (since, pages_kept, rows) = (Stopwatch::now(), 0, 0);
+                    (since, pages_read, rows) = (Instant::now(), 0, 0);
                 }
             }
-            if pages_kept > 0 {
-                self.hand_over(&mut committer);
+            if pages_read > 0 {
+                self.flush(&mut committer);
             }
             Ok(committer.finish()?)
         })
@@ -117,43 +120,43 @@ impl<O: Observer> Keeper<O> {
         Target {
             store: Arc::clone(&self.store),
             clock: Arc::clone(&self.clock),
-            upstream: self.plan.upstream.clone(),
+            upstream: self.options.upstream.clone(),
             destination: if live { Destination::Live } else { Destination::Staged },
             observer: Arc::clone(&self.observer),
         }
     }
 
-    fn judge(
+    fn add_page(
         &mut self,
         snapshot: &Snapshot,
         committer: &Committer<'_>,
         fetched: &Fetched,
-    ) -> Result<u64, PassFailure> {
+    ) -> Result<u64, SyncFailure> {
         let now = self.clock.now();
-        if self.pass.pages == 0 {
-            self.pass.saw_first_page(fetched.page.date, now);
+        if self.run.pages == 0 {
+            self.run.saw_first_page(fetched.page.date, now);
         }
-        self.pass.pages += 1;
+        self.run.pages += 1;
         let page = RawPage::read(&fetched.page.body)?;
         for item in &page.rows {
-            let upstream = self.plan.upstream.as_str();
-            let change = if self.plan.files {
+            let upstream = self.options.upstream.as_str();
+            let change = if self.options.files {
                 let item = completed(item, now, |name, version| {
                     snapshot.head(upstream, name.as_str(), version.as_str())
                 })?;
-                judge_row(&item, now, snapshot, upstream)?
+                classify_row(&item, now, snapshot, upstream)?
             } else {
-                judge_row(item, now, snapshot, upstream)?
+                classify_row(item, now, snapshot, upstream)?
             };
-            let change = anew(change, item, committer);
+            let change = supersede_pending(change, item, committer);
             let change = self.within_limits(change, snapshot)?;
-            self.pass.tally.count(&change);
+            self.run.tally.count(&change);
             self.take(change, snapshot)?;
         }
         Ok(page.rows.len() as u64)
     }
 
-    /// Puts a version in quarantine that is one too many of its name.
+    /// Quarantines a version that exceeds the limits of its name.
     fn within_limits(&mut self, change: Change, snapshot: &Snapshot) -> Result<Change, StoreError> {
         let Change::Write { row: Row::Entry(entry), kind: Kind::Added } = &change else {
             return Ok(change);
@@ -161,9 +164,10 @@ impl<O: Observer> Keeper<O> {
         let admitted = if let Some(size) = self.sizes.get_mut(&entry.name) {
             size.admit(entry)
         } else {
-            let mut size = match self.begun_empty {
-                true => NameSize::default(),
-                false => snapshot.size_of(&self.plan.upstream, &entry.name)?,
+            let mut size = if self.begun_empty {
+                NameSize::default()
+            } else {
+                snapshot.size_of(&self.options.upstream, &entry.name)?
             };
             let admitted = size.admit(entry);
             self.sizes.insert(entry.name.clone(), size);
@@ -172,7 +176,7 @@ impl<O: Observer> Keeper<O> {
         Ok(match admitted {
             Ok(()) => change,
             Err(row) => {
-                self.pass.over_limit.insert(entry.name.to_string());
+                self.run.over_limit.insert(entry.name.to_string());
                 Change::Write { row: Row::Quarantined(row), kind: Kind::Quarantined }
             }
         })
@@ -185,88 +189,90 @@ impl<O: Observer> Keeper<O> {
                 row
             }
             Change::Unchanged(identity, head) => {
-                self.pass.saw_update(head.updated_at);
+                self.run.saw_update(head.updated_at);
                 let key = (identity.name.to_string(), identity.version.to_string());
                 self.seen.push(key.clone());
                 let overtaken = self.batch.remove(&key).is_some();
                 let (name, version) = key;
-                if !overtaken && !snapshot.is_unsettled(&self.plan.upstream, &name, &version)? {
+                if !overtaken && !snapshot.is_unsettled(&self.options.upstream, &name, &version)? {
                     return Ok(());
                 }
                 Row::Settled { name, version }
             }
         };
         if let Row::Entry(entry) = &row {
-            self.pass.saw_update(entry.head.updated_at);
+            self.run.saw_update(entry.head.updated_at);
         }
         self.batch.insert(row.key(), row);
         Ok(())
     }
 
-    /// Hands what was judged over to be committed; `false` when an earlier batch could not be.
-    fn hand_over(&mut self, committer: &mut Committer<'_>) -> bool {
+    /// Enqueues the batch for commit; returns false when an earlier one could not be committed.
+    fn flush(&mut self, committer: &mut Committer<'_>) -> bool {
         let rows: Vec<Row> = std::mem::take(&mut self.batch).into_values().collect();
         let seen = std::mem::take(&mut self.seen);
-        if self.plan.dry_run {
+        if self.options.dry_run {
             return true;
         }
-        // An empty note would take the place of the last page's, which has the same number.
-        let notes_seen = self.pass.kind == PassKind::Complete && !seen.is_empty();
-        committer.take(Judged {
+        // An empty record would replace that of the last page, which has the same number.
+        let records_seen = self.run.kind == SyncKind::Full && !seen.is_empty();
+        committer.enqueue(PendingBatch {
             rows,
-            state: UpstreamState { pass: Some(self.pass.clone()), ..self.state.clone() },
-            seen: notes_seen.then_some((self.pass.pages, seen)),
+            state: UpstreamState { run: Some(self.run.clone()), ..self.state.clone() },
+            seen: records_seen.then_some((self.run.pages, seen)),
         })
     }
 
-    /// Judges the pass, unless it is the first of its upstream, and accepts what is not held.
-    pub(super) fn accept(self) -> Result<PassReport, PassFailure> {
-        let mut report = self.pass.report(&self.plan.upstream, self.plan.dry_run);
-        if self.plan.dry_run {
+    /// Checks the sync run against the safety limits, unless it is the first of its upstream, and accepts
+    /// the rows that are not on hold.
+    pub(super) fn accept(self) -> Result<RunReport, SyncFailure> {
+        let mut report = self.run.report(&self.options.upstream, self.options.dry_run);
+        if self.options.dry_run {
             return Ok(report);
         }
-        let PassPlan { rails, upstream, .. } = &self.plan;
+        let RunOptions { safety_limits, upstream, .. } = &self.options;
         let now = self.clock.now();
         let hold = if self.state.accepts_batches() {
             Hold::default()
         } else {
-            hold(&self.store.snapshot()?, &self.plan, &self.state, &self.pass)?
+            hold(&self.store.snapshot()?, &self.options, &self.state, &self.run)?
         };
-        let whole = self.state.accepted(&self.pass, now, self.plan.overlap);
-        let state = match hold.trips.is_empty() {
-            true => whole.clone(),
-            false => self.state.partly_accepted(whole.clone(), hold.all),
+        let whole = self.state.accepted(&self.run, now, self.options.overlap);
+        let state = if hold.exceeded.is_empty() {
+            whole.clone()
+        } else {
+            self.state.partly_accepted(whole.clone(), hold.all)
         };
-        let complete = self.pass.kind == PassKind::Complete;
+        let complete = self.run.kind == SyncKind::Full;
         let touched = self.store.accept(&Acceptance {
             upstream,
             state: &state,
             complete,
-            rails,
+            safety_limits,
             hold: &hold,
             whole: &whole,
             now,
         })?;
         self.observer.touched(touched);
-        report.held = hold.trips.iter().map(ToString::to_string).collect();
+        report.on_hold = hold.exceeded.iter().map(ToString::to_string).collect();
         Ok(report)
     }
 }
 
-/// Notes why a pass was not accepted, and from where the next one goes on.
-pub(super) fn note(
+/// Stores why a sync run was not accepted, and the cursor at which the next one resumes.
+pub(super) fn record_failure(
     store: &Store,
     clock: &Clock,
     upstream: &str,
-    failure: &PassFailure,
+    failure: &SyncFailure,
 ) -> Result<(), StoreError> {
     let now = clock.now();
-    // Whatever was committed is the truth; the state in memory may be ahead of it.
+    // The committed state counts; the one in memory may be ahead of it.
     let mut state = store.snapshot()?.upstream(upstream)?;
     if !failure.keeps_cursor() {
-        state.pass = None;
+        state.run = None;
     }
-    if !matches!(failure, PassFailure::Stopped) {
+    if !matches!(failure, SyncFailure::Stopped) {
         state.last_failure =
             Some(Failure { at: now, class: failure.class(), reason: failure.reason() });
     }
@@ -280,22 +286,22 @@ pub(super) fn note(
     })
 }
 
-/// A row that is as it is stored, though another one of its key is on its way to the store, is
-/// written once more: what comes last in a pass counts.
-fn anew(change: Change, item: &RawValue, committer: &Committer<'_>) -> Change {
+/// Turns an unchanged row into a write when another row of its key is under way to the store: the last
+/// one in a sync run counts.
+fn supersede_pending(change: Change, item: &RawValue, committer: &Committer<'_>) -> Change {
     let Change::Unchanged(identity, head) = &change else { return change };
     let key = (identity.name.to_string(), identity.version.to_string());
     if !committer.has_under_way(&key) {
         return change;
     }
-    match Entry::judge(item, head.first_seen) {
+    match Entry::read(item, head.first_seen) {
         Ok(entry) => Change::Write { row: Row::Entry(entry), kind: Kind::Updated },
         Err(_) => change,
     }
 }
 
-/// The next page; while one is waited for no snapshot is held, since it would keep pages of the
-/// store from being used again.
+/// Returns the next page. Drops the snapshot before it waits for one, since a snapshot keeps pages of
+/// the store from being reused.
 fn next_page(
     pages: &mut mpsc::Receiver<Fetched>,
     snapshot: &mut Option<Snapshot>,

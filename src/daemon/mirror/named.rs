@@ -7,24 +7,24 @@ use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
 use super::handle::Mirror;
-use super::known::Heard;
-use super::plan::PassFailure;
-use super::rows::{judge_row, names};
+use super::options::SyncFailure;
+use super::readiness::Reported;
+use super::rows::{classify_row, names};
 use crate::daemon::runtime::{blocking, try_blocking};
 use crate::model::{Escaped, Name};
 use crate::store::{Batch, Destination, StoreError};
 use crate::sync::{Change, FetchedPage, PageSource, RawPage, Row};
 
 const AT_ONCE: usize = 4;
-/// Until names whose fetch failed are asked for again; doubled each time.
+/// The wait before failed names are fetched again; doubled each time.
 const RETRY: Duration = Duration::from_secs(2);
 const LONGEST_RETRY: Duration = Duration::from_secs(60);
-/// How long the first generation waits for names that do not answer, while others do.
+/// The time that the first generation waits for names without an answer, while others have one.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// Fetches the names that overlays spell out and the store does not hold, beside the walk: at
-/// first start, and whenever the overlays change. Such a fetch adds and hides; it never replaces
-/// an entry, and moves no watermark.
+/// Fetches the names that overlays list and the store lacks, in parallel with sync runs: at first
+/// start, and when the overlays change. Such a fetch adds and hides; it never replaces an entry, and
+/// does not move the watermark.
 pub(super) async fn fetch_named<S: PageSource>(
     mirror: Arc<Mirror>,
     upstream: String,
@@ -32,9 +32,9 @@ pub(super) async fn fetch_named<S: PageSource>(
     stop: CancellationToken,
 ) -> Result<(), StoreError> {
     let mut overlays = mirror.policy.clone();
-    // Names that the store held once, or that upstream answered about.
+    // Names that the store had once, or that the upstream answered about.
     let mut settled: BTreeSet<Name> = BTreeSet::new();
-    let (mut told, mut wait) = (BTreeSet::new(), RETRY);
+    let (mut reported, mut wait) = (BTreeSet::new(), RETRY);
     loop {
         overlays.borrow_and_update();
         let (task, id) = (Arc::clone(&mirror), upstream.clone());
@@ -53,11 +53,11 @@ pub(super) async fn fetch_named<S: PageSource>(
         };
         let names: BTreeSet<Name> = failed.keys().cloned().collect();
         wait = if names.is_empty() { RETRY } else { (wait * 2).min(LONGEST_RETRY) };
-        if let Some((name, reason)) = failed.first_key_value().filter(|_| names != told) {
+        if let Some((name, reason)) = failed.first_key_value().filter(|_| names != reported) {
             let reason = Escaped(reason);
-            warn!(upstream, names = failed.len(), first = %name, %reason, "named servers were not fetched");
+            warn!(upstream, names = failed.len(), first = %name, %reason, "servers that overlays name were not fetched; the daemon tries again");
         }
-        told = names;
+        reported = names;
         settled.extend(wanted.into_iter().filter(|name| !failed.contains_key(name)));
         tokio::select! {
             _ = overlays.changed() => {}
@@ -73,19 +73,21 @@ fn unknown_names(
     settled: &mut BTreeSet<Name>,
 ) -> Result<Vec<Name>, StoreError> {
     let snapshot = mirror.store.snapshot()?;
-    let held = snapshot.upstream(upstream)?.held;
-    if held.is_some_and(|held| held.trips.iter().any(|trip| trip.rail.holds_all())) {
-        // What upstream says is on hold as a whole, single names included.
+    let on_hold = snapshot.upstream(upstream)?.on_hold;
+    if on_hold
+        .is_some_and(|on_hold| on_hold.exceeded.iter().any(|exceeded| exceeded.limit.holds_all()))
+    {
+        // The whole upstream is on hold, single names included.
         return Ok(Vec::new());
     }
-    // Whoever publishes a policy does not wait for the store.
+    // Clone first: publishing a policy must not wait for the store.
     let overlays = Arc::clone(&mirror.policy.borrow().set);
     let mut unknown = Vec::new();
     for name in overlays.exact_names() {
         if settled.contains(&name) {
             continue;
         }
-        // What upstream answers takes the place of what cannot be read.
+        // An answer of the upstream replaces a row that cannot be read.
         if snapshot.has_rows_in(upstream, &name)? {
             settled.insert(name);
         } else {
@@ -95,8 +97,8 @@ fn unknown_names(
     Ok(unknown)
 }
 
-/// Fetches names four at a time; returns those that got no answer, with the reason. A name that
-/// takes long does not hold back the first generation for ever.
+/// Fetches names four at a time; returns those without an answer, with the reason. A slow name delays
+/// the first generation only for a limited time.
 async fn fetch_all<S: PageSource>(
     mirror: &Arc<Mirror>,
     upstream: &str,
@@ -123,16 +125,16 @@ async fn fetch_all<S: PageSource>(
         tokio::select! {
             fetched = under_way.join_next() => match fetched {
                 None => break,
-                Some(Ok((_, Ok(())))) => mirror.hear(upstream, Heard::Answer),
+                Some(Ok((_, Ok(())))) => mirror.receive(upstream, Reported::Answer),
                 Some(Ok((name, Err(failure)))) => {
                     failed.insert(name, failure.reason());
                 }
                 Some(Err(panicked)) => std::panic::resume_unwind(panicked.into_panic()),
             },
-            () = &mut patience, if !patience.is_elapsed() => mirror.hear(upstream, Heard::NamesAttempted),
+            () = &mut patience, if !patience.is_elapsed() => mirror.receive(upstream, Reported::NamesAttempted),
         }
     }
-    mirror.hear(upstream, Heard::NamesAttempted);
+    mirror.receive(upstream, Reported::NamesAttempted);
     failed
 }
 
@@ -141,36 +143,36 @@ async fn fetch_one<S: PageSource>(
     upstream: String,
     source: Arc<S>,
     name: Name,
-) -> (Name, Result<(), PassFailure>) {
+) -> (Name, Result<(), SyncFailure>) {
     let outcome = match source.versions(&name).await {
         Ok(Some(page)) => {
             let wanted = name.clone();
             try_blocking(move || keep(&mirror, &upstream, &wanted, &page))
                 .await
-                .map_err(PassFailure::from)
+                .map_err(SyncFailure::from)
                 .flatten()
         }
-        // That upstream does not know it is an answer, and `check` warns of it.
+        // An unknown name is an answer too; `check` warns about it.
         Ok(None) => Ok(()),
         Err(failure) => Err(failure.into()),
     };
     (name, outcome)
 }
 
-/// Stores the rows of one name that are new, or newly deleted; the walk will come by and judge
-/// whatever else there is.
+/// Stores the rows of one name that are new, or newly deleted; the next sync run brings all other
+/// changes.
 fn keep(
     mirror: &Mirror,
     upstream: &str,
     name: &Name,
     page: &FetchedPage,
-) -> Result<(), PassFailure> {
+) -> Result<(), SyncFailure> {
     let snapshot = mirror.store.snapshot()?;
     let now = mirror.clock.now();
     let (mut rows, mut size) = (Vec::new(), snapshot.size_of(upstream, name)?);
     for item in RawPage::read_versions(&page.body)?.rows {
         if let Change::Write { row: Row::Entry(entry), .. } =
-            judge_row(item, now, &snapshot, upstream)?
+            classify_row(item, now, &snapshot, upstream)?
             && entry.name == *name
             && size.admit(&entry).is_ok()
         {

@@ -5,12 +5,12 @@ use crate::model::Entry;
 use crate::store::{QuarantinedRow, Store, StoreError};
 use crate::sync::OVER_LIMIT;
 
-/// Rows let out in one transaction.
+/// Rows released in one transaction.
 const BATCH: usize = 500;
 
-/// Judges every row in quarantine anew, as a newer release may understand it; returns how many
-/// left it. An entry that is stored already is not replaced: the next walk brings what upstream
-/// has by now.
+/// Validates every row in quarantine again, since a newer release may accept it; returns the number of
+/// released rows. A stored entry is not replaced: the next full sync brings the upstream's current
+/// content.
 ///
 /// # Errors
 /// When the store cannot be read or written.
@@ -24,7 +24,7 @@ pub fn retry_quarantine(store: &Store, clock: &Clock) -> Result<usize, StoreErro
             continue;
         }
         let item: Result<&RawValue, _> = serde_json::from_str(&row.row.item);
-        if let Ok(Ok(entry)) = item.map(|item| Entry::judge(item, clock.now())) {
+        if let Ok(Ok(entry)) = item.map(|item| Entry::read(item, clock.now())) {
             released.push((row, entry));
             count += 1;
         }

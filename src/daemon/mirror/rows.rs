@@ -2,19 +2,19 @@ use std::collections::BTreeSet;
 
 use serde_json::value::RawValue;
 
-use crate::model::{Instant, Name};
+use crate::model::{Name, Timestamp};
 use crate::store::{Snapshot, StoreError};
 use crate::sync::{Change, Row, change};
 
-pub(super) fn judge_row(
+pub(super) fn classify_row(
     item: &RawValue,
-    now: Instant,
+    now: Timestamp,
     snapshot: &Snapshot,
     upstream: &str,
 ) -> Result<Change, StoreError> {
     change(item, now, |identity| {
         match snapshot.head(upstream, identity.name.as_str(), identity.version.as_str()) {
-            // What upstream sends takes the place of what cannot be read any more.
+            // The upstream's row replaces one that cannot be read.
             Err(StoreError::Damaged(_)) => Ok(None),
             head => head,
         }

@@ -1,9 +1,9 @@
-use super::plan::PassPlan;
+use super::options::RunOptions;
 use crate::model::{Name, Status};
 use crate::store::{Hold, Snapshot, StagedKind, StoreError};
-use crate::sync::{Absence, PassFacts, PassKind, PassState, Rail, UpstreamState, judge};
+use crate::sync::{Absence, RunFacts, SafetyLimit, SyncKind, SyncRun, UpstreamState, judge};
 
-/// What a staged row would do.
+/// The effect of a staged row.
 struct Planned {
     name: String,
     version: String,
@@ -19,52 +19,53 @@ enum What {
     Other,
 }
 
-/// Judges a pass whose pages were all read, by what it would change, and says what is held.
+/// Checks the changes of a fully read sync run against the safety limits; returns those to put on hold.
 ///
 /// # Errors
 /// When the store cannot be read.
 pub(super) fn hold(
     snapshot: &Snapshot,
-    plan: &PassPlan,
+    options: &RunOptions,
     state: &UpstreamState,
-    pass: &PassState,
+    run: &SyncRun,
 ) -> Result<Hold, StoreError> {
-    let PassPlan { upstream, rails, .. } = plan;
-    let complete = pass.kind == PassKind::Complete;
+    let RunOptions { upstream, safety_limits, .. } = options;
+    let complete = run.kind == SyncKind::Full;
     if !complete && snapshot.staged_rows(upstream)?.next().is_none() {
         return Ok(Hold::default());
     }
-    let planned = planned(snapshot, plan)?;
-    let facts = facts(snapshot, plan, state, pass, &planned)?;
-    let trips = judge(&facts, rails);
-    let is_held = |planned: &&Planned| trips.iter().any(|trip| planned.is_held_by(&trip.rail));
+    let planned = planned(snapshot, options)?;
+    let facts = facts(snapshot, options, state, run, &planned)?;
+    let exceeded = judge(&facts, safety_limits);
+    let is_on_hold =
+        |planned: &&Planned| exceeded.iter().any(|exceeded| planned.is_limited_by(&exceeded.limit));
     let rows = planned
         .iter()
-        .filter(is_held)
+        .filter(is_on_hold)
         .map(|planned| (planned.name.clone(), planned.version.clone()))
         .collect();
-    let all = trips.iter().any(|trip| trip.rail.holds_all());
-    let absences = trips.iter().any(|trip| trip.rail == Rail::Removed);
-    Ok(Hold { trips, all, rows, absences })
+    let all = exceeded.iter().any(|exceeded| exceeded.limit.holds_all());
+    let absences = exceeded.iter().any(|exceeded| exceeded.limit == SafetyLimit::Removed);
+    Ok(Hold { exceeded, all, rows, absences })
 }
 
 impl Planned {
-    fn is_held_by(&self, rail: &Rail) -> bool {
-        match rail {
-            Rail::Rewritten => self.what == What::Rewrite,
-            Rail::Deleted => self.what == What::DeleteServed,
-            Rail::NameGrowth(name) => self.what == What::Add && self.name == *name,
-            Rail::NamespaceGrowth(namespace) => {
+    fn is_limited_by(&self, limit: &SafetyLimit) -> bool {
+        match limit {
+            SafetyLimit::Rewritten => self.what == What::Rewrite,
+            SafetyLimit::Deleted => self.what == What::DeleteServed,
+            SafetyLimit::NameGrowth(name) => self.what == What::Add && self.name == *name,
+            SafetyLimit::NamespaceGrowth(namespace) => {
                 let own = self.name.split_once('/').map(|(namespace, _)| namespace);
                 self.what == What::Add && own == Some(namespace)
             }
-            Rail::Removed | Rail::Shrink | Rail::Rewind => false,
+            SafetyLimit::Removed | SafetyLimit::Shrink | SafetyLimit::Rewind => false,
         }
     }
 }
 
-fn planned(snapshot: &Snapshot, plan: &PassPlan) -> Result<Vec<Planned>, StoreError> {
-    let PassPlan { upstream, views, .. } = plan;
+fn planned(snapshot: &Snapshot, options: &RunOptions) -> Result<Vec<Planned>, StoreError> {
+    let RunOptions { upstream, views, .. } = options;
     let mut planned = Vec::new();
     for row in snapshot.staged_rows(upstream)? {
         let row = row?;
@@ -98,18 +99,18 @@ fn planned(snapshot: &Snapshot, plan: &PassPlan) -> Result<Vec<Planned>, StoreEr
 
 fn facts(
     snapshot: &Snapshot,
-    plan: &PassPlan,
+    options: &RunOptions,
     state: &UpstreamState,
-    pass: &PassState,
+    run: &SyncRun,
     planned: &[Planned],
-) -> Result<PassFacts, StoreError> {
-    let mut facts = PassFacts {
-        complete: pass.kind == PassKind::Complete,
-        rows_seen: pass.tally.rows(),
-        // Without a clock of its own, as files have none, an upstream cannot be rewound.
-        newest_before: pass.upstream_time.and(state.newest_updated_at),
-        newest_seen: pass.newest_updated_at,
-        ..PassFacts::default()
+) -> Result<RunFacts, StoreError> {
+    let mut facts = RunFacts {
+        complete: run.kind == SyncKind::Full,
+        rows_seen: run.tally.rows(),
+        // An upstream without a clock, such as files, cannot be rewound.
+        newest_before: run.upstream_time.and(state.newest_updated_at),
+        newest_seen: run.newest_updated_at,
+        ..RunFacts::default()
     };
     for planned in planned {
         let Ok(name) = Name::parse(&planned.name) else { continue };
@@ -121,30 +122,30 @@ fn facts(
         }
     }
     if facts.deleted > 0 {
-        facts.served = snapshot.count_shown(&plan.views)?;
+        facts.served = snapshot.count_shown(&options.views)?;
     }
-    // An increment that rewrites nothing needs no share of all names.
+    // An incremental sync that rewrites nothing needs no share of all names.
     if facts.complete || !facts.rewritten.is_empty() {
-        count_names(snapshot, plan, pass, &mut facts)?;
+        count_names(snapshot, options, run, &mut facts)?;
     }
     Ok(facts)
 }
 
-/// Counts what is stored, and what of it a complete walk did not see.
+/// Counts the stored rows, and those of them that a full sync did not see.
 fn count_names(
     snapshot: &Snapshot,
-    plan: &PassPlan,
-    pass: &PassState,
-    facts: &mut PassFacts,
+    options: &RunOptions,
+    run: &SyncRun,
+    facts: &mut RunFacts,
 ) -> Result<(), StoreError> {
-    let PassPlan { upstream, rails, .. } = plan;
+    let RunOptions { upstream, safety_limits, .. } = options;
     let seen = snapshot.seen(upstream)?;
     for head in snapshot.heads_of_upstream(upstream)? {
         let head = match head {
             Err(StoreError::Damaged(_)) => continue,
             head => head?,
         };
-        // One that is missing already is not expected, and not lost again.
+        // A row that is already missing is not expected, and not lost again.
         if head.head.missing {
             continue;
         }
@@ -152,7 +153,7 @@ fn count_names(
         facts.names.add(&head.name);
         if facts.complete && !seen.contains(&head) {
             let before = snapshot.absence(&head)?;
-            if Absence::again(before, rails, pass.begun).is_hidden() {
+            if Absence::again(before, safety_limits, run.begun).is_hidden() {
                 facts.removed.add(&head.name);
             }
         }

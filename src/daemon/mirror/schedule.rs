@@ -1,13 +1,13 @@
-//! Decides when one upstream is read, and which requests a run answers.
+//! Decides when a sync run of one upstream starts, and which requests it answers.
 
 use std::time::Duration;
 
 use tokio::time::Instant as Moment;
 
-/// After a failed run; doubled with each further one, up to the interval of the upstream.
+/// The wait after a failed run; doubled with each further one, up to the interval of the upstream.
 const FIRST_RETRY: Duration = Duration::from_secs(15);
 
-/// A person or a command wants a run, or the result of the one under way.
+/// A request for a run, or for the result of the one under way.
 #[derive(Debug)]
 pub(super) struct Request<R> {
     pub(super) full: bool,
@@ -15,7 +15,7 @@ pub(super) struct Request<R> {
     pub(super) reply: R,
 }
 
-/// A run to make.
+/// A run to start.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Run {
     pub(super) full: bool,
@@ -25,22 +25,22 @@ pub(super) struct Run {
 #[derive(Debug)]
 pub(super) enum Event<R> {
     Requested(Request<R>),
-    /// The run under way ended; `full` when everything was read, or was to be.
+    /// The run under way ended; `full` if it was a full sync, also a failed one.
     Ended {
         succeeded: bool,
         full: bool,
-        /// How much of the longest extra wait is added.
+        /// The share of the longest extra wait to add, from 0 to 255.
         jitter: u8,
     },
     Tick,
 }
 
-/// What the loop does after an event, in this order.
+/// The actions of the loop after an event, in this order.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Effects<R> {
-    /// The wait until the next run, when the one that ended moved it.
+    /// The wait until the next run, if the ended run moved it.
     pub(super) scheduled: Option<Duration>,
-    /// Requests that the run that ended answers.
+    /// The requests that the ended run answers.
     pub(super) answer: Vec<R>,
     pub(super) next: Next,
 }
@@ -98,7 +98,7 @@ impl<R> FollowState<R> {
         jittered(doubled.min(self.interval), jitter)
     }
 
-    /// Takes out the requests that a run was for; the others want another one.
+    /// Removes and returns the requests that a run answers; the others need another run.
     fn answered(&mut self, run: Run, full: bool) -> Vec<R> {
         let is_answered =
             |request: &Request<R>| request.dry_run == run.dry_run && (!request.full || full);
@@ -130,7 +130,7 @@ impl<R> FollowState<R> {
     }
 }
 
-/// Up to a tenth longer, so that upstreams of one interval do not go on in step.
+/// Returns a wait that is up to a tenth longer, so that upstreams of one interval do not run in step.
 fn jittered(wait: Duration, jitter: u8) -> Duration {
     wait + wait * u32::from(jitter) / 2560
 }
@@ -161,7 +161,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_accepted_run_is_followed_by_another_after_the_interval_and_not_before() {
+    async fn next_run_starts_after_the_interval_and_not_before() {
         let now = Moment::now();
         let mut state = started(now);
         let effects = state.step(ended(true), now);
@@ -173,7 +173,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn failed_runs_are_tried_again_ever_later_up_to_the_interval() {
+    async fn retry_wait_doubles_up_to_the_interval() {
         let now = Moment::now();
         let mut state = started(now);
         for wait in [15, 30, 60, 120, 240, 480, 960, 1920, 3600, 3600] {
@@ -194,7 +194,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_request_starts_a_run_at_once_and_is_answered_by_it() {
+    async fn request_starts_a_run_at_once_and_gets_its_result() {
         let now = Moment::now();
         let mut state = started(now);
         state.step(ended(true), now);
@@ -206,7 +206,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_request_joins_the_run_under_way_unless_that_reads_too_little() {
+    async fn request_joins_the_run_under_way_unless_a_full_sync_is_needed() {
         let now = Moment::now();
         let mut state = started(now);
         assert_eq!(state.step(asked("any", false, false), now).next, Next::AwaitEnd);
@@ -218,7 +218,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_incremental_run_that_became_a_full_one_answers_who_wanted_that() {
+    async fn incremental_run_that_became_full_answers_full_requests() {
         let now = Moment::now();
         let mut state = started(now);
         state.step(asked("full", true, false), now);
@@ -227,7 +227,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_dry_run_answers_only_its_own_requests_and_moves_no_schedule() {
+    async fn dry_run_answers_only_its_own_requests_and_keeps_the_schedule() {
         let now = Moment::now();
         let mut state = started(now);
         state.step(asked("dry", false, true), now);

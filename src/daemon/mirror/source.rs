@@ -6,7 +6,7 @@ use crate::model::Name;
 use crate::remote::{Access, Files, RegistryApi};
 use crate::sync::{FetchFailure, FetchedPage, PageRequest, PageSource};
 
-/// What an upstream is read through.
+/// The client of an upstream.
 #[derive(Debug)]
 pub enum Source {
     Registry(Box<RegistryApi>),
@@ -29,7 +29,7 @@ impl PageSource for Source {
     }
 }
 
-/// The client of an upstream, as its file and `[egress]` say.
+/// Returns the client of an upstream, as its file and `[egress]` define it.
 ///
 /// # Errors
 /// When a certificate or token file cannot be used.

@@ -3,16 +3,16 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use crate::alert::{Refusal, Whose};
-use crate::model::Instant;
+use crate::alert::{Refusal, RefusalScope};
+use crate::model::Timestamp;
 
-/// How often a lane that has nothing to deliver looks for more.
+/// The interval at which an idle lane reads again.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
-/// The receiver may work again, or deliveries that were given up may be due again.
+/// The recipient may work again, or deliveries that were given up may be due again.
 const LONGEST_REST: Duration = Duration::from_mins(1);
 
-/// One of the lanes of a receiver. A lane whose delivery is not taken rests until that one is due
-/// again, since the next would fare no better.
+/// The state of one lane of a recipient. After a failed delivery the lane rests until that one is due
+/// again, since the next would fail too.
 #[derive(Debug)]
 pub(super) struct LaneState<D> {
     failures: u32,
@@ -26,13 +26,13 @@ pub(super) enum Event<D> {
     Ended(Ending),
 }
 
-/// What became of a delivery, as far as it matters for the next one.
+/// The outcome of a delivery, as far as it matters for the next one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Ending {
-    /// It was taken, or refused for what it says.
+    /// It was accepted, or refused for its content.
     Settled,
-    /// It was not taken, or its end could not be stored; it is due again then.
-    Blocked(Instant),
+    /// It was not accepted, or its outcome could not be stored; it is due again then.
+    Blocked(Timestamp),
 }
 
 #[derive(Debug, PartialEq, Eq)]
@@ -43,16 +43,18 @@ pub(super) enum Effect<D> {
 }
 
 impl Ending {
-    /// `stored` says when it is due again, if at all, or that this could not be stored.
+    /// Derives the ending. `stored` is when the delivery is due again, if at all, or that the outcome
+    /// could not be stored.
     pub(super) fn of<E>(
         outcome: &Result<(), Refusal>,
-        stored: &Result<Option<Instant>, E>,
-        now: Instant,
+        stored: &Result<Option<Timestamp>, E>,
+        now: Timestamp,
     ) -> Self {
-        let is_its_own_fault = matches!(outcome, Err(refusal) if refusal.whose == Whose::Letter);
+        let is_refused_for_content =
+            matches!(outcome, Err(refusal) if refusal.scope == RefusalScope::Delivery);
         match stored {
-            Ok(Some(until)) if !is_its_own_fault => Self::Blocked(*until),
-            // It was given up, and the others that wait may be given up with it.
+            Ok(Some(until)) if !is_refused_for_content => Self::Blocked(*until),
+            // It was given up, and others that wait may have to be given up too.
             Ok(None) if outcome.is_err() => Self::Blocked(now),
             Ok(_) => Self::Settled,
             Err(_) => Self::Blocked(now),
@@ -65,7 +67,7 @@ impl<D> LaneState<D> {
         Self { failures: 0, due: VecDeque::new() }
     }
 
-    pub(super) fn step(&mut self, event: Event<D>, now: Instant) -> Effect<D> {
+    pub(super) fn step(&mut self, event: Event<D>, now: Timestamp) -> Effect<D> {
         match event {
             Event::Read(due) => self.due = due.into(),
             Event::Ended(Ending::Settled) => self.failures = 0,
@@ -86,7 +88,7 @@ impl<D> LaneState<D> {
 mod tests {
     use super::*;
 
-    const NOW: Instant = Instant::from_micros(0);
+    const NOW: Timestamp = Timestamp::from_micros(0);
 
     fn rest(seconds: u64) -> Effect<char> {
         Effect::Rest(Duration::from_secs(seconds))
@@ -97,7 +99,7 @@ mod tests {
     }
 
     #[test]
-    fn deliveries_are_made_one_by_one_and_then_the_lane_rests() {
+    fn lane_delivers_one_by_one_and_then_rests() {
         let mut lane = LaneState::new();
         assert_eq!(lane.step(Event::Read(vec!['a', 'b']), NOW), Effect::Deliver('a'));
         assert_eq!(lane.step(Event::Ended(Ending::Settled), NOW), Effect::Deliver('b'));
@@ -106,7 +108,7 @@ mod tests {
     }
 
     #[test]
-    fn a_blocked_delivery_keeps_the_later_ones_back() {
+    fn blocked_delivery_delays_later_ones() {
         let mut lane = LaneState::new();
         lane.step(Event::Read(vec!['a', 'b']), NOW);
         assert_eq!(lane.step(blocked(20), NOW), rest(20));
@@ -114,7 +116,7 @@ mod tests {
     }
 
     #[test]
-    fn a_lane_rests_longer_each_time_up_to_a_minute_until_something_is_taken() {
+    fn rest_doubles_up_to_a_minute_until_a_delivery_succeeds() {
         let mut lane = LaneState::new();
         for seconds in [1, 2, 4, 8, 16, 32, 60, 60] {
             assert_eq!(lane.step(blocked(0), NOW), rest(seconds));
@@ -126,14 +128,14 @@ mod tests {
     }
 
     #[test]
-    fn only_a_receiver_that_takes_nothing_blocks_its_lane() {
-        let refused = |whose| Err(Refusal { whose, why: String::new(), retry_after: None });
+    fn only_a_failing_recipient_blocks_its_lane() {
+        let refused = |scope| Err(Refusal { scope, why: String::new(), retry_after: None });
         let later = NOW.plus(Duration::from_secs(9));
         let table = [
             (Ok(()), Ok(None), Ending::Settled),
-            (refused(Whose::Letter), Ok(Some(later)), Ending::Settled),
-            (refused(Whose::Receiver), Ok(Some(later)), Ending::Blocked(later)),
-            (refused(Whose::Receiver), Ok(None), Ending::Blocked(NOW)),
+            (refused(RefusalScope::Delivery), Ok(Some(later)), Ending::Settled),
+            (refused(RefusalScope::Recipient), Ok(Some(later)), Ending::Blocked(later)),
+            (refused(RefusalScope::Recipient), Ok(None), Ending::Blocked(NOW)),
             (Ok(()), Err(()), Ending::Blocked(NOW)),
         ];
         for (outcome, stored, ending) in table {

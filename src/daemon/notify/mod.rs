@@ -1,23 +1,23 @@
 //! Delivers notices about alerts to webhooks.
 //!
 //! # What is kept
-//! In the store: receivers, what is still to be delivered and when, what was given up. In memory:
-//! for each lane of a receiver what was read and is due, and how often it failed.
+//! In the store: recipients, pending deliveries with their due times, dead letters. In memory, for
+//! each lane of a recipient: the due deliveries that were read, and the number of failures.
 //!
 //! # How it changes
-//! A notice is stored in the transaction that changes its alert. Each receiver has two lanes, one
-//! for what is served; `lane` decides purely what is next and how long a lane rests.
+//! A notice is stored in the transaction that changes its alert. Each recipient has two lanes, one
+//! for what is served; `lane` is pure and decides which delivery is next and how long a lane rests.
 //!
 //! # What a crash leaves
-//! A notice goes when it was taken, so one that was taken and not noted is sent again under the
-//! same id.
+//! A notice is removed once its delivery is recorded, so one that was delivered and not recorded is
+//! sent again under the same id.
 //!
-//! # Who reads it
-//! Nothing else: `status` and `alerts undelivered` read the store.
+//! # Readers
+//! None: `status` and `alerts dead-letters` read the store.
 
+mod deliver;
 mod lane;
-mod post;
 mod webhooks;
 
-pub(super) use post::Notify;
+pub(super) use deliver::Notify;
 pub use webhooks::open_webhooks;

@@ -1,14 +1,14 @@
 use std::sync::Arc;
 
-use crate::alert::Receiver;
+use crate::alert::Recipient;
 use crate::config::{Settings, Webhook};
 use crate::daemon::DaemonError;
-use crate::remote::{Address, Courier};
+use crate::remote::{Address, WebhookClient};
 
-/// A receiver, and how notices get there.
-pub(super) type Route = (Receiver, Arc<Courier>);
+/// A recipient, and the client that delivers to it.
+pub(super) type Route = (Recipient, Arc<WebhookClient>);
 
-/// Who is told of alerts, and how, as the configuration says: reads addresses and secrets.
+/// Opens the webhooks of the configuration: reads addresses and secrets.
 ///
 /// # Errors
 /// When one of them cannot be read or used.
@@ -17,8 +17,9 @@ pub fn open_webhooks(settings: &Settings) -> Result<Vec<Route>, DaemonError> {
         let name = || webhook.name.clone();
         let hidden = |source| DaemonError::Hidden { name: name(), source };
         let url = webhook.url.read().map_err(hidden)?;
-        let secret = webhook.secret.as_ref().map(|it| it.read().map_err(hidden)).transpose()?;
-        let receiver = Receiver {
+        let secret =
+            webhook.secret.as_ref().map(|secret| secret.read().map_err(hidden)).transpose()?;
+        let recipient = Recipient {
             name: name(),
             format: webhook.format,
             url: url.to_string(),
@@ -34,9 +35,9 @@ pub fn open_webhooks(settings: &Settings) -> Result<Vec<Route>, DaemonError> {
             proxy: settings.egress.proxy.clone(),
             ca_files: settings.egress.ca_file.iter().cloned().collect(),
         };
-        let courier = Courier::new(&address)
+        let client = WebhookClient::new(&address)
             .map_err(|source| DaemonError::Webhook { name: name(), source })?;
-        Ok((receiver, Arc::new(courier)))
+        Ok((recipient, Arc::new(client)))
     };
     let mut routes: Vec<Route> =
         settings.webhooks.iter().map(open).collect::<Result<_, DaemonError>>()?;

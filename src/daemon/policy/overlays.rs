@@ -2,35 +2,35 @@ use std::sync::Arc;
 
 use crate::config::{Folder, Settings, read_overlays};
 use crate::lint::{Finding, Source, has_errors};
-use crate::model::Instant;
-use crate::overlay::{Context, OverlaySet, State, Statement, read};
+use crate::model::Timestamp;
+use crate::overlay::{Context, OverlaySet, Rule, State, read};
 use crate::store::{Store, StoreError};
 
-/// Overlays as they were loaded from the folder and the last good set.
+/// Overlays as loaded from the folder and the last good set.
 #[derive(Debug, Clone, Default)]
 pub struct LoadedOverlays {
     pub set: Arc<OverlaySet>,
-    /// Whether the folder was refused: then the last good set decides, with the readable denials of
+    /// True if the folder was refused: then the last good set decides, with the readable denials of
     /// the refused one on top.
     pub refused: bool,
-    /// The findings of the lint in the folder as it is.
+    /// The lint findings of the folder.
     pub findings: Vec<Finding>,
-    /// What was read, to notice a change.
+    /// The folder and upstream ids that were read, to detect a change.
     read: Option<(Folder, Vec<String>)>,
 }
 
 /// Reads the overlay folder against the last good set.
 ///
-/// A good folder becomes the last good set, and is kept in the store when `keep` says so. A bad
-/// one is refused: what was good stays in force, and so it does across restarts.
+/// A good folder becomes the last good set, and is kept in the store if `keep`. A bad one is refused:
+/// the last good set stays current, also across restarts.
 ///
 /// # Errors
-/// The findings when the folder is refused and there never was a good set to fall back to.
+/// The findings when the folder is refused and there is not yet a good set to fall back to.
 pub fn load_overlays(
     settings: &Settings,
     upstreams: Option<&[String]>,
     store: Option<&Store>,
-    now: Instant,
+    now: Timestamp,
     keep: bool,
 ) -> Result<Result<LoadedOverlays, Vec<Finding>>, StoreError> {
     let folder = read_overlays(&settings.overlays);
@@ -45,7 +45,7 @@ pub fn load_overlays(
     findings.append(&mut reading.findings);
     if folder.sources.is_empty() && !kept.is_empty() && !has_errors(&findings) {
         let place = Source::new(settings.overlays.to_string_lossy(), "").start();
-        let allowed = "restore the files; to serve nothing, keep one file that approves nothing";
+        let allowed = "restore the files; to serve nothing, keep one file without approvals";
         findings.push(Finding::error(&place, "the folder became empty", allowed));
     }
     let sources = folder.sources;
@@ -59,28 +59,28 @@ pub fn load_overlays(
     if kept.is_empty() {
         return Ok(Err(findings));
     }
-    // What was good once is not judged by the upstreams of today, only read.
+    // A set that was good once is only read, not checked against the current upstreams.
     let good = read(&kept, &Context { upstreams: None, ..context });
     let set = Arc::new(OverlaySet::from(good).with_denials_of(&reading));
     Ok(Ok(LoadedOverlays { set, refused: true, findings, read: read_from }))
 }
 
 impl LoadedOverlays {
-    /// Nothing was ever good: nothing is served, and the findings say why.
+    /// Returns overlays that approve nothing, for a folder without a good set; the findings say why.
     #[must_use]
     pub fn nothing(findings: Vec<Finding>) -> Self {
         Self { refused: true, findings, ..Self::default() }
     }
 
-    /// Whether anything of it differs from what was loaded before.
+    /// Returns true if anything differs from what was loaded before.
     pub(super) fn differs_from(&self, before: &Self) -> bool {
         (self.refused, &self.findings, &self.read)
             != (before.refused, &before.findings, &before.read)
     }
 
-    /// Whether the folder, read against these upstreams, could say something else than it did.
+    /// Returns true if reading the folder against these upstreams could give another result.
     pub(super) fn is_outdated(&self, settings: &Settings, upstreams: &[String]) -> bool {
-        // What was refused for a date may be good by now.
+        // A folder that was refused for a date may be good now.
         self.refused
             || self.read.as_ref().is_none_or(|(folder, known)| {
                 known != upstreams || *folder != read_overlays(&settings.overlays)
@@ -88,18 +88,20 @@ impl LoadedOverlays {
     }
 }
 
-/// The finding that `check` and the daemon raise as long as the starter approves anything.
+/// Returns the finding that `check` and the daemon raise while the starter approves anything.
 #[must_use]
 pub fn starter_warning(set: &OverlaySet) -> Option<Finding> {
-    let approving = || set.statements().iter().filter(|it| approves_as_starter(it));
-    let statement = approving().next()?;
-    let found = format!("the starter overlay is in force with {} approvals", approving().count());
-    let allowed = "they are nobody's review but an example: replace the file with your own";
-    Some(Finding::warning(&statement.place.source.start(), found, allowed))
+    let approving = || set.rules().iter().filter(|rule| approves_as_starter(rule));
+    let rule = approving().next()?;
+    let count = approving().count();
+    let noun = if count == 1 { "approval" } else { "approvals" };
+    let found = format!("the starter overlay is active with {count} {noun}");
+    let allowed = "the starter is an example that no reviewer checked; replace the file with your own overlay";
+    Some(Finding::warning(&rule.place.source.start(), found, allowed))
 }
 
-fn approves_as_starter(statement: &Statement) -> bool {
-    let approves = statement.approval.as_ref().is_some_and(|it| it.state == State::Approved);
-    let file = statement.place.source.file.as_str();
+fn approves_as_starter(rule: &Rule) -> bool {
+    let approves = rule.approval.as_ref().is_some_and(|approval| approval.state == State::Approved);
+    let file = rule.place.source.file.as_str();
     approves && file.rsplit('/').next() == Some("starter.yaml")
 }

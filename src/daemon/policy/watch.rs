@@ -8,24 +8,24 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
-use super::in_force::{InForce, Policy};
+use super::current::{CurrentPolicy, Policy};
 use super::overlays::{LoadedOverlays, load_overlays, starter_warning};
-use crate::alert::{AlertKind, Evidence, Observation};
+use crate::alert::{AlertKind, Evidence, ReportedAlert};
 use crate::config::{Settings, read_overlays};
-use crate::daemon::runtime::{Clock, blocking, observe};
+use crate::daemon::runtime::{Clock, blocking, report_alerts};
 use crate::lint::{Finding, Severity};
 use crate::model::reason;
 use crate::store::Store;
 
-/// Where alerts about overlays come from.
+/// The source of alerts about overlays.
 const OVERLAYS: &str = "overlays";
 
-/// An editor writes a file in several steps, and what stands there between them may be a policy of
-/// its own: a set is only enforced when it was read the same twice, this far apart.
+/// An editor writes a file in several steps, and a half-written file may be a valid but different
+/// policy: a set is enforced only when two readings, this far apart, are equal.
 const SETTLE: Duration = Duration::from_millis(150);
 const SETTLED_WITHIN: u32 = 20;
-/// Network file systems and mounted secrets notify of no change, and a folder that another one replaced is watched in
-/// vain. A denial has to take effect there too.
+/// Network file systems and mounted secrets do not notify of changes, and a watch does not follow a
+/// folder that was replaced. A denial has to take effect there too.
 const LOOK_ANYWAY: Duration = Duration::from_secs(1);
 
 /// Enforces changed overlays soon after they are written.
@@ -41,11 +41,11 @@ impl Watcher {
     /// Watches the folder until `stop`.
     pub(in crate::daemon) async fn watch(self, stop: CancellationToken) {
         let folder = self.settings.overlays.clone();
-        // The receiver outlives every watcher, so sending into it cannot fail.
+        // The receiver outlives every watcher, so sending cannot fail.
         let (sender, mut changed) = watch::channel(());
         let (mut notifier, mut is_tried) = (None, false);
         loop {
-            // The folder may have been moved away and come back as another one.
+            // The folder may have been replaced by another one.
             if !folder.is_dir() {
                 drop(notifier.take());
                 is_tried = false;
@@ -68,8 +68,8 @@ impl Watcher {
     }
 }
 
-/// Waits until two readings of the folder are the same, or have never been for some seconds: a file
-/// that is written to all the time must not keep a denial from being read.
+/// Waits until two readings of the folder are the same, or gives up after some seconds: a file that
+/// is written to all the time must not delay a denial.
 async fn settled(folder: &Path) {
     let read = async || {
         let folder = folder.to_owned();
@@ -98,7 +98,7 @@ fn notifier_of(folder: &Path, changed: &watch::Sender<()>) -> Option<Notifier> {
     };
     let watcher = new_debouncer(SETTLE, None, handle);
     let watch = |mut watcher: Notifier| {
-        // The folder itself, not its files: an atomic replacement makes a watch on a file deaf.
+        // The folder, not its files: after an atomic replacement a watch on a file reports nothing.
         watcher.watch(PathBuf::from(folder), RecursiveMode::Recursive)?;
         Ok(watcher)
     };
@@ -106,21 +106,21 @@ fn notifier_of(folder: &Path, changed: &watch::Sender<()>) -> Option<Notifier> {
         Ok(watcher) => Some(watcher),
         Err(error) => {
             let seconds = LOOK_ANYWAY.as_secs();
-            warn!(folder = %folder.display(), %error, seconds, "the folder is not watched but looked at every few seconds");
+            warn!(folder = %folder.display(), %error, seconds, "the overlay folder cannot be watched; it is read at this interval instead");
             None
         }
     }
 }
 
 impl Watcher {
-    /// Whether the folder, or what names the upstreams in it, says something else than what is in force.
+    /// Returns true if the folder or the upstream ids may have changed since the current policy.
     fn is_outdated(&self) -> bool {
         let before = self.policy.current();
         before.overlays.is_outdated(&self.settings, &upstream_ids(&before))
     }
 
-    /// Reads the folder again when it could say something else, and enforces what it says. A store
-    /// that cannot keep the new set leaves the old one in force until the next look.
+    /// Reads the folder again if it may have changed, and enforces it. If the store cannot keep the
+    /// new set, the old one stays current until the next attempt.
     fn look(&self) {
         let Self { settings, store, clock, policy } = self;
         let before = policy.current();
@@ -133,7 +133,7 @@ impl Watcher {
             Ok(Err(findings)) => LoadedOverlays::nothing(findings),
             Err(error) => {
                 let reason = reason(&error);
-                warn!(%reason, "changed overlays cannot be kept; those before stay in force");
+                warn!(%reason, "changed overlays cannot be stored; the previous ones stay active");
                 return;
             }
         };
@@ -144,31 +144,31 @@ impl Watcher {
     }
 }
 
-fn upstream_ids(in_force: &InForce) -> Vec<String> {
-    in_force.snapshot.upstreams.iter().map(|upstream| upstream.id.clone()).collect()
+fn upstream_ids(current_policy: &CurrentPolicy) -> Vec<String> {
+    current_policy.snapshot.upstreams.iter().map(|upstream| upstream.id.clone()).collect()
 }
 
-/// Logs what became of the folder, and raises or resolves its alerts; once for each change.
+/// Logs the state of the folder, and raises or resolves its alerts; once for each change.
 pub(in crate::daemon) fn report_overlays(store: &Store, clock: &Clock, overlays: &LoadedOverlays) {
     for finding in &overlays.findings {
         warn!(%finding, "overlay");
     }
-    observe(store, clock, OVERLAYS, of_overlays(overlays));
-    let statements = overlays.set.statements().len();
+    report_alerts(store, clock, OVERLAYS, of_overlays(overlays));
+    let rules = overlays.set.rules().len();
     if !overlays.refused {
-        info!(statements, "overlays are in force");
+        info!(rules, "overlays are active");
     }
 }
 
-/// The alerts to raise about the overlays in force.
-fn of_overlays(overlays: &LoadedOverlays) -> Vec<Observation> {
+/// Returns the alerts to raise about the current overlays.
+fn of_overlays(overlays: &LoadedOverlays) -> Vec<ReportedAlert> {
     let text = |finding: &Finding| Evidence::from(finding.to_string());
     let refused = overlays.refused.then(|| {
         let findings = overlays.findings.iter();
         let errors = findings.filter(|finding| finding.severity == Severity::Error);
-        Observation::new(AlertKind::OverlaysRefused, "overlays", errors.map(text))
+        ReportedAlert::new(AlertKind::OverlaysRefused, "overlays", errors.map(text))
     });
     let starter = starter_warning(&overlays.set)
-        .map(|finding| Observation::new(AlertKind::StarterInForce, "overlays", [text(&finding)]));
+        .map(|finding| ReportedAlert::new(AlertKind::StarterActive, "overlays", [text(&finding)]));
     refused.into_iter().chain(starter).collect()
 }

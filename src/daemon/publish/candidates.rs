@@ -1,25 +1,25 @@
-use super::remarks::Remarks;
+use super::name_alerts::NameAlerts;
 use super::state::Work;
 use super::view::ViewState;
 use crate::catalog::{Candidate, Catalogue, Facts, Loaded, NameUpdate, Source};
 use crate::curation::{EntryEvaluation, Evaluation, Evidence, Gate, Sanitized, evaluate};
-use crate::model::{Damage, Instant, Name};
+use crate::model::{Damage, Name, Timestamp};
 use crate::store::{Snapshot, StoreError};
 
-/// The outcome of evaluating one name: what to render, and what to remember.
-pub(super) struct Decided {
+/// The outcome of evaluating one name: the content to render, and the facts to remember.
+pub(super) struct NameEvaluation {
     pub(super) name: Name,
-    /// What passed the gates, with the indexes of the views that it belongs to.
+    /// The entries that passed the gates, with the indexes of their views.
     candidates: Vec<(Candidate, Vec<usize>)>,
-    pub(super) holds_until: Option<Instant>,
-    /// The upstream that the name is served from, when that is news.
+    pub(super) holds_until: Option<Timestamp>,
+    /// The upstream that the name is served from, if it differs from the stored one.
     authority: Option<String>,
-    pub(super) remarks: Remarks,
-    /// Whether it waits for a comparison or a person.
+    pub(super) alerts: NameAlerts,
+    /// True if it waits for a comparison or a reviewer.
     pub(super) is_withheld: bool,
 }
 
-/// Evaluates names, one after another, against one snapshot of the store.
+/// Evaluates names one by one against one snapshot of the store.
 pub(super) struct Evaluator<'a> {
     pub(super) views: &'a [ViewState],
     pub(super) work: &'a Work,
@@ -32,36 +32,36 @@ impl Evaluator<'_> {
     ///
     /// # Errors
     /// When the store cannot be read.
-    pub(super) fn decide(&self, name: &Name) -> Result<Decided, StoreError> {
+    pub(super) fn evaluate_name(&self, name: &Name) -> Result<NameEvaluation, StoreError> {
         let Work { policy, screening, now, .. } = self.work;
         let dossier = self.snapshot.dossier(name, policy)?;
         let evaluation = evaluate(&dossier, policy, screening, *now);
-        let mut remarks = Remarks::of(&dossier, &evaluation, policy);
+        let mut alerts = NameAlerts::of(&dossier, &evaluation, policy);
         let mut candidates = Vec::new();
         for entry in evaluation.entries.iter().filter(|entry| entry.is_served()) {
-            let candidate = self.candidate(name, entry, &mut remarks)?;
+            let candidate = self.candidate(name, entry, &mut alerts)?;
             candidates.extend(candidate.map(|candidate| (candidate, entry.views.clone())));
         }
         let is_served = !candidates.is_empty();
-        remarks.of_authority(&dossier, &evaluation.authorities, is_served);
+        alerts.of_authority(&dossier, &evaluation.authorities, is_served);
         let authority = evaluation.authorities.owner().filter(|_| is_served);
         let authority = authority.filter(|owner| dossier.authority.as_deref() != Some(*owner));
-        Ok(Decided {
+        Ok(NameEvaluation {
             name: name.clone(),
             candidates,
             holds_until: evaluation.holds_until,
             authority: authority.map(str::to_owned),
             is_withheld: is_withheld(&evaluation),
-            remarks,
+            alerts,
         })
     }
 
-    /// What an entry is rendered from; `None`, with a remark, when its body is damaged.
+    /// Returns the candidate to render from an entry; `None`, with an alert, when its body is damaged.
     fn candidate(
         &self,
         name: &Name,
         entry: &EntryEvaluation<'_>,
-        remarks: &mut Remarks,
+        alerts: &mut NameAlerts,
     ) -> Result<Option<Candidate>, StoreError> {
         let EntryEvaluation { row, head, rules, ownership, .. } = entry;
         let facts = Facts::new(&row.upstream, rules, ownership.word());
@@ -93,13 +93,13 @@ impl Evaluator<'_> {
                 Ok(Some(candidate))
             }
             Err(damage) => {
-                remarks.damaged(name, &damage);
+                alerts.damaged(name, &damage);
                 Ok(None)
             }
         }
     }
 
-    /// Whether every view that shows it has an item of the same entry already.
+    /// Returns true if every view that shows the entry already has an item of it.
     fn is_rendered(&self, name: &Name, entry: &EntryEvaluation<'_>, source: &Source) -> bool {
         let version = &entry.row.version;
         let keeps = |catalogue: &Catalogue| catalogue.keeps(name, version, source);
@@ -116,19 +116,19 @@ fn is_withheld(evaluation: &Evaluation<'_>) -> bool {
     })
 }
 
-impl Decided {
-    /// The name with the upstream that it is served from, when that is news.
+impl NameEvaluation {
+    /// Takes the name with the upstream that it is served from, if it differs from the stored one.
     pub(super) fn take_authority(&mut self) -> Option<(Name, String)> {
         self.authority.take().map(|upstream| (self.name.clone(), upstream))
     }
 
-    /// What any view shows of it.
+    /// Returns the entries that any view shows.
     pub(super) fn in_any_view(&self) -> NameUpdate<'_> {
         let shown = self.candidates.iter().filter(|(_, views)| !views.is_empty());
         NameUpdate { name: &self.name, candidates: shown.map(|(candidate, _)| candidate).collect() }
     }
 
-    /// What of it belongs into the view of this index.
+    /// Returns the entries that belong to the view of this index.
     pub(super) fn within(&self, view: usize) -> NameUpdate<'_> {
         let admitted = self.candidates.iter().filter(|(_, views)| views.contains(&view));
         let candidates = admitted.map(|(candidate, _)| candidate).collect();

@@ -1,4 +1,4 @@
-//! Rows change while a generation is made. What is judged and what is rendered come from one snapshot.
+//! Rows change while a generation is built. Evaluation and rendering use one snapshot.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,15 +13,15 @@ use crate::curation::{
     OwnershipPolicy, PolicyDifference, PolicySnapshot, Screening, UpstreamPolicy, View,
 };
 use crate::lint::Source;
-use crate::model::{Entry, Instant, Name, NamespaceRules, OFFICIAL_META};
+use crate::model::{Entry, Name, NamespaceRules, OFFICIAL_META, Timestamp};
 use crate::overlay::{Context, Terms, read};
 use crate::store::{Acceptance, Batch, Destination, Hold, Snapshot, Store};
-use crate::sync::{Rails, Row, UpstreamState};
+use crate::sync::{Row, SafetyLimits, UpstreamState};
 
 const NAME: &str = "com.example/tool";
 
-pub(super) fn now() -> Instant {
-    Instant::parse("2026-03-01T00:00:00Z").expect("a time")
+pub(super) fn now() -> Timestamp {
+    Timestamp::parse("2026-03-01T00:00:00Z").expect("a time")
 }
 
 pub(super) fn work() -> Work {
@@ -62,7 +62,7 @@ pub(super) fn send_with(store: &Store, members: &str, status: &str) {
     commit(store, members, status, Destination::Live);
 }
 
-/// Stores the entry as a fetch of single names does, if it is new.
+/// Stores the entry if it is new, as a fetch of single names does.
 pub(super) fn fetch(store: &Store, description: &str) {
     let members = format!(r#""description":"{description}""#);
     commit(store, &members, "active", Destination::LiveUnlessPresent);
@@ -73,22 +73,23 @@ fn commit(store: &Store, members: &str, status: &str, destination: Destination) 
         r#"{{"server":{{"name":"{NAME}","version":"1.0.0",{members}}},"_meta":{{"{OFFICIAL_META}":{{"status":"{status}","publishedAt":"2026-01-01T00:00:00Z","updatedAt":"2026-01-01T00:00:00Z"}}}}}}"#
     );
     let item: Box<RawValue> = serde_json::from_str(&json).expect("a JSON text");
-    let rows = [Row::Entry(Entry::judge(&item, now()).expect("well-formed"))];
+    let rows = [Row::Entry(Entry::read(&item, now()).expect("well-formed"))];
     let batch =
         Batch { upstream: "up", rows: &rows, destination, state: None, seen: None, now: now() };
     store.commit(&batch).expect("committed");
 }
 
-/// Full syncs that do not see the entry, until it is purged.
+/// Accepts full syncs without the entry until it is purged.
 fn purge(store: &Store) {
     let (state, hold) = (UpstreamState::default(), Hold::default());
-    let rails = Rails { missing_walks: 1, purge_after: Duration::ZERO, ..Rails::default() };
+    let safety_limits =
+        SafetyLimits { missing_syncs: 1, purge_after: Duration::ZERO, ..SafetyLimits::default() };
     for _ in 0..2 {
         let acceptance = Acceptance {
             upstream: "up",
             state: &state,
             complete: true,
-            rails: &rails,
+            safety_limits: &safety_limits,
             hold: &hold,
             whole: &state,
             now: now(),
@@ -97,14 +98,14 @@ fn purge(store: &Store) {
     }
 }
 
-/// The bytes that a generation renders, judged and read in this snapshot.
+/// Returns the bytes that a generation renders from this snapshot.
 fn rendered(snapshot: &Snapshot, work: &Work) -> Vec<String> {
     let (ledger, catalogue) = (Ledger::default(), Arc::new(Catalogue::default()));
     let views = [ViewState { name: "default".into(), ledger, catalogue }];
     let evaluator = Evaluator { views: &views, work, snapshot };
     let name = Name::parse(NAME).expect("a name");
-    let decided = evaluator.decide(&name).expect("readable");
-    let candidates = decided.within(0).candidates;
+    let evaluated = evaluator.evaluate_name(&name).expect("readable");
+    let candidates = evaluated.within(0).candidates;
     let bodies = candidates.iter().filter_map(|candidate| candidate.loaded.as_ref());
     bodies.map(|loaded| loaded.entry.server.to_string()).collect()
 }
@@ -121,11 +122,11 @@ fn purged_entry_that_is_replaced_between_evaluation_and_rendering_is_never_serve
     let replaced = snapshot();
     send(&store, "first");
     let restored = snapshot();
-    // Each generation goes on with the snapshot that it began with, whatever was committed since.
+    // Each generation keeps the snapshot that it began with, whatever was committed since.
     let [before, restored] = [before, restored].map(|snapshot| rendered(&snapshot, &work));
     assert_eq!(before.len(), 1);
     assert!(before[0].contains("first"), "{before:?}");
     assert_eq!(before, restored, "it came back as it was");
     assert_eq!(rendered(&purged, &work), [""; 0]);
-    assert_eq!(rendered(&replaced, &work), [""; 0], "it waits for a person");
+    assert_eq!(rendered(&replaced, &work), [""; 0], "it waits for a reviewer");
 }

@@ -14,7 +14,7 @@ pub struct Published {
     pub visible: usize,
     /// Entries that changed with it, counted in each view.
     pub changed: usize,
-    /// How long evaluating, rendering and committing it took.
+    /// The time that evaluating, rendering and committing took.
     pub took: Duration,
     views: BTreeMap<String, Arc<Catalogue>>,
 }
@@ -35,13 +35,13 @@ impl Published {
         Self { generation, visible, changed, took, views }
     }
 
-    /// Whether any view shows any version of a name.
+    /// Returns true if any view shows any version of a name.
     #[must_use]
     pub(in crate::daemon) fn has(&self, name: &Name) -> bool {
         self.views.values().any(|catalogue| catalogue.has(name))
     }
 
-    /// What a view shows; `None` when there is no such view.
+    /// Returns the catalogue of a view; `None` for an unknown view.
     #[must_use]
     pub fn view(&self, name: &str) -> Option<&Arc<Catalogue>> {
         self.views.get(name)

@@ -9,15 +9,15 @@ use crate::config::Settings;
 use crate::daemon::runtime::{Clock, Feed};
 use crate::store::Store;
 
-/// What a publication reads and writes, and where readers find the generation that answers now.
+/// The inputs and outputs of publishing, and the current generation for readers.
 pub(crate) struct Publication {
     pub(super) settings: Arc<Settings>,
     pub(super) store: Arc<Store>,
     pub(super) clock: Arc<Clock>,
-    /// Names whose rows or verification records changed.
+    /// Names with changed rows or verification records.
     pub(super) touched: Feed,
     published: ArcSwapOption<Published>,
-    /// The number of the generation that answers now; 0 before the first.
+    /// The number of the current generation; 0 before the first.
     generation: watch::Sender<u64>,
 }
 
@@ -37,24 +37,24 @@ impl Publication {
         }
     }
 
-    /// The names to evaluate again.
+    /// Returns the feed of names to evaluate again.
     pub(in crate::daemon) fn touched(&self) -> &Feed {
         &self.touched
     }
 
-    /// The generation that answers now, for the time that one request takes: without touching a
+    /// Returns the current generation, for the time that one request takes: without touching a
     /// counter that all threads share.
     pub(crate) fn answering(&self) -> Guard<Option<Arc<Published>>> {
         self.published.load()
     }
 
-    /// The generation that answers now; `None` before the first.
+    /// Returns the current generation; `None` before the first.
     #[must_use]
     pub(crate) fn published(&self) -> Option<Arc<Published>> {
         self.published.load_full()
     }
 
-    /// Follows the number of the generation that answers.
+    /// Subscribes to the number of the current generation.
     pub(in crate::daemon) fn generations(&self) -> watch::Receiver<u64> {
         self.generation.subscribe()
     }

@@ -1,14 +1,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::thread::ScopedJoinHandle;
-use std::time::Instant as Stopwatch;
+use std::time::Instant;
 
 use tracing::info;
 
-use super::candidates::{Decided, Evaluator};
+use super::candidates::{Evaluator, NameEvaluation};
 use super::generation::Published;
 use super::handle::Publication;
-use super::notes::Notes;
+use super::open_alerts::OpenAlerts;
 use super::state::{Committed, Selection, Work};
 use super::view::ViewState;
 use crate::catalog::{Catalogue, Draft, Ledger};
@@ -17,29 +17,30 @@ use crate::model::{LedgerEntry, Name};
 use crate::overlay::OverlaySet;
 use crate::store::{Evaluated, Snapshot, StoreError, ViewChanges};
 
-/// Builds generations: evaluates names, renders what changed, commits the ledger's difference and swaps
-/// all views as one.
+/// Builds generations: evaluates names, renders changed entries, commits the ledger's difference and
+/// swaps all views as one.
 pub(super) struct Publisher {
     publication: Arc<Publication>,
-    /// Every name that is stored.
+    /// Every stored name.
     names: BTreeSet<Name>,
     views: Vec<ViewState>,
-    notes: Notes,
-    /// Whether what is published is what the ledgers say. After a load it may be older: a commit can
-    /// have succeeded without its generation.
+    open_alerts: OpenAlerts,
+    /// True if the published generation matches the ledgers. After a load it may be older: a commit
+    /// can have succeeded without its generation.
     is_current: bool,
 }
 
-/// Names that are evaluated and rendered before the next ones: what they are rendered from is several
-/// times what is rendered.
+/// Names that are evaluated and rendered together: the input of rendering is several times the size of
+/// its output.
 const SHARE: usize = 4_000;
-/// Threads that evaluate, and the names below which one does.
+/// Threads that evaluate.
 const THREADS: usize = 2;
+/// Up to this number of names, one thread evaluates.
 const LEAST_SHARE: usize = 500;
 
 impl Publisher {
-    /// Loads names and ledgers. The first publication renders everything that is served: what there is
-    /// to say of single names is read off what is rendered, and a publisher before may have failed.
+    /// Loads names and ledgers. The first publication renders everything that is served: alerts about
+    /// single names are derived from rendered entries, and an earlier publisher may have failed.
     ///
     /// # Errors
     /// When the store cannot be read.
@@ -56,7 +57,7 @@ impl Publisher {
             publication: Arc::clone(publication),
             names: snapshot.names()?,
             views,
-            notes: Notes::default(),
+            open_alerts: OpenAlerts::default(),
             is_current: false,
         })
     }
@@ -64,12 +65,12 @@ impl Publisher {
     /// Builds and publishes the next generation, in one read transaction.
     ///
     /// # Errors
-    /// When the store cannot be read or written; then what is published stays.
+    /// When the store cannot be read or written; then the published generation stays.
     pub(super) fn publish(&mut self, work: &Work) -> Result<Committed, StoreError> {
-        let begun = Stopwatch::now();
+        let begun = Instant::now();
         let snapshot = self.publication.store.snapshot()?;
         let (names, silent) = self.select(work, &snapshot)?;
-        let Self { publication, views, notes, .. } = self;
+        let Self { publication, views, open_alerts, .. } = self;
         let namespace = &publication.settings.namespace;
         let mut drafts: Vec<Draft<'_>> = views
             .iter()
@@ -80,18 +81,18 @@ impl Publisher {
         let mut authorities = Vec::new();
         for share in names.chunks(SHARE) {
             let evaluator = Evaluator { views, work, snapshot: &snapshot };
-            for mut decided in write_share(&evaluator, share, &mut drafts)? {
-                authorities.extend(decided.take_authority().filter(|_| !work.is_settling));
-                notes.keep(&decided.name, std::mem::take(&mut decided.remarks));
-                notes.look_at(&decided.in_any_view(), namespace);
-                committed.add(decided.name, decided.holds_until, decided.is_withheld);
+            for mut evaluated in write_share(&evaluator, share, &mut drafts)? {
+                authorities.extend(evaluated.take_authority().filter(|_| !work.is_settling));
+                open_alerts.keep(&evaluated.name, std::mem::take(&mut evaluated.alerts));
+                open_alerts.look_at(&evaluated.in_any_view(), namespace);
+                committed.add(evaluated.name, evaluated.holds_until, evaluated.is_withheld);
             }
         }
         committed.add_silent(silent);
         let as_of = snapshot.ingest_mark()?;
         drop(snapshot);
         let unreadable = drafts.iter_mut().flat_map(Draft::take_unreadable);
-        unreadable.for_each(|(name, damage)| notes.damaged(&name, &damage));
+        unreadable.for_each(|(name, damage)| open_alerts.damaged(&name, &damage));
         let changes: Vec<Vec<LedgerEntry>> = drafts.iter_mut().map(Draft::take_changes).collect();
         let Committed { everything, holds_until, .. } = &committed;
         let evaluated = Evaluated { as_of, everything: *everything, names: holds_until };
@@ -100,8 +101,8 @@ impl Publisher {
             .zip(&changes)
             .map(|(view, changes)| ViewChanges { view: &view.name, changes })
             .collect();
-        // The ledgers have to learn the changes before any reader sees the catalogues. Putting these in
-        // order takes about as long.
+        // The ledgers have to be committed before any reader sees the catalogues. Finishing these takes
+        // about as long.
         let next = std::thread::scope(|scope| {
             let commit =
                 || publication.store.commit_ledger(&of_views, &authorities, &evaluated, work.now);
@@ -109,7 +110,7 @@ impl Publisher {
             let next: Vec<Catalogue> = drafts.into_iter().map(Draft::finish).collect();
             joined(committing).map(|()| next)
         })?;
-        notes.report(publication);
+        open_alerts.report(publication);
         let is_changed = changes.iter().any(|changes| !changes.is_empty());
         let is_same_size =
             views.iter().zip(&next).all(|(view, next)| view.catalogue.len() == next.len());
@@ -120,8 +121,8 @@ impl Publisher {
         Ok(committed)
     }
 
-    /// The names to evaluate, and those that are not worth it: what no rule concerns and no view shows
-    /// cannot become visible. Internal names are evaluated always: another party may be after one.
+    /// Returns the names to evaluate, and those to skip: a name that no rule concerns and no view shows
+    /// cannot become visible. Internal names are always evaluated: another party may try to take one.
     fn select(
         &mut self,
         work: &Work,
@@ -130,7 +131,7 @@ impl Publisher {
         let Selection { names, difference } = &work.selection;
         let mut names = names.clone();
         if work.selection.is_everything() {
-            // Their marks go with this publication, and nothing else may have told of them.
+            // This publication settles their marks, and nothing else may have reported them.
             names.append(&mut snapshot.dirty_names()?.names);
         }
         for name in &names {
@@ -152,21 +153,24 @@ impl Publisher {
                 for view in &self.views {
                     selected.extend(view.ledger.names().filter(concerned).cloned());
                 }
-                selected.extend(self.notes.names().into_iter().filter(|it| concerned(&it)));
+                selected
+                    .extend(self.open_alerts.names().into_iter().filter(|name| concerned(&name)));
             }
         }
-        selected.iter().for_each(|name| self.notes.begin(name));
+        selected.iter().for_each(|name| self.open_alerts.begin(name));
         let set = &work.policy.overlays;
         Ok(selected.into_iter().partition(|name| self.is_selected(name, set)))
     }
 
     fn is_selected(&self, name: &Name, set: &OverlaySet) -> bool {
         let was_served = |view: &ViewState| view.ledger.of_name(name).next().is_some();
-        !set.about(name).is_silent() || set.is_internal(name) || self.views.iter().any(was_served)
+        !set.rules_for(name).is_silent()
+            || set.is_internal(name)
+            || self.views.iter().any(was_served)
     }
 
     /// Shows the generation to every reader, all views as one.
-    fn swap(&mut self, next: Vec<Catalogue>, changes: Vec<Vec<LedgerEntry>>, begun: Stopwatch) {
+    fn swap(&mut self, next: Vec<Catalogue>, changes: Vec<Vec<LedgerEntry>>, begun: Instant) {
         let changed = changes.iter().map(Vec::len).sum();
         for ((view, catalogue), changes) in self.views.iter_mut().zip(next).zip(changes) {
             changes.into_iter().for_each(|(key, record)| view.ledger.set(key, record));
@@ -175,7 +179,8 @@ impl Publisher {
         let views = self.views.iter();
         let views: BTreeMap<String, Arc<Catalogue>> =
             views.map(|view| (view.name.clone(), Arc::clone(&view.catalogue))).collect();
-        let generation = self.publication.published().map_or(0, |it| it.generation) + 1;
+        let generation =
+            self.publication.published().map_or(0, |published| published.generation) + 1;
         let published = Published::new(generation, views, changed, begun.elapsed());
         let (visible, took_ms) = (published.visible, published.took.as_millis());
         self.publication.swap(published);
@@ -184,33 +189,39 @@ impl Publisher {
     }
 }
 
-/// Evaluates names, and writes what each view shows of them.
+/// Evaluates names, and writes the entries that each view shows.
 fn write_share(
     evaluator: &Evaluator<'_>,
     names: &[Name],
     drafts: &mut [Draft<'_>],
-) -> Result<Vec<Decided>, StoreError> {
-    let decided = decide_all(evaluator, names)?;
+) -> Result<Vec<NameEvaluation>, StoreError> {
+    let evaluated = evaluate_names(evaluator, names)?;
     for (index, draft) in drafts.iter_mut().enumerate() {
-        draft.write(&decided.iter().map(|name| name.within(index)).collect::<Vec<_>>());
+        draft.write(&evaluated.iter().map(|name| name.within(index)).collect::<Vec<_>>());
     }
-    Ok(decided)
+    Ok(evaluated)
 }
 
 /// Evaluates names, on two threads where there are many; both read one snapshot.
-fn decide_all(evaluator: &Evaluator<'_>, names: &[Name]) -> Result<Vec<Decided>, StoreError> {
+fn evaluate_names(
+    evaluator: &Evaluator<'_>,
+    names: &[Name],
+) -> Result<Vec<NameEvaluation>, StoreError> {
     let share = names.len().div_ceil(THREADS).max(LEAST_SHARE);
-    let decide = |names: &[Name]| -> Result<Vec<Decided>, StoreError> {
-        names.iter().map(|name| evaluator.decide(name)).collect()
+    let evaluate_name = |names: &[Name]| -> Result<Vec<NameEvaluation>, StoreError> {
+        names.iter().map(|name| evaluator.evaluate_name(name)).collect()
     };
     std::thread::scope(|scope| {
-        let others: Vec<_> =
-            names.chunks(share).skip(1).map(|share| scope.spawn(move || decide(share))).collect();
-        let mut decided = decide(names.get(..share).unwrap_or(names))?;
+        let others: Vec<_> = names
+            .chunks(share)
+            .skip(1)
+            .map(|share| scope.spawn(move || evaluate_name(share)))
+            .collect();
+        let mut evaluated = evaluate_name(names.get(..share).unwrap_or(names))?;
         for other in others {
-            decided.extend(joined(other)?);
+            evaluated.extend(joined(other)?);
         }
-        Ok(decided)
+        Ok(evaluated)
     })
 }
 

@@ -1,4 +1,4 @@
-//! A commit fails, or succeeds without its generation. What is published follows what was committed.
+//! A commit fails, or succeeds without its generation. The published state follows the commits.
 
 use std::io;
 use std::sync::Arc;
@@ -91,7 +91,7 @@ fn commit_without_its_generation_is_shown_after_the_next_load() {
     let mut publisher = Publisher::load(&publication).expect("loaded");
     publisher.publish(&work()).expect("published");
     let (generation, _) = published(&publication).expect("a generation");
-    // The commit of this change succeeds, and nobody swaps its generation.
+    // The commit of this change succeeds, and its generation is not swapped.
     send_with(&publication.store, r#""description":"first""#, "deprecated");
     let other = publication_of(&publication);
     Publisher::load(&other).expect("loaded").publish(&work()).expect("committed");
@@ -103,7 +103,7 @@ fn commit_without_its_generation_is_shown_after_the_next_load() {
 }
 
 #[test]
-fn marked_name_is_published_although_nobody_told_of_it() {
+fn marked_name_is_published_without_being_touched() {
     let publication = publication(Store::ephemeral(now()).expect("a store"));
     let mut publisher = Publisher::load(&publication).expect("loaded");
     // The commit succeeds, and reports an error: its names are marked, and not touched.
@@ -116,20 +116,20 @@ fn marked_name_is_published_although_nobody_told_of_it() {
 }
 
 #[test]
-fn alert_about_a_served_entry_lasts_over_a_reload() {
+fn alert_about_a_served_entry_survives_a_reload() {
     let publication = publication(Store::ephemeral(now()).expect("a store"));
     let forged = r#""description":"x","_meta":{"local.vidimus/curation":{"tier":1}}"#;
     send_with(&publication.store, forged, "active");
     for _ in 0..2 {
         Publisher::load(&publication).expect("loaded").publish(&work()).expect("published");
         let alerts = publication.store.snapshot().expect("a snapshot").alerts().expect("alerts");
-        let lasting = alerts.iter().filter(|alert| !alert.is_over());
+        let lasting = alerts.iter().filter(|alert| !alert.is_resolved());
         let kinds: Vec<AlertKind> = lasting.map(|alert| alert.identity.kind).collect();
         assert_eq!(kinds, [AlertKind::ForgedMetadata]);
     }
 }
 
-/// Another publication over the same store, whose generations nobody reads.
+/// Returns another publication over the same store, without readers.
 fn publication_of(publication: &Publication) -> Arc<Publication> {
     let Publication { settings, store, clock, .. } = publication;
     let (settings, store, clock) = (Arc::clone(settings), Arc::clone(store), Arc::clone(clock));

@@ -11,32 +11,32 @@ use super::publisher::Publisher;
 use super::state::{Event, Moment, State, Step, Wake, Work};
 use crate::curation::Screening;
 use crate::daemon::mirror::Settling;
-use crate::daemon::policy::InForce;
+use crate::daemon::policy::CurrentPolicy;
 use crate::daemon::runtime::blocking;
 use crate::model::Name;
 use crate::store::StoreError;
 
-/// A machine that sleeps stops timers and not the clock, so the clock is looked at now and then.
-/// How often marks in the store are looked at that nobody told of.
+/// The interval at which marks in the store are read.
 const LOOK_EVERY: Duration = Duration::from_secs(5);
+/// A machine that sleeps stops timers but not the clock, so the clock is read at least this often.
 const LONGEST_SLEEP: Duration = Duration::from_mins(1);
 
-/// Where a publication learns what changed.
+/// The inputs that a publication follows.
 #[derive(Debug, Clone)]
 pub(in crate::daemon) struct Inputs {
-    pub(in crate::daemon) policy: watch::Receiver<Arc<InForce>>,
+    pub(in crate::daemon) policy: watch::Receiver<Arc<CurrentPolicy>>,
     pub(in crate::daemon) screening: watch::Receiver<Arc<Screening>>,
-    /// Whether enough is known for a first generation.
+    /// True if enough is known for a first generation.
     pub(in crate::daemon) ready: watch::Receiver<bool>,
-    /// Whether an upstream may still claim names for the first time.
+    /// The upstreams that may still claim names for the first time.
     pub(in crate::daemon) settling: watch::Receiver<Settling>,
 }
 
 /// Publishes generations until `stop`.
 ///
 /// # Errors
-/// When the store cannot be read or written; then what is published stays. What was committed is not
-/// known, so the next start evaluates everything.
+/// When the store cannot be read or written; then the published generation stays. It is unknown what was
+/// committed, so the next start evaluates everything.
 pub(in crate::daemon) async fn publish(
     publication: Arc<Publication>,
     mut inputs: Inputs,
@@ -88,8 +88,9 @@ pub(in crate::daemon) async fn publish(
     }
 }
 
-/// Names that are marked in the store. A commit may have succeeded although it reported an error, and
-/// then nobody else tells of them. That every name is marked is no news: a first sync ends with that.
+/// Returns the names that are marked in the store. A commit may have succeeded although it reported an
+/// error, and then nothing else reports them. The mark of all names, which a first sync sets at its
+/// end, is ignored.
 pub(super) fn marked_names(publication: &Publication) -> Result<BTreeSet<Name>, StoreError> {
     Ok(publication.store.snapshot()?.dirty_names()?.names)
 }

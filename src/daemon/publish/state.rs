@@ -1,7 +1,7 @@
-//! Which names a publication has to evaluate, and when: a pure step over what is received.
+//! Selects the names that a publication has to evaluate, and when: a pure step over received events.
 //!
-//! What has to be evaluated follows from the difference between what is received and what the last
-//! generation was *committed* under, never from the value received last: a failed publication and a
+//! The selection follows from the difference between the current inputs and those that the last
+//! generation was *committed* under, never from the last event alone: a failed publication and a
 //! coalesced message lose nothing.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -9,19 +9,19 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::curation::{PolicyDifference, PolicySnapshot, Screening};
-use crate::model::{Instant, Name};
+use crate::model::{Name, Timestamp};
 
 /// Syncs touch names all the time; clients see them in steps of this.
 const BETWEEN_GENERATIONS: Duration = Duration::from_secs(1);
 
-/// Now, by the clock that decisions use, and as time that passed since the process started.
+/// The current time, by the clock that decisions use, and as time since the process started.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Moment {
-    pub(super) now: Instant,
+    pub(super) now: Timestamp,
     pub(super) elapsed: Duration,
 }
 
-/// What a publication reacts to.
+/// The events that a publication reacts to.
 #[derive(Debug)]
 pub(super) enum Event {
     Policy(Arc<PolicySnapshot>),
@@ -30,30 +30,29 @@ pub(super) enum Event {
     Touched(BTreeSet<Name>),
     /// Enough is known for a first generation, and there is an index to compare names with.
     Ready,
-    /// Whether an upstream may still claim names for the first time.
+    /// True if an upstream may still claim names for the first time.
     Settling(bool),
     /// Time passed.
     Tick,
     Committed(Committed),
 }
 
-/// What a publication that succeeded found out.
+/// The result of a successful publication.
 #[derive(Debug, Default)]
 pub(super) struct Committed {
-    /// For every name that was selected, when time alone may change the answer.
-    pub(super) holds_until: Vec<(Name, Option<Instant>)>,
-    /// Whether every name was: those that are not listed hold for good.
+    /// For every selected name, when time alone may change its evaluation.
+    pub(super) holds_until: Vec<(Name, Option<Timestamp>)>,
+    /// True if every name was selected: evaluations of names that are not listed do not end.
     pub(super) everything: bool,
-    /// Names of them that wait for a comparison or a person.
+    /// The selected names that wait for a comparison or a reviewer.
     pub(super) withheld: BTreeSet<Name>,
-    /// Whether clients see a new generation.
+    /// True if clients see a new generation.
     pub(super) is_published: bool,
 }
 
 impl Committed {
-    /// Takes note of a name that was evaluated. When every name is, those that are not listed hold for
-    /// good.
-    pub(super) fn add(&mut self, name: Name, holds_until: Option<Instant>, is_withheld: bool) {
+    /// Records an evaluated name. After an evaluation of everything, names that are not listed have no end.
+    pub(super) fn add(&mut self, name: Name, holds_until: Option<Timestamp>, is_withheld: bool) {
         if is_withheld {
             self.withheld.insert(name.clone());
         }
@@ -62,7 +61,7 @@ impl Committed {
         }
     }
 
-    /// Takes note of names that nothing is decided about.
+    /// Records skipped names.
     pub(super) fn add_silent(&mut self, names: Vec<Name>) {
         if !self.everything {
             self.holds_until.extend(names.into_iter().map(|name| (name, None)));
@@ -70,21 +69,21 @@ impl Committed {
     }
 }
 
-/// What to do after an event.
+/// The next action after an event.
 #[derive(Debug)]
 pub(super) enum Step {
     Publish(Work),
-    /// Wait for the next event, at most until then.
+    /// Wait for the next event, at most until this wake-up.
     Wait(Option<Wake>),
 }
 
-/// When to look again.
+/// The time at which to decide again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Wake {
     /// When this much time has passed since the process started.
     Elapsed(Duration),
     /// When the clock shows this.
-    Clock(Instant),
+    Clock(Timestamp),
 }
 
 /// One publication to make.
@@ -93,28 +92,28 @@ pub(super) struct Work {
     pub(super) selection: Selection,
     pub(super) policy: Arc<PolicySnapshot>,
     pub(super) screening: Arc<Screening>,
-    pub(super) now: Instant,
-    /// Whether the upstream that names are served from is not remembered yet.
+    pub(super) now: Timestamp,
+    /// True if the upstream that names are served from is not stored yet.
     pub(super) is_settling: bool,
 }
 
 /// The names to evaluate.
 #[derive(Debug)]
 pub(super) struct Selection {
-    /// Names whose rows have to be read anew.
+    /// Names with rows that have to be read again.
     pub(super) names: BTreeSet<Name>,
-    /// What the policy says differently.
+    /// The difference of the policy.
     pub(super) difference: Option<PolicyDifference>,
 }
 
 impl Selection {
-    /// Whether every name is evaluated that could be visible.
+    /// Returns true if every name that could be visible is evaluated.
     pub(super) fn is_everything(&self) -> bool {
         matches!(self.difference, Some(PolicyDifference::Everything))
     }
 }
 
-/// What was received, what was committed, and what is under way.
+/// The received inputs, the committed ones, and the publication under way.
 #[derive(Debug)]
 pub(super) struct State {
     policy: Arc<PolicySnapshot>,
@@ -126,19 +125,19 @@ pub(super) struct State {
     withheld: BTreeSet<Name>,
     ends: Ends,
     under_way: Option<Basis>,
-    /// Names wait until then; what a person wrote does not.
+    /// Touched names wait until then; a changed policy does not.
     not_before: Duration,
 }
 
-/// When the evaluations of names end that time alone may change.
+/// The times at which evaluations end, for names that time alone may change.
 #[derive(Debug, Default)]
 struct Ends {
-    by_name: BTreeMap<Name, Instant>,
-    by_time: BTreeSet<(Instant, Name)>,
+    by_name: BTreeMap<Name, Timestamp>,
+    by_time: BTreeSet<(Timestamp, Name)>,
 }
 
 impl Ends {
-    fn set(&mut self, name: Name, until: Option<Instant>) {
+    fn set(&mut self, name: Name, until: Option<Timestamp>) {
         if let Some(before) = self.by_name.remove(&name) {
             self.by_time.remove(&(before, name.clone()));
         }
@@ -148,16 +147,16 @@ impl Ends {
         }
     }
 
-    fn until(&self, now: Instant) -> impl Iterator<Item = &Name> {
+    fn until(&self, now: Timestamp) -> impl Iterator<Item = &Name> {
         self.by_time.iter().take_while(move |(until, _)| *until <= now).map(|(_, name)| name)
     }
 
-    fn first(&self) -> Option<Instant> {
+    fn first(&self) -> Option<Timestamp> {
         self.by_time.first().map(|(until, _)| *until)
     }
 }
 
-/// What a generation is made under.
+/// The inputs that a generation is built from.
 #[derive(Debug, Clone)]
 struct Basis {
     policy: Arc<PolicySnapshot>,
@@ -181,7 +180,7 @@ impl State {
         }
     }
 
-    /// Takes note of an event, and says what to do.
+    /// Applies an event, and returns the next action.
     pub(super) fn step(&mut self, event: Event, at: Moment) -> Step {
         match event {
             Event::Policy(policy) => self.policy = policy,
@@ -243,18 +242,18 @@ impl State {
         })
     }
 
-    /// What differs from the policy that the last generation was committed under.
+    /// Returns the difference from the policy that the last generation was committed under.
     fn difference(&self) -> Option<PolicyDifference> {
         let Some(committed) = &self.committed else { return Some(PolicyDifference::Everything) };
         if committed.is_settling && !self.is_settling {
-            // Authority is remembered from now on.
+            // From now on authorities are stored.
             return Some(PolicyDifference::Everything);
         }
         let is_other = committed.policy.revision != self.policy.revision;
         is_other.then(|| self.policy.difference(&committed.policy))
     }
 
-    /// Names that wait for a comparison or a person, of which the screening says something else.
+    /// Returns the withheld names with a changed screening result.
     fn reconsidered(&self) -> BTreeSet<Name> {
         let Some(committed) = &self.committed else { return BTreeSet::new() };
         if committed.screening.revision == self.screening.revision
@@ -264,9 +263,9 @@ impl State {
         }
         let is_same_index = committed.screening.protection == self.screening.protection
             && committed.policy.protection == self.policy.protection;
-        let is_news = |name: &&Name| {
+        let is_changed = |name: &&Name| {
             !is_same_index || committed.screening.get(name) != self.screening.get(name)
         };
-        self.withheld.iter().filter(is_news).cloned().collect()
+        self.withheld.iter().filter(is_changed).cloned().collect()
     }
 }

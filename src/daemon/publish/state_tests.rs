@@ -1,6 +1,6 @@
 //! A model of the publisher over [`State::step`]: names with dossiers, policies and screenings that
-//! change in any order, publications that fail, and restarts. Whatever the order, once nothing is left to
-//! do every name is decided as a fresh evaluation decides it.
+//! change in any order, publications that fail, and restarts. In every order, once nothing is left to do,
+//! the result for every name equals a fresh evaluation.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -16,7 +16,7 @@ use crate::curation::{
 };
 use crate::lint::Source;
 use crate::model::{
-    Digest, Head, Instant, LedgerRecord, Name, NamespaceRules, Shown, Status, Version,
+    Digest, Head, LedgerRecord, Name, NamespaceRules, Shown, Status, Timestamp, Version,
 };
 use crate::overlay::{Context, Terms, read};
 
@@ -29,8 +29,8 @@ const OVERLAYS: [&str; 5] = [
     "namespaces: [{name: com.q, protect: [paypal]}]\nservers: [{name: com.b/*, tier: 2, approval: {state: approved, reviewed: 2026-02-01}}, {name: com.c/*, approval: {state: approved, reviewed: 2026-02-01}}]",
 ];
 
-fn begin() -> Instant {
-    Instant::parse("2026-03-01T00:00:00Z").expect("a time")
+fn begin() -> Timestamp {
+    Timestamp::parse("2026-03-01T00:00:00Z").expect("a time")
 }
 
 fn name(index: usize) -> Name {
@@ -53,7 +53,7 @@ fn policy(index: usize, enabled: bool) -> Arc<PolicySnapshot> {
 }
 
 fn row(content: u8, status: Status) -> DossierRow {
-    let published = Instant::parse("2026-01-01T00:00:00Z").expect("a time");
+    let published = Timestamp::parse("2026-01-01T00:00:00Z").expect("a time");
     let server = format!(r#"{{"name":"a.b/c","description":"{content}","version":"1"}}"#);
     let head = Head {
         status,
@@ -74,13 +74,13 @@ fn row(content: u8, status: Status) -> DossierRow {
     }
 }
 
-/// One thing that happens.
+/// One step of a random sequence.
 #[derive(Debug, Clone)]
 enum Happening {
     Policy(usize, bool),
-    /// Upstream sends something else of a name.
+    /// The upstream sends other content for a name.
     Row(usize, u8, bool),
-    /// The screening compares a name with what the policy in force protects.
+    /// The screening compares a name with the names that the current policy protects.
     Compare(usize),
     Advance(u64),
     Settle(bool),
@@ -109,8 +109,8 @@ struct Model {
     policy: Arc<PolicySnapshot>,
     screening: Arc<Screening>,
     dossiers: BTreeMap<Name, Dossier>,
-    /// What the last evaluation of each name decided.
-    decided: BTreeMap<Name, Vec<bool>>,
+    /// The result of the last evaluation of each name.
+    evaluated: BTreeMap<Name, Vec<bool>>,
     under_way: Option<Work>,
     at: Moment,
 }
@@ -123,7 +123,7 @@ impl Model {
             policy,
             screening,
             dossiers: BTreeMap::new(),
-            decided: BTreeMap::new(),
+            evaluated: BTreeMap::new(),
             under_way: None,
             at: Moment { now: begin(), elapsed: Duration::ZERO },
         };
@@ -159,7 +159,7 @@ impl Model {
             Happening::Compare(index) => {
                 let name = name(index);
                 let Some(dossier) = self.dossiers.get(&name) else { return };
-                let rules = self.policy.overlays.about(&name);
+                let rules = self.policy.overlays.rules_for(&name);
                 let authorities = Authorities::of(dossier, &self.policy, &rules);
                 let contents = dossier.screened_contents(&authorities);
                 let base = if self.screening.protection == Some(self.policy.protection) {
@@ -175,13 +175,15 @@ impl Model {
                 self.advance(Duration::from_hours(hours));
                 self.feed(Event::Tick);
             }
-            Happening::Settle(is_settling) => drop(self.feed(Event::Settling(is_settling))),
+            Happening::Settle(is_settling) => {
+                self.feed(Event::Settling(is_settling));
+            }
             Happening::End(succeeds) => self.end(succeeds),
             Happening::Restart => self.restart(),
         }
     }
 
-    /// Starts the loop again, as after a failure; what is published stays.
+    /// Restarts the loop, as after a failure; the published generation stays.
     fn restart(&mut self) {
         self.under_way = None;
         self.state = State::new(Arc::clone(&self.policy), Arc::clone(&self.screening));
@@ -202,13 +204,14 @@ impl Model {
         let mut committed = Committed { everything, is_published: true, ..Committed::default() };
         let concerned = |name: &Name| {
             let difference = work.selection.difference.as_ref();
-            work.selection.names.contains(name) || difference.is_some_and(|it| it.concerns(name))
+            work.selection.names.contains(name)
+                || difference.is_some_and(|difference| difference.concerns(name))
         };
         for (name, dossier) in self.dossiers.iter_mut().filter(|(name, _)| concerned(name)) {
-            // The publisher does not evaluate what no rule concerns and no view shows.
-            if work.policy.overlays.about(name).is_silent() && dossier.ledger.is_empty() {
+            // The publisher skips names that no rule concerns and no view shows.
+            if work.policy.overlays.rules_for(name).is_silent() && dossier.ledger.is_empty() {
                 committed.holds_until.push((name.clone(), None));
-                self.decided.insert(name.clone(), vec![false; dossier.rows.len()]);
+                self.evaluated.insert(name.clone(), vec![false; dossier.rows.len()]);
                 continue;
             }
             let evaluation = evaluate(dossier, &work.policy, &work.screening, work.now);
@@ -225,12 +228,12 @@ impl Model {
             if served.contains(&true) || !dossier.ledger.is_empty() {
                 dossier.ledger = ledger(&served, work.now);
             }
-            self.decided.insert(name.clone(), served);
+            self.evaluated.insert(name.clone(), served);
         }
         self.feed(Event::Committed(committed));
     }
 
-    /// Lets everything end that is under way, due or retried.
+    /// Runs until nothing is under way, due or retried.
     fn settle(&mut self) {
         for _ in 0..100 {
             self.end(true);
@@ -248,7 +251,7 @@ impl Model {
     }
 }
 
-fn ledger(served: &[bool], now: Instant) -> Vec<ViewRecord> {
+fn ledger(served: &[bool], now: Timestamp) -> Vec<ViewRecord> {
     let is_visible = served.contains(&true);
     let record = LedgerRecord {
         shown: if is_visible { Shown::Visible } else { Shown::Tombstone },
@@ -264,7 +267,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(400))]
 
     #[test]
-    fn no_order_of_steps_leaves_a_name_decided_otherwise_than_a_fresh_evaluation(steps in steps()) {
+    fn every_order_of_steps_ends_with_the_result_of_a_fresh_evaluation(steps in steps()) {
         let mut model = Model::new();
         for step in &steps {
             model.apply(step);
@@ -274,7 +277,7 @@ proptest! {
             let evaluation = evaluate(dossier, &model.policy, &model.screening, model.at.now);
             let fresh: Vec<bool> =
                 evaluation.entries.iter().map(EntryEvaluation::is_served).collect();
-            prop_assert_eq!(model.decided.get(name), Some(&fresh), "{}", name);
+            prop_assert_eq!(model.evaluated.get(name), Some(&fresh), "{}", name);
         }
     }
 }
@@ -285,14 +288,14 @@ fn touched_names_wait_for_a_second_and_a_policy_does_not() {
     model.apply(&Happening::Row(0, 0, true));
     model.end(true);
     model.apply(&Happening::Row(0, 1, true));
-    assert!(model.under_way.is_none(), "names come in steps");
+    assert!(model.under_way.is_none(), "touched names wait");
     model.apply(&Happening::Policy(1, true));
     let work = model.under_way.as_ref().expect("a policy takes effect at once");
-    assert!(work.selection.names.contains(&name(0)), "with it everything that waited");
+    assert!(work.selection.names.contains(&name(0)), "the names that waited are included");
 }
 
 #[test]
-fn after_a_failed_publication_everything_is_evaluated() {
+fn failed_publication_is_followed_by_a_full_evaluation() {
     let mut model = Model::new();
     model.apply(&Happening::Row(0, 0, true));
     model.end(true);

@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use crate::catalog::{Catalogue, Ledger};
 
-/// A view, what it showed, and what it shows now.
+/// A view with its ledger and its current catalogue.
 pub(super) struct ViewState {
     pub(super) name: String,
     pub(super) ledger: Ledger,

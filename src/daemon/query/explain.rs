@@ -1,9 +1,9 @@
 use crate::curation::{Explanation, NamespaceReport, PolicySnapshot, VersionExplanation, evaluate};
 use crate::daemon::screening::Screenings;
-use crate::model::{Instant, Name};
+use crate::model::{Name, Timestamp};
 use crate::store::{Snapshot, StoreError};
 
-/// Explains every gate for every version of a name; `None` when no upstream has it.
+/// Explains every gate for every version of a name; returns `None` when no upstream has it.
 ///
 /// # Errors
 /// When the store cannot be read.
@@ -11,7 +11,7 @@ pub fn explain_name(
     snapshot: &Snapshot,
     policy: &PolicySnapshot,
     screenings: &Screenings,
-    now: Instant,
+    now: Timestamp,
     name: &Name,
     version: Option<&str>,
 ) -> Result<Option<Explanation>, StoreError> {

@@ -30,14 +30,29 @@ pub fn quarantine(snapshot: &Snapshot) -> Result<Vec<QuarantineReport>, StoreErr
     snapshot.quarantined()?.map(|row| row.map(report)).collect()
 }
 
-/// Returns every name that is stored; `None` before a first full sync, when nothing is known.
+/// Returns every stored name; `None` before a first full sync, when nothing is known.
 pub fn known_names(snapshot: &Snapshot) -> Result<Option<BTreeSet<Name>>, StoreError> {
     let mut is_synchronised = false;
     for upstream in snapshot.upstreams()? {
-        is_synchronised |= snapshot.upstream(&upstream)?.last_complete_walk.is_some();
+        is_synchronised |= snapshot.upstream(&upstream)?.last_full_sync.is_some();
     }
     if !is_synchronised {
         return Ok(None);
     }
     snapshot.names().map(Some)
+}
+
+/// Returns true once an upstream has answered with anything, or a generation was published. Before that, an empty
+/// list would claim what the store cannot know.
+pub fn is_anything_known(snapshot: &Snapshot) -> Result<bool, StoreError> {
+    if snapshot.is_known()? {
+        return Ok(true);
+    }
+    for upstream in snapshot.upstreams()? {
+        let (rows, _) = snapshot.count(&upstream)?;
+        if rows > 0 || snapshot.upstream(&upstream)?.last_success.is_some() {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }

@@ -2,9 +2,9 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
-use crate::curation::{EntryEvaluation, PolicySnapshot, evaluate};
+use crate::curation::{EntryEvaluation, EntryState, PolicySnapshot, evaluate};
 use crate::daemon::screening::Screenings;
-use crate::model::{Instant, Name};
+use crate::model::{Name, Timestamp};
 use crate::store::{Snapshot, StoreError};
 
 /// One line of `vidimus list`.
@@ -15,7 +15,8 @@ pub struct Listed {
     pub version: String,
     pub upstream: String,
     pub served: bool,
-    /// How the first gate that fails describes the entry.
+    pub state: EntryState,
+    /// The description of the entry by the first gate that fails.
     pub hidden_by: Option<String>,
     pub tier: Option<u8>,
     pub classification: Option<String>,
@@ -23,10 +24,10 @@ pub struct Listed {
     /// The verdict on the namespace, when there is a definite one.
     #[serde(default)]
     pub ownership: Option<String>,
-    pub expires: Option<Instant>,
+    pub expires: Option<Timestamp>,
 }
 
-/// Evaluates every entry; lists those that are served only, unless `all` are asked for.
+/// Evaluates every entry; lists only served entries unless `all` is set.
 ///
 /// # Errors
 /// When the store cannot be read.
@@ -34,13 +35,13 @@ pub fn list(
     snapshot: &Snapshot,
     policy: &PolicySnapshot,
     screenings: &Screenings,
-    now: Instant,
+    now: Timestamp,
     all: bool,
 ) -> Result<Vec<Listed>, StoreError> {
     let names: BTreeSet<Name> = snapshot.names()?;
     let mut lines = Vec::new();
     for name in names {
-        let rules = policy.overlays.about(&name);
+        let rules = policy.overlays.rules_for(&name);
         if rules.is_silent() && !all {
             continue;
         }
@@ -65,6 +66,7 @@ impl Listed {
             version: entry.row.version.to_string(),
             upstream: entry.row.upstream.to_string(),
             served: entry.is_served(),
+            state: EntryState::of(entry),
             hidden_by: entry.hidden_by().map(|(gate, _)| gate.failing().to_owned()),
             tier: rules.tier,
             classification: rules.classification.map(|classification| classification.to_string()),

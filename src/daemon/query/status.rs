@@ -5,50 +5,51 @@ use serde::{Deserialize, Serialize};
 use crate::alert::AlertReport;
 use crate::config::Upstream;
 use crate::daemon::mirror::Activity;
-use crate::daemon::policy::InForce;
-use crate::model::Instant;
-use crate::store::{Mailbox, Snapshot, StoreError};
-use crate::sync::{Failure, Held};
+use crate::daemon::policy::CurrentPolicy;
+use crate::model::Timestamp;
+use crate::store::{RecipientStatus, Snapshot, StoreError};
+use crate::sync::{ChangeSet, Failure};
 
-/// What `/status` and `vidimus status` say.
+/// The content of `/status` and `vidimus status`.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct StatusReport {
     pub version: String,
-    /// Whether a daemon answered, or the store was read.
+    /// True if a daemon answered, false if the store was read directly.
     pub running: bool,
     pub ready: bool,
-    pub now: Instant,
+    pub now: Timestamp,
     pub epoch: String,
     pub generation: Option<u64>,
     pub visible: u64,
     pub overlays: OverlayReport,
     pub upstreams: Vec<UpstreamReport>,
-    /// Namespaces by the verdict on who owns them, of those that were looked at.
+    /// The number of checked namespaces by verdict.
     #[serde(default)]
     pub owners: BTreeMap<String, u64>,
-    /// Who is told of alerts, and how that goes.
+    /// The webhook recipients and their delivery status.
     #[serde(default)]
     pub webhooks: Vec<WebhookReport>,
-    /// Those that last, acknowledged ones included.
+    /// The open alerts, acknowledged ones included.
     pub alerts: Vec<AlertReport>,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct WebhookReport {
     #[serde(flatten)]
-    pub mailbox: Mailbox,
-    /// Alerts that it is still to be told of.
+    pub status: RecipientStatus,
+    /// The number of deliveries that are still to be made.
     pub waiting: u64,
-    /// Alerts that it was not told of.
-    pub undelivered: u64,
+    /// The number of deliveries that were given up.
+    pub dead_letters: u64,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
 pub struct OverlayReport {
-    /// `good`, or `refused` while the last good set stays in force.
+    /// `good`, or `refused` while the last good set stays active.
     pub state: String,
-    pub statements: u64,
+    pub rules: u64,
     pub findings: Vec<String>,
 }
 
@@ -60,39 +61,41 @@ pub struct UpstreamReport {
     pub enabled: bool,
     pub rows: u64,
     pub quarantined: u64,
-    pub last_attempt: Option<Instant>,
-    pub last_success: Option<Instant>,
-    pub last_complete_walk: Option<Instant>,
+    pub last_attempt: Option<Timestamp>,
+    pub last_success: Option<Timestamp>,
+    pub last_full_sync: Option<Timestamp>,
     pub last_failure: Option<Failure>,
-    pub next_attempt: Option<Instant>,
-    pub watermark: Option<Instant>,
-    /// What a rail keeps back.
-    pub held: Option<Held>,
-    /// The pass that is running; never what an earlier process was doing.
+    pub next_attempt: Option<Timestamp>,
+    pub watermark: Option<Timestamp>,
+    /// The change set that a safety limit put on hold.
+    pub on_hold: Option<ChangeSet>,
+    /// The sync run under way in this process, never in an earlier one.
     pub activity: Option<Activity>,
-    /// The cursor at which an interrupted pass will go on.
+    /// The cursor at which an interrupted sync run resumes.
     pub interrupted_at: Option<String>,
 }
 
-/// The state of everything, from the store and, in a daemon, from memory.
+/// Returns the state as far as the store has it; [`Services::status`] adds what is in memory.
+///
+/// [`Services::status`]: crate::daemon::Services::status
 ///
 /// # Errors
 /// When the store cannot be read.
 pub fn status(
     snapshot: &Snapshot,
-    in_force: &InForce,
+    current_policy: &CurrentPolicy,
     upstreams: &[Upstream],
-    now: Instant,
+    now: Timestamp,
 ) -> Result<StatusReport, StoreError> {
     let reports: Result<Vec<UpstreamReport>, StoreError> =
         upstreams.iter().map(|upstream| upstream_report(snapshot, upstream)).collect();
     let mut owners: BTreeMap<String, u64> = BTreeMap::new();
-    for (namespace, holding) in snapshot.holdings()? {
-        let basis = holding.basis(in_force.set.pins(&namespace));
+    for (namespace, record) in snapshot.verifications()? {
+        let basis = record.basis(current_policy.set.pins(&namespace));
         *owners.entry(basis.verdict().to_string()).or_default() += 1;
     }
     let findings: Vec<String> =
-        in_force.overlays.findings.iter().map(ToString::to_string).collect();
+        current_policy.overlays.findings.iter().map(ToString::to_string).collect();
     Ok(StatusReport {
         version: env!("CARGO_PKG_VERSION").into(),
         running: false,
@@ -100,16 +103,16 @@ pub fn status(
         now,
         epoch: snapshot.epoch()?,
         generation: None,
-        visible: snapshot.count_shown(&in_force.snapshot.views)?,
+        visible: snapshot.count_shown(&current_policy.snapshot.views)?,
         alerts: snapshot
             .alerts()?
             .into_iter()
-            .filter(|alert| !alert.is_over())
+            .filter(|alert| !alert.is_resolved())
             .map(AlertReport::from)
             .collect(),
         overlays: OverlayReport {
-            state: if in_force.overlays.refused { "refused" } else { "good" }.into(),
-            statements: in_force.set.statements().len() as u64,
+            state: if current_policy.overlays.refused { "refused" } else { "good" }.into(),
+            rules: current_policy.set.rules().len() as u64,
             findings,
         },
         upstreams: reports?,
@@ -119,14 +122,14 @@ pub fn status(
 }
 
 fn webhooks(snapshot: &Snapshot) -> Result<Vec<WebhookReport>, StoreError> {
-    let lost = snapshot.undelivered()?;
-    let report = |mailbox: Mailbox| {
-        let name = &mailbox.receiver.name;
-        let waiting = snapshot.letters_of(name)?.len() as u64;
-        let undelivered = lost.iter().filter(|it| it.receiver == *name).count() as u64;
-        Ok(WebhookReport { mailbox, waiting, undelivered })
+    let lost = snapshot.dead_letters()?;
+    let report = |status: RecipientStatus| {
+        let name = &status.recipient.name;
+        let waiting = snapshot.deliveries_of(name)?.len() as u64;
+        let dead_letters = lost.iter().filter(|dead| dead.recipient == *name).count() as u64;
+        Ok(WebhookReport { status, waiting, dead_letters })
     };
-    snapshot.mailboxes()?.into_iter().map(report).collect()
+    snapshot.recipients()?.into_iter().map(report).collect()
 }
 
 fn upstream_report(snapshot: &Snapshot, upstream: &Upstream) -> Result<UpstreamReport, StoreError> {
@@ -140,12 +143,12 @@ fn upstream_report(snapshot: &Snapshot, upstream: &Upstream) -> Result<UpstreamR
         quarantined,
         last_attempt: state.last_attempt,
         last_success: state.last_success,
-        last_complete_walk: state.last_complete_walk,
+        last_full_sync: state.last_full_sync,
         last_failure: state.last_failure,
         next_attempt: None,
         watermark: state.watermark,
-        held: state.held,
+        on_hold: state.on_hold,
         activity: None,
-        interrupted_at: state.pass.and_then(|pass| pass.cursor),
+        interrupted_at: state.run.and_then(|run| run.cursor),
     })
 }

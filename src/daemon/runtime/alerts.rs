@@ -1,22 +1,22 @@
 use tracing::{error, info, warn};
 
 use super::clock::Clock;
-use crate::alert::{Alert, Evidence, Observation, Refutation};
+use crate::alert::{Alert, Evidence, ReportedAlert, Revocation};
 use crate::model::{Escaped, reason};
 use crate::ownership::Basis;
 use crate::store::Store;
 
-/// Takes note of all that a source sees now, and tells what is new. A store that cannot take it
-/// is told of too, and by `false`: the next look tries again.
-pub(in crate::daemon) fn observe(
+/// Stores all alerts that a source reports now, and logs the changes. Returns false, and logs it, when
+/// the store cannot be written; the caller reports again later.
+pub(in crate::daemon) fn report_alerts(
     store: &Store,
     clock: &Clock,
     source: &str,
-    seen: Vec<Observation>,
+    seen: Vec<ReportedAlert>,
 ) -> bool {
-    match store.observe(source, seen, clock.now()) {
+    match store.update_alerts(source, seen, clock.now()) {
         Ok(changed) => {
-            changed.iter().for_each(tell);
+            changed.iter().for_each(log);
             true
         }
         Err(failure) => {
@@ -26,29 +26,29 @@ pub(in crate::daemon) fn observe(
     }
 }
 
-/// The item of evidence that a basis gives where it refutes an owner.
-pub(in crate::daemon) fn refutation(basis: Basis<'_>) -> Option<Evidence> {
+/// Returns the evidence of a basis that revokes ownership; `None` for any other basis.
+pub(in crate::daemon) fn revocation(basis: Basis<'_>) -> Option<Evidence> {
     let (rule, about, found) = match basis {
         Basis::KeyReplaced { at, keys } => {
             let keys = keys.iter().map(ToString::to_string).collect();
-            (Refutation::KeyReplaced, at.to_owned(), keys)
+            (Revocation::KeyReplaced, at.to_owned(), keys)
         }
         Basis::AccountReplaced { account, .. } => {
-            (Refutation::AccountReplaced, account.login.clone(), vec![account.id.to_string()])
+            (Revocation::AccountReplaced, account.login.clone(), vec![account.id.to_string()])
         }
         Basis::AccountTooYoung { account, .. } => {
-            (Refutation::AccountTooYoung, account.id.to_string(), Vec::new())
+            (Revocation::AccountTooYoung, account.id.to_string(), Vec::new())
         }
         _ => return None,
     };
-    Some(Evidence::Refuted { rule, about, found })
+    Some(Evidence::Revoked { rule, about, found })
 }
 
-fn tell(alert: &Alert) {
+fn log(alert: &Alert) {
     let (id, kind) = (alert.identity.short_id(), alert.kind().as_str());
     let subject = Escaped(&alert.identity.subject);
-    if alert.is_over() {
-        info!(alert = kind, id, %subject, "an alert is over");
+    if alert.is_resolved() {
+        info!(alert = kind, id, %subject, "an alert was resolved");
     } else {
         let detail = alert.detail();
         let detail = Escaped(&detail);

@@ -1,19 +1,19 @@
 use std::time::Duration;
 
 const FIRST_WAIT: Duration = Duration::from_secs(1);
-/// What a person wrote, a denial above all, waits no longer once the store works again.
+/// Bounds the wait for decisions of the operator, a denial above all, once the store works again.
 const LONGEST_WAIT: Duration = Duration::from_secs(8);
 /// A loop that ran for this long has recovered.
 const SETTLED_AFTER: Duration = Duration::from_mins(2);
 
-/// Decides when a loop that failed is started again, and when it has recovered.
+/// Decides when a failed loop restarts, and when it has recovered.
 #[derive(Debug, Default)]
 pub(super) struct Backoff {
     failures: u32,
     settled: bool,
 }
 
-/// What is observed of a loop.
+/// The state of a loop, as the supervisor sees it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Outcome {
     Runs,
@@ -28,7 +28,7 @@ pub(super) enum Step {
 }
 
 impl Backoff {
-    /// Decides what follows when a loop was started `ran` ago and still runs, or failed. The wait
+    /// Decides the next step for a loop that was started `ran` ago and still runs, or failed. The wait
     /// doubles with each failure, up to eight seconds, until the loop has recovered.
     pub(super) fn step(&mut self, outcome: Outcome, ran: Duration) -> Step {
         let has_recovered = ran >= SETTLED_AFTER;
@@ -61,7 +61,7 @@ mod tests {
     }
 
     #[test]
-    fn waits_double_until_the_loop_has_recovered_which_is_said_once() {
+    fn waits_double_until_recovery_is_reported_once() {
         let mut backoff = Backoff::default();
         let table = [
             (Failed, 0, restart(1)),
@@ -87,7 +87,7 @@ mod tests {
     }
 
     #[test]
-    fn a_first_run_that_lasts_resolves_what_an_earlier_process_raised() {
+    fn lasting_first_run_resolves_the_alert_of_an_earlier_process() {
         assert_eq!(Backoff::default().step(Runs, SETTLED_AFTER), Step::Resolve);
     }
 }

@@ -5,8 +5,8 @@ use tokio::sync::watch;
 use crate::model::Name;
 use crate::store::{Snapshot, Store, StoreError};
 
-/// Names to look at, coalesced: touching one twice costs nothing, and the sender never waits.
-/// Clones share the names; each name goes to the one reader that takes it.
+/// Names to process, coalesced: touching one twice costs nothing, and the sender never waits.
+/// Clones share the names; one reader takes each name.
 #[derive(Debug, Clone, Default)]
 pub(in crate::daemon) struct Feed(watch::Sender<BTreeSet<Name>>);
 
@@ -30,10 +30,10 @@ impl Feed {
 
     /// Waits until there are names, and returns them. Dropping the future loses no name.
     pub(in crate::daemon) async fn take(&self) -> BTreeSet<Name> {
-        let mut receiver = self.0.subscribe();
+        let mut recipient = self.0.subscribe();
         loop {
             // The sender is borrowed here, so the channel stays open.
-            let _ = receiver.wait_for(|touched| !touched.is_empty()).await;
+            let _ = recipient.wait_for(|touched| !touched.is_empty()).await;
             let taken = self.take_now();
             if !taken.is_empty() {
                 return taken;
@@ -42,8 +42,8 @@ impl Feed {
     }
 
     /// Returns the names, if any, with a snapshot that shows what changed: names are touched after
-    /// their rows were committed, so they are taken first. The names stay when the store cannot be
-    /// read.
+    /// their rows were committed, so they are taken first. The names stay in the feed when the store
+    /// cannot be read.
     pub(in crate::daemon) fn take_with(
         &self,
         store: &Store,
@@ -71,7 +71,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_touched_twice_is_taken_once_by_one_reader() {
+    fn name_touched_twice_is_taken_once_by_one_reader() {
         let feed = Feed::default();
         let other = feed.clone();
         feed.touch([name("a.b/one"), name("a.b/two")]);

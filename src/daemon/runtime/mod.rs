@@ -1,12 +1,11 @@
-//! The ground that every service stands on. It knows no service.
+//! Building blocks for every service. This module does not depend on any service.
 //!
-//! - `clock`: the only clock. It never runs backwards, and never stands below what was stored.
+//! - `clock`: the only clock. It never runs backwards, and is never below the newest stored timestamp.
 //! - `blocking`: the gateway for work that blocks.
-//! - `feed`: names to look at. They stay in the feed until a loop takes them, so a loop that is
-//!   started again finds them; a process that ends loses them, and a start looks at everything.
-//! - `alerts`: stores what a source observes, and logs what is new.
-//! - `supervise` and `backoff`: start a loop again that failed, and keep its alert until it has
-//!   recovered.
+//! - `feed`: names to process. They stay in the feed until a loop takes them, so a restarted loop
+//!   finds them; a process that ends loses them, and the next start processes every name.
+//! - `alerts`: stores the alerts that a source reports, and logs the changes.
+//! - `supervise` and `backoff`: restart a failed loop, and keep its alert until it has recovered.
 
 mod alerts;
 mod backoff;
@@ -15,9 +14,9 @@ mod clock;
 mod feed;
 mod supervise;
 
-pub(super) use alerts::{observe, refutation};
+pub(super) use alerts::{report_alerts, revocation};
 pub(crate) use blocking::try_blocking;
 pub(super) use blocking::{blocking, run_on_own_thread};
-pub use clock::Clock;
+pub use clock::{Clock, Shift};
 pub(super) use feed::Feed;
 pub(super) use supervise::{Supervisor, loop_source};

@@ -6,18 +6,18 @@ use tokio::time::Instant as Moment;
 use tokio_util::sync::CancellationToken;
 use tracing::error;
 
-use super::alerts::observe;
+use super::alerts::report_alerts;
 use super::backoff::{Backoff, Outcome, Step};
 use super::blocking::blocking;
 use super::clock::Clock;
-use crate::alert::{AlertKind, Figure, Observation};
+use crate::alert::{AlertKind, Figure, ReportedAlert};
 use crate::model::reason;
 use crate::store::{Store, StoreError};
 
-/// How often a loop that runs is looked at.
+/// The interval at which a running loop is checked.
 const LOOK_EVERY: Duration = Duration::from_secs(10);
 
-/// Starts loops again that ended by an error or a panic, each by itself: the others go on.
+/// Restarts loops that ended by an error or a panic, each by itself: the others go on.
 #[derive(Debug, Clone)]
 pub(in crate::daemon) struct Supervisor {
     store: Arc<Store>,
@@ -34,8 +34,8 @@ impl Supervisor {
         Self { store: Arc::clone(store), clock: Arc::clone(clock) }
     }
 
-    /// Runs a loop until it ends after `stop`. A loop that ends before is started again after a
-    /// wait, with an alert that lasts until the loop has run for a while.
+    /// Runs a loop until it ends after `stop`. A loop that ends earlier restarts after a wait, with
+    /// an alert that lasts until the loop has recovered.
     pub(in crate::daemon) async fn keep_running<W>(
         self,
         name: String,
@@ -67,10 +67,10 @@ impl Supervisor {
                 return;
             }
             let why = describe(ended);
-            error!(name, reason = why, "a loop ended by itself; it is started again");
-            let restarted = Observation::new(AlertKind::LoopRestarted, name.as_str(), []);
+            error!(name, reason = why, "a loop ended unexpectedly; it restarts after a wait");
+            let restarted = ReportedAlert::new(AlertKind::LoopRestarted, name.as_str(), []);
             let figures = vec![Figure::Reason { text: why }];
-            let seen = vec![Observation { figures, ..restarted }];
+            let seen = vec![ReportedAlert { figures, ..restarted }];
             unreported = self.report(&name, seen).await;
             if let Step::Restart { after } = backoff.step(Outcome::Failed, begun.elapsed()) {
                 tokio::select! {
@@ -81,11 +81,11 @@ impl Supervisor {
         }
     }
 
-    /// Raises or resolves the alert about a loop; returns what could not be stored.
-    async fn report(&self, name: &str, seen: Vec<Observation>) -> Option<Vec<Observation>> {
+    /// Raises or resolves the alert about a loop; returns the alerts that could not be stored.
+    async fn report(&self, name: &str, seen: Vec<ReportedAlert>) -> Option<Vec<ReportedAlert>> {
         let (this, source) = (self.clone(), loop_source(name));
         let task = move || {
-            let is_stored = observe(&this.store, &this.clock, &source, seen.clone());
+            let is_stored = report_alerts(&this.store, &this.clock, &source, seen.clone());
             (!is_stored).then_some(seen)
         };
         blocking(task).await
@@ -108,8 +108,7 @@ mod tests {
     use crate::alert::AlertIdentity;
 
     #[tokio::test(start_paused = true)]
-    async fn a_loop_that_ends_or_panics_is_started_again_and_its_alert_ends_once_it_has_recovered()
-    {
+    async fn failed_loop_restarts_and_its_alert_resolves_after_recovery() {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let store = Arc::new(Store::create(folder.path(), Clock::system()).expect("a store"));
         let clock = Arc::new(Clock::starting_at(Clock::system()));
@@ -130,7 +129,7 @@ mod tests {
         let running = tokio::spawn(supervisor.keep_running("x".to_owned(), stop.clone(), start));
         let lasting = || {
             let alerts = store.snapshot().and_then(|snapshot| snapshot.alerts()).expect("alerts");
-            let lasting = alerts.into_iter().filter(|alert| !alert.is_over());
+            let lasting = alerts.into_iter().filter(|alert| !alert.is_resolved());
             lasting.map(|alert| alert.identity).collect::<Vec<_>>()
         };
         tokio::time::sleep(Duration::from_secs(60)).await;
@@ -139,7 +138,7 @@ mod tests {
         tokio::time::sleep(Duration::from_secs(120)).await;
         assert_eq!(lasting(), []);
         stop.cancel();
-        running.await.expect("it ends when it is stopped");
-        assert_eq!(starts.load(Ordering::SeqCst), 3, "a loop that was stopped stays so");
+        running.await.expect("the loop ends after the stop");
+        assert_eq!(starts.load(Ordering::SeqCst), 3, "a stopped loop does not restart");
     }
 }

@@ -9,13 +9,13 @@ use crate::curation::{Authorities, Compared, Dossier, PolicySnapshot, ScreeningM
 use crate::lookalike::{
     EntryProfile, FrequentNames, Match, Protected, ScreeningIndex, Suppressed, compare,
 };
-use crate::model::{Digest, Instant, Name};
+use crate::model::{Digest, Name, Timestamp};
 use crate::store::{Snapshot, StoreError};
 
-/// How long a name counts as new.
+/// The time for which a name counts as new.
 const YOUNG: Duration = Duration::from_hours(30 * 24);
 
-/// What names are compared with.
+/// The protected subjects and frequent names that names are compared with.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Comparer {
     pub(super) protected: Arc<BTreeSet<Protected>>,
@@ -23,17 +23,17 @@ pub(super) struct Comparer {
     pub(super) frequent: Arc<FrequentNames>,
 }
 
-/// What comparing one name found.
+/// The matches of one name.
 #[derive(Debug)]
 pub(super) struct Comparison {
     /// The digest of the contents that were compared.
     pub(super) contents: Digest,
-    /// The highest score first, suppressed ones among them.
+    /// The matches, the highest score first, including suppressed ones.
     pub(super) matches: Vec<Match>,
 }
 
 impl Comparer {
-    /// Reads what is protected, and builds its index.
+    /// Reads the protected subjects, and builds the index.
     ///
     /// # Errors
     /// When the store cannot be read.
@@ -56,9 +56,9 @@ impl Comparer {
         self,
         snapshot: &Snapshot,
         policy: &PolicySnapshot,
-        now: Instant,
+        now: Timestamp,
     ) -> Result<Self, StoreError> {
-        let names: BTreeMap<Name, Instant> = external_names(snapshot, policy)?;
+        let names: BTreeMap<Name, Timestamp> = external_names(snapshot, policy)?;
         let known = names.iter().filter(|(_, first)| !is_young(**first, now));
         let frequent = Arc::new(FrequentNames::of(known.map(|(name, _)| name)));
         Ok(Self { frequent, ..self })
@@ -73,10 +73,10 @@ impl Comparer {
         snapshot: &Snapshot,
         policy: &PolicySnapshot,
         dossier: &Dossier,
-        now: Instant,
+        now: Timestamp,
     ) -> Result<Comparison, StoreError> {
         let Dossier { name, .. } = dossier;
-        let rules = policy.overlays.about(name);
+        let rules = policy.overlays.rules_for(name);
         let authorities = Authorities::of(dossier, policy, &rules);
         let contents = dossier.screened_contents(&authorities);
         if self.index.is_empty() || policy.overlays.is_internal(name) {
@@ -86,7 +86,7 @@ impl Comparer {
         let mut known = BTreeSet::new();
         for row in dossier.screened_rows(&authorities) {
             let digest = row.content.facts.as_ref().map(|facts| facts.profile);
-            // Most versions of a name say the same.
+            // Most versions of a name have the same profile.
             if digest.is_some_and(|digest| known.contains(&digest)) {
                 continue;
             }
@@ -108,8 +108,8 @@ impl Comparer {
     }
 }
 
-/// An alert that was raised lasts although its subject became frequent; a rule may say that a name
-/// is not a lookalike.
+/// Suppresses a match that a rule declares not a lookalike. A frequent name stays reported while its
+/// alert is unresolved.
 fn suppress(
     snapshot: &Snapshot,
     policy: &PolicySnapshot,
@@ -117,7 +117,7 @@ fn suppress(
     found: &mut Match,
 ) -> Result<(), StoreError> {
     if found.suppressed == Some(Suppressed::FrequentName)
-        && snapshot.alert(&identity(&found.target, name))?.is_some_and(|alert| !alert.is_over())
+        && snapshot.alert(&identity(&found.target, name))?.is_some_and(|alert| !alert.is_resolved())
     {
         found.suppressed = None;
     }
@@ -129,7 +129,7 @@ fn suppress(
 }
 
 impl Comparison {
-    /// What gates read of it: the matches that count, each with whether its alert covers it.
+    /// Returns the part that gates read: the reported matches, each with its alert and acknowledgement.
     ///
     /// # Errors
     /// When the store cannot be read.
@@ -141,7 +141,7 @@ impl Comparison {
         let mut matches = Vec::new();
         for found in self.matches.iter().filter(|found| found.suppressed.is_none()) {
             let alert = snapshot.alert(&identity(&found.target, name))?;
-            let alert = alert.filter(|alert| !alert.is_over());
+            let alert = alert.filter(|alert| !alert.is_resolved());
             matches.push(ScreeningMatch {
                 found: found.clone(),
                 acknowledged: alert
@@ -154,6 +154,6 @@ impl Comparison {
     }
 }
 
-fn is_young(first: Instant, now: Instant) -> bool {
+fn is_young(first: Timestamp, now: Timestamp) -> bool {
     now.since(first) < YOUNG
 }

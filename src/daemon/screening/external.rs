@@ -1,20 +1,20 @@
-//! Names that other parties may have published: those of the organisation's own are not compared.
+//! Names that other parties may have published; the organisation's own names are not compared.
 
 use std::collections::BTreeMap;
 
 use crate::curation::PolicySnapshot;
-use crate::model::{Instant, Name};
+use crate::model::{Name, Timestamp};
 use crate::store::{Snapshot, StoreError};
 
 /// Returns every name that an external upstream lists, and when its first version was published.
 ///
 /// # Errors
-/// When the store cannot be read, as for all here.
+/// When the store cannot be read.
 pub(in crate::daemon) fn external_names(
     snapshot: &Snapshot,
     policy: &PolicySnapshot,
-) -> Result<BTreeMap<Name, Instant>, StoreError> {
-    let mut names: BTreeMap<Name, Instant> = BTreeMap::new();
+) -> Result<BTreeMap<Name, Timestamp>, StoreError> {
+    let mut names: BTreeMap<Name, Timestamp> = BTreeMap::new();
     for stored in snapshot.heads()? {
         let stored = stored?;
         if !policy.is_internal(&stored.upstream) {
@@ -25,14 +25,17 @@ pub(in crate::daemon) fn external_names(
     Ok(names)
 }
 
-/// Whether an external upstream lists a name.
+/// Returns true if an external upstream lists a name.
+///
+/// # Errors
+/// When the store cannot be read.
 pub(in crate::daemon) fn is_external(
     snapshot: &Snapshot,
     policy: &PolicySnapshot,
     name: &Name,
 ) -> Result<bool, StoreError> {
     let heads = match snapshot.heads_of(name) {
-        // `verify` names a damaged row; it must not keep others from being looked at.
+        // `verify` names a damaged row; the row must not block the screening of other names.
         Err(StoreError::Damaged(_)) => return Ok(false),
         heads => heads?,
     };

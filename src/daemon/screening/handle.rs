@@ -6,7 +6,7 @@ use crate::curation::Screening;
 use crate::daemon::runtime::Feed;
 use crate::model::Name;
 
-/// What other services tell the screening, and read of it. It keeps what it is told while the loop does
+/// The interface of the screening for other services. It keeps reported changes while the loop does
 /// not run.
 #[derive(Debug, Clone)]
 pub(in crate::daemon) struct ScreeningHandle {
@@ -24,17 +24,17 @@ impl ScreeningHandle {
         }
     }
 
-    /// Tells that names came or changed, or that something else is known of their namespaces.
+    /// Reports names that are new or changed, or that have a new verification record of their namespace.
     pub(in crate::daemon) fn touch(&self, names: impl IntoIterator<Item = Name>) {
         self.touched.touch(names);
     }
 
-    /// Tells that a person acknowledged an alert.
+    /// Reports that a person acknowledged an alert.
     pub(in crate::daemon) fn acknowledge(&self) {
         self.acknowledged.send_modify(|count| *count += 1);
     }
 
-    /// The screening of this moment.
+    /// Returns the current screening.
     pub(in crate::daemon) fn current(&self) -> Arc<Screening> {
         Arc::clone(&self.screening.borrow())
     }

@@ -1,30 +1,28 @@
 //! Compares names of other parties with what is protected, and raises alerts about lookalikes.
 //!
-//! # What is kept
-//! In memory: the index of what is protected, the frequent names, and what each name resembles.
-//! The [`Screening`](crate::curation::Screening) is the part of it that gates read, a watched
-//! value.
+//! # State
+//! In memory: the screening index, the frequent names, and the matches of each name. The
+//! [`Screening`](crate::curation::Screening) is the part that gates read, a watched value.
 //!
-//! # How it changes
-//! A name that comes or changes is compared within about a second. When something else is
-//! protected, the screening starts empty: nothing counts as compared, a wildcard admits nothing
-//! new, and what is visible stays, until everything was compared again. While an upstream may
-//! still claim names for the first time it is not known which names are frequent: only names that
-//! a wildcard may admit are compared, and no alert is raised.
+//! # Changes
+//! A new or changed name is compared within about a second. When the protected subjects change,
+//! the screening starts empty: no name counts as compared, a wildcard admits nothing new, and
+//! visible entries stay visible, until all names were compared again. While an upstream may still
+//! claim names for the first time, the frequent names are not known: only names that a wildcard
+//! may admit are compared, and no alert is raised.
 //!
-//! # What a crash leaves
-//! Alerts and acknowledgements, which are stored. The rest is computed again at each start.
+//! # After a crash
+//! Alerts and acknowledgements are stored. The rest is computed at each start.
 //!
-//! # Who reads it
-//! Publish follows the value and evaluates names that were withheld when something else is known
-//! of them; `explain` and `list` use it, or compare by themselves where no daemon runs
-//! (`offline`). Verification takes the names that resemble something, and looks them up before the
-//! rest.
+//! # Readers
+//! Publish follows the value, and evaluates withheld names again when their screening changes;
+//! `explain` and `list` use it, or compare by themselves where no daemon runs (`offline`).
+//! Verification takes the names that resemble something, and looks them up before the rest.
 //!
-//! # Why one publisher cannot vote
+//! # Why one publisher cannot make a name frequent
 //! A leaf that many namespaces use is suppressed, so a publisher with many accounts could make a
-//! name frequent. Names that are new do not count, and an alert that was raised does not end
-//! because its subject became frequent.
+//! name frequent. So new names do not count, and a raised alert is not resolved because its
+//! subject became frequent.
 
 mod alerts;
 mod comparer;

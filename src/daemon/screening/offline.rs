@@ -8,24 +8,24 @@ use super::comparer::Comparer;
 use crate::alert::AlertReport;
 use crate::curation::{Dossier, PolicySnapshot, Screening};
 use crate::lookalike::Match;
-use crate::model::{Instant, Name};
+use crate::model::{Name, Timestamp};
 use crate::store::{Snapshot, StoreError};
 
-/// Where an evaluation gets the screening of a name from.
+/// The source of the screening of a name.
 #[derive(Debug)]
 pub enum Screenings {
-    /// The one that a daemon keeps.
+    /// The screening of a daemon.
     Kept(Arc<Screening>),
-    /// Comparisons are made when a name asks for them.
+    /// Comparisons that are made when a name needs them.
     Made(Offline),
 }
 
-/// Compares with an index that is built when the first name asks for it.
+/// Compares with an index that is built for the first name that needs it.
 #[derive(Debug, Default)]
 pub struct Offline(OnceLock<Comparer>);
 
 impl Screenings {
-    /// Makes comparisons for a store that no daemon holds.
+    /// Returns a source for a store that no daemon has open.
     #[must_use]
     pub fn offline() -> Self {
         Self::Made(Offline::default())
@@ -40,7 +40,7 @@ impl Screenings {
         snapshot: &Snapshot,
         policy: &PolicySnapshot,
         dossier: &Dossier,
-        now: Instant,
+        now: Timestamp,
     ) -> Result<Cow<'_, Screening>, StoreError> {
         let offline = match self {
             Self::Kept(screening) => return Ok(Cow::Borrowed(screening)),
@@ -56,7 +56,7 @@ impl Screenings {
         Ok(Cow::Owned(screening.with([(dossier.name.clone(), Some(compared))])))
     }
 
-    /// Returns a screening for a name that no comparison can matter for.
+    /// Returns a screening for a name that needs no comparison.
     #[must_use]
     pub fn without_comparing(&self, policy: &PolicySnapshot) -> Cow<'_, Screening> {
         match self {
@@ -71,7 +71,7 @@ impl Offline {
         &self,
         snapshot: &Snapshot,
         policy: &PolicySnapshot,
-        now: Instant,
+        now: Timestamp,
     ) -> Result<&Comparer, StoreError> {
         if let Some(comparer) = self.0.get() {
             return Ok(comparer);
@@ -91,14 +91,14 @@ pub struct Lookalike {
     pub alert: Option<AlertReport>,
 }
 
-/// Compares a name with what is protected, for a person who asks.
+/// Compares a name with everything protected, for a person who asks.
 ///
 /// # Errors
 /// When the store cannot be read.
 pub fn lookalikes_of(
     snapshot: &Snapshot,
     policy: &PolicySnapshot,
-    now: Instant,
+    now: Timestamp,
     name: &Name,
 ) -> Result<Vec<Lookalike>, StoreError> {
     let comparer = Comparer::load(snapshot, policy)?;
@@ -107,7 +107,7 @@ pub fn lookalikes_of(
     let comparison = comparer.compare(snapshot, policy, &dossier, now)?;
     let with_alert = |found: Match| {
         let alert = snapshot.alert(&identity(&found.target, name))?;
-        let alert = alert.filter(|alert| !alert.is_over()).map(AlertReport::from);
+        let alert = alert.filter(|alert| !alert.is_resolved()).map(AlertReport::from);
         Ok(Lookalike { found, alert })
     };
     comparison.matches.into_iter().map(with_alert).collect()

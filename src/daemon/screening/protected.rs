@@ -5,8 +5,8 @@ use crate::lookalike::{EntryProfile, Protected, Why};
 use crate::model::Name;
 use crate::store::{Snapshot, StoreError};
 
-/// Reads what is protected: what overlays list, and the names in internal namespaces, each with the
-/// profile of its own entry.
+/// Reads the protected subjects: those that overlays list, and the names in internal namespaces, each
+/// with the profile of its own entry.
 ///
 /// # Errors
 /// When the store cannot be read.
@@ -45,7 +45,7 @@ fn newest_profile(
     name: &Name,
 ) -> Result<Option<EntryProfile>, StoreError> {
     let dossier = snapshot.dossier(name, policy)?;
-    let rules = policy.overlays.about(name);
+    let rules = policy.overlays.rules_for(name);
     let authorities = Authorities::of(&dossier, policy, &rules);
     let newest =
         dossier.screened_rows(&authorities).max_by_key(|row| row.content.head.published_at);

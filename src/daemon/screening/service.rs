@@ -8,37 +8,37 @@ use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 use tracing::info;
 
-use super::alerts::observations;
+use super::alerts::reported_alerts;
 use super::comparer::{Comparer, Comparison};
 use super::external::external_names;
 use super::handle::ScreeningHandle;
 use super::state::{Comparing, Event, State, Work};
 use crate::curation::{Compared, PolicyDifference, PolicySnapshot, Screening};
 use crate::daemon::mirror::Settling;
-use crate::daemon::policy::InForce;
-use crate::daemon::runtime::{Clock, observe};
+use crate::daemon::policy::CurrentPolicy;
+use crate::daemon::runtime::{Clock, report_alerts};
 use crate::lookalike::Match;
 use crate::model::Name;
 use crate::store::{Snapshot, Store, StoreError};
 
-/// Where alerts about lookalikes come from.
+/// The source of alerts about lookalikes.
 const LOOKALIKES: &str = "lookalikes";
-/// How often what failed is tried again.
+/// The interval in which failed work is retried.
 const TICK: Duration = Duration::from_secs(1);
 
-/// Takes names that another service should know of.
-type Tell = Box<dyn Fn(&[&Name]) + Send + Sync>;
+/// Passes names to another service.
+type Notify = Box<dyn Fn(&[&Name]) + Send + Sync>;
 
-/// What the screening reads, and whom it tells.
+/// The inputs of the screening, and the service that it notifies.
 pub(in crate::daemon) struct Inputs {
     pub(in crate::daemon) store: Arc<Store>,
     pub(in crate::daemon) clock: Arc<Clock>,
-    pub(in crate::daemon) policy: watch::Receiver<Arc<InForce>>,
+    pub(in crate::daemon) policy: watch::Receiver<Arc<CurrentPolicy>>,
     pub(in crate::daemon) settling: watch::Receiver<Settling>,
-    /// The number of the generation that answers.
+    /// The number of the current generation.
     pub(in crate::daemon) generation: watch::Receiver<u64>,
     /// Takes the names that resemble something protected.
-    pub(in crate::daemon) resembling: Tell,
+    pub(in crate::daemon) resembling: Notify,
     pub(in crate::daemon) handle: ScreeningHandle,
 }
 
@@ -76,7 +76,7 @@ pub(in crate::daemon) async fn screen(
             }
             Ok(()) = settling.changed() => {
                 let is_settling = settling.borrow_and_update().any;
-                // What an internal upstream protects is read before anything is compared with it.
+                // The names of an internal upstream are read before anything is compared with them.
                 screener.handle(screener.awaited())?;
                 Event::Settling(is_settling)
             }
@@ -99,15 +99,15 @@ struct Screener {
     inputs: Arc<Inputs>,
     state: State,
     comparer: Comparer,
-    /// The policy that the comparisons were made under.
+    /// The policy of the comparisons.
     policy: Option<Arc<PolicySnapshot>>,
     found: BTreeMap<Name, Vec<Match>>,
-    /// Which of those that were found were served when that was reported.
+    /// The names with matches that were served at the last report.
     served: BTreeSet<Name>,
-    /// Whether an internal upstream is waited for: what is protected comes from there.
+    /// True while an internal upstream is not mirrored yet: it decides which names are protected.
     awaits_internal: bool,
-    /// Whether alerts could not be stored.
-    is_report_owed: bool,
+    /// True if alerts could not be stored.
+    is_report_pending: bool,
 }
 
 impl Screener {
@@ -120,23 +120,23 @@ impl Screener {
             found: BTreeMap::new(),
             served: BTreeSet::new(),
             awaits_internal: false,
-            is_report_owed: false,
+            is_report_pending: false,
         }
     }
 
-    /// What an earlier run of this loop compared does not count: it left no index.
+    /// Discards the screening of an earlier run of this loop: its index is lost.
     fn forget(&self) {
         self.inputs.handle.screening.send_modify(|screening| {
             *screening = Arc::new(screening.without_index());
         });
     }
 
-    /// Tries again what could not be stored.
+    /// Retries a report that could not be stored.
     fn tick(&mut self) -> Event {
-        if std::mem::take(&mut self.is_report_owed) { Event::Alerts } else { Event::Tick }
+        if std::mem::take(&mut self.is_report_pending) { Event::Alerts } else { Event::Tick }
     }
 
-    /// Does everything that an event leads to.
+    /// Handles an event, and the events that follow from it.
     fn handle(&mut self, event: Event) -> Result<(), StoreError> {
         let mut work = self.state.step(event);
         while work != Work::default() {
@@ -169,7 +169,7 @@ impl Screener {
         Arc::clone(&self.inputs.policy.borrow().snapshot)
     }
 
-    /// Reads what is protected; when that is news, nothing counts as compared any more.
+    /// Reads the protected subjects; after a change no name counts as compared.
     fn read_index(&mut self) -> Result<Event, StoreError> {
         let policy = self.policy();
         let awaits_internal = self.inputs.settling.borrow().internal;
@@ -183,9 +183,9 @@ impl Screener {
             before.protection == policy.protection
                 && matches!(policy.difference(before), PolicyDifference::Names(_))
         });
-        let is_news = !is_same || comparer.protected != self.comparer.protected;
+        let is_changed = !is_same || comparer.protected != self.comparer.protected;
         self.policy = Some(Arc::clone(&policy));
-        if !is_news {
+        if !is_changed {
             return Ok(Event::IndexUnchanged);
         }
         info!(protected = comparer.index.len(), "names are compared with what is protected");
@@ -196,12 +196,12 @@ impl Screener {
         Ok(Event::IndexChanged)
     }
 
-    /// An internal upstream that is not waited for any more may have brought what is protected.
+    /// Returns the event after a change of the settling state: a mirrored internal upstream may protect new names.
     fn awaited(&self) -> Event {
         if self.awaits_internal { Event::Protection } else { Event::Tick }
     }
 
-    /// Names that are protected may say something else now, or be more.
+    /// Reads the protected subjects again if one of the names is, or may become, protected.
     fn touched(&mut self, names: BTreeSet<Name>) -> Result<Event, StoreError> {
         let policy = self.policy();
         let protected = &self.comparer.protected;
@@ -215,23 +215,25 @@ impl Screener {
         Ok(Event::Touched(names))
     }
 
-    /// Names that were found may be served now, or not any more.
+    /// Returns the event after a new generation: names with matches may be served now, or not any more.
     fn generation_changed(&self) -> Event {
         let is_same = self.served_of_found().is_ok_and(|served| served == self.served);
         if is_same { Event::Tick } else { Event::Alerts }
     }
 
-    /// Compares names that a wildcard may admit, without knowing which names are frequent.
+    /// Compares names that a wildcard may admit, without the frequent names.
     fn compare_provisionally(&mut self, names: &BTreeSet<Name>) -> Result<(), StoreError> {
         let policy = self.policy();
         if !policy.withholds() {
             return Ok(());
         }
         let snapshot = self.inputs.store.snapshot()?;
-        let may_be_admitted = |name: &&Name| policy.overlays.about(name).may_be_approved_unnamed();
+        let may_be_admitted =
+            |name: &&Name| policy.overlays.rules_for(name).may_be_approved_unnamed();
         let names: Vec<Name> = names.iter().filter(may_be_admitted).cloned().collect();
         let found = self.compare_all(&snapshot, &policy, &names)?;
-        self.publish(&snapshot, found).map(drop)
+        self.publish(&snapshot, found)?;
+        Ok(())
     }
 
     fn compare_everything(&mut self) -> Result<(), StoreError> {
@@ -258,7 +260,7 @@ impl Screener {
         Ok(())
     }
 
-    /// Compares names; `None` for those that no external upstream lists.
+    /// Compares names; the comparison is `None` for names that no external upstream lists.
     fn compare_all<'n>(
         &self,
         snapshot: &Snapshot,
@@ -276,7 +278,7 @@ impl Screener {
         names.into_iter().map(compare).collect()
     }
 
-    /// Publishes what gates read of comparisons; returns the matches that count.
+    /// Publishes the part of comparisons that gates read; returns the reported matches.
     fn publish(
         &self,
         snapshot: &Snapshot,
@@ -291,8 +293,9 @@ impl Screener {
                 continue;
             };
             updates.push((name.clone(), Some(comparison.compared(snapshot, &name)?)));
-            let counting = comparison.matches.into_iter().filter(|it| it.suppressed.is_none());
-            matches.push((name, counting.collect()));
+            let reported =
+                comparison.matches.into_iter().filter(|found| found.suppressed.is_none());
+            matches.push((name, reported.collect()));
         }
         self.update(updates);
         Ok(matches)
@@ -307,13 +310,13 @@ impl Screener {
         });
     }
 
-    /// Raises and resolves alerts, and publishes which matches they cover.
+    /// Raises and resolves alerts, and publishes which matches are acknowledged.
     fn report(&mut self) -> Result<(), StoreError> {
         (self.inputs.resembling)(&self.found.keys().collect::<Vec<_>>());
         let served = self.served_of_found()?;
-        let seen = observations(&self.found, &served);
-        if !observe(&self.inputs.store, &self.inputs.clock, LOOKALIKES, seen) {
-            self.is_report_owed = true;
+        let seen = reported_alerts(&self.found, &served);
+        if !report_alerts(&self.inputs.store, &self.inputs.clock, LOOKALIKES, seen) {
+            self.is_report_pending = true;
             return Ok(());
         }
         self.served = served;
@@ -332,7 +335,7 @@ impl Screener {
         Ok(())
     }
 
-    /// Those that were found and that any view shows.
+    /// Returns the names with matches that any view shows.
     fn served_of_found(&self) -> Result<BTreeSet<Name>, StoreError> {
         let (snapshot, policy) = (self.inputs.store.snapshot()?, self.policy());
         let mut served = BTreeSet::new();

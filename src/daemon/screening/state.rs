@@ -1,10 +1,10 @@
-//! What the screening has to do next: a pure step over what happened.
+//! The state machine of the screening: decides the next work from events.
 
 use std::collections::BTreeSet;
 
 use crate::model::Name;
 
-/// What the screening reacts to.
+/// An event that the screening reacts to.
 #[derive(Debug)]
 pub(super) enum Event {
     /// The policy changed, or a protected name did.
@@ -13,45 +13,45 @@ pub(super) enum Event {
     Touched(BTreeSet<Name>),
     /// Which names are served, or what was acknowledged, changed.
     Alerts,
-    /// Whether an upstream may still claim names for the first time.
+    /// True if an upstream may still claim names for the first time.
     Settling(bool),
     /// Time passed.
     Tick,
-    /// Something else is protected than before, as was just read.
+    /// The protected subjects were read and have changed.
     IndexChanged,
-    /// The same is protected as before.
+    /// The protected subjects were read and are unchanged.
     IndexUnchanged,
-    /// What is protected is not known yet: an internal upstream is waited for.
+    /// The protected subjects are not known yet: an internal upstream has to be mirrored first.
     IndexAwaited,
 }
 
-/// What to do, in this order.
+/// The work to do, in this order.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Work {
-    /// Read what is protected, and compare with that from now on.
+    /// Read the protected subjects, and compare with them from now on.
     pub(super) index: bool,
     pub(super) compare: Comparing,
     /// Raise and resolve alerts, and publish which matches are acknowledged.
     pub(super) report: bool,
 }
 
-/// Which names to compare.
+/// The names to compare.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) enum Comparing {
     #[default]
     Nothing,
-    /// These names, where a wildcard may admit them: it is not known yet which names are frequent.
+    /// Those of these names that a wildcard may admit: the frequent names are not known yet.
     Provisionally(BTreeSet<Name>),
     Names(BTreeSet<Name>),
     Everything,
 }
 
-/// What is owed.
+/// The pending work.
 #[derive(Debug)]
-#[expect(clippy::struct_excessive_bools, reason = "each is owed by itself")]
+#[expect(clippy::struct_excessive_bools, reason = "each kind of work is pending independently")]
 pub(super) struct State {
     is_settling: bool,
-    /// Nothing is compared, raised or resolved without one.
+    /// Without an index nothing is compared, raised or resolved.
     has_index: bool,
     index: bool,
     everything: bool,
@@ -60,7 +60,7 @@ pub(super) struct State {
 }
 
 impl State {
-    /// At the start everything is owed.
+    /// Returns the state at the start: everything is pending.
     pub(super) fn new() -> Self {
         Self {
             is_settling: true,
@@ -72,7 +72,7 @@ impl State {
         }
     }
 
-    /// Takes note of an event, and says what to do.
+    /// Applies an event, and returns the work to do.
     pub(super) fn step(&mut self, event: Event) -> Work {
         match event {
             Event::Protection => self.index = true,
@@ -90,7 +90,7 @@ impl State {
     fn next(&mut self) -> Work {
         let index = std::mem::take(&mut self.index);
         if index {
-            // What is read decides what has to be compared.
+            // The index decides which names have to be compared.
             return Work { index, ..Work::default() };
         }
         if !self.has_index {
@@ -101,7 +101,7 @@ impl State {
         let names = std::mem::take(&mut self.names);
         let compare = match (self.is_settling, self.everything) {
             (true, _) => {
-                // Frequent names are counted when the last first sync is over.
+                // Frequent names are counted after the last first sync.
                 self.everything = true;
                 Comparing::Provisionally(names)
             }
@@ -131,7 +131,7 @@ mod tests {
         texts.iter().map(|text| Name::parse(text).expect("a name")).collect()
     }
 
-    /// A state that owes nothing, after the last first sync.
+    /// Returns a state without pending work, after the last first sync.
     fn settled() -> State {
         let mut state = State::new();
         assert!(state.step(Event::Settling(false)).index);
@@ -142,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_compared_or_reported_before_there_is_an_index() {
+    fn nothing_is_compared_or_reported_without_index() {
         let mut state = State::new();
         assert!(state.step(Event::Settling(false)).index);
         for event in
@@ -156,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn index_that_is_awaited_again_stops_comparing() {
+    fn awaited_index_stops_comparing() {
         let mut state = settled();
         assert!(state.step(Event::Protection).index);
         assert_eq!(state.step(Event::IndexAwaited), Work::default());
@@ -195,7 +195,7 @@ mod tests {
     }
 
     #[test]
-    fn acknowledgement_during_a_first_sync_is_reported_after_it() {
+    fn acknowledgement_during_first_sync_is_reported_afterwards() {
         let mut state = settled();
         state.step(Event::Settling(true));
         assert!(!state.step(Event::Alerts).report);

@@ -7,26 +7,26 @@ use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, warn};
 
+use super::alerts::of_namespace;
 use super::handle::{Reply, Request};
 use super::lookup::Answer;
-use super::remarks::Remarks;
+use super::reporter::NamespaceAlerts;
 use super::service::Service;
 use super::state::{Context, Effect, Event, Found, Record, Records, State};
-use super::titles::of_namespace;
-use crate::alert::Observation;
+use crate::alert::ReportedAlert;
 use crate::curation::PolicySnapshot;
-use crate::daemon::policy::InForce;
+use crate::daemon::policy::CurrentPolicy;
 use crate::daemon::screening::{external_names, is_external};
 use crate::model::{Name, reason};
-use crate::ownership::Holding;
+use crate::ownership::VerificationRecord;
 use crate::store::{Snapshot, StoreError};
 
-/// How often the queue is looked at.
+/// Interval between two reads of the queue.
 const TICK: Duration = Duration::from_secs(1);
-/// How often all alerts are worked out anew: verdicts grow old by themselves.
+/// Interval between two reviews of all alerts: verdicts become stale with time.
 const REVIEW_EVERY: Duration = Duration::from_hours(1);
 
-/// Verifies until it is stopped.
+/// Verifies namespaces until it is stopped.
 ///
 /// # Errors
 /// When the store cannot be read.
@@ -43,10 +43,10 @@ pub(in crate::daemon) async fn verify(
     let mut driver = Driver {
         service: Arc::clone(&service),
         state: State::new(enabled),
-        in_force: Arc::clone(&policy.borrow_and_update()),
+        current_policy: Arc::clone(&policy.borrow_and_update()),
         lookups: JoinSet::new(),
         namespaces: HashMap::new(),
-        remarks: Remarks::default(),
+        reporter: NamespaceAlerts::default(),
     };
     if enabled {
         driver.load()?;
@@ -76,40 +76,40 @@ pub(in crate::daemon) async fn verify(
 struct Driver {
     service: Arc<Service>,
     state: State<Reply>,
-    in_force: Arc<InForce>,
+    current_policy: Arc<CurrentPolicy>,
     lookups: JoinSet<Result<Answer, StoreError>>,
     /// The namespaces of the lookups under way.
     namespaces: HashMap<Id, String>,
-    remarks: Remarks,
+    reporter: NamespaceAlerts,
 }
 
 impl Driver {
     fn step(&mut self, event: Event<'_, Reply>) {
         let resembling = Arc::clone(&self.service.handle.resembling.borrow());
         let context = Context {
-            overlays: &self.in_force.set,
+            overlays: &self.current_policy.set,
             resembling: &resembling,
-            github_blocked: self.service.witnesses.is_github_blocked(),
+            github_blocked: self.service.sources.is_github_blocked(),
             now: self.service.clock.now(),
         };
         for effect in self.state.step(event, &context) {
             match effect {
-                Effect::Lookup(lookup) => {
+                Effect::LookupTask(lookup) => {
                     let namespace = lookup.namespace.clone();
                     let task = self.lookups.spawn(Arc::clone(&self.service).look_up(lookup));
                     self.namespaces.insert(task.id(), namespace);
                 }
                 Effect::Touch(names) => (self.service.ports.touched)(names),
-                Effect::Crowded(domains) => self.remarks.set_crowded(&domains),
+                Effect::Crowded(domains) => self.reporter.set_crowded(&domains),
             }
         }
     }
 
     fn load(&mut self) -> Result<(), StoreError> {
-        // Names that come while this is read are touched again.
+        // Names that arrive during this read are touched again.
         self.service.handle.touched.take_now();
         let snapshot = self.service.store.snapshot()?;
-        let policy = &self.in_force.snapshot;
+        let policy = &self.current_policy.snapshot;
         let names: Vec<Name> = external_names(&snapshot, policy)?.into_keys().collect();
         let records = records(&snapshot, &names)?;
         drop(snapshot);
@@ -117,16 +117,16 @@ impl Driver {
         self.review()
     }
 
-    /// Takes the names that came, or whose rows changed, since the last look.
+    /// Takes the names that came or changed since the last call.
     fn take_names(&mut self) -> Result<(), StoreError> {
         let service = Arc::clone(&self.service);
         let Some((names, snapshot)) = service.handle.touched.take_with(&service.store)? else {
             return Ok(());
         };
-        match touched(&snapshot, &self.in_force.snapshot, &names) {
-            Ok((outside, records)) => {
+        match touched(&snapshot, &self.current_policy.snapshot, &names) {
+            Ok((external, records)) => {
                 drop(snapshot);
-                self.step(Event::NamesTouched(outside, &records));
+                self.step(Event::NamesTouched(external, &records));
                 Ok(())
             }
             Err(error) => {
@@ -138,14 +138,16 @@ impl Driver {
 
     fn request(&mut self, request: Request) {
         let Request { namespace, reply } = request;
-        // Names may have come a moment ago.
+        // New names may have arrived a moment ago.
         if let Err(error) = self.take_names() {
-            return drop(reply.send(Err(reason(&error))));
+            // The client may have gone away.
+            let _ = reply.send(Err(reason(&error)));
+            return;
         }
         self.step(Event::Requested { namespace, reply });
     }
 
-    /// A lookup that failed or panicked, whatever upstream sent, leaves the others alone.
+    /// Handles the end of a lookup. One that failed or panicked does not affect the others.
     fn ended(&mut self, joined: Result<(Id, Result<Answer, StoreError>), JoinError>) {
         let (task, outcome) = match joined {
             Ok((task, Ok(answer))) => (task, Ok(answer)),
@@ -155,12 +157,12 @@ impl Driver {
         let Some(namespace) = self.namespaces.remove(&task) else { return };
         match outcome {
             Ok(answer) => {
-                let Answer { namespace: folded, holding, changed, .. } = answer;
-                debug!(namespace, evidence = ?holding.evidence, "a namespace was looked up");
-                let found = Found { next_check: holding.next_check, changed };
+                let Answer { namespace: folded, record, changed, .. } = answer;
+                debug!(namespace, evidence = ?record.evidence, "a namespace was looked up");
+                let found = Found { next_check: record.next_check, changed };
                 self.step(Event::Ended { namespace, found: Some(found) });
-                if let Err(error) = self.remark(&folded, &holding) {
-                    warn!(namespace = folded, reason = %reason(&error), "its alerts cannot be worked out");
+                if let Err(error) = self.update_alerts(&folded, &record) {
+                    warn!(namespace = folded, reason = %reason(&error), "the alerts about a namespace cannot be updated");
                 }
                 self.report();
             }
@@ -171,72 +173,78 @@ impl Driver {
         }
     }
 
-    fn reorder(&mut self, next: Arc<InForce>) -> Result<(), StoreError> {
-        let before = std::mem::replace(&mut self.in_force, next);
+    fn reorder(&mut self, next: Arc<CurrentPolicy>) -> Result<(), StoreError> {
+        let before = std::mem::replace(&mut self.current_policy, next);
         self.step(Event::PolicyChanged { before: &before.set });
         self.review()
     }
 
-    fn remark(&mut self, namespace: &str, holding: &Holding) -> Result<(), StoreError> {
-        let seen = self.seen_of(&self.service.store.snapshot()?, namespace, holding)?;
-        self.remarks.set(namespace, seen);
+    fn update_alerts(
+        &mut self,
+        namespace: &str,
+        record: &VerificationRecord,
+    ) -> Result<(), StoreError> {
+        let alerts = self.alerts_of(&self.service.store.snapshot()?, namespace, record)?;
+        self.reporter.set(namespace, alerts);
         Ok(())
     }
 
-    /// Works out the alerts about a namespace, if overlays speak of it.
-    fn seen_of(
+    /// Returns the alerts about a namespace, if overlays mention it.
+    fn alerts_of(
         &self,
         snapshot: &Snapshot,
         namespace: &str,
-        holding: &Holding,
-    ) -> Result<Vec<Observation>, StoreError> {
-        let (set, now) = (&self.in_force.set, self.service.clock.now());
-        let is_spoken = |name: &Name| !set.about(name).is_silent();
-        if !self.state.names(namespace).any(is_spoken) {
+        record: &VerificationRecord,
+    ) -> Result<Vec<ReportedAlert>, StoreError> {
+        let (set, now) = (&self.current_policy.set, self.service.clock.now());
+        let is_mentioned = |name: &Name| !set.rules_for(name).is_silent();
+        if !self.state.names(namespace).any(is_mentioned) {
             return Ok(Vec::new());
         }
-        let mut namings = Vec::new();
+        let mut declarations = Vec::new();
         for name in self.state.names(namespace) {
-            namings.extend(snapshot.naming(name)?.map(|naming| (name.clone(), naming)));
+            declarations.extend(
+                snapshot.declarations(name)?.map(|declarations| (name.clone(), declarations)),
+            );
         }
         let served = self.state.names(namespace).any(|name| (self.service.ports.is_served)(name));
-        Ok(of_namespace(namespace, holding, set.pins(namespace), &namings, served, now))
+        Ok(of_namespace(namespace, record, set.pins(namespace), &declarations, served, now))
     }
 
-    /// Works out the alerts of every namespace that overlays speak of.
+    /// Replaces the alerts about every namespace that overlays mention.
     fn review(&mut self) -> Result<(), StoreError> {
         let snapshot = self.service.store.snapshot()?;
-        let mut remarks = Remarks::default();
-        for (namespace, holding) in snapshot.holdings()? {
-            let seen = self.seen_of(&snapshot, &namespace, &holding)?;
-            remarks.set(&namespace, seen);
+        let mut reporter = NamespaceAlerts::default();
+        for (namespace, record) in snapshot.verifications()? {
+            let alerts = self.alerts_of(&snapshot, &namespace, &record)?;
+            reporter.set(&namespace, alerts);
         }
-        remarks.set_crowded(&self.state.crowded(&self.in_force.set));
-        self.remarks = remarks;
+        reporter.set_crowded(&self.state.crowded(&self.current_policy.set));
+        self.reporter = reporter;
         self.report();
         Ok(())
     }
 
     fn report(&self) {
-        let Service { store, clock, witnesses, .. } = self.service.as_ref();
-        self.remarks.report(store, clock, &witnesses.trouble());
+        let Service { store, clock, sources, .. } = self.service.as_ref();
+        self.reporter.report(store, clock, &sources.trouble());
     }
 }
 
-/// Reads which of these names an upstream from outside lists, and the records of their namespaces.
+/// Reads which of these names an external upstream lists, and the records of their namespaces.
 fn touched<'n>(
     snapshot: &Snapshot,
     policy: &PolicySnapshot,
     names: impl IntoIterator<Item = &'n Name>,
 ) -> Result<(Vec<Name>, Records), StoreError> {
-    let mut outside = Vec::new();
+    let mut external = Vec::new();
     for name in names {
         if is_external(snapshot, policy, name)? {
-            outside.push(name.clone());
+            external.push(name.clone());
         }
     }
-    let records = records(snapshot, &outside)?;
-    Ok((outside, records))
+    let records = records(snapshot, &external)?;
+    Ok((external, records))
 }
 
 fn records(snapshot: &Snapshot, names: &[Name]) -> Result<Records, StoreError> {
@@ -246,9 +254,9 @@ fn records(snapshot: &Snapshot, names: &[Name]) -> Result<Records, StoreError> {
         if records.contains_key(&namespace) {
             continue;
         }
-        let record = snapshot.holding(&namespace)?.map_or_else(Record::default, |holding| Record {
-            checked_at: holding.checked_at,
-            next_check: holding.next_check,
+        let record = snapshot.record(&namespace)?.map_or_else(Record::default, |record| Record {
+            checked_at: record.checked_at,
+            next_check: record.next_check,
         });
         records.insert(namespace, record);
     }

@@ -3,24 +3,24 @@ use std::sync::Arc;
 
 use tokio::sync::{Mutex, mpsc, oneshot, watch};
 
-use super::lookup::ProofReport;
+use super::lookup::OwnershipReport;
 use crate::daemon::runtime::Feed;
 use crate::model::Name;
 
-/// Requests that may wait for a lookup; the senders of more wait.
+/// Requests that may wait for a lookup; senders of further requests wait.
 const REQUESTS: usize = 16;
 
-pub(super) type Reply = oneshot::Sender<Result<ProofReport, String>>;
+pub(super) type Reply = oneshot::Sender<Result<OwnershipReport, String>>;
 
-/// A client wants a namespace to be verified now.
+/// A client's request to verify a namespace now.
 #[derive(Debug)]
 pub(super) struct Request {
     pub(super) namespace: String,
     pub(super) reply: Reply,
 }
 
-/// What other services tell the verification, and ask of it. It keeps what it is told while the loop
-/// does not run.
+/// The interface of verification to other services. It keeps touched names and requests while the loop does
+/// not run.
 #[derive(Debug, Clone)]
 pub(in crate::daemon) struct Verification {
     pub(super) touched: Feed,
@@ -40,25 +40,29 @@ impl Verification {
         }
     }
 
-    /// Tells that names came or changed, so that their namespaces may have to be looked up.
+    /// Reports names that came or changed: their namespaces may need a lookup.
     pub(in crate::daemon) fn touch(&self, names: impl IntoIterator<Item = Name>) {
         self.touched.touch(names);
     }
 
-    /// Tells which names resemble something protected, in place of those told before: their
-    /// namespaces are looked up before the rest.
+    /// Replaces the set of names that resemble something protected: their namespaces are looked up before the
+    /// rest.
     pub(in crate::daemon) fn resembling(&self, names: &[&Name]) {
-        let of = |name: &&Name| name.namespace().to_ascii_lowercase();
-        let before = self.resembling.send_replace(Arc::new(names.iter().map(of).collect()));
-        let new = names.iter().filter(|name| !before.contains(&of(name)));
+        let namespace_of = |name: &&Name| name.namespace().to_ascii_lowercase();
+        let before =
+            self.resembling.send_replace(Arc::new(names.iter().map(namespace_of).collect()));
+        let new = names.iter().filter(|name| !before.contains(&namespace_of(name)));
         self.touch(new.map(|name| (*name).clone()));
     }
 
     /// Verifies a namespace now.
     ///
     /// # Errors
-    /// Why it cannot be verified, in words.
-    pub(in crate::daemon) async fn verify(&self, namespace: &str) -> Result<ProofReport, String> {
+    /// The reason why it cannot be verified.
+    pub(in crate::daemon) async fn verify(
+        &self,
+        namespace: &str,
+    ) -> Result<OwnershipReport, String> {
         let stopped = || "the daemon is stopping".to_owned();
         let (reply, answer) = oneshot::channel();
         let request = Request { namespace: namespace.to_owned(), reply };

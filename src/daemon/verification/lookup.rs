@@ -6,79 +6,80 @@ use tokio::time::{Instant as Deadline, timeout_at};
 
 use crate::curation::{NamespaceReport, PolicySnapshot};
 use crate::daemon::runtime::Clock;
-use crate::model::{Digest, Instant, Name, Status};
+use crate::model::{Digest, Name, Status, Timestamp};
 use crate::ownership::{
-    Claim, Holding, Key, Naming, Offer, Pins, Urgency, advice, next_check, pin,
+    Claim, DeclarationRecord, Key, Offer, Pins, Priority, VerificationRecord, advice, next_check,
+    pin,
 };
-use crate::remote::Witnesses;
-use crate::store::{Proofs, Snapshot, Store, StoreError};
+use crate::remote::OwnershipSources;
+use crate::store::{Snapshot, Store, StoreError, VerificationRecords};
 
-/// Names of one namespace that are looked at in one go, those that waited longest first.
+/// Names of one namespace that are covered in one lookup, those that waited longest first.
 const MAX_NAMES: usize = 50;
-/// Contents of one name that are looked at in one go: the newest, and some of the others in turns.
+/// Contents of one name that are covered in one lookup: the newest, and some of the others in rotation.
 const NEWEST_CONTENTS: usize = 10;
 const OTHER_CONTENTS: usize = 10;
-/// Repositories and packages that are asked for in one look, and how long that may take: one namespace
-/// must not use up what is meant for all.
+/// Requests to repositories and packages in one lookup, and the time limit for them: one namespace must not
+/// use up the rate limits of all.
 const MAX_ASKED: usize = 60;
 const LONGEST: Duration = Duration::from_mins(2);
 
-/// Everything that asking about a namespace needs, read at once: nothing of the store is held while
-/// somebody far away takes their time.
+/// Everything that a lookup of a namespace needs, read at once: no snapshot of the store stays open during
+/// slow requests.
 #[derive(Debug)]
 pub(super) struct Question {
     pub(super) namespace: String,
     claim: Claim,
     pub(super) pins: Pins,
-    pub(super) before: Holding,
+    pub(super) before: VerificationRecord,
     /// The keys that its parents were first seen with, by domain.
     inherited: BTreeMap<String, BTreeSet<Key>>,
     names: Vec<NameQuestion>,
-    urgency: Urgency,
+    priority: Priority,
 }
 
-/// A name, what is remembered of it, and contents to look at among all that it has.
+/// A name, its record, its current contents, and those to look up now.
 #[derive(Debug)]
 struct NameQuestion {
     name: Name,
-    naming: Naming,
+    declarations: DeclarationRecord,
     current: BTreeSet<Digest>,
     contents: Contents,
 }
 
 type Contents = Vec<(Digest, Offer)>;
 
-/// What was found out.
+/// The result of a lookup.
 #[derive(Debug)]
 pub(super) struct Answer {
     pub(super) namespace: String,
-    pub(super) holding: Holding,
-    pub(super) namings: Vec<(Name, Naming)>,
-    /// Whether something else is known of the names than before.
+    pub(super) record: VerificationRecord,
+    pub(super) declarations: Vec<(Name, DeclarationRecord)>,
+    /// True if the evidence of a name changed.
     pub(super) changed: bool,
 }
 
-/// What `vidimus prove` says.
+/// The report of `vidimus ownership`.
 #[derive(Debug, Serialize, Deserialize)]
-pub struct ProofReport {
-    pub title: NamespaceReport,
+pub struct OwnershipReport {
+    pub report: NamespaceReport,
     pub names: Vec<NameReport>,
-    /// What the owner has to publish, and where.
+    /// The records that the owner has to publish, and where.
     pub publish: Vec<String>,
-    /// The overlay that pins what is shown now.
+    /// The overlay that pins the owner shown now.
     pub pin: Option<String>,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
 pub struct NameReport {
     pub name: String,
-    /// Contents that the owner's repository declares.
+    /// The number of contents that the owner's repository declares.
     pub declared: usize,
     pub evidence: Vec<String>,
 }
 
 impl Question {
-    /// What there is to ask about a namespace; `names` are those of its names that matter.
+    /// Reads what a lookup of a namespace needs; `names` are the names to look up with it.
     ///
     /// # Errors
     /// When the store cannot be read.
@@ -87,94 +88,101 @@ impl Question {
         policy: &PolicySnapshot,
         namespace: &str,
         names: &[Name],
-        urgency: Urgency,
+        priority: Priority,
     ) -> Result<Self, StoreError> {
         let claim = Claim::of(namespace, &policy.overlays.shared_hosts());
         let mut known = Vec::with_capacity(names.len());
         for name in names {
-            known.push((name.clone(), snapshot.naming(name)?.unwrap_or_default()));
+            known.push((name.clone(), snapshot.declarations(name)?.unwrap_or_default()));
         }
-        known.sort_by_key(|(_, naming)| naming.checked_at);
+        known.sort_by_key(|(_, declarations)| declarations.checked_at);
         known.truncate(MAX_NAMES);
         let mut questions = Vec::with_capacity(known.len());
-        for (name, naming) in known {
-            let (current, contents) = contents(snapshot, policy, &name, naming.turn)?;
-            questions.push(NameQuestion { name, naming, current, contents });
+        for (name, declarations) in known {
+            let (current, contents) = contents(snapshot, policy, &name, declarations.offset)?;
+            questions.push(NameQuestion { name, declarations, current, contents });
         }
         let mut inherited = BTreeMap::new();
         if let Claim::Domain { parents, .. } = &claim {
             for parent in parents {
                 let above: Vec<&str> = parent.rsplit('.').collect();
-                let holding = snapshot.holding(&above.join("."))?.unwrap_or_default();
-                inherited.insert(parent.clone(), holding.pinned_keys);
+                let record = snapshot.record(&above.join("."))?.unwrap_or_default();
+                inherited.insert(parent.clone(), record.pinned_keys);
             }
         }
         Ok(Self {
             inherited,
             pins: policy.overlays.pins(namespace).clone(),
-            before: snapshot.holding(namespace)?.unwrap_or_default(),
+            before: snapshot.record(namespace)?.unwrap_or_default(),
             namespace: namespace.to_ascii_lowercase(),
             claim,
             names: questions,
-            urgency,
+            priority,
         })
     }
 
-    /// Looks at the namespace itself.
-    pub(super) async fn look(&self, witnesses: &Witnesses, now: impl Fn() -> Instant) -> Holding {
-        let sight = witnesses.look(&self.claim).await;
+    /// Looks up the namespace itself.
+    pub(super) async fn look_up(
+        &self,
+        sources: &OwnershipSources,
+        now: impl Fn() -> Timestamp,
+    ) -> VerificationRecord {
+        let lookup = sources.look_up(&self.claim).await;
         let now = now();
-        let before = self.before.clone().inheriting(&self.inherited, &sight);
-        let mut holding = before.after(&sight, &self.pins, now);
-        let next = next_check(&self.namespace, &holding, &self.pins, self.urgency, now);
-        holding.next_check = Some(next);
-        holding
+        let before = self.before.clone().inheriting(&self.inherited, &lookup);
+        let mut record = before.after(&lookup, &self.pins, now);
+        let next = next_check(&self.namespace, &record, &self.pins, self.priority, now);
+        record.next_check = Some(next);
+        record
     }
 
-    /// Looks at what the repositories and packages of its names say, as far as there is time.
-    pub(super) async fn look_at_names(
+    /// Looks up the repositories and packages of its names, within the limits of time and requests.
+    pub(super) async fn look_up_names(
         self,
-        witnesses: &Witnesses,
-        holding: Holding,
-        now: impl Fn() -> Instant,
+        sources: &OwnershipSources,
+        record: VerificationRecord,
+        now: impl Fn() -> Timestamp,
     ) -> Answer {
-        let account = self.pins.github.or(holding.pinned_account);
+        let account = self.pins.github.or(record.pinned_account);
         let until = Deadline::now() + LONGEST;
         let mut budget = MAX_ASKED;
         let mut changed = false;
-        let mut namings = Vec::with_capacity(self.names.len());
-        for NameQuestion { name, naming, current, contents } in self.names {
+        let mut asked_names = Vec::with_capacity(self.names.len());
+        for NameQuestion { name, declarations, current, contents } in self.names {
             if budget == 0 {
                 break;
             }
-            let asked = witnesses.contents(account, &contents, &mut budget);
-            let Ok(sights) = timeout_at(until, asked).await else { break };
-            let next = naming.clone().after(name.as_str(), account, &current, &sights, now());
-            let says = |it: &Naming| (it.account, it.declared.clone(), it.disputed.clone());
-            changed |= says(&naming) != says(&next);
-            namings.push((name, next));
+            let asked = sources.contents(account, &contents, &mut budget);
+            let Ok(lookups) = timeout_at(until, asked).await else { break };
+            let next =
+                declarations.clone().after(name.as_str(), account, &current, &lookups, now());
+            let facts = |record: &DeclarationRecord| {
+                (record.account, record.declared.clone(), record.disputed.clone())
+            };
+            changed |= facts(&declarations) != facts(&next);
+            asked_names.push((name, next));
         }
-        Answer { namespace: self.namespace, holding, namings, changed }
+        Answer { namespace: self.namespace, record, declarations: asked_names, changed }
     }
 }
 
-/// The contents of a name that somebody outside may have published: all of them, and those to look at
-/// now, `turn` contents after the first look.
+/// Returns the contents of a name that external publishers may have published: all of them, and those to look
+/// up now, after the `offset` contents of earlier lookups.
 fn contents(
     snapshot: &Snapshot,
     policy: &PolicySnapshot,
     name: &Name,
-    turn: usize,
+    offset: usize,
 ) -> Result<(BTreeSet<Digest>, Contents), StoreError> {
     let mut heads = snapshot.heads_of(name)?;
-    heads.retain(|it| it.head.status != Status::Deleted && !policy.is_internal(&it.upstream));
-    heads.sort_by_key(|it| std::cmp::Reverse(it.head.published_at));
-    let current = heads.iter().map(|it| it.head.received).collect();
+    heads.retain(|head| head.head.status != Status::Deleted && !policy.is_internal(&head.upstream));
+    heads.sort_by_key(|head| std::cmp::Reverse(head.head.published_at));
+    let current = heads.iter().map(|head| head.head.received).collect();
     let (newest, others) = heads.split_at(heads.len().min(NEWEST_CONTENTS));
-    let in_turn = others.iter().cycle().skip(turn % others.len().max(1));
-    let in_turn = in_turn.take(others.len().min(OTHER_CONTENTS));
+    let rotated = others.iter().cycle().skip(offset % others.len().max(1));
+    let rotated = rotated.take(others.len().min(OTHER_CONTENTS));
     let mut contents = Vec::new();
-    for head in newest.iter().chain(in_turn) {
+    for head in newest.iter().chain(rotated) {
         match snapshot.entry(head) {
             Err(StoreError::Damaged(_)) => {}
             entry => contents
@@ -184,64 +192,64 @@ fn contents(
     Ok((current, contents))
 }
 
-/// Whether anything may be decided otherwise by what is remembered now, under these pins.
-pub(super) fn decides_otherwise<'h>(
-    before: &'h Holding,
-    after: &'h Holding,
+/// Returns true if the new record may change an evaluation, under these pins.
+pub(super) fn may_change_evaluations<'h>(
+    before: &'h VerificationRecord,
+    after: &'h VerificationRecord,
     pins: &'h Pins,
-    now: Instant,
+    now: Timestamp,
 ) -> bool {
-    let says = |it: &'h Holding| {
-        let created = it.account().and_then(|account| account.created_at);
-        let is_new = it.concluded_at.is_none();
+    let facts = |record: &'h VerificationRecord| {
+        let created = record.account().and_then(|account| account.created_at);
+        let is_new = record.concluded_at.is_none();
         (
-            it.basis(pins),
-            it.is_through_parent(),
-            it.is_stale(now),
-            it.pinned_account,
+            record.basis(pins),
+            record.is_through_parent(),
+            record.is_stale(now),
+            record.pinned_account,
             created,
             is_new,
         )
     };
-    says(before) != says(after)
+    facts(before) != facts(after)
 }
 
 impl Answer {
-    pub(super) fn proofs(&self) -> Proofs {
-        Proofs {
-            holdings: vec![(self.namespace.clone(), self.holding.clone())],
-            namings: self.namings.clone(),
+    pub(super) fn records(&self) -> VerificationRecords {
+        VerificationRecords {
+            verifications: vec![(self.namespace.clone(), self.record.clone())],
+            declarations: self.declarations.clone(),
         }
     }
 
-    /// The same for people, under the name that they asked for.
-    pub(super) fn report(&self, policy: &PolicySnapshot, namespace: &str) -> ProofReport {
+    /// Returns the report for people, under the spelling that the client asked for.
+    pub(super) fn report(&self, policy: &PolicySnapshot, namespace: &str) -> OwnershipReport {
         let claim = Claim::of(namespace, &policy.overlays.shared_hosts());
-        let names = self.namings.iter().map(|(name, naming)| NameReport {
+        let names = self.declarations.iter().map(|(name, declarations)| NameReport {
             name: name.to_string(),
-            declared: naming.declared.len(),
-            evidence: naming.evidence.clone(),
+            declared: declarations.declared.len(),
+            evidence: declarations.evidence.clone(),
         });
-        ProofReport {
-            title: NamespaceReport::new(namespace, &self.holding, &[], &policy.overlays),
+        OwnershipReport {
+            report: NamespaceReport::new(namespace, &self.record, &[], &policy.overlays),
             names: names.collect(),
             publish: advice(&claim),
-            pin: pin(namespace, &self.holding, policy.overlays.pins(namespace)),
+            pin: pin(namespace, &self.record, policy.overlays.pins(namespace)),
         }
     }
 }
 
-/// Proves a namespace for whoever holds the store, and keeps what was found.
+/// Verifies a namespace without a daemon, and stores the evidence.
 ///
 /// # Errors
 /// When the store cannot be read or written.
-pub async fn prove_once(
+pub async fn verify_once(
     store: &Store,
     clock: &Clock,
     policy: &PolicySnapshot,
-    witnesses: &Witnesses,
+    sources: &OwnershipSources,
     namespace: &str,
-) -> Result<ProofReport, StoreError> {
+) -> Result<OwnershipReport, StoreError> {
     let question = {
         let snapshot = store.snapshot()?;
         let mut names = BTreeSet::new();
@@ -252,11 +260,11 @@ pub async fn prove_once(
             }
         }
         let names: Vec<Name> = names.into_iter().collect();
-        Question::read(&snapshot, policy, namespace, &names, Urgency::Spoken)?
+        Question::read(&snapshot, policy, namespace, &names, Priority::Mentioned)?
     };
-    witnesses.forget_answers();
-    let holding = question.look(witnesses, || clock.now()).await;
-    let answer = question.look_at_names(witnesses, holding, || clock.now()).await;
-    store.keep_proofs(&answer.proofs(), clock.now())?;
+    sources.forget_answers();
+    let record = question.look_up(sources, || clock.now()).await;
+    let answer = question.look_up_names(sources, record, || clock.now()).await;
+    store.store_verification(&answer.records(), clock.now())?;
     Ok(answer.report(policy, namespace))
 }

@@ -1,39 +1,38 @@
 //! Verifies which namespaces belong to their publishers.
 //!
 //! ```text
-//! handle ──requests, touched names──▶ driver ──▶ service ──▶ lookup ──▶ witnesses, store
+//! handle ──requests, touched names──▶ driver ──▶ service ──▶ lookup ──▶ sources, store
 //!                                       ├─ state, queue (pure)
-//!                                       └─ remarks, titles: alerts
+//!                                       └─ reporter, alerts
 //! ```
 //!
-//! # What is kept
-//! In the store: the verification record of each namespace with when it is due, and the claims of
+//! # State
+//! In the store: the verification record of each namespace with its next check, and the declarations of
 //! each name. In memory: the queue, the lookups under way, and the alerts that last.
 //!
-//! # How it changes
-//! Names that came or changed, an edit of the overlays, a request, and time queue namespaces;
-//! `state` decides which are looked up, and when. Only what was seen is stored; the verdict
-//! follows from it and from the pins in force where it is needed.
+//! # Changes
+//! New or changed names, an edit of the overlays, a request, and time queue namespaces; `state` decides
+//! which are looked up, and when. Only evidence is stored; the verdict is derived from it and from the
+//! current pins where it is needed.
 //!
-//! # What a crash leaves
-//! What was committed. A crash between an answer and its commit asks once more.
+//! # After a crash
+//! Everything committed stays. A crash between an answer and its commit repeats the lookup.
 //!
-//! # Who reads it
-//! Gates, through the dossier. Names of which something else is known now leave through the port
-//! `touched`.
+//! # Readers
+//! Gates, through the dossier. Names with changed evidence leave through the port `touched`.
 
+mod alerts;
 mod driver;
 mod handle;
 mod lookup;
 mod queue;
-mod remarks;
+mod reporter;
 mod service;
+mod sources;
 mod state;
-mod titles;
-mod witnesses;
 
 pub(super) use driver::verify;
 pub(super) use handle::Verification;
-pub use lookup::{NameReport, ProofReport, prove_once};
+pub use lookup::{NameReport, OwnershipReport, verify_once};
 pub(super) use service::{Ports, Service};
-pub use witnesses::open_witnesses;
+pub use sources::open_sources;

@@ -2,30 +2,30 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use smol_str::SmolStr;
 
-use crate::model::{Instant, Name};
-use crate::ownership::{Claim, SharedHosts, Urgency};
+use crate::model::{Name, Timestamp};
+use crate::ownership::{Claim, Priority, SharedHosts};
 
 /// The verification queue.
 ///
-/// It is built anew at each start, from the names there are and from when each namespace is due, which
-/// is stored: a restart forgets nothing and asks nothing twice.
+/// It is rebuilt at each start from the stored names and from the stored time of each next check: a restart
+/// forgets nothing and repeats no lookup.
 #[derive(Debug, Default)]
 pub(super) struct Queue {
-    /// By namespace in small letters, in order. There are as many as namespaces, most with one name.
+    /// By namespace in lower case, in order. Most namespaces have one name.
     names: BTreeMap<SmolStr, Vec<Name>>,
-    due: HashMap<SmolStr, (Lane, Urgency, Instant)>,
-    order: BTreeMap<Lane, BTreeSet<(Urgency, Instant, SmolStr)>>,
+    due: HashMap<SmolStr, (RateLane, Priority, Timestamp)>,
+    order: BTreeMap<RateLane, BTreeSet<(Priority, Timestamp, SmolStr)>>,
 }
 
-/// The rate lanes: GitHub is asked one question after another.
+/// The rate lanes: GitHub accounts are looked up one by one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(super) enum Lane {
+pub(super) enum RateLane {
     Domains,
     GitHub,
 }
 
 impl Queue {
-    /// Adds names; requeue the namespaces that are new.
+    /// Adds names, and returns the namespaces that are new.
     pub(super) fn add(&mut self, names: impl IntoIterator<Item = Name>) -> Vec<String> {
         let mut new = Vec::new();
         for name in names {
@@ -34,10 +34,10 @@ impl Queue {
                 new.push(namespace.to_string());
                 Vec::new()
             });
-            if let Err(place) = known.binary_search(&name) {
-                // Growing by one spares what most would never need.
+            if let Err(position) = known.binary_search(&name) {
+                // Growing by one: most namespaces never need more.
                 known.reserve_exact(1);
-                known.insert(place, name);
+                known.insert(position, name);
             }
         }
         new
@@ -47,54 +47,60 @@ impl Queue {
         self.names.keys().map(SmolStr::as_str)
     }
 
-    /// The names of a namespace, whatever its case.
+    /// Returns the names of a namespace, whatever its case.
     pub(super) fn names(&self, namespace: &str) -> impl Iterator<Item = &Name> {
         self.names.get(namespace.to_ascii_lowercase().as_str()).into_iter().flatten()
     }
 
     /// Queues a namespace.
-    pub(super) fn set(&mut self, namespace: &str, lane: Lane, urgency: Urgency, at: Instant) {
+    pub(super) fn set(
+        &mut self,
+        namespace: &str,
+        rate_lane: RateLane,
+        priority: Priority,
+        at: Timestamp,
+    ) {
         self.remove(namespace);
         let namespace = SmolStr::new(namespace);
-        self.due.insert(namespace.clone(), (lane, urgency, at));
-        self.order.entry(lane).or_default().insert((urgency, at, namespace));
+        self.due.insert(namespace.clone(), (rate_lane, priority, at));
+        self.order.entry(rate_lane).or_default().insert((priority, at, namespace));
     }
 
-    /// When a namespace is due, unless it is being looked up.
-    pub(super) fn turn(&self, namespace: &str) -> Option<(Lane, Urgency, Instant)> {
+    /// Returns when a namespace is due, unless it is being looked up.
+    pub(super) fn position(&self, namespace: &str) -> Option<(RateLane, Priority, Timestamp)> {
         self.due.get(namespace).copied()
     }
 
-    /// Takes the next namespace of a lane that is due; of those that no overlay speaks of only when
-    /// `rest` says so.
+    /// Takes the next namespace of a rate lane that is due; one that no overlay mentions only if `rest` is
+    /// true.
     pub(super) fn take(
         &mut self,
-        lane: Lane,
+        rate_lane: RateLane,
         rest: bool,
-        now: Instant,
-    ) -> Option<(String, Urgency)> {
-        let order = self.order.get(&lane)?;
-        let due = |urgency: Urgency| {
-            let least = (urgency, Instant::MIN, SmolStr::default());
+        now: Timestamp,
+    ) -> Option<(String, Priority)> {
+        let order = self.order.get(&rate_lane)?;
+        let due = |priority: Priority| {
+            let least = (priority, Timestamp::MIN, SmolStr::default());
             let first = order.range(least..).next()?;
-            (first.0 == urgency && first.1 <= now).then(|| first.clone())
+            (first.0 == priority && first.1 <= now).then(|| first.clone())
         };
-        let first = due(Urgency::Spoken).or_else(|| due(Urgency::Resembling));
-        let (urgency, _, namespace) = first.or_else(|| rest.then(|| due(Urgency::Rest))?)?;
+        let first = due(Priority::Mentioned).or_else(|| due(Priority::Resembling));
+        let (priority, _, namespace) = first.or_else(|| rest.then(|| due(Priority::Rest))?)?;
         self.remove(&namespace);
-        Some((namespace.into(), urgency))
+        Some((namespace.into(), priority))
     }
 
     /// Takes a namespace out of the queue.
     pub(super) fn remove(&mut self, namespace: &str) {
-        if let Some((lane, urgency, at)) = self.due.remove(namespace)
-            && let Some(order) = self.order.get_mut(&lane)
+        if let Some((rate_lane, priority, at)) = self.due.remove(namespace)
+            && let Some(order) = self.order.get_mut(&rate_lane)
         {
-            order.remove(&(urgency, at, namespace.into()));
+            order.remove(&(priority, at, namespace.into()));
         }
     }
 
-    /// Domains below which so many namespaces stand that strangers may be getting them, with the count.
+    /// Returns the domains with so many namespaces below them that they may be shared hosts, with the count.
     pub(super) fn crowded(&self, hosts: &SharedHosts) -> Vec<(String, u64)> {
         const MANY: u64 = 20;
         let mut below: BTreeMap<String, u64> = BTreeMap::new();
@@ -111,10 +117,10 @@ impl Queue {
 }
 
 /// Returns the rate lane of a claim.
-pub(super) fn lane(claim: &Claim) -> Lane {
+pub(super) fn rate_lane(claim: &Claim) -> RateLane {
     match claim {
-        Claim::GitHub { .. } => Lane::GitHub,
-        Claim::Domain { .. } | Claim::Unprovable { .. } => Lane::Domains,
+        Claim::GitHub { .. } => RateLane::GitHub,
+        Claim::Domain { .. } | Claim::Unverifiable { .. } => RateLane::Domains,
     }
 }
 
@@ -123,30 +129,32 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_overlays_speak_of_comes_first_and_nothing_before_its_time() {
-        let at = Instant::from_micros;
+    fn mentioned_namespaces_come_first_and_none_before_its_time() {
+        let at = Timestamp::from_micros;
         let mut queue = Queue::default();
-        queue.set("com.rest", Lane::Domains, Urgency::Rest, at(1));
-        queue.set("com.late", Lane::Domains, Urgency::Spoken, at(9));
-        queue.set("com.spoken", Lane::Domains, Urgency::Spoken, at(5));
-        queue.set("com.alike", Lane::Domains, Urgency::Resembling, at(1));
-        queue.set("io.github.x", Lane::GitHub, Urgency::Spoken, at(1));
-        let mut take = |rest, now| queue.take(Lane::Domains, rest, at(now)).map(|(it, _)| it);
+        queue.set("com.rest", RateLane::Domains, Priority::Rest, at(1));
+        queue.set("com.late", RateLane::Domains, Priority::Mentioned, at(9));
+        queue.set("com.mentioned", RateLane::Domains, Priority::Mentioned, at(5));
+        queue.set("com.alike", RateLane::Domains, Priority::Resembling, at(1));
+        queue.set("io.github.x", RateLane::GitHub, Priority::Mentioned, at(1));
+        let mut take = |rest, now| {
+            queue.take(RateLane::Domains, rest, at(now)).map(|(namespace, _)| namespace)
+        };
         assert_eq!(take(true, 0), None);
-        assert_eq!(take(true, 6).as_deref(), Some("com.spoken"));
+        assert_eq!(take(true, 6).as_deref(), Some("com.mentioned"));
         assert_eq!(take(false, 6).as_deref(), Some("com.alike"));
         assert_eq!(take(false, 6), None);
         assert_eq!(take(true, 6).as_deref(), Some("com.rest"));
         assert_eq!(take(true, 9).as_deref(), Some("com.late"));
         assert_eq!(take(true, 99), None, "each is taken once");
-        assert!(queue.take(Lane::GitHub, false, at(1)).is_some());
+        assert!(queue.take(RateLane::GitHub, false, at(1)).is_some());
     }
 
     #[test]
-    fn a_domain_with_many_children_is_proposed_as_one() {
+    fn domain_with_more_than_twenty_namespaces_is_proposed_as_shared_host() {
         let mut queue = Queue::default();
         let names = |count: usize| {
-            (0..count).map(|it| Name::parse(&format!("com.many.n{it}/x")).expect("a name"))
+            (0..count).map(|index| Name::parse(&format!("com.many.n{index}/x")).expect("a name"))
         };
         queue.add(names(20));
         assert_eq!(queue.crowded(&SharedHosts::default()), []);

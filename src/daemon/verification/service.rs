@@ -4,22 +4,22 @@ use std::sync::Arc;
 use tokio::sync::watch;
 
 use super::handle::{Reply, Verification};
-use super::lookup::{Answer, Question, decides_otherwise};
-use super::state::Lookup;
+use super::lookup::{Answer, Question, may_change_evaluations};
+use super::state::LookupTask;
 use crate::config::Settings;
 use crate::curation::PolicySnapshot;
-use crate::daemon::policy::InForce;
+use crate::daemon::policy::CurrentPolicy;
 use crate::daemon::runtime::{Clock, blocking};
 use crate::model::{Name, reason};
-use crate::ownership::{Holding, Urgency};
-use crate::remote::Witnesses;
-use crate::store::{Proofs, Store, StoreError};
+use crate::ownership::{Priority, VerificationRecord};
+use crate::remote::OwnershipSources;
+use crate::store::{Store, StoreError, VerificationRecords};
 
-/// What verification asks of other services, and tells them. It knows none of them.
+/// The connections of verification to other services, none of which it knows.
 pub(in crate::daemon) struct Ports {
-    /// Whether any view shows any version of a name.
+    /// Returns true if any view shows any version of a name.
     pub(in crate::daemon) is_served: Box<dyn Fn(&Name) -> bool + Send + Sync>,
-    /// Something else is known of the owners of these names.
+    /// Reports names with changed evidence of ownership.
     pub(in crate::daemon) touched: Box<dyn Fn(Vec<Name>) + Send + Sync>,
 }
 
@@ -29,14 +29,14 @@ impl fmt::Debug for Ports {
     }
 }
 
-/// What the loop works with.
+/// The settings, store and connections of the loop.
 #[derive(Debug)]
 pub(in crate::daemon) struct Service {
     pub(in crate::daemon) settings: Arc<Settings>,
     pub(in crate::daemon) store: Arc<Store>,
     pub(in crate::daemon) clock: Arc<Clock>,
-    pub(in crate::daemon) policy: watch::Receiver<Arc<InForce>>,
-    pub(in crate::daemon) witnesses: Witnesses,
+    pub(in crate::daemon) policy: watch::Receiver<Arc<CurrentPolicy>>,
+    pub(in crate::daemon) sources: OwnershipSources,
     pub(in crate::daemon) ports: Ports,
     pub(in crate::daemon) handle: Verification,
 }
@@ -46,16 +46,16 @@ impl Service {
         Arc::clone(&self.policy.borrow().snapshot)
     }
 
-    /// Looks a namespace up, and stores what was found.
+    /// Looks up a namespace, and stores the evidence.
     pub(super) async fn look_up(
         self: Arc<Self>,
-        lookup: Lookup<Reply>,
+        lookup: LookupTask<Reply>,
     ) -> Result<Answer, StoreError> {
-        let Lookup { namespace, urgency, names, asked, reply } = lookup;
+        let LookupTask { namespace, priority, names, asked, reply } = lookup;
         if reply.is_some() {
-            self.witnesses.forget_answers();
+            self.sources.forget_answers();
         }
-        let outcome = Arc::clone(&self).find(&namespace, urgency, names, asked).await;
+        let outcome = Arc::clone(&self).find(&namespace, priority, names, asked).await;
         if let Some(reply) = reply {
             let report = match &outcome {
                 Ok(answer) => Ok(answer.report(&self.policy(), &namespace)),
@@ -70,50 +70,50 @@ impl Service {
     async fn find(
         self: Arc<Self>,
         namespace: &str,
-        urgency: Urgency,
+        priority: Priority,
         names: Vec<Name>,
         asked: Vec<Name>,
     ) -> Result<Answer, StoreError> {
         let (reader, wanted) = (Arc::clone(&self), namespace.to_owned());
         let question = blocking(move || {
             let snapshot = reader.store.snapshot()?;
-            Question::read(&snapshot, &reader.policy(), &wanted, &asked, urgency)
+            Question::read(&snapshot, &reader.policy(), &wanted, &asked, priority)
         })
         .await?;
         let now = || self.clock.now();
-        let holding = question.look(&self.witnesses, now).await;
-        self.keep_holding(&question, &holding, names).await?;
-        let answer = question.look_at_names(&self.witnesses, holding, now).await;
-        if !answer.namings.is_empty() {
-            let namings = answer.namings.clone();
-            self.keep(Proofs { holdings: Vec::new(), namings }).await?;
+        let record = question.look_up(&self.sources, now).await;
+        self.store_record(&question, &record, names).await?;
+        let answer = question.look_up_names(&self.sources, record, now).await;
+        if !answer.declarations.is_empty() {
+            let declarations = answer.declarations.clone();
+            self.save(VerificationRecords { verifications: Vec::new(), declarations }).await?;
         }
         Ok(answer)
     }
 
-    /// Stores what was seen of a namespace as soon as it was, however long its repositories and
-    /// packages take; and has its names decided about when that may change anything, by what is
-    /// pinned now.
-    async fn keep_holding(
+    /// Stores the evidence of a namespace at once, before its repositories and packages are looked up. Touches
+    /// its names if that may change an evaluation, under the current pins.
+    async fn store_record(
         &self,
         question: &Question,
-        holding: &Holding,
+        record: &VerificationRecord,
         names: Vec<Name>,
     ) -> Result<(), StoreError> {
-        let holdings = vec![(question.namespace.clone(), holding.clone())];
-        let kept = self.keep(Proofs { holdings, namings: Vec::new() }).await;
+        let verifications = vec![(question.namespace.clone(), record.clone())];
+        let stored =
+            self.save(VerificationRecords { verifications, declarations: Vec::new() }).await;
         let policy = self.policy();
         let pins = policy.overlays.pins(&question.namespace);
         let now = self.clock.now();
         // A commit may have succeeded although it reported an error.
-        if *pins != question.pins || decides_otherwise(&question.before, holding, pins, now) {
+        if *pins != question.pins || may_change_evaluations(&question.before, record, pins, now) {
             (self.ports.touched)(names);
         }
-        kept
+        stored
     }
 
-    async fn keep(&self, proofs: Proofs) -> Result<(), StoreError> {
+    async fn save(&self, records: VerificationRecords) -> Result<(), StoreError> {
         let (store, now) = (Arc::clone(&self.store), self.clock.now());
-        blocking(move || store.keep_proofs(&proofs, now)).await
+        blocking(move || store.store_verification(&records, now)).await
     }
 }

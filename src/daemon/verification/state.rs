@@ -1,53 +1,53 @@
 //! Decides which namespaces are looked up, and when.
 //!
-//! Namespaces that overlays speak of come first, each within a day; the others as far as a slow pace
-//! allows. Domains are looked up side by side, GitHub accounts one after another and only as fast as
-//! GitHub's limits say. A lookup that cannot be made is put off, and counts as nothing.
+//! Namespaces that overlays mention come first, each within a day; the others follow at a slow pace. Domains
+//! are looked up in parallel, GitHub accounts one by one and within GitHub's rate limits. A lookup that
+//! cannot be made is postponed, and counts as nothing.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use super::queue::{Lane, Queue, lane};
-use crate::model::{Instant, Name, NamespacePattern};
+use super::queue::{Queue, RateLane, rate_lane};
+use crate::model::{Name, NamespacePattern, Timestamp};
 use crate::overlay::{Changes, OverlaySet};
-use crate::ownership::{Claim, Urgency};
+use crate::ownership::{Claim, Priority};
 
 /// Domains that are looked up at the same time.
-const SIDE_BY_SIDE: usize = 16;
-/// Between two namespaces that no overlay speaks of: 28,800 a day.
+const PARALLEL: usize = 16;
+/// Interval between two namespaces that no overlay mentions: 28,800 a day.
 const REST_EVERY: Duration = Duration::from_secs(3);
-/// How long a verdict on what overlays speak of holds, at most, after a restart.
-const SPOKEN: Duration = Duration::from_hours(24);
-/// A namespace of a busy publisher is not looked up more often.
+/// After a restart, the longest age of a verdict on a namespace that overlays mention.
+const MENTIONED_EVERY: Duration = Duration::from_hours(24);
+/// The shortest interval between two lookups of one namespace after changes of its names.
 const AT_MOST_EVERY: Duration = Duration::from_mins(10);
-/// How long a lookup waits that failed, or that GitHub's limits put off.
-const PUT_OFF: Duration = Duration::from_mins(5);
+/// Wait after a lookup that failed, or that GitHub's limits postponed.
+const POSTPONED: Duration = Duration::from_mins(5);
 
-/// The facts that a step depends on beside its event.
+/// The facts that a step depends on besides its event.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Context<'a> {
     pub(super) overlays: &'a OverlaySet,
     /// Namespaces with a name that resembles something protected.
     pub(super) resembling: &'a BTreeSet<String>,
     pub(super) github_blocked: bool,
-    pub(super) now: Instant,
+    pub(super) now: Timestamp,
 }
 
-/// When a namespace was looked up, and is due, as the store remembers it.
+/// The stored times of the last and the next check of a namespace.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Record {
-    pub(super) checked_at: Option<Instant>,
-    pub(super) next_check: Option<Instant>,
+    pub(super) checked_at: Option<Timestamp>,
+    pub(super) next_check: Option<Timestamp>,
 }
 
-/// Records of namespaces in small letters.
+/// Records by namespace in lower case.
 pub(super) type Records = BTreeMap<String, Record>;
 
 #[derive(Debug)]
 pub(super) enum Event<'a, R> {
-    /// The names that upstreams from outside list, when the loop starts.
+    /// The names that external upstreams list, when the loop starts.
     Loaded(Vec<Name>, &'a Records),
-    /// Names from outside that came, or that changed.
+    /// External names that came or changed.
     NamesTouched(Vec<Name>, &'a Records),
     PolicyChanged {
         before: &'a OverlaySet,
@@ -65,32 +65,32 @@ pub(super) enum Event<'a, R> {
     Tick,
 }
 
-/// What a lookup found, as far as it matters for what is next.
+/// The parts of a lookup's result that matter for the next steps.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Found {
-    pub(super) next_check: Option<Instant>,
-    /// Something else is known of the names than before.
+    pub(super) next_check: Option<Timestamp>,
+    /// True if the evidence of a name changed.
     pub(super) changed: bool,
 }
 
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Effect<R> {
-    Lookup(Lookup<R>),
-    /// These names are decided about again.
+    LookupTask(LookupTask<R>),
+    /// These names are evaluated again.
     Touch(Vec<Name>),
-    /// More namespaces came; these domains have many below them.
+    /// New namespaces came; these domains have many below them.
     Crowded(Vec<(String, u64)>),
 }
 
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Lookup<R> {
-    /// As it was asked for.
+pub(super) struct LookupTask<R> {
+    /// In the requested spelling.
     pub(super) namespace: String,
-    pub(super) urgency: Urgency,
+    pub(super) priority: Priority,
     /// All of its names.
     pub(super) names: Vec<Name>,
-    /// Those of which repositories and packages are asked: the ones that overlays speak of, or all
-    /// when a client waits.
+    /// Those with repositories and packages to look up: the ones that overlays mention, or all when a client
+    /// waits.
     pub(super) asked: Vec<Name>,
     pub(super) reply: Option<R>,
 }
@@ -98,16 +98,15 @@ pub(super) struct Lookup<R> {
 /// The queue, and the lookups under way.
 #[derive(Debug)]
 pub(super) struct State<R> {
-    /// Whether lookups are made without a request.
+    /// True if lookups are made without a request.
     enabled: bool,
     queue: Queue,
-    under_way: BTreeMap<String, (Lane, Urgency)>,
-    /// When the next namespace that no overlay speaks of may be looked up.
-    rest_from: BTreeMap<Lane, Instant>,
-    /// Requests that wait for a lookup under way to end: each goes on from what the one before
-    /// remembers.
+    under_way: BTreeMap<String, (RateLane, Priority)>,
+    /// When the next namespace that no overlay mentions may be looked up.
+    rest_from: BTreeMap<RateLane, Timestamp>,
+    /// Requests that wait for a lookup under way: each starts from the record that it leaves.
     waiting: Vec<(String, R)>,
-    /// Namespaces that changed while they were looked up.
+    /// Namespaces that changed during their lookup.
     again: BTreeSet<String>,
 }
 
@@ -128,7 +127,7 @@ impl<R> State<R> {
         match event {
             Event::Loaded(names, records) => {
                 let new = self.queue.add(names);
-                self.plan(&new, records, context);
+                self.enqueue(&new, records, context);
             }
             Event::NamesTouched(names, records) => {
                 effects.extend(self.names_touched(names, records, context));
@@ -159,25 +158,25 @@ impl<R> State<R> {
     }
 
     /// Returns the priority of a namespace now.
-    pub(super) fn urgency(&self, namespace: &str, context: &Context<'_>) -> Urgency {
-        if self.names(namespace).any(|name| !context.overlays.about(name).is_silent()) {
-            return Urgency::Spoken;
+    pub(super) fn priority(&self, namespace: &str, context: &Context<'_>) -> Priority {
+        if self.names(namespace).any(|name| !context.overlays.rules_for(name).is_silent()) {
+            return Priority::Mentioned;
         }
-        if context.resembling.contains(namespace) { Urgency::Resembling } else { Urgency::Rest }
+        if context.resembling.contains(namespace) { Priority::Resembling } else { Priority::Rest }
     }
 
-    /// Queues namespaces: as it is stored, or at once. Overlays may have changed while no daemon
-    /// ran, so what they speak of waits no longer than it would have.
-    fn plan(&mut self, namespaces: &[String], records: &Records, context: &Context<'_>) {
+    /// Queues namespaces at their stored time, or at once. Overlays may have changed while no daemon ran, so a
+    /// mentioned namespace waits no longer than the usual interval.
+    fn enqueue(&mut self, namespaces: &[String], records: &Records, context: &Context<'_>) {
         let hosts = context.overlays.shared_hosts();
         for namespace in namespaces {
-            let urgency = self.urgency(namespace, context);
-            let due = records.get(namespace).and_then(|record| match urgency {
-                Urgency::Rest => record.next_check,
-                _ => Some(record.next_check?.min(record.checked_at?.plus(SPOKEN))),
+            let priority = self.priority(namespace, context);
+            let due = records.get(namespace).and_then(|record| match priority {
+                Priority::Rest => record.next_check,
+                _ => Some(record.next_check?.min(record.checked_at?.plus(MENTIONED_EVERY))),
             });
-            let lane = lane(&Claim::of(namespace, &hosts));
-            self.queue.set(namespace, lane, urgency, due.unwrap_or(context.now));
+            let rate_lane = rate_lane(&Claim::of(namespace, &hosts));
+            self.queue.set(namespace, rate_lane, priority, due.unwrap_or(context.now));
         }
     }
 
@@ -190,18 +189,18 @@ impl<R> State<R> {
         let touched: BTreeSet<String> =
             names.iter().map(|name| name.namespace().to_ascii_lowercase()).collect();
         let new = self.queue.add(names);
-        self.plan(&new, records, context);
-        // An entry that is served, waits or could mislead has changed.
+        self.enqueue(&new, records, context);
+        // An entry changed that is served, waits, or resembles something protected.
         for namespace in &touched {
-            let urgency = self.urgency(namespace, context);
-            if urgency == Urgency::Rest {
+            let priority = self.priority(namespace, context);
+            if priority == Priority::Rest {
                 continue;
             }
             let checked = records.get(namespace).and_then(|record| record.checked_at);
-            let earliest = checked.map_or(Instant::MIN, |at| at.plus(AT_MOST_EVERY));
+            let earliest = checked.map_or(Timestamp::MIN, |at| at.plus(AT_MOST_EVERY));
             let soon = context.now.max(earliest);
-            if let Some((lane, _, at)) = self.queue.turn(namespace) {
-                self.queue.set(namespace, lane, urgency, at.min(soon));
+            if let Some((rate_lane, _, at)) = self.queue.position(namespace) {
+                self.queue.set(namespace, rate_lane, priority, at.min(soon));
             } else if self.under_way.contains_key(namespace) {
                 self.again.insert(namespace.clone());
             }
@@ -209,28 +208,28 @@ impl<R> State<R> {
         (!new.is_empty()).then(|| Effect::Crowded(self.crowded(context.overlays)))
     }
 
-    /// After an edit of overlays: priorities may have changed, and a namespace is due of which
-    /// something else is stated.
+    /// Adapts the queue to an edit of the overlays: priorities may have changed, and a namespace with other
+    /// ownership rules is due.
     fn reorder(&mut self, before: &OverlaySet, context: &Context<'_>) {
         let after = context.overlays;
         let changes = Changes::between(before, after);
-        let restated: &[NamespacePattern] = changes.namespaces();
+        let changed: &[NamespacePattern] = changes.namespaces();
         let (hosts_before, hosts) = (before.shared_hosts(), after.shared_hosts());
         let all: Vec<String> = self.queue.namespaces().map(str::to_owned).collect();
         for namespace in all {
-            let urgency = self.urgency(&namespace, context);
+            let priority = self.priority(&namespace, context);
             let claim = Claim::of(&namespace, &hosts);
-            let is_restated = restated.iter().any(|pattern| pattern.covers_namespace(&namespace))
+            let is_changed = changed.iter().any(|pattern| pattern.covers_namespace(&namespace))
                 || claim != Claim::of(&namespace, &hosts_before);
-            let Some((_, urgency_before, at)) = self.queue.turn(&namespace) else {
-                // It is being looked up, as things stood before.
-                self.again.extend(is_restated.then_some(namespace));
+            let Some((_, priority_before, at)) = self.queue.position(&namespace) else {
+                // It is being looked up under the earlier rules.
+                self.again.extend(is_changed.then_some(namespace));
                 continue;
             };
             // The publisher waits for a verdict that was not due for days.
-            let is_due = is_restated || urgency < urgency_before;
+            let is_due = is_changed || priority < priority_before;
             let at = if is_due { at.min(context.now) } else { at };
-            self.queue.set(&namespace, lane(&claim), urgency, at);
+            self.queue.set(&namespace, rate_lane(&claim), priority, at);
         }
     }
 
@@ -241,11 +240,11 @@ impl<R> State<R> {
             return None;
         }
         self.queue.remove(&folded);
-        let lane = lane(&Claim::of(&namespace, &context.overlays.shared_hosts()));
-        self.under_way.insert(folded, (lane, Urgency::Spoken));
+        let rate_lane = rate_lane(&Claim::of(&namespace, &context.overlays.shared_hosts()));
+        self.under_way.insert(folded, (rate_lane, Priority::Mentioned));
         let names: Vec<Name> = self.names(&namespace).cloned().collect();
-        let (urgency, asked, reply) = (Urgency::Spoken, names.clone(), Some(reply));
-        Some(Effect::Lookup(Lookup { namespace, urgency, names, asked, reply }))
+        let (priority, asked, reply) = (Priority::Mentioned, names.clone(), Some(reply));
+        Some(Effect::LookupTask(LookupTask { namespace, priority, names, asked, reply }))
     }
 
     fn ended(
@@ -255,7 +254,7 @@ impl<R> State<R> {
         context: &Context<'_>,
     ) -> Option<Effect<R>> {
         let folded = namespace.to_ascii_lowercase();
-        let (lane_before, urgency_before) = self.under_way.remove(&folded)?;
+        let (lane_before, priority_before) = self.under_way.remove(&folded)?;
         let names: Vec<Name> = self.names(&folded).cloned().collect();
         if names.is_empty() {
             // A client may have asked about a namespace that no upstream lists.
@@ -263,8 +262,8 @@ impl<R> State<R> {
             return None;
         }
         let Some(Found { next_check, changed }) = found else {
-            let again = context.now.plus(PUT_OFF);
-            self.queue.set(&folded, lane_before, urgency_before, again);
+            let again = context.now.plus(POSTPONED);
+            self.queue.set(&folded, lane_before, priority_before, again);
             return None;
         };
         let next = if self.again.remove(&folded) {
@@ -272,37 +271,40 @@ impl<R> State<R> {
         } else {
             next_check.unwrap_or(context.now)
         };
-        let lane = lane(&Claim::of(&folded, &context.overlays.shared_hosts()));
-        let urgency = self.urgency(&folded, context);
-        self.queue.set(&folded, lane, urgency, next);
+        let rate_lane = rate_lane(&Claim::of(&folded, &context.overlays.shared_hosts()));
+        let priority = self.priority(&folded, context);
+        self.queue.set(&folded, rate_lane, priority, next);
         changed.then_some(Effect::Touch(names))
     }
 
-    /// Starts as many lookups as may go on at the same time.
+    /// Starts as many lookups as may run at the same time.
     fn start(&mut self, context: &Context<'_>) -> Vec<Effect<R>> {
         let mut effects = Vec::new();
         if !self.enabled {
             return effects;
         }
-        for (lane, most) in [(Lane::Domains, SIDE_BY_SIDE), (Lane::GitHub, 1)] {
-            while self.under_way.values().filter(|(other, _)| *other == lane).count() < most {
-                let rests = self.rest_from.get(&lane).is_none_or(|from| context.now >= *from);
-                let Some((namespace, urgency)) = self.queue.take(lane, rests, context.now) else {
+        for (rate_lane, most) in [(RateLane::Domains, PARALLEL), (RateLane::GitHub, 1)] {
+            while self.under_way.values().filter(|(other, _)| *other == rate_lane).count() < most {
+                let may_take_rest =
+                    self.rest_from.get(&rate_lane).is_none_or(|from| context.now >= *from);
+                let Some((namespace, priority)) =
+                    self.queue.take(rate_lane, may_take_rest, context.now)
+                else {
                     break;
                 };
-                if urgency == Urgency::Rest {
-                    self.rest_from.insert(lane, context.now.plus(REST_EVERY));
+                if priority == Priority::Rest {
+                    self.rest_from.insert(rate_lane, context.now.plus(REST_EVERY));
                 }
-                if lane == Lane::GitHub && context.github_blocked {
-                    self.queue.set(&namespace, lane, urgency, context.now.plus(PUT_OFF));
+                if rate_lane == RateLane::GitHub && context.github_blocked {
+                    self.queue.set(&namespace, rate_lane, priority, context.now.plus(POSTPONED));
                     continue;
                 }
-                self.under_way.insert(namespace.clone(), (lane, urgency));
+                self.under_way.insert(namespace.clone(), (rate_lane, priority));
                 let names: Vec<Name> = self.names(&namespace).cloned().collect();
-                let is_spoken = |name: &&Name| !context.overlays.about(name).is_silent();
-                let asked = names.iter().filter(is_spoken).cloned().collect();
-                let lookup = Lookup { namespace, urgency, names, asked, reply: None };
-                effects.push(Effect::Lookup(lookup));
+                let is_mentioned = |name: &&Name| !context.overlays.rules_for(name).is_silent();
+                let asked = names.iter().filter(is_mentioned).cloned().collect();
+                let lookup = LookupTask { namespace, priority, names, asked, reply: None };
+                effects.push(Effect::LookupTask(lookup));
             }
         }
         effects
@@ -316,11 +318,11 @@ mod tests {
     use crate::overlay::{Context as Reading, Terms, read};
 
     const START: u64 = 1_000_000;
-    const SPOKEN_OF: &str =
-        "servers: [{name: com.spoken/x, tier: 1}, {name: io.github.a/x, tier: 1}]";
+    const MENTIONED: &str =
+        "servers: [{name: com.mentioned/x, tier: 1}, {name: io.github.a/x, tier: 1}]";
 
-    fn at(seconds: u64) -> Instant {
-        Instant::from_micros(0).plus(Duration::from_secs(START + seconds))
+    fn at(seconds: u64) -> Timestamp {
+        Timestamp::from_micros(0).plus(Duration::from_secs(START + seconds))
     }
 
     fn overlays(text: &str) -> OverlaySet {
@@ -332,7 +334,7 @@ mod tests {
         texts.iter().map(|text| Name::parse(text).expect("a name")).collect()
     }
 
-    /// A queue under overlays that speak of one domain and one account.
+    /// A queue under overlays that mention one domain and one account.
     struct Bench {
         state: State<&'static str>,
         overlays: OverlaySet,
@@ -344,7 +346,7 @@ mod tests {
         fn new(enabled: bool) -> Self {
             Self {
                 state: State::new(enabled),
-                overlays: overlays(SPOKEN_OF),
+                overlays: overlays(MENTIONED),
                 resembling: BTreeSet::new(),
                 github_blocked: false,
             }
@@ -368,7 +370,7 @@ mod tests {
             assert_eq!(self.step(Event::Loaded(names(texts), &Records::new()), 0), []);
         }
 
-        /// The namespaces that are looked up at a moment.
+        /// Returns the namespaces that begin a lookup at a time.
         fn tick(&mut self, seconds: u64) -> Vec<String> {
             namespaces(&self.step(Event::Tick, seconds))
         }
@@ -386,24 +388,24 @@ mod tests {
 
     fn namespaces(effects: &[Effect<&'static str>]) -> Vec<String> {
         let looked_up = effects.iter().filter_map(|effect| match effect {
-            Effect::Lookup(lookup) => Some(lookup.namespace.clone()),
+            Effect::LookupTask(lookup) => Some(lookup.namespace.clone()),
             _ => None,
         });
         looked_up.collect()
     }
 
     #[test]
-    fn what_overlays_speak_of_goes_first_and_the_rest_is_paced() {
+    fn mentioned_namespaces_go_first_and_the_rest_is_paced() {
         let mut bench = Bench::new(true);
         bench.resembling.insert("com.alike".to_owned());
-        bench.load(&["com.a/x", "com.b/x", "com.spoken/x", "com.alike/x"]);
-        assert_eq!(bench.tick(0), ["com.spoken", "com.alike", "com.a"]);
+        bench.load(&["com.a/x", "com.b/x", "com.mentioned/x", "com.alike/x"]);
+        assert_eq!(bench.tick(0), ["com.mentioned", "com.alike", "com.a"]);
         assert_eq!(bench.tick(2), <[&str; 0]>::default());
         assert_eq!(bench.tick(3), ["com.b"]);
     }
 
     #[test]
-    fn domains_are_looked_up_side_by_side_and_accounts_one_by_one() {
+    fn domains_are_looked_up_in_parallel_and_accounts_one_by_one() {
         let mut bench = Bench::new(true);
         bench.overlays = overlays("servers: [{name: \"*\", tier: 1}]");
         let domains: Vec<String> = (0..20).map(|index| format!("com.n{index:02}/x")).collect();
@@ -411,7 +413,7 @@ mod tests {
         all.extend(["io.github.a/x", "io.github.b/x"]);
         bench.load(&all);
         let first = bench.tick(0);
-        assert_eq!(first.len(), SIDE_BY_SIDE + 1, "{first:?}");
+        assert_eq!(first.len(), PARALLEL + 1, "{first:?}");
         assert_eq!(first.last().map(String::as_str), Some("io.github.a"));
         assert_eq!(namespaces(&bench.end("io.github.a", 9999, 1)), ["io.github.b"]);
         assert_eq!(namespaces(&bench.end("com.n00", 9999, 1)), ["com.n16"]);
@@ -429,41 +431,41 @@ mod tests {
     }
 
     #[test]
-    fn a_restart_keeps_what_is_due_but_lets_nothing_spoken_of_wait_longer_than_a_day() {
+    fn restart_keeps_due_times_but_mentioned_namespaces_wait_at_most_a_day() {
         let mut bench = Bench::new(true);
         let record = Record { checked_at: Some(at(0)), next_check: Some(at(500_000)) };
-        let records = ["com.spoken", "com.a"].map(|namespace| (namespace.to_owned(), record));
-        bench.step(Event::Loaded(names(&["com.spoken/x", "com.a/x"]), &records.into()), 0);
+        let records = ["com.mentioned", "com.a"].map(|namespace| (namespace.to_owned(), record));
+        bench.step(Event::Loaded(names(&["com.mentioned/x", "com.a/x"]), &records.into()), 0);
         assert_eq!(bench.tick(86_399), <[&str; 0]>::default());
-        assert_eq!(bench.tick(86_400), ["com.spoken"]);
+        assert_eq!(bench.tick(86_400), ["com.mentioned"]);
         assert_eq!(bench.tick(500_000), ["com.a"]);
     }
 
     #[test]
-    fn a_request_waits_for_the_lookup_under_way_and_gets_one_of_its_own() {
+    fn request_waits_for_the_lookup_under_way_and_gets_its_own() {
         let mut bench = Bench::new(true);
-        bench.load(&["com.spoken/x", "com.spoken/y"]);
-        assert_eq!(bench.tick(0), ["com.spoken"]);
-        assert_eq!(bench.request("com.Spoken", "a", 1), <[&str; 0]>::default());
-        let effects = bench.end("com.spoken", 9999, 2);
-        let [Effect::Lookup(lookup)] = effects.as_slice() else { panic!("{effects:?}") };
-        assert_eq!((lookup.namespace.as_str(), lookup.reply), ("com.Spoken", Some("a")));
+        bench.load(&["com.mentioned/x", "com.mentioned/y"]);
+        assert_eq!(bench.tick(0), ["com.mentioned"]);
+        assert_eq!(bench.request("com.Mentioned", "a", 1), <[&str; 0]>::default());
+        let effects = bench.end("com.mentioned", 9999, 2);
+        let [Effect::LookupTask(lookup)] = effects.as_slice() else { panic!("{effects:?}") };
+        assert_eq!((lookup.namespace.as_str(), lookup.reply), ("com.Mentioned", Some("a")));
         assert_eq!(lookup.asked.len(), 2, "all of its names");
     }
 
     #[test]
-    fn a_lookup_for_a_request_takes_the_place_of_the_one_that_was_due() {
+    fn lookup_for_a_request_replaces_the_one_that_was_due() {
         let mut bench = Bench::new(true);
-        bench.load(&["com.spoken/x"]);
-        assert_eq!(bench.request("com.spoken", "a", 0), ["com.spoken"]);
+        bench.load(&["com.mentioned/x"]);
+        assert_eq!(bench.request("com.mentioned", "a", 0), ["com.mentioned"]);
         assert_eq!(bench.tick(0), <[&str; 0]>::default());
-        bench.end("com.spoken", 500, 1);
+        bench.end("com.mentioned", 500, 1);
         assert_eq!(bench.tick(499), <[&str; 0]>::default());
-        assert_eq!(bench.tick(500), ["com.spoken"]);
+        assert_eq!(bench.tick(500), ["com.mentioned"]);
     }
 
     #[test]
-    fn a_namespace_without_names_is_looked_up_once_for_a_request() {
+    fn namespace_without_names_is_looked_up_once_for_a_request() {
         let mut bench = Bench::new(true);
         assert_eq!(bench.request("com.unknown", "a", 0), ["com.unknown"]);
         bench.end("com.unknown", 1, 1);
@@ -471,44 +473,44 @@ mod tests {
     }
 
     #[test]
-    fn without_ownership_only_requests_are_looked_up() {
+    fn disabled_verification_looks_up_only_requests() {
         let mut bench = Bench::new(false);
-        bench.step(Event::NamesTouched(names(&["com.spoken/x"]), &Records::new()), 0);
+        bench.step(Event::NamesTouched(names(&["com.mentioned/x"]), &Records::new()), 0);
         assert_eq!(bench.tick(0), <[&str; 0]>::default());
-        assert_eq!(bench.request("com.spoken", "a", 0), ["com.spoken"]);
-        assert_eq!(bench.end("com.spoken", 1, 1), []);
+        assert_eq!(bench.request("com.mentioned", "a", 0), ["com.mentioned"]);
+        assert_eq!(bench.end("com.mentioned", 1, 1), []);
         assert_eq!(bench.tick(9999), <[&str; 0]>::default());
     }
 
     #[test]
-    fn a_failed_lookup_is_made_again_after_five_minutes() {
+    fn failed_lookup_is_repeated_after_five_minutes() {
         let mut bench = Bench::new(true);
-        bench.load(&["com.spoken/x"]);
+        bench.load(&["com.mentioned/x"]);
         bench.tick(0);
-        bench.step(Event::Ended { namespace: "com.spoken".to_owned(), found: None }, 10);
+        bench.step(Event::Ended { namespace: "com.mentioned".to_owned(), found: None }, 10);
         assert_eq!(bench.tick(309), <[&str; 0]>::default());
-        assert_eq!(bench.tick(310), ["com.spoken"]);
+        assert_eq!(bench.tick(310), ["com.mentioned"]);
     }
 
     #[test]
-    fn names_that_change_bring_a_lookup_forward_by_ten_minutes_at_most() {
+    fn changed_names_are_looked_up_at_most_every_ten_minutes() {
         let mut bench = Bench::new(true);
-        bench.load(&["com.spoken/x"]);
+        bench.load(&["com.mentioned/x"]);
         bench.tick(0);
-        bench.end("com.spoken", 50_000, 0);
+        bench.end("com.mentioned", 50_000, 0);
         let record = Record { checked_at: Some(at(0)), next_check: Some(at(50_000)) };
-        let records = Records::from([("com.spoken".to_owned(), record)]);
-        bench.step(Event::NamesTouched(names(&["com.spoken/x"]), &records), 60);
+        let records = Records::from([("com.mentioned".to_owned(), record)]);
+        bench.step(Event::NamesTouched(names(&["com.mentioned/x"]), &records), 60);
         assert_eq!(bench.tick(599), <[&str; 0]>::default());
-        assert_eq!(bench.tick(600), ["com.spoken"]);
-        bench.step(Event::NamesTouched(names(&["com.spoken/x"]), &records), 601);
-        bench.end("com.spoken", 50_000, 602);
+        assert_eq!(bench.tick(600), ["com.mentioned"]);
+        bench.step(Event::NamesTouched(names(&["com.mentioned/x"]), &records), 601);
+        bench.end("com.mentioned", 50_000, 602);
         assert_eq!(bench.tick(1201), <[&str; 0]>::default(), "it changed during the lookup");
-        assert_eq!(bench.tick(1202), ["com.spoken"]);
+        assert_eq!(bench.tick(1202), ["com.mentioned"]);
     }
 
     #[test]
-    fn a_namespace_that_overlays_speak_of_anew_is_due_at_once() {
+    fn newly_mentioned_namespace_is_due_at_once() {
         let mut bench = Bench::new(true);
         bench.load(&["com.a/x", "com.b/x"]);
         assert_eq!(bench.tick(0), ["com.a"]);
@@ -520,12 +522,12 @@ mod tests {
     }
 
     #[test]
-    fn names_are_decided_about_again_when_something_else_is_known_of_them() {
+    fn names_with_changed_evidence_are_evaluated_again() {
         let mut bench = Bench::new(true);
-        bench.load(&["com.spoken/x"]);
+        bench.load(&["com.mentioned/x"]);
         bench.tick(0);
         let found = Some(Found { next_check: Some(at(9999)), changed: true });
-        let effects = bench.step(Event::Ended { namespace: "com.spoken".to_owned(), found }, 1);
-        assert_eq!(effects, [Effect::Touch(names(&["com.spoken/x"]))]);
+        let effects = bench.step(Event::Ended { namespace: "com.mentioned".to_owned(), found }, 1);
+        assert_eq!(effects, [Effect::Touch(names(&["com.mentioned/x"]))]);
     }
 }

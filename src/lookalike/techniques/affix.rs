@@ -5,7 +5,7 @@ use crate::lookalike::target::Target;
 use crate::lookalike::technique::Technique;
 use crate::lookalike::text::{MIN_EQUAL, leaf, length};
 
-/// Namespaces that may use a leaf before it is frequent.
+/// The namespaces that may use a leaf before it is frequent.
 const MAX_RARE: u8 = 3;
 
 /// Reports a leaf that differs from the target's in separators, affixes and stop words only.
@@ -15,12 +15,12 @@ pub(in crate::lookalike) fn affix(suspect: &SuspectName<'_>, target: &Target) ->
         .then(|| suspect.in_leaf(Technique::Affix, target))
 }
 
-/// Returns `true` when both leaves have the same words, words that say nothing left out.
+/// Returns true if both leaves have the same words, apart from stop words.
 pub(in crate::lookalike) fn has_equal_words(suspect: &SuspectName<'_>, target: &Target) -> bool {
     has_equal_core(suspect, target) || has_equal_full(suspect, target)
 }
 
-/// Returns `true` when the equal words are what many namespaces use.
+/// Returns true if many namespaces use the equal words.
 pub(in crate::lookalike) fn has_frequent_words(
     suspect: &SuspectName<'_>,
     target: &Target,
@@ -32,11 +32,12 @@ pub(in crate::lookalike) fn has_frequent_words(
     !is_rare_core && !is_rare_full
 }
 
-/// Where both lost words to get there, as `home-assistant` and `home-services`, the cores say nothing.
+/// Returns true if the cores are equal, and at least one leaf lost no stop word: equal cores of `home-assistant` and
+/// `home-services` are not evidence.
 fn has_equal_core(suspect: &SuspectName<'_>, target: &Target) -> bool {
     let (ours, theirs) = (&suspect.words, &target.words);
-    let is_telling = ours.core == ours.full || theirs.core == theirs.full;
-    is_equal(&ours.core, &theirs.core) && is_telling
+    let is_evidence = ours.core == ours.full || theirs.core == theirs.full;
+    is_equal(&ours.core, &theirs.core) && is_evidence
 }
 
 fn has_equal_full(suspect: &SuspectName<'_>, target: &Target) -> bool {

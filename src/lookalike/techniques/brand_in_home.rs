@@ -4,13 +4,13 @@ use crate::lookalike::target::Target;
 use crate::lookalike::technique::Technique;
 use crate::lookalike::text::{MIN_EQUAL, length, runs};
 
-/// Reports a registrant that holds a brand as one or several of its words.
+/// Reports a registrant that contains a brand as one or several of its words.
 pub(in crate::lookalike) fn brand_in_home(
     suspect: &SuspectName<'_>,
     target: &Target,
 ) -> Option<Signal> {
-    let holds = || runs(&suspect.registrant.words).any(|run| run == target.compact);
-    (length(&target.compact) >= MIN_EQUAL && holds())
+    let contains = || runs(&suspect.registrant.words).any(|run| run == target.compact);
+    (length(&target.compact) >= MIN_EQUAL && contains())
         .then(|| suspect.in_namespace(Technique::BrandInHome, target))
 }
 

@@ -5,7 +5,7 @@ use crate::lookalike::target::Target;
 use crate::lookalike::technique::Technique;
 use crate::lookalike::text::{MIN_ALIKE, length};
 
-/// Reports a host of another registrant that holds a brand as a word, or a word that reads as it.
+/// Reports a host of another registrant that contains a brand as a word, or a word that looks like it.
 pub(in crate::lookalike) fn brand_in_host(host: &Host, target: &Target) -> Option<Signal> {
     let known = target.known_as.as_ref().filter(|known| length(&known.text) >= MIN_ALIKE)?;
     if target.is_name || target.registrants.contains(&host.registrant) {

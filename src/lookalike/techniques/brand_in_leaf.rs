@@ -4,7 +4,7 @@ use crate::lookalike::target::Target;
 use crate::lookalike::technique::Technique;
 use crate::lookalike::text::{MIN_EQUAL, length, runs};
 
-/// Reports a leaf that holds a brand as one or several of its words.
+/// Reports a leaf that contains a brand as one or several of its words.
 pub(in crate::lookalike) fn brand_in_leaf(
     suspect: &SuspectName<'_>,
     target: &Target,
@@ -12,8 +12,8 @@ pub(in crate::lookalike) fn brand_in_leaf(
     let (ours, theirs) = (&suspect.words, &target.words);
     let is_core = theirs.core == ours.core && length(&theirs.core) >= MIN_EQUAL;
     let is_whole = suspect.compact == target.compact;
-    let holds = || runs(&ours.all).any(|run| run == target.compact);
-    (is_core || is_whole || holds()).then(|| suspect.in_leaf(Technique::BrandInLeaf, target))
+    let contains = || runs(&ours.all).any(|run| run == target.compact);
+    (is_core || is_whole || contains()).then(|| suspect.in_leaf(Technique::BrandInLeaf, target))
 }
 
 #[cfg(test)]

@@ -4,14 +4,15 @@ use crate::lookalike::target::Target;
 use crate::lookalike::technique::Technique;
 use crate::lookalike::text::runs;
 
-/// Reports a title that is what the target is known as, or that holds a brand.
+/// Reports a title that equals the known name of the target, or that contains a brand.
 pub(in crate::lookalike) fn brand_in_title(
     content: &SuspectContent<'_>,
     target: &Target,
 ) -> Option<Signal> {
     let known = target.known_as.as_ref()?;
-    let holds = || !target.is_name && runs(&content.title_words).any(|run| run == target.compact);
-    (content.title.text == known.text || holds())
+    let contains =
+        || !target.is_name && runs(&content.title_words).any(|run| run == target.compact);
+    (content.title.text == known.text || contains())
         .then(|| content.in_title(Technique::BrandInTitle, target))
 }
 

@@ -4,7 +4,7 @@ use crate::lookalike::target::Target;
 use crate::lookalike::technique::Technique;
 use crate::lookalike::text::{MIN_ALIKE, length};
 
-/// Reports a registrant that holds a brand inside a longer word.
+/// Reports a registrant that contains a brand inside a longer word.
 pub(in crate::lookalike) fn brand_within_home(
     suspect: &SuspectName<'_>,
     target: &Target,
@@ -13,7 +13,7 @@ pub(in crate::lookalike) fn brand_within_home(
         .then(|| suspect.in_namespace(Technique::BrandWithin, target))
 }
 
-/// Reports a leaf that holds a brand inside a longer word.
+/// Reports a leaf that contains a brand inside a longer word.
 pub(in crate::lookalike) fn brand_within_leaf(
     suspect: &SuspectName<'_>,
     target: &Target,
@@ -32,7 +32,7 @@ mod tests {
     #[case(brand("stripe"), "io.github.StripeInc/x", true)]
     #[case(brand("visa"), "com.visage/x", false)]
     #[case(brand("stripe"), "com.strip/x", false)]
-    fn registrant_that_holds_a_brand_is_reported(
+    fn registrant_that_contains_a_brand_is_reported(
         #[case] target: Target,
         #[case] suspect: &str,
         #[case] is_found: bool,
@@ -45,7 +45,7 @@ mod tests {
     #[case(brand("acme bank"), "io.github.x/theacmebank2", true)]
     #[case(brand("aws"), "io.github.x/laws", false)]
     #[case(brand("stripe"), "io.github.x/trip", false)]
-    fn leaf_that_holds_a_brand_is_reported(
+    fn leaf_that_contains_a_brand_is_reported(
         #[case] target: Target,
         #[case] suspect: &str,
         #[case] is_found: bool,

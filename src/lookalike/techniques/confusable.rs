@@ -18,20 +18,21 @@ pub(in crate::lookalike) fn confusable_home(
         .then(|| suspect.in_namespace(Technique::Confusable, target))
 }
 
-/// Reports a leaf that looks like the target's, and is not equal to it.
+/// Reports a leaf that looks like that of the target, but differs from it.
 pub(in crate::lookalike) fn confusable_leaf(
     suspect: &SuspectName<'_>,
     target: &Target,
 ) -> Option<Signal> {
-    let (ours, theirs, least) = match target.is_name {
-        true => (&suspect.words.core, &target.words.core, MIN_ALIKE),
-        false => (&suspect.compact, &target.compact, MIN_EQUAL),
+    let (ours, theirs, least) = if target.is_name {
+        (&suspect.words.core, &target.words.core, MIN_ALIKE)
+    } else {
+        (&suspect.compact, &target.compact, MIN_EQUAL)
     };
     (ours != theirs && length(theirs) >= least && skeleton(ours) == skeleton(theirs))
         .then(|| suspect.in_leaf(Technique::Confusable, target))
 }
 
-/// Reports a title in ASCII that looks like what the target is known as.
+/// Reports an ASCII title that looks like the known name of the target.
 pub(in crate::lookalike) fn confusable_title(
     content: &SuspectContent<'_>,
     target: &Target,

@@ -5,9 +5,9 @@ use crate::lookalike::target::Target;
 use crate::lookalike::technique::Technique;
 use crate::lookalike::text::{MIN_ALIKE, MIN_EQUAL, MIN_TWO_EDITS, is_near, length};
 
-/// Texts of names shorter than this are near by accident.
+/// Leaves of names shorter than this are near by accident.
 const MIN_LENGTH: usize = 6;
-/// Namespaces that may use a near leaf before it is frequent: an accident is likelier to be noticed here.
+/// The namespaces that may use a near leaf before it is frequent: accidental matches are more likely here.
 const MAX_RARE: u8 = 6;
 
 /// Reports a registrant that differs in one character from a brand.
@@ -27,7 +27,7 @@ pub(in crate::lookalike) fn distance_of_name(
     near_pairs(suspect, target).next().map(|_| suspect.in_leaf(Technique::Distance, target))
 }
 
-/// Returns `true` when all that is near is what many namespaces use; of a plural one other namespace is enough.
+/// Returns true if many namespaces use every near form; for a plural, one other namespace is enough.
 pub(in crate::lookalike) fn is_near_frequent(
     suspect: &SuspectName<'_>,
     target: &Target,
@@ -51,7 +51,7 @@ fn near_pairs<'t>(
     })
 }
 
-/// Reports a leaf that differs in one character from a brand, or in two from a long one.
+/// Reports a leaf that differs in one character from a brand, or in two from a long brand.
 pub(in crate::lookalike) fn distance_of_brand(
     suspect: &SuspectName<'_>,
     target: &Target,

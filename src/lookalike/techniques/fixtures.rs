@@ -1,4 +1,4 @@
-//! Targets and suspects of the tables beside each technique.
+//! Targets and suspects for the test tables of the techniques.
 
 use crate::lookalike::host::Host;
 use crate::lookalike::profile::EntryProfile;
@@ -9,23 +9,23 @@ use crate::lookalike::technique::Technique;
 use crate::model::Name;
 use crate::ownership::SharedHosts;
 
-/// A protected name.
+/// Returns a protected name.
 pub(super) fn name(subject: &str) -> Target {
     Target::of(Protected::new(subject, Why::Approved), &SharedHosts::default())
 }
 
-/// A protected name of which the entry has these members.
+/// Returns a protected name; its entry has these members.
 pub(super) fn entry(subject: &str, members: &str) -> Target {
     let protected = Protected::new(subject, Why::Approved).shown(profile(members));
     Target::of(protected, &SharedHosts::default())
 }
 
-/// A brand that belongs to `com.stripe`.
+/// Returns a brand that belongs to `com.stripe`.
 pub(super) fn brand(subject: &str) -> Target {
     Target::of(Protected::new(subject, Why::Listed).of("com.stripe"), &SharedHosts::default())
 }
 
-/// A profile of an entry with these members.
+/// Returns the profile of an entry with these members.
 pub(super) fn profile(members: &str) -> EntryProfile {
     let comma = if members.is_empty() { "" } else { ", " };
     EntryProfile::read(&format!(r#"{{"name": "a.b/c"{comma}{members}}}"#)).expect("an entry")
@@ -33,7 +33,7 @@ pub(super) fn profile(members: &str) -> EntryProfile {
 
 pub(super) type ByName = fn(&SuspectName<'_>, &Target) -> Option<Signal>;
 
-/// Checks that a technique reports the whole namespace, or nothing.
+/// Checks that a technique reports the complete namespace, or nothing.
 pub(super) fn in_namespace(
     technique: Technique,
     detect: ByName,
@@ -46,7 +46,7 @@ pub(super) fn in_namespace(
     check(detect, target, suspect, is_found.then_some(&wanted));
 }
 
-/// Checks that a technique reports the whole leaf, or nothing.
+/// Checks that a technique reports the complete leaf, or nothing.
 pub(super) fn in_leaf(
     technique: Technique,
     detect: ByName,
@@ -65,7 +65,7 @@ fn check(detect: ByName, target: &Target, suspect: &str, wanted: Option<&Signal>
     assert_eq!(detect(&suspect, target).as_ref(), wanted);
 }
 
-/// The signal of a value.
+/// Returns the signal of a value.
 pub(super) fn of(technique: Technique, field: Field, value: &str, target: &Target) -> Signal {
     let target = target.subject().to_owned();
     Signal { technique, field, value: value.to_owned(), target }
@@ -82,7 +82,7 @@ pub(super) fn host(written: &str) -> Host {
     Host::all(&profile, &SharedHosts::default()).pop_first().expect("a host")
 }
 
-/// Checks that a technique reports the host as it is written, or nothing.
+/// Checks that a technique reports the host as written, or nothing.
 pub(super) fn in_host(
     technique: Technique,
     found: Option<&Signal>,

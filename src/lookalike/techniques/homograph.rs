@@ -4,7 +4,7 @@ use crate::lookalike::suspect::{SuspectContent, in_host};
 use crate::lookalike::target::Target;
 use crate::lookalike::technique::Technique;
 
-/// Reports every word with letters beyond ASCII that reads as what the target is known as.
+/// Reports every word with non-ASCII letters that looks like the known name of the target.
 pub(in crate::lookalike) fn homograph_words(
     content: &SuspectContent<'_>,
     target: &Target,
@@ -14,7 +14,7 @@ pub(in crate::lookalike) fn homograph_words(
     alike.map(|odd| content.in_word(Technique::Homograph, odd, target)).collect()
 }
 
-/// Reports a host with letters beyond ASCII that reads as the target's domain.
+/// Reports a host with non-ASCII letters that looks like a domain of the target.
 pub(in crate::lookalike) fn homograph_host(
     host: &Host,
     domain: &Domain,
@@ -44,7 +44,7 @@ mod tests {
     #[case("description", "Str\u{ed}pe", &[])]
     #[case("description", "Bezahlen \u{fc}ber Stripe", &[])]
     #[case("title", "Stripe", &[])]
-    fn every_word_that_reads_as_a_brand_is_reported(
+    fn every_word_that_looks_like_a_brand_is_reported(
         #[case] member: &str,
         #[case] text: &str,
         #[case] wanted: &[(Field, &str)],
@@ -64,7 +64,7 @@ mod tests {
     #[case(brand("stripe"), "str\u{456}pe.com", true)]
     #[case(brand("stripe"), "str1pe.com", false)]
     #[case(brand("stripe"), "stripe.com", false)]
-    fn host_in_other_letters_is_reported(
+    fn host_in_another_script_is_reported(
         #[case] target: Target,
         #[case] written: &str,
         #[case] is_found: bool,

@@ -1,6 +1,6 @@
-//! One file for each way in which an entry can resemble a target, with a table of what it reports and what not.
+//! The techniques: one file each, with a table of what it reports and what it does not.
 //!
-//! Each is a pure function of a suspect and a target. [`order`] says which are asked, and which answer first.
+//! Each is a pure function of a suspect and a target. [`order`] decides which are applied, and in which order.
 
 mod affix;
 mod brand_in_home;

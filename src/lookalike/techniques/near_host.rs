@@ -5,8 +5,8 @@ use crate::lookalike::target::Target;
 use crate::lookalike::technique::Technique;
 use crate::lookalike::text::{MIN_ALIKE, is_near, length};
 
-/// Reports a host that holds the target's domain among its labels.
-pub(in crate::lookalike) fn holds_domain(
+/// Reports a host that contains the target's domain among its labels.
+pub(in crate::lookalike) fn contains_domain(
     host: &Host,
     domain: &Domain,
     target: &Target,
@@ -16,7 +16,7 @@ pub(in crate::lookalike) fn holds_domain(
         .then(|| in_host(Technique::NearHost, host, target))
 }
 
-/// Reports a host in ASCII that reads as the target's domain, or that differs from it in one character.
+/// Reports an ASCII host that looks like the target's domain, or that differs from it in one character.
 pub(in crate::lookalike) fn near_host(
     host: &Host,
     domain: &Domain,
@@ -53,7 +53,7 @@ mod tests {
     ) {
         let host = host(written);
         let found = target.domains.iter().find_map(|domain| {
-            holds_domain(&host, domain, &target).or_else(|| near_host(&host, domain, &target))
+            contains_domain(&host, domain, &target).or_else(|| near_host(&host, domain, &target))
         });
         check(Technique::NearHost, found.as_ref(), written, &target, is_found);
     }

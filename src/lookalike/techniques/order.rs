@@ -9,7 +9,7 @@ use super::distance::{distance_home, distance_of_brand, distance_of_name, is_nea
 use super::foreign_brand::foreign_brand;
 use super::foreign_package::foreign_packages;
 use super::homograph::{homograph_host, homograph_words};
-use super::near_host::{holds_domain, near_host};
+use super::near_host::{contains_domain, near_host};
 use super::near_namespace::near_namespace;
 use super::same_leaf::same_leaf;
 use super::swapped_home::swapped_home;
@@ -24,9 +24,9 @@ use crate::lookalike::technique::Technique;
 
 type ByName = fn(&SuspectName<'_>, &Target) -> Option<Signal>;
 
-/// The registrant of a suspect and a protected name; the first that reports decides.
+/// Techniques for the registrant of a suspect and a protected name; the first that reports wins.
 const NAME_HOME: [ByName; 4] = [near_namespace, foreign_brand, swapped_home, confusable_home];
-/// Leaves with equal words, which no other technique is asked about.
+/// Techniques for leaves with equal words, to which no other technique is applied.
 const NAME_EQUAL_LEAF: [ByName; 2] = [same_leaf, affix];
 const NAME_LEAF: [ByName; 3] = [confusable_leaf, swapped_words, distance_of_name];
 const BRAND_HOME: [ByName; 6] = [
@@ -42,7 +42,7 @@ const BRAND_LEAF: [ByName; 5] =
 
 /// Compares a name with a target.
 ///
-/// The leaf is compared with that of a protected name only where the registrant is unlike the target's.
+/// The leaf is compared with that of a protected name only if the registrant does not resemble that of the target.
 pub(in crate::lookalike) fn name_signals(
     suspect: &SuspectName<'_>,
     target: &Target,
@@ -52,17 +52,16 @@ pub(in crate::lookalike) fn name_signals(
     if !target.is_name {
         return first(&BRAND_HOME).into_iter().chain(first(&BRAND_LEAF)).collect();
     }
-    // The namespace of an internal name is protected by itself.
+    // The namespace of an internal name is a protected subject of its own.
     let is_internal = target.protected.why == Why::Internal;
     let by_home = if is_internal { None } else { first(&NAME_HOME) };
-    let by_leaf = || match has_equal_words(suspect, target) {
-        true => first(&NAME_EQUAL_LEAF),
-        false => first(&NAME_LEAF),
+    let by_leaf = || {
+        if has_equal_words(suspect, target) { first(&NAME_EQUAL_LEAF) } else { first(&NAME_LEAF) }
     };
     by_home.or_else(by_leaf).into_iter().collect()
 }
 
-/// Returns `true` when a signal is only what many namespaces have in common.
+/// Returns true if many namespaces have a signal in common.
 pub(in crate::lookalike) fn is_frequent(
     signal: &Signal,
     suspect: &SuspectName<'_>,
@@ -94,7 +93,7 @@ pub(in crate::lookalike) fn content_signals(
 fn host_signal(host: &Host, target: &Target) -> Option<Signal> {
     let foreign = target.domains.iter().filter(|domain| domain.text != host.registrant);
     let by_domain = foreign.into_iter().find_map(|domain| {
-        let techniques = [holds_domain, homograph_host, near_host, swapped_host];
+        let techniques = [contains_domain, homograph_host, near_host, swapped_host];
         techniques.into_iter().find_map(|technique| technique(host, domain, target))
     });
     by_domain.or_else(|| brand_in_host(host, target))

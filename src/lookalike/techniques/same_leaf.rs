@@ -6,7 +6,7 @@ use crate::lookalike::target::Target;
 use crate::lookalike::technique::Technique;
 use crate::lookalike::text::leaf;
 
-/// Reports the target's own leaf in another namespace; it counts only beside [`is_repository_alike`].
+/// Reports the leaf of the target in another namespace; it counts only together with [`is_repository_alike`].
 pub(in crate::lookalike) fn same_leaf(
     suspect: &SuspectName<'_>,
     target: &Target,
@@ -16,7 +16,7 @@ pub(in crate::lookalike) fn same_leaf(
         .then(|| suspect.in_leaf(Technique::SameLeaf, target))
 }
 
-/// Returns `true` when both repositories have the same name.
+/// Returns true if both repositories have the same name.
 pub(in crate::lookalike) fn is_repository_alike(
     ours: &EntryProfile,
     theirs: &EntryProfile,

@@ -10,11 +10,11 @@ pub(in crate::lookalike) fn swapped_home(
     target: &Target,
 ) -> Option<Signal> {
     let ours = &suspect.registrant.label;
-    let is_called_alike = match target.name_owner() {
+    let has_same_name = match target.name_owner() {
         Some(owner) => length(&owner.label) >= MIN_EQUAL && owner.label == *ours,
         None => length(&target.compact) >= MIN_EQUAL && target.words.core == *ours,
     };
-    is_called_alike.then(|| suspect.in_namespace(Technique::SwappedHome, target))
+    has_same_name.then(|| suspect.in_namespace(Technique::SwappedHome, target))
 }
 
 #[cfg(test)]

@@ -1,19 +1,19 @@
 use crate::curation::ContentFacts;
 
-/// Facts of one content as they are kept, with the number of the rules that made them.
+/// The stored facts of one content, with the number of the rules that computed them.
 pub(in crate::store) enum KeptFacts<'a> {
     Encoded {
         rules: u32,
         value: &'a [u8],
     },
-    /// They are too large to be kept.
+    /// Facts too large to be kept.
     TooLarge {
         rules: u32,
     },
 }
 
-/// Bytes of the checksum in front of encoded facts (CRC-32). Damage of the disk must not become other
-/// facts: the encoding has no redundancy that would show it.
+/// Bytes of the checksum in front of encoded facts (CRC-32). Disk damage must not turn into other
+/// facts: the encoding itself has no redundancy that would reveal it.
 const CHECKSUM: usize = 4;
 
 impl KeptFacts<'_> {
@@ -22,7 +22,7 @@ impl KeptFacts<'_> {
         *rules
     }
 
-    /// Whether they can be read, or cannot be kept.
+    /// Returns true if the facts decode, or are too large to be kept.
     pub(in crate::store) fn is_sound(&self) -> bool {
         matches!(self, Self::TooLarge { .. }) || self.decode().is_some()
     }
@@ -35,7 +35,7 @@ impl KeptFacts<'_> {
     }
 }
 
-/// Encodes facts with the number of the rules that made them. They are not compressed: every
+/// Encodes facts with the number of the rules that computed them. They are not compressed: every
 /// evaluation reads them.
 pub(in crate::store) fn facts(facts: &ContentFacts) -> Vec<u8> {
     let rules = ContentFacts::RULES.to_le_bytes();
@@ -64,7 +64,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn damage_is_noticed_and_never_panics() {
+    fn damaged_facts_do_not_decode() {
         let sound = ContentFacts::of(r#"{"websiteUrl":"https://a.example","title":"see ://"}"#);
         let encoded = facts(&sound);
         let decode = |bytes: &[u8]| read_facts(bytes).and_then(|kept| kept.decode());

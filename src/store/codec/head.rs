@@ -1,11 +1,12 @@
-use crate::model::{Digest, Head, Instant, Name, Status, Version};
+use crate::model::{Digest, Head, Name, Status, Timestamp, Version};
 
 pub(in crate::store) const HEAD_BYTES: usize = 90;
 const PLAIN_HEAD: u8 = 1;
-/// Flags in a head's byte of status.
+/// Flags in the status byte of a head.
 const MISSING: u8 = 0x10;
 const REWRITTEN: u8 = 0x20;
 const REPLACED: u8 = 0x40;
+
 pub(in crate::store) fn head(head: &Head) -> [u8; HEAD_BYTES] {
     let mut value = [0; HEAD_BYTES];
     let status = match head.status {
@@ -38,22 +39,22 @@ pub(in crate::store) fn read_head(value: &[u8]) -> Option<Head> {
         missing: value[1] & MISSING != 0,
         rewritten: value[1] & REWRITTEN != 0,
         replaced: value[1] & REPLACED != 0,
-        published_at: instant(&value[2..])?,
-        updated_at: instant(&value[10..])?,
-        first_seen: instant(&value[18..])?,
+        published_at: timestamp(&value[2..])?,
+        updated_at: timestamp(&value[10..])?,
+        first_seen: timestamp(&value[18..])?,
         received: digest(&value[26..])?,
         sent: digest(&value[58..])?,
     })
 }
 
-/// Name and version out of a key; both were checked before they were written.
+/// Parses name and version of a key; both were validated before they were written.
 pub(in crate::store) fn identity(name: &str, version: &str) -> Option<(Name, Version)> {
     Some((Name::parse(name).ok()?, Version::parse(version).ok()?))
 }
 
-pub(in crate::store) fn instant(bytes: &[u8]) -> Option<Instant> {
+pub(in crate::store) fn timestamp(bytes: &[u8]) -> Option<Timestamp> {
     let bytes = bytes.first_chunk()?;
-    Some(Instant::from_micros(i64::from_le_bytes(*bytes)))
+    Some(Timestamp::from_micros(i64::from_le_bytes(*bytes)))
 }
 
 pub(in crate::store) fn digest(bytes: &[u8]) -> Option<Digest> {
@@ -65,7 +66,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_head_of_other_length_or_kind_is_refused() {
+    fn head_of_another_length_or_kind_does_not_decode() {
         for value in [&[][..], &[PLAIN_HEAD; HEAD_BYTES - 1], &[9; HEAD_BYTES]] {
             assert!(read_head(value).is_none());
         }

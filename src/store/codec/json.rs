@@ -3,12 +3,12 @@ use serde::de::DeserializeOwned;
 
 use crate::store::StoreError;
 
-/// Writes a value that is rare or small enough to be text.
+/// Encodes a value that is rare or small enough to be text.
 pub(in crate::store) fn json(value: &impl Serialize) -> Result<Vec<u8>, StoreError> {
-    serde_json::to_vec(value).map_err(|_| StoreError::damaged("a value that is no JSON", "memory"))
+    serde_json::to_vec(value).map_err(|_| StoreError::damaged("a value that is not JSON", "memory"))
 }
 
-/// Reads such a value; `what` and `key` name it where it is damaged.
+/// Decodes such a value; `what` and `key` name it if it is damaged.
 pub(in crate::store) fn read_json<T: DeserializeOwned>(
     value: &[u8],
     what: &'static str,

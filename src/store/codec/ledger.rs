@@ -1,4 +1,4 @@
-use super::head::{digest, instant};
+use super::head::{digest, timestamp};
 use crate::model::{LedgerRecord, Shown};
 
 const LEDGER_BYTES: usize = 49;
@@ -24,8 +24,8 @@ pub(in crate::store) fn read_ledger(value: &[u8]) -> Option<LedgerRecord> {
     };
     Some(LedgerRecord {
         shown,
-        changed_at: instant(&value[1..])?,
-        published_at: instant(&value[9..])?,
+        changed_at: timestamp(&value[1..])?,
+        published_at: timestamp(&value[9..])?,
         digest: digest(&value[17..])?,
     })
 }

@@ -1,4 +1,4 @@
-//! How values are written. A change here is a change of the format.
+//! Encodes and decodes values. A change here is a change of the format.
 
 mod facts;
 mod head;

@@ -4,22 +4,22 @@ use zstd::bulk::{Compressor, Decompressor};
 
 use crate::store::StoreError;
 
-/// Sample text that entries resemble. Never to be changed under one format: what was packed with
-/// it can only be unpacked with it.
+/// Sample text that entries resemble. It must not change within a format: values packed with it can
+/// only be unpacked with it.
 const DICTIONARY: &[u8] = include_bytes!("dictionary.json");
-/// With a dictionary the fastest level is within a few percent of the default one's size.
+/// With a dictionary, the fastest level gives within a few percent of the default level's size.
 const LEVEL: i32 = 1;
 
-/// Tag of packed values: two texts with the length of the first and of both in front.
+/// Tag of packed values: the length of the first text and of both, then the two texts.
 const PACKED: u8 = 1;
 /// A page has 32 MiB at most, and no row is larger than its page.
 const MAX_UNPACKED: usize = 64 * 1024 * 1024;
 
-/// Compresses; not shareable, costly to make.
+/// A compressor; it cannot be shared and is costly to make.
 pub(in crate::store) struct Packer(Compressor<'static>);
 
-/// Decompresses for any number of threads: one that finds no decompressor idle makes another, so
-/// there are as many as threads that unpack at once. They are costly to make, and hold memory.
+/// Decompressors for any number of threads: a thread that finds none idle makes another, so there are
+/// as many as threads that unpack at once. They are costly to make, and use memory.
 pub(in crate::store) struct Unpackers(Mutex<Vec<Unpacker>>);
 
 struct Unpacker(Decompressor<'static>);
@@ -68,7 +68,7 @@ impl Unpackers {
     }
 
     fn idle(&self) -> std::sync::MutexGuard<'_, Vec<Unpacker>> {
-        // Whatever panicked did not hold one: they are taken out to be used.
+        // A thread that panicked has left no decompressor inside: one in use is taken out of the list.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -79,7 +79,7 @@ impl Unpacker {
         decompressor.map(Self).map_err(|_| StoreError::damaged("the dictionary", "this program"))
     }
 
-    /// The two texts of a packed value; `None` when it is damaged.
+    /// Returns the two texts of a packed value; `None` when it is damaged.
     fn unpack(&mut self, value: &[u8]) -> Option<(Box<str>, Box<str>)> {
         let (&PACKED, rest) = value.split_first()? else {
             return None;
@@ -98,7 +98,7 @@ impl Unpacker {
     }
 }
 
-/// How many bytes a packed value has unpacked, as it says itself.
+/// Returns the unpacked length of a packed value, as its header states it.
 pub(in crate::store) fn unpacked_length(value: &[u8]) -> u64 {
     let length = value.get(5..).and_then(|rest| rest.first_chunk());
     length.map_or(0, |length| u64::from(u32::from_le_bytes(*length)))
@@ -122,12 +122,12 @@ mod tests {
     use crate::model::Digest;
 
     #[test]
-    fn the_dictionary_of_this_format_never_changes() {
+    fn dictionary_of_this_format_is_unchanged() {
         assert_eq!(Digest::of(DICTIONARY).to_string(), include_str!("dictionary.sha256").trim());
     }
 
     #[test]
-    fn two_texts_are_unpacked_as_they_were_packed() {
+    fn packed_texts_are_unpacked_unchanged() {
         let (mut packer, unpacker) =
             (Packer::new().expect("a packer"), Unpackers::new().expect("unpackers"));
         for (first, second) in [("", ""), ("{}", "é"), (&"x".repeat(300_000), "{\"a\":1}")] {
@@ -137,7 +137,7 @@ mod tests {
     }
 
     #[test]
-    fn damage_is_noticed_and_never_panics() {
+    fn damaged_value_does_not_unpack_and_does_not_panic() {
         let (mut packer, unpacker) =
             (Packer::new().expect("a packer"), Unpackers::new().expect("unpackers"));
         let packed =

@@ -3,8 +3,8 @@ use crate::model::Quarantined;
 use crate::store::StoreError;
 
 impl Packer {
-    /// Packs a row for quarantine: its reason in front, so that it is read without the item, which may
-    /// be as large as a page.
+    /// Packs a row for quarantine with the reason in front, so that the reason is read without the item,
+    /// which may be as large as a page.
     pub(in crate::store) fn quarantined(
         &mut self,
         row: &Quarantined,

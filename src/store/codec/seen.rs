@@ -1,8 +1,8 @@
 use crate::model::Digest;
 use crate::sync::Absence;
 
-/// Eight bytes that stand for a name and version: enough to tell ten million rows apart, and a
-/// twentieth of their size.
+/// An eight-byte hash of a name and version: enough to distinguish ten million rows, and a twentieth
+/// of their size.
 pub(in crate::store) type SeenKey = u64;
 
 pub(in crate::store) fn seen_key(name: &str, version: &str) -> SeenKey {

@@ -4,13 +4,13 @@ use crate::model::{Digest, Entry};
 use crate::store::StoreError;
 use crate::sync::Row;
 
-/// Tags of values that are staged, held, or kept beside others.
+/// Tags of values that are staged, on hold, or kept beside others.
 const STAGED_ENTRY: u8 = 1;
 const STAGED_QUARANTINED: u8 = 2;
 const STAGED_DELETED: u8 = 3;
 const STAGED_SETTLED: u8 = 4;
 const STAGED_ABSENT: u8 = 5;
-/// A held absence: the row is its key.
+/// An absence on hold: its key is the whole content.
 pub(in crate::store) const ABSENT: &[u8] = &[STAGED_ABSENT];
 
 impl Packer {
@@ -34,27 +34,27 @@ pub(in crate::store) fn staged_entry(head: &[u8], body: &[u8]) -> Vec<u8> {
     [[STAGED_ENTRY].as_slice(), head, body].concat()
 }
 
-/// The third part of the key of other content: the version, and which content.
+/// Returns the third part of the key of other content: the version, and the digest of the content.
 pub(in crate::store) fn content_key(version: &str, content: &Digest) -> String {
     format!("{version}\0{content}")
 }
 
-/// The content of such a key: the digest of its `server` bytes.
+/// Returns the content of such a key: the digest of its `server` bytes.
 pub(in crate::store) fn content_of(content_key: &str) -> Option<Digest> {
     content_key.split_once('\0')?.1.parse().ok()
 }
 
-/// The version of such a key.
+/// Returns the version of such a key.
 pub(in crate::store) fn version_of(content_key: &str) -> &str {
     content_key.split_once('\0').map_or(content_key, |(version, _)| version)
 }
 
-/// The first key behind all contents of a version; no version has a character below a blank.
+/// Returns the first key behind all contents of a version; no version has a character below a space.
 pub(in crate::store) fn after_contents(version: &str) -> String {
     format!("{version}\u{1}")
 }
 
-/// What makes a staged row the same row when it is staged again: not when it was first seen.
+/// Returns the bytes that identify a staged row when it is staged again; its first-seen time is not among them.
 pub(in crate::store) fn staged_identity(value: &[u8]) -> &[u8] {
     match value.split_first() {
         Some((&STAGED_ENTRY, rest)) => rest.get(58..HEAD_BYTES).unwrap_or(rest),
@@ -62,7 +62,7 @@ pub(in crate::store) fn staged_identity(value: &[u8]) -> &[u8] {
     }
 }
 
-/// A staged row, split into what the live tables hold.
+/// A staged row, split into the values of the live tables.
 pub(in crate::store) enum StagedParts<'a> {
     Entry { head: &'a [u8], body: &'a [u8] },
     Quarantined { value: &'a [u8] },

@@ -17,7 +17,7 @@ impl Snapshot {
         Ok(Entry { name: name.clone(), version: version.clone(), head: *facts, server, meta })
     }
 
-    /// Returns the entries of an upstream whose published content changed.
+    /// Returns the entries of an upstream with changed published content.
     pub fn all_rewritten(&self, upstream: &str) -> Result<Vec<StoredHead>, StoreError> {
         let mut keys: Vec<(String, String)> = Vec::new();
         for row in all_of(self.tables.rewritten()?, upstream)? {
@@ -38,7 +38,7 @@ impl Snapshot {
     }
 
     /// Returns the entries of an upstream that came back with other content after they were purged,
-    /// each with the head that it had.
+    /// each with its purged head.
     pub fn all_replaced(&self, upstream: &str) -> Result<Vec<(StoredHead, Head)>, StoreError> {
         let heads = self.tables.heads()?;
         let rows = all_of(self.tables.purged()?, upstream)?.map(|row| {
@@ -53,8 +53,8 @@ impl Snapshot {
         Rows::new(rows).filter_map(Result::transpose).collect()
     }
 
-    /// Returns the contents that upstream sent for an entry after the first one, which is kept; the one
-    /// that it has now comes last.
+    /// Returns the contents that upstream sent for an entry after the first one; its current content
+    /// comes last.
     pub fn others(&self, head: &StoredHead) -> Result<Vec<Entry>, StoreError> {
         let StoredHead { name, version, .. } = head;
         let damaged = || StoreError::damaged("other content", format!("{name}@{version}"));

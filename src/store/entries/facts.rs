@@ -1,7 +1,7 @@
-//! What gates read of each content, beside the body.
+//! The facts of each content that gates read, beside the body.
 //!
-//! Facts are written with the body, but for a first sync: computing them costs as much as everything
-//! else that is done for a row, and a first sync is bounded by a plain client's time. Facts that are
+//! Facts are written with the body, except in a first sync: computing them costs as much as all other
+//! work for a row, and a first sync is measured against the time of a plain client. Facts that are
 //! missing or of other rules are computed from the body when they are read; `refresh_facts` writes
 //! them, a batch at a time.
 
@@ -11,17 +11,17 @@ use redb::{AccessGuard, ReadableTable, WriteTransaction};
 
 use super::heads::StoredHead;
 use crate::curation::{ContentFacts, ContentHead};
-use crate::model::{Digest, Instant, Name, Version};
+use crate::model::{Digest, Name, Timestamp, Version};
 use crate::store::codec::{self, KeptFacts, StagedParts, after_contents};
 use crate::store::rows::{RowRange, after, of_name};
 use crate::store::tables::{BODIES, Bytes, FACTS, META, REWRITTEN};
 use crate::store::{Rows, Snapshot, Store, StoreError};
 
-/// Facts that one batch computes, and contents that it looks at.
+/// Maximum facts that one batch computes, and maximum contents that it reads.
 const BATCH: usize = 500;
-const LOOKED_AT: usize = 10_000;
+const MAX_READ: usize = 10_000;
 
-/// In `meta`: the rules of which all facts are there, or are being completed. Without it some are due.
+/// Key in `meta` of the rules for which all facts exist, or are being completed. Without it some are due.
 const FACTS_KEY: &str = "facts";
 const COMPLETE: u8 = 1;
 const UNDER_WAY: u8 = 2;
@@ -29,15 +29,15 @@ const UNDER_WAY: u8 = 2;
 /// Upstream, name, and version or content key.
 type ContentKey = (String, String, String);
 
-/// The content behind which the computing of facts goes on.
+/// The content behind which the computation of facts continues.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FactsCursor {
-    /// Whether the first contents are done, and other contents are next.
+    /// True if the first contents are done, and other contents are next.
     others: bool,
     key: ContentKey,
 }
 
-/// A content whose facts are due.
+/// A content with facts that are due.
 struct Due {
     key: ContentKey,
     value: Vec<u8>,
@@ -45,15 +45,15 @@ struct Due {
 }
 
 impl Store {
-    /// Writes facts that are missing or of other rules, for a batch of contents. Returns where to go
-    /// on; `None` when all are there.
+    /// Writes facts that are missing or of other rules, for a batch of contents. Returns where to
+    /// continue; `None` when all exist.
     ///
     /// # Errors
     /// When the file cannot be read or written.
     pub fn refresh_facts(
         &self,
         from: Option<FactsCursor>,
-        now: Instant,
+        now: Timestamp,
     ) -> Result<Option<FactsCursor>, StoreError> {
         let from = match from {
             Some(from) => from,
@@ -76,7 +76,7 @@ impl Store {
             let mut facts = transaction.open_table(FACTS)?;
             for Due { key: (upstream, name, content), value, facts: computed } in &due {
                 let key = (upstream.as_str(), name.as_str(), content.as_str());
-                // Another content may have come in the meantime.
+                // Another content may have arrived in the meantime.
                 if contents.get(key)?.is_some_and(|now| now.value() == value.as_slice()) {
                     facts.insert(key, computed.as_slice())?;
                 }
@@ -89,32 +89,27 @@ impl Store {
         Ok(next)
     }
 
-    /// Computes a batch of facts; returns them and the key to go on behind.
+    /// Computes a batch of facts; returns them and the key to continue behind.
     fn due_facts(&self, from: &FactsCursor) -> Result<(Vec<Due>, Option<ContentKey>), StoreError> {
         let snapshot = self.snapshot()?;
         let (upstream, name, content) = &from.key;
         let behind = after(content);
-        let contents = match from.others {
-            true => snapshot.tables.rewritten()?,
-            false => snapshot.tables.bodies()?,
-        };
+        let contents =
+            if from.others { snapshot.tables.rewritten()? } else { snapshot.tables.bodies()? };
         let mut due = Vec::new();
         let rows = contents.range((upstream.as_str(), name.as_str(), behind.as_str())..)?;
         for (count, row) in rows.enumerate() {
             let (key, value) = row?;
             let value = value.value();
             if snapshot.tables.facts()?.get(key.value())?.is_none_or(|kept| is_due(kept.value())) {
-                let body = match from.others {
-                    true => staged_body(value),
-                    false => Some(value),
-                };
-                // A damaged body is named by `verify`.
+                let body = if from.others { staged_body(value) } else { Some(value) };
+                // `verify` reports a damaged body.
                 if let Some((server, _)) = body.and_then(|body| snapshot.unpackers.unpack(body)) {
                     let facts = facts_of(&server);
                     due.push(Due { key: owned(key.value()), value: value.to_vec(), facts });
                 }
             }
-            if due.len() >= BATCH || count + 1 >= LOOKED_AT {
+            if due.len() >= BATCH || count + 1 >= MAX_READ {
                 return Ok((due, Some(owned(key.value()))));
             }
         }
@@ -122,18 +117,18 @@ impl Store {
     }
 }
 
-/// Returns the facts of a body that is written, as they are kept.
+/// Returns the encoded facts of a body.
 pub(super) fn facts_of(server: &str) -> Vec<u8> {
     codec::facts(&ContentFacts::of(server))
 }
 
-/// Notes that rows are written without their facts.
+/// Records that rows are written without their facts.
 pub(in crate::store) fn owe_facts(transaction: &WriteTransaction) -> Result<(), StoreError> {
     transaction.open_table(META)?.remove(FACTS_KEY)?;
     Ok(())
 }
 
-/// Notes that all facts are there, unless rows came without them in the meantime.
+/// Records that all facts exist, unless rows were written without them in the meantime.
 fn complete(transaction: &WriteTransaction) -> Result<(), StoreError> {
     let under_way = state(UNDER_WAY);
     let found = transaction.open_table(META)?.get(FACTS_KEY)?.map(|value| value.value().to_vec());
@@ -171,16 +166,16 @@ fn owned((upstream, name, content): (&str, &str, &str)) -> ContentKey {
     (upstream.to_owned(), name.to_owned(), content.to_owned())
 }
 
-/// The facts that are kept of the contents of one name in one upstream, in the order of versions.
+/// The stored facts of the contents of one name in one upstream, in the order of versions.
 pub(in crate::store) struct NameFacts(Peekable<RowRange>);
 
-/// The encoded facts that are kept of the contents of one version: of its first one under `None`, and
-/// of those that upstream sent later under their digest.
+/// The encoded facts of the contents of one version: of its first content under `None`, and of later
+/// contents under their digest.
 pub(in crate::store) struct VersionFacts(Vec<(Option<Digest>, AccessGuard<'static, Bytes>)>);
 
 impl NameFacts {
-    /// Reads on to the facts of a version, which is greater than the one before; those of later contents
-    /// only where they are wanted.
+    /// Reads on to the facts of a version, which must be greater than the one before; those of later
+    /// contents only if they are wanted.
     ///
     /// # Errors
     /// When the file cannot be read.
@@ -190,11 +185,11 @@ impl NameFacts {
         wants_later: bool,
     ) -> Result<VersionFacts, StoreError> {
         let mut kept = Vec::new();
-        let may_be_of_it = |row: &<RowRange as Iterator>::Item| match row {
+        let is_not_behind = |row: &<RowRange as Iterator>::Item| match row {
             Ok((key, _)) => codec::version_of(key.value().2) <= version.as_str(),
             Err(_) => true,
         };
-        while let Some(row) = self.0.next_if(may_be_of_it) {
+        while let Some(row) = self.0.next_if(is_not_behind) {
             let (key, value) = row?;
             let content = key.value().2;
             let is_first = content == version.as_str();
@@ -207,8 +202,8 @@ impl NameFacts {
 }
 
 impl VersionFacts {
-    /// Returns the facts of one content, or computes them from the body where none of these rules are
-    /// kept.
+    /// Returns the facts of one content, or computes them from the body if none of these rules are
+    /// stored.
     fn of_content(
         &self,
         content: Option<Digest>,
@@ -228,8 +223,7 @@ impl VersionFacts {
 }
 
 impl Snapshot {
-    /// Reads the facts that are kept of a name in an upstream. Their keys lie side by side, and so
-    /// they are read in one go.
+    /// Reads the stored facts of a name in an upstream. Their keys are adjacent, so one range covers them.
     ///
     /// # Errors
     /// When the file cannot be read, as for every method here.
@@ -241,8 +235,8 @@ impl Snapshot {
         Ok(NameFacts(of_name(self.tables.facts()?, upstream, name)?.peekable()))
     }
 
-    /// Returns the facts of the first content of an entry; `None` where they are too large to be kept, or
-    /// the body they have to be computed from is damaged.
+    /// Returns the facts of the first content of an entry; `None` if they are too large to be kept, or
+    /// the body to compute them from is damaged.
     pub(in crate::store) fn first_facts(
         &self,
         stored: impl Fn() -> StoredHead,
@@ -254,8 +248,8 @@ impl Snapshot {
         }
     }
 
-    /// Returns the heads of the contents that upstream sent after the first one, with facts where they
-    /// are the pinned one; the one that it has now comes last.
+    /// Returns the heads of the contents that upstream sent after the first one, with facts for the
+    /// pinned one; the current content comes last.
     pub(in crate::store) fn later_contents(
         &self,
         stored: &StoredHead,
@@ -272,7 +266,7 @@ impl Snapshot {
         }
         let now = stored.head.sent;
         contents.sort_by_key(|content| {
-            content.as_ref().map_or((false, Instant::MIN), |content| {
+            content.as_ref().map_or((false, Timestamp::MIN), |content| {
                 (content.head.sent == now, content.head.first_seen)
             })
         });
@@ -298,7 +292,7 @@ impl Snapshot {
         Ok(ContentHead { head, facts: facts.of_content(codec::content_of(key.2), server)? })
     }
 
-    /// Whether the facts of every content are kept, or being completed.
+    /// Returns true if the facts of every content are stored.
     pub fn has_all_facts(&self) -> Result<bool, StoreError> {
         let found = self.tables.meta()?.get(FACTS_KEY)?;
         Ok(found.is_some_and(|found| found.value() == state(COMPLETE)))

@@ -2,7 +2,7 @@ use crate::model::{Head, Name, Version};
 use crate::store::rows::{RowRange, all_of, of_name};
 use crate::store::{Rows, Snapshot, StoreError, codec};
 
-/// A head and what it belongs to.
+/// A head and its upstream, name and version.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StoredHead {
     pub upstream: String,
@@ -41,7 +41,7 @@ impl Snapshot {
         self.each_head_of(name)?.collect()
     }
 
-    /// Returns the same, one after another, so that the caller learns what is damaged.
+    /// Returns the same one after another, so that the caller can read the damage.
     pub fn each_head_of(&self, name: &Name) -> Result<Rows<'_, StoredHead>, StoreError> {
         let mut ranges = Vec::new();
         for upstream in self.known_upstreams()? {
@@ -64,12 +64,12 @@ impl Snapshot {
         })))
     }
 
-    /// Whether an upstream has a readable row of the name.
+    /// Returns true if an upstream has a readable row of the name.
     pub fn has_rows_in(&self, upstream: &str, name: &Name) -> Result<bool, StoreError> {
         Ok(self.heads_in(upstream, name)?.next().transpose()?.is_some())
     }
 
-    /// Returns every head there is, by upstream, name and version.
+    /// Returns every head, by upstream, name and version.
     pub fn heads(&self) -> Result<Rows<'_, StoredHead>, StoreError> {
         Ok(stored_heads([self.tables.heads()?.range(("", "", "")..)?]))
     }

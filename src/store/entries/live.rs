@@ -3,14 +3,14 @@ use std::sync::{Arc, MutexGuard};
 use redb::{ReadableTable, ReadableTableMetadata, WriteTransaction};
 
 use super::facts::facts_of;
-use crate::model::{Digest, Head, Instant, Status};
+use crate::model::{Digest, Head, Status, Timestamp};
 use crate::store::codec::{self, Packer, StagedParts, Unpackers, after_contents};
 use crate::store::tables::{
     ABSENCES, BODIES, FACTS, HEADS, PURGED, QUARANTINE, REWRITTEN, Row as RowKey, WriteTable,
 };
 use crate::store::{Store, StoreError};
 use crate::sync::{
-    Absence, Arrival, Miss, Placement, Rails, Rewrite, Row, deleted, place, rewrite,
+    Absence, Arrival, Miss, Placement, Rewrite, Row, SafetyLimits, deleted, place, rewrite,
 };
 
 /// The live tables of one upstream, in one transaction.
@@ -25,11 +25,11 @@ pub(in crate::store) struct Live<'t> {
     pub(in crate::store) absences: WriteTable<'t, RowKey>,
     packer: MutexGuard<'t, Packer>,
     unpackers: Arc<Unpackers>,
-    now: Instant,
-    /// Whether the rare tables held anything when the transaction began, or do by now: in a first
-    /// walk they are empty, and looking into them for every row is a fifth of its time.
-    exceptions: bool,
-    /// Whether facts are left for later, as in a first sync.
+    now: Timestamp,
+    /// True if the rare tables had rows when the transaction began, or have rows now: in a first sync
+    /// they are empty, and a lookup in them for every row is a fifth of its time.
+    has_rare_rows: bool,
+    /// True if facts are left for later, as in a first sync.
     owes_facts: bool,
 }
 
@@ -38,7 +38,7 @@ impl<'t> Live<'t> {
         store: &'t Store,
         transaction: &'t WriteTransaction,
         upstream: &'t str,
-        now: Instant,
+        now: Timestamp,
     ) -> Result<Self, StoreError> {
         let quarantine = transaction.open_table(QUARANTINE)?;
         let rewritten = transaction.open_table(REWRITTEN)?;
@@ -46,7 +46,7 @@ impl<'t> Live<'t> {
         let absences = transaction.open_table(ABSENCES)?;
         Ok(Self {
             upstream,
-            exceptions: !(quarantine.is_empty()?
+            has_rare_rows: !(quarantine.is_empty()?
                 && rewritten.is_empty()?
                 && purged.is_empty()?
                 && absences.is_empty()?),
@@ -64,7 +64,7 @@ impl<'t> Live<'t> {
         })
     }
 
-    /// The same, for rows of a first sync: facts of first contents are left for later.
+    /// Returns the same for rows of a first sync: facts of first contents are left for later.
     pub(in crate::store) fn owing_facts(self) -> Self {
         Self { owes_facts: true, ..self }
     }
@@ -88,25 +88,28 @@ impl<'t> Live<'t> {
         }
     }
 
-    /// Applies a row that was staged or held.
+    /// Applies a row that was staged or on hold.
     pub(in crate::store) fn apply(
         &mut self,
         name: &str,
         version: &str,
         value: &[u8],
-        rails: &Rails,
+        safety_limits: &SafetyLimits,
     ) -> Result<(), StoreError> {
         match codec::staged_parts(value) {
             Some(StagedParts::Entry { head, body }) => self.entry(name, version, head, body),
             Some(StagedParts::Quarantined { value }) => self.quarantined(name, version, value),
             Some(StagedParts::Deleted { value }) => self.deleted(name, version, value),
             Some(StagedParts::Settled) => self.settled(name, version),
-            Some(StagedParts::Absent) => self.missed(name, version, rails).map(drop),
+            Some(StagedParts::Absent) => {
+                self.missed(name, version, safety_limits)?;
+                Ok(())
+            }
             None => Err(StoreError::damaged("a staged row", format!("{name}@{version}"))),
         }
     }
 
-    /// Whether the row replaces nothing, or an entry with its own deletion.
+    /// Returns true if the row replaces nothing, or an entry with its own deletion.
     pub(in crate::store) fn may_take(&self, row: &Row) -> Result<bool, StoreError> {
         let Row::Entry(entry) = row else { return Ok(false) };
         let stored = self.head(entry.name.as_str(), entry.version.as_str())?;
@@ -119,9 +122,9 @@ impl<'t> Live<'t> {
         Ok(value.and_then(|value| codec::read_head(value.value())))
     }
 
-    /// Stores an entry; a row of it that was in quarantine has been overtaken, and so has its
-    /// absence. Published content does not change: other bytes than those of the first `server`
-    /// object are kept beside it, and only what upstream says of the entry's life is taken over.
+    /// Stores an entry and ends its quarantine and its absence. Published content does not change: a
+    /// `server` object with other bytes is kept beside the first one, and only status and update time
+    /// are taken from it.
     fn entry(
         &mut self,
         name: &str,
@@ -132,7 +135,7 @@ impl<'t> Live<'t> {
         let key = (self.upstream, name, version);
         let damaged = || StoreError::damaged("an entry to be stored", format!("{name}@{version}"));
         let sent = codec::read_head(head).ok_or_else(damaged)?;
-        if self.exceptions {
+        if self.has_rare_rows {
             self.quarantine.remove(key)?;
             self.absences.remove(key)?;
         }
@@ -158,7 +161,7 @@ impl<'t> Live<'t> {
             }
             Rewrite::Restore { head, displaced } => {
                 let between = self.bodies.get(key)?.map(|body| body.value().to_vec());
-                // A body that cannot be read any more is better dropped than kept.
+                // A body that is not readable any more is dropped.
                 let between = between.filter(|body| self.unpackers.unpack(body).is_some());
                 if let Some(between) = between {
                     self.other_content(name, version, &displaced, &between)?;
@@ -172,16 +175,16 @@ impl<'t> Live<'t> {
         Ok(())
     }
 
-    /// The head of an entry that was here and was purged.
+    /// Returns the head of an entry that was purged.
     fn purged(&self, name: &str, version: &str) -> Result<Option<Head>, StoreError> {
-        if !self.exceptions {
+        if !self.has_rare_rows {
             return Ok(None);
         }
         let value = self.purged.get((self.upstream, name, version))?;
         Ok(value.and_then(|value| codec::read_head(value.value())))
     }
 
-    /// Keeps content beside that which was first received.
+    /// Keeps a content beside the one received first.
     fn other_content(
         &mut self,
         name: &str,
@@ -205,12 +208,12 @@ impl<'t> Live<'t> {
         let key = (self.upstream, name, key.as_str());
         self.rewritten.insert(key, value.as_slice())?;
         self.facts.insert(key, facts_of(&server).as_slice())?;
-        self.exceptions = true;
+        self.has_rare_rows = true;
         Ok(())
     }
 
-    /// The other contents of an entry, with when each came first.
-    fn others(&self, name: &str, version: &str) -> Result<Vec<(Digest, Instant)>, StoreError> {
+    /// Returns the other contents of an entry, each with the time it was first seen.
+    fn others(&self, name: &str, version: &str) -> Result<Vec<(Digest, Timestamp)>, StoreError> {
         let end = after_contents(version);
         let range = (self.upstream, name, version)..(self.upstream, name, end.as_str());
         let mut others = Vec::new();
@@ -226,7 +229,7 @@ impl<'t> Live<'t> {
         Ok(others)
     }
 
-    /// Writes the facts of a first content, or forgets those of the content before it.
+    /// Writes the facts of a first content, or removes those of the content before it.
     fn first_facts(
         &mut self,
         key: (&str, &str, &str),
@@ -246,7 +249,7 @@ impl<'t> Live<'t> {
         Ok(())
     }
 
-    /// Forgets the other contents of an entry that is purged, and the facts of all.
+    /// Removes the other contents of a purged entry, and the facts of all its contents.
     fn forget_contents(&mut self, name: &str, version: &str) -> Result<(), StoreError> {
         let end = after_contents(version);
         let range = (self.upstream, name, version)..(self.upstream, name, end.as_str());
@@ -254,8 +257,8 @@ impl<'t> Live<'t> {
         Ok(self.facts.retain_in(range, |_, _| false)?)
     }
 
-    /// Whether the `server` bytes of a body are those that are stored. A body that cannot be read any
-    /// more is better replaced than kept.
+    /// Returns true if the `server` bytes of a body equal the stored ones. A stored body that is not
+    /// readable any more is replaced.
     fn has_body(&self, key: (&str, &str, &str), body: &[u8]) -> Result<bool, StoreError> {
         let before = self.bodies.get(key)?;
         let before = before.and_then(|value| self.unpackers.unpack(value.value()));
@@ -263,14 +266,14 @@ impl<'t> Live<'t> {
         Ok(before.is_none_or(|(server, _)| after.is_some_and(|(sent, _)| sent == server)))
     }
 
-    /// Stores a row in quarantine. An entry that upstream replaced with it stays as it was.
+    /// Stores a row in quarantine. A stored entry under the same key does not change.
     fn quarantined(&mut self, name: &str, version: &str, value: &[u8]) -> Result<(), StoreError> {
         self.quarantine.insert((self.upstream, name, version), value)?;
-        self.exceptions = true;
+        self.has_rare_rows = true;
         Ok(())
     }
 
-    /// Marks a stored entry as deleted by a row that is no entry itself.
+    /// Marks a stored entry as deleted by a row that is not a valid entry.
     fn deleted(&mut self, name: &str, version: &str, value: &[u8]) -> Result<(), StoreError> {
         if let Some(head) = self.head(name, version)? {
             let head = codec::head(&deleted(head));
@@ -279,7 +282,7 @@ impl<'t> Live<'t> {
         self.quarantined(name, version, value)
     }
 
-    /// Ends the quarantine of a row whose entry is as upstream has it.
+    /// Ends the quarantine of a row when the stored entry is what upstream has.
     pub(in crate::store) fn settled(
         &mut self,
         name: &str,
@@ -289,7 +292,7 @@ impl<'t> Live<'t> {
         Ok(())
     }
 
-    /// Takes note that a complete walk saw the entry; `true` when it comes back from missing.
+    /// Records that a full sync saw the entry; returns true if it comes back from missing.
     pub(in crate::store) fn present(
         &mut self,
         name: &str,
@@ -299,24 +302,24 @@ impl<'t> Live<'t> {
         if self.absences.remove(key)?.is_none() {
             return Ok(false);
         }
-        let shown = self.head(name, version)?.and_then(Absence::over);
+        let shown = self.head(name, version)?.and_then(Absence::end);
         if let Some(head) = &shown {
             self.heads.insert(key, codec::head(head).as_slice())?;
         }
         Ok(shown.is_some())
     }
 
-    /// Takes note that a complete walk did not see the entry; `true` when that hides or purges it.
+    /// Records that a full sync missed the entry; returns true if that hides or purges it.
     pub(in crate::store) fn missed(
         &mut self,
         name: &str,
         version: &str,
-        rails: &Rails,
+        safety_limits: &SafetyLimits,
     ) -> Result<bool, StoreError> {
         let key = (self.upstream, name, version);
         let Some(head) = self.head(name, version)? else { return Ok(false) };
         let before = self.absences.get(key)?.and_then(|value| codec::read_absence(value.value()));
-        match Absence::missed(head, before, rails, self.now) {
+        match Absence::missed(head, before, safety_limits, self.now) {
             Miss::Purged { remembered } => {
                 self.heads.remove(key)?;
                 self.bodies.remove(key)?;
@@ -324,13 +327,13 @@ impl<'t> Live<'t> {
                 self.absences.remove(key)?;
                 if let Some(head) = remembered {
                     self.purged.insert(key, codec::head(&head).as_slice())?;
-                    self.exceptions = true;
+                    self.has_rare_rows = true;
                 }
                 Ok(true)
             }
             Miss::Counted { absence, hidden } => {
                 self.absences.insert(key, codec::json(&absence)?.as_slice())?;
-                self.exceptions = true;
+                self.has_rare_rows = true;
                 if let Some(head) = &hidden {
                     self.heads.insert(key, codec::head(head).as_slice())?;
                 }

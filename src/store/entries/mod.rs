@@ -1,4 +1,4 @@
-//! Entries as upstreams sent them: heads, contents, quarantine, and the head of what was purged.
+//! Entries as upstreams sent them: heads, contents, quarantine, and the heads of purged entries.
 
 mod contents;
 mod facts;

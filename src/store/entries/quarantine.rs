@@ -4,7 +4,7 @@ use redb::{ReadableTable, ReadableTableMetadata};
 
 use super::live::Live;
 use crate::curation::QuarantinedFacts;
-use crate::model::{Entry, Instant, Name, Quarantined};
+use crate::model::{Entry, Name, Quarantined, Timestamp};
 use crate::store::dirty::mark_names;
 use crate::store::rows::{RowRange, of_name};
 use crate::store::{Rows, Snapshot, Store, StoreError, codec};
@@ -18,14 +18,14 @@ pub struct QuarantinedRow {
 }
 
 impl Store {
-    /// Lets rows out of quarantine: each as the entry it is now, unless there is one already.
+    /// Releases rows from quarantine, each as its entry, unless one exists already.
     ///
     /// # Errors
     /// When the file cannot be written.
     pub fn release(
         &self,
         released: &[(QuarantinedRow, Entry)],
-        now: Instant,
+        now: Timestamp,
     ) -> Result<(), StoreError> {
         self.write(now, |transaction| {
             for (QuarantinedRow { upstream, row }, entry) in released {
@@ -36,9 +36,9 @@ impl Store {
                 }
                 live.settled(&row.name, &row.version)?;
             }
-            let malformed = released.iter().flat_map(|(row, _)| Name::parse(&row.row.name));
+            let invalid = released.iter().flat_map(|(row, _)| Name::parse(&row.row.name));
             let names: BTreeSet<Name> =
-                released.iter().map(|(_, entry)| entry.name.clone()).chain(malformed).collect();
+                released.iter().map(|(_, entry)| entry.name.clone()).chain(invalid).collect();
             mark_names(transaction, &names)
         })
     }

@@ -1,39 +1,39 @@
-//! Accepting a pass: what was staged becomes what is stored, or is held, in one transaction.
+//! Accepts a sync run: its staged rows go live or on hold, in one transaction.
 
 use std::collections::BTreeSet;
 
 use redb::{ReadableTable, WriteTransaction};
 
-use super::held::held;
+use super::on_hold::on_hold;
 use super::staged::{clear, clear_seen, seen};
 use super::state::{put_state, state_of};
-use crate::model::{Instant, Name};
+use crate::model::{Name, Timestamp};
 use crate::store::dirty::{mark_everything, mark_names};
 use crate::store::entries::Live;
 use crate::store::rows::after;
-use crate::store::tables::{HELD, SEEN, STAGED};
+use crate::store::tables::{ON_HOLD, SEEN, STAGED};
 use crate::store::{Store, StoreError, codec};
-use crate::sync::{Held, Rails, Trip, UpstreamState};
+use crate::sync::{ChangeSet, ExceededLimit, SafetyLimits, UpstreamState};
 
-/// A pass that was judged.
+/// A finished sync run to accept, checked against the safety limits.
 #[derive(Debug)]
 pub struct Acceptance<'a> {
     pub upstream: &'a str,
-    /// The upstream's state after it.
+    /// The upstream's state after the run.
     pub state: &'a UpstreamState,
-    /// Whether it saw every row there is, so that absence means something.
+    /// True if the run saw every row, so that absences count.
     pub complete: bool,
-    pub rails: &'a Rails,
+    pub safety_limits: &'a SafetyLimits,
     pub hold: &'a Hold,
-    /// The same state when nothing of it were held.
+    /// The state after the run if nothing is on hold.
     pub whole: &'a UpstreamState,
-    pub now: Instant,
+    pub now: Timestamp,
 }
 
-/// What of a pass is held.
+/// The part of a run that goes on hold.
 #[derive(Debug, Default)]
 pub struct Hold {
-    pub trips: Vec<Trip>,
+    pub exceeded: Vec<ExceededLimit>,
     pub all: bool,
     /// Staged rows, by name and version.
     pub rows: BTreeSet<(String, String)>,
@@ -41,54 +41,54 @@ pub struct Hold {
 }
 
 impl Store {
-    /// Accepts a judged pass: moves its rows, counts absences, sets the state, and keeps what is
-    /// held apart. A complete walk replaces the held set whole; an increment replaces that of an
-    /// increment, and takes rows that it overtakes out of that of a walk. Returns the names that
-    /// were touched.
+    /// Accepts a run: moves its rows, counts absences, sets the state, and stores the change set on hold
+    /// separately. A full sync replaces any change set on hold; an incremental sync replaces one of an
+    /// incremental sync, and removes the rows that it supersedes from one of a full sync. Returns the
+    /// names that changed.
     ///
     /// # Errors
-    /// When the file cannot be written; then the pass stays staged.
+    /// When the file cannot be written; then the run stays staged.
     pub fn accept(&self, acceptance: &Acceptance<'_>) -> Result<BTreeSet<Name>, StoreError> {
         let Acceptance { upstream, state, complete, hold, now, .. } = *acceptance;
         self.write(now, |transaction| {
-            let UpstreamState { held: before, discarded, last_complete_walk, .. } =
+            let UpstreamState { on_hold: before, discarded, last_full_sync, .. } =
                 state_of(transaction, upstream)?;
-            let replaces = complete || before.as_ref().is_none_or(|held| !held.complete);
+            let replaces = complete || before.as_ref().is_none_or(|on_hold| !on_hold.complete);
             if replaces {
-                clear(transaction, upstream, HELD)?;
+                clear(transaction, upstream, ON_HOLD)?;
             }
             let mut touched = self.move_staged(transaction, acceptance)?;
             if complete {
                 touched.extend(self.count_absences(transaction, acceptance)?);
             }
             clear_seen(transaction, upstream)?;
-            let held = held(transaction, upstream)?.map(|(id, rows)| Held {
+            let on_hold = on_hold(transaction, upstream)?.map(|(id, rows)| ChangeSet {
                 id,
                 rows,
-                complete: if replaces { complete } else { true },
+                complete: complete || !replaces,
                 since: now,
-                trips: if replaces { hold.trips.clone() } else { Vec::new() },
+                exceeded: if replaces { hold.exceeded.clone() } else { Vec::new() },
             });
-            let held = held.map(|held| match before {
-                // The same set again is no news.
-                Some(before) if before.id == held.id => before,
+            let on_hold = on_hold.map(|on_hold| match before {
+                // The same set again keeps its time and its exceeded limits.
+                Some(before) if before.id == on_hold.id => before,
                 Some(before) if !replaces => {
-                    Held { trips: before.trips, since: before.since, ..held }
+                    ChangeSet { exceeded: before.exceeded, since: before.since, ..on_hold }
                 }
-                _ => held,
+                _ => on_hold,
             });
-            // A rail that finds nothing to keep back holds nobody up.
-            let state = if hold.all && held.is_none() { acceptance.whole } else { state };
-            let mut state = UpstreamState { held, discarded, ..state.clone() };
+            // An exceeded limit without any rows or absences does not block acceptance.
+            let state = if hold.all && on_hold.is_none() { acceptance.whole } else { state };
+            let mut state = UpstreamState { on_hold, discarded, ..state.clone() };
             if state.is_discarded() {
-                clear(transaction, upstream, HELD)?;
-                state.held = None;
+                clear(transaction, upstream, ON_HOLD)?;
+                state.on_hold = None;
                 if !hold.all {
                     state.watermark = acceptance.whole.watermark;
                 }
             }
             mark_names(transaction, &touched)?;
-            if last_complete_walk.is_none() && state.last_complete_walk.is_some() {
+            if last_full_sync.is_none() && state.last_full_sync.is_some() {
                 // Names may belong to another upstream once this one is known completely.
                 mark_everything(transaction)?;
             }
@@ -102,34 +102,34 @@ impl Store {
         transaction: &WriteTransaction,
         acceptance: &Acceptance<'_>,
     ) -> Result<BTreeSet<Name>, StoreError> {
-        let Acceptance { upstream, rails, hold, now, .. } = *acceptance;
+        let Acceptance { upstream, safety_limits, hold, now, .. } = *acceptance;
         let mut touched = BTreeSet::new();
         let mut staged = transaction.open_table(STAGED)?;
-        let mut held = transaction.open_table(HELD)?;
+        let mut on_hold = transaction.open_table(ON_HOLD)?;
         let mut live = Live::open(self, transaction, upstream, now)?;
         let range = (upstream, "", "")..(&*after(upstream), "", "");
         for row in staged.extract_from_if(range, |_, _| true)? {
             let (key, value) = row?;
             let (_, name, version) = key.value();
             if hold.all || hold.rows.contains(&(name.to_owned(), version.to_owned())) {
-                held.insert(key.value(), value.value())?;
+                on_hold.insert(key.value(), value.value())?;
                 continue;
             }
-            held.remove(key.value())?;
-            live.apply(name, version, value.value(), rails)?;
+            on_hold.remove(key.value())?;
+            live.apply(name, version, value.value(), safety_limits)?;
             touched.extend(Name::parse(name));
         }
         Ok(touched)
     }
 
-    /// Compares what is stored with what the walk saw. Rows in quarantine that it did not see are
-    /// forgotten: there is nothing behind them any more.
+    /// Compares the stored entries with those that the full sync saw. Quarantined rows that it did not
+    /// see are removed: upstream does not have them any more.
     fn count_absences(
         &self,
         transaction: &WriteTransaction,
         acceptance: &Acceptance<'_>,
     ) -> Result<BTreeSet<Name>, StoreError> {
-        let Acceptance { upstream, rails, hold, now, .. } = *acceptance;
+        let Acceptance { upstream, safety_limits, hold, now, .. } = *acceptance;
         let seen = seen(&transaction.open_table(SEEN)?, upstream)?;
         let mut live = Live::open(self, transaction, upstream, now)?;
         let mut touched = BTreeSet::new();
@@ -138,12 +138,10 @@ impl Store {
         for row in live.heads.range((upstream, "", "")..(end.as_str(), "", ""))? {
             let (key, _) = row?;
             let (_, name, version) = key.value();
-            match seen.contains(&codec::seen_key(name, version)) {
-                true if live.absences.get(key.value())?.is_some() => {
-                    present.push((name.to_owned(), version.to_owned()));
-                }
-                true => {}
-                false => absent.push((name.to_owned(), version.to_owned())),
+            if !seen.contains(&codec::seen_key(name, version)) {
+                absent.push((name.to_owned(), version.to_owned()));
+            } else if live.absences.get(key.value())?.is_some() {
+                present.push((name.to_owned(), version.to_owned()));
             }
         }
         for (name, version) in present {
@@ -152,14 +150,14 @@ impl Store {
             }
         }
         if hold.all || hold.absences {
-            let mut held = transaction.open_table(HELD)?;
+            let mut on_hold = transaction.open_table(ON_HOLD)?;
             for (name, version) in &absent {
-                held.insert((upstream, name.as_str(), version.as_str()), codec::ABSENT)?;
+                on_hold.insert((upstream, name.as_str(), version.as_str()), codec::ABSENT)?;
             }
             return Ok(touched);
         }
         for (name, version) in absent {
-            if live.missed(&name, &version, rails)? {
+            if live.missed(&name, &version, safety_limits)? {
                 touched.extend(Name::parse(&name));
             }
         }
@@ -168,7 +166,7 @@ impl Store {
             |(_, name, version), _| {
                 let stays = seen.contains(&codec::seen_key(name, version));
                 if !stays {
-                    // The name may be another upstream's now.
+                    // Another upstream may have the authority for the name now.
                     touched.extend(Name::parse(name));
                 }
                 stays

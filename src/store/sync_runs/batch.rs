@@ -2,9 +2,9 @@ use std::collections::BTreeSet;
 
 use redb::WriteTransaction;
 
-use super::staged::clear_pass;
+use super::staged::clear_run;
 use super::state::{decided, put_state, state_of};
-use crate::model::{Instant, Name};
+use crate::model::{Name, Timestamp};
 use crate::store::dirty::{mark_everything, mark_names};
 use crate::store::entries::{Live, owe_facts};
 use crate::store::tables::{SEEN, STAGED};
@@ -17,28 +17,28 @@ pub struct Batch<'a> {
     pub upstream: &'a str,
     pub rows: &'a [Row],
     pub destination: Destination,
-    /// The cursor behind the rows is in here; `None` leaves the upstream's state as it is.
+    /// Includes the cursor behind the rows; `None` does not change the upstream's state.
     pub state: Option<&'a UpstreamState>,
-    /// In a complete walk: which rows it saw since the batch before.
+    /// In a full sync: the rows that it saw since the previous batch.
     pub seen: Option<Seen<'a>>,
-    pub now: Instant,
+    pub now: Timestamp,
 }
 
-/// Rows that a walk saw, by name and version.
+/// Rows that a full sync saw, by name and version.
 #[derive(Debug, Clone, Copy)]
 pub struct Seen<'a> {
-    /// Grows with each batch of a pass.
+    /// Grows with each batch of a run.
     pub seq: u64,
     pub keys: &'a [(String, String)],
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Destination {
-    /// What the catalogue may be built from.
+    /// Into the tables that the catalogue is built from.
     Live,
-    /// The same, but an entry that is there is only overtaken by its own deletion.
+    /// The same, but an existing entry is replaced only by its own deletion.
     LiveUnlessPresent,
-    /// Kept apart until the pass is accepted.
+    /// Kept separate until the run is accepted.
     Staged,
 }
 
@@ -58,9 +58,8 @@ impl Store {
                 let (seq, value) = (seen.seq, codec::seen(seen.keys));
                 transaction.open_table(SEEN)?.insert((batch.upstream, seq), value.as_slice())?;
             }
-            // Rows are looked up in the upstreams that are known, so there is a state even for those
-            // that came before the first pass. What a person decided meanwhile about a held set
-            // stands.
+            // Rows are looked up in the known upstreams, so rows from before the first run need a state
+            // too. A person's decision about a change set on hold in the meantime stays.
             let stored = state_of(transaction, batch.upstream)?;
             let state = match batch.state {
                 Some(state) => decided(stored, state),
@@ -70,7 +69,7 @@ impl Store {
         })
     }
 
-    /// Drops whatever an upstream has staged, and sets its state.
+    /// Drops the staged rows of an upstream, and sets its state.
     ///
     /// # Errors
     /// When the file cannot be written.
@@ -78,17 +77,17 @@ impl Store {
         &self,
         upstream: &str,
         state: &UpstreamState,
-        now: Instant,
+        now: Timestamp,
     ) -> Result<(), StoreError> {
         self.write(now, |transaction| {
-            clear_pass(transaction, upstream)?;
+            clear_run(transaction, upstream)?;
             let stored = state_of(transaction, upstream)?;
             put_state(transaction, upstream, &decided(stored, state))
         })
     }
 
-    /// Writes rows of a first sync. Nothing is done for single rows that can wait: everything is to be
-    /// evaluated after it anyway.
+    /// Writes rows of a first sync. Work for single rows is left for later where possible: every name is
+    /// evaluated after the first sync anyway.
     fn put_first(
         &self,
         transaction: &WriteTransaction,

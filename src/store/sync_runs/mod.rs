@@ -1,8 +1,8 @@
-//! Reading an upstream: its state, rows that are staged or held, and acceptance.
+//! Sync runs of an upstream: its state, rows that are staged or on hold, and acceptance.
 
 mod accept;
 mod batch;
-mod held;
+mod on_hold;
 mod staged;
 mod state;
 

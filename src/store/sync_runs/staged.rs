@@ -10,7 +10,7 @@ use crate::store::tables::{Bytes, Definition, Numbered, ReadTable, Row, SEEN, ST
 use crate::store::{Rows, Snapshot, StoreError};
 use crate::sync::{Absence, NameSize};
 
-/// A row of an unfinished pass.
+/// A row of an unfinished sync run.
 #[derive(Debug)]
 pub struct StagedRow {
     pub name: String,
@@ -21,12 +21,12 @@ pub struct StagedRow {
 #[derive(Debug)]
 pub enum StagedKind {
     Entry(Head),
-    /// A malformed row that deletes.
+    /// An invalid row that deletes the entry.
     Deleted,
     Other,
 }
 
-/// The rows that a walk saw.
+/// The rows that a full sync saw.
 #[derive(Debug)]
 pub struct SeenRows(HashSet<SeenKey>);
 
@@ -38,14 +38,14 @@ impl SeenRows {
 }
 
 impl Snapshot {
-    /// Whether no row of an upstream is stored or staged.
+    /// Returns true if no row of an upstream is stored or staged.
     pub fn has_nothing_of(&self, upstream: &str) -> Result<bool, StoreError> {
         let first =
             |table: &ReadTable<Row>| Ok::<_, StoreError>(all_of(table, upstream)?.next().is_none());
         Ok(first(self.tables.heads()?)? && first(self.tables.staged()?)?)
     }
 
-    /// How much of a name an upstream has here, stored or staged.
+    /// Returns the size of a name in an upstream, stored or staged.
     pub fn size_of(&self, upstream: &str, name: &Name) -> Result<NameSize, StoreError> {
         let mut size = NameSize::default();
         for row in of_name(self.tables.bodies()?, upstream, name)? {
@@ -64,8 +64,8 @@ impl Snapshot {
         Ok(size)
     }
 
-    /// Returns what an unfinished pass has staged. A damaged row is an error here: a pass is judged
-    /// and accepted whole, and upstream sends it again.
+    /// Returns the staged rows of an unfinished run. A damaged row is an error here: a run is accepted as
+    /// a whole, and upstream sends the row again.
     pub fn staged_rows(
         &self,
         upstream: &str,
@@ -85,23 +85,23 @@ impl Snapshot {
         }))
     }
 
-    /// Which rows an unfinished complete walk saw.
+    /// Returns the rows that an unfinished full sync saw.
     pub fn seen(&self, upstream: &str) -> Result<SeenRows, StoreError> {
         Ok(SeenRows(seen(self.tables.seen()?, upstream)?))
     }
 
-    /// Since how many complete walks an entry is not seen.
+    /// Returns the absence of an entry, if full syncs missed it.
     pub fn absence(&self, head: &StoredHead) -> Result<Option<Absence>, StoreError> {
         let key = (head.upstream.as_str(), head.name.as_str(), head.version.as_str());
         Ok(self.tables.absences()?.get(key)?.and_then(|value| codec::read_absence(value.value())))
     }
 
-    /// How many entries complete walks miss.
+    /// Returns the number of entries that full syncs missed.
     pub fn count_absences(&self, upstream: &str) -> Result<u64, StoreError> {
         Ok(all_of(self.tables.absences()?, upstream)?.count() as u64)
     }
 
-    /// Returns every entry that complete walks miss.
+    /// Returns every entry that full syncs missed.
     pub fn absences(&self, upstream: &str) -> Result<Vec<(String, String, Absence)>, StoreError> {
         let rows = all_of(self.tables.absences()?, upstream)?.map(|row| {
             let (key, value) = row?;
@@ -113,7 +113,7 @@ impl Snapshot {
         Rows::new(rows).collect()
     }
 
-    /// Whether anything is in quarantine or staged under a key, so that news of it matters.
+    /// Returns true if a row is in quarantine or staged under a key, so that an unchanged row still matters.
     pub fn is_unsettled(
         &self,
         upstream: &str,
@@ -126,7 +126,7 @@ impl Snapshot {
     }
 }
 
-/// What the walk saw, as its batches noted it.
+/// Returns the keys that the batches of a full sync recorded as seen.
 pub(super) fn seen(
     table: &impl ReadableTable<Numbered, Bytes>,
     upstream: &str,
@@ -144,8 +144,8 @@ pub(super) fn clear_seen(transaction: &WriteTransaction, upstream: &str) -> Resu
     Ok(())
 }
 
-/// Forgets what a pass that is given up has noted.
-pub(super) fn clear_pass(transaction: &WriteTransaction, upstream: &str) -> Result<(), StoreError> {
+/// Removes everything that an abandoned run has stored.
+pub(super) fn clear_run(transaction: &WriteTransaction, upstream: &str) -> Result<(), StoreError> {
     clear(transaction, upstream, STAGED)?;
     clear_seen(transaction, upstream)
 }

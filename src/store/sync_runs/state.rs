@@ -13,7 +13,7 @@ impl Snapshot {
         codec::read_json(value.value(), "an upstream", id)
     }
 
-    /// Returns the upstreams that anything was ever stored of.
+    /// Returns the upstreams with a stored state.
     pub fn upstreams(&self) -> Result<Vec<String>, StoreError> {
         Ok(self.known_upstreams()?.to_vec())
     }
@@ -30,7 +30,7 @@ impl Snapshot {
         Ok(self.upstreams.get_or_init(|| read))
     }
 
-    /// How many entries and rows in quarantine an upstream has.
+    /// Returns the number of entries and of quarantined rows of an upstream.
     pub fn count(&self, upstream: &str) -> Result<(u64, u64), StoreError> {
         let count = |table: &ReadTable<Row>| -> Result<u64, StoreError> {
             Ok(all_of(table, upstream)?.count() as u64)
@@ -39,13 +39,14 @@ impl Snapshot {
     }
 }
 
-/// A state with what a person decided meanwhile about a held set, unless the id stands for another
-/// registry by now.
+/// Returns the state with a person's decision in the meantime about a change set on hold, unless the id
+/// belongs to another registry now.
 pub(super) fn decided(stored: UpstreamState, state: &UpstreamState) -> UpstreamState {
     let same = stored.url.is_none() || stored.url == state.url;
-    match same {
-        true => UpstreamState { held: stored.held, discarded: stored.discarded, ..state.clone() },
-        false => state.clone(),
+    if same {
+        UpstreamState { on_hold: stored.on_hold, discarded: stored.discarded, ..state.clone() }
+    } else {
+        state.clone()
     }
 }
 

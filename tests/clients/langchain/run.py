@@ -2,8 +2,8 @@
 
     python run.py URL NAME VERSION HIDDEN_NAME
 
-NAME has to be listed, found and looked up at VERSION, its latest; HIDDEN_NAME has to be absent.
-Prints what was found as one line of JSON; exits with 1 and a message where something is amiss.
+NAME must be listed, found and looked up at VERSION, its latest; HIDDEN_NAME must be absent.
+Prints the results as one line of JSON; exits with 1 and a message if a check fails.
 """
 
 import asyncio
@@ -13,7 +13,7 @@ import tempfile
 
 from langchain_mcp_registry import MCPRegistryClient, RegistryToMCPConverter, ServerNotFoundError
 
-PAGE = 7  # Small, so that even a few servers are several pages.
+PAGE = 7  # Small, so that even a few servers need several pages.
 MOST_PAGES = 1000
 
 
@@ -33,7 +33,7 @@ def find(servers, name, what):
 
 
 async def walk(client, **filters):
-    """Every page. The client keeps `nextCursor` to itself, so this goes on by `name:version`."""
+    """Reads every page. The client hides `nextCursor`, so this continues by `name:version`."""
     servers, pages = [], 0
     while True:
         cursor = f"{servers[-1].name}:{servers[-1].version}" if servers else None
@@ -77,7 +77,7 @@ async def read(client, name, version, hidden):
         [server.version for server in versions if server.metadata.is_latest] == [version],
         f"{version} is not the one latest version of {name}",
     )
-    config = RegistryToMCPConverter().convert(latest)  # What LangChain would start or connect to.
+    config = RegistryToMCPConverter().convert(latest)  # The server that LangChain would start or connect to.
 
     for server in listed + everything + await client.search_servers(query=hidden):
         expect(server.name != hidden, f"{hidden} is listed")
@@ -99,7 +99,7 @@ async def read(client, name, version, hidden):
 
 async def main(url, name, version, hidden):
     found = {}
-    # The client's own default has /v0; /v0.1 is the API that is frozen. Both have to say the same.
+    # The client's default is /v0; /v0.1 is the frozen API. Both must answer the same.
     for api in ("v0", "v0.1"):
         with tempfile.TemporaryDirectory() as cache:
             async with MCPRegistryClient(
@@ -115,5 +115,5 @@ if __name__ == "__main__":
         sys.exit(f"usage: {sys.argv[0]} URL NAME VERSION HIDDEN_NAME")
     try:
         asyncio.run(main(*sys.argv[1:]))
-    except Exception as error:  # The client's own errors too: one line says enough.
+    except Exception as error:  # Includes the client's own errors; one line is enough.
         sys.exit(f"langchain: {type(error).__name__}: {error}")

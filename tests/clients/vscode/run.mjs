@@ -1,17 +1,17 @@
-// Reads a registry with VS Code's own gallery code, as the editor does where an administrator has set
+// Reads a registry with VS Code's own gallery code, as the editor does if an administrator sets
 // `chat.mcp.gallery.serviceUrl`:
 //
 //     node run.mjs URL NAME VERSION HIDDEN_NAME
 //
-// NAME has to be listed, found and looked up at VERSION, its latest; HIDDEN_NAME has to be absent.
-// Prints what was found as one line of JSON; exits with 1 and a message where something is amiss.
+// NAME must be listed, found and looked up at VERSION, its latest; HIDDEN_NAME must be absent.
+// Prints the results as one line of JSON; exits with 1 and a message if a check fails.
 import assert from 'node:assert/strict';
 import { CancellationToken } from '@codingame/monaco-vscode-api/vscode/vs/base/common/cancellation';
 import { Event } from '@codingame/monaco-vscode-api/vscode/vs/base/common/event';
 import { NullLogService } from '@codingame/monaco-vscode-api/vscode/vs/platform/log/common/log';
 import { RegistryType } from '@codingame/monaco-vscode-api/vscode/vs/platform/mcp/common/mcpManagement';
 import { AbstractCommonMcpManagementService } from '@codingame/monaco-vscode-api/vscode/vs/platform/mcp/common/mcpManagementService';
-// Comes with monaco-vscode-api, which pins it to its own version.
+// A dependency of monaco-vscode-api, which pins its version.
 import { request } from '@codingame/monaco-vscode-base-service-override/vscode/vs/base/parts/request/common/requestImpl';
 import { McpGalleryService } from '@codingame/monaco-vscode-mcp-service-override/vscode/vs/platform/mcp/common/mcpGalleryService';
 import { WorkbenchMcpGalleryManifestService } from '@codingame/monaco-vscode-mcp-service-override/vscode/vs/workbench/services/mcp/browser/mcpGalleryManifestService';
@@ -22,8 +22,8 @@ if (!hidden) {
   process.exit(2);
 }
 
-// Only what surrounds the gallery is stood in for. The gallery turns many a failure into an empty
-// list and a line of its log, and any 4xx into "not found": so both the log and the statuses are kept.
+// Only the surroundings of the gallery are replaced. The gallery turns many failures into an empty list and
+// a log line, and any 4xx into "not found", so the log and the statuses are recorded.
 const log = Object.assign(new NullLogService(), { complaints: [] });
 log.warn = log.error = (message) => log.complaints.push(String(message));
 const requests = [];
@@ -44,7 +44,7 @@ const gallery = new McpGalleryService(requestService, {}, log, manifests);
 
 const MOST_PAGES = 1000;
 
-/** What the extensions view does while it is scrolled: pages of 50. */
+/** Reads pages of 50, like the extensions view while it is scrolled. */
 async function scroll(text) {
   const pager = await gallery.query({ text });
   const servers = [...pager.firstPage.items];
@@ -58,11 +58,11 @@ async function scroll(text) {
   return { servers, pages };
 }
 
-/** The same with another size of pages, which the editor does not offer: pages even of few servers. */
+/** Reads pages of another size, which the editor does not offer, to get several pages from few servers. */
 async function scrollBy(pageSize, searchText) {
   const manifest = await manifests.getMcpGalleryManifest();
   const servers = [];
-  // Like the editor's own pager, the pages after the first carry no search but the cursor's.
+  // As in the editor's own pager, requests after the first send the cursor without the search text.
   for (let pages = 1, query = { pageSize, searchText }; ; pages += 1) {
     assert(pages < MOST_PAGES, 'the pages do not end');
     const page = await gallery.queryGalleryMcpServers(query, manifest, CancellationToken.None);
@@ -89,7 +89,7 @@ function checkList(servers, what) {
 }
 
 async function main() {
-  // The editor asks which version of the API is spoken, and takes the first that answers.
+  // The editor probes the API versions, and uses the first one that answers.
   const manifest = await manifests.getMcpGalleryManifest();
   assert.equal(manifest.version, 'v0.1', 'the version of the API');
   assert(gallery.isEnabled(), 'the gallery is not enabled');
@@ -112,7 +112,7 @@ async function main() {
   const hiddenSearched = await scroll(hidden);
   assert(!names(hiddenSearched.servers).includes(hidden), `a search finds ${hidden}`);
 
-  // What `chat.mcp.access: registry` and updates of installed servers stand on.
+  // `chat.mcp.access: registry` and updates of installed servers depend on this.
   const [found] = await gallery.getMcpServersFromGallery([{ name }]);
   assert(found, `${name} is not found by its name: ${JSON.stringify(requests.at(-1))}`);
   assert.deepEqual(found, listed.servers.find((server) => server.name === name), 'list and lookup differ');
@@ -121,7 +121,7 @@ async function main() {
   assert(asked.endsWith(`/v0.1/servers/${encodeURIComponent(hidden)}/versions/latest`), `asked ${asked}`);
   assert.equal(status, 404, `${hidden} is answered as something else than absent`);
 
-  // What installing it would write down.
+  // The configuration that an installation would write.
   const kind = found.configuration.packages?.[0]?.registryType ?? RegistryType.REMOTE;
   const management = new AbstractCommonMcpManagementService(log);
   const { mcpServerConfiguration, notices } = management.getMcpServerConfigurationFromManifest(

@@ -1,0 +1,129 @@
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use indicatif::MultiProgress;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+use super::error::{CliError, Exit};
+use super::print::out;
+use super::serve::{Listeners, Surroundings, listen, run_daemon};
+use crate::config::{Locations, Settings, read_upstreams};
+use crate::daemon::{Clock, Shift};
+use crate::demo::{Doubles, FILES, START};
+use crate::model::Timestamp;
+use crate::remote::{OwnershipSources, Reach, SourceSettings};
+
+/// Runs the product without a network in a temporary folder, until it is interrupted.
+pub(super) async fn demo(given: Settings, bars: &MultiProgress) -> Result<Exit, CliError> {
+    let shift = Shift::to(START);
+    let stop = CancellationToken::new();
+    let clock = Arc::new(Clock::starting_at(Timestamp::MIN).shifted(shift));
+    let failed = |source| CliError::File { path: "loopback".into(), source };
+    let doubles = Doubles::start(&clock, &stop).await.map_err(failed)?;
+    let folder = Folder::create(&doubles.upstream)?;
+    let listeners = Listeners {
+        registry: listen_near(given.listen, "the registry", "--listen").await?,
+        operations: listen_near(given.ops_listen, "operations", "--ops-listen").await?,
+    };
+    let settings = folder.settings(&given)?;
+    let sources = sources(&settings, doubles.resolver)?;
+    let upstreams = read_upstreams(&settings.upstreams).map_err(CliError::Findings)?;
+    introduce(&folder.0, listeners.registry.local_addr().unwrap_or(given.listen));
+    let surroundings = Surroundings { sources, shift, stop };
+    run_daemon(settings, upstreams, listeners, surroundings, Some(bars)).await
+}
+
+/// The folder of the demo; it is removed at the end.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn create(upstream: &str) -> Result<Self, CliError> {
+        let folder = std::env::temp_dir().join(format!("vidimus-demo-{}", std::process::id()));
+        let definition =
+            format!("kind = \"registry\"\nurl = \"{upstream}\"\nsync.interval = \"5s\"\n");
+        let folder = Self(folder);
+        folder.write("upstreams/demo.toml", &definition)?;
+        FILES.iter().try_for_each(|(path, text)| folder.write(path, text))?;
+        Ok(folder)
+    }
+
+    fn write(&self, path: &str, text: &str) -> Result<(), CliError> {
+        let path = self.0.join(path);
+        let parent = path.parent().unwrap_or(&path);
+        std::fs::create_dir_all(parent)
+            .and_then(|()| std::fs::write(&path, text))
+            .map_err(|source| CliError::File { path, source })
+    }
+
+    fn settings(&self, given: &Settings) -> Result<Settings, CliError> {
+        let at = |name: &str| Some(self.0.join(name));
+        let locations = Locations {
+            data: at("data"),
+            upstreams: at("upstreams"),
+            overlays: at("overlays"),
+            listen: Some(given.listen),
+            ops_listen: Some(given.ops_listen),
+        };
+        Settings::load(&self.0.join("vidimus.toml"), true, locations).map_err(CliError::Findings)
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        // It is temporary; one that stays behind does no harm.
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+/// Listens on an address, or on a free port of it where another process has that one.
+async fn listen_near(
+    wanted: SocketAddr,
+    what: &'static str,
+    flag: &'static str,
+) -> Result<TcpListener, CliError> {
+    match TcpListener::bind(wanted).await {
+        Ok(listener) => Ok(listener),
+        Err(_) => listen(what, SocketAddr::new(wanted.ip(), 0), flag).await,
+    }
+}
+
+/// The ownership sources of the demo: its own DNS server, and no other service.
+fn sources(settings: &Settings, resolver: SocketAddr) -> Result<OwnershipSources, CliError> {
+    let sources = SourceSettings {
+        resolvers: vec![resolver],
+        github: settings.ownership.github.url.clone(),
+        github_token: None,
+        packages: std::collections::BTreeMap::new(),
+        proxy: None,
+        ca_files: Vec::new(),
+        reach: Reach::default(),
+    };
+    OwnershipSources::new(&sources).map_err(CliError::Sources)
+}
+
+fn introduce(folder: &Path, registry: SocketAddr) {
+    let binary =
+        std::env::current_exe().map_or("vidimus".into(), |path| path.display().to_string());
+    let folder = folder.display();
+    out(&format!(
+        "An invented registry with 47 server versions is mirrored to http://{registry} now.
+No network is used; Ctrl-C ends the demo and removes its folder.
+
+In another terminal:
+  cd {folder}
+  alias vidimus={binary}
+
+  vidimus list                           what clients see, by whom and until when
+  vidimus explain example.cellar/tasting why an approved server is hidden: its owner shows no key
+  vidimus alerts                         a lookalike that waits, and from 20 s on a rewritten entry
+  vidimus list --state newer-than-review what was published after the review
+  curl http://{registry}/views/platform/v0.1/servers    the second view: tier 1 alone
+
+example.harbor/maps leaves the list after 90 seconds, when its approval ends.
+Then break a word in overlays/demo.yaml, such as `aproved`, and run `vidimus check`: what was
+approved stays, and the finding names the place.
+"
+    ));
+}

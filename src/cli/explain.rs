@@ -1,0 +1,147 @@
+use super::client::Operator;
+use super::error::{CliError, Exit};
+use super::ownership::print_namespace;
+use super::print::{as_json, counted, out};
+use super::target::Target;
+use crate::config::Settings;
+use crate::curation::{DEFAULT_VIEW, EntryState, Explanation, GateAnswer, VersionExplanation};
+use crate::daemon::{Screenings, explain_name, is_anything_known};
+use crate::model::{Escaped, Name};
+
+/// Explains `NAME` or `NAME@VERSION`; a name cannot hold an `@`.
+pub(super) async fn explain(
+    settings: Settings,
+    text: &str,
+    verbose: bool,
+    json: bool,
+) -> Result<Exit, CliError> {
+    let (name, version) = match text.split_once('@') {
+        Some((name, version)) => (name, Some(version)),
+        None => (text, None),
+    };
+    let parsed =
+        Name::parse(name).map_err(|source| CliError::Name { text: name.to_owned(), source })?;
+    let explanation: Explanation = match Target::open(&settings)? {
+        Target::Store(offline) => {
+            let (snapshot, now) = (offline.store.snapshot()?, offline.clock.now());
+            if !is_anything_known(&snapshot)? {
+                return Err(CliError::NothingKnown);
+            }
+            let (policy, screenings) = (offline.policy(), Screenings::offline());
+            explain_name(&snapshot, policy, &screenings, now, &parsed, version)?
+                .ok_or_else(|| CliError::Unknown(text.to_owned()))?
+        }
+        Target::Daemon(operator) => ask(&operator, name, version, text).await?,
+    };
+    if json {
+        as_json(&explanation);
+    } else {
+        print_explanation(&explanation, verbose);
+    }
+    Ok(Exit::Done)
+}
+
+async fn ask(
+    operator: &Operator,
+    name: &str,
+    version: Option<&str>,
+    text: &str,
+) -> Result<Explanation, CliError> {
+    let query: Vec<(&str, &str)> =
+        version.map(|version| ("version", version)).into_iter().collect();
+    match operator.get(&["explain", name], &query).await {
+        Err(CliError::Refused { status: 404, .. }) => Err(CliError::Unknown(text.to_owned())),
+        Err(CliError::Refused { status: 503, .. }) => Err(CliError::NothingKnown),
+        answered => answered,
+    }
+}
+
+fn print_explanation(explanation: &Explanation, verbose: bool) {
+    out(&Escaped(&explanation.name).to_string());
+    for block in blocks(&explanation.versions) {
+        print_block(&block, verbose);
+    }
+    match &explanation.ownership {
+        Some(ownership) if verbose => print_namespace(ownership),
+        Some(ownership) => {
+            let (namespace, why) = (Escaped(&ownership.namespace), Escaped(&ownership.why));
+            out(&format!("ownership of {namespace}: {}, {why}", ownership.verdict));
+        }
+        None => {}
+    }
+}
+
+/// Groups versions that are judged alike, the greatest first.
+fn blocks(versions: &[VersionExplanation]) -> Vec<Vec<&VersionExplanation>> {
+    let mut blocks: Vec<Vec<&VersionExplanation>> = Vec::new();
+    for version in versions.iter().rev() {
+        match blocks.iter_mut().find(|block| is_judged_alike(block[0], version)) {
+            Some(block) => block.push(version),
+            None => blocks.push(vec![version]),
+        }
+    }
+    blocks
+}
+
+fn is_judged_alike(one: &VersionExplanation, other: &VersionExplanation) -> bool {
+    let facts = |of: &VersionExplanation| {
+        (of.upstream.clone(), of.state, of.views.clone(), of.tier, of.owner.clone())
+    };
+    let more = |of: &VersionExplanation| {
+        (of.classification.clone(), of.labels.clone(), of.rewritten.is_some())
+    };
+    let failures = |of: &VersionExplanation| -> Vec<(String, String)> {
+        failed(of).map(|answer| (answer.gate.clone(), answer.evidence.clone())).collect()
+    };
+    facts(one) == facts(other) && more(one) == more(other) && failures(one) == failures(other)
+}
+
+fn failed(version: &VersionExplanation) -> impl Iterator<Item = &GateAnswer> {
+    version.gates.iter().filter(|answer| answer.outcome == "failed")
+}
+
+fn print_block(block: &[&VersionExplanation], verbose: bool) {
+    let first = block[0];
+    let versions: Vec<String> =
+        block.iter().map(|version| Escaped(&version.version).to_string()).collect();
+    let state = match first.state {
+        EntryState::Served => "served".to_owned(),
+        hidden => format!("hidden: {hidden}"),
+    };
+    let facts = facts(first);
+    let facts = if facts.is_empty() { String::new() } else { format!(" ({facts})") };
+    out(&format!("  {} from {}: {state}{facts}", versions.join(", "), first.upstream));
+    for answer in failed(first) {
+        out(&format!("      {}: {}", answer.gate, answer.evidence));
+    }
+    if let Some(other) = &first.rewritten {
+        out(&format!(
+            "      the upstream sends other content now, {other}; what was first received stays"
+        ));
+    }
+    if !verbose {
+        return;
+    }
+    for version in block {
+        let digest = version.digest.as_deref().unwrap_or("no digest");
+        out(&format!("    {}: {digest}", Escaped(&version.version)));
+        for answer in &version.gates {
+            out(&format!("      {:<7}  {}: {}", answer.outcome, answer.gate, answer.evidence));
+        }
+    }
+}
+
+fn facts(version: &VersionExplanation) -> String {
+    let passed = version.gates.iter().filter(|answer| answer.outcome == "passed").count();
+    let is_in_default_view_only = version.views == [DEFAULT_VIEW];
+    let facts = [
+        version.tier.map(|tier| format!("tier {tier}")),
+        version.classification.clone(),
+        version.owner.as_ref().map(|owner| format!("owner {}", Escaped(owner))),
+        (!version.labels.is_empty()).then(|| format!("labels {}", version.labels.join(", "))),
+        (version.served && !is_in_default_view_only)
+            .then(|| format!("views {}", version.views.join(", "))),
+        version.served.then(|| format!("{} passed", counted(passed as u64, "gate", "gates"))),
+    ];
+    facts.into_iter().flatten().collect::<Vec<_>>().join(", ")
+}

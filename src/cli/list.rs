@@ -1,0 +1,197 @@
+use std::cmp::{Ordering, Reverse};
+
+use comfy_table::ContentArrangement;
+
+use super::args::{ListArguments, SortBy};
+use super::client::Operator;
+use super::error::{CliError, Exit};
+use super::print::{as_json, err, out, table};
+use super::target::Target;
+use crate::config::Settings;
+use crate::daemon::{
+    Listed, QuarantineReport, RuleEffect, Screenings, is_anything_known, list as list_entries,
+    rule_effects,
+};
+use crate::model::{Escaped, Version};
+
+/// Lists entries, or the rows in quarantine.
+pub(super) async fn list(settings: Settings, arguments: &ListArguments) -> Result<Exit, CliError> {
+    let target = Target::open(&settings)?;
+    if arguments.quarantined {
+        let rows = match target {
+            Target::Store(offline) => crate::daemon::quarantine(&offline.store.snapshot()?)?,
+            Target::Daemon(operator) => operator.get(&["quarantine"], &[]).await?,
+        };
+        print_quarantine(&rows, arguments.json);
+        return Ok(Exit::Done);
+    }
+    let (lines, effects) = read(target, arguments).await?;
+    let lines = select(lines, arguments);
+    if arguments.json {
+        as_json(&lines);
+        return Ok(Exit::Done);
+    }
+    print_entries(&lines);
+    for effect in effects.iter().filter_map(RuleEffect::message) {
+        err(&effect);
+    }
+    Ok(Exit::Done)
+}
+
+async fn read(
+    target: Target,
+    arguments: &ListArguments,
+) -> Result<(Vec<Listed>, Vec<RuleEffect>), CliError> {
+    let all = arguments.all || arguments.state.is_some();
+    match target {
+        Target::Store(offline) => {
+            let (snapshot, now) = (offline.store.snapshot()?, offline.clock.now());
+            if !is_anything_known(&snapshot)? {
+                return Err(CliError::NothingKnown);
+            }
+            let (policy, screenings) = (offline.policy(), Screenings::offline());
+            let lines = list_entries(&snapshot, policy, &screenings, now, all)?;
+            let effects = rule_effects(&snapshot, policy, &screenings, now, |_| true)?;
+            Ok((lines, effects))
+        }
+        Target::Daemon(operator) => {
+            let query = [("all", if all { "true" } else { "false" })];
+            let lines = known(operator.get(&["list"], &query).await)?;
+            let effects = if arguments.json { Vec::new() } else { effects(&operator).await? };
+            Ok((lines, effects))
+        }
+    }
+}
+
+async fn effects(operator: &Operator) -> Result<Vec<RuleEffect>, CliError> {
+    known(operator.get(&["rules"], &[]).await)
+}
+
+fn known<T>(answer: Result<T, CliError>) -> Result<T, CliError> {
+    match answer {
+        Err(CliError::Refused { status: 503, .. }) => Err(CliError::NothingKnown),
+        answer => answer,
+    }
+}
+
+fn select(mut lines: Vec<Listed>, arguments: &ListArguments) -> Vec<Listed> {
+    let pattern = arguments.pattern.as_deref().map(str::to_lowercase);
+    lines.retain(|line| {
+        pattern.as_deref().is_none_or(|pattern| matches(&line.name.to_lowercase(), pattern))
+            && arguments.state.is_none_or(|state| line.state == state)
+            && arguments.owner.as_ref().is_none_or(|owner| line.owner.as_ref() == Some(owner))
+            && arguments.tier.is_none_or(|tier| line.tier == Some(tier))
+    });
+    lines.sort_by(|left, right| {
+        left.name.cmp(&right.name).then_with(|| by_version(&right.version, &left.version))
+    });
+    if arguments.latest {
+        lines.dedup_by(|next, kept| next.name == kept.name && next.upstream == kept.upstream);
+    }
+    match arguments.sort {
+        SortBy::Name => {}
+        SortBy::State => lines.sort_by_key(|line| line.state),
+        SortBy::Tier => lines.sort_by_key(|line| (line.tier.is_none(), line.tier)),
+        SortBy::Owner => lines.sort_by_key(|line| (line.owner.is_none(), line.owner.clone())),
+        SortBy::Until => lines.sort_by_key(|line| Reverse(line.expires.map(Reverse))),
+    }
+    lines
+}
+
+/// Returns true if a name contains the pattern or, where the pattern has a `*`, matches it whole.
+fn matches(name: &str, pattern: &str) -> bool {
+    let mut parts = pattern.split('*');
+    let Some(first) = parts.next().filter(|_| pattern.contains('*')) else {
+        return name.contains(pattern);
+    };
+    let Some(mut rest) = name.strip_prefix(first) else { return false };
+    let mut parts = parts.peekable();
+    while let Some(part) = parts.next() {
+        if parts.peek().is_none() {
+            return rest.ends_with(part);
+        }
+        let Some(at) = rest.find(part) else { return false };
+        rest = &rest[at + part.len()..];
+    }
+    true
+}
+
+/// Orders versions as `latest` does: a semantic one above another one, those by their text.
+fn by_version(left: &str, right: &str) -> Ordering {
+    let semantic = |text: &str| Version::parse(text).ok().and_then(|version| version.semantic());
+    Version::precedence(semantic(left).as_ref(), semantic(right).as_ref())
+        .then_with(|| left.cmp(right))
+}
+
+fn print_entries(lines: &[Listed]) {
+    if lines.is_empty() {
+        return out("No entries.");
+    }
+    let mut table =
+        table(&["NAME", "VERSION", "STATE", "TIER", "CLASS", "OWNER", "OWNERSHIP", "UNTIL"]);
+    table.set_content_arrangement(ContentArrangement::Dynamic);
+    for line in lines {
+        table.add_row([
+            line.name.clone(),
+            Escaped(&line.version).to_string(),
+            line.state.to_string(),
+            line.tier.map(|tier| tier.to_string()).unwrap_or_default(),
+            line.classification.clone().unwrap_or_default(),
+            Escaped(line.owner.as_deref().unwrap_or_default()).to_string(),
+            line.ownership.clone().unwrap_or_default(),
+            line.expires.map(|at| at.day()).unwrap_or_default(),
+        ]);
+    }
+    out(&trimmed(&table.to_string()));
+}
+
+/// Removes the spaces that a table without borders leaves at the ends of its lines.
+fn trimmed(table: &str) -> String {
+    table.lines().map(str::trim_end).collect::<Vec<_>>().join("\n")
+}
+
+fn print_quarantine(rows: &[QuarantineReport], json: bool) {
+    if json {
+        return as_json(&rows);
+    }
+    if rows.is_empty() {
+        return out("No rows in quarantine.");
+    }
+    let mut table = table(&["UPSTREAM", "NAME", "VERSION", "BYTES", "REASON"]);
+    for row in rows {
+        table.add_row([
+            row.upstream.clone(),
+            Escaped(&row.name).to_string(),
+            Escaped(&row.version).to_string(),
+            row.bytes.to_string(),
+            Escaped(&row.reason).to_string(),
+        ]);
+    }
+    out(&trimmed(&table.to_string()));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[rstest::rstest]
+    #[case("com.example/tools", "example", true)]
+    #[case("com.example/tools", "tool", true)]
+    #[case("com.example/tools", "com.*/tools", true)]
+    #[case("com.example/tools", "com.*/tool", false)]
+    #[case("com.example/tools", "*tools", true)]
+    #[case("com.example/tools", "example*", false)]
+    #[case("com.example/tools", "*ex*le*", true)]
+    #[case("com.example/tools", "*", true)]
+    #[case("com.example/tools", "other", false)]
+    fn pattern_selects_names(#[case] name: &str, #[case] pattern: &str, #[case] selected: bool) {
+        assert_eq!(matches(name, pattern), selected);
+    }
+
+    #[test]
+    fn versions_are_ordered_as_versions() {
+        let mut versions = ["1.10.0", "auto", "1.9.0", "1.10.0-rc.1", "2024-05-01"];
+        versions.sort_by(|left, right| by_version(left, right));
+        assert_eq!(versions, ["2024-05-01", "auto", "1.9.0", "1.10.0-rc.1", "1.10.0"]);
+    }
+}

@@ -1,0 +1,108 @@
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use super::evaluation::EntryEvaluation;
+use super::evidence::Evidence;
+use super::gates::Gate;
+use crate::overlay::State;
+
+/// The state of one entry: served, or the reason that hides it first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum EntryState {
+    Served,
+    /// An approval covers it in part: the version was published after the review.
+    NewerThanReview,
+    /// No rule decides about it.
+    NeverDecided,
+    /// A rule says that the decision is still open.
+    Pending,
+    Denied,
+    Suspended,
+    Expired,
+    OwnershipMissing,
+    LookalikeAlert,
+    DigestDiffers,
+    ContentReplaced,
+    DeletedUpstream,
+    NotAuthoritative,
+    SchemaViolation,
+    NotWellFormed,
+}
+
+impl EntryState {
+    /// The words of `list --state`, in the order of the states.
+    pub const WORDS: [(&str, Self); 15] = [
+        ("served", Self::Served),
+        ("newer-than-review", Self::NewerThanReview),
+        ("never-decided", Self::NeverDecided),
+        ("pending", Self::Pending),
+        ("denied", Self::Denied),
+        ("suspended", Self::Suspended),
+        ("expired", Self::Expired),
+        ("ownership-missing", Self::OwnershipMissing),
+        ("lookalike-alert", Self::LookalikeAlert),
+        ("digest-differs", Self::DigestDiffers),
+        ("content-replaced", Self::ContentReplaced),
+        ("deleted-upstream", Self::DeletedUpstream),
+        ("not-authoritative", Self::NotAuthoritative),
+        ("schema-violation", Self::SchemaViolation),
+        ("not-well-formed", Self::NotWellFormed),
+    ];
+
+    /// Returns the state of an evaluated entry.
+    #[must_use]
+    pub fn of(entry: &EntryEvaluation<'_>) -> Self {
+        let Some((gate, evidence)) = entry.hidden_by() else { return Self::Served };
+        match gate {
+            Gate::WellFormed => Self::NotWellFormed,
+            Gate::ActiveUpstream => Self::DeletedUpstream,
+            Gate::UpstreamAuthoritative => Self::NotAuthoritative,
+            Gate::Approved => match evidence {
+                Evidence::PublishedLater { .. } => Self::NewerThanReview,
+                Evidence::Ruled { state: State::Denied, .. } => Self::Denied,
+                Evidence::Ruled { state: State::Suspended, .. } => Self::Suspended,
+                Evidence::Ruled { .. } => Self::Pending,
+                _ => Self::NeverDecided,
+            },
+            Gate::ApprovalNotExpired => Self::Expired,
+            Gate::DigestMatchesPin => Self::DigestDiffers,
+            Gate::ContentAsReviewed => Self::ContentReplaced,
+            Gate::NamespaceOwnership => Self::OwnershipMissing,
+            Gate::NoOpenLookalikeAlert => Self::LookalikeAlert,
+            Gate::ValidForStrictClients => Self::SchemaViolation,
+        }
+    }
+
+    /// Returns the state that a word names.
+    #[must_use]
+    pub fn from_word(word: &str) -> Option<Self> {
+        Self::WORDS.iter().find(|(known, _)| *known == word).map(|(_, state)| *state)
+    }
+
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        Self::WORDS[self as usize].0
+    }
+}
+
+impl fmt::Display for EntryState {
+    /// Writes the state as people read it: "newer than review".
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.as_str().replace('-', " "))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_state_has_the_word_that_it_is_serialized_as() {
+        for (word, state) in EntryState::WORDS {
+            assert_eq!(serde_json::to_string(&state).expect("JSON"), format!("\"{word}\""));
+            assert_eq!((state.as_str(), EntryState::from_word(word)), (word, Some(state)));
+        }
+    }
+}

@@ -1,0 +1,287 @@
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Display;
+use std::time::Duration;
+
+use crate::alert::{AlertKind, Evidence, Figure, ReportedAlert};
+use crate::config::{Origin, Upstream};
+use crate::curation::{Dossier, DossierRow, EntryEvaluation, PolicySnapshot, Screening, evaluate};
+use crate::model::{Digest, Name, Timestamp, Version};
+use crate::store::{Snapshot, StoreError};
+use crate::sync::{UpstreamState, changed_members};
+
+/// The source of alerts about upstream files.
+pub(super) const UPSTREAMS: &str = "upstreams";
+
+/// Returns the alerts about refused upstream files.
+pub(super) fn of_upstreams(refused: Option<&str>) -> Vec<ReportedAlert> {
+    let alert = refused.map(|reason| {
+        let reason = Evidence::from(reason.to_owned());
+        ReportedAlert::new(AlertKind::UpstreamsRefused, "upstreams", [reason])
+    });
+    alert.into_iter().collect()
+}
+
+/// Returns the source of alerts about one upstream.
+pub(super) fn source_of(upstream: &str) -> String {
+    format!("upstream:{upstream}")
+}
+
+/// Returns the subject of an alert that several upstreams could raise, so that its identity is unique.
+fn of(upstream: &str, what: impl Display) -> String {
+    format!("{what} of {upstream}")
+}
+
+/// A clock that is wrong by more than this makes approvals end at the wrong time.
+const MAX_SKEW_SECONDS: u64 = 600;
+
+/// A sync run that takes longer than this, and than six intervals, raises an alert.
+const LEAST_PATIENCE: Duration = Duration::from_hours(1);
+
+/// Returns the alerts about an upstream, during and after a sync run.
+///
+/// # Errors
+/// When the store cannot be read.
+pub(super) fn of_upstream(
+    snapshot: &Snapshot,
+    upstream: &Upstream,
+    policy: &PolicySnapshot,
+    now: Timestamp,
+) -> Result<Vec<ReportedAlert>, StoreError> {
+    let id = &upstream.id;
+    let state = snapshot.upstream(id)?;
+    let mut seen = of_state(&state, upstream, now);
+    if matches!(upstream.origin, Origin::Files(_)) {
+        seen.extend(unreadable_files(snapshot, id)?);
+    }
+    seen.extend(shrunk(snapshot, id)?);
+    seen.extend(missing(snapshot, policy, id)?);
+    seen.extend(drifted(snapshot, policy, id, now)?);
+    seen.extend(replaced(snapshot, policy, id, now)?);
+    Ok(seen)
+}
+
+/// Returns the alerts that follow from the stored state of an upstream.
+fn of_state(state: &UpstreamState, upstream: &Upstream, now: Timestamp) -> Vec<ReportedAlert> {
+    let id = &upstream.id;
+    let mut seen = of_runs(state, upstream, now);
+    if let Some(on_hold) = &state.on_hold {
+        let set = Evidence::OnHold { upstream: id.clone(), set: on_hold.id.clone() };
+        let limits = on_hold.exceeded.iter().map(|exceeded| {
+            let (found, allowed) = (exceeded.found.clone(), exceeded.allowed.clone());
+            Figure::Limit { found, allowed }
+        });
+        let figures = [Figure::Rows { count: on_hold.rows }].into_iter().chain(limits).collect();
+        let on_hold = ReportedAlert::new(AlertKind::OnHold, id, [set]).since(Some(on_hold.since));
+        seen.push(ReportedAlert { figures, ..on_hold });
+    }
+    if let Some(ahead) = state.clock_ahead.filter(|ahead| ahead.unsigned_abs() > MAX_SKEW_SECONDS) {
+        let skew = Evidence::ClockSkew { upstream_is_ahead: ahead > 0 };
+        let figures = vec![Figure::MinutesApart { minutes: ahead.unsigned_abs() / 60 }];
+        let skewed = ReportedAlert::new(AlertKind::ClockSkew, id, [skew]);
+        seen.push(ReportedAlert { figures, ..skewed });
+    }
+    for name in &state.over_limit {
+        seen.push(ReportedAlert::new(AlertKind::NameLimit, of(id, name), []));
+    }
+    if state.from_future > 0 {
+        let future = ReportedAlert::new(AlertKind::FutureUpdate, id, []);
+        seen.push(ReportedAlert { count: state.from_future, ..future });
+    }
+    seen
+}
+
+/// Returns alerts about sync runs that fail, hang, or find no updates.
+fn of_runs(state: &UpstreamState, upstream: &Upstream, now: Timestamp) -> Vec<ReportedAlert> {
+    let id = &upstream.id;
+    let mut seen = Vec::new();
+    if let Some(failure) = &state.last_failure {
+        let item = Evidence::SyncFailure { class: failure.class };
+        let failing = ReportedAlert::new(AlertKind::UpstreamFailing, id, [item]);
+        let figures = vec![Figure::Reason { text: failure.reason.clone() }];
+        seen.push(ReportedAlert { figures, ..failing.since(state.last_success) });
+    }
+    let patience = (upstream.sync.interval * 6).max(LEAST_PATIENCE);
+    let waited_since = state.last_success.or(state.last_attempt);
+    if state.last_failure.is_none() && waited_since.is_some_and(|at| now.since(at) > patience) {
+        let figures = vec![Figure::LongerThanMinutes { minutes: patience.as_secs() / 60 }];
+        let stale = ReportedAlert::new(AlertKind::Stale, id, []).since(waited_since);
+        seen.push(ReportedAlert { figures, ..stale });
+    }
+    if let (Some(newest), Origin::Registry(_)) = (state.newest_updated_at, &upstream.origin)
+        && now.since(newest) > upstream.safety_limits.frozen_after
+    {
+        let days = upstream.safety_limits.frozen_after.as_secs() / 86_400;
+        let frozen = ReportedAlert::new(AlertKind::Frozen, id, []).since(Some(newest));
+        seen.push(ReportedAlert { figures: vec![Figure::LongerThanDays { days }], ..frozen });
+    }
+    seen
+}
+
+/// Returns an alert about rows of files in quarantine: operators edit these by hand.
+fn unreadable_files(snapshot: &Snapshot, id: &str) -> Result<Option<ReportedAlert>, StoreError> {
+    const SHOWN: usize = 200;
+    let (mut items, mut count) = (Vec::new(), 0);
+    for row in snapshot.quarantined()? {
+        let row = row?;
+        if row.upstream == id {
+            count += 1;
+            let text = row.row.item.chars().take(SHOWN).collect();
+            items.push(Evidence::Unusable { reason: row.row.reason, text });
+        }
+    }
+    let unusable = ReportedAlert::new(AlertKind::Quarantined, id, items);
+    Ok((count > 0).then_some(ReportedAlert { count, ..unusable }))
+}
+
+/// Fewer absences than this, or a smaller share of all rows, are normal for an upstream.
+const MIN_ABSENT: u64 = 3;
+const MIN_ABSENT_PERCENT: u64 = 3;
+
+/// Returns an alert about an upstream that lost many rows, served or not, within the safety limits.
+fn shrunk(snapshot: &Snapshot, upstream: &str) -> Result<Option<ReportedAlert>, StoreError> {
+    let absent = snapshot.count_absences(upstream)?;
+    if absent < MIN_ABSENT {
+        return Ok(None);
+    }
+    let (rows, _) = snapshot.count(upstream)?;
+    let shrunk = ReportedAlert::new(AlertKind::Shrunk, upstream, []);
+    Ok((absent * 100 >= rows * MIN_ABSENT_PERCENT)
+        .then_some(ReportedAlert { count: absent, ..shrunk }))
+}
+
+/// Returns alerts about served entries that full syncs do not see.
+fn missing(
+    snapshot: &Snapshot,
+    policy: &PolicySnapshot,
+    upstream: &str,
+) -> Result<Vec<ReportedAlert>, StoreError> {
+    let mut seen = Vec::new();
+    for (name, version, absence) in snapshot.absences(upstream)? {
+        if !snapshot.has_shown(&policy.views, &name, &version)? {
+            continue;
+        }
+        let item = Evidence::Missing { is_hidden: absence.hidden.is_some() };
+        let subject = of(upstream, format_args!("{name}@{version}"));
+        let missing = ReportedAlert::new(AlertKind::Missing, subject, [item]);
+        let missing = missing.since(Some(absence.hidden.unwrap_or(absence.since)));
+        seen.push(missing.of_served(true));
+    }
+    Ok(seen)
+}
+
+/// Returns alerts about published entries with content that the upstream changed, unless an approval pins
+/// the new content.
+fn drifted(
+    snapshot: &Snapshot,
+    policy: &PolicySnapshot,
+    upstream: &str,
+    now: Timestamp,
+) -> Result<Vec<ReportedAlert>, StoreError> {
+    let rewritten = snapshot.all_rewritten(upstream)?;
+    let names = rewritten.into_iter().map(|stored| stored.name).collect();
+    of_entries(snapshot, policy, upstream, &names, now, |dossier, entry| {
+        let (row, Some(other)) = (entry.row, entry.unadopted_content()) else { return Ok(None) };
+        let body = |content| match snapshot.body(&dossier.name, row, content) {
+            // A damaged row has its own alert; the members that changed are unknown.
+            Err(StoreError::Damaged(_)) => Ok(Box::from("{}")),
+            body => Ok::<_, StoreError>(body?.server),
+        };
+        let changes = changed_members(&body(entry.content)?, &body(other)?);
+        let (first, now) = (entry.content.head.received, other.head.received);
+        Ok(Some(drift(dossier, row, Evidence::Drift { first, now, changes })))
+    })
+}
+
+/// Returns alerts about purged entries that came back with other content, unless an approval pins it.
+fn replaced(
+    snapshot: &Snapshot,
+    policy: &PolicySnapshot,
+    upstream: &str,
+    now: Timestamp,
+) -> Result<Vec<ReportedAlert>, StoreError> {
+    let replaced = snapshot.all_replaced(upstream)?.into_iter();
+    let purged: BTreeMap<(Name, Version), Digest> =
+        replaced.map(|(stored, purged)| ((stored.name, stored.version), purged.received)).collect();
+    let names = purged.keys().map(|(name, _)| name.clone()).collect();
+    of_entries(snapshot, policy, upstream, &names, now, |dossier, entry| {
+        let key = (dossier.name.clone(), entry.row.version.clone());
+        let purged = purged.get(&key).filter(|_| !entry.is_content_reviewed());
+        let now = entry.row.content.head.received;
+        Ok(purged
+            .map(|purged| drift(dossier, entry.row, Evidence::Replaced { purged: *purged, now })))
+    })
+}
+
+/// Evaluates names, and collects the alerts about the entries of one upstream. They do not depend on
+/// screening.
+fn of_entries(
+    snapshot: &Snapshot,
+    policy: &PolicySnapshot,
+    upstream: &str,
+    names: &BTreeSet<Name>,
+    now: Timestamp,
+    alert_of: impl Fn(&Dossier, &EntryEvaluation<'_>) -> Result<Option<ReportedAlert>, StoreError>,
+) -> Result<Vec<ReportedAlert>, StoreError> {
+    let screening = Screening::default();
+    let mut seen = Vec::new();
+    for name in names {
+        let dossier = snapshot.dossier(name, policy)?;
+        let evaluation = evaluate(&dossier, policy, &screening, now);
+        let entries = evaluation.entries.iter().filter(|entry| entry.row.upstream == upstream);
+        for entry in entries {
+            seen.extend(alert_of(&dossier, entry)?);
+        }
+    }
+    Ok(seen)
+}
+
+fn drift(dossier: &Dossier, row: &DossierRow, item: Evidence) -> ReportedAlert {
+    let subject = of(&row.upstream, format_args!("{}@{}", dossier.name, row.version));
+    let drift = ReportedAlert::new(AlertKind::Drift, subject, [item]);
+    let served = dossier.is_visible(&row.version);
+    drift.of_namespace(dossier.name.namespace()).of_served(served)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{SyncSettings, Trust};
+    use crate::model::{FailureClass, NamespaceRules};
+    use crate::sync::{ChangeSet, Failure, SafetyLimits};
+
+    fn upstream(id: &str) -> Upstream {
+        Upstream {
+            id: id.to_owned(),
+            origin: Origin::Files("ours".into()),
+            trust: Trust::External,
+            priority: 1,
+            enabled: true,
+            token_file: None,
+            ca_file: None,
+            sync: SyncSettings::default(),
+            safety_limits: SafetyLimits::default(),
+            namespaces: NamespaceRules::default(),
+            requests_per_hour: 1,
+        }
+    }
+
+    #[test]
+    fn two_upstreams_never_raise_the_same_identity() {
+        let now = Timestamp::from_micros(1);
+        let failure = Failure { at: now, class: FailureClass::Fetch, reason: "no".into() };
+        let on_hold =
+            ChangeSet { id: "0".into(), since: now, rows: 1, complete: true, exceeded: vec![] };
+        let state = UpstreamState {
+            last_failure: Some(failure),
+            on_hold: Some(on_hold),
+            clock_ahead: Some(-9_000),
+            over_limit: ["com.example/tool".to_owned()].into_iter().collect(),
+            from_future: 1,
+            ..UpstreamState::default()
+        };
+        let seen = |id: &str| of_state(&state, &upstream(id), now);
+        let identities: BTreeSet<_> =
+            seen("a").into_iter().chain(seen("b")).map(|seen| seen.identity).collect();
+        assert_eq!(identities.len(), 10, "{identities:?}");
+    }
+}

@@ -1,0 +1,111 @@
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use thiserror::Error;
+use tokio::task::JoinError;
+
+use crate::config::{Origin, Upstream};
+use crate::curation::View;
+use crate::model::{FailureClass, Name, reason};
+use crate::store::StoreError;
+use crate::sync::{FetchFailure, FetchedPage, PageError, PaginationError, SafetyLimits, SyncRun};
+
+/// The options of one sync run.
+#[derive(Debug, Clone)]
+pub struct RunOptions {
+    pub upstream: String,
+    pub url: String,
+    /// Rows may come without metadata.
+    pub files: bool,
+    pub full: bool,
+    /// Read and compare, write nothing.
+    pub dry_run: bool,
+    pub page_size: u32,
+    pub full_sync: Duration,
+    pub overlap: Duration,
+    pub safety_limits: SafetyLimits,
+    /// The configured views; an entry is served if one of them shows it.
+    pub views: Vec<View>,
+}
+
+/// The reasons for which a sync run ends without being accepted. Stored entries stay as they were.
+#[derive(Debug, Error)]
+pub enum SyncFailure {
+    #[error("{0}")]
+    Fetch(#[from] FetchFailure),
+    #[error("{0}")]
+    Page(#[from] PageError),
+    #[error("{0}")]
+    Pagination(#[from] PaginationError),
+    #[error("{0}")]
+    Store(#[from] StoreError),
+    #[error("the sync run was stopped")]
+    Stopped,
+    #[error("the sync run panicked")]
+    Panicked(#[from] JoinError),
+}
+
+impl RunOptions {
+    #[must_use]
+    pub fn of(upstream: &Upstream, views: &[View], full: bool, dry_run: bool) -> Self {
+        Self {
+            upstream: upstream.id.clone(),
+            url: upstream.origin.to_string(),
+            files: matches!(upstream.origin, Origin::Files(_)),
+            // Files have no incremental sync: reading all of them is cheap.
+            full: full || matches!(upstream.origin, Origin::Files(_)),
+            dry_run,
+            page_size: upstream.sync.page_size,
+            full_sync: upstream.sync.full_sync,
+            overlap: upstream.sync.overlap,
+            safety_limits: upstream.safety_limits.clone(),
+            views: views.to_vec(),
+        }
+    }
+}
+
+impl SyncFailure {
+    /// Returns the failure and its causes, on one line.
+    #[must_use]
+    pub fn reason(&self) -> String {
+        reason(self)
+    }
+
+    /// Returns the class of the failure, as alerts compare it.
+    pub(super) fn class(&self) -> FailureClass {
+        match self {
+            Self::Fetch(_) => FailureClass::Fetch,
+            Self::Page(_) => FailureClass::Page,
+            Self::Pagination(_) => FailureClass::Pagination,
+            Self::Store(_) => FailureClass::Store,
+            Self::Stopped => FailureClass::Stopped,
+            Self::Panicked(_) => FailureClass::Panic,
+        }
+    }
+
+    /// Returns true if the sync run may resume at its cursor; otherwise the cursor may be the cause.
+    pub(super) fn keeps_cursor(&self) -> bool {
+        match self {
+            Self::Fetch(failure) => failure.is_transient(),
+            Self::Page(PageError::NotJson { .. }) => true,
+            // A staged row that cannot be read would fail every further attempt.
+            Self::Store(StoreError::Damaged(_)) | Self::Panicked(_) => false,
+            Self::Store(_) | Self::Stopped => true,
+            Self::Page(_) | Self::Pagination(_) => false,
+        }
+    }
+}
+
+/// The observer of a sync run.
+pub trait Observer: Send + Sync + 'static {
+    /// Rows were committed; these names changed.
+    fn touched(&self, names: BTreeSet<Name>);
+    /// A page was read and validated.
+    fn progress(&self, run: &SyncRun);
+}
+
+/// A page with the cursor behind it.
+pub(super) struct Fetched {
+    pub(super) page: FetchedPage,
+    pub(super) next_cursor: Option<String>,
+}

@@ -1,0 +1,119 @@
+use std::sync::Arc;
+
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+use tracing::warn;
+
+use super::ingest::{Ingest, record_failure};
+use super::options::{Fetched, Observer, RunOptions, SyncFailure};
+use crate::daemon::runtime::{Clock, try_blocking};
+use crate::model::reason;
+use crate::store::Store;
+use crate::sync::{PageRequest, PageSource, Pagination, RawPage, RunReport, SyncKind, SyncRun};
+
+/// Pages fetched ahead of the one being ingested; each has 32 MiB at most.
+const PAGES_AHEAD: usize = 2;
+
+/// Performs one sync run: fetches pages, validates rows, commits them with the cursor, and accepts the
+/// run at its end.
+///
+/// # Errors
+/// [`SyncFailure`]; the next call resumes a sync run that kept its cursor.
+pub async fn run_sync<S: PageSource>(
+    store: &Arc<Store>,
+    clock: &Arc<Clock>,
+    source: &Arc<S>,
+    options: &RunOptions,
+    stop: &CancellationToken,
+    observer: impl Observer,
+) -> Result<RunReport, SyncFailure> {
+    let outcome = perform_run(store, clock, source, options, stop, observer).await;
+    match outcome {
+        Err(failure) if !options.dry_run => {
+            let (store, clock, upstream) =
+                (Arc::clone(store), Arc::clone(clock), options.upstream.clone());
+            try_blocking(move || {
+                if let Err(error) = record_failure(&store, &clock, &upstream, &failure) {
+                    warn!(upstream, reason = %reason(&error), "the failure of a sync run could not be stored");
+                }
+                Err(failure)
+            })
+            .await?
+        }
+        outcome => outcome,
+    }
+}
+
+async fn perform_run<S: PageSource>(
+    store: &Arc<Store>,
+    clock: &Arc<Clock>,
+    source: &Arc<S>,
+    options: &RunOptions,
+    stop: &CancellationToken,
+    observer: impl Observer,
+) -> Result<RunReport, SyncFailure> {
+    let ingest = {
+        let (store, clock, options) = (Arc::clone(store), Arc::clone(clock), options.clone());
+        try_blocking(move || Ingest::begin(store, clock, options, observer)).await??
+    };
+    let ingest = if ingest.run().all_read {
+        ingest
+    } else {
+        read(ingest, source.as_ref(), options.page_size, stop).await?
+    };
+    try_blocking(move || ingest.accept()).await?
+}
+
+/// Reads the remaining pages; fetches the next ones while one is ingested.
+async fn read<S: PageSource, O: Observer>(
+    mut ingest: Ingest<O>,
+    source: &S,
+    limit: u32,
+    stop: &CancellationToken,
+) -> Result<Ingest<O>, SyncFailure> {
+    let SyncRun { kind, cursor, tally, .. } = ingest.run();
+    let pagination = Pagination::resumed(cursor.as_deref(), tally.rows());
+    let updated_since = match kind {
+        SyncKind::Full => None,
+        SyncKind::Incremental { since } => Some(*since),
+    };
+    let request = PageRequest { cursor: cursor.clone(), updated_since, limit };
+    let (sender, recipient) = mpsc::channel(PAGES_AHEAD);
+    let ingesting = try_blocking(move || {
+        let ingested = ingest.consume(recipient);
+        (ingest, ingested)
+    });
+    let (ingested, fetched) =
+        tokio::join!(ingesting, fetch(source, pagination, request, sender, stop));
+    let (ingest, ingested) = ingested?;
+    ingested.and(fetched)?;
+    Ok(ingest)
+}
+
+async fn fetch<S: PageSource>(
+    source: &S,
+    mut pagination: Pagination,
+    mut request: PageRequest,
+    pages: mpsc::Sender<Fetched>,
+    stop: &CancellationToken,
+) -> Result<(), SyncFailure> {
+    loop {
+        let page = tokio::select! {
+            page = source.page(&request) => page?,
+            () = stop.cancelled() => return Err(SyncFailure::Stopped),
+        };
+        let next_cursor = {
+            let raw = RawPage::read(&page.body)?;
+            pagination.advance(raw.rows.len(), raw.next_cursor.as_deref())?;
+            raw.next_cursor
+        };
+        request.cursor.clone_from(&next_cursor);
+        if pages.send(Fetched { page, next_cursor }).await.is_err() {
+            // The ingest failed, and returns its own error.
+            return Ok(());
+        }
+        if request.cursor.is_none() {
+            return Ok(());
+        }
+    }
+}

@@ -1,0 +1,76 @@
+use std::sync::Arc;
+
+use tokio::sync::watch;
+
+use super::overlays::LoadedOverlays;
+use crate::config::Settings;
+use crate::curation::{PolicySnapshot, UpstreamPolicy};
+use crate::overlay::OverlaySet;
+
+/// The current policy, with the lint findings of its files.
+#[derive(Debug, Clone)]
+pub struct CurrentPolicy {
+    pub snapshot: Arc<PolicySnapshot>,
+    /// The overlays of the snapshot.
+    pub set: Arc<OverlaySet>,
+    pub overlays: LoadedOverlays,
+}
+
+/// Combines overlays, upstream definitions and settings into the current policy snapshot.
+///
+/// Readers watch a channel; every change is one new value, so a reader never sees the overlays of one
+/// moment with the upstreams of another.
+#[derive(Debug)]
+pub(in crate::daemon) struct Policy {
+    settings: Arc<Settings>,
+    current_policy: watch::Sender<Arc<CurrentPolicy>>,
+}
+
+impl Policy {
+    pub(in crate::daemon) fn new(settings: Arc<Settings>, overlays: LoadedOverlays) -> Self {
+        let current_policy = combine(&settings, overlays, Vec::new());
+        Self { settings, current_policy: watch::Sender::new(Arc::new(current_policy)) }
+    }
+
+    /// Returns the current policy.
+    pub(in crate::daemon) fn current(&self) -> Arc<CurrentPolicy> {
+        Arc::clone(&self.current_policy.borrow())
+    }
+
+    pub(in crate::daemon) fn subscribe(&self) -> watch::Receiver<Arc<CurrentPolicy>> {
+        self.current_policy.subscribe()
+    }
+
+    /// Makes loaded overlays the current ones.
+    pub(in crate::daemon) fn enforce(&self, overlays: LoadedOverlays) {
+        self.current_policy.send_modify(|current_policy| {
+            let upstreams = current_policy.snapshot.upstreams.clone();
+            *current_policy = Arc::new(combine(&self.settings, overlays, upstreams));
+        });
+    }
+
+    /// Makes upstream definitions the current ones.
+    pub(in crate::daemon) fn define_upstreams(&self, upstreams: Vec<UpstreamPolicy>) {
+        self.current_policy.send_modify(|current_policy| {
+            let overlays = current_policy.overlays.clone();
+            *current_policy = Arc::new(combine(&self.settings, overlays, upstreams));
+        });
+    }
+}
+
+/// Builds the policy from its parts, here and in commands that run without a daemon.
+#[must_use]
+pub fn combine(
+    settings: &Settings,
+    overlays: LoadedOverlays,
+    upstreams: Vec<UpstreamPolicy>,
+) -> CurrentPolicy {
+    let snapshot = PolicySnapshot::new(
+        Arc::clone(&overlays.set),
+        upstreams,
+        settings.views.clone(),
+        settings.ownership.policy,
+        settings.withhold,
+    );
+    CurrentPolicy { snapshot: Arc::new(snapshot), set: Arc::clone(&overlays.set), overlays }
+}

@@ -1,0 +1,128 @@
+use std::collections::BTreeSet;
+
+use crate::alert::{AlertKind, Evidence as Item, ReportedAlert};
+use crate::curation::{
+    Authorities, Authority, Dossier, EntryEvaluation, Evaluation, Evidence, Gate,
+    OwnershipEvidence, PolicySnapshot,
+};
+use crate::daemon::runtime::revocation;
+use crate::model::{Damage, Name};
+use crate::ownership::Verdict;
+
+/// A name that an upstream lists without being authoritative for it.
+#[derive(Debug)]
+pub(super) struct Shadowed {
+    pub(super) to: String,
+    pub(super) served: bool,
+}
+
+/// The alerts about one name after an evaluation.
+#[derive(Debug, Default)]
+pub(super) struct NameAlerts {
+    pub(super) reported_alerts: Vec<ReportedAlert>,
+    /// The upstreams that list the name while another one is authoritative.
+    pub(super) shadowed: Vec<(String, Shadowed)>,
+}
+
+impl NameAlerts {
+    /// Derives the alerts from an evaluation.
+    pub(super) fn of(
+        dossier: &Dossier,
+        evaluation: &Evaluation<'_>,
+        policy: &PolicySnapshot,
+    ) -> Self {
+        let mut alerts = Self::default();
+        let name = &dossier.name;
+        for damage in &dossier.damaged {
+            alerts.damaged(name, damage);
+        }
+        let of_namespace =
+            dossier.verification.basis(policy.overlays.pins(name.namespace())).verdict();
+        for entry in &evaluation.entries {
+            match entry.hidden_by() {
+                Some((Gate::NamespaceOwnership, evidence)) => {
+                    alerts.revoked(name, entry, evidence, of_namespace);
+                }
+                Some((_, Evidence::PinDiffers { pinned, received })) => {
+                    let item = Item::PinMismatch { pinned: *pinned, received: *received };
+                    alerts.add(name, entry, AlertKind::PinMismatch, item);
+                }
+                Some((_, Evidence::Violation(rule))) => {
+                    let item = Item::Violation { rule: (*rule).to_owned() };
+                    alerts.add(name, entry, AlertKind::SchemaViolation, item);
+                }
+                Some((_, Evidence::NoFacts)) => {
+                    alerts.add(name, entry, AlertKind::SchemaViolation, Item::NoFacts);
+                }
+                _ => {}
+            }
+        }
+        alerts
+    }
+
+    fn add(&mut self, name: &Name, entry: &EntryEvaluation<'_>, kind: AlertKind, item: Item) {
+        let subject = format!("{name}@{}", entry.row.version);
+        let alert = ReportedAlert::new(kind, subject, [item]);
+        self.reported_alerts.push(alert.of_namespace(name.namespace()));
+    }
+
+    /// Reports an entry that is revoked although its namespace is not: the account is younger than the
+    /// entry.
+    fn revoked(
+        &mut self,
+        name: &Name,
+        entry: &EntryEvaluation<'_>,
+        evidence: &Evidence<'_>,
+        of_namespace: Verdict,
+    ) {
+        let Evidence::Ownership(OwnershipEvidence::Evaluated { basis, .. }) = evidence else {
+            return;
+        };
+        if of_namespace != Verdict::Revoked
+            && let Some(item) = revocation(*basis)
+        {
+            self.add(name, entry, AlertKind::OwnershipRevoked, item);
+        }
+    }
+
+    /// Reports a damaged row of the name, which is hidden.
+    pub(super) fn damaged(&mut self, name: &Name, damage: &Damage) {
+        let item = Item::DamagedRow { what: damage.what.to_owned(), key: damage.key.clone() };
+        let damaged = ReportedAlert::new(AlertKind::DamagedRow, name.as_str(), [item]);
+        self.reported_alerts.push(damaged.of_served(true));
+    }
+
+    /// Reports upstreams that list the name and are not authoritative for it: one could be a squatter.
+    pub(super) fn of_authority(
+        &mut self,
+        dossier: &Dossier,
+        authorities: &Authorities<'_>,
+        served: bool,
+    ) {
+        let name = &dossier.name;
+        let upstreams: BTreeSet<&str> =
+            dossier.rows.iter().map(|row| row.upstream.as_str()).collect();
+        for upstream in upstreams {
+            let owned = upstream.to_owned();
+            let (kind, item) = match authorities.authority_of(upstream) {
+                Authority::BelongsTo(owner) => {
+                    let shadowed = Shadowed { to: owner.to_owned(), served };
+                    self.shadowed.push((owned, shadowed));
+                    continue;
+                }
+                Authority::InternalNamespace => {
+                    (AlertKind::InternalName, Item::InternalName { upstream: owned })
+                }
+                Authority::TransferredFrom(before) => {
+                    let from = before.to_owned();
+                    (AlertKind::TransferredName, Item::TransferredName { upstream: owned, from })
+                }
+                Authority::Authoritative
+                | Authority::Disabled
+                | Authority::OutsideItsNamespaces => continue,
+            };
+            let alert = ReportedAlert::new(kind, name.as_str(), [item]);
+            self.reported_alerts.push(alert.of_namespace(name.namespace()).of_served(served));
+        }
+    }
+}

@@ -1,0 +1,211 @@
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::curation::{Evidence, Gate, PolicySnapshot, evaluate};
+use crate::daemon::screening::Screenings;
+use crate::model::{Escaped, Name, Timestamp};
+use crate::overlay::{Rule, State};
+use crate::store::{Snapshot, StoreError};
+
+/// The effect of one approving rule on the versions that it decides about.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RuleEffect {
+    /// File, line and column.
+    pub place: String,
+    pub selector: String,
+    /// Versions that it approves and that are its alone to approve.
+    pub approves: u64,
+    /// Those of them that are served.
+    pub serves: u64,
+    /// Versions that it selects and that were published after its review.
+    pub newer: u64,
+    /// The gate that hides most of what is approved and not served.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hidden_by: Option<String>,
+    /// What the reviewer can do about that gate.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub remedy: Option<String>,
+}
+
+/// Counts the effect of each approving rule whose names `concerns` selects.
+///
+/// # Errors
+/// When the store cannot be read.
+pub fn rule_effects(
+    snapshot: &Snapshot,
+    policy: &PolicySnapshot,
+    screenings: &Screenings,
+    now: Timestamp,
+    concerns: impl Fn(&Name) -> bool,
+) -> Result<Vec<RuleEffect>, StoreError> {
+    let mut tallies: BTreeMap<String, Tally<'_>> = BTreeMap::new();
+    for rule in policy.overlays.rules().iter().filter(|rule| approves(rule)) {
+        tallies.insert(rule.place.to_string(), Tally::new(rule));
+    }
+    for name in snapshot.names()?.into_iter().filter(concerns) {
+        let rules = policy.overlays.rules_for(&name);
+        if !rules.rules().any(approves) {
+            continue;
+        }
+        let dossier = snapshot.dossier(&name, policy)?;
+        let screening = if rules.may_be_approved_unnamed() {
+            screenings.of(snapshot, policy, &dossier, now)?
+        } else {
+            screenings.without_comparing(policy)
+        };
+        let evaluation = evaluate(&dossier, policy, &screening, now);
+        for entry in &evaluation.entries {
+            let Some((rule, _)) = entry.rules.approval else { continue };
+            let Some(tally) = tallies.get_mut(&rule.place.to_string()) else { continue };
+            tally.count(entry.hidden_by());
+        }
+    }
+    Ok(tallies.into_iter().map(|(place, tally)| tally.effect(place)).collect())
+}
+
+fn approves(rule: &Rule) -> bool {
+    rule.approval.as_ref().is_some_and(|approval| approval.state == State::Approved)
+}
+
+struct Tally<'r> {
+    rule: &'r Rule,
+    serves: u64,
+    newer: u64,
+    hidden: BTreeMap<Gate, u64>,
+}
+
+impl<'r> Tally<'r> {
+    fn new(rule: &'r Rule) -> Self {
+        Self { rule, serves: 0, newer: 0, hidden: BTreeMap::new() }
+    }
+
+    fn count(&mut self, hidden_by: Option<(Gate, &Evidence<'_>)>) {
+        match hidden_by {
+            None => self.serves += 1,
+            Some((_, Evidence::PublishedLater { .. })) => self.newer += 1,
+            // Another rule decides, or the upstream does.
+            Some((gate, _)) if gate <= Gate::Approved => {}
+            Some((gate, _)) => *self.hidden.entry(gate).or_default() += 1,
+        }
+    }
+
+    fn effect(self, place: String) -> RuleEffect {
+        let most = self.hidden.iter().max_by_key(|(_, count)| **count).map(|(gate, _)| *gate);
+        RuleEffect {
+            place,
+            selector: self.rule.selector(),
+            approves: self.serves + self.hidden.values().sum::<u64>(),
+            serves: self.serves,
+            newer: self.newer,
+            hidden_by: most.map(|gate| gate.as_str().to_owned()),
+            remedy: most.map(|gate| remedy(gate).to_owned()),
+        }
+    }
+}
+
+const fn remedy(gate: Gate) -> &'static str {
+    match gate {
+        Gate::NamespaceOwnership => {
+            "a verified namespace is required; pin it, waive it, or spell names out"
+        }
+        Gate::NoOpenLookalikeAlert => "look at `vidimus lookalikes`, or spell names out",
+        Gate::ApprovalNotExpired => "the approval has expired; review again and renew it",
+        Gate::DigestMatchesPin => "the pinned digest is of other content; compare both",
+        Gate::ContentAsReviewed => "purged content came back changed; review it and pin its digest",
+        Gate::ValidForStrictClients => "the entries violate the schema; ask the publisher",
+        Gate::WellFormed | Gate::ActiveUpstream | Gate::UpstreamAuthoritative | Gate::Approved => {
+            "`vidimus explain` shows the gate with its evidence"
+        }
+    }
+}
+
+impl RuleEffect {
+    /// Says in one line what is unexpected about the effect; `None` where the rule does what its letter says.
+    #[must_use]
+    pub fn message(&self) -> Option<String> {
+        let (found, remedy) = self.surprise()?;
+        Some(format!("{}: {found}: {remedy}", self.place))
+    }
+
+    /// Returns what is unexpected about the effect, and what to do.
+    #[must_use]
+    pub fn surprise(&self) -> Option<(String, String)> {
+        let Self { approves, serves, newer, .. } = self;
+        if *serves > 0 {
+            return None;
+        }
+        let effect = match (approves, newer) {
+            (0, 0) => "selects no version that an upstream has",
+            (0, newer) => {
+                let found = format!("`{}` approves 0 versions", Escaped(&self.selector));
+                let remedy = format!("{newer} that it selects came after its `reviewed`");
+                return Some((found, remedy));
+            }
+            (1, _) => "approves 1 version, serves 0",
+            (approves, _) => {
+                let found =
+                    format!("`{}` approves {approves} versions, serves 0", Escaped(&self.selector));
+                return Some((found, self.remedy_text()));
+            }
+        };
+        let remedy = if *approves == 0 {
+            "check the spelling and the version; the rule is valid all the same".to_owned()
+        } else {
+            self.remedy_text()
+        };
+        Some((format!("`{}` {effect}", Escaped(&self.selector)), remedy))
+    }
+
+    fn remedy_text(&self) -> String {
+        self.remedy.clone().unwrap_or_else(|| "`vidimus explain` shows the gate".to_owned())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn effect(approves: u64, serves: u64, newer: u64) -> RuleEffect {
+        RuleEffect {
+            place: "a.yaml:2:5".into(),
+            selector: "com.example/*".into(),
+            approves,
+            serves,
+            newer,
+            hidden_by: None,
+            remedy: Some(remedy(Gate::NamespaceOwnership).into()),
+        }
+    }
+
+    #[rstest::rstest]
+    #[case(effect(27, 1, 3), None)]
+    #[case(
+        effect(27, 0, 0),
+        Some(
+            "a.yaml:2:5: `com.example/*` approves 27 versions, serves 0: a verified namespace is required; pin it, waive it, or spell names out"
+        )
+    )]
+    #[case(
+        effect(1, 0, 0),
+        Some(
+            "a.yaml:2:5: `com.example/*` approves 1 version, serves 0: a verified namespace is required; pin it, waive it, or spell names out"
+        )
+    )]
+    #[case(
+        effect(0, 0, 2),
+        Some(
+            "a.yaml:2:5: `com.example/*` approves 0 versions: 2 that it selects came after its `reviewed`"
+        )
+    )]
+    #[case(
+        effect(0, 0, 0),
+        Some(
+            "a.yaml:2:5: `com.example/*` selects no version that an upstream has: check the spelling and the version; the rule is valid all the same"
+        )
+    )]
+    fn rule_without_effect_says_so(#[case] effect: RuleEffect, #[case] message: Option<&str>) {
+        assert_eq!(effect.message().as_deref(), message);
+    }
+}

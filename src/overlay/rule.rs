@@ -1,0 +1,182 @@
+use std::fmt;
+use std::time::Duration;
+
+use serde::{Serialize, Serializer};
+
+use super::{NamePattern, VersionPattern};
+use crate::lint::Place;
+use crate::model::{Digest, Timestamp};
+
+/// One item of a `servers` list: the policy for the entries it selects.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Rule {
+    pub place: Place,
+    pub name: NamePattern,
+    pub versions: VersionPattern,
+    /// Restricts the rule to entries of one upstream.
+    pub upstream: Option<String>,
+    pub tier: Option<u8>,
+    pub classification: Option<Classification>,
+    pub owner: Option<String>,
+    /// Sorted, without duplicates.
+    pub labels: Option<Vec<String>>,
+    /// For people only; never served.
+    pub reason: Option<String>,
+    pub approval: Option<Approval>,
+}
+
+/// A decision, taken whole from one rule.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Approval {
+    pub state: State,
+    pub track: Option<Track>,
+    pub reviewers: Vec<String>,
+    /// The time of the review: it covers what was published until then.
+    pub reviewed: Option<Timestamp>,
+    /// The last moment at which an approval is effective; always present when approved.
+    pub expires: Option<Timestamp>,
+    /// For people only; never served.
+    pub scope: Option<String>,
+    /// The received digest that was reviewed.
+    pub digest: Option<Digest>,
+}
+
+/// The state of an approval. Without an approval an entry is pending.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum State {
+    Approved,
+    Pending,
+    Suspended,
+    Denied,
+}
+
+impl State {
+    pub const WORDS: [(&str, Self); 4] = [
+        ("approved", Self::Approved),
+        ("pending", Self::Pending),
+        ("suspended", Self::Suspended),
+        ("denied", Self::Denied),
+    ];
+
+    /// Returns true if it hides entries regardless of any approval.
+    #[must_use]
+    pub const fn hides(self) -> bool {
+        matches!(self, Self::Suspended | Self::Denied)
+    }
+}
+
+/// The depth of a review; it sets the term of the approval when `expires` is absent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Track {
+    Fast,
+    Standard,
+    Heavy,
+}
+
+impl Track {
+    pub const WORDS: [(&str, Self); 3] =
+        [("fast", Self::Fast), ("standard", Self::Standard), ("heavy", Self::Heavy)];
+}
+
+/// The sensitivity of the data that a server may receive.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Classification {
+    Public,
+    Internal,
+    Confidential,
+    Regulated,
+}
+
+impl Classification {
+    pub const WORDS: [(&str, Self); 4] = [
+        ("public", Self::Public),
+        ("internal", Self::Internal),
+        ("confidential", Self::Confidential),
+        ("regulated", Self::Regulated),
+    ];
+}
+
+macro_rules! display_as_word {
+    ($($type:ty),*) => {$(
+        impl fmt::Display for $type {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                let word = Self::WORDS.iter().find(|(_, value)| value == self);
+                f.write_str(word.map_or("", |(word, _)| word))
+            }
+        }
+
+        impl Serialize for $type {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.collect_str(self)
+            }
+        }
+    )*};
+}
+display_as_word!(State, Track, Classification);
+
+/// The terms of approvals without `expires`, by track, counted from `reviewed`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Terms {
+    pub fast: Duration,
+    pub standard: Duration,
+    pub heavy: Duration,
+}
+
+impl Terms {
+    const DAY: Duration = Duration::from_hours(24);
+
+    #[must_use]
+    pub fn days(fast: u32, standard: u32, heavy: u32) -> Self {
+        let days = |count| Self::DAY * count;
+        Self { fast: days(fast), standard: days(standard), heavy: days(heavy) }
+    }
+
+    /// Returns the term of a track; an approval without a track is on the standard track.
+    #[must_use]
+    pub fn of(&self, track: Option<Track>) -> Duration {
+        match track {
+            Some(Track::Fast) => self.fast,
+            Some(Track::Heavy) => self.heavy,
+            Some(Track::Standard) | None => self.standard,
+        }
+    }
+}
+
+impl Default for Terms {
+    fn default() -> Self {
+        Self::days(365, 180, 90)
+    }
+}
+
+impl Rule {
+    /// Returns the specificity; fields are taken from the greatest: name before version before
+    /// upstream.
+    #[must_use]
+    pub fn rank(&self) -> (usize, u8, bool) {
+        (self.name.rank(), self.versions.rank(), self.upstream.is_some())
+    }
+
+    /// Returns true if it selects one version of one server, so that the reviewer saw exactly that.
+    #[must_use]
+    pub const fn is_exact(&self) -> bool {
+        self.name.is_exact() && self.versions.is_exact()
+    }
+
+    #[must_use]
+    pub fn hides(&self) -> bool {
+        self.approval.as_ref().is_some_and(|approval| approval.state.hides())
+    }
+
+    /// Returns its selector, for messages.
+    #[must_use]
+    pub fn selector(&self) -> String {
+        let mut text = self.name.to_string();
+        if self.versions != VersionPattern::Any {
+            text.push_str(&format!("@{}", self.versions));
+        }
+        if let Some(upstream) = &self.upstream {
+            text.push_str(&format!(" of {upstream}"));
+        }
+        text
+    }
+}

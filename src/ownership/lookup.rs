@@ -1,0 +1,154 @@
+use std::collections::BTreeSet;
+use std::fmt;
+
+use super::account::Account;
+use super::txt::{Key, key_records};
+
+/// The answer of one resolver to a TXT query.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Resolved {
+    /// The records, each with its pieces joined (RFC 7208, section 3.3; no other rule applies).
+    Records(Vec<String>),
+    /// The name exists, without TXT records.
+    NoRecords,
+    NoSuchName,
+    /// Nothing definite: a timeout, a refusal, a failure.
+    Unclear(String),
+}
+
+/// The result of a lookup at one place.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum KeyLookup {
+    Shown(BTreeSet<Key>, Vec<String>),
+    /// Definitely nothing.
+    Absent(String),
+    /// Nothing definite.
+    Unclear(String),
+}
+
+/// The result of a lookup of one namespace.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Lookup {
+    Domain {
+        /// At the domain itself, then at its parents.
+        dns: Vec<(String, KeyLookup)>,
+        http: KeyLookup,
+        /// Further facts for people.
+        hints: Vec<String>,
+    },
+    Account(ForgeAnswer<Account>),
+    Unverifiable(String),
+}
+
+/// The answer of a forge or a package registry.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ForgeAnswer<T> {
+    Found(T),
+    /// Definitely absent, or not public, which counts the same.
+    Absent,
+    /// Nothing definite.
+    Unclear(String),
+}
+
+/// A repository as its forge reports it now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Repository {
+    /// `owner/name`, after redirects.
+    pub full_name: String,
+    pub id: u64,
+    pub node_id: String,
+    pub owner: u64,
+}
+
+/// The servers that a package says it belongs to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Named {
+    /// Empty when the package mentions no server.
+    Servers(BTreeSet<String>),
+    Absent,
+    /// No registry could be asked; the reason.
+    Unavailable(String),
+}
+
+/// Merges the answers of several resolvers about the TXT records of a domain. One resolver may be lied
+/// to, so all must agree on the key records. Other records may differ.
+#[must_use]
+pub fn agreed(answers: &[(String, Resolved)]) -> KeyLookup {
+    let Some((first, _)) = answers.first() else {
+        return KeyLookup::Unclear("no resolver is configured".into());
+    };
+    let lookups: Vec<(&str, KeyLookup)> =
+        answers.iter().map(|(resolver, answer)| (resolver.as_str(), key_lookup(answer))).collect();
+    if let Some((resolver, KeyLookup::Unclear(why))) =
+        lookups.iter().find(|(_, lookup)| matches!(lookup, KeyLookup::Unclear(_)))
+    {
+        return KeyLookup::Unclear(format!("{resolver}: {why}"));
+    }
+    let keys = |lookup: &KeyLookup| match lookup {
+        KeyLookup::Shown(keys, _) => keys.clone(),
+        KeyLookup::Absent(_) | KeyLookup::Unclear(_) => BTreeSet::new(),
+    };
+    let (_, one) = &lookups[0];
+    match lookups.iter().find(|(_, other)| keys(other) != keys(one)) {
+        Some((other, _)) => {
+            KeyLookup::Unclear(format!("the resolvers {first} and {other} disagree on the keys"))
+        }
+        None => one.clone(),
+    }
+}
+
+fn key_lookup(answer: &Resolved) -> KeyLookup {
+    match answer {
+        Resolved::Records(texts) => {
+            shown(texts.iter().map(String::as_str), "TXT records, but no key record")
+        }
+        Resolved::NoRecords => KeyLookup::Absent("no TXT record".into()),
+        Resolved::NoSuchName => KeyLookup::Absent("no such name".into()),
+        Resolved::Unclear(why) => KeyLookup::Unclear(why.clone()),
+    }
+}
+
+impl KeyLookup {
+    /// Reads the text of a well-known file.
+    #[must_use]
+    pub fn of_file(text: &str) -> Self {
+        shown(text.lines(), "a file without a key record")
+    }
+
+    /// Adds a note for people.
+    #[must_use]
+    pub fn with_note(self, note: &str) -> Self {
+        match self {
+            Self::Shown(keys, mut notes) => {
+                notes.push(note.to_owned());
+                Self::Shown(keys, notes)
+            }
+            Self::Absent(what) => Self::Absent(format!("{what}; {note}")),
+            Self::Unclear(why) => Self::Unclear(format!("{why}; {note}")),
+        }
+    }
+}
+
+fn shown<'t>(texts: impl Iterator<Item = &'t str>, foreign: &str) -> KeyLookup {
+    let records = key_records(texts);
+    match (records.keys.is_empty(), records.invalid.first()) {
+        (false, _) => KeyLookup::Shown(records.keys, records.invalid),
+        (true, None) => KeyLookup::Absent(foreign.to_owned()),
+        // A key record that cannot be read is not a key, and that is definite.
+        (true, Some(_)) => KeyLookup::Absent(format!("invalid: {}", records.invalid.join("; "))),
+    }
+}
+
+impl fmt::Display for KeyLookup {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Shown(keys, notes) => {
+                let keys: Vec<String> = keys.iter().map(Key::to_string).collect();
+                write!(f, "shows {}", keys.join(", "))?;
+                notes.iter().try_for_each(|note| write!(f, "; {note}"))
+            }
+            Self::Absent(what) => write!(f, "absent: {what}"),
+            Self::Unclear(why) => write!(f, "unclear: {why}"),
+        }
+    }
+}

@@ -1,0 +1,346 @@
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::{ExceededLimit, Tally};
+use crate::model::{FailureClass, Timestamp};
+
+/// The stored state of an upstream between sync runs, and of a run between batches.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct UpstreamState {
+    /// The root URL that this state belongs to; another URL under the same id is another registry.
+    #[serde(default)]
+    pub url: Option<String>,
+    /// When a sync run last began, successful or not.
+    pub last_attempt: Option<Timestamp>,
+    /// When a sync run was last accepted.
+    pub last_success: Option<Timestamp>,
+    /// When a full sync was last accepted; until the first, batches are accepted as they come.
+    pub last_full_sync: Option<Timestamp>,
+    /// When a full sync last ended, accepted or put on hold as a whole.
+    #[serde(default)]
+    pub last_full_run: Option<Timestamp>,
+    pub last_failure: Option<Failure>,
+    /// Start of the next incremental sync, in upstream's time.
+    pub watermark: Option<Timestamp>,
+    /// The newest `updatedAt` among accepted rows that upstream's own clock had reached.
+    pub newest_updated_at: Option<Timestamp>,
+    /// Seconds by which upstream's clock was ahead of ours at the first page of the last run.
+    #[serde(default)]
+    pub clock_ahead: Option<i64>,
+    /// Rows of the last run with an `updatedAt` beyond upstream's own clock.
+    #[serde(default)]
+    pub from_future: u64,
+    /// Names with more versions or bytes than are kept, as of the last full sync.
+    #[serde(default)]
+    pub over_limit: BTreeSet<String>,
+    /// The change set on hold.
+    #[serde(default)]
+    pub on_hold: Option<ChangeSet>,
+    /// Ids of discarded change sets: the same set raises no alert again.
+    #[serde(default)]
+    pub discarded: Vec<String>,
+    /// The unfinished run; after a restart it resumes from its cursor.
+    pub run: Option<SyncRun>,
+}
+
+/// A change set on hold: it exceeded a safety limit and waits until a person releases or discards it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ChangeSet {
+    pub id: String,
+    pub since: Timestamp,
+    /// Rows and absences.
+    pub rows: u64,
+    /// True if a full sync produced it; an incremental sync does not replace such a set.
+    pub complete: bool,
+    pub exceeded: Vec<ExceededLimit>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Failure {
+    pub at: Timestamp,
+    pub class: FailureClass,
+    /// The failure with its causes, for people.
+    pub reason: String,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum SyncKind {
+    /// Every row, deleted ones included.
+    Full,
+    /// Only the changes since the watermark.
+    Incremental { since: Timestamp },
+}
+
+/// The progress of a sync run; committed with the rows it covers.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SyncRun {
+    pub kind: SyncKind,
+    pub begun: Timestamp,
+    /// The page to fetch next; `None` before the first.
+    pub cursor: Option<String>,
+    /// Upstream's time at the first page.
+    pub upstream_time: Option<Timestamp>,
+    /// Seconds by which that was ahead of our clock when the page arrived.
+    #[serde(default)]
+    pub clock_ahead: Option<i64>,
+    /// The newest `updatedAt` among its rows that upstream's clock had reached.
+    pub newest_updated_at: Option<Timestamp>,
+    /// Names with more versions or bytes than are kept.
+    #[serde(default)]
+    pub over_limit: BTreeSet<String>,
+    /// True if the last page was read, so that only acceptance is left.
+    #[serde(default)]
+    pub all_read: bool,
+    /// Rows with an `updatedAt` beyond upstream's own clock.
+    #[serde(default)]
+    pub from_future: u64,
+    pub pages: u64,
+    pub tally: Tally,
+}
+
+/// The result of a finished sync run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RunReport {
+    pub upstream: String,
+    pub kind: SyncKind,
+    pub dry_run: bool,
+    pub pages: u64,
+    #[serde(flatten)]
+    pub tally: Tally,
+    /// The safety limits that it exceeded, so that a part of it is on hold.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub on_hold: Vec<String>,
+}
+
+impl UpstreamState {
+    /// Returns the state of the registry at `url`: a new one if the id belonged to another registry.
+    #[must_use]
+    pub fn of_source(self, url: &str) -> Self {
+        match &self.url {
+            Some(known) if known != url => Self { url: Some(url.to_owned()), ..Self::default() },
+            _ => Self { url: Some(url.to_owned()), ..self },
+        }
+    }
+
+    /// Returns the next run: the interrupted one, unless another kind is due. A full sync is due if it
+    /// is requested, none was ever accepted, or the last is too old; otherwise an incremental sync is.
+    #[must_use]
+    pub fn next_run(&self, now: Timestamp, full: bool, full_sync_every: Duration) -> SyncRun {
+        let last = self.last_full_sync.max(self.last_full_run);
+        let due = last.is_none_or(|last| now.since(last) >= full_sync_every);
+        let kind = match self.watermark {
+            Some(since) if !full && !due => SyncKind::Incremental { since },
+            _ => SyncKind::Full,
+        };
+        match &self.run {
+            Some(run) if run.kind == kind => run.clone(),
+            _ => SyncRun::new(kind, now),
+        }
+    }
+
+    /// Returns the state after a run with changes on hold. The watermark stays, so that these rows are
+    /// read again; with all of the run on hold, nothing was accepted.
+    #[must_use]
+    pub fn partly_accepted(&self, accepted: Self, all_on_hold: bool) -> Self {
+        let last_full_run = accepted.last_full_sync.max(accepted.last_full_run);
+        if all_on_hold {
+            Self { last_full_run, last_failure: None, run: None, ..self.clone() }
+        } else {
+            Self { watermark: self.watermark, ..accepted }
+        }
+    }
+
+    /// Returns true if a person discarded the same change set before.
+    #[must_use]
+    pub fn is_discarded(&self) -> bool {
+        self.on_hold.as_ref().is_some_and(|on_hold| self.discarded.contains(&on_hold.id))
+    }
+
+    /// Discards the change set on hold and remembers its id.
+    pub fn discard(&mut self, id: &str) {
+        const REMEMBERED: usize = 20;
+        self.on_hold = None;
+        self.discarded.retain(|known| known != id);
+        self.discarded.push(id.to_owned());
+        let forgotten = self.discarded.len().saturating_sub(REMEMBERED);
+        self.discarded.drain(..forgotten);
+    }
+
+    /// Returns true if rows are accepted batch by batch, and not staged until the run has ended.
+    #[must_use]
+    pub const fn accepts_batches(&self) -> bool {
+        self.last_full_sync.is_none()
+    }
+
+    /// Returns the state after `run` was accepted.
+    #[must_use]
+    pub fn accepted(&self, run: &SyncRun, now: Timestamp, overlap: Duration) -> Self {
+        let start = run.upstream_time.or(self.newest_updated_at).map(|at| at.minus(overlap));
+        let watermark = match run.kind {
+            // A full sync has seen every row, so it corrects a watermark from a wrong clock.
+            SyncKind::Full => start,
+            SyncKind::Incremental { .. } => self.watermark.max(start),
+        };
+        Self {
+            url: self.url.clone(),
+            clock_ahead: run.clock_ahead,
+            from_future: run.from_future,
+            over_limit: match run.kind {
+                SyncKind::Full => run.over_limit.clone(),
+                SyncKind::Incremental { .. } => &self.over_limit | &run.over_limit,
+            },
+            on_hold: self.on_hold.clone(),
+            discarded: self.discarded.clone(),
+            last_attempt: self.last_attempt,
+            last_success: Some(now),
+            last_full_sync: match run.kind {
+                SyncKind::Full => Some(now),
+                SyncKind::Incremental { .. } => self.last_full_sync,
+            },
+            last_full_run: self.last_full_run,
+            last_failure: None,
+            watermark,
+            newest_updated_at: self.newest_updated_at.max(run.newest_updated_at),
+            run: None,
+        }
+    }
+}
+
+impl SyncRun {
+    #[must_use]
+    pub fn new(kind: SyncKind, now: Timestamp) -> Self {
+        Self {
+            kind,
+            begun: now,
+            cursor: None,
+            upstream_time: None,
+            clock_ahead: None,
+            newest_updated_at: None,
+            over_limit: BTreeSet::new(),
+            all_read: false,
+            from_future: 0,
+            pages: 0,
+            tally: Tally::default(),
+        }
+    }
+
+    #[must_use]
+    pub fn report(&self, upstream: &str, dry_run: bool) -> RunReport {
+        RunReport {
+            upstream: upstream.to_owned(),
+            kind: self.kind,
+            dry_run,
+            pages: self.pages,
+            tally: self.tally,
+            on_hold: Vec::new(),
+        }
+    }
+
+    /// Records upstream's time at the first page, which arrived at `now`.
+    pub fn saw_first_page(&mut self, date: Option<Timestamp>, now: Timestamp) {
+        self.upstream_time = date;
+        self.clock_ahead = date.map(|date| (date.as_micros() - now.as_micros()) / 1_000_000);
+    }
+
+    /// Records a row's `updatedAt`. One beyond upstream's own clock moves nothing, nor does one beyond
+    /// ours where upstream shows no clock.
+    pub fn saw_update(&mut self, updated_at: Timestamp) {
+        // A `Date` has whole seconds; the fraction that it drops is not the future.
+        let reached = self.upstream_time.unwrap_or(self.begun).plus(Duration::from_secs(1));
+        if updated_at <= reached {
+            self.newest_updated_at = self.newest_updated_at.max(Some(updated_at));
+        } else {
+            self.from_future += 1;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const DAY: Duration = Duration::from_secs(86_400);
+    const OVERLAP: Duration = Duration::from_secs(600);
+
+    fn at(text: &str) -> Timestamp {
+        Timestamp::parse(text).expect("a time")
+    }
+
+    fn accepted(kind: SyncKind, date: Option<&str>, state: &UpstreamState) -> UpstreamState {
+        let mut run = SyncRun::new(kind, at("2026-06-01T00:00:00Z"));
+        run.upstream_time = date.map(at);
+        state.accepted(&run, at("2026-06-01T01:00:00Z"), OVERLAP)
+    }
+
+    #[test]
+    fn new_upstream_gets_a_full_sync_and_then_incremental_ones() {
+        let state = UpstreamState::default();
+        let now = at("2026-06-01T00:00:00Z");
+        assert_eq!(state.next_run(now, false, DAY).kind, SyncKind::Full);
+        let state = accepted(SyncKind::Full, Some("2026-06-01T00:00:05Z"), &state);
+        let since = at("2026-05-31T23:50:05Z");
+        assert_eq!(state.watermark, Some(since), "upstream's time, less the overlap");
+        assert_eq!(
+            state.next_run(now.plus(OVERLAP), false, DAY).kind,
+            SyncKind::Incremental { since }
+        );
+        assert_eq!(state.next_run(now, true, DAY).kind, SyncKind::Full, "requested");
+        let tomorrow = at("2026-06-02T01:00:00Z");
+        assert_eq!(state.next_run(tomorrow, false, DAY).kind, SyncKind::Full, "due");
+    }
+
+    #[test]
+    fn interrupted_run_resumes_from_its_cursor() {
+        let now = at("2026-06-01T00:00:00Z");
+        let mut run = SyncRun::new(SyncKind::Full, now);
+        run.cursor = Some("a.b/c:1".into());
+        let state = UpstreamState { run: Some(run.clone()), ..UpstreamState::default() };
+        assert_eq!(state.next_run(now.plus(DAY), false, DAY), run);
+    }
+
+    #[test]
+    fn without_a_date_the_newest_update_known_before_the_run_is_the_watermark() {
+        let known = UpstreamState {
+            newest_updated_at: Some(at("2026-05-01T00:10:00Z")),
+            ..UpstreamState::default()
+        };
+        let state = accepted(SyncKind::Full, None, &known);
+        assert_eq!(state.watermark, Some(at("2026-05-01T00:00:00Z")));
+        let nothing_known = accepted(SyncKind::Full, None, &UpstreamState::default());
+        assert_eq!(nothing_known.watermark, None, "the next run is a full sync again");
+    }
+
+    #[test]
+    fn update_from_the_future_moves_nothing() {
+        let mut run = SyncRun::new(SyncKind::Full, at("2026-06-01T00:00:00Z"));
+        run.upstream_time = Some(at("2026-06-01T00:00:00Z"));
+        run.saw_update(at("2026-05-30T00:00:00Z"));
+        run.saw_update(at("2099-01-01T00:00:00Z"));
+        assert_eq!(run.newest_updated_at, Some(at("2026-05-30T00:00:00Z")));
+    }
+
+    #[test]
+    fn incremental_sync_never_moves_the_watermark_back_and_full_sync_does() {
+        let future = at("2030-01-01T00:00:00Z");
+        let known = UpstreamState { watermark: Some(future), ..UpstreamState::default() };
+        let date = Some("2026-05-01T00:10:00Z");
+        let state = accepted(SyncKind::Incremental { since: future }, date, &known);
+        assert_eq!(state.watermark, Some(future));
+        let state = accepted(SyncKind::Full, date, &known);
+        assert_eq!(state.watermark, Some(at("2026-05-01T00:00:00Z")));
+    }
+
+    #[test]
+    fn another_registry_under_the_same_id_starts_with_a_new_state() {
+        let known = UpstreamState { watermark: Some(Timestamp::MIN), ..UpstreamState::default() };
+        let first = known.clone().of_source("https://one.example/");
+        assert_eq!(first.watermark, known.watermark, "a state of an older release");
+        assert_eq!(first.clone().of_source("https://one.example/"), first);
+        assert_eq!(first.of_source("https://two.example/").watermark, None);
+    }
+}

@@ -1,0 +1,326 @@
+//! Safety limits: bounds on what one sync run may change. A change set beyond them goes on hold for a
+//! person.
+//!
+//! They count names, and of one namespace no more than a cap, so that one busy publisher does not
+//! exceed them; every share has a floor in absolute numbers, so that a small upstream does not either.
+//! Only the kind of change that exceeded its limit goes on hold, unless the upstream as a whole looks
+//! like another one.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::model::{Name, Timestamp};
+
+/// The bounds, with the reason for each default.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SafetyLimits {
+    /// Full syncs that must miss an entry before it is hidden: one can coincide with an outage.
+    pub missing_syncs: u32,
+    /// Time from hiding to purging: long enough to notice and fix an incident.
+    pub purge_after: Duration,
+    /// Percent of the names that may go missing at once. Upstream lost 157 of 20,000 in months.
+    pub removed_percent: u64,
+    /// Percent of the names that may be rewritten at once. Upstream rewrote 23 entries in a year.
+    pub rewritten_percent: u64,
+    /// Percent of the served entries that upstream may delete at once.
+    pub deleted_percent: u64,
+    /// Percent of the stored rows that a full sync may lack.
+    pub shrink_percent: u64,
+    /// New versions of one name in a run. The largest real name has 1,156 in all.
+    pub name_growth: u64,
+    /// New versions of one namespace in a run. All of upstream adds 600 to 850 a day.
+    pub namespace_growth: u64,
+    /// Maximum age of the newest update, relative to the newest one known.
+    pub rewind: Duration,
+    /// Time without any change after which the operator should investigate.
+    pub frozen_after: Duration,
+}
+
+impl Default for SafetyLimits {
+    fn default() -> Self {
+        const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+        Self {
+            missing_syncs: 3,
+            purge_after: 30 * DAY,
+            removed_percent: 5,
+            rewritten_percent: 5,
+            deleted_percent: 20,
+            shrink_percent: 20,
+            name_growth: 500,
+            namespace_growth: 2_000,
+            rewind: DAY,
+            frozen_after: 7 * DAY,
+        }
+    }
+}
+
+/// Up to this many names, no share is exceeded.
+const FLOOR_NAMES: u64 = 20;
+/// Below this many deleted entries, no share of deletions is exceeded.
+const FLOOR_DELETED: u64 = 5;
+const FLOOR_ROWS: u64 = 100;
+/// Maximum names of one namespace that count.
+const NAMESPACE_CAP: u64 = 10;
+
+/// The changes that a run would make to what is stored.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct RunFacts {
+    pub complete: bool,
+    pub rows_before: u64,
+    pub rows_seen: u64,
+    pub newest_before: Option<Timestamp>,
+    pub newest_seen: Option<Timestamp>,
+    /// Stored names, by namespace.
+    pub names: Names,
+    /// Names with a version that would be hidden as missing.
+    pub removed: Names,
+    /// Names with published content that would change.
+    pub rewritten: Names,
+    pub served: u64,
+    /// Entries that are served now and would be deleted by upstream.
+    pub deleted: u64,
+    /// New versions by name.
+    pub added: BTreeMap<Name, u64>,
+}
+
+/// Distinct names, counted by namespace.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Names(BTreeMap<String, std::collections::BTreeSet<Name>>);
+
+impl Names {
+    pub fn add(&mut self, name: &Name) {
+        self.0.entry(name.namespace().to_owned()).or_default().insert(name.clone());
+    }
+
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Returns the number of names, counting at most the cap for each namespace.
+    fn weight(&self) -> u64 {
+        self.0.values().map(|names| (names.len() as u64).min(NAMESPACE_CAP)).sum()
+    }
+}
+
+/// A safety limit that was exceeded.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ExceededLimit {
+    pub limit: SafetyLimit,
+    pub found: String,
+    pub allowed: String,
+}
+
+/// The kind of safety limit, which decides what goes on hold.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum SafetyLimit {
+    Removed,
+    Rewritten,
+    Deleted,
+    NameGrowth(String),
+    NamespaceGrowth(String),
+    /// Holds the whole run: far fewer rows than before.
+    Shrink,
+    /// Holds the whole run: an older state of the upstream.
+    Rewind,
+}
+
+impl SafetyLimit {
+    /// Returns true if nothing of the run may be accepted.
+    #[must_use]
+    pub const fn holds_all(&self) -> bool {
+        matches!(self, Self::Shrink | Self::Rewind)
+    }
+}
+
+impl fmt::Display for ExceededLimit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}; allowed: {}", self.found, self.allowed)
+    }
+}
+
+/// Returns the safety limits that a run exceeds; with none of them the run is accepted.
+#[must_use]
+pub fn judge(facts: &RunFacts, safety_limits: &SafetyLimits) -> Vec<ExceededLimit> {
+    let mut exceeded: Vec<ExceededLimit> = [
+        facts.shrink(safety_limits),
+        facts.rewind(safety_limits),
+        share(
+            "names would go missing",
+            SafetyLimit::Removed,
+            &facts.removed,
+            &facts.names,
+            safety_limits.removed_percent,
+        ),
+        share(
+            "names would be rewritten",
+            SafetyLimit::Rewritten,
+            &facts.rewritten,
+            &facts.names,
+            safety_limits.rewritten_percent,
+        ),
+        facts.deletions(safety_limits),
+    ]
+    .into_iter()
+    .flatten()
+    .collect();
+    exceeded.extend(facts.growth(safety_limits));
+    exceeded
+}
+
+fn share(
+    what: &str,
+    limit: SafetyLimit,
+    changed: &Names,
+    all: &Names,
+    percent: u64,
+) -> Option<ExceededLimit> {
+    let (changed, all) = (changed.weight(), all.weight());
+    (changed > FLOOR_NAMES && changed * 100 > all * percent).then(|| ExceededLimit {
+        limit,
+        found: format!("{changed} of {all} {what}"),
+        allowed: format!("{percent} %, or {FLOOR_NAMES} names"),
+    })
+}
+
+impl RunFacts {
+    fn shrink(&self, safety_limits: &SafetyLimits) -> Option<ExceededLimit> {
+        let lost = self.rows_before.saturating_sub(self.rows_seen);
+        let exceeded = self.complete
+            && lost > FLOOR_ROWS.min(self.rows_before / 2)
+            && lost * 100 > self.rows_before * safety_limits.shrink_percent;
+        exceeded.then(|| ExceededLimit {
+            limit: SafetyLimit::Shrink,
+            found: format!("{} rows where {} are stored", self.rows_seen, self.rows_before),
+            allowed: format!("{} % fewer", safety_limits.shrink_percent),
+        })
+    }
+
+    fn rewind(&self, safety_limits: &SafetyLimits) -> Option<ExceededLimit> {
+        let (before, seen) = (self.newest_before?, self.newest_seen?);
+        (self.complete && before.since(seen) > safety_limits.rewind).then(|| ExceededLimit {
+            limit: SafetyLimit::Rewind,
+            found: format!("the newest update is of {seen}, and one of {before} is known"),
+            allowed: format!("{} hours older", safety_limits.rewind.as_secs() / 3600),
+        })
+    }
+
+    fn deletions(&self, safety_limits: &SafetyLimits) -> Option<ExceededLimit> {
+        let percent = safety_limits.deleted_percent;
+        let exceeded = self.deleted >= FLOOR_DELETED && self.deleted * 100 > self.served * percent;
+        exceeded.then(|| ExceededLimit {
+            limit: SafetyLimit::Deleted,
+            found: format!("{} of {} served entries would be deleted", self.deleted, self.served),
+            allowed: format!("{percent} %, or {} entries", FLOOR_DELETED - 1),
+        })
+    }
+
+    fn growth(&self, safety_limits: &SafetyLimits) -> Vec<ExceededLimit> {
+        let mut by_namespace: BTreeMap<&str, u64> = BTreeMap::new();
+        let mut exceeded = Vec::new();
+        for (name, added) in &self.added {
+            *by_namespace.entry(name.namespace()).or_default() += added;
+            if *added > safety_limits.name_growth {
+                exceeded.push(grown(
+                    SafetyLimit::NameGrowth(name.to_string()),
+                    *added,
+                    name.as_str(),
+                    safety_limits.name_growth,
+                ));
+            }
+        }
+        for (namespace, added) in by_namespace {
+            if added > safety_limits.namespace_growth {
+                let limit = SafetyLimit::NamespaceGrowth(namespace.to_owned());
+                exceeded.push(grown(limit, added, namespace, safety_limits.namespace_growth));
+            }
+        }
+        exceeded
+    }
+}
+
+fn grown(limit: SafetyLimit, added: u64, scope: &str, allowed: u64) -> ExceededLimit {
+    ExceededLimit {
+        limit,
+        found: format!("{added} new versions of `{scope}`"),
+        allowed: format!("{allowed} in one sync run"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(namespaces: u64, each: u64) -> Names {
+        let mut names = Names::default();
+        for namespace in 0..namespaces {
+            for leaf in 0..each {
+                names.add(&Name::parse(&format!("n{namespace}.x/l{leaf}")).expect("a name"));
+            }
+        }
+        names
+    }
+
+    fn facts() -> RunFacts {
+        RunFacts {
+            complete: true,
+            rows_before: 1000,
+            rows_seen: 1000,
+            names: names(1000, 1),
+            served: 100,
+            ..RunFacts::default()
+        }
+    }
+
+    #[rstest::rstest]
+    #[case::unchanged(facts(), &[])]
+    #[case::five_percent_fewer_rows(RunFacts { rows_seen: 950, ..facts() }, &[])]
+    #[case::sixty_percent_fewer_rows(RunFacts { rows_seen: 400, ..facts() }, &["400 rows where 1000 are stored; allowed: 20 % fewer"])]
+    #[case::fewer_rows_in_an_incremental_sync(RunFacts { complete: false, rows_seen: 1, ..facts() }, &[])]
+    #[case::a_small_upstream(RunFacts { rows_before: 10, rows_seen: 6, ..facts() }, &[])]
+    #[case::a_small_upstream_that_is_emptied(RunFacts { rows_before: 10, rows_seen: 0, ..facts() }, &["0 rows where 10 are stored; allowed: 20 % fewer"])]
+    #[case::some_names_missing(RunFacts { removed: names(50, 1), ..facts() }, &[])]
+    #[case::many_names_missing(RunFacts { removed: names(51, 1), ..facts() }, &["51 of 1000 names would go missing; allowed: 5 %, or 20 names"])]
+    #[case::one_namespace_missing(RunFacts { removed: names(1, 900), ..facts() }, &[])]
+    #[case::many_names_rewritten(RunFacts { rewritten: names(60, 1), ..facts() }, &["60 of 1000 names would be rewritten; allowed: 5 %, or 20 names"])]
+    #[case::a_fifth_of_the_served_deleted(RunFacts { deleted: 20, ..facts() }, &[])]
+    #[case::more_of_the_served_deleted(RunFacts { deleted: 21, ..facts() }, &["21 of 100 served entries would be deleted; allowed: 20 %, or 4 entries"])]
+    #[case::the_few_that_are_served_deleted(RunFacts { deleted: 4, served: 4, ..facts() }, &[])]
+    fn run_beyond_a_safety_limit_is_reported(#[case] facts: RunFacts, #[case] wanted: &[&str]) {
+        let exceeded: Vec<String> =
+            judge(&facts, &SafetyLimits::default()).iter().map(ExceededLimit::to_string).collect();
+        assert_eq!(exceeded, wanted);
+    }
+
+    #[test]
+    fn older_state_of_the_upstream_is_a_rewind() {
+        let at = |hours: i64| Some(Timestamp::from_micros(hours * 3_600_000_000));
+        let facts = |seen| RunFacts { newest_before: at(100), newest_seen: at(seen), ..facts() };
+        assert_eq!(judge(&facts(77), &SafetyLimits::default()), []);
+        let exceeded = judge(&facts(75), &SafetyLimits::default());
+        assert_eq!(
+            exceeded.iter().map(|exceeded| &exceeded.limit).collect::<Vec<_>>(),
+            [&SafetyLimit::Rewind]
+        );
+    }
+
+    #[test]
+    fn growth_of_a_name_or_namespace_exceeds_only_its_own_limit() {
+        let name = |text: &str| Name::parse(text).expect("a name");
+        let added =
+            BTreeMap::from([(name("a.b/c"), 501), (name("x.y/a"), 1100), (name("x.y/b"), 1000)]);
+        let safety_limits = SafetyLimits { name_growth: 1100, ..SafetyLimits::default() };
+        let facts = RunFacts { added, ..facts() };
+        let exceeded = |safety_limits: &SafetyLimits| -> Vec<SafetyLimit> {
+            judge(&facts, safety_limits).into_iter().map(|exceeded| exceeded.limit).collect()
+        };
+        assert_eq!(exceeded(&safety_limits), [SafetyLimit::NamespaceGrowth("x.y".into())]);
+        let safety_limits = SafetyLimits { namespace_growth: 9999, ..SafetyLimits::default() };
+        let grown = ["a.b/c", "x.y/a", "x.y/b"].map(|name| SafetyLimit::NameGrowth(name.into()));
+        assert_eq!(exceeded(&safety_limits), grown);
+    }
+}
