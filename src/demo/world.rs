@@ -20,7 +20,7 @@ pub const FILES: [(&str, &str); 2] = [
 ];
 
 /// The namespaces of invented vendors, with the day on which they published and what they offer.
-const VENDORS: [(&str, &str, &[&str]); 9] = [
+const VENDORS: [(&str, &str, &[&str]); 12] = [
     (
         "example.orchard",
         "2026-02-03",
@@ -41,6 +41,14 @@ const VENDORS: [(&str, &str, &[&str]); 9] = [
     ("example.meadow", "2026-02-20", &["bees", "grazing", "hay", "soil", "weather"]),
     ("example.quarry", "2026-03-05", &["blasting", "cranes", "slabs"]),
     ("example.tundra", "2026-04-11", &["ice", "lichen", "tracks"]),
+    ("example.canyon", "2026-02-27", &["echoes", "rafting", "ropes", "trails"]),
+    ("example.delta", "2026-03-18", &["dredging", "ferries", "gauges", "locks", "pumps"]),
+    (
+        "example.willow",
+        "2026-04-20",
+        &["baskets", "cuttings", "hedges", "nursery", "pruning", "shade"],
+    ),
+    // Resembles `lantern`, which is protected: on a screen, r and n read as m.
     ("example.lantem", "2026-05-12", &["charts"]),
 ];
 
