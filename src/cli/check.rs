@@ -14,7 +14,7 @@ use crate::lint::{Finding, Source, has_errors};
 use crate::model::{Name, Timestamp, reason};
 use crate::overlay::{Context, Coverage, read};
 
-/// Lints what people write, and says which rules have another effect than their letter.
+/// Lints what people write, and finds rules that do not have the effect that they state.
 pub(super) async fn check(settings: Settings, json: bool) -> Result<Exit, CliError> {
     let mut findings = Vec::new();
     let ids: Option<Vec<String>> = match read_upstreams(&settings.upstreams) {

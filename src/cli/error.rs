@@ -11,7 +11,7 @@ use crate::model::BadName;
 use crate::remote::AccessError;
 use crate::store::StoreError;
 
-/// How a command ended.
+/// The end of a command.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Exit {
     Done,

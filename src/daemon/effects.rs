@@ -1,4 +1,4 @@
-//! Logs rules whose effect differs from their letter, some time after a policy became current.
+//! Logs rules that do not have the effect that they state, some time after a policy became current.
 //!
 //! A rule that serves nothing may only wait for its first lookup or comparison. It is looked at again at growing
 //! intervals, and logged once for each policy, when nothing of it waits any more.
@@ -60,7 +60,7 @@ pub(super) async fn log_rule_effects(
                 .partition(|effect| effect.waiting > 0);
             for message in settled.iter().filter_map(RuleEffect::message) {
                 if logged.insert(message.clone()) {
-                    warn!(rule = %Escaped(&message), "a rule has another effect than its letter");
+                    warn!(rule = %Escaped(&message), "a rule does not have the effect that it states");
                 }
             }
             if waiting.is_empty() {

@@ -6,7 +6,7 @@ use crate::model::Timestamp;
 
 /// The time at which the demo's clock starts: 2026-06-01T09:00:00Z. What the demo shows is the same on every day.
 pub const START: Timestamp = Timestamp::from_micros(1_780_304_400_000_000);
-/// An entry whose approval ends ninety seconds after the start.
+/// An entry with an approval that ends ninety seconds after the start.
 const WAITING: &str = "example.harbor/maps";
 /// After so long a publisher rewrites an entry.
 const REWRITE: Duration = Duration::from_secs(20);
@@ -72,7 +72,7 @@ pub(super) fn rows() -> Vec<Row> {
     rows
 }
 
-/// Returns what one publisher does to an entry that is served.
+/// Returns the change that one publisher makes to a served entry.
 pub(super) fn rewrite() -> Rewrite {
     Rewrite {
         at: START.plus(REWRITE),

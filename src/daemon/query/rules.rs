@@ -28,7 +28,7 @@ pub struct RuleEffect {
     /// The gate that hides most of what is approved and not served.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hidden_by: Option<String>,
-    /// What the reviewer can do about that gate.
+    /// The reviewer's way out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub remedy: Option<String>,
 }
@@ -143,7 +143,7 @@ const fn remedy(gate: Gate) -> &'static str {
 }
 
 impl RuleEffect {
-    /// Says in one line what is unexpected about the effect; `None` where the rule does what its letter says.
+    /// Says in one line what is unexpected about the effect; `None` where the rule has the effect that it states.
     #[must_use]
     pub fn message(&self) -> Option<String> {
         let (found, remedy) = self.surprise()?;
