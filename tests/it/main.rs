@@ -4,6 +4,8 @@ mod any_history;
 mod architecture;
 mod commands;
 mod contract;
+mod demo;
+mod documents;
 // The play of worlds sets the clock of the binary, which only debug builds accept.
 #[cfg(debug_assertions)]
 mod decisions;
@@ -17,7 +19,7 @@ mod operations;
 mod ownership;
 mod ownership_sources;
 mod power_loss;
-mod readme;
+mod progress;
 mod real_clients;
 mod real_registry;
 mod servable;

@@ -6,6 +6,7 @@ mod layers;
 mod paths;
 mod sizes;
 mod source;
+mod words;
 
 use layers::Permission;
 use source::Source;
