@@ -6,6 +6,7 @@ mod commands;
 mod contract;
 mod demo;
 mod documents;
+mod generated;
 // The play of worlds sets the clock of the binary, which only debug builds accept.
 #[cfg(debug_assertions)]
 mod decisions;
