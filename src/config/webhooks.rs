@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use thiserror::Error;
 
-use super::upstream::{duration, is_id};
+use super::duration::duration;
+use super::upstream::is_id;
 use crate::alert::{AlertKind, Format};
 use crate::lint::{Fields, Finding, Node, Reader, Source};
 use crate::model::Secret;

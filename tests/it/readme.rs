@@ -43,7 +43,7 @@ fn overlays_of_the_readme_and_the_starter_have_no_findings() {
 
 #[test]
 fn settings_and_upstreams_of_the_readme_are_valid() {
-    let folder = tempfile::tempdir().expect("a temporary folder");
+    let folder = crate::support::folder::folder();
     let mut read_as = (0, 0);
     for block in blocks(&file("README.md"), "toml") {
         if block.contains("kind =") {
@@ -69,6 +69,8 @@ fn readme_shows_exactly_the_commands_of_the_program() {
     let mut programs: Vec<&str> = commands
         .expect("a list of commands")
         .lines()
+        // Further lines of a description are indented more.
+        .filter_map(|line| line.strip_prefix("  ").filter(|line| !line.starts_with(' ')))
         .filter_map(|line| line.split_whitespace().next())
         .filter(|command| *command != "help")
         .collect();

@@ -11,7 +11,7 @@ use layers::Permission;
 use source::Source;
 
 /// Every module, from the bottom up, with the modules that it may use.
-const MAY_USE: [Permission<'static>; 18] = [
+const MAY_USE: [Permission<'static>; 19] = [
     ("model", &[]),
     ("lint", &["model"]),
     ("sync", &["model"]),
@@ -43,6 +43,7 @@ const MAY_USE: [Permission<'static>; 18] = [
     ),
     ("api", &["model", "alert", "sync", "curation", "catalog", "store", "config", "daemon"]),
     ("telemetry", &[]),
+    ("demo", &["model", "daemon", "api"]),
     (
         "cli",
         &[
@@ -53,11 +54,13 @@ const MAY_USE: [Permission<'static>; 18] = [
             "overlay",
             "curation",
             "store",
+            "remote",
             "config",
             "daemon",
             "api",
             "telemetry",
             "lookalike",
+            "demo",
         ],
     ),
     ("lib", &[]),
