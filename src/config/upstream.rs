@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde::Serialize;
 use url::Url;
 
+use super::duration::duration;
 use super::fields::{NAMESPACES, REQUESTS, SAFETY_LIMITS, SYNC, UPSTREAM};
 use super::folder;
 use crate::curation::UpstreamPolicy;
@@ -305,26 +306,6 @@ fn safety_limits(reader: &mut Reader, fields: &Fields<'_>) -> SafetyLimits {
         *span = read.unwrap_or(*span);
     }
     safety_limits
-}
-
-/// Reads a whole number and a unit: `90s`, `5m`, `24h`, `7d`; from 1 second to 366 days.
-pub(super) fn duration(text: &str) -> Result<Duration, &'static str> {
-    const ALLOWED: &str = "a whole number and a unit, from 1s to 366d, such as 90s, 5m, 24h or 7d";
-    const MOST: u64 = 366 * 24 * 60 * 60;
-    let split = text.len().saturating_sub(1);
-    let (number, unit) = text.split_at_checked(split).ok_or(ALLOWED)?;
-    let unit = match unit {
-        "s" => 1,
-        "m" => 60,
-        "h" => 60 * 60,
-        "d" => 24 * 60 * 60,
-        _ => return Err(ALLOWED),
-    };
-    let seconds = number.parse::<u64>().ok().and_then(|number| number.checked_mul(unit));
-    match seconds {
-        Some(seconds) if (1..=MOST).contains(&seconds) => Ok(Duration::from_secs(seconds)),
-        _ => Err(ALLOWED),
-    }
 }
 
 /// Returns true if a text is a valid id of an upstream, a view or a webhook.

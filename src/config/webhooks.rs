@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use thiserror::Error;
 
+use super::duration::duration;
 use super::fields::WEBHOOK;
-use super::upstream::{duration, is_id};
+use super::upstream::is_id;
 use crate::alert::{AlertKind, Format};
 use crate::lint::{Fields, Finding, Node, Reader, Source};
 use crate::model::Secret;

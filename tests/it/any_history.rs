@@ -187,7 +187,7 @@ proptest! {
         events in prop::collection::vec(event(), 1..40),
     ) {
         let runtime = tokio::runtime::Runtime::new().expect("a runtime");
-        let folder = tempfile::tempdir().expect("a folder");
+        let folder = crate::support::folder::folder();
         let open = || Arc::new(Store::create(folder.path(), Clock::system()).expect("a store"));
         let mut store = open();
         let (source, mut gone, mut model) = (Source::default(), BTreeMap::new(), Model::default());

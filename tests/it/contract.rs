@@ -48,10 +48,7 @@ async fn served() -> Served {
     place.overlay("policy.yaml", POLICY);
     let daemon = place.start().await;
     daemon.synced().await;
-    crate::support::wait::eventually("all entries are served", async || {
-        (daemon.operate("/status").await.json()["visible"] == SHOWN).then_some(())
-    })
-    .await;
+    daemon.serves(SHOWN).await;
     Served { upstream, place, daemon }
 }
 
@@ -191,7 +188,7 @@ async fn entry_that_strict_clients_reject_is_sanitized_or_not_served() {
     );
     let explained = place.json(&["explain", "com.a/long", "--json"]);
     let gates = explained["versions"][0]["gates"].as_array().expect("gates");
-    let failed = gates.iter().find(|gate| gate["outcome"] == "fail").expect("a gate that fails");
+    let failed = gates.iter().find(|gate| gate["outcome"] == "failed").expect("a gate that fails");
     assert!(
         failed["evidence"].as_str().is_some_and(|evidence| evidence.contains("101 characters")),
         "{failed}"

@@ -8,6 +8,9 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use crate::support::daemon::Workplace;
+use crate::support::wait::eventually;
+
 const VIDIMUS: &str = env!("CARGO_BIN_EXE_vidimus");
 const DEADLINE: Duration = Duration::from_secs(60);
 
@@ -127,13 +130,25 @@ fn broken_word_is_refused_while_what_was_approved_stays() {
     demo.wait_for("list", "22 entries", |out| out.matches(" served ").count() == 22);
 }
 
-#[test]
-fn demo_removes_its_folder_when_it_ends() {
-    let demo = Demo::start();
-    let folder = demo.folder.clone();
-    assert!(folder.join("overlays/demo.yaml").is_file());
-    drop(demo);
-    assert!(!folder.exists());
+#[tokio::test(flavor = "multi_thread")]
+async fn demo_serves_its_entries_and_removes_its_folder_at_the_end() {
+    let place = Workplace::new("https://registry.example");
+    let folders = || {
+        let all =
+            std::fs::read_dir(place.path()).expect("a folder").map(|entry| entry.expect("one"));
+        all.filter(|entry| entry.file_name().to_string_lossy().starts_with("vidimus-demo-")).count()
+    };
+    let daemon = place.start_demo().await;
+    assert_eq!(folders(), 1);
+    eventually("more than twenty entries are served", async || {
+        let answer = daemon.get("/v0.1/servers?limit=100").await;
+        (answer.status == 200 && answer.items().len() > 20).then_some(())
+    })
+    .await;
+    let view = daemon.get("/views/platform/v0.1/servers?limit=100").await;
+    assert!((1..20).contains(&view.items().len()), "tier 1 alone: {:?}", view.items());
+    assert_eq!(daemon.signal("INT").await, Some(0));
+    assert_eq!(folders(), 0, "the folder of the demo is left");
 }
 
 fn compare(name: &str, text: &str, differing: &mut Vec<String>) {

@@ -7,6 +7,7 @@ use crate::support::daemon::{Answer, Daemon, Workplace};
 use crate::support::registry::Row;
 use crate::support::upstream::Upstream;
 use base64::Engine;
+use memchr::memmem::Finder;
 use serde_json::Value;
 use vidimus::curation::Sanitized;
 use vidimus::model::Digest;
@@ -106,13 +107,12 @@ async fn look_everywhere(
     buried: &Shown,
 ) {
     let secrets = secrets(entries, shown, buried);
+    // Unlike the standard library's, this search is fast in debug builds.
+    let finders: Vec<Finder<'_>> = secrets.iter().map(|secret| Finder::new(secret)).collect();
     let clean = |answer: &Answer| {
-        let headers = format!("{:?}", answer.headers);
-        let cursor = cursor_of(answer);
-        for secret in &secrets {
-            assert!(!answer.text.contains(secret.as_str()), "{secret:?} in {}", answer.text);
-            assert!(!headers.contains(secret.as_str()), "{secret:?} in {headers}");
-            assert!(!cursor.contains(secret.as_str()), "{secret:?} in the cursor {cursor}");
+        let everything = format!("{}\n{:?}\n{}", answer.text, answer.headers, cursor_of(answer));
+        for (secret, finder) in secrets.iter().zip(&finders) {
+            assert!(finder.find(everything.as_bytes()).is_none(), "{secret:?} in {everything}");
         }
     };
     for filter in ["", "&version=latest"] {
@@ -167,11 +167,9 @@ fn secrets(entries: &[Entry], shown: &Shown, buried: &Shown) -> Vec<String> {
         let name = format!("\"{}\"", entry.row.name);
         entry.texts.iter().cloned().chain([name])
     });
-    texts
-        .filter(|text| {
-            text.len() > 12 && !open.contains(text.as_str()) && !buried.contains(text.as_str())
-        })
-        .collect()
+    let is_in =
+        |text: &str, all: &str| memchr::memmem::find(all.as_bytes(), text.as_bytes()).is_some();
+    texts.filter(|text| text.len() > 12 && !is_in(text, &open) && !is_in(text, &buried)).collect()
 }
 
 /// Asserts that tombstones hold a name, a version, a fixed description and times, and nothing else.
@@ -355,7 +353,6 @@ fn shown(entries: &[Entry], policy: &Policy, limits: &Limits) -> Shown {
 /// Returns real entries if they are present, else generated ones; without deleted ones.
 fn entries(seed: &str) -> Vec<Entry> {
     let items = crate::support::corpus::items().unwrap_or_else(|| {
-        println!("generated entries are used");
         let row = |index: usize| {
             Row::new(&format!("io.github.n{}/tool", index / 3), &format!("1.{}.0", index % 3))
                 .described(&format!("A generated description of number {index}"))

@@ -86,7 +86,7 @@ async fn plain_http_on_a_public_address_needs_a_tls_proxy() {
         ("[[views]]\nname = \"a\"\n[[views]]\nname = \"a\"\n", "appears twice"),
     ] {
         place.write("vidimus.toml", toml);
-        let refused = place.run(&["serve", "--listen=127.0.0.1:0", "--ops-listen=127.0.0.1:0"]);
+        let refused = place.refused_start();
         assert_eq!(refused.status.code(), Some(1), "{toml}");
         assert!(text(&refused.stderr).contains(wanted), "{}", text(&refused.stderr));
     }

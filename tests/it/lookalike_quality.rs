@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
+use crate::support::skip::skipped;
 use serde_json::Value;
 use vidimus::lookalike::{
     EntryProfile, FrequentNames, Match, Protected, ScreeningIndex, Why, compare,
@@ -14,7 +15,7 @@ use vidimus::ownership::SharedHosts;
 fn folder() -> Option<PathBuf> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/corpus");
     if !path.is_dir() {
-        println!("lookalikes are not measured: ../shared/corpus is not present");
+        skipped("../shared/corpus with real names is not present");
         return None;
     }
     Some(path)

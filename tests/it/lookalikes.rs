@@ -75,7 +75,7 @@ async fn lookalikes_of_a_protected_brand_are_reported_explained_and_acknowledged
         "servers: [{name: com.bank/ledger-mcp, approval: {state: approved, reviewed: 2026-11-01, expires: 2099-01-01}}]\n",
     );
     daemon.lists(&["com.bank/ledger-mcp@1.0.0"]).await;
-    let now = vidimus::daemon::Clock::system().to_string();
+    let now = crate::support::registry::now();
     upstream.put(Row::new("io.github.else/ledger-server", "1.0.0").status("active", &now));
     eventually("it is reported", async || {
         lookalikes(&place, &[])
@@ -124,7 +124,7 @@ async fn wildcard_withholds_names_with_an_open_lookalike_alert() {
     })
     .await;
     let id = alert["id"].as_str().expect("an id");
-    let explain = |name: &str| text(&place.run(&["explain", name]).stdout);
+    let explain = |name: &str| place.print(&["explain", name]);
     let explained = explain(names[0]);
     assert!(explained.contains("it resembles stripe: brand-in-leaf"), "{explained}");
     assert!(explained.contains(&format!("when the alert {id} is acknowledged")), "{explained}");
@@ -132,11 +132,11 @@ async fn wildcard_withholds_names_with_an_open_lookalike_alert() {
     acknowledge(&place, &alert);
     daemon.lists(&["io.github.someone/stripe-mcp@1.0.0", "io.github.someone/weather@1.0.0"]).await;
     // The acknowledgement does not cover the next suspect.
-    let now = vidimus::daemon::Clock::system().to_string();
+    let now = crate::support::registry::now();
     let next = Row::new("io.github.someone/stripe-pay", "1.0.0").published("2026-10-01T00:00:00Z");
     upstream.put(next.status("active", &now));
     let reopened = eventually("the alert is open again", async || {
-        let found = text(&place.run(&["lookalikes", "--json"]).stdout);
+        let found = place.print(&["lookalikes", "--json"]);
         let found: Value = serde_json::from_str(&found).expect("JSON");
         (found[0]["count"] == 2 && found[0]["state"] == "open").then(|| found[0].clone())
     })
@@ -157,7 +157,7 @@ async fn wildcard_withholds_names_with_an_open_lookalike_alert() {
     assert!(refusal.contains("nothing removed"), "{refusal}");
     // An acknowledged item covers the next version with the same evidence, and no other name.
     let again = Row::new("io.github.someone/stripe-mcp", "1.1.0").published("2026-10-01T00:00:00Z");
-    upstream.put(again.status("active", &vidimus::daemon::Clock::system().to_string()));
+    upstream.put(again.status("active", &crate::support::registry::now()));
     let mut served = vec![
         "io.github.someone/stripe-mcp@1.0.0",
         "io.github.someone/stripe-mcp@1.1.0",
@@ -186,7 +186,7 @@ async fn wildcard_takes_effect_only_after_names_are_compared_with_a_new_brand() 
     daemon.lists(&[]).await;
     drop(daemon);
     // The same without a daemon.
-    let explained = text(&place.run(&["explain", "io.github.someone/stripe-mcp"]).stdout);
+    let explained = place.print(&["explain", "io.github.someone/stripe-mcp"]);
     assert!(explained.contains("it resembles stripe"), "{explained}");
     // The setting disables the gate, not the alert.
     place.write("vidimus.toml", "[lookalikes]\nwithhold = false\n");
@@ -211,7 +211,7 @@ async fn copies_of_a_lookalike_do_not_suppress_its_alert() {
     let ours = "com.bank/ledger-console io.github.evil 1";
     let alerts = || lookalikes(&place, &[]);
     eventually("it is reported", async || alerts().contains(&ours.to_owned()).then_some(())).await;
-    let now = vidimus::daemon::Clock::system().to_string();
+    let now = crate::support::registry::now();
     for copy in 0..8 {
         let name = format!("io.github.copy{copy}/ledgerconsole");
         upstream.put(Row::new(&name, "1.0.0").published(&now).status("active", &now));
@@ -221,10 +221,7 @@ async fn copies_of_a_lookalike_do_not_suppress_its_alert() {
     daemon.kill();
     for copy in 0..8 {
         let name = format!("io.github.old{copy}/ledgerconsole");
-        upstream.put(
-            Row::new(&name, "1.0.0")
-                .status("active", &vidimus::daemon::Clock::system().to_string()),
-        );
+        upstream.put(Row::new(&name, "1.0.0").status("active", &crate::support::registry::now()));
     }
     let daemon = place.start().await;
     daemon.synced().await;
@@ -235,7 +232,7 @@ async fn copies_of_a_lookalike_do_not_suppress_its_alert() {
     })
     .await;
     let later = Row::new("com.elsewhere/something-else", "1.0.0");
-    upstream.put(later.status("active", &vidimus::daemon::Clock::system().to_string()));
+    upstream.put(later.status("active", &crate::support::registry::now()));
     eventually("that is found", async || {
         alerts().contains(&"something-else com.elsewhere 1".to_owned()).then_some(())
     })
@@ -269,7 +266,7 @@ async fn each_lookalike_version_needs_its_own_acknowledgement() {
     })
     .await;
     daemon.lists(&[]).await;
-    let why = text(&place.run(&["lookalikes", "why", name]).stdout);
+    let why = place.print(&["lookalikes", "why", name]);
     assert!(
         why.contains("homograph: `Str\u{456}pe`, of mixed scripts, reads as `stripe`"),
         "{why}"
@@ -277,7 +274,7 @@ async fn each_lookalike_version_needs_its_own_acknowledgement() {
     assert!(why.contains(" is open"), "{why}");
     // An acknowledgement does not cover later versions, whatever their scores.
     let ack = || {
-        let found = text(&place.run(&["lookalikes", "--json"]).stdout);
+        let found = place.print(&["lookalikes", "--json"]);
         let found: Value = serde_json::from_str(&found).expect("JSON");
         acknowledge(&place, &found[0]);
     };
@@ -290,11 +287,11 @@ async fn each_lookalike_version_needs_its_own_acknowledgement() {
     };
     lists(&served).await;
     for (version, title) in [("4.0.0", "Stripe (official)"), ("5.0.0", "\u{405}tripe")] {
-        let now = vidimus::daemon::Clock::system().to_string();
+        let now = crate::support::registry::now();
         let row = titled(name, version, title, "2026-03-02T00:00:00Z").status("active", &now);
         upstream.put(row);
         eventually("it is open again", async || {
-            let found = text(&place.run(&["lookalikes", "--json"]).stdout);
+            let found = place.print(&["lookalikes", "--json"]);
             let found: Value = serde_json::from_str(&found).expect("JSON");
             (found[0]["state"] == "open").then_some(())
         })
@@ -320,7 +317,7 @@ async fn internal_names_are_protected_and_never_suspects() {
     place.write("ours/b.json", &ours("com.acme/pay-roll"));
     place.write(
         "upstreams/ours.toml",
-        "kind = \"files\"\npath = \"ours\"\ntrust = \"internal\"\npriority = 1\nsync = {interval = \"1s\"}\n",
+        "kind = \"files\"\npath = \"ours\"\ntrust = \"internal\"\npriority = 1\nsync = {interval = \"250ms\"}\n",
     );
     place.overlay("ours.yaml", "namespaces: [{name: com.acme, internal: true}]\n");
     let _daemon = place.start().await;

@@ -1,15 +1,22 @@
 //! The integration tests, in one binary: the real program, its commands and its public modules.
+//!
+//! `support` has the set-up: a folder with a daemon, and doubles of everything that it asks. Most tests wait for a
+//! daemon; `.cargo/config.toml` therefore runs more of them at once than there are cores. Tests are started in the
+//! order of their names, so modules with long waits have early ones.
 
 mod any_history;
 mod architecture;
+mod authority;
+mod changed_upstream;
 mod commands;
 mod contract;
-mod demo;
-mod documents;
-mod generated;
-// The play of worlds sets the clock of the binary, which only debug builds accept.
+// Worlds set the clock of the binary, which only debug builds accept.
 #[cfg(debug_assertions)]
 mod decisions;
+mod demo;
+mod documents;
+mod faults;
+mod generated;
 mod hidden_entries;
 mod kills;
 mod listener;
@@ -25,8 +32,5 @@ mod real_clients;
 mod real_registry;
 mod servable;
 mod serving;
-mod several_upstreams;
 mod support;
-mod upstream_changes;
-mod upstream_faults;
 mod webhooks;

@@ -117,11 +117,11 @@ async fn wildcard_needs_a_verified_namespace_and_an_exact_name_one_that_is_not_r
     let other =
         lines.as_array().expect("a list").iter().find(|line| line["name"] == "com.other/tool");
     assert_eq!(other.expect("listed")["hiddenBy"], "ownership not verified as required");
-    let explained = text(&world.place.run(&["explain", "com.example.sub/tool"]).stdout);
+    let explained = world.place.print(&["explain", "com.example.sub/tool", "--verbose"]);
     assert!(explained.contains("namespace ownership: verified, verified is required: example.com shows a key that was seen first; a key of the parent domain is enough for an exact name"), "{explained}");
     assert!(explained.contains("It says nothing of who wrote an entry"), "{explained}");
-    let list = text(&world.place.run(&["list"]).stdout);
-    assert!(list.contains("PROOF") && list.contains(" verified "), "{list}");
+    let list = world.place.print(&["list"]);
+    assert!(list.contains("OWNERSHIP") && list.contains(" verified "), "{list}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -132,7 +132,7 @@ async fn failing_zone_changes_nothing_and_another_key_suspends_the_namespace() {
     let with = ["com.exact/tool", "com.example.sub/named", "com.example/tool"];
     let without = ["com.exact/tool", "com.example.sub/named"];
     served(&daemon, &with).await;
-    let pin = text(&world.place.run(&["ownership", "com.example", "--pin"]).stdout);
+    let pin = world.place.print(&["ownership", "com.example", "--pin"]);
     assert!(
         pin.contains("keys: [\"ed25519:JQtzW6e9n99dtRf5H8cV1WJkGltm1csHCCYlVSLvIEE=\"]"),
         "{pin}"
@@ -163,8 +163,8 @@ async fn failing_zone_changes_nothing_and_another_key_suspends_the_namespace() {
         world.alerts().contains(&"keys-changed com.example".to_owned()).then_some(())
     })
     .await;
-    let status = text(&world.place.run(&["status"]).stdout);
-    assert!(status.contains("owners      of the namespaces that were looked at: "), "{status}");
+    let status = world.place.print(&["status"]);
+    assert!(status.contains("owners      namespaces looked up: "), "{status}");
     // A reviewer pins the new key: it takes effect at once, without a lookup.
     world.dns.txt("example.com", Say::Silence);
     let accepted = "namespaces:\n- name: com.example\n  ownership: {keys: [\"ed25519:eZKrGXQmBODTj/0Pt7Y+8LyKxuurR4vbbGJ4xU1TU5I=\"]}\n";
@@ -224,7 +224,7 @@ async fn package_that_names_another_server_hides_the_entry() {
         1,
     );
     let upstream = Upstream::start([Row::raw("com.exact/tool", "1.0.0", &with_package)]).await;
-    world.place.upstream(&upstream.url, "sync = {interval = \"1s\"}");
+    world.place.upstream(&upstream.url, "sync = {interval = \"250ms\"}");
     world.forge.page("/tool/1.0.0", json!({"name": "tool", "mcpName": "com.exact/tool"}));
     let daemon = world.place.start().await;
     served(&daemon, &["com.exact/tool"]).await;
@@ -235,7 +235,7 @@ async fn package_that_names_another_server_hides_the_entry() {
         world.alerts().contains(&"package-disputed com.exact/tool".to_owned()).then_some(())
     })
     .await;
-    let explained = text(&world.place.run(&["explain", "com.exact/tool"]).stdout);
+    let explained = world.place.print(&["explain", "com.exact/tool"]);
     assert!(
         explained.contains("npm tool names another server: io.github.victim/tool"),
         "{explained}"
@@ -280,7 +280,7 @@ async fn ownership_command_works_without_a_store_and_prints_what_to_publish() {
     let printed = text(&output.stdout);
     assert_eq!(output.status.code(), Some(1), "{printed}");
     assert!(printed.contains("com.example: unverified: nothing is shown"), "{printed}");
-    assert!(printed.contains("it claims the domain example.com"), "{printed}");
+    assert!(printed.contains("claims the domain example.com"), "{printed}");
     assert!(printed.contains("example.com. IN TXT"), "{printed}");
     assert!(printed.contains("https://example.com/.well-known/mcp-registry-auth"), "{printed}");
     assert!(!world.place.data().join("vidimus.redb").exists(), "a lookup leaves no files");
@@ -296,7 +296,7 @@ async fn names_of_internal_upstreams_are_not_sent_to_the_forge() {
     world.place.write("ours/server.json", &ours.to_string());
     world.place.write(
         "upstreams/ours.toml",
-        "kind = \"files\"\npath = \"ours\"\ntrust = \"internal\"\npriority = 1\nsync = {interval = \"1s\"}\n",
+        "kind = \"files\"\npath = \"ours\"\ntrust = \"internal\"\npriority = 1\nsync = {interval = \"250ms\"}\n",
     );
     let approval = "servers:\n- {name: io.github.ours/*, approval: {state: approved, reviewed: 2026-12-31, expires: 2099-01-01}}\n- {name: io.github.late/*, approval: {state: approved, reviewed: 2026-12-31, expires: 2099-01-01}}\n";
     world.place.overlay("ours.yaml", &approval.replace("2026-12-31", &tomorrow()));
@@ -304,7 +304,7 @@ async fn names_of_internal_upstreams_are_not_sent_to_the_forge() {
     served(&daemon, &["com.exact/tool", "com.example.sub/named", "io.github.ours/tool"]).await;
     // A new name is looked up at once, ahead of the schedule.
     world.forge.account("late", 9, "2020-01-01T00:00:00Z");
-    let now = vidimus::daemon::Clock::system().to_string();
+    let now = crate::support::registry::now();
     world.upstream.put(Row::new("io.github.late/tool", "1.0.0").status("active", &now));
     world.place.write("ours/other.json", &ours.to_string().replace("ours/tool", "ours/two"));
     served(

@@ -145,7 +145,7 @@ mod well_known {
         async fn answering(answer: Vec<u8>, endless: bool) -> Self {
             let certified =
                 rcgen::generate_simple_self_signed(["example.com".to_owned()]).expect("one");
-            let folder = tempfile::tempdir().expect("a folder");
+            let folder = crate::support::folder::folder();
             let ca_file = folder.path().join("ca.pem");
             std::fs::write(&ca_file, certified.cert.pem()).expect("written");
             let chain = vec![CertificateDer::from(certified.cert.der().to_vec())];
@@ -308,7 +308,7 @@ mod github {
     use super::*;
 
     fn sources(forge: &Forge, token: Option<&str>) -> (OwnershipSources, tempfile::TempDir) {
-        let folder = tempfile::tempdir().expect("a folder");
+        let folder = crate::support::folder::folder();
         let file = folder.path().join("token");
         if let Some(token) = token {
             std::fs::write(&file, token).expect("written");

@@ -5,8 +5,8 @@ use std::process::Command;
 
 use crate::support::daemon::{Daemon, Workplace, text};
 use crate::support::registry::Row;
+use crate::support::skip::skipped;
 use crate::support::upstream::Upstream;
-use crate::support::wait::eventually;
 
 const POLICY: &str = "
 servers:
@@ -24,20 +24,17 @@ async fn served() -> (Upstream, Workplace, Daemon) {
     let place = Workplace::new(&upstream.url);
     place.overlay("policy.yaml", POLICY);
     let daemon = place.start().await;
-    eventually("all entries are served", async || {
-        (daemon.operate("/status").await.json()["visible"] == 61).then_some(())
-    })
-    .await;
+    daemon.serves(61).await;
     (upstream, place, daemon)
 }
 
-/// Returns the folder of an installed client; prints a message and returns `None` if it is not installed.
+/// Returns the folder of an installed client; says that it is skipped and returns `None` if it is not installed.
 fn installed(client: &str, marker: &str) -> Option<PathBuf> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/clients").join(client);
     if root.join(marker).exists() {
         return Some(root);
     }
-    println!("skipped: {client} is not installed; tests/clients/install.sh does that");
+    skipped(&format!("{client} is not installed; tests/clients/install.sh does that"));
     None
 }
 

@@ -217,7 +217,7 @@ async fn deletion_in_an_invalid_row_hides() {
     let daemon = place.start().await;
     daemon.synced().await;
     daemon.lists(&["com.example/tool@1.0.0", "com.example/tool@1.1.0"]).await;
-    let now = vidimus::daemon::Clock::system().to_string();
+    let now = crate::support::registry::now();
     let deleted = Row::new("com.example/tool", "1.1.0").status("deleted", &now);
     let item =
         deleted.item().replacen("\"status\":", "\"statusMessage\":\"malware\\r\",\"status\":", 1);
@@ -266,7 +266,7 @@ async fn incremental_sync_applies_additions_and_deletions() {
     place.overlay("policy.yaml", APPROVE_TOOL);
     let daemon = place.start().await;
     daemon.synced().await;
-    let now = vidimus::daemon::Clock::system().to_string();
+    let now = crate::support::registry::now();
     upstream.put(Row::new("com.example/tool", "1.2.0").status("active", &now));
     upstream.put(Row::new("com.example/tool", "1.0.0").status("deleted", &now));
     daemon.lists(&["com.example/tool@1.1.0", "com.example/tool@1.2.0"]).await;
@@ -406,7 +406,7 @@ async fn signal_stops_the_daemon_cleanly_during_a_full_sync(#[case] signal: &str
 async fn client_that_follows_updated_since_ends_with_the_served_entries() {
     let upstream = Upstream::start(rows()).await;
     let place = Workplace::new(&upstream.url);
-    place.upstream(&upstream.url, "sync = {interval = \"1s\", page_size = 100}");
+    place.upstream(&upstream.url, "sync = {interval = \"250ms\", page_size = 100}");
     let approve = |names: &[&str], denied: &str| {
         let mut text = format!("servers:\n  - {{name: {denied}, approval: {{state: denied}}}}\n");
         for name in names {

@@ -61,7 +61,7 @@ async fn recipient_is_notified_when_an_alert_is_raised_updated_and_resolved() {
     assert!(detail.starts_with("io.github.someone/stripe-mcp resembles stripe: "), "{detail}");
     assert_eq!(raised.header("content-type"), "application/json");
     assert_eq!(raised.header("webhook-signature"), signature(&raised, SECRET.as_bytes()));
-    let now = vidimus::daemon::Clock::system().to_string();
+    let now = crate::support::registry::now();
     upstream.put(Row::new("io.github.someone/stripe-pay", "1.0.0").status("active", &now));
     let updated = recipient.got(2).await.remove(1);
     assert_eq!(updated.json()["type"], "alert.updated");
@@ -81,8 +81,8 @@ async fn recipient_is_notified_when_an_alert_is_raised_updated_and_resolved() {
         .await;
     drop(daemon);
     // Knowing the address is enough to post there, so neither address nor secret may be shown.
-    let status = text(&place.run(&["status", "--json"]).stdout);
-    let shown = format!("{status}{}{}", text(&place.run(&["status"]).stdout), place.log());
+    let status = place.print(&["status", "--json"]);
+    let shown = format!("{status}{}{}", place.print(&["status"]), place.log());
     assert!(!shown.contains("very-secret-path") && !shown.contains(SECRET), "{shown}");
     assert!(shown.contains("sha256:"), "{shown}");
 }
@@ -161,7 +161,7 @@ async fn redirect_is_not_followed_and_a_dead_letter_can_be_redelivered() {
         ),
         "{listed}"
     );
-    let alerts = text(&place.run(&["alerts"]).stdout);
+    let alerts = place.print(&["alerts"]);
     assert!(alerts.contains("webhook-failing security"), "{alerts}");
     recipient.behave(|_| Answer::Accept);
     assert!(place.run(&["alerts", "redeliver", "security"]).status.success());
@@ -172,7 +172,7 @@ async fn redirect_is_not_followed_and_a_dead_letter_can_be_redelivered() {
     .await;
     assert_eq!(recipient.received().len(), 4);
     eventually("the alert about the webhook is resolved", async || {
-        (!text(&place.run(&["alerts"]).stdout).contains("webhook-failing")).then_some(())
+        (!place.print(&["alerts"]).contains("webhook-failing")).then_some(())
     })
     .await;
 }
@@ -232,7 +232,7 @@ async fn unusable_webhook_is_reported_without_its_address() {
     let settings = "[[webhooks]]\nname = \"a\"\nurl_file = \"url\"\nsecret_file = \"secret\"\n";
     place.write("vidimus.toml", settings);
     let serve = |place: &Workplace| {
-        let output = place.run(&["serve", "--listen=127.0.0.1:0", "--ops-listen=127.0.0.1:0"]);
+        let output = place.refused_start();
         assert_eq!(output.status.code(), Some(3));
         text(&output.stderr)
     };

@@ -28,7 +28,7 @@ const IMPURE: [&str; 9] = [
 pub(super) fn violations(permissions: &[Permission<'_>], source: &Source) -> Vec<String> {
     let module = source.top();
     let Some((_, allowed)) = permissions.iter().find(|(name, _)| *name == module) else {
-        return vec![format!("{module} has no layer: give it one in tests/architecture.rs")];
+        return vec![format!("{module} has no layer: give it one in tests/it/architecture/mod.rs")];
     };
     let mut found: Vec<String> = named(source)
         .into_iter()

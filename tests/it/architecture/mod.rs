@@ -13,7 +13,7 @@ use layers::Permission;
 use source::Source;
 
 /// Every module, from the bottom up, with the modules that it may use.
-const MAY_USE: [Permission<'static>; 18] = [
+const MAY_USE: [Permission<'static>; 19] = [
     ("model", &[]),
     ("lint", &["model"]),
     ("sync", &["model"]),
@@ -45,6 +45,7 @@ const MAY_USE: [Permission<'static>; 18] = [
     ),
     ("api", &["model", "alert", "sync", "curation", "catalog", "store", "config", "daemon"]),
     ("telemetry", &[]),
+    ("demo", &["model", "daemon", "api"]),
     (
         "cli",
         &[
@@ -55,11 +56,13 @@ const MAY_USE: [Permission<'static>; 18] = [
             "overlay",
             "curation",
             "store",
+            "remote",
             "config",
             "daemon",
             "api",
             "telemetry",
             "lookalike",
+            "demo",
         ],
     ),
     ("lib", &[]),

@@ -8,6 +8,7 @@ use std::sync::{Mutex, PoisonError};
 use serde_json::Value;
 use tempfile::TempDir;
 
+use super::folder::folder;
 use super::wait::eventually;
 
 /// A folder with upstreams and overlays, in which `vidimus` can be run.
@@ -17,6 +18,8 @@ pub(crate) struct Workplace {
     now: Mutex<Option<String>>,
 }
 
+/// Free ports of loopback.
+const LOOPBACK: [&str; 2] = ["--listen=127.0.0.1:0", "--ops-listen=127.0.0.1:0"];
 const CONFIGURATION: &str = "vidimus.toml";
 
 /// A running daemon; dropping it kills the process.
@@ -63,9 +66,8 @@ impl Answer {
 impl Workplace {
     /// Creates a folder with one upstream and an overlay file without rules.
     pub(crate) fn new(upstream: &str) -> Self {
-        let folder = tempfile::tempdir().expect("a temporary folder");
-        let place = Self { folder, now: Mutex::new(None) };
-        place.upstream(upstream, "sync = {interval = \"1s\", page_size = 10}");
+        let place = Self { folder: folder(), now: Mutex::new(None) };
+        place.upstream(upstream, "sync = {interval = \"250ms\", page_size = 10}");
         place.overlay("policy.yaml", "# nothing yet\n");
         place.write(CONFIGURATION, "");
         place
@@ -120,6 +122,8 @@ impl Workplace {
         let mut command = Command::new(env!("CARGO_BIN_EXE_vidimus"));
         command.args(arguments).current_dir(self.path()).stdin(Stdio::null());
         // Proxies and tokens of the environment must not be used; nothing listens on this port.
+        // The demo makes its folder there.
+        command.env("TMPDIR", self.path());
         for variable in ["HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy"] {
             command.env(variable, "http://127.0.0.1:9");
         }
@@ -133,6 +137,16 @@ impl Workplace {
     /// Runs a command to its end.
     pub(crate) fn run(&self, arguments: &[&str]) -> Output {
         self.command(arguments).output().expect("the binary runs")
+    }
+
+    /// Runs a command, and returns what it prints to standard output.
+    pub(crate) fn print(&self, arguments: &[&str]) -> String {
+        text(&self.run(arguments).stdout)
+    }
+
+    /// Runs a daemon that must end by itself.
+    pub(crate) fn refused_start(&self) -> Output {
+        self.run(&[&["serve"], LOOPBACK.as_slice()].concat())
     }
 
     /// Runs a command that must succeed and print JSON.
@@ -157,14 +171,27 @@ impl Workplace {
     }
 
     async fn start_with(&self, log: Stdio) -> Daemon {
+        self.launch("serve", log, |_| self.data()).await
+    }
+
+    /// Starts the demo, which makes its folder below this one, and waits until it listens.
+    pub(crate) async fn start_demo(&self) -> Daemon {
+        let log = fs::File::create(self.path().join("log")).expect("a log");
+        let data = |pid| self.path().join(format!("vidimus-demo-{pid}/data"));
+        self.launch("demo", log.into(), data).await
+    }
+
+    async fn launch(&self, command: &str, log: Stdio, data: impl Fn(u32) -> PathBuf) -> Daemon {
         let child = self
-            .command(&["serve", "--listen=127.0.0.1:0", "--ops-listen=127.0.0.1:0", "--log=json"])
+            .command(&[&[command, "--log=json"], LOOPBACK.as_slice()].concat())
             .stdout(Stdio::null())
             .stderr(log)
             .spawn()
             .expect("the binary runs");
-        let addresses = eventually("the daemon listens", async || self.addresses(child.id())).await;
-        let token = fs::read_to_string(self.data().join("ops.token")).expect("a token");
+        let data = data(child.id());
+        let listens = async || addresses(&data, child.id());
+        let addresses = eventually("the daemon listens", listens).await;
+        let token = fs::read_to_string(data.join("ops.token")).expect("a token");
         let root = |what: &str| format!("http://{}", addresses[what].as_str().expect("an address"));
         Daemon {
             child,
@@ -175,15 +202,16 @@ impl Workplace {
         }
     }
 
-    fn addresses(&self, pid: u32) -> Option<Value> {
-        let text = fs::read(self.data().join("daemon.json")).ok()?;
-        let addresses: Value = serde_json::from_slice(&text).ok()?;
-        (addresses["pid"] == pid).then_some(addresses)
-    }
-
     pub(crate) fn log(&self) -> String {
         fs::read_to_string(self.path().join("log")).unwrap_or_default()
     }
+}
+
+/// Returns the addresses that a daemon wrote after it began to listen.
+fn addresses(data: &Path, pid: u32) -> Option<Value> {
+    let text = fs::read(data.join("daemon.json")).ok()?;
+    let addresses: Value = serde_json::from_slice(&text).ok()?;
+    (addresses["pid"] == pid).then_some(addresses)
 }
 
 impl Daemon {
@@ -236,6 +264,14 @@ impl Daemon {
         eventually(&format!("{wanted:?} is listed"), async || {
             let answer = self.get("/v0.1/servers?limit=100").await;
             (answer.status == 200 && answer.items() == wanted).then_some(())
+        })
+        .await;
+    }
+
+    /// Waits until exactly so many entries are served.
+    pub(crate) async fn serves(&self, count: usize) {
+        eventually(&format!("{count} entries are served"), async || {
+            (self.operate("/status").await.json()["visible"] == count).then_some(())
         })
         .await;
     }

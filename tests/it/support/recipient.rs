@@ -25,7 +25,6 @@ pub(crate) struct Recipient {
 pub(crate) struct Received {
     pub(crate) headers: HeaderMap,
     pub(crate) body: String,
-    pub(crate) path: String,
 }
 
 impl Received {
@@ -95,7 +94,7 @@ async fn answer(State(requests): State<Arc<Requests>>, request: Request) -> Resp
     let (parts, body) = request.into_parts();
     let body = to_bytes(body, 1 << 20).await.expect("a body");
     let body = String::from_utf8(body.to_vec()).expect("UTF-8");
-    let received = Received { headers: parts.headers, body, path: parts.uri.path().to_owned() };
+    let received = Received { headers: parts.headers, body };
     let answer = match &*requests.reaction.lock().expect("a lock") {
         Some(reaction) => reaction(&received),
         None => Answer::Accept,

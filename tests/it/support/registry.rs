@@ -77,3 +77,8 @@ impl Row {
         (self.name.clone(), self.version.clone())
     }
 }
+
+/// Returns the present time, as rows have it.
+pub(crate) fn now() -> String {
+    vidimus::daemon::Clock::system().to_string()
+}

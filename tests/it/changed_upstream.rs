@@ -29,14 +29,6 @@ async fn mirror(upstream: &Upstream, safety_limits: &str) -> (Workplace, Daemon)
     (place, daemon)
 }
 
-async fn served(daemon: &Daemon, wanted: usize) {
-    eventually(&format!("{wanted} entries are served"), async || {
-        let status = daemon.operate("/status").await.json();
-        (status["visible"] == wanted).then_some(())
-    })
-    .await;
-}
-
 fn full_sync(place: &Workplace) -> Value {
     place.json(&["sync", "--full", "--json"])["runs"][0].clone()
 }
@@ -57,11 +49,11 @@ fn alerts(place: &Workplace) -> Vec<(String, String, String)> {
 async fn vanished_entry_is_hidden_after_three_full_syncs_and_comes_back() {
     let upstream = Upstream::start(rows(30)).await;
     let (place, daemon) = mirror(&upstream, "").await;
-    served(&daemon, 30).await;
+    daemon.serves(30).await;
     upstream.vanish("com.n007/tool", "1.0.0");
     for syncs in 1..=3 {
         full_sync(&place);
-        served(&daemon, if syncs < 3 { 30 } else { 29 }).await;
+        daemon.serves(if syncs < 3 { 30 } else { 29 }).await;
         let missing = alerts(&place);
         assert_eq!(missing.len(), 1, "{missing:?}");
         assert_eq!(
@@ -69,22 +61,22 @@ async fn vanished_entry_is_hidden_after_three_full_syncs_and_comes_back() {
             ("missing", "com.n007/tool@1.0.0 of official")
         );
     }
-    let explained = text(&place.run(&["explain", "com.n007/tool"]).stdout);
+    let explained = place.print(&["explain", "com.n007/tool"]);
     assert!(explained.contains("active upstream: missing: several full syncs"), "{explained}");
     upstream.put(Row::new("com.n007/tool", "1.0.0"));
     full_sync(&place);
-    served(&daemon, 30).await;
+    daemon.serves(30).await;
     assert_eq!(alerts(&place), []);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn missing_entry_is_purged_after_the_grace_period_and_leaves_a_tombstone() {
     let upstream = Upstream::start(rows(3)).await;
-    let (place, daemon) = mirror(&upstream, "missing_syncs = 1\npurge_after = \"1s\"").await;
-    served(&daemon, 3).await;
+    let (place, daemon) = mirror(&upstream, "missing_syncs = 1\npurge_after = \"100ms\"").await;
+    daemon.serves(3).await;
     upstream.vanish("com.n001/tool", "1.0.0");
     full_sync(&place);
-    served(&daemon, 2).await;
+    daemon.serves(2).await;
     assert_eq!(place.json(&["status", "--json"])["upstreams"][0]["rows"], 3, "hidden, not purged");
     eventually("it is purged", async || {
         full_sync(&place);
@@ -101,7 +93,7 @@ async fn missing_entry_is_purged_after_the_grace_period_and_leaves_a_tombstone()
 async fn full_sync_that_lost_most_rows_is_on_hold_until_released() {
     let upstream = Upstream::start(rows(200)).await;
     let (place, daemon) = mirror(&upstream, "missing_syncs = 1").await;
-    served(&daemon, 200).await;
+    daemon.serves(200).await;
     for index in 0..120 {
         upstream.vanish(&format!("com.n{index:03}/tool"), "1.0.0");
     }
@@ -110,7 +102,7 @@ async fn full_sync_that_lost_most_rows_is_on_hold_until_released() {
         run["onHold"][0].as_str().is_some_and(|limit| limit.starts_with("80 rows where 200")),
         "{run}"
     );
-    served(&daemon, 200).await;
+    daemon.serves(200).await;
     let raised = alerts(&place);
     assert_eq!(raised[0].0, "on-hold", "{raised:?}");
     let status = place.json(&["status", "--json"]);
@@ -123,7 +115,7 @@ async fn full_sync_that_lost_most_rows_is_on_hold_until_released() {
     assert_eq!(wrong.status.code(), Some(1));
     let released = place.run(&["sync", "--release", &format!("official@{id}")]);
     assert_eq!(released.status.code(), Some(0), "{}", text(&released.stderr));
-    served(&daemon, 80).await;
+    daemon.serves(80).await;
     let lost = |kind: &str| ["missing", "shrunk"].contains(&kind);
     assert!(alerts(&place).iter().all(|alert| lost(&alert.0)), "{:?}", alerts(&place));
 }
@@ -133,12 +125,12 @@ async fn full_sync_that_lost_most_rows_is_on_hold_until_released() {
 async fn full_sync_that_lost_a_few_rows_is_accepted() {
     let upstream = Upstream::start(rows(200)).await;
     let (place, daemon) = mirror(&upstream, "missing_syncs = 1").await;
-    served(&daemon, 200).await;
+    daemon.serves(200).await;
     for index in 0..10 {
         upstream.vanish(&format!("com.n{index:03}/tool"), "1.0.0");
     }
     assert_eq!(full_sync(&place)["onHold"], Value::Null);
-    served(&daemon, 190).await;
+    daemon.serves(190).await;
     let raised = alerts(&place);
     assert_eq!(raised.len(), 11, "one for each of ten served entries, and one for the upstream");
     let shrunk = raised.iter().find(|alert| alert.0 == "shrunk").expect("an alert");
@@ -150,11 +142,11 @@ async fn full_sync_that_lost_a_few_rows_is_accepted() {
 async fn mass_deletion_of_served_entries_is_on_hold_and_can_be_discarded() {
     let upstream = Upstream::start(rows(20)).await;
     let (place, daemon) = mirror(&upstream, "").await;
-    served(&daemon, 20).await;
-    let now = || vidimus::daemon::Clock::system().to_string();
+    daemon.serves(20).await;
+    let now = || crate::support::registry::now();
     upstream.put(Row::new("com.n000/tool", "1.0.0").status("deleted", &now()));
     place.json(&["sync", "--json"]);
-    served(&daemon, 19).await;
+    daemon.serves(19).await;
     for index in 1..8 {
         upstream.put(Row::new(&format!("com.n{index:03}/tool"), "1.0.0").status("deleted", &now()));
     }
@@ -163,7 +155,7 @@ async fn mass_deletion_of_served_entries_is_on_hold_and_can_be_discarded() {
     let limit = run["runs"][0]["onHold"][0].as_str().expect("an exceeded limit");
     assert!(limit.starts_with("7 of 19 served entries would be deleted"), "{limit}");
     // Only the deletions are on hold.
-    served(&daemon, 20).await;
+    daemon.serves(20).await;
     let id = place.json(&["status", "--json"])["upstreams"][0]["onHold"]["id"].clone();
     let set = format!("official@{}", id.as_str().expect("an id"));
     assert_eq!(place.run(&["sync", "--discard", &set]).status.code(), Some(0));
@@ -175,7 +167,7 @@ async fn mass_deletion_of_served_entries_is_on_hold_and_can_be_discarded() {
         raised.iter().all(|alert| alert.0 == "clock-skew"),
         "the same set raises no alert: {raised:?}"
     );
-    served(&daemon, 20).await;
+    daemon.serves(20).await;
     let official = &place.json(&["status", "--json"])["upstreams"][0];
     assert_eq!(
         official["onHold"],
@@ -191,7 +183,7 @@ async fn mass_deletion_of_served_entries_is_on_hold_and_can_be_discarded() {
 async fn rewritten_entry_keeps_serving_first_content_and_raises_drift() {
     let upstream = Upstream::start(rows(3)).await;
     let (place, daemon) = mirror(&upstream, "").await;
-    served(&daemon, 3).await;
+    daemon.serves(3).await;
     let path = "/v0.1/servers/com.n001%2Ftool/versions/1.0.0";
     let before = daemon.get(path).await;
     // Without a new `updatedAt`, as the official registry did: only a full sync sees it.
@@ -243,7 +235,7 @@ async fn rewritten_entry_keeps_serving_first_content_and_raises_drift() {
 async fn pinned_content_stays_served_after_later_rewrites() {
     let upstream = Upstream::start(rows(3)).await;
     let (place, daemon) = mirror(&upstream, "").await;
-    served(&daemon, 3).await;
+    daemon.serves(3).await;
     upstream.put(Row::new("com.n001/tool", "1.0.0").described("The second content"));
     full_sync(&place);
     let explained = place.json(&["explain", "com.n001/tool", "--json"]);
@@ -288,11 +280,11 @@ async fn pinned_content_stays_served_after_later_rewrites() {
 #[tokio::test(flavor = "multi_thread")]
 async fn purged_entry_with_other_content_is_hidden_until_reviewed() {
     let upstream = Upstream::start(rows(3)).await;
-    let (place, daemon) = mirror(&upstream, "missing_syncs = 1\npurge_after = \"1s\"").await;
+    let (place, daemon) = mirror(&upstream, "missing_syncs = 1\npurge_after = \"100ms\"").await;
     // The exact approval protects a name that the others resemble, so they must be visible before.
-    served(&daemon, 3).await;
+    daemon.serves(3).await;
     place.overlay("exact.yaml", "servers: [{name: com.n001/tool, versions: 1.0.0, approval: {state: approved, reviewed: 2026-11-01, expires: 2099-01-01}}]");
-    served(&daemon, 3).await;
+    daemon.serves(3).await;
     let purge = async || {
         upstream.vanish("com.n001/tool", "1.0.0");
         eventually("it is purged", async || {
@@ -304,26 +296,26 @@ async fn purged_entry_with_other_content_is_hidden_until_reviewed() {
     purge().await;
     upstream.put(Row::new("com.n001/tool", "1.0.0").described("Something else"));
     full_sync(&place);
-    served(&daemon, 2).await;
+    daemon.serves(2).await;
     let raised = alerts(&place);
     assert_eq!(
         (raised[0].0.as_str(), raised[0].1.as_str()),
         ("drift", "com.n001/tool@1.0.0 of official")
     );
-    let explained = text(&place.run(&["explain", "com.n001/tool"]).stdout);
+    let explained = place.print(&["explain", "com.n001/tool"]);
     assert!(explained.contains("content as reviewed: purged, then received again"), "{explained}");
     assert_eq!(place.run(&["verify"]).status.code(), Some(0));
     purge().await;
     upstream.put(Row::new("com.n001/tool", "1.0.0"));
     full_sync(&place);
-    served(&daemon, 3).await;
+    daemon.serves(3).await;
     assert_eq!(alerts(&place), [], "the entry came back unchanged");
     purge().await;
     upstream.put(Row::new("com.n001/tool", "1.0.0").described("Something else"));
     full_sync(&place);
     upstream.put(Row::new("com.n001/tool", "1.0.0"));
     full_sync(&place);
-    served(&daemon, 3).await;
+    daemon.serves(3).await;
     assert_eq!(alerts(&place), [], "the upstream restored the first content");
 }
 
@@ -333,7 +325,7 @@ async fn older_state_of_an_upstream_is_on_hold() {
     let upstream = Upstream::start(rows(10)).await;
     upstream.put(Row::new("com.n000/tool", "1.1.0").published("2026-02-01T00:00:00.000000Z"));
     let (place, daemon) = mirror(&upstream, "").await;
-    served(&daemon, 11).await;
+    daemon.serves(11).await;
     upstream.vanish("com.n000/tool", "1.1.0");
     upstream.put(
         Row::new("com.n001/tool", "1.0.0").status("deprecated", "2026-01-01T00:00:00.123456Z"),
@@ -343,7 +335,7 @@ async fn older_state_of_an_upstream_is_on_hold() {
         run["onHold"][0].as_str().is_some_and(|limit| limit.starts_with("the newest update is of")),
         "{run}"
     );
-    served(&daemon, 11).await;
+    daemon.serves(11).await;
     let item = daemon.get("/v0.1/servers/com.n001%2Ftool/versions/1.0.0").await;
     assert!(item.text.contains("\"status\":\"active\""), "{}", item.text);
     // Lookups of single names are suspended too.
@@ -407,14 +399,14 @@ async fn row_that_changes_behind_the_cursor_is_found() {
             upstream["interruptedAt"].is_string()
         })
         .await;
-    let now = vidimus::daemon::Clock::system().to_string();
+    let now = crate::support::registry::now();
     upstream.put(Row::new("com.n003/tool", "1.0.0").status("deleted", &now));
     upstream.put(Row::new("com.n004/tool", "1.1.0").status("active", &now));
     upstream.behave();
     place.json(&["sync", "--json"]);
     daemon.synced().await;
     place.json(&["sync", "--json"]);
-    served(&daemon, 30).await;
+    daemon.serves(30).await;
     let listed = daemon.get("/v0.1/servers?limit=100").await.items();
     assert!(!listed.contains(&"com.n003/tool@1.0.0".to_owned()), "{listed:?}");
     assert!(listed.contains(&"com.n004/tool@1.1.0".to_owned()), "{listed:?}");
@@ -441,15 +433,15 @@ fn set_clock_back(place: &Workplace) {
 async fn mirror_of_the_mirror_ends_with_the_same_catalogue() {
     let upstream = Upstream::start(rows(12)).await;
     let (first_place, first) = mirror(&upstream, "").await;
-    served(&first, 12).await;
+    first.serves(12).await;
     assert_eq!(first.signal("TERM").await, Some(0));
     set_clock_back(&first_place);
     let first = first_place.start().await;
-    served(&first, 12).await;
+    first.serves(12).await;
     let second_place = Workplace::new(&first.registry);
     second_place.upstream(
         &first.registry,
-        "sync = {interval = \"1s\", overlap = \"1s\"}\n[safety_limits]\ndeleted_percent = 100",
+        "sync = {interval = \"250ms\", overlap = \"1s\"}\n[safety_limits]\ndeleted_percent = 100",
     );
     second_place.overlay(
         "policy.yaml",
@@ -457,9 +449,9 @@ async fn mirror_of_the_mirror_ends_with_the_same_catalogue() {
     );
     let second = second_place.start().await;
     second.synced().await;
-    served(&second, 12).await;
+    second.serves(12).await;
     first_place.overlay("deny.yaml", "servers: [{name: com.n003/*, approval: {state: denied}}]");
-    let now = vidimus::daemon::Clock::system().to_string();
+    let now = crate::support::registry::now();
     upstream.put(
         Row::new("com.n005/tool", "1.1.0")
             .published("2026-02-01T00:00:00.000000Z")
@@ -467,7 +459,7 @@ async fn mirror_of_the_mirror_ends_with_the_same_catalogue() {
     );
     upstream.put(Row::new("com.n006/tool", "1.0.0").status("deleted", &now));
     first_place.json(&["sync", "--json"]);
-    served(&first, 11).await;
+    first.serves(11).await;
     let listed = |daemon: &Daemon| {
         let answer = daemon.registry.clone();
         let client = reqwest::Client::builder().no_proxy().build().expect("a client");
@@ -494,8 +486,8 @@ async fn mirror_of_the_mirror_ends_with_the_same_catalogue() {
 async fn thousand_requests_during_a_sync_are_all_answered() {
     let upstream = Upstream::start(rows(60)).await;
     let (place, daemon) = mirror(&upstream, "").await;
-    served(&daemon, 60).await;
-    place.upstream(&upstream.url, "sync = {interval = \"1s\", page_size = 1}");
+    daemon.serves(60).await;
+    place.upstream(&upstream.url, "sync = {interval = \"250ms\", page_size = 1}");
     upstream.slow_down(std::time::Duration::from_millis(20));
     let daemon = std::sync::Arc::new(daemon);
     let readers: Vec<_> = (0..1000)
@@ -533,7 +525,7 @@ async fn versions_of_one_name_beyond_10000_are_quarantined() {
         ("name-limit", "com.flood/tool of official")
     );
     assert_eq!(alerts(&place).len(), 1);
-    served(&daemon, 10_003).await;
+    daemon.serves(10_003).await;
 }
 
 /// P10: a slow upstream is not treated as dead.
@@ -541,7 +533,7 @@ async fn versions_of_one_name_beyond_10000_are_quarantined() {
 async fn slow_upstream_does_not_time_out() {
     let upstream = Upstream::start(rows(3)).await;
     let (place, daemon) = mirror(&upstream, "").await;
-    served(&daemon, 3).await;
+    daemon.serves(3).await;
     upstream.slow_down(std::time::Duration::from_secs(20));
     assert_eq!(full_sync(&place)["unchanged"], 3);
 }
@@ -551,11 +543,11 @@ async fn slow_upstream_does_not_time_out() {
 async fn rows_of_a_slow_last_page_are_not_missing() {
     let upstream = Upstream::start(rows(30)).await;
     let (place, daemon) = mirror(&upstream, "missing_syncs = 1").await;
-    served(&daemon, 30).await;
+    daemon.serves(30).await;
     upstream.slow_down(std::time::Duration::from_millis(600));
     assert_eq!(full_sync(&place)["unchanged"], 30);
     assert_eq!(alerts(&place), []);
-    served(&daemon, 30).await;
+    daemon.serves(30).await;
 }
 
 /// A wide approval covers entries published before the review: a later sync with an earlier date changes nothing.
@@ -564,11 +556,11 @@ async fn backdated_entry_is_not_covered_by_an_earlier_review() {
     let upstream = Upstream::start(rows(3)).await;
     upstream.put(Row::new("com.n001/tool", "2.0.0").published("2026-06-01T00:00:00.000000Z"));
     let (place, daemon) = mirror(&upstream, "").await;
-    served(&daemon, 3).await;
+    daemon.serves(3).await;
     upstream.put(Row::new("com.n001/tool", "2.0.0"));
     full_sync(&place);
-    let explained = text(&place.run(&["explain", "com.n001/tool@2.0.0"]).stdout);
+    let explained = place.print(&["explain", "com.n001/tool@2.0.0"]);
     assert!(explained.contains("approved: pending: published 2026-06-01"), "{explained}");
     assert_eq!(place.run(&["verify"]).status.code(), Some(0));
-    served(&daemon, 3).await;
+    daemon.serves(3).await;
 }

@@ -1,6 +1,6 @@
 //! Several upstreams: which one is authoritative for a name, and what happens to the rows of the others.
 
-use crate::support::daemon::{Daemon, Workplace, text};
+use crate::support::daemon::{Daemon, Workplace};
 use crate::support::registry::Row;
 use crate::support::upstream::Upstream;
 use crate::support::wait::eventually;
@@ -12,7 +12,7 @@ servers:
 ";
 
 fn approve(extra: &str) -> String {
-    let today = vidimus::daemon::Clock::system().to_string();
+    let today = crate::support::registry::now();
     APPROVE.replace("2099-01-01", &today[..10]) + extra
 }
 
@@ -27,7 +27,7 @@ async fn two(upstream: &Upstream, overlays: &str) -> (Workplace, Daemon) {
     place.write("ours/deep/own.json", &server("com.example/own", "1.0.0"));
     place.write("ours/broken.json", "{");
     let files = "kind = \"files\"\npath = \"ours\"\ntrust = \"internal\"\npriority = 10\n\
-                 sync.interval = \"1s\"\n";
+                 sync.interval = \"250ms\"\n";
     place.write("upstreams/ours.toml", files);
     place.overlay("policy.yaml", overlays);
     let daemon = place.start().await;
@@ -64,7 +64,7 @@ async fn upstream_with_the_lowest_priority_is_authoritative_for_all_versions_of_
     let item = daemon.get("/v0.1/servers/com.example%2Ftool/versions/1.0.0").await.json();
     assert_eq!(item["server"]["description"], "ours");
     assert_eq!(item["_meta"]["local.vidimus/curation"]["upstream"], "ours");
-    let explained = text(&place.run(&["explain", "com.example/tool@2.0.0"]).stdout);
+    let explained = place.print(&["explain", "com.example/tool@2.0.0"]);
     assert!(explained.contains("upstream authoritative: the name belongs to ours"), "{explained}");
     let alerts = place.json(&["alerts", "--json"]);
     let shadowed =
@@ -92,7 +92,7 @@ async fn internal_namespace_hides_entries_of_external_upstreams() {
             "com.example/tool@1.0.0",
         ])
         .await;
-    let explained = text(&place.run(&["explain", "com.example/other"]).stdout);
+    let explained = place.print(&["explain", "com.example/other"]);
     assert!(
         explained.contains("the namespace is internal, and the upstream is not"),
         "{explained}"
@@ -132,19 +132,19 @@ async fn transferred_name_is_hidden_until_an_overlay_names_the_new_upstream() {
     let upstream = Upstream::start(official()).await;
     let place = Workplace::new(&upstream.url);
     let files = "kind = \"files\"\npath = \"ours\"\ntrust = \"internal\"\npriority = 10\n\
-                 [sync]\ninterval = \"1s\"\n[safety_limits]\nmissing_syncs = 1\npurge_after = \"1s\"\n";
+                 [sync]\ninterval = \"250ms\"\n[safety_limits]\nmissing_syncs = 1\npurge_after = \"100ms\"\n";
     place.write("upstreams/ours.toml", files);
     place.write("ours/tool.json", &server("com.example/tool", "1.0.0"));
     place.write("ours/own.json", &server("com.example/own", "1.0.0"));
     let only = "servers: [{name: com.example/tool, approval: {state: approved, reviewed: DAY, expires: 2099-02-01}}]";
-    let today = vidimus::daemon::Clock::system().to_string();
+    let today = crate::support::registry::now();
     place.overlay("policy.yaml", &only.replace("DAY", &today[..10]));
     let daemon = place.start().await;
     daemon.lists(&["com.example/tool@1.0.0"]).await;
     place.remove("ours/tool.json");
     daemon.lists(&[]).await;
     eventually("the name is purged and transferred", async || {
-        let explained = text(&place.run(&["explain", "com.example/tool"]).stdout);
+        let explained = place.print(&["explain", "com.example/tool"]);
         explained.contains("the name was served from ours before").then_some(())
     })
     .await;
@@ -165,7 +165,7 @@ async fn deletion_in_any_permitted_upstream_hides_the_entry() {
             .then_some(())
     })
     .await;
-    let now = vidimus::daemon::Clock::system().to_string();
+    let now = crate::support::registry::now();
     upstream.put(Row::new("com.example/tool", "1.0.0").status("deleted", &now));
     eventually("it is hidden", async || {
         (daemon.get("/v0.1/servers/com.example%2Ftool/versions/1.0.0").await.status == 404)
@@ -207,11 +207,11 @@ async fn dead_upstream_does_not_block_another() {
     let place = Workplace::new(&upstream.url);
     place.write(
         "upstreams/dead.toml",
-        &format!("kind = \"registry\"\nurl = \"{gone}\"\npriority = 1\nsync.interval = \"1s\"\n[namespaces]\nallow = [\"org.*\"]\n"),
+        &format!("kind = \"registry\"\nurl = \"{gone}\"\npriority = 1\nsync.interval = \"250ms\"\n[namespaces]\nallow = [\"org.*\"]\n"),
     );
     place.overlay("policy.yaml", "servers: [{name: com.elsewhere/x, approval: {state: approved, reviewed: 2026-03-01, expires: 2099-01-01}}]");
     // The official one has the higher priority number, so it is the second external upstream.
-    place.upstream(&upstream.url, "sync = {interval = \"1s\"}\n[namespaces]\nallow = [\"com.*\"]\n[safety_limits]\nfrozen_after = \"366d\"");
+    place.upstream(&upstream.url, "sync = {interval = \"250ms\"}\n[namespaces]\nallow = [\"com.*\"]\n[safety_limits]\nfrozen_after = \"366d\"");
     let daemon = place.start().await;
     daemon.lists(&["com.elsewhere/x@1.0.0", "com.elsewhere/x@2.0.0"]).await;
     eventually("the dead upstream raises an alert", async || {
