@@ -103,7 +103,7 @@ const COMMANDS: &[&str] = &[
 #[test]
 fn commands_print_what_their_snapshots_show() {
     let demo = Demo::start();
-    demo.wait_for("list", "22 entries", |out| out.matches(" served ").count() == 22);
+    demo.wait_for("list", "21 entries", |out| out.matches(" served ").count() == 21);
     demo.wait_for("alerts", "rewrite", |out| out.contains("drift") && out.contains("lookalike"));
     let mut differing = Vec::new();
     compare("introduction", &normalized(&demo, &demo.introduction), &mut differing);
@@ -119,7 +119,7 @@ fn commands_print_what_their_snapshots_show() {
 #[test]
 fn broken_word_is_refused_while_what_was_approved_stays() {
     let demo = Demo::start();
-    demo.wait_for("list", "22 entries", |out| out.matches(" served ").count() == 22);
+    demo.wait_for("list", "21 entries", |out| out.matches(" served ").count() == 21);
     let path = demo.folder.join("overlays/demo.yaml");
     let broken = fs::read_to_string(&path).expect("overlays").replacen("approved", "aproved", 1);
     fs::write(&path, broken).expect("overlays");
@@ -127,7 +127,7 @@ fn broken_word_is_refused_while_what_was_approved_stays() {
     assert_eq!(code, Some(1), "{out}");
     assert!(out.contains("did you mean `approved`?"), "{out}");
     demo.wait_for("status", "refusal", |out| out.contains("refused"));
-    demo.wait_for("list", "22 entries", |out| out.matches(" served ").count() == 22);
+    demo.wait_for("list", "21 entries", |out| out.matches(" served ").count() == 21);
 }
 
 #[tokio::test(flavor = "multi_thread")]
