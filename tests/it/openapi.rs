@@ -1,4 +1,4 @@
-//! The OpenAPI document: it matches the router and meets the requirements of mirrors.
+//! The `OpenAPI` document: it matches the router and meets the requirements of mirrors.
 
 use std::collections::BTreeSet;
 

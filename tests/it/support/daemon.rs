@@ -237,7 +237,7 @@ fn addresses(data: &Path, pid: u32) -> Option<Value> {
 }
 
 impl Daemon {
-    /// Asks the registry, and checks the answer against the OpenAPI document.
+    /// Asks the registry, and checks the answer against the `OpenAPI` document.
     pub(crate) async fn get(&self, path: &str) -> Answer {
         let answer = answer(self.client.get(format!("{}{path}", self.registry))).await;
         super::document::check(path, &answer);
