@@ -14,7 +14,9 @@ mod contract;
 #[cfg(debug_assertions)]
 mod decisions;
 mod demo;
+mod documents;
 mod faults;
+mod generated;
 mod hidden_entries;
 mod kills;
 mod listener;
@@ -25,7 +27,7 @@ mod operations;
 mod ownership;
 mod ownership_sources;
 mod power_loss;
-mod readme;
+mod progress;
 mod real_clients;
 mod real_registry;
 mod servable;

@@ -2,10 +2,12 @@
 //! files are short.
 
 mod cycles;
+mod errors;
 mod layers;
 mod paths;
 mod sizes;
 mod source;
+mod words;
 
 use layers::Permission;
 use source::Source;
@@ -75,6 +77,15 @@ fn modules_use_only_permitted_modules() {
         found.extend(violations.into_iter().map(|what| format!("{}: {what}", source.path)));
     }
     assert!(found.is_empty(), "{found:#?}");
+}
+
+#[test]
+fn messages_of_errors_do_not_contain_their_source() {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    for source in Source::all() {
+        let text = std::fs::read_to_string(root.join(&source.path)).expect("a source");
+        assert_eq!(errors::printed_sources(&text), [""; 0], "{}", source.path);
+    }
 }
 
 #[test]

@@ -128,7 +128,7 @@ impl Workplace {
         fs::remove_file(self.path().join(file)).expect("removed");
     }
 
-    fn command(&self, arguments: &[&str]) -> Command {
+    pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_vidimus"));
         command.args(arguments).current_dir(self.path()).stdin(Stdio::null());
         // Proxies and tokens of the environment must not be used; nothing listens on this port.
