@@ -113,12 +113,12 @@ pub(in crate::config) const SYNC: Table = Table {
         Field::new("interval", "duration", "The time from the end of a sync run to the next one.")
             .unit("s, m, h, d")
             .default("\"5m\"")
-            .allowed("1s to 366d")
+            .allowed("100ms to 366d")
             .example("\"90s\""),
         Field::new("full_sync", "duration", "The time between full syncs.")
             .unit("s, m, h, d")
             .default("\"24h\"")
-            .allowed("1s to 366d")
+            .allowed("100ms to 366d")
             .example("\"12h\""),
         Field::new("page_size", "integer", "Rows that are requested at once.")
             .unit("rows")
@@ -132,7 +132,7 @@ pub(in crate::config) const SYNC: Table = Table {
         )
         .unit("s, m, h, d")
         .default("\"10m\"")
-        .allowed("1s to 366d")
+        .allowed("100ms to 366d")
         .example("\"1h\""),
     ],
     planned: &[],
@@ -163,7 +163,7 @@ pub(in crate::config) const SAFETY_LIMITS: Table = Table {
         )
         .unit("s, m, h, d")
         .default("\"30d\"")
-        .allowed("1s to 366d")
+        .allowed("100ms to 366d")
         .example("\"60d\""),
         Field::new("removed_percent", "integer", "The share of names that may go missing at once.")
             .unit("percent")
@@ -214,7 +214,7 @@ pub(in crate::config) const SAFETY_LIMITS: Table = Table {
         )
         .unit("s, m, h, d")
         .default("\"1d\"")
-        .allowed("1s to 366d")
+        .allowed("100ms to 366d")
         .example("\"12h\""),
         Field::new(
             "frozen_after",
@@ -223,7 +223,7 @@ pub(in crate::config) const SAFETY_LIMITS: Table = Table {
         )
         .unit("s, m, h, d")
         .default("\"7d\"")
-        .allowed("1s to 366d")
+        .allowed("100ms to 366d")
         .example("\"3d\""),
     ],
     planned: &[],

@@ -40,7 +40,7 @@ pub(in crate::config) const WEBHOOK: Table = Table {
         Field::new("timeout", "duration", "The time after which one attempt has failed.")
             .unit("s, m, h, d")
             .default("\"15s\"")
-            .allowed("1s to 366d")
+            .allowed("100ms to 366d")
             .example("\"10s\""),
         Field::new(
             "give_up_after",
@@ -49,7 +49,7 @@ pub(in crate::config) const WEBHOOK: Table = Table {
         )
         .unit("s, m, h, d")
         .default("\"24h\"")
-        .allowed("1s to 366d")
+        .allowed("100ms to 366d")
         .example("\"48h\""),
         Field::new("allow_http", "boolean", "Allows `http` beyond loopback.")
             .default("false")
