@@ -33,12 +33,14 @@ fn full_sync(place: &Workplace) -> Value {
     place.json(&["sync", "--full", "--json"])["runs"][0].clone()
 }
 
-/// Returns the unresolved alerts, without lookalikes: numbered test names differ by one character.
+/// Returns the unresolved alerts, without those that follow from a change and not from the upstream itself: lookalikes,
+/// since numbered test names differ by one character, and names that are served no longer.
 fn alerts(place: &Workplace) -> Vec<(String, String, String)> {
     let alerts = place.json(&["alerts", "--json"]);
     let text = |alert: &Value, member: &str| alert[member].as_str().expect("a text").to_owned();
     let alerts = alerts.as_array().expect("a list").iter();
-    let alerts = alerts.filter(|alert| alert["kind"] != "lookalike");
+    let alerts =
+        alerts.filter(|alert| alert["kind"] != "lookalike" && alert["kind"] != "no-longer-served");
     alerts
         .map(|alert| (text(alert, "kind"), text(alert, "subject"), text(alert, "detail")))
         .collect()
