@@ -144,6 +144,7 @@ pub(super) enum Command {
 }
 
 #[derive(Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 pub(super) struct ListArguments {
     /// Only names that contain this text, or match it where it has a `*`
     pub pattern: Option<String>,

@@ -149,15 +149,15 @@ fn violations_in_code(text: &str) -> Vec<(usize, String)> {
                 let term = TERMS.iter().find(|term| identifier.contains(**term));
                 let checked =
                     term.map_or(identifier.to_owned(), |term| identifier.replace(term, ""));
-                let part = parts(&checked).into_iter().find_map(write_instead)?;
+                let part = parts(&checked).iter().find_map(|part| write_instead(part))?;
                 Some((number + 1, format!("`{identifier}`: {part}")))
             })
     });
     found.collect()
 }
 
-fn write_instead(part: String) -> Option<String> {
-    let (write, _) = IDENTIFIERS.iter().find(|(_, banned)| banned.contains(&part.as_str()))?;
+fn write_instead(part: &str) -> Option<String> {
+    let (write, _) = IDENTIFIERS.iter().find(|(_, banned)| banned.contains(&part))?;
     Some(format!("`{part}`, write: {write}"))
 }
 

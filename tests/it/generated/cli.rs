@@ -161,7 +161,7 @@ fn name(argument: &Arg) -> String {
         .get_value_names()
         .unwrap_or_default()
         .iter()
-        .map(|name| name.as_str())
+        .map(clap::builder::Str::as_str)
         .filter(|_| argument.get_action().takes_values())
         .collect();
     let long = argument.get_long().map(|long| format!("--{long}"));
