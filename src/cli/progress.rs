@@ -28,17 +28,20 @@ pub(super) struct Progress {
 
 enum Line {
     Bar(ProgressBar),
-    Log(fn(&str)),
+    Log { write: fn(&str), every: Duration },
 }
 
 impl Progress {
     /// Draws on `bars` where standard error is a terminal, and writes with `log` elsewhere.
     pub(super) fn new(bars: Option<&MultiProgress>, log: fn(&str)) -> Self {
         let is_terminal = std::io::stderr().is_terminal();
-        let line = match bars.filter(|_| is_terminal) {
+        Self::of(match bars.filter(|_| is_terminal) {
             Some(bars) => Line::Bar(spinner(bars)),
-            None => Line::Log(log),
-        };
+            None => Line::Log { write: log, every: LOG_EVERY },
+        })
+    }
+
+    fn of(line: Line) -> Self {
         let now = Instant::now();
         Self { line, begun: now, written: now, before: None }
     }
@@ -50,11 +53,11 @@ impl Progress {
                 bar.set_message(self.message(upstream, activity, before));
                 bar.tick();
             }
-            Line::Log(log) if self.written.elapsed() >= LOG_EVERY => {
-                log(&self.message(upstream, activity, before));
+            Line::Log { write, every } if self.written.elapsed() >= *every => {
+                write(&self.message(upstream, activity, before));
                 self.written = Instant::now();
             }
-            Line::Log(_) => {}
+            Line::Log { .. } => {}
         }
     }
 
@@ -147,5 +150,34 @@ fn spinner(bars: &MultiProgress) -> ProgressBar {
     match ProgressStyle::with_template("{spinner} {msg}") {
         Ok(style) => bar.with_style(style),
         Err(_) => bar,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use super::*;
+    use crate::model::Timestamp;
+    use crate::sync::{SyncKind, Tally};
+
+    static WRITTEN: AtomicUsize = AtomicUsize::new(0);
+
+    fn count(line: &str) {
+        assert!(line.starts_with("official: full sync, 1 row in 2 pages, "), "{line}");
+        WRITTEN.fetch_add(1, Ordering::Relaxed);
+    }
+
+    #[test]
+    fn log_line_is_written_once_for_each_interval() {
+        let (pages, tally) = (2, Tally::default());
+        let activity =
+            Activity { kind: SyncKind::Full, begun: Timestamp::MIN, pages, rows: 1, tally };
+        for (every, written) in [(LOG_EVERY, 0), (Duration::ZERO, 2)] {
+            let mut progress = Progress::of(Line::Log { write: count, every });
+            progress.show("official", &activity);
+            progress.show("official", &activity);
+            assert_eq!(WRITTEN.load(Ordering::Relaxed), written);
+        }
     }
 }

@@ -160,6 +160,39 @@ fn compare(name: &str, text: &str, differing: &mut Vec<String>) {
     }
 }
 
+/// Every command in a block of the documentation is one that the program understands.
+#[tokio::test(flavor = "multi_thread")]
+async fn commands_of_the_documentation_are_understood() {
+    let demo = Demo::start();
+    demo.wait_for("list", "21 entries", |out| out.matches(" served ").count() == 21).await;
+    let mut ran = 0;
+    for path in crate::documents::pages() {
+        for line in crate::documents::commands(&path.1) {
+            // A daemon, or another demo, would not end by itself.
+            if line.starts_with("serve") || line.starts_with("demo") {
+                continue;
+            }
+            let arguments =
+                line.replace("DIGEST", &"0".repeat(64)).replace("sha256:…", &"0".repeat(64));
+            let script = format!("{VIDIMUS} {}", arguments.replace("ID", "0123456789ab"));
+            let output = Command::new("sh")
+                .args(["-c", &script])
+                .current_dir(&demo.folder)
+                .output()
+                .expect("a shell");
+            let text = String::from_utf8_lossy(&output.stderr).into_owned();
+            assert_ne!(
+                output.status.code(),
+                Some(2),
+                "{}: vidimus {line}: {text}",
+                path.0.display()
+            );
+            ran += 1;
+        }
+    }
+    assert!(ran >= 20, "{ran} commands");
+}
+
 /// Replaces what differs between two runs: folder, ports, times after the start, identifiers and digests.
 fn normalized(demo: &Demo, text: &str) -> String {
     let folder = demo.folder.display().to_string();

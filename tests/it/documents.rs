@@ -5,6 +5,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use crate::support::sources::sources;
+
 const VIDIMUS: &str = env!("CARGO_BIN_EXE_vidimus");
 
 fn root() -> &'static Path {
@@ -12,7 +14,7 @@ fn root() -> &'static Path {
 }
 
 /// Returns every Markdown page that readers find, with its text.
-fn pages() -> Vec<(PathBuf, String)> {
+pub(crate) fn pages() -> Vec<(PathBuf, String)> {
     let mut paths: Vec<PathBuf> = markdown_below(&root().join("docs"));
     let top = ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md"];
     paths.extend(top.map(|name| root().join(name)));
@@ -64,6 +66,16 @@ fn blocks(page: &str) -> Vec<Block<'_>> {
         }
     }
     blocks
+}
+
+/// Returns the arguments of each `vidimus` command in the shell blocks of a page.
+pub(crate) fn commands(page: &str) -> Vec<String> {
+    let shell = blocks(page).into_iter().filter(|block| block.language == "sh");
+    let lines: Vec<String> =
+        shell.flat_map(|block| block.text.lines().map(str::to_owned).collect::<Vec<_>>()).collect();
+    let commands = lines.iter().filter_map(|line| line.strip_prefix("vidimus "));
+    let without_comment = |line: &str| line.split(" #").next().unwrap_or(line).trim().to_owned();
+    commands.map(without_comment).filter(|line| !line.contains("&&")).collect()
 }
 
 /// Returns the text outside fenced blocks.
@@ -216,20 +228,12 @@ fn documents_name_only_commands_that_exist() {
 /// Returns the names of all functions in the tests and the sources.
 fn functions() -> BTreeSet<String> {
     let mut found = BTreeSet::new();
-    let mut folders = vec![root().join("src"), root().join("tests")];
-    while let Some(folder) = folders.pop() {
-        for entry in fs::read_dir(folder).expect("a folder") {
-            let path = entry.expect("an entry").path();
-            if path.is_dir() {
-                folders.push(path);
-            } else if path.extension().is_some_and(|extension| extension == "rs") {
-                let text = fs::read_to_string(&path).expect("a source file");
-                found.extend(text.split("fn ").skip(1).map(|rest| {
-                    let is_part = |c: &char| c.is_ascii_alphanumeric() || *c == '_';
-                    rest.chars().take_while(is_part).collect::<String>()
-                }));
-            }
-        }
+    for path in ["src", "tests"].into_iter().flat_map(sources) {
+        let text = fs::read_to_string(&path).expect("a source file");
+        found.extend(text.split("fn ").skip(1).map(|rest| {
+            let is_part = |c: &char| c.is_ascii_alphanumeric() || *c == '_';
+            rest.chars().take_while(is_part).collect::<String>()
+        }));
     }
     found
 }

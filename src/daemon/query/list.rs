@@ -1,8 +1,9 @@
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
-use crate::curation::{EntryEvaluation, EntryState, PolicySnapshot, evaluate};
+use crate::curation::{Dossier, EntryEvaluation, EntryState, PolicySnapshot, Screening, evaluate};
 use crate::daemon::screening::Screenings;
 use crate::model::{Name, Timestamp};
 use crate::store::{Snapshot, StoreError};
@@ -46,16 +47,27 @@ pub fn list(
             continue;
         }
         let dossier = snapshot.dossier(&name, policy)?;
-        let screening = if rules.may_be_approved_unnamed() {
-            screenings.of(snapshot, policy, &dossier, now)?
-        } else {
-            screenings.without_comparing(policy)
-        };
+        let screening = screening_of(&dossier, snapshot, policy, screenings, now)?;
         let evaluation = evaluate(&dossier, policy, &screening, now);
         let entries = evaluation.entries.iter().map(|entry| Listed::new(&name, entry));
         lines.extend(entries.filter(|line| all || line.served));
     }
     Ok(lines)
+}
+
+/// Returns the screening for one name. A comparison is only made where an approval could depend on it.
+pub(super) fn screening_of<'s>(
+    dossier: &Dossier,
+    snapshot: &Snapshot,
+    policy: &PolicySnapshot,
+    screenings: &'s Screenings,
+    now: Timestamp,
+) -> Result<Cow<'s, Screening>, StoreError> {
+    if policy.overlays.rules_for(&dossier.name).may_be_approved_unnamed() {
+        screenings.of(snapshot, policy, dossier, now)
+    } else {
+        Ok(screenings.without_comparing(policy))
+    }
 }
 
 impl Listed {

@@ -2,6 +2,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::list::screening_of;
+
 use crate::curation::{Evidence, Gate, OwnershipEvidence, PolicySnapshot, evaluate};
 use crate::daemon::screening::Screenings;
 use crate::model::{Escaped, Timestamp};
@@ -55,11 +57,7 @@ pub fn rule_effects(
             continue;
         }
         let dossier = snapshot.dossier(&name, policy)?;
-        let screening = if rules.may_be_approved_unnamed() {
-            screenings.of(snapshot, policy, &dossier, now)?
-        } else {
-            screenings.without_comparing(policy)
-        };
+        let screening = screening_of(&dossier, snapshot, policy, screenings, now)?;
         let evaluation = evaluate(&dossier, policy, &screening, now);
         for entry in &evaluation.entries {
             let Some((rule, _)) = entry.rules.approval else { continue };

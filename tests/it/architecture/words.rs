@@ -2,9 +2,9 @@
 //! here. A word that means something else elsewhere is an exception, with its reason.
 
 use std::fs;
-use std::path::{Path, PathBuf};
 
 use super::source::blanked;
+use crate::support::sources::sources;
 
 /// Words that no identifier has as a part, with the word to use.
 const IDENTIFIERS: &[(&str, &[&str])] = &[
@@ -118,24 +118,6 @@ fn planted_words_are_found() {
     assert_eq!(found.len(), 3, "{found:?}");
     assert!(phrase_in("/// The policy in force.").is_some());
     assert!(phrase_in("/// The policy enforced.").is_none());
-}
-
-/// Returns every source file below a folder of the project.
-fn sources(folder: &str) -> Vec<PathBuf> {
-    let mut folders = vec![Path::new(env!("CARGO_MANIFEST_DIR")).join(folder)];
-    let mut files = Vec::new();
-    while let Some(folder) = folders.pop() {
-        for entry in fs::read_dir(folder).expect("a folder") {
-            let path = entry.expect("an entry").path();
-            if path.is_dir() {
-                folders.push(path);
-            } else if path.extension().is_some_and(|extension| extension == "rs") {
-                files.push(path);
-            }
-        }
-    }
-    files.sort();
-    files
 }
 
 /// Returns the line and the words of each identifier that has a part it must not have.

@@ -10,5 +10,6 @@ pub(crate) mod recipient;
 pub(crate) mod registry;
 pub(crate) mod skip;
 pub(crate) mod source;
+pub(crate) mod sources;
 pub(crate) mod upstream;
 pub(crate) mod wait;
