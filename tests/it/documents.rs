@@ -75,7 +75,10 @@ pub(crate) fn commands(page: &str) -> Vec<String> {
         shell.flat_map(|block| block.text.lines().map(str::to_owned).collect::<Vec<_>>()).collect();
     let commands = lines.iter().filter_map(|line| line.strip_prefix("vidimus "));
     let without_comment = |line: &str| line.split(" #").next().unwrap_or(line).trim().to_owned();
-    commands.map(without_comment).filter(|line| !line.contains("&&")).collect()
+    commands
+        .map(without_comment)
+        .filter(|line| !line.contains("&&") && !line.contains('['))
+        .collect()
 }
 
 /// Returns the text outside fenced blocks.
