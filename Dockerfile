@@ -4,14 +4,14 @@ RUN apt-get update && apt-get install --yes --no-install-recommends gcc libc6-de
     && rm -rf /var/lib/apt/lists/*
 WORKDIR /src
 COPY . .
-RUN cargo build --release --locked
+RUN cargo build --profile dist --locked
 
 FROM debian:bookworm-slim
 RUN apt-get update && apt-get install --yes --no-install-recommends ca-certificates curl \
     && rm -rf /var/lib/apt/lists/* \
     && useradd --system --uid 10001 --home-dir /data --shell /usr/sbin/nologin vidimus \
     && install --directory --owner vidimus --group vidimus --mode 0700 /data
-COPY --from=build /src/target/release/vidimus /usr/local/bin/vidimus
+COPY --from=build /src/target/dist/vidimus /usr/local/bin/vidimus
 COPY upstreams /etc/vidimus/upstreams
 COPY overlays /etc/vidimus/overlays
 # Published ports are somebody else's: whoever publishes this one puts TLS in front.

@@ -5,7 +5,7 @@
 
 #![allow(clippy::cast_precision_loss, reason = "seconds are rounded anyway")]
 
-#[path = "../tests/support/dns.rs"]
+#[path = "../tests/it/support/dns.rs"]
 #[allow(dead_code, unreachable_pub, reason = "a double of the tests")]
 mod dns;
 #[path = "support/machine.rs"]

@@ -110,6 +110,10 @@ pub enum Evidence {
     Violation {
         rule: String,
     },
+    /// The gate that hides an approved entry.
+    HiddenBy {
+        gate: String,
+    },
     DeliveriesFail,
     DeliveriesGivenUp,
 }
@@ -227,6 +231,7 @@ impl fmt::Display for Evidence {
             Self::Violation { rule } => {
                 write!(f, "approved but not served, because strict clients cannot read it: {rule}")
             }
+            Self::HiddenBy { gate } => write!(f, "the gate `{gate}` fails"),
             Self::DeliveriesFail => {
                 f.write_str("it accepts no delivery; `vidimus status` shows the reason")
             }

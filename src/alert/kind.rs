@@ -25,6 +25,7 @@ pub enum AlertKind {
     LoopRestarted,
     Missing,
     NameLimit,
+    NoLongerServed,
     OnHold,
     OverlaysRefused,
     OwnershipRevoked,
@@ -83,7 +84,7 @@ struct Facts {
 }
 
 /// One item for each kind, at the index of its discriminant.
-const FACTS: [Facts; 34] = [
+const FACTS: [Facts; 35] = [
     Facts {
         kind: AlertKind::CaseTwins,
         word: "case-twins",
@@ -192,6 +193,12 @@ const FACTS: [Facts; 34] = [
         word: "name-limit",
         meaning: "A name has more than 10,000 versions or 64 MiB; the rest is in quarantine.",
         remedy: "Ask the publisher; deny the name if a program generates the versions.",
+    },
+    Facts {
+        kind: AlertKind::NoLongerServed,
+        word: "no-longer-served",
+        meaning: "An approved entry that was served is hidden by another gate than its approval.",
+        remedy: "Run `vidimus explain` for the entry; correct what the gate names, or end the approval.",
     },
     Facts {
         kind: AlertKind::OnHold,

@@ -152,7 +152,7 @@ async fn listing(
     known(blocking(state, read).await?)
 }
 
-/// Answers 503 while no upstream has answered: an empty list would be a statement.
+/// Answers 503 while no upstream has answered: an empty list would claim that nothing is approved.
 fn known<T>(Json(found): Json<Option<T>>) -> Result<Json<T>, Problem> {
     found.map(Json).ok_or(Problem::NotReady)
 }

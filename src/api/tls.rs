@@ -14,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use crate::config::TlsFiles;
+use crate::model::reason;
 
 /// The interval of checks for changed files.
 const LOOK_EVERY: Duration = Duration::from_secs(5);
@@ -24,7 +25,7 @@ pub enum TlsError {
     #[error("{path} has no usable PEM: {reason}")]
     Pem { path: PathBuf, reason: String },
     #[error(
-        "the certificate in {cert} and the key in {key} do not belong together, or are not supported: {source}"
+        "the certificate in {cert} and the key in {key} do not belong together, or are not supported"
     )]
     Pair { cert: PathBuf, key: PathBuf, source: rustls::Error },
     #[error("TLS cannot be set up")]
@@ -90,7 +91,7 @@ impl Tls {
                 }
                 // `seen` stays, to try again: the file may be half-written.
                 Err(error) => {
-                    warn!(%error, "the changed certificate cannot be used; the earlier one stays in use")
+                    warn!(reason = %reason(&error), "the changed certificate cannot be used; the earlier one stays in use")
                 }
             }
         }

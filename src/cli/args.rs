@@ -35,7 +35,7 @@ pub(super) struct Arguments {
     /// Where operations are served [default: 127.0.0.1:8081]
     #[arg(long, global = true, env = "VIDIMUS_OPS_LISTEN", value_name = "ADDR")]
     ops_listen: Option<SocketAddr>,
-    /// How logs are written [default: text on a terminal, else json]
+    /// The format of logs [default: text on a terminal, else json]
     #[arg(long, global = true, env = "VIDIMUS_LOG", value_name = "FORMAT")]
     pub log: Option<LogFormat>,
 }
@@ -137,7 +137,7 @@ pub(super) enum Command {
 pub(super) struct ListArguments {
     /// Only names that contain this text, or match it where it has a `*`
     pub pattern: Option<String>,
-    /// What is hidden too, with the reason
+    /// Hidden entries too, with the reason
     #[arg(long)]
     pub all: bool,
     /// Only entries in this state, served or not
@@ -162,7 +162,7 @@ pub(super) struct ListArguments {
     pub json: bool,
 }
 
-/// What lines of a list are ordered by; lines that are equal in it are ordered by name and version.
+/// The column that orders a list; lines that are equal in it are ordered by name and version.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(super) enum SortBy {
     Name,

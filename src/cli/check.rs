@@ -7,14 +7,14 @@ use super::serve::check_exposure;
 use super::target::Target;
 use crate::config::{Locations, Settings, Upstream, read_upstream, read_upstreams};
 use crate::daemon::{
-    Clock, LoadedOverlays, Screenings, known_names, load_overlays, open_source, open_sources,
-    open_webhooks, rule_effects, starter_warning,
+    Clock, LoadedOverlays, RuleEffect, Screenings, StatusReport, known_names, load_overlays,
+    open_source, open_sources, open_webhooks, rule_effects, starter_warning,
 };
 use crate::lint::{Finding, Source, has_errors};
-use crate::model::{Name, reason};
+use crate::model::{Name, Timestamp, reason};
 use crate::overlay::{Context, Coverage, read};
 
-/// Lints what people write, and says which rules have another effect than their letter.
+/// Lints what people write, and finds rules that do not have the effect that they state.
 pub(super) async fn check(settings: Settings, json: bool) -> Result<Exit, CliError> {
     let mut findings = Vec::new();
     let ids: Option<Vec<String>> = match read_upstreams(&settings.upstreams) {
@@ -29,8 +29,9 @@ pub(super) async fn check(settings: Settings, json: bool) -> Result<Exit, CliErr
         }
     };
     findings.extend(served(&settings, ids.as_deref()));
-    // Without a store there is no last good set: what is in the folder is what is judged.
-    match load_overlays(&settings, ids.as_deref(), None, Clock::system(), false)? {
+    // Only the files of the folder count here; a last good set would hide their errors.
+    let now = now(&settings).await;
+    match load_overlays(&settings, ids.as_deref(), None, now, false)? {
         Err(found) => findings.extend(found),
         Ok(overlays) => {
             findings.extend(starter_warning(&overlays.set));
@@ -40,6 +41,18 @@ pub(super) async fn check(settings: Settings, json: bool) -> Result<Exit, CliErr
     }
     print::findings(&findings, json);
     Ok(if has_errors(&findings) { Exit::Findings } else { Exit::Done })
+}
+
+/// Returns the time by which a daemon or the store decides; the system's before there is either.
+async fn now(settings: &Settings) -> Timestamp {
+    match Target::open(settings) {
+        Ok(Target::Store(offline)) => offline.clock.now(),
+        Ok(Target::Daemon(operator)) => {
+            let status: Result<StatusReport, CliError> = operator.get(&["status"], &[]).await;
+            status.map_or_else(|_| Clock::system(), |status| status.now)
+        }
+        Err(_) => Clock::system(),
+    }
 }
 
 /// Finds what would keep `serve` from starting, and views that can show nothing.
@@ -87,7 +100,8 @@ async fn compare_with_names(
             let names = names.map(|names| {
                 names.iter().filter_map(|name| Name::parse(name).ok()).collect::<BTreeSet<Name>>()
             });
-            (names, operator.get(&["rules"], &[]).await?)
+            // A daemon of an older release does not know the route.
+            (names, operator.get(&["rules"], &[]).await.unwrap_or_default())
         }
         // There is no store yet.
         Err(_) => (None, Vec::new()),
@@ -105,7 +119,9 @@ async fn compare_with_names(
         findings.iter().map(|finding| finding.place.to_string()).collect();
     findings.extend(overlays.set.rules().iter().filter_map(|rule| {
         let place = rule.place.to_string();
-        let effect = effects.iter().find(|effect| effect.place == place)?;
+        // The daemon may know the folder by another path.
+        let same = |effect: &&RuleEffect| in_folder(&effect.place) == in_folder(&place);
+        let effect = effects.iter().find(same)?;
         if is_reported.contains(&place) {
             return None;
         }
@@ -113,6 +129,11 @@ async fn compare_with_names(
         Some(Finding::warning(&rule.place, found, allowed))
     }));
     Ok(findings)
+}
+
+/// Returns a place without the folders above its file.
+fn in_folder(place: &str) -> &str {
+    place.rsplit('/').next().unwrap_or(place)
 }
 
 /// Lints one file by itself.

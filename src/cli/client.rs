@@ -12,7 +12,7 @@ use crate::config::Settings;
 
 /// The file in the data folder in which a daemon says where it listens.
 const ADDRESS_FILE: &str = "daemon.json";
-/// A pass that was asked for may take hours; connecting may not.
+/// A sync run that a person asks for may take hours; connecting may not.
 const CONNECT: Duration = Duration::from_secs(5);
 
 /// Where a running daemon listens.
@@ -32,7 +32,7 @@ impl Addresses {
     }
 
     pub(super) fn remove(data: &Path) {
-        // It is only a hint: one that is left behind is noticed by the store not being held.
+        // It is only a hint: one that is left behind is noticed, since no process has the store open.
         let _ = std::fs::remove_file(data.join(ADDRESS_FILE));
     }
 
@@ -108,7 +108,7 @@ impl Operator {
         Err(self.refusal(status, &body))
     }
 
-    /// An address that listens everywhere is reached over loopback, whose `Host` is known.
+    /// An address that listens everywhere is reached over loopback: its `Host` is known.
     fn reachable(&self) -> SocketAddr {
         match self.address.ip().is_unspecified() {
             true => SocketAddr::from(([127, 0, 0, 1], self.address.port())),

@@ -30,7 +30,7 @@ pub(super) async fn demo(given: Settings, bars: &MultiProgress) -> Result<Exit, 
     let settings = folder.settings(&given)?;
     let sources = sources(&settings, doubles.resolver)?;
     let upstreams = read_upstreams(&settings.upstreams).map_err(CliError::Findings)?;
-    introduce(&folder.0, listeners.registry.local_addr().unwrap_or(given.listen));
+    introduce(&folder.0, doubles.rows, listeners.registry.local_addr().unwrap_or(given.listen));
     let surroundings = Surroundings { sources, shift, stop };
     run_daemon(settings, upstreams, listeners, surroundings, Some(bars)).await
 }
@@ -103,12 +103,12 @@ fn sources(settings: &Settings, resolver: SocketAddr) -> Result<OwnershipSources
     OwnershipSources::new(&sources).map_err(CliError::Sources)
 }
 
-fn introduce(folder: &Path, registry: SocketAddr) {
+fn introduce(folder: &Path, rows: usize, registry: SocketAddr) {
     let binary =
         std::env::current_exe().map_or("vidimus".into(), |path| path.display().to_string());
     let folder = folder.display();
     out(&format!(
-        "An invented registry with 47 server versions is mirrored to http://{registry} now.
+        "An invented registry with {rows} server versions is mirrored to http://{registry} now.
 No network is used; Ctrl-C ends the demo and removes its folder.
 
 In another terminal:

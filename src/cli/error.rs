@@ -11,7 +11,7 @@ use crate::model::BadName;
 use crate::remote::AccessError;
 use crate::store::StoreError;
 
-/// How a command ended.
+/// The end of a command.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Exit {
     Done,
@@ -40,9 +40,9 @@ impl From<Exit> for ExitCode {
 pub(super) enum CliError {
     #[error("what was read is refused, and nothing was changed")]
     Findings(Vec<Finding>),
-    #[error("{0}")]
+    #[error(transparent)]
     Store(#[from] StoreError),
-    #[error("{0}")]
+    #[error(transparent)]
     Daemon(#[from] DaemonError),
     #[error("`{text}` is not a server name")]
     Name { text: String, source: BadName },
@@ -91,7 +91,7 @@ pub(super) enum CliError {
     ExposedOperations { address: SocketAddr },
     #[error("the ownership sources of the demo cannot be used")]
     Sources(#[source] AccessError),
-    #[error("{0}")]
+    #[error(transparent)]
     Tls(#[from] TlsError),
     #[error("{path} cannot be used")]
     File { path: PathBuf, source: std::io::Error },

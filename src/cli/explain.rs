@@ -1,5 +1,6 @@
 use super::client::Operator;
 use super::error::{CliError, Exit};
+use super::list::by_version;
 use super::ownership::print_namespace;
 use super::print::{as_json, counted, out};
 use super::target::Target;
@@ -74,7 +75,9 @@ fn print_explanation(explanation: &Explanation, verbose: bool) {
 /// Groups versions that are judged alike, the greatest first.
 fn blocks(versions: &[VersionExplanation]) -> Vec<Vec<&VersionExplanation>> {
     let mut blocks: Vec<Vec<&VersionExplanation>> = Vec::new();
-    for version in versions.iter().rev() {
+    let mut versions: Vec<&VersionExplanation> = versions.iter().collect();
+    versions.sort_by(|left, right| by_version(&right.version, &left.version));
+    for version in versions {
         match blocks.iter_mut().find(|block| is_judged_alike(block[0], version)) {
             Some(block) => block.push(version),
             None => blocks.push(vec![version]),

@@ -32,8 +32,8 @@ pub(super) async fn list(settings: Settings, arguments: &ListArguments) -> Resul
         return Ok(Exit::Done);
     }
     print_entries(&lines);
-    for effect in effects.iter().filter_map(RuleEffect::message) {
-        err(&effect);
+    if arguments.pattern.is_none() {
+        effects.iter().filter_map(RuleEffect::message).for_each(|message| err(&message));
     }
     Ok(Exit::Done)
 }
@@ -57,14 +57,15 @@ async fn read(
         Target::Daemon(operator) => {
             let query = [("all", if all { "true" } else { "false" })];
             let lines = known(operator.get(&["list"], &query).await)?;
-            let effects = if arguments.json { Vec::new() } else { effects(&operator).await? };
+            let effects = if arguments.json { Vec::new() } else { effects(&operator).await };
             Ok((lines, effects))
         }
     }
 }
 
-async fn effects(operator: &Operator) -> Result<Vec<RuleEffect>, CliError> {
-    known(operator.get(&["rules"], &[]).await)
+async fn effects(operator: &Operator) -> Vec<RuleEffect> {
+    // A daemon of an older release does not know the route.
+    operator.get(&["rules"], &[]).await.unwrap_or_default()
 }
 
 fn known<T>(answer: Result<T, CliError>) -> Result<T, CliError> {
@@ -117,7 +118,7 @@ fn matches(name: &str, pattern: &str) -> bool {
 }
 
 /// Orders versions as `latest` does: a semantic one above another one, those by their text.
-fn by_version(left: &str, right: &str) -> Ordering {
+pub(super) fn by_version(left: &str, right: &str) -> Ordering {
     let semantic = |text: &str| Version::parse(text).ok().and_then(|version| version.semantic());
     Version::precedence(semantic(left).as_ref(), semantic(right).as_ref())
         .then_with(|| left.cmp(right))

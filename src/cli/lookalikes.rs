@@ -8,8 +8,7 @@ use crate::daemon::{Lookalike, lookalikes_of};
 use crate::lookalike::Level;
 use crate::model::{Escaped, Name, Timestamp};
 
-/// Lists the alerts about lookalikes that last, what matters most first; 1 when there are any that nobody has
-/// acknowledged.
+/// Lists unresolved alerts about lookalikes, the heaviest first; 1 when one of them is open.
 pub(super) async fn list(
     settings: Settings,
     since: Option<&str>,
@@ -31,11 +30,14 @@ pub(super) async fn list(
     alerts.sort_by_key(|AlertReport { alert, .. }| {
         (std::cmp::Reverse(alert.score), !alert.served, alert.raised)
     });
+    if alerts.is_empty() && !json {
+        out("No lookalikes.");
+    }
     print_alerts(&alerts, json);
     Ok(if alerts.iter().any(AlertReport::is_open) { Exit::Findings } else { Exit::Done })
 }
 
-/// Says what a name resembles, and how.
+/// Shows everything that a name resembles, and how; 1 when anything of it is not suppressed.
 pub(super) async fn why(settings: Settings, text: &str, json: bool) -> Result<Exit, CliError> {
     let name =
         Name::parse(text).map_err(|source| CliError::Name { text: text.to_owned(), source })?;
@@ -46,10 +48,10 @@ pub(super) async fn why(settings: Settings, text: &str, json: bool) -> Result<Ex
         }
         Target::Daemon(operator) => operator.get(&["lookalikes", text], &[]).await?,
     };
-    let is_loud = found.iter().any(|it| it.found.suppressed.is_none());
+    let is_reported = found.iter().any(|lookalike| lookalike.found.suppressed.is_none());
     if json {
         as_json(&found);
-        return Ok(if is_loud { Exit::Findings } else { Exit::Done });
+        return Ok(if is_reported { Exit::Findings } else { Exit::Done });
     }
     if found.is_empty() {
         out(&format!("{name} resembles nothing that is protected"));
@@ -57,7 +59,7 @@ pub(super) async fn why(settings: Settings, text: &str, json: bool) -> Result<Ex
     for Lookalike { found, alert } in &found {
         let weight = match &found.suppressed {
             None => format!("{} ({})", found.level, found.score),
-            Some(reason) => format!("quiet, since {}", Escaped(&reason.to_string())),
+            Some(reason) => format!("suppressed, since {}", Escaped(&reason.to_string())),
         };
         let evidence = found.to_string();
         let (target, evidence) = (Escaped(&found.target), Escaped(&evidence));
@@ -68,5 +70,5 @@ pub(super) async fn why(settings: Settings, text: &str, json: bool) -> Result<Ex
         });
         state.iter().for_each(|state| out(state));
     }
-    Ok(if is_loud { Exit::Findings } else { Exit::Done })
+    Ok(if is_reported { Exit::Findings } else { Exit::Done })
 }

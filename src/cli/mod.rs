@@ -24,7 +24,7 @@ mod target;
 use std::ffi::OsString;
 use std::process::ExitCode;
 
-use clap::Parser;
+use clap::{CommandFactory, Parser};
 use indicatif::MultiProgress;
 
 use args::{Arguments, Command, LookalikeAction};
@@ -33,6 +33,12 @@ use error::{CliError, Exit};
 use crate::config::Settings;
 use crate::daemon::HoldDecision;
 use crate::telemetry::{self, LogFormat};
+
+/// Returns the definition of the command line, from which its documentation is generated.
+#[must_use]
+pub fn command() -> clap::Command {
+    Arguments::command()
+}
 
 /// Runs the command line and returns the exit code: 0 done, 1 findings or refusal, 2 usage,
 /// 3 unreachable or failed.

@@ -12,9 +12,9 @@ use crate::daemon::{Activity, Observer, Services};
 use crate::model::Name;
 use crate::sync::SyncRun;
 
-/// How often the line on a terminal is drawn again.
+/// The interval at which the line on a terminal is drawn again.
 const REFRESH: Duration = Duration::from_millis(200);
-/// How often a line is written elsewhere: a log is read later, line by line.
+/// The interval at which a line is written elsewhere: a log is read later, line by line.
 const LOG_EVERY: Duration = Duration::from_secs(30);
 
 /// Shows how far a first sync has come: one line that is drawn again on a terminal, a line every 30 seconds elsewhere.

@@ -42,7 +42,7 @@ pub(super) struct Listeners {
     pub operations: TcpListener,
 }
 
-/// What a daemon takes from its surroundings. `demo` passes doubles; no setting does.
+/// The surroundings of a daemon. `demo` passes doubles; no setting does.
 pub(super) struct Surroundings {
     pub sources: OwnershipSources,
     /// The difference of its clock from the system's.

@@ -8,7 +8,7 @@ use crate::daemon::{Clock, CurrentPolicy, LoadedOverlays, combine, load_overlays
 use crate::model::Timestamp;
 use crate::store::{Store, StoreError};
 
-/// What can answer about the store.
+/// The process that can answer about the store.
 #[derive(Debug)]
 pub(super) enum Target {
     Store(Box<Offline>),

@@ -4,6 +4,8 @@
 //! known one, and all findings are reported at once. Only this module reads these files;
 //! [`crate::overlay`] gets their texts.
 
+mod duration;
+mod fields;
 mod folder;
 mod ownership;
 mod public;
@@ -12,6 +14,7 @@ mod upstream;
 mod views;
 mod webhooks;
 
+pub use fields::file_formats;
 pub use folder::{Folder, read_overlays};
 pub use ownership::{Github, OwnershipSettings};
 pub use public::{Public, PublicLimits, TlsFiles};

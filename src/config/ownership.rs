@@ -4,6 +4,9 @@ use std::path::PathBuf;
 
 use url::Url;
 
+use super::fields::{
+    GITHUB, OWNERSHIP, OWNERSHIP_TIER, OWNERSHIP_TIERS, PACKAGE_REGISTRY, PACKAGES,
+};
 use super::upstream::root_url;
 use crate::curation::{Demands, OwnershipPolicy};
 use crate::lint::{Fields, Node, Reader};
@@ -27,9 +30,6 @@ pub struct Github {
     pub token_file: Option<PathBuf>,
 }
 
-pub(super) const KEYS: [&str; 3] = ["ownership", "github", "packages"];
-/// Package registries that state which server a package belongs to.
-const PACKAGES: [&str; 3] = ["npm", "pypi", "oci"];
 const DNS: u16 = 53;
 
 impl Default for Github {
@@ -46,7 +46,7 @@ impl OwnershipSettings {
             self.ownership(reader, node);
         }
         if let Some(node) = fields.get("github")
-            && let Some(github) = reader.mapping(node, &["url", "token_file"], &[])
+            && let Some(github) = reader.mapping(node, &GITHUB)
         {
             let url = github.get("url").and_then(|node| reader.parsed(node, service_url));
             self.github.url = url.unwrap_or_else(|| self.github.url.clone());
@@ -54,11 +54,11 @@ impl OwnershipSettings {
             self.github.token_file = file.map(PathBuf::from);
         }
         if let Some(node) = fields.get("packages")
-            && let Some(packages) = reader.mapping(node, &PACKAGES, &[])
+            && let Some(packages) = reader.mapping(node, &PACKAGES)
         {
-            for kind in PACKAGES {
+            for kind in PACKAGES.keys() {
                 let Some(node) = packages.get(kind) else { continue };
-                let Some(package) = reader.mapping(node, &["url"], &[]) else { continue };
+                let Some(package) = reader.mapping(node, &PACKAGE_REGISTRY) else { continue };
                 let Some(url) = package.get("url") else {
                     reader.error(
                         node,
@@ -74,18 +74,17 @@ impl OwnershipSettings {
     }
 
     fn ownership(&mut self, reader: &mut Reader, node: &Node) {
-        const KEYS: [&str; 5] = ["enabled", "exact", "wildcard", "tiers", "resolvers"];
-        let Some(fields) = reader.mapping(node, &KEYS, &[]) else { return };
+        let Some(fields) = reader.mapping(node, &OWNERSHIP) else { return };
         let policy = &mut self.policy;
         let enabled = fields.get("enabled").and_then(|node| reader.boolean(node));
         policy.enabled = enabled.unwrap_or(policy.enabled);
         policy.default = demands(reader, &fields, policy.default);
         if let Some(node) = fields.get("tiers")
-            && let Some(tiers) = reader.mapping(node, &["1", "2", "3"], &[])
+            && let Some(tiers) = reader.mapping(node, &OWNERSHIP_TIERS)
         {
-            for (item, tier) in policy.tiers.iter_mut().zip(["1", "2", "3"]) {
+            for (item, tier) in policy.tiers.iter_mut().zip(OWNERSHIP_TIERS.keys()) {
                 let Some(node) = tiers.get(tier) else { continue };
-                let Some(fields) = reader.mapping(node, &["exact", "wildcard"], &[]) else {
+                let Some(fields) = reader.mapping(node, &OWNERSHIP_TIER) else {
                     continue;
                 };
                 *item = Some(demands(reader, &fields, policy.default));

@@ -3,6 +3,7 @@ use std::path::PathBuf;
 
 use ipnet::IpNet;
 
+use super::fields::{LIMITS, TLS};
 use crate::lint::{Fields, Node, Reader};
 
 /// The settings of the public address of the registry.
@@ -37,9 +38,6 @@ pub struct PublicLimits {
     /// Size of the cache of pages and compressed answers.
     pub cache_bytes: u64,
 }
-
-pub(super) const KEYS: [&str; 5] =
-    ["cors_origins", "tls", "behind_tls_proxy", "trusted_proxies", "limits"];
 
 impl Default for Public {
     fn default() -> Self {
@@ -90,8 +88,7 @@ impl Public {
             self.behind_tls_proxy = reader.boolean(node).unwrap_or_default();
         }
         if let Some(node) = fields.get("tls") {
-            const KEYS: [&str; 2] = ["cert_file", "key_file"];
-            let files = reader.mapping(node, &KEYS, &[]);
+            let files = reader.mapping(node, &TLS);
             let mut path = |key| {
                 let Some(file) = files.as_ref()?.get(key) else {
                     reader.error(node, format!("TLS without `{key}`"), "give both PEM files");
@@ -110,9 +107,7 @@ impl Public {
 
 impl PublicLimits {
     fn take(&mut self, reader: &mut Reader, node: &Node) {
-        const KEYS: [&str; 4] =
-            ["connections", "connections_per_peer", "requests_per_minute", "cache_mib"];
-        let Some(limits) = reader.mapping(node, &KEYS, &[]) else { return };
+        let Some(limits) = reader.mapping(node, &LIMITS) else { return };
         let mut number = |key, max| {
             limits.get(key).and_then(|node| reader.integer(node, 1..=max)).map(|value| (key, value))
         };

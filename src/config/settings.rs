@@ -3,8 +3,9 @@ use std::path::{Path, PathBuf};
 
 use url::Url;
 
-use super::ownership::{self, OwnershipSettings};
-use super::public::{self, Public};
+use super::fields::{EGRESS, LOOKALIKES, SETTINGS, TRACKS};
+use super::ownership::OwnershipSettings;
+use super::public::Public;
 use super::views::read_views;
 use super::webhooks::{Webhook, read_webhooks};
 use crate::curation::{DEFAULT_VIEW, View};
@@ -56,21 +57,6 @@ pub struct Settings {
     /// Every registry that is served, including the default one.
     pub views: Vec<View>,
 }
-
-const KEYS: [&str; 12] = [
-    "data",
-    "upstreams",
-    "overlays",
-    "listen",
-    "ops_listen",
-    "ops_hosts",
-    "namespace",
-    "tracks",
-    "egress",
-    "views",
-    "lookalikes",
-    "webhooks",
-];
 
 fn proxy_url(text: &str) -> Result<Url, &'static str> {
     const ALLOWED: &str = "a URL with its scheme, such as http://proxy.example:3128";
@@ -136,8 +122,7 @@ impl Settings {
         let source = Source::new(file.to_string_lossy(), text);
         let root = parse_toml(&source, &mut reader.findings);
         if reader.findings.is_empty()
-            && let Some(fields) =
-                reader.mapping(&root, &[&KEYS[..], &public::KEYS, &ownership::KEYS].concat(), &[])
+            && let Some(fields) = reader.mapping(&root, &SETTINGS)
         {
             self.take(&mut reader, &fields);
         }
@@ -184,7 +169,7 @@ impl Settings {
 
     fn tracks(&mut self, reader: &mut Reader, fields: &Fields<'_>) {
         let Some(node) = fields.get("tracks") else { return };
-        let Some(tracks) = reader.mapping(node, &["fast", "standard", "heavy"], &[]) else {
+        let Some(tracks) = reader.mapping(node, &TRACKS) else {
             return;
         };
         for (key, term) in [
@@ -201,14 +186,14 @@ impl Settings {
 
     fn lookalikes(&mut self, reader: &mut Reader, fields: &Fields<'_>) {
         let Some(node) = fields.get("lookalikes") else { return };
-        let Some(lookalikes) = reader.mapping(node, &["withhold"], &[]) else { return };
+        let Some(lookalikes) = reader.mapping(node, &LOOKALIKES) else { return };
         let withhold = lookalikes.get("withhold").and_then(|node| reader.boolean(node));
         self.withhold = withhold.unwrap_or(self.withhold);
     }
 
     fn take_egress(&mut self, reader: &mut Reader, fields: &Fields<'_>) {
         let Some(node) = fields.get("egress") else { return };
-        let Some(egress) = reader.mapping(node, &["proxy", "ca_file"], &[]) else { return };
+        let Some(egress) = reader.mapping(node, &EGRESS) else { return };
         self.egress.proxy = egress.get("proxy").and_then(|node| reader.parsed(node, proxy_url));
         self.egress.ca_file =
             egress.get("ca_file").and_then(|node| reader.text(node)).map(PathBuf::from);

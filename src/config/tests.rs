@@ -7,7 +7,7 @@ use rstest::rstest;
 
 use super::*;
 use crate::alert::AlertKind;
-use crate::lint::Finding;
+use crate::lint::{Field, FileFormat, Finding, Table};
 
 fn folder(files: &[(&str, &str)]) -> tempfile::TempDir {
     let folder = tempfile::tempdir().expect("a temporary folder");
@@ -285,4 +285,84 @@ fn hidden_value_is_one_line_and_displayed_as_fingerprint() {
     assert_eq!(variable("CARGO_PKG_NAME").expect("cargo sets it").reveal(), "vidimus");
     let unset = variable("VIDIMUS_IS_NOT_SET").expect_err("unset").to_string();
     assert_eq!(unset, "the environment variable VIDIMUS_IS_NOT_SET is not set");
+}
+
+const BAD: &str = "\"?\"";
+const BAD_LIST: &str = "[\"?\"]";
+
+/// Reads a text as a file of this format and returns the findings.
+fn findings_of(format: &FileFormat, text: &str) -> Vec<String> {
+    if format.name == "vidimus.toml" {
+        return settings(text, Locations::default()).err().unwrap_or_default();
+    }
+    let folder = folder(&[("one.toml", text)]);
+    read_upstream(&folder.path().join("one.toml"))
+        .err()
+        .map(|findings| shown(&findings, folder.path()))
+        .unwrap_or_default()
+}
+
+/// Returns the tables of a file that have a value, written one after the other.
+fn written(format: &FileFormat, value: impl Fn(&Table, &Field) -> &'static str) -> String {
+    let has_value =
+        |table: &&&Table| table.fields.iter().any(|field| !value(table, field).is_empty());
+    let tables = format.tables.iter().filter(has_value);
+    tables.map(|table| format.language.text(table, |field| value(table, field))).collect()
+}
+
+#[test]
+fn documented_examples_are_valid() {
+    for format in file_formats() {
+        let text = written(&format, |_, field| field.example);
+        assert_eq!(findings_of(&format, &text), [""; 0], "{text}");
+    }
+}
+
+#[test]
+fn documented_defaults_are_in_effect() {
+    let [vidimus, upstreams] = file_formats();
+    let default = |table: &Table, field: &Field| {
+        if table.opening.starts_with("[[") { "" } else { field.default }
+    };
+    let read = settings(&written(&vidimus, default), Locations::default()).expect("valid");
+    assert_eq!(Settings { file: "vidimus.toml".into(), ..read }, Settings::default());
+
+    let folder = folder(&[
+        ("bare.toml", URL),
+        ("full.toml", &format!("{URL}{}", written(&upstreams, default))),
+    ]);
+    let read = |name: &str| read_upstream(&folder.path().join(name)).expect("valid");
+    assert_eq!(Upstream { id: "bare".into(), ..read("full.toml") }, read("bare.toml"));
+
+    let webhook = vidimus.tables.iter().find(|table| table.heading == "[[webhooks]]");
+    let defaults = vidimus.language.text(webhook.expect("a table"), |field| field.default);
+    let full = format!("{HOOK}{}", defaults.replace("[[webhooks]]\n", ""));
+    let read = |text: &str| settings(text, Locations::default()).expect("valid").webhooks;
+    assert_eq!(read(&full), read(HOOK));
+}
+
+#[test]
+fn documented_limits_are_those_of_the_reader() {
+    for format in file_formats() {
+        for table in format.tables {
+            for field in table.fields.iter().filter(|field| !field.allowed.is_empty()) {
+                if (format.name, field.key) == ("Upstream files", "url") {
+                    // Its finding says which part of the URL is wrong.
+                    continue;
+                }
+                let bad = if field.kind.starts_with("list") { BAD_LIST } else { BAD };
+                let value = |other: &Field| match other {
+                    other if other == field => bad,
+                    other if other.required || other.key == "url" => other.example,
+                    _ => "",
+                };
+                let base = if table.opening.is_empty() { "" } else { URL };
+                let base = if format.name == "vidimus.toml" { "" } else { base };
+                let text = format!("{base}{}", format.language.text(table, value));
+                let findings = findings_of(&format, &text);
+                let is_named = |finding: &String| finding.contains(field.allowed);
+                assert!(findings.iter().any(is_named), "{text}: {findings:#?}");
+            }
+        }
+    }
 }

@@ -6,6 +6,8 @@ use std::time::Duration;
 use serde::Serialize;
 use url::Url;
 
+use super::duration::duration;
+use super::fields::{NAMESPACES, REQUESTS, SAFETY_LIMITS, SYNC, UPSTREAM};
 use super::folder;
 use crate::curation::UpstreamPolicy;
 use crate::lint::{Fields, Finding, Node, Reader, Source, has_errors, parse_toml};
@@ -93,34 +95,6 @@ impl Default for SyncSettings {
     }
 }
 
-const KEYS: [&str; 13] = [
-    "kind",
-    "url",
-    "trust",
-    "priority",
-    "enabled",
-    "token_file",
-    "ca_file",
-    "allow_http",
-    "sync",
-    "path",
-    "safety_limits",
-    "namespaces",
-    "limits",
-];
-const SYNC_KEYS: [&str; 4] = ["interval", "full_sync", "page_size", "overlap"];
-const SAFETY_LIMIT_KEYS: [&str; 10] = [
-    "missing_syncs",
-    "purge_after",
-    "removed_percent",
-    "rewritten_percent",
-    "deleted_percent",
-    "shrink_percent",
-    "name_growth",
-    "namespace_growth",
-    "rewind",
-    "frozen_after",
-];
 const DEFAULT_PRIORITY: u64 = 100;
 
 /// Reads `upstreams/*.toml`.
@@ -196,7 +170,7 @@ fn read(source: &Arc<Source>, findings: &mut Vec<Finding>) -> Option<Upstream> {
     let mut reader = Reader::default();
     let root = parse_toml(source, &mut reader.findings);
     let upstream = if reader.findings.is_empty() {
-        reader.mapping(&root, &KEYS, &[]).and_then(|fields| upstream(&mut reader, &fields, source))
+        reader.mapping(&root, &UPSTREAM).and_then(|fields| upstream(&mut reader, &fields, source))
     } else {
         None
     };
@@ -258,8 +232,7 @@ fn required<'n>(reader: &mut Reader, fields: &Fields<'n>, key: &str) -> Option<&
 
 fn sync(reader: &mut Reader, fields: &Fields<'_>) -> SyncSettings {
     let mut sync = SyncSettings::default();
-    let Some(fields) = fields.get("sync").and_then(|node| reader.mapping(node, &SYNC_KEYS, &[]))
-    else {
+    let Some(fields) = fields.get("sync").and_then(|node| reader.mapping(node, &SYNC)) else {
         return sync;
     };
     for (key, setting) in [
@@ -279,17 +252,15 @@ fn sync(reader: &mut Reader, fields: &Fields<'_>) -> SyncSettings {
 fn requests_per_hour(reader: &mut Reader, fields: &Fields<'_>) -> u32 {
     /// Twenty full syncs of today's size.
     const DEFAULT: u32 = 20_000;
-    let keys = ["requests_per_hour"];
     let requests = fields
         .get("limits")
-        .and_then(|node| reader.mapping(node, &keys, &[]))
-        .and_then(|fields| reader.integer(fields.get(keys[0])?, 1..=10_000_000));
+        .and_then(|node| reader.mapping(node, &REQUESTS))
+        .and_then(|fields| reader.integer(fields.get("requests_per_hour")?, 1..=10_000_000));
     requests.and_then(|requests| u32::try_from(requests).ok()).unwrap_or(DEFAULT)
 }
 
 fn namespaces(reader: &mut Reader, fields: &Fields<'_>) -> NamespaceRules {
-    let keys = ["allow", "deny"];
-    let Some(fields) = fields.get("namespaces").and_then(|node| reader.mapping(node, &keys, &[]))
+    let Some(fields) = fields.get("namespaces").and_then(|node| reader.mapping(node, &NAMESPACES))
     else {
         return NamespaceRules::default();
     };
@@ -304,7 +275,7 @@ fn namespaces(reader: &mut Reader, fields: &Fields<'_>) -> NamespaceRules {
 fn safety_limits(reader: &mut Reader, fields: &Fields<'_>) -> SafetyLimits {
     let mut safety_limits = SafetyLimits::default();
     let Some(fields) =
-        fields.get("safety_limits").and_then(|node| reader.mapping(node, &SAFETY_LIMIT_KEYS, &[]))
+        fields.get("safety_limits").and_then(|node| reader.mapping(node, &SAFETY_LIMITS))
     else {
         return safety_limits;
     };
@@ -335,26 +306,6 @@ fn safety_limits(reader: &mut Reader, fields: &Fields<'_>) -> SafetyLimits {
         *span = read.unwrap_or(*span);
     }
     safety_limits
-}
-
-/// Reads a whole number and a unit: `90s`, `5m`, `24h`, `7d`; from 1 second to 366 days.
-pub(super) fn duration(text: &str) -> Result<Duration, &'static str> {
-    const ALLOWED: &str = "a whole number and a unit, from 1s to 366d, such as 90s, 5m, 24h or 7d";
-    const MOST: u64 = 366 * 24 * 60 * 60;
-    let split = text.len().saturating_sub(1);
-    let (number, unit) = text.split_at_checked(split).ok_or(ALLOWED)?;
-    let unit = match unit {
-        "s" => 1,
-        "m" => 60,
-        "h" => 60 * 60,
-        "d" => 24 * 60 * 60,
-        _ => return Err(ALLOWED),
-    };
-    let seconds = number.parse::<u64>().ok().and_then(|number| number.checked_mul(unit));
-    match seconds {
-        Some(seconds) if (1..=MOST).contains(&seconds) => Ok(Duration::from_secs(seconds)),
-        _ => Err(ALLOWED),
-    }
 }
 
 /// Returns true if a text is a valid id of an upstream, a view or a webhook.

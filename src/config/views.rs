@@ -1,11 +1,11 @@
 use std::collections::BTreeSet;
 
+use super::fields::VIEW;
 use super::upstream::is_id;
 use crate::curation::{DEFAULT_VIEW, View};
 use crate::lint::{Node, Reader};
 use crate::overlay::{Classification, NamePattern};
 
-const KEYS: [&str; 6] = ["name", "tiers", "classifications", "labels", "upstreams", "names"];
 const MAX_TIER: u64 = 3;
 
 /// Reads the views, and adds the default one without limits unless it is configured.
@@ -28,7 +28,7 @@ pub(super) fn read_views(reader: &mut Reader, node: Option<&Node>) -> Vec<View> 
 }
 
 fn view(reader: &mut Reader, node: &Node) -> Option<View> {
-    let fields = reader.mapping(node, &KEYS, &[])?;
+    let fields = reader.mapping(node, &VIEW)?;
     let name = if let Some(node) = fields.get("name") {
         reader.parsed(node, view_name)
     } else {

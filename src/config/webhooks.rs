@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use thiserror::Error;
 
-use super::upstream::{duration, is_id};
+use super::duration::duration;
+use super::fields::WEBHOOK;
+use super::upstream::is_id;
 use crate::alert::{AlertKind, Format};
 use crate::lint::{Fields, Finding, Node, Reader, Source};
 use crate::model::Secret;
@@ -70,20 +72,6 @@ impl Hidden {
     }
 }
 
-const KEYS: [&str; 12] = [
-    "name",
-    "url",
-    "secret",
-    "url_file",
-    "url_variable",
-    "secret_file",
-    "secret_variable",
-    "format",
-    "kinds",
-    "timeout",
-    "give_up_after",
-    "allow_http",
-];
 const TIMEOUT: Duration = Duration::from_secs(15);
 const GIVE_UP_AFTER: Duration = Duration::from_hours(24);
 
@@ -103,7 +91,7 @@ pub(super) fn read_webhooks(reader: &mut Reader, node: Option<&Node>) -> Vec<Web
 }
 
 fn webhook(reader: &mut Reader, node: &Node) -> Option<Webhook> {
-    let fields = reader.mapping(node, &KEYS, &[])?;
+    let fields = reader.mapping(node, &WEBHOOK)?;
     for key in ["url", "secret"] {
         if let Some(node) = fields.get(key) {
             let found = format!("a webhook with its `{key}` in the configuration");

@@ -146,6 +146,12 @@ impl<'a> EntryEvaluation<'a> {
         gates.any(|(gate, outcome)| gate == Gate::ContentAsReviewed && outcome.is_passed())
     }
 
+    /// Returns true if an approval covers the entry, whatever else hides it.
+    #[must_use]
+    pub fn is_approved(&self) -> bool {
+        self.gates().any(|(gate, outcome)| gate == Gate::Approved && outcome.is_passed())
+    }
+
     /// Returns every gate with its outcome, in the order of evaluation.
     pub fn gates(&self) -> impl Iterator<Item = (Gate, &Outcome<'a>)> {
         Gate::ALL.into_iter().zip(&self.gates)

@@ -7,7 +7,7 @@ use crate::store::StoreError;
 /// The reasons for which the daemon does not start. Once it runs, a failed loop is restarted.
 #[derive(Debug, Error)]
 pub enum DaemonError {
-    #[error("{0}")]
+    #[error(transparent)]
     Store(#[from] StoreError),
     #[error("the upstream {id} cannot be reached as configured")]
     Access { id: String, source: AccessError },

@@ -41,6 +41,7 @@
 //! It restarts after a wait, with an alert; the others go on, and the API serves the last generation
 //! meanwhile. Requests to it wait in its handle.
 
+mod effects;
 mod error;
 mod mirror;
 mod notify;

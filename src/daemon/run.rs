@@ -5,6 +5,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tracing::info;
 
+use super::effects::log_rule_effects;
 use super::mirror::{Followers, complete_facts, retry_quarantine};
 use super::notify::Notify;
 use super::policy::{Watcher, report_overlays};
@@ -76,6 +77,8 @@ pub async fn run(
         let (store, clock) = (Arc::clone(&owing.store), Arc::clone(&owing.clock));
         complete_facts(store, clock, owing.mirror.settling(), stop)
     });
+    let rules = Arc::clone(&services);
+    loops.keep("rules", move |stop| log_rule_effects(Arc::clone(&rules), stop));
     while let Some(ended) = loops.tasks.join_next().await {
         ended?;
     }

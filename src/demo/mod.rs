@@ -25,6 +25,8 @@ pub use world::{FILES, START};
 pub struct Doubles {
     /// The root of the upstream.
     pub upstream: String,
+    /// The server versions that it lists.
+    pub rows: usize,
     pub resolver: SocketAddr,
 }
 
@@ -34,9 +36,11 @@ impl Doubles {
     /// # Errors
     /// When loopback has no free port.
     pub async fn start(clock: &Arc<Clock>, stop: &CancellationToken) -> io::Result<Self> {
-        let upstream = DemoUpstream::new(world::rows(), world::rewrite(), Arc::clone(clock));
+        let rows = world::rows();
+        let count = rows.len();
+        let upstream = DemoUpstream::new(rows, world::rewrite(), Arc::clone(clock));
         let upstream = upstream.listen(stop.clone()).await?;
         let resolver = answer_queries(world::records(), stop.clone()).await?;
-        Ok(Self { upstream, resolver })
+        Ok(Self { upstream, rows: count, resolver })
     }
 }

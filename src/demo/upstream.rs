@@ -30,7 +30,7 @@ pub(super) struct Row {
     pub(super) updated_at: Timestamp,
 }
 
-/// What the publisher of one row does to it while the demo runs.
+/// The change that the publisher of one row makes while the demo runs.
 #[derive(Debug)]
 pub(super) struct Rewrite {
     pub(super) at: Timestamp,

@@ -6,7 +6,7 @@ use crate::model::Timestamp;
 
 /// The time at which the demo's clock starts: 2026-06-01T09:00:00Z. What the demo shows is the same on every day.
 pub const START: Timestamp = Timestamp::from_micros(1_780_304_400_000_000);
-/// An entry whose approval ends ninety seconds after the start.
+/// An entry with an approval that ends ninety seconds after the start.
 const WAITING: &str = "example.harbor/maps";
 /// After so long a publisher rewrites an entry.
 const REWRITE: Duration = Duration::from_secs(20);
@@ -20,7 +20,7 @@ pub const FILES: [(&str, &str); 2] = [
 ];
 
 /// The namespaces of invented vendors, with the day on which they published and what they offer.
-const VENDORS: [(&str, &str, &[&str]); 9] = [
+const VENDORS: [(&str, &str, &[&str]); 12] = [
     (
         "example.orchard",
         "2026-02-03",
@@ -41,6 +41,14 @@ const VENDORS: [(&str, &str, &[&str]); 9] = [
     ("example.meadow", "2026-02-20", &["bees", "grazing", "hay", "soil", "weather"]),
     ("example.quarry", "2026-03-05", &["blasting", "cranes", "slabs"]),
     ("example.tundra", "2026-04-11", &["ice", "lichen", "tracks"]),
+    ("example.canyon", "2026-02-27", &["echoes", "rafting", "ropes", "trails"]),
+    ("example.delta", "2026-03-18", &["dredging", "ferries", "gauges", "locks", "pumps"]),
+    (
+        "example.willow",
+        "2026-04-20",
+        &["baskets", "cuttings", "hedges", "nursery", "pruning", "shade"],
+    ),
+    // Resembles `lantern`, which is protected: on a screen, r and n read as m.
     ("example.lantem", "2026-05-12", &["charts"]),
 ];
 
@@ -64,7 +72,7 @@ pub(super) fn rows() -> Vec<Row> {
     rows
 }
 
-/// Returns what one publisher does to an entry that is served.
+/// Returns the change that one publisher makes to a served entry.
 pub(super) fn rewrite() -> Rewrite {
     Rewrite {
         at: START.plus(REWRITE),

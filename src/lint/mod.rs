@@ -5,10 +5,14 @@
 //! author corrects a file once, and so that the readable part of a refused overlay can still hide
 //! servers.
 //!
+//! A [`Table`] is the one list of the keys of a mapping: the reader accepts these and no others, and
+//! the documentation is generated from it.
+//!
 //! Scalars stay text until a field requires a type: a version `1.10` is never a number, and a
 //! country `no` never a boolean. This, and the need for a tree of a file with errors, is why overlays
 //! are read from parser events and not through serde.
 
+mod field;
 mod finding;
 mod node;
 mod reader;
@@ -16,6 +20,7 @@ mod source;
 mod toml;
 mod yaml;
 
+pub use field::{Field, FileFormat, Language, Table};
 pub use finding::{Finding, Severity, has_errors};
 pub use node::{Kind, Node};
 pub use reader::{Fields, Reader, nearest};

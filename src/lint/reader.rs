@@ -1,6 +1,6 @@
 use std::collections::BTreeMap;
 
-use super::{Finding, Kind, Node};
+use super::{Finding, Kind, Node, Table};
 
 /// Reads nodes as fields of a known shape and collects findings.
 ///
@@ -22,6 +22,12 @@ impl<'n> Fields<'n> {
     pub fn get(&self, key: &str) -> Option<&'n Node> {
         self.members.get(key).copied()
     }
+
+    /// Returns true if no allowed key is present.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.members.is_empty()
+    }
 }
 
 impl Reader {
@@ -29,27 +35,21 @@ impl Reader {
         self.findings.push(Finding::error(&node.place, found, allowed));
     }
 
-    /// Reads a mapping with only these keys. Keys in `later` have a meaning that this release does
-    /// not enforce, and are refused: if they were ignored, they would promise a protection that
-    /// does not exist.
-    pub fn mapping<'n>(
-        &mut self,
-        node: &'n Node,
-        known: &[&str],
-        later: &[&str],
-    ) -> Option<Fields<'n>> {
+    /// Reads a mapping with only the keys of a table; its planned keys are refused as such.
+    pub fn mapping<'n>(&mut self, node: &'n Node, table: &Table) -> Option<Fields<'n>> {
+        let known = table.keys();
         let Kind::Mapping(pairs) = &node.kind else {
-            self.error(node, node.describe(), format!("a mapping of {}", listed(known)));
+            self.error(node, node.describe(), format!("a mapping of {}", listed(&known)));
             return None;
         };
         let mut members = BTreeMap::new();
         for (key, value) in pairs {
             let Some(name) = self.text(key) else { continue };
-            if later.contains(&name) {
+            if table.planned.contains(&name) {
                 let found = format!("`{name}` is not enforced in this release");
                 self.error(key, found, "remove it: it would have no effect");
             } else if !known.contains(&name) {
-                self.error(key, format!("unknown key `{name}`"), allowed(name, known));
+                self.error(key, format!("unknown key `{name}`"), allowed(name, &known));
             } else if let Some(first) = members.insert(name, value) {
                 let found = format!("the key `{name}` appears twice");
                 let finding = Finding::error(&key.place, found, "keep one of them");
@@ -59,19 +59,23 @@ impl Reader {
         Some(Fields { node, members })
     }
 
+    /// Reads the items of a list, which may be empty.
+    pub fn items<'n>(&mut self, node: &'n Node) -> &'n [Node] {
+        if let Kind::Sequence(items) = &node.kind {
+            items
+        } else {
+            self.error(node, node.describe(), "a list");
+            &[]
+        }
+    }
+
     /// Reads the items of a non-empty list.
     pub fn list<'n>(&mut self, node: &'n Node) -> &'n [Node] {
-        match &node.kind {
-            Kind::Sequence(items) if !items.is_empty() => items,
-            Kind::Sequence(_) => {
-                self.error(node, "an empty list", "give it an item, or leave the key out");
-                &[]
-            }
-            _ => {
-                self.error(node, node.describe(), "a list");
-                &[]
-            }
+        let items = self.items(node);
+        if items.is_empty() && matches!(node.kind, Kind::Sequence(_)) {
+            self.error(node, "an empty list", "give it an item, or leave the key out");
         }
+        items
     }
 
     /// Reads a non-empty text.
@@ -171,8 +175,16 @@ pub fn nearest<'w>(found: &str, known: impl IntoIterator<Item = &'w str>) -> Opt
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Source, parse_yaml};
+    use super::super::{Field, Source, parse_yaml};
     use super::*;
+
+    const TABLE: Table = Table {
+        heading: "",
+        intro: "",
+        opening: "",
+        fields: &[Field::new("name", "text", ""), Field::new("tier", "integer", "")],
+        planned: &["audience"],
+    };
 
     fn findings(text: &str, read: impl FnOnce(&mut Reader, &Node)) -> Vec<String> {
         let mut reader = Reader::default();
@@ -198,7 +210,7 @@ mod tests {
     #[case("[]", "x.yaml:1:1: a list; a mapping of `name`, `tier`")]
     fn mapping_rejects_unknown_and_duplicate_keys(#[case] text: &str, #[case] wanted: &str) {
         let found = findings(text, |reader, node| {
-            reader.mapping(node, &["name", "tier"], &["audience"]);
+            reader.mapping(node, &TABLE);
         });
         assert_eq!(found, [wanted]);
     }

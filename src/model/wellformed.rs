@@ -102,11 +102,11 @@ pub enum ValidationRule {
     TooLarge { found: usize, allowed: usize },
     #[error("not readable: {0}")]
     Unreadable(String),
-    #[error("{0}")]
+    #[error(transparent)]
     Name(#[from] BadName),
-    #[error("{0}")]
+    #[error(transparent)]
     Version(#[from] BadVersion),
-    #[error("{0}")]
+    #[error(transparent)]
     Timestamp(#[from] BadTimestamp),
     #[error("the status {0:?} is unknown; allowed: active, deprecated, deleted")]
     Status(String),

@@ -1,14 +1,11 @@
 use std::time::Duration;
 
 use super::NamePattern;
+use super::fields::APPROVAL;
 use super::reading::Context;
 use super::rule::{Approval, Rule, State, Track};
 use crate::lint::{Fields, Finding, Node, Reader};
 use crate::model::{Digest, Timestamp};
-
-const APPROVAL_KEYS: [&str; 7] =
-    ["state", "track", "reviewers", "reviewed", "expires", "scope", "digest"];
-const APPROVAL_KEYS_LATER: [&str; 2] = ["conditions", "audience"];
 
 /// The tolerance for a future `reviewed`: east of Greenwich a day begins earlier than in UTC.
 const REVIEW_AHEAD: Duration = Duration::from_secs(24 * 60 * 60);
@@ -30,7 +27,7 @@ struct ApprovalReader<'a> {
 
 impl ApprovalReader<'_> {
     fn approval(&mut self, node: &Node, rule: &Rule) -> Option<Approval> {
-        let fields = self.reader.mapping(node, &APPROVAL_KEYS, &APPROVAL_KEYS_LATER)?;
+        let fields = self.reader.mapping(node, &APPROVAL)?;
         let Some(state) = fields.get("state") else {
             self.reader.error(
                 node,

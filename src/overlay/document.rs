@@ -2,6 +2,7 @@ use std::sync::Arc;
 
 use super::approval::read_approval;
 use super::conflict::contradictions;
+use super::fields::{DOCUMENT, NAMESPACE, SERVER};
 use super::ownership::{OwnershipRule, read_ownership, twice};
 use super::protection::{Protection, Selected, read_not_lookalike, read_protect};
 use super::reading::{Context, Reading};
@@ -9,21 +10,6 @@ use super::rule::{Classification, Rule};
 use super::{NamePattern, VersionPattern};
 use crate::lint::{Fields, Finding, Kind, Node, Reader, Source, nearest, parse_yaml};
 use crate::model::NamespacePattern;
-
-const SERVER_KEYS: [&str; 10] = [
-    "name",
-    "versions",
-    "upstream",
-    "tier",
-    "classification",
-    "owner",
-    "labels",
-    "reason",
-    "approval",
-    "not_lookalike",
-];
-const SERVER_KEYS_LATER: [&str; 2] = ["conditions", "audience"];
-const NAMESPACE_KEYS: [&str; 5] = ["name", "internal", "ownership", "protect", "not_lookalike"];
 
 /// Reads overlay files into rules and findings.
 ///
@@ -71,17 +57,17 @@ impl Document<'_> {
             // The file has only comments.
             return;
         }
-        let Some(fields) = self.reader.mapping(node, &["servers", "namespaces"], &[]) else {
+        let Some(fields) = self.reader.mapping(node, &DOCUMENT) else {
             return;
         };
         if let Some(servers) = fields.get("servers") {
-            for item in self.reader.list(servers) {
+            for item in self.reader.items(servers) {
                 let rule = self.server(item);
                 self.rules.extend(rule);
             }
         }
         if let Some(namespaces) = fields.get("namespaces") {
-            for item in self.reader.list(namespaces) {
+            for item in self.reader.items(namespaces) {
                 self.namespace(item);
             }
         }
@@ -89,7 +75,7 @@ impl Document<'_> {
 
     fn server(&mut self, node: &Node) -> Option<Rule> {
         let earlier = self.reader.findings.len();
-        let fields = self.reader.mapping(node, &SERVER_KEYS, &SERVER_KEYS_LATER)?;
+        let fields = self.reader.mapping(node, &SERVER)?;
         let Some(name) = fields.get("name") else {
             self.reader.error(
                 node,
@@ -152,7 +138,7 @@ impl Document<'_> {
     }
 
     fn namespace(&mut self, node: &Node) {
-        let Some(fields) = self.reader.mapping(node, &NAMESPACE_KEYS, &[]) else {
+        let Some(fields) = self.reader.mapping(node, &NAMESPACE) else {
             return;
         };
         let Some(name) = fields.get("name") else {

@@ -1,10 +1,9 @@
 use std::collections::{BTreeSet, HashMap};
 
+use super::fields::{OWNERSHIP, WAIVER};
 use crate::lint::{Finding, Node, Place, Reader};
 use crate::model::NamespacePattern;
 use crate::ownership::{Key, Pins, Requirement, Waiver};
-
-const KEYS: [&str; 5] = ["github", "keys", "waived", "require", "shared_host"];
 
 /// The `ownership` of one item of a `namespaces` list.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -82,7 +81,7 @@ pub(super) fn read_ownership(
     node: &Node,
     is_account: bool,
 ) -> Option<(Pins, bool)> {
-    let fields = reader.mapping(node, &KEYS, &[])?;
+    let fields = reader.mapping(node, &OWNERSHIP)?;
     let keys = match fields.get("keys") {
         None => BTreeSet::new(),
         Some(node) => {
@@ -101,7 +100,7 @@ pub(super) fn read_ownership(
     let github = fields.get("github").and_then(|node| reader.integer(node, 1..=u64::MAX));
     let require = fields.get("require").and_then(|node| reader.word(node, &Requirement::WORDS));
     let shared_host = fields.get("shared_host").and_then(|node| reader.boolean(node));
-    if KEYS.iter().all(|key| fields.get(key).is_none()) {
+    if fields.is_empty() {
         let allowed = "pin `github` or `keys`, or set `waived`, `require` or `shared_host`";
         reader.error(node, "an `ownership` that sets nothing", allowed);
     }
@@ -110,7 +109,7 @@ pub(super) fn read_ownership(
 }
 
 fn read_waiver(reader: &mut Reader, node: &Node) -> Option<Waiver> {
-    let fields = reader.mapping(node, &["reason", "reviewer"], &[])?;
+    let fields = reader.mapping(node, &WAIVER)?;
     let mut needed = |key: &str| {
         let Some(node) = fields.get(key) else {
             let found = format!("a waiver without `{key}`");

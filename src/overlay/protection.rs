@@ -1,4 +1,5 @@
 use super::NamePattern;
+use super::fields::NOT_LOOKALIKE;
 use crate::lint::{Kind, Node, Reader};
 use crate::lookalike::{Protected, Why};
 use crate::model::NamespacePattern;
@@ -51,17 +52,16 @@ pub(super) fn read_not_lookalike(
     node: &Node,
     who: Selected,
 ) -> Option<NoLookalike> {
-    const KEYS: [&str; 3] = ["target", "reason", "reviewer"];
-    let fields = reader.mapping(node, &KEYS, &[])?;
-    let mut texts = KEYS.map(|key| {
+    let fields = reader.mapping(node, &NOT_LOOKALIKE)?;
+    let mut needed = |key: &str| {
         let Some(node) = fields.get(key) else {
             let found = format!("a `not_lookalike` without `{key}`");
             reader.error(node, found, "give `target`, `reason` and `reviewer`");
             return None;
         };
         reader.text(node).map(str::to_owned)
-    });
-    let [target, reason, reviewer] = texts.each_mut().map(Option::take);
+    };
+    let (target, reason, reviewer) = (needed("target"), needed("reason"), needed("reviewer"));
     Some(NoLookalike { who, target: target?, reason: reason?, reviewer: reviewer? })
 }
 

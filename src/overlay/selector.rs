@@ -23,7 +23,7 @@ pub enum NamePattern {
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum BadPattern {
     #[error("{0}; a selector is `NS/leaf`, `NS/*`, `NS.*/*` or `*`")]
-    Name(#[from] BadName),
+    Name(BadName),
     #[error(
         "a wildcard is allowed only after a dot or the slash: `NS/*`, `NS.*/*` or `*` alone, never inside a label"
     )]
@@ -43,7 +43,7 @@ impl NamePattern {
             if text.contains('*') {
                 return Err(BadPattern::MidLabel);
             }
-            return Ok(Self::Exact(Name::parse(text)?));
+            return Name::parse(text).map(Self::Exact).map_err(BadPattern::Name);
         };
         let (namespace, below) = match stem.strip_suffix(".*") {
             Some(namespace) => (namespace, true),
@@ -52,7 +52,7 @@ impl NamePattern {
         if namespace.contains('*') {
             return Err(BadPattern::MidLabel);
         }
-        Name::parse(&format!("{namespace}/leaf"))?;
+        Name::parse(&format!("{namespace}/leaf")).map_err(BadPattern::Name)?;
         Ok(if below { Self::Below(namespace.into()) } else { Self::Namespace(namespace.into()) })
     }
 
@@ -110,9 +110,9 @@ pub enum VersionPattern {
 
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum BadVersions {
-    #[error("{0}")]
+    #[error(transparent)]
     Version(#[from] BadVersion),
-    #[error("{0}")]
+    #[error(transparent)]
     Range(#[from] BadRange),
 }
 

@@ -20,6 +20,7 @@ fn server(fields: &str) -> String {
 
 #[rstest]
 #[case::comments_only("# nothing yet\n".into())]
+#[case::empty_lists("servers: []\nnamespaces: []\n".into())]
 #[case::everything(server(
     "name: a.b/c, versions: '>=1.2, <2', upstream: official, tier: 1, classification: regulated, \
      owner: Payments, labels: [x], reason: why, approval: {state: approved, track: heavy, \
@@ -54,7 +55,7 @@ fn valid_overlay_has_no_findings(#[case] yaml: String) {
 #[case("server: []", "x.yaml:1:1: unknown key `server`; did you mean `servers`?")]
 #[case("[]", "x.yaml:1:1: a list; a mapping of `servers`, `namespaces`")]
 #[case("servers:", "x.yaml:1:8: nothing (null); a list")]
-#[case("servers: []", "x.yaml:1:10: an empty list; give it an item, or leave the key out")]
+#[case("namespaces: ~", "x.yaml:1:13: nothing (null); a list")]
 #[case("servers: [{tier: 1}]", "x.yaml:1:11: an item without `name`")]
 #[case(
     "servers: [{name: a.b/c, name: a.b/d}]",
@@ -230,4 +231,52 @@ fn rule_that_selects_nothing_is_a_warning() {
     assert_eq!(warnings.len(), 2, "{warnings:#?}");
     assert!(warnings[0].contains("no upstream lists the server `a.b/gone`"));
     assert!(warnings[1].contains("the wildcard `x.y/*` matches nothing"));
+}
+
+fn lint_in_december(yaml: String) -> Vec<String> {
+    let now = Timestamp::parse("2026-12-01T12:00:00Z").expect("a time");
+    let upstreams = ["official".to_owned()];
+    let context = Context { terms: Terms::default(), now, upstreams: Some(&upstreams) };
+    let findings = read(&[Source::new("x.yaml", yaml)], &context).findings;
+    findings.iter().map(Finding::to_string).collect()
+}
+
+#[test]
+fn documented_examples_are_valid() {
+    let format = file_format();
+    for table in format.tables {
+        let text = format.language.text(table, |field| field.example);
+        assert_eq!(lint_in_december(text.clone()), [""; 0], "{text}");
+    }
+}
+
+#[test]
+fn documented_limits_are_those_of_the_reader() {
+    let format = file_format();
+    for table in format.tables {
+        for field in table.fields.iter().filter(|field| !field.allowed.is_empty()) {
+            if matches!(field.key, "versions" | "upstream") {
+                // Any text can be a version, and the upstreams depend on the configuration.
+                continue;
+            }
+            let bad = if field.kind.starts_with("list") { "['?']" } else { "'?'" };
+            let text = format.language.text(table, |other| match other {
+                other if other == field => bad,
+                other if other.required => other.example,
+                _ => "",
+            });
+            let findings = lint_in_december(text.clone());
+            let is_named = |finding: &String| finding.contains(field.allowed);
+            assert!(findings.iter().any(is_named), "{text}: {findings:#?}");
+        }
+    }
+}
+
+#[test]
+fn documented_track_is_the_default_one() {
+    let terms = Terms::default();
+    assert_eq!(terms.of(None), terms.of(Some(Track::Standard)));
+    let tables = file_format().tables;
+    let track = tables.iter().flat_map(|table| table.fields).find(|field| field.key == "track");
+    assert_eq!(track.map(|field| field.default), Some("standard"));
 }

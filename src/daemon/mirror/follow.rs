@@ -134,6 +134,9 @@ impl<S: PageSource> Follower<S> {
         let next = mirror.clock.now().plus(wait);
         mirror.update(&upstream.id, |runtime| runtime.next_attempt = Some(next));
         log(&upstream.id, outcome, next);
+        if matches!(outcome, Err(failure) if !matches!(failure, SyncFailure::Stopped)) {
+            mirror.suggest_demo();
+        }
         self.report().await;
         match outcome {
             Ok(_) => mirror.receive(&upstream.id, Reported::FullSync),

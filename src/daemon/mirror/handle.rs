@@ -1,10 +1,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot, watch};
-use tracing::warn;
+use tracing::{info, warn};
 
 use super::activity::Activity;
 use super::alerts::{of_upstream, source_of};
@@ -66,6 +67,8 @@ pub(in crate::daemon) struct Mirror {
     /// The reports of the upstreams so far, which decide if a first generation may be published.
     reported: watch::Sender<Readiness>,
     settling: watch::Sender<Settling>,
+    /// True once the demo was suggested.
+    suggested: AtomicBool,
 }
 
 /// The state of an upstream that exists only in this process.
@@ -98,6 +101,7 @@ impl Mirror {
             last_start: tokio::sync::Mutex::default(),
             reported: watch::Sender::new(known),
             settling: watch::Sender::new(Settling::UNKNOWN),
+            suggested: AtomicBool::new(false),
         }))
     }
 
@@ -214,6 +218,13 @@ impl Mirror {
             Err(error) => {
                 warn!(reason = %reason(&error), "the progress of first syncs cannot be read");
             }
+        }
+    }
+
+    /// Suggests the demo, once, while no upstream has answered: the first try of a newcomer may have no network.
+    pub(super) fn suggest_demo(&self) {
+        if !self.reported.borrow().is_answered() && !self.suggested.swap(true, Ordering::Relaxed) {
+            info!("no upstream has answered; `vidimus demo` shows the product without a network");
         }
     }
 

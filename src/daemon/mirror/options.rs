@@ -31,13 +31,13 @@ pub struct RunOptions {
 /// The reasons for which a sync run ends without being accepted. Stored entries stay as they were.
 #[derive(Debug, Error)]
 pub enum SyncFailure {
-    #[error("{0}")]
+    #[error(transparent)]
     Fetch(#[from] FetchFailure),
-    #[error("{0}")]
+    #[error(transparent)]
     Page(#[from] PageError),
-    #[error("{0}")]
+    #[error(transparent)]
     Pagination(#[from] PaginationError),
-    #[error("{0}")]
+    #[error(transparent)]
     Store(#[from] StoreError),
     #[error("the sync run was stopped")]
     Stopped,

@@ -30,6 +30,11 @@ impl Readiness {
         self.enough
     }
 
+    /// Returns true if an upstream answered, now or in an earlier process.
+    pub(super) fn is_answered(&self) -> bool {
+        self.answered || self.enough
+    }
+
     /// Records a report of an upstream while reports of `expected` ones are needed; returns true if it
     /// was the last one missing.
     pub(super) fn receive(

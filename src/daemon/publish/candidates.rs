@@ -1,9 +1,11 @@
-use super::name_alerts::NameAlerts;
+use std::collections::BTreeSet;
+
+use super::name_alerts::{NameAlerts, is_served};
 use super::state::Work;
 use super::view::ViewState;
 use crate::catalog::{Candidate, Catalogue, Facts, Loaded, NameUpdate, Source};
-use crate::curation::{EntryEvaluation, Evaluation, Evidence, Gate, Sanitized, evaluate};
-use crate::model::{Damage, Name, Timestamp};
+use crate::curation::{Dossier, EntryEvaluation, Evaluation, Evidence, Gate, Sanitized, evaluate};
+use crate::model::{Damage, Name, Shown, Timestamp, Version};
 use crate::store::{Snapshot, StoreError};
 
 /// The outcome of evaluating one name: the content to render, and the facts to remember.
@@ -17,6 +19,8 @@ pub(super) struct NameEvaluation {
     pub(super) alerts: NameAlerts,
     /// True if it waits for a comparison or a reviewer.
     pub(super) is_withheld: bool,
+    /// Versions that a view showed and that leave every view now, with the reason.
+    pub(super) leaving: Vec<(Version, &'static str)>,
 }
 
 /// Evaluates names one by one against one snapshot of the store.
@@ -52,6 +56,7 @@ impl Evaluator<'_> {
             holds_until: evaluation.holds_until,
             authority: authority.map(str::to_owned),
             is_withheld: is_withheld(&evaluation),
+            leaving: leaving(&dossier, &evaluation),
             alerts,
         })
     }
@@ -105,6 +110,18 @@ impl Evaluator<'_> {
         let keeps = |catalogue: &Catalogue| catalogue.keeps(name, version, source);
         entry.views.iter().all(|index| keeps(&self.views[*index].catalogue))
     }
+}
+
+fn leaving(dossier: &Dossier, evaluation: &Evaluation<'_>) -> Vec<(Version, &'static str)> {
+    let visible = dossier.ledger.iter().filter(|record| record.record.shown == Shown::Visible);
+    let versions: BTreeSet<&Version> = visible.map(|record| &record.version).collect();
+    let gone = versions.into_iter().filter(|version| !is_served(evaluation, version));
+    gone.map(|version| {
+        let entry = evaluation.entries.iter().find(|entry| entry.row.version == *version);
+        let gate = entry.and_then(EntryEvaluation::hidden_by).map(|(gate, _)| gate.as_str());
+        (version.clone(), gate.unwrap_or("no upstream lists it"))
+    })
+    .collect()
 }
 
 fn is_withheld(evaluation: &Evaluation<'_>) -> bool {

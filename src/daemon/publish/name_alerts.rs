@@ -6,8 +6,13 @@ use crate::curation::{
     OwnershipEvidence, PolicySnapshot,
 };
 use crate::daemon::runtime::revocation;
-use crate::model::{Damage, Name};
+use crate::model::{Damage, Name, Version};
 use crate::ownership::Verdict;
+
+/// Returns true if an entry of this version is served, from whichever upstream.
+pub(super) fn is_served(evaluation: &Evaluation<'_>, version: &Version) -> bool {
+    evaluation.entries.iter().any(|entry| entry.row.version == *version && entry.is_served())
+}
 
 /// A name that an upstream lists without being authoritative for it.
 #[derive(Debug)]
@@ -57,7 +62,23 @@ impl NameAlerts {
                 _ => {}
             }
         }
+        alerts.no_longer_served(dossier, evaluation);
         alerts
+    }
+
+    /// Reports approved versions that a view showed before and that no upstream's entry is served of now.
+    fn no_longer_served(&mut self, dossier: &Dossier, evaluation: &Evaluation<'_>) {
+        let name = &dossier.name;
+        for entry in &evaluation.entries {
+            let version = &entry.row.version;
+            let was_served = dossier.ledger.iter().any(|record| record.version == *version);
+            if !was_served || !entry.is_approved() || is_served(evaluation, version) {
+                continue;
+            }
+            let Some((gate, _)) = entry.hidden_by() else { continue };
+            let item = Item::HiddenBy { gate: gate.as_str().to_owned() };
+            self.add(name, entry, AlertKind::NoLongerServed, item);
+        }
     }
 
     fn add(&mut self, name: &Name, entry: &EntryEvaluation<'_>, kind: AlertKind, item: Item) {

@@ -13,7 +13,7 @@ use super::state::{Committed, Selection, Work};
 use super::view::ViewState;
 use crate::catalog::{Catalogue, Draft, Ledger};
 use crate::curation::PolicyDifference;
-use crate::model::{LedgerEntry, Name};
+use crate::model::{Escaped, LedgerEntry, Name, Version};
 use crate::overlay::OverlaySet;
 use crate::store::{Evaluated, Snapshot, StoreError, ViewChanges};
 
@@ -35,6 +35,8 @@ pub(super) struct Publisher {
 const SHARE: usize = 4_000;
 /// Threads that evaluate.
 const THREADS: usize = 2;
+/// Entries that leave with one generation and are logged by name; the others are counted.
+const MAX_LOGGED: usize = 1_000;
 /// Up to this number of names, one thread evaluates.
 const LEAST_SHARE: usize = 500;
 
@@ -79,12 +81,15 @@ impl Publisher {
         let mut committed =
             Committed { everything: work.selection.is_everything(), ..Committed::default() };
         let mut authorities = Vec::new();
+        let mut leaving = Vec::new();
         for share in names.chunks(SHARE) {
             let evaluator = Evaluator { views, work, snapshot: &snapshot };
             for mut evaluated in write_share(&evaluator, share, &mut drafts)? {
                 authorities.extend(evaluated.take_authority().filter(|_| !work.is_settling));
                 open_alerts.keep(&evaluated.name, std::mem::take(&mut evaluated.alerts));
                 open_alerts.look_at(&evaluated.in_any_view(), namespace);
+                let versions = std::mem::take(&mut evaluated.leaving);
+                leaving.extend(versions.into_iter().map(|left| (evaluated.name.clone(), left)));
                 committed.add(evaluated.name, evaluated.holds_until, evaluated.is_withheld);
             }
         }
@@ -117,6 +122,7 @@ impl Publisher {
         if is_changed || !self.is_current || !is_same_size {
             self.swap(next, changes, begun);
             committed.is_published = true;
+            log_leaving(&leaving);
         }
         Ok(committed)
     }
@@ -186,6 +192,16 @@ impl Publisher {
         self.publication.swap(published);
         self.is_current = true;
         info!(generation, visible, changed, took_ms, "a generation was published");
+    }
+}
+
+/// Logs what left every view, after it has left: a decision takes effect before it is logged.
+fn log_leaving(leaving: &[(Name, (Version, &'static str))]) {
+    for (name, (version, gate)) in leaving.iter().take(MAX_LOGGED) {
+        info!(%name, version = %Escaped(version.as_str()), gate, "an entry is no longer served");
+    }
+    if let Some(more) = leaving.len().checked_sub(MAX_LOGGED).filter(|more| *more > 0) {
+        info!(more, "more entries are no longer served");
     }
 }
 

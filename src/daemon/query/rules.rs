@@ -2,10 +2,11 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::curation::{Evidence, Gate, PolicySnapshot, evaluate};
+use crate::curation::{Evidence, Gate, OwnershipEvidence, PolicySnapshot, evaluate};
 use crate::daemon::screening::Screenings;
-use crate::model::{Escaped, Name, Timestamp};
+use crate::model::{Escaped, Timestamp};
 use crate::overlay::{Rule, State};
+use crate::ownership::Basis;
 use crate::store::{Snapshot, StoreError};
 
 /// The effect of one approving rule on the versions that it decides about.
@@ -21,15 +22,18 @@ pub struct RuleEffect {
     pub serves: u64,
     /// Versions that it selects and that were published after its review.
     pub newer: u64,
+    /// Versions that it approves and that wait for a first lookup or comparison.
+    #[serde(default)]
+    pub waiting: u64,
     /// The gate that hides most of what is approved and not served.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hidden_by: Option<String>,
-    /// What the reviewer can do about that gate.
+    /// The reviewer's way out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub remedy: Option<String>,
 }
 
-/// Counts the effect of each approving rule whose names `concerns` selects.
+/// Counts the effect of each approving rule that `is_meant` selects.
 ///
 /// # Errors
 /// When the store cannot be read.
@@ -38,15 +42,16 @@ pub fn rule_effects(
     policy: &PolicySnapshot,
     screenings: &Screenings,
     now: Timestamp,
-    concerns: impl Fn(&Name) -> bool,
+    is_meant: impl Fn(&Rule) -> bool,
 ) -> Result<Vec<RuleEffect>, StoreError> {
     let mut tallies: BTreeMap<String, Tally<'_>> = BTreeMap::new();
-    for rule in policy.overlays.rules().iter().filter(|rule| approves(rule)) {
+    let is_meant = |rule: &Rule| approves(rule) && is_meant(rule);
+    for rule in policy.overlays.rules().iter().filter(|rule| is_meant(rule)) {
         tallies.insert(rule.place.to_string(), Tally::new(rule));
     }
-    for name in snapshot.names()?.into_iter().filter(concerns) {
+    for name in snapshot.names()? {
         let rules = policy.overlays.rules_for(&name);
-        if !rules.rules().any(approves) {
+        if !rules.rules().any(&is_meant) {
             continue;
         }
         let dossier = snapshot.dossier(&name, policy)?;
@@ -73,12 +78,13 @@ struct Tally<'r> {
     rule: &'r Rule,
     serves: u64,
     newer: u64,
+    waiting: u64,
     hidden: BTreeMap<Gate, u64>,
 }
 
 impl<'r> Tally<'r> {
     fn new(rule: &'r Rule) -> Self {
-        Self { rule, serves: 0, newer: 0, hidden: BTreeMap::new() }
+        Self { rule, serves: 0, newer: 0, waiting: 0, hidden: BTreeMap::new() }
     }
 
     fn count(&mut self, hidden_by: Option<(Gate, &Evidence<'_>)>) {
@@ -87,7 +93,10 @@ impl<'r> Tally<'r> {
             Some((_, Evidence::PublishedLater { .. })) => self.newer += 1,
             // Another rule decides, or the upstream does.
             Some((gate, _)) if gate <= Gate::Approved => {}
-            Some((gate, _)) => *self.hidden.entry(gate).or_default() += 1,
+            Some((gate, evidence)) => {
+                self.waiting += u64::from(is_waiting(evidence));
+                *self.hidden.entry(gate).or_default() += 1;
+            }
         }
     }
 
@@ -99,9 +108,21 @@ impl<'r> Tally<'r> {
             approves: self.serves + self.hidden.values().sum::<u64>(),
             serves: self.serves,
             newer: self.newer,
+            waiting: self.waiting,
             hidden_by: most.map(|gate| gate.as_str().to_owned()),
             remedy: most.map(|gate| remedy(gate).to_owned()),
         }
+    }
+}
+
+/// Returns true if a first lookup or comparison may still admit the entry.
+fn is_waiting(evidence: &Evidence<'_>) -> bool {
+    match evidence {
+        Evidence::NotCompared => true,
+        Evidence::Ownership(OwnershipEvidence::Evaluated { basis, .. }) => {
+            matches!(basis, Basis::NeverChecked)
+        }
+        _ => false,
     }
 }
 
@@ -122,7 +143,7 @@ const fn remedy(gate: Gate) -> &'static str {
 }
 
 impl RuleEffect {
-    /// Says in one line what is unexpected about the effect; `None` where the rule does what its letter says.
+    /// Says in one line what is unexpected about the effect; `None` where the rule has the effect that it states.
     #[must_use]
     pub fn message(&self) -> Option<String> {
         let (found, remedy) = self.surprise()?;
@@ -174,6 +195,7 @@ mod tests {
             approves,
             serves,
             newer,
+            waiting: 0,
             hidden_by: None,
             remedy: Some(remedy(Gate::NamespaceOwnership).into()),
         }

@@ -1,0 +1,116 @@
+use crate::lint::{Field, Table};
+
+const REQUIREMENTS: &str = "`not-revoked`, `verified`, `declared`";
+
+pub(in crate::config) const OWNERSHIP: Table = Table {
+    heading: "[ownership]",
+    intro: "[Ownership](ownership.md#what-an-approval-requires) explains the requirements.",
+    opening: "[ownership]\n",
+    fields: &[
+        Field::new(
+            "enabled",
+            "boolean",
+            "Owners of namespaces are verified. With `false` nothing is looked up and nothing is required.",
+        )
+        .default("true")
+        .allowed("`true` or `false`")
+        .example("true"),
+        Field::new("exact", "word", "The verdict that an approval of an exact name requires.")
+            .default("\"not-revoked\"")
+            .allowed(REQUIREMENTS)
+            .example("\"not-revoked\""),
+        Field::new("wildcard", "word", "The verdict that an approval by a wildcard requires.")
+            .default("\"verified\"")
+            .allowed(REQUIREMENTS)
+            .example("\"verified\""),
+        Field::new(
+            "resolvers",
+            "list of texts",
+            "The DNS resolvers, which all must agree; those of the system by default. None may appear \
+             twice.",
+        )
+        .allowed("an IP address, with a port if it is not 53; not a host name")
+        .example("[\"192.0.2.53\", \"198.51.100.53:5353\"]"),
+        Field::new("tiers", "table", "Requirements of single tiers: see `[ownership.tiers]`."),
+    ],
+    planned: &[],
+};
+
+pub(in crate::config) const OWNERSHIP_TIERS: Table = Table {
+    heading: "[ownership.tiers]",
+    intro: "Requirements that replace those of `[ownership]` for entries of one tier.",
+    opening: "",
+    fields: &[
+        Field::new("1", "table", "Tier 1: see `[ownership.tiers.1]`."),
+        Field::new("2", "table", "Tier 2, with the same keys."),
+        Field::new("3", "table", "Tier 3, with the same keys."),
+    ],
+    planned: &[],
+};
+
+pub(in crate::config) const OWNERSHIP_TIER: Table = Table {
+    heading: "[ownership.tiers.1]",
+    intro: "The same keys apply to `[ownership.tiers.2]` and `[ownership.tiers.3]`.",
+    opening: "[ownership.tiers.1]\n",
+    fields: &[
+        Field::new(
+            "exact",
+            "word",
+            "The verdict that an approval of an exact name requires; as in `[ownership]` by default.",
+        )
+        .allowed(REQUIREMENTS)
+        .example("\"verified\""),
+        Field::new(
+            "wildcard",
+            "word",
+            "The verdict that an approval by a wildcard requires; as in `[ownership]` by default.",
+        )
+        .allowed(REQUIREMENTS)
+        .example("\"declared\""),
+    ],
+    planned: &[],
+};
+
+pub(in crate::config) const GITHUB: Table = Table {
+    heading: "[github]",
+    intro: "",
+    opening: "[github]\n",
+    fields: &[
+        Field::new("url", "URL", "The API of GitHub, or of your own GitHub Enterprise Server.")
+            .default("\"https://api.github.com\"")
+            .allowed("an https URL without user, query and fragment; http on loopback only")
+            .example("\"https://api.github.com\""),
+        Field::new(
+            "token_file",
+            "path",
+            "A file with a token, which needs no scope. Without it the variable `GITHUB_TOKEN` is used; \
+             without a token GitHub answers 60 requests an hour.",
+        )
+        .example("\"/run/secrets/github-token\""),
+    ],
+    planned: &[],
+};
+
+pub(in crate::config) const PACKAGES: Table = Table {
+    heading: "[packages]",
+    intro: "Package registries that are asked which server a package belongs to. Without them no package \
+            is looked up.",
+    opening: "",
+    fields: &[
+        Field::new("npm", "table", "The registry of npm packages: see `[packages.npm]`."),
+        Field::new("pypi", "table", "The registry of Python packages, with the same key."),
+        Field::new("oci", "table", "The registry of images, with the same key."),
+    ],
+    planned: &[],
+};
+
+pub(in crate::config) const PACKAGE_REGISTRY: Table = Table {
+    heading: "[packages.npm]",
+    intro: "The same key applies to `[packages.pypi]` and `[packages.oci]`.",
+    opening: "[packages.npm]\n",
+    fields: &[Field::new("url", "URL", "The URL of the package registry.")
+        .required()
+        .allowed("an https URL without user, query and fragment; http on loopback only")
+        .example("\"https://npm.packages.example\"")],
+    planned: &[],
+};

@@ -1,0 +1,134 @@
+use crate::lint::{Field, Table};
+
+pub(in crate::config) const SETTINGS: Table = Table {
+    heading: "Top level",
+    intro: "",
+    opening: "",
+    fields: &[
+        Field::new("data", "path", "The folder of the store and of the operations token.")
+            .default("\"data\"")
+            .example("\"/var/lib/vidimus\""),
+        Field::new("upstreams", "path", "The folder of upstream files.")
+            .default("\"upstreams\"")
+            .example("\"/etc/vidimus/upstreams\""),
+        Field::new("overlays", "path", "The folder of overlays.")
+            .default("\"overlays\"")
+            .example("\"/etc/vidimus/overlays\""),
+        Field::new("listen", "address", "The address on which the registry is served.")
+            .default("\"127.0.0.1:8080\"")
+            .allowed("an address and a port, such as 127.0.0.1:8080")
+            .example("\"10.0.0.5:8080\""),
+        Field::new("ops_listen", "address", "The address on which operations are served.")
+            .default("\"127.0.0.1:8081\"")
+            .allowed("an address and a port, such as 127.0.0.1:8080")
+            .example("\"127.0.0.1:9081\""),
+        Field::new(
+            "ops_hosts",
+            "list of texts",
+            "Values of the header `Host` that the operations address accepts in addition to loopback.",
+        )
+        .example("[\"vidimus-ops.example\"]"),
+        Field::new(
+            "namespace",
+            "text",
+            "The namespace of this registry, the key of its block in `_meta`.",
+        )
+        .default("\"local.vidimus\"")
+        .allowed("a reverse-DNS namespace, such as com.example.registry")
+        .example("\"com.example.registry\""),
+        Field::new(
+            "cors_origins",
+            "list of texts",
+            "The origins of web pages that may read responses of the registry.",
+        )
+        .default("[\"*\"]")
+        .allowed("`*`, or an origin such as https://editor.example")
+        .example("[\"https://editor.example\"]"),
+        Field::new(
+            "behind_tls_proxy",
+            "boolean",
+            "A proxy terminates TLS. Without it and without `[tls]`, `serve` refuses an address beyond \
+             loopback.",
+        )
+        .default("false")
+        .allowed("`true` or `false`")
+        .example("true"),
+        Field::new(
+            "trusted_proxies",
+            "list of texts",
+            "Proxies that are trusted to name the client in `X-Forwarded-For`.",
+        )
+        .allowed("an address or network, such as 10.0.0.0/8")
+        .example("[\"10.0.0.0/8\"]"),
+        Field::new("tls", "table", "The certificate and the key: see `[tls]`."),
+        Field::new("limits", "table", "Limits of the registry: see `[limits]`."),
+        Field::new("tracks", "table", "The terms of approvals: see `[tracks]`."),
+        Field::new("views", "list of tables", "Further registries: see `[[views]]`."),
+        Field::new("ownership", "table", "The verification of owners: see `[ownership]`."),
+        Field::new("github", "table", "The API of GitHub: see `[github]`."),
+        Field::new("packages", "table", "Package registries: see `[packages]`."),
+        Field::new("lookalikes", "table", "Names that resemble protected ones: see `[lookalikes]`."),
+        Field::new("webhooks", "list of tables", "The recipients of alerts: see `[[webhooks]]`."),
+        Field::new("egress", "table", "Outgoing connections: see `[egress]`."),
+    ],
+    planned: &[],
+};
+
+pub(in crate::config) const TRACKS: Table = Table {
+    heading: "[tracks]",
+    intro: "How long an approval without `expires` lasts after `reviewed`, by its `track`.",
+    opening: "[tracks]\n",
+    fields: &[
+        Field::new("fast", "integer", "The term of approvals on the track `fast`.")
+            .unit("days")
+            .default("365")
+            .allowed("1 to 3660")
+            .example("180"),
+        Field::new("standard", "integer", "The term of approvals on the track `standard`.")
+            .unit("days")
+            .default("180")
+            .allowed("1 to 3660")
+            .example("90"),
+        Field::new("heavy", "integer", "The term of approvals on the track `heavy`.")
+            .unit("days")
+            .default("90")
+            .allowed("1 to 3660")
+            .example("30"),
+    ],
+    planned: &[],
+};
+
+pub(in crate::config) const LOOKALIKES: Table = Table {
+    heading: "[lookalikes]",
+    intro: "[Lookalikes](lookalikes.md) explains the alerts.",
+    opening: "[lookalikes]\n",
+    fields: &[Field::new(
+        "withhold",
+        "boolean",
+        "A name that resembles a protected one is withheld from wildcard approvals until a review. \
+         Alerts are raised in any case.",
+    )
+    .default("true")
+    .allowed("`true` or `false`")
+    .example("false")],
+    planned: &[],
+};
+
+pub(in crate::config) const EGRESS: Table = Table {
+    heading: "[egress]",
+    intro: "Settings of all outgoing HTTP connections. Proxy variables of the environment are ignored; \
+            DNS does not go through the proxy.",
+    opening: "[egress]\n",
+    fields: &[
+        Field::new("proxy", "URL", "The proxy of all outgoing HTTP connections.")
+            .allowed("a URL with its scheme, such as http://proxy.example:3128")
+            .example("\"http://proxy.example:3128\""),
+        Field::new(
+            "ca_file",
+            "path",
+            "Certificates in PEM that are trusted in addition to those of the system.",
+        )
+        .example("\"/etc/ssl/private-ca.pem\""),
+    ],
+    planned: &[],
+};

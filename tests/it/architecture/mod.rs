@@ -1,0 +1,110 @@
+//! Enforces the layers and limits of `ARCHITECTURE.md`: modules, and the files of one module, depend downwards only;
+//! files are short.
+
+mod cycles;
+mod errors;
+mod layers;
+mod paths;
+mod sizes;
+mod source;
+mod words;
+
+use layers::Permission;
+use source::Source;
+
+/// Every module, from the bottom up, with the modules that it may use.
+const MAY_USE: [Permission<'static>; 19] = [
+    ("model", &[]),
+    ("lint", &["model"]),
+    ("sync", &["model"]),
+    ("ownership", &["model"]),
+    ("lookalike", &["model", "ownership"]),
+    ("alert", &["model", "lookalike"]),
+    ("overlay", &["model", "lint", "ownership", "lookalike"]),
+    ("curation", &["model", "overlay", "lint", "ownership", "lookalike"]),
+    ("catalog", &["model", "overlay", "curation"]),
+    ("store", &["model", "lint", "alert", "sync", "ownership", "curation"]),
+    ("remote", &["model", "sync", "ownership", "alert"]),
+    ("config", &["model", "lint", "overlay", "sync", "curation", "ownership", "alert"]),
+    (
+        "daemon",
+        &[
+            "model",
+            "lint",
+            "alert",
+            "sync",
+            "overlay",
+            "curation",
+            "catalog",
+            "store",
+            "remote",
+            "config",
+            "ownership",
+            "lookalike",
+        ],
+    ),
+    ("api", &["model", "alert", "sync", "curation", "catalog", "store", "config", "daemon"]),
+    ("telemetry", &[]),
+    ("demo", &["model", "daemon", "api"]),
+    (
+        "cli",
+        &[
+            "model",
+            "lint",
+            "alert",
+            "sync",
+            "overlay",
+            "curation",
+            "store",
+            "remote",
+            "config",
+            "daemon",
+            "api",
+            "telemetry",
+            "lookalike",
+            "demo",
+        ],
+    ),
+    ("lib", &[]),
+    ("main", &[]),
+];
+
+#[test]
+fn modules_use_only_permitted_modules() {
+    let mut found = Vec::new();
+    for source in Source::all() {
+        let violations = layers::violations(&MAY_USE, &source);
+        found.extend(violations.into_iter().map(|what| format!("{}: {what}", source.path)));
+    }
+    assert!(found.is_empty(), "{found:#?}");
+}
+
+#[test]
+fn messages_of_errors_do_not_contain_their_source() {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    for source in Source::all() {
+        let text = std::fs::read_to_string(root.join(&source.path)).expect("a source");
+        assert_eq!(errors::printed_sources(&text), [""; 0], "{}", source.path);
+    }
+}
+
+#[test]
+fn layers_have_no_cycle() {
+    for (index, (module, allowed)) in MAY_USE.iter().enumerate() {
+        let below: Vec<&str> = MAY_USE[..index].iter().map(|(name, _)| *name).collect();
+        let above: Vec<_> = allowed.iter().filter(|name| !below.contains(name)).collect();
+        assert!(
+            above.is_empty() || *module == "cli",
+            "{module} may use {above:?}, which is above it"
+        );
+    }
+}
+
+#[test]
+fn files_are_short_and_acyclic_and_every_permission_is_used() {
+    let sources = Source::all();
+    let found =
+        [cycles::cycles(&sources), sizes::too_long(&sources), layers::unused(&MAY_USE, &sources)];
+    let found = found.concat();
+    assert!(found.is_empty(), "to be fixed: {found:#?}");
+}

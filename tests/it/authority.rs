@@ -1,0 +1,231 @@
+//! Several upstreams: which one is authoritative for a name, and what happens to the rows of the others.
+
+use crate::support::daemon::{Daemon, Workplace};
+use crate::support::registry::Row;
+use crate::support::upstream::Upstream;
+use crate::support::wait::eventually;
+use serde_json::Value;
+
+const APPROVE: &str = "
+servers:
+  - {name: com.*/*, approval: {state: approved, reviewed: 2099-01-01, expires: 2099-02-01}}
+";
+
+fn approve(extra: &str) -> String {
+    let today = crate::support::registry::now();
+    APPROVE.replace("2099-01-01", &today[..10]) + extra
+}
+
+fn server(name: &str, version: &str) -> String {
+    format!(r#"{{"name":"{name}","version":"{version}","description":"ours"}}"#)
+}
+
+/// Starts a daemon with an official registry and a folder of the organisation's own servers.
+async fn two(upstream: &Upstream, overlays: &str) -> (Workplace, Daemon) {
+    let place = Workplace::new(&upstream.url);
+    place.write("ours/tool.json", &server("com.example/tool", "1.0.0"));
+    place.write("ours/deep/own.json", &server("com.example/own", "1.0.0"));
+    place.write("ours/broken.json", "{");
+    let files = "kind = \"files\"\npath = \"ours\"\ntrust = \"internal\"\npriority = 10\n\
+                 sync.interval = \"250ms\"\n";
+    place.write("upstreams/ours.toml", files);
+    place.overlay("policy.yaml", overlays);
+    let daemon = place.start().await;
+    eventually("both had a full sync", async || {
+        let status = daemon.operate("/status").await.json();
+        let upstreams = status["upstreams"].as_array().expect("a list");
+        upstreams.iter().all(|upstream| upstream["lastFullSync"].is_string()).then_some(())
+    })
+    .await;
+    (place, daemon)
+}
+
+fn official() -> Vec<Row> {
+    ["com.example/tool", "com.example/other", "com.elsewhere/x"]
+        .into_iter()
+        .flat_map(|name| [Row::new(name, "1.0.0"), Row::new(name, "2.0.0")])
+        .collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn upstream_with_the_lowest_priority_is_authoritative_for_all_versions_of_a_name() {
+    let upstream = Upstream::start(official()).await;
+    let (place, daemon) = two(&upstream, &approve("")).await;
+    daemon
+        .lists(&[
+            "com.elsewhere/x@1.0.0",
+            "com.elsewhere/x@2.0.0",
+            "com.example/other@1.0.0",
+            "com.example/other@2.0.0",
+            "com.example/own@1.0.0",
+            "com.example/tool@1.0.0",
+        ])
+        .await;
+    let item = daemon.get("/v0.1/servers/com.example%2Ftool/versions/1.0.0").await.json();
+    assert_eq!(item["server"]["description"], "ours");
+    assert_eq!(item["_meta"]["local.vidimus/curation"]["upstream"], "ours");
+    let explained = place.print(&["explain", "com.example/tool@2.0.0"]);
+    assert!(explained.contains("upstream authoritative: the name belongs to ours"), "{explained}");
+    let alerts = place.json(&["alerts", "--json"]);
+    let shadowed =
+        alerts.as_array().expect("a list").iter().find(|alert| alert["kind"] == "shadowed");
+    assert_eq!(shadowed.expect("an alert")["subject"], "com.example/tool");
+    let invalid =
+        alerts.as_array().expect("a list").iter().find(|alert| alert["kind"] == "quarantined");
+    assert_eq!(invalid.expect("an alert")["subject"], "ours", "a file that is not usable");
+    let status = daemon.operate("/status").await.json();
+    let ours = &status["upstreams"].as_array().expect("a list")[1];
+    assert_eq!((&ours["rows"], &ours["quarantined"]), (&Value::from(2), &Value::from(1)));
+}
+
+/// Dependency confusion: names of an internal namespace come from internal upstreams only.
+#[tokio::test(flavor = "multi_thread")]
+async fn internal_namespace_hides_entries_of_external_upstreams() {
+    let upstream = Upstream::start(official()).await;
+    let internal = "namespaces: [{name: Com.Example.*, internal: true}]\n";
+    let (place, daemon) = two(&upstream, &approve(internal)).await;
+    daemon
+        .lists(&[
+            "com.elsewhere/x@1.0.0",
+            "com.elsewhere/x@2.0.0",
+            "com.example/own@1.0.0",
+            "com.example/tool@1.0.0",
+        ])
+        .await;
+    let explained = place.print(&["explain", "com.example/other"]);
+    assert!(
+        explained.contains("the namespace is internal, and the upstream is not"),
+        "{explained}"
+    );
+    let alerts = place.json(&["alerts", "--json"]);
+    let mut confused: Vec<&str> = alerts
+        .as_array()
+        .expect("a list")
+        .iter()
+        .filter(|alert| alert["kind"] == "internal-name" && alert["suspect"] == "com.example")
+        .map(|alert| alert["subject"].as_str().expect("a name"))
+        .collect();
+    confused.sort_unstable();
+    assert_eq!(confused, ["com.example/other", "com.example/tool"]);
+}
+
+/// A failing upstream never blocks another one, even if it is internal and its names are protected.
+#[tokio::test(flavor = "multi_thread")]
+async fn missing_folder_does_not_block_other_upstreams() {
+    let upstream = Upstream::start(official()).await;
+    let place = Workplace::new(&upstream.url);
+    let files = "kind = \"files\"\npath = \"nowhere\"\ntrust = \"internal\"\npriority = 10\n";
+    place.write("upstreams/ours.toml", files);
+    place.overlay("policy.yaml", &approve("namespaces: [{name: com.acme, internal: true}]\n"));
+    let daemon = place.start().await;
+    daemon.ready().await;
+    eventually("entries of the other upstream are served", async || {
+        let listed = daemon.get("/v0.1/servers").await.items();
+        listed.contains(&"com.elsewhere/x@1.0.0".to_owned()).then_some(())
+    })
+    .await;
+}
+
+/// Ownership transfer between upstreams: the name stays hidden until an overlay names the new upstream.
+#[tokio::test(flavor = "multi_thread")]
+async fn transferred_name_is_hidden_until_an_overlay_names_the_new_upstream() {
+    let upstream = Upstream::start(official()).await;
+    let place = Workplace::new(&upstream.url);
+    let files = "kind = \"files\"\npath = \"ours\"\ntrust = \"internal\"\npriority = 10\n\
+                 [sync]\ninterval = \"250ms\"\n[safety_limits]\nmissing_syncs = 1\npurge_after = \"100ms\"\n";
+    place.write("upstreams/ours.toml", files);
+    place.write("ours/tool.json", &server("com.example/tool", "1.0.0"));
+    place.write("ours/own.json", &server("com.example/own", "1.0.0"));
+    let only = "servers: [{name: com.example/tool, approval: {state: approved, reviewed: DAY, expires: 2099-02-01}}]";
+    let today = crate::support::registry::now();
+    place.overlay("policy.yaml", &only.replace("DAY", &today[..10]));
+    let daemon = place.start().await;
+    daemon.lists(&["com.example/tool@1.0.0"]).await;
+    place.remove("ours/tool.json");
+    daemon.lists(&[]).await;
+    eventually("the name is purged and transferred", async || {
+        let explained = place.print(&["explain", "com.example/tool"]);
+        explained.contains("the name was served from ours before").then_some(())
+    })
+    .await;
+    daemon.lists(&[]).await;
+    let named = only
+        .replace("DAY", &today[..10])
+        .replace("com.example/tool,", "com.example/tool, upstream: official,");
+    place.overlay("policy.yaml", &named);
+    daemon.lists(&["com.example/tool@1.0.0", "com.example/tool@2.0.0"]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn deletion_in_any_permitted_upstream_hides_the_entry() {
+    let upstream = Upstream::start(official()).await;
+    let (_place, daemon) = two(&upstream, &approve("")).await;
+    eventually("the internal entry is served", async || {
+        (daemon.get("/v0.1/servers/com.example%2Ftool/versions/1.0.0").await.status == 200)
+            .then_some(())
+    })
+    .await;
+    let now = crate::support::registry::now();
+    upstream.put(Row::new("com.example/tool", "1.0.0").status("deleted", &now));
+    eventually("it is hidden", async || {
+        (daemon.get("/v0.1/servers/com.example%2Ftool/versions/1.0.0").await.status == 404)
+            .then_some(())
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn disabled_upstream_is_withdrawn_and_a_removed_file_only_stops_its_syncs() {
+    let upstream = Upstream::start(official()).await;
+    let (place, daemon) = two(&upstream, &approve("")).await;
+    let serves = async |name: &str| {
+        daemon.get(&format!("/v0.1/servers/com.example%2F{name}/versions/latest")).await.status
+            == 200
+    };
+    eventually("both are served", async || {
+        (serves("own").await && serves("other").await).then_some(())
+    })
+    .await;
+    place.remove("upstreams/ours.toml");
+    eventually("the file is gone", async || {
+        let status = daemon.operate("/status").await.json();
+        (status["upstreams"].as_array().is_some_and(|all| all.len() == 1)).then_some(())
+    })
+    .await;
+    assert!(serves("own").await && serves("other").await);
+    place.upstream(&upstream.url, "enabled = false");
+    eventually("the disabled upstream is withdrawn", async || {
+        (!serves("other").await && serves("own").await).then_some(())
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn dead_upstream_does_not_block_another() {
+    let upstream = Upstream::start(official()).await;
+    let gone = Upstream::start([]).await.url.clone();
+    let place = Workplace::new(&upstream.url);
+    place.write(
+        "upstreams/dead.toml",
+        &format!("kind = \"registry\"\nurl = \"{gone}\"\npriority = 1\nsync.interval = \"250ms\"\n[namespaces]\nallow = [\"org.*\"]\n"),
+    );
+    place.overlay("policy.yaml", "servers: [{name: com.elsewhere/x, approval: {state: approved, reviewed: 2026-03-01, expires: 2099-01-01}}]");
+    // The official one has the higher priority number, so it is the second external upstream.
+    place.upstream(&upstream.url, "sync = {interval = \"250ms\"}\n[namespaces]\nallow = [\"com.*\"]\n[safety_limits]\nfrozen_after = \"366d\"");
+    let daemon = place.start().await;
+    daemon.lists(&["com.elsewhere/x@1.0.0", "com.elsewhere/x@2.0.0"]).await;
+    eventually("the dead upstream raises an alert", async || {
+        let status = daemon.operate("/status").await.json();
+        (status["alerts"][0]["kind"] == "upstream-failing").then_some(())
+    })
+    .await;
+    // Its file is removed while the daemon is stopped.
+    assert_eq!(daemon.signal("TERM").await, Some(0));
+    place.remove("upstreams/dead.toml");
+    let daemon = place.start().await;
+    eventually("the alert is resolved", async || {
+        let status = daemon.operate("/status").await.json();
+        (status["alerts"].as_array().map(Vec::len) == Some(0)).then_some(())
+    })
+    .await;
+}

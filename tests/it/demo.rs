@@ -1,0 +1,200 @@
+//! The demo as a newcomer meets it: what each command prints on its world, compared with snapshots.
+//!
+//! `UPDATE_SNAPSHOTS=1 cargo test --test it demo` writes them anew; read the difference before it is committed.
+
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use crate::support::daemon::Workplace;
+use crate::support::wait::eventually;
+
+const VIDIMUS: &str = env!("CARGO_BIN_EXE_vidimus");
+const DEADLINE: Duration = Duration::from_secs(60);
+
+/// A running demo; it ends when it is dropped.
+struct Demo {
+    child: Child,
+    folder: PathBuf,
+    introduction: String,
+}
+
+impl Demo {
+    fn start() -> Self {
+        let mut child = Command::new(VIDIMUS)
+            .args(["demo", "--listen", "127.0.0.1:0", "--ops-listen", "127.0.0.1:0"])
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("it starts");
+        let stdout = BufReader::new(child.stdout.take().expect("its output"));
+        let mut introduction = String::new();
+        let mut folder = PathBuf::new();
+        for line in stdout.lines().map_while(Result::ok) {
+            if let Some(path) = line.trim().strip_prefix("cd ") {
+                folder = path.into();
+            }
+            introduction.push_str(&line);
+            introduction.push('\n');
+            if line.contains("approved stays") {
+                break;
+            }
+        }
+        Self { child, folder, introduction }
+    }
+
+    fn run(&self, command: &str) -> (Option<i32>, String) {
+        let output = Command::new(VIDIMUS)
+            .args(command.split(' '))
+            .current_dir(&self.folder)
+            .output()
+            .expect("it runs");
+        let text = [output.stdout, output.stderr].concat();
+        (output.status.code(), String::from_utf8_lossy(&text).into_owned())
+    }
+
+    fn wait_for(&self, command: &str, what: &str, is_there: impl Fn(&str) -> bool) {
+        let begun = Instant::now();
+        loop {
+            let (_, out) = self.run(command);
+            if is_there(&out) {
+                return;
+            }
+            assert!(begun.elapsed() < DEADLINE, "no {what}: {out}");
+            std::thread::sleep(Duration::from_millis(200));
+        }
+    }
+}
+
+impl Drop for Demo {
+    fn drop(&mut self) {
+        let id = self.child.id().to_string();
+        let _ = Command::new("kill").args(["-TERM", &id]).status();
+        let _ = self.child.wait();
+    }
+}
+
+const COMMANDS: &[&str] = &[
+    "list",
+    "list --all --latest --sort state",
+    "list --state newer-than-review",
+    "list orchard --tier 1",
+    "list nothing",
+    "list --quarantined",
+    "explain example.orchard/tools",
+    "explain example.orchard/tools@2.0.0 --verbose",
+    "explain example.cellar/tasting",
+    "explain example.nowhere/tool",
+    "alerts",
+    "alerts --kind drift",
+    "alerts dead-letters",
+    "lookalikes",
+    "lookalikes why example.lantem/charts",
+    "ownership example.lantern",
+    "ownership example.cellar --pin",
+    "status",
+    "check",
+    "verify",
+    "sync",
+];
+
+#[test]
+fn commands_print_what_their_snapshots_show() {
+    let demo = Demo::start();
+    demo.wait_for("list", "22 entries", |out| out.matches(" served ").count() == 22);
+    demo.wait_for("alerts", "rewrite", |out| out.contains("drift") && out.contains("lookalike"));
+    let mut differing = Vec::new();
+    compare("introduction", &normalized(&demo, &demo.introduction), &mut differing);
+    for command in COMMANDS {
+        let (code, out) = demo.run(command);
+        let text = format!("$ vidimus {command}\n{out}exit code {}\n", code.unwrap_or(-1));
+        let name = command.replace([' ', '/', '@', '.'], "-").replace("--", "-");
+        compare(&name, &normalized(&demo, &text), &mut differing);
+    }
+    assert!(differing.is_empty(), "{}", differing.join("\n"));
+}
+
+#[test]
+fn broken_word_is_refused_while_what_was_approved_stays() {
+    let demo = Demo::start();
+    demo.wait_for("list", "22 entries", |out| out.matches(" served ").count() == 22);
+    let path = demo.folder.join("overlays/demo.yaml");
+    let broken = fs::read_to_string(&path).expect("overlays").replacen("approved", "aproved", 1);
+    fs::write(&path, broken).expect("overlays");
+    let (code, out) = demo.run("check");
+    assert_eq!(code, Some(1), "{out}");
+    assert!(out.contains("did you mean `approved`?"), "{out}");
+    demo.wait_for("status", "refusal", |out| out.contains("refused"));
+    demo.wait_for("list", "22 entries", |out| out.matches(" served ").count() == 22);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn demo_serves_its_entries_and_removes_its_folder_at_the_end() {
+    let place = Workplace::new("https://registry.example");
+    let folders = || {
+        let all =
+            std::fs::read_dir(place.path()).expect("a folder").map(|entry| entry.expect("one"));
+        all.filter(|entry| entry.file_name().to_string_lossy().starts_with("vidimus-demo-")).count()
+    };
+    let daemon = place.start_demo().await;
+    assert_eq!(folders(), 1);
+    eventually("more than twenty entries are served", async || {
+        let answer = daemon.get("/v0.1/servers?limit=100").await;
+        (answer.status == 200 && answer.items().len() > 20).then_some(())
+    })
+    .await;
+    let view = daemon.get("/views/platform/v0.1/servers?limit=100").await;
+    assert!((1..20).contains(&view.items().len()), "tier 1 alone: {:?}", view.items());
+    assert_eq!(daemon.signal("INT").await, Some(0));
+    assert_eq!(folders(), 0, "the folder of the demo is left");
+}
+
+fn compare(name: &str, text: &str, differing: &mut Vec<String>) {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/snapshots");
+    let path = folder.join(format!("{name}.txt"));
+    if std::env::var_os("UPDATE_SNAPSHOTS").is_some() {
+        fs::create_dir_all(&folder).expect("a folder");
+        fs::write(&path, text).expect("a snapshot");
+        return;
+    }
+    let snapshot = fs::read_to_string(&path).unwrap_or_default();
+    if snapshot != text {
+        differing.push(format!("{} differs. It shows:\n{snapshot}\nNow:\n{text}", path.display()));
+    }
+}
+
+/// Replaces what differs between two runs: folder, ports, times after the start, identifiers and digests.
+fn normalized(demo: &Demo, text: &str) -> String {
+    let folder = demo.folder.display().to_string();
+    let text = text.replace(&folder, "FOLDER").replace(VIDIMUS, "VIDIMUS");
+    text.split_inclusive(['\n', ' '])
+        .map(|piece| {
+            let word = piece.trim_end_matches(['\n', ' ']);
+            piece.replacen(word, &normalized_word(word), 1)
+        })
+        .collect()
+}
+
+fn normalized_word(word: &str) -> String {
+    if let Some(at) = word.find("127.0.0.1:") {
+        let rest = &word[at + "127.0.0.1:".len()..];
+        let behind = rest.trim_start_matches(|digit: char| digit.is_ascii_digit());
+        return format!("{}127.0.0.1:PORT{behind}", &word[..at]);
+    }
+    if let Some(at) = word.find("sha256:") {
+        let rest = &word[at + "sha256:".len()..];
+        let behind = rest.trim_start_matches(|digit: char| digit.is_ascii_hexdigit());
+        return format!("{}DIGEST{behind}", &word[..at]);
+    }
+    // Times while the demo runs, and the lookups that follow from them.
+    let is_time = word.len() >= 20 && word.as_bytes().get(10) == Some(&b'T');
+    if is_time && (word.starts_with("2026-06-01T") || word.starts_with("2026-06-0")) {
+        return format!("TIME{}", word[20..].trim_start_matches('Z'));
+    }
+    if word.len() == 12 && word.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        return "ID".to_owned();
+    }
+    word.to_owned()
+}

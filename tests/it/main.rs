@@ -1,0 +1,36 @@
+//! The integration tests, in one binary: the real program, its commands and its public modules.
+//!
+//! `support` has the set-up: a folder with a daemon, and doubles of everything that it asks. Most tests wait for a
+//! daemon; `.cargo/config.toml` therefore runs more of them at once than there are cores. Tests are started in the
+//! order of their names, so modules with long waits have early ones.
+
+mod any_history;
+mod architecture;
+mod authority;
+mod changed_upstream;
+mod commands;
+mod contract;
+// Worlds set the clock of the binary, which only debug builds accept.
+#[cfg(debug_assertions)]
+mod decisions;
+mod demo;
+mod documents;
+mod faults;
+mod generated;
+mod hidden_entries;
+mod kills;
+mod listener;
+mod lookalike_quality;
+mod lookalikes;
+mod openapi;
+mod operations;
+mod ownership;
+mod ownership_sources;
+mod power_loss;
+mod progress;
+mod real_clients;
+mod real_registry;
+mod servable;
+mod serving;
+mod support;
+mod webhooks;

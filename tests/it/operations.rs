@@ -1,0 +1,149 @@
+//! The operations address: authentication and refused requests.
+
+use crate::support::daemon::{Workplace, answer};
+use crate::support::registry::Row;
+use crate::support::upstream::Upstream;
+use crate::support::wait::eventually;
+use reqwest::Method;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn operations_need_the_token_and_refuse_browsers() {
+    let upstream = Upstream::start([Row::new("a.b/c", "1.0.0")]).await;
+    let place = Workplace::new(&upstream.url);
+    let daemon = place.start().await;
+    daemon.ready().await;
+    let root = daemon.operations.clone();
+    let get = |path: &str| daemon.request(Method::GET, &format!("{root}{path}"));
+    for path in ["/status", "/list", "/explain/a.b%2Fc", "/verify", "/quarantine", "/names"] {
+        assert_eq!(answer(get(path)).await.status, 401, "{path} without a token");
+        assert_eq!(answer(get(path).bearer_auth("x")).await.status, 401, "{path}, wrong token");
+        let answered = answer(get(path).bearer_auth(daemon.token())).await;
+        assert_eq!(answered.status, 200, "{path}: {}", answered.text);
+        assert_eq!(answered.header("access-control-allow-origin"), "", "{path}");
+    }
+    assert_eq!(answer(get("/livez")).await.status, 200);
+    assert_eq!(answer(get("/readyz")).await.status, 200);
+    assert_eq!(answer(get("/v0.1/servers")).await.status, 404);
+    let with_origin =
+        get("/status").bearer_auth(daemon.token()).header("Origin", "https://x.example");
+    assert_eq!(answer(with_origin).await.status, 403);
+    let rebound = get("/livez").header("Host", "rebind.example");
+    assert_eq!(answer(rebound).await.status, 403);
+    let sync = daemon.request(Method::POST, &format!("{root}/ops/sync"));
+    assert_eq!(answer(sync).await.status, 401);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn acknowledgement_needs_the_digest_of_the_shown_items() {
+    let upstream = Upstream::start([Row::new("a.b/c", "1.0.0")]).await;
+    let place = Workplace::new(&upstream.url);
+    let daemon = place.start().await;
+    daemon.synced().await;
+    place.overlay("policy.yaml", "servers: [{nmae: a.b/c}]");
+    let alert = eventually("an alert is raised", async || {
+        daemon.operate("/alerts").await.json().get(0).cloned()
+    })
+    .await;
+    let ack = async |id: &str, query: &str| {
+        let url = format!("{}/ops/alerts/{id}/ack?by=alice&reason=x{query}", daemon.operations);
+        answer(daemon.request(Method::POST, &url).bearer_auth(daemon.token())).await
+    };
+    let (id, shown) = (alert["id"].as_str().expect("one"), alert["shown"].as_str().expect("one"));
+    let none = "0".repeat(64);
+    let refused = [
+        (id, String::new(), 400),
+        (id, "&seen=x".to_owned(), 400),
+        ("0", format!("&seen={shown}"), 400),
+        (&none, format!("&seen={shown}"), 404),
+        (id, format!("&seen={none}"), 409),
+    ];
+    for (id, query, status) in refused {
+        let answer = ack(id, &query).await;
+        assert_eq!(answer.status, status, "{id}{query}: {}", answer.text);
+    }
+    let acknowledged = ack(id, &format!("&seen={shown}")).await;
+    assert_eq!(acknowledged.status, 200, "{}", acknowledged.text);
+    assert_eq!(acknowledged.json()["state"], "acknowledged");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn token_file_is_private_and_survives_a_restart() {
+    use std::os::unix::fs::PermissionsExt;
+    let upstream = Upstream::start([]).await;
+    let place = Workplace::new(&upstream.url);
+    let mut daemon = place.start().await;
+    let token = daemon.token().to_owned();
+    assert_eq!(token.len(), 64);
+    let mode =
+        std::fs::metadata(place.data().join("ops.token")).expect("a file").permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+    daemon.kill();
+    let daemon = place.start().await;
+    assert_eq!(daemon.token(), token);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn registry_answers_every_method_and_path_without_a_redirect_or_a_5xx() {
+    let upstream = Upstream::start([Row::new("a.b/c", "1.0.0")]).await;
+    let place = Workplace::new(&upstream.url);
+    place.overlay("policy.yaml", "servers: [{name: a.b/c, approval: {state: approved, reviewed: 2026-03-01, expires: 2099-01-01}}]");
+    let daemon = place.start().await;
+    daemon.lists(&["a.b/c@1.0.0"]).await;
+    let found = [
+        "/v0/servers",
+        "/v0.1/servers",
+        "/servers",
+        "/v0.1/servers/",
+        "//v0.1//servers",
+        "/v0.1/servers?limit=1",
+        "/v0.1/servers?limit=50&version=latest",
+        "/v0.1/servers?foo=bar",
+        "/v0.1/servers/a.b%2Fc/versions",
+        "/v0/servers/a.b/c/versions/",
+        "/servers/a.b%2Fc/versions/latest",
+        "/v0.1/servers/a.b/c/versions/1.0.0",
+        "/v0.1/servers?updated_since=2026-01-01T00:00:00Z",
+        "/v0.1/servers?cursor=a.a/a:1",
+    ];
+    for path in found {
+        let answer = daemon.get(path).await;
+        assert_eq!(
+            (answer.status, answer.header("content-type")),
+            (200, "application/json"),
+            "{path}"
+        );
+        assert_eq!(answer.header("access-control-allow-origin"), "*", "{path}");
+        assert_eq!(answer.header("vidimus-epoch").len(), 32, "{path}");
+    }
+    let refused = [
+        ("/", 404),
+        ("/v0.1/servers/a.b%2Fc", 404),
+        ("/v0.1/servers/a.b%2Fx/versions", 404),
+        ("/v0.1/servers/a.b%252Fc/versions", 400),
+        ("/v0.1/servers?limit=0", 422),
+        ("/v0.1/servers?updated_since=x", 400),
+        ("/v0.1/servers?cursor=x", 400),
+        ("/v0.1/servers/a.b%00c/versions", 400),
+    ];
+    for (path, status) in refused {
+        let answer = daemon.get(path).await;
+        assert_eq!(
+            (answer.status, answer.header("content-type")),
+            (status, "application/problem+json"),
+            "{path}"
+        );
+        let body = answer.json();
+        assert_eq!((&body["status"], &body["detail"]), (&status.into(), &body["error"]), "{path}");
+        assert_eq!(answer.header("access-control-allow-origin"), "*", "{path}");
+    }
+    let url = format!("{}/v0.1/servers", daemon.registry);
+    let options = answer(daemon.request(Method::OPTIONS, &url)).await;
+    assert_eq!(
+        (options.status, options.header("access-control-allow-methods")),
+        (204, "GET, OPTIONS")
+    );
+    let head = answer(daemon.request(Method::HEAD, &url)).await;
+    assert_eq!((head.status, head.text.len()), (200, 0));
+    let post = answer(daemon.request(Method::POST, &url)).await;
+    assert_eq!((post.status, post.header("allow")), (405, "GET, HEAD, OPTIONS"));
+}

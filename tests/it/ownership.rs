@@ -1,0 +1,330 @@
+//! Namespace ownership end to end: a daemon, a DNS zone, accounts that change hands.
+
+use crate::support::daemon::{Daemon, Workplace, text};
+use crate::support::dns::{Dns, Say};
+use crate::support::forge::Forge;
+use crate::support::registry::Row;
+use crate::support::upstream::Upstream;
+use crate::support::wait::eventually;
+use serde_json::{Value, json};
+
+const KEY: &str = "v=MCPv1; k=ed25519; p=JQtzW6e9n99dtRf5H8cV1WJkGltm1csHCCYlVSLvIEE=";
+const OTHER: &str = "v=MCPv1; k=ed25519; p=eZKrGXQmBODTj/0Pt7Y+8LyKxuurR4vbbGJ4xU1TU5I=";
+
+const POLICY: &str = "
+servers:
+- {name: com.example/*, approval: {state: approved, reviewed: 2026-11-01, expires: 2099-01-01}}
+- {name: com.example.sub/*, approval: {state: approved, reviewed: 2026-11-01, expires: 2099-01-01}}
+- {name: com.example.sub/named, approval: {state: approved, reviewed: 2026-11-01, expires: 2099-01-01}}
+- {name: com.other/*, approval: {state: approved, reviewed: 2026-11-01, expires: 2099-01-01}}
+- {name: com.exact/tool, approval: {state: approved, reviewed: 2026-11-01, expires: 2099-01-01}}
+- {name: io.github.Someone/*, approval: {state: approved, reviewed: 2026-11-01, expires: 2099-01-01}}
+- {name: io.github.someone/*, approval: {state: approved, reviewed: 2026-11-01, expires: 2099-01-01}}
+";
+
+struct World {
+    dns: Dns,
+    forge: Forge,
+    place: Workplace,
+    upstream: Upstream,
+}
+
+impl World {
+    async fn new() -> Self {
+        let rows = [
+            "com.example/tool",
+            "com.example.sub/tool",
+            "com.example.sub/named",
+            "com.other/tool",
+            "com.exact/tool",
+            "io.github.Someone/tool",
+            "io.github.someone/tool",
+        ];
+        let upstream = Upstream::start(rows.map(|name| Row::new(name, "1.0.0"))).await;
+        let (dns, forge) = (Dns::start().await, Forge::start().await);
+        let place = Workplace::new(&upstream.url);
+        place.overlay("policy.yaml", POLICY);
+        place.write(
+            "vidimus.toml",
+            &format!(
+                "[ownership]\nresolvers = [\"{}\"]\n[github]\nurl = \"{}\"\n[packages.npm]\nurl = \"{}\"\n",
+                dns.address, forge.url, forge.url
+            ),
+        );
+        Self { dns, forge, place, upstream }
+    }
+
+    /// Verifies a namespace now.
+    fn verify(&self, namespace: &str) -> Value {
+        let output = self.place.run(&["ownership", namespace, "--json"]);
+        let (out, err) = (text(&output.stdout), text(&output.stderr));
+        let report: Value = serde_json::from_str(&out).unwrap_or_else(|_| panic!("{out}{err}"));
+        let is_owned = matches!(
+            report["report"]["verdict"].as_str(),
+            Some("verified" | "declared" | "waived")
+        );
+        assert_eq!(output.status.code(), Some(i32::from(!is_owned)), "{report}");
+        report["report"].clone()
+    }
+
+    fn verdict(&self, namespace: &str) -> String {
+        self.verify(namespace)["verdict"].as_str().expect("a verdict").to_owned()
+    }
+
+    /// Returns kind and subject of the open alerts about ownership.
+    fn alerts(&self) -> Vec<String> {
+        let alerts = self.place.json(&["alerts", "--json"]);
+        let alerts = alerts.as_array().expect("a list").iter();
+        let ours = alerts.filter(|alert| alert["source"] == "ownership");
+        ours.map(|alert| {
+            format!(
+                "{} {}",
+                alert["kind"].as_str().expect("one"),
+                alert["subject"].as_str().expect("one")
+            )
+        })
+        .collect()
+    }
+}
+
+async fn served(daemon: &Daemon, wanted: &[&str]) {
+    let wanted: Vec<String> = wanted.iter().map(|name| format!("{name}@1.0.0")).collect();
+    let wanted: Vec<&str> = wanted.iter().map(String::as_str).collect();
+    daemon.lists(&wanted).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn wildcard_needs_a_verified_namespace_and_an_exact_name_one_that_is_not_revoked() {
+    let world = World::new().await;
+    world.dns.record("example.com", KEY);
+    world.dns.txt("other.com", Say::Nothing);
+    world.forge.account("someone", 7, "2020-01-01T00:00:00Z");
+    let daemon = world.place.start().await;
+    served(
+        &daemon,
+        &[
+            "com.exact/tool",
+            "com.example.sub/named",
+            "com.example/tool",
+            "io.github.Someone/tool",
+            "io.github.someone/tool",
+        ],
+    )
+    .await;
+    let item = daemon.get("/v0.1/servers/com.example%2Ftool/versions/latest").await.json();
+    assert_eq!(item["_meta"]["local.vidimus/curation"]["ownership"], "verified");
+    let lines = world.place.json(&["list", "--all", "--json"]);
+    let other =
+        lines.as_array().expect("a list").iter().find(|line| line["name"] == "com.other/tool");
+    assert_eq!(other.expect("listed")["hiddenBy"], "ownership not verified as required");
+    let explained = world.place.print(&["explain", "com.example.sub/tool", "--verbose"]);
+    assert!(explained.contains("namespace ownership: verified, verified is required: example.com shows a key that was seen first; a key of the parent domain is enough for an exact name"), "{explained}");
+    assert!(explained.contains("It says nothing of who wrote an entry"), "{explained}");
+    let list = world.place.print(&["list"]);
+    assert!(list.contains("OWNERSHIP") && list.contains(" verified "), "{list}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn failing_zone_changes_nothing_and_another_key_suspends_the_namespace() {
+    let world = World::new().await;
+    world.dns.record("example.com", KEY);
+    let mut daemon = world.place.start().await;
+    let with = ["com.exact/tool", "com.example.sub/named", "com.example/tool"];
+    let without = ["com.exact/tool", "com.example.sub/named"];
+    served(&daemon, &with).await;
+    let pin = world.place.print(&["ownership", "com.example", "--pin"]);
+    assert!(
+        pin.contains("keys: [\"ed25519:JQtzW6e9n99dtRf5H8cV1WJkGltm1csHCCYlVSLvIEE=\"]"),
+        "{pin}"
+    );
+    // An inconclusive lookup changes nothing, also after a restart.
+    world.dns.txt("example.com", Say::Failure);
+    assert_eq!(world.verdict("com.example"), "verified");
+    daemon.kill();
+    daemon = world.place.start().await;
+    served(&daemon, &with).await;
+    // The record is missing for a short time.
+    world.dns.txt("example.com", Say::NoSuchName);
+    for _ in 0..4 {
+        assert_eq!(world.verdict("com.example"), "verified");
+    }
+    served(&daemon, &with).await;
+    eventually("an alert is raised", async || {
+        world.alerts().contains(&"evidence-missing com.example".to_owned()).then_some(())
+    })
+    .await;
+    // Another key: the domain may have another owner.
+    world.dns.record("example.com", OTHER);
+    let title = world.verify("com.example");
+    assert_eq!(title["verdict"], "unverified");
+    assert!(title["why"].as_str().is_some_and(|why| why.starts_with("suspended")), "{title}");
+    served(&daemon, &without).await;
+    eventually("an alert is raised", async || {
+        world.alerts().contains(&"keys-changed com.example".to_owned()).then_some(())
+    })
+    .await;
+    let status = world.place.print(&["status"]);
+    assert!(status.contains("owners      namespaces looked up: "), "{status}");
+    // A reviewer pins the new key: it takes effect at once, without a lookup.
+    world.dns.txt("example.com", Say::Silence);
+    let accepted = "namespaces:\n- name: com.example\n  ownership: {keys: [\"ed25519:eZKrGXQmBODTj/0Pt7Y+8LyKxuurR4vbbGJ4xU1TU5I=\"]}\n";
+    world.place.overlay("owners.yaml", accepted);
+    served(&daemon, &with).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn login_of_another_account_is_revoked_and_hidden() {
+    let world = World::new().await;
+    world.forge.account("someone", 7, "2020-01-01T00:00:00Z");
+    let daemon = world.place.start().await;
+    served(
+        &daemon,
+        &[
+            "com.exact/tool",
+            "com.example.sub/named",
+            "io.github.Someone/tool",
+            "io.github.someone/tool",
+        ],
+    )
+    .await;
+    // The test rows are older than the new account.
+    world.forge.account("someone", 8, "2026-11-19T00:00:00Z");
+    assert_eq!(world.verdict("io.github.Someone"), "revoked");
+    served(&daemon, &["com.exact/tool", "com.example.sub/named"]).await;
+    eventually("an alert is raised", async || {
+        world.alerts().contains(&"ownership-revoked io.github.someone".to_owned()).then_some(())
+    })
+    .await;
+    let waived = "namespaces:\n- name: io.github.someone\n  ownership: {waived: {reason: moved, reviewer: sec}}\n";
+    world.place.overlay("owners.yaml", waived);
+    served(
+        &daemon,
+        &[
+            "com.exact/tool",
+            "com.example.sub/named",
+            "io.github.Someone/tool",
+            "io.github.someone/tool",
+        ],
+    )
+    .await;
+    let published_before =
+        "namespaces:\n- name: io.github.someone\n  ownership: {require: verified}\n";
+    world.place.overlay("owners.yaml", published_before);
+    served(&daemon, &["com.exact/tool", "com.example.sub/named"]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn package_that_names_another_server_hides_the_entry() {
+    let world = World::new().await;
+    world.dns.record("exact.com", KEY);
+    let item = Row::new("com.exact/tool", "1.0.0").item();
+    let with_package = item.replacen(
+        "\"version\"",
+        "\"packages\":[{\"registryType\":\"npm\",\"identifier\":\"tool\",\"version\":\"1.0.0\",\"transport\":{\"type\":\"stdio\"}}],\"version\"",
+        1,
+    );
+    let upstream = Upstream::start([Row::raw("com.exact/tool", "1.0.0", &with_package)]).await;
+    world.place.upstream(&upstream.url, "sync = {interval = \"250ms\"}");
+    world.forge.page("/tool/1.0.0", json!({"name": "tool", "mcpName": "com.exact/tool"}));
+    let daemon = world.place.start().await;
+    served(&daemon, &["com.exact/tool"]).await;
+    world.forge.page("/tool/1.0.0", json!({"name": "tool", "mcpName": "io.github.victim/tool"}));
+    world.verify("com.exact");
+    served(&daemon, &[]).await;
+    eventually("an alert is raised", async || {
+        world.alerts().contains(&"package-disputed com.exact/tool".to_owned()).then_some(())
+    })
+    .await;
+    let explained = world.place.print(&["explain", "com.exact/tool"]);
+    assert!(
+        explained.contains("npm tool names another server: io.github.victim/tool"),
+        "{explained}"
+    );
+    // The package registry is unavailable: the last result stays.
+    world.forge.always(503, &[]);
+    world.verify("com.exact");
+    served(&daemon, &[]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn refused_token_raises_one_alert_and_does_not_leak() {
+    let world = World::new().await;
+    world.forge.always(401, &[]);
+    let toml = format!(
+        "[ownership]\nresolvers = [\"{}\"]\n[github]\nurl = \"{}\"\ntoken_file = \"token\"\n",
+        world.dns.address, world.forge.url
+    );
+    world.place.write("vidimus.toml", &toml);
+    world.place.write("token", "ghp_very-secret\n");
+    let daemon = world.place.start().await;
+    daemon.synced().await;
+    eventually("an alert is raised", async || {
+        world.alerts().contains(&"github-token-refused github".to_owned()).then_some(())
+    })
+    .await;
+    assert_eq!(world.verdict("io.github.someone"), "inconclusive");
+    assert_eq!(world.alerts().iter().filter(|alert| alert.contains("token")).count(), 1);
+    let status = daemon.operate("/status").await.text;
+    assert!(!(status + &daemon_log(&world)).contains("very-secret"));
+}
+
+fn daemon_log(world: &World) -> String {
+    std::fs::read_to_string(world.place.path().join("log")).expect("a log")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn ownership_command_works_without_a_store_and_prints_what_to_publish() {
+    let world = World::new().await;
+    world.dns.txt("example.com", Say::Nothing);
+    let output = world.place.run(&["ownership", "com.example"]);
+    let printed = text(&output.stdout);
+    assert_eq!(output.status.code(), Some(1), "{printed}");
+    assert!(printed.contains("com.example: unverified: nothing is shown"), "{printed}");
+    assert!(printed.contains("claims the domain example.com"), "{printed}");
+    assert!(printed.contains("example.com. IN TXT"), "{printed}");
+    assert!(printed.contains("https://example.com/.well-known/mcp-registry-auth"), "{printed}");
+    assert!(!world.place.data().join("vidimus.redb").exists(), "a lookup leaves no files");
+    let refused = world.place.run(&["ownership", "com.example/tool"]);
+    assert_eq!(refused.status.code(), Some(1));
+    assert!(text(&refused.stderr).contains("without a server's name"), "{}", text(&refused.stderr));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn names_of_internal_upstreams_are_not_sent_to_the_forge() {
+    let world = World::new().await;
+    let ours = json!({"name": "io.github.ours/tool", "version": "1.0.0", "description": "x"});
+    world.place.write("ours/server.json", &ours.to_string());
+    world.place.write(
+        "upstreams/ours.toml",
+        "kind = \"files\"\npath = \"ours\"\ntrust = \"internal\"\npriority = 1\nsync = {interval = \"250ms\"}\n",
+    );
+    let approval = "servers:\n- {name: io.github.ours/*, approval: {state: approved, reviewed: 2026-12-31, expires: 2099-01-01}}\n- {name: io.github.late/*, approval: {state: approved, reviewed: 2026-12-31, expires: 2099-01-01}}\n";
+    world.place.overlay("ours.yaml", &approval.replace("2026-12-31", &tomorrow()));
+    let daemon = world.place.start().await;
+    served(&daemon, &["com.exact/tool", "com.example.sub/named", "io.github.ours/tool"]).await;
+    // A new name is looked up at once, ahead of the schedule.
+    world.forge.account("late", 9, "2020-01-01T00:00:00Z");
+    let now = crate::support::registry::now();
+    world.upstream.put(Row::new("io.github.late/tool", "1.0.0").status("active", &now));
+    world.place.write("ours/other.json", &ours.to_string().replace("ours/tool", "ours/two"));
+    served(
+        &daemon,
+        &[
+            "com.exact/tool",
+            "com.example.sub/named",
+            "io.github.late/tool",
+            "io.github.ours/tool",
+            "io.github.ours/two",
+        ],
+    )
+    .await;
+    let asked = world.forge.asked();
+    assert!(asked.iter().any(|(path, _)| path == "/users/late"));
+    assert!(!asked.iter().any(|(path, _)| path.contains("ours")), "{asked:?}");
+}
+
+/// Returns tomorrow's date: entries without metadata count as published when they were first seen.
+fn tomorrow() -> String {
+    vidimus::daemon::Clock::system().plus(std::time::Duration::from_secs(86_400)).to_string()[..10]
+        .to_owned()
+}

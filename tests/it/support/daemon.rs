@@ -1,0 +1,311 @@
+//! The real binary, in a temporary folder, on free ports.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::sync::{Mutex, PoisonError};
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+use super::folder::folder;
+use super::wait::eventually;
+
+/// A folder with upstreams and overlays, in which `vidimus` can be run.
+pub(crate) struct Workplace {
+    folder: TempDir,
+    /// The time that commands get, in RFC 3339; the real time if `None`.
+    now: Mutex<Option<String>>,
+}
+
+/// Free ports of loopback.
+const LOOPBACK: [&str; 2] = ["--listen=127.0.0.1:0", "--ops-listen=127.0.0.1:0"];
+const CONFIGURATION: &str = "vidimus.toml";
+
+/// A running daemon; dropping it kills the process.
+pub(crate) struct Daemon {
+    child: Child,
+    pub(crate) registry: String,
+    pub(crate) operations: String,
+    token: String,
+    client: reqwest::Client,
+}
+
+/// An answer with its whole body.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) headers: reqwest::header::HeaderMap,
+    pub(crate) text: String,
+}
+
+impl Answer {
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_str(&self.text)
+            .unwrap_or_else(|error| panic!("{error} in {:?}", self.text))
+    }
+
+    pub(crate) fn header(&self, name: &str) -> &str {
+        self.headers.get(name).map_or("", |value| value.to_str().expect("visible"))
+    }
+
+    /// Returns `name@version` of each item of a list.
+    pub(crate) fn items(&self) -> Vec<String> {
+        let page = self.json();
+        let items = page["servers"].as_array().expect("a list").iter();
+        items
+            .map(|item| {
+                let text =
+                    |member: &str| item["server"][member].as_str().expect("a text").to_owned();
+                format!("{}@{}", text("name"), text("version"))
+            })
+            .collect()
+    }
+}
+
+impl Workplace {
+    /// Creates a folder with one upstream and an overlay file without rules.
+    pub(crate) fn new(upstream: &str) -> Self {
+        let place = Self { folder: folder(), now: Mutex::new(None) };
+        place.upstream(upstream, "sync = {interval = \"250ms\", page_size = 10}");
+        place.overlay("policy.yaml", "# nothing yet\n");
+        place.write(CONFIGURATION, "");
+        place
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        self.folder.path()
+    }
+
+    pub(crate) fn data(&self) -> PathBuf {
+        self.path().join("data")
+    }
+
+    pub(crate) fn upstream(&self, url: &str, more: &str) {
+        // Test rows are old on purpose; most tests do not want the `frozen` alert.
+        let safety_limits = if more.contains("[safety_limits]") {
+            ""
+        } else {
+            "safety_limits.frozen_after = \"366d\"\n"
+        };
+        let text = format!("kind = \"registry\"\nurl = \"{url}\"\n{safety_limits}{more}\n");
+        self.write("upstreams/official.toml", &text);
+    }
+
+    pub(crate) fn overlay(&self, file: &str, text: &str) {
+        self.write(&format!("overlays/{file}"), text);
+    }
+
+    /// Writes a file. A configuration without `[ownership]` disables ownership checks: test names have no
+    /// owners.
+    pub(crate) fn write(&self, file: &str, text: &str) {
+        let text = if file == CONFIGURATION && !text.contains("[ownership]") {
+            format!("{text}\n[ownership]\nenabled = false\n")
+        } else {
+            text.to_owned()
+        };
+        let path = self.path().join(file);
+        fs::create_dir_all(path.parent().expect("a parent")).expect("a folder");
+        fs::write(path, text).expect("a file");
+    }
+
+    /// Sets a fixed time for the commands that are run from now on.
+    pub(crate) fn set_clock(&self, now: &str) {
+        *self.now.lock().unwrap_or_else(PoisonError::into_inner) = Some(now.to_owned());
+    }
+
+    pub(crate) fn remove(&self, file: &str) {
+        fs::remove_file(self.path().join(file)).expect("removed");
+    }
+
+    pub(crate) fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_vidimus"));
+        command.args(arguments).current_dir(self.path()).stdin(Stdio::null());
+        // Proxies and tokens of the environment must not be used; nothing listens on this port.
+        // The demo makes its folder there.
+        command.env("TMPDIR", self.path());
+        for variable in ["HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy"] {
+            command.env(variable, "http://127.0.0.1:9");
+        }
+        command.env_remove("GITHUB_TOKEN");
+        if let Some(now) = self.now.lock().unwrap_or_else(PoisonError::into_inner).as_ref() {
+            command.env("VIDIMUS_TEST_NOW", now);
+        }
+        command
+    }
+
+    /// Runs a command to its end.
+    pub(crate) fn run(&self, arguments: &[&str]) -> Output {
+        self.command(arguments).output().expect("the binary runs")
+    }
+
+    /// Runs a command, and returns what it prints to standard output.
+    pub(crate) fn print(&self, arguments: &[&str]) -> String {
+        text(&self.run(arguments).stdout)
+    }
+
+    /// Runs a daemon that must end by itself.
+    pub(crate) fn refused_start(&self) -> Output {
+        self.run(&[&["serve"], LOOPBACK.as_slice()].concat())
+    }
+
+    /// Runs a command that must succeed and print JSON.
+    pub(crate) fn json(&self, arguments: &[&str]) -> Value {
+        let output = self.run(arguments);
+        let (out, err) = (text(&output.stdout), text(&output.stderr));
+        assert!(output.status.success(), "{arguments:?}: {out}{err}");
+        serde_json::from_str(&out).unwrap_or_else(|error| panic!("{error} in {out}"))
+    }
+
+    /// Starts the daemon and waits until it listens.
+    pub(crate) async fn start(&self) -> Daemon {
+        let log = fs::File::create(self.path().join("log")).expect("a log");
+        self.start_with(log.into()).await
+    }
+
+    /// Starts the daemon with a log pipe without a reader.
+    pub(crate) async fn start_without_log(&self) -> Daemon {
+        let (reader, writer) = std::io::pipe().expect("a pipe");
+        drop(reader);
+        self.start_with(writer.into()).await
+    }
+
+    async fn start_with(&self, log: Stdio) -> Daemon {
+        self.launch("serve", log, |_| self.data()).await
+    }
+
+    /// Starts the demo, which makes its folder below this one, and waits until it listens.
+    pub(crate) async fn start_demo(&self) -> Daemon {
+        let log = fs::File::create(self.path().join("log")).expect("a log");
+        let data = |pid| self.path().join(format!("vidimus-demo-{pid}/data"));
+        self.launch("demo", log.into(), data).await
+    }
+
+    async fn launch(&self, command: &str, log: Stdio, data: impl Fn(u32) -> PathBuf) -> Daemon {
+        let child = self
+            .command(&[&[command, "--log=json"], LOOPBACK.as_slice()].concat())
+            .stdout(Stdio::null())
+            .stderr(log)
+            .spawn()
+            .expect("the binary runs");
+        let data = data(child.id());
+        let listens = async || addresses(&data, child.id());
+        let addresses = eventually("the daemon listens", listens).await;
+        let token = fs::read_to_string(data.join("ops.token")).expect("a token");
+        let root = |what: &str| format!("http://{}", addresses[what].as_str().expect("an address"));
+        Daemon {
+            child,
+            registry: root("registry"),
+            operations: root("operations"),
+            token,
+            client: reqwest::Client::builder().no_proxy().build().expect("a client"),
+        }
+    }
+
+    pub(crate) fn log(&self) -> String {
+        fs::read_to_string(self.path().join("log")).unwrap_or_default()
+    }
+}
+
+/// Returns the addresses that a daemon wrote after it began to listen.
+fn addresses(data: &Path, pid: u32) -> Option<Value> {
+    let text = fs::read(data.join("daemon.json")).ok()?;
+    let addresses: Value = serde_json::from_slice(&text).ok()?;
+    (addresses["pid"] == pid).then_some(addresses)
+}
+
+impl Daemon {
+    /// Asks the registry, and checks the answer against the OpenAPI document.
+    pub(crate) async fn get(&self, path: &str) -> Answer {
+        let answer = answer(self.client.get(format!("{}{path}", self.registry))).await;
+        super::document::check(path, &answer);
+        answer
+    }
+
+    pub(crate) async fn operate(&self, path: &str) -> Answer {
+        answer(self.client.get(format!("{}{path}", self.operations)).bearer_auth(&self.token)).await
+    }
+
+    pub(crate) fn request(&self, method: reqwest::Method, url: &str) -> reqwest::RequestBuilder {
+        self.client.request(method, url)
+    }
+
+    pub(crate) fn token(&self) -> &str {
+        &self.token
+    }
+
+    /// Waits until a generation is published.
+    pub(crate) async fn ready(&self) {
+        eventually("a generation is published", async || {
+            (self.operate("/readyz").await.status == 200).then_some(())
+        })
+        .await;
+    }
+
+    /// Waits until the status of the first upstream satisfies a predicate.
+    pub(crate) async fn upstream_until(&self, what: &str, is_so: impl Fn(&Value) -> bool) -> Value {
+        eventually(what, async || {
+            let status = self.operate("/status").await.json();
+            is_so(&status["upstreams"][0]).then(|| status["upstreams"][0].clone())
+        })
+        .await
+    }
+
+    /// Waits until a first full sync was accepted.
+    pub(crate) async fn synced(&self) -> Value {
+        self.upstream_until("a full sync was accepted", |upstream| {
+            upstream["lastFullSync"].is_string()
+        })
+        .await
+    }
+
+    /// Waits until exactly these items are listed.
+    pub(crate) async fn lists(&self, wanted: &[&str]) {
+        eventually(&format!("{wanted:?} is listed"), async || {
+            let answer = self.get("/v0.1/servers?limit=100").await;
+            (answer.status == 200 && answer.items() == wanted).then_some(())
+        })
+        .await;
+    }
+
+    /// Waits until exactly so many entries are served.
+    pub(crate) async fn serves(&self, count: usize) {
+        eventually(&format!("{count} entries are served"), async || {
+            (self.operate("/status").await.json()["visible"] == count).then_some(())
+        })
+        .await;
+    }
+
+    pub(crate) fn kill(&mut self) {
+        self.child.kill().expect("killed");
+        self.child.wait().expect("ended");
+    }
+
+    /// Sends a signal by name, such as `TERM`, waits for the end and returns the exit code.
+    pub(crate) async fn signal(mut self, name: &str) -> Option<i32> {
+        let pid = self.child.id().to_string();
+        let sent = Command::new("kill").args([&format!("-{name}"), &pid]).status();
+        assert!(sent.expect("kill runs").success());
+        eventually("the daemon ended", async || self.child.try_wait().expect("a status"))
+            .await
+            .code()
+    }
+}
+
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        // Fails if the process has ended already.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+pub(crate) async fn answer(request: reqwest::RequestBuilder) -> Answer {
+    let response = request.send().await.expect("an answer");
+    let (status, headers) = (response.status().as_u16(), response.headers().clone());
+    Answer { status, headers, text: response.text().await.expect("a text") }
+}
+
+pub(crate) fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}

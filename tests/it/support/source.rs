@@ -1,0 +1,124 @@
+//! An upstream without a network: rows and a clock behind `PageSource`.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
+
+use bytes::Bytes;
+use tokio_util::sync::CancellationToken;
+use vidimus::daemon::{Clock, Observer, RunOptions, SyncFailure, run_sync};
+use vidimus::model::{Name, Timestamp};
+use vidimus::store::Store;
+use vidimus::sync::{
+    FetchFailure, FetchedPage, PageRequest, PageSource, RunReport, SafetyLimits, SyncRun,
+};
+
+use super::registry::Row;
+
+/// The rows and the clock of the upstream.
+#[derive(Debug, Default)]
+pub(crate) struct Registry {
+    pub(crate) rows: BTreeMap<(String, String), Row>,
+    pub(crate) now: i64,
+}
+
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Source(Arc<Mutex<Registry>>);
+
+impl Source {
+    pub(crate) fn lock(&self) -> MutexGuard<'_, Registry> {
+        self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+}
+
+/// Returns the time so many minutes after the beginning of 2026.
+pub(crate) fn minute(minutes: i64) -> Timestamp {
+    let begin = Timestamp::parse("2026-01-01T00:00:00Z").expect("a time");
+    Timestamp::from_micros(begin.as_micros() + minutes * 60_000_000)
+}
+
+impl PageSource for Source {
+    async fn page(&self, request: &PageRequest) -> Result<FetchedPage, FetchFailure> {
+        let registry = self.lock();
+        let after = request.cursor.as_deref().and_then(|cursor| cursor.split_once(':'));
+        let since = request.updated_since.map(|since| since.to_string());
+        let wanted = |row: &&Row| {
+            after.is_none_or(|(name, version)| row.key() > (name.to_owned(), version.to_owned()))
+                && since.as_ref().is_none_or(|since| row.updated_at > *since)
+        };
+        let limit = usize::try_from(request.limit).expect("a limit");
+        let rows: Vec<&Row> = registry.rows.values().filter(wanted).take(limit).collect();
+        let next = (rows.len() == limit).then(|| rows.last()).flatten();
+        let next = next.map_or(String::new(), |row| {
+            format!(r#","nextCursor":"{}:{}""#, row.name, row.version)
+        });
+        let items: Vec<String> = rows.iter().map(|row| row.item()).collect();
+        let body = format!(r#"{{"servers":[{}],"metadata":{{"count":0{next}}}}}"#, items.join(","));
+        Ok(FetchedPage { body: Bytes::from(body), date: Some(minute(registry.now)) })
+    }
+
+    async fn versions(&self, _: &Name) -> Result<Option<FetchedPage>, FetchFailure> {
+        Ok(None)
+    }
+}
+
+pub(crate) struct Silent;
+
+impl Observer for Silent {
+    fn touched(&self, _: BTreeSet<Name>) {}
+    fn progress(&self, _: &SyncRun) {}
+}
+
+/// Performs one sync run with safety limits that no change exceeds.
+pub(crate) async fn sync(
+    store: &Arc<Store>,
+    source: &Source,
+    full: bool,
+) -> Result<RunReport, SyncFailure> {
+    let options = RunOptions {
+        upstream: "official".into(),
+        url: "https://registry.example/".into(),
+        files: false,
+        full,
+        dry_run: false,
+        page_size: 5,
+        full_sync: Duration::from_secs(366 * 86_400),
+        overlap: Duration::from_secs(60),
+        safety_limits: SafetyLimits {
+            removed_percent: 100,
+            rewritten_percent: 100,
+            deleted_percent: 100,
+            shrink_percent: 100,
+            rewind: Duration::from_secs(366 * 86_400),
+            ..SafetyLimits::default()
+        },
+        views: Vec::new(),
+    };
+    let clock = Arc::new(Clock::starting_at(Timestamp::MIN));
+    let source = Arc::new(source.clone());
+    run_sync(store, &clock, &source, &options, &CancellationToken::new(), Silent).await
+}
+
+/// Returns one line for each row of a store, without the times of observation.
+pub(crate) fn contents(store: &Store) -> Vec<String> {
+    let snapshot = store.snapshot().expect("a snapshot");
+    let verified = snapshot.verify().expect("verified");
+    assert!(verified.is_sound(), "{:?}", verified.problems);
+    let mut lines = Vec::new();
+    for stored in snapshot.heads().expect("heads") {
+        let stored = stored.expect("a head");
+        let entry = snapshot.entry(&stored).expect("an entry");
+        let others = snapshot.others(&stored).expect("read");
+        let other: Vec<_> = others.into_iter().map(|other| other.server).collect();
+        let vidimus::model::Head { status, missing, rewritten, .. } = stored.head;
+        lines.push(format!(
+            "{}@{} {status} missing={missing} rewritten={rewritten} {} {other:?}",
+            stored.name, stored.version, entry.server
+        ));
+    }
+    for row in snapshot.quarantined().expect("rows") {
+        let row = row.expect("a row").row;
+        lines.push(format!("quarantine {}@{} {}", row.name, row.version, row.item));
+    }
+    lines
+}
