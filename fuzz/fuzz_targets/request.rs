@@ -14,7 +14,7 @@ use vidimus_fuzz::Registry;
 
 static REGISTRY: LazyLock<Registry> = LazyLock::new(Registry::start);
 
-fuzz_target!(|input: &[u8]| {
+fuzz_target!(init: { LazyLock::force(&REGISTRY); }, |input: &[u8]| {
     let mut lines = input.split(|byte| *byte == b'\n');
     let Ok(uri) = Uri::try_from(lines.next().unwrap_or_default()) else { return };
     let mut request = Request::new(Body::empty());

@@ -22,7 +22,8 @@ name = "few"
 tiers = [1]
 "#;
 const UPSTREAM: &str = "kind = \"files\"\npath = \"PATH\"\n[sync]\ninterval = \"366d\"\n";
-const OVERLAY: &str = "servers:\n- {name: a.b/*, tier: 1, approval: {state: approved, reviewed: 2026-01-01, expires: 2099-01-01}}\n- {name: io.github.x/y, tier: 2, approval: {state: approved, reviewed: 2026-01-01, expires: 2099-01-01}}\n";
+/// A rule of one exact version, which covers it whenever it was published.
+const RULE: &str = "- {name: NAME, versions: VERSION, tier: TIER, approval: {state: approved, reviewed: 2026-01-01, expires: 2099-01-01}}\n";
 const SERVERS: [(&str, &str); 4] =
     [("a.b/c", "1.0.0"), ("a.b/c", "1.1.0+5"), ("a.b/d", "2026.1"), ("io.github.x/y", "1.0.0")];
 const LONGEST_START: Duration = Duration::from_secs(60);
@@ -62,16 +63,19 @@ async fn daemon(place: &Path) -> Arc<Services> {
         fs::create_dir_all(place.join(folder)).expect("a folder");
     }
     let path = place.join("servers");
+    let mut overlay = "servers:\n".to_owned();
     for (index, (name, version)) in SERVERS.iter().enumerate() {
         let server = format!(
             r#"{{"name":"{name}","version":"{version}","description":"{}"}}"#,
-            "Reads files. ".repeat(20 * index)
+            "Reads files. ".repeat(1 + 2 * index)
         );
         fs::write(path.join(format!("{index}.json")), server).expect("a file");
+        let rule = RULE.replace("NAME", name).replace("VERSION", &format!("'{version}'"));
+        overlay.push_str(&rule.replace("TIER", if index < 2 { "1" } else { "2" }));
     }
     let upstream = UPSTREAM.replace("PATH", &path.to_string_lossy());
     fs::write(place.join("upstreams/files.toml"), upstream).expect("a file");
-    fs::write(place.join("overlays/policy.yaml"), OVERLAY).expect("a file");
+    fs::write(place.join("overlays/policy.yaml"), overlay).expect("a file");
     fs::write(place.join("vidimus.toml"), SETTINGS).expect("a file");
     let locations = Locations {
         data: Some(place.join("data")),
@@ -91,7 +95,7 @@ async fn daemon(place: &Path) -> Arc<Services> {
     let stop = CancellationToken::new();
     tokio::spawn(run(Arc::clone(&services), upstreams, sources, stop));
     let started = Instant::now();
-    while services.published().is_none_or(|published| published.visible < 4) {
+    while services.published().is_none_or(|published| published.visible < SERVERS.len()) {
         assert!(started.elapsed() < LONGEST_START, "the daemon publishes its servers");
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
