@@ -14,7 +14,7 @@ pub(super) struct Asked {
 
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Route {
-    /// The OpenAPI document.
+    /// The document of the API.
     Document,
     List,
     Versions {

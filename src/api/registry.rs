@@ -24,7 +24,7 @@ use crate::model::Digest;
 
 /// The header with the epoch. A mirror of this registry must make a full sync when the epoch changes.
 const EPOCH: HeaderName = HeaderName::from_static("vidimus-epoch");
-/// The OpenAPI document, for machines and for registries that use this one as their upstream.
+/// The document of the API, for machines and for registries that use this one as their upstream.
 const DOCUMENT: &str = include_str!("../../openapi/vidimus.yaml");
 
 /// The state for answers, beside the published generation.

@@ -91,7 +91,7 @@ impl Tls {
                 }
                 // `seen` stays, to try again: the file may be half-written.
                 Err(error) => {
-                    warn!(reason = %reason(&error), "the changed certificate cannot be used; the earlier one stays in use")
+                    warn!(reason = %reason(&error), "the changed certificate cannot be used; the earlier one stays in use");
                 }
             }
         }

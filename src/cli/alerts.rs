@@ -136,16 +136,16 @@ fn refusal(answer: Result<AlertReport, CliError>) -> Result<AlertReport, CliErro
 
 /// Lists deliveries that webhooks did not accept; 1 when there are any.
 async fn dead_letters(settings: Settings, json: bool) -> Result<Exit, CliError> {
-    let letters: Vec<DeadLetter> = match Target::open(&settings)? {
+    let dead_letters: Vec<DeadLetter> = match Target::open(&settings)? {
         Target::Store(offline) => offline.store.snapshot()?.dead_letters()?,
         Target::Daemon(operator) => operator.get(&["dead-letters"], &[]).await?,
     };
     if json {
-        as_json(&letters);
+        as_json(&dead_letters);
     } else {
-        print_dead_letters(&letters);
+        print_dead_letters(&dead_letters);
     }
-    Ok(if letters.is_empty() { Exit::Done } else { Exit::Findings })
+    Ok(if dead_letters.is_empty() { Exit::Done } else { Exit::Findings })
 }
 
 /// Puts dead letters back among the deliveries that wait.
@@ -173,11 +173,11 @@ async fn redeliver(
     Ok(Exit::Done)
 }
 
-fn print_dead_letters(letters: &[DeadLetter]) {
-    if letters.is_empty() {
+fn print_dead_letters(dead_letters: &[DeadLetter]) {
+    if dead_letters.is_empty() {
         return out("No dead letters.");
     }
-    for DeadLetter { recipient, delivery } in letters {
+    for DeadLetter { recipient, delivery } in dead_letters {
         let Delivery { notice, queued, attempts, failure, .. } = delivery;
         let identity = &notice.alert.identity;
         let id = identity.short_id();

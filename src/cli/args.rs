@@ -60,6 +60,7 @@ pub(super) enum Command {
         /// Drop exactly this change set on hold, and synchronise nothing
         #[arg(long, value_name = "UPSTREAM@ID", conflicts_with_all = ["full", "dry_run"])]
         discard: Option<String>,
+        /// Print JSON for programs
         #[arg(long)]
         json: bool,
     },
@@ -67,6 +68,7 @@ pub(super) enum Command {
     Check {
         /// Only this file: an overlay (.yaml), an upstream or the settings (.toml)
         file: Option<PathBuf>,
+        /// Print JSON for programs
         #[arg(long)]
         json: bool,
     },
@@ -74,20 +76,24 @@ pub(super) enum Command {
     List(ListArguments),
     /// Show why the versions of one server are served or hidden
     Explain {
+        /// A server, or one version of it
         #[arg(value_name = "NAME[@VERSION]")]
         name: String,
         /// Every gate with its evidence
         #[arg(long, short)]
         verbose: bool,
+        /// Print JSON for programs
         #[arg(long)]
         json: bool,
     },
     /// Look up now who owns a namespace, and what the owner has to publish
     Ownership {
+        /// The part of a name before the slash, such as com.example
         namespace: String,
         /// Print only the overlay that pins what the namespace shows now
         #[arg(long)]
         pin: bool,
+        /// Print JSON for programs
         #[arg(long)]
         json: bool,
     },
@@ -101,6 +107,7 @@ pub(super) enum Command {
         /// Resolved ones, too
         #[arg(long)]
         all: bool,
+        /// Print JSON for programs
         #[arg(long, global = true)]
         json: bool,
     },
@@ -114,11 +121,13 @@ pub(super) enum Command {
         /// Only those of this level or above
         #[arg(long, value_name = "LEVEL", value_parser = levels())]
         level: Option<Level>,
+        /// Print JSON for programs
         #[arg(long, global = true)]
         json: bool,
     },
     /// Show the upstreams, the overlays and the generation that is served
     Status {
+        /// Print JSON for programs
         #[arg(long)]
         json: bool,
     },
@@ -128,12 +137,14 @@ pub(super) enum Command {
         /// daemon runs
         #[arg(long)]
         file: bool,
+        /// Print JSON for programs
         #[arg(long)]
         json: bool,
     },
 }
 
 #[derive(Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 pub(super) struct ListArguments {
     /// Only names that contain this text, or match it where it has a `*`
     pub pattern: Option<String>,
@@ -158,6 +169,7 @@ pub(super) struct ListArguments {
     /// The rows in quarantine instead, with their reasons
     #[arg(long, conflicts_with_all = ["pattern", "all", "state", "latest", "owner", "tier"])]
     pub quarantined: bool,
+    /// Print JSON for programs
     #[arg(long)]
     pub json: bool,
 }
@@ -183,8 +195,10 @@ pub(super) enum AlertAction {
         /// The digest of what was shown; `vidimus alerts` prints the complete command
         #[arg(long, required = true, value_name = "DIGEST", value_parser = parse_seen, num_args = 1)]
         seen: Vec<Digest>,
+        /// The person who looked at them
         #[arg(long, value_name = "PERSON")]
         by: String,
+        /// The reason why they need no further attention
         #[arg(long, value_name = "TEXT")]
         reason: String,
     },
@@ -206,6 +220,7 @@ pub(super) enum AlertAction {
 pub(super) enum LookalikeAction {
     /// Everything that a name resembles, compared now
     Why {
+        /// The name to compare
         #[arg(value_name = "NAME")]
         name: String,
     },

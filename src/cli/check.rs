@@ -153,6 +153,6 @@ pub(super) fn check_file(settings: &Settings, file: &Path, json: bool) -> Result
 fn lint_overlay(settings: &Settings, file: &Path) -> Result<Vec<Finding>, CliError> {
     let text = std::fs::read_to_string(file)
         .map_err(|source| CliError::File { path: file.to_owned(), source })?;
-    let context = Context { terms: settings.terms.clone(), now: Clock::system(), upstreams: None };
+    let context = Context { terms: settings.terms, now: Clock::system(), upstreams: None };
     Ok(read(&[Source::new(file.to_string_lossy(), text)], &context).findings)
 }

@@ -12,7 +12,7 @@ use crate::daemon::{
     Listed, QuarantineReport, RuleEffect, Screenings, is_anything_known, list as list_entries,
     rule_effects,
 };
-use crate::model::{Escaped, Version};
+use crate::model::{Escaped, Timestamp, Version};
 
 /// Lists entries, or the rows in quarantine.
 pub(super) async fn list(settings: Settings, arguments: &ListArguments) -> Result<Exit, CliError> {
@@ -140,7 +140,7 @@ fn print_entries(lines: &[Listed]) {
             line.classification.clone().unwrap_or_default(),
             Escaped(line.owner.as_deref().unwrap_or_default()).to_string(),
             line.ownership.clone().unwrap_or_default(),
-            line.expires.map(|at| at.day()).unwrap_or_default(),
+            line.expires.map(Timestamp::day).unwrap_or_default(),
         ]);
     }
     out(&trimmed(&table.to_string()));

@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::info;
 
 use super::print::{counted, err};
-use crate::daemon::{Activity, Observer, Services};
+use crate::daemon::{Activity, Observer, Services, try_blocking};
 use crate::model::Name;
 use crate::sync::SyncRun;
 
@@ -89,7 +89,8 @@ pub(super) async fn show_first_syncs(
             () = tokio::time::sleep(REFRESH) => {}
             () = stop.cancelled() => break,
         }
-        match services.first_sync() {
+        let reader = Arc::clone(&services);
+        match try_blocking(move || reader.first_sync()).await.unwrap_or(Some(false)) {
             // The upstreams are not followed yet.
             None => {}
             Some(false) => break,

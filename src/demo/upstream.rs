@@ -133,9 +133,8 @@ async fn list(
     State(upstream): State<Arc<DemoUpstream>>,
     Query(query): Query<ListQuery>,
 ) -> Response {
-    let since = match query.updated_since.as_deref().map(Timestamp::parse).transpose() {
-        Ok(since) => since,
-        Err(_) => return StatusCode::BAD_REQUEST.into_response(),
+    let Ok(since) = query.updated_since.as_deref().map(Timestamp::parse).transpose() else {
+        return StatusCode::BAD_REQUEST.into_response();
     };
     let cursor = query.cursor.as_deref().and_then(|cursor| cursor.split_once(':'));
     let limit = query.limit.unwrap_or(MAX_PAGE).clamp(1, MAX_PAGE);

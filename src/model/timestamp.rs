@@ -151,10 +151,7 @@ mod tests {
     #[case("2026-04-13T19:32:20+02:00", "2026-04-13T17:32:20.000000Z")]
     #[case("2026-04-13T17:32:20.123456789Z", "2026-04-13T17:32:20.123456Z")]
     fn rfc_3339_is_read_and_written_in_utc(#[case] text: &str, #[case] written: &str) {
-        assert_eq!(
-            Timestamp::parse(text).map(|timestamp| timestamp.to_rfc3339()),
-            Ok(written.into())
-        );
+        assert_eq!(Timestamp::parse(text).map(Timestamp::to_rfc3339), Ok(written.into()));
     }
 
     #[rstest::rstest]

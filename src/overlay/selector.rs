@@ -220,7 +220,7 @@ mod tests {
     #[case("com.example.*/*", NamePattern::Below("com.example".into()))]
     #[case("com.*/*", NamePattern::Below("com".into()))]
     #[case("*", NamePattern::Any)]
-    fn selector_round_trips_as_text(#[case] text: &str, #[case] pattern: NamePattern) {
+    fn selector_is_read_as_it_is_written(#[case] text: &str, #[case] pattern: NamePattern) {
         assert_eq!(NamePattern::parse(text), Ok(pattern.clone()));
         assert_eq!(pattern.to_string(), text);
     }

@@ -363,7 +363,7 @@ fn verify_reports_inconsistent_rows() {
 }
 
 #[test]
-fn undamaged_file_passes_redbs_own_check() {
+fn undamaged_file_withstands_redbs_own_check() {
     let folder = Folder::new();
     let mut store = folder.create();
     commit(&store, Destination::Live, &[Row::Entry(entry("a.b/c", "1", "x"))], "1");

@@ -209,7 +209,7 @@ async fn dead_upstream_does_not_block_another() {
         "upstreams/dead.toml",
         &format!("kind = \"registry\"\nurl = \"{gone}\"\npriority = 1\nsync.interval = \"250ms\"\n[namespaces]\nallow = [\"org.*\"]\n"),
     );
-    place.overlay("policy.yaml", "servers: [{name: com.elsewhere/x, approval: {state: approved, reviewed: 2026-03-01, expires: 2099-01-01}}]");
+    place.approve("com.elsewhere/x");
     // The official one has the higher priority number, so it is the second external upstream.
     place.upstream(&upstream.url, "sync = {interval = \"250ms\"}\n[namespaces]\nallow = [\"com.*\"]\n[safety_limits]\nfrozen_after = \"366d\"");
     let daemon = place.start().await;

@@ -208,7 +208,7 @@ async fn commands_print_the_same_with_and_without_a_daemon() {
     let unknown = ran(&place, &["explain", "a.b/unknown"]);
     assert_eq!((unknown.0, unknown.1.contains("no upstream lists `a.b/unknown`")), (Some(1), true));
     let no_name = ran(&place, &["explain", "unknown"]);
-    assert_eq!((no_name.0, no_name.1.contains("`unknown` names no server")), (Some(1), true));
+    assert_eq!((no_name.0, no_name.1.contains("`unknown` is not a server name")), (Some(1), true));
 }
 
 #[tokio::test(flavor = "multi_thread")]

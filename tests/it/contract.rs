@@ -311,7 +311,7 @@ async fn unknown_parameters_and_headers_are_ignored() {
     assert_eq!((found.status, found.text), (200, plain));
 }
 
-/// 13: `ToolHive` lists with `limit=1`, and accepts a source by its OpenAPI document.
+/// 13: `ToolHive` lists with `limit=1`, and accepts a source by its `OpenAPI` document.
 #[tokio::test(flavor = "multi_thread")]
 async fn toolhive_lists_one_by_one_and_accepts_the_document() {
     let served = served().await;

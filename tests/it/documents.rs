@@ -173,9 +173,8 @@ fn links(prose: &str) -> Vec<String> {
 /// Returns the anchors that forges make of headings.
 fn anchors(page: &str) -> BTreeSet<String> {
     let headings = prose(page);
-    let headings = headings.lines().filter_map(|line| {
-        line.starts_with('#').then(|| line.trim_start_matches('#').trim().to_lowercase())
-    });
+    let headings = headings.lines().filter(|line| line.starts_with('#'));
+    let headings = headings.map(|line| line.trim_start_matches('#').trim().to_lowercase());
     headings
         .map(|heading| {
             let kept = heading.chars().filter(|character| {
@@ -194,13 +193,14 @@ fn documents_name_only_commands_that_exist() {
     let known: BTreeSet<&str> = commands
         .expect("a list of commands")
         .lines()
+        // What a command does may take several lines, which are indented further.
+        .filter(|line| line.starts_with("  ") && !line.starts_with("   "))
         .filter_map(|line| line.split_whitespace().next())
         .collect();
     let mut shown = BTreeSet::new();
     for (path, page) in pages() {
         for command in page.split("`vidimus ").skip(1).chain(page.split("\nvidimus ").skip(1)) {
-            let word: String =
-                command.chars().take_while(|character| character.is_ascii_lowercase()).collect();
+            let word: String = command.chars().take_while(char::is_ascii_lowercase).collect();
             if word.is_empty() {
                 continue;
             }

@@ -221,7 +221,7 @@ async fn upstream_fault_changes_nothing_that_is_served(
     let upstream = Upstream::start(rows()).await;
     let place = Workplace::new(&upstream.url);
     place.upstream(&upstream.url, "sync = {interval = \"1h\", page_size = 10}");
-    place.overlay("policy.yaml", "servers: [{name: com.*/*, approval: {state: approved, reviewed: 2026-03-01, expires: 2099-01-01}}]");
+    place.approve("com.*/*");
     let daemon = place.start().await;
     daemon.synced().await;
     let before = eventually("all entries are served", async || {

@@ -108,7 +108,7 @@ async fn look_everywhere(
 ) {
     let secrets = secrets(entries, shown, buried);
     // Unlike the standard library's, this search is fast in debug builds.
-    let finders: Vec<Finder<'_>> = secrets.iter().map(|secret| Finder::new(secret)).collect();
+    let finders: Vec<Finder<'_>> = secrets.iter().map(Finder::new).collect();
     let clean = |answer: &Answer| {
         let everything = format!("{}\n{:?}\n{}", answer.text, answer.headers, cursor_of(answer));
         for (secret, finder) in secrets.iter().zip(&finders) {

@@ -66,7 +66,7 @@ async fn lookalikes_of_a_protected_brand_are_reported_explained_and_acknowledged
     let why = place.run(&["lookalikes", "why", "com.stripe/stripe-mcp"]);
     assert_eq!(why.status.code(), Some(0));
     let printed = text(&why.stdout);
-    assert!(printed.starts_with("quiet, since both belong to stripe.com: "), "{printed}");
+    assert!(printed.starts_with("suppressed, since both belong to stripe.com: "), "{printed}");
     let why = place.run(&["lookalikes", "why", "com.weather/forecast"]);
     assert_eq!(why.status.code(), Some(0), "{}", text(&why.stdout));
     // A new name is compared at once, also with names that an approval spells out.

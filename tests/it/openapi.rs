@@ -1,4 +1,4 @@
-//! The OpenAPI document: it matches the router and meets the requirements of mirrors.
+//! The `OpenAPI` document: it matches the router and meets the requirements of mirrors.
 
 use std::collections::BTreeSet;
 
@@ -34,7 +34,7 @@ async fn every_documented_path_is_routed_and_every_route_is_documented() {
 
     let upstream = Upstream::start([Row::new("a.b/c", "1.0.0")]).await;
     let place = Workplace::new(&upstream.url);
-    place.overlay("policy.yaml", "servers: [{name: a.b/c, approval: {state: approved, reviewed: 2026-03-01, expires: 2099-01-01}}]");
+    place.approve("a.b/c");
     let daemon = place.start().await;
     daemon.lists(&["a.b/c@1.0.0"]).await;
     for path in documented {

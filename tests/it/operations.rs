@@ -86,7 +86,7 @@ async fn token_file_is_private_and_survives_a_restart() {
 async fn registry_answers_every_method_and_path_without_a_redirect_or_a_5xx() {
     let upstream = Upstream::start([Row::new("a.b/c", "1.0.0")]).await;
     let place = Workplace::new(&upstream.url);
-    place.overlay("policy.yaml", "servers: [{name: a.b/c, approval: {state: approved, reviewed: 2026-03-01, expires: 2099-01-01}}]");
+    place.approve("a.b/c");
     let daemon = place.start().await;
     daemon.lists(&["a.b/c@1.0.0"]).await;
     let found = [

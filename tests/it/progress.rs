@@ -40,19 +40,19 @@ fn drawn(mut command: Command) -> String {
     reader.join().expect("read")
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn first_sync_draws_its_progress_on_a_terminal() {
     let rows = (0..40).map(|number| Row::new(&format!("com.example/s{number}"), "1.0.0"));
     let upstream = Upstream::start(rows).await;
     upstream.slow_down(Duration::from_millis(150));
     let place = Workplace::new(&upstream.url);
     let command = place.command(&["sync"]);
-    let text = tokio::task::spawn_blocking(move || drawn(command)).await.expect("it ran");
+    let text = drawn(command);
     assert!(text.contains("official: full sync, "), "{text:?}");
     assert!(text.contains("rows in"), "{text:?}");
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn sync_that_is_not_on_a_terminal_draws_nothing() {
     let upstream = Upstream::start([Row::new("com.example/tool", "1.0.0")]).await;
     let place = Workplace::new(&upstream.url);

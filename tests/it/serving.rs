@@ -327,7 +327,7 @@ async fn invalid_rows_are_quarantined_with_a_reason_and_the_others_are_served() 
     upstream.put(Row::raw("com.example/zero", "1", "7"));
     upstream.put(Row::new("com.example/hidden", "1.0.0").described("safe \u{202e}elbatseted"));
     let place = Workplace::new(&upstream.url);
-    place.overlay("policy.yaml", "servers: [{name: com.example/*, approval: {state: approved, reviewed: 2026-03-01, expires: 2099-01-01}}]");
+    place.approve("com.example/*");
     let daemon = place.start().await;
     let status = daemon.synced().await;
     assert_eq!((&status["rows"], &status["quarantined"]), (&Value::from(28), &Value::from(3)));

@@ -111,14 +111,14 @@ pub(in crate::config) const SYNC: Table = Table {
     opening: "[sync]\n",
     fields: &[
         Field::new("interval", "duration", "The time from the end of a sync run to the next one.")
-            .unit("s, m, h, d")
+            .unit("ms, s, m, h, d")
             .default("\"5m\"")
-            .allowed("1s to 366d")
+            .allowed("100ms to 366d")
             .example("\"90s\""),
         Field::new("full_sync", "duration", "The time between full syncs.")
-            .unit("s, m, h, d")
+            .unit("ms, s, m, h, d")
             .default("\"24h\"")
-            .allowed("1s to 366d")
+            .allowed("100ms to 366d")
             .example("\"12h\""),
         Field::new("page_size", "integer", "Rows that are requested at once.")
             .unit("rows")
@@ -130,9 +130,9 @@ pub(in crate::config) const SYNC: Table = Table {
             "duration",
             "How far an incremental sync reads back before the watermark.",
         )
-        .unit("s, m, h, d")
+        .unit("ms, s, m, h, d")
         .default("\"10m\"")
-        .allowed("1s to 366d")
+        .allowed("100ms to 366d")
         .example("\"1h\""),
     ],
     planned: &[],
@@ -161,9 +161,9 @@ pub(in crate::config) const SAFETY_LIMITS: Table = Table {
             "duration",
             "The time from hiding a missing entry to purging it.",
         )
-        .unit("s, m, h, d")
+        .unit("ms, s, m, h, d")
         .default("\"30d\"")
-        .allowed("1s to 366d")
+        .allowed("100ms to 366d")
         .example("\"60d\""),
         Field::new("removed_percent", "integer", "The share of names that may go missing at once.")
             .unit("percent")
@@ -212,18 +212,18 @@ pub(in crate::config) const SAFETY_LIMITS: Table = Table {
             "duration",
             "How much older than the newest known update the newest one of a full sync may be.",
         )
-        .unit("s, m, h, d")
+        .unit("ms, s, m, h, d")
         .default("\"1d\"")
-        .allowed("1s to 366d")
+        .allowed("100ms to 366d")
         .example("\"12h\""),
         Field::new(
             "frozen_after",
             "duration",
             "The time without any change after which the alert `frozen` is raised.",
         )
-        .unit("s, m, h, d")
+        .unit("ms, s, m, h, d")
         .default("\"7d\"")
-        .allowed("1s to 366d")
+        .allowed("100ms to 366d")
         .example("\"3d\""),
     ],
     planned: &[],

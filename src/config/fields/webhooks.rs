@@ -38,18 +38,18 @@ pub(in crate::config) const WEBHOOK: Table = Table {
         )
         .example("[\"drift\", \"lookalike\"]"),
         Field::new("timeout", "duration", "The time after which one attempt has failed.")
-            .unit("s, m, h, d")
+            .unit("ms, s, m, h, d")
             .default("\"15s\"")
-            .allowed("1s to 366d")
+            .allowed("100ms to 366d")
             .example("\"10s\""),
         Field::new(
             "give_up_after",
             "duration",
             "The age at which a delivery becomes a dead letter, after three attempts at least.",
         )
-        .unit("s, m, h, d")
+        .unit("ms, s, m, h, d")
         .default("\"24h\"")
-        .allowed("1s to 366d")
+        .allowed("100ms to 366d")
         .example("\"48h\""),
         Field::new("allow_http", "boolean", "Allows `http` beyond loopback.")
             .default("false")

@@ -80,7 +80,7 @@ impl Notify {
                 report_alerts(store, clock, RECIPIENTS, seen);
             }
             Err(error) => {
-                warn!(reason = %reason(&error), "the state of the webhooks could not be read")
+                warn!(reason = %reason(&error), "the state of the webhooks could not be read");
             }
         }
     }

@@ -9,6 +9,26 @@ use crate::daemon::runtime::revocation;
 use crate::model::{Damage, Name, Version};
 use crate::ownership::Verdict;
 
+/// Returns true if another kind of alert reports what this gate saw.
+fn has_alert_of_its_own(evidence: &Evidence<'_>) -> bool {
+    match evidence {
+        Evidence::Missing
+        | Evidence::Damaged(_)
+        | Evidence::Replaced
+        | Evidence::PinDiffers { .. }
+        | Evidence::Violation(_)
+        | Evidence::NoFacts => true,
+        Evidence::Ownership(OwnershipEvidence::Evaluated { basis, .. }) => {
+            basis.verdict() == Verdict::Revoked
+        }
+        Evidence::Ownership(OwnershipEvidence::Disputed(_)) => true,
+        Evidence::Authority(authority) => {
+            matches!(authority, Authority::InternalNamespace | Authority::TransferredFrom(_))
+        }
+        _ => false,
+    }
+}
+
 /// Returns true if an entry of this version is served, from whichever upstream.
 pub(super) fn is_served(evaluation: &Evaluation<'_>, version: &Version) -> bool {
     evaluation.entries.iter().any(|entry| entry.row.version == *version && entry.is_served())
@@ -66,7 +86,7 @@ impl NameAlerts {
         alerts
     }
 
-    /// Reports approved versions that a view showed before and that no upstream's entry is served of now.
+    /// Reports approved versions that a view showed before and that are hidden now, where no other alert says so.
     fn no_longer_served(&mut self, dossier: &Dossier, evaluation: &Evaluation<'_>) {
         let name = &dossier.name;
         for entry in &evaluation.entries {
@@ -75,7 +95,10 @@ impl NameAlerts {
             if !was_served || !entry.is_approved() || is_served(evaluation, version) {
                 continue;
             }
-            let Some((gate, _)) = entry.hidden_by() else { continue };
+            let Some((gate, evidence)) = entry.hidden_by() else { continue };
+            if has_alert_of_its_own(evidence) {
+                continue;
+            }
             let item = Item::HiddenBy { gate: gate.as_str().to_owned() };
             self.add(name, entry, AlertKind::NoLongerServed, item);
         }

@@ -19,7 +19,7 @@ const EXIT_CODES: &str = "\
 | 0 | done |
 | 1 | findings, or a refusal: a file has errors, an alert or change set is not the one that was named, a name is unknown |
 | 2 | wrong usage of the command line |
-| 3 | not reachable, or failed: the daemon does not answer, the store cannot be read, a sync run failed |
+| 3 | not reachable, failed, or nothing known yet: the daemon does not answer, the store cannot be read, a sync run failed, no upstream has answered |
 
 ";
 
@@ -161,7 +161,7 @@ fn name(argument: &Arg) -> String {
         .get_value_names()
         .unwrap_or_default()
         .iter()
-        .map(|name| name.as_str())
+        .map(clap::builder::Str::as_str)
         .filter(|_| argument.get_action().takes_values())
         .collect();
     let long = argument.get_long().map(|long| format!("--{long}"));

@@ -12,7 +12,7 @@ const INTRODUCTION: &str = "\
 Every key of `vidimus.toml`, of upstream files and of overlay files. `vidimus check` reads all of them and reports each
 error with its place and what is allowed.
 
-- A *duration* is a whole number and a unit: `s`, `m`, `h` or `d`, such as `\"90s\"` or `\"24h\"`.
+- A *duration* is a whole number and a unit: `ms`, `s`, `m`, `h` or `d`, such as `\"90s\"` or `\"24h\"`.
 - A *date* such as `2026-01-31` means the end of that day in UTC; a date with a time is RFC 3339.
 - A *path* is relative to the working directory.
 - A *word* is one of a fixed set.

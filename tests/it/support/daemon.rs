@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, OnceLock, PoisonError};
 
 use serde_json::Value;
 use tempfile::TempDir;
@@ -20,6 +20,8 @@ pub(crate) struct Workplace {
 
 /// Free ports of loopback.
 const LOOPBACK: [&str; 2] = ["--listen=127.0.0.1:0", "--ops-listen=127.0.0.1:0"];
+/// The file of the trusted root.
+const ROOT: &str = "root.pem";
 const CONFIGURATION: &str = "vidimus.toml";
 
 /// A running daemon; dropping it kills the process.
@@ -70,6 +72,7 @@ impl Workplace {
         place.upstream(upstream, "sync = {interval = \"250ms\", page_size = 10}");
         place.overlay("policy.yaml", "# nothing yet\n");
         place.write(CONFIGURATION, "");
+        place.write(ROOT, root());
         place
     }
 
@@ -94,6 +97,13 @@ impl Workplace {
 
     pub(crate) fn overlay(&self, file: &str, text: &str) {
         self.write(&format!("overlays/{file}"), text);
+    }
+
+    /// Approves a name or a wildcard, as reviewed on 2026-03-01, and nothing else.
+    pub(crate) fn approve(&self, name: &str) {
+        let approval = "{state: approved, reviewed: 2026-03-01, expires: 2099-01-01}";
+        let rules = format!("servers: [{{name: {name}, approval: {approval}}}]\n");
+        self.overlay("policy.yaml", &rules);
     }
 
     /// Writes a file. A configuration without `[ownership]` disables ownership checks: test names have no
@@ -128,6 +138,9 @@ impl Workplace {
             command.env(variable, "http://127.0.0.1:9");
         }
         command.env_remove("GITHUB_TOKEN");
+        // No test asks a server of the world: one root instead of the machine's hundreds, which take longer to read
+        // than most commands.
+        command.env("SSL_CERT_FILE", self.path().join(ROOT)).env_remove("SSL_CERT_DIR");
         if let Some(now) = self.now.lock().unwrap_or_else(PoisonError::into_inner).as_ref() {
             command.env("VIDIMUS_TEST_NOW", now);
         }
@@ -207,6 +220,15 @@ impl Workplace {
     }
 }
 
+/// Returns a certificate of which no key is kept, in PEM.
+fn root() -> &'static str {
+    static ROOT: OnceLock<String> = OnceLock::new();
+    ROOT.get_or_init(|| {
+        let names = vec!["root.example".to_owned()];
+        rcgen::generate_simple_self_signed(names).expect("a certificate").cert.pem()
+    })
+}
+
 /// Returns the addresses that a daemon wrote after it began to listen.
 fn addresses(data: &Path, pid: u32) -> Option<Value> {
     let text = fs::read(data.join("daemon.json")).ok()?;
@@ -215,7 +237,7 @@ fn addresses(data: &Path, pid: u32) -> Option<Value> {
 }
 
 impl Daemon {
-    /// Asks the registry, and checks the answer against the OpenAPI document.
+    /// Asks the registry, and checks the answer against the `OpenAPI` document.
     pub(crate) async fn get(&self, path: &str) -> Answer {
         let answer = answer(self.client.get(format!("{}{path}", self.registry))).await;
         super::document::check(path, &answer);

@@ -1,4 +1,4 @@
-//! The OpenAPI document, against which every answer of the suite is checked.
+//! The `OpenAPI` document, against which every answer of the suite is checked.
 
 use std::sync::OnceLock;
 

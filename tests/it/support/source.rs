@@ -1,6 +1,7 @@
 //! An upstream without a network: rows and a clock behind `PageSource`.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Bound;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
@@ -42,12 +43,14 @@ impl PageSource for Source {
         let registry = self.lock();
         let after = request.cursor.as_deref().and_then(|cursor| cursor.split_once(':'));
         let since = request.updated_since.map(|since| since.to_string());
-        let wanted = |row: &&Row| {
-            after.is_none_or(|(name, version)| row.key() > (name.to_owned(), version.to_owned()))
-                && since.as_ref().is_none_or(|since| row.updated_at > *since)
+        let begin = match after {
+            Some((name, version)) => Bound::Excluded((name.to_owned(), version.to_owned())),
+            None => Bound::Unbounded,
         };
+        let wanted = |row: &&Row| since.as_ref().is_none_or(|since| row.updated_at > *since);
         let limit = usize::try_from(request.limit).expect("a limit");
-        let rows: Vec<&Row> = registry.rows.values().filter(wanted).take(limit).collect();
+        let rows = registry.rows.range((begin, Bound::Unbounded)).map(|(_, row)| row);
+        let rows: Vec<&Row> = rows.filter(wanted).take(limit).collect();
         let next = (rows.len() == limit).then(|| rows.last()).flatten();
         let next = next.map_or(String::new(), |row| {
             format!(r#","nextCursor":"{}:{}""#, row.name, row.version)
