@@ -87,6 +87,9 @@ mod dirty;
 mod dossier;
 mod entries;
 mod error;
+#[cfg(fuzzing)]
+#[doc(hidden)]
+pub mod fuzzing;
 mod ledger;
 mod meta;
 mod outbox;
