@@ -26,5 +26,6 @@ pub mod telemetry;
 
 /// After a first sync the system's allocator keeps memory that many threads freed; this one returns
 /// it.
+#[cfg(feature = "jemalloc")]
 #[global_allocator]
 static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;

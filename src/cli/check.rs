@@ -5,7 +5,7 @@ use super::error::{CliError, Exit};
 use super::print;
 use super::serve::check_exposure;
 use super::target::Target;
-use crate::config::{Locations, Settings, Upstream, read_upstream, read_upstreams};
+use crate::config::{Locations, Settings, Upstream, read_file, read_upstream, read_upstreams};
 use crate::daemon::{
     Clock, LoadedOverlays, RuleEffect, Screenings, StatusReport, known_names, load_overlays,
     open_source, open_sources, open_webhooks, rule_effects, starter_warning,
@@ -139,7 +139,7 @@ fn in_folder(place: &str) -> &str {
 /// Lints one file by itself.
 pub(super) fn check_file(settings: &Settings, file: &Path, json: bool) -> Result<Exit, CliError> {
     let findings = match file.extension().and_then(|extension| extension.to_str()) {
-        Some("yaml" | "yml") => lint_overlay(settings, file)?,
+        Some("yaml" | "yml") => lint_overlay(settings, file),
         Some("toml") if file.file_name() == settings.file.file_name() => {
             Settings::load(file, true, Locations::default()).err().unwrap_or_default()
         }
@@ -150,9 +150,10 @@ pub(super) fn check_file(settings: &Settings, file: &Path, json: bool) -> Result
     Ok(if has_errors(&findings) { Exit::Findings } else { Exit::Done })
 }
 
-fn lint_overlay(settings: &Settings, file: &Path) -> Result<Vec<Finding>, CliError> {
-    let text = std::fs::read_to_string(file)
-        .map_err(|source| CliError::File { path: file.to_owned(), source })?;
+fn lint_overlay(settings: &Settings, file: &Path) -> Vec<Finding> {
     let context = Context { terms: settings.terms, now: Clock::system(), upstreams: None };
-    Ok(read(&[Source::new(file.to_string_lossy(), text)], &context).findings)
+    match read_file(file) {
+        Ok(source) => read(&[source], &context).findings,
+        Err(findings) => findings,
+    }
 }

@@ -169,3 +169,19 @@ impl Reading<'_> {
         self.findings.push(Finding::error(&place, found, allowed));
     }
 }
+
+/// Reads one file that a person wrote.
+///
+/// # Errors
+/// A finding about the file, when it cannot be read as text.
+pub fn read_file(file: &Path) -> Result<Arc<Source>, Vec<Finding>> {
+    match std::fs::read_to_string(file) {
+        Ok(text) => Ok(Source::new(file.to_string_lossy(), text)),
+        Err(error) => {
+            let place = Source::new(file.to_string_lossy(), "").start();
+            let found = format!("the file cannot be read: {error}");
+            let allowed = "name a text file that exists and that you may read";
+            Err(vec![Finding::error(&place, found, allowed)])
+        }
+    }
+}

@@ -15,6 +15,7 @@ mod views;
 mod webhooks;
 
 pub use fields::file_formats;
+pub use folder::read_file;
 pub use folder::{Folder, read_overlays};
 pub use ownership::{Github, OwnershipSettings};
 pub use public::{Public, PublicLimits, TlsFiles};

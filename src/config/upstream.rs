@@ -125,13 +125,9 @@ pub fn read_upstreams(folder: &Path) -> Result<Vec<Upstream>, Vec<Finding>> {
 /// # Errors
 /// Everything that is wrong in it, each with its place.
 pub fn read_upstream(file: &Path) -> Result<Upstream, Vec<Finding>> {
-    let text = std::fs::read_to_string(file).map_err(|error| {
-        let place = Source::new(file.to_string_lossy(), "").start();
-        let found = format!("the file cannot be read: {error}");
-        vec![Finding::error(&place, found, "name a file that exists and that you may read")]
-    })?;
+    let source = folder::read_file(file)?;
     let mut findings = Vec::new();
-    let upstream = read(&Source::new(file.to_string_lossy(), text), &mut findings);
+    let upstream = read(&source, &mut findings);
     upstream.filter(|_| !has_errors(&findings)).ok_or(findings)
 }
 
