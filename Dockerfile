@@ -1,6 +1,6 @@
 # syntax=docker/dockerfile:1
 FROM rust:1.95-slim-bookworm AS build
-RUN apt-get update && apt-get install --yes --no-install-recommends gcc libc6-dev make cmake \
+RUN apt-get update && apt-get install --yes --no-install-recommends gcc libc6-dev make \
     && rm -rf /var/lib/apt/lists/*
 WORKDIR /src
 COPY . .
@@ -14,7 +14,7 @@ RUN apt-get update && apt-get install --yes --no-install-recommends ca-certifica
 COPY --from=build /src/target/dist/vidimus /usr/local/bin/vidimus
 COPY upstreams /etc/vidimus/upstreams
 COPY overlays /etc/vidimus/overlays
-# Published ports are somebody else's: whoever publishes this one puts TLS in front.
+# A published port is reachable from outside the container; the operator puts a TLS proxy in front.
 RUN echo 'behind_tls_proxy = true' > /etc/vidimus/vidimus.toml
 ENV VIDIMUS_CONFIG=/etc/vidimus/vidimus.toml \
     VIDIMUS_DATA=/data \

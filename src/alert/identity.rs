@@ -74,7 +74,7 @@ pub fn resolve<'k>(
 ) -> Result<&'k str, UnresolvedId> {
     let is_digit = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
     if text.len() < LEAST_DIGITS || text.len() > 64 || !text.bytes().all(is_digit) {
-        return Err(UnresolvedId::ValidationError);
+        return Err(UnresolvedId::NotAnId);
     }
     let mut found: Vec<&str> = keys.into_iter().filter(|key| key.starts_with(text)).collect();
     match found.as_slice() {
@@ -90,7 +90,7 @@ pub fn resolve<'k>(
 /// The reason for which an id does not identify one alert.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum UnresolvedId {
-    ValidationError,
+    NotAnId,
     Unknown,
     /// The full keys that begin with it.
     Ambiguous(Vec<String>),
@@ -99,7 +99,7 @@ pub enum UnresolvedId {
 impl fmt::Display for UnresolvedId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::ValidationError => write!(
+            Self::NotAnId => write!(
                 f,
                 "an id is the beginning of the key of an alert: {LEAST_DIGITS} to 64 lower-case hexadecimal digits; \
                  `vidimus alerts` lists them"

@@ -197,8 +197,8 @@ const FACTS: [Facts; 35] = [
     Facts {
         kind: AlertKind::NoLongerServed,
         word: "no-longer-served",
-        meaning: "An approved entry that was served is hidden by another gate than its approval.",
-        remedy: "Run `vidimus explain` for the entry; correct what the gate names, or end the approval.",
+        meaning: "An entry that an approval covers was served, and is hidden now.",
+        remedy: "Run `vidimus explain` for the entry; renew an approval that has expired, correct what the gate names, or remove the rule.",
     },
     Facts {
         kind: AlertKind::OnHold,

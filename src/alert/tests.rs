@@ -166,7 +166,7 @@ fn key_is_found_by_any_unique_prefix() {
     assert_eq!(find("aaaaaaaaaaaa"), Err(both));
     assert_eq!(find("cccccccc"), Err(UnresolvedId::Unknown));
     for invalid in ["", "bbbbbbb", "BBBBBBBB", "bbbbbbbg", &"b".repeat(65)] {
-        assert_eq!(find(invalid), Err(UnresolvedId::ValidationError), "{invalid}");
+        assert_eq!(find(invalid), Err(UnresolvedId::NotAnId), "{invalid}");
     }
 }
 

@@ -5,7 +5,7 @@ use aws_lc_rs::constant_time::verify_slices_are_equal;
 use axum::extract::{FromRequestParts, Path, Query, Request, State};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, header};
-use axum::middleware::{Next, from_fn_with_state};
+use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
@@ -52,6 +52,7 @@ pub fn operations(services: Arc<Services>, token: String) -> Router {
         .route("/ops/holds/{upstream}/{id}/{decision}", post(decide))
         .route("/ops/alerts/{id}/ack", post(acknowledge))
         .route("/ops/alerts/{id}/unack", post(unacknowledge))
+        .layer(from_fn(refuse_stray_parameters))
         .layer(from_fn_with_state(Arc::clone(&state), require_token));
     Router::new()
         .route("/livez", get(|| async { "ok\n" }))
@@ -105,6 +106,22 @@ fn bearer(headers: &HeaderMap) -> Option<&str> {
     let value = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
     let (scheme, token) = value.split_once(' ')?;
     scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
+}
+
+/// The routes that take query parameters; [`Asked`] refuses unknown ones.
+const WITH_PARAMETERS: [&str; 4] = ["/list", "/explain/", "/ops/redeliver", "/ops/sync"];
+
+/// Refuses parameters of routes that take none: a misspelt word must not be ignored.
+async fn refuse_stray_parameters(request: Request, next: Next) -> Response {
+    let path = request.uri().path();
+    let takes_some =
+        path.ends_with("/ack") || WITH_PARAMETERS.iter().any(|route| path.starts_with(route));
+    match request.uri().query() {
+        Some(query) if !query.is_empty() && !takes_some => {
+            Problem::BadRequest("This route takes no parameters".into()).into_response()
+        }
+        _ => next.run(request).await,
+    }
 }
 
 /// Query parameters. An unknown one is rejected: `dryrun=true` must not start a real sync run.

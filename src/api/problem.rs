@@ -68,9 +68,7 @@ impl Problem {
     const fn status(&self) -> StatusCode {
         match self {
             Self::NotAcknowledged(why) => match why {
-                NotAcknowledged::Unresolved(UnresolvedId::ValidationError) => {
-                    StatusCode::BAD_REQUEST
-                }
+                NotAcknowledged::Unresolved(UnresolvedId::NotAnId) => StatusCode::BAD_REQUEST,
                 NotAcknowledged::Unresolved(UnresolvedId::Unknown) => StatusCode::NOT_FOUND,
                 NotAcknowledged::Unresolved(UnresolvedId::Ambiguous(_))
                 | NotAcknowledged::MovedOn { .. } => StatusCode::CONFLICT,

@@ -81,8 +81,8 @@ pub async fn serve(listener: TcpListener, router: Router, door: Door, stop: Canc
                 continue;
             }
         };
-        // One peer must not take all places; behind a proxy all clients are one peer.
-        let counts = !door.public.behind_tls_proxy && !door.public.trusts(peer.ip());
+        // One peer must not take all places; a trusted proxy brings all its clients.
+        let counts = !door.public.trusts(peer.ip());
         let most = if counts { limits.connections_per_peer } else { usize::MAX };
         let Some(guest) = Peers::admit(&peers, household(peer.ip()), most) else { continue };
         // Answers are small and written at once; waiting to fill a packet only delays them.

@@ -124,6 +124,7 @@ fn item_from_an_earlier_item_equals_item_from_loaded_content() {
     }
 }
 
+/// P20.
 #[test]
 fn unchanged_item_keeps_its_bytes_and_its_timestamp() {
     let mut publisher = Publisher::default();
@@ -177,6 +178,7 @@ fn returning_entry_is_visible_again_with_a_newer_timestamp() {
     assert_eq!(page.items[0].changed_at, Timestamp::from_micros(30));
 }
 
+/// P21.
 #[test]
 fn timestamp_is_greater_than_every_earlier_one_if_the_clock_is_set_back() {
     let mut publisher = Publisher::default();
@@ -201,6 +203,7 @@ fn search_folds_case_of_every_script_in_name_title_and_description() {
     );
 }
 
+/// C3.
 #[test]
 fn next_pages_keep_the_filters_of_the_first_page() {
     let mut publisher = Publisher::default();

@@ -115,7 +115,7 @@ pub(super) enum Command {
     Lookalikes {
         #[command(subcommand)]
         action: Option<LookalikeAction>,
-        /// Only those that were first seen at this time or later (RFC 3339)
+        /// Only those that were first seen at this time or later (RFC 3339, or a day, which means its beginning)
         #[arg(long, value_name = "TIME")]
         since: Option<String>,
         /// Only those of this level or above
@@ -246,7 +246,7 @@ fn levels() -> impl TypedValueParser<Value = Level> {
 }
 
 impl Arguments {
-    /// The configuration file, and whether it was named.
+    /// Returns the configuration file, and true if it was named.
     pub(super) fn configuration(&self) -> (PathBuf, bool) {
         match &self.config {
             Some(file) => (file.clone(), true),

@@ -137,9 +137,13 @@ fn in_folder(place: &str) -> &str {
 }
 
 /// Lints one file by itself.
-pub(super) fn check_file(settings: &Settings, file: &Path, json: bool) -> Result<Exit, CliError> {
+pub(super) async fn check_file(
+    settings: &Settings,
+    file: &Path,
+    json: bool,
+) -> Result<Exit, CliError> {
     let findings = match file.extension().and_then(|extension| extension.to_str()) {
-        Some("yaml" | "yml") => lint_overlay(settings, file),
+        Some("yaml") => lint_overlay(settings, file, now(settings).await),
         Some("toml") if file.file_name() == settings.file.file_name() => {
             Settings::load(file, true, Locations::default()).err().unwrap_or_default()
         }
@@ -150,8 +154,8 @@ pub(super) fn check_file(settings: &Settings, file: &Path, json: bool) -> Result
     Ok(if has_errors(&findings) { Exit::Findings } else { Exit::Done })
 }
 
-fn lint_overlay(settings: &Settings, file: &Path) -> Vec<Finding> {
-    let context = Context { terms: settings.terms, now: Clock::system(), upstreams: None };
+fn lint_overlay(settings: &Settings, file: &Path, now: Timestamp) -> Vec<Finding> {
+    let context = Context { terms: settings.terms, now, upstreams: None };
     match read_file(file) {
         Ok(source) => read(&[source], &context).findings,
         Err(findings) => findings,

@@ -51,7 +51,7 @@ pub(super) struct Operator {
 }
 
 impl Operator {
-    /// The daemon that holds the store of these settings.
+    /// Returns a client of the daemon that holds the store of these settings.
     pub(super) fn of(settings: &Settings) -> Result<Self, CliError> {
         let written = Addresses::read(&settings.data).map(|addresses| addresses.operations);
         let address = written.unwrap_or(settings.ops_listen);
@@ -108,11 +108,12 @@ impl Operator {
         Err(self.refusal(status, &body))
     }
 
-    /// An address that listens everywhere is reached over loopback: its `Host` is known.
+    /// Returns the address to connect to: loopback where the daemon listens everywhere, since its `Host` is known.
     fn reachable(&self) -> SocketAddr {
-        match self.address.ip().is_unspecified() {
-            true => SocketAddr::from(([127, 0, 0, 1], self.address.port())),
-            false => self.address,
+        if self.address.ip().is_unspecified() {
+            SocketAddr::from(([127, 0, 0, 1], self.address.port()))
+        } else {
+            self.address
         }
     }
 

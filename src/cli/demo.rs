@@ -89,7 +89,7 @@ async fn listen_near(
     }
 }
 
-/// The ownership sources of the demo: its own DNS server, and no other service.
+/// Returns the ownership sources of the demo: its own DNS server, and no other service.
 fn sources(settings: &Settings, resolver: SocketAddr) -> Result<OwnershipSources, CliError> {
     let sources = SourceSettings {
         resolvers: vec![resolver],
@@ -115,11 +115,12 @@ In another terminal:
   cd {folder}
   alias vidimus={binary}
 
-  vidimus list                           what clients see, by whom and until when
-  vidimus explain example.cellar/tasting why an approved server is hidden: its owner shows no key
-  vidimus alerts                         a lookalike that waits, and from 20 s on a rewritten entry
-  vidimus list --state newer-than-review what was published after the review
-  curl http://{registry}/views/platform/v0.1/servers    the second view: tier 1 alone
+  vidimus list                             what clients see: owner, tier, until when
+  vidimus explain example.cellar/tasting   why an approved server is hidden: its owner shows no key
+  vidimus alerts                           a lookalike that waits, and from 20 s on a rewritten entry
+  vidimus list --state newer-than-review   what was published after the review
+  curl http://{registry}/views/platform/v0.1/servers
+                                           the second view: tier 1 alone
 
 example.harbor/maps leaves the list after 90 seconds, when its approval ends.
 Then break a word in overlays/demo.yaml, such as `aproved`, and run `vidimus check`: what was

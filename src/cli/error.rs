@@ -64,13 +64,13 @@ pub(super) enum CliError {
     #[error("no upstream lists `{0}`")]
     Unknown(String),
     #[error(
-        "nothing is known yet: no upstream has answered; run `vidimus sync`, or see `vidimus status` \
-         for the reason"
+        "nothing is known yet: no upstream has answered; `vidimus sync` tries again and prints the \
+         reason, and `vidimus demo` shows the product without a network"
     )]
     NothingKnown,
     #[error("{ids} ids and {seen} digests: write each ID with its own `--seen DIGEST`")]
     UnpairedIds { ids: usize, seen: usize },
-    #[error("{0} is neither an overlay (.yaml, .yml) nor an upstream or settings file (.toml)")]
+    #[error("{0} is neither an overlay (.yaml) nor an upstream or settings file (.toml)")]
     UnknownFile(PathBuf),
     #[error(
         "{what} cannot listen on {address}; if another process holds the port, choose another \

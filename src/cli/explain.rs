@@ -22,7 +22,7 @@ pub(super) async fn explain(
     };
     let parsed =
         Name::parse(name).map_err(|source| CliError::Name { text: name.to_owned(), source })?;
-    let explanation: Explanation = match Target::open(&settings)? {
+    let explanation: Explanation = match Target::open_known(&settings)? {
         Target::Store(offline) => {
             let (snapshot, now) = (offline.store.snapshot()?, offline.clock.now());
             if !is_anything_known(&snapshot)? {
@@ -136,15 +136,17 @@ fn print_block(block: &[&VersionExplanation], verbose: bool) {
 
 fn facts(version: &VersionExplanation) -> String {
     let passed = version.gates.iter().filter(|answer| answer.outcome == "passed").count();
-    let is_in_default_view_only = version.views == [DEFAULT_VIEW];
     let facts = [
         version.tier.map(|tier| format!("tier {tier}")),
         version.classification.clone(),
         version.owner.as_ref().map(|owner| format!("owner {}", Escaped(owner))),
         (!version.labels.is_empty()).then(|| format!("labels {}", version.labels.join(", "))),
-        (version.served && !is_in_default_view_only)
-            .then(|| format!("views {}", version.views.join(", "))),
+        version.served.then(|| match version.views.as_slice() {
+            [] => "in no view".to_owned(),
+            [view] if view == DEFAULT_VIEW => String::new(),
+            views => format!("views {}", views.join(", ")),
+        }),
         version.served.then(|| format!("{} passed", counted(passed as u64, "gate", "gates"))),
     ];
-    facts.into_iter().flatten().collect::<Vec<_>>().join(", ")
+    facts.into_iter().flatten().filter(|fact| !fact.is_empty()).collect::<Vec<_>>().join(", ")
 }

@@ -1,7 +1,5 @@
 use std::cmp::{Ordering, Reverse};
 
-use comfy_table::ContentArrangement;
-
 use super::args::{ListArguments, SortBy};
 use super::client::Operator;
 use super::error::{CliError, Exit};
@@ -16,7 +14,7 @@ use crate::model::{Escaped, Timestamp, Version};
 
 /// Lists entries, or the rows in quarantine.
 pub(super) async fn list(settings: Settings, arguments: &ListArguments) -> Result<Exit, CliError> {
-    let target = Target::open(&settings)?;
+    let target = Target::open_known(&settings)?;
     if arguments.quarantined {
         let rows = match target {
             Target::Store(offline) => crate::daemon::quarantine(&offline.store.snapshot()?)?,
@@ -128,22 +126,49 @@ fn print_entries(lines: &[Listed]) {
     if lines.is_empty() {
         return out("No entries.");
     }
-    let mut table =
-        table(&["NAME", "VERSION", "STATE", "TIER", "CLASS", "OWNER", "OWNERSHIP", "UNTIL"]);
-    table.set_content_arrangement(ContentArrangement::Dynamic);
-    for line in lines {
-        table.add_row([
-            line.name.clone(),
-            Escaped(&line.version).to_string(),
-            line.state.to_string(),
-            line.tier.map(|tier| tier.to_string()).unwrap_or_default(),
-            line.classification.clone().unwrap_or_default(),
-            Escaped(line.owner.as_deref().unwrap_or_default()).to_string(),
-            line.ownership.clone().unwrap_or_default(),
-            line.expires.map(Timestamp::day).unwrap_or_default(),
-        ]);
+    out(&entries_table(lines, terminal_width()));
+}
+
+/// The columns that a narrow terminal loses, in this order; `explain` shows what they hold.
+const OPTIONAL: [&str; 4] = ["CLASS", "OWNERSHIP", "TIER", "OWNER"];
+
+/// Draws a table of at most `width` characters, if leaving out columns can do that. No cell is broken: a name in pieces
+/// cannot be copied.
+fn entries_table(lines: &[Listed], width: Option<usize>) -> String {
+    for left_out in 0..=OPTIONAL.len() {
+        let text = draw(lines, &OPTIONAL[..left_out]);
+        let widest = text.lines().map(|line| line.chars().count()).max().unwrap_or_default();
+        if left_out == OPTIONAL.len() || width.is_none_or(|width| widest <= width) {
+            return text;
+        }
     }
-    out(&trimmed(&table.to_string()));
+    String::new()
+}
+
+fn draw(lines: &[Listed], left_out: &[&str]) -> String {
+    type Column = (&'static str, fn(&Listed) -> String);
+    let columns: [Column; 8] = [
+        ("NAME", |line| line.name.clone()),
+        ("VERSION", |line| Escaped(&line.version).to_string()),
+        ("STATE", |line| line.state.to_string()),
+        ("TIER", |line| line.tier.map(|tier| tier.to_string()).unwrap_or_default()),
+        ("CLASS", |line| line.classification.clone().unwrap_or_default()),
+        ("OWNER", |line| Escaped(line.owner.as_deref().unwrap_or_default()).to_string()),
+        ("OWNERSHIP", |line| line.ownership.clone().unwrap_or_default()),
+        ("UNTIL", |line| line.expires.map(Timestamp::day).unwrap_or_default()),
+    ];
+    let shown: Vec<Column> =
+        columns.into_iter().filter(|(header, _)| !left_out.contains(header)).collect();
+    let mut table = table(&shown.iter().map(|(header, _)| *header).collect::<Vec<_>>());
+    for line in lines {
+        table.add_row(shown.iter().map(|(_, cell)| cell(line)));
+    }
+    trimmed(&table.to_string())
+}
+
+/// Returns the width of the terminal that the list is printed on; `None` where it is not a terminal.
+fn terminal_width() -> Option<usize> {
+    comfy_table::Table::new().width().map(usize::from)
 }
 
 /// Removes the spaces that a table without borders leaves at the ends of its lines.
@@ -174,6 +199,7 @@ fn print_quarantine(rows: &[QuarantineReport], json: bool) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::curation::EntryState;
 
     #[rstest::rstest]
     #[case("com.example/tools", "example", true)]
@@ -187,6 +213,31 @@ mod tests {
     #[case("com.example/tools", "other", false)]
     fn pattern_selects_names(#[case] name: &str, #[case] pattern: &str, #[case] selected: bool) {
         assert_eq!(matches(name, pattern), selected);
+    }
+
+    #[test]
+    fn narrow_terminal_loses_columns_and_no_cell_is_broken() {
+        let line = Listed {
+            name: "com.example/a-long-name-of-a-server".into(),
+            version: "1.0.0".into(),
+            upstream: "official".into(),
+            served: true,
+            state: EntryState::Served,
+            hidden_by: None,
+            tier: Some(1),
+            classification: Some("internal".into()),
+            owner: Some("data-platform".into()),
+            ownership: Some("verified".into()),
+            expires: None,
+        };
+        let lines = [line];
+        let wide = entries_table(&lines, Some(120));
+        assert!(wide.contains("CLASS") && wide.contains("data-platform"), "{wide}");
+        let narrow = entries_table(&lines, Some(80));
+        assert!(!narrow.contains("CLASS") && narrow.contains("OWNER"), "{narrow}");
+        let narrowest = entries_table(&lines, Some(20));
+        assert!(narrowest.contains(" com.example/a-long-name-of-a-server "), "{narrowest}");
+        assert!(!narrowest.contains("OWNER"), "{narrowest}");
     }
 
     #[test]

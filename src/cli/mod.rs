@@ -99,7 +99,9 @@ async fn dispatch(
             sync::sync(settings, full, dry_run, json).await
         }
         Command::Demo => demo::demo(settings, &bars).await,
-        Command::Check { file: Some(file), json } => check::check_file(&settings, &file, json),
+        Command::Check { file: Some(file), json } => {
+            check::check_file(&settings, &file, json).await
+        }
         Command::Check { file: None, json } => check::check(settings, json).await,
         Command::List(arguments) => list::list(settings, &arguments).await,
         Command::Explain { name, verbose, json } => {

@@ -53,7 +53,7 @@ pub(super) fn findings(findings: &[Finding], json: bool) {
         return as_json(&Findings { findings });
     }
     findings.iter().for_each(|finding| out(&drawn(finding)));
-    let errors = findings.iter().filter(|it| it.severity == Severity::Error).count();
+    let errors = findings.iter().filter(|finding| finding.severity == Severity::Error).count();
     let warnings = findings.len() - errors;
     out(&format!(
         "{}, {}",
@@ -114,11 +114,17 @@ pub(super) fn status(report: &StatusReport, json: bool) {
         counted(report.visible, "entry", "entries")
     ));
     let overlays = &report.overlays;
-    out(&format!("overlays    {}, {}", overlays.state, counted(overlays.rules, "rule", "rules")));
+    let rules = counted(overlays.rules, "rule", "rules");
+    out(&match overlays.state.as_str() {
+        "refused" => format!(
+            "overlays    refused; the last valid set and readable denials stay in use ({rules}); see `vidimus check`"
+        ),
+        state => format!("overlays    {state}, {rules}"),
+    });
     if !report.owners.is_empty() {
         let counts: Vec<String> =
             report.owners.iter().map(|(verdict, count)| format!("{count} {verdict}")).collect();
-        out(&format!("owners      namespaces looked up: {}", counts.join(", ")));
+        out(&format!("ownership   namespaces looked up: {}", counts.join(", ")));
     }
     let when = |at: Option<Timestamp>| at.map_or("never".to_owned(), |at| at.to_string());
     for upstream in &report.upstreams {
@@ -166,9 +172,9 @@ pub(super) fn status(report: &StatusReport, json: bool) {
     }
     for report in &report.alerts {
         let seen = if report.is_open() { "" } else { " (acknowledged)" };
-        let AlertReport { id, alert, detail, .. } = report;
+        let AlertReport { id, alert, .. } = report;
         let (kind, subject) = (alert.kind(), Escaped(&alert.identity.subject));
-        out(&format!("alert       {id}  {kind} {subject}{seen}: {}", Escaped(detail)));
+        out(&format!("alert       {id}  {kind} {subject}{seen}"));
     }
 }
 

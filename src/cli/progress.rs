@@ -72,7 +72,8 @@ impl Progress {
         let milliseconds = u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX).max(1);
         let rate = activity.rows.saturating_sub(before).saturating_mul(1000) / milliseconds;
         format!(
-            "{upstream}: full sync, {} in {}, {rate} rows/s, {} s",
+            "{upstream}: {}, {} in {}, {rate} rows/s, {} s",
+            activity.kind.words(),
             counted(activity.rows, "row", "rows"),
             counted(activity.pages, "page", "pages"),
             elapsed.as_secs()
@@ -86,7 +87,7 @@ pub(super) async fn show_first_syncs(
     bars: Option<MultiProgress>,
     stop: CancellationToken,
 ) {
-    let mut progress: Option<Progress> = None;
+    let mut progress: Option<(String, Progress)> = None;
     loop {
         tokio::select! {
             () = tokio::time::sleep(REFRESH) => {}
@@ -99,12 +100,17 @@ pub(super) async fn show_first_syncs(
             Some(false) => break,
             Some(true) => {
                 let Some((upstream, activity)) = services.activity() else { continue };
-                let shown = progress.get_or_insert_with(|| Progress::new(bars.as_ref(), log));
+                // The rate of one upstream says nothing of the next.
+                if let Some((_, ended)) = progress.take_if(|(shown, _)| *shown != upstream) {
+                    ended.finish();
+                }
+                let (_, shown) = progress
+                    .get_or_insert_with(|| (upstream.clone(), Progress::new(bars.as_ref(), log)));
                 shown.show(&upstream, &activity);
             }
         }
     }
-    if let Some(progress) = progress {
+    if let Some((_, progress)) = progress {
         progress.finish();
     }
 }

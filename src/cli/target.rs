@@ -33,6 +33,14 @@ impl Target {
             Err(error) => Err(error.into()),
         }
     }
+
+    /// Opens the store for a question about entries. Without a store nothing is known of any.
+    pub(super) fn open_known(settings: &Settings) -> Result<Self, CliError> {
+        match Self::open(settings) {
+            Err(CliError::Store(StoreError::Absent { .. })) => Err(CliError::NothingKnown),
+            opened => opened,
+        }
+    }
 }
 
 impl Offline {
@@ -60,7 +68,7 @@ impl Offline {
     }
 }
 
-/// The clock of a store: never below what was stored.
+/// Returns the clock of a store: never below what was stored.
 pub(super) fn clock_of(store: &Store) -> Result<Clock, StoreError> {
     Ok(Clock::starting_at(store.snapshot()?.newest_timestamp()?))
 }
@@ -78,7 +86,7 @@ fn ids(upstreams: &[Upstream]) -> Vec<String> {
     upstreams.iter().map(|upstream| upstream.id.clone()).collect()
 }
 
-/// The overlays that decide, with the last good set to fall back to.
+/// Loads the overlays that decide, with the last good set to fall back to.
 pub(super) fn overlays(
     settings: &Settings,
     upstreams: &[Upstream],

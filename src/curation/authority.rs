@@ -142,8 +142,8 @@ impl<'a> Authorities<'a> {
         self.policy.upstreams.iter().find(|known| known.id == upstream)
     }
 
-    /// An upstream without a file is not synchronised any more. It keeps the names that it was serving,
-    /// at the lowest priority.
+    /// Returns the priority of an upstream. One without a file is not synchronised any more; it keeps the names
+    /// that it was serving, at the lowest priority.
     fn priority(&self, upstream: &str) -> u64 {
         self.known(upstream).map_or(u64::MAX, |known| known.priority)
     }

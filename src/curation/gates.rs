@@ -209,8 +209,8 @@ impl<'a> GateInput<'a, '_> {
         }
     }
 
-    /// A rewrite changes nothing that is served, because the first content is kept. A purge removes
-    /// the first content too, so a reviewer must have pinned exactly this one.
+    /// Fails an entry that replaced purged content, unless a reviewer pinned exactly this one. A rewrite changes
+    /// nothing that is served, because the first content is kept; a purge removes the first content too.
     fn evaluate_content(&self) -> Outcome<'a> {
         let pinned = self.approval().and_then(|approval| approval.digest);
         if self.head.replaced && pinned != Some(self.head.received) {
@@ -220,8 +220,8 @@ impl<'a> GateInput<'a, '_> {
         }
     }
 
-    /// A wildcard does not admit an entry that a reviewer would have to look at first. A version that a
-    /// configured view shows stays.
+    /// Fails an entry under a wildcard that a reviewer would have to look at first. A version that a configured
+    /// view shows stays.
     fn evaluate_screening(&self) -> Outcome<'a> {
         let upstream = self.row.upstream.as_str();
         if !self.policy.withholds()

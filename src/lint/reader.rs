@@ -193,6 +193,7 @@ mod tests {
         reader.findings.iter().map(Finding::to_string).collect()
     }
 
+    /// P51.
     #[rstest::rstest]
     #[case(
         "nmae: x",

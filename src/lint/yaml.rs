@@ -156,6 +156,7 @@ mod tests {
         assert_eq!(items[2].kind, Kind::Null);
     }
 
+    /// P51.
     #[rstest::rstest]
     #[case("a: &x 1\nb: *x\n", &["an anchor", "an alias"])]
     #[case("a: !!str 1\n", &["a tag"])]

@@ -156,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn name_finds_itself() {
+    fn name_in_another_case_finds_its_target() {
         let name = Name::parse("com.a/mcp").expect("a name");
         let index = ScreeningIndex::new(
             [Protected::new("com.A/MCP", Why::Approved)],

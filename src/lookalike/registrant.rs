@@ -61,7 +61,11 @@ mod tests {
     #[case("io.github.Stripe-Labs", "github:stripe-labs", "stripelabs")]
     #[case("uk.co.acme", "acme.co.uk", "acme")]
     #[case("localhost", "localhost", "localhost")]
-    fn namespace_has_a_registrant(#[case] namespace: &str, #[case] id: &str, #[case] label: &str) {
+    fn registrant_is_the_account_or_registered_domain(
+        #[case] namespace: &str,
+        #[case] id: &str,
+        #[case] label: &str,
+    ) {
         let registrant = Registrant::of(namespace, &SharedHosts::default());
         assert_eq!((registrant.id.as_str(), registrant.label.as_str()), (id, label));
     }

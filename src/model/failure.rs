@@ -8,6 +8,8 @@ use serde::{Deserialize, Serialize};
 pub enum FailureClass {
     /// The upstream did not answer, or answered with an error.
     Fetch,
+    /// The files of the upstream cannot be read.
+    Files,
     /// A page cannot be decoded.
     Page,
     /// The pages do not form a finite list.
@@ -21,6 +23,7 @@ impl fmt::Display for FailureClass {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Fetch => "the upstream did not answer, or answered with an error",
+            Self::Files => "the files of the upstream cannot be read",
             Self::Page => "a page cannot be decoded",
             Self::Pagination => "the pages do not form a finite list",
             Self::Store => "the store cannot be read or written",

@@ -88,7 +88,7 @@ fn micros(duration: Duration) -> i64 {
     i64::try_from(duration.as_micros()).unwrap_or(i64::MAX)
 }
 
-/// `YYYY-MM-DDThh:mm:ss[.f…](Z|±hh:mm)`; the ranges of the numbers are left to the calendar.
+/// Accepts `YYYY-MM-DDThh:mm:ss[.f…](Z|±hh:mm)`; leaves the ranges of the numbers to the calendar.
 fn has_rfc3339_shape(text: &[u8]) -> bool {
     const PATTERN: &[u8] = b"dddd-dd-ddTdd:dd:dd";
     let Some((stem, rest)) = text.split_at_checked(PATTERN.len()) else {

@@ -274,6 +274,7 @@ mod tests {
         assert_eq!(pattern.admits(&version, version.semantic().as_ref()), admits);
     }
 
+    /// P48.
     #[test]
     fn denial_of_exact_version_ignores_case() {
         let pattern = VersionPattern::parse("1.0.0-RC.1").expect("a version");

@@ -251,6 +251,12 @@ impl<'s> NameRules<'s> {
 }
 
 impl Rule {
+    /// Returns true if the rule selects this version from this upstream of a name that it selects.
+    #[must_use]
+    pub fn selects(&self, version: &Version, upstream: &str) -> bool {
+        self.concerns(upstream) && self.selects_version(version, version.semantic().as_ref())
+    }
+
     fn concerns(&self, upstream: &str) -> bool {
         self.upstream.as_deref().is_none_or(|only| only == upstream)
     }
@@ -310,6 +316,7 @@ servers:
   - {name: com.example.evil/*, versions: '<2', approval: {state: suspended}}
 ";
 
+    /// P48.
     #[rstest::rstest]
     //     name                 version  upstream    tier     owner            labels       approval                      hidden by
     #[case("org.other/x", "1.0.0", "official", Some(3), None, "all", None, None)]
@@ -456,6 +463,7 @@ servers:
         assert_eq!(effective.hidden_by.map(Rule::selector).as_deref(), hidden_by);
     }
 
+    /// P47.
     #[test]
     fn refused_set_can_only_hide() {
         let good = set(

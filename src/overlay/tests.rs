@@ -47,6 +47,7 @@ fn valid_overlay_has_no_findings(#[case] yaml: String) {
     assert_eq!(lint(&yaml), Vec::<String>::new());
 }
 
+/// P16, P51.
 #[rstest]
 #[case(
     "servers: [{name: a.b/c, teir: 1}]",

@@ -210,7 +210,7 @@ mod tests {
 
     proptest::proptest! {
         #[test]
-        fn every_namespace_has_a_claim(namespace in "[a-zA-Z0-9.-]{1,60}") {
+        fn parents_of_a_claimed_domain_are_its_suffixes(namespace in "[a-zA-Z0-9.-]{1,60}") {
             let claim = Claim::of(&namespace, &SharedHosts::default());
             if let Claim::Domain { domain, parents, .. } = claim {
                 for parent in parents {

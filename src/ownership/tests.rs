@@ -265,6 +265,7 @@ fn lookups() -> impl Strategy<Value = Lookup> {
 }
 
 proptest! {
+    /// P14.
     #[test]
     fn inconclusive_lookups_change_nothing(history in prop::collection::vec(lookups(), 0..8), times in 1..20_u64) {
         let pins = Pins::default();

@@ -29,12 +29,14 @@ impl Files {
 impl PageSource for Files {
     async fn page(&self, _: &PageRequest) -> Result<FetchedPage, FetchFailure> {
         let path = self.path.clone();
-        let broken =
-            |source: Box<dyn std::error::Error + Send + Sync>| FetchFailure::Broken { source };
+        let failed = |source: Box<dyn std::error::Error + Send + Sync>| FetchFailure::File {
+            path: self.path.clone(),
+            source,
+        };
         #[expect(clippy::disallowed_methods, reason = "the gateway is above this layer")]
         let read = tokio::task::spawn_blocking(move || page(&path)).await;
         let body =
-            read.map_err(|error| broken(error.into()))?.map_err(|error| broken(error.into()))?;
+            read.map_err(|error| failed(error.into()))?.map_err(|error| failed(error.into()))?;
         Ok(FetchedPage { body: body.into(), date: None })
     }
 

@@ -47,6 +47,8 @@ impl std::fmt::Debug for OwnershipSources {
 }
 
 impl OwnershipSources {
+    /// Creates the clients of all ownership sources.
+    ///
     /// # Errors
     /// When a certificate or token file, or a resolver, cannot be used.
     pub fn new(settings: &SourceSettings) -> Result<Self, AccessError> {

@@ -13,6 +13,8 @@ pub struct RegistryApi {
 }
 
 impl RegistryApi {
+    /// Creates the client of the registry below `root`.
+    ///
     /// # Errors
     /// When a certificate or token file cannot be used.
     pub fn new(root: &Url, access: &Access) -> Result<Self, AccessError> {

@@ -45,6 +45,8 @@ impl std::fmt::Debug for Hidden {
 }
 
 impl WebhookClient {
+    /// Creates the client of one recipient.
+    ///
     /// # Errors
     /// When the URL or the secret is not usable, or the client cannot be created.
     pub fn new(address: &Address) -> Result<Self, AccessError> {

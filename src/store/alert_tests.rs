@@ -25,6 +25,7 @@ fn acknowledge(store: &Store, id: &str, seen: Digest) -> Result<Alert, NotAcknow
     store.acknowledge(id, seen, "alice", "known", at(9)).expect("read and written")
 }
 
+/// P23.
 #[test]
 fn only_the_digest_of_the_current_evidence_acknowledges() {
     let store = Store::ephemeral(at(0)).expect("a store");
@@ -61,12 +62,13 @@ fn id_resolves_only_to_an_unresolved_alert() {
         Err(NotAcknowledged::Unresolved(why)) => why,
         other => panic!("{other:?}"),
     };
-    assert_eq!(unresolved(&key[..7]), UnresolvedId::ValidationError);
+    assert_eq!(unresolved(&key[..7]), UnresolvedId::NotAnId);
     assert_eq!(unresolved(&"0".repeat(64)), UnresolvedId::Unknown);
     update_alerts(&store, vec![], 2);
     assert_eq!(unresolved(&key), UnresolvedId::Unknown, "it is resolved");
 }
 
+/// P46.
 #[test]
 fn alert_is_read_by_its_whole_identity() {
     let store = Store::ephemeral(at(0)).expect("a store");

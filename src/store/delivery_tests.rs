@@ -78,6 +78,7 @@ fn without_a_recipient_no_delivery_is_stored() {
     assert_eq!(deliveries(&store, "late").len(), 1);
 }
 
+/// P54.
 #[test]
 fn update_during_a_delivery_is_not_lost() {
     let store = enlisted(&["a"]);

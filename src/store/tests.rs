@@ -105,6 +105,7 @@ fn committed_rows_survive_reopening() {
     assert!(snapshot.verify().expect("verified").is_sound());
 }
 
+/// P60.
 #[test]
 fn two_stores_have_different_epochs() {
     let epoch =
@@ -284,6 +285,7 @@ fn failed_file_is_reopened_while_a_snapshot_is_alive() {
     assert!(matches!(Store::open(folder.0.path(), NOW), Err(StoreError::Locked { .. })));
 }
 
+/// P58.
 #[test]
 fn second_process_is_refused() {
     let folder = Folder::new();

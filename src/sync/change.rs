@@ -206,6 +206,7 @@ mod tests {
         assert_eq!(found, kind);
     }
 
+    /// P56.
     #[test]
     fn name_beyond_ten_thousand_versions_or_64_mib_is_refused() {
         let Change::Write { row: Row::Entry(entry), .. } = changed(&item("x", "active"), None)

@@ -110,6 +110,7 @@ mod tests {
         assert_eq!(page.next_cursor.as_deref(), cursor);
     }
 
+    /// P43.
     #[rstest::rstest]
     #[case(b"<html>Maintenance</html>", "not JSON")]
     #[case(b"", "not JSON")]

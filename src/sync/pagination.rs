@@ -87,6 +87,7 @@ mod tests {
         assert_eq!(resumed.advance(1, Some("a")), Err(PaginationError::Loop));
     }
 
+    /// P9.
     #[test]
     fn new_cursors_with_empty_pages_are_limited() {
         let mut pagination = Pagination::default();
@@ -95,6 +96,7 @@ mod tests {
         assert!(outcomes.contains(&Err(PaginationError::TooManyPages { pages: 11, allowed: 10 })));
     }
 
+    /// P9.
     #[test]
     fn rows_are_limited_across_a_restart() {
         assert_eq!(

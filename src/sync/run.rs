@@ -75,6 +75,17 @@ pub enum SyncKind {
     Incremental { since: Timestamp },
 }
 
+impl SyncKind {
+    /// Returns the kind as people read it.
+    #[must_use]
+    pub const fn words(&self) -> &'static str {
+        match self {
+            Self::Full => "full sync",
+            Self::Incremental { .. } => "incremental sync",
+        }
+    }
+}
+
 /// The progress of a sync run; committed with the rows it covers.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SyncRun {
@@ -315,6 +326,7 @@ mod tests {
         assert_eq!(nothing_known.watermark, None, "the next run is a full sync again");
     }
 
+    /// P38.
     #[test]
     fn update_from_the_future_moves_nothing() {
         let mut run = SyncRun::new(SyncKind::Full, at("2026-06-01T00:00:00Z"));
@@ -324,6 +336,7 @@ mod tests {
         assert_eq!(run.newest_updated_at, Some(at("2026-05-30T00:00:00Z")));
     }
 
+    /// P3.
     #[test]
     fn incremental_sync_never_moves_the_watermark_back_and_full_sync_does() {
         let future = at("2030-01-01T00:00:00Z");

@@ -276,6 +276,7 @@ mod tests {
         }
     }
 
+    /// P40.
     #[rstest::rstest]
     #[case::unchanged(facts(), &[])]
     #[case::five_percent_fewer_rows(RunFacts { rows_seen: 950, ..facts() }, &[])]
@@ -308,6 +309,7 @@ mod tests {
         );
     }
 
+    /// P41.
     #[test]
     fn growth_of_a_name_or_namespace_exceeds_only_its_own_limit() {
         let name = |text: &str| Name::parse(text).expect("a name");

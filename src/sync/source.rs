@@ -1,4 +1,5 @@
 use std::future::Future;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -50,6 +51,8 @@ pub enum FetchFailure {
     TooLarge { allowed: usize },
     #[error("the answer broke off")]
     Broken { source: Box<dyn std::error::Error + Send + Sync> },
+    #[error("the folder or file {} of this upstream cannot be read; `path` in its file names it", path.display())]
+    File { path: PathBuf, source: Box<dyn std::error::Error + Send + Sync> },
 }
 
 fn excerpt_suffix(excerpt: &str) -> String {
@@ -64,7 +67,10 @@ impl FetchFailure {
     #[must_use]
     pub fn is_transient(&self) -> bool {
         match self {
-            Self::Connect { .. } | Self::Timeout { .. } | Self::Broken { .. } => true,
+            Self::Connect { .. }
+            | Self::Timeout { .. }
+            | Self::Broken { .. }
+            | Self::File { .. } => true,
             Self::Status { status, .. } => matches!(status, 408 | 425 | 429 | 500..=599),
             Self::TooLarge { .. } => false,
         }

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs the real clients for tests/clients.rs into target/clients. A client that cannot be installed is
+# Installs the real clients for tests/it/real_clients.rs into target/clients. A client that cannot be installed is
 # skipped with a message, and so are its tests.
 set -euo pipefail
 cd "$(dirname "$0")/../.."

@@ -109,7 +109,7 @@ async fn internal_namespace_hides_entries_of_external_upstreams() {
     assert_eq!(confused, ["com.example/other", "com.example/tool"]);
 }
 
-/// A failing upstream never blocks another one, even if it is internal and its names are protected.
+/// P42: a failing upstream never blocks another one, even if it is internal and its names are protected.
 #[tokio::test(flavor = "multi_thread")]
 async fn missing_folder_does_not_block_other_upstreams() {
     let upstream = Upstream::start(official()).await;
@@ -200,6 +200,7 @@ async fn disabled_upstream_is_withdrawn_and_a_removed_file_only_stops_its_syncs(
     .await;
 }
 
+/// P12, P42.
 #[tokio::test(flavor = "multi_thread")]
 async fn dead_upstream_does_not_block_another() {
     let upstream = Upstream::start(official()).await;

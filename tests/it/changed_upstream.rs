@@ -46,7 +46,7 @@ fn alerts(place: &Workplace) -> Vec<(String, String, String)> {
         .collect()
 }
 
-/// P4, P5: an entry is hidden only after several full syncs miss it, and comes back unchanged.
+/// P5: an entry is hidden only after several full syncs miss it, and comes back unchanged.
 #[tokio::test(flavor = "multi_thread")]
 async fn vanished_entry_is_hidden_after_three_full_syncs_and_comes_back() {
     let upstream = Upstream::start(rows(30)).await;
@@ -71,6 +71,7 @@ async fn vanished_entry_is_hidden_after_three_full_syncs_and_comes_back() {
     assert_eq!(alerts(&place), []);
 }
 
+/// P5.
 #[tokio::test(flavor = "multi_thread")]
 async fn missing_entry_is_purged_after_the_grace_period_and_leaves_a_tombstone() {
     let upstream = Upstream::start(rows(3)).await;
@@ -89,8 +90,8 @@ async fn missing_entry_is_purged_after_the_grace_period_and_leaves_a_tombstone()
     assert_eq!(tombstones.items().len(), 3);
 }
 
-/// P6: a full sync with 60 % fewer rows is put on hold; the old state is served; exactly that change set can be
-/// released.
+/// P6, P8, P23: a full sync with 60 % fewer rows is put on hold; the old state is served; exactly that change set
+/// can be released.
 #[tokio::test(flavor = "multi_thread")]
 async fn full_sync_that_lost_most_rows_is_on_hold_until_released() {
     let upstream = Upstream::start(rows(200)).await;
@@ -139,7 +140,7 @@ async fn full_sync_that_lost_a_few_rows_is_accepted() {
     assert_eq!(shrunk.1, "official");
 }
 
-/// P6: deletions of served entries hide at once, unless they exceed the safety limit.
+/// P6, P41: deletions of served entries hide at once, unless they exceed the safety limit.
 #[tokio::test(flavor = "multi_thread")]
 async fn mass_deletion_of_served_entries_is_on_hold_and_can_be_discarded() {
     let upstream = Upstream::start(rows(20)).await;
@@ -373,7 +374,7 @@ async fn frozen_upstream_raises_an_alert_without_a_hold() {
     assert_eq!(full_sync(&place)["onHold"], Value::Null);
 }
 
-/// P3, P21: a clock skew and updates from the future raise alerts and do not move the watermark.
+/// P3, P38, P45: a clock skew and updates from the future raise alerts and do not move the watermark.
 #[tokio::test(flavor = "multi_thread")]
 async fn wrong_clocks_raise_alerts_and_do_not_move_the_watermark() {
     let upstream = Upstream::start(rows(3)).await;
@@ -391,7 +392,7 @@ async fn wrong_clocks_raise_alerts_and_do_not_move_the_watermark() {
     assert_eq!(status["upstreams"][0]["watermark"], "2026-01-01T00:20:00.000000Z");
 }
 
-/// P3: the next incremental sync finds a row that changes behind a moving cursor.
+/// P61: the next incremental sync finds a row that changes behind a moving cursor.
 #[tokio::test(flavor = "multi_thread")]
 async fn row_that_changes_behind_the_cursor_is_found() {
     let upstream = Upstream::start(rows(30)).await;
@@ -491,7 +492,7 @@ async fn mirror_of_the_mirror_ends_with_the_same_catalogue() {
     );
 }
 
-/// P12: reads never wait for an upstream, nor for a writer.
+/// P1, P12: reads never wait for an upstream, nor for a writer.
 #[tokio::test(flavor = "multi_thread")]
 #[expect(clippy::disallowed_methods, reason = "a test waits for a command's process")]
 async fn thousand_requests_during_a_sync_are_all_answered() {
@@ -521,7 +522,7 @@ async fn thousand_requests_during_a_sync_are_all_answered() {
     assert_eq!(run["unchanged"], 60);
 }
 
-/// 10,000 versions of a name are stored, the others quarantined with one alert; other names are unaffected.
+/// P56: 10,000 versions of a name are stored, the others quarantined with one alert; other names are unaffected.
 #[tokio::test(flavor = "multi_thread")]
 async fn versions_of_one_name_beyond_10000_are_quarantined() {
     let mut rows = rows(3);
@@ -539,7 +540,7 @@ async fn versions_of_one_name_beyond_10000_are_quarantined() {
     daemon.serves(10_003).await;
 }
 
-/// P10: a slow upstream is not treated as dead.
+/// P42: a slow upstream is not treated as dead.
 #[tokio::test(flavor = "multi_thread")]
 async fn slow_upstream_does_not_time_out() {
     let upstream = Upstream::start(rows(3)).await;
@@ -561,7 +562,8 @@ async fn rows_of_a_slow_last_page_are_not_missing() {
     daemon.serves(30).await;
 }
 
-/// A wide approval covers entries published before the review: a later sync with an earlier date changes nothing.
+/// P59: a wide approval covers entries published before the review: a later sync with an earlier date changes
+/// nothing.
 #[tokio::test(flavor = "multi_thread")]
 async fn backdated_entry_is_not_covered_by_an_earlier_review() {
     let upstream = Upstream::start(rows(3)).await;

@@ -235,6 +235,7 @@ fn port_in_use_is_reported_with_its_address() {
     assert!(out.contains("--listen"), "{out}");
 }
 
+/// P58.
 #[tokio::test(flavor = "multi_thread")]
 async fn second_daemon_on_the_same_store_is_refused() {
     let upstream = Upstream::start([]).await;

@@ -72,7 +72,7 @@ impl Served {
     }
 }
 
-/// 1: the URL is a root, to which clients append; Docker and Kaiden append `/v0`.
+/// C1: the URL is a root, to which clients append; Docker and Kaiden append `/v0`.
 #[tokio::test(flavor = "multi_thread")]
 async fn docker_and_kaiden_get_the_same_answers_under_v0() {
     let served = served().await;
@@ -87,7 +87,7 @@ async fn docker_and_kaiden_get_the_same_answers_under_v0() {
     }
 }
 
-/// 2: the hottest request is `latest` of a configured server.
+/// C2, C17: the hottest request is `latest` of a configured server.
 #[tokio::test(flavor = "multi_thread")]
 async fn latest_is_found_for_shown_servers_only() {
     let served = served().await;
@@ -110,7 +110,7 @@ async fn latest_is_found_for_shown_servers_only() {
     }
 }
 
-/// 3: VS Code probes, lists the latest versions, and from page 2 on sends only the cursor, unescaped.
+/// C3: VS Code probes, lists the latest versions, and from page 2 on sends only the cursor, unescaped.
 #[tokio::test(flavor = "multi_thread")]
 async fn cursor_alone_continues_a_filtered_list() {
     let served = served().await;
@@ -138,7 +138,7 @@ async fn cursor_alone_continues_a_filtered_list() {
     assert_eq!(served.get("/v0.1/servers?cursor=%21%21").await.status, 400);
 }
 
-/// 4: `_meta` on every item, `metadata` on every list, never `null`.
+/// C4: `_meta` on every item, `metadata` on every list, never `null`.
 #[tokio::test(flavor = "multi_thread")]
 async fn members_that_vs_code_reads_are_present_and_never_null() {
     let served = served().await;
@@ -156,7 +156,7 @@ async fn members_that_vs_code_reads_are_present_and_never_null() {
     }
 }
 
-/// 5: one invalid entry breaks a page for strict clients, so it is sanitized or not served.
+/// C5: one invalid entry breaks a page for strict clients, so it is sanitized or not served.
 #[tokio::test(flavor = "multi_thread")]
 async fn entry_that_strict_clients_reject_is_sanitized_or_not_served() {
     let item = |name: &str, members: &str| {
@@ -204,7 +204,7 @@ async fn entry_that_strict_clients_reject_is_sanitized_or_not_served() {
     );
 }
 
-/// 6: hidden entries are not listed.
+/// P18, C6: hidden entries are not listed.
 #[tokio::test(flavor = "multi_thread")]
 async fn hidden_entries_are_in_no_list() {
     let served = served().await;
@@ -219,7 +219,7 @@ async fn hidden_entries_are_in_no_list() {
     }
 }
 
-/// 7: every answer has CORS headers, including errors and preflights.
+/// C7: every answer has CORS headers, including errors and preflights.
 #[tokio::test(flavor = "multi_thread")]
 async fn every_answer_has_cors_headers() {
     let served = served().await;
@@ -245,7 +245,7 @@ async fn every_answer_has_cors_headers() {
     }
 }
 
-/// 8: the Copilot language server checks the exact version that it installed.
+/// C8: the Copilot language server checks the exact version that it installed.
 #[tokio::test(flavor = "multi_thread")]
 async fn old_version_stays_available() {
     let served = served().await;
@@ -258,7 +258,7 @@ async fn old_version_stays_available() {
     );
 }
 
-/// 9: proxies decode slashes, double them and add more; nothing is redirected.
+/// C9: proxies decode slashes, double them and add more; nothing is redirected.
 #[tokio::test(flavor = "multi_thread")]
 async fn paths_rewritten_by_proxies_are_found_without_a_redirect() {
     let served = served().await;
@@ -277,7 +277,7 @@ async fn paths_rewritten_by_proxies_are_found_without_a_redirect() {
     assert_eq!(served.raw(Method::GET, "/v0.1/servers/", &[]).await.0.status, 200);
 }
 
-/// 10: some Copilot CLI releases ask without a version; a 404 names the right root.
+/// C10, C17: some Copilot CLI releases ask without a version; a 404 names the right root.
 #[tokio::test(flavor = "multi_thread")]
 async fn path_without_a_version_works_and_a_404_names_the_right_root() {
     let served = served().await;
@@ -300,7 +300,7 @@ async fn path_without_a_version_works_and_a_404_names_the_right_root() {
     );
 }
 
-/// 11, 12: unknown parameters, content types and credentials are ignored.
+/// C11, C12: unknown parameters, content types and credentials are ignored.
 #[tokio::test(flavor = "multi_thread")]
 async fn unknown_parameters_and_headers_are_ignored() {
     let served = served().await;
@@ -311,7 +311,7 @@ async fn unknown_parameters_and_headers_are_ignored() {
     assert_eq!((found.status, found.text), (200, plain));
 }
 
-/// 13: `ToolHive` lists with `limit=1`, and accepts a source by its `OpenAPI` document.
+/// C13: `ToolHive` lists with `limit=1`, and accepts a source by its `OpenAPI` document.
 #[tokio::test(flavor = "multi_thread")]
 async fn toolhive_lists_one_by_one_and_accepts_the_document() {
     let served = served().await;
@@ -331,7 +331,7 @@ async fn toolhive_lists_one_by_one_and_accepts_the_document() {
     assert!(document.text.contains("https://github.com/modelcontextprotocol/registry"));
 }
 
-/// 14: pages stay under 10 MiB, also the list of versions, which continues by a link.
+/// C14: pages stay under 10 MiB, also the list of versions, which continues by a link.
 #[tokio::test(flavor = "multi_thread")]
 async fn pages_stay_below_the_size_limit_of_clients() {
     let upstream = Upstream::start([]).await;
@@ -371,7 +371,7 @@ async fn pages_stay_below_the_size_limit_of_clients() {
     assert_eq!(newest[0], "com.big/tool@1.59.0", "newest first");
 }
 
-/// An unchanged answer gets 304, across restarts; another representation has another tag.
+/// P20: an unchanged answer gets 304, across restarts; another representation has another tag.
 #[tokio::test(flavor = "multi_thread")]
 async fn etag_identifies_a_representation_across_restarts() {
     let served = served().await;
@@ -437,7 +437,7 @@ async fn head_answers_like_get_and_answers_have_request_ids() {
     }
 }
 
-/// A view shows only the entries within its limits.
+/// C16: a view shows only the entries within its limits.
 #[tokio::test(flavor = "multi_thread")]
 async fn view_shows_only_entries_within_its_limits() {
     let upstream = Upstream::start(rows()).await;
@@ -486,7 +486,7 @@ async fn view_shows_only_entries_within_its_limits() {
     assert!(!daemon.get("/v0.1/servers?include_deleted=true").await.text.contains("Acme"));
 }
 
-/// No request gets a 5xx.
+/// P35: no request gets a 5xx.
 #[tokio::test(flavor = "multi_thread")]
 async fn bad_requests_never_get_a_5xx() {
     let served = served().await;

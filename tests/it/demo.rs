@@ -1,6 +1,6 @@
 //! The demo as a newcomer meets it: what each command prints on its world, compared with snapshots.
 //!
-//! `UPDATE_SNAPSHOTS=1 cargo test --test it demo` writes them anew; read the difference before it is committed.
+//! `UPDATE_SNAPSHOTS=1 cargo test --test it demo` writes them; read the difference before it is committed.
 
 use std::fs;
 use std::io::{BufRead, BufReader};

@@ -175,6 +175,7 @@ fn fault(name: &str, count: usize, asked: &str) -> Option<Response<Body>> {
     }
 }
 
+/// P4, P9, P43.
 #[rstest::rstest]
 #[case("nothing", Accepted)]
 #[case("html", Fails("not JSON"))]

@@ -53,6 +53,7 @@ struct Limits {
 /// The entries of a view, by name and version.
 type Shown = BTreeSet<(String, String)>;
 
+/// P1, P18.
 #[tokio::test(flavor = "multi_thread")]
 async fn hidden_entries_are_in_no_byte_of_any_answer() {
     let seed = std::env::var("VIDIMUS_TEST_SEED").unwrap_or_else(|_| "leak".into());

@@ -79,6 +79,7 @@ impl Random {
     }
 }
 
+/// P2, P11, P57.
 #[tokio::test(flavor = "multi_thread")]
 async fn twenty_kills_during_a_full_sync_leave_the_store_of_an_undisturbed_one() {
     let mut random = Random::seeded();

@@ -24,7 +24,8 @@ fn certificate() -> (String, String) {
     (made.cert.pem(), made.signing_key.serialize_pem())
 }
 
-/// VS Code refuses plain http, so TLS is terminated here or in front. A renewed pair is loaded at run time.
+/// P50, C15: VS Code refuses plain http, so TLS is terminated here or in front. A renewed pair is loaded at run
+/// time.
 #[tokio::test(flavor = "multi_thread")]
 async fn tls_is_served_and_a_renewed_certificate_is_loaded() {
     let (_upstream, place) = workplace().await;
@@ -64,6 +65,7 @@ async fn tls_is_served_and_a_renewed_certificate_is_loaded() {
     assert_eq!(asked(&first).await, None, "the old certificate is not presented");
 }
 
+/// C15.
 #[tokio::test(flavor = "multi_thread")]
 async fn plain_http_on_a_public_address_needs_a_tls_proxy() {
     let (_upstream, place) = workplace().await;
@@ -121,7 +123,7 @@ async fn requests_are_limited_by_client_except_for_single_entries() {
     }
 }
 
-/// Connections of silent clients are closed, and other clients do not wait for them.
+/// P55: connections of silent clients are closed, and other clients do not wait for them.
 #[tokio::test(flavor = "multi_thread")]
 async fn connections_are_limited_and_silent_ones_are_closed() {
     let (_upstream, place) = workplace().await;

@@ -195,6 +195,7 @@ async fn wildcard_takes_effect_only_after_names_are_compared_with_a_new_brand() 
     assert_eq!(lookalikes(&place, &[]).len(), 1);
 }
 
+/// P22.
 #[tokio::test(flavor = "multi_thread")]
 async fn copies_of_a_lookalike_do_not_suppress_its_alert() {
     let upstream = Upstream::start(
@@ -248,6 +249,7 @@ fn titled(name: &str, version: &str, title: &str, published: &str) -> Row {
     Row::raw(name, version, &item)
 }
 
+/// P53.
 #[tokio::test(flavor = "multi_thread")]
 async fn each_lookalike_version_needs_its_own_acknowledgement() {
     let name = "io.github.someone/plain";

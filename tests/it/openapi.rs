@@ -12,7 +12,7 @@ const PREFIXES: [&str; 3] = ["/v0.1", "/v0", ""];
 const RESOURCES: [&str; 3] =
     ["/servers", "/servers/{serverName}/versions", "/servers/{serverName}/versions/{version}"];
 
-/// `ToolHive` accepts a registry as a source only with these two members.
+/// C13: `ToolHive` accepts a registry as a source only with these two members.
 #[test]
 fn document_has_the_members_that_mirrors_require() {
     assert_eq!(document()["openapi"], "3.1.0");

@@ -6,6 +6,7 @@ use crate::support::upstream::Upstream;
 use crate::support::wait::eventually;
 use reqwest::Method;
 
+/// P13.
 #[tokio::test(flavor = "multi_thread")]
 async fn operations_need_the_token_and_refuse_browsers() {
     let upstream = Upstream::start([Row::new("a.b/c", "1.0.0")]).await;
@@ -33,6 +34,7 @@ async fn operations_need_the_token_and_refuse_browsers() {
     assert_eq!(answer(sync).await.status, 401);
 }
 
+/// P23.
 #[tokio::test(flavor = "multi_thread")]
 async fn acknowledgement_needs_the_digest_of_the_shown_items() {
     let upstream = Upstream::start([Row::new("a.b/c", "1.0.0")]).await;
@@ -82,6 +84,7 @@ async fn token_file_is_private_and_survives_a_restart() {
     assert_eq!(daemon.token(), token);
 }
 
+/// C9.
 #[tokio::test(flavor = "multi_thread")]
 async fn registry_answers_every_method_and_path_without_a_redirect_or_a_5xx() {
     let upstream = Upstream::start([Row::new("a.b/c", "1.0.0")]).await;

@@ -93,6 +93,7 @@ async fn served(daemon: &Daemon, wanted: &[&str]) {
     daemon.lists(&wanted).await;
 }
 
+/// P44.
 #[tokio::test(flavor = "multi_thread")]
 async fn wildcard_needs_a_verified_namespace_and_an_exact_name_one_that_is_not_revoked() {
     let world = World::new().await;
@@ -124,6 +125,7 @@ async fn wildcard_needs_a_verified_namespace_and_an_exact_name_one_that_is_not_r
     assert!(list.contains("OWNERSHIP") && list.contains(" verified "), "{list}");
 }
 
+/// P14.
 #[tokio::test(flavor = "multi_thread")]
 async fn failing_zone_changes_nothing_and_another_key_suspends_the_namespace() {
     let world = World::new().await;
@@ -172,6 +174,7 @@ async fn failing_zone_changes_nothing_and_another_key_suspends_the_namespace() {
     served(&daemon, &with).await;
 }
 
+/// P44.
 #[tokio::test(flavor = "multi_thread")]
 async fn login_of_another_account_is_revoked_and_hidden() {
     let world = World::new().await;

@@ -74,6 +74,7 @@ async fn dns_answer_is_classified(#[case] say: Say, #[case] wanted: &str) {
     assert!(hints.contains(&"only one resolver was asked".to_owned()));
 }
 
+/// P14.
 #[tokio::test(flavor = "multi_thread")]
 async fn disagreeing_resolvers_are_inconclusive_and_a_wrong_selector_gives_a_hint() {
     let (left, right) = (Dns::start().await, Dns::start().await);
@@ -194,6 +195,7 @@ mod well_known {
         format!("HTTP/1.1 {line}\r\ncontent-length: 0\r\n\r\n").into_bytes()
     }
 
+    /// P15.
     #[rstest::rstest]
     #[case::one_record(ok(KEY), "shows")]
     #[case::two_lines(ok(&format!("# keys\n{KEY}\n{OTHER}\n")), "shows")]
@@ -217,6 +219,7 @@ mod well_known {
         assert!(lookup.to_string().starts_with(wanted), "{lookup}");
     }
 
+    /// P15.
     #[tokio::test(flavor = "multi_thread")]
     async fn oversized_file_is_not_read_to_its_end() {
         let dns = Dns::start().await;
@@ -242,6 +245,7 @@ mod well_known {
         drop(silent);
     }
 
+    /// P15.
     #[rstest::rstest]
     #[case::reserved("169.254.169.254", "reserved address 169.254.169.254")]
     #[case::one_of_several("127.0.0.1 10.0.0.1", "reserved address 10.0.0.1")]
@@ -397,6 +401,7 @@ mod github {
         assert_eq!(sources.trouble(), wanted);
     }
 
+    /// P15.
     #[tokio::test(flavor = "multi_thread")]
     async fn redirects_out_of_the_api_are_refused() {
         let forge = Forge::start().await;

@@ -146,6 +146,7 @@ fn changed(source: &Source) {
     registry.rows.remove(&("com.n03/tool".to_owned(), "1.0.0".to_owned()));
 }
 
+/// P2, P57.
 #[tokio::test(flavor = "multi_thread")]
 async fn full_sync_that_freezes_at_any_fsync_resumes_to_the_same_store() {
     let source = source();
@@ -170,6 +171,7 @@ async fn full_sync_that_freezes_at_any_fsync_resumes_to_the_same_store() {
     }
 }
 
+/// P37, P57.
 #[tokio::test(flavor = "multi_thread")]
 async fn acceptance_that_freezes_at_any_fsync_is_atomic() {
     let synced = Disk::default();
@@ -209,7 +211,7 @@ async fn acceptance_that_freezes_at_any_fsync_is_atomic() {
     }
 }
 
-/// A full disk fails the sync run. The stored rows stay intact, and with more room the mirror ends like an
+/// P57: a full disk fails the sync run. The stored rows stay intact, and with more room the mirror ends like an
 /// undisturbed one.
 #[tokio::test(flavor = "multi_thread")]
 async fn full_disk_fails_the_sync_run_and_loses_nothing() {

@@ -52,7 +52,7 @@ async fn run(mut command: Command) {
     assert!(output.status.success(), "{out}\n{err}");
 }
 
-/// The editor's own gallery code: probe, list, scroll, search and lookup, in both views.
+/// C2, C16: the editor's own gallery code: probe, list, scroll, search and lookup, in both views.
 #[tokio::test(flavor = "multi_thread")]
 async fn vs_code_finds_exactly_the_served_entries() {
     let Some(root) = installed("vscode", "node_modules") else { return };
@@ -76,7 +76,7 @@ async fn langchain_finds_exactly_the_served_entries() {
     run(python).await;
 }
 
-/// Thousands of valid and invalid requests: no 5xx, and no undocumented answer.
+/// P35: thousands of valid and invalid requests: no 5xx, and no undocumented answer.
 #[tokio::test(flavor = "multi_thread")]
 async fn schemathesis_gets_only_documented_answers() {
     let Some(root) = installed("schemathesis", "bin/schemathesis") else { return };

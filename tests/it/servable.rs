@@ -12,7 +12,7 @@ struct Item<'a> {
     server: &'a RawValue,
 }
 
-/// At most 10 of 6,395 real entries are rejected; most are served byte for byte.
+/// C5: at most 10 of 6,395 real entries are rejected; most are served byte for byte.
 #[test]
 fn at_most_ten_real_entries_are_not_servable() {
     let Some(items) = crate::support::corpus::items() else { return };

@@ -26,6 +26,7 @@ fn rows() -> Vec<Row> {
     rows
 }
 
+/// P49.
 #[tokio::test(flavor = "multi_thread")]
 async fn first_start_serves_exactly_the_approved_entries() {
     let upstream = Upstream::start(rows()).await;
@@ -69,6 +70,7 @@ async fn server_named_in_an_overlay_is_served_before_the_full_sync_ends() {
     assert_eq!(status["upstreams"][0]["lastFullSync"], Value::Null);
 }
 
+/// P13, P34.
 #[tokio::test(flavor = "multi_thread")]
 async fn registry_answers_503_until_a_first_sync_succeeds() {
     let upstream = Upstream::start(rows()).await;
@@ -101,6 +103,7 @@ async fn registry_answers_503_until_a_first_sync_succeeds() {
     daemon.lists(&["com.example/tool@1.0.0", "com.example/tool@1.1.0"]).await;
 }
 
+/// P17, P50.
 #[tokio::test(flavor = "multi_thread")]
 async fn edited_overlay_takes_effect_while_the_daemon_runs() {
     let upstream = Upstream::start(rows()).await;
@@ -120,6 +123,7 @@ async fn edited_overlay_takes_effect_while_the_daemon_runs() {
     daemon.lists(&["com.other/tool-07@1.0.0"]).await;
 }
 
+/// P16.
 #[tokio::test(flavor = "multi_thread")]
 async fn refused_overlays_can_only_hide_also_across_a_restart() {
     let upstream = Upstream::start(rows()).await;
@@ -159,7 +163,7 @@ servers:
     assert_eq!(status["overlays"]["state"], "refused", "an emptied folder is refused");
 }
 
-/// P16: a denial takes effect at once, even while the overlays are refused.
+/// P47: a denial takes effect at once, even while the overlays are refused.
 #[tokio::test(flavor = "multi_thread")]
 async fn denial_takes_effect_while_another_file_is_refused() {
     let upstream = Upstream::start(rows()).await;
@@ -182,6 +186,7 @@ async fn denial_takes_effect_while_another_file_is_refused() {
     daemon.lists(&["com.example/tool@1.0.0", "com.example/tool@1.1.0"]).await;
 }
 
+/// P16.
 #[tokio::test(flavor = "multi_thread")]
 async fn emptied_folder_or_file_keeps_the_last_good_overlays() {
     let upstream = Upstream::start(rows()).await;
@@ -208,7 +213,7 @@ async fn emptied_folder_or_file_keeps_the_last_good_overlays() {
     }
 }
 
-/// P6: a deletion hides at once, even if its row is invalid.
+/// P10: a deletion hides at once, even if its row is invalid.
 #[tokio::test(flavor = "multi_thread")]
 async fn deletion_in_an_invalid_row_hides() {
     let upstream = Upstream::start(rows()).await;
@@ -227,7 +232,7 @@ async fn deletion_in_an_invalid_row_hides() {
     assert_eq!(status["upstreams"][0]["quarantined"], 1);
 }
 
-/// Another registry under the same id starts with a full sync.
+/// P50: another registry under the same id starts with a full sync.
 #[tokio::test(flavor = "multi_thread")]
 async fn changed_url_starts_a_full_sync_while_the_daemon_runs() {
     let first = Upstream::start(rows()).await;
@@ -245,6 +250,7 @@ async fn changed_url_starts_a_full_sync_while_the_daemon_runs() {
     assert!(!listing.contains("updated_since") && !listing.contains("cursor"), "{listing}");
 }
 
+/// P17.
 #[tokio::test(flavor = "multi_thread")]
 async fn expired_approval_hides_without_any_other_event() {
     let upstream = Upstream::start(rows()).await;
@@ -276,7 +282,7 @@ async fn incremental_sync_applies_additions_and_deletions() {
     assert!(!incremental.contains("include_deleted"), "{incremental}");
 }
 
-/// P4: an invalid response changes nothing.
+/// P4, P12, P37: an invalid response changes nothing.
 #[rstest::rstest]
 #[case::html("html", "not JSON")]
 #[case::wrong_shape("shape", "another shape")]
@@ -358,6 +364,7 @@ async fn invalid_rows_are_quarantined_with_a_reason_and_the_others_are_served() 
     assert_eq!(status["upstreams"][0]["quarantined"], 3);
 }
 
+/// P11.
 #[tokio::test(flavor = "multi_thread")]
 async fn interrupted_full_sync_resumes_at_its_cursor() {
     let upstream = Upstream::start(rows()).await;

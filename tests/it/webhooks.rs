@@ -87,6 +87,7 @@ async fn recipient_is_notified_when_an_alert_is_raised_updated_and_resolved() {
     assert!(shown.contains("sha256:"), "{shown}");
 }
 
+/// P54.
 #[tokio::test(flavor = "multi_thread")]
 async fn delivery_is_retried_across_a_restart_with_the_same_id() {
     let recipient = Recipient::start().await;
@@ -114,6 +115,7 @@ async fn delivery_is_retried_across_a_restart_with_the_same_id() {
     assert_eq!(recipient.received().len(), before + 1, "an accepted delivery is not sent again");
 }
 
+/// P52.
 #[tokio::test(flavor = "multi_thread")]
 async fn alert_of_a_served_name_does_not_wait_behind_a_stalled_delivery() {
     let recipient = Recipient::start().await;
@@ -177,6 +179,7 @@ async fn redirect_is_not_followed_and_a_dead_letter_can_be_redelivered() {
     .await;
 }
 
+/// P54.
 #[tokio::test(flavor = "multi_thread")]
 async fn gone_recipient_is_not_tried_again_and_others_are_notified() {
     let (gone, other) = (Recipient::start().await, Recipient::start().await);

@@ -10,7 +10,7 @@ pub(in crate::config) const OWNERSHIP: Table = Table {
         Field::new(
             "enabled",
             "boolean",
-            "Owners of namespaces are verified. With `false` nothing is looked up and nothing is required.",
+            "Owners of namespaces are verified. With `false` nothing is required, and only `vidimus ownership` makes lookups.",
         )
         .default("true")
         .allowed("`true` or `false`")

@@ -178,10 +178,7 @@ fn log(upstream: &str, outcome: &Outcome, next: Timestamp) {
     match outcome {
         Ok(report) => {
             let RunReport { kind, pages, tally, .. } = report;
-            let kind = match kind {
-                SyncKind::Full => "full sync",
-                SyncKind::Incremental { .. } => "incremental sync",
-            };
+            let kind = kind.words();
             info!(
                 upstream,
                 kind,

@@ -81,6 +81,8 @@ pub(super) struct Runtime {
 }
 
 impl Mirror {
+    /// Creates the service, ready if the store knows an upstream already.
+    ///
     /// # Errors
     /// When the store cannot be read.
     pub(in crate::daemon) fn new(

@@ -74,6 +74,7 @@ impl SyncFailure {
     /// Returns the class of the failure, as alerts compare it.
     pub(super) fn class(&self) -> FailureClass {
         match self {
+            Self::Fetch(FetchFailure::File { .. }) => FailureClass::Files,
             Self::Fetch(_) => FailureClass::Fetch,
             Self::Page(_) => FailureClass::Page,
             Self::Pagination(_) => FailureClass::Pagination,
@@ -96,11 +97,11 @@ impl SyncFailure {
     }
 }
 
-/// The observer of a sync run.
+/// Receives what a sync run does.
 pub trait Observer: Send + Sync + 'static {
-    /// Rows were committed; these names changed.
+    /// Reports names that changed in rows that were committed.
     fn touched(&self, names: BTreeSet<Name>);
-    /// A page was read and validated.
+    /// Reports that a page was read and validated.
     fn progress(&self, run: &SyncRun);
 }
 

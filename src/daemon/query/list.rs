@@ -3,7 +3,10 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
-use crate::curation::{Dossier, EntryEvaluation, EntryState, PolicySnapshot, Screening, evaluate};
+use crate::curation::{
+    Dossier, EntryEvaluation, EntryState, Gate, PolicySnapshot, QuarantinedFacts, Screening,
+    evaluate,
+};
 use crate::daemon::screening::Screenings;
 use crate::model::{Name, Timestamp};
 use crate::store::{Snapshot, StoreError};
@@ -51,6 +54,10 @@ pub fn list(
         let evaluation = evaluate(&dossier, policy, &screening, now);
         let entries = evaluation.entries.iter().map(|entry| Listed::new(&name, entry));
         lines.extend(entries.filter(|line| all || line.served));
+        if all {
+            let refused = evaluation.quarantined.iter();
+            lines.extend(refused.map(|(row, _)| Listed::of_quarantined(&name, row)));
+        }
     }
     Ok(lines)
 }
@@ -85,6 +92,22 @@ impl Listed {
             owner: rules.owner.map(str::to_owned),
             ownership: entry.ownership.word().map(str::to_owned),
             expires: entry.expires.filter(|_| entry.is_served()),
+        }
+    }
+
+    fn of_quarantined(name: &Name, row: &QuarantinedFacts) -> Self {
+        Self {
+            name: name.to_string(),
+            version: row.version.clone(),
+            upstream: row.upstream.clone(),
+            served: false,
+            state: EntryState::NotWellFormed,
+            hidden_by: Some(Gate::WellFormed.failing().to_owned()),
+            tier: None,
+            classification: None,
+            owner: None,
+            ownership: None,
+            expires: None,
         }
     }
 }

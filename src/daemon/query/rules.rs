@@ -1,9 +1,8 @@
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use serde::{Deserialize, Serialize};
 
 use super::list::screening_of;
-
 use crate::curation::{Evidence, Gate, OwnershipEvidence, PolicySnapshot, evaluate};
 use crate::daemon::screening::Screenings;
 use crate::model::{Escaped, Timestamp};
@@ -24,6 +23,9 @@ pub struct RuleEffect {
     pub serves: u64,
     /// Versions that it selects and that were published after its review.
     pub newer: u64,
+    /// Versions that it selects while another rule, a denial or the upstream decides about them.
+    #[serde(default)]
+    pub elsewhere: u64,
     /// Versions that it approves and that wait for a first lookup or comparison.
     #[serde(default)]
     pub waiting: u64,
@@ -46,11 +48,11 @@ pub fn rule_effects(
     now: Timestamp,
     is_meant: impl Fn(&Rule) -> bool,
 ) -> Result<Vec<RuleEffect>, StoreError> {
-    let mut tallies: BTreeMap<String, Tally<'_>> = BTreeMap::new();
     let is_meant = |rule: &Rule| approves(rule) && is_meant(rule);
-    for rule in policy.overlays.rules().iter().filter(|rule| is_meant(rule)) {
-        tallies.insert(rule.place.to_string(), Tally::new(rule));
-    }
+    let rules = policy.overlays.rules().iter().filter(|rule| is_meant(rule));
+    // The same rule stands behind one reference everywhere.
+    let mut tallies: HashMap<*const Rule, Tally<'_>> =
+        rules.map(|rule| (std::ptr::from_ref(rule), Tally::new(rule))).collect();
     for name in snapshot.names()? {
         let rules = policy.overlays.rules_for(&name);
         if !rules.rules().any(&is_meant) {
@@ -60,12 +62,18 @@ pub fn rule_effects(
         let screening = screening_of(&dossier, snapshot, policy, screenings, now)?;
         let evaluation = evaluate(&dossier, policy, &screening, now);
         for entry in &evaluation.entries {
-            let Some((rule, _)) = entry.rules.approval else { continue };
-            let Some(tally) = tallies.get_mut(&rule.place.to_string()) else { continue };
-            tally.count(entry.hidden_by());
+            let (version, upstream) = (&entry.row.version, entry.row.upstream.as_str());
+            for rule in rules.rules().filter(|rule| rule.selects(version, upstream)) {
+                let Some(tally) = tallies.get_mut(&std::ptr::from_ref(rule)) else { continue };
+                let decides =
+                    entry.rules.approval.is_some_and(|(decides, _)| std::ptr::eq(decides, rule));
+                tally.count(decides, entry.hidden_by());
+            }
         }
     }
-    Ok(tallies.into_iter().map(|(place, tally)| tally.effect(place)).collect())
+    let mut effects: Vec<RuleEffect> = tallies.into_values().map(Tally::effect).collect();
+    effects.sort_by(|left, right| left.place.cmp(&right.place));
+    Ok(effects)
 }
 
 fn approves(rule: &Rule) -> bool {
@@ -77,20 +85,23 @@ struct Tally<'r> {
     serves: u64,
     newer: u64,
     waiting: u64,
+    elsewhere: u64,
     hidden: BTreeMap<Gate, u64>,
 }
 
 impl<'r> Tally<'r> {
     fn new(rule: &'r Rule) -> Self {
-        Self { rule, serves: 0, newer: 0, waiting: 0, hidden: BTreeMap::new() }
+        let hidden = BTreeMap::new();
+        Self { rule, serves: 0, newer: 0, waiting: 0, elsewhere: 0, hidden }
     }
 
-    fn count(&mut self, hidden_by: Option<(Gate, &Evidence<'_>)>) {
+    fn count(&mut self, decides: bool, hidden_by: Option<(Gate, &Evidence<'_>)>) {
         match hidden_by {
+            _ if !decides => self.elsewhere += 1,
             None => self.serves += 1,
             Some((_, Evidence::PublishedLater { .. })) => self.newer += 1,
-            // Another rule decides, or the upstream does.
-            Some((gate, _)) if gate <= Gate::Approved => {}
+            // A denial decides, or the upstream does.
+            Some((gate, _)) if gate <= Gate::Approved => self.elsewhere += 1,
             Some((gate, evidence)) => {
                 self.waiting += u64::from(is_waiting(evidence));
                 *self.hidden.entry(gate).or_default() += 1;
@@ -98,17 +109,19 @@ impl<'r> Tally<'r> {
         }
     }
 
-    fn effect(self, place: String) -> RuleEffect {
+    fn effect(self) -> RuleEffect {
         let most = self.hidden.iter().max_by_key(|(_, count)| **count).map(|(gate, _)| *gate);
+        let is_exact = self.rule.name.is_exact();
         RuleEffect {
-            place,
+            place: self.rule.place.to_string(),
             selector: self.rule.selector(),
             approves: self.serves + self.hidden.values().sum::<u64>(),
             serves: self.serves,
             newer: self.newer,
             waiting: self.waiting,
+            elsewhere: self.elsewhere,
             hidden_by: most.map(|gate| gate.as_str().to_owned()),
-            remedy: most.map(|gate| remedy(gate).to_owned()),
+            remedy: most.map(|gate| remedy(gate, is_exact).to_owned()),
         }
     }
 }
@@ -124,8 +137,11 @@ fn is_waiting(evidence: &Evidence<'_>) -> bool {
     }
 }
 
-const fn remedy(gate: Gate) -> &'static str {
+const fn remedy(gate: Gate, is_exact: bool) -> &'static str {
     match gate {
+        Gate::NamespaceOwnership if is_exact => {
+            "the ownership is not verified as required; `vidimus explain` shows the verdict"
+        }
         Gate::NamespaceOwnership => {
             "a verified namespace is required; pin it, waive it, or spell names out"
         }
@@ -151,34 +167,27 @@ impl RuleEffect {
     /// Returns what is unexpected about the effect, and what to do.
     #[must_use]
     pub fn surprise(&self) -> Option<(String, String)> {
-        let Self { approves, serves, newer, .. } = self;
-        if *serves > 0 {
+        let Self { approves, serves, newer, elsewhere, .. } = *self;
+        let nothing_is_missing = serves > 0 || (approves + newer == 0 && elsewhere > 0);
+        if nothing_is_missing {
             return None;
         }
-        let effect = match (approves, newer) {
-            (0, 0) => "selects no version that an upstream has",
-            (0, newer) => {
-                let found = format!("`{}` approves 0 versions", Escaped(&self.selector));
-                let remedy = format!("{newer} that it selects came after its `reviewed`");
-                return Some((found, remedy));
-            }
-            (1, _) => "approves 1 version, serves 0",
+        let selector = Escaped(&self.selector);
+        let noun = if approves == 1 { "version" } else { "versions" };
+        Some(match (approves, newer) {
+            (0, 0) => (
+                format!("`{selector}` selects no version that an upstream has"),
+                "check the spelling and the version; the rule is valid all the same".to_owned(),
+            ),
+            (0, newer) => (
+                format!("`{selector}` approves 0 versions"),
+                format!("{newer} that it selects came after its `reviewed`"),
+            ),
             (approves, _) => {
-                let found =
-                    format!("`{}` approves {approves} versions, serves 0", Escaped(&self.selector));
-                return Some((found, self.remedy_text()));
+                let remedy = self.remedy.as_deref().unwrap_or("`vidimus explain` shows the gate");
+                (format!("`{selector}` approves {approves} {noun}, serves 0"), remedy.to_owned())
             }
-        };
-        let remedy = if *approves == 0 {
-            "check the spelling and the version; the rule is valid all the same".to_owned()
-        } else {
-            self.remedy_text()
-        };
-        Some((format!("`{}` {effect}", Escaped(&self.selector)), remedy))
-    }
-
-    fn remedy_text(&self) -> String {
-        self.remedy.clone().unwrap_or_else(|| "`vidimus explain` shows the gate".to_owned())
+        })
     }
 }
 
@@ -194,8 +203,9 @@ mod tests {
             serves,
             newer,
             waiting: 0,
+            elsewhere: 0,
             hidden_by: None,
-            remedy: Some(remedy(Gate::NamespaceOwnership).into()),
+            remedy: Some(remedy(Gate::NamespaceOwnership, false).into()),
         }
     }
 

@@ -49,9 +49,13 @@ fn log(alert: &Alert) {
     let subject = Escaped(&alert.identity.subject);
     if alert.is_resolved() {
         info!(alert = kind, id, %subject, "an alert was resolved");
-    } else {
-        let detail = alert.detail();
-        let detail = Escaped(&detail);
+        return;
+    }
+    let detail = alert.detail();
+    let detail = Escaped(&detail);
+    if alert.changed == alert.raised {
         warn!(alert = kind, id, %subject, alert.count, %detail, "an alert was raised");
+    } else {
+        info!(alert = kind, id, %subject, alert.count, %detail, "an alert was updated");
     }
 }

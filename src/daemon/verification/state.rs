@@ -226,7 +226,7 @@ impl<R> State<R> {
                 self.again.extend(is_changed.then_some(namespace));
                 continue;
             };
-            // The publisher waits for a verdict that was not due for days.
+            // The reviewer who edited the rule waits for a verdict that was not due for days.
             let is_due = is_changed || priority < priority_before;
             let at = if is_due { at.min(context.now) } else { at };
             self.queue.set(&namespace, rate_lane(&claim), priority, at);

@@ -32,7 +32,7 @@ def find(servers, name, what):
     return found[0]
 
 
-async def walk(client, **filters):
+async def read_all(client, **filters):
     """Reads every page. The client hides `nextCursor`, so this continues by `name:version`."""
     servers, pages = [], 0
     while True:
@@ -59,13 +59,13 @@ async def gone(lookup, what):
 
 
 async def read(client, name, version, hidden):
-    listed, pages = await walk(client, version="latest")
+    listed, pages = await read_all(client, version="latest")
     shown = find(listed, name, "the list")
     expect(shown.version == version, f"the list has {name} at {shown.version}, not {version}")
     expect(shown.metadata.is_latest, f"the list has {name} not as the latest")
-    everything, _ = await walk(client)
+    everything, _ = await read_all(client)
 
-    searched, _ = await walk(client, query=name.split("/", 1)[1], version="latest")
+    searched, _ = await read_all(client, query=name.split("/", 1)[1], version="latest")
     expect(find(searched, name, "the search") == shown, f"list and search differ over {name}")
 
     latest = await client.get_server_details(name)
