@@ -35,12 +35,21 @@ pub(super) async fn check(settings: Settings, json: bool) -> Result<Exit, CliErr
         Err(found) => findings.extend(found),
         Ok(overlays) => {
             findings.extend(starter_warning(&overlays.set));
+            findings.extend(empty_folder(&settings, &overlays));
             findings.extend(compare_with_names(&settings, &overlays).await?);
             findings.extend(overlays.findings);
         }
     }
     print::findings(&findings, json);
     Ok(if has_errors(&findings) { Exit::Findings } else { Exit::Done })
+}
+
+/// Warns of a folder without files: it approves nothing, and a daemon takes one that became empty for a lost mount.
+fn empty_folder(settings: &Settings, overlays: &LoadedOverlays) -> Option<Finding> {
+    let place = Source::new(settings.overlays.to_string_lossy(), "").start();
+    let allowed = "a daemon that had overlays keeps the last valid set and raises `overlays-refused`; \
+                   to serve nothing, keep one file with `servers: []`";
+    overlays.is_empty().then(|| Finding::warning(&place, "the folder has no overlay file", allowed))
 }
 
 /// Returns the time by which a daemon or the store decides; the system's before there is either.

@@ -243,10 +243,12 @@ pub(super) fn verification(found: &Verification, file: bool, repaired: bool, jso
         out("the file is intact");
     }
     out(&format!(
-        "{}, {} in quarantine, {} staged, {} in the ledger",
+        "{}, {} in quarantine, {} staged, {} on hold, {}, {} in the ledger",
         counted(found.entries, "entry", "entries"),
         found.quarantined,
         found.staged,
+        found.on_hold,
+        counted(found.rewritten, "rewritten content", "rewritten contents"),
         found.ledger
     ));
     found.problems.iter().for_each(|problem| out(problem));

@@ -124,7 +124,7 @@ impl VersionExplanation {
             version: row.version.clone(),
             upstream: row.upstream.clone(),
             served: false,
-            state: EntryState::NotWellFormed,
+            state: EntryState::Quarantined,
             views: Vec::new(),
             tier: None,
             classification: None,

@@ -28,12 +28,15 @@ pub enum EntryState {
     DeletedUpstream,
     NotAuthoritative,
     SchemaViolation,
-    NotWellFormed,
+    /// A row of the name cannot be decoded.
+    Damaged,
+    /// The row is not well-formed.
+    Quarantined,
 }
 
 impl EntryState {
     /// The words of `list --state`, in the order of the states.
-    pub const WORDS: [(&str, Self); 15] = [
+    pub const WORDS: [(&str, Self); 16] = [
         ("served", Self::Served),
         ("newer-than-review", Self::NewerThanReview),
         ("never-decided", Self::NeverDecided),
@@ -48,7 +51,8 @@ impl EntryState {
         ("deleted-upstream", Self::DeletedUpstream),
         ("not-authoritative", Self::NotAuthoritative),
         ("schema-violation", Self::SchemaViolation),
-        ("not-well-formed", Self::NotWellFormed),
+        ("damaged", Self::Damaged),
+        ("quarantined", Self::Quarantined),
     ];
 
     /// Returns the state of an evaluated entry.
@@ -56,7 +60,7 @@ impl EntryState {
     pub fn of(entry: &EntryEvaluation<'_>) -> Self {
         let Some((gate, evidence)) = entry.hidden_by() else { return Self::Served };
         match gate {
-            Gate::WellFormed => Self::NotWellFormed,
+            Gate::WellFormed => Self::Damaged,
             Gate::ActiveUpstream => Self::DeletedUpstream,
             Gate::UpstreamAuthoritative => Self::NotAuthoritative,
             Gate::Approved => match evidence {

@@ -98,7 +98,10 @@ mod tests {
     #[case("latest", false)]
     #[case("1.0.1º", false)]
     #[case("{{VERSION}}", false)]
-    fn version_of_any_text_is_accepted_and_some_are_semantic(#[case] text: &str, #[case] semantic: bool) {
+    fn version_of_any_text_is_accepted_and_some_are_semantic(
+        #[case] text: &str,
+        #[case] semantic: bool,
+    ) {
         let version = Version::parse(text).expect("seen in the real registry");
         assert_eq!(version.semantic().is_some(), semantic);
     }

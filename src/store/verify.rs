@@ -13,8 +13,14 @@ use crate::sync::NEVER_SENT;
 pub struct Verification {
     pub entries: u64,
     pub quarantined: u64,
-    /// Rows that are staged, on hold, or kept beside others.
+    /// Rows of a sync run that is not accepted yet.
     pub staged: u64,
+    /// Rows of change sets on hold.
+    #[serde(default)]
+    pub on_hold: u64,
+    /// Other contents of entries that upstream rewrote.
+    #[serde(default)]
+    pub rewritten: u64,
     pub ledger: u64,
     /// One line for each damaged or inconsistent row; the first hundred.
     pub problems: Vec<String>,
@@ -142,15 +148,17 @@ impl Snapshot {
             (self.tables.on_hold()?, "the row on hold does not decode"),
             (self.tables.rewritten()?, "the other content does not decode"),
         ];
-        for (table, problem) in tables {
+        let mut counts = [0; 3];
+        for ((table, problem), count) in tables.into_iter().zip(&mut counts) {
             for row in table.iter()? {
                 let (key, value) = row?;
-                found.staged += 1;
+                *count += 1;
                 if !self.is_readable(value.value()) {
                     found.problem(problem, key.value());
                 }
             }
         }
+        [found.staged, found.on_hold, found.rewritten] = counts;
         self.verify_contents(found)
     }
 

@@ -23,7 +23,9 @@ async fn nothing_is_known_before_an_upstream_has_answered() {
     drop(free);
     let place = Workplace::new(&url);
     let daemon = place.start().await;
-    daemon.upstream_until("a sync run failed", |upstream| upstream["lastFailure"].is_object()).await;
+    daemon
+        .upstream_until("a sync run failed", |upstream| upstream["lastFailure"].is_object())
+        .await;
     for command in [&["list"][..], &["list", "--json"], &["explain", "com.a/x"]] {
         let (code, out) = ran(&place, command);
         assert_eq!(code, Some(3), "{command:?}: {out}");

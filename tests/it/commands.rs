@@ -125,10 +125,15 @@ fn clean_check_exits_with_0_and_warns_of_the_starter() {
 #[test]
 fn reading_commands_fail_without_a_store() {
     let place = Workplace::new("https://registry.example");
-    for command in ["list", "status", "verify"] {
+    for command in ["status", "verify"] {
         let (code, out) = ran(&place, &[command]);
         assert_eq!(code, Some(1));
         assert!(out.contains("there is no store at data/vidimus.redb"), "{out}");
+    }
+    for command in [&["list"][..], &["explain", "a.b/c"]] {
+        let (code, out) = ran(&place, command);
+        assert_eq!(code, Some(3), "{out}");
+        assert!(out.contains("nothing is known yet"), "{out}");
     }
 }
 

@@ -1,6 +1,6 @@
 //! The documents cannot rot: their files are linted, their commands run, and their links and citations resolve.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -228,17 +228,45 @@ fn documents_name_only_commands_that_exist() {
     assert!(hidden.is_empty(), "no document shows {hidden:?}");
 }
 
-/// Returns the names of all functions in the tests and the sources.
-fn functions() -> BTreeSet<String> {
-    let mut found = BTreeSet::new();
+const TEST_ATTRIBUTES: [&str; 3] = ["#[test]", "#[tokio::test", "#[rstest"];
+
+/// Returns the test functions of the sources and of the tests, each with the promises that its doc comment cites.
+fn tests() -> BTreeMap<String, BTreeSet<String>> {
+    let mut found: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
     for path in ["src", "tests"].into_iter().flat_map(sources) {
         let text = fs::read_to_string(&path).expect("a source file");
-        found.extend(text.split("fn ").skip(1).map(|rest| {
-            let is_part = |c: &char| c.is_ascii_alphanumeric() || *c == '_';
-            rest.chars().take_while(is_part).collect::<String>()
-        }));
+        let mut is_test = false;
+        let mut cites: BTreeSet<String> = BTreeSet::new();
+        for line in text.lines().map(str::trim_start) {
+            if let Some(comment) = line.strip_prefix("///") {
+                cites.extend(promises_in(comment).map(str::to_owned));
+                continue;
+            }
+            if TEST_ATTRIBUTES.iter().any(|attribute| line.starts_with(attribute)) {
+                is_test = true;
+                continue;
+            }
+            let function = line.trim_start_matches("async ").strip_prefix("fn ");
+            if let Some(rest) = function.filter(|_| is_test) {
+                let name = rest.split(['(', '<']).next().unwrap_or(rest);
+                found.entry(name.to_owned()).or_default().append(&mut cites);
+            }
+            // Comments and attributes belong to the next function, and a blank line ends them.
+            if function.is_some() || line.is_empty() {
+                is_test = false;
+                cites.clear();
+            }
+        }
     }
     found
+}
+
+/// Returns the numbers of promises in a text, such as `P12` or `C3`.
+fn promises_in(text: &str) -> impl Iterator<Item = &str> {
+    text.split(|character: char| !character.is_ascii_alphanumeric()).filter(|word| {
+        let number = word.strip_prefix(['P', 'C']).unwrap_or_default();
+        !number.is_empty() && number.bytes().all(|digit| digit.is_ascii_digit())
+    })
 }
 
 /// Returns the names in backquotes that follow `mark` in a line.
@@ -250,36 +278,57 @@ fn cited<'l>(line: &'l str, mark: &str) -> Option<Vec<&'l str>> {
 #[test]
 fn every_promise_is_shown_by_tests_that_exist() {
     let page = fs::read_to_string(root().join("docs/promises.md")).expect("a page");
-    let known = functions();
-    let mut promises = 0;
-    // A promise is one line: its number, what holds, and the tests that show it.
-    for line in page.lines().filter(|line| is_promise(line)) {
-        promises += 1;
-        let tests = cited(line, "Shown by").unwrap_or_default();
-        assert!(!tests.is_empty() || line.contains("(planned)"), "nothing shows: {line}");
-        for test in tests {
-            assert!(known.contains(test), "`{test}` does not exist: {line}");
+    let tests = tests();
+    let mut promises: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+    let mut wrong = Vec::new();
+    for line in page.lines() {
+        let Some(number) = promise(line) else { continue };
+        let names: BTreeSet<&str> =
+            cited(line, "Shown by").unwrap_or_default().into_iter().collect();
+        if names.is_empty() != line.contains("(planned)") {
+            wrong.push(format!("{number} is either planned or shown by tests"));
+        }
+        let unknown = names.iter().filter(|name| !tests.contains_key(**name));
+        wrong.extend(unknown.map(|name| format!("{number}: `{name}` is not a test")));
+        let cites = |name: &&str| tests.get(*name).is_some_and(|cites| cites.contains(number));
+        if !names.is_empty() && !names.iter().any(cites) {
+            wrong.push(format!("{number}: the doc comment of no test cites it"));
+        }
+        if promises.insert(number, names).is_some() {
+            wrong.push(format!("{number} is given to two promises"));
         }
     }
-    assert!(promises >= 40, "{promises} promises");
+    for (name, cites) in &tests {
+        for number in cites {
+            match promises.get(number.as_str()) {
+                None => wrong.push(format!("`{name}` cites {number}, which does not exist")),
+                Some(names) if !names.contains(name.as_str()) => {
+                    wrong.push(format!("`{name}` cites {number}, which does not list it"));
+                }
+                Some(_) => {}
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+    assert!(promises.len() >= 40, "{} promises", promises.len());
 }
 
-fn is_promise(line: &str) -> bool {
-    let label = line.trim_start_matches(['-', '*', '|', ' ']);
-    let number = label.strip_prefix(['P', 'C']).unwrap_or_default();
-    number.starts_with(|first: char| first.is_ascii_digit())
+/// Returns the number of the promise that a line of the page states: its number, what holds, and the tests.
+fn promise(line: &str) -> Option<&str> {
+    let (label, _) = line.strip_prefix("- **")?.split_once("**")?;
+    promises_in(label).next()
 }
 
 #[test]
 fn every_invariant_names_a_test_that_exists() {
     let page = fs::read_to_string(root().join("ARCHITECTURE.md")).expect("a page");
     assert!(page.lines().count() < 200, "ARCHITECTURE.md has {} lines", page.lines().count());
-    let known = functions();
+    let known = tests();
     let joined = page.replace('\n', " ");
     let mut cited = 0;
     for rest in joined.split("(checked by ").skip(1) {
         for test in rest.split(')').next().unwrap_or_default().split('`').skip(1).step_by(2) {
-            assert!(known.contains(test), "`{test}` does not exist");
+            assert!(known.contains_key(test), "`{test}` is not a test");
             cited += 1;
         }
     }
@@ -295,4 +344,21 @@ fn readme_is_short_and_names_the_test_command_of_ci() {
     let command = shown.expect("a test command").text;
     let ci = fs::read_to_string(root().join(".ci/run")).expect("a script");
     assert!(ci.lines().any(|line| line.contains(command.trim())), "{command}");
+}
+
+#[test]
+fn sample_output_of_the_readme_is_that_of_the_snapshots() {
+    let readme = fs::read_to_string(root().join("README.md")).expect("a page");
+    let samples = blocks(&readme).into_iter().find(|block| block.text.contains("$ vidimus"));
+    let samples = samples.expect("sample output").text;
+    for sample in samples.split("$ vidimus ").skip(1) {
+        let (command, shown) = sample.split_once('\n').expect("a command with its output");
+        let name = command.replace([' ', '/', '.'], "-");
+        let path = root().join(format!("tests/it/snapshots/{name}.txt"));
+        let snapshot = fs::read_to_string(&path).expect("a snapshot");
+        let mut rest = snapshot.lines();
+        for line in shown.lines().filter(|line| !line.is_empty() && line.trim() != "…") {
+            assert!(rest.any(|printed| printed == line), "{}: {line}", path.display());
+        }
+    }
 }

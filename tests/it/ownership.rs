@@ -166,7 +166,7 @@ async fn failing_zone_changes_nothing_and_another_key_suspends_the_namespace() {
     })
     .await;
     let status = world.place.print(&["status"]);
-    assert!(status.contains("owners      namespaces looked up: "), "{status}");
+    assert!(status.contains("ownership   namespaces looked up: "), "{status}");
     // A reviewer pins the new key: it takes effect at once, without a lookup.
     world.dns.txt("example.com", Say::Silence);
     let accepted = "namespaces:\n- name: com.example\n  ownership: {keys: [\"ed25519:eZKrGXQmBODTj/0Pt7Y+8LyKxuurR4vbbGJ4xU1TU5I=\"]}\n";

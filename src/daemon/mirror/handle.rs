@@ -81,7 +81,7 @@ pub(super) struct Runtime {
 }
 
 impl Mirror {
-    /// Creates the service, ready if the store knows an upstream already.
+    /// Creates the service over a store.
     ///
     /// # Errors
     /// When the store cannot be read.

@@ -72,6 +72,12 @@ impl LoadedOverlays {
         Self { refused: true, findings, ..Self::default() }
     }
 
+    /// Returns true if the folder has no overlay file.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.read.as_ref().is_some_and(|(folder, _)| folder.sources.is_empty())
+    }
+
     /// Returns true if anything differs from what was loaded before.
     pub(super) fn differs_from(&self, before: &Self) -> bool {
         (self.refused, &self.findings, &self.read)

@@ -101,7 +101,7 @@ impl Listed {
             version: row.version.clone(),
             upstream: row.upstream.clone(),
             served: false,
-            state: EntryState::NotWellFormed,
+            state: EntryState::Quarantined,
             hidden_by: Some(Gate::WellFormed.failing().to_owned()),
             tier: None,
             classification: None,

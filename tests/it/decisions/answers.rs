@@ -73,7 +73,8 @@ pub(crate) fn listed(lines: &Value) -> Gates {
     lines
         .map(|line| {
             let hidden_by = line["hiddenBy"].as_str().map_or(SERVED, failing_gate);
-            (key(line, &member(line, "name"), false), hidden_by)
+            let quarantined = line["state"] == "quarantined";
+            (key(line, &member(line, "name"), quarantined), hidden_by)
         })
         .collect()
 }
