@@ -110,8 +110,9 @@ pub enum Evidence {
     Violation {
         rule: String,
     },
-    /// The gate that hides an approved entry.
+    /// The gate that hides an approved version.
     HiddenBy {
+        version: String,
         gate: String,
     },
     DeliveriesFail,
@@ -231,7 +232,9 @@ impl fmt::Display for Evidence {
             Self::Violation { rule } => {
                 write!(f, "approved but not served, because strict clients cannot read it: {rule}")
             }
-            Self::HiddenBy { gate } => write!(f, "the gate `{gate}` fails"),
+            Self::HiddenBy { version, gate } => {
+                write!(f, "{version} is hidden: the gate `{gate}` fails")
+            }
             Self::DeliveriesFail => {
                 f.write_str("it accepts no delivery; `vidimus status` shows the reason")
             }

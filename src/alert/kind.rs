@@ -197,8 +197,8 @@ const FACTS: [Facts; 35] = [
     Facts {
         kind: AlertKind::NoLongerServed,
         word: "no-longer-served",
-        meaning: "An entry that an approval covers was served, and is hidden now.",
-        remedy: "Run `vidimus explain` for the entry; renew an approval that has expired, correct what the gate names, or remove the rule.",
+        meaning: "Versions that an approval covers were served, and are hidden now.",
+        remedy: "Run `vidimus explain` for the name; correct what the gate names, or remove the approval.",
     },
     Facts {
         kind: AlertKind::OnHold,

@@ -56,7 +56,13 @@ pub(super) async fn act(
         }
         AlertAction::Unack { id } => {
             let report = unacknowledge(&settings, &id).await?;
+            let is_lookalike = report.alert.kind() == AlertKind::Lookalike;
             print_alerts(&[report], json);
+            if is_lookalike && !json {
+                out(
+                    "Entries that are served already stay served; deny them in an overlay to hide them.",
+                );
+            }
             Ok(Exit::Done)
         }
         AlertAction::DeadLetters => dead_letters(settings, json).await,

@@ -129,7 +129,10 @@ async fn compare_with_names(
     findings.extend(overlays.set.rules().iter().filter_map(|rule| {
         let place = rule.place.to_string();
         // The daemon may know the folder by another path.
-        let same = |effect: &&RuleEffect| in_folder(&effect.place) == in_folder(&place);
+        let place_in_folder = in_folder(settings, &place);
+        let same = |effect: &&RuleEffect| {
+            effect.place.ends_with(&place_in_folder) && effect.selector == rule.selector()
+        };
         let effect = effects.iter().find(same)?;
         if is_reported.contains(&place) {
             return None;
@@ -140,9 +143,11 @@ async fn compare_with_names(
     Ok(findings)
 }
 
-/// Returns a place without the folders above its file.
-fn in_folder(place: &str) -> &str {
-    place.rsplit('/').next().unwrap_or(place)
+/// Returns a place as it is below the folder of overlays.
+fn in_folder(settings: &Settings, place: &str) -> String {
+    let folder = settings.overlays.to_string_lossy();
+    let below = place.strip_prefix(&*folder).unwrap_or(place);
+    format!("/{}", below.trim_start_matches('/'))
 }
 
 /// Lints one file by itself.

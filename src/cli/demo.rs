@@ -1,8 +1,10 @@
+use std::env::temp_dir;
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use indicatif::MultiProgress;
+use tempfile::TempDir;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
@@ -30,27 +32,31 @@ pub(super) async fn demo(given: Settings, bars: &MultiProgress) -> Result<Exit, 
     let settings = folder.settings(&given)?;
     let sources = sources(&settings, doubles.resolver)?;
     let upstreams = read_upstreams(&settings.upstreams).map_err(CliError::Findings)?;
-    introduce(&folder.0, doubles.rows, listeners.registry.local_addr().unwrap_or(given.listen));
+    introduce(folder.path(), doubles.rows, listeners.registry.local_addr().unwrap_or(given.listen));
     let surroundings = Surroundings { sources, shift, stop };
     run_daemon(settings, upstreams, listeners, surroundings, Some(bars)).await
 }
 
-/// The folder of the demo; it is removed at the end.
-struct Folder(PathBuf);
+/// The folder of the demo: of a random name, for its owner alone. It is removed at the end.
+struct Folder(TempDir);
 
 impl Folder {
     fn create(upstream: &str) -> Result<Self, CliError> {
-        let folder = std::env::temp_dir().join(format!("vidimus-demo-{}", std::process::id()));
+        let made = tempfile::Builder::new().prefix("vidimus-demo-").tempdir();
+        let folder = Self(made.map_err(|source| CliError::File { path: temp_dir(), source })?);
         let definition =
             format!("kind = \"registry\"\nurl = \"{upstream}\"\nsync.interval = \"5s\"\n");
-        let folder = Self(folder);
         folder.write("upstreams/demo.toml", &definition)?;
         FILES.iter().try_for_each(|(path, text)| folder.write(path, text))?;
         Ok(folder)
     }
 
+    fn path(&self) -> &Path {
+        self.0.path()
+    }
+
     fn write(&self, path: &str, text: &str) -> Result<(), CliError> {
-        let path = self.0.join(path);
+        let path = self.path().join(path);
         let parent = path.parent().unwrap_or(&path);
         std::fs::create_dir_all(parent)
             .and_then(|()| std::fs::write(&path, text))
@@ -58,7 +64,7 @@ impl Folder {
     }
 
     fn settings(&self, given: &Settings) -> Result<Settings, CliError> {
-        let at = |name: &str| Some(self.0.join(name));
+        let at = |name: &str| Some(self.path().join(name));
         let locations = Locations {
             data: at("data"),
             upstreams: at("upstreams"),
@@ -66,14 +72,8 @@ impl Folder {
             listen: Some(given.listen),
             ops_listen: Some(given.ops_listen),
         };
-        Settings::load(&self.0.join("vidimus.toml"), true, locations).map_err(CliError::Findings)
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        // It is temporary; one that stays behind does no harm.
-        let _ = std::fs::remove_dir_all(&self.0);
+        let file = self.path().join("vidimus.toml");
+        Settings::load(&file, true, locations).map_err(CliError::Findings)
     }
 }
 
@@ -109,7 +109,7 @@ fn introduce(folder: &Path, rows: usize, registry: SocketAddr) {
     let folder = folder.display();
     out(&format!(
         "An invented registry with {rows} server versions is mirrored to http://{registry} now.
-No network is used; Ctrl-C ends the demo and removes its folder.
+No network is used, and the clock begins at 2026-06-01. Ctrl-C ends the demo and removes its folder.
 
 In another terminal:
   cd {folder}

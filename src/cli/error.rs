@@ -105,8 +105,8 @@ pub(super) enum CliError {
     #[error("the daemon at {address} answered {status}: {detail}")]
     Refused { address: SocketAddr, status: u16, detail: String },
     #[error(
-        "vidimus failed unexpectedly; if `vidimus verify` fails too, the store is damaged: move it away, \
-         or restore a copy of it"
+        "vidimus failed in a way that it should not; the lines above are worth a report. If \
+         `vidimus verify` fails too, the store is damaged: restore a copy, or move it away"
     )]
     Panicked,
     #[error("the runtime cannot be started")]

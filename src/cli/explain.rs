@@ -115,7 +115,7 @@ fn print_block(block: &[&VersionExplanation], verbose: bool) {
     let facts = if facts.is_empty() { String::new() } else { format!(" ({facts})") };
     out(&format!("  {} from {}: {state}{facts}", versions.join(", "), first.upstream));
     for answer in failed(first) {
-        out(&format!("      {}: {}", answer.gate, answer.evidence));
+        out(&format!("      {}: {}", answer.gate, Escaped(&answer.evidence)));
     }
     if let Some(other) = &first.rewritten {
         out(&format!(
@@ -129,7 +129,12 @@ fn print_block(block: &[&VersionExplanation], verbose: bool) {
         let digest = version.digest.as_deref().unwrap_or("no digest");
         out(&format!("    {}: {digest}", Escaped(&version.version)));
         for answer in &version.gates {
-            out(&format!("      {:<7}  {}: {}", answer.outcome, answer.gate, answer.evidence));
+            out(&format!(
+                "      {:<7}  {}: {}",
+                answer.outcome,
+                answer.gate,
+                Escaped(&answer.evidence)
+            ));
         }
     }
 }
@@ -140,7 +145,8 @@ fn facts(version: &VersionExplanation) -> String {
         version.tier.map(|tier| format!("tier {tier}")),
         version.classification.clone(),
         version.owner.as_ref().map(|owner| format!("owner {}", Escaped(owner))),
-        (!version.labels.is_empty()).then(|| format!("labels {}", version.labels.join(", "))),
+        (!version.labels.is_empty())
+            .then(|| format!("labels {}", Escaped(&version.labels.join(", ")))),
         version.served.then(|| match version.views.as_slice() {
             [] => "in no view".to_owned(),
             [view] if view == DEFAULT_VIEW => String::new(),

@@ -12,6 +12,9 @@ use crate::daemon::{
 };
 use crate::model::{Escaped, Timestamp, Version};
 
+/// Rules without effect that are named below a list.
+const MAX_EFFECTS: usize = 20;
+
 /// Lists entries, or the rows in quarantine.
 pub(super) async fn list(settings: Settings, arguments: &ListArguments) -> Result<Exit, CliError> {
     let target = Target::open_known(&settings)?;
@@ -31,7 +34,11 @@ pub(super) async fn list(settings: Settings, arguments: &ListArguments) -> Resul
     }
     print_entries(&lines);
     if arguments.pattern.is_none() {
-        effects.iter().filter_map(RuleEffect::message).for_each(|message| err(&message));
+        let messages: Vec<String> = effects.iter().filter_map(RuleEffect::message).collect();
+        messages.iter().take(MAX_EFFECTS).for_each(|message| err(message));
+        if let Some(more) = messages.len().checked_sub(MAX_EFFECTS).filter(|more| *more > 0) {
+            err(&format!("{more} more rules have no effect; `vidimus check` lists them"));
+        }
     }
     Ok(Exit::Done)
 }

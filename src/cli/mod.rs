@@ -46,14 +46,18 @@ pub fn command() -> clap::Command {
 pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let arguments = Arguments::parse_from(arguments);
     // The storage engine panics over pages that no crash of ours leaves; the operator must learn what to do.
-    let ran = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| run(arguments)));
-    match ran.unwrap_or(Err(CliError::Panicked)) {
-        Ok(exit) => exit.into(),
+    let ran = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| match run(arguments) {
+        Ok(exit) => exit,
         Err(error) => {
             print::error(&error);
-            error.exit().into()
+            error.exit()
         }
-    }
+    }));
+    ran.unwrap_or_else(|_| {
+        print::error(&CliError::Panicked);
+        CliError::Panicked.exit()
+    })
+    .into()
 }
 
 fn run(arguments: Arguments) -> Result<Exit, CliError> {

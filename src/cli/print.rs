@@ -41,7 +41,7 @@ pub(super) fn error(error: &CliError) {
     if let CliError::Findings(found) = error {
         found.iter().for_each(|finding| err(&drawn(finding)));
     }
-    err(&format!("vidimus: {}", crate::model::reason(error)));
+    err(&format!("vidimus: {}", Escaped(&crate::model::reason(error))));
 }
 
 pub(super) fn findings(findings: &[Finding], json: bool) {
@@ -74,8 +74,8 @@ fn drawn(finding: &Finding) -> String {
     if !finding.allowed.is_empty() {
         diagnostic = diagnostic.with_help(Escaped(&finding.allowed).to_string());
     }
-    if source.text.is_empty() {
-        return rendered(&diagnostic.into());
+    if source.text.is_empty() || source.text.lines().any(|line| line.len() > MAX_LINE) {
+        return rendered(&diagnostic.into(), 1);
     }
     diagnostic = diagnostic.and_label(LabeledSpan::at(place.span.clone(), "here"));
     if let Some(other) = &finding.other {
@@ -87,13 +87,37 @@ fn drawn(finding: &Finding) -> String {
         }
     }
     let report: miette::Report = diagnostic.into();
-    rendered(&report.with_source_code(NamedSource::new(&source.file, source.text.clone())))
+    // The lines around a finding may hold the secret of a webhook.
+    let context = usize::from(!source.text.contains("webhooks"));
+    let file = Escaped(&source.file).to_string();
+    let named = NamedSource::new(file, printable(&source.text));
+    rendered(&report.with_source_code(named), context)
 }
 
-fn rendered(report: &miette::Report) -> String {
+/// Longer lines are not drawn: no person reads them, and the drawing counts columns in 16 bits.
+const MAX_LINE: usize = 4_000;
+
+/// Replaces characters that could steer a terminal, byte for byte, so that places stay right.
+fn printable(text: &str) -> String {
+    let mut printable = String::with_capacity(text.len());
+    let mut buffer = [0; 4];
+    for character in text.chars() {
+        let encoded: &str = character.encode_utf8(&mut buffer);
+        let is_safe = matches!(character, '\n' | '\t') || Escaped(encoded).to_string() == encoded;
+        if is_safe {
+            printable.push(character);
+        } else {
+            printable.extend(std::iter::repeat_n('?', encoded.len()));
+        }
+    }
+    printable
+}
+
+fn rendered(report: &miette::Report, context: usize) -> String {
     let mut text = String::new();
     // Writing to a text cannot fail.
     let _ = GraphicalReportHandler::new_themed(miette::GraphicalTheme::unicode_nocolor())
+        .with_context_lines(context)
         .render_report(&mut text, report.as_ref());
     text
 }
@@ -259,4 +283,33 @@ pub(super) fn table(header: &[&str]) -> Table {
     let mut table = Table::new();
     table.load_style(NOTHING).set_header(header.iter().copied());
     table
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::lint::Source;
+
+    #[test]
+    fn drawn_finding_steers_no_terminal_and_keeps_its_place() {
+        let source = Source::new("a\u{1b}[2J.yaml", "servers: \u{1b}[2J\u{202e}x\n");
+        let text = drawn(&Finding::error(&source.start(), "found", "allowed"));
+        assert!(!text.contains(['\u{1b}', '\u{202e}']), "{text:?}");
+        assert_eq!(printable("a\u{202e}b").len(), "a\u{202e}b".len());
+    }
+
+    #[test]
+    fn finding_in_a_long_line_is_drawn_without_the_line() {
+        let source = Source::new("a.yaml", "x".repeat(70_000));
+        let text = drawn(&Finding::error(&source.start(), "found", "allowed"));
+        assert!(text.contains("found") && text.len() < 1_000, "{} bytes", text.len());
+    }
+
+    #[test]
+    fn lines_beside_a_finding_are_not_drawn_where_webhooks_have_secrets() {
+        let text = "a = 1\n[[webhooks]]\nsecret = \"hidden\"\n";
+        let source = Source::new("vidimus.toml", text);
+        let text = drawn(&Finding::error(&source.start(), "found", "allowed"));
+        assert!(text.contains("vidimus.toml:1:1") && !text.contains("hidden"), "{text}");
+    }
 }

@@ -158,7 +158,10 @@ fn address(listener: &TcpListener, asked: SocketAddr) -> SocketAddr {
 
 async fn stop_at_signal(stop: CancellationToken) {
     let Ok(mut terminated) = signal(SignalKind::terminate()) else { return };
+    // A terminal that is closed ends a demo, which removes its folder.
+    let Ok(mut hung_up) = signal(SignalKind::hangup()) else { return };
     tokio::select! {
+        _ = hung_up.recv() => {}
         _ = tokio::signal::ctrl_c() => {}
         _ = terminated.recv() => {}
     }

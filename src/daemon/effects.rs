@@ -42,18 +42,22 @@ pub(super) async fn log_rule_effects(
         () = stop.cancelled() => return Ok(()),
     }
     let mut before: Option<Arc<PolicySnapshot>> = None;
-    loop {
+    'policies: loop {
         let policy = Arc::clone(&policies.borrow_and_update().snapshot);
         let earlier = before.replace(policy);
         let mut logged = BTreeSet::new();
         for wait in AFTER {
             tokio::select! {
                 () = stop.cancelled() => return Ok(()),
-                Ok(()) = policies.changed() => break,
+                Ok(()) = policies.changed() => continue 'policies,
                 () = tokio::time::sleep(wait) => {}
             }
             let (reader, earlier) = (Arc::clone(&services), earlier.clone());
             let effects = blocking(move || effects(&reader, earlier.as_deref())).await?;
+            // Names on later pages of a first sync are not known yet.
+            if services.first_sync() != Some(false) {
+                continue;
+            }
             let (waiting, settled): (Vec<_>, Vec<_>) = effects
                 .into_iter()
                 .filter(|effect| effect.serves == 0)

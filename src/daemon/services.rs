@@ -166,7 +166,7 @@ impl Services {
     /// When the store cannot be read or written.
     pub fn unacknowledge(&self, id: &str) -> Result<Result<Alert, NotAcknowledged>, StoreError> {
         let opened = self.store.unacknowledge(id, self.clock.now());
-        // A name that the acknowledgement admitted may have to wait again.
+        // New versions of the names wait again; what is served already stays.
         self.screening.acknowledge();
         opened
     }

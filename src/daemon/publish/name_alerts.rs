@@ -9,22 +9,27 @@ use crate::daemon::runtime::revocation;
 use crate::model::{Damage, Name, Version};
 use crate::ownership::Verdict;
 
-/// Returns true if another kind of alert reports what this gate saw.
-fn has_alert_of_its_own(evidence: &Evidence<'_>) -> bool {
+/// Returns true if the organisation decided so itself, or another kind of alert reports it.
+fn is_expected(evidence: &Evidence<'_>) -> bool {
     match evidence {
-        Evidence::Missing
+        Evidence::Expired(_)
+        | Evidence::Missing
         | Evidence::Damaged(_)
         | Evidence::Replaced
         | Evidence::PinDiffers { .. }
         | Evidence::Violation(_)
-        | Evidence::NoFacts => true,
+        | Evidence::NoFacts
+        | Evidence::Ownership(OwnershipEvidence::Disputed(_)) => true,
         Evidence::Ownership(OwnershipEvidence::Evaluated { basis, .. }) => {
             basis.verdict() == Verdict::Revoked
         }
-        Evidence::Ownership(OwnershipEvidence::Disputed(_)) => true,
-        Evidence::Authority(authority) => {
-            matches!(authority, Authority::InternalNamespace | Authority::TransferredFrom(_))
-        }
+        Evidence::Authority(authority) => matches!(
+            authority,
+            Authority::Disabled
+                | Authority::OutsideItsNamespaces
+                | Authority::InternalNamespace
+                | Authority::TransferredFrom(_)
+        ),
         _ => false,
     }
 }
@@ -86,9 +91,11 @@ impl NameAlerts {
         alerts
     }
 
-    /// Reports approved versions that a view showed before and that are hidden now, where no other alert says so.
+    /// Reports a name with approved versions that a view showed before and that are hidden now, where no other alert
+    /// says so. One alert for a name: a publisher who deletes versions must not fill the places of other alerts.
     fn no_longer_served(&mut self, dossier: &Dossier, evaluation: &Evaluation<'_>) {
         let name = &dossier.name;
+        let mut items = BTreeSet::new();
         for entry in &evaluation.entries {
             let version = &entry.row.version;
             let was_served = dossier.ledger.iter().any(|record| record.version == *version);
@@ -96,11 +103,14 @@ impl NameAlerts {
                 continue;
             }
             let Some((gate, evidence)) = entry.hidden_by() else { continue };
-            if has_alert_of_its_own(evidence) {
-                continue;
+            if !is_expected(evidence) {
+                let (version, gate) = (version.to_string(), gate.as_str().to_owned());
+                items.insert(Item::HiddenBy { version, gate });
             }
-            let item = Item::HiddenBy { gate: gate.as_str().to_owned() };
-            self.add(name, entry, AlertKind::NoLongerServed, item);
+        }
+        if !items.is_empty() {
+            let alert = ReportedAlert::new(AlertKind::NoLongerServed, name.as_str(), items);
+            self.reported_alerts.push(alert.of_namespace(name.namespace()));
         }
     }
 

@@ -10,6 +10,8 @@ use crate::model::{Damage, Name, Version};
 
 /// The source of alerts about single names.
 const NAMES: &str = "names";
+/// The source of alerts about names that are no longer served: of its own, so that many of them take no place of others.
+const LEFT: &str = "names that left";
 
 /// Above this number, the shadowed names of an upstream are only counted: a second registry that
 /// mirrors the first must not raise ten thousand alerts.
@@ -121,11 +123,15 @@ impl OpenAlerts {
     /// Raises and resolves alerts if anything changed.
     pub(super) fn report(&mut self, publication: &Publication) {
         let seen = self.reported_alerts();
-        if self.stored.as_ref() != Some(&seen) {
-            let is_stored =
-                report_alerts(&publication.store, &publication.clock, NAMES, seen.clone());
-            self.stored = is_stored.then_some(seen);
+        if self.stored.as_ref() == Some(&seen) {
+            return;
         }
+        let is_left = |alert: &ReportedAlert| alert.identity.kind == AlertKind::NoLongerServed;
+        let (left, others): (Vec<_>, Vec<_>) = seen.iter().cloned().partition(is_left);
+        let Publication { store, clock, .. } = publication;
+        let are_stored = [(NAMES, others), (LEFT, left)]
+            .map(|(source, alerts)| report_alerts(store, clock, source, alerts));
+        self.stored = (are_stored == [true, true]).then_some(seen);
     }
 
     fn add(&mut self, name: &Name, alert: ReportedAlert) {

@@ -115,7 +115,6 @@ impl Publisher {
             let next: Vec<Catalogue> = drafts.into_iter().map(Draft::finish).collect();
             joined(committing).map(|()| next)
         })?;
-        open_alerts.report(publication);
         let is_changed = changes.iter().any(|changes| !changes.is_empty());
         let is_same_size =
             views.iter().zip(&next).all(|(view, next)| view.catalogue.len() == next.len());
@@ -124,6 +123,8 @@ impl Publisher {
             committed.is_published = true;
             log_leaving(&leaving);
         }
+        // A decision takes effect before it is reported.
+        self.open_alerts.report(&self.publication);
         Ok(committed)
     }
 

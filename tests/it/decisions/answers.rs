@@ -67,14 +67,14 @@ fn key(value: &Value, name: &str, quarantined: bool) -> Key {
     Key { name: name.to_owned(), version, upstream, quarantined }
 }
 
-/// Reads the lines of `list --all --json`, or of `/list`.
+/// Reads the lines of `list --all --json`, or of `/list`, but for rows in quarantine.
 pub(crate) fn listed(lines: &Value) -> Gates {
     let lines = lines.as_array().expect("a list").iter();
     lines
+        .filter(|line| line["state"] != "quarantined")
         .map(|line| {
             let hidden_by = line["hiddenBy"].as_str().map_or(SERVED, failing_gate);
-            let quarantined = line["state"] == "quarantined";
-            (key(line, &member(line, "name"), quarantined), hidden_by)
+            (key(line, &member(line, "name"), false), hidden_by)
         })
         .collect()
 }

@@ -190,7 +190,13 @@ impl Workplace {
     /// Starts the demo, which makes its folder below this one, and waits until it listens.
     pub(crate) async fn start_demo(&self) -> Daemon {
         let log = fs::File::create(self.path().join("log")).expect("a log");
-        let data = |pid| self.path().join(format!("vidimus-demo-{pid}/data"));
+        let data = |_| {
+            let mut all =
+                fs::read_dir(self.path()).expect("a folder").map(|entry| entry.expect("one"));
+            let demo =
+                all.find(|entry| entry.file_name().to_string_lossy().starts_with("vidimus-demo-"));
+            demo.map(|entry| entry.path().join("data")).unwrap_or_default()
+        };
         self.launch("demo", log.into(), data).await
     }
 
