@@ -184,13 +184,13 @@ impl Workplace {
     }
 
     async fn start_with(&self, log: Stdio) -> Daemon {
-        self.launch("serve", log, |_| self.data()).await
+        self.launch("serve", log, || self.data()).await
     }
 
     /// Starts the demo, which makes its folder below this one, and waits until it listens.
     pub(crate) async fn start_demo(&self) -> Daemon {
         let log = fs::File::create(self.path().join("log")).expect("a log");
-        let data = |_| {
+        let data = || {
             let mut all =
                 fs::read_dir(self.path()).expect("a folder").map(|entry| entry.expect("one"));
             let demo =
@@ -200,16 +200,16 @@ impl Workplace {
         self.launch("demo", log.into(), data).await
     }
 
-    async fn launch(&self, command: &str, log: Stdio, data: impl Fn(u32) -> PathBuf) -> Daemon {
+    async fn launch(&self, command: &str, log: Stdio, data: impl Fn() -> PathBuf) -> Daemon {
         let child = self
             .command(&[&[command, "--log=json"], LOOPBACK.as_slice()].concat())
             .stdout(Stdio::null())
             .stderr(log)
             .spawn()
             .expect("the binary runs");
-        let data = data(child.id());
-        let listens = async || addresses(&data, child.id());
+        let listens = async || addresses(&data(), child.id());
         let addresses = eventually("the daemon listens", listens).await;
+        let data = data();
         let token = fs::read_to_string(data.join("ops.token")).expect("a token");
         let root = |what: &str| format!("http://{}", addresses[what].as_str().expect("an address"));
         Daemon {
