@@ -10,6 +10,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use serde::{Deserialize, Serialize};
+use tokio::sync::Semaphore;
 use url::Host;
 
 use super::problem::Problem;
@@ -28,13 +29,15 @@ use crate::sync::RunReport;
 struct Operations {
     services: Arc<Services>,
     token: String,
+    /// Answers that evaluate everything are made one after another: several at once would delay a denial.
+    evaluating: Semaphore,
 }
 
 type Operator = State<Arc<Operations>>;
 
 /// Returns the routes for operators and machines. All but `/livez` and `/readyz` need the token.
 pub fn operations(services: Arc<Services>, token: String) -> Router {
-    let state = Arc::new(Operations { services, token });
+    let state = Arc::new(Operations { services, token, evaluating: Semaphore::new(1) });
     let guarded = Router::new()
         .route("/status", get(status))
         .route("/list", get(listing))
@@ -166,7 +169,7 @@ async fn listing(
         }
         list(&snapshot, &policy, &services.screenings(), now, query.all).map(Some)
     };
-    known(blocking(state, read).await?)
+    known(evaluating(state, read).await?)
 }
 
 /// Answers 503 while no upstream has answered: an empty list would claim that nothing is approved.
@@ -181,7 +184,7 @@ async fn rules(State(state): Operator) -> Result<Json<Vec<RuleEffect>>, Problem>
         let snapshot = services.store.snapshot()?;
         rule_effects(&snapshot, &policy, &services.screenings(), now, |_| true)
     };
-    blocking(state, read).await
+    evaluating(state, read).await
 }
 
 async fn quarantined(State(state): Operator) -> Result<Json<Vec<QuarantineReport>>, Problem> {
@@ -227,7 +230,7 @@ async fn lookalikes(
 }
 
 async fn verified(State(state): Operator) -> Result<Json<Verification>, Problem> {
-    blocking(state, |services| services.store.snapshot()?.verify()).await
+    evaluating(state, |services| services.store.snapshot()?.verify()).await
 }
 
 /// Returns every known name; `null` before the first full sync, when the names are not known.
@@ -351,6 +354,16 @@ async fn decide(
     let decided = move |services: &Arc<Services>| services.decide_hold(&upstream, &id, decision);
     let Json(names) = blocking(state, decided).await?;
     names.map(Json).ok_or(Problem::UnknownSet)
+}
+
+/// Uses the store as [`blocking`] does, after every other such use has ended.
+async fn evaluating<T: Send + 'static>(
+    state: Arc<Operations>,
+    read: impl FnOnce(&Arc<Services>) -> Result<T, StoreError> + Send + 'static,
+) -> Result<Json<T>, Problem> {
+    let waiting = Arc::clone(&state);
+    let _permit = waiting.evaluating.acquire().await.map_err(|_| Problem::Internal)?;
+    blocking(state, read).await
 }
 
 /// Uses the store on a thread that may block.

@@ -54,10 +54,6 @@ pub(super) async fn log_rule_effects(
             }
             let (reader, earlier) = (Arc::clone(&services), earlier.clone());
             let effects = blocking(move || effects(&reader, earlier.as_deref())).await?;
-            // Names on later pages of a first sync are not known yet.
-            if services.first_sync() != Some(false) {
-                continue;
-            }
             let (waiting, settled): (Vec<_>, Vec<_>) = effects
                 .into_iter()
                 .filter(|effect| effect.serves == 0)

@@ -47,9 +47,9 @@ impl Place {
             start -= 1;
         }
         let before = &text[..start];
-        let line = before.matches('\n').count() + 1;
-        let column = before.rsplit('\n').next().unwrap_or("").chars().count() + 1;
-        (line, column)
+        let line = memchr::memchr_iter(b'\n', before.as_bytes()).count() + 1;
+        let last_line = memchr::memrchr(b'\n', before.as_bytes()).map_or(0, |at| at + 1);
+        (line, before[last_line..].chars().count() + 1)
     }
 }
 

@@ -32,14 +32,17 @@ pub fn quarantine(snapshot: &Snapshot) -> Result<Vec<QuarantineReport>, StoreErr
 
 /// Returns every stored name; `None` before a first full sync, when nothing is known.
 pub fn known_names(snapshot: &Snapshot) -> Result<Option<BTreeSet<Name>>, StoreError> {
-    let mut is_synchronised = false;
+    if is_synchronised(snapshot)? { snapshot.names().map(Some) } else { Ok(None) }
+}
+
+/// Returns true once a full sync of an upstream was accepted.
+pub(super) fn is_synchronised(snapshot: &Snapshot) -> Result<bool, StoreError> {
     for upstream in snapshot.upstreams()? {
-        is_synchronised |= snapshot.upstream(&upstream)?.last_full_sync.is_some();
+        if snapshot.upstream(&upstream)?.last_full_sync.is_some() {
+            return Ok(true);
+        }
     }
-    if !is_synchronised {
-        return Ok(None);
-    }
-    snapshot.names().map(Some)
+    Ok(false)
 }
 
 /// Returns true once an upstream has answered with anything, or a generation was published. Before that, an empty

@@ -2,6 +2,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use serde::{Deserialize, Serialize};
 
+use super::inventory::is_synchronised;
 use super::list::screening_of;
 use crate::curation::{Evidence, Gate, OwnershipEvidence, PolicySnapshot, evaluate};
 use crate::daemon::screening::Screenings;
@@ -26,7 +27,8 @@ pub struct RuleEffect {
     /// Versions that it selects while another rule, a denial or the upstream decides about them.
     #[serde(default)]
     pub elsewhere: u64,
-    /// Versions that it approves and that wait for a first lookup or comparison.
+    /// Versions that it approves and that wait for a first lookup or comparison; also counted while a first sync may
+    /// bring more.
     #[serde(default)]
     pub waiting: u64,
     /// The gate that hides most of what is approved and not served.
@@ -71,7 +73,12 @@ pub fn rule_effects(
             }
         }
     }
+    let is_complete = is_synchronised(snapshot)?;
     let mut effects: Vec<RuleEffect> = tallies.into_values().map(Tally::effect).collect();
+    if !is_complete {
+        // Other versions may be on later pages.
+        effects.iter_mut().for_each(|effect| effect.waiting += 1);
+    }
     effects.sort_by(|left, right| left.place.cmp(&right.place));
     Ok(effects)
 }
@@ -169,7 +176,7 @@ impl RuleEffect {
     pub fn surprise(&self) -> Option<(String, String)> {
         let Self { approves, serves, newer, elsewhere, .. } = *self;
         let nothing_is_missing = serves > 0 || (approves + newer == 0 && elsewhere > 0);
-        if nothing_is_missing {
+        if nothing_is_missing || self.waiting > 0 {
             return None;
         }
         let selector = Escaped(&self.selector);

@@ -2,6 +2,7 @@
 //! here. A word that means something else elsewhere is an exception, with its reason.
 
 use std::fs;
+use std::path::{Path, PathBuf};
 
 use super::source::blanked;
 use crate::support::sources::sources;
@@ -109,6 +110,60 @@ fn comments_and_messages_use_plain_language() {
         }
     }
     assert!(found.is_empty(), "{} found:\n{}", found.len(), found.join("\n"));
+}
+
+/// Keys of files, words of alerts and states, and members of the API are read by people and kept by programs.
+#[test]
+fn keys_and_wire_words_use_the_words_of_the_field() {
+    let mut formats = vidimus::config::file_formats().to_vec();
+    formats.push(vidimus::overlay::file_format());
+    let tables = formats.iter().flat_map(|format| format.tables);
+    let mut words: Vec<String> =
+        tables.flat_map(|table| table.fields.iter().map(|field| field.key.to_owned())).collect();
+    assert!(words.len() > 60, "{} keys", words.len());
+    words.extend(vidimus::alert::AlertKind::all().map(|kind| kind.as_str().replace('-', "_")));
+    words.extend(vidimus::curation::EntryState::WORDS.map(|(word, _)| word.replace('-', "_")));
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let api = fs::read_to_string(root.join("openapi/vidimus.yaml")).expect("a document");
+    let members = api.lines().filter_map(|line| line.trim_start().split_once(':'));
+    words.extend(members.map(|(member, _)| member.trim_matches('"').to_owned()));
+    let found: Vec<String> = words
+        .iter()
+        .filter_map(|word| {
+            let part = parts(word).iter().find_map(|part| write_instead(part))?;
+            Some(format!("`{word}`: {part}"))
+        })
+        .collect();
+    assert!(found.is_empty(), "{found:#?}");
+}
+
+/// What is shipped beside the program is read first.
+#[test]
+fn documents_and_shipped_files_use_plain_language() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut paths: Vec<PathBuf> =
+        crate::documents::pages().into_iter().map(|(path, _)| path).collect();
+    // It names the old words, to say what replaced them.
+    paths.retain(|path| !path.ends_with("CHANGELOG.md"));
+    let shipped =
+        ["Dockerfile", "overlays/starter.yaml", "upstreams/official.toml", "openapi/vidimus.yaml"];
+    paths.extend(shipped.map(|name| root.join(name)));
+    paths.extend(["src/demo/overlays.yaml", "src/demo/vidimus.toml"].map(|name| root.join(name)));
+    let mut found = Vec::new();
+    for path in paths {
+        let text = fs::read_to_string(&path).expect("a file");
+        for (number, line) in text.lines().enumerate() {
+            let all = PHRASES
+                .iter()
+                .flat_map(|(write, phrases)| phrases.iter().map(move |phrase| (phrase, write)));
+            let lower = line.to_lowercase();
+            let mut hits = all.filter(|(phrase, _)| has_words(&lower, phrase));
+            found.extend(hits.next().map(|(phrase, write)| {
+                format!("{}:{}: `{phrase}`, write: {write}", path.display(), number + 1)
+            }));
+        }
+    }
+    assert!(found.is_empty(), "{found:#?}");
 }
 
 #[test]
