@@ -117,12 +117,12 @@ In another terminal:
 
   vidimus list                             what clients see: owner, tier, until when
   vidimus explain example.cellar/tasting   why an approved server is hidden: its owner shows no key
-  vidimus alerts                           a lookalike that waits, and from 20 s on a rewritten entry
+  vidimus alerts                           a lookalike that waits, and from 10 s on a rewritten entry
   vidimus list --state newer-than-review   what was published after the review
   curl http://{registry}/views/platform/v0.1/servers
                                            the second view: tier 1 alone
 
-example.harbor/maps leaves the list after 90 seconds, when its approval ends.
+example.harbor/maps leaves the list after two minutes, when its approval ends.
 Then break a word in overlays/demo.yaml, such as `aproved`, and run `vidimus check`: what was
 approved stays, and the finding names the place.
 "

@@ -6,10 +6,10 @@ use crate::model::Timestamp;
 
 /// The time at which the demo's clock starts: 2026-06-01T09:00:00Z. What the demo shows is the same on every day.
 pub const START: Timestamp = Timestamp::from_micros(1_780_304_400_000_000);
-/// An entry with an approval that ends ninety seconds after the start.
+/// An entry with an approval that ends two minutes after the start.
 const WAITING: &str = "example.harbor/maps";
 /// After so long a publisher rewrites an entry.
-const REWRITE: Duration = Duration::from_secs(20);
+const REWRITE: Duration = Duration::from_secs(10);
 /// A public key that its owner shows in DNS.
 const KEY: &str = "JQtzW6e9n99dtRf5H8cV1WJkGltm1csHCCYlVSLvIEE=";
 

@@ -102,8 +102,13 @@ async fn commands_print_what_their_snapshots_show() {
         .await;
     let mut differing = Vec::new();
     compare("introduction", &normalized(&demo, &demo.introduction), &mut differing);
-    for command in COMMANDS {
-        let (code, out) = demo.run(command);
+    // All at once: the approval that ends must still be there.
+    let answers: Vec<(Option<i32>, String)> = std::thread::scope(|scope| {
+        let runs: Vec<_> =
+            COMMANDS.iter().map(|command| scope.spawn(|| demo.run(command))).collect();
+        runs.into_iter().map(|run| run.join().expect("it ran")).collect()
+    });
+    for (command, (code, out)) in COMMANDS.iter().zip(answers) {
         let text = format!("$ vidimus {command}\n{out}exit code {}\n", code.unwrap_or(-1));
         let name = command.replace([' ', '/', '@', '.'], "-").replace("--", "-");
         compare(&name, &normalized(&demo, &text), &mut differing);
