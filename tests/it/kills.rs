@@ -98,7 +98,7 @@ async fn twenty_kills_during_a_full_sync_leave_the_store_of_an_undisturbed_one()
         let mut daemon = disturbed.start().await;
         let seen = upstream.requests();
         // The moment of the kill: a number of requests, and microseconds into the next one.
-        let requests = random.below(50);
+        let requests = random.below(16);
         crate::support::wait::eventually("some pages were asked for", async || {
             let is_synced =
                 daemon.operate("/status").await.json()["upstreams"][0]["lastFullSync"].is_string();
