@@ -33,7 +33,7 @@ pub(super) async fn list(settings: Settings, arguments: &ListArguments) -> Resul
         return Ok(Exit::Done);
     }
     print_entries(&lines);
-    if arguments.pattern.is_none() {
+    if prints_effects(arguments) {
         let messages: Vec<String> = effects.iter().filter_map(RuleEffect::message).collect();
         messages.iter().take(MAX_EFFECTS).for_each(|message| err(message));
         if let Some(more) = messages.len().checked_sub(MAX_EFFECTS).filter(|more| *more > 0) {
@@ -48,6 +48,7 @@ async fn read(
     arguments: &ListArguments,
 ) -> Result<(Vec<Listed>, Vec<RuleEffect>), CliError> {
     let all = arguments.all || arguments.state.is_some();
+    let wants_effects = prints_effects(arguments);
     match target {
         Target::Store(offline) => {
             let (snapshot, now) = (offline.store.snapshot()?, offline.clock.now());
@@ -56,16 +57,27 @@ async fn read(
             }
             let (policy, screenings) = (offline.policy(), Screenings::offline());
             let lines = list_entries(&snapshot, policy, &screenings, now, all)?;
-            let effects = rule_effects(&snapshot, policy, &screenings, now, |_| true)?;
+            let effects = if wants_effects {
+                rule_effects(&snapshot, policy, &screenings, now, |_| true)?
+            } else {
+                Vec::new()
+            };
             Ok((lines, effects))
         }
         Target::Daemon(operator) => {
             let query = [("all", if all { "true" } else { "false" })];
             let lines = known(operator.get(&["list"], &query).await)?;
-            let effects = if arguments.json { Vec::new() } else { effects(&operator).await };
+            let effects = if wants_effects { effects(&operator).await } else { Vec::new() };
             Ok((lines, effects))
         }
     }
+}
+
+/// Returns true if the effects of the rules stand below the table.
+///
+/// Each needs a second evaluation of all names, so `read` asks before it computes them.
+fn prints_effects(arguments: &ListArguments) -> bool {
+    !arguments.json && arguments.pattern.is_none()
 }
 
 async fn effects(operator: &Operator) -> Vec<RuleEffect> {

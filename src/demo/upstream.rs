@@ -1,7 +1,6 @@
 use std::collections::BTreeMap;
 use std::io;
 use std::sync::Arc;
-use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
@@ -159,14 +158,9 @@ async fn versions(State(upstream): State<Arc<DemoUpstream>>, Path(name): Path<St
 
 /// Writes a time as `Date` has it (RFC 9110, section 5.6.7).
 fn http_date(at: Timestamp) -> String {
-    let since_epoch = at.since(Timestamp::from_micros(0));
-    let at = std::time::SystemTime::UNIX_EPOCH + Duration::from_secs(since_epoch.as_secs());
-    httpdate(at)
-}
-
-fn httpdate(at: std::time::SystemTime) -> String {
-    let zoned = jiff::Timestamp::try_from(at).unwrap_or_default();
+    let since_epoch = at.since(Timestamp::from_micros(0)).as_secs();
+    let at = i64::try_from(since_epoch).ok().and_then(|at| jiff::Timestamp::from_second(at).ok());
     jiff::fmt::rfc2822::DateTimePrinter::new()
-        .timestamp_to_rfc9110_string(&zoned)
+        .timestamp_to_rfc9110_string(&at.unwrap_or_default())
         .unwrap_or_default()
 }
