@@ -17,11 +17,9 @@ fn ran(place: &Workplace, arguments: &[&str]) -> (Option<i32>, String) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_is_known_before_an_upstream_has_answered() {
-    // A port that was free a moment ago.
-    let free = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
-    let url = format!("http://{}", free.local_addr().expect("an address"));
-    drop(free);
-    let place = Workplace::new(&url);
+    // A port nothing listens on, and which no parallel test is given.
+    let url = "http://127.0.0.1:1";
+    let place = Workplace::new(url);
     let daemon = place.start().await;
     daemon
         .upstream_until("a sync run failed", |upstream| upstream["lastFailure"].is_object())
