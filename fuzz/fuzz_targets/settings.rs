@@ -8,20 +8,13 @@ use std::sync::LazyLock;
 
 use libfuzzer_sys::fuzz_target;
 use vidimus::config::{Locations, Settings};
-use vidimus_fuzz::Scratch;
+use vidimus_fuzz::{Scratch, assert_findings};
 
 static FILE: LazyLock<Scratch> = LazyLock::new(|| Scratch::new("vidimus.toml"));
 
 fuzz_target!(|input: &[u8]| {
     match Settings::load(FILE.holding(input), true, Locations::default()) {
         Ok(settings) => assert!(!settings.views.is_empty() && !settings.namespace.is_empty()),
-        Err(findings) => {
-            assert!(!findings.is_empty());
-            for finding in findings {
-                let (line, column) = finding.place.line_and_column();
-                assert!(line >= 1 && column >= 1 && finding.place.span.end <= input.len());
-                assert!(!finding.to_string().is_empty());
-            }
-        }
+        Err(findings) => assert_findings(&findings, input.len()),
     }
 });

@@ -8,7 +8,7 @@ use std::sync::LazyLock;
 
 use libfuzzer_sys::fuzz_target;
 use vidimus::config::read_upstream;
-use vidimus_fuzz::Scratch;
+use vidimus_fuzz::{Scratch, assert_findings};
 
 static FILE: LazyLock<Scratch> = LazyLock::new(|| Scratch::new("official.toml"));
 
@@ -19,13 +19,6 @@ fuzz_target!(|input: &[u8]| {
             assert!(!upstream.sync.interval.is_zero());
             assert_eq!(upstream.policy().id, upstream.id);
         }
-        Err(findings) => {
-            assert!(!findings.is_empty());
-            for finding in findings {
-                let (line, column) = finding.place.line_and_column();
-                assert!(line >= 1 && column >= 1 && finding.place.span.end <= input.len());
-                assert!(!finding.to_string().is_empty());
-            }
-        }
+        Err(findings) => assert_findings(&findings, input.len()),
     }
 });

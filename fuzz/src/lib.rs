@@ -1,10 +1,13 @@
-//! What several fuzz targets share: a fixed catalogue, a complete registry, and a file to read.
+//! What several fuzz targets share: a fixed catalogue, a complete registry, a file to read,
+//! and what every refusal must state.
 
 mod catalogue;
+mod findings;
 mod registry;
 mod scratch;
 
 pub use catalogue::catalogue;
+pub use findings::assert_findings;
 pub use registry::Registry;
 pub use scratch::Scratch;
 

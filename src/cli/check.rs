@@ -1,4 +1,4 @@
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use super::error::{CliError, Exit};
@@ -30,13 +30,14 @@ pub(super) async fn check(settings: Settings, json: bool) -> Result<Exit, CliErr
     };
     findings.extend(served(&settings, ids.as_deref()));
     // Only the files of the folder count here; a last good set would hide their errors.
-    let now = now(&settings).await;
+    let target = Target::open(&settings).ok();
+    let now = now(target.as_ref()).await;
     match load_overlays(&settings, ids.as_deref(), None, now, false)? {
         Err(found) => findings.extend(found),
         Ok(overlays) => {
             findings.extend(starter_warning(&overlays.set));
             findings.extend(empty_folder(&settings, &overlays));
-            findings.extend(compare_with_names(&settings, &overlays).await?);
+            findings.extend(compare_with_names(&settings, &overlays, target).await?);
             findings.extend(overlays.findings);
         }
     }
@@ -53,14 +54,14 @@ fn empty_folder(settings: &Settings, overlays: &LoadedOverlays) -> Option<Findin
 }
 
 /// Returns the time by which a daemon or the store decides; the system's before there is either.
-async fn now(settings: &Settings) -> Timestamp {
-    match Target::open(settings) {
-        Ok(Target::Store(offline)) => offline.clock.now(),
-        Ok(Target::Daemon(operator)) => {
+async fn now(target: Option<&Target>) -> Timestamp {
+    match target {
+        Some(Target::Store(offline)) => offline.clock.now(),
+        Some(Target::Daemon(operator)) => {
             let status: Result<StatusReport, CliError> = operator.get(&["status"], &[]).await;
             status.map_or_else(|_| Clock::system(), |status| status.now)
         }
-        Err(_) => Clock::system(),
+        None => Clock::system(),
     }
 }
 
@@ -96,15 +97,16 @@ fn access(upstream: &Upstream, settings: &Settings) -> Option<Finding> {
 async fn compare_with_names(
     settings: &Settings,
     overlays: &LoadedOverlays,
+    target: Option<Target>,
 ) -> Result<Vec<Finding>, CliError> {
-    let (names, effects) = match Target::open(settings) {
-        Ok(Target::Store(offline)) => {
+    let (names, effects) = match target {
+        Some(Target::Store(offline)) => {
             let (snapshot, now) = (offline.store.snapshot()?, offline.clock.now());
             let (policy, screenings) = (offline.policy(), Screenings::offline());
             let effects = rule_effects(&snapshot, policy, &screenings, now, |_| true)?;
             (known_names(&snapshot)?, effects)
         }
-        Ok(Target::Daemon(operator)) => {
+        Some(Target::Daemon(operator)) => {
             let names: Option<Vec<String>> = operator.get(&["names"], &[]).await?;
             let names = names.map(|names| {
                 names.iter().filter_map(|name| Name::parse(name).ok()).collect::<BTreeSet<Name>>()
@@ -113,7 +115,7 @@ async fn compare_with_names(
             (names, operator.get(&["rules"], &[]).await.unwrap_or_default())
         }
         // There is no store yet.
-        Err(_) => (None, Vec::new()),
+        None => (None, Vec::new()),
     };
     let Some(names) = names else {
         let place = Source::new(settings.data.to_string_lossy(), "").start();
@@ -126,17 +128,19 @@ async fn compare_with_names(
     let mut findings = coverage.warnings();
     let is_reported: BTreeSet<String> =
         findings.iter().map(|finding| finding.place.to_string()).collect();
+    let mut by_selector: BTreeMap<&str, Vec<&RuleEffect>> = BTreeMap::new();
+    for effect in &effects {
+        by_selector.entry(&effect.selector).or_default().push(effect);
+    }
     findings.extend(overlays.set.rules().iter().filter_map(|rule| {
         let place = rule.place.to_string();
-        // The daemon may know the folder by another path.
-        let place_in_folder = in_folder(settings, &place);
-        let same = |effect: &&RuleEffect| {
-            effect.place.ends_with(&place_in_folder) && effect.selector == rule.selector()
-        };
-        let effect = effects.iter().find(same)?;
         if is_reported.contains(&place) {
             return None;
         }
+        // The daemon may know the folder by another path.
+        let place_in_folder = in_folder(settings, &place);
+        let same = by_selector.get(rule.selector().as_str())?;
+        let effect = same.iter().find(|effect| effect.place.ends_with(&place_in_folder))?;
         let (found, allowed) = effect.surprise()?;
         Some(Finding::warning(&rule.place, found, allowed))
     }));
@@ -157,7 +161,10 @@ pub(super) async fn check_file(
     json: bool,
 ) -> Result<Exit, CliError> {
     let findings = match file.extension().and_then(|extension| extension.to_str()) {
-        Some("yaml") => lint_overlay(settings, file, now(settings).await),
+        Some("yaml") => {
+            let target = Target::open(settings).ok();
+            lint_overlay(settings, file, now(target.as_ref()).await)
+        }
         Some("toml") if file.file_name() == settings.file.file_name() => {
             Settings::load(file, true, Locations::default()).err().unwrap_or_default()
         }
