@@ -66,8 +66,14 @@ pub enum Evidence {
         from: String,
     },
     Shadowed {
+        name: String,
         upstream: String,
         owner: String,
+    },
+    /// An entry that a full sync did not find.
+    Absent {
+        name: String,
+        version: String,
     },
     /// One way in which a name resembles a target. The name is part of it, so that an acknowledgement covers no other
     /// name of the same namespace.
@@ -87,10 +93,11 @@ pub enum Evidence {
     SyncFailure {
         class: FailureClass,
     },
-    /// A file or an entry that cannot be used.
+    /// A file or an entry that cannot be used: the beginning of its text, and the digest of all of it.
     Unusable {
         reason: String,
         text: String,
+        item: Digest,
     },
     /// The reason that revokes an owner: the rule, the place or account that it concerns, and the keys or the id found
     /// there.
@@ -143,6 +150,16 @@ impl Evidence {
     }
 }
 
+impl Evidence {
+    /// Returns the name that the item is about, where one alert has items about several names.
+    pub(super) fn name(&self) -> Option<&str> {
+        match self {
+            Self::Lookalike { name, .. } | Self::Shadowed { name, .. } => Some(name),
+            _ => None,
+        }
+    }
+}
+
 impl From<String> for Evidence {
     fn from(text: String) -> Self {
         Self::Text { text }
@@ -182,9 +199,10 @@ impl fmt::Display for Evidence {
             Self::TransferredName { upstream, from } => {
                 write!(f, "{upstream} lists it; {from} served it before")
             }
-            Self::Shadowed { upstream, owner } => {
-                write!(f, "{upstream} lists it; {owner} is authoritative for the name")
+            Self::Shadowed { name, upstream, owner } => {
+                write!(f, "{upstream} lists {name}; {owner} is authoritative for the name")
             }
+            Self::Absent { name, version } => write!(f, "{name}@{version} is missing"),
             Self::Lookalike { name, signal } => {
                 write!(f, "{name} resembles {}: {signal}", signal.target)
             }
@@ -204,8 +222,8 @@ impl fmt::Display for Evidence {
             Self::DamagedRow { what, key } => {
                 write!(f, "a row of the store is damaged: {what} at {key}")
             }
-            Self::Unusable { reason, text } => {
-                write!(f, "a file or entry cannot be used and is not served: {reason}: {text}")
+            Self::Unusable { reason, text, item } => {
+                write!(f, "a file or entry cannot be used and is not served: {reason}: {text} ({item})")
             }
             Self::Revoked { rule, about, found } => {
                 let found = found.join(", ");

@@ -8,12 +8,13 @@ use serde::{Deserialize, Serialize};
 
 use super::evidence::Evidence;
 use super::identity::UnresolvedId;
+use super::listing::MAX_ITEMS;
 use crate::model::{Digest, Escaped};
 
 /// States before the present one that are remembered; a person who waits longer lists the alert again.
 const MAX_EARLIER: usize = 16;
-/// A step in which more items differ clears the remembered states.
-const MAX_DIFFERING: usize = 200;
+/// Items that all remembered states together may differ in: enough for one step that replaces every item.
+const MAX_DIFFERING: usize = 2 * (MAX_ITEMS + 1);
 /// A message names at most so many items, and counts the others.
 const MAX_NAMED: usize = 10;
 
@@ -47,12 +48,14 @@ pub(super) fn history(
     if old != new {
         let added: BTreeSet<_> = new.difference(&old).map(|item| item.digest()).collect();
         let removed: BTreeSet<_> = old.difference(&new).map(|item| (*item).clone()).collect();
-        if added.len() + removed.len() > MAX_DIFFERING {
-            return Vec::new();
-        }
         history.push(Earlier { shown, added, removed });
     }
-    let forgotten = history.len().saturating_sub(MAX_EARLIER);
+    let mut differing = 0;
+    let remembered = history.iter().rev().take(MAX_EARLIER).take_while(|earlier| {
+        differing += earlier.added.len() + earlier.removed.len();
+        differing <= MAX_DIFFERING
+    });
+    let forgotten = history.len() - remembered.count();
     history.drain(..forgotten);
     history
 }

@@ -30,6 +30,15 @@ impl AlertIdentity {
         Self { kind, subject: subject.into(), suspect: suspect.into() }
     }
 
+    /// Returns the name that the subject begins with, if the alert is about one name: the subject of a lookalike is its
+    /// target, and a damaged row is known to be damaged.
+    #[must_use]
+    pub fn name(&self) -> Option<&str> {
+        let is_about_name = !matches!(self.kind, AlertKind::Lookalike | AlertKind::DamagedRow);
+        let name = self.subject.split(['@', ' ']).next();
+        name.filter(|name| is_about_name && name.contains('/'))
+    }
+
     /// Returns the digest of the identity: SHA-256 over its three parts, each behind its length in eight bytes.
     #[must_use]
     pub fn digest(&self) -> Digest {

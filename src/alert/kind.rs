@@ -121,7 +121,8 @@ const FACTS: [Facts; 35] = [
     Facts {
         kind: AlertKind::Flood,
         word: "flood",
-        meaning: "One source reports more than 5 alerts about one namespace; this alert lists the rest.",
+        meaning: "One source reports more than 5 alerts about one namespace; the 5 heaviest are open, and this alert \
+            lists the rest.",
         remedy: "Acknowledge or resolve the open alerts; the next ones are then raised.",
     },
     Facts {
@@ -248,9 +249,9 @@ const FACTS: [Facts; 35] = [
     Facts {
         kind: AlertKind::Shadowed,
         word: "shadowed",
-        meaning: "An upstream lists a name for which another upstream is authoritative.",
-        remedy: "Acknowledge the alert if one registry mirrors the other; otherwise find out who published the \
-            name.",
+        meaning: "An upstream lists names for which another upstream is authoritative.",
+        remedy: "Acknowledge the alert if one registry mirrors the other, and list the namespaces that you want from it \
+            under `[namespaces] allow`; otherwise find out who published the names.",
     },
     Facts {
         kind: AlertKind::SharedHost,

@@ -13,11 +13,16 @@
 //! An alert rests on [`Evidence`], a list of items that are data. An acknowledgement stores the SHA-256 of each item
 //! that was shown, and requires the digest of all of them ([`Alert::shown`]), so that it covers no item that was added
 //! in between. An alert is acknowledged while each of its items is covered; an item that is not covered reopens it.
-//! Text for people is generated from the items and never compared.
+//! Text for people is generated from the items and never compared. An alert lists [`MAX_ITEMS`] at most; nothing covers
+//! what exceeds them.
+//!
+//! # Lack of knowledge
+//! A source that could not read or compare something says so in its [`Report`]. What rests on it then stays as stored.
 //!
 //! # Flood
 //! One publisher must not be able to bury an alert under many: at most [`MAX_OPEN`] of a source are open for one
-//! suspect namespace; the rest is one alert, and its items are their identities. Alerts about what is served now do not
+//! suspect namespace, the heaviest; the rest is one alert, and its items are their identities. An alert that heavier ones
+//! displace is counted there: it keeps its acknowledgement, and is not resolved. Alerts about what is served now do not
 //! count, and neither do acknowledged ones.
 //!
 //! # Notices
@@ -29,6 +34,7 @@ mod evidence;
 mod history;
 mod identity;
 mod kind;
+mod listing;
 mod notice;
 mod reconcile;
 mod record;
@@ -39,8 +45,9 @@ pub use evidence::{Evidence, Figure, Revocation};
 pub use history::{Difference, NotAcknowledged};
 pub use identity::{AlertIdentity, UnresolvedId, resolve};
 pub use kind::AlertKind;
+pub use listing::MAX_ITEMS;
 pub use notice::{Change, Format, Notice};
-pub use reconcile::{MAX_OPEN, reconcile};
+pub use reconcile::{MAX_OPEN, Report, reconcile};
 pub use record::{Acknowledged, Alert, ReportedAlert, State};
 pub use report::{AlertReport, Item, parse_seen};
 

@@ -17,13 +17,15 @@ pub enum Change {
 }
 
 impl Change {
-    /// Returns the change to report after an alert was stored; `None` if only a number changed, or a person
-    /// acknowledged it.
+    /// Returns the change to report after an alert was stored; `None` if only a number changed, a person acknowledged it,
+    /// or a flood counts it, of which recipients get a notice.
     #[must_use]
     pub fn between(before: Option<&Alert>, after: &Alert) -> Option<Self> {
         let before = before.filter(|before| !before.is_resolved());
         match (before, after.state()) {
-            (_, State::Acknowledged { .. }) | (None, State::Resolved { .. }) => None,
+            (_, State::Acknowledged { .. } | State::Counted) | (None, State::Resolved { .. }) => {
+                None
+            }
             (Some(_), State::Resolved { .. }) => Some(Self::Resolved),
             (None, State::Open) => Some(Self::Raised),
             (Some(before), State::Open) => {

@@ -6,6 +6,7 @@ use super::evidence::{Evidence, Figure};
 use super::history::{Difference, Earlier, difference_since, history};
 use super::identity::AlertIdentity;
 use super::kind::AlertKind;
+use super::listing::listed;
 use crate::model::{Digest, Timestamp};
 
 /// Something that is the case now.
@@ -14,8 +15,8 @@ pub struct ReportedAlert {
     pub identity: AlertIdentity,
     /// True if it concerns something that is served now.
     pub served: bool,
-    /// The items that it rests on: never empty, sorted, each once. An item that was not seen reopens an acknowledged
-    /// alert.
+    /// The items that it rests on: never empty, each once, in the order and up to the number in which they are shown.
+    /// An item that was not seen reopens an acknowledged alert.
     pub evidence: Vec<Evidence>,
     /// Figures that are shown beside the items.
     pub figures: Vec<Figure>,
@@ -42,7 +43,7 @@ impl ReportedAlert {
         Self {
             identity: AlertIdentity::new(kind, subject, ""),
             served: false,
-            evidence: items.into_iter().collect(),
+            evidence: listed(items),
             figures: Vec::new(),
             count: 1,
             score: None,
@@ -70,7 +71,7 @@ impl ReportedAlert {
     pub(super) fn absorb(&mut self, other: Self) {
         let items: BTreeSet<Evidence> = self.evidence.drain(..).chain(other.evidence).collect();
         let figures: BTreeSet<Figure> = self.figures.drain(..).chain(other.figures).collect();
-        self.evidence = items.into_iter().collect();
+        self.evidence = listed(items);
         self.figures = figures.into_iter().collect();
         self.served |= other.served;
         self.count = self.count.max(other.count);
@@ -102,6 +103,9 @@ pub struct Alert {
     /// The last acknowledgement, with all items that any acknowledgement covered.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub acknowledged: Option<Acknowledged>,
+    /// True while it is only counted in a flood.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub counted: bool,
     /// The time at which it was resolved.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub closed: Option<Timestamp>,
@@ -127,8 +131,22 @@ pub enum State {
     Open,
     /// Each of its items was acknowledged.
     Acknowledged { by: String, reason: String, at: Timestamp },
+    /// Heavier alerts of its namespace are open, and a flood counts it.
+    Counted,
     /// It is not the case any more.
     Resolved { at: Timestamp },
+}
+
+impl State {
+    #[must_use]
+    pub const fn as_str(&self) -> &'static str {
+        match self {
+            Self::Open => "open",
+            Self::Acknowledged { .. } => "acknowledged",
+            Self::Counted => "counted",
+            Self::Resolved { .. } => "resolved",
+        }
+    }
 }
 
 impl Alert {
@@ -146,6 +164,7 @@ impl Alert {
             raised: now,
             changed: now,
             acknowledged: None,
+            counted: false,
             closed: None,
             earlier: Vec::new(),
         }
@@ -163,6 +182,7 @@ impl Alert {
             (None, Some(Acknowledged { by, reason, at, .. })) if self.is_covered() => {
                 State::Acknowledged { by: by.clone(), reason: reason.clone(), at: *at }
             }
+            (None, _) if self.counted => State::Counted,
             (None, _) => State::Open,
         }
     }
@@ -174,17 +194,23 @@ impl Alert {
 
     #[must_use]
     pub fn is_open(&self) -> bool {
-        !self.is_resolved() && !self.is_covered()
+        matches!(self.state(), State::Open)
     }
 
     fn is_covered(&self) -> bool {
-        self.evidence.iter().all(|item| self.has_seen(item))
+        self.covers(&self.evidence)
     }
 
-    /// Returns true if a person acknowledged this item of the alert.
+    /// Returns true if a person acknowledged each of these items.
+    pub(super) fn covers(&self, items: &[Evidence]) -> bool {
+        items.iter().all(|item| self.has_seen(item))
+    }
+
+    /// Returns true if a person acknowledged this item of the alert. Items that were not listed were not shown.
     #[must_use]
     pub fn has_seen(&self, item: &Evidence) -> bool {
-        self.acknowledged.as_ref().is_some_and(|seen| seen.items.contains(&item.digest()))
+        let seen = self.acknowledged.as_ref();
+        *item != Evidence::Unlisted && seen.is_some_and(|seen| seen.items.contains(&item.digest()))
     }
 
     /// Returns the digest of what is shown of the alert: its identity and its items. An acknowledgement states this
@@ -223,11 +249,12 @@ impl Alert {
         (!all.is_empty()).then(|| all.join("; "))
     }
 
-    /// Returns the alert with all its items acknowledged, in addition to those acknowledged before.
+    /// Returns the alert with all its listed items acknowledged, in addition to those acknowledged before.
     #[must_use]
     pub fn acknowledge(self, by: &str, reason: &str, at: Timestamp) -> Self {
         let mut items = self.acknowledged.map(|before| before.items).unwrap_or_default();
-        items.extend(self.evidence.iter().map(Evidence::digest));
+        let listed = self.evidence.iter().filter(|item| **item != Evidence::Unlisted);
+        items.extend(listed.map(Evidence::digest));
         let (by, reason) = (by.to_owned(), reason.to_owned());
         Self { acknowledged: Some(Acknowledged { by, reason, at, items }), ..self }
     }

@@ -279,6 +279,165 @@ fn floods_of_two_sources_are_two_alerts() {
     assert_eq!(floods.collect::<Vec<_>>(), ["flood firstevil x3", "flood secondevil x3"]);
 }
 
+/// P22.
+#[test]
+fn five_light_alerts_hide_no_heavy_one() {
+    let mut book = Book::default();
+    let from = |name: &str, score: u8| {
+        let seen = drift_of(name, &["a", "b"]).of_namespace("evil");
+        ReportedAlert { score: Some(score), ..seen }
+    };
+    let light = || ["a", "b", "c", "d", "e"].map(|leaf| from(&format!("evil/{leaf}"), 10));
+    book.look(light().into(), 1);
+    // Half of the evidence of one of them is acknowledged.
+    let of = |book: &Book, name: &str| {
+        book.0.iter().find(|alert| alert.identity.subject == name).expect("one").clone()
+    };
+    let mut half = of(&book, "evil/e");
+    half.evidence.truncate(1);
+    let half =
+        Alert { evidence: of(&book, "evil/e").evidence, ..half.acknowledge("al", "ok", at(2)) };
+    book.0.retain(|alert| alert.identity != half.identity);
+    book.0.push(half);
+    let before = book.0.clone();
+    book.look(light().into_iter().chain([from("evil/heavy", 90)]).collect(), 3);
+    let open = book.open();
+    assert!(open.contains(&"drift evil/heavyevil x1".into()), "{open:?}");
+    assert!(open.contains(&"flood officialevil x1".into()), "{open:?}");
+    // The one that gave way is counted; it keeps its acknowledgement, and no recipient reads that it ended.
+    let displaced = of(&book, "evil/e");
+    assert_eq!((displaced.state(), displaced.closed), (State::Counted, None));
+    assert_eq!(unseen_of(&displaced), ["b"]);
+    let stored = before.iter().find(|alert| alert.identity == displaced.identity);
+    assert_eq!(Change::between(stored, &displaced), None);
+    // It is open again when there is room, and resolved when it ends.
+    book.look(light().into(), 4);
+    let returned = of(&book, "evil/e");
+    assert_eq!((returned.state(), unseen_of(&returned)), (State::Open, vec!["b".to_owned()]));
+    assert_eq!(Change::between(Some(&displaced), &returned), Some(Change::Updated));
+    book.look(vec![], 5);
+    assert_eq!(of(&book, "evil/e").state(), State::Resolved { at: at(5) });
+}
+
+#[test]
+fn alert_that_a_flood_counts_can_be_acknowledged() {
+    let mut book = Book::default();
+    let from = |index: u8| {
+        let seen = drift(&format!("evil/x{index}")).of_namespace("evil");
+        ReportedAlert { score: Some(index), ..seen }
+    };
+    book.look((0..5).map(from).collect(), 1);
+    book.look((0..6).map(from).collect(), 2);
+    let is_first = |alert: &Alert| alert.identity.subject == "evil/x0";
+    let first = |book: &Book| book.0.iter().find(|alert| is_first(alert)).expect("one").clone();
+    assert_eq!(first(&book).state(), State::Counted);
+    book.acknowledge(is_first);
+    assert!(matches!(first(&book).state(), State::Acknowledged { .. }));
+    book.look((0..6).map(from).collect(), 3);
+    assert!(!first(&book).counted);
+    assert!(!book.open().iter().any(|line| line.starts_with("flood")), "{:?}", book.open());
+}
+
+/// P25.
+#[test]
+fn what_a_source_does_not_know_resolves_no_alert() {
+    let lookalike = |name: &str| {
+        let signal = Signal {
+            technique: Technique::BrandInLeaf,
+            field: Field::Leaf,
+            value: "stripe".into(),
+            target: "stripe".into(),
+        };
+        let item = Evidence::Lookalike { name: name.into(), signal };
+        ReportedAlert::new(AlertKind::Lookalike, "stripe", [item]).of_namespace("evil")
+    };
+    let mut book = Book::default();
+    let quarantined = ReportedAlert::new(AlertKind::Quarantined, "official", []);
+    let seen = vec![
+        lookalike("evil/a"),
+        lookalike("evil/b"),
+        drift("evil/a@1.0.0 of official"),
+        drift("evil/b@1.0.0 of official"),
+        quarantined.clone(),
+    ];
+    book.look(seen, 1);
+    let before = book.0.clone();
+    let report = Report {
+        seen: vec![],
+        unknown: [crate::model::Name::parse("evil/a").expect("a name")].into(),
+        unknown_alerts: [quarantined.identity].into(),
+    };
+    for alert in reconcile("official", &before, report, at(2)) {
+        book.0.retain(|stored| stored.identity != alert.identity);
+        book.0.push(alert);
+    }
+    let items = |alert: &Alert| alert.evidence.iter().map(ToString::to_string).collect::<String>();
+    let mut lasting: Vec<(AlertKind, String)> = book
+        .0
+        .iter()
+        .filter(|alert| !alert.is_resolved())
+        .map(|alert| (alert.kind(), alert.identity.subject.clone()))
+        .collect();
+    lasting.sort();
+    let wanted = [
+        (AlertKind::Drift, "evil/a@1.0.0 of official".to_owned()),
+        (AlertKind::Lookalike, "stripe".to_owned()),
+        (AlertKind::Quarantined, "official".to_owned()),
+    ];
+    assert_eq!(lasting, wanted);
+    let lookalike = book.0.iter().find(|alert| alert.kind() == AlertKind::Lookalike).expect("one");
+    assert!(items(lookalike).contains("evil/a") && !items(lookalike).contains("evil/b"));
+}
+
+/// P53.
+#[test]
+fn acknowledgement_covers_nothing_that_was_not_listed() {
+    let mut book = Book::default();
+    let many = |count: usize| {
+        let items = (0..count).map(|index| text(&format!("{index:05}")));
+        ReportedAlert::new(AlertKind::Drift, "a.b/c", items)
+    };
+    book.look(vec![many(MAX_ITEMS + 1)], 1);
+    book.acknowledge(|_| true);
+    assert_eq!(unseen_of(&book.0[0]), [Evidence::Unlisted.to_string()]);
+    assert!(book.0[0].is_open());
+    book.look(vec![many(MAX_ITEMS)], 3);
+    assert!(!book.0[0].is_open(), "all that is left was listed");
+    book.look(vec![many(MAX_ITEMS + 2)], 4);
+    assert!(book.0[0].is_open());
+}
+
+#[test]
+fn one_item_of_each_technique_is_shown_before_repetitions() {
+    let item = |technique: Technique, index: usize| {
+        let signal =
+            Signal { technique, field: Field::Leaf, value: "x".into(), target: "stripe".into() };
+        Evidence::Lookalike { name: format!("evil/x{index:02}"), signal }
+    };
+    let copies = (0..30).map(|index| item(Technique::BrandInLeaf, index));
+    let hidden = [item(Technique::BrandInTitle, 98), item(Technique::Homograph, 99)];
+    let reported = ReportedAlert::new(AlertKind::Lookalike, "stripe", copies.chain(hidden));
+    let alert = reconcile("x", &[], vec![reported], at(1)).remove(0);
+    let wanted = ["brand-in-leaf", "homograph", "brand-in-title", "brand-in-leaf"];
+    let starts = |text: &str| wanted.iter().position(|word| text.contains(word));
+    let detail: Vec<Option<usize>> = alert.detail().split("; ").take(4).map(starts).collect();
+    assert_eq!(detail, [Some(0), Some(1), Some(2), Some(0)]);
+    assert!(alert.detail().ends_with("and 12 more"), "{}", alert.detail());
+    let items = AlertReport::from(alert).items;
+    assert!(items[1].text.contains("homograph") && items[2].text.contains("brand-in-title"));
+}
+
+#[test]
+fn flood_of_items_does_not_remove_the_difference() {
+    let mut book = Book::default();
+    book.look(vec![drift_of("a.b/c", &["a"])], 1);
+    let shown = book.0[0].shown();
+    let many = (0..MAX_ITEMS).map(|index| text(&format!("{index:05}")));
+    book.look(vec![ReportedAlert::new(AlertKind::Drift, "a.b/c", many)], 2);
+    let difference = book.0[0].difference_since(shown).expect("it is remembered");
+    assert_eq!((difference.added.len(), difference.removed.len()), (MAX_ITEMS, 1));
+}
+
 #[test]
 fn acknowledged_alerts_take_no_place_and_highest_score_comes_first() {
     let mut book = Book::default();

@@ -200,7 +200,8 @@ fn header(alerts: &[AlertReport]) -> String {
     }
     let open: Vec<&AlertReport> = alerts.iter().filter(|report| report.is_open()).collect();
     let resolved = alerts.iter().filter(|report| report.alert.is_resolved()).count();
-    let acknowledged = alerts.len() - open.len() - resolved;
+    let counted = alerts.iter().filter(|report| report.state == State::Counted).count();
+    let acknowledged = alerts.len() - open.len() - resolved - counted;
     let mut kinds: BTreeMap<AlertKind, u64> = BTreeMap::new();
     for report in &open {
         *kinds.entry(report.alert.kind()).or_default() += 1;
@@ -208,7 +209,8 @@ fn header(alerts: &[AlertReport]) -> String {
     let kinds: Vec<String> = kinds.iter().map(|(kind, count)| format!("{count} {kind}")).collect();
     let kinds = if kinds.is_empty() { String::new() } else { format!(": {}", kinds.join(", ")) };
     let resolved = if resolved == 0 { String::new() } else { format!(", {resolved} resolved") };
-    format!("{} open, {acknowledged} acknowledged{resolved}{kinds}", open.len())
+    let counted = if counted == 0 { String::new() } else { format!(", {counted} in floods") };
+    format!("{} open, {acknowledged} acknowledged{counted}{resolved}{kinds}", open.len())
 }
 
 /// Prints alerts: each with all its items, since the printed command acknowledges all of them, and the command.
@@ -253,6 +255,9 @@ fn state_of(state: &State) -> String {
         State::Open => "open".to_owned(),
         State::Acknowledged { by, reason, at } => {
             format!("acknowledged by {} at {at}: {}", Escaped(by), Escaped(reason))
+        }
+        State::Counted => {
+            "counted in a flood, since heavier alerts of its namespace are open".to_owned()
         }
         State::Resolved { at } => format!("resolved at {at}"),
     }

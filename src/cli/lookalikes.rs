@@ -2,13 +2,13 @@ use super::alerts::{print_alerts, stored};
 use super::error::{CliError, Exit};
 use super::print::{as_json, out};
 use super::target::Target;
-use crate::alert::{AlertKind, AlertReport};
+use crate::alert::{Alert, AlertKind, AlertReport, Evidence};
 use crate::config::Settings;
 use crate::daemon::{Lookalike, lookalikes_of};
 use crate::lookalike::Level;
 use crate::model::{Escaped, Name, Timestamp};
 
-/// Lists unresolved alerts about lookalikes, the heaviest first; 1 when one of them is open.
+/// Lists unresolved alerts about lookalikes and the floods of them, the heaviest first; 1 when one of them is open.
 pub(super) async fn list(
     settings: Settings,
     since: Option<&str>,
@@ -22,7 +22,7 @@ pub(super) async fn list(
     let since = since.transpose()?;
     let mut alerts = stored(&settings).await?;
     alerts.retain(|AlertReport { alert, .. }| {
-        alert.kind() == AlertKind::Lookalike
+        is_about_lookalikes(alert)
             && !alert.is_resolved()
             && since.is_none_or(|since| alert.raised >= since)
             && level.is_none_or(|least| Level::of(alert.score.unwrap_or_default()) >= least)
@@ -35,6 +35,12 @@ pub(super) async fn list(
     }
     print_alerts(&alerts, json);
     Ok(if alerts.iter().any(AlertReport::is_open) { Exit::Findings } else { Exit::Done })
+}
+
+/// Returns true for an alert about a lookalike, and for a flood that counts one.
+fn is_about_lookalikes(alert: &Alert) -> bool {
+    let counts_one = |item: &Evidence| matches!(item, Evidence::Counted { alert } if alert.kind == AlertKind::Lookalike);
+    alert.kind() == AlertKind::Lookalike || alert.evidence.iter().any(counts_one)
 }
 
 /// Shows everything that a name resembles, and how; 1 when anything of it is not suppressed.
@@ -64,10 +70,10 @@ pub(super) async fn why(settings: Settings, text: &str, json: bool) -> Result<Ex
         let evidence = found.to_string();
         let (target, evidence) = (Escaped(&found.target), Escaped(&evidence));
         out(&format!("{weight}: {name} resembles {target}: {evidence}"));
-        let state = alert.as_ref().filter(|_| found.suppressed.is_none()).map(|alert| {
-            let state = if alert.is_open() { "open" } else { "acknowledged" };
-            format!("    alert {} is {state}", alert.id)
-        });
+        let state = alert
+            .as_ref()
+            .filter(|_| found.suppressed.is_none())
+            .map(|alert| format!("    alert {} is {}", alert.id, alert.state.as_str()));
         state.iter().for_each(|state| out(state));
     }
     Ok(if is_reported { Exit::Findings } else { Exit::Done })

@@ -195,10 +195,10 @@ pub(super) fn status(report: &StatusReport, json: bool) {
         }
     }
     for report in &report.alerts {
-        let seen = if report.is_open() { "" } else { " (acknowledged)" };
-        let AlertReport { id, alert, .. } = report;
+        let AlertReport { id, alert, state, .. } = report;
+        let state = if report.is_open() { String::new() } else { format!(" ({})", state.as_str()) };
         let (kind, subject) = (alert.kind(), Escaped(&alert.identity.subject));
-        out(&format!("alert       {id}  {kind} {subject}{seen}"));
+        out(&format!("alert       {id}  {kind} {subject}{state}"));
     }
 }
 

@@ -1,4 +1,3 @@
-use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
@@ -11,7 +10,7 @@ use super::signal::Signal;
 use super::suppressed::Suppressed;
 use super::suspect::{SuspectContent, SuspectName};
 use super::target::{Target, Why};
-use super::technique::Technique;
+use super::technique::{Technique, one_of_each_first};
 use super::techniques::{content_signals, is_frequent, is_repository_alike, name_signals};
 use crate::model::Name;
 use crate::ownership::Verdict;
@@ -193,22 +192,10 @@ impl Found {
             why: target.protected.why,
             level: Level::of(score),
             score,
-            signals: ranked(signals),
+            signals: one_of_each_first(signals, |signal| Some(signal.technique)),
             suppressed: suppressed.or_else(|| is_frequent.then_some(Suppressed::FrequentName)),
         }
     }
-}
-
-/// Puts one signal of each technique before the repetitions, the heaviest technique first.
-fn ranked(signals: BTreeSet<Signal>) -> Vec<Signal> {
-    let mut seen = BTreeSet::new();
-    // The set is ordered by technique first, so the first signal of each technique is its smallest.
-    let mut ranked: Vec<(bool, Signal)> =
-        signals.into_iter().map(|signal| (!seen.insert(signal.technique), signal)).collect();
-    ranked.sort_by_key(|(is_repetition, signal)| {
-        (*is_repetition, Reverse(signal.technique.weight()), signal.technique)
-    });
-    ranked.into_iter().map(|(_, signal)| signal).collect()
 }
 
 #[cfg(test)]
@@ -228,7 +215,10 @@ mod tests {
         let homograph = signal(Technique::Homograph, "y");
         let signals = [near("b"), near("a"), swapped.clone(), homograph.clone(), near("c")];
         let wanted = [homograph, near("a"), swapped, near("b"), near("c")];
-        assert_eq!(ranked(signals.into()), wanted);
+        assert_eq!(
+            one_of_each_first(BTreeSet::from(signals), |signal| Some(signal.technique)),
+            wanted
+        );
     }
 
     #[test]

@@ -44,7 +44,7 @@ pub use score::Level;
 pub use signal::{Field, Signal};
 pub use suppressed::Suppressed;
 pub use target::{Protected, Why};
-pub use technique::Technique;
+pub use technique::{Technique, one_of_each_first};
 
 #[cfg(test)]
 mod tests;

@@ -1,3 +1,5 @@
+use std::cmp::Reverse;
+use std::collections::BTreeSet;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
@@ -80,6 +82,23 @@ impl Technique {
             Self::BrandWithin | Self::SwappedHost | Self::BrandInHost | Self::BrandInTitle => 10,
         }
     }
+}
+
+/// Puts one item of each technique before the repetitions, the heaviest technique first; items of one technique keep
+/// their order.
+pub fn one_of_each_first<T>(
+    items: impl IntoIterator<Item = T>,
+    technique: impl Fn(&T) -> Option<Technique>,
+) -> Vec<T> {
+    let mut known = BTreeSet::new();
+    let mut ranked: Vec<(_, T)> = Vec::new();
+    for item in items {
+        let technique = technique(&item);
+        let is_repetition = !known.insert(technique);
+        ranked.push(((is_repetition, Reverse(technique.map(Technique::weight)), technique), item));
+    }
+    ranked.sort_by_key(|(rank, _)| *rank);
+    ranked.into_iter().map(|(_, item)| item).collect()
 }
 
 impl fmt::Display for Technique {

@@ -6,8 +6,7 @@ use super::outbox::{KEPT, enqueue, forget as drop_deliveries};
 use super::tables::{ALERTS, Bytes, Word};
 use super::{Rows, Snapshot, Store, StoreError, codec};
 use crate::alert::{
-    Alert, AlertIdentity, Change, NotAcknowledged, Notice, ReportedAlert, UnresolvedId, reconcile,
-    resolve,
+    Alert, AlertIdentity, Change, NotAcknowledged, Notice, Report, UnresolvedId, reconcile, resolve,
 };
 use crate::model::{Digest, Timestamp};
 
@@ -20,16 +19,17 @@ impl Store {
     pub fn update_alerts(
         &self,
         source: &str,
-        seen: Vec<ReportedAlert>,
+        report: impl Into<Report>,
         now: Timestamp,
     ) -> Result<Vec<Alert>, StoreError> {
-        if reconcile(source, &self.snapshot()?.alerts()?, seen.clone(), now).is_empty() {
+        let report = report.into();
+        if reconcile(source, &self.snapshot()?.alerts()?, report.clone(), now).is_empty() {
             return Ok(Vec::new());
         }
         self.write(now, |transaction| {
             // A person may have acknowledged one in the meantime.
             let stored = alerts(&transaction.open_table(ALERTS)?)?;
-            let changed = reconcile(source, &stored, seen, now);
+            let changed = reconcile(source, &stored, report, now);
             put(transaction, &changed)?;
             enqueue(transaction, notices(&stored, &changed), now)?;
             forget(transaction, now)?;

@@ -69,7 +69,8 @@ async fn upstream_with_the_lowest_priority_is_authoritative_for_all_versions_of_
     let alerts = place.json(&["alerts", "--json"]);
     let shadowed =
         alerts.as_array().expect("a list").iter().find(|alert| alert["kind"] == "shadowed");
-    assert_eq!(shadowed.expect("an alert")["subject"], "com.example/tool");
+    let shadowed = shadowed.expect("an alert");
+    assert_eq!(shadowed["evidence"][0]["name"], "com.example/tool", "{shadowed}");
     let invalid =
         alerts.as_array().expect("a list").iter().find(|alert| alert["kind"] == "quarantined");
     assert_eq!(invalid.expect("an alert")["subject"], "ours", "a file that is not usable");

@@ -2,7 +2,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Display;
 use std::time::Duration;
 
-use crate::alert::{AlertKind, Evidence, Figure, ReportedAlert};
+use crate::alert::{AlertIdentity, AlertKind, Evidence, Figure, Report, ReportedAlert};
 use crate::config::{Origin, Upstream};
 use crate::curation::{Dossier, DossierRow, EntryEvaluation, PolicySnapshot, Screening, evaluate};
 use crate::model::{Digest, Name, Timestamp, Version};
@@ -46,18 +46,44 @@ pub(super) fn of_upstream(
     upstream: &Upstream,
     policy: &PolicySnapshot,
     now: Timestamp,
-) -> Result<Vec<ReportedAlert>, StoreError> {
+) -> Result<Report, StoreError> {
     let id = &upstream.id;
     let state = snapshot.upstream(id)?;
+    let mut unknown_alerts = BTreeSet::new();
     let mut seen = of_state(&state, upstream, now);
     if matches!(upstream.origin, Origin::Files(_)) {
-        seen.extend(unreadable_files(snapshot, id)?);
+        let (quarantined, is_all) = unreadable_files(snapshot, id)?;
+        if !is_all {
+            unknown_alerts.insert(AlertIdentity::new(AlertKind::Quarantined, id, ""));
+        }
+        seen.extend(quarantined);
     }
     seen.extend(shrunk(snapshot, id)?);
     seen.extend(missing(snapshot, policy, id)?);
     seen.extend(drifted(snapshot, policy, id, now)?);
     seen.extend(replaced(snapshot, policy, id, now)?);
-    Ok(seen)
+    let unknown = unreadable_names(snapshot, policy, id)?;
+    Ok(Report { seen, unknown, unknown_alerts })
+}
+
+/// Returns the names that stored alerts about an upstream are about, and that have a damaged row now.
+fn unreadable_names(
+    snapshot: &Snapshot,
+    policy: &PolicySnapshot,
+    upstream: &str,
+) -> Result<BTreeSet<Name>, StoreError> {
+    let source = source_of(upstream);
+    let alerts = snapshot.alerts()?.into_iter();
+    let lasting = alerts.filter(|alert| alert.source == source && !alert.is_resolved());
+    let names: BTreeSet<Name> =
+        lasting.filter_map(|alert| Name::parse(alert.identity.name()?).ok()).collect();
+    let mut unreadable = BTreeSet::new();
+    for name in names {
+        if !snapshot.dossier(&name, policy)?.damaged.is_empty() {
+            unreadable.insert(name);
+        }
+    }
+    Ok(unreadable)
 }
 
 /// Returns the alerts that follow from the stored state of an upstream.
@@ -117,20 +143,26 @@ fn of_runs(state: &UpstreamState, upstream: &Upstream, now: Timestamp) -> Vec<Re
     seen
 }
 
-/// Returns an alert about rows of files in quarantine: operators edit these by hand.
-fn unreadable_files(snapshot: &Snapshot, id: &str) -> Result<Option<ReportedAlert>, StoreError> {
+/// Returns an alert about rows of files in quarantine, which operators edit by hand, and true if every row was read.
+fn unreadable_files(
+    snapshot: &Snapshot,
+    id: &str,
+) -> Result<(Option<ReportedAlert>, bool), StoreError> {
     const SHOWN: usize = 200;
     let (mut items, mut count) = (Vec::new(), 0);
-    for row in snapshot.quarantined()? {
+    let mut rows = snapshot.quarantined()?;
+    for row in rows.by_ref() {
         let row = row?;
         if row.upstream == id {
             count += 1;
             let text = row.row.item.chars().take(SHOWN).collect();
-            items.push(Evidence::Unusable { reason: row.row.reason, text });
+            let item = Digest::of(row.row.item.as_bytes());
+            items.push(Evidence::Unusable { reason: row.row.reason, text, item });
         }
     }
     let unusable = ReportedAlert::new(AlertKind::Quarantined, id, items);
-    Ok((count > 0).then_some(ReportedAlert { count, ..unusable }))
+    let unusable = (count > 0).then_some(ReportedAlert { count, ..unusable });
+    Ok((unusable, rows.damage().is_empty()))
 }
 
 /// Fewer absences than this, or a smaller share of all rows, are normal for an upstream.
@@ -144,7 +176,9 @@ fn shrunk(snapshot: &Snapshot, upstream: &str) -> Result<Option<ReportedAlert>, 
         return Ok(None);
     }
     let (rows, _) = snapshot.count(upstream)?;
-    let shrunk = ReportedAlert::new(AlertKind::Shrunk, upstream, []);
+    let absences = snapshot.absences(upstream)?.into_iter();
+    let items = absences.map(|(name, version, _)| Evidence::Absent { name, version });
+    let shrunk = ReportedAlert::new(AlertKind::Shrunk, upstream, items);
     Ok((absent * 100 >= rows * MIN_ABSENT_PERCENT)
         .then_some(ReportedAlert { count: absent, ..shrunk }))
 }
@@ -246,8 +280,9 @@ fn drift(dossier: &Dossier, row: &DossierRow, item: Evidence) -> ReportedAlert {
 mod tests {
     use super::*;
     use crate::config::{SyncSettings, Trust};
-    use crate::model::{FailureClass, NamespaceRules};
-    use crate::sync::{ChangeSet, Failure, SafetyLimits};
+    use crate::model::{FailureClass, NamespaceRules, Quarantined};
+    use crate::store::{Batch, Destination, Store};
+    use crate::sync::{ChangeSet, Failure, Row, SafetyLimits};
 
     fn upstream(id: &str) -> Upstream {
         Upstream {
@@ -263,6 +298,36 @@ mod tests {
             namespaces: NamespaceRules::default(),
             requests_per_hour: 1,
         }
+    }
+
+    /// P53: the beginning of a row is all that an alert shows of it, and all of it is what an acknowledgement covers.
+    #[test]
+    fn changed_end_of_a_long_row_is_covered_by_no_old_acknowledgement() {
+        let store = Store::ephemeral(Timestamp::from_micros(0)).expect("a store");
+        let items = |end: &str| {
+            let item = format!("{{\"name\": \"{}{end}\"}}", "x".repeat(1_000));
+            let row = Row::Quarantined(Quarantined {
+                name: "com.example/tool".into(),
+                version: "1.0.0".into(),
+                reason: "why".into(),
+                item: item.into(),
+            });
+            let batch = Batch {
+                upstream: "ours",
+                rows: &[row],
+                destination: Destination::Live,
+                state: None,
+                seen: None,
+                now: Timestamp::from_micros(1),
+            };
+            store.commit(&batch).expect("committed");
+            let snapshot = store.snapshot().expect("a snapshot");
+            let (alert, is_all) = unreadable_files(&snapshot, "ours").expect("read");
+            assert!(is_all);
+            alert.expect("an alert").evidence
+        };
+        let (first, second) = (items("a"), items("b"));
+        assert_ne!(first, second);
     }
 
     #[test]

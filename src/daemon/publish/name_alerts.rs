@@ -52,6 +52,8 @@ pub(super) struct NameAlerts {
     pub(super) reported_alerts: Vec<ReportedAlert>,
     /// The upstreams that list the name while another one is authoritative.
     pub(super) shadowed: Vec<(String, Shadowed)>,
+    /// True if a row of the name is damaged, so that nothing else is known of it.
+    pub(super) is_damaged: bool,
 }
 
 impl NameAlerts {
@@ -141,6 +143,7 @@ impl NameAlerts {
 
     /// Reports a damaged row of the name, which is hidden.
     pub(super) fn damaged(&mut self, name: &Name, damage: &Damage) {
+        self.is_damaged = true;
         let item = Item::DamagedRow { what: damage.what.to_owned(), key: damage.key.clone() };
         let damaged = ReportedAlert::new(AlertKind::DamagedRow, name.as_str(), [item]);
         self.reported_alerts.push(damaged.of_served(true));

@@ -2,7 +2,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::handle::Publication;
 use super::name_alerts::{NameAlerts, Shadowed};
-use crate::alert::{AlertKind, Evidence, ReportedAlert};
+use crate::alert::{AlertKind, Evidence, Report, ReportedAlert};
 use crate::catalog::{Facts, Loaded, NameUpdate};
 use crate::curation::claims_namespace;
 use crate::daemon::runtime::report_alerts;
@@ -12,10 +12,6 @@ use crate::model::{Damage, Name, Version};
 const NAMES: &str = "names";
 /// The source of alerts about names that are no longer served: of its own, so that many of them take no place of others.
 const LEFT: &str = "names that left";
-
-/// Above this number, the shadowed names of an upstream are only counted: a second registry that
-/// mirrors the first must not raise ten thousand alerts.
-const MAX_SHADOWED: usize = 100;
 
 /// The senders of metadata under our own namespace in an entry.
 #[derive(Debug)]
@@ -46,14 +42,17 @@ pub(super) struct OpenAlerts {
     served: HashMap<String, BTreeSet<Name>>,
     /// The folded forms that more than one served name has.
     twins: BTreeSet<String>,
-    /// The alerts that were stored last.
-    stored: Option<Vec<ReportedAlert>>,
+    /// Names with a damaged row: other alerts about them may still be the case.
+    damaged: BTreeSet<Name>,
+    /// The alerts that were stored last, and the names with a damaged row then.
+    stored: Option<(Vec<ReportedAlert>, BTreeSet<Name>)>,
 }
 
 impl OpenAlerts {
     /// Forgets the alerts about a name, which is evaluated again.
     pub(super) fn begin(&mut self, name: &Name) {
         self.by_name.remove(name);
+        self.damaged.remove(name);
         for names in self.shadowed.values_mut() {
             names.remove(name);
         }
@@ -61,6 +60,9 @@ impl OpenAlerts {
 
     /// Keeps the alerts of an evaluation of a name.
     pub(super) fn keep(&mut self, name: &Name, alerts: NameAlerts) {
+        if alerts.is_damaged {
+            self.damaged.insert(name.clone());
+        }
         alerts.reported_alerts.into_iter().for_each(|seen| self.add(name, seen));
         for (upstream, lost) in alerts.shadowed {
             self.shadowed.entry(upstream).or_default().insert(name.clone(), lost);
@@ -122,16 +124,19 @@ impl OpenAlerts {
 
     /// Raises and resolves alerts if anything changed.
     pub(super) fn report(&mut self, publication: &Publication) {
-        let seen = self.reported_alerts();
-        if self.stored.as_ref() == Some(&seen) {
+        let current = (self.reported_alerts(), self.damaged.clone());
+        if self.stored.as_ref() == Some(&current) {
             return;
         }
+        let (seen, unknown) = &current;
         let is_left = |alert: &ReportedAlert| alert.identity.kind == AlertKind::NoLongerServed;
         let (left, others): (Vec<_>, Vec<_>) = seen.iter().cloned().partition(is_left);
         let Publication { store, clock, .. } = publication;
-        let are_stored = [(NAMES, others), (LEFT, left)]
-            .map(|(source, alerts)| report_alerts(store, clock, source, alerts));
-        self.stored = (are_stored == [true, true]).then_some(seen);
+        let are_stored = [(NAMES, others), (LEFT, left)].map(|(source, seen)| {
+            let report = Report { seen, unknown: unknown.clone(), ..Report::default() };
+            report_alerts(store, clock, source, report)
+        });
+        self.stored = (are_stored == [true, true]).then_some(current);
     }
 
     fn add(&mut self, name: &Name, alert: ReportedAlert) {
@@ -158,24 +163,25 @@ impl OpenAlerts {
         seen
     }
 
+    /// Returns one alert for each upstream, with each name as an item: a registry that mirrors another must not raise ten
+    /// thousand alerts, and an acknowledgement must not cover the next name.
+    fn all_shadowed(&self) -> impl Iterator<Item = ReportedAlert> {
+        let listed = self.shadowed.iter().filter(|(_, names)| !names.is_empty());
+        listed.map(|(upstream, names)| {
+            let items = names.iter().map(|(name, lost)| Evidence::Shadowed {
+                name: name.to_string(),
+                upstream: upstream.clone(),
+                owner: lost.to.clone(),
+            });
+            let shadowed = ReportedAlert::new(AlertKind::Shadowed, upstream, items);
+            let served = names.values().any(|lost| lost.served);
+            ReportedAlert { served, count: names.len() as u64, ..shadowed }
+        })
+    }
+
     fn reported_alerts(&self) -> Vec<ReportedAlert> {
         let mut seen: Vec<ReportedAlert> = self.by_name.values().flatten().cloned().collect();
-        for (upstream, names) in &self.shadowed {
-            if names.len() > MAX_SHADOWED {
-                let shadowed = ReportedAlert::new(AlertKind::Shadowed, upstream, []);
-                let served = names.values().any(|lost| lost.served);
-                let count = names.len() as u64;
-                seen.push(ReportedAlert { served, count, ..shadowed });
-                continue;
-            }
-            seen.extend(names.iter().map(|(name, lost)| {
-                let (upstream, owner) = (upstream.clone(), lost.to.clone());
-                let item = Evidence::Shadowed { upstream, owner };
-                ReportedAlert::new(AlertKind::Shadowed, name.as_str(), [item])
-                    .of_namespace(name.namespace())
-                    .of_served(lost.served)
-            }));
-        }
+        seen.extend(self.all_shadowed());
         seen.extend(self.claimed());
         for folded in &self.twins {
             let names = self.served.get(folded).into_iter().flatten();
@@ -192,6 +198,12 @@ impl OpenAlerts {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::alert::reconcile;
+    use crate::model::Timestamp;
+
+    fn now() -> Timestamp {
+        Timestamp::from_micros(1)
+    }
 
     fn name(text: &str) -> Name {
         Name::parse(text).expect("a name")
@@ -216,17 +228,44 @@ mod tests {
     }
 
     #[test]
-    fn more_shadowed_names_than_the_limit_raise_one_alert() {
+    fn each_shadowed_name_is_an_item_of_the_alert_about_its_upstream() {
         let mut open_alerts = OpenAlerts::default();
         let lost = |index: usize| {
             let lost = Shadowed { to: "official".into(), served: false };
             (name(&format!("com.n{index}/tool")), lost)
         };
         open_alerts.shadowed.insert("mirror".into(), (0..2).map(lost).collect());
-        assert_eq!(kinds(&open_alerts).len(), 2);
-        open_alerts.shadowed.insert("mirror".into(), (0..101).map(lost).collect());
-        assert_eq!(kinds(&open_alerts), [("shadowed", "mirror".into(), 101)]);
-        open_alerts.begin(&name("com.n7/tool"));
-        assert_eq!(kinds(&open_alerts).len(), 100);
+        let seen = open_alerts.reported_alerts();
+        assert_eq!(kinds(&open_alerts), [("shadowed", "mirror".into(), 2)]);
+        let acknowledged = reconcile("names", &[], seen, now())[0].clone();
+        let acknowledged = acknowledged.acknowledge("alice", "it mirrors ours", now());
+        // A hundred more names change the alert; they replace none, and none of them was acknowledged.
+        open_alerts.shadowed.insert("mirror".into(), (0..102).map(lost).collect());
+        let changed = reconcile("names", &[acknowledged], open_alerts.reported_alerts(), now());
+        let [alert] = changed.as_slice() else { panic!("{changed:?}") };
+        let seen = alert.evidence.iter().filter(|item| alert.has_seen(item));
+        assert_eq!((alert.count, seen.count(), alert.is_open()), (102, 2, true));
+        open_alerts.shadowed.insert("mirror".into(), BTreeMap::new());
+        assert_eq!(kinds(&open_alerts), []);
+    }
+
+    #[test]
+    fn damaged_row_ends_no_other_alert_about_its_name() {
+        let mut open_alerts = OpenAlerts::default();
+        let tool = name("com.example/tool");
+        let pin = ReportedAlert::new(AlertKind::PinMismatch, "com.example/tool@1.0.0", []);
+        open_alerts.add(&tool, pin.of_namespace("com.example"));
+        let lost = Shadowed { to: "official".into(), served: false };
+        open_alerts.shadowed.insert("mirror".into(), [(tool.clone(), lost)].into());
+        let stored = reconcile("names", &[], open_alerts.reported_alerts(), now());
+        open_alerts.begin(&tool);
+        let damage = Damage { what: "a head", key: "com.example/tool@1.0.0".into() };
+        open_alerts.damaged(&tool, &damage);
+        let seen = open_alerts.reported_alerts();
+        let unknown = open_alerts.damaged.clone();
+        let changed =
+            reconcile("names", &stored, Report { seen, unknown, ..Report::default() }, now());
+        let kinds: Vec<AlertKind> = changed.iter().map(|alert| alert.identity.kind).collect();
+        assert_eq!(kinds, [AlertKind::DamagedRow], "{changed:?}");
     }
 }

@@ -1,7 +1,7 @@
 use tracing::{error, info, warn};
 
 use super::clock::Clock;
-use crate::alert::{Alert, Evidence, ReportedAlert, Revocation};
+use crate::alert::{Alert, Evidence, Report, Revocation};
 use crate::model::{Escaped, reason};
 use crate::ownership::Basis;
 use crate::store::Store;
@@ -12,9 +12,9 @@ pub(in crate::daemon) fn report_alerts(
     store: &Store,
     clock: &Clock,
     source: &str,
-    seen: Vec<ReportedAlert>,
+    report: impl Into<Report>,
 ) -> bool {
-    match store.update_alerts(source, seen, clock.now()) {
+    match store.update_alerts(source, report, clock.now()) {
         Ok(changed) => {
             changed.iter().for_each(log);
             true

@@ -4,9 +4,6 @@ use crate::alert::{Alert, AlertIdentity, AlertKind, Evidence, ReportedAlert};
 use crate::lookalike::Match;
 use crate::model::Name;
 
-/// Items that one alert lists. Further names stay withheld until an overlay decides about them by name.
-const MAX_ITEMS: usize = 1_000;
-
 /// Returns the identity of the alert about a name that resembles a target: one for each target and
 /// suspect namespace, for any number of names.
 pub(super) fn identity(target: &str, name: &Name) -> AlertIdentity {
@@ -35,14 +32,10 @@ pub(super) fn reported_alerts(
             alerts.entry(identity(&found.target, name)).or_default().push((name, found));
         }
     }
-    let report = |(identity, mut all): (AlertIdentity, Vec<(&Name, &Match)>)| {
-        // The lightest items are cut off.
-        all.sort_by_key(|(_, found)| std::cmp::Reverse(found.score));
-        let mut items = all.iter().flat_map(|(name, found)| items(name, found));
-        let listed: Vec<Evidence> = items.by_ref().take(MAX_ITEMS).collect();
-        let unlisted = items.next().map(|_| Evidence::Unlisted);
-        let reported =
-            ReportedAlert::new(AlertKind::Lookalike, "", listed.into_iter().chain(unlisted));
+    let report = |(identity, all): (AlertIdentity, Vec<(&Name, &Match)>)| {
+        // What exceeds the list stays withheld until an overlay decides about those names.
+        let items = all.iter().flat_map(|(name, found)| items(name, found));
+        let reported = ReportedAlert::new(AlertKind::Lookalike, "", items);
         ReportedAlert {
             identity,
             served: all.iter().any(|(name, _)| served.contains(*name)),
@@ -57,45 +50,45 @@ pub(super) fn reported_alerts(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::alert::{MAX_ITEMS, reconcile};
     use crate::lookalike::{Field, Level, Signal, Technique, Why};
+    use crate::model::Timestamp;
 
-    fn found(score: u8) -> Match {
-        let signal = Signal {
-            technique: Technique::BrandInLeaf,
-            field: Field::Leaf,
-            value: "stripe".to_owned(),
-            target: "stripe".to_owned(),
-        };
+    fn found(technique: Technique) -> Match {
+        let value = "stripe".to_owned();
+        let signal = Signal { technique, field: Field::Leaf, value: value.clone(), target: value };
         Match {
             target: "stripe".to_owned(),
             why: Why::Listed,
             level: Level::High,
-            score,
+            score: 40,
             signals: vec![signal],
             suppressed: None,
         }
     }
 
     fn name(number: usize) -> Name {
-        Name::parse(&format!("io.github.someone/stripe-{number}")).expect("a name")
+        Name::parse(&format!("io.github.someone/stripe-{number:04}")).expect("a name")
     }
 
+    /// P53.
     #[test]
     fn alert_lists_bounded_items_and_acknowledgement_covers_only_these() {
-        let all: BTreeMap<Name, Vec<Match>> =
-            (0..=MAX_ITEMS).map(|number| (name(number), vec![found(10)])).collect();
-        let mut all = all;
-        let (heavy, light) = (name(MAX_ITEMS), name(7));
-        all.insert(heavy.clone(), vec![found(40)]);
-        all.insert(light.clone(), vec![found(1)]);
+        let heavy = || found(Technique::BrandInLeaf);
+        let mut all: BTreeMap<Name, Vec<Match>> =
+            (0..=MAX_ITEMS).map(|number| (name(number), vec![heavy()])).collect();
+        let light = found(Technique::BrandInTitle);
+        all.insert(name(9_999), vec![light.clone()]);
         let seen = reported_alerts(&all, &BTreeSet::new());
-        assert_eq!((seen.len(), seen[0].count), (1, MAX_ITEMS as u64 + 1));
+        assert_eq!((seen.len(), seen[0].count), (1, MAX_ITEMS as u64 + 2));
         assert_eq!(seen[0].evidence.len(), MAX_ITEMS + 1);
-        let alerts =
-            crate::alert::reconcile("x", &[], seen, crate::model::Timestamp::from_micros(1));
-        let now = crate::model::Timestamp::from_micros(2);
+        let now = Timestamp::from_micros(1);
+        let alerts = reconcile("x", &[], seen, now);
         let alert = alerts[0].clone().acknowledge("alice", "asked them", now);
-        assert!(is_acknowledged(&alert, &heavy, &found(40)));
-        assert!(!is_acknowledged(&alert, &light, &found(1)), "it was not listed");
+        assert!(is_acknowledged(&alert, &name(0), &heavy()));
+        // Copies of one technique do not displace the only item of another.
+        assert!(is_acknowledged(&alert, &name(9_999), &light));
+        assert!(!is_acknowledged(&alert, &name(MAX_ITEMS), &heavy()), "it was not listed");
+        assert!(alert.is_open(), "what was not listed was not acknowledged");
     }
 }
