@@ -28,5 +28,5 @@ mod token;
 pub use operations::{SyncReport, operations};
 pub use registry::registry;
 pub use server::{Door, serve};
-pub use tls::{Tls, TlsError};
+pub use tls::{PRIVATE_KEY, Tls, TlsError, exposed_key};
 pub use token::{TOKEN_FILE, make_token, read_token};

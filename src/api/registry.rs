@@ -24,6 +24,8 @@ use crate::model::Digest;
 
 /// The header with the epoch. A mirror of this registry must make a full sync when the epoch changes.
 const EPOCH: HeaderName = HeaderName::from_static("vidimus-epoch");
+/// A client that came over TLS once uses nothing else on this host for a year.
+const HTTPS_ONLY: HeaderValue = HeaderValue::from_static("max-age=31536000");
 /// The document of the API, for machines and for registries that use this one as their upstream.
 const DOCUMENT: &str = include_str!("../../openapi/vidimus.yaml");
 
@@ -32,6 +34,8 @@ const DOCUMENT: &str = include_str!("../../openapi/vidimus.yaml");
 struct Registry {
     services: Arc<Services>,
     epoch: HeaderValue,
+    /// True if TLS ends here; a proxy that ends it sends its own policy.
+    has_tls: bool,
     cors: Cors,
     ids: RequestIds,
     bodies: Bodies,
@@ -47,6 +51,7 @@ pub fn registry(services: Arc<Services>) -> Router {
     let state = Registry {
         // Leaks once for each router: copying a static value needs no counter that threads share.
         epoch: HeaderValue::from_static(services.epoch.clone().leak()),
+        has_tls: public.tls.is_some(),
         cors: Cors::of(&public.cors_origins),
         ids: RequestIds::default(),
         bodies: Bodies::of_bytes(public.limits.cache_bytes),
@@ -65,6 +70,9 @@ async fn answer(State(registry): State<Arc<Registry>>, request: Request) -> Resp
     let (asked, headers) = (request.headers(), response.headers_mut());
     registry.cors.allow(asked, headers);
     headers.insert(EPOCH, registry.epoch.clone());
+    if registry.has_tls {
+        headers.insert(header::STRICT_TRANSPORT_SECURITY, HTTPS_ONLY);
+    }
     registry.ids.name(asked, headers);
     response
 }

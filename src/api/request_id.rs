@@ -8,19 +8,13 @@ const MAX_BYTES: usize = 64;
 
 /// Generates request ids, so that an operator finds a client's request in the log of a proxy and in
 /// ours. The client's own id is kept if it is a short word.
-#[derive(Debug)]
+///
+/// An id is a keyed hash of a count: it is not repeated soon, and tells a client neither how many requests
+/// there were nor which id is next.
+#[derive(Debug, Default)]
 pub(super) struct RequestIds {
-    /// A number that differs between processes.
-    process: u32,
+    key: RandomState,
     count: AtomicU64,
-}
-
-impl Default for RequestIds {
-    fn default() -> Self {
-        let [first, second, third, fourth, ..] = RandomState::new().hash_one(0).to_le_bytes();
-        let process = u32::from_le_bytes([first, second, third, fourth]);
-        Self { process, count: AtomicU64::new(0) }
-    }
 }
 
 impl RequestIds {
@@ -28,7 +22,7 @@ impl RequestIds {
         let theirs = asked.get(X_REQUEST_ID).filter(|id| is_short_word(id));
         let id = theirs.cloned().or_else(|| {
             let count = self.count.fetch_add(1, Ordering::Relaxed);
-            HeaderValue::from_str(&format!("{:08x}-{count:x}", self.process)).ok()
+            HeaderValue::from_str(&format!("{:016x}", self.key.hash_one(count))).ok()
         });
         headers.extend(id.map(|id| (X_REQUEST_ID, id)));
     }
@@ -55,13 +49,23 @@ mod tests {
     }
 
     #[test]
-    fn two_requests_have_different_ids() {
-        let (ids, asked) = (RequestIds::default(), HeaderMap::new());
-        let name = || {
+    fn request_ids_count_nothing() {
+        let name = |ids: &RequestIds| {
             let mut headers = HeaderMap::new();
-            ids.name(&asked, &mut headers);
-            headers[X_REQUEST_ID].clone()
+            ids.name(&HeaderMap::new(), &mut headers);
+            headers[X_REQUEST_ID].to_str().expect("a text").to_owned()
         };
-        assert_ne!(name(), name());
+        let (one, other) = (RequestIds::default(), RequestIds::default());
+        let ids: Vec<String> = (0..100).map(|_| name(&one)).collect();
+        let unique: std::collections::BTreeSet<&String> = ids.iter().collect();
+        assert_eq!(unique.len(), ids.len(), "two requests have different ids");
+        assert!(ids.iter().all(|id| id.len() == 16), "{ids:?}");
+        assert!(!ids.is_sorted(), "the order of requests is not the order of ids");
+        assert_ne!(ids[0], name(&other), "each process has its own key");
+        // Neighbours share no more digits than strangers: a counter leaves all but the last ones alone.
+        let same = |pair: &[String]| {
+            pair[0].bytes().zip(pair[1].bytes()).filter(|(left, right)| left == right).count()
+        };
+        assert!(ids.windows(2).all(|pair| same(pair) < 10), "{ids:?}");
     }
 }

@@ -148,6 +148,8 @@ async fn serve_connection(
         // longer than the read time-out would be cut off.
         .half_close(true)
         .max_headers(MAX_HEADERS)
+        // The buffer alone is no limit: one read fills it beyond its size.
+        .max_header_size(MAX_HEAD_BYTES)
         .max_buf_size(MAX_HEAD_BYTES);
     let service = TowerToHyperService::new(router);
     let with_peer = service_fn(move |mut request: Request<Incoming>| {
@@ -202,5 +204,35 @@ impl Drop for Guest {
                 counts.remove(&self.peer);
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+    use super::*;
+
+    /// The whole head waits in the buffer of the connection, so that one read may return all of it.
+    #[rstest::rstest]
+    #[case(30 * 1024, "HTTP/1.1 404")]
+    #[case(40 * 1024, "HTTP/1.1 431")]
+    #[case(60 * 1024, "HTTP/1.1 431")]
+    #[tokio::test]
+    async fn head_above_the_limit_is_refused_also_in_one_read(
+        #[case] size: usize,
+        #[case] wanted: &str,
+    ) {
+        let (mut ours, theirs) = tokio::io::duplex(256 * 1024);
+        let value = "x".repeat(size / 4);
+        let values: String = (0..4).map(|number| format!("x-{number}: {value}\r\n")).collect();
+        let head = format!("GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n{values}\r\n");
+        ours.write_all(head.as_bytes()).await.expect("room for it");
+        let peer = SocketAddr::from(([127, 0, 0, 1], 1));
+        let stop = CancellationToken::new();
+        let served = serve_connection(theirs, Router::new(), peer, stop).await;
+        let mut answer = String::new();
+        ours.read_to_string(&mut answer).await.expect("an answer");
+        assert!(answer.starts_with(wanted), "{size}: {answer:?} {served:?}");
     }
 }

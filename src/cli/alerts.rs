@@ -94,7 +94,7 @@ async fn acknowledge_all(
     if let [why] = refused.as_slice() {
         return Err(CliError::NotAcknowledged(why.clone()));
     }
-    refused.iter().for_each(|why| err(&format!("vidimus: {why}")));
+    refused.iter().for_each(|why| err(&format!("vidimus: {}", Escaped(why))));
     Ok(if refused.is_empty() { Exit::Done } else { Exit::Findings })
 }
 

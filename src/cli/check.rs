@@ -5,6 +5,7 @@ use super::error::{CliError, Exit};
 use super::print;
 use super::serve::check_exposure;
 use super::target::Target;
+use crate::api::{PRIVATE_KEY, exposed_key};
 use crate::config::{Locations, Settings, Upstream, read_file, read_upstream, read_upstreams};
 use crate::daemon::{
     Clock, LoadedOverlays, RuleEffect, Screenings, StatusReport, known_names, load_overlays,
@@ -71,6 +72,8 @@ fn served(settings: &Settings, ids: Option<&[String]>) -> Vec<Finding> {
     let refused = check_exposure(settings).err().map(|error| {
         Finding::error(&place, reason(&error), "`serve` refuses to start until this is corrected")
     });
+    let exposed = settings.public.tls.as_ref().and_then(exposed_key);
+    let exposed = exposed.map(|found| Finding::warning(&place, found, PRIVATE_KEY));
     let unknown = settings.views.iter().flat_map(|view| {
         let limits = view.upstreams.iter().flatten();
         limits.filter(|id| ids.is_some_and(|ids| !ids.contains(id))).map(|id| {
@@ -82,7 +85,7 @@ fn served(settings: &Settings, ids: Option<&[String]>) -> Vec<Finding> {
     let unopened = opened.into_iter().flatten().map(|error| {
         Finding::error(&place, reason(&error), "`serve` refuses to start until this is corrected")
     });
-    refused.into_iter().chain(unopened).chain(unknown).collect()
+    refused.into_iter().chain(exposed).chain(unopened).chain(unknown).collect()
 }
 
 /// Finds what keeps an enabled upstream from being reached as its file and the settings say.

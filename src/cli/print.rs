@@ -18,7 +18,34 @@ use crate::sync::SyncKind;
 
 pub(super) fn as_json(value: &impl Serialize) {
     let text = serde_json::to_string_pretty(value).unwrap_or_default();
-    out(&text);
+    out(&escaped_json(&text));
+}
+
+/// Writes characters that could steer a terminal as `\uXXXX`, which leaves the same value. JSON itself demands that of
+/// the first 32 characters only.
+fn escaped_json(json: &str) -> String {
+    let mut escaped = String::with_capacity(json.len());
+    for character in json.chars() {
+        if character == '\n' || is_printable(character) {
+            escaped.push(character);
+        } else {
+            let mut units = [0; 2];
+            for unit in character.encode_utf16(&mut units) {
+                escaped.push_str(&format!("\\u{unit:04x}"));
+            }
+        }
+    }
+    escaped
+}
+
+/// Returns true unless the character could steer a terminal.
+fn is_printable(character: char) -> bool {
+    if character.is_ascii() {
+        return !character.is_ascii_control();
+    }
+    let mut bytes = [0; 4];
+    let text: &str = character.encode_utf8(&mut bytes);
+    Escaped(text).to_string() == text
 }
 
 /// Returns a count with the noun that agrees with it.
@@ -100,14 +127,11 @@ const MAX_LINE: usize = 4_000;
 /// Replaces characters that could steer a terminal, byte for byte, so that places stay right.
 fn printable(text: &str) -> String {
     let mut printable = String::with_capacity(text.len());
-    let mut buffer = [0; 4];
     for character in text.chars() {
-        let encoded: &str = character.encode_utf8(&mut buffer);
-        let is_safe = matches!(character, '\n' | '\t') || Escaped(encoded).to_string() == encoded;
-        if is_safe {
+        if matches!(character, '\n' | '\t') || is_printable(character) {
             printable.push(character);
         } else {
-            printable.extend(std::iter::repeat_n('?', encoded.len()));
+            printable.extend(std::iter::repeat_n('?', character.len_utf8()));
         }
     }
     printable
@@ -296,6 +320,21 @@ mod tests {
         let text = drawn(&Finding::error(&source.start(), "found", "allowed"));
         assert!(!text.contains(['\u{1b}', '\u{202e}']), "{text:?}");
         assert_eq!(printable("a\u{202e}b").len(), "a\u{202e}b".len());
+    }
+
+    #[test]
+    fn json_steers_no_terminal_and_keeps_its_value() {
+        let hostile = "\u{1b}[2J \u{7f}\u{9b}31m \u{202e}\u{2066} \u{2028} \u{e0041} täxt\ttab";
+        let json = escaped_json(&serde_json::to_string_pretty(&[hostile]).expect("JSON"));
+        assert!(
+            json.chars().all(|character| character == '\n' || is_printable(character)),
+            "{json:?}"
+        );
+        assert!(
+            json.contains("\\u202e") && json.contains("\\udb40\\udc41") && json.contains("täxt")
+        );
+        let read: Vec<String> = serde_json::from_str(&json).expect("JSON");
+        assert_eq!(read, [hostile]);
     }
 
     #[test]

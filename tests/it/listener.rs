@@ -51,6 +51,12 @@ async fn tls_is_served_and_a_renewed_certificate_is_loaded() {
     };
     eventually("it is served over TLS", async || (asked(&first).await == Some(200)).then_some(()))
         .await;
+    let answered = trusting(&first).get(format!("{root}/v0.1/servers")).send().await;
+    let headers = answered.expect("an answer").headers().clone();
+    assert_eq!(headers["strict-transport-security"], "max-age=31536000");
+    assert!(place.log().contains("the TLS key is not private"), "{}", place.log());
+    let warned = place.print(&["check"]);
+    assert!(warned.contains("can be read by others than its owner: its mode is 0644"), "{warned}");
     // A certificate without its key is not loaded; the previous pair stays.
     let (second, second_key) = certificate();
     place.write("tls/cert.pem", &second);
@@ -130,6 +136,8 @@ async fn connections_are_limited_and_silent_ones_are_closed() {
     place.write("vidimus.toml", "[limits]\nconnections_per_peer = 8\n");
     let daemon = place.start().await;
     daemon.lists(&["a.b/c@1.0.0"]).await;
+    let answered = daemon.get("/v0.1/servers").await;
+    assert_eq!(answered.header("strict-transport-security"), "", "TLS is not ours");
     let address = daemon.registry.trim_start_matches("http://").to_owned();
     let silent: Vec<TcpStream> = (0..20)
         .map(|_| {

@@ -16,6 +16,7 @@ mod contract;
 mod decisions;
 mod demo;
 mod documents;
+mod escapes;
 mod faults;
 mod generated;
 mod hidden_entries;

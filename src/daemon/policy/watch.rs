@@ -14,7 +14,7 @@ use crate::alert::{AlertKind, Evidence, ReportedAlert};
 use crate::config::{Settings, read_overlays};
 use crate::daemon::runtime::{Clock, blocking, report_alerts};
 use crate::lint::{Finding, Severity};
-use crate::model::reason;
+use crate::model::{Escaped, reason};
 use crate::store::Store;
 
 /// The source of alerts about overlays.
@@ -106,7 +106,7 @@ fn notifier_of(folder: &Path, changed: &watch::Sender<()>) -> Option<Notifier> {
         Ok(watcher) => Some(watcher),
         Err(error) => {
             let seconds = LOOK_ANYWAY.as_secs();
-            warn!(folder = %folder.display(), %error, seconds, "the overlay folder cannot be watched; it is read at this interval instead");
+            warn!(folder = %Escaped(&folder.to_string_lossy()), %error, seconds, "the overlay folder cannot be watched; it is read at this interval instead");
             None
         }
     }

@@ -1,0 +1,76 @@
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::{Path, State};
+use serde::Deserialize;
+
+use super::params::Asked;
+use super::state::{Operator, blocking};
+use crate::alert::{AlertReport, parse_seen};
+use crate::api::problem::Problem;
+use crate::daemon::Services;
+use crate::store::DeadLetter;
+
+pub(super) async fn alerts(State(state): Operator) -> Result<Json<Vec<AlertReport>>, Problem> {
+    let read = |services: &Arc<Services>| {
+        let alerts = services.store.snapshot()?.alerts()?;
+        Ok(alerts.into_iter().map(AlertReport::from).collect())
+    };
+    blocking(state, read).await
+}
+
+/// Returns the deliveries that webhooks did not accept.
+pub(super) async fn dead_letters(State(state): Operator) -> Result<Json<Vec<DeadLetter>>, Problem> {
+    blocking(state, |services| services.store.snapshot()?.dead_letters()).await
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RedeliverQuery {
+    webhook: Option<String>,
+}
+
+pub(super) async fn redeliver(
+    State(state): Operator,
+    Asked(query): Asked<RedeliverQuery>,
+) -> Result<Json<Option<usize>>, Problem> {
+    let write = move |services: &Arc<Services>| {
+        services.store.redeliver(query.webhook.as_deref(), services.clock.now())
+    };
+    blocking(state, write).await
+}
+
+/// The parameters of an acknowledgement.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct AckQuery {
+    /// The digest of the evidence that was shown.
+    seen: String,
+    by: String,
+    reason: String,
+}
+
+pub(super) async fn acknowledge(
+    State(state): Operator,
+    Path(id): Path<String>,
+    Asked(AckQuery { seen, by, reason }): Asked<AckQuery>,
+) -> Result<Json<AlertReport>, Problem> {
+    let seen = parse_seen(&seen).map_err(|why| Problem::BadRequest(format!("`seen`: {why}")))?;
+    if by.trim().is_empty() || reason.trim().is_empty() {
+        return Err(Problem::Unprocessable(
+            "`by` and `reason` must not be empty: name the person and the reason".into(),
+        ));
+    }
+    let write = move |services: &Arc<Services>| services.acknowledge(&id, seen, &by, &reason);
+    let Json(acknowledged) = blocking(state, write).await?;
+    acknowledged.map(|alert| Json(alert.into())).map_err(Problem::NotAcknowledged)
+}
+
+pub(super) async fn unacknowledge(
+    State(state): Operator,
+    Path(id): Path<String>,
+) -> Result<Json<AlertReport>, Problem> {
+    let write = move |services: &Arc<Services>| services.unacknowledge(&id);
+    let Json(opened) = blocking(state, write).await?;
+    opened.map(|alert| Json(alert.into())).map_err(Problem::NotAcknowledged)
+}

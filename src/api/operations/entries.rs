@@ -1,0 +1,128 @@
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::{Path, State};
+use serde::Deserialize;
+
+use super::params::Asked;
+use super::state::{Operator, blocking, evaluating};
+use crate::api::problem::Problem;
+use crate::curation::Explanation;
+use crate::daemon::{
+    Listed, Lookalike, OwnershipReport, QuarantineReport, RuleEffect, Services, StatusReport,
+    explain_name, is_anything_known, known_names, list, lookalikes_of, quarantine, rule_effects,
+};
+use crate::model::Name;
+use crate::store::Verification;
+
+pub(super) async fn ready(State(state): Operator) -> Result<&'static str, Problem> {
+    state.services.published().map(|_| "ready\n").ok_or(Problem::NotReady)
+}
+
+pub(super) async fn status(State(state): Operator) -> Result<Json<StatusReport>, Problem> {
+    blocking(state, |services| services.status()).await
+}
+
+/// The parameters of `vidimus list`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ListQuery {
+    #[serde(default)]
+    all: bool,
+}
+
+pub(super) async fn listing(
+    State(state): Operator,
+    Asked(query): Asked<ListQuery>,
+) -> Result<Json<Vec<Listed>>, Problem> {
+    let read = move |services: &Arc<Services>| {
+        let (policy, now) = (services.policy(), services.clock.now());
+        let snapshot = services.store.snapshot()?;
+        if !is_anything_known(&snapshot)? {
+            return Ok(None);
+        }
+        list(&snapshot, &policy, &services.screenings(), now, query.all).map(Some)
+    };
+    known(evaluating(state, read).await?)
+}
+
+/// Answers 503 while no upstream has answered: an empty list would claim that nothing is approved.
+fn known<T>(Json(found): Json<Option<T>>) -> Result<Json<T>, Problem> {
+    found.map(Json).ok_or(Problem::NotReady)
+}
+
+/// Counts what each approving rule approves and serves.
+pub(super) async fn rules(State(state): Operator) -> Result<Json<Vec<RuleEffect>>, Problem> {
+    let read = |services: &Arc<Services>| {
+        let (policy, now) = (services.policy(), services.clock.now());
+        let snapshot = services.store.snapshot()?;
+        rule_effects(&snapshot, &policy, &services.screenings(), now, |_| true)
+    };
+    evaluating(state, read).await
+}
+
+pub(super) async fn quarantined(
+    State(state): Operator,
+) -> Result<Json<Vec<QuarantineReport>>, Problem> {
+    blocking(state, |services| quarantine(&services.store.snapshot()?)).await
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ExplainQuery {
+    version: Option<String>,
+}
+
+pub(super) async fn explained(
+    State(state): Operator,
+    Path(name): Path<String>,
+    Asked(query): Asked<ExplainQuery>,
+) -> Result<Json<Explanation>, Problem> {
+    let name = Name::parse(&name).map_err(|bad| Problem::BadRequest(bad.to_string()))?;
+    let read = move |services: &Arc<Services>| {
+        let version = query.version.as_deref();
+        let (policy, screenings) = (services.policy(), services.screenings());
+        let (snapshot, now) = (services.store.snapshot()?, services.clock.now());
+        if !is_anything_known(&snapshot)? {
+            return Ok(None);
+        }
+        explain_name(&snapshot, &policy, &screenings, now, &name, version).map(Some)
+    };
+    let Json(found) = known(blocking(state, read).await?)?;
+    found.map(Json).ok_or(Problem::UnknownServer)
+}
+
+/// Computes the lookalikes of a name now.
+pub(super) async fn lookalikes(
+    State(state): Operator,
+    Path(name): Path<String>,
+) -> Result<Json<Vec<Lookalike>>, Problem> {
+    let name = Name::parse(&name).map_err(|bad| Problem::BadRequest(bad.to_string()))?;
+    let read = move |services: &Arc<Services>| {
+        let (policy, now) = (services.policy(), services.clock.now());
+        lookalikes_of(&services.store.snapshot()?, &policy, now, &name)
+    };
+    blocking(state, read).await
+}
+
+pub(super) async fn verified(State(state): Operator) -> Result<Json<Verification>, Problem> {
+    evaluating(state, |services| services.store.snapshot()?.verify()).await
+}
+
+/// Returns every known name; `null` before the first full sync, when the names are not known.
+pub(super) async fn names(State(state): Operator) -> Result<Json<Option<Vec<String>>>, Problem> {
+    let read = |services: &Arc<Services>| {
+        let names = known_names(&services.store.snapshot()?)?;
+        Ok(names.map(|names| names.iter().map(Name::to_string).collect()))
+    };
+    blocking(state, read).await
+}
+
+/// Asks the ownership sources of a namespace now, which may take 30 seconds.
+pub(super) async fn verify_namespace(
+    State(state): Operator,
+    Path(namespace): Path<String>,
+) -> Result<Json<OwnershipReport>, Problem> {
+    Name::parse(&format!("{namespace}/x")).map_err(|bad| Problem::BadRequest(bad.to_string()))?;
+    state.services.verify(&namespace).await.map(Json).map_err(Problem::Unprocessable)
+}

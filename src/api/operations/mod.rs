@@ -1,0 +1,12 @@
+//! The routes of the operations address, by subject.
+
+mod access;
+mod alerts;
+mod entries;
+mod mirror;
+mod params;
+mod routes;
+mod state;
+
+pub use mirror::SyncReport;
+pub use routes::operations;

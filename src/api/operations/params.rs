@@ -1,0 +1,36 @@
+use axum::extract::{FromRequestParts, Query, Request};
+use axum::http::request::Parts;
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+
+use crate::api::problem::Problem;
+
+/// The routes that take query parameters; [`Asked`] refuses unknown ones.
+const WITH_PARAMETERS: [&str; 4] = ["/list", "/explain/", "/ops/redeliver", "/ops/sync"];
+
+/// Refuses parameters of routes that take none: a misspelt word must not be ignored.
+pub(super) async fn refuse_stray_parameters(request: Request, next: Next) -> Response {
+    let path = request.uri().path();
+    let takes_some =
+        path.ends_with("/ack") || WITH_PARAMETERS.iter().any(|route| path.starts_with(route));
+    match request.uri().query() {
+        Some(query) if !query.is_empty() && !takes_some => {
+            Problem::BadRequest("This route takes no parameters".into()).into_response()
+        }
+        _ => next.run(request).await,
+    }
+}
+
+/// Query parameters. An unknown one is rejected: `dryrun=true` must not start a real sync run.
+pub(super) struct Asked<T>(pub(super) T);
+
+impl<T: serde::de::DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Asked<T> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        match Query::<T>::from_request_parts(parts, state).await {
+            Ok(Query(query)) => Ok(Self(query)),
+            Err(rejection) => Err(Problem::BadRequest(rejection.body_text())),
+        }
+    }
+}

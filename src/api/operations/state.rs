@@ -1,0 +1,44 @@
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::State;
+use tokio::sync::Semaphore;
+
+use crate::api::problem::Problem;
+use crate::daemon::{Services, try_blocking};
+use crate::store::StoreError;
+
+#[derive(Debug)]
+pub(super) struct Operations {
+    pub(super) services: Arc<Services>,
+    pub(super) token: String,
+    /// Answers that evaluate everything are made one after another: several at once would delay a denial.
+    evaluating: Semaphore,
+}
+
+pub(super) type Operator = State<Arc<Operations>>;
+
+impl Operations {
+    pub(super) fn new(services: Arc<Services>, token: String) -> Self {
+        Self { services, token, evaluating: Semaphore::new(1) }
+    }
+}
+
+/// Uses the store as [`blocking`] does, after every other such use has ended.
+pub(super) async fn evaluating<T: Send + 'static>(
+    state: Arc<Operations>,
+    read: impl FnOnce(&Arc<Services>) -> Result<T, StoreError> + Send + 'static,
+) -> Result<Json<T>, Problem> {
+    let waiting = Arc::clone(&state);
+    let _permit = waiting.evaluating.acquire().await.map_err(|_| Problem::Internal)?;
+    blocking(state, read).await
+}
+
+/// Uses the store on a thread that may block.
+pub(super) async fn blocking<T: Send + 'static>(
+    state: Arc<Operations>,
+    read: impl FnOnce(&Arc<Services>) -> Result<T, StoreError> + Send + 'static,
+) -> Result<Json<T>, Problem> {
+    let read = try_blocking(move || read(&state.services));
+    Ok(Json(read.await.map_err(|_| Problem::Internal)??))
+}
