@@ -2,7 +2,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::identity::AlertIdentity;
+use super::identity::{AlertIdentity, SHORT};
 use super::kind::AlertKind;
 use crate::lookalike::Signal;
 use crate::model::{Digest, FailureClass};
@@ -56,7 +56,8 @@ pub enum Evidence {
     /// A change set on hold.
     OnHold {
         upstream: String,
-        set: String,
+        /// The digest of the upstream and all rows.
+        set: Digest,
     },
     InternalName {
         upstream: String,
@@ -188,11 +189,10 @@ impl fmt::Display for Evidence {
             Self::TokenScope { scope } => {
                 write!(f, "the token has the scope {scope}; a token without scopes is enough")
             }
-            Self::OnHold { upstream, set } => write!(
-                f,
-                "the change set {upstream}@{set} is on hold; review it, then run `vidimus sync` with `--release \
-                 {upstream}@{set}` or `--discard {upstream}@{set}`"
-            ),
+            Self::OnHold { upstream, set } => {
+                let id = set.short(SHORT);
+                write!(f, "the change set {upstream}@{id} is on hold; `vidimus sync --show {upstream}@{id}` lists it")
+            }
             Self::InternalName { upstream } => {
                 write!(f, "{upstream} lists it, although the namespace is internal")
             }

@@ -20,7 +20,7 @@ pub struct AlertIdentity {
 }
 
 /// Digits of a short id: enough to distinguish the alerts of one daemon, and short enough to type.
-const SHORT: usize = 12;
+pub(super) const SHORT: usize = 12;
 /// Fewer digits are refused: they would match by accident.
 const LEAST_DIGITS: usize = 8;
 

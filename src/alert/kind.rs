@@ -38,6 +38,7 @@ pub enum AlertKind {
     Shrunk,
     Stale,
     StarterActive,
+    StoreUnwritable,
     TransferredName,
     UpstreamFailing,
     UpstreamsRefused,
@@ -84,7 +85,7 @@ struct Facts {
 }
 
 /// One item for each kind, at the index of its discriminant.
-const FACTS: [Facts; 35] = [
+const FACTS: [Facts; 36] = [
     Facts {
         kind: AlertKind::CaseTwins,
         word: "case-twins",
@@ -205,8 +206,8 @@ const FACTS: [Facts; 35] = [
         kind: AlertKind::OnHold,
         word: "on-hold",
         meaning: "A safety limit keeps a change set of the upstream on hold.",
-        remedy: "Review the change set; then run `vidimus sync --release UPSTREAM@ID` or `vidimus sync --discard \
-            UPSTREAM@ID`.",
+        remedy: "Review the change set with `vidimus sync --show UPSTREAM@ID`, which prints the commands that release or \
+            discard it.",
     },
     Facts {
         kind: AlertKind::OverlaysRefused,
@@ -277,6 +278,13 @@ const FACTS: [Facts; 35] = [
         word: "starter-active",
         meaning: "The starter overlay approves entries.",
         remedy: "Replace the file with your own overlays.",
+    },
+    Facts {
+        kind: AlertKind::StoreUnwritable,
+        word: "store-unwritable",
+        meaning: "The last write to the store failed. What is served stays served, and denials hide; nothing new is \
+            accepted, approved or acknowledged.",
+        remedy: "Read the reason: make room on the disk, or correct its permissions; the daemon tries again by itself.",
     },
     Facts {
         kind: AlertKind::TransferredName,

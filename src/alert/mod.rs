@@ -42,7 +42,7 @@ mod report;
 
 pub use delivery::{Delivery, DeliveryHistory, Fate, RECIPIENTS, Recipient, Refusal, RefusalScope};
 pub use evidence::{Evidence, Figure, Revocation};
-pub use history::{Difference, NotAcknowledged};
+pub use history::NotAcknowledged;
 pub use identity::{AlertIdentity, UnresolvedId, resolve};
 pub use kind::AlertKind;
 pub use listing::MAX_ITEMS;

@@ -3,11 +3,10 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 
 use super::evidence::{Evidence, Figure};
-use super::history::{Difference, Earlier, difference_since, history};
 use super::identity::AlertIdentity;
 use super::kind::AlertKind;
 use super::listing::listed;
-use crate::model::{Digest, Timestamp};
+use crate::model::{Difference, Digest, Earlier, Timestamp, difference_since, remember};
 
 /// Something that is the case now.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -111,7 +110,7 @@ pub struct Alert {
     pub closed: Option<Timestamp>,
     /// Earlier states, so that the refusal of a late acknowledgement can name what changed.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub earlier: Vec<Earlier>,
+    pub earlier: Vec<Earlier<Evidence>>,
 }
 
 /// An acknowledgement: the person, the reason, and the digests of the items that were shown.
@@ -221,14 +220,14 @@ impl Alert {
     }
 
     /// Returns the remembered states before this one, when this follows `before`.
-    pub(super) fn history_after(&self, before: &Self) -> Vec<Earlier> {
-        history(&before.earlier, before.shown(), &before.evidence, &self.evidence)
+    pub(super) fn history_after(&self, before: &Self) -> Vec<Earlier<Evidence>> {
+        remember(&before.earlier, before.shown(), &before.evidence, &self.evidence)
     }
 
     /// Returns what changed since a digest was shown; `None` if that state is not remembered.
     #[must_use]
-    pub fn difference_since(&self, shown: Digest) -> Option<Difference> {
-        difference_since(&self.earlier, shown, &self.evidence)
+    pub fn difference_since(&self, shown: Digest) -> Option<Difference<Evidence>> {
+        difference_since(&self.earlier, &self.evidence, |then, _| then == shown)
     }
 
     /// Returns the evidence in words, for people; it is never compared.

@@ -1,8 +1,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::evidence::Evidence;
-use super::record::{Alert, State};
-use crate::model::Digest;
+use super::record::{Alert, ReportedAlert, State};
+use crate::model::{Digest, Timestamp};
 
 /// An alert as people and programs read it, with everything that follows from what is stored.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -32,6 +32,12 @@ pub struct Item {
 }
 
 impl AlertReport {
+    /// Returns the report of a condition that is not stored as an alert.
+    #[must_use]
+    pub fn in_memory(seen: ReportedAlert, now: Timestamp) -> Self {
+        Alert::raise("memory", seen, now).into()
+    }
+
     #[must_use]
     pub const fn is_open(&self) -> bool {
         matches!(self.state, State::Open)

@@ -1,6 +1,6 @@
 use super::*;
 use crate::lookalike::{Field, Signal, Technique};
-use crate::model::{Digest, Timestamp};
+use crate::model::{Difference, Digest, Timestamp};
 
 fn at(micros: i64) -> Timestamp {
     Timestamp::from_micros(micros)

@@ -9,6 +9,7 @@ use thiserror::Error;
 use crate::alert::{NotAcknowledged, UnresolvedId};
 use crate::catalog::BadCursor;
 use crate::store::StoreError;
+use crate::sync::NotDecided;
 
 /// The reason why a request fails. Only this type maps a reason to a status.
 #[derive(Debug, Error)]
@@ -21,8 +22,8 @@ pub(super) enum Problem {
         "There is nothing here; this address is for operations, the registry has another address"
     )]
     UnknownOperation,
-    #[error("No change set with this id is on hold")]
-    UnknownSet,
+    #[error("{0}")]
+    NotDecided(NotDecided),
     #[error("{0}")]
     NotAcknowledged(NotAcknowledged),
     #[error("{0}")]
@@ -35,6 +36,8 @@ pub(super) enum Problem {
     TooMany(Duration),
     #[error("No data yet: the registry waits for the first answer of an upstream; try again later")]
     NotReady,
+    #[error("The store cannot be written; `vidimus status` shows the reason")]
+    StoreUnwritable,
     #[error("A bearer token is required: use the one in `ops.token` of the data folder")]
     Unauthorized,
     #[error("{0}")]
@@ -67,21 +70,25 @@ struct Body9457<'a> {
 impl Problem {
     const fn status(&self) -> StatusCode {
         match self {
+            Self::NotDecided(why) => match why {
+                NotDecided::NotAnId => StatusCode::BAD_REQUEST,
+                NotDecided::NothingOnHold { .. } => StatusCode::NOT_FOUND,
+                NotDecided::MovedOn { .. } | NotDecided::Decided(_) => StatusCode::CONFLICT,
+            },
             Self::NotAcknowledged(why) => match why {
                 NotAcknowledged::Unresolved(UnresolvedId::NotAnId) => StatusCode::BAD_REQUEST,
                 NotAcknowledged::Unresolved(UnresolvedId::Unknown) => StatusCode::NOT_FOUND,
                 NotAcknowledged::Unresolved(UnresolvedId::Ambiguous(_))
                 | NotAcknowledged::MovedOn { .. } => StatusCode::CONFLICT,
             },
-            Self::UnknownServer
-            | Self::UnknownSet
-            | Self::UnknownRoute { .. }
-            | Self::UnknownOperation => StatusCode::NOT_FOUND,
+            Self::UnknownServer | Self::UnknownRoute { .. } | Self::UnknownOperation => {
+                StatusCode::NOT_FOUND
+            }
             Self::BadRequest(_) => StatusCode::BAD_REQUEST,
             Self::Unprocessable(_) => StatusCode::UNPROCESSABLE_ENTITY,
             Self::Method => StatusCode::METHOD_NOT_ALLOWED,
             Self::TooMany(_) => StatusCode::TOO_MANY_REQUESTS,
-            Self::NotReady => StatusCode::SERVICE_UNAVAILABLE,
+            Self::NotReady | Self::StoreUnwritable => StatusCode::SERVICE_UNAVAILABLE,
             Self::Unauthorized => StatusCode::UNAUTHORIZED,
             Self::Forbidden(_) => StatusCode::FORBIDDEN,
             Self::Store(_) | Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
@@ -99,7 +106,7 @@ impl From<BadCursor> for Problem {
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let status = self.status();
-        if status.is_server_error() && !matches!(self, Self::NotReady) {
+        if status.is_server_error() && !matches!(self, Self::NotReady | Self::StoreUnwritable) {
             tracing::error!(problem = %self, source = ?std::error::Error::source(&self), "a request failed");
         }
         let detail = self.to_string();
@@ -116,7 +123,9 @@ impl IntoResponse for Problem {
         // An entry that is unknown now may be approved a minute later.
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
         match self {
-            Self::NotReady => headers.insert(header::RETRY_AFTER, RETRY_AFTER),
+            Self::NotReady | Self::StoreUnwritable => {
+                headers.insert(header::RETRY_AFTER, RETRY_AFTER)
+            }
             Self::TooMany(wait) => headers.insert(header::RETRY_AFTER, (wait.as_secs() + 1).into()),
             Self::Method => {
                 headers.insert(header::ALLOW, HeaderValue::from_static("GET, HEAD, OPTIONS"))

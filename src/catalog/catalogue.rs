@@ -1,3 +1,4 @@
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::document::{Document, Facts, tombstone};
@@ -66,6 +67,20 @@ impl Catalogue {
     pub fn keeps(&self, name: &Name, version: &Version, source: &Source) -> bool {
         find(self.visible.named(name.as_str()), version.as_str())
             .is_some_and(|item| item.source.entry == source.entry)
+    }
+
+    /// Returns this generation without some visible entries, for clients that must not see them before their tombstones
+    /// are committed. Nothing else changes, so readers of changes learn of them by those tombstones.
+    #[must_use]
+    pub fn without(&self, hidden: &BTreeSet<(Name, Version)>) -> Self {
+        let names: BTreeSet<Name> = hidden.iter().map(|(name, _)| name.clone()).collect();
+        let names: Vec<Name> = names.into_iter().collect();
+        let stays =
+            |item: &&IndexedItem| !hidden.contains(&(item.name.clone(), item.version.clone()));
+        let items = names.iter().flat_map(|name| self.visible.named(name.as_str()));
+        let visible =
+            self.visible.next(items.filter(stays).map(IndexedItem::share).collect(), &names);
+        Self { visible, tombstones: self.tombstones.share(), changed_at: self.changed_at }
     }
 
     #[must_use]

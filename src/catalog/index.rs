@@ -107,6 +107,11 @@ impl Index {
         Self { items, positions }
     }
 
+    /// Returns the same items in another index.
+    pub(super) fn share(&self) -> Self {
+        Self { items: self.items.clone(), positions: Arc::clone(&self.positions) }
+    }
+
     /// Returns true if the items of these names leave all positions and search texts unchanged.
     fn is_unchanged(&self, new: &[IndexedItem], replaced: &[Name]) -> bool {
         let old = || replaced.iter().flat_map(|name| self.named(name.as_str()));

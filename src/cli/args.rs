@@ -54,12 +54,27 @@ pub(super) enum Command {
         /// Read and compare, write nothing
         #[arg(long)]
         dry_run: bool,
-        /// Accept exactly the change set on hold that `vidimus alerts` names, and synchronise nothing
-        #[arg(long, value_name = "UPSTREAM@ID", conflicts_with_all = ["full", "dry_run", "discard"])]
+        /// List every change of the change set on hold, with the commands that decide about it; synchronise nothing
+        #[arg(long, value_name = "UPSTREAM[@ID]", group = "hold", conflicts_with_all = ["full", "dry_run", "seen"])]
+        show: Option<String>,
+        /// Accept exactly the changes on hold that were shown, and synchronise nothing
+        #[arg(long, value_name = "UPSTREAM@ID", group = "hold", conflicts_with_all = ["full", "dry_run"], requires_all = ["seen", "by", "reason"])]
         release: Option<String>,
-        /// Drop exactly this change set on hold, and synchronise nothing
-        #[arg(long, value_name = "UPSTREAM@ID", conflicts_with_all = ["full", "dry_run"])]
+        /// Drop exactly the changes on hold that were shown, and synchronise nothing
+        #[arg(long, value_name = "UPSTREAM@ID", group = "hold", conflicts_with_all = ["full", "dry_run"], requires_all = ["seen", "by", "reason"])]
         discard: Option<String>,
+        /// Of the change set on hold, only the changes to this server
+        #[arg(long, value_name = "NAME", requires = "hold")]
+        only: Option<String>,
+        /// The digest of what was shown; `--show` prints the complete command
+        #[arg(long, value_name = "DIGEST", value_parser = parse_seen, requires_all = ["hold", "by", "reason"])]
+        seen: Option<Digest>,
+        /// The person who decides
+        #[arg(long, value_name = "PERSON", value_parser = filled, requires = "seen")]
+        by: Option<String>,
+        /// The reason of the decision
+        #[arg(long, value_name = "TEXT", value_parser = filled, requires = "seen")]
+        reason: Option<String>,
         /// Print JSON for programs
         #[arg(long)]
         json: bool,
@@ -224,6 +239,11 @@ pub(super) enum LookalikeAction {
         #[arg(value_name = "NAME")]
         name: String,
     },
+}
+
+/// Refuses a text without a word.
+fn filled(text: &str) -> Result<String, &'static str> {
+    if text.trim().is_empty() { Err("it must not be empty") } else { Ok(text.to_owned()) }
 }
 
 fn kinds() -> impl TypedValueParser<Value = AlertKind> {

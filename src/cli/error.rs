@@ -52,10 +52,11 @@ pub(super) enum CliError {
     Namespace(String),
     #[error("`{0}` is not a time such as 2026-11-20T00:00:00Z")]
     Time(String),
-    #[error(
-        "no change set `{0}` is on hold; `vidimus alerts` names those that are, as UPSTREAM@ID"
-    )]
-    UnknownSet(String),
+    /// What is on hold is not what the person saw, or nothing is.
+    #[error("{0}")]
+    NotDecided(String),
+    #[error("the change set `{set}` is not on hold any more; the one with the id {id} is")]
+    AnotherSet { set: String, id: String },
     /// The alert does not exist, or shows something else than what the person saw.
     #[error("{0}")]
     NotAcknowledged(String),
@@ -123,7 +124,8 @@ impl CliError {
             | Self::UnknownFile(_)
             | Self::NotAcknowledged(_)
             | Self::UnknownWebhook(_)
-            | Self::UnknownSet(_)
+            | Self::NotDecided(_)
+            | Self::AnotherSet { .. }
             | Self::Name { .. }
             | Self::Namespace(_)
             | Self::Time(_)

@@ -11,6 +11,7 @@ mod client;
 mod demo;
 mod error;
 mod explain;
+mod hold;
 mod list;
 mod lookalikes;
 mod ownership;
@@ -29,9 +30,10 @@ use indicatif::MultiProgress;
 
 use args::{Arguments, Command, LookalikeAction};
 use error::{CliError, Exit};
+use hold::Choice;
 
 use crate::config::Settings;
-use crate::daemon::HoldDecision;
+use crate::sync::HoldDecision;
 use crate::telemetry::{self, LogFormat};
 
 /// Returns the definition of the command line, from which its documentation is generated.
@@ -93,11 +95,22 @@ async fn dispatch(
             let drawn = format == LogFormat::Text;
             serve::serve(settings, drawn.then_some(&bars)).await
         }
-        Command::Sync { release: Some(set), .. } => {
-            sync::decide(settings, &set, HoldDecision::Release).await
+        Command::Sync { show: Some(set), only, json, .. } => {
+            hold::show(settings, &set, only.as_deref(), json).await
         }
-        Command::Sync { discard: Some(set), .. } => {
-            sync::decide(settings, &set, HoldDecision::Discard).await
+        Command::Sync {
+            release,
+            discard,
+            only,
+            seen: Some(seen),
+            by: Some(by),
+            reason: Some(reason),
+            ..
+        } if release.is_some() || discard.is_some() => {
+            let decision =
+                if release.is_some() { HoldDecision::Release } else { HoldDecision::Discard };
+            let set = &release.or(discard).unwrap_or_default();
+            hold::decide(settings, Choice { decision, set, only, seen, by, reason }).await
         }
         Command::Sync { full, dry_run, json, .. } => {
             sync::sync(settings, full, dry_run, json).await

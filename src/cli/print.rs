@@ -13,7 +13,7 @@ use crate::api::SyncReport;
 use crate::daemon::{StatusReport, WebhookReport};
 use crate::lint::{Finding, Severity};
 use crate::model::{Escaped, Timestamp};
-use crate::store::{RecipientStatus, Verification};
+use crate::store::{RecipientStatus, Verification, WriteFailure};
 use crate::sync::SyncKind;
 
 pub(super) fn as_json(value: &impl Serialize) {
@@ -161,6 +161,10 @@ pub(super) fn status(report: &StatusReport, json: bool) {
         "generation  {generation}, {} visible",
         counted(report.visible, "entry", "entries")
     ));
+    if let Some(failure) = &report.store.write_failure {
+        let WriteFailure { since, reason } = failure;
+        out(&format!("store       cannot be written since {since}: {}", Escaped(reason)));
+    }
     let overlays = &report.overlays;
     let rules = counted(overlays.rules, "rule", "rules");
     out(&match overlays.state.as_str() {
@@ -193,7 +197,7 @@ pub(super) fn status(report: &StatusReport, json: bool) {
         if let Some(on_hold) = &upstream.on_hold {
             out(&format!(
                 "  on hold        {} as {}@{}",
-                counted(on_hold.rows, "row", "rows"),
+                counted(on_hold.set.rows, "row", "rows"),
                 upstream.id,
                 on_hold.id
             ));
@@ -261,14 +265,6 @@ pub(super) fn sync(report: &SyncReport, json: bool) {
     for (upstream, reason) in &report.failures {
         err(&format!("{upstream}: the sync run failed: {}", Escaped(reason)));
     }
-}
-
-pub(super) fn decided(set: &str, decision: &str, names: usize) {
-    out(&format!(
-        "{}: {decision}, {} changed",
-        Escaped(set),
-        counted(names as u64, "name", "names")
-    ));
 }
 
 pub(super) fn verification(found: &Verification, file: bool, repaired: bool, json: bool) {

@@ -15,6 +15,7 @@ use super::target::{clock_of, first_overlays, overlays};
 use crate::api::{Door, TOKEN_FILE, Tls, make_token, operations, registry, serve as serve_http};
 use crate::config::{Settings, Upstream, read_upstreams};
 use crate::daemon::{DaemonError, Services, Shift, open_source, open_sources, open_webhooks, run};
+use crate::model::reason;
 use crate::remote::OwnershipSources;
 use crate::store::Store;
 
@@ -70,7 +71,14 @@ pub(super) async fn run_daemon(
     }
     let store = Store::create(&settings.data, shift.now())?;
     let clock = clock_of(&store)?.shifted(shift);
-    let overlays = overlays(&settings, &upstreams, &store, clock.now(), true)?;
+    let overlays = match overlays(&settings, &upstreams, &store, clock.now(), true) {
+        // A full disk must not keep denials from being read.
+        Err(CliError::Store(error)) => {
+            error!(reason = %reason(&error), "the overlays could not be stored as the last valid set");
+            overlays(&settings, &upstreams, &store, clock.now(), false)?
+        }
+        loaded => loaded?,
+    };
     let token = make_token(&settings.data)
         .map_err(|source| CliError::File { path: settings.data.join(TOKEN_FILE), source })?;
     let addresses = Addresses {
@@ -78,7 +86,9 @@ pub(super) async fn run_daemon(
         registry: address(&listeners.registry, settings.listen),
         operations: address(&listeners.operations, settings.ops_listen),
     };
-    addresses.write(&settings.data)?;
+    if let Err(error) = addresses.write(&settings.data) {
+        warn!(reason = %reason(&error), "commands do not find this daemon; name its address with --ops-listen");
+    }
     let data = settings.data.clone();
     let services = Services::new(settings, Arc::new(store), Arc::new(clock), overlays)?;
     info!(registry = %addresses.registry, operations = %addresses.operations, "listening");

@@ -7,10 +7,10 @@ use super::client::Operator;
 use super::error::{CliError, Exit};
 use super::print;
 use super::progress::Shown;
-use super::target::{Target, clock_of};
+use super::target::clock_of;
 use crate::api::SyncReport;
 use crate::config::{Settings, Upstream, read_upstreams};
-use crate::daemon::{Clock, HoldDecision, RunOptions, open_source, retry_quarantine, run_sync};
+use crate::daemon::{Clock, RunOptions, open_source, retry_quarantine, run_sync};
 use crate::store::{Store, StoreError};
 
 /// Synchronises every enabled upstream once, or has the daemon do it, and prints what changed.
@@ -38,36 +38,6 @@ pub(super) async fn sync(
     };
     print::sync(&report, json);
     Ok(if report.failures.is_empty() { Exit::Done } else { Exit::Failed })
-}
-
-/// Releases or discards one change set on hold, here or in the daemon.
-pub(super) async fn decide(
-    settings: Settings,
-    set: &str,
-    decision: HoldDecision,
-) -> Result<Exit, CliError> {
-    let unknown = || CliError::UnknownSet(set.to_owned());
-    let (upstream, id) = set.split_once('@').ok_or_else(unknown)?;
-    let decided = match Target::open(&settings)? {
-        Target::Store(offline) => {
-            let definition = offline.upstreams.iter().find(|known| known.id == upstream);
-            let safety_limits =
-                definition.map(|known| known.safety_limits.clone()).unwrap_or_default();
-            let now = offline.clock.now();
-            decision
-                .apply(&offline.store, upstream, id, &safety_limits, now)?
-                .map(|names| names.len())
-        }
-        Target::Daemon(operator) => {
-            match operator.post(&["ops", "holds", upstream, id, decision.word()], &[]).await {
-                Err(CliError::Refused { status: 404, .. }) => None,
-                answered => Some(answered?),
-            }
-        }
-    };
-    let names = decided.ok_or_else(unknown)?;
-    print::decided(set, decision.word(), names);
-    Ok(Exit::Done)
 }
 
 async fn here(

@@ -52,6 +52,8 @@ pub struct Settings {
     pub ownership: OwnershipSettings,
     /// True if names that resemble a protected name are withheld from wildcard approvals until a review.
     pub withhold: bool,
+    /// True if the daemon is not ready while the store cannot be written.
+    pub ready_requires_store: bool,
     /// The recipients of alerts.
     pub webhooks: Vec<Webhook>,
     /// Every registry that is served, including the default one.
@@ -86,6 +88,7 @@ impl Default for Settings {
             public: Public::default(),
             ownership: OwnershipSettings::default(),
             withhold: true,
+            ready_requires_store: false,
             webhooks: Vec::new(),
             views: vec![View::unlimited(DEFAULT_VIEW)],
         }
@@ -157,6 +160,9 @@ impl Settings {
                     Err(_) => Err("a reverse-DNS namespace, such as com.example.registry"),
                 });
             self.namespace = parsed.unwrap_or_default();
+        }
+        if let Some(node) = fields.get("ready_requires_store") {
+            self.ready_requires_store = reader.boolean(node).unwrap_or_default();
         }
         self.views = read_views(reader, fields.get("views"));
         self.public.take(reader, fields);

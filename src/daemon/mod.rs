@@ -56,15 +56,16 @@ mod verification;
 
 pub use error::DaemonError;
 pub use mirror::{
-    Activity, HoldDecision, Observer, RunOptions, SyncFailure, SyncOutcome, open_source,
-    retry_quarantine, run_sync,
+    Activity, Observer, RunOptions, SyncFailure, SyncOutcome, open_source, retry_quarantine,
+    run_sync,
 };
 pub use notify::open_webhooks;
 pub use policy::{CurrentPolicy, LoadedOverlays, combine, load_overlays, starter_warning};
 pub use publish::Published;
 pub use query::{
-    Listed, QuarantineReport, RuleEffect, StatusReport, UpstreamReport, WebhookReport,
-    explain_name, is_anything_known, known_names, list, quarantine, rule_effects, status,
+    HoldReport, Listed, QuarantineReport, RuleEffect, StatusReport, UpstreamReport, WebhookReport,
+    change_set_on_hold, explain_name, is_anything_known, known_names, list, quarantine,
+    rule_effects, status,
 };
 pub use run::run;
 pub(crate) use runtime::try_blocking;

@@ -3,24 +3,27 @@ use std::time::Duration;
 
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
-use tracing::info;
+use tracing::{error, info, warn};
 
 use super::effects::log_rule_effects;
 use super::mirror::{Followers, complete_facts, retry_quarantine};
 use super::notify::Notify;
 use super::policy::{Watcher, report_overlays};
-use super::publish::{self, publish};
-use super::runtime::{Supervisor, run_on_own_thread};
+use super::publish::{self, enforce_denials, publish};
+use super::runtime::{Supervisor, blocking, run_on_own_thread};
 use super::screening::{self, screen};
 use super::verification::{self, Service, verify};
 use super::{DaemonError, Services};
 use crate::config::Upstream;
+use crate::model::reason;
 use crate::remote::OwnershipSources;
-use crate::store::StoreError;
+use crate::store::{Store, StoreError};
 
 /// Building the screening index takes a fraction of this; if it takes longer, the first generation
 /// does not wait for it.
 const LONGEST_INDEXING: Duration = Duration::from_secs(5);
+/// The interval at which the reserve of disk space is looked at; most processes live longer, and making it takes a while.
+const RESERVE_EVERY: Duration = Duration::from_mins(1);
 
 /// Runs all services until `stop`.
 ///
@@ -33,13 +36,19 @@ pub async fn run(
     stop: CancellationToken,
 ) -> Result<(), DaemonError> {
     let (store, clock) = (&services.store, &services.clock);
-    let released = retry_quarantine(store, clock)?;
+    let released = retry_quarantine(store, clock).unwrap_or_else(|error| {
+        error!(reason = %reason(&error), "rows in quarantine could not be validated again");
+        0
+    });
     if released > 0 {
         info!(released, "rows were released from quarantine");
     }
     report_overlays(store, clock, &services.current_policy().overlays);
     if services.settings.ownership.policy.enabled {
-        store.begin_ownership_checks(&services.settings.views, clock.now())?;
+        // A store that cannot be written is served as it is; the next start tries again.
+        if let Err(error) = store.begin_ownership_checks(&services.settings.views, clock.now()) {
+            error!(reason = %reason(&error), "the start of ownership checks could not be stored");
+        }
     }
     let verification = Arc::new(verification(&services, sources));
     let notify = Notify::open(&services.settings, store, clock)?;
@@ -51,6 +60,10 @@ pub async fn run(
     loops.tasks.spawn(become_ready(Arc::clone(&services), loops.stop.clone()));
     let (publication, inputs) = (Arc::clone(&services.publication), publish_inputs(&services));
     loops.keep("publish", move |stop| publish(Arc::clone(&publication), inputs.clone(), stop));
+    let (publication, policy) = (Arc::clone(&services.publication), services.policy.subscribe());
+    loops.keep("denials", move |stop| {
+        enforce_denials(Arc::clone(&publication), policy.clone(), stop)
+    });
     let watcher = watcher(&services);
     loops.keep("policy", move |stop| {
         let watcher = watcher.clone();
@@ -77,12 +90,33 @@ pub async fn run(
         let (store, clock) = (Arc::clone(&owing.store), Arc::clone(&owing.clock));
         complete_facts(store, clock, owing.mirror.settling(), stop)
     });
+    let reserving = Arc::clone(&services.store);
+    loops.keep("reserve", move |stop| keep_reserve(Arc::clone(&reserving), stop));
     let rules = Arc::clone(&services);
     loops.keep("rules", move |stop| log_rule_effects(Arc::clone(&rules), stop));
     while let Some(ended) = loops.tasks.join_next().await {
         ended?;
     }
     Ok(())
+}
+
+/// Keeps a reserve of disk space for what must be written on a full disk, until `stop`.
+async fn keep_reserve(store: Arc<Store>, stop: CancellationToken) -> Result<(), StoreError> {
+    let mut is_missing = false;
+    loop {
+        tokio::select! {
+            () = tokio::time::sleep(RESERVE_EVERY) => {}
+            () = stop.cancelled() => return Ok(()),
+        }
+        let keeping = Arc::clone(&store);
+        let kept = blocking(move || keeping.keep_reserve()).await;
+        if let Err(error) = &kept
+            && !is_missing
+        {
+            warn!(reason = %reason(error), "the disk has no room for the reserve of the data folder");
+        }
+        is_missing = kept.is_err();
+    }
 }
 
 /// Waits until enough is known of the upstreams, and for at most [`LONGEST_INDEXING`] until names can

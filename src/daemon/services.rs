@@ -3,18 +3,19 @@ use std::sync::Arc;
 use arc_swap::Guard;
 use tokio::sync::watch;
 
-use super::mirror::{Activity, HoldDecision, Mirror, Ports, SyncOutcome};
+use super::mirror::{Activity, Mirror, Ports, SyncOutcome};
 use super::policy::{CurrentPolicy, LoadedOverlays, Policy};
 use super::publish::{Publication, Published};
-use super::query::{StatusReport, status};
+use super::query::{StatusReport, status, store_alert};
 use super::runtime::Clock;
 use super::screening::{ScreeningHandle, Screenings};
 use super::verification::{OwnershipReport, Verification};
-use crate::alert::{Alert, NotAcknowledged};
+use crate::alert::{Alert, AlertReport, NotAcknowledged};
 use crate::config::Settings;
 use crate::curation::PolicySnapshot;
 use crate::model::Digest;
 use crate::store::{Store, StoreError};
+use crate::sync::{DecisionRequest, NotDecided};
 
 /// The handles of a daemon's services, for its servers and commands. Each service owns its state;
 /// these only reach it.
@@ -130,17 +131,16 @@ impl Services {
         self.mirror.sync(full, dry_run).await
     }
 
-    /// Applies a decision about a change set on hold; see [`HoldDecision`].
+    /// Applies a decision about a change set on hold.
     ///
     /// # Errors
     /// When the store cannot be read or written.
     pub fn decide_hold(
         &self,
         upstream: &str,
-        id: &str,
-        decision: HoldDecision,
-    ) -> Result<Option<usize>, StoreError> {
-        self.mirror.decide_hold(upstream, id, decision)
+        request: &DecisionRequest,
+    ) -> Result<Result<usize, NotDecided>, StoreError> {
+        self.mirror.decide_hold(upstream, request)
     }
 
     /// Acknowledges an alert, if `seen` is the digest of what it shows now.
@@ -184,6 +184,23 @@ impl Services {
         self.mirror.activity()
     }
 
+    /// Returns every stored alert, and the one about a store that cannot be written.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn alerts(&self) -> Result<Vec<AlertReport>, StoreError> {
+        let stored = self.store.snapshot()?.alerts()?.into_iter().map(AlertReport::from);
+        let failure = self.store.write_failure();
+        let unwritable = failure.map(|failure| store_alert(&failure, self.clock.now()));
+        Ok(stored.chain(unwritable).collect())
+    }
+
+    /// Returns true if the setting `ready_requires_store` applies and the last write to the store failed.
+    #[must_use]
+    pub fn is_blocked_by_store(&self) -> bool {
+        self.settings.ready_requires_store && self.store.write_failure().is_some()
+    }
+
     /// Returns the state of this daemon.
     ///
     /// # Errors
@@ -194,6 +211,10 @@ impl Services {
         let mut report = status(&snapshot, &self.current_policy(), &definitions, self.clock.now())?;
         let published = self.published();
         report.running = true;
+        if let Some(failure) = self.store.write_failure() {
+            report.alerts.push(store_alert(&failure, self.clock.now()));
+            report.store.write_failure = Some(failure);
+        }
         report.ready = published.is_some();
         report.generation = published.as_ref().map(|published| published.generation);
         report.visible = published.map_or(0, |published| published.visible as u64);

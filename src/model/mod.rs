@@ -9,6 +9,7 @@ mod damage;
 mod digest;
 mod entry;
 mod failure;
+mod history;
 mod host;
 mod ledger;
 mod manifest;
@@ -29,6 +30,7 @@ pub use entry::{
     Entry, Head, Identity, MAX_ENTRY_BYTES, OFFICIAL_META, Official, Quarantined, is_deletion,
 };
 pub use failure::FailureClass;
+pub use history::{Difference, Earlier, Item, difference_since, remember};
 pub use host::is_loopback;
 pub use ledger::{LedgerEntry, LedgerRecord, Shown};
 pub use manifest::Manifest;

@@ -220,6 +220,15 @@ impl<'s> NameRules<'s> {
         self.matching.iter().any(|rule| !rule.name.is_exact() && approves(rule))
     }
 
+    /// Returns true if a denial or suspension hides this version, whichever upstream it is from.
+    #[must_use]
+    pub fn hides_everywhere(&self, version: &Version) -> bool {
+        let semantic = version.semantic();
+        self.hiding.iter().any(|rule| {
+            rule.upstream.is_none() && rule.versions.may_hold(version, semantic.as_ref())
+        })
+    }
+
     /// Merges the rules about one version from one upstream.
     #[must_use]
     pub fn effective(&self, version: &Version, upstream: &str) -> EffectivePolicy<'s> {

@@ -1,10 +1,13 @@
-use std::path::{Path, PathBuf};
+use std::fmt;
+use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard};
 
 use redb::{Database, ReadableDatabase, StorageBackend, WriteTransaction};
 
 use super::codec::{Packer, Unpackers};
+use super::health::{Health, WriteFailure};
 use super::meta::{begin, initialise, raise_newest_timestamp};
+use super::reserve::Reserve;
 use super::{Snapshot, StoreError};
 use crate::model::Timestamp;
 
@@ -17,8 +20,10 @@ pub(super) const FILE: &str = "vidimus.redb";
 pub struct Store {
     /// Empty only when a failed file could not be opened again.
     database: RwLock<Option<Database>>,
-    /// Path of the file; a store in memory has none.
-    path: Option<PathBuf>,
+    /// Opens the file again.
+    reopen: Reopen,
+    health: Health,
+    reserve: Reserve,
     packer: Mutex<Packer>,
     unpackers: Arc<Unpackers>,
 }
@@ -33,7 +38,8 @@ impl Store {
             .map_err(|source| StoreError::File { path: data.into(), source })?;
         let path = data.join(FILE);
         let opened = builder().create(&path).map_err(|error| StoreError::opening(&path, error))?;
-        Ok(Self { path: Some(path.clone()), ..Self::initialised(opened, &path, now)? })
+        let store = Self::initialised(opened, &path, Reopen::file(&path), now)?;
+        Ok(Self { reserve: Reserve::in_folder(data), ..store })
     }
 
     /// Opens an existing store.
@@ -43,14 +49,22 @@ impl Store {
     pub fn open(data: &Path, now: Timestamp) -> Result<Self, StoreError> {
         let path = data.join(FILE);
         let opened = builder().open(&path).map_err(|error| StoreError::opening(&path, error))?;
-        Ok(Self { path: Some(path.clone()), ..Self::initialised(opened, &path, now)? })
+        let store = Self::initialised(opened, &path, Reopen::file(&path), now)?;
+        Ok(Self { reserve: Reserve::in_folder(data), ..store })
     }
 
-    fn initialised(database: Database, path: &Path, now: Timestamp) -> Result<Self, StoreError> {
+    fn initialised(
+        database: Database,
+        path: &Path,
+        reopen: Reopen,
+        now: Timestamp,
+    ) -> Result<Self, StoreError> {
         initialise(&database, path, now)?;
         Ok(Self {
             database: RwLock::new(Some(database)),
-            path: None,
+            reopen,
+            health: Health::default(),
+            reserve: Reserve::default(),
             packer: Mutex::new(Packer::new()?),
             unpackers: Arc::new(Unpackers::new()?),
         })
@@ -61,16 +75,29 @@ impl Store {
     /// # Errors
     /// When it cannot be made.
     pub fn ephemeral(now: Timestamp) -> Result<Self, StoreError> {
-        Self::on_backend(redb::backends::InMemoryBackend::new(), now)
+        let backend = redb::backends::InMemoryBackend::new();
+        let database = builder().create_with_backend(backend)?;
+        Self::initialised(database, Path::new(MEMORY), Reopen(Box::new(|| None)), now)
     }
 
-    /// Returns a store on another backend than a file, for tests of failures.
+    /// Returns a store on another backend than a file, for tests of failures. Clones of the backend have one content,
+    /// as handles of a file have.
     ///
     /// # Errors
     /// As for [`Store::create`].
-    pub fn on_backend(backend: impl StorageBackend, now: Timestamp) -> Result<Self, StoreError> {
-        let database = builder().create_with_backend(backend)?;
-        Self::initialised(database, Path::new("memory"), now)
+    pub fn on_backend(
+        backend: impl StorageBackend + Clone + Sync,
+        now: Timestamp,
+    ) -> Result<Self, StoreError> {
+        let database = builder().create_with_backend(backend.clone())?;
+        let reopen = Reopen(Box::new(move || builder().create_with_backend(backend.clone()).ok()));
+        Self::initialised(database, Path::new(MEMORY), reopen, now)
+    }
+
+    /// Returns the failure of the last write; `None` if it succeeded.
+    #[must_use]
+    pub fn write_failure(&self) -> Option<WriteFailure> {
+        self.health.failure()
     }
 
     /// Returns true if a data folder contains a store.
@@ -120,10 +147,39 @@ impl Store {
         change: impl FnOnce(&WriteTransaction) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
         let written = self.write_once(now, change);
+        self.health.record(&written, now);
+        if let Err(error) = &written {
+            self.reserve.observe(error);
+        }
         if matches!(&written, Err(error) if error.needs_reopening()) {
             self.reopen();
         }
         written
+    }
+
+    /// Writes new content, which the reserve of disk space is not for.
+    ///
+    /// # Errors
+    /// As for every write, and while the reserve is given up.
+    pub(super) fn write_ordinary<T>(
+        &self,
+        now: Timestamp,
+        change: impl FnOnce(&WriteTransaction) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        let admitted = self.reserve.admit_ordinary();
+        if admitted.is_err() {
+            self.health.record(&admitted, now);
+        }
+        admitted?;
+        self.write(now, change)
+    }
+
+    /// Makes the reserve of disk space if it is absent. It may write 64 MiB.
+    ///
+    /// # Errors
+    /// When the disk has no room for it.
+    pub fn keep_reserve(&self) -> Result<(), StoreError> {
+        self.reserve.restore()
     }
 
     fn write_once<T>(
@@ -148,11 +204,29 @@ impl Store {
     /// Opens the file again after it failed: redb accepts nothing more on a handle that saw an error,
     /// and a disk that was full may have room again.
     pub(super) fn reopen(&self) {
-        let Some(path) = &self.path else { return };
         let mut database = self.database.write().unwrap_or_else(PoisonError::into_inner);
         // The old handle must go first: it holds the file lock.
         *database = None;
-        *database = builder().open(path).ok();
+        *database = (self.reopen.0)();
+    }
+}
+
+/// The name of a store without a file.
+const MEMORY: &str = "memory";
+
+/// Opens the database again after its handle saw an error.
+struct Reopen(Box<dyn Fn() -> Option<Database> + Send + Sync>);
+
+impl Reopen {
+    fn file(path: &Path) -> Self {
+        let path = path.to_owned();
+        Self(Box::new(move || builder().open(&path).ok()))
+    }
+}
+
+impl fmt::Debug for Reopen {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Reopen")
     }
 }
 

@@ -37,6 +37,10 @@ pub enum StoreError {
     Engine { source: Box<redb::Error> },
     #[error("the store was closed after an error of its file and could not be opened again")]
     Closed,
+    #[error(
+        "the disk was full: new content is refused until there is room for the reserve of the data folder again"
+    )]
+    NoReserve,
     #[error("{0}")]
     Damaged(Damage),
 }
@@ -54,6 +58,21 @@ impl StoreError {
                 _ => Self::File { path, source },
             },
             other => Self::NotAStore { path, source: other.into() },
+        }
+    }
+
+    /// Returns true if the file failed, and not a row in it.
+    pub(super) fn is_of_file(&self) -> bool {
+        matches!(self, Self::Closed | Self::NoReserve | Self::Engine { .. })
+    }
+
+    /// Returns true if the disk has no room, or a quota is reached.
+    pub(super) fn is_full(&self) -> bool {
+        use std::io::ErrorKind::{QuotaExceeded, StorageFull};
+        let Self::Engine { source } = self else { return false };
+        match &**source {
+            redb::Error::Io(error) => matches!(error.kind(), StorageFull | QuotaExceeded),
+            _ => false,
         }
     }
 

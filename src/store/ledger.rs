@@ -1,6 +1,6 @@
 //! The ledger: the entries that were served, since when, and from which upstream.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 
 use redb::ReadableTableMetadata;
 
@@ -106,6 +106,26 @@ impl Snapshot {
             }
         }
         Ok(false)
+    }
+
+    /// Returns the number of names that these views show and that this upstream has, without those that are served from
+    /// another one.
+    pub fn count_names_shown(&self, views: &[View], upstream: &str) -> Result<u64, StoreError> {
+        let mut shown = BTreeSet::new();
+        for View { name: view, .. } in views {
+            for row in self.ledger(view)? {
+                let ((name, _), record) = row?;
+                if record.shown == Shown::Visible {
+                    shown.insert(name);
+                }
+            }
+        }
+        let mut count = 0;
+        for name in shown {
+            let is_own = self.served_from(&name)?.is_none_or(|from| from == upstream);
+            count += u64::from(is_own && self.has_rows_in(upstream, &name)?);
+        }
+        Ok(count)
     }
 
     /// Returns the number of entries that these views show, each counted once.

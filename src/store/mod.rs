@@ -19,6 +19,8 @@
 //! | `seen` | upstream, batch | the rows that a full sync saw so far, 8 bytes each | yes |
 //! | `absences` | upstream, name, version | the number of consecutive full syncs that missed an entry | no |
 //! | `on_hold` | upstream, name, version | rows and absences of the change set on hold | by a full sync |
+//! | `discarded` | upstream, name, version | the digest of the change that a person discarded | no |
+//! | `hold_history` | upstream | earlier states of the change set, and decisions about them, as JSON | no |
 //! | *ledger* | | | |
 //! | `ledger` | view, name, version | the record of a served entry, and since when | no |
 //! | `authorities` | name | the upstream it was served from last | no |
@@ -90,10 +92,12 @@ mod error;
 #[cfg(fuzzing)]
 #[doc(hidden)]
 pub mod fuzzing;
+mod health;
 mod ledger;
 mod meta;
 mod outbox;
 mod policy;
+mod reserve;
 mod rows;
 mod snapshot;
 mod sync_runs;
@@ -105,11 +109,14 @@ pub use database::Store;
 pub use dirty::{DirtyNames, Evaluated, IngestMark};
 pub use entries::{FactsCursor, QuarantinedRow, StoredHead};
 pub use error::StoreError;
+pub use health::WriteFailure;
 pub use ledger::ViewChanges;
 pub use outbox::{DeadLetter, RecipientStatus};
 pub use rows::Rows;
 pub use snapshot::Snapshot;
-pub use sync_runs::{Acceptance, Batch, Destination, Hold, Seen, SeenRows, StagedKind, StagedRow};
+pub use sync_runs::{
+    Acceptance, Batch, Destination, Hold, Seen, SeenRows, StagedKind, StagedRow, missing_digest,
+};
 pub use verification::VerificationRecords;
 pub use verify::Verification;
 
@@ -119,5 +126,7 @@ mod alert_tests;
 mod delivery_tests;
 #[cfg(test)]
 mod facts_tests;
+#[cfg(test)]
+mod hold_tests;
 #[cfg(test)]
 mod tests;

@@ -62,6 +62,9 @@ tables! {
     SEEN seen: Numbered;
     ABSENCES absences: Row;
     ON_HOLD on_hold: Row;
+    /// The digest of the change that a person discarded.
+    DISCARDED discarded: Row;
+    HOLD_HISTORY hold_history: Word;
     LEDGER ledger: Row;
     AUTHORITIES authorities: Word;
     DIRTY dirty: Word;

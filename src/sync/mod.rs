@@ -12,6 +12,7 @@
 
 mod absence;
 mod change;
+mod change_set;
 mod drift;
 mod files;
 mod page;
@@ -23,11 +24,15 @@ mod source;
 
 pub use absence::{Absence, Miss};
 pub use change::{Change, Kind, NameSize, OVER_LIMIT, Row, Tally, change};
+pub use change_set::{
+    ChangeOnHold, ChangeSet, DecisionRecord, DecisionRequest, Effect, HoldDecision, HoldHistory,
+    NotDecided, short_id, shown,
+};
 pub use drift::changed_members;
 pub use files::completed;
 pub use page::{PageError, RawPage};
 pub use pagination::{MAX_ROWS, Pagination, PaginationError};
 pub use rewrite::{Arrival, NEVER_SENT, Placement, Rewrite, deleted, place, rewrite};
-pub use run::{ChangeSet, Failure, RunReport, SyncKind, SyncRun, UpstreamState};
+pub use run::{Failure, RunReport, SyncKind, SyncRun, UpstreamState};
 pub use safety_limits::{ExceededLimit, Names, RunFacts, SafetyLimit, SafetyLimits, judge};
 pub use source::{FetchFailure, FetchedPage, PageRequest, PageSource};

@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{ExceededLimit, Tally};
+use super::{ChangeSet, Tally};
 use crate::model::{FailureClass, Timestamp};
 
 /// The stored state of an upstream between sync runs, and of a run between batches.
@@ -38,24 +38,8 @@ pub struct UpstreamState {
     /// The change set on hold.
     #[serde(default)]
     pub on_hold: Option<ChangeSet>,
-    /// Ids of discarded change sets: the same set raises no alert again.
-    #[serde(default)]
-    pub discarded: Vec<String>,
     /// The unfinished run; after a restart it resumes from its cursor.
     pub run: Option<SyncRun>,
-}
-
-/// A change set on hold: it exceeded a safety limit and waits until a person releases or discards it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct ChangeSet {
-    pub id: String,
-    pub since: Timestamp,
-    /// Rows and absences.
-    pub rows: u64,
-    /// True if a full sync produced it; an incremental sync does not replace such a set.
-    pub complete: bool,
-    pub exceeded: Vec<ExceededLimit>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -166,22 +150,6 @@ impl UpstreamState {
         }
     }
 
-    /// Returns true if a person discarded the same change set before.
-    #[must_use]
-    pub fn is_discarded(&self) -> bool {
-        self.on_hold.as_ref().is_some_and(|on_hold| self.discarded.contains(&on_hold.id))
-    }
-
-    /// Discards the change set on hold and remembers its id.
-    pub fn discard(&mut self, id: &str) {
-        const REMEMBERED: usize = 20;
-        self.on_hold = None;
-        self.discarded.retain(|known| known != id);
-        self.discarded.push(id.to_owned());
-        let forgotten = self.discarded.len().saturating_sub(REMEMBERED);
-        self.discarded.drain(..forgotten);
-    }
-
     /// Returns true if rows are accepted batch by batch, and not staged until the run has ended.
     #[must_use]
     pub const fn accepts_batches(&self) -> bool {
@@ -206,7 +174,6 @@ impl UpstreamState {
                 SyncKind::Incremental { .. } => &self.over_limit | &run.over_limit,
             },
             on_hold: self.on_hold.clone(),
-            discarded: self.discarded.clone(),
             last_attempt: self.last_attempt,
             last_success: Some(now),
             last_full_sync: match run.kind {

@@ -25,7 +25,8 @@ pub struct SafetyLimits {
     pub removed_percent: u64,
     /// Percent of the names that may be rewritten at once. Upstream rewrote 23 entries in a year.
     pub rewritten_percent: u64,
-    /// Percent of the served entries that upstream may delete at once.
+    /// Percent of the served names that upstream may delete at once. What is deleted may be harmful, so deletions within
+    /// it apply at once, and only those beyond it wait.
     pub deleted_percent: u64,
     /// Percent of the stored rows that a full sync may lack.
     pub shrink_percent: u64,
@@ -57,10 +58,18 @@ impl Default for SafetyLimits {
     }
 }
 
+impl SafetyLimits {
+    /// Returns the number of names that upstream may delete at once, of those that are served.
+    #[must_use]
+    pub fn deletions_of(&self, served: u64) -> u64 {
+        (served * self.deleted_percent / 100).max(FLOOR_DELETED)
+    }
+}
+
 /// Up to this many names, no share is exceeded.
 const FLOOR_NAMES: u64 = 20;
-/// Below this many deleted entries, no share of deletions is exceeded.
-const FLOOR_DELETED: u64 = 5;
+/// Up to this many deleted names, no share of deletions is exceeded.
+const FLOOR_DELETED: u64 = 4;
 const FLOOR_ROWS: u64 = 100;
 /// Maximum names of one namespace that count.
 const NAMESPACE_CAP: u64 = 10;
@@ -79,8 +88,10 @@ pub struct RunFacts {
     pub removed: Names,
     /// Names with published content that would change.
     pub rewritten: Names,
+    /// Names of this upstream that are served.
     pub served: u64,
-    /// Entries that are served now and would be deleted by upstream.
+    /// Those of them with a served version that the upstream would delete; a name counts once, and not while the same
+    /// deletion is on hold already.
     pub deleted: u64,
     /// New versions by name.
     pub added: BTreeMap<Name, u64>,
@@ -210,12 +221,11 @@ impl RunFacts {
     }
 
     fn deletions(&self, safety_limits: &SafetyLimits) -> Option<ExceededLimit> {
-        let percent = safety_limits.deleted_percent;
-        let exceeded = self.deleted >= FLOOR_DELETED && self.deleted * 100 > self.served * percent;
+        let exceeded = self.deleted > safety_limits.deletions_of(self.served);
         exceeded.then(|| ExceededLimit {
             limit: SafetyLimit::Deleted,
-            found: format!("{} of {} served entries would be deleted", self.deleted, self.served),
-            allowed: format!("{percent} %, or {} entries", FLOOR_DELETED - 1),
+            found: format!("{} of {} served names would be deleted", self.deleted, self.served),
+            allowed: format!("{} %, or {FLOOR_DELETED} names", safety_limits.deleted_percent),
         })
     }
 
@@ -289,7 +299,7 @@ mod tests {
     #[case::one_namespace_missing(RunFacts { removed: names(1, 900), ..facts() }, &[])]
     #[case::many_names_rewritten(RunFacts { rewritten: names(60, 1), ..facts() }, &["60 of 1000 names would be rewritten; allowed: 5 %, or 20 names"])]
     #[case::a_fifth_of_the_served_deleted(RunFacts { deleted: 20, ..facts() }, &[])]
-    #[case::more_of_the_served_deleted(RunFacts { deleted: 21, ..facts() }, &["21 of 100 served entries would be deleted; allowed: 20 %, or 4 entries"])]
+    #[case::more_of_the_served_deleted(RunFacts { deleted: 21, ..facts() }, &["21 of 100 served names would be deleted; allowed: 20 %, or 4 names"])]
     #[case::the_few_that_are_served_deleted(RunFacts { deleted: 4, served: 4, ..facts() }, &[])]
     fn run_beyond_a_safety_limit_is_reported(#[case] facts: RunFacts, #[case] wanted: &[&str]) {
         let exceeded: Vec<String> =

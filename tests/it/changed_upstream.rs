@@ -1,6 +1,10 @@
 //! The mirror when the upstream loses, changes or replaces entries.
 
-use crate::support::daemon::{Daemon, Workplace, text};
+use std::process::Output;
+
+use reqwest::Method;
+
+use crate::support::daemon::{Daemon, Workplace, answer, text};
 use crate::support::registry::Row;
 use crate::support::upstream::Upstream;
 use crate::support::wait::eventually;
@@ -108,17 +112,40 @@ async fn full_sync_that_lost_most_rows_is_on_hold_until_released() {
     daemon.serves(200).await;
     let raised = alerts(&place);
     assert_eq!(raised[0].0, "on-hold", "{raised:?}");
-    let status = place.json(&["status", "--json"]);
-    let id =
-        status["upstreams"][0]["onHold"]["id"].as_str().expect("a change set on hold").to_owned();
+    let first = listed(&place);
+    assert_eq!(first["changes"].as_array().expect("a list").len(), 120, "{first}");
     full_sync(&place);
-    let again = place.json(&["status", "--json"]);
-    assert_eq!(again["upstreams"][0]["onHold"]["id"], id.as_str(), "the same change set");
-    let wrong = place.run(&["sync", "--release", "official@000000000000"]);
-    assert_eq!(wrong.status.code(), Some(1));
-    let released = place.run(&["sync", "--release", &format!("official@{id}")]);
+    assert_eq!(listed(&place), first, "the same change set");
+    // What was shown is not what is on hold any more.
+    upstream.vanish("com.n120/tool", "1.0.0");
+    full_sync(&place);
+    let stale = decide(&place, "release", &first, &[]);
+    assert_eq!(stale.status.code(), Some(1));
+    let message = text(&stale.stderr);
+    let moved = "1 added: com.n120/tool@1.0.0 is missing; nothing removed";
+    assert!(message.contains(moved), "{message}");
+    let set = listed(&place);
+    let (id, shown) =
+        (set["id"].as_str().expect("an id"), set["shown"].as_str().expect("a digest"));
+    let named = format!("official@{id}");
+    let unseen = place.run(&["sync", "--release", &named, "--by", "me", "--reason", "seen"]);
+    assert_eq!(unseen.status.code(), Some(2), "{}", text(&unseen.stderr));
+    let url = format!("{}/ops/holds/official/{id}/release", daemon.operations);
+    let post = async |query: &str| {
+        let url = format!("{url}{query}");
+        answer(daemon.request(Method::POST, &url).bearer_auth(daemon.token())).await
+    };
+    assert_eq!(post("").await.status, 400);
+    assert_eq!(post("?by=me&reason=seen").await.status, 400);
+    let old = first["shown"].as_str().expect("a digest");
+    assert_eq!(post(&format!("?seen={old}&by=me&reason=seen")).await.status, 409);
+    assert_eq!(post(&format!("?seen={}&by=me&reason=seen", &shown[..39])).await.status, 400);
+    daemon.serves(200).await;
+    let released = decide(&place, "release", &set, &[]);
     assert_eq!(released.status.code(), Some(0), "{}", text(&released.stderr));
-    daemon.serves(80).await;
+    daemon.serves(79).await;
+    let again = decide(&place, "release", &set, &[]);
+    assert!(text(&again.stderr).contains("me decided about these changes before"), "{again:?}");
     let lost = |kind: &str| ["missing", "shrunk"].contains(&kind);
     assert!(alerts(&place).iter().all(|alert| lost(&alert.0)), "{:?}", alerts(&place));
 }
@@ -140,55 +167,93 @@ async fn full_sync_that_lost_a_few_rows_is_accepted() {
     assert_eq!(shrunk.1, "official");
 }
 
-/// P6, P41: deletions of served entries hide at once, unless they exceed the safety limit.
+/// P6, P41: deletions within the safety limit hide at once. Those beyond it are on hold name by name, and later ones do
+/// not wait for them.
 #[tokio::test(flavor = "multi_thread")]
-async fn mass_deletion_of_served_entries_is_on_hold_and_can_be_discarded() {
-    let upstream = Upstream::start(rows(20)).await;
-    let (place, daemon) = mirror(&upstream, "").await;
-    daemon.serves(20).await;
-    let now = || crate::support::registry::now();
-    upstream.put(Row::new("com.n000/tool", "1.0.0").status("deleted", &now()));
-    place.json(&["sync", "--json"]);
-    daemon.serves(19).await;
-    for index in 1..8 {
-        upstream.put(Row::new(&format!("com.n{index:03}/tool"), "1.0.0").status("deleted", &now()));
+async fn deletions_beyond_the_limit_are_on_hold_by_name_and_delay_no_others() {
+    let mut rows = rows(30);
+    for version in 1..6 {
+        rows.push(Row::new("com.n000/tool", &format!("1.0.{version}")));
     }
-    upstream.put(Row::new("com.fresh/tool", "1.0.0").status("active", &now()));
+    let upstream = Upstream::start(rows).await;
+    let (place, daemon) = mirror(&upstream, "").await;
+    daemon.serves(35).await;
+    let delete = |name: &str, version: &str| {
+        let now = crate::support::registry::now();
+        upstream.put(Row::new(name, version).status("deleted", &now));
+    };
+    // A name with six versions counts once: the limit is 20 % of 30 names.
+    for version in 0..6 {
+        delete("com.n000/tool", &format!("1.0.{version}"));
+    }
+    for index in 1..6 {
+        delete(&format!("com.n{index:03}/tool"), "1.0.0");
+    }
+    assert_eq!(place.json(&["sync", "--json"])["runs"][0]["onHold"], Value::Null);
+    daemon.serves(24).await;
+    for index in 10..17 {
+        delete(&format!("com.n{index:03}/tool"), "1.0.0");
+    }
+    upstream.put(
+        Row::new("com.fresh/tool", "1.0.0").status("active", &crate::support::registry::now()),
+    );
     let run = place.json(&["sync", "--json"]);
     let limit = run["runs"][0]["onHold"][0].as_str().expect("an exceeded limit");
-    assert!(limit.starts_with("7 of 19 served entries would be deleted"), "{limit}");
-    // Only the deletions are on hold.
+    assert!(limit.starts_with("7 of 24 served names would be deleted"), "{limit}");
+    daemon.serves(21).await;
+    let raised = place.json(&["alerts", "--kind", "on-hold", "--json"]);
+    assert_eq!(raised[0]["served"], true, "{raised}");
+    let on_hold = names(&listed(&place));
+    assert_eq!(on_hold, ["com.n014/tool", "com.n015/tool", "com.n016/tool"]);
+    // Another deletion does not wait, and what waits is not counted again.
+    delete("com.n020/tool", "1.0.0");
+    place.json(&["sync", "--json"]);
     daemon.serves(20).await;
-    let id = place.json(&["status", "--json"])["upstreams"][0]["onHold"]["id"].clone();
-    let set = format!("official@{}", id.as_str().expect("an id"));
-    assert_eq!(place.run(&["sync", "--discard", &set]).status.code(), Some(0));
-    assert_eq!(alerts(&place), []);
+    assert_eq!(names(&listed(&place)), on_hold);
+
+    let one = place.json(&["sync", "--show", "official", "--only", "com.n014/tool", "--json"]);
+    let released = decide(&place, "release", &one, &["--only", "com.n014/tool"]);
+    assert_eq!(released.status.code(), Some(0), "{}", text(&released.stderr));
+    daemon.serves(19).await;
+    let set = listed(&place);
+    assert_eq!(names(&set), on_hold[1..]);
+    let discarded = decide(&place, "discard", &set, &[]);
+    assert_eq!(discarded.status.code(), Some(0), "{}", text(&discarded.stderr));
+    upstream.set_date("Fri, 01 Jan 2100 00:00:00 GMT");
+    full_sync(&place);
+    place.json(&["sync", "--json"]);
+    daemon.serves(19).await;
+    let official = &place.json(&["status", "--json"])["upstreams"][0];
+    assert_eq!(official["onHold"], Value::Null, "discarded changes are not put on hold again");
+    let watermark = &official["watermark"];
+    assert_eq!(watermark, "2099-12-31T23:50:00.000000Z", "incremental syncs continue after it");
     let left = place.json(&["alerts", "--kind", "no-longer-served", "--json"]);
-    let left: Vec<&Value> = left.as_array().expect("a list").iter().collect();
-    assert_eq!(left.len(), 1, "the one that was deleted before is approved");
-    assert_eq!(left[0]["subject"], "com.n000/tool");
     let detail = "1.0.0 is hidden: the gate `active upstream` fails";
-    assert_eq!(left[0]["detail"], detail);
+    let left = left.as_array().expect("a list").iter();
+    let left = left.filter(|alert| alert["detail"] == detail).count();
+    assert!(left > 0, "an approved name that upstream deletes is reported");
     let logged = place.log();
     let line = logged.lines().find(|line| line.contains("an entry is no longer served"));
     let line = line.expect("it is logged");
     assert!(line.contains("com.n000/tool") && line.contains("active upstream"), "{line}");
-    upstream.set_date("Fri, 01 Jan 2100 00:00:00 GMT");
-    place.json(&["sync", "--json"]);
-    let raised = alerts(&place);
-    assert!(
-        raised.iter().all(|alert| ["clock-skew", "no-longer-served"].contains(&alert.0.as_str())),
-        "the same set raises no alert: {raised:?}"
-    );
-    daemon.serves(20).await;
-    let official = &place.json(&["status", "--json"])["upstreams"][0];
-    assert_eq!(
-        official["onHold"],
-        Value::Null,
-        "the discarded change set is not put on hold again"
-    );
-    let watermark = &official["watermark"];
-    assert_eq!(watermark, "2099-12-31T23:50:00.000000Z", "incremental syncs continue after it");
+}
+
+/// Returns the change set on hold with all its changes.
+fn listed(place: &Workplace) -> Value {
+    place.json(&["sync", "--show", "official", "--json"])
+}
+
+fn names(set: &Value) -> Vec<String> {
+    let changes = set["changes"].as_array().expect("a list").iter();
+    changes.map(|change| change["name"].as_str().expect("a name").to_owned()).collect()
+}
+
+/// Decides about exactly what was shown.
+fn decide(place: &Workplace, decision: &str, set: &Value, more: &[&str]) -> Output {
+    let text = |member: &str| set[member].as_str().expect("a text");
+    let (flag, named) = (format!("--{decision}"), format!("official@{}", text("id")));
+    let said = ["--seen", text("shown"), "--by", "me", "--reason", "seen"];
+    place.run(&[&["sync", &flag, &named], said.as_slice(), more].concat())
 }
 
 /// P7: the approved content stays served; both contents are stored; the alert shows the change.

@@ -4,19 +4,15 @@ use axum::Json;
 use axum::extract::{Path, State};
 use serde::Deserialize;
 
-use super::params::Asked;
+use super::params::{Asked, read_decision};
 use super::state::{Operator, blocking};
-use crate::alert::{AlertReport, parse_seen};
+use crate::alert::AlertReport;
 use crate::api::problem::Problem;
 use crate::daemon::Services;
 use crate::store::DeadLetter;
 
 pub(super) async fn alerts(State(state): Operator) -> Result<Json<Vec<AlertReport>>, Problem> {
-    let read = |services: &Arc<Services>| {
-        let alerts = services.store.snapshot()?.alerts()?;
-        Ok(alerts.into_iter().map(AlertReport::from).collect())
-    };
-    blocking(state, read).await
+    blocking(state, |services| services.alerts()).await
 }
 
 /// Returns the deliveries that webhooks did not accept.
@@ -55,12 +51,7 @@ pub(super) async fn acknowledge(
     Path(id): Path<String>,
     Asked(AckQuery { seen, by, reason }): Asked<AckQuery>,
 ) -> Result<Json<AlertReport>, Problem> {
-    let seen = parse_seen(&seen).map_err(|why| Problem::BadRequest(format!("`seen`: {why}")))?;
-    if by.trim().is_empty() || reason.trim().is_empty() {
-        return Err(Problem::Unprocessable(
-            "`by` and `reason` must not be empty: name the person and the reason".into(),
-        ));
-    }
+    let seen = read_decision(&seen, &by, &reason)?;
     let write = move |services: &Arc<Services>| services.acknowledge(&id, seen, &by, &reason);
     let Json(acknowledged) = blocking(state, write).await?;
     acknowledged.map(|alert| Json(alert.into())).map_err(Problem::NotAcknowledged)

@@ -16,6 +16,9 @@ use crate::model::Name;
 use crate::store::Verification;
 
 pub(super) async fn ready(State(state): Operator) -> Result<&'static str, Problem> {
+    if state.services.is_blocked_by_store() {
+        return Err(Problem::StoreUnwritable);
+    }
     state.services.published().map(|_| "ready\n").ok_or(Problem::NotReady)
 }
 

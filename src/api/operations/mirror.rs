@@ -1,14 +1,11 @@
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use serde::{Deserialize, Serialize};
 
 use super::params::Asked;
-use super::state::{Operator, blocking};
-use crate::api::problem::Problem;
-use crate::daemon::{HoldDecision, Services};
+use super::state::Operator;
 use crate::sync::RunReport;
 
 /// The parameters of `vidimus sync`.
@@ -43,14 +40,4 @@ pub(super) async fn sync(
         }
     }
     Json(report)
-}
-
-pub(super) async fn decide(
-    State(state): Operator,
-    Path((upstream, id, decision)): Path<(String, String, String)>,
-) -> Result<Json<usize>, Problem> {
-    let decision = HoldDecision::from_word(&decision).ok_or(Problem::UnknownOperation)?;
-    let decided = move |services: &Arc<Services>| services.decide_hold(&upstream, &id, decision);
-    let Json(names) = blocking(state, decided).await?;
-    names.map(Json).ok_or(Problem::UnknownSet)
 }

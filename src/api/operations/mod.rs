@@ -3,6 +3,7 @@
 mod access;
 mod alerts;
 mod entries;
+mod holds;
 mod mirror;
 mod params;
 mod routes;

@@ -3,10 +3,13 @@ use axum::http::request::Parts;
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
+use crate::alert::parse_seen;
 use crate::api::problem::Problem;
+use crate::model::Digest;
 
 /// The routes that take query parameters; [`Asked`] refuses unknown ones.
-const WITH_PARAMETERS: [&str; 4] = ["/list", "/explain/", "/ops/redeliver", "/ops/sync"];
+const WITH_PARAMETERS: [&str; 6] =
+    ["/list", "/explain/", "/holds/", "/ops/holds/", "/ops/redeliver", "/ops/sync"];
 
 /// Refuses parameters of routes that take none: a misspelt word must not be ignored.
 pub(super) async fn refuse_stray_parameters(request: Request, next: Next) -> Response {
@@ -33,4 +36,14 @@ impl<T: serde::de::DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Ask
             Err(rejection) => Err(Problem::BadRequest(rejection.body_text())),
         }
     }
+}
+
+/// Reads what the decision of a person has to state.
+pub(super) fn read_decision(seen: &str, by: &str, reason: &str) -> Result<Digest, Problem> {
+    if by.trim().is_empty() || reason.trim().is_empty() {
+        return Err(Problem::Unprocessable(
+            "`by` and `reason` must not be empty: name the person and the reason".into(),
+        ));
+    }
+    parse_seen(seen).map_err(|why| Problem::BadRequest(format!("`seen`: {why}")))
 }

@@ -10,7 +10,8 @@ use super::entries::{
     explained, listing, lookalikes, names, quarantined, ready, rules, status, verified,
     verify_namespace,
 };
-use super::mirror::{decide, sync};
+use super::holds::{decide, hold};
+use super::mirror::sync;
 use super::params::refuse_stray_parameters;
 use super::state::Operations;
 use crate::api::problem::Problem;
@@ -30,6 +31,7 @@ pub fn operations(services: Arc<Services>, token: String) -> Router {
         .route("/names", get(names))
         .route("/alerts", get(alerts))
         .route("/dead-letters", get(dead_letters))
+        .route("/holds/{upstream}", get(hold))
         .route("/ops/redeliver", post(redeliver))
         .route("/ops/sync", post(sync))
         .route("/ops/ownership/{namespace}", post(verify_namespace))

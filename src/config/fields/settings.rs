@@ -60,6 +60,15 @@ pub(in crate::config) const SETTINGS: Table = Table {
         )
         .allowed("an address or network, such as 10.0.0.0/8")
         .example("[\"10.0.0.0/8\"]"),
+        Field::new(
+            "ready_requires_store",
+            "boolean",
+            "`/readyz` answers 503 while the store cannot be written. Denials are enforced and everything is served in \
+             any case.",
+        )
+        .default("false")
+        .allowed("`true` or `false`")
+        .example("true"),
         Field::new("tls", "table", "The certificate and the key: see `[tls]`."),
         Field::new("limits", "table", "Limits of the registry: see `[limits]`."),
         Field::new("tracks", "table", "The terms of approvals: see `[tracks]`."),

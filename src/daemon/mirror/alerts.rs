@@ -91,13 +91,16 @@ fn of_state(state: &UpstreamState, upstream: &Upstream, now: Timestamp) -> Vec<R
     let id = &upstream.id;
     let mut seen = of_runs(state, upstream, now);
     if let Some(on_hold) = &state.on_hold {
-        let set = Evidence::OnHold { upstream: id.clone(), set: on_hold.id.clone() };
+        let set = Evidence::OnHold { upstream: id.clone(), set: on_hold.shown };
         let limits = on_hold.exceeded.iter().map(|exceeded| {
             let (found, allowed) = (exceeded.found.clone(), exceeded.allowed.clone());
             Figure::Limit { found, allowed }
         });
         let figures = [Figure::Rows { count: on_hold.rows }].into_iter().chain(limits).collect();
-        let on_hold = ReportedAlert::new(AlertKind::OnHold, id, [set]).since(Some(on_hold.since));
+        // A deletion that waits keeps something served that the upstream withdraws.
+        let on_hold = ReportedAlert::new(AlertKind::OnHold, id, [set])
+            .since(Some(on_hold.since))
+            .of_served(on_hold.has_deletions());
         seen.push(ReportedAlert { figures, ..on_hold });
     }
     if let Some(ahead) = state.clock_ahead.filter(|ahead| ahead.unsigned_abs() > MAX_SKEW_SECONDS) {
@@ -334,8 +337,8 @@ mod tests {
     fn two_upstreams_never_raise_the_same_identity() {
         let now = Timestamp::from_micros(1);
         let failure = Failure { at: now, class: FailureClass::Fetch, reason: "no".into() };
-        let on_hold =
-            ChangeSet { id: "0".into(), since: now, rows: 1, complete: true, exceeded: vec![] };
+        let shown = Digest::of(b"");
+        let on_hold = ChangeSet { shown, since: now, rows: 1, complete: true, exceeded: vec![] };
         let state = UpstreamState {
             last_failure: Some(failure),
             on_hold: Some(on_hold),

@@ -238,7 +238,7 @@ impl<O: Observer> Ingest<O> {
             hold(&self.store.snapshot()?, &self.options, &self.state, &self.run)?
         };
         let whole = self.state.accepted(&self.run, now, self.options.overlap);
-        let state = if hold.exceeded.is_empty() {
+        let state = if hold.exceeded.is_empty() && hold.rows.is_empty() {
             whole.clone()
         } else {
             self.state.partly_accepted(whole.clone(), hold.all)

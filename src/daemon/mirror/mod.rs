@@ -53,7 +53,6 @@ pub(super) use facts::complete_facts;
 pub(super) use followers::Followers;
 pub use handle::SyncOutcome;
 pub(super) use handle::{Mirror, Ports};
-pub use hold::HoldDecision;
 pub use options::{Observer, RunOptions, SyncFailure};
 pub use quarantine::retry_quarantine;
 pub use run::run_sync;

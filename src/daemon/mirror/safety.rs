@@ -1,7 +1,12 @@
+use std::collections::BTreeSet;
+
 use super::options::RunOptions;
 use crate::model::{Name, Status};
-use crate::store::{Hold, Snapshot, StagedKind, StoreError};
-use crate::sync::{Absence, RunFacts, SafetyLimit, SyncKind, SyncRun, UpstreamState, judge};
+use crate::store::{Hold, Snapshot, StagedKind, StagedRow, StoreError, missing_digest};
+use crate::sync::{
+    Absence, ChangeSet, ExceededLimit, RunFacts, SafetyLimit, SyncKind, SyncRun, UpstreamState,
+    judge,
+};
 
 /// The effect of a staged row.
 struct Planned {
@@ -16,6 +21,8 @@ enum What {
     Rewrite,
     /// Delete something that is served now.
     DeleteServed,
+    /// The same, while a person has not decided yet: it stays on hold, and the limits do not count it again.
+    WaitOnHold,
     Other,
 }
 
@@ -34,11 +41,29 @@ pub(super) fn hold(
     if !complete && snapshot.staged_rows(upstream)?.next().is_none() {
         return Ok(Hold::default());
     }
-    let planned = planned(snapshot, options)?;
+    let planned = planned(snapshot, options, state)?;
     let facts = facts(snapshot, options, state, run, &planned)?;
-    let exceeded = judge(&facts, safety_limits);
-    let is_on_hold =
-        |planned: &&Planned| exceeded.iter().any(|exceeded| planned.is_limited_by(&exceeded.limit));
+    let mut exceeded = judge(&facts, safety_limits);
+    if let Some(on_hold) = &state.on_hold
+        && planned.iter().any(|planned| planned.what == What::WaitOnHold)
+        && exceeded.iter().all(|exceeded| exceeded.limit != SafetyLimit::Deleted)
+    {
+        let deleted = |exceeded: &&ExceededLimit| exceeded.limit == SafetyLimit::Deleted;
+        exceeded.extend(on_hold.exceeded.iter().find(deleted).cloned());
+    }
+    let deleted: BTreeSet<&str> = planned
+        .iter()
+        .filter(|planned| planned.what == What::DeleteServed)
+        .map(|planned| planned.name.as_str())
+        .collect();
+    let allowed = usize::try_from(safety_limits.deletions_of(facts.served)).unwrap_or(usize::MAX);
+    // Those within the limit apply at once: a deletion may withdraw something harmful.
+    let beyond: BTreeSet<&str> = deleted.into_iter().skip(allowed).collect();
+    let is_on_hold = |planned: &&Planned| match planned.what {
+        What::WaitOnHold => true,
+        What::DeleteServed => beyond.contains(planned.name.as_str()),
+        _ => exceeded.iter().any(|exceeded| planned.is_limited_by(&exceeded.limit)),
+    };
     let rows = planned
         .iter()
         .filter(is_on_hold)
@@ -53,48 +78,77 @@ impl Planned {
     fn is_limited_by(&self, limit: &SafetyLimit) -> bool {
         match limit {
             SafetyLimit::Rewritten => self.what == What::Rewrite,
-            SafetyLimit::Deleted => self.what == What::DeleteServed,
             SafetyLimit::NameGrowth(name) => self.what == What::Add && self.name == *name,
             SafetyLimit::NamespaceGrowth(namespace) => {
                 let own = self.name.split_once('/').map(|(namespace, _)| namespace);
                 self.what == What::Add && own == Some(namespace)
             }
-            SafetyLimit::Removed | SafetyLimit::Shrink | SafetyLimit::Rewind => false,
+            SafetyLimit::Removed
+            | SafetyLimit::Deleted
+            | SafetyLimit::Shrink
+            | SafetyLimit::Rewind => false,
         }
     }
 }
 
-fn planned(snapshot: &Snapshot, options: &RunOptions) -> Result<Vec<Planned>, StoreError> {
-    let RunOptions { upstream, views, .. } = options;
+fn planned(
+    snapshot: &Snapshot,
+    options: &RunOptions,
+    state: &UpstreamState,
+) -> Result<Vec<Planned>, StoreError> {
+    let RunOptions { upstream, .. } = options;
+    let waits = state.on_hold.as_ref().is_some_and(ChangeSet::has_deletions);
     let mut planned = Vec::new();
     for row in snapshot.staged_rows(upstream)? {
         let row = row?;
-        let stored = match snapshot.head(upstream, &row.name, &row.version) {
-            Err(StoreError::Damaged(_)) => None,
-            stored => stored?,
-        };
-        let deletes = match &row.kind {
-            StagedKind::Entry(head) => head.status == Status::Deleted,
-            StagedKind::Deleted => true,
-            StagedKind::Other => false,
-        };
-        let what = match (&row.kind, stored) {
-            (_, Some(head))
-                if deletes
-                    && head.status != Status::Deleted
-                    && snapshot.shows(views, &row.name, &row.version)? =>
+        if snapshot.is_discarded(upstream, &row.name, &row.version, || row.digest)? {
+            continue;
+        }
+        let what = match effect(snapshot, options, &row)? {
+            What::DeleteServed
+                if waits
+                    && snapshot.change_on_hold(upstream, &row.name, &row.version)?
+                        == Some(row.digest) =>
             {
-                What::DeleteServed
+                What::WaitOnHold
             }
-            (StagedKind::Entry(_), None) => What::Add,
-            (StagedKind::Entry(sent), Some(head)) if sent.received != head.received => {
-                What::Rewrite
-            }
-            _ => What::Other,
+            what => what,
         };
         planned.push(Planned { name: row.name, version: row.version, what });
     }
     Ok(planned)
+}
+
+fn effect(snapshot: &Snapshot, options: &RunOptions, row: &StagedRow) -> Result<What, StoreError> {
+    let RunOptions { upstream, views, .. } = options;
+    let stored = match snapshot.head(upstream, &row.name, &row.version) {
+        Err(StoreError::Damaged(_)) => None,
+        stored => stored?,
+    };
+    let deletes = match &row.kind {
+        StagedKind::Entry(head) => head.status == Status::Deleted,
+        StagedKind::Deleted => true,
+        StagedKind::Other => false,
+    };
+    Ok(match (&row.kind, stored) {
+        (_, Some(head))
+            if deletes
+                && head.status != Status::Deleted
+                && snapshot.shows(views, &row.name, &row.version)?
+                && is_served_from(snapshot, upstream, &row.name)? =>
+        {
+            What::DeleteServed
+        }
+        (StagedKind::Entry(_), None) => What::Add,
+        (StagedKind::Entry(sent), Some(head)) if sent.received != head.received => What::Rewrite,
+        _ => What::Other,
+    })
+}
+
+/// Returns false if the name is served from another upstream.
+fn is_served_from(snapshot: &Snapshot, upstream: &str, name: &str) -> Result<bool, StoreError> {
+    let Ok(name) = Name::parse(name) else { return Ok(false) };
+    Ok(snapshot.served_from(&name)?.is_none_or(|from| from == *upstream))
 }
 
 fn facts(
@@ -112,17 +166,21 @@ fn facts(
         newest_seen: run.newest_updated_at,
         ..RunFacts::default()
     };
+    let mut deleted = BTreeSet::new();
     for planned in planned {
         let Ok(name) = Name::parse(&planned.name) else { continue };
         match planned.what {
             What::Add => *facts.added.entry(name).or_default() += 1,
             What::Rewrite => facts.rewritten.add(&name),
-            What::DeleteServed => facts.deleted += 1,
-            What::Other => {}
+            What::DeleteServed => {
+                deleted.insert(name);
+            }
+            What::WaitOnHold | What::Other => {}
         }
     }
+    facts.deleted = deleted.len() as u64;
     if facts.deleted > 0 {
-        facts.served = snapshot.count_shown(&options.views)?;
+        facts.served = snapshot.count_names_shown(&options.views, &options.upstream)?;
     }
     // An incremental sync that rewrites nothing needs no share of all names.
     if facts.complete || !facts.rewritten.is_empty() {
@@ -152,6 +210,10 @@ fn count_names(
         facts.rows_before += 1;
         facts.names.add(&head.name);
         if facts.complete && !seen.contains(&head) {
+            let (name, version) = (head.name.as_str(), head.version.as_str());
+            if snapshot.is_discarded(upstream, name, version, || missing_digest(name, version))? {
+                continue;
+            }
             let before = snapshot.absence(&head)?;
             if Absence::again(before, safety_limits, run.begun).is_hidden() {
                 facts.removed.add(&head.name);

@@ -24,9 +24,19 @@ pub(super) fn now() -> Timestamp {
     Timestamp::parse("2026-03-01T00:00:00Z").expect("a time")
 }
 
+const APPROVED: &str =
+    "{name: com.example/*, approval: {state: approved, reviewed: 2026-02-01T00:00:00Z}}";
+
 pub(super) fn work() -> Work {
-    let text =
-        "servers: [{name: com.example/*, approval: {state: approved, reviewed: 2026-02-01}}]";
+    work_under(&format!("servers: [{APPROVED}]"))
+}
+
+/// Returns the work under a policy that denies the entry, too.
+pub(super) fn denying_work() -> Work {
+    work_under(&format!("servers: [{APPROVED}, {{name: {NAME}, approval: {{state: denied}}}}]"))
+}
+
+fn work_under(text: &str) -> Work {
     let context = Context { terms: Terms::default(), now: now(), upstreams: None };
     let set = read(&[Source::new("x.yaml", text)], &context).into();
     let upstream = UpstreamPolicy {

@@ -3,7 +3,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::catalog::Catalogue;
-use crate::model::Name;
+use crate::model::{Name, Version};
 
 /// One generation of every view, swapped as one.
 #[derive(Debug)]
@@ -16,16 +16,14 @@ pub struct Published {
     pub changed: usize,
     /// The time that evaluating, rendering and committing took.
     pub took: Duration,
-    views: BTreeMap<String, Arc<Catalogue>>,
+    views: Views,
 }
 
+/// The catalogue of each view, by its name.
+pub(super) type Views = BTreeMap<String, Arc<Catalogue>>;
+
 impl Published {
-    pub(super) fn new(
-        generation: u64,
-        views: BTreeMap<String, Arc<Catalogue>>,
-        changed: usize,
-        took: Duration,
-    ) -> Self {
+    pub(super) fn new(generation: u64, views: Views, changed: usize, took: Duration) -> Self {
         let visible = if views.len() <= 1 {
             views.values().map(|catalogue| catalogue.len()).sum()
         } else {
@@ -33,6 +31,31 @@ impl Published {
             shown.map(|item| (&item.name, &item.version)).collect::<BTreeSet<_>>().len()
         };
         Self { generation, visible, changed, took, views }
+    }
+
+    pub(super) fn numbered(self, generation: u64) -> Self {
+        Self { generation, ..self }
+    }
+
+    /// Returns the views without the visible entries that `hidden` selects, and the names of those; `None` if there are
+    /// none.
+    pub(super) fn without(
+        &self,
+        hidden: impl Fn(&str, &Catalogue) -> BTreeSet<(Name, Version)>,
+    ) -> Option<(Views, BTreeSet<Name>)> {
+        let mut names = BTreeSet::new();
+        let views = self.views.iter().map(|(view, catalogue)| {
+            let hidden = hidden(view, catalogue);
+            names.extend(hidden.iter().map(|(name, _)| name.clone()));
+            let next = if hidden.is_empty() {
+                Arc::clone(catalogue)
+            } else {
+                Arc::new(catalogue.without(&hidden))
+            };
+            (view.clone(), next)
+        });
+        let views: Views = views.collect();
+        (!names.is_empty()).then_some((views, names))
     }
 
     /// Returns true if any view shows any version of a name.

@@ -1,12 +1,19 @@
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use arc_swap::{ArcSwapOption, Guard};
 use tokio::sync::watch;
+use tracing::info;
 
-use super::generation::Published;
+use super::generation::{Published, Views};
+use crate::catalog::Catalogue;
 use crate::config::Settings;
+use crate::curation::PolicySnapshot;
 use crate::daemon::runtime::{Clock, Feed};
+use crate::model::{Name, Version};
+use crate::overlay::{NameRules, OverlaySet, Rule};
 use crate::store::Store;
 
 /// The inputs and outputs of publishing, and the current generation for readers.
@@ -17,6 +24,9 @@ pub(crate) struct Publication {
     /// Names with changed rows or verification records.
     pub(super) touched: Feed,
     published: ArcSwapOption<Published>,
+    /// The policy with the denials that every generation obeys, also one that was built under an earlier policy. It is
+    /// locked while a generation is replaced.
+    enforced: Mutex<Option<Arc<PolicySnapshot>>>,
     /// The number of the current generation; 0 before the first.
     generation: watch::Sender<u64>,
 }
@@ -33,6 +43,7 @@ impl Publication {
             clock,
             touched: Feed::default(),
             published: ArcSwapOption::empty(),
+            enforced: Mutex::default(),
             generation: watch::Sender::new(0),
         }
     }
@@ -59,11 +70,106 @@ impl Publication {
         self.generation.subscribe()
     }
 
-    pub(super) fn swap(&self, published: Published) {
-        let generation = published.generation;
-        self.published.store(Some(Arc::new(published)));
-        self.generation.send_replace(generation);
+    /// Hides what a policy denies, at once: it waits for no evaluation, for no row and for no commit. The tombstones
+    /// follow with the next generation that is committed.
+    pub(in crate::daemon) fn enforce(&self, policy: Arc<PolicySnapshot>) {
+        let mut enforced = self.enforced();
+        let hidden = self.published().and_then(|published| denied(&published, &policy.overlays));
+        *enforced = Some(policy);
+        if let Some((views, names)) = hidden {
+            self.replace(views, 0, Duration::ZERO);
+            info!(names = names.len(), "denied names are hidden");
+            self.touched.touch(names);
+        }
     }
+
+    /// Hides entries of the current generation before their tombstones are committed. Returns true if it showed any.
+    pub(super) fn hide(&self, leaving: &BTreeMap<&str, BTreeSet<(Name, Version)>>) -> bool {
+        let _locked = self.enforced();
+        let hidden = self.published().and_then(|published| {
+            published.without(|view, catalogue| {
+                let leaving = leaving.get(view).into_iter().flatten();
+                let is_visible = |(name, version): &&(Name, Version)| {
+                    catalogue.version(name.as_str(), version.as_str(), false).is_some()
+                };
+                leaving.filter(is_visible).cloned().collect()
+            })
+        });
+        let Some((views, _)) = hidden else { return false };
+        self.replace(views, 0, Duration::ZERO);
+        true
+    }
+
+    /// Shows a generation that was built under a policy. What a later policy denies stays hidden, and is evaluated again.
+    pub(super) fn swap(
+        &self,
+        views: Views,
+        policy: &PolicySnapshot,
+        changed: usize,
+        took: Duration,
+    ) -> Arc<Published> {
+        let enforced = self.enforced();
+        let published = Published::new(0, views, changed, took);
+        let later = enforced.as_ref().filter(|later| later.revision != policy.revision);
+        let hidden = later.and_then(|later| denied(&published, &later.overlays));
+        match hidden {
+            None => self.show(published),
+            Some((views, names)) => {
+                self.touched.touch(names);
+                self.replace(views, changed, took)
+            }
+        }
+    }
+
+    /// Returns true if readers have exactly these catalogues.
+    pub(super) fn shows<'v>(
+        &self,
+        views: impl IntoIterator<Item = (&'v str, &'v Arc<Catalogue>)>,
+    ) -> bool {
+        let Some(published) = self.published() else { return false };
+        views.into_iter().all(|(view, catalogue)| {
+            published.view(view).is_some_and(|shown| Arc::ptr_eq(shown, catalogue))
+        })
+    }
+
+    fn enforced(&self) -> MutexGuard<'_, Option<Arc<PolicySnapshot>>> {
+        self.enforced.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn replace(&self, views: Views, changed: usize, took: Duration) -> Arc<Published> {
+        self.show(Published::new(0, views, changed, took))
+    }
+
+    /// Numbers a generation and shows it; the caller has the lock.
+    fn show(&self, published: Published) -> Arc<Published> {
+        let generation = self.published.load().as_ref().map_or(0, |before| before.generation) + 1;
+        let published = Arc::new(published.numbered(generation));
+        self.published.store(Some(Arc::clone(&published)));
+        self.generation.send_replace(generation);
+        published
+    }
+}
+
+/// Returns the views of a generation without what the overlays deny for every upstream; `None` if it has none of that.
+fn denied(published: &Published, overlays: &OverlaySet) -> Option<(Views, BTreeSet<Name>)> {
+    if !overlays.rules().iter().any(Rule::hides) {
+        return None;
+    }
+    published.without(|_, catalogue| {
+        let mut hidden = BTreeSet::new();
+        let mut rules_of: Option<(&Name, NameRules<'_>)> = None;
+        for item in catalogue.items() {
+            let rules = match rules_of.take() {
+                Some((name, rules)) if *name == item.name => rules,
+                _ => overlays.rules_for(&item.name),
+            };
+            if rules.hides_everywhere(&item.version) {
+                hidden.insert((item.name.clone(), item.version.clone()));
+            }
+            rules_of = Some((&item.name, rules));
+        }
+        hidden
+    })
 }
 
 impl fmt::Debug for Publication {

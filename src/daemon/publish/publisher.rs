@@ -12,8 +12,8 @@ use super::open_alerts::OpenAlerts;
 use super::state::{Committed, Selection, Work};
 use super::view::ViewState;
 use crate::catalog::{Catalogue, Draft, Ledger};
-use crate::curation::PolicyDifference;
-use crate::model::{Escaped, LedgerEntry, Name, Version};
+use crate::curation::{PolicyDifference, PolicySnapshot};
+use crate::model::{Escaped, LedgerEntry, Name, Shown, Version};
 use crate::overlay::OverlaySet;
 use crate::store::{Evaluated, Snapshot, StoreError, ViewChanges};
 
@@ -25,9 +25,11 @@ pub(super) struct Publisher {
     names: BTreeSet<Name>,
     views: Vec<ViewState>,
     open_alerts: OpenAlerts,
-    /// True if the published generation matches the ledgers. After a load it may be older: a commit
-    /// can have succeeded without its generation.
+    /// True if the published generation matches the ledgers. After a load or a failed commit it may be
+    /// older: a commit can have succeeded without its generation.
     is_current: bool,
+    /// The names with changes in a commit that reported an error: it is unknown if the store has them.
+    uncertain: BTreeSet<Name>,
 }
 
 /// Names that are evaluated and rendered together: the input of rendering is several times the size of
@@ -61,16 +63,20 @@ impl Publisher {
             views,
             open_alerts: OpenAlerts::default(),
             is_current: false,
+            uncertain: BTreeSet::new(),
         })
     }
 
-    /// Builds and publishes the next generation, in one read transaction.
+    /// Builds and publishes the next generation, in one read transaction. What leaves a view is hidden before the
+    /// commit, and its tombstones are shown after it.
     ///
     /// # Errors
-    /// When the store cannot be read or written; then the published generation stays.
+    /// When the store cannot be read or written; then the published generation stays, without what had to be hidden.
+    /// The next call reads again what the commit may have written.
     pub(super) fn publish(&mut self, work: &Work) -> Result<Committed, StoreError> {
         let begun = Instant::now();
         let snapshot = self.publication.store.snapshot()?;
+        self.resolve(&snapshot)?;
         let (names, silent) = self.select(work, &snapshot)?;
         let Self { publication, views, open_alerts, .. } = self;
         let namespace = &publication.settings.namespace;
@@ -106,26 +112,54 @@ impl Publisher {
             .zip(&changes)
             .map(|(view, changes)| ViewChanges { view: &view.name, changes })
             .collect();
-        // The ledgers have to be committed before any reader sees the catalogues. Finishing these takes
-        // about as long.
+        if publication.hide(&new_tombstones(views, &changes)) {
+            log_leaving(&leaving);
+            leaving.clear();
+        }
+        // The ledgers have to be committed before any reader sees what they show. Finishing the catalogues takes about
+        // as long.
         let next = std::thread::scope(|scope| {
             let commit =
                 || publication.store.commit_ledger(&of_views, &authorities, &evaluated, work.now);
             let committing = scope.spawn(commit);
             let next: Vec<Catalogue> = drafts.into_iter().map(Draft::finish).collect();
             joined(committing).map(|()| next)
-        })?;
+        });
+        let next = match next {
+            Ok(next) => next,
+            Err(error) => {
+                let changed = changes.into_iter().flatten().map(|((name, _), _)| name);
+                self.uncertain.extend(changed);
+                self.is_current = false;
+                return Err(error);
+            }
+        };
         let is_changed = changes.iter().any(|changes| !changes.is_empty());
         let is_same_size =
             views.iter().zip(&next).all(|(view, next)| view.catalogue.len() == next.len());
-        if is_changed || !self.is_current || !is_same_size {
-            self.swap(next, changes, begun);
+        let shown = views.iter().map(|view| (view.name.as_str(), &view.catalogue));
+        if is_changed || !self.is_current || !is_same_size || !publication.shows(shown) {
+            self.swap(next, changes, &work.policy, begun);
             committed.is_published = true;
             log_leaving(&leaving);
         }
         // A decision takes effect before it is reported.
         self.open_alerts.report(&self.publication);
         Ok(committed)
+    }
+
+    /// Reads the ledgers of names again that a commit with an unknown outcome may have changed.
+    fn resolve(&mut self, snapshot: &Snapshot) -> Result<(), StoreError> {
+        for name in &self.uncertain {
+            for view in &mut self.views {
+                for entry in snapshot.ledger_of(&view.name, name)? {
+                    let (version, record) = entry?;
+                    view.ledger.set((name.clone(), version), record);
+                }
+            }
+        }
+        self.uncertain.clear();
+        Ok(())
     }
 
     /// Returns the names to evaluate, and those to skip: a name that no rule concerns and no view shows
@@ -177,23 +211,38 @@ impl Publisher {
     }
 
     /// Shows the generation to every reader, all views as one.
-    fn swap(&mut self, next: Vec<Catalogue>, changes: Vec<Vec<LedgerEntry>>, begun: Instant) {
+    fn swap(
+        &mut self,
+        next: Vec<Catalogue>,
+        changes: Vec<Vec<LedgerEntry>>,
+        policy: &PolicySnapshot,
+        begun: Instant,
+    ) {
         let changed = changes.iter().map(Vec::len).sum();
         for ((view, catalogue), changes) in self.views.iter_mut().zip(next).zip(changes) {
             changes.into_iter().for_each(|(key, record)| view.ledger.set(key, record));
             view.catalogue = Arc::new(catalogue);
         }
         let views = self.views.iter();
-        let views: BTreeMap<String, Arc<Catalogue>> =
-            views.map(|view| (view.name.clone(), Arc::clone(&view.catalogue))).collect();
-        let generation =
-            self.publication.published().map_or(0, |published| published.generation) + 1;
-        let published = Published::new(generation, views, changed, begun.elapsed());
-        let (visible, took_ms) = (published.visible, published.took.as_millis());
-        self.publication.swap(published);
+        let views = views.map(|view| (view.name.clone(), Arc::clone(&view.catalogue))).collect();
+        let published = self.publication.swap(views, policy, changed, begun.elapsed());
         self.is_current = true;
+        let Published { generation, visible, took, .. } = &*published;
+        let took_ms = took.as_millis();
         info!(generation, visible, changed, took_ms, "a generation was published");
     }
+}
+
+/// Returns the entries that leave each view.
+fn new_tombstones<'v>(
+    views: &'v [ViewState],
+    changes: &[Vec<LedgerEntry>],
+) -> BTreeMap<&'v str, BTreeSet<(Name, Version)>> {
+    let of_view = |(view, changes): (&'v ViewState, &Vec<LedgerEntry>)| {
+        let gone = changes.iter().filter(|(_, record)| record.shown == Shown::Tombstone);
+        (view.name.as_str(), gone.map(|(key, _)| key.clone()).collect())
+    };
+    views.iter().zip(changes).map(of_view).collect()
 }
 
 /// Logs what left every view, after it has left: a decision takes effect before it is logged.

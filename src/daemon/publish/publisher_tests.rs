@@ -1,30 +1,45 @@
-//! A commit fails, or succeeds without its generation. The published state follows the commits.
+//! A commit fails, succeeds without its generation, or has an unknown outcome. What is shown follows the commits, except
+//! that what hides does not wait for them.
 
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use redb::StorageBackend;
 use redb::backends::InMemoryBackend;
 
 use super::Publication;
-use super::evaluator_tests::{fetch, now, send, send_with, work};
+use super::evaluator_tests::{denying_work, fetch, now, send, send_with, work};
 use super::publisher::Publisher;
 use super::service::marked_names;
 use crate::alert::AlertKind;
 use crate::config::Settings;
 use crate::daemon::runtime::Clock;
-use crate::model::Name;
+use crate::model::{Name, Shown, Timestamp};
 use crate::store::Store;
 
-/// A disk that stops taking writes.
-#[derive(Debug)]
+/// A disk that stops taking writes, or that reports an error although it has written.
+#[derive(Debug, Clone)]
 struct Disk {
-    memory: InMemoryBackend,
+    memory: Arc<InMemoryBackend>,
     is_full: Arc<AtomicBool>,
+    /// The fsyncs before the one that reports an error.
+    syncs_left: Arc<AtomicUsize>,
 }
 
 impl Disk {
+    fn new() -> Self {
+        Self {
+            memory: Arc::new(InMemoryBackend::new()),
+            is_full: Arc::default(),
+            syncs_left: Arc::new(AtomicUsize::new(usize::MAX)),
+        }
+    }
+
+    fn set_full(&self, is_full: bool) {
+        self.is_full.store(is_full, Ordering::Relaxed);
+    }
+
     fn accept(&self) -> io::Result<()> {
         let is_full = self.is_full.load(Ordering::Relaxed);
         if is_full { Err(io::ErrorKind::StorageFull.into()) } else { Ok(()) }
@@ -47,7 +62,11 @@ impl StorageBackend for Disk {
 
     fn sync_data(&self) -> io::Result<()> {
         self.accept()?;
-        self.memory.sync_data()
+        self.memory.sync_data()?;
+        match self.syncs_left.fetch_sub(1, Ordering::Relaxed) {
+            0 => Err(io::Error::other("an error after the write")),
+            _ => Ok(()),
+        }
     }
 
     fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
@@ -70,18 +89,102 @@ fn published(publication: &Publication) -> Option<(u64, String)> {
 
 #[test]
 fn failed_commit_shows_nothing() {
-    let is_full = Arc::new(AtomicBool::new(false));
-    let disk = Disk { memory: InMemoryBackend::new(), is_full: Arc::clone(&is_full) };
-    let publication = publication(Store::on_backend(disk, now()).expect("a store"));
+    let disk = Disk::new();
+    let publication = publication(Store::on_backend(disk.clone(), now()).expect("a store"));
     let mut publisher = Publisher::load(&publication).expect("loaded");
     publisher.publish(&work()).expect("published");
     let before = published(&publication);
     assert_eq!(before, Some((1, String::new())));
     send(&publication.store, "first");
     let mut publisher = Publisher::load(&publication).expect("loaded");
-    is_full.store(true, Ordering::Relaxed);
+    disk.set_full(true);
     publisher.publish(&work()).expect_err("the disk is full");
     assert_eq!(published(&publication), before);
+}
+
+/// Returns the only tombstone, as its version and the time of its change.
+fn tombstone(publication: &Publication) -> Option<Timestamp> {
+    let published = publication.published().expect("a generation");
+    let catalogue = published.view("default").expect("a view");
+    catalogue.version("com.example/tool", "1.0.0", true).map(|item| item.changed_at)
+}
+
+/// P26.
+#[test]
+fn denied_entry_is_hidden_on_a_full_disk_and_its_tombstone_follows_the_commit() {
+    let disk = Disk::new();
+    let publication = publication(Store::on_backend(disk.clone(), now()).expect("a store"));
+    send(&publication.store, "first");
+    let mut publisher = Publisher::load(&publication).expect("loaded");
+    publisher.publish(&work()).expect("published");
+    let shown_since = tombstone(&publication).expect("the entry is visible");
+    disk.set_full(true);
+    publisher.publish(&denying_work()).expect_err("the disk is full");
+    assert_eq!(published(&publication).expect("a generation").1, "", "the entry is hidden");
+    assert_eq!(tombstone(&publication), None, "readers of changes do not see it yet");
+    assert!(publication.store.write_failure().is_some());
+    disk.set_full(false);
+    publisher.publish(&denying_work()).expect("published");
+    let gone_since = tombstone(&publication).expect("readers of changes see it");
+    assert!(gone_since > shown_since);
+    assert_eq!(publication.store.write_failure(), None);
+    publisher.publish(&work()).expect("published");
+    assert!(published(&publication).expect("a generation").1.contains("first"));
+}
+
+/// An error in any fsync of the commit leaves its outcome unknown; reading decides.
+#[rstest::rstest]
+#[case::written_nothing(0)]
+#[case::written_everything(1)]
+fn commit_of_unknown_outcome_ends_with_what_the_ledger_has(#[case] syncs: usize) {
+    for hides in [true, false] {
+        let disk = Disk::new();
+        let publication = publication(Store::on_backend(disk.clone(), now()).expect("a store"));
+        send(&publication.store, "first");
+        let mut publisher = Publisher::load(&publication).expect("loaded");
+        publisher.publish(&work()).expect("published");
+        let next = if hides {
+            denying_work()
+        } else {
+            send_with(&publication.store, r#""description":"first""#, "deprecated");
+            work()
+        };
+        disk.syncs_left.store(syncs, Ordering::Relaxed);
+        publisher.publish(&next).expect_err("an fsync fails");
+        if hides {
+            assert_eq!(published(&publication).expect("a generation").1, "");
+        }
+        publisher.publish(&next).expect("published");
+        let (_, body) = published(&publication).expect("a generation");
+        assert_eq!(body.contains("deprecated"), !hides, "{body}");
+        let snapshot = publication.store.snapshot().expect("a snapshot");
+        let ledger: Vec<_> = snapshot.ledger("default").expect("a ledger").collect();
+        let [Ok((_, record))] = ledger.as_slice() else { panic!("one record: {ledger:?}") };
+        assert_eq!(Some(record.changed_at), tombstone(&publication));
+        assert_eq!(record.shown == Shown::Tombstone, hides);
+    }
+}
+
+/// P26.
+#[test]
+fn denial_hides_while_a_publication_under_an_earlier_policy_is_under_way() {
+    let publication = publication(Store::ephemeral(now()).expect("a store"));
+    send(&publication.store, "first");
+    let mut publisher = Publisher::load(&publication).expect("loaded");
+    publisher.publish(&work()).expect("published");
+    publication.enforce(denying_work().policy);
+    assert_eq!(published(&publication).expect("a generation").1, "", "it waits for nothing");
+    // The publication that was under way ends.
+    publisher.publish(&work()).expect("published");
+    assert_eq!(published(&publication).expect("a generation").1, "");
+    publisher.publish(&denying_work()).expect("published");
+    assert!(tombstone(&publication).is_some());
+    // The denial is withdrawn before it was published.
+    publisher.publish(&work()).expect("published");
+    publication.enforce(denying_work().policy);
+    publication.enforce(work().policy);
+    publisher.publish(&work()).expect("published");
+    assert!(published(&publication).expect("a generation").1.contains("first"));
 }
 
 #[test]

@@ -5,15 +5,16 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::{Instant as Deadline, MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
+use tracing::error;
 
 use super::handle::Publication;
 use super::publisher::Publisher;
-use super::state::{Event, Moment, State, Step, Wake, Work};
+use super::state::{Committed, Event, Moment, State, Step, Wake, Work};
 use crate::curation::Screening;
 use crate::daemon::mirror::Settling;
 use crate::daemon::policy::CurrentPolicy;
 use crate::daemon::runtime::blocking;
-use crate::model::Name;
+use crate::model::{Name, reason};
 use crate::store::StoreError;
 
 /// The interval at which marks in the store are read.
@@ -34,9 +35,10 @@ pub(in crate::daemon) struct Inputs {
 
 /// Publishes generations until `stop`.
 ///
+/// A publication that fails is tried again; what it hides is hidden meanwhile.
+///
 /// # Errors
-/// When the store cannot be read or written; then the published generation stays. It is unknown what was
-/// committed, so the next start evaluates everything.
+/// When the store cannot be read at the start.
 pub(in crate::daemon) async fn publish(
     publication: Arc<Publication>,
     mut inputs: Inputs,
@@ -53,14 +55,26 @@ pub(in crate::daemon) async fn publish(
     looking.set_missed_tick_behavior(MissedTickBehavior::Delay);
     inputs.ready.mark_changed();
     let is_settling = inputs.settling.borrow_and_update().any;
+    let mut is_failing = false;
     let mut step = state.step(Event::Settling(is_settling), moment());
     loop {
         let event = match step {
             Step::Publish(work) => {
                 let Some(taken) = publisher.take() else { return Ok(()) };
-                let (next, event) = publish_once(taken, work).await?;
+                let (next, published) = publish_once(taken, work).await;
                 publisher = Some(next);
-                event
+                match published {
+                    Ok(committed) => {
+                        is_failing = false;
+                        Event::Committed(committed)
+                    }
+                    Err(error) => {
+                        if !std::mem::replace(&mut is_failing, true) {
+                            error!(reason = %reason(&error), "a generation was not committed; what it hides is hidden, and the daemon tries again");
+                        }
+                        Event::Failed
+                    }
+                }
             }
             Step::Wait(wake) => tokio::select! {
                 () = stop.cancelled() => return Ok(()),
@@ -79,7 +93,11 @@ pub(in crate::daemon) async fn publish(
                 names = publication.touched.take() => Event::Touched(names),
                 _ = looking.tick() => {
                     let marked = Arc::clone(&publication);
-                    Event::Touched(blocking(move || marked_names(&marked)).await?)
+                    match blocking(move || marked_names(&marked)).await {
+                        Ok(names) => Event::Touched(names),
+                        // The next publication fails too, and reports it.
+                        Err(_) => Event::Tick,
+                    }
                 }
                 () = until(wake, begun, &publication) => Event::Tick,
             },
@@ -99,12 +117,34 @@ pub(super) fn marked_names(publication: &Publication) -> Result<BTreeSet<Name>, 
 async fn publish_once(
     mut publisher: Publisher,
     work: Work,
-) -> Result<(Publisher, Event), StoreError> {
+) -> (Publisher, Result<Committed, StoreError>) {
     blocking(move || {
-        let committed = publisher.publish(&work)?;
-        Ok((publisher, Event::Committed(committed)))
+        let published = publisher.publish(&work);
+        (publisher, published)
     })
     .await
+}
+
+/// Hides what a new policy denies as soon as it is the current one, until `stop`. A publication under way may take
+/// seconds; a denial does not wait for it.
+///
+/// # Errors
+/// Never: it reads the policy and the published generation only.
+pub(in crate::daemon) async fn enforce_denials(
+    publication: Arc<Publication>,
+    mut policy: watch::Receiver<Arc<CurrentPolicy>>,
+    stop: CancellationToken,
+) -> Result<(), StoreError> {
+    policy.mark_changed();
+    loop {
+        tokio::select! {
+            Ok(()) = policy.changed() => {}
+            () = stop.cancelled() => return Ok(()),
+        }
+        let current = Arc::clone(&policy.borrow_and_update().snapshot);
+        let publication = Arc::clone(&publication);
+        blocking(move || publication.enforce(current)).await;
+    }
 }
 
 async fn until(wake: Option<Wake>, begun: Deadline, publication: &Publication) {

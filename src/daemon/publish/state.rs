@@ -13,6 +13,8 @@ use crate::model::{Name, Timestamp};
 
 /// Syncs touch names all the time; clients see them in steps of this.
 const BETWEEN_GENERATIONS: Duration = Duration::from_secs(1);
+/// The wait after a publication that failed; it doubles with each one, three times at most.
+const RETRY: Duration = Duration::from_secs(1);
 
 /// The current time, by the clock that decisions use, and as time since the process started.
 #[derive(Debug, Clone, Copy)]
@@ -35,6 +37,8 @@ pub(super) enum Event {
     /// Time passed.
     Tick,
     Committed(Committed),
+    /// The publication under way failed.
+    Failed,
 }
 
 /// The result of a successful publication.
@@ -124,9 +128,20 @@ pub(super) struct State {
     dirty: BTreeSet<Name>,
     withheld: BTreeSet<Name>,
     ends: Ends,
-    under_way: Option<Basis>,
+    under_way: Option<UnderWay>,
     /// Touched names wait until then; a changed policy does not.
     not_before: Duration,
+    /// Publications that failed since the last success.
+    failures: u32,
+    /// After a failure everything waits until then, except a changed policy.
+    retry_at: Option<Duration>,
+}
+
+/// A publication that has not ended, with the names that it was given.
+#[derive(Debug)]
+struct UnderWay {
+    basis: Basis,
+    names: BTreeSet<Name>,
 }
 
 /// The times at which evaluations end, for names that time alone may change.
@@ -177,19 +192,25 @@ impl State {
             ends: Ends::default(),
             under_way: None,
             not_before: Duration::ZERO,
+            failures: 0,
+            retry_at: None,
         }
     }
 
     /// Applies an event, and returns the next action.
     pub(super) fn step(&mut self, event: Event, at: Moment) -> Step {
         match event {
-            Event::Policy(policy) => self.policy = policy,
+            Event::Policy(policy) => {
+                self.policy = policy;
+                self.retry_at = None;
+            }
             Event::Screening(screening) => self.screening = screening,
             Event::Touched(names) => self.dirty.extend(names),
             Event::Ready => self.is_ready = true,
             Event::Settling(is_settling) => self.is_settling = is_settling,
             Event::Tick => {}
             Event::Committed(committed) => self.commit(committed, at),
+            Event::Failed => self.fail(at),
         }
         self.next(at)
     }
@@ -204,16 +225,30 @@ impl State {
             self.ends.set(name, until);
         }
         self.withheld.extend(withheld);
-        self.committed = self.under_way.take();
+        self.committed = self.under_way.take().map(|under_way| under_way.basis);
+        self.failures = 0;
         if is_published {
             self.not_before = at.elapsed + BETWEEN_GENERATIONS;
         }
+    }
+
+    /// Keeps everything that the publication would have settled.
+    fn fail(&mut self, at: Moment) {
+        if let Some(UnderWay { names, .. }) = self.under_way.take() {
+            self.dirty.extend(names);
+        }
+        self.retry_at = Some(at.elapsed + RETRY * 2_u32.pow(self.failures.min(3)));
+        self.failures = self.failures.saturating_add(1);
     }
 
     fn next(&mut self, at: Moment) -> Step {
         if !self.is_ready || self.under_way.is_some() {
             return Step::Wait(None);
         }
+        if let Some(retry_at) = self.retry_at.filter(|retry_at| at.elapsed < *retry_at) {
+            return Step::Wait(Some(Wake::Elapsed(retry_at)));
+        }
+        self.retry_at = None;
         let difference = self.difference();
         let mut names: BTreeSet<Name> = self.ends.until(at.now).cloned().collect();
         let reconsidered = self.reconsidered();
@@ -232,7 +267,7 @@ impl State {
             screening: Arc::clone(&self.screening),
             is_settling: self.is_settling,
         };
-        self.under_way = Some(basis.clone());
+        self.under_way = Some(UnderWay { basis: basis.clone(), names: names.clone() });
         Step::Publish(Work {
             selection: Selection { names, difference },
             policy: basis.policy,

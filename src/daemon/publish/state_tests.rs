@@ -183,7 +183,7 @@ impl Model {
         }
     }
 
-    /// Restarts the loop, as after a failure; the published generation stays.
+    /// Restarts the loop, as after a panic; the published generation stays.
     fn restart(&mut self) {
         self.under_way = None;
         self.state = State::new(Arc::clone(&self.policy), Arc::clone(&self.screening));
@@ -198,7 +198,8 @@ impl Model {
     fn end(&mut self, succeeds: bool) {
         let Some(work) = self.under_way.take() else { return };
         if !succeeds {
-            return self.restart();
+            self.feed(Event::Failed);
+            return;
         }
         let everything = work.selection.is_everything();
         let mut committed = Committed { everything, is_published: true, ..Committed::default() };
@@ -295,12 +296,22 @@ fn touched_names_wait_for_a_second_and_a_policy_does_not() {
 }
 
 #[test]
-fn failed_publication_is_followed_by_a_full_evaluation() {
+fn failed_publication_is_tried_again_after_a_wait_with_all_its_names() {
     let mut model = Model::new();
     model.apply(&Happening::Row(0, 0, true));
     model.end(true);
-    model.apply(&Happening::Policy(1, true));
+    model.advance(Duration::from_secs(2));
+    model.apply(&Happening::Row(1, 0, true));
     model.end(false);
-    let work = model.under_way.as_ref().expect("the next start publishes");
-    assert!(work.selection.is_everything());
+    assert!(model.under_way.is_none(), "it waits");
+    model.apply(&Happening::Row(2, 0, true));
+    assert!(model.under_way.is_none(), "other names wait with it");
+    model.advance(Duration::from_secs(1));
+    model.feed(Event::Tick);
+    let work = model.under_way.as_ref().expect("it is tried again");
+    assert_eq!(work.selection.names, BTreeSet::from([name(1), name(2)]));
+    model.end(false);
+    model.apply(&Happening::Policy(1, true));
+    let work = model.under_way.as_ref().expect("a policy does not wait for the store");
+    assert!(work.selection.names.contains(&name(1)));
 }

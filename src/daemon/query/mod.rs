@@ -8,13 +8,17 @@
 //! [`evaluate`]: crate::curation::evaluate
 
 mod explain;
+mod hold;
 mod inventory;
 mod list;
 mod rules;
 mod status;
+mod store;
 
 pub use explain::explain_name;
+pub use hold::{HoldReport, change_set_on_hold};
 pub use inventory::{QuarantineReport, is_anything_known, known_names, quarantine};
 pub use list::{Listed, list};
 pub use rules::{RuleEffect, rule_effects};
 pub use status::{StatusReport, UpstreamReport, WebhookReport, status};
+pub(super) use store::store_alert;

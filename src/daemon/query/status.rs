@@ -2,13 +2,14 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::store::StoreReport;
 use crate::alert::AlertReport;
 use crate::config::Upstream;
 use crate::daemon::mirror::Activity;
 use crate::daemon::policy::CurrentPolicy;
 use crate::model::Timestamp;
 use crate::store::{RecipientStatus, Snapshot, StoreError};
-use crate::sync::{ChangeSet, Failure};
+use crate::sync::{ChangeSet, Failure, short_id};
 
 /// The content of `/status` and `vidimus status`.
 #[derive(Debug, Serialize, Deserialize)]
@@ -22,6 +23,7 @@ pub struct StatusReport {
     pub epoch: String,
     pub generation: Option<u64>,
     pub visible: u64,
+    pub store: StoreReport,
     pub overlays: OverlayReport,
     pub upstreams: Vec<UpstreamReport>,
     /// The number of checked namespaces by verdict.
@@ -68,11 +70,20 @@ pub struct UpstreamReport {
     pub next_attempt: Option<Timestamp>,
     pub watermark: Option<Timestamp>,
     /// The change set that a safety limit put on hold.
-    pub on_hold: Option<ChangeSet>,
+    pub on_hold: Option<OnHold>,
     /// The sync run under way in this process, never in an earlier one.
     pub activity: Option<Activity>,
     /// The cursor at which an interrupted sync run resumes.
     pub interrupted_at: Option<String>,
+}
+
+/// The change set that a safety limit put on hold, without its changes.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct OnHold {
+    /// The first digits of the digest, enough to type.
+    pub id: String,
+    #[serde(flatten)]
+    pub set: ChangeSet,
 }
 
 /// Returns the state as far as the store has it; [`Services::status`] adds what is in memory.
@@ -110,6 +121,7 @@ pub fn status(
             .filter(|alert| !alert.is_resolved())
             .map(AlertReport::from)
             .collect(),
+        store: StoreReport::default(),
         overlays: OverlayReport {
             state: if current_policy.overlays.refused { "refused" } else { "good" }.into(),
             rules: current_policy.set.rules().len() as u64,
@@ -147,7 +159,7 @@ fn upstream_report(snapshot: &Snapshot, upstream: &Upstream) -> Result<UpstreamR
         last_failure: state.last_failure,
         next_attempt: None,
         watermark: state.watermark,
-        on_hold: state.on_hold,
+        on_hold: state.on_hold.map(|set| OnHold { id: short_id(set.shown), set }),
         activity: None,
         interrupted_at: state.run.and_then(|run| run.cursor),
     })

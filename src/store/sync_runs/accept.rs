@@ -4,16 +4,18 @@ use std::collections::BTreeSet;
 
 use redb::{ReadableTable, WriteTransaction};
 
-use super::on_hold::on_hold;
+use super::on_hold::{changes, history_of, meets_discarded, missing_digest, put_history};
 use super::staged::{clear, clear_seen, seen};
 use super::state::{put_state, state_of};
 use crate::model::{Name, Timestamp};
 use crate::store::dirty::{mark_everything, mark_names};
 use crate::store::entries::Live;
 use crate::store::rows::after;
-use crate::store::tables::{ON_HOLD, SEEN, STAGED};
+use crate::store::tables::{Bytes, DISCARDED, ON_HOLD, Row, SEEN, STAGED};
 use crate::store::{Store, StoreError, codec};
-use crate::sync::{ChangeSet, ExceededLimit, SafetyLimits, UpstreamState};
+use crate::sync::{
+    ChangeOnHold, ChangeSet, ExceededLimit, SafetyLimit, SafetyLimits, UpstreamState, shown,
+};
 
 /// A finished sync run to accept, checked against the safety limits.
 #[derive(Debug)]
@@ -51,42 +53,32 @@ impl Store {
     pub fn accept(&self, acceptance: &Acceptance<'_>) -> Result<BTreeSet<Name>, StoreError> {
         let Acceptance { upstream, state, complete, hold, now, .. } = *acceptance;
         self.write(now, |transaction| {
-            let UpstreamState { on_hold: before, discarded, last_full_sync, .. } =
+            let UpstreamState { on_hold: before, last_full_sync, .. } =
                 state_of(transaction, upstream)?;
+            let changes_before = changes(&transaction.open_table(ON_HOLD)?, upstream)?;
             let replaces = complete || before.as_ref().is_none_or(|on_hold| !on_hold.complete);
             if replaces {
                 clear(transaction, upstream, ON_HOLD)?;
             }
-            let mut touched = self.move_staged(transaction, acceptance)?;
+            let Moved { mut touched, mut has_discarded } =
+                self.move_staged(transaction, acceptance)?;
             if complete {
-                touched.extend(self.count_absences(transaction, acceptance)?);
+                let moved = self.count_absences(transaction, acceptance)?;
+                touched.extend(moved.touched);
+                has_discarded |= moved.has_discarded;
             }
             clear_seen(transaction, upstream)?;
-            let on_hold = on_hold(transaction, upstream)?.map(|(id, rows)| ChangeSet {
-                id,
-                rows,
-                complete: complete || !replaces,
-                since: now,
-                exceeded: if replaces { hold.exceeded.clone() } else { Vec::new() },
-            });
-            let on_hold = on_hold.map(|on_hold| match before {
-                // The same set again keeps its time and its exceeded limits.
-                Some(before) if before.id == on_hold.id => before,
-                Some(before) if !replaces => {
-                    ChangeSet { exceeded: before.exceeded, since: before.since, ..on_hold }
-                }
-                _ => on_hold,
-            });
-            // An exceeded limit without any rows or absences does not block acceptance.
-            let state = if hold.all && on_hold.is_none() { acceptance.whole } else { state };
-            let mut state = UpstreamState { on_hold, discarded, ..state.clone() };
-            if state.is_discarded() {
-                clear(transaction, upstream, ON_HOLD)?;
-                state.on_hold = None;
-                if !hold.all {
-                    state.watermark = acceptance.whole.watermark;
-                }
+            let changes_after = changes(&transaction.open_table(ON_HOLD)?, upstream)?;
+            if changes_before != changes_after {
+                let history = history_of(transaction, upstream)?;
+                put_history(transaction, upstream, history, &changes_before, &changes_after)?;
             }
+            // An exceeded limit without any rows or absences does not block acceptance, and neither do
+            // changes that a person discarded, unless they are all of a run that is on hold as a whole.
+            let is_accepted = changes_after.is_empty() && !(hold.all && has_discarded);
+            let state = if is_accepted { acceptance.whole } else { state };
+            let on_hold = change_set(acceptance, &changes_after, before, replaces);
+            let state = UpstreamState { on_hold, ..state.clone() };
             mark_names(transaction, &touched)?;
             if last_full_sync.is_none() && state.last_full_sync.is_some() {
                 // Names may belong to another upstream once this one is known completely.
@@ -101,25 +93,30 @@ impl Store {
         &self,
         transaction: &WriteTransaction,
         acceptance: &Acceptance<'_>,
-    ) -> Result<BTreeSet<Name>, StoreError> {
+    ) -> Result<Moved, StoreError> {
         let Acceptance { upstream, safety_limits, hold, now, .. } = *acceptance;
-        let mut touched = BTreeSet::new();
+        let mut moved = Moved::default();
         let mut staged = transaction.open_table(STAGED)?;
         let mut on_hold = transaction.open_table(ON_HOLD)?;
+        let mut discarded = transaction.open_table(DISCARDED)?;
         let mut live = Live::open(self, transaction, upstream, now)?;
         let range = (upstream, "", "")..(&*after(upstream), "", "");
         for row in staged.extract_from_if(range, |_, _| true)? {
             let (key, value) = row?;
             let (_, name, version) = key.value();
+            if meets_discarded(&mut discarded, key.value(), value.value())? {
+                moved.has_discarded = true;
+                continue;
+            }
             if hold.all || hold.rows.contains(&(name.to_owned(), version.to_owned())) {
                 on_hold.insert(key.value(), value.value())?;
                 continue;
             }
             on_hold.remove(key.value())?;
             live.apply(name, version, value.value(), safety_limits)?;
-            touched.extend(Name::parse(name));
+            moved.touched.extend(Name::parse(name));
         }
-        Ok(touched)
+        Ok(moved)
     }
 
     /// Compares the stored entries with those that the full sync saw. Quarantined rows that it did not
@@ -128,19 +125,29 @@ impl Store {
         &self,
         transaction: &WriteTransaction,
         acceptance: &Acceptance<'_>,
-    ) -> Result<BTreeSet<Name>, StoreError> {
+    ) -> Result<Moved, StoreError> {
         let Acceptance { upstream, safety_limits, hold, now, .. } = *acceptance;
         let seen = seen(&transaction.open_table(SEEN)?, upstream)?;
         let mut live = Live::open(self, transaction, upstream, now)?;
-        let mut touched = BTreeSet::new();
+        let mut discarded = transaction.open_table(DISCARDED)?;
+        let Moved { mut touched, mut has_discarded } = Moved::default();
         let (mut absent, mut present) = (Vec::new(), Vec::new());
         let end = after(upstream);
         for row in live.heads.range((upstream, "", "")..(end.as_str(), "", ""))? {
             let (key, _) = row?;
             let (_, name, version) = key.value();
             if !seen.contains(&codec::seen_key(name, version)) {
-                absent.push((name.to_owned(), version.to_owned()));
-            } else if live.absences.get(key.value())?.is_some() {
+                if meets_discarded(&mut discarded, key.value(), codec::ABSENT)? {
+                    has_discarded = true;
+                } else {
+                    absent.push((name.to_owned(), version.to_owned()));
+                }
+                continue;
+            }
+            if is_seen_again(&discarded, key.value())? {
+                discarded.remove(key.value())?;
+            }
+            if live.absences.get(key.value())?.is_some() {
                 present.push((name.to_owned(), version.to_owned()));
             }
         }
@@ -154,7 +161,7 @@ impl Store {
             for (name, version) in &absent {
                 on_hold.insert((upstream, name.as_str(), version.as_str()), codec::ABSENT)?;
             }
-            return Ok(touched);
+            return Ok(Moved { touched, has_discarded });
         }
         for (name, version) in absent {
             if live.missed(&name, &version, safety_limits)? {
@@ -172,6 +179,56 @@ impl Store {
                 stays
             },
         )?;
-        Ok(touched)
+        Ok(Moved { touched, has_discarded })
+    }
+}
+
+/// The effect of a run that is accepted.
+#[derive(Debug, Default)]
+struct Moved {
+    touched: BTreeSet<Name>,
+    /// True if a person discarded one of its changes before, so that it was dropped.
+    has_discarded: bool,
+}
+
+/// Returns true if a person discarded the absence of an entry that is not absent any more.
+fn is_seen_again(
+    discarded: &impl ReadableTable<Row, Bytes>,
+    key: (&str, &str, &str),
+) -> Result<bool, StoreError> {
+    let before = discarded.get(key)?;
+    Ok(before.is_some_and(|before| before.value() == missing_digest(key.1, key.2).as_bytes()))
+}
+
+/// Returns the change set on hold after a run. The same changes keep their time and their exceeded limits.
+fn change_set(
+    acceptance: &Acceptance<'_>,
+    changes: &[ChangeOnHold],
+    before: Option<ChangeSet>,
+    replaces: bool,
+) -> Option<ChangeSet> {
+    let Acceptance { upstream, complete, hold, now, .. } = *acceptance;
+    if changes.is_empty() {
+        return None;
+    }
+    let shown = shown(upstream, changes);
+    let mut on_hold = ChangeSet {
+        shown,
+        rows: changes.len() as u64,
+        complete: complete || !replaces,
+        since: now,
+        exceeded: hold.exceeded.clone(),
+    };
+    match before {
+        Some(before) if before.shown == shown => Some(before),
+        Some(before) if !replaces => {
+            let is_new = |limit: &SafetyLimit| {
+                before.exceeded.iter().all(|exceeded| exceeded.limit != *limit)
+            };
+            on_hold.exceeded.retain(|exceeded| is_new(&exceeded.limit));
+            on_hold.exceeded.splice(..0, before.exceeded);
+            Some(ChangeSet { since: before.since, ..on_hold })
+        }
+        _ => Some(on_hold),
     }
 }

@@ -4,7 +4,7 @@ use redb::WriteTransaction;
 
 use super::staged::clear_run;
 use super::state::{decided, put_state, state_of};
-use crate::model::{Name, Timestamp};
+use crate::model::{Name, Status, Timestamp};
 use crate::store::dirty::{mark_everything, mark_names};
 use crate::store::entries::{Live, owe_facts};
 use crate::store::tables::{SEEN, STAGED};
@@ -48,7 +48,7 @@ impl Store {
     /// # Errors
     /// When the file cannot be written; then nothing of the batch is stored.
     pub fn commit(&self, batch: &Batch<'_>) -> Result<(), StoreError> {
-        self.write(batch.now, |transaction| {
+        let write = |transaction: &WriteTransaction| {
             match batch.destination {
                 Destination::Staged => self.stage(transaction, batch)?,
                 Destination::Live => self.put_first(transaction, batch)?,
@@ -60,13 +60,17 @@ impl Store {
             }
             // Rows are looked up in the known upstreams, so rows from before the first run need a state
             // too. A person's decision about a change set on hold in the meantime stays.
-            let stored = state_of(transaction, batch.upstream)?;
             let state = match batch.state {
-                Some(state) => decided(stored, state),
-                None => stored,
+                Some(state) => decided(transaction, batch.upstream, state)?,
+                None => state_of(transaction, batch.upstream)?,
             };
             put_state(transaction, batch.upstream, &state)
-        })
+        };
+        if batch.rows.iter().any(brings_content) {
+            self.write_ordinary(batch.now, write)
+        } else {
+            self.write(batch.now, write)
+        }
     }
 
     /// Drops the staged rows of an upstream, and sets its state.
@@ -81,8 +85,7 @@ impl Store {
     ) -> Result<(), StoreError> {
         self.write(now, |transaction| {
             clear_run(transaction, upstream)?;
-            let stored = state_of(transaction, upstream)?;
-            put_state(transaction, upstream, &decided(stored, state))
+            put_state(transaction, upstream, &decided(transaction, upstream, state)?)
         })
     }
 
@@ -130,5 +133,14 @@ impl Store {
             staged.insert((batch.upstream, &*name, &*version), value.as_slice())?;
         }
         Ok(())
+    }
+}
+
+/// Returns true if the row is more than a deletion or a deprecation.
+fn brings_content(row: &Row) -> bool {
+    match row {
+        Row::Entry(entry) => entry.head.status == Status::Active,
+        Row::Quarantined(_) => true,
+        Row::Deleted(_) | Row::Settled { .. } => false,
     }
 }

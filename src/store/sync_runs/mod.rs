@@ -8,4 +8,5 @@ mod state;
 
 pub use accept::{Acceptance, Hold};
 pub use batch::{Batch, Destination, Seen};
+pub use on_hold::missing_digest;
 pub use staged::{SeenRows, StagedKind, StagedRow};

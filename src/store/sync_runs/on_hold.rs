@@ -4,106 +4,233 @@ use std::collections::BTreeSet;
 
 use redb::{ReadableTable, WriteTransaction};
 
-use super::staged::clear;
 use super::state::{put_state, state_of};
-use crate::model::{Digest, Name, Timestamp};
+use crate::model::{Digest, Name, Timestamp, remember};
+use crate::store::codec::{self, StagedParts};
 use crate::store::dirty::mark_names;
 use crate::store::entries::Live;
 use crate::store::rows::after;
-use crate::store::tables::ON_HOLD;
-use crate::store::{Store, StoreError, codec};
-use crate::sync::{SafetyLimit, SafetyLimits, UpstreamState};
+use crate::store::tables::{Bytes, DISCARDED, HOLD_HISTORY, ON_HOLD, Row};
+use crate::store::{Snapshot, Store, StoreError};
+use crate::sync::{
+    ChangeOnHold, ChangeSet, DecisionRecord, DecisionRequest, Effect, HoldDecision, HoldHistory,
+    NotDecided, SafetyLimit, SafetyLimits, shown,
+};
 
 impl Store {
-    /// Accepts exactly the change set of this id; returns `None` if another one is on hold, or none.
+    /// Releases or discards what a person was shown of the change set on hold, and records the decision. The check of
+    /// the digest, the changes and the record are one transaction. Returns the names that changed.
     ///
     /// # Errors
     /// When the file cannot be written.
-    pub fn release_hold(
+    pub fn decide_hold(
         &self,
         upstream: &str,
-        id: &str,
+        request: &DecisionRequest,
         safety_limits: &SafetyLimits,
         now: Timestamp,
-    ) -> Result<Option<BTreeSet<Name>>, StoreError> {
-        self.decide_hold(upstream, id, now, |transaction, state| {
-            let mut live = Live::open(self, transaction, upstream, now)?;
-            let mut touched = BTreeSet::new();
-            // A person has reviewed the absences: they count without further full syncs.
-            let safety_limits = &SafetyLimits { missing_syncs: 1, ..safety_limits.clone() };
-            let mut table = transaction.open_table(ON_HOLD)?;
-            let range = (upstream, "", "")..(&*after(upstream), "", "");
-            for row in table.extract_from_if(range, |_, _| true)? {
-                let (key, value) = row?;
-                let (_, name, version) = key.value();
-                live.apply(name, version, value.value(), safety_limits)?;
-                touched.extend(Name::parse(name));
-            }
-            // A released older state of the upstream becomes the current one.
-            let on_hold = state.on_hold.take();
-            if on_hold.is_some_and(|on_hold| {
-                on_hold.exceeded.iter().any(|exceeded| exceeded.limit == SafetyLimit::Rewind)
-            }) {
+    ) -> Result<Result<BTreeSet<Name>, NotDecided>, StoreError> {
+        self.write(now, |transaction| {
+            let mut history = history_of(transaction, upstream)?;
+            let before = changes(&transaction.open_table(ON_HOLD)?, upstream)?;
+            let covered = match history.covered(upstream, &before, request) {
+                Ok(covered) => covered,
+                Err(why) => return Ok(Err(why)),
+            };
+            let touched = match request.decision {
+                HoldDecision::Release => {
+                    self.release_changes(transaction, upstream, &covered, safety_limits, now)?
+                }
+                HoldDecision::Discard => discard_changes(transaction, upstream, &covered)?,
+            };
+            let rows = covered.len() as u64;
+            history.record(DecisionRecord {
+                decision: request.decision,
+                at: now,
+                by: request.by.clone(),
+                reason: request.reason.clone(),
+                shown: request.seen,
+                only: request.only.clone(),
+                rows,
+            });
+            let after = changes(&transaction.open_table(ON_HOLD)?, upstream)?;
+            put_history(transaction, upstream, history, &before, &after)?;
+            let mut state = state_of(transaction, upstream)?;
+            let decided = state.on_hold.take();
+            let is_rewind = |set: &ChangeSet| {
+                set.exceeded.iter().any(|exceeded| exceeded.limit == SafetyLimit::Rewind)
+            };
+            if after.is_empty()
+                && request.decision == HoldDecision::Release
+                && decided.as_ref().is_some_and(is_rewind)
+            {
+                // A released older state of the upstream becomes the current one.
                 state.newest_updated_at = None;
             }
-            Ok(touched)
-        })
-    }
-
-    /// Drops exactly the change set of this id and remembers the id; returns `None` if another one is on hold.
-    ///
-    /// # Errors
-    /// When the file cannot be written.
-    pub fn discard_hold(
-        &self,
-        upstream: &str,
-        id: &str,
-        now: Timestamp,
-    ) -> Result<Option<BTreeSet<Name>>, StoreError> {
-        self.decide_hold(upstream, id, now, |transaction, state| {
-            clear(transaction, upstream, ON_HOLD)?;
-            state.discard(id);
-            Ok(BTreeSet::new())
-        })
-    }
-
-    fn decide_hold(
-        &self,
-        upstream: &str,
-        id: &str,
-        now: Timestamp,
-        decide: impl FnOnce(&WriteTransaction, &mut UpstreamState) -> Result<BTreeSet<Name>, StoreError>,
-    ) -> Result<Option<BTreeSet<Name>>, StoreError> {
-        self.write(now, |transaction| {
-            let mut state = state_of(transaction, upstream)?;
-            if state.on_hold.as_ref().is_none_or(|on_hold| on_hold.id != id) {
-                return Ok(None);
-            }
-            let touched = decide(transaction, &mut state)?;
+            state.on_hold = decided.filter(|_| !after.is_empty()).map(|set| ChangeSet {
+                shown: shown(upstream, &after),
+                rows: after.len() as u64,
+                ..set
+            });
             mark_names(transaction, &touched)?;
             put_state(transaction, upstream, &state)?;
-            Ok(Some(touched))
+            Ok(Ok(touched))
         })
+    }
+
+    fn release_changes(
+        &self,
+        transaction: &WriteTransaction,
+        upstream: &str,
+        covered: &[&ChangeOnHold],
+        safety_limits: &SafetyLimits,
+        now: Timestamp,
+    ) -> Result<BTreeSet<Name>, StoreError> {
+        // A person has reviewed the absences: they count without further full syncs.
+        let safety_limits = &SafetyLimits { missing_syncs: 1, ..safety_limits.clone() };
+        let mut live = Live::open(self, transaction, upstream, now)?;
+        let mut table = transaction.open_table(ON_HOLD)?;
+        let mut touched = BTreeSet::new();
+        for ChangeOnHold { name, version, .. } in covered {
+            if let Some(value) = table.remove((upstream, name.as_str(), version.as_str()))? {
+                live.apply(name, version, value.value(), safety_limits)?;
+            }
+            touched.extend(Name::parse(name));
+        }
+        Ok(touched)
     }
 }
 
-/// Returns id and size of the change set on hold. The id is twelve hexadecimal digits of a digest over the keys and
-/// identities of its rows.
-pub(super) fn on_hold(
+/// Drops changes, and remembers them: they are not put on hold again until something else arrives for their key.
+fn discard_changes(
     transaction: &WriteTransaction,
     upstream: &str,
-) -> Result<Option<(String, u64)>, StoreError> {
-    let table = transaction.open_table(ON_HOLD)?;
+    covered: &[&ChangeOnHold],
+) -> Result<BTreeSet<Name>, StoreError> {
+    let mut table = transaction.open_table(ON_HOLD)?;
+    let mut discarded = transaction.open_table(DISCARDED)?;
+    for change in covered {
+        let key = (upstream, change.name.as_str(), change.version.as_str());
+        table.remove(key)?;
+        discarded.insert(key, change.digest.as_bytes().as_slice())?;
+    }
+    Ok(BTreeSet::new())
+}
+
+impl Snapshot {
+    /// Returns the changes of an upstream that are on hold.
+    pub fn changes_on_hold(&self, upstream: &str) -> Result<Vec<ChangeOnHold>, StoreError> {
+        changes(self.tables.on_hold()?, upstream)
+    }
+
+    /// Returns what is remembered about the change sets of an upstream.
+    pub fn hold_history(&self, upstream: &str) -> Result<HoldHistory, StoreError> {
+        let Some(value) = self.tables.hold_history()?.get(upstream)? else {
+            return Ok(HoldHistory::default());
+        };
+        codec::read_json(value.value(), "the history of holds", upstream)
+    }
+
+    /// Returns the digest of the change on hold under a key.
+    pub fn change_on_hold(
+        &self,
+        upstream: &str,
+        name: &str,
+        version: &str,
+    ) -> Result<Option<Digest>, StoreError> {
+        let value = self.tables.on_hold()?.get((upstream, name, version))?;
+        Ok(value.map(|value| change_digest(name, version, value.value())))
+    }
+
+    /// Returns true if a person discarded exactly this change.
+    pub fn is_discarded(
+        &self,
+        upstream: &str,
+        name: &str,
+        version: &str,
+        change: impl FnOnce() -> Digest,
+    ) -> Result<bool, StoreError> {
+        let value = self.tables.discarded()?.get((upstream, name, version))?;
+        Ok(value.is_some_and(|value| value.value() == change().as_bytes()))
+    }
+}
+
+/// Returns the digest of a change: of its key, and of all that identifies it when it is staged again.
+pub(super) fn change_digest(name: &str, version: &str, value: &[u8]) -> Digest {
+    Digest::of_parts([name.as_bytes(), version.as_bytes(), codec::staged_identity(value)])
+}
+
+/// Returns the digest of the change that a missing entry is.
+#[must_use]
+pub fn missing_digest(name: &str, version: &str) -> Digest {
+    change_digest(name, version, codec::ABSENT)
+}
+
+/// Returns the changes of an upstream that are on hold, in the order of their keys.
+pub(super) fn changes(
+    table: &impl ReadableTable<Row, Bytes>,
+    upstream: &str,
+) -> Result<Vec<ChangeOnHold>, StoreError> {
     let end = after(upstream);
-    let (mut identity, mut rows) = (Vec::new(), 0);
-    for row in table.range((upstream, "", "")..(end.as_str(), "", ""))? {
+    let rows = table.range((upstream, "", "")..(end.as_str(), "", ""))?;
+    rows.map(|row| {
         let (key, value) = row?;
         let (_, name, version) = key.value();
-        rows += 1;
-        for part in [name.as_bytes(), version.as_bytes(), codec::staged_identity(value.value())] {
-            identity.extend(Digest::of(part).as_bytes());
-        }
+        let effect = match codec::staged_parts(value.value()) {
+            Some(StagedParts::Entry { head, .. }) => match codec::read_head(head) {
+                Some(head) => {
+                    Effect::Entry { content: head.received, status: head.status.to_string() }
+                }
+                None => Effect::Unreadable,
+            },
+            Some(StagedParts::Deleted { .. }) => Effect::Deleted,
+            Some(StagedParts::Settled) => Effect::Unchanged,
+            Some(StagedParts::Absent) => Effect::Missing,
+            Some(StagedParts::Quarantined { .. }) | None => Effect::Unreadable,
+        };
+        let digest = change_digest(name, version, value.value());
+        Ok(ChangeOnHold { name: name.to_owned(), version: version.to_owned(), effect, digest })
+    })
+    .collect()
+}
+
+pub(super) fn history_of(
+    transaction: &WriteTransaction,
+    upstream: &str,
+) -> Result<HoldHistory, StoreError> {
+    match transaction.open_table(HOLD_HISTORY)?.get(upstream)? {
+        None => Ok(HoldHistory::default()),
+        Some(json) => codec::read_json(json.value(), "the history of holds", upstream),
     }
-    let id = Digest::of(&identity).short(12);
-    Ok((rows > 0).then_some((id, rows)))
+}
+
+/// Stores the history of an upstream, with the state `before` if it differs from the one `after`.
+pub(super) fn put_history(
+    transaction: &WriteTransaction,
+    upstream: &str,
+    history: HoldHistory,
+    before: &[ChangeOnHold],
+    after: &[ChangeOnHold],
+) -> Result<(), StoreError> {
+    let earlier = remember(&history.earlier, shown(upstream, before), before, after);
+    let history = HoldHistory { earlier, ..history };
+    transaction.open_table(HOLD_HISTORY)?.insert(upstream, codec::json(&history)?.as_slice())?;
+    Ok(())
+}
+
+/// Removes a change from those that were discarded when something else arrives for its key; returns true if the change
+/// that arrives is the discarded one.
+pub(super) fn meets_discarded(
+    discarded: &mut redb::Table<'_, Row, Bytes>,
+    key: (&str, &str, &str),
+    value: &[u8],
+) -> Result<bool, StoreError> {
+    let Some(before) = discarded.get(key)?.map(|before| before.value().to_vec()) else {
+        return Ok(false);
+    };
+    if before == change_digest(key.1, key.2, value).as_bytes() {
+        return Ok(true);
+    }
+    discarded.remove(key)?;
+    Ok(false)
 }

@@ -2,7 +2,8 @@ use std::collections::HashSet;
 
 use redb::{ReadableTable, WriteTransaction};
 
-use crate::model::{Head, Name};
+use super::on_hold::change_digest;
+use crate::model::{Digest, Head, Name};
 use crate::store::codec::{self, SeenKey, StagedParts};
 use crate::store::entries::StoredHead;
 use crate::store::rows::{after, all_of, of_name};
@@ -16,6 +17,8 @@ pub struct StagedRow {
     pub name: String,
     pub version: String,
     pub kind: StagedKind,
+    /// The digest of the change, as it would be on hold.
+    pub digest: Digest,
 }
 
 #[derive(Debug)]
@@ -81,7 +84,8 @@ impl Snapshot {
                 StagedParts::Deleted { .. } => StagedKind::Deleted,
                 _ => StagedKind::Other,
             };
-            Ok(StagedRow { name: name.to_owned(), version: version.to_owned(), kind })
+            let digest = change_digest(name, version, value.value());
+            Ok(StagedRow { name: name.to_owned(), version: version.to_owned(), kind, digest })
         }))
     }
 

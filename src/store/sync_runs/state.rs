@@ -1,7 +1,8 @@
 use redb::{ReadableTable, WriteTransaction};
 
+use super::staged::clear;
 use crate::store::rows::all_of;
-use crate::store::tables::{ReadTable, Row, UPSTREAMS};
+use crate::store::tables::{DISCARDED, ON_HOLD, ReadTable, Row, UPSTREAMS};
 use crate::store::{Snapshot, StoreError, codec};
 use crate::sync::UpstreamState;
 
@@ -39,15 +40,20 @@ impl Snapshot {
     }
 }
 
-/// Returns the state with a person's decision in the meantime about a change set on hold, unless the id
-/// belongs to another registry now.
-pub(super) fn decided(stored: UpstreamState, state: &UpstreamState) -> UpstreamState {
-    let same = stored.url.is_none() || stored.url == state.url;
-    if same {
-        UpstreamState { on_hold: stored.on_hold, discarded: stored.discarded, ..state.clone() }
-    } else {
-        state.clone()
+/// Returns the state with a person's decision in the meantime about a change set on hold. If the id belongs to another
+/// registry now, what was on hold or discarded is removed.
+pub(super) fn decided(
+    transaction: &WriteTransaction,
+    upstream: &str,
+    state: &UpstreamState,
+) -> Result<UpstreamState, StoreError> {
+    let stored = state_of(transaction, upstream)?;
+    if stored.url.is_none() || stored.url == state.url {
+        return Ok(UpstreamState { on_hold: stored.on_hold, ..state.clone() });
     }
+    clear(transaction, upstream, ON_HOLD)?;
+    clear(transaction, upstream, DISCARDED)?;
+    Ok(state.clone())
 }
 
 pub(super) fn put_state(

@@ -1,0 +1,115 @@
+//! Change sets on hold in the store: what a decision covers, and what it leaves behind.
+
+use super::tests::{NOW, entry};
+use super::*;
+use crate::model::Timestamp;
+use crate::sync::{
+    DecisionRequest, HoldDecision, Row, SafetyLimits, UpstreamState, short_id, shown,
+};
+
+/// Stages rows, and accepts the run with all of them on hold.
+fn hold_rows(store: &Store, rows: &[Row]) {
+    let state = UpstreamState::default();
+    let batch = Batch {
+        upstream: "up",
+        rows,
+        destination: Destination::Staged,
+        state: Some(&state),
+        seen: None,
+        now: NOW,
+    };
+    store.commit(&batch).expect("staged");
+    let keys = rows.iter().map(Row::key).collect();
+    let acceptance = Acceptance {
+        upstream: "up",
+        state: &state,
+        complete: false,
+        safety_limits: &SafetyLimits::default(),
+        hold: &Hold { rows: keys, ..Hold::default() },
+        whole: &state,
+        now: NOW,
+    };
+    store.accept(&acceptance).expect("accepted");
+}
+
+fn rows() -> [Row; 2] {
+    ["a.b/c", "a.b/d"].map(|name| Row::Entry(entry(name, "1", "x")))
+}
+
+fn names_on_hold(store: &Store) -> Vec<String> {
+    let changes = store.snapshot().expect("a snapshot").changes_on_hold("up").expect("changes");
+    changes.into_iter().map(|change| change.name).collect()
+}
+
+fn decide(store: &Store, decision: HoldDecision, only: Option<&str>) {
+    let changes = store.snapshot().expect("a snapshot").changes_on_hold("up").expect("changes");
+    let seen = shown("up", &changes);
+    let request = DecisionRequest {
+        decision,
+        id: short_id(seen),
+        seen,
+        only: only.map(str::to_owned),
+        by: "alice".into(),
+        reason: "reviewed".into(),
+    };
+    let decided = store.decide_hold("up", &request, &SafetyLimits::default(), NOW);
+    decided.expect("written").expect("decided");
+}
+
+fn live(store: &Store) -> u64 {
+    store.snapshot().expect("a snapshot").count("up").expect("counted").0
+}
+
+#[test]
+fn released_name_leaves_the_others_on_hold() {
+    let store = Store::ephemeral(NOW).expect("a store");
+    hold_rows(&store, &rows());
+    decide(&store, HoldDecision::Release, Some("a.b/c"));
+    assert_eq!((names_on_hold(&store), live(&store)), (vec!["a.b/d".to_owned()], 1));
+    let on_hold = store.snapshot().expect("a snapshot").upstream("up").expect("a state").on_hold;
+    let changes = store.snapshot().expect("a snapshot").changes_on_hold("up").expect("changes");
+    let on_hold = on_hold.expect("a set");
+    assert_eq!((on_hold.rows, on_hold.shown), (1, shown("up", &changes)));
+}
+
+#[test]
+fn discarded_change_is_dropped_when_it_arrives_again_and_another_one_is_not() {
+    let store = Store::ephemeral(NOW).expect("a store");
+    hold_rows(&store, &rows());
+    decide(&store, HoldDecision::Discard, None);
+    assert_eq!(names_on_hold(&store), <[&str; 0]>::default());
+    hold_rows(&store, &rows());
+    assert_eq!((names_on_hold(&store), live(&store)), (Vec::new(), 0));
+    hold_rows(&store, &[Row::Entry(entry("a.b/c", "1", "other"))]);
+    assert_eq!(names_on_hold(&store), ["a.b/c"]);
+    // The discarded change counts as another one now.
+    hold_rows(&store, &rows()[..1]);
+    assert_eq!(names_on_hold(&store), ["a.b/c"]);
+}
+
+#[test]
+fn decision_is_recorded_with_person_reason_digest_and_time() {
+    let store = Store::ephemeral(NOW).expect("a store");
+    hold_rows(&store, &rows());
+    decide(&store, HoldDecision::Discard, Some("a.b/d"));
+    let history = store.snapshot().expect("a snapshot").hold_history("up").expect("a history");
+    let [record] = history.decisions.as_slice() else { panic!("one decision: {history:?}") };
+    assert_eq!((record.by.as_str(), record.reason.as_str()), ("alice", "reviewed"));
+    assert_eq!((record.at, record.rows), (NOW, 1));
+    assert_eq!(record.only.as_deref(), Some("a.b/d"));
+}
+
+#[test]
+fn change_set_of_another_registry_under_the_same_id_is_forgotten() {
+    let store = Store::ephemeral(NOW).expect("a store");
+    hold_rows(&store, &rows());
+    decide(&store, HoldDecision::Discard, Some("a.b/c"));
+    let of_source = |url: &str| UpstreamState { url: Some(url.into()), ..UpstreamState::default() };
+    let later = Timestamp::from_micros(2_000);
+    store.discard_staged("up", &of_source("https://one.example"), later).expect("written");
+    assert_eq!(names_on_hold(&store), ["a.b/d"], "an older state had no URL");
+    store.discard_staged("up", &of_source("https://two.example"), later).expect("written");
+    assert_eq!(names_on_hold(&store), <[&str; 0]>::default());
+    hold_rows(&store, &rows()[..1]);
+    assert_eq!(names_on_hold(&store), ["a.b/c"], "the discarded change was of another registry");
+}

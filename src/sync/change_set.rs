@@ -1,0 +1,272 @@
+//! Change sets on hold: the changes that wait for a person, and what that person decides.
+
+use std::collections::BTreeSet;
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use super::{ExceededLimit, SafetyLimit};
+use crate::model::{Difference, Digest, Earlier, Escaped, Item, Timestamp, difference_since};
+
+/// A change set on hold: it exceeded a safety limit and waits until a person releases or discards it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ChangeSet {
+    /// The digest of the upstream and of all rows; see [`shown`]. It is compared as a whole.
+    pub shown: Digest,
+    pub since: Timestamp,
+    /// Rows and absences.
+    pub rows: u64,
+    /// True if a full sync produced it; an incremental sync does not replace such a set.
+    pub complete: bool,
+    pub exceeded: Vec<ExceededLimit>,
+}
+
+/// Digits of an id: enough to distinguish the change sets of one upstream, and short enough to type.
+const SHORT: usize = 12;
+/// Fewer digits are refused: they would match by accident.
+const LEAST_DIGITS: usize = 8;
+
+/// Returns the first digits of the digest of a change set, for people to read and type; programs compare the digest.
+#[must_use]
+pub fn short_id(shown: Digest) -> String {
+    shown.short(SHORT)
+}
+
+impl ChangeSet {
+    /// Returns true if it keeps back deletions of entries that are served.
+    #[must_use]
+    pub fn has_deletions(&self) -> bool {
+        self.exceeded.iter().any(|exceeded| exceeded.limit == SafetyLimit::Deleted)
+    }
+}
+
+/// One change of a set on hold.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct ChangeOnHold {
+    pub name: String,
+    pub version: String,
+    #[serde(flatten)]
+    pub effect: Effect,
+    /// The digest of the key and of everything that the upstream sent.
+    pub digest: Digest,
+}
+
+/// What the upstream says about an entry.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(tag = "effect", rename_all = "kebab-case")]
+pub enum Effect {
+    /// It has this content and status.
+    Entry { content: Digest, status: String },
+    /// It deletes the entry, in a row that is not a valid entry.
+    Deleted,
+    /// The row is not a valid entry.
+    Unreadable,
+    /// It sends what is stored.
+    Unchanged,
+    /// It does not list the entry.
+    Missing,
+}
+
+impl Item for ChangeOnHold {
+    fn digest(&self) -> Digest {
+        self.digest
+    }
+}
+
+impl fmt::Display for ChangeOnHold {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}@{} ", Escaped(&self.name), Escaped(&self.version))?;
+        match &self.effect {
+            Effect::Entry { content, status } => {
+                write!(f, "is {status} with the content {content}")
+            }
+            Effect::Deleted => f.write_str("is deleted"),
+            Effect::Unreadable => f.write_str("is not a valid entry"),
+            Effect::Unchanged => f.write_str("is as it is stored"),
+            Effect::Missing => f.write_str("is missing"),
+        }
+    }
+}
+
+/// Returns the digest of what a person is shown of a change set, or of the changes to one of its names: SHA-256 over the
+/// upstream and the changes in the order of their keys. A decision states it, and so covers nothing else.
+#[must_use]
+pub fn shown<'c>(upstream: &str, changes: impl IntoIterator<Item = &'c ChangeOnHold>) -> Digest {
+    let changes = changes.into_iter().map(|change| change.digest.as_bytes().as_slice());
+    Digest::of_parts(std::iter::once(upstream.as_bytes()).chain(changes))
+}
+
+/// The two ways to decide about a change set on hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum HoldDecision {
+    /// Accept exactly this set.
+    Release,
+    /// Drop it, and do not raise an alert about the same changes again.
+    Discard,
+}
+
+impl HoldDecision {
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Release => "release",
+            Self::Discard => "discard",
+        }
+    }
+
+    #[must_use]
+    pub fn from_word(word: &str) -> Option<Self> {
+        [Self::Release, Self::Discard].into_iter().find(|decision| decision.word() == word)
+    }
+}
+
+/// A decision as a person gives it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DecisionRequest {
+    pub decision: HoldDecision,
+    /// The beginning of the digest, as it was read.
+    pub id: String,
+    /// The digest of what the person was shown.
+    pub seen: Digest,
+    /// Only the changes to this name.
+    pub only: Option<String>,
+    pub by: String,
+    pub reason: String,
+}
+
+/// The record of a decision.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DecisionRecord {
+    pub decision: HoldDecision,
+    pub at: Timestamp,
+    pub by: String,
+    pub reason: String,
+    /// The digest of what the person was shown.
+    pub shown: Digest,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub only: Option<String>,
+    /// The changes that it covered.
+    pub rows: u64,
+}
+
+/// Decisions about one upstream that are kept, the newest last.
+const MAX_DECISIONS: usize = 100;
+
+/// What is remembered about the change sets of an upstream.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct HoldHistory {
+    /// States before the present one.
+    pub earlier: Vec<Earlier<ChangeOnHold>>,
+    pub decisions: Vec<DecisionRecord>,
+}
+
+impl HoldHistory {
+    pub fn record(&mut self, decision: DecisionRecord) {
+        self.decisions.push(decision);
+        let forgotten = self.decisions.len().saturating_sub(MAX_DECISIONS);
+        self.decisions.drain(..forgotten);
+    }
+
+    /// Returns the changes that a request covers: the whole set, or those to one name. The digest that was seen must be
+    /// that of the set as it is, or that of the changes to the name.
+    ///
+    /// # Errors
+    /// When the person has seen something else than what is on hold.
+    pub fn covered<'c>(
+        &self,
+        upstream: &str,
+        now: &'c [ChangeOnHold],
+        request: &DecisionRequest,
+    ) -> Result<Vec<&'c ChangeOnHold>, NotDecided> {
+        let DecisionRequest { id, seen, only, .. } = request;
+        let is_digit = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
+        if !(LEAST_DIGITS..=64).contains(&id.len()) || !id.bytes().all(is_digit) {
+            return Err(NotDecided::NotAnId);
+        }
+        let is_selected =
+            |change: &&ChangeOnHold| only.as_ref().is_none_or(|only| change.name == *only);
+        let selected: Vec<&ChangeOnHold> = now.iter().filter(is_selected).collect();
+        let digests = [shown(upstream, now), shown(upstream, selected.iter().copied())];
+        let is_current = digests.contains(seen)
+            && digests.iter().any(|digest| digest.short(64).starts_with(id.as_str()));
+        if is_current && !selected.is_empty() {
+            return Ok(selected);
+        }
+        if let Some(decided) = self.decisions.iter().rfind(|decided| decided.shown == *seen) {
+            return Err(NotDecided::Decided(Box::new(decided.clone())));
+        }
+        let difference = difference_since(&self.earlier, now, |then, _| then == *seen);
+        let difference = difference.or_else(|| {
+            let is_part = |_, then: &BTreeSet<&ChangeOnHold>| {
+                shown(upstream, then.iter().copied().filter(is_selected)) == *seen
+            };
+            let mut of_name = difference_since(&self.earlier, now, is_part)?;
+            of_name.added.retain(|change| is_selected(&change));
+            of_name.removed.retain(|change| is_selected(&change));
+            Some(of_name)
+        });
+        let upstream = upstream.to_owned();
+        if now.is_empty() && difference.is_none() {
+            return Err(NotDecided::NothingOnHold { upstream });
+        }
+        Err(NotDecided::MovedOn { upstream, difference })
+    }
+}
+
+/// The reason for which a decision about a change set was not applied.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum NotDecided {
+    NotAnId,
+    NothingOnHold {
+        upstream: String,
+    },
+    /// The set has other changes than those that were shown.
+    MovedOn {
+        upstream: String,
+        /// `None` if the digest is not one of a set of the upstream, or is too old.
+        difference: Option<Difference<ChangeOnHold>>,
+    },
+    /// A person has decided about exactly these changes before.
+    Decided(Box<DecisionRecord>),
+}
+
+impl fmt::Display for NotDecided {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotAnId => write!(
+                f,
+                "the id of a change set is the beginning of its digest: {LEAST_DIGITS} to 64 lower-case hexadecimal \
+                 digits; `vidimus status` lists the sets on hold"
+            ),
+            Self::NothingOnHold { upstream } => write!(
+                f,
+                "no change set of the upstream `{}` is on hold; `vidimus status` lists the sets on hold",
+                Escaped(upstream)
+            ),
+            Self::MovedOn { upstream, difference } => {
+                f.write_str(
+                    "nothing was changed: `--seen` is not the digest of what is on hold now; ",
+                )?;
+                match difference {
+                    None => f.write_str("it matches no remembered state")?,
+                    Some(difference) => difference.fmt(f)?,
+                }
+                write!(f, "; list the set again with `vidimus sync --show {}`", Escaped(upstream))
+            }
+            Self::Decided(record) => write!(
+                f,
+                "nothing was changed: {} decided about these changes before, `{}` at {}: {}",
+                Escaped(&record.by),
+                record.decision.word(),
+                record.at,
+                Escaped(&record.reason)
+            ),
+        }
+    }
+}
+
+#[cfg(test)]
+#[path = "change_set_tests.rs"]
+mod tests;
