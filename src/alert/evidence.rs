@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::identity::{AlertIdentity, SHORT};
 use super::kind::AlertKind;
 use crate::lookalike::Signal;
-use crate::model::{Digest, FailureClass};
+use crate::model::{Digest, FailureClass, Timestamp};
 
 /// One item that an alert rests on.
 ///
@@ -22,6 +22,13 @@ pub enum Evidence {
     /// A text from a file, or what a package declares about its servers: here the words are the evidence.
     Text {
         text: String,
+    },
+    /// New content with a date from before the last sync run.
+    Backdated {
+        name: String,
+        version: String,
+        received: Digest,
+        published: Timestamp,
     },
     /// One of the names that are served side by side.
     CaseTwin {
@@ -172,6 +179,9 @@ impl fmt::Display for Evidence {
         match self {
             Self::Condition { kind } => f.write_str(kind.meaning().trim_end_matches('.')),
             Self::Text { text } => f.write_str(text),
+            Self::Backdated { name, version, received, published } => {
+                write!(f, "{name}@{version} is new and dated {published}; its digest is {received}")
+            }
             Self::CaseTwin { name } => write!(f, "{name} is served"),
             Self::ClockSkew { upstream_is_ahead: true } => {
                 f.write_str("the clock of the upstream is ahead of the clock of this machine")

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum AlertKind {
+    Backdated,
     CaseTwins,
     ClockSkew,
     DamagedRow,
@@ -85,7 +86,15 @@ struct Facts {
 }
 
 /// One item for each kind, at the index of its discriminant.
-const FACTS: [Facts; 36] = [
+const FACTS: [Facts; 37] = [
+    Facts {
+        kind: AlertKind::Backdated,
+        word: "backdated",
+        meaning: "A sync run of the last 30 days brought versions that are new here and dated more than an hour before \
+            the sync run before it.",
+        remedy: "Ask the operator of the upstream why it lists old dates; approvals count such versions from the time \
+            when they were accepted here.",
+    },
     Facts {
         kind: AlertKind::CaseTwins,
         word: "case-twins",

@@ -10,10 +10,10 @@ use smol_str::SmolStr;
 use super::item::Source;
 use crate::curation::Sanitized;
 use crate::model::{
-    Digest, Head, Name, OFFICIAL_META, Official, Timestamp, ValidationError, ValidationRule,
-    Version,
+    Digest, Head, Name, OFFICIAL_META, Official, Timestamp, TombstoneStub, ValidationError,
+    ValidationRule, Version,
 };
-use crate::overlay::{Classification, EffectivePolicy, State, Track};
+use crate::overlay::{Classification, EffectivePolicy, Reviewed, State, Track};
 
 /// The facts about an entry under our own key in its `_meta`; without persons, reasons and conditions.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize)]
@@ -37,7 +37,7 @@ struct ApprovalFacts {
     #[serde(skip_serializing_if = "Option::is_none")]
     track: Option<Track>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    reviewed: Option<Timestamp>,
+    reviewed: Option<Reviewed>,
     #[serde(skip_serializing_if = "Option::is_none")]
     expires: Option<Timestamp>,
 }
@@ -233,22 +233,12 @@ pub(super) fn tombstone(
     namespace: &str,
 ) -> Bytes {
     #[derive(Serialize)]
-    struct Server<'a> {
-        name: &'a str,
-        description: &'a str,
-        version: &'a str,
-    }
-    #[derive(Serialize)]
     #[serde(rename_all = "camelCase")]
     struct ChangedAt {
         changed_at: Timestamp,
     }
     let (published, changed) = (published_at.to_rfc3339(), changed_at.to_rfc3339());
-    let server = Server {
-        name: name.as_str(),
-        description: "No longer served by this registry.",
-        version: version.as_str(),
-    };
+    let server = TombstoneStub::new(name.as_str(), version.as_str());
     let official = OfficialBlock {
         status: "deleted".into(),
         status_changed_at: Some(changed.as_str().into()),

@@ -3,8 +3,8 @@ use std::fmt;
 use super::dossier::Dossier;
 use super::policy::PolicySnapshot;
 use super::upstream::UpstreamPolicy;
-use crate::model::{Name, Status, Version};
-use crate::overlay::{NameRules, State};
+use crate::model::{Name, Status, Timestamp, Version};
+use crate::overlay::{Approval, NameRules, Rule, State, VersionPattern};
 
 /// The authority of an upstream for a name, or the reason why it has none.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -18,8 +18,8 @@ pub enum Authority<'a> {
     InternalNamespace,
     /// The name belongs to this other upstream.
     BelongsTo(&'a str),
-    /// The name belonged to this other upstream when it was last served, and no approval names the new
-    /// one.
+    /// The name belonged to this other upstream when it was last served, and no approval of the version
+    /// names the new one.
     TransferredFrom(&'a str),
 }
 
@@ -49,7 +49,8 @@ impl fmt::Display for Authority<'_> {
 /// authoritative for its namespace, the one with the best priority. The name stays with that upstream
 /// while any row exists there, even a deleted, missing or quarantined one. A transfer to another
 /// upstream is the way in which a squatter would take over, so the name is then hidden until an
-/// approval names the new upstream.
+/// approval names the new upstream. It lets the versions through that it selects: a reviewer of one
+/// version has not accepted the next one.
 #[derive(Debug)]
 pub struct Authorities<'a> {
     name: &'a Name,
@@ -59,14 +60,36 @@ pub struct Authorities<'a> {
     /// True if all rows of the name come from one upstream.
     is_alone: bool,
     owner: Option<&'a str>,
-    transferred_from: Option<&'a str>,
+    transfer: Option<Transfer<'a>>,
     deleted: Vec<(&'a Version, &'a str)>,
+}
+
+/// A transfer of the name to the upstream that owns it now.
+#[derive(Debug)]
+struct Transfer<'a> {
+    from: &'a str,
+    /// The rules with an approval that name the new upstream.
+    named_by: Vec<(&'a Rule, &'a Approval)>,
+}
+
+impl<'a> Transfer<'a> {
+    fn new(from: &'a str, to: &str, rules: &NameRules<'a>) -> Self {
+        let named_by = rules.rules().filter(|rule| rule.upstream.as_deref() == Some(to));
+        let named_by = named_by.filter_map(|rule| Some((rule, rule.approval.as_ref()?)));
+        let named_by = named_by.filter(|(_, approval)| approval.state == State::Approved);
+        Self { from, named_by: named_by.collect() }
+    }
+
+    fn is_accepted(&self, now: Timestamp, selects: impl Fn(&Rule) -> bool) -> bool {
+        let mut named_by = self.named_by.iter();
+        named_by.any(|(rule, approval)| approval.is_effective(now) && selects(rule))
+    }
 }
 
 impl<'a> Authorities<'a> {
     /// Computes the authority from everything that is known about the name.
     #[must_use]
-    pub fn of(dossier: &'a Dossier, policy: &'a PolicySnapshot, rules: &NameRules<'_>) -> Self {
+    pub fn of(dossier: &'a Dossier, policy: &'a PolicySnapshot, rules: &NameRules<'a>) -> Self {
         let mut this = Self {
             name: &dossier.name,
             policy,
@@ -74,7 +97,7 @@ impl<'a> Authorities<'a> {
             is_internal: policy.overlays.is_internal(&dossier.name),
             is_alone: dossier.rows.iter().all(|row| row.upstream == dossier.rows[0].upstream),
             owner: None,
-            transferred_from: None,
+            transfer: None,
             deleted: Vec::new(),
         };
         let rows = dossier.rows.iter().map(|row| row.upstream.as_str());
@@ -83,9 +106,9 @@ impl<'a> Authorities<'a> {
             .chain(quarantined)
             .filter(|id| this.may_own(id))
             .min_by_key(|id| (this.priority(id), *id));
-        this.transferred_from = match (this.remembered, this.owner) {
-            (Some(before), Some(owner)) if before != owner && !is_named(rules, owner) => {
-                Some(before)
+        this.transfer = match (this.remembered, this.owner) {
+            (Some(before), Some(owner)) if before != owner => {
+                Some(Transfer::new(before, owner, rules))
             }
             _ => None,
         };
@@ -102,25 +125,55 @@ impl<'a> Authorities<'a> {
         self.owner
     }
 
-    /// Returns the authority of this upstream for the name.
+    /// Returns the owner to remember when the name is served. A transfer is remembered once an approval of all
+    /// versions accepts it.
     #[must_use]
-    pub fn authority_of(&self, upstream: &str) -> Authority<'a> {
+    pub fn settled_owner(&self, now: Timestamp) -> Option<&'a str> {
+        let is_settled = |transfer: &Transfer<'_>| {
+            transfer.is_accepted(now, |rule| rule.versions == VersionPattern::Any)
+        };
+        self.owner.filter(|_| self.transfer.as_ref().is_none_or(is_settled))
+    }
+
+    /// Returns the last moments before which no authority changes by time alone.
+    pub(super) fn last_moments(&self) -> impl Iterator<Item = Timestamp> {
+        let named_by = self.transfer.iter().flat_map(|transfer| &transfer.named_by);
+        named_by.flat_map(|(_, approval)| {
+            let begins = approval.reviewed.map(|reviewed| reviewed.start().minus(Timestamp::TICK));
+            approval.expires.into_iter().chain(begins)
+        })
+    }
+
+    /// Returns the authority of this upstream for a version of the name.
+    #[must_use]
+    pub fn authority_of(&self, upstream: &str, version: &Version, now: Timestamp) -> Authority<'a> {
+        if let Some(refused) = self.refused(upstream) {
+            return refused;
+        }
+        match &self.transfer {
+            Some(transfer)
+                if !transfer.is_accepted(now, |rule| rule.selects(version, upstream)) =>
+            {
+                Authority::TransferredFrom(transfer.from)
+            }
+            _ => Authority::Authoritative,
+        }
+    }
+
+    /// Returns why the upstream has no authority for any version, apart from a transfer.
+    fn refused(&self, upstream: &str) -> Option<Authority<'a>> {
         let known = self.known(upstream);
         let is_removed = known.is_none() && self.remembered != Some(upstream);
         if is_removed || known.is_some_and(|known| !known.enabled) {
-            return Authority::Disabled;
+            return Some(Authority::Disabled);
         }
         if known.is_some_and(|known| !known.namespaces.admit(self.name)) {
-            return Authority::OutsideItsNamespaces;
+            return Some(Authority::OutsideItsNamespaces);
         }
         if self.is_internal && !known.is_some_and(|known| known.internal) {
-            return Authority::InternalNamespace;
+            return Some(Authority::InternalNamespace);
         }
-        match (self.owner, self.transferred_from) {
-            (Some(owner), _) if owner != upstream => Authority::BelongsTo(owner),
-            (_, Some(before)) => Authority::TransferredFrom(before),
-            _ => Authority::Authoritative,
-        }
+        self.owner.filter(|owner| *owner != upstream).map(Authority::BelongsTo)
     }
 
     /// Returns the upstream, if any, that reports this version as deleted.
@@ -134,8 +187,10 @@ impl<'a> Authorities<'a> {
     /// authoritative are never served.
     #[must_use]
     pub fn may_be_seen(&self, upstream: &str) -> bool {
-        (self.is_alone && !self.is_internal)
-            || self.authority_of(upstream) == Authority::Authoritative
+        // An approval that expires must not change what is compared.
+        let is_named =
+            || self.transfer.as_ref().is_none_or(|transfer| !transfer.named_by.is_empty());
+        (self.is_alone && !self.is_internal) || (self.refused(upstream).is_none() && is_named())
     }
 
     fn known(&self, upstream: &str) -> Option<&'a UpstreamPolicy> {
@@ -158,12 +213,4 @@ impl<'a> Authorities<'a> {
     fn may_delete(&self, upstream: &str) -> bool {
         self.may_own(upstream) && self.known(upstream).is_some_and(|known| known.enabled)
     }
-}
-
-/// Returns true if an approval names the upstream.
-fn is_named(rules: &NameRules<'_>, upstream: &str) -> bool {
-    rules.rules().any(|rule| {
-        rule.upstream.as_deref() == Some(upstream)
-            && rule.approval.as_ref().is_some_and(|approval| approval.state == State::Approved)
-    })
 }

@@ -62,6 +62,7 @@ pub fn evaluate<'a>(
     if policy.ownership.enabled {
         hold(dossier.verification.stale_after());
     }
+    authorities.last_moments().for_each(|last| hold(Some(last)));
     let mut entries = Vec::with_capacity(dossier.rows.len());
     for row in &dossier.rows {
         let effective = rules.effective(&row.version, &row.upstream);
@@ -93,6 +94,7 @@ pub fn evaluate<'a>(
         let gates = Gate::ALL.map(|gate| input.evaluate(gate));
         let expires = input.expiry();
         hold(expires);
+        hold(input.review_ahead().map(|begin| begin.minus(Timestamp::TICK)));
         let is_served = gates.iter().all(Outcome::is_passed);
         let admits =
             |index: &usize| policy.views[*index].admits(&dossier.name, &row.upstream, &effective);

@@ -4,7 +4,7 @@ use super::authority::Authority;
 use super::ownership::OwnershipEvidence;
 use super::screening::ScreeningMatch;
 use crate::model::{Damage, Digest, Escaped, Status, Timestamp};
-use crate::overlay::{Rule, State};
+use crate::overlay::{Reviewed, Rule, State};
 
 /// The evidence of a gate: data that borrows from the dossier and the policy. Text is made when it is shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,9 +26,16 @@ pub enum Evidence<'a> {
         rule: &'a Rule,
         state: State,
     },
-    /// The approval covers versions that were published up to `reviewed`.
+    /// The approval covers only what was there before its review.
     PublishedLater {
         published: Timestamp,
+        /// The later of that and of the first sight.
+        counted: Timestamp,
+        reviewed: Reviewed,
+        rule: &'a Rule,
+    },
+    /// The review is dated ahead of now.
+    ReviewAhead {
         reviewed: Timestamp,
         rule: &'a Rule,
     },
@@ -70,11 +77,22 @@ impl fmt::Display for Evidence<'_> {
             Self::Authority(authority) => write!(f, "{authority}"),
             Self::NoRule => f.write_str("pending: no rule decides about this entry"),
             Self::Ruled { rule, state } => write!(f, "{state} by {}", located(rule)),
-            Self::PublishedLater { published, reviewed, rule } => write!(
-                f,
-                "pending: published {published}, after the review date {reviewed} of {}",
-                located(rule)
-            ),
+            Self::PublishedLater { published, counted, reviewed, rule } => {
+                write!(f, "pending: published {published}")?;
+                if counted != published {
+                    write!(f, ", accepted here {counted}")?;
+                }
+                write!(f, ", after the review {reviewed} of {}", located(rule))?;
+                if reviewed.is_day_of(*counted) {
+                    let stated = counted.to_whole_second();
+                    write!(f, "; a date covers what was there before that day began in UTC: to cover this version, \
+                               review it and write `reviewed: {stated}`")?;
+                }
+                Ok(())
+            }
+            Self::ReviewAhead { reviewed, rule } => {
+                write!(f, "pending: nothing is admitted before the review {reviewed} of {}", located(rule))
+            }
             Self::NoApproval => f.write_str("not evaluated: the entry is not approved"),
             Self::Expires(until) => write!(f, "the approval is valid until {until}"),
             Self::Expired(until) => write!(f, "the approval expired at {until}"),

@@ -8,7 +8,7 @@ use super::policy::PolicySnapshot;
 use super::requirement::spells_name_out;
 use super::screening::{Compared, Screening};
 use crate::model::{Head, Status, Timestamp};
-use crate::overlay::{Approval, EffectivePolicy, State};
+use crate::overlay::{Approval, EffectivePolicy, Reviewed, State};
 
 /// One condition for serving an entry. The order is the order of evaluation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -128,7 +128,8 @@ impl<'a> GateInput<'a, '_> {
             },
             Gate::ActiveUpstream => self.evaluate_status(),
             Gate::UpstreamAuthoritative => {
-                match self.authorities.authority_of(&self.row.upstream) {
+                let DossierRow { upstream, version, .. } = self.row;
+                match self.authorities.authority_of(upstream, version, self.now) {
                     Authority::Authoritative => {
                         Outcome::Passed(Evidence::Authority(Authority::Authoritative))
                     }
@@ -184,16 +185,21 @@ impl<'a> GateInput<'a, '_> {
         if approval.state != State::Approved {
             return Outcome::Failed(ruled);
         }
+        if let Some(reviewed) = self.review_ahead() {
+            return Outcome::Failed(Evidence::ReviewAhead { reviewed, rule });
+        }
         if rule.is_exact() {
             return Outcome::Passed(ruled);
         }
-        let published = self.head.published_at;
+        let counted = self.head.counts_from();
+        let is_internal = self.policy.is_internal(&self.row.upstream);
         match approval.reviewed {
-            Some(reviewed) if published <= reviewed => Outcome::Passed(ruled),
+            Some(reviewed) if reviewed.covers(counted, is_internal) => Outcome::Passed(ruled),
             // The lint rejects a wide approval without a review date; it would cover nothing.
             reviewed => Outcome::Failed(Evidence::PublishedLater {
-                published,
-                reviewed: reviewed.unwrap_or(Timestamp::MIN),
+                published: self.head.published_at,
+                counted,
+                reviewed: reviewed.unwrap_or(Reviewed::At(Timestamp::MIN)),
                 rule,
             }),
         }
@@ -257,6 +263,12 @@ impl<'a> GateInput<'a, '_> {
     fn approval(&self) -> Option<&'a Approval> {
         let (_, approval) = self.rules.approval?;
         (approval.state == State::Approved).then_some(approval)
+    }
+
+    /// Returns the moment before which the approval admits nothing, if it has not come.
+    pub(super) fn review_ahead(&self) -> Option<Timestamp> {
+        let reviewed = self.approval()?.reviewed?;
+        reviewed.is_ahead(self.now).then_some(reviewed.start())
     }
 
     /// Returns the last moment at which the approval is valid.

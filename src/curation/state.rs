@@ -67,7 +67,7 @@ impl EntryState {
                 Evidence::PublishedLater { .. } => Self::NewerThanReview,
                 Evidence::Ruled { state: State::Denied, .. } => Self::Denied,
                 Evidence::Ruled { state: State::Suspended, .. } => Self::Suspended,
-                Evidence::Ruled { .. } => Self::Pending,
+                Evidence::Ruled { .. } | Evidence::ReviewAhead { .. } => Self::Pending,
                 _ => Self::NeverDecided,
             },
             Gate::ApprovalNotExpired => Self::Expired,

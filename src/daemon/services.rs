@@ -39,7 +39,7 @@ impl Services {
     /// Connects the services; `run` starts them.
     ///
     /// # Errors
-    /// When the store cannot be read.
+    /// When the store cannot be read, or a removed view cannot be retired.
     pub fn new(
         settings: Settings,
         store: Arc<Store>,
@@ -47,6 +47,7 @@ impl Services {
         overlays: LoadedOverlays,
     ) -> Result<Arc<Self>, StoreError> {
         let epoch = store.snapshot()?.epoch()?;
+        store.retire_views(&settings.views, clock.now())?;
         let settings = Arc::new(settings);
         let policy = Arc::new(Policy::new(Arc::clone(&settings), overlays));
         let publication = Arc::new(Publication::new(

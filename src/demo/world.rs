@@ -66,7 +66,7 @@ pub(super) fn rows() -> Vec<Row> {
     }
     rows.push(row("example.orchard/search", "1.1.0", "2026-04-18"));
     rows.push(row("example.orchard/tools", "1.1.0", "2026-05-04"));
-    // After the review of 2026-05-20.
+    // After the review.
     rows.push(row("example.orchard/tools", "2.0.0", "2026-05-28"));
     rows.push(row(WAITING, "0.9.0", "2025-11-30"));
     rows

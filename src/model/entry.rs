@@ -29,6 +29,7 @@ pub struct Entry {
 
 /// The facts of an entry that an evaluation needs, of fixed size.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own in the stored head")]
 pub struct Head {
     pub status: Status,
     /// True if several full syncs did not see it: hidden, and kept for a while.
@@ -39,16 +40,30 @@ pub struct Head {
     /// True if it came back with other content after a purge: the first content is gone, and only
     /// its digest is left.
     pub replaced: bool,
-    /// The time of publication, as the upstream states it.
+    /// True if it is a deletion of what was never received: no content counts as received under its key.
+    pub contentless: bool,
+    /// True if the content was accepted by the first accepted full sync of its upstream, or before.
+    pub initial: bool,
+    /// The time of publication, as the upstream stated it when it sent this content first.
     pub published_at: Timestamp,
     /// The time of the last change, as the upstream states it.
     pub updated_at: Timestamp,
-    /// The time at which this (upstream, name, version) was first stored here.
+    /// The time at which this content was first accepted into the live entries, and not deleted: a tombstone, a row
+    /// in quarantine or on hold, and another content of the same key are no first sight.
     pub first_seen: Timestamp,
     /// The received digest: SHA-256 over the canonical JSON (RFC 8785) of the `server` object.
     pub received: Digest,
     /// SHA-256 over the exact bytes of both objects: equal means that nothing changed.
     pub sent: Digest,
+}
+
+impl Head {
+    /// Returns the time from which a review can have seen the content: its date of publication, but no earlier than
+    /// its first sight, unless it was there when the upstream was first read completely.
+    #[must_use]
+    pub fn counts_from(&self) -> Timestamp {
+        if self.initial { self.published_at } else { self.published_at.max(self.first_seen) }
+    }
 }
 
 /// The official registry's facts about an item, with times as the upstream wrote them.
@@ -200,6 +215,8 @@ fn read_item(item: &RawValue, first_seen: Timestamp) -> Result<Entry, Validation
             missing: false,
             rewritten: false,
             replaced: false,
+            contentless: false,
+            initial: false,
             published_at: facts.published_at,
             updated_at: facts.updated_at,
             first_seen,

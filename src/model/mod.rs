@@ -21,6 +21,7 @@ mod secret;
 mod status;
 mod text;
 mod timestamp;
+mod tombstone;
 mod version;
 mod wellformed;
 
@@ -41,5 +42,6 @@ pub use secret::Secret;
 pub use status::Status;
 pub use text::Escaped;
 pub use timestamp::{BadTimestamp, Timestamp};
+pub use tombstone::TombstoneStub;
 pub use version::{BadVersion, Version};
 pub use wellformed::{ValidationError, ValidationRule, members};

@@ -1,14 +1,9 @@
-use std::time::Duration;
-
-use super::NamePattern;
-use super::fields::APPROVAL;
+use super::fields::{APPROVAL, EXPIRES, REVIEWED};
 use super::reading::Context;
 use super::rule::{Approval, Rule, State, Track};
+use super::{NamePattern, Reviewed};
 use crate::lint::{Fields, Finding, Node, Reader};
 use crate::model::{Digest, Timestamp};
-
-/// The tolerance for a future `reviewed`: east of Greenwich a day begins earlier than in UTC.
-const REVIEW_AHEAD: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// Reads the `approval` of a rule.
 pub(super) fn read_approval(
@@ -43,8 +38,8 @@ impl ApprovalReader<'_> {
             reviewers: fields
                 .get("reviewers")
                 .map_or_else(Vec::new, |node| self.reader.texts(node)),
-            reviewed: self.date(&fields, "reviewed"),
-            expires: self.date(&fields, "expires"),
+            reviewed: self.reviewed(&fields),
+            expires: self.expires(&fields),
             scope: fields.get("scope").and_then(|node| self.reader.text(node)).map(str::to_owned),
             digest: fields
                 .get("digest")
@@ -102,23 +97,20 @@ impl ApprovalReader<'_> {
                 "give an exact name and `versions`",
             );
         }
-        if let (Some(reviewed), Some(at)) = (approval.reviewed, fields.get("reviewed"))
-            && reviewed > end_of_day(self.context.now).plus(REVIEW_AHEAD)
-        {
-            let allowed = "the day of the review, no later than today";
-            self.reader.error(at, "`reviewed` is in the future", allowed);
+        if let (Some(reviewed), Some(at)) = (approval.reviewed, fields.get("reviewed")) {
+            self.judge_future(at, reviewed);
         }
         if let (Some(reviewed), Some(expires), Some(at)) =
             (approval.reviewed, approval.expires, fields.get("expires"))
-            && expires <= reviewed
+            && expires <= reviewed.start()
         {
             self.reader.error(at, "`expires` is not after `reviewed`", "a later date");
         }
         if fields.get("expires").is_some() {
             return self.warn_if_expired(node, approval);
         }
-        approval.expires =
-            approval.reviewed.map(|reviewed| reviewed.plus(self.context.terms.of(approval.track)));
+        let term = self.context.terms.of(approval.track);
+        approval.expires = approval.reviewed.map(|reviewed| reviewed.start().plus(term));
         self.warn_if_expired(node, approval);
         if approval.expires.is_none() && fields.get("reviewed").is_none() && rule.is_exact() {
             self.reader.error(
@@ -130,8 +122,9 @@ impl ApprovalReader<'_> {
     }
 
     fn warn_if_expired(&mut self, node: &Node, approval: &Approval) {
+        let reviewed = approval.reviewed.map(Reviewed::start);
         let has_expired =
-            |expires: &Timestamp| *expires < self.context.now && approval.reviewed < Some(*expires);
+            |expires: &Timestamp| *expires < self.context.now && reviewed < Some(*expires);
         if let Some(expires) = approval.expires.filter(has_expired) {
             let found = format!("the approval expired at {expires}");
             let finding = Finding::warning(&node.place, found, "review it again, or remove it");
@@ -139,20 +132,33 @@ impl ApprovalReader<'_> {
         }
     }
 
+    /// Refuses a day that has begun nowhere yet, and warns of a moment that has not come.
+    fn judge_future(&mut self, at: &Node, reviewed: Reviewed) {
+        if reviewed.is_impossible(self.context.now) {
+            let allowed = "a day that has begun somewhere on earth, or an RFC 3339 date and time";
+            self.reader.error(at, "`reviewed` is in the future", allowed);
+        } else if reviewed.is_ahead(self.context.now) {
+            let found = format!("the approval admits nothing before {reviewed}");
+            let allowed = "the date and time of the review, no later than now";
+            self.reader.findings.push(Finding::warning(&at.place, found, allowed));
+        }
+    }
+
+    fn reviewed(&mut self, fields: &Fields<'_>) -> Option<Reviewed> {
+        let read = |text: &str| Reviewed::parse(text).map_err(|_| REVIEWED);
+        self.reader.parsed(fields.get("reviewed")?, read)
+    }
+
     /// Reads a date, which means the end of that day in UTC, or an RFC 3339 date and time.
-    fn date(&mut self, fields: &Fields<'_>, key: &str) -> Option<Timestamp> {
-        self.reader.parsed(fields.get(key)?, |text| {
+    fn expires(&mut self, fields: &Fields<'_>) -> Option<Timestamp> {
+        self.reader.parsed(fields.get("expires")?, |text| {
             let whole_day = text.len() == "2026-01-31".len();
             let read = if whole_day {
                 Timestamp::parse(&format!("{text}T23:59:59.999999Z"))
             } else {
                 Timestamp::parse(text)
             };
-            read.map_err(|_| "a date such as 2026-01-31, which means the end of that day in UTC, or an RFC 3339 date and time")
+            read.map_err(|_| EXPIRES)
         })
     }
-}
-
-fn end_of_day(now: Timestamp) -> Timestamp {
-    Timestamp::parse(&format!("{}T23:59:59.999999Z", now.day())).unwrap_or(now)
 }

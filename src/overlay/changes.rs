@@ -2,7 +2,8 @@ use std::collections::HashSet;
 
 use super::set::patterns_of;
 use super::{
-    Classification, NamePattern, OverlaySet, OwnershipRule, Rule, State, Track, VersionPattern,
+    Classification, NamePattern, OverlaySet, OwnershipRule, Reviewed, Rule, State, Track,
+    VersionPattern,
 };
 use crate::model::{Digest, Name, NamespacePattern, Timestamp};
 
@@ -33,7 +34,7 @@ struct Effect<'s> {
 struct EffectiveApproval {
     state: State,
     track: Option<Track>,
-    reviewed: Option<Timestamp>,
+    reviewed: Option<Reviewed>,
     expires: Option<Timestamp>,
     digest: Option<Digest>,
 }

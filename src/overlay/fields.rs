@@ -3,6 +3,13 @@
 
 use crate::lint::{Field, FileFormat, Language, Table};
 
+/// The allowed values of `reviewed`.
+pub(super) const REVIEWED: &str = "a date such as 2026-01-31, which covers what was there before that day began in \
+                                   UTC, or an RFC 3339 date and time, which covers up to itself";
+/// The allowed values of `expires`.
+pub(super) const EXPIRES: &str = "a date such as 2026-01-31, which means the end of that day in UTC, or an RFC 3339 \
+                                  date and time";
+
 /// Returns the overlay file with all its keys.
 #[must_use]
 pub fn file_format() -> FileFormat {
@@ -77,7 +84,7 @@ pub(super) const SERVER: Table = Table {
         Field::new("reason", "text", "A note for people; it is never served.")
             .example("requested by the service desk"),
         Field::new("approval", "mapping", "The decision: see `approval`.")
-            .example("{state: approved, reviewed: 2026-11-01}"),
+            .example("{state: approved, reviewed: 2026-11-01T15:30:00Z}"),
         Field::new(
             "not_lookalike",
             "mapping",
@@ -114,18 +121,18 @@ pub(super) const APPROVAL: Table = Table {
         Field::new(
             "reviewed",
             "date",
-            "The time of the review. The approval covers what was published until then, unless it names \
-             one exact version. Required for `approved`, except for one exact version with `expires`.",
+            "The time of the review. The approval covers what was there before, unless it names one exact \
+             version. Required for `approved`, except for one exact version with `expires`.",
         )
-        .allowed("a date such as 2026-01-31, which means the end of that day in UTC, or an RFC 3339 date and time")
-        .example("2026-11-01"),
+        .allowed(REVIEWED)
+        .example("2026-11-01T15:30:00+01:00"),
         Field::new(
             "expires",
             "date",
             "The last moment of the approval, later than `reviewed`; by default a term of the track after \
-             `reviewed`. Only with `approved`.",
+             `reviewed` (after the start of that day, for a date). Only with `approved`.",
         )
-        .allowed("a date such as 2026-01-31, which means the end of that day in UTC, or an RFC 3339 date and time")
+        .allowed(EXPIRES)
         .example("2027-02-01"),
         Field::new("scope", "text", "What was approved, for people; never served.").example("read only"),
         Field::new(

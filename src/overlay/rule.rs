@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use serde::{Serialize, Serializer};
 
-use super::{NamePattern, VersionPattern};
+use super::{NamePattern, Reviewed, VersionPattern};
 use crate::lint::Place;
 use crate::model::{Digest, Timestamp};
 
@@ -31,14 +31,23 @@ pub struct Approval {
     pub state: State,
     pub track: Option<Track>,
     pub reviewers: Vec<String>,
-    /// The time of the review: it covers what was published until then.
-    pub reviewed: Option<Timestamp>,
+    pub reviewed: Option<Reviewed>,
     /// The last moment at which an approval is effective; always present when approved.
     pub expires: Option<Timestamp>,
     /// For people only; never served.
     pub scope: Option<String>,
     /// The received digest that was reviewed.
     pub digest: Option<Digest>,
+}
+
+impl Approval {
+    /// Returns true if it approves now: it has not expired, and its review is not dated ahead.
+    #[must_use]
+    pub fn is_effective(&self, now: Timestamp) -> bool {
+        self.state == State::Approved
+            && self.expires.is_none_or(|until| now <= until)
+            && !self.reviewed.is_some_and(|reviewed| reviewed.is_ahead(now))
+    }
 }
 
 /// The state of an approval. Without an approval an entry is pending.
@@ -114,7 +123,8 @@ macro_rules! display_as_word {
 }
 display_as_word!(State, Track, Classification);
 
-/// The terms of approvals without `expires`, by track, counted from `reviewed`.
+/// The terms of approvals without `expires`, by track, counted from `reviewed`; for a bare date, from the start of that
+/// day in UTC.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Terms {
     pub fast: Duration,

@@ -26,6 +26,9 @@ fn server(fields: &str) -> String {
      owner: Payments, labels: [x], reason: why, approval: {state: approved, track: heavy, \
      reviewers: [alice], reviewed: 2026-05-01, expires: 2026-12-31, scope: read only}"
 ))]
+#[case::review_at_a_moment(server(
+    "name: a.b/c, approval: {state: approved, reviewed: 2026-06-01T14:00:00+02:00}"
+))]
 #[case::digest(server(
     "name: a.b/c, versions: 1.0.0, approval: {state: approved, reviewed: 2026-05-01T10:00:00Z, \
      digest: 'sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855'}"
@@ -141,7 +144,14 @@ fn invalid_overlay_is_rejected_with_its_place(#[case] yaml: &str, #[case] wanted
 #[case("state: approved", "an approval of `a.b/c` without `reviewed`; give the date of the review")]
 #[case("state: approved, reviewed: 2026-13-01", "`2026-13-01`; a date such as 2026-01-31")]
 #[case("state: approved, reviewed: yesterday", "`yesterday`; a date such as 2026-01-31")]
-#[case("state: approved, reviewed: 2026-06-03", "`reviewed` is in the future")]
+#[case(
+    "state: approved, reviewed: 2026-06-03",
+    "`reviewed` is in the future; a day that has begun"
+)]
+#[case(
+    "state: approved, reviewed: 2026-06-01T12:00:01Z",
+    "the approval admits nothing before 2026-06-01T12:00:01Z"
+)]
 #[case(
     "state: approved, reviewed: 2026-05-01, expires: 2026-04-01",
     "`expires` is not after `reviewed`"
@@ -191,12 +201,16 @@ fn all_findings_are_reported_at_once() {
 }
 
 #[rstest]
-#[case("reviewed: 2026-05-01", "2026-10-28T23:59:59.999999Z")]
-#[case("reviewed: 2026-05-01, track: fast", "2027-05-01T23:59:59.999999Z")]
-#[case("reviewed: 2026-05-01, track: heavy", "2026-07-30T23:59:59.999999Z")]
+#[case("reviewed: 2026-05-01", "2026-10-28T00:00:00.000000Z")]
+#[case("reviewed: 2026-05-01T10:00:00Z", "2026-10-28T10:00:00.000000Z")]
+#[case("reviewed: 2026-05-01, track: fast", "2027-05-01T00:00:00.000000Z")]
+#[case("reviewed: 2026-05-01, track: heavy", "2026-07-30T00:00:00.000000Z")]
 #[case("reviewed: 2026-05-01, expires: 2026-06-20", "2026-06-20T23:59:59.999999Z")]
 #[case("reviewed: 2026-05-01, expires: 2026-06-20T08:00:00+02:00", "2026-06-20T06:00:00.000000Z")]
-fn approval_expires_at_end_of_day_or_term(#[case] dates: &str, #[case] expires: &str) {
+fn approval_expires_at_end_of_day_or_a_term_after_the_review(
+    #[case] dates: &str,
+    #[case] expires: &str,
+) {
     let yaml = server(&format!("name: a.b/c, approval: {{state: approved, {dates}}}"));
     let now = Timestamp::parse("2026-06-01T00:00:00Z").expect("a time");
     let context = Context { terms: Terms::default(), now, upstreams: None };

@@ -5,7 +5,7 @@ use std::collections::{BTreeSet, HashSet};
 use redb::ReadableTableMetadata;
 
 use super::dirty::{Evaluated, settle};
-use super::rows::{RowRange, all_of, of_name};
+use super::rows::{RowRange, after, all_of, of_name};
 use super::tables::{AUTHORITIES, LEDGER};
 use super::{Rows, Snapshot, Store, StoreError, codec};
 use crate::curation::View;
@@ -48,7 +48,59 @@ impl Store {
     }
 }
 
+impl Store {
+    /// Turns what views show that are not configured any more into tombstones: a view that is added again vouches
+    /// for nothing that it showed once. Returns the number of entries.
+    ///
+    /// # Errors
+    /// When the file cannot be read or written.
+    pub fn retire_views(&self, configured: &[View], now: Timestamp) -> Result<usize, StoreError> {
+        let retired = self.snapshot()?.shown_elsewhere(configured)?;
+        if retired.is_empty() {
+            return Ok(0);
+        }
+        let newest = retired.iter().map(|(_, record)| record.changed_at).max();
+        let changed_at = newest.map_or(now, |newest| now.max(newest.plus(Timestamp::TICK)));
+        self.write(changed_at, |transaction| {
+            let mut ledger = transaction.open_table(LEDGER)?;
+            for ((view, name, version), record) in &retired {
+                let record = LedgerRecord { shown: Shown::Tombstone, changed_at, ..*record };
+                let key = (view.as_str(), name.as_str(), version.as_str());
+                ledger.insert(key, codec::ledger(&record).as_slice())?;
+            }
+            Ok(retired.len())
+        })
+    }
+}
+
+/// View, name and version.
+type ViewKey = (String, String, String);
+
 impl Snapshot {
+    /// Returns what other views than these show.
+    fn shown_elsewhere(
+        &self,
+        configured: &[View],
+    ) -> Result<Vec<(ViewKey, LedgerRecord)>, StoreError> {
+        let (mut shown, mut from) = (Vec::new(), String::new());
+        let ledger = self.tables.ledger()?;
+        while let Some(first) = ledger.range((from.as_str(), "", "")..)?.next() {
+            let view = first?.0.value().0.to_owned();
+            if !configured.iter().any(|known| known.name == view) {
+                for row in all_of(ledger, &view)? {
+                    let (key, value) = row?;
+                    let (view, name, version) = key.value();
+                    let record = codec::read_ledger(value.value());
+                    let record = record.filter(|record| record.shown == Shown::Visible);
+                    let key = (view.to_owned(), name.to_owned(), version.to_owned());
+                    shown.extend(record.map(|record| (key, record)));
+                }
+            }
+            from = after(&view);
+        }
+        Ok(shown)
+    }
+
     /// Returns the upstream that a name was served from last.
     pub fn served_from(&self, name: &Name) -> Result<Option<String>, StoreError> {
         let upstream = self.tables.authorities()?.get(name.as_str())?;

@@ -127,6 +127,8 @@ mod delivery_tests;
 #[cfg(test)]
 mod facts_tests;
 #[cfg(test)]
+mod first_acceptance_tests;
+#[cfg(test)]
 mod hold_tests;
 #[cfg(test)]
 mod tests;

@@ -6,7 +6,8 @@ use serde_json::value::RawValue;
 
 use super::database::FILE;
 use super::*;
-use crate::curation::View;
+use crate::curation::tests::fixtures;
+use crate::curation::{Screening, View, evaluate};
 use crate::lint::Source;
 use crate::model::{
     Digest, Entry, LedgerRecord, Name, OFFICIAL_META, Quarantined, Shown, Timestamp, Version,
@@ -52,6 +53,7 @@ pub(super) fn accept(store: &Store, state: &UpstreamState) -> Result<BTreeSet<Na
         safety_limits: &safety_limits,
         hold: &hold,
         whole: state,
+        backdated_before: None,
         now: NOW,
     })
 }
@@ -98,8 +100,12 @@ fn committed_rows_survive_reopening() {
     assert_eq!(snapshot.epoch().expect("an epoch"), epoch);
     assert_eq!(snapshot.upstream("up").expect("a state"), state("a.b/c:2.0.0"));
     let heads = snapshot.heads_of(&Name::parse("a.b/c").expect("a name")).expect("heads");
-    let found: Vec<Entry> =
-        heads.iter().map(|head| snapshot.entry(head).expect("an entry")).collect();
+    let found: Vec<(Box<str>, Box<str>)> = heads
+        .iter()
+        .map(|head| snapshot.entry(head).expect("an entry"))
+        .map(|entry| (entry.server, entry.meta))
+        .collect();
+    let entries = entries.map(|entry| (entry.server, entry.meta));
     assert_eq!(found, entries, "byte for byte");
     assert_eq!(snapshot.count("up").expect("counted"), (2, 0));
     assert!(snapshot.verify().expect("verified").is_sound());
@@ -189,7 +195,7 @@ fn released_row_leaves_quarantine_and_replaces_nothing() {
     let snapshot = store.snapshot().expect("a snapshot");
     assert_eq!(snapshot.count("up").expect("counted"), (2, 0));
     let heads = snapshot.heads_of(&stored.name).expect("heads");
-    assert_eq!(snapshot.entry(&heads[0]).expect("an entry"), stored);
+    assert_eq!(snapshot.entry(&heads[0]).expect("an entry").server, stored.server);
 }
 
 #[test]
@@ -465,4 +471,45 @@ proptest::proptest! {
         let declarations = snapshot.declarations(&Name::parse("a.b/tool").expect("a name")).expect("read");
         proptest::prop_assert_eq!((record.unclear, declarations.and_then(|declarations| declarations.account)), (1, Some(1)));
     }
+}
+
+/// A removed view comes back: what it showed once must not admit a name without a comparison.
+#[test]
+fn removed_view_vouches_for_nothing_when_it_is_added_again() {
+    let store = Store::ephemeral(NOW).expect("a store");
+    let rows = ["1", "2"].map(|version| Row::Entry(entry("a.b/c", version, "x")));
+    commit(&store, Destination::Live, &rows, "1");
+    let record = LedgerRecord {
+        shown: Shown::Visible,
+        changed_at: NOW,
+        digest: Digest::of(b"x"),
+        published_at: NOW,
+    };
+    let shown = |version: &str| {
+        let key = Name::parse("a.b/c").expect("a name");
+        [((key, Version::parse(version).expect("usable")), record)]
+    };
+    let (first, second) = (shown("1"), shown("2"));
+    let changes = [("default", &first), ("team", &second)];
+    let changes = changes.map(|(view, changes)| ViewChanges { view, changes });
+    store.commit_ledger(&changes, &[], &Evaluated::default(), NOW).expect("committed");
+    let now = Timestamp::parse("2026-03-01T00:00:00Z").expect("a time");
+    let [default, team] = ["default", "team"].map(View::unlimited);
+    let served = || -> Vec<String> {
+        let text = "namespaces: [{name: com.q, protect: [stripe]}]\nservers: [{name: a.b/*, approval: {state: approved, reviewed: 2026-02-01}}]";
+        let mut policy = fixtures::policy(fixtures::overlays(text, now));
+        policy.views = vec![default.clone(), team.clone()];
+        let name = Name::parse("a.b/c").expect("a name");
+        let dossier = store.snapshot().expect("a snapshot").dossier(&name, &policy).expect("read");
+        let screening = Screening::default();
+        let evaluation = evaluate(&dossier, &policy, &screening, now);
+        let served = evaluation.entries.iter().filter(|entry| entry.is_served());
+        served.map(|entry| entry.row.version.to_string()).collect()
+    };
+    let both = [default.clone(), team.clone()];
+    assert_eq!(store.retire_views(&both, now).expect("written"), 0);
+    assert_eq!(served(), ["1", "2"]);
+    assert_eq!(store.retire_views(&both[..1], now).expect("written"), 1);
+    assert_eq!(served(), ["1"], "it waits for a comparison");
+    assert_eq!(store.retire_views(&both[..1], now).expect("written"), 0);
 }

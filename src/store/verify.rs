@@ -5,8 +5,7 @@ use serde_json::value::RawValue;
 use super::codec::{self, KeptFacts, StagedParts};
 use super::{Snapshot, StoreError, StoredHead};
 use crate::curation::ContentFacts;
-use crate::model::{Entry, Escaped, Head, Shown};
-use crate::sync::NEVER_SENT;
+use crate::model::{Entry, Escaped, Head, Shown, Status};
 
 /// The result of a check of every row.
 #[derive(Debug, Default, Serialize, serde::Deserialize)]
@@ -231,17 +230,17 @@ impl Snapshot {
     }
 }
 
-/// Returns true if the entry is what its bytes would give if they arrived now. An entry that an invalid
-/// row marked as deleted, or that was rewritten, has its earlier bytes with the later status.
+/// Returns true if the entry is what its bytes would give if they arrived now. An entry that an invalid row or a stub
+/// marked as deleted, or that was rewritten, has its earlier bytes with the later status.
 fn matches_its_bytes(entry: &Entry) -> bool {
     let item = format!(r#"{{"server":{},"_meta":{}}}"#, entry.server, entry.meta);
     let Ok(item) = serde_json::from_str::<Box<RawValue>>(&item) else { return false };
-    let Ok(mut computed) = Entry::read(&item, entry.head.first_seen) else { return false };
-    let Head { status, missing, rewritten, replaced, published_at, updated_at, sent, .. } =
-        entry.head;
-    computed.head = Head { missing, rewritten, replaced, published_at, ..computed.head };
-    if rewritten || sent == NEVER_SENT {
-        computed.head = Head { status, updated_at, sent, ..computed.head };
-    }
-    computed == *entry
+    let Ok(computed) = Entry::read(&item, entry.head.first_seen) else { return false };
+    let (stored, sent) = (entry.head, computed.head);
+    let is_marked =
+        stored.rewritten || (stored.status == Status::Deleted && stored.sent != sent.sent);
+    let as_sent = |head: Head| (head.status, head.updated_at, head.sent);
+    stored.received == sent.received
+        && (is_marked || as_sent(stored) == as_sent(sent))
+        && (&computed.name, &computed.version) == (&entry.name, &entry.version)
 }

@@ -39,7 +39,9 @@ impl Absence {
     ) -> Miss {
         let absence = Self::again(before, safety_limits, now);
         if absence.is_final(safety_limits, now) {
-            return Miss::Purged { remembered: (!head.replaced).then_some(head) };
+            return Miss::Purged {
+                remembered: (!head.replaced && !head.contentless).then_some(head),
+            };
         }
         let hides = absence.is_hidden() && !head.missing;
         Miss::Counted { absence, hidden: hides.then_some(Head { missing: true, ..head }) }
@@ -108,6 +110,8 @@ mod tests {
             missing,
             rewritten: false,
             replaced,
+            contentless: false,
+            initial: false,
             published_at: at,
             updated_at: at,
             first_seen: at,

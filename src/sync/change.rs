@@ -132,8 +132,7 @@ pub fn change<E>(
             head => head,
         },
     };
-    let first_seen = head.map_or(now, |head| head.first_seen);
-    Ok(match Entry::read(item, first_seen) {
+    Ok(match Entry::read(item, now) {
         Err(row) => match head {
             Some(head) if head.status != Status::Deleted && is_deletion(item) => {
                 Change::Write { row: Row::Deleted(row), kind: Kind::Deleted }
@@ -219,15 +218,5 @@ mod tests {
         assert!(row.reason.starts_with(OVER_LIMIT), "{}", row.reason);
         assert_eq!(size.versions, 10_000);
         assert!(NameSize { versions: 0, bytes: MAX_NAME_BYTES }.admit(&entry).is_err());
-    }
-
-    #[test]
-    fn updated_entry_keeps_its_first_seen_time() {
-        let head = Some(stored("x", "active"));
-        let Change::Write { row: Row::Entry(entry), .. } = changed(&item("y", "active"), head)
-        else {
-            panic!("an updated entry")
-        };
-        assert_eq!(entry.head.first_seen, Timestamp::from_micros(1));
     }
 }

@@ -11,6 +11,7 @@
 //! changes behind a moving cursor is newer than that, so the next incremental sync reads it again.
 
 mod absence;
+mod backdated;
 mod change;
 mod change_set;
 mod drift;
@@ -23,6 +24,7 @@ mod safety_limits;
 mod source;
 
 pub use absence::{Absence, Miss};
+pub use backdated::{Backdated, BackdatedRun, backdated_before};
 pub use change::{Change, Kind, NameSize, OVER_LIMIT, Row, Tally, change};
 pub use change_set::{
     ChangeOnHold, ChangeSet, DecisionRecord, DecisionRequest, Effect, HoldDecision, HoldHistory,
@@ -32,7 +34,9 @@ pub use drift::changed_members;
 pub use files::completed;
 pub use page::{PageError, RawPage};
 pub use pagination::{MAX_ROWS, Pagination, PaginationError};
-pub use rewrite::{Arrival, NEVER_SENT, Placement, Rewrite, deleted, place, rewrite};
+pub use rewrite::{
+    Arrival, FirstAcceptance, NEVER_SENT, Placement, Rewrite, deleted, place, rewrite,
+};
 pub use run::{Failure, RunReport, SyncKind, SyncRun, UpstreamState};
 pub use safety_limits::{ExceededLimit, Names, RunFacts, SafetyLimit, SafetyLimits, judge};
 pub use source::{FetchFailure, FetchedPage, PageRequest, PageSource};

@@ -3,6 +3,9 @@
 //! Published content does not change: the content received first stays, other contents are kept
 //! beside it, and only status and update time are taken from the sent row. A purged entry is still
 //! the same entry when it comes back: content that differs from before is flagged.
+//!
+//! A row that arrives deleted before any content of its key was received is a tombstone and no content. A deleted row
+//! with the stub of another registry of this kind changes only the status of stored content.
 
 use crate::model::{Digest, Head, Status, Timestamp};
 
@@ -10,6 +13,14 @@ use crate::model::{Digest, Head, Status, Timestamp};
 pub(super) const MAX_CONTENTS: usize = 32;
 /// The digest of bytes that were never received: the next bytes always differ from it.
 pub const NEVER_SENT: Digest = Digest::from_bytes([0; 32]);
+
+/// The moment at which content is accepted that was not there before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FirstAcceptance {
+    pub at: Timestamp,
+    /// True until a full sync of the upstream was accepted.
+    pub initial: bool,
+}
 
 /// An entry as upstream sends it now, and what the store has under its key.
 #[derive(Debug, Clone, Copy)]
@@ -20,6 +31,9 @@ pub struct Arrival {
     pub purged: Option<Head>,
     /// True if the `server` bytes equal the stored ones, or the stored ones are not readable.
     pub same_content: bool,
+    /// True if the content is the stub with which a registry such as this one marks an entry as deleted.
+    pub is_stub: bool,
+    pub accepted: FirstAcceptance,
 }
 
 /// The change to write for an arriving entry.
@@ -27,36 +41,67 @@ pub struct Arrival {
 pub enum Rewrite {
     /// The first content stays; the sent one goes beside it.
     KeepFirst { head: Head },
+    /// The first content stays, and is deleted; the stub is not kept.
+    Delete { head: Head },
     /// The sent content is stored.
-    Store { head: Head, forget_purged: bool },
+    Store {
+        head: Head,
+        forget_purged: bool,
+        /// True if it is the first content under its key.
+        is_new: bool,
+    },
     /// The purged content is back; the content that replaced it goes beside it with its head: a
     /// reviewer may have pinned it.
     Restore { head: Head, displaced: Head },
 }
 
-/// Decides about an entry that arrives.
+/// Decides about an entry that arrives. Dates and first sight belong to a content: they are kept where the same
+/// content was accepted before, and never pass to another one.
 #[must_use]
 pub fn rewrite(arrival: &Arrival) -> Rewrite {
-    let Arrival { sent, stored, purged, same_content } = *arrival;
-    let replaced = purged.is_some_and(|purged| purged.received != sent.received);
-    // The dates received first decide which content a review can have seen.
-    let Head { published_at, first_seen, .. } = purged.or(stored).unwrap_or(sent);
-    let taken = Head { replaced, published_at, first_seen, ..sent };
-    let forget_purged = purged.is_some() && !replaced;
-    match stored {
-        Some(stored) if stored.replaced && forget_purged => {
-            Rewrite::Restore { head: Head { rewritten: true, ..taken }, displaced: stored }
-        }
-        Some(stored) if !same_content => {
-            let Head { status, updated_at, sent, .. } = sent;
-            let head = Head { status, updated_at, sent, missing: false, rewritten: true, ..stored };
-            Rewrite::KeepFirst { head }
-        }
-        _ => {
-            let rewritten = stored.is_some_and(|stored| stored.rewritten);
-            Rewrite::Store { head: Head { rewritten, ..taken }, forget_purged }
-        }
+    let Arrival { sent, stored, purged, same_content, is_stub, .. } = *arrival;
+    let returning = purged.filter(|purged| purged.received == sent.received);
+    // A tombstone that was met first is no content: what comes later is the first.
+    let Some(stored) = stored.filter(|stored| !stored.contentless) else {
+        return first(arrival, returning);
+    };
+    if let Some(purged) = returning.filter(|_| stored.replaced) {
+        let head = Head { rewritten: true, ..dated(sent, purged) };
+        return Rewrite::Restore { head, displaced: stored };
     }
+    let Head { status, updated_at, .. } = sent;
+    let marked = Head { status, updated_at, sent: sent.sent, missing: false, ..stored };
+    if same_content {
+        let Head { rewritten, replaced, .. } = stored;
+        let head = Head { rewritten, replaced, ..dated(sent, stored) };
+        Rewrite::Store { head, forget_purged: returning.is_some(), is_new: false }
+    } else if is_stub && status == Status::Deleted {
+        Rewrite::Delete { head: marked }
+    } else {
+        Rewrite::KeepFirst { head: Head { rewritten: true, ..marked } }
+    }
+}
+
+/// Decides about an entry of which no content is stored.
+fn first(arrival: &Arrival, returning: Option<Head>) -> Rewrite {
+    let Arrival { sent, purged, accepted, .. } = *arrival;
+    let seen = Head { initial: accepted.initial, first_seen: accepted.at, ..sent };
+    if sent.status == Status::Deleted {
+        let head = Head { contentless: true, ..seen };
+        return Rewrite::Store { head, forget_purged: false, is_new: false };
+    }
+    if let Some(purged) = returning {
+        Rewrite::Store { head: dated(sent, purged), forget_purged: true, is_new: false }
+    } else {
+        let head = Head { replaced: purged.is_some(), ..seen };
+        Rewrite::Store { head, forget_purged: false, is_new: purged.is_none() }
+    }
+}
+
+/// Returns the head of content that was accepted before, with the dates that it had then.
+fn dated(sent: Head, before: Head) -> Head {
+    let Head { initial, published_at, first_seen, .. } = before;
+    Head { initial, published_at, first_seen, ..sent }
 }
 
 /// The place of a content beside the first.
@@ -89,6 +134,9 @@ pub fn deleted(stored: Head) -> Head {
 mod tests {
     use super::*;
 
+    const ACCEPTED: FirstAcceptance =
+        FirstAcceptance { at: Timestamp::from_micros(20), initial: false };
+
     /// Returns a head with content `content`, published and first seen at `at`.
     fn head(content: u8, at: i64) -> Head {
         Head {
@@ -96,6 +144,8 @@ mod tests {
             missing: false,
             rewritten: false,
             replaced: false,
+            contentless: false,
+            initial: false,
             published_at: Timestamp::from_micros(at),
             updated_at: Timestamp::from_micros(at),
             first_seen: Timestamp::from_micros(at),
@@ -104,61 +154,70 @@ mod tests {
         }
     }
 
-    /// Returns `taken` with the dates received first.
-    fn dated(taken: Head, first: i64) -> Head {
-        let first = Timestamp::from_micros(first);
-        Head { published_at: first, first_seen: first, ..taken }
+    /// Returns `sent` as content that is accepted now.
+    fn new(sent: Head) -> Head {
+        Head { first_seen: ACCEPTED.at, ..sent }
+    }
+
+    fn decide(sent: Head, stored: Option<Head>, purged: Option<Head>, is_stub: bool) -> Rewrite {
+        let same_content = stored.is_some_and(|stored| stored.received == sent.received);
+        rewrite(&Arrival { sent, stored, purged, same_content, is_stub, accepted: ACCEPTED })
+    }
+
+    fn store(head: Head, forget_purged: bool, is_new: bool) -> Rewrite {
+        Rewrite::Store { head, forget_purged, is_new }
     }
 
     #[test]
     fn arrival_is_kept_stored_or_restored_by_its_content() {
         let sent = Head { status: Status::Deprecated, ..head(1, 9) };
-        let missing = Head { missing: true, ..head(1, 5) };
+        let missing = Head { missing: true, initial: true, ..head(1, 5) };
         let rewritten = Head { rewritten: true, ..head(1, 5) };
         let replaced = Head { replaced: true, ..head(2, 7) };
         let other = Head { missing: true, ..head(2, 5) };
-        let kept = Head {
-            status: Status::Deprecated,
-            updated_at: sent.updated_at,
-            sent: sent.sent,
-            missing: false,
-            rewritten: true,
-            ..other
+        let marked = |stored: Head| {
+            let Head { status, updated_at, sent, .. } = sent;
+            Head { status, updated_at, sent, missing: false, rewritten: true, ..stored }
         };
-        let store = |head, forget_purged| Rewrite::Store { head, forget_purged };
         let cases = [
-            ("a new entry", None, None, false, store(sent, false)),
-            ("the stored content", Some(missing), None, true, store(dated(sent, 5), false)),
+            ("a new entry", None, None, store(new(sent), false, true)),
+            (
+                "the stored content",
+                Some(missing),
+                None,
+                store(Head { initial: true, ..dated(sent, missing) }, false, false),
+            ),
             (
                 "the first content of a rewritten entry",
                 Some(rewritten),
                 None,
-                true,
-                store(Head { rewritten: true, ..dated(sent, 5) }, false),
+                store(Head { rewritten: true, ..dated(sent, rewritten) }, false, false),
             ),
-            ("other content", Some(other), None, false, Rewrite::KeepFirst { head: kept }),
-            ("the purged content", None, Some(head(1, 2)), false, store(dated(sent, 2), true)),
+            ("other content", Some(other), None, Rewrite::KeepFirst { head: marked(other) }),
+            (
+                "the purged content",
+                None,
+                Some(head(1, 2)),
+                store(dated(sent, head(1, 2)), true, false),
+            ),
             (
                 "other content than the purged one",
                 None,
                 Some(head(3, 2)),
-                false,
-                store(Head { replaced: true, ..dated(sent, 2) }, false),
+                store(Head { replaced: true, ..new(sent) }, false, false),
             ),
             (
                 "what replaced the purged content, again",
                 Some(Head { replaced: true, ..head(1, 7) }),
                 Some(head(3, 2)),
-                true,
-                store(Head { replaced: true, ..dated(sent, 2) }, false),
+                store(Head { replaced: true, ..dated(sent, head(1, 7)) }, false, false),
             ),
             (
                 "the purged content after another one",
                 Some(replaced),
                 Some(head(1, 2)),
-                false,
                 Rewrite::Restore {
-                    head: Head { rewritten: true, ..dated(sent, 2) },
+                    head: Head { rewritten: true, ..dated(sent, head(1, 2)) },
                     displaced: replaced,
                 },
             ),
@@ -166,22 +225,58 @@ mod tests {
                 "a third content after the purged and another one",
                 Some(replaced),
                 Some(head(3, 2)),
-                false,
-                Rewrite::KeepFirst {
-                    head: Head {
-                        status: Status::Deprecated,
-                        updated_at: sent.updated_at,
-                        sent: sent.sent,
-                        rewritten: true,
-                        ..replaced
-                    },
-                },
+                Rewrite::KeepFirst { head: marked(replaced) },
             ),
         ];
-        for (name, stored, purged, same_content, expected) in cases {
-            let found = rewrite(&Arrival { sent, stored, purged, same_content });
-            assert_eq!(found, expected, "{name}");
+        for (name, stored, purged, expected) in cases {
+            assert_eq!(decide(sent, stored, purged, false), expected, "{name}");
         }
+    }
+
+    #[test]
+    fn tombstone_met_first_gives_no_content_its_dates() {
+        let deleted = Head { status: Status::Deleted, ..head(1, 3) };
+        let tombstone = Head { contentless: true, ..new(deleted) };
+        assert_eq!(decide(deleted, None, None, true), store(tombstone, false, false));
+        let again = Head { status: Status::Deleted, ..head(4, 4) };
+        let expected = Head { contentless: true, ..new(again) };
+        assert_eq!(decide(again, Some(tombstone), None, false), store(expected, false, false));
+        for sent in [head(1, 9), head(2, 9)] {
+            let expected = store(new(sent), false, true);
+            assert_eq!(decide(sent, Some(tombstone), None, false), expected, "it is the first");
+        }
+        let purged = Some(head(2, 2));
+        let expected = store(dated(head(2, 9), head(2, 2)), true, false);
+        assert_eq!(decide(head(2, 9), Some(tombstone), purged, false), expected, "purged before");
+    }
+
+    #[test]
+    fn only_the_stub_of_a_deletion_changes_no_content() {
+        let stored = head(1, 5);
+        let stub = Head { status: Status::Deleted, ..head(2, 9) };
+        let deleted = Head {
+            status: Status::Deleted,
+            updated_at: stub.updated_at,
+            sent: stub.sent,
+            ..stored
+        };
+        let kept = Head { rewritten: true, ..deleted };
+        assert_eq!(decide(stub, Some(stored), None, true), Rewrite::Delete { head: deleted });
+        let other = decide(stub, Some(stored), None, false);
+        assert_eq!(other, Rewrite::KeepFirst { head: kept }, "other content of a deletion");
+        let alive = decide(head(2, 9), Some(stored), None, true);
+        assert!(matches!(alive, Rewrite::KeepFirst { .. }), "the stub without a deletion");
+        let back = decide(head(1, 12), Some(deleted), None, false);
+        assert_eq!(back, store(dated(head(1, 12), stored), false, false));
+    }
+
+    #[test]
+    fn content_of_the_first_full_sync_counts_by_its_own_date() {
+        let at = Timestamp::from_micros;
+        let later = Head { first_seen: at(20), ..head(1, 9) };
+        assert_eq!(later.counts_from(), at(20));
+        assert_eq!(Head { initial: true, ..later }.counts_from(), at(9));
+        assert_eq!(Head { published_at: at(30), ..later }.counts_from(), at(30));
     }
 
     #[test]

@@ -3,6 +3,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::backdated::{Backdated, BackdatedRun, remember};
 use super::{ChangeSet, Tally};
 use crate::model::{FailureClass, Timestamp};
 
@@ -16,6 +17,10 @@ pub struct UpstreamState {
     pub last_attempt: Option<Timestamp>,
     /// When a sync run was last accepted.
     pub last_success: Option<Timestamp>,
+    /// When a full sync was first accepted: content that is new afterwards counts from its acceptance. It stays when
+    /// the URL changes, so that no new definition lets old dates count.
+    #[serde(default)]
+    pub first_full_sync: Option<Timestamp>,
     /// When a full sync was last accepted; until the first, batches are accepted as they come.
     pub last_full_sync: Option<Timestamp>,
     /// When a full sync last ended, accepted or put on hold as a whole.
@@ -35,6 +40,9 @@ pub struct UpstreamState {
     /// Names with more versions or bytes than are kept, as of the last full sync.
     #[serde(default)]
     pub over_limit: BTreeSet<String>,
+    /// The runs of the last 30 days that brought backdated content, oldest first.
+    #[serde(default)]
+    pub backdated: Vec<BackdatedRun>,
     /// The change set on hold.
     #[serde(default)]
     pub on_hold: Option<ChangeSet>,
@@ -117,7 +125,11 @@ impl UpstreamState {
     #[must_use]
     pub fn of_source(self, url: &str) -> Self {
         match &self.url {
-            Some(known) if known != url => Self { url: Some(url.to_owned()), ..Self::default() },
+            Some(known) if known != url => Self {
+                url: Some(url.to_owned()),
+                first_full_sync: self.first_full_sync,
+                ..Self::default()
+            },
             _ => Self { url: Some(url.to_owned()), ..self },
         }
     }
@@ -150,6 +162,11 @@ impl UpstreamState {
         }
     }
 
+    /// Remembers the backdated content of a run that is accepted now.
+    pub fn remember_backdated(&mut self, found: Vec<Backdated>, now: Timestamp) {
+        remember(&mut self.backdated, found, now);
+    }
+
     /// Returns true if rows are accepted batch by batch, and not staged until the run has ended.
     #[must_use]
     pub const fn accepts_batches(&self) -> bool {
@@ -173,9 +190,14 @@ impl UpstreamState {
                 SyncKind::Full => run.over_limit.clone(),
                 SyncKind::Incremental { .. } => &self.over_limit | &run.over_limit,
             },
+            backdated: self.backdated.clone(),
             on_hold: self.on_hold.clone(),
             last_attempt: self.last_attempt,
             last_success: Some(now),
+            first_full_sync: self.first_full_sync.or(match run.kind {
+                SyncKind::Full => Some(now),
+                SyncKind::Incremental { .. } => None,
+            }),
             last_full_sync: match run.kind {
                 SyncKind::Full => Some(now),
                 SyncKind::Incremental { .. } => self.last_full_sync,
@@ -317,10 +339,16 @@ mod tests {
 
     #[test]
     fn another_registry_under_the_same_id_starts_with_a_new_state() {
-        let known = UpstreamState { watermark: Some(Timestamp::MIN), ..UpstreamState::default() };
+        let known = UpstreamState {
+            watermark: Some(Timestamp::MIN),
+            first_full_sync: Some(Timestamp::MIN),
+            ..UpstreamState::default()
+        };
         let first = known.clone().of_source("https://one.example/");
         assert_eq!(first.watermark, known.watermark, "a state of an older release");
         assert_eq!(first.clone().of_source("https://one.example/"), first);
-        assert_eq!(first.of_source("https://two.example/").watermark, None);
+        let second = first.of_source("https://two.example/");
+        assert_eq!(second.watermark, None);
+        assert_eq!(second.first_full_sync, known.first_full_sync, "old dates count nothing");
     }
 }

@@ -150,9 +150,18 @@ async fn transferred_name_is_hidden_until_an_overlay_names_the_new_upstream() {
     })
     .await;
     daemon.lists(&[]).await;
-    let named = only
-        .replace("DAY", &today[..10])
-        .replace("com.example/tool,", "com.example/tool, upstream: official,");
+    // A rule of one version lets nothing else through, also after a restart that finds that version served.
+    let one = "- {name: com.example/tool, versions: 1.0.0, upstream: official, approval: {state: approved, expires: 2099-02-01}}";
+    let only = only.replace("DAY", &today[..10]);
+    let rule = only.replace("servers: [", "servers:\n- ").replace("}]", "}");
+    place.overlay("policy.yaml", &format!("{rule}\n{one}\n"));
+    daemon.lists(&["com.example/tool@1.0.0"]).await;
+    assert_eq!(daemon.signal("TERM").await, Some(0));
+    let daemon = place.start().await;
+    daemon.lists(&["com.example/tool@1.0.0"]).await;
+    let explained = place.print(&["explain", "com.example/tool@2.0.0"]);
+    assert!(explained.contains("the name was served from ours before"), "{explained}");
+    let named = only.replace("com.example/tool,", "com.example/tool, upstream: official,");
     place.overlay("policy.yaml", &named);
     daemon.lists(&["com.example/tool@1.0.0", "com.example/tool@2.0.0"]).await;
 }

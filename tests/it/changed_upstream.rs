@@ -195,11 +195,12 @@ async fn deletions_beyond_the_limit_are_on_hold_by_name_and_delay_no_others() {
         delete(&format!("com.n{index:03}/tool"), "1.0.0");
     }
     upstream.put(
-        Row::new("com.fresh/tool", "1.0.0").status("active", &crate::support::registry::now()),
+        Row::new("com.fresh/tool", "1.0.0").published(&crate::support::registry::now()),
     );
     let run = place.json(&["sync", "--json"]);
     let limit = run["runs"][0]["onHold"][0].as_str().expect("an exceeded limit");
     assert!(limit.starts_with("7 of 24 served names would be deleted"), "{limit}");
+    place.review_again("policy.yaml", "com.fresh/tool").await;
     daemon.serves(21).await;
     let raised = place.json(&["alerts", "--kind", "on-hold", "--json"]);
     assert_eq!(raised[0]["served"], true, "{raised}");
@@ -484,6 +485,7 @@ async fn row_that_changes_behind_the_cursor_is_found() {
     place.json(&["sync", "--json"]);
     daemon.synced().await;
     place.json(&["sync", "--json"]);
+    place.review_again("policy.yaml", "com.n004/tool@1.1.0").await;
     daemon.serves(30).await;
     let listed = daemon.get("/v0.1/servers?limit=100").await.items();
     assert!(!listed.contains(&"com.n003/tool@1.0.0".to_owned()), "{listed:?}");
@@ -537,7 +539,9 @@ async fn mirror_of_the_mirror_ends_with_the_same_catalogue() {
     );
     upstream.put(Row::new("com.n006/tool", "1.0.0").status("deleted", &now));
     first_place.json(&["sync", "--json"]);
+    first_place.review_again("policy.yaml", "com.n005/tool@1.1.0").await;
     first.serves(11).await;
+    second_place.review_again("policy.yaml", "com.n005/tool@1.1.0").await;
     let listed = |daemon: &Daemon| {
         let answer = daemon.registry.clone();
         let client = reqwest::Client::builder().no_proxy().build().expect("a client");

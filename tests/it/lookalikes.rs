@@ -163,6 +163,7 @@ async fn wildcard_withholds_names_with_an_open_lookalike_alert() {
         "io.github.someone/stripe-mcp@1.1.0",
         "io.github.someone/weather@1.0.0",
     ];
+    place.review_again("all.yaml", "io.github.someone/stripe-mcp@1.1.0").await;
     daemon.lists(&served).await;
     assert!(explain("io.github.someone/stripe-pay").contains("it resembles stripe"));
     // An approval that spells the name out passes the gate.
@@ -170,6 +171,7 @@ async fn wildcard_withholds_names_with_an_open_lookalike_alert() {
         "one.yaml",
         &format!("servers: [{{name: io.github.someone/stripe-pay, {REVIEWED}}}]\n"),
     );
+    place.review_again("one.yaml", "io.github.someone/stripe-pay").await;
     served.insert(2, "io.github.someone/stripe-pay@1.0.0");
     daemon.lists(&served).await;
 }
@@ -298,6 +300,7 @@ async fn each_lookalike_version_needs_its_own_acknowledgement() {
             (found[0]["state"] == "open").then_some(())
         })
         .await;
+        place.review_again("all.yaml", &format!("{name}@{version}")).await;
         lists(&served).await;
         ack();
         served.push(version);

@@ -301,14 +301,18 @@ async fn names_of_internal_upstreams_are_not_sent_to_the_forge() {
         "upstreams/ours.toml",
         "kind = \"files\"\npath = \"ours\"\ntrust = \"internal\"\npriority = 1\nsync = {interval = \"250ms\"}\n",
     );
-    let approval = "servers:\n- {name: io.github.ours/*, approval: {state: approved, reviewed: 2026-12-31, expires: 2099-01-01}}\n- {name: io.github.late/*, approval: {state: approved, reviewed: 2026-12-31, expires: 2099-01-01}}\n";
-    world.place.overlay("ours.yaml", &approval.replace("2026-12-31", &tomorrow()));
+    let approval = "servers:\n- {name: io.github.ours/*, approval: {state: approved, reviewed: 2026-12-31, expires: 2099-01-01}}\n";
+    let today = crate::support::registry::now();
+    world.place.overlay("ours.yaml", &approval.replace("2026-12-31", &today[..10]));
+    let late = "servers: [{name: io.github.late/*, approval: {state: approved, reviewed: 2026-11-01, expires: 2099-01-01}}]\n";
+    world.place.overlay("late.yaml", late);
     let daemon = world.place.start().await;
     served(&daemon, &["com.exact/tool", "com.example.sub/named", "io.github.ours/tool"]).await;
     // A new name is looked up at once, ahead of the schedule.
     world.forge.account("late", 9, "2020-01-01T00:00:00Z");
     let now = crate::support::registry::now();
     world.upstream.put(Row::new("io.github.late/tool", "1.0.0").status("active", &now));
+    world.place.review_again("late.yaml", "io.github.late/tool").await;
     world.place.write("ours/other.json", &ours.to_string().replace("ours/tool", "ours/two"));
     served(
         &daemon,
@@ -324,10 +328,4 @@ async fn names_of_internal_upstreams_are_not_sent_to_the_forge() {
     let asked = world.forge.asked();
     assert!(asked.iter().any(|(path, _)| path == "/users/late"));
     assert!(!asked.iter().any(|(path, _)| path.contains("ours")), "{asked:?}");
-}
-
-/// Returns tomorrow's date: entries without metadata count as published when they were first seen.
-fn tomorrow() -> String {
-    vidimus::daemon::Clock::system().plus(std::time::Duration::from_secs(86_400)).to_string()[..10]
-        .to_owned()
 }

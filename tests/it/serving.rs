@@ -17,6 +17,12 @@ servers:
     approval: {state: approved, reviewed: 2026-03-01, expires: 2099-01-01}
 ";
 
+/// Approves one exact version besides, whenever it comes.
+fn approve_tool_and(version: &str) -> String {
+    let approval = "approval: {state: approved, expires: 2099-01-01}";
+    format!("{APPROVE_TOOL}  - {{name: com.example/tool, versions: {version}, {approval}}}\n")
+}
+
 fn rows() -> Vec<Row> {
     let mut rows: Vec<Row> =
         (0..25).map(|index| Row::new(&format!("com.other/tool-{index:02}"), "1.0.0")).collect();
@@ -238,7 +244,7 @@ async fn deletion_in_an_invalid_row_hides() {
 async fn changed_url_starts_a_full_sync_while_the_daemon_runs() {
     let first = Upstream::start(rows()).await;
     let place = Workplace::new(&first.url);
-    place.overlay("policy.yaml", APPROVE_TOOL);
+    place.overlay("policy.yaml", &approve_tool_and("1.1.5"));
     let daemon = place.start().await;
     daemon.synced().await;
     let second = Upstream::start([Row::new("com.example/tool", "1.1.5")]).await;
@@ -270,7 +276,7 @@ async fn expired_approval_hides_without_any_other_event() {
 async fn incremental_sync_applies_additions_and_deletions() {
     let upstream = Upstream::start(rows()).await;
     let place = Workplace::new(&upstream.url);
-    place.overlay("policy.yaml", APPROVE_TOOL);
+    place.overlay("policy.yaml", &approve_tool_and("1.2.0"));
     let daemon = place.start().await;
     daemon.synced().await;
     let now = crate::support::registry::now();

@@ -62,7 +62,7 @@ async fn recipient_is_notified_when_an_alert_is_raised_updated_and_resolved() {
     assert_eq!(raised.header("content-type"), "application/json");
     assert_eq!(raised.header("webhook-signature"), signature(&raised, SECRET.as_bytes()));
     let now = crate::support::registry::now();
-    upstream.put(Row::new("io.github.someone/stripe-pay", "1.0.0").status("active", &now));
+    upstream.put(Row::new("io.github.someone/stripe-pay", "1.0.0").published(&now));
     let updated = recipient.got(2).await.remove(1);
     assert_eq!(updated.json()["type"], "alert.updated");
     assert_eq!(updated.json()["data"]["count"], 2);

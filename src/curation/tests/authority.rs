@@ -1,4 +1,4 @@
-use super::fixtures::{dossier, head, name, overlays, row, upstream, with};
+use super::fixtures::{at, dossier, head, name, overlays, row, upstream, version, with};
 use crate::curation::{
     Authorities, Authority, Dossier, OwnershipPolicy, PolicySnapshot, QuarantinedFacts,
     UpstreamPolicy,
@@ -29,6 +29,11 @@ fn authorities<'a>(dossier: &'a Dossier, policy: &'a PolicySnapshot) -> Authorit
     Authorities::of(dossier, policy, &policy.overlays.rules_for(&dossier.name))
 }
 
+/// Returns the authority of an upstream for version 1.
+fn of<'a>(authorities: &Authorities<'a>, upstream: &str) -> Authority<'a> {
+    authorities.authority_of(upstream, &version("1"), at("2026-06-01T00:00:00Z"))
+}
+
 #[rstest::rstest]
 //     overlays   listed in               before              official            ours
 #[case(PLAIN, &["official"], None, Authority::Authoritative, Authority::BelongsTo("official"))]
@@ -48,8 +53,38 @@ fn name_belongs_to_one_upstream(
 ) {
     let (policy, dossier) = (policy(overlays, both()), listed(upstreams, before));
     let authorities = authorities(&dossier, &policy);
-    assert_eq!(authorities.authority_of("official"), official);
-    assert_eq!(authorities.authority_of("ours"), ours);
+    assert_eq!(of(&authorities, "official"), official);
+    assert_eq!(of(&authorities, "ours"), ours);
+}
+
+/// An approval of one reviewed version must not carry the next version of a squatter.
+#[rstest::rstest]
+//     rule                                                                         1      2      remembered
+#[case("approval: {state: approved, reviewed: 2026-01-02}", true, true, true)]
+#[case("versions: '1', approval: {state: approved, reviewed: 2026-01-02}", true, false, false)]
+#[case(
+    "approval: {state: approved, reviewed: 2026-01-02, expires: 2026-05-01}",
+    false,
+    false,
+    false
+)]
+#[case("approval: {state: approved, reviewed: 2026-06-02T00:00:00Z}", false, false, false)]
+#[case("approval: {state: pending}", false, false, false)]
+fn transfer_is_accepted_for_the_versions_that_an_approval_of_the_new_upstream_selects(
+    #[case] rule: &str,
+    #[case] first: bool,
+    #[case] second: bool,
+    #[case] remembered: bool,
+) {
+    let yaml = format!("servers: [{{name: com.example/tool, upstream: official, {rule}}}]");
+    let policy = policy(&yaml, both());
+    let dossier = listed(&["official"], Some("ours"));
+    let (authorities, now) = (authorities(&dossier, &policy), at("2026-06-01T00:00:00Z"));
+    let accepted = |of: &str| {
+        authorities.authority_of("official", &version(of), now) == Authority::Authoritative
+    };
+    assert_eq!((accepted("1"), accepted("2")), (first, second));
+    assert_eq!(authorities.settled_owner(now).is_some(), remembered);
 }
 
 #[test]
@@ -66,7 +101,7 @@ fn quarantined_row_keeps_the_name_and_removed_upstream_has_lowest_priority() {
     assert_eq!(owner(&listed(&["removed", "official"], None)).as_deref(), Some("official"));
     assert_eq!(owner(&listed(&["removed"], None)), None, "it served nothing before");
     let dossier = listed(&["removed"], Some("removed"));
-    let authority = authorities(&dossier, &policy).authority_of("removed");
+    let authority = of(&authorities(&dossier, &policy), "removed");
     assert_eq!(authority, Authority::Authoritative, "it keeps the names that it served");
 }
 
@@ -82,15 +117,15 @@ fn upstream_without_authority_cannot_delete() {
             upstream("official", 100, false),
         ],
     );
-    let of = |upstream, status| row(upstream, "1", head(status, "2026-01-01T00:00:00Z"));
+    let listed = |upstream, status| row(upstream, "1", head(status, "2026-01-01T00:00:00Z"));
     let version = Version::parse("1").expect("usable");
     let first = dossier(
         "com.example/tool",
-        vec![of("limited", Status::Deleted), of("official", Status::Active)],
+        vec![listed("limited", Status::Deleted), listed("official", Status::Active)],
     );
     let authority = authorities(&first, &policy);
-    assert_eq!(authority.authority_of("limited"), Authority::OutsideItsNamespaces);
-    assert_eq!(authority.authority_of("official"), Authority::Authoritative);
+    assert_eq!(of(&authority, "limited"), Authority::OutsideItsNamespaces);
+    assert_eq!(of(&authority, "official"), Authority::Authoritative);
     assert_eq!(
         authority.deleted_by(&version),
         None,
@@ -98,10 +133,10 @@ fn upstream_without_authority_cannot_delete() {
     );
     let second = dossier(
         "com.example/tool",
-        vec![of("off", Status::Active), of("official", Status::Deleted)],
+        vec![listed("off", Status::Active), listed("official", Status::Deleted)],
     );
     let authority = authorities(&second, &policy);
-    assert_eq!(authority.authority_of("off"), Authority::Disabled);
+    assert_eq!(of(&authority, "off"), Authority::Disabled);
     assert_eq!(authority.deleted_by(&version), Some("official"));
     assert_eq!(second.name, name("com.example/tool"));
 }

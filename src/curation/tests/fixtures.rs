@@ -33,6 +33,8 @@ pub(super) fn head(status: Status, published: &str) -> Head {
         missing: false,
         rewritten: false,
         replaced: false,
+        contentless: false,
+        initial: true,
         published_at: at(published),
         updated_at: at(published),
         first_seen: at(published),

@@ -25,8 +25,23 @@ fn hidden_in(dossier: &Dossier, set: OverlaySet, now: Timestamp) -> Option<Gate>
 #[case::approved("approval: {state: approved, reviewed: 2026-02-01}", JANUARY, None)]
 #[case::published_on_the_day_of_review(
     "approval: {state: approved, reviewed: 2026-01-15}",
-    "2026-01-15T23:59:59.999999Z",
+    "2026-01-15T00:00:00Z",
+    Some(Gate::Approved)
+)]
+#[case::published_before_the_day_of_review(
+    "approval: {state: approved, reviewed: 2026-01-15}",
+    "2026-01-14T23:59:59.999999Z",
     None
+)]
+#[case::published_at_the_time_of_review(
+    "approval: {state: approved, reviewed: 2026-01-15T01:00:00+01:00}",
+    JANUARY,
+    None
+)]
+#[case::review_ahead_of_now(
+    "versions: 1.0.0, approval: {state: approved, reviewed: 2026-06-01T12:00:01Z}",
+    JANUARY,
+    Some(Gate::Approved)
 )]
 #[case::published_later(
     "approval: {state: approved, reviewed: 2026-02-01}",
@@ -79,6 +94,45 @@ fn first_failed_gate_hides_the_entry(
     let now = at("2026-06-01T12:00:00Z");
     let set = overlays(&format!("servers: [{{name: com.example/tool, {fields}}}]"), now);
     assert_eq!(hidden_by(set, head(Status::Active, published), now), hidden);
+}
+
+/// A publisher dates a new version back, to slip it under an approval by name.
+#[rstest]
+#[case::there_before(true, None)]
+#[case::accepted_later(false, Some(Gate::Approved))]
+fn backdated_version_is_not_covered_by_an_earlier_approval(
+    #[case] initial: bool,
+    #[case] hidden: Option<Gate>,
+) {
+    let now = at("2026-06-01T12:00:00Z");
+    let later = Head { initial, first_seen: at(MARCH), ..head(Status::Active, JANUARY) };
+    assert_eq!(hidden_by(overlays(APPROVED, now), later, now), hidden);
+}
+
+#[test]
+fn same_day_version_is_explained_with_the_timestamp_to_write() {
+    let now = at("2026-06-01T12:00:00Z");
+    let set = overlays(
+        "servers: [{name: com.example/tool, approval: {state: approved, reviewed: 2026-03-15}}]",
+        now,
+    );
+    let accepted = Head {
+        initial: false,
+        first_seen: at("2026-03-15T08:00:00.5Z"),
+        ..head(Status::Active, JANUARY)
+    };
+    let dossier = dossier("com.example/tool", vec![row("official", "1.0.0", accepted)]);
+    let (policy, screening) = (policy(set), Screening::default());
+    let evaluation = evaluate(&dossier, &policy, &screening, now);
+    let (_, evidence) = evaluation.entries[0].hidden_by().expect("hidden");
+    let text = evidence.to_string();
+    assert!(text.contains("accepted here 2026-03-15T08:00:00Z"), "{text}");
+    assert!(text.contains("write `reviewed: 2026-03-15T08:00:01Z`"), "{text}");
+    let written = overlays(
+        "servers: [{name: com.example/tool, approval: {state: approved, reviewed: 2026-03-15T08:00:01Z}}]",
+        now,
+    );
+    assert_eq!(hidden_in(&dossier, written, now), None, "the text that it names covers it");
 }
 
 const APPROVED: &str =
@@ -267,7 +321,7 @@ proptest! {
                     && rule.versions.admits(&version, semantic.as_ref())
                     && approval.expires == Some(until)
                     && now <= until
-                    && (rule.is_exact() || approval.reviewed.is_some_and(|reviewed| head.published_at <= reviewed))
+                    && (rule.is_exact() || approval.reviewed.is_some_and(|reviewed| reviewed.covers(head.counts_from(), false)))
             });
             prop_assert!(covering.is_some(), "served without an approval: {:?}", set.rules());
             let denied = set.rules().iter().any(|rule| {

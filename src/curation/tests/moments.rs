@@ -37,6 +37,7 @@ proptest! {
         expiries in prop::collection::vec(1..=28_u32, 0..3),
         concluded_days_ago in prop::option::of(0..40_u64),
         wide in any::<bool>(),
+        ahead in prop::option::of(1..=28_u32),
         step in 1..40_u64,
     ) {
         let approvals: Vec<String> = expiries
@@ -45,7 +46,10 @@ proptest! {
             .map(|(index, day)| {
                 format!("{{name: com.example/tool, versions: 1.0.{index}, approval: {{state: approved, reviewed: 2026-02-01, expires: 2026-03-{day:02}}}}}")
             })
-            .chain(wide.then(|| "{name: com.example/*, approval: {state: approved, reviewed: 2026-02-01, expires: 2026-04-05}}".to_owned()))
+            .chain(wide.then(|| {
+                let reviewed = ahead.map_or("2026-02-01".to_owned(), |day| format!("2026-03-{day:02}T12:00:00Z"));
+                format!("{{name: com.example/*, approval: {{state: approved, reviewed: {reviewed}, expires: 2026-04-05}}}}")
+            }))
             .collect();
         let text = match approvals.as_slice() {
             [] => "servers: [{name: com.other/*, tier: 1}]".to_owned(),

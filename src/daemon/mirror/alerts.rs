@@ -109,6 +109,19 @@ fn of_state(state: &UpstreamState, upstream: &Upstream, now: Timestamp) -> Vec<R
         let skewed = ReportedAlert::new(AlertKind::ClockSkew, id, [skew]);
         seen.push(ReportedAlert { figures, ..skewed });
     }
+    for run in &state.backdated {
+        let items = run.items.iter().map(|item| Evidence::Backdated {
+            name: item.name.clone(),
+            version: item.version.clone(),
+            received: item.received,
+            published: item.published,
+        });
+        let is_cut = run.count > run.items.len() as u64;
+        let items = items.chain(is_cut.then_some(Evidence::Unlisted));
+        let subject = of(id, format_args!("the sync run accepted {}", run.at.to_rfc3339()));
+        let backdated = ReportedAlert::new(AlertKind::Backdated, subject, items);
+        seen.push(ReportedAlert { count: run.count, ..backdated.since(Some(run.at)) });
+    }
     for name in &state.over_limit {
         seen.push(ReportedAlert::new(AlertKind::NameLimit, of(id, name), []));
     }

@@ -10,12 +10,13 @@ use super::committer::{Committer, PendingBatch, Target};
 use super::options::{Fetched, Observer, RunOptions, SyncFailure};
 use super::rows::classify_row;
 use super::safety::hold;
+use crate::config::Trust;
 use crate::daemon::runtime::Clock;
 use crate::model::{Entry, Name};
 use crate::store::{Acceptance, Batch, Destination, Hold, Snapshot, Store, StoreError};
 use crate::sync::{
     Change, Failure, Kind, NameSize, RawPage, Row, RunReport, SyncKind, SyncRun, UpstreamState,
-    completed,
+    backdated_before, completed,
 };
 
 /// A batch is committed when it has this many rows, or is this old. A crash repeats one batch.
@@ -251,6 +252,8 @@ impl<O: Observer> Ingest<O> {
             safety_limits,
             hold: &hold,
             whole: &whole,
+            backdated_before: backdated_before(self.state.watermark)
+                .filter(|_| self.options.trust == Trust::External),
             now,
         })?;
         self.observer.touched(touched);

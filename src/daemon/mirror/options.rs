@@ -4,7 +4,7 @@ use std::time::Duration;
 use thiserror::Error;
 use tokio::task::JoinError;
 
-use crate::config::{Origin, Upstream};
+use crate::config::{Origin, Trust, Upstream};
 use crate::curation::View;
 use crate::model::{FailureClass, Name, reason};
 use crate::store::StoreError;
@@ -17,6 +17,7 @@ pub struct RunOptions {
     pub url: String,
     /// Rows may come without metadata.
     pub files: bool,
+    pub trust: Trust,
     pub full: bool,
     /// Read and compare, write nothing.
     pub dry_run: bool,
@@ -51,6 +52,7 @@ impl RunOptions {
         Self {
             upstream: upstream.id.clone(),
             url: upstream.origin.to_string(),
+            trust: upstream.trust,
             files: matches!(upstream.origin, Origin::Files(_)),
             // Files have no incremental sync: reading all of them is cheap.
             full: full || matches!(upstream.origin, Origin::Files(_)),

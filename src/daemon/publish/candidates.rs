@@ -47,8 +47,8 @@ impl Evaluator<'_> {
             candidates.extend(candidate.map(|candidate| (candidate, entry.views.clone())));
         }
         let is_served = !candidates.is_empty();
-        alerts.of_authority(&dossier, &evaluation.authorities, is_served);
-        let authority = evaluation.authorities.owner().filter(|_| is_served);
+        alerts.of_authority(&dossier, &evaluation.authorities, is_served, *now);
+        let authority = evaluation.authorities.settled_owner(*now).filter(|_| is_served);
         let authority = authority.filter(|owner| dossier.authority.as_deref() != Some(*owner));
         Ok(NameEvaluation {
             name: name.clone(),

@@ -102,6 +102,7 @@ fn purge(store: &Store) {
             safety_limits: &safety_limits,
             hold: &hold,
             whole: &state,
+            backdated_before: None,
             now: now(),
         };
         store.accept(&acceptance).expect("accepted");

@@ -6,7 +6,7 @@ use crate::curation::{
     OwnershipEvidence, PolicySnapshot,
 };
 use crate::daemon::runtime::revocation;
-use crate::model::{Damage, Name, Version};
+use crate::model::{Damage, Name, Timestamp, Version};
 use crate::ownership::Verdict;
 
 /// Returns true if the organisation decided so itself, or another kind of alert reports it.
@@ -155,13 +155,20 @@ impl NameAlerts {
         dossier: &Dossier,
         authorities: &Authorities<'_>,
         served: bool,
+        now: Timestamp,
     ) {
         let name = &dossier.name;
-        let upstreams: BTreeSet<&str> =
-            dossier.rows.iter().map(|row| row.upstream.as_str()).collect();
-        for upstream in upstreams {
+        let mut refused: Vec<(&str, Authority<'_>)> = Vec::new();
+        for row in &dossier.rows {
+            let authority = authorities.authority_of(&row.upstream, &row.version, now);
+            let refusal = (row.upstream.as_str(), authority);
+            if authority != Authority::Authoritative && !refused.contains(&refusal) {
+                refused.push(refusal);
+            }
+        }
+        for (upstream, authority) in refused {
             let owned = upstream.to_owned();
-            let (kind, item) = match authorities.authority_of(upstream) {
+            let (kind, item) = match authority {
                 Authority::BelongsTo(owner) => {
                     let shadowed = Shadowed { to: owner.to_owned(), served };
                     self.shadowed.push((owned, shadowed));

@@ -60,6 +60,8 @@ fn row(content: u8, status: Status) -> DossierRow {
         missing: false,
         rewritten: false,
         replaced: false,
+        contentless: false,
+        initial: true,
         published_at: published,
         updated_at: published,
         first_seen: published,

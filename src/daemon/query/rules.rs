@@ -24,6 +24,9 @@ pub struct RuleEffect {
     pub serves: u64,
     /// Versions that it selects and that were published after its review.
     pub newer: u64,
+    /// Those of them that only the missing hour of its review leaves out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub same_day: Option<SameDay>,
     /// Versions that it selects while another rule, a denial or the upstream decides about them.
     #[serde(default)]
     pub elsewhere: u64,
@@ -37,6 +40,46 @@ pub struct RuleEffect {
     /// The reviewer's way out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub remedy: Option<String>,
+}
+
+/// Versions of the day that a rule gives as its review.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SameDay {
+    /// The first of them, as `name@version`.
+    pub entries: Vec<String>,
+    pub count: u64,
+    /// The `reviewed` that covers all of them.
+    pub covered_at: Timestamp,
+}
+
+/// Entries of one day that are listed; the others are counted.
+const MAX_SAME_DAY: usize = 5;
+
+impl SameDay {
+    fn add(same_day: &mut Option<Self>, entry: String, counted: Timestamp) {
+        let covered_at = counted.to_whole_second();
+        let this = same_day.get_or_insert(Self { entries: Vec::new(), count: 0, covered_at });
+        this.count += 1;
+        this.covered_at = this.covered_at.max(covered_at);
+        if this.entries.len() < MAX_SAME_DAY {
+            this.entries.push(entry);
+        }
+    }
+
+    /// Returns what is not covered, and what to write.
+    fn advice(&self, selector: &str) -> (String, String) {
+        let listed: Vec<String> =
+            self.entries.iter().map(|entry| Escaped(entry).to_string()).collect();
+        let more = self.count - self.entries.len() as u64;
+        let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+        let found = format!(
+            "the date of `{}` does not cover the same day: {}{more}",
+            Escaped(selector),
+            listed.join(", ")
+        );
+        (found, format!("after a review, write `reviewed: {}`", self.covered_at))
+    }
 }
 
 /// Counts the effect of each approving rule that `is_meant` selects.
@@ -70,6 +113,12 @@ pub fn rule_effects(
                 let decides =
                     entry.rules.approval.is_some_and(|(decides, _)| std::ptr::eq(decides, rule));
                 tally.count(decides, entry.hidden_by());
+                if let (true, Some((_, Evidence::PublishedLater { counted, reviewed, .. }))) =
+                    (decides, entry.hidden_by())
+                    && reviewed.is_day_of(*counted)
+                {
+                    SameDay::add(&mut tally.same_day, format!("{name}@{version}"), *counted);
+                }
             }
         }
     }
@@ -91,6 +140,7 @@ struct Tally<'r> {
     rule: &'r Rule,
     serves: u64,
     newer: u64,
+    same_day: Option<SameDay>,
     waiting: u64,
     elsewhere: u64,
     hidden: BTreeMap<Gate, u64>,
@@ -99,7 +149,7 @@ struct Tally<'r> {
 impl<'r> Tally<'r> {
     fn new(rule: &'r Rule) -> Self {
         let hidden = BTreeMap::new();
-        Self { rule, serves: 0, newer: 0, waiting: 0, elsewhere: 0, hidden }
+        Self { rule, serves: 0, newer: 0, same_day: None, waiting: 0, elsewhere: 0, hidden }
     }
 
     fn count(&mut self, decides: bool, hidden_by: Option<(Gate, &Evidence<'_>)>) {
@@ -125,6 +175,7 @@ impl<'r> Tally<'r> {
             approves: self.serves + self.hidden.values().sum::<u64>(),
             serves: self.serves,
             newer: self.newer,
+            same_day: self.same_day,
             waiting: self.waiting,
             elsewhere: self.elsewhere,
             hidden_by: most.map(|gate| gate.as_str().to_owned()),
@@ -174,6 +225,9 @@ impl RuleEffect {
     /// Returns what is unexpected about the effect, and what to do.
     #[must_use]
     pub fn surprise(&self) -> Option<(String, String)> {
+        if let Some(same_day) = &self.same_day {
+            return Some(same_day.advice(&self.selector));
+        }
         let Self { approves, serves, newer, elsewhere, .. } = *self;
         let nothing_is_missing = serves > 0 || (approves + newer == 0 && elsewhere > 0);
         if nothing_is_missing || self.waiting > 0 {
@@ -209,11 +263,29 @@ mod tests {
             approves,
             serves,
             newer,
+            same_day: None,
             waiting: 0,
             elsewhere: 0,
             hidden_by: None,
             remedy: Some(remedy(Gate::NamespaceOwnership, false).into()),
         }
+    }
+
+    #[test]
+    fn rule_whose_date_leaves_out_its_own_day_names_the_versions_and_the_timestamp_to_write() {
+        let at = |text| Timestamp::parse(text).expect("a time");
+        let mut same_day = None;
+        for version in 0..7 {
+            let counted = at("2026-11-15T14:03:26.5Z");
+            SameDay::add(&mut same_day, format!("com.example/x@{version}"), counted);
+        }
+        let effect = RuleEffect { same_day, ..effect(1, 1, 7) };
+        assert_eq!(
+            effect.message().as_deref(),
+            Some(
+                "a.yaml:2:5: the date of `com.example/*` does not cover the same day: com.example/x@0, com.example/x@1, com.example/x@2, com.example/x@3, com.example/x@4 and 2 more: after a review, write `reviewed: 2026-11-15T14:03:27Z`"
+            )
+        );
     }
 
     #[rstest::rstest]

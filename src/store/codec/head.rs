@@ -6,6 +6,9 @@ const PLAIN_HEAD: u8 = 1;
 const MISSING: u8 = 0x10;
 const REWRITTEN: u8 = 0x20;
 const REPLACED: u8 = 0x40;
+const CONTENTLESS: u8 = 0x80;
+const INITIAL: u8 = 0x08;
+const FLAGS: u8 = MISSING | REWRITTEN | REPLACED | CONTENTLESS | INITIAL;
 
 pub(in crate::store) fn head(head: &Head) -> [u8; HEAD_BYTES] {
     let mut value = [0; HEAD_BYTES];
@@ -14,10 +17,15 @@ pub(in crate::store) fn head(head: &Head) -> [u8; HEAD_BYTES] {
         Status::Deprecated => 2,
         Status::Deleted => 3,
     };
-    let missing = if head.missing { MISSING } else { 0 };
-    let rewritten = if head.rewritten { REWRITTEN } else { 0 };
-    let replaced = if head.replaced { REPLACED } else { 0 };
-    value[..2].copy_from_slice(&[PLAIN_HEAD, status | missing | rewritten | replaced]);
+    let flags = [
+        (head.missing, MISSING),
+        (head.rewritten, REWRITTEN),
+        (head.replaced, REPLACED),
+        (head.contentless, CONTENTLESS),
+        (head.initial, INITIAL),
+    ];
+    let flags = flags.iter().filter(|(is_set, _)| *is_set).fold(0, |all, (_, flag)| all | flag);
+    value[..2].copy_from_slice(&[PLAIN_HEAD, status | flags]);
     value[2..10].copy_from_slice(&head.published_at.as_micros().to_le_bytes());
     value[10..18].copy_from_slice(&head.updated_at.as_micros().to_le_bytes());
     value[18..26].copy_from_slice(&head.first_seen.as_micros().to_le_bytes());
@@ -28,7 +36,7 @@ pub(in crate::store) fn head(head: &Head) -> [u8; HEAD_BYTES] {
 
 pub(in crate::store) fn read_head(value: &[u8]) -> Option<Head> {
     let value: &[u8; HEAD_BYTES] = value.try_into().ok()?;
-    let status = match (value[0], value[1] & !(MISSING | REWRITTEN | REPLACED)) {
+    let status = match (value[0], value[1] & !FLAGS) {
         (PLAIN_HEAD, 1) => Status::Active,
         (PLAIN_HEAD, 2) => Status::Deprecated,
         (PLAIN_HEAD, 3) => Status::Deleted,
@@ -39,6 +47,8 @@ pub(in crate::store) fn read_head(value: &[u8]) -> Option<Head> {
         missing: value[1] & MISSING != 0,
         rewritten: value[1] & REWRITTEN != 0,
         replaced: value[1] & REPLACED != 0,
+        contentless: value[1] & CONTENTLESS != 0,
+        initial: value[1] & INITIAL != 0,
         published_at: timestamp(&value[2..])?,
         updated_at: timestamp(&value[10..])?,
         first_seen: timestamp(&value[18..])?,

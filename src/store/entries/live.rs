@@ -3,14 +3,16 @@ use std::sync::{Arc, MutexGuard};
 use redb::{ReadableTable, ReadableTableMetadata, WriteTransaction};
 
 use super::facts::facts_of;
-use crate::model::{Digest, Head, Status, Timestamp};
+use crate::model::{Digest, Head, Status, Timestamp, TombstoneStub};
 use crate::store::codec::{self, Packer, StagedParts, Unpackers, after_contents};
 use crate::store::tables::{
-    ABSENCES, BODIES, FACTS, HEADS, PURGED, QUARANTINE, REWRITTEN, Row as RowKey, WriteTable,
+    ABSENCES, BODIES, FACTS, HEADS, PURGED, QUARANTINE, REWRITTEN, Row as RowKey, UPSTREAMS,
+    WriteTable,
 };
 use crate::store::{Store, StoreError};
 use crate::sync::{
-    Absence, Arrival, Miss, Placement, Rewrite, Row, SafetyLimits, deleted, place, rewrite,
+    Absence, Arrival, FirstAcceptance, Miss, Placement, Rewrite, Row, SafetyLimits, UpstreamState,
+    deleted, place, rewrite,
 };
 
 /// The live tables of one upstream, in one transaction.
@@ -26,6 +28,7 @@ pub(in crate::store) struct Live<'t> {
     packer: MutexGuard<'t, Packer>,
     unpackers: Arc<Unpackers>,
     now: Timestamp,
+    accepted: FirstAcceptance,
     /// True if the rare tables had rows when the transaction began, or have rows now: in a first sync
     /// they are empty, and a lookup in them for every row is a fifth of its time.
     has_rare_rows: bool,
@@ -61,6 +64,7 @@ impl<'t> Live<'t> {
             unpackers: store.unpackers(),
             owes_facts: false,
             now,
+            accepted: FirstAcceptance { at: now, initial: is_initial(transaction, upstream)? },
         })
     }
 
@@ -74,7 +78,8 @@ impl<'t> Live<'t> {
         match row {
             Row::Entry(entry) => {
                 let body = self.packer.body(entry)?;
-                self.entry(&name, &version, &codec::head(&entry.head), &body)
+                self.entry(&name, &version, &codec::head(&entry.head), &body)?;
+                Ok(())
             }
             Row::Quarantined(row) => {
                 let value = self.packer.quarantined(row)?;
@@ -88,33 +93,37 @@ impl<'t> Live<'t> {
         }
     }
 
-    /// Applies a row that was staged or on hold.
+    /// Applies a row that was staged or on hold; returns its head if that is the first content under its key, and
+    /// the row did not leave quarantine.
     pub(in crate::store) fn apply(
         &mut self,
         name: &str,
         version: &str,
         value: &[u8],
         safety_limits: &SafetyLimits,
-    ) -> Result<(), StoreError> {
+    ) -> Result<Option<Head>, StoreError> {
         match codec::staged_parts(value) {
-            Some(StagedParts::Entry { head, body }) => self.entry(name, version, head, body),
-            Some(StagedParts::Quarantined { value }) => self.quarantined(name, version, value),
-            Some(StagedParts::Deleted { value }) => self.deleted(name, version, value),
-            Some(StagedParts::Settled) => self.settled(name, version),
+            Some(StagedParts::Entry { head, body }) => {
+                return self.entry(name, version, head, body);
+            }
+            Some(StagedParts::Quarantined { value }) => self.quarantined(name, version, value)?,
+            Some(StagedParts::Deleted { value }) => self.deleted(name, version, value)?,
+            Some(StagedParts::Settled) => self.settled(name, version)?,
             Some(StagedParts::Absent) => {
                 self.missed(name, version, safety_limits)?;
-                Ok(())
             }
-            None => Err(StoreError::damaged("a staged row", format!("{name}@{version}"))),
+            None => return Err(StoreError::damaged("a staged row", format!("{name}@{version}"))),
         }
+        Ok(None)
     }
 
-    /// Returns true if the row replaces nothing, or an entry with its own deletion.
+    /// Returns true if the row replaces no content, or an entry with its own deletion.
     pub(in crate::store) fn may_take(&self, row: &Row) -> Result<bool, StoreError> {
         let Row::Entry(entry) = row else { return Ok(false) };
         let stored = self.head(entry.name.as_str(), entry.version.as_str())?;
         let deletes = entry.head.status == Status::Deleted;
-        Ok(stored.is_none_or(|head| deletes && head.status != Status::Deleted))
+        let is_deleted = |head: Head| deletes && head.status != Status::Deleted;
+        Ok(stored.is_none_or(|head| head.contentless || is_deleted(head)))
     }
 
     fn head(&self, name: &str, version: &str) -> Result<Option<Head>, StoreError> {
@@ -122,21 +131,20 @@ impl<'t> Live<'t> {
         Ok(value.and_then(|value| codec::read_head(value.value())))
     }
 
-    /// Stores an entry and ends its quarantine and its absence. Published content does not change: a
-    /// `server` object with other bytes is kept beside the first one, and only status and update time
-    /// are taken from it.
+    /// Stores an entry and ends its quarantine and its absence, as [`rewrite`] decides.
     fn entry(
         &mut self,
         name: &str,
         version: &str,
         head: &[u8],
         body: &[u8],
-    ) -> Result<(), StoreError> {
+    ) -> Result<Option<Head>, StoreError> {
         let key = (self.upstream, name, version);
         let damaged = || StoreError::damaged("an entry to be stored", format!("{name}@{version}"));
         let sent = codec::read_head(head).ok_or_else(damaged)?;
+        let mut left_quarantine = false;
         if self.has_rare_rows {
-            self.quarantine.remove(key)?;
+            left_quarantine = self.quarantine.remove(key)?.is_some();
             self.absences.remove(key)?;
         }
         let (stored, purged) = (self.head(name, version)?, self.purged(name, version)?);
@@ -144,12 +152,18 @@ impl<'t> Live<'t> {
             Some(stored) if stored.received == sent.received => self.has_body(key, body)?,
             _ => false,
         };
-        match rewrite(&Arrival { sent, stored, purged, same_content }) {
+        let is_stub = sent.status == Status::Deleted
+            && TombstoneStub::new(name, version).received() == sent.received;
+        let accepted = self.accepted;
+        match rewrite(&Arrival { sent, stored, purged, same_content, is_stub, accepted }) {
             Rewrite::KeepFirst { head } => {
                 self.heads.insert(key, codec::head(&head).as_slice())?;
                 self.other_content(name, version, &sent, body)?;
             }
-            Rewrite::Store { head, forget_purged } => {
+            Rewrite::Delete { head } => {
+                self.heads.insert(key, codec::head(&head).as_slice())?;
+            }
+            Rewrite::Store { head, forget_purged, is_new } => {
                 self.heads.insert(key, codec::head(&head).as_slice())?;
                 self.bodies.insert(key, body)?;
                 if !same_content {
@@ -158,6 +172,7 @@ impl<'t> Live<'t> {
                 if forget_purged {
                     self.purged.remove(key)?;
                 }
+                return Ok((is_new && !left_quarantine).then_some(head));
             }
             Rewrite::Restore { head, displaced } => {
                 let between = self.bodies.get(key)?.map(|body| body.value().to_vec());
@@ -172,7 +187,7 @@ impl<'t> Live<'t> {
                 self.purged.remove(key)?;
             }
         }
-        Ok(())
+        Ok(None)
     }
 
     /// Returns the head of an entry that was purged.
@@ -341,4 +356,12 @@ impl<'t> Live<'t> {
             }
         }
     }
+}
+
+/// Returns true until a full sync of the upstream was accepted.
+fn is_initial(transaction: &WriteTransaction, upstream: &str) -> Result<bool, StoreError> {
+    let upstreams = transaction.open_table(UPSTREAMS)?;
+    let Some(json) = upstreams.get(upstream)? else { return Ok(true) };
+    let state: UpstreamState = codec::read_json(json.value(), "an upstream", upstream)?;
+    Ok(state.first_full_sync.is_none())
 }

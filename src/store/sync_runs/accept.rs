@@ -7,14 +7,15 @@ use redb::{ReadableTable, WriteTransaction};
 use super::on_hold::{changes, history_of, meets_discarded, missing_digest, put_history};
 use super::staged::{clear, clear_seen, seen};
 use super::state::{put_state, state_of};
-use crate::model::{Name, Timestamp};
+use crate::model::{Head, Name, Timestamp};
 use crate::store::dirty::{mark_everything, mark_names};
 use crate::store::entries::Live;
 use crate::store::rows::after;
 use crate::store::tables::{Bytes, DISCARDED, ON_HOLD, Row, SEEN, STAGED};
 use crate::store::{Store, StoreError, codec};
 use crate::sync::{
-    ChangeOnHold, ChangeSet, ExceededLimit, SafetyLimit, SafetyLimits, UpstreamState, shown,
+    Backdated, ChangeOnHold, ChangeSet, ExceededLimit, SafetyLimit, SafetyLimits, UpstreamState,
+    shown,
 };
 
 /// A finished sync run to accept, checked against the safety limits.
@@ -29,6 +30,8 @@ pub struct Acceptance<'a> {
     pub hold: &'a Hold,
     /// The state after the run if nothing is on hold.
     pub whole: &'a UpstreamState,
+    /// The date before which new content is reported as backdated.
+    pub backdated_before: Option<Timestamp>,
     pub now: Timestamp,
 }
 
@@ -60,7 +63,7 @@ impl Store {
             if replaces {
                 clear(transaction, upstream, ON_HOLD)?;
             }
-            let Moved { mut touched, mut has_discarded } =
+            let Moved { mut touched, mut has_discarded, backdated } =
                 self.move_staged(transaction, acceptance)?;
             if complete {
                 let moved = self.count_absences(transaction, acceptance)?;
@@ -78,7 +81,8 @@ impl Store {
             let is_accepted = changes_after.is_empty() && !(hold.all && has_discarded);
             let state = if is_accepted { acceptance.whole } else { state };
             let on_hold = change_set(acceptance, &changes_after, before, replaces);
-            let state = UpstreamState { on_hold, ..state.clone() };
+            let mut state = UpstreamState { on_hold, ..state.clone() };
+            state.remember_backdated(backdated, now);
             mark_names(transaction, &touched)?;
             if last_full_sync.is_none() && state.last_full_sync.is_some() {
                 // Names may belong to another upstream once this one is known completely.
@@ -89,12 +93,13 @@ impl Store {
         })
     }
 
+    /// Moves the staged rows to the live entries, or on hold.
     fn move_staged(
         &self,
         transaction: &WriteTransaction,
         acceptance: &Acceptance<'_>,
     ) -> Result<Moved, StoreError> {
-        let Acceptance { upstream, safety_limits, hold, now, .. } = *acceptance;
+        let Acceptance { upstream, safety_limits, hold, backdated_before, now, .. } = *acceptance;
         let mut moved = Moved::default();
         let mut staged = transaction.open_table(STAGED)?;
         let mut on_hold = transaction.open_table(ON_HOLD)?;
@@ -113,7 +118,15 @@ impl Store {
                 continue;
             }
             on_hold.remove(key.value())?;
-            live.apply(name, version, value.value(), safety_limits)?;
+            let new = live.apply(name, version, value.value(), safety_limits)?;
+            let is_backdated =
+                |head: &Head| backdated_before.is_some_and(|limit| head.published_at < limit);
+            moved.backdated.extend(new.filter(is_backdated).map(|head| Backdated {
+                name: name.to_owned(),
+                version: version.to_owned(),
+                received: head.received,
+                published: head.published_at,
+            }));
             moved.touched.extend(Name::parse(name));
         }
         Ok(moved)
@@ -189,6 +202,8 @@ struct Moved {
     touched: BTreeSet<Name>,
     /// True if a person discarded one of its changes before, so that it was dropped.
     has_discarded: bool,
+    /// New content with dates from before the last accepted run.
+    backdated: Vec<Backdated>,
 }
 
 /// Returns true if a person discarded the absence of an entry that is not absent any more.

@@ -106,6 +106,23 @@ impl Workplace {
         self.overlay("policy.yaml", &rules);
     }
 
+    /// Waits until an entry is known, and dates every review of an overlay file to the present moment.
+    pub(crate) async fn review_again(&self, file: &str, entry: &str) {
+        eventually("the entry is known", async || {
+            (self.run(&["explain", entry]).status.code() == Some(0)).then_some(())
+        })
+        .await;
+        let now = self.json(&["status", "--json"])["now"].as_str().expect("a time").to_owned();
+        let before = fs::read_to_string(self.path().join("overlays").join(file)).expect("a file");
+        let mut reviews = before.split("reviewed: ");
+        let mut text = reviews.next().unwrap_or_default().to_owned();
+        for review in reviews {
+            let end = review.find([',', '}', '\n']).unwrap_or(review.len());
+            text.push_str(&format!("reviewed: {now}{}", &review[end..]));
+        }
+        self.overlay(file, &text);
+    }
+
     /// Writes a file. A configuration without `[ownership]` disables ownership checks: test names have no
     /// owners.
     pub(crate) fn write(&self, file: &str, text: &str) {

@@ -82,6 +82,7 @@ pub(crate) async fn sync(
         upstream: "official".into(),
         url: "https://registry.example/".into(),
         files: false,
+        trust: vidimus::config::Trust::External,
         full,
         dry_run: false,
         page_size: 5,
