@@ -83,6 +83,10 @@ pub enum Evidence {
         name: String,
         version: String,
     },
+    /// All entries of an upstream have metadata under the namespace of this registry.
+    SameNamespace {
+        upstream: String,
+    },
     /// One way in which a name resembles a target. The name is part of it, so that an acknowledgement covers no other
     /// name of the same namespace.
     Lookalike {
@@ -213,6 +217,11 @@ impl fmt::Display for Evidence {
                 write!(f, "{upstream} lists {name}; {owner} is authoritative for the name")
             }
             Self::Absent { name, version } => write!(f, "{name}@{version} is missing"),
+            Self::SameNamespace { upstream } => write!(
+                f,
+                "entries of {upstream} have metadata under the namespace of this registry; if it is another \
+                 vidimus, set `namespace` in the `vidimus.toml` of one of the two"
+            ),
             Self::Lookalike { name, signal } => {
                 write!(f, "{name} resembles {}: {signal}", signal.target)
             }

@@ -140,7 +140,8 @@ const FACTS: [Facts; 37] = [
         word: "forged-metadata",
         meaning: "An entry was received with metadata under the namespace of this registry; that metadata was \
             removed.",
-        remedy: "Ask the publisher, or the operator of the upstream, to remove that metadata.",
+        remedy: "If a whole upstream does it, and it is another vidimus, set `namespace` in the `vidimus.toml` of one \
+            of the two; otherwise ask the publisher, or the operator of the upstream, to remove that metadata.",
     },
     Facts {
         kind: AlertKind::Frozen,

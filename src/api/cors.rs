@@ -1,7 +1,8 @@
-use axum::http::{HeaderMap, HeaderValue, header};
+use axum::http::{HeaderMap, HeaderValue, Method, header};
 
 /// The origins that may read answers. Editors run in web views, and requests of web views have an origin.
-/// Errors need the headers too.
+/// Errors need the headers too. Of these headers, a request without an origin gets the first two only: the
+/// others are 160 bytes that nothing would read.
 #[derive(Debug)]
 pub(super) struct Cors {
     /// Empty if every origin may.
@@ -17,7 +18,7 @@ impl Cors {
         Self { origins: origins.collect() }
     }
 
-    pub(super) fn allow(&self, asked: &HeaderMap, headers: &mut HeaderMap) {
+    pub(super) fn allow(&self, method: &Method, asked: &HeaderMap, headers: &mut HeaderMap) {
         let any_origin = self.origins.is_empty();
         let origin = asked.get(header::ORIGIN).filter(|origin| self.origins.contains(origin));
         let allowed =
@@ -26,8 +27,11 @@ impl Cors {
             headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, allowed);
         }
         let vary = if any_origin { "Accept-Encoding" } else { "Accept-Encoding, Origin" };
+        headers.insert(header::VARY, HeaderValue::from_static(vary));
+        if *method != Method::OPTIONS && !asked.contains_key(header::ORIGIN) {
+            return;
+        }
         for (name, value) in [
-            (header::VARY, vary),
             (header::ACCESS_CONTROL_ALLOW_METHODS, "GET, OPTIONS"),
             (header::ACCESS_CONTROL_ALLOW_HEADERS, "Authorization, Content-Type"),
             (
@@ -59,10 +63,12 @@ mod tests {
         if let Some(origin) = origin {
             asked.insert(header::ORIGIN, HeaderValue::from_static(origin));
         }
-        Cors::of(&origins).allow(&asked, &mut headers);
+        Cors::of(&origins).allow(&Method::GET, &asked, &mut headers);
         let allowed = headers.get(header::ACCESS_CONTROL_ALLOW_ORIGIN);
         assert_eq!(allowed.and_then(|value| value.to_str().ok()), wanted);
         let vary = headers[header::VARY].to_str().expect("a text");
         assert_eq!(vary.contains("Origin"), origins != ["*"]);
+        let exposes = headers.contains_key(header::ACCESS_CONTROL_EXPOSE_HEADERS);
+        assert_eq!(exposes, origin.is_some());
     }
 }

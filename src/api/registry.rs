@@ -17,7 +17,7 @@ use super::path::{Asked, Route, asked};
 use super::peer::{Peer, Rates, client};
 use super::problem::Problem;
 use super::request_id::RequestIds;
-use crate::catalog::{Catalogue, IndexedItem, Page, Tag};
+use crate::catalog::{Catalogue, Form, IndexedItem, Page, Tag};
 use crate::curation::DEFAULT_VIEW;
 use crate::daemon::Services;
 use crate::model::Digest;
@@ -62,13 +62,14 @@ pub fn registry(services: Arc<Services>) -> Router {
 }
 
 async fn answer(State(registry): State<Arc<Registry>>, request: Request) -> Response {
-    let mut response = match *request.method() {
+    let method = request.method().clone();
+    let mut response = match method {
         Method::OPTIONS => StatusCode::NO_CONTENT.into_response(),
         Method::GET | Method::HEAD => registry.read(&request).into_response(),
         _ => Problem::Method.into_response(),
     };
     let (asked, headers) = (request.headers(), response.headers_mut());
-    registry.cors.allow(asked, headers);
+    registry.cors.allow(&method, asked, headers);
     headers.insert(EPOCH, registry.epoch.clone());
     if registry.has_tls {
         headers.insert(header::STRICT_TRANSPORT_SECURITY, HTTPS_ONLY);
@@ -159,7 +160,11 @@ impl View<'_> {
     ) -> Answer<impl FnOnce() -> Bytes + 'p> {
         let mut tag = Context::new(&SHA256);
         tag.update(self.name.as_bytes());
-        tag.update(b"\0");
+        let form = match page.form {
+            Form::Plain => b"\0",
+            Form::Changes => b"\x01",
+        };
+        tag.update(form);
         for item in &page.items {
             tag.update(&item.tag);
         }
@@ -176,7 +181,8 @@ impl View<'_> {
             let view = Digest::of(self.name.as_bytes());
             tag.iter_mut().zip(view.as_bytes()).for_each(|(byte, view)| *byte ^= view);
         }
-        Answer { tag, size: item.size, keep: Keep::Packed, make: || item.json.clone(), next: None }
+        let size = item.json.len();
+        Answer { tag, size, keep: Keep::Packed, make: || item.json.clone(), next: None }
     }
 }
 
@@ -188,7 +194,9 @@ fn document_of(page: &Page<'_>, size: usize) -> Bytes {
         if index > 0 {
             body.put_u8(b',');
         }
-        body.put_slice(&item.json);
+        for part in item.listed(page.form) {
+            body.put_slice(part);
+        }
     }
     body.put_slice(format!(r#"],"metadata":{{"count":{}"#, page.items.len()).as_bytes());
     if let Some(next) = &page.next {

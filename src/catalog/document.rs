@@ -1,83 +1,18 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::ops::Range;
 
-use bytes::Bytes;
-use serde::ser::SerializeMap;
-use serde::{Deserialize, Serialize, Serializer};
+use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
-use smol_str::SmolStr;
 
-use super::item::Source;
+use super::catalogue::Loaded;
+use super::facts::Facts;
+use super::item::{CHANGED_AT, CLOSED, Item, Rendered, Splice};
 use crate::curation::Sanitized;
 use crate::model::{
-    Digest, Head, Name, OFFICIAL_META, Official, Timestamp, TombstoneStub, ValidationError,
+    Digest, Name, OFFICIAL_META, Official, Timestamp, TombstoneStub, ValidationError,
     ValidationRule, Version,
 };
-use crate::overlay::{Classification, EffectivePolicy, Reviewed, State, Track};
-
-/// The facts about an entry under our own key in its `_meta`; without persons, reasons and conditions.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Facts {
-    upstream: SmolStr,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    tier: Option<u8>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    classification: Option<Classification>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    approval: Option<ApprovalFacts>,
-    /// The verdict on the ownership of the name, if it is definite.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    ownership: Option<&'static str>,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
-struct ApprovalFacts {
-    state: State,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    track: Option<Track>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    reviewed: Option<Reviewed>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    expires: Option<Timestamp>,
-}
-
-impl Facts {
-    /// Returns the upstream of the entry.
-    #[must_use]
-    pub fn upstream(&self) -> &str {
-        &self.upstream
-    }
-
-    /// Returns the source of an item of the entry with this head and these facts.
-    #[must_use]
-    pub fn source(&self, head: &Head) -> Source {
-        let Head { sent, received, status, published_at, .. } = head;
-        let short = |digest: Digest| digest.as_bytes().first_chunk().copied().unwrap_or_default();
-        let entry = Digest::of_hash(&(sent, received, status, published_at, &self.upstream));
-        Source { entry: short(entry), facts: short(Digest::of_hash(self)) }
-    }
-
-    #[must_use]
-    pub fn new(
-        upstream: &SmolStr,
-        effective: &EffectivePolicy<'_>,
-        ownership: Option<&'static str>,
-    ) -> Self {
-        Self {
-            ownership,
-            upstream: upstream.clone(),
-            tier: effective.tier,
-            classification: effective.classification,
-            approval: effective.approval.map(|(_, approval)| ApprovalFacts {
-                state: approval.state,
-                track: approval.track,
-                reviewed: approval.reviewed,
-                expires: approval.expires,
-            }),
-        }
-    }
-}
 
 /// A visible entry, ready to be written once its generation has a timestamp.
 #[derive(Debug)]
@@ -88,29 +23,47 @@ pub(super) struct Document<'a> {
     facts: &'a Facts,
 }
 
-/// The origin of the bytes, and the values of upstream that we publish only as such.
+/// The official block. `updatedAt` and `isLatest` are written apart: a form of the item replaces the first.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
+struct OfficialBlock<'a> {
+    #[serde(borrow)]
+    status: Cow<'a, str>,
+    #[serde(borrow, skip_serializing_if = "Option::is_none")]
+    status_changed_at: Option<Cow<'a, str>>,
+    #[serde(borrow, skip_serializing_if = "Option::is_none")]
+    status_message: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    published_at: Cow<'a, str>,
+    /// As upstream wrote it, also if that is later than our own time.
+    #[serde(borrow, skip_serializing)]
+    updated_at: Cow<'a, str>,
+    #[serde(skip_serializing)]
+    is_latest: bool,
+}
+
+/// What a client cannot derive from the item.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 struct Provenance<'a> {
-    #[serde(borrow)]
-    received_digest: Cow<'a, str>,
-    #[serde(borrow)]
-    served_digest: Cow<'a, str>,
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(borrow, default, skip_serializing_if = "Vec::is_empty")]
     sanitized: Vec<Cow<'a, str>>,
-    upstream_is_latest: bool,
-    #[serde(borrow)]
-    upstream_updated_at: Cow<'a, str>,
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    received_digest: Option<Cow<'a, str>>,
+    /// What upstream says, where it differs from ours.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    upstream_is_latest: Option<bool>,
 }
 
 impl<'a> Document<'a> {
     pub(super) fn new(
-        served: &'a Sanitized,
-        official: &'a Official,
-        head: &Head,
+        loaded: &'a Loaded,
         facts: &'a Facts,
         is_latest: bool,
     ) -> Result<Self, ValidationError> {
+        let Loaded { entry, official, served, is_rewritten } = loaded;
+        let sanitized = omissions(served, official);
+        let has_other_bytes = *is_rewritten || !sanitized.is_empty();
         Ok(Self {
             server: serde_json::from_str(&served.server).map_err(unreadable)?,
             official: OfficialBlock {
@@ -122,15 +75,13 @@ impl<'a> Document<'a> {
                     .filter(|message| is_brief(message))
                     .map(Cow::Borrowed),
                 published_at: strict_time(&official.published_at),
-                updated_at: None,
+                updated_at: strict_time(&official.updated_at),
                 is_latest,
             },
             provenance: Provenance {
-                received_digest: head.received.to_string().into(),
-                served_digest: Digest::of(served.server.as_bytes()).to_string().into(),
-                sanitized: omissions(served, official),
-                upstream_is_latest: official.is_latest,
-                upstream_updated_at: official.updated_at.as_str().into(),
+                sanitized,
+                received_digest: has_other_bytes.then(|| entry.head.received.to_string().into()),
+                upstream_is_latest: Some(official.is_latest).filter(|theirs| *theirs != is_latest),
             },
             facts,
         })
@@ -139,7 +90,7 @@ impl<'a> Document<'a> {
     /// Builds the document from an item of the same entry, with other facts: the values of upstream were
     /// read and checked before.
     pub(super) fn from_item(
-        json: &'a [u8],
+        item: &'a Item,
         namespace: &str,
         facts: &'a Facts,
         is_latest: bool,
@@ -151,47 +102,110 @@ impl<'a> Document<'a> {
             #[serde(borrow, rename = "_meta")]
             meta: BTreeMap<&'a str, &'a RawValue>,
         }
-        let Written { server, meta } = serde_json::from_slice(json).map_err(unreadable)?;
+        let Written { server, meta } = serde_json::from_slice(&item.json).map_err(unreadable)?;
         let block = |key: &str| meta.get(key).map_or("null", |block| block.get());
-        let official = serde_json::from_str(block(OFFICIAL_META)).map_err(unreadable)?;
-        let official = OfficialBlock { is_latest, ..official };
-        let provenance = serde_json::from_str(block(&ours(namespace))).map_err(unreadable)?;
+        let mut official: OfficialBlock<'a> =
+            serde_json::from_str(block(OFFICIAL_META)).map_err(unreadable)?;
+        let mut provenance: Provenance<'a> =
+            serde_json::from_str(block(&ours(namespace))).map_err(unreadable)?;
+        let theirs = provenance.upstream_is_latest.unwrap_or(official.is_latest);
+        provenance.upstream_is_latest = Some(theirs).filter(|theirs| *theirs != is_latest);
+        official.is_latest = is_latest;
+        if let Some(updated_at) = &item.later_update {
+            official.updated_at = Cow::Borrowed(updated_at);
+        }
         Ok(Self { server, official, provenance, facts })
     }
 
-    /// Returns the digest over everything that is served, except the timestamp of the generation. The
-    /// `server` object is covered by its digest in our block.
+    /// Returns the digest over everything that is served, except the timestamp of the generation, and what
+    /// follows from it.
     pub(super) fn digest(&self, namespace: &str) -> Digest {
-        self.with_meta(namespace, None, |meta| {
-            Digest::of(&serde_json::to_vec(meta).unwrap_or_default())
-        })
+        Digest::of(&self.write(namespace, &self.official.updated_at, None).0)
     }
 
-    pub(super) fn render(&self, namespace: &str, changed_at: Timestamp) -> Bytes {
-        self.with_meta(namespace, Some(changed_at), |meta| item(self.server, meta).into())
+    /// Writes the item. `updatedAt` is upstream's, and never later than ours: a reader that remembers the
+    /// greatest one would miss what changes here until then.
+    pub(super) fn render(&self, namespace: &str, changed_at: Timestamp) -> Rendered {
+        let theirs = &self.official.updated_at;
+        let ours = changed_at.to_rfc3339();
+        let is_earlier = Timestamp::parse(theirs).is_ok_and(|theirs| theirs < changed_at);
+        let updated_at: &str = if is_earlier { theirs } else { &ours };
+        let (json, splice) = self.write(namespace, updated_at, Some(&ours));
+        let later_update = (!is_earlier).then(|| theirs.as_ref().into());
+        Rendered { json: json.into(), splice: Some(splice), later_update }
     }
 
-    fn with_meta<T>(
+    fn write(
         &self,
         namespace: &str,
-        changed_at: Option<Timestamp>,
-        write: impl FnOnce(&Meta<'_, Curation<'_>>) -> T,
-    ) -> T {
-        let Self { official, provenance, facts, .. } = self;
-        let official = OfficialBlock { updated_at: changed_at, ..official.clone() };
-        write(&Meta(official, (ours(namespace), Curation { facts, provenance, changed_at })))
+        updated_at: &str,
+        changed_at: Option<&str>,
+    ) -> (Vec<u8>, Splice) {
+        let Self { server, official, provenance, facts } = self;
+        let mut json = Vec::with_capacity(server.get().len() + BLOCKS_BYTES);
+        let updated = put_official(&mut json, server, official, updated_at);
+        json.push(b',');
+        put(&mut json, &ours(namespace));
+        json.push(b':');
+        put_open(&mut json, &facts.listed);
+        json.push(b',');
+        json.extend_from_slice(CHANGED_AT);
+        let changed = put(&mut json, &changed_at);
+        // Lists end here.
+        put_members(&mut json, &facts.details);
+        put_members(&mut json, provenance);
+        json.extend_from_slice(CLOSED);
+        (json, Splice { updated, changed })
     }
 }
 
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Curation<'a> {
-    #[serde(flatten)]
-    facts: &'a Facts,
-    #[serde(flatten)]
-    provenance: &'a Provenance<'a>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    changed_at: Option<Timestamp>,
+/// The bytes that both blocks rarely exceed.
+const BLOCKS_BYTES: usize = 640;
+
+/// Appends an item up to the end of its official block; returns the place of `updatedAt`.
+fn put_official<S: Serialize + ?Sized>(
+    json: &mut Vec<u8>,
+    server: &S,
+    official: &OfficialBlock<'_>,
+    updated_at: &str,
+) -> Range<usize> {
+    json.extend_from_slice(br#"{"server":"#);
+    put(json, server);
+    json.extend_from_slice(br#","_meta":{"#);
+    put(json, OFFICIAL_META);
+    json.push(b':');
+    put_open(json, official);
+    json.extend_from_slice(br#","updatedAt":"#);
+    let updated = put(json, updated_at);
+    json.extend_from_slice(br#","isLatest":"#);
+    put(json, &official.is_latest);
+    json.push(b'}');
+    updated
+}
+
+/// Appends a value, and returns its place.
+fn put<T: Serialize + ?Sized>(json: &mut Vec<u8>, value: &T) -> Range<usize> {
+    let start = json.len();
+    // Maps with text keys, and no `Serialize` of ours fails: writing to memory cannot fail.
+    let _ = serde_json::to_writer(&mut *json, value);
+    start..json.len()
+}
+
+/// Appends an object without its end.
+fn put_open(json: &mut Vec<u8>, object: &impl Serialize) {
+    put(json, object);
+    json.pop();
+}
+
+/// Appends the members of an object to another one that is open and has members.
+fn put_members(json: &mut Vec<u8>, object: &impl Serialize) {
+    let start = put(json, object).start;
+    if json[start..] == *b"{}" {
+        json.truncate(start);
+    } else {
+        json[start] = b',';
+        json.pop();
+    }
 }
 
 #[allow(clippy::needless_pass_by_value, reason = "`map_err` passes it by value")]
@@ -224,71 +238,38 @@ fn is_brief(message: &str) -> bool {
     message.chars().count() <= 500
 }
 
-/// Returns the JSON for an entry that was served and is not any more.
+/// Writes an entry that was served and is not any more. It has one form: its status is ours, and so are its
+/// times.
 pub(super) fn tombstone(
     name: &Name,
     version: &Version,
     published_at: Timestamp,
     changed_at: Timestamp,
     namespace: &str,
-) -> Bytes {
+) -> Rendered {
     #[derive(Serialize)]
-    #[serde(rename_all = "camelCase")]
-    struct ChangedAt {
-        changed_at: Timestamp,
-    }
     let (published, changed) = (published_at.to_rfc3339(), changed_at.to_rfc3339());
     let server = TombstoneStub::new(name.as_str(), version.as_str());
     let official = OfficialBlock {
         status: "deleted".into(),
         status_changed_at: Some(changed.as_str().into()),
         status_message: None,
-        published_at: published.as_str().into(),
-        updated_at: Some(changed_at),
+        published_at: published.into(),
+        updated_at: changed.as_str().into(),
         is_latest: false,
     };
-    item(&server, &Meta(official, (ours(namespace), ChangedAt { changed_at }))).into()
-}
-
-#[derive(Debug, Clone, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct OfficialBlock<'a> {
-    #[serde(borrow)]
-    status: Cow<'a, str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    status_changed_at: Option<Cow<'a, str>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    status_message: Option<Cow<'a, str>>,
-    #[serde(borrow)]
-    published_at: Cow<'a, str>,
-    #[serde(skip_deserializing, skip_serializing_if = "Option::is_none")]
-    updated_at: Option<Timestamp>,
-    is_latest: bool,
-}
-
-struct Meta<'a, O>(OfficialBlock<'a>, (String, O));
-
-impl<O: Serialize> Serialize for Meta<'_, O> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let Self(official, (key, ours)) = self;
-        let mut map = serializer.serialize_map(Some(2))?;
-        map.serialize_entry(OFFICIAL_META, official)?;
-        map.serialize_entry(key, ours)?;
-        map.end()
-    }
+    let mut json = Vec::new();
+    put_official(&mut json, &server, &official, &changed);
+    json.push(b',');
+    put(&mut json, &ours(namespace));
+    json.extend_from_slice(b":{");
+    json.extend_from_slice(CHANGED_AT);
+    put(&mut json, &changed);
+    json.extend_from_slice(CLOSED);
+    Rendered { json: json.into(), splice: None, later_update: None }
 }
 
 /// Returns the key of our block, under the reverse-DNS namespace of this registry.
 fn ours(namespace: &str) -> String {
     format!("{namespace}/curation")
-}
-
-fn item<S: Serialize + ?Sized>(server: &S, meta: &impl Serialize) -> Vec<u8> {
-    #[derive(Serialize)]
-    struct Item<'a, S: ?Sized, M> {
-        server: &'a S,
-        _meta: &'a M,
-    }
-    // Maps with text keys, and no `Serialize` of ours fails: writing to memory cannot fail.
-    serde_json::to_vec(&Item { server, _meta: meta }).unwrap_or_default()
 }

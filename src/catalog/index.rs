@@ -34,7 +34,7 @@ struct Positions {
 pub struct IndexedItem {
     item: Arc<Item>,
     pub tag: Tag,
-    /// The size of the JSON in bytes.
+    /// The size of the JSON in bytes, in a list.
     pub size: usize,
     pub changed_at: Timestamp,
     pub latest: bool,
@@ -58,7 +58,7 @@ impl IndexedItem {
 impl From<Arc<Item>> for IndexedItem {
     fn from(item: Arc<Item>) -> Self {
         let (latest, version_hash) = (item.latest, hash_of_version(item.version.as_str()));
-        let (size, changed_at) = (item.json.len(), item.changed_at);
+        let (size, changed_at) = (item.listed_size(), item.changed_at);
         Self { tag: item.tag, size, changed_at, latest, version_hash, item }
     }
 }

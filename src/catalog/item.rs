@@ -1,3 +1,4 @@
+use std::ops::Range;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -9,7 +10,12 @@ use crate::model::{Digest, Name, Timestamp, Version};
 pub struct Item {
     pub name: Name,
     pub version: Version,
+    /// The JSON of the single entry; [`Item::listed`] has the forms of lists.
     pub json: Bytes,
+    /// The places at which the forms differ; `None` for a tombstone, which has one form.
+    pub(super) splice: Option<Splice>,
+    /// Upstream's own `updatedAt` if it is later than ours, which then stands in its place.
+    pub(super) later_update: Option<Box<str>>,
     /// The timestamp that `updated_since` compares with.
     pub changed_at: Timestamp,
     pub published_at: Timestamp,
@@ -24,9 +30,67 @@ pub struct Item {
     pub(super) searched: Arc<str>,
 }
 
+/// The form of the items of a list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Form {
+    /// `updatedAt` is upstream's, since editors show it as the last release; `changedAt` is ours.
+    Plain,
+    /// An answer to `updated_since`: `updatedAt` is our `changedAt`, since readers remember the greatest
+    /// one; upstream's is `upstreamUpdatedAt`.
+    Changes,
+}
+
+/// An item as it is written.
+#[derive(Debug)]
+pub(super) struct Rendered {
+    pub(super) json: Bytes,
+    pub(super) splice: Option<Splice>,
+    pub(super) later_update: Option<Box<str>>,
+}
+
+/// The places of two values in the JSON of an item.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Splice {
+    /// The value of `updatedAt`.
+    pub(super) updated: Range<usize>,
+    /// The value of `changedAt`, the last member of our block in a list.
+    pub(super) changed: Range<usize>,
+}
+
+/// The member with our time, the one in its place in the other form, and the end of every item.
+pub(super) const CHANGED_AT: &[u8] = br#""changedAt":"#;
+const UPSTREAM_UPDATED_AT: &[u8] = br#""upstreamUpdatedAt":"#;
+pub(super) const CLOSED: &[u8] = b"}}}";
+
 impl Item {
     pub(super) fn key(&self) -> (&str, &str) {
         (self.name.as_str(), self.version.as_str())
+    }
+
+    /// Returns the parts of the JSON in a list of this form: the single entry without the details at its
+    /// end, and under `updated_since` with its two times exchanged.
+    #[must_use]
+    pub fn listed(&self, form: Form) -> [&[u8]; 6] {
+        let Self { json, splice, .. } = self;
+        let Some(Splice { updated, changed }) = splice else {
+            return [json, b"", b"", b"", b"", b""];
+        };
+        match form {
+            Form::Plain => [&json[..changed.end], CLOSED, b"", b"", b"", b""],
+            Form::Changes => [
+                &json[..updated.start],
+                &json[changed.clone()],
+                &json[updated.end..changed.start - CHANGED_AT.len()],
+                UPSTREAM_UPDATED_AT,
+                &json[updated.clone()],
+                CLOSED,
+            ],
+        }
+    }
+
+    /// Returns the size in bytes of the longest form in a list.
+    pub(super) fn listed_size(&self) -> usize {
+        self.listed(Form::Changes).iter().map(|part| part.len()).sum()
     }
 }
 

@@ -9,9 +9,12 @@
 //! # Timestamps
 //! Every generation that changes something has one timestamp, greater than every earlier one, and
 //! every changed item carries it as `changedAt`. `updated_since` compares with it alone, so a reader
-//! that remembers the greatest timestamp misses nothing, even if clocks disagree. `updatedAt` should
-//! be the later of upstream's time and ours. An entry is never served before upstream changed it, so
-//! that is always ours, even if the clock of upstream runs ahead.
+//! that remembers the greatest timestamp misses nothing, even if clocks disagree.
+//!
+//! # Forms
+//! Lists and single entries carry upstream's `updatedAt`, which editors show as the last release. It is
+//! never later than ours. Answers to `updated_since` carry `changedAt` in its place. One JSON is kept, that
+//! of the single entry: a list takes a prefix of it, and `updated_since` exchanges the two times.
 //!
 //! # Latest
 //! `isLatest` is computed among visible versions, never copied: upstream's latest may be hidden.
@@ -19,6 +22,8 @@
 mod catalogue;
 mod cursor;
 mod document;
+mod draft;
+mod facts;
 mod index;
 mod item;
 mod latest;
@@ -26,12 +31,14 @@ mod ledger;
 mod page;
 mod query;
 mod search;
+mod writer;
 
 pub use crate::model::{LedgerEntry, LedgerRecord, Shown};
-pub use catalogue::{Candidate, Catalogue, Draft, Loaded, NameUpdate};
+pub use catalogue::{Candidate, Catalogue, Loaded, NameUpdate};
 pub use cursor::{BadCursor, Cursor};
-pub use document::Facts;
-pub use item::{Item, Source, Tag};
+pub use draft::Draft;
+pub use facts::Facts;
+pub use item::{Form, Item, Source, Tag};
 pub use ledger::Ledger;
 pub use page::Page;
 pub use query::{Query, VersionFilter};

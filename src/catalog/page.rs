@@ -1,7 +1,7 @@
 use super::Catalogue;
 use super::cursor::Cursor;
 use super::index::{Index, IndexedItem};
-use super::item::fold;
+use super::item::{Form, fold};
 use super::query::{Query, VersionFilter};
 use super::search::SearchTerm;
 use crate::model::Timestamp;
@@ -23,6 +23,7 @@ fn fitting(items: &[&IndexedItem]) -> usize {
 #[derive(Debug)]
 pub struct Page<'c> {
     pub items: Vec<&'c IndexedItem>,
+    pub form: Form,
     /// The cursor of the next page, if there is one.
     pub next: Option<String>,
 }
@@ -43,7 +44,7 @@ impl Catalogue {
         let more = items.len() > kept;
         items.truncate(kept);
         let next = items.last().filter(|_| more).map(|last| Cursor::behind(query, last));
-        Page { items, next }
+        Page { items, form: query.form(), next }
     }
 
     /// Returns the versions of a name, newest publication first, with tombstones if requested, after the
@@ -71,7 +72,7 @@ impl Catalogue {
             let query = Query { until, include_deleted: with_tombstones, ..Query::default() };
             Cursor::behind(&query, last)
         });
-        Page { items, next }
+        Page { items, form: Form::Plain, next }
     }
 
     fn bound(&self, query: &Query) -> Option<Timestamp> {

@@ -1,4 +1,4 @@
-use super::item::Item;
+use super::item::{Form, Item};
 use crate::model::Timestamp;
 
 /// The filters and the position of a list request. All filters apply together.
@@ -15,6 +15,13 @@ pub struct Query {
     pub until: Option<Timestamp>,
     /// Only items after this (name, version).
     pub after: Option<(String, String)>,
+}
+
+impl Query {
+    /// Returns the form of the items. The cursor carries `updated_since`, so later pages keep the form.
+    pub(super) const fn form(&self) -> Form {
+        if self.updated_since.is_some() { Form::Changes } else { Form::Plain }
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -9,13 +9,16 @@ use serde_json::value::RawValue;
 use super::*;
 use crate::curation::Sanitized;
 use crate::model::{Entry, Name, OFFICIAL_META, Timestamp, Version};
-use crate::overlay::EffectivePolicy;
+use crate::overlay::{Classification, EffectivePolicy};
 
 const NAMESPACE: &str = "local.vidimus";
 
 fn entry(name: &str, version: &str, description: &str) -> Entry {
+    // One time that ours passes in the sequences below, and one that it does not.
+    let updated =
+        if description == "y" { "1970-01-01T00:00:00.00002Z" } else { "2026-05-05T00:00:00.5Z" };
     let json = format!(
-        r#"{{"server":{{"name":"{name}","version":"{version}","description":"{description}","title":"Größe"}},"_meta":{{"{OFFICIAL_META}":{{"status":"active","publishedAt":"2026-01-01T00:00:00.123Z","updatedAt":"2099-01-01T00:00:00Z","isLatest":false}},"local.vidimus/curation":{{"tier":1}}}}}}"#
+        r#"{{"server":{{"name":"{name}","version":"{version}","description":"{description}","title":"Größe"}},"_meta":{{"{OFFICIAL_META}":{{"status":"active","publishedAt":"2026-01-01T00:00:00.123Z","updatedAt":"{updated}","isLatest":false}},"local.vidimus/curation":{{"tier":1}}}}}}"#
     );
     let item: Box<RawValue> = serde_json::from_str(&json).expect("a JSON text");
     Entry::read(&item, Timestamp::from_micros(0)).expect("well-formed")
@@ -51,9 +54,14 @@ impl Publisher {
             Candidate {
                 version: entry.version.clone(),
                 published_at: entry.head.published_at,
-                source: facts.source(&entry.head),
+                source: facts.source(&entry.head, &entry.head),
                 facts: facts.clone(),
-                loaded: Some(Loaded { entry, served }),
+                loaded: Some(Loaded {
+                    official: entry.official().expect("validated"),
+                    entry,
+                    served,
+                    is_rewritten: false,
+                }),
             }
         };
         let visible: Vec<(Name, Vec<Candidate>)> = names
@@ -98,13 +106,68 @@ fn item_has_the_values_of_upstream_and_our_facts() {
     let official = &item["_meta"][OFFICIAL_META];
     assert_eq!(official["publishedAt"], "2026-01-01T00:00:00.123Z", "as upstream wrote it");
     assert_eq!(official["isLatest"], true, "computed, not copied from upstream");
-    assert_eq!(official["updatedAt"], "1970-01-01T00:00:01.000000Z", "our timestamp");
+    assert_eq!(official["updatedAt"], "1970-01-01T00:00:01.000000Z", "never later than ours");
     let ours = &item["_meta"]["local.vidimus/curation"];
-    assert_eq!(ours["upstreamUpdatedAt"], "2099-01-01T00:00:00Z");
-    assert_eq!(ours["upstreamIsLatest"], false);
-    assert_eq!(ours["changedAt"], official["updatedAt"]);
-    assert_eq!(ours["tier"], Value::Null, "a block under our key from upstream is dropped");
-    assert_eq!(ours["receivedDigest"].as_str().map(str::len), Some(71));
+    let wanted = serde_json::json!({
+        "upstream": "official",
+        "changedAt": "1970-01-01T00:00:01.000000Z",
+        "upstreamIsLatest": false,
+    });
+    assert_eq!(*ours, wanted, "a block under our key from upstream is dropped");
+}
+
+/// 2027: after the `updatedAt` of the entries below.
+const LATER: i64 = 1_800_000_000_000_000;
+
+#[test]
+fn item_in_a_list_is_a_prefix_of_the_single_one_and_changes_exchange_its_two_times() {
+    let mut publisher = Publisher::default();
+    let effective = EffectivePolicy {
+        tier: Some(2),
+        classification: Some(Classification::Internal),
+        ..EffectivePolicy::default()
+    };
+    publisher.publish_as(&effective, LATER, &[("a.b/c", vec![("1.0.0", "x")])]);
+    let item = publisher.catalogue.version("a.b/c", "1.0.0", true).expect("an item");
+    let plain = listed(item, Form::Plain);
+    assert!(item.json.starts_with(&plain[..plain.len() - 3]), "{item:?}");
+    let of = |json: &[u8]| {
+        let item: Value = serde_json::from_slice(json).expect("JSON");
+        let meta = &item["_meta"];
+        (meta[OFFICIAL_META]["updatedAt"].clone(), meta["local.vidimus/curation"].clone())
+    };
+    let (theirs, ours) = ("2026-05-05T00:00:00.5Z", "2027-01-15T08:00:00.000000Z");
+    let wanted = serde_json::json!({"upstream": "official", "tier": 2, "changedAt": ours});
+    assert_eq!(of(&plain), (theirs.into(), wanted));
+    let wanted =
+        serde_json::json!({"upstream": "official", "tier": 2, "upstreamUpdatedAt": theirs});
+    assert_eq!(of(&listed(item, Form::Changes)), (ours.into(), wanted));
+    assert_eq!(item.size, listed(item, Form::Changes).len());
+    let (updated, single) = of(&item.json);
+    assert_eq!((updated, &single["classification"]), (theirs.into(), &"internal".into()));
+    publisher.publish(LATER + 1, &[("a.b/c", vec![])]);
+    let gone = publisher.catalogue.version("a.b/c", "1.0.0", true).expect("a tombstone");
+    for form in [Form::Plain, Form::Changes] {
+        assert_eq!(listed(gone, form), gone.json, "a tombstone has one form");
+    }
+}
+
+/// Upstream's clock runs ahead: its time appears once ours has passed it.
+#[test]
+fn time_of_upstream_that_was_later_than_ours_is_not_lost() {
+    let mut publisher = Publisher::default();
+    let updated = |publisher: &Publisher| {
+        publisher.item("a.b/c", "1.0.0")["_meta"][OFFICIAL_META]["updatedAt"].clone()
+    };
+    publisher.publish(1_000_000, &[("a.b/c", vec![("1.0.0", "x")])]);
+    assert_eq!(updated(&publisher), "1970-01-01T00:00:01.000000Z");
+    let effective = EffectivePolicy { tier: Some(1), ..EffectivePolicy::default() };
+    publisher.publish_as(&effective, LATER, &[("a.b/c", vec![("1.0.0", "x")])]);
+    assert_eq!(updated(&publisher), "2026-05-05T00:00:00.5Z");
+}
+
+fn listed(item: &Item, form: Form) -> Vec<u8> {
+    item.listed(form).concat()
 }
 
 #[test]
@@ -118,7 +181,8 @@ fn item_from_an_earlier_item_equals_item_from_loaded_content() {
     for version in ["1.0.0", "2.0.0"] {
         let of = |publisher: &Publisher| {
             let item = publisher.catalogue.version("a.b/c", version, false).expect("visible");
-            (item.json.clone(), item.digest, item.tag, item.source, item.searched.clone())
+            let splice = (item.splice.clone(), item.later_update.clone());
+            (item.json.clone(), splice, item.digest, item.tag, item.source, item.searched.clone())
         };
         assert_eq!(of(&reused), of(&loaded));
     }
@@ -250,8 +314,9 @@ const VERSIONS: [&str; 3] = ["1.0.0", "1.1.0", "auto"];
 const CONTENTS: [&str; 3] = ["x", "y", "z"];
 
 proptest! {
-    /// P19: a reader that asks only for changes since the newest timestamp that it saw ends with exactly
-    /// what is served, even if publications happen between its pages and our clock runs backwards.
+    /// P19: a reader that asks only for changes since the newest `updatedAt` that it saw ends with exactly
+    /// what is served, even if publications happen between its pages and our clock runs backwards. So does
+    /// one that begins with a list, with its other form.
     #[test]
     fn reader_of_changes_converges_to_what_is_served(
         history in prop::collection::vec(
@@ -267,7 +332,7 @@ proptest! {
     ) {
         let mut publisher = Publisher::default();
         let mut visible = Visible::new();
-        let mut reader = Reader::default();
+        let mut readers = [Reader::default(), Reader { lists_first: true, ..Reader::default() }];
         for (changes, now, pages, restart) in &history {
             publish(&mut publisher, changes, *now);
             visible.extend(changes.iter().copied());
@@ -275,22 +340,24 @@ proptest! {
                 publisher = restarted(&publisher, &visible);
             }
             for _ in 0..*pages {
-                reader.read_page(&publisher.catalogue, limit);
+                readers.iter_mut().for_each(|reader| reader.read_page(&publisher.catalogue, limit));
             }
         }
         // Finishes the current list request, and makes one more for the changes that it left out.
         for _ in 0..100 {
-            reader.read_page(&publisher.catalogue, limit);
+            readers.iter_mut().for_each(|reader| reader.read_page(&publisher.catalogue, limit));
         }
         let served: BTreeMap<(String, String), Value> = publisher
             .catalogue
             .items()
             .map(|item| {
-                let json = serde_json::from_slice(&item.json).expect("JSON");
-                ((item.name.to_string(), item.version.to_string()), json)
+                let json = serde_json::from_slice(&listed(item, Form::Plain)).expect("JSON");
+                ((item.name.to_string(), item.version.to_string()), without_times(json))
             })
             .collect();
-        prop_assert_eq!(reader.copy, served);
+        for reader in readers {
+            prop_assert_eq!(reader.copy, served.clone());
+        }
     }
 
     /// P20: a generation that is built from the ledger alone has the same bytes as one that is built step
@@ -346,9 +413,21 @@ fn publish(publisher: &mut Publisher, changes: &[Change], now: i64) {
     publisher.publish(now, &updates);
 }
 
+/// Returns an item without the times that its forms exchange.
+fn without_times(mut item: Value) -> Value {
+    let meta = &mut item["_meta"];
+    let official = meta[OFFICIAL_META].as_object_mut().expect("a block");
+    official.remove("updatedAt");
+    let ours = meta["local.vidimus/curation"].as_object_mut().expect("a block");
+    ours.retain(|member, _| member != "changedAt" && member != "upstreamUpdatedAt");
+    item
+}
+
 /// A reader that follows a registry as any client of the contract can: by `updated_since` and cursor.
 #[derive(Default)]
 struct Reader {
+    /// True until it has read a list of everything, if it begins with one.
+    lists_first: bool,
     copy: BTreeMap<(String, String), Value>,
     /// The newest `updatedAt` of finished list requests; `newest` includes the current one.
     since: Option<Timestamp>,
@@ -358,6 +437,12 @@ struct Reader {
 
 impl Reader {
     fn read_page(&mut self, catalogue: &Catalogue, limit: usize) {
+        if std::mem::take(&mut self.lists_first) {
+            let page = catalogue.page(&Query::default(), 1000);
+            page.items.iter().for_each(|item| self.take(item, page.form));
+            self.since = self.newest;
+            return;
+        }
         let query = match self.cursor.as_deref().map(Cursor::parse) {
             Some(Ok(Cursor::Whole(query))) => query,
             Some(other) => panic!("our own cursor is {other:?}"),
@@ -368,7 +453,7 @@ impl Reader {
         };
         let page = catalogue.page(&query, limit);
         for item in &page.items {
-            self.take(serde_json::from_slice(&item.json).expect("JSON"));
+            self.take(item, page.form);
         }
         self.cursor = page.next;
         if self.cursor.is_none() {
@@ -376,7 +461,8 @@ impl Reader {
         }
     }
 
-    fn take(&mut self, item: Value) {
+    fn take(&mut self, item: &Item, form: Form) {
+        let item: Value = serde_json::from_slice(&listed(item, form)).expect("JSON");
         let text = |value: &Value| value.as_str().expect("a text").to_owned();
         let official = &item["_meta"][OFFICIAL_META];
         let updated = Timestamp::parse(&text(&official["updatedAt"])).expect("a time");
@@ -385,7 +471,7 @@ impl Reader {
         if official["status"] == "deleted" {
             self.copy.remove(&key);
         } else {
-            self.copy.insert(key, item);
+            self.copy.insert(key, without_times(item));
         }
     }
 }

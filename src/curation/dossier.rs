@@ -114,6 +114,13 @@ impl DossierRow {
         pin.and_then(pinned).unwrap_or(&self.content)
     }
 
+    /// Returns the content that upstream sent last.
+    #[must_use]
+    pub fn newest(&self) -> &ContentHead {
+        let sent = self.content.head.sent;
+        self.others.iter().rfind(|other| other.head.sent == sent).unwrap_or(&self.content)
+    }
+
     /// Returns the head of a content with the current status upstream.
     #[must_use]
     pub fn head_of(&self, content: &ContentHead) -> Head {

@@ -3,6 +3,7 @@ use std::borrow::Cow;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
+use super::sent::Sent;
 use super::wellformed::{ValidationError, ValidationRule, inspect, members};
 use super::{Digest, Manifest, Name, Status, Timestamp, Version};
 
@@ -53,7 +54,8 @@ pub struct Head {
     pub first_seen: Timestamp,
     /// The received digest: SHA-256 over the canonical JSON (RFC 8785) of the `server` object.
     pub received: Digest,
-    /// SHA-256 over the exact bytes of both objects: equal means that nothing changed.
+    /// SHA-256 over the bytes of both objects, without times that mirrors rewrite: equal means that
+    /// nothing changed.
     pub sent: Digest,
 }
 
@@ -88,6 +90,14 @@ pub struct Quarantined {
     pub reason: String,
     /// The exact bytes of the item.
     pub item: Box<str>,
+}
+
+impl Head {
+    /// Returns true if upstream sent several contents of the entry.
+    #[must_use]
+    pub const fn is_rewritten(&self) -> bool {
+        self.rewritten || self.replaced
+    }
 }
 
 impl Entry {
@@ -150,6 +160,8 @@ pub struct Identity {
     pub version: Version,
     /// The digest that the head of an entry with these bytes has.
     pub sent: Digest,
+    /// The `updatedAt` of the item: an unchanged one may have another.
+    pub updated_at: Option<Timestamp>,
 }
 
 impl Identity {
@@ -166,7 +178,8 @@ impl Identity {
         }
         let Item { server, meta } = serde_json::from_str(item.get()).ok()?;
         let (name, version) = Self::of_server(server)?;
-        Some(Self { name, version, sent: sent_digest(server.get(), meta.get()) })
+        let Sent { digest: sent, updated_at } = Sent::of(server.get(), meta);
+        Some(Self { name, version, sent, updated_at })
     }
 
     /// Returns the name and version of a `server` object, if both are usable.
@@ -182,11 +195,6 @@ impl Identity {
         let Server { name, version } = serde_json::from_str(server.get()).ok()?;
         Some((Name::parse(&name).ok()?, Version::parse(&version).ok()?))
     }
-}
-
-fn sent_digest(server: &str, meta: &str) -> Digest {
-    // No JSON text contains a NUL, so the boundary between the two cannot move.
-    Digest::of(&[server.as_bytes(), b"\0", meta.as_bytes()].concat())
 }
 
 fn read_item(item: &RawValue, first_seen: Timestamp) -> Result<Entry, ValidationError> {
@@ -221,7 +229,7 @@ fn read_item(item: &RawValue, first_seen: Timestamp) -> Result<Entry, Validation
             updated_at: facts.updated_at,
             first_seen,
             received: canonical_digest(server)?,
-            sent: sent_digest(server.get(), meta.get()),
+            sent: Sent::of(server.get(), meta).digest,
         },
         server: server.get().into(),
         meta: meta.get().into(),

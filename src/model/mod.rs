@@ -18,6 +18,7 @@ mod namespace;
 mod number;
 mod reason;
 mod secret;
+mod sent;
 mod status;
 mod text;
 mod timestamp;

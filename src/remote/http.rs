@@ -13,7 +13,7 @@ use url::Url;
 use super::budget::Budget;
 use super::dns::ResolverError;
 use crate::model::{Escaped, Timestamp};
-use crate::sync::{FetchFailure, FetchedPage};
+use crate::sync::{Epoch, FetchFailure, FetchedPage};
 
 const CONNECT: Duration = Duration::from_secs(10);
 /// The official registry took up to 25 seconds for days; that is slow, not dead.
@@ -75,7 +75,7 @@ impl Http {
         Ok(Self { client, token, budget })
     }
 
-    /// Fetches the body behind a URL, and the upstream's date.
+    /// Fetches the body behind a URL, with the upstream's date and epoch.
     pub(super) async fn get(&self, url: &Url) -> Result<FetchedPage, FetchFailure> {
         self.budget.spend().await;
         let limit = TOTAL;
@@ -95,8 +95,9 @@ impl Http {
             .map_err(|error| failure(url, error))?;
         let date = date(response.headers());
         if response.status().is_success() {
+            let epoch = epoch(response.headers());
             let body = body(response, url).await?;
-            return Ok(FetchedPage { body, date });
+            return Ok(FetchedPage { body, date, epoch });
         }
         let (status, retry_after) =
             (response.status().as_u16(), retry_after(response.headers(), date));
@@ -196,6 +197,11 @@ fn failure(url: &Url, error: reqwest::Error) -> FetchFailure {
 
 pub(super) fn date(headers: &HeaderMap) -> Option<Timestamp> {
     http_date(headers.get(DATE)?.to_str().ok()?)
+}
+
+/// Reads the epoch of a registry of our kind.
+fn epoch(headers: &HeaderMap) -> Option<Epoch> {
+    Epoch::parse(headers.get("vidimus-epoch")?.to_str().ok()?)
 }
 
 fn http_date(text: &str) -> Option<Timestamp> {

@@ -15,6 +15,7 @@ mod backdated;
 mod change;
 mod change_set;
 mod drift;
+mod epoch;
 mod files;
 mod page;
 mod pagination;
@@ -31,6 +32,7 @@ pub use change_set::{
     NotDecided, short_id, shown,
 };
 pub use drift::changed_members;
+pub use epoch::{Epoch, EpochState};
 pub use files::completed;
 pub use page::{PageError, RawPage};
 pub use pagination::{MAX_ROWS, Pagination, PaginationError};

@@ -4,8 +4,8 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::backdated::{Backdated, BackdatedRun, remember};
-use super::{ChangeSet, Tally};
-use crate::model::{FailureClass, Timestamp};
+use super::{ChangeSet, Epoch, EpochState, Tally};
+use crate::model::{FailureClass, Status, Timestamp};
 
 /// The stored state of an upstream between sync runs, and of a run between batches.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -31,6 +31,12 @@ pub struct UpstreamState {
     pub watermark: Option<Timestamp>,
     /// The newest `updatedAt` among accepted rows that upstream's own clock had reached.
     pub newest_updated_at: Option<Timestamp>,
+    /// The newest `updatedAt` of an entry that is not deleted, in the last accepted full sync. An
+    /// incremental sync of a mirror has later times, and so has a deletion there.
+    #[serde(default)]
+    pub newest_of_full_sync: Option<Timestamp>,
+    #[serde(default)]
+    pub epoch: EpochState,
     /// Seconds by which upstream's clock was ahead of ours at the first page of the last run.
     #[serde(default)]
     pub clock_ahead: Option<i64>,
@@ -90,8 +96,14 @@ pub struct SyncRun {
     /// Seconds by which that was ahead of our clock when the page arrived.
     #[serde(default)]
     pub clock_ahead: Option<i64>,
+    /// The epoch of its pages.
+    #[serde(default)]
+    pub epoch: Option<Epoch>,
     /// The newest `updatedAt` among its rows that upstream's clock had reached.
     pub newest_updated_at: Option<Timestamp>,
+    /// The same among its rows that are not deleted.
+    #[serde(default)]
+    pub newest_not_deleted: Option<Timestamp>,
     /// Names with more versions or bytes than are kept.
     #[serde(default)]
     pub over_limit: BTreeSet<String>,
@@ -118,6 +130,9 @@ pub struct RunReport {
     /// The safety limits that it exceeded, so that a part of it is on hold.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub on_hold: Vec<String>,
+    /// When the next run has to be a full sync.
+    #[serde(skip)]
+    pub full_sync_at: Option<Timestamp>,
 }
 
 impl UpstreamState {
@@ -135,11 +150,13 @@ impl UpstreamState {
     }
 
     /// Returns the next run: the interrupted one, unless another kind is due. A full sync is due if it
-    /// is requested, none was ever accepted, or the last is too old; otherwise an incremental sync is.
+    /// is requested, none was ever accepted, the last is too old, or it is the second one after another
+    /// epoch; otherwise an incremental sync is.
     #[must_use]
     pub fn next_run(&self, now: Timestamp, full: bool, full_sync_every: Duration) -> SyncRun {
         let last = self.last_full_sync.max(self.last_full_run);
-        let due = last.is_none_or(|last| now.since(last) >= full_sync_every);
+        let due = last.is_none_or(|last| now.since(last) >= full_sync_every)
+            || self.epoch.second_at().is_some_and(|at| now >= at);
         let kind = match self.watermark {
             Some(since) if !full && !due => SyncKind::Incremental { since },
             _ => SyncKind::Full,
@@ -156,7 +173,8 @@ impl UpstreamState {
     pub fn partly_accepted(&self, accepted: Self, all_on_hold: bool) -> Self {
         let last_full_run = accepted.last_full_sync.max(accepted.last_full_run);
         if all_on_hold {
-            Self { last_full_run, last_failure: None, run: None, ..self.clone() }
+            let epoch = accepted.epoch;
+            Self { last_full_run, epoch, last_failure: None, run: None, ..self.clone() }
         } else {
             Self { watermark: self.watermark, ..accepted }
         }
@@ -184,6 +202,10 @@ impl UpstreamState {
         };
         Self {
             url: self.url.clone(),
+            epoch: match run.kind {
+                SyncKind::Full => self.epoch.after_full(run.begun, run.epoch.as_ref(), now),
+                SyncKind::Incremental { .. } => self.epoch.after_incremental(run.epoch.as_ref()),
+            },
             clock_ahead: run.clock_ahead,
             from_future: run.from_future,
             over_limit: match run.kind {
@@ -206,6 +228,10 @@ impl UpstreamState {
             last_failure: None,
             watermark,
             newest_updated_at: self.newest_updated_at.max(run.newest_updated_at),
+            newest_of_full_sync: match run.kind {
+                SyncKind::Full => run.newest_not_deleted.or(self.newest_of_full_sync),
+                SyncKind::Incremental { .. } => self.newest_of_full_sync,
+            },
             run: None,
         }
     }
@@ -220,7 +246,9 @@ impl SyncRun {
             cursor: None,
             upstream_time: None,
             clock_ahead: None,
+            epoch: None,
             newest_updated_at: None,
+            newest_not_deleted: None,
             over_limit: BTreeSet::new(),
             all_read: false,
             from_future: 0,
@@ -238,6 +266,7 @@ impl SyncRun {
             pages: self.pages,
             tally: self.tally,
             on_hold: Vec::new(),
+            full_sync_at: None,
         }
     }
 
@@ -249,11 +278,14 @@ impl SyncRun {
 
     /// Records a row's `updatedAt`. One beyond upstream's own clock moves nothing, nor does one beyond
     /// ours where upstream shows no clock.
-    pub fn saw_update(&mut self, updated_at: Timestamp) {
+    pub fn saw_update(&mut self, updated_at: Timestamp, status: Status) {
         // A `Date` has whole seconds; the fraction that it drops is not the future.
         let reached = self.upstream_time.unwrap_or(self.begun).plus(Duration::from_secs(1));
         if updated_at <= reached {
             self.newest_updated_at = self.newest_updated_at.max(Some(updated_at));
+            if status != Status::Deleted {
+                self.newest_not_deleted = self.newest_not_deleted.max(Some(updated_at));
+            }
         } else {
             self.from_future += 1;
         }
@@ -320,9 +352,26 @@ mod tests {
     fn update_from_the_future_moves_nothing() {
         let mut run = SyncRun::new(SyncKind::Full, at("2026-06-01T00:00:00Z"));
         run.upstream_time = Some(at("2026-06-01T00:00:00Z"));
-        run.saw_update(at("2026-05-30T00:00:00Z"));
-        run.saw_update(at("2099-01-01T00:00:00Z"));
+        run.saw_update(at("2026-05-30T00:00:00Z"), Status::Active);
+        run.saw_update(at("2099-01-01T00:00:00Z"), Status::Active);
         assert_eq!(run.newest_updated_at, Some(at("2026-05-30T00:00:00Z")));
+    }
+
+    /// A mirror says in an incremental sync when it changed an entry, and in a full one when upstream did.
+    #[test]
+    fn neither_incremental_sync_nor_deletion_raises_what_a_full_sync_is_compared_with() {
+        let synced = |state: &UpstreamState, kind, updates: &[(&str, Status)]| {
+            let mut run = SyncRun::new(kind, at("2026-06-01T00:00:00Z"));
+            updates.iter().for_each(|(updated_at, status)| run.saw_update(at(updated_at), *status));
+            state.accepted(&run, at("2026-06-01T01:00:00Z"), OVERLAP)
+        };
+        let (old, new) = ("2026-02-01T00:00:00Z", "2026-05-30T00:00:00Z");
+        let updates = [(old, Status::Active), (new, Status::Deleted)];
+        let state = synced(&UpstreamState::default(), SyncKind::Full, &updates);
+        let incremental = SyncKind::Incremental { since: at(old) };
+        let state = synced(&state, incremental, &[(new, Status::Active)]);
+        assert_eq!(state.newest_of_full_sync, Some(at(old)));
+        assert_eq!(state.newest_updated_at, Some(at(new)));
     }
 
     /// P3.

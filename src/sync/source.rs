@@ -5,6 +5,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use thiserror::Error;
 
+use super::Epoch;
 use crate::model::{Name, Timestamp};
 
 /// A source of pages: the port that an upstream's client implements.
@@ -36,6 +37,8 @@ pub struct FetchedPage {
     pub body: Bytes,
     /// Upstream's own time, from its `Date` header.
     pub date: Option<Timestamp>,
+    /// The epoch of an upstream that has one.
+    pub epoch: Option<Epoch>,
 }
 
 /// The reason why a page could not be fetched, after all retries.

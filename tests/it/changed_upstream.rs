@@ -275,7 +275,8 @@ async fn rewritten_entry_keeps_serving_first_content_and_raises_drift() {
     );
     let change = r#"description: "What com.n001/tool does" became "Runs anything it is told""#;
     assert!(raised[0].2.contains(change), "{raised:?}");
-    assert_eq!(daemon.get(path).await.text, before.text);
+    let after = daemon.get(path).await.json();
+    assert_eq!(after["server"], before.json()["server"]);
     let explained = place.json(&["explain", "com.n001/tool", "--json"]);
     let other = explained["versions"][0]["rewritten"].as_str().expect("a digest").to_owned();
     let verified = place.run(&["verify"]);
@@ -560,6 +561,45 @@ async fn mirror_of_the_mirror_ends_with_the_same_catalogue() {
         !wanted.iter().any(|item| item.contains("n003") || item.contains("n006")),
         "{wanted:?}"
     );
+}
+
+/// A list of the first mirror has upstream's times, its changes have its own, and its facts follow its policy: none of
+/// it is a change, an older state or drift to the second one.
+#[tokio::test(flavor = "multi_thread")]
+async fn change_of_policy_changes_no_row_of_the_next_mirror() {
+    let upstream = Upstream::start(rows(12)).await;
+    let (first_place, first) = mirror(&upstream, "").await;
+    first.serves(12).await;
+    let second_place = Workplace::new(&first.registry);
+    second_place.upstream(
+        &first.registry,
+        "sync = {interval = \"1h\", overlap = \"1s\"}\n[safety_limits]\nfrozen_after = \"366d\"",
+    );
+    second_place.overlay("policy.yaml", APPROVE_ALL);
+    let second = second_place.start().await;
+    second.synced().await;
+    second.serves(12).await;
+    let tag = async || first.get("/v0.1/servers?limit=100").await.header("etag").to_owned();
+    for tier in 1..=2 {
+        let before = tag().await;
+        first_place.overlay("tier.yaml", &format!("servers: [{{name: com.*/*, tier: {tier}}}]"));
+        eventually("the first mirror has the tier", async || (tag().await != before).then_some(()))
+            .await;
+        for sync in 0..5 {
+            let changes = second_place.json(&["sync", "--json"])["runs"][0].clone();
+            let run = full_sync(&second_place);
+            let unchanged = serde_json::json!([0, 0, 0, 12]);
+            let counts =
+                ["added", "updated", "deleted", "unchanged"].map(|count| run[count].clone());
+            assert_eq!(serde_json::json!(counts), unchanged, "full sync {sync}: {run}");
+            assert_eq!((&changes["updated"], &run["onHold"]), (&0.into(), &Value::Null));
+        }
+    }
+    let raised = alerts(&second_place);
+    assert_eq!(raised.len(), 1, "{raised:?}");
+    assert_eq!((&*raised[0].0, &*raised[0].1), ("forged-metadata", "official"));
+    assert!(raised[0].2.contains("set `namespace`"), "{raised:?}");
+    second.serves(12).await;
 }
 
 /// P1, P12: reads never wait for an upstream, nor for a writer.

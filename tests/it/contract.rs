@@ -245,6 +245,30 @@ async fn every_answer_has_cors_headers() {
     }
 }
 
+/// Small answers are most of what is sent, and their heads are larger than they are.
+#[tokio::test(flavor = "multi_thread")]
+async fn head_takes_at_most_400_bytes() {
+    let served = served().await;
+    let latest = format!("/v0.1/servers/{TOOL}/versions/latest");
+    let origin = ("Origin", "https://editor.example");
+    for (path, headers) in [
+        (&*latest, vec![("Accept-Encoding", "zstd")]),
+        ("/v0.1/servers", vec![("Accept-Encoding", "gzip, zstd")]),
+        ("/v0.1/servers/com.no/such/versions", vec![]),
+        ("/v0.1/servers?limit=1", vec![("Accept-Encoding", "zstd")]),
+        (&*latest, vec![("Accept-Encoding", "zstd"), origin]),
+    ] {
+        let (found, _) = served.raw(Method::GET, path, &headers).await;
+        let lines = found.headers.iter().map(|(name, value)| name.as_str().len() + value.len() + 4);
+        let bytes = "HTTP/1.1 200 OK\r\n\r\n".len() + lines.sum::<usize>();
+        println!("{path} {headers:?}: {bytes} bytes");
+        // Links contain cursors, and requests with an origin have a longer list of headers by contract.
+        if found.header("link").is_empty() && !headers.contains(&origin) {
+            assert!(bytes <= 400, "{path}: {bytes} bytes: {:#?}", found.headers);
+        }
+    }
+}
+
 /// C8: the Copilot language server checks the exact version that it installed.
 #[tokio::test(flavor = "multi_thread")]
 async fn old_version_stays_available() {

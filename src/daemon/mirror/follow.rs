@@ -89,7 +89,9 @@ impl<S: PageSource> Follower<S> {
         mirror.update(&upstream.id, |runtime| runtime.activity = None);
         let is_complete = matches!(&outcome, Ok(report) if report.kind == SyncKind::Full);
         let (succeeded, full) = (outcome.is_ok(), options.full || is_complete);
-        let event = Event::Ended { succeeded, full, jitter: jitter() };
+        let full_sync_at = outcome.as_ref().ok().and_then(|report| report.full_sync_at);
+        let within = full_sync_at.map(|at| at.since(mirror.clock.now()));
+        let event = Event::Ended { succeeded, full, within, jitter: jitter() };
         let Effects { scheduled, answer, next } = state.step(event, Moment::now());
         if let Some(wait) = scheduled {
             self.settle(&outcome, wait).await;

@@ -12,11 +12,11 @@ use super::rows::classify_row;
 use super::safety::hold;
 use crate::config::Trust;
 use crate::daemon::runtime::Clock;
-use crate::model::{Entry, Name};
+use crate::model::{Entry, Name, Timestamp};
 use crate::store::{Acceptance, Batch, Destination, Hold, Snapshot, Store, StoreError};
 use crate::sync::{
-    Change, Failure, Kind, NameSize, RawPage, Row, RunReport, SyncKind, SyncRun, UpstreamState,
-    backdated_before, completed,
+    Change, Epoch, Failure, Kind, NameSize, RawPage, Row, RunReport, SyncKind, SyncRun,
+    UpstreamState, backdated_before, completed,
 };
 
 /// A batch is committed when it has this many rows, or is this old. A crash repeats one batch.
@@ -49,7 +49,7 @@ impl<O: Observer> Ingest<O> {
         store: Arc<Store>,
         clock: Arc<Clock>,
         options: RunOptions,
-        observer: O,
+        observer: Arc<O>,
     ) -> Result<Self, SyncFailure> {
         let now = clock.now();
         let snapshot = store.snapshot()?;
@@ -73,7 +73,7 @@ impl<O: Observer> Ingest<O> {
             sizes: BTreeMap::new(),
             begun_empty,
             batch: BTreeMap::new(),
-            observer: Arc::new(observer),
+            observer,
         })
     }
 
@@ -134,6 +134,7 @@ impl<O: Observer> Ingest<O> {
         fetched: &Fetched,
     ) -> Result<u64, SyncFailure> {
         let now = self.clock.now();
+        self.follow_epoch(fetched.page.epoch.as_ref(), now)?;
         if self.run.pages == 0 {
             self.run.saw_first_page(fetched.page.date, now);
         }
@@ -155,6 +156,21 @@ impl<O: Observer> Ingest<O> {
             self.take(change, snapshot)?;
         }
         Ok(page.rows.len() as u64)
+    }
+
+    /// Fails a run that reads two stores, or in which another store of the upstream answers with changes.
+    fn follow_epoch(&mut self, seen: Option<&Epoch>, now: Timestamp) -> Result<(), SyncFailure> {
+        let is_first = self.run.pages == 0 || self.run.epoch.is_none();
+        if is_first {
+            self.run.epoch = seen.cloned();
+        } else if seen.is_some() && seen != self.run.epoch.as_ref() {
+            return Err(SyncFailure::TwoStores);
+        }
+        let reads_changes = self.run.kind != SyncKind::Full;
+        if reads_changes && self.state.epoch.is_replaced_by(seen, now) {
+            return Err(SyncFailure::Replaced);
+        }
+        Ok(())
     }
 
     /// Quarantines a version that exceeds the limits of its name.
@@ -190,7 +206,8 @@ impl<O: Observer> Ingest<O> {
                 row
             }
             Change::Unchanged(identity, head) => {
-                self.run.saw_update(head.updated_at);
+                let updated_at = identity.updated_at.unwrap_or(head.updated_at);
+                self.run.saw_update(updated_at, head.status);
                 let key = (identity.name.to_string(), identity.version.to_string());
                 self.seen.push(key.clone());
                 let overtaken = self.batch.remove(&key).is_some();
@@ -202,7 +219,7 @@ impl<O: Observer> Ingest<O> {
             }
         };
         if let Row::Entry(entry) = &row {
-            self.run.saw_update(entry.head.updated_at);
+            self.run.saw_update(entry.head.updated_at, entry.head.status);
         }
         self.batch.insert(row.key(), row);
         Ok(())
@@ -226,10 +243,15 @@ impl<O: Observer> Ingest<O> {
 
     /// Checks the sync run against the safety limits, unless it is the first of its upstream, and accepts
     /// the rows that are not on hold.
-    pub(super) fn accept(self) -> Result<RunReport, SyncFailure> {
+    pub(super) fn accept(mut self) -> Result<RunReport, SyncFailure> {
         let mut report = self.run.report(&self.options.upstream, self.options.dry_run);
         if self.options.dry_run {
             return Ok(report);
+        }
+        if self.state.epoch.is_second(self.run.begun, self.run.epoch.as_ref()) {
+            // What the first full sync under another epoch missed, and this one too, is gone.
+            let missing_syncs = &mut self.options.safety_limits.missing_syncs;
+            *missing_syncs = (*missing_syncs).min(2);
         }
         let RunOptions { safety_limits, upstream, .. } = &self.options;
         let now = self.clock.now();
@@ -257,6 +279,7 @@ impl<O: Observer> Ingest<O> {
             now,
         })?;
         self.observer.touched(touched);
+        report.full_sync_at = state.epoch.second_at();
         report.on_hold = hold.exceeded.iter().map(ToString::to_string).collect();
         Ok(report)
     }

@@ -40,6 +40,14 @@ pub enum SyncFailure {
     Pagination(#[from] PaginationError),
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// An incremental sync cannot show what another store of the upstream does not have.
+    #[error("upstream answers from another store; a full sync is needed")]
+    Replaced,
+    #[error(
+        "upstream answered from two stores within a run, so pages may be missing; the next run begins \
+         again; let one address lead to one store"
+    )]
+    TwoStores,
     #[error("the sync run was stopped")]
     Stopped,
     #[error("the sync run panicked")]
@@ -79,7 +87,7 @@ impl SyncFailure {
             Self::Fetch(FetchFailure::File { .. }) => FailureClass::Files,
             Self::Fetch(_) => FailureClass::Fetch,
             Self::Page(_) => FailureClass::Page,
-            Self::Pagination(_) => FailureClass::Pagination,
+            Self::Pagination(_) | Self::Replaced | Self::TwoStores => FailureClass::Pagination,
             Self::Store(_) => FailureClass::Store,
             Self::Stopped => FailureClass::Stopped,
             Self::Panicked(_) => FailureClass::Panic,
@@ -94,7 +102,7 @@ impl SyncFailure {
             // A staged row that cannot be read would fail every further attempt.
             Self::Store(StoreError::Damaged(_)) | Self::Panicked(_) => false,
             Self::Store(_) | Self::Stopped => true,
-            Self::Page(_) | Self::Pagination(_) => false,
+            Self::Page(_) | Self::Pagination(_) | Self::Replaced | Self::TwoStores => false,
         }
     }
 }

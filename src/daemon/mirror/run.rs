@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
-use tracing::warn;
+use tracing::{info, warn};
 
 use super::ingest::{Ingest, record_failure};
 use super::options::{Fetched, Observer, RunOptions, SyncFailure};
@@ -15,7 +15,7 @@ use crate::sync::{PageRequest, PageSource, Pagination, RawPage, RunReport, SyncK
 const PAGES_AHEAD: usize = 2;
 
 /// Performs one sync run: fetches pages, validates rows, commits them with the cursor, and accepts the
-/// run at its end.
+/// run at its end. An incremental sync that another store of the upstream answers becomes a full one.
 ///
 /// # Errors
 /// [`SyncFailure`]; the next call resumes a sync run that kept its cursor.
@@ -27,7 +27,13 @@ pub async fn run_sync<S: PageSource>(
     stop: &CancellationToken,
     observer: impl Observer,
 ) -> Result<RunReport, SyncFailure> {
-    let outcome = perform_run(store, clock, source, options, stop, observer).await;
+    let observer = Arc::new(observer);
+    let mut outcome = perform_run(store, clock, source, options, stop, Arc::clone(&observer)).await;
+    if matches!(outcome, Err(SyncFailure::Replaced)) {
+        info!(upstream = options.upstream, "the upstream has another store: a full sync follows");
+        let full = RunOptions { full: true, ..options.clone() };
+        outcome = perform_run(store, clock, source, &full, stop, observer).await;
+    }
     match outcome {
         Err(failure) if !options.dry_run => {
             let (store, clock, upstream) =
@@ -50,7 +56,7 @@ async fn perform_run<S: PageSource>(
     source: &Arc<S>,
     options: &RunOptions,
     stop: &CancellationToken,
-    observer: impl Observer,
+    observer: Arc<impl Observer>,
 ) -> Result<RunReport, SyncFailure> {
     let ingest = {
         let (store, clock, options) = (Arc::clone(store), Arc::clone(clock), options.clone());

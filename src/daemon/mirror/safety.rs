@@ -162,7 +162,7 @@ fn facts(
         complete: run.kind == SyncKind::Full,
         rows_seen: run.tally.rows(),
         // An upstream without a clock, such as files, cannot be rewound.
-        newest_before: run.upstream_time.and(state.newest_updated_at),
+        newest_before: run.upstream_time.and(state.newest_of_full_sync),
         newest_seen: run.newest_updated_at,
         ..RunFacts::default()
     };

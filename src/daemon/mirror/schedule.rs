@@ -29,6 +29,8 @@ pub(super) enum Event<R> {
     Ended {
         succeeded: bool,
         full: bool,
+        /// The next run is due within this time.
+        within: Option<Duration>,
         /// The share of the longest extra wait to add, from 0 to 255.
         jitter: u8,
     },
@@ -73,10 +75,11 @@ impl<R> FollowState<R> {
         match event {
             // Requests that come during a run wait beside the earlier ones.
             Event::Requested(request) => self.waiting.push(request),
-            Event::Ended { succeeded, full, jitter } => {
+            Event::Ended { succeeded, full, within, jitter } => {
                 if let Some(run) = self.running.take() {
                     if !run.dry_run {
                         let wait = self.wait_after(succeeded, jitter);
+                        let wait = within.map_or(wait, |within| wait.min(within));
                         self.due = now + wait;
                         scheduled = Some(wait);
                     }
@@ -147,7 +150,7 @@ mod tests {
     }
 
     fn ended(succeeded: bool) -> Event<&'static str> {
-        Event::Ended { succeeded, full: false, jitter: 0 }
+        Event::Ended { succeeded, full: false, within: None, jitter: 0 }
     }
 
     fn asked(reply: &'static str, full: bool, dry_run: bool) -> Event<&'static str> {
@@ -186,6 +189,19 @@ mod tests {
         assert_eq!(state.step(ended(false), now).scheduled, Some(seconds(15)), "as at first");
     }
 
+    #[tokio::test]
+    async fn second_full_sync_after_another_epoch_does_not_wait_for_the_interval() {
+        let now = Moment::now();
+        let mut state = started(now);
+        let within = Some(seconds(600));
+        let ended = Event::Ended { succeeded: true, full: true, within, jitter: 255 };
+        assert_eq!(state.step(ended, now).scheduled, within);
+        state.step(Event::Tick, now + seconds(600));
+        let later = Some(seconds(9_000));
+        let ended = Event::Ended { succeeded: true, full: true, within: later, jitter: 0 };
+        assert_eq!(state.step(ended, now).scheduled, Some(HOUR));
+    }
+
     #[test]
     fn jitter_adds_less_than_a_tenth() {
         assert_eq!(jittered(HOUR, 0), HOUR);
@@ -222,7 +238,7 @@ mod tests {
         let now = Moment::now();
         let mut state = started(now);
         state.step(asked("full", true, false), now);
-        let event = Event::Ended { succeeded: true, full: true, jitter: 0 };
+        let event = Event::Ended { succeeded: true, full: true, within: None, jitter: 0 };
         assert_eq!(state.step(event, now).answer, ["full"]);
     }
 

@@ -70,7 +70,7 @@ impl Evaluator<'_> {
     ) -> Result<Option<Candidate>, StoreError> {
         let EntryEvaluation { row, head, rules, ownership, .. } = entry;
         let facts = Facts::new(&row.upstream, rules, ownership.word());
-        let source = facts.source(head);
+        let source = facts.source(head, &row.content.head);
         let mut candidate = Candidate {
             version: row.version.clone(),
             published_at: head.published_at,
@@ -81,27 +81,33 @@ impl Evaluator<'_> {
         if self.is_rendered(name, entry, &source) {
             return Ok(Some(candidate));
         }
-        let loaded = match self.snapshot.body(name, row, entry.content) {
-            Err(StoreError::Damaged(damage)) => Err(damage),
-            body => {
-                let body = body?;
-                let key = || format!("{name}@{}", row.version);
-                let sanitized = Sanitized::of(&body.server);
-                sanitized
-                    .map(|served| Loaded { entry: body, served })
-                    .map_err(|_| Damage { what: "a body", key: key() })
-            }
-        };
-        match loaded {
+        match self.load(name, entry) {
             Ok(loaded) => {
                 candidate.loaded = Some(loaded);
                 Ok(Some(candidate))
             }
-            Err(damage) => {
+            Err(StoreError::Damaged(damage)) => {
                 alerts.damaged(name, &damage);
                 Ok(None)
             }
+            Err(error) => Err(error),
         }
+    }
+
+    /// Reads the content of an entry, and what upstream last said about it.
+    fn load(&self, name: &Name, entry: &EntryEvaluation<'_>) -> Result<Loaded, StoreError> {
+        let EntryEvaluation { row, content, .. } = entry;
+        let body = self.snapshot.body(name, row, content)?;
+        let key = || format!("{name}@{}", row.version);
+        let damaged = |_| StoreError::Damaged(Damage { what: "a body", key: key() });
+        let official = if std::ptr::eq(row.newest(), *content) {
+            body.official().map_err(damaged)?
+        } else {
+            self.snapshot.newest_official(name, row)?
+        };
+        let served = Sanitized::of(&body.server).map_err(damaged)?;
+        let is_rewritten = row.content.head.is_rewritten();
+        Ok(Loaded { entry: body, official, served, is_rewritten })
     }
 
     /// Returns true if every view that shows the entry already has an item of it.

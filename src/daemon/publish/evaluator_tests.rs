@@ -69,18 +69,29 @@ pub(super) fn send(store: &Store, description: &str) {
 
 /// Stores the entry with these members of its `server` object, and this status.
 pub(super) fn send_with(store: &Store, members: &str, status: &str) {
-    commit(store, members, status, Destination::Live);
+    commit(store, members, &official(status), Destination::Live);
+}
+
+/// Stores the entry with these members of its `server` object and of its official block.
+pub(super) fn send_official(store: &Store, members: &str, official: &str) {
+    commit(store, members, official, Destination::Live);
 }
 
 /// Stores the entry if it is new, as a fetch of single names does.
 pub(super) fn fetch(store: &Store, description: &str) {
     let members = format!(r#""description":"{description}""#);
-    commit(store, &members, "active", Destination::LiveUnlessPresent);
+    commit(store, &members, &official("active"), Destination::LiveUnlessPresent);
 }
 
-fn commit(store: &Store, members: &str, status: &str, destination: Destination) {
+fn official(status: &str) -> String {
+    format!(
+        r#""status":"{status}","publishedAt":"2026-01-01T00:00:00Z","updatedAt":"2026-01-01T00:00:00Z""#
+    )
+}
+
+fn commit(store: &Store, members: &str, official: &str, destination: Destination) {
     let json = format!(
-        r#"{{"server":{{"name":"{NAME}","version":"1.0.0",{members}}},"_meta":{{"{OFFICIAL_META}":{{"status":"{status}","publishedAt":"2026-01-01T00:00:00Z","updatedAt":"2026-01-01T00:00:00Z"}}}}}}"#
+        r#"{{"server":{{"name":"{NAME}","version":"1.0.0",{members}}},"_meta":{{"{OFFICIAL_META}":{{{official}}}}}}}"#
     );
     let item: Box<RawValue> = serde_json::from_str(&json).expect("a JSON text");
     let rows = [Row::Entry(Entry::read(&item, now()).expect("well-formed"))];

@@ -143,22 +143,23 @@ impl OpenAlerts {
         self.by_name.entry(name.clone()).or_default().push(alert);
     }
 
-    /// Returns alerts for each publisher's claim, and one per upstream with the number of names: an
-    /// upstream that mirrors this registry claims all of them.
+    /// Returns alerts for each publisher's claim, and one per upstream: another registry of the same namespace
+    /// claims all of its names.
     fn claimed(&self) -> Vec<ReportedAlert> {
         const KIND: AlertKind = AlertKind::ForgedMetadata;
-        let (mut seen, mut by_upstream) = (Vec::new(), BTreeMap::<&str, u64>::new());
+        let (mut seen, mut all_upstreams) = (Vec::new(), BTreeSet::<&str>::new());
         for (name, claims) in &self.claims {
             let upstreams: BTreeSet<&str> =
                 claims.values().filter_map(|claim| claim.upstream.as_deref()).collect();
-            upstreams.iter().for_each(|id| *by_upstream.entry(id).or_default() += 1);
+            all_upstreams.extend(upstreams);
             for (version, _) in claims.iter().filter(|(_, claim)| claim.publisher) {
                 let forged = ReportedAlert::new(KIND, format!("{name}@{version}"), []);
                 seen.push(forged.of_namespace(name.namespace()).of_served(true));
             }
         }
-        for (upstream, count) in by_upstream {
-            seen.push(ReportedAlert { count, ..ReportedAlert::new(KIND, upstream, []) });
+        for upstream in all_upstreams {
+            let item = Evidence::SameNamespace { upstream: upstream.to_owned() };
+            seen.push(ReportedAlert::new(KIND, upstream, [item]));
         }
         seen
     }

@@ -9,13 +9,13 @@ use redb::StorageBackend;
 use redb::backends::InMemoryBackend;
 
 use super::Publication;
-use super::evaluator_tests::{denying_work, fetch, now, send, send_with, work};
+use super::evaluator_tests::{denying_work, fetch, now, send, send_official, send_with, work};
 use super::publisher::Publisher;
 use super::service::marked_names;
 use crate::alert::AlertKind;
 use crate::config::Settings;
 use crate::daemon::runtime::Clock;
-use crate::model::{Name, Shown, Timestamp};
+use crate::model::{Name, OFFICIAL_META, Shown, Timestamp};
 use crate::store::Store;
 
 /// A disk that stops taking writes, or that reports an error although it has written.
@@ -229,6 +229,39 @@ fn alert_about_a_served_entry_survives_a_reload() {
         let lasting = alerts.iter().filter(|alert| !alert.is_resolved());
         let kinds: Vec<AlertKind> = lasting.map(|alert| alert.identity.kind).collect();
         assert_eq!(kinds, [AlertKind::ForgedMetadata]);
+    }
+}
+
+/// A rewrite keeps its first content. A warning of upstream must not be lost with the other content.
+#[test]
+fn rewritten_entry_is_served_with_the_newest_status_message_and_dates() {
+    let publication = publication(Store::ephemeral(now()).expect("a store"));
+    send(&publication.store, "first");
+    let mut publisher = Publisher::load(&publication).expect("loaded");
+    publisher.publish(&work()).expect("published");
+    let deprecated = |message: &str| {
+        format!(
+            r#""status":"deprecated","statusMessage":"{message}","statusChangedAt":"2026-02-02T00:00:00Z","publishedAt":"2026-02-01T00:00:00Z","updatedAt":"2026-02-03T00:00:00Z""#
+        )
+    };
+    let mut served = |description: &str, message: &str| {
+        let members = format!(r#""description":"{description}""#);
+        send_official(&publication.store, &members, &deprecated(message));
+        publisher.publish(&work()).expect("published");
+        let (_, body) = published(&publication).expect("a generation");
+        let body: serde_json::Value = serde_json::from_str(&body).expect("one item");
+        assert_eq!(body["server"]["description"], "first", "{body}");
+        body["_meta"][OFFICIAL_META].clone()
+    };
+    let block = served("second", "CVE-2026-1");
+    assert_eq!(block["status"], "deprecated");
+    assert_eq!(block["statusMessage"], "CVE-2026-1");
+    assert_eq!(block["statusChangedAt"], "2026-02-02T00:00:00Z");
+    assert_eq!(block["publishedAt"], "2026-02-01T00:00:00Z");
+    // The same other content again, a third one, and the first one.
+    for description in ["second", "third", "second", "first"] {
+        let message = format!("after {description}");
+        assert_eq!(served(description, &message)["statusMessage"], message);
     }
 }
 

@@ -66,6 +66,7 @@ impl Store {
             {
                 // A released older state of the upstream becomes the current one.
                 state.newest_updated_at = None;
+                state.newest_of_full_sync = None;
             }
             state.on_hold = decided.filter(|_| !after.is_empty()).map(|set| ChangeSet {
                 shown: shown(upstream, &after),

@@ -11,7 +11,7 @@ use vidimus::daemon::{Clock, Observer, RunOptions, SyncFailure, run_sync};
 use vidimus::model::{Name, Timestamp};
 use vidimus::store::Store;
 use vidimus::sync::{
-    FetchFailure, FetchedPage, PageRequest, PageSource, RunReport, SafetyLimits, SyncRun,
+    Epoch, FetchFailure, FetchedPage, PageRequest, PageSource, RunReport, SafetyLimits, SyncRun,
 };
 
 use super::registry::Row;
@@ -21,6 +21,8 @@ use super::registry::Row;
 pub(crate) struct Registry {
     pub(crate) rows: BTreeMap<(String, String), Row>,
     pub(crate) now: i64,
+    /// The epoch of the first page, and of later ones.
+    pub(crate) epochs: [Option<Epoch>; 2],
 }
 
 #[derive(Debug, Clone, Default)]
@@ -57,7 +59,8 @@ impl PageSource for Source {
         });
         let items: Vec<String> = rows.iter().map(|row| row.item()).collect();
         let body = format!(r#"{{"servers":[{}],"metadata":{{"count":0{next}}}}}"#, items.join(","));
-        Ok(FetchedPage { body: Bytes::from(body), date: Some(minute(registry.now)) })
+        let epoch = registry.epochs[usize::from(request.cursor.is_some())].clone();
+        Ok(FetchedPage { body: Bytes::from(body), date: Some(minute(registry.now)), epoch })
     }
 
     async fn versions(&self, _: &Name) -> Result<Option<FetchedPage>, FetchFailure> {
@@ -77,6 +80,16 @@ pub(crate) async fn sync(
     store: &Arc<Store>,
     source: &Source,
     full: bool,
+) -> Result<RunReport, SyncFailure> {
+    sync_at(store, source, full, Timestamp::MIN).await
+}
+
+/// Performs one sync run at a time that is not before this one.
+pub(crate) async fn sync_at(
+    store: &Arc<Store>,
+    source: &Source,
+    full: bool,
+    earliest: Timestamp,
 ) -> Result<RunReport, SyncFailure> {
     let options = RunOptions {
         upstream: "official".into(),
@@ -98,7 +111,7 @@ pub(crate) async fn sync(
         },
         views: Vec::new(),
     };
-    let clock = Arc::new(Clock::starting_at(Timestamp::MIN));
+    let clock = Arc::new(Clock::starting_at(earliest));
     let source = Arc::new(source.clone());
     run_sync(store, &clock, &source, &options, &CancellationToken::new(), Silent).await
 }

@@ -1,0 +1,88 @@
+use serde::{Serialize, Serializer};
+use smol_str::SmolStr;
+
+use super::item::Source;
+use crate::model::{Digest, Head, Timestamp};
+use crate::overlay::{Classification, EffectivePolicy, Reviewed, Track};
+
+/// The facts about an entry under our own key in its `_meta`; without persons, reasons and conditions.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Facts {
+    pub(super) listed: ListedFacts,
+    pub(super) details: Details,
+}
+
+/// The facts that every form of an item has: programs choose by them.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct ListedFacts {
+    upstream: SmolStr,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tier: Option<u8>,
+    /// The verdict on the ownership of the name, if it is definite.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ownership: Option<&'static str>,
+}
+
+/// The facts that only a single entry has: people read them, and a list would repeat them in every item.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Details {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    classification: Option<Classification>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    track: Option<Track>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reviewed: Option<Reviewed>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    expires: Option<Seconds>,
+}
+
+/// A time that is written in whole seconds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+struct Seconds(Timestamp);
+
+impl Serialize for Seconds {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(&self.0)
+    }
+}
+
+impl Facts {
+    #[must_use]
+    pub fn new(
+        upstream: &SmolStr,
+        effective: &EffectivePolicy<'_>,
+        ownership: Option<&'static str>,
+    ) -> Self {
+        let EffectivePolicy { tier, classification, .. } = *effective;
+        let approval = effective.approval.map(|(_, approval)| approval);
+        Self {
+            listed: ListedFacts { upstream: upstream.clone(), tier, ownership },
+            details: Details {
+                classification,
+                track: approval.and_then(|approval| approval.track),
+                reviewed: approval.and_then(|approval| approval.reviewed),
+                expires: approval.and_then(|approval| approval.expires).map(Seconds),
+            },
+        }
+    }
+
+    /// Returns the upstream of the entry.
+    #[must_use]
+    pub fn upstream(&self) -> &str {
+        &self.listed.upstream
+    }
+
+    /// Returns the source of an item of the entry with this head and these facts. Status, message and dates
+    /// come from what upstream sent last, which `newest` describes.
+    #[must_use]
+    pub fn source(&self, head: &Head, newest: &Head) -> Source {
+        let Head { sent, received, status, published_at, .. } = head;
+        let short = |digest: Digest| digest.as_bytes().first_chunk().copied().unwrap_or_default();
+        let newest = (newest.sent, newest.is_rewritten());
+        let entry =
+            Digest::of_hash(&(sent, newest, received, status, published_at, self.upstream()));
+        Source { entry: short(entry), facts: short(Digest::of_hash(self)) }
+    }
+}

@@ -1,0 +1,93 @@
+//! An upstream that answers from another store than before.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use vidimus::daemon::{Clock, SyncFailure};
+use vidimus::model::Timestamp;
+use vidimus::store::Store;
+use vidimus::sync::{Epoch, RunReport, SyncKind};
+
+use crate::support::registry::Row;
+use crate::support::source::{Source, sync_at};
+
+const MINUTE: Duration = Duration::from_mins(1);
+
+/// A mirror of an upstream with twelve entries, without a network.
+struct Mirror {
+    store: Arc<Store>,
+    source: Source,
+    begun: Timestamp,
+}
+
+impl Mirror {
+    async fn new() -> Self {
+        let begun = Clock::system();
+        let store = Arc::new(Store::ephemeral(begun).expect("a store"));
+        let mirror = Self { store, source: Source::default(), begun };
+        let rows = (0..12).map(|index| Row::new(&format!("com.n{index:03}/tool"), "1.0.0"));
+        mirror.source.lock().rows = rows.map(|row| (row.key(), row)).collect::<BTreeMap<_, _>>();
+        mirror.answer_with(["one", "one"]);
+        mirror.sync(0).await.expect("accepted");
+        mirror
+    }
+
+    fn answer_with(&self, epochs: [&str; 2]) {
+        self.source.lock().epochs = epochs.map(Epoch::parse);
+    }
+
+    /// Performs the run that is due so many minutes after the first one.
+    async fn sync(&self, minute: u32) -> Result<RunReport, SyncFailure> {
+        sync_at(&self.store, &self.source, false, self.begun.plus(MINUTE * minute)).await
+    }
+
+    fn is_missing(&self, name: &str) -> bool {
+        let snapshot = self.store.snapshot().expect("a snapshot");
+        let head = snapshot.head("official", name, "1.0.0").expect("read");
+        head.expect("kept").missing
+    }
+}
+
+#[tokio::test]
+async fn entry_that_two_full_syncs_after_another_epoch_miss_is_hidden() {
+    let mirror = Mirror::new().await;
+    let incremental = mirror.sync(1).await.expect("accepted");
+    assert_ne!(incremental.kind, SyncKind::Full, "the epoch is the same");
+    // The upstream has a new store without one of its entries.
+    mirror.answer_with(["two", "two"]);
+    let lost = Row::new("com.n003/tool", "1.0.0").key();
+    let lost = mirror.source.lock().rows.remove(&lost).expect("a row");
+    let first = mirror.sync(2).await.expect("accepted");
+    assert_eq!(first.kind, SyncKind::Full, "now, and not when the next one is due");
+    assert_eq!(first.tally.unchanged, 11, "nothing is reset");
+    let at = first.full_sync_at.expect("a second full sync");
+    assert!(at >= mirror.begun.plus(MINUTE * 12), "{at:?}");
+    assert_ne!(mirror.sync(5).await.expect("accepted").kind, SyncKind::Full);
+    assert!(!mirror.is_missing("com.n003/tool"));
+    // Another entry is missing for the first time.
+    let other = Row::new("com.n004/tool", "1.0.0").key();
+    let other = mirror.source.lock().rows.remove(&other).expect("a row");
+    let second = mirror.sync(13).await.expect("accepted");
+    assert_eq!((second.kind, second.full_sync_at), (SyncKind::Full, None));
+    assert!(mirror.is_missing("com.n003/tool"));
+    assert!(!mirror.is_missing("com.n004/tool"), "one full sync missed it");
+    mirror.source.lock().rows.extend([(lost.key(), lost), (other.key(), other)]);
+    // A third epoch within the hour is not followed yet.
+    mirror.answer_with(["three", "three"]);
+    assert_ne!(mirror.sync(30).await.expect("accepted").kind, SyncKind::Full);
+    assert_eq!(mirror.sync(63).await.expect("accepted").kind, SyncKind::Full);
+    assert!(!mirror.is_missing("com.n003/tool"), "it is back");
+}
+
+#[tokio::test]
+async fn another_epoch_in_the_middle_of_a_run_discards_the_run() {
+    let mirror = Mirror::new().await;
+    mirror.answer_with(["two", "three"]);
+    let failure = mirror.sync(2).await.expect_err("pages of two stores");
+    assert!(matches!(failure, SyncFailure::TwoStores), "{failure}");
+    let snapshot = mirror.store.snapshot().expect("a snapshot");
+    assert_eq!(snapshot.upstream("official").expect("a state").run, None, "it begins again");
+    mirror.answer_with(["two", "two"]);
+    assert_eq!(mirror.sync(3).await.expect("accepted").kind, SyncKind::Full);
+}
