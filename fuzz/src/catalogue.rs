@@ -1,6 +1,6 @@
 use serde_json::value::RawValue;
 use vidimus::catalog::{Candidate, Catalogue, Facts, Ledger, Loaded, NameUpdate};
-use vidimus::curation::Sanitized;
+use vidimus::curation::{Reach, Sanitized};
 use vidimus::model::{Entry, Name, Timestamp};
 use vidimus::overlay::EffectivePolicy;
 
@@ -43,12 +43,12 @@ fn candidate(name: &str, version: &str) -> Candidate {
     let item: Box<RawValue> =
         serde_json::from_str(&format!(r#"{{"server":{server},"_meta":{META}}}"#)).expect("JSON");
     let entry = Entry::read(&item, Timestamp::from_micros(0)).expect("a well-formed entry");
-    let served = Sanitized::of(&entry.server).expect("a servable entry");
+    let served = Sanitized::of(&entry.server, &Reach::default()).expect("a servable entry");
     let facts = Facts::new(&"official".into(), &EffectivePolicy::default(), None);
     Candidate {
         version: entry.version.clone(),
         published_at: entry.head.published_at,
-        source: facts.source(&entry.head),
+        source: facts.source(&entry.head, &Reach::default()),
         facts,
         loaded: Some(Loaded { entry, served }),
     }

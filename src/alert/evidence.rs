@@ -129,6 +129,11 @@ pub enum Evidence {
     Violation {
         rule: String,
     },
+    /// The rule that the row of a served version breaks now.
+    UnreadableRow {
+        version: String,
+        rule: String,
+    },
     /// The gate that hides an approved version.
     HiddenBy {
         version: String,
@@ -268,6 +273,9 @@ impl fmt::Display for Evidence {
             ),
             Self::Violation { rule } => {
                 write!(f, "approved but not served, because strict clients cannot read it: {rule}")
+            }
+            Self::UnreadableRow { version, rule } => {
+                write!(f, "{version} is served as it was stored; what the upstream sends now is in quarantine: {rule}")
             }
             Self::HiddenBy { version, gate } => {
                 write!(f, "{version} is hidden: the gate `{gate}` fails")

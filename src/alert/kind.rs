@@ -41,6 +41,7 @@ pub enum AlertKind {
     StarterActive,
     StoreUnwritable,
     TransferredName,
+    UnreadableRow,
     UpstreamFailing,
     UpstreamsRefused,
     VerdictStale,
@@ -86,7 +87,7 @@ struct Facts {
 }
 
 /// One item for each kind, at the index of its discriminant.
-const FACTS: [Facts; 37] = [
+const FACTS: [Facts; 38] = [
     Facts {
         kind: AlertKind::Backdated,
         word: "backdated",
@@ -254,8 +255,10 @@ const FACTS: [Facts; 37] = [
     Facts {
         kind: AlertKind::SchemaViolation,
         word: "schema-violation",
-        meaning: "An approved entry violates the schema that strict clients require; it is not served.",
-        remedy: "Ask the publisher to correct the entry; other versions are not affected.",
+        meaning: "An approved entry violates the schema that strict clients require, or tells an agent to open or to run \
+            something unsafe; it is not served.",
+        remedy: "Ask the publisher to correct the entry, or `allow` the URL in a rule for this exact version; other \
+            versions are not affected.",
     },
     Facts {
         kind: AlertKind::Shadowed,
@@ -301,6 +304,13 @@ const FACTS: [Facts; 37] = [
         word: "transferred-name",
         meaning: "An upstream lists a name that another upstream served before.",
         remedy: "If the ownership transfer is right, name the new upstream in an overlay.",
+    },
+    Facts {
+        kind: AlertKind::UnreadableRow,
+        word: "unreadable-row",
+        meaning: "The upstream sends a served version in a form that is not well-formed; the stored content is \
+            still served.",
+        remedy: "Find out why the entry changed; `vidimus list --quarantined` shows the reason. Deny the version if in doubt.",
     },
     Facts {
         kind: AlertKind::UpstreamFailing,

@@ -2,6 +2,7 @@ use serde::{Serialize, Serializer};
 use smol_str::SmolStr;
 
 use super::item::Source;
+use crate::curation::Reach;
 use crate::model::{Digest, Head, Timestamp};
 use crate::overlay::{Classification, EffectivePolicy, Reviewed, Track};
 
@@ -74,15 +75,15 @@ impl Facts {
         &self.listed.upstream
     }
 
-    /// Returns the source of an item of the entry with this head and these facts. Status, message and dates
-    /// come from what upstream sent last, which `newest` describes.
+    /// Returns the source of an item of the entry with this head, this reach and these facts. Status, message
+    /// and dates come from what upstream sent last, which `newest` describes.
     #[must_use]
-    pub fn source(&self, head: &Head, newest: &Head) -> Source {
+    pub fn source(&self, head: &Head, newest: &Head, reach: &Reach<'_>) -> Source {
         let Head { sent, received, status, published_at, .. } = head;
         let short = |digest: Digest| digest.as_bytes().first_chunk().copied().unwrap_or_default();
         let newest = (newest.sent, newest.is_rewritten());
-        let entry =
-            Digest::of_hash(&(sent, newest, received, status, published_at, self.upstream()));
+        let entry = (sent, newest, received, status, published_at, self.upstream(), reach);
+        let entry = Digest::of_hash(&entry);
         Source { entry: short(entry), facts: short(Digest::of_hash(self)) }
     }
 }

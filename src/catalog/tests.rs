@@ -7,7 +7,7 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 
 use super::*;
-use crate::curation::Sanitized;
+use crate::curation::{Reach, Sanitized};
 use crate::model::{Entry, Name, OFFICIAL_META, Timestamp, Version};
 use crate::overlay::{Classification, EffectivePolicy};
 
@@ -50,11 +50,11 @@ impl Publisher {
         let facts = Facts::new(&"official".into(), effective, None);
         let candidate = |name: &str, (version, text): &(&str, &str)| {
             let entry = entry(name, version, text);
-            let served = Sanitized::of(&entry.server).expect("servable");
+            let served = Sanitized::of(&entry.server, &Reach::default()).expect("servable");
             Candidate {
                 version: entry.version.clone(),
                 published_at: entry.head.published_at,
-                source: facts.source(&entry.head, &entry.head),
+                source: facts.source(&entry.head, &entry.head, &Reach::default()),
                 facts: facts.clone(),
                 loaded: Some(Loaded {
                     official: entry.official().expect("validated"),

@@ -3,12 +3,12 @@ use std::path::{Path, PathBuf};
 
 use url::Url;
 
-use super::fields::{EGRESS, LOOKALIKES, SETTINGS, TRACKS};
+use super::fields::{EGRESS, LOOKALIKES, PACKAGE_URLS, SETTINGS, TRACKS};
 use super::ownership::OwnershipSettings;
 use super::public::Public;
 use super::views::read_views;
 use super::webhooks::{Webhook, read_webhooks};
-use crate::curation::{DEFAULT_VIEW, View};
+use crate::curation::{DEFAULT_VIEW, PackageUrls, View};
 use crate::lint::{Fields, Finding, Reader, Source, parse_toml};
 use crate::model::Name;
 use crate::overlay::Terms;
@@ -54,6 +54,8 @@ pub struct Settings {
     pub withhold: bool,
     /// True if the daemon is not ready while the store cannot be written.
     pub ready_requires_store: bool,
+    /// The registries that packages may name.
+    pub package_urls: PackageUrls,
     /// The recipients of alerts.
     pub webhooks: Vec<Webhook>,
     /// Every registry that is served, including the default one.
@@ -65,6 +67,15 @@ fn proxy_url(text: &str) -> Result<Url, &'static str> {
     let url = Url::parse(text).map_err(|_| ALLOWED)?;
     match url.scheme() {
         "http" | "https" if url.has_host() => Ok(url),
+        _ => Err(ALLOWED),
+    }
+}
+
+fn package_url(text: &str) -> Result<String, &'static str> {
+    const ALLOWED: &str = "an https or http URL, as the entries have it";
+    let url = Url::parse(text).map_err(|_| ALLOWED)?;
+    match url.scheme() {
+        "http" | "https" if url.has_host() => Ok(text.to_owned()),
         _ => Err(ALLOWED),
     }
 }
@@ -89,6 +100,7 @@ impl Default for Settings {
             ownership: OwnershipSettings::default(),
             withhold: true,
             ready_requires_store: false,
+            package_urls: PackageUrls::default(),
             webhooks: Vec::new(),
             views: vec![View::unlimited(DEFAULT_VIEW)],
         }
@@ -167,6 +179,7 @@ impl Settings {
         self.views = read_views(reader, fields.get("views"));
         self.public.take(reader, fields);
         self.ownership.take(reader, fields);
+        self.package_urls(reader, fields);
         self.lookalikes(reader, fields);
         self.webhooks = read_webhooks(reader, fields.get("webhooks"));
         self.tracks(reader, fields);
@@ -195,6 +208,16 @@ impl Settings {
         let Some(lookalikes) = reader.mapping(node, &LOOKALIKES) else { return };
         let withhold = lookalikes.get("withhold").and_then(|node| reader.boolean(node));
         self.withhold = withhold.unwrap_or(self.withhold);
+    }
+
+    fn package_urls(&mut self, reader: &mut Reader, fields: &Fields<'_>) {
+        let Some(node) = fields.get("package_urls") else { return };
+        let Some(tables) = reader.mapping(node, &PACKAGE_URLS) else { return };
+        for kind in PACKAGE_URLS.keys() {
+            let Some(node) = tables.get(kind) else { continue };
+            let urls = reader.list(node).iter().filter_map(|item| reader.parsed(item, package_url));
+            self.package_urls.set(kind, urls.collect());
+        }
     }
 
     fn take_egress(&mut self, reader: &mut Reader, fields: &Fields<'_>) {

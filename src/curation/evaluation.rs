@@ -10,6 +10,7 @@ use super::evidence::Evidence;
 use super::gates::{Gate, GateInput, Outcome};
 use super::ownership::{Claimed, OwnershipEvidence};
 use super::policy::PolicySnapshot;
+use super::reach::Reach;
 use super::screening::Screening;
 use crate::model::{Head, Timestamp};
 use crate::overlay::EffectivePolicy;
@@ -39,6 +40,8 @@ pub struct EntryEvaluation<'a> {
     /// The last moment at which the approval is valid.
     pub expires: Option<Timestamp>,
     pub ownership: OwnershipEvidence<'a>,
+    /// The URLs beyond public https that the entry may name.
+    pub reach: Reach<'a>,
     /// Indexes of the policy's views that show the entry; empty if a gate hides it.
     pub views: Vec<usize>,
 }
@@ -79,6 +82,8 @@ pub fn evaluate<'a>(
             now,
         };
         let ownership = claimed.evaluate();
+        let reach = Reach::of(policy, &row.upstream, &effective, now);
+        effective.allowed.iter().for_each(|allow| hold(Some(allow.expires)));
         let input = GateInput {
             dossier,
             row,
@@ -89,6 +94,7 @@ pub fn evaluate<'a>(
             content,
             head,
             ownership,
+            reach: &reach,
             now,
         };
         let gates = Gate::ALL.map(|gate| input.evaluate(gate));
@@ -108,6 +114,7 @@ pub fn evaluate<'a>(
             gates,
             expires,
             ownership,
+            reach,
             views,
         });
     }

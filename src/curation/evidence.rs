@@ -2,6 +2,7 @@ use std::fmt;
 
 use super::authority::Authority;
 use super::ownership::OwnershipEvidence;
+use super::safe::Objection;
 use super::screening::ScreeningMatch;
 use crate::model::{Damage, Digest, Escaped, Status, Timestamp};
 use crate::overlay::{Reviewed, Rule, State};
@@ -60,6 +61,11 @@ pub enum Evidence<'a> {
     Matches(&'a ScreeningMatch),
     Valid,
     Violation(&'a str),
+    /// A rule for what reaches an agent is broken, here and at `more` places.
+    Unsafe {
+        first: &'a Objection,
+        more: usize,
+    },
     /// The content is damaged, or its facts are too large to be kept.
     NoFacts,
 }
@@ -112,6 +118,8 @@ impl fmt::Display for Evidence<'_> {
             Self::Matches(found) => write_match(f, found),
             Self::Valid => f.write_str("valid; the entry's own block names what was left out, if anything"),
             Self::Violation(violation) => write!(f, "{}", Escaped(violation)),
+            Self::Unsafe { first, more: 0 } => write!(f, "{first}"),
+            Self::Unsafe { first, more } => write!(f, "{first} (and {more} more)"),
             Self::NoFacts => {
                 f.write_str("the content is damaged, or the facts that gates need exceed 64 KiB")
             }

@@ -1,11 +1,15 @@
+use std::borrow::Cow;
+
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use smol_str::SmolStr;
 
+use super::reach::Reach;
+use super::safe::{Objection, objections};
 use super::sanitize::sanitize;
 use super::schema;
 use crate::lookalike::EntryProfile;
-use crate::model::Digest;
+use crate::model::{Digest, ValidationError, check_text};
 use crate::ownership::host;
 
 /// Everything that gates read of one content, computed once when the content is stored.
@@ -16,8 +20,8 @@ use crate::ownership::host;
 pub struct ContentFacts {
     /// The first schema violation that sanitizing does not remove; such an entry is not served.
     pub violation: Option<String>,
-    /// The names of what sanitizing leaves out.
-    pub omissions: Vec<String>,
+    /// What breaks the rules for what reaches an agent; the gate subtracts what the policy admits.
+    pub objections: Vec<Objection>,
     pub packages: Vec<PackageFacts>,
     pub remotes: Vec<RemoteFacts>,
     /// Hosts of remotes and of the website, in lower case, in order, each once.
@@ -72,26 +76,31 @@ const MAX_FACTS_BYTES: usize = 64 * 1024;
 impl ContentFacts {
     /// The number of the rules that compute facts. Raise it with every change of a field, of the order of
     /// fields or of their types: the encoding does not name fields.
-    pub const RULES: u32 = 2;
+    pub const RULES: u32 = 3;
 
     /// Computes the facts of a `server` object.
     #[must_use]
     pub fn of(server: &str) -> Self {
         let value: Value = serde_json::from_str(server).unwrap_or_default();
-        let (omissions, violation) = match sanitize(server) {
-            Ok((sanitized, omissions)) => {
-                let reread = matches!(sanitized, std::borrow::Cow::Owned(_))
-                    .then(|| serde_json::from_str::<Value>(&sanitized).unwrap_or_default());
-                (omissions, schema::check(reread.as_ref().unwrap_or(&value)).err())
+        // A smaller reach leaves out more, which violates nothing.
+        let (reread, violation) = match sanitize(server, &Reach::internal()) {
+            Ok((Cow::Owned(sanitized), _)) => {
+                (Some(serde_json::from_str::<Value>(&sanitized).unwrap_or_default()), None)
             }
-            Err(violation) => (Vec::new(), Some(violation)),
+            Ok((Cow::Borrowed(_), _)) => (None, None),
+            Err(violation) => (None, Some(violation)),
         };
+        let served = reread.as_ref().unwrap_or(&value);
+        // A stored row may be older than the rules about text.
+        let violation =
+            violation.or_else(|| schema::check(served).and_then(|()| legible(served)).err());
+        let objections = objections(served);
         let text = |member: &str| value[member].as_str().unwrap_or_default();
         let profile = EntryProfile::of(&value).unwrap_or_default();
         let rich_text = is_rich(text("title")) || is_rich(text("description"));
         Self {
             violation: violation.map(|violation| violation.to_string()),
-            omissions: omissions.into_iter().map(str::to_owned).collect(),
+            objections,
             packages: list(&value, "packages").filter_map(PackageFacts::read).collect(),
             remotes: list(&value, "remotes").filter_map(RemoteFacts::read).collect(),
             hosts: hosts(&value),
@@ -185,6 +194,20 @@ fn is_rich(text: &str) -> bool {
     text.contains(['\n', '\r']) || text.contains("://") || text.contains("](")
 }
 
+/// Checks every text of a value, names of members included.
+fn legible(value: &Value) -> Result<(), ValidationError> {
+    match value {
+        Value::String(text) => check_text(text),
+        Value::Array(items) => items.iter().enumerate().try_for_each(|(index, item)| {
+            legible(item).map_err(|invalid| invalid.within(&format!("[{index}]")))
+        }),
+        Value::Object(members) => members.iter().try_for_each(|(key, value)| {
+            check_text(key).and_then(|()| legible(value)).map_err(|invalid| invalid.within(key))
+        }),
+        _ => Ok(()),
+    }
+}
+
 /// Members of the `server` object that every new version may change.
 const VOLATILE: [&str; 6] = ["version", "title", "description", "$schema", "icons", "_meta"];
 const PUBLISHER_PROVIDED: &str = "io.modelcontextprotocol.registry/publisher-provided";
@@ -258,6 +281,16 @@ mod tests {
         assert!(PLAIN.contains(from));
         let other = ContentFacts::of(&PLAIN.replace(from, to));
         assert_eq!(other.lasting == ContentFacts::of(PLAIN).lasting, is_same);
+    }
+
+    #[test]
+    fn stored_row_with_invisible_text_violates() {
+        let hidden = PLAIN.replace("\"KEY\"", "\"KEY\u{e0041}\"");
+        let facts = ContentFacts::of(&hidden);
+        assert_eq!(
+            facts.violation.as_deref(),
+            Some("packages[0].environmentVariables[0].name: the character U+E0041 is not allowed")
+        );
     }
 
     #[test]

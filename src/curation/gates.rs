@@ -3,9 +3,12 @@ use std::fmt;
 use super::authority::{Authorities, Authority};
 use super::dossier::{ContentHead, Dossier, DossierRow};
 use super::evidence::Evidence;
+use super::facts::ContentFacts;
 use super::ownership::OwnershipEvidence;
 use super::policy::PolicySnapshot;
+use super::reach::Reach;
 use super::requirement::spells_name_out;
+use super::safe::Objection;
 use super::screening::{Compared, Screening};
 use crate::model::{Head, Status, Timestamp};
 use crate::overlay::{Approval, EffectivePolicy, Reviewed, State};
@@ -69,7 +72,7 @@ impl Gate {
             Self::ContentAsReviewed => "purged, then received with other content",
             Self::NamespaceOwnership => "ownership not verified as required",
             Self::NoOpenLookalikeAlert => "open lookalike alert",
-            Self::ValidForStrictClients => "violates the schema that strict clients apply",
+            Self::ValidForStrictClients => "not valid for strict clients",
         }
     }
 }
@@ -115,6 +118,7 @@ pub(super) struct GateInput<'a, 'c> {
     pub(super) content: &'a ContentHead,
     pub(super) head: Head,
     pub(super) ownership: OwnershipEvidence<'a>,
+    pub(super) reach: &'c Reach<'a>,
     pub(super) now: Timestamp,
 }
 
@@ -155,10 +159,7 @@ impl<'a> GateInput<'a, '_> {
             Gate::NoOpenLookalikeAlert => self.evaluate_screening(),
             Gate::ValidForStrictClients => match &self.content.facts {
                 None => Outcome::Failed(Evidence::NoFacts),
-                Some(facts) => match &facts.violation {
-                    None => Outcome::Passed(Evidence::Valid),
-                    Some(violation) => Outcome::Failed(Evidence::Violation(violation)),
-                },
+                Some(facts) => self.evaluate_safety(facts),
             },
         }
     }
@@ -258,6 +259,23 @@ impl<'a> GateInput<'a, '_> {
         let compared = self.screening.get(&self.dossier.name).filter(|_| is_current)?;
         let contents = self.dossier.screened_contents(self.authorities);
         (compared.contents == contents).then_some(compared)
+    }
+
+    /// Fails an entry that violates the schema, or breaks a rule for what reaches an agent that the organisation
+    /// does not waive.
+    fn evaluate_safety(&self, facts: &'a ContentFacts) -> Outcome<'a> {
+        if let Some(violation) = &facts.violation {
+            return Outcome::Failed(Evidence::Violation(violation));
+        }
+        let is_admitted = |objection: &Objection| {
+            self.reach.admits(&objection.rule, &objection.found)
+                || self.policy.package_urls.admit(objection)
+        };
+        let mut broken = facts.objections.iter().filter(|objection| !is_admitted(objection));
+        match broken.next() {
+            None => Outcome::Passed(Evidence::Valid),
+            Some(first) => Outcome::Failed(Evidence::Unsafe { first, more: broken.count() }),
+        }
     }
 
     fn approval(&self) -> Option<&'a Approval> {

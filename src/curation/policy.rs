@@ -3,6 +3,7 @@
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
+use super::package_urls::PackageUrls;
 use super::requirement::OwnershipPolicy;
 use super::upstream::UpstreamPolicy;
 use super::view::View;
@@ -20,6 +21,8 @@ pub struct PolicySnapshot {
     pub ownership: OwnershipPolicy,
     /// True if a name that only a wildcard admits waits for a reviewer when it resembles a protected one.
     pub withhold: bool,
+    /// The package registries that packages may name.
+    pub package_urls: PackageUrls,
     /// True if the overlays protect anything.
     protects_anything: bool,
     /// The digest of what overlays protect, and of their rules about lookalikes.
@@ -54,9 +57,17 @@ impl PolicySnapshot {
             views,
             ownership,
             withhold,
+            package_urls: PackageUrls::default(),
             protects_anything,
             protection,
         }
+    }
+
+    /// Returns this snapshot with the package registries of the settings.
+    #[must_use]
+    pub fn with_package_urls(self, package_urls: PackageUrls) -> Self {
+        let revision = Digest::of_hash(&(self.revision, &package_urls));
+        Self { revision, package_urls, ..self }
     }
 
     /// Returns true if the upstream belongs to the organisation.
@@ -85,8 +96,8 @@ impl PolicySnapshot {
     #[must_use]
     pub fn difference(&self, before: &Self) -> PolicyDifference {
         let others = |snapshot: &Self| {
-            let Self { upstreams, views, ownership, withhold, .. } = snapshot;
-            Digest::of_hash(&(upstreams, views, ownership, withhold))
+            let Self { upstreams, views, ownership, withhold, package_urls, .. } = snapshot;
+            Digest::of_hash(&(upstreams, views, ownership, withhold, package_urls))
         };
         if others(self) == others(before) {
             PolicyDifference::Names(Changes::between(&before.overlays, &self.overlays))

@@ -11,6 +11,8 @@ use memchr::memmem;
 use serde_json::Value;
 use serde_json::value::RawValue;
 
+use super::reach::Reach;
+use super::safe::judge;
 use super::schema::{self, FORMATS};
 use crate::model::{ValidationError, ValidationRule, members};
 
@@ -29,12 +31,24 @@ const NULL_MEMBER: &str = "null-member";
 const FLOATING_VERSION: &str = "floating-version";
 /// A format of an input that the contract does not know; without a format the input is a string.
 const UNKNOWN_FORMAT: &str = "unknown-format";
+/// Members with a URL that no client should open, and that no client needs.
+const UNSAFE_ICON: &str = "unsafe-icon";
+const UNSAFE_REPOSITORY: &str = "unsafe-repository";
+const UNSAFE_WEBSITE: &str = "unsafe-website";
 
 /// Byte sequences of which at least one occurs in every entry that needs sanitizing. Nearly every entry
 /// has none of them, and searching for bytes is much faster than reading JSON. The backslash is one of
 /// them, because an escape can spell any of the others.
-const TRIGGERS: [&[u8]; 6] =
-    [b"\"_meta\"", b"null", b"\"repository\"", b"\"latest\"", b"\"format\"", b"\\"];
+const TRIGGERS: [&[u8]; 8] = [
+    b"\"repository\"",
+    b"\"_meta\"",
+    b"null",
+    b"\"latest\"",
+    b"\"format\"",
+    b"\"websiteUrl\"",
+    b"\"icons\"",
+    b"\\",
+];
 
 /// A `server` object as it is served.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -47,12 +61,12 @@ pub struct Sanitized {
 }
 
 impl Sanitized {
-    /// Sanitizes a `server` object.
+    /// Sanitizes the `server` object of an entry with this reach.
     ///
     /// # Errors
     /// Returns the first schema violation that no omission removes.
-    pub fn of(server: &str) -> Result<Self, ValidationError> {
-        let (served, omissions) = sanitize(server)?;
+    pub fn of(server: &str, reach: &Reach<'_>) -> Result<Self, ValidationError> {
+        let (served, omissions) = sanitize(server, reach)?;
         let value: Value = serde_json::from_str(&served)
             .map_err(|error| ValidationRule::Unreadable(error.to_string()))?;
         schema::check(&value)?;
@@ -64,17 +78,17 @@ impl Sanitized {
 
 /// Leaves out what strict clients would misread. Returns the object, borrowed if nothing was left out,
 /// and the names of the omissions.
-pub(super) fn sanitize(server: &str) -> Result<(Cow<'_, str>, Vec<&'static str>), ValidationError> {
-    let mut omissions = BTreeSet::new();
+pub(super) fn sanitize<'s>(
+    server: &'s str,
+    reach: &Reach<'_>,
+) -> Result<(Cow<'s, str>, Vec<&'static str>), ValidationError> {
+    let mut sanitizer = Sanitizer { reach, omissions: BTreeSet::new() };
     let needs_omissions =
         TRIGGERS.iter().any(|bytes| memmem::find(server.as_bytes(), bytes).is_some());
-    let sanitized = if needs_omissions {
-        object(borrowed(server)?, Place::Server, &mut omissions)?
-    } else {
-        None
-    };
+    let sanitized =
+        if needs_omissions { sanitizer.object(borrowed(server)?, Place::Server)? } else { None };
     let sanitized = sanitized.map_or(Cow::Borrowed(server), Cow::Owned);
-    Ok((sanitized, omissions.into_iter().collect()))
+    Ok((sanitized, sanitizer.omissions.into_iter().collect()))
 }
 
 /// A place in a `server` object, as far as omissions depend on it.
@@ -83,90 +97,100 @@ enum Place {
     Server,
     Packages,
     Package,
+    Icons,
     Elsewhere,
 }
 
-type Omissions = BTreeSet<&'static str>;
+struct Sanitizer<'r> {
+    reach: &'r Reach<'r>,
+    omissions: BTreeSet<&'static str>,
+}
 
-/// Returns the object without the members that are left out; `None` if nothing changes.
-fn object(
-    raw: &RawValue,
-    place: Place,
-    omissions: &mut Omissions,
-) -> Result<Option<String>, ValidationError> {
-    let mut kept: Vec<(Cow<'_, str>, Cow<'_, str>)> = Vec::new();
-    let mut changed = false;
-    for (key, value) in members(raw)? {
-        if let Some(omission) = left_out(&key, value, place) {
-            omissions.insert(omission);
-            changed = true;
-            continue;
+impl Sanitizer<'_> {
+    /// Returns the object without the members that are left out; `None` if nothing changes.
+    fn object(&mut self, raw: &RawValue, place: Place) -> Result<Option<String>, ValidationError> {
+        let mut kept: Vec<(Cow<'_, str>, Cow<'_, str>)> = Vec::new();
+        let mut changed = false;
+        for (key, value) in members(raw)? {
+            if let Some(omission) = self.left_out(&key, value, place) {
+                self.omissions.insert(omission);
+                changed = true;
+                continue;
+            }
+            let sanitized = match (place, key.as_ref()) {
+                (Place::Server, "_meta") => match publisher_provided(value)? {
+                    Some(kept) if kept == value.get() => None,
+                    Some(kept) => {
+                        self.omissions.insert(SERVER_META);
+                        Some(kept)
+                    }
+                    None => {
+                        self.omissions.insert(SERVER_META);
+                        changed = true;
+                        continue;
+                    }
+                },
+                (Place::Server, "packages") => self.any(value, Place::Packages)?,
+                (Place::Server, "icons") => self.any(value, Place::Icons)?,
+                _ => self.any(value, Place::Elsewhere)?,
+            };
+            changed |= sanitized.is_some();
+            kept.push((key, sanitized.map_or(Cow::Borrowed(value.get()), Cow::Owned)));
         }
-        let sanitized = match (place, key.as_ref()) {
-            (Place::Server, "_meta") => match publisher_provided(value)? {
-                Some(kept) if kept == value.get() => None,
-                Some(kept) => {
-                    omissions.insert(SERVER_META);
-                    Some(kept)
-                }
-                None => {
-                    omissions.insert(SERVER_META);
-                    changed = true;
-                    continue;
-                }
-            },
-            (Place::Server, "packages") => any(value, Place::Packages, omissions)?,
-            _ => any(value, Place::Elsewhere, omissions)?,
-        };
-        changed |= sanitized.is_some();
-        kept.push((key, sanitized.map_or(Cow::Borrowed(value.get()), Cow::Owned)));
+        let members = kept.iter().map(|(key, value)| (key.as_ref(), value.as_ref()));
+        Ok(changed.then(|| written(members)))
     }
-    Ok(changed.then(|| written(kept.iter().map(|(key, value)| (key.as_ref(), value.as_ref())))))
-}
 
-fn any(
-    raw: &RawValue,
-    place: Place,
-    omissions: &mut Omissions,
-) -> Result<Option<String>, ValidationError> {
-    match raw.get().as_bytes().first() {
-        Some(b'{') => object(raw, place, omissions),
-        Some(b'[') => array(raw, place, omissions),
-        _ => Ok(None),
+    fn any(&mut self, raw: &RawValue, place: Place) -> Result<Option<String>, ValidationError> {
+        match raw.get().as_bytes().first() {
+            Some(b'{') => self.object(raw, place),
+            Some(b'[') => self.array(raw, place),
+            _ => Ok(None),
+        }
     }
-}
 
-fn array(
-    raw: &RawValue,
-    place: Place,
-    omissions: &mut Omissions,
-) -> Result<Option<String>, ValidationError> {
-    let items: Vec<&RawValue> = serde_json::from_str(raw.get())
-        .map_err(|error| ValidationRule::Unreadable(error.to_string()))?;
-    let place = if place == Place::Packages { Place::Package } else { Place::Elsewhere };
-    let mut sanitized = Vec::with_capacity(items.len());
-    for item in &items {
-        sanitized.push(any(item, place, omissions)?);
+    fn array(&mut self, raw: &RawValue, place: Place) -> Result<Option<String>, ValidationError> {
+        let items: Vec<&RawValue> = serde_json::from_str(raw.get())
+            .map_err(|error| ValidationRule::Unreadable(error.to_string()))?;
+        let inner = if place == Place::Packages { Place::Package } else { Place::Elsewhere };
+        let mut kept: Vec<Cow<'_, str>> = Vec::with_capacity(items.len());
+        let mut changed = false;
+        for item in items {
+            if place == Place::Icons && self.breaks_a_rule(item, "src") {
+                self.omissions.insert(UNSAFE_ICON);
+                changed = true;
+                continue;
+            }
+            let sanitized = self.any(item, inner)?;
+            changed |= sanitized.is_some();
+            kept.push(sanitized.map_or(Cow::Borrowed(item.get()), Cow::Owned));
+        }
+        Ok(changed.then(|| format!("[{}]", kept.join(","))))
     }
-    if sanitized.iter().all(Option::is_none) {
-        return Ok(None);
-    }
-    let items: Vec<&str> = items
-        .iter()
-        .zip(&sanitized)
-        .map(|(item, sanitized)| sanitized.as_deref().unwrap_or(item.get()))
-        .collect();
-    Ok(Some(format!("[{}]", items.join(","))))
-}
 
-fn left_out(key: &str, value: &RawValue, place: Place) -> Option<&'static str> {
-    let text = || serde_json::from_str::<Cow<'_, str>>(value.get()).ok();
-    match (place, key) {
-        _ if value.get() == "null" => Some(NULL_MEMBER),
-        (Place::Server, "repository") if is_empty_repository(value) => Some(EMPTY_REPOSITORY),
-        (Place::Package, "version") if text()? == "latest" => Some(FLOATING_VERSION),
-        (Place::Elsewhere, "format") if !FORMATS.contains(&&*text()?) => Some(UNKNOWN_FORMAT),
-        _ => None,
+    fn left_out(&self, key: &str, value: &RawValue, place: Place) -> Option<&'static str> {
+        let text = || serde_json::from_str::<Cow<'_, str>>(value.get()).ok();
+        match (place, key) {
+            _ if value.get() == "null" => Some(NULL_MEMBER),
+            (Place::Server, "repository") if is_empty_repository(value) => Some(EMPTY_REPOSITORY),
+            (Place::Server, "repository") if self.breaks_a_rule(value, "url") => {
+                Some(UNSAFE_REPOSITORY)
+            }
+            (Place::Server, "websiteUrl") if self.is_unsafe(&text()?) => Some(UNSAFE_WEBSITE),
+            (Place::Package, "version") if text()? == "latest" => Some(FLOATING_VERSION),
+            (Place::Elsewhere, "format") if !FORMATS.contains(&&*text()?) => Some(UNKNOWN_FORMAT),
+            _ => None,
+        }
+    }
+
+    /// Returns true if an object has a URL in this member that no client should open.
+    fn breaks_a_rule(&self, object: &RawValue, member: &str) -> bool {
+        let object: Result<Value, _> = serde_json::from_str(object.get());
+        object.is_ok_and(|object| object[member].as_str().is_some_and(|url| self.is_unsafe(url)))
+    }
+
+    fn is_unsafe(&self, url: &str) -> bool {
+        judge(url).is_err_and(|rule| !self.reach.admits(&rule, url))
     }
 }
 
@@ -243,7 +267,7 @@ mod tests {
     }
 
     fn sanitized(members: &str) -> Sanitized {
-        Sanitized::of(&with(members)).expect("servable")
+        Sanitized::of(&with(members), &Reach::default()).expect("servable")
     }
 
     #[rstest::rstest]
@@ -285,6 +309,28 @@ mod tests {
         &format!(r#""packages":[{{{PACKAGE},"environmentVariables":[{{"name":"X"}}]}}]"#),
         UNKNOWN_FORMAT
     )]
+    #[case::website(r#""websiteUrl":"javascript:alert(1)""#, "", UNSAFE_WEBSITE)]
+    #[case::user_information(
+        r#""websiteUrl":"https://good.example@evil.example""#,
+        "",
+        UNSAFE_WEBSITE
+    )]
+    #[case::metadata_address(r#""websiteUrl":"http://169.254.169.254/latest""#, "", UNSAFE_WEBSITE)]
+    #[case::repository_by_ssh(
+        r#""repository":{"url":"ssh://git@a.example/x","source":"other"}"#,
+        "",
+        UNSAFE_REPOSITORY
+    )]
+    #[case::escaped_repository(
+        r#""repository":{"\u0075rl":"file:///etc","source":"other"}"#,
+        "",
+        UNSAFE_REPOSITORY
+    )]
+    #[case::icon(
+        r#""icons":[{"src":"data:image/png;base64,AA"},{"src":"https://a.example/i.png"}]"#,
+        r#""icons":[{"src":"https://a.example/i.png"}]"#,
+        UNSAFE_ICON
+    )]
     fn members_that_clients_misread_are_left_out(
         #[case] members: &str,
         #[case] wanted: &str,
@@ -295,6 +341,17 @@ mod tests {
         assert_eq!((&*served.server, served.omissions), (&*wanted, vec![omission]));
     }
 
+    #[test]
+    fn internal_entry_keeps_private_links_and_no_other_scheme() {
+        let private = r#""websiteUrl":"http://wiki.corp/x","repository":{"url":"https://git.internal/x","source":"git"}"#;
+        let served = Sanitized::of(&with(private), &Reach::internal()).expect("servable");
+        assert_eq!(served.omissions, [""; 0]);
+        assert_eq!(sanitized(private).omissions, [UNSAFE_REPOSITORY, UNSAFE_WEBSITE]);
+        let script = with(r#""websiteUrl":"javascript:alert(1)""#);
+        let served = Sanitized::of(&script, &Reach::internal()).expect("servable");
+        assert_eq!(served.omissions, [UNSAFE_WEBSITE]);
+    }
+
     #[rstest::rstest]
     #[case(r#""title":7"#, "title: a number where a string is needed")]
     #[case(r#""packages":[null]"#, "packages[0]: null where an object is needed")]
@@ -303,7 +360,7 @@ mod tests {
         "repository.source: the member is missing"
     )]
     fn violation_that_no_omission_removes_is_rejected(#[case] members: &str, #[case] wanted: &str) {
-        let violation = Sanitized::of(&with(members)).expect_err("a violation");
+        let violation = Sanitized::of(&with(members), &Reach::default()).expect_err("a violation");
         assert_eq!(violation.to_string(), wanted);
     }
 

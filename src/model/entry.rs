@@ -68,7 +68,8 @@ impl Head {
     }
 }
 
-/// The official registry's facts about an item, with times as the upstream wrote them.
+/// The official registry's facts about an item, with times as the upstream wrote them and the status in the
+/// spelling of the contract.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Official {
@@ -149,8 +150,9 @@ pub fn is_deletion(item: &RawValue) -> bool {
         #[serde(borrow)]
         status: Cow<'a, str>,
     }
-    serde_json::from_str(item.get())
-        .is_ok_and(|item: Item<'_>| item.meta.official.status == Status::Deleted.as_str())
+    serde_json::from_str(item.get()).is_ok_and(|item: Item<'_>| {
+        Status::from_word(&item.meta.official.status) == Some(Status::Deleted)
+    })
 }
 
 /// The identity of an item, read without validating the rest of it.
@@ -248,7 +250,7 @@ fn read_official(meta: &RawValue) -> Result<(Official, Facts), ValidationError> 
         return Err(ValidationError::from(ValidationRule::Missing).within(OFFICIAL_META));
     };
     let within = |invalid: ValidationError| invalid.within(OFFICIAL_META);
-    let official: Official = serde_json::from_str(block.get())
+    let mut official: Official = serde_json::from_str(block.get())
         .map_err(|error| within(ValidationRule::Unreadable(error.to_string()).into()))?;
     let timestamp = |text: &str, member| {
         Timestamp::parse(text).map_err(|bad| within(ValidationError::from(bad).within(member)))
@@ -256,9 +258,11 @@ fn read_official(meta: &RawValue) -> Result<(Official, Facts), ValidationError> 
     if let Some(text) = &official.status_changed_at {
         timestamp(text, "statusChangedAt")?;
     }
+    let status = Status::from_word(&official.status)
+        .ok_or_else(|| within(ValidationRule::Status(official.status.clone()).into()))?;
+    status.as_str().clone_into(&mut official.status);
     let facts = Facts {
-        status: Status::from_word(&official.status)
-            .ok_or_else(|| within(ValidationRule::Status(official.status.clone()).into()))?,
+        status,
         published_at: timestamp(&official.published_at, "publishedAt")?,
         updated_at: timestamp(&official.updated_at, "updatedAt")?,
     };
@@ -362,10 +366,27 @@ mod tests {
         assert_eq!((row.name.as_str(), row.version.as_str()), ("a.b/c", "1"));
     }
 
+    #[rstest::rstest]
+    #[case("Active", Status::Active)]
+    #[case("DEPRECATED", Status::Deprecated)]
+    #[case("dEleted", Status::Deleted)]
+    fn status_in_any_case_is_read_and_written_in_the_spelling_of_the_contract(
+        #[case] word: &str,
+        #[case] status: Status,
+    ) {
+        let block = format!(
+            r#"{{"status":"{word}","publishedAt":"2026-01-01T00:00:00Z","updatedAt":"2026-01-01T00:00:00Z"}}"#
+        );
+        let entry = read(&with_official(&block)).expect("well-formed");
+        assert_eq!(entry.head.status, status);
+        assert_eq!(entry.official().expect("validated").status, status.as_str());
+    }
+
     #[test]
     fn deletion_is_detected_in_an_invalid_item() {
         let raw = |json: String| -> Box<RawValue> { serde_json::from_str(&json).expect("JSON") };
         assert!(is_deletion(&raw(with_official(r#"{"status":"deleted","statusMessage":"\r"}"#))));
+        assert!(is_deletion(&raw(with_official(r#"{"status":"DELETED","statusMessage":"\r"}"#))));
         assert!(!is_deletion(&raw(with_official(r#"{"status":"active"}"#))));
         assert!(!is_deletion(&raw("7".into())));
     }

@@ -5,6 +5,7 @@
 //! Types with an invariant ([`Name`], [`Version`], [`Digest`], [`Timestamp`]) are only built through
 //! a fallible constructor; code that has one need not check it again.
 
+mod characters;
 mod damage;
 mod digest;
 mod entry;
@@ -12,6 +13,7 @@ mod failure;
 mod history;
 mod host;
 mod ledger;
+mod legible;
 mod manifest;
 mod name;
 mod namespace;
@@ -45,4 +47,4 @@ pub use text::Escaped;
 pub use timestamp::{BadTimestamp, Timestamp};
 pub use tombstone::TombstoneStub;
 pub use version::{BadVersion, Version};
-pub use wellformed::{ValidationError, ValidationRule, members};
+pub use wellformed::{ValidationError, ValidationRule, check_text, members};

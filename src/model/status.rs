@@ -11,10 +11,10 @@ pub enum Status {
 impl Status {
     const ALL: [Self; 3] = [Self::Active, Self::Deprecated, Self::Deleted];
 
-    /// Returns the status of this word; `None` for a word that the API contract does not define.
+    /// Returns the status of this word in any case; `None` for a word that the API contract does not define.
     #[must_use]
     pub fn from_word(word: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|status| status.as_str() == word)
+        Self::ALL.into_iter().find(|status| status.as_str().eq_ignore_ascii_case(word))
     }
 
     #[must_use]

@@ -1,19 +1,12 @@
 use std::fmt::{self, Write};
 
-use unicode_properties::{GeneralCategory, UnicodeGeneralCategory};
+use super::characters::{is_blank, is_control};
 
-/// Returns true for characters that no string of an entry may contain: they are invisible, reorder
-/// the text on a screen, or control a terminal. Tab, newline and the two joiners that scripts need
-/// are allowed.
-pub(super) fn forbidden(character: char) -> bool {
-    if character.is_ascii() {
-        return character.is_ascii_control() && !matches!(character, '\t' | '\n');
-    }
-    match character.general_category() {
-        GeneralCategory::Control | GeneralCategory::PrivateUse => true,
-        GeneralCategory::Format => !matches!(character, '\u{200c}' | '\u{200d}'),
-        _ => false,
-    }
+/// Returns true for characters that a terminal obeys or shows nothing for, but for those that belong to the
+/// picture or the letter in front.
+fn is_hidden(character: char) -> bool {
+    let belongs_to_another = matches!(character, '\u{200c}' | '\u{200d}' | '\u{fe0f}');
+    is_control(character) || (!belongs_to_another && !character.is_ascii() && is_blank(character))
 }
 
 /// The only way for text from outside to reach a terminal, a log or a report: characters that could
@@ -37,8 +30,7 @@ impl fmt::Display for Escaped<'_> {
             match character {
                 '\n' => f.write_str("\\n")?,
                 '\t' => f.write_str("\\t")?,
-                '\u{2028}' | '\u{2029}' => write!(f, "{}", character.escape_unicode())?,
-                _ if forbidden(character) => write!(f, "{}", character.escape_unicode())?,
+                _ if is_hidden(character) => write!(f, "{}", character.escape_unicode())?,
                 _ => f.write_char(character)?,
             }
         }
@@ -56,6 +48,8 @@ mod tests {
     #[case("two\nlines\tand a tab", "two\\nlines\\tand a tab")]
     #[case("\u{202e}reversed\u{2028}", "\\u{202e}reversed\\u{2028}")]
     #[case("\u{e000}", "\\u{e000}")]
+    #[case("a\u{3164}\u{2800}\u{e0041}", "a\\u{3164}\\u{2800}\\u{e0041}")]
+    #[case("\u{1f6e1}\u{fe0f}", "\u{1f6e1}\u{fe0f}")]
     fn control_characters_are_escaped(#[case] text: &str, #[case] written: &str) {
         assert_eq!(Escaped(text).to_string(), written);
     }

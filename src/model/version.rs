@@ -4,7 +4,7 @@ use std::fmt;
 use smol_str::SmolStr;
 use thiserror::Error;
 
-use super::text::forbidden;
+use super::characters::is_control;
 
 /// A version as its publisher wrote it: 1 to 255 characters, no slash, no white space and none of
 /// the characters that no entry may contain.
@@ -37,7 +37,7 @@ impl Version {
         if !Self::LENGTH.contains(&length) {
             return Err(BadVersion::Length(length));
         }
-        match text.chars().find(|c| c.is_whitespace() || *c == '/' || forbidden(*c)) {
+        match text.chars().find(|c| c.is_whitespace() || *c == '/' || is_control(*c)) {
             Some(character) => Err(BadVersion::Character(character)),
             None => Ok(Self(text.into())),
         }

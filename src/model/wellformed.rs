@@ -14,8 +14,9 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 use thiserror::Error;
 
+use super::legible::{Illegible, MAX_MARKS, illegible};
 use super::number::is_exact;
-use super::text::{Escaped, forbidden};
+use super::text::Escaped;
 use super::{BadName, BadTimestamp, BadVersion};
 
 /// Deeper than any real entry by far, and shallow enough for every recursive decoder.
@@ -96,6 +97,8 @@ pub enum ValidationRule {
     TooDeep,
     #[error("the character U+{:04X} is not allowed", u32::from(*.0))]
     Character(char),
+    #[error("more than {MAX_MARKS} combining marks on one character")]
+    Marks,
     #[error("a string of {0} bytes, at most {MAX_STRING_BYTES} are allowed")]
     LongString(usize),
     #[error("an entry of {found} bytes, at most {allowed} are allowed")]
@@ -227,7 +230,7 @@ fn inspect_value(raw: &RawValue, depth: usize, keys: Keys) -> Result<(), Validat
 
 fn inspect_object(raw: &RawValue, depth: usize, keys: Keys) -> Result<(), ValidationError> {
     for (key, value) in members(raw)? {
-        check_characters(&key)?;
+        check_text(&key)?;
         if keys == Keys::Schema {
             check_case(&key)?;
         }
@@ -255,13 +258,18 @@ fn inspect_string(raw: &RawValue) -> Result<(), ValidationError> {
     if plain {
         return check_length(raw.get().len() - 2);
     }
-    check_characters(&string(raw)?)
+    check_text(&string(raw)?)
 }
 
-fn check_characters(text: &str) -> Result<(), ValidationError> {
+/// Checks the length and the characters of one text.
+///
+/// # Errors
+/// When it is too long, or a reader cannot see all of it.
+pub fn check_text(text: &str) -> Result<(), ValidationError> {
     check_length(text.len())?;
-    match text.chars().find(|character| forbidden(*character)) {
-        Some(character) => Err(ValidationRule::Character(character).into()),
+    match illegible(text) {
+        Some(Illegible::Character(character)) => Err(ValidationRule::Character(character).into()),
+        Some(Illegible::Marks) => Err(ValidationRule::Marks.into()),
         None => Ok(()),
     }
 }
@@ -336,7 +344,7 @@ mod tests {
     #[rstest::rstest]
     #[case::usual_object(r#"{"name":"a/b","packages":[{"identifier":"x","isRequired":true}]}"#)]
     #[case::unknown_member(r#"{"anything":1}"#)]
-    #[case::text_of_any_script("{\"description\":\"日本語 – ünï 👩\u{200d}💻\\n\\t\"}")]
+    #[case::text_of_any_script("{\"description\":\"日本語 – ünï 👩💻\\n\\t\"}")]
     #[case::free_names_of_variables(r#"{"variables":{"URL":{"value":"x"},"Name":{}}}"#)]
     #[case::members_of_publisher(r#"{"_meta":{"x/y":{"Version":"1","version":"2"}}}"#)]
     fn unambiguous_json_is_accepted(#[case] json: &str) {
@@ -370,6 +378,13 @@ mod tests {
     #[case(r#"{"a":"\u0007"}"#, "a: the character U+0007 is not allowed")]
     #[case("{\"a\":\"\u{202e}\"}", "a: the character U+202E is not allowed")]
     #[case(r#"{"a\u200b":1}"#, "the character U+200B is not allowed")]
+    #[case(r#"{"a":"\u2800"}"#, "a: the character U+2800 is not allowed")]
+    #[case(r#"{"a":"x\udb40\udc41"}"#, "a: the character U+E0041 is not allowed")]
+    #[case("{\"a\":\"👩\u{200d}💻\"}", "a: the character U+200D is not allowed")]
+    #[case(
+        "{\"a\":\"x\u{301}\u{301}\u{301}\u{301}\u{301}\"}",
+        "a: more than 4 combining marks on one character"
+    )]
     #[case(r#"{"a":"\ue000"}"#, "a: the character U+E000 is not allowed")]
     fn ambiguous_json_is_rejected_with_its_place(#[case] json: &str, #[case] why: &str) {
         assert_eq!(inspected(json), Err(why.into()));

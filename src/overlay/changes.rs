@@ -2,7 +2,7 @@ use std::collections::HashSet;
 
 use super::set::patterns_of;
 use super::{
-    Classification, NamePattern, OverlaySet, OwnershipRule, Reviewed, Rule, State, Track,
+    Allow, Classification, NamePattern, OverlaySet, OwnershipRule, Reviewed, Rule, State, Track,
     VersionPattern,
 };
 use crate::model::{Digest, Name, NamespacePattern, Timestamp};
@@ -28,6 +28,7 @@ struct Effect<'s> {
     classification: Option<Classification>,
     labels: Option<&'s [String]>,
     approval: Option<EffectiveApproval>,
+    allow: Option<&'s Allow>,
 }
 
 #[derive(PartialEq)]
@@ -118,6 +119,7 @@ impl<'s> Effect<'s> {
             tier: *tier,
             classification: *classification,
             labels: rule.labels.as_deref(),
+            allow: rule.allow.as_ref(),
             approval: rule.approval.as_ref().map(|approval| EffectiveApproval {
                 state: approval.state,
                 track: approval.track,
@@ -145,6 +147,7 @@ mod tests {
 
     #[rstest::rstest]
     #[case(BEFORE, &[])]
+    #[case("servers: [{name: com.a/x, tier: 1}, {name: com.b/*, tier: 2}, {name: com.C/y, approval: {state: denied}}, {name: com.a/x, versions: 1.0.0, allow: {url: 'http://x.corp', reason: r, reviewer: a, expires: 2026-12-31}}]", &["com.a/x"])]
     #[case("# moved\nservers: [{name: com.b/*, tier: 2, reason: r}, {name: com.a/x, tier: 1}, {name: com.C/y, approval: {state: denied}}]", &[])]
     #[case("servers: [{name: com.a/x, tier: 2}, {name: com.b/*, tier: 2}, {name: com.C/y, approval: {state: denied}}]", &["com.a/x"])]
     #[case("servers: [{name: com.a/x, tier: 1}, {name: com.b/*, tier: 1}, {name: com.C/y, approval: {state: denied}}]", &["com.b/z"])]

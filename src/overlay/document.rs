@@ -1,5 +1,6 @@
 use std::sync::Arc;
 
+use super::allow::read_allow;
 use super::approval::read_approval;
 use super::conflict::contradictions;
 use super::fields::{DOCUMENT, NAMESPACE, SERVER};
@@ -114,7 +115,11 @@ impl Document<'_> {
             labels: fields.get("labels").map(|node| self.labels(node)),
             reason: self.optional_text(&fields, "reason"),
             approval: None,
+            allow: None,
         };
+        rule.allow = fields
+            .get("allow")
+            .and_then(|node| read_allow(&mut self.reader, self.context, node, &rule));
         let not_lookalike = fields.get("not_lookalike");
         if let Some(node) = not_lookalike {
             let rule =
@@ -130,7 +135,7 @@ impl Document<'_> {
             let finding = Finding::warning(
                 &node.place,
                 format!("`{}` is selected, but the rule sets nothing", rule.selector()),
-                "give it a tier, classification, owner, labels or approval",
+                "give it a tier, classification, owner, labels, allow or approval",
             );
             self.reader.findings.push(finding);
         }
@@ -216,5 +221,6 @@ impl Rule {
             && self.owner.is_none()
             && self.labels.is_none()
             && self.approval.is_none()
+            && self.allow.is_none()
     }
 }

@@ -20,7 +20,16 @@ pub fn file_format() -> FileFormat {
                 several documents. An unknown key, a duplicate key, `null`, an alias and a tag are errors, \
                 and one error refuses the whole set. [Overlays](overlays.md) explains rules and how they \
                 merge.",
-        tables: &[&DOCUMENT, &SERVER, &APPROVAL, &NAMESPACE, &OWNERSHIP, &WAIVER, &NOT_LOOKALIKE],
+        tables: &[
+            &DOCUMENT,
+            &SERVER,
+            &APPROVAL,
+            &ALLOW,
+            &NAMESPACE,
+            &OWNERSHIP,
+            &WAIVER,
+            &NOT_LOOKALIKE,
+        ],
     }
 }
 
@@ -86,6 +95,12 @@ pub(super) const SERVER: Table = Table {
         Field::new("approval", "mapping", "The decision: see `approval`.")
             .example("{state: approved, reviewed: 2026-11-01T15:30:00Z}"),
         Field::new(
+            "allow",
+            "mapping",
+            "A URL beyond public https that the version may name: see `allow`. Only with one exact version of one \
+             exact name.",
+        ),
+        Field::new(
             "not_lookalike",
             "mapping",
             "A decision that these names do not imitate a target: see `not_lookalike`.",
@@ -145,6 +160,28 @@ pub(super) const APPROVAL: Table = Table {
         .example("sha256:3b1f7c6a0e5d4c2b9a8877665544332211ffeeddccbbaa99887766554433221f"),
     ],
     planned: &["conditions", "audience"],
+};
+
+pub(super) const ALLOW: Table = Table {
+    heading: "allow",
+    intro: "A private host, http, or a package registry that is not public, in a remote, a package, an icon, the \
+            website or the repository. Several rules for the same version each allow one URL.",
+    opening: "servers:\n  - name: com.example/payments\n    versions: 2.1.0\n    allow:\n",
+    fields: &[
+        Field::new("url", "URL", "The URL, exactly as the entry has it.")
+            .required()
+            .allowed("an https or http URL, as the entry has it")
+            .example("https://payments.corp.example:8443/mcp"),
+        Field::new("reason", "text", "Why the version may name it.")
+            .required()
+            .example("it is our own host, behind the VPN"),
+        Field::new("reviewer", "text", "The person who decided it.").required().example("alice"),
+        Field::new("expires", "date", "The last moment at which it is allowed.")
+            .required()
+            .allowed("a date such as 2026-01-31, which means the end of that day in UTC, or an RFC 3339 date and time")
+            .example("2027-02-01"),
+    ],
+    planned: &[],
 };
 
 pub(super) const NAMESPACE: Table = Table {

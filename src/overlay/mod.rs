@@ -12,6 +12,7 @@
 //!   exclude.
 //! - A refused set can still hide: its denials apply on top of the last valid set.
 
+mod allow;
 mod approval;
 mod changes;
 mod conflict;
@@ -37,7 +38,7 @@ pub use protection::{NoLookalike, Protection, Selected};
 pub use range::{BadRange, Range};
 pub use reading::{Context, Reading};
 pub use reviewed::Reviewed;
-pub use rule::{Approval, Classification, Rule, State, Terms, Track};
+pub use rule::{Allow, Approval, Classification, Rule, State, Terms, Track};
 pub use selector::{BadPattern, BadVersions, NamePattern, VersionPattern};
 pub use set::{EffectiveApproval, EffectivePolicy, NameRules, OverlaySet};
 

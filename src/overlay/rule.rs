@@ -23,6 +23,17 @@ pub struct Rule {
     /// For people only; never served.
     pub reason: Option<String>,
     pub approval: Option<Approval>,
+    /// A URL beyond public https that the version may name; only in a rule for one exact version.
+    pub allow: Option<Allow>,
+}
+
+/// A URL that a reviewer allowed for one exact version.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Allow {
+    /// The URL as the entry has it.
+    pub url: String,
+    /// The last moment at which it is allowed.
+    pub expires: Timestamp,
 }
 
 /// A decision, taken whole from one rule.

@@ -3,7 +3,7 @@ use std::hash::{Hash, Hasher};
 
 use super::ownership::{Owners, OwnershipRule};
 use super::protection::Protection;
-use super::{Approval, Classification, NamePattern, Reading, Rule, State};
+use super::{Allow, Approval, Classification, NamePattern, Reading, Rule, State};
 use crate::model::{Digest, Name, NamespacePattern, Version};
 use crate::ownership::{Pins, SharedHosts};
 
@@ -30,6 +30,8 @@ pub struct EffectivePolicy<'s> {
     pub classification: Option<Classification>,
     pub owner: Option<&'s str>,
     pub labels: &'s [String],
+    /// The URLs that rules allow: those of all rules add up.
+    pub allowed: Vec<&'s Allow>,
     /// The most specific rule with an approval, except denials and suspensions.
     pub approval: Option<EffectiveApproval<'s>>,
     /// The most specific denial or suspension.
@@ -73,6 +75,7 @@ impl OverlaySet {
                 classification: None,
                 owner: None,
                 labels: None,
+                allow: None,
                 approval,
                 ..rule.clone()
             }
@@ -249,6 +252,7 @@ impl<'s> NameRules<'s> {
             classification: rules.clone().find_map(|rule| rule.classification),
             owner: rules.clone().find_map(|rule| rule.owner.as_deref()),
             labels: rules.clone().find_map(|rule| rule.labels.as_deref()).unwrap_or_default(),
+            allowed: rules.clone().filter_map(|rule| rule.allow.as_ref()).collect(),
             approval: rules
                 .filter(|rule| !rule.hides())
                 .find_map(|rule| Some((rule, rule.approval.as_ref()?))),
@@ -479,14 +483,15 @@ servers:
             "servers: [{name: a.b/c, tier: 1, approval: {state: approved, reviewed: 2026-01-01}}]",
         );
         let refused = reading(
-            "servers: [{name: a.b/*, tier: 3, approval: {state: denied}}, {name: x.y/z, approval: {state: approved, reviewed: 2026-01-01}}]",
+            "servers: [{name: a.b/*, tier: 3, approval: {state: denied}}, {name: a.b/c, versions: 1.0.0, approval: {state: denied}, allow: {url: 'http://x.corp', reason: r, reviewer: a, expires: 2026-12-31}}, {name: x.y/z, approval: {state: approved, reviewed: 2026-01-01}}]",
         );
         let both = good.with_denials_of(&refused);
         let effective = |name: &str| {
             let name = Name::parse(name).expect("a name");
-            let version = Version::parse("1").expect("usable");
+            let version = Version::parse("1.0.0").expect("usable");
             let about = both.rules_for(&name);
             let effective = about.effective(&version, "official");
+            assert!(effective.allowed.is_empty(), "a URL waits too");
             (effective.tier, effective.approval.is_some(), effective.hidden_by.is_some())
         };
         assert_eq!(effective("a.b/c"), (Some(1), true, true));

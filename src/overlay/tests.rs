@@ -36,6 +36,12 @@ fn server(fields: &str) -> String {
 #[case::exact_version_with_expiry_only(server(
     "name: a.b/c, versions: 1.0.0, approval: {state: approved, expires: 2026-12-31}"
 ))]
+#[case::urls_of_one_version(
+    "servers:\n\
+     - {name: a.b/c, versions: 1.0.0, allow: {url: 'http://x.corp/', reason: r, reviewer: a, expires: 2026-06-01}}\n\
+     - {name: a.b/c, versions: 1.0.0, allow: {url: 'http://y.corp/', reason: r, reviewer: a, expires: 2026-07-01}}\n"
+        .into()
+)]
 #[case::denial_of_everything(server("name: '*', approval: {state: denied}"))]
 #[case::review_on_a_day_that_began_in_the_east(server(
     "name: a.b/c, approval: {state: approved, reviewed: 2026-06-02}"
@@ -106,6 +112,30 @@ fn valid_overlay_has_no_findings(#[case] yaml: String) {
 #[case(
     "servers: [{name: a.b/c, audience: [x]}]",
     "x.yaml:1:25: `audience` is not enforced in this release"
+)]
+#[case(
+    "servers: [{name: a.b/c, allow: {url: 'http://x.corp', reason: r, reviewer: a, expires: 2026-12-31}}]",
+    "x.yaml:1:32: `allow` without one exact version; give an exact name and `versions`"
+)]
+#[case(
+    "servers: [{name: a.b/*, versions: 1.0.0, allow: {url: 'http://x.corp', reason: r, reviewer: a, expires: 2026-12-31}}]",
+    "x.yaml:1:49: `allow` without one exact version"
+)]
+#[case(
+    "servers: [{name: a.b/c, versions: 1.0.0, allow: {url: 'http://x.corp', reason: r, expires: 2026-12-31}}]",
+    "x.yaml:1:49: `allow` without `reviewer`; `url`, `reason`, `reviewer` and `expires`"
+)]
+#[case(
+    "servers: [{name: a.b/c, versions: 1.0.0, allow: {url: 'http://x.corp', reason: r, reviewer: a}}]",
+    "x.yaml:1:49: `allow` without `expires`"
+)]
+#[case(
+    "servers: [{name: a.b/c, versions: 1.0.0, allow: {url: 'file:///x', reason: r, reviewer: a, expires: 2026-12-31}}]",
+    "x.yaml:1:55: `file:///x`; an https or http URL, as the entry has it"
+)]
+#[case(
+    "servers: [{name: a.b/c, versions: 1.0.0, allow: {url: 'http://x.corp', reason: r, reviewer: a, expires: 2026-05-01}}]",
+    "x.yaml:1:49: the URL was allowed until 2026-05-01T23:59:59"
 )]
 #[case(
     "servers: [{name: a.b/c, not_lookalike: {target: x, reason: y}}]",

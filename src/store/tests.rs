@@ -137,6 +137,34 @@ fn invalid_successor_leaves_the_entry_and_valid_one_ends_the_quarantine() {
     assert_eq!(store.snapshot().expect("a snapshot").count("up").expect("counted"), (1, 0));
 }
 
+/// A full sync that no longer lists a row in quarantine frees its name for other upstreams, unless what it does
+/// not list waits for a person.
+#[test]
+fn vanished_row_in_quarantine_frees_its_name_once_absences_are_accepted() {
+    let folder = Folder::new();
+    let store = folder.create();
+    commit(&store, Destination::Live, &[quarantined("a.b/c", "1")], "1");
+    let full_sync = |absences: bool| {
+        let hold = Hold { absences, ..Hold::default() };
+        let (state, safety_limits) = (UpstreamState::default(), SafetyLimits::default());
+        let acceptance = Acceptance {
+            upstream: "up",
+            state: &state,
+            complete: true,
+            safety_limits: &safety_limits,
+            hold: &hold,
+            whole: &state,
+            now: NOW,
+        };
+        let touched = store.accept(&acceptance).expect("accepted");
+        let name = Name::parse("a.b/c").expect("a name");
+        let (_, quarantined) = store.snapshot().expect("a snapshot").count("up").expect("counted");
+        (touched.contains(&name), quarantined)
+    };
+    assert_eq!(full_sync(true), (false, 1));
+    assert_eq!(full_sync(false), (true, 0));
+}
+
 #[test]
 fn deletion_in_an_invalid_row_marks_the_entry_live_and_staged() {
     for destination in [Destination::Live, Destination::Staged] {

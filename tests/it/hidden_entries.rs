@@ -9,7 +9,7 @@ use crate::support::upstream::Upstream;
 use base64::Engine;
 use memchr::memmem::Finder;
 use serde_json::Value;
-use vidimus::curation::Sanitized;
+use vidimus::curation::{Reach, Sanitized};
 use vidimus::model::Digest;
 
 const NAMES: usize = 200;
@@ -378,7 +378,7 @@ fn entry(item: &str) -> Entry {
     let row = Row::raw(&text("name"), &text("version"), item);
     let raw: BTreeMap<String, Box<serde_json::value::RawValue>> =
         serde_json::from_str(item).expect("an item");
-    let servable = Sanitized::of(raw["server"].get()).is_ok();
+    let servable = Sanitized::of(raw["server"].get(), &Reach::default()).is_ok();
     let texts = [text("description"), text("title"), text("websiteUrl")];
     let status = if status == "deleted" { "deleted" } else { "active" };
     Entry {

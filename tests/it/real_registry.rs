@@ -7,7 +7,7 @@ use crate::support::daemon::Workplace;
 use crate::support::registry::Row;
 use crate::support::upstream::Upstream;
 use serde_json::value::RawValue;
-use vidimus::curation::Sanitized;
+use vidimus::curation::{Reach, Sanitized};
 use vidimus::daemon::Clock;
 use vidimus::model::{Digest, Name, Timestamp, Version};
 use vidimus::ownership::{Claim, SharedHosts};
@@ -81,7 +81,7 @@ async fn real_registry_is_mirrored_byte_for_byte_and_only_approved_entries_are_s
 
     let mut by_name: BTreeMap<&str, Vec<&Real>> = BTreeMap::new();
     // Entries that violate the schema of strict clients are not served: ten in the real registry.
-    let servable = |real: &&Real| Sanitized::of(&real.server).is_ok();
+    let servable = |real: &&Real| Sanitized::of(&real.server, &Reach::default()).is_ok();
     for real in corpus.iter().filter(|real| chosen.contains(&real.row.name)).filter(servable) {
         by_name.entry(&real.row.name).or_default().push(real);
     }

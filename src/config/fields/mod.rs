@@ -15,7 +15,7 @@ pub(super) use ownership::{
     GITHUB, OWNERSHIP, OWNERSHIP_TIER, OWNERSHIP_TIERS, PACKAGE_REGISTRY, PACKAGES,
 };
 pub(super) use public::{LIMITS, TLS};
-pub(super) use settings::{EGRESS, LOOKALIKES, SETTINGS, TRACKS};
+pub(super) use settings::{EGRESS, LOOKALIKES, PACKAGE_URLS, SETTINGS, TRACKS};
 pub(super) use upstream::{NAMESPACES, REQUESTS, SAFETY_LIMITS, SYNC, UPSTREAM};
 pub(super) use views::VIEW;
 pub(super) use webhooks::WEBHOOK;
@@ -39,6 +39,7 @@ const VIDIMUS: FileFormat = FileFormat {
         &GITHUB,
         &PACKAGES,
         &PACKAGE_REGISTRY,
+        &PACKAGE_URLS,
         &LOOKALIKES,
         &WEBHOOK,
         &EGRESS,

@@ -6,4 +6,5 @@ mod gates;
 mod moments;
 mod ownership;
 mod policy;
+mod safety;
 mod screening;

@@ -71,6 +71,7 @@ pub fn combine(
         settings.views.clone(),
         settings.ownership.policy,
         settings.withhold,
-    );
+    )
+    .with_package_urls(settings.package_urls.clone());
     CurrentPolicy { snapshot: Arc::new(snapshot), set: Arc::clone(&overlays.set), overlays }
 }

@@ -68,9 +68,9 @@ impl Evaluator<'_> {
         entry: &EntryEvaluation<'_>,
         alerts: &mut NameAlerts,
     ) -> Result<Option<Candidate>, StoreError> {
-        let EntryEvaluation { row, head, rules, ownership, .. } = entry;
+        let EntryEvaluation { row, head, rules, ownership, reach, .. } = entry;
         let facts = Facts::new(&row.upstream, rules, ownership.word());
-        let source = facts.source(head, &row.content.head);
+        let source = facts.source(head, &row.content.head, reach);
         let mut candidate = Candidate {
             version: row.version.clone(),
             published_at: head.published_at,
@@ -96,7 +96,7 @@ impl Evaluator<'_> {
 
     /// Reads the content of an entry, and what upstream last said about it.
     fn load(&self, name: &Name, entry: &EntryEvaluation<'_>) -> Result<Loaded, StoreError> {
-        let EntryEvaluation { row, content, .. } = entry;
+        let EntryEvaluation { row, content, reach, .. } = entry;
         let body = self.snapshot.body(name, row, content)?;
         let key = || format!("{name}@{}", row.version);
         let damaged = |_| StoreError::Damaged(Damage { what: "a body", key: key() });
@@ -105,7 +105,7 @@ impl Evaluator<'_> {
         } else {
             self.snapshot.newest_official(name, row)?
         };
-        let served = Sanitized::of(&body.server).map_err(damaged)?;
+        let served = Sanitized::of(&body.server, reach).map_err(damaged)?;
         let is_rewritten = row.content.head.is_rewritten();
         Ok(Loaded { entry: body, official, served, is_rewritten })
     }

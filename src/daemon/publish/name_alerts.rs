@@ -18,6 +18,7 @@ fn is_expected(evidence: &Evidence<'_>) -> bool {
         | Evidence::Replaced
         | Evidence::PinDiffers { .. }
         | Evidence::Violation(_)
+        | Evidence::Unsafe { .. }
         | Evidence::NoFacts
         | Evidence::Ownership(OwnershipEvidence::Disputed(_)) => true,
         Evidence::Ownership(OwnershipEvidence::Evaluated { basis, .. }) => {
@@ -83,12 +84,17 @@ impl NameAlerts {
                     let item = Item::Violation { rule: (*rule).to_owned() };
                     alerts.add(name, entry, AlertKind::SchemaViolation, item);
                 }
+                Some((_, evidence @ Evidence::Unsafe { .. })) => {
+                    let item = Item::Violation { rule: evidence.to_string() };
+                    alerts.add(name, entry, AlertKind::SchemaViolation, item);
+                }
                 Some((_, Evidence::NoFacts)) => {
                     alerts.add(name, entry, AlertKind::SchemaViolation, Item::NoFacts);
                 }
                 _ => {}
             }
         }
+        alerts.unreadable(dossier, evaluation);
         alerts.no_longer_served(dossier, evaluation);
         alerts
     }
@@ -113,6 +119,25 @@ impl NameAlerts {
         if !items.is_empty() {
             let alert = ReportedAlert::new(AlertKind::NoLongerServed, name.as_str(), items);
             self.reported_alerts.push(alert.of_namespace(name.namespace()));
+        }
+    }
+
+    /// Reports served versions that their upstream now sends in a form that is not well-formed.
+    fn unreadable(&mut self, dossier: &Dossier, evaluation: &Evaluation<'_>) {
+        let name = &dossier.name;
+        let served = |upstream: &str, version: &str| {
+            evaluation.entries.iter().any(|entry| {
+                let row = entry.row;
+                row.upstream == upstream && row.version.as_str() == version && entry.is_served()
+            })
+        };
+        let rows = dossier.quarantined.iter().filter(|row| served(&row.upstream, &row.version));
+        let items: BTreeSet<Item> = rows
+            .map(|row| Item::UnreadableRow { version: row.version.clone(), rule: row.rule.clone() })
+            .collect();
+        if !items.is_empty() {
+            let alert = ReportedAlert::new(AlertKind::UnreadableRow, name.as_str(), items);
+            self.reported_alerts.push(alert.of_namespace(name.namespace()).of_served(true));
         }
     }
 

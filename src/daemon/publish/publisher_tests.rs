@@ -15,8 +15,9 @@ use super::service::marked_names;
 use crate::alert::AlertKind;
 use crate::config::Settings;
 use crate::daemon::runtime::Clock;
-use crate::model::{Name, OFFICIAL_META, Shown, Timestamp};
-use crate::store::Store;
+use crate::model::{Name, OFFICIAL_META, Quarantined, Shown, Timestamp};
+use crate::store::{Batch, Destination, Store};
+use crate::sync::Row;
 
 /// A disk that stops taking writes, or that reports an error although it has written.
 #[derive(Debug, Clone)]
@@ -263,6 +264,36 @@ fn rewritten_entry_is_served_with_the_newest_status_message_and_dates() {
         let message = format!("after {description}");
         assert_eq!(served(description, &message)["statusMessage"], message);
     }
+}
+
+#[test]
+fn served_entry_whose_row_became_unreadable_stays_and_raises_an_alert() {
+    let publication = publication(Store::ephemeral(now()).expect("a store"));
+    let mut publisher = Publisher::load(&publication).expect("loaded");
+    let mut open_kinds = || {
+        publisher.publish(&work()).expect("published");
+        let alerts = publication.store.snapshot().expect("a snapshot").alerts().expect("alerts");
+        let lasting = alerts.into_iter().filter(|alert| !alert.is_resolved());
+        let (_, body) = published(&publication).expect("a generation");
+        assert!(body.contains("first"), "{body}");
+        lasting.map(|alert| alert.identity.kind).collect::<Vec<_>>()
+    };
+    send(&publication.store, "first");
+    assert_eq!(open_kinds(), []);
+    let (name, version) = ("com.example/tool".to_owned(), "1.0.0".to_owned());
+    let row = Quarantined { name, version, reason: "why".into(), item: "[7]".into() };
+    let batch = Batch {
+        upstream: "up",
+        rows: &[Row::Quarantined(row)],
+        destination: Destination::Live,
+        state: None,
+        seen: None,
+        now: now(),
+    };
+    publication.store.commit(&batch).expect("committed");
+    assert_eq!(open_kinds(), [AlertKind::UnreadableRow]);
+    send_with(&publication.store, r#""description":"first""#, "deprecated");
+    assert_eq!(open_kinds(), []);
 }
 
 /// Returns another publication over the same store, without readers.

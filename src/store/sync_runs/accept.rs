@@ -133,7 +133,8 @@ impl Store {
     }
 
     /// Compares the stored entries with those that the full sync saw. Quarantined rows that it did not
-    /// see are removed: upstream does not have them any more.
+    /// see are removed: upstream does not have them any more. While absences wait for a person they stay too, since
+    /// their names would be free for other upstreams.
     fn count_absences(
         &self,
         transaction: &WriteTransaction,

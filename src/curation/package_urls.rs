@@ -1,0 +1,41 @@
+use std::collections::BTreeMap;
+
+use super::safe::{Objection, SafetyRule};
+
+/// The public package registries, by kind of package.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct PackageUrls(BTreeMap<String, Vec<String>>);
+
+impl PackageUrls {
+    /// The kinds of packages with their public registries.
+    pub const PUBLIC: [(&str, &[&str]); 7] = [
+        ("npm", &["https://registry.npmjs.org"]),
+        ("pypi", &["https://pypi.org"]),
+        ("nuget", &["https://api.nuget.org/v3/index.json", "https://api.nuget.org"]),
+        ("oci", &["https://docker.io", "https://ghcr.io", "https://quay.io"]),
+        ("mcpb", &["https://github.com", "https://gitlab.com"]),
+        ("cargo", &["https://crates.io"]),
+        ("go", &["https://proxy.golang.org"]),
+    ];
+
+    /// Replaces the registries of one kind of package.
+    pub fn set(&mut self, kind: &str, urls: Vec<String>) {
+        self.0.insert(kind.to_owned(), urls);
+    }
+
+    /// Returns true if the objection is to a registry that is listed for this kind of package.
+    #[must_use]
+    pub fn admit(&self, objection: &Objection) -> bool {
+        let SafetyRule::Registry(kind) = &objection.rule else { return false };
+        let plain = |url: &str| url.strip_suffix('/').unwrap_or(url).to_owned();
+        let found = plain(&objection.found);
+        self.0.get(kind.as_str()).is_some_and(|urls| urls.iter().any(|url| plain(url) == found))
+    }
+}
+
+impl Default for PackageUrls {
+    fn default() -> Self {
+        let owned = |urls: &[&str]| urls.iter().map(|url| (*url).to_owned()).collect();
+        Self(Self::PUBLIC.iter().map(|(kind, urls)| ((*kind).to_owned(), owned(urls))).collect())
+    }
+}

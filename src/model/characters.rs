@@ -1,0 +1,23 @@
+use icu_properties::CodePointSetData;
+use icu_properties::props::DefaultIgnorableCodePoint;
+use unicode_properties::{GeneralCategory, UnicodeGeneralCategory};
+
+/// Returns true for characters that reorder the text on a screen, control a terminal, or have no common
+/// meaning. Tab, newline and the two joiners that scripts need are allowed.
+pub(super) fn is_control(character: char) -> bool {
+    if character.is_ascii() {
+        return character.is_ascii_control() && !matches!(character, '\t' | '\n');
+    }
+    match character.general_category() {
+        GeneralCategory::Control | GeneralCategory::PrivateUse => true,
+        GeneralCategory::Format => !matches!(character, '\u{200c}' | '\u{200d}'),
+        _ => false,
+    }
+}
+
+/// Returns true for characters that show nothing, or end a line where no newline stands.
+pub(super) fn is_blank(character: char) -> bool {
+    const BRAILLE_BLANK: char = '\u{2800}';
+    matches!(character, BRAILLE_BLANK | '\u{2028}' | '\u{2029}')
+        || CodePointSetData::new::<DefaultIgnorableCodePoint>().contains(character)
+}

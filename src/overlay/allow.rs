@@ -1,0 +1,58 @@
+use super::fields::ALLOW;
+use super::reading::Context;
+use super::rule::{Allow, Rule};
+use crate::lint::{Finding, Node, Reader};
+use crate::model::Timestamp;
+
+/// Reads the `allow` of a rule: one URL that exactly the reviewed version may name until the review ends.
+pub(super) fn read_allow(
+    reader: &mut Reader,
+    context: &Context<'_>,
+    node: &Node,
+    rule: &Rule,
+) -> Option<Allow> {
+    let fields = reader.mapping(node, &ALLOW)?;
+    if !rule.is_exact() {
+        reader.error(
+            node,
+            "`allow` without one exact version",
+            "give an exact name and `versions`",
+        );
+    }
+    let missing: Vec<&str> =
+        ALLOW.keys().into_iter().filter(|key| fields.get(key).is_none()).collect();
+    for key in &missing {
+        reader.error(
+            node,
+            format!("`allow` without `{key}`"),
+            "`url`, `reason`, `reviewer` and `expires`",
+        );
+    }
+    for key in ["reason", "reviewer"] {
+        fields.get(key).and_then(|node| reader.text(node));
+    }
+    let url = fields.get("url").and_then(|node| reader.parsed(node, url));
+    let expires = fields.get("expires").and_then(|node| reader.parsed(node, last_moment));
+    let (url, expires) = (url?, expires?);
+    if expires < context.now {
+        let found = format!("the URL was allowed until {expires}");
+        reader.findings.push(Finding::warning(&node.place, found, "review it again, or remove it"));
+    }
+    Some(Allow { url, expires })
+}
+
+fn url(text: &str) -> Result<String, &'static str> {
+    let is_url = ["https://", "http://"].iter().any(|scheme| text.starts_with(scheme));
+    (is_url && !text.contains(char::is_whitespace))
+        .then(|| text.to_owned())
+        .ok_or("an https or http URL, as the entry has it")
+}
+
+/// Reads a date, which means the end of that day in UTC, or an RFC 3339 date and time.
+fn last_moment(text: &str) -> Result<Timestamp, &'static str> {
+    let is_day = text.len() == "2026-01-31".len();
+    let whole = if is_day { format!("{text}T23:59:59.999999Z") } else { text.to_owned() };
+    Timestamp::parse(&whole).map_err(|_| {
+        "a date such as 2026-01-31, which means the end of that day in UTC, or an RFC 3339 date and time"
+    })
+}
