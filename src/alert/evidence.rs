@@ -169,7 +169,8 @@ impl Evidence {
 
 impl Evidence {
     /// Returns the name that the item is about, where one alert has items about several names.
-    pub(super) fn name(&self) -> Option<&str> {
+    #[must_use]
+    pub fn name(&self) -> Option<&str> {
         match self {
             Self::Lookalike { name, .. } | Self::Shadowed { name, .. } => Some(name),
             _ => None,

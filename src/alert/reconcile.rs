@@ -34,8 +34,12 @@ impl Report {
         let Alert { identity, evidence, .. } = stored;
         let is_unknown = self.unknown_alerts.contains(identity)
             || identity.name().is_some_and(|name| self.unknown.contains(name));
-        let about_unknown =
-            |item: &&Evidence| item.name().is_some_and(|name| self.unknown.contains(name));
+        let is_of_suspect = |name: &Name| name.namespace().eq_ignore_ascii_case(&identity.suspect);
+        let about_unknown = |item: &&Evidence| match item {
+            // It may stand for any name of the suspect.
+            Evidence::Unlisted => self.unknown.iter().any(is_of_suspect),
+            item => item.name().is_some_and(|name| self.unknown.contains(name)),
+        };
         let items: Vec<Evidence> = if is_unknown {
             evidence.clone()
         } else {

@@ -252,13 +252,11 @@ impl<'a> GateInput<'a, '_> {
         }
     }
 
-    /// Returns the comparison of the name, if it covers exactly these contents and exactly what is
-    /// protected now.
+    /// Returns the comparison of the name, if it covers this content and exactly what is protected now.
     fn compared(&self) -> Option<&'a Compared> {
         let is_current = self.screening.protection == Some(self.policy.protection);
         let compared = self.screening.get(&self.dossier.name).filter(|_| is_current)?;
-        let contents = self.dossier.screened_contents(self.authorities);
-        (compared.contents == contents).then_some(compared)
+        compared.contents.contains(&self.content.screening_digest()).then_some(compared)
     }
 
     /// Fails an entry that violates the schema, or breaks a rule for what reaches an agent that the organisation

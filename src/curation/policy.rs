@@ -7,7 +7,7 @@ use super::package_urls::PackageUrls;
 use super::requirement::OwnershipPolicy;
 use super::upstream::UpstreamPolicy;
 use super::view::View;
-use crate::model::{Digest, Name};
+use crate::model::{Digest, Head, Name, Timestamp};
 use crate::overlay::{Changes, OverlaySet};
 
 /// The current overlays, upstream definitions, views and ownership settings.
@@ -74,6 +74,13 @@ impl PolicySnapshot {
     #[must_use]
     pub fn is_internal(&self, upstream: &str) -> bool {
         self.upstreams.iter().any(|known| known.id == upstream && known.internal)
+    }
+
+    /// Returns the time since which a content counts as known, where many names of one kind excuse the next one. A
+    /// publisher can invent a date, so that is the time of its first sight.
+    #[must_use]
+    pub fn known_since(&self, _upstream: &str, head: &Head) -> Timestamp {
+        head.first_seen
     }
 
     /// Returns the names of the configured views.

@@ -1,8 +1,8 @@
 //! The results of comparing names with protected ones, as one immutable value.
 //!
-//! A screening covers only what was compared. It has no answer for a name if the contents of the name
-//! changed since, or if other names are protected now; then the gate withholds what only a wildcard
-//! admits.
+//! A screening covers only what was compared completely, content by content. It has no answer for a content that came
+//! since, that exceeds a limit or that is damaged, and none at all if other names are protected now; then the gate
+//! withholds what only a wildcard admits.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -12,6 +12,7 @@ use super::authority::Authorities;
 use super::dossier::{ContentHead, Dossier, DossierRow};
 use crate::lookalike::Match;
 use crate::model::{Digest, Name, Status};
+use crate::overlay::NameRules;
 
 /// The comparisons that were made, under a revision that grows with each change.
 #[derive(Debug, Clone)]
@@ -27,8 +28,8 @@ pub struct Screening {
 /// The result of comparing one name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Compared {
-    /// The digest over the sorted profile digests of the contents that were compared.
-    pub contents: Digest,
+    /// The screening digests of the contents that were compared completely.
+    pub contents: BTreeSet<Digest>,
     /// The matches of the name, the heaviest first, without suppressed ones.
     pub matches: Vec<ScreeningMatch>,
 }
@@ -112,6 +113,15 @@ fn shard(name: &Name) -> usize {
     usize::try_from(hasher.finish() % SHARDS as u64).unwrap_or_default()
 }
 
+impl ContentHead {
+    /// Returns the digest by which comparisons know the content: of its profile, or of all of it where no facts are
+    /// kept.
+    #[must_use]
+    pub fn screening_digest(&self) -> Digest {
+        self.facts.as_ref().map_or(self.head.received, |facts| facts.profile)
+    }
+}
+
 impl Dossier {
     /// Returns the rows with contents to compare: those that a client could see.
     pub fn screened_rows<'a>(
@@ -126,15 +136,17 @@ impl Dossier {
         })
     }
 
-    /// Returns the digest over the sorted digests of the contents to compare: of the profile, or of the
-    /// whole content where no facts are kept.
-    #[must_use]
-    pub fn screened_contents(&self, authorities: &Authorities<'_>) -> Digest {
-        let rows = self.screened_rows(authorities);
-        let digests = rows.map(|row| {
-            let ContentHead { head, facts } = &row.content;
-            facts.as_ref().map_or(head.received, |facts| facts.profile)
-        });
-        Digest::of_hash(&digests.collect::<BTreeSet<Digest>>())
+    /// Returns the contents to compare: the first content of each of these rows, and the one that an approval pins
+    /// instead.
+    pub fn screened_contents<'a>(
+        &'a self,
+        authorities: &Authorities<'_>,
+        rules: &NameRules<'_>,
+    ) -> impl Iterator<Item = (&'a DossierRow, &'a ContentHead)> {
+        self.screened_rows(authorities).flat_map(|row| {
+            let chosen = row.content_for(&rules.effective(&row.version, &row.upstream));
+            let pinned = (chosen != &row.content).then_some((row, chosen));
+            std::iter::once((row, &row.content)).chain(pinned)
+        })
     }
 }

@@ -40,9 +40,18 @@ impl Match {
     }
 }
 
-/// Compares a name and the profiles of its versions with everything protected; the highest score comes first.
+/// The result of comparing a name and the profiles of its versions.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Outcome {
+    /// The matches, the highest score first, including suppressed ones.
+    pub matches: Vec<Match>,
+    /// The positions of the profiles that were compared only in part: they exceed a limit, or resemble too many targets.
+    pub incomplete: BTreeSet<usize>,
+}
+
+/// Compares a name and the profiles of its versions with everything protected.
 ///
-/// A protected name matches nothing. A name without profiles is compared alone. The result includes suppressed matches.
+/// A protected name matches nothing. A name without profiles is compared alone.
 #[must_use]
 pub fn compare<'p>(
     index: &ScreeningIndex,
@@ -51,20 +60,22 @@ pub fn compare<'p>(
     profiles: impl IntoIterator<Item = &'p EntryProfile>,
     verdict: Option<Verdict>,
     is_young: bool,
-) -> Vec<Match> {
+) -> Outcome {
     let mut comparison = Comparison::of(index, frequent, name, verdict, is_young);
     if comparison.by_name.iter().any(|number| is_protected(name, index.target(*number))) {
-        return Vec::new();
+        return Outcome::default();
     }
-    let mut is_alone = true;
-    for profile in profiles {
-        comparison.add(profile);
+    let (mut is_alone, mut incomplete) = (true, BTreeSet::new());
+    for (position, profile) in profiles.into_iter().enumerate() {
         is_alone = false;
+        if !comparison.add(profile) {
+            incomplete.insert(position);
+        }
     }
     if is_alone {
         comparison.add(&EntryProfile::default());
     }
-    comparison.matches()
+    Outcome { matches: comparison.matches(), incomplete }
 }
 
 fn is_protected(name: &Name, target: &Target) -> bool {
@@ -107,11 +118,12 @@ impl<'c> Comparison<'c> {
         Self { index, suspect, verdict, is_young, by_name, named, found: BTreeMap::new() }
     }
 
-    /// Compares one profile.
-    fn add(&mut self, profile: &EntryProfile) {
+    /// Compares one profile; returns false if a limit leaves a part of it, or some targets, out.
+    fn add(&mut self, profile: &EntryProfile) -> bool {
         let content = SuspectContent::of(profile, self.index.shared());
         let by_content = self.index.by_content(&content);
         let candidates: BTreeSet<usize> = self.by_name.union(&by_content).copied().collect();
+        let is_complete = content.is_complete && candidates.len() <= MAX_COMPARED;
         for number in candidates.into_iter().take(MAX_COMPARED) {
             let target = self.index.target(number);
             let theirs = &target.protected.profile;
@@ -131,6 +143,7 @@ impl<'c> Comparison<'c> {
                 self.found.entry(number).or_default().add(signals, points);
             }
         }
+        is_complete
     }
 
     /// Returns what was found, the highest score first.

@@ -25,6 +25,8 @@ pub(super) struct Host {
     pub(super) seen: String,
     /// The words before the suffix, each with its visual form.
     pub(super) words: BTreeSet<(String, String)>,
+    /// True if it has more words or labels than are compared.
+    pub(super) is_cut: bool,
 }
 
 impl Host {
@@ -33,9 +35,11 @@ impl Host {
         profile.hosts.iter().filter_map(|host| Self::read(host, shared)).collect()
     }
 
+    /// Reads a host; of a template the labels behind the last variable.
     fn read(written: &str, shared: &SharedHosts) -> Option<Self> {
         let host = written.rsplit_once(':').map_or(written, |(host, _)| host);
-        let ascii = idna::domain_to_ascii(host).ok()?;
+        let fixed = host.rsplit_once('}').map_or(Some(host), |(_, end)| end.strip_prefix('.'))?;
+        let ascii = idna::domain_to_ascii(fixed).ok()?;
         let namespace: Vec<&str> = ascii.rsplit('.').collect();
         let registrant = Registrant::id_of(&namespace.join("."), shared)?;
         let (readable, _) = idna::domain_to_unicode(&registrant);
@@ -43,13 +47,15 @@ impl Host {
         // The public suffix does not identify a registrant.
         let suffix = registrant.split_once('.').map_or("", |(_, suffix)| suffix);
         let (readable, _) = idna::domain_to_unicode(ascii.strip_suffix(suffix).unwrap_or(&ascii));
-        let words = Words::of(&readable).all.into_iter().take(MAX_WORDS).map(|word| {
+        let all = Words::of(&readable).all;
+        let is_cut = all.len() > MAX_WORDS || ascii.matches('.').count() > MAX_DOTS;
+        let words = all.into_iter().take(MAX_WORDS).map(|word| {
             let seen = plain(&word);
             (word, seen)
         });
         let words = words.collect();
         let written = written.to_owned();
-        Some(Self { seen: plain(&label), label, words, ascii, written, registrant })
+        Some(Self { seen: plain(&label), label, words, is_cut, ascii, written, registrant })
     }
 
     /// Returns true if the label differs from that of the domain, but looks the same.
@@ -98,8 +104,17 @@ mod tests {
         assert_eq!(host.written, "pay.stripe.co.uk:8443");
     }
 
+    #[test]
+    fn labels_behind_a_variable_are_read() {
+        let host = Host::read("{tenant}.strlpe.com", &SharedHosts::default()).expect("a host");
+        assert_eq!(host.registrant, "strlpe.com");
+        assert_eq!(host.written, "{tenant}.strlpe.com");
+    }
+
     #[rstest::rstest]
     #[case("{tenant}.example")]
+    #[case("pay-{tenant}")]
+    #[case("x.pay{tenant}")]
     #[case("127.0.0.1:80")]
     #[case("com")]
     #[case("")]

@@ -12,6 +12,10 @@
 //! is a [`Technique`]; its result is a [`Signal`]: the field, the value as published, and the target. A reviewer
 //! acknowledges signals as items of evidence, so they contain neither version nor score nor wording.
 //!
+//! # Limits
+//! Words, hosts and targets beyond a limit are not compared. The [`Outcome`] names the profiles that this concerns, so
+//! that no caller takes them for compared.
+//!
 //! # Not a signal
 //! A leaf is not an identity: hundreds of namespaces have a server called `mcp`. So an equal leaf alone is not evidence,
 //! and a leaf that many namespaces use is suppressed ([`FrequentNames`]). One account or domain may give its servers
@@ -36,7 +40,7 @@ mod techniques;
 mod text;
 mod visual;
 
-pub use compare::{Match, compare};
+pub use compare::{Match, Outcome, compare};
 pub use frequent::FrequentNames;
 pub use index::ScreeningIndex;
 pub use profile::EntryProfile;

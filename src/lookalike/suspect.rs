@@ -52,6 +52,8 @@ pub(super) struct SuspectContent<'p> {
     pub(super) title_words: Vec<String>,
     pub(super) odd_words: Vec<OddWord<'p>>,
     pub(super) hosts: BTreeSet<Host>,
+    /// True if no limit leaves a part of the profile out.
+    pub(super) is_complete: bool,
 }
 
 /// A word with non-ASCII letters, and its visual form.
@@ -68,11 +70,17 @@ impl<'p> SuspectContent<'p> {
         let mut odd_words = odd_description_words(&profile.description);
         odd_words.extend(odd_title_words(title));
         let Words { core, all, .. } = Words::of(title);
+        let hosts = Host::all(profile, shared);
+        let is_cut = title.len() < profile.title.len()
+            || profile.description.split_whitespace().nth(MAX_WORDS).is_some()
+            || profile.description.split_whitespace().any(is_too_long)
+            || hosts.iter().any(|host| host.is_cut);
         Self {
             title: Visual::of(&core),
             title_words: all,
             odd_words,
-            hosts: Host::all(profile, shared),
+            hosts,
+            is_complete: !is_cut,
             profile,
         }
     }
@@ -133,6 +141,10 @@ fn odd_title_words(title: &str) -> impl Iterator<Item = OddWord<'_>> {
 
 fn is_odd(word: &str) -> bool {
     !word.is_ascii() && length(word) <= MAX_LENGTH
+}
+
+fn is_too_long(word: &str) -> bool {
+    !word.is_ascii() && length(word) > MAX_LENGTH
 }
 
 /// Strips quotes and brackets.

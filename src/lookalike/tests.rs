@@ -24,7 +24,7 @@ fn of(
     text: &str,
     profile: &EntryProfile,
 ) -> Vec<Match> {
-    compare(index, frequent, &name(text), [profile], None, false)
+    compare(index, frequent, &name(text), [profile], None, false).matches
 }
 
 /// Returns the reported matches of a name without content.
@@ -165,6 +165,7 @@ fn by_content(content: &str) -> Vec<Match> {
 #[case(r#"{"websiteUrl": "https://docs.stripe.com"}"#, None)]
 #[case(r#"{"websiteUrl": "https://acmebonk.example"}"#, Some(Technique::NearHost))]
 #[case(r#"{"websiteUrl": "https://{tenant}.example"}"#, None)]
+#[case(r#"{"remotes": [{"url": "https://{tenant}.strlpe.com"}]}"#, Some(Technique::NearHost))]
 #[case(
     r#"{"packages": [{"registryType": "npm", "identifier": "@acmebank/ledger"}]}"#,
     Some(Technique::ForeignPackage)
@@ -239,7 +240,8 @@ fn match_known_to_the_target_is_suppressed(
     assert_eq!(suppressed.as_deref(), wanted, "{found:?}");
     // A match of a revoked namespace is not suppressed.
     let revoked = Some(Verdict::Revoked);
-    let found = compare(&index, &FrequentNames::default(), &name(text), [&profile], revoked, false);
+    let found =
+        compare(&index, &FrequentNames::default(), &name(text), [&profile], revoked, false).matches;
     let is_sibling = text.starts_with("com.vercel");
     assert!(!is_sibling || found[0].suppressed.is_none(), "{found:?}");
 }
@@ -266,7 +268,7 @@ fn equal_leaf_counts_only_with_equal_repository_name() {
 fn score_depends_on_protection_verdict_and_age() {
     let score = |why: Why, verdict: Option<Verdict>, is_young: bool| {
         let (name, index) = (name("io.github.someone/str1pe"), index(&[("stripe", why)]));
-        compare(&index, &FrequentNames::default(), &name, [], verdict, is_young)[0].score
+        compare(&index, &FrequentNames::default(), &name, [], verdict, is_young).matches[0].score
     };
     let usual = score(Why::Approved, None, false);
     assert_eq!(Level::of(usual), Level::Medium);
@@ -312,6 +314,7 @@ fn order_of_the_protected_names_changes_no_report() {
     assert_eq!(like(&left, suspect).len(), 3);
 }
 
+/// P25.
 #[test]
 fn number_of_compared_targets_is_bounded() {
     let names: Vec<String> =
@@ -321,9 +324,30 @@ fn number_of_compared_targets_is_bounded() {
         .map(|name| (name.as_str(), Why::Approved))
         .chain([("weather", Why::Listed)])
         .collect();
-    let found = like(&index(&subjects), "com.other/weather-maps");
-    assert_eq!(found.len(), super::compare::MAX_COMPARED);
-    assert_eq!(found[0].target, "weather", "the highest weight is among them");
+    let (frequent, suspect) = (FrequentNames::default(), name("com.other/weather-maps"));
+    let profile = EntryProfile::default();
+    let all = compare(&index(&subjects), &frequent, &suspect, [&profile], None, false);
+    assert_eq!(all.matches.len(), super::compare::MAX_COMPARED);
+    assert_eq!(all.matches[0].target, "weather", "the highest weight is among them");
+    assert_eq!(all.incomplete, BTreeSet::from([0]), "it does not count as compared");
+    let few = compare(&index(&subjects[..499]), &frequent, &suspect, [&profile], None, false);
+    assert_eq!((few.matches.len(), few.incomplete.len()), (499, 0));
+}
+
+/// P25: padding moves no disguise behind a limit.
+#[rstest::rstest]
+#[case::description(&format!(r#"{{"description": "{}\u0455tripe"}}"#, "x ".repeat(200)))]
+#[case::title(&format!(r#"{{"title": "{} \u0455tripe"}}"#, "x".repeat(200)))]
+#[case::long_word(&format!(r#"{{"description": "\u0455tripe{}"}}"#, "\u{200d}".repeat(200)))]
+#[case::words_of_a_host(&format!(r#"{{"websiteUrl": "https://{}stripe.x.example"}}"#, "a-".repeat(20)))]
+#[case::labels_of_a_host(&format!(r#"{{"websiteUrl": "https://{}stripe.com.x.example"}}"#, "a.".repeat(10)))]
+fn what_exceeds_a_limit_does_not_count_as_compared(#[case] content: &str) {
+    let entry = content.replacen('{', r#"{"name": "com.other/tool", "#, 1);
+    let profile = EntryProfile::read(&entry).expect("an entry");
+    let plain = EntryProfile::default();
+    let (frequent, suspect) = (FrequentNames::default(), name("com.other/tool"));
+    let all = compare(&stripe(), &frequent, &suspect, [&plain, &profile, &plain], None, false);
+    assert_eq!(all.incomplete, BTreeSet::from([1]));
 }
 
 const SUBJECTS: [(&str, Why); 6] = [
@@ -368,7 +392,7 @@ proptest! {
         );
         let profile = EntryProfile { title, description, hosts: [host].into(), ..EntryProfile::default() };
         let name = name(&format!("io.github.x/{leaf}"));
-        let found = compare(&index, &FrequentNames::default(), &name, [&profile], None, true);
+        let found = compare(&index, &FrequentNames::default(), &name, [&profile], None, true).matches;
         prop_assert!(found.len() <= 2);
         prop_assert!(found.iter().all(|found| !found.to_string().is_empty()));
         // The number of lookups is bounded for every text.
@@ -393,16 +417,18 @@ fn signals_of_all_versions_are_kept_once() {
         .chain([with_title("Str\u{456}pe"), with_title("Plain"), with_title("Str\u{456}pe")])
         .collect();
     let name = name("io.github.someone/plain");
-    let found = compare(&index, &FrequentNames::default(), &name, &profiles, None, false);
+    let compare = |profiles: &mut dyn Iterator<Item = &EntryProfile>| {
+        super::compare(&index, &FrequentNames::default(), &name, profiles, None, false).matches
+    };
+    let found = compare(&mut profiles.iter());
     let signals = &found[0].signals;
     assert_eq!(signals.len(), 41);
     assert_eq!(signals[0].technique, Technique::Homograph);
     assert_eq!(signals[1].technique, Technique::BrandInTitle);
     assert_eq!(signals.iter().collect::<BTreeSet<_>>().len(), signals.len());
     // Neither the order of versions nor their number matters.
-    let reversed = profiles.iter().rev();
-    assert_eq!(compare(&index, &FrequentNames::default(), &name, reversed, None, false), found);
-    let alone = compare(&index, &FrequentNames::default(), &name, &profiles[40..41], None, false);
+    assert_eq!(compare(&mut profiles.iter().rev()), found);
+    let alone = compare(&mut profiles[40..41].iter());
     assert_eq!((alone[0].score, alone[0].level), (found[0].score, found[0].level));
 }
 

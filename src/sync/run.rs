@@ -13,6 +13,9 @@ pub struct UpstreamState {
     /// The root URL that this state belongs to; another URL under the same id is another registry.
     #[serde(default)]
     pub url: Option<String>,
+    /// When the first sync run began, successful or not.
+    #[serde(default)]
+    pub first_attempt: Option<Timestamp>,
     /// When a sync run last began, successful or not.
     pub last_attempt: Option<Timestamp>,
     /// When a sync run was last accepted.
@@ -214,6 +217,7 @@ impl UpstreamState {
             },
             backdated: self.backdated.clone(),
             on_hold: self.on_hold.clone(),
+            first_attempt: self.first_attempt,
             last_attempt: self.last_attempt,
             last_success: Some(now),
             first_full_sync: self.first_full_sync.or(match run.kind {

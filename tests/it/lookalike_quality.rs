@@ -45,8 +45,8 @@ fn alerts(
     name: &Name,
     profile: &EntryProfile,
 ) -> Vec<Match> {
-    let found = compare(index, frequent, name, [profile], None, false).into_iter();
-    found.filter(|found| found.suppressed.is_none()).collect()
+    let found = compare(index, frequent, name, [profile], None, false);
+    found.matches.into_iter().filter(|found| found.suppressed.is_none()).collect()
 }
 
 #[test]

@@ -1,3 +1,5 @@
+use std::collections::BTreeSet;
+
 use rstest::rstest;
 
 use super::fixtures::{JANUARY, at, dossier, head, overlays, policy, row, visible};
@@ -27,9 +29,11 @@ fn known() -> Dossier {
     dossier("com.example/tool", vec![row("official", "1.0.0", head(Status::Active, JANUARY))])
 }
 
-fn contents(dossier: &Dossier, policy: &PolicySnapshot) -> Digest {
+fn contents(dossier: &Dossier, policy: &PolicySnapshot) -> BTreeSet<Digest> {
     let rules = policy.overlays.rules_for(&dossier.name);
-    dossier.screened_contents(&Authorities::of(dossier, policy, &rules))
+    let authorities = Authorities::of(dossier, policy, &rules);
+    let contents = dossier.screened_contents(&authorities, &rules);
+    contents.map(|(_, content)| content.screening_digest()).collect()
 }
 
 fn found(acknowledged: bool) -> ScreeningMatch {
@@ -98,6 +102,43 @@ fn changed_contents_or_protection_invalidate_a_comparison() {
     assert_eq!(hidden_by(&dossier, &policy, &other), WITHHELD);
     dossier.rows[0].content.facts.as_mut().expect("kept").profile = Digest::of(b"new title");
     assert_eq!(hidden_by(&dossier, &policy, &compared), WITHHELD);
+}
+
+/// P25.
+#[test]
+fn content_that_was_not_compared_is_withheld_and_the_others_are_not() {
+    let (policy, mut dossier) = (approving("com.example/*"), known());
+    let compared = screening(&dossier, &policy, Vec::new());
+    let mut other = row("official", "1.1.0", head(Status::Active, JANUARY));
+    other.content.facts.as_mut().expect("kept").profile = Digest::of(b"another title");
+    dossier.rows.push(other);
+    let evaluation = evaluate(&dossier, &policy, &compared, now());
+    let hidden = evaluation.entries.iter().map(|entry| entry.hidden_by().map(|(gate, _)| gate));
+    assert_eq!(hidden.collect::<Vec<_>>(), [None, WITHHELD]);
+}
+
+#[test]
+fn rewrite_that_an_approval_pins_is_a_content_to_compare() {
+    let (first, pinned) = (Digest::of(b"received"), Digest::of(b"rewritten"));
+    let mut rewritten = row("official", "1.0.0", head(Status::Active, JANUARY));
+    let mut other = rewritten.content.clone();
+    rewritten.content.head.received = first;
+    other.head.received = pinned;
+    other.facts.as_mut().expect("kept").profile = Digest::of(b"another title");
+    rewritten.others.push(other.clone());
+    let dossier = dossier("com.example/tool", vec![rewritten.clone()]);
+    let with_pin = |digest: Digest| {
+        policy(overlays(
+            &format!(
+                "servers: [{{name: com.example/tool, versions: 1.0.0, approval: {{state: approved, reviewed: 2026-02-01, digest: '{digest}'}}}}]"
+            ),
+            now(),
+        ))
+    };
+    let of_first = rewritten.content.screening_digest();
+    let both = BTreeSet::from([of_first, other.screening_digest()]);
+    assert_eq!(contents(&dossier, &with_pin(pinned)), both);
+    assert_eq!(contents(&dossier, &with_pin(first)), BTreeSet::from([of_first]));
 }
 
 #[test]

@@ -24,7 +24,7 @@ pub(in crate::daemon) async fn complete_facts(
     loop {
         let completed = async {
             // A first sync needs the processor.
-            if settling.wait_for(|settling| !settling.any).await.is_err() {
+            if settling.wait_for(|settling| !settling.any()).await.is_err() {
                 return Ok(());
             }
             refresh(&store, &clock).await

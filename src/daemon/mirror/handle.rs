@@ -214,8 +214,11 @@ impl Mirror {
             |snapshot| Settling::read(&snapshot, &self.upstream_policies(), self.clock.now());
         match self.store.snapshot().and_then(read) {
             Ok(settling) => {
-                self.settling
-                    .send_if_modified(|before| std::mem::replace(before, settling) != settling);
+                self.settling.send_if_modified(|before| {
+                    let is_changed = *before != settling;
+                    *before = settling;
+                    is_changed
+                });
             }
             Err(error) => {
                 warn!(reason = %reason(&error), "the progress of first syncs cannot be read");

@@ -59,7 +59,12 @@ impl<O: Observer> Ingest<O> {
         let next = stored.next_run(now, options.full, options.full_sync);
         let resumed = stored.run.as_ref() == Some(&next) && !options.dry_run;
         let run = if resumed { next } else { SyncRun::new(next.kind, now) };
-        let state = UpstreamState { last_attempt: Some(now), run: Some(run.clone()), ..stored };
+        let state = UpstreamState {
+            first_attempt: stored.first_attempt.or(Some(now)),
+            last_attempt: Some(now),
+            run: Some(run.clone()),
+            ..stored
+        };
         if !resumed && !options.dry_run {
             store.discard_staged(&options.upstream, &state, now)?;
         }

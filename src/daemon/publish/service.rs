@@ -54,7 +54,7 @@ pub(in crate::daemon) async fn publish(
     let mut looking = tokio::time::interval(LOOK_EVERY);
     looking.set_missed_tick_behavior(MissedTickBehavior::Delay);
     inputs.ready.mark_changed();
-    let is_settling = inputs.settling.borrow_and_update().any;
+    let is_settling = inputs.settling.borrow_and_update().any();
     let mut is_failing = false;
     let mut step = state.step(Event::Settling(is_settling), moment());
     loop {
@@ -85,7 +85,7 @@ pub(in crate::daemon) async fn publish(
                     Event::Screening(Arc::clone(&inputs.screening.borrow_and_update()))
                 }
                 Ok(()) = inputs.settling.changed() => {
-                    Event::Settling(inputs.settling.borrow_and_update().any)
+                    Event::Settling(inputs.settling.borrow_and_update().any())
                 }
                 Ok(()) = inputs.ready.changed() => {
                     if *inputs.ready.borrow_and_update() { Event::Ready } else { Event::Tick }

@@ -163,7 +163,8 @@ impl Model {
                 let Some(dossier) = self.dossiers.get(&name) else { return };
                 let rules = self.policy.overlays.rules_for(&name);
                 let authorities = Authorities::of(dossier, &self.policy, &rules);
-                let contents = dossier.screened_contents(&authorities);
+                let contents = dossier.screened_contents(&authorities, &rules);
+                let contents = contents.map(|(_, content)| content.screening_digest()).collect();
                 let base = if self.screening.protection == Some(self.policy.protection) {
                     Screening::clone(&self.screening)
                 } else {

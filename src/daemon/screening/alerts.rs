@@ -3,6 +3,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::alert::{Alert, AlertIdentity, AlertKind, Evidence, ReportedAlert};
 use crate::lookalike::Match;
 use crate::model::Name;
+use crate::store::{Snapshot, StoreError};
 
 /// Returns the identity of the alert about a name that resembles a target: one for each target and
 /// suspect namespace, for any number of names.
@@ -19,6 +20,23 @@ fn items(name: &Name, found: &Match) -> impl Iterator<Item = Evidence> {
     let name = name.to_string();
     let signals = found.signals.iter().cloned();
     signals.map(move |signal| Evidence::Lookalike { name: name.clone(), signal })
+}
+
+/// The source of alerts about lookalikes.
+pub(super) const LOOKALIKES: &str = "lookalikes";
+
+/// Returns the names that unresolved alerts list.
+///
+/// # Errors
+/// When the store cannot be read.
+pub(super) fn listed_names(snapshot: &Snapshot) -> Result<BTreeSet<Name>, StoreError> {
+    let alerts = snapshot.alerts()?.into_iter();
+    let lasting = alerts.filter(|alert| alert.source == LOOKALIKES && !alert.is_resolved());
+    let names = |alert: Alert| {
+        let items = alert.evidence.into_iter();
+        items.filter_map(|item| item.name().and_then(|name| Name::parse(name).ok()))
+    };
+    Ok(lasting.flat_map(names).collect())
 }
 
 /// Returns the alerts to raise for all matches.

@@ -5,9 +5,12 @@ use std::time::Duration;
 use super::alerts::{identity, is_acknowledged};
 use super::external::external_names;
 use super::protected::{profile, protected};
-use crate::curation::{Authorities, Compared, Dossier, PolicySnapshot, ScreeningMatch};
+use crate::curation::{
+    Authorities, Compared, ContentHead, Dossier, DossierRow, PolicySnapshot, ScreeningMatch,
+};
+use crate::daemon::mirror::Settling;
 use crate::lookalike::{
-    EntryProfile, FrequentNames, Match, Protected, ScreeningIndex, Suppressed, compare,
+    FrequentNames, Match, Outcome, Protected, ScreeningIndex, Suppressed, compare,
 };
 use crate::model::{Digest, Name, Timestamp};
 use crate::store::{Snapshot, StoreError};
@@ -26,10 +29,12 @@ pub(super) struct Comparer {
 /// The matches of one name.
 #[derive(Debug)]
 pub(super) struct Comparison {
-    /// The digest of the contents that were compared.
-    pub(super) contents: Digest,
+    /// The screening digests of the contents that were compared completely.
+    pub(super) contents: BTreeSet<Digest>,
     /// The matches, the highest score first, including suppressed ones.
     pub(super) matches: Vec<Match>,
+    /// False if a content is damaged or exceeds a limit, so that more may be found in it.
+    pub(super) is_complete: bool,
 }
 
 impl Comparer {
@@ -48,7 +53,7 @@ impl Comparer {
         })
     }
 
-    /// Counts the leaves of names that are not new.
+    /// Counts the leaves of names that are not new, and that an upstream lists after its first sync.
     ///
     /// # Errors
     /// When the store cannot be read.
@@ -56,15 +61,17 @@ impl Comparer {
         self,
         snapshot: &Snapshot,
         policy: &PolicySnapshot,
+        settling: &Settling,
         now: Timestamp,
     ) -> Result<Self, StoreError> {
-        let names: BTreeMap<Name, Timestamp> = external_names(snapshot, policy)?;
-        let known = names.iter().filter(|(_, first)| !is_young(**first, now));
+        let names = external_names(snapshot, policy, settling)?;
+        let is_known = |first: &Option<Timestamp>| first.is_some_and(|at| !is_young(at, now));
+        let known = names.iter().filter(|(_, first)| is_known(first));
         let frequent = Arc::new(FrequentNames::of(known.map(|(name, _)| name)));
         Ok(Self { frequent, ..self })
     }
 
-    /// Compares a name, and the profiles of all its versions, with everything that is protected.
+    /// Compares a name, and the profiles of all contents that may be served, with everything that is protected.
     ///
     /// # Errors
     /// When the store cannot be read.
@@ -78,33 +85,39 @@ impl Comparer {
         let Dossier { name, .. } = dossier;
         let rules = policy.overlays.rules_for(name);
         let authorities = Authorities::of(dossier, policy, &rules);
-        let contents = dossier.screened_contents(&authorities);
+        // Most versions of a name have the same profile, so one content stands for all with its digest.
+        let contents: BTreeMap<Digest, (&DossierRow, &ContentHead)> = dossier
+            .screened_contents(&authorities, &rules)
+            .map(|(row, content)| (content.screening_digest(), (row, content)))
+            .collect();
+        let is_intact = dossier.damaged.is_empty();
         if self.index.is_empty() || policy.overlays.is_internal(name) {
-            return Ok(Comparison { contents, matches: Vec::new() });
+            let contents = contents.into_keys().collect();
+            return Ok(Comparison { contents, matches: Vec::new(), is_complete: is_intact });
         }
-        let mut profiles: BTreeSet<EntryProfile> = BTreeSet::new();
-        let mut known = BTreeSet::new();
-        for row in dossier.screened_rows(&authorities) {
-            let digest = row.content.facts.as_ref().map(|facts| facts.profile);
-            // Most versions of a name have the same profile.
-            if digest.is_some_and(|digest| known.contains(&digest)) {
-                continue;
-            }
-            if let Some(profile) = profile(snapshot, dossier, row)? {
-                profiles.insert(profile);
-                known.extend(digest);
+        let (mut digests, mut profiles) = (Vec::new(), Vec::new());
+        for (digest, (row, content)) in &contents {
+            if let Some(profile) = profile(snapshot, dossier, row, content)? {
+                digests.push(*digest);
+                profiles.push(profile);
             }
         }
-        let first = dossier.rows.iter().map(|row| row.content.head.published_at).min();
+        let heads = dossier.rows.iter().map(|row| (&row.upstream, &row.content.head));
+        let first = heads.map(|(upstream, head)| policy.known_since(upstream, head)).min();
         let is_young = first.is_some_and(|at| is_young(at, now));
         let pins = policy.overlays.pins(name.namespace());
         let verdict = policy.ownership.enabled.then(|| dossier.verification.basis(pins).verdict());
         let (index, frequent) = (&self.index, &self.frequent);
-        let mut matches = compare(index, frequent, name, &profiles, verdict, is_young);
+        let Outcome { mut matches, incomplete } =
+            compare(index, frequent, name, &profiles, verdict, is_young);
         for found in &mut matches {
             suppress(snapshot, policy, name, found)?;
         }
-        Ok(Comparison { contents, matches })
+        let complete = digests.into_iter().enumerate();
+        let complete = complete.filter(|(position, _)| !incomplete.contains(position));
+        let compared: BTreeSet<Digest> = complete.map(|(_, digest)| digest).collect();
+        let is_complete = is_intact && compared.len() == contents.len();
+        Ok(Comparison { contents: compared, matches, is_complete })
     }
 }
 
@@ -150,7 +163,7 @@ impl Comparison {
                 alert: alert.map(|alert| alert.identity.short_id()),
             });
         }
-        Ok(Compared { contents: self.contents, matches })
+        Ok(Compared { contents: self.contents.clone(), matches })
     }
 }
 

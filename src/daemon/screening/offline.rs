@@ -7,6 +7,7 @@ use super::alerts::identity;
 use super::comparer::Comparer;
 use crate::alert::AlertReport;
 use crate::curation::{Dossier, PolicySnapshot, Screening};
+use crate::daemon::mirror::Settling;
 use crate::lookalike::Match;
 use crate::model::{Name, Timestamp};
 use crate::store::{Snapshot, StoreError};
@@ -76,10 +77,19 @@ impl Offline {
         if let Some(comparer) = self.0.get() {
             return Ok(comparer);
         }
-        let comparer = Comparer::load(snapshot, policy)?;
-        let comparer = comparer.with_frequent_names(snapshot, policy, now)?;
+        let comparer = comparer(snapshot, policy, now)?;
         Ok(self.0.get_or_init(|| comparer))
     }
+}
+
+/// Builds what names are compared with, from the store alone.
+fn comparer(
+    snapshot: &Snapshot,
+    policy: &PolicySnapshot,
+    now: Timestamp,
+) -> Result<Comparer, StoreError> {
+    let settling = Settling::read(snapshot, &policy.upstreams, now)?;
+    Comparer::load(snapshot, policy)?.with_frequent_names(snapshot, policy, &settling, now)
 }
 
 /// A match, and the alert about it.
@@ -101,8 +111,7 @@ pub fn lookalikes_of(
     now: Timestamp,
     name: &Name,
 ) -> Result<Vec<Lookalike>, StoreError> {
-    let comparer = Comparer::load(snapshot, policy)?;
-    let comparer = comparer.with_frequent_names(snapshot, policy, now)?;
+    let comparer = comparer(snapshot, policy, now)?;
     let dossier = snapshot.dossier(name, policy)?;
     let comparison = comparer.compare(snapshot, policy, &dossier, now)?;
     let with_alert = |found: Match| {

@@ -1,6 +1,6 @@
 use std::collections::BTreeSet;
 
-use crate::curation::{Authorities, Dossier, DossierRow, PolicySnapshot};
+use crate::curation::{Authorities, ContentHead, Dossier, DossierRow, PolicySnapshot};
 use crate::lookalike::{EntryProfile, Protected, Why};
 use crate::model::Name;
 use crate::store::{Snapshot, StoreError};
@@ -50,18 +50,19 @@ fn newest_profile(
     let newest =
         dossier.screened_rows(&authorities).max_by_key(|row| row.content.head.published_at);
     match newest {
-        Some(newest) => profile(snapshot, &dossier, newest),
+        Some(newest) => profile(snapshot, &dossier, newest, &newest.content),
         None => Ok(None),
     }
 }
 
-/// Reads the profile of an entry; `None` where its body is damaged.
+/// Reads the profile of a content; `None` where its body is damaged.
 pub(super) fn profile(
     snapshot: &Snapshot,
     dossier: &Dossier,
     row: &DossierRow,
+    content: &ContentHead,
 ) -> Result<Option<EntryProfile>, StoreError> {
-    match snapshot.body(&dossier.name, row, &row.content) {
+    match snapshot.body(&dossier.name, row, content) {
         Err(StoreError::Damaged(_)) => Ok(None),
         entry => Ok(EntryProfile::read(&entry?.server)),
     }

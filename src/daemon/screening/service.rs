@@ -8,11 +8,12 @@ use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 use tracing::info;
 
-use super::alerts::reported_alerts;
+use super::alerts::{LOOKALIKES, listed_names, reported_alerts};
 use super::comparer::{Comparer, Comparison};
-use super::external::external_names;
+use super::external::{external_names, is_silent};
 use super::handle::ScreeningHandle;
 use super::state::{Comparing, Event, State, Work};
+use crate::alert::Report;
 use crate::curation::{Compared, PolicyDifference, PolicySnapshot, Screening};
 use crate::daemon::mirror::Settling;
 use crate::daemon::policy::CurrentPolicy;
@@ -21,8 +22,6 @@ use crate::lookalike::Match;
 use crate::model::Name;
 use crate::store::{Snapshot, Store, StoreError};
 
-/// The source of alerts about lookalikes.
-const LOOKALIKES: &str = "lookalikes";
 /// The interval in which failed work is retried.
 const TICK: Duration = Duration::from_secs(1);
 
@@ -75,10 +74,10 @@ pub(in crate::daemon) async fn screen(
                 Event::Protection
             }
             Ok(()) = settling.changed() => {
-                let is_settling = settling.borrow_and_update().any;
+                let is_known = settling.borrow_and_update().is_known();
                 // The names of an internal upstream are read before anything is compared with them.
                 screener.handle(screener.awaited())?;
-                Event::Settling(is_settling)
+                Event::Settling { is_known }
             }
             Ok(()) = generation.changed() => {
                 generation.borrow_and_update();
@@ -95,13 +94,15 @@ pub(in crate::daemon) async fn screen(
     }
 }
 
-struct Screener {
+pub(super) struct Screener {
     inputs: Arc<Inputs>,
     state: State,
     comparer: Comparer,
     /// The policy of the comparisons.
     policy: Option<Arc<PolicySnapshot>>,
     found: BTreeMap<Name, Vec<Match>>,
+    /// Names that were not compared completely: alerts about them do not end.
+    incomplete: BTreeSet<Name>,
     /// The names with matches that were served at the last report.
     served: BTreeSet<Name>,
     /// True while an internal upstream is not mirrored yet: it decides which names are protected.
@@ -111,13 +112,14 @@ struct Screener {
 }
 
 impl Screener {
-    fn new(inputs: Arc<Inputs>) -> Self {
+    pub(super) fn new(inputs: Arc<Inputs>) -> Self {
         Self {
             inputs,
             state: State::new(),
             comparer: Comparer::default(),
             policy: None,
             found: BTreeMap::new(),
+            incomplete: BTreeSet::new(),
             served: BTreeSet::new(),
             awaits_internal: false,
             is_report_pending: false,
@@ -137,7 +139,7 @@ impl Screener {
     }
 
     /// Handles an event, and the events that follow from it.
-    fn handle(&mut self, event: Event) -> Result<(), StoreError> {
+    pub(super) fn handle(&mut self, event: Event) -> Result<(), StoreError> {
         let mut work = self.state.step(event);
         while work != Work::default() {
             let event = self.perform(work)?;
@@ -152,7 +154,6 @@ impl Screener {
         }
         match work.compare {
             Comparing::Nothing => {}
-            Comparing::Provisionally(names) => self.compare_provisionally(&names)?,
             Comparing::Names(names) => {
                 let snapshot = self.inputs.store.snapshot()?;
                 self.compare(&snapshot, &names)?;
@@ -167,6 +168,10 @@ impl Screener {
 
     fn policy(&self) -> Arc<PolicySnapshot> {
         Arc::clone(&self.inputs.policy.borrow().snapshot)
+    }
+
+    fn settling(&self) -> Settling {
+        self.inputs.settling.borrow().clone()
     }
 
     /// Reads the protected subjects; after a change no name counts as compared.
@@ -221,43 +226,58 @@ impl Screener {
         if is_same { Event::Tick } else { Event::Alerts }
     }
 
-    /// Compares names that a wildcard may admit, without the frequent names.
-    fn compare_provisionally(&mut self, names: &BTreeSet<Name>) -> Result<(), StoreError> {
-        let policy = self.policy();
-        if !policy.withholds() {
-            return Ok(());
-        }
-        let snapshot = self.inputs.store.snapshot()?;
-        let may_be_admitted =
-            |name: &&Name| policy.overlays.rules_for(name).may_be_approved_unnamed();
-        let names: Vec<Name> = names.iter().filter(may_be_admitted).cloned().collect();
-        let found = self.compare_all(&snapshot, &policy, &names)?;
-        self.publish(&snapshot, found)?;
-        Ok(())
-    }
-
+    /// Compares all names of external upstreams, and all that alerts list.
     fn compare_everything(&mut self) -> Result<(), StoreError> {
-        let policy = self.policy();
+        let (policy, settling) = (self.policy(), self.settling());
         let snapshot = self.inputs.store.snapshot()?;
         let now = self.inputs.clock.now();
         let comparer = std::mem::take(&mut self.comparer);
-        self.comparer = comparer.with_frequent_names(&snapshot, &policy, now)?;
-        let names: BTreeSet<Name> = external_names(&snapshot, &policy)?.into_keys().collect();
+        self.comparer = comparer.with_frequent_names(&snapshot, &policy, &settling, now)?;
+        let mut names: BTreeSet<Name> =
+            external_names(&snapshot, &policy, &settling)?.into_keys().collect();
+        names.extend(listed_names(&snapshot)?);
         self.found.clear();
+        self.incomplete.clear();
         self.compare(&snapshot, &names)
     }
 
+    /// Compares names. Those of settling upstreams alone are compared for the gate, if a wildcard may admit them, and not
+    /// reported: the frequent names are not known there.
     fn compare(&mut self, snapshot: &Snapshot, names: &BTreeSet<Name>) -> Result<(), StoreError> {
-        let policy = self.policy();
-        let found = self.compare_all(snapshot, &policy, names)?;
-        for (name, matches) in self.publish(snapshot, found)? {
-            if matches.is_empty() {
-                self.found.remove(&name);
-            } else {
-                self.found.insert(name, matches);
+        let (policy, settling) = (self.policy(), self.settling());
+        let may_be_admitted = |name: &Name| {
+            policy.withholds() && policy.overlays.rules_for(name).may_be_approved_unnamed()
+        };
+        let (mut silent, mut reported) = (Vec::new(), Vec::new());
+        for name in names {
+            if !is_silent(snapshot, &policy, &settling, name)? {
+                reported.push(name);
+            } else if may_be_admitted(name) {
+                silent.push(name);
             }
         }
+        let provisional = self.compare_all(snapshot, &policy, silent)?;
+        self.publish(snapshot, &provisional)?;
+        let found = self.compare_all(snapshot, &policy, reported)?;
+        self.publish(snapshot, &found)?;
+        for (name, comparison) in found {
+            self.keep(name, comparison);
+        }
         Ok(())
+    }
+
+    /// Keeps the reported matches of a name.
+    fn keep(&mut self, name: Name, comparison: Option<Comparison>) {
+        self.found.remove(&name);
+        self.incomplete.remove(&name);
+        let Some(Comparison { mut matches, is_complete, .. }) = comparison else { return };
+        if !is_complete {
+            self.incomplete.insert(name.clone());
+        }
+        matches.retain(|found| found.suppressed.is_none());
+        if !matches.is_empty() {
+            self.found.insert(name, matches);
+        }
     }
 
     /// Compares names; the comparison is `None` for names that no external upstream lists.
@@ -271,34 +291,27 @@ impl Screener {
         let compare = |name: &Name| {
             let dossier = snapshot.dossier(name, policy)?;
             let upstreams = dossier.rows.iter().map(|row| row.upstream.as_str());
-            let is_external = policy.is_external(upstreams);
+            // The upstream of a damaged row is not known.
+            let is_external = policy.is_external(upstreams) || !dossier.damaged.is_empty();
             let compare = || self.comparer.compare(snapshot, policy, &dossier, now);
             Ok((name.clone(), is_external.then(compare).transpose()?))
         };
         names.into_iter().map(compare).collect()
     }
 
-    /// Publishes the part of comparisons that gates read; returns the reported matches.
+    /// Publishes the part of comparisons that gates read.
     fn publish(
         &self,
         snapshot: &Snapshot,
-        found: Vec<(Name, Option<Comparison>)>,
-    ) -> Result<Vec<(Name, Vec<Match>)>, StoreError> {
+        found: &[(Name, Option<Comparison>)],
+    ) -> Result<(), StoreError> {
         let mut updates: Vec<(Name, Option<Compared>)> = Vec::with_capacity(found.len());
-        let mut matches = Vec::with_capacity(found.len());
         for (name, comparison) in found {
-            let Some(comparison) = comparison else {
-                updates.push((name.clone(), None));
-                matches.push((name, Vec::new()));
-                continue;
-            };
-            updates.push((name.clone(), Some(comparison.compared(snapshot, &name)?)));
-            let reported =
-                comparison.matches.into_iter().filter(|found| found.suppressed.is_none());
-            matches.push((name, reported.collect()));
+            let compared = comparison.as_ref().map(|found| found.compared(snapshot, name));
+            updates.push((name.clone(), compared.transpose()?));
         }
         self.update(updates);
-        Ok(matches)
+        Ok(())
     }
 
     fn update(&self, updates: Vec<(Name, Option<Compared>)>) {
@@ -314,8 +327,12 @@ impl Screener {
     fn report(&mut self) -> Result<(), StoreError> {
         (self.inputs.resembling)(&self.found.keys().collect::<Vec<_>>());
         let served = self.served_of_found()?;
-        let seen = reported_alerts(&self.found, &served);
-        if !report_alerts(&self.inputs.store, &self.inputs.clock, LOOKALIKES, seen) {
+        let report = Report {
+            seen: reported_alerts(&self.found, &served),
+            unknown: self.unknown()?,
+            ..Report::default()
+        };
+        if !report_alerts(&self.inputs.store, &self.inputs.clock, LOOKALIKES, report) {
             self.is_report_pending = true;
             return Ok(());
         }
@@ -325,7 +342,11 @@ impl Screener {
         let mut updates = Vec::new();
         for (name, matches) in &self.found {
             let Some(before) = screening.get(name) else { continue };
-            let comparison = Comparison { contents: before.contents, matches: matches.clone() };
+            let comparison = Comparison {
+                contents: before.contents.clone(),
+                matches: matches.clone(),
+                is_complete: !self.incomplete.contains(name),
+            };
             let compared = comparison.compared(&snapshot, name)?;
             if compared != *before {
                 updates.push((name.clone(), Some(compared)));
@@ -333,6 +354,19 @@ impl Screener {
         }
         self.update(updates);
         Ok(())
+    }
+
+    /// Returns the names about which alerts do not end: not everything of them was compared.
+    fn unknown(&self) -> Result<BTreeSet<Name>, StoreError> {
+        let (snapshot, policy, settling) =
+            (self.inputs.store.snapshot()?, self.policy(), self.settling());
+        let mut unknown = self.incomplete.clone();
+        for name in listed_names(&snapshot)? {
+            if is_silent(&snapshot, &policy, &settling, &name)? {
+                unknown.insert(name);
+            }
+        }
+        Ok(unknown)
     }
 
     /// Returns the names with matches that any view shows.

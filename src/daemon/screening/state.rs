@@ -13,8 +13,8 @@ pub(super) enum Event {
     Touched(BTreeSet<Name>),
     /// Which names are served, or what was acknowledged, changed.
     Alerts,
-    /// True if an upstream may still claim names for the first time.
-    Settling(bool),
+    /// Other upstreams than before may still claim names for the first time.
+    Settling { is_known: bool },
     /// Time passed.
     Tick,
     /// The protected subjects were read and have changed.
@@ -40,8 +40,6 @@ pub(super) struct Work {
 pub(super) enum Comparing {
     #[default]
     Nothing,
-    /// Those of these names that a wildcard may admit: the frequent names are not known yet.
-    Provisionally(BTreeSet<Name>),
     Names(BTreeSet<Name>),
     Everything,
 }
@@ -50,7 +48,8 @@ pub(super) enum Comparing {
 #[derive(Debug)]
 #[expect(clippy::struct_excessive_bools, reason = "each kind of work is pending independently")]
 pub(super) struct State {
-    is_settling: bool,
+    /// Before it is known which upstreams settle, nothing is compared, raised or resolved.
+    knows_settling: bool,
     /// Without an index nothing is compared, raised or resolved.
     has_index: bool,
     index: bool,
@@ -63,7 +62,7 @@ impl State {
     /// Returns the state at the start: everything is pending.
     pub(super) fn new() -> Self {
         Self {
-            is_settling: true,
+            knows_settling: false,
             has_index: false,
             index: true,
             everything: true,
@@ -78,7 +77,10 @@ impl State {
             Event::Protection => self.index = true,
             Event::Touched(names) => self.names.extend(names),
             Event::Alerts => self.report = true,
-            Event::Settling(is_settling) => self.is_settling = is_settling,
+            // The frequent names are counted over the upstreams that have settled.
+            Event::Settling { is_known } => {
+                (self.knows_settling, self.everything) = (is_known, true);
+            }
             Event::IndexChanged => (self.has_index, self.everything) = (true, true),
             Event::IndexUnchanged => self.has_index = true,
             Event::IndexAwaited => self.has_index = false,
@@ -93,33 +95,21 @@ impl State {
             // The index decides which names have to be compared.
             return Work { index, ..Work::default() };
         }
-        if !self.has_index {
+        if !self.has_index || !self.knows_settling {
             self.everything = true;
             self.names.clear();
             return Work::default();
         }
         let names = std::mem::take(&mut self.names);
-        let compare = match (self.is_settling, self.everything) {
-            (true, _) => {
-                // Frequent names are counted after the last first sync.
-                self.everything = true;
-                Comparing::Provisionally(names)
-            }
-            (false, true) => {
-                self.everything = false;
-                Comparing::Everything
-            }
-            (false, false) => Comparing::Names(names),
+        let compare = if std::mem::take(&mut self.everything) {
+            Comparing::Everything
+        } else if names.is_empty() {
+            Comparing::Nothing
+        } else {
+            Comparing::Names(names)
         };
-        let compare = match compare {
-            Comparing::Provisionally(names) | Comparing::Names(names) if names.is_empty() => {
-                Comparing::Nothing
-            }
-            compare => compare,
-        };
-        self.report |= matches!(compare, Comparing::Names(_) | Comparing::Everything);
-        let report = !self.is_settling && std::mem::take(&mut self.report);
-        Work { index: false, compare, report }
+        self.report |= compare != Comparing::Nothing;
+        Work { index: false, compare, report: std::mem::take(&mut self.report) }
     }
 }
 
@@ -134,7 +124,7 @@ mod tests {
     /// Returns a state without pending work, after the last first sync.
     fn settled() -> State {
         let mut state = State::new();
-        assert!(state.step(Event::Settling(false)).index);
+        assert!(state.step(Event::Settling { is_known: true }).index);
         let first = state.step(Event::IndexChanged);
         assert_eq!(first, Work { index: false, compare: Comparing::Everything, report: true });
         assert_eq!(state.step(Event::Tick), Work::default());
@@ -144,7 +134,7 @@ mod tests {
     #[test]
     fn nothing_is_compared_or_reported_without_index() {
         let mut state = State::new();
-        assert!(state.step(Event::Settling(false)).index);
+        assert!(state.step(Event::Settling { is_known: true }).index);
         for event in
             [Event::IndexAwaited, Event::Touched(names(&["a.b/c"])), Event::Alerts, Event::Tick]
         {
@@ -173,16 +163,28 @@ mod tests {
         assert!(work.report);
     }
 
+    /// P25.
     #[test]
-    fn first_sync_compares_provisionally_and_reports_nothing() {
+    fn first_sync_of_one_upstream_silences_no_other() {
         let mut state = settled();
-        let work = state.step(Event::Settling(true));
-        assert_eq!(work, Work::default());
+        // The frequent names are counted again, without that upstream.
+        let everything = Work { index: false, compare: Comparing::Everything, report: true };
+        assert_eq!(state.step(Event::Settling { is_known: true }), everything);
         let work = state.step(Event::Touched(names(&["a.b/c"])));
-        assert_eq!(work.compare, Comparing::Provisionally(names(&["a.b/c"])));
-        assert!(!work.report);
-        let work = state.step(Event::Settling(false));
-        assert_eq!(work, Work { index: false, compare: Comparing::Everything, report: true });
+        assert_eq!(work.compare, Comparing::Names(names(&["a.b/c"])));
+        assert!(work.report);
+        assert!(state.step(Event::Alerts).report);
+    }
+
+    #[test]
+    fn nothing_is_compared_before_it_is_known_which_upstreams_settle() {
+        let mut state = State::new();
+        assert!(state.step(Event::Tick).index);
+        for event in [Event::IndexChanged, Event::Touched(names(&["a.b/c"])), Event::Alerts] {
+            assert_eq!(state.step(event), Work::default());
+        }
+        let everything = Work { index: false, compare: Comparing::Everything, report: true };
+        assert_eq!(state.step(Event::Settling { is_known: true }), everything);
     }
 
     #[test]
@@ -192,13 +194,5 @@ mod tests {
         assert_eq!(state.step(Event::IndexUnchanged), Work::default());
         assert!(state.step(Event::Protection).index);
         assert_eq!(state.step(Event::IndexChanged).compare, Comparing::Everything);
-    }
-
-    #[test]
-    fn acknowledgement_during_first_sync_is_reported_afterwards() {
-        let mut state = settled();
-        state.step(Event::Settling(true));
-        assert!(!state.step(Event::Alerts).report);
-        assert!(state.step(Event::Settling(false)).report);
     }
 }

@@ -15,6 +15,7 @@ use super::service::Service;
 use super::state::{Context, Effect, Event, Found, Record, Records, State};
 use crate::alert::ReportedAlert;
 use crate::curation::PolicySnapshot;
+use crate::daemon::mirror::Settling;
 use crate::daemon::policy::CurrentPolicy;
 use crate::daemon::screening::{external_names, is_external};
 use crate::model::{Name, reason};
@@ -110,7 +111,8 @@ impl Driver {
         self.service.handle.touched.take_now();
         let snapshot = self.service.store.snapshot()?;
         let policy = &self.current_policy.snapshot;
-        let names: Vec<Name> = external_names(&snapshot, policy)?.into_keys().collect();
+        let names: Vec<Name> =
+            external_names(&snapshot, policy, &Settling::NONE)?.into_keys().collect();
         let records = records(&snapshot, &names)?;
         drop(snapshot);
         self.step(Event::Loaded(names, &records));
