@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum AlertKind {
+    ApprovalsEnded,
     Backdated,
     CaseTwins,
     ClockSkew,
@@ -29,6 +30,7 @@ pub enum AlertKind {
     NoLongerServed,
     OnHold,
     OverlaysRefused,
+    OverlaysUnread,
     OwnershipRevoked,
     PackageDisputed,
     PinMismatch,
@@ -87,7 +89,13 @@ struct Facts {
 }
 
 /// One item for each kind, at the index of its discriminant.
-const FACTS: [Facts; 38] = [
+const FACTS: [Facts; 39] = [
+    Facts {
+        kind: AlertKind::ApprovalsEnded,
+        word: "approvals-ended",
+        meaning: "The overlays have errors, and files without errors do not give these approvals any more; they ended.",
+        remedy: "Correct the files with errors; approvals that a valid set gives apply again.",
+    },
     Facts {
         kind: AlertKind::Backdated,
         word: "backdated",
@@ -225,6 +233,12 @@ const FACTS: [Facts; 38] = [
         word: "overlays-refused",
         meaning: "The overlays have errors; the last valid set stays in use, with the denials that can be read.",
         remedy: "Correct the files; `vidimus check` lists each error with its place.",
+    },
+    Facts {
+        kind: AlertKind::OverlaysUnread,
+        word: "overlays-unread",
+        meaning: "The overlay folder could not be read within 10 seconds; the overlays that were read last stay in use.",
+        remedy: "Check the file system of the folder: a mount may hang.",
     },
     Facts {
         kind: AlertKind::OwnershipRevoked,

@@ -37,6 +37,7 @@ pub(super) async fn check(settings: Settings, json: bool) -> Result<Exit, CliErr
         Err(found) => findings.extend(found),
         Ok(overlays) => {
             findings.extend(starter_warning(&overlays.set));
+            findings.extend(overlays.set.overruled());
             findings.extend(empty_folder(&settings, &overlays));
             findings.extend(compare_with_names(&settings, &overlays, target).await?);
             findings.extend(overlays.findings);

@@ -66,9 +66,9 @@ fn run(arguments: Arguments) -> Result<Exit, CliError> {
     let settings = settings(&arguments)?;
     let bars = MultiProgress::new();
     let format = LogFormat::or_suitable(arguments.log);
-    if matches!(arguments.command, Command::Serve | Command::Demo) {
-        telemetry::start(format, &bars);
-    }
+    let logs = matches!(arguments.command, Command::Serve | Command::Demo);
+    // Until the end: what waits is written then.
+    let _log = logs.then(|| telemetry::start(format, &bars));
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()

@@ -165,6 +165,10 @@ pub(super) fn status(report: &StatusReport, json: bool) {
         let WriteFailure { since, reason } = failure;
         out(&format!("store       cannot be written since {since}: {}", Escaped(reason)));
     }
+    if report.dropped_log_lines > 0 {
+        let lines = counted(report.dropped_log_lines, "line", "lines");
+        out(&format!("log         {lines} dropped: nothing reads standard error fast enough"));
+    }
     let overlays = &report.overlays;
     let rules = counted(overlays.rules, "rule", "rules");
     out(&match overlays.state.as_str() {

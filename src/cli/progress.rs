@@ -104,9 +104,15 @@ pub(super) async fn show_first_syncs(
                 if let Some((_, ended)) = progress.take_if(|(shown, _)| *shown != upstream) {
                     ended.finish();
                 }
-                let (_, shown) = progress
-                    .get_or_insert_with(|| (upstream.clone(), Progress::new(bars.as_ref(), log)));
-                shown.show(&upstream, &activity);
+                let (_, mut shown) = progress
+                    .take()
+                    .unwrap_or_else(|| (upstream.clone(), Progress::new(bars.as_ref(), log)));
+                // A terminal may be stopped.
+                let drawn = try_blocking(move || {
+                    shown.show(&upstream, &activity);
+                    (upstream, shown)
+                });
+                progress = drawn.await.ok();
             }
         }
     }

@@ -18,6 +18,7 @@ use crate::daemon::{DaemonError, Services, Shift, open_source, open_sources, ope
 use crate::model::reason;
 use crate::remote::OwnershipSources;
 use crate::store::Store;
+use crate::telemetry::dropped_lines;
 
 /// The process stops within five seconds, whatever happens.
 const LONGEST_STOP: Duration = Duration::from_secs(3);
@@ -91,6 +92,7 @@ pub(super) async fn run_daemon(
     }
     let data = settings.data.clone();
     let services = Services::new(settings, Arc::new(store), Arc::new(clock), overlays)?;
+    services.count_dropped_log_lines(dropped_lines);
     info!(registry = %addresses.registry, operations = %addresses.operations, "listening");
 
     tokio::spawn(stop_at_signal(stop.clone()));

@@ -1,5 +1,7 @@
 use std::collections::BTreeMap;
+use std::fs::Metadata;
 use std::io::ErrorKind;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -18,6 +20,31 @@ pub struct Folder {
     pub findings: Vec<Finding>,
 }
 
+/// The marks of a file that change with its content, so that an unchanged one is not read again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Stamp {
+    device: u64,
+    inode: u64,
+    size: u64,
+    modified: (i64, i64),
+    changed: (i64, i64),
+}
+
+impl Stamp {
+    fn of(metadata: &Metadata) -> Self {
+        Self {
+            device: metadata.dev(),
+            inode: metadata.ino(),
+            size: metadata.size(),
+            modified: (metadata.mtime(), metadata.mtime_nsec()),
+            changed: (metadata.ctime(), metadata.ctime_nsec()),
+        }
+    }
+}
+
+/// Files as they were read before, by path.
+pub type KnownFiles = BTreeMap<PathBuf, (Stamp, Arc<Source>)>;
+
 /// Reads `overlays/**/*.yaml`.
 ///
 /// Markdown is documentation and skipped. Any other regular file is a finding: an unread `.yml`
@@ -28,8 +55,19 @@ pub fn read_overlays(folder: &Path) -> Folder {
     read(folder, "yaml", true)
 }
 
+/// Reads `overlays/**/*.yaml`, but no file again whose stamp is the known one: a folder that does not
+/// change costs a look at each entry. `known` then has the files that were read.
+#[must_use]
+pub fn read_changed_overlays(folder: &Path, known: &mut KnownFiles) -> Folder {
+    read_into(folder, "yaml", true, known)
+}
+
 /// Reads the files with one extension below a folder.
 pub(super) fn read(folder: &Path, extension: &str, recursive: bool) -> Folder {
+    read_into(folder, extension, recursive, &mut KnownFiles::new())
+}
+
+fn read_into(folder: &Path, extension: &str, recursive: bool, known: &mut KnownFiles) -> Folder {
     let root = match folder.canonicalize() {
         Ok(root) => root,
         Err(error) => {
@@ -39,12 +77,13 @@ pub(super) fn read(folder: &Path, extension: &str, recursive: bool) -> Folder {
             return Folder { findings: vec![finding], ..Folder::default() };
         }
     };
+    let (known_before, read) = (std::mem::take(known), KnownFiles::new());
     let mut reading =
-        Reading { root, extension, recursive, texts: BTreeMap::new(), findings: vec![] };
+        Reading { root, extension, recursive, known: known_before, read, findings: vec![] };
     reading.folder(folder, 0);
-    let sources =
-        reading.texts.into_iter().map(|(path, text)| Source::new(path.to_string_lossy(), text));
-    Folder { sources: sources.collect(), findings: reading.findings }
+    *known = reading.read;
+    let sources = known.values().map(|(_, source)| Arc::clone(source)).collect();
+    Folder { sources, findings: reading.findings }
 }
 
 /// Returns true for the names of files that editors and version control leave.
@@ -56,7 +95,8 @@ struct Reading<'a> {
     root: PathBuf,
     extension: &'a str,
     recursive: bool,
-    texts: BTreeMap<PathBuf, String>,
+    known: KnownFiles,
+    read: KnownFiles,
     findings: Vec<Finding>,
 }
 
@@ -91,7 +131,6 @@ impl Reading<'_> {
     }
 
     fn entry(&mut self, path: &Path, depth: usize) {
-        let inside = path.canonicalize().is_ok_and(|target| target.starts_with(&self.root));
         let hidden = path.file_name().is_some_and(|name| is_left_behind(&name.to_string_lossy()));
         let kind = match path.metadata() {
             Ok(kind) => kind,
@@ -115,7 +154,9 @@ impl Reading<'_> {
             }
         } else if !kind.is_file() {
             self.error(path, "not a regular file", "only files belong here; remove it");
-        } else if !inside {
+        } else if path.is_symlink()
+            && !path.canonicalize().is_ok_and(|target| target.starts_with(&self.root))
+        {
             self.error(
                 path,
                 "a symbolic link out of the folder",
@@ -143,12 +184,23 @@ impl Reading<'_> {
     }
 
     fn take(&mut self, path: &Path) {
-        if self.texts.len() >= MAX_FILES {
+        if self.read.len() >= MAX_FILES {
             return self.error(path, format!("more than {MAX_FILES} files"), "");
         }
-        let size = path.metadata().map_or(0, |metadata| metadata.len());
-        if size > MAX_FILE_BYTES {
-            let found = format!("a file of {size} bytes");
+        let stamp = match path.metadata() {
+            Ok(metadata) => Stamp::of(&metadata),
+            Err(error) => {
+                return self.error(path, format!("the file cannot be read: {error}"), "");
+            }
+        };
+        if let Some((before, source)) = self.known.remove(path)
+            && before == stamp
+        {
+            self.read.insert(path.to_owned(), (stamp, source));
+            return;
+        }
+        if stamp.size > MAX_FILE_BYTES {
+            let found = format!("a file of {} bytes", stamp.size);
             return self.error(path, found, format!("at most {MAX_FILE_BYTES} bytes; split it"));
         }
         match std::fs::read(path).map(String::from_utf8) {
@@ -157,7 +209,8 @@ impl Reading<'_> {
                 self.error(path, "an empty file", allowed);
             }
             Ok(Ok(text)) => {
-                self.texts.insert(path.to_owned(), text);
+                let source = Source::new(path.to_string_lossy(), text);
+                self.read.insert(path.to_owned(), (stamp, source));
             }
             Ok(Err(_)) => self.error(path, "the file is not UTF-8", "save it as UTF-8"),
             Err(error) => self.error(path, format!("the file cannot be read: {error}"), ""),

@@ -1,8 +1,10 @@
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use url::Url;
 
+use super::duration::duration;
 use super::fields::{EGRESS, LOOKALIKES, PACKAGE_URLS, SETTINGS, TRACKS};
 use super::ownership::OwnershipSettings;
 use super::public::Public;
@@ -39,6 +41,8 @@ pub struct Settings {
     pub data: PathBuf,
     pub upstreams: PathBuf,
     pub overlays: PathBuf,
+    /// The interval at which the overlay folder is looked at without a notification.
+    pub overlays_poll: Duration,
     pub listen: SocketAddr,
     pub ops_listen: SocketAddr,
     /// Values of `Host` that the operations address accepts besides loopback.
@@ -90,6 +94,7 @@ impl Default for Settings {
             data: "data".into(),
             upstreams: "upstreams".into(),
             overlays: "overlays".into(),
+            overlays_poll: Duration::from_secs(2),
             listen: loopback(8080),
             ops_listen: loopback(8081),
             ops_hosts: Vec::new(),
@@ -162,6 +167,9 @@ impl Settings {
             });
             *address = parsed.unwrap_or(*address);
         }
+        let poll = fields.get("overlays_poll");
+        let poll = poll.and_then(|node| reader.parsed(node, duration));
+        self.overlays_poll = poll.unwrap_or(self.overlays_poll);
         if let Some(node) = fields.get("ops_hosts") {
             self.ops_hosts = reader.texts(node);
         }
@@ -198,7 +206,7 @@ impl Settings {
         ] {
             let days = tracks.get(key).and_then(|node| reader.integer(node, 1..=MAX_DAYS));
             if let Some(days) = days {
-                *term = std::time::Duration::from_secs(days * 24 * 60 * 60);
+                *term = Duration::from_secs(days * 24 * 60 * 60);
             }
         }
     }

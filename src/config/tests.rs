@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::Path;
+use std::sync::Arc;
 
 use rstest::rstest;
 
@@ -134,6 +135,24 @@ fn overlays_are_sorted_by_path_and_documentation_is_skipped() {
     assert_eq!(texts, ["a", "b"]);
 }
 
+/// A file that is read again is another value.
+#[test]
+fn file_is_read_again_if_and_only_if_its_stamp_changed() {
+    let folder = folder(&[("a.yaml", "a"), ("b.yaml", "b")]);
+    let mut known = KnownFiles::new();
+    let before = read_changed_overlays(folder.path(), &mut known);
+    let again = read_changed_overlays(folder.path(), &mut known);
+    let same = |at: usize, read: &Folder| Arc::ptr_eq(&before.sources[at], &read.sources[at]);
+    assert!(same(0, &again) && same(1, &again));
+    fs::write(folder.path().join("c"), "B").expect("a file");
+    fs::rename(folder.path().join("c"), folder.path().join("b.yaml")).expect("replaced");
+    let after = read_changed_overlays(folder.path(), &mut known);
+    assert!(same(0, &after), "only the replaced file is read");
+    assert_eq!(after.sources[1].text, "B");
+    fs::remove_file(folder.path().join("a.yaml")).expect("removed");
+    assert_eq!(read_changed_overlays(folder.path(), &mut known).sources.len(), 1);
+}
+
 #[rstest]
 #[case("x.yml", "x", "a file of another kind; only `*.yaml` and `*.md` belong here")]
 #[case("x.json", "x", "a file of another kind")]
@@ -254,7 +273,7 @@ fn webhook_names_location_of_its_url_and_secret() {
 )]
 #[case("[[webhooks]]\nname = \"a\"\nurl = \"https://x.example\"", "`url`")]
 #[case(&format!("{HOOK}url_variable = \"U\"\n"), "both `url_file` and `url_variable`; set only one of them")]
-#[case(&format!("{HOOK}kinds = [\"lookalikes\"]\n"), "`lookalikes`; did you mean `lookalike`? Allowed: `backdated`, `case-twins`, ")]
+#[case(&format!("{HOOK}kinds = [\"lookalikes\"]\n"), "`lookalikes`; did you mean `lookalike`? Allowed: `approvals-ended`, ")]
 #[case(
     "[[webhooks]]\nname = \"a\"\nurl_file = \"u\"\nsecret_variable = \"whsec_abc\"",
     "an invalid name of a webhook's variable; capital letters"

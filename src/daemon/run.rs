@@ -8,7 +8,7 @@ use tracing::{error, info, warn};
 use super::effects::log_rule_effects;
 use super::mirror::{Followers, complete_facts, retry_quarantine};
 use super::notify::Notify;
-use super::policy::{Watcher, report_overlays};
+use super::policy::{LOOK_WITHIN, Watcher, from_disk, report_overlays};
 use super::publish::{self, enforce_denials, publish};
 use super::runtime::{Supervisor, blocking, run_on_own_thread};
 use super::screening::{self, screen};
@@ -151,6 +151,8 @@ fn watcher(services: &Services) -> Watcher {
         store: Arc::clone(&services.store),
         clock: Arc::clone(&services.clock),
         policy: Arc::clone(&services.policy),
+        read: from_disk(),
+        look_within: LOOK_WITHIN,
     }
 }
 

@@ -1,4 +1,4 @@
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use arc_swap::Guard;
 use tokio::sync::watch;
@@ -33,6 +33,7 @@ pub struct Services {
     pub(super) screening: ScreeningHandle,
     /// True if enough is known for a first generation.
     pub(super) ready: watch::Sender<bool>,
+    dropped_log_lines: OnceLock<fn() -> u64>,
 }
 
 impl Services {
@@ -86,7 +87,13 @@ impl Services {
             verification,
             screening,
             ready: watch::Sender::new(false),
+            dropped_log_lines: OnceLock::new(),
         }))
+    }
+
+    /// Sets the function that counts dropped log lines for the status.
+    pub(crate) fn count_dropped_log_lines(&self, count: fn() -> u64) {
+        self.dropped_log_lines.get_or_init(|| count);
     }
 
     /// Returns the current generation, for the time that one request takes: without touching a
@@ -216,6 +223,7 @@ impl Services {
             report.alerts.push(store_alert(&failure, self.clock.now()));
             report.store.write_failure = Some(failure);
         }
+        report.dropped_log_lines = self.dropped_log_lines.get().map_or(0, |count| count());
         report.ready = published.is_some();
         report.generation = published.as_ref().map(|published| published.generation);
         report.visible = published.map_or(0, |published| published.visible as u64);

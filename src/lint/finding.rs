@@ -1,3 +1,5 @@
+use std::cmp::Reverse;
+use std::collections::HashMap;
 use std::fmt;
 
 use serde::Serialize;
@@ -56,6 +58,37 @@ pub fn has_errors(findings: &[Finding]) -> bool {
     findings.iter().any(|finding| finding.severity == Severity::Error)
 }
 
+/// The findings that are kept for one file: a person corrects the first ones, and checks again.
+const MAX_PER_FILE: usize = 100;
+
+/// Returns at most 100 findings for each file, errors first where some are left out, and one item for
+/// the others of that file.
+#[must_use]
+pub fn bounded(findings: Vec<Finding>) -> Vec<Finding> {
+    let mut files: Vec<Vec<Finding>> = Vec::new();
+    let mut known: HashMap<String, usize> = HashMap::new();
+    for finding in findings {
+        let file = *known.entry(finding.place.source.file.clone()).or_insert(files.len());
+        if file == files.len() {
+            files.push(Vec::new());
+        }
+        files[file].push(finding);
+    }
+    let bounded = files.into_iter().flat_map(|mut file| {
+        if file.len() > MAX_PER_FILE {
+            file.sort_by_key(|finding| Reverse(finding.severity));
+            let left_out = file.split_off(MAX_PER_FILE);
+            let noun = if left_out.len() == 1 { "finding" } else { "findings" };
+            let place = left_out[0].place.source.start();
+            let found = format!("{} more {noun} in this file", left_out.len());
+            let more = Finding::error(&place, found, "correct the others first, and check again");
+            file.push(Finding { severity: left_out[0].severity, ..more });
+        }
+        file
+    });
+    bounded.collect()
+}
+
 /// One line: `file:line:column: found; allowed`.
 impl fmt::Display for Finding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -82,5 +115,24 @@ impl Serialize for Finding {
         fields.serialize_field("allowed", &self.allowed)?;
         fields.serialize_field("against", &self.other.as_ref().map(Place::to_string))?;
         fields.end()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Source;
+    use super::*;
+
+    #[test]
+    fn findings_beyond_a_hundred_of_one_file_are_counted_and_errors_are_kept() {
+        let (full, other) = (Source::new("full.yaml", ""), Source::new("other.yaml", ""));
+        let mut findings = vec![Finding::warning(&full.start(), "warning", ""); 150];
+        findings.push(Finding::error(&full.start(), "error", ""));
+        findings.push(Finding::warning(&other.start(), "warning", ""));
+        let bounded = bounded(findings);
+        assert_eq!(bounded.len(), 102);
+        assert_eq!(bounded[0].found, "error");
+        assert_eq!(bounded[100].found, "51 more findings in this file");
+        assert_eq!(bounded[101].place.source.file, "other.yaml");
     }
 }

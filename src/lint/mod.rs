@@ -21,7 +21,7 @@ mod toml;
 mod yaml;
 
 pub use field::{Field, FileFormat, Language, Table};
-pub use finding::{Finding, Severity, has_errors};
+pub use finding::{Finding, Severity, bounded, has_errors};
 pub use node::{Kind, Node};
 pub use reader::{Fields, Reader, nearest};
 pub use source::{Place, Source};

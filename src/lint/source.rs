@@ -1,15 +1,17 @@
 use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::ops::Range;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use crate::model::Escaped;
 
 /// A file as it was read: its path as the operator wrote it, and its text.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub struct Source {
     pub file: String,
     pub text: String,
+    /// The offset at which each line but the first starts: many places of one file are shown.
+    line_starts: OnceLock<Vec<usize>>,
 }
 
 /// A span of a [`Source`], in bytes.
@@ -22,12 +24,18 @@ pub struct Place {
 impl Source {
     #[must_use]
     pub fn new(file: impl Into<String>, text: impl Into<String>) -> Arc<Self> {
-        Arc::new(Self { file: file.into(), text: text.into() })
+        Arc::new(Self { file: file.into(), text: text.into(), line_starts: OnceLock::new() })
     }
 
     #[must_use]
     pub fn place(self: &Arc<Self>, span: Range<usize>) -> Place {
         Place { source: Arc::clone(self), span }
+    }
+
+    fn line_starts(&self) -> &[usize] {
+        self.line_starts.get_or_init(|| {
+            memchr::memchr_iter(b'\n', self.text.as_bytes()).map(|at| at + 1).collect()
+        })
     }
 
     /// Returns the place of the file as a whole.
@@ -46,12 +54,20 @@ impl Place {
         while !text.is_char_boundary(start) {
             start -= 1;
         }
-        let before = &text[..start];
-        let line = memchr::memchr_iter(b'\n', before.as_bytes()).count() + 1;
-        let last_line = memchr::memrchr(b'\n', before.as_bytes()).map_or(0, |at| at + 1);
-        (line, before[last_line..].chars().count() + 1)
+        let starts = self.source.line_starts();
+        let lines = starts.partition_point(|line| *line <= start);
+        let line_start = lines.checked_sub(1).map_or(0, |last| starts[last]);
+        (lines + 1, text[line_start..start].chars().count() + 1)
     }
 }
+
+impl PartialEq for Source {
+    fn eq(&self, other: &Self) -> bool {
+        (&self.file, &self.text) == (&other.file, &other.text)
+    }
+}
+
+impl Eq for Source {}
 
 /// Hashes the file's name and the span in it; its text is not hashed for each place.
 impl Hash for Place {
@@ -64,5 +80,22 @@ impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (line, column) = self.line_and_column();
         write!(f, "{}:{line}:{column}", Escaped(&self.source.file))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[rstest::rstest]
+    #[case(0, (1, 1))]
+    #[case(2, (1, 3))]
+    #[case(3, (2, 1))]
+    #[case(4, (3, 1))]
+    #[case(7, (3, 3))]
+    #[case(99, (4, 1))]
+    fn line_and_column_are_counted_from_one(#[case] at: usize, #[case] wanted: (usize, usize)) {
+        let source = Source::new("x.yaml", "ab\n\näbc\n");
+        assert_eq!(source.place(at..at).line_and_column(), wanted);
     }
 }

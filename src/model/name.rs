@@ -6,8 +6,8 @@ use thiserror::Error;
 /// A server's name: a reverse-DNS namespace, one slash, a leaf.
 ///
 /// The official registry's rule: `^[a-zA-Z0-9.-]+/[a-zA-Z0-9._-]+$`, 3 to 200 characters. Case is
-/// kept, and two names that differ in case are two names; [`Name::folded`] is for denials and
-/// alerts, which must treat them as one.
+/// kept, and two names that differ in case are two names; [`Name::folded`] is for alerts and
+/// [`Name::denial_form`] for denials, which must treat them as one.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Name(Arc<str>);
 
@@ -60,6 +60,20 @@ impl Name {
         self.0.split_once('/').map_or("", |(namespace, _)| namespace)
     }
 
+    /// Returns the form that denials compare: in lower-case ASCII, both parts without outer dots. A
+    /// client or a file system may take `x/bad.` for `x/bad`.
+    #[must_use]
+    pub fn denial_form(&self) -> String {
+        let (namespace, leaf) = self.0.split_once('/').unwrap_or_default();
+        format!("{}/{}", Self::part_denial_form(namespace), Self::part_denial_form(leaf))
+    }
+
+    /// Returns the namespace or leaf of a name as denials compare it.
+    #[must_use]
+    pub fn part_denial_form(part: &str) -> String {
+        part.trim_matches('.').to_ascii_lowercase()
+    }
+
     /// Returns the name in lower-case ASCII, for comparisons that a change of case must not evade.
     #[must_use]
     pub fn folded(&self) -> String {
@@ -110,6 +124,16 @@ mod tests {
         assert_eq!(name.namespace(), "io.github.Someone");
         assert_eq!(name.as_str(), "io.github.Someone/My_server", "case is kept");
         assert_eq!(name.folded(), "io.github.someone/my_server");
+    }
+
+    #[test]
+    fn denial_form_ignores_case_and_outer_dots_only() {
+        for text in ["x.Y/bad", "X.y./bad", ".x.y/..BAD.", "x.y/bad."] {
+            assert_eq!(Name::parse(text).expect("a name").denial_form(), "x.y/bad");
+        }
+        for text in ["x..y/bad", "x.y/b.ad", "x.y/bad-", "x.y/bad_"] {
+            assert_ne!(Name::parse(text).expect("a name").denial_form(), "x.y/bad");
+        }
     }
 
     #[rstest::rstest]

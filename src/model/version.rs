@@ -60,6 +60,26 @@ impl Version {
         semver::Version::parse(&self.0).ok()
     }
 
+    /// Returns true if two texts spell one release: ASCII case, one `v` before the first digit and
+    /// build metadata make no difference. Denials compare so; approvals compare byte for byte.
+    #[must_use]
+    pub fn is_same_release(&self, other: &Self) -> bool {
+        self.release().eq_ignore_ascii_case(other.release())
+    }
+
+    /// Returns the release that this text spells, the same for every spelling of it.
+    #[must_use]
+    pub fn release_form(&self) -> String {
+        self.release().to_ascii_lowercase()
+    }
+
+    fn release(&self) -> &str {
+        let text = self.0.as_str();
+        let text = text.split_once('+').map_or(text, |(release, _)| release);
+        let number = text.strip_prefix(['v', 'V']);
+        number.filter(|number| number.starts_with(|c: char| c.is_ascii_digit())).unwrap_or(text)
+    }
+
     /// Orders two versions by semantic precedence, build metadata ignored; a semantic version is
     /// greater than any other. `Equal` if neither is semantic, or if both have the same precedence:
     /// the caller decides by publication.
@@ -113,6 +133,25 @@ mod tests {
     #[case("1\u{202e}2", BadVersion::Character('\u{202e}'))]
     fn invalid_version_is_rejected(#[case] text: &str, #[case] why: BadVersion) {
         assert_eq!(Version::parse(text), Err(why));
+    }
+
+    #[rstest::rstest]
+    #[case("1.2.3", "1.2.3+1", true)]
+    #[case("1.2.3", "v1.2.3", true)]
+    #[case("1.2.3+a", "V1.2.3+b", true)]
+    #[case("1.2.3-RC.1", "v1.2.3-rc.1+x", true)]
+    #[case("Auto", "auto", true)]
+    #[case("1.2.3", "1.2.3-rc.1", false)]
+    #[case("1.2.3", "vv1.2.3", false)]
+    #[case("1.2.3", "1.2.30", false)]
+    #[case("1.2.3", ".1.2.3", false)]
+    #[case("ersion", "version", false)]
+    fn release_has_several_spellings(#[case] left: &str, #[case] right: &str, #[case] same: bool) {
+        let version = |text| Version::parse(text).expect("usable");
+        let (left, right) = (version(left), version(right));
+        assert_eq!(left.is_same_release(&right), same);
+        assert_eq!(right.is_same_release(&left), same);
+        assert_eq!(left.release_form() == right.release_form(), same);
     }
 
     #[rstest::rstest]

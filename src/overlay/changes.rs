@@ -1,11 +1,11 @@
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 
 use super::set::patterns_of;
 use super::{
-    Allow, Classification, NamePattern, OverlaySet, OwnershipRule, Reviewed, Rule, State, Track,
-    VersionPattern,
+    Allow, Classification, NamePattern, OverlaySet, Reviewed, Rule, State, Track, VersionPattern,
 };
 use crate::model::{Digest, Name, NamespacePattern, Timestamp};
+use crate::ownership::Pins;
 
 /// The names to which two sets apply different rules, as far as that can change what is served: an
 /// edit of one rule among thousands must not cause a new evaluation of every entry.
@@ -13,7 +13,7 @@ use crate::model::{Digest, Name, NamespacePattern, Timestamp};
 pub struct Changes {
     /// The patterns that select these names, case kept.
     patterns: HashSet<String>,
-    /// The patterns of denials and suspensions, ASCII-folded.
+    /// The denial forms of the patterns of denials and suspensions.
     hiding: HashSet<String>,
     /// Namespaces with different rules.
     namespaces: Vec<NamespacePattern>,
@@ -49,33 +49,11 @@ impl Changes {
             if old.iter().copied().map(Effect::of).eq(new.iter().copied().map(Effect::of)) {
                 continue;
             }
-            if old.iter().chain(&new).any(|rule| rule.hides()) {
-                changes.hiding.insert(pattern.to_ascii_lowercase());
-            }
+            let hiding = old.iter().chain(&new).filter(|rule| rule.hides());
+            changes.hiding.extend(hiding.map(|rule| rule.name.denial_form()));
             changes.patterns.insert(pattern.to_owned());
         }
-        let internal = |set: &OverlaySet, other: &OverlaySet| -> Vec<NamespacePattern> {
-            let new = set.internal().iter().filter(|pattern| !other.internal().contains(pattern));
-            new.cloned().collect()
-        };
-        let owners = |set: &OverlaySet, other: &OverlaySet| -> Vec<NamespacePattern> {
-            let known = |rule: &&OwnershipRule| {
-                other.ownership().iter().any(|other| {
-                    other.namespace == rule.namespace
-                        && other.pins == rule.pins
-                        && other.shared_host == rule.shared_host
-                })
-            };
-            let new = set.ownership().iter().filter(|rule| !known(rule));
-            new.map(|rule| rule.namespace.clone()).collect()
-        };
-        changes.namespaces = [
-            internal(before, after),
-            internal(after, before),
-            owners(before, after),
-            owners(after, before),
-        ]
-        .concat();
+        changes.namespaces = changed_namespaces(before, after);
         changes
     }
 
@@ -86,7 +64,7 @@ impl Changes {
             !patterns.is_empty() && patterns_of(name).any(|pattern| patterns.contains(&pattern))
         };
         any(&self.patterns, name.as_str())
-            || (!self.hiding.is_empty() && any(&self.hiding, &name.folded()))
+            || (!self.hiding.is_empty() && any(&self.hiding, &name.denial_form()))
             || self.namespaces.iter().any(|pattern| pattern.covers(name))
     }
 
@@ -108,6 +86,22 @@ impl Changes {
         });
         exact.collect()
     }
+}
+
+/// Returns the namespaces about which only one of the sets says something.
+fn changed_namespaces(before: &OverlaySet, after: &OverlaySet) -> Vec<NamespacePattern> {
+    fn internal(set: &OverlaySet) -> HashSet<&NamespacePattern> {
+        set.internal().iter().collect()
+    }
+    fn owners(set: &OverlaySet) -> HashSet<(&NamespacePattern, &Pins, bool)> {
+        set.ownership().iter().map(|rule| (&rule.namespace, &rule.pins, rule.shared_host)).collect()
+    }
+    let (old, new) = (owners(before), owners(after));
+    let owners = old.symmetric_difference(&new).map(|(namespace, ..)| *namespace);
+    let (old, new) = (internal(before), internal(after));
+    let changed: BTreeSet<&NamespacePattern> =
+        old.symmetric_difference(&new).copied().chain(owners).collect();
+    changed.into_iter().cloned().collect()
 }
 
 impl<'s> Effect<'s> {
@@ -151,11 +145,11 @@ mod tests {
     #[case("# moved\nservers: [{name: com.b/*, tier: 2, reason: r}, {name: com.a/x, tier: 1}, {name: com.C/y, approval: {state: denied}}]", &[])]
     #[case("servers: [{name: com.a/x, tier: 2}, {name: com.b/*, tier: 2}, {name: com.C/y, approval: {state: denied}}]", &["com.a/x"])]
     #[case("servers: [{name: com.a/x, tier: 1}, {name: com.b/*, tier: 1}, {name: com.C/y, approval: {state: denied}}]", &["com.b/z"])]
-    #[case("servers: [{name: com.a/x, tier: 1}, {name: com.b/*, tier: 2}]", &["com.c/y", "com.C/y"])]
+    #[case("servers: [{name: com.a/x, tier: 1}, {name: com.b/*, tier: 2}]", &["com.c/y", "com.C/y", "com.c./y."])]
     #[case("namespaces: [{name: com.d.*, internal: true}]\nservers: [{name: com.a/x, tier: 1}, {name: com.b/*, tier: 2}, {name: com.C/y, approval: {state: denied}}]", &["com.d.e/z"])]
     fn change_concerns_only_the_names_it_selects(#[case] after: &str, #[case] wanted: &[&str]) {
         let changes = Changes::between(&set(BEFORE), &set(after));
-        let all = ["com.a/x", "com.b/z", "com.c/y", "com.C/y", "com.d.e/z"];
+        let all = ["com.a/x", "com.b/z", "com.c/y", "com.C/y", "com.c./y.", "com.d.e/z"];
         let name = |text: &str| Name::parse(text).expect("a name");
         let concerned: Vec<&str> =
             all.into_iter().filter(|text| changes.concern(&name(text))).collect();

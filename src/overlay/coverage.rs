@@ -1,4 +1,4 @@
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{NamePattern, OverlaySet, Rule};
 use crate::lint::Finding;
@@ -8,20 +8,32 @@ use crate::model::Name;
 #[derive(Debug)]
 pub struct Coverage<'s> {
     set: &'s OverlaySet,
-    namespaces: BTreeSet<String>,
     names: BTreeSet<Name>,
+    /// A name of each denial form.
+    forms: BTreeMap<String, Name>,
+    namespaces: BTreeSet<String>,
+    /// The denial forms of namespaces.
+    folded_namespaces: BTreeSet<String>,
 }
 
 impl<'s> Coverage<'s> {
     #[must_use]
     pub fn of(set: &'s OverlaySet) -> Self {
-        Self { set, namespaces: BTreeSet::new(), names: BTreeSet::new() }
+        Self {
+            set,
+            names: BTreeSet::new(),
+            forms: BTreeMap::new(),
+            namespaces: BTreeSet::new(),
+            folded_namespaces: BTreeSet::new(),
+        }
     }
 
     pub fn see(&mut self, name: &Name) {
         if !self.namespaces.contains(name.namespace()) {
             self.namespaces.insert(name.namespace().to_owned());
+            self.folded_namespaces.insert(Name::part_denial_form(name.namespace()));
         }
+        self.forms.entry(name.denial_form()).or_insert_with(|| name.clone());
         self.names.insert(name.clone());
     }
 
@@ -36,39 +48,42 @@ impl<'s> Coverage<'s> {
     fn matches(&self, rule: &Rule) -> bool {
         match &rule.name {
             NamePattern::Exact(name) if rule.hides() => {
-                let folded = name.folded();
-                self.names.iter().any(|known| known.folded() == folded)
+                self.forms.contains_key(&name.denial_form())
             }
             NamePattern::Exact(name) => self.names.contains(name),
+            NamePattern::Namespace(namespace) if rule.hides() => {
+                self.folded_namespaces.contains(&Name::part_denial_form(namespace))
+            }
             NamePattern::Namespace(namespace) => self.namespaces.contains(namespace),
-            NamePattern::Below(above) => self.namespaces.iter().any(|namespace| {
-                namespace
-                    .strip_prefix(above.as_str())
-                    .is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
-            }),
+            NamePattern::Below(above) if rule.hides() => {
+                has_below(&self.folded_namespaces, &Name::part_denial_form(above))
+            }
+            NamePattern::Below(above) => has_below(&self.namespaces, above),
             NamePattern::Any => true,
         }
     }
-}
 
-impl Coverage<'_> {
     fn warning(&self, rule: &Rule) -> Finding {
         let found = if rule.name.is_exact() {
             format!("no upstream lists the server `{}`", rule.name)
         } else {
             format!("the wildcard `{}` matches nothing", rule.name)
         };
-        let other_case = match &rule.name {
-            NamePattern::Exact(name) => {
-                let folded = name.folded();
-                self.names.iter().find(|known| known.folded() == folded)
-            }
+        let other_spelling = match &rule.name {
+            NamePattern::Exact(name) => self.forms.get(&name.denial_form()),
             _ => None,
         };
-        let allowed = match other_case {
-            Some(known) => format!("names are case-sensitive: did you mean `{known}`?"),
+        let allowed = match other_spelling {
+            Some(known) => format!("names are compared byte for byte: did you mean `{known}`?"),
             None => "check the spelling; the rule applies anyway".to_owned(),
         };
         Finding::warning(&rule.place, found, allowed)
     }
+}
+
+/// Returns true if the set has the namespace or one below it.
+fn has_below(namespaces: &BTreeSet<String>, above: &str) -> bool {
+    let inner = format!("{above}.");
+    let next = namespaces.range(inner.clone()..).next();
+    namespaces.contains(above) || next.is_some_and(|next| next.starts_with(&inner))
 }

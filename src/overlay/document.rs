@@ -9,15 +9,22 @@ use super::protection::{Protection, Selected, read_not_lookalike, read_protect};
 use super::reading::{Context, Reading};
 use super::rule::{Classification, Rule};
 use super::{NamePattern, VersionPattern};
-use crate::lint::{Fields, Finding, Kind, Node, Reader, Source, nearest, parse_yaml};
+use crate::lint::{Fields, Finding, Kind, Node, Reader, Source, bounded, nearest, parse_yaml};
 use crate::model::NamespacePattern;
 
-/// Reads overlay files into rules and findings.
+/// Reads overlay files into rules and findings. It takes at most n log n steps, and returns at most a
+/// hundred findings for each file.
 ///
 /// An error among the findings refuses the set. The rules that could be read are returned anyway,
 /// since the denials among them still apply.
 #[must_use]
 pub fn read(sources: &[Arc<Source>], context: &Context<'_>) -> Reading {
+    parse(sources, context).checked()
+}
+
+/// Reads overlay files, each by itself: it does not look for contradictions between rules.
+#[must_use]
+pub fn parse(sources: &[Arc<Source>], context: &Context<'_>) -> Reading {
     let mut document = Document {
         reader: Reader::default(),
         context,
@@ -37,10 +44,18 @@ pub fn read(sources: &[Arc<Source>], context: &Context<'_>) -> Reading {
         }
     }
     let Document { reader, rules, internal, ownership, protection, .. } = document;
-    let mut findings = reader.findings;
-    findings.extend(contradictions(&rules));
-    findings.extend(twice(&ownership));
-    Reading { rules, internal, ownership, protection, findings }
+    Reading { rules, internal, ownership, protection, findings: reader.findings }
+}
+
+impl Reading {
+    /// Adds the findings about rules that contradict each other, and bounds all findings.
+    #[must_use]
+    pub fn checked(self) -> Self {
+        let mut findings = self.findings;
+        findings.extend(contradictions(&self.rules));
+        findings.extend(twice(&self.ownership));
+        Self { findings: bounded(findings), ..self }
+    }
 }
 
 struct Document<'a> {

@@ -8,9 +8,10 @@
 //! - Each field is taken from the most specific rule that has it: name before version before
 //!   upstream. An approval is taken whole. Equal rank with different values is a contradiction
 //!   and refused, with both places.
-//! - A denial or suspension overrides every approval, and matches every version that it cannot
-//!   exclude.
-//! - A refused set can still hide: its denials apply on top of the last valid set.
+//! - A denial or suspension overrides every approval. It covers every spelling of a release and of a
+//!   name, and every version that a range cannot exclude.
+//! - A refused set can only hide: its denials apply on top of the last valid set, and approvals end
+//!   that its readable files do not give any more.
 
 mod allow;
 mod approval;
@@ -18,7 +19,9 @@ mod changes;
 mod conflict;
 mod coverage;
 mod document;
+mod ended;
 mod fields;
+mod overruled;
 mod ownership;
 mod protected;
 mod protection;
@@ -31,7 +34,8 @@ mod set;
 
 pub use changes::Changes;
 pub use coverage::Coverage;
-pub use document::read;
+pub use document::{parse, read};
+pub use ended::end_approvals;
 pub use fields::file_format;
 pub use ownership::OwnershipRule;
 pub use protection::{NoLookalike, Protection, Selected};

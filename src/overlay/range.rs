@@ -87,6 +87,11 @@ impl Range {
         })
     }
 
+    /// Returns the lowest release in the range, and the first one above it.
+    pub(super) fn bounds(&self) -> (&Version, Option<&Version>) {
+        (&self.least, self.end.as_ref())
+    }
+
     #[must_use]
     pub fn overlaps(&self, other: &Self) -> bool {
         let below =

@@ -70,6 +70,17 @@ impl NamePattern {
         }
     }
 
+    /// Returns the pattern that a denial of these names compares with [`Name::denial_form`].
+    #[must_use]
+    pub fn denial_form(&self) -> String {
+        match self {
+            Self::Any => self.to_string(),
+            Self::Exact(name) => name.denial_form(),
+            Self::Namespace(namespace) => format!("{}/*", Name::part_denial_form(namespace)),
+            Self::Below(namespace) => format!("{}.*/*", Name::part_denial_form(namespace)),
+        }
+    }
+
     #[must_use]
     pub const fn is_exact(&self) -> bool {
         matches!(self, Self::Exact(_))
@@ -166,6 +177,16 @@ impl VersionPattern {
         }
     }
 
+    /// Returns true if a denial of it hides the version: every spelling of an exact release, and all that
+    /// a range cannot exclude.
+    #[must_use]
+    pub fn denies(&self, version: &Version, semantic: Option<&semver::Version>) -> bool {
+        match self {
+            Self::Exact(exact) => exact.is_same_release(version),
+            Self::Range(_) | Self::Any => self.may_hold(version, semantic),
+        }
+    }
+
     /// Returns true if it cannot exclude the version.
     #[must_use]
     pub fn may_hold(&self, version: &Version, semantic: Option<&semver::Version>) -> bool {
@@ -173,15 +194,6 @@ impl VersionPattern {
             Self::Exact(exact) => exact.as_str().eq_ignore_ascii_case(version.as_str()),
             Self::Range(range) => range.may_hold(semantic),
             Self::Any => true,
-        }
-    }
-
-    /// Returns true if two patterns of equal rank can match the same version.
-    #[must_use]
-    pub fn collides(&self, other: &Self) -> bool {
-        match (self, other) {
-            (Self::Range(left), Self::Range(right)) => left.overlaps(right),
-            (left, right) => left == right,
         }
     }
 }
@@ -275,10 +287,22 @@ mod tests {
     }
 
     /// P48.
-    #[test]
-    fn denial_of_exact_version_ignores_case() {
-        let pattern = VersionPattern::parse("1.0.0-RC.1").expect("a version");
-        let version = Version::parse("1.0.0-rc.1").expect("a version");
-        assert!(pattern.may_hold(&version, version.semantic().as_ref()));
+    #[rstest::rstest]
+    #[case("1.0.0-RC.1", "1.0.0-rc.1", true)]
+    #[case("1.2.3", "1.2.3+1", true)]
+    #[case("1.2.3", "v1.2.3", true)]
+    #[case("v1.2.3+a", "1.2.3+b", true)]
+    #[case("1.2.3", "1.2.3-rc.1", false)]
+    #[case("1.2.3", "1.2.4", false)]
+    #[case("<2", "v3.0.0", true)]
+    #[case("<2", "3.0.0+x", false)]
+    fn denial_hides_every_spelling_of_a_release_and_no_other(
+        #[case] pattern: &str,
+        #[case] text: &str,
+        #[case] denies: bool,
+    ) {
+        let pattern = VersionPattern::parse(pattern).expect("a version");
+        let version = Version::parse(text).expect("a version");
+        assert_eq!(pattern.denies(&version, version.semantic().as_ref()), denies);
     }
 }

@@ -19,7 +19,7 @@ pub struct OverlaySet {
     protection: Protection,
     /// Rules by name pattern, case kept.
     by_pattern: HashMap<String, Vec<usize>>,
-    /// Denials and suspensions by name pattern, ASCII-folded.
+    /// Denials and suspensions by the denial form of their name pattern.
     hiding: HashMap<String, Vec<usize>>,
 }
 
@@ -57,8 +57,7 @@ impl OverlaySet {
         for (index, rule) in set.rules.iter().enumerate() {
             set.by_pattern.entry(rule.name.to_string()).or_default().push(index);
             if rule.hides() {
-                let folded = rule.name.to_string().to_ascii_lowercase();
-                set.hiding.entry(folded).or_default().push(index);
+                set.hiding.entry(rule.name.denial_form()).or_default().push(index);
             }
         }
         set
@@ -175,7 +174,7 @@ impl OverlaySet {
         };
         NameRules {
             matching: find(&self.by_pattern, name.as_str()),
-            hiding: find(&self.hiding, &name.folded()),
+            hiding: find(&self.hiding, &name.denial_form()),
         }
     }
 }
@@ -257,7 +256,7 @@ impl<'s> NameRules<'s> {
                 .filter(|rule| !rule.hides())
                 .find_map(|rule| Some((rule, rule.approval.as_ref()?))),
             hidden_by: self.hiding.iter().copied().find(|rule| {
-                rule.concerns(upstream) && rule.versions.may_hold(version, semantic.as_ref())
+                rule.concerns(upstream) && rule.versions.denies(version, semantic.as_ref())
             }),
         }
     }
@@ -275,7 +274,7 @@ impl Rule {
     }
 
     /// Returns true if the rule selects the version. An approval selects the versions it admits; a
-    /// pending state selects all that it cannot exclude, as a denial does.
+    /// pending state selects all that it cannot exclude.
     fn selects_version(&self, version: &Version, semantic: Option<&semver::Version>) -> bool {
         match self.approval.as_ref().map(|approval| approval.state) {
             Some(State::Pending) => self.versions.may_hold(version, semantic),
@@ -497,6 +496,36 @@ servers:
         assert_eq!(effective("a.b/c"), (Some(1), true, true));
         assert_eq!(effective("a.b/d"), (None, false, true));
         assert_eq!(effective("x.y/z"), (None, false, false), "a new approval waits");
+    }
+
+    /// P48.
+    #[rstest::rstest]
+    #[case("com.example/bad", "1.2.3", true)]
+    #[case("com.example/bad.", "1.2.3+1", true)]
+    #[case("com.example./.Bad", "v1.2.3", true)]
+    #[case("com.example/bad", "1.2.3-rc.1", false)]
+    #[case("com.example/bad_", "1.2.3", false)]
+    #[case("com.evil./x", "1", true)]
+    #[case("com.evil.sub./x", "1", true)]
+    #[case("com.evils/x", "1", false)]
+    fn denial_is_not_evaded_by_another_spelling(
+        #[case] name: &str,
+        #[case] version: &str,
+        #[case] is_hidden: bool,
+    ) {
+        let set = set(
+            "servers: [{name: com.Example/bad, versions: 1.2.3, approval: {state: denied}}, {name: com.evil.*/*, approval: {state: suspended}}]",
+        );
+        for set in [&set, &OverlaySet::default().with_denials_of(&set_as_reading(&set))] {
+            let name = Name::parse(name).expect("a name");
+            let version = Version::parse(version).expect("usable");
+            let rules = set.rules_for(&name);
+            assert_eq!(rules.effective(&version, "official").hidden_by.is_some(), is_hidden);
+        }
+    }
+
+    fn set_as_reading(set: &OverlaySet) -> Reading {
+        Reading { rules: set.rules().to_vec(), ..Reading::default() }
     }
 
     #[test]

@@ -1,23 +1,35 @@
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use redb::ReadableTable;
 
-use super::tables::OVERLAYS;
+use super::tables::{ENDED_APPROVALS, OVERLAYS};
 use super::{Snapshot, Store, StoreError};
 use crate::lint::Source;
 use crate::model::Timestamp;
 
 impl Store {
-    /// Stores a valid set in place of the previous one.
+    /// Stores a valid set in place of the previous one, and the approvals of it that ended since, by
+    /// file and offset.
     ///
     /// # Errors
     /// When the file cannot be written; then the previous set stays.
-    pub fn keep_overlays(&self, sources: &[Arc<Source>], now: Timestamp) -> Result<(), StoreError> {
+    pub fn keep_overlays(
+        &self,
+        sources: &[Arc<Source>],
+        ended: &BTreeSet<(String, u64)>,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
         self.write(now, |transaction| {
             let mut table = transaction.open_table(OVERLAYS)?;
             table.retain(|_, _| false)?;
             for source in sources {
                 table.insert(source.file.as_str(), source.text.as_bytes())?;
+            }
+            let mut table = transaction.open_table(ENDED_APPROVALS)?;
+            table.retain(|_, _| false)?;
+            for (file, offset) in ended {
+                table.insert((file.as_str(), *offset), [].as_slice())?;
             }
             Ok(())
         })
@@ -42,5 +54,19 @@ impl Snapshot {
                 }
             })
             .collect()
+    }
+
+    /// Returns the approvals of the last valid set that ended, by file and offset.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn ended_approvals(&self) -> Result<BTreeSet<(String, u64)>, StoreError> {
+        let rows = self.tables.ended_approvals()?.iter()?;
+        rows.map(|row| {
+            let (key, _) = row?;
+            let (file, offset) = key.value();
+            Ok((file.to_owned(), offset))
+        })
+        .collect()
     }
 }

@@ -78,6 +78,8 @@ tables! {
     DELIVERIES deliveries: Pair;
     DEAD_LETTERS dead_letters: Pair;
     OVERLAYS overlays: Word;
+    /// Approvals of these overlays that ended, by file and offset.
+    ENDED_APPROVALS ended_approvals: Numbered;
 }
 
 fn open<'t, K: redb::Key + 'static>(

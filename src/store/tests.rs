@@ -292,9 +292,19 @@ fn ledger_and_overlays_are_kept() {
     let changes = [(key.clone(), record)];
     let changes = ViewChanges { view: "default", changes: &changes };
     store.commit_ledger(&[changes], &[], &Evaluated::default(), NOW).expect("committed");
-    store.keep_overlays(&[Source::new("old.yaml", "x: 1")], NOW).expect("kept");
     store
-        .keep_overlays(&[Source::new("a.yaml", "x: 2")], Timestamp::from_micros(2000))
+        .keep_overlays(
+            &[Source::new("old.yaml", "x: 1")],
+            &BTreeSet::from([("old.yaml".to_owned(), 7)]),
+            NOW,
+        )
+        .expect("kept");
+    store
+        .keep_overlays(
+            &[Source::new("a.yaml", "x: 2")],
+            &BTreeSet::new(),
+            Timestamp::from_micros(2000),
+        )
         .expect("kept");
     let snapshot = store.snapshot().expect("a snapshot");
     let records = |view| -> Vec<_> {

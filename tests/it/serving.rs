@@ -601,3 +601,27 @@ async fn closed_log_does_not_stop_the_daemon() {
     daemon.lists(&[]).await;
     assert_eq!(daemon.signal("TERM").await, Some(0));
 }
+
+/// P29. Each finding of a refused overlay is a line of the log: here several times what a pipe holds.
+#[tokio::test(flavor = "multi_thread")]
+async fn log_that_nothing_reads_delays_neither_answers_nor_a_denial() {
+    let upstream = Upstream::start(rows()).await;
+    let place = Workplace::new(&upstream.url);
+    place.overlay("policy.yaml", APPROVE_TOOL);
+    let (daemon, _reader) = place.start_with_unread_log().await;
+    daemon.lists(&["com.example/tool@1.0.0", "com.example/tool@1.1.0"]).await;
+    let mistakes = "- {nmae: x}\n".repeat(99);
+    for file in 0..15 {
+        place.overlay(&format!("typo-{file}.yaml"), &format!("servers:\n{mistakes}"));
+    }
+    place.overlay(
+        "deny.yaml",
+        "servers: [{name: com.example/tool, versions: 1.1.0, approval: {state: denied}}]",
+    );
+    daemon.lists(&["com.example/tool@1.0.0"]).await;
+    place.overlay("deny.yaml", "servers: [{name: com.example/tool, approval: {state: denied}}]");
+    daemon.lists(&[]).await;
+    assert_eq!(daemon.operate("/livez").await.status, 200);
+    assert_eq!(daemon.operate("/status").await.json()["droppedLogLines"], 0, "the queue is longer");
+    assert_eq!(daemon.signal("TERM").await, Some(0));
+}

@@ -14,6 +14,15 @@ pub(in crate::config) const SETTINGS: Table = Table {
         Field::new("overlays", "path", "The folder of overlays.")
             .default("\"overlays\"")
             .example("\"/etc/vidimus/overlays\""),
+        Field::new(
+            "overlays_poll",
+            "duration",
+            "The interval at which the overlay folder is looked at where the file system does not notify of \
+             changes.",
+        )
+        .default("\"2s\"")
+        .allowed("a whole number and a unit, from 100ms to 366d, such as 500ms, 90s, 5m, 24h or 7d")
+        .example("\"5s\""),
         Field::new("listen", "address", "The address on which the registry is served.")
             .default("\"127.0.0.1:8080\"")
             .allowed("an address and a port, such as 127.0.0.1:8080")

@@ -60,11 +60,13 @@ impl Followers {
         &mut self,
         upstreams: Vec<Upstream>,
     ) -> Result<(), DaemonError> {
-        let egress = &self.mirror.settings.egress;
-        let sources: Vec<Arc<Source>> = upstreams
-            .iter()
-            .map(|upstream| open_source(upstream, egress))
-            .collect::<Result<_, _>>()?;
+        let (settings, opened) = (Arc::clone(&self.mirror.settings), upstreams.clone());
+        // It reads files of certificates and tokens.
+        let open = move || {
+            let opened = opened.iter().map(|upstream| open_source(upstream, &settings.egress));
+            opened.collect::<Result<Vec<Arc<Source>>, DaemonError>>()
+        };
+        let sources = blocking(open).await?;
         self.current.cancel();
         while self.tasks.join_next().await.is_some() {}
         self.current = self.stop.child_token();

@@ -5,7 +5,7 @@ use tokio::sync::watch;
 use super::overlays::LoadedOverlays;
 use crate::config::Settings;
 use crate::curation::{PolicySnapshot, UpstreamPolicy};
-use crate::overlay::OverlaySet;
+use crate::overlay::{OverlaySet, Reading};
 
 /// The current policy, with the lint findings of its files.
 #[derive(Debug, Clone)]
@@ -46,6 +46,20 @@ impl Policy {
         self.current_policy.send_modify(|current_policy| {
             let upstreams = current_policy.snapshot.upstreams.clone();
             *current_policy = Arc::new(combine(&self.settings, overlays, upstreams));
+        });
+    }
+
+    /// Applies the readable denials of files that are not linted yet, on top of the current overlays.
+    /// The next overlays replace them.
+    pub(in crate::daemon) fn hide(&self, denials: &Reading) {
+        self.current_policy.send_if_modified(|current_policy| {
+            let overlays = current_policy.overlays.clone().hiding(denials);
+            let is_changed = !Arc::ptr_eq(&overlays.set, &current_policy.set);
+            if is_changed {
+                let upstreams = current_policy.snapshot.upstreams.clone();
+                *current_policy = Arc::new(combine(&self.settings, overlays, upstreams));
+            }
+            is_changed
         });
     }
 

@@ -3,17 +3,23 @@
 //!
 //! # What is kept
 //! In memory: the current snapshot with the findings of the lint, behind a watch channel. In the
-//! store: the last good overlay set.
+//! store: the last good overlay set, and its approvals that ended.
 //!
 //! # How it changes
-//! The folder is read until two readings agree, since an editor's half-written file can be a
-//! valid but different policy. A good set is stored and becomes current; after a refused one the
-//! last good set stays current, with the readable denials of the refused one on top. The mirror
-//! supplies the definitions of upstreams when their files change. Every change is one new snapshot
-//! with its own revision, a digest that is equal across restarts.
+//! The folder is looked at when the file system notifies, and every `overlays_poll`; only files with
+//! another stamp are read. `state.rs` decides about each reading. A file whose last two readings are
+//! equal counts, since an editor's half-written file can be a valid but different policy: its denials
+//! apply at once. When all files have settled, the set is linted beside the loop, enforced, stored and
+//! reported, in this order, so that neither a long lint nor a store or log that hangs delays a denial.
+//!
+//! After a refused set the last good set stays current, with the readable denials of the refused one on
+//! top, and without approvals that its readable files do not give any more. The mirror supplies the
+//! definitions of upstreams when their files change. Every change is one new snapshot with its own
+//! revision, a digest that is equal across restarts.
 //!
 //! # What a crash leaves
-//! The last good set. A restart reads the folder against it before it serves anything.
+//! The last good set, and its approvals that ended. A restart reads the folder against them before it
+//! serves anything.
 //!
 //! # Readers
 //! Publish, screening, verification and mirror follow the channel; queries take the current value.
@@ -21,10 +27,15 @@
 //! also notices a value that it did not see itself.
 
 mod current;
+mod folder;
 mod overlays;
+mod report;
+mod state;
 mod watch;
 
 pub(super) use current::Policy;
 pub use current::{CurrentPolicy, combine};
+pub(super) use folder::from_disk;
 pub use overlays::{LoadedOverlays, load_overlays, starter_warning};
-pub(super) use watch::{Watcher, report_overlays};
+pub(super) use report::report_overlays;
+pub(super) use watch::{LOOK_WITHIN, Watcher};

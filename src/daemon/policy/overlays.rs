@@ -1,9 +1,10 @@
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::config::{Folder, Settings, read_overlays};
-use crate::lint::{Finding, Source, has_errors};
+use crate::lint::{Finding, Severity, Source, has_errors};
 use crate::model::Timestamp;
-use crate::overlay::{Context, OverlaySet, Rule, State, read};
+use crate::overlay::{Context, OverlaySet, Reading, Rule, State, end_approvals, parse, read};
 use crate::store::{Store, StoreError};
 
 /// Overlays as loaded from the folder and the last good set.
@@ -15,8 +16,31 @@ pub struct LoadedOverlays {
     pub refused: bool,
     /// The lint findings of the folder.
     pub findings: Vec<Finding>,
+    /// The approvals of the last good set that files of a refused folder do not give any more.
+    pub ended: Vec<Finding>,
+    /// The set that a restart, and the next refused folder, fall back to.
+    pub(super) last_good: LastGood,
     /// The folder and upstream ids that were read, to detect a change.
-    read: Option<(Folder, Vec<String>)>,
+    pub(super) read: Option<(Folder, Vec<String>)>,
+}
+
+/// The last good set, with the approvals of it that ended since, by file and offset.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct LastGood {
+    sources: Vec<Arc<Source>>,
+    ended: BTreeSet<(String, u64)>,
+}
+
+impl LastGood {
+    fn stored(store: &Store) -> Result<Self, StoreError> {
+        let snapshot = store.snapshot()?;
+        Ok(Self { sources: snapshot.overlays()?, ended: snapshot.ended_approvals()? })
+    }
+
+    /// Stores it for a restart.
+    pub(super) fn keep(&self, store: &Store, now: Timestamp) -> Result<(), StoreError> {
+        store.keep_overlays(&self.sources, &self.ended, now)
+    }
 }
 
 /// Reads the overlay folder against the last good set.
@@ -34,35 +58,77 @@ pub fn load_overlays(
     keep: bool,
 ) -> Result<Result<LoadedOverlays, Vec<Finding>>, StoreError> {
     let folder = read_overlays(&settings.overlays);
-    let read_from = Some((folder.clone(), upstreams.unwrap_or_default().to_vec()));
-    let kept = match store {
-        Some(store) => store.snapshot()?.overlays()?,
-        None => Vec::new(),
+    let stored = match store {
+        Some(store) => LastGood::stored(store)?,
+        None => LastGood::default(),
     };
+    let loaded = judge_folder(settings, folder, upstreams, &stored, now);
+    if let (Some(store), true, Ok(loaded)) = (store, keep, &loaded)
+        && loaded.last_good != stored
+    {
+        loaded.last_good.keep(store, now)?;
+    }
+    Ok(loaded)
+}
+
+/// Judges a folder as it was read against the last good set.
+///
+/// # Errors
+/// The findings when the folder is refused and there is not yet a good set to fall back to.
+pub(super) fn judge_folder(
+    settings: &Settings,
+    folder: Folder,
+    upstreams: Option<&[String]>,
+    last_good: &LastGood,
+    now: Timestamp,
+) -> Result<LoadedOverlays, Vec<Finding>> {
     let context = Context { terms: settings.terms, now, upstreams };
-    let mut reading = read(&folder.sources, &context);
-    let mut findings = folder.findings;
+    let parsed = parse(&folder.sources, &context);
+    let broken = broken_files(&parsed);
+    let mut reading = parsed.checked();
+    let mut findings = folder.findings.clone();
     findings.append(&mut reading.findings);
-    if folder.sources.is_empty() && !kept.is_empty() && !has_errors(&findings) {
+    if folder.sources.is_empty() && !last_good.sources.is_empty() && !has_errors(&findings) {
         let place = Source::new(settings.overlays.to_string_lossy(), "").start();
         let allowed = "restore the files; to serve nothing, keep one file without approvals";
         findings.push(Finding::error(&place, "the folder became empty", allowed));
     }
-    let sources = folder.sources;
+    let sources = folder.sources.clone();
+    let read_from = Some((folder, upstreams.unwrap_or_default().to_vec()));
     if !has_errors(&findings) {
-        if let (Some(store), true) = (store, keep && sources != kept) {
-            store.keep_overlays(&sources, now)?;
-        }
+        let last_good = LastGood { sources, ended: BTreeSet::new() };
         let set = Arc::new(reading.into());
-        return Ok(Ok(LoadedOverlays { set, refused: false, findings, read: read_from }));
+        let ended = Vec::new();
+        return Ok(LoadedOverlays {
+            set,
+            refused: false,
+            findings,
+            ended,
+            last_good,
+            read: read_from,
+        });
     }
-    if kept.is_empty() {
-        return Ok(Err(findings));
+    if last_good.sources.is_empty() {
+        return Err(findings);
     }
     // A set that was good once is only read, not checked against the current upstreams.
-    let good = read(&kept, &Context { upstreams: None, ..context });
+    let mut good = read(&last_good.sources, &Context { upstreams: None, ..context });
+    let files = sources.iter().map(|source| source.file.as_str());
+    let whole = files.filter(|file| !broken.contains(*file)).collect();
+    let ended = end_approvals(&mut good.rules, &reading, &whole, &last_good.ended);
+    let keys = ended.iter().map(|finding| {
+        let place = &finding.place;
+        (place.source.file.clone(), place.span.start as u64)
+    });
+    let last_good = LastGood { sources: last_good.sources.clone(), ended: keys.collect() };
     let set = Arc::new(OverlaySet::from(good).with_denials_of(&reading));
-    Ok(Ok(LoadedOverlays { set, refused: true, findings, read: read_from }))
+    Ok(LoadedOverlays { set, refused: true, findings, ended, last_good, read: read_from })
+}
+
+/// Returns the files with errors of their own, which say too little to end an approval.
+fn broken_files(parsed: &Reading) -> BTreeSet<String> {
+    let errors = parsed.findings.iter().filter(|finding| finding.severity == Severity::Error);
+    errors.map(|finding| finding.place.source.file.clone()).collect()
 }
 
 impl LoadedOverlays {
@@ -70,6 +136,18 @@ impl LoadedOverlays {
     #[must_use]
     pub fn nothing(findings: Vec<Finding>) -> Self {
         Self { refused: true, findings, ..Self::default() }
+    }
+
+    /// Returns these overlays with the readable denials of files that were not judged yet.
+    #[must_use]
+    pub(super) fn hiding(self, denials: &Reading) -> Self {
+        let known: BTreeSet<Denial<'_>> =
+            self.set.rules().iter().filter(|rule| rule.hides()).map(denial).collect();
+        let is_new = |rule: &Rule| rule.hides() && !known.contains(&denial(rule));
+        if !denials.rules.iter().any(is_new) {
+            return self;
+        }
+        Self { set: Arc::new(self.set.with_denials_of(denials)), ..self }
     }
 
     /// Returns true if the folder has no overlay file.
@@ -83,15 +161,13 @@ impl LoadedOverlays {
         (self.refused, &self.findings, &self.read)
             != (before.refused, &before.findings, &before.read)
     }
+}
 
-    /// Returns true if reading the folder against these upstreams could give another result.
-    pub(super) fn is_outdated(&self, settings: &Settings, upstreams: &[String]) -> bool {
-        // A folder that was refused for a date may be good now.
-        self.refused
-            || self.read.as_ref().is_none_or(|(folder, known)| {
-                known != upstreams || *folder != read_overlays(&settings.overlays)
-            })
-    }
+/// The names, versions and upstream that a denial selects.
+type Denial<'r> = (String, String, Option<&'r str>);
+
+fn denial(rule: &Rule) -> Denial<'_> {
+    (rule.name.to_string(), rule.versions.to_string(), rule.upstream.as_deref())
 }
 
 /// Returns the finding that `check` and the daemon raise while the starter approves anything.

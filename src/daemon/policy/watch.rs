@@ -1,146 +1,231 @@
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use notify_debouncer_full::notify::{RecommendedWatcher, RecursiveMode};
-use notify_debouncer_full::{DebounceEventResult, Debouncer, RecommendedCache, new_debouncer};
 use tokio::sync::watch;
+use tokio::task::{JoinError, JoinSet};
+use tokio::time::{Instant as Moment, sleep_until};
 use tokio_util::sync::CancellationToken;
-use tracing::{info, warn};
+use tracing::warn;
 
 use super::current::{CurrentPolicy, Policy};
-use super::overlays::{LoadedOverlays, load_overlays, starter_warning};
-use crate::alert::{AlertKind, Evidence, ReportedAlert};
-use crate::config::{Settings, read_overlays};
-use crate::daemon::runtime::{Clock, blocking, report_alerts};
-use crate::lint::{Finding, Severity};
-use crate::model::{Escaped, reason};
+use super::folder::{ReadFolder, WatchedFolder};
+use super::overlays::{LastGood, LoadedOverlays, judge_folder};
+use super::report::{report_folder, report_overlays};
+use super::state::State;
+use crate::config::{Folder, Settings};
+use crate::daemon::runtime::{Clock, blocking};
+use crate::lint::Source;
+use crate::model::reason;
+use crate::overlay::{Context, Reading, parse};
 use crate::store::Store;
 
-/// The source of alerts about overlays.
-const OVERLAYS: &str = "overlays";
-
-/// An editor writes a file in several steps, and a half-written file may be a valid but different
-/// policy: a set is enforced only when two readings, this far apart, are equal.
+/// The time between two readings that must be equal.
 const SETTLE: Duration = Duration::from_millis(150);
-const SETTLED_WITHIN: u32 = 20;
-/// Network file systems and mounted secrets do not notify of changes, and a watch does not follow a
-/// folder that was replaced. A denial has to take effect there too.
-const LOOK_ANYWAY: Duration = Duration::from_secs(1);
+/// A folder that takes longer is reported; it says nothing until it was read.
+pub(in crate::daemon) const LOOK_WITHIN: Duration = Duration::from_secs(10);
 
 /// Enforces changed overlays soon after they are written.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub(in crate::daemon) struct Watcher {
     pub(in crate::daemon) settings: Arc<Settings>,
     pub(in crate::daemon) store: Arc<Store>,
     pub(in crate::daemon) clock: Arc<Clock>,
     pub(in crate::daemon) policy: Arc<Policy>,
+    pub(in crate::daemon) read: ReadFolder,
+    pub(in crate::daemon) look_within: Duration,
+}
+
+/// The end of work that may block, and so runs beside the loop.
+enum Done {
+    Looked(Box<WatchedFolder>, Folder),
+    Judged(Box<LoadedOverlays>, Folder, Vec<String>),
+    /// The last good set that the store has; `None` if it could not be written.
+    Kept(Option<LastGood>),
+    FolderReported,
+}
+
+/// The loop: one look at the folder and one lint at a time, each beside the other.
+struct Running {
+    watcher: Watcher,
+    state: State,
+    /// The last good set that the store has; `None` until a failed write is made up for.
+    stored: Option<LastGood>,
+    tasks: JoinSet<Done>,
+    /// The folder between two looks.
+    resting: Option<Box<WatchedFolder>>,
+    next_look: Moment,
+    is_unsettled: bool,
+    /// The time at which the look under way is reported as late.
+    late_at: Option<Moment>,
+    is_late: bool,
 }
 
 impl Watcher {
     /// Watches the folder until `stop`.
     pub(in crate::daemon) async fn watch(self, stop: CancellationToken) {
-        let folder = self.settings.overlays.clone();
-        // The receiver outlives every watcher, so sending cannot fail.
+        // The receiver outlives every notifier, so sending cannot fail.
         let (sender, mut changed) = watch::channel(());
-        let (mut notifier, mut is_tried) = (None, false);
+        let mut running = Running::new(self, sender);
         loop {
-            // The folder may have been replaced by another one.
-            if !folder.is_dir() {
-                drop(notifier.take());
-                is_tried = false;
-            } else if !is_tried {
-                notifier = notifier_of(&folder, &sender);
-                is_tried = true;
-            }
+            let (at, late_at) = (running.next_look, running.late_at);
+            let is_unsettled = running.is_unsettled;
+            let wake = async {
+                tokio::select! {
+                    // Two readings that must be equal lie apart.
+                    Ok(()) = changed.changed(), if !is_unsettled => {}
+                    () = sleep_until(at) => {}
+                }
+            };
             tokio::select! {
-                Ok(()) = changed.changed() => {}
-                () = tokio::time::sleep(LOOK_ANYWAY) => {}
                 () = stop.cancelled() => return,
-            }
-            let this = self.clone();
-            if blocking(move || this.is_outdated()).await {
-                settled(&folder).await;
-                let this = self.clone();
-                blocking(move || this.look()).await;
+                () = wake, if running.resting.is_some() => running.look(),
+                () = sleep_until(late_at.unwrap_or(at)), if late_at.is_some() => running.be_late(),
+                Some(done) = running.tasks.join_next() => running.take(done).await,
             }
         }
     }
 }
 
-/// Waits until two readings of the folder are the same, or gives up after some seconds: a file that
-/// is written to all the time must not delay a denial.
-async fn settled(folder: &Path) {
-    let read = async || {
-        let folder = folder.to_owned();
-        blocking(move || read_overlays(&folder)).await
-    };
-    let mut before = read().await;
-    for _ in 0..SETTLED_WITHIN {
-        tokio::time::sleep(SETTLE).await;
-        let now = read().await;
-        if now == before {
-            return;
+impl Running {
+    fn new(watcher: Watcher, changed: watch::Sender<()>) -> Self {
+        let current = watcher.policy.current();
+        let overlays = &current.overlays;
+        let state = State::new(overlays.read.clone(), overlays.refused, watcher.clock.now());
+        let path = watcher.settings.overlays.clone();
+        let folder = WatchedFolder::new(path, Arc::clone(&watcher.read), changed);
+        Self {
+            state,
+            stored: Some(overlays.last_good.clone()),
+            tasks: JoinSet::new(),
+            resting: Some(Box::new(folder)),
+            next_look: Moment::now(),
+            is_unsettled: false,
+            late_at: None,
+            // An earlier process may have left the alert.
+            is_late: true,
+            watcher,
         }
-        before = now;
     }
-}
 
-type Notifier = Debouncer<RecommendedWatcher, RecommendedCache>;
+    fn look(&mut self) {
+        let Some(mut folder) = self.resting.take() else { return };
+        self.late_at = Some(Moment::now() + self.watcher.look_within);
+        self.tasks.spawn(blocking(move || {
+            let read = folder.look(SETTLE);
+            Done::Looked(folder, read)
+        }));
+    }
 
-fn notifier_of(folder: &Path, changed: &watch::Sender<()>) -> Option<Notifier> {
-    let notify = changed.clone();
-    let handle = move |events: DebounceEventResult| {
-        // Reading the folder is an event too.
-        if events.map_or(true, |events| events.iter().any(|event| !event.kind.is_access())) {
-            notify.send_replace(());
+    /// Reports a folder that could not be read in time. That is no verdict: what was read stays.
+    fn be_late(&mut self) {
+        (self.late_at, self.is_late) = (None, true);
+        self.report_folder();
+    }
+
+    fn report_folder(&mut self) {
+        let Watcher { store, clock, settings, .. } = self.watcher.clone();
+        let is_late = self.is_late;
+        self.tasks.spawn(blocking(move || {
+            report_folder(&store, &clock, &settings.overlays, is_late);
+            Done::FolderReported
+        }));
+    }
+
+    async fn take(&mut self, done: Result<Done, JoinError>) {
+        match done {
+            Ok(Done::Looked(folder, read)) => self.take_reading(folder, read).await,
+            Ok(Done::Judged(loaded, folder, upstreams)) => {
+                self.enforce(*loaded, folder, upstreams).await;
+            }
+            Ok(Done::Kept(stored)) => {
+                self.stored = stored;
+                self.state.finish();
+            }
+            Ok(Done::FolderReported) => {}
+            Err(panicked) => std::panic::resume_unwind(panicked.into_panic()),
         }
-    };
-    let watcher = new_debouncer(SETTLE, None, handle);
-    let watch = |mut watcher: Notifier| {
-        // The folder, not its files: after an atomic replacement a watch on a file reports nothing.
-        watcher.watch(PathBuf::from(folder), RecursiveMode::Recursive)?;
-        Ok(watcher)
-    };
-    match watcher.and_then(watch) {
-        Ok(watcher) => Some(watcher),
-        Err(error) => {
-            let seconds = LOOK_ANYWAY.as_secs();
-            warn!(folder = %Escaped(&folder.to_string_lossy()), %error, seconds, "the overlay folder cannot be watched; it is read at this interval instead");
-            None
+    }
+
+    async fn take_reading(&mut self, mut folder: Box<WatchedFolder>, read: Folder) {
+        self.late_at = None;
+        if std::mem::take(&mut self.is_late) {
+            self.report_folder();
         }
+        let current = self.watcher.policy.current();
+        let upstreams = upstream_ids(&current);
+        let step = self.state.read(read, &upstreams, self.watcher.clock.now());
+        folder.known.retain(|_, (_, source)| self.state.is_settled(source));
+        self.is_unsettled = step.is_unsettled;
+        let wait = if self.is_unsettled { SETTLE } else { self.watcher.settings.overlays_poll };
+        self.next_look = Moment::now() + wait;
+        self.resting = Some(folder);
+        if !step.hide.is_empty() {
+            let watcher = self.watcher.clone();
+            blocking(move || watcher.policy.hide(&watcher.denials(&step.hide))).await;
+        }
+        if let Some(folder) = step.lint {
+            let watcher = self.watcher.clone();
+            self.tasks.spawn(blocking(move || watcher.judge(folder, upstreams)));
+        } else if self.stored.is_none() && self.state.begin() {
+            self.keep(current.overlays.last_good.clone(), None);
+        }
+    }
+
+    /// Enforces linted overlays, with the denials of files that the lint did not see; then stores and
+    /// reports them. A store or a log that hangs delays no denial.
+    async fn enforce(&mut self, loaded: LoadedOverlays, folder: Folder, upstreams: Vec<String>) {
+        let now = self.watcher.clock.now();
+        let unseen = self.state.linted(folder, upstreams, loaded.refused, now);
+        let last_good = loaded.last_good.clone();
+        let watcher = self.watcher.clone();
+        let changed = blocking(move || {
+            let before = watcher.policy.current();
+            let is_changed = loaded.differs_from(&before.overlays);
+            let reported = is_changed.then(|| loaded.clone());
+            if is_changed || loaded.set.rules() != before.set.rules() {
+                watcher.policy.enforce(loaded.hiding(&watcher.denials(&unseen)));
+            }
+            reported
+        });
+        let changed = changed.await;
+        self.keep(last_good, changed);
+    }
+
+    fn keep(&mut self, last_good: LastGood, changed: Option<LoadedOverlays>) {
+        let (watcher, stored) = (self.watcher.clone(), self.stored.take());
+        self.tasks.spawn(blocking(move || {
+            let Watcher { store, clock, .. } = &watcher;
+            let kept = if stored.as_ref() == Some(&last_good) {
+                Ok(())
+            } else {
+                last_good.keep(store, clock.now())
+            };
+            if let (Err(error), Some(_)) = (&kept, &changed) {
+                let reason = reason(error);
+                warn!(%reason, "changed overlays are active and cannot be stored; it is tried again");
+            }
+            if let Some(changed) = changed {
+                report_overlays(store, clock, &changed);
+            }
+            Done::Kept(kept.is_ok().then_some(last_good))
+        }));
     }
 }
 
 impl Watcher {
-    /// Returns true if the folder or the upstream ids may have changed since the current policy.
-    fn is_outdated(&self) -> bool {
+    fn judge(&self, folder: Folder, upstreams: Vec<String>) -> Done {
         let before = self.policy.current();
-        before.overlays.is_outdated(&self.settings, &upstream_ids(&before))
+        let last_good = &before.overlays.last_good;
+        let (settings, now) = (&self.settings, self.clock.now());
+        let judged = judge_folder(settings, folder.clone(), Some(&upstreams), last_good, now);
+        let loaded = judged.unwrap_or_else(LoadedOverlays::nothing);
+        Done::Judged(Box::new(loaded), folder, upstreams)
     }
 
-    /// Reads the folder again if it may have changed, and enforces it. If the store cannot keep the
-    /// new set, the old one stays current until the next attempt.
-    fn look(&self) {
-        let Self { settings, store, clock, policy } = self;
-        let before = policy.current();
-        let ids = upstream_ids(&before);
-        if !before.overlays.is_outdated(settings, &ids) {
-            return;
-        }
-        let next = match load_overlays(settings, Some(&ids), Some(store), clock.now(), true) {
-            Ok(Ok(next)) => next,
-            Ok(Err(findings)) => LoadedOverlays::nothing(findings),
-            Err(error) => {
-                let reason = reason(&error);
-                warn!(%reason, "changed overlays cannot be stored; the previous ones stay active");
-                return;
-            }
-        };
-        if next.differs_from(&before.overlays) {
-            report_overlays(store, clock, &next);
-            policy.enforce(next);
-        }
+    /// Reads files by themselves, for their denials.
+    fn denials(&self, sources: &[Arc<Source>]) -> Reading {
+        let (terms, now) = (self.settings.terms, self.clock.now());
+        parse(sources, &Context { terms, now, upstreams: None })
     }
 }
 
@@ -148,27 +233,194 @@ fn upstream_ids(current_policy: &CurrentPolicy) -> Vec<String> {
     current_policy.snapshot.upstreams.iter().map(|upstream| upstream.id.clone()).collect()
 }
 
-/// Logs the state of the folder, and raises or resolves its alerts; once for each change.
-pub(in crate::daemon) fn report_overlays(store: &Store, clock: &Clock, overlays: &LoadedOverlays) {
-    for finding in &overlays.findings {
-        warn!(%finding, "overlay");
-    }
-    report_alerts(store, clock, OVERLAYS, of_overlays(overlays));
-    let rules = overlays.set.rules().len();
-    if !overlays.refused {
-        info!(rules, "overlays are active");
-    }
-}
+#[cfg(test)]
+mod tests {
+    use std::io;
+    use std::path::Path;
+    use std::sync::Mutex;
+    use std::sync::atomic::{AtomicBool, Ordering};
+    use std::sync::mpsc::{Receiver, Sender, channel};
 
-/// Returns the alerts to raise about the current overlays.
-fn of_overlays(overlays: &LoadedOverlays) -> Vec<ReportedAlert> {
-    let text = |finding: &Finding| Evidence::from(finding.to_string());
-    let refused = overlays.refused.then(|| {
-        let findings = overlays.findings.iter();
-        let errors = findings.filter(|finding| finding.severity == Severity::Error);
-        ReportedAlert::new(AlertKind::OverlaysRefused, "overlays", errors.map(text))
-    });
-    let starter = starter_warning(&overlays.set)
-        .map(|finding| ReportedAlert::new(AlertKind::StarterActive, "overlays", [text(&finding)]));
-    refused.into_iter().chain(starter).collect()
+    use redb::StorageBackend;
+    use redb::backends::InMemoryBackend;
+
+    use super::*;
+    use crate::alert::AlertKind;
+    use crate::config::KnownFiles;
+    use crate::model::{Name, Version};
+    use crate::overlay::State as ApprovalState;
+
+    /// A disk whose writes wait from the moment that it is stuck, until the sender is dropped.
+    #[derive(Debug)]
+    struct Disk {
+        memory: InMemoryBackend,
+        is_stuck: Arc<AtomicBool>,
+        freed: Mutex<Receiver<()>>,
+    }
+
+    impl StorageBackend for Disk {
+        fn len(&self) -> io::Result<u64> {
+            self.memory.len()
+        }
+
+        fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
+            self.memory.read(offset, out)
+        }
+
+        fn set_len(&self, len: u64) -> io::Result<()> {
+            self.memory.set_len(len)
+        }
+
+        fn sync_data(&self) -> io::Result<()> {
+            if self.is_stuck.load(Ordering::SeqCst) {
+                let _ = self.freed.lock().map(|freed| freed.recv());
+            }
+            self.memory.sync_data()
+        }
+
+        fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
+            self.memory.write(offset, data)
+        }
+    }
+
+    /// A watcher over a folder that a test hands to it, reading by reading.
+    struct Scene {
+        watcher: Watcher,
+        readings: Sender<Folder>,
+        stop: CancellationToken,
+        is_stuck: Arc<AtomicBool>,
+        _free: Sender<()>,
+    }
+
+    fn folder(files: &[(&str, &str)]) -> Folder {
+        let sources = files.iter().map(|(file, text)| Source::new(*file, *text)).collect();
+        Folder { sources, ..Folder::default() }
+    }
+
+    const APPROVED: &str = "servers: [{name: com.a/x, approval: {state: approved, reviewed: 2026-03-01, expires: 2099-01-01}}]";
+    const DENIED: &str = "servers: [{name: com.a/x, approval: {state: denied}}]";
+
+    impl Scene {
+        fn new() -> Self {
+            let (free, freed) = channel();
+            let (memory, is_stuck) = (InMemoryBackend::new(), Arc::new(AtomicBool::new(false)));
+            let disk = Disk { memory, is_stuck: Arc::clone(&is_stuck), freed: Mutex::new(freed) };
+            let store = Arc::new(Store::on_backend(disk, Clock::system()).expect("a store"));
+            let overlays_poll = Duration::from_millis(1);
+            let settings = Arc::new(Settings { overlays_poll, ..Settings::default() });
+            let clock = Arc::new(Clock::starting_at(Clock::system()));
+            let good = folder(&[("a.yaml", APPROVED)]);
+            let loaded =
+                judge_folder(&settings, good, Some(&[]), &LastGood::default(), clock.now());
+            let policy = Policy::new(Arc::clone(&settings), loaded.expect("a good set"));
+            let (readings, read) = channel();
+            let read: Mutex<Receiver<Folder>> = Mutex::new(read);
+            let read: ReadFolder = Arc::new(move |_: &Path, _: &mut KnownFiles| {
+                let read = read.lock().expect("one reader");
+                // Blocks as a mount that hangs; the end of the test ends it.
+                read.recv().unwrap_or_default()
+            });
+            let (policy, look_within) = (Arc::new(policy), Duration::from_millis(50));
+            let watcher = Watcher { settings, store, clock, policy, read, look_within };
+            Self { watcher, readings, stop: CancellationToken::new(), is_stuck, _free: free }
+        }
+
+        fn start(&self) {
+            tokio::spawn(self.watcher.clone().watch(self.stop.clone()));
+        }
+
+        fn reads_twice(&self, files: &[(&str, &str)]) {
+            for _ in 0..2 {
+                self.readings.send(folder(files)).expect("a reader");
+            }
+        }
+
+        async fn until(&self, what: &str, is_so: impl Fn(&Self) -> bool) {
+            for _ in 0..2_000 {
+                if is_so(self) {
+                    return;
+                }
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+            panic!("not in 10 s: {what}");
+        }
+
+        fn is_hidden(&self) -> bool {
+            let current = self.watcher.policy.current();
+            let rules = current.set.rules_for(&Name::parse("com.a/x").expect("a name"));
+            let version = Version::parse("1.0.0").expect("a version");
+            let effective = rules.effective(&version, "official");
+            let state = effective.approval.map(|(_, approval)| approval.state);
+            effective.hidden_by.is_some() || state != Some(ApprovalState::Approved)
+        }
+
+        fn has_alert(&self, kind: AlertKind) -> bool {
+            let alerts = self
+                .watcher
+                .store
+                .snapshot()
+                .and_then(|snapshot| snapshot.alerts())
+                .expect("alerts");
+            alerts.iter().any(|alert| alert.kind() == kind && !alert.is_resolved())
+        }
+    }
+
+    impl Drop for Scene {
+        fn drop(&mut self) {
+            self.stop.cancel();
+        }
+    }
+
+    /// P26.
+    #[tokio::test(flavor = "multi_thread")]
+    async fn folder_that_cannot_be_read_in_time_raises_an_alert_and_changes_nothing() {
+        let scene = Scene::new();
+        scene.start();
+        scene.until("an alert", |scene| scene.has_alert(AlertKind::OverlaysUnread)).await;
+        assert!(!scene.is_hidden(), "what could not be read is no verdict");
+        scene.reads_twice(&[("a.yaml", APPROVED)]);
+        scene.reads_twice(&[("a.yaml", APPROVED), ("deny.yaml", DENIED)]);
+        scene.until("the denial", Scene::is_hidden).await;
+    }
+
+    /// P26.
+    #[tokio::test(flavor = "multi_thread")]
+    async fn denial_is_enforced_while_the_store_hangs() {
+        let scene = Scene::new();
+        scene.is_stuck.store(true, Ordering::SeqCst);
+        scene.start();
+        // The first set changes an approval, and hangs in the store; the denial comes behind it.
+        let changed = APPROVED.replace("x,", "y,");
+        scene.reads_twice(&[("a.yaml", APPROVED), ("b.yaml", &changed)]);
+        scene
+            .until("the first set", |scene| scene.watcher.policy.current().set.rules().len() == 2)
+            .await;
+        scene.reads_twice(&[("a.yaml", APPROVED), ("b.yaml", &changed), ("deny.yaml", DENIED)]);
+        scene.until("the denial", Scene::is_hidden).await;
+        let stored = scene.watcher.store.snapshot().and_then(|snapshot| snapshot.overlays());
+        assert_eq!(stored.expect("a store"), [], "nothing could be stored yet");
+    }
+
+    /// P26.
+    #[tokio::test(flavor = "multi_thread")]
+    async fn approval_that_a_refused_set_no_longer_gives_ends_and_deleting_its_file_does_not_revive_it()
+     {
+        let scene = Scene::new();
+        scene.start();
+        scene.reads_twice(&[("a.yaml", "# nothing"), ("b.yaml", "servers: [{nmae: x}]")]);
+        scene.until("the approval ended", Scene::is_hidden).await;
+        scene.until("an alert", |scene| scene.has_alert(AlertKind::ApprovalsEnded)).await;
+        scene.reads_twice(&[("b.yaml", "servers: [{nmae: y}]")]);
+        let is_judged = |scene: &Scene| {
+            let current = scene.watcher.policy.current();
+            current.overlays.findings.iter().any(|finding| finding.place.source.text.contains('y'))
+        };
+        scene.until("the next refused set", is_judged).await;
+        assert!(scene.is_hidden());
+        let ended = || scene.watcher.store.snapshot().and_then(|now| now.ended_approvals());
+        scene.until("it is stored", |_| !ended().expect("a store").is_empty()).await;
+        scene.reads_twice(&[("a.yaml", APPROVED)]);
+        scene.until("the good set", |scene| !scene.is_hidden()).await;
+        scene.until("it is forgotten", |_| ended().expect("a store").is_empty()).await;
+    }
 }

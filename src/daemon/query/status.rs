@@ -24,6 +24,9 @@ pub struct StatusReport {
     pub generation: Option<u64>,
     pub visible: u64,
     pub store: StoreReport,
+    /// The number of log lines that were dropped, since nothing read the log fast enough.
+    #[serde(default)]
+    pub dropped_log_lines: u64,
     pub overlays: OverlayReport,
     pub upstreams: Vec<UpstreamReport>,
     /// The number of checked namespaces by verdict.
@@ -114,6 +117,7 @@ pub fn status(
         now,
         epoch: snapshot.epoch()?,
         generation: None,
+        dropped_log_lines: 0,
         visible: snapshot.count_shown(&current_policy.snapshot.views)?,
         alerts: snapshot
             .alerts()?

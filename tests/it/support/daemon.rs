@@ -200,6 +200,12 @@ impl Workplace {
         self.start_with(writer.into()).await
     }
 
+    /// Starts the daemon with a log pipe that is open while the returned end lives, and never read.
+    pub(crate) async fn start_with_unread_log(&self) -> (Daemon, std::io::PipeReader) {
+        let (reader, writer) = std::io::pipe().expect("a pipe");
+        (self.start_with(writer.into()).await, reader)
+    }
+
     async fn start_with(&self, log: Stdio) -> Daemon {
         self.launch("serve", log, || self.data()).await
     }

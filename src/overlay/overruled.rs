@@ -1,0 +1,153 @@
+use std::collections::HashMap;
+
+use super::set::patterns_of;
+use super::{NamePattern, OverlaySet, Rule, State, VersionPattern};
+use crate::lint::Finding;
+
+/// The denials of one name pattern, by the versions that they deny.
+#[derive(Default)]
+struct Denials<'s> {
+    /// By the release that an exact version spells.
+    by_release: HashMap<String, Vec<&'s Rule>>,
+    /// The others, by their pattern as it is written.
+    others: HashMap<&'s NamePattern, Vec<&'s Rule>>,
+}
+
+impl OverlaySet {
+    /// Returns a warning for each approval that a denial of another spelling overrules: of the same
+    /// release (`1.2.3`, `v1.2.3+1`), or of a name that differs in case or outer dots only. The reviewer
+    /// of the approval probably did not see the denial, or took the two for different servers.
+    #[must_use]
+    pub fn overruled(&self) -> Vec<Finding> {
+        let mut denials: HashMap<String, Denials<'_>> = HashMap::new();
+        for rule in self.rules().iter().filter(|rule| rule.hides()) {
+            let of_name = denials.entry(rule.name.denial_form()).or_default();
+            match &rule.versions {
+                VersionPattern::Exact(version) => {
+                    of_name.by_release.entry(version.release_form()).or_default().push(rule);
+                }
+                _ => of_name.others.entry(&rule.name).or_default().push(rule),
+            }
+        }
+        if denials.is_empty() {
+            return Vec::new();
+        }
+        let approvals = self.rules().iter().filter(|rule| {
+            rule.approval.as_ref().is_some_and(|approval| approval.state == State::Approved)
+        });
+        approvals
+            .filter_map(|approval| {
+                let denial = covering(&approval.name.denial_form())
+                    .into_iter()
+                    .filter_map(|form| denials.get(&form))
+                    .find_map(|of_name| of_name.overruling(approval))?;
+                Some(warning(approval, denial))
+            })
+            .collect()
+    }
+}
+
+impl<'s> Denials<'s> {
+    /// Returns a denial that overrules the approval by its spelling.
+    fn overruling(&self, approval: &Rule) -> Option<&'s Rule> {
+        let exact = match &approval.versions {
+            VersionPattern::Exact(version) => self.by_release.get(&version.release_form()),
+            _ => None,
+        };
+        let exact = exact.into_iter().flatten().filter(|denial| {
+            denial.versions != approval.versions || !is_covered(&approval.name, &denial.name)
+        });
+        let others = self.others.iter().filter(|(name, _)| !is_covered(&approval.name, name));
+        let others = others
+            .flat_map(|(_, denials)| denials)
+            .filter(|denial| may_overlap(&approval.versions, &denial.versions));
+        exact.chain(others).copied().find(|denial| {
+            let (left, right) = (&approval.upstream, &denial.upstream);
+            left.is_none() || right.is_none() || left == right
+        })
+    }
+}
+
+/// Returns all patterns that cover a name or a pattern, in the same form.
+fn covering(form: &str) -> Vec<String> {
+    let inside = form.replace(".*/*", "/*");
+    let mut patterns: Vec<String> = patterns_of(&inside).collect();
+    if inside != form {
+        // What covers `NS.*/*` covers names below `NS` too.
+        patterns.retain(|pattern| *pattern != inside);
+    }
+    patterns
+}
+
+/// Returns true if the names of one pattern are all names of the other, as they are written.
+fn is_covered(names: &NamePattern, by: &NamePattern) -> bool {
+    let by = by.to_string();
+    covering(&names.to_string()).contains(&by)
+}
+
+fn may_overlap(approved: &VersionPattern, denied: &VersionPattern) -> bool {
+    match (approved, denied) {
+        (VersionPattern::Exact(version), denied) => {
+            denied.denies(version, version.semantic().as_ref())
+        }
+        (VersionPattern::Range(approved), VersionPattern::Range(denied)) => {
+            approved.overlaps(denied)
+        }
+        _ => true,
+    }
+}
+
+fn warning(approval: &Rule, denial: &Rule) -> Finding {
+    let found = format!(
+        "the approval of `{}` has no effect: a denial or suspension of `{}` covers every spelling of it",
+        approval.selector(),
+        denial.selector()
+    );
+    let allowed = "remove the approval, or deny more narrowly";
+    Finding::warning(&approval.place, found, allowed).against(&denial.place)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::lint::Source;
+    use crate::model::Timestamp;
+    use crate::overlay::{Context, Terms, read};
+
+    /// P48.
+    #[rstest::rstest]
+    #[case("name: com.a/x, versions: 1.2.3+1", "name: com.a/x, versions: 1.2.3", true)]
+    #[case("name: com.a/x, versions: v1.2.3", "name: com.a/*, versions: 1.2.3", true)]
+    #[case("name: com.a/x.", "name: com.a/x", true)]
+    #[case("name: com.A/x, versions: '>=1'", "name: com.a.*/*, versions: '<2'", true)]
+    #[case("name: com.A.*/*", "name: com.*/*", false)]
+    #[case("name: com.A.*/*", "name: com.a.*/*", true)]
+    #[case("name: com.A.*/*", "name: com.a/*", false)]
+    #[case("name: com.A/x, versions: '>=2'", "name: com.a/x, versions: '<2'", false)]
+    #[case("name: com.a/x, versions: 1.2.3", "name: com.a/x, versions: 1.2.3-rc.1", false)]
+    #[case("name: com.a/x, versions: 1.2.3", "name: com.a/x", false)]
+    #[case("name: com.a/x., upstream: one", "name: com.a/x, upstream: two", false)]
+    #[case("name: com.a/x., upstream: one", "name: com.a/x", true)]
+    fn approval_that_a_denial_of_another_spelling_overrules_is_a_warning(
+        #[case] approved: &str,
+        #[case] denied: &str,
+        #[case] is_overruled: bool,
+    ) {
+        let now = Timestamp::parse("2026-06-01T00:00:00Z").expect("a time");
+        let context = Context { terms: Terms::default(), now, upstreams: None };
+        let approval = "{state: approved, reviewed: 2026-05-01}";
+        let files = [
+            Source::new("a.yaml", format!("servers: [{{{approved}, approval: {approval}}}]")),
+            Source::new("d.yaml", format!("servers: [{{{denied}, approval: {{state: denied}}}}]")),
+        ];
+        let set = OverlaySet::from(read(&files, &context));
+        let found: Vec<String> = set.overruled().iter().map(Finding::to_string).collect();
+        assert_eq!(found.len(), usize::from(is_overruled), "{found:?}");
+        for finding in found {
+            assert!(
+                finding.contains("a.yaml:1:11") && finding.contains("d.yaml:1:11"),
+                "{finding}"
+            );
+        }
+    }
+}
