@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::kind::AlertKind;
 use super::notice::{Change, Format, Notice};
 use super::record::Alert;
-use crate::model::Timestamp;
+use crate::model::{Actor, Timestamp};
 
 /// A recipient of notices, as configured; its address and secret are fingerprints.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -51,6 +51,9 @@ pub struct Delivery {
     /// The reason for which the last attempt failed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failure: Option<String>,
+    /// The actor who had it tried again after it was given up.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub redelivered_by: Option<Actor>,
 }
 
 /// A refusal of a delivery by its recipient.
@@ -90,7 +93,14 @@ const LONGEST_REQUEST: Duration = Duration::from_hours(1);
 impl Delivery {
     #[must_use]
     pub const fn new(notice: Notice, now: Timestamp) -> Self {
-        Self { notice, queued: now, attempts: 0, not_before: now, failure: None }
+        Self {
+            notice,
+            queued: now,
+            attempts: 0,
+            not_before: now,
+            failure: None,
+            redelivered_by: None,
+        }
     }
 
     /// Returns the delivery that replaces a pending one. An alert is a condition, so the newest update contains

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::*;
-use crate::model::Timestamp;
+use crate::model::{Actor, Timestamp};
 
 fn at(seconds: i64) -> Timestamp {
     Timestamp::from_micros(seconds * 1_000_000)
@@ -25,7 +25,7 @@ fn scored(score: u8) -> Alert {
 }
 
 fn acknowledged(detail: &str) -> Alert {
-    alert(detail).acknowledge("alice", "known", at(2))
+    alert(detail).acknowledge("alice", "known", Actor::LocalUser(1), at(2))
 }
 
 fn resolved(detail: &str) -> Alert {

@@ -48,7 +48,7 @@ pub use kind::AlertKind;
 pub use listing::MAX_ITEMS;
 pub use notice::{Change, Format, Notice};
 pub use reconcile::{MAX_OPEN, Report, reconcile};
-pub use record::{Acknowledged, Alert, ReportedAlert, State};
+pub use record::{Acknowledged, Alert, Reopened, ReportedAlert, State};
 pub use report::{AlertReport, Item, parse_seen};
 
 #[cfg(test)]

@@ -120,6 +120,7 @@ fn continued(before: &Alert, now: Alert) -> Option<Alert> {
     let after = Alert {
         raised: before.raised,
         acknowledged: before.acknowledged.clone(),
+        reopened: before.reopened.clone(),
         earlier: now.history_after(before),
         ..now
     };

@@ -6,7 +6,7 @@ use super::evidence::{Evidence, Figure};
 use super::identity::AlertIdentity;
 use super::kind::AlertKind;
 use super::listing::listed;
-use crate::model::{Difference, Digest, Earlier, Timestamp, difference_since, remember};
+use crate::model::{Actor, Difference, Digest, Earlier, Timestamp, difference_since, remember};
 
 /// Something that is the case now.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -102,6 +102,9 @@ pub struct Alert {
     /// The last acknowledgement, with all items that any acknowledgement covered.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub acknowledged: Option<Acknowledged>,
+    /// Set if the acknowledgements before the last one were taken back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reopened: Option<Reopened>,
     /// True while it is only counted in a flood.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub counted: bool,
@@ -113,13 +116,22 @@ pub struct Alert {
     pub earlier: Vec<Earlier<Evidence>>,
 }
 
-/// An acknowledgement: the person, the reason, and the digests of the items that were shown.
+/// An acknowledgement: the person, the reason, the authenticated actor, and the digests of the items that were shown.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Acknowledged {
+    /// The person, as the actor states it.
     pub by: String,
     pub reason: String,
+    pub actor: Actor,
     pub at: Timestamp,
     pub items: BTreeSet<Digest>,
+}
+
+/// The actor who took an acknowledgement back.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reopened {
+    pub actor: Actor,
+    pub at: Timestamp,
 }
 
 /// The state of an alert. It follows from what is stored, and is not stored itself.
@@ -129,7 +141,7 @@ pub enum State {
     /// It rests on an item that was not acknowledged.
     Open,
     /// Each of its items was acknowledged.
-    Acknowledged { by: String, reason: String, at: Timestamp },
+    Acknowledged { by: String, reason: String, actor: Actor, at: Timestamp },
     /// Heavier alerts of its namespace are open, and a flood counts it.
     Counted,
     /// It is not the case any more.
@@ -163,6 +175,7 @@ impl Alert {
             raised: now,
             changed: now,
             acknowledged: None,
+            reopened: None,
             counted: false,
             closed: None,
             earlier: Vec::new(),
@@ -178,8 +191,9 @@ impl Alert {
     pub fn state(&self) -> State {
         match (self.closed, &self.acknowledged) {
             (Some(at), _) => State::Resolved { at },
-            (None, Some(Acknowledged { by, reason, at, .. })) if self.is_covered() => {
-                State::Acknowledged { by: by.clone(), reason: reason.clone(), at: *at }
+            (None, Some(Acknowledged { by, reason, actor, at, .. })) if self.is_covered() => {
+                let (by, reason, actor) = (by.clone(), reason.clone(), actor.clone());
+                State::Acknowledged { by, reason, actor, at: *at }
             }
             (None, _) if self.counted => State::Counted,
             (None, _) => State::Open,
@@ -250,12 +264,18 @@ impl Alert {
 
     /// Returns the alert with all its listed items acknowledged, in addition to those acknowledged before.
     #[must_use]
-    pub fn acknowledge(self, by: &str, reason: &str, at: Timestamp) -> Self {
+    pub fn acknowledge(self, by: &str, reason: &str, actor: Actor, at: Timestamp) -> Self {
         let mut items = self.acknowledged.map(|before| before.items).unwrap_or_default();
         let listed = self.evidence.iter().filter(|item| **item != Evidence::Unlisted);
         items.extend(listed.map(Evidence::digest));
         let (by, reason) = (by.to_owned(), reason.to_owned());
-        Self { acknowledged: Some(Acknowledged { by, reason, at, items }), ..self }
+        Self { acknowledged: Some(Acknowledged { by, reason, actor, at, items }), ..self }
+    }
+
+    /// Returns the alert without any acknowledgement.
+    #[must_use]
+    pub fn reopen(self, actor: Actor, at: Timestamp) -> Self {
+        Self { acknowledged: None, reopened: Some(Reopened { actor, at }), changed: at, ..self }
     }
 }
 

@@ -1,6 +1,6 @@
 use super::*;
 use crate::lookalike::{Field, Signal, Technique};
-use crate::model::{Difference, Digest, Timestamp};
+use crate::model::{Actor, Difference, Digest, Timestamp};
 
 fn at(micros: i64) -> Timestamp {
     Timestamp::from_micros(micros)
@@ -34,7 +34,7 @@ impl Book {
     fn acknowledge(&mut self, is_meant: impl Fn(&Alert) -> bool) {
         for alert in &mut self.0 {
             if is_meant(alert) {
-                *alert = alert.clone().acknowledge("alice", "known", at(2));
+                *alert = alert.clone().acknowledge("alice", "known", Actor::LocalUser(1), at(2));
             }
         }
     }
@@ -295,8 +295,10 @@ fn five_light_alerts_hide_no_heavy_one() {
     };
     let mut half = of(&book, "evil/e");
     half.evidence.truncate(1);
-    let half =
-        Alert { evidence: of(&book, "evil/e").evidence, ..half.acknowledge("al", "ok", at(2)) };
+    let half = Alert {
+        evidence: of(&book, "evil/e").evidence,
+        ..half.acknowledge("al", "ok", Actor::LocalUser(1), at(2))
+    };
     book.0.retain(|alert| alert.identity != half.identity);
     book.0.push(half);
     let before = book.0.clone();

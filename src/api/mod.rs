@@ -6,14 +6,16 @@
 //! - [`registry`]: anonymous and read-only, with CORS on every answer. An entry that is not visible is
 //!   404 on every route, in one code path with an entry that never existed. Before the first generation
 //!   every route answers 503, because clients act on an empty list or a 404.
-//! - [`operations`]: `/livez` and `/readyz` for machines; all other routes need a bearer token. There are
-//!   no CORS headers. Requests from browsers are rejected: those with `Origin`, or with a `Host` that is
+//! - [`operations`]: `/livez` and `/readyz` for machines; all other routes need a token, or a [`Socket`]
+//!   over which the system names the user. There are no CORS headers. Requests from browsers are rejected: those with `Origin`, or with a `Host` that is
 //!   neither loopback nor configured.
 
 mod answer;
 mod cache;
 mod cors;
 mod encoding;
+mod listener;
+mod new_token;
 mod operations;
 mod params;
 mod path;
@@ -22,11 +24,14 @@ mod problem;
 mod registry;
 mod request_id;
 mod server;
+mod socket;
 mod tls;
 mod token;
 
+pub use new_token::{NewToken, TokenRefused, TokenReport};
 pub use operations::{SyncReport, operations};
 pub use registry::registry;
-pub use server::{Door, serve};
+pub use server::{Door, serve, serve_socket};
+pub use socket::{Socket, SocketError, connect_socket, own_uid};
 pub use tls::{PRIVATE_KEY, Tls, TlsError, exposed_key};
-pub use token::{TOKEN_FILE, make_token, read_token};
+pub use token::{TOKEN_FILE, TokenFile, read_token};

@@ -6,8 +6,10 @@ use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use thiserror::Error;
 
+use super::new_token::TokenRefused;
 use crate::alert::{NotAcknowledged, UnresolvedId};
 use crate::catalog::BadCursor;
+use crate::model::{Role, Timestamp, TokenName};
 use crate::store::StoreError;
 use crate::sync::NotDecided;
 
@@ -38,8 +40,20 @@ pub(super) enum Problem {
     NotReady,
     #[error("The store cannot be written; `vidimus status` shows the reason")]
     StoreUnwritable,
-    #[error("A bearer token is required: use the one in `ops.token` of the data folder")]
+    #[error(
+        "A bearer token is required: use the one in `ops.token` of the data folder, or one that `vidimus token create` \
+         printed and that was not revoked"
+    )]
     Unauthorized,
+    #[error("The token `{name}` expired at {at}; `vidimus token create` makes another one")]
+    ExpiredToken { name: TokenName, at: Timestamp },
+    #[error(
+        "This needs the role `{needs}`, and the token has the role `{has}`; `vidimus token create NAME --role {needs}` \
+         makes one that has it"
+    )]
+    SmallRole { needs: Role, has: Role },
+    #[error(transparent)]
+    Token(#[from] TokenRefused),
     #[error("{0}")]
     Forbidden(&'static str),
     #[error("The store cannot be read; see the log of the daemon")]
@@ -89,8 +103,13 @@ impl Problem {
             Self::Method => StatusCode::METHOD_NOT_ALLOWED,
             Self::TooMany(_) => StatusCode::TOO_MANY_REQUESTS,
             Self::NotReady | Self::StoreUnwritable => StatusCode::SERVICE_UNAVAILABLE,
-            Self::Unauthorized => StatusCode::UNAUTHORIZED,
-            Self::Forbidden(_) => StatusCode::FORBIDDEN,
+            Self::Unauthorized | Self::ExpiredToken { .. } => StatusCode::UNAUTHORIZED,
+            Self::Forbidden(_) | Self::SmallRole { .. } => StatusCode::FORBIDDEN,
+            Self::Token(why) => match why {
+                TokenRefused::Past(_) => StatusCode::UNPROCESSABLE_ENTITY,
+                TokenRefused::Exists(_) => StatusCode::CONFLICT,
+                TokenRefused::Random(_) => StatusCode::INTERNAL_SERVER_ERROR,
+            },
             Self::Store(_) | Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
@@ -130,7 +149,7 @@ impl IntoResponse for Problem {
             Self::Method => {
                 headers.insert(header::ALLOW, HeaderValue::from_static("GET, HEAD, OPTIONS"))
             }
-            Self::Unauthorized => {
+            Self::Unauthorized | Self::ExpiredToken { .. } => {
                 headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"))
             }
             _ => None,

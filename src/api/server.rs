@@ -1,7 +1,7 @@
 use std::collections::HashMap;
 use std::io;
-use std::net::{IpAddr, SocketAddr};
-use std::pin::pin;
+use std::net::IpAddr;
+use std::pin::{Pin, pin};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use hyper::service::{Service, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpListener;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 use tokio_io_timeout::TimeoutStream;
@@ -21,7 +21,9 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{debug, warn};
 
+use super::listener::{Caller, Listener};
 use super::peer::{Peer, household};
+use super::socket::Socket;
 use super::tls::Tls;
 use crate::config::Public;
 
@@ -64,6 +66,15 @@ impl Door {
 
 /// Serves a router until `stop`, then lets requests in flight end.
 pub async fn serve(listener: TcpListener, router: Router, door: Door, stop: CancellationToken) {
+    accept_all(listener, router, door, stop).await;
+}
+
+/// Serves a router to local users until `stop`; requests carry the user.
+pub async fn serve_socket(socket: Socket, router: Router, stop: CancellationToken) {
+    accept_all(socket, router, Door::plain(), stop).await;
+}
+
+async fn accept_all(listener: impl Listener, router: Router, door: Door, stop: CancellationToken) {
     let connections = TaskTracker::new();
     let limits = door.public.limits;
     let places = Arc::new(Semaphore::new(limits.connections));
@@ -73,7 +84,7 @@ pub async fn serve(listener: TcpListener, router: Router, door: Door, stop: Canc
             accepted = accept(&listener, &places) => accepted,
             () = stop.cancelled() => break,
         };
-        let (stream, peer, place) = match accepted {
+        let (stream, caller, place) = match accepted {
             Ok(accepted) => accepted,
             Err(error) => {
                 warn!(%error, "a connection was not accepted");
@@ -81,20 +92,27 @@ pub async fn serve(listener: TcpListener, router: Router, door: Door, stop: Canc
                 continue;
             }
         };
-        // One peer must not take all places; a trusted proxy brings all its clients.
-        let counts = !door.public.trusts(peer.ip());
-        let most = if counts { limits.connections_per_peer } else { usize::MAX };
-        let Some(guest) = Peers::admit(&peers, household(peer.ip()), most) else { continue };
-        // Answers are small and written at once; waiting to fill a packet only delays them.
-        let _ = stream.set_nodelay(true);
+        let guest = match caller {
+            // One peer must not take all places; a trusted proxy brings all its clients.
+            Caller::Network(peer) => {
+                let counts = !door.public.trusts(peer.ip());
+                let most = if counts { limits.connections_per_peer } else { usize::MAX };
+                let guest = Peers::admit(&peers, household(peer.ip()), most);
+                if guest.is_none() {
+                    continue;
+                }
+                guest
+            }
+            Caller::Local(_) => None,
+        };
         let (router, stop, tls) = (router.clone(), stop.clone(), door.tls.clone());
         let silence = door.answers_at_once.then_some(STALLED);
         connections.spawn(async move {
             let stream = patient(stream, silence);
             let ended = match tls {
-                None => serve_connection(stream, router, peer, stop).await,
+                None => serve_connection(stream, router, caller, stop).await,
                 Some(tls) => match timeout(HANDSHAKE, tls.acceptor().accept(stream)).await {
-                    Ok(Ok(stream)) => serve_connection(stream, router, peer, stop).await,
+                    Ok(Ok(stream)) => serve_connection(stream, router, caller, stop).await,
                     Ok(Err(error)) => Err(error.to_string()),
                     Err(_) => Err("the TLS handshake took more than 10 seconds".into()),
                 },
@@ -114,18 +132,19 @@ pub async fn serve(listener: TcpListener, router: Router, door: Door, stop: Canc
 }
 
 /// Waits for a free place, then accepts a connection; others wait in the queue of the system.
-async fn accept(
-    listener: &TcpListener,
+async fn accept<L: Listener>(
+    listener: &L,
     places: &Arc<Semaphore>,
-) -> io::Result<(TcpStream, SocketAddr, OwnedSemaphorePermit)> {
+) -> io::Result<(L::Stream, Caller, OwnedSemaphorePermit)> {
     let place = Arc::clone(places).acquire_owned().await.map_err(io::Error::other)?;
-    let (stream, peer) = listener.accept().await?;
-    Ok((stream, peer, place))
+    let (stream, caller) = listener.accept().await?;
+    Ok((stream, caller, place))
 }
 
-type Patient = std::pin::Pin<Box<TimeoutStream<TcpStream>>>;
-
-fn patient(stream: TcpStream, silence: Option<Duration>) -> Patient {
+fn patient<S: AsyncRead + AsyncWrite>(
+    stream: S,
+    silence: Option<Duration>,
+) -> Pin<Box<TimeoutStream<S>>> {
     let mut stream = TimeoutStream::new(stream);
     stream.set_read_timeout(silence);
     stream.set_write_timeout(Some(STALLED));
@@ -137,7 +156,7 @@ fn patient(stream: TcpStream, silence: Option<Duration>) -> Patient {
 async fn serve_connection(
     stream: impl AsyncRead + AsyncWrite + Unpin + 'static,
     router: Router,
-    peer: SocketAddr,
+    caller: Caller,
     stop: CancellationToken,
 ) -> Result<(), String> {
     let mut server = http1::Builder::new();
@@ -153,7 +172,14 @@ async fn serve_connection(
         .max_buf_size(MAX_HEAD_BYTES);
     let service = TowerToHyperService::new(router);
     let with_peer = service_fn(move |mut request: Request<Incoming>| {
-        request.extensions_mut().insert(Peer(peer.ip()));
+        match caller {
+            Caller::Network(peer) => {
+                request.extensions_mut().insert(Peer(peer.ip()));
+            }
+            Caller::Local(user) => {
+                request.extensions_mut().insert(user);
+            }
+        }
         service.call(request)
     });
     let mut connection = pin!(server.serve_connection(TokioIo::new(stream), with_peer));
@@ -228,7 +254,7 @@ mod tests {
         let values: String = (0..4).map(|number| format!("x-{number}: {value}\r\n")).collect();
         let head = format!("GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n{values}\r\n");
         ours.write_all(head.as_bytes()).await.expect("room for it");
-        let peer = SocketAddr::from(([127, 0, 0, 1], 1));
+        let peer = Caller::Network(([127, 0, 0, 1], 1).into());
         let stop = CancellationToken::new();
         let served = serve_connection(theirs, Router::new(), peer, stop).await;
         let mut answer = String::new();

@@ -5,7 +5,7 @@ use super::args::AlertAction;
 use super::error::{CliError, Exit};
 use super::print::{as_json, counted, err, out};
 use super::target::Target;
-use crate::alert::{AlertKind, AlertReport, Delivery, State};
+use crate::alert::{AlertKind, AlertReport, Delivery, Reopened, State};
 use crate::config::Settings;
 use crate::lookalike::Level;
 use crate::model::{Digest, Escaped};
@@ -107,7 +107,8 @@ async fn acknowledge(
     match Target::open(settings)? {
         Target::Store(offline) => {
             let now = offline.clock.now();
-            let acknowledged = offline.store.acknowledge(id, seen, by, reason, now)?;
+            let acknowledged =
+                offline.store.acknowledge(id, seen, by, reason, offline.actor, now)?;
             let alert = acknowledged.map_err(|why| CliError::NotAcknowledged(why.to_string()))?;
             Ok(alert.into())
         }
@@ -122,7 +123,7 @@ async fn acknowledge(
 async fn unacknowledge(settings: &Settings, id: &str) -> Result<AlertReport, CliError> {
     match Target::open(settings)? {
         Target::Store(offline) => {
-            let alert = offline.store.unacknowledge(id, offline.clock.now())?;
+            let alert = offline.store.unacknowledge(id, offline.actor, offline.clock.now())?;
             Ok(alert.map_err(|why| CliError::NotAcknowledged(why.to_string()))?.into())
         }
         Target::Daemon(operator) => {
@@ -161,7 +162,9 @@ async fn redeliver(
     json: bool,
 ) -> Result<Exit, CliError> {
     let count: Option<usize> = match Target::open(&settings)? {
-        Target::Store(offline) => offline.store.redeliver(webhook, offline.clock.now())?,
+        Target::Store(offline) => {
+            offline.store.redeliver(webhook, &offline.actor, offline.clock.now())?
+        }
         Target::Daemon(operator) => {
             let query: Vec<(&str, &str)> =
                 webhook.map(|name| ("webhook", name)).into_iter().collect();
@@ -241,6 +244,11 @@ pub(super) fn print_alerts(alerts: &[AlertReport], json: bool) {
             indented(&Escaped(&aside).to_string());
         }
         indented(&state_of(state));
+        if let Some(Reopened { actor, at }) = &alert.reopened
+            && report.is_open()
+        {
+            indented(&format!("its acknowledgement was taken back by {actor} at {at}"));
+        }
         if report.is_open() {
             if explained.insert(kind) {
                 indented(kind.remedy());
@@ -253,8 +261,8 @@ pub(super) fn print_alerts(alerts: &[AlertReport], json: bool) {
 fn state_of(state: &State) -> String {
     match state {
         State::Open => "open".to_owned(),
-        State::Acknowledged { by, reason, at } => {
-            format!("acknowledged by {} at {at}: {}", Escaped(by), Escaped(reason))
+        State::Acknowledged { by, reason, actor, at } => {
+            format!("acknowledged by {} ({actor}) at {at}: {}", Escaped(by), Escaped(reason))
         }
         State::Counted => {
             "counted in a flood, since heavier alerts of its namespace are open".to_owned()

@@ -8,7 +8,7 @@ use crate::alert::{AlertKind, parse_seen};
 use crate::config::Locations;
 use crate::curation::EntryState;
 use crate::lookalike::Level;
-use crate::model::Digest;
+use crate::model::{Digest, Role, TokenName};
 use crate::telemetry::LogFormat;
 
 /// Mirrors MCP registries and serves what your overlays approve.
@@ -35,6 +35,9 @@ pub(super) struct Arguments {
     /// Where operations are served [default: 127.0.0.1:8081]
     #[arg(long, global = true, env = "VIDIMUS_OPS_LISTEN", value_name = "ADDR")]
     ops_listen: Option<SocketAddr>,
+    /// The Unix socket of operations [default: ops.sock in the folder of the store]
+    #[arg(long, global = true, env = "VIDIMUS_OPS_SOCKET", value_name = "FILE")]
+    ops_socket: Option<PathBuf>,
     /// The format of logs [default: text on a terminal, else json]
     #[arg(long, global = true, env = "VIDIMUS_LOG", value_name = "FORMAT")]
     pub log: Option<LogFormat>,
@@ -146,6 +149,14 @@ pub(super) enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Make, list and revoke tokens of the operations address
+    Token {
+        #[command(subcommand)]
+        action: TokenAction,
+        /// Print JSON for programs
+        #[arg(long, global = true)]
+        json: bool,
+    },
     /// Read every row of the store: that it decodes, and that digests and references hold
     Verify {
         /// Run the storage engine's own check over the file too, which may repair it; not while a
@@ -246,6 +257,33 @@ fn filled(text: &str) -> Result<String, &'static str> {
     if text.trim().is_empty() { Err("it must not be empty") } else { Ok(text.to_owned()) }
 }
 
+#[derive(Debug, Subcommand)]
+pub(super) enum TokenAction {
+    /// Make a token and print its secret, which is stored nowhere
+    Create {
+        /// Its name: lower-case letters, digits and hyphens
+        name: TokenName,
+        /// A viewer reads, a reviewer acknowledges alerts too, an operator does everything
+        #[arg(long, value_parser = roles())]
+        role: Role,
+        /// The time or day (its beginning in UTC) at which it expires, or a number of days such as 30d
+        #[arg(long, value_name = "TIME", default_value = "90d")]
+        expires: String,
+    },
+    /// List the tokens, without their secrets
+    List,
+    /// Revoke a token at once
+    Revoke {
+        /// Its name
+        name: TokenName,
+    },
+}
+
+fn roles() -> impl TypedValueParser<Value = Role> {
+    PossibleValuesParser::new(Role::ALL.map(Role::as_str))
+        .try_map(|found| Role::from_word(&found).ok_or("not a role"))
+}
+
 fn kinds() -> impl TypedValueParser<Value = AlertKind> {
     let words: Vec<&str> = AlertKind::all().map(AlertKind::as_str).collect();
     PossibleValuesParser::new(words).try_map(|found| {
@@ -281,6 +319,7 @@ impl Arguments {
             overlays: self.overlays.clone(),
             listen: self.listen,
             ops_listen: self.ops_listen,
+            ops_socket: self.ops_socket.clone(),
         }
     }
 }

@@ -1,22 +1,32 @@
+use std::io;
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use reqwest::{Client, Method, StatusCode};
+use bytes::Bytes;
+use http_body_util::{BodyExt, Empty};
+use hyper::client::conn::http1::handshake;
+use hyper::header::{AUTHORIZATION, HOST};
+use hyper::{Method, Request, StatusCode};
+use hyper_util::rt::TokioIo;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
 
 use super::error::CliError;
-use crate::api::{TOKEN_FILE, read_token};
+use crate::api::{SocketError, TOKEN_FILE, connect_socket, read_token};
 use crate::config::Settings;
 
-/// The file in the data folder in which a daemon says where it listens.
+/// The file in the data folder in which a daemon says where it listens. It is for people and scripts: a command that
+/// believed it would send the token to any process that wrote it.
 const ADDRESS_FILE: &str = "daemon.json";
 /// A sync run that a person asks for may take hours; connecting may not.
 const CONNECT: Duration = Duration::from_secs(5);
 
 /// Where a running daemon listens.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize)]
 pub(super) struct Addresses {
     pub pid: u32,
     pub registry: SocketAddr,
@@ -32,37 +42,29 @@ impl Addresses {
     }
 
     pub(super) fn remove(data: &Path) {
-        // It is only a hint: one that is left behind is noticed, since no process has the store open.
+        // One that is left behind names a process that is gone, which people notice.
         let _ = std::fs::remove_file(data.join(ADDRESS_FILE));
-    }
-
-    fn read(data: &Path) -> Option<Self> {
-        let json = std::fs::read(data.join(ADDRESS_FILE)).ok()?;
-        serde_json::from_slice(&json).ok()
     }
 }
 
-/// Asks the running daemon.
+/// Asks the running daemon: over its socket, where the system names both users, and no secret is sent. Where there is
+/// no socket, over the address that the user named, with the token of the data folder.
 #[derive(Debug)]
 pub(super) struct Operator {
-    client: Client,
-    address: SocketAddr,
-    token: String,
+    data: PathBuf,
+    socket: PathBuf,
+    /// The address of operations that a flag, a variable or the settings file names; a default is none.
+    named: Option<SocketAddr>,
 }
 
 impl Operator {
     /// Returns a client of the daemon that holds the store of these settings.
-    pub(super) fn of(settings: &Settings) -> Result<Self, CliError> {
-        let written = Addresses::read(&settings.data).map(|addresses| addresses.operations);
-        let address = written.unwrap_or(settings.ops_listen);
-        let token = read_token(&settings.data)
-            .map_err(|source| CliError::File { path: settings.data.join(TOKEN_FILE), source })?;
-        let client = Client::builder()
-            .no_proxy()
-            .connect_timeout(CONNECT)
-            .build()
-            .map_err(|source| CliError::Unreachable { address, source })?;
-        Ok(Self { client, address, token })
+    pub(super) fn of(settings: &Settings) -> Self {
+        Self {
+            data: settings.data.clone(),
+            socket: settings.ops_socket(),
+            named: settings.ops_listen_named.then_some(settings.ops_listen),
+        }
     }
 
     pub(super) async fn get<T: DeserializeOwned>(
@@ -87,45 +89,102 @@ impl Operator {
         path: &[&str],
         query: &[(&str, &str)],
     ) -> Result<T, CliError> {
-        let mut url = url::Url::parse(&format!("http://{}/", self.reachable()))
-            .expect("an address with a port makes a URL");
-        if let Ok(mut segments) = url.path_segments_mut() {
-            segments.pop_if_empty().extend(path);
-        }
-        if !query.is_empty() {
-            url.query_pairs_mut().extend_pairs(query);
-        }
-        let failed = |source| CliError::Unreachable { address: self.address, source };
-        let request = self.client.request(method, url).bearer_auth(&self.token);
-        let response = request.send().await.map_err(failed)?;
-        let status = response.status();
-        let body = response.bytes().await.map_err(failed)?;
+        let request = Request::builder().method(method).uri(target(path, query));
+        let (daemon, answer) = match (connect_socket(&self.socket, &self.data).await, self.named) {
+            (Ok(stream), _) => {
+                let request = request.header(HOST, "localhost");
+                (self.socket.to_string_lossy().into_owned(), answer(stream, request).await)
+            }
+            // A stranger in the place of the daemon is no reason to look elsewhere.
+            (Err(source @ SocketError::Stranger { .. }), _) | (Err(source), None) => {
+                return Err(CliError::NoSocket { source });
+            }
+            (Err(_), Some(address)) => {
+                let token = read_token(&self.data).map_err(|source| CliError::File {
+                    path: self.data.join(TOKEN_FILE),
+                    source,
+                })?;
+                let reachable = reachable(address);
+                let request = request
+                    .header(HOST, reachable.to_string())
+                    .header(AUTHORIZATION, format!("Bearer {token}"));
+                (address.to_string(), answer_at(reachable, request).await)
+            }
+        };
+        let (status, body) =
+            answer.map_err(|source| CliError::Unreachable { daemon: daemon.clone(), source })?;
         if status.is_success()
             && let Ok(value) = serde_json::from_slice(&body)
         {
             return Ok(value);
         }
-        Err(self.refusal(status, &body))
+        Err(refusal(daemon, status, &body))
     }
+}
 
-    /// Returns the address to connect to: loopback where the daemon listens everywhere, since its `Host` is known.
-    fn reachable(&self) -> SocketAddr {
-        if self.address.ip().is_unspecified() {
-            SocketAddr::from(([127, 0, 0, 1], self.address.port()))
-        } else {
-            self.address
-        }
+/// Returns path and query, encoded.
+fn target(path: &[&str], query: &[(&str, &str)]) -> String {
+    let mut url = url::Url::parse("http://localhost/").expect("a URL");
+    if let Ok(mut segments) = url.path_segments_mut() {
+        segments.pop_if_empty().extend(path);
     }
+    if !query.is_empty() {
+        url.query_pairs_mut().extend_pairs(query);
+    }
+    url[url::Position::BeforePath..].to_owned()
+}
 
-    fn refusal(&self, status: StatusCode, body: &[u8]) -> CliError {
-        #[derive(Deserialize)]
-        struct Problem {
-            detail: String,
-        }
-        let detail = match serde_json::from_slice(body) {
-            Ok(Problem { detail }) => detail,
-            Err(_) => "an answer this release does not understand".into(),
-        };
-        CliError::Refused { address: self.address, status: status.as_u16(), detail }
+/// Returns the address to connect to: loopback where the daemon listens everywhere, since its `Host` is known.
+fn reachable(address: SocketAddr) -> SocketAddr {
+    if address.ip().is_unspecified() {
+        SocketAddr::from(([127, 0, 0, 1], address.port()))
+    } else {
+        address
+    }
+}
+
+async fn answer_at(
+    address: SocketAddr,
+    request: hyper::http::request::Builder,
+) -> io::Result<(StatusCode, Bytes)> {
+    let connected = timeout(CONNECT, TcpStream::connect(address)).await;
+    answer(connected.map_err(|_| io::Error::from(io::ErrorKind::TimedOut))??, request).await
+}
+
+async fn answer(
+    stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    request: hyper::http::request::Builder,
+) -> io::Result<(StatusCode, Bytes)> {
+    let request = request.body(Empty::<Bytes>::new()).map_err(io::Error::other)?;
+    let (mut sender, connection) =
+        handshake(TokioIo::new(stream)).await.map_err(io::Error::other)?;
+    // It ends with the sender, and reports its failures there.
+    tokio::spawn(connection);
+    let response = sender.send_request(request).await.map_err(io::Error::other)?;
+    let status = response.status();
+    let body = response.into_body().collect().await.map_err(io::Error::other)?;
+    Ok((status, body.to_bytes()))
+}
+
+fn refusal(daemon: String, status: StatusCode, body: &[u8]) -> CliError {
+    #[derive(Deserialize)]
+    struct Problem {
+        detail: String,
+    }
+    let detail = match serde_json::from_slice(body) {
+        Ok(Problem { detail }) => detail,
+        Err(_) => "an answer this release does not understand".into(),
+    };
+    CliError::Refused { daemon, status: status.as_u16(), detail }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn path_and_query_are_encoded() {
+        assert_eq!(target(&["explain", "a.b/c d"], &[]), "/explain/a.b%2Fc%20d");
+        assert_eq!(target(&["x"], &[("by", "a&b"), ("é", "")]), "/x?by=a%26b&%C3%A9=");
     }
 }

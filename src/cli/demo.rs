@@ -71,6 +71,7 @@ impl Folder {
             overlays: at("overlays"),
             listen: Some(given.listen),
             ops_listen: Some(given.ops_listen),
+            ops_socket: None,
         };
         let file = self.path().join("vidimus.toml");
         Settings::load(&file, true, locations).map_err(CliError::Findings)

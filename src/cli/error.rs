@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use thiserror::Error;
 
-use crate::api::TlsError;
+use crate::api::{SocketError, TlsError};
 use crate::daemon::DaemonError;
 use crate::lint::Finding;
 use crate::model::BadName;
@@ -62,6 +62,9 @@ pub(super) enum CliError {
     NotAcknowledged(String),
     #[error("there is no webhook `{0}`; `vidimus status` lists them")]
     UnknownWebhook(String),
+    /// No token of this name can be made or revoked.
+    #[error("{0}")]
+    Token(String),
     #[error("no upstream lists `{0}`")]
     Unknown(String),
     #[error(
@@ -99,12 +102,17 @@ pub(super) enum CliError {
     #[error("a daemon holds the store; stop it before the file itself is checked")]
     DaemonRuns,
     #[error(
-        "another process holds the store and does not answer as a daemon at {address}; if its \
-         operations are elsewhere, say so with --ops-listen"
+        "another process holds the store, and no daemon answers at its socket; name the socket with --ops-socket, or an \
+         address with --ops-listen: the token goes only to an address that you name"
     )]
-    Unreachable { address: SocketAddr, source: reqwest::Error },
-    #[error("the daemon at {address} answered {status}: {detail}")]
-    Refused { address: SocketAddr, status: u16, detail: String },
+    NoSocket { source: SocketError },
+    #[error(
+        "another process holds the store and does not answer as a daemon at {daemon}; if its \
+         operations are elsewhere, say so with --ops-socket or --ops-listen"
+    )]
+    Unreachable { daemon: String, source: std::io::Error },
+    #[error("the daemon at {daemon} answered {status}: {detail}")]
+    Refused { daemon: String, status: u16, detail: String },
     #[error(
         "vidimus failed in a way that it should not; the lines above are worth a report. If \
          `vidimus verify` fails too, the store is damaged: restore a copy, or move it away"
@@ -123,6 +131,7 @@ impl CliError {
             | Self::Unknown(_)
             | Self::UnknownFile(_)
             | Self::NotAcknowledged(_)
+            | Self::Token(_)
             | Self::UnknownWebhook(_)
             | Self::NotDecided(_)
             | Self::AnotherSet { .. }

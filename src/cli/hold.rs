@@ -59,7 +59,8 @@ pub(super) async fn decide(settings: Settings, choice: Choice<'_>) -> Result<Exi
             let definition = offline.upstreams.iter().find(|known| known.id == upstream);
             let safety_limits =
                 definition.map(|known| known.safety_limits.clone()).unwrap_or_default();
-            let request = DecisionRequest { decision, id: id.to_owned(), seen, only, by, reason };
+            let (id, actor) = (id.to_owned(), offline.actor.clone());
+            let request = DecisionRequest { decision, id, seen, only, by, reason, actor };
             let now = offline.clock.now();
             let decided = offline.store.decide_hold(upstream, &request, &safety_limits, now)?;
             decided.map_err(|why| CliError::NotDecided(why.to_string()))?.len()

@@ -21,6 +21,7 @@ mod query;
 mod serve;
 mod sync;
 mod target;
+mod token;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -139,6 +140,7 @@ async fn dispatch(
         Command::Lookalikes { action: None, since, level, json } => {
             lookalikes::list(settings, since.as_deref(), level, json).await
         }
+        Command::Token { action, json } => token::act(settings, action, json).await,
         Command::Status { json } => query::status(settings, json).await,
         Command::Verify { file, json } => query::verify(settings, file, json).await,
     }

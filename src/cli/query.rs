@@ -29,7 +29,7 @@ pub(super) async fn verify(settings: Settings, file: bool, json: bool) -> Result
             }
             Err(StoreError::Locked { .. }) if file => return Err(CliError::DaemonRuns),
             Err(StoreError::Locked { .. }) => {
-                (Operator::of(&settings)?.get(&["verify"], &[]).await?, false)
+                (Operator::of(&settings).get(&["verify"], &[]).await?, false)
             }
             Err(error) => return Err(error.into()),
         };

@@ -12,12 +12,15 @@ use super::client::Addresses;
 use super::error::{CliError, Exit};
 use super::progress::show_first_syncs;
 use super::target::{clock_of, first_overlays, overlays};
-use crate::api::{Door, TOKEN_FILE, Tls, make_token, operations, registry, serve as serve_http};
+use crate::api::{
+    Door, Socket, TOKEN_FILE, Tls, TokenFile, operations, registry, serve as serve_http,
+    serve_socket,
+};
 use crate::config::{Settings, Upstream, read_upstreams};
 use crate::daemon::{DaemonError, Services, Shift, open_source, open_sources, open_webhooks, run};
-use crate::model::reason;
+use crate::model::{Escaped, reason};
 use crate::remote::OwnershipSources;
-use crate::store::Store;
+use crate::store::{Store, restrict_folder};
 use crate::telemetry::dropped_lines;
 
 /// The process stops within five seconds, whatever happens.
@@ -80,8 +83,9 @@ pub(super) async fn run_daemon(
         }
         loaded => loaded?,
     };
-    let token = make_token(&settings.data)
+    let token = TokenFile::open(&settings.data)
         .map_err(|source| CliError::File { path: settings.data.join(TOKEN_FILE), source })?;
+    let socket = open_socket(&settings).await;
     let addresses = Addresses {
         pid: std::process::id(),
         registry: address(&listeners.registry, settings.listen),
@@ -104,13 +108,20 @@ pub(super) async fn run_daemon(
     let door = Door { public: settings.clone(), answers_at_once: true, tls };
     let public = registry(Arc::clone(&services));
     let public = serve_http(listeners.registry, public, door, stop.clone());
+    tokio::spawn(Arc::clone(&token).follow(stop.clone()));
     let private = operations(Arc::clone(&services), token);
+    let local = socket.map(|socket| serve_socket(socket, private.clone(), stop.clone()));
+    let local = tokio::spawn(async move {
+        if let Some(local) = local {
+            local.await;
+        }
+    });
     let private = serve_http(listeners.operations, private, Door::plain(), stop.clone());
     let (public, private) = (tokio::spawn(public), tokio::spawn(private));
     let ended = in_time(run(services, upstreams, sources, stop.clone()), &stop).await;
     stop.cancel();
     // A server that panicked has logged so; there is nothing left to wait for.
-    let _ = (public.await, private.await);
+    let _ = (public.await, private.await, local.await);
     Addresses::remove(&data);
     if let Err(error) = &ended {
         error!(%error, "the daemon cannot go on");
@@ -118,6 +129,27 @@ pub(super) async fn run_daemon(
     ended?;
     info!("stopped");
     Ok(Exit::Done)
+}
+
+/// Closes the data folder to other users and opens the socket of operations. Without either the daemon goes on: the
+/// commands then need an address and the token.
+async fn open_socket(settings: &Settings) -> Option<Socket> {
+    let folder = settings.data.to_string_lossy();
+    let folder = Escaped(&folder);
+    match restrict_folder(&settings.data) {
+        Ok(false) => {}
+        Ok(true) => info!(%folder, "the data folder was closed to other users; its mode is 0700"),
+        Err(error) => {
+            warn!(%folder, %error, "other users can enter the data folder; give it to the daemon's user, with mode 0700");
+        }
+    }
+    match Socket::bind(&settings.ops_socket(), &settings.data).await {
+        Ok(socket) => Some(socket),
+        Err(error) => {
+            warn!(reason = %Escaped(&reason(&error)), "operations have no socket; commands need --ops-listen and the token");
+            None
+        }
+    }
 }
 
 /// Refuses addresses that would carry answers unprotected; returns the certificate of the registry.

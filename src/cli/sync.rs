@@ -32,7 +32,7 @@ pub(super) async fn sync(
         Err(StoreError::Locked { .. }) => {
             let flag = |set| if set { "true" } else { "false" };
             let query = [("full", flag(full)), ("dry_run", flag(dry_run))];
-            Operator::of(&settings)?.post(&["ops", "sync"], &query).await?
+            Operator::of(&settings).post(&["ops", "sync"], &query).await?
         }
         Err(error) => return Err(error.into()),
     };

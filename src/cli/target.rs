@@ -2,10 +2,11 @@ use std::sync::Arc;
 
 use super::client::Operator;
 use super::error::CliError;
+use crate::api::own_uid;
 use crate::config::{Settings, Upstream, read_upstreams};
 use crate::curation::PolicySnapshot;
 use crate::daemon::{Clock, CurrentPolicy, LoadedOverlays, combine, load_overlays};
-use crate::model::Timestamp;
+use crate::model::{Actor, Timestamp};
 use crate::store::{Store, StoreError};
 
 /// The process that can answer about the store.
@@ -22,6 +23,8 @@ pub(super) struct Offline {
     pub clock: Arc<Clock>,
     pub current_policy: CurrentPolicy,
     pub upstreams: Vec<Upstream>,
+    /// The user of this process.
+    pub actor: Actor,
 }
 
 impl Target {
@@ -29,7 +32,7 @@ impl Target {
     pub(super) fn open(settings: &Settings) -> Result<Self, CliError> {
         match Store::open(&settings.data, Clock::system()) {
             Ok(store) => Ok(Self::Store(Box::new(Offline::new(settings, store)?))),
-            Err(StoreError::Locked { .. }) => Ok(Self::Daemon(Operator::of(settings)?)),
+            Err(StoreError::Locked { .. }) => Ok(Self::Daemon(Operator::of(settings))),
             Err(error) => Err(error.into()),
         }
     }
@@ -60,7 +63,10 @@ impl Offline {
         let clock = clock_of(&store)?;
         let policies = upstreams.iter().map(Upstream::policy).collect();
         let current_policy = combine(settings, overlays, policies);
-        Ok(Self { store: Arc::new(store), clock: Arc::new(clock), current_policy, upstreams })
+        let unknown = |source| CliError::File { path: settings.data.clone(), source };
+        let actor = Actor::LocalUser(own_uid().map_err(unknown)?);
+        let (store, clock) = (Arc::new(store), Arc::new(clock));
+        Ok(Self { store, clock, current_policy, upstreams, actor })
     }
 
     pub(super) fn policy(&self) -> &PolicySnapshot {

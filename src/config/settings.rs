@@ -24,6 +24,7 @@ pub struct Locations {
     pub overlays: Option<PathBuf>,
     pub listen: Option<SocketAddr>,
     pub ops_listen: Option<SocketAddr>,
+    pub ops_socket: Option<PathBuf>,
 }
 
 /// The settings for all outgoing connections.
@@ -45,6 +46,10 @@ pub struct Settings {
     pub overlays_poll: Duration,
     pub listen: SocketAddr,
     pub ops_listen: SocketAddr,
+    /// True if a flag, a variable or the file names `ops_listen`: a token goes to no other address.
+    pub ops_listen_named: bool,
+    /// The Unix socket of operations, if it is not the one in the data folder.
+    pub ops_socket: Option<PathBuf>,
     /// Values of `Host` that the operations address accepts besides loopback.
     pub ops_hosts: Vec<String>,
     /// Our own reverse-DNS namespace, the key of our block in `_meta`.
@@ -84,6 +89,8 @@ fn package_url(text: &str) -> Result<String, &'static str> {
     }
 }
 
+/// The Unix socket of operations in the data folder.
+const SOCKET_FILE: &str = "ops.sock";
 const MAX_DAYS: u64 = 10 * 366;
 
 impl Default for Settings {
@@ -97,6 +104,8 @@ impl Default for Settings {
             overlays_poll: Duration::from_secs(2),
             listen: loopback(8080),
             ops_listen: loopback(8081),
+            ops_listen_named: false,
+            ops_socket: None,
             ops_hosts: Vec::new(),
             namespace: "local.vidimus".into(),
             terms: Terms::default(),
@@ -133,8 +142,16 @@ impl Settings {
         settings.upstreams = given.upstreams.unwrap_or(settings.upstreams);
         settings.overlays = given.overlays.unwrap_or(settings.overlays);
         settings.listen = given.listen.unwrap_or(settings.listen);
+        settings.ops_listen_named |= given.ops_listen.is_some();
         settings.ops_listen = given.ops_listen.unwrap_or(settings.ops_listen);
+        settings.ops_socket = given.ops_socket.or(settings.ops_socket);
         Ok(settings)
+    }
+
+    /// Returns the path of the Unix socket of operations.
+    #[must_use]
+    pub fn ops_socket(&self) -> PathBuf {
+        self.ops_socket.clone().unwrap_or_else(|| self.data.join(SOCKET_FILE))
     }
 
     fn read(&mut self, text: &str, file: &Path) -> Result<(), Vec<Finding>> {
@@ -159,6 +176,9 @@ impl Settings {
                 *path = text.into();
             }
         }
+        self.ops_listen_named = fields.get("ops_listen").is_some();
+        self.ops_socket =
+            fields.get("ops_socket").and_then(|node| reader.text(node)).map(PathBuf::from);
         for (key, address) in [("listen", &mut self.listen), ("ops_listen", &mut self.ops_listen)] {
             let parsed = fields.get(key).and_then(|node| {
                 reader.parsed(node, |text| {

@@ -13,7 +13,7 @@ use super::verification::{OwnershipReport, Verification};
 use crate::alert::{Alert, AlertReport, NotAcknowledged};
 use crate::config::Settings;
 use crate::curation::PolicySnapshot;
-use crate::model::Digest;
+use crate::model::{Actor, Digest};
 use crate::store::{Store, StoreError};
 use crate::sync::{DecisionRequest, NotDecided};
 
@@ -161,8 +161,9 @@ impl Services {
         seen: Digest,
         by: &str,
         reason: &str,
+        actor: Actor,
     ) -> Result<Result<Alert, NotAcknowledged>, StoreError> {
-        let acknowledged = self.store.acknowledge(id, seen, by, reason, self.clock.now());
+        let acknowledged = self.store.acknowledge(id, seen, by, reason, actor, self.clock.now());
         // The acknowledgement may admit a withheld name.
         self.screening.acknowledge();
         acknowledged
@@ -172,8 +173,12 @@ impl Services {
     ///
     /// # Errors
     /// When the store cannot be read or written.
-    pub fn unacknowledge(&self, id: &str) -> Result<Result<Alert, NotAcknowledged>, StoreError> {
-        let opened = self.store.unacknowledge(id, self.clock.now());
+    pub fn unacknowledge(
+        &self,
+        id: &str,
+        actor: Actor,
+    ) -> Result<Result<Alert, NotAcknowledged>, StoreError> {
+        let opened = self.store.unacknowledge(id, actor, self.clock.now());
         // New versions of the names wait again; what is served already stays.
         self.screening.acknowledge();
         opened

@@ -5,6 +5,7 @@
 //! Types with an invariant ([`Name`], [`Version`], [`Digest`], [`Timestamp`]) are only built through
 //! a fallible constructor; code that has one need not check it again.
 
+mod access;
 mod characters;
 mod damage;
 mod digest;
@@ -28,6 +29,7 @@ mod tombstone;
 mod version;
 mod wellformed;
 
+pub use access::{Actor, BadTokenName, Denied, Role, TokenName, TokenRecord, authenticate};
 pub use damage::Damage;
 pub use digest::{BadDigest, Digest};
 pub use entry::{

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::alert::{Alert, AlertKind, NotAcknowledged, ReportedAlert, UnresolvedId};
-use crate::model::{Digest, Timestamp};
+use crate::model::{Actor, Digest, Timestamp};
 
 fn at(seconds: i64) -> Timestamp {
     Timestamp::from_micros(seconds * 1_000_000)
@@ -22,7 +22,9 @@ fn stored(store: &Store) -> Alert {
 }
 
 fn acknowledge(store: &Store, id: &str, seen: Digest) -> Result<Alert, NotAcknowledged> {
-    store.acknowledge(id, seen, "alice", "known", at(9)).expect("read and written")
+    store
+        .acknowledge(id, seen, "alice", "known", Actor::LocalUser(1), at(9))
+        .expect("read and written")
 }
 
 /// P23.

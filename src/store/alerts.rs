@@ -8,7 +8,7 @@ use super::{Rows, Snapshot, Store, StoreError, codec};
 use crate::alert::{
     Alert, AlertIdentity, Change, NotAcknowledged, Notice, Report, UnresolvedId, reconcile, resolve,
 };
-use crate::model::{Digest, Timestamp};
+use crate::model::{Actor, Digest, Timestamp};
 
 impl Store {
     /// Records all that a source reports now; returns the alerts that are new, changed or resolved.
@@ -48,6 +48,7 @@ impl Store {
         seen: Digest,
         by: &str,
         reason: &str,
+        actor: Actor,
         now: Timestamp,
     ) -> Result<Result<Alert, NotAcknowledged>, StoreError> {
         self.write(now, |transaction| {
@@ -60,7 +61,7 @@ impl Store {
                 let difference = alert.difference_since(seen);
                 return Ok(Err(NotAcknowledged::MovedOn { id, difference }));
             }
-            let alert = alert.acknowledge(by, reason, now);
+            let alert = alert.acknowledge(by, reason, actor, now);
             put(transaction, std::slice::from_ref(&alert))?;
             Ok(Ok(alert))
         })
@@ -74,6 +75,7 @@ impl Store {
     pub fn unacknowledge(
         &self,
         id: &str,
+        actor: Actor,
         now: Timestamp,
     ) -> Result<Result<Alert, NotAcknowledged>, StoreError> {
         self.write(now, |transaction| {
@@ -81,7 +83,7 @@ impl Store {
                 Ok(alert) => alert,
                 Err(why) => return Ok(Err(NotAcknowledged::Unresolved(why))),
             };
-            let alert = Alert { acknowledged: None, changed: now, ..before.clone() };
+            let alert = before.clone().reopen(actor, now);
             if before.acknowledged.is_some() {
                 let (before, after) = (std::slice::from_ref(&before), std::slice::from_ref(&alert));
                 put(transaction, after)?;

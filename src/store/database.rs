@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard};
 use redb::{Database, ReadableDatabase, StorageBackend, WriteTransaction};
 
 use super::codec::{Packer, Unpackers};
+use super::folder;
 use super::health::{Health, WriteFailure};
 use super::meta::{begin, initialise, raise_newest_timestamp};
 use super::reserve::Reserve;
@@ -34,8 +35,7 @@ impl Store {
     /// # Errors
     /// When it cannot be made, is in use by another process, has another format, or is not a store.
     pub fn create(data: &Path, now: Timestamp) -> Result<Self, StoreError> {
-        std::fs::create_dir_all(data)
-            .map_err(|source| StoreError::File { path: data.into(), source })?;
+        folder::create(data).map_err(|source| StoreError::File { path: data.into(), source })?;
         let path = data.join(FILE);
         let opened = builder().create(&path).map_err(|error| StoreError::opening(&path, error))?;
         let store = Self::initialised(opened, &path, Reopen::file(&path), now)?;

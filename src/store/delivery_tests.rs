@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::alert::{AlertKind, Delivery, Format, Recipient, Refusal, RefusalScope, ReportedAlert};
-use crate::model::Timestamp;
+use crate::model::{Actor, Timestamp};
 
 fn at(seconds: i64) -> Timestamp {
     Timestamp::from_micros(seconds * 1_000_000)
@@ -126,8 +126,8 @@ fn dead_letter_is_kept_until_redelivered_or_superseded() {
     give_up("a", 2);
     give_up("b", 2);
     assert_eq!(lost(&store), [("a".into(), "x".into()), ("b".into(), "x".into())]);
-    assert_eq!(store.redeliver(Some("b"), at(3)).expect("moved"), Some(1));
-    assert_eq!(store.redeliver(Some("c"), at(3)).expect("moved"), None);
+    assert_eq!(store.redeliver(Some("b"), &Actor::LocalUser(1), at(3)).expect("moved"), Some(1));
+    assert_eq!(store.redeliver(Some("c"), &Actor::LocalUser(1), at(3)).expect("moved"), None);
     assert_eq!(lost(&store), [("a".into(), "x".into())]);
     assert_eq!(deliveries(&store, "b")[0].attempts, 0);
     // The recipient comes back, and receives the current state.
@@ -156,9 +156,9 @@ fn deliveries_of_a_removed_recipient_become_dead_letters_until_it_returns() {
     update_alerts(&store, vec![drift("x", "one")], 1);
     store.enlist(&[recipient("b")], at(3)).expect("enlisted");
     assert_eq!(lost(&store), [("a".into(), "x".into())]);
-    assert_eq!(store.redeliver(Some("a"), at(4)).expect("read"), None);
+    assert_eq!(store.redeliver(Some("a"), &Actor::LocalUser(1), at(4)).expect("read"), None);
     assert_eq!(
-        store.redeliver(None, at(4)).expect("read"),
+        store.redeliver(None, &Actor::LocalUser(1), at(4)).expect("read"),
         Some(0),
         "the recipient is not configured"
     );
@@ -168,7 +168,7 @@ fn deliveries_of_a_removed_recipient_become_dead_letters_until_it_returns() {
         store.record_delivery(&recipient("a"), &delivery, gone(), at(4)).expect("recorded");
     assert_eq!(stranger, None, "a removed recipient gets no retry");
     store.enlist(&[recipient("a"), recipient("b")], at(5)).expect("enlisted");
-    assert_eq!(store.redeliver(Some("a"), at(6)).expect("moved"), Some(1));
+    assert_eq!(store.redeliver(Some("a"), &Actor::LocalUser(1), at(6)).expect("moved"), Some(1));
     assert_eq!(deliveries(&store, "a").len(), 1);
 }
 
@@ -181,6 +181,6 @@ fn gone_recipient_gets_no_more_deliveries() {
     assert_eq!(deliveries(&store, "a"), []);
     assert_eq!(lost(&store).len(), 2);
     assert_eq!(deliveries(&store, "b").len(), 2);
-    assert_eq!(store.redeliver(None, at(3)).expect("moved"), Some(2));
+    assert_eq!(store.redeliver(None, &Actor::LocalUser(1), at(3)).expect("moved"), Some(2));
     assert_eq!((deliveries(&store, "a").len(), lost(&store)), (2, vec![]));
 }

@@ -2,7 +2,7 @@
 
 use super::tests::{NOW, entry};
 use super::*;
-use crate::model::Timestamp;
+use crate::model::{Actor, Timestamp};
 use crate::sync::{
     DecisionRequest, HoldDecision, Row, SafetyLimits, UpstreamState, short_id, shown,
 };
@@ -51,6 +51,7 @@ fn decide(store: &Store, decision: HoldDecision, only: Option<&str>) {
         only: only.map(str::to_owned),
         by: "alice".into(),
         reason: "reviewed".into(),
+        actor: Actor::LocalUser(1),
     };
     let decided = store.decide_hold("up", &request, &SafetyLimits::default(), NOW);
     decided.expect("written").expect("decided");

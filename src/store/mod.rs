@@ -37,6 +37,8 @@
 //! | `deliveries`, `dead_letters` | recipient, alert | deliveries in the queue, and those that failed for good | no |
 //! | *policy* | | | |
 //! | `overlays` | file | the last valid set, as it was read | from the reviewers' files |
+//! | *access* | | | |
+//! | `tokens` | name | role, expiry and the digest of the secret | no |
 //!
 //! Heads, facts and bodies are separate because a restart reads every head and only the visible bodies,
 //! a sync run without changes reads only heads, and gates read heads and facts.
@@ -89,6 +91,7 @@ mod dirty;
 mod dossier;
 mod entries;
 mod error;
+mod folder;
 #[cfg(fuzzing)]
 #[doc(hidden)]
 pub mod fuzzing;
@@ -102,6 +105,7 @@ mod rows;
 mod snapshot;
 mod sync_runs;
 mod tables;
+mod tokens;
 mod verification;
 mod verify;
 
@@ -109,6 +113,7 @@ pub use database::Store;
 pub use dirty::{DirtyNames, Evaluated, IngestMark};
 pub use entries::{FactsCursor, QuarantinedRow, StoredHead};
 pub use error::StoreError;
+pub use folder::restrict_folder;
 pub use health::WriteFailure;
 pub use ledger::ViewChanges;
 pub use outbox::{DeadLetter, RecipientStatus};

@@ -14,7 +14,7 @@ use super::rows::after;
 use super::tables::{Bytes, DEAD_LETTERS, DELIVERIES, Pair, RECIPIENTS, Word, WriteTable};
 use super::{Rows, Snapshot, Store, StoreError, codec};
 use crate::alert::{Delivery, DeliveryHistory, Fate, Notice, Recipient, Refusal, RefusalScope};
-use crate::model::Timestamp;
+use crate::model::{Actor, Timestamp};
 
 /// Time for which resolved alerts and dead letters are kept.
 pub(super) const KEPT: Duration = Duration::from_secs(90 * 24 * 60 * 60);
@@ -130,6 +130,7 @@ impl Store {
     pub fn redeliver(
         &self,
         recipient: Option<&str>,
+        actor: &Actor,
         now: Timestamp,
     ) -> Result<Option<usize>, StoreError> {
         self.write(now, |transaction| {
@@ -148,7 +149,9 @@ impl Store {
                 let Some(delivery) = get::<Delivery>(Some(value)) else { continue };
                 count += 1;
                 if deliveries.get(key.value())?.is_none() {
-                    put(&mut deliveries, key.value(), &Delivery::new(delivery.notice, now))?;
+                    let redelivered_by = Some(actor.clone());
+                    let again = Delivery { redelivered_by, ..Delivery::new(delivery.notice, now) };
+                    put(&mut deliveries, key.value(), &again)?;
                 }
             }
             Ok(Some(count))

@@ -80,6 +80,7 @@ tables! {
     OVERLAYS overlays: Word;
     /// Approvals of these overlays that ended, by file and offset.
     ENDED_APPROVALS ended_approvals: Numbered;
+    TOKENS tokens: Word;
 }
 
 fn open<'t, K: redb::Key + 'static>(

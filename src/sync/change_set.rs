@@ -6,7 +6,9 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::{ExceededLimit, SafetyLimit};
-use crate::model::{Difference, Digest, Earlier, Escaped, Item, Timestamp, difference_since};
+use crate::model::{
+    Actor, Difference, Digest, Earlier, Escaped, Item, Timestamp, difference_since,
+};
 
 /// A change set on hold: it exceeded a safety limit and waits until a person releases or discards it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -132,8 +134,10 @@ pub struct DecisionRequest {
     pub seen: Digest,
     /// Only the changes to this name.
     pub only: Option<String>,
+    /// The person, as the actor states it.
     pub by: String,
     pub reason: String,
+    pub actor: Actor,
 }
 
 /// The record of a decision.
@@ -143,6 +147,7 @@ pub struct DecisionRecord {
     pub at: Timestamp,
     pub by: String,
     pub reason: String,
+    pub actor: Actor,
     /// The digest of what the person was shown.
     pub shown: Digest,
     #[serde(default, skip_serializing_if = "Option::is_none")]

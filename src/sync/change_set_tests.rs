@@ -1,7 +1,7 @@
 //! A decision about a change set covers exactly what was shown.
 
 use super::*;
-use crate::model::{Timestamp, remember};
+use crate::model::{Actor, Timestamp, remember};
 
 fn change(name: &str, text: &str) -> ChangeOnHold {
     let effect = Effect::Entry { content: Digest::of(text.as_bytes()), status: "deleted".into() };
@@ -17,6 +17,7 @@ fn request(seen: Digest, only: Option<&str>) -> DecisionRequest {
         only: only.map(str::to_owned),
         by: "me".into(),
         reason: "seen".into(),
+        actor: Actor::LocalUser(1),
     }
 }
 
@@ -79,6 +80,7 @@ fn second_decision_about_the_same_changes_names_the_first() {
         at: Timestamp::from_micros(0),
         by: "alice".into(),
         reason: "an outage".into(),
+        actor: Actor::LocalUser(1),
         shown: seen,
         only: None,
         rows: 1,

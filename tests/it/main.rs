@@ -36,5 +36,6 @@ mod real_clients;
 mod real_registry;
 mod servable;
 mod serving;
+mod socket;
 mod support;
 mod webhooks;

@@ -150,3 +150,109 @@ async fn registry_answers_every_method_and_path_without_a_redirect_or_a_5xx() {
     let post = answer(daemon.request(Method::POST, &url)).await;
     assert_eq!((post.status, post.header("allow")), (405, "GET, HEAD, OPTIONS"));
 }
+
+/// Returns the secret of a new token.
+fn token(place: &Workplace, name: &str, role: &str, expires: &str) -> String {
+    let new =
+        place.json(&["token", "create", name, "--role", role, "--expires", expires, "--json"]);
+    new["secret"].as_str().expect("a secret").to_owned()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn token_permits_only_its_role_until_it_is_revoked() {
+    let upstream = Upstream::start([Row::new("a.b/c", "1.0.0")]).await;
+    let place = Workplace::new(&upstream.url);
+    let daemon = place.start().await;
+    daemon.synced().await;
+    place.overlay("policy.yaml", "servers: [{nmae: a.b/c}]");
+    let alert = eventually("an alert is raised", async || {
+        daemon.operate("/alerts").await.json().get(0).cloned()
+    })
+    .await;
+    let (id, shown) = (alert["id"].as_str().expect("one"), alert["shown"].as_str().expect("one"));
+    let roles = ["viewer", "reviewer", "operator"];
+    let secrets = roles.map(|role| token(&place, &format!("a-{role}"), role, "30d"));
+    let asked = async |method: Method, path: &str, secret: &str| {
+        let url = format!("{}{path}", daemon.operations);
+        answer(daemon.request(method, &url).bearer_auth(secret)).await
+    };
+    let ack = format!("/ops/alerts/{id}/ack?by=alice&reason=x&seen={shown}");
+    let unack = format!("/ops/alerts/{id}/unack");
+    let needs = [
+        (Method::GET, "/status", 0),
+        (Method::GET, "/list", 0),
+        (Method::GET, "/alerts", 0),
+        (Method::GET, "/verify", 0),
+        (Method::POST, &ack, 1),
+        (Method::POST, &unack, 1),
+        (Method::GET, "/tokens", 2),
+        (Method::POST, "/ops/sync?dry_run=true", 2),
+        (Method::POST, "/ops/redeliver", 2),
+        (Method::POST, "/ops/tokens/a-viewer/revoke", 2),
+    ];
+    for (method, path, least) in needs {
+        for (number, secret) in secrets.iter().enumerate() {
+            let answered = asked(method.clone(), path, secret).await;
+            let wanted = if number >= least { 200 } else { 403 };
+            assert_eq!(answered.status, wanted, "{path} {}: {}", roles[number], answered.text);
+            if wanted == 403 {
+                let wanted = format!("needs the role `{}`", roles[least]);
+                assert!(answered.text.contains(&wanted), "{}", answered.text);
+            }
+            if path == ack.as_str() && wanted == 200 {
+                let actor = format!("token:a-{}", roles[number]);
+                assert_eq!(answered.json()["actor"], actor, "{}", answered.text);
+            }
+        }
+    }
+    let reopened = &daemon.operate("/alerts").await.json()[0]["reopened"];
+    assert_eq!(reopened["actor"], "token:a-operator");
+    assert_eq!(asked(Method::GET, "/status", &secrets[0]).await.status, 401, "it was revoked");
+    assert_eq!(asked(Method::GET, "/status", &secrets[1]).await.status, 200);
+    assert_eq!(place.run(&["token", "revoke", "a-reviewer"]).status.code(), Some(0));
+    assert_eq!(asked(Method::GET, "/status", &secrets[1]).await.status, 401);
+    assert_eq!(place.run(&["token", "revoke", "a-reviewer"]).status.code(), Some(1));
+    let taken = place.run(&["token", "create", "a-operator", "--role=viewer"]);
+    assert_eq!(taken.status.code(), Some(1));
+    let said = crate::support::daemon::text(&taken.stderr);
+    assert!(said.contains("there is a token `a-operator`"), "{said}");
+    // A person on this machine is named by the system.
+    let by = ["--seen", shown, "--by=bob", "--reason=x", "--json"];
+    let acknowledged = place.json(&[&["alerts", "ack", id], by.as_slice()].concat());
+    let actor = acknowledged[0]["actor"].as_str().expect("an actor");
+    assert!(actor.starts_with("uid:"), "{actor}");
+    // Without the daemon the same person is recorded alike.
+    assert_eq!(daemon.signal("TERM").await, Some(0));
+    assert_eq!(place.json(&["alerts", "unack", id, "--json"])[0]["reopened"]["actor"], actor);
+    let listed = place.json(&["token", "list", "--json"]);
+    assert_eq!(
+        (listed.as_array().map(Vec::len), &listed[0]["name"]),
+        (Some(1), &"a-operator".into())
+    );
+    let stored = std::fs::read(place.data().join("vidimus.redb")).expect("the store");
+    let secret = secrets[2].as_bytes();
+    assert!(!stored.windows(secret.len()).any(|bytes| bytes == secret), "only digests are stored");
+}
+
+#[cfg(debug_assertions)]
+#[tokio::test(flavor = "multi_thread")]
+async fn token_permits_nothing_after_its_expiry() {
+    let upstream = Upstream::start([]).await;
+    let place = Workplace::new(&upstream.url);
+    place.set_clock("2031-05-01T00:00:00Z");
+    let mut daemon = place.start().await;
+    let secret = token(&place, "ci", "viewer", "2031-05-02");
+    let asked = async |daemon: &crate::support::daemon::Daemon| {
+        let url = format!("{}/status", daemon.operations);
+        answer(daemon.request(Method::GET, &url).bearer_auth(&secret)).await
+    };
+    assert_eq!(asked(&daemon).await.status, 200);
+    daemon.kill();
+    place.set_clock("2031-05-02T00:00:00Z");
+    let daemon = place.start().await;
+    let expired = asked(&daemon).await;
+    assert_eq!(expired.status, 401);
+    assert!(expired.text.contains("The token `ci` expired at 2031-05-02"), "{}", expired.text);
+    let past = place.run(&["token", "create", "x", "--role=viewer", "--expires=2031-05-01"]);
+    assert_eq!(past.status.code(), Some(1));
+}

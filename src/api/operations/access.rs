@@ -1,13 +1,19 @@
+use std::sync::Arc;
+
 use aws_lc_rs::constant_time::verify_slices_are_equal;
+use axum::Json;
 use axum::extract::{Request, State};
-use axum::http::{HeaderMap, header};
+use axum::http::{HeaderMap, Method, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
+use tracing::info;
 use url::Host;
 
-use super::state::Operator;
+use super::state::{Operations, Operator, blocking};
+use crate::api::listener::LocalUser;
 use crate::api::problem::Problem;
-use crate::model::is_loopback;
+use crate::daemon::Services;
+use crate::model::{Actor, Denied, Digest, Escaped, Role, authenticate, is_loopback};
 
 /// Rejects requests from browsers. A page in a browser inside the network must not reach this address,
 /// neither directly (`Origin`) nor by a name of its own that resolves to this address (`Host`).
@@ -40,18 +46,50 @@ fn is_known(host: &str, configured: &[String]) -> bool {
     is_local || configured.iter().any(|known| known.eq_ignore_ascii_case(name) || known == host)
 }
 
-pub(super) async fn require_token(
-    State(state): Operator,
-    request: Request,
+/// Permits a request whose actor has this role at least; handlers find the [`Actor`] in its extensions.
+pub(super) async fn require(
+    State((state, role)): State<(Arc<Operations>, Role)>,
+    mut request: Request,
     next: Next,
 ) -> Response {
-    match bearer(request.headers()) {
-        Some(token)
-            if verify_slices_are_equal(token.as_bytes(), state.token.as_bytes()).is_ok() =>
-        {
-            next.run(request).await
+    let user = request.extensions().get::<LocalUser>().copied();
+    let presented = bearer(request.headers()).map(|token| Digest::of(token.as_bytes()));
+    match actor(&state, user, presented).await {
+        Ok((_, has)) if has < role => Problem::SmallRole { needs: role, has }.into_response(),
+        Ok((actor, _)) => {
+            let asked =
+                (*request.method() == Method::POST).then(|| request.uri().path().to_owned());
+            request.extensions_mut().insert(actor.clone());
+            let response = next.run(request).await;
+            if let Some(path) = asked {
+                let status = response.status().as_u16();
+                info!(%actor, path = %Escaped(&path), status, "an operation");
+            }
+            response
         }
-        _ => Problem::Unauthorized.into_response(),
+        Err(problem) => problem.into_response(),
+    }
+}
+
+/// Authenticates a request: by the user that the system names, by the token of the data folder, or by a stored one.
+async fn actor(
+    state: &Arc<Operations>,
+    user: Option<LocalUser>,
+    presented: Option<Digest>,
+) -> Result<(Actor, Role), Problem> {
+    if let Some(LocalUser(uid)) = user {
+        return Ok((Actor::LocalUser(uid), Role::Operator));
+    }
+    let presented = presented.ok_or(Problem::Unauthorized)?;
+    if verify_slices_are_equal(presented.as_bytes(), state.token.digest().as_bytes()).is_ok() {
+        return Ok((Actor::DataFolder, Role::Operator));
+    }
+    let read = |services: &Arc<Services>| services.store.snapshot()?.tokens();
+    let Json(tokens) = blocking(Arc::clone(state), read).await?;
+    match authenticate(&tokens, &presented, state.services.clock.now()) {
+        Ok((name, role)) => Ok((Actor::Token(name), role)),
+        Err(Denied::Unknown) => Err(Problem::Unauthorized),
+        Err(Denied::Expired { name, at }) => Err(Problem::ExpiredToken { name, at }),
     }
 }
 

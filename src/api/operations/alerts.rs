@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
-use axum::Json;
 use axum::extract::{Path, State};
+use axum::{Extension, Json};
 use serde::Deserialize;
 
 use super::params::{Asked, read_decision};
@@ -9,6 +9,7 @@ use super::state::{Operator, blocking};
 use crate::alert::AlertReport;
 use crate::api::problem::Problem;
 use crate::daemon::Services;
+use crate::model::Actor;
 use crate::store::DeadLetter;
 
 pub(super) async fn alerts(State(state): Operator) -> Result<Json<Vec<AlertReport>>, Problem> {
@@ -28,10 +29,11 @@ pub(super) struct RedeliverQuery {
 
 pub(super) async fn redeliver(
     State(state): Operator,
+    Extension(actor): Extension<Actor>,
     Asked(query): Asked<RedeliverQuery>,
 ) -> Result<Json<Option<usize>>, Problem> {
     let write = move |services: &Arc<Services>| {
-        services.store.redeliver(query.webhook.as_deref(), services.clock.now())
+        services.store.redeliver(query.webhook.as_deref(), &actor, services.clock.now())
     };
     blocking(state, write).await
 }
@@ -48,20 +50,23 @@ pub(super) struct AckQuery {
 
 pub(super) async fn acknowledge(
     State(state): Operator,
+    Extension(actor): Extension<Actor>,
     Path(id): Path<String>,
     Asked(AckQuery { seen, by, reason }): Asked<AckQuery>,
 ) -> Result<Json<AlertReport>, Problem> {
     let seen = read_decision(&seen, &by, &reason)?;
-    let write = move |services: &Arc<Services>| services.acknowledge(&id, seen, &by, &reason);
+    let write =
+        move |services: &Arc<Services>| services.acknowledge(&id, seen, &by, &reason, actor);
     let Json(acknowledged) = blocking(state, write).await?;
     acknowledged.map(|alert| Json(alert.into())).map_err(Problem::NotAcknowledged)
 }
 
 pub(super) async fn unacknowledge(
     State(state): Operator,
+    Extension(actor): Extension<Actor>,
     Path(id): Path<String>,
 ) -> Result<Json<AlertReport>, Problem> {
-    let write = move |services: &Arc<Services>| services.unacknowledge(&id);
+    let write = move |services: &Arc<Services>| services.unacknowledge(&id, actor);
     let Json(opened) = blocking(state, write).await?;
     opened.map(|alert| Json(alert.into())).map_err(Problem::NotAcknowledged)
 }

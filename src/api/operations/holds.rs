@@ -1,13 +1,14 @@
 use std::sync::Arc;
 
-use axum::Json;
 use axum::extract::{Path, State};
+use axum::{Extension, Json};
 use serde::Deserialize;
 
 use super::params::{Asked, read_decision};
 use super::state::{Operator, blocking};
 use crate::api::problem::Problem;
 use crate::daemon::{HoldReport, Services, change_set_on_hold};
+use crate::model::Actor;
 use crate::sync::{DecisionRequest, HoldDecision, NotDecided};
 
 #[derive(Debug, Deserialize)]
@@ -43,12 +44,13 @@ pub(super) struct DecideQuery {
 
 pub(super) async fn decide(
     State(state): Operator,
+    Extension(actor): Extension<Actor>,
     Path((upstream, id, decision)): Path<(String, String, String)>,
     Asked(DecideQuery { seen, by, reason, only }): Asked<DecideQuery>,
 ) -> Result<Json<usize>, Problem> {
     let decision = HoldDecision::from_word(&decision).ok_or(Problem::UnknownOperation)?;
     let seen = read_decision(&seen, &by, &reason)?;
-    let request = DecisionRequest { decision, id, seen, only, by, reason };
+    let request = DecisionRequest { decision, id, seen, only, by, reason, actor };
     let decided = move |services: &Arc<Services>| services.decide_hold(&upstream, &request);
     let Json(names) = blocking(state, decided).await?;
     names.map(Json).map_err(Problem::NotDecided)

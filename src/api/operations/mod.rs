@@ -8,6 +8,7 @@ mod mirror;
 mod params;
 mod routes;
 mod state;
+mod tokens;
 
 pub use mirror::SyncReport;
 pub use routes::operations;

@@ -14,8 +14,9 @@ const WITH_PARAMETERS: [&str; 6] =
 /// Refuses parameters of routes that take none: a misspelt word must not be ignored.
 pub(super) async fn refuse_stray_parameters(request: Request, next: Next) -> Response {
     let path = request.uri().path();
-    let takes_some =
-        path.ends_with("/ack") || WITH_PARAMETERS.iter().any(|route| path.starts_with(route));
+    let takes_some = path.ends_with("/ack")
+        || (path.starts_with("/ops/tokens/") && path.ends_with("/create"))
+        || WITH_PARAMETERS.iter().any(|route| path.starts_with(route));
     match request.uri().query() {
         Some(query) if !query.is_empty() && !takes_some => {
             Problem::BadRequest("This route takes no parameters".into()).into_response()

@@ -4,7 +4,7 @@ use axum::Router;
 use axum::middleware::{from_fn, from_fn_with_state};
 use axum::routing::{get, post};
 
-use super::access::{refuse_browsers, require_token};
+use super::access::{refuse_browsers, require};
 use super::alerts::{acknowledge, alerts, dead_letters, redeliver, unacknowledge};
 use super::entries::{
     explained, listing, lookalikes, names, quarantined, ready, rules, status, verified,
@@ -14,13 +14,22 @@ use super::holds::{decide, hold};
 use super::mirror::sync;
 use super::params::refuse_stray_parameters;
 use super::state::Operations;
+use super::tokens::{create_token, revoke_token, tokens};
 use crate::api::problem::Problem;
+use crate::api::token::TokenFile;
 use crate::daemon::Services;
+use crate::model::Role;
 
-/// Returns the routes for operators and machines. All but `/livez` and `/readyz` need the token.
-pub fn operations(services: Arc<Services>, token: String) -> Router {
+/// Returns the routes for operators and machines. All but `/livez` and `/readyz` need an actor with a role: a viewer
+/// reads, a reviewer acknowledges, and an operator does the rest.
+pub fn operations(services: Arc<Services>, token: Arc<TokenFile>) -> Router {
     let state = Arc::new(Operations::new(services, token));
-    let guarded = Router::new()
+    let guarded = |routes: Router<Arc<Operations>>, role: Role| {
+        routes
+            .layer(from_fn(refuse_stray_parameters))
+            .layer(from_fn_with_state((Arc::clone(&state), role), require))
+    };
+    let viewer = Router::new()
         .route("/status", get(status))
         .route("/list", get(listing))
         .route("/quarantine", get(quarantined))
@@ -31,19 +40,24 @@ pub fn operations(services: Arc<Services>, token: String) -> Router {
         .route("/names", get(names))
         .route("/alerts", get(alerts))
         .route("/dead-letters", get(dead_letters))
-        .route("/holds/{upstream}", get(hold))
+        .route("/holds/{upstream}", get(hold));
+    let reviewer = Router::new()
+        .route("/ops/alerts/{id}/ack", post(acknowledge))
+        .route("/ops/alerts/{id}/unack", post(unacknowledge));
+    let operator = Router::new()
+        .route("/tokens", get(tokens))
+        .route("/ops/tokens/{name}/create", post(create_token))
+        .route("/ops/tokens/{name}/revoke", post(revoke_token))
         .route("/ops/redeliver", post(redeliver))
         .route("/ops/sync", post(sync))
         .route("/ops/ownership/{namespace}", post(verify_namespace))
-        .route("/ops/holds/{upstream}/{id}/{decision}", post(decide))
-        .route("/ops/alerts/{id}/ack", post(acknowledge))
-        .route("/ops/alerts/{id}/unack", post(unacknowledge))
-        .layer(from_fn(refuse_stray_parameters))
-        .layer(from_fn_with_state(Arc::clone(&state), require_token));
+        .route("/ops/holds/{upstream}/{id}/{decision}", post(decide));
     Router::new()
         .route("/livez", get(|| async { "ok\n" }))
         .route("/readyz", get(ready))
-        .merge(guarded)
+        .merge(guarded(viewer, Role::Viewer))
+        .merge(guarded(reviewer, Role::Reviewer))
+        .merge(guarded(operator, Role::Operator))
         .fallback(|| async { Problem::UnknownOperation })
         .method_not_allowed_fallback(|| async { Problem::Method })
         .layer(from_fn_with_state(Arc::clone(&state), refuse_browsers))

@@ -5,13 +5,14 @@ use axum::extract::State;
 use tokio::sync::Semaphore;
 
 use crate::api::problem::Problem;
+use crate::api::token::TokenFile;
 use crate::daemon::{Services, try_blocking};
 use crate::store::StoreError;
 
 #[derive(Debug)]
 pub(super) struct Operations {
     pub(super) services: Arc<Services>,
-    pub(super) token: String,
+    pub(super) token: Arc<TokenFile>,
     /// Answers that evaluate everything are made one after another: several at once would delay a denial.
     evaluating: Semaphore,
 }
@@ -19,7 +20,7 @@ pub(super) struct Operations {
 pub(super) type Operator = State<Arc<Operations>>;
 
 impl Operations {
-    pub(super) fn new(services: Arc<Services>, token: String) -> Self {
+    pub(super) fn new(services: Arc<Services>, token: Arc<TokenFile>) -> Self {
         Self { services, token, evaluating: Semaphore::new(1) }
     }
 }

@@ -25,7 +25,7 @@ const VIDIMUS: FileFormat = FileFormat {
     language: Language::Toml,
     intro: "The settings of the daemon and the commands, in TOML. The file may be absent unless \
             `--config` names it. It is read at the start. Flags and `VIDIMUS_…` variables override \
-            the first five keys. Paths are relative to the working directory. An unknown key is \
+            the first six keys. Paths are relative to the working directory. An unknown key is \
             refused.",
     tables: &[
         &SETTINGS,

@@ -5,7 +5,7 @@ pub(in crate::config) const SETTINGS: Table = Table {
     intro: "",
     opening: "",
     fields: &[
-        Field::new("data", "path", "The folder of the store and of the operations token.")
+        Field::new("data", "path", "The folder of the store, and of the socket and the token of operations.")
             .default("\"data\"")
             .example("\"/var/lib/vidimus\""),
         Field::new("upstreams", "path", "The folder of upstream files.")
@@ -31,6 +31,12 @@ pub(in crate::config) const SETTINGS: Table = Table {
             .default("\"127.0.0.1:8081\"")
             .allowed("an address and a port, such as 127.0.0.1:8080")
             .example("\"127.0.0.1:9081\""),
+        Field::new(
+            "ops_socket",
+            "path",
+            "The Unix socket on which the commands reach the daemon; without it `ops.sock` in the folder `data`.",
+        )
+        .example("\"/run/vidimus/ops.sock\""),
         Field::new(
             "ops_hosts",
             "list of texts",

@@ -200,7 +200,7 @@ impl OpenAlerts {
 mod tests {
     use super::*;
     use crate::alert::reconcile;
-    use crate::model::Timestamp;
+    use crate::model::{Actor, Timestamp};
 
     fn now() -> Timestamp {
         Timestamp::from_micros(1)
@@ -239,7 +239,8 @@ mod tests {
         let seen = open_alerts.reported_alerts();
         assert_eq!(kinds(&open_alerts), [("shadowed", "mirror".into(), 2)]);
         let acknowledged = reconcile("names", &[], seen, now())[0].clone();
-        let acknowledged = acknowledged.acknowledge("alice", "it mirrors ours", now());
+        let acknowledged =
+            acknowledged.acknowledge("alice", "it mirrors ours", Actor::LocalUser(1), now());
         // A hundred more names change the alert; they replace none, and none of them was acknowledged.
         open_alerts.shadowed.insert("mirror".into(), (0..102).map(lost).collect());
         let changed = reconcile("names", &[acknowledged], open_alerts.reported_alerts(), now());

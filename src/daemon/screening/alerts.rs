@@ -70,7 +70,7 @@ mod tests {
     use super::*;
     use crate::alert::{MAX_ITEMS, reconcile};
     use crate::lookalike::{Field, Level, Signal, Technique, Why};
-    use crate::model::Timestamp;
+    use crate::model::{Actor, Timestamp};
 
     fn found(technique: Technique) -> Match {
         let value = "stripe".to_owned();
@@ -102,7 +102,7 @@ mod tests {
         assert_eq!(seen[0].evidence.len(), MAX_ITEMS + 1);
         let now = Timestamp::from_micros(1);
         let alerts = reconcile("x", &[], seen, now);
-        let alert = alerts[0].clone().acknowledge("alice", "asked them", now);
+        let alert = alerts[0].clone().acknowledge("alice", "asked them", Actor::LocalUser(1), now);
         assert!(is_acknowledged(&alert, &name(0), &heavy()));
         // Copies of one technique do not displace the only item of another.
         assert!(is_acknowledged(&alert, &name(9_999), &light));

@@ -49,6 +49,7 @@ impl Store {
                 at: now,
                 by: request.by.clone(),
                 reason: request.reason.clone(),
+                actor: request.actor.clone(),
                 shown: request.seen,
                 only: request.only.clone(),
                 rows,
