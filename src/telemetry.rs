@@ -38,7 +38,6 @@ impl LogFormat {
 /// Starts logging to standard error. Lines do not disturb the progress bars of `bars`. `RUST_LOG`
 /// sets the filter, `info` by default. Dropping the guard writes what still waits, for a second at
 /// most.
-#[must_use]
 pub fn start(format: LogFormat, bars: &MultiProgress) -> WorkerGuard {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
     let (writer, guard) = queue(BesideBars(bars.clone()), QUEUE);

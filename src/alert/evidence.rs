@@ -193,11 +193,9 @@ impl fmt::Display for Evidence {
                 write!(f, "{name}@{version} is new and dated {published}; its digest is {received}")
             }
             Self::CaseTwin { name } => write!(f, "{name} is served"),
-            Self::ClockSkew { upstream_is_ahead: true } => {
-                f.write_str("the clock of the upstream is ahead of the clock of this machine")
-            }
-            Self::ClockSkew { upstream_is_ahead: false } => {
-                f.write_str("the clock of the upstream is behind the clock of this machine")
+            Self::ClockSkew { upstream_is_ahead } => {
+                let side = if *upstream_is_ahead { "ahead of" } else { "behind" };
+                write!(f, "the clock of the upstream is {side} the clock of this machine")
             }
             Self::Counted { alert } => write!(f, "not raised on its own: {alert}"),
             Self::Drift { first, now, changes } => {

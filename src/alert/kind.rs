@@ -89,7 +89,7 @@ struct Facts {
 }
 
 /// One item for each kind, at the index of its discriminant.
-const FACTS: [Facts; 39] = [
+const FACTS: [Facts; 40] = [
     Facts {
         kind: AlertKind::ApprovalsEnded,
         word: "approvals-ended",

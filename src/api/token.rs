@@ -107,7 +107,7 @@ fn read_or_make(data: &Path) -> io::Result<Found> {
 }
 
 fn restrict(path: &Path, mode: u32) -> Option<String> {
-    if mode & 0o077 == 0 {
+    if mode.trailing_zeros() >= 6 {
         return None;
     }
     let mode = mode & 0o777;

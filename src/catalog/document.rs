@@ -247,7 +247,6 @@ pub(super) fn tombstone(
     changed_at: Timestamp,
     namespace: &str,
 ) -> Rendered {
-    #[derive(Serialize)]
     let (published, changed) = (published_at.to_rfc3339(), changed_at.to_rfc3339());
     let server = TombstoneStub::new(name.as_str(), version.as_str());
     let official = OfficialBlock {

@@ -90,11 +90,8 @@ impl Sweep<'_> {
         let mut before = [self.widest, self.other].into_iter().flatten();
         let against = before.find(|other| !agrees(*other) && ends_after(*other));
         match self.widest {
-            Some(widest) if agrees(widest) => {
-                if is_wider(Some(widest)) {
-                    self.widest = Some(index);
-                }
-            }
+            Some(widest) if agrees(widest) && is_wider(Some(widest)) => self.widest = Some(index),
+            Some(widest) if agrees(widest) => {}
             widest if is_wider(widest) => (self.widest, self.other) = (Some(index), widest),
             _ if is_wider(self.other) => self.other = Some(index),
             _ => {}

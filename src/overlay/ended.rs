@@ -55,7 +55,7 @@ fn approved(rule: &Rule) -> Option<&Approval> {
 
 /// Returns true if an approval covers at least what another one of the same selector does.
 fn gives(now: &Approval, before: &Approval) -> bool {
-    now.reviewed >= before.reviewed
+    before.reviewed.is_none_or(|before| now.reviewed.is_some_and(|now| now.covers_all_of(before)))
         && now.expires.is_none_or(|now| before.expires.is_some_and(|before| now >= before))
         && (now.digest.is_none() || now.digest == before.digest)
 }

@@ -50,6 +50,16 @@ impl Reviewed {
         }
     }
 
+    /// Returns true if it covers whatever another review covers, wherever the content comes from.
+    pub(super) fn covers_all_of(self, other: Self) -> bool {
+        match (self, other) {
+            (Self::Day(start), Self::Day(other)) => start >= other,
+            (Self::Day(start), Self::At(other)) => start > other,
+            (Self::At(at), Self::Day(other)) => at >= other.plus(DAY),
+            (Self::At(at), Self::At(other)) => at >= other,
+        }
+    }
+
     /// Returns true if content is not covered only because the review is given as the day of its publication.
     #[must_use]
     pub fn is_day_of(self, counts_from: Timestamp) -> bool {

@@ -86,7 +86,7 @@ impl Store {
     /// # Errors
     /// As for [`Store::create`].
     pub fn on_backend(
-        backend: impl StorageBackend + Clone + Sync,
+        backend: impl StorageBackend + Clone,
         now: Timestamp,
     ) -> Result<Self, StoreError> {
         let database = builder().create_with_backend(backend.clone())?;

@@ -5,9 +5,12 @@ use serde_json::value::RawValue;
 use super::*;
 use crate::curation::tests::fixtures::{overlays, policy};
 use crate::curation::{Screening, evaluate};
-use crate::model::{Entry, Head, Name, OFFICIAL_META, Quarantined, Timestamp, TombstoneStub};
+use crate::model::{
+    Actor, Entry, Head, Name, OFFICIAL_META, Quarantined, Timestamp, TombstoneStub,
+};
 use crate::sync::{
-    ExceededLimit, Row, SafetyLimit, SafetyLimits, SyncKind, SyncRun, backdated_before,
+    DecisionRequest, ExceededLimit, HoldDecision, Row, SafetyLimit, SafetyLimits, SyncKind,
+    SyncRun, backdated_before, short_id, shown,
 };
 
 const APPROVED: &str =
@@ -144,10 +147,20 @@ fn row_released_from_a_hold_is_seen_first_when_it_is_released() {
     let exceeded =
         ExceededLimit { limit: SafetyLimit::Shrink, found: "1".into(), allowed: "0".into() };
     mirror.accept(&Hold { exceeded: vec![exceeded], all: true, ..Hold::default() }, BEFORE);
-    let state = mirror.0.snapshot().expect("a snapshot").upstream("official").expect("a state");
-    let id = state.on_hold.expect("a change set").id;
+    let on_hold = mirror.0.snapshot().expect("a snapshot").changes_on_hold("official");
+    let seen = shown("official", &on_hold.expect("changes"));
+    let request = DecisionRequest {
+        decision: HoldDecision::Release,
+        id: short_id(seen),
+        seen,
+        only: None,
+        by: "alice".into(),
+        reason: "reviewed".into(),
+        actor: Actor::LocalUser(1),
+    };
     let limits = SafetyLimits::default();
-    assert!(mirror.0.release_hold("official", &id, &limits, at(AFTER)).expect("written").is_some());
+    let decided = mirror.0.decide_hold("official", &request, &limits, at(AFTER));
+    decided.expect("written").expect("decided");
     assert_eq!(mirror.head("2").first_seen, at(AFTER));
     assert_eq!(mirror.served(), ["1"]);
 }

@@ -27,6 +27,7 @@ fn hold_rows(store: &Store, rows: &[Row]) {
         safety_limits: &SafetyLimits::default(),
         hold: &Hold { rows: keys, ..Hold::default() },
         whole: &state,
+        backdated_before: None,
         now: NOW,
     };
     store.accept(&acceptance).expect("accepted");

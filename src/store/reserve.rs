@@ -16,7 +16,7 @@ const FILE: &str = "reserve";
 const BYTES: u64 = 64 * 1024 * 1024;
 /// On a small disk the file is halved until it fits, down to this.
 const LEAST_BYTES: u64 = 1024 * 1024;
-const CHUNK: [u8; 64 * 1024] = [0xa5; 64 * 1024];
+static CHUNK: [u8; 64 * 1024] = [0xa5; 64 * 1024];
 
 #[derive(Debug, Default)]
 pub(super) struct Reserve {

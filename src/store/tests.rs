@@ -154,6 +154,7 @@ fn vanished_row_in_quarantine_frees_its_name_once_absences_are_accepted() {
             safety_limits: &safety_limits,
             hold: &hold,
             whole: &state,
+            backdated_before: None,
             now: NOW,
         };
         let touched = store.accept(&acceptance).expect("accepted");

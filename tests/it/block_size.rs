@@ -3,7 +3,7 @@
 use serde_json::value::RawValue;
 use smol_str::SmolStr;
 use vidimus::catalog::{Candidate, Catalogue, Facts, Form, Ledger, Loaded, NameUpdate};
-use vidimus::curation::Sanitized;
+use vidimus::curation::{Reach, Sanitized};
 use vidimus::lint::Source;
 use vidimus::model::{Entry, Name, Timestamp, Version};
 use vidimus::overlay::{Context, OverlaySet, Terms, read};
@@ -24,7 +24,7 @@ struct Sizes {
 fn load(item: &str) -> Option<Loaded> {
     let item: Box<RawValue> = serde_json::from_str(item).expect("a JSON text");
     let entry = Entry::read(&item, Timestamp::from_micros(0)).ok()?;
-    let served = Sanitized::of(&entry.server).ok()?;
+    let served = Sanitized::of(&entry.server, &Reach::default()).ok()?;
     let official = entry.official().expect("validated");
     Some(Loaded { entry, official, served, is_rewritten: false })
 }
@@ -56,7 +56,7 @@ fn sizes(items: &[String]) -> Vec<Sizes> {
         let candidate = Candidate {
             version: version.clone(),
             published_at: head.published_at,
-            source: facts.source(&head, &head),
+            source: facts.source(&head, &head, &Reach::default()),
             facts: facts.clone(),
             loaded: Some(loaded),
         };

@@ -194,9 +194,7 @@ async fn deletions_beyond_the_limit_are_on_hold_by_name_and_delay_no_others() {
     for index in 10..17 {
         delete(&format!("com.n{index:03}/tool"), "1.0.0");
     }
-    upstream.put(
-        Row::new("com.fresh/tool", "1.0.0").published(&crate::support::registry::now()),
-    );
+    upstream.put(Row::new("com.fresh/tool", "1.0.0").published(&crate::support::registry::now()));
     let run = place.json(&["sync", "--json"]);
     let limit = run["runs"][0]["onHold"][0].as_str().expect("an exceeded limit");
     assert!(limit.starts_with("7 of 24 served names would be deleted"), "{limit}");

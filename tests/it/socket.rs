@@ -63,7 +63,7 @@ async fn listener_at_a_default_or_written_address_does_not_get_the_token() {
     let (bytes, said) = received(&listener, &mut place.command(&["status", &flag])).await;
     assert!(bytes.contains(&format!("Bearer {token}")), "{said}");
     let (bytes, _) =
-        received(&listener, place.command(&["status"]).env("VIDIMUS_OPS_LISTEN", &address));
+        received(&listener, place.command(&["status"]).env("VIDIMUS_OPS_LISTEN", &address)).await;
     assert!(bytes.contains(&token));
     place.write("vidimus.toml", &format!("ops_listen = \"{address}\"\n"));
     let (bytes, _) = received(&listener, &mut place.command(&["status"])).await;

@@ -119,7 +119,7 @@ pub(super) fn is_private(host: &Host<&str>) -> bool {
             };
             !name.contains('.')
                 || name == METADATA_NAME
-                || PRIVATE_ENDINGS.iter().any(|ending| ends(&ending))
+                || PRIVATE_ENDINGS.iter().any(ends)
         }
     }
 }

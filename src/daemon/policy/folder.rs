@@ -15,7 +15,7 @@ pub(in crate::daemon) type ReadFolder = Arc<dyn Fn(&Path, &mut KnownFiles) -> Fo
 
 /// Returns the function that reads the folder from the file system.
 pub(in crate::daemon) fn from_disk() -> ReadFolder {
-    Arc::new(|folder, known| read_changed_overlays(folder, known))
+    Arc::new(read_changed_overlays)
 }
 
 type Notifier = Debouncer<RecommendedWatcher, RecommendedCache>;

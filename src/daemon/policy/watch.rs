@@ -251,11 +251,11 @@ mod tests {
     use crate::overlay::State as ApprovalState;
 
     /// A disk whose writes wait from the moment that it is stuck, until the sender is dropped.
-    #[derive(Debug)]
+    #[derive(Debug, Clone)]
     struct Disk {
-        memory: InMemoryBackend,
+        memory: Arc<InMemoryBackend>,
         is_stuck: Arc<AtomicBool>,
-        freed: Mutex<Receiver<()>>,
+        freed: Arc<Mutex<Receiver<()>>>,
     }
 
     impl StorageBackend for Disk {
@@ -303,8 +303,9 @@ mod tests {
     impl Scene {
         fn new() -> Self {
             let (free, freed) = channel();
-            let (memory, is_stuck) = (InMemoryBackend::new(), Arc::new(AtomicBool::new(false)));
-            let disk = Disk { memory, is_stuck: Arc::clone(&is_stuck), freed: Mutex::new(freed) };
+            let (memory, is_stuck) = (Arc::default(), Arc::new(AtomicBool::new(false)));
+            let freed = Arc::new(Mutex::new(freed));
+            let disk = Disk { memory, is_stuck: Arc::clone(&is_stuck), freed };
             let store = Arc::new(Store::on_backend(disk, Clock::system()).expect("a store"));
             let overlays_poll = Duration::from_millis(1);
             let settings = Arc::new(Settings { overlays_poll, ..Settings::default() });

@@ -144,7 +144,7 @@ impl Store {
         let seen = seen(&transaction.open_table(SEEN)?, upstream)?;
         let mut live = Live::open(self, transaction, upstream, now)?;
         let mut discarded = transaction.open_table(DISCARDED)?;
-        let Moved { mut touched, mut has_discarded } = Moved::default();
+        let (mut touched, mut has_discarded) = (BTreeSet::new(), false);
         let (mut absent, mut present) = (Vec::new(), Vec::new());
         let end = after(upstream);
         for row in live.heads.range((upstream, "", "")..(end.as_str(), "", ""))? {
@@ -175,7 +175,7 @@ impl Store {
             for (name, version) in &absent {
                 on_hold.insert((upstream, name.as_str(), version.as_str()), codec::ABSENT)?;
             }
-            return Ok(Moved { touched, has_discarded });
+            return Ok(Moved { touched, has_discarded, ..Moved::default() });
         }
         for (name, version) in absent {
             if live.missed(&name, &version, safety_limits)? {
@@ -193,7 +193,7 @@ impl Store {
                 stays
             },
         )?;
-        Ok(Moved { touched, has_discarded })
+        Ok(Moved { touched, has_discarded, ..Moved::default() })
     }
 }
 
