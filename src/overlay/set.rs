@@ -227,7 +227,7 @@ impl<'s> NameRules<'s> {
     pub fn hides_everywhere(&self, version: &Version) -> bool {
         let semantic = version.semantic();
         self.hiding.iter().any(|rule| {
-            rule.upstream.is_none() && rule.versions.may_hold(version, semantic.as_ref())
+            rule.upstream.is_none() && rule.versions.denies(version, semantic.as_ref())
         })
     }
 
