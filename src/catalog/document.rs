@@ -42,7 +42,7 @@ struct OfficialBlock<'a> {
     is_latest: bool,
 }
 
-/// What a client cannot derive from the item.
+/// The facts of the content that a client cannot derive from the item.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Provenance<'a> {
@@ -50,7 +50,7 @@ struct Provenance<'a> {
     sanitized: Vec<Cow<'a, str>>,
     #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
     received_digest: Option<Cow<'a, str>>,
-    /// What upstream says, where it differs from ours.
+    /// The `isLatest` of upstream, where it differs from ours.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     upstream_is_latest: Option<bool>,
 }

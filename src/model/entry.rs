@@ -3,12 +3,9 @@ use std::borrow::Cow;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::sent::Sent;
+use super::sent::{OFFICIAL_META, Sent};
 use super::wellformed::{ValidationError, ValidationRule, inspect, members};
 use super::{Digest, Manifest, Name, Status, Timestamp, Version};
-
-/// The member of an item's `_meta` that holds the official registry's facts.
-pub const OFFICIAL_META: &str = "io.modelcontextprotocol.registry/official";
 
 /// The largest real entry has 58,399 bytes.
 pub const MAX_ENTRY_BYTES: usize = 256 * 1024;

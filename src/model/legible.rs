@@ -81,7 +81,7 @@ fn breaks_a_cursive_pair(before: &[char], after: &[char]) -> bool {
 /// Context A2 of UAX 31: between a letter with a virama and the letter behind it.
 fn breaks_a_conjunct(before: &[char], after: &[char]) -> bool {
     let next = after.iter().find(|character| !is_ordered_mark(**character));
-    ends_in_virama(before) && next.is_some_and(|character| is_letter(*character))
+    ends_in_virama(before) && next.is_some_and(|character| is_alphabetic(*character))
 }
 
 /// Context B of UAX 31: behind a letter with a virama, and not in front of a dependent vowel.
@@ -100,7 +100,7 @@ fn ends_in_virama(before: &[char]) -> bool {
         before.iter().rposition(|character| is_virama(character) || !is_ordered_mark(*character));
     let Some(virama) = virama.filter(|index| is_virama(&before[*index])) else { return false };
     let base = before[..virama].iter().rfind(|character| !is_mark(**character));
-    base.is_some_and(|character| is_letter(*character))
+    base.is_some_and(|character| is_alphabetic(*character))
 }
 
 fn class(character: char) -> CanonicalCombiningClass {
@@ -115,7 +115,7 @@ fn is_mark(character: char) -> bool {
     character.general_category_group() == GeneralCategoryGroup::Mark
 }
 
-fn is_letter(character: char) -> bool {
+fn is_alphabetic(character: char) -> bool {
     character.general_category_group() == GeneralCategoryGroup::Letter
 }
 
@@ -149,7 +149,7 @@ mod tests {
     #[case::grapheme_joiner("a\u{34f}b", '\u{34f}')]
     #[case::variation_selector("a\u{fe00}", '\u{fe00}')]
     #[case::selector_beyond_the_first_plane("\u{1f600}\u{e0100}", '\u{e0100}')]
-    #[case::style_behind_a_letter("a\u{fe0f}", '\u{fe0f}')]
+    #[case::style_behind_text("a\u{fe0f}", '\u{fe0f}')]
     #[case::style_behind_a_digit("1\u{fe0f}", '\u{fe0f}')]
     #[case::style_at_the_start("\u{fe0f}\u{1f6e1}", '\u{fe0f}')]
     #[case::style_twice("\u{1f6e1}\u{fe0f}\u{fe0f}", '\u{fe0f}')]
@@ -159,7 +159,7 @@ mod tests {
     #[case::joiner_between_pictures("\u{1f469}\u{200d}\u{1f4bb}", '\u{200d}')]
     #[case::joiner_in_latin("a\u{200d}b", '\u{200d}')]
     #[case::joiner_before_a_vowel("\u{915}\u{94d}\u{200d}\u{93e}", '\u{200d}')]
-    #[case::virama_without_a_letter("\u{94d}\u{200d}", '\u{200d}')]
+    #[case::virama_at_the_start("\u{94d}\u{200d}", '\u{200d}')]
     #[case::hangul_filler("\u{3164}", '\u{3164}')]
     #[case::hangul_choseong_filler("\u{115f}", '\u{115f}')]
     #[case::half_width_hangul_filler("\u{ffa0}", '\u{ffa0}')]

@@ -32,9 +32,7 @@ mod wellformed;
 pub use access::{Actor, BadTokenName, Denied, Role, TokenName, TokenRecord, authenticate};
 pub use damage::Damage;
 pub use digest::{BadDigest, Digest};
-pub use entry::{
-    Entry, Head, Identity, MAX_ENTRY_BYTES, OFFICIAL_META, Official, Quarantined, is_deletion,
-};
+pub use entry::{Entry, Head, Identity, MAX_ENTRY_BYTES, Official, Quarantined, is_deletion};
 pub use failure::FailureClass;
 pub use history::{Difference, Earlier, Item, difference_since, remember};
 pub use host::is_loopback;
@@ -44,6 +42,7 @@ pub use name::{BadName, Name};
 pub use namespace::{BadNamespace, NamespacePattern, NamespaceRules};
 pub use reason::reason;
 pub use secret::Secret;
+pub use sent::OFFICIAL_META;
 pub use status::Status;
 pub use text::Escaped;
 pub use timestamp::{BadTimestamp, Timestamp};

@@ -1,9 +1,12 @@
 use serde_json::value::RawValue;
 
 use super::wellformed::{ValidationError, members};
-use super::{Digest, OFFICIAL_META, Timestamp};
+use super::{Digest, Timestamp};
 
-/// What tells whether an item changed since it was last received.
+/// The member of an item's `_meta` that holds the official registry's facts.
+pub const OFFICIAL_META: &str = "io.modelcontextprotocol.registry/official";
+
+/// The parts of an item that show if it changed since it was last received.
 pub(super) struct Sent {
     /// The digest of what counts as content or status.
     pub(super) digest: Digest,

@@ -226,9 +226,9 @@ impl<'s> NameRules<'s> {
     #[must_use]
     pub fn hides_everywhere(&self, version: &Version) -> bool {
         let semantic = version.semantic();
-        self.hiding.iter().any(|rule| {
-            rule.upstream.is_none() && rule.versions.denies(version, semantic.as_ref())
-        })
+        self.hiding
+            .iter()
+            .any(|rule| rule.upstream.is_none() && rule.versions.denies(version, semantic.as_ref()))
     }
 
     /// Merges the rules about one version from one upstream.

@@ -89,28 +89,28 @@ mod tests {
         Timestamp::from_micros(minute * 60_000_000)
     }
 
-    fn epoch(text: &str) -> Option<Epoch> {
-        Some(Epoch::parse(text).expect("an epoch"))
+    fn epoch(text: &str) -> Epoch {
+        Epoch::parse(text).expect("an epoch")
     }
 
     /// Returns the state after full syncs under these epochs, each of which takes a minute.
     fn after(syncs: &[(i64, &str)]) -> EpochState {
         syncs.iter().fold(EpochState::default(), |state, (begun, seen)| {
-            state.after_full(at(*begun), epoch(seen).as_ref(), at(begun + 1))
+            state.after_full(at(*begun), Some(&epoch(seen)), at(begun + 1))
         })
     }
 
     #[test]
     fn another_epoch_asks_for_two_full_syncs_ten_minutes_apart() {
         let first = after(&[(0, "a")]);
-        assert!(!first.is_replaced_by(epoch("a").as_ref(), at(5)));
+        assert!(!first.is_replaced_by(Some(&epoch("a")), at(5)));
         assert!(!first.is_replaced_by(None, at(5)), "no epoch says nothing");
-        assert!(first.is_replaced_by(epoch("b").as_ref(), at(5)));
+        assert!(first.is_replaced_by(Some(&epoch("b")), at(5)));
         let replaced = after(&[(0, "a"), (5, "b")]);
         assert_eq!(replaced.second_at(), Some(at(16)));
-        assert!(!replaced.is_second(at(15), epoch("b").as_ref()), "too early");
-        assert!(!replaced.is_second(at(16), epoch("c").as_ref()), "yet another store");
-        assert!(replaced.is_second(at(16), epoch("b").as_ref()));
+        assert!(!replaced.is_second(at(15), Some(&epoch("b"))), "too early");
+        assert!(!replaced.is_second(at(16), Some(&epoch("c"))), "yet another store");
+        assert!(replaced.is_second(at(16), Some(&epoch("b"))));
         assert_eq!(after(&[(0, "a"), (5, "b"), (15, "b")]).second_at(), Some(at(16)));
         assert_eq!(after(&[(0, "a"), (5, "b"), (16, "b")]).second_at(), None);
     }
@@ -119,17 +119,17 @@ mod tests {
     fn new_epoch_with_each_answer_causes_one_pair_an_hour() {
         let replaced = after(&[(0, "a"), (5, "b"), (16, "c"), (30, "d")]);
         assert_eq!(replaced.second_at(), None);
-        assert!(!replaced.is_replaced_by(epoch("e").as_ref(), at(65)));
-        assert!(replaced.is_replaced_by(epoch("e").as_ref(), at(66)));
+        assert!(!replaced.is_replaced_by(Some(&epoch("e")), at(65)));
+        assert!(replaced.is_replaced_by(Some(&epoch("e")), at(66)));
     }
 
     #[test]
     fn first_epoch_of_an_upstream_replaces_nothing() {
         let unknown = EpochState::default();
-        assert!(!unknown.is_replaced_by(epoch("a").as_ref(), at(0)));
-        let known = unknown.after_incremental(epoch("a").as_ref());
-        assert!(known.is_replaced_by(epoch("b").as_ref(), at(0)));
-        let incremental = known.after_incremental(epoch("b").as_ref());
+        assert!(!unknown.is_replaced_by(Some(&epoch("a")), at(0)));
+        let known = unknown.after_incremental(Some(&epoch("a")));
+        assert!(known.is_replaced_by(Some(&epoch("b")), at(0)));
+        let incremental = known.after_incremental(Some(&epoch("b")));
         assert_eq!(incremental, known, "only a full sync reads all of a store");
     }
 

@@ -578,6 +578,9 @@ async fn change_of_policy_changes_no_row_of_the_next_mirror() {
     second.synced().await;
     second.serves(12).await;
     let tag = async || first.get("/v0.1/servers?limit=100").await.header("etag").to_owned();
+    let changes = first.get("/v0.1/servers?limit=100&updated_since=1970-01-01T00:00:00Z").await;
+    assert_eq!(changes.items().len(), 12);
+    assert_ne!(changes.header("etag"), tag().await, "the other form has other bytes");
     for tier in 1..=2 {
         let before = tag().await;
         first_place.overlay("tier.yaml", &format!("servers: [{{name: com.*/*, tier: {tier}}}]"));

@@ -117,9 +117,7 @@ pub(super) fn is_private(host: &Host<&str>) -> bool {
                 name.strip_suffix(*ending)
                     .is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
             };
-            !name.contains('.')
-                || name == METADATA_NAME
-                || PRIVATE_ENDINGS.iter().any(ends)
+            !name.contains('.') || name == METADATA_NAME || PRIVATE_ENDINGS.iter().any(ends)
         }
     }
 }
@@ -193,7 +191,7 @@ mod tests {
     #[case("https://\u{ff11}\u{ff16}\u{ff19}.254.169.254/", Err(SafetyRule::Ambiguous))]
     #[case("https://wiki.corp", Err(SafetyRule::PrivateHost))]
     #[case("https://notlocal.example", Ok(()))]
-    fn only_plain_public_https_urls_pass(#[case] url: &str, #[case] judged: Judged) {
+    fn url_that_is_not_plain_public_https_is_refused(#[case] url: &str, #[case] judged: Judged) {
         assert_eq!(judge(url), judged, "{url}");
     }
 

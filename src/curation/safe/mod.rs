@@ -23,22 +23,22 @@ pub(super) use link::judge;
 
 /// Lists what breaks the rules in the remotes and packages of a sanitized `server` object.
 pub(super) fn objections(server: &Value) -> Vec<Objection> {
-    let mut walk = Walk::default();
+    let mut inspector = Inspector::default();
     for (index, remote) in items(server, "remotes") {
-        walk.remote(&format!("remotes[{index}]"), remote);
+        inspector.remote(&format!("remotes[{index}]"), remote);
     }
     for (index, package) in items(server, "packages") {
-        walk.package(&format!("packages[{index}]"), package);
+        inspector.package(&format!("packages[{index}]"), package);
     }
-    walk.found
+    inspector.found
 }
 
 #[derive(Default)]
-struct Walk {
+struct Inspector {
     found: Vec<Objection>,
 }
 
-impl Walk {
+impl Inspector {
     fn add(&mut self, place: String, found: &str, rule: SafetyRule) {
         self.found.push(Objection { place, found: found.to_owned(), rule });
     }

@@ -105,10 +105,10 @@ fn is_host(text: &str) -> bool {
 
 /// Accepts lower-case words with one of `.`, `_`, `__` or any number of hyphens between two.
 fn is_image_part(part: &str) -> bool {
-    let is_letter = |character: char| character.is_ascii_lowercase() || character.is_ascii_digit();
-    part.starts_with(is_letter)
-        && part.ends_with(is_letter)
-        && part.split(is_letter).all(|between| {
+    let is_lower = |character: char| character.is_ascii_lowercase() || character.is_ascii_digit();
+    part.starts_with(is_lower)
+        && part.ends_with(is_lower)
+        && part.split(is_lower).all(|between| {
             matches!(between, "" | "." | "_" | "__") || between.bytes().all(|byte| byte == b'-')
         })
 }
@@ -228,7 +228,7 @@ mod tests {
     #[case("cargo", "serde_json")]
     #[case("go", "github.com/a/b/v2")]
     #[case("maven", "com.example:tool")]
-    fn identifier_of_the_ecosystem_passes(#[case] kind: &str, #[case] text: &str) {
+    fn identifier_of_the_ecosystem_is_accepted(#[case] kind: &str, #[case] text: &str) {
         assert!(is_identifier(kind, text));
     }
 
@@ -253,7 +253,7 @@ mod tests {
     #[case("oci", &["latest-1", "v1", "sha256:d9dc2f44f4f624bdc5fb5817abc74f6244dd40b2d03036380cd6253eff374ae5"])]
     #[case("go", &["v1.2.3", "v0.0.0-20260101000000-abcdef123456"])]
     #[case("mcpb", &["v4.5.13", "1.0"])]
-    fn version_of_the_ecosystem_passes(#[case] kind: &str, #[case] texts: &[&str]) {
+    fn version_of_the_ecosystem_is_accepted(#[case] kind: &str, #[case] texts: &[&str]) {
         for text in texts {
             assert!(is_version(kind, text), "{kind} {text}");
         }

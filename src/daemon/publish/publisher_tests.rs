@@ -269,9 +269,8 @@ fn rewritten_entry_is_served_with_the_newest_status_message_and_dates() {
 #[test]
 fn served_entry_whose_row_became_unreadable_stays_and_raises_an_alert() {
     let publication = publication(Store::ephemeral(now()).expect("a store"));
-    let mut publisher = Publisher::load(&publication).expect("loaded");
-    let mut open_kinds = || {
-        publisher.publish(&work()).expect("published");
+    let open_kinds = || {
+        Publisher::load(&publication).expect("loaded").publish(&work()).expect("published");
         let alerts = publication.store.snapshot().expect("a snapshot").alerts().expect("alerts");
         let lasting = alerts.into_iter().filter(|alert| !alert.is_resolved());
         let (_, body) = published(&publication).expect("a generation");

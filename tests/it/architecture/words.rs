@@ -45,6 +45,7 @@ const IDENTIFIERS: &[(&str, &[&str])] = &[
 const NAMED_ELSEWHERE: &[(&str, &str)] = &[
     ("needless_pass_by_value", "a lint of clippy"),
     ("set_quick_repair", "redb's"),
+    ("Letter", "a general category of Unicode"),
     ("repaired", "the storage engine repairs its file"),
 ];
 
