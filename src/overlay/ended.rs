@@ -2,6 +2,7 @@ use std::collections::{BTreeSet, HashMap};
 
 use super::{Approval, NamePattern, Reading, Rule, State, VersionPattern};
 use crate::lint::Finding;
+use crate::lookalike::{Protected, Why};
 
 /// Ends approvals of the last valid set that the files of a refused one do not give any more, and
 /// returns a finding for each, at its rule in the valid set.
@@ -11,9 +12,10 @@ use crate::lint::Finding;
 /// mount and a typing error end nothing. What ended `before` stays so, since deleting the file that
 /// ended an approval must not bring it back.
 ///
-/// An ended approval is pending, not absent: a wildcard must not admit what an exact rule limited.
+/// An ended approval is pending, not absent: a wildcard must not admit what an exact rule limited. Its
+/// name stays protected: what resembles it must not be served in its place.
 pub fn end_approvals(
-    valid: &mut [Rule],
+    valid: &mut Reading,
     refused: &Reading,
     whole: &BTreeSet<&str>,
     before: &BTreeSet<(String, u64)>,
@@ -23,7 +25,7 @@ pub fn end_approvals(
         given.entry(selector(rule)).or_default().extend(approved(rule));
     }
     let mut ended = Vec::new();
-    for rule in valid {
+    for rule in &mut valid.rules {
         let Some(approval) = approved(rule) else { continue };
         let is_given = || {
             let same = given.get(&selector(rule)).into_iter().flatten();
@@ -35,6 +37,10 @@ pub fn end_approvals(
             let found = format!("the approval of `{}` ended", rule.selector());
             let allowed = "its file does not give it any more; correct the refused files";
             ended.push(Finding::warning(&rule.place, found, allowed));
+            if let NamePattern::Exact(name) = &rule.name {
+                let protected = Protected::new(name.to_string(), Why::Approved);
+                valid.protection.listed.push(protected);
+            }
             if let Some(approval) = &mut rule.approval {
                 approval.state = State::Pending;
             }
@@ -65,7 +71,7 @@ mod tests {
     use super::*;
     use crate::lint::Source;
     use crate::model::Timestamp;
-    use crate::overlay::{Context, Terms, parse};
+    use crate::overlay::{Context, OverlaySet, Terms, parse};
 
     const GOOD: &str =
         "servers: [{name: com.a/x, approval: {state: approved, reviewed: 2026-05-01}}]";
@@ -94,7 +100,7 @@ mod tests {
         #[case] other: Option<&str>,
         #[case] has_ended: bool,
     ) {
-        let mut valid = parsed(&[("a.yaml", GOOD)]).rules;
+        let mut valid = parsed(&[("a.yaml", GOOD)]);
         let files: Vec<(&str, &str)> = own
             .map(|(text, _)| ("a.yaml", text))
             .into_iter()
@@ -103,15 +109,27 @@ mod tests {
         let whole = own.filter(|(_, whole)| *whole).map(|_| "a.yaml").into_iter().collect();
         let ended = end_approvals(&mut valid, &parsed(&files), &whole, &BTreeSet::new());
         assert_eq!(ended.len(), usize::from(has_ended));
-        let state = valid[0].approval.as_ref().map(|approval| approval.state);
+        let state = valid.rules[0].approval.as_ref().map(|approval| approval.state);
         assert_eq!(state, Some(if has_ended { State::Pending } else { State::Approved }));
     }
 
     #[test]
     fn ended_approval_stays_ended_when_the_edited_file_is_deleted() {
-        let mut valid = parsed(&[("a.yaml", GOOD)]).rules;
-        let before = BTreeSet::from([("a.yaml".to_owned(), valid[0].place.span.start as u64)]);
+        let mut valid = parsed(&[("a.yaml", GOOD)]);
+        let before =
+            BTreeSet::from([("a.yaml".to_owned(), valid.rules[0].place.span.start as u64)]);
         let ended = end_approvals(&mut valid, &parsed(&[]), &BTreeSet::new(), &before);
         assert_eq!(ended.len(), 1);
+    }
+
+    #[test]
+    fn name_of_an_ended_approval_stays_protected() {
+        let mut valid = parsed(&[("a.yaml", GOOD)]);
+        let whole = BTreeSet::from(["a.yaml"]);
+        let nothing = parsed(&[("a.yaml", "# nothing")]);
+        let ended = end_approvals(&mut valid, &nothing, &whole, &BTreeSet::new());
+        assert_eq!(ended.len(), 1);
+        let before = OverlaySet::from(parsed(&[("a.yaml", GOOD)])).protected();
+        assert_eq!(OverlaySet::from(valid).protected(), before);
     }
 }

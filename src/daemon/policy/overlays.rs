@@ -115,7 +115,7 @@ pub(super) fn judge_folder(
     let mut good = read(&last_good.sources, &Context { upstreams: None, ..context });
     let files = sources.iter().map(|source| source.file.as_str());
     let whole = files.filter(|file| !broken.contains(*file)).collect();
-    let ended = end_approvals(&mut good.rules, &reading, &whole, &last_good.ended);
+    let ended = end_approvals(&mut good, &reading, &whole, &last_good.ended);
     let keys = ended.iter().map(|finding| {
         let place = &finding.place;
         (place.source.file.clone(), place.span.start as u64)
