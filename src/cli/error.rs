@@ -52,7 +52,7 @@ pub(super) enum CliError {
     Namespace(String),
     #[error("`{0}` is not a time such as 2026-11-20T00:00:00Z")]
     Time(String),
-    /// What is on hold is not what the person saw, or nothing is.
+    /// The changes on hold are not those that the person saw, or there are none.
     #[error("{0}")]
     NotDecided(String),
     #[error("the change set `{set}` is not on hold any more; the one with the id {id} is")]

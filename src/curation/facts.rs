@@ -20,7 +20,7 @@ use crate::ownership::host;
 pub struct ContentFacts {
     /// The first schema violation that sanitizing does not remove; such an entry is not served.
     pub violation: Option<String>,
-    /// What breaks the rules for what reaches an agent; the gate subtracts what the policy admits.
+    /// Objections to what would reach an agent; the gate subtracts what the policy admits.
     pub objections: Vec<Objection>,
     pub packages: Vec<PackageFacts>,
     pub remotes: Vec<RemoteFacts>,

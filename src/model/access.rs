@@ -1,4 +1,4 @@
-//! Who may operate: tokens with a name, a role and an expiry, and the users of this machine.
+//! Access to operations: tokens with a name, a role and an expiry, and the users of this machine.
 
 use std::fmt;
 use std::str::FromStr;

@@ -90,10 +90,7 @@ impl fmt::Display for Reviewed {
 
 impl Serialize for Reviewed {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        match self {
-            Self::Day(start) => serializer.serialize_str(&start.day()),
-            Self::At(at) => at.serialize(serializer),
-        }
+        serializer.collect_str(self)
     }
 }
 

@@ -54,7 +54,7 @@ pub struct ChangeOnHold {
     pub digest: Digest,
 }
 
-/// What the upstream says about an entry.
+/// The statement of an upstream about an entry.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(tag = "effect", rename_all = "kebab-case")]
 pub enum Effect {
@@ -159,7 +159,7 @@ pub struct DecisionRecord {
 /// Decisions about one upstream that are kept, the newest last.
 const MAX_DECISIONS: usize = 100;
 
-/// What is remembered about the change sets of an upstream.
+/// The memory of the change sets of an upstream.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct HoldHistory {
     /// States before the present one.

@@ -559,6 +559,12 @@ async fn mirror_of_the_mirror_ends_with_the_same_catalogue() {
         !wanted.iter().any(|item| item.contains("n003") || item.contains("n006")),
         "{wanted:?}"
     );
+    // Withdrawn, and approved again: the stub of the first mirror is no content.
+    first_place.remove("overlays/deny.yaml");
+    first.serves(12).await;
+    second.serves(12).await;
+    let raised = alerts(&second_place);
+    assert!(!raised.iter().any(|(kind, ..)| kind == "drift"), "{raised:?}");
 }
 
 /// A list of the first mirror has upstream's times, its changes have its own, and its facts follow its policy: none of

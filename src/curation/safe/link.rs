@@ -25,7 +25,7 @@ const MAX_HOSTS: usize = 64;
 /// The variables of a URL template, each with the values that the entry gives it.
 pub(super) type Values<'v> = dyn Fn(&str) -> Vec<&'v str> + 'v;
 
-/// Who opens a URL.
+/// The program that opens a URL.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Opened {
     /// The client, at a server elsewhere.

@@ -1,4 +1,4 @@
-//! What an entry may tell an agent to open or to run, and who may decide otherwise.
+//! Rules for what an entry tells an agent to open or to run, and for what the policy admits.
 
 use super::fixtures::{JANUARY, at, dossier, head, overlays, row, upstream, with};
 use crate::curation::{

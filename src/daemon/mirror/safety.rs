@@ -1,7 +1,7 @@
 use std::collections::BTreeSet;
 
 use super::options::RunOptions;
-use crate::model::{Name, Status};
+use crate::model::{Head, Name, Status, TombstoneStub};
 use crate::store::{Hold, Snapshot, StagedKind, StagedRow, StoreError, missing_digest};
 use crate::sync::{
     Absence, ChangeSet, ExceededLimit, RunFacts, SafetyLimit, SyncKind, SyncRun, UpstreamState,
@@ -140,9 +140,20 @@ fn effect(snapshot: &Snapshot, options: &RunOptions, row: &StagedRow) -> Result<
             What::DeleteServed
         }
         (StagedKind::Entry(_), None) => What::Add,
-        (StagedKind::Entry(sent), Some(head)) if sent.received != head.received => What::Rewrite,
+        // A tombstone is no content, neither before nor behind.
+        (StagedKind::Entry(sent), Some(head))
+            if sent.received != head.received
+                && !head.contentless
+                && !(deletes && is_stub(row, sent)) =>
+        {
+            What::Rewrite
+        }
         _ => What::Other,
     })
+}
+
+fn is_stub(row: &StagedRow, sent: &Head) -> bool {
+    TombstoneStub::new(&row.name, &row.version).received() == sent.received
 }
 
 /// Returns false if the name is served from another upstream.

@@ -64,9 +64,15 @@ impl Snapshot {
         })))
     }
 
-    /// Returns true if an upstream has a readable row of the name.
+    /// Returns true if an upstream has a readable row of the name, and not only tombstones that were met first.
     pub fn has_rows_in(&self, upstream: &str, name: &Name) -> Result<bool, StoreError> {
-        Ok(self.heads_in(upstream, name)?.next().transpose()?.is_some())
+        for row in self.heads_in(upstream, name)? {
+            let (_, head) = row?;
+            if !head.contentless {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     /// Returns every head, by upstream, name and version.

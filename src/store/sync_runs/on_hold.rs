@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use redb::{ReadableTable, WriteTransaction};
 
+use super::staged::change_digest;
 use super::state::{put_state, state_of};
 use crate::model::{Digest, Name, Timestamp, remember};
 use crate::store::codec::{self, StagedParts};
@@ -155,11 +156,6 @@ impl Snapshot {
         let value = self.tables.discarded()?.get((upstream, name, version))?;
         Ok(value.is_some_and(|value| value.value() == change().as_bytes()))
     }
-}
-
-/// Returns the digest of a change: of its key, and of all that identifies it when it is staged again.
-pub(super) fn change_digest(name: &str, version: &str, value: &[u8]) -> Digest {
-    Digest::of_parts([name.as_bytes(), version.as_bytes(), codec::staged_identity(value)])
 }
 
 /// Returns the digest of the change that a missing entry is.

@@ -2,7 +2,6 @@ use std::collections::HashSet;
 
 use redb::{ReadableTable, WriteTransaction};
 
-use super::on_hold::change_digest;
 use crate::model::{Digest, Head, Name};
 use crate::store::codec::{self, SeenKey, StagedParts};
 use crate::store::entries::StoredHead;
@@ -163,4 +162,9 @@ pub(super) fn clear(
     let end = after(upstream);
     table.retain_in((upstream, "", "")..(end.as_str(), "", ""), |_, _| false)?;
     Ok(())
+}
+
+/// Returns the digest of a change: of its key, and of all that identifies it when it is staged again.
+pub(super) fn change_digest(name: &str, version: &str, value: &[u8]) -> Digest {
+    Digest::of_parts([name.as_bytes(), version.as_bytes(), codec::staged_identity(value)])
 }

@@ -44,7 +44,7 @@ pub(crate) const GATES: [(&str, &str); 10] = [
     ("content as reviewed", "purged, then received with other content"),
     ("namespace ownership", "ownership not verified as required"),
     ("no open lookalike alert", "open lookalike alert"),
-    ("valid for strict clients", "violates the schema that strict clients apply"),
+    ("valid for strict clients", "not valid for strict clients"),
 ];
 
 fn gate(name: &str) -> &'static str {
