@@ -22,6 +22,8 @@ pub struct Upstream {
     pub trust: Trust,
     pub priority: u64,
     pub enabled: bool,
+    /// True if the dates of what the first full sync brings say how long a name is known.
+    pub trust_dates: bool,
     /// Holds a bearer token.
     pub token_file: Option<PathBuf>,
     pub ca_file: Option<PathBuf>,
@@ -59,6 +61,7 @@ impl Upstream {
             priority: self.priority,
             internal: self.trust == Trust::Internal,
             enabled: self.enabled,
+            trust_dates: self.trust_dates,
             namespaces: self.namespaces.clone(),
         }
     }
@@ -209,6 +212,10 @@ fn upstream(reader: &mut Reader, fields: &Fields<'_>, source: &Arc<Source>) -> O
             .and_then(|node| reader.integer(node, 0..=u64::from(u32::MAX)))
             .unwrap_or(DEFAULT_PRIORITY),
         enabled: fields.get("enabled").and_then(|node| reader.boolean(node)).unwrap_or(true),
+        trust_dates: fields
+            .get("trust_dates")
+            .and_then(|node| reader.boolean(node))
+            .unwrap_or(false),
         token_file: path(reader, "token_file"),
         ca_file: path(reader, "ca_file"),
         sync: sync(reader, fields),

@@ -77,10 +77,16 @@ impl PolicySnapshot {
     }
 
     /// Returns the time since which a content counts as known, where many names of one kind excuse the next one. A
-    /// publisher can invent a date, so that is the time of its first sight.
+    /// publisher can invent a date, so that is the time of its first sight; or that of its publication, for content of a
+    /// first full sync of an upstream with dates that its file trusts.
     #[must_use]
-    pub fn known_since(&self, _upstream: &str, head: &Head) -> Timestamp {
-        head.first_seen
+    pub fn known_since(&self, upstream: &str, head: &Head) -> Timestamp {
+        let is_trusted = |known: &UpstreamPolicy| known.id == upstream && known.trust_dates;
+        if head.initial && self.upstreams.iter().any(is_trusted) {
+            head.published_at
+        } else {
+            head.first_seen
+        }
     }
 
     /// Returns the names of the configured views.

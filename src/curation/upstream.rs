@@ -8,5 +8,7 @@ pub struct UpstreamPolicy {
     pub priority: u64,
     pub internal: bool,
     pub enabled: bool,
+    /// True if the dates that it states for what its first full sync brings count as they stand.
+    pub trust_dates: bool,
     pub namespaces: NamespaceRules,
 }

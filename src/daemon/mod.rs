@@ -52,6 +52,8 @@ mod run;
 mod runtime;
 mod screening;
 mod services;
+#[cfg(test)]
+mod simulation_tests;
 mod verification;
 
 pub use error::DaemonError;

@@ -40,8 +40,7 @@ impl Host {
         let host = written.rsplit_once(':').map_or(written, |(host, _)| host);
         let fixed = host.rsplit_once('}').map_or(Some(host), |(_, end)| end.strip_prefix('.'))?;
         let ascii = idna::domain_to_ascii(fixed).ok()?;
-        let namespace: Vec<&str> = ascii.rsplit('.').collect();
-        let registrant = Registrant::id_of(&namespace.join("."), shared)?;
+        let registrant = registrant(&ascii, shared)?;
         let (readable, _) = idna::domain_to_unicode(&registrant);
         let label = label(&readable).core;
         // The public suffix does not identify a registrant.
@@ -75,6 +74,15 @@ impl Host {
     }
 }
 
+/// Returns the registrant of a host, whatever labels stand before the domain that was registered.
+fn registrant(ascii: &str, shared: &SharedHosts) -> Option<String> {
+    let labels: Vec<&str> = ascii.rsplit('.').take(MAX_DOTS).collect();
+    let is_address =
+        labels.first().is_some_and(|last| last.bytes().all(|byte| byte.is_ascii_digit()));
+    let mut parents = (1..=labels.len()).rev().map(|length| labels[..length].join("."));
+    if is_address { None } else { parents.find_map(|parent| Registrant::id_of(&parent, shared)) }
+}
+
 /// A domain that belongs to a target, and the label that it is known by.
 #[derive(Debug)]
 pub(super) struct Domain {
@@ -104,6 +112,17 @@ mod tests {
         assert_eq!(host.written, "pay.stripe.co.uk:8443");
     }
 
+    /// P25.
+    #[test]
+    fn labels_that_cannot_be_registered_hide_no_domain() {
+        let many = format!("{}strlpe.com", "a.".repeat(40));
+        for written in ["a_b.strlpe.com", "-x.strlpe.com", many.as_str()] {
+            let host = Host::read(written, &SharedHosts::default()).expect("a host");
+            assert_eq!(host.registrant, "strlpe.com", "{written}");
+            assert_eq!(host.is_cut, written == many);
+        }
+    }
+
     #[test]
     fn labels_behind_a_variable_are_read() {
         let host = Host::read("{tenant}.strlpe.com", &SharedHosts::default()).expect("a host");
@@ -116,6 +135,7 @@ mod tests {
     #[case("pay-{tenant}")]
     #[case("x.pay{tenant}")]
     #[case("127.0.0.1:80")]
+    #[case("1.127.0.0.1")]
     #[case("com")]
     #[case("")]
     fn host_that_cannot_be_registered_is_left_out(#[case] host: &str) {

@@ -176,7 +176,7 @@ fn row_released_from_quarantine_is_seen_first_when_it_is_released() {
     assert_eq!(mirror.served(), ["1"]);
 }
 
-/// A publisher lists a version as deleted before the review, and as active after it.
+/// P24: A publisher lists a version as deleted before the review, and as active after it.
 #[test]
 fn tombstone_before_the_review_is_no_acceptance_of_the_content() {
     for deleted in [row("2", "x", "deleted"), row("2", "other", "deleted"), stub("2")] {

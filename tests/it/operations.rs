@@ -158,6 +158,7 @@ fn token(place: &Workplace, name: &str, role: &str, expires: &str) -> String {
     new["secret"].as_str().expect("a secret").to_owned()
 }
 
+/// P71.
 #[tokio::test(flavor = "multi_thread")]
 async fn token_permits_only_its_role_until_it_is_revoked() {
     let upstream = Upstream::start([Row::new("a.b/c", "1.0.0")]).await;

@@ -42,6 +42,7 @@ async fn received(listener: &TcpListener, command: &mut Command) -> (String, Str
     (text(&bytes), said)
 }
 
+/// P70.
 #[tokio::test(flavor = "multi_thread")]
 async fn listener_at_a_default_or_written_address_does_not_get_the_token() {
     let upstream = Upstream::start([Row::new("a.b/c", "1.0.0")]).await;

@@ -48,6 +48,15 @@ pub(in crate::config) const UPSTREAM: Table = Table {
         .default("true")
         .allowed("`true` or `false`")
         .example("true"),
+        Field::new(
+            "trust_dates",
+            "boolean",
+            "With `true`, what the first full sync brings counts as known since its date of publication, and not \
+             since that sync: see [Lookalikes](lookalikes.md#what-is-suppressed).",
+        )
+        .default("false")
+        .allowed("`true` or `false`")
+        .example("true"),
         Field::new("token_file", "path", "A file with a bearer token for the registry, on one line.")
             .example("\"/run/secrets/registry-token\""),
         Field::new(

@@ -82,7 +82,14 @@ pub(crate) fn overlays(yaml: &str, now: Timestamp) -> OverlaySet {
 
 pub(super) fn upstream(id: &str, priority: u64, internal: bool) -> UpstreamPolicy {
     let namespaces = NamespaceRules::default();
-    UpstreamPolicy { id: id.into(), priority, internal, enabled: true, namespaces }
+    UpstreamPolicy {
+        id: id.into(),
+        priority,
+        internal,
+        enabled: true,
+        trust_dates: false,
+        namespaces,
+    }
 }
 
 /// Returns a policy with the official upstream, one view without limits, and no ownership checks.

@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
-use super::fixtures::{at, overlays, upstream};
-use crate::curation::{OwnershipPolicy, PolicySnapshot, View};
+use super::fixtures::{at, head, overlays, upstream, with};
+use crate::curation::{OwnershipPolicy, PolicySnapshot, UpstreamPolicy, View};
+use crate::model::{Head, Status};
 
 const APPROVED: &str = "servers: [{name: com.example/*, tier: 1, approval: {state: approved, reviewed: 2026-02-01, expires: 2099-01-01}}]";
 
@@ -63,4 +64,20 @@ fn protection_changes_only_with_what_comparisons_depend_on(
     assert_ne!(yaml, APPROVED);
     let after = snapshot(&Parts { yaml, ..Parts::default() }).protection;
     assert_eq!(after == before, is_same);
+}
+
+#[test]
+fn date_counts_only_where_the_file_of_the_upstream_trusts_it() {
+    let trusted = UpstreamPolicy { trust_dates: true, ..upstream("official", 1, false) };
+    let upstreams = vec![trusted, upstream("other", 2, false)];
+    let overlays = overlays(APPROVED, at("2026-06-01T00:00:00Z"));
+    let policy = with(overlays, upstreams, OwnershipPolicy::default());
+    let (published, seen) = (at("2020-01-01T00:00:00Z"), at("2026-06-01T00:00:00Z"));
+    let head =
+        Head { first_seen: seen, initial: true, ..head(Status::Active, "2020-01-01T00:00:00Z") };
+    assert_eq!(policy.known_since("official", &head), published);
+    assert_eq!(policy.known_since("other", &head), seen);
+    assert_eq!(policy.known_since("removed", &head), seen);
+    let later = Head { initial: false, ..head };
+    assert_eq!(policy.known_since("official", &later), seen);
 }

@@ -307,6 +307,7 @@ mod tests {
             trust: Trust::External,
             priority: 1,
             enabled: true,
+            trust_dates: false,
             token_file: None,
             ca_file: None,
             sync: SyncSettings::default(),

@@ -31,6 +31,8 @@
 mod activity;
 mod alerts;
 mod committer;
+#[cfg(test)]
+mod drive_tests;
 mod facts;
 mod follow;
 mod followers;
@@ -49,6 +51,8 @@ mod settling;
 mod source;
 
 pub use activity::Activity;
+#[cfg(test)]
+pub(super) use drive_tests::{define, is_known, sync};
 pub(super) use facts::complete_facts;
 pub(super) use followers::Followers;
 pub use handle::SyncOutcome;

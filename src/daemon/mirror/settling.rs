@@ -77,6 +77,7 @@ mod tests {
             priority: 1,
             internal: false,
             enabled: true,
+            trust_dates: false,
             namespaces: NamespaceRules::default(),
         };
         let upstreams = [upstream("endless"), upstream("new")];

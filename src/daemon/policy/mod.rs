@@ -27,6 +27,8 @@
 //! also notices a value that it did not see itself.
 
 mod current;
+#[cfg(test)]
+mod drive_tests;
 mod folder;
 mod overlays;
 mod report;
@@ -35,6 +37,8 @@ mod watch;
 
 pub(super) use current::Policy;
 pub use current::{CurrentPolicy, combine};
+#[cfg(test)]
+pub(super) use drive_tests::PolicyDrive;
 pub(super) use folder::from_disk;
 pub use overlays::{LoadedOverlays, load_overlays, starter_warning};
 pub(super) use report::report_overlays;

@@ -44,6 +44,7 @@ fn work_under(text: &str) -> Work {
         priority: 1,
         internal: false,
         enabled: true,
+        trust_dates: false,
         namespaces: NamespaceRules::default(),
     };
     let ownership = OwnershipPolicy { enabled: false, ..OwnershipPolicy::default() };

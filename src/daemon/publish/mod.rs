@@ -31,6 +31,8 @@
 //! a name is served.
 
 mod candidates;
+#[cfg(test)]
+mod drive_tests;
 mod generation;
 mod handle;
 mod name_alerts;
@@ -40,6 +42,8 @@ mod service;
 mod state;
 mod view;
 
+#[cfg(test)]
+pub(super) use drive_tests::{PublishDrive, Turn};
 pub use generation::Published;
 pub(crate) use handle::Publication;
 pub(super) use service::{Inputs, enforce_denials, publish};

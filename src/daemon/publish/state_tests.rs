@@ -45,6 +45,7 @@ fn policy(index: usize, enabled: bool) -> Arc<PolicySnapshot> {
         priority: 1,
         internal: false,
         enabled,
+        trust_dates: false,
         namespaces: NamespaceRules::default(),
     };
     let ownership = OwnershipPolicy { enabled: false, ..OwnershipPolicy::default() };

@@ -1,3 +1,5 @@
+#[cfg(test)]
+use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use crate::model::Timestamp;
@@ -8,6 +10,9 @@ use crate::model::Timestamp;
 pub struct Clock {
     floor: AtomicI64,
     shift: Shift,
+    /// The time in microseconds that a test sets; it replaces the system's.
+    #[cfg(test)]
+    manual: Option<Arc<AtomicI64>>,
 }
 
 /// The difference of a clock from the system's. The demo has one of its own; no setting and no variable gives one.
@@ -33,7 +38,18 @@ impl Shift {
 impl Clock {
     #[must_use]
     pub const fn starting_at(floor: Timestamp) -> Self {
-        Self { floor: AtomicI64::new(floor.as_micros()), shift: Shift::NONE }
+        Self {
+            floor: AtomicI64::new(floor.as_micros()),
+            shift: Shift::NONE,
+            #[cfg(test)]
+            manual: None,
+        }
+    }
+
+    /// Returns a clock that reads `micros` in place of the system's time.
+    #[cfg(test)]
+    pub(in crate::daemon) fn manual(floor: Timestamp, micros: Arc<AtomicI64>) -> Self {
+        Self { manual: Some(micros), ..Self::starting_at(floor) }
     }
 
     /// Returns this clock with another difference from the system's.
@@ -44,9 +60,17 @@ impl Clock {
 
     #[must_use]
     pub fn now(&self) -> Timestamp {
-        let system = self.shift.now().as_micros();
+        let system = self.source().as_micros();
         let earlier = self.floor.fetch_max(system, Ordering::Relaxed);
         Timestamp::from_micros(earlier.max(system))
+    }
+
+    fn source(&self) -> Timestamp {
+        #[cfg(test)]
+        if let Some(micros) = &self.manual {
+            return Timestamp::from_micros(micros.load(Ordering::Relaxed));
+        }
+        self.shift.now()
     }
 
     /// Returns the system time, for use before a store is open.

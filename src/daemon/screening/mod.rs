@@ -44,4 +44,6 @@ mod service_tests;
 pub(super) use external::{external_names, is_external};
 pub(super) use handle::ScreeningHandle;
 pub use offline::{Lookalike, Screenings, lookalikes_of};
+#[cfg(test)]
+pub(super) use service::drive_tests::ScreeningDrive;
 pub(super) use service::{Inputs, screen};

@@ -381,3 +381,7 @@ impl Screener {
         Ok(served)
     }
 }
+
+#[cfg(test)]
+#[path = "drive_tests.rs"]
+pub(super) mod drive_tests;

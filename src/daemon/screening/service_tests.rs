@@ -12,7 +12,7 @@ use crate::alert::{Alert, Evidence};
 use crate::curation::{OwnershipPolicy, PolicySnapshot, UpstreamPolicy, View};
 use crate::daemon::mirror::Settling;
 use crate::daemon::policy::{CurrentPolicy, LoadedOverlays};
-use crate::daemon::runtime::Clock;
+use crate::daemon::runtime::{Clock, Shift};
 use crate::lint::Source;
 use crate::lookalike::Technique;
 use crate::model::{Entry, Name, NamespaceRules, OFFICIAL_META, Timestamp};
@@ -22,7 +22,8 @@ use crate::sync::{Row, UpstreamState};
 
 const SUSPECT: &str = "io.github.someone/plain";
 const OVERLAYS: &str = "namespaces: [{name: com.stripe, protect: [stripe]}]\n\
-    servers: [{name: 'io.github.*/*', approval: {state: approved, reviewed: 2026-02-01}}]";
+    servers: [{name: 'io.github.*/*', approval: {state: approved, reviewed: 2026-02-01}}, \
+    {name: com.bank/ledger-console, approval: {state: approved, reviewed: 2026-02-01}}]";
 
 fn now() -> Timestamp {
     Timestamp::parse("2026-03-01T00:00:00Z").expect("a time")
@@ -46,6 +47,11 @@ struct World {
 
 impl World {
     fn new() -> Self {
+        Self::with_first_sync(false, &[])
+    }
+
+    /// Returns a world after a first full sync of `settled` that brought these rows.
+    fn with_first_sync(trust_dates: bool, rows: &[Row]) -> Self {
         let store = Arc::new(Store::ephemeral(now()).expect("a store"));
         let context = Context { terms: Terms::default(), now: now(), upstreams: None };
         let set = Arc::new(read(&[Source::new("x.yaml", OVERLAYS)], &context).into());
@@ -54,6 +60,7 @@ impl World {
             priority,
             internal: false,
             enabled: true,
+            trust_dates,
             namespaces: NamespaceRules::default(),
         };
         let upstreams = vec![upstream("settled", 1), upstream("endless", 2)];
@@ -70,7 +77,7 @@ impl World {
         let world = |settling| {
             let inputs = Inputs {
                 store: Arc::clone(&store),
-                clock: Arc::new(Clock::starting_at(now())),
+                clock: Arc::new(Clock::starting_at(now()).shifted(Shift::to(now()))),
                 policy: watch::Sender::new(Arc::new(current)).subscribe(),
                 settling: watch::Sender::new(settling).subscribe(),
                 generation: watch::Sender::new(0).subscribe(),
@@ -79,6 +86,7 @@ impl World {
             };
             Screener::new(Arc::new(inputs))
         };
+        put(&store, "settled", rows, None);
         put(&store, "settled", &[], Some(now()));
         put(&store, "endless", &[], None);
         let snapshot = store.snapshot().expect("a snapshot");
@@ -127,7 +135,12 @@ impl World {
 
 fn put(store: &Store, upstream: &str, rows: &[Row], last_full_sync: Option<Timestamp>) {
     let first_attempt = Some(now());
-    let state = UpstreamState { first_attempt, last_full_sync, ..UpstreamState::default() };
+    let state = UpstreamState {
+        first_attempt,
+        first_full_sync: last_full_sync,
+        last_full_sync,
+        ..UpstreamState::default()
+    };
     let batch = Batch {
         upstream,
         rows,
@@ -186,4 +199,29 @@ fn endless_first_sync_of_one_upstream_silences_no_other() {
     // A name that both list is reported.
     world.receive("settled", &[suspect("io.github.new")]);
     assert_eq!(world.suspects().len(), 2);
+}
+
+/// P22: only content of a first full sync, of an upstream that is trusted with dates, is as old as it says.
+#[rstest::rstest]
+#[case::not_trusted(false, true, true)]
+#[case::trusted(true, true, false)]
+#[case::trusted_but_later(true, false, true)]
+fn copies_with_invented_dates_excuse_no_lookalike(
+    #[case] trust_dates: bool,
+    #[case] is_first_sync: bool,
+    #[case] is_reported: bool,
+) {
+    let suspect = |namespace: &str| {
+        row(&format!("{namespace}/ledgerconsole"), "1.0.0", "Plain", "x", "active")
+    };
+    let copies: Vec<Row> = (0..8).map(|copy| suspect(&format!("io.github.copy{copy}"))).collect();
+    let first = if is_first_sync { copies.as_slice() } else { &[] };
+    let mut world = World::with_first_sync(trust_dates, first);
+    if !is_first_sync {
+        world.receive("settled", &copies);
+        // All names are counted again.
+        world.screener.handle(Event::Settling { is_known: true }).expect("handled");
+    }
+    world.receive("settled", &[suspect("io.github.evil")]);
+    assert_eq!(world.suspects().contains(&"io.github.evil".to_owned()), is_reported);
 }

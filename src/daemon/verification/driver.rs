@@ -264,3 +264,7 @@ fn records(snapshot: &Snapshot, names: &[Name]) -> Result<Records, StoreError> {
     }
     Ok(records)
 }
+
+#[cfg(test)]
+#[path = "drive_tests.rs"]
+pub(super) mod drive_tests;

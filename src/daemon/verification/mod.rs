@@ -31,6 +31,8 @@ mod service;
 mod sources;
 mod state;
 
+#[cfg(test)]
+pub(super) use driver::drive_tests::VerificationDrive;
 pub(super) use driver::verify;
 pub(super) use handle::Verification;
 pub use lookup::{NameReport, OwnershipReport, verify_once};
