@@ -9,7 +9,6 @@ use crate::support::upstream::Upstream;
 use base64::Engine;
 use memchr::memmem::Finder;
 use serde_json::Value;
-use vidimus::curation::{Reach, Sanitized};
 use vidimus::model::Digest;
 
 const NAMES: usize = 200;
@@ -64,8 +63,9 @@ async fn hidden_entries_are_in_no_byte_of_any_answer() {
     place.upstream(&upstream.url, "sync = {interval = \"1h\", page_size = 100}");
     let views: BTreeMap<&str, Limits> =
         VIEWS.into_iter().map(|view| (view, limits(&seed, view))).collect();
-    let toml: String = views.iter().map(|(view, limits)| limits.toml(view)).collect();
+    let mut toml: String = views.iter().map(|(view, limits)| limits.toml(view)).collect();
     println!("{toml}");
+    toml.push_str(&crate::support::corpus::package_urls());
     place.write("vidimus.toml", &toml);
     let mut before: BTreeMap<&str, Shown> = BTreeMap::new();
     let mut daemon = None;
@@ -332,11 +332,18 @@ fn shown(entries: &[Entry], policy: &Policy, limits: &Limits) -> Shown {
     let denied_names = policy.names.iter().filter(|(_, fate)| **fate == Fate::Denied);
     let denied_names: BTreeSet<String> =
         denied_names.map(|(name, _)| name.to_ascii_lowercase()).collect();
-    let denied: BTreeSet<(String, &String)> =
-        policy.denied.iter().map(|(name, version)| (name.to_ascii_lowercase(), version)).collect();
+    // The denial of a version hides every spelling of its release.
+    let release = |version: &str| {
+        let version = version.to_ascii_lowercase();
+        let version = version.strip_prefix('v').unwrap_or(&version);
+        version.split('+').next().unwrap_or_default().to_owned()
+    };
+    let denied: BTreeSet<(String, String)> = (policy.denied.iter())
+        .map(|(name, version)| (name.to_ascii_lowercase(), release(version)))
+        .collect();
     let is_denied = |row: &Row| {
         let folded = row.name.to_ascii_lowercase();
-        denied_names.contains(&folded) || denied.contains(&(folded, &row.version))
+        denied_names.contains(&folded) || denied.contains(&(folded, release(&row.version)))
     };
     entries
         .iter()
@@ -378,7 +385,7 @@ fn entry(item: &str) -> Entry {
     let row = Row::raw(&text("name"), &text("version"), item);
     let raw: BTreeMap<String, Box<serde_json::value::RawValue>> =
         serde_json::from_str(item).expect("an item");
-    let servable = Sanitized::of(raw["server"].get(), &Reach::default()).is_ok();
+    let servable = crate::support::corpus::is_servable(raw["server"].get());
     let texts = [text("description"), text("title"), text("websiteUrl")];
     let status = if status == "deleted" { "deleted" } else { "active" };
     Entry {

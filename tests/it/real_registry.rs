@@ -7,7 +7,6 @@ use crate::support::daemon::Workplace;
 use crate::support::registry::Row;
 use crate::support::upstream::Upstream;
 use serde_json::value::RawValue;
-use vidimus::curation::{Reach, Sanitized};
 use vidimus::daemon::Clock;
 use vidimus::model::{Digest, Name, Timestamp, Version};
 use vidimus::ownership::{Claim, SharedHosts};
@@ -70,6 +69,7 @@ async fn real_registry_is_mirrored_byte_for_byte_and_only_approved_entries_are_s
         overlay.push_str(&format!("- {{name: {name}, approval: {{state: approved, reviewed: 2026-11-01, expires: 2099-01-01}}}}\n"));
     }
     place.overlay("policy.yaml", &overlay);
+    place.write("vidimus.toml", &crate::support::corpus::package_urls());
     let daemon = place.start().await;
     let status = daemon.synced().await;
     let (rows, quarantined) = (&status["rows"], &status["quarantined"]);
@@ -80,8 +80,8 @@ async fn real_registry_is_mirrored_byte_for_byte_and_only_approved_entries_are_s
     );
 
     let mut by_name: BTreeMap<&str, Vec<&Real>> = BTreeMap::new();
-    // Entries that violate the schema of strict clients are not served: ten in the real registry.
-    let servable = |real: &&Real| Sanitized::of(&real.server, &Reach::default()).is_ok();
+    // Entries that violate the schema of strict clients, or a rule for agents, are not served.
+    let servable = |real: &&Real| crate::support::corpus::is_servable(&real.server);
     for real in corpus.iter().filter(|real| chosen.contains(&real.row.name)).filter(servable) {
         by_name.entry(&real.row.name).or_default().push(real);
     }

@@ -1,4 +1,4 @@
-//! What has to be true after each step.
+//! Conditions that hold after each step.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -31,6 +31,7 @@ impl World {
         let Some(views) = self.views() else { return };
         self.check_fresh(&views);
         self.check_bounds(&views);
+        self.check_latest();
         self.check_readers();
         self.check_alerts();
         self.tally.checks += 1;
@@ -53,20 +54,29 @@ impl World {
     fn view(&self, published: &Published, view: &str) -> Option<View> {
         let catalogue = published.view(view)?;
         let mut entries = BTreeMap::new();
-        let mut latest: BTreeMap<&str, usize> = BTreeMap::new();
         for item in catalogue.items() {
             let json: Value = serde_json::from_slice(&item.json).expect("JSON");
             let description = json["server"]["description"].as_str().expect("a description");
             let received = self.oracle.received.get(description).copied().expect("known content");
             let ours = &json["_meta"]["local.vidimus/curation"];
             let upstream = ours["upstream"].as_str().expect("an upstream").to_owned();
-            *latest.entry(item.name.as_str()).or_default() += usize::from(item.latest);
             let key = (item.name.to_string(), item.version.to_string());
             entries.insert(key, Served { upstream, received });
         }
-        let several = latest.iter().find(|(_, count)| **count != 1);
-        assert_eq!(several, None, "each name of {view} has one latest version");
         Some(entries)
+    }
+
+    /// Panics if a name of a view has no latest version, or several.
+    fn check_latest(&self) {
+        let Some(published) = self.published() else { return };
+        for catalogue in VIEWS.into_iter().filter_map(|view| published.view(view)) {
+            let mut latest: BTreeMap<&str, usize> = BTreeMap::new();
+            for item in catalogue.items() {
+                *latest.entry(item.name.as_str()).or_default() += usize::from(item.latest);
+            }
+            let wrong = latest.iter().find(|(_, count)| **count != 1);
+            assert_eq!(wrong, None, "a name has one latest version");
+        }
     }
 
     /// Panics if a view shows anything but the result of a fresh evaluation.

@@ -1,4 +1,4 @@
-//! What was shown to people and when content was first accepted, remembered apart from the daemon.
+//! A memory apart from the daemon: what people were shown, and when content was first accepted.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -191,7 +191,7 @@ impl World {
         self.good.retain(|(name, rule)| {
             let is_given = files.iter().any(|file| {
                 matches!(file.condition, Condition::Whole | Condition::Cut)
-                    && file.rules.contains(rule)
+                    && file.rules.iter().any(|known| known.approves() && known.collides(rule))
             });
             let is_whole = |file: &File| file.condition == Condition::Whole && file.is_at(name);
             is_given || !files.iter().any(is_whole)
