@@ -99,7 +99,7 @@ async fn plain_client(upstream: &Upstream) {
 
 async fn full_sync(upstream: &Upstream, data: &Path) {
     let definition = Definition {
-            trust_dates: false,
+        trust_dates: false,
         id: "official".into(),
         origin: Origin::Registry(upstream.url.parse().expect("a URL")),
         trust: Trust::External,

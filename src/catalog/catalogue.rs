@@ -1,8 +1,10 @@
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use super::facts::Facts;
 use super::index::{Index, IndexedItem};
-use super::item::Source;
+use super::item::{Item, Source};
+use super::latest::latest_of;
 use crate::curation::Sanitized;
 use crate::model::{Entry, Name, Official, Timestamp, Version};
 
@@ -54,16 +56,19 @@ impl Catalogue {
     }
 
     /// Returns this generation without some visible entries, for clients that must not see them before their tombstones
-    /// are committed. Nothing else changes, so readers of changes learn of them by those tombstones.
+    /// are committed. Of the others only the latest version of a name may change, so readers of changes learn of the
+    /// hidden ones by those tombstones.
     #[must_use]
     pub fn without(&self, hidden: &BTreeSet<(Name, Version)>) -> Self {
         let names: BTreeSet<Name> = hidden.iter().map(|(name, _)| name.clone()).collect();
         let names: Vec<Name> = names.into_iter().collect();
         let stays =
             |item: &&IndexedItem| !hidden.contains(&(item.name.clone(), item.version.clone()));
-        let items = names.iter().flat_map(|name| self.visible.named(name.as_str()));
-        let visible =
-            self.visible.next(items.filter(stays).map(IndexedItem::share).collect(), &names);
+        let items = names.iter().flat_map(|name| {
+            let items = self.visible.named(name.as_str()).iter();
+            with_a_latest(items.filter(stays).map(IndexedItem::share).collect())
+        });
+        let visible = self.visible.next(items.collect(), &names);
         Self { visible, tombstones: self.tombstones.share(), changed_at: self.changed_at }
     }
 
@@ -105,6 +110,17 @@ impl Catalogue {
             found => found,
         }
     }
+}
+
+/// Returns the versions of a name with one of them as the latest.
+fn with_a_latest(mut items: Vec<Arc<Item>>) -> Vec<Arc<Item>> {
+    if items.iter().all(|item| !item.latest) {
+        let versions = items.iter().map(|item| (&item.version, item.published_at));
+        if let Some(index) = latest_of(versions) {
+            items[index] = Arc::new(items[index].as_latest());
+        }
+    }
+    items
 }
 
 /// Returns the item of a version among those of one name.

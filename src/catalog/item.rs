@@ -61,6 +61,9 @@ pub(super) struct Splice {
 pub(super) const CHANGED_AT: &[u8] = br#""changedAt":"#;
 const UPSTREAM_UPDATED_AT: &[u8] = br#""upstreamUpdatedAt":"#;
 pub(super) const CLOSED: &[u8] = b"}}}";
+/// What follows `updatedAt` in a version that is not the latest, and in the latest one.
+const NOT_LATEST: &[u8] = br#","isLatest":false"#;
+const LATEST: &[u8] = br#","isLatest":true"#;
 
 impl Item {
     pub(super) fn key(&self) -> (&str, &str) {
@@ -85,6 +88,33 @@ impl Item {
                 &json[updated.clone()],
                 CLOSED,
             ],
+        }
+    }
+
+    /// Returns the item as the latest version of its name, for the time until a generation is rendered that has
+    /// it so. It has no source: no generation keeps it.
+    pub(super) fn as_latest(&self) -> Self {
+        let (mut json, mut splice) = (self.json.clone(), self.splice.clone());
+        if let Some(Splice { updated, changed }) = &mut splice {
+            let (before, after) = json.split_at(updated.end);
+            if let Some(rest) = after.strip_prefix(NOT_LATEST) {
+                *changed = changed.start - 1..changed.end - 1;
+                json = [before, LATEST, rest].concat().into();
+            }
+        }
+        Self {
+            tag: tag(Digest::of(&json), self.changed_at),
+            name: self.name.clone(),
+            version: self.version.clone(),
+            json,
+            splice,
+            later_update: self.later_update.clone(),
+            changed_at: self.changed_at,
+            published_at: self.published_at,
+            latest: true,
+            digest: self.digest,
+            source: Source::default(),
+            searched: Arc::clone(&self.searched),
         }
     }
 

@@ -211,6 +211,28 @@ fn newer_version_takes_latest_from_the_older_one_and_both_change() {
     assert_eq!(publisher.item("a.b/c", "latest")["server"]["version"], "1.1.0");
 }
 
+/// C2: a client that asks for the latest version of a name whose greatest one was just denied gets the next one.
+#[test]
+fn name_without_its_latest_version_has_another_latest_at_once() {
+    let mut publisher = Publisher::default();
+    publisher.publish(1, &[("com.a/x", vec![("1.0.0", "a"), ("1.1.0", "b"), ("2.0.0", "c")])]);
+    let hidden = [(Name::parse("com.a/x").expect("a name"), Version::parse("2.0.0").expect("one"))];
+    let catalogue = publisher.catalogue.without(&hidden.into());
+    let latest = catalogue.version("com.a/x", "latest", false).expect("a version");
+    assert_eq!(latest.version.as_str(), "1.1.0");
+    let listed = |form: Form| latest.listed(form).concat();
+    for json in [latest.json.to_vec(), listed(Form::Plain), listed(Form::Changes)] {
+        let item: Value = serde_json::from_slice(&json).expect("JSON");
+        assert_eq!(item["_meta"][OFFICIAL_META]["isLatest"], true, "{item}");
+    }
+    let before = publisher.catalogue.version("com.a/x", "1.1.0", false).expect("a version");
+    assert_ne!(latest.tag, before.tag);
+    assert!(
+        !catalogue.keeps(&latest.name, &latest.version, &before.source),
+        "it is rendered again"
+    );
+}
+
 #[test]
 fn removed_entry_leaves_a_tombstone_without_its_content() {
     let mut publisher = Publisher::default();

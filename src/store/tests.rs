@@ -538,6 +538,7 @@ fn removed_view_vouches_for_nothing_when_it_is_added_again() {
         let text = "namespaces: [{name: com.q, protect: [stripe]}]\nservers: [{name: a.b/*, approval: {state: approved, reviewed: 2026-02-01}}]";
         let mut policy = fixtures::policy(fixtures::overlays(text, now));
         policy.views = vec![default.clone(), team.clone()];
+        policy.upstreams.iter_mut().for_each(|upstream| upstream.id = "up".into());
         let name = Name::parse("a.b/c").expect("a name");
         let dossier = store.snapshot().expect("a snapshot").dossier(&name, &policy).expect("read");
         let screening = Screening::default();
