@@ -61,7 +61,7 @@ pub(super) struct Splice {
 pub(super) const CHANGED_AT: &[u8] = br#""changedAt":"#;
 const UPSTREAM_UPDATED_AT: &[u8] = br#""upstreamUpdatedAt":"#;
 pub(super) const CLOSED: &[u8] = b"}}}";
-/// What follows `updatedAt` in a version that is not the latest, and in the latest one.
+/// The bytes behind `updatedAt` in a version that is not the latest, and in the latest one.
 const NOT_LATEST: &[u8] = br#","isLatest":false"#;
 const LATEST: &[u8] = br#","isLatest":true"#;
 

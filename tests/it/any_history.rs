@@ -61,6 +61,8 @@ struct Kept {
 #[derive(Debug, Default)]
 struct Model {
     kept: BTreeMap<(String, String), Kept>,
+    /// Entries that were deleted in every row that was received: no content of them is known.
+    contentless: BTreeSet<(String, String)>,
     had_full_sync: bool,
     watermark: Option<i64>,
 }
@@ -77,6 +79,10 @@ impl Model {
             if !sent {
                 continue;
             }
+            let is_deleted = row.status == "deleted";
+            if !self.kept.contains_key(key) && is_deleted {
+                self.contentless.insert(key.clone());
+            }
             let kept = self.kept.entry(key.clone()).or_insert_with(|| Kept {
                 content: row.description.clone(),
                 others: BTreeSet::new(),
@@ -88,6 +94,12 @@ impl Model {
             let unchanged = kept.status == row.status && kept.current == row.description;
             kept.status.clone_from(&row.status);
             kept.current.clone_from(&row.description);
+            if self.contentless.contains(key) {
+                kept.content.clone_from(&row.description);
+                if !is_deleted {
+                    self.contentless.remove(key);
+                }
+            }
             if kept.content != row.description {
                 kept.others.insert(row.description.clone());
             }

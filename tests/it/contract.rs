@@ -505,8 +505,11 @@ async fn view_shows_only_entries_within_its_limits() {
         daemon.get("/views/first/v0.1/servers").await.items().is_empty().then_some(())
     })
     .await;
-    let buried = daemon.get("/views/first/v0.1/servers?include_deleted=true").await;
-    assert_eq!(buried.items(), tool);
+    crate::support::wait::eventually("its tombstones are committed", async || {
+        let buried = daemon.get("/views/first/v0.1/servers?include_deleted=true").await;
+        (buried.items() == tool).then_some(())
+    })
+    .await;
     assert!(!daemon.get("/v0.1/servers?include_deleted=true").await.text.contains("Acme"));
 }
 
