@@ -2,6 +2,7 @@ use std::sync::{Arc, OnceLock};
 
 use arc_swap::Guard;
 use tokio::sync::watch;
+use tracing::error;
 
 use super::mirror::{Activity, Mirror, Ports, SyncOutcome};
 use super::policy::{CurrentPolicy, LoadedOverlays, Policy};
@@ -13,7 +14,7 @@ use super::verification::{OwnershipReport, Verification};
 use crate::alert::{Alert, AlertReport, NotAcknowledged};
 use crate::config::Settings;
 use crate::curation::PolicySnapshot;
-use crate::model::{Actor, Digest};
+use crate::model::{Actor, Digest, reason};
 use crate::store::{Store, StoreError};
 use crate::sync::{DecisionRequest, NotDecided};
 
@@ -48,7 +49,10 @@ impl Services {
         overlays: LoadedOverlays,
     ) -> Result<Arc<Self>, StoreError> {
         let epoch = store.snapshot()?.epoch()?;
-        store.retire_views(&settings.views, clock.now())?;
+        // A store that cannot be written is served as it is; the next start tries again.
+        if let Err(error) = store.retire_views(&settings.views, clock.now()) {
+            error!(reason = %reason(&error), "what removed views showed could not be hidden in the store");
+        }
         let settings = Arc::new(settings);
         let policy = Arc::new(Policy::new(Arc::clone(&settings), overlays));
         let publication = Arc::new(Publication::new(
