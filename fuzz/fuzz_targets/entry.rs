@@ -36,7 +36,8 @@ fn check(item: &RawValue) {
         let served = Entry::read(serde_json::from_str(&served).expect("JSON"), first_seen);
         let served = served.expect("a sanitized object is well-formed");
         assert_eq!((&served.name, &served.version), (&entry.name, &entry.version));
-        let twice = Sanitized::of(&served.server, &Reach::internal()).expect("a sanitized object is servable");
+        let twice = Sanitized::of(&served.server, &Reach::internal())
+            .expect("a sanitized object is servable");
         assert_eq!(twice.server, sanitized.server);
         assert_eq!(twice.omissions, [""; 0]);
     }

@@ -48,8 +48,13 @@ fn candidate(name: &str, version: &str) -> Candidate {
     Candidate {
         version: entry.version.clone(),
         published_at: entry.head.published_at,
-        source: facts.source(&entry.head, &Reach::default()),
+        source: facts.source(&entry.head, &entry.head, &Reach::default()),
         facts,
-        loaded: Some(Loaded { entry, served }),
+        loaded: Some(Loaded {
+            official: entry.official().expect("an official block"),
+            entry,
+            served,
+            is_rewritten: false,
+        }),
     }
 }
