@@ -20,8 +20,7 @@ ENV VIDIMUS_CONFIG=/etc/vidimus/vidimus.toml \
     VIDIMUS_DATA=/data \
     VIDIMUS_UPSTREAMS=/etc/vidimus/upstreams \
     VIDIMUS_OVERLAYS=/etc/vidimus/overlays \
-    VIDIMUS_LISTEN=0.0.0.0:8080 \
-    VIDIMUS_OPS_LISTEN=127.0.0.1:8081
+    VIDIMUS_LISTEN=0.0.0.0:8080
 USER vidimus
 VOLUME /data
 EXPOSE 8080

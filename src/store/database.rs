@@ -147,7 +147,10 @@ impl Store {
         change: impl FnOnce(&WriteTransaction) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
         let written = self.write_once(now, change);
-        self.health.record(&written, now);
+        // A write that succeeds in the room of the reserve does not show that the disk has room.
+        if written.is_err() || self.reserve.admit_ordinary().is_ok() {
+            self.health.record(&written, now);
+        }
         if let Err(error) = &written {
             self.reserve.observe(error);
         }

@@ -13,11 +13,24 @@ use crate::ownership::is_public;
 type Judged = Result<(), SafetyRule>;
 
 /// Endings of names inside a network: reserved for that, or in use for it (RFC 6761, 6762 and 8375).
-const PRIVATE_ENDINGS: [&str; 9] =
-    ["localhost", "local", "internal", "intranet", "private", "corp", "home", "lan", "home.arpa"];
+const PRIVATE_ENDINGS: [&str; 13] = [
+    "localhost",
+    "localdomain",
+    "local",
+    "internal",
+    "intranet",
+    "private",
+    "corp",
+    "home",
+    "lan",
+    "home.arpa",
+    "onion",
+    "test",
+    "invalid",
+];
 /// Metadata services of clouds outside of reserved networks and under public names.
 const METADATA_ADDRESS: [u8; 4] = [168, 63, 129, 16];
-const METADATA_NAME: &str = "metadata.tencentyun.com";
+const METADATA_NAMES: [&str; 2] = ["metadata.tencentyun.com", "api.metadata.cloud.ibm.com"];
 
 /// The limit on the hosts that the variables of one URL give.
 const MAX_HOSTS: usize = 64;
@@ -47,8 +60,13 @@ pub(super) fn judge_template(url: &str, opened: Opened, values: &Values<'_>) -> 
         let variable = format!("{{{name}}}");
         let mut given = values(name);
         given.retain(|value| !value.is_empty());
+        let (host, port) = host_and_port(authority);
         if given.is_empty() {
             given.push(unknown(authority, &variable, opened));
+        }
+        // A client may fill in nothing, and open what stands beside the variable.
+        if host != variable && port != variable {
+            given.push("");
         }
         hosts = hosts
             .iter()
@@ -117,7 +135,9 @@ pub(super) fn is_private(host: &Host<&str>) -> bool {
                 name.strip_suffix(*ending)
                     .is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
             };
-            !name.contains('.') || name == METADATA_NAME || PRIVATE_ENDINGS.iter().any(ends)
+            !name.contains('.')
+                || METADATA_NAMES.contains(&name)
+                || PRIVATE_ENDINGS.iter().any(ends)
         }
     }
 }
@@ -173,6 +193,8 @@ mod tests {
     #[case("https://a.example\n.evil.example/", Err(SafetyRule::Ambiguous))]
     #[case("http://a.example", Err(SafetyRule::Unencrypted))]
     #[case("https://localhost/mcp", Err(SafetyRule::PrivateHost))]
+    #[case("https://localhost.localdomain/mcp", Err(SafetyRule::PrivateHost))]
+    #[case("https://api.metadata.cloud.ibm.com/", Err(SafetyRule::PrivateHost))]
     #[case("https://localhost./mcp", Err(SafetyRule::PrivateHost))]
     #[case("https://x.localhost", Err(SafetyRule::PrivateHost))]
     #[case("https://intranet/", Err(SafetyRule::PrivateHost))]
@@ -215,6 +237,10 @@ mod tests {
     #[case("https://{h}.a.example/", &["127.0.0.1/"], Err(SafetyRule::PrivateHost))]
     #[case("https://a.example{h}/", &["@127.0.0.1"], Err(SafetyRule::UserInformation))]
     #[case("https://{h}.internal/", &[], Err(SafetyRule::PrivateHost))]
+    #[case("https://169.254.169.254{h}/", &[], Err(SafetyRule::PrivateHost))]
+    #[case("https://169.254.169.254{h}/", &["", "x.example"], Err(SafetyRule::PrivateHost))]
+    #[case("https://metadata.google.internal{h}/", &["x"], Err(SafetyRule::PrivateHost))]
+    #[case("https://10.0.0.{h}/", &[], Err(SafetyRule::Ambiguous))]
     #[case("https://{h}/", &["{p}"], Err(SafetyRule::Ambiguous))]
     #[case("https://{h", &[], Err(SafetyRule::Ambiguous))]
     #[case("{h}/mcp", &["https://a.example"], Err(SafetyRule::Scheme))]

@@ -109,13 +109,14 @@ impl Inspector {
     }
 
     fn identifier(&mut self, place: String, kind: &str, identifier: &str) {
-        if kind == "mcpb" {
-            return self.url(place, identifier, judge(identifier));
-        }
         if !is_identifier(kind, identifier) {
             return self.add(place, identifier, SafetyRule::Identifier(kind.into()));
         }
-        let host = image_host(identifier).filter(|_| kind == "oci");
+        // An unknown kind may be opened as what it looks like.
+        if kind == "mcpb" || identifier.contains("://") {
+            return self.url(place, identifier, judge(identifier));
+        }
+        let host = image_host(identifier).filter(|_| ["go", "oci"].contains(&kind));
         if let Some(host) = host
             && is_private(&borrowed(&host))
         {
@@ -255,6 +256,8 @@ mod tests {
     #[case(package(&json!({"runtimeHint": "/bin/sh"})), "packages[0].runtimeHint")]
     #[case(package(&json!({"registryBaseUrl": "https://npm.evil.example"})), "packages[0].registryBaseUrl: \"https://npm.evil.example\" is not a public registry of npm packages; list it in `[package_urls]` of `vidimus.toml`; a rule for this exact version can `allow` the URL")]
     #[case(package(&json!({"registryBaseUrl": "https://a@npm.example"})), "packages[0].registryBaseUrl: \"https://a@npm.example\" has user information before the host, which is not allowed")]
+    #[case(package(&json!({"registryType": "go", "identifier": "git.internal/x"})), "packages[0].identifier: \"https://git.internal\" has a host that is not public")]
+    #[case(package(&json!({"registryType": "dxt", "identifier": "https://169.254.169.254/x"})), "packages[0].identifier: \"https://169.254.169.254/x\" has a host that is not public")]
     #[case(package(&json!({"registryType": "mcpb", "identifier": "http://127.0.0.1/x.mcpb"})), "packages[0].identifier: \"http://127.0.0.1/x.mcpb\" has a host that is not public")]
     #[case(package(&json!({"registryType": "oci", "identifier": "10.0.0.1:5000/x:1"})), "packages[0].identifier: \"https://10.0.0.1:5000\" has a host that is not public")]
     #[case(package(&json!({"transport": {"type": "sse", "url": "http://{H}/", "variables": {}}, "environmentVariables": [{"name": "H", "default": "169.254.169.254"}]})), "packages[0].transport.url: \"http://{H}/\" has a host that is not public")]

@@ -20,8 +20,16 @@ pub(super) fn is_identifier(kind: &str, text: &str) -> bool {
                 && is_word(text, "_-")
         }
         "go" => is_module_path(text),
+        // A URL, which is judged as one, without what a shell would read.
+        "mcpb" => {
+            text.len() <= 1024
+                && text
+                    .bytes()
+                    .all(|byte| byte.is_ascii_alphanumeric() || b"-._~/:@%+=,?".contains(&byte))
+        }
         _ => {
             text.len() <= 255
+                && text.split('/').all(|segment| segment != "..")
                 && text.starts_with(|first: char| first.is_ascii_alphanumeric() || first == '@')
                 && text
                     .bytes()
@@ -239,7 +247,8 @@ mod tests {
     #[case("oci", &["--privileged", "-v", "a b", "ghcr.io/Upper/x", "docker.io/a:sha256:ab", "a//b", "a/../b", "x@sha256:1", "$(x)/y", "a:b c", "host.example:x/y", "[::1]:5000/x"])]
     #[case("cargo", &["--git", "1x", "a/b"])]
     #[case("go", &["-toolexec=x", "github.com/-x", "github.com/../x", "nodomain/x", "github.com/a b", "a.example:8080/x"])]
-    #[case("maven", &["--x", "a b", "a|b", "`x`", "a&b", "$x"])]
+    #[case("mcpb", &["https://a.example/x.mcpb\";$(id);\"", "https://a.example/$x", "https://a.example/x y", "https://a.example/x&y"])]
+    #[case("maven", &["a/../b", "--x", "a b", "a|b", "`x`", "a&b", "$x"])]
     fn option_path_or_shell_text_is_no_identifier(#[case] kind: &str, #[case] texts: &[&str]) {
         for text in texts {
             assert!(!is_identifier(kind, text), "{kind} {text}");
