@@ -267,8 +267,11 @@ async fn expired_approval_hides_without_any_other_event() {
     let daemon = place.start().await;
     daemon.lists(&["com.example/tool@1.0.0", "com.example/tool@1.1.0"]).await;
     daemon.lists(&[]).await;
-    let tombstones = daemon.get("/v0.1/servers?include_deleted=true").await;
-    assert_eq!(tombstones.items().len(), 2);
+    let tombstones = eventually("its tombstones are committed", async || {
+        let tombstones = daemon.get("/v0.1/servers?include_deleted=true").await;
+        (tombstones.items().len() == 2).then_some(tombstones)
+    })
+    .await;
     assert!(!tombstones.text.contains("What com.example/tool does"), "{}", tombstones.text);
 }
 
