@@ -158,7 +158,11 @@ servers:
         finding.contains("policy.yaml:5:31: unknown key `aproval`; did you mean `approval`?"),
         "{finding}"
     );
-    assert_eq!(status["alerts"][0]["kind"], "overlays-refused");
+    eventually("the alert follows the decision", async || {
+        let status = daemon.operate("/status").await.json();
+        (status["alerts"][0]["kind"] == "overlays-refused").then_some(())
+    })
+    .await;
     daemon.kill();
     let daemon = place.start().await;
     daemon.lists(&both[..2]).await;
