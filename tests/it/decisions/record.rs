@@ -105,7 +105,7 @@ pub(crate) fn write(lines: &[&str]) {
 }
 
 /// Tags, each with an outcome that it must have at least `LEAST` times.
-const SITUATIONS: [(&str, &str); 37] = [
+const SITUATIONS: [(&str, &str); 38] = [
     ("wildcard", SERVED),
     ("wildcard", "no open lookalike alert"),
     ("wildcard", "namespace ownership"),
@@ -128,6 +128,7 @@ const SITUATIONS: [(&str, &str); 37] = [
     ("late", "approved"),
     ("tie", SERVED),
     ("transferred", "upstream authoritative"),
+    ("after-acknowledgement", "no open lookalike alert"),
     ("denied-by-refused", "approved"),
     ("expires-now", SERVED),
     ("expired-just-now", "approval not expired"),

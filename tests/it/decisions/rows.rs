@@ -101,6 +101,10 @@ const FATES: [(usize, Fate); 15] = [
     (6, Fate::Sanitized),
 ];
 
+/// A review on the day after the last row. The upstream makes it more specific than the rule of the namespace.
+const REVIEWED_AGAIN: &str = "servers: [{name: \"io.github.someone/*\", upstream: official, approval: \
+    {state: approved, reviewed: 2026-03-04, expires: 2027-06-01}}]\n";
+
 impl Plot {
     pub(crate) fn roll(dice: &mut Dice, traits: Traits) -> Self {
         let mut plot = Self::default();
@@ -123,6 +127,9 @@ impl Plot {
             let row = Row::new(name, "1.0.0").status("active", "2026-03-03T13:00:00.000001Z");
             plot.last.push(Step::Put("official", row));
             plot.last.push(Step::Sync { full: false });
+            // Another review of the namespace: the one before does not cover what arrived since.
+            plot.last
+                .push(Step::Write("overlays/later.yaml".to_owned(), REVIEWED_AGAIN.to_owned()));
             plot.names.push(subject(name, &["1.0.0"], "official"));
             plot.tag(name, "1.0.0", "after-acknowledgement");
         }
