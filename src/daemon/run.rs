@@ -136,7 +136,7 @@ async fn become_ready(services: Arc<Services>, stop: CancellationToken) {
     }
 }
 
-fn publish_inputs(services: &Services) -> publish::Inputs {
+pub(super) fn publish_inputs(services: &Services) -> publish::Inputs {
     publish::Inputs {
         policy: services.policy.subscribe(),
         screening: services.screening.subscribe(),
@@ -178,7 +178,7 @@ fn verification(services: &Arc<Services>, sources: OwnershipSources) -> Service 
     }
 }
 
-fn screening_inputs(services: &Services) -> screening::Inputs {
+pub(super) fn screening_inputs(services: &Services) -> screening::Inputs {
     let verification = services.verification.clone();
     screening::Inputs {
         store: Arc::clone(&services.store),

@@ -13,9 +13,10 @@ use crate::config::{Locations, Settings, read_upstreams};
 use crate::daemon::Services;
 use crate::daemon::mirror::{define, is_known, retry_quarantine};
 use crate::daemon::policy::{CurrentPolicy, PolicyDrive, load_overlays};
-use crate::daemon::publish::{self, PublishDrive, Turn};
+use crate::daemon::publish::{PublishDrive, Turn};
+use crate::daemon::run::{publish_inputs, screening_inputs};
 use crate::daemon::runtime::Clock;
-use crate::daemon::screening::{self, ScreeningDrive};
+use crate::daemon::screening::ScreeningDrive;
 use crate::daemon::verification::VerificationDrive;
 use crate::model::{Timestamp, reason};
 use crate::store::{Store, StoreError};
@@ -88,7 +89,10 @@ impl Daemon {
             policy: PolicyDrive::new(&services),
             denials: services.policy.subscribe(),
             is_enforced: false,
-            publish: PublishDrive::new(Arc::clone(&services.publication), inputs(&services)),
+            publish: PublishDrive::new(
+                Arc::clone(&services.publication),
+                publish_inputs(&services),
+            ),
             screening: ScreeningDrive::new(screening_inputs(&services)),
             verification: VerificationDrive::new(&services),
             services,
@@ -159,26 +163,4 @@ fn settings(folder: &Path) -> Settings {
         ..Locations::default()
     };
     Settings::load(&folder.join("vidimus.toml"), true, locations).expect("valid settings")
-}
-
-fn inputs(services: &Services) -> publish::Inputs {
-    publish::Inputs {
-        policy: services.policy.subscribe(),
-        screening: services.screening.subscribe(),
-        ready: services.ready.subscribe(),
-        settling: services.mirror.settling(),
-    }
-}
-
-fn screening_inputs(services: &Services) -> screening::Inputs {
-    let verification = services.verification.clone();
-    screening::Inputs {
-        store: Arc::clone(&services.store),
-        clock: Arc::clone(&services.clock),
-        policy: services.policy.subscribe(),
-        settling: services.mirror.settling(),
-        generation: services.publication.generations(),
-        resembling: Box::new(move |names| verification.resembling(names)),
-        handle: services.screening.clone(),
-    }
 }
