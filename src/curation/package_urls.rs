@@ -2,20 +2,20 @@ use std::collections::BTreeMap;
 
 use super::safe::{Objection, SafetyRule};
 
-/// The public package registries, by kind of package.
+/// The package registries that the settings list, by kind of package.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct PackageUrls(BTreeMap<String, Vec<String>>);
 
 impl PackageUrls {
-    /// The kinds of packages with their public registries.
-    pub const PUBLIC: [(&str, &[&str]); 7] = [
-        ("npm", &["https://registry.npmjs.org"]),
-        ("pypi", &["https://pypi.org"]),
-        ("nuget", &["https://api.nuget.org/v3/index.json", "https://api.nuget.org"]),
-        ("oci", &["https://docker.io", "https://ghcr.io", "https://quay.io"]),
+    /// The kinds of packages with the places that are listed if the settings say nothing.
+    pub const DEFAULTS: [(&str, &[&str]); 7] = [
+        ("npm", &[]),
+        ("pypi", &[]),
+        ("nuget", &[]),
+        ("oci", &[]),
         ("mcpb", &["https://github.com", "https://gitlab.com"]),
-        ("cargo", &["https://crates.io"]),
-        ("go", &["https://proxy.golang.org"]),
+        ("cargo", &[]),
+        ("go", &[]),
     ];
 
     /// Replaces the registries of one kind of package.
@@ -36,6 +36,6 @@ impl PackageUrls {
 impl Default for PackageUrls {
     fn default() -> Self {
         let owned = |urls: &[&str]| urls.iter().map(|url| (*url).to_owned()).collect();
-        Self(Self::PUBLIC.iter().map(|(kind, urls)| ((*kind).to_owned(), owned(urls))).collect())
+        Self(Self::DEFAULTS.iter().map(|(kind, urls)| ((*kind).to_owned(), owned(urls))).collect())
     }
 }

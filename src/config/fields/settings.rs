@@ -91,7 +91,7 @@ pub(in crate::config) const SETTINGS: Table = Table {
         Field::new("ownership", "table", "The verification of owners: see `[ownership]`."),
         Field::new("github", "table", "The API of GitHub: see `[github]`."),
         Field::new("packages", "table", "Package registries: see `[packages]`."),
-        Field::new("package_urls", "table", "The public package registries: see `[package_urls]`."),
+        Field::new("package_urls", "table", "The package registries that entries may name: see `[package_urls]`."),
         Field::new("lookalikes", "table", "Names that resemble protected ones: see `[lookalikes]`."),
         Field::new("webhooks", "list of tables", "The recipients of alerts: see `[[webhooks]]`."),
         Field::new("egress", "table", "Outgoing connections: see `[egress]`."),
@@ -141,28 +141,24 @@ pub(in crate::config) const LOOKALIKES: Table = Table {
 
 pub(in crate::config) const PACKAGE_URLS: Table = Table {
     heading: "[package_urls]",
-    intro: "The registries that a package may name in `registryBaseUrl`, by `registryType`. An entry that names \
-            another is not served, unless an overlay allows the URL or the upstream is internal. A list replaces \
-            the default, so repeat the public registries that you want to keep.",
+    intro: "The registries that a package may name in `registryBaseUrl`, by `registryType`: list the public ones that \
+            you use. An entry that names another is not served, unless an overlay allows the URL or the upstream is \
+            internal.",
     opening: "[package_urls]\n",
     fields: &[
-        of_packages("npm", "[\"https://registry.npmjs.org\"]"),
-        of_packages("pypi", "[\"https://pypi.org\"]"),
-        of_packages(
-            "nuget",
-            "[\"https://api.nuget.org/v3/index.json\", \"https://api.nuget.org\"]",
-        ),
-        of_packages("oci", "[\"https://docker.io\", \"https://ghcr.io\", \"https://quay.io\"]"),
-        of_packages("mcpb", "[\"https://github.com\", \"https://gitlab.com\"]"),
-        of_packages("cargo", "[\"https://crates.io\"]"),
-        of_packages("go", "[\"https://proxy.golang.org\"]"),
+        of_packages("npm"),
+        of_packages("pypi"),
+        of_packages("nuget"),
+        of_packages("oci"),
+        of_packages("mcpb").default("[\"https://github.com\", \"https://gitlab.com\"]"),
+        of_packages("cargo"),
+        of_packages("go"),
     ],
     planned: &[],
 };
 
-const fn of_packages(kind: &'static str, default: &'static str) -> Field {
+const fn of_packages(kind: &'static str) -> Field {
     Field::new(kind, "list of texts", "The registries of this kind of package.")
-        .default(default)
         .allowed("an https or http URL, as the entries have it")
         .example("[\"https://packages.example/mirror\"]")
 }

@@ -226,7 +226,7 @@ mod tests {
     #[case("npm", "JSONStream")]
     #[case("pypi", "zope.interface")]
     #[case("nuget", "Azure.Mcp_Tools-X")]
-    #[case("oci", "docker.io/mcp/server:1.2")]
+    #[case("oci", "images.example/mcp/server:1.2")]
     #[case("oci", "signoz/signoz-mcp-server:latest")]
     #[case(
         "oci",
@@ -244,7 +244,7 @@ mod tests {
     #[case("npm", &["--call=evil", "-y", "a b", "a;b", "$(x)", "../x", "/etc/x", "user/repository", "git+ssh://x", "file:x", "npm:x", "x@1", "@a/b/c", "@-a/b", "@a", ".x", "", "a\nb", "\u{430}"])]
     #[case("pypi", &["-r", "--index-url=x", "a[b]", "a==1", "a @ https://x.example", "-e", ".", "x-", "git+https://x"])]
     #[case("nuget", &["-x", "--add-source", "a..b", "a/b", "a;b"])]
-    #[case("oci", &["--privileged", "-v", "a b", "ghcr.io/Upper/x", "docker.io/a:sha256:ab", "a//b", "a/../b", "x@sha256:1", "$(x)/y", "a:b c", "host.example:x/y", "[::1]:5000/x"])]
+    #[case("oci", &["--privileged", "-v", "a b", "images.example/Upper/x", "images.example/a:sha256:ab", "a//b", "a/../b", "x@sha256:1", "$(x)/y", "a:b c", "host.example:x/y", "[::1]:5000/x"])]
     #[case("cargo", &["--git", "1x", "a/b"])]
     #[case("go", &["-toolexec=x", "github.com/-x", "github.com/../x", "nodomain/x", "github.com/a b", "a.example:8080/x"])]
     #[case("mcpb", &["https://a.example/x.mcpb\";$(id);\"", "https://a.example/$x", "https://a.example/x y", "https://a.example/x&y"])]

@@ -23,7 +23,9 @@ fn entry(members: &str) -> Dossier {
 
 fn policy(rules: OverlaySet, is_internal: bool) -> PolicySnapshot {
     let ownership = OwnershipPolicy { enabled: false, ..OwnershipPolicy::default() };
-    with(rules, vec![upstream("official", 100, is_internal)], ownership)
+    let mut urls = PackageUrls::default();
+    urls.set("npm", vec!["https://npm.example.org".into()]);
+    with(rules, vec![upstream("official", 100, is_internal)], ownership).with_package_urls(urls)
 }
 
 fn approved(allow: &str) -> OverlaySet {
@@ -52,7 +54,7 @@ const MIRROR: &str = r#""packages":[{"registryType":"npm","identifier":"x","tran
 const OPTION: &str =
     r#""packages":[{"registryType":"npm","identifier":"--call=x","transport":{"type":"stdio"}}]"#;
 const USER: &str = r#""remotes":[{"type":"sse","url":"https://good.example@evil.example/"}]"#;
-const PUBLIC: &str = r#""remotes":[{"type":"sse","url":"https://a.example/"}],"packages":[{"registryType":"npm","identifier":"x","transport":{"type":"stdio"},"registryBaseUrl":"https://registry.npmjs.org/"}]"#;
+const PUBLIC: &str = r#""remotes":[{"type":"sse","url":"https://a.example/"}],"packages":[{"registryType":"npm","identifier":"x","transport":{"type":"stdio"},"registryBaseUrl":"https://npm.example.org/"}]"#;
 
 /// P65.
 #[rstest::rstest]
