@@ -165,9 +165,7 @@ impl Evidence {
         let canonical = serde_json_canonicalizer::to_vec(self);
         Digest::of(&canonical.expect("strings, words and flags have a canonical form"))
     }
-}
 
-impl Evidence {
     /// Returns the name that the item is about, where one alert has items about several names.
     #[must_use]
     pub fn name(&self) -> Option<&str> {

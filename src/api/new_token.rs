@@ -3,6 +3,7 @@ use thiserror::Error;
 
 use super::token::random_text;
 use crate::model::{Digest, Role, Timestamp, TokenName, TokenRecord};
+use crate::store::{Store, StoreError};
 
 /// A token that was just made: the only place where its secret stands.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -28,11 +29,30 @@ pub enum TokenRefused {
 const PREFIX: &str = "vidimus_";
 
 impl NewToken {
+    /// Makes a token and stores its record.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub fn create(
+        store: &Store,
+        name: TokenName,
+        role: Role,
+        expires: Timestamp,
+        now: Timestamp,
+    ) -> Result<Result<Self, TokenRefused>, StoreError> {
+        let new = match Self::make(name, role, expires, now) {
+            Ok(new) => new,
+            Err(why) => return Ok(Err(why)),
+        };
+        let is_created = store.create_token(&new.record(now), now)?;
+        Ok(if is_created { Ok(new) } else { Err(TokenRefused::Exists(new.name)) })
+    }
+
     /// Makes a token with a random secret.
     ///
     /// # Errors
     /// When it would have expired, or when the system provides no random numbers.
-    pub fn make(
+    fn make(
         name: TokenName,
         role: Role,
         expires: Timestamp,
@@ -45,8 +65,7 @@ impl NewToken {
     }
 
     /// Returns what is stored of it.
-    #[must_use]
-    pub fn record(&self, now: Timestamp) -> TokenRecord {
+    fn record(&self, now: Timestamp) -> TokenRecord {
         let Self { name, role, expires, secret } = self;
         let digest = Digest::of(secret.as_bytes());
         TokenRecord { name: name.clone(), role: *role, created: now, expires: *expires, digest }

@@ -62,14 +62,13 @@ pub fn registry(services: Arc<Services>) -> Router {
 }
 
 async fn answer(State(registry): State<Arc<Registry>>, request: Request) -> Response {
-    let method = request.method().clone();
-    let mut response = match method {
+    let mut response = match *request.method() {
         Method::OPTIONS => StatusCode::NO_CONTENT.into_response(),
         Method::GET | Method::HEAD => registry.read(&request).into_response(),
         _ => Problem::Method.into_response(),
     };
     let (asked, headers) = (request.headers(), response.headers_mut());
-    registry.cors.allow(&method, asked, headers);
+    registry.cors.allow(request.method(), asked, headers);
     headers.insert(EPOCH, registry.epoch.clone());
     if registry.has_tls {
         headers.insert(header::STRICT_TRANSPORT_SECURITY, HTTPS_ONLY);

@@ -69,7 +69,7 @@ impl Catalogue {
             with_a_latest(items.filter(stays).map(IndexedItem::share).collect())
         });
         let visible = self.visible.next(items.collect(), &names);
-        Self { visible, tombstones: self.tombstones.share(), changed_at: self.changed_at }
+        Self { visible, tombstones: self.tombstones.clone(), changed_at: self.changed_at }
     }
 
     #[must_use]

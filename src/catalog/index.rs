@@ -11,7 +11,7 @@ use crate::model::{Name, Timestamp};
 ///
 /// The fields that requests read are adjacent in memory: following a pointer to each of a hundred items
 /// costs more than the rest of a list request.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Index {
     items: Vec<IndexedItem>,
     positions: Arc<Positions>,
@@ -105,11 +105,6 @@ impl Index {
         let positions =
             if same { Arc::clone(&self.positions) } else { Arc::new(Positions::of(&items)) };
         Self { items, positions }
-    }
-
-    /// Returns the same items in another index.
-    pub(super) fn share(&self) -> Self {
-        Self { items: self.items.clone(), positions: Arc::clone(&self.positions) }
     }
 
     /// Returns true if the items of these names leave all positions and search texts unchanged.

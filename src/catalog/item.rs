@@ -6,7 +6,7 @@ use bytes::Bytes;
 use crate::model::{Digest, Name, Timestamp, Version};
 
 /// One entry of a generation: a visible server or a tombstone, as its JSON is served.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Item {
     pub name: Name,
     pub version: Version,
@@ -104,17 +104,11 @@ impl Item {
         }
         Self {
             tag: tag(Digest::of(&json), self.changed_at),
-            name: self.name.clone(),
-            version: self.version.clone(),
             json,
             splice,
-            later_update: self.later_update.clone(),
-            changed_at: self.changed_at,
-            published_at: self.published_at,
             latest: true,
-            digest: self.digest,
             source: Source::default(),
-            searched: Arc::clone(&self.searched),
+            ..self.clone()
         }
     }
 

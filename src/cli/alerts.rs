@@ -2,6 +2,7 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::args::AlertAction;
+use super::client::declined;
 use super::error::{CliError, Exit};
 use super::print::{as_json, counted, err, out};
 use super::target::Target;
@@ -86,13 +87,13 @@ async fn acknowledge_all(
     for (id, seen) in ids.iter().zip(seen) {
         match acknowledge(settings, id, *seen, said).await {
             Ok(report) => acknowledged.push(report),
-            Err(CliError::NotAcknowledged(why)) => refused.push(why),
+            Err(CliError::Declined(why)) => refused.push(why),
             Err(error) => return Err(error),
         }
     }
     print_alerts(&acknowledged, json);
     if let [why] = refused.as_slice() {
-        return Err(CliError::NotAcknowledged(why.clone()));
+        return Err(CliError::Declined(why.clone()));
     }
     refused.iter().for_each(|why| err(&format!("vidimus: {}", Escaped(why))));
     Ok(if refused.is_empty() { Exit::Done } else { Exit::Findings })
@@ -109,13 +110,13 @@ async fn acknowledge(
             let now = offline.clock.now();
             let acknowledged =
                 offline.store.acknowledge(id, seen, by, reason, offline.actor, now)?;
-            let alert = acknowledged.map_err(|why| CliError::NotAcknowledged(why.to_string()))?;
+            let alert = acknowledged.map_err(|why| CliError::Declined(why.to_string()))?;
             Ok(alert.into())
         }
         Target::Daemon(operator) => {
             let seen = seen.to_string();
             let query = [("seen", seen.as_str()), ("by", by), ("reason", reason)];
-            refusal(operator.post(&["ops", "alerts", id, "ack"], &query).await)
+            declined(operator.post(&["ops", "alerts", id, "ack"], &query).await)
         }
     }
 }
@@ -124,20 +125,11 @@ async fn unacknowledge(settings: &Settings, id: &str) -> Result<AlertReport, Cli
     match Target::open(settings)? {
         Target::Store(offline) => {
             let alert = offline.store.unacknowledge(id, offline.actor, offline.clock.now())?;
-            Ok(alert.map_err(|why| CliError::NotAcknowledged(why.to_string()))?.into())
+            Ok(alert.map_err(|why| CliError::Declined(why.to_string()))?.into())
         }
         Target::Daemon(operator) => {
-            refusal(operator.post(&["ops", "alerts", id, "unack"], &[]).await)
+            declined(operator.post(&["ops", "alerts", id, "unack"], &[]).await)
         }
-    }
-}
-
-fn refusal(answer: Result<AlertReport, CliError>) -> Result<AlertReport, CliError> {
-    match answer {
-        Err(CliError::Refused { status: 400 | 404 | 409, detail, .. }) => {
-            Err(CliError::NotAcknowledged(detail))
-        }
-        answer => answer,
     }
 }
 

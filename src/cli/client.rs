@@ -178,6 +178,16 @@ fn refusal(daemon: String, status: StatusCode, body: &[u8]) -> CliError {
     CliError::Refused { daemon, status: status.as_u16(), detail }
 }
 
+/// Returns the reason of an answer that declines what a person decided.
+pub(super) fn declined<T>(answer: Result<T, CliError>) -> Result<T, CliError> {
+    match answer {
+        Err(CliError::Refused { status: 400 | 404 | 409, detail, .. }) => {
+            Err(CliError::Declined(detail))
+        }
+        answer => answer,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -52,19 +52,13 @@ pub(super) enum CliError {
     Namespace(String),
     #[error("`{0}` is not a time such as 2026-11-20T00:00:00Z")]
     Time(String),
-    /// The changes on hold are not those that the person saw, or there are none.
+    /// The object of a decision does not exist, or is not what the person saw; or a name is taken.
     #[error("{0}")]
-    NotDecided(String),
+    Declined(String),
     #[error("the change set `{set}` is not on hold any more; the one with the id {id} is")]
     AnotherSet { set: String, id: String },
-    /// The alert does not exist, or shows something else than what the person saw.
-    #[error("{0}")]
-    NotAcknowledged(String),
     #[error("there is no webhook `{0}`; `vidimus status` lists them")]
     UnknownWebhook(String),
-    /// No token of this name can be made or revoked.
-    #[error("{0}")]
-    Token(String),
     #[error("no upstream lists `{0}`")]
     Unknown(String),
     #[error(
@@ -130,10 +124,8 @@ impl CliError {
             Self::Findings(_)
             | Self::Unknown(_)
             | Self::UnknownFile(_)
-            | Self::NotAcknowledged(_)
-            | Self::Token(_)
             | Self::UnknownWebhook(_)
-            | Self::NotDecided(_)
+            | Self::Declined(_)
             | Self::AnotherSet { .. }
             | Self::Name { .. }
             | Self::Namespace(_)

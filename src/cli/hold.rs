@@ -1,3 +1,4 @@
+use super::client::declined;
 use super::error::{CliError, Exit};
 use super::print::{as_json, counted, out};
 use super::target::Target;
@@ -20,10 +21,10 @@ pub(super) async fn show(
     let nothing = || NotDecided::NothingOnHold { upstream: upstream.to_owned() };
     let report = match Target::open(&settings)? {
         Target::Store(offline) => change_set_on_hold(&offline.store.snapshot()?, upstream, only)?
-            .ok_or_else(|| CliError::NotDecided(nothing().to_string()))?,
+            .ok_or_else(|| CliError::Declined(nothing().to_string()))?,
         Target::Daemon(operator) => {
             let query: Vec<(&str, &str)> = only.map(|name| ("only", name)).into_iter().collect();
-            refusal(operator.get(&["holds", upstream], &query).await)?
+            declined(operator.get(&["holds", upstream], &query).await)?
         }
     };
     if id.is_some_and(|id| only.is_none() && !report.shown.short(64).starts_with(id)) {
@@ -53,7 +54,7 @@ pub(super) struct Choice<'a> {
 pub(super) async fn decide(settings: Settings, choice: Choice<'_>) -> Result<Exit, CliError> {
     let Choice { decision, set, only, seen, by, reason } = choice;
     let (upstream, id) =
-        set.split_once('@').ok_or_else(|| CliError::NotDecided(NotDecided::NotAnId.to_string()))?;
+        set.split_once('@').ok_or_else(|| CliError::Declined(NotDecided::NotAnId.to_string()))?;
     let names: usize = match Target::open(&settings)? {
         Target::Store(offline) => {
             let definition = offline.upstreams.iter().find(|known| known.id == upstream);
@@ -63,28 +64,19 @@ pub(super) async fn decide(settings: Settings, choice: Choice<'_>) -> Result<Exi
             let request = DecisionRequest { decision, id, seen, only, by, reason, actor };
             let now = offline.clock.now();
             let decided = offline.store.decide_hold(upstream, &request, &safety_limits, now)?;
-            decided.map_err(|why| CliError::NotDecided(why.to_string()))?.len()
+            decided.map_err(|why| CliError::Declined(why.to_string()))?.len()
         }
         Target::Daemon(operator) => {
             let seen = seen.to_string();
             let mut query = vec![("seen", seen.as_str()), ("by", &by), ("reason", &reason)];
             query.extend(only.as_deref().map(|name| ("only", name)));
             let path = ["ops", "holds", upstream, id, decision.word()];
-            refusal(operator.post(&path, &query).await)?
+            declined(operator.post(&path, &query).await)?
         }
     };
     let names = counted(names as u64, "name", "names");
     out(&format!("{}: {}, {names} changed", Escaped(set), decision.word()));
     Ok(Exit::Done)
-}
-
-fn refusal<T>(answer: Result<T, CliError>) -> Result<T, CliError> {
-    match answer {
-        Err(CliError::Refused { status: 400 | 404 | 409, detail, .. }) => {
-            Err(CliError::NotDecided(detail))
-        }
-        answer => answer,
-    }
 }
 
 /// Prints all changes, since the printed commands decide about all of them.

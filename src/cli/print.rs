@@ -12,7 +12,7 @@ use crate::alert::AlertReport;
 use crate::api::SyncReport;
 use crate::daemon::{StatusReport, WebhookReport};
 use crate::lint::{Finding, Severity};
-use crate::model::{Escaped, Timestamp};
+use crate::model::{Escaped, Timestamp, is_hidden};
 use crate::store::{RecipientStatus, Verification, WriteFailure};
 use crate::sync::SyncKind;
 
@@ -26,7 +26,7 @@ pub(super) fn as_json(value: &impl Serialize) {
 fn escaped_json(json: &str) -> String {
     let mut escaped = String::with_capacity(json.len());
     for character in json.chars() {
-        if character == '\n' || is_printable(character) {
+        if character == '\n' || !is_hidden(character) {
             escaped.push(character);
         } else {
             let mut units = [0; 2];
@@ -36,16 +36,6 @@ fn escaped_json(json: &str) -> String {
         }
     }
     escaped
-}
-
-/// Returns true unless the character could steer a terminal.
-fn is_printable(character: char) -> bool {
-    if character.is_ascii() {
-        return !character.is_ascii_control();
-    }
-    let mut bytes = [0; 4];
-    let text: &str = character.encode_utf8(&mut bytes);
-    Escaped(text).to_string() == text
 }
 
 /// Returns a count with the noun that agrees with it.
@@ -128,7 +118,7 @@ const MAX_LINE: usize = 4_000;
 fn printable(text: &str) -> String {
     let mut printable = String::with_capacity(text.len());
     for character in text.chars() {
-        if matches!(character, '\n' | '\t') || is_printable(character) {
+        if matches!(character, '\n' | '\t') || !is_hidden(character) {
             printable.push(character);
         } else {
             printable.extend(std::iter::repeat_n('?', character.len_utf8()));
@@ -327,7 +317,7 @@ mod tests {
         let hostile = "\u{1b}[2J \u{7f}\u{9b}31m \u{202e}\u{2066} \u{2028} \u{e0041} täxt\ttab";
         let json = escaped_json(&serde_json::to_string_pretty(&[hostile]).expect("JSON"));
         assert!(
-            json.chars().all(|character| character == '\n' || is_printable(character)),
+            json.chars().all(|character| character == '\n' || !is_hidden(character)),
             "{json:?}"
         );
         assert!(

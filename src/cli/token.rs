@@ -34,7 +34,7 @@ pub(super) async fn act(
         TokenAction::Revoke { name } => {
             if !revoke(&target, &name).await? {
                 let why = format!("there is no token `{name}`; `vidimus token list` lists them");
-                return Err(CliError::Token(why));
+                return Err(CliError::Declined(why));
             }
             if json {
                 as_json(&name);
@@ -52,16 +52,12 @@ async fn create(
     role: Role,
     expires: &str,
 ) -> Result<NewToken, CliError> {
-    let refused = |why: TokenRefused| CliError::Token(why.to_string());
+    let refused = |why: TokenRefused| CliError::Declined(why.to_string());
     match target {
         Target::Store(offline) => {
             let now = offline.clock.now();
-            let new = NewToken::make(name, role, end(expires, now)?, now).map_err(refused)?;
-            if offline.store.create_token(&new.record(now), now)? {
-                Ok(new)
-            } else {
-                Err(refused(TokenRefused::Exists(new.name)))
-            }
+            let expires = end(expires, now)?;
+            NewToken::create(&offline.store, name, role, expires, now)?.map_err(refused)
         }
         Target::Daemon(operator) => {
             let status: StatusReport = operator.get(&["status"], &[]).await?;
@@ -70,7 +66,7 @@ async fn create(
             let path = ["ops", "tokens", name.as_str(), "create"];
             match operator.post(&path, &query).await {
                 Err(CliError::Refused { status: 409 | 422, detail, .. }) => {
-                    Err(CliError::Token(detail))
+                    Err(CliError::Declined(detail))
                 }
                 answer => answer,
             }
@@ -109,7 +105,7 @@ fn end(text: &str, now: Timestamp) -> Result<Timestamp, CliError> {
     }
     let day = || Timestamp::parse(&format!("{text}T00:00:00Z"));
     Timestamp::parse(text).or_else(|_| day()).map_err(|_| {
-        CliError::Token(format!(
+        CliError::Declined(format!(
             "`{text}` is not the end of a token; write a time such as 2027-01-31T00:00:00Z, a day such as 2027-01-31, or 1d \
              to {MAX_DAYS}d"
         ))

@@ -132,8 +132,8 @@ impl Reading<'_> {
 
     fn entry(&mut self, path: &Path, depth: usize) {
         let hidden = path.file_name().is_some_and(|name| is_left_behind(&name.to_string_lossy()));
-        let kind = match path.metadata() {
-            Ok(kind) => kind,
+        let metadata = match path.metadata() {
+            Ok(metadata) => metadata,
             Err(_) if hidden => return,
             // An editor replaced the file between listing and reading: the next read finds it.
             Err(error) if error.kind() == ErrorKind::NotFound && !path.is_symlink() => return,
@@ -142,7 +142,7 @@ impl Reading<'_> {
             }
             Err(error) => return self.error(path, format!("it cannot be read: {error}"), ""),
         };
-        if kind.is_dir() {
+        if metadata.is_dir() {
             if !self.recursive || hidden {
                 return;
             }
@@ -152,7 +152,7 @@ impl Reading<'_> {
             } else {
                 self.folder(path, depth + 1);
             }
-        } else if !kind.is_file() {
+        } else if !metadata.is_file() {
             self.error(path, "not a regular file", "only files belong here; remove it");
         } else if path.is_symlink()
             && !path.canonicalize().is_ok_and(|target| target.starts_with(&self.root))
@@ -163,13 +163,15 @@ impl Reading<'_> {
                 "keep reviewed files in one place",
             );
         } else {
-            self.file(path, hidden);
+            self.file(path, hidden, &metadata);
         }
     }
 
-    fn file(&mut self, path: &Path, hidden: bool) {
+    fn file(&mut self, path: &Path, hidden: bool, metadata: &Metadata) {
         match path.extension().and_then(|extension| extension.to_str()) {
-            Some(extension) if extension == self.extension && !hidden => self.take(path),
+            Some(extension) if extension == self.extension && !hidden => {
+                self.take(path, metadata);
+            }
             Some("md") => {}
             _ if hidden => {
                 let place = Source::new(path.to_string_lossy(), "").start();
@@ -183,16 +185,11 @@ impl Reading<'_> {
         }
     }
 
-    fn take(&mut self, path: &Path) {
+    fn take(&mut self, path: &Path, metadata: &Metadata) {
         if self.read.len() >= MAX_FILES {
             return self.error(path, format!("more than {MAX_FILES} files"), "");
         }
-        let stamp = match path.metadata() {
-            Ok(metadata) => Stamp::of(&metadata),
-            Err(error) => {
-                return self.error(path, format!("the file cannot be read: {error}"), "");
-            }
-        };
+        let stamp = Stamp::of(metadata);
         if let Some((before, source)) = self.known.remove(path)
             && before == stamp
         {

@@ -4,7 +4,7 @@ use super::dossier::Dossier;
 use super::policy::PolicySnapshot;
 use super::upstream::UpstreamPolicy;
 use crate::model::{Name, Status, Timestamp, Version};
-use crate::overlay::{Approval, NameRules, Rule, State, VersionPattern};
+use crate::overlay::{Approval, NameRules, Rule, VersionPattern};
 
 /// The authority of an upstream for a name, or the reason why it has none.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -75,8 +75,7 @@ struct Transfer<'a> {
 impl<'a> Transfer<'a> {
     fn new(from: &'a str, to: &str, rules: &NameRules<'a>) -> Self {
         let named_by = rules.rules().filter(|rule| rule.upstream.as_deref() == Some(to));
-        let named_by = named_by.filter_map(|rule| Some((rule, rule.approval.as_ref()?)));
-        let named_by = named_by.filter(|(_, approval)| approval.state == State::Approved);
+        let named_by = named_by.filter_map(|rule| Some((rule, rule.approved()?)));
         Self { from, named_by: named_by.collect() }
     }
 

@@ -156,7 +156,7 @@ impl Sanitizer<'_> {
         let mut kept: Vec<Cow<'_, str>> = Vec::with_capacity(items.len());
         let mut changed = false;
         for item in items {
-            if place == Place::Icons && self.breaks_a_rule(item, "src") {
+            if place == Place::Icons && self.is_unsafe_icon(item) {
                 self.omissions.insert(UNSAFE_ICON);
                 changed = true;
                 continue;
@@ -172,10 +172,7 @@ impl Sanitizer<'_> {
         let text = || serde_json::from_str::<Cow<'_, str>>(value.get()).ok();
         match (place, key) {
             _ if value.get() == "null" => Some(NULL_MEMBER),
-            (Place::Server, "repository") if is_empty_repository(value) => Some(EMPTY_REPOSITORY),
-            (Place::Server, "repository") if self.breaks_a_rule(value, "url") => {
-                Some(UNSAFE_REPOSITORY)
-            }
+            (Place::Server, "repository") => self.repository(value),
             (Place::Server, "websiteUrl") if self.is_unsafe(&text()?) => Some(UNSAFE_WEBSITE),
             (Place::Package, "version") if text()? == "latest" => Some(FLOATING_VERSION),
             (Place::Elsewhere, "format") if !FORMATS.contains(&&*text()?) => Some(UNKNOWN_FORMAT),
@@ -183,22 +180,24 @@ impl Sanitizer<'_> {
         }
     }
 
-    /// Returns true if an object has a URL in this member that no client should open.
-    fn breaks_a_rule(&self, object: &RawValue, member: &str) -> bool {
-        let object: Result<Value, _> = serde_json::from_str(object.get());
-        object.is_ok_and(|object| object[member].as_str().is_some_and(|url| self.is_unsafe(url)))
+    fn repository(&self, value: &RawValue) -> Option<&'static str> {
+        let members: serde_json::Map<String, Value> = serde_json::from_str(value.get()).ok()?;
+        if members.values().all(|value| value.is_null() || value.as_str() == Some("")) {
+            return Some(EMPTY_REPOSITORY);
+        }
+        let url = members.get("url")?.as_str()?;
+        self.is_unsafe(url).then_some(UNSAFE_REPOSITORY)
+    }
+
+    /// Returns true if an icon has a URL that no client should open.
+    fn is_unsafe_icon(&self, icon: &RawValue) -> bool {
+        let icon: Result<Value, _> = serde_json::from_str(icon.get());
+        icon.is_ok_and(|icon| icon["src"].as_str().is_some_and(|url| self.is_unsafe(url)))
     }
 
     fn is_unsafe(&self, url: &str) -> bool {
         judge(url).is_err_and(|rule| !self.reach.admits(&rule, url))
     }
-}
-
-fn is_empty_repository(value: &RawValue) -> bool {
-    let repository: Result<serde_json::Map<String, Value>, _> = serde_json::from_str(value.get());
-    repository.is_ok_and(|repository| {
-        repository.values().all(|value| value.is_null() || value.as_str() == Some(""))
-    })
 }
 
 /// Returns what stays of a `_meta`; `None` if nothing does.

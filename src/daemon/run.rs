@@ -21,7 +21,7 @@ use crate::store::{Store, StoreError};
 
 /// Building the screening index takes a fraction of this; if it takes longer, the first generation
 /// does not wait for it.
-const LONGEST_INDEXING: Duration = Duration::from_secs(5);
+pub(super) const LONGEST_INDEXING: Duration = Duration::from_secs(5);
 /// The interval at which the reserve of disk space is looked at; most processes live longer, and making it takes a while.
 const RESERVE_EVERY: Duration = Duration::from_mins(1);
 

@@ -77,10 +77,9 @@ impl Host {
 /// Returns the registrant of a host, whatever labels stand before the domain that was registered.
 fn registrant(ascii: &str, shared: &SharedHosts) -> Option<String> {
     let labels: Vec<&str> = ascii.rsplit('.').take(MAX_DOTS).collect();
-    let is_address =
-        labels.first().is_some_and(|last| last.bytes().all(|byte| byte.is_ascii_digit()));
     let mut parents = (1..=labels.len()).rev().map(|length| labels[..length].join("."));
-    if is_address { None } else { parents.find_map(|parent| Registrant::id_of(&parent, shared)) }
+    // An address is no domain, and neither is anything behind its dots.
+    parents.find_map(|parent| Registrant::id_of(&parent, shared))
 }
 
 /// A domain that belongs to a target, and the label that it is known by.

@@ -63,6 +63,12 @@ impl Head {
     pub fn counts_from(&self) -> Timestamp {
         if self.initial { self.published_at } else { self.published_at.max(self.first_seen) }
     }
+
+    /// Returns true if upstream sent several contents of the entry.
+    #[must_use]
+    pub const fn is_rewritten(&self) -> bool {
+        self.rewritten || self.replaced
+    }
 }
 
 /// The official registry's facts about an item, with times as the upstream wrote them and the status in the
@@ -88,14 +94,6 @@ pub struct Quarantined {
     pub reason: String,
     /// The exact bytes of the item.
     pub item: Box<str>,
-}
-
-impl Head {
-    /// Returns true if upstream sent several contents of the entry.
-    #[must_use]
-    pub const fn is_rewritten(&self) -> bool {
-        self.rewritten || self.replaced
-    }
 }
 
 impl Entry {

@@ -4,7 +4,8 @@ use super::characters::{is_blank, is_control};
 
 /// Returns true for characters that a terminal obeys or shows nothing for, but for those that belong to the
 /// picture or the letter in front.
-fn is_hidden(character: char) -> bool {
+#[must_use]
+pub fn is_hidden(character: char) -> bool {
     let belongs_to_another = matches!(character, '\u{200c}' | '\u{200d}' | '\u{fe0f}');
     is_control(character) || (!belongs_to_another && !character.is_ascii() && is_blank(character))
 }

@@ -1,8 +1,8 @@
+use super::approval::last_moment;
 use super::fields::ALLOW;
 use super::reading::Context;
 use super::rule::{Allow, Rule};
 use crate::lint::{Finding, Node, Reader};
-use crate::model::Timestamp;
 
 /// Reads the `allow` of a rule: one URL that exactly the reviewed version may name until the review ends.
 pub(super) fn read_allow(
@@ -19,9 +19,7 @@ pub(super) fn read_allow(
             "give an exact name and `versions`",
         );
     }
-    let missing: Vec<&str> =
-        ALLOW.keys().into_iter().filter(|key| fields.get(key).is_none()).collect();
-    for key in &missing {
+    for key in ALLOW.keys().into_iter().filter(|key| fields.get(key).is_none()) {
         reader.error(
             node,
             format!("`allow` without `{key}`"),
@@ -46,13 +44,4 @@ fn url(text: &str) -> Result<String, &'static str> {
     (is_url && !text.contains(char::is_whitespace))
         .then(|| text.to_owned())
         .ok_or("an https or http URL, as the entry has it")
-}
-
-/// Reads a date, which means the end of that day in UTC, or an RFC 3339 date and time.
-fn last_moment(text: &str) -> Result<Timestamp, &'static str> {
-    let is_day = text.len() == "2026-01-31".len();
-    let whole = if is_day { format!("{text}T23:59:59.999999Z") } else { text.to_owned() };
-    Timestamp::parse(&whole).map_err(|_| {
-        "a date such as 2026-01-31, which means the end of that day in UTC, or an RFC 3339 date and time"
-    })
 }

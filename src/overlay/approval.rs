@@ -39,7 +39,7 @@ impl ApprovalReader<'_> {
                 .get("reviewers")
                 .map_or_else(Vec::new, |node| self.reader.texts(node)),
             reviewed: self.reviewed(&fields),
-            expires: self.expires(&fields),
+            expires: fields.get("expires").and_then(|node| self.reader.parsed(node, last_moment)),
             scope: fields.get("scope").and_then(|node| self.reader.text(node)).map(str::to_owned),
             digest: fields
                 .get("digest")
@@ -148,17 +148,11 @@ impl ApprovalReader<'_> {
         let read = |text: &str| Reviewed::parse(text).map_err(|_| REVIEWED);
         self.reader.parsed(fields.get("reviewed")?, read)
     }
+}
 
-    /// Reads a date, which means the end of that day in UTC, or an RFC 3339 date and time.
-    fn expires(&mut self, fields: &Fields<'_>) -> Option<Timestamp> {
-        self.reader.parsed(fields.get("expires")?, |text| {
-            let whole_day = text.len() == "2026-01-31".len();
-            let read = if whole_day {
-                Timestamp::parse(&format!("{text}T23:59:59.999999Z"))
-            } else {
-                Timestamp::parse(text)
-            };
-            read.map_err(|_| EXPIRES)
-        })
-    }
+/// Reads a date, which means the end of that day in UTC, or an RFC 3339 date and time.
+pub(super) fn last_moment(text: &str) -> Result<Timestamp, &'static str> {
+    let is_day = text.len() == "2026-01-31".len();
+    let whole = if is_day { format!("{text}T23:59:59.999999Z") } else { text.to_owned() };
+    Timestamp::parse(&whole).map_err(|_| EXPIRES)
 }

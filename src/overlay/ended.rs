@@ -1,6 +1,6 @@
 use std::collections::{BTreeSet, HashMap};
 
-use super::{Approval, NamePattern, Reading, Rule, State, VersionPattern};
+use super::{Approval, NamePattern, Reading, State};
 use crate::lint::Finding;
 use crate::lookalike::{Protected, Why};
 
@@ -20,15 +20,15 @@ pub fn end_approvals(
     whole: &BTreeSet<&str>,
     before: &BTreeSet<(String, u64)>,
 ) -> Vec<Finding> {
-    let mut given: HashMap<Selector<'_>, Vec<&Approval>> = HashMap::new();
+    let mut given: HashMap<_, Vec<&Approval>> = HashMap::new();
     for rule in &refused.rules {
-        given.entry(selector(rule)).or_default().extend(approved(rule));
+        given.entry(rule.selection()).or_default().extend(rule.approved());
     }
     let mut ended = Vec::new();
     for rule in &mut valid.rules {
-        let Some(approval) = approved(rule) else { continue };
+        let Some(approval) = rule.approved() else { continue };
         let is_given = || {
-            let same = given.get(&selector(rule)).into_iter().flatten();
+            let same = given.get(&rule.selection()).into_iter().flatten();
             same.into_iter().any(|now| gives(now, approval))
         };
         let file = rule.place.source.file.as_str();
@@ -47,16 +47,6 @@ pub fn end_approvals(
         }
     }
     ended
-}
-
-type Selector<'r> = (&'r NamePattern, &'r VersionPattern, Option<&'r str>);
-
-fn selector(rule: &Rule) -> Selector<'_> {
-    (&rule.name, &rule.versions, rule.upstream.as_deref())
-}
-
-fn approved(rule: &Rule) -> Option<&Approval> {
-    rule.approval.as_ref().filter(|approval| approval.state == State::Approved)
 }
 
 /// Returns true if an approval covers at least what another one of the same selector does.

@@ -178,7 +178,7 @@ pub(super) const ALLOW: Table = Table {
         Field::new("reviewer", "text", "The person who decided it.").required().example("alice"),
         Field::new("expires", "date", "The last moment at which it is allowed.")
             .required()
-            .allowed("a date such as 2026-01-31, which means the end of that day in UTC, or an RFC 3339 date and time")
+            .allowed(EXPIRES)
             .example("2027-02-01"),
     ],
     planned: &[],

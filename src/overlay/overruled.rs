@@ -1,7 +1,7 @@
 use std::collections::HashMap;
 
 use super::set::patterns_of;
-use super::{NamePattern, OverlaySet, Rule, State, VersionPattern};
+use super::{NamePattern, OverlaySet, Rule, VersionPattern};
 use crate::lint::Finding;
 
 /// The denials of one name pattern, by the versions that they deny.
@@ -32,9 +32,7 @@ impl OverlaySet {
         if denials.is_empty() {
             return Vec::new();
         }
-        let approvals = self.rules().iter().filter(|rule| {
-            rule.approval.as_ref().is_some_and(|approval| approval.state == State::Approved)
-        });
+        let approvals = self.rules().iter().filter(|rule| rule.approved().is_some());
         approvals
             .filter_map(|approval| {
                 let denial = covering(&approval.name.denial_form())

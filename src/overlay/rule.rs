@@ -183,6 +183,18 @@ impl Rule {
         self.name.is_exact() && self.versions.is_exact()
     }
 
+    /// Returns its approval if the state is `approved`.
+    #[must_use]
+    pub fn approved(&self) -> Option<&Approval> {
+        self.approval.as_ref().filter(|approval| approval.state == State::Approved)
+    }
+
+    /// Returns what it selects, to compare rules by it.
+    #[must_use]
+    pub fn selection(&self) -> (&NamePattern, &VersionPattern, Option<&str>) {
+        (&self.name, &self.versions, self.upstream.as_deref())
+    }
+
     #[must_use]
     pub fn hides(&self) -> bool {
         self.approval.as_ref().is_some_and(|approval| approval.state.hides())

@@ -216,10 +216,7 @@ impl<'s> NameRules<'s> {
     /// Returns true if an approval by wildcard may cover the name.
     #[must_use]
     pub fn may_be_approved_unnamed(&self) -> bool {
-        let approves = |rule: &Rule| {
-            rule.approval.as_ref().is_some_and(|approval| approval.state == State::Approved)
-        };
-        self.matching.iter().any(|rule| !rule.name.is_exact() && approves(rule))
+        self.matching.iter().any(|rule| !rule.name.is_exact() && rule.approved().is_some())
     }
 
     /// Returns true if a denial or suspension hides this version, whichever upstream it is from.

@@ -10,7 +10,7 @@ use url::{Host, Url};
 
 use super::dns::{Addresses, Resolvers};
 use super::http::{AccessError, BodyError, client_builder, read_at_most};
-use crate::model::{Escaped, reason};
+use crate::model::{Escaped, PRIVATE_LABELS, reason};
 use crate::ownership::{KeyLookup, is_public};
 
 const PATH: &str = "/.well-known/mcp-registry-auth";
@@ -18,24 +18,6 @@ const PATH: &str = "/.well-known/mcp-registry-auth";
 const MAX_BYTES: usize = 1024;
 const CONNECT: Duration = Duration::from_secs(5);
 const TOTAL: Duration = Duration::from_secs(15);
-
-/// Last labels of names that only a private network resolves (RFC 6761, RFC 6762, RFC 8375, and ICANN's
-/// name collisions).
-const SPECIAL: [&str; 13] = [
-    "arpa",
-    "corp",
-    "home",
-    "internal",
-    "intranet",
-    "invalid",
-    "lan",
-    "local",
-    "localdomain",
-    "localhost",
-    "onion",
-    "private",
-    "test",
-];
 
 /// The port and addresses that may be reached; only tests reach loopback.
 #[derive(Debug, Clone, Copy)]
@@ -91,7 +73,7 @@ impl WellKnown {
         if self.proxied {
             // The proxy resolves the name; only its text can be checked here.
             let last = domain.rsplit('.').next().unwrap_or_default();
-            if !domain.contains('.') || SPECIAL.contains(&last) {
+            if !domain.contains('.') || last == "arpa" || PRIVATE_LABELS.contains(&last) {
                 return KeyLookup::Unclear("it is a name of a private network".into());
             }
             return self.fetch(domain).await.with_note("a proxy resolved the name");

@@ -6,7 +6,7 @@ use smol_str::SmolStr;
 
 use super::{Snapshot, StoreError, StoredHead};
 use crate::curation::{ContentHead, Dossier, DossierRow, PolicySnapshot, ViewRecord};
-use crate::model::{Digest, Entry, Head, Name, Official, Version};
+use crate::model::{Digest, Entry, Head, Name, Version};
 
 impl Snapshot {
     /// Reads the dossier of a name, as far as the policy needs it: the ledgers of the configured
@@ -109,16 +109,6 @@ impl Snapshot {
         let evaluated = others.filter(|other| other.head.received == content.head.received);
         let missing = || StoreError::damaged("other content", format!("{name}@{version}"));
         Ok(Entry { head: row.head_of(content), ..evaluated.last().ok_or_else(missing)? })
-    }
-
-    /// Reads the official block that upstream sent last for an entry, whichever content it came with.
-    ///
-    /// # Errors
-    /// When the file cannot be read, or the body is damaged.
-    pub fn newest_official(&self, name: &Name, row: &DossierRow) -> Result<Official, StoreError> {
-        let newest = self.body(name, row, row.newest())?;
-        let damaged = |_| StoreError::damaged("a body", format!("{name}@{}", row.version));
-        newest.official().map_err(damaged)
     }
 
     /// Returns every name with a readable row.

@@ -46,9 +46,7 @@ impl Store {
             settle(transaction, evaluated)
         })
     }
-}
 
-impl Store {
     /// Turns what views show that are not configured any more into tombstones: a view that is added again vouches
     /// for nothing that it showed once. Returns the number of entries.
     ///

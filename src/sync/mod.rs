@@ -36,9 +36,7 @@ pub use epoch::{Epoch, EpochState};
 pub use files::completed;
 pub use page::{PageError, RawPage};
 pub use pagination::{MAX_ROWS, Pagination, PaginationError};
-pub use rewrite::{
-    Arrival, FirstAcceptance, NEVER_SENT, Placement, Rewrite, deleted, place, rewrite,
-};
+pub use rewrite::{Arrival, FirstAcceptance, Placement, Rewrite, deleted, place, rewrite};
 pub use run::{Failure, RunReport, SyncKind, SyncRun, UpstreamState};
 pub use safety_limits::{ExceededLimit, Names, RunFacts, SafetyLimit, SafetyLimits, judge};
 pub use source::{FetchFailure, FetchedPage, PageRequest, PageSource};

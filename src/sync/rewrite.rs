@@ -12,7 +12,7 @@ use crate::model::{Digest, Head, Status, Timestamp};
 /// Contents of one entry that are kept beside the first.
 pub(super) const MAX_CONTENTS: usize = 32;
 /// The digest of bytes that were never received: the next bytes always differ from it.
-pub const NEVER_SENT: Digest = Digest::from_bytes([0; 32]);
+const NEVER_SENT: Digest = Digest::from_bytes([0; 32]);
 
 /// The moment at which content is accepted that was not there before.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -6,7 +6,7 @@ use serde::Deserialize;
 
 use super::params::Asked;
 use super::state::{Operator, blocking};
-use crate::api::new_token::{NewToken, TokenRefused, TokenReport};
+use crate::api::new_token::{NewToken, TokenReport};
 use crate::api::problem::Problem;
 use crate::daemon::Services;
 use crate::model::{BadTokenName, Role, Timestamp, TokenName};
@@ -26,11 +26,10 @@ pub(super) async fn create_token(
 ) -> Result<Json<NewToken>, Problem> {
     let name = parsed(&name)?;
     let now = state.services.clock.now();
-    let new = NewToken::make(name, role, expires, now)?;
-    let record = new.record(now);
-    let write = move |services: &Arc<Services>| services.store.create_token(&record, now);
-    let Json(is_created) = blocking(state, write).await?;
-    if is_created { Ok(Json(new)) } else { Err(TokenRefused::Exists(new.name).into()) }
+    let write =
+        move |services: &Arc<Services>| NewToken::create(&services.store, name, role, expires, now);
+    let Json(created) = blocking(state, write).await?;
+    Ok(Json(created?))
 }
 
 pub(super) async fn revoke_token(

@@ -7,27 +7,13 @@
 use url::{Host, Url};
 
 use super::objection::SafetyRule;
-use crate::model::is_loopback;
+use crate::model::{PRIVATE_LABELS, is_loopback};
 use crate::ownership::is_public;
 
 type Judged = Result<(), SafetyRule>;
 
-/// Endings of names inside a network: reserved for that, or in use for it (RFC 6761, 6762 and 8375).
-const PRIVATE_ENDINGS: [&str; 13] = [
-    "localhost",
-    "localdomain",
-    "local",
-    "internal",
-    "intranet",
-    "private",
-    "corp",
-    "home",
-    "lan",
-    "home.arpa",
-    "onion",
-    "test",
-    "invalid",
-];
+/// Names inside a home network (RFC 8375); the rest of `arpa` is public.
+const HOME: &str = "home.arpa";
 /// Metadata services of clouds outside of reserved networks and under public names.
 const METADATA_ADDRESS: [u8; 4] = [168, 63, 129, 16];
 const METADATA_NAMES: [&str; 2] = ["metadata.tencentyun.com", "api.metadata.cloud.ibm.com"];
@@ -123,21 +109,21 @@ fn is_this_machine(host: &Host<&str>) -> bool {
 }
 
 /// Returns true if a host names no machine of the public internet, or a metadata service.
-pub(super) fn is_private(host: &Host<&str>) -> bool {
+pub(super) fn is_private(host: &Host<impl AsRef<str>>) -> bool {
     match host {
         Host::Ipv4(address) => {
             !is_public((*address).into()) || address.octets() == METADATA_ADDRESS
         }
         Host::Ipv6(address) => !is_public((*address).into()),
         Host::Domain(name) => {
-            let name = name.trim_end_matches('.');
+            let name = name.as_ref().trim_end_matches('.');
             let ends = |ending: &&str| {
                 name.strip_suffix(*ending)
                     .is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
             };
             !name.contains('.')
                 || METADATA_NAMES.contains(&name)
-                || PRIVATE_ENDINGS.iter().any(ends)
+                || PRIVATE_LABELS.iter().chain(&[HOME]).any(ends)
         }
     }
 }

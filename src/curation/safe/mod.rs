@@ -11,11 +11,9 @@ mod link;
 mod objection;
 mod package;
 
-use serde_json::Value;
-use url::Host;
-
 use link::{Opened, is_private, judge_template};
 use package::{image_host, is_identifier, is_version, is_word};
+use serde_json::Value;
 
 pub use objection::{Objection, SafetyRule};
 
@@ -118,7 +116,7 @@ impl Inspector {
         }
         let host = image_host(identifier).filter(|_| ["go", "oci"].contains(&kind));
         if let Some(host) = host
-            && is_private(&borrowed(&host))
+            && is_private(&host)
         {
             // An `allow` names a URL, so the host is written as one.
             let (authority, _) = identifier.split_once('/').unwrap_or_default();
@@ -200,14 +198,6 @@ fn values(input: &Value) -> Vec<&str> {
 fn is_token(name: &str) -> bool {
     let is_sign = |byte: u8| b"!#$%&'*+-.^_`|~".contains(&byte);
     !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || is_sign(byte))
-}
-
-fn borrowed(host: &Host<String>) -> Host<&str> {
-    match host {
-        Host::Domain(name) => Host::Domain(name),
-        Host::Ipv4(address) => Host::Ipv4(*address),
-        Host::Ipv6(address) => Host::Ipv6(*address),
-    }
 }
 
 #[cfg(test)]

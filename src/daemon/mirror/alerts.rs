@@ -188,15 +188,13 @@ const MIN_ABSENT_PERCENT: u64 = 3;
 /// Returns an alert about an upstream that lost many rows, served or not, within the safety limits.
 fn shrunk(snapshot: &Snapshot, upstream: &str) -> Result<Option<ReportedAlert>, StoreError> {
     let absent = snapshot.count_absences(upstream)?;
-    if absent < MIN_ABSENT {
+    if absent < MIN_ABSENT || absent * 100 < snapshot.count(upstream)?.0 * MIN_ABSENT_PERCENT {
         return Ok(None);
     }
-    let (rows, _) = snapshot.count(upstream)?;
     let absences = snapshot.absences(upstream)?.into_iter();
     let items = absences.map(|(name, version, _)| Evidence::Absent { name, version });
     let shrunk = ReportedAlert::new(AlertKind::Shrunk, upstream, items);
-    Ok((absent * 100 >= rows * MIN_ABSENT_PERCENT)
-        .then_some(ReportedAlert { count: absent, ..shrunk }))
+    Ok(Some(ReportedAlert { count: absent, ..shrunk }))
 }
 
 /// Returns alerts about served entries that full syncs do not see.

@@ -42,7 +42,12 @@ pub(super) fn hold(
         return Ok(Hold::default());
     }
     let planned = planned(snapshot, options, state)?;
-    let facts = facts(snapshot, options, state, run, &planned)?;
+    let deleted: BTreeSet<&str> = planned
+        .iter()
+        .filter(|planned| planned.what == What::DeleteServed)
+        .map(|planned| planned.name.as_str())
+        .collect();
+    let facts = facts(snapshot, options, state, run, &planned, deleted.len() as u64)?;
     let mut exceeded = judge(&facts, safety_limits);
     if let Some(on_hold) = &state.on_hold
         && planned.iter().any(|planned| planned.what == What::WaitOnHold)
@@ -51,11 +56,6 @@ pub(super) fn hold(
         let deleted = |exceeded: &&ExceededLimit| exceeded.limit == SafetyLimit::Deleted;
         exceeded.extend(on_hold.exceeded.iter().find(deleted).cloned());
     }
-    let deleted: BTreeSet<&str> = planned
-        .iter()
-        .filter(|planned| planned.what == What::DeleteServed)
-        .map(|planned| planned.name.as_str())
-        .collect();
     let allowed = usize::try_from(safety_limits.deletions_of(facts.served)).unwrap_or(usize::MAX);
     // Those within the limit apply at once: a deletion may withdraw something harmful.
     let beyond: BTreeSet<&str> = deleted.into_iter().skip(allowed).collect();
@@ -168,6 +168,7 @@ fn facts(
     state: &UpstreamState,
     run: &SyncRun,
     planned: &[Planned],
+    deleted: u64,
 ) -> Result<RunFacts, StoreError> {
     let mut facts = RunFacts {
         complete: run.kind == SyncKind::Full,
@@ -175,22 +176,18 @@ fn facts(
         // An upstream without a clock, such as files, cannot be rewound.
         newest_before: run.upstream_time.and(state.newest_of_full_sync),
         newest_seen: run.newest_updated_at,
+        deleted,
         ..RunFacts::default()
     };
-    let mut deleted = BTreeSet::new();
     for planned in planned {
         let Ok(name) = Name::parse(&planned.name) else { continue };
         match planned.what {
             What::Add => *facts.added.entry(name).or_default() += 1,
             What::Rewrite => facts.rewritten.add(&name),
-            What::DeleteServed => {
-                deleted.insert(name);
-            }
-            What::WaitOnHold | What::Other => {}
+            What::DeleteServed | What::WaitOnHold | What::Other => {}
         }
     }
-    facts.deleted = deleted.len() as u64;
-    if facts.deleted > 0 {
+    if deleted > 0 {
         facts.served = snapshot.count_names_shown(&options.views, &options.upstream)?;
     }
     // An incremental sync that rewrites nothing needs no share of all names.

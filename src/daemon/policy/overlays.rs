@@ -1,10 +1,10 @@
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
 
 use crate::config::{Folder, Settings, read_overlays};
 use crate::lint::{Finding, Severity, Source, has_errors};
 use crate::model::Timestamp;
-use crate::overlay::{Context, OverlaySet, Reading, Rule, State, end_approvals, parse, read};
+use crate::overlay::{Context, OverlaySet, Reading, Rule, end_approvals, parse};
 use crate::store::{Store, StoreError};
 
 /// Overlays as loaded from the folder and the last good set.
@@ -112,7 +112,7 @@ pub(super) fn judge_folder(
         return Err(findings);
     }
     // A set that was good once is only read, not checked against the current upstreams.
-    let mut good = read(&last_good.sources, &Context { upstreams: None, ..context });
+    let mut good = parse(&last_good.sources, &Context { upstreams: None, ..context });
     let files = sources.iter().map(|source| source.file.as_str());
     let whole = files.filter(|file| !broken.contains(*file)).collect();
     let ended = end_approvals(&mut good, &reading, &whole, &last_good.ended);
@@ -141,9 +141,9 @@ impl LoadedOverlays {
     /// Returns these overlays with the readable denials of files that were not judged yet.
     #[must_use]
     pub(super) fn hiding(self, denials: &Reading) -> Self {
-        let known: BTreeSet<Denial<'_>> =
-            self.set.rules().iter().filter(|rule| rule.hides()).map(denial).collect();
-        let is_new = |rule: &Rule| rule.hides() && !known.contains(&denial(rule));
+        let known: HashSet<_> =
+            self.set.rules().iter().filter(|rule| rule.hides()).map(Rule::selection).collect();
+        let is_new = |rule: &Rule| rule.hides() && !known.contains(&rule.selection());
         if !denials.rules.iter().any(is_new) {
             return self;
         }
@@ -163,13 +163,6 @@ impl LoadedOverlays {
     }
 }
 
-/// The names, versions and upstream that a denial selects.
-type Denial<'r> = (String, String, Option<&'r str>);
-
-fn denial(rule: &Rule) -> Denial<'_> {
-    (rule.name.to_string(), rule.versions.to_string(), rule.upstream.as_deref())
-}
-
 /// Returns the finding that `check` and the daemon raise while the starter approves anything.
 #[must_use]
 pub fn starter_warning(set: &OverlaySet) -> Option<Finding> {
@@ -183,7 +176,6 @@ pub fn starter_warning(set: &OverlaySet) -> Option<Finding> {
 }
 
 fn approves_as_starter(rule: &Rule) -> bool {
-    let approves = rule.approval.as_ref().is_some_and(|approval| approval.state == State::Approved);
     let file = rule.place.source.file.as_str();
-    approves && file.rsplit('/').next() == Some("starter.yaml")
+    rule.approved().is_some() && file.rsplit('/').next() == Some("starter.yaml")
 }

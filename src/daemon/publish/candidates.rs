@@ -100,11 +100,13 @@ impl Evaluator<'_> {
         let body = self.snapshot.body(name, row, content)?;
         let key = || format!("{name}@{}", row.version);
         let damaged = |_| StoreError::Damaged(Damage { what: "a body", key: key() });
-        let official = if std::ptr::eq(row.newest(), *content) {
-            body.official().map_err(damaged)?
+        let newest = row.newest();
+        let official = if std::ptr::eq(newest, *content) {
+            body.official()
         } else {
-            self.snapshot.newest_official(name, row)?
+            self.snapshot.body(name, row, newest)?.official()
         };
+        let official = official.map_err(damaged)?;
         let served = Sanitized::of(&body.server, reach).map_err(damaged)?;
         let is_rewritten = row.content.head.is_rewritten();
         Ok(Loaded { entry: body, official, served, is_rewritten })

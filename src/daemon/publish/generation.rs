@@ -16,7 +16,7 @@ pub struct Published {
     pub changed: usize,
     /// The time that evaluating, rendering and committing took.
     pub took: Duration,
-    views: Views,
+    pub(super) views: Views,
 }
 
 /// The catalogue of each view, by its name.
@@ -33,31 +33,6 @@ impl Published {
         Self { generation, visible, changed, took, views }
     }
 
-    pub(super) fn numbered(self, generation: u64) -> Self {
-        Self { generation, ..self }
-    }
-
-    /// Returns the views without the visible entries that `hidden` selects, and the names of those; `None` if there are
-    /// none.
-    pub(super) fn without(
-        &self,
-        hidden: impl Fn(&str, &Catalogue) -> BTreeSet<(Name, Version)>,
-    ) -> Option<(Views, BTreeSet<Name>)> {
-        let mut names = BTreeSet::new();
-        let views = self.views.iter().map(|(view, catalogue)| {
-            let hidden = hidden(view, catalogue);
-            names.extend(hidden.iter().map(|(name, _)| name.clone()));
-            let next = if hidden.is_empty() {
-                Arc::clone(catalogue)
-            } else {
-                Arc::new(catalogue.without(&hidden))
-            };
-            (view.clone(), next)
-        });
-        let views: Views = views.collect();
-        (!names.is_empty()).then_some((views, names))
-    }
-
     /// Returns true if any view shows any version of a name.
     #[must_use]
     pub(in crate::daemon) fn has(&self, name: &Name) -> bool {
@@ -69,4 +44,24 @@ impl Published {
     pub fn view(&self, name: &str) -> Option<&Arc<Catalogue>> {
         self.views.get(name)
     }
+}
+
+/// Returns views without the visible entries that `hidden` selects, and the names of those; `None` if there are none.
+pub(super) fn without(
+    views: &Views,
+    hidden: impl Fn(&str, &Catalogue) -> BTreeSet<(Name, Version)>,
+) -> Option<(Views, BTreeSet<Name>)> {
+    let mut names = BTreeSet::new();
+    let views = views.iter().map(|(view, catalogue)| {
+        let hidden = hidden(view, catalogue);
+        names.extend(hidden.iter().map(|(name, _)| name.clone()));
+        let next = if hidden.is_empty() {
+            Arc::clone(catalogue)
+        } else {
+            Arc::new(catalogue.without(&hidden))
+        };
+        (view.clone(), next)
+    });
+    let views: Views = views.collect();
+    (!names.is_empty()).then_some((views, names))
 }

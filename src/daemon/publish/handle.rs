@@ -7,7 +7,7 @@ use arc_swap::{ArcSwapOption, Guard};
 use tokio::sync::watch;
 use tracing::info;
 
-use super::generation::{Published, Views};
+use super::generation::{Published, Views, without};
 use crate::catalog::Catalogue;
 use crate::config::Settings;
 use crate::curation::PolicySnapshot;
@@ -74,10 +74,11 @@ impl Publication {
     /// follow with the next generation that is committed.
     pub(in crate::daemon) fn enforce(&self, policy: Arc<PolicySnapshot>) {
         let mut enforced = self.enforced();
-        let hidden = self.published().and_then(|published| denied(&published, &policy.overlays));
+        let hidden =
+            self.published().and_then(|published| denied(&published.views, &policy.overlays));
         *enforced = Some(policy);
         if let Some((views, names)) = hidden {
-            self.replace(views, 0, Duration::ZERO);
+            self.show(views, 0, Duration::ZERO);
             info!(names = names.len(), "denied names are hidden");
             self.touched.touch(names);
         }
@@ -87,7 +88,7 @@ impl Publication {
     pub(super) fn hide(&self, leaving: &BTreeMap<&str, BTreeSet<(Name, Version)>>) -> bool {
         let _locked = self.enforced();
         let hidden = self.published().and_then(|published| {
-            published.without(|view, catalogue| {
+            without(&published.views, |view, catalogue| {
                 let leaving = leaving.get(view).into_iter().flatten();
                 let is_visible = |(name, version): &&(Name, Version)| {
                     catalogue.version(name.as_str(), version.as_str(), false).is_some()
@@ -96,7 +97,7 @@ impl Publication {
             })
         });
         let Some((views, _)) = hidden else { return false };
-        self.replace(views, 0, Duration::ZERO);
+        self.show(views, 0, Duration::ZERO);
         true
     }
 
@@ -109,16 +110,16 @@ impl Publication {
         took: Duration,
     ) -> Arc<Published> {
         let enforced = self.enforced();
-        let published = Published::new(0, views, changed, took);
         let later = enforced.as_ref().filter(|later| later.revision != policy.revision);
-        let hidden = later.and_then(|later| denied(&published, &later.overlays));
-        match hidden {
-            None => self.show(published),
+        let hidden = later.and_then(|later| denied(&views, &later.overlays));
+        let views = match hidden {
+            None => views,
             Some((views, names)) => {
                 self.touched.touch(names);
-                self.replace(views, changed, took)
+                views
             }
-        }
+        };
+        self.show(views, changed, took)
     }
 
     /// Returns true if readers have exactly these catalogues.
@@ -136,26 +137,22 @@ impl Publication {
         self.enforced.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn replace(&self, views: Views, changed: usize, took: Duration) -> Arc<Published> {
-        self.show(Published::new(0, views, changed, took))
-    }
-
     /// Numbers a generation and shows it; the caller has the lock.
-    fn show(&self, published: Published) -> Arc<Published> {
+    fn show(&self, views: Views, changed: usize, took: Duration) -> Arc<Published> {
         let generation = self.published.load().as_ref().map_or(0, |before| before.generation) + 1;
-        let published = Arc::new(published.numbered(generation));
+        let published = Arc::new(Published::new(generation, views, changed, took));
         self.published.store(Some(Arc::clone(&published)));
         self.generation.send_replace(generation);
         published
     }
 }
 
-/// Returns the views of a generation without what the overlays deny for every upstream; `None` if it has none of that.
-fn denied(published: &Published, overlays: &OverlaySet) -> Option<(Views, BTreeSet<Name>)> {
+/// Returns views without what the overlays deny for every upstream; `None` if it has none of that.
+fn denied(views: &Views, overlays: &OverlaySet) -> Option<(Views, BTreeSet<Name>)> {
     if !overlays.rules().iter().any(Rule::hides) {
         return None;
     }
-    published.without(|_, catalogue| {
+    without(views, |_, catalogue| {
         let mut hidden = BTreeSet::new();
         let mut rules_of: Option<(&Name, NameRules<'_>)> = None;
         for item in catalogue.items() {

@@ -9,12 +9,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::curation::{PolicyDifference, PolicySnapshot, Screening};
+use crate::daemon::runtime::wait_after;
 use crate::model::{Name, Timestamp};
 
 /// Syncs touch names all the time; clients see them in steps of this.
 const BETWEEN_GENERATIONS: Duration = Duration::from_secs(1);
-/// The wait after a publication that failed; it doubles with each one, three times at most.
-const RETRY: Duration = Duration::from_secs(1);
 
 /// The current time, by the clock that decisions use, and as time since the process started.
 #[derive(Debug, Clone, Copy)]
@@ -237,7 +236,7 @@ impl State {
         if let Some(UnderWay { names, .. }) = self.under_way.take() {
             self.dirty.extend(names);
         }
-        self.retry_at = Some(at.elapsed + RETRY * 2_u32.pow(self.failures.min(3)));
+        self.retry_at = Some(at.elapsed + wait_after(self.failures));
         self.failures = self.failures.saturating_add(1);
     }
 

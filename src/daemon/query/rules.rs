@@ -7,7 +7,7 @@ use super::list::screening_of;
 use crate::curation::{Evidence, Gate, OwnershipEvidence, PolicySnapshot, evaluate};
 use crate::daemon::screening::Screenings;
 use crate::model::{Escaped, Timestamp};
-use crate::overlay::{Rule, State};
+use crate::overlay::Rule;
 use crate::ownership::Basis;
 use crate::store::{Snapshot, StoreError};
 
@@ -93,7 +93,7 @@ pub fn rule_effects(
     now: Timestamp,
     is_meant: impl Fn(&Rule) -> bool,
 ) -> Result<Vec<RuleEffect>, StoreError> {
-    let is_meant = |rule: &Rule| approves(rule) && is_meant(rule);
+    let is_meant = |rule: &Rule| rule.approved().is_some() && is_meant(rule);
     let rules = policy.overlays.rules().iter().filter(|rule| is_meant(rule));
     // The same rule stands behind one reference everywhere.
     let mut tallies: HashMap<*const Rule, Tally<'_>> =
@@ -130,10 +130,6 @@ pub fn rule_effects(
     }
     effects.sort_by(|left, right| left.place.cmp(&right.place));
     Ok(effects)
-}
-
-fn approves(rule: &Rule) -> bool {
-    rule.approval.as_ref().is_some_and(|approval| approval.state == State::Approved)
 }
 
 struct Tally<'r> {

@@ -6,6 +6,11 @@ const LONGEST_WAIT: Duration = Duration::from_secs(8);
 /// A loop that ran for this long has recovered.
 const SETTLED_AFTER: Duration = Duration::from_mins(2);
 
+/// Returns the wait after a failure behind so many others: it doubles with each, up to eight seconds.
+pub(in crate::daemon) fn wait_after(failures: u32) -> Duration {
+    (FIRST_WAIT * 2_u32.pow(failures.min(16))).min(LONGEST_WAIT)
+}
+
 /// Decides when a failed loop restarts, and when it has recovered.
 #[derive(Debug, Default)]
 pub(super) struct Backoff {
@@ -37,10 +42,10 @@ impl Backoff {
         }
         match outcome {
             Outcome::Failed => {
-                let doubled = FIRST_WAIT * 2_u32.pow(self.failures.min(16));
+                let after = wait_after(self.failures);
                 self.failures = self.failures.saturating_add(1);
                 self.settled = false;
-                Step::Restart { after: doubled.min(LONGEST_WAIT) }
+                Step::Restart { after }
             }
             Outcome::Runs if has_recovered && !self.settled => {
                 self.settled = true;

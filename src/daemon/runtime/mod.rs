@@ -15,6 +15,7 @@ mod feed;
 mod supervise;
 
 pub(super) use alerts::{report_alerts, revocation};
+pub(super) use backoff::wait_after;
 pub(crate) use blocking::try_blocking;
 pub(super) use blocking::{blocking, run_on_own_thread};
 pub use clock::{Clock, Shift};

@@ -3,12 +3,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::alerts::{identity, is_acknowledged};
-use super::external::external_names;
 use super::protected::{profile, protected};
 use crate::curation::{
     Authorities, Compared, ContentHead, Dossier, DossierRow, PolicySnapshot, ScreeningMatch,
 };
-use crate::daemon::mirror::Settling;
 use crate::lookalike::{
     FrequentNames, Match, Outcome, Protected, ScreeningIndex, Suppressed, compare,
 };
@@ -54,21 +52,15 @@ impl Comparer {
     }
 
     /// Counts the leaves of names that are not new, and that an upstream lists after its first sync.
-    ///
-    /// # Errors
-    /// When the store cannot be read.
     pub(super) fn with_frequent_names(
         self,
-        snapshot: &Snapshot,
-        policy: &PolicySnapshot,
-        settling: &Settling,
+        names: &BTreeMap<Name, Option<Timestamp>>,
         now: Timestamp,
-    ) -> Result<Self, StoreError> {
-        let names = external_names(snapshot, policy, settling)?;
+    ) -> Self {
         let is_known = |first: &Option<Timestamp>| first.is_some_and(|at| !is_young(at, now));
         let known = names.iter().filter(|(_, first)| is_known(first));
         let frequent = Arc::new(FrequentNames::of(known.map(|(name, _)| name)));
-        Ok(Self { frequent, ..self })
+        Self { frequent, ..self }
     }
 
     /// Compares a name, and the profiles of all contents that may be served, with everything that is protected.
@@ -142,7 +134,7 @@ fn suppress(
 }
 
 impl Comparison {
-    /// Returns the part that gates read: the reported matches, each with its alert and acknowledgement.
+    /// Returns the part that gates read.
     ///
     /// # Errors
     /// When the store cannot be read.
@@ -151,20 +143,28 @@ impl Comparison {
         snapshot: &Snapshot,
         name: &Name,
     ) -> Result<Compared, StoreError> {
-        let mut matches = Vec::new();
-        for found in self.matches.iter().filter(|found| found.suppressed.is_none()) {
-            let alert = snapshot.alert(&identity(&found.target, name))?;
-            let alert = alert.filter(|alert| !alert.is_resolved());
-            matches.push(ScreeningMatch {
-                found: found.clone(),
-                acknowledged: alert
-                    .as_ref()
-                    .is_some_and(|alert| is_acknowledged(alert, name, found)),
-                alert: alert.map(|alert| alert.identity.short_id()),
-            });
-        }
+        let matches = with_alerts(snapshot, name, &self.matches)?;
         Ok(Compared { contents: self.contents.clone(), matches })
     }
+}
+
+/// Returns the matches of a name that are reported, each with its alert and acknowledgement.
+pub(super) fn with_alerts(
+    snapshot: &Snapshot,
+    name: &Name,
+    found: &[Match],
+) -> Result<Vec<ScreeningMatch>, StoreError> {
+    let mut matches = Vec::new();
+    for found in found.iter().filter(|found| found.suppressed.is_none()) {
+        let alert = snapshot.alert(&identity(&found.target, name))?;
+        let alert = alert.filter(|alert| !alert.is_resolved());
+        matches.push(ScreeningMatch {
+            found: found.clone(),
+            acknowledged: alert.as_ref().is_some_and(|alert| is_acknowledged(alert, name, found)),
+            alert: alert.map(|alert| alert.identity.short_id()),
+        });
+    }
+    Ok(matches)
 }
 
 fn is_young(first: Timestamp, now: Timestamp) -> bool {

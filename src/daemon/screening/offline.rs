@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::alerts::identity;
 use super::comparer::Comparer;
+use super::external::external_names;
 use crate::alert::AlertReport;
 use crate::curation::{Dossier, PolicySnapshot, Screening};
 use crate::daemon::mirror::Settling;
@@ -89,7 +90,8 @@ fn comparer(
     now: Timestamp,
 ) -> Result<Comparer, StoreError> {
     let settling = Settling::read(snapshot, &policy.upstreams, now)?;
-    Comparer::load(snapshot, policy)?.with_frequent_names(snapshot, policy, &settling, now)
+    let names = external_names(snapshot, policy, &settling)?;
+    Ok(Comparer::load(snapshot, policy)?.with_frequent_names(&names, now))
 }
 
 /// A match, and the alert about it.

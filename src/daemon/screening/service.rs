@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::info;
 
 use super::alerts::{LOOKALIKES, listed_names, reported_alerts};
-use super::comparer::{Comparer, Comparison};
+use super::comparer::{Comparer, Comparison, with_alerts};
 use super::external::{external_names, is_silent};
 use super::handle::ScreeningHandle;
 use super::state::{Comparing, Event, State, Work};
@@ -231,10 +231,9 @@ impl Screener {
         let (policy, settling) = (self.policy(), self.settling());
         let snapshot = self.inputs.store.snapshot()?;
         let now = self.inputs.clock.now();
-        let comparer = std::mem::take(&mut self.comparer);
-        self.comparer = comparer.with_frequent_names(&snapshot, &policy, &settling, now)?;
-        let mut names: BTreeSet<Name> =
-            external_names(&snapshot, &policy, &settling)?.into_keys().collect();
+        let external = external_names(&snapshot, &policy, &settling)?;
+        self.comparer = std::mem::take(&mut self.comparer).with_frequent_names(&external, now);
+        let mut names: BTreeSet<Name> = external.into_keys().collect();
         names.extend(listed_names(&snapshot)?);
         self.found.clear();
         self.incomplete.clear();
@@ -342,13 +341,9 @@ impl Screener {
         let mut updates = Vec::new();
         for (name, matches) in &self.found {
             let Some(before) = screening.get(name) else { continue };
-            let comparison = Comparison {
-                contents: before.contents.clone(),
-                matches: matches.clone(),
-                is_complete: !self.incomplete.contains(name),
-            };
-            let compared = comparison.compared(&snapshot, name)?;
-            if compared != *before {
+            let matches = with_alerts(&snapshot, name, matches)?;
+            if matches != before.matches {
+                let compared = Compared { contents: before.contents.clone(), matches };
                 updates.push((name.clone(), Some(compared)));
             }
         }
@@ -358,9 +353,12 @@ impl Screener {
 
     /// Returns the names about which alerts do not end: not everything of them was compared.
     fn unknown(&self) -> Result<BTreeSet<Name>, StoreError> {
-        let (snapshot, policy, settling) =
-            (self.inputs.store.snapshot()?, self.policy(), self.settling());
         let mut unknown = self.incomplete.clone();
+        let settling = self.settling();
+        if !settling.any() {
+            return Ok(unknown);
+        }
+        let (snapshot, policy) = (self.inputs.store.snapshot()?, self.policy());
         for name in listed_names(&snapshot)? {
             if is_silent(&snapshot, &policy, &settling, &name)? {
                 unknown.insert(name);

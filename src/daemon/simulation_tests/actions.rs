@@ -453,11 +453,8 @@ fn protect(world: &mut World) {
 }
 
 fn look_at_alert(world: &mut World) {
-    let Some(daemon) = &world.daemon else { return };
-    let Ok(alerts) = daemon.services.store.snapshot().and_then(|read| read.alerts()) else {
-        return;
-    };
-    let open: Vec<Alert> = alerts.into_iter().filter(|alert| !alert.is_resolved()).collect();
+    let open: Vec<Alert> =
+        world.alerts().into_iter().filter(|alert| !alert.is_resolved()).collect();
     if !open.is_empty() {
         let alert = world.dice.pick(&open);
         world.note(format!("a person looks at {:?}", alert.identity));
@@ -484,11 +481,8 @@ fn acknowledge(world: &mut World) {
 }
 
 fn unacknowledge(world: &mut World) {
-    let Some(daemon) = &world.daemon else { return };
-    let Ok(alerts) = daemon.services.store.snapshot().and_then(|read| read.alerts()) else {
-        return;
-    };
-    let known: Vec<Alert> = alerts
+    let known: Vec<Alert> = world
+        .alerts()
         .into_iter()
         .filter(|alert| !alert.is_resolved() && alert.acknowledged.is_some())
         .collect();
@@ -496,6 +490,7 @@ fn unacknowledge(world: &mut World) {
         return;
     }
     let alert = world.dice.pick(&known);
+    let Some(daemon) = &world.daemon else { return };
     if matches!(daemon.services.unacknowledge(&alert.identity.key(), Actor::DataFolder), Ok(Ok(_)))
     {
         world.oracle.unacknowledge(&alert);

@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::actions::{NAMES, PROTECTING};
 use super::overlays::{Condition, Rule, Selected};
 use super::upstream::Key;
-use super::world::{Tally, World};
+use super::world::{Tally, VIEW_NAMES, World};
 use crate::curation::evaluate;
 use crate::daemon::publish::Published;
 use crate::model::{Digest, Name};
@@ -15,7 +15,6 @@ use crate::model::{Digest, Name};
 /// Every so many steps all names are checked; otherwise a sample.
 const ALL_NAMES: usize = 40;
 const SAMPLE: usize = 5;
-const VIEWS: [&str; 3] = ["default", "small", "other"];
 
 /// An entry as a client reads it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -48,7 +47,7 @@ impl World {
     fn views(&self) -> Option<BTreeMap<&'static str, View>> {
         let published = self.published()?;
         let read = |view: &'static str| Some((view, self.view(&published, view)?));
-        Some(VIEWS.into_iter().filter_map(read).collect())
+        Some(VIEW_NAMES.into_iter().filter_map(read).collect())
     }
 
     fn view(&self, published: &Published, view: &str) -> Option<View> {
@@ -69,7 +68,7 @@ impl World {
     /// Panics if a name of a view has no latest version, or several.
     fn check_latest(&self) {
         let Some(published) = self.published() else { return };
-        for catalogue in VIEWS.into_iter().filter_map(|view| published.view(view)) {
+        for catalogue in VIEW_NAMES.into_iter().filter_map(|view| published.view(view)) {
             let mut latest: BTreeMap<&str, usize> = BTreeMap::new();
             for item in catalogue.items() {
                 *latest.entry(item.name.as_str()).or_default() += usize::from(item.latest);
@@ -200,11 +199,7 @@ impl World {
         if !self.step.is_multiple_of(5) {
             return;
         }
-        let Some(daemon) = &self.daemon else { return };
-        let Ok(alerts) = daemon.services.store.snapshot().and_then(|read| read.alerts()) else {
-            return;
-        };
-        alerts.iter().for_each(|alert| self.oracle.check_acknowledgement(alert));
+        self.alerts().iter().for_each(|alert| self.oracle.check_acknowledgement(alert));
     }
 
     #[expect(clippy::print_stdout, reason = "the counts belong to a long simulation's result")]

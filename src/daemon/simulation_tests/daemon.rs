@@ -14,15 +14,12 @@ use crate::daemon::Services;
 use crate::daemon::mirror::{define, is_known, retry_quarantine};
 use crate::daemon::policy::{CurrentPolicy, PolicyDrive, load_overlays};
 use crate::daemon::publish::{PublishDrive, Turn};
-use crate::daemon::run::{publish_inputs, screening_inputs};
+use crate::daemon::run::{LONGEST_INDEXING, publish_inputs, screening_inputs};
 use crate::daemon::runtime::Clock;
 use crate::daemon::screening::ScreeningDrive;
 use crate::daemon::verification::VerificationDrive;
 use crate::model::{Timestamp, reason};
 use crate::store::{Store, StoreError};
-
-/// The first generation waits no longer than this for an index to compare names with.
-const LONGEST_INDEXING: Duration = Duration::from_secs(5);
 
 pub(super) struct Daemon {
     pub(super) services: Arc<Services>,

@@ -31,6 +31,7 @@ const MOST_TURNS: usize = 400;
 /// Rounds with a failing loop after which a broken store is left to later steps.
 const MOST_FAILURES: usize = 5;
 
+pub(super) const VIEW_NAMES: [&str; 3] = ["default", "small", "other"];
 pub(super) const UPSTREAMS: [(&str, &str); 3] = [
     ("official", "kind = \"registry\"\nurl = \"https://official.example/\"\npriority = 20\n"),
     (
@@ -108,7 +109,7 @@ impl World {
         let overlays = folder.path().join("overlays");
         let files = ["a.yaml", "b.yaml", "c.yaml"].map(|name| File::new(&overlays, name));
         let sources = UPSTREAMS.map(|(id, _)| (id, Source::new(Arc::clone(&truth))));
-        let readers = ["default", "small", "other"].map(Reader::new);
+        let readers = VIEW_NAMES.map(Reader::new);
         let mut world = Self {
             seed,
             step: 0,
@@ -143,6 +144,12 @@ impl World {
     /// Returns the true time.
     pub(super) fn now(&self) -> Timestamp {
         Timestamp::from_micros(self.truth.load(Ordering::Relaxed))
+    }
+
+    /// Returns every stored alert; none while the store cannot be read.
+    pub(super) fn alerts(&self) -> Vec<Alert> {
+        let read = |daemon: &Daemon| daemon.services.store.snapshot()?.alerts();
+        self.daemon.as_ref().and_then(|daemon| read(daemon).ok()).unwrap_or_default()
     }
 
     pub(super) fn note(&mut self, action: String) {

@@ -11,7 +11,7 @@ use crate::model::{Head, Name, Timestamp};
 use crate::store::dirty::{mark_everything, mark_names};
 use crate::store::entries::Live;
 use crate::store::rows::after;
-use crate::store::tables::{Bytes, DISCARDED, ON_HOLD, Row, SEEN, STAGED};
+use crate::store::tables::{DISCARDED, HOLD_HISTORY, ON_HOLD, SEEN, STAGED};
 use crate::store::{Store, StoreError, codec};
 use crate::sync::{
     Backdated, ChangeOnHold, ChangeSet, ExceededLimit, SafetyLimit, SafetyLimits, UpstreamState,
@@ -63,17 +63,15 @@ impl Store {
             if replaces {
                 clear(transaction, upstream, ON_HOLD)?;
             }
-            let Moved { mut touched, mut has_discarded, backdated } =
-                self.move_staged(transaction, acceptance)?;
+            let mut moved = self.move_staged(transaction, acceptance)?;
             if complete {
-                let moved = self.count_absences(transaction, acceptance)?;
-                touched.extend(moved.touched);
-                has_discarded |= moved.has_discarded;
+                self.count_absences(transaction, acceptance, &mut moved)?;
             }
+            let Moved { touched, has_discarded, backdated } = moved;
             clear_seen(transaction, upstream)?;
             let changes_after = changes(&transaction.open_table(ON_HOLD)?, upstream)?;
             if changes_before != changes_after {
-                let history = history_of(transaction, upstream)?;
+                let history = history_of(&transaction.open_table(HOLD_HISTORY)?, upstream)?;
                 put_history(transaction, upstream, history, &changes_before, &changes_after)?;
             }
             // An exceeded limit without any rows or absences does not block acceptance, and neither do
@@ -139,27 +137,32 @@ impl Store {
         &self,
         transaction: &WriteTransaction,
         acceptance: &Acceptance<'_>,
-    ) -> Result<Moved, StoreError> {
+        moved: &mut Moved,
+    ) -> Result<(), StoreError> {
         let Acceptance { upstream, safety_limits, hold, now, .. } = *acceptance;
         let seen = seen(&transaction.open_table(SEEN)?, upstream)?;
         let mut live = Live::open(self, transaction, upstream, now)?;
         let mut discarded = transaction.open_table(DISCARDED)?;
-        let (mut touched, mut has_discarded) = (BTreeSet::new(), false);
         let (mut absent, mut present) = (Vec::new(), Vec::new());
         let end = after(upstream);
+        // A person discarded the absence of an entry that is not absent any more.
+        discarded.retain_in(
+            (upstream, "", "")..(end.as_str(), "", ""),
+            |(_, name, version), before| {
+                let is_absence = before == missing_digest(name, version).as_bytes();
+                !(is_absence && seen.contains(&codec::seen_key(name, version)))
+            },
+        )?;
         for row in live.heads.range((upstream, "", "")..(end.as_str(), "", ""))? {
             let (key, _) = row?;
             let (_, name, version) = key.value();
             if !seen.contains(&codec::seen_key(name, version)) {
                 if meets_discarded(&mut discarded, key.value(), codec::ABSENT)? {
-                    has_discarded = true;
+                    moved.has_discarded = true;
                 } else {
                     absent.push((name.to_owned(), version.to_owned()));
                 }
                 continue;
-            }
-            if is_seen_again(&discarded, key.value())? {
-                discarded.remove(key.value())?;
             }
             if live.absences.get(key.value())?.is_some() {
                 present.push((name.to_owned(), version.to_owned()));
@@ -167,7 +170,7 @@ impl Store {
         }
         for (name, version) in present {
             if live.present(&name, &version)? {
-                touched.extend(Name::parse(&name));
+                moved.touched.extend(Name::parse(&name));
             }
         }
         if hold.all || hold.absences {
@@ -175,11 +178,11 @@ impl Store {
             for (name, version) in &absent {
                 on_hold.insert((upstream, name.as_str(), version.as_str()), codec::ABSENT)?;
             }
-            return Ok(Moved { touched, has_discarded, ..Moved::default() });
+            return Ok(());
         }
         for (name, version) in absent {
             if live.missed(&name, &version, safety_limits)? {
-                touched.extend(Name::parse(&name));
+                moved.touched.extend(Name::parse(&name));
             }
         }
         live.quarantine.retain_in(
@@ -188,12 +191,12 @@ impl Store {
                 let stays = seen.contains(&codec::seen_key(name, version));
                 if !stays {
                     // Another upstream may have the authority for the name now.
-                    touched.extend(Name::parse(name));
+                    moved.touched.extend(Name::parse(name));
                 }
                 stays
             },
         )?;
-        Ok(Moved { touched, has_discarded, ..Moved::default() })
+        Ok(())
     }
 }
 
@@ -205,15 +208,6 @@ struct Moved {
     has_discarded: bool,
     /// New content with dates from before the last accepted run.
     backdated: Vec<Backdated>,
-}
-
-/// Returns true if a person discarded the absence of an entry that is not absent any more.
-fn is_seen_again(
-    discarded: &impl ReadableTable<Row, Bytes>,
-    key: (&str, &str, &str),
-) -> Result<bool, StoreError> {
-    let before = discarded.get(key)?;
-    Ok(before.is_some_and(|before| before.value() == missing_digest(key.1, key.2).as_bytes()))
 }
 
 /// Returns the change set on hold after a run. The same changes keep their time and their exceeded limits.

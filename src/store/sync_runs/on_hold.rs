@@ -11,7 +11,7 @@ use crate::store::codec::{self, StagedParts};
 use crate::store::dirty::mark_names;
 use crate::store::entries::Live;
 use crate::store::rows::after;
-use crate::store::tables::{Bytes, DISCARDED, HOLD_HISTORY, ON_HOLD, Row};
+use crate::store::tables::{Bytes, DISCARDED, HOLD_HISTORY, ON_HOLD, Row, Word};
 use crate::store::{Snapshot, Store, StoreError};
 use crate::sync::{
     ChangeOnHold, ChangeSet, DecisionRecord, DecisionRequest, Effect, HoldDecision, HoldHistory,
@@ -32,7 +32,7 @@ impl Store {
         now: Timestamp,
     ) -> Result<Result<BTreeSet<Name>, NotDecided>, StoreError> {
         self.write(now, |transaction| {
-            let mut history = history_of(transaction, upstream)?;
+            let mut history = history_of(&transaction.open_table(HOLD_HISTORY)?, upstream)?;
             let before = changes(&transaction.open_table(ON_HOLD)?, upstream)?;
             let covered = match history.covered(upstream, &before, request) {
                 Ok(covered) => covered,
@@ -128,10 +128,7 @@ impl Snapshot {
 
     /// Returns what is remembered about the change sets of an upstream.
     pub fn hold_history(&self, upstream: &str) -> Result<HoldHistory, StoreError> {
-        let Some(value) = self.tables.hold_history()?.get(upstream)? else {
-            return Ok(HoldHistory::default());
-        };
-        codec::read_json(value.value(), "the history of holds", upstream)
+        history_of(self.tables.hold_history()?, upstream)
     }
 
     /// Returns the digest of the change on hold under a key.
@@ -193,10 +190,10 @@ pub(super) fn changes(
 }
 
 pub(super) fn history_of(
-    transaction: &WriteTransaction,
+    table: &impl ReadableTable<Word, Bytes>,
     upstream: &str,
 ) -> Result<HoldHistory, StoreError> {
-    match transaction.open_table(HOLD_HISTORY)?.get(upstream)? {
+    match table.get(upstream)? {
         None => Ok(HoldHistory::default()),
         Some(json) => codec::read_json(json.value(), "the history of holds", upstream),
     }
