@@ -71,7 +71,7 @@ impl Facts {
 
     /// Returns the upstream of the entry.
     #[must_use]
-    pub fn upstream(&self) -> &str {
+    pub fn upstream(&self) -> &SmolStr {
         &self.listed.upstream
     }
 

@@ -2,6 +2,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use smol_str::SmolStr;
 
 use crate::model::{Digest, Name, Timestamp, Version};
 
@@ -10,6 +11,8 @@ use crate::model::{Digest, Name, Timestamp, Version};
 pub struct Item {
     pub name: Name,
     pub version: Version,
+    /// The upstream that it is served from; empty for a tombstone.
+    pub upstream: SmolStr,
     /// The JSON of the single entry; [`Item::listed`] has the forms of lists.
     pub json: Bytes,
     /// The places at which the forms differ; `None` for a tombstone, which has one form.

@@ -1,5 +1,7 @@
 use std::sync::Arc;
 
+use smol_str::SmolStr;
+
 use super::catalogue::{Candidate, Catalogue, NameUpdate, find};
 use super::document::{Document, tombstone};
 use super::index::IndexedItem;
@@ -118,7 +120,7 @@ impl Writer<'_> {
         document: &Document<'_>,
         searched: &Arc<str>,
     ) -> Item {
-        let Candidate { version, published_at, source, .. } = candidate;
+        let Candidate { version, published_at, source, facts, .. } = candidate;
         let digest = document.digest(self.namespace);
         let changed_at = self.changed_at(name, version, Shown::Visible, Some(digest));
         let Rendered { json, splice, later_update } = document.render(self.namespace, changed_at);
@@ -130,6 +132,7 @@ impl Writer<'_> {
             later_update,
             name: name.clone(),
             version: version.clone(),
+            upstream: facts.upstream().clone(),
             changed_at,
             published_at: *published_at,
             latest,
@@ -157,6 +160,7 @@ impl Writer<'_> {
                     later_update,
                     name: name.clone(),
                     version: version.clone(),
+                    upstream: SmolStr::default(),
                     changed_at,
                     published_at: record.published_at,
                     latest: false,

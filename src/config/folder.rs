@@ -186,6 +186,10 @@ impl Reading<'_> {
     }
 
     fn take(&mut self, path: &Path, metadata: &Metadata) {
+        if path.to_str().is_none() {
+            // Two such files would have one name in every message.
+            return self.error(path, "a path that is not UTF-8", "rename it");
+        }
         if self.read.len() >= MAX_FILES {
             return self.error(path, format!("more than {MAX_FILES} files"), "");
         }

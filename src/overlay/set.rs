@@ -219,13 +219,13 @@ impl<'s> NameRules<'s> {
         self.matching.iter().any(|rule| !rule.name.is_exact() && rule.approved().is_some())
     }
 
-    /// Returns true if a denial or suspension hides this version, whichever upstream it is from.
+    /// Returns the most specific denial or suspension of one version from one upstream.
     #[must_use]
-    pub fn hides_everywhere(&self, version: &Version) -> bool {
+    pub fn hiding(&self, version: &Version, upstream: &str) -> Option<&'s Rule> {
         let semantic = version.semantic();
-        self.hiding
-            .iter()
-            .any(|rule| rule.upstream.is_none() && rule.versions.denies(version, semantic.as_ref()))
+        self.hiding.iter().copied().find(|rule| {
+            rule.concerns(upstream) && rule.versions.denies(version, semantic.as_ref())
+        })
     }
 
     /// Merges the rules about one version from one upstream.
@@ -252,9 +252,7 @@ impl<'s> NameRules<'s> {
             approval: rules
                 .filter(|rule| !rule.hides())
                 .find_map(|rule| Some((rule, rule.approval.as_ref()?))),
-            hidden_by: self.hiding.iter().copied().find(|rule| {
-                rule.concerns(upstream) && rule.versions.denies(version, semantic.as_ref())
-            }),
+            hidden_by: self.hiding(version, upstream),
         }
     }
 }

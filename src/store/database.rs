@@ -148,7 +148,7 @@ impl Store {
     ) -> Result<T, StoreError> {
         let written = self.write_once(now, change);
         // A write that succeeds in the room of the reserve does not show that the disk has room.
-        if written.is_err() || self.reserve.admit_ordinary().is_ok() {
+        if written.is_err() || !self.reserve.is_given_up() {
             self.health.record(&written, now);
         }
         if let Err(error) = &written {
@@ -160,16 +160,17 @@ impl Store {
         written
     }
 
-    /// Writes new content, which the reserve of disk space is not for.
+    /// Writes new content of about this size. While the reserve of disk space is given up it has a share of the room.
     ///
     /// # Errors
-    /// As for every write, and while the reserve is given up.
-    pub(super) fn write_ordinary<T>(
+    /// As for every write, and when that share is used up.
+    pub(super) fn write_content<T>(
         &self,
+        bytes: u64,
         now: Timestamp,
         change: impl FnOnce(&WriteTransaction) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
-        let admitted = self.reserve.admit_ordinary();
+        let admitted = self.reserve.admit_content(bytes);
         if admitted.is_err() {
             self.health.record(&admitted, now);
         }
@@ -177,7 +178,7 @@ impl Store {
         self.write(now, change)
     }
 
-    /// Makes the reserve of disk space if it is absent. It may write 64 MiB.
+    /// Makes the reserve of disk space if it is absent or was given up. It may write 64 MiB.
     ///
     /// # Errors
     /// When the disk has no room for it.

@@ -37,6 +37,8 @@
 //! | `deliveries`, `dead_letters` | recipient, alert | deliveries in the queue, and those that failed for good | no |
 //! | *policy* | | | |
 //! | `overlays` | file | the last valid set, as it was read | from the reviewers' files |
+//! | `ended_approvals` | file, offset | its approvals that a refused set ended | no |
+//! | `denying` | file, number | texts of refused files whose denials outlast them | no |
 //! | *access* | | | |
 //! | `tokens` | name | role, expiry and the digest of the secret | no |
 //!
@@ -117,6 +119,7 @@ pub use folder::restrict_folder;
 pub use health::WriteFailure;
 pub use ledger::ViewChanges;
 pub use outbox::{DeadLetter, RecipientStatus};
+pub use policy::LastGood;
 pub use rows::Rows;
 pub use snapshot::Snapshot;
 pub use sync_runs::{

@@ -3,23 +3,29 @@ use std::sync::Arc;
 
 use redb::ReadableTable;
 
-use super::tables::{ENDED_APPROVALS, OVERLAYS};
+use super::tables::{DENYING, ENDED_APPROVALS, OVERLAYS};
 use super::{Snapshot, Store, StoreError};
 use crate::lint::Source;
 use crate::model::Timestamp;
 
+/// The overlays that a refused folder, and a restart, fall back to.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct LastGood {
+    /// The last valid set; empty if there never was one.
+    pub sources: Vec<Arc<Source>>,
+    /// Its approvals that ended since, by file and offset.
+    pub ended: BTreeSet<(String, u64)>,
+    /// Files of refused folders since, with texts whose denials stay in force while the files are broken or gone.
+    pub denying: Vec<Arc<Source>>,
+}
+
 impl Store {
-    /// Stores a valid set in place of the previous one, and the approvals of it that ended since, by
-    /// file and offset.
+    /// Stores the last valid set, and what refused ones changed of it, in place of the previous one.
     ///
     /// # Errors
     /// When the file cannot be written; then the previous set stays.
-    pub fn keep_overlays(
-        &self,
-        sources: &[Arc<Source>],
-        ended: &BTreeSet<(String, u64)>,
-        now: Timestamp,
-    ) -> Result<(), StoreError> {
+    pub fn keep_overlays(&self, last_good: &LastGood, now: Timestamp) -> Result<(), StoreError> {
+        let LastGood { sources, ended, denying } = last_good;
         self.write(now, |transaction| {
             let mut table = transaction.open_table(OVERLAYS)?;
             table.retain(|_, _| false)?;
@@ -31,42 +37,43 @@ impl Store {
             for (file, offset) in ended {
                 table.insert((file.as_str(), *offset), [].as_slice())?;
             }
+            let mut table = transaction.open_table(DENYING)?;
+            table.retain(|_, _| false)?;
+            for (number, source) in (0..).zip(denying) {
+                table.insert((source.file.as_str(), number), source.text.as_bytes())?;
+            }
             Ok(())
         })
     }
 }
 
 impl Snapshot {
-    /// Returns the last valid set; empty if there never was one.
+    /// Returns the last valid set, and what refused ones changed of it.
     ///
     /// # Errors
     /// When the file cannot be read.
-    pub fn overlays(&self) -> Result<Vec<Arc<Source>>, StoreError> {
-        self.tables
-            .overlays()?
-            .iter()?
-            .map(|row| {
-                let (file, text) = row?;
-                let file = file.value().to_owned();
-                match std::str::from_utf8(text.value()) {
-                    Ok(text) => Ok(Source::new(file, text)),
-                    Err(_) => Err(StoreError::damaged("an overlay", file)),
-                }
-            })
-            .collect()
-    }
-
-    /// Returns the approvals of the last valid set that ended, by file and offset.
-    ///
-    /// # Errors
-    /// When the file cannot be read.
-    pub fn ended_approvals(&self) -> Result<BTreeSet<(String, u64)>, StoreError> {
-        let rows = self.tables.ended_approvals()?.iter()?;
-        rows.map(|row| {
+    pub fn overlays(&self) -> Result<LastGood, StoreError> {
+        let read = |file: &str, text: &[u8]| match std::str::from_utf8(text) {
+            Ok(text) => Ok(Source::new(file, text)),
+            Err(_) => Err(StoreError::damaged("an overlay", file.to_owned())),
+        };
+        let sources = self.tables.overlays()?.iter()?.map(|row| {
+            let (file, text) = row?;
+            read(file.value(), text.value())
+        });
+        let ended = self.tables.ended_approvals()?.iter()?.map(|row| {
             let (key, _) = row?;
             let (file, offset) = key.value();
             Ok((file.to_owned(), offset))
+        });
+        let denying = self.tables.denying()?.iter()?.map(|row| {
+            let (key, text) = row?;
+            read(key.value().0, text.value())
+        });
+        Ok(LastGood {
+            sources: sources.collect::<Result<_, StoreError>>()?,
+            ended: ended.collect::<Result<_, StoreError>>()?,
+            denying: denying.collect::<Result<_, StoreError>>()?,
         })
-        .collect()
     }
 }

@@ -1,13 +1,17 @@
 //! A file that keeps room on the disk for writes that must not fail.
 //!
-//! When a write fails for lack of space the file is removed, and the next attempt has its room. From then on ordinary
-//! writes, which bring new content, are refused: deletions, decisions, the ledger and alerts may use what is left. The
-//! daemon makes the file again as soon as the disk has room for it.
+//! When a write fails for lack of space the file is cut, and the next attempt has its room. From then on writes that
+//! bring new content have a share of that room only: deletions, decisions, the ledger and alerts may use all of it. The
+//! file begins with its size, so that a cut one tells a restart that it was given up. It returns, and new content is
+//! unlimited again, as soon as the disk has room for all of it.
 
 use std::fs::{self, File};
-use std::io::{self, Write};
+use std::io::{self, Read, Seek, Write};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+use rustix::fs::{FallocateFlags, fallocate};
+use rustix::io::Errno;
 
 use super::StoreError;
 
@@ -16,6 +20,9 @@ const FILE: &str = "reserve";
 const BYTES: u64 = 64 * 1024 * 1024;
 /// On a small disk the file is halved until it fits, down to this.
 const LEAST_BYTES: u64 = 1024 * 1024;
+/// The share of new content in the room that was given up: upstreams send deletions among it, so refusing all of it
+/// would refuse them too.
+const SHARE_OF_CONTENT: u64 = 4;
 static CHUNK: [u8; 64 * 1024] = [0xa5; 64 * 1024];
 
 #[derive(Debug, Default)]
@@ -23,57 +30,142 @@ pub(super) struct Reserve {
     /// A store in memory has none.
     path: Option<PathBuf>,
     is_given_up: AtomicBool,
+    /// The bytes of new content that may still be written after it was given up.
+    content_left: AtomicU64,
+}
+
+/// The file as it is found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Found {
+    Absent,
+    Kept { size: u64 },
+    GivenUp { size: u64 },
 }
 
 impl Reserve {
     pub(super) fn in_folder(data: &Path) -> Self {
-        Self { path: Some(data.join(FILE)), is_given_up: AtomicBool::new(false) }
+        let path = data.join(FILE);
+        let reserve = Self { path: Some(path.clone()), ..Self::default() };
+        if let Found::GivenUp { size } = find(&path) {
+            reserve.give_up(size);
+        }
+        reserve
     }
 
-    /// Refuses an ordinary write while the reserve is given up.
-    pub(super) fn admit_ordinary(&self) -> Result<(), StoreError> {
-        if self.is_given_up.load(Ordering::Relaxed) { Err(StoreError::NoReserve) } else { Ok(()) }
+    pub(super) fn is_given_up(&self) -> bool {
+        self.is_given_up.load(Ordering::Relaxed)
     }
 
-    /// Removes the file if the error is a lack of space.
+    /// Admits new content: without a limit while there is a reserve, else up to its share.
+    pub(super) fn admit_content(&self, bytes: u64) -> Result<(), StoreError> {
+        let spend = |left: u64| left.checked_sub(bytes);
+        let (set, fetch) = (Ordering::Relaxed, Ordering::Relaxed);
+        if !self.is_given_up() || self.content_left.fetch_update(set, fetch, spend).is_ok() {
+            return Ok(());
+        }
+        Err(StoreError::NoReserve)
+    }
+
+    /// Cuts the file if the error is a lack of space.
     pub(super) fn observe(&self, error: &StoreError) {
         let Some(path) = self.path.as_ref().filter(|_| error.is_full()) else { return };
-        // It may never have been made; then there is no room to give.
-        let _ = fs::remove_file(path);
+        match find(path) {
+            Found::Kept { size } => {
+                // If it cannot be cut there is no room to give, and the next failure tries again.
+                let _ = cut(path);
+                self.give_up(size);
+            }
+            // It may never have been made.
+            Found::Absent | Found::GivenUp { .. } if !self.is_given_up() => self.give_up(0),
+            Found::Absent | Found::GivenUp { .. } => {}
+        }
+    }
+
+    fn give_up(&self, size: u64) {
+        self.content_left.store(size / SHARE_OF_CONTENT, Ordering::Relaxed);
         self.is_given_up.store(true, Ordering::Relaxed);
     }
 
-    /// Makes the file if it is absent, as large as the disk allows.
+    /// Makes the file if it is absent, as large as the disk allows; a smaller one grows, and one that was given up
+    /// returns in its former size.
     pub(super) fn restore(&self) -> Result<(), StoreError> {
         let Some(path) = &self.path else { return Ok(()) };
-        let mut bytes = BYTES;
-        while !path.exists() {
-            match fill(path, bytes) {
-                Ok(()) => {}
-                Err(_) if bytes > LEAST_BYTES => bytes /= 2,
-                Err(source) => return Err(StoreError::File { path: path.clone(), source }),
+        let restored = match find(path) {
+            Found::Absent => make(path),
+            Found::GivenUp { size } => fill(path, size),
+            Found::Kept { size } if size < BYTES => {
+                // What there is stays as it is on a disk without more room.
+                let _ = fill(path, BYTES);
+                Ok(())
             }
-        }
+            Found::Kept { .. } => Ok(()),
+        };
+        restored.map_err(|source| StoreError::File { path: path.clone(), source })?;
         self.is_given_up.store(false, Ordering::Relaxed);
         Ok(())
     }
 }
 
-/// Writes the file under another name first: a file that is present is complete.
-fn fill(path: &Path, bytes: u64) -> io::Result<()> {
-    let partial = path.with_extension("partial");
-    let written = || -> io::Result<()> {
-        let mut file = File::create(&partial)?;
-        for _ in 0..bytes / CHUNK.len() as u64 {
-            file.write_all(&CHUNK)?;
-        }
-        file.sync_all()?;
-        fs::rename(&partial, path)
+fn find(path: &Path) -> Found {
+    let read = || -> io::Result<(u64, u64)> {
+        let mut file = File::open(path)?;
+        let mut size = [0; size_of::<u64>()];
+        file.read_exact(&mut size)?;
+        Ok((file.metadata()?.len(), u64::from_le_bytes(size)))
     };
-    written().inspect_err(|_| {
-        // What was written is in the way of others.
-        let _ = fs::remove_file(&partial);
-    })
+    match read() {
+        Ok((length, size @ LEAST_BYTES..=BYTES)) if length < size => Found::GivenUp { size },
+        Ok((_, size @ LEAST_BYTES..=BYTES)) => Found::Kept { size },
+        // A crash may leave a file that says nothing.
+        _ => Found::Absent,
+    }
+}
+
+/// Makes the file as large as the disk allows.
+fn make(path: &Path) -> io::Result<()> {
+    let mut bytes = BYTES;
+    loop {
+        match fill(path, bytes) {
+            Err(_) if bytes > LEAST_BYTES => bytes /= 2,
+            Err(error) => {
+                // It would say that a reserve was given up.
+                let _ = fs::remove_file(path);
+                return Err(error);
+            }
+            Ok(()) => return Ok(()),
+        }
+    }
+}
+
+/// Gives the file this size, which is written when the room is there.
+fn fill(path: &Path, bytes: u64) -> io::Result<()> {
+    let mut file = File::options().create(true).truncate(false).write(true).open(path)?;
+    let before = file.metadata()?.len();
+    allocate(&mut file, bytes).inspect_err(|_| {
+        // What was allocated is in the way of others.
+        let _ = file.set_len(before);
+    })?;
+    file.rewind()?;
+    file.write_all(&bytes.to_le_bytes())?;
+    file.sync_all()
+}
+
+fn allocate(file: &mut File, bytes: u64) -> io::Result<()> {
+    match fallocate(&*file, FallocateFlags::empty(), 0, bytes) {
+        Err(Errno::OPNOTSUPP | Errno::NOSYS) => {
+            file.seek(io::SeekFrom::End(0))?;
+            while file.stream_position()? < bytes {
+                file.write_all(&CHUNK)?;
+            }
+            Ok(())
+        }
+        allocated => Ok(allocated?),
+    }
+}
+
+/// Leaves the size alone in the file.
+fn cut(path: &Path) -> io::Result<()> {
+    File::options().write(true).open(path)?.set_len(size_of::<u64>() as u64)
 }
 
 #[cfg(test)]
@@ -85,20 +177,51 @@ mod tests {
         StoreError::Engine { source: Box::new(error) }
     }
 
+    fn content(reserve: &Reserve) -> bool {
+        reserve.admit_content(BYTES).is_ok()
+    }
+
     #[test]
-    fn reserve_is_given_up_for_lack_of_space_only_and_made_again() {
+    fn reserve_is_given_up_for_lack_of_space_only_also_across_a_restart_and_made_again() {
         let folder = tempfile::tempdir().expect("a folder");
         let reserve = Reserve::in_folder(folder.path());
-        let size = || fs::metadata(folder.path().join(FILE)).ok().map(|file| file.len());
+        let length = || fs::metadata(folder.path().join(FILE)).ok().map(|file| file.len());
         reserve.restore().expect("made");
-        assert_eq!(size(), Some(BYTES));
         reserve.observe(&StoreError::Closed);
-        assert_eq!(size(), Some(BYTES));
-        assert!(reserve.admit_ordinary().is_ok());
+        assert_eq!((length(), content(&reserve)), (Some(BYTES), true));
         reserve.observe(&full());
-        assert_eq!(size(), None);
-        assert!(matches!(reserve.admit_ordinary(), Err(StoreError::NoReserve)));
-        reserve.restore().expect("made again");
-        assert!(size().is_some() && reserve.admit_ordinary().is_ok());
+        assert_eq!((length(), content(&reserve)), (Some(8), false));
+        let restarted = Reserve::in_folder(folder.path());
+        assert!(!content(&restarted));
+        restarted.restore().expect("made again");
+        assert_eq!((length(), content(&restarted)), (Some(BYTES), true));
+    }
+
+    #[test]
+    fn new_content_has_a_share_of_the_room_that_was_given_up() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let reserve = Reserve::in_folder(folder.path());
+        reserve.restore().expect("made");
+        reserve.observe(&full());
+        let half = BYTES / SHARE_OF_CONTENT / 2;
+        let admitted = [half, half, 1].map(|bytes| reserve.admit_content(bytes).is_ok());
+        assert_eq!(admitted, [true, true, false]);
+        reserve.observe(&full());
+        assert!(reserve.admit_content(1).is_err(), "a further failure gives no further share");
+    }
+
+    #[test]
+    fn smaller_reserve_grows_and_a_damaged_one_is_made_again() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join(FILE);
+        for before in [Some(LEAST_BYTES), None] {
+            match before {
+                Some(bytes) => fill(&path, bytes).expect("made"),
+                None => fs::write(&path, "?").expect("a file"),
+            }
+            let reserve = Reserve::in_folder(folder.path());
+            reserve.restore().expect("made");
+            assert_eq!(find(&path), Found::Kept { size: BYTES });
+        }
     }
 }

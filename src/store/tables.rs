@@ -80,6 +80,8 @@ tables! {
     OVERLAYS overlays: Word;
     /// Approvals of these overlays that ended, by file and offset.
     ENDED_APPROVALS ended_approvals: Numbered;
+    /// Texts of files whose denials outlast them, by file and number.
+    DENYING denying: Numbered;
     TOKENS tokens: Word;
 }
 

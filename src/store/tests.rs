@@ -295,25 +295,23 @@ fn ledger_and_overlays_are_kept() {
     store.commit_ledger(&[changes], &[], &Evaluated::default(), NOW).expect("committed");
     store
         .keep_overlays(
-            &[Source::new("old.yaml", "x: 1")],
-            &BTreeSet::from([("old.yaml".to_owned(), 7)]),
+            &LastGood {
+                sources: vec![Source::new("old.yaml", "x: 1")],
+                ended: BTreeSet::from([("old.yaml".to_owned(), 7)]),
+                denying: vec![Source::new("old.yaml", "x: 3")],
+            },
             NOW,
         )
         .expect("kept");
-    store
-        .keep_overlays(
-            &[Source::new("a.yaml", "x: 2")],
-            &BTreeSet::new(),
-            Timestamp::from_micros(2000),
-        )
-        .expect("kept");
+    let last = LastGood { sources: vec![Source::new("a.yaml", "x: 2")], ..LastGood::default() };
+    store.keep_overlays(&last, Timestamp::from_micros(2000)).expect("kept");
     let snapshot = store.snapshot().expect("a snapshot");
     let records = |view| -> Vec<_> {
         snapshot.ledger(view).expect("records").map(|entry| entry.expect("readable")).collect()
     };
     assert_eq!(records("default"), [(key, record)]);
     assert_eq!(records("other"), []);
-    assert_eq!(snapshot.overlays().expect("sources"), [Source::new("a.yaml", "x: 2")]);
+    assert_eq!(snapshot.overlays().expect("sources"), last);
     assert_eq!(snapshot.newest_timestamp().expect("a timestamp"), Timestamp::from_micros(2000));
 }
 
@@ -365,7 +363,7 @@ fn newer_format_is_refused_with_both_numbers() {
         .expect("written");
     drop(store);
     let refused = Store::create(folder.0.path(), NOW).expect_err("refused").to_string();
-    assert!(refused.contains("has format 9, this release reads and writes format 4"), "{refused}");
+    assert!(refused.contains("has format 9, this release reads and writes format 5"), "{refused}");
 }
 
 #[test]

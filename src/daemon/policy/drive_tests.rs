@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
-use super::overlays::{LastGood, LoadedOverlays, judge_folder};
+use super::overlays::{LoadedOverlays, judge_folder};
 use super::state::State;
 use crate::config::{Folder, read_overlays};
 use crate::daemon::Services;
 use crate::lint::Source;
 use crate::overlay::{Context, Reading, parse};
-use crate::store::StoreError;
+use crate::store::{LastGood, StoreError};
 
 /// The loop; it begins with the overlays that the start loaded.
 pub(in crate::daemon) struct PolicyDrive {
@@ -24,7 +24,7 @@ impl PolicyDrive {
         let overlays = &current.overlays;
         Self {
             state: State::new(overlays.read.clone(), overlays.refused, services.clock.now()),
-            stored: Some(overlays.last_good.clone()),
+            stored: overlays.is_kept.then(|| overlays.last_good.clone()),
             services: Arc::clone(services),
         }
     }
@@ -71,7 +71,7 @@ impl PolicyDrive {
         let kept = if stored.as_ref() == Some(&last_good) {
             Ok(())
         } else {
-            last_good.keep(&self.services.store, self.services.clock.now())
+            self.services.store.keep_overlays(&last_good, self.services.clock.now())
         };
         self.stored = kept.is_ok().then_some(last_good);
         self.state.finish();

@@ -3,22 +3,25 @@
 //!
 //! # What is kept
 //! In memory: the current snapshot with the findings of the lint, behind a watch channel. In the
-//! store: the last good overlay set, and its approvals that ended.
+//! store: the last good overlay set, its approvals that ended, and texts of refused files whose denials
+//! outlast them.
 //!
 //! # How it changes
 //! The folder is looked at when the file system notifies, and every `overlays_poll`; only files with
 //! another stamp are read. `state.rs` decides about each reading. A file whose last two readings are
 //! equal counts, since an editor's half-written file can be a valid but different policy: its denials
-//! apply at once. When all files have settled, the set is linted beside the loop, enforced, stored and
-//! reported, in this order, so that neither a long lint nor a store or log that hangs delays a denial.
+//! apply at once. When all files have settled, or after a while without those that are still written,
+//! the set is linted beside the loop, enforced, stored and reported, in this order, so that neither a
+//! long lint nor a store or log that hangs delays a denial.
 //!
 //! After a refused set the last good set stays current, with the readable denials of the refused one on
-//! top, and without approvals that its readable files do not give any more. The mirror supplies the
+//! top, and without approvals that its readable files do not give any more. A denial of a refused set
+//! ends when a whole file no longer gives it, not when its file breaks. The mirror supplies the
 //! definitions of upstreams when their files change. Every change is one new snapshot with its own
 //! revision, a digest that is equal across restarts.
 //!
 //! # What a crash leaves
-//! The last good set, and its approvals that ended. A restart reads the folder against them before it
+//! The last good set, and what refused ones changed of it. A restart reads the folder against them before it
 //! serves anything.
 //!
 //! # Readers
@@ -27,6 +30,7 @@
 //! also notices a value that it did not see itself.
 
 mod current;
+mod denying;
 #[cfg(test)]
 mod drive_tests;
 mod folder;

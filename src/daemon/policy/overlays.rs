@@ -1,11 +1,12 @@
 use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
 
+use super::denying::Denying;
 use crate::config::{Folder, Settings, read_overlays};
 use crate::lint::{Finding, Severity, Source, has_errors};
 use crate::model::Timestamp;
 use crate::overlay::{Context, OverlaySet, Reading, Rule, end_approvals, parse};
-use crate::store::{Store, StoreError};
+use crate::store::{LastGood, Store, StoreError};
 
 /// Overlays as loaded from the folder and the last good set.
 #[derive(Debug, Clone, Default)]
@@ -20,27 +21,10 @@ pub struct LoadedOverlays {
     pub ended: Vec<Finding>,
     /// The set that a restart, and the next refused folder, fall back to.
     pub(super) last_good: LastGood,
+    /// True if the store has `last_good`.
+    pub(super) is_kept: bool,
     /// The folder and upstream ids that were read, to detect a change.
     pub(super) read: Option<(Folder, Vec<String>)>,
-}
-
-/// The last good set, with the approvals of it that ended since, by file and offset.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct LastGood {
-    sources: Vec<Arc<Source>>,
-    ended: BTreeSet<(String, u64)>,
-}
-
-impl LastGood {
-    fn stored(store: &Store) -> Result<Self, StoreError> {
-        let snapshot = store.snapshot()?;
-        Ok(Self { sources: snapshot.overlays()?, ended: snapshot.ended_approvals()? })
-    }
-
-    /// Stores it for a restart.
-    pub(super) fn keep(&self, store: &Store, now: Timestamp) -> Result<(), StoreError> {
-        store.keep_overlays(&self.sources, &self.ended, now)
-    }
 }
 
 /// Reads the overlay folder against the last good set.
@@ -59,16 +43,19 @@ pub fn load_overlays(
 ) -> Result<Result<LoadedOverlays, Vec<Finding>>, StoreError> {
     let folder = read_overlays(&settings.overlays);
     let stored = match store {
-        Some(store) => LastGood::stored(store)?,
+        Some(store) => store.snapshot()?.overlays()?,
         None => LastGood::default(),
     };
-    let loaded = judge_folder(settings, folder, upstreams, &stored, now);
-    if let (Some(store), true, Ok(loaded)) = (store, keep, &loaded)
-        && loaded.last_good != stored
-    {
-        loaded.last_good.keep(store, now)?;
+    let mut loaded = match judge_folder(settings, folder, upstreams, &stored, now) {
+        Ok(loaded) => loaded,
+        Err(findings) => return Ok(Err(findings)),
+    };
+    loaded.is_kept = loaded.last_good == stored;
+    if let (Some(store), true, false) = (store, keep, loaded.is_kept) {
+        store.keep_overlays(&loaded.last_good, now)?;
+        loaded.is_kept = true;
     }
-    Ok(loaded)
+    Ok(Ok(loaded))
 }
 
 /// Judges a folder as it was read against the last good set.
@@ -96,16 +83,12 @@ pub(super) fn judge_folder(
     let sources = folder.sources.clone();
     let read_from = Some((folder, upstreams.unwrap_or_default().to_vec()));
     if !has_errors(&findings) {
-        let last_good = LastGood { sources, ended: BTreeSet::new() };
-        let set = Arc::new(reading.into());
-        let ended = Vec::new();
         return Ok(LoadedOverlays {
-            set,
-            refused: false,
+            set: Arc::new(reading.into()),
             findings,
-            ended,
-            last_good,
+            last_good: LastGood { sources, ..LastGood::default() },
             read: read_from,
+            ..LoadedOverlays::default()
         });
     }
     if last_good.sources.is_empty() {
@@ -120,9 +103,22 @@ pub(super) fn judge_folder(
         let place = &finding.place;
         (place.source.file.clone(), place.span.start as u64)
     });
-    let last_good = LastGood { sources: last_good.sources.clone(), ended: keys.collect() };
-    let set = Arc::new(OverlaySet::from(good).with_denials_of(&reading));
-    Ok(LoadedOverlays { set, refused: true, findings, ended, last_good, read: read_from })
+    let denying = Denying::of(&last_good.denying, &whole, &context);
+    let set = OverlaySet::from(good).with_denials_of(&reading).with_denials_of(&denying.reading);
+    let last_good = LastGood {
+        sources: last_good.sources.clone(),
+        ended: keys.collect(),
+        denying: denying.with(&sources, &reading),
+    };
+    Ok(LoadedOverlays {
+        set: Arc::new(set),
+        refused: true,
+        findings,
+        ended,
+        last_good,
+        is_kept: false,
+        read: read_from,
+    })
 }
 
 /// Returns the files with errors of their own, which say too little to end an approval.

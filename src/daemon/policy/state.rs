@@ -1,10 +1,12 @@
 //! Decides what follows from each reading of the overlay folder: a pure step.
 //!
 //! A file counts when two readings of it are equal: an editor writes in several steps, and a
-//! half-written file may be a valid but different policy. Denials wait for their own file only, the
-//! lint of the set for all of them.
+//! half-written file may be a valid but different policy. Denials wait for their own file only. The
+//! lint of the set waits for all of them, but not for long: then a file that is still being written
+//! counts as it was before.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -22,15 +24,17 @@ const HOUR: Duration = Duration::from_hours(1);
 #[derive(Debug)]
 pub(super) struct State {
     folder: Folder,
+    /// Each file as it last read the same twice.
+    settled: Files,
     /// Successive readings that differed.
     unsettled: u32,
-    /// The files that differed in the last two readings.
-    changing: BTreeSet<String>,
     linted: Linted,
     is_linting: bool,
-    /// Settled files whose denials were applied before the lint.
-    hidden: Vec<Arc<Source>>,
+    /// True if denials apply that no lint has seen.
+    hides_more: bool,
 }
+
+type Files = BTreeMap<String, Arc<Source>>;
 
 /// The inputs that the current overlays follow from.
 #[derive(Debug, Default)]
@@ -63,29 +67,26 @@ impl State {
         let hour = refused.then(|| hour(now));
         Self {
             folder: folder.clone(),
+            settled: by_file(&folder),
             unsettled: 0,
-            changing: BTreeSet::new(),
             linted: Linted { folder, upstreams, hour },
             is_linting: false,
-            hidden: Vec::new(),
+            hides_more: false,
         }
     }
 
     /// Takes a reading of the folder.
     pub(super) fn read(&mut self, folder: Folder, upstreams: &[String], now: Timestamp) -> Step {
-        let hide = self.newly_settled(&folder);
-        self.hidden.extend(hide.iter().cloned());
-        let before = by_file(&self.folder.sources);
-        let changing = folder.sources.iter().filter(|source| !has(&before, source));
-        self.changing = changing.map(|source| source.file.clone()).collect();
         let is_settled = folder == self.folder;
+        let hide = self.settle(&folder);
+        self.hides_more |= !hide.is_empty();
         self.unsettled = if is_settled { 0 } else { self.unsettled + 1 };
         self.folder = folder;
         let is_due = is_settled || self.unsettled >= SETTLED_WITHIN;
-        let lint = (is_due && !self.is_linting && self.is_outdated(upstreams, now)).then(|| {
+        let lint = if is_due && !self.is_linting { self.outdated(upstreams, now) } else { None };
+        if lint.is_some() {
             (self.is_linting, self.unsettled) = (true, 0);
-            self.folder.clone()
-        });
+        }
         Step { hide, lint, is_unsettled: !is_settled }
     }
 
@@ -98,10 +99,12 @@ impl State {
         refused: bool,
         now: Timestamp,
     ) -> Vec<Arc<Source>> {
-        let (seen, present) = (by_file(&folder.sources), by_file(&self.folder.sources));
-        self.hidden.retain(|source| has(&present, source) && !has(&seen, source));
+        let seen = by_file(&folder);
+        let unseen: Vec<_> =
+            self.settled.values().filter(|source| !has(&seen, source)).cloned().collect();
+        self.hides_more = !unseen.is_empty();
         self.linted = Linted { folder, upstreams, hour: refused.then(|| hour(now)) };
-        self.hidden.clone()
+        unseen
     }
 
     /// Begins work that excludes a lint; returns false if there is some under way.
@@ -115,33 +118,45 @@ impl State {
     }
 
     /// Returns true if the last two readings of the file were equal.
-    pub(super) fn is_settled(&self, source: &Source) -> bool {
-        !self.changing.contains(&source.file)
+    pub(super) fn is_settled(&self, source: &Arc<Source>) -> bool {
+        has(&self.settled, source)
     }
 
-    /// Returns the files that read the same twice, and that neither a lint nor an earlier step took.
-    fn newly_settled(&self, folder: &Folder) -> Vec<Arc<Source>> {
-        let (before, linted) =
-            (by_file(&self.folder.sources), by_file(&self.linted.folder.sources));
-        let settled = folder.sources.iter().filter(|source| {
-            has(&before, source) && !has(&linted, source) && !self.hidden.contains(source)
-        });
-        settled.cloned().collect()
+    /// Takes the files that read the same twice, and forgets those that are absent twice. Returns the ones with a
+    /// content that the last lint did not see.
+    fn settle(&mut self, folder: &Folder) -> Vec<Arc<Source>> {
+        let (before, linted) = (by_file(&self.folder), by_file(&self.linted.folder));
+        let now: BTreeSet<&str> =
+            folder.sources.iter().map(|source| source.file.as_str()).collect();
+        self.settled.retain(|file, _| now.contains(file.as_str()) || before.contains_key(file));
+        let twice = folder.sources.iter().filter(|source| has(&before, source));
+        let newly = twice.filter(|source| !has(&self.settled, source)).cloned().collect::<Vec<_>>();
+        for source in &newly {
+            self.settled.insert(source.file.clone(), Arc::clone(source));
+        }
+        newly.into_iter().filter(|source| !has(&linted, source)).collect()
     }
 
-    fn is_outdated(&self, upstreams: &[String], now: Timestamp) -> bool {
-        self.folder != self.linted.folder
+    /// Returns the folder to lint if the current overlays do not follow from it: a file that is being written counts
+    /// as it was before.
+    fn outdated(&self, upstreams: &[String], now: Timestamp) -> Option<Folder> {
+        let mut sources: Vec<_> = self.settled.values().cloned().collect();
+        sources.sort_by(|left, right| Path::new(&left.file).cmp(Path::new(&right.file)));
+        let folder = Folder { sources, findings: self.folder.findings.clone() };
+        let is_outdated = self.hides_more
+            || folder != self.linted.folder
             || upstreams != self.linted.upstreams
-            || self.linted.hour.is_some_and(|linted| linted != hour(now))
+            || self.linted.hour.is_some_and(|linted| linted != hour(now));
+        is_outdated.then_some(folder)
     }
 }
 
-fn has(files: &BTreeMap<&str, &Arc<Source>>, source: &Arc<Source>) -> bool {
-    files.get(source.file.as_str()).is_some_and(|file| *file == source)
+fn has(files: &Files, source: &Arc<Source>) -> bool {
+    files.get(&source.file).is_some_and(|file| file == source)
 }
 
-fn by_file(sources: &[Arc<Source>]) -> BTreeMap<&str, &Arc<Source>> {
-    sources.iter().map(|source| (source.file.as_str(), source)).collect()
+fn by_file(folder: &Folder) -> Files {
+    folder.sources.iter().map(|source| (source.file.clone(), Arc::clone(source))).collect()
 }
 
 fn hour(now: Timestamp) -> i64 {
@@ -183,13 +198,44 @@ mod tests {
     }
 
     #[test]
-    fn set_is_linted_although_a_file_never_settles() {
-        let mut state = state(&[], false);
-        let lints = |text: u32, state: &mut State| {
-            state.read(folder(&[("busy", &text.to_string())]), &[], NOW).lint.is_some()
+    fn set_is_linted_although_a_file_never_settles_and_without_its_half_written_texts() {
+        let mut state = state(&[("busy", "0")], false);
+        let mut read = |text: u32| {
+            let files = [("busy", text.to_string()), ("new", "n".to_owned())];
+            let files = files.each_ref().map(|(file, text)| (*file, text.as_str()));
+            Some((text, state.read(folder(&files), &[], NOW).lint?))
         };
-        let linted: Vec<u32> = (1..30).filter(|text| lints(*text, &mut state)).collect();
-        assert_eq!(linted, [SETTLED_WITHIN]);
+        let linted: Vec<(u32, Folder)> = (1..30).filter_map(&mut read).collect();
+        assert_eq!(linted, [(SETTLED_WITHIN, folder(&[("busy", "0"), ("new", "n")]))]);
+    }
+
+    /// P26.
+    #[test]
+    fn denial_that_applies_outlasts_a_lint_while_its_file_is_written_again() {
+        let mut state = state(&[], false);
+        let (lint, denial) = (folder(&[("a", "1")]), folder(&[("a", "1"), ("deny", "d")]));
+        state.read(lint.clone(), &[], NOW);
+        let lint = state.read(lint, &[], NOW).lint.expect("a lint");
+        state.read(denial.clone(), &[], NOW);
+        assert_eq!(hides(&state.read(denial, &[], NOW)), ["d"]);
+        state.read(folder(&[("a", "1"), ("deny", "half")]), &[], NOW);
+        let on_top = state.linted(lint, Vec::new(), false, NOW);
+        assert_eq!(on_top.iter().map(|source| &*source.text).collect::<Vec<_>>(), ["d"]);
+    }
+
+    #[test]
+    fn denial_that_is_taken_back_before_any_lint_ends_with_the_next_one() {
+        let mut state = state(&[("a", "1")], false);
+        for _ in 0..2 {
+            state.read(folder(&[("a", "d")]), &[], NOW);
+            state.begin();
+        }
+        state.finish();
+        state.read(folder(&[("a", "1")]), &[], NOW);
+        let lint = state.read(folder(&[("a", "1")]), &[], NOW).lint.expect("a lint");
+        assert_eq!(state.linted(lint, Vec::new(), false, NOW), []);
+        state.finish();
+        assert_eq!(state.read(folder(&[("a", "1")]), &[], NOW).lint, None);
     }
 
     #[test]

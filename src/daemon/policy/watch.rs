@@ -9,7 +9,7 @@ use tracing::warn;
 
 use super::current::{CurrentPolicy, Policy};
 use super::folder::{ReadFolder, WatchedFolder};
-use super::overlays::{LastGood, LoadedOverlays, judge_folder};
+use super::overlays::{LoadedOverlays, judge_folder};
 use super::report::{report_folder, report_overlays};
 use super::state::State;
 use crate::config::{Folder, Settings};
@@ -17,7 +17,7 @@ use crate::daemon::runtime::{Clock, blocking};
 use crate::lint::Source;
 use crate::model::reason;
 use crate::overlay::{Context, Reading, parse};
-use crate::store::Store;
+use crate::store::{LastGood, Store};
 
 /// The time between two readings that must be equal.
 const SETTLE: Duration = Duration::from_millis(150);
@@ -95,7 +95,7 @@ impl Running {
         let folder = WatchedFolder::new(path, Arc::clone(&watcher.read), changed);
         Self {
             state,
-            stored: Some(overlays.last_good.clone()),
+            stored: overlays.is_kept.then(|| overlays.last_good.clone()),
             tasks: JoinSet::new(),
             resting: Some(Box::new(folder)),
             next_look: Moment::now(),
@@ -198,7 +198,7 @@ impl Running {
             let kept = if stored.as_ref() == Some(&last_good) {
                 Ok(())
             } else {
-                last_good.keep(store, clock.now())
+                store.keep_overlays(&last_good, clock.now())
             };
             if let (Err(error), Some(_)) = (&kept, &changed) {
                 let reason = reason(error);
@@ -313,7 +313,8 @@ mod tests {
             let good = folder(&[("a.yaml", APPROVED)]);
             let loaded =
                 judge_folder(&settings, good, Some(&[]), &LastGood::default(), clock.now());
-            let policy = Policy::new(Arc::clone(&settings), loaded.expect("a good set"));
+            let loaded = LoadedOverlays { is_kept: true, ..loaded.expect("a good set") };
+            let policy = Policy::new(Arc::clone(&settings), loaded);
             let (readings, read) = channel();
             let read: Mutex<Receiver<Folder>> = Mutex::new(read);
             let read: ReadFolder = Arc::new(move |_: &Path, _: &mut KnownFiles| {
@@ -399,7 +400,7 @@ mod tests {
         scene.reads_twice(&[("a.yaml", APPROVED), ("b.yaml", &changed), ("deny.yaml", DENIED)]);
         scene.until("the denial", Scene::is_hidden).await;
         let stored = scene.watcher.store.snapshot().and_then(|snapshot| snapshot.overlays());
-        assert_eq!(stored.expect("a store"), [], "nothing could be stored yet");
+        assert_eq!(stored.expect("a store"), LastGood::default(), "nothing could be stored yet");
     }
 
     /// P26.
@@ -418,10 +419,11 @@ mod tests {
         };
         scene.until("the next refused set", is_judged).await;
         assert!(scene.is_hidden());
-        let ended = || scene.watcher.store.snapshot().and_then(|now| now.ended_approvals());
-        scene.until("it is stored", |_| !ended().expect("a store").is_empty()).await;
+        let stored = || scene.watcher.store.snapshot().and_then(|now| now.overlays());
+        let ended = || stored().expect("a store").ended;
+        scene.until("it is stored", |_| !ended().is_empty()).await;
         scene.reads_twice(&[("a.yaml", APPROVED)]);
         scene.until("the good set", |scene| !scene.is_hidden()).await;
-        scene.until("it is forgotten", |_| ended().expect("a store").is_empty()).await;
+        scene.until("it is forgotten", |_| ended().is_empty()).await;
     }
 }

@@ -147,7 +147,7 @@ impl Publication {
     }
 }
 
-/// Returns views without what the overlays deny for every upstream; `None` if it has none of that.
+/// Returns views without what the overlays deny; `None` if they show none of that.
 fn denied(views: &Views, overlays: &OverlaySet) -> Option<(Views, BTreeSet<Name>)> {
     if !overlays.rules().iter().any(Rule::hides) {
         return None;
@@ -160,7 +160,7 @@ fn denied(views: &Views, overlays: &OverlaySet) -> Option<(Views, BTreeSet<Name>
                 Some((name, rules)) if *name == item.name => rules,
                 _ => overlays.rules_for(&item.name),
             };
-            if rules.hides_everywhere(&item.version) {
+            if rules.hiding(&item.version, &item.upstream).is_some() {
                 hidden.insert((item.name.clone(), item.version.clone()));
             }
             rules_of = Some((&item.name, rules));

@@ -24,7 +24,7 @@ impl Claim {
     fn of(loaded: &Loaded, facts: &Facts, namespace: &str) -> Option<Self> {
         let publisher = claims_namespace(&loaded.entry.server, &["_meta"], namespace);
         let upstream = claims_namespace(&loaded.entry.meta, &[], namespace)
-            .then(|| facts.upstream().to_owned());
+            .then(|| facts.upstream().to_string());
         (publisher || upstream.is_some()).then_some(Self { publisher, upstream })
     }
 }

@@ -178,7 +178,7 @@ impl World {
                 self.note("the daemon starts".to_owned());
                 if daemon.policy.good_files().is_none() {
                     let kept = daemon.services.store.snapshot().and_then(|read| read.overlays());
-                    self.good = self.rules_of(&kept.unwrap_or_default());
+                    self.good = self.rules_of(&kept.unwrap_or_default().sources);
                 }
                 self.daemon = Some(daemon);
             }

@@ -66,10 +66,9 @@ impl Store {
             };
             put_state(transaction, batch.upstream, &state)
         };
-        if batch.rows.iter().any(brings_content) {
-            self.write_ordinary(batch.now, write)
-        } else {
-            self.write(batch.now, write)
+        match batch.rows.iter().map(content_bytes).sum() {
+            0 => self.write(batch.now, write),
+            bytes => self.write_content(bytes, batch.now, write),
         }
     }
 
@@ -136,11 +135,11 @@ impl Store {
     }
 }
 
-/// Returns true if the row is more than a deletion or a deprecation.
-fn brings_content(row: &Row) -> bool {
+/// Returns the size of the content that a row brings: none in a deletion or a deprecation.
+fn content_bytes(row: &Row) -> u64 {
     match row {
-        Row::Entry(entry) => entry.head.status == Status::Active,
-        Row::Quarantined(_) => true,
-        Row::Deleted(_) | Row::Settled { .. } => false,
+        Row::Entry(entry) if entry.head.status == Status::Active => entry.server.len() as u64,
+        Row::Quarantined(quarantined) => quarantined.item.len() as u64,
+        Row::Entry(_) | Row::Deleted(_) | Row::Settled { .. } => 0,
     }
 }
