@@ -1,4 +1,5 @@
-use std::io;
+use std::fs::File;
+use std::io::{self, Write};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -38,7 +39,13 @@ impl Addresses {
     pub(super) fn write(&self, data: &Path) -> Result<(), CliError> {
         let path = data.join(ADDRESS_FILE);
         let json = serde_json::to_vec(self).unwrap_or_default();
-        std::fs::write(&path, json).map_err(|source| CliError::File { path, source })
+        let write = || -> io::Result<()> {
+            // What a killed process left keeps its room, which a full disk would not give again.
+            let mut file = File::options().create(true).truncate(false).write(true).open(&path)?;
+            file.write_all(&json)?;
+            file.set_len(json.len() as u64)
+        };
+        write().map_err(|source| CliError::File { path, source })
     }
 
     pub(super) fn remove(data: &Path) {

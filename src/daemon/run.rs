@@ -22,8 +22,8 @@ use crate::store::{Store, StoreError};
 /// Building the screening index takes a fraction of this; if it takes longer, the first generation
 /// does not wait for it.
 pub(super) const LONGEST_INDEXING: Duration = Duration::from_secs(5);
-/// The interval at which the reserve of disk space is looked at; most processes live longer, and making it takes a while.
-const RESERVE_EVERY: Duration = Duration::from_mins(1);
+/// The interval at which the reserve of disk space is looked at.
+const RESERVE_EVERY: Duration = Duration::from_secs(10);
 
 /// Runs all services until `stop`.
 ///
@@ -104,10 +104,6 @@ pub async fn run(
 async fn keep_reserve(store: Arc<Store>, stop: CancellationToken) -> Result<(), StoreError> {
     let mut is_missing = false;
     loop {
-        tokio::select! {
-            () = tokio::time::sleep(RESERVE_EVERY) => {}
-            () = stop.cancelled() => return Ok(()),
-        }
         let keeping = Arc::clone(&store);
         let kept = blocking(move || keeping.keep_reserve()).await;
         if let Err(error) = &kept
@@ -116,6 +112,10 @@ async fn keep_reserve(store: Arc<Store>, stop: CancellationToken) -> Result<(), 
             warn!(reason = %reason(error), "the disk has no room for the reserve of the data folder");
         }
         is_missing = kept.is_err();
+        tokio::select! {
+            () = tokio::time::sleep(RESERVE_EVERY) => {}
+            () = stop.cancelled() => return Ok(()),
+        }
     }
 }
 

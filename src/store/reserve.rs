@@ -3,7 +3,7 @@
 //! When a write fails for lack of space the file is cut, and the next attempt has its room. From then on writes that
 //! bring new content have a share of that room only: deletions, decisions, the ledger and alerts may use all of it. The
 //! file begins with its size, so that a cut one tells a restart that it was given up. It returns, and new content is
-//! unlimited again, as soon as the disk has room for all of it.
+//! unlimited again, as soon as the disk has room enough.
 
 use std::fs::{self, File};
 use std::io::{self, Read, Seek, Write};
@@ -137,14 +137,15 @@ fn make(path: &Path) -> io::Result<()> {
     }
 }
 
-/// Gives the file this size, which is written when the room is there.
+/// Gives the file this size, if the disk has twice its room: else what it gave up would return at once, and the disk
+/// would be full again.
 fn fill(path: &Path, bytes: u64) -> io::Result<()> {
     let mut file = File::options().create(true).truncate(false).write(true).open(path)?;
     let before = file.metadata()?.len();
-    allocate(&mut file, bytes).inspect_err(|_| {
-        // What was allocated is in the way of others.
-        let _ = file.set_len(before);
-    })?;
+    let allocated = allocate(&mut file, 2 * bytes);
+    // What was allocated beyond is in the way of others.
+    file.set_len(if allocated.is_ok() { bytes } else { before })?;
+    allocated?;
     file.rewind()?;
     file.write_all(&bytes.to_le_bytes())?;
     file.sync_all()

@@ -20,6 +20,7 @@ mod documents;
 mod epochs;
 mod escapes;
 mod faults;
+mod full_disk;
 mod generated;
 mod hidden_entries;
 mod kills;

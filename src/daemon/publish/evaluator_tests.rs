@@ -36,6 +36,12 @@ pub(super) fn denying_work() -> Work {
     work_under(&format!("servers: [{APPROVED}, {{name: {NAME}, approval: {{state: denied}}}}]"))
 }
 
+/// The same, for one upstream only.
+pub(super) fn denying_work_of(upstream: &str) -> Work {
+    let denial = format!("name: {NAME}, upstream: {upstream}, approval: {{state: denied}}");
+    work_under(&format!("servers: [{APPROVED}, {{{denial}}}]"))
+}
+
 fn work_under(text: &str) -> Work {
     let context = Context { terms: Terms::default(), now: now(), upstreams: None };
     let set = read(&[Source::new("x.yaml", text)], &context).into();

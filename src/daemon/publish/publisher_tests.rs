@@ -9,9 +9,12 @@ use redb::StorageBackend;
 use redb::backends::InMemoryBackend;
 
 use super::Publication;
-use super::evaluator_tests::{denying_work, fetch, now, send, send_official, send_with, work};
+use super::evaluator_tests::{
+    denying_work, denying_work_of, fetch, now, send, send_official, send_with, work,
+};
 use super::publisher::Publisher;
 use super::service::marked_names;
+use super::state::Work;
 use crate::alert::AlertKind;
 use crate::config::Settings;
 use crate::daemon::runtime::Clock;
@@ -167,13 +170,15 @@ fn commit_of_unknown_outcome_ends_with_what_the_ledger_has(#[case] syncs: usize)
 }
 
 /// P26.
-#[test]
-fn denial_hides_while_a_publication_under_an_earlier_policy_is_under_way() {
+#[rstest::rstest]
+#[case::of_every_upstream(denying_work())]
+#[case::of_its_upstream(denying_work_of("up"))]
+fn denial_hides_while_a_publication_under_an_earlier_policy_is_under_way(#[case] denial: Work) {
     let publication = publication(Store::ephemeral(now()).expect("a store"));
     send(&publication.store, "first");
     let mut publisher = Publisher::load(&publication).expect("loaded");
     publisher.publish(&work()).expect("published");
-    publication.enforce(denying_work().policy);
+    publication.enforce(denial.policy);
     assert_eq!(published(&publication).expect("a generation").1, "", "it waits for nothing");
     // The publication that was under way ends.
     publisher.publish(&work()).expect("published");

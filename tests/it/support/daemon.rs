@@ -9,6 +9,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use super::folder::folder;
+use super::small_disk::SmallDisk;
 use super::wait::eventually;
 
 /// A folder with upstreams and overlays, in which `vidimus` can be run.
@@ -16,6 +17,8 @@ pub(crate) struct Workplace {
     folder: TempDir,
     /// The time that commands get, in RFC 3339; the real time if `None`.
     now: Mutex<Option<String>>,
+    /// The disk of the data folder, if it has one of its own.
+    disk: Option<SmallDisk>,
 }
 
 /// Free ports of loopback.
@@ -68,7 +71,7 @@ impl Answer {
 impl Workplace {
     /// Creates a folder with one upstream and an overlay file without rules.
     pub(crate) fn new(upstream: &str) -> Self {
-        let place = Self { folder: folder(), now: Mutex::new(None) };
+        let place = Self { folder: folder(), now: Mutex::new(None), disk: None };
         place.upstream(upstream, "sync = {interval = \"250ms\", page_size = 10}");
         place.overlay("policy.yaml", "# nothing yet\n");
         place.write(CONFIGURATION, "");
@@ -81,7 +84,17 @@ impl Workplace {
     }
 
     pub(crate) fn data(&self) -> PathBuf {
-        self.path().join("data")
+        self.disk.as_ref().map_or_else(|| self.path().join("data"), SmallDisk::folder)
+    }
+
+    /// Gives the data folder a disk of so many MiB; returns false where this machine allows none.
+    pub(crate) fn mount(&mut self, mebibytes: u32) -> bool {
+        self.disk = SmallDisk::mount(&self.path().join("data"), mebibytes);
+        self.disk.is_some()
+    }
+
+    pub(crate) fn disk(&self) -> &SmallDisk {
+        self.disk.as_ref().expect("it is mounted")
     }
 
     pub(crate) fn upstream(&self, url: &str, more: &str) {
@@ -146,7 +159,11 @@ impl Workplace {
     }
 
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_vidimus"));
+        let program = env!("CARGO_BIN_EXE_vidimus");
+        let mut command = match &self.disk {
+            Some(disk) => disk.command(program, self.path()),
+            None => Command::new(program),
+        };
         command.args(arguments).current_dir(self.path()).stdin(Stdio::null());
         // Proxies and tokens of the environment must not be used; nothing listens on this port.
         // The demo makes its folder there.
@@ -224,13 +241,17 @@ impl Workplace {
     }
 
     async fn launch(&self, command: &str, log: Stdio, data: impl Fn() -> PathBuf) -> Daemon {
-        let child = self
+        let mut child = self
             .command(&[&[command, "--log=json"], LOOPBACK.as_slice()].concat())
             .stdout(Stdio::null())
             .stderr(log)
             .spawn()
             .expect("the binary runs");
-        let listens = async || addresses(&data(), child.id());
+        let mut listens = async || {
+            let ended = child.try_wait().expect("a status");
+            assert_eq!(ended, None, "the daemon ended: {}", self.log());
+            addresses(&data(), child.id())
+        };
         let addresses = eventually("the daemon listens", listens).await;
         let data = data();
         let token = fs::read_to_string(data.join("ops.token")).expect("a token");

@@ -9,6 +9,7 @@ pub(crate) mod forge;
 pub(crate) mod recipient;
 pub(crate) mod registry;
 pub(crate) mod skip;
+pub(crate) mod small_disk;
 pub(crate) mod source;
 pub(crate) mod sources;
 pub(crate) mod upstream;

@@ -1,0 +1,66 @@
+//! A disk without room: what hides works on, also after a restart, and what is new waits.
+
+use crate::support::daemon::{Daemon, Workplace};
+use crate::support::registry::Row;
+use crate::support::skip::skipped;
+use crate::support::upstream::Upstream;
+use crate::support::wait::eventually;
+use vidimus::daemon::Clock;
+
+/// P26, P34.
+#[tokio::test(flavor = "multi_thread")]
+async fn denials_and_deletions_take_effect_on_a_full_disk_and_after_a_restart_on_it() {
+    let names: Vec<String> = (0..30).map(|index| format!("com.a/n{index:02}")).collect();
+    let upstream = Upstream::start(names.iter().map(|name| Row::new(name, "1.0.0"))).await;
+    let mut place = Workplace::new(&upstream.url);
+    if !place.mount(24) {
+        return skipped("a folder cannot have a disk of its own here");
+    }
+    place.write("vidimus.toml", "ready_requires_store = true\n");
+    place.approve("com.a/*");
+    let mut daemon = place.start().await;
+    daemon.serves(30).await;
+    let reserve = || std::fs::metadata(place.data().join("reserve")).map_or(0, |file| file.len());
+    eventually("the reserve is made", async || (reserve() > 1024).then_some(())).await;
+    place.disk().fill();
+
+    deny(&place, &names[0]);
+    is_gone(&daemon, &names[0]).await;
+    let now = Clock::system().to_string();
+    upstream.put(Row::new(&names[1], "1.0.0").status("deleted", &now));
+    upstream.put(Row::new("com.a/new", "1.0.0").published(&now));
+    is_gone(&daemon, &names[1]).await;
+    let is_unready = async || (daemon.operate("/readyz").await.status == 503).then_some(());
+    eventually("it is not ready", is_unready).await;
+    assert_eq!(reserve(), 8, "the reserve was given up");
+
+    daemon.kill();
+    daemon = place.start().await;
+    assert_eq!(daemon.get("/v0.1/servers?limit=1").await.status / 100, 2, "it serves");
+    is_gone(&daemon, &names[0]).await;
+    deny(&place, &names[2]);
+    is_gone(&daemon, &names[2]).await;
+
+    place.disk().free();
+    eventually("the reserve is back", async || (reserve() > 1024).then_some(())).await;
+    eventually("it is ready", async || {
+        (daemon.operate("/readyz").await.status == 200).then_some(())
+    })
+    .await;
+    let is_known =
+        async || place.run(&["explain", "com.a/new@1.0.0"]).status.success().then_some(());
+    eventually("the new version is known", is_known).await;
+}
+
+fn deny(place: &Workplace, name: &str) {
+    let file = format!("{}.yaml", name.replace('/', "-"));
+    place.overlay(&file, &format!("servers: [{{name: {name}, approval: {{state: denied}}}}]\n"));
+}
+
+async fn is_gone(daemon: &Daemon, name: &str) {
+    let path = format!("/v0.1/servers/{}/versions/1.0.0", name.replace('/', "%2F"));
+    eventually(&format!("{name} is gone"), async || {
+        (daemon.get(&path).await.status == 404).then_some(())
+    })
+    .await;
+}
