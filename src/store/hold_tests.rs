@@ -1,8 +1,10 @@
 //! Change sets on hold in the store: what a decision covers, and what it leaves behind.
 
+use std::collections::BTreeSet;
+
 use super::tests::{NOW, entry};
 use super::*;
-use crate::model::{Actor, Timestamp};
+use crate::model::{Actor, Digest, Timestamp};
 use crate::sync::{
     DecisionRequest, HoldDecision, Row, SafetyLimits, UpstreamState, short_id, shown,
 };
@@ -19,14 +21,19 @@ fn hold_rows(store: &Store, rows: &[Row]) {
         now: NOW,
     };
     store.commit(&batch).expect("staged");
+    accept(store, rows, &state, BTreeSet::new());
+}
+
+/// Accepts the staged rows, on hold, as they were judged while these changes waited.
+fn accept(store: &Store, rows: &[Row], state: &UpstreamState, waiting: BTreeSet<Digest>) {
     let keys = rows.iter().map(Row::key).collect();
     let acceptance = Acceptance {
         upstream: "up",
-        state: &state,
+        state,
         complete: false,
         safety_limits: &SafetyLimits::default(),
-        hold: &Hold { rows: keys, ..Hold::default() },
-        whole: &state,
+        hold: &Hold { rows: keys, waiting, ..Hold::default() },
+        whole: state,
         backdated_before: None,
         now: NOW,
     };
@@ -75,6 +82,41 @@ fn released_name_leaves_the_others_on_hold() {
 }
 
 #[test]
+fn row_that_is_released_while_a_run_waits_for_acceptance_does_not_go_on_hold_again() {
+    let store = Store::ephemeral(NOW).expect("a store");
+    hold_rows(&store, &rows());
+    let changes = store.snapshot().expect("a snapshot").changes_on_hold("up").expect("changes");
+    let waiting = changes.iter().map(|change| change.digest).collect();
+    let state = UpstreamState::default();
+    let batch = Batch {
+        upstream: "up",
+        rows: &rows(),
+        destination: Destination::Staged,
+        state: Some(&state),
+        seen: None,
+        now: NOW,
+    };
+    store.commit(&batch).expect("staged");
+    decide(&store, HoldDecision::Release, Some("a.b/c"));
+    accept(&store, &rows(), &state, waiting);
+    assert_eq!((names_on_hold(&store), live(&store)), (vec!["a.b/d".to_owned()], 1));
+}
+
+#[test]
+fn rewind_that_is_released_during_a_run_stays_released() {
+    let newest = UpstreamState { newest_updated_at: Some(NOW), ..UpstreamState::default() };
+    let mut released = newest.clone();
+    released.release_rewind();
+    let mut run = newest.clone();
+    run.keep_decisions(&released);
+    assert_eq!((run.newest_updated_at, run.released_rewinds), (None, 1));
+    // The next run has its own newest time.
+    let mut next = UpstreamState { newest_updated_at: Some(NOW), ..run.clone() };
+    next.keep_decisions(&run);
+    assert_eq!(next.newest_updated_at, Some(NOW));
+}
+
+#[test]
 fn discarded_change_is_dropped_when_it_arrives_again_and_another_one_is_not() {
     let store = Store::ephemeral(NOW).expect("a store");
     hold_rows(&store, &rows());
@@ -97,7 +139,7 @@ fn decision_is_recorded_with_person_reason_digest_and_time() {
     let history = store.snapshot().expect("a snapshot").hold_history("up").expect("a history");
     let [record] = history.decisions.as_slice() else { panic!("one decision: {history:?}") };
     assert_eq!((record.by.as_str(), record.reason.as_str()), ("alice", "reviewed"));
-    assert_eq!((record.at, record.rows), (NOW, 1));
+    assert_eq!((record.at, record.rows, &record.actor), (NOW, 1, &Actor::LocalUser(1)));
     assert_eq!(record.only.as_deref(), Some("a.b/d"));
 }
 

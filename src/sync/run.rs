@@ -38,6 +38,9 @@ pub struct UpstreamState {
     /// incremental sync of a mirror has later times, and so has a deletion there.
     #[serde(default)]
     pub newest_of_full_sync: Option<Timestamp>,
+    /// The number of older states of the upstream that persons have released.
+    #[serde(default)]
+    pub released_rewinds: u64,
     #[serde(default)]
     pub epoch: EpochState,
     /// Seconds by which upstream's clock was ahead of ours at the first page of the last run.
@@ -183,6 +186,21 @@ impl UpstreamState {
         }
     }
 
+    /// Makes a released older state of the upstream the current one.
+    pub fn release_rewind(&mut self) {
+        self.newest_updated_at = None;
+        self.newest_of_full_sync = None;
+        self.released_rewinds += 1;
+    }
+
+    /// Keeps what a person decided in the stored state since this one was read: a sync run was under way.
+    pub fn keep_decisions(&mut self, stored: &Self) {
+        if stored.released_rewinds > self.released_rewinds {
+            self.released_rewinds = stored.released_rewinds - 1;
+            self.release_rewind();
+        }
+    }
+
     /// Remembers the backdated content of a run that is accepted now.
     pub fn remember_backdated(&mut self, found: Vec<Backdated>, now: Timestamp) {
         remember(&mut self.backdated, found, now);
@@ -216,6 +234,7 @@ impl UpstreamState {
                 SyncKind::Incremental { .. } => &self.over_limit | &run.over_limit,
             },
             backdated: self.backdated.clone(),
+            released_rewinds: self.released_rewinds,
             on_hold: self.on_hold.clone(),
             first_attempt: self.first_attempt,
             last_attempt: self.last_attempt,

@@ -71,7 +71,9 @@ pub(super) fn hold(
         .collect();
     let all = exceeded.iter().any(|exceeded| exceeded.limit.holds_all());
     let absences = exceeded.iter().any(|exceeded| exceeded.limit == SafetyLimit::Removed);
-    Ok(Hold { exceeded, all, rows, absences })
+    let waiting = snapshot.changes_on_hold(upstream)?;
+    let waiting = waiting.into_iter().map(|change| change.digest).collect();
+    Ok(Hold { exceeded, all, rows, absences, waiting })
 }
 
 impl Planned {

@@ -5,9 +5,9 @@ use std::collections::BTreeSet;
 use redb::{ReadableTable, WriteTransaction};
 
 use super::on_hold::{changes, history_of, meets_discarded, missing_digest, put_history};
-use super::staged::{clear, clear_seen, seen};
+use super::staged::{change_digest, clear, clear_seen, seen};
 use super::state::{put_state, state_of};
-use crate::model::{Head, Name, Timestamp};
+use crate::model::{Digest, Head, Name, Timestamp};
 use crate::store::dirty::{mark_everything, mark_names};
 use crate::store::entries::Live;
 use crate::store::rows::after;
@@ -43,6 +43,8 @@ pub struct Hold {
     /// Staged rows, by name and version.
     pub rows: BTreeSet<(String, String)>,
     pub absences: bool,
+    /// The changes that were on hold when the run was judged.
+    pub waiting: BTreeSet<Digest>,
 }
 
 impl Store {
@@ -56,16 +58,17 @@ impl Store {
     pub fn accept(&self, acceptance: &Acceptance<'_>) -> Result<BTreeSet<Name>, StoreError> {
         let Acceptance { upstream, state, complete, hold, now, .. } = *acceptance;
         self.write(now, |transaction| {
-            let UpstreamState { on_hold: before, last_full_sync, .. } =
-                state_of(transaction, upstream)?;
+            let stored = state_of(transaction, upstream)?;
             let changes_before = changes(&transaction.open_table(ON_HOLD)?, upstream)?;
+            let released = released_since(hold, &changes_before);
+            let before = &stored.on_hold;
             let replaces = complete || before.as_ref().is_none_or(|on_hold| !on_hold.complete);
             if replaces {
                 clear(transaction, upstream, ON_HOLD)?;
             }
-            let mut moved = self.move_staged(transaction, acceptance)?;
+            let mut moved = self.move_staged(transaction, acceptance, &released)?;
             if complete {
-                self.count_absences(transaction, acceptance, &mut moved)?;
+                self.count_absences(transaction, acceptance, &released, &mut moved)?;
             }
             let Moved { touched, has_discarded, backdated } = moved;
             clear_seen(transaction, upstream)?;
@@ -78,11 +81,12 @@ impl Store {
             // changes that a person discarded, unless they are all of a run that is on hold as a whole.
             let is_accepted = changes_after.is_empty() && !(hold.all && has_discarded);
             let state = if is_accepted { acceptance.whole } else { state };
-            let on_hold = change_set(acceptance, &changes_after, before, replaces);
+            let on_hold = change_set(acceptance, &changes_after, before.clone(), replaces);
             let mut state = UpstreamState { on_hold, ..state.clone() };
+            state.keep_decisions(&stored);
             state.remember_backdated(backdated, now);
             mark_names(transaction, &touched)?;
-            if last_full_sync.is_none() && state.last_full_sync.is_some() {
+            if stored.last_full_sync.is_none() && state.last_full_sync.is_some() {
                 // Names may belong to another upstream once this one is known completely.
                 mark_everything(transaction)?;
             }
@@ -96,6 +100,7 @@ impl Store {
         &self,
         transaction: &WriteTransaction,
         acceptance: &Acceptance<'_>,
+        released: &BTreeSet<Digest>,
     ) -> Result<Moved, StoreError> {
         let Acceptance { upstream, safety_limits, hold, backdated_before, now, .. } = *acceptance;
         let mut moved = Moved::default();
@@ -111,7 +116,8 @@ impl Store {
                 moved.has_discarded = true;
                 continue;
             }
-            if hold.all || hold.rows.contains(&(name.to_owned(), version.to_owned())) {
+            let is_held = hold.all || hold.rows.contains(&(name.to_owned(), version.to_owned()));
+            if is_held && !released.contains(&change_digest(name, version, value.value())) {
                 on_hold.insert(key.value(), value.value())?;
                 continue;
             }
@@ -137,6 +143,7 @@ impl Store {
         &self,
         transaction: &WriteTransaction,
         acceptance: &Acceptance<'_>,
+        released: &BTreeSet<Digest>,
         moved: &mut Moved,
     ) -> Result<(), StoreError> {
         let Acceptance { upstream, safety_limits, hold, now, .. } = *acceptance;
@@ -175,6 +182,7 @@ impl Store {
         }
         if hold.all || hold.absences {
             let mut on_hold = transaction.open_table(ON_HOLD)?;
+            absent.retain(|(name, version)| !released.contains(&missing_digest(name, version)));
             for (name, version) in &absent {
                 on_hold.insert((upstream, name.as_str(), version.as_str()), codec::ABSENT)?;
             }
@@ -198,6 +206,13 @@ impl Store {
         )?;
         Ok(())
     }
+}
+
+/// Returns the changes that a person released after the run was judged; the live entries have them. What was discarded
+/// instead is dropped by its digest.
+fn released_since(hold: &Hold, on_hold: &[ChangeOnHold]) -> BTreeSet<Digest> {
+    let on_hold: BTreeSet<Digest> = on_hold.iter().map(|change| change.digest).collect();
+    hold.waiting.difference(&on_hold).copied().collect()
 }
 
 /// The effect of a run that is accepted.

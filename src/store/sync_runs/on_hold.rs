@@ -66,9 +66,7 @@ impl Store {
                 && request.decision == HoldDecision::Release
                 && decided.as_ref().is_some_and(is_rewind)
             {
-                // A released older state of the upstream becomes the current one.
-                state.newest_updated_at = None;
-                state.newest_of_full_sync = None;
+                state.release_rewind();
             }
             state.on_hold = decided.filter(|_| !after.is_empty()).map(|set| ChangeSet {
                 shown: shown(upstream, &after),

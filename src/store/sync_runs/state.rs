@@ -49,7 +49,9 @@ pub(super) fn decided(
 ) -> Result<UpstreamState, StoreError> {
     let stored = state_of(transaction, upstream)?;
     if stored.url.is_none() || stored.url == state.url {
-        return Ok(UpstreamState { on_hold: stored.on_hold, ..state.clone() });
+        let mut state = state.clone();
+        state.keep_decisions(&stored);
+        return Ok(UpstreamState { on_hold: stored.on_hold, ..state });
     }
     clear(transaction, upstream, ON_HOLD)?;
     clear(transaction, upstream, DISCARDED)?;

@@ -247,7 +247,7 @@ impl Workplace {
             .stderr(log)
             .spawn()
             .expect("the binary runs");
-        let mut listens = async || {
+        let listens = async || {
             let ended = child.try_wait().expect("a status");
             assert_eq!(ended, None, "the daemon ended: {}", self.log());
             addresses(&data(), child.id())
