@@ -51,7 +51,8 @@ pub struct Outcome {
 
 /// Compares a name and the profiles of its versions with everything protected.
 ///
-/// A protected name matches nothing. A name without profiles is compared alone.
+/// A protected name matches nothing, unless it is protected in part, and never itself. A name without profiles is compared
+/// alone.
 #[must_use]
 pub fn compare<'p>(
     index: &ScreeningIndex,
@@ -62,8 +63,11 @@ pub fn compare<'p>(
     is_young: bool,
 ) -> Outcome {
     let mut comparison = Comparison::of(index, frequent, name, verdict, is_young);
-    if comparison.by_name.iter().any(|number| is_protected(name, index.target(*number))) {
-        return Outcome::default();
+    let own = |number: &&usize| is_protected(name, index.target(**number));
+    match comparison.by_name.iter().find(own).copied() {
+        Some(own) if index.target(own).protected.in_part => comparison.own = Some(own),
+        Some(_) => return Outcome::default(),
+        None => {}
     }
     let (mut is_alone, mut incomplete) = (true, BTreeSet::new());
     for (position, profile) in profiles.into_iter().enumerate() {
@@ -91,6 +95,8 @@ struct Comparison<'c> {
     is_young: bool,
     /// The targets that the name may resemble.
     by_name: BTreeSet<usize>,
+    /// The target that is the name itself.
+    own: Option<usize>,
     /// The signals of the name, which every version has.
     named: BTreeMap<usize, Vec<Weighed>>,
     found: BTreeMap<usize, Found>,
@@ -115,14 +121,17 @@ impl<'c> Comparison<'c> {
             (*number, signals.collect())
         });
         let named = named.collect();
-        Self { index, suspect, verdict, is_young, by_name, named, found: BTreeMap::new() }
+        let (own, found) = (None, BTreeMap::new());
+        Self { index, suspect, verdict, is_young, by_name, own, named, found }
     }
 
     /// Compares one profile; returns false if a limit leaves a part of it, or some targets, out.
     fn add(&mut self, profile: &EntryProfile) -> bool {
         let content = SuspectContent::of(profile, self.index.shared());
         let by_content = self.index.by_content(&content);
-        let candidates: BTreeSet<usize> = self.by_name.union(&by_content).copied().collect();
+        let candidates = self.by_name.union(&by_content).copied();
+        let candidates: BTreeSet<usize> =
+            candidates.filter(|number| self.own != Some(*number)).collect();
         let is_complete = content.is_complete && candidates.len() <= MAX_COMPARED;
         for number in candidates.into_iter().take(MAX_COMPARED) {
             let target = self.index.target(number);

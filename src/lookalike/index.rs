@@ -35,6 +35,7 @@ impl ScreeningIndex {
             let subject = protected.subject.clone();
             let known = unique.entry(subject).or_insert_with(|| protected.clone());
             known.why = known.why.min(protected.why);
+            known.in_part &= protected.in_part;
         }
         drop_common_packages(&mut unique);
         // The reasons with the highest weight come first, in case there are more targets than are compared.

@@ -18,6 +18,9 @@ pub struct Protected {
     pub why: Why,
     /// The namespace that a brand belongs to, if known.
     pub home: Option<String>,
+    /// True if other versions of the name may be served without an approval that spells them out: they are compared like
+    /// those of any name.
+    pub in_part: bool,
     /// The profile of its own entry, if it has one.
     pub profile: EntryProfile,
 }
@@ -25,7 +28,8 @@ pub struct Protected {
 impl Protected {
     #[must_use]
     pub fn new(subject: impl Into<String>, why: Why) -> Self {
-        Self { subject: subject.into(), why, home: None, profile: EntryProfile::default() }
+        let profile = EntryProfile::default();
+        Self { subject: subject.into(), why, home: None, in_part: false, profile }
     }
 
     /// Returns the same with the namespace that it belongs to.

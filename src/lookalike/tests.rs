@@ -410,6 +410,21 @@ fn with_title(title: &str) -> EntryProfile {
 }
 
 #[test]
+fn name_that_is_protected_in_part_is_compared_with_the_others_and_never_with_itself() {
+    let subjects = |in_part| {
+        let own = Protected { in_part, ..Protected::new("com.strlpe/mcp", Why::Approved) };
+        [own, Protected::new("com.stripe/mcp", Why::Approved)]
+    };
+    let targets = |in_part| -> Vec<String> {
+        let index = ScreeningIndex::new(subjects(in_part), SharedHosts::default());
+        let found = like(&index, "com.strlpe/mcp");
+        found.into_iter().map(|found| found.target).collect()
+    };
+    assert_eq!(targets(false), Vec::<String>::new());
+    assert_eq!(targets(true), ["com.stripe/mcp"]);
+}
+
+#[test]
 fn signals_of_all_versions_are_kept_once() {
     let index = stripe();
     let profiles: Vec<EntryProfile> = (0..40)

@@ -37,8 +37,11 @@ impl OverlaySet {
         let approved = self.rules().iter().filter_map(|rule| {
             let approval = rule.approval.as_ref()?;
             let NamePattern::Exact(name) = &rule.name else { return None };
-            let is_approved = approval.state == State::Approved;
-            is_approved.then(|| Protected::new(name.to_string(), Why::Approved))
+            let protected = Protected {
+                in_part: !rule.selects_all() && self.rules_for(name).may_be_approved_unnamed(),
+                ..Protected::new(name.to_string(), Why::Approved)
+            };
+            (approval.state == State::Approved).then_some(protected)
         });
         let listed = self.protection().listed.iter().cloned();
         internal.chain(approved).chain(listed)
@@ -71,5 +74,36 @@ impl OverlaySet {
             };
             is_selected && rule.target.eq_ignore_ascii_case(target)
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::lint::Source;
+    use crate::model::Timestamp;
+    use crate::overlay::{Context, Terms, read};
+
+    /// P53.
+    #[rstest::rstest]
+    #[case::every_version("name: com.a/x, approval", false)]
+    #[case::one_version("name: com.a/x, versions: 1.0.0, approval", true)]
+    #[case::a_range("name: com.a/x, versions: '>=1', approval", true)]
+    #[case::of_one_upstream("name: com.a/x, upstream: one, approval", true)]
+    fn name_whose_other_versions_a_wildcard_admits_is_protected_in_part(
+        #[case] rule: &str,
+        #[case] in_part: bool,
+    ) {
+        let now = Timestamp::parse("2026-06-01T00:00:00Z").expect("a time");
+        let context = Context { terms: Terms::default(), now, upstreams: None };
+        let approved = "{state: approved, reviewed: 2026-05-01T00:00:00Z}";
+        let of_name = |rules: String| {
+            let source = Source::new("x.yaml", format!("servers: [{rules}]"));
+            OverlaySet::from(read(&[source], &context)).protected()
+        };
+        let alone = format!("{{{rule}: {approved}}}");
+        let beside = format!("{alone}, {{name: com.a/*, approval: {approved}}}");
+        assert_eq!(of_name(alone)[0].in_part, false);
+        assert_eq!(of_name(beside)[0].in_part, in_part);
     }
 }

@@ -189,6 +189,12 @@ impl Rule {
         self.approval.as_ref().filter(|approval| approval.state == State::Approved)
     }
 
+    /// Returns true if it selects every version of its names, from every upstream.
+    #[must_use]
+    pub fn selects_all(&self) -> bool {
+        self.versions == VersionPattern::Any && self.upstream.is_none()
+    }
+
     /// Returns what it selects, to compare rules by it.
     #[must_use]
     pub fn selection(&self) -> (&NamePattern, &VersionPattern, Option<&str>) {

@@ -7,7 +7,7 @@ use crate::support::upstream::Upstream;
 use crate::support::wait::eventually;
 use vidimus::daemon::Clock;
 
-/// P26, P34.
+/// P26.
 #[tokio::test(flavor = "multi_thread")]
 async fn denials_and_deletions_take_effect_on_a_full_disk_and_after_a_restart_on_it() {
     let names: Vec<String> = (0..30).map(|index| format!("com.a/n{index:02}")).collect();
