@@ -67,6 +67,9 @@ pub(super) const CLOSED: &[u8] = b"}}}";
 /// The bytes behind `updatedAt` in a version that is not the latest, and in the latest one.
 const NOT_LATEST: &[u8] = br#","isLatest":false"#;
 const LATEST: &[u8] = br#","isLatest":true"#;
+/// The last member of our block in a single entry, where upstream differs.
+const UPSTREAM_IS_LATEST: &[u8] = br#","upstreamIsLatest":true"#;
+const UPSTREAM_IS_NOT_LATEST: &[u8] = br#","upstreamIsLatest":false"#;
 
 impl Item {
     pub(super) fn key(&self) -> (&str, &str) {
@@ -102,7 +105,13 @@ impl Item {
             let (before, after) = json.split_at(updated.end);
             if let Some(rest) = after.strip_prefix(NOT_LATEST) {
                 *changed = changed.start - 1..changed.end - 1;
-                json = [before, LATEST, rest].concat().into();
+                let rest = rest.strip_suffix(CLOSED).unwrap_or(rest);
+                // Upstream agreed that it was not the latest unless our block says otherwise.
+                let (rest, differs) = match rest.strip_suffix(UPSTREAM_IS_LATEST) {
+                    Some(rest) => (rest, b"".as_slice()),
+                    None => (rest, UPSTREAM_IS_NOT_LATEST),
+                };
+                json = [before, LATEST, rest, differs, CLOSED].concat().into();
             }
         }
         Self {

@@ -231,6 +231,9 @@ fn name_without_its_latest_version_has_another_latest_at_once() {
         !catalogue.keeps(&latest.name, &latest.version, &before.source),
         "it is rendered again"
     );
+    let at_once = without_times(serde_json::from_slice(&latest.json).expect("JSON"));
+    publisher.publish(2, &[("com.a/x", vec![("1.0.0", "a"), ("1.1.0", "b")])]);
+    assert_eq!(at_once, without_times(publisher.item("com.a/x", "1.1.0")));
 }
 
 #[test]

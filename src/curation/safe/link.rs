@@ -21,6 +21,9 @@ const METADATA_NAMES: [&str; 2] = ["metadata.tencentyun.com", "api.metadata.clou
 /// The limit on the hosts that the variables of one URL give.
 const MAX_HOSTS: usize = 64;
 
+/// The limit on the bytes of a host with its port: a DNS name has 253, and variables need some room.
+const MAX_AUTHORITY: usize = 1_024;
+
 /// The variables of a URL template, each with the values that the entry gives it.
 pub(super) type Values<'v> = dyn Fn(&str) -> Vec<&'v str> + 'v;
 
@@ -41,6 +44,9 @@ pub(in crate::curation) fn judge(url: &str) -> Judged {
 /// Judges a URL with variables in braces, with all values that the entry gives to those in its host.
 pub(super) fn judge_template(url: &str, opened: Opened, values: &Values<'_>) -> Judged {
     let (scheme, authority, rest) = parts(url).ok_or(SafetyRule::Scheme)?;
+    if authority.len() > MAX_AUTHORITY {
+        return Err(SafetyRule::Ambiguous);
+    }
     let mut hosts = vec![authority.to_owned()];
     for name in names(authority) {
         let variable = format!("{{{name}}}");
@@ -62,8 +68,24 @@ pub(super) fn judge_template(url: &str, opened: Opened, values: &Values<'_>) -> 
         if hosts.len() > MAX_HOSTS {
             return Err(SafetyRule::ManyHosts);
         }
+        if hosts.iter().any(|host| host.len() > MAX_AUTHORITY) {
+            return Err(SafetyRule::Ambiguous);
+        }
     }
-    hosts.iter().try_for_each(|host| judge_host(&format!("{scheme}{host}{rest}"), opened))
+    // An empty label names no host that a client could open.
+    if hosts.iter().any(|host| !has_empty_label(host)) {
+        hosts.retain(|host| !has_empty_label(host));
+    }
+    let judge = |host: &String| judge_host(&format!("{scheme}{host}{rest}"), opened).err();
+    let broken: Vec<SafetyRule> = hosts.iter().filter_map(judge).collect();
+    // What nothing waives must not hide behind what a rule allows.
+    let worst = broken.iter().find(|rule| !rule.is_waivable()).or(broken.first());
+    worst.map_or(Ok(()), |rule| Err(rule.clone()))
+}
+
+fn has_empty_label(authority: &str) -> bool {
+    let (host, _) = host_and_port(authority);
+    host.starts_with('.') || host.contains("..")
 }
 
 /// Returns the stand-in for a variable that the user fills in: a port, a part of a host, or a host.
@@ -81,6 +103,9 @@ fn judge_host(url: &str, opened: Opened) -> Judged {
     let (scheme, authority, _) = parts(url).ok_or(SafetyRule::Scheme)?;
     if authority.contains('@') {
         return Err(SafetyRule::UserInformation);
+    }
+    if authority.len() > MAX_AUTHORITY || has_empty_label(authority) {
+        return Err(SafetyRule::Ambiguous);
     }
     let is_odd = |character: char| character == '\\' || character.is_whitespace();
     let is_plain = !url.contains(is_odd) && !authority.contains(['{', '}']);
@@ -221,6 +246,7 @@ mod tests {
     #[case("https://{h}.{p}.169.254/", &["169"], Err(SafetyRule::PrivateHost))]
     #[case("https://{h}a.example/", &["user@"], Err(SafetyRule::UserInformation))]
     #[case("https://{h}.a.example/", &["127.0.0.1/"], Err(SafetyRule::PrivateHost))]
+    #[case("https://{h}/", &["10.0.0.1", "a\\b"], Err(SafetyRule::Ambiguous))]
     #[case("https://a.example{h}/", &["@127.0.0.1"], Err(SafetyRule::UserInformation))]
     #[case("https://{h}.internal/", &[], Err(SafetyRule::PrivateHost))]
     #[case("https://169.254.169.254{h}/", &[], Err(SafetyRule::PrivateHost))]
@@ -228,6 +254,9 @@ mod tests {
     #[case("https://metadata.google.internal{h}/", &["x"], Err(SafetyRule::PrivateHost))]
     #[case("https://10.0.0.{h}/", &[], Err(SafetyRule::Ambiguous))]
     #[case("https://{h}/", &["{p}"], Err(SafetyRule::Ambiguous))]
+    #[case("https://{h}.corp/", &[], Err(SafetyRule::PrivateHost))]
+    #[case("https://{h}0x7f.1/", &[], Err(SafetyRule::Ambiguous))]
+    #[case("https://{h}..a.example/", &[], Err(SafetyRule::Ambiguous))]
     #[case("https://{h", &[], Err(SafetyRule::Ambiguous))]
     #[case("{h}/mcp", &["https://a.example"], Err(SafetyRule::Scheme))]
     #[case("http://{h}/mcp", &[], Err(SafetyRule::Unencrypted))]
@@ -257,6 +286,15 @@ mod tests {
         #[case] judged: Judged,
     ) {
         assert_eq!(with(url, Opened::Locally, host, &["3000"]), judged, "{url}");
+    }
+
+    #[test]
+    fn length_of_hosts_is_bounded() {
+        let long = "x".repeat(MAX_AUTHORITY + 1);
+        assert_eq!(judge(&format!("https://{long}.example")), Err(SafetyRule::Ambiguous));
+        let values = |_: &str| vec![long.as_str()];
+        let judged = judge_template("https://{h}.example/", Opened::Remotely, &values);
+        assert_eq!(judged, Err(SafetyRule::Ambiguous));
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Judges what reaches an agent: URLs that a client opens, and texts that it puts into headers and commands.
 //!
 //! The published schema admits any URL scheme, user information in hosts, metadata addresses, line breaks in
-//! headers, and options as package names. [`objections`] lists what breaks the rules in remotes and packages;
+//! headers, and options as package names. [`objections`] lists what breaks the rules in remotes, packages and `$schema`;
 //! the gate `valid for strict clients` fails an entry for each that nothing waives. Icons, the website and the
 //! repository are left out instead, since no client needs them.
 //!
@@ -19,9 +19,12 @@ pub use objection::{Objection, SafetyRule};
 
 pub(super) use link::judge;
 
-/// Lists what breaks the rules in the remotes and packages of a sanitized `server` object.
+/// Lists what breaks the rules in the remotes, the packages and the `$schema` of a sanitized `server` object.
 pub(super) fn objections(server: &Value) -> Vec<Objection> {
     let mut inspector = Inspector::default();
+    if let Some(schema) = server["$schema"].as_str() {
+        inspector.url("$schema".to_owned(), schema, judge(schema));
+    }
     for (index, remote) in items(server, "remotes") {
         inspector.remote(&format!("remotes[{index}]"), remote);
     }
