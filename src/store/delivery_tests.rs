@@ -129,7 +129,8 @@ fn dead_letter_is_kept_until_redelivered_or_superseded() {
     assert_eq!(store.redeliver(Some("b"), &Actor::LocalUser(1), at(3)).expect("moved"), Some(1));
     assert_eq!(store.redeliver(Some("c"), &Actor::LocalUser(1), at(3)).expect("moved"), None);
     assert_eq!(lost(&store), [("a".into(), "x".into())]);
-    assert_eq!(deliveries(&store, "b")[0].attempts, 0);
+    let again = deliveries(&store, "b").remove(0);
+    assert_eq!((again.attempts, again.redelivered_by), (0, Some(Actor::LocalUser(1))));
     // The recipient comes back, and receives the current state.
     update_alerts(&store, vec![drift("x", "two")], 4);
     let delivery = deliveries(&store, "a").remove(0);

@@ -100,6 +100,34 @@ async fn lookalikes_of_a_protected_brand_are_reported_explained_and_acknowledged
     .await;
 }
 
+/// P22.
+#[tokio::test(flavor = "multi_thread")]
+async fn flood_of_lookalikes_is_listed_and_fails_the_command() {
+    let brands = ["stripe", "figma", "notion", "github", "asana", "linear", "sentry"];
+    let rows = brands.map(|brand| Row::new(&format!("io.github.evil/{brand}-mcp"), "1.0.0"));
+    let upstream = Upstream::start(rows).await;
+    let place = Workplace::new(&upstream.url);
+    let protect: Vec<String> = brands
+        .iter()
+        .map(|brand| format!("- {{name: com.{brand}, protect: [{brand}]}}\n"))
+        .collect();
+    place.overlay("protect.yaml", &format!("namespaces:\n{}", protect.concat()));
+    let daemon = place.start().await;
+    daemon.synced().await;
+    let listed = async || {
+        let output = place.run(&["lookalikes", "--json", "--level", "high"]);
+        let found: Value = serde_json::from_str(&text(&output.stdout)).expect("JSON");
+        let found = found.as_array().expect("a list").clone();
+        (found.len() == 6).then_some(found)
+    };
+    let alerts = eventually("five alerts and a flood are listed", listed).await;
+    let (floods, single): (Vec<&Value>, Vec<&Value>) =
+        alerts.iter().partition(|alert| alert["kind"] == "flood");
+    assert_eq!((floods.len(), &floods[0]["count"]), (1, &Value::from(2)));
+    single.into_iter().for_each(|alert| acknowledge(&place, alert));
+    assert_eq!(place.run(&["lookalikes"]).status.code(), Some(1), "the flood or what it counted is open");
+}
+
 const REVIEWED: &str = "approval: {state: approved, reviewed: 2026-11-01, expires: 2099-01-01}";
 
 /// An overlay with a protected brand and a wildcard approval.
