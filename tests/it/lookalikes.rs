@@ -125,7 +125,11 @@ async fn flood_of_lookalikes_is_listed_and_fails_the_command() {
         alerts.iter().partition(|alert| alert["kind"] == "flood");
     assert_eq!((floods.len(), &floods[0]["count"]), (1, &Value::from(2)));
     single.into_iter().for_each(|alert| acknowledge(&place, alert));
-    assert_eq!(place.run(&["lookalikes"]).status.code(), Some(1), "the flood or what it counted is open");
+    assert_eq!(
+        place.run(&["lookalikes"]).status.code(),
+        Some(1),
+        "the flood or what it counted is open"
+    );
 }
 
 const REVIEWED: &str = "approval: {state: approved, reviewed: 2026-11-01, expires: 2099-01-01}";

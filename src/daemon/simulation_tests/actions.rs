@@ -198,6 +198,7 @@ impl World {
 
     fn save(&mut self, file: usize, condition: Condition) {
         let cut = self.dice.below(10_000);
+        (self.readings, self.is_in_time) = (0, false);
         if let Some(text) = self.files[file].save(condition, cut) {
             // Of a half-written file at most these rules are readable.
             self.texts.insert(text, self.files[file].rules.clone());
@@ -369,7 +370,8 @@ fn deny(world: &mut World) {
         _ => None,
     };
     let says = if world.dice.chance(70) { Says::Denied } else { Says::Suspended };
-    add_rule(world, &Rule { pattern, versions, upstream: None, tier: None, says });
+    let upstream = world.dice.chance(20).then(|| world.dice.pick(&UPSTREAMS).0);
+    add_rule(world, &Rule { pattern, versions, upstream, tier: None, says });
 }
 
 /// Writes a rule in place of those that select the same.

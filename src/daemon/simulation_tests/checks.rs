@@ -136,11 +136,15 @@ impl World {
                 "{entry:?} is served by a wildcard, and its namespace was never verified"
             );
             let is_new = !self.served_before.contains(key);
-            // An approval that spells a name out makes it one of the protected names, for all of its versions.
-            let is_protected = self
-                .good
-                .iter()
-                .any(|(_, rule)| rule.approves() && rule.pattern.eq_ignore_ascii_case(&key.0));
+            // An approval that spells a name out makes it one of the protected names: for the versions that it covers,
+            // and for all where no wildcard admits others.
+            let spells_out = |rule: &Rule| rule.pattern.eq_ignore_ascii_case(&key.0);
+            let is_whole = |rule: &Rule| rule.versions.is_none() && rule.upstream.is_none();
+            let is_protected = is_named
+                || self
+                    .good
+                    .iter()
+                    .any(|(_, rule)| rule.approves() && spells_out(rule) && is_whole(rule));
             if is_protecting && is_new && !is_protected && key.0.contains("stripe") {
                 assert!(
                     self.oracle.is_cleared(&key.0),

@@ -104,6 +104,7 @@ impl Rule {
     /// Returns true if a denial or suspension covers the entry, in any spelling of its name and release.
     pub(super) fn denies(&self, entry: Selected<'_>) -> bool {
         self.hides()
+            && self.upstream.is_none_or(|upstream| upstream == entry.upstream)
             && selects_name(&spelled(&self.pattern), &spelled(entry.name))
             && self.versions.is_none_or(|versions| match versions.strip_prefix('>') {
                 Some(_) => major(entry.version).is_none_or(|major| major >= least(versions)),
