@@ -103,7 +103,7 @@ mod tests {
         };
         let alone = format!("{{{rule}: {approved}}}");
         let beside = format!("{alone}, {{name: com.a/*, approval: {approved}}}");
-        assert_eq!(of_name(alone)[0].in_part, false);
+        assert!(!of_name(alone)[0].in_part);
         assert_eq!(of_name(beside)[0].in_part, in_part);
     }
 }
