@@ -182,10 +182,10 @@ impl World {
         match started {
             Ok(daemon) => {
                 self.note("the daemon starts".to_owned());
-                if daemon.policy.good_files().is_none() {
-                    let kept = daemon.services.store.snapshot().and_then(|read| read.overlays());
-                    self.good = self.rules_of(&kept.unwrap_or_default().sources);
-                }
+                let kept = || daemon.services.store.snapshot().and_then(|read| read.overlays());
+                let good = daemon.policy.good_files();
+                self.good =
+                    self.rules_of(&good.unwrap_or_else(|| kept().unwrap_or_default().sources));
                 self.daemon = Some(daemon);
             }
             Err(why) => self.note(format!("the daemon cannot start: {why}")),
@@ -203,7 +203,8 @@ impl World {
         let files = &self.files;
         self.good.retain(|(name, rule)| {
             let is_given = files.iter().any(|file| {
-                matches!(file.condition, Condition::Whole | Condition::Cut)
+                // A broken file may have readable rules.
+                file.condition != Condition::Absent
                     && file.rules.iter().any(|known| known.approves() && known.collides(rule))
             });
             let is_whole = |file: &File| file.condition == Condition::Whole && file.is_at(name);
