@@ -94,6 +94,12 @@ impl Dossier {
         records.any(|record| record.record.shown == Shown::Visible)
     }
 
+    /// Returns false if the name was last served from another upstream.
+    #[must_use]
+    pub fn is_served_from(&self, upstream: &str) -> bool {
+        self.authority.as_deref().is_none_or(|authority| authority == upstream)
+    }
+
     /// Returns true if no upstream sent anything under the name.
     #[must_use]
     pub fn is_empty(&self) -> bool {

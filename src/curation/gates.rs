@@ -228,13 +228,13 @@ impl<'a> GateInput<'a, '_> {
     }
 
     /// Fails an entry under a wildcard that a reviewer would have to look at first. A version that a configured
-    /// view shows stays.
+    /// view shows stays, but not the one of another upstream.
     fn evaluate_screening(&self) -> Outcome<'a> {
         let upstream = self.row.upstream.as_str();
         if !self.policy.withholds()
             || self.policy.is_internal(upstream)
             || self.policy.overlays.is_internal(&self.dossier.name)
-            || self.dossier.is_visible(&self.row.version)
+            || self.dossier.is_visible(&self.row.version) && self.dossier.is_served_from(upstream)
         {
             return Outcome::Passed(Evidence::NoMatch);
         }

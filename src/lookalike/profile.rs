@@ -2,7 +2,7 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use crate::model::Digest;
+use crate::model::{Digest, fill, given_values};
 use crate::ownership::{Offer, Package, RepositoryLink, host};
 
 /// The facts of an entry that are compared in addition to its name.
@@ -32,6 +32,7 @@ impl EntryProfile {
         let text = |member: &str| value[member].as_str();
         let mut hosts = offer.hosts;
         hosts.extend(text("websiteUrl").and_then(host));
+        hosts.extend(opened_hosts(value));
         let packages = offer.packages.iter().map(Package::key);
         Some(Self {
             title: text("title").unwrap_or_default().to_owned(),
@@ -62,6 +63,30 @@ impl EntryProfile {
         }
         Digest::of_parts(parts.iter().map(String::as_bytes))
     }
+}
+
+/// Returns the hosts that a client opens beside those that are written in remotes: with the values that the entry gives
+/// to variables, of the transports of packages, and of packages that are addresses.
+fn opened_hosts(value: &Value) -> BTreeSet<String> {
+    let list = |member: &str| value[member].as_array().into_iter().flatten();
+    let transports = list("packages").map(|package| &package["transport"]);
+    let templates = list("remotes").chain(transports);
+    let filled = templates.flat_map(|transport| {
+        let url = transport["url"].as_str().and_then(host).unwrap_or_default();
+        let given = |name: &str| match given_values(&transport["variables"][name]) {
+            given if given.is_empty() => vec![""],
+            given => given,
+        };
+        let hosts = fill(&url, given).unwrap_or_default();
+        // A value may bring a path of its own.
+        hosts.into_iter().filter_map(|text| host(&format!("https://{text}"))).collect::<Vec<_>>()
+    });
+    let addresses = list("packages").filter_map(|package| {
+        let identifier = package["identifier"].as_str()?;
+        let image = || identifier.split_once('/').map(|(host, _)| host.to_ascii_lowercase());
+        host(identifier).or_else(image).filter(|host| host.contains('.'))
+    });
+    filled.chain(addresses).filter(|host| !host.is_empty()).collect()
 }
 
 #[cfg(test)]
@@ -98,6 +123,19 @@ mod tests {
             profile(members).digest().to_string(),
             "sha256:633cde8fd4380db4135af6ab6793849ffdb210131c2a92c0cb2ed44257c7f154"
         );
+    }
+
+    /// P25.
+    #[rstest::rstest]
+    #[case(r#", "remotes": [{"url": "https://{h}/", "variables": {"h": {"value": "Stripe.com.evil.example"}}}]"#)]
+    #[case(r#", "remotes": [{"url": "https://{h}.example/", "variables": {"h": {"choices": ["x", "stripe.com.evil"]}}}]"#)]
+    #[case(r#", "remotes": [{"url": "https://{h}x/", "variables": {"h": {"default": "stripe.com.evil.example/"}}}]"#)]
+    #[case(r#", "packages": [{"identifier": "https://stripe.com.evil.example/x.mcpb"}]"#)]
+    #[case(r#", "packages": [{"identifier": "stripe.com.evil.example/x/y:1"}]"#)]
+    #[case(r#", "packages": [{"transport": {"url": "https://stripe.com.evil.example/"}}]"#)]
+    fn every_host_that_a_client_opens_is_in_the_profile(#[case] members: &str) {
+        let hosts = profile(members).hosts;
+        assert!(hosts.contains("stripe.com.evil.example"), "{hosts:?}");
     }
 
     #[test]

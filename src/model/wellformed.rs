@@ -285,7 +285,9 @@ fn check_case(key: &str) -> Result<(), ValidationError> {
     if SCHEMA_MEMBERS.binary_search(&key).is_ok() {
         return Ok(());
     }
-    let folded: String = key.chars().map(simple_fold).collect();
+    // Older schemas wrote `registry_type`, and some clients still read that.
+    let letters = key.chars().filter(|character| *character != '_');
+    let folded: String = letters.map(simple_fold).collect();
     match SCHEMA_MEMBERS.iter().find(|member| member.eq_ignore_ascii_case(&folded)) {
         Some(member) => Err(ValidationRule::CaseVariant { found: key.to_owned(), member }.into()),
         None => Ok(()),

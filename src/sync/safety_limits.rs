@@ -79,6 +79,7 @@ const NAMESPACE_CAP: u64 = 10;
 pub struct RunFacts {
     pub complete: bool,
     pub rows_before: u64,
+    /// Those of them that the run saw. Other rows, and one row many times, make up for none.
     pub rows_seen: u64,
     pub newest_before: Option<Timestamp>,
     pub newest_seen: Option<Timestamp>,

@@ -7,22 +7,19 @@
 use url::{Host, Url};
 
 use super::objection::SafetyRule;
-use crate::model::{PRIVATE_LABELS, is_loopback};
+use crate::model::{MAX_AUTHORITY, PRIVATE_LABELS, Unfillable, fill, is_loopback};
 use crate::ownership::is_public;
 
 type Judged = Result<(), SafetyRule>;
 
-/// Names inside a home network (RFC 8375); the rest of `arpa` is public.
-const HOME: &str = "home.arpa";
 /// Metadata services of clouds outside of reserved networks and under public names.
 const METADATA_ADDRESS: [u8; 4] = [168, 63, 129, 16];
-const METADATA_NAMES: [&str; 2] = ["metadata.tencentyun.com", "api.metadata.cloud.ibm.com"];
-
-/// The limit on the hosts that the variables of one URL give.
-const MAX_HOSTS: usize = 64;
-
-/// The limit on the bytes of a host with its port: a DNS name has 253, and variables need some room.
-const MAX_AUTHORITY: usize = 1_024;
+const METADATA_NAMES: [&str; 4] =
+    ["metadata.tencentyun.com", "api.metadata.cloud.ibm.com", "metadata.goog", "fritz.box"];
+/// A top-level domain that nobody can register (RFC 2606): documentation uses it.
+const EXAMPLE: &str = "example";
+/// A top-level domain of infrastructure (RFC 3172), with names of home networks (RFC 8375) and of addresses.
+const INFRASTRUCTURE: &str = "arpa";
 
 /// The variables of a URL template, each with the values that the entry gives it.
 pub(super) type Values<'v> = dyn Fn(&str) -> Vec<&'v str> + 'v;
@@ -44,15 +41,11 @@ pub(in crate::curation) fn judge(url: &str) -> Judged {
 /// Judges a URL with variables in braces, with all values that the entry gives to those in its host.
 pub(super) fn judge_template(url: &str, opened: Opened, values: &Values<'_>) -> Judged {
     let (scheme, authority, rest) = parts(url).ok_or(SafetyRule::Scheme)?;
-    if authority.len() > MAX_AUTHORITY {
-        return Err(SafetyRule::Ambiguous);
-    }
-    let mut hosts = vec![authority.to_owned()];
-    for name in names(authority) {
+    let (host, port) = host_and_port(authority);
+    let given = |name: &str| {
         let variable = format!("{{{name}}}");
         let mut given = values(name);
         given.retain(|value| !value.is_empty());
-        let (host, port) = host_and_port(authority);
         if given.is_empty() {
             given.push(unknown(authority, &variable, opened));
         }
@@ -60,27 +53,28 @@ pub(super) fn judge_template(url: &str, opened: Opened, values: &Values<'_>) -> 
         if host != variable && port != variable {
             given.push("");
         }
-        hosts = hosts
-            .iter()
-            .flat_map(|host| given.iter().map(|value| host.replace(&variable, value)))
-            .take(MAX_HOSTS + 1)
-            .collect();
-        if hosts.len() > MAX_HOSTS {
-            return Err(SafetyRule::ManyHosts);
-        }
-        if hosts.iter().any(|host| host.len() > MAX_AUTHORITY) {
-            return Err(SafetyRule::Ambiguous);
-        }
-    }
+        given
+    };
+    let mut hosts = match fill(authority, given) {
+        Ok(hosts) => hosts,
+        Err(Unfillable::TooMany) => return Err(SafetyRule::ManyHosts),
+        Err(Unfillable::TooLong) => return Err(SafetyRule::Ambiguous),
+    };
     // An empty label names no host that a client could open.
-    if hosts.iter().any(|host| !has_empty_label(host)) {
-        hosts.retain(|host| !has_empty_label(host));
+    if !hosts.iter().all(|host| is_nameless(host)) {
+        hosts.retain(|host| !is_nameless(host));
     }
     let judge = |host: &String| judge_host(&format!("{scheme}{host}{rest}"), opened).err();
     let broken: Vec<SafetyRule> = hosts.iter().filter_map(judge).collect();
     // What nothing waives must not hide behind what a rule allows.
     let worst = broken.iter().find(|rule| !rule.is_waivable()).or(broken.first());
     worst.map_or(Ok(()), |rule| Err(rule.clone()))
+}
+
+/// Returns true for a plain host with an empty label. What a parser may end the host in is judged in any case.
+fn is_nameless(authority: &str) -> bool {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b".-:".contains(&byte);
+    authority.bytes().all(is_plain) && has_empty_label(authority)
 }
 
 fn has_empty_label(authority: &str) -> bool {
@@ -147,10 +141,18 @@ pub(super) fn is_private(host: &Host<impl AsRef<str>>) -> bool {
                     .is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
             };
             !name.contains('.')
-                || METADATA_NAMES.contains(&name)
-                || PRIVATE_LABELS.iter().chain(&[HOME]).any(ends)
+                || !is_registered(name)
+                || METADATA_NAMES.iter().any(ends)
+                || PRIVATE_LABELS.iter().any(ends)
         }
     }
+}
+
+/// Returns true if the public suffix list knows the last label as a top-level domain where names are registered.
+fn is_registered(name: &str) -> bool {
+    let last = name.rsplit('.').next().unwrap_or_default();
+    let is_known = || psl::suffix(last.as_bytes()).is_some_and(|suffix| suffix.is_known());
+    last != INFRASTRUCTURE && (last == EXAMPLE || is_known())
 }
 
 const SECURE: &str = "https://";
@@ -170,11 +172,6 @@ fn host_and_port(authority: &str) -> (&str, &str) {
         Some((host, port)) if !port.contains(']') => (host, port),
         _ => (authority, ""),
     }
-}
-
-/// Returns the names in braces.
-fn names(authority: &str) -> impl Iterator<Item = &str> {
-    authority.split('{').skip(1).filter_map(|rest| Some(rest.split_once('}')?.0))
 }
 
 #[cfg(test)]
@@ -223,6 +220,13 @@ mod tests {
     #[case("https://0251.0376.0251.0376/", Err(SafetyRule::Ambiguous))]
     #[case("https://\u{ff11}\u{ff16}\u{ff19}.254.169.254/", Err(SafetyRule::Ambiguous))]
     #[case("https://wiki.corp", Err(SafetyRule::PrivateHost))]
+    #[case("https://kubernetes.default.svc", Err(SafetyRule::PrivateHost))]
+    #[case("https://x.service.consul", Err(SafetyRule::PrivateHost))]
+    #[case("https://localhost6.localdomain6", Err(SafetyRule::PrivateHost))]
+    #[case("https://1.0.0.127.in-addr.arpa", Err(SafetyRule::PrivateHost))]
+    #[case("https://metadata.goog", Err(SafetyRule::PrivateHost))]
+    #[case("https://x.metadata.goog.", Err(SafetyRule::PrivateHost))]
+    #[case("https://fritz.box", Err(SafetyRule::PrivateHost))]
     #[case("https://notlocal.example", Ok(()))]
     fn url_that_is_not_plain_public_https_is_refused(#[case] url: &str, #[case] judged: Judged) {
         assert_eq!(judge(url), judged, "{url}");
@@ -255,6 +259,10 @@ mod tests {
     #[case("https://10.0.0.{h}/", &[], Err(SafetyRule::Ambiguous))]
     #[case("https://{h}/", &["{p}"], Err(SafetyRule::Ambiguous))]
     #[case("https://{h}.corp/", &[], Err(SafetyRule::PrivateHost))]
+    #[case("https://{h}a.example/", &["127.0.0.1/.."], Err(SafetyRule::PrivateHost))]
+    #[case("https://{h}a.example/", &["localhost?.."], Err(SafetyRule::PrivateHost))]
+    #[case("https://{h}a.example/", &[".@metadata.google.internal/"], Err(SafetyRule::UserInformation))]
+    #[case("https://{h}a.example/", &["evil.example\\..@x"], Err(SafetyRule::UserInformation))]
     #[case("https://{h}0x7f.1/", &[], Err(SafetyRule::Ambiguous))]
     #[case("https://{h}..a.example/", &[], Err(SafetyRule::Ambiguous))]
     #[case("https://{h", &[], Err(SafetyRule::Ambiguous))]

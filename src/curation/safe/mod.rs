@@ -12,8 +12,10 @@ mod objection;
 mod package;
 
 use link::{Opened, is_private, judge_template};
-use package::{image_host, is_identifier, is_version, is_word};
+use package::{image_host, is_identifier, is_shell, is_variable, is_version, is_word};
 use serde_json::Value;
+
+use crate::model::given_values;
 
 pub use objection::{Objection, SafetyRule};
 
@@ -22,6 +24,11 @@ pub(super) use link::judge;
 /// Lists what breaks the rules in the remotes, the packages and the `$schema` of a sanitized `server` object.
 pub(super) fn objections(server: &Value) -> Vec<Objection> {
     let mut inspector = Inspector::default();
+    if let Some(version) = server["version"].as_str() {
+        let is_plain = !version.starts_with('-') && !version.contains(['%', '?', '#', '\\', '"']);
+        let is_path = version.bytes().all(|byte| byte == b'.');
+        inspector.require(is_plain && !is_path, "version".to_owned(), version, SafetyRule::Version);
+    }
     if let Some(schema) = server["$schema"].as_str() {
         inspector.url("$schema".to_owned(), schema, judge(schema));
     }
@@ -59,7 +66,7 @@ impl Inspector {
     fn remote(&mut self, place: &str, remote: &Value) {
         let url = remote["url"].as_str().unwrap_or_default();
         let judged =
-            judge_template(url, Opened::Remotely, &|name| values(&remote["variables"][name]));
+            judge_template(url, Opened::Remotely, &|name| given_values(&remote["variables"][name]));
         self.url(format!("{place}.url"), url, judged);
         self.headers(place, remote);
         self.variables(place, remote);
@@ -93,7 +100,7 @@ impl Inspector {
         }
         if let Some(hint) = text("runtimeHint").filter(|hint| !hint.is_empty()) {
             self.require(
-                is_word(hint, "._+-"),
+                is_word(hint, "._+-") && !is_shell(hint),
                 format!("{place}.runtimeHint"),
                 hint,
                 SafetyRule::Program,
@@ -102,7 +109,11 @@ impl Inspector {
         for member in ["environmentVariables", "runtimeArguments", "packageArguments"] {
             for (index, input) in items(package, member) {
                 let place = format!("{place}.{member}[{index}]");
-                self.line(&format!("{place}.name"), input["name"].as_str().unwrap_or_default());
+                let name = input["name"].as_str().unwrap_or_default();
+                self.line(&format!("{place}.name"), name);
+                if member == "environmentVariables" && !is_variable(name) {
+                    self.add(format!("{place}.name"), name, SafetyRule::Variable);
+                }
                 self.input(&place, input);
             }
         }
@@ -117,7 +128,8 @@ impl Inspector {
         if kind == "mcpb" || identifier.contains("://") {
             return self.url(place, identifier, judge(identifier));
         }
-        let host = image_host(identifier).filter(|_| ["go", "oci"].contains(&kind));
+        let has_none = ["npm", "pypi", "nuget", "cargo"].contains(&kind);
+        let host = image_host(identifier).filter(|_| !has_none);
         if let Some(host) = host
             && is_private(&host)
         {
@@ -132,12 +144,12 @@ impl Inspector {
         let url = transport["url"].as_str().filter(|url| !url.is_empty());
         if let Some(url) = url {
             let judged = judge_template(url, Opened::Locally, &|name| {
-                let mut found = values(&transport["variables"][name]);
+                let mut found = given_values(&transport["variables"][name]);
                 for member in ["environmentVariables", "runtimeArguments", "packageArguments"] {
                     let named = items(package, member).filter(|(_, input)| {
                         [&input["name"], &input["valueHint"]].contains(&&Value::from(name))
                     });
-                    found.extend(named.flat_map(|(_, input)| values(input)));
+                    found.extend(named.flat_map(|(_, input)| given_values(input)));
                 }
                 found
             });
@@ -185,16 +197,6 @@ impl Inspector {
 
 fn items<'v>(value: &'v Value, member: &str) -> impl Iterator<Item = (usize, &'v Value)> {
     value[member].as_array().into_iter().flatten().enumerate()
-}
-
-/// Returns the values that an entry gives to an input.
-fn values(input: &Value) -> Vec<&str> {
-    let choices = items(input, "choices").map(|(_, choice)| choice);
-    [&input["value"], &input["default"]]
-        .into_iter()
-        .chain(choices)
-        .filter_map(Value::as_str)
-        .collect()
 }
 
 /// Returns true for a token of RFC 9110.
@@ -245,8 +247,15 @@ mod tests {
     #[case(package(&json!({"registryType": "NPM", "identifier": "a/b"})), "packages[0].identifier: \"a/b\" is not an identifier of a package of npm")]
     #[case(package(&json!({"version": "$(x)"})), "packages[0].version: \"$(x)\" is not a version of a package of npm")]
     #[case(package(&json!({"registryType": "-x"})), "packages[0].registryType: \"-x\" is not a kind of package; allowed are letters, digits and hyphens")]
-    #[case(package(&json!({"runtimeHint": "sh -c"})), "packages[0].runtimeHint: \"sh -c\" is not the name of a program; allowed are letters, digits and `.`, `_`, `+`, `-` inside")]
+    #[case(package(&json!({"runtimeHint": "sh -c"})), "packages[0].runtimeHint: \"sh -c\" is not the name of a program, or that of a shell; allowed are letters, digits and `.`, `_`, `+`, `-` inside")]
     #[case(package(&json!({"runtimeHint": "/bin/sh"})), "packages[0].runtimeHint")]
+    #[case(package(&json!({"runtimeHint": "bash"})), "packages[0].runtimeHint")]
+    #[case(package(&json!({"environmentVariables": [{"name": "--privileged -v /:/h"}]})), "packages[0].environmentVariables[0].name")]
+    #[case(package(&json!({"registryType": "docker", "identifier": "169.254.169.254:5000/x"})), "packages[0].identifier: \"https://169.254.169.254:5000\" has a host that is not public")]
+    #[case(package(&json!({"registryType": "git", "identifier": "file:/etc/passwd"})), "packages[0].identifier")]
+    #[case(json!({"version": "-rf"}), "version: \"-rf\" is not a version that a path or a command can name")]
+    #[case(json!({"version": ".."}), "version")]
+    #[case(json!({"version": "?x#y%2F"}), "version")]
     #[case(package(&json!({"registryBaseUrl": "https://npm.evil.example"})), "packages[0].registryBaseUrl: \"https://npm.evil.example\" is not a public registry of npm packages; list it in `[package_urls]` of `vidimus.toml`; a rule for this exact version can `allow` the URL")]
     #[case(package(&json!({"registryBaseUrl": "https://a@npm.example"})), "packages[0].registryBaseUrl: \"https://a@npm.example\" has user information before the host, which is not allowed")]
     #[case(package(&json!({"registryType": "go", "identifier": "git.internal/x"})), "packages[0].identifier: \"https://git.internal\" has a host that is not public")]

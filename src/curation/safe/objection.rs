@@ -33,6 +33,10 @@ pub enum SafetyRule {
     Program,
     HeaderName,
     OneLine,
+    /// The name of an environment variable.
+    Variable,
+    /// The version of the entry itself.
+    Version,
 }
 
 impl SafetyRule {
@@ -62,8 +66,10 @@ impl fmt::Display for SafetyRule {
             Self::PackageKind => f.write_str("is not a kind of package; allowed are letters, digits and hyphens"),
             Self::Identifier(kind) => write!(f, "is not an identifier of a package of {}", Escaped(kind)),
             Self::PackageVersion(kind) => write!(f, "is not a version of a package of {}", Escaped(kind)),
-            Self::Program => f.write_str("is not the name of a program; allowed are letters, digits and `.`, `_`, `+`, `-` inside"),
+            Self::Program => f.write_str("is not the name of a program, or that of a shell; allowed are letters, digits and `.`, `_`, `+`, `-` inside"),
             Self::HeaderName => f.write_str("is not a header name, which is a token of RFC 9110"),
+            Self::Variable => f.write_str("is not the name of an environment variable; it has no white space, no `=` and no `-` in front"),
+            Self::Version => f.write_str("is not a version that a path or a command can name; it has none of `% ? # \\ \"`, no `-` in front, and not only dots"),
             Self::OneLine => f.write_str("has a line break; one line is allowed"),
         }
     }

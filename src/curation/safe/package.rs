@@ -30,6 +30,7 @@ pub(super) fn is_identifier(kind: &str, text: &str) -> bool {
         _ => {
             text.len() <= 255
                 && text.split('/').all(|segment| segment != "..")
+                && !text.starts_with("file:")
                 && text.starts_with(|first: char| first.is_ascii_alphanumeric() || first == '@')
                 && text
                     .bytes()
@@ -48,6 +49,34 @@ pub(super) fn is_version(kind: &str, text: &str) -> bool {
         "oci" => is_tag(text) || is_digest(text),
         _ => text.len() <= 128 && is_word(text, ".+_!~-"),
     }
+}
+
+/// Returns true for a program that runs what its arguments spell.
+pub(super) fn is_shell(program: &str) -> bool {
+    const SHELLS: [&str; 14] = [
+        "ash",
+        "bash",
+        "cmd",
+        "command",
+        "csh",
+        "dash",
+        "env",
+        "eval",
+        "fish",
+        "ksh",
+        "powershell",
+        "pwsh",
+        "sh",
+        "zsh",
+    ];
+    let folded = program.to_ascii_lowercase();
+    SHELLS.contains(&folded.strip_suffix(".exe").unwrap_or(&folded))
+}
+
+/// Returns true for a text that can only be the name of an environment variable. Real entries have hyphens in them.
+pub(super) fn is_variable(name: &str) -> bool {
+    !name.starts_with('-')
+        && !name.contains(|character: char| character.is_whitespace() || character == '=')
 }
 
 /// Returns the host that an image names, in front of its path.

@@ -169,6 +169,7 @@ fn keep(
 ) -> Result<(), SyncFailure> {
     let snapshot = mirror.store.snapshot()?;
     let now = mirror.clock.now();
+    let is_first_sync = snapshot.upstream(upstream)?.last_full_sync.is_none();
     let (mut rows, mut size) = (Vec::new(), snapshot.size_of(upstream, name)?);
     for item in RawPage::read_versions(&page.body)?.rows {
         if let Change::Write { row: Row::Entry(entry), .. } =
@@ -180,6 +181,11 @@ fn keep(
         }
     }
     drop(snapshot);
+    let limits = mirror.definition(upstream).map(|definition| definition.safety_limits);
+    if !is_first_sync && limits.is_some_and(|limits| rows.len() as u64 > limits.name_growth) {
+        // The next sync run judges them.
+        return Ok(());
+    }
     let destination = Destination::LiveUnlessPresent;
     mirror.store.commit(&Batch {
         upstream,

@@ -174,7 +174,6 @@ fn facts(
 ) -> Result<RunFacts, StoreError> {
     let mut facts = RunFacts {
         complete: run.kind == SyncKind::Full,
-        rows_seen: run.tally.rows(),
         // An upstream without a clock, such as files, cannot be rewound.
         newest_before: run.upstream_time.and(state.newest_of_full_sync),
         newest_seen: run.newest_updated_at,
@@ -219,7 +218,9 @@ fn count_names(
         }
         facts.rows_before += 1;
         facts.names.add(&head.name);
-        if facts.complete && !seen.contains(&head) {
+        if seen.contains(&head) {
+            facts.rows_seen += 1;
+        } else if facts.complete {
             let (name, version) = (head.name.as_str(), head.version.as_str());
             if snapshot.is_discarded(upstream, name, version, || missing_digest(name, version))? {
                 continue;

@@ -1,13 +1,13 @@
 use std::collections::BTreeSet;
 
-use redb::WriteTransaction;
+use redb::{ReadableTable, WriteTransaction};
 
 use super::staged::clear_run;
 use super::state::{decided, put_state, state_of};
 use crate::model::{Name, Status, Timestamp};
 use crate::store::dirty::{mark_everything, mark_names};
 use crate::store::entries::{Live, owe_facts};
-use crate::store::tables::{SEEN, STAGED};
+use crate::store::tables::{DISCARDED, ON_HOLD, SEEN, STAGED};
 use crate::store::{Store, StoreError, codec};
 use crate::sync::{Row, UpstreamState};
 
@@ -36,7 +36,8 @@ pub struct Seen<'a> {
 pub enum Destination {
     /// Into the tables that the catalogue is built from.
     Live,
-    /// The same, but an existing entry is replaced only by its own deletion.
+    /// The same, but an existing entry is replaced only by its own deletion, and nothing that was put on hold or discarded
+    /// is accepted.
     LiveUnlessPresent,
     /// Kept separate until the run is accepted.
     Staged,
@@ -113,9 +114,15 @@ impl Store {
         batch: &Batch<'_>,
     ) -> Result<(), StoreError> {
         let mut live = Live::open(self, transaction, batch.upstream, batch.now)?;
+        let (on_hold, discarded) =
+            (transaction.open_table(ON_HOLD)?, transaction.open_table(DISCARDED)?);
         let mut taken = BTreeSet::new();
         for row in batch.rows {
-            if live.may_take(row)? {
+            let (name, version) = row.key();
+            let key = (batch.upstream, name.as_str(), version.as_str());
+            // A person decides about those, or has decided.
+            let is_judged = on_hold.get(key)?.is_some() || discarded.get(key)?.is_some();
+            if !is_judged && live.may_take(row)? {
                 live.put(row)?;
                 taken.extend(Name::parse(&row.key().0));
             }
