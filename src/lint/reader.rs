@@ -14,13 +14,18 @@ pub struct Reader {
 #[derive(Debug)]
 pub struct Fields<'n> {
     pub node: &'n Node,
-    members: BTreeMap<&'n str, &'n Node>,
+    members: BTreeMap<&'n str, Vec<&'n Node>>,
 }
 
 impl<'n> Fields<'n> {
     #[must_use]
     pub fn get(&self, key: &str) -> Option<&'n Node> {
-        self.members.get(key).copied()
+        self.all(key).last()
+    }
+
+    /// Returns every value of a key. More than one is an error, but none of them may be lost that restricts something.
+    pub fn all(&self, key: &str) -> impl DoubleEndedIterator<Item = &'n Node> {
+        self.members.get(key).into_iter().flatten().copied()
     }
 
     /// Returns true if no allowed key is present.
@@ -42,7 +47,7 @@ impl Reader {
             self.error(node, node.describe(), format!("a mapping of {}", listed(&known)));
             return None;
         };
-        let mut members = BTreeMap::new();
+        let mut members: BTreeMap<&str, Vec<&Node>> = BTreeMap::new();
         for (key, value) in pairs {
             let Some(name) = self.text(key) else { continue };
             if table.planned.contains(&name) {
@@ -50,10 +55,14 @@ impl Reader {
                 self.error(key, found, "remove it: it would have no effect");
             } else if !known.contains(&name) {
                 self.error(key, format!("unknown key `{name}`"), allowed(name, &known));
-            } else if let Some(first) = members.insert(name, value) {
-                let found = format!("the key `{name}` appears twice");
-                let finding = Finding::error(&key.place, found, "keep one of them");
-                self.findings.push(finding.against(&first.place));
+            } else {
+                let values = members.entry(name).or_default();
+                if let Some(first) = values.last() {
+                    let found = format!("the key `{name}` appears twice");
+                    let finding = Finding::error(&key.place, found, "keep one of them");
+                    self.findings.push(finding.against(&first.place));
+                }
+                values.push(value);
             }
         }
         Some(Fields { node, members })

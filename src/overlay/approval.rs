@@ -23,15 +23,17 @@ struct ApprovalReader<'a> {
 impl ApprovalReader<'_> {
     fn approval(&mut self, node: &Node, rule: &Rule) -> Option<Approval> {
         let fields = self.reader.mapping(node, &APPROVAL)?;
-        let Some(state) = fields.get("state") else {
+        if fields.get("state").is_none() {
             self.reader.error(
                 node,
                 "an approval without `state`",
                 "approved, pending, suspended or denied",
             );
             return None;
-        };
-        let state = self.reader.word(state, &State::WORDS)?;
+        }
+        let states = fields.all("state").map(|state| self.reader.word(state, &State::WORDS));
+        // A state that is written twice refuses the set, and of the two the one that hides counts.
+        let state = states.flatten().max()?;
         let mut approval = Approval {
             state,
             track: fields.get("track").and_then(|node| self.reader.word(node, &Track::WORDS)),

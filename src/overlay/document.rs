@@ -76,13 +76,13 @@ impl Document<'_> {
         let Some(fields) = self.reader.mapping(node, &DOCUMENT) else {
             return;
         };
-        if let Some(servers) = fields.get("servers") {
+        for servers in fields.all("servers") {
             for item in self.reader.items(servers) {
                 let rule = self.server(item);
                 self.rules.extend(rule);
             }
         }
-        if let Some(namespaces) = fields.get("namespaces") {
+        for namespaces in fields.all("namespaces") {
             for item in self.reader.items(namespaces) {
                 self.namespace(item);
             }
@@ -141,9 +141,14 @@ impl Document<'_> {
                 read_not_lookalike(&mut self.reader, node, Selected::Names(rule.name.clone()));
             self.protection.not_lookalikes.extend(rule);
         }
-        if let Some(node) = fields.get("approval") {
-            rule.approval = read_approval(&mut self.reader, self.context, node, &rule);
-        } else if rule.is_empty()
+        for node in fields.all("approval") {
+            let approval = read_approval(&mut self.reader, self.context, node, &rule);
+            if !rule.hides() {
+                rule.approval = approval;
+            }
+        }
+        if fields.get("approval").is_none()
+            && rule.is_empty()
             && not_lookalike.is_none()
             && self.reader.findings.len() == earlier
         {

@@ -122,6 +122,12 @@ impl OverlaySet {
         self.owners.shared_hosts()
     }
 
+    /// Returns true if any of these namespaces is not marked as internal here.
+    #[must_use]
+    pub fn lacks_internal(&self, namespaces: &[NamespacePattern]) -> bool {
+        namespaces.iter().any(|namespace| !self.internal.contains(namespace))
+    }
+
     pub(super) fn internal(&self) -> &[NamespacePattern] {
         &self.internal
     }

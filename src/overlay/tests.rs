@@ -325,3 +325,25 @@ fn documented_track_is_the_default_one() {
     let track = tables.iter().flat_map(|table| table.fields).find(|field| field.key == "track");
     assert_eq!(track.map(|field| field.default), Some("standard"));
 }
+
+/// P26.
+#[rstest::rstest]
+#[case::two_lists(
+    "servers: [{name: com.a/x, approval: {state: denied}}]\nservers: [{name: com.a/y, tier: 2}]"
+)]
+#[case::two_approvals(
+    "servers:\n- {name: com.a/x, approval: {state: denied}, approval: {state: approved, reviewed: 2026-01-01}}"
+)]
+#[case::two_states(
+    "servers:\n- {name: com.a/x, approval: {state: denied, state: approved, reviewed: 2026-01-01}}"
+)]
+#[case::two_states_the_other_way(
+    "servers:\n- {name: com.a/x, approval: {state: approved, reviewed: 2026-01-01, state: denied}}"
+)]
+fn denial_counts_where_a_key_is_written_twice(#[case] text: &str) {
+    let now = Timestamp::parse("2026-06-01T00:00:00Z").expect("a time");
+    let context = Context { terms: Terms::default(), now, upstreams: None };
+    let reading = read(&[Source::new("x.yaml", text)], &context);
+    assert!(crate::lint::has_errors(&reading.findings), "{:?}", reading.findings);
+    assert!(reading.rules.iter().any(Rule::hides), "{:?}", reading.rules);
+}

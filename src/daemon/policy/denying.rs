@@ -1,53 +1,69 @@
 //! Keeps the denials of a refused set in force while its files break or go.
 
 use std::collections::{BTreeSet, HashSet};
+use std::slice;
 use std::sync::Arc;
 
 use crate::lint::Source;
-use crate::overlay::{Context, Reading, Rule, parse};
+use crate::model::NamespacePattern;
+use crate::overlay::{Context, NamePattern, Reading, VersionPattern, parse};
 
 /// Denials that no file gives legibly any more.
-pub(super) struct Denying {
+pub(super) struct Denying<'c> {
+    context: Context<'c>,
     sources: Vec<Arc<Source>>,
     pub(super) reading: Reading,
 }
 
-impl Denying {
+/// What one file hides.
+#[derive(Debug, PartialEq, Eq, Hash)]
+enum Hides {
+    Entries(NamePattern, VersionPattern, Option<String>),
+    Internal(NamespacePattern),
+}
+
+impl<'c> Denying<'c> {
     /// Selects the texts of files that are broken or gone now. A whole file speaks for itself.
     pub(super) fn of(
         before: &[Arc<Source>],
         whole: &BTreeSet<&str>,
-        context: &Context<'_>,
+        context: Context<'c>,
     ) -> Self {
         let outlasting = before.iter().filter(|source| !whole.contains(source.file.as_str()));
         let sources: Vec<_> = outlasting.cloned().collect();
-        let reading = parse(&sources, context);
-        Self { sources, reading }
+        let reading = parse(&sources, &context);
+        Self { context, sources, reading }
     }
 
-    /// Returns these texts, and those of the refused set with further denials, to keep for the next set.
-    pub(super) fn with(mut self, sources: &[Arc<Source>], refused: &Reading) -> Vec<Arc<Source>> {
-        let known: HashSet<_> = denials(&self.reading).collect();
-        let further = denials(refused).filter(|denial| !known.contains(denial));
-        let files: BTreeSet<&str> = further.map(|(file, _)| file).collect();
-        let further = sources.iter().filter(|source| files.contains(source.file.as_str()));
-        self.sources.extend(further.cloned());
+    /// Returns these texts, and those of the refused set that hide something further, to keep for the next set.
+    pub(super) fn with(mut self, refused: &[Arc<Source>]) -> Vec<Arc<Source>> {
+        for source in refused {
+            let hides = self.of_text(source);
+            let same = self.sources.iter().filter(|kept| kept.file == source.file);
+            let known: HashSet<_> = same.flat_map(|kept| self.of_text(kept)).collect();
+            if hides.iter().any(|hides| !known.contains(hides)) {
+                self.sources.push(Arc::clone(source));
+            }
+        }
         self.sources
     }
-}
 
-fn denials(reading: &Reading) -> impl Iterator<Item = (&str, impl Eq + std::hash::Hash)> {
-    let hiding = reading.rules.iter().filter(|rule| rule.hides());
-    hiding.map(|rule| (rule.place.source.file.as_str(), Rule::selection(rule)))
+    fn of_text(&self, source: &Arc<Source>) -> Vec<Hides> {
+        let Reading { rules, internal, .. } = parse(slice::from_ref(source), &self.context);
+        let hiding = rules.into_iter().filter(|rule| rule.hides());
+        let entries = hiding.map(|rule| Hides::Entries(rule.name, rule.versions, rule.upstream));
+        entries.chain(internal.into_iter().map(Hides::Internal)).collect()
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::model::Timestamp;
-    use crate::overlay::{OverlaySet, Terms};
+    use crate::overlay::Terms;
 
     const DENIED: &str = "servers: [{name: com.a/x, approval: {state: denied}}]";
+    const INTERNAL: &str = "namespaces: [{name: com.a, internal: true}]";
     const BROKEN: &str = "servers: [{nmae: com.a/x}]";
 
     /// Judges refused sets with these texts of one file in turn, and returns the number of denials on top of the last.
@@ -59,9 +75,10 @@ mod tests {
         for text in texts {
             let sources: Vec<_> = text.iter().map(|text| Source::new("a", *text)).collect();
             let whole = text.iter().filter(|text| **text != BROKEN).map(|_| "a").collect();
-            let kept = Denying::of(&denying, &whole, &context);
-            number = OverlaySet::default().with_denials_of(&kept.reading).rules().len();
-            denying = kept.with(&sources, &parse(&sources, &context));
+            let kept = Denying::of(&denying, &whole, context);
+            let Reading { rules, internal, .. } = &kept.reading;
+            number = rules.len() + internal.len();
+            denying = kept.with(&sources);
         }
         number
     }
@@ -69,6 +86,7 @@ mod tests {
     /// P26.
     #[rstest::rstest]
     #[case::broken(&[Some(DENIED), Some(BROKEN)], 1)]
+    #[case::internal(&[Some(INTERNAL), Some(BROKEN)], 1)]
     #[case::gone(&[Some(DENIED), None], 1)]
     #[case::broken_and_then_gone(&[Some(DENIED), Some(BROKEN), None], 1)]
     #[case::taken_back(&[Some(DENIED), Some("# nothing")], 0)]

@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
+use super::last_good;
 use super::overlays::{LoadedOverlays, judge_folder};
-use super::state::State;
-use crate::config::{Folder, read_overlays};
+use super::state::{Lint, State};
+use crate::config::read_overlays;
 use crate::daemon::Services;
 use crate::lint::Source;
 use crate::overlay::{Context, Reading, parse};
@@ -44,19 +45,20 @@ impl PolicyDrive {
         if !step.hide.is_empty() {
             services.policy.hide(&self.denials(&step.hide));
         }
-        if let Some(folder) = step.lint {
-            self.enforce(folder, ids)?;
+        if let Some(lint) = step.lint {
+            self.enforce(lint, ids)?;
         } else if self.stored.is_none() && self.state.begin() {
             self.keep(current.overlays.last_good.clone())?;
         }
         Ok(is_busy)
     }
 
-    fn enforce(&mut self, folder: Folder, ids: Vec<String>) -> Result<(), StoreError> {
+    fn enforce(&mut self, lint: Lint, ids: Vec<String>) -> Result<(), StoreError> {
         let services = Arc::clone(&self.services);
         let (before, now) = (services.policy.current(), services.clock.now());
-        let last_good = &before.overlays.last_good;
-        let judged = judge_folder(&services.settings, folder.clone(), Some(&ids), last_good, now);
+        let last_good = lint.with_applied(&before.overlays.last_good);
+        let folder = lint.folder;
+        let judged = judge_folder(&services.settings, folder.clone(), Some(&ids), &last_good, now);
         let loaded = judged.unwrap_or_else(LoadedOverlays::nothing);
         let unseen = self.state.linted(folder, ids, loaded.refused, now);
         let last_good = loaded.last_good.clone();
@@ -71,7 +73,8 @@ impl PolicyDrive {
         let kept = if stored.as_ref() == Some(&last_good) {
             Ok(())
         } else {
-            self.services.store.keep_overlays(&last_good, self.services.clock.now())
+            let Services { store, settings, clock, .. } = &*self.services;
+            last_good::keep(store, &settings.overlays, &last_good, clock.now())
         };
         self.stored = kept.is_ok().then_some(last_good);
         self.state.finish();

@@ -34,6 +34,7 @@ mod denying;
 #[cfg(test)]
 mod drive_tests;
 mod folder;
+mod last_good;
 mod overlays;
 mod report;
 mod state;

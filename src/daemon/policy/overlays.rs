@@ -2,6 +2,7 @@ use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
 
 use super::denying::Denying;
+use super::last_good;
 use crate::config::{Folder, Settings, read_overlays};
 use crate::lint::{Finding, Severity, Source, has_errors};
 use crate::model::Timestamp;
@@ -43,7 +44,7 @@ pub fn load_overlays(
 ) -> Result<Result<LoadedOverlays, Vec<Finding>>, StoreError> {
     let folder = read_overlays(&settings.overlays);
     let stored = match store {
-        Some(store) => store.snapshot()?.overlays()?,
+        Some(store) => last_good::read(store, &settings.overlays)?,
         None => LastGood::default(),
     };
     let mut loaded = match judge_folder(settings, folder, upstreams, &stored, now) {
@@ -52,7 +53,7 @@ pub fn load_overlays(
     };
     loaded.is_kept = loaded.last_good == stored;
     if let (Some(store), true, false) = (store, keep, loaded.is_kept) {
-        store.keep_overlays(&loaded.last_good, now)?;
+        last_good::keep(store, &settings.overlays, &loaded.last_good, now)?;
         loaded.is_kept = true;
     }
     Ok(Ok(loaded))
@@ -103,12 +104,12 @@ pub(super) fn judge_folder(
         let place = &finding.place;
         (place.source.file.clone(), place.span.start as u64)
     });
-    let denying = Denying::of(&last_good.denying, &whole, &context);
+    let denying = Denying::of(&last_good.denying, &whole, context);
     let set = OverlaySet::from(good).with_denials_of(&reading).with_denials_of(&denying.reading);
     let last_good = LastGood {
         sources: last_good.sources.clone(),
         ended: keys.collect(),
-        denying: denying.with(&sources, &reading),
+        denying: denying.with(&sources),
     };
     Ok(LoadedOverlays {
         set: Arc::new(set),
@@ -140,7 +141,7 @@ impl LoadedOverlays {
         let known: HashSet<_> =
             self.set.rules().iter().filter(|rule| rule.hides()).map(Rule::selection).collect();
         let is_new = |rule: &Rule| rule.hides() && !known.contains(&rule.selection());
-        if !denials.rules.iter().any(is_new) {
+        if !denials.rules.iter().any(is_new) && !self.set.lacks_internal(&denials.internal) {
             return self;
         }
         Self { set: Arc::new(self.set.with_denials_of(denials)), ..self }

@@ -13,6 +13,7 @@ use std::time::Duration;
 use crate::config::Folder;
 use crate::lint::Source;
 use crate::model::Timestamp;
+use crate::store::LastGood;
 
 /// Readings after which the set is linted although a file is written to all the time.
 const SETTLED_WITHIN: u32 = 20;
@@ -30,8 +31,10 @@ pub(super) struct State {
     unsettled: u32,
     linted: Linted,
     is_linting: bool,
-    /// True if denials apply that no lint has seen.
-    hides_more: bool,
+    /// Texts whose denials apply, and that no lint has seen.
+    applied: Vec<Arc<Source>>,
+    /// Those of them that the lint under way knows.
+    passed: usize,
 }
 
 type Files = BTreeMap<String, Arc<Source>>;
@@ -50,10 +53,25 @@ struct Linted {
 pub(super) struct Step {
     /// The files whose denials apply now.
     pub(super) hide: Vec<Arc<Source>>,
-    /// The folder to lint.
-    pub(super) lint: Option<Folder>,
+    pub(super) lint: Option<Lint>,
     /// True if the next reading must follow soon.
     pub(super) is_unsettled: bool,
+}
+
+/// What to lint.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Lint {
+    pub(super) folder: Folder,
+    /// Texts whose denials apply already: they outlast files that broke or went since.
+    pub(super) applied: Vec<Arc<Source>>,
+}
+
+impl Lint {
+    /// Returns the last good set with the texts whose denials apply already.
+    pub(super) fn with_applied(&self, last_good: &LastGood) -> LastGood {
+        let denying = last_good.denying.iter().chain(&self.applied).cloned().collect();
+        LastGood { denying, ..last_good.clone() }
+    }
 }
 
 impl State {
@@ -71,7 +89,8 @@ impl State {
             unsettled: 0,
             linted: Linted { folder, upstreams, hour },
             is_linting: false,
-            hides_more: false,
+            applied: Vec::new(),
+            passed: 0,
         }
     }
 
@@ -79,19 +98,21 @@ impl State {
     pub(super) fn read(&mut self, folder: Folder, upstreams: &[String], now: Timestamp) -> Step {
         let is_settled = folder == self.folder;
         let hide = self.settle(&folder);
-        self.hides_more |= !hide.is_empty();
+        self.applied.extend(hide.iter().cloned());
         self.unsettled = if is_settled { 0 } else { self.unsettled + 1 };
         self.folder = folder;
         let is_due = is_settled || self.unsettled >= SETTLED_WITHIN;
         let lint = if is_due && !self.is_linting { self.outdated(upstreams, now) } else { None };
         if lint.is_some() {
             (self.is_linting, self.unsettled) = (true, 0);
+            self.passed = self.applied.len();
         }
+        let lint = lint.map(|folder| Lint { folder, applied: self.applied.clone() });
         Step { hide, lint, is_unsettled: !is_settled }
     }
 
-    /// Takes the end of a lint; returns the settled files that it did not see, whose denials apply on
-    /// top of it.
+    /// Takes the end of a lint; returns the texts that it did not know, whose denials apply on top of it. A text that was
+    /// replaced since still does: only the next lint can tell a denial that was taken back from a file that broke.
     pub(super) fn linted(
         &mut self,
         folder: Folder,
@@ -99,12 +120,9 @@ impl State {
         refused: bool,
         now: Timestamp,
     ) -> Vec<Arc<Source>> {
-        let seen = by_file(&folder);
-        let unseen: Vec<_> =
-            self.settled.values().filter(|source| !has(&seen, source)).cloned().collect();
-        self.hides_more = !unseen.is_empty();
+        self.applied.drain(..std::mem::take(&mut self.passed));
         self.linted = Linted { folder, upstreams, hour: refused.then(|| hour(now)) };
-        unseen
+        self.applied.clone()
     }
 
     /// Begins work that excludes a lint; returns false if there is some under way.
@@ -143,7 +161,7 @@ impl State {
         let mut sources: Vec<_> = self.settled.values().cloned().collect();
         sources.sort_by(|left, right| Path::new(&left.file).cmp(Path::new(&right.file)));
         let folder = Folder { sources, findings: self.folder.findings.clone() };
-        let is_outdated = self.hides_more
+        let is_outdated = !self.applied.is_empty()
             || folder != self.linted.folder
             || upstreams != self.linted.upstreams
             || self.linted.hour.is_some_and(|linted| linted != hour(now));
@@ -203,7 +221,7 @@ mod tests {
         let mut read = |text: u32| {
             let files = [("busy", text.to_string()), ("new", "n".to_owned())];
             let files = files.each_ref().map(|(file, text)| (*file, text.as_str()));
-            Some((text, state.read(folder(&files), &[], NOW).lint?))
+            Some((text, state.read(folder(&files), &[], NOW).lint?.folder))
         };
         let linted: Vec<(u32, Folder)> = (1..30).filter_map(&mut read).collect();
         assert_eq!(linted, [(SETTLED_WITHIN, folder(&[("busy", "0"), ("new", "n")]))]);
@@ -219,7 +237,7 @@ mod tests {
         state.read(denial.clone(), &[], NOW);
         assert_eq!(hides(&state.read(denial, &[], NOW)), ["d"]);
         state.read(folder(&[("a", "1"), ("deny", "half")]), &[], NOW);
-        let on_top = state.linted(lint, Vec::new(), false, NOW);
+        let on_top = state.linted(lint.folder, Vec::new(), false, NOW);
         assert_eq!(on_top.iter().map(|source| &*source.text).collect::<Vec<_>>(), ["d"]);
     }
 
@@ -233,7 +251,7 @@ mod tests {
         state.finish();
         state.read(folder(&[("a", "1")]), &[], NOW);
         let lint = state.read(folder(&[("a", "1")]), &[], NOW).lint.expect("a lint");
-        assert_eq!(state.linted(lint, Vec::new(), false, NOW), []);
+        assert_eq!(state.linted(lint.folder, Vec::new(), false, NOW), []);
         state.finish();
         assert_eq!(state.read(folder(&[("a", "1")]), &[], NOW).lint, None);
     }
@@ -248,11 +266,12 @@ mod tests {
         state.read(more.clone(), &[], NOW);
         let step = state.read(more.clone(), &[], NOW);
         assert_eq!((hides(&step), step.lint.is_some()), (vec!["d"], false), "one lint at a time");
-        let on_top = state.linted(lint, Vec::new(), false, NOW);
+        let on_top = state.linted(lint.folder, Vec::new(), false, NOW);
         assert_eq!(on_top.len(), 1);
         state.finish();
         let lint = state.read(more.clone(), &[], NOW).lint.expect("the lint of the rest");
-        assert_eq!(state.linted(lint, Vec::new(), false, NOW), []);
+        assert_eq!(lint.applied, on_top);
+        assert_eq!(state.linted(lint.folder, Vec::new(), false, NOW), []);
     }
 
     /// The daemon must not lint a folder that does not change, refused or not.

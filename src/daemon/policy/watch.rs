@@ -9,9 +9,10 @@ use tracing::warn;
 
 use super::current::{CurrentPolicy, Policy};
 use super::folder::{ReadFolder, WatchedFolder};
+use super::last_good;
 use super::overlays::{LoadedOverlays, judge_folder};
 use super::report::{report_folder, report_overlays};
-use super::state::State;
+use super::state::{Lint, State};
 use crate::config::{Folder, Settings};
 use crate::daemon::runtime::{Clock, blocking};
 use crate::lint::Source;
@@ -163,9 +164,9 @@ impl Running {
             let watcher = self.watcher.clone();
             blocking(move || watcher.policy.hide(&watcher.denials(&step.hide))).await;
         }
-        if let Some(folder) = step.lint {
+        if let Some(lint) = step.lint {
             let watcher = self.watcher.clone();
-            self.tasks.spawn(blocking(move || watcher.judge(folder, upstreams)));
+            self.tasks.spawn(blocking(move || watcher.judge(lint, upstreams)));
         } else if self.stored.is_none() && self.state.begin() {
             self.keep(current.overlays.last_good.clone(), None);
         }
@@ -198,7 +199,7 @@ impl Running {
             let kept = if stored.as_ref() == Some(&last_good) {
                 Ok(())
             } else {
-                store.keep_overlays(&last_good, clock.now())
+                last_good::keep(store, &watcher.settings.overlays, &last_good, clock.now())
             };
             if let (Err(error), Some(_)) = (&kept, &changed) {
                 let reason = reason(error);
@@ -213,11 +214,11 @@ impl Running {
 }
 
 impl Watcher {
-    fn judge(&self, folder: Folder, upstreams: Vec<String>) -> Done {
+    fn judge(&self, lint: Lint, upstreams: Vec<String>) -> Done {
         let before = self.policy.current();
-        let last_good = &before.overlays.last_good;
-        let (settings, now) = (&self.settings, self.clock.now());
-        let judged = judge_folder(settings, folder.clone(), Some(&upstreams), last_good, now);
+        let last_good = lint.with_applied(&before.overlays.last_good);
+        let (settings, folder, now) = (&self.settings, lint.folder, self.clock.now());
+        let judged = judge_folder(settings, folder.clone(), Some(&upstreams), &last_good, now);
         let loaded = judged.unwrap_or_else(LoadedOverlays::nothing);
         Done::Judged(Box::new(loaded), folder, upstreams)
     }
