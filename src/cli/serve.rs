@@ -1,4 +1,5 @@
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,7 +17,7 @@ use crate::api::{
     Door, Socket, TOKEN_FILE, Tls, TokenFile, operations, registry, serve as serve_http,
     serve_socket,
 };
-use crate::config::{Settings, Upstream, read_upstreams};
+use crate::config::{Settings, Upstream, read_overlays, read_upstreams};
 use crate::daemon::{DaemonError, Services, Shift, open_source, open_sources, open_webhooks, run};
 use crate::model::{Escaped, reason};
 use crate::remote::OwnershipSources;
@@ -25,6 +26,9 @@ use crate::telemetry::dropped_lines;
 
 /// The process stops within five seconds, whatever happens.
 const LONGEST_STOP: Duration = Duration::from_secs(3);
+/// The time between two readings of the overlay folder that must be equal at a start, and their number at most.
+const BETWEEN_READINGS: Duration = Duration::from_millis(150);
+const MOST_READINGS: usize = 10;
 
 /// Runs the daemon until it is interrupted.
 pub(super) async fn serve(
@@ -75,6 +79,7 @@ pub(super) async fn run_daemon(
     }
     let store = Store::create(&settings.data, shift.now())?;
     let clock = clock_of(&store)?.shifted(shift);
+    wait_until_settled(&settings.overlays).await;
     let overlays = match overlays(&settings, &upstreams, &store, clock.now(), true) {
         // A full disk must not keep denials from being read.
         Err(CliError::Store(error)) => {
@@ -162,6 +167,20 @@ pub(super) fn check_exposure(settings: &Settings) -> Result<Option<Tls>, CliErro
         return Err(CliError::ExposedOperations { address: settings.ops_listen });
     }
     Ok(public.tls.as_ref().map(Tls::load).transpose()?)
+}
+
+/// Waits until two readings of the overlay folder are equal, but not for long: a file may be half-written, and its denials
+/// come last.
+async fn wait_until_settled(folder: &Path) {
+    let mut before = read_overlays(folder);
+    for _ in 0..MOST_READINGS {
+        tokio::time::sleep(BETWEEN_READINGS).await;
+        let now = read_overlays(folder);
+        if now == before {
+            return;
+        }
+        before = now;
+    }
 }
 
 /// Lets the loops end by themselves, and gives up on one that is stuck in the system: an operator who stops the daemon

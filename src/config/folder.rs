@@ -4,6 +4,7 @@ use std::io::ErrorKind;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use crate::lint::{Finding, Source};
 
@@ -28,18 +29,31 @@ pub struct Stamp {
     size: u64,
     modified: (i64, i64),
     changed: (i64, i64),
+    /// False if the file was just written: another write in the same tick of its file system's clock would leave the same
+    /// times.
+    is_old: bool,
 }
 
+/// Longer than a tick of any file system's clock; some count whole seconds, or two.
+const TICK: Duration = Duration::from_millis(2_500);
+
 impl Stamp {
-    fn of(metadata: &Metadata) -> Self {
+    fn of(metadata: &Metadata, now: SystemTime) -> Self {
         Self {
             device: metadata.dev(),
             inode: metadata.ino(),
             size: metadata.size(),
             modified: (metadata.mtime(), metadata.mtime_nsec()),
             changed: (metadata.ctime(), metadata.ctime_nsec()),
+            is_old: is_old(metadata, now),
         }
     }
+}
+
+fn is_old(metadata: &Metadata, now: SystemTime) -> bool {
+    let now = now.duration_since(UNIX_EPOCH).unwrap_or_default();
+    let last = metadata.mtime().max(metadata.ctime()).try_into().unwrap_or_default();
+    now > Duration::from_secs(last) + TICK
 }
 
 /// Files as they were read before, by path.
@@ -56,18 +70,26 @@ pub fn read_overlays(folder: &Path) -> Folder {
 }
 
 /// Reads `overlays/**/*.yaml`, but no file again whose stamp is the known one: a folder that does not
-/// change costs a look at each entry. `known` then has the files that were read.
+/// change costs a look at each entry. `known` then has the files that were read; a file that was written just before
+/// `now` is read again in any case.
 #[must_use]
-pub fn read_changed_overlays(folder: &Path, known: &mut KnownFiles) -> Folder {
-    read_into(folder, "yaml", true, known)
+pub fn read_changed_overlays(folder: &Path, known: &mut KnownFiles, now: SystemTime) -> Folder {
+    read_into(folder, "yaml", true, known, now)
 }
 
 /// Reads the files with one extension below a folder.
 pub(super) fn read(folder: &Path, extension: &str, recursive: bool) -> Folder {
-    read_into(folder, extension, recursive, &mut KnownFiles::new())
+    // No file is known, so the time does not matter.
+    read_into(folder, extension, recursive, &mut KnownFiles::new(), UNIX_EPOCH)
 }
 
-fn read_into(folder: &Path, extension: &str, recursive: bool, known: &mut KnownFiles) -> Folder {
+fn read_into(
+    folder: &Path,
+    extension: &str,
+    recursive: bool,
+    known: &mut KnownFiles,
+    now: SystemTime,
+) -> Folder {
     let root = match folder.canonicalize() {
         Ok(root) => root,
         Err(error) => {
@@ -79,7 +101,7 @@ fn read_into(folder: &Path, extension: &str, recursive: bool, known: &mut KnownF
     };
     let (known_before, read) = (std::mem::take(known), KnownFiles::new());
     let mut reading =
-        Reading { root, extension, recursive, known: known_before, read, findings: vec![] };
+        Reading { root, extension, recursive, now, known: known_before, read, findings: vec![] };
     reading.folder(folder, 0);
     *known = reading.read;
     let sources = known.values().map(|(_, source)| Arc::clone(source)).collect();
@@ -95,6 +117,7 @@ struct Reading<'a> {
     root: PathBuf,
     extension: &'a str,
     recursive: bool,
+    now: SystemTime,
     known: KnownFiles,
     read: KnownFiles,
     findings: Vec<Finding>,
@@ -193,9 +216,10 @@ impl Reading<'_> {
         if self.read.len() >= MAX_FILES {
             return self.error(path, format!("more than {MAX_FILES} files"), "");
         }
-        let stamp = Stamp::of(metadata);
+        let stamp = Stamp::of(metadata, self.now);
         if let Some((before, source)) = self.known.remove(path)
             && before == stamp
+            && stamp.is_old
         {
             self.read.insert(path.to_owned(), (stamp, source));
             return;

@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::{Duration, SystemTime};
 
 use rstest::rstest;
 
@@ -135,22 +136,38 @@ fn overlays_are_sorted_by_path_and_documentation_is_skipped() {
     assert_eq!(texts, ["a", "b"]);
 }
 
+#[expect(clippy::disallowed_methods, reason = "it is compared with times of the file system")]
+fn now() -> SystemTime {
+    SystemTime::now()
+}
+
 /// A file that is read again is another value.
 #[test]
 fn file_is_read_again_if_and_only_if_its_stamp_changed() {
     let folder = folder(&[("a.yaml", "a"), ("b.yaml", "b")]);
     let mut known = KnownFiles::new();
-    let before = read_changed_overlays(folder.path(), &mut known);
-    let again = read_changed_overlays(folder.path(), &mut known);
+    let later = now() + Duration::from_secs(10);
+    let before = read_changed_overlays(folder.path(), &mut known, later);
+    let again = read_changed_overlays(folder.path(), &mut known, later);
     let same = |at: usize, read: &Folder| Arc::ptr_eq(&before.sources[at], &read.sources[at]);
     assert!(same(0, &again) && same(1, &again));
     fs::write(folder.path().join("c"), "B").expect("a file");
     fs::rename(folder.path().join("c"), folder.path().join("b.yaml")).expect("replaced");
-    let after = read_changed_overlays(folder.path(), &mut known);
+    let after = read_changed_overlays(folder.path(), &mut known, later);
     assert!(same(0, &after), "only the replaced file is read");
     assert_eq!(after.sources[1].text, "B");
     fs::remove_file(folder.path().join("a.yaml")).expect("removed");
-    assert_eq!(read_changed_overlays(folder.path(), &mut known).sources.len(), 1);
+    assert_eq!(read_changed_overlays(folder.path(), &mut known, later).sources.len(), 1);
+}
+
+/// P26: a second write in the same tick of a file system's clock leaves the same stamp.
+#[test]
+fn file_that_was_just_written_is_read_again_although_its_stamp_is_known() {
+    let folder = folder(&[("a.yaml", "a")]);
+    let (mut known, now) = (KnownFiles::new(), now());
+    let before = read_changed_overlays(folder.path(), &mut known, now);
+    let again = read_changed_overlays(folder.path(), &mut known, now);
+    assert!(!Arc::ptr_eq(&before.sources[0], &again.sources[0]));
 }
 
 #[rstest]

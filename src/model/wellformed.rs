@@ -286,8 +286,8 @@ fn check_case(key: &str) -> Result<(), ValidationError> {
         return Ok(());
     }
     // Older schemas wrote `registry_type`, and some clients still read that.
-    let letters = key.chars().filter(|character| *character != '_');
-    let folded: String = letters.map(simple_fold).collect();
+    let characters = key.chars().filter(|character| *character != '_');
+    let folded: String = characters.map(simple_fold).collect();
     match SCHEMA_MEMBERS.iter().find(|member| member.eq_ignore_ascii_case(&folded)) {
         Some(member) => Err(ValidationRule::CaseVariant { found: key.to_owned(), member }.into()),
         None => Ok(()),

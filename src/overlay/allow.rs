@@ -36,7 +36,7 @@ pub(super) fn read_allow(
         let found = format!("the URL was allowed until {expires}");
         reader.findings.push(Finding::warning(&node.place, found, "review it again, or remove it"));
     }
-    Some(Allow { url, expires })
+    Some(Allow { place: node.place.clone(), url, expires })
 }
 
 fn url(text: &str) -> Result<String, &'static str> {

@@ -1,11 +1,12 @@
 use std::collections::{BTreeSet, HashMap};
 
-use super::{Approval, NamePattern, Reading, State};
-use crate::lint::Finding;
+use super::{Allow, Approval, NamePattern, NoLookalike, Reading, Rule, State, VersionPattern};
+use crate::lint::{Finding, Place};
 use crate::lookalike::{Protected, Why};
 
-/// Ends approvals of the last valid set that the files of a refused one do not give any more, and
-/// returns a finding for each, at its rule in the valid set.
+/// Ends approvals of the last valid set that the files of a refused one do not give any more, and returns a finding for
+/// each, at its place in the valid set. The same holds for what else lets entries through: allowed URLs, waived
+/// verification, and names that are declared not to be lookalikes.
 ///
 /// An approval ends when its file is among the `whole` ones, which exist and parse without an error,
 /// and no readable rule of any file gives it. A file that is gone or broken keeps what it gave: a lost
@@ -20,33 +21,84 @@ pub fn end_approvals(
     whole: &BTreeSet<&str>,
     before: &BTreeSet<(String, u64)>,
 ) -> Vec<Finding> {
-    let mut given: HashMap<_, Vec<&Approval>> = HashMap::new();
+    let mut given: HashMap<Selection<'_>, Vec<&Rule>> = HashMap::new();
     for rule in &refused.rules {
-        given.entry(rule.selection()).or_default().extend(rule.approved());
+        given.entry(rule.selection()).or_default().push(rule);
     }
-    let mut ended = Vec::new();
+    let mut ending = Ending { whole, before, findings: Vec::new() };
     for rule in &mut valid.rules {
-        let Some(approval) = rule.approved() else { continue };
-        let is_given = || {
-            let same = given.get(&rule.selection()).into_iter().flatten();
-            same.into_iter().any(|now| gives(now, approval))
-        };
-        let file = rule.place.source.file.as_str();
-        let key = (file.to_owned(), rule.place.span.start as u64);
-        if before.contains(&key) || whole.contains(file) && !is_given() {
-            let found = format!("the approval of `{}` ended", rule.selector());
-            let allowed = "its file does not give it any more; correct the refused files";
-            ended.push(Finding::warning(&rule.place, found, allowed));
+        let (approval_ends, allow_ends) = ending.of_rule(rule, &given);
+        if approval_ends && let Some(approval) = &mut rule.approval {
+            approval.state = State::Pending;
             if let NamePattern::Exact(name) = &rule.name {
                 let protected = Protected::new(name.to_string(), Why::Approved);
                 valid.protection.listed.push(protected);
             }
-            if let Some(approval) = &mut rule.approval {
-                approval.state = State::Pending;
-            }
+        }
+        if allow_ends {
+            rule.allow = None;
         }
     }
-    ended
+    for owner in valid.ownership.iter_mut().filter(|owner| owner.pins.waived.is_some()) {
+        let is_given = || {
+            let mut same = refused.ownership.iter().filter(|now| now.namespace == owner.namespace);
+            same.any(|now| now.pins.waived.is_some())
+        };
+        if ending.ends(&owner.place, is_given, "the waiver of", || owner.namespace.to_string()) {
+            owner.pins.waived = None;
+        }
+    }
+    valid.protection.not_lookalikes.retain(|rule| {
+        let is_same = |now: &NoLookalike| (&now.who, &now.target) == (&rule.who, &rule.target);
+        let is_given = || refused.protection.not_lookalikes.iter().any(is_same);
+        !ending.ends(&rule.place, is_given, "the `not_lookalike` of", || rule.target.clone())
+    });
+    ending.findings
+}
+
+type Selection<'r> = (&'r NamePattern, &'r VersionPattern, Option<&'r str>);
+
+/// Decides what ends, and collects a finding for each.
+struct Ending<'e> {
+    whole: &'e BTreeSet<&'e str>,
+    before: &'e BTreeSet<(String, u64)>,
+    findings: Vec<Finding>,
+}
+
+impl Ending<'_> {
+    /// Returns true for the approval, and for the allowed URL, if it ends.
+    fn of_rule(&mut self, rule: &Rule, given: &HashMap<Selection<'_>, Vec<&Rule>>) -> (bool, bool) {
+        let same = given.get(&rule.selection()).map(Vec::as_slice).unwrap_or_default();
+        let approval_ends = rule.approved().is_some_and(|approval| {
+            let gives = |now: &&Rule| now.approved().is_some_and(|now| gives(now, approval));
+            let is_given = || same.iter().any(gives);
+            self.ends(&rule.place, is_given, "the approval of", || rule.selector())
+        });
+        let allow_ends = rule.allow.as_ref().is_some_and(|allow| {
+            let allows = |now: &Allow| now.url == allow.url && now.expires >= allow.expires;
+            let is_given = || same.iter().any(|now| now.allow.as_ref().is_some_and(allows));
+            self.ends(&allow.place, is_given, "the allowed URL of", || rule.selector())
+        });
+        (approval_ends, allow_ends)
+    }
+
+    fn ends(
+        &mut self,
+        place: &Place,
+        is_given: impl FnOnce() -> bool,
+        what: &str,
+        whose: impl FnOnce() -> String,
+    ) -> bool {
+        let file = place.source.file.as_str();
+        let key = (file.to_owned(), place.span.start as u64);
+        let ends = self.before.contains(&key) || self.whole.contains(file) && !is_given();
+        if ends {
+            let found = format!("{what} `{}` ended", whose());
+            let allowed = "its file does not give it any more; correct the refused files";
+            self.findings.push(Finding::warning(place, found, allowed));
+        }
+        ends
+    }
 }
 
 /// Returns true if an approval covers at least what another one of the same selector does.
@@ -101,6 +153,30 @@ mod tests {
         assert_eq!(ended.len(), usize::from(has_ended));
         let state = valid.rules[0].approval.as_ref().map(|approval| approval.state);
         assert_eq!(state, Some(if has_ended { State::Pending } else { State::Approved }));
+    }
+
+    /// P26.
+    #[rstest::rstest]
+    #[case::url(
+        "servers: [{name: com.a/x, versions: 1.0.0, allow: {url: 'https://10.0.0.1', reason: r, reviewer: a, expires: 2026-12-01}}]"
+    )]
+    #[case::waiver("namespaces: [{name: com.a, ownership: {waived: {reason: r, reviewer: a}}}]")]
+    #[case::not_lookalike(
+        "servers: [{name: com.a/x, not_lookalike: {target: stripe, reason: r, reviewer: a}}]"
+    )]
+    fn exception_ends_when_its_file_parses_and_no_readable_file_gives_it(#[case] text: &str) {
+        let whole = BTreeSet::from(["a.yaml"]);
+        let ended = |now: &[(&str, &str)], whole: &BTreeSet<&str>| {
+            let mut valid = parsed(&[("a.yaml", text)]);
+            let ended = end_approvals(&mut valid, &parsed(now), whole, &BTreeSet::new());
+            let left = valid.rules.iter().filter(|rule| rule.allow.is_some()).count()
+                + valid.protection.not_lookalikes.len()
+                + valid.ownership.iter().filter(|owner| owner.pins.waived.is_some()).count();
+            (ended.len(), left)
+        };
+        assert_eq!(ended(&[("a.yaml", "# nothing")], &whole), (1, 0));
+        assert_eq!(ended(&[("a.yaml", "# nothing"), ("b.yaml", text)], &whole), (0, 1));
+        assert_eq!(ended(&[("a.yaml", "# nothing")], &BTreeSet::new()), (0, 1), "it is broken");
     }
 
     #[test]

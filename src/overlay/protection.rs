@@ -1,6 +1,8 @@
+use std::hash::{Hash, Hasher};
+
 use super::NamePattern;
 use super::fields::NOT_LOOKALIKE;
-use crate::lint::{Kind, Node, Reader};
+use crate::lint::{Kind, Node, Place, Reader};
 use crate::lookalike::{Protected, Why};
 use crate::model::NamespacePattern;
 
@@ -13,12 +15,21 @@ pub struct Protection {
 }
 
 /// A reviewer's decision that these names are not lookalikes of the target.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NoLookalike {
+    pub place: Place,
     pub who: Selected,
     pub target: String,
     pub reason: String,
     pub reviewer: String,
+}
+
+/// Comparisons depend on what it says, and not on where it stands.
+impl Hash for NoLookalike {
+    fn hash<H: Hasher>(&self, hasher: &mut H) {
+        let Self { place: _, who, target, reason, reviewer } = self;
+        (who, target, reason, reviewer).hash(hasher);
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -62,7 +73,8 @@ pub(super) fn read_not_lookalike(
         reader.text(node).map(str::to_owned)
     };
     let (target, reason, reviewer) = (needed("target"), needed("reason"), needed("reviewer"));
-    Some(NoLookalike { who, target: target?, reason: reason?, reviewer: reviewer? })
+    let place = node.place.clone();
+    Some(NoLookalike { place, who, target: target?, reason: reason?, reviewer: reviewer? })
 }
 
 /// Reads a brand, which needs enough characters to be distinct from a common word.

@@ -30,6 +30,7 @@ pub struct Rule {
 /// A URL that a reviewer allowed for one exact version.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Allow {
+    pub place: Place,
     /// The URL as the entry has it.
     pub url: String,
     /// The last moment at which it is allowed.

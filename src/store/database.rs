@@ -174,8 +174,8 @@ impl Store {
         if admitted.is_err() {
             self.health.record(&admitted, now);
         }
-        admitted?;
-        self.write(now, change)
+        let taken = admitted?;
+        self.write(now, change).inspect_err(|_| self.reserve.return_content(taken))
     }
 
     /// Makes the reserve of disk space if it is absent or was given up. It may write 64 MiB.

@@ -15,7 +15,7 @@ pub struct LastGood {
     pub sources: Vec<Arc<Source>>,
     /// Its approvals that ended since, by file and offset.
     pub ended: BTreeSet<(String, u64)>,
-    /// Files of refused folders since, with texts whose denials stay in force while the files are broken or gone.
+    /// Files of refused folders since, with texts whose denials stay effective while the files are broken or gone.
     pub denying: Vec<Arc<Source>>,
 }
 

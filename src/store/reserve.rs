@@ -39,15 +39,15 @@ pub(super) struct Reserve {
 enum Found {
     Absent,
     Kept { size: u64 },
-    GivenUp { size: u64 },
+    GivenUp { size: u64, left: u64 },
 }
 
 impl Reserve {
     pub(super) fn in_folder(data: &Path) -> Self {
         let path = data.join(FILE);
         let reserve = Self { path: Some(path.clone()), ..Self::default() };
-        if let Found::GivenUp { size } = find(&path) {
-            reserve.give_up(size);
+        if let Found::GivenUp { left, .. } = find(&path) {
+            reserve.give_up(left);
         }
         reserve
     }
@@ -56,14 +56,41 @@ impl Reserve {
         self.is_given_up.load(Ordering::Relaxed)
     }
 
-    /// Admits new content: without a limit while there is a reserve, else up to its share.
-    pub(super) fn admit_content(&self, bytes: u64) -> Result<(), StoreError> {
+    /// Admits new content: without a limit while there is a reserve, else up to its share. Returns the bytes of the share
+    /// that it takes.
+    pub(super) fn admit_content(&self, bytes: u64) -> Result<u64, StoreError> {
         let spend = |left: u64| left.checked_sub(bytes);
         let (set, fetch) = (Ordering::Relaxed, Ordering::Relaxed);
-        if !self.is_given_up() || self.content_left.fetch_update(set, fetch, spend).is_ok() {
-            return Ok(());
+        if !self.is_given_up() {
+            return Ok(0);
         }
-        Err(StoreError::NoReserve)
+        match self.content_left.fetch_update(set, fetch, spend) {
+            Ok(before) => {
+                self.note_left(before - bytes);
+                Ok(bytes)
+            }
+            Err(_) => Err(StoreError::NoReserve),
+        }
+    }
+
+    /// Gives back what was admitted and could not be written.
+    pub(super) fn return_content(&self, bytes: u64) {
+        if bytes > 0 {
+            let before = self.content_left.fetch_add(bytes, Ordering::Relaxed);
+            self.note_left(before + bytes);
+        }
+    }
+
+    /// Writes what is left into the cut file: a restart gives no further share.
+    fn note_left(&self, left: u64) {
+        let Some(path) = &self.path else { return };
+        let write = || -> io::Result<()> {
+            let mut file = File::options().write(true).open(path)?;
+            file.seek(io::SeekFrom::Start(size_of::<u64>() as u64))?;
+            file.write_all(&left.to_le_bytes())
+        };
+        // The file may have no room for it either; then a restart gives the share again.
+        let _ = write();
     }
 
     /// Cuts the file if the error is a lack of space.
@@ -72,8 +99,9 @@ impl Reserve {
         match find(path) {
             Found::Kept { size } => {
                 // If it cannot be cut there is no room to give, and the next failure tries again.
-                let _ = cut(path);
-                self.give_up(size);
+                let left = size / SHARE_OF_CONTENT;
+                let _ = cut(path, left);
+                self.give_up(left);
             }
             // It may never have been made.
             Found::Absent | Found::GivenUp { .. } if !self.is_given_up() => self.give_up(0),
@@ -81,8 +109,8 @@ impl Reserve {
         }
     }
 
-    fn give_up(&self, size: u64) {
-        self.content_left.store(size / SHARE_OF_CONTENT, Ordering::Relaxed);
+    fn give_up(&self, content_left: u64) {
+        self.content_left.store(content_left, Ordering::Relaxed);
         self.is_given_up.store(true, Ordering::Relaxed);
     }
 
@@ -92,7 +120,7 @@ impl Reserve {
         let Some(path) = &self.path else { return Ok(()) };
         let restored = match find(path) {
             Found::Absent => make(path),
-            Found::GivenUp { size } => fill(path, size),
+            Found::GivenUp { size, .. } => fill(path, size),
             Found::Kept { size } if size < BYTES => {
                 // What there is stays as it is on a disk without more room.
                 let _ = fill(path, BYTES);
@@ -107,15 +135,18 @@ impl Reserve {
 }
 
 fn find(path: &Path) -> Found {
-    let read = || -> io::Result<(u64, u64)> {
+    let read = || -> io::Result<(u64, u64, u64)> {
         let mut file = File::open(path)?;
-        let mut size = [0; size_of::<u64>()];
-        file.read_exact(&mut size)?;
-        Ok((file.metadata()?.len(), u64::from_le_bytes(size)))
+        let mut numbers = [[0; size_of::<u64>()]; 2];
+        file.read_exact(numbers.as_flattened_mut())?;
+        let [size, left] = numbers.map(u64::from_le_bytes);
+        Ok((file.metadata()?.len(), size, left))
     };
     match read() {
-        Ok((length, size @ LEAST_BYTES..=BYTES)) if length < size => Found::GivenUp { size },
-        Ok((_, size @ LEAST_BYTES..=BYTES)) => Found::Kept { size },
+        Ok((length, size @ LEAST_BYTES..=BYTES, left)) if length < size => {
+            Found::GivenUp { size, left: left.min(size / SHARE_OF_CONTENT) }
+        }
+        Ok((_, size @ LEAST_BYTES..=BYTES, _)) => Found::Kept { size },
         // A crash may leave a file that says nothing.
         _ => Found::Absent,
     }
@@ -164,9 +195,12 @@ fn allocate(file: &mut File, bytes: u64) -> io::Result<()> {
     }
 }
 
-/// Leaves the size alone in the file.
-fn cut(path: &Path) -> io::Result<()> {
-    File::options().write(true).open(path)?.set_len(size_of::<u64>() as u64)
+/// Leaves the size in the file, with the share of new content.
+fn cut(path: &Path, left: u64) -> io::Result<()> {
+    let mut file = File::options().write(true).open(path)?;
+    file.seek(io::SeekFrom::Start(size_of::<u64>() as u64))?;
+    file.write_all(&left.to_le_bytes())?;
+    file.set_len(2 * size_of::<u64>() as u64)
 }
 
 #[cfg(test)]
@@ -191,7 +225,7 @@ mod tests {
         reserve.observe(&StoreError::Closed);
         assert_eq!((length(), content(&reserve)), (Some(BYTES), true));
         reserve.observe(&full());
-        assert_eq!((length(), content(&reserve)), (Some(8), false));
+        assert_eq!((length(), content(&reserve)), (Some(16), false));
         let restarted = Reserve::in_folder(folder.path());
         assert!(!content(&restarted));
         restarted.restore().expect("made again");
@@ -207,6 +241,10 @@ mod tests {
         let half = BYTES / SHARE_OF_CONTENT / 2;
         let admitted = [half, half, 1].map(|bytes| reserve.admit_content(bytes).is_ok());
         assert_eq!(admitted, [true, true, false]);
+        let restarted = Reserve::in_folder(folder.path());
+        assert!(restarted.admit_content(1).is_err(), "a restart gives no further share");
+        reserve.return_content(1);
+        assert!(reserve.admit_content(1).is_ok(), "what was not written is given back");
         reserve.observe(&full());
         assert!(reserve.admit_content(1).is_err(), "a further failure gives no further share");
     }

@@ -116,6 +116,9 @@ pub struct SyncRun {
     /// True if the last page was read, so that only acceptance is left.
     #[serde(default)]
     pub all_read: bool,
+    /// True if new content was left out, because the disk is full: the run counts for deletions only.
+    #[serde(default)]
+    pub left_out: bool,
     /// Rows with an `updatedAt` beyond upstream's own clock.
     #[serde(default)]
     pub from_future: u64,
@@ -201,6 +204,20 @@ impl UpstreamState {
         }
     }
 
+    /// Returns the state after a run without its new content: what it had to bring is still to come.
+    #[must_use]
+    pub fn without_content(&self, accepted: Self) -> Self {
+        Self {
+            watermark: self.watermark,
+            last_success: self.last_success,
+            last_full_sync: self.last_full_sync,
+            newest_updated_at: self.newest_updated_at,
+            newest_of_full_sync: self.newest_of_full_sync,
+            epoch: self.epoch.clone(),
+            ..accepted
+        }
+    }
+
     /// Remembers the backdated content of a run that is accepted now.
     pub fn remember_backdated(&mut self, found: Vec<Backdated>, now: Timestamp) {
         remember(&mut self.backdated, found, now);
@@ -274,6 +291,7 @@ impl SyncRun {
             newest_not_deleted: None,
             over_limit: BTreeSet::new(),
             all_read: false,
+            left_out: false,
             from_future: 0,
             pages: 0,
             tally: Tally::default(),

@@ -169,7 +169,12 @@ servers:
     let status = daemon.operate("/status").await.json();
     assert_eq!(status["alerts"][0]["kind"], "overlays-refused");
     place.remove("overlays/policy.yaml");
-    daemon.lists(&both).await;
+    eventually("the emptied folder is judged", async || {
+        let status = daemon.operate("/status").await.json();
+        status["overlays"]["findings"].to_string().contains("became empty").then_some(())
+    })
+    .await;
+    daemon.lists(&both[..2]).await;
     let status = daemon.operate("/status").await.json();
     assert_eq!(status["overlays"]["state"], "refused", "an emptied folder is refused");
 }
@@ -194,6 +199,14 @@ async fn denial_takes_effect_while_another_file_is_refused() {
     );
     daemon.lists(&["com.example/tool@1.0.0"]).await;
     place.remove("overlays/deny.yaml");
+    place.overlay("typo.yaml", "servers: [{nmae: y}]");
+    eventually("the set without the file is judged", async || {
+        let status = daemon.operate("/status").await.json();
+        status["overlays"]["findings"].to_string().contains("nmae").then_some(())
+    })
+    .await;
+    daemon.lists(&["com.example/tool@1.0.0"]).await;
+    place.overlay("deny.yaml", "# taken back");
     daemon.lists(&["com.example/tool@1.0.0", "com.example/tool@1.1.0"]).await;
 }
 
@@ -453,6 +466,12 @@ async fn client_that_follows_updated_since_ends_with_the_served_entries() {
         .await;
         reader.read_page(&daemon).await;
     }
+    // A denial hides before its tombstone is committed: each change may take two generations.
+    eventually("the last policy is published", async || {
+        let served = daemon.get("/v0.1/servers?limit=100&search=tool-20").await.items();
+        served.is_empty().then_some(())
+    })
+    .await;
     for _ in 0..40 {
         reader.read_page(&daemon).await;
     }

@@ -16,7 +16,7 @@ type Judged = Result<(), SafetyRule>;
 const METADATA_ADDRESS: [u8; 4] = [168, 63, 129, 16];
 const METADATA_NAMES: [&str; 4] =
     ["metadata.tencentyun.com", "api.metadata.cloud.ibm.com", "metadata.goog", "fritz.box"];
-/// A top-level domain that nobody can register (RFC 2606): documentation uses it.
+/// A reserved top-level domain (RFC 2606): documentation uses it.
 const EXAMPLE: &str = "example";
 /// A top-level domain of infrastructure (RFC 3172), with names of home networks (RFC 8375) and of addresses.
 const INFRASTRUCTURE: &str = "arpa";

@@ -266,6 +266,9 @@ impl<O: Observer> Ingest<O> {
             hold(&self.store.snapshot()?, &self.options, &self.state, &self.run)?
         };
         let whole = self.state.accepted(&self.run, now, self.options.overlap);
+        let stored = self.store.snapshot()?.upstream(upstream)?;
+        let left_out = stored.run.is_some_and(|run| run.left_out);
+        let whole = if left_out { self.state.without_content(whole) } else { whole };
         let state = if hold.exceeded.is_empty() && hold.rows.is_empty() {
             whole.clone()
         } else {
@@ -284,6 +287,10 @@ impl<O: Observer> Ingest<O> {
             now,
         })?;
         self.observer.touched(touched);
+        if left_out {
+            // The run counts for what it hides, and the content is asked for again.
+            return Err(StoreError::NoReserve.into());
+        }
         report.full_sync_at = state.epoch.second_at();
         report.on_hold = hold.exceeded.iter().map(ToString::to_string).collect();
         Ok(report)

@@ -1,4 +1,4 @@
-//! Keeps the denials of a refused set in force while its files break or go.
+//! Keeps the denials of a refused set effective while its files break or go.
 
 use std::collections::{BTreeSet, HashSet};
 use std::slice;
@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use crate::lint::Source;
 use crate::model::NamespacePattern;
-use crate::overlay::{Context, NamePattern, Reading, VersionPattern, parse};
+use crate::overlay::{Context, NamePattern, Reading, Rule, VersionPattern, parse};
 
 /// Denials that no file gives legibly any more.
 pub(super) struct Denying<'c> {
@@ -15,7 +15,7 @@ pub(super) struct Denying<'c> {
     pub(super) reading: Reading,
 }
 
-/// What one file hides.
+/// A denial of entries, or a namespace of the organisation.
 #[derive(Debug, PartialEq, Eq, Hash)]
 enum Hides {
     Entries(NamePattern, VersionPattern, Option<String>),
@@ -23,12 +23,8 @@ enum Hides {
 }
 
 impl<'c> Denying<'c> {
-    /// Selects the texts of files that are broken or gone now. A whole file speaks for itself.
-    pub(super) fn of(
-        before: &[Arc<Source>],
-        whole: &BTreeSet<&str>,
-        context: Context<'c>,
-    ) -> Self {
+    /// Selects the texts of files that are broken or gone now. A whole file replaces its own texts.
+    pub(super) fn of(before: &[Arc<Source>], whole: &BTreeSet<&str>, context: Context<'c>) -> Self {
         let outlasting = before.iter().filter(|source| !whole.contains(source.file.as_str()));
         let sources: Vec<_> = outlasting.cloned().collect();
         let reading = parse(&sources, &context);
@@ -50,7 +46,7 @@ impl<'c> Denying<'c> {
 
     fn of_text(&self, source: &Arc<Source>) -> Vec<Hides> {
         let Reading { rules, internal, .. } = parse(slice::from_ref(source), &self.context);
-        let hiding = rules.into_iter().filter(|rule| rule.hides());
+        let hiding = rules.into_iter().filter(Rule::hides);
         let entries = hiding.map(|rule| Hides::Entries(rule.name, rule.versions, rule.upstream));
         entries.chain(internal.into_iter().map(Hides::Internal)).collect()
     }

@@ -1,6 +1,8 @@
+use std::fs::Metadata;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use notify_debouncer_full::notify::{RecommendedWatcher, RecursiveMode};
 use notify_debouncer_full::{DebounceEventResult, Debouncer, RecommendedCache, new_debouncer};
@@ -15,7 +17,8 @@ pub(in crate::daemon) type ReadFolder = Arc<dyn Fn(&Path, &mut KnownFiles) -> Fo
 
 /// Returns the function that reads the folder from the file system.
 pub(in crate::daemon) fn from_disk() -> ReadFolder {
-    Arc::new(read_changed_overlays)
+    #[expect(clippy::disallowed_methods, reason = "it is compared with times of the file system")]
+    Arc::new(|folder, known| read_changed_overlays(folder, known, SystemTime::now()))
 }
 
 type Notifier = Debouncer<RecommendedWatcher, RecommendedCache>;
@@ -28,23 +31,23 @@ pub(super) struct WatchedFolder {
     pub(super) known: KnownFiles,
     changed: watch::Sender<()>,
     notifier: Option<Notifier>,
-    is_tried: bool,
+    /// The device and the inode of the folder that the notifier was made for.
+    watched: Option<(u64, u64)>,
 }
 
 impl WatchedFolder {
     pub(super) fn new(path: PathBuf, read: ReadFolder, changed: watch::Sender<()>) -> Self {
-        Self { path, read, known: KnownFiles::new(), changed, notifier: None, is_tried: false }
+        Self { path, read, known: KnownFiles::new(), changed, notifier: None, watched: None }
     }
 
     /// Reads the files whose stamps changed, and watches the folder if it can be watched.
     pub(super) fn look(&mut self, settle: Duration) -> Folder {
-        // The folder may have been replaced by another one.
-        if !self.path.is_dir() {
-            self.notifier = None;
-            self.is_tried = false;
-        } else if !self.is_tried {
-            self.notifier = notifier_of(&self.path, &self.changed, settle);
-            self.is_tried = true;
+        // The folder may have been replaced by another one, of which its notifier knows nothing.
+        let folder = self.path.metadata().ok().filter(Metadata::is_dir);
+        let folder = folder.map(|folder| (folder.dev(), folder.ino()));
+        if folder != self.watched {
+            self.notifier = folder.and_then(|_| notifier_of(&self.path, &self.changed, settle));
+            self.watched = folder;
         }
         (self.read)(&self.path, &mut self.known)
     }

@@ -58,7 +58,7 @@ pub(super) struct Step {
     pub(super) is_unsettled: bool,
 }
 
-/// What to lint.
+/// The input of a lint.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Lint {
     pub(super) folder: Folder,

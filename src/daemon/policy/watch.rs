@@ -157,7 +157,9 @@ impl Running {
         let step = self.state.read(read, &upstreams, self.watcher.clock.now());
         folder.known.retain(|_, (_, source)| self.state.is_settled(source));
         self.is_unsettled = step.is_unsettled;
-        let wait = if self.is_unsettled { SETTLE } else { self.watcher.settings.overlays_poll };
+        // A change without a notification is effective within the interval: after two readings.
+        let poll = self.watcher.settings.overlays_poll.saturating_sub(3 * SETTLE);
+        let wait = if self.is_unsettled { SETTLE } else { poll.max(SETTLE) };
         self.next_look = Moment::now() + wait;
         self.resting = Some(folder);
         if !step.hide.is_empty() {

@@ -116,8 +116,8 @@ impl Store {
                 moved.has_discarded = true;
                 continue;
             }
-            let is_held = hold.all || hold.rows.contains(&(name.to_owned(), version.to_owned()));
-            if is_held && !released.contains(&change_digest(name, version, value.value())) {
+            let waits = hold.all || hold.rows.contains(&(name.to_owned(), version.to_owned()));
+            if waits && !released.contains(&change_digest(name, version, value.value())) {
                 on_hold.insert(key.value(), value.value())?;
                 continue;
             }

@@ -9,10 +9,10 @@ use crate::store::dirty::{mark_everything, mark_names};
 use crate::store::entries::{Live, owe_facts};
 use crate::store::tables::{DISCARDED, ON_HOLD, SEEN, STAGED};
 use crate::store::{Store, StoreError, codec};
-use crate::sync::{Row, UpstreamState};
+use crate::sync::{Row, SyncRun, UpstreamState};
 
 /// Rows of one upstream and the state that covers them, committed together or not at all.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Batch<'a> {
     pub upstream: &'a str,
     pub rows: &'a [Row],
@@ -44,33 +44,55 @@ pub enum Destination {
 }
 
 impl Store {
-    /// Commits a batch.
+    /// Commits a batch. On a full disk the new content of a staged one is left out, and its run says so.
     ///
     /// # Errors
     /// When the file cannot be written; then nothing of the batch is stored.
     pub fn commit(&self, batch: &Batch<'_>) -> Result<(), StoreError> {
-        let write = |transaction: &WriteTransaction| {
-            match batch.destination {
-                Destination::Staged => self.stage(transaction, batch)?,
-                Destination::Live => self.put_first(transaction, batch)?,
-                Destination::LiveUnlessPresent => self.put_absent(transaction, batch)?,
-            }
-            if let Some(seen) = batch.seen {
-                let (seq, value) = (seen.seq, codec::seen(seen.keys));
-                transaction.open_table(SEEN)?.insert((batch.upstream, seq), value.as_slice())?;
-            }
-            // Rows are looked up in the known upstreams, so rows from before the first run need a state
-            // too. A person's decision about a change set on hold in the meantime stays.
-            let state = match batch.state {
-                Some(state) => decided(transaction, batch.upstream, state)?,
-                None => state_of(transaction, batch.upstream)?,
-            };
-            put_state(transaction, batch.upstream, &state)
-        };
-        match batch.rows.iter().map(content_bytes).sum() {
+        let write = |transaction: &WriteTransaction| self.write_batch(transaction, batch, false);
+        let written = match batch.rows.iter().map(content_bytes).sum() {
             0 => self.write(batch.now, write),
             bytes => self.write_content(bytes, batch.now, write),
+        };
+        if !matches!(written, Err(StoreError::NoReserve))
+            || batch.destination != Destination::Staged
+        {
+            return written;
         }
+        let hides = |row: &&Row| content_bytes(row) == 0;
+        let rows: Vec<Row> = batch.rows.iter().filter(hides).cloned().collect();
+        let batch = Batch { rows: &rows, ..batch.clone() };
+        self.write(batch.now, |transaction| self.write_batch(transaction, &batch, true))
+    }
+
+    fn write_batch(
+        &self,
+        transaction: &WriteTransaction,
+        batch: &Batch<'_>,
+        left_out: bool,
+    ) -> Result<(), StoreError> {
+        match batch.destination {
+            Destination::Staged => self.stage(transaction, batch)?,
+            Destination::Live => self.put_first(transaction, batch)?,
+            Destination::LiveUnlessPresent => self.put_absent(transaction, batch)?,
+        }
+        if let Some(seen) = batch.seen {
+            let (seq, value) = (seen.seq, codec::seen(seen.keys));
+            transaction.open_table(SEEN)?.insert((batch.upstream, seq), value.as_slice())?;
+        }
+        // Rows are looked up in the known upstreams, so rows from before the first run need a state
+        // too. A person's decision about a change set on hold in the meantime stays.
+        let stored = state_of(transaction, batch.upstream)?;
+        let mut state = match batch.state {
+            Some(state) => decided(transaction, batch.upstream, state)?,
+            None => stored.clone(),
+        };
+        if let Some(run) = &mut state.run {
+            let is_same = |before: &&SyncRun| before.begun == run.begun;
+            run.left_out |=
+                left_out || stored.run.as_ref().filter(is_same).is_some_and(|run| run.left_out);
+        }
+        put_state(transaction, batch.upstream, &state)
     }
 
     /// Drops the staged rows of an upstream, and sets its state.

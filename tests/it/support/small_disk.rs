@@ -26,9 +26,9 @@ impl SmallDisk {
             .spawn()
             .ok()?;
         let mut said = [0; 3];
-        let told = holder.stdout.as_mut().map(|out| std::io::Read::read_exact(out, &mut said));
+        let answered = holder.stdout.as_mut().map(|out| std::io::Read::read_exact(out, &mut said));
         let disk = Self { holder, folder: folder.to_owned() };
-        (matches!(told, Some(Ok(()))) && Command::new("nsenter").arg("-V").output().is_ok())
+        (matches!(answered, Some(Ok(()))) && Command::new("nsenter").arg("-V").output().is_ok())
             .then_some(disk)
     }
 
