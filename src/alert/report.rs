@@ -4,6 +4,9 @@ use super::evidence::Evidence;
 use super::record::{Alert, ReportedAlert, State};
 use crate::model::{Digest, Timestamp};
 
+/// The source of conditions that are not stored as alerts.
+const IN_MEMORY: &str = "memory";
+
 /// An alert as people and programs read it, with everything that follows from what is stored.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AlertReport {
@@ -35,7 +38,7 @@ impl AlertReport {
     /// Returns the report of a condition that is not stored as an alert.
     #[must_use]
     pub fn in_memory(seen: ReportedAlert, now: Timestamp) -> Self {
-        Alert::raise("memory", seen, now).into()
+        Alert::raise(IN_MEMORY, seen, now).into()
     }
 
     #[must_use]
@@ -44,9 +47,20 @@ impl AlertReport {
     }
 
     /// Returns the command that acknowledges exactly what is shown.
-    #[must_use]
-    pub fn command(&self) -> String {
-        format!("vidimus alerts ack {} --seen {} --by WHO --reason TEXT", self.id, self.shown)
+    ///
+    /// # Errors
+    /// The reason why the alert stays open whatever a person acknowledges.
+    pub fn command(&self) -> Result<String, &'static str> {
+        if self.alert.source == IN_MEMORY {
+            return Err("it ends with its condition, and cannot be acknowledged");
+        }
+        if self.alert.evidence.contains(&Evidence::Unlisted) {
+            return Err(
+                "it has more items than are listed, so it stays open until its condition ends",
+            );
+        }
+        let Self { id, shown, .. } = self;
+        Ok(format!("vidimus alerts ack {id} --seen {shown} --by WHO --reason TEXT"))
     }
 }
 

@@ -101,7 +101,7 @@ fn read_or_make(data: &Path) -> io::Result<Found> {
     let (token, exposed) = match metadata(&path) {
         Err(error) if error.kind() == ErrorKind::NotFound => (make(data)?, None),
         Err(error) => return Err(error),
-        Ok(found) => (read_token(data)?, restrict(&path, found.permissions().mode())),
+        Ok(found) => (read_token(&path)?, restrict(&path, found.permissions().mode())),
     };
     Ok(Found { digest: Digest::of(token.as_bytes()), exposed })
 }
@@ -124,15 +124,15 @@ fn restrict(path: &Path, mode: u32) -> Option<String> {
 ///
 /// # Errors
 /// Returns an error if the file does not exist, cannot be read, or has no token.
-pub fn read_token(data: &Path) -> io::Result<String> {
-    let text = std::fs::read_to_string(data.join(TOKEN_FILE))?;
+pub fn read_token(file: &Path) -> io::Result<String> {
+    let text = std::fs::read_to_string(file)?;
     let token = text.trim();
     if token.len() >= LEAST_CHARACTERS {
         return Ok(token.to_owned());
     }
     Err(io::Error::new(
         ErrorKind::InvalidData,
-        "the operations token has fewer than 32 characters; remove the file to get a new one",
+        "the token has fewer than 32 characters; remove `ops.token` of the data folder to get a new one",
     ))
 }
 

@@ -9,7 +9,7 @@ use super::target::Target;
 use crate::alert::{AlertKind, AlertReport, Delivery, Reopened, State};
 use crate::config::Settings;
 use crate::lookalike::Level;
-use crate::model::{Digest, Escaped};
+use crate::model::{Digest, Escaped, EscapedWhole};
 use crate::store::DeadLetter;
 
 /// Lists alerts: open ones first, of those what is served and what scores most.
@@ -96,7 +96,8 @@ async fn acknowledge_all(
         return Err(CliError::Declined(why.clone()));
     }
     refused.iter().for_each(|why| err(&format!("vidimus: {}", Escaped(why))));
-    Ok(if refused.is_empty() { Exit::Done } else { Exit::Findings })
+    let is_open = acknowledged.iter().any(AlertReport::is_open);
+    Ok(if refused.is_empty() && !is_open { Exit::Done } else { Exit::Findings })
 }
 
 async fn acknowledge(
@@ -230,7 +231,7 @@ pub(super) fn print_alerts(alerts: &[AlertReport], json: bool) {
         for item in items {
             let is_new = !item.seen && alert.acknowledged.is_some();
             let new = if is_new { "new: " } else { "" };
-            indented(&format!("{new}{}", Escaped(&item.text)));
+            indented(&format!("{new}{}", EscapedWhole(&item.text)));
         }
         if let Some(aside) = alert.aside() {
             indented(&Escaped(&aside).to_string());
@@ -245,7 +246,7 @@ pub(super) fn print_alerts(alerts: &[AlertReport], json: bool) {
             if explained.insert(kind) {
                 indented(kind.remedy());
             }
-            indented(&report.command());
+            indented(&report.command().unwrap_or_else(str::to_owned));
         }
     }
 }

@@ -38,6 +38,9 @@ pub(super) struct Arguments {
     /// The Unix socket of operations [default: ops.sock in the folder of the store]
     #[arg(long, global = true, env = "VIDIMUS_OPS_SOCKET", value_name = "FILE")]
     ops_socket: Option<PathBuf>,
+    /// The file of a token of your own, which commands send to the address of `--ops-listen` in place of using the socket
+    #[arg(long, global = true, env = "VIDIMUS_TOKEN_FILE", value_name = "FILE")]
+    token_file: Option<PathBuf>,
     /// The format of logs [default: text on a terminal, else json]
     #[arg(long, global = true, env = "VIDIMUS_LOG", value_name = "FORMAT")]
     pub log: Option<LogFormat>,
@@ -320,6 +323,7 @@ impl Arguments {
             listen: self.listen,
             ops_listen: self.ops_listen,
             ops_socket: self.ops_socket.clone(),
+            token_file: self.token_file.clone(),
         }
     }
 }

@@ -60,6 +60,8 @@ impl Addresses {
 pub(super) struct Operator {
     data: PathBuf,
     socket: PathBuf,
+    /// A token of the person's own, in place of the socket and of the daemon's token.
+    token_file: Option<PathBuf>,
     /// The address of operations that a flag, a variable or the settings file names; a default is none.
     named: Option<SocketAddr>,
 }
@@ -70,6 +72,7 @@ impl Operator {
         Self {
             data: settings.data.clone(),
             socket: settings.ops_socket(),
+            token_file: settings.token_file.clone(),
             named: settings.ops_listen_named.then_some(settings.ops_listen),
         }
     }
@@ -97,20 +100,24 @@ impl Operator {
         query: &[(&str, &str)],
     ) -> Result<T, CliError> {
         let request = Request::builder().method(method).uri(target(path, query));
-        let (daemon, answer) = match (connect_socket(&self.socket, &self.data).await, self.named) {
-            (Ok(stream), _) => {
+        // The socket would make a person with a token of their own the operator.
+        let stream = match &self.token_file {
+            None => Ok(connect_socket(&self.socket, &self.data).await),
+            Some(file) => Err(file),
+        };
+        let (daemon, answer) = match (stream, self.named) {
+            (Ok(Ok(stream)), _) => {
                 let request = request.header(HOST, "localhost");
                 (self.socket.to_string_lossy().into_owned(), answer(stream, request).await)
             }
             // A stranger in the place of the daemon is no reason to look elsewhere.
-            (Err(source @ SocketError::Stranger { .. }), _) | (Err(source), None) => {
+            (Ok(Err(source @ SocketError::Stranger { .. })), _) | (Ok(Err(source)), None) => {
                 return Err(CliError::NoSocket { source });
             }
-            (Err(_), Some(address)) => {
-                let token = read_token(&self.data).map_err(|source| CliError::File {
-                    path: self.data.join(TOKEN_FILE),
-                    source,
-                })?;
+            (Err(file), None) => return Err(CliError::TokenWithoutAddress { path: file.clone() }),
+            (stream, Some(address)) => {
+                let path = stream.err().cloned().unwrap_or_else(|| self.data.join(TOKEN_FILE));
+                let token = read_token(&path).map_err(|source| CliError::File { path, source })?;
                 let reachable = reachable(address);
                 let request = request
                     .header(HOST, reachable.to_string())

@@ -72,6 +72,7 @@ impl Folder {
             listen: Some(given.listen),
             ops_listen: Some(given.ops_listen),
             ops_socket: None,
+            token_file: None,
         };
         let file = self.path().join("vidimus.toml");
         Settings::load(&file, true, locations).map_err(CliError::Findings)

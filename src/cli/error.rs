@@ -100,6 +100,8 @@ pub(super) enum CliError {
          address with --ops-listen: the token goes only to an address that you name"
     )]
     NoSocket { source: SocketError },
+    #[error("the token of {path} goes only to an address that you name: give --ops-listen")]
+    TokenWithoutAddress { path: PathBuf },
     #[error(
         "another process holds the store and does not answer as a daemon at {daemon}; if its \
          operations are elsewhere, say so with --ops-socket or --ops-listen"

@@ -5,7 +5,7 @@ use super::target::Target;
 use crate::config::Settings;
 use crate::daemon::{HoldReport, change_set_on_hold};
 use crate::model::{Digest, Escaped};
-use crate::sync::{DecisionRequest, HoldDecision, NotDecided};
+use crate::sync::{DecisionRecord, DecisionRequest, HoldDecision, NotDecided};
 
 /// Lists every change of the change set on hold of an upstream.
 pub(super) async fn show(
@@ -74,14 +74,17 @@ pub(super) async fn decide(settings: Settings, choice: Choice<'_>) -> Result<Exi
             declined(operator.post(&path, &query).await)?
         }
     };
-    let names = counted(names as u64, "name", "names");
-    out(&format!("{}: {}, {names} changed", Escaped(set), decision.word()));
+    let effect = match decision {
+        HoldDecision::Release => format!("{} changed", counted(names as u64, "name", "names")),
+        HoldDecision::Discard => "the changes are dropped, and nothing else changed".to_owned(),
+    };
+    out(&format!("{}: {}, {effect}", Escaped(set), decision.word()));
     Ok(Exit::Done)
 }
 
 /// Prints all changes, since the printed commands decide about all of them.
 fn print(report: &HoldReport) {
-    let HoldReport { upstream, id, only, since, exceeded, changes, .. } = report;
+    let HoldReport { upstream, id, only, since, exceeded, changes, decisions, .. } = report;
     let rows = counted(changes.len() as u64, "change", "changes");
     let of_name = only.as_ref().map_or(String::new(), |name| format!(" to {}", Escaped(name)));
     out(&format!("{}@{id}  {rows}{of_name} on hold since {since}", Escaped(upstream)));
@@ -96,6 +99,15 @@ fn print(report: &HoldReport) {
             None => "stored: nothing".to_owned(),
         };
         out(&format!("  {}; {stored}", listed.change));
+    }
+    for decision in decisions {
+        let DecisionRecord { decision, at, by, reason, actor, rows, .. } = decision;
+        let (by, reason) = (Escaped(by), Escaped(reason));
+        let changes = counted(*rows, "change", "changes");
+        out(&format!(
+            "  decided before: {changes}, {} by {by} ({actor}) at {at}: {reason}",
+            decision.word()
+        ));
     }
     out(&report.command(HoldDecision::Release));
     out(&report.command(HoldDecision::Discard));

@@ -6,7 +6,7 @@ use crate::alert::{Alert, AlertKind, AlertReport, Evidence};
 use crate::config::Settings;
 use crate::daemon::{Lookalike, lookalikes_of};
 use crate::lookalike::Level;
-use crate::model::{Escaped, Name, Timestamp};
+use crate::model::{Escaped, EscapedWhole, Name, Timestamp};
 
 /// Lists unresolved alerts about lookalikes and the floods of them, the heaviest first; 1 when one of them is open.
 pub(super) async fn list(
@@ -67,9 +67,12 @@ pub(super) async fn why(settings: Settings, text: &str, json: bool) -> Result<Ex
             None => format!("{} ({})", found.level, found.score),
             Some(reason) => format!("suppressed, since {}", Escaped(&reason.to_string())),
         };
-        let evidence = found.to_string();
-        let (target, evidence) = (Escaped(&found.target), Escaped(&evidence));
-        out(&format!("{weight}: {name} resembles {target}: {evidence}"));
+        let target = Escaped(&found.target);
+        let protection = found.protection();
+        out(&format!("{weight}: {name} resembles {target}: {}", Escaped(&protection)));
+        for signal in &found.signals {
+            out(&format!("    {}", EscapedWhole(&signal.to_string())));
+        }
         let state = alert
             .as_ref()
             .filter(|_| found.suppressed.is_none())

@@ -30,6 +30,9 @@ pub(super) struct Offline {
 impl Target {
     /// Opens the store, or finds the daemon that holds it.
     pub(super) fn open(settings: &Settings) -> Result<Self, CliError> {
+        if settings.token_file.is_some() {
+            return Ok(Self::Daemon(Operator::of(settings)));
+        }
         match Store::open(&settings.data, Clock::system()) {
             Ok(store) => Ok(Self::Store(Box::new(Offline::new(settings, store)?))),
             Err(StoreError::Locked { .. }) => Ok(Self::Daemon(Operator::of(settings))),

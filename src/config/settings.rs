@@ -25,6 +25,8 @@ pub struct Locations {
     pub listen: Option<SocketAddr>,
     pub ops_listen: Option<SocketAddr>,
     pub ops_socket: Option<PathBuf>,
+    /// The file of the token that commands send; no settings file names it.
+    pub token_file: Option<PathBuf>,
 }
 
 /// The settings for all outgoing connections.
@@ -48,6 +50,8 @@ pub struct Settings {
     pub ops_listen: SocketAddr,
     /// True if a flag, a variable or the file names `ops_listen`: a token goes to no other address.
     pub ops_listen_named: bool,
+    /// The file of a token that commands send to that address.
+    pub token_file: Option<PathBuf>,
     /// The Unix socket of operations, if it is not the one in the data folder.
     pub ops_socket: Option<PathBuf>,
     /// Values of `Host` that the operations address accepts besides loopback.
@@ -105,6 +109,7 @@ impl Default for Settings {
             listen: loopback(8080),
             ops_listen: loopback(8081),
             ops_listen_named: false,
+            token_file: None,
             ops_socket: None,
             ops_hosts: Vec::new(),
             namespace: "local.vidimus".into(),
@@ -145,6 +150,7 @@ impl Settings {
         settings.ops_listen_named |= given.ops_listen.is_some();
         settings.ops_listen = given.ops_listen.unwrap_or(settings.ops_listen);
         settings.ops_socket = given.ops_socket.or(settings.ops_socket);
+        settings.token_file = given.token_file;
         Ok(settings)
     }
 
@@ -208,6 +214,10 @@ impl Settings {
         self.public.take(reader, fields);
         self.ownership.take(reader, fields);
         self.package_urls(reader, fields);
+        // A registry that is asked about packages may also be named by them.
+        for (kind, url) in &self.ownership.packages {
+            self.package_urls.add(kind, url.as_str());
+        }
         self.lookalikes(reader, fields);
         self.webhooks = read_webhooks(reader, fields.get("webhooks"));
         self.tracks(reader, fields);

@@ -63,6 +63,7 @@ pub enum Evidence<'a> {
     Violation(&'a str),
     /// A rule for what reaches an agent is broken, here and at `more` places.
     Unsafe {
+        /// The first objection that nothing waives, and the number of the others.
         first: &'a Objection,
         more: usize,
     },
@@ -90,7 +91,7 @@ impl fmt::Display for Evidence<'_> {
                 }
                 write!(f, ", after the review {reviewed} of {}", located(rule))?;
                 if reviewed.is_day_of(*counted) {
-                    let stated = counted.to_whole_second();
+                    let stated = counted.to_rfc3339();
                     write!(f, "; a date covers what was there before that day began in UTC: to cover this version, \
                                review it and write `reviewed: {stated}`")?;
                 }

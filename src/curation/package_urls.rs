@@ -23,6 +23,11 @@ impl PackageUrls {
         self.0.insert(kind.to_owned(), urls);
     }
 
+    /// Adds a registry of one kind of package.
+    pub fn add(&mut self, kind: &str, url: &str) {
+        self.0.entry(kind.to_owned()).or_default().push(url.to_owned());
+    }
+
     /// Returns true if the objection is to a registry that is listed for this kind of package.
     #[must_use]
     pub fn admit(&self, objection: &Objection) -> bool {

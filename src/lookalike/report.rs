@@ -98,13 +98,15 @@ impl Signal {
 impl fmt::Display for Match {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.signals.iter().try_for_each(|signal| write!(f, "{signal}; "))?;
-        self.protection(f)
+        f.write_str(&self.protection())
     }
 }
 
 impl Match {
-    fn protection(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "`{}` is {}", self.target, self.why.as_str())
+    /// Says why the target is protected.
+    #[must_use]
+    pub fn protection(&self) -> String {
+        format!("`{}` is {}", self.target, self.why.as_str())
     }
 }
 

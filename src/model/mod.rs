@@ -46,7 +46,7 @@ pub use secret::Secret;
 pub use sent::OFFICIAL_META;
 pub use status::Status;
 pub use template::{MAX_AUTHORITY, Unfillable, fill, given_values};
-pub use text::{Escaped, is_hidden};
+pub use text::{Escaped, EscapedWhole, is_hidden};
 pub use timestamp::{BadTimestamp, Timestamp};
 pub use tombstone::TombstoneStub;
 pub use version::{BadVersion, Version};

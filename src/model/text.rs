@@ -24,10 +24,20 @@ impl Escaped<'_> {
 
 impl fmt::Display for Escaped<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (index, character) in self.0.chars().enumerate() {
-            if index == Self::MAX_CHARACTERS {
-                return f.write_char('…');
-            }
+        match self.0.char_indices().nth(Self::MAX_CHARACTERS) {
+            Some((end, _)) => write!(f, "{}…", EscapedWhole(&self.0[..end])),
+            None => EscapedWhole(self.0).fmt(f),
+        }
+    }
+}
+
+/// The same for a text that a person decides about, and so must see to its end. Its source bounds it.
+#[derive(Debug, Clone, Copy)]
+pub struct EscapedWhole<'a>(pub &'a str);
+
+impl fmt::Display for EscapedWhole<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for character in self.0.chars() {
             match character {
                 '\n' => f.write_str("\\n")?,
                 '\t' => f.write_str("\\t")?,
@@ -60,5 +70,6 @@ mod tests {
         let written = Escaped(&"x".repeat(501)).to_string();
         assert_eq!(written.chars().count(), 501);
         assert!(written.ends_with('…'));
+        assert_eq!(EscapedWhole(&"x".repeat(501)).to_string().len(), 501);
     }
 }

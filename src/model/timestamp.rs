@@ -54,13 +54,6 @@ impl Timestamp {
         Self(self.0.saturating_sub(micros(duration)))
     }
 
-    /// Returns the next whole second, or the same: a text for people cuts the fraction off.
-    #[must_use]
-    pub fn to_whole_second(self) -> Self {
-        let fraction = self.0.rem_euclid(1_000_000);
-        if fraction == 0 { self } else { Self(self.0.saturating_add(1_000_000 - fraction)) }
-    }
-
     /// Returns the time since `earlier`; zero if this is not later.
     #[must_use]
     pub fn since(self, earlier: Self) -> Duration {

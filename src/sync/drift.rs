@@ -2,8 +2,9 @@ use serde_json::Value;
 
 use crate::model::Escaped;
 
-const MAX_MEMBERS: usize = 8;
-const MAX_TEXT: usize = 60;
+/// An acknowledgement covers both contents by their digests, so what is cut here is still bound.
+const MAX_MEMBERS: usize = 100;
+const MAX_TEXT: usize = 400;
 
 /// Lists what changed between two `server` objects, member by member, for a person to read.
 #[must_use]
@@ -80,10 +81,10 @@ mod tests {
     fn long_list_of_changes_is_truncated() {
         let object = |value: u8| {
             let members: Vec<String> =
-                (0..20).map(|key| format!(r#""k{key:02}":{value}"#)).collect();
+                (0..112).map(|key| format!(r#""k{key:03}":{value}"#)).collect();
             format!("{{{}}}", members.join(","))
         };
         let changes = changed_members(&object(1), &object(2));
-        assert_eq!((changes.len(), changes[8].as_str()), (9, "and 12 more"));
+        assert_eq!((changes.len(), changes[100].as_str()), (101, "and 12 more"));
     }
 }

@@ -62,7 +62,8 @@ async fn lookalikes_of_a_protected_brand_are_reported_explained_and_acknowledged
     assert_eq!(why.status.code(), Some(1));
     let printed = text(&why.stdout);
     assert!(printed.starts_with("high ("), "{printed}");
-    assert!(printed.contains("): io.github.someone/stripe-mcp resembles stripe: brand-in-leaf: `stripe` in `stripe-mcp`; `stripe` is protected by an overlay"), "{printed}");
+    let wanted = "): io.github.someone/stripe-mcp resembles stripe: `stripe` is protected by an overlay\n    brand-in-leaf: `stripe` in `stripe-mcp`\n";
+    assert!(printed.contains(wanted), "{printed}");
     let why = place.run(&["lookalikes", "why", "com.stripe/stripe-mcp"]);
     assert_eq!(why.status.code(), Some(0));
     let printed = text(&why.stdout);

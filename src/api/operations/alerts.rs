@@ -43,8 +43,11 @@ pub(super) async fn redeliver(
 #[serde(deny_unknown_fields)]
 pub(super) struct AckQuery {
     /// The digest of the evidence that was shown.
+    #[serde(default)]
     seen: String,
+    #[serde(default)]
     by: String,
+    #[serde(default)]
     reason: String,
 }
 

@@ -36,8 +36,11 @@ pub(super) async fn hold(
 #[serde(deny_unknown_fields)]
 pub(super) struct DecideQuery {
     /// The digest of the changes that were shown.
+    #[serde(default)]
     seen: String,
+    #[serde(default)]
     by: String,
+    #[serde(default)]
     reason: String,
     only: Option<String>,
 }

@@ -41,10 +41,11 @@ impl<T: serde::de::DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Ask
 
 /// Reads what the decision of a person has to state.
 pub(super) fn read_decision(seen: &str, by: &str, reason: &str) -> Result<Digest, Problem> {
+    let seen = parse_seen(seen).map_err(|why| Problem::BadRequest(format!("`seen`: {why}")))?;
     if by.trim().is_empty() || reason.trim().is_empty() {
         return Err(Problem::Unprocessable(
             "`by` and `reason` must not be empty: name the person and the reason".into(),
         ));
     }
-    parse_seen(seen).map_err(|why| Problem::BadRequest(format!("`seen`: {why}")))
+    Ok(seen)
 }

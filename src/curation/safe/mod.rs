@@ -256,7 +256,7 @@ mod tests {
     #[case(json!({"version": "-rf"}), "version: \"-rf\" is not a version that a path or a command can name")]
     #[case(json!({"version": ".."}), "version")]
     #[case(json!({"version": "?x#y%2F"}), "version")]
-    #[case(package(&json!({"registryBaseUrl": "https://npm.evil.example"})), "packages[0].registryBaseUrl: \"https://npm.evil.example\" is not a public registry of npm packages; list it in `[package_urls]` of `vidimus.toml`; a rule for this exact version can `allow` the URL")]
+    #[case(package(&json!({"registryBaseUrl": "https://npm.evil.example"})), "packages[0].registryBaseUrl: \"https://npm.evil.example\" is not among the registries of npm packages that the settings list; add it to `[package_urls]` of `vidimus.toml`; a rule for this exact version can `allow` the URL")]
     #[case(package(&json!({"registryBaseUrl": "https://a@npm.example"})), "packages[0].registryBaseUrl: \"https://a@npm.example\" has user information before the host, which is not allowed")]
     #[case(package(&json!({"registryType": "go", "identifier": "git.internal/x"})), "packages[0].identifier: \"https://git.internal\" has a host that is not public")]
     #[case(package(&json!({"registryType": "dxt", "identifier": "https://169.254.169.254/x"})), "packages[0].identifier: \"https://169.254.169.254/x\" has a host that is not public")]

@@ -60,7 +60,7 @@ impl fmt::Display for SafetyRule {
             Self::PrivateHost => f.write_str("has a host that is not public"),
             Self::Registry(kind) => write!(
                 f,
-                "is not a public registry of {} packages; list it in `[package_urls]` of `vidimus.toml`",
+                "is not among the registries of {} packages that the settings list; add it to `[package_urls]` of `vidimus.toml`",
                 Escaped(kind)
             ),
             Self::PackageKind => f.write_str("is not a kind of package; allowed are letters, digits and hyphens"),

@@ -127,9 +127,9 @@ fn same_day_version_is_explained_with_the_timestamp_to_write() {
     let (_, evidence) = evaluation.entries[0].hidden_by().expect("hidden");
     let text = evidence.to_string();
     assert!(text.contains("accepted here 2026-03-15T08:00:00Z"), "{text}");
-    assert!(text.contains("write `reviewed: 2026-03-15T08:00:01Z`"), "{text}");
+    assert!(text.contains("write `reviewed: 2026-03-15T08:00:00.500000Z`"), "{text}");
     let written = overlays(
-        "servers: [{name: com.example/tool, approval: {state: approved, reviewed: 2026-03-15T08:00:01Z}}]",
+        "servers: [{name: com.example/tool, approval: {state: approved, reviewed: 2026-03-15T08:00:00.500000Z}}]",
         now,
     );
     assert_eq!(hidden_in(&dossier, written, now), None, "the text that it names covers it");

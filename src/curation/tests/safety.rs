@@ -125,7 +125,7 @@ fn package_registries_of_the_settings_replace_the_public_ones() {
     let before = policy(approved(""), false);
     let after = policy(approved(""), false).with_package_urls(urls);
     assert_eq!(hidden(MIRROR, &after), None);
-    assert!(hidden(PUBLIC, &after).expect("hidden").contains("not a public registry of npm"));
+    assert!(hidden(PUBLIC, &after).expect("hidden").contains("not among the registries of npm"));
     assert_ne!(before.revision, after.revision);
     assert!(matches!(after.difference(&before), PolicyDifference::Everything));
 }

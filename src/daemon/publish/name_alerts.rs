@@ -2,12 +2,24 @@ use std::collections::BTreeSet;
 
 use crate::alert::{AlertKind, Evidence as Item, ReportedAlert};
 use crate::curation::{
-    Authorities, Authority, Dossier, EntryEvaluation, Evaluation, Evidence, Gate,
+    Authorities, Authority, Dossier, EntryEvaluation, Evaluation, Evidence, Gate, Objection,
     OwnershipEvidence, PolicySnapshot,
 };
 use crate::daemon::runtime::revocation;
 use crate::model::{Damage, Name, Timestamp, Version};
 use crate::ownership::Verdict;
+
+/// Returns what an entry says to an agent and nothing waives: each is shown, since an acknowledgement covers all.
+fn objections<'a>(
+    entry: &'a EntryEvaluation<'_>,
+    policy: &'a PolicySnapshot,
+) -> impl Iterator<Item = &'a Objection> {
+    let facts = entry.content.facts.iter();
+    facts.flat_map(|facts| &facts.objections).filter(|objection| {
+        !entry.reach.admits(&objection.rule, &objection.found)
+            && !policy.package_urls.admit(objection)
+    })
+}
 
 /// Returns true if the organisation decided so itself, or another kind of alert reports it.
 fn is_expected(evidence: &Evidence<'_>) -> bool {
@@ -84,9 +96,11 @@ impl NameAlerts {
                     let item = Item::Violation { rule: (*rule).to_owned() };
                     alerts.add(name, entry, AlertKind::SchemaViolation, item);
                 }
-                Some((_, evidence @ Evidence::Unsafe { .. })) => {
-                    let item = Item::Violation { rule: evidence.to_string() };
-                    alerts.add(name, entry, AlertKind::SchemaViolation, item);
+                Some((_, Evidence::Unsafe { .. })) => {
+                    for objection in objections(entry, policy) {
+                        let item = Item::Violation { rule: objection.to_string() };
+                        alerts.add(name, entry, AlertKind::SchemaViolation, item);
+                    }
                 }
                 Some((_, Evidence::NoFacts)) => {
                     alerts.add(name, entry, AlertKind::SchemaViolation, Item::NoFacts);

@@ -1,4 +1,4 @@
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use serde::{Deserialize, Serialize};
 
@@ -46,25 +46,27 @@ pub struct RuleEffect {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct SameDay {
-    /// The first of them, as `name@version`.
+    /// The earliest of them, as `name@version`.
     pub entries: Vec<String>,
     pub count: u64,
-    /// The `reviewed` that covers all of them.
+    /// The `reviewed` that covers those that are listed, and no other.
     pub covered_at: Timestamp,
 }
 
-/// Entries of one day that are listed; the others are counted.
-const MAX_SAME_DAY: usize = 5;
+/// The entries of one day that are listed, the earliest ones; the others are counted.
+const MAX_SAME_DAY: usize = 100;
+
+/// The entries of one day as they are found.
+type Found = BTreeSet<(Timestamp, String)>;
 
 impl SameDay {
-    fn add(same_day: &mut Option<Self>, entry: String, counted: Timestamp) {
-        let covered_at = counted.to_whole_second();
-        let this = same_day.get_or_insert(Self { entries: Vec::new(), count: 0, covered_at });
-        this.count += 1;
-        this.covered_at = this.covered_at.max(covered_at);
-        if this.entries.len() < MAX_SAME_DAY {
-            this.entries.push(entry);
-        }
+    fn of(found: Found, count: u64) -> Option<Self> {
+        let (covered_at, _) = found.last()?;
+        Some(Self {
+            covered_at: *covered_at,
+            entries: found.into_iter().map(|(_, entry)| entry).collect(),
+            count,
+        })
     }
 
     /// Returns what is not covered, and what to write.
@@ -72,13 +74,14 @@ impl SameDay {
         let listed: Vec<String> =
             self.entries.iter().map(|entry| Escaped(entry).to_string()).collect();
         let more = self.count - self.entries.len() as u64;
-        let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+        let more = if more > 0 { format!(", and {more} later ones") } else { String::new() };
         let found = format!(
             "the date of `{}` does not cover the same day: {}{more}",
             Escaped(selector),
             listed.join(", ")
         );
-        (found, format!("after a review, write `reviewed: {}`", self.covered_at))
+        let covered_at = self.covered_at.to_rfc3339();
+        (found, format!("after a review of those, write `reviewed: \"{covered_at}\"`"))
     }
 }
 
@@ -117,7 +120,7 @@ pub fn rule_effects(
                     (decides, entry.hidden_by())
                     && reviewed.is_day_of(*counted)
                 {
-                    SameDay::add(&mut tally.same_day, format!("{name}@{version}"), *counted);
+                    tally.add_same_day(format!("{name}@{version}"), *counted);
                 }
             }
         }
@@ -136,7 +139,8 @@ struct Tally<'r> {
     rule: &'r Rule,
     serves: u64,
     newer: u64,
-    same_day: Option<SameDay>,
+    same_day: Found,
+    same_day_count: u64,
     waiting: u64,
     elsewhere: u64,
     hidden: BTreeMap<Gate, u64>,
@@ -144,8 +148,24 @@ struct Tally<'r> {
 
 impl<'r> Tally<'r> {
     fn new(rule: &'r Rule) -> Self {
-        let hidden = BTreeMap::new();
-        Self { rule, serves: 0, newer: 0, same_day: None, waiting: 0, elsewhere: 0, hidden }
+        Self {
+            rule,
+            serves: 0,
+            newer: 0,
+            same_day: Found::new(),
+            same_day_count: 0,
+            waiting: 0,
+            elsewhere: 0,
+            hidden: BTreeMap::new(),
+        }
+    }
+
+    fn add_same_day(&mut self, entry: String, counted: Timestamp) {
+        self.same_day_count += 1;
+        self.same_day.insert((counted, entry));
+        if self.same_day.len() > MAX_SAME_DAY {
+            self.same_day.pop_last();
+        }
     }
 
     fn count(&mut self, decides: bool, hidden_by: Option<(Gate, &Evidence<'_>)>) {
@@ -171,7 +191,7 @@ impl<'r> Tally<'r> {
             approves: self.serves + self.hidden.values().sum::<u64>(),
             serves: self.serves,
             newer: self.newer,
-            same_day: self.same_day,
+            same_day: SameDay::of(self.same_day, self.same_day_count),
             waiting: self.waiting,
             elsewhere: self.elsewhere,
             hidden_by: most.map(|gate| gate.as_str().to_owned()),
@@ -269,17 +289,17 @@ mod tests {
 
     #[test]
     fn rule_whose_date_leaves_out_its_own_day_names_the_versions_and_the_timestamp_to_write() {
-        let at = |text| Timestamp::parse(text).expect("a time");
-        let mut same_day = None;
-        for version in 0..7 {
-            let counted = at("2026-11-15T14:03:26.5Z");
-            SameDay::add(&mut same_day, format!("com.example/x@{version}"), counted);
-        }
+        let day = Timestamp::parse("2026-11-15T14:03:26Z").expect("a time");
+        let found = (0..3).map(|version| {
+            let counted = Timestamp::from_micros(day.as_micros() + version);
+            (counted, format!("com.example/x@{version}"))
+        });
+        let same_day = SameDay::of(found.collect(), 7);
         let effect = RuleEffect { same_day, ..effect(1, 1, 7) };
         assert_eq!(
             effect.message().as_deref(),
             Some(
-                "a.yaml:2:5: the date of `com.example/*` does not cover the same day: com.example/x@0, com.example/x@1, com.example/x@2, com.example/x@3, com.example/x@4 and 2 more: after a review, write `reviewed: 2026-11-15T14:03:27Z`"
+                "a.yaml:2:5: the date of `com.example/*` does not cover the same day: com.example/x@0, com.example/x@1, com.example/x@2, and 4 later ones: after a review of those, write `reviewed: \"2026-11-15T14:03:26.000002Z\"`"
             )
         );
     }
