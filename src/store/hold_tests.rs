@@ -157,3 +157,22 @@ fn change_set_of_another_registry_under_the_same_id_is_forgotten() {
     hold_rows(&store, &rows()[..1]);
     assert_eq!(names_on_hold(&store), ["a.b/c"], "the discarded change was of another registry");
 }
+
+/// P6: a fetch by name asks nobody, so it brings nothing that a person decides about.
+#[test]
+fn fetch_by_name_accepts_nothing_that_is_on_hold_or_was_discarded() {
+    let store = Store::ephemeral(NOW).expect("a store");
+    hold_rows(&store, &rows());
+    decide(&store, HoldDecision::Discard, Some("a.b/d"));
+    let others = ["a.b/c", "a.b/d", "a.b/e"].map(|name| Row::Entry(entry(name, "1", "x")));
+    let batch = Batch {
+        upstream: "up",
+        rows: &others,
+        destination: Destination::LiveUnlessPresent,
+        state: None,
+        seen: None,
+        now: NOW,
+    };
+    store.commit(&batch).expect("committed");
+    assert_eq!((names_on_hold(&store), live(&store)), (vec!["a.b/c".to_owned()], 1));
+}

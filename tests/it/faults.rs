@@ -113,6 +113,7 @@ fn fault(name: &str, count: usize, asked: &str) -> Option<Response<Body>> {
         "servers null" => Some(text(r#"{"servers":null,"metadata":{}}"#)),
         "empty list" => Some(page(&[], None)),
         "60 % fewer" => Some(page(&items(0..12), None)),
+        "one row instead of all" => Some(page(&vec![rows()[3].item(); 30], None)),
         "5 % fewer" => Some(page(&items(0..29), None)),
         "only page 1" => (!first_page).then(|| problem(StatusCode::INTERNAL_SERVER_ERROR, "no")),
         "cursor loop" => {
@@ -187,6 +188,7 @@ fn fault(name: &str, count: usize, asked: &str) -> Option<Response<Body>> {
 #[case("servers null", Fails("another shape"))]
 #[case("empty list", OnHold("0 rows where 30 are stored"))]
 #[case("60 % fewer", OnHold("12 rows where 30 are stored"))]
+#[case("one row instead of all", OnHold("1 rows where 30 are stored"))]
 #[case("5 % fewer", Accepted)]
 #[case("only page 1", Fails("500"))]
 #[case("cursor loop", Fails("a loop"))]

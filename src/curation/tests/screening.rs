@@ -152,6 +152,19 @@ fn visible_version_stays_served_and_new_version_is_withheld() {
     assert!(!evaluation.entries[1].is_served());
 }
 
+/// P25.
+#[test]
+fn visible_version_of_another_upstream_is_compared_before_it_is_served() {
+    let (policy, mut dossier) = (approving("com.example/*"), known());
+    dossier.ledger.push(visible("1.0.0", now()));
+    let is_served = |authority: &str| {
+        let dossier = Dossier { authority: Some(authority.into()), ..dossier.clone() };
+        let screening = Screening::default();
+        evaluate(&dossier, &policy, &screening, now()).entries[0].is_served()
+    };
+    assert!(is_served("official") && !is_served("partner"));
+}
+
 #[test]
 fn revision_grows_with_each_change_and_leaves_the_earlier_one_intact() {
     let (policy, dossier) = (approving("com.example/*"), known());
