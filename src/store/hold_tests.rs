@@ -158,7 +158,7 @@ fn change_set_of_another_registry_under_the_same_id_is_forgotten() {
     assert_eq!(names_on_hold(&store), ["a.b/c"], "the discarded change was of another registry");
 }
 
-/// P6: a fetch by name asks nobody, so it brings nothing that a person decides about.
+/// P6: a fetch by name is judged by no limit, so it brings nothing that a person decides about.
 #[test]
 fn fetch_by_name_accepts_nothing_that_is_on_hold_or_was_discarded() {
     let store = Store::ephemeral(NOW).expect("a store");
