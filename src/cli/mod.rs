@@ -47,7 +47,11 @@ pub fn command() -> clap::Command {
 /// 3 unreachable or failed.
 #[must_use]
 pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
-    let arguments = Arguments::parse_from(arguments);
+    let arguments = match Arguments::try_parse_from(arguments) {
+        Ok(arguments) => arguments,
+        Err(error) if error.use_stderr() => return print::usage(&error),
+        Err(help) => help.exit(),
+    };
     // The storage engine panics over pages that no crash of ours leaves; the operator must learn what to do.
     let ran = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| match run(arguments) {
         Ok(exit) => exit,

@@ -1,5 +1,6 @@
 //! Prints for people and programs. Text from outside passes through [`Escaped`].
 
+use std::process::ExitCode;
 use std::sync::Arc;
 
 use comfy_table::Table;
@@ -12,7 +13,7 @@ use crate::alert::AlertReport;
 use crate::api::SyncReport;
 use crate::daemon::{StatusReport, WebhookReport};
 use crate::lint::{Finding, Severity};
-use crate::model::{Escaped, Timestamp, is_hidden};
+use crate::model::{Escaped, EscapedWhole, Timestamp, is_hidden};
 use crate::store::{RecipientStatus, Verification, WriteFailure};
 use crate::sync::SyncKind;
 
@@ -59,6 +60,13 @@ pub(super) fn error(error: &CliError) {
         found.iter().for_each(|finding| err(&drawn(finding)));
     }
     err(&format!("vidimus: {}", Escaped(&crate::model::reason(error))));
+}
+
+/// Prints a usage error: clap repeats arguments as they are.
+pub(super) fn usage(error: &clap::Error) -> ExitCode {
+    let text = error.render().to_string();
+    text.trim_end().lines().for_each(|line| err(&EscapedWhole(line).to_string()));
+    ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2))
 }
 
 pub(super) fn findings(findings: &[Finding], json: bool) {

@@ -52,3 +52,15 @@ fn hostile_files_steer_no_terminal_of_check_or_of_a_refused_serve() {
         assert_eq!((output.status.code(), steering(&output)), (Some(1), vec![]), "{command}");
     }
 }
+
+#[test]
+fn hostile_arguments_steer_no_terminal() {
+    let place = Workplace::new("https://registry.example");
+    let commands: [&[&str]; 3] =
+        [&[HOSTILE], &["token", "create", HOSTILE, HOSTILE], &["list", &format!("--{HOSTILE}")]];
+    for command in commands {
+        let output = place.run(command);
+        assert_eq!(output.status.code(), Some(2), "{command:?}: {}", text(&output.stderr));
+        assert!(steering(&output).is_empty(), "{command:?}");
+    }
+}

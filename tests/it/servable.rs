@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
-use vidimus::curation::{ContentFacts, Objection, Reach, SafetyRule, Sanitized};
+use vidimus::curation::{ContentFacts, Objection, PackageUrls, Reach, SafetyRule, Sanitized};
 use vidimus::model::{Entry, Timestamp};
 
 #[derive(Deserialize)]
@@ -70,6 +70,11 @@ fn at_most_one_in_a_hundred_real_entries_breaks_a_safety_rule() {
     for rule in RULES {
         by_rule.entry(rule.to_owned()).or_default();
     }
+    for (kind, _) in PackageUrls::DEFAULTS {
+        for what in ["identifiers", "versions", "registries"] {
+            by_rule.entry(format!("{what} of {kind}")).or_default();
+        }
+    }
     for (rule, entries) in &by_rule {
         println!("{} entries: {rule}", entries.len());
     }
@@ -78,7 +83,7 @@ fn at_most_one_in_a_hundred_real_entries_breaks_a_safety_rule() {
 }
 
 /// The rules without a kind of package, which are printed also where they refuse nothing.
-const RULES: [&str; 10] = [
+const RULES: [&str; 12] = [
     "Scheme",
     "Ambiguous",
     "UserInformation",
@@ -89,6 +94,8 @@ const RULES: [&str; 10] = [
     "Program",
     "HeaderName",
     "OneLine",
+    "Variable",
+    "Version",
 ];
 
 fn rule(objection: &Objection) -> String {
