@@ -2,7 +2,7 @@ use std::collections::BTreeSet;
 use std::fmt;
 
 use super::account::Account;
-use super::txt::{Key, key_records};
+use super::txt::{Key, MAX_KEYS, key_records};
 
 /// The answer of one resolver to a TXT query.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -131,6 +131,10 @@ impl KeyLookup {
 
 fn shown<'t>(texts: impl Iterator<Item = &'t str>, foreign: &str) -> KeyLookup {
     let records = key_records(texts);
+    if records.is_cut {
+        // The order of arrival must not decide which of them count.
+        return KeyLookup::Unclear(format!("more than {MAX_KEYS} keys"));
+    }
     match (records.keys.is_empty(), records.invalid.first()) {
         (false, _) => KeyLookup::Shown(records.keys, records.invalid),
         (true, None) => KeyLookup::Absent(foreign.to_owned()),

@@ -10,7 +10,7 @@ pub const WRONG_SELECTORS: [&str; 2] = ["_mcp-auth", "_mcp-registry"];
 /// The field that marks key records.
 const MARK: &str = "v=MCPv1";
 /// More than any rotation needs.
-const MAX_KEYS: usize = 16;
+pub(super) const MAX_KEYS: usize = 16;
 /// Characters of an invalid record that are shown.
 const EXCERPT: usize = 120;
 
@@ -98,6 +98,8 @@ impl From<Key> for String {
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct KeyRecords {
     pub keys: BTreeSet<Key>,
+    /// True if there are more keys than are kept: then those say nothing.
+    pub is_cut: bool,
     /// Marked records that are not valid, each with the reason.
     pub invalid: Vec<String>,
 }
@@ -113,11 +115,8 @@ pub fn key_records<'t>(texts: impl IntoIterator<Item = &'t str>) -> KeyRecords {
             continue;
         }
         match read(text) {
-            Ok(_) if records.keys.len() >= MAX_KEYS => {
-                let beyond = format!("more than {MAX_KEYS} keys; the others are ignored");
-                records.invalid.push(beyond);
-                break;
-            }
+            Ok(key) if records.keys.contains(&key) => {}
+            Ok(_) if records.keys.len() >= MAX_KEYS => records.is_cut = true,
             Ok(key) => {
                 records.keys.insert(key);
             }

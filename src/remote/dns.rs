@@ -2,11 +2,10 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use hickory_resolver::config::{ConnectionConfig, NameServerConfig, ResolveHosts, ResolverConfig};
-use hickory_resolver::lookup::Lookup;
 use hickory_resolver::net::runtime::TokioRuntimeProvider;
 use hickory_resolver::net::{DnsError, NetError};
 use hickory_resolver::proto::op::ResponseCode;
-use hickory_resolver::proto::rr::{Name, RData};
+use hickory_resolver::proto::rr::{Name, RData, Record, RecordType};
 use hickory_resolver::{ResolverBuilder, TokioResolver};
 use thiserror::Error;
 
@@ -17,8 +16,10 @@ const TIMEOUT: Duration = Duration::from_secs(4);
 const ATTEMPTS: usize = 1;
 /// The longest time that an answer is cached, whatever the zone says.
 const LONGEST_TTL: Duration = Duration::from_hours(24);
-/// Further TXT records of a name are ignored.
+/// With more TXT records, an answer says nothing.
 const MAX_RECORDS: usize = 256;
+/// The aliases that are followed in an answer.
+const MAX_ALIASES: usize = 8;
 const CACHED: u64 = 4096;
 
 /// The resolvers, each queried on its own.
@@ -100,16 +101,12 @@ impl Resolvers {
         let Ok(name) = fqdn(domain) else { return Addresses::Absent("not a valid DNS name") };
         let mut absent = Addresses::Unclear("no resolver is configured".into());
         for (resolver_name, resolver) in &self.each {
-            let found = match resolver.lookup_ip(name.clone()).await {
-                Ok(found) => return Addresses::Found(found.iter().collect()),
-                Err(error) => classify(&error),
-            };
-            absent = match found {
-                Resolved::NoSuchName => Addresses::Absent("no such name"),
-                Resolved::NoRecords | Resolved::Records(_) => Addresses::Absent("no address"),
-                Resolved::Unclear(why) => {
+            absent = match addresses(resolver, &name).await {
+                Addresses::Absent(what) => Addresses::Absent(what),
+                Addresses::Unclear(why) => {
                     return Addresses::Unclear(format!("{resolver_name}: {why}"));
                 }
+                found @ Addresses::Found(_) => return found,
             };
         }
         absent
@@ -134,20 +131,67 @@ fn fqdn(domain: &str) -> Result<Name, String> {
     Name::from_ascii(format!("{domain}.")).map_err(|error| error.to_string())
 }
 
+/// Asks for both types of addresses, each by itself: one that fails leaves open what the other does not have.
+async fn addresses(resolver: &TokioResolver, name: &Name) -> Addresses {
+    let (four, six) = tokio::join!(
+        resolver.lookup(name.clone(), RecordType::A),
+        resolver.lookup(name.clone(), RecordType::AAAA)
+    );
+    let (mut found, mut absent) = (Vec::new(), Addresses::Absent("no such name"));
+    for answer in [four, six] {
+        match answer.map_err(|error| classify(&error)) {
+            Ok(lookup) => {
+                let data = lookup.answers().iter().map(|record| &record.data);
+                found.extend(data.filter_map(RData::ip_addr));
+            }
+            Err(Resolved::Unclear(why)) => absent = Addresses::Unclear(why),
+            Err(Resolved::NoRecords | Resolved::Records(_)) => {
+                if matches!(absent, Addresses::Absent(_)) {
+                    absent = Addresses::Absent("no address");
+                }
+            }
+            Err(Resolved::NoSuchName) => {}
+        }
+    }
+    if found.is_empty() { absent } else { Addresses::Found(found) }
+}
+
 async fn txt(resolver: &TokioResolver, domain: &str) -> Resolved {
     let Ok(name) = fqdn(domain) else { return Resolved::NoSuchName };
-    match resolver.txt_lookup(name).await {
-        Ok(lookup) => Resolved::Records(texts(&lookup)),
+    match resolver.txt_lookup(name.clone()).await {
+        Ok(lookup) => texts(&name, lookup.answers()),
         Err(error) => classify(&error),
     }
 }
 
-fn texts(lookup: &Lookup) -> Vec<String> {
-    let texts = lookup.answers().iter().filter_map(|record| match &record.data {
-        RData::TXT(txt) => Some(String::from_utf8_lossy(&txt.txt_data.concat()).into_owned()),
-        _ => None,
-    });
-    texts.take(MAX_RECORDS).collect()
+/// Returns the texts of a name, or of the name that it is an alias of.
+fn texts(name: &Name, answers: &[Record]) -> Resolved {
+    let mut owner = name;
+    for _ in 0..MAX_ALIASES {
+        let alias = answers.iter().find_map(|record| match &record.data {
+            RData::CNAME(target) if record.name == *owner => Some(&target.0),
+            _ => None,
+        });
+        match alias {
+            Some(target) => owner = target,
+            None => break,
+        }
+    }
+    let of_owner = answers.iter().filter(|record| record.name == *owner);
+    let texts: Vec<String> = of_owner
+        .filter_map(|record| match &record.data {
+            RData::TXT(txt) => Some(String::from_utf8_lossy(&txt.txt_data.concat()).into_owned()),
+            _ => None,
+        })
+        .collect();
+    match texts.len() {
+        0 => Resolved::Unclear("the answer is about another name".into()),
+        // The order of arrival must not decide which of them count.
+        found if found > MAX_RECORDS => {
+            Resolved::Unclear(format!("more than {MAX_RECORDS} TXT records"))
+        }
+        _ => Resolved::Records(texts),
+    }
 }
 
 /// Classifies an error; only an explicit answer is a definite negative.
@@ -155,6 +199,10 @@ fn classify(error: &NetError) -> Resolved {
     match error {
         NetError::Dns(DnsError::NoRecordsFound(none)) => match none.response_code {
             ResponseCode::NXDomain => Resolved::NoSuchName,
+            // A server that does not recurse names others, and says nothing itself.
+            ResponseCode::NoError if none.ns.is_some() && none.soa.is_none() => {
+                Resolved::Unclear("the answer is a referral to other servers".into())
+            }
             ResponseCode::NoError => Resolved::NoRecords,
             other => Resolved::Unclear(format!("the answer is {other}")),
         },

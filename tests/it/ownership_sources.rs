@@ -65,6 +65,9 @@ fn pieces(texts: &[&str]) -> Vec<Vec<String>> {
 #[case::failure(Say::Failure, "unclear")]
 #[case::refusal(Say::Refusal, "unclear")]
 #[case::silence(Say::Silence, "unclear")]
+#[case::referral(Say::Referral, "unclear: ")]
+#[case::of_another_name(Say::OfAnother(KEY.into()), "absent: no TXT record")]
+#[case::too_many(Say::OverTcp((0..257).map(|index| vec![format!("{index}{}", "x".repeat(200))]).collect()), "unclear: ")]
 #[tokio::test(flavor = "multi_thread")]
 async fn dns_answer_is_classified(#[case] say: Say, #[case] wanted: &str) {
     let dns = Dns::start().await;
@@ -217,6 +220,15 @@ mod well_known {
         dns.resolves("example.com", &[&["127.0.0.1"]]);
         let lookup = Web::answering(answer, false).await.look_up(&dns).await;
         assert!(lookup.to_string().starts_with(wanted), "{lookup}");
+    }
+
+    /// P14: no address of one type says nothing while the question for the other fails.
+    #[tokio::test(flavor = "multi_thread")]
+    async fn failed_question_for_one_type_of_address_is_no_absence() {
+        let dns = Dns::start().await;
+        dns.fails_four("example.com");
+        let lookup = Web::answering(ok(KEY), false).await.look_up(&dns).await;
+        assert!(matches!(lookup, KeyLookup::Unclear(_)), "{lookup}");
     }
 
     /// P15.

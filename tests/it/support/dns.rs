@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use hickory_proto::op::{Header, HeaderCounts, Metadata, ResponseCode};
-use hickory_proto::rr::rdata::TXT;
+use hickory_proto::rr::rdata::{NS, TXT};
 use hickory_proto::rr::{Name, RData, Record, RecordType};
 use hickory_server::Server;
 use hickory_server::net::runtime::Time;
@@ -26,6 +26,10 @@ pub(crate) enum Say {
     Failure,
     Refusal,
     Silence,
+    /// No answer but the servers of the zone, as from a server that does not recurse.
+    Referral,
+    /// A text of another name.
+    OfAnother(String),
 }
 
 #[derive(Debug, Default, Clone)]
@@ -33,6 +37,8 @@ struct Zone {
     txt: Option<Say>,
     /// The answers in order; the last one repeats.
     addresses: Vec<Vec<IpAddr>>,
+    /// True if questions for IPv4 addresses fail.
+    fails_four: bool,
     asked: usize,
 }
 
@@ -67,6 +73,12 @@ impl Dns {
         self.txt(name, Say::Txt(vec![vec![text.to_owned()]]));
     }
 
+    /// Lets questions for the IPv4 addresses of a name fail; it has no others.
+    pub(crate) fn fails_four(&self, name: &str) {
+        let mut zones = self.zones.lock().expect("unpoisoned");
+        zones.entry(name.to_owned()).or_default().fails_four = true;
+    }
+
     /// Sets the addresses of a name, one set for each lookup.
     pub(crate) fn resolves(&self, name: &str, addresses: &[&[&str]]) {
         let parse = |text: &&str| text.parse().expect("an address");
@@ -98,6 +110,9 @@ impl Handler {
     fn answer(&self, name: &str, kind: RecordType) -> (Say, Vec<IpAddr>) {
         let mut zones = self.0.lock().expect("unpoisoned");
         let Some(zone) = zones.get_mut(name) else { return (Say::NoSuchName, Vec::new()) };
+        if kind == RecordType::A && zone.fails_four {
+            return (Say::Failure, Vec::new());
+        }
         if kind == RecordType::TXT {
             return (zone.txt.clone().unwrap_or(Say::Nothing), Vec::new());
         }
@@ -128,7 +143,7 @@ impl RequestHandler for Handler {
         let name = info.query.name().to_string().trim_end_matches('.').to_ascii_lowercase();
         let (say, addresses) = self.answer(&name, info.query.query_type());
         let owner = Name::from(info.query.name());
-        let mut texts = Vec::new();
+        let (mut texts, mut servers, mut answered) = (Vec::new(), Vec::new(), owner.clone());
         match say {
             Say::Txt(records) => texts = records,
             Say::OverTcp(_) if is_udp => metadata.truncation = true,
@@ -138,6 +153,15 @@ impl RequestHandler for Handler {
             Say::Failure => metadata.response_code = ResponseCode::ServFail,
             Say::Refusal => metadata.response_code = ResponseCode::Refused,
             Say::Silence => return silent,
+            Say::Referral => {
+                metadata.authoritative = false;
+                let server = Name::from_ascii("ns1.example.net.").expect("a name");
+                servers.push(Record::from_rdata(owner.clone(), 60, RData::NS(NS(server))));
+            }
+            Say::OfAnother(text) => {
+                texts = vec![vec![text]];
+                answered = Name::from_ascii("other.example.").expect("a name");
+            }
         }
         let texts = texts.into_iter().map(|pieces| RData::TXT(TXT::new(pieces)));
         let addresses = addresses.into_iter().map(|address| match address {
@@ -145,10 +169,12 @@ impl RequestHandler for Handler {
             IpAddr::V6(address) => RData::AAAA(address.into()),
         });
         // A TTL of 0: the next lookup asks again.
-        let records: Vec<Record> =
-            texts.chain(addresses).map(|data| Record::from_rdata(owner.clone(), 0, data)).collect();
+        let records: Vec<Record> = texts
+            .chain(addresses)
+            .map(|data| Record::from_rdata(answered.clone(), 0, data))
+            .collect();
         let response = MessageResponseBuilder::from_message_request(request);
-        let response = response.build(metadata, records.iter(), [], [], []);
+        let response = response.build(metadata, records.iter(), servers.iter(), [], []);
         handle.send_response(response).await.unwrap_or(silent)
     }
 }
