@@ -16,6 +16,8 @@ use crate::ownership::{Named, Package, image};
 const TOTAL: Duration = Duration::from_secs(30);
 /// The limit for the metadata of one version; a long description has a few hundred KiB.
 const MAX_BYTES: usize = 4 * 1024 * 1024;
+/// The limit on the name of a server, in characters.
+const MAX_NAME: usize = 200;
 /// The annotation, or label, by which an image names its server.
 const LABEL: &str = "io.modelcontextprotocol.server.name";
 const MANIFESTS: &str = "application/vnd.oci.image.index.v1+json, application/vnd.oci.image.manifest.v1+json, application/vnd.docker.distribution.manifest.list.v2+json, application/vnd.docker.distribution.manifest.v2+json";
@@ -73,12 +75,12 @@ impl Packages {
         let version = package.version.as_deref().unwrap_or("latest");
         let path = format!("{}/{}", segment(&package.identifier), segment(version));
         named(self.get(base, &path, "application/json", None).await, |json| {
-            json["mcpName"].as_str().map(str::to_owned).into_iter().collect()
+            json["mcpName"].as_str().map(bounded).into_iter().collect()
         })
     }
 
     async fn pypi(&self, base: &Url, package: &Package) -> Named {
-        let name = segment(&package.identifier);
+        let name = segment(&normalized(&package.identifier));
         let path = match &package.version {
             Some(version) => format!("pypi/{name}/{}/json", segment(version)),
             None => format!("pypi/{name}/json"),
@@ -123,7 +125,7 @@ impl Packages {
             let name =
                 json["annotations"][LABEL].as_str().or(json["config"]["Labels"][LABEL].as_str());
             if let Some(name) = name {
-                return Named::Servers(BTreeSet::from([name.to_owned()]));
+                return Named::Servers(BTreeSet::from([bounded(name)]));
             }
             let manifest = json["manifests"][0]["digest"].as_str();
             let configuration = json["config"]["digest"].as_str();
@@ -208,6 +210,17 @@ fn named(answer: Answer, read: impl FnOnce(&Value) -> BTreeSet<String>) -> Named
     }
 }
 
+/// Keeps the beginning of a name. A longer text is the name of no server, and neither is what is kept of it.
+fn bounded(name: &str) -> String {
+    name.chars().take(MAX_NAME + 1).collect()
+}
+
+/// Returns the name of a Python package as its registry spells it (PEP 503): another spelling is answered with a redirect.
+fn normalized(identifier: &str) -> String {
+    let parts = identifier.split(['-', '_', '.']).filter(|part| !part.is_empty());
+    parts.collect::<Vec<_>>().join("-").to_ascii_lowercase()
+}
+
 /// Encodes a digest for a path, where its colon stays; any other text is encoded in full.
 fn segment_of_digest(text: &str) -> String {
     segment(text).replace("%3A", ":")
@@ -227,7 +240,7 @@ fn mentioned(text: &str) -> BTreeSet<String> {
         // A full stop ends a sentence, not a name.
         let name = text[..end].trim_end_matches('.');
         if begins && name.contains('/') && names.len() < 64 {
-            names.insert(name.to_owned());
+            names.insert(bounded(name));
         }
     }
     names
@@ -236,6 +249,23 @@ fn mentioned(text: &str) -> BTreeSet<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn name_that_is_too_long_is_cut_to_no_name() {
+        assert_eq!(bounded(&"x".repeat(4 << 20)).len(), MAX_NAME + 1);
+        assert_eq!(bounded("io.github.a/b"), "io.github.a/b");
+    }
+
+    #[rstest::rstest]
+    #[case("stripe_mcp", "stripe-mcp")]
+    #[case("Stripe-.mcp", "stripe-mcp")]
+    #[case("zope.interface", "zope-interface")]
+    fn python_package_is_asked_for_as_its_registry_spells_it(
+        #[case] identifier: &str,
+        #[case] asked: &str,
+    ) {
+        assert_eq!(normalized(identifier), asked);
+    }
 
     #[rstest::rstest]
     #[case("x\nmcp-name: io.github.a/b\n", &["io.github.a/b"])]
