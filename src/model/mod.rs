@@ -36,7 +36,7 @@ pub use digest::{BadDigest, Digest};
 pub use entry::{Entry, Head, Identity, MAX_ENTRY_BYTES, Official, Quarantined, is_deletion};
 pub use failure::FailureClass;
 pub use history::{Difference, Earlier, Item, difference_since, remember};
-pub use host::{PRIVATE_LABELS, is_loopback};
+pub use host::{is_loopback, is_public_name};
 pub use ledger::{LedgerEntry, LedgerRecord, Shown};
 pub use manifest::Manifest;
 pub use name::{BadName, Name};

@@ -10,7 +10,7 @@ use url::{Host, Url};
 
 use super::dns::{Addresses, Resolvers};
 use super::http::{AccessError, BodyError, client_builder, read_at_most};
-use crate::model::{Escaped, PRIVATE_LABELS, reason};
+use crate::model::{Escaped, is_public_name, reason};
 use crate::ownership::{KeyLookup, is_public};
 
 const PATH: &str = "/.well-known/mcp-registry-auth";
@@ -72,8 +72,7 @@ impl WellKnown {
     async fn look_up_in_time(&self, domain: &str) -> KeyLookup {
         if self.proxied {
             // The proxy resolves the name; only its text can be checked here.
-            let last = domain.rsplit('.').next().unwrap_or_default();
-            if !domain.contains('.') || last == "arpa" || PRIVATE_LABELS.contains(&last) {
+            if !is_public_name(domain) {
                 return KeyLookup::Unclear("it is a name of a private network".into());
             }
             return self.fetch(domain).await.with_note("a proxy resolved the name");

@@ -7,7 +7,7 @@
 use url::{Host, Url};
 
 use super::objection::SafetyRule;
-use crate::model::{MAX_AUTHORITY, PRIVATE_LABELS, Unfillable, fill, is_loopback};
+use crate::model::{MAX_AUTHORITY, Unfillable, fill, is_loopback, is_public_name};
 use crate::ownership::is_public;
 
 type Judged = Result<(), SafetyRule>;
@@ -16,10 +16,6 @@ type Judged = Result<(), SafetyRule>;
 const METADATA_ADDRESS: [u8; 4] = [168, 63, 129, 16];
 const METADATA_NAMES: [&str; 4] =
     ["metadata.tencentyun.com", "api.metadata.cloud.ibm.com", "metadata.goog", "fritz.box"];
-/// A reserved top-level domain (RFC 2606): documentation uses it.
-const EXAMPLE: &str = "example";
-/// A top-level domain of infrastructure (RFC 3172), with names of home networks (RFC 8375) and of addresses.
-const INFRASTRUCTURE: &str = "arpa";
 
 /// The variables of a URL template, each with the values that the entry gives it.
 pub(super) type Values<'v> = dyn Fn(&str) -> Vec<&'v str> + 'v;
@@ -140,19 +136,9 @@ pub(super) fn is_private(host: &Host<impl AsRef<str>>) -> bool {
                 name.strip_suffix(*ending)
                     .is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
             };
-            !name.contains('.')
-                || !is_registered(name)
-                || METADATA_NAMES.iter().any(ends)
-                || PRIVATE_LABELS.iter().any(ends)
+            !is_public_name(name) || METADATA_NAMES.iter().any(ends)
         }
     }
-}
-
-/// Returns true if the public suffix list knows the last label as a top-level domain where names are registered.
-fn is_registered(name: &str) -> bool {
-    let last = name.rsplit('.').next().unwrap_or_default();
-    let is_known = || psl::suffix(last.as_bytes()).is_some_and(|suffix| suffix.is_known());
-    last != INFRASTRUCTURE && (last == EXAMPLE || is_known())
 }
 
 const SECURE: &str = "https://";
