@@ -76,7 +76,7 @@ const MAX_FACTS_BYTES: usize = 64 * 1024;
 impl ContentFacts {
     /// The number of the rules that compute facts. Raise it with every change of a field, of the order of
     /// fields or of their types: the encoding does not name fields.
-    pub const RULES: u32 = 5;
+    pub const RULES: u32 = 6;
 
     /// Computes the facts of a `server` object.
     #[must_use]

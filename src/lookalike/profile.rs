@@ -65,6 +65,9 @@ impl EntryProfile {
     }
 }
 
+/// Hosts of packages that are addresses, which say nothing about their owners.
+const CODE_HOSTS: [&str; 2] = ["github.com", "gitlab.com"];
+
 /// Returns the hosts that a client opens beside those that are written in remotes: with the values that the entry gives
 /// to variables, of the transports of packages, and of packages that are addresses.
 fn opened_hosts(value: &Value) -> BTreeSet<String> {
@@ -81,11 +84,10 @@ fn opened_hosts(value: &Value) -> BTreeSet<String> {
         // A value may bring a path of its own.
         hosts.into_iter().filter_map(|text| host(&format!("https://{text}"))).collect::<Vec<_>>()
     });
-    let addresses = list("packages").filter_map(|package| {
-        let identifier = package["identifier"].as_str()?;
-        let image = || identifier.split_once('/').map(|(host, _)| host.to_ascii_lowercase());
-        host(identifier).or_else(image).filter(|host| host.contains('.'))
-    });
+    // The registry of an image has many owners, and so has a code host.
+    let addresses = list("packages")
+        .filter_map(|package| host(package["identifier"].as_str()?))
+        .filter(|host| !CODE_HOSTS.contains(&host.as_str()));
     filled.chain(addresses).filter(|host| !host.is_empty()).collect()
 }
 
@@ -131,11 +133,17 @@ mod tests {
     #[case(r#", "remotes": [{"url": "https://{h}.example/", "variables": {"h": {"choices": ["x", "stripe.com.evil"]}}}]"#)]
     #[case(r#", "remotes": [{"url": "https://{h}x/", "variables": {"h": {"default": "stripe.com.evil.example/"}}}]"#)]
     #[case(r#", "packages": [{"identifier": "https://stripe.com.evil.example/x.mcpb"}]"#)]
-    #[case(r#", "packages": [{"identifier": "stripe.com.evil.example/x/y:1"}]"#)]
     #[case(r#", "packages": [{"transport": {"url": "https://stripe.com.evil.example/"}}]"#)]
     fn every_host_that_a_client_opens_is_in_the_profile(#[case] members: &str) {
         let hosts = profile(members).hosts;
         assert!(hosts.contains("stripe.com.evil.example"), "{hosts:?}");
+    }
+
+    #[test]
+    fn host_of_a_shared_registry_or_code_host_is_not_the_publishers() {
+        let members = r#", "packages": [{"identifier": "images.example/x/y:1"}, {"identifier": "@a.example/x"},
+            {"identifier": "https://github.com/a/b/releases/download/1/x.mcpb"}]"#;
+        assert_eq!(profile(members).hosts, BTreeSet::new());
     }
 
     #[test]

@@ -78,8 +78,11 @@ impl Document<'_> {
         };
         for servers in fields.all("servers") {
             for item in self.reader.items(servers) {
-                let rule = self.server(item);
-                self.rules.extend(rule);
+                if let Some((rule, fields)) = self.server(item) {
+                    let others = self.of_repeated_keys(&rule, &fields);
+                    self.rules.push(rule);
+                    self.rules.extend(others);
+                }
             }
         }
         for namespaces in fields.all("namespaces") {
@@ -89,7 +92,27 @@ impl Document<'_> {
         }
     }
 
-    fn server(&mut self, node: &Node) -> Option<Rule> {
+    /// Returns the denials of a rule with keys that are written twice: it denies what any of their values selects.
+    fn of_repeated_keys(&mut self, rule: &Rule, fields: &Fields<'_>) -> Vec<Rule> {
+        let is_repeated = |key: &str| fields.all(key).nth(1).is_some();
+        if !rule.hides() || !["name", "versions", "upstream"].into_iter().any(is_repeated) {
+            return Vec::new();
+        }
+        let versions =
+            if is_repeated("versions") { VersionPattern::Any } else { rule.versions.clone() };
+        let upstream = rule.upstream.clone().filter(|_| !is_repeated("upstream"));
+        let names =
+            fields.all("name").filter_map(|node| self.reader.parsed(node, NamePattern::parse));
+        let of_name = |name| Rule {
+            name,
+            versions: versions.clone(),
+            upstream: upstream.clone(),
+            ..rule.clone()
+        };
+        names.map(of_name).collect()
+    }
+
+    fn server<'n>(&mut self, node: &'n Node) -> Option<(Rule, Fields<'n>)> {
         let earlier = self.reader.findings.len();
         let fields = self.reader.mapping(node, &SERVER)?;
         let Some(name) = fields.get("name") else {
@@ -159,7 +182,7 @@ impl Document<'_> {
             );
             self.reader.findings.push(finding);
         }
-        (readable || rule.hides()).then_some(rule)
+        (readable || rule.hides()).then_some((rule, fields))
     }
 
     fn namespace(&mut self, node: &Node) {
@@ -171,9 +194,9 @@ impl Document<'_> {
             return;
         };
         let pattern = self.reader.parsed(name, NamespacePattern::parse);
-        if let Some(internal) = fields.get("internal")
-            && self.reader.boolean(internal) == Some(true)
-        {
+        let internal: Vec<_> =
+            fields.all("internal").filter_map(|node| self.reader.boolean(node)).collect();
+        if internal.contains(&true) {
             self.internal.extend(pattern.clone());
         }
         let is_account =

@@ -122,6 +122,12 @@ impl OverlaySet {
         self.owners.shared_hosts()
     }
 
+    /// Returns true if the other set has the same rules and internal namespaces.
+    #[must_use]
+    pub fn has_same_rules(&self, other: &Self) -> bool {
+        (&self.rules, &self.internal) == (&other.rules, &other.internal)
+    }
+
     /// Returns true if any of these namespaces is not marked as internal here.
     #[must_use]
     pub fn lacks_internal(&self, namespaces: &[NamespacePattern]) -> bool {

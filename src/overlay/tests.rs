@@ -4,7 +4,7 @@ use rstest::rstest;
 
 use super::*;
 use crate::lint::{Finding, Source};
-use crate::model::Timestamp;
+use crate::model::{Name, Timestamp, Version};
 
 fn lint(yaml: &str) -> Vec<String> {
     let now = Timestamp::parse("2026-06-01T12:00:00Z").expect("a time");
@@ -337,6 +337,15 @@ fn documented_track_is_the_default_one() {
 #[case::two_states(
     "servers:\n- {name: com.a/x, approval: {state: denied, state: approved, reviewed: 2026-01-01}}"
 )]
+#[case::two_names(
+    "servers:\n- {name: com.a/x, approval: {state: denied}, name: com.a/y, approval: {state: denied}}"
+)]
+#[case::two_versions(
+    "servers:\n- {name: com.a/x, versions: 1.0.0, versions: 2.0.0, approval: {state: denied}}"
+)]
+#[case::two_upstreams(
+    "servers:\n- {name: com.a/x, upstream: one, upstream: two, approval: {state: denied}}"
+)]
 #[case::two_states_the_other_way(
     "servers:\n- {name: com.a/x, approval: {state: approved, reviewed: 2026-01-01, state: denied}}"
 )]
@@ -345,5 +354,8 @@ fn denial_counts_where_a_key_is_written_twice(#[case] text: &str) {
     let context = Context { terms: Terms::default(), now, upstreams: None };
     let reading = read(&[Source::new("x.yaml", text)], &context);
     assert!(crate::lint::has_errors(&reading.findings), "{:?}", reading.findings);
-    assert!(reading.rules.iter().any(Rule::hides), "{:?}", reading.rules);
+    let set = OverlaySet::from(reading);
+    let rules = set.rules_for(&Name::parse("com.a/x").expect("a name"));
+    let version = Version::parse("1.0.0").expect("a version");
+    assert!(rules.hiding(&version, "one").is_some(), "{:?}", set.rules());
 }

@@ -109,10 +109,10 @@ fn key_lookup(answer: &Resolved) -> KeyLookup {
 }
 
 impl KeyLookup {
-    /// Reads the text of a well-known file.
+    /// Reads the text of a well-known file, which has one key.
     #[must_use]
     pub fn of_file(text: &str) -> Self {
-        shown(text.lines(), "a file without a key record")
+        shown(std::iter::once(text), "a file without a key record")
     }
 
     /// Adds a note for people.

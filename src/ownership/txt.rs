@@ -1,6 +1,7 @@
 use std::collections::BTreeSet;
 use std::fmt;
 
+use aws_lc_rs::signature::{ECDSA_P384_SHA384_ASN1, ParsedPublicKey};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
@@ -11,6 +12,8 @@ pub const WRONG_SELECTORS: [&str; 2] = ["_mcp-auth", "_mcp-registry"];
 const MARK: &str = "v=MCPv1";
 /// More than any rotation needs.
 pub(super) const MAX_KEYS: usize = 16;
+/// The white space of the official registry's pattern.
+const BLANKS: [char; 5] = [' ', '\t', '\n', '\r', '\u{c}'];
 /// Characters of an invalid record that are shown.
 const EXCERPT: usize = 120;
 
@@ -59,6 +62,13 @@ impl Key {
             (KeyKind::EcdsaP384, [first, ..]) if !matches!(first, 2 | 3) => {
                 Err(format!("a compressed point begins with 02 or 03, not with {first:02x}"))
             }
+            (KeyKind::EcdsaP384, point) if !is_on_curve(point) => {
+                Err("the point is not on the curve P-384".into())
+            }
+            // Whoever sees this key can sign for it.
+            (KeyKind::Ed25519, point) if point.iter().all(|byte| *byte == 0) => {
+                Err("the key is all zeros".into())
+            }
             _ => Ok(Self { kind: *kind, point: point.into() }),
         }
     }
@@ -71,6 +81,10 @@ impl Key {
         let (kind, point) = text.split_once(':').ok_or_else(|| KEY_SHAPE.to_owned())?;
         Self::new(kind, point)
     }
+}
+
+fn is_on_curve(point: &[u8]) -> bool {
+    ParsedPublicKey::new(&ECDSA_P384_SHA384_ASN1, point).is_ok()
 }
 
 impl fmt::Display for Key {
@@ -104,16 +118,13 @@ pub struct KeyRecords {
     pub invalid: Vec<String>,
 }
 
-/// Picks the key records out and reads them strictly: `v=MCPv1; k=…; p=…`, each once and nothing else. Other
-/// records are ignored.
+/// Picks the key records out, and reads them as the official registry does: what is a key there is one here.
+/// The first place in a text counts where `v=MCPv1;`, `k=`, a kind, `;`, `p=` and base64 stand, with white space
+/// between them; what stands before and behind does not matter. Texts without the mark are ignored.
 #[must_use]
 pub fn key_records<'t>(texts: impl IntoIterator<Item = &'t str>) -> KeyRecords {
     let mut records = KeyRecords::default();
-    for text in texts {
-        let text = text.trim();
-        if text.split(';').next().is_none_or(|first| !first.trim().eq_ignore_ascii_case(MARK)) {
-            continue;
-        }
+    for text in texts.into_iter().filter(|text| is_marked(text)) {
         match read(text) {
             Ok(key) if records.keys.contains(&key) => {}
             Ok(_) if records.keys.len() >= MAX_KEYS => records.is_cut = true,
@@ -121,7 +132,7 @@ pub fn key_records<'t>(texts: impl IntoIterator<Item = &'t str>) -> KeyRecords {
                 records.keys.insert(key);
             }
             Err(why) if records.invalid.len() < MAX_KEYS => {
-                let excerpt: String = text.chars().take(EXCERPT).collect();
+                let excerpt: String = text.trim().chars().take(EXCERPT).collect();
                 records.invalid.push(format!("{why} in `{excerpt}`"));
             }
             Err(_) => {}
@@ -130,25 +141,36 @@ pub fn key_records<'t>(texts: impl IntoIterator<Item = &'t str>) -> KeyRecords {
     records
 }
 
+/// Returns true for a text that is meant as a key record, also where its case is wrong.
+fn is_marked(text: &str) -> bool {
+    let marked = |window: &[u8]| window.eq_ignore_ascii_case(MARK.as_bytes());
+    text.as_bytes().windows(MARK.len()).any(marked)
+}
+
 fn read(text: &str) -> Result<Key, String> {
-    let (mut kind, mut point) = (None, None);
-    let fields = text.strip_suffix(';').unwrap_or(text).split(';');
-    for (index, field) in fields.enumerate() {
-        let (tag, value) = field.trim().split_once('=').ok_or("a field without `=`")?;
-        let item = match (index, tag.trim_end()) {
-            (0, "v") if value.trim_start() == "MCPv1" => continue,
-            (0, _) => return Err(format!("it does not begin with `{MARK}`")),
-            (_, "k") => &mut kind,
-            (_, "p") => &mut point,
-            (_, other) => return Err(format!("the unknown field `{other}`")),
-        };
-        if item.replace(value.trim_start()).is_some() {
-            return Err(format!("`{tag}` twice"));
-        }
-    }
-    match (kind, point) {
-        (Some(kind), Some(point)) => Key::new(kind, point),
-        (None, _) => Err("no `k`".into()),
-        (_, None) => Err("no `p`".into()),
-    }
+    let places = text.match_indices(MARK).map(|(at, mark)| &text[at + mark.len()..]);
+    let (kind, point) = places.filter_map(fields).next().ok_or_else(|| missing(text))?;
+    Key::new(kind, point)
+}
+
+/// Reads the kind and the base64 behind a mark.
+fn fields(behind: &str) -> Option<(&str, &str)> {
+    let rest = behind.strip_prefix(';')?.trim_start_matches(BLANKS).strip_prefix("k=")?;
+    let (kind, rest) = rest.split_once(';').filter(|(kind, _)| !kind.is_empty())?;
+    let rest = rest.trim_start_matches(BLANKS).strip_prefix("p=")?;
+    let is_base64 = |byte: u8| byte.is_ascii_alphanumeric() || b"+/=".contains(&byte);
+    let length = rest.bytes().take_while(|byte| is_base64(*byte)).count();
+    (length > 0).then(|| (kind, &rest[..length]))
+}
+
+/// Says which part of a record is missing, or not where it is looked for.
+fn missing(text: &str) -> String {
+    let has = |field: &str| text.contains(field);
+    let what = match () {
+        () if !has(MARK) => "it is not spelled `v=MCPv1`",
+        () if !has("k=") => "no `k`",
+        () if !has("p=") => "no `p`",
+        () => "its fields are not `v=MCPv1; k=KIND; p=BASE64`, in this order",
+    };
+    what.to_owned()
 }

@@ -158,13 +158,28 @@ pub(super) enum BodyError {
 }
 
 /// Reads a whole body of at most `limit` bytes.
-pub(super) async fn read_at_most(mut response: Response, limit: usize) -> Result<Bytes, BodyError> {
+pub(super) async fn read_at_most(response: Response, limit: usize) -> Result<Bytes, BodyError> {
+    match read_beginning(response, limit).await? {
+        (body, true) => Ok(body),
+        (_, false) => Err(BodyError::TooLarge),
+    }
+}
+
+/// Reads the first `limit` bytes of a body; returns true beside them if that is all of it.
+pub(super) async fn read_beginning(
+    mut response: Response,
+    limit: usize,
+) -> Result<(Bytes, bool), BodyError> {
     let mut body = BytesMut::new();
     loop {
         match response.chunk().await {
-            Ok(None) => return Ok(body.freeze()),
+            Ok(None) => return Ok((body.freeze(), true)),
             Ok(Some(chunk)) if body.len() + chunk.len() <= limit => body.extend_from_slice(&chunk),
-            Ok(Some(_)) => return Err(BodyError::TooLarge),
+            Ok(Some(chunk)) => {
+                let left = limit - body.len();
+                body.extend_from_slice(&chunk[..left]);
+                return Ok((body.freeze(), false));
+            }
             Err(error) => return Err(BodyError::Broken(error.without_url())),
         }
     }

@@ -9,13 +9,13 @@ use tokio::time::timeout;
 use url::{Host, Url};
 
 use super::dns::{Addresses, Resolvers};
-use super::http::{AccessError, BodyError, client_builder, read_at_most};
+use super::http::{AccessError, BodyError, client_builder, read_beginning};
 use crate::model::{Escaped, is_public_name, reason};
 use crate::ownership::{KeyLookup, is_public};
 
 const PATH: &str = "/.well-known/mcp-registry-auth";
-/// A record has less than 200 bytes, and a few are enough.
-const MAX_BYTES: usize = 1024;
+/// As much as the official registry reads.
+const MAX_BYTES: usize = 4096;
 const CONNECT: Duration = Duration::from_secs(5);
 const TOTAL: Duration = Duration::from_secs(15);
 
@@ -118,10 +118,15 @@ impl WellKnown {
             }
             status => return KeyLookup::Unclear(format!("HTTP {}", status.as_u16())),
         }
-        match read_at_most(response, MAX_BYTES).await {
-            Ok(body) => KeyLookup::of_file(&String::from_utf8_lossy(&body)),
-            Err(BodyError::TooLarge) => KeyLookup::Unclear("the file has more than 1 KiB".into()),
+        match read_beginning(response, MAX_BYTES).await {
+            Ok((body, is_whole)) => match KeyLookup::of_file(&String::from_utf8_lossy(&body)) {
+                KeyLookup::Absent(_) if !is_whole => {
+                    KeyLookup::Unclear("no key record in the first 4 KiB of the file".into())
+                }
+                lookup => lookup,
+            },
             Err(BodyError::Broken(error)) => KeyLookup::Unclear(reason(&error)),
+            Err(BodyError::TooLarge) => KeyLookup::Unclear("the file is too large".into()),
         }
     }
 }

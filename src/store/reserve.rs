@@ -2,8 +2,8 @@
 //!
 //! When a write fails for lack of space the file is cut, and the next attempt has its room. From then on writes that
 //! bring new content have a share of that room only: deletions, decisions, the ledger and alerts may use all of it. The
-//! file begins with its size, so that a cut one tells a restart that it was given up. It returns, and new content is
-//! unlimited again, as soon as the disk has room enough.
+//! file begins with its size, so that a cut one tells a restart that it was given up. It returns, as
+//! large as the disk allows, and new content is unlimited again, when the disk has room enough.
 
 use std::fs::{self, File};
 use std::io::{self, Read, Seek, Write};
@@ -119,8 +119,11 @@ impl Reserve {
     pub(super) fn restore(&self) -> Result<(), StoreError> {
         let Some(path) = &self.path else { return Ok(()) };
         let restored = match find(path) {
-            Found::Absent => make(path),
-            Found::GivenUp { size, .. } => fill(path, size),
+            Found::Absent => make(path, BYTES).inspect_err(|_| {
+                // What is left of it would say that a reserve was given up.
+                let _ = fs::remove_file(path);
+            }),
+            Found::GivenUp { size, .. } => make(path, size),
             Found::Kept { size } if size < BYTES => {
                 // What there is stays as it is on a disk without more room.
                 let _ = fill(path, BYTES);
@@ -152,18 +155,12 @@ fn find(path: &Path) -> Found {
     }
 }
 
-/// Makes the file as large as the disk allows.
-fn make(path: &Path) -> io::Result<()> {
-    let mut bytes = BYTES;
+/// Makes the file of this size, or halves it until the disk has the room.
+fn make(path: &Path, mut bytes: u64) -> io::Result<()> {
     loop {
         match fill(path, bytes) {
-            Err(_) if bytes > LEAST_BYTES => bytes /= 2,
-            Err(error) => {
-                // It would say that a reserve was given up.
-                let _ = fs::remove_file(path);
-                return Err(error);
-            }
-            Ok(()) => return Ok(()),
+            Err(_) if bytes / 2 >= LEAST_BYTES => bytes /= 2,
+            made => return made,
         }
     }
 }

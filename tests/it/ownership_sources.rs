@@ -211,7 +211,9 @@ mod well_known {
         status("302 Found\r\nlocation: http://169.254.169.254/latest"),
         "unclear: a redirect to http://169.254.169.254/latest, not followed"
     )]
-    #[case::too_large(ok(&"x".repeat(1025)), "unclear: the file has more than 1 KiB")]
+    #[case::too_large(ok(&"x".repeat(4097)), "unclear: no key record in the first 4 KiB")]
+    #[case::too_large_with_a_record(ok(&format!("{KEY}\n{}", "x".repeat(5000))), "shows")]
+    #[case::among_other_text(ok(&format!("\u{feff}\"{KEY}\"; x=1")), "shows")]
     #[case::no_http(b"hello".to_vec(), "unclear")]
     #[case::cut_off(b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\nv=M".to_vec(), "unclear")]
     #[tokio::test(flavor = "multi_thread")]
@@ -238,7 +240,8 @@ mod well_known {
         dns.resolves("example.com", &[&["127.0.0.1"]]);
         let head = b"HTTP/1.1 200 OK\r\ncontent-length: 1000000000\r\n\r\n".to_vec();
         let lookup = Web::answering(head, true).await.look_up(&dns).await;
-        assert_eq!(lookup, KeyLookup::Unclear("the file has more than 1 KiB".into()));
+        let wanted = "no key record in the first 4 KiB of the file";
+        assert_eq!(lookup, KeyLookup::Unclear(wanted.into()));
     }
 
     #[tokio::test(flavor = "multi_thread")]

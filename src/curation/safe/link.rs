@@ -56,7 +56,7 @@ pub(super) fn judge_template(url: &str, opened: Opened, values: &Values<'_>) -> 
         Err(Unfillable::TooMany) => return Err(SafetyRule::ManyHosts),
         Err(Unfillable::TooLong) => return Err(SafetyRule::Ambiguous),
     };
-    // An empty label names no host that a client could open.
+    // An empty label names no host that a client could open; a final dot ends a name that one could.
     if !hosts.iter().all(|host| is_nameless(host)) {
         hosts.retain(|host| !is_nameless(host));
     }
@@ -117,7 +117,8 @@ fn judge_host(url: &str, opened: Opened) -> Judged {
 fn is_this_machine(host: &Host<&str>) -> bool {
     is_loopback(host)
         || match host {
-            Host::Domain(_) => false,
+            // Every name below it is the machine itself (RFC 6761).
+            Host::Domain(name) => name.ends_with(".localhost"),
             Host::Ipv4(address) => address.is_unspecified(),
             Host::Ipv6(address) => address.is_unspecified(),
         }
@@ -250,6 +251,7 @@ mod tests {
     #[case("https://{h}a.example/", &[".@metadata.google.internal/"], Err(SafetyRule::UserInformation))]
     #[case("https://{h}a.example/", &["evil.example\\..@x"], Err(SafetyRule::UserInformation))]
     #[case("https://{h}0x7f.1/", &[], Err(SafetyRule::Ambiguous))]
+    #[case("https://localhost.{h}/mcp", &["a.example"], Err(SafetyRule::PrivateHost))]
     #[case("https://{h}..a.example/", &[], Err(SafetyRule::Ambiguous))]
     #[case("https://{h", &[], Err(SafetyRule::Ambiguous))]
     #[case("{h}/mcp", &["https://a.example"], Err(SafetyRule::Scheme))]
@@ -266,6 +268,7 @@ mod tests {
     #[case("http://localhost:3000/mcp", &[], Ok(()))]
     #[case("http://127.0.0.1:{p}/mcp", &[], Ok(()))]
     #[case("http://[::1]:3000/mcp", &[], Ok(()))]
+    #[case("http://app.localhost:8080/mcp", &[], Ok(()))]
     #[case("http://{h}:{p}/mcp", &[], Ok(()))]
     #[case("http://{h}:{p}/mcp", &["0.0.0.0"], Ok(()))]
     #[case("https://a.example/mcp", &[], Ok(()))]

@@ -274,7 +274,8 @@ impl<O: Observer> Ingest<O> {
         } else {
             self.state.partly_accepted(whole.clone(), hold.all)
         };
-        let complete = self.run.kind == SyncKind::Full;
+        // A run that left content out is tried again soon, so it counts no absence.
+        let complete = self.run.kind == SyncKind::Full && !left_out;
         let touched = self.store.accept(&Acceptance {
             upstream,
             state: &state,

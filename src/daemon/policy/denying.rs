@@ -12,6 +12,8 @@ use crate::overlay::{Context, NamePattern, Reading, Rule, VersionPattern, parse}
 pub(super) struct Denying<'c> {
     context: Context<'c>,
     sources: Vec<Arc<Source>>,
+    /// Everything that they hide, by file.
+    known: HashSet<(String, Hides)>,
     pub(super) reading: Reading,
 }
 
@@ -26,22 +28,35 @@ impl<'c> Denying<'c> {
     /// Selects the texts of files that are broken or gone now. A whole file replaces its own texts.
     pub(super) fn of(before: &[Arc<Source>], whole: &BTreeSet<&str>, context: Context<'c>) -> Self {
         let outlasting = before.iter().filter(|source| !whole.contains(source.file.as_str()));
-        let sources: Vec<_> = outlasting.cloned().collect();
-        let reading = parse(&sources, &context);
-        Self { context, sources, reading }
+        let mut denying = Self {
+            context,
+            sources: Vec::new(),
+            known: HashSet::new(),
+            reading: Reading::default(),
+        };
+        denying.take(outlasting);
+        denying.reading = parse(&denying.sources, &context);
+        denying
     }
 
     /// Returns these texts, and those of the refused set that hide something further, to keep for the next set.
     pub(super) fn with(mut self, refused: &[Arc<Source>]) -> Vec<Arc<Source>> {
-        for source in refused {
+        self.take(refused.iter());
+        self.sources
+    }
+
+    /// Takes the texts that hide something which no other text of their file hides: a file that is saved again and again
+    /// adds nothing.
+    fn take<'s>(&mut self, sources: impl Iterator<Item = &'s Arc<Source>>) {
+        for source in sources {
             let hides = self.of_text(source);
-            let same = self.sources.iter().filter(|kept| kept.file == source.file);
-            let known: HashSet<_> = same.flat_map(|kept| self.of_text(kept)).collect();
-            if hides.iter().any(|hides| !known.contains(hides)) {
+            let further = hides.into_iter().map(|hides| (source.file.clone(), hides));
+            let before = self.known.len();
+            self.known.extend(further);
+            if self.known.len() > before {
                 self.sources.push(Arc::clone(source));
             }
         }
-        self.sources
     }
 
     fn of_text(&self, source: &Arc<Source>) -> Vec<Hides> {
@@ -85,6 +100,7 @@ mod tests {
     #[case::internal(&[Some(INTERNAL), Some(BROKEN)], 1)]
     #[case::gone(&[Some(DENIED), None], 1)]
     #[case::broken_and_then_gone(&[Some(DENIED), Some(BROKEN), None], 1)]
+    #[case::saved_again(&[Some(DENIED), Some(BROKEN), Some(BROKEN), Some(BROKEN)], 1)]
     #[case::taken_back(&[Some(DENIED), Some("# nothing")], 0)]
     #[case::taken_back_after_it_broke(&[Some(DENIED), Some(BROKEN), Some("# no"), None], 0)]
     #[case::said_in_the_file(&[Some(DENIED), Some(DENIED)], 0)]

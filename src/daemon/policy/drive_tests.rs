@@ -62,7 +62,7 @@ impl PolicyDrive {
         let loaded = judged.unwrap_or_else(LoadedOverlays::nothing);
         let unseen = self.state.linted(folder, ids, loaded.refused, now);
         let last_good = loaded.last_good.clone();
-        if loaded.differs_from(&before.overlays) || loaded.set.rules() != before.set.rules() {
+        if loaded.differs_from(&before.overlays) || !loaded.set.has_same_rules(&before.set) {
             services.policy.enforce(loaded.hiding(&self.denials(&unseen)));
         }
         self.keep(last_good)

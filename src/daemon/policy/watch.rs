@@ -185,7 +185,7 @@ impl Running {
             let before = watcher.policy.current();
             let is_changed = loaded.differs_from(&before.overlays);
             let reported = is_changed.then(|| loaded.clone());
-            if is_changed || loaded.set.rules() != before.set.rules() {
+            if is_changed || !loaded.set.has_same_rules(&before.set) {
                 watcher.policy.enforce(loaded.hiding(&watcher.denials(&unseen)));
             }
             reported

@@ -9,7 +9,7 @@ use super::policy::Policy;
 use super::rows::{Plot, Subject};
 
 const SEEN_FIRST: &str = "ed25519:JQtzW6e9n99dtRf5H8cV1WJkGltm1csHCCYlVSLvIEE=";
-const OTHER: &str = "ed25519:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
+const OTHER: &str = "ed25519:AQAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
 const ACCOUNT: u64 = 9919;
 const OTHER_ACCOUNT: u64 = 7;
 /// The next check is after the end of every world.
