@@ -65,7 +65,7 @@ impl Key {
             (KeyKind::EcdsaP384, point) if !is_on_curve(point) => {
                 Err("the point is not on the curve P-384".into())
             }
-            // Whoever sees this key can sign for it.
+            // Every reader could sign for this one.
             (KeyKind::Ed25519, point) if point.iter().all(|byte| *byte == 0) => {
                 Err("the key is all zeros".into())
             }
@@ -148,8 +148,8 @@ fn is_marked(text: &str) -> bool {
 }
 
 fn read(text: &str) -> Result<Key, String> {
-    let places = text.match_indices(MARK).map(|(at, mark)| &text[at + mark.len()..]);
-    let (kind, point) = places.filter_map(fields).next().ok_or_else(|| missing(text))?;
+    let mut places = text.match_indices(MARK).map(|(at, mark)| &text[at + mark.len()..]);
+    let (kind, point) = places.find_map(fields).ok_or_else(|| missing(text))?;
     Key::new(kind, point)
 }
 
