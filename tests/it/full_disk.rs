@@ -38,6 +38,13 @@ async fn denials_and_deletions_take_effect_on_a_full_disk_and_after_a_restart_on
     }
     upstream.put(Row::new(&names[3], "1.0.0").status("deleted", &now));
     is_gone(&daemon, &names[3]).await;
+    // Full syncs that leave content out are tried again soon, and count no absence.
+    upstream.vanish(&names[5], "1.0.0");
+    for _ in 0..4 {
+        assert_eq!(place.run(&["sync", "--full"]).status.code(), Some(3), "content is left out");
+    }
+    let path = format!("/v0.1/servers/{}/versions/1.0.0", names[5].replace('/', "%2F"));
+    assert_eq!(daemon.get(&path).await.status, 200, "it is not missing");
     let is_unready = async || (daemon.operate("/readyz").await.status == 503).then_some(());
     eventually("it is not ready", is_unready).await;
     assert_eq!(reserve(), 16, "the reserve was given up");
