@@ -9,9 +9,10 @@ const GRACE: Duration = Duration::from_hours(1);
 /// The time for which a run with backdated content is remembered.
 const KEPT: Duration = Duration::from_hours(24 * 30);
 /// Runs that are remembered one by one; further content is counted with the newest.
-const MAX_RUNS: usize = 10;
-/// Versions of one run that are listed; the others are counted.
-const MAX_ITEMS: usize = 20;
+const MAX_RUNS: usize = 60;
+/// Versions of all these runs that are listed; the others are counted. They stand in the state of the upstream, which
+/// each batch writes.
+const MAX_LISTED: usize = 500;
 
 /// Content that an upstream dates back: it is new here, and older than what was read before.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -47,9 +48,10 @@ pub(super) fn remember(runs: &mut Vec<BackdatedRun>, found: Vec<Backdated>, now:
     if runs.len() < MAX_RUNS {
         runs.push(BackdatedRun { at: now, count: 0, items: Vec::new() });
     }
+    let listed: usize = runs.iter().map(|run| run.items.len()).sum();
     if let Some(run) = runs.last_mut() {
         run.count += found.len() as u64;
-        let room = MAX_ITEMS.saturating_sub(run.items.len());
+        let room = MAX_LISTED.saturating_sub(listed);
         run.items.extend(found.into_iter().take(room));
     }
 }
@@ -73,13 +75,13 @@ mod tests {
         let day = |count: u64| Timestamp::from_micros(0).plus(Duration::from_hours(24 * count));
         let mut runs = Vec::new();
         for at in 0..12 {
-            remember(&mut runs, found(15), day(at));
+            remember(&mut runs, found(45), day(at));
         }
         let sizes: Vec<(u64, usize)> =
             runs.iter().map(|run| (run.count, run.items.len())).collect();
-        assert_eq!(sizes[..9], [(15, 15); 9]);
-        assert_eq!(sizes[9..], [(45, 20)], "the rest is counted with the newest run");
+        assert_eq!(sizes[..11], [(45, 45); 11], "each run has its own");
+        assert_eq!(sizes[11..], [(45, 5)], "the rest is counted");
         remember(&mut runs, Vec::new(), day(31));
-        assert_eq!(runs.len(), 8, "older ones are forgotten");
+        assert_eq!(runs.len(), 10, "older ones are forgotten");
     }
 }
