@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value;
 
 use super::actions::{NAMES, PROTECTING};
-use super::overlays::{Condition, Rule, Selected};
+use super::overlays::{Condition, File, Rule, Selected};
 use super::upstream::Key;
 use super::world::{Tally, VIEW_NAMES, World};
 use crate::curation::evaluate;
@@ -174,7 +174,10 @@ impl World {
     /// Panics if anything is served that a readable file denies.
     pub(super) fn check_denials(&mut self) {
         let Some(views) = self.views() else { return };
-        let readable = self.files.iter().filter(|file| file.condition == Condition::Whole);
+        // A broken file ends in an error, and everything before it can be read.
+        let is_readable =
+            |file: &&File| matches!(file.condition, Condition::Whole | Condition::Broken);
+        let readable = self.files.iter().filter(is_readable);
         let denials: Vec<&Rule> =
             readable.flat_map(|file| &file.rules).filter(|rule| rule.hides()).collect();
         for (key, Served { upstream, .. }) in views.values().flatten() {
