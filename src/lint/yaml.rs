@@ -8,14 +8,37 @@ use super::{Finding, Kind, Node, Source};
 /// Deeper than any overlay; it limits recursion when the tree is dropped.
 const MAX_DEPTH: usize = 32;
 
+/// The limit on the parts of a broken file that are read behind its errors.
+const MAX_PARTS: usize = 20;
+
 /// Reads the documents of a YAML file.
 ///
-/// The readable part is returned even with findings: a half-written file yields the complete nodes.
+/// The readable part is returned even with findings: a half-written file yields the complete nodes, and behind an error
+/// reading goes on with the next item of a list or the next document. Such a part may begin with a list.
 /// Aliases, anchors, merge keys and tags are findings, since a reviewer must see each rule in one
 /// place.
 pub fn parse_yaml(source: &Arc<Source>, findings: &mut Vec<Finding>) -> Vec<Node> {
+    let (mut documents, mut broken_at) = parse_part(source, &source.text, findings);
+    for _ in 0..MAX_PARTS {
+        let Some(next) = broken_at.and_then(|at| next_item(&source.text, at)) else { break };
+        // Findings about the rest of a broken file would mostly follow from the first.
+        let part = blanked(&source.text, next);
+        let (more, again) = parse_part(source, &part, &mut Vec::new());
+        documents.extend(more);
+        broken_at = again.map(|at| at.max(next));
+    }
+    documents
+}
+
+/// Reads a text with the places of a source; returns the start of what is broken in it, too.
+fn parse_part(
+    source: &Arc<Source>,
+    text: &str,
+    findings: &mut Vec<Finding>,
+) -> (Vec<Node>, Option<usize>) {
     let mut tree = Tree { source, findings, open: Vec::new(), documents: Vec::new() };
-    let mut parser = Parser::new_from_str(&source.text);
+    let mut parser = Parser::new_from_str(text);
+    let mut broken_at = None;
     loop {
         match parser.next_event() {
             None => break,
@@ -25,17 +48,35 @@ pub fn parse_yaml(source: &Arc<Source>, findings: &mut Vec<Finding>) -> Vec<Node
                 }
             }
             Some(Err(error)) => {
-                let at = error.marker().byte_offset().unwrap_or(source.text.len());
+                let at = error.marker().byte_offset().unwrap_or(text.len());
                 let place = source.place(at..at);
                 let found = format!("this is not YAML: {}", error.info());
                 let allowed = "quote a value that begins with a sign, such as '>=1.2' or '*', and \
                                indent with spaces";
                 tree.findings.push(Finding::error(&place, found, allowed));
+                broken_at = Some(tree.open.iter().map(Open::start).max().unwrap_or(at));
                 break;
             }
         }
     }
-    tree.finish()
+    (tree.finish(), broken_at)
+}
+
+/// Returns the start of the first line behind a place that begins an item of a list, or a document.
+fn next_item(text: &str, behind: usize) -> Option<usize> {
+    let begins = |line: &str| {
+        let line = line.trim_start_matches(' ');
+        line.starts_with("- ") || line.starts_with("---")
+    };
+    let rest = text.get(behind..)?;
+    let lines = rest.match_indices('\n').map(|(at, _)| behind + at + 1);
+    lines.filter(|start| *start < text.len()).find(|start| begins(&text[*start..]))
+}
+
+/// Returns the text with blanks in place of everything in front of an offset, so that the rest keeps its place.
+fn blanked(text: &str, before: usize) -> String {
+    let blank = |byte: u8| if byte == b'\n' { '\n' } else { ' ' };
+    text.bytes().take(before).map(blank).chain(text[before..].chars()).collect()
 }
 
 struct Tree<'a> {
@@ -48,6 +89,14 @@ struct Tree<'a> {
 enum Open {
     Sequence(usize, Vec<Node>),
     Mapping(usize, Vec<(Node, Node)>, Option<Node>),
+}
+
+impl Open {
+    const fn start(&self) -> usize {
+        match self {
+            Self::Sequence(start, _) | Self::Mapping(start, _, _) => *start,
+        }
+    }
 }
 
 impl Tree<'_> {

@@ -1,3 +1,4 @@
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::allow::read_allow;
@@ -28,6 +29,7 @@ pub fn parse(sources: &[Arc<Source>], context: &Context<'_>) -> Reading {
     let mut document = Document {
         reader: Reader::default(),
         context,
+        read: BTreeSet::new(),
         rules: Vec::new(),
         internal: Vec::new(),
         ownership: Vec::new(),
@@ -35,10 +37,12 @@ pub fn parse(sources: &[Arc<Source>], context: &Context<'_>) -> Reading {
     };
     for source in sources {
         let before = document.reader.findings.len();
+        document.read.clear();
         let nodes = parse_yaml(source, &mut document.reader.findings);
         let broken = document.reader.findings.len();
-        nodes.iter().for_each(|node| document.read(node));
-        if broken > before {
+        let is_broken = broken > before;
+        nodes.iter().for_each(|node| document.read(node, is_broken));
+        if is_broken {
             // A rule cut off by a syntax error is not a finding of its own; the rules before it may deny.
             document.reader.findings.truncate(broken);
         }
@@ -61,6 +65,8 @@ impl Reading {
 struct Document<'a> {
     reader: Reader,
     context: &'a Context<'a>,
+    /// The items of this file that were read, by offset.
+    read: BTreeSet<usize>,
     rules: Vec<Rule>,
     internal: Vec<NamespacePattern>,
     ownership: Vec<OwnershipRule>,
@@ -68,27 +74,39 @@ struct Document<'a> {
 }
 
 impl Document<'_> {
-    fn read(&mut self, node: &Node) {
+    fn read(&mut self, node: &Node, is_broken: bool) {
         if node.kind == Kind::Null {
             // The file has only comments.
             return;
+        }
+        if is_broken && let Kind::Sequence(items) = &node.kind {
+            // The rest of a list behind an error; most lists have rules.
+            return items.iter().for_each(|item| self.rule(item));
         }
         let Some(fields) = self.reader.mapping(node, &DOCUMENT) else {
             return;
         };
         for servers in fields.all("servers") {
             for item in self.reader.items(servers) {
-                if let Some((rule, fields)) = self.server(item) {
-                    let others = self.of_repeated_keys(&rule, &fields);
-                    self.rules.push(rule);
-                    self.rules.extend(others);
-                }
+                self.rule(item);
             }
         }
         for namespaces in fields.all("namespaces") {
             for item in self.reader.items(namespaces) {
                 self.namespace(item);
             }
+        }
+    }
+
+    fn rule(&mut self, item: &Node) {
+        if !self.read.insert(item.place.span.start) {
+            // Behind an error, an item may be read a second time.
+            return;
+        }
+        if let Some((rule, fields)) = self.server(item) {
+            let others = self.of_repeated_keys(&rule, &fields);
+            self.rules.push(rule);
+            self.rules.extend(others);
         }
     }
 

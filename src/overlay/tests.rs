@@ -359,3 +359,27 @@ fn denial_counts_where_a_key_is_written_twice(#[case] text: &str) {
     let version = Version::parse("1.0.0").expect("a version");
     assert!(rules.hiding(&version, "one").is_some(), "{:?}", set.rules());
 }
+
+/// P26.
+#[rstest::rstest]
+#[case::behind_a_bracket("servers:\n- {name: [\n- {name: com.a/x, approval: {state: denied}}")]
+#[case::behind_a_quote(
+    "servers:\n- name: 'com.a/y\n- {name: com.a/x, approval: {state: denied}}\n- {name: com.a/z, tier: 1}"
+)]
+#[case::behind_a_colon(
+    "servers:\n  - name: a: b\n  - name: com.a/x\n    approval: {state: denied}\n"
+)]
+#[case::between_two_errors(
+    "servers:\n- {a: [\n- {name: com.a/x, approval: {state: denied}}\n- {b: [\n"
+)]
+#[case::in_another_document("a: [\n---\nservers: [{name: com.a/x, approval: {state: denied}}]\n")]
+fn denial_counts_behind_a_syntax_error(#[case] text: &str) {
+    let now = Timestamp::parse("2026-06-01T00:00:00Z").expect("a time");
+    let context = Context { terms: Terms::default(), now, upstreams: None };
+    let reading = read(&[Source::new("x.yaml", text)], &context);
+    assert!(crate::lint::has_errors(&reading.findings), "{:?}", reading.findings);
+    let set = OverlaySet::from(reading);
+    let rules = set.rules_for(&Name::parse("com.a/x").expect("a name"));
+    let version = Version::parse("1.0.0").expect("a version");
+    assert!(rules.hiding(&version, "one").is_some(), "{:?}", set.rules());
+}
