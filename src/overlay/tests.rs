@@ -326,6 +326,18 @@ fn documented_track_is_the_default_one() {
     assert_eq!(track.map(|field| field.default), Some("standard"));
 }
 
+/// Panics unless the text has an error and denies `com.a/x@1.0.0`.
+fn assert_denied_in_a_refused_set(text: &str) {
+    let now = Timestamp::parse("2026-06-01T00:00:00Z").expect("a time");
+    let context = Context { terms: Terms::default(), now, upstreams: None };
+    let reading = read(&[Source::new("x.yaml", text)], &context);
+    assert!(crate::lint::has_errors(&reading.findings), "{:?}", reading.findings);
+    let set = OverlaySet::from(reading);
+    let rules = set.rules_for(&Name::parse("com.a/x").expect("a name"));
+    let version = Version::parse("1.0.0").expect("a version");
+    assert!(rules.hiding(&version, "one").is_some(), "{:?}", set.rules());
+}
+
 /// P26.
 #[rstest::rstest]
 #[case::two_lists(
@@ -350,14 +362,7 @@ fn documented_track_is_the_default_one() {
     "servers:\n- {name: com.a/x, approval: {state: approved, reviewed: 2026-01-01, state: denied}}"
 )]
 fn denial_counts_where_a_key_is_written_twice(#[case] text: &str) {
-    let now = Timestamp::parse("2026-06-01T00:00:00Z").expect("a time");
-    let context = Context { terms: Terms::default(), now, upstreams: None };
-    let reading = read(&[Source::new("x.yaml", text)], &context);
-    assert!(crate::lint::has_errors(&reading.findings), "{:?}", reading.findings);
-    let set = OverlaySet::from(reading);
-    let rules = set.rules_for(&Name::parse("com.a/x").expect("a name"));
-    let version = Version::parse("1.0.0").expect("a version");
-    assert!(rules.hiding(&version, "one").is_some(), "{:?}", set.rules());
+    assert_denied_in_a_refused_set(text);
 }
 
 /// P26.
@@ -374,12 +379,5 @@ fn denial_counts_where_a_key_is_written_twice(#[case] text: &str) {
 )]
 #[case::in_another_document("a: [\n---\nservers: [{name: com.a/x, approval: {state: denied}}]\n")]
 fn denial_counts_behind_a_syntax_error(#[case] text: &str) {
-    let now = Timestamp::parse("2026-06-01T00:00:00Z").expect("a time");
-    let context = Context { terms: Terms::default(), now, upstreams: None };
-    let reading = read(&[Source::new("x.yaml", text)], &context);
-    assert!(crate::lint::has_errors(&reading.findings), "{:?}", reading.findings);
-    let set = OverlaySet::from(reading);
-    let rules = set.rules_for(&Name::parse("com.a/x").expect("a name"));
-    let version = Version::parse("1.0.0").expect("a version");
-    assert!(rules.hiding(&version, "one").is_some(), "{:?}", set.rules());
+    assert_denied_in_a_refused_set(text);
 }
