@@ -53,11 +53,10 @@ impl Store {
     /// # Errors
     /// When the file cannot be read or written.
     pub fn retire_views(&self, configured: &[View], now: Timestamp) -> Result<usize, StoreError> {
-        let retired = self.snapshot()?.shown_elsewhere(configured)?;
+        let (retired, newest) = self.snapshot()?.shown_elsewhere(configured)?;
         if retired.is_empty() {
             return Ok(0);
         }
-        let newest = retired.iter().map(|(_, record)| record.changed_at).max();
         let changed_at = newest.map_or(now, |newest| now.max(newest.plus(Timestamp::TICK)));
         self.write(changed_at, |transaction| {
             let mut ledger = transaction.open_table(LEDGER)?;
@@ -75,12 +74,13 @@ impl Store {
 type ViewKey = (String, String, String);
 
 impl Snapshot {
-    /// Returns what other views than these show.
+    /// Returns what other views than these show, and the time of their newest change: readers remember also that of a
+    /// tombstone.
     fn shown_elsewhere(
         &self,
         configured: &[View],
-    ) -> Result<Vec<(ViewKey, LedgerRecord)>, StoreError> {
-        let (mut shown, mut from) = (Vec::new(), String::new());
+    ) -> Result<(Vec<(ViewKey, LedgerRecord)>, Option<Timestamp>), StoreError> {
+        let (mut shown, mut newest, mut from) = (Vec::new(), None, String::new());
         let ledger = self.tables.ledger()?;
         while let Some(first) = ledger.range((from.as_str(), "", "")..)?.next() {
             let view = first?.0.value().0.to_owned();
@@ -89,6 +89,7 @@ impl Snapshot {
                     let (key, value) = row?;
                     let (view, name, version) = key.value();
                     let record = codec::read_ledger(value.value());
+                    newest = newest.max(record.map(|record| record.changed_at));
                     let record = record.filter(|record| record.shown == Shown::Visible);
                     let key = (view.to_owned(), name.to_owned(), version.to_owned());
                     shown.extend(record.map(|record| (key, record)));
@@ -96,7 +97,7 @@ impl Snapshot {
             }
             from = after(&view);
         }
-        Ok(shown)
+        Ok((shown, newest))
     }
 
     /// Returns the upstream that a name was served from last.

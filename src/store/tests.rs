@@ -511,6 +511,28 @@ proptest::proptest! {
 }
 
 /// A removed view comes back: what it showed once must not admit a name without a comparison.
+/// P19: a reader remembers the time of a tombstone too, and the clock may have gone back since.
+#[test]
+fn tombstones_of_a_removed_view_are_newer_than_everything_that_it_showed() {
+    let store = Store::ephemeral(NOW).expect("a store");
+    let record = |version: &str, shown, micros| {
+        let key = (Name::parse("a.b/c").expect("a name"), Version::parse(version).expect("usable"));
+        let changed_at = Timestamp::from_micros(micros);
+        (key, LedgerRecord { shown, changed_at, digest: Digest::of(b"x"), published_at: NOW })
+    };
+    let changes = [record("1", Shown::Visible, 5_000), record("2", Shown::Tombstone, 9_000)];
+    let changes = [ViewChanges { view: "team", changes: &changes }];
+    store.commit_ledger(&changes, &[], &Evaluated::default(), NOW).expect("committed");
+    store.retire_views(&[View::unlimited("default")], NOW).expect("retired");
+    let snapshot = store.snapshot().expect("a snapshot");
+    let times: Vec<Timestamp> = snapshot
+        .ledger("team")
+        .expect("a ledger")
+        .map(|entry| entry.expect("readable").1.changed_at)
+        .collect();
+    assert!(times[0] > times[1], "{times:?}");
+}
+
 #[test]
 fn removed_view_vouches_for_nothing_when_it_is_added_again() {
     let store = Store::ephemeral(NOW).expect("a store");

@@ -450,6 +450,8 @@ fn protect(world: &mut World) {
     if items.len() == before {
         items.push(item);
     }
+    // What became visible while nothing was protected stays so.
+    world.protected_before = false;
     world.save(2, Condition::Whole);
     world.note(format!("file 2 has {:?}", world.files[2].namespaces));
 }
