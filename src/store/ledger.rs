@@ -72,14 +72,13 @@ impl Store {
 
 /// View, name and version.
 type ViewKey = (String, String, String);
+/// Visible entries with their records, and the time of the newest change.
+type ShownElsewhere = (Vec<(ViewKey, LedgerRecord)>, Option<Timestamp>);
 
 impl Snapshot {
     /// Returns what other views than these show, and the time of their newest change: readers remember also that of a
     /// tombstone.
-    fn shown_elsewhere(
-        &self,
-        configured: &[View],
-    ) -> Result<(Vec<(ViewKey, LedgerRecord)>, Option<Timestamp>), StoreError> {
+    fn shown_elsewhere(&self, configured: &[View]) -> Result<ShownElsewhere, StoreError> {
         let (mut shown, mut newest, mut from) = (Vec::new(), None, String::new());
         let ledger = self.tables.ledger()?;
         while let Some(first) = ledger.range((from.as_str(), "", "")..)?.next() {
