@@ -271,8 +271,8 @@ const FACTS: [Facts; 40] = [
         word: "schema-violation",
         meaning: "An approved entry violates the schema that strict clients require, or tells an agent to open or to run \
             something unsafe; it is not served.",
-        remedy: "List a package registry in `[package_urls]` of `vidimus.toml`; else ask the publisher to correct the entry, or `allow` the URL in a rule for this exact version; other \
-            versions are not affected.",
+        remedy: "List a package registry in `[package_urls]` of `vidimus.toml`; else ask the publisher to correct the \
+            entry, or `allow` the URL in a rule for this exact version; other versions are not affected.",
     },
     Facts {
         kind: AlertKind::Shadowed,

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use smol_str::SmolStr;
 
+use super::package_urls::PackageUrls;
 use super::reach::Reach;
 use super::safe::{Objection, objections};
 use super::sanitize::sanitize;
@@ -109,6 +110,17 @@ impl ContentFacts {
             rich_text,
             lasting: lasting_digest(value),
         }
+    }
+
+    /// Returns the objections that neither the reach of the entry nor the listed package registries waive.
+    pub fn unwaived(
+        &self,
+        reach: &Reach<'_>,
+        package_urls: &PackageUrls,
+    ) -> impl Iterator<Item = &Objection> {
+        self.objections.iter().filter(|objection| {
+            !reach.admits(&objection.rule, &objection.found) && !package_urls.admit(objection)
+        })
     }
 
     /// Encodes the facts for the store; returns `None` if they are too large to be kept.

@@ -8,7 +8,6 @@ use super::ownership::OwnershipEvidence;
 use super::policy::PolicySnapshot;
 use super::reach::Reach;
 use super::requirement::spells_name_out;
-use super::safe::Objection;
 use super::screening::{Compared, Screening};
 use crate::model::{Head, Status, Timestamp};
 use crate::overlay::{Approval, EffectivePolicy, Reviewed, State};
@@ -265,11 +264,7 @@ impl<'a> GateInput<'a, '_> {
         if let Some(violation) = &facts.violation {
             return Outcome::Failed(Evidence::Violation(violation));
         }
-        let is_admitted = |objection: &Objection| {
-            self.reach.admits(&objection.rule, &objection.found)
-                || self.policy.package_urls.admit(objection)
-        };
-        let mut broken = facts.objections.iter().filter(|objection| !is_admitted(objection));
+        let mut broken = facts.unwaived(self.reach, &self.policy.package_urls);
         match broken.next() {
             None => Outcome::Passed(Evidence::Valid),
             Some(first) => Outcome::Failed(Evidence::Unsafe { first, more: broken.count() }),

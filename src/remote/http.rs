@@ -159,9 +159,10 @@ pub(super) enum BodyError {
 
 /// Reads a whole body of at most `limit` bytes.
 pub(super) async fn read_at_most(response: Response, limit: usize) -> Result<Bytes, BodyError> {
-    match read_beginning(response, limit).await? {
-        (body, true) => Ok(body),
-        (_, false) => Err(BodyError::TooLarge),
+    match read_beginning(response, limit).await {
+        Ok((body, true)) => Ok(body),
+        Ok((_, false)) => Err(BodyError::TooLarge),
+        Err(error) => Err(BodyError::Broken(error)),
     }
 }
 
@@ -169,7 +170,7 @@ pub(super) async fn read_at_most(response: Response, limit: usize) -> Result<Byt
 pub(super) async fn read_beginning(
     mut response: Response,
     limit: usize,
-) -> Result<(Bytes, bool), BodyError> {
+) -> Result<(Bytes, bool), reqwest::Error> {
     let mut body = BytesMut::new();
     loop {
         match response.chunk().await {
@@ -180,7 +181,7 @@ pub(super) async fn read_beginning(
                 body.extend_from_slice(&chunk[..left]);
                 return Ok((body.freeze(), false));
             }
-            Err(error) => return Err(BodyError::Broken(error.without_url())),
+            Err(error) => return Err(error.without_url()),
         }
     }
 }

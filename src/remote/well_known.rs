@@ -9,7 +9,7 @@ use tokio::time::timeout;
 use url::{Host, Url};
 
 use super::dns::{Addresses, Resolvers};
-use super::http::{AccessError, BodyError, client_builder, read_beginning};
+use super::http::{AccessError, client_builder, read_beginning};
 use crate::model::{Escaped, is_public_name, reason};
 use crate::ownership::{KeyLookup, is_public};
 
@@ -125,8 +125,7 @@ impl WellKnown {
                 }
                 lookup => lookup,
             },
-            Err(BodyError::Broken(error)) => KeyLookup::Unclear(reason(&error)),
-            Err(BodyError::TooLarge) => KeyLookup::Unclear("the file is too large".into()),
+            Err(error) => KeyLookup::Unclear(reason(&error)),
         }
     }
 }

@@ -84,13 +84,8 @@ impl Reserve {
     /// Writes what is left into the cut file: a restart gives no further share.
     fn note_left(&self, left: u64) {
         let Some(path) = &self.path else { return };
-        let write = || -> io::Result<()> {
-            let mut file = File::options().write(true).open(path)?;
-            file.seek(io::SeekFrom::Start(size_of::<u64>() as u64))?;
-            file.write_all(&left.to_le_bytes())
-        };
         // The file may have no room for it either; then a restart gives the share again.
-        let _ = write();
+        let _ = write_left(path, left);
     }
 
     /// Cuts the file if the error is a lack of space.
@@ -194,10 +189,15 @@ fn allocate(file: &mut File, bytes: u64) -> io::Result<()> {
 
 /// Leaves the size in the file, with the share of new content.
 fn cut(path: &Path, left: u64) -> io::Result<()> {
+    write_left(path, left)?.set_len(2 * size_of::<u64>() as u64)
+}
+
+/// Writes the share of new content behind the size.
+fn write_left(path: &Path, left: u64) -> io::Result<File> {
     let mut file = File::options().write(true).open(path)?;
     file.seek(io::SeekFrom::Start(size_of::<u64>() as u64))?;
     file.write_all(&left.to_le_bytes())?;
-    file.set_len(2 * size_of::<u64>() as u64)
+    Ok(file)
 }
 
 #[cfg(test)]

@@ -143,16 +143,17 @@ impl State {
     /// Takes the files that read the same twice, and forgets those that are absent twice. Returns the ones with a
     /// content that the last lint did not see.
     fn settle(&mut self, folder: &Folder) -> Vec<Arc<Source>> {
-        let (before, linted) = (by_file(&self.folder), by_file(&self.linted.folder));
+        let (before, linted) = (borrowed(&self.folder), borrowed(&self.linted.folder));
         let now: BTreeSet<&str> =
             folder.sources.iter().map(|source| source.file.as_str()).collect();
-        self.settled.retain(|file, _| now.contains(file.as_str()) || before.contains_key(file));
-        let twice = folder.sources.iter().filter(|source| has(&before, source));
+        self.settled
+            .retain(|file, _| now.contains(file.as_str()) || before.contains_key(file.as_str()));
+        let twice = folder.sources.iter().filter(|source| is_in(&before, source));
         let newly = twice.filter(|source| !has(&self.settled, source)).cloned().collect::<Vec<_>>();
         for source in &newly {
             self.settled.insert(source.file.clone(), Arc::clone(source));
         }
-        newly.into_iter().filter(|source| !has(&linted, source)).collect()
+        newly.into_iter().filter(|source| !is_in(&linted, source)).collect()
     }
 
     /// Returns the folder to lint if the current overlays do not follow from it: a file that is being written counts
@@ -171,6 +172,14 @@ impl State {
 
 fn has(files: &Files, source: &Arc<Source>) -> bool {
     files.get(&source.file).is_some_and(|file| file == source)
+}
+
+fn borrowed(folder: &Folder) -> BTreeMap<&str, &Arc<Source>> {
+    folder.sources.iter().map(|source| (source.file.as_str(), source)).collect()
+}
+
+fn is_in(files: &BTreeMap<&str, &Arc<Source>>, source: &Arc<Source>) -> bool {
+    files.get(source.file.as_str()).is_some_and(|file| *file == source)
 }
 
 fn by_file(folder: &Folder) -> Files {

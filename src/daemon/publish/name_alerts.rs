@@ -2,24 +2,12 @@ use std::collections::BTreeSet;
 
 use crate::alert::{AlertKind, Evidence as Item, ReportedAlert};
 use crate::curation::{
-    Authorities, Authority, Dossier, EntryEvaluation, Evaluation, Evidence, Gate, Objection,
+    Authorities, Authority, Dossier, EntryEvaluation, Evaluation, Evidence, Gate,
     OwnershipEvidence, PolicySnapshot,
 };
 use crate::daemon::runtime::revocation;
 use crate::model::{Damage, Name, Timestamp, Version};
 use crate::ownership::Verdict;
-
-/// Returns what an entry says to an agent and nothing waives: each is shown, since an acknowledgement covers all.
-fn objections<'a>(
-    entry: &'a EntryEvaluation<'_>,
-    policy: &'a PolicySnapshot,
-) -> impl Iterator<Item = &'a Objection> {
-    let facts = entry.content.facts.iter();
-    facts.flat_map(|facts| &facts.objections).filter(|objection| {
-        !entry.reach.admits(&objection.rule, &objection.found)
-            && !policy.package_urls.admit(objection)
-    })
-}
 
 /// Returns true if the organisation decided so itself, or another kind of alert reports it.
 fn is_expected(evidence: &Evidence<'_>) -> bool {
@@ -97,7 +85,11 @@ impl NameAlerts {
                     alerts.add(name, entry, AlertKind::SchemaViolation, item);
                 }
                 Some((_, Evidence::Unsafe { .. })) => {
-                    for objection in objections(entry, policy) {
+                    // Each is shown, since an acknowledgement covers all.
+                    let facts = entry.content.facts.iter();
+                    let broken =
+                        facts.flat_map(|facts| facts.unwaived(&entry.reach, &policy.package_urls));
+                    for objection in broken {
                         let item = Item::Violation { rule: objection.to_string() };
                         alerts.add(name, entry, AlertKind::SchemaViolation, item);
                     }
