@@ -372,6 +372,14 @@ async fn pages_stay_below_the_size_limit_of_clients() {
     let place = Workplace::new(&upstream.url);
     place.overlay("policy.yaml", POLICY);
     let daemon = place.start().await;
+    // Versions that an overlay names are fetched page by page, and may be published in parts.
+    for version in 0..60 {
+        let path = format!("/v0.1/servers/com.big%2Ftool/versions/1.{version}.0");
+        crate::support::wait::eventually("each version is served", async || {
+            (daemon.get(&path).await.status == 200).then_some(())
+        })
+        .await;
+    }
     for first in ["/v0.1/servers?limit=100", "/v0.1/servers/com.big%2Ftool/versions"] {
         let page = crate::support::wait::eventually("all versions are served", async || {
             let page = daemon.get(first).await;

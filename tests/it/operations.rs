@@ -1,10 +1,11 @@
 //! The operations address: authentication and refused requests.
 
-use crate::support::daemon::{Workplace, answer, text};
+use crate::support::daemon::{Daemon, Workplace, answer, text};
 use crate::support::registry::Row;
 use crate::support::upstream::Upstream;
 use crate::support::wait::eventually;
 use reqwest::Method;
+use serde_json::Value;
 
 /// P13.
 #[tokio::test(flavor = "multi_thread")]
@@ -34,6 +35,15 @@ async fn operations_need_the_token_and_refuse_browsers() {
     assert_eq!(answer(sync).await.status, 401);
 }
 
+/// Breaks the overlays, and returns the alert about it.
+async fn refused_overlays(place: &Workplace, daemon: &Daemon) -> Value {
+    place.overlay("policy.yaml", "servers: [{nmae: a.b/c}]");
+    eventually("an alert is raised", async || {
+        daemon.operate("/alerts").await.json().get(0).cloned()
+    })
+    .await
+}
+
 /// P23.
 #[tokio::test(flavor = "multi_thread")]
 async fn acknowledgement_needs_the_digest_of_the_shown_items() {
@@ -41,11 +51,7 @@ async fn acknowledgement_needs_the_digest_of_the_shown_items() {
     let place = Workplace::new(&upstream.url);
     let daemon = place.start().await;
     daemon.synced().await;
-    place.overlay("policy.yaml", "servers: [{nmae: a.b/c}]");
-    let alert = eventually("an alert is raised", async || {
-        daemon.operate("/alerts").await.json().get(0).cloned()
-    })
-    .await;
+    let alert = refused_overlays(&place, &daemon).await;
     let ack = async |id: &str, query: &str| {
         let url = format!("{}/ops/alerts/{id}/ack?by=alice&reason=x{query}", daemon.operations);
         answer(daemon.request(Method::POST, &url).bearer_auth(daemon.token())).await
@@ -165,11 +171,7 @@ async fn token_permits_only_its_role_until_it_is_revoked() {
     let place = Workplace::new(&upstream.url);
     let daemon = place.start().await;
     daemon.synced().await;
-    place.overlay("policy.yaml", "servers: [{nmae: a.b/c}]");
-    let alert = eventually("an alert is raised", async || {
-        daemon.operate("/alerts").await.json().get(0).cloned()
-    })
-    .await;
+    let alert = refused_overlays(&place, &daemon).await;
     let (id, shown) = (alert["id"].as_str().expect("one"), alert["shown"].as_str().expect("one"));
     let roles = ["viewer", "reviewer", "operator"];
     let secrets = roles.map(|role| token(&place, &format!("a-{role}"), role, "30d"));

@@ -84,7 +84,7 @@ impl Store {
         // too. A person's decision about a change set on hold in the meantime stays.
         let stored = state_of(transaction, batch.upstream)?;
         let mut state = match batch.state {
-            Some(state) => decided(transaction, batch.upstream, state)?,
+            Some(state) => decided(transaction, batch.upstream, &stored, state)?,
             None => stored.clone(),
         };
         if let Some(run) = &mut state.run {
@@ -107,7 +107,8 @@ impl Store {
     ) -> Result<(), StoreError> {
         self.write(now, |transaction| {
             clear_run(transaction, upstream)?;
-            put_state(transaction, upstream, &decided(transaction, upstream, state)?)
+            let stored = state_of(transaction, upstream)?;
+            put_state(transaction, upstream, &decided(transaction, upstream, &stored, state)?)
         })
     }
 

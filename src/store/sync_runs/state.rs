@@ -45,13 +45,13 @@ impl Snapshot {
 pub(super) fn decided(
     transaction: &WriteTransaction,
     upstream: &str,
+    stored: &UpstreamState,
     state: &UpstreamState,
 ) -> Result<UpstreamState, StoreError> {
-    let stored = state_of(transaction, upstream)?;
     if stored.url.is_none() || stored.url == state.url {
         let mut state = state.clone();
-        state.keep_decisions(&stored);
-        return Ok(UpstreamState { on_hold: stored.on_hold, ..state });
+        state.keep_decisions(stored);
+        return Ok(UpstreamState { on_hold: stored.on_hold.clone(), ..state });
     }
     clear(transaction, upstream, ON_HOLD)?;
     clear(transaction, upstream, DISCARDED)?;
