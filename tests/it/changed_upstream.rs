@@ -5,6 +5,7 @@ use std::process::Output;
 use reqwest::Method;
 
 use crate::support::daemon::{Daemon, Workplace, answer, text};
+use crate::support::reader::Reader;
 use crate::support::registry::Row;
 use crate::support::upstream::Upstream;
 use crate::support::wait::eventually;
@@ -587,6 +588,11 @@ async fn change_of_policy_changes_no_row_of_the_next_mirror() {
     let changes = first.get("/v0.1/servers?limit=100&updated_since=1970-01-01T00:00:00Z").await;
     assert_eq!(changes.items().len(), 12);
     assert_ne!(changes.header("etag"), tag().await, "the other form has other bytes");
+    let mut readers = Vec::new();
+    for daemon in [&first, &second] {
+        let of_either_form = [Reader::default(), Reader::from_plain_list(daemon).await];
+        readers.extend(of_either_form.map(|reader| (daemon, reader)));
+    }
     for tier in 1..=2 {
         let before = tag().await;
         first_place.overlay("tier.yaml", &format!("servers: [{{name: com.*/*, tier: {tier}}}]"));
@@ -607,6 +613,19 @@ async fn change_of_policy_changes_no_row_of_the_next_mirror() {
     assert_eq!((&*raised[0].0, &*raised[0].1), ("forged-metadata", "official"));
     assert!(raised[0].2.contains("set `namespace`"), "{raised:?}");
     second.serves(12).await;
+    let denied = "servers: [{name: com.n003/tool, approval: {state: denied}}]";
+    first_place.overlay("denied.yaml", denied);
+    first.serves(11).await;
+    full_sync(&second_place);
+    second.serves(11).await;
+    for (daemon, mut reader) in readers {
+        let served = daemon.get("/v0.1/servers?limit=100").await.items();
+        eventually("the reader has what is served", async || {
+            reader.read_page(daemon).await;
+            reader.copy.iter().eq(&served).then_some(())
+        })
+        .await;
+    }
 }
 
 /// P1, P12: reads never wait for an upstream, nor for a writer.

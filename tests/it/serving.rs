@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::support::daemon::Workplace;
+use crate::support::reader::Reader;
 use crate::support::registry::Row;
 use crate::support::upstream::{Upstream, page, problem};
 use crate::support::wait::eventually;
@@ -479,41 +480,6 @@ async fn client_that_follows_updated_since_ends_with_the_served_entries() {
     served.sort();
     assert_eq!(reader.copy.iter().cloned().collect::<Vec<_>>(), served);
     assert!(served.iter().all(|item| !item.contains("tool-20")), "{served:?}");
-}
-
-#[derive(Default)]
-struct Reader {
-    copy: std::collections::BTreeSet<String>,
-    since: Option<String>,
-    newest: Option<String>,
-    cursor: Option<String>,
-}
-
-impl Reader {
-    async fn read_page(&mut self, daemon: &crate::support::daemon::Daemon) {
-        let since = self.since.as_deref().unwrap_or("1970-01-01T00:00:00Z");
-        let path = match &self.cursor {
-            Some(cursor) => format!("/v0.1/servers?limit=3&cursor={cursor}"),
-            None => format!("/v0.1/servers?limit=3&updated_since={since}"),
-        };
-        let page = daemon.get(&path).await;
-        let body = page.json();
-        for (key, item) in page.items().into_iter().zip(body["servers"].as_array().expect("items"))
-        {
-            let official = &item["_meta"][crate::support::registry::OFFICIAL];
-            let updated = official["updatedAt"].as_str().expect("a time").to_owned();
-            self.newest = self.newest.take().max(Some(updated));
-            if official["status"] == "deleted" {
-                self.copy.remove(&key);
-            } else {
-                self.copy.insert(key);
-            }
-        }
-        self.cursor = body["metadata"]["nextCursor"].as_str().map(str::to_owned);
-        if self.cursor.is_none() {
-            self.since.clone_from(&self.newest);
-        }
-    }
 }
 
 /// Overwrites one row with garbage, like a failing disk.
