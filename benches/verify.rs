@@ -12,7 +12,6 @@ mod dns;
 #[allow(dead_code, unreachable_pub, reason = "other benchmarks use the rest")]
 mod machine;
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use dns::{Dns, Say};
@@ -20,7 +19,7 @@ use machine::cpu_seconds;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use vidimus::model::Timestamp;
-use vidimus::ownership::{Claim, Lookup, Pins, SharedHosts, Verdict, VerificationRecord};
+use vidimus::ownership::{Claim, Lookup, PackageRegistries, Pins, SharedHosts, Verdict, VerificationRecord};
 use vidimus::remote::{OwnershipSources, Reach, SourceSettings};
 use vidimus::store::{Store, VerificationRecords};
 
@@ -43,7 +42,8 @@ async fn main() {
         resolvers: vec![dns.address],
         github: "http://127.0.0.1:9".parse().expect("a URL"),
         github_token: None,
-        packages: BTreeMap::new(),
+        packages: PackageRegistries::default(),
+        internal_domains: Vec::new(),
         proxy: None,
         ca_files: Vec::new(),
         reach: Reach::default(),
@@ -70,7 +70,7 @@ async fn main() {
     let mut verified = 0_usize;
     while let Some(done) = lookups.join_next().await {
         let (namespace, lookup) = done.expect("a lookup");
-        let record = VerificationRecord::default().after(&lookup, &pins, now);
+        let record = VerificationRecord::default().after(&lookup, now);
         verified += usize::from(record.verdict(&pins).0 == Verdict::Verified);
         let records = VerificationRecords {
             verifications: vec![(namespace, record)],

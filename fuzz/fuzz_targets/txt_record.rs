@@ -6,7 +6,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use vidimus::ownership::{Key, KeyLookup, Resolved, agreed, key_records};
+use vidimus::ownership::{Key, KeyLookup, Resolved, Texts, agreed, key_records};
 
 fuzz_target!(|input: &[u8]| {
     let text = String::from_utf8_lossy(input);
@@ -19,11 +19,12 @@ fuzz_target!(|input: &[u8]| {
         let record = format!("v=MCPv1; k={kind}; p={point}");
         assert!(key_records([record.as_str()]).keys.contains(key));
     }
-    let answer = |resolver: &str| (resolver.to_owned(), Resolved::Records(records.clone()));
+    let answer = |resolver: &str| (resolver.to_owned(), Resolved::Records(Texts { texts: records.clone(), aliases: Vec::new() }));
     let lookup = agreed(&[answer("one"), answer("two")]);
     match &lookup {
-        KeyLookup::Shown(keys, _) => assert_eq!(keys, &read.keys),
+        KeyLookup::Shown(shown) => assert_eq!(&shown.keys, &read.keys),
         KeyLookup::Absent(_) => assert!(read.keys.is_empty()),
+        KeyLookup::Withheld(why) => panic!("DNS withholds nothing: {why}"),
         KeyLookup::Unclear(why) => assert!(read.is_cut, "equal answers are unclear: {why}"),
     }
     assert!(!lookup.to_string().is_empty());

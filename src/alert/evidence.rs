@@ -118,10 +118,21 @@ pub enum Evidence {
         about: String,
         found: Vec<String>,
     },
-    /// A place shows other keys than those that are trusted.
+    /// A place shows another set of keys than before, or than an overlay pins.
     KeysUnknown {
         at: String,
         keys: Vec<String>,
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        pinned: bool,
+    },
+    /// A loss by absence that takes no effect before a person acknowledges it.
+    LossOnHold {
+        namespace: String,
+        since: Timestamp,
+    },
+    /// One of several namespaces that an alert is about.
+    Namespace {
+        namespace: String,
     },
     /// Content that is damaged, or that exceeds the limit on what is kept of it.
     NoFacts,
@@ -260,11 +271,18 @@ impl fmt::Display for Evidence {
                     }
                 }
             }
-            Self::KeysUnknown { at, keys } => write!(
-                f,
-                "{at} shows keys that are not trusted: {}; pin them in an overlay if they are right",
-                keys.join(", ")
-            ),
+            Self::KeysUnknown { at, keys, pinned } => {
+                let keys = keys.join(", ");
+                if *pinned {
+                    write!(f, "an overlay pins other keys than {at} shows: {keys}")
+                } else {
+                    write!(f, "{at} shows these keys, which are not the set of before: {keys}")
+                }
+            }
+            Self::LossOnHold { namespace, since } => {
+                write!(f, "{namespace} shows no evidence since {since}; acknowledged, it is revoked")
+            }
+            Self::Namespace { namespace } => f.write_str(namespace),
             Self::NoFacts => f.write_str(
                 "approved but not served: its content is damaged, or the part that gates read exceeds 64 KiB",
             ),
@@ -306,6 +324,21 @@ pub enum Figure {
     Lookups {
         count: u64,
     },
+    /// When a key was seen.
+    KeySeen {
+        key: String,
+        first: Option<Timestamp>,
+        last: Timestamp,
+    },
+    /// The names that it affects: the first of them, and the number of all.
+    Affected {
+        names: Vec<String>,
+        count: u64,
+    },
+    /// The team that an overlay names as the owner.
+    OverlayOwner {
+        owner: String,
+    },
     /// The reason of a failure, in words.
     Reason {
         text: String,
@@ -328,6 +361,16 @@ impl fmt::Display for Figure {
             Self::LongerThanDays { days } => count("for more than ", days, "day"),
             Self::Rows { count: rows } => count("", rows, "row"),
             Self::Lookups { count: lookups } => count("in ", lookups, "lookup"),
+            Self::KeySeen { key, first: Some(first), last } => {
+                write!(f, "{key} was seen from {first} to {last}")
+            }
+            Self::KeySeen { key, first: None, last } => write!(f, "{key} was seen last {last}"),
+            Self::Affected { names, count } => {
+                let more = count.saturating_sub(names.len() as u64);
+                let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+                write!(f, "it affects {}{more}", names.join(", "))
+            }
+            Self::OverlayOwner { owner } => write!(f, "owner: {owner}"),
             Self::Reason { text } => f.write_str(text),
             Self::Limit { found, allowed } => write!(f, "{found}; allowed: {allowed}"),
         }

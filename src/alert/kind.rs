@@ -23,8 +23,10 @@ pub enum AlertKind {
     GithubTokenWrites,
     InternalName,
     KeysChanged,
+    LoginUnregistered,
     Lookalike,
     LoopRestarted,
+    LossesOnHold,
     Missing,
     NameLimit,
     NoLongerServed,
@@ -33,8 +35,10 @@ pub enum AlertKind {
     OverlaysUnread,
     OwnershipRevoked,
     PackageDisputed,
+    PackageUnavailable,
     PinMismatch,
     Quarantined,
+    ResolverFailing,
     SchemaViolation,
     Shadowed,
     SharedHost,
@@ -47,6 +51,7 @@ pub enum AlertKind {
     UpstreamFailing,
     UpstreamsRefused,
     VerdictStale,
+    VerificationBacklog,
     WebhookFailing,
 }
 
@@ -89,7 +94,7 @@ struct Facts {
 }
 
 /// One item for each kind, at the index of its discriminant.
-const FACTS: [Facts; 40] = [
+const FACTS: [Facts; 45] = [
     Facts {
         kind: AlertKind::ApprovalsEnded,
         word: "approvals-ended",
@@ -185,9 +190,17 @@ const FACTS: [Facts; 40] = [
     Facts {
         kind: AlertKind::KeysChanged,
         word: "keys-changed",
-        meaning: "A namespace shows none of the keys that were pinned or seen first.",
-        remedy: "Ask the owner; if the new keys are right, pin them in an overlay, which `vidimus ownership \
-            NAMESPACE --pin` prints.",
+        meaning: "A namespace shows another set of keys than before; wildcards admit nothing that came since, until a \
+            person accepts exactly this set.",
+        remedy: "Ask the owner; if the keys are right, acknowledge the alert, or pin them in an overlay, which \
+            `vidimus ownership NAMESPACE --pin` prints.",
+    },
+    Facts {
+        kind: AlertKind::LoginUnregistered,
+        word: "login-unregistered",
+        meaning: "The account that a mentioned namespace claims did not exist at its first lookup: anybody may register the login \
+            now.",
+        remedy: "Deny the namespace, or pin the id of the account that is expected there in an overlay.",
     },
     Facts {
         kind: AlertKind::Lookalike,
@@ -201,6 +214,14 @@ const FACTS: [Facts; 40] = [
         word: "loop-restarted",
         meaning: "A part of the daemon failed and was restarted.",
         remedy: "Read the reason; the alert is resolved when that part has run for 2 minutes.",
+    },
+    Facts {
+        kind: AlertKind::LossesOnHold,
+        word: "losses-on-hold",
+        meaning: "More than 5 % of the owners, and at least 3, lost their evidence by absence within a day; further losses take no \
+            effect and are looked up every 10 minutes.",
+        remedy: "Check the resolvers and the network; acknowledge the alert only if these owners are really gone: their \
+            namespaces are then revoked.",
     },
     Facts {
         kind: AlertKind::Missing,
@@ -255,6 +276,12 @@ const FACTS: [Facts; 40] = [
         remedy: "Ask the publisher of the entry and the owner of the package.",
     },
     Facts {
+        kind: AlertKind::PackageUnavailable,
+        word: "package-unavailable",
+        meaning: "A package of an entry gave no answer in 3 lookups or more; wildcards admit no new version of the entry.",
+        remedy: "Check the registry in `[packages]`, and the package; `vidimus ownership NAMESPACE` shows the reason.",
+    },
+    Facts {
         kind: AlertKind::PinMismatch,
         word: "pin-mismatch",
         meaning: "The digest of an entry is not the one that its approval pins; the entry is hidden.",
@@ -265,6 +292,13 @@ const FACTS: [Facts; 40] = [
         word: "quarantined",
         meaning: "A file or entry of your own upstream cannot be used and is not served.",
         remedy: "Correct the file; `vidimus list --quarantined` lists each one with its reason.",
+    },
+    Facts {
+        kind: AlertKind::ResolverFailing,
+        word: "resolver-failing",
+        meaning: "A DNS resolver gave no answer for nearly 10 minutes; with others configured it is set aside, and they revoke \
+            nothing without it.",
+        remedy: "Check the resolver and the network to it, or name another one in `[ownership] resolvers`.",
     },
     Facts {
         kind: AlertKind::SchemaViolation,
@@ -341,8 +375,15 @@ const FACTS: [Facts; 40] = [
     Facts {
         kind: AlertKind::VerdictStale,
         word: "verdict-stale",
-        meaning: "No lookup of a namespace was conclusive for 30 days.",
+        meaning: "No lookup of a namespace was definite for 30 days.",
         remedy: "Run `vidimus ownership NAMESPACE`; check DNS and the network.",
+    },
+    Facts {
+        kind: AlertKind::VerificationBacklog,
+        word: "verification-backlog",
+        meaning: "More than 5 % of the mentioned namespaces, and at least 3, had no definite lookup for a day although one was \
+            due.",
+        remedy: "Check DNS, the network and, for GitHub accounts, the token; `vidimus ownership NAMESPACE` shows the reason.",
     },
     Facts {
         kind: AlertKind::WebhookFailing,

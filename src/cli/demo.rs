@@ -94,10 +94,11 @@ async fn listen_near(
 /// Returns the ownership sources of the demo: its own DNS server, and no other service.
 fn sources(settings: &Settings, resolver: SocketAddr) -> Result<OwnershipSources, CliError> {
     let sources = SourceSettings {
+        internal_domains: Vec::new(),
         resolvers: vec![resolver],
         github: settings.ownership.github.url.clone(),
         github_token: None,
-        packages: std::collections::BTreeMap::new(),
+        packages: crate::ownership::PackageRegistries::default(),
         proxy: None,
         ca_files: Vec::new(),
         reach: Reach::default(),

@@ -1,4 +1,3 @@
-use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 
@@ -10,7 +9,7 @@ use super::fields::{
 use super::upstream::root_url;
 use crate::curation::{Demands, OwnershipPolicy};
 use crate::lint::{Fields, Node, Reader};
-use crate::ownership::Requirement;
+use crate::ownership::{PackageRegistries, Requirement};
 
 /// The settings for the verification of owners.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -19,8 +18,8 @@ pub struct OwnershipSettings {
     /// The system's resolvers, when empty.
     pub resolvers: Vec<SocketAddr>,
     pub github: Github,
-    /// The URLs of package registries, by kind of package.
-    pub packages: BTreeMap<String, Url>,
+    /// The package registries that are asked.
+    pub packages: PackageRegistries,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -68,7 +67,9 @@ impl OwnershipSettings {
                     continue;
                 };
                 let url = reader.parsed(url, service_url);
-                self.packages.extend(url.map(|url| (kind.to_owned(), url)));
+                if let Some(url) = url {
+                    self.packages.add(kind.to_owned(), url);
+                }
             }
         }
     }

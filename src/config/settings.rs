@@ -35,6 +35,8 @@ pub struct Egress {
     pub proxy: Option<Url>,
     /// Certificates in PEM that are trusted in addition to the system's.
     pub ca_file: Option<PathBuf>,
+    /// Domains that a claim never sends to the proxy, with all below them.
+    pub internal_domains: Vec<String>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -82,6 +84,15 @@ fn proxy_url(text: &str) -> Result<Url, &'static str> {
         "http" | "https" if url.has_host() => Ok(url),
         _ => Err(ALLOWED),
     }
+}
+
+fn domain(text: &str) -> Result<String, &'static str> {
+    let is_label = |label: &str| {
+        let usable = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+        (1..=63).contains(&label.len()) && label.bytes().all(usable)
+    };
+    let all = text.len() <= 253 && text.split('.').all(is_label);
+    all.then(|| text.to_owned()).ok_or("a domain without a wildcard, in lower case")
 }
 
 fn package_url(text: &str) -> Result<String, &'static str> {
@@ -215,7 +226,7 @@ impl Settings {
         self.ownership.take(reader, fields);
         self.package_urls(reader, fields);
         // A registry that is asked about packages may also be named by them.
-        for (kind, url) in &self.ownership.packages {
+        for (kind, url) in self.ownership.packages.urls() {
             self.package_urls.add(kind, url.as_str());
         }
         self.lookalikes(reader, fields);
@@ -264,5 +275,10 @@ impl Settings {
         self.egress.proxy = egress.get("proxy").and_then(|node| reader.parsed(node, proxy_url));
         self.egress.ca_file =
             egress.get("ca_file").and_then(|node| reader.text(node)).map(PathBuf::from);
+        if let Some(node) = egress.get("internal_domains") {
+            let items = reader.list(node).iter();
+            self.egress.internal_domains =
+                items.filter_map(|item| reader.parsed(item, domain)).collect();
+        }
     }
 }

@@ -78,6 +78,7 @@ pub fn evaluate<'a>(
             approval: &effective,
             version: &row.version,
             head,
+            content,
             is_internal: policy.is_internal(&row.upstream),
             now,
         };

@@ -1,11 +1,12 @@
 use std::fmt;
 
-use super::dossier::Dossier;
+use super::dossier::{ContentHead, Dossier};
+use super::facts::PackageFacts;
 use super::policy::PolicySnapshot;
 use super::requirement::spells_name_out;
 use crate::model::{Escaped, Head, Timestamp, Version};
 use crate::overlay::EffectivePolicy;
-use crate::ownership::{Basis, Pins, Requirement, Verdict};
+use crate::ownership::{Basis, KeyChange, Package, Pins, Requirement, Verdict};
 
 /// The evidence of the gate `namespace ownership`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,6 +33,12 @@ pub enum Lack {
     ThroughParent,
     /// The verdict is older than 30 days, and the entry is new.
     Stale,
+    /// The namespace shows another set of keys since then, and the content is newer.
+    KeysChanged(KeyChange),
+    /// No lookup showed the evidence since the content came.
+    NotShownSince,
+    /// A package of the content was not asked yet, or gave no answer.
+    PackageUnanswered,
 }
 
 impl OwnershipEvidence<'_> {
@@ -77,6 +84,19 @@ impl fmt::Display for OwnershipEvidence<'_> {
                         "; a key of the parent domain is enough for an exact name, not for a wildcard"
                     }
                     Some(Lack::Stale) => "; the verdict is older than 30 days and admits no new version",
+                    Some(Lack::NotShownSince) => {
+                        "; a wildcard admits this content after a lookup that still shows the evidence"
+                    }
+                    Some(Lack::PackageUnanswered) => {
+                        "; a wildcard admits this content when its packages have answered which server they name"
+                    }
+                    Some(Lack::KeysChanged(KeyChange { before, since })) => {
+                        return write!(
+                            f,
+                            "; the keys changed {since}, and a wildcard admits nothing that came after {before} \
+                             before a person accepts them"
+                        );
+                    }
                 })
             }
         }
@@ -92,6 +112,7 @@ pub(super) struct Claimed<'a, 'c> {
     pub(super) approval: &'c EffectivePolicy<'a>,
     pub(super) version: &'c Version,
     pub(super) head: Head,
+    pub(super) content: &'a ContentHead,
     pub(super) is_internal: bool,
     pub(super) now: Timestamp,
 }
@@ -118,7 +139,8 @@ impl<'a> Claimed<'a, '_> {
         }
         let required = self.policy.ownership.required(self.approval, self.pins);
         let is_parents = verification.is_through_parent() && verdict == Verdict::Verified;
-        let is_new = || verification.is_stale(self.now) && !self.dossier.is_visible(self.version);
+        let is_visible = self.dossier.is_visible(self.version);
+        let is_new = || verification.is_stale(self.now) && !is_visible;
         let lack = match (required, verdict) {
             (_, Verdict::Waived) => None,
             (_, Verdict::Revoked) => Some(Lack::Weaker),
@@ -130,7 +152,32 @@ impl<'a> Claimed<'a, '_> {
             (_, Verdict::Verified | Verdict::Declared) => is_new().then_some(Lack::Stale),
             (_, Verdict::Unverified | Verdict::Inconclusive) => Some(Lack::Weaker),
         };
+        let is_admission =
+            verdict != Verdict::Waived && !is_visible && !spells_name_out(self.approval);
+        let lack = lack.or_else(|| self.lack_of_admission(required, verdict).filter(|_| is_admission));
         OwnershipEvidence::Evaluated { basis, required, lack }
+    }
+
+    /// Returns the reason why a wildcard does not admit this content now, although the verdict is enough: a published
+    /// key can be copied, and a package can belong to another server.
+    fn lack_of_admission(&self, required: Requirement, verdict: Verdict) -> Option<Lack> {
+        let Dossier { verification, claims, .. } = self.dossier;
+        let (first_seen, received) = (self.content.head.first_seen, self.content.head.received);
+        let change = verification.open_change(self.pins);
+        if let Some(change) = change.filter(|change| first_seen > change.before) {
+            return Some(Lack::KeysChanged(change));
+        }
+        let needs_evidence = required != Requirement::NotRevoked && verdict == Verdict::Verified;
+        if needs_evidence && verification.last_shown() < Some(first_seen) {
+            return Some(Lack::NotShownSince);
+        }
+        let is_asked = |package: &PackageFacts| {
+            let PackageFacts { registry, identifier, .. } = package;
+            self.policy.asked.of(&Package::new(registry, identifier, None)).is_some()
+        };
+        let facts = self.content.facts.as_ref();
+        let has_packages = facts.is_some_and(|facts| facts.packages.iter().any(is_asked));
+        (has_packages && !claims.answered.contains(&received)).then_some(Lack::PackageUnanswered)
     }
 
     /// Returns the basis of the verdict on this entry. It is the basis for its namespace, except for what
@@ -152,7 +199,8 @@ impl<'a> Claimed<'a, '_> {
             && claims.declared.contains(&self.head.received);
         if is_declared
             && matches!(verdict, Verdict::Verified | Verdict::Unverified | Verdict::Inconclusive)
-            && (verdict == Verdict::Verified || self.pins.github.is_some())
+            && (verdict == Verdict::Verified
+                || self.pins.github.is_some() && self.pins.keys.is_empty())
         {
             return Basis::DeclaredByRepository;
         }

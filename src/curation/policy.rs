@@ -9,6 +9,7 @@ use super::upstream::UpstreamPolicy;
 use super::view::View;
 use crate::model::{Digest, Head, Name, Timestamp};
 use crate::overlay::{Changes, OverlaySet};
+use crate::ownership::PackageRegistries;
 
 /// The current overlays, upstream definitions, views and ownership settings.
 #[derive(Debug, Clone)]
@@ -23,6 +24,8 @@ pub struct PolicySnapshot {
     pub withhold: bool,
     /// The package registries that packages may name.
     pub package_urls: PackageUrls,
+    /// The package registries that are asked which server a package belongs to.
+    pub asked: PackageRegistries,
     /// True if the overlays protect anything.
     protects_anything: bool,
     /// The digest of what overlays protect, and of their rules about lookalikes.
@@ -58,6 +61,7 @@ impl PolicySnapshot {
             ownership,
             withhold,
             package_urls: PackageUrls::default(),
+            asked: PackageRegistries::default(),
             protects_anything,
             protection,
         }
@@ -68,6 +72,13 @@ impl PolicySnapshot {
     pub fn with_package_urls(self, package_urls: PackageUrls) -> Self {
         let revision = Digest::of_hash(&(self.revision, &package_urls));
         Self { revision, package_urls, ..self }
+    }
+
+    /// Returns this snapshot with the package registries that are asked.
+    #[must_use]
+    pub fn with_asked_registries(self, asked: PackageRegistries) -> Self {
+        let revision = Digest::of_hash(&(self.revision, &asked));
+        Self { revision, asked, ..self }
     }
 
     /// Returns true if the upstream belongs to the organisation.

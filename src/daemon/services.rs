@@ -168,8 +168,9 @@ impl Services {
         actor: Actor,
     ) -> Result<Result<Alert, NotAcknowledged>, StoreError> {
         let acknowledged = self.store.acknowledge(id, seen, by, reason, actor, self.clock.now());
-        // The acknowledgement may admit a withheld name.
+        // The acknowledgement may admit a withheld name, or accept the keys of a namespace.
         self.screening.acknowledge();
+        self.verification.acknowledge();
         acknowledged
     }
 

@@ -2,7 +2,8 @@ use std::collections::BTreeSet;
 use std::fmt;
 
 use super::account::Account;
-use super::record::{Negatives, Shown, VerificationRecord};
+use super::absence::Negatives;
+use super::record::{Shown, VerificationRecord};
 use super::txt::Key;
 use super::verdict::{Pins, Verdict, Waiver};
 use crate::model::Timestamp;
@@ -20,6 +21,8 @@ pub enum Basis<'h> {
     KeyShown {
         at: &'h str,
         missing: Option<Negatives>,
+        /// True if the loss waits for a person.
+        on_hold: bool,
         pinned: bool,
     },
     /// The trusted key is gone, and another key is there now.
@@ -37,6 +40,8 @@ pub enum Basis<'h> {
         account: &'h Account,
         before: u64,
     },
+    /// The account or key of before is there again, after another one was.
+    ReplacedBefore,
     AccountKept(&'h Account),
     /// The account was created after the entry was published.
     AccountTooYoung {
@@ -57,6 +62,7 @@ impl Basis<'_> {
             Self::Gone(_)
             | Self::KeyReplaced { .. }
             | Self::AccountReplaced { .. }
+            | Self::ReplacedBefore
             | Self::AccountTooYoung { .. } => Verdict::Revoked,
             Self::NeverShown | Self::KeysUnknown { .. } => Verdict::Unverified,
             Self::KeyShown { .. } | Self::AccountKept(_) => Verdict::Verified,
@@ -78,23 +84,27 @@ impl fmt::Display for Basis<'_> {
                 write!(f, "the evidence is gone since {first}, in {count} lookups")
             }
             Self::NeverShown => f.write_str("nothing is shown, and never was"),
-            Self::KeyShown { at, missing: None, pinned } => {
+            Self::KeyShown { at, missing: None, pinned, .. } => {
                 write!(f, "{at} shows a key that was {}", origin(pinned))
             }
-            Self::KeyShown { at, missing: Some(negatives), pinned } => {
+            Self::KeyShown { at, missing: Some(negatives), on_hold, pinned } => {
                 let origin = origin(pinned);
-                write!(
-                    f,
-                    "{at} shows no key {negatives}; before, it showed a key that was {origin}"
-                )
+                write!(f, "{at} shows no key {negatives}; before, it showed a key that was {origin}")?;
+                f.write_str(if *on_hold { "; one of many losses, which wait for a person" } else { "" })
             }
             Self::KeyReplaced { at, .. } => {
                 write!(f, "the trusted key is gone, and {at} shows another key now")
             }
-            Self::KeysUnknown { at, pinned, .. } => write!(
+            Self::KeysUnknown { at, pinned: true, .. } => {
+                write!(f, "suspended: {at} shows none of the keys that an overlay pins")
+            }
+            Self::KeysUnknown { at, pinned: false, .. } => write!(
                 f,
-                "suspended: {at} shows none of the keys that were {}; an overlay may pin the new ones",
-                origin(pinned)
+                "suspended: {at} showed none of the keys that were seen first; a person has to pin or to acknowledge \
+                 the keys that it shows now"
+            ),
+            Self::ReplacedBefore => f.write_str(
+                "another owner was there in between; only a pin in an overlay restores the verdict",
             ),
             Self::AccountReplaced { account: Account { login, id, .. }, before } => {
                 write!(f, "{login} is the account {id} now, and was {before}")
@@ -137,16 +147,22 @@ impl VerificationRecord {
             None => Basis::NeverShown,
             Some(Shown::Keys { at, keys, .. }) => {
                 let pinned = !pins.keys.is_empty();
-                if !keys.is_disjoint(self.trusted(pins)) {
-                    Basis::KeyShown { at, missing: self.negatives, pinned }
-                } else if self.lost {
-                    Basis::KeyReplaced { at, keys }
-                } else {
-                    Basis::KeysUnknown { at, keys, pinned }
+                let trusted = if pinned { &pins.keys } else { &self.pinned_keys };
+                let is_shown = !keys.is_disjoint(trusted);
+                match (pinned, is_shown) {
+                    (false, true) if self.lost => Basis::ReplacedBefore,
+                    (false, false) if self.lost => Basis::KeyReplaced { at, keys },
+                    (false, true) if self.suspended => Basis::KeysUnknown { at, keys, pinned },
+                    (_, true) => {
+                        let (missing, on_hold) = (self.negatives, self.on_hold);
+                        Basis::KeyShown { at, missing, on_hold, pinned }
+                    }
+                    (_, false) => Basis::KeysUnknown { at, keys, pinned },
                 }
             }
             Some(Shown::Account(account)) => match pins.github.or(self.pinned_account) {
                 Some(before) if before != account.id => Basis::AccountReplaced { account, before },
+                _ if self.lost && pins.github.is_none() => Basis::ReplacedBefore,
                 _ => Basis::AccountKept(account),
             },
         }

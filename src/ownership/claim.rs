@@ -101,6 +101,17 @@ impl Claim {
         }
     }
 
+    /// Returns the party behind the claim: a registered domain, or an account. Namespaces that share it are lost
+    /// together.
+    #[must_use]
+    pub fn owner(&self) -> Option<String> {
+        match self {
+            Self::GitHub { login } => Some(format!("github:{login}")),
+            Self::Domain { .. } => self.registrable().map(str::to_owned),
+            Self::Unverifiable { .. } => None,
+        }
+    }
+
     /// Returns the kind as a short text.
     #[must_use]
     pub const fn kind(&self) -> &'static str {

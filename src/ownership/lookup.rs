@@ -8,7 +8,7 @@ use super::txt::{Key, MAX_KEYS, key_records};
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Resolved {
     /// The records, each with its pieces joined (RFC 7208, section 3.3; no other rule applies).
-    Records(Vec<String>),
+    Records(Texts),
     /// The name exists, without TXT records.
     NoRecords,
     NoSuchName,
@@ -16,14 +16,35 @@ pub enum Resolved {
     Unclear(String),
 }
 
+/// The TXT records of a name.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Texts {
+    pub texts: Vec<String>,
+    /// The names that it is an alias of (CNAME), in order.
+    pub aliases: Vec<String>,
+}
+
 /// The result of a lookup at one place.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum KeyLookup {
-    Shown(BTreeSet<Key>, Vec<String>),
+    Shown(ShownKeys),
     /// Definitely nothing.
     Absent(String),
+    /// A server that answers and gives no file out: a redirect, a refusal. The official registry reads no key there
+    /// either; a file that was there before may still be.
+    Withheld(String),
     /// Nothing definite.
     Unclear(String),
+}
+
+/// The keys at one place.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct ShownKeys {
+    pub keys: BTreeSet<Key>,
+    /// Those of them that earlier releases did not read.
+    pub newly_readable: BTreeSet<Key>,
+    /// Further facts for people.
+    pub notes: Vec<String>,
 }
 
 /// The result of a lookup of one namespace.
@@ -35,6 +56,8 @@ pub enum Lookup {
         http: KeyLookup,
         /// Further facts for people.
         hints: Vec<String>,
+        /// True if a resolver that fails was set aside: the others verify and keep, and take nothing away.
+        is_partial: bool,
     },
     Account(ForgeAnswer<Account>),
     Unverifiable(String),
@@ -66,17 +89,19 @@ pub enum Named {
     /// Empty when the package mentions no server.
     Servers(BTreeSet<String>),
     Absent,
-    /// No registry could be asked; the reason.
+    /// No answer; the reason.
     Unavailable(String),
+    /// The settings name no registry of its kind, or another one.
+    NotConfigured,
 }
 
 /// Merges the answers of several resolvers about the TXT records of a domain. One resolver may be lied
 /// to, so all must agree on the key records. Other records may differ.
 #[must_use]
 pub fn agreed(answers: &[(String, Resolved)]) -> KeyLookup {
-    let Some((first, _)) = answers.first() else {
+    if answers.is_empty() {
         return KeyLookup::Unclear("no resolver is configured".into());
-    };
+    }
     let lookups: Vec<(&str, KeyLookup)> =
         answers.iter().map(|(resolver, answer)| (resolver.as_str(), key_lookup(answer))).collect();
     if let Some((resolver, KeyLookup::Unclear(why))) =
@@ -84,23 +109,24 @@ pub fn agreed(answers: &[(String, Resolved)]) -> KeyLookup {
     {
         return KeyLookup::Unclear(format!("{resolver}: {why}"));
     }
-    let keys = |lookup: &KeyLookup| match lookup {
-        KeyLookup::Shown(keys, _) => keys.clone(),
-        KeyLookup::Absent(_) | KeyLookup::Unclear(_) => BTreeSet::new(),
-    };
     let (_, one) = &lookups[0];
-    match lookups.iter().find(|(_, other)| keys(other) != keys(one)) {
-        Some((other, _)) => {
-            KeyLookup::Unclear(format!("the resolvers {first} and {other} disagree on the keys"))
-        }
-        None => one.clone(),
+    if lookups.iter().all(|(_, other)| other.keys() == one.keys()) {
+        return one.clone();
     }
+    let answers = lookups.iter().map(|(resolver, lookup)| format!("{resolver} {lookup}"));
+    let answers = answers.collect::<Vec<_>>().join("; ");
+    KeyLookup::Unclear(format!("the resolvers disagree on the keys: {answers}"))
 }
 
 fn key_lookup(answer: &Resolved) -> KeyLookup {
     match answer {
-        Resolved::Records(texts) => {
-            shown(texts.iter().map(String::as_str), "TXT records, but no key record")
+        Resolved::Records(Texts { texts, aliases }) => {
+            let texts = texts.iter().map(String::as_str);
+            let lookup = shown(texts, "TXT records, but no key record");
+            match aliases.as_slice() {
+                [] => lookup,
+                aliases => lookup.with_note(&format!("an alias of {}", aliases.join(", then "))),
+            }
         }
         Resolved::NoRecords => KeyLookup::Absent("no TXT record".into()),
         Resolved::NoSuchName => KeyLookup::Absent("no such name".into()),
@@ -109,6 +135,14 @@ fn key_lookup(answer: &Resolved) -> KeyLookup {
 }
 
 impl KeyLookup {
+    /// Returns the keys that are shown, if any.
+    pub(super) fn keys(&self) -> Option<&BTreeSet<Key>> {
+        match self {
+            Self::Shown(shown) => Some(&shown.keys),
+            Self::Absent(_) | Self::Withheld(_) | Self::Unclear(_) => None,
+        }
+    }
+
     /// Reads the text of a well-known file, which has one key.
     #[must_use]
     pub fn of_file(text: &str) -> Self {
@@ -119,11 +153,12 @@ impl KeyLookup {
     #[must_use]
     pub fn with_note(self, note: &str) -> Self {
         match self {
-            Self::Shown(keys, mut notes) => {
-                notes.push(note.to_owned());
-                Self::Shown(keys, notes)
+            Self::Shown(mut shown) => {
+                shown.notes.push(note.to_owned());
+                Self::Shown(shown)
             }
             Self::Absent(what) => Self::Absent(format!("{what}; {note}")),
+            Self::Withheld(what) => Self::Withheld(format!("{what}; {note}")),
             Self::Unclear(why) => Self::Unclear(format!("{why}; {note}")),
         }
     }
@@ -136,22 +171,27 @@ fn shown<'t>(texts: impl Iterator<Item = &'t str>, foreign: &str) -> KeyLookup {
         return KeyLookup::Unclear(format!("more than {MAX_KEYS} keys"));
     }
     match (records.keys.is_empty(), records.invalid.first()) {
-        (false, _) => KeyLookup::Shown(records.keys, records.invalid),
+        (false, _) => KeyLookup::Shown(ShownKeys {
+            keys: records.keys,
+            newly_readable: records.newly_readable,
+            notes: records.invalid.iter().map(|record| format!("invalid record: {record}")).collect(),
+        }),
         (true, None) => KeyLookup::Absent(foreign.to_owned()),
         // A key record that cannot be read is not a key, and that is definite.
-        (true, Some(_)) => KeyLookup::Absent(format!("invalid: {}", records.invalid.join("; "))),
+        (true, Some(_)) => KeyLookup::Absent(format!("invalid record: {}", records.invalid.join("; "))),
     }
 }
 
 impl fmt::Display for KeyLookup {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Shown(keys, notes) => {
+            Self::Shown(ShownKeys { keys, notes, .. }) => {
                 let keys: Vec<String> = keys.iter().map(Key::to_string).collect();
                 write!(f, "shows {}", keys.join(", "))?;
                 notes.iter().try_for_each(|note| write!(f, "; {note}"))
             }
             Self::Absent(what) => write!(f, "absent: {what}"),
+            Self::Withheld(what) => write!(f, "withheld: {what}"),
             Self::Unclear(why) => write!(f, "unclear: {why}"),
         }
     }

@@ -15,30 +15,39 @@
 //! A verified namespace means that its publisher shows its key, or has its account, now. It says nothing
 //! of who wrote an entry, nor of what the entry does.
 
+mod absence;
 mod account;
 mod address;
 mod advice;
 mod basis;
+mod change;
 mod claim;
 mod declaration;
 mod hosts;
 mod lookup;
+mod offer;
+mod outcome;
 mod record;
+mod registries;
 mod schedule;
 mod txt;
 mod verdict;
 
+pub use absence::{LossBudget, Negatives};
 pub use account::Account;
 pub use address::is_public;
 pub use advice::{advice, pin};
 pub use basis::Basis;
+pub use change::{KeyChange, Sight};
 pub use claim::{Claim, Unverifiable};
-pub use declaration::{
-    ContentLookup, Declaration, DeclarationRecord, Offer, Package, RepositoryLink, host, image,
-};
+pub use declaration::{ContentLookup, Declaration, DeclarationRecord, Declaring};
 pub use hosts::SharedHosts;
-pub use lookup::{ForgeAnswer, KeyLookup, Lookup, Named, Repository, Resolved, agreed};
-pub use record::{Means, Negatives, Shown, VerificationRecord};
+pub use lookup::{
+    ForgeAnswer, KeyLookup, Lookup, Named, Repository, Resolved, ShownKeys, Texts, agreed,
+};
+pub use offer::{Offer, Package, RepositoryLink, host, image};
+pub use record::{Means, Shown, VerificationRecord};
+pub use registries::PackageRegistries;
 pub use schedule::{Priority, next_check};
 pub use txt::{KEY_SHAPE, Key, KeyRecords, WRONG_SELECTORS, key_records};
 pub use verdict::{Pins, Requirement, Verdict, Waiver};

@@ -1,21 +1,23 @@
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::absence::Negatives;
 use super::account::Account;
-use super::lookup::{ForgeAnswer, KeyLookup, Lookup};
+use super::change::{self, KeyChange, Sight};
+use super::lookup::{KeyLookup, Lookup};
+use super::outcome::{Outcome, evidence};
 use super::txt::Key;
 use super::verdict::Pins;
 use crate::model::Timestamp;
 
-/// Definite negatives before evidence that was shown counts as gone, and the least time between the first
-/// and the last: a zone that is broken for an evening has not changed hands.
-const NEGATIVES: u32 = 3;
-const NEGATIVES_OVER: Duration = Duration::from_hours(24);
 /// A verdict that was not confirmed for this long admits nothing new.
 const STALE: Duration = Duration::from_hours(30 * 24);
+/// The least time between the two lookups that undo a loss by absence.
+const RETURN_OVER: Duration = Duration::from_hours(1);
+/// Raised when records are read in another way: what only the new way reads is no change.
+const READING: u8 = 1;
 
 /// The evidence of one namespace.
 ///
@@ -35,10 +37,36 @@ pub struct VerificationRecord {
     /// Consecutive definite lookups that did not show the earlier evidence.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub negatives: Option<Negatives>,
-    /// True if the trusted evidence was gone before another owner showed some: the other owner's key does not
-    /// restore the verdict.
+    /// Set while a loss by absence waits for a person, as one of many: it takes no effect.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub on_hold: bool,
+    /// The time at which the last loss by absence took effect; it stays when the loss is undone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gone_at: Option<Timestamp>,
+    /// The first of the two lookups that undo a loss by absence.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub returned_at: Option<Timestamp>,
+    /// True if another account was seen, or another key after a loss: only a pin restores the verdict.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub lost: bool,
+    /// True if a set without any trusted key was seen: an old key can be copied, so it does not restore the verdict.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub suspended: bool,
+    /// The changed set of keys that nobody accepted yet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub change: Option<KeyChange>,
+    /// When each key was seen.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub sights: BTreeMap<Key, Sight>,
+    /// The record before its place ceased to count, for the time when it counts again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub aside: Option<Box<Self>>,
+    /// The way in which key records were read.
+    #[serde(default)]
+    pub reading: u8,
+    /// The last definite lookup that showed evidence.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shown_at: Option<Timestamp>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub checked_at: Option<Timestamp>,
     /// The time of the last definite lookup.
@@ -47,6 +75,9 @@ pub struct VerificationRecord {
     /// Consecutive unclear lookups since then.
     #[serde(default)]
     pub unclear: u32,
+    /// The first of them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unclear_since: Option<Timestamp>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub next_check: Option<Timestamp>,
     /// The findings of the last lookup, for people.
@@ -76,138 +107,167 @@ pub enum Means {
     Http,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Negatives {
-    pub count: u32,
-    pub first: Timestamp,
-    pub last: Timestamp,
-}
-
-impl Negatives {
-    pub(super) fn again(before: Option<Self>, now: Timestamp) -> Self {
-        let Self { count, first, .. } = before.unwrap_or(Self { count: 0, first: now, last: now });
-        Self { count: count.saturating_add(1), first, last: now }
-    }
-
-    /// Returns true if there are enough of them over a long enough time.
-    #[must_use]
-    pub fn are_final(self) -> bool {
-        self.count >= NEGATIVES && self.last.since(self.first) >= NEGATIVES_OVER
-    }
-}
-
-impl fmt::Display for Negatives {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "since {}, in {} of {NEGATIVES} lookups over a day", self.first, self.count)
-    }
-}
-
-/// The outcome of one lookup.
-enum Outcome {
-    Shown(Shown),
-    Gone,
-    Unclear,
-}
-
 impl VerificationRecord {
-    /// Returns the record after another lookup.
+    /// Returns the record after another lookup. A loss by absence that becomes final takes effect with
+    /// [`Self::conclude`].
     #[must_use]
-    pub fn after(self, lookup: &Lookup, pins: &Pins, now: Timestamp) -> Self {
-        let mut next = Self { checked_at: Some(now), evidence: evidence(lookup), ..self };
-        if next.was_shown_elsewhere(lookup) {
-            next.shown = None;
-            next.pinned_keys.clear();
-            next.negatives = None;
-            next.lost = false;
-        }
+    pub fn after(self, lookup: &Lookup, now: Timestamp) -> Self {
+        let mut next = self.at_places_of(lookup);
+        (next.checked_at, next.evidence) = (Some(now), evidence(lookup));
         match next.outcome(lookup) {
             Outcome::Unclear => {
                 next.unclear = next.unclear.saturating_add(1);
+                next.unclear_since.get_or_insert(now);
                 return next;
             }
             Outcome::Gone if next.shown.is_some() => {
                 next.negatives = Some(Negatives::again(next.negatives, now));
+                next.returned_at = None;
             }
             Outcome::Gone => {}
-            Outcome::Shown(shown) => {
-                next.lost |= next.is_gone();
-                next.pin(&shown);
-                next.shown = Some(shown);
-                next.negatives = None;
-                next.lost &= next.is_suspended(pins);
-            }
+            Outcome::Shown(shown, newly_readable) => next.see(shown, &newly_readable, now),
         }
         next.concluded_at = Some(now);
-        next.unclear = 0;
+        (next.unclear, next.unclear_since) = (0, None);
         next
     }
 
-    /// Pins what is seen first, and follows a rotation that keeps one of the keys. What only an overlay accepts
-    /// is not pinned: removing the overlay leaves nothing behind.
-    fn pin(&mut self, shown: &Shown) {
-        match shown {
+    /// Decides on a loss that is new since `before`: it takes effect if `admit` says so, and waits for a person
+    /// otherwise.
+    #[must_use]
+    pub fn conclude(self, before: &Self, admit: impl FnOnce() -> bool, now: Timestamp) -> Self {
+        let is_final = self.negatives.is_some_and(Negatives::are_final);
+        if !is_final || self.on_hold || before.is_gone() {
+            return self;
+        }
+        if admit() { Self { gone_at: Some(now), ..self } } else { Self { on_hold: true, ..self } }
+    }
+
+    /// Lets a loss that waited for a person take effect.
+    #[must_use]
+    pub fn release(self, now: Timestamp) -> Self {
+        if self.on_hold { Self { on_hold: false, gone_at: Some(now), ..self } } else { self }
+    }
+
+    /// Accepts the set of keys that is shown, as a person saw it. After a loss that is not enough: that needs a pin.
+    #[must_use]
+    pub fn accept(self) -> Self {
+        let keys = self.keys().cloned().unwrap_or_default();
+        let pinned_keys = if self.lost { self.pinned_keys } else { keys };
+        Self { change: None, suspended: false, pinned_keys, ..self }
+    }
+
+    /// Returns the record of the places that count now. What was shown elsewhere is set aside: at a parent that is a
+    /// shared host now, or as an account.
+    fn at_places_of(mut self, lookup: &Lookup) -> Self {
+        match self.aside.take() {
+            Some(aside) if !aside.was_shown_elsewhere(lookup) => return *aside,
+            aside => self.aside = aside,
+        }
+        if self.was_shown_elsewhere(lookup) {
+            let (gone_at, concluded_at) = (self.gone_at, self.concluded_at);
+            let aside = self.aside.take().unwrap_or_else(|| Box::new(self));
+            return Self { aside: Some(aside), gone_at, concluded_at, ..Self::default() };
+        }
+        self
+    }
+
+    /// Takes evidence in that is shown now.
+    fn see(&mut self, shown: Shown, newly_readable: &BTreeSet<Key>, now: Timestamp) {
+        if self.is_gone() && !self.has_returned(&shown, now) {
+            return;
+        }
+        let is_foreign = self.is_foreign(&shown);
+        match &shown {
             Shown::Keys { keys, .. } => {
-                if self.pinned_keys.is_empty() || !keys.is_disjoint(&self.pinned_keys) {
-                    self.pinned_keys.clone_from(keys);
-                }
+                self.suspended |= is_foreign;
+                self.follow(keys, newly_readable, now);
             }
             Shown::Account(account) => {
+                self.lost |= is_foreign;
                 self.pinned_account.get_or_insert(account.id);
             }
         }
+        self.shown = Some(shown);
+        (self.shown_at, self.negatives) = (Some(now), None);
+        (self.on_hold, self.returned_at) = (false, None);
+        self.reading = READING;
     }
 
-    fn outcome(&self, lookup: &Lookup) -> Outcome {
-        match lookup {
-            Lookup::Unverifiable(_) => Outcome::Gone,
-            Lookup::Account(ForgeAnswer::Found(account)) => {
-                Outcome::Shown(Shown::Account(account.clone()))
+    /// Returns true if evidence ends a loss: the second of two lookups that show exactly what was there before, or
+    /// anything that was not there before, which another owner shows.
+    fn has_returned(&mut self, shown: &Shown, now: Timestamp) -> bool {
+        let known = match (&self.shown, shown) {
+            (Some(Shown::Keys { keys: before, .. }), Shown::Keys { keys, .. }) => {
+                if keys != before && keys.is_subset(before) {
+                    self.returned_at = None;
+                    return false;
+                }
+                keys == before
             }
-            Lookup::Account(ForgeAnswer::Absent) => Outcome::Gone,
-            Lookup::Account(ForgeAnswer::Unclear(_)) => Outcome::Unclear,
-            Lookup::Domain { dns, http, .. } => self.domain_outcome(dns, http),
-        }
-    }
-
-    /// Finds the nearest place that shows keys: the domain's own record, its own file, then its parents.
-    /// Earlier evidence is gone when the place that showed it definitely shows nothing; without earlier
-    /// evidence, all places must be definite.
-    fn domain_outcome(&self, dns: &[(String, KeyLookup)], http: &KeyLookup) -> Outcome {
-        let own = dns.first().map(|(domain, _)| domain.as_str()).unwrap_or_default();
-        let at_dns = |(at, lookup)| (Means::Dns, at, lookup);
-        let (nearest, parents) = dns.split_at(dns.len().min(1));
-        let places = nearest.iter().map(|(at, lookup)| at_dns((at.as_str(), lookup)));
-        let places = places.chain([(Means::Http, own, http)]);
-        let places = places.chain(parents.iter().map(|(at, lookup)| at_dns((at.as_str(), lookup))));
-        let mut unclear = false;
-        for (means, at, lookup) in places {
-            unclear |= matches!(lookup, KeyLookup::Unclear(_));
-            let KeyLookup::Shown(keys, _) = lookup else { continue };
-            // A nearer place may show other keys: a farther one does not replace it.
-            if unclear && self.is_shown_at_another(means, at) {
-                return Outcome::Unclear;
-            }
-            let (parent, at, keys) = (at != own, at.to_owned(), keys.clone());
-            return Outcome::Shown(Shown::Keys { means, at, parent, keys });
-        }
-        let is_absent = |lookup: &KeyLookup| matches!(lookup, KeyLookup::Absent(_));
-        let gone = match &self.shown {
-            Some(Shown::Keys { means: Means::Http, .. }) => is_absent(http),
-            Some(Shown::Keys { means: Means::Dns, at, .. }) => {
-                dns.iter().any(|(domain, lookup)| domain == at && is_absent(lookup))
-            }
-            Some(Shown::Account(_)) | None => {
-                is_absent(http) && dns.iter().all(|(_, lookup)| is_absent(lookup))
-            }
+            (Some(Shown::Account(before)), Shown::Account(account)) => before.id == account.id,
+            _ => false,
         };
-        if gone { Outcome::Gone } else { Outcome::Unclear }
+        if !known {
+            self.lost = true;
+            return true;
+        }
+        let first = *self.returned_at.get_or_insert(now);
+        now.since(first) >= RETURN_OVER
     }
 
-    fn is_shown_at_another(&self, means: Means, place: &str) -> bool {
-        match &self.shown {
-            Some(Shown::Keys { means: by, at, .. }) => (*by, at.as_str()) != (means, place),
-            Some(Shown::Account(_)) | None => false,
+    /// Follows a rotation that keeps one of the keys, and opens a change if the set differs from the last one. What
+    /// only an overlay accepts is not pinned: removing the overlay leaves nothing behind.
+    fn follow(&mut self, keys: &BTreeSet<Key>, newly_readable: &BTreeSet<Key>, now: Timestamp) {
+        if let Some(before) = self.keys().cloned() {
+            let is_new = |key: &&Key| {
+                before.contains(*key) || self.reading >= READING || !newly_readable.contains(*key)
+            };
+            let is_same = keys.iter().filter(is_new).eq(&before);
+            let last = self.last_shown().unwrap_or(now);
+            if !is_same && self.change.is_none() {
+                self.change = Some(KeyChange { before: last, since: now });
+            }
+            if self.sights.is_empty() {
+                let sight = |key| (key, Sight { first: None, last });
+                self.sights = before.into_iter().map(sight).collect();
+            }
         }
+        if self.pinned_keys.is_empty() || !keys.is_disjoint(&self.pinned_keys) && !self.suspended {
+            self.pinned_keys.clone_from(keys);
+        }
+        change::record(&mut self.sights, keys, now);
+    }
+
+    /// Returns true for evidence of another owner than the one that was seen first.
+    pub(super) fn is_foreign(&self, shown: &Shown) -> bool {
+        match shown {
+            Shown::Keys { keys, .. } => {
+                !self.pinned_keys.is_empty() && keys.is_disjoint(&self.pinned_keys)
+            }
+            Shown::Account(account) => self.pinned_account.is_some_and(|id| id != account.id),
+        }
+    }
+
+    /// Returns the keys that are shown, if any.
+    #[must_use]
+    pub fn keys(&self) -> Option<&BTreeSet<Key>> {
+        match &self.shown {
+            Some(Shown::Keys { keys, .. }) => Some(keys),
+            Some(Shown::Account(_)) | None => None,
+        }
+    }
+
+    /// Returns the changed set of keys that is not accepted: neither in a record, nor by pins of exactly this set.
+    #[must_use]
+    pub fn open_change(&self, pins: &Pins) -> Option<KeyChange> {
+        self.change.filter(|_| self.keys() != Some(&pins.keys))
+    }
+
+    /// Returns the last lookup that showed the evidence. Earlier releases did not record it.
+    #[must_use]
+    pub fn last_shown(&self) -> Option<Timestamp> {
+        self.shown_at.or(self.negatives.map_or(self.concluded_at, |negatives| Some(negatives.first)))
     }
 
     /// Returns true if the evidence was shown where it does not count any more: at a parent that is now a
@@ -223,13 +283,10 @@ impl VerificationRecord {
         }
     }
 
-    /// Returns the keys of which one must be shown: pins of an overlay outrank the keys that were seen first.
-    pub(super) fn trusted<'k>(&'k self, pins: &'k Pins) -> &'k BTreeSet<Key> {
-        if pins.keys.is_empty() { &self.pinned_keys } else { &pins.keys }
-    }
-
-    pub(super) fn is_gone(&self) -> bool {
-        self.negatives.is_some_and(Negatives::are_final)
+    /// Returns true if the evidence is gone, and the loss took effect.
+    #[must_use]
+    pub fn is_gone(&self) -> bool {
+        !self.on_hold && self.negatives.is_some_and(Negatives::are_final)
     }
 
     /// Returns true if the evidence is shown above the claimed domain.
@@ -238,27 +295,24 @@ impl VerificationRecord {
         matches!(&self.shown, Some(Shown::Keys { parent: true, .. }))
     }
 
-    /// Returns the record with the keys that its parent was first seen with, if it has none of its own: a new
-    /// name does not evade a changed key.
+    /// Returns the record with the keys that its nearest parent with keys was first seen with, and with the changed set
+    /// of its parents, if it was never looked up: a new name evades neither. With a record or a file of its own it
+    /// takes over no keys.
     #[must_use]
-    pub fn inheriting(self, parents: &BTreeMap<String, BTreeSet<Key>>, lookup: &Lookup) -> Self {
+    pub fn inheriting(self, parents: &BTreeMap<String, Self>, lookup: &Lookup) -> Self {
         let Lookup::Domain { dns, http, .. } = lookup else { return self };
-        let is_shown = |lookup: Option<&KeyLookup>| matches!(lookup, Some(KeyLookup::Shown(..)));
-        if !self.pinned_keys.is_empty()
-            || is_shown(dns.first().map(|(_, lookup)| lookup))
-            || is_shown(Some(http))
-        {
+        if self.concluded_at.is_some() {
             return self;
         }
-        let shown = dns.iter().skip(1).find(|(_, lookup)| matches!(lookup, KeyLookup::Shown(..)));
-        let keys = shown.and_then(|(parent, _)| parents.get(parent)).cloned();
-        Self { pinned_keys: keys.unwrap_or_default(), ..self }
-    }
-
-    /// Returns true if none of the shown keys is pinned.
-    #[must_use]
-    pub fn is_suspended(&self, pins: &Pins) -> bool {
-        matches!(&self.shown, Some(Shown::Keys { keys, .. }) if keys.is_disjoint(self.trusted(pins)))
+        let is_shown = |lookup: &KeyLookup| matches!(lookup, KeyLookup::Shown(_));
+        let of_parent = |(parent, _): &(String, KeyLookup)| parents.get(parent);
+        let above = || dns.iter().skip(1);
+        let change = above().filter_map(of_parent).find_map(|parent| parent.change);
+        let has_own = is_shown(http) || dns.first().is_some_and(|(_, lookup)| is_shown(lookup));
+        let nearest = above().find(|(_, lookup)| is_shown(lookup)).filter(|_| !has_own);
+        let keys = nearest.and_then(of_parent).map(|parent| parent.pinned_keys.clone());
+        let pinned_keys = if self.pinned_keys.is_empty() { keys.unwrap_or_default() } else { self.pinned_keys };
+        Self { pinned_keys, change: self.change.or(change), ..self }
     }
 
     /// Returns true if the verdict is too old to admit anything new.
@@ -273,32 +327,19 @@ impl VerificationRecord {
         self.concluded_at.map(|at| at.plus(STALE))
     }
 
+    /// Returns the time since which no lookup was definite, if that is too long ago, with a verdict or without.
+    #[must_use]
+    pub fn stale_since(&self, now: Timestamp) -> Option<Timestamp> {
+        let since = self.concluded_at.or(self.unclear_since);
+        since.filter(|since| now > since.plus(STALE))
+    }
+
     /// Returns the account that has the login now.
     #[must_use]
     pub fn account(&self) -> Option<&Account> {
         match &self.shown {
             Some(Shown::Account(account)) => Some(account),
             _ => None,
-        }
-    }
-}
-
-fn evidence(lookup: &Lookup) -> Vec<String> {
-    match lookup {
-        Lookup::Unverifiable(why) => vec![why.clone()],
-        Lookup::Account(ForgeAnswer::Found(Account { login, id, created_at })) => {
-            let created = created_at.map_or(String::new(), |at| format!(", created {at}"));
-            vec![format!("GitHub: {login} is the account {id}{created}")]
-        }
-        Lookup::Account(ForgeAnswer::Absent) => vec!["GitHub: no such account".into()],
-        Lookup::Account(ForgeAnswer::Unclear(why)) => vec![format!("GitHub: unclear: {why}")],
-        Lookup::Domain { dns, http, hints } => {
-            let own = dns.first().map(|(domain, _)| domain.as_str()).unwrap_or_default();
-            let mut lines: Vec<String> =
-                dns.iter().map(|(domain, lookup)| format!("DNS: {domain} {lookup}")).collect();
-            lines.push(format!("HTTP: {own} {http}"));
-            lines.extend(hints.iter().cloned());
-            lines
         }
     }
 }

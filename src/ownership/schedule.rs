@@ -1,7 +1,6 @@
 use std::time::Duration;
 
 use super::record::VerificationRecord;
-use super::verdict::{Pins, Verdict};
 use crate::model::{Digest, Timestamp};
 
 /// The order in which namespaces are checked again, first to last.
@@ -21,6 +20,11 @@ const REST: Duration = Duration::from_hours(7 * 24);
 /// Missing evidence is looked up again after this time, so that three lookups fit well into two days.
 const MISSING: Duration = Duration::from_hours(8);
 const FIRST_RETRY: Duration = Duration::from_mins(10);
+/// The longest time between two lookups of a mentioned namespace without an answer: after an outage of the resolvers
+/// nobody stays hidden for much longer.
+const LAST_RETRY: Duration = HOUR;
+/// A loss that took effect is looked up again after this time: its owner may have repaired the zone.
+const LOST: Duration = Duration::from_mins(30);
 
 /// Returns when a namespace is checked again. The time is spread by a fifth, by the namespace's own name, so
 /// that namespaces that were found together are not checked together for ever.
@@ -28,18 +32,23 @@ const FIRST_RETRY: Duration = Duration::from_mins(10);
 pub fn next_check(
     namespace: &str,
     record: &VerificationRecord,
-    pins: &Pins,
     priority: Priority,
     now: Timestamp,
 ) -> Timestamp {
     let interval = if priority == Priority::Rest { REST } else { MENTIONED };
-    let (verdict, _) = record.verdict(pins);
+    let usual = match record.returned_at {
+        _ if record.on_hold => FIRST_RETRY,
+        _ if priority == Priority::Rest && record.is_gone() => interval,
+        Some(first) if record.is_gone() => first.plus(HOUR).since(now),
+        _ if record.is_gone() => LOST,
+        _ if record.negatives.is_some() => MISSING,
+        _ => interval,
+    };
     let wait = if record.unclear > 0 {
-        (FIRST_RETRY * 2_u32.saturating_pow(record.unclear.min(8) - 1)).min(interval)
-    } else if record.negatives.is_some() && verdict != Verdict::Revoked {
-        MISSING.min(interval)
+        let longest = if priority == Priority::Rest { interval } else { LAST_RETRY };
+        (FIRST_RETRY * 2_u32.saturating_pow(record.unclear.min(8) - 1)).min(longest).min(usual)
     } else {
-        interval
+        usual
     };
     let seed = [namespace.as_bytes(), &now.as_micros().to_le_bytes()].concat();
     let share = Digest::of(&seed).as_bytes().first().map_or(0, |byte| u32::from(*byte));

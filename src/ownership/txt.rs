@@ -2,8 +2,8 @@ use std::collections::BTreeSet;
 use std::fmt;
 
 use aws_lc_rs::signature::{ECDSA_P384_SHA384_ASN1, ParsedPublicKey};
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
+use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD};
+use base64::{DecodeError, Engine};
 use serde::{Deserialize, Serialize};
 
 /// Labels under which publishers put a record by mistake; it does not count there.
@@ -14,6 +14,8 @@ const MARK: &str = "v=MCPv1";
 pub(super) const MAX_KEYS: usize = 16;
 /// The white space of the official registry's pattern.
 const BLANKS: [char; 5] = [' ', '\t', '\n', '\r', '\u{c}'];
+/// The beginning of an ed25519 key as `openssl` writes it, before its 32 bytes (RFC 8410, section 4).
+const SPKI: [u8; 12] = [0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x03, 0x21, 0x00];
 /// Characters of an invalid record that are shown.
 const EXCERPT: usize = 120;
 
@@ -47,9 +49,11 @@ impl Key {
         let Some((_, kind)) = known else {
             return Err(format!("`k={kind}` is neither ed25519 nor ecdsap384"));
         };
-        let point =
-            STANDARD.decode(point).map_err(|error| format!("`p` is not padded base64: {error}"))?;
+        let point = STANDARD.decode(point).map_err(|error| encoding(point, &error))?;
         match (kind, point.as_slice()) {
+            (KeyKind::Ed25519, point) if point.len() == 44 && point.starts_with(&SPKI) => Err(
+                "`p` is the whole key in DER; only its last 32 bytes belong into the record".into(),
+            ),
             (KeyKind::Ed25519, point) if point.len() != 32 => {
                 Err(format!("an ed25519 key has 32 bytes, this one has {}", point.len()))
             }
@@ -83,6 +87,13 @@ impl Key {
     }
 }
 
+/// Names the encoding that a publisher used by mistake.
+fn encoding(point: &str, error: &DecodeError) -> String {
+    let is_unpadded = STANDARD_NO_PAD.decode(point).is_ok();
+    let what = if is_unpadded { "its padding `=` is missing".to_owned() } else { error.to_string() };
+    format!("`p` is not padded base64: {what}")
+}
+
 fn is_on_curve(point: &[u8]) -> bool {
     ParsedPublicKey::new(&ECDSA_P384_SHA384_ASN1, point).is_ok()
 }
@@ -112,6 +123,8 @@ impl From<Key> for String {
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct KeyRecords {
     pub keys: BTreeSet<Key>,
+    /// Those of them in a form that earlier releases did not read: their first sight is no rotation.
+    pub newly_readable: BTreeSet<Key>,
     /// True if there are more keys than are kept: then those say nothing.
     pub is_cut: bool,
     /// Marked records that are not valid, each with the reason.
@@ -126,9 +139,15 @@ pub fn key_records<'t>(texts: impl IntoIterator<Item = &'t str>) -> KeyRecords {
     let mut records = KeyRecords::default();
     for text in texts.into_iter().filter(|text| is_marked(text)) {
         match read(text) {
-            Ok(key) if records.keys.contains(&key) => {}
-            Ok(_) if records.keys.len() >= MAX_KEYS => records.is_cut = true,
+            Ok(key) if !records.keys.contains(&key) && records.keys.len() >= MAX_KEYS => {
+                records.is_cut = true;
+            }
             Ok(key) => {
+                if is_plain(text) {
+                    records.newly_readable.remove(&key);
+                } else if !records.keys.contains(&key) {
+                    records.newly_readable.insert(key.clone());
+                }
                 records.keys.insert(key);
             }
             Err(why) if records.invalid.len() < MAX_KEYS => {
@@ -147,6 +166,26 @@ fn is_marked(text: &str) -> bool {
     text.as_bytes().windows(MARK.len()).any(marked)
 }
 
+/// Returns true for a text that is a key record and nothing else: all that earlier releases read.
+fn is_plain(text: &str) -> bool {
+    let text = text.trim();
+    let mut fields: Vec<&str> =
+        text.strip_suffix(';').unwrap_or(text).split(';').map(str::trim).collect();
+    let begins = fields.first() == Some(&MARK);
+    fields.sort_unstable();
+    match fields.as_slice() {
+        [kind, point, _] if begins => {
+            let point = point.strip_prefix("p=").unwrap_or_default();
+            kind.starts_with("k=") && !point.is_empty() && point.bytes().all(is_base64)
+        }
+        _ => false,
+    }
+}
+
+fn is_base64(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"+/=".contains(&byte)
+}
+
 fn read(text: &str) -> Result<Key, String> {
     let mut places = text.match_indices(MARK).map(|(at, mark)| &text[at + mark.len()..]);
     let (kind, point) = places.find_map(fields).ok_or_else(|| missing(text))?;
@@ -158,7 +197,6 @@ fn fields(behind: &str) -> Option<(&str, &str)> {
     let rest = behind.strip_prefix(';')?.trim_start_matches(BLANKS).strip_prefix("k=")?;
     let (kind, rest) = rest.split_once(';').filter(|(kind, _)| !kind.is_empty())?;
     let rest = rest.trim_start_matches(BLANKS).strip_prefix("p=")?;
-    let is_base64 = |byte: u8| byte.is_ascii_alphanumeric() || b"+/=".contains(&byte);
     let length = rest.bytes().take_while(|byte| is_base64(*byte)).count();
     (length > 0).then(|| (kind, &rest[..length]))
 }

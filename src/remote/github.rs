@@ -107,13 +107,19 @@ impl GitHub {
 
     pub(super) async fn account(&self, login: &str) -> ForgeAnswer<Account> {
         let path = format!("/users/{}", segment(login));
-        self.json(&path).await.and_then(|value| {
+        let found = self.json(&path).await.and_then(|value| {
             Some(Account {
                 login: value["login"].as_str()?.to_owned(),
                 id: value["id"].as_u64()?,
                 created_at: value["created_at"].as_str().and_then(|text| Time::parse(text).ok()),
             })
-        })
+        });
+        match found {
+            ForgeAnswer::Found(account) if !account.login.eq_ignore_ascii_case(login) => {
+                ForgeAnswer::Unclear("the answer is about another login".into())
+            }
+            found => found,
+        }
     }
 
     /// Looks up a public repository, also after it moved.

@@ -6,8 +6,10 @@
 
 mod budget;
 mod dns;
+mod dns_answer;
 mod files;
 mod github;
+mod health;
 mod http;
 mod ownership;
 mod packages;
@@ -16,6 +18,7 @@ mod retry;
 mod webhook;
 mod well_known;
 
+pub use dns::FailingResolver;
 pub use files::Files;
 pub use github::Trouble;
 pub use http::{Access, AccessError};

@@ -2,11 +2,14 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
+use futures_util::future::join_all;
 use tokio::join;
+use tokio::time::timeout;
 use url::Url;
 
-use super::dns::Resolvers;
+use super::dns::{FailingResolver, Resolvers};
 use super::github::{GitHub, Trouble};
 use super::http::AccessError;
 use super::packages::Packages;
@@ -14,8 +17,12 @@ use super::well_known::{Reach, WellKnown};
 use crate::model::Digest;
 use crate::ownership::{
     Claim, ContentLookup, Declaration, ForgeAnswer, KeyLookup, Lookup, Named, Offer, Package,
-    Repository, RepositoryLink, WRONG_SELECTORS,
+    PackageRegistries, Repository, RepositoryLink, WRONG_SELECTORS,
 };
+
+const NOT_ASKED: &str = "not requested in this lookup";
+/// The limit of one place in DNS, with all resolvers: two of them and a file stay within 20 seconds.
+const PLACE: Duration = Duration::from_secs(10);
 
 /// The sources of ownership evidence, and how to reach them.
 #[derive(Debug, Clone)]
@@ -25,9 +32,11 @@ pub struct SourceSettings {
     pub github: Url,
     pub github_token: Option<PathBuf>,
     /// Registries by kind of package.
-    pub packages: BTreeMap<String, Url>,
+    pub packages: PackageRegistries,
     pub proxy: Option<Url>,
     pub ca_files: Vec<PathBuf>,
+    /// Domains that are not sent to the proxy, with all below them.
+    pub internal_domains: Vec<String>,
     pub reach: Reach,
 }
 
@@ -52,16 +61,16 @@ impl OwnershipSources {
     /// # Errors
     /// When a certificate or token file, or a resolver, cannot be used.
     pub fn new(settings: &SourceSettings) -> Result<Self, AccessError> {
-        let SourceSettings { proxy, ca_files, reach, .. } = settings;
+        let SourceSettings { proxy, ca_files, .. } = settings;
         let proxy = proxy.as_ref();
         let resolvers = Resolvers::new(&settings.resolvers);
         let resolvers = resolvers.map_err(|source| AccessError::Resolver { source })?;
         let resolvers = Arc::new(resolvers);
         let token = settings.github_token.clone();
         Ok(Self {
-            well_known: WellKnown::new(Arc::clone(&resolvers), proxy, ca_files, *reach)?,
+            well_known: WellKnown::new(Arc::clone(&resolvers), settings)?,
             github: GitHub::new(&settings.github, token, proxy, ca_files)?,
-            packages: Packages::new(&settings.packages, proxy, ca_files)?,
+            packages: Packages::new(&resolvers, settings)?,
             resolvers,
         })
     }
@@ -70,6 +79,17 @@ impl OwnershipSources {
     #[must_use]
     pub fn trouble(&self) -> Trouble {
         self.github.trouble()
+    }
+
+    /// Returns the resolvers that give no answers.
+    #[must_use]
+    pub fn failing_resolvers(&self) -> Vec<FailingResolver> {
+        self.resolvers.failing()
+    }
+
+    /// Asks each resolver a question that it can always answer, so that one that fails is noticed.
+    pub async fn probe_resolvers(&self) {
+        self.resolvers.probe().await;
     }
 
     /// Clears the DNS cache: a client that asks now does not want the state of five minutes ago.
@@ -95,15 +115,15 @@ impl OwnershipSources {
     }
 
     async fn domain(&self, domain: &str, parents: &[String], host: Option<&str>) -> Lookup {
-        let above = async {
-            let mut lookups = Vec::with_capacity(parents.len());
-            for parent in parents {
-                lookups.push((parent.clone(), self.resolvers.keys(parent).await));
-            }
-            lookups
+        let above = parents.iter().map(|parent| self.keys(parent));
+        let own = async {
+            let own = self.keys(domain).await;
+            let is_absent = matches!(own, KeyLookup::Absent(_));
+            let hint = if is_absent { self.misplaced(domain).await } else { None };
+            (own, hint)
         };
-        let (own, above, http) =
-            join!(self.resolvers.keys(domain), above, self.well_known.look_up(domain));
+        let ((own, misplaced), above, http) =
+            join!(own, join_all(above), self.well_known.look_up(domain));
         let mut hints = Vec::new();
         if let Some(host) = host {
             hints.push(format!(
@@ -113,36 +133,44 @@ impl OwnershipSources {
         if self.resolvers.is_single() {
             hints.push("only one resolver was asked".to_owned());
         }
-        if matches!(own, KeyLookup::Absent(_)) {
-            hints.extend(self.misplaced(domain).await);
+        let is_partial = self.resolvers.are_partial();
+        if is_partial {
+            hints.push("a resolver fails and is set aside; the others take nothing away".to_owned());
         }
+        hints.extend(misplaced);
+        let above = parents.iter().cloned().zip(above);
         let dns = std::iter::once((domain.to_owned(), own)).chain(above).collect();
-        Lookup::Domain { dns, http, hints }
+        Lookup::Domain { dns, http, hints, is_partial }
+    }
+
+    async fn keys(&self, domain: &str) -> KeyLookup {
+        let late = |_| KeyLookup::Unclear("no complete answer within 10 seconds".into());
+        timeout(PLACE, self.resolvers.keys(domain)).await.unwrap_or_else(late)
     }
 
     /// Finds a record at a place where it does not count.
     async fn misplaced(&self, domain: &str) -> Option<String> {
-        for selector in WRONG_SELECTORS {
-            let place = format!("{selector}.{domain}");
-            if matches!(self.resolvers.keys(&place).await, KeyLookup::Shown(..)) {
-                return Some(format!(
-                    "a record is at {place}, where it does not count; move it to {domain}"
-                ));
-            }
-        }
-        None
+        let places = WRONG_SELECTORS.map(|selector| format!("{selector}.{domain}"));
+        let lookups = join_all(places.iter().map(|place| self.keys(place))).await;
+        let found = |(place, lookup): (String, KeyLookup)| {
+            matches!(lookup, KeyLookup::Shown(_)).then(|| {
+                format!("a record is at {place}, where it does not count; move it to {domain}")
+            })
+        };
+        places.into_iter().zip(lookups).find_map(found)
     }
 
     /// Looks up the repository and the packages of some contents of one name. `account` owns the repositories
-    /// that may declare them; `budget` is the number of further requests allowed.
+    /// that may declare them; `offset` counts the earlier lookups; `budget` is the number of further requests allowed.
     pub async fn contents(
         &self,
         account: Option<u64>,
         contents: &[(Digest, Offer)],
+        offset: usize,
         budget: &mut usize,
     ) -> Vec<ContentLookup> {
         let mut files: BTreeMap<&RepositoryLink, Result<Offer, Declaration>> = BTreeMap::new();
-        let mut named: BTreeMap<Package, Named> = BTreeMap::new();
+        let mut named: BTreeMap<&Package, Named> = BTreeMap::new();
         let mut lookups = Vec::with_capacity(contents.len());
         for (received, offer) in contents {
             let declaration = match (&offer.repository, account) {
@@ -152,25 +180,21 @@ impl OwnershipSources {
                     if !files.contains_key(link) && spend(budget) {
                         files.insert(link, self.file(link, account).await);
                     }
-                    let repository = format!("{}/{}", link.owner, link.name);
-                    match files.get(link) {
-                        Some(Ok(file)) => match file.declares(offer) {
-                            Ok(()) => Declaration::Declared(repository),
-                            Err(why) => {
-                                Declaration::Not(format!("server.json of {repository}: {why}"))
-                            }
-                        },
-                        Some(Err(declaration)) => declaration.clone(),
-                        None => Declaration::Unclear("not requested in this lookup".into()),
-                    }
+                    declaration(offer, link, files.get(link))
                 }
             };
+            // Packages beyond the budget have their turn in a later lookup.
+            let count = offer.packages.len().max(1);
+            let turn = offer.packages.iter().cycle().skip(offset % count).take(offer.packages.len());
             let mut packages = Vec::new();
-            for package in &offer.packages {
-                if !named.contains_key(package) && spend(budget) {
-                    named.insert(package.clone(), self.packages.servers(package).await);
+            for package in turn {
+                let is_known = named.contains_key(package);
+                if !is_known && !self.packages.is_configured(package) {
+                    named.insert(package, Named::NotConfigured);
+                } else if !is_known && spend(budget) {
+                    named.insert(package, self.packages.servers(package).await);
                 }
-                let unasked = || Named::Unavailable("not requested in this lookup".into());
+                let unasked = || Named::Unavailable(NOT_ASKED.into());
                 packages
                     .push((package.clone(), named.get(package).cloned().unwrap_or_else(unasked)));
             }
@@ -217,6 +241,22 @@ impl OwnershipSources {
             }
         }
         Err(Declaration::Absent(format!("{full_name} contains no server.json")))
+    }
+}
+
+fn declaration(
+    offer: &Offer,
+    link: &RepositoryLink,
+    file: Option<&Result<Offer, Declaration>>,
+) -> Declaration {
+    let repository = format!("{}/{}", link.owner, link.name);
+    match file {
+        Some(Ok(file)) => match file.declares(offer) {
+            Ok(()) => Declaration::Declared(repository),
+            Err(why) => Declaration::Not(format!("server.json of {repository}: {why}")),
+        },
+        Some(Err(declaration)) => declaration.clone(),
+        None => Declaration::Unclear(NOT_ASKED.into()),
     }
 }
 

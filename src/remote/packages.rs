@@ -1,19 +1,23 @@
-use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
+use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::time::Duration;
 
-use reqwest::header::{ACCEPT, HeaderMap, HeaderValue, WWW_AUTHENTICATE};
-use reqwest::{Client, StatusCode};
+use reqwest::header::{ACCEPT, HeaderMap, HeaderValue, LOCATION, WWW_AUTHENTICATE};
+use reqwest::{Client, ClientBuilder, Response, StatusCode};
 use serde_json::Value;
 use tokio::time::timeout;
-use url::Url;
+use url::{Host, Url};
 
+use super::dns::Resolvers;
 use super::github::segment;
 use super::http::{AccessError, BodyError, client_builder, read_at_most};
-use crate::model::reason;
-use crate::ownership::{Named, Package, image};
+use super::ownership::SourceSettings;
+use super::well_known::{Checked, Reach, is_below};
+use crate::model::{is_public_name, reason};
+use crate::ownership::{Named, Package, PackageRegistries, image};
 
 const TOTAL: Duration = Duration::from_secs(30);
+const MAX_REDIRECTS: usize = 3;
 /// The limit for the metadata of one version; a long description has a few hundred KiB.
 const MAX_BYTES: usize = 4 * 1024 * 1024;
 /// The limit on the name of a server, in characters.
@@ -25,7 +29,12 @@ const MANIFESTS: &str = "application/vnd.oci.image.index.v1+json, application/vn
 /// A client of the configured package registries, and no others, that finds the server of a package.
 pub(super) struct Packages {
     client: Client,
-    registries: BTreeMap<String, Url>,
+    /// Follows what a registry hands out through another host: to checked addresses, and without its token.
+    guarded: Client,
+    reach: Reach,
+    proxied: bool,
+    internal: Vec<String>,
+    registries: PackageRegistries,
 }
 
 /// An answer of a package registry.
@@ -39,22 +48,45 @@ enum Answer {
 
 impl Packages {
     pub(super) fn new(
-        registries: &BTreeMap<String, Url>,
-        proxy: Option<&Url>,
-        ca_files: &[PathBuf],
+        resolvers: &Arc<Resolvers>,
+        settings: &SourceSettings,
     ) -> Result<Self, AccessError> {
-        let client = client_builder(proxy, ca_files)?
-            .redirect(reqwest::redirect::Policy::none())
-            .connect_timeout(Duration::from_secs(10))
-            .build()
-            .map_err(|source| AccessError::Client { source })?;
-        Ok(Self { client, registries: registries.clone() })
+        let SourceSettings { proxy, ca_files, reach, internal_domains, .. } = settings;
+        let builder = || {
+            let builder = client_builder(proxy.as_ref(), ca_files)?
+                .redirect(reqwest::redirect::Policy::none())
+                .connect_timeout(Duration::from_secs(10));
+            Ok(builder)
+        };
+        let build = |builder: ClientBuilder| {
+            builder.build().map_err(|source| AccessError::Client { source })
+        };
+        let guarded = match proxy {
+            Some(_) => builder()?,
+            None => {
+                let resolvers = Arc::clone(resolvers);
+                builder()?.dns_resolver(Arc::new(Checked { resolvers, reach: *reach }))
+            }
+        };
+        Ok(Self {
+            client: build(builder()?)?,
+            guarded: build(guarded)?,
+            reach: *reach,
+            proxied: proxy.is_some(),
+            internal: internal_domains.clone(),
+            registries: settings.packages.clone(),
+        })
+    }
+
+    /// Returns true if the settings name the registry of a package.
+    pub(super) fn is_configured(&self, package: &Package) -> bool {
+        self.registries.of(package).is_some()
     }
 
     /// Returns the servers that a package names.
     pub(super) async fn servers(&self, package: &Package) -> Named {
-        let Some(base) = self.registries.get(&package.registry) else {
-            return Named::Unavailable("not configured".into());
+        let Some(base) = self.registries.of(package) else {
+            return Named::NotConfigured;
         };
         let leads_out = |text: &str| text.split('/').any(|part| matches!(part, "." | ".."));
         if leads_out(&package.identifier) || package.version.as_deref().is_some_and(leads_out) {
@@ -80,7 +112,7 @@ impl Packages {
     }
 
     async fn pypi(&self, base: &Url, package: &Package) -> Named {
-        let name = segment(&normalized(&package.identifier));
+        let name = segment(&package.identifier);
         let path = match &package.version {
             Some(version) => format!("pypi/{name}/{}/json", segment(version)),
             None => format!("pypi/{name}/json"),
@@ -93,13 +125,9 @@ impl Packages {
     /// Reads the annotation of an image's index or manifest, or the label of its configuration.
     async fn oci(&self, base: &Url, package: &Package) -> Named {
         let (repository, reference) = image(&package.identifier);
-        let Some((host, path)) = repository.split_once('/') else {
+        let Some((_, path)) = repository.split_once('/') else {
             return Named::Unavailable("its name contains no registry host".into());
         };
-        let asked = base.host_str().zip(base.port()).map(|(host, port)| format!("{host}:{port}"));
-        if Some(host) != base.host_str() && Some(host) != asked.as_deref() {
-            return Named::Unavailable("its registry is not configured".into());
-        }
         let path: String = path.split('/').map(|part| format!("{}/", segment(part))).collect();
         let reference = package.version.as_deref().filter(|_| reference.is_none()).or(reference);
         let reference = reference.unwrap_or("latest");
@@ -114,7 +142,7 @@ impl Packages {
                         Some(found) => token = Some(found),
                         None => {
                             return Named::Unavailable(
-                                "it requires a token from another host".into(),
+                                "it gave no token".into(),
                             );
                         }
                     }
@@ -138,7 +166,7 @@ impl Packages {
         Named::Servers(BTreeSet::new())
     }
 
-    /// Requests a token for public reads, from the registry itself only.
+    /// Requests a token for public reads, from the host that the registry names.
     async fn token(&self, base: &Url, headers: &HeaderMap) -> Option<String> {
         let challenge = headers.get(WWW_AUTHENTICATE)?.to_str().ok()?.strip_prefix("Bearer ")?;
         let field = |name: &str| {
@@ -146,15 +174,12 @@ impl Packages {
             rest.split_once('"').map(|(value, _)| value.to_owned())
         };
         let mut realm = Url::parse(&field("realm")?).ok()?;
-        if realm.origin() != base.origin() {
-            return None;
-        }
         for name in ["service", "scope"] {
             if let Some(value) = field(name) {
                 realm.query_pairs_mut().append_pair(name, &value);
             }
         }
-        match self.get(&realm, "", "application/json", None).await {
+        match self.fetch(base, realm, "application/json", None).await {
             Answer::Json(json) => {
                 json["token"].as_str().or(json["access_token"].as_str()).map(str::to_owned)
             }
@@ -169,35 +194,80 @@ impl Packages {
         accept: &'static str,
         token: Option<&str>,
     ) -> Answer {
-        let url = match path {
-            "" => base.to_string(),
-            path => format!("{}/{path}", base.as_str().trim_end_matches('/')),
+        let Ok(url) = Url::parse(&format!("{}/{path}", base.as_str().trim_end_matches('/'))) else {
+            return Answer::Unclear("its name makes no URL".into());
         };
-        let mut request = self.client.get(url).header(ACCEPT, HeaderValue::from_static(accept));
-        if let Some(token) = token {
-            request = request.bearer_auth(token);
-        }
-        let response = match request.send().await {
-            Ok(response) => response,
-            Err(error) => return Answer::Unclear(reason(&error.without_url())),
-        };
-        match response.status() {
-            StatusCode::OK => {}
-            StatusCode::NOT_FOUND | StatusCode::GONE => return Answer::Absent,
-            StatusCode::UNAUTHORIZED => return Answer::Challenged(response.headers().clone()),
-            status => return Answer::Unclear(format!("HTTP {}", status.as_u16())),
-        }
-        let body = match read_at_most(response, MAX_BYTES).await {
-            Ok(body) => body,
-            Err(BodyError::TooLarge) => {
-                return Answer::Unclear("the answer has more than 4 MiB".into());
+        self.fetch(base, url, accept, token).await
+    }
+
+    /// Fetches a URL of a registry, and follows its redirects. Another host is reached at public addresses only, and
+    /// receives no token.
+    async fn fetch(
+        &self,
+        base: &Url,
+        mut url: Url,
+        accept: &'static str,
+        token: Option<&str>,
+    ) -> Answer {
+        for _ in 0..=MAX_REDIRECTS {
+            let is_home = url.origin() == base.origin();
+            if !is_home && !self.may_reach(base, &url) {
+                return Answer::Unclear("it refers to a host that is not reached".into());
             }
-            Err(BodyError::Broken(error)) => return Answer::Unclear(reason(&error)),
-        };
-        match serde_json::from_slice(&body) {
-            Ok(json) => Answer::Json(json),
-            Err(_) => Answer::Unclear("the answer is not JSON".into()),
+            let client = if is_home { &self.client } else { &self.guarded };
+            let mut request = client.get(url.clone()).header(ACCEPT, HeaderValue::from_static(accept));
+            if let Some(token) = token.filter(|_| is_home) {
+                request = request.bearer_auth(token);
+            }
+            let response = match request.send().await {
+                Ok(response) => response,
+                Err(error) => return Answer::Unclear(reason(&error.without_url())),
+            };
+            if !response.status().is_redirection() {
+                return answer(response).await;
+            }
+            let target = response.headers().get(LOCATION).and_then(|target| target.to_str().ok());
+            match target.and_then(|target| url.join(target).ok()) {
+                Some(next) => url = next,
+                None => return Answer::Unclear("a redirect without a target".into()),
+            }
         }
+        Answer::Unclear(format!("more than {MAX_REDIRECTS} redirects"))
+    }
+
+    /// Returns true if a registry may refer to a host: over https, and at an address that may be reached.
+    fn may_reach(&self, base: &Url, url: &Url) -> bool {
+        let is_secure = url.scheme() == "https" || url.scheme() == base.scheme();
+        is_secure
+            && match url.host() {
+                Some(Host::Domain(name)) if self.proxied => {
+                    is_public_name(name) && !is_below(name, &self.internal)
+                }
+                Some(Host::Domain(_)) => true,
+                Some(Host::Ipv4(address)) => (self.reach.admits)(address.into()),
+                Some(Host::Ipv6(address)) => (self.reach.admits)(address.into()),
+                None => false,
+            }
+    }
+}
+
+async fn answer(response: Response) -> Answer {
+    match response.status() {
+        StatusCode::OK => {}
+        StatusCode::NOT_FOUND | StatusCode::GONE => return Answer::Absent,
+        StatusCode::UNAUTHORIZED => return Answer::Challenged(response.headers().clone()),
+        status => return Answer::Unclear(format!("HTTP {}", status.as_u16())),
+    }
+    let body = match read_at_most(response, MAX_BYTES).await {
+        Ok(body) => body,
+        Err(BodyError::TooLarge) => {
+            return Answer::Unclear("the answer has more than 4 MiB".into());
+        }
+        Err(BodyError::Broken(error)) => return Answer::Unclear(reason(&error)),
+    };
+    match serde_json::from_slice(&body) {
+        Ok(json) => Answer::Json(json),
+        Err(_) => Answer::Unclear("the answer is not JSON".into()),
     }
 }
 
@@ -213,12 +283,6 @@ fn named(answer: Answer, read: impl FnOnce(&Value) -> BTreeSet<String>) -> Named
 /// Keeps the beginning of a name. A longer text is the name of no server, and neither is what is kept of it.
 fn bounded(name: &str) -> String {
     name.chars().take(MAX_NAME + 1).collect()
-}
-
-/// Returns the name of a Python package as its registry spells it (PEP 503): another spelling is answered with a redirect.
-fn normalized(identifier: &str) -> String {
-    let parts = identifier.split(['-', '_', '.']).filter(|part| !part.is_empty());
-    parts.collect::<Vec<_>>().join("-").to_ascii_lowercase()
 }
 
 /// Encodes a digest for a path, where its colon stays; any other text is encoded in full.
@@ -254,17 +318,6 @@ mod tests {
     fn name_that_is_too_long_is_cut_to_no_name() {
         assert_eq!(bounded(&"x".repeat(4 << 20)).len(), MAX_NAME + 1);
         assert_eq!(bounded("io.github.a/b"), "io.github.a/b");
-    }
-
-    #[rstest::rstest]
-    #[case("stripe_mcp", "stripe-mcp")]
-    #[case("Stripe-.mcp", "stripe-mcp")]
-    #[case("zope.interface", "zope-interface")]
-    fn python_package_is_asked_for_as_its_registry_spells_it(
-        #[case] identifier: &str,
-        #[case] asked: &str,
-    ) {
-        assert_eq!(normalized(identifier), asked);
     }
 
     #[rstest::rstest]

@@ -1,5 +1,6 @@
+use std::error::Error;
+use std::io;
 use std::net::{IpAddr, SocketAddr};
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,6 +11,7 @@ use url::{Host, Url};
 
 use super::dns::{Addresses, Resolvers};
 use super::http::{AccessError, client_builder, read_beginning};
+use super::ownership::SourceSettings;
 use crate::model::{Escaped, is_public_name, reason};
 use crate::ownership::{KeyLookup, is_public};
 
@@ -17,6 +19,8 @@ const PATH: &str = "/.well-known/mcp-registry-auth";
 /// As much as the official registry reads.
 const MAX_BYTES: usize = 4096;
 const CONNECT: Duration = Duration::from_secs(5);
+/// Refusals that pass: a time-out, a repetition, a rate limit.
+const PASSING: [u16; 3] = [408, 425, 429];
 const TOTAL: Duration = Duration::from_secs(15);
 
 /// The port and addresses that may be reached; only tests reach loopback.
@@ -42,26 +46,28 @@ pub(super) struct WellKnown {
     resolvers: Arc<Resolvers>,
     reach: Reach,
     proxied: bool,
+    /// Domains that are not sent to the proxy, with all below them.
+    internal: Vec<String>,
 }
 
 impl WellKnown {
     pub(super) fn new(
         resolvers: Arc<Resolvers>,
-        proxy: Option<&Url>,
-        ca_files: &[PathBuf],
-        reach: Reach,
+        settings: &SourceSettings,
     ) -> Result<Self, AccessError> {
-        let mut builder = client_builder(proxy, ca_files)?
+        let SourceSettings { proxy, ca_files, reach, internal_domains, .. } = settings;
+        let mut builder = client_builder(proxy.as_ref(), ca_files)?
             .https_only(true)
             .redirect(reqwest::redirect::Policy::none())
             .connect_timeout(CONNECT)
             .pool_max_idle_per_host(0);
         if proxy.is_none() {
-            let resolvers = Arc::clone(&resolvers);
+            let (resolvers, reach) = (Arc::clone(&resolvers), *reach);
             builder = builder.dns_resolver(Arc::new(Checked { resolvers, reach }));
         }
         let client = builder.build().map_err(|source| AccessError::Client { source })?;
-        Ok(Self { client, resolvers, reach, proxied: proxy.is_some() })
+        let (reach, proxied) = (*reach, proxy.is_some());
+        Ok(Self { client, resolvers, reach, proxied, internal: internal_domains.clone() })
     }
 
     pub(super) async fn look_up(&self, domain: &str) -> KeyLookup {
@@ -72,7 +78,7 @@ impl WellKnown {
     async fn look_up_in_time(&self, domain: &str) -> KeyLookup {
         if self.proxied {
             // The proxy resolves the name; only its text can be checked here.
-            if !is_public_name(domain) {
+            if !is_public_name(domain) || is_below(domain, &self.internal) {
                 return KeyLookup::Unclear("it is a name of a private network".into());
             }
             return self.fetch(domain).await.with_note("a proxy resolved the name");
@@ -82,7 +88,7 @@ impl WellKnown {
             Addresses::Unclear(why) => KeyLookup::Unclear(why),
             Addresses::Found(found) => {
                 match found.iter().find(|address| !(self.reach.admits)(**address)) {
-                    Some(reserved) => KeyLookup::Unclear(format!(
+                    Some(reserved) => KeyLookup::Withheld(format!(
                         "it resolves to the reserved address {reserved}"
                     )),
                     None => self.fetch(domain).await,
@@ -99,6 +105,9 @@ impl WellKnown {
         };
         let response = match self.client.get(url).send().await {
             Ok(response) => response,
+            Err(error) if is_refused(&error) => {
+                return KeyLookup::Withheld("no web server there accepts connections".into());
+            }
             Err(error) => return KeyLookup::Unclear(reason(&error.without_url())),
         };
         match response.status() {
@@ -111,17 +120,20 @@ impl WellKnown {
                 let target = String::from_utf8_lossy(target.map_or(b"", |value| value.as_bytes()))
                     .into_owned();
                 let target: String = target.chars().take(200).collect();
-                return KeyLookup::Unclear(format!(
+                return KeyLookup::Withheld(format!(
                     "a redirect to {}, not followed",
                     Escaped(&target)
                 ));
+            }
+            status if status.is_client_error() && !PASSING.contains(&status.as_u16()) => {
+                return KeyLookup::Withheld(format!("HTTP {}", status.as_u16()));
             }
             status => return KeyLookup::Unclear(format!("HTTP {}", status.as_u16())),
         }
         match read_beginning(response, MAX_BYTES).await {
             Ok((body, is_whole)) => match KeyLookup::of_file(&String::from_utf8_lossy(&body)) {
                 KeyLookup::Absent(_) if !is_whole => {
-                    KeyLookup::Unclear("no key record in the first 4 KiB of the file".into())
+                    KeyLookup::Withheld("no key record in the first 4 KiB of the file".into())
                 }
                 lookup => lookup,
             },
@@ -130,11 +142,32 @@ impl WellKnown {
     }
 }
 
+/// Returns true if nothing listens at the address.
+fn is_refused(error: &reqwest::Error) -> bool {
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let refused = error.downcast_ref::<io::Error>();
+        if refused.is_some_and(|error| error.kind() == io::ErrorKind::ConnectionRefused) {
+            return true;
+        }
+        cause = error.source();
+    }
+    false
+}
+
+/// Returns true if a domain is one of these, or below one.
+pub(super) fn is_below(domain: &str, internal: &[String]) -> bool {
+    let is_at = |parent: &String| {
+        domain.strip_suffix(parent.as_str()).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
+    };
+    internal.iter().any(is_at)
+}
+
 /// A resolver of checked addresses: the client connects only to addresses that were checked, also when the
 /// name resolves to others a moment later.
-struct Checked {
-    resolvers: Arc<Resolvers>,
-    reach: Reach,
+pub(super) struct Checked {
+    pub(super) resolvers: Arc<Resolvers>,
+    pub(super) reach: Reach,
 }
 
 impl Resolve for Checked {

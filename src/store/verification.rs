@@ -42,6 +42,42 @@ impl Store {
         })
     }
 
+    /// Removes the records of namespaces for which `has_names` is false and that were last looked up before a time, and
+    /// the declarations of their names.
+    ///
+    /// # Errors
+    /// When the file cannot be read or written.
+    pub fn prune_verification(
+        &self,
+        has_names: impl Fn(&str) -> bool,
+        before: Timestamp,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let is_old = |at: Option<Timestamp>| at.is_none_or(|at| at < before);
+        let snapshot = self.snapshot()?;
+        let mut old: BTreeSet<String> = BTreeSet::new();
+        for (namespace, record) in snapshot.verifications()? {
+            if is_old(record.checked_at) && !has_names(&namespace) {
+                old.insert(namespace);
+            }
+        }
+        if old.is_empty() {
+            return Ok(());
+        }
+        self.write(now, |transaction| {
+            let mut verifications = transaction.open_table(VERIFICATIONS)?;
+            for namespace in &old {
+                verifications.remove(namespace.as_str())?;
+            }
+            let namespace_of = |name: &str| {
+                name.split_once('/').map(|(namespace, _)| namespace.to_ascii_lowercase())
+            };
+            let is_kept = |name: &str| namespace_of(name).is_none_or(|found| !old.contains(&found));
+            transaction.open_table(DECLARATIONS)?.retain(|name, _| is_kept(name))?;
+            Ok(())
+        })
+    }
+
     /// Exempts the entries that these views show now, when ownership is first checked: they are served until there is
     /// a verdict. Later calls do nothing.
     ///

@@ -1,6 +1,5 @@
 //! Ownership sources: how answers of DNS, web servers, GitHub and package registries are interpreted.
 
-use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 
@@ -9,7 +8,8 @@ use crate::support::forge::Forge;
 use url::Url;
 use vidimus::model::Digest;
 use vidimus::ownership::{
-    Claim, Declaration, ForgeAnswer, KeyLookup, Lookup, Named, Offer, SharedHosts,
+    Claim, Declaration, ForgeAnswer, KeyLookup, Lookup, Named, Offer, PackageRegistries,
+    SharedHosts,
 };
 use vidimus::remote::{OwnershipSources, Reach, SourceSettings, Trouble};
 
@@ -25,7 +25,8 @@ fn settings(resolvers: &[SocketAddr], forge: &str) -> SourceSettings {
         resolvers: resolvers.to_vec(),
         github: Url::parse(forge).expect("a URL"),
         github_token: None,
-        packages: BTreeMap::new(),
+        packages: PackageRegistries::default(),
+        internal_domains: Vec::new(),
         proxy: None,
         ca_files: Vec::new(),
         reach: Reach { port: 9, admits: loopback_only },
@@ -205,13 +206,14 @@ mod well_known {
     #[case::html_page(ok("<html>"), "absent: a file without a key record")]
     #[case::none(status("404 Not Found"), "absent: HTTP 404")]
     #[case::gone(status("410 Gone"), "absent: HTTP 410")]
-    #[case::forbidden(status("403 Forbidden"), "unclear: HTTP 403")]
+    #[case::forbidden(status("403 Forbidden"), "withheld: HTTP 403")]
+    #[case::rate_limit(status("429 Too Many Requests"), "unclear: HTTP 429")]
     #[case::broken(status("500 Internal Server Error"), "unclear: HTTP 500")]
     #[case::redirect(
         status("302 Found\r\nlocation: http://169.254.169.254/latest"),
-        "unclear: a redirect to http://169.254.169.254/latest, not followed"
+        "withheld: a redirect to http://169.254.169.254/latest, not followed"
     )]
-    #[case::too_large(ok(&"x".repeat(4097)), "unclear: no key record in the first 4 KiB")]
+    #[case::too_large(ok(&"x".repeat(4097)), "withheld: no key record in the first 4 KiB")]
     #[case::too_large_with_a_record(ok(&format!("{KEY}\n{}", "x".repeat(5000))), "shows")]
     #[case::among_other_text(ok(&format!("\u{feff}\"{KEY}\"; x=1")), "shows")]
     #[case::no_http(b"hello".to_vec(), "unclear")]
@@ -241,7 +243,7 @@ mod well_known {
         let head = b"HTTP/1.1 200 OK\r\ncontent-length: 1000000000\r\n\r\n".to_vec();
         let lookup = Web::answering(head, true).await.look_up(&dns).await;
         let wanted = "no key record in the first 4 KiB of the file";
-        assert_eq!(lookup, KeyLookup::Unclear(wanted.into()));
+        assert_eq!(lookup, KeyLookup::Withheld(wanted.into()));
     }
 
     #[tokio::test(flavor = "multi_thread")]
@@ -317,7 +319,7 @@ mod well_known {
             panic!()
         };
         assert!(
-            matches!(&http, KeyLookup::Shown(_, notes) if notes == &["a proxy resolved the name"]),
+            matches!(&http, KeyLookup::Shown(shown) if shown.notes == ["a proxy resolved the name"]),
             "{http}"
         );
     }
@@ -423,7 +425,9 @@ mod github {
         forge.account("renamed", 7, "2020-01-01T00:00:00Z");
         forge.moved("/users/someone", &format!("{}/users/renamed", forge.url));
         let (sources, _folder) = sources(&forge, None);
-        assert_eq!(account(&sources).await, ForgeAnswer::Found(7));
+        // The account that the login has now would be another one.
+        let other = account(&sources).await;
+        assert!(matches!(&other, ForgeAnswer::Unclear(why) if why.contains("another login")), "{other:?}");
         forge.moved("/users/someone", "http://169.254.169.254/latest");
         assert!(
             matches!(account(&sources).await, ForgeAnswer::Unclear(why) if why.contains("out of its API"))
@@ -436,7 +440,7 @@ mod github {
         let (sources, _folder) = sources(forge, None);
         let offer = Offer::read(entry).expect("an offer");
         let contents = [(Digest::of(entry.as_bytes()), offer)];
-        sources.contents(Some(7), &contents, &mut 9).await.remove(0).declaration
+        sources.contents(Some(7), &contents, 0, &mut 9).await.remove(0).declaration
     }
 
     #[tokio::test(flavor = "multi_thread")]
@@ -482,13 +486,13 @@ mod packages {
     async fn named(forge: &Forge, kind: &str, package: &str, configured: bool) -> Named {
         let mut asked = settings(&["127.0.0.1:9".parse().expect("an address")], &forge.url);
         if configured {
-            asked.packages.insert(kind.to_owned(), Url::parse(&forge.url).expect("a URL"));
+            asked.packages.add(kind.to_owned(), Url::parse(&forge.url).expect("a URL"));
         }
         let entry =
             format!(r#"{{"name":"a.b/c","packages":[{{"registryType":"{kind}",{package}}}]}}"#);
         let offer = Offer::read(&entry).expect("an offer");
         let sources = OwnershipSources::new(&asked).expect("ownership sources");
-        let lookups = sources.contents(None, &[(Digest::of(b"x"), offer)], &mut 9).await;
+        let lookups = sources.contents(None, &[(Digest::of(b"x"), offer)], 0, &mut 9).await;
         lookups[0].packages[0].1.clone()
     }
 
@@ -504,10 +508,7 @@ mod packages {
         forge
             .page("/%40x%2Ftool/1.0.0", serde_json::json!({"name": "@x/tool", "mcpName": "a.b/c"}));
         assert_eq!(named(&forge, "npm", npm, true).await, servers(&["a.b/c"]));
-        assert_eq!(
-            named(&forge, "npm", npm, false).await,
-            Named::Unavailable("not configured".into())
-        );
+        assert_eq!(named(&forge, "npm", npm, false).await, Named::NotConfigured);
         let pypi = r#""identifier":"tool","version":"2""#;
         forge.page(
             "/pypi/tool/2/json",
@@ -536,8 +537,29 @@ mod packages {
         forge.page("/v2/x/tool/blobs/sha256:bb", serde_json::json!({"config": {"Labels": {"io.modelcontextprotocol.server.name": "a.b/c"}}}));
         assert_eq!(named(&forge, "oci", &image, true).await, servers(&["a.b/c"]));
         let elsewhere = r#""identifier":"elsewhere.example/x/tool:1.0""#;
-        assert!(
-            matches!(named(&forge, "oci", elsewhere, true).await, Named::Unavailable(why) if why.contains("not configured"))
-        );
+        assert_eq!(named(&forge, "oci", elsewhere, true).await, Named::NotConfigured);
+    }
+
+    /// P15: another spelling of a Python package, and an answer behind redirects, hide no other server.
+    #[tokio::test(flavor = "multi_thread")]
+    async fn redirects_of_a_registry_are_followed_to_hosts_that_may_be_reached() {
+        let forge = Forge::start().await;
+        let page = serde_json::json!({"info": {"description": "mcp-name: a.b/c"}});
+        forge.page("/moved/here", page.clone());
+        forge.moved("/pypi/stripe-mcp/1/json", "/moved/here");
+        let spelled = r#""identifier":"Stripe_mcp","version":"1""#;
+        assert_eq!(named(&forge, "pypi", spelled, true).await, servers(&["a.b/c"]));
+        let abroad = Forge::start().await;
+        abroad.page("/elsewhere", page);
+        forge.moved("/pypi/stripe-mcp/1/json", &format!("{}/elsewhere", abroad.url));
+        assert_eq!(named(&forge, "pypi", spelled, true).await, servers(&["a.b/c"]));
+        for refused in ["http://169.254.169.254/x", "http://10.0.0.1/x"] {
+            forge.moved("/pypi/stripe-mcp/1/json", refused);
+            let answer = named(&forge, "pypi", spelled, true).await;
+            assert!(matches!(&answer, Named::Unavailable(why) if why.contains("not reached")), "{answer:?}");
+        }
+        forge.moved("/pypi/stripe-mcp/1/json", "/pypi/stripe-mcp/1/json");
+        let endless = named(&forge, "pypi", spelled, true).await;
+        assert!(matches!(&endless, Named::Unavailable(why) if why.contains("redirects")), "{endless:?}");
     }
 }

@@ -178,6 +178,14 @@ pub(in crate::config) const EGRESS: Table = Table {
             "Certificates in PEM that are trusted in addition to those of the system.",
         )
         .example("\"/etc/ssl/private-ca.pem\""),
+        Field::new(
+            "internal_domains",
+            "list of texts",
+            "Domains that a claim never sends to the proxy, with all below them, in addition to names that only a \
+             private network can have.",
+        )
+        .allowed("a domain without a wildcard, in lower case")
+        .example("[\"corp.example\"]"),
     ],
     planned: &[],
 };

@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use super::fixtures::{dossier, head, overlays, row, upstream, with};
 use crate::curation::{Dossier, Evaluation, OwnershipPolicy, Screening, evaluate};
 use crate::model::{Status, Timestamp};
-use crate::ownership::{Account, ForgeAnswer, Lookup, Pins, VerificationRecord};
+use crate::ownership::{Account, ForgeAnswer, Lookup, VerificationRecord};
 
 fn begin() -> Timestamp {
     Timestamp::parse("2026-03-01T00:00:00Z").expect("a time")
@@ -13,11 +13,7 @@ fn begin() -> Timestamp {
 
 fn verified(at: Timestamp) -> VerificationRecord {
     let account = Account { login: "x".into(), id: 7, created_at: None };
-    VerificationRecord::default().after(
-        &Lookup::Account(ForgeAnswer::Found(account)),
-        &Pins::default(),
-        at,
-    )
+    VerificationRecord::default().after(&Lookup::Account(ForgeAnswer::Found(account)), at)
 }
 
 /// Returns everything that an evaluation decides, as text.

@@ -10,8 +10,8 @@ use crate::curation::{Demands, Dossier, OwnershipEvidence, OwnershipPolicy, Scre
 use crate::model::{Head, Status, Timestamp};
 use crate::overlay::OverlaySet;
 use crate::ownership::{
-    Account, ContentLookup, Declaration, DeclarationRecord, ForgeAnswer, Key, KeyLookup, Lookup,
-    Pins, Requirement, VerificationRecord,
+    Account, ContentLookup, Declaration, DeclarationRecord, Declaring, ForgeAnswer, Key, KeyLookup,
+    Lookup, Requirement, ShownKeys, VerificationRecord,
 };
 
 fn now() -> Timestamp {
@@ -32,9 +32,9 @@ fn head() -> Head {
     fixtures::head(Status::Active, "2026-01-01T00:00:00Z")
 }
 
-fn keys() -> BTreeSet<Key> {
+fn keys() -> ShownKeys {
     let key = Key::new("ed25519", "JQtzW6e9n99dtRf5H8cV1WJkGltm1csHCCYlVSLvIEE=");
-    BTreeSet::from([key.expect("a key")])
+    ShownKeys { keys: BTreeSet::from([key.expect("a key")]), ..ShownKeys::default() }
 }
 
 fn absent() -> KeyLookup {
@@ -45,12 +45,12 @@ fn unclear() -> Lookup {
     let unclear = || KeyLookup::Unclear("SERVFAIL".into());
     let dns =
         vec![("sub.example.com".to_owned(), unclear()), ("example.com".to_owned(), unclear())];
-    Lookup::Domain { dns, http: unclear(), hints: Vec::new() }
+    Lookup::Domain { dns, http: unclear(), hints: Vec::new(), is_partial: false }
 }
 
 fn at_domain(own: KeyLookup, parent: KeyLookup) -> Lookup {
     let dns = vec![("sub.example.com".to_owned(), own), ("example.com".to_owned(), parent)];
-    Lookup::Domain { dns, http: absent(), hints: Vec::new() }
+    Lookup::Domain { dns, http: absent(), hints: Vec::new(), is_partial: false }
 }
 
 fn account(created_at: &str) -> Lookup {
@@ -61,7 +61,7 @@ fn account(created_at: &str) -> Lookup {
 /// Returns the dossier of `com.example.sub/tool` after these lookups.
 fn observed(lookups: &[Lookup]) -> Dossier {
     let verification = lookups.iter().fold(VerificationRecord::default(), |record, lookup| {
-        record.after(lookup, &Pins::default(), now())
+        record.after(lookup, now())
     });
     let rows = vec![row("up", "1.0.0", head())];
     Dossier { verification, ..dossier("com.example.sub/tool", rows) }
@@ -97,9 +97,9 @@ const WIDE: &str = "com.example.*/*";
 
 #[rstest::rstest]
 //     selector, lookups,                                                 word,              enough
-#[case(WIDE, &[at_domain(KeyLookup::Shown(keys(), vec![]), absent())], Some("verified"), true)]
-#[case(WIDE, &[at_domain(absent(), KeyLookup::Shown(keys(), vec![]))], Some("verified"), false)]
-#[case(EXACT, &[at_domain(absent(), KeyLookup::Shown(keys(), vec![]))], Some("verified"), true)]
+#[case(WIDE, &[at_domain(KeyLookup::Shown(keys()), absent())], Some("verified"), true)]
+#[case(WIDE, &[at_domain(absent(), KeyLookup::Shown(keys()))], Some("verified"), false)]
+#[case(EXACT, &[at_domain(absent(), KeyLookup::Shown(keys()))], Some("verified"), true)]
 #[case(WIDE, &[at_domain(absent(), absent())], Some("unverified"), false)]
 #[case(EXACT, &[at_domain(absent(), absent())], Some("unverified"), true)]
 #[case(WIDE, &[unclear()], None, false)]
@@ -121,7 +121,7 @@ fn wildcard_requires_verified_and_exact_name_requires_not_revoked(
 #[test]
 fn demands_follow_the_namespace_then_the_tier_then_the_default() {
     let none = observed(&[at_domain(absent(), absent())]);
-    let verified = observed(&[at_domain(KeyLookup::Shown(keys(), vec![]), absent())]);
+    let verified = observed(&[at_domain(KeyLookup::Shown(keys()), absent())]);
     let strict = Demands { exact: Requirement::Declared, wildcard: Requirement::Declared };
     let policy =
         OwnershipPolicy { tiers: [None, Some(strict), None], ..OwnershipPolicy::default() };
@@ -172,7 +172,7 @@ fn exempted_version_stays_served_until_the_first_verdict() {
 #[test]
 fn stale_verdict_admits_no_new_version_and_keeps_visible_ones() {
     let wide = || overlays(WIDE, "");
-    let mut old = observed(&[at_domain(KeyLookup::Shown(keys(), vec![]), absent())]);
+    let mut old = observed(&[at_domain(KeyLookup::Shown(keys()), absent())]);
     old.verification.concluded_at = Some(now().minus(Duration::from_hours(31 * 24)));
     let seen = evidence_of(wide(), default(), &old, false);
     assert!(!seen.enough && seen.text.contains("older than 30 days"), "{}", seen.text);
@@ -188,13 +188,9 @@ fn dispute_hides_and_only_the_bound_account_declares() {
     let declares = |account| {
         let declaration = Declaration::Declared("x/y".into());
         let lookup = ContentLookup { received, declaration, packages: Vec::new() };
-        DeclarationRecord::default().after(
-            "com.example.sub/tool",
-            account,
-            &BTreeSet::from([received]),
-            &[lookup],
-            now(),
-        )
+        let current = &BTreeSet::from([received]);
+        let declaring = Declaring { name: "com.example.sub/tool", account, current, names: 1 };
+        DeclarationRecord::default().after(&declaring, &[lookup], now())
     };
     verified.claims = declares(Some(7));
     assert_eq!(evidence_of(overlays(WIDE, ""), policy, &verified, false).word, Some("declared"));
@@ -214,8 +210,8 @@ fn dispute_hides_and_only_the_bound_account_declares() {
 /// Generates lookups of one claim, of a domain or of an account, and an inconclusive lookup of it.
 fn histories() -> impl Strategy<Value = (Vec<Lookup>, Lookup)> {
     let domain = prop_oneof![
-        Just(at_domain(KeyLookup::Shown(keys(), vec![]), absent())),
-        Just(at_domain(absent(), KeyLookup::Shown(keys(), vec![]))),
+        Just(at_domain(KeyLookup::Shown(keys()), absent())),
+        Just(at_domain(absent(), KeyLookup::Shown(keys()))),
         Just(at_domain(absent(), absent())),
         Just(unclear()),
     ];

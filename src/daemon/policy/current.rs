@@ -86,6 +86,7 @@ pub fn combine(
         settings.ownership.policy,
         settings.withhold,
     )
-    .with_package_urls(settings.package_urls.clone());
+    .with_package_urls(settings.package_urls.clone())
+    .with_asked_registries(settings.ownership.packages.clone());
     CurrentPolicy { snapshot: Arc::new(snapshot), set: Arc::clone(&overlays.set), overlays }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::ownership::{Account, ForgeAnswer, Key, KeyLookup, Lookup};
+use crate::ownership::{Account, ForgeAnswer, Key, KeyLookup, ShownKeys, Lookup};
 
 const FIRST: &str = "ed25519:JQtzW6e9n99dtRf5H8cV1WJkGltm1csHCCYlVSLvIEE=";
 const OTHER: &str = "ed25519:AQAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
@@ -37,7 +37,7 @@ impl Owners {
         let domain: Vec<&str> = namespace.rsplit('.').collect();
         let keys = |key| {
             let key = Key::parse(key).expect("a key");
-            KeyLookup::Shown(BTreeSet::from([key]), Vec::new())
+            KeyLookup::Shown(ShownKeys { keys: BTreeSet::from([key]), ..ShownKeys::default() })
         };
         let found = match owner {
             Owner::First => keys(FIRST),
@@ -48,6 +48,7 @@ impl Owners {
         Lookup::Domain {
             dns: vec![(domain.join("."), found)],
             http: KeyLookup::Absent("nothing there".into()),
+            is_partial: false,
             hints: Vec::new(),
         }
     }

@@ -1,55 +1,129 @@
-use crate::alert::{AlertKind, Evidence, Figure, ReportedAlert};
+use std::collections::BTreeMap;
+
+use crate::alert::{AlertIdentity, AlertKind, Evidence, Figure, ReportedAlert};
 use crate::daemon::runtime::revocation;
 use crate::model::{Name, Timestamp};
-use crate::ownership::{Basis, DeclarationRecord, Negatives, Pins, Verdict, VerificationRecord};
-use crate::remote::Trouble;
+use crate::overlay::OverlaySet;
+use crate::ownership::{
+    Basis, Claim, DeclarationRecord, Negatives, Verdict, VerificationRecord,
+};
+use crate::remote::{FailingResolver, Trouble};
 
 /// The source of alerts about ownership.
 pub(super) const OWNERSHIP: &str = "ownership";
+/// Lookups without an answer of a package before an alert.
+const UNAVAILABLE: u32 = 3;
+/// Names that an alert lists.
+const LISTED: usize = 5;
 
-/// Returns the alerts about a namespace that overlays mention.
-pub(super) fn of_namespace(
-    namespace: &str,
+/// Everything that the alerts about a namespace are made of.
+pub(super) struct Subject<'a> {
+    pub(super) namespace: &'a str,
+    pub(super) record: &'a VerificationRecord,
+    pub(super) overlays: &'a OverlaySet,
+    /// The names that overlays mention.
+    pub(super) names: Vec<&'a Name>,
+    pub(super) declarations: &'a [(Name, DeclarationRecord)],
+    /// True if a view shows one of them, or did when the verdict was decided.
+    pub(super) served: bool,
+    pub(super) now: Timestamp,
+}
+
+impl Subject<'_> {
+    /// Returns the alerts about the namespace.
+    pub(super) fn alerts(&self) -> Vec<ReportedAlert> {
+        let Self { namespace, record, now, .. } = *self;
+        let pins = self.overlays.pins(namespace);
+        let basis = record.basis(pins);
+        let verdict = basis.verdict();
+        if verdict == Verdict::Waived {
+            return Vec::new();
+        }
+        let mut alerts = Vec::new();
+        if verdict == Verdict::Revoked {
+            alerts.push(revoked(namespace, basis));
+        }
+        if let Some(item) = keys_to_accept(record, self.overlays, namespace) {
+            let changed = ReportedAlert::new(AlertKind::KeysChanged, namespace, [item]);
+            let since = record.change.map(|change| change.since);
+            alerts.push(ReportedAlert { figures: sights(record), ..changed.since(since) });
+        }
+        if let (Verdict::Verified, Some(negatives), false) = (verdict, record.negatives, record.on_hold) {
+            let missing = ReportedAlert::new(AlertKind::EvidenceMissing, namespace, []);
+            alerts.push(missing.since(Some(negatives.first)));
+        }
+        if let Some(since) = record.stale_since(now) {
+            let stale = ReportedAlert::new(AlertKind::VerdictStale, namespace, []);
+            alerts.push(stale.since(Some(since)));
+        }
+        let claim = Claim::of(namespace, &self.overlays.shared_hosts());
+        if matches!(claim, Claim::GitHub { .. }) && matches!(basis, Basis::NeverShown) {
+            alerts.push(ReportedAlert::new(AlertKind::LoginUnregistered, namespace, []));
+        }
+        alerts.extend(self.declarations.iter().flat_map(|(name, record)| of_name(name, record)));
+        alerts.into_iter().map(|alert| self.completed(alert)).collect()
+    }
+
+    /// Adds what every alert about the namespace says.
+    fn completed(&self, alert: ReportedAlert) -> ReportedAlert {
+        let names = self.names.iter().take(LISTED).map(ToString::to_string).collect();
+        let affected = Figure::Affected { names, count: self.names.len() as u64 };
+        let mut figures = alert.figures.clone();
+        figures.push(affected);
+        let owners = self.names.iter().flat_map(|name| {
+            let rules = self.overlays.rules_for(name);
+            rules.rules().find_map(|rule| rule.owner.clone()).into_iter().collect::<Vec<_>>()
+        });
+        let owners: std::collections::BTreeSet<String> = owners.collect();
+        figures.extend(owners.into_iter().take(LISTED).map(|owner| Figure::OverlayOwner { owner }));
+        ReportedAlert { figures, ..alert.of_namespace(self.namespace).of_served(self.served) }
+    }
+}
+
+/// Returns the set of keys that a person has to accept, as evidence.
+pub(super) fn keys_to_accept(
     record: &VerificationRecord,
-    pins: &Pins,
-    declarations: &[(Name, DeclarationRecord)],
-    served: bool,
-    now: Timestamp,
-) -> Vec<ReportedAlert> {
-    let mut alerts = Vec::new();
-    let mut report = |alert: ReportedAlert| {
-        alerts.push(alert.of_namespace(namespace).of_served(served));
+    overlays: &OverlaySet,
+    namespace: &str,
+) -> Option<Evidence> {
+    let pins = overlays.pins(namespace);
+    let (at, keys, pinned) = match record.basis(pins) {
+        Basis::KeysUnknown { at, keys, pinned } => (at, keys, pinned),
+        Basis::KeyShown { at, .. } => {
+            record.open_change(pins)?;
+            (at, record.keys()?, false)
+        }
+        _ => return None,
     };
-    let basis = record.basis(pins);
-    let verdict = basis.verdict();
-    if verdict == Verdict::Revoked {
-        report(revoked(namespace, basis));
-    } else if verdict == Verdict::Unverified && record.is_suspended(pins) {
-        let why = match basis {
-            Basis::KeysUnknown { at, keys, .. } => {
-                let keys = keys.iter().map(ToString::to_string).collect();
-                Some(Evidence::KeysUnknown { at: at.to_owned(), keys })
-            }
-            _ => None,
-        };
-        report(ReportedAlert::new(AlertKind::KeysChanged, namespace, why));
+    let keys = keys.iter().map(ToString::to_string).collect();
+    Some(Evidence::KeysUnknown { at: at.to_owned(), keys, pinned })
+}
+
+/// Returns the identity of the alert about the keys of a namespace.
+pub(super) fn keys_identity(namespace: &str) -> AlertIdentity {
+    AlertIdentity::new(AlertKind::KeysChanged, namespace, namespace)
+}
+
+fn sights(record: &VerificationRecord) -> Vec<Figure> {
+    let sight = |(key, sight): (&_, &crate::ownership::Sight)| Figure::KeySeen {
+        key: ToString::to_string(key),
+        first: sight.first,
+        last: sight.last,
+    };
+    record.sights.iter().map(sight).collect()
+}
+
+fn of_name(name: &Name, record: &DeclarationRecord) -> Vec<ReportedAlert> {
+    let mut alerts = Vec::new();
+    if !record.disputed.is_empty() {
+        let disputes = record.disputed.values().map(|text| text.clone().into());
+        alerts.push(ReportedAlert::new(AlertKind::PackageDisputed, name.as_str(), disputes));
     }
-    if let (Verdict::Verified, Some(negatives)) = (verdict, record.negatives) {
-        let missing = ReportedAlert::new(AlertKind::EvidenceMissing, namespace, []);
-        report(missing.since(Some(negatives.first)));
-    }
-    if verdict != Verdict::Waived && record.is_stale(now) {
-        let stale = ReportedAlert::new(AlertKind::VerdictStale, namespace, []);
-        report(stale.since(record.concluded_at));
-    }
-    if verdict == Verdict::Waived {
-        return alerts;
-    }
-    for (name, declarations) in
-        declarations.iter().filter(|(_, declarations)| !declarations.disputed.is_empty())
+    if let Some(Negatives { count, first, .. }) = record.unavailable
+        && count >= UNAVAILABLE
     {
-        let disputes = declarations.disputed.values().map(|text| text.clone().into());
-        report(ReportedAlert::new(AlertKind::PackageDisputed, name.as_str(), disputes));
+        let silent = ReportedAlert::new(AlertKind::PackageUnavailable, name.as_str(), []);
+        alerts.push(silent.since(Some(first)));
     }
     alerts
 }
@@ -62,6 +136,43 @@ fn revoked(namespace: &str, basis: Basis<'_>) -> ReportedAlert {
         return ReportedAlert { figures, ..gone.since(Some(first)) };
     }
     ReportedAlert::new(AlertKind::OwnershipRevoked, namespace, revocation(basis))
+}
+
+/// Returns the identity of the alert about losses that wait for a person.
+pub(super) fn losses_identity() -> AlertIdentity {
+    AlertIdentity::new(AlertKind::LossesOnHold, OWNERSHIP, "")
+}
+
+/// Returns a loss that waits for a person, as evidence.
+pub(super) fn loss_on_hold(namespace: &str, record: &VerificationRecord) -> Option<Evidence> {
+    let since = record.negatives.filter(|_| record.on_hold)?.first;
+    Some(Evidence::LossOnHold { namespace: namespace.to_owned(), since })
+}
+
+/// Returns the alert about losses that wait for a person.
+pub(super) fn of_losses(losses: &BTreeMap<String, Evidence>) -> Option<ReportedAlert> {
+    let count = losses.len() as u64;
+    let alert = ReportedAlert::new(AlertKind::LossesOnHold, OWNERSHIP, losses.values().cloned());
+    (count > 0).then(|| ReportedAlert { count, served: true, ..alert })
+}
+
+/// Returns the alert about mentioned namespaces that no lookup answered for a day.
+pub(super) fn of_backlog(namespaces: &[String]) -> ReportedAlert {
+    let alert = ReportedAlert::new(AlertKind::VerificationBacklog, OWNERSHIP, []);
+    let names = namespaces.iter().take(LISTED).cloned().collect();
+    let count = namespaces.len() as u64;
+    ReportedAlert { count, figures: vec![Figure::Affected { names, count }], ..alert }
+}
+
+/// Returns the alerts about resolvers that give no answers.
+pub(super) fn of_resolvers(failing: &[FailingResolver]) -> Vec<ReportedAlert> {
+    let alert = |resolver: &FailingResolver| {
+        let FailingResolver { address, why, is_set_aside } = resolver;
+        let text = if *is_set_aside { format!("{why}; it is set aside") } else { why.clone() };
+        let alert = ReportedAlert::new(AlertKind::ResolverFailing, address.as_str(), []);
+        ReportedAlert { figures: vec![Figure::Reason { text }], ..alert }
+    };
+    failing.iter().map(alert).collect()
 }
 
 /// Returns the alerts about domains with many namespaces below them.

@@ -13,7 +13,7 @@ use crate::daemon::screening::external_names;
 use crate::daemon::verification::lookup::{Question, may_change_evaluations};
 use crate::daemon::verification::state::{Context, Effect, Event, Found, LookupTask, State};
 use crate::model::Name;
-use crate::ownership::{Lookup, VerificationRecord, next_check};
+use crate::ownership::Lookup;
 use crate::store::{StoreError, VerificationRecords};
 
 /// The loop; it starts over after a failure.
@@ -120,23 +120,23 @@ fn look_up(
     task: LookupTask<()>,
     answers: &mut dyn FnMut(&str) -> Lookup,
 ) -> Result<Found, StoreError> {
-    let LookupTask { namespace, priority, names, .. } = task;
+    let LookupTask { namespace, priority, names, asked, .. } = task;
     let snapshot = services.store.snapshot()?;
-    let question = Question::read(&snapshot, &current.snapshot, &namespace, &[], priority)?;
+    let question = Question::read(&snapshot, &current.snapshot, &namespace, &asked, priority)?;
     drop(snapshot);
     let now = services.clock.now();
-    let mut record: VerificationRecord =
-        question.before.clone().after(&answers(&question.namespace), &question.pins, now);
-    let next = next_check(&question.namespace, &record, &question.pins, priority, now);
-    record.next_check = Some(next);
+    let losses = &services.verification.losses;
+    let record = question.record(&answers(&question.namespace), losses, now);
     let verifications = vec![(question.namespace.clone(), record.clone())];
     let records = VerificationRecords { verifications, declarations: Vec::new() };
     let stored = services.store.store_verification(&records, now);
-    if may_change_evaluations(&question.before, &record, &question.pins, now) {
+    let newest = question.newest;
+    if may_change_evaluations(&question.before, &record, &question.pins, newest, now) {
         touch(services, names);
     }
     stored?;
-    Ok(Found { next_check: record.next_check, changed: false })
+    let is_silent = record.unclear > 0;
+    Ok(Found { next_check: record.next_check, changed: false, is_silent, is_complete: true })
 }
 
 fn touch(services: &Services, names: Vec<Name>) {

@@ -1,5 +1,5 @@
-use std::collections::HashMap;
-use std::sync::Arc;
+use std::collections::{BTreeSet, HashMap};
+use std::sync::{Arc, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::task::{Id, JoinError, JoinSet};
@@ -7,23 +7,32 @@ use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, warn};
 
-use super::alerts::of_namespace;
+use super::alerts::{Subject, keys_identity, keys_to_accept, loss_on_hold, losses_identity};
+use super::brake::{budget, owners};
 use super::handle::{Reply, Request};
 use super::lookup::Answer;
 use super::reporter::NamespaceAlerts;
 use super::service::Service;
 use super::state::{Context, Effect, Event, Found, Record, Records, State};
-use crate::alert::ReportedAlert;
+use crate::alert::{AlertIdentity, Evidence, ReportedAlert};
 use crate::curation::PolicySnapshot;
 use crate::daemon::mirror::Settling;
 use crate::daemon::policy::CurrentPolicy;
 use crate::daemon::screening::{external_names, is_external};
-use crate::model::{Name, reason};
-use crate::ownership::VerificationRecord;
-use crate::store::{Snapshot, StoreError};
+use crate::model::{Name, Timestamp, reason};
+use crate::ownership::{LossBudget, VerificationRecord};
+use crate::remote::{FailingResolver, Trouble};
+use crate::store::{Snapshot, StoreError, VerificationRecords};
 
 /// Interval between two reads of the queue.
 const TICK: Duration = Duration::from_secs(1);
+/// Interval between two questions about the root, by which a resolver that fails is noticed.
+const PROBE_EVERY: Duration = Duration::from_mins(1);
+/// Mentioned namespaces without an answer for this long are a backlog.
+const BACKLOG: Duration = Duration::from_hours(24);
+/// Records are kept for this long after the last name of their namespace, and removed once a day.
+const KEPT: Duration = Duration::from_hours(90 * 24);
+const PRUNE_EVERY: Duration = Duration::from_hours(24);
 /// Interval between two reviews of all alerts: verdicts become stale with time.
 const REVIEW_EVERY: Duration = Duration::from_hours(1);
 
@@ -38,7 +47,9 @@ pub(in crate::daemon) async fn verify(
     let mut requests = service.handle.inbox.lock().await;
     let enabled = service.settings.ownership.policy.enabled;
     let mut policy = service.policy.clone();
+    let mut acknowledged = service.handle.acknowledged.subscribe();
     let mut review = tokio::time::interval(REVIEW_EVERY);
+    let mut probe = tokio::time::interval(PROBE_EVERY);
     let mut tick = tokio::time::interval(TICK);
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut driver = Driver {
@@ -48,6 +59,9 @@ pub(in crate::daemon) async fn verify(
         lookups: JoinSet::new(),
         namespaces: HashMap::new(),
         reporter: NamespaceAlerts::default(),
+        outside: None,
+        pruned: None,
+        probes: JoinSet::new(),
     };
     if enabled {
         driver.load()?;
@@ -61,6 +75,12 @@ pub(in crate::daemon) async fn verify(
             Some(request) = requests.recv() => driver.request(request),
             Some(joined) = driver.lookups.join_next_with_id() => driver.ended(joined),
             _ = review.tick(), if enabled => driver.review()?,
+            _ = probe.tick(), if enabled => driver.probe(),
+            Some(_) = driver.probes.join_next() => driver.report_outside(),
+            Ok(()) = acknowledged.changed(), if enabled => {
+                acknowledged.borrow_and_update();
+                driver.accept_all()?;
+            }
             Ok(()) = policy.changed(), if enabled => {
                 let next = Arc::clone(&policy.borrow_and_update());
                 driver.reorder(next)?;
@@ -82,6 +102,11 @@ struct Driver {
     /// The namespaces of the lookups under way.
     namespaces: HashMap<Id, String>,
     reporter: NamespaceAlerts,
+    /// What was reported last about GitHub's token and the resolvers.
+    outside: Option<(Trouble, Vec<FailingResolver>)>,
+    /// When records without names were removed.
+    pruned: Option<Timestamp>,
+    probes: JoinSet<()>,
 }
 
 impl Driver {
@@ -114,6 +139,8 @@ impl Driver {
         let names: Vec<Name> =
             external_names(&snapshot, policy, &Settling::NONE)?.into_keys().collect();
         let records = records(&snapshot, &names)?;
+        let known = budget(&snapshot, &self.current_policy.set, &names)?;
+        *self.losses() = known;
         drop(snapshot);
         self.step(Event::Loaded(names, &records));
         self.review()
@@ -159,11 +186,13 @@ impl Driver {
         let Some(namespace) = self.namespaces.remove(&task) else { return };
         match outcome {
             Ok(answer) => {
-                let Answer { namespace: folded, record, changed, .. } = answer;
+                let Answer { namespace: folded, record, changed, is_complete, served, .. } = answer;
                 debug!(namespace, evidence = ?record.evidence, "a namespace was looked up");
-                let found = Found { next_check: record.next_check, changed };
+                let (next_check, is_silent) = (record.next_check, record.unclear > 0);
+                let found = Found { next_check, changed, is_silent, is_complete };
                 self.step(Event::Ended { namespace, found: Some(found) });
-                if let Err(error) = self.update_alerts(&folded, &record) {
+                let updated = self.accept(&folded).and_then(|()| self.update_alerts(&folded, served));
+                if let Err(error) = updated {
                     warn!(namespace = folded, reason = %reason(&error), "the alerts about a namespace cannot be updated");
                 }
                 self.report();
@@ -181,55 +210,153 @@ impl Driver {
         self.review()
     }
 
-    fn update_alerts(
-        &mut self,
-        namespace: &str,
-        record: &VerificationRecord,
-    ) -> Result<(), StoreError> {
-        let alerts = self.alerts_of(&self.service.store.snapshot()?, namespace, record)?;
-        self.reporter.set(namespace, alerts);
+    fn losses(&self) -> MutexGuard<'_, LossBudget> {
+        self.service.handle.losses.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn probe(&mut self) {
+        let service = Arc::clone(&self.service);
+        self.probes.spawn(async move { service.sources.probe_resolvers().await });
+    }
+
+    /// Reports about GitHub's token and the resolvers when something changed there.
+    fn report_outside(&mut self) {
+        let sources = &self.service.sources;
+        let outside = Some((sources.trouble(), sources.failing_resolvers()));
+        if outside != self.outside {
+            self.outside = outside;
+            self.report();
+        }
+    }
+
+    /// Applies the acknowledgements about all namespaces on which a person may decide.
+    fn accept_all(&mut self) -> Result<(), StoreError> {
+        for namespace in self.reporter.undecided() {
+            self.accept(&namespace)?;
+        }
+        self.review()
+    }
+
+    /// Applies an acknowledgement of exactly the keys that a namespace shows, or of its loss. A lookup under way would
+    /// overwrite it; its end comes back here.
+    fn accept(&mut self, namespace: &str) -> Result<(), StoreError> {
+        if self.state.is_under_way(namespace) {
+            return Ok(());
+        }
+        let snapshot = self.service.store.snapshot()?;
+        let Some(record) = snapshot.record(namespace)? else { return Ok(()) };
+        let has_seen = |identity: &AlertIdentity, item: Option<Evidence>| {
+            let Some(item) = item else { return Ok(false) };
+            let alert = snapshot.alert(identity)?.filter(|alert| !alert.is_resolved());
+            Ok::<_, StoreError>(alert.is_some_and(|alert| alert.has_seen(&item)))
+        };
+        let now = self.service.clock.now();
+        let keys = keys_to_accept(&record, &self.current_policy.set, namespace);
+        // Against a pin, an acknowledgement accepts nothing: the file decides.
+        let keys = keys.filter(|item| !matches!(item, Evidence::KeysUnknown { pinned: true, .. }));
+        let accepted = if has_seen(&keys_identity(namespace), keys)? {
+            record.clone().accept()
+        } else if has_seen(&losses_identity(), loss_on_hold(namespace, &record))? {
+            record.clone().release(now)
+        } else {
+            return Ok(());
+        };
+        drop(snapshot);
+        if accepted != record {
+            let verifications = vec![(namespace.to_owned(), accepted)];
+            let records = VerificationRecords { verifications, declarations: Vec::new() };
+            self.service.store.store_verification(&records, now)?;
+            let names = self.state.names(namespace).cloned().collect();
+            (self.service.ports.touched)(names);
+        }
         Ok(())
     }
 
-    /// Returns the alerts about a namespace, if overlays mention it.
+    fn update_alerts(&mut self, namespace: &str, served: bool) -> Result<(), StoreError> {
+        let snapshot = self.service.store.snapshot()?;
+        let record = snapshot.record(namespace)?.unwrap_or_default();
+        let (alerts, loss) = self.alerts_of(&snapshot, namespace, &record, served)?;
+        self.reporter.set(namespace, alerts, loss);
+        Ok(())
+    }
+
+    /// Returns the alerts about a namespace, if overlays mention it, and its loss that waits for a person.
     fn alerts_of(
         &self,
         snapshot: &Snapshot,
         namespace: &str,
         record: &VerificationRecord,
-    ) -> Result<Vec<ReportedAlert>, StoreError> {
-        let (set, now) = (&self.current_policy.set, self.service.clock.now());
-        let is_mentioned = |name: &Name| !set.rules_for(name).is_silent();
-        if !self.state.names(namespace).any(is_mentioned) {
-            return Ok(Vec::new());
+        served: bool,
+    ) -> Result<(Vec<ReportedAlert>, Option<Evidence>), StoreError> {
+        let (overlays, now) = (self.current_policy.set.as_ref(), self.service.clock.now());
+        let is_mentioned = |name: &&Name| !overlays.rules_for(name).is_silent();
+        let names: Vec<&Name> = self.state.names(namespace).filter(is_mentioned).collect();
+        if names.is_empty() {
+            return Ok((Vec::new(), None));
         }
         let mut declarations = Vec::new();
-        for name in self.state.names(namespace) {
+        for name in &names {
             declarations.extend(
-                snapshot.declarations(name)?.map(|declarations| (name.clone(), declarations)),
+                snapshot.declarations(name)?.map(|record| ((*name).clone(), record)),
             );
         }
-        let served = self.state.names(namespace).any(|name| (self.service.ports.is_served)(name));
-        Ok(of_namespace(namespace, record, set.pins(namespace), &declarations, served, now))
+        let served = served || names.iter().any(|name| (self.service.ports.is_served)(name));
+        let declarations = declarations.as_slice();
+        let subject = Subject { namespace, record, overlays, names, declarations, served, now };
+        let mut alerts = subject.alerts();
+        for alert in &mut alerts {
+            // A namespace that was hidden since was served when it was decided.
+            let stored = snapshot.alert(&alert.identity)?.filter(|stored| !stored.is_resolved());
+            alert.served |= stored.is_some_and(|stored| stored.served);
+        }
+        Ok((alerts, loss_on_hold(namespace, record)))
     }
 
     /// Replaces the alerts about every namespace that overlays mention.
     fn review(&mut self) -> Result<(), StoreError> {
+        let owners = owners(&self.current_policy.set, self.state.all_names());
+        self.losses().set_owners(owners);
         let snapshot = self.service.store.snapshot()?;
+        let now = self.service.clock.now();
         let mut reporter = NamespaceAlerts::default();
+        let long_ago = now.minus(BACKLOG);
+        let mut backlog: BTreeSet<String> = self.state.overdue(long_ago).map(str::to_owned).collect();
         for (namespace, record) in snapshot.verifications()? {
-            let alerts = self.alerts_of(&snapshot, &namespace, &record)?;
-            reporter.set(&namespace, alerts);
+            let (alerts, loss) = self.alerts_of(&snapshot, &namespace, &record, false)?;
+            reporter.set(&namespace, alerts, loss);
+            let is_unclear = record.unclear_since.is_some_and(|since| since < long_ago);
+            if is_unclear && self.is_mentioned(&namespace) {
+                backlog.insert(namespace);
+            }
         }
+        drop(snapshot);
+        let backlog: Vec<String> = backlog.into_iter().collect();
+        let is_backlog = self.losses().are_many(backlog.len());
+        reporter.set_backlog(is_backlog.then_some(backlog.as_slice()));
         reporter.set_crowded(&self.state.crowded(&self.current_policy.set));
         self.reporter = reporter;
         self.report();
-        Ok(())
+        self.prune(now)
+    }
+
+    fn is_mentioned(&self, namespace: &str) -> bool {
+        let overlays = &self.current_policy.set;
+        self.state.names(namespace).any(|name| !overlays.rules_for(name).is_silent())
+    }
+
+    /// Removes the records of namespaces that have no name for long, once a day.
+    fn prune(&mut self, now: Timestamp) -> Result<(), StoreError> {
+        if self.pruned.is_some_and(|at| now.since(at) < PRUNE_EVERY) {
+            return Ok(());
+        }
+        self.pruned = Some(now);
+        let has_names = |namespace: &str| self.state.names(namespace).next().is_some();
+        self.service.store.prune_verification(has_names, now.minus(KEPT), now)
     }
 
     fn report(&self) {
         let Service { store, clock, sources, .. } = self.service.as_ref();
-        self.reporter.report(store, clock, &sources.trouble());
+        self.reporter.report(store, clock, sources);
     }
 }
 

@@ -6,6 +6,7 @@ use tokio::sync::{Mutex, mpsc, oneshot, watch};
 use super::lookup::OwnershipReport;
 use crate::daemon::runtime::Feed;
 use crate::model::Name;
+use crate::ownership::LossBudget;
 
 /// Requests that may wait for a lookup; senders of further requests wait.
 const REQUESTS: usize = 16;
@@ -25,6 +26,10 @@ pub(super) struct Request {
 pub(in crate::daemon) struct Verification {
     pub(super) touched: Feed,
     pub(super) resembling: watch::Sender<Arc<BTreeSet<String>>>,
+    /// Counts acknowledgements.
+    pub(super) acknowledged: watch::Sender<u64>,
+    /// The brake on losses by absence, for all lookups.
+    pub(super) losses: Arc<std::sync::Mutex<LossBudget>>,
     requests: mpsc::Sender<Request>,
     pub(super) inbox: Arc<Mutex<mpsc::Receiver<Request>>>,
 }
@@ -35,6 +40,8 @@ impl Verification {
         Self {
             touched: Feed::default(),
             resembling: watch::Sender::default(),
+            acknowledged: watch::Sender::default(),
+            losses: Arc::default(),
             requests,
             inbox: Arc::new(Mutex::new(inbox)),
         }
@@ -53,6 +60,11 @@ impl Verification {
             self.resembling.send_replace(Arc::new(names.iter().map(namespace_of).collect()));
         let new = names.iter().filter(|name| !before.contains(&namespace_of(name)));
         self.touch(new.map(|name| (*name).clone()));
+    }
+
+    /// Reports that a person acknowledged an alert: it may accept keys, or let a loss take effect.
+    pub(in crate::daemon) fn acknowledge(&self) {
+        self.acknowledged.send_modify(|count| *count += 1);
     }
 
     /// Verifies a namespace now.

@@ -1,4 +1,5 @@
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -8,11 +9,12 @@ use crate::curation::{NamespaceReport, PolicySnapshot};
 use crate::daemon::runtime::Clock;
 use crate::model::{Digest, Name, Status, Timestamp};
 use crate::ownership::{
-    Claim, DeclarationRecord, Key, Offer, Pins, Priority, VerificationRecord, advice, next_check,
-    pin,
+    Claim, DeclarationRecord, Declaring, Lookup, LossBudget, Offer, Pins, Priority,
+    VerificationRecord, advice, next_check, pin,
 };
 use crate::remote::OwnershipSources;
-use crate::store::{Snapshot, Store, StoreError, VerificationRecords};
+use super::brake::budget;
+use crate::store::{Snapshot, Store, StoreError, StoredHead, VerificationRecords};
 
 /// Names of one namespace that are covered in one lookup, those that waited longest first.
 const MAX_NAMES: usize = 50;
@@ -32,8 +34,14 @@ pub(super) struct Question {
     claim: Claim,
     pub(super) pins: Pins,
     pub(super) before: VerificationRecord,
-    /// The keys that its parents were first seen with, by domain.
-    inherited: BTreeMap<String, BTreeSet<Key>>,
+    /// The records of its parents, by domain.
+    parents: BTreeMap<String, VerificationRecord>,
+    /// True if overlays mention one of its names: its loss counts against the brake.
+    is_mentioned: bool,
+    /// The number of its names.
+    count: usize,
+    /// When the newest content of the names to look up was first seen.
+    pub(super) newest: Option<Timestamp>,
     names: Vec<NameQuestion>,
     priority: Priority,
 }
@@ -57,6 +65,10 @@ pub(super) struct Answer {
     pub(super) declarations: Vec<(Name, DeclarationRecord)>,
     /// True if the evidence of a name changed.
     pub(super) changed: bool,
+    /// False if some repositories or packages were not asked: they have their turn soon.
+    pub(super) is_complete: bool,
+    /// True if a view showed one of its names when the verdict was decided.
+    pub(super) served: bool,
 }
 
 /// The report of `vidimus ownership`.
@@ -91,15 +103,23 @@ impl Question {
         priority: Priority,
     ) -> Result<Self, StoreError> {
         let claim = Claim::of(namespace, &policy.overlays.shared_hosts());
+        let is_mentioned =
+            names.iter().any(|name| !policy.overlays.rules_for(name).is_silent());
+        let count = names.len();
         let mut known = Vec::with_capacity(names.len());
+        let mut newest = None;
         for name in names {
+            let heads = heads(snapshot, policy, name)?;
+            newest = heads.iter().map(|head| head.head.first_seen).max().max(newest);
             known.push((name.clone(), snapshot.declarations(name)?.unwrap_or_default()));
         }
         known.sort_by_key(|(_, declarations)| declarations.checked_at);
         known.truncate(MAX_NAMES);
         let mut questions = Vec::with_capacity(known.len());
         for (name, declarations) in known {
-            let (current, contents) = contents(snapshot, policy, &name, declarations.offset)?;
+            let heads = heads(snapshot, policy, &name)?;
+            let current = heads.iter().map(|head| head.head.received).collect();
+            let contents = contents(snapshot, &heads, declarations.offset)?;
             questions.push(NameQuestion { name, declarations, current, contents });
         }
         let mut inherited = BTreeMap::new();
@@ -107,11 +127,14 @@ impl Question {
             for parent in parents {
                 let above: Vec<&str> = parent.rsplit('.').collect();
                 let record = snapshot.record(&above.join("."))?.unwrap_or_default();
-                inherited.insert(parent.clone(), record.pinned_keys);
+                inherited.insert(parent.clone(), record);
             }
         }
         Ok(Self {
-            inherited,
+            parents: inherited,
+            is_mentioned,
+            count,
+            newest,
             pins: policy.overlays.pins(namespace).clone(),
             before: snapshot.record(namespace)?.unwrap_or_default(),
             namespace: namespace.to_ascii_lowercase(),
@@ -125,14 +148,29 @@ impl Question {
     pub(super) async fn look_up(
         &self,
         sources: &OwnershipSources,
+        losses: &Mutex<LossBudget>,
         now: impl Fn() -> Timestamp,
     ) -> VerificationRecord {
         let lookup = sources.look_up(&self.claim).await;
-        let now = now();
-        let before = self.before.clone().inheriting(&self.inherited, &lookup);
-        let mut record = before.after(&lookup, &self.pins, now);
-        let next = next_check(&self.namespace, &record, &self.pins, self.priority, now);
-        record.next_check = Some(next);
+        self.record(&lookup, losses, now())
+    }
+
+    /// Returns the record after a lookup. A loss by absence takes effect only within the brake, if the namespace is
+    /// mentioned.
+    pub(super) fn record(
+        &self,
+        lookup: &Lookup,
+        losses: &Mutex<LossBudget>,
+        now: Timestamp,
+    ) -> VerificationRecord {
+        let admit = || {
+            let owner = self.claim.owner().filter(|_| self.is_mentioned);
+            let mut losses = losses.lock().unwrap_or_else(PoisonError::into_inner);
+            owner.is_none_or(|owner| losses.admit(&owner, now))
+        };
+        let before = self.before.clone().inheriting(&self.parents, lookup);
+        let mut record = before.after(lookup, now).conclude(&self.before, admit, now);
+        record.next_check = Some(next_check(&self.namespace, &record, self.priority, now));
         record
     }
 
@@ -146,38 +184,53 @@ impl Question {
         let account = self.pins.github.or(record.pinned_account);
         let until = Deadline::now() + LONGEST;
         let mut budget = MAX_ASKED;
-        let mut changed = false;
+        let (mut changed, mut is_complete) = (false, true);
         let mut asked_names = Vec::with_capacity(self.names.len());
         for NameQuestion { name, declarations, current, contents } in self.names {
             if budget == 0 {
+                is_complete = false;
                 break;
             }
-            let asked = sources.contents(account, &contents, &mut budget);
-            let Ok(lookups) = timeout_at(until, asked).await else { break };
-            let next =
-                declarations.clone().after(name.as_str(), account, &current, &lookups, now());
-            let facts = |record: &DeclarationRecord| {
-                (record.account, record.declared.clone(), record.disputed.clone())
+            let asked = sources.contents(account, &contents, declarations.offset, &mut budget);
+            let Ok(lookups) = timeout_at(until, asked).await else {
+                is_complete = false;
+                break;
             };
-            changed |= facts(&declarations) != facts(&next);
+            let names = self.count;
+            let declaring = Declaring { name: name.as_str(), account, current: &current, names };
+            let next = declarations.clone().after(&declaring, &lookups, now());
+            changed |= !has_same_facts(&declarations, &next);
             asked_names.push((name, next));
         }
-        Answer { namespace: self.namespace, record, declarations: asked_names, changed }
+        let declarations = asked_names;
+        Answer { namespace: self.namespace, record, declarations, changed, is_complete, served: false }
     }
 }
 
-/// Returns the contents of a name that external publishers may have published: all of them, and those to look
-/// up now, after the `offset` contents of earlier lookups.
-fn contents(
+fn has_same_facts(one: &DeclarationRecord, other: &DeclarationRecord) -> bool {
+    (one.account, &one.declared, &one.disputed, &one.answered)
+        == (other.account, &other.declared, &other.disputed, &other.answered)
+}
+
+/// Returns the heads of a name that external publishers may have published, the newest first: by when they were seen,
+/// since their dates are claims.
+fn heads(
     snapshot: &Snapshot,
     policy: &PolicySnapshot,
     name: &Name,
-    offset: usize,
-) -> Result<(BTreeSet<Digest>, Contents), StoreError> {
+) -> Result<Vec<StoredHead>, StoreError> {
     let mut heads = snapshot.heads_of(name)?;
     heads.retain(|head| head.head.status != Status::Deleted && !policy.is_internal(&head.upstream));
-    heads.sort_by_key(|head| std::cmp::Reverse(head.head.published_at));
-    let current = heads.iter().map(|head| head.head.received).collect();
+    heads.sort_by_key(|head| std::cmp::Reverse((head.head.first_seen, head.head.published_at)));
+    Ok(heads)
+}
+
+/// Returns the contents to look up now, after the `offset` contents of earlier lookups.
+fn contents(
+    snapshot: &Snapshot,
+    heads: &[StoredHead],
+    offset: usize,
+) -> Result<Contents, StoreError> {
     let (newest, others) = heads.split_at(heads.len().min(NEWEST_CONTENTS));
     let rotated = others.iter().cycle().skip(offset % others.len().max(1));
     let rotated = rotated.take(others.len().min(OTHER_CONTENTS));
@@ -189,20 +242,24 @@ fn contents(
                 .extend(Offer::read(&entry?.server).map(|offer| (head.head.received, offer))),
         }
     }
-    Ok((current, contents))
+    Ok(contents)
 }
 
-/// Returns true if the new record may change an evaluation, under these pins.
+/// Returns true if the new record may change an evaluation, under these pins. `newest` is when the newest content was
+/// first seen: it may have waited for this lookup.
 pub(super) fn may_change_evaluations<'h>(
     before: &'h VerificationRecord,
     after: &'h VerificationRecord,
     pins: &'h Pins,
+    newest: Option<Timestamp>,
     now: Timestamp,
 ) -> bool {
     let facts = |record: &'h VerificationRecord| {
         let created = record.account().and_then(|account| account.created_at);
         let is_new = record.concluded_at.is_none();
+        let admits_newest = newest.is_none_or(|newest| record.last_shown() >= Some(newest));
         (
+            (admits_newest, record.open_change(pins)),
             record.basis(pins),
             record.is_through_parent(),
             record.is_stale(now),
@@ -250,20 +307,17 @@ pub async fn verify_once(
     sources: &OwnershipSources,
     namespace: &str,
 ) -> Result<OwnershipReport, StoreError> {
-    let question = {
+    let (question, losses) = {
         let snapshot = store.snapshot()?;
-        let mut names = BTreeSet::new();
-        for head in snapshot.heads()? {
-            let name = head?.name;
-            if name.namespace().eq_ignore_ascii_case(namespace) {
-                names.insert(name);
-            }
-        }
-        let names: Vec<Name> = names.into_iter().collect();
-        Question::read(&snapshot, policy, namespace, &names, Priority::Mentioned)?
+        let all = snapshot.names()?;
+        let losses = Mutex::new(budget(&snapshot, &policy.overlays, &all)?);
+        let is_of = |name: &Name| name.namespace().eq_ignore_ascii_case(namespace);
+        let names: Vec<Name> = all.into_iter().filter(is_of).collect();
+        let read = Question::read(&snapshot, policy, namespace, &names, Priority::Mentioned)?;
+        (read, losses)
     };
     sources.forget_answers();
-    let record = question.look_up(sources, || clock.now()).await;
+    let record = question.look_up(sources, &losses, || clock.now()).await;
     let answer = question.look_up_names(sources, record, || clock.now()).await;
     store.store_verification(&answer.records(), clock.now())?;
     Ok(answer.report(policy, namespace))

@@ -22,6 +22,7 @@
 //! Gates, through the dossier. Names with changed evidence leave through the port `touched`.
 
 mod alerts;
+mod brake;
 mod driver;
 mod handle;
 mod lookup;

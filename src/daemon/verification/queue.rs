@@ -15,6 +15,8 @@ pub(super) struct Queue {
     names: BTreeMap<SmolStr, Vec<Name>>,
     due: HashMap<SmolStr, (RateLane, Priority, Timestamp)>,
     order: BTreeMap<RateLane, BTreeSet<(Priority, Timestamp, SmolStr)>>,
+    /// Due namespaces that wait for a place of their zone, by zone.
+    parked: BTreeMap<SmolStr, BTreeSet<(Priority, Timestamp, SmolStr)>>,
 }
 
 /// The rate lanes: GitHub accounts are looked up one by one.
@@ -50,6 +52,18 @@ impl Queue {
     /// Returns the names of a namespace, whatever its case.
     pub(super) fn names(&self, namespace: &str) -> impl Iterator<Item = &Name> {
         self.names.get(namespace.to_ascii_lowercase().as_str()).into_iter().flatten()
+    }
+
+    pub(super) fn all_names(&self) -> impl Iterator<Item = &Name> {
+        self.names.values().flatten()
+    }
+
+    /// Returns the namespaces that overlays mention and that were due before a time.
+    pub(super) fn overdue(&self, before: Timestamp) -> impl Iterator<Item = &str> {
+        let is_overdue = move |(_, (_, priority, at)): &(&SmolStr, &(RateLane, Priority, Timestamp))| {
+            *priority == Priority::Mentioned && *at < before
+        };
+        self.due.iter().filter(is_overdue).map(|(namespace, _)| namespace.as_str())
     }
 
     /// Queues a namespace.
@@ -93,10 +107,41 @@ impl Queue {
 
     /// Takes a namespace out of the queue.
     pub(super) fn remove(&mut self, namespace: &str) {
-        if let Some((rate_lane, priority, at)) = self.due.remove(namespace)
-            && let Some(order) = self.order.get_mut(&rate_lane)
-        {
-            order.remove(&(priority, at, namespace.into()));
+        let Some((rate_lane, priority, at)) = self.due.remove(namespace) else { return };
+        let item = (priority, at, SmolStr::new(namespace));
+        if self.order.get_mut(&rate_lane).is_some_and(|order| order.remove(&item)) {
+            return;
+        }
+        self.parked.retain(|_, waiting| {
+            waiting.remove(&item);
+            !waiting.is_empty()
+        });
+    }
+
+    /// Lets a namespace that was taken wait until its zone has a place again.
+    pub(super) fn park(
+        &mut self,
+        namespace: &str,
+        rate_lane: RateLane,
+        priority: Priority,
+        zone: &str,
+        now: Timestamp,
+    ) {
+        let namespace = SmolStr::new(namespace);
+        self.due.insert(namespace.clone(), (rate_lane, priority, now));
+        self.parked.entry(zone.into()).or_default().insert((priority, now, namespace));
+    }
+
+    /// Queues the first namespace that waits for a place of a zone.
+    pub(super) fn unpark(&mut self, zone: &str) {
+        let Some(waiting) = self.parked.get_mut(zone) else { return };
+        let first = waiting.pop_first();
+        if waiting.is_empty() {
+            self.parked.remove(zone);
+        }
+        let Some((priority, at, namespace)) = first else { return };
+        if let Some((rate_lane, ..)) = self.due.get(&namespace).copied() {
+            self.set(&namespace, rate_lane, priority, at);
         }
     }
 

@@ -81,9 +81,11 @@ impl Service {
         })
         .await?;
         let now = || self.clock.now();
-        let record = question.look_up(&self.sources, now).await;
+        let record = question.look_up(&self.sources, &self.handle.losses, now).await;
+        let served = names.iter().any(|name| (self.ports.is_served)(name));
         self.store_record(&question, &record, names).await?;
-        let answer = question.look_up_names(&self.sources, record, now).await;
+        let mut answer = question.look_up_names(&self.sources, record, now).await;
+        answer.served = served;
         if !answer.declarations.is_empty() {
             let declarations = answer.declarations.clone();
             self.save(VerificationRecords { verifications: Vec::new(), declarations }).await?;
@@ -102,17 +104,19 @@ impl Service {
         let verifications = vec![(question.namespace.clone(), record.clone())];
         let stored =
             self.save(VerificationRecords { verifications, declarations: Vec::new() }).await;
-        let policy = self.policy();
+        let (policy, now) = (self.policy(), self.clock.now());
         let pins = policy.overlays.pins(&question.namespace);
-        let now = self.clock.now();
         // A commit may have succeeded although it reported an error.
-        if *pins != question.pins || may_change_evaluations(&question.before, record, pins, now) {
+        let newest = question.newest;
+        if *pins != question.pins
+            || may_change_evaluations(&question.before, record, pins, newest, now)
+        {
             (self.ports.touched)(names);
         }
         stored
     }
 
-    async fn save(&self, records: VerificationRecords) -> Result<(), StoreError> {
+    pub(super) async fn save(&self, records: VerificationRecords) -> Result<(), StoreError> {
         let (store, now) = (Arc::clone(&self.store), self.clock.now());
         blocking(move || store.store_verification(&records, now)).await
     }

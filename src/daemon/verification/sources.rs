@@ -15,6 +15,7 @@ pub fn open_sources(settings: &Settings) -> Result<OwnershipSources, DaemonError
         packages: ownership.packages.clone(),
         proxy: settings.egress.proxy.clone(),
         ca_files: settings.egress.ca_file.iter().cloned().collect(),
+        internal_domains: settings.egress.internal_domains.clone(),
         reach: Reach::default(),
     };
     OwnershipSources::new(&settings).map_err(|source| DaemonError::OwnershipSources { source })

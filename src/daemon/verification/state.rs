@@ -10,16 +10,25 @@ use std::time::Duration;
 use super::queue::{Queue, RateLane, rate_lane};
 use crate::model::{Name, NamespacePattern, Timestamp};
 use crate::overlay::{Changes, OverlaySet};
-use crate::ownership::{Claim, Priority};
+use crate::ownership::{Claim, Priority, SharedHosts};
 
-/// Domains that are looked up at the same time.
+/// Domains that are looked up at the same time: all of them, those of one registered domain, and those that gave no
+/// answer the last time. A silent zone delays nothing but itself.
 const PARALLEL: usize = 16;
+const PER_OWNER: usize = 2;
+const SILENT: usize = 8;
+/// The zone of all namespaces that gave no answer the last time.
+const SILENCE: &str = "";
 /// Interval between two namespaces that no overlay mentions: 28,800 a day.
 const REST_EVERY: Duration = Duration::from_secs(3);
 /// After a restart, the longest age of a verdict on a namespace that overlays mention.
 const MENTIONED_EVERY: Duration = Duration::from_hours(24);
-/// The shortest interval between two lookups of one namespace after changes of its names.
-const AT_MOST_EVERY: Duration = Duration::from_mins(10);
+/// The shortest interval between two lookups of one namespace after changes of its names, by lane: GitHub counts
+/// requests.
+const DOMAIN_AT_MOST_EVERY: Duration = Duration::from_secs(10);
+const ACCOUNT_AT_MOST_EVERY: Duration = Duration::from_mins(2);
+/// Wait for the repositories and packages that a lookup did not reach.
+const CONTINUED: Duration = Duration::from_mins(10);
 /// Wait after a lookup that failed, or that GitHub's limits postponed.
 const POSTPONED: Duration = Duration::from_mins(5);
 
@@ -71,6 +80,10 @@ pub(super) struct Found {
     pub(super) next_check: Option<Timestamp>,
     /// True if the evidence of a name changed.
     pub(super) changed: bool,
+    /// True if the lookup gave no definite answer.
+    pub(super) is_silent: bool,
+    /// False if some repositories or packages were not asked.
+    pub(super) is_complete: bool,
 }
 
 #[derive(Debug, PartialEq, Eq)]
@@ -101,7 +114,9 @@ pub(super) struct State<R> {
     /// True if lookups are made without a request.
     enabled: bool,
     queue: Queue,
-    under_way: BTreeMap<String, (RateLane, Priority)>,
+    under_way: BTreeMap<String, UnderWay>,
+    /// Namespaces that gave no answer the last time.
+    silent: BTreeSet<String>,
     /// When the next namespace that no overlay mentions may be looked up.
     rest_from: BTreeMap<RateLane, Timestamp>,
     /// Requests that wait for a lookup under way: each starts from the record that it leaves.
@@ -110,12 +125,25 @@ pub(super) struct State<R> {
     again: BTreeSet<String>,
 }
 
+/// A lookup under way.
+#[derive(Debug)]
+struct UnderWay {
+    rate_lane: RateLane,
+    priority: Priority,
+    /// The registered domain or account.
+    owner: Option<String>,
+    is_silent: bool,
+    /// The names that it covers; names that arrive later are evaluated after it.
+    names: usize,
+}
+
 impl<R> State<R> {
     pub(super) fn new(enabled: bool) -> Self {
         Self {
             enabled,
             queue: Queue::default(),
             under_way: BTreeMap::new(),
+            silent: BTreeSet::new(),
             rest_from: BTreeMap::new(),
             waiting: Vec::new(),
             again: BTreeSet::new(),
@@ -148,9 +176,23 @@ impl<R> State<R> {
         effects
     }
 
+    /// Returns true while a lookup of a namespace is under way: its record is about to change.
+    pub(super) fn is_under_way(&self, namespace: &str) -> bool {
+        self.under_way.contains_key(namespace)
+    }
+
     /// Returns the names of a namespace, in any case.
     pub(super) fn names(&self, namespace: &str) -> impl Iterator<Item = &Name> {
         self.queue.names(namespace)
+    }
+
+    /// Returns the mentioned namespaces that were due before a time.
+    pub(super) fn overdue(&self, before: Timestamp) -> impl Iterator<Item = &str> {
+        self.queue.overdue(before)
+    }
+
+    pub(super) fn all_names(&self) -> impl Iterator<Item = &Name> {
+        self.queue.all_names()
     }
 
     pub(super) fn crowded(&self, overlays: &OverlaySet) -> Vec<(String, u64)> {
@@ -197,9 +239,9 @@ impl<R> State<R> {
                 continue;
             }
             let checked = records.get(namespace).and_then(|record| record.checked_at);
-            let earliest = checked.map_or(Timestamp::MIN, |at| at.plus(AT_MOST_EVERY));
-            let soon = context.now.max(earliest);
             if let Some((rate_lane, _, at)) = self.queue.position(namespace) {
+                let earliest = checked.map_or(Timestamp::MIN, |at| at.plus(at_most_every(rate_lane)));
+                let soon = context.now.max(earliest);
                 self.queue.set(namespace, rate_lane, priority, at.min(soon));
             } else if self.under_way.contains_key(namespace) {
                 self.again.insert(namespace.clone());
@@ -240,11 +282,18 @@ impl<R> State<R> {
             return None;
         }
         self.queue.remove(&folded);
-        let rate_lane = rate_lane(&Claim::of(&namespace, &context.overlays.shared_hosts()));
-        self.under_way.insert(folded, (rate_lane, Priority::Mentioned));
         let names: Vec<Name> = self.names(&namespace).cloned().collect();
+        self.begin(&folded, Priority::Mentioned, names.len(), context);
         let (priority, asked, reply) = (Priority::Mentioned, names.clone(), Some(reply));
         Some(Effect::LookupTask(LookupTask { namespace, priority, names, asked, reply }))
+    }
+
+    fn begin(&mut self, folded: &str, priority: Priority, names: usize, context: &Context<'_>) {
+        let claim = Claim::of(folded, &context.overlays.shared_hosts());
+        let (rate_lane, owner) = (rate_lane(&claim), claim.owner());
+        let is_silent = self.silent.contains(folded);
+        let begun = UnderWay { rate_lane, priority, owner, is_silent, names };
+        self.under_way.insert(folded.to_owned(), begun);
     }
 
     fn ended(
@@ -254,27 +303,37 @@ impl<R> State<R> {
         context: &Context<'_>,
     ) -> Option<Effect<R>> {
         let folded = namespace.to_ascii_lowercase();
-        let (lane_before, priority_before) = self.under_way.remove(&folded)?;
+        let before = self.under_way.remove(&folded)?;
+        for zone in before.owner.as_deref().into_iter().chain([SILENCE]) {
+            self.queue.unpark(zone);
+        }
         let names: Vec<Name> = self.names(&folded).cloned().collect();
         if names.is_empty() {
             // A client may have asked about a namespace that no upstream lists.
             self.again.remove(&folded);
             return None;
         }
-        let Some(Found { next_check, changed }) = found else {
+        let Some(Found { next_check, changed, is_silent, is_complete }) = found else {
             let again = context.now.plus(POSTPONED);
-            self.queue.set(&folded, lane_before, priority_before, again);
+            self.queue.set(&folded, before.rate_lane, before.priority, again);
             return None;
         };
-        let next = if self.again.remove(&folded) {
-            context.now.plus(AT_MOST_EVERY)
+        if is_silent {
+            self.silent.insert(folded.clone());
         } else {
-            next_check.unwrap_or(context.now)
-        };
+            self.silent.remove(&folded);
+        }
         let rate_lane = rate_lane(&Claim::of(&folded, &context.overlays.shared_hosts()));
+        let mut next = next_check.unwrap_or(context.now);
+        if !is_complete {
+            next = next.min(context.now.plus(CONTINUED));
+        }
+        if self.again.remove(&folded) {
+            next = next.min(context.now.plus(at_most_every(rate_lane)));
+        }
         let priority = self.priority(&folded, context);
         self.queue.set(&folded, rate_lane, priority, next);
-        changed.then_some(Effect::Touch(names))
+        (changed || names.len() != before.names).then_some(Effect::Touch(names))
     }
 
     /// Starts as many lookups as may run at the same time.
@@ -283,8 +342,9 @@ impl<R> State<R> {
         if !self.enabled {
             return effects;
         }
+        let hosts = context.overlays.shared_hosts();
         for (rate_lane, most) in [(RateLane::Domains, PARALLEL), (RateLane::GitHub, 1)] {
-            while self.under_way.values().filter(|(other, _)| *other == rate_lane).count() < most {
+            while self.running(|other| other.rate_lane == rate_lane) < most {
                 let may_take_rest =
                     self.rest_from.get(&rate_lane).is_none_or(|from| context.now >= *from);
                 let Some((namespace, priority)) =
@@ -292,6 +352,10 @@ impl<R> State<R> {
                 else {
                     break;
                 };
+                if let Some(zone) = self.full_zone(&namespace, rate_lane, &hosts) {
+                    self.queue.park(&namespace, rate_lane, priority, &zone, context.now);
+                    continue;
+                }
                 if priority == Priority::Rest {
                     self.rest_from.insert(rate_lane, context.now.plus(REST_EVERY));
                 }
@@ -299,8 +363,8 @@ impl<R> State<R> {
                     self.queue.set(&namespace, rate_lane, priority, context.now.plus(POSTPONED));
                     continue;
                 }
-                self.under_way.insert(namespace.clone(), (rate_lane, priority));
                 let names: Vec<Name> = self.names(&namespace).cloned().collect();
+                self.begin(&namespace, priority, names.len(), context);
                 let is_mentioned = |name: &&Name| !context.overlays.rules_for(name).is_silent();
                 let asked = names.iter().filter(is_mentioned).cloned().collect();
                 let lookup = LookupTask { namespace, priority, names, asked, reply: None };
@@ -309,225 +373,33 @@ impl<R> State<R> {
         }
         effects
     }
+
+    fn running(&self, is_counted: impl Fn(&UnderWay) -> bool) -> usize {
+        self.under_way.values().filter(|lookup| is_counted(lookup)).count()
+    }
+
+    /// Returns the zone of a namespace that has no place left.
+    fn full_zone(&self, namespace: &str, rate_lane: RateLane, hosts: &SharedHosts) -> Option<String> {
+        if rate_lane == RateLane::GitHub {
+            return None;
+        }
+        let owner = Claim::of(namespace, hosts).owner()?;
+        if self.running(|other| other.owner.as_ref() == Some(&owner)) >= PER_OWNER {
+            return Some(owner);
+        }
+        let is_full =
+            self.silent.contains(namespace) && self.running(|other| other.is_silent) >= SILENT;
+        is_full.then(|| SILENCE.to_owned())
+    }
+}
+
+const fn at_most_every(rate_lane: RateLane) -> Duration {
+    match rate_lane {
+        RateLane::Domains => DOMAIN_AT_MOST_EVERY,
+        RateLane::GitHub => ACCOUNT_AT_MOST_EVERY,
+    }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::lint::Source;
-    use crate::overlay::{Context as Reading, Terms, read};
-
-    const START: u64 = 1_000_000;
-    const MENTIONED: &str =
-        "servers: [{name: com.mentioned/x, tier: 1}, {name: io.github.a/x, tier: 1}]";
-
-    fn at(seconds: u64) -> Timestamp {
-        Timestamp::from_micros(0).plus(Duration::from_secs(START + seconds))
-    }
-
-    fn overlays(text: &str) -> OverlaySet {
-        let context = Reading { terms: Terms::default(), now: at(0), upstreams: None };
-        read(&[Source::new("x.yaml", text)], &context).into()
-    }
-
-    fn names(texts: &[&str]) -> Vec<Name> {
-        texts.iter().map(|text| Name::parse(text).expect("a name")).collect()
-    }
-
-    /// A queue under overlays that mention one domain and one account.
-    struct Bench {
-        state: State<&'static str>,
-        overlays: OverlaySet,
-        resembling: BTreeSet<String>,
-        github_blocked: bool,
-    }
-
-    impl Bench {
-        fn new(enabled: bool) -> Self {
-            Self {
-                state: State::new(enabled),
-                overlays: overlays(MENTIONED),
-                resembling: BTreeSet::new(),
-                github_blocked: false,
-            }
-        }
-
-        fn step(
-            &mut self,
-            event: Event<'_, &'static str>,
-            seconds: u64,
-        ) -> Vec<Effect<&'static str>> {
-            let context = Context {
-                overlays: &self.overlays,
-                resembling: &self.resembling,
-                github_blocked: self.github_blocked,
-                now: at(seconds),
-            };
-            self.state.step(event, &context)
-        }
-
-        fn load(&mut self, texts: &[&str]) {
-            assert_eq!(self.step(Event::Loaded(names(texts), &Records::new()), 0), []);
-        }
-
-        /// Returns the namespaces that begin a lookup at a time.
-        fn tick(&mut self, seconds: u64) -> Vec<String> {
-            namespaces(&self.step(Event::Tick, seconds))
-        }
-
-        fn end(&mut self, namespace: &str, next: u64, seconds: u64) -> Vec<Effect<&'static str>> {
-            let found = Some(Found { next_check: Some(at(next)), changed: false });
-            self.step(Event::Ended { namespace: namespace.to_owned(), found }, seconds)
-        }
-
-        fn request(&mut self, namespace: &str, reply: &'static str, seconds: u64) -> Vec<String> {
-            let namespace = namespace.to_owned();
-            namespaces(&self.step(Event::Requested { namespace, reply }, seconds))
-        }
-    }
-
-    fn namespaces(effects: &[Effect<&'static str>]) -> Vec<String> {
-        let looked_up = effects.iter().filter_map(|effect| match effect {
-            Effect::LookupTask(lookup) => Some(lookup.namespace.clone()),
-            _ => None,
-        });
-        looked_up.collect()
-    }
-
-    #[test]
-    fn mentioned_namespaces_go_first_and_the_rest_is_paced() {
-        let mut bench = Bench::new(true);
-        bench.resembling.insert("com.alike".to_owned());
-        bench.load(&["com.a/x", "com.b/x", "com.mentioned/x", "com.alike/x"]);
-        assert_eq!(bench.tick(0), ["com.mentioned", "com.alike", "com.a"]);
-        assert_eq!(bench.tick(2), <[&str; 0]>::default());
-        assert_eq!(bench.tick(3), ["com.b"]);
-    }
-
-    #[test]
-    fn domains_are_looked_up_in_parallel_and_accounts_one_by_one() {
-        let mut bench = Bench::new(true);
-        bench.overlays = overlays("servers: [{name: \"*\", tier: 1}]");
-        let domains: Vec<String> = (0..20).map(|index| format!("com.n{index:02}/x")).collect();
-        let mut all: Vec<&str> = domains.iter().map(String::as_str).collect();
-        all.extend(["io.github.a/x", "io.github.b/x"]);
-        bench.load(&all);
-        let first = bench.tick(0);
-        assert_eq!(first.len(), PARALLEL + 1, "{first:?}");
-        assert_eq!(first.last().map(String::as_str), Some("io.github.a"));
-        assert_eq!(namespaces(&bench.end("io.github.a", 9999, 1)), ["io.github.b"]);
-        assert_eq!(namespaces(&bench.end("com.n00", 9999, 1)), ["com.n16"]);
-    }
-
-    #[test]
-    fn accounts_wait_while_github_is_blocked() {
-        let mut bench = Bench::new(true);
-        bench.load(&["io.github.a/x"]);
-        bench.github_blocked = true;
-        assert_eq!(bench.tick(0), <[&str; 0]>::default());
-        bench.github_blocked = false;
-        assert_eq!(bench.tick(299), <[&str; 0]>::default());
-        assert_eq!(bench.tick(300), ["io.github.a"]);
-    }
-
-    #[test]
-    fn restart_keeps_due_times_but_mentioned_namespaces_wait_at_most_a_day() {
-        let mut bench = Bench::new(true);
-        let record = Record { checked_at: Some(at(0)), next_check: Some(at(500_000)) };
-        let records = ["com.mentioned", "com.a"].map(|namespace| (namespace.to_owned(), record));
-        bench.step(Event::Loaded(names(&["com.mentioned/x", "com.a/x"]), &records.into()), 0);
-        assert_eq!(bench.tick(86_399), <[&str; 0]>::default());
-        assert_eq!(bench.tick(86_400), ["com.mentioned"]);
-        assert_eq!(bench.tick(500_000), ["com.a"]);
-    }
-
-    #[test]
-    fn request_waits_for_the_lookup_under_way_and_gets_its_own() {
-        let mut bench = Bench::new(true);
-        bench.load(&["com.mentioned/x", "com.mentioned/y"]);
-        assert_eq!(bench.tick(0), ["com.mentioned"]);
-        assert_eq!(bench.request("com.Mentioned", "a", 1), <[&str; 0]>::default());
-        let effects = bench.end("com.mentioned", 9999, 2);
-        let [Effect::LookupTask(lookup)] = effects.as_slice() else { panic!("{effects:?}") };
-        assert_eq!((lookup.namespace.as_str(), lookup.reply), ("com.Mentioned", Some("a")));
-        assert_eq!(lookup.asked.len(), 2, "all of its names");
-    }
-
-    #[test]
-    fn lookup_for_a_request_replaces_the_one_that_was_due() {
-        let mut bench = Bench::new(true);
-        bench.load(&["com.mentioned/x"]);
-        assert_eq!(bench.request("com.mentioned", "a", 0), ["com.mentioned"]);
-        assert_eq!(bench.tick(0), <[&str; 0]>::default());
-        bench.end("com.mentioned", 500, 1);
-        assert_eq!(bench.tick(499), <[&str; 0]>::default());
-        assert_eq!(bench.tick(500), ["com.mentioned"]);
-    }
-
-    #[test]
-    fn namespace_without_names_is_looked_up_once_for_a_request() {
-        let mut bench = Bench::new(true);
-        assert_eq!(bench.request("com.unknown", "a", 0), ["com.unknown"]);
-        bench.end("com.unknown", 1, 1);
-        assert_eq!(bench.tick(9999), <[&str; 0]>::default());
-    }
-
-    #[test]
-    fn disabled_verification_looks_up_only_requests() {
-        let mut bench = Bench::new(false);
-        bench.step(Event::NamesTouched(names(&["com.mentioned/x"]), &Records::new()), 0);
-        assert_eq!(bench.tick(0), <[&str; 0]>::default());
-        assert_eq!(bench.request("com.mentioned", "a", 0), ["com.mentioned"]);
-        assert_eq!(bench.end("com.mentioned", 1, 1), []);
-        assert_eq!(bench.tick(9999), <[&str; 0]>::default());
-    }
-
-    #[test]
-    fn failed_lookup_is_repeated_after_five_minutes() {
-        let mut bench = Bench::new(true);
-        bench.load(&["com.mentioned/x"]);
-        bench.tick(0);
-        bench.step(Event::Ended { namespace: "com.mentioned".to_owned(), found: None }, 10);
-        assert_eq!(bench.tick(309), <[&str; 0]>::default());
-        assert_eq!(bench.tick(310), ["com.mentioned"]);
-    }
-
-    #[test]
-    fn changed_names_are_looked_up_at_most_every_ten_minutes() {
-        let mut bench = Bench::new(true);
-        bench.load(&["com.mentioned/x"]);
-        bench.tick(0);
-        bench.end("com.mentioned", 50_000, 0);
-        let record = Record { checked_at: Some(at(0)), next_check: Some(at(50_000)) };
-        let records = Records::from([("com.mentioned".to_owned(), record)]);
-        bench.step(Event::NamesTouched(names(&["com.mentioned/x"]), &records), 60);
-        assert_eq!(bench.tick(599), <[&str; 0]>::default());
-        assert_eq!(bench.tick(600), ["com.mentioned"]);
-        bench.step(Event::NamesTouched(names(&["com.mentioned/x"]), &records), 601);
-        bench.end("com.mentioned", 50_000, 602);
-        assert_eq!(bench.tick(1201), <[&str; 0]>::default(), "it changed during the lookup");
-        assert_eq!(bench.tick(1202), ["com.mentioned"]);
-    }
-
-    #[test]
-    fn newly_mentioned_namespace_is_due_at_once() {
-        let mut bench = Bench::new(true);
-        bench.load(&["com.a/x", "com.b/x"]);
-        assert_eq!(bench.tick(0), ["com.a"]);
-        bench.end("com.a", 50_000, 1);
-        let before =
-            std::mem::replace(&mut bench.overlays, overlays("servers: [{name: com.a/x, tier: 1}]"));
-        bench.step(Event::PolicyChanged { before: &before }, 2);
-        assert_eq!(bench.tick(2), ["com.a"]);
-    }
-
-    #[test]
-    fn names_with_changed_evidence_are_evaluated_again() {
-        let mut bench = Bench::new(true);
-        bench.load(&["com.mentioned/x"]);
-        bench.tick(0);
-        let found = Some(Found { next_check: Some(at(9999)), changed: true });
-        let effects = bench.step(Event::Ended { namespace: "com.mentioned".to_owned(), found }, 1);
-        assert_eq!(effects, [Effect::Touch(names(&["com.mentioned/x"]))]);
-    }
-}
+#[path = "state_tests.rs"]
+mod tests;

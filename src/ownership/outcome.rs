@@ -1,0 +1,107 @@
+use std::collections::BTreeSet;
+
+use super::account::Account;
+use super::lookup::{ForgeAnswer, KeyLookup, Lookup};
+use super::record::{Means, Shown, VerificationRecord};
+use super::txt::Key;
+
+/// The outcome of one lookup.
+pub(super) enum Outcome {
+    /// The evidence, and those of its keys that earlier releases did not read.
+    Shown(Shown, BTreeSet<Key>),
+    Gone,
+    Unclear,
+}
+
+/// Lines of evidence of one lookup, and the characters of each: the texts are written by strangers.
+pub(super) const MAX_LINES: usize = 16;
+pub(super) const MAX_LINE: usize = 200;
+
+impl VerificationRecord {
+    /// Returns what a lookup says of the owner. It is definite only if no unanswered question could have changed it.
+    pub(super) fn outcome(&self, lookup: &Lookup) -> Outcome {
+        match lookup {
+            Lookup::Unverifiable(_) => Outcome::Gone,
+            Lookup::Account(ForgeAnswer::Found(account)) => {
+                Outcome::Shown(Shown::Account(account.clone()), BTreeSet::new())
+            }
+            Lookup::Account(ForgeAnswer::Absent) => Outcome::Gone,
+            Lookup::Account(ForgeAnswer::Unclear(_)) => Outcome::Unclear,
+            Lookup::Domain { dns, http, is_partial, .. } => {
+                let takes_away = |outcome: &Outcome| match outcome {
+                    Outcome::Gone => self.shown.is_some(),
+                    Outcome::Shown(shown, _) => self.is_foreign(shown),
+                    Outcome::Unclear => false,
+                };
+                let outcome = self.domain_outcome(dns, http);
+                if *is_partial && takes_away(&outcome) { Outcome::Unclear } else { outcome }
+            }
+        }
+    }
+
+    /// Finds the nearest place that shows keys: the domain's own record, its own file, then its parents.
+    fn domain_outcome(&self, dns: &[(String, KeyLookup)], http: &KeyLookup) -> Outcome {
+        let own = dns.first().map(|(domain, _)| domain.as_str()).unwrap_or_default();
+        let at_dns = |(at, lookup)| (Means::Dns, at, lookup);
+        let (nearest, parents) = dns.split_at(dns.len().min(1));
+        let places = nearest.iter().map(|(at, lookup)| at_dns((at.as_str(), lookup)));
+        let places = places.chain([(Means::Http, own, http)]);
+        let places = places.chain(parents.iter().map(|(at, lookup)| at_dns((at.as_str(), lookup))));
+        let mut unclear = false;
+        for (means, at, lookup) in places {
+            unclear |= matches!(lookup, KeyLookup::Unclear(_));
+            let KeyLookup::Shown(keys) = lookup else { continue };
+            let (parent, at) = (at != own, at.to_owned());
+            let shown = Shown::Keys { means, at, parent, keys: keys.keys.clone() };
+            // A nearer place may show other keys: a farther one neither replaces them nor takes anything away.
+            if unclear && (self.is_shown_at_another(&shown) || self.is_foreign(&shown)) {
+                return Outcome::Unclear;
+            }
+            return Outcome::Shown(shown, keys.newly_readable.clone());
+        }
+        let is_absent = |lookup: &KeyLookup| matches!(lookup, KeyLookup::Absent(_));
+        let is_in_file = matches!(&self.shown, Some(Shown::Keys { means: Means::Http, .. }));
+        let is_withheld = matches!(http, KeyLookup::Withheld(_)) && !is_in_file;
+        let all = dns.iter().all(|(_, lookup)| is_absent(lookup));
+        if all && (is_absent(http) || is_withheld) { Outcome::Gone } else { Outcome::Unclear }
+    }
+
+    fn is_shown_at_another(&self, shown: &Shown) -> bool {
+        match (&self.shown, shown) {
+            (Some(Shown::Keys { means, at, .. }), Shown::Keys { means: by, at: place, .. }) => {
+                (means, at) != (by, place)
+            }
+            _ => false,
+        }
+    }
+}
+
+/// Returns the findings of a lookup, for people: bounded, whatever was answered.
+pub(super) fn evidence(lookup: &Lookup) -> Vec<String> {
+    let lines = match lookup {
+        Lookup::Unverifiable(why) => vec![why.clone()],
+        Lookup::Account(ForgeAnswer::Found(Account { login, id, created_at })) => {
+            let created = created_at.map_or(String::new(), |at| format!(", created {at}"));
+            vec![format!("GitHub: {login} is the account {id}{created}")]
+        }
+        Lookup::Account(ForgeAnswer::Absent) => vec!["GitHub: no such account".into()],
+        Lookup::Account(ForgeAnswer::Unclear(why)) => vec![format!("GitHub: unclear: {why}")],
+        Lookup::Domain { dns, http, hints, .. } => {
+            let own = dns.first().map(|(domain, _)| domain.as_str()).unwrap_or_default();
+            let mut lines: Vec<String> =
+                dns.iter().map(|(domain, lookup)| format!("DNS: {domain} {lookup}")).collect();
+            lines.push(format!("HTTP: {own} {http}"));
+            lines.extend(hints.iter().cloned());
+            lines
+        }
+    };
+    lines.into_iter().take(MAX_LINES).map(|line| shortened(&line)).collect()
+}
+
+/// Returns the beginning of a line, with a mark where it was cut.
+pub(super) fn shortened(line: &str) -> String {
+    match line.char_indices().nth(MAX_LINE - 1) {
+        Some((end, _)) if line.len() > end + 1 => format!("{}…", &line[..end]),
+        _ => line.to_owned(),
+    }
+}

@@ -1,0 +1,35 @@
+use std::collections::BTreeMap;
+
+use url::Url;
+
+use super::offer::{Package, image};
+
+/// The package registries that are asked which server a package belongs to, by kind of package.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
+pub struct PackageRegistries(BTreeMap<String, Url>);
+
+impl PackageRegistries {
+    /// Adds the registry of a kind of package.
+    pub fn add(&mut self, kind: String, url: Url) {
+        self.0.insert(kind, url);
+    }
+
+    /// Returns the URLs, by kind of package.
+    pub fn urls(&self) -> impl Iterator<Item = (&str, &Url)> {
+        self.0.iter().map(|(kind, url)| (kind.as_str(), url))
+    }
+
+    /// Returns the registry that a package is asked from; `None` if none of its kind is configured, or an image is of
+    /// another one.
+    #[must_use]
+    pub fn of(&self, package: &Package) -> Option<&Url> {
+        let url = self.0.get(&package.registry)?;
+        if package.registry != "oci" {
+            return Some(url);
+        }
+        let (host, _) = image(&package.identifier).0.split_once('/')?;
+        let with_port = url.host_str().zip(url.port()).map(|(host, port)| format!("{host}:{port}"));
+        let is_its = Some(host) == url.host_str() || Some(host) == with_port.as_deref();
+        is_its.then_some(url)
+    }
+}

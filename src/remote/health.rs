@@ -1,0 +1,111 @@
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+/// A resolver fails when it gave no answer for this long.
+const FAILS_AFTER: Duration = Duration::from_mins(9);
+/// A resolver that answers about the root, and not about so many domains, fails all the same.
+const DOMAINS: usize = 3;
+
+/// The answers of one resolver.
+///
+/// A stranger's zone that answers nobody says nothing of the resolver, so the root is asked too; and what makes a
+/// resolver be set aside are only questions that another resolver answered.
+#[derive(Debug)]
+pub(super) struct Health {
+    answered: Instant,
+    root_answered: Instant,
+    /// Domains without an answer since the last one: all of them, and those that another resolver answered.
+    unanswered: BTreeSet<String>,
+    alone: BTreeSet<String>,
+    last_failure: Option<String>,
+}
+
+impl Health {
+    pub(super) fn new(now: Instant) -> Self {
+        Self {
+            answered: now,
+            root_answered: now,
+            unanswered: BTreeSet::new(),
+            alone: BTreeSet::new(),
+            last_failure: None,
+        }
+    }
+
+    /// Records the answer about a domain; `is_alone` is true if another resolver answered what this one did not.
+    pub(super) fn record(&mut self, domain: &str, failure: Option<&str>, is_alone: bool, now: Instant) {
+        let Some(why) = failure else {
+            *self = Self { root_answered: self.root_answered, ..Self::new(now) };
+            return;
+        };
+        self.last_failure = Some(why.to_owned());
+        for (domains, applies) in [(&mut self.unanswered, true), (&mut self.alone, is_alone)] {
+            if applies && domains.len() < DOMAINS {
+                domains.insert(domain.to_owned());
+            }
+        }
+    }
+
+    /// Records the answer about the root.
+    pub(super) fn record_root(&mut self, failure: Option<&str>, now: Instant) {
+        match failure {
+            None => self.root_answered = now,
+            Some(why) => self.last_failure = Some(why.to_owned()),
+        }
+    }
+
+    /// Returns the last failure if the resolver fails, so that an operator should look.
+    pub(super) fn failure(&self, now: Instant) -> Option<String> {
+        let is_failing = self.fails(&self.unanswered, now);
+        is_failing.then(|| self.last_failure.clone().unwrap_or_else(|| "no answer".to_owned()))
+    }
+
+    /// Returns true if the other resolvers decide without it.
+    pub(super) fn is_set_aside(&self, now: Instant) -> bool {
+        self.fails(&self.alone, now)
+    }
+
+    fn fails(&self, domains: &BTreeSet<String>, now: Instant) -> bool {
+        let is_silent = |since: Instant| now.duration_since(since) >= FAILS_AFTER;
+        is_silent(self.answered) && (is_silent(self.root_answered) || domains.len() >= DOMAINS)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn after(minutes: u64, begun: Instant) -> Instant {
+        begun + Duration::from_mins(minutes)
+    }
+
+    #[tokio::test]
+    async fn resolver_that_answers_nothing_fails_after_nine_minutes_and_recovers_with_an_answer() {
+        let begun = Instant::now();
+        let mut health = Health::new(begun);
+        health.record("a.example", Some("timeout"), false, after(1, begun));
+        health.record_root(Some("timeout"), after(2, begun));
+        assert_eq!(health.failure(after(8, begun)), None);
+        assert_eq!(health.failure(after(9, begun)).as_deref(), Some("timeout"));
+        assert!(health.is_set_aside(after(9, begun)));
+        health.record("b.example", None, false, after(10, begun));
+        assert_eq!(health.failure(after(10, begun)), None);
+    }
+
+    #[tokio::test]
+    async fn silent_zones_of_a_stranger_set_no_resolver_aside() {
+        let begun = Instant::now();
+        let mut health = Health::new(begun);
+        for domain in ["a.example", "b.example", "c.example", "d.example"] {
+            health.record(domain, Some("SERVFAIL"), false, after(5, begun));
+        }
+        health.record_root(None, after(11, begun));
+        assert!(!health.is_set_aside(after(12, begun)));
+        assert!(health.failure(after(12, begun)).is_some(), "an operator should look");
+        for domain in ["a.example", "b.example", "c.example"] {
+            health.record(domain, Some("SERVFAIL"), true, after(12, begun));
+        }
+        assert!(health.is_set_aside(after(12, begun)), "the others answer");
+    }
+}
