@@ -19,7 +19,9 @@ use machine::cpu_seconds;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use vidimus::model::Timestamp;
-use vidimus::ownership::{Claim, Lookup, PackageRegistries, Pins, SharedHosts, Verdict, VerificationRecord};
+use vidimus::ownership::{
+    Claim, Lookup, PackageRegistries, Pins, SharedHosts, Verdict, VerificationRecord,
+};
 use vidimus::remote::{OwnershipSources, Reach, SourceSettings};
 use vidimus::store::{Store, VerificationRecords};
 

@@ -98,7 +98,7 @@ fn sources(settings: &Settings, resolver: SocketAddr) -> Result<OwnershipSources
         resolvers: vec![resolver],
         github: settings.ownership.github.url.clone(),
         github_token: None,
-        packages: crate::ownership::PackageRegistries::default(),
+        packages: Default::default(),
         proxy: None,
         ca_files: Vec::new(),
         reach: Reach::default(),

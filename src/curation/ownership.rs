@@ -6,7 +6,7 @@ use super::policy::PolicySnapshot;
 use super::requirement::spells_name_out;
 use crate::model::{Escaped, Head, Timestamp, Version};
 use crate::overlay::EffectivePolicy;
-use crate::ownership::{Basis, KeyChange, Package, Pins, Requirement, Verdict};
+use crate::ownership::{Basis, KeyChange, Obstacle, Package, Pins, Requirement, Verdict};
 
 /// The evidence of the gate `namespace ownership`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,10 +33,7 @@ pub enum Lack {
     ThroughParent,
     /// The verdict is older than 30 days, and the entry is new.
     Stale,
-    /// The namespace shows another set of keys since then, and the content is newer.
-    KeysChanged(KeyChange),
-    /// No lookup showed the evidence since the content came.
-    NotShownSince,
+    Unconfirmed(Obstacle),
     /// A package of the content was not asked yet, or gave no answer.
     PackageUnanswered,
 }
@@ -84,13 +81,13 @@ impl fmt::Display for OwnershipEvidence<'_> {
                         "; a key of the parent domain is enough for an exact name, not for a wildcard"
                     }
                     Some(Lack::Stale) => "; the verdict is older than 30 days and admits no new version",
-                    Some(Lack::NotShownSince) => {
+                    Some(Lack::Unconfirmed(Obstacle::NotShownSince)) => {
                         "; a wildcard admits this content after a lookup that still shows the evidence"
                     }
                     Some(Lack::PackageUnanswered) => {
                         "; a wildcard admits this content when its packages have answered which server they name"
                     }
-                    Some(Lack::KeysChanged(KeyChange { before, since })) => {
+                    Some(Lack::Unconfirmed(Obstacle::KeysChanged(KeyChange { before, since }))) => {
                         return write!(
                             f,
                             "; the keys changed {since}, and a wildcard admits nothing that came after {before} \
@@ -154,7 +151,8 @@ impl<'a> Claimed<'a, '_> {
         };
         let is_admission =
             verdict != Verdict::Waived && !is_visible && !spells_name_out(self.approval);
-        let lack = lack.or_else(|| self.lack_of_admission(required, verdict).filter(|_| is_admission));
+        let lack =
+            lack.or_else(|| self.lack_of_admission(required, verdict).filter(|_| is_admission));
         OwnershipEvidence::Evaluated { basis, required, lack }
     }
 
@@ -163,13 +161,13 @@ impl<'a> Claimed<'a, '_> {
     fn lack_of_admission(&self, required: Requirement, verdict: Verdict) -> Option<Lack> {
         let Dossier { verification, claims, .. } = self.dossier;
         let (first_seen, received) = (self.content.head.first_seen, self.content.head.received);
-        let change = verification.open_change(self.pins);
-        if let Some(change) = change.filter(|change| first_seen > change.before) {
-            return Some(Lack::KeysChanged(change));
-        }
         let needs_evidence = required != Requirement::NotRevoked && verdict == Verdict::Verified;
-        if needs_evidence && verification.last_shown() < Some(first_seen) {
-            return Some(Lack::NotShownSince);
+        let obstacle = match verification.obstacle(first_seen, self.pins) {
+            Some(Obstacle::NotShownSince) if !needs_evidence => None,
+            obstacle => obstacle,
+        };
+        if let Some(obstacle) = obstacle {
+            return Some(Lack::Unconfirmed(obstacle));
         }
         let is_asked = |package: &PackageFacts| {
             let PackageFacts { registry, identifier, .. } = package;

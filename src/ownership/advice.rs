@@ -1,5 +1,6 @@
 use super::claim::Claim;
-use super::record::{Shown, VerificationRecord};
+use super::record::VerificationRecord;
+use super::shown::Shown;
 use super::verdict::{Pins, Verdict};
 
 /// Returns what the owner of a namespace has to publish, and where, ready to be pasted.

@@ -1,9 +1,10 @@
 use std::collections::BTreeSet;
 use std::fmt;
 
-use super::account::Account;
 use super::absence::Negatives;
-use super::record::{Shown, VerificationRecord};
+use super::account::Account;
+use super::record::VerificationRecord;
+use super::shown::Shown;
 use super::txt::Key;
 use super::verdict::{Pins, Verdict, Waiver};
 use crate::model::Timestamp;
@@ -89,8 +90,15 @@ impl fmt::Display for Basis<'_> {
             }
             Self::KeyShown { at, missing: Some(negatives), on_hold, pinned } => {
                 let origin = origin(pinned);
-                write!(f, "{at} shows no key {negatives}; before, it showed a key that was {origin}")?;
-                f.write_str(if *on_hold { "; one of many losses, which wait for a person" } else { "" })
+                write!(
+                    f,
+                    "{at} shows no key {negatives}; before, it showed a key that was {origin}"
+                )?;
+                f.write_str(if *on_hold {
+                    "; one of many losses, which wait for a person"
+                } else {
+                    ""
+                })
             }
             Self::KeyReplaced { at, .. } => {
                 write!(f, "the trusted key is gone, and {at} shows another key now")

@@ -5,13 +5,13 @@ use serde::{Deserialize, Serialize};
 use super::txt::Key;
 use crate::model::Timestamp;
 
-/// Keys of one namespace whose sights are remembered.
-const MAX_SIGHTS: usize = 32;
+/// Keys of one namespace that are remembered.
+const MAX_SEEN: usize = 32;
 
 /// When a key was seen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Sight {
-    /// `None` if it was before sights were recorded.
+pub struct Seen {
+    /// `None` if that was before times were recorded.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub first: Option<Timestamp>,
     pub last: Timestamp,
@@ -27,15 +27,24 @@ pub struct KeyChange {
     pub since: Timestamp,
 }
 
+/// The reason why a wildcard admits no content now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Obstacle {
+    /// The namespace shows another set of keys since then, and the content is newer.
+    KeysChanged(KeyChange),
+    /// No lookup showed the evidence since the content came.
+    NotShownSince,
+}
+
 /// Records that these keys are shown now. Of too many keys, those that were seen last are remembered.
-pub(super) fn record(sights: &mut BTreeMap<Key, Sight>, keys: &BTreeSet<Key>, now: Timestamp) {
+pub(super) fn record(keys_seen: &mut BTreeMap<Key, Seen>, keys: &BTreeSet<Key>, now: Timestamp) {
     for key in keys {
-        let sight = sights.entry(key.clone()).or_insert(Sight { first: Some(now), last: now });
-        sight.last = now;
+        let seen = keys_seen.entry(key.clone()).or_insert(Seen { first: Some(now), last: now });
+        seen.last = now;
     }
-    while sights.len() > MAX_SIGHTS {
-        let oldest = sights.iter().min_by_key(|(_, sight)| sight.last);
+    while keys_seen.len() > MAX_SEEN {
+        let oldest = keys_seen.iter().min_by_key(|(_, seen)| seen.last);
         let Some(oldest) = oldest.map(|(key, _)| key.clone()) else { return };
-        sights.remove(&oldest);
+        keys_seen.remove(&oldest);
     }
 }

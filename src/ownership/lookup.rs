@@ -174,11 +174,17 @@ fn shown<'t>(texts: impl Iterator<Item = &'t str>, foreign: &str) -> KeyLookup {
         (false, _) => KeyLookup::Shown(ShownKeys {
             keys: records.keys,
             newly_readable: records.newly_readable,
-            notes: records.invalid.iter().map(|record| format!("invalid record: {record}")).collect(),
+            notes: records
+                .invalid
+                .iter()
+                .map(|record| format!("invalid record: {record}"))
+                .collect(),
         }),
         (true, None) => KeyLookup::Absent(foreign.to_owned()),
         // A key record that cannot be read is not a key, and that is definite.
-        (true, Some(_)) => KeyLookup::Absent(format!("invalid record: {}", records.invalid.join("; "))),
+        (true, Some(_)) => {
+            KeyLookup::Absent(format!("invalid record: {}", records.invalid.join("; ")))
+        }
     }
 }
 

@@ -30,6 +30,7 @@ mod outcome;
 mod record;
 mod registries;
 mod schedule;
+mod shown;
 mod txt;
 mod verdict;
 
@@ -38,7 +39,7 @@ pub use account::Account;
 pub use address::is_public;
 pub use advice::{advice, pin};
 pub use basis::Basis;
-pub use change::{KeyChange, Sight};
+pub use change::{KeyChange, Obstacle, Seen};
 pub use claim::{Claim, Unverifiable};
 pub use declaration::{ContentLookup, Declaration, DeclarationRecord, Declaring};
 pub use hosts::SharedHosts;
@@ -46,9 +47,10 @@ pub use lookup::{
     ForgeAnswer, KeyLookup, Lookup, Named, Repository, Resolved, ShownKeys, Texts, agreed,
 };
 pub use offer::{Offer, Package, RepositoryLink, host, image};
-pub use record::{Means, Shown, VerificationRecord};
+pub use record::VerificationRecord;
 pub use registries::PackageRegistries;
 pub use schedule::{Priority, next_check};
+pub use shown::{Means, Shown};
 pub use txt::{KEY_SHAPE, Key, KeyRecords, WRONG_SELECTORS, key_records};
 pub use verdict::{Pins, Requirement, Verdict, Waiver};
 
@@ -56,4 +58,8 @@ pub use verdict::{Pins, Requirement, Verdict, Waiver};
 pub const CAVEAT: &str = "Verification shows who controls the namespace now. It says nothing of who wrote an entry, nor of what it does.";
 
 #[cfg(test)]
+mod matrix_tests;
+#[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod year_tests;

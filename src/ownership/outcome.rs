@@ -2,7 +2,7 @@ use std::collections::BTreeSet;
 
 use super::account::Account;
 use super::lookup::{ForgeAnswer, KeyLookup, Lookup};
-use super::record::{Means, Shown, VerificationRecord};
+use super::shown::{Means, Shown};
 use super::txt::Key;
 
 /// The outcome of one lookup.
@@ -17,62 +17,71 @@ pub(super) enum Outcome {
 pub(super) const MAX_LINES: usize = 16;
 pub(super) const MAX_LINE: usize = 200;
 
-impl VerificationRecord {
-    /// Returns what a lookup says of the owner. It is definite only if no unanswered question could have changed it.
-    pub(super) fn outcome(&self, lookup: &Lookup) -> Outcome {
+impl Outcome {
+    /// Returns what a lookup says of the owner, after the evidence that was shown last. It is definite only if no
+    /// unanswered question could have changed it. `is_foreign` returns true for evidence of another owner.
+    pub(super) fn of(
+        lookup: &Lookup,
+        before: Option<&Shown>,
+        is_foreign: impl Fn(&Shown) -> bool,
+    ) -> Self {
         match lookup {
-            Lookup::Unverifiable(_) => Outcome::Gone,
+            Lookup::Unverifiable(_) => Self::Gone,
             Lookup::Account(ForgeAnswer::Found(account)) => {
-                Outcome::Shown(Shown::Account(account.clone()), BTreeSet::new())
+                Self::Shown(Shown::Account(account.clone()), BTreeSet::new())
             }
-            Lookup::Account(ForgeAnswer::Absent) => Outcome::Gone,
-            Lookup::Account(ForgeAnswer::Unclear(_)) => Outcome::Unclear,
+            Lookup::Account(ForgeAnswer::Absent) => Self::Gone,
+            Lookup::Account(ForgeAnswer::Unclear(_)) => Self::Unclear,
             Lookup::Domain { dns, http, is_partial, .. } => {
-                let takes_away = |outcome: &Outcome| match outcome {
-                    Outcome::Gone => self.shown.is_some(),
-                    Outcome::Shown(shown, _) => self.is_foreign(shown),
-                    Outcome::Unclear => false,
-                };
-                let outcome = self.domain_outcome(dns, http);
-                if *is_partial && takes_away(&outcome) { Outcome::Unclear } else { outcome }
+                match of_domain(dns, http, before, &is_foreign) {
+                    // Only all resolvers together take something away.
+                    Self::Gone if *is_partial && before.is_some() => Self::Unclear,
+                    Self::Shown(shown, _) if *is_partial && is_foreign(&shown) => Self::Unclear,
+                    outcome => outcome,
+                }
             }
         }
     }
+}
 
-    /// Finds the nearest place that shows keys: the domain's own record, its own file, then its parents.
-    fn domain_outcome(&self, dns: &[(String, KeyLookup)], http: &KeyLookup) -> Outcome {
-        let own = dns.first().map(|(domain, _)| domain.as_str()).unwrap_or_default();
-        let at_dns = |(at, lookup)| (Means::Dns, at, lookup);
-        let (nearest, parents) = dns.split_at(dns.len().min(1));
-        let places = nearest.iter().map(|(at, lookup)| at_dns((at.as_str(), lookup)));
-        let places = places.chain([(Means::Http, own, http)]);
-        let places = places.chain(parents.iter().map(|(at, lookup)| at_dns((at.as_str(), lookup))));
-        let mut unclear = false;
-        for (means, at, lookup) in places {
-            unclear |= matches!(lookup, KeyLookup::Unclear(_));
-            let KeyLookup::Shown(keys) = lookup else { continue };
-            let (parent, at) = (at != own, at.to_owned());
-            let shown = Shown::Keys { means, at, parent, keys: keys.keys.clone() };
-            // A nearer place may show other keys: a farther one neither replaces them nor takes anything away.
-            if unclear && (self.is_shown_at_another(&shown) || self.is_foreign(&shown)) {
-                return Outcome::Unclear;
-            }
-            return Outcome::Shown(shown, keys.newly_readable.clone());
+/// Finds the nearest place that shows keys: the domain's own record, its own file, then its parents.
+fn of_domain(
+    dns: &[(String, KeyLookup)],
+    http: &KeyLookup,
+    before: Option<&Shown>,
+    is_foreign: impl Fn(&Shown) -> bool,
+) -> Outcome {
+    let own = dns.first().map(|(domain, _)| domain.as_str()).unwrap_or_default();
+    let at_dns = |(at, lookup)| (Means::Dns, at, lookup);
+    let (nearest, parents) = dns.split_at(dns.len().min(1));
+    let places = nearest.iter().map(|(at, lookup)| at_dns((at.as_str(), lookup)));
+    let places = places.chain([(Means::Http, own, http)]);
+    let places = places.chain(parents.iter().map(|(at, lookup)| at_dns((at.as_str(), lookup))));
+    let mut unclear = false;
+    for (means, at, lookup) in places {
+        unclear |= matches!(lookup, KeyLookup::Unclear(_));
+        let KeyLookup::Shown(keys) = lookup else { continue };
+        let (parent, at) = (at != own, at.to_owned());
+        let shown = Shown::Keys { means, at, parent, keys: keys.keys.clone() };
+        // A nearer place may show other keys: a farther one neither replaces them nor takes anything away.
+        if unclear && (is_at_another_place(before, &shown) || is_foreign(&shown)) {
+            return Outcome::Unclear;
         }
-        let is_absent = |lookup: &KeyLookup| matches!(lookup, KeyLookup::Absent(_));
-        let is_in_file = matches!(&self.shown, Some(Shown::Keys { means: Means::Http, .. }));
-        let is_withheld = matches!(http, KeyLookup::Withheld(_)) && !is_in_file;
-        let all = dns.iter().all(|(_, lookup)| is_absent(lookup));
-        if all && (is_absent(http) || is_withheld) { Outcome::Gone } else { Outcome::Unclear }
+        return Outcome::Shown(shown, keys.newly_readable.clone());
     }
+    let is_absent = |lookup: &KeyLookup| matches!(lookup, KeyLookup::Absent(_));
+    let was_in_file = matches!(before, Some(Shown::Keys { means: Means::Http, .. }));
+    let is_withheld = matches!(http, KeyLookup::Withheld(_)) && !was_in_file;
+    let all = dns.iter().all(|(_, lookup)| is_absent(lookup));
+    if all && (is_absent(http) || is_withheld) { Outcome::Gone } else { Outcome::Unclear }
+}
 
-    fn is_shown_at_another(&self, shown: &Shown) -> bool {
-        match (&self.shown, shown) {
-            (Some(Shown::Keys { means, at, .. }), Shown::Keys { means: by, at: place, .. }) => {
-                (means, at) != (by, place)
-            }
-            _ => false,
+fn is_at_another_place(before: Option<&Shown>, shown: &Shown) -> bool {
+    match (before, shown) {
+        (Some(Shown::Keys { means, at, .. }), Shown::Keys { means: by, at: place, .. }) => {
+            (means, at) != (by, place)
         }
+        _ => false,
     }
 }
 

@@ -5,9 +5,10 @@ use serde::{Deserialize, Serialize};
 
 use super::absence::Negatives;
 use super::account::Account;
-use super::change::{self, KeyChange, Sight};
+use super::change::{self, KeyChange, Obstacle, Seen};
 use super::lookup::{KeyLookup, Lookup};
 use super::outcome::{Outcome, evidence};
+use super::shown::Shown;
 use super::txt::Key;
 use super::verdict::Pins;
 use crate::model::Timestamp;
@@ -52,12 +53,12 @@ pub struct VerificationRecord {
     /// True if a set without any trusted key was seen: an old key can be copied, so it does not restore the verdict.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub suspended: bool,
-    /// The changed set of keys that nobody accepted yet.
+    /// The changed set of keys, until a person accepts it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub change: Option<KeyChange>,
     /// When each key was seen.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub sights: BTreeMap<Key, Sight>,
+    pub keys_seen: BTreeMap<Key, Seen>,
     /// The record before its place ceased to count, for the time when it counts again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub aside: Option<Box<Self>>,
@@ -85,28 +86,6 @@ pub struct VerificationRecord {
     pub evidence: Vec<String>,
 }
 
-/// The evidence that a namespace shows, and where.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "by", rename_all = "lowercase")]
-pub enum Shown {
-    Keys {
-        means: Means,
-        /// The domain where they were found.
-        at: String,
-        /// True if that is above the claimed domain.
-        parent: bool,
-        keys: BTreeSet<Key>,
-    },
-    Account(Account),
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Means {
-    Dns,
-    Http,
-}
-
 impl VerificationRecord {
     /// Returns the record after another lookup. A loss by absence that becomes final takes effect with
     /// [`Self::conclude`].
@@ -114,7 +93,7 @@ impl VerificationRecord {
     pub fn after(self, lookup: &Lookup, now: Timestamp) -> Self {
         let mut next = self.at_places_of(lookup);
         (next.checked_at, next.evidence) = (Some(now), evidence(lookup));
-        match next.outcome(lookup) {
+        match Outcome::of(lookup, next.shown.as_ref(), |shown| next.is_foreign(shown)) {
             Outcome::Unclear => {
                 next.unclear = next.unclear.saturating_add(1);
                 next.unclear_since.get_or_insert(now);
@@ -228,15 +207,15 @@ impl VerificationRecord {
             if !is_same && self.change.is_none() {
                 self.change = Some(KeyChange { before: last, since: now });
             }
-            if self.sights.is_empty() {
-                let sight = |key| (key, Sight { first: None, last });
-                self.sights = before.into_iter().map(sight).collect();
+            if self.keys_seen.is_empty() {
+                let seen = |key| (key, Seen { first: None, last });
+                self.keys_seen = before.into_iter().map(seen).collect();
             }
         }
         if self.pinned_keys.is_empty() || !keys.is_disjoint(&self.pinned_keys) && !self.suspended {
             self.pinned_keys.clone_from(keys);
         }
-        change::record(&mut self.sights, keys, now);
+        change::record(&mut self.keys_seen, keys, now);
     }
 
     /// Returns true for evidence of another owner than the one that was seen first.
@@ -264,10 +243,21 @@ impl VerificationRecord {
         self.change.filter(|_| self.keys() != Some(&pins.keys))
     }
 
+    /// Returns the reason why a wildcard does not admit content that was first seen at a time, although the verdict is
+    /// enough.
+    #[must_use]
+    pub fn obstacle(&self, first_seen: Timestamp, pins: &Pins) -> Option<Obstacle> {
+        match self.open_change(pins).filter(|change| first_seen > change.before) {
+            Some(change) => Some(Obstacle::KeysChanged(change)),
+            None => (self.last_shown() < Some(first_seen)).then_some(Obstacle::NotShownSince),
+        }
+    }
+
     /// Returns the last lookup that showed the evidence. Earlier releases did not record it.
     #[must_use]
     pub fn last_shown(&self) -> Option<Timestamp> {
-        self.shown_at.or(self.negatives.map_or(self.concluded_at, |negatives| Some(negatives.first)))
+        self.shown_at
+            .or(self.negatives.map_or(self.concluded_at, |negatives| Some(negatives.first)))
     }
 
     /// Returns true if the evidence was shown where it does not count any more: at a parent that is now a
@@ -311,7 +301,8 @@ impl VerificationRecord {
         let has_own = is_shown(http) || dns.first().is_some_and(|(_, lookup)| is_shown(lookup));
         let nearest = above().find(|(_, lookup)| is_shown(lookup)).filter(|_| !has_own);
         let keys = nearest.and_then(of_parent).map(|parent| parent.pinned_keys.clone());
-        let pinned_keys = if self.pinned_keys.is_empty() { keys.unwrap_or_default() } else { self.pinned_keys };
+        let pinned_keys =
+            if self.pinned_keys.is_empty() { keys.unwrap_or_default() } else { self.pinned_keys };
         Self { pinned_keys, change: self.change.or(change), ..self }
     }
 

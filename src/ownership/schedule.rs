@@ -20,8 +20,8 @@ const REST: Duration = Duration::from_hours(7 * 24);
 /// Missing evidence is looked up again after this time, so that three lookups fit well into two days.
 const MISSING: Duration = Duration::from_hours(8);
 const FIRST_RETRY: Duration = Duration::from_mins(10);
-/// The longest time between two lookups of a mentioned namespace without an answer: after an outage of the resolvers
-/// nobody stays hidden for much longer.
+/// The longest time between two lookups of a mentioned namespace without an answer: what an outage of the resolvers
+/// hides comes back soon after it.
 const LAST_RETRY: Duration = HOUR;
 /// A loss that took effect is looked up again after this time: its owner may have repaired the zone.
 const LOST: Duration = Duration::from_mins(30);

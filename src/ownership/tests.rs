@@ -19,8 +19,20 @@ const P384_OFF_CURVE: &str = "AiFRHfUbSHohmhH7o33cZPZrJ5SBKDsqMAdR6vEy5HiUhMDv4C
 
 const DAY: Duration = Duration::from_hours(24);
 
-fn at(hours: u64) -> Timestamp {
+pub(super) fn at(hours: u64) -> Timestamp {
     Timestamp::parse("2026-11-01T00:00:00Z").expect("a time").plus(Duration::from_hours(hours))
+}
+
+/// Returns the text of an invented key.
+pub(super) fn key_text(number: u8) -> String {
+    use base64::Engine;
+    let point = base64::engine::general_purpose::STANDARD.encode([number; 32]);
+    format!("ed25519:{point}")
+}
+
+/// Returns the key record of an invented key.
+pub(super) fn record_of(number: u8) -> String {
+    record("ed25519", key_text(number).trim_start_matches("ed25519:"))
 }
 
 fn key(point: &str) -> Key {
@@ -231,15 +243,13 @@ fn pinned_owner_outranks_the_owner_seen_first() {
     let later = after(&[(0, account(7))]).after(&account(7), at(1));
     assert_eq!(later.verdict(&mistyped).0, Verdict::Revoked);
     assert_eq!(later.verdict(&none).0, Verdict::Verified, "a removed pin leaves nothing behind");
-    let taken = after(
-        &[
-            (0, own(shown(&[ED_ONE]))),
-            (1, own(absent())),
-            (2, own(absent())),
-            (25, own(absent())),
-            (26, own(shown(&[ED_TWO]))),
-        ],
-    );
+    let taken = after(&[
+        (0, own(shown(&[ED_ONE]))),
+        (1, own(absent())),
+        (2, own(absent())),
+        (25, own(absent())),
+        (26, own(shown(&[ED_TWO]))),
+    ]);
     let pins = Pins { keys: BTreeSet::from([key(ED_TWO)]), ..Pins::default() };
     assert_eq!(taken.verdict(&pins).0, Verdict::Verified, "a reviewer knows the new owner");
     let waiver = Waiver { reason: "a vendor without DNS".into(), reviewer: "sec".into() };
@@ -269,11 +279,10 @@ fn new_subdomain_does_not_evade_the_changed_key_of_its_parent() {
 
 #[test]
 fn resolvers_must_agree_on_key_records_only() {
-    let of =
-        |texts: &[&str]| {
-            let texts = texts.iter().map(|text| (*text).to_owned()).collect();
-            Resolved::Records(Texts { texts, aliases: Vec::new() })
-        };
+    let of = |texts: &[&str]| {
+        let texts = texts.iter().map(|text| (*text).to_owned()).collect();
+        Resolved::Records(Texts { texts, aliases: Vec::new() })
+    };
     let (one, two) = (record("ed25519", ED_ONE), record("ed25519", ED_TWO));
     let answers = |left: Resolved, right: Resolved| {
         agreed(&[("r1".to_owned(), left), ("r2".to_owned(), right)])
@@ -346,9 +355,7 @@ fn missing_evidence_and_failures_shorten_the_interval_and_checks_are_spread() {
     let failing = verified.after(&own(unclear()), at(0));
     assert!(next(&failing, Priority::Mentioned) < Duration::from_mins(15));
     let distinct: BTreeSet<Timestamp> = (0..50)
-        .map(|index| {
-            next_check(&format!("com.example{index}"), &failing, Priority::Rest, at(0))
-        })
+        .map(|index| next_check(&format!("com.example{index}"), &failing, Priority::Rest, at(0)))
         .collect();
     assert!(distinct.len() > 20);
 }
@@ -443,7 +450,11 @@ fn package_that_names_another_server_disputes_and_silence_does_not() {
         |names: &[&str]| Named::Servers(names.iter().map(|name| (*name).to_owned()).collect());
     let not = || Declaration::Not("no repository".into());
     let look_up = |declarations: DeclarationRecord, named, declaration| {
-        declarations.after(&declaring(&BTreeSet::from([received])), &[lookup(named, declaration)], at(1))
+        declarations.after(
+            &declaring(&BTreeSet::from([received])),
+            &[lookup(named, declaration)],
+            at(1),
+        )
     };
     let disputed = look_up(DeclarationRecord::default(), servers(&["x.y/z"]), not());
     assert!(disputed.disputed[&received].contains("names another server: x.y/z"));

@@ -51,9 +51,10 @@ impl Key {
         };
         let point = STANDARD.decode(point).map_err(|error| encoding(point, &error))?;
         match (kind, point.as_slice()) {
-            (KeyKind::Ed25519, point) if point.len() == 44 && point.starts_with(&SPKI) => Err(
-                "`p` is the whole key in DER; only its last 32 bytes belong into the record".into(),
-            ),
+            (KeyKind::Ed25519, point) if point.len() == 44 && point.starts_with(&SPKI) => {
+                Err("`p` is the whole key in DER; only its last 32 bytes belong into the record"
+                    .into())
+            }
             (KeyKind::Ed25519, point) if point.len() != 32 => {
                 Err(format!("an ed25519 key has 32 bytes, this one has {}", point.len()))
             }
@@ -90,7 +91,8 @@ impl Key {
 /// Names the encoding that a publisher used by mistake.
 fn encoding(point: &str, error: &DecodeError) -> String {
     let is_unpadded = STANDARD_NO_PAD.decode(point).is_ok();
-    let what = if is_unpadded { "its padding `=` is missing".to_owned() } else { error.to_string() };
+    let what =
+        if is_unpadded { "its padding `=` is missing".to_owned() } else { error.to_string() };
     format!("`p` is not padded base64: {what}")
 }
 

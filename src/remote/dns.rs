@@ -21,7 +21,7 @@ const TIMEOUT: Duration = Duration::from_secs(4);
 const ATTEMPTS: usize = 1;
 /// The limit of one question, whatever is tried.
 const QUESTION: Duration = Duration::from_secs(9);
-/// The longest time that an answer is cached, whatever the zone says: as long as one namespace is looked up.
+/// The longest time that an answer is cached, whatever the zone says: enough for one lookup.
 const LONGEST_TTL: Duration = Duration::from_secs(30);
 const CACHED: u64 = 4096;
 /// The file in which the system names its resolvers, and how many of them the system itself uses.
@@ -224,10 +224,11 @@ impl Resolver {
 
     async fn probe(&self) {
         let answer = timeout(QUESTION, self.client.lookup(Name::root(), RecordType::NS)).await;
-        let failure = match answer.unwrap_or(Err(NetError::Timeout)).map_err(|error| classify(&error)) {
-            Err(Resolved::Unclear(why)) => Some(why),
-            _ => None,
-        };
+        let failure =
+            match answer.unwrap_or(Err(NetError::Timeout)).map_err(|error| classify(&error)) {
+                Err(Resolved::Unclear(why)) => Some(why),
+                _ => None,
+            };
         self.health().record_root(failure.as_deref(), Instant::now());
     }
 }
@@ -247,7 +248,8 @@ fn name_servers(text: &str) -> Vec<SocketAddr> {
     let mut found = Vec::new();
     for line in text.lines() {
         let mut words = line.split_ascii_whitespace();
-        let Some(address) = words.next().filter(|word| *word == "nameserver").and(words.next()) else {
+        let Some(address) = words.next().filter(|word| *word == "nameserver").and(words.next())
+        else {
             continue;
         };
         let Ok(address) = address.parse::<IpAddr>() else { continue };

@@ -10,7 +10,7 @@ const DOMAINS: usize = 3;
 
 /// The answers of one resolver.
 ///
-/// A stranger's zone that answers nobody says nothing of the resolver, so the root is asked too; and what makes a
+/// A stranger's zone without answers says nothing of the resolver, so the root is asked too; and what makes a
 /// resolver be set aside are only questions that another resolver answered.
 #[derive(Debug)]
 pub(super) struct Health {
@@ -34,7 +34,13 @@ impl Health {
     }
 
     /// Records the answer about a domain; `is_alone` is true if another resolver answered what this one did not.
-    pub(super) fn record(&mut self, domain: &str, failure: Option<&str>, is_alone: bool, now: Instant) {
+    pub(super) fn record(
+        &mut self,
+        domain: &str,
+        failure: Option<&str>,
+        is_alone: bool,
+        now: Instant,
+    ) {
         let Some(why) = failure else {
             *self = Self { root_answered: self.root_answered, ..Self::new(now) };
             return;

@@ -135,7 +135,8 @@ impl OwnershipSources {
         }
         let is_partial = self.resolvers.are_partial();
         if is_partial {
-            hints.push("a resolver fails and is set aside; the others take nothing away".to_owned());
+            hints
+                .push("a resolver fails and is set aside; the others take nothing away".to_owned());
         }
         hints.extend(misplaced);
         let above = parents.iter().cloned().zip(above);
@@ -185,7 +186,8 @@ impl OwnershipSources {
             };
             // Packages beyond the budget have their turn in a later lookup.
             let count = offer.packages.len().max(1);
-            let turn = offer.packages.iter().cycle().skip(offset % count).take(offer.packages.len());
+            let turn =
+                offer.packages.iter().cycle().skip(offset % count).take(offer.packages.len());
             let mut packages = Vec::new();
             for package in turn {
                 let is_known = named.contains_key(package);

@@ -141,9 +141,7 @@ impl Packages {
                     match self.token(base, &headers).await {
                         Some(found) => token = Some(found),
                         None => {
-                            return Named::Unavailable(
-                                "it gave no token".into(),
-                            );
+                            return Named::Unavailable("it gave no token".into());
                         }
                     }
                     continue;
@@ -215,7 +213,8 @@ impl Packages {
                 return Answer::Unclear("it refers to a host that is not reached".into());
             }
             let client = if is_home { &self.client } else { &self.guarded };
-            let mut request = client.get(url.clone()).header(ACCEPT, HeaderValue::from_static(accept));
+            let mut request =
+                client.get(url.clone()).header(ACCEPT, HeaderValue::from_static(accept));
             if let Some(token) = token.filter(|_| is_home) {
                 request = request.bearer_auth(token);
             }

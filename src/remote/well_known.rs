@@ -158,7 +158,9 @@ fn is_refused(error: &reqwest::Error) -> bool {
 /// Returns true if a domain is one of these, or below one.
 pub(super) fn is_below(domain: &str, internal: &[String]) -> bool {
     let is_at = |parent: &String| {
-        domain.strip_suffix(parent.as_str()).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
+        domain
+            .strip_suffix(parent.as_str())
+            .is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
     };
     internal.iter().any(is_at)
 }

@@ -427,7 +427,10 @@ mod github {
         let (sources, _folder) = sources(&forge, None);
         // The account that the login has now would be another one.
         let other = account(&sources).await;
-        assert!(matches!(&other, ForgeAnswer::Unclear(why) if why.contains("another login")), "{other:?}");
+        assert!(
+            matches!(&other, ForgeAnswer::Unclear(why) if why.contains("another login")),
+            "{other:?}"
+        );
         forge.moved("/users/someone", "http://169.254.169.254/latest");
         assert!(
             matches!(account(&sources).await, ForgeAnswer::Unclear(why) if why.contains("out of its API"))
@@ -556,10 +559,16 @@ mod packages {
         for refused in ["http://169.254.169.254/x", "http://10.0.0.1/x"] {
             forge.moved("/pypi/stripe-mcp/1/json", refused);
             let answer = named(&forge, "pypi", spelled, true).await;
-            assert!(matches!(&answer, Named::Unavailable(why) if why.contains("not reached")), "{answer:?}");
+            assert!(
+                matches!(&answer, Named::Unavailable(why) if why.contains("not reached")),
+                "{answer:?}"
+            );
         }
         forge.moved("/pypi/stripe-mcp/1/json", "/pypi/stripe-mcp/1/json");
         let endless = named(&forge, "pypi", spelled, true).await;
-        assert!(matches!(&endless, Named::Unavailable(why) if why.contains("redirects")), "{endless:?}");
+        assert!(
+            matches!(&endless, Named::Unavailable(why) if why.contains("redirects")),
+            "{endless:?}"
+        );
     }
 }

@@ -60,9 +60,9 @@ fn account(created_at: &str) -> Lookup {
 
 /// Returns the dossier of `com.example.sub/tool` after these lookups.
 fn observed(lookups: &[Lookup]) -> Dossier {
-    let verification = lookups.iter().fold(VerificationRecord::default(), |record, lookup| {
-        record.after(lookup, now())
-    });
+    let verification = lookups
+        .iter()
+        .fold(VerificationRecord::default(), |record, lookup| record.after(lookup, now()));
     let rows = vec![row("up", "1.0.0", head())];
     Dossier { verification, ..dossier("com.example.sub/tool", rows) }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::ownership::{Account, ForgeAnswer, Key, KeyLookup, ShownKeys, Lookup};
+use crate::ownership::{Account, ForgeAnswer, Key, KeyLookup, Lookup, ShownKeys};
 
 const FIRST: &str = "ed25519:JQtzW6e9n99dtRf5H8cV1WJkGltm1csHCCYlVSLvIEE=";
 const OTHER: &str = "ed25519:AQAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";

@@ -4,9 +4,7 @@ use crate::alert::{AlertIdentity, AlertKind, Evidence, Figure, ReportedAlert};
 use crate::daemon::runtime::revocation;
 use crate::model::{Name, Timestamp};
 use crate::overlay::OverlaySet;
-use crate::ownership::{
-    Basis, Claim, DeclarationRecord, Negatives, Verdict, VerificationRecord,
-};
+use crate::ownership::{Basis, Claim, DeclarationRecord, Negatives, Verdict, VerificationRecord};
 use crate::remote::{FailingResolver, Trouble};
 
 /// The source of alerts about ownership.
@@ -46,9 +44,11 @@ impl Subject<'_> {
         if let Some(item) = keys_to_accept(record, self.overlays, namespace) {
             let changed = ReportedAlert::new(AlertKind::KeysChanged, namespace, [item]);
             let since = record.change.map(|change| change.since);
-            alerts.push(ReportedAlert { figures: sights(record), ..changed.since(since) });
+            alerts.push(ReportedAlert { figures: keys_seen(record), ..changed.since(since) });
         }
-        if let (Verdict::Verified, Some(negatives), false) = (verdict, record.negatives, record.on_hold) {
+        if let (Verdict::Verified, Some(negatives), false) =
+            (verdict, record.negatives, record.on_hold)
+        {
             let missing = ReportedAlert::new(AlertKind::EvidenceMissing, namespace, []);
             alerts.push(missing.since(Some(negatives.first)));
         }
@@ -104,13 +104,13 @@ pub(super) fn keys_identity(namespace: &str) -> AlertIdentity {
     AlertIdentity::new(AlertKind::KeysChanged, namespace, namespace)
 }
 
-fn sights(record: &VerificationRecord) -> Vec<Figure> {
-    let sight = |(key, sight): (&_, &crate::ownership::Sight)| Figure::KeySeen {
+fn keys_seen(record: &VerificationRecord) -> Vec<Figure> {
+    let seen = |(key, seen): (&_, &crate::ownership::Seen)| Figure::KeySeen {
         key: ToString::to_string(key),
-        first: sight.first,
-        last: sight.last,
+        first: seen.first,
+        last: seen.last,
     };
-    record.sights.iter().map(sight).collect()
+    record.keys_seen.iter().map(seen).collect()
 }
 
 fn of_name(name: &Name, record: &DeclarationRecord) -> Vec<ReportedAlert> {

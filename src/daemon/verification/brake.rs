@@ -6,7 +6,10 @@ use crate::ownership::{Claim, LossBudget};
 use crate::store::{Snapshot, StoreError};
 
 /// Returns the number of owners among the namespaces that overlays mention. What a view shows is mentioned.
-pub(super) fn owners<'n>(overlays: &OverlaySet, names: impl IntoIterator<Item = &'n Name>) -> usize {
+pub(super) fn owners<'n>(
+    overlays: &OverlaySet,
+    names: impl IntoIterator<Item = &'n Name>,
+) -> usize {
     let hosts = overlays.shared_hosts();
     let mut owners = BTreeSet::new();
     let mut last = None;

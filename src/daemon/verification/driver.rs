@@ -102,7 +102,7 @@ struct Driver {
     /// The namespaces of the lookups under way.
     namespaces: HashMap<Id, String>,
     reporter: NamespaceAlerts,
-    /// What was reported last about GitHub's token and the resolvers.
+    /// The last report about GitHub's token and the resolvers.
     outside: Option<(Trouble, Vec<FailingResolver>)>,
     /// When records without names were removed.
     pruned: Option<Timestamp>,
@@ -191,7 +191,8 @@ impl Driver {
                 let (next_check, is_silent) = (record.next_check, record.unclear > 0);
                 let found = Found { next_check, changed, is_silent, is_complete };
                 self.step(Event::Ended { namespace, found: Some(found) });
-                let updated = self.accept(&folded).and_then(|()| self.update_alerts(&folded, served));
+                let updated =
+                    self.accept(&folded).and_then(|()| self.update_alerts(&folded, served));
                 if let Err(error) = updated {
                     warn!(namespace = folded, reason = %reason(&error), "the alerts about a namespace cannot be updated");
                 }
@@ -296,9 +297,8 @@ impl Driver {
         }
         let mut declarations = Vec::new();
         for name in &names {
-            declarations.extend(
-                snapshot.declarations(name)?.map(|record| ((*name).clone(), record)),
-            );
+            declarations
+                .extend(snapshot.declarations(name)?.map(|record| ((*name).clone(), record)));
         }
         let served = served || names.iter().any(|name| (self.service.ports.is_served)(name));
         let declarations = declarations.as_slice();
@@ -320,7 +320,8 @@ impl Driver {
         let now = self.service.clock.now();
         let mut reporter = NamespaceAlerts::default();
         let long_ago = now.minus(BACKLOG);
-        let mut backlog: BTreeSet<String> = self.state.overdue(long_ago).map(str::to_owned).collect();
+        let mut backlog: BTreeSet<String> =
+            self.state.overdue(long_ago).map(str::to_owned).collect();
         for (namespace, record) in snapshot.verifications()? {
             let (alerts, loss) = self.alerts_of(&snapshot, &namespace, &record, false)?;
             reporter.set(&namespace, alerts, loss);

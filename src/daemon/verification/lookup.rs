@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use tokio::time::{Instant as Deadline, timeout_at};
 
+use super::brake::budget;
 use crate::curation::{NamespaceReport, PolicySnapshot};
 use crate::daemon::runtime::Clock;
 use crate::model::{Digest, Name, Status, Timestamp};
@@ -13,7 +14,6 @@ use crate::ownership::{
     VerificationRecord, advice, next_check, pin,
 };
 use crate::remote::OwnershipSources;
-use super::brake::budget;
 use crate::store::{Snapshot, Store, StoreError, StoredHead, VerificationRecords};
 
 /// Names of one namespace that are covered in one lookup, those that waited longest first.
@@ -103,8 +103,7 @@ impl Question {
         priority: Priority,
     ) -> Result<Self, StoreError> {
         let claim = Claim::of(namespace, &policy.overlays.shared_hosts());
-        let is_mentioned =
-            names.iter().any(|name| !policy.overlays.rules_for(name).is_silent());
+        let is_mentioned = names.iter().any(|name| !policy.overlays.rules_for(name).is_silent());
         let count = names.len();
         let mut known = Vec::with_capacity(names.len());
         let mut newest = None;
@@ -203,7 +202,14 @@ impl Question {
             asked_names.push((name, next));
         }
         let declarations = asked_names;
-        Answer { namespace: self.namespace, record, declarations, changed, is_complete, served: false }
+        Answer {
+            namespace: self.namespace,
+            record,
+            declarations,
+            changed,
+            is_complete,
+            served: false,
+        }
     }
 }
 

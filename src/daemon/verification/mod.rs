@@ -26,6 +26,7 @@ mod brake;
 mod driver;
 mod handle;
 mod lookup;
+mod places;
 mod queue;
 mod reporter;
 mod service;

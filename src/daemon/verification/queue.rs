@@ -60,9 +60,10 @@ impl Queue {
 
     /// Returns the namespaces that overlays mention and that were due before a time.
     pub(super) fn overdue(&self, before: Timestamp) -> impl Iterator<Item = &str> {
-        let is_overdue = move |(_, (_, priority, at)): &(&SmolStr, &(RateLane, Priority, Timestamp))| {
-            *priority == Priority::Mentioned && *at < before
-        };
+        let is_overdue =
+            move |(_, (_, priority, at)): &(&SmolStr, &(RateLane, Priority, Timestamp))| {
+                *priority == Priority::Mentioned && *at < before
+            };
         self.due.iter().filter(is_overdue).map(|(namespace, _)| namespace.as_str())
     }
 

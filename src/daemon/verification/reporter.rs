@@ -43,8 +43,7 @@ impl NamespaceAlerts {
 
     /// Returns the namespaces about which a person may decide by an acknowledgement.
     pub(super) fn undecided(&self) -> BTreeSet<String> {
-        let is_about_keys =
-            |alert: &ReportedAlert| alert.identity.kind == AlertKind::KeysChanged;
+        let is_about_keys = |alert: &ReportedAlert| alert.identity.kind == AlertKind::KeysChanged;
         let keys = self.of_namespaces.iter().filter(|(_, alerts)| alerts.iter().any(is_about_keys));
         keys.map(|(namespace, _)| namespace).chain(self.losses.keys()).cloned().collect()
     }
@@ -84,7 +83,8 @@ fn collected<'a>(alerts: impl Iterator<Item = &'a ReportedAlert>) -> Vec<Reporte
         }
     }
     for (kind, mut alerts) in many {
-        alerts.sort_by(|one, other| (one.since, &one.identity).cmp(&(other.since, &other.identity)));
+        alerts
+            .sort_by(|one, other| (one.since, &one.identity).cmp(&(other.since, &other.identity)));
         let further = alerts.split_off(alerts.len().min(BY_THEMSELVES));
         kept.extend(alerts.into_iter().cloned());
         if let Some(first) = further.first() {

@@ -7,18 +7,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use super::places::Places;
 use super::queue::{Queue, RateLane, rate_lane};
 use crate::model::{Name, NamespacePattern, Timestamp};
 use crate::overlay::{Changes, OverlaySet};
-use crate::ownership::{Claim, Priority, SharedHosts};
+use crate::ownership::{Claim, Priority};
 
-/// Domains that are looked up at the same time: all of them, those of one registered domain, and those that gave no
-/// answer the last time. A silent zone delays nothing but itself.
-const PARALLEL: usize = 16;
-const PER_OWNER: usize = 2;
-const SILENT: usize = 8;
-/// The zone of all namespaces that gave no answer the last time.
-const SILENCE: &str = "";
 /// Interval between two namespaces that no overlay mentions: 28,800 a day.
 const REST_EVERY: Duration = Duration::from_secs(3);
 /// After a restart, the longest age of a verdict on a namespace that overlays mention.
@@ -114,9 +108,7 @@ pub(super) struct State<R> {
     /// True if lookups are made without a request.
     enabled: bool,
     queue: Queue,
-    under_way: BTreeMap<String, UnderWay>,
-    /// Namespaces that gave no answer the last time.
-    silent: BTreeSet<String>,
+    places: Places,
     /// When the next namespace that no overlay mentions may be looked up.
     rest_from: BTreeMap<RateLane, Timestamp>,
     /// Requests that wait for a lookup under way: each starts from the record that it leaves.
@@ -125,25 +117,12 @@ pub(super) struct State<R> {
     again: BTreeSet<String>,
 }
 
-/// A lookup under way.
-#[derive(Debug)]
-struct UnderWay {
-    rate_lane: RateLane,
-    priority: Priority,
-    /// The registered domain or account.
-    owner: Option<String>,
-    is_silent: bool,
-    /// The names that it covers; names that arrive later are evaluated after it.
-    names: usize,
-}
-
 impl<R> State<R> {
     pub(super) fn new(enabled: bool) -> Self {
         Self {
             enabled,
             queue: Queue::default(),
-            under_way: BTreeMap::new(),
-            silent: BTreeSet::new(),
+            places: Places::default(),
             rest_from: BTreeMap::new(),
             waiting: Vec::new(),
             again: BTreeSet::new(),
@@ -178,7 +157,7 @@ impl<R> State<R> {
 
     /// Returns true while a lookup of a namespace is under way: its record is about to change.
     pub(super) fn is_under_way(&self, namespace: &str) -> bool {
-        self.under_way.contains_key(namespace)
+        self.places.is_under_way(namespace)
     }
 
     /// Returns the names of a namespace, in any case.
@@ -240,10 +219,11 @@ impl<R> State<R> {
             }
             let checked = records.get(namespace).and_then(|record| record.checked_at);
             if let Some((rate_lane, _, at)) = self.queue.position(namespace) {
-                let earliest = checked.map_or(Timestamp::MIN, |at| at.plus(at_most_every(rate_lane)));
+                let earliest =
+                    checked.map_or(Timestamp::MIN, |at| at.plus(at_most_every(rate_lane)));
                 let soon = context.now.max(earliest);
                 self.queue.set(namespace, rate_lane, priority, at.min(soon));
-            } else if self.under_way.contains_key(namespace) {
+            } else if self.places.is_under_way(namespace) {
                 self.again.insert(namespace.clone());
             }
         }
@@ -277,23 +257,16 @@ impl<R> State<R> {
 
     fn request(&mut self, namespace: String, reply: R, context: &Context<'_>) -> Option<Effect<R>> {
         let folded = namespace.to_ascii_lowercase();
-        if self.under_way.contains_key(&folded) {
+        if self.places.is_under_way(&folded) {
             self.waiting.push((namespace, reply));
             return None;
         }
         self.queue.remove(&folded);
         let names: Vec<Name> = self.names(&namespace).cloned().collect();
-        self.begin(&folded, Priority::Mentioned, names.len(), context);
+        let claim = Claim::of(&folded, &context.overlays.shared_hosts());
+        self.places.begin(&folded, &claim, Priority::Mentioned, names.len());
         let (priority, asked, reply) = (Priority::Mentioned, names.clone(), Some(reply));
         Some(Effect::LookupTask(LookupTask { namespace, priority, names, asked, reply }))
-    }
-
-    fn begin(&mut self, folded: &str, priority: Priority, names: usize, context: &Context<'_>) {
-        let claim = Claim::of(folded, &context.overlays.shared_hosts());
-        let (rate_lane, owner) = (rate_lane(&claim), claim.owner());
-        let is_silent = self.silent.contains(folded);
-        let begun = UnderWay { rate_lane, priority, owner, is_silent, names };
-        self.under_way.insert(folded.to_owned(), begun);
     }
 
     fn ended(
@@ -303,10 +276,8 @@ impl<R> State<R> {
         context: &Context<'_>,
     ) -> Option<Effect<R>> {
         let folded = namespace.to_ascii_lowercase();
-        let before = self.under_way.remove(&folded)?;
-        for zone in before.owner.as_deref().into_iter().chain([SILENCE]) {
-            self.queue.unpark(zone);
-        }
+        let before = self.places.end(&folded)?;
+        before.zones().for_each(|zone| self.queue.unpark(zone));
         let names: Vec<Name> = self.names(&folded).cloned().collect();
         if names.is_empty() {
             // A client may have asked about a namespace that no upstream lists.
@@ -318,11 +289,7 @@ impl<R> State<R> {
             self.queue.set(&folded, before.rate_lane, before.priority, again);
             return None;
         };
-        if is_silent {
-            self.silent.insert(folded.clone());
-        } else {
-            self.silent.remove(&folded);
-        }
+        self.places.set_silent(&folded, is_silent);
         let rate_lane = rate_lane(&Claim::of(&folded, &context.overlays.shared_hosts()));
         let mut next = next_check.unwrap_or(context.now);
         if !is_complete {
@@ -343,8 +310,8 @@ impl<R> State<R> {
             return effects;
         }
         let hosts = context.overlays.shared_hosts();
-        for (rate_lane, most) in [(RateLane::Domains, PARALLEL), (RateLane::GitHub, 1)] {
-            while self.running(|other| other.rate_lane == rate_lane) < most {
+        for rate_lane in [RateLane::Domains, RateLane::GitHub] {
+            while self.places.has_free(rate_lane) {
                 let may_take_rest =
                     self.rest_from.get(&rate_lane).is_none_or(|from| context.now >= *from);
                 let Some((namespace, priority)) =
@@ -352,7 +319,8 @@ impl<R> State<R> {
                 else {
                     break;
                 };
-                if let Some(zone) = self.full_zone(&namespace, rate_lane, &hosts) {
+                let claim = Claim::of(&namespace, &hosts);
+                if let Some(zone) = self.places.full_zone(&namespace, &claim) {
                     self.queue.park(&namespace, rate_lane, priority, &zone, context.now);
                     continue;
                 }
@@ -364,7 +332,7 @@ impl<R> State<R> {
                     continue;
                 }
                 let names: Vec<Name> = self.names(&namespace).cloned().collect();
-                self.begin(&namespace, priority, names.len(), context);
+                self.places.begin(&namespace, &claim, priority, names.len());
                 let is_mentioned = |name: &&Name| !context.overlays.rules_for(name).is_silent();
                 let asked = names.iter().filter(is_mentioned).cloned().collect();
                 let lookup = LookupTask { namespace, priority, names, asked, reply: None };
@@ -372,24 +340,6 @@ impl<R> State<R> {
             }
         }
         effects
-    }
-
-    fn running(&self, is_counted: impl Fn(&UnderWay) -> bool) -> usize {
-        self.under_way.values().filter(|lookup| is_counted(lookup)).count()
-    }
-
-    /// Returns the zone of a namespace that has no place left.
-    fn full_zone(&self, namespace: &str, rate_lane: RateLane, hosts: &SharedHosts) -> Option<String> {
-        if rate_lane == RateLane::GitHub {
-            return None;
-        }
-        let owner = Claim::of(namespace, hosts).owner()?;
-        if self.running(|other| other.owner.as_ref() == Some(&owner)) >= PER_OWNER {
-            return Some(owner);
-        }
-        let is_full =
-            self.silent.contains(namespace) && self.running(|other| other.is_silent) >= SILENT;
-        is_full.then(|| SILENCE.to_owned())
     }
 }
 

@@ -1,5 +1,6 @@
 //! Which namespaces are looked up, and when.
 
+use super::super::places::PARALLEL;
 use super::*;
 use crate::lint::Source;
 use crate::overlay::{Context as Reading, Terms, read};
@@ -39,11 +40,7 @@ impl Bench {
         }
     }
 
-    fn step(
-        &mut self,
-        event: Event<'_, &'static str>,
-        seconds: u64,
-    ) -> Vec<Effect<&'static str>> {
+    fn step(&mut self, event: Event<'_, &'static str>, seconds: u64) -> Vec<Effect<&'static str>> {
         let context = Context {
             overlays: &self.overlays,
             resembling: &self.resembling,
@@ -63,7 +60,12 @@ impl Bench {
     }
 
     fn end(&mut self, namespace: &str, next: u64, seconds: u64) -> Vec<Effect<&'static str>> {
-        let found = Some(Found { next_check: Some(at(next)), changed: false, is_silent: false, is_complete: true });
+        let found = Some(Found {
+            next_check: Some(at(next)),
+            changed: false,
+            is_silent: false,
+            is_complete: true,
+        });
         self.step(Event::Ended { namespace: namespace.to_owned(), found }, seconds)
     }
 
@@ -213,7 +215,12 @@ fn names_with_changed_evidence_are_evaluated_again() {
     let mut bench = Bench::new(true);
     bench.load(&["com.mentioned/x"]);
     bench.tick(0);
-    let found = Some(Found { next_check: Some(at(9999)), changed: true, is_silent: false, is_complete: true });
+    let found = Some(Found {
+        next_check: Some(at(9999)),
+        changed: true,
+        is_silent: false,
+        is_complete: true,
+    });
     let effects = bench.step(Event::Ended { namespace: "com.mentioned".to_owned(), found }, 1);
     assert_eq!(effects, [Effect::Touch(names(&["com.mentioned/x"]))]);
 }

@@ -1,0 +1,193 @@
+//! Every combination of answers, in any order: what they may decide.
+
+use proptest::prelude::*;
+
+use super::tests::{at, key_text, record_of};
+use super::*;
+
+/// The answer of one resolver about the key record of the domain.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Answer {
+    First,
+    Other,
+    Both,
+    NoRecords,
+    NoSuchName,
+    Silence,
+}
+
+/// The answer of the web server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum File {
+    First,
+    Other,
+    Missing,
+    Withheld,
+    Silence,
+}
+
+#[derive(Debug, Clone)]
+struct Step {
+    resolvers: [Answer; 2],
+    parent: [Answer; 2],
+    file: File,
+    /// True if a third resolver is set aside.
+    is_partial: bool,
+    hours: u64,
+}
+
+fn answers() -> impl Strategy<Value = [Answer; 2]> {
+    use Answer::{Both, First, NoRecords, NoSuchName, Other, Silence};
+    let one = || prop::sample::select(vec![First, Other, Both, NoRecords, NoSuchName, Silence]);
+    // Resolvers agree more often than not.
+    prop_oneof![3 => one().prop_map(|answer| [answer, answer]), 2 => [one(), one()]]
+}
+
+fn steps() -> impl Strategy<Value = Vec<Step>> {
+    use File::{First, Missing, Other, Silence, Withheld};
+    let file = prop::sample::select(vec![First, Other, Missing, Missing, Withheld, Silence]);
+    let step = (answers(), answers(), file, prop::bool::weighted(0.2), 1..40_u64).prop_map(
+        |(resolvers, parent, file, is_partial, hours)| Step {
+            resolvers,
+            parent,
+            file,
+            is_partial,
+            hours,
+        },
+    );
+    prop::collection::vec(step, 1..12)
+}
+
+fn resolved(answer: Answer) -> Resolved {
+    let texts = |keys: &[u8]| {
+        let texts = keys.iter().map(|key| record_of(*key)).collect();
+        Resolved::Records(Texts { texts, aliases: Vec::new() })
+    };
+    match answer {
+        Answer::First => texts(&[1]),
+        Answer::Other => texts(&[2]),
+        Answer::Both => texts(&[1, 2]),
+        Answer::NoRecords => Resolved::NoRecords,
+        Answer::NoSuchName => Resolved::NoSuchName,
+        Answer::Silence => Resolved::Unclear("no answer in time".into()),
+    }
+}
+
+fn agreed_on(answers: [Answer; 2]) -> KeyLookup {
+    let [left, right] = answers.map(resolved);
+    agreed(&[("r1".to_owned(), left), ("r2".to_owned(), right)])
+}
+
+fn lookup(step: &Step) -> Lookup {
+    let http = match step.file {
+        File::First => KeyLookup::of_file(&record_of(1)),
+        File::Other => KeyLookup::of_file(&record_of(2)),
+        File::Missing => KeyLookup::Absent("HTTP 404".into()),
+        File::Withheld => KeyLookup::Withheld("HTTP 403".into()),
+        File::Silence => KeyLookup::Unclear("no answer in time".into()),
+    };
+    let dns = vec![
+        ("sub.example.com".to_owned(), agreed_on(step.resolvers)),
+        ("example.com".to_owned(), agreed_on(step.parent)),
+    ];
+    Lookup::Domain { dns, http, hints: Vec::new(), is_partial: step.is_partial }
+}
+
+/// Returns true if no question is open: both resolvers agree at both places, and the web server answers.
+fn is_definite(step: &Step) -> bool {
+    let is_clear = |lookup: &KeyLookup| !matches!(lookup, KeyLookup::Unclear(_));
+    is_clear(&agreed_on(step.resolvers))
+        && is_clear(&agreed_on(step.parent))
+        && step.file != File::Silence
+        && !step.is_partial
+}
+
+/// Returns true if the nearest place with keys is known, whatever the farther ones show.
+fn is_nearest_known(step: &Step) -> bool {
+    let shows = |lookup: &KeyLookup| matches!(lookup, KeyLookup::Shown(_));
+    let own = agreed_on(step.resolvers);
+    let is_own_clear = !matches!(own, KeyLookup::Unclear(_));
+    !step.is_partial
+        && (shows(&own) || is_own_clear && matches!(step.file, File::First | File::Other))
+}
+
+/// Returns true if any place shows a key on which all resolvers agree.
+fn shows_anything(step: &Step) -> bool {
+    let shows = |answers| matches!(agreed_on(answers), KeyLookup::Shown(_));
+    shows(step.resolvers) || shows(step.parent) || matches!(step.file, File::First | File::Other)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(2_000))]
+
+    /// P14, P25: no sequence without a definite statement verifies or revokes.
+    #[test]
+    fn no_sequence_without_a_definite_statement_verifies_or_revokes(steps in steps()) {
+        let pins = Pins::default();
+        let mut record = VerificationRecord::default();
+        let mut hour = 0;
+        for step in &steps {
+            hour += step.hours;
+            let before = record.verdict(&pins).0;
+            record = record.clone().after(&lookup(step), at(hour)).conclude(&record, || true, at(hour));
+            let verdict = record.verdict(&pins).0;
+            if verdict == Verdict::Verified {
+                prop_assert!(before == Verdict::Verified || shows_anything(step), "{step:?}");
+            } else if before == Verdict::Verified {
+                prop_assert!(is_definite(step) || is_nearest_known(step), "{step:?}: {verdict}");
+            } else if verdict == Verdict::Revoked && before != Verdict::Revoked {
+                prop_assert!(is_definite(step) || is_nearest_known(step), "{step:?}");
+            }
+        }
+    }
+
+    /// From the first other set of keys on, a wildcard admits nothing newer, whatever follows, until a person
+    /// accepts a set.
+    #[test]
+    fn changed_keys_admit_nothing_new_whatever_follows(steps in steps()) {
+        let pins = Pins::default();
+        let first = VerificationRecord::default().after(&lookup(&Step {
+            resolvers: [Answer::First; 2],
+            parent: [Answer::NoRecords; 2],
+            file: File::Missing,
+            is_partial: false,
+            hours: 0,
+        }), at(0));
+        let mut record = first;
+        let (mut hour, mut changed) = (0, false);
+        for step in &steps {
+            hour += step.hours;
+            let shown_before = record.last_shown();
+            record = record.clone().after(&lookup(step), at(hour)).conclude(&record, || true, at(hour));
+            let is_other = record.keys().is_some_and(|keys| {
+                *keys != [Key::parse(&key_text(1)).expect("a key")].into()
+            });
+            if is_other && !changed {
+                changed = true;
+                prop_assert_eq!(record.change.map(|change| Some(change.before)), Some(shown_before));
+            }
+            if changed {
+                let admits = record.verdict(&pins).0 == Verdict::Verified
+                    && record.obstacle(at(hour), &pins).is_none();
+                prop_assert!(!admits, "{step:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn one_loss_in_twenty_takes_effect_and_more_wait_for_a_person() {
+    let mut losses = LossBudget::new(100, []);
+    let lost: Vec<bool> =
+        (0..8).map(|index| losses.admit(&format!("d{index}.example"), at(0))).collect();
+    assert_eq!(lost, [true, true, true, true, true, false, false, false]);
+    assert!(losses.admit("d0.example", at(1)), "another namespace of a lost owner");
+    assert!(!losses.admit("d9.example", at(23)));
+    assert!(losses.admit("d9.example", at(25)), "a day later");
+    let mut few = LossBudget::new(3, []);
+    let lost = ["a.example", "b.example", "c.example"].map(|owner| few.admit(owner, at(0)));
+    assert_eq!(lost, [true, true, false], "two of three are not many, three are");
+    let restored =
+        LossBudget::new(3, [("a.example".to_owned(), at(0)), ("b.example".to_owned(), at(0))]);
+    assert!(!restored.clone().admit("c.example", at(1)), "a restart forgets nothing");
+}
