@@ -77,9 +77,9 @@ pub struct Declaring<'a> {
     pub names: usize,
 }
 
-/// The statement of the packages of one content.
+/// The answers of the packages of one content, taken together.
 #[derive(Default)]
-struct Statement {
+struct PackageAnswers {
     /// Another server that a package names.
     other: Option<String>,
     /// True if a package does not exist, or gave no answer.
@@ -125,9 +125,9 @@ impl DeclarationRecord {
         let (mut missed, mut unavailable) = (false, false);
         for lookup in lookups {
             missed |= self.declaration(lookup, &mut lines);
-            let statement = statement(name, &lookup.packages, &mut lines);
-            unavailable |= statement.unanswered;
-            self.state(lookup.received, statement);
+            let answers = package_answers(name, &lookup.packages, &mut lines);
+            unavailable |= answers.unanswered;
+            self.state(lookup.received, answers);
         }
         self.unavailable = unavailable.then(|| Negatives::again(self.unavailable, now));
         if missed {
@@ -166,17 +166,17 @@ impl DeclarationRecord {
         false
     }
 
-    fn state(&mut self, received: Digest, statement: Statement) {
-        if !statement.unanswered {
+    fn state(&mut self, received: Digest, answers: PackageAnswers) {
+        if !answers.unanswered {
             self.answered.insert(received);
         }
-        match statement.other {
+        match answers.other {
             Some(text) => {
                 let is_room = self.disputed.len() < MAX_TEXTS;
                 let text = if is_room { text } else { "a package names another server".to_owned() };
                 self.disputed.insert(received, text);
             }
-            None if !statement.unclear => {
+            None if !answers.unclear => {
                 self.disputed.remove(&received);
             }
             None => {}
@@ -184,8 +184,8 @@ impl DeclarationRecord {
     }
 }
 
-fn statement(name: &str, packages: &[(Package, Named)], lines: &mut Lines) -> Statement {
-    let mut statement = Statement::default();
+fn package_answers(name: &str, packages: &[(Package, Named)], lines: &mut Lines) -> PackageAnswers {
+    let mut answers = PackageAnswers::default();
     for (Package { registry, identifier, .. }, named) in packages {
         let package = format!("{registry} {}", shortened(identifier));
         match named {
@@ -201,19 +201,19 @@ fn statement(name: &str, packages: &[(Package, Named)], lines: &mut Lines) -> St
                 let text =
                     shortened(&format!("{package} names another server: {}", names.join(", ")));
                 lines.add(&text);
-                statement.other = Some(text);
+                answers.other = Some(text);
             }
             Named::Absent => {
-                statement.unclear = true;
+                answers.unclear = true;
                 lines.add(&format!("{package} does not exist"));
             }
             Named::Unavailable(why) => {
-                (statement.unclear, statement.unanswered) = (true, true);
+                (answers.unclear, answers.unanswered) = (true, true);
                 lines.add(&format!("{package}: unavailable, {why}"));
             }
         }
     }
-    statement
+    answers
 }
 
 fn bound(contents: &mut BTreeSet<Digest>) {

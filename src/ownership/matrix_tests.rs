@@ -120,9 +120,9 @@ fn shows_anything(step: &Step) -> bool {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(2_000))]
 
-    /// P14, P25: no sequence without a definite statement verifies or revokes.
+    /// P14, P25: no sequence without a definite answer verifies or revokes.
     #[test]
-    fn no_sequence_without_a_definite_statement_verifies_or_revokes(steps in steps()) {
+    fn no_sequence_without_a_definite_answer_verifies_or_revokes(steps in steps()) {
         let pins = Pins::default();
         let mut record = VerificationRecord::default();
         let mut hour = 0;

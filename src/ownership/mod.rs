@@ -60,6 +60,8 @@ pub const CAVEAT: &str = "Verification shows who controls the namespace now. It 
 #[cfg(test)]
 mod matrix_tests;
 #[cfg(test)]
+mod record_tests;
+#[cfg(test)]
 mod tests;
 #[cfg(test)]
 mod year_tests;

@@ -13,7 +13,7 @@ use crate::model::Timestamp;
 const NAMESPACES: u64 = 2_000;
 const PART: u64 = 500;
 const HOURS: u64 = 365 * 24;
-/// How long an owner shows both keys: longer than any time without an answer.
+/// The time for which an owner shows both keys: longer than any time without an answer.
 const OVERLAP: u64 = 14 * 24;
 /// Content arrives so often at each namespace, on average.
 const CONTENT_EVERY: u64 = 40 * 24;
@@ -53,7 +53,7 @@ enum Means {
     File,
 }
 
-/// What becomes of a domain.
+/// The course of a domain.
 #[derive(Debug, Clone, Copy)]
 enum Fate {
     Kept,
@@ -61,7 +61,7 @@ enum Fate {
     Rotates(u64),
     /// The zone is broken for some hours.
     Breaks(Period),
-    /// Nobody renews it; a stranger buys it later, and shows what they like.
+    /// It is not renewed; a stranger buys it later, and shows what they like.
     Lapses(Period, Guise),
     /// A stranger takes it over while it works.
     Sold(u64, Guise),
@@ -117,7 +117,7 @@ impl Domain {
     }
 }
 
-/// What the two resolvers do.
+/// The periods in which the two resolvers fail or lie.
 struct Resolvers {
     out: [Vec<Period>; 2],
     lying: [Vec<Period>; 2],
@@ -196,7 +196,7 @@ fn resolvers(dice: &mut Dice) -> Resolvers {
 fn domain(dice: &mut Dice, index: u64) -> Domain {
     let means = if dice.below(4) == 0 { Means::File } else { Means::Dns };
     let begin = 500 + dice.below(HOURS - 3_000);
-    // Whoever rotates while every resolver denies everything needs a pin, like after any loss.
+    // A rotation while every resolver denies everything needs a pin, like any owner after a loss.
     let is_denied = |begin: u64| {
         [5_000, 7_000]
             .iter()

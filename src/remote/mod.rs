@@ -15,6 +15,7 @@ mod ownership;
 mod packages;
 mod registry;
 mod retry;
+mod source_settings;
 mod webhook;
 mod well_known;
 
@@ -22,7 +23,7 @@ pub use dns::FailingResolver;
 pub use files::Files;
 pub use github::Trouble;
 pub use http::{Access, AccessError};
-pub use ownership::{OwnershipSources, SourceSettings};
+pub use ownership::OwnershipSources;
 pub use registry::RegistryApi;
+pub use source_settings::{Reach, SourceSettings};
 pub use webhook::{Address, WebhookClient};
-pub use well_known::Reach;

@@ -1,44 +1,26 @@
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::join_all;
 use tokio::join;
 use tokio::time::timeout;
-use url::Url;
 
 use super::dns::{FailingResolver, Resolvers};
 use super::github::{GitHub, Trouble};
 use super::http::AccessError;
 use super::packages::Packages;
-use super::well_known::{Reach, WellKnown};
+use super::source_settings::SourceSettings;
+use super::well_known::WellKnown;
 use crate::model::Digest;
 use crate::ownership::{
     Claim, ContentLookup, Declaration, ForgeAnswer, KeyLookup, Lookup, Named, Offer, Package,
-    PackageRegistries, Repository, RepositoryLink, WRONG_SELECTORS,
+    Repository, RepositoryLink, WRONG_SELECTORS,
 };
 
 const NOT_ASKED: &str = "not requested in this lookup";
 /// The limit of one place in DNS, with all resolvers: two of them and a file stay within 20 seconds.
 const PLACE: Duration = Duration::from_secs(10);
-
-/// The sources of ownership evidence, and how to reach them.
-#[derive(Debug, Clone)]
-pub struct SourceSettings {
-    /// The system's resolvers when empty.
-    pub resolvers: Vec<SocketAddr>,
-    pub github: Url,
-    pub github_token: Option<PathBuf>,
-    /// Registries by kind of package.
-    pub packages: PackageRegistries,
-    pub proxy: Option<Url>,
-    pub ca_files: Vec<PathBuf>,
-    /// Domains that are not sent to the proxy, with all below them.
-    pub internal_domains: Vec<String>,
-    pub reach: Reach,
-}
 
 /// The sources of ownership evidence: DNS, a domain's own web server, GitHub, package registries.
 pub struct OwnershipSources {

@@ -11,8 +11,8 @@ use url::{Host, Url};
 use super::dns::Resolvers;
 use super::github::segment;
 use super::http::{AccessError, BodyError, client_builder, read_at_most};
-use super::ownership::SourceSettings;
-use super::well_known::{Checked, Reach, is_below};
+use super::source_settings::{Reach, SourceSettings};
+use super::well_known::{Checked, is_below};
 use crate::model::{is_public_name, reason};
 use crate::ownership::{Named, Package, PackageRegistries, image};
 

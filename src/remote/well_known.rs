@@ -1,6 +1,6 @@
 use std::error::Error;
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,9 +11,9 @@ use url::{Host, Url};
 
 use super::dns::{Addresses, Resolvers};
 use super::http::{AccessError, client_builder, read_beginning};
-use super::ownership::SourceSettings;
+use super::source_settings::{Reach, SourceSettings};
 use crate::model::{Escaped, is_public_name, reason};
-use crate::ownership::{KeyLookup, is_public};
+use crate::ownership::KeyLookup;
 
 const PATH: &str = "/.well-known/mcp-registry-auth";
 /// As much as the official registry reads.
@@ -22,19 +22,6 @@ const CONNECT: Duration = Duration::from_secs(5);
 /// Refusals that pass: a time-out, a repetition, a rate limit.
 const PASSING: [u16; 3] = [408, 425, 429];
 const TOTAL: Duration = Duration::from_secs(15);
-
-/// The port and addresses that may be reached; only tests reach loopback.
-#[derive(Debug, Clone, Copy)]
-pub struct Reach {
-    pub port: u16,
-    pub admits: fn(IpAddr) -> bool,
-}
-
-impl Default for Reach {
-    fn default() -> Self {
-        Self { port: 443, admits: is_public }
-    }
-}
 
 /// Reads the well-known file of a domain.
 ///

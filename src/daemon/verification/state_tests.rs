@@ -224,3 +224,67 @@ fn names_with_changed_evidence_are_evaluated_again() {
     let effects = bench.step(Event::Ended { namespace: "com.mentioned".to_owned(), found }, 1);
     assert_eq!(effects, [Effect::Touch(names(&["com.mentioned/x"]))]);
 }
+
+#[test]
+fn namespaces_of_one_domain_share_two_places_and_delay_no_other() {
+    let mut bench = Bench::new(true);
+    bench.overlays = overlays("servers: [{name: \"*\", tier: 1}]");
+    let below: Vec<String> = (0..500).map(|index| format!("com.dark.n{index:03}/x")).collect();
+    let mut all: Vec<&str> = below.iter().map(String::as_str).collect();
+    all.extend(["org.good/x", "org.other/x"]);
+    bench.load(&all);
+    let first = bench.tick(0);
+    assert_eq!(first, ["com.dark.n000", "com.dark.n001", "org.good", "org.other"]);
+    assert_eq!(namespaces(&bench.end("com.dark.n000", 9999, 20)), ["com.dark.n002"]);
+    assert_eq!(namespaces(&bench.end("org.good", 9999, 21)), <[&str; 0]>::default());
+    // An edit, a request and a change of a waiting name do not lose it.
+    let before = std::mem::replace(&mut bench.overlays, overlays(MENTIONED));
+    bench.step(Event::PolicyChanged { before: &before }, 22);
+    assert_eq!(bench.request("com.dark.n003", "a", 22), ["com.dark.n003"]);
+    let waiting = (4..500)
+        .filter(|index| bench.state.queue.position(&format!("com.dark.n{index:03}")).is_some());
+    assert_eq!(waiting.count(), 496);
+}
+
+#[test]
+fn namespaces_without_an_answer_use_half_of_the_places() {
+    let mut bench = Bench::new(true);
+    bench.overlays = overlays("servers: [{name: \"*\", tier: 1}]");
+    let dark: Vec<String> = (0..30).map(|index| format!("com.d{index:02}/x")).collect();
+    bench.load(&dark.iter().map(String::as_str).collect::<Vec<_>>());
+    let mut begun = bench.tick(0);
+    while let Some(namespace) = begun.pop() {
+        let found =
+            Found { next_check: Some(at(600)), changed: false, is_silent: true, is_complete: true };
+        let effects = bench.step(Event::Ended { namespace, found: Some(found) }, 20);
+        begun.extend(namespaces(&effects));
+    }
+    assert_eq!(bench.tick(600).len(), PARALLEL / 2);
+}
+
+#[test]
+fn name_that_arrives_during_a_lookup_is_evaluated_after_it() {
+    let mut bench = Bench::new(true);
+    bench.load(&["com.mentioned/x"]);
+    assert_eq!(bench.tick(0), ["com.mentioned"]);
+    bench.step(Event::NamesTouched(names(&["com.mentioned/y"]), &Records::new()), 1);
+    let effects = bench.end("com.mentioned", 50_000, 2);
+    assert_eq!(effects, [Effect::Touch(names(&["com.mentioned/x", "com.mentioned/y"]))]);
+    assert_eq!(bench.tick(12), ["com.mentioned"], "it is looked up for the new name too");
+}
+
+#[test]
+fn lookup_that_did_not_reach_all_packages_continues_soon() {
+    let mut bench = Bench::new(true);
+    bench.load(&["com.mentioned/x"]);
+    bench.tick(0);
+    let found = Found {
+        next_check: Some(at(50_000)),
+        changed: false,
+        is_silent: false,
+        is_complete: false,
+    };
+    bench.step(Event::Ended { namespace: "com.mentioned".to_owned(), found: Some(found) }, 1);
+    assert_eq!(bench.tick(600), <[&str; 0]>::default());
+    assert_eq!(bench.tick(601), ["com.mentioned"]);
+}

@@ -1,0 +1,180 @@
+//! Changed keys, losses on hold and places that cease to count.
+
+use std::collections::BTreeSet;
+
+use super::tests::{at, key_text, record_of};
+use super::*;
+
+fn key(number: u8) -> Key {
+    Key::parse(&key_text(number)).expect("a key")
+}
+
+fn keys(numbers: &[u8]) -> BTreeSet<Key> {
+    numbers.iter().map(|number| key(*number)).collect()
+}
+
+fn texts(texts: &[String]) -> Lookup {
+    let answer = Resolved::Records(Texts { texts: texts.to_vec(), aliases: Vec::new() });
+    at_domain(agreed(&[("r1".to_owned(), answer)]))
+}
+
+fn shows(numbers: &[u8]) -> Lookup {
+    texts(&numbers.iter().map(|number| record_of(*number)).collect::<Vec<_>>())
+}
+
+fn nothing() -> Lookup {
+    at_domain(KeyLookup::Absent("no TXT record".into()))
+}
+
+fn at_domain(own: KeyLookup) -> Lookup {
+    let dns = vec![("example.com".to_owned(), own)];
+    let http = KeyLookup::Absent("HTTP 404".into());
+    Lookup::Domain { dns, http, hints: Vec::new(), is_partial: false }
+}
+
+fn partial(lookup: Lookup) -> Lookup {
+    match lookup {
+        Lookup::Domain { dns, http, hints, .. } => {
+            Lookup::Domain { dns, http, hints, is_partial: true }
+        }
+        other => other,
+    }
+}
+
+fn after(lookups: &[(u64, Lookup)]) -> VerificationRecord {
+    lookups.iter().fold(VerificationRecord::default(), |record, (hour, lookup)| {
+        record.after(lookup, at(*hour))
+    })
+}
+
+fn verdict(record: &VerificationRecord) -> Verdict {
+    record.verdict(&Pins::default()).0
+}
+
+/// P23, P24: a new owner shows the old key beside their own, and then only their own.
+#[test]
+fn copied_key_freezes_wildcards_until_a_person_accepts_exactly_this_set() {
+    let none = Pins::default();
+    let begun = after(&[(0, shows(&[1])), (24, shows(&[1]))]);
+    assert_eq!(begun.obstacle(at(24), &none), None);
+    assert_eq!(begun.obstacle(at(25), &none), Some(Obstacle::NotShownSince));
+    let beside = begun.after(&shows(&[1, 9]), at(48));
+    let change = KeyChange { before: at(24), since: at(48) };
+    assert_eq!(beside.obstacle(at(25), &none), Some(Obstacle::KeysChanged(change)));
+    assert_eq!(beside.obstacle(at(24), &none), None, "it came before");
+    assert_eq!(verdict(&beside), Verdict::Verified, "what is served stays");
+    let alone = beside.clone().after(&shows(&[9]), at(72)).after(&shows(&[9]), at(96));
+    assert_eq!(alone.obstacle(at(25), &none), Some(Obstacle::KeysChanged(change)));
+    assert_eq!(alone.keys_seen[&key(1)].last, at(48));
+    assert_eq!(alone.keys_seen[&key(9)].first, Some(at(48)));
+    let back = alone.clone().after(&shows(&[1]), at(120));
+    assert!(back.open_change(&none).is_some(), "the old set needs a person too");
+    // A pin of exactly this set is a decision; of another set, it is none.
+    let pins = |numbers: &[u8]| Pins { keys: keys(numbers), ..Pins::default() };
+    assert_eq!(beside.open_change(&pins(&[1, 9])), None);
+    assert!(beside.open_change(&pins(&[9])).is_some());
+    assert_eq!(alone.clone().accept().open_change(&none), None);
+    let next = alone.accept().after(&shows(&[9, 8]), at(144));
+    assert_eq!(next.change, Some(KeyChange { before: at(96), since: at(144) }), "the next one");
+}
+
+/// P25.
+#[test]
+fn resolvers_that_are_not_all_there_verify_and_keep_and_take_nothing_away() {
+    let verified = after(&[(0, partial(shows(&[1])))]);
+    assert_eq!(verdict(&verified), Verdict::Verified);
+    let kept = verified.clone().after(&partial(shows(&[1])), at(24));
+    assert_eq!(kept.concluded_at, Some(at(24)));
+    let other = kept.clone().after(&partial(shows(&[9])), at(48));
+    assert_eq!((verdict(&other), other.unclear), (Verdict::Verified, 1));
+    let gone =
+        [48, 60, 80].iter().fold(kept, |record, hour| record.after(&partial(nothing()), at(*hour)));
+    assert_eq!((verdict(&gone), gone.negatives), (Verdict::Verified, None));
+}
+
+#[test]
+fn loss_on_hold_takes_effect_only_when_a_person_says_so() {
+    let lost = [1, 2, 30].iter().fold(after(&[(0, shows(&[1]))]), |record, hour| {
+        let before = record.clone();
+        record.after(&nothing(), at(*hour)).conclude(&before, || false, at(*hour))
+    });
+    assert_eq!((verdict(&lost), lost.on_hold), (Verdict::Verified, true));
+    let next = next_check("com.example", &lost, Priority::Mentioned, at(30));
+    assert!(next.since(at(30)).as_secs() < 15 * 60, "it is looked up soon");
+    let again = lost.clone().after(&nothing(), at(31));
+    let held_back = again.clone().conclude(&lost, || true, at(31));
+    assert_eq!(verdict(&held_back), Verdict::Verified, "the day after, it still waits");
+    assert_eq!(verdict(&again.release(at(32))), Verdict::Revoked);
+    let back = lost.after(&shows(&[1]), at(31));
+    assert_eq!((verdict(&back), back.on_hold, back.negatives), (Verdict::Verified, false, None));
+    let other = back.clone().after(&shows(&[9]), at(40));
+    assert_eq!(verdict(&other), Verdict::Unverified, "another key waits for no brake");
+}
+
+#[test]
+fn lost_namespace_is_looked_up_often_enough_to_return_within_two_hours() {
+    let lost = after(&[(0, shows(&[1])), (1, nothing()), (2, nothing()), (30, nothing())]);
+    let wait = |record: &VerificationRecord, now| {
+        next_check("com.example", record, Priority::Mentioned, now).since(now).as_secs() / 60
+    };
+    let first = wait(&lost, at(30));
+    let seen = lost.after(&shows(&[1]), at(31));
+    assert_eq!(verdict(&seen), Verdict::Revoked);
+    let second = wait(&seen, at(31));
+    assert!((60..=80).contains(&second) && first + second < 120, "{first} and {second} minutes");
+}
+
+/// A namespace that is a shared host for a while has the same keys afterwards.
+#[test]
+fn keys_are_set_aside_and_not_erased_while_their_place_does_not_count() {
+    let of_parent = |own: KeyLookup| {
+        let dns = vec![
+            ("sub.example.com".to_owned(), KeyLookup::Absent("none".into())),
+            ("example.com".to_owned(), own),
+        ];
+        let http = KeyLookup::Absent("HTTP 404".into());
+        Lookup::Domain { dns, http, hints: Vec::new(), is_partial: false }
+    };
+    let alone = || {
+        let dns = vec![("sub.example.com".to_owned(), KeyLookup::Absent("none".into()))];
+        let http = KeyLookup::Absent("HTTP 404".into());
+        Lookup::Domain { dns, http, hints: Vec::new(), is_partial: false }
+    };
+    let keys_of = |number| KeyLookup::of_file(&record_of(number));
+    let parent = after(&[(0, of_parent(keys_of(1)))]);
+    let shared = parent.clone().after(&alone(), at(1)).after(&alone(), at(50));
+    assert_eq!(verdict(&shared), Verdict::Unverified);
+    let stranger = shared.clone().after(&of_parent(keys_of(9)), at(60));
+    assert_eq!(verdict(&stranger), Verdict::Unverified, "another key than before");
+    let same = shared.after(&of_parent(keys_of(1)), at(60));
+    assert_eq!((verdict(&same), same.aside), (Verdict::Verified, None));
+}
+
+#[test]
+fn key_that_earlier_releases_did_not_read_is_no_rotation() {
+    let old = VerificationRecord { reading: 0, ..after(&[(0, shows(&[1]))]) };
+    let quoted = format!("\"{}\"; x=1", record_of(2));
+    let read = old.clone().after(&texts(&[record_of(1), quoted.clone()]), at(24));
+    assert_eq!(read.change, None);
+    assert_eq!(read.keys(), Some(&keys(&[1, 2])));
+    let later = read.after(&texts(&[record_of(1), quoted.clone(), record_of(3)]), at(48));
+    assert!(later.change.is_some(), "the next one is");
+    assert!(old.after(&shows(&[1, 2]), at(24)).change.is_some(), "a plain record was readable");
+    let new = after(&[(0, shows(&[1])), (24, texts(&[record_of(1), quoted]))]);
+    assert!(new.change.is_some(), "this release reads it");
+}
+
+#[test]
+fn evidence_of_a_lookup_is_bounded() {
+    let texts: Vec<String> =
+        (0..30).map(|number| format!("v=MCPv1; k={number}{}", "x".repeat(9_000))).collect();
+    let Lookup::Domain { http, .. } = nothing() else { unreachable!() };
+    let answer = Resolved::Records(Texts { texts, aliases: Vec::new() });
+    let lookup = agreed(&[("r1".to_owned(), answer)]);
+    let dns = vec![("example.com".to_owned(), lookup); 40];
+    let record = VerificationRecord::default()
+        .after(&Lookup::Domain { dns, http, hints: Vec::new(), is_partial: false }, at(0));
+    assert_eq!(record.evidence.len(), 16);
+    assert!(record.evidence.iter().all(|line| line.chars().count() <= 200), "{record:?}");
+    assert!(record.evidence[0].contains("invalid record") && record.evidence[0].ends_with('…'));
+}
