@@ -11,7 +11,7 @@ use crate::model::{Head, Status, Timestamp};
 use crate::overlay::OverlaySet;
 use crate::ownership::{
     Account, ContentLookup, Declaration, DeclarationRecord, Declaring, ForgeAnswer, Key, KeyLookup,
-    Lookup, Requirement, ShownKeys, VerificationRecord,
+    Lookup, Named, Requirement, ShownKeys, VerificationRecord,
 };
 
 fn now() -> Timestamp {
@@ -247,4 +247,100 @@ proptest! {
         };
         prop_assert_eq!(of(&before), of(&after));
     }
+}
+
+/// P24: a key can be copied, so a wildcard admits what a lookup confirms after it came.
+#[test]
+fn wildcard_admits_content_that_a_later_lookup_confirms() {
+    let wide = || overlays(WIDE, "");
+    let mut new = observed(&[at_domain(KeyLookup::Shown(keys()), absent())]);
+    new.rows[0].content.head.first_seen = now().plus(Duration::from_secs(1));
+    let seen = evidence_of(wide(), default(), &new, false);
+    assert!(!seen.enough && seen.text.contains("after a lookup"), "{}", seen.text);
+    assert!(evidence_of(overlays(EXACT, ""), default(), &new, false).enough);
+    let wildcard = Requirement::NotRevoked;
+    let lenient = Demands { wildcard, ..Demands::default() };
+    let lenient = OwnershipPolicy { default: lenient, ..default() };
+    assert!(evidence_of(wide(), lenient, &new, false).enough);
+    new.ledger.push(visible("1.0.0", now()));
+    assert!(evidence_of(wide(), default(), &new, false).enough, "what is served stays");
+    let later = Timestamp::parse("2026-06-01T00:00:02Z").expect("a time");
+    let lookup = at_domain(KeyLookup::Shown(keys()), absent());
+    new.verification = new.verification.after(&lookup, later);
+    new.ledger.clear();
+    assert!(evidence_of(wide(), default(), &new, false).enough);
+}
+
+#[test]
+fn changed_keys_stop_wildcards_and_nothing_else() {
+    let other = Key::parse("ed25519:AQAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=").expect("a key");
+    let mut both = keys();
+    both.keys.insert(other);
+    let lookups = [
+        at_domain(KeyLookup::Shown(keys()), absent()),
+        at_domain(KeyLookup::Shown(both), absent()),
+    ];
+    let mut changed = observed(&lookups);
+    assert!(evidence_of(overlays(WIDE, ""), default(), &changed, false).enough, "it came before");
+    changed.rows[0].content.head.first_seen = now().plus(Duration::from_secs(1));
+    let seen = evidence_of(overlays(WIDE, ""), default(), &changed, false);
+    assert!(!seen.enough && seen.text.contains("the keys changed"), "{}", seen.text);
+    assert!(evidence_of(overlays(EXACT, ""), default(), &changed, false).enough);
+    changed.ledger.push(visible("1.0.0", now()));
+    assert!(evidence_of(overlays(WIDE, ""), default(), &changed, false).enough);
+}
+
+#[test]
+fn package_that_was_not_asked_or_gave_no_answer_stops_wildcards() {
+    use crate::ownership::{Package, PackageRegistries};
+    let server = r#"{"name":"com.example.sub/tool","description":"d","version":"1.0.0","packages":[{"registryType":"npm","identifier":"x","version":"1","transport":{"type":"stdio"}}]}"#;
+    let mut dossier = observed(&[at_domain(KeyLookup::Shown(keys()), absent())]);
+    dossier.rows[0].content.facts = Some(crate::curation::ContentFacts::of(server));
+    let evaluated = |dossier: &Dossier, selector: &str| {
+        let mut asked = PackageRegistries::default();
+        asked.add("npm".to_owned(), "https://npm.example".parse().expect("a URL"));
+        let policy = with(overlays(selector, ""), vec![upstream("up", 1, false)], default())
+            .with_asked_registries(asked);
+        let screening = Screening::default();
+        evaluate(dossier, &policy, &screening, now()).entries[0].ownership.is_enough()
+    };
+    assert!(evidence_of(overlays(WIDE, ""), default(), &dossier, false).enough, "none is asked");
+    assert!(!evaluated(&dossier, WIDE));
+    assert!(evaluated(&dossier, EXACT));
+    let received = head().received;
+    let look_up = |named: Named| {
+        let packages = vec![(Package::new("npm", "x", Some("1")), named)];
+        let declaration = Declaration::Not("no repository".into());
+        let lookup = ContentLookup { received, declaration, packages };
+        let current = &BTreeSet::from([received]);
+        let declaring =
+            Declaring { name: "com.example.sub/tool", account: None, current, names: 1 };
+        DeclarationRecord::default().after(&declaring, &[lookup], now())
+    };
+    dossier.claims = look_up(Named::Unavailable("HTTP 503".into()));
+    assert!(!evaluated(&dossier, WIDE));
+    dossier.claims = look_up(Named::Servers(BTreeSet::new()));
+    assert!(evaluated(&dossier, WIDE));
+}
+
+#[test]
+fn pinned_keys_bind_also_for_exact_names_that_require_a_verified_namespace() {
+    let pinned = |more: &str| {
+        overlays(
+            EXACT,
+            &format!(
+                "namespaces: [{{name: com.example.*, ownership: {{keys: [\"ed25519:AQAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\"], require: verified{more}}}}}]"
+            ),
+        )
+    };
+    let shows_another = observed(&[at_domain(KeyLookup::Shown(keys()), absent())]);
+    let seen = evidence_of(pinned(""), default(), &shows_another, false);
+    assert!(!seen.enough && seen.text.contains("an overlay pins"), "{}", seen.text);
+    let nothing = observed(&[at_domain(absent(), absent())]);
+    assert!(!evidence_of(pinned(""), default(), &nothing, false).enough);
+    // A repository declares nothing against a pinned key.
+    let mut declared = shows_another;
+    declared.claims.account = Some(8);
+    declared.claims.declared.insert(head().received);
+    assert!(!evidence_of(pinned(", github: 8"), default(), &declared, false).enough);
 }
