@@ -110,7 +110,11 @@ pub(super) enum Command {
     /// Look up now who owns a namespace, and what the owner has to publish
     Ownership {
         /// The part of a name before the slash, such as com.example
-        namespace: String,
+        #[arg(required_unless_present = "all")]
+        namespaces: Vec<String>,
+        /// All namespaces with an entry that `vidimus list` shows
+        #[arg(long, conflicts_with = "namespaces")]
+        all: bool,
         /// Print only the overlay that pins what the namespace shows now
         #[arg(long)]
         pin: bool,

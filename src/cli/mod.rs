@@ -135,8 +135,8 @@ async fn dispatch(
         Command::Alerts { action: None, kind, all, json } => {
             alerts::list(settings, kind, all, json).await
         }
-        Command::Ownership { namespace, pin, json } => {
-            ownership::check(settings, &namespace, pin, json).await
+        Command::Ownership { namespaces, all, pin, json } => {
+            ownership::check(settings, &ownership::Query { namespaces, all, pin, json }).await
         }
         Command::Lookalikes { action: Some(LookalikeAction::Why { name }), json, .. } => {
             lookalikes::why(settings, &name, json).await

@@ -1,42 +1,91 @@
+use std::collections::BTreeSet;
+
+use futures_util::future::join_all;
+
 use super::client::Operator;
 use super::error::{CliError, Exit};
+use super::list::mentioned;
 use super::print::{as_json, counted, out};
 use super::target::{Offline, Target, first_overlays};
 use crate::config::{Settings, read_upstreams};
 use crate::curation::NamespaceReport;
 use crate::daemon::{Clock, OwnershipReport, open_sources, verify_once};
 use crate::model::{Escaped, Name};
+use crate::remote::OwnershipSources;
 use crate::store::{Store, StoreError};
 
-/// Looks up who owns a namespace now; 0 when it is verified, declared or waived.
-pub(super) async fn check(
-    settings: Settings,
-    namespace: &str,
-    pin: bool,
-    json: bool,
-) -> Result<Exit, CliError> {
-    if Name::parse(&format!("{namespace}/x")).is_err() {
-        return Err(CliError::Namespace(namespace.to_owned()));
-    }
-    let report = match Target::open(&settings) {
-        Ok(Target::Daemon(operator)) => ask(&operator, namespace).await?,
-        Ok(Target::Store(offline)) => look_up(&settings, &offline, namespace).await?,
-        // Before the first start there is nothing to remember, and still something to see.
-        Err(CliError::Store(StoreError::Absent { .. })) => {
-            let upstreams = read_upstreams(&settings.upstreams).map_err(CliError::Findings)?;
-            let overlays = first_overlays(&settings, &upstreams, Clock::system())?;
-            let store = Store::ephemeral(Clock::system())?;
-            let offline = Offline::over(&settings, store, overlays, upstreams)?;
-            look_up(&settings, &offline, namespace).await?
+/// Namespaces that a daemon is asked about at the same time.
+const PARALLEL: usize = 8;
+
+/// The arguments of `vidimus ownership`.
+#[derive(Debug)]
+pub(super) struct Query {
+    pub(super) namespaces: Vec<String>,
+    pub(super) all: bool,
+    pub(super) pin: bool,
+    pub(super) json: bool,
+}
+
+/// Looks up who owns namespaces now; 0 when this lookup saw that each is verified, declared or waived.
+pub(super) async fn check(settings: Settings, query: &Query) -> Result<Exit, CliError> {
+    for namespace in &query.namespaces {
+        if Name::parse(&format!("{namespace}/x")).is_err() {
+            return Err(CliError::Namespace(namespace.clone()));
         }
-        Err(error) => return Err(error),
+    }
+    let reports = reports(&settings, query).await?;
+    match (query.json, reports.as_slice()) {
+        (true, [report]) if !query.all => as_json(report),
+        (true, reports) => as_json(&reports),
+        (false, reports) => reports.iter().for_each(|report| print(report, query.pin)),
+    }
+    let is_fine = |report: &OwnershipReport| match query.pin {
+        true => report.pin.is_some(),
+        false => report.report.is_owned(),
     };
-    print(&report, pin, json);
-    Ok(match report.report.verdict.as_str() {
-        _ if pin && report.pin.is_some() => Exit::Done,
-        "verified" | "declared" | "waived" => Exit::Done,
-        _ => Exit::Findings,
-    })
+    Ok(if reports.iter().all(is_fine) { Exit::Done } else { Exit::Findings })
+}
+
+async fn reports(settings: &Settings, query: &Query) -> Result<Vec<OwnershipReport>, CliError> {
+    let target = match Target::open(settings) {
+        // Before the first start there is nothing to remember, and still something to see.
+        Err(CliError::Store(StoreError::Absent { .. })) if !query.all => {
+            let upstreams = read_upstreams(&settings.upstreams).map_err(CliError::Findings)?;
+            let overlays = first_overlays(settings, &upstreams, Clock::system())?;
+            let store = Store::ephemeral(Clock::system())?;
+            Target::Store(Box::new(Offline::over(settings, store, overlays, upstreams)?))
+        }
+        opened => opened?,
+    };
+    let namespaces = if query.all { of_list(&target).await? } else { query.namespaces.clone() };
+    let mut reports = Vec::with_capacity(namespaces.len());
+    match target {
+        Target::Daemon(operator) => {
+            for some in namespaces.chunks(PARALLEL) {
+                let asked = some.iter().map(|namespace| ask(&operator, namespace));
+                for report in join_all(asked).await {
+                    reports.push(report?);
+                }
+            }
+        }
+        Target::Store(offline) => {
+            let sources = open_sources(settings)?;
+            for namespace in &namespaces {
+                reports.push(look_up(&sources, &offline, namespace).await?);
+            }
+        }
+    }
+    Ok(reports)
+}
+
+/// Returns the namespaces with an entry that `vidimus list` shows.
+async fn of_list(target: &Target) -> Result<Vec<String>, CliError> {
+    let mut namespaces = BTreeSet::new();
+    for name in mentioned(target).await? {
+        namespaces
+            .extend(name.split_once('/').map(|(namespace, _)| namespace.to_ascii_lowercase()));
+    }
+    Ok(namespaces.into_iter().collect())
 }
 
 async fn ask(operator: &Operator, namespace: &str) -> Result<OwnershipReport, CliError> {
@@ -44,26 +93,28 @@ async fn ask(operator: &Operator, namespace: &str) -> Result<OwnershipReport, Cl
 }
 
 async fn look_up(
-    settings: &Settings,
+    sources: &OwnershipSources,
     offline: &Offline,
     namespace: &str,
 ) -> Result<OwnershipReport, CliError> {
-    let sources = open_sources(settings)?;
     let Offline { store, clock, .. } = offline;
-    Ok(verify_once(store, clock, offline.policy(), &sources, namespace).await?)
+    Ok(verify_once(store, clock, offline.policy(), sources, namespace).await?)
 }
 
-fn print(report: &OwnershipReport, pin: bool, json: bool) {
-    match (json, pin, &report.pin) {
-        (true, _, _) => as_json(report),
-        (false, true, Some(text)) => out(text.trim_end()),
-        (false, true, None) => out("# the namespace shows nothing that could be pinned"),
-        (false, false, _) => print_report(report),
+fn print(report: &OwnershipReport, pin: bool) {
+    match (pin, &report.pin) {
+        (true, Some(text)) => out(text.trim_end()),
+        (true, None) => out(&format!(
+            "# {} shows nothing now that could be pinned",
+            Escaped(&report.report.namespace)
+        )),
+        (false, _) => print_report(report),
     }
 }
 
 fn print_report(report: &OwnershipReport) {
     print_namespace(&report.report);
+    print_keys(&report.report);
     for name in &report.names {
         let declared = match name.declared {
             0 => String::new(),
@@ -74,9 +125,24 @@ fn print_report(report: &OwnershipReport) {
             out(&format!("  {}", Escaped(line)));
         }
     }
-    out("the owner publishes:");
-    for line in &report.publish {
-        out(&format!("  {line}"));
+    if !report.publish.is_empty() {
+        out("the owner publishes:");
+        report.publish.iter().for_each(|line| out(&format!("  {line}")));
+    }
+}
+
+/// Prints the keys that are shown, and those that were.
+fn print_keys(report: &NamespaceReport) {
+    for key in &report.keys {
+        let first = key.first.map_or("earlier".to_owned(), |at| at.to_string());
+        let state = if key.shown { "is shown" } else { "was shown" };
+        out(&format!("  the key {} {state}, first seen {first}, last seen {}", key.key, key.last));
+    }
+    if let Some(since) = report.keys_changed {
+        out(&format!(
+            "  the set of keys changed {since}: wildcards admit nothing that came since; acknowledge the alert \
+             `keys-changed`, or pin the keys in an overlay, when they are right"
+        ));
     }
 }
 
@@ -84,6 +150,9 @@ fn print_report(report: &OwnershipReport) {
 pub(super) fn print_namespace(report: &NamespaceReport) {
     out(&format!("{}: {}: {}", Escaped(&report.namespace), report.verdict, Escaped(&report.why)));
     out(&format!("  claims {}", Escaped(&report.claim)));
+    if let Some(meant) = &report.did_you_mean {
+        out(&format!("  a namespace is a domain read backwards: did you mean {}?", Escaped(meant)));
+    }
     for line in &report.evidence {
         out(&format!("  {}", Escaped(line)));
     }

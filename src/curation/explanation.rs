@@ -9,7 +9,7 @@ use super::policy::PolicySnapshot;
 use super::state::EntryState;
 use crate::model::Timestamp;
 use crate::overlay::OverlaySet;
-use crate::ownership::{CAVEAT, Claim, VerificationRecord};
+use crate::ownership::{CAVEAT, Claim, Key, Seen, VerificationRecord};
 
 /// The reasons why the versions of one name are served or not.
 #[derive(Debug, Serialize, Deserialize)]
@@ -34,7 +34,26 @@ pub struct NamespaceReport {
     /// The time when the verdict was last confirmed.
     pub concluded_at: Option<Timestamp>,
     pub next_check: Option<Timestamp>,
+    /// The keys that are shown, or were.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub keys: Vec<KeyReport>,
+    /// The time since which another set of keys is shown than a person accepted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub keys_changed: Option<Timestamp>,
+    /// The namespace that was probably meant, for one that is written forwards.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub did_you_mean: Option<String>,
     pub caveat: String,
+}
+
+/// A key of a namespace.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KeyReport {
+    pub key: String,
+    /// True if the last lookup with evidence showed it.
+    pub shown: bool,
+    pub first: Option<Timestamp>,
+    pub last: Timestamp,
 }
 
 impl NamespaceReport {
@@ -46,7 +65,14 @@ impl NamespaceReport {
         of_packages: &[String],
         overlays: &OverlaySet,
     ) -> Self {
-        let basis = observed.basis(overlays.pins(namespace));
+        let pins = overlays.pins(namespace);
+        let basis = observed.basis(pins);
+        let key = |(key, seen): (&Key, &Seen)| KeyReport {
+            key: key.to_string(),
+            shown: observed.keys().is_some_and(|keys| keys.contains(key)),
+            first: seen.first,
+            last: seen.last,
+        };
         Self {
             namespace: namespace.to_owned(),
             claim: Claim::of(namespace, &overlays.shared_hosts()).to_string(),
@@ -56,7 +82,20 @@ impl NamespaceReport {
             checked_at: observed.checked_at,
             concluded_at: observed.concluded_at,
             next_check: observed.next_check,
+            keys: observed.keys_seen.iter().map(key).collect(),
+            keys_changed: observed.open_change(pins).map(|change| change.since),
+            did_you_mean: Claim::written_forwards(namespace),
             caveat: CAVEAT.to_owned(),
+        }
+    }
+
+    /// Returns true if the last lookup itself saw that the namespace is verified or declared, or an overlay waives that.
+    #[must_use]
+    pub fn is_owned(&self) -> bool {
+        let is_definite = self.checked_at.is_some() && self.checked_at == self.concluded_at;
+        match self.verdict.as_str() {
+            "verified" | "declared" => is_definite,
+            verdict => verdict == "waived",
         }
     }
 }

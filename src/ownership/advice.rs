@@ -17,9 +17,10 @@ pub fn advice(claim: &Claim) -> Vec<String> {
                 .into(),
         ],
         Claim::Domain { domain, .. } => vec![
-            "openssl genpkey -algorithm ed25519 -out key.pem".into(),
+            // Without overwriting a key that exists, and for no other eyes.
+            format!("(umask 077; set -C; openssl genpkey -algorithm ed25519 > {domain}.pem)"),
             format!(
-                "echo \"{domain}. IN TXT \\\"v=MCPv1; k=ed25519; p=$(openssl pkey -in key.pem -pubout -outform DER | tail -c 32 | base64)\\\"\""
+                "echo \"{domain}. IN TXT \\\"v=MCPv1; k=ed25519; p=$(openssl pkey -in {domain}.pem -pubout -outform DER | tail -c 32 | base64)\\\"\""
             ),
             format!(
                 "add the printed record to the zone at {domain} itself, without a selector; or publish its text, without the quotes, at https://{domain}/.well-known/mcp-registry-auth"
@@ -29,9 +30,12 @@ pub fn advice(claim: &Claim) -> Vec<String> {
 }
 
 /// Returns the overlay rule that pins what a namespace shows now, with a comment if that was not trusted so
-/// far.
+/// far; `None` if the last lookup did not show it.
 #[must_use]
 pub fn pin(namespace: &str, record: &VerificationRecord, pins: &Pins) -> Option<String> {
+    if record.shown_at != record.checked_at && record.returned_at.is_none() {
+        return None;
+    }
     let shown = match record.shown.as_ref()? {
         Shown::Account(account) => format!("github: {}", account.id),
         Shown::Keys { keys, .. } => {

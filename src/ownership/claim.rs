@@ -92,6 +92,18 @@ impl Claim {
         Self::Domain { parents, shared_host: shared.then(|| suffix.to_owned()), domain }
     }
 
+    /// Returns the namespace that was probably meant by a domain that is written forwards: one whose first label is no
+    /// top-level domain, and whose last label is one.
+    #[must_use]
+    pub fn written_forwards(namespace: &str) -> Option<String> {
+        let folded = namespace.to_ascii_lowercase();
+        let (first, last) = (folded.split('.').next()?, folded.rsplit('.').next()?);
+        let is_known =
+            |label: &str| psl::suffix(label.as_bytes()).is_some_and(|suffix| suffix.is_known());
+        let is_forwards = first != last && !is_known(first) && is_known(last);
+        is_forwards.then(|| folded.rsplit('.').collect::<Vec<_>>().join("."))
+    }
+
     /// Returns the registered domain that the claim is under.
     #[must_use]
     pub fn registrable(&self) -> Option<&str> {
@@ -217,6 +229,20 @@ mod tests {
     fn namespace_claims_an_account_or_a_domain(#[case] namespace: &str, #[case] claim: Claim) {
         let hosts = SharedHosts::with(["tools.com".to_owned()]);
         assert_eq!(Claim::of(namespace, &hosts), claim);
+    }
+
+    #[rstest::rstest]
+    #[case("plain.com", Some("com.plain"))]
+    #[case("Sub.Plain.com", Some("com.plain.sub"))]
+    #[case("com.plain", None)]
+    #[case("com.plain.dev", None)]
+    #[case("plain", None)]
+    #[case("example.plain", None)]
+    fn domain_that_is_written_forwards_is_recognised(
+        #[case] namespace: &str,
+        #[case] meant: Option<&str>,
+    ) {
+        assert_eq!(Claim::written_forwards(namespace).as_deref(), meant);
     }
 
     proptest::proptest! {

@@ -113,9 +113,10 @@ pub fn agreed(answers: &[(String, Resolved)]) -> KeyLookup {
     if lookups.iter().all(|(_, other)| other.keys() == one.keys()) {
         return one.clone();
     }
-    let answers = lookups.iter().map(|(resolver, lookup)| format!("{resolver} {lookup}"));
-    let answers = answers.collect::<Vec<_>>().join("; ");
-    KeyLookup::Unclear(format!("the resolvers disagree on the keys: {answers}"))
+    // Each answer on a line of its own.
+    let answers = lookups.iter().map(|(resolver, lookup)| format!("\n{resolver} {lookup}"));
+    let answers: String = answers.collect();
+    KeyLookup::Unclear(format!("the resolvers disagree on the keys{answers}"))
 }
 
 fn key_lookup(answer: &Resolved) -> KeyLookup {

@@ -104,7 +104,8 @@ pub(super) fn evidence(lookup: &Lookup) -> Vec<String> {
             lines
         }
     };
-    lines.into_iter().take(MAX_LINES).map(|line| shortened(&line)).collect()
+    let lines = lines.iter().flat_map(|line| line.split('\n'));
+    lines.take(MAX_LINES).map(shortened).collect()
 }
 
 /// Returns the beginning of a line, with a mark where it was cut.

@@ -293,11 +293,12 @@ impl Answer {
             declared: declarations.declared.len(),
             evidence: declarations.evidence.clone(),
         });
+        let report = NamespaceReport::new(namespace, &self.record, &[], &policy.overlays);
         OwnershipReport {
-            report: NamespaceReport::new(namespace, &self.record, &[], &policy.overlays),
             names: names.collect(),
-            publish: advice(&claim),
+            publish: if report.is_owned() { Vec::new() } else { advice(&claim) },
             pin: pin(namespace, &self.record, policy.overlays.pins(namespace)),
+            report,
         }
     }
 }
