@@ -112,7 +112,7 @@ pub(super) enum Command {
         /// The part of a name before the slash, such as com.example
         #[arg(required_unless_present = "all")]
         namespaces: Vec<String>,
-        /// All namespaces with an entry that `vidimus list` shows
+        /// All namespaces that overlays mention
         #[arg(long, conflicts_with = "namespaces")]
         all: bool,
         /// Print only the overlay that pins what the namespace shows now

@@ -73,18 +73,6 @@ async fn read(
     }
 }
 
-/// Returns the names that a list shows without any selection.
-pub(super) async fn mentioned(target: &Target) -> Result<Vec<String>, CliError> {
-    let lines = match target {
-        Target::Store(offline) => {
-            let (snapshot, now) = (offline.store.snapshot()?, offline.clock.now());
-            list_entries(&snapshot, offline.policy(), &Screenings::offline(), now, false)?
-        }
-        Target::Daemon(operator) => known(operator.get(&["list"], &[("all", "false")]).await)?,
-    };
-    Ok(lines.into_iter().map(|line| line.name).collect())
-}
-
 /// Returns true if the effects of the rules stand below the table.
 ///
 /// Each needs a second evaluation of all names, so `read` asks before it computes them.

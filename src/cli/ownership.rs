@@ -1,15 +1,12 @@
-use std::collections::BTreeSet;
-
 use futures_util::future::join_all;
 
 use super::client::Operator;
 use super::error::{CliError, Exit};
-use super::list::mentioned;
 use super::print::{as_json, counted, out};
 use super::target::{Offline, Target, first_overlays};
 use crate::config::{Settings, read_upstreams};
 use crate::curation::NamespaceReport;
-use crate::daemon::{Clock, OwnershipReport, open_sources, verify_once};
+use crate::daemon::{Clock, OwnershipReport, mentioned_namespaces, open_sources, verify_once};
 use crate::model::{Escaped, Name};
 use crate::remote::OwnershipSources;
 use crate::store::{Store, StoreError};
@@ -57,7 +54,7 @@ async fn reports(settings: &Settings, query: &Query) -> Result<Vec<OwnershipRepo
         }
         opened => opened?,
     };
-    let namespaces = if query.all { of_list(&target).await? } else { query.namespaces.clone() };
+    let namespaces = if query.all { mentioned(&target).await? } else { query.namespaces.clone() };
     let mut reports = Vec::with_capacity(namespaces.len());
     match target {
         Target::Daemon(operator) => {
@@ -78,14 +75,15 @@ async fn reports(settings: &Settings, query: &Query) -> Result<Vec<OwnershipRepo
     Ok(reports)
 }
 
-/// Returns the namespaces with an entry that `vidimus list` shows.
-async fn of_list(target: &Target) -> Result<Vec<String>, CliError> {
-    let mut namespaces = BTreeSet::new();
-    for name in mentioned(target).await? {
-        namespaces
-            .extend(name.split_once('/').map(|(namespace, _)| namespace.to_ascii_lowercase()));
+/// Returns the namespaces that overlays mention.
+async fn mentioned(target: &Target) -> Result<Vec<String>, CliError> {
+    match target {
+        Target::Daemon(operator) => operator.get(&["namespaces"], &[]).await,
+        Target::Store(offline) => {
+            let snapshot = offline.store.snapshot()?;
+            Ok(mentioned_namespaces(&snapshot, offline.policy())?.into_iter().collect())
+        }
     }
-    Ok(namespaces.into_iter().collect())
 }
 
 async fn ask(operator: &Operator, namespace: &str) -> Result<OwnershipReport, CliError> {

@@ -34,6 +34,9 @@ pub struct NamespaceReport {
     /// The time when the verdict was last confirmed.
     pub concluded_at: Option<Timestamp>,
     pub next_check: Option<Timestamp>,
+    /// True if the last lookup itself saw the evidence.
+    #[serde(default)]
+    pub confirmed: bool,
     /// The keys that are shown, or were.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub keys: Vec<KeyReport>,
@@ -82,6 +85,7 @@ impl NamespaceReport {
             checked_at: observed.checked_at,
             concluded_at: observed.concluded_at,
             next_check: observed.next_check,
+            confirmed: observed.shown_at.is_some() && observed.shown_at == observed.checked_at,
             keys: observed.keys_seen.iter().map(key).collect(),
             keys_changed: observed.open_change(pins).map(|change| change.since),
             did_you_mean: Claim::written_forwards(namespace),
@@ -89,12 +93,11 @@ impl NamespaceReport {
         }
     }
 
-    /// Returns true if the last lookup itself saw that the namespace is verified or declared, or an overlay waives that.
+    /// Returns true if the last lookup itself saw that the namespace is verified, or an overlay waives that.
     #[must_use]
     pub fn is_owned(&self) -> bool {
-        let is_definite = self.checked_at.is_some() && self.checked_at == self.concluded_at;
         match self.verdict.as_str() {
-            "verified" | "declared" => is_definite,
+            "verified" => self.confirmed,
             verdict => verdict == "waived",
         }
     }

@@ -74,4 +74,6 @@ pub(crate) use runtime::try_blocking;
 pub use runtime::{Clock, Shift};
 pub use screening::{Lookalike, Screenings, lookalikes_of};
 pub use services::Services;
-pub use verification::{NameReport, OwnershipReport, open_sources, verify_once};
+pub use verification::{
+    NameReport, OwnershipReport, mentioned_namespaces, open_sources, verify_once,
+};

@@ -10,7 +10,8 @@ use crate::api::problem::Problem;
 use crate::curation::Explanation;
 use crate::daemon::{
     Listed, Lookalike, OwnershipReport, QuarantineReport, RuleEffect, Services, StatusReport,
-    explain_name, is_anything_known, known_names, list, lookalikes_of, quarantine, rule_effects,
+    explain_name, is_anything_known, known_names, list, lookalikes_of, mentioned_namespaces,
+    quarantine, rule_effects,
 };
 use crate::model::Name;
 use crate::store::Verification;
@@ -117,6 +118,15 @@ pub(super) async fn names(State(state): Operator) -> Result<Json<Option<Vec<Stri
     let read = |services: &Arc<Services>| {
         let names = known_names(&services.store.snapshot()?)?;
         Ok(names.map(|names| names.iter().map(Name::to_string).collect()))
+    };
+    blocking(state, read).await
+}
+
+/// Returns the namespaces that overlays mention.
+pub(super) async fn namespaces(State(state): Operator) -> Result<Json<Vec<String>>, Problem> {
+    let read = |services: &Arc<Services>| {
+        let found = mentioned_namespaces(&services.store.snapshot()?, &services.policy())?;
+        Ok(found.into_iter().collect())
     };
     blocking(state, read).await
 }

@@ -7,7 +7,7 @@ use axum::routing::{get, post};
 use super::access::{refuse_browsers, require};
 use super::alerts::{acknowledge, alerts, dead_letters, redeliver, unacknowledge};
 use super::entries::{
-    explained, listing, lookalikes, names, quarantined, ready, rules, status, verified,
+    explained, listing, lookalikes, names, namespaces, quarantined, ready, rules, status, verified,
     verify_namespace,
 };
 use super::holds::{decide, hold};
@@ -38,6 +38,7 @@ pub fn operations(services: Arc<Services>, token: Arc<TokenFile>) -> Router {
         .route("/lookalikes/{name}", get(lookalikes))
         .route("/verify", get(verified))
         .route("/names", get(names))
+        .route("/namespaces", get(namespaces))
         .route("/alerts", get(alerts))
         .route("/dead-letters", get(dead_letters))
         .route("/holds/{upstream}", get(hold));

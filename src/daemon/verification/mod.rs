@@ -33,6 +33,7 @@ mod service;
 mod sources;
 mod state;
 
+pub use brake::mentioned_namespaces;
 #[cfg(test)]
 pub(super) use driver::drive_tests::VerificationDrive;
 pub(super) use driver::verify;

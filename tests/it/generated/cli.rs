@@ -32,8 +32,7 @@ const EXITS: [(&str, &str); 8] = [
     ("lookalikes why", "Exits with 1 if a resemblance is not suppressed."),
     (
         "ownership",
-        "Exits with 0 if this lookup saw that each namespace is verified or declared, or if it is waived, else \
-         with 1; with `--pin`, with 0 if each shows something to pin.",
+        "Exits with 0 if this lookup saw that each namespace is verified, or if it is waived, else with 1; with `--pin`, with 0 if each shows something to pin.",
     ),
     ("sync", "Exits with 3 if a sync run failed."),
     ("verify", "Exits with 1 if there is a problem, or if `--file` repaired one."),
