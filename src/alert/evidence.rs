@@ -185,6 +185,45 @@ impl Evidence {
             _ => None,
         }
     }
+
+    /// Writes an item about the owner of a namespace.
+    fn write_ownership(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Revoked { rule, about, found } => {
+                let found = found.join(", ");
+                match rule {
+                    Revocation::KeyReplaced => {
+                        write!(f, "the trusted key is gone; {about} shows {found}")
+                    }
+                    Revocation::AccountReplaced => {
+                        write!(
+                            f,
+                            "{about} is the account {found} now; it was another account before"
+                        )
+                    }
+                    Revocation::AccountTooYoung => {
+                        write!(f, "the account {about} was created after this was published")
+                    }
+                }
+            }
+            Self::KeysUnknown { at, keys, pinned } => {
+                let keys = keys.join(", ");
+                if *pinned {
+                    write!(f, "an overlay pins other keys than {at} shows: {keys}")
+                } else {
+                    write!(f, "{at} shows these keys, which are not the set of before: {keys}")
+                }
+            }
+            Self::LossOnHold { namespace, since } => {
+                write!(
+                    f,
+                    "{namespace} shows no evidence since {since}; acknowledged, it is revoked"
+                )
+            }
+            Self::Namespace { namespace } => f.write_str(namespace),
+            _ => Ok(()),
+        }
+    }
 }
 
 impl From<String> for Evidence {
@@ -257,32 +296,10 @@ impl fmt::Display for Evidence {
             Self::Unusable { reason, text, item } => {
                 write!(f, "a file or entry cannot be used and is not served: {reason}: {text} ({item})")
             }
-            Self::Revoked { rule, about, found } => {
-                let found = found.join(", ");
-                match rule {
-                    Revocation::KeyReplaced => {
-                        write!(f, "the trusted key is gone; {about} shows {found}")
-                    }
-                    Revocation::AccountReplaced => {
-                        write!(f, "{about} is the account {found} now; it was another account before")
-                    }
-                    Revocation::AccountTooYoung => {
-                        write!(f, "the account {about} was created after this was published")
-                    }
-                }
-            }
-            Self::KeysUnknown { at, keys, pinned } => {
-                let keys = keys.join(", ");
-                if *pinned {
-                    write!(f, "an overlay pins other keys than {at} shows: {keys}")
-                } else {
-                    write!(f, "{at} shows these keys, which are not the set of before: {keys}")
-                }
-            }
-            Self::LossOnHold { namespace, since } => {
-                write!(f, "{namespace} shows no evidence since {since}; acknowledged, it is revoked")
-            }
-            Self::Namespace { namespace } => f.write_str(namespace),
+            Self::Revoked { .. }
+            | Self::KeysUnknown { .. }
+            | Self::LossOnHold { .. }
+            | Self::Namespace { .. } => self.write_ownership(f),
             Self::NoFacts => f.write_str(
                 "approved but not served: its content is damaged, or the part that gates read exceeds 64 KiB",
             ),

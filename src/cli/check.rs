@@ -2,6 +2,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use super::error::{CliError, Exit};
+use super::ownership::mentioned;
 use super::print;
 use super::serve::check_exposure;
 use super::target::Target;
@@ -39,6 +40,7 @@ pub(super) async fn check(settings: Settings, json: bool) -> Result<Exit, CliErr
             findings.extend(starter_warning(&overlays.set));
             findings.extend(overlays.set.overruled());
             findings.extend(empty_folder(&settings, &overlays));
+            findings.extend(wrong_pins(&overlays, target.as_ref()).await);
             findings.extend(compare_with_names(&settings, &overlays, target).await?);
             findings.extend(overlays.findings);
         }
@@ -53,6 +55,14 @@ fn empty_folder(settings: &Settings, overlays: &LoadedOverlays) -> Option<Findin
     let allowed = "a daemon that had overlays keeps the last valid set and raises `overlays-refused`; \
                    to serve nothing, keep one file with `servers: []`";
     overlays.is_empty().then(|| Finding::warning(&place, "the folder has no overlay file", allowed))
+}
+
+/// Finds pins that the present owners do not have, as far as lookups know them.
+async fn wrong_pins(overlays: &LoadedOverlays, target: Option<&Target>) -> Vec<Finding> {
+    let Some(target) = target else { return Vec::new() };
+    // A daemon of an older release does not know the route.
+    let known = mentioned(target).await.unwrap_or_default();
+    known.iter().filter_map(|known| known.wrong_pin(&overlays.set)).collect()
 }
 
 /// Returns the time by which a daemon or the store decides; the system's before there is either.

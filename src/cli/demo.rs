@@ -98,7 +98,7 @@ fn sources(settings: &Settings, resolver: SocketAddr) -> Result<OwnershipSources
         resolvers: vec![resolver],
         github: settings.ownership.github.url.clone(),
         github_token: None,
-        packages: Default::default(),
+        packages: settings.ownership.packages.clone(),
         proxy: None,
         ca_files: Vec::new(),
         reach: Reach::default(),

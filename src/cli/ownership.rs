@@ -6,7 +6,9 @@ use super::print::{as_json, counted, out};
 use super::target::{Offline, Target, first_overlays};
 use crate::config::{Settings, read_upstreams};
 use crate::curation::NamespaceReport;
-use crate::daemon::{Clock, OwnershipReport, mentioned_namespaces, open_sources, verify_once};
+use crate::daemon::{
+    Clock, MentionedNamespace, OwnershipReport, mentioned_namespaces, open_sources, verify_once,
+};
 use crate::model::{Escaped, Name};
 use crate::remote::OwnershipSources;
 use crate::store::{Store, StoreError};
@@ -36,9 +38,8 @@ pub(super) async fn check(settings: Settings, query: &Query) -> Result<Exit, Cli
         (true, reports) => as_json(&reports),
         (false, reports) => reports.iter().for_each(|report| print(report, query.pin)),
     }
-    let is_fine = |report: &OwnershipReport| match query.pin {
-        true => report.pin.is_some(),
-        false => report.report.is_owned(),
+    let is_fine = |report: &OwnershipReport| {
+        if query.pin { report.pin.is_some() } else { report.report.is_owned() }
     };
     Ok(if reports.iter().all(is_fine) { Exit::Done } else { Exit::Findings })
 }
@@ -54,7 +55,11 @@ async fn reports(settings: &Settings, query: &Query) -> Result<Vec<OwnershipRepo
         }
         opened => opened?,
     };
-    let namespaces = if query.all { mentioned(&target).await? } else { query.namespaces.clone() };
+    let namespaces = if query.all {
+        mentioned(&target).await?.into_iter().map(|known| known.namespace).collect()
+    } else {
+        query.namespaces.clone()
+    };
     let mut reports = Vec::with_capacity(namespaces.len());
     match target {
         Target::Daemon(operator) => {
@@ -76,12 +81,11 @@ async fn reports(settings: &Settings, query: &Query) -> Result<Vec<OwnershipRepo
 }
 
 /// Returns the namespaces that overlays mention.
-async fn mentioned(target: &Target) -> Result<Vec<String>, CliError> {
+pub(super) async fn mentioned(target: &Target) -> Result<Vec<MentionedNamespace>, CliError> {
     match target {
         Target::Daemon(operator) => operator.get(&["namespaces"], &[]).await,
         Target::Store(offline) => {
-            let snapshot = offline.store.snapshot()?;
-            Ok(mentioned_namespaces(&snapshot, offline.policy())?.into_iter().collect())
+            Ok(mentioned_namespaces(&offline.store.snapshot()?, offline.policy())?)
         }
     }
 }

@@ -75,5 +75,6 @@ pub use runtime::{Clock, Shift};
 pub use screening::{Lookalike, Screenings, lookalikes_of};
 pub use services::Services;
 pub use verification::{
-    NameReport, OwnershipReport, mentioned_namespaces, open_sources, verify_once,
+    MentionedNamespace, NameReport, OwnershipReport, mentioned_namespaces, open_sources,
+    verify_once,
 };

@@ -36,8 +36,12 @@ impl Owners {
     }
 
     pub(super) fn pins(&self, namespace: &str) -> &Pins {
+        self.rule(namespace).map_or(&NO_PINS, |rule| &rule.pins)
+    }
+
+    pub(super) fn rule(&self, namespace: &str) -> Option<&OwnershipRule> {
         if self.rules.is_empty() {
-            return &NO_PINS;
+            return None;
         }
         let folded = namespace.to_ascii_lowercase();
         let above = std::iter::successors(Some(folded.as_str()), |inner| {
@@ -46,7 +50,7 @@ impl Owners {
         let patterns =
             std::iter::once(folded.clone()).chain(above.map(|parent| format!("{parent}.*")));
         let found = patterns.into_iter().find_map(|pattern| self.by_pattern.get(&pattern));
-        found.map_or(&NO_PINS, |index| &self.rules[*index].pins)
+        found.map(|index| &self.rules[*index])
     }
 
     /// Returns the domains of shared hosts, in DNS order.

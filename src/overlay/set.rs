@@ -101,6 +101,12 @@ impl OverlaySet {
         Self { owners: Owners::new(rules), ..self }
     }
 
+    /// Returns the ownership rule of a namespace.
+    #[must_use]
+    pub fn ownership_rule(&self, namespace: &str) -> Option<&OwnershipRule> {
+        self.owners.rule(namespace)
+    }
+
     /// Returns the ownership pins of a namespace.
     #[must_use]
     pub fn pins(&self, namespace: &str) -> &Pins {

@@ -41,7 +41,7 @@ impl Period {
 
 /// The way in which a resolver answers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Truth {
+enum Manner {
     Truth,
     Denial,
     Silence,
@@ -124,21 +124,21 @@ struct Resolvers {
 }
 
 impl Resolvers {
-    fn state(&self, which: usize, hour: u64) -> Truth {
+    fn state(&self, which: usize, hour: u64) -> Manner {
         let is_in = |periods: &[Period]| periods.iter().any(|period| period.is_at(hour));
         match () {
-            () if is_in(&self.out[which]) => Truth::Silence,
-            () if is_in(&self.lying[which]) => Truth::Denial,
-            () => Truth::Truth,
+            () if is_in(&self.out[which]) => Manner::Silence,
+            () if is_in(&self.lying[which]) => Manner::Denial,
+            () => Manner::Truth,
         }
     }
 
-    fn answer(truth: Truth, keys: &[u8]) -> Resolved {
+    fn answer(truth: Manner, keys: &[u8]) -> Resolved {
         match (truth, keys) {
-            (Truth::Silence, _) => Resolved::Unclear("no answer in time".into()),
-            (Truth::Denial, _) => Resolved::NoSuchName,
-            (Truth::Truth, []) => Resolved::NoRecords,
-            (Truth::Truth, keys) => {
+            (Manner::Silence, _) => Resolved::Unclear("no answer in time".into()),
+            (Manner::Denial, _) => Resolved::NoSuchName,
+            (Manner::Truth, []) => Resolved::NoRecords,
+            (Manner::Truth, keys) => {
                 let texts = keys.iter().map(|key| record_of(*key)).collect();
                 Resolved::Records(Texts { texts, aliases: Vec::new() })
             }
@@ -147,12 +147,12 @@ impl Resolvers {
 
     /// Returns true if no resolver answered truly at some time of the last `hours`.
     fn were_all_wrong(&self, hour: u64, hours: u64) -> bool {
-        let is_wrong = |which: usize, hour: u64| self.state(which, hour) != Truth::Truth;
+        let is_wrong = |which: usize, hour: u64| self.state(which, hour) != Manner::Truth;
         (hour.saturating_sub(hours)..=hour).any(|hour| is_wrong(0, hour) && is_wrong(1, hour))
     }
 }
 
-fn lookup(truths: [Truth; 2], means: Means, keys: &[u8]) -> Lookup {
+fn lookup(truths: [Manner; 2], means: Means, keys: &[u8]) -> Lookup {
     let (in_dns, in_file) = match means {
         Means::Dns => (keys, [].as_slice()),
         Means::File => ([].as_slice(), keys),
@@ -161,9 +161,11 @@ fn lookup(truths: [Truth; 2], means: Means, keys: &[u8]) -> Lookup {
     let own = agreed(&[("r1".to_owned(), left), ("r2".to_owned(), right)]);
     // The address of the web server comes from the same resolvers; a lie about it shows no file.
     let http = match (truths, in_file.last()) {
-        ([Truth::Denial, Truth::Denial], _) => KeyLookup::Absent("no such name".into()),
-        ([Truth::Truth, _] | [_, Truth::Truth], Some(key)) => KeyLookup::of_file(&record_of(*key)),
-        ([Truth::Truth, _] | [_, Truth::Truth], None) => KeyLookup::Absent("HTTP 404".into()),
+        ([Manner::Denial, Manner::Denial], _) => KeyLookup::Absent("no such name".into()),
+        ([Manner::Truth, _] | [_, Manner::Truth], Some(key)) => {
+            KeyLookup::of_file(&record_of(*key))
+        }
+        ([Manner::Truth, _] | [_, Manner::Truth], None) => KeyLookup::Absent("HTTP 404".into()),
         _ => KeyLookup::Unclear("no answer in time".into()),
     };
     let dns = vec![("example.com".to_owned(), own)];
@@ -223,7 +225,7 @@ struct Year {
     domains: Vec<Domain>,
     records: Vec<VerificationRecord>,
     /// The few lookups that there are.
-    lookups: BTreeMap<([Truth; 2], Means, Vec<u8>), Lookup>,
+    lookups: BTreeMap<([Manner; 2], Means, Vec<u8>), Lookup>,
     losses: LossBudget,
     due: BinaryHeap<Reverse<(Timestamp, usize)>>,
     /// Content that no lookup decided yet, with the time of its first sight, and whose it is.

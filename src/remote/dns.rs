@@ -80,7 +80,7 @@ impl Resolvers {
         let answers = join_all(each.iter().map(|resolver| resolver.txt(&name))).await;
         let answers: Vec<(String, Resolved)> =
             each.iter().map(|resolver| resolver.name.clone()).zip(answers).collect();
-        self.record(domain, &each, &answers);
+        record(domain, &each, &answers);
         match (each.len(), agreed(&answers)) {
             (count @ 2.., shown @ KeyLookup::Shown(_)) => {
                 shown.with_note(&format!("{count} resolvers agree"))
@@ -147,19 +147,20 @@ impl Resolvers {
         let used: Vec<&Resolver> = self.each.iter().filter(is_used).collect();
         if used.is_empty() { self.each.iter().collect() } else { used }
     }
+}
 
-    fn record(&self, domain: &str, each: &[&Resolver], answers: &[(String, Resolved)]) {
-        let is_answer = |answer: &Resolved| !matches!(answer, Resolved::Unclear(_));
-        let is_answered = answers.iter().any(|(_, answer)| is_answer(answer));
-        let registrable = psl::domain_str(domain).unwrap_or(domain);
-        let now = Instant::now();
-        for (resolver, (_, answer)) in each.iter().zip(answers) {
-            let failure = match answer {
-                Resolved::Unclear(why) => Some(why.as_str()),
-                _ => None,
-            };
-            resolver.health().record(registrable, failure, is_answered, now);
-        }
+/// Records which resolvers answered about a domain.
+fn record(domain: &str, each: &[&Resolver], answers: &[(String, Resolved)]) {
+    let is_answer = |answer: &Resolved| !matches!(answer, Resolved::Unclear(_));
+    let is_answered = answers.iter().any(|(_, answer)| is_answer(answer));
+    let registrable = psl::domain_str(domain).unwrap_or(domain);
+    let now = Instant::now();
+    for (resolver, (_, answer)) in each.iter().zip(answers) {
+        let failure = match answer {
+            Resolved::Unclear(why) => Some(why.as_str()),
+            _ => None,
+        };
+        resolver.health().record(registrable, failure, is_answered, now);
     }
 }
 

@@ -61,13 +61,11 @@ impl Packages {
         let build = |builder: ClientBuilder| {
             builder.build().map_err(|source| AccessError::Client { source })
         };
-        let guarded = match proxy {
-            Some(_) => builder()?,
-            None => {
-                let resolvers = Arc::clone(resolvers);
-                builder()?.dns_resolver(Arc::new(Checked { resolvers, reach: *reach }))
-            }
-        };
+        let mut guarded = builder()?;
+        if proxy.is_none() {
+            let (resolvers, reach) = (Arc::clone(resolvers), *reach);
+            guarded = guarded.dns_resolver(Arc::new(Checked { resolvers, reach }));
+        }
         Ok(Self {
             client: build(builder()?)?,
             guarded: build(guarded)?,

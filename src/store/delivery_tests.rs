@@ -185,3 +185,19 @@ fn gone_recipient_gets_no_more_deliveries() {
     assert_eq!(store.redeliver(None, &Actor::LocalUser(1), at(3)).expect("moved"), Some(2));
     assert_eq!((deliveries(&store, "a").len(), lost(&store)), (2, vec![]));
 }
+
+#[test]
+fn worse_news_goes_before_the_recovery_of_the_same_event() {
+    let store = enlisted(&["a"]);
+    update_alerts(&store, vec![drift("a-missing", "one")], 1);
+    let first = deliveries(&store, "a").remove(0);
+    store.record_delivery(&recipient("a"), &first, Ok(()), at(2)).expect("recorded");
+    update_alerts(&store, vec![drift("z-revoked", "one")], 3);
+    let due = store.snapshot().and_then(|snapshot| snapshot.due_deliveries("a", false, at(4)));
+    let due: Vec<String> = due
+        .expect("read")
+        .into_iter()
+        .map(|delivery| delivery.notice.alert.identity.subject)
+        .collect();
+    assert_eq!(due, ["z-revoked", "a-missing"]);
+}

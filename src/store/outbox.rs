@@ -13,7 +13,9 @@ use serde::{Deserialize, Serialize};
 use super::rows::after;
 use super::tables::{Bytes, DEAD_LETTERS, DELIVERIES, Pair, RECIPIENTS, Word, WriteTable};
 use super::{Rows, Snapshot, Store, StoreError, codec};
-use crate::alert::{Delivery, DeliveryHistory, Fate, Notice, Recipient, Refusal, RefusalScope};
+use crate::alert::{
+    Change, Delivery, DeliveryHistory, Fate, Notice, Recipient, Refusal, RefusalScope,
+};
 use crate::model::{Actor, Timestamp};
 
 /// Time for which resolved alerts and dead letters are kept.
@@ -251,7 +253,9 @@ impl Snapshot {
     ) -> Result<Vec<Delivery>, StoreError> {
         let mut due = self.deliveries_of(recipient)?;
         due.retain(|delivery| delivery.notice.alert.served == served && delivery.not_before <= now);
-        due.sort_by_key(|delivery| (delivery.not_before, delivery.queued));
+        // One event may resolve an alert and raise a worse one: the worse news goes first.
+        let is_recovery = |delivery: &Delivery| delivery.notice.change == Change::Resolved;
+        due.sort_by_key(|delivery| (delivery.not_before, is_recovery(delivery), delivery.queued));
         due.truncate(MAX_DUE);
         Ok(due)
     }

@@ -408,7 +408,7 @@ async fn many_losses_at_once_wait_for_a_person() {
     daemon.kill();
     // Everything is denied for two days, by the clock of the commands.
     (1..=5).for_each(|index| world.dns.txt(&format!("n{index}.com"), Say::NoSuchName));
-    let soon = jiff::Timestamp::now();
+    let soon: jiff::Timestamp = crate::support::registry::now().parse().expect("a time");
     for hours in [1, 9, 40] {
         world.place.set_clock(&(soon + jiff::SignedDuration::from_hours(hours)).to_string());
         let answer = world.place.run(&["ownership", "--all", "--json"]);
@@ -454,4 +454,28 @@ async fn login_without_an_account_raises_an_alert() {
         alert(&world, "login-unregistered", "io.github.someone")
     })
     .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn wrong_pin_of_an_account_is_a_finding_of_the_check() {
+    let world = World::new().await;
+    world.forge.account("someone", 7, "2020-01-01T00:00:00Z");
+    world.dns.record("example.com", KEY);
+    let daemon = world.place.start().await;
+    daemon.synced().await;
+    eventually("both owners are known", async || {
+        let known = daemon.operate("/namespaces").await.json();
+        let is_known = |known: &Value| known["account"] == 7 || known["keys"][0].is_string();
+        (known.as_array()?.iter().filter(|known| is_known(known)).count() >= 2).then_some(())
+    })
+    .await;
+    let pins = format!(
+        "namespaces:\n- {{name: io.github.someone, ownership: {{github: 9}}}}\n- {{name: com.example, ownership: {{keys: [\"{}\"]}}}}\n",
+        "ed25519:eZKrGXQmBODTj/0Pt7Y+8LyKxuurR4vbbGJ4xU1TU5I="
+    );
+    world.place.overlay("pins.yaml", &pins);
+    let printed = world.place.run(&["check"]);
+    let printed = text(&printed.stdout) + &text(&printed.stderr);
+    assert!(printed.contains("is the account 7, and not 9"), "{printed}");
+    assert!(printed.contains("`com.example` shows none of these keys"), "{printed}");
 }

@@ -9,9 +9,9 @@ use super::state::{Operator, blocking, evaluating};
 use crate::api::problem::Problem;
 use crate::curation::Explanation;
 use crate::daemon::{
-    Listed, Lookalike, OwnershipReport, QuarantineReport, RuleEffect, Services, StatusReport,
-    explain_name, is_anything_known, known_names, list, lookalikes_of, mentioned_namespaces,
-    quarantine, rule_effects,
+    Listed, Lookalike, MentionedNamespace, OwnershipReport, QuarantineReport, RuleEffect, Services,
+    StatusReport, explain_name, is_anything_known, known_names, list, lookalikes_of,
+    mentioned_namespaces, quarantine, rule_effects,
 };
 use crate::model::Name;
 use crate::store::Verification;
@@ -122,11 +122,12 @@ pub(super) async fn names(State(state): Operator) -> Result<Json<Option<Vec<Stri
     blocking(state, read).await
 }
 
-/// Returns the namespaces that overlays mention.
-pub(super) async fn namespaces(State(state): Operator) -> Result<Json<Vec<String>>, Problem> {
+/// Returns the namespaces that overlays mention, with their present owners.
+pub(super) async fn namespaces(
+    State(state): Operator,
+) -> Result<Json<Vec<MentionedNamespace>>, Problem> {
     let read = |services: &Arc<Services>| {
-        let found = mentioned_namespaces(&services.store.snapshot()?, &services.policy())?;
-        Ok(found.into_iter().collect())
+        mentioned_namespaces(&services.store.snapshot()?, &services.policy())
     };
     blocking(state, read).await
 }

@@ -153,7 +153,7 @@ pub(super) fn loss_on_hold(namespace: &str, record: &VerificationRecord) -> Opti
 pub(super) fn of_losses(losses: &BTreeMap<String, Evidence>) -> Option<ReportedAlert> {
     let count = losses.len() as u64;
     let alert = ReportedAlert::new(AlertKind::LossesOnHold, OWNERSHIP, losses.values().cloned());
-    (count > 0).then(|| ReportedAlert { count, served: true, ..alert })
+    (count > 0).then_some(ReportedAlert { served: true, count, ..alert })
 }
 
 /// Returns the alert about mentioned namespaces that no lookup answered for a day.

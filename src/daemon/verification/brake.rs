@@ -1,8 +1,5 @@
 use std::collections::BTreeSet;
 
-use crate::curation::PolicySnapshot;
-use crate::daemon::mirror::Settling;
-use crate::daemon::screening::external_names;
 use crate::model::Name;
 use crate::overlay::OverlaySet;
 use crate::ownership::{Claim, LossBudget};
@@ -24,19 +21,6 @@ pub(super) fn owners<'n>(
         owners.extend(Claim::of(name.namespace(), &hosts).owner());
     }
     owners.len()
-}
-
-/// Returns the namespaces that overlays mention and external upstreams list, in lower case.
-///
-/// # Errors
-/// When the store cannot be read.
-pub fn mentioned_namespaces(
-    snapshot: &Snapshot,
-    policy: &PolicySnapshot,
-) -> Result<BTreeSet<String>, StoreError> {
-    let names = external_names(snapshot, policy, &Settling::NONE)?;
-    let mentioned = names.keys().filter(|name| !policy.overlays.rules_for(name).is_silent());
-    Ok(mentioned.map(|name| name.namespace().to_ascii_lowercase()).collect())
 }
 
 /// Returns the brake on losses as the store remembers it.

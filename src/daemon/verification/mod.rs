@@ -26,6 +26,7 @@ mod brake;
 mod driver;
 mod handle;
 mod lookup;
+mod mentioned;
 mod places;
 mod queue;
 mod reporter;
@@ -33,11 +34,11 @@ mod service;
 mod sources;
 mod state;
 
-pub use brake::mentioned_namespaces;
 #[cfg(test)]
 pub(super) use driver::drive_tests::VerificationDrive;
 pub(super) use driver::verify;
 pub(super) use handle::Verification;
 pub use lookup::{NameReport, OwnershipReport, verify_once};
+pub use mentioned::{MentionedNamespace, mentioned_namespaces};
 pub(super) use service::{Ports, Service};
 pub use sources::open_sources;

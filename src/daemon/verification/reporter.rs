@@ -94,7 +94,7 @@ fn collected<'a>(alerts: impl Iterator<Item = &'a ReportedAlert>) -> Vec<Reporte
             });
             let (count, served) = (further.len() as u64, further.iter().any(|alert| alert.served));
             let all = ReportedAlert::new(kind, OWNERSHIP, items).since(first.since);
-            kept.push(ReportedAlert { count, served, ..all });
+            kept.push(ReportedAlert { served, count, ..all });
         }
     }
     kept
