@@ -3,7 +3,7 @@ use std::cmp::{Ordering, Reverse};
 use super::args::{ListArguments, SortBy};
 use super::client::Operator;
 use super::error::{CliError, Exit};
-use super::print::{as_json, err, out, table};
+use super::print::{as_json, counted, err, out, table};
 use super::target::Target;
 use crate::config::Settings;
 use crate::daemon::{
@@ -37,7 +37,8 @@ pub(super) async fn list(settings: Settings, arguments: &ListArguments) -> Resul
         let messages: Vec<String> = effects.iter().filter_map(RuleEffect::message).collect();
         messages.iter().take(MAX_EFFECTS).for_each(|message| err(message));
         if let Some(more) = messages.len().checked_sub(MAX_EFFECTS).filter(|more| *more > 0) {
-            err(&format!("{more} more rules have no effect; `vidimus check` lists them"));
+            let rules = counted(more as u64, "more rule has", "more rules have");
+            err(&format!("{rules} no effect; `vidimus check` lists them"));
         }
     }
     Ok(Exit::Done)

@@ -6,6 +6,10 @@
 //! - A [`Claim`] is read from the namespace alone: a GitHub account, or a domain with its parents.
 //! - A [`Lookup`] comes from outside: keys at a domain, an account, nothing at all, or something unclear.
 //!   Only a definite answer counts: an unclear one changes nothing.
+//! - An answer is definite only when no unanswered question could have changed it. Absence counts after three lookups
+//!   over a day, and within a [`LossBudget`]: many losses at once wait for a person.
+//! - A published key can be copied. From the first other set of keys, a [`KeyChange`] stops wildcards until a person
+//!   accepts exactly the set that is shown.
 //! - A [`VerificationRecord`] stores the evidence of one namespace. The verdict is derived from it and from
 //!   the pins of the overlays when it is needed: an overlay takes effect without another lookup.
 //! - A [`DeclarationRecord`] stores the evidence of one name: the contents that its owner's repository

@@ -102,8 +102,8 @@ fn loss_on_hold_takes_effect_only_when_a_person_says_so() {
     let next = next_check("com.example", &lost, Priority::Mentioned, at(30));
     assert!(next.since(at(30)).as_secs() < 15 * 60, "it is looked up soon");
     let again = lost.clone().after(&nothing(), at(31));
-    let held_back = again.clone().conclude(&lost, || true, at(31));
-    assert_eq!(verdict(&held_back), Verdict::Verified, "the day after, it still waits");
+    let waiting = again.clone().conclude(&lost, || true, at(31));
+    assert_eq!(verdict(&waiting), Verdict::Verified, "the day after, it still waits");
     assert_eq!(verdict(&again.release(at(32))), Verdict::Revoked);
     let back = lost.after(&shows(&[1]), at(31));
     assert_eq!((verdict(&back), back.on_hold, back.negatives), (Verdict::Verified, false, None));

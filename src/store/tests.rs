@@ -439,6 +439,40 @@ fn verification_records_are_found_regardless_of_case() {
 }
 
 #[test]
+fn records_are_kept_for_a_while_after_the_last_name_of_their_namespace() {
+    let store = Store::ephemeral(NOW).expect("a store");
+    let day = |days: u64| NOW.plus(std::time::Duration::from_hours(24 * days));
+    let looked_up =
+        |days| VerificationRecord { checked_at: Some(day(days)), ..VerificationRecord::default() };
+    let name = |text: &str| Name::parse(text).expect("a name");
+    let declarations = DeclarationRecord::default();
+    let records = VerificationRecords {
+        verifications: vec![
+            ("com.old".into(), looked_up(0)),
+            ("com.listed".into(), looked_up(0)),
+            ("com.recent".into(), looked_up(50)),
+        ],
+        declarations: vec![
+            (name("Com.Old/tool"), declarations.clone()),
+            (name("com.older/tool"), declarations),
+        ],
+    };
+    store.store_verification(&records, day(50)).expect("kept");
+    let has_names = |namespace: &str| namespace == "com.listed";
+    store.prune_verification(has_names, day(10), day(100)).expect("pruned");
+    let snapshot = store.snapshot().expect("a snapshot");
+    let kept: Vec<String> = snapshot
+        .verifications()
+        .expect("read")
+        .into_iter()
+        .map(|(namespace, _)| namespace)
+        .collect();
+    assert_eq!(kept, ["com.listed", "com.recent"]);
+    assert_eq!(snapshot.declarations(&name("Com.Old/tool")).expect("read"), None);
+    assert!(snapshot.declarations(&name("com.older/tool")).expect("read").is_some());
+}
+
+#[test]
 fn entries_served_before_ownership_was_checked_are_exempted() {
     let folder = Folder::new();
     let store = folder.create();

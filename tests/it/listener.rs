@@ -167,3 +167,32 @@ async fn connections_are_limited_and_silent_ones_are_closed() {
         .await;
     daemon.lists(&["a.b/c@1.0.0"]).await;
 }
+
+/// The variables of the environment that outgoing connections obey, and those that they do not.
+#[tokio::test(flavor = "multi_thread")]
+async fn certificates_of_a_variable_are_trusted_and_proxy_variables_are_ignored() {
+    let (_upstream, place) = workplace().await;
+    let (certificate, key) = certificate();
+    place.write("tls/cert.pem", &certificate);
+    place.write("tls/key.pem", &key);
+    place
+        .write("vidimus.toml", "[tls]\ncert_file = \"tls/cert.pem\"\nkey_file = \"tls/key.pem\"\n");
+    let daemon = place.start().await;
+    daemon.synced().await;
+    let root = daemon.registry.replace("http://", "https://");
+    let mirror = Workplace::new(&root);
+    mirror.upstream(&root, "sync = {interval = \"250ms\"}");
+    let ran = |variables: &[(&str, &str)]| {
+        let mut command = mirror.command(&["sync"]);
+        command.envs(variables.iter().copied());
+        command.output().expect("the binary runs")
+    };
+    let trusted = place.path().join("tls/cert.pem");
+    let trusted = trusted.to_str().expect("a path");
+    let refused = ran(&[]);
+    assert_eq!(refused.status.code(), Some(3), "{}", text(&refused.stderr));
+    let nowhere = "http://127.0.0.1:9";
+    let variables = [("SSL_CERT_FILE", trusted), ("HTTPS_PROXY", nowhere), ("ALL_PROXY", nowhere)];
+    let accepted = ran(&variables);
+    assert_eq!(accepted.status.code(), Some(0), "{}", text(&accepted.stderr));
+}

@@ -34,6 +34,7 @@ mod ownership_sources;
 mod power_loss;
 mod progress;
 mod real_clients;
+mod real_dns;
 mod real_registry;
 mod servable;
 mod serving;

@@ -2,17 +2,19 @@
 //!
 //! ```text
 //! handle ──requests, touched names──▶ driver ──▶ service ──▶ lookup ──▶ sources, store
-//!                                       ├─ state, queue (pure)
+//!                                       ├─ state, queue, places (pure)
 //!                                       └─ reporter, alerts
 //! ```
 //!
 //! # State
 //! In the store: the verification record of each namespace with its next check, and the declarations of
-//! each name. In memory: the queue, the lookups under way, and the alerts that last.
+//! each name. In memory: the queue, the lookups under way, the alerts that last, and the brake on losses, which is read
+//! from the records at each start.
 //!
 //! # Changes
 //! New or changed names, an edit of the overlays, a request, and time queue namespaces; `state` decides
-//! which are looked up, and when. Only evidence is stored; the verdict is derived from it and from the
+//! which are looked up, and when. An acknowledgement of exactly the keys that a namespace shows, or of its
+//! loss, changes its record. Only evidence is stored; the verdict is derived from it and from the
 //! current pins where it is needed.
 //!
 //! # After a crash
