@@ -41,7 +41,7 @@ pub enum Basis<'h> {
         account: &'h Account,
         before: u64,
     },
-    /// The account or key of before is there again, after another one was.
+    /// The account or key of before is there again, after another one was; or an account took a free login.
     ReplacedBefore,
     AccountKept(&'h Account),
     /// The account was created after the entry was published.
@@ -112,7 +112,8 @@ impl fmt::Display for Basis<'_> {
                  the keys that it shows now"
             ),
             Self::ReplacedBefore => f.write_str(
-                "another owner was there in between; only a pin in an overlay restores the verdict",
+                "its owner is not the first, or another owner was there in between; only a pin in an overlay restores \
+                 the verdict",
             ),
             Self::AccountReplaced { account: Account { login, id, .. }, before } => {
                 write!(f, "{login} is the account {id} now, and was {before}")

@@ -47,7 +47,8 @@ pub struct VerificationRecord {
     /// The first of the two lookups that undo a loss by absence.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub returned_at: Option<Timestamp>,
-    /// True if another account was seen, or another key after a loss: only a pin restores the verdict.
+    /// True if another account was seen, one that took a free login, or another key after a loss: only a pin restores
+    /// the verdict.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub lost: bool,
     /// True if a set without any trusted key was seen: an old key can be copied, so it does not restore the verdict.
@@ -163,7 +164,7 @@ impl VerificationRecord {
                 self.follow(keys, newly_readable, now);
             }
             Shown::Account(account) => {
-                self.lost |= is_foreign;
+                self.lost |= is_foreign || self.was_free_before(account);
                 self.pinned_account.get_or_insert(account.id);
             }
         }
@@ -171,6 +172,12 @@ impl VerificationRecord {
         (self.shown_at, self.negatives) = (Some(now), None);
         (self.on_hold, self.returned_at) = (false, None);
         self.reading = READING;
+    }
+
+    /// Returns true for an account that took a login which a lookup saw free: its entries are of an earlier account.
+    fn was_free_before(&self, account: &Account) -> bool {
+        let seen_free = self.concluded_at.filter(|_| self.pinned_account.is_none());
+        seen_free.is_some_and(|at| account.created_at.is_none_or(|created| created > at))
     }
 
     /// Returns true if evidence ends a loss: the second of two lookups that show exactly what was there before, or

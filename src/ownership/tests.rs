@@ -144,6 +144,11 @@ fn account(id: u64) -> Lookup {
     Lookup::Account(ForgeAnswer::Found(Account { login: "Someone".into(), id, created_at: None }))
 }
 
+fn account_since(id: u64, hour: u64) -> Lookup {
+    let created_at = Some(at(hour));
+    Lookup::Account(ForgeAnswer::Found(Account { login: "Someone".into(), id, created_at }))
+}
+
 fn no_account() -> Lookup {
     Lookup::Account(ForgeAnswer::Absent)
 }
@@ -207,6 +212,9 @@ fn after(lookups: &[(u64, Lookup)]) -> VerificationRecord {
 #[case(vec![(0, account(7)), (1, account(8)), (2, account(7))], Verdict::Revoked, "another owner was there")]
 #[case(vec![(0, account(7)), (1, no_account()), (2, no_account()), (26, no_account()), (27, account(7)), (28, account(7))], Verdict::Verified, "account 7")]
 #[case(vec![(0, no_account())], Verdict::Unverified, "never was")]
+// A login that was free may be registered by anybody; an account that is older was only not found.
+#[case(vec![(5, no_account()), (9, account_since(7, 6))], Verdict::Revoked, "is not the first")]
+#[case(vec![(5, no_account()), (9, account_since(7, 4))], Verdict::Verified, "account 7")]
 #[case(vec![(0, account(7)), (1, no_account()), (2, no_account()), (26, no_account())], Verdict::Revoked, "gone since")]
 #[case(vec![(0, account(7)), (1, no_account()), (2, no_account()), (26, no_account()), (27, account(8))], Verdict::Revoked, "account 8 now, and was 7")]
 #[case(vec![(0, account(7)), (1, Lookup::Account(ForgeAnswer::Unclear("401".into())))], Verdict::Verified, "account 7")]
