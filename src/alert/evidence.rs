@@ -122,7 +122,8 @@ pub enum Evidence {
     KeysUnknown {
         at: String,
         keys: Vec<String>,
-        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        /// Always written: an acknowledgement of an earlier release covers no set of keys.
+        #[serde(default)]
         pinned: bool,
     },
     /// A loss by absence that takes no effect before a person acknowledges it.
@@ -196,10 +197,7 @@ impl Evidence {
                         write!(f, "the trusted key is gone; {about} shows {found}")
                     }
                     Revocation::AccountReplaced => {
-                        write!(
-                            f,
-                            "{about} is the account {found} now; it was another account before"
-                        )
+                        write!(f, "{about} is the account {found} now, and another one is trusted")
                     }
                     Revocation::AccountTooYoung => {
                         write!(f, "the account {about} was created after this was published")
@@ -211,13 +209,16 @@ impl Evidence {
                 if *pinned {
                     write!(f, "an overlay pins other keys than {at} shows: {keys}")
                 } else {
-                    write!(f, "{at} shows these keys, which are not the set of before: {keys}")
+                    write!(
+                        f,
+                        "{at} shows another set of keys than before: {keys}; new versions that wildcards approve wait"
+                    )
                 }
             }
             Self::LossOnHold { namespace, since } => {
                 write!(
                     f,
-                    "{namespace} shows no evidence since {since}; acknowledged, it is revoked"
+                    "{namespace} shows no evidence since {since}; with an acknowledgement of this alert it is revoked"
                 )
             }
             Self::Namespace { namespace } => f.write_str(namespace),
@@ -352,6 +353,8 @@ pub enum Figure {
         names: Vec<String>,
         count: u64,
     },
+    /// An overlay pins the owner.
+    Pinned,
     /// The team that an overlay names as the owner.
     OverlayOwner {
         owner: String,
@@ -387,6 +390,7 @@ impl fmt::Display for Figure {
                 let more = if more > 0 { format!(" and {more} more") } else { String::new() };
                 write!(f, "it affects {}{more}", names.join(", "))
             }
+            Self::Pinned => f.write_str("an overlay pins the owner"),
             Self::OverlayOwner { owner } => write!(f, "owner: {owner}"),
             Self::Reason { text } => f.write_str(text),
             Self::Limit { found, allowed } => write!(f, "{found}; allowed: {allowed}"),

@@ -36,7 +36,8 @@ pub(super) async fn check(settings: Settings, query: &Query) -> Result<Exit, Cli
     match (query.json, reports.as_slice()) {
         (true, [report]) if !query.all => as_json(report),
         (true, reports) => as_json(&reports),
-        (false, reports) => reports.iter().for_each(|report| print(report, query.pin)),
+        (false, reports) if query.pin => print_pins(reports),
+        (false, reports) => reports.iter().for_each(print_report),
     }
     let is_fine = |report: &OwnershipReport| {
         if query.pin { report.pin.is_some() } else { report.report.is_owned() }
@@ -103,14 +104,21 @@ async fn look_up(
     Ok(verify_once(store, clock, offline.policy(), sources, namespace).await?)
 }
 
-fn print(report: &OwnershipReport, pin: bool) {
-    match (pin, &report.pin) {
-        (true, Some(text)) => out(text.trim_end()),
-        (true, None) => out(&format!(
-            "# {} shows nothing now that could be pinned",
-            Escaped(&report.report.namespace)
-        )),
-        (false, _) => print_report(report),
+/// Prints the items as one overlay.
+fn print_pins(reports: &[OwnershipReport]) {
+    let mut is_open = false;
+    for report in reports {
+        match &report.pin {
+            Some(text) if is_open => out(text.replacen("namespaces:\n", "", 1).trim_end()),
+            Some(text) => {
+                out(text.trim_end());
+                is_open = true;
+            }
+            None => out(&format!(
+                "# {}: this lookup showed nothing that could be pinned",
+                Escaped(&report.report.namespace)
+            )),
+        }
     }
 }
 
@@ -140,7 +148,9 @@ fn print_keys(report: &NamespaceReport) {
         let state = if key.shown { "is shown" } else { "was shown" };
         out(&format!("  the key {} {state}, first seen {first}, last seen {}", key.key, key.last));
     }
-    if let Some(since) = report.keys_changed {
+    if report.verdict == "verified"
+        && let Some(since) = report.keys_changed
+    {
         out(&format!(
             "  the set of keys changed {since}: wildcards admit nothing that came since; acknowledge the alert \
              `keys-changed`, or pin the keys in an overlay, when they are right"

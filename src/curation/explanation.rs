@@ -53,7 +53,7 @@ pub struct NamespaceReport {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct KeyReport {
     pub key: String,
-    /// True if the last lookup with evidence showed it.
+    /// True if the last lookup showed it.
     pub shown: bool,
     pub first: Option<Timestamp>,
     pub last: Timestamp,
@@ -70,9 +70,10 @@ impl NamespaceReport {
     ) -> Self {
         let pins = overlays.pins(namespace);
         let basis = observed.basis(pins);
+        let is_confirmed = observed.shown_at.is_some() && observed.shown_at == observed.checked_at;
         let key = |(key, seen): (&Key, &Seen)| KeyReport {
             key: key.to_string(),
-            shown: observed.keys().is_some_and(|keys| keys.contains(key)),
+            shown: is_confirmed && observed.set().is_some_and(|keys| keys.contains(key)),
             first: seen.first,
             last: seen.last,
         };
@@ -85,7 +86,7 @@ impl NamespaceReport {
             checked_at: observed.checked_at,
             concluded_at: observed.concluded_at,
             next_check: observed.next_check,
-            confirmed: observed.shown_at.is_some() && observed.shown_at == observed.checked_at,
+            confirmed: is_confirmed,
             keys: observed.keys_seen.iter().map(key).collect(),
             keys_changed: observed.open_change(pins).map(|change| change.since),
             did_you_mean: Claim::written_forwards(namespace),

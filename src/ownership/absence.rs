@@ -39,7 +39,12 @@ impl Negatives {
 
 impl fmt::Display for Negatives {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "since {}, in {} of {NEGATIVES} lookups over a day", self.first, self.count)
+        let Self { count, first, .. } = self;
+        if *count > NEGATIVES {
+            write!(f, "since {first}, in {count} lookups; {NEGATIVES} over a day count as a loss")
+        } else {
+            write!(f, "since {first}, in {count} of {NEGATIVES} lookups over a day")
+        }
     }
 }
 
@@ -72,6 +77,11 @@ impl LossBudget {
     #[must_use]
     pub fn are_many(&self, cases: usize) -> bool {
         cases >= FEW && cases * 100 > self.owners * SHARE
+    }
+
+    /// Counts a loss that a person let take effect.
+    pub fn count(&mut self, owner: &str, now: Timestamp) {
+        self.losses.insert(owner.to_owned(), now);
     }
 
     /// Counts a loss and returns true; returns false if it would be one too many within a day: it waits for a person.

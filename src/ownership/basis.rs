@@ -15,8 +15,11 @@ pub enum Basis<'h> {
     Waived(&'h Waiver),
     NeverChecked,
     NothingDefinite,
-    /// The evidence that was shown is gone.
-    Gone(Negatives),
+    /// The evidence that was shown is gone; and perhaps shown again since a time, and not yet confirmed.
+    Gone {
+        negatives: Negatives,
+        again: Option<Timestamp>,
+    },
     NeverShown,
     /// A place shows a trusted key, or showed it and does not at the moment.
     KeyShown {
@@ -37,9 +40,16 @@ pub enum Basis<'h> {
         keys: &'h BTreeSet<Key>,
         pinned: bool,
     },
+    /// An overlay pins keys, and none of them is shown.
+    PinNotShown {
+        at: &'h str,
+        missing: Option<Negatives>,
+    },
     AccountReplaced {
         account: &'h Account,
         before: u64,
+        /// True if an overlay pins the other account.
+        pinned: bool,
     },
     /// The account or key of before is there again, after another one was; or an account took a free login.
     ReplacedBefore,
@@ -60,12 +70,14 @@ impl Basis<'_> {
         match self {
             Self::Waived(_) => Verdict::Waived,
             Self::NeverChecked | Self::NothingDefinite => Verdict::Inconclusive,
-            Self::Gone(_)
+            Self::Gone { .. }
             | Self::KeyReplaced { .. }
             | Self::AccountReplaced { .. }
             | Self::ReplacedBefore
             | Self::AccountTooYoung { .. } => Verdict::Revoked,
-            Self::NeverShown | Self::KeysUnknown { .. } => Verdict::Unverified,
+            Self::NeverShown | Self::KeysUnknown { .. } | Self::PinNotShown { .. } => {
+                Verdict::Unverified
+            }
             Self::KeyShown { .. } | Self::AccountKept(_) => Verdict::Verified,
             Self::DeclaredByRepository => Verdict::Declared,
         }
@@ -81,8 +93,11 @@ impl fmt::Display for Basis<'_> {
             }
             Self::NeverChecked => f.write_str("it was not checked yet"),
             Self::NothingDefinite => f.write_str("no lookup gave a definite answer so far"),
-            Self::Gone(Negatives { count, first, .. }) => {
-                write!(f, "the evidence is gone since {first}, in {count} lookups")
+            Self::Gone { negatives: Negatives { count, first, .. }, again } => {
+                write!(f, "the evidence is gone since {first}, in {count} lookups")?;
+                again.as_ref().map_or(Ok(()), |again| {
+                    write!(f, "; it is shown again since {again}, and a lookup an hour later ends the loss")
+                })
             }
             Self::NeverShown => f.write_str("nothing is shown, and never was"),
             Self::KeyShown { at, missing: None, pinned, .. } => {
@@ -115,11 +130,20 @@ impl fmt::Display for Basis<'_> {
                 "its owner is not the first, or another owner was there in between; only a pin in an overlay restores \
                  the verdict",
             ),
-            Self::AccountReplaced { account: Account { login, id, .. }, before } => {
+            Self::PinNotShown { missing: Some(negatives), at } => {
+                write!(f, "an overlay pins keys, and {at} shows none {negatives}")
+            }
+            Self::PinNotShown { missing: None, .. } => {
+                f.write_str("an overlay pins keys, and nothing is shown")
+            }
+            Self::AccountReplaced { account: Account { login, id, .. }, before, pinned: false } => {
                 write!(f, "{login} is the account {id} now, and was {before}")
             }
+            Self::AccountReplaced { account: Account { login, id, .. }, before, pinned: true } => {
+                write!(f, "an overlay pins the account {before}, and {login} is the account {id}")
+            }
             Self::AccountKept(Account { login, id, .. }) => {
-                write!(f, "{login} is the account {id}, as when it was pinned")
+                write!(f, "{login} is the account {id}, as when it was first seen or as an overlay pins it")
             }
             Self::AccountTooYoung { account, created } => {
                 write!(
@@ -149,10 +173,12 @@ impl VerificationRecord {
                 Basis::NothingDefinite
             };
         }
-        if let Some(negatives) = self.negatives.filter(|_| self.is_gone()) {
-            return Basis::Gone(negatives);
+        let is_pinned_again = self.returned_at.is_some() && !pins.keys.is_empty();
+        if let Some(negatives) = self.negatives.filter(|_| self.is_gone() && !is_pinned_again) {
+            return Basis::Gone { negatives, again: self.returned_at };
         }
         match &self.shown {
+            None if !pins.keys.is_empty() => Basis::PinNotShown { at: "", missing: None },
             None => Basis::NeverShown,
             Some(Shown::Keys { at, keys, .. }) => {
                 let pinned = !pins.keys.is_empty();
@@ -162,6 +188,10 @@ impl VerificationRecord {
                     (false, true) if self.lost => Basis::ReplacedBefore,
                     (false, false) if self.lost => Basis::KeyReplaced { at, keys },
                     (false, true) if self.suspended => Basis::KeysUnknown { at, keys, pinned },
+                    // A pin binds: the key has to be there.
+                    (true, true) if self.negatives.is_some() && !is_pinned_again => {
+                        Basis::PinNotShown { at, missing: self.negatives }
+                    }
                     (_, true) => {
                         let (missing, on_hold) = (self.negatives, self.on_hold);
                         Basis::KeyShown { at, missing, on_hold, pinned }
@@ -170,7 +200,9 @@ impl VerificationRecord {
                 }
             }
             Some(Shown::Account(account)) => match pins.github.or(self.pinned_account) {
-                Some(before) if before != account.id => Basis::AccountReplaced { account, before },
+                Some(before) if before != account.id => {
+                    Basis::AccountReplaced { account, before, pinned: pins.github.is_some() }
+                }
                 _ if self.lost && pins.github.is_none() => Basis::ReplacedBefore,
                 _ => Basis::AccountKept(account),
             },

@@ -10,8 +10,6 @@ use crate::model::{Digest, Timestamp};
 
 /// More contents of one name are not stored; the real maximum is 1,156 versions.
 const MAX_REMEMBERED: usize = 2_000;
-/// Disputes of one name whose text is kept.
-const MAX_TEXTS: usize = 100;
 /// Bytes of evidence about all names of one namespace.
 const MAX_EVIDENCE: usize = 64 * 1024;
 
@@ -85,6 +83,8 @@ struct PackageAnswers {
     /// True if a package does not exist, or gave no answer.
     unclear: bool,
     unanswered: bool,
+    /// True if one was asked, and gave no answer.
+    unavailable: bool,
 }
 
 /// Lines for people, each once, up to a number.
@@ -126,10 +126,12 @@ impl DeclarationRecord {
         for lookup in lookups {
             missed |= self.declaration(lookup, &mut lines);
             let answers = package_answers(name, &lookup.packages, &mut lines);
-            unavailable |= answers.unanswered;
-            self.state(lookup.received, answers);
+            unavailable |= answers.unavailable;
+            self.state(lookup.received, answers, most);
         }
-        self.unavailable = unavailable.then(|| Negatives::again(self.unavailable, now));
+        if unavailable || !lookups.is_empty() {
+            self.unavailable = unavailable.then(|| Negatives::again(self.unavailable, now));
+        }
         if missed {
             let negatives = Negatives::again(self.negatives, now);
             self.negatives = Some(negatives);
@@ -139,9 +141,6 @@ impl DeclarationRecord {
         }
         bound(&mut self.declared);
         bound(&mut self.answered);
-        while self.disputed.len() > MAX_REMEMBERED {
-            self.disputed.pop_first();
-        }
         Self { checked_at: Some(now), evidence: lines.lines, ..self }
     }
 
@@ -166,13 +165,15 @@ impl DeclarationRecord {
         false
     }
 
-    fn state(&mut self, received: Digest, answers: PackageAnswers) {
+    /// Takes in the answers of the packages of a content. As many disputes keep their text as there is room for lines;
+    /// each stays a dispute.
+    fn state(&mut self, received: Digest, answers: PackageAnswers, most: usize) {
         if !answers.unanswered {
             self.answered.insert(received);
         }
         match answers.other {
             Some(text) => {
-                let is_room = self.disputed.len() < MAX_TEXTS;
+                let is_room = self.disputed.len() < most;
                 let text = if is_room { text } else { "a package names another server".to_owned() };
                 self.disputed.insert(received, text);
             }
@@ -203,14 +204,16 @@ fn package_answers(name: &str, packages: &[(Package, Named)], lines: &mut Lines)
                 lines.add(&text);
                 answers.other = Some(text);
             }
+            // Anybody may publish it next.
             Named::Absent => {
-                answers.unclear = true;
+                (answers.unclear, answers.unanswered, answers.unavailable) = (true, true, true);
                 lines.add(&format!("{package} does not exist"));
             }
             Named::Unavailable(why) => {
-                (answers.unclear, answers.unanswered) = (true, true);
+                (answers.unclear, answers.unanswered, answers.unavailable) = (true, true, true);
                 lines.add(&format!("{package}: unavailable, {why}"));
             }
+            Named::NotAsked => (answers.unclear, answers.unanswered) = (true, true),
         }
     }
     answers

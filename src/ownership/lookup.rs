@@ -93,6 +93,8 @@ pub enum Named {
     Unavailable(String),
     /// The settings name no registry of its kind, or another one.
     NotConfigured,
+    /// It has its turn in a later lookup.
+    NotAsked,
 }
 
 /// Merges the answers of several resolvers about the TXT records of a domain. One resolver may be lied
@@ -136,12 +138,16 @@ fn key_lookup(answer: &Resolved) -> KeyLookup {
 }
 
 impl KeyLookup {
-    /// Returns the keys that are shown, if any.
-    pub(super) fn keys(&self) -> Option<&BTreeSet<Key>> {
+    pub(super) fn shown_keys(&self) -> Option<&ShownKeys> {
         match self {
-            Self::Shown(shown) => Some(&shown.keys),
+            Self::Shown(shown) => Some(shown),
             Self::Absent(_) | Self::Withheld(_) | Self::Unclear(_) => None,
         }
+    }
+
+    /// Returns the keys that are shown, if any.
+    fn keys(&self) -> Option<&BTreeSet<Key>> {
+        self.shown_keys().map(|shown| &shown.keys)
     }
 
     /// Reads the text of a well-known file, which has one key.

@@ -102,19 +102,13 @@ fn is_definite(step: &Step) -> bool {
         && !step.is_partial
 }
 
-/// Returns true if the nearest place with keys is known, whatever the farther ones show.
-fn is_nearest_known(step: &Step) -> bool {
+/// Returns true if a place shows keys, and every nearer one answers.
+fn shows_nearest(step: &Step) -> bool {
     let shows = |lookup: &KeyLookup| matches!(lookup, KeyLookup::Shown(_));
-    let own = agreed_on(step.resolvers);
-    let is_own_clear = !matches!(own, KeyLookup::Unclear(_));
-    !step.is_partial
-        && (shows(&own) || is_own_clear && matches!(step.file, File::First | File::Other))
-}
-
-/// Returns true if any place shows a key on which all resolvers agree.
-fn shows_anything(step: &Step) -> bool {
-    let shows = |answers| matches!(agreed_on(answers), KeyLookup::Shown(_));
-    shows(step.resolvers) || shows(step.parent) || matches!(step.file, File::First | File::Other)
+    let is_clear = |lookup: &KeyLookup| !matches!(lookup, KeyLookup::Unclear(_));
+    let (own, parent) = (agreed_on(step.resolvers), agreed_on(step.parent));
+    let file = matches!(step.file, File::First | File::Other);
+    shows(&own) || is_clear(&own) && (file || step.file != File::Silence && shows(&parent))
 }
 
 proptest! {
@@ -132,11 +126,11 @@ proptest! {
             record = record.clone().after(&lookup(step), at(hour)).conclude(&record, || true, at(hour));
             let verdict = record.verdict(&pins).0;
             if verdict == Verdict::Verified {
-                prop_assert!(before == Verdict::Verified || shows_anything(step), "{step:?}");
+                prop_assert!(before == Verdict::Verified || shows_nearest(step), "{step:?}");
             } else if before == Verdict::Verified {
-                prop_assert!(is_definite(step) || is_nearest_known(step), "{step:?}: {verdict}");
+                prop_assert!(is_definite(step) || !step.is_partial && shows_nearest(step), "{step:?}: {verdict}");
             } else if verdict == Verdict::Revoked && before != Verdict::Revoked {
-                prop_assert!(is_definite(step) || is_nearest_known(step), "{step:?}");
+                prop_assert!(is_definite(step) || !step.is_partial && shows_nearest(step), "{step:?}");
             }
         }
     }
@@ -159,9 +153,9 @@ proptest! {
             hour += step.hours;
             let shown_before = record.last_shown();
             record = record.clone().after(&lookup(step), at(hour)).conclude(&record, || true, at(hour));
-            let is_other = record.keys().is_some_and(|keys| {
-                *keys != [Key::parse(&key_text(1)).expect("a key")].into()
-            });
+            let is_other = record
+                .set()
+                .is_some_and(|keys| keys != [Key::parse(&key_text(1)).expect("a key")].into());
             if is_other && !changed {
                 changed = true;
                 prop_assert_eq!(record.change.map(|change| Some(change.before)), Some(shown_before));

@@ -96,6 +96,24 @@ impl Package {
     }
 }
 
+/// The registry of images without one.
+const DOCKER: &str = "docker.io";
+
+/// Returns true if the first part of a reference is a registry, and not a user of Docker Hub.
+fn is_registry(host: &str) -> bool {
+    host.contains(['.', ':']) || host == "localhost"
+}
+
+/// Returns the host of a registry of images in one form: without the usual port and a final dot, and Docker Hub by one
+/// name.
+pub(super) fn registry_host(host: &str) -> String {
+    let host = host.strip_suffix(":443").unwrap_or(host).trim_end_matches('.').to_ascii_lowercase();
+    match host.as_str() {
+        "index.docker.io" | "registry-1.docker.io" | "registry.hub.docker.com" => DOCKER.to_owned(),
+        _ => host,
+    }
+}
+
 /// Returns the identifier of a package as its ecosystem compares it: another spelling is the same package.
 fn normalized(registry: &str, identifier: &str) -> String {
     let identifier = identifier.trim();
@@ -108,10 +126,14 @@ fn normalized(registry: &str, identifier: &str) -> String {
         "cargo" => identifier.replace('_', "-").to_ascii_lowercase(),
         "nuget" => identifier.to_ascii_lowercase(),
         "oci" => {
-            let (host, path) = identifier.split_once('/').unwrap_or((identifier, ""));
-            let host = host.to_ascii_lowercase();
-            let separator = if path.is_empty() { "" } else { "/" };
-            format!("{host}{separator}{path}")
+            let (host, path) = match identifier.split_once('/') {
+                Some((host, path)) if is_registry(host) => {
+                    (host.to_ascii_lowercase(), path.to_owned())
+                }
+                Some(_) => (DOCKER.to_owned(), identifier.to_owned()),
+                None => (DOCKER.to_owned(), format!("library/{identifier}")),
+            };
+            format!("{}/{path}", registry_host(&host))
         }
         _ => identifier.to_owned(),
     }
@@ -207,6 +229,12 @@ mod tests {
     #[case("cargo", "Some_Crate", "some-crate")]
     #[case("nuget", "Some.Package", "some.package")]
     #[case("oci", "GHCR.io/Owner/image:Tag", "ghcr.io/Owner/image:Tag")]
+    #[case("oci", "ghcr.io:443/o/image", "ghcr.io/o/image")]
+    #[case("oci", "ghcr.io./o/image", "ghcr.io/o/image")]
+    #[case("oci", "user/image:1", "docker.io/user/image:1")]
+    #[case("oci", "image", "docker.io/library/image")]
+    #[case("oci", "registry-1.docker.io/user/image", "docker.io/user/image")]
+    #[case("oci", "localhost:5000/image", "localhost:5000/image")]
     fn identifier_is_compared_as_its_ecosystem_does(
         #[case] registry: &str,
         #[case] identifier: &str,

@@ -7,10 +7,23 @@ use super::txt::Key;
 
 /// The outcome of one lookup.
 pub(super) enum Outcome {
-    /// The evidence, and those of its keys that earlier releases did not read.
-    Shown(Shown, BTreeSet<Key>),
+    Shown(Evident),
     Gone,
     Unclear,
+}
+
+/// The evidence of a lookup.
+pub(super) struct Evident {
+    /// The nearest place that shows any.
+    pub(super) shown: Shown,
+    /// The keys at all places: each of them gives rights to the namespace.
+    pub(super) everywhere: BTreeSet<Key>,
+    /// Those of them that earlier releases did not read.
+    pub(super) newly_readable: BTreeSet<Key>,
+    /// False if a place gave no answer, or a resolver is set aside: something that is not shown may be there.
+    pub(super) is_complete: bool,
+    /// True if a resolver is set aside.
+    pub(super) is_partial: bool,
 }
 
 /// Lines of evidence of one lookup, and the characters of each: the texts are written by strangers.
@@ -27,16 +40,23 @@ impl Outcome {
     ) -> Self {
         match lookup {
             Lookup::Unverifiable(_) => Self::Gone,
-            Lookup::Account(ForgeAnswer::Found(account)) => {
-                Self::Shown(Shown::Account(account.clone()), BTreeSet::new())
-            }
+            Lookup::Account(ForgeAnswer::Found(account)) => Self::Shown(Evident {
+                shown: Shown::Account(account.clone()),
+                everywhere: BTreeSet::new(),
+                newly_readable: BTreeSet::new(),
+                is_complete: true,
+                is_partial: false,
+            }),
             Lookup::Account(ForgeAnswer::Absent) => Self::Gone,
             Lookup::Account(ForgeAnswer::Unclear(_)) => Self::Unclear,
             Lookup::Domain { dns, http, is_partial, .. } => {
                 match of_domain(dns, http, before, &is_foreign) {
                     // Only all resolvers together take something away.
-                    Self::Gone if *is_partial && before.is_some() => Self::Unclear,
-                    Self::Shown(shown, _) if *is_partial && is_foreign(&shown) => Self::Unclear,
+                    Self::Gone if *is_partial => Self::Unclear,
+                    Self::Shown(found) if *is_partial && is_foreign(&found.shown) => Self::Unclear,
+                    Self::Shown(found) if *is_partial => {
+                        Self::Shown(Evident { is_complete: false, is_partial: true, ..found })
+                    }
                     outcome => outcome,
                 }
             }
@@ -57,17 +77,30 @@ fn of_domain(
     let places = nearest.iter().map(|(at, lookup)| at_dns((at.as_str(), lookup)));
     let places = places.chain([(Means::Http, own, http)]);
     let places = places.chain(parents.iter().map(|(at, lookup)| at_dns((at.as_str(), lookup))));
+    let is_unclear = |lookup: &KeyLookup| matches!(lookup, KeyLookup::Unclear(_));
+    let is_complete = !is_unclear(http) && !dns.iter().any(|(_, lookup)| is_unclear(lookup));
+    let all =
+        || dns.iter().map(|(_, lookup)| lookup).chain([http]).filter_map(KeyLookup::shown_keys);
     let mut unclear = false;
     for (means, at, lookup) in places {
-        unclear |= matches!(lookup, KeyLookup::Unclear(_));
+        unclear |= is_unclear(lookup);
         let KeyLookup::Shown(keys) = lookup else { continue };
         let (parent, at) = (at != own, at.to_owned());
         let shown = Shown::Keys { means, at, parent, keys: keys.keys.clone() };
         // A nearer place may show other keys: a farther one neither replaces them nor takes anything away.
-        if unclear && (is_at_another_place(before, &shown) || is_foreign(&shown)) {
+        if unclear && (!is_at_same_place(before, &shown) || is_foreign(&shown)) {
             return Outcome::Unclear;
         }
-        return Outcome::Shown(shown, keys.newly_readable.clone());
+        let everywhere = all().flat_map(|shown| shown.keys.clone()).collect();
+        let newly_readable = all().flat_map(|shown| shown.newly_readable.clone()).collect();
+        let is_partial = false;
+        return Outcome::Shown(Evident {
+            shown,
+            everywhere,
+            newly_readable,
+            is_complete,
+            is_partial,
+        });
     }
     let is_absent = |lookup: &KeyLookup| matches!(lookup, KeyLookup::Absent(_));
     let was_in_file = matches!(before, Some(Shown::Keys { means: Means::Http, .. }));
@@ -76,10 +109,10 @@ fn of_domain(
     if all && (is_absent(http) || is_withheld) { Outcome::Gone } else { Outcome::Unclear }
 }
 
-fn is_at_another_place(before: Option<&Shown>, shown: &Shown) -> bool {
+fn is_at_same_place(before: Option<&Shown>, shown: &Shown) -> bool {
     match (before, shown) {
         (Some(Shown::Keys { means, at, .. }), Shown::Keys { means: by, at: place, .. }) => {
-            (means, at) != (by, place)
+            (means, at) == (by, place)
         }
         _ => false,
     }

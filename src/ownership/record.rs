@@ -7,7 +7,7 @@ use super::absence::Negatives;
 use super::account::Account;
 use super::change::{self, KeyChange, Obstacle, Seen};
 use super::lookup::{KeyLookup, Lookup};
-use super::outcome::{Outcome, evidence};
+use super::outcome::{Evident, Outcome, evidence};
 use super::shown::Shown;
 use super::txt::Key;
 use super::verdict::Pins;
@@ -30,7 +30,11 @@ pub struct VerificationRecord {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub shown: Option<Shown>,
     /// The keys that were seen first, updated by rotations that keep one of them.
-    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    #[serde(
+        default,
+        deserialize_with = "super::shown::valid_keys",
+        skip_serializing_if = "BTreeSet::is_empty"
+    )]
     pub pinned_keys: BTreeSet<Key>,
     /// The account that was seen first.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -57,6 +61,9 @@ pub struct VerificationRecord {
     /// The changed set of keys, until a person accepts it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub change: Option<KeyChange>,
+    /// The keys at all places that give rights to the namespace, as far as they answered.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub everywhere: BTreeSet<Key>,
     /// When each key was seen.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub keys_seen: BTreeMap<Key, Seen>,
@@ -95,6 +102,12 @@ impl VerificationRecord {
         let mut next = self.at_places_of(lookup);
         (next.checked_at, next.evidence) = (Some(now), evidence(lookup));
         match Outcome::of(lookup, next.shown.as_ref(), |shown| next.is_foreign(shown)) {
+            // A loss ends by what all resolvers show, or not at all.
+            Outcome::Shown(found) if next.is_gone() && found.is_partial => {
+                next.unclear = next.unclear.saturating_add(1);
+                next.unclear_since.get_or_insert(now);
+                return next;
+            }
             Outcome::Unclear => {
                 next.unclear = next.unclear.saturating_add(1);
                 next.unclear_since.get_or_insert(now);
@@ -105,7 +118,7 @@ impl VerificationRecord {
                 next.returned_at = None;
             }
             Outcome::Gone => {}
-            Outcome::Shown(shown, newly_readable) => next.see(shown, &newly_readable, now),
+            Outcome::Shown(found) => next.see(found, now),
         }
         next.concluded_at = Some(now);
         (next.unclear, next.unclear_since) = (0, None);
@@ -117,6 +130,8 @@ impl VerificationRecord {
     #[must_use]
     pub fn conclude(self, before: &Self, admit: impl FnOnce() -> bool, now: Timestamp) -> Self {
         let is_final = self.negatives.is_some_and(Negatives::are_final);
+        // What was set aside comes back as it was.
+        let before = before.aside.as_deref().filter(|_| self.aside.is_none()).unwrap_or(before);
         if !is_final || self.on_hold || before.is_gone() {
             return self;
         }
@@ -153,22 +168,24 @@ impl VerificationRecord {
     }
 
     /// Takes evidence in that is shown now.
-    fn see(&mut self, shown: Shown, newly_readable: &BTreeSet<Key>, now: Timestamp) {
-        if self.is_gone() && !self.has_returned(&shown, now) {
+    fn see(&mut self, found: Evident, now: Timestamp) {
+        if self.is_gone() && !self.has_returned(&found.shown, now) {
             return;
         }
-        let is_foreign = self.is_foreign(&shown);
-        match &shown {
+        // Earlier releases did not record that another owner was there.
+        let was_foreign = self.shown.as_ref().is_some_and(|before| self.is_foreign(before));
+        let is_foreign = was_foreign || self.is_foreign(&found.shown);
+        match &found.shown {
             Shown::Keys { keys, .. } => {
                 self.suspended |= is_foreign;
-                self.follow(keys, newly_readable, now);
+                self.follow(keys, &found, now);
             }
             Shown::Account(account) => {
                 self.lost |= is_foreign || self.was_free_before(account);
                 self.pinned_account.get_or_insert(account.id);
             }
         }
-        self.shown = Some(shown);
+        self.shown = Some(found.shown);
         (self.shown_at, self.negatives) = (Some(now), None);
         (self.on_hold, self.returned_at) = (false, None);
         self.reading = READING;
@@ -181,16 +198,10 @@ impl VerificationRecord {
     }
 
     /// Returns true if evidence ends a loss: the second of two lookups that show exactly what was there before, or
-    /// anything that was not there before, which another owner shows.
+    /// anything else, which another owner may show.
     fn has_returned(&mut self, shown: &Shown, now: Timestamp) -> bool {
         let known = match (&self.shown, shown) {
-            (Some(Shown::Keys { keys: before, .. }), Shown::Keys { keys, .. }) => {
-                if keys != before && keys.is_subset(before) {
-                    self.returned_at = None;
-                    return false;
-                }
-                keys == before
-            }
+            (Some(Shown::Keys { keys: before, .. }), Shown::Keys { keys, .. }) => keys == before,
             (Some(Shown::Account(before)), Shown::Account(account)) => before.id == account.id,
             _ => false,
         };
@@ -204,14 +215,10 @@ impl VerificationRecord {
 
     /// Follows a rotation that keeps one of the keys, and opens a change if the set differs from the last one. What
     /// only an overlay accepts is not pinned: removing the overlay leaves nothing behind.
-    fn follow(&mut self, keys: &BTreeSet<Key>, newly_readable: &BTreeSet<Key>, now: Timestamp) {
-        if let Some(before) = self.keys().cloned() {
-            let is_new = |key: &&Key| {
-                before.contains(*key) || self.reading >= READING || !newly_readable.contains(*key)
-            };
-            let is_same = keys.iter().filter(is_new).eq(&before);
-            let last = self.last_shown().unwrap_or(now);
-            if !is_same && self.change.is_none() {
+    fn follow(&mut self, keys: &BTreeSet<Key>, found: &Evident, now: Timestamp) {
+        let last = self.last_shown().unwrap_or(now);
+        if let Some(before) = self.set() {
+            if self.change.is_none() && self.differs(&before, keys, found) {
                 self.change = Some(KeyChange { before: last, since: now });
             }
             if self.keys_seen.is_empty() {
@@ -222,7 +229,30 @@ impl VerificationRecord {
         if self.pinned_keys.is_empty() || !keys.is_disjoint(&self.pinned_keys) && !self.suspended {
             self.pinned_keys.clone_from(keys);
         }
-        change::record(&mut self.keys_seen, keys, now);
+        // A key at a place without an answer may still be there.
+        let kept =
+            if found.is_complete { BTreeSet::new() } else { std::mem::take(&mut self.everywhere) };
+        self.everywhere = found.everywhere.union(&kept).cloned().collect();
+        change::record(&mut self.keys_seen, &found.everywhere, now);
+    }
+
+    /// Returns true if a set of keys is another one than before. A key that only this release reads is none, and what a
+    /// place without an answer does not show may be there.
+    fn differs(&self, before: &BTreeSet<Key>, nearest: &BTreeSet<Key>, found: &Evident) -> bool {
+        // Earlier releases recorded the nearest place only.
+        let now = if self.everywhere.is_empty() { nearest } else { &found.everywhere };
+        let is_old = |key: &&Key| {
+            before.contains(*key) || self.reading >= READING || !found.newly_readable.contains(*key)
+        };
+        let has_new = now.iter().filter(is_old).any(|key| !before.contains(key));
+        has_new || found.is_complete && !before.is_subset(now)
+    }
+
+    /// Returns the set of keys that a person accepts or not: those at all places, or as earlier releases recorded them.
+    #[must_use]
+    pub fn set(&self) -> Option<BTreeSet<Key>> {
+        let nearest = self.keys()?;
+        Some(if self.everywhere.is_empty() { nearest.clone() } else { self.everywhere.clone() })
     }
 
     /// Returns true for evidence of another owner than the one that was seen first.
@@ -247,7 +277,7 @@ impl VerificationRecord {
     /// Returns the changed set of keys that is not accepted: neither in a record, nor by pins of exactly this set.
     #[must_use]
     pub fn open_change(&self, pins: &Pins) -> Option<KeyChange> {
-        self.change.filter(|_| self.keys() != Some(&pins.keys))
+        self.change.filter(|_| self.set().as_ref() != Some(&pins.keys))
     }
 
     /// Returns the reason why a wildcard does not admit content that was first seen at a time, although the verdict is
@@ -307,10 +337,13 @@ impl VerificationRecord {
         let change = above().filter_map(of_parent).find_map(|parent| parent.change);
         let has_own = is_shown(http) || dns.first().is_some_and(|(_, lookup)| is_shown(lookup));
         let nearest = above().find(|(_, lookup)| is_shown(lookup)).filter(|_| !has_own);
-        let keys = nearest.and_then(of_parent).map(|parent| parent.pinned_keys.clone());
+        let parent = nearest.and_then(of_parent);
+        let (lost, suspended) = parent
+            .map_or((false, false), |parent| (parent.lost || parent.is_gone(), parent.suspended));
+        let keys = parent.map(|parent| parent.pinned_keys.clone());
         let pinned_keys =
             if self.pinned_keys.is_empty() { keys.unwrap_or_default() } else { self.pinned_keys };
-        Self { pinned_keys, change: self.change.or(change), ..self }
+        Self { pinned_keys, change: self.change.or(change), lost, suspended, ..self }
     }
 
     /// Returns true if the verdict is too old to admit anything new.

@@ -178,3 +178,76 @@ fn evidence_of_a_lookup_is_bounded() {
     assert!(record.evidence.iter().all(|line| line.chars().count() <= 200), "{record:?}");
     assert!(record.evidence[0].contains("invalid record") && record.evidence[0].ends_with('…'));
 }
+
+/// A key gives rights from each place: the stranger's own key stands at another one than the copied key.
+#[test]
+fn other_key_at_another_place_is_a_change_too() {
+    let at_both = |own: u8, parent: Option<u8>| {
+        let keys = |number: Option<u8>| match number {
+            Some(number) => KeyLookup::of_file(&record_of(number)),
+            None => KeyLookup::Absent("none".into()),
+        };
+        let dns = vec![
+            ("sub.example.com".to_owned(), keys(Some(own))),
+            ("example.com".to_owned(), keys(parent)),
+        ];
+        let http = KeyLookup::Absent("HTTP 404".into());
+        Lookup::Domain { dns, http, hints: Vec::new(), is_partial: false }
+    };
+    let none = Pins::default();
+    let begun = after(&[(0, at_both(1, None))]);
+    let beside = begun.clone().after(&at_both(1, Some(9)), at(24));
+    assert_eq!(beside.open_change(&none), Some(KeyChange { before: at(0), since: at(24) }));
+    assert_eq!(beside.set(), Some(keys(&[1, 9])));
+    assert_eq!(beside.accept().open_change(&none), None);
+    let both = after(&[(0, at_both(1, Some(9))), (24, at_both(1, Some(9)))]);
+    assert_eq!(both.open_change(&none), None, "a parent with a key of its own from the beginning");
+}
+
+#[test]
+fn owner_who_returns_with_other_keys_needs_a_pin_and_gets_by_with_it() {
+    let lost = after(&[(0, shows(&[1, 2])), (1, nothing()), (2, nothing()), (30, nothing())]);
+    let fewer = lost.after(&shows(&[2]), at(31)).after(&shows(&[2]), at(33));
+    assert_eq!(verdict(&fewer), Verdict::Revoked);
+    let pins = Pins { keys: keys(&[2]), ..Pins::default() };
+    assert_eq!(fewer.verdict(&pins).0, Verdict::Verified);
+    assert!(pin("com.example", &fewer, &Pins::default()).is_some());
+}
+
+#[test]
+fn pinned_key_has_to_be_there() {
+    let pins = Pins { keys: keys(&[1]), ..Pins::default() };
+    let shown = after(&[(0, shows(&[1]))]);
+    assert_eq!(shown.verdict(&pins).0, Verdict::Verified);
+    let absent = shown.after(&nothing(), at(1));
+    assert_eq!(
+        (verdict(&absent), absent.verdict(&pins).0),
+        (Verdict::Verified, Verdict::Unverified)
+    );
+    assert!(absent.verdict(&pins).1.contains("an overlay pins keys"));
+    assert_eq!(absent.after(&shows(&[1]), at(2)).verdict(&pins).0, Verdict::Verified);
+    let never = after(&[(0, nothing())]);
+    assert_eq!(never.verdict(&pins).0, Verdict::Unverified);
+}
+
+/// Records of earlier releases say neither that another owner was there, nor which keys are none.
+#[test]
+fn records_of_earlier_releases_restore_no_owner_by_one_old_key() {
+    let old = |json: &str| serde_json::from_str::<VerificationRecord>(json).expect("a record");
+    let (first, other) = (key_text(1), key_text(9));
+    let foreign = old(&format!(
+        r#"{{"shown":{{"by":"keys","means":"dns","at":"example.com","parent":false,"keys":["{other}"]}},"pinnedKeys":["{first}"],"concludedAt":"2026-11-01T00:00:00Z","checkedAt":"2026-11-01T00:00:00Z"}}"#
+    ));
+    assert_eq!(verdict(&foreign.after(&shows(&[1]), at(5))), Verdict::Unverified);
+    let account = |id| {
+        let account = Account { login: "x".into(), id, created_at: None };
+        Lookup::Account(ForgeAnswer::Found(account))
+    };
+    let moved = old(
+        r#"{"shown":{"by":"account","login":"x","id":8,"createdAt":null},"pinnedAccount":7,"concludedAt":"2026-11-01T00:00:00Z"}"#,
+    );
+    assert_eq!(verdict(&moved.after(&account(7), at(5))), Verdict::Revoked);
+    let zeros = format!("ed25519:{}=", "A".repeat(43));
+    let kept = old(&format!(r#"{{"pinnedKeys":["{first}","{zeros}"]}}"#));
+    assert_eq!(kept.pinned_keys, keys(&[1]));
+}

@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 
 use url::Url;
 
-use super::offer::{Package, image};
+use super::offer::{Package, image, registry_host};
 
 /// The package registries that are asked which server a package belongs to, by kind of package.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
@@ -29,7 +29,8 @@ impl PackageRegistries {
         }
         let (host, _) = image(&package.identifier).0.split_once('/')?;
         let with_port = url.host_str().zip(url.port()).map(|(host, port)| format!("{host}:{port}"));
-        let is_its = Some(host) == url.host_str() || Some(host) == with_port.as_deref();
-        is_its.then_some(url)
+        let is_its = |of: &str| registry_host(of) == host;
+        let found = url.host_str().is_some_and(is_its) || with_port.as_deref().is_some_and(is_its);
+        found.then_some(url)
     }
 }

@@ -17,13 +17,13 @@ const HOUR: Duration = Duration::from_hours(1);
 /// Time between two checks: of namespaces that overlays mention, and of the rest.
 const MENTIONED: Duration = Duration::from_hours(24);
 const REST: Duration = Duration::from_hours(7 * 24);
-/// Missing evidence is looked up again after this time, so that three lookups fit well into two days.
+/// A missing account is looked up again after this time, so that three lookups fit well into two days.
 const MISSING: Duration = Duration::from_hours(8);
 const FIRST_RETRY: Duration = Duration::from_mins(10);
 /// The longest time between two lookups of a mentioned namespace without an answer: what an outage of the resolvers
 /// hides comes back soon after it.
 const LAST_RETRY: Duration = HOUR;
-/// A loss that took effect is looked up again after this time: its owner may have repaired the zone.
+/// Missing keys are looked up again after this time, and a loss that took effect: the zone may be repaired.
 const LOST: Duration = Duration::from_mins(30);
 
 /// Returns when a namespace is checked again. The time is spread by a fifth, by the namespace's own name, so
@@ -41,6 +41,8 @@ pub fn next_check(
         _ if priority == Priority::Rest && record.is_gone() => interval,
         Some(first) if record.is_gone() => first.plus(HOUR).since(now),
         _ if record.is_gone() => LOST,
+        _ if record.negatives.is_some() && priority == Priority::Rest => MISSING,
+        _ if record.negatives.is_some() && record.account().is_none() => LOST,
         _ if record.negatives.is_some() => MISSING,
         _ => interval,
     };

@@ -166,7 +166,7 @@ fn after(lookups: &[(u64, Lookup)]) -> VerificationRecord {
 #[case(vec![(0, own(shown(&[ED_ONE])))], Verdict::Verified, "sub.example.com shows a key")]
 #[case(vec![(0, domain(absent(), shown(&[ED_ONE]), absent()))], Verdict::Verified, "sub.example.com shows")]
 #[case(vec![(0, domain(absent(), absent(), shown(&[ED_ONE])))], Verdict::Verified, "example.com shows")]
-#[case(vec![(0, domain(unclear(), unclear(), shown(&[ED_ONE])))], Verdict::Verified, "example.com shows")]
+#[case(vec![(0, domain(unclear(), unclear(), shown(&[ED_ONE])))], Verdict::Inconclusive, "no lookup gave a definite answer")]
 #[case(vec![(0, own(absent()))], Verdict::Unverified, "never was")]
 #[case(vec![(0, own(unclear()))], Verdict::Inconclusive, "no lookup gave a definite answer")]
 #[case(vec![(0, domain(absent(), unclear(), absent()))], Verdict::Inconclusive, "no lookup gave a definite answer")]
@@ -359,7 +359,9 @@ fn missing_evidence_and_failures_shorten_the_interval_and_checks_are_spread() {
     assert!((DAY..DAY * 13 / 10).contains(&next(&verified, Priority::Mentioned)));
     assert!((DAY * 7..DAY * 9).contains(&next(&verified, Priority::Rest)));
     let missing = verified.clone().after(&own(absent()), at(0));
-    assert!((DAY / 3..DAY / 2).contains(&next(&missing, Priority::Mentioned)));
+    assert!((DAY / 48..DAY / 36).contains(&next(&missing, Priority::Mentioned)));
+    let account = after(&[(0, account(7)), (1, no_account())]);
+    assert!((DAY / 3..DAY / 2).contains(&next(&account, Priority::Mentioned)));
     let failing = verified.after(&own(unclear()), at(0));
     assert!(next(&failing, Priority::Mentioned) < Duration::from_mins(15));
     let distinct: BTreeSet<Timestamp> = (0..50)

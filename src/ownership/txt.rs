@@ -155,8 +155,9 @@ pub fn key_records<'t>(texts: impl IntoIterator<Item = &'t str>) -> KeyRecords {
             Err(why) if records.invalid.len() < MAX_KEYS => {
                 // One line, so that a text makes no line of evidence of its own.
                 let in_line = |char: char| if char.is_control() { ' ' } else { char };
-                let excerpt: String = text.trim().chars().take(EXCERPT).map(in_line).collect();
-                records.invalid.push(format!("{why} in `{excerpt}`"));
+                let excerpt: String = text.trim().chars().take(EXCERPT).collect();
+                let line = format!("{why} in `{excerpt}`");
+                records.invalid.push(line.chars().map(in_line).collect());
             }
             Err(_) => {}
         }

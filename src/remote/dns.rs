@@ -1,4 +1,4 @@
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -8,11 +8,13 @@ use hickory_resolver::TokioResolver;
 use hickory_resolver::config::{ConnectionConfig, NameServerConfig, ResolveHosts, ResolverConfig};
 use hickory_resolver::net::NetError;
 use hickory_resolver::net::runtime::TokioRuntimeProvider;
+use hickory_resolver::proto::op::{Message, Query};
 use hickory_resolver::proto::rr::{Name, RData, RecordType};
 use thiserror::Error;
+use tokio::net::UdpSocket;
 use tokio::time::{Instant, timeout};
 
-use super::dns_answer::{classify, texts};
+use super::dns_answer::{classify, has_no_soa, texts};
 use super::health::Health;
 use crate::ownership::{KeyLookup, Resolved, agreed};
 
@@ -21,9 +23,10 @@ const TIMEOUT: Duration = Duration::from_secs(4);
 const ATTEMPTS: usize = 1;
 /// The limit of one question, whatever is tried.
 const QUESTION: Duration = Duration::from_secs(9);
-/// The longest time that an answer is cached, whatever the zone says: enough for one lookup.
-const LONGEST_TTL: Duration = Duration::from_secs(30);
-const CACHED: u64 = 4096;
+/// No answer is used twice: what was there before some content came says nothing about it.
+const LONGEST_TTL: Duration = Duration::ZERO;
+/// An answer that can be of this size only; others come over TCP.
+const RAW_BYTES: usize = 4096;
 /// The file in which the system names its resolvers, and how many of them the system itself uses.
 const SYSTEM: &str = "/etc/resolv.conf";
 const MAX_SYSTEM: usize = 3;
@@ -36,6 +39,7 @@ pub(super) struct Resolvers {
 
 struct Resolver {
     name: String,
+    address: SocketAddr,
     client: TokioResolver,
     health: Mutex<Health>,
 }
@@ -60,7 +64,8 @@ pub struct FailingResolver {
 /// The addresses of a name.
 #[derive(Debug)]
 pub(super) enum Addresses {
-    Found(Vec<IpAddr>),
+    /// True beside them if no question is open, and no resolver gave entirely other ones.
+    Found(Vec<IpAddr>, bool),
     Absent(&'static str),
     Unclear(String),
 }
@@ -95,21 +100,33 @@ impl Resolvers {
         let each = self.in_use();
         let answers = join_all(each.iter().map(|resolver| resolver.addresses(&name))).await;
         let mut absent = Addresses::Absent("no such name");
+        let mut found: Option<Vec<IpAddr>> = None;
+        let mut is_certain = true;
         for (resolver, answer) in each.iter().zip(answers) {
-            match (answer, &absent) {
-                (found @ Addresses::Found(_), _) => return found,
-                (Addresses::Unclear(why), _) => {
+            match answer {
+                Addresses::Found(addresses, certain) => {
+                    let first = found.get_or_insert_with(|| addresses.clone());
+                    is_certain &=
+                        certain && first.iter().any(|address| addresses.contains(address));
+                }
+                Addresses::Unclear(why) => {
+                    is_certain = false;
                     absent = Addresses::Unclear(format!("{}: {why}", resolver.name));
                 }
-                (Addresses::Absent(what), Addresses::Absent(_)) => absent = Addresses::Absent(what),
-                (Addresses::Absent(_), _) => {}
+                Addresses::Absent(what) if matches!(absent, Addresses::Absent(_)) => {
+                    absent = Addresses::Absent(what);
+                }
+                Addresses::Absent(_) => {}
             }
         }
-        absent
+        match found {
+            Some(found) => Addresses::Found(found, is_certain),
+            None => absent,
+        }
     }
 
-    /// Asks each resolver about the root, which every one of them knows: so one that fails is noticed also while
-    /// nothing else is asked.
+    /// Asks each resolver about the root, which nearly every one of them knows, so that one that fails is noticed also
+    /// while nothing else is asked; and again about what it did not answer.
     pub(super) async fn probe(&self) {
         join_all(self.each.iter().map(Resolver::probe)).await;
     }
@@ -175,7 +192,7 @@ impl Resolver {
         let options = builder.options_mut();
         options.timeout = TIMEOUT;
         options.attempts = ATTEMPTS;
-        options.cache_size = CACHED;
+        options.cache_size = 1;
         options.positive_max_ttl = Some(LONGEST_TTL);
         options.negative_max_ttl = Some(LONGEST_TTL);
         // A local hosts file is not evidence.
@@ -184,7 +201,7 @@ impl Resolver {
         let failed = |error| ResolverError { address, source: Box::new(error) };
         let client = builder.build().map_err(failed)?;
         let health = Mutex::new(Health::new(Instant::now()));
-        Ok(Self { name: address.to_string(), client, health })
+        Ok(Self { name: address.to_string(), address, client, health })
     }
 
     fn health(&self) -> std::sync::MutexGuard<'_, Health> {
@@ -194,7 +211,12 @@ impl Resolver {
     async fn txt(&self, name: &Name) -> Resolved {
         match timeout(QUESTION, self.client.txt_lookup(name.clone())).await {
             Ok(Ok(lookup)) => texts(name, lookup.answers()),
-            Ok(Err(error)) => classify(&error),
+            Ok(Err(error)) => match classify(&error) {
+                Resolved::NoRecords if has_no_soa(&error) && self.answers_another(name).await => {
+                    Resolved::Unclear("the answer is about another name".into())
+                }
+                answer => answer,
+            },
             Err(_) => Resolved::Unclear("no answer in time".into()),
         }
     }
@@ -220,7 +242,8 @@ impl Resolver {
                 Err(Resolved::NoSuchName) => {}
             }
         }
-        if found.is_empty() { absent } else { Addresses::Found(found) }
+        let is_certain = !matches!(absent, Addresses::Unclear(_));
+        if found.is_empty() { absent } else { Addresses::Found(found, is_certain) }
     }
 
     async fn probe(&self) {
@@ -231,6 +254,40 @@ impl Resolver {
                 _ => None,
             };
         self.health().record_root(failure.as_deref(), Instant::now());
+        let again = self.health().to_ask_again();
+        for domain in again {
+            let Ok(name) = fqdn(&domain) else { continue };
+            if !matches!(self.txt(&name).await, Resolved::Unclear(_)) {
+                self.health().record(&domain, None, false, Instant::now());
+                return;
+            }
+        }
+    }
+
+    /// Returns true if the answer holds records, none of which is about the name: hickory takes such an answer for an
+    /// empty one.
+    async fn answers_another(&self, name: &Name) -> bool {
+        timeout(TIMEOUT, self.ask_raw(name)).await.is_ok_and(|answer| answer.unwrap_or(false))
+    }
+
+    async fn ask_raw(&self, name: &Name) -> std::io::Result<bool> {
+        let mut id = [0; 2];
+        aws_lc_rs::rand::fill(&mut id).map_err(|_| std::io::ErrorKind::Other)?;
+        let mut message = Message::query();
+        message.metadata.id = u16::from_be_bytes(id);
+        message.metadata.recursion_desired = true;
+        message.add_query(Query::query(name.clone(), RecordType::TXT));
+        let local: IpAddr = match self.address.ip() {
+            IpAddr::V4(_) => Ipv4Addr::UNSPECIFIED.into(),
+            IpAddr::V6(_) => Ipv6Addr::UNSPECIFIED.into(),
+        };
+        let socket = UdpSocket::bind((local, 0)).await?;
+        socket.connect(self.address).await?;
+        socket.send(&message.to_vec().map_err(|_| std::io::ErrorKind::Other)?).await?;
+        let mut buffer = vec![0; RAW_BYTES];
+        let length = socket.recv(&mut buffer).await?;
+        let answer = Message::from_vec(&buffer[..length]).map_err(|_| std::io::ErrorKind::Other)?;
+        Ok(answer.metadata.id == message.metadata.id && !answer.answers.is_empty())
     }
 }
 

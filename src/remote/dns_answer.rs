@@ -43,6 +43,12 @@ pub(super) fn texts(name: &Name, answers: &[Record]) -> Resolved {
     }
 }
 
+/// Returns true for an empty answer without the record that says who knows that it is empty (RFC 2308): also what is
+/// left of an answer about another name.
+pub(super) fn has_no_soa(error: &NetError) -> bool {
+    matches!(error, NetError::Dns(DnsError::NoRecordsFound(none)) if none.soa.is_none())
+}
+
 /// Classifies an error; only an explicit answer is a definite negative.
 pub(super) fn classify(error: &NetError) -> Resolved {
     match error {

@@ -25,7 +25,7 @@ use crate::ownership::{Account, ForgeAnswer, Repository};
 const MAX_BYTES: usize = 1024 * 1024;
 /// The header that pins the shape of the answers.
 const API_VERSION: HeaderName = HeaderName::from_static("x-github-api-version");
-const TOTAL: Duration = Duration::from_secs(30);
+const TOTAL: Duration = Duration::from_secs(20);
 const MAX_REDIRECTS: usize = 3;
 /// Answers kept for conditional requests, which do not count against the rate limit.
 const KEPT: usize = 2_000;
@@ -162,7 +162,7 @@ impl GitHub {
         let mut state = self.state.lock().await;
         let bytes = match timeout(TOTAL, self.get(&mut state, path)).await {
             Ok(answer) => answer,
-            Err(_) => ForgeAnswer::Unclear("no complete answer within 30 seconds".into()),
+            Err(_) => ForgeAnswer::Unclear("no complete answer within 20 seconds".into()),
         };
         bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok())
     }

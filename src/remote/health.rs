@@ -10,12 +10,15 @@ const DOMAINS: usize = 3;
 
 /// The answers of one resolver.
 ///
-/// A stranger's zone without answers says nothing of the resolver, so the root is asked too; and what makes a
-/// resolver be set aside are only questions that another resolver answered.
+/// A stranger's zone without answers says nothing of the resolver, so the root is asked too, and a domain that it
+/// answered before. What makes a resolver be set aside are only questions that another resolver answered.
 #[derive(Debug)]
 pub(super) struct Health {
     answered: Instant,
+    /// The domain of the last answer.
+    known: Option<String>,
     root_answered: Instant,
+    knows_root: bool,
     /// Domains without an answer since the last one: all of them, and those that another resolver answered.
     unanswered: BTreeSet<String>,
     alone: BTreeSet<String>,
@@ -26,7 +29,9 @@ impl Health {
     pub(super) fn new(now: Instant) -> Self {
         Self {
             answered: now,
+            known: None,
             root_answered: now,
+            knows_root: false,
             unanswered: BTreeSet::new(),
             alone: BTreeSet::new(),
             last_failure: None,
@@ -42,7 +47,9 @@ impl Health {
         now: Instant,
     ) {
         let Some(why) = failure else {
-            *self = Self { root_answered: self.root_answered, ..Self::new(now) };
+            let (root_answered, knows_root) = (self.root_answered, self.knows_root);
+            let known = Some(domain.to_owned());
+            *self = Self { root_answered, knows_root, known, ..Self::new(now) };
             return;
         };
         self.last_failure = Some(why.to_owned());
@@ -56,14 +63,25 @@ impl Health {
     /// Records the answer about the root.
     pub(super) fn record_root(&mut self, failure: Option<&str>, now: Instant) {
         match failure {
-            None => self.root_answered = now,
+            None => (self.root_answered, self.knows_root) = (now, true),
             Some(why) => self.last_failure = Some(why.to_owned()),
         }
     }
 
+    /// Returns the domains to ask again when something was not answered: one that was, and those that another resolver
+    /// answered. An answer about any of them shows that the resolver works.
+    pub(super) fn to_ask_again(&self) -> Vec<String> {
+        if self.unanswered.is_empty() {
+            return Vec::new();
+        }
+        self.known.iter().chain(&self.alone).cloned().collect()
+    }
+
     /// Returns the last failure if the resolver fails, so that an operator should look.
     pub(super) fn failure(&self, now: Instant) -> Option<String> {
-        let is_failing = self.fails(&self.unanswered, now);
+        let is_idle_failure = self.knows_root && is_silent(self.root_answered, now);
+        let is_failing =
+            self.fails(&self.unanswered, now) || is_idle_failure && is_silent(self.answered, now);
         is_failing.then(|| self.last_failure.clone().unwrap_or_else(|| "no answer".to_owned()))
     }
 
@@ -73,9 +91,14 @@ impl Health {
     }
 
     fn fails(&self, domains: &BTreeSet<String>, now: Instant) -> bool {
-        let is_silent = |since: Instant| now.duration_since(since) >= FAILS_AFTER;
-        is_silent(self.answered) && (is_silent(self.root_answered) || domains.len() >= DOMAINS)
+        is_silent(self.answered, now)
+            && !domains.is_empty()
+            && (is_silent(self.root_answered, now) || domains.len() >= DOMAINS)
     }
+}
+
+fn is_silent(since: Instant, now: Instant) -> bool {
+    now.duration_since(since) >= FAILS_AFTER
 }
 
 #[cfg(test)]
@@ -90,13 +113,16 @@ mod tests {
     async fn resolver_that_answers_nothing_fails_after_nine_minutes_and_recovers_with_an_answer() {
         let begun = Instant::now();
         let mut health = Health::new(begun);
-        health.record("a.example", Some("timeout"), false, after(1, begun));
+        health.record("good.example", None, false, begun);
+        health.record("a.example", Some("timeout"), true, after(1, begun));
         health.record_root(Some("timeout"), after(2, begun));
         assert_eq!(health.failure(after(8, begun)), None);
         assert_eq!(health.failure(after(9, begun)).as_deref(), Some("timeout"));
         assert!(health.is_set_aside(after(9, begun)));
-        health.record("b.example", None, false, after(10, begun));
+        assert_eq!(health.to_ask_again(), ["good.example", "a.example"]);
+        health.record("good.example", None, false, after(10, begun));
         assert_eq!(health.failure(after(10, begun)), None);
+        assert_eq!(health.to_ask_again(), [] as [&str; 0]);
     }
 
     #[tokio::test]
@@ -113,5 +139,18 @@ mod tests {
             health.record(domain, Some("SERVFAIL"), true, after(12, begun));
         }
         assert!(health.is_set_aside(after(12, begun)), "the others answer");
+    }
+
+    #[tokio::test]
+    async fn idle_resolver_that_does_not_know_the_root_is_not_set_aside() {
+        let begun = Instant::now();
+        let mut health = Health::new(begun);
+        health.record_root(Some("REFUSED"), after(1, begun));
+        assert!(!health.is_set_aside(after(60, begun)));
+        assert_eq!(health.failure(after(60, begun)), None);
+        health.record_root(None, after(61, begun));
+        health.record_root(Some("REFUSED"), after(90, begun));
+        assert!(health.failure(after(90, begun)).is_some(), "it did know the root");
+        assert!(!health.is_set_aside(after(90, begun)), "no question went unanswered");
     }
 }

@@ -23,7 +23,7 @@ pub use dns::FailingResolver;
 pub use files::Files;
 pub use github::Trouble;
 pub use http::{Access, AccessError};
-pub use ownership::OwnershipSources;
+pub use ownership::{Asking, OwnershipSources};
 pub use registry::RegistryApi;
 pub use source_settings::{Reach, SourceSettings};
 pub use webhook::{Address, WebhookClient};

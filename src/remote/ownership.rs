@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use tokio::join;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 use super::dns::{FailingResolver, Resolvers};
 use super::github::{GitHub, Trouble};
@@ -19,6 +19,34 @@ use crate::ownership::{
 };
 
 const NOT_ASKED: &str = "not requested in this lookup";
+/// The requests that one lookup may still send, and until when.
+#[derive(Debug)]
+pub struct Asking {
+    left: usize,
+    until: Instant,
+    is_exceeded: bool,
+}
+
+impl Asking {
+    #[must_use]
+    pub const fn new(requests: usize, until: Instant) -> Self {
+        Self { left: requests, until, is_exceeded: false }
+    }
+
+    /// Returns true if a request was not sent.
+    #[must_use]
+    pub const fn is_exceeded(&self) -> bool {
+        self.is_exceeded
+    }
+
+    fn spend(&mut self) -> bool {
+        let may_ask = self.left > 0 && Instant::now() < self.until;
+        self.left = self.left.saturating_sub(1);
+        self.is_exceeded |= !may_ask;
+        may_ask
+    }
+}
+
 /// The limit of one place in DNS, with all resolvers: two of them and a file stay within 20 seconds.
 const PLACE: Duration = Duration::from_secs(10);
 
@@ -97,6 +125,8 @@ impl OwnershipSources {
     }
 
     async fn domain(&self, domain: &str, parents: &[String], host: Option<&str>) -> Lookup {
+        // A resolver that is set aside, or taken back, during the lookup counts as missing.
+        let was_partial = self.resolvers.are_partial();
         let above = parents.iter().map(|parent| self.keys(parent));
         let own = async {
             let own = self.keys(domain).await;
@@ -115,7 +145,7 @@ impl OwnershipSources {
         if self.resolvers.is_single() {
             hints.push("only one resolver was asked".to_owned());
         }
-        let is_partial = self.resolvers.are_partial();
+        let is_partial = was_partial || self.resolvers.are_partial();
         if is_partial {
             hints
                 .push("a resolver fails and is set aside; the others take nothing away".to_owned());
@@ -150,7 +180,7 @@ impl OwnershipSources {
         account: Option<u64>,
         contents: &[(Digest, Offer)],
         offset: usize,
-        budget: &mut usize,
+        budget: &mut Asking,
     ) -> Vec<ContentLookup> {
         let mut files: BTreeMap<&RepositoryLink, Result<Offer, Declaration>> = BTreeMap::new();
         let mut named: BTreeMap<&Package, Named> = BTreeMap::new();
@@ -160,7 +190,7 @@ impl OwnershipSources {
                 (None, _) => Declaration::Not("it names no repository on GitHub".into()),
                 (Some(_), None) => Declaration::Not("the namespace has no GitHub account".into()),
                 (Some(link), Some(account)) => {
-                    if !files.contains_key(link) && spend(budget) {
+                    if !files.contains_key(link) && budget.spend() {
                         files.insert(link, self.file(link, account).await);
                     }
                     declaration(offer, link, files.get(link))
@@ -175,12 +205,11 @@ impl OwnershipSources {
                 let is_known = named.contains_key(package);
                 if !is_known && !self.packages.is_configured(package) {
                     named.insert(package, Named::NotConfigured);
-                } else if !is_known && spend(budget) {
+                } else if !is_known && budget.spend() {
                     named.insert(package, self.packages.servers(package).await);
                 }
-                let unasked = || Named::Unavailable(NOT_ASKED.into());
-                packages
-                    .push((package.clone(), named.get(package).cloned().unwrap_or_else(unasked)));
+                let answer = named.get(package).cloned().unwrap_or(Named::NotAsked);
+                packages.push((package.clone(), answer));
             }
             lookups.push(ContentLookup { received: *received, declaration, packages });
         }
@@ -242,10 +271,4 @@ fn declaration(
         Some(Err(declaration)) => declaration.clone(),
         None => Declaration::Unclear(NOT_ASKED.into()),
     }
-}
-
-fn spend(budget: &mut usize) -> bool {
-    let left = *budget > 0;
-    *budget = budget.saturating_sub(1);
-    left
 }

@@ -73,12 +73,21 @@ impl WellKnown {
         match self.resolvers.addresses(domain).await {
             Addresses::Absent(what) => KeyLookup::Absent(what.to_owned()),
             Addresses::Unclear(why) => KeyLookup::Unclear(why),
-            Addresses::Found(found) => {
-                match found.iter().find(|address| !(self.reach.admits)(**address)) {
+            Addresses::Found(found, is_certain) => {
+                let lookup = match found.iter().find(|address| !(self.reach.admits)(**address)) {
                     Some(reserved) => KeyLookup::Withheld(format!(
                         "it resolves to the reserved address {reserved}"
                     )),
                     None => self.fetch(domain).await,
+                };
+                match lookup {
+                    // Another address might have the file.
+                    KeyLookup::Absent(what) | KeyLookup::Withheld(what) if !is_certain => {
+                        KeyLookup::Unclear(format!(
+                            "{what}; a question about its addresses is open, or the resolvers disagree"
+                        ))
+                    }
+                    lookup => lookup,
                 }
             }
         }
@@ -92,7 +101,7 @@ impl WellKnown {
         };
         let response = match self.client.get(url).send().await {
             Ok(response) => response,
-            Err(error) if is_refused(&error) => {
+            Err(error) if !self.proxied && is_refused(&error) => {
                 return KeyLookup::Withheld("no web server there accepts connections".into());
             }
             Err(error) => return KeyLookup::Unclear(reason(&error.without_url())),
@@ -164,12 +173,14 @@ impl Resolve for Checked {
         let (resolvers, reach) = (Arc::clone(&self.resolvers), self.reach);
         Box::pin(async move {
             match resolvers.addresses(name.as_str()).await {
-                Addresses::Found(found) if found.iter().all(|address| (reach.admits)(*address)) => {
+                Addresses::Found(found, _)
+                    if found.iter().all(|address| (reach.admits)(*address)) =>
+                {
                     let addresses: Vec<SocketAddr> =
                         found.into_iter().map(|address| SocketAddr::new(address, 0)).collect();
                     Ok(Box::new(addresses.into_iter()) as Addrs)
                 }
-                Addresses::Found(_) => Err("it resolves to a reserved address".into()),
+                Addresses::Found(..) => Err("it resolves to a reserved address".into()),
                 Addresses::Absent(what) => Err(what.into()),
                 Addresses::Unclear(why) => Err(why.into()),
             }

@@ -4,7 +4,9 @@ use crate::alert::{AlertIdentity, AlertKind, Evidence, Figure, ReportedAlert};
 use crate::daemon::runtime::revocation;
 use crate::model::{Name, Timestamp};
 use crate::overlay::OverlaySet;
-use crate::ownership::{Basis, Claim, DeclarationRecord, Negatives, Verdict, VerificationRecord};
+use crate::ownership::{
+    Basis, Claim, DeclarationRecord, Negatives, Shown, Verdict, VerificationRecord,
+};
 use crate::remote::{FailingResolver, Trouble};
 
 /// The source of alerts about ownership.
@@ -50,7 +52,12 @@ impl Subject<'_> {
             (verdict, record.negatives, record.on_hold)
         {
             let missing = ReportedAlert::new(AlertKind::EvidenceMissing, namespace, []);
-            alerts.push(missing.since(Some(negatives.first)));
+            let figures = before(record).into_iter().collect();
+            alerts.push(ReportedAlert { figures, ..missing.since(Some(negatives.first)) });
+        }
+        if let Basis::PinNotShown { missing, .. } = basis {
+            let absent = ReportedAlert::new(AlertKind::EvidenceMissing, namespace, []);
+            alerts.push(absent.since(missing.map(|negatives| negatives.first)));
         }
         if let Some(since) = record.stale_since(now) {
             let stale = ReportedAlert::new(AlertKind::VerdictStale, namespace, []);
@@ -66,11 +73,19 @@ impl Subject<'_> {
 
     /// Adds what every alert about the namespace says.
     fn completed(&self, alert: ReportedAlert) -> ReportedAlert {
-        let names = self.names.iter().take(LISTED).map(ToString::to_string).collect();
-        let affected = Figure::Affected { names, count: self.names.len() as u64 };
+        let is_affected = |name: &&&Name| {
+            let subject = alert.identity.subject.as_str();
+            subject == self.namespace || subject == name.as_str()
+        };
+        let affected: Vec<&Name> = self.names.iter().filter(is_affected).copied().collect();
+        let names = affected.iter().take(LISTED).map(ToString::to_string).collect();
         let mut figures = alert.figures.clone();
-        figures.push(affected);
-        let owners = self.names.iter().flat_map(|name| {
+        figures.push(Figure::Affected { names, count: affected.len() as u64 });
+        let pins = self.overlays.pins(self.namespace);
+        if pins.github.is_some() || !pins.keys.is_empty() {
+            figures.push(Figure::Pinned);
+        }
+        let owners = affected.iter().flat_map(|name| {
             let rules = self.overlays.rules_for(name);
             rules.rules().find_map(|rule| rule.owner.clone()).into_iter().collect::<Vec<_>>()
         });
@@ -95,7 +110,8 @@ pub(super) fn keys_to_accept(
         }
         _ => return None,
     };
-    let keys = keys.iter().map(ToString::to_string).collect();
+    // All keys that give rights to it, at every place.
+    let keys = record.set().unwrap_or(keys.clone()).iter().map(ToString::to_string).collect();
     Some(Evidence::KeysUnknown { at: at.to_owned(), keys, pinned })
 }
 
@@ -113,6 +129,20 @@ fn keys_seen(record: &VerificationRecord) -> Vec<Figure> {
     record.keys_seen.iter().map(seen).collect()
 }
 
+/// Returns the evidence of before, for the person who restores it.
+fn before(record: &VerificationRecord) -> Option<Figure> {
+    let text = match record.shown.as_ref()? {
+        Shown::Account(account) => {
+            format!("before, {} was the account {}", account.login, account.id)
+        }
+        Shown::Keys { at, keys, .. } => {
+            let keys: Vec<String> = keys.iter().map(ToString::to_string).collect();
+            format!("before, {at} showed {}", keys.join(", "))
+        }
+    };
+    Some(Figure::Reason { text })
+}
+
 fn of_name(name: &Name, record: &DeclarationRecord) -> Vec<ReportedAlert> {
     let mut alerts = Vec::new();
     if !record.disputed.is_empty() {
@@ -123,14 +153,19 @@ fn of_name(name: &Name, record: &DeclarationRecord) -> Vec<ReportedAlert> {
         && count >= UNAVAILABLE
     {
         let silent = ReportedAlert::new(AlertKind::PackageUnavailable, name.as_str(), []);
-        alerts.push(silent.since(Some(first)));
+        let is_about =
+            |line: &&String| line.contains(": unavailable") || line.contains("does not exist");
+        let reason = record.evidence.iter().find(is_about);
+        let figures =
+            reason.map(|text| Figure::Reason { text: text.clone() }).into_iter().collect();
+        alerts.push(ReportedAlert { figures, ..silent.since(Some(first)) });
     }
     alerts
 }
 
 /// Returns the alert about a revoked namespace. Evidence that is gone is the same item at each lookup.
 fn revoked(namespace: &str, basis: Basis<'_>) -> ReportedAlert {
-    if let Basis::Gone(Negatives { count, first, .. }) = basis {
+    if let Basis::Gone { negatives: Negatives { count, first, .. }, .. } = basis {
         let gone = ReportedAlert::new(AlertKind::OwnershipRevoked, namespace, []);
         let figures = vec![Figure::Lookups { count: count.into() }];
         return ReportedAlert { figures, ..gone.since(Some(first)) };

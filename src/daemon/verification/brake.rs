@@ -30,13 +30,16 @@ pub(super) fn owners<'n>(
 pub(super) fn budget<'n>(
     snapshot: &Snapshot,
     overlays: &OverlaySet,
-    names: impl IntoIterator<Item = &'n Name>,
+    names: impl Iterator<Item = &'n Name> + Clone,
 ) -> Result<LossBudget, StoreError> {
     let hosts = overlays.shared_hosts();
     let mut losses = Vec::new();
-    for (namespace, record) in snapshot.verifications()? {
-        let owner = record.gone_at.and_then(|_| Claim::of(&namespace, &hosts).owner());
-        losses.extend(owner.zip(record.gone_at));
+    let mentioned = names.clone().filter(|name| !overlays.rules_for(name).is_silent());
+    let namespaces: BTreeSet<String> =
+        mentioned.map(|name| name.namespace().to_ascii_lowercase()).collect();
+    for namespace in namespaces {
+        let at = snapshot.record(&namespace)?.and_then(|record| record.gone_at);
+        losses.extend(Claim::of(&namespace, &hosts).owner().zip(at));
     }
     Ok(LossBudget::new(owners(overlays, names), losses))
 }

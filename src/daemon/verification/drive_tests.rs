@@ -5,13 +5,13 @@ use std::sync::Arc;
 
 use tokio::sync::watch;
 
-use super::{records, touched};
 use crate::daemon::Services;
 use crate::daemon::mirror::Settling;
 use crate::daemon::policy::CurrentPolicy;
 use crate::daemon::screening::external_names;
 use crate::daemon::verification::lookup::{Question, may_change_evaluations};
 use crate::daemon::verification::state::{Context, Effect, Event, Found, LookupTask, State};
+use crate::daemon::verification::stored::{records, touched};
 use crate::model::Name;
 use crate::ownership::Lookup;
 use crate::store::{StoreError, VerificationRecords};

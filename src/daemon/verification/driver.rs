@@ -13,14 +13,14 @@ use super::handle::{Reply, Request};
 use super::lookup::Answer;
 use super::reporter::NamespaceAlerts;
 use super::service::Service;
-use super::state::{Context, Effect, Event, Found, Record, Records, State};
+use super::state::{Context, Effect, Event, Found, State};
+use super::stored::{make_due_for_content, records, touched};
 use crate::alert::{AlertIdentity, Evidence, ReportedAlert};
-use crate::curation::PolicySnapshot;
 use crate::daemon::mirror::Settling;
 use crate::daemon::policy::CurrentPolicy;
-use crate::daemon::screening::{external_names, is_external};
+use crate::daemon::screening::external_names;
 use crate::model::{Name, Timestamp, reason};
-use crate::ownership::{LossBudget, VerificationRecord};
+use crate::ownership::{Claim, LossBudget, VerificationRecord};
 use crate::remote::{FailingResolver, Trouble};
 use crate::store::{Snapshot, StoreError, VerificationRecords};
 
@@ -138,12 +138,15 @@ impl Driver {
         let policy = &self.current_policy.snapshot;
         let names: Vec<Name> =
             external_names(&snapshot, policy, &Settling::NONE)?.into_keys().collect();
-        let records = records(&snapshot, &names)?;
-        let known = budget(&snapshot, &self.current_policy.set, &names)?;
+        let mut records = records(&snapshot, &names)?;
+        make_due_for_content(&snapshot, &self.current_policy.snapshot, &mut records)?;
+        let known = budget(&snapshot, &self.current_policy.set, names.iter())?;
         *self.losses() = known;
         drop(snapshot);
         self.step(Event::Loaded(names, &records));
-        self.review()
+        self.review()?;
+        // A person may have decided while no daemon ran.
+        self.accept_all()
     }
 
     /// Takes the names that came or changed since the last call.
@@ -232,7 +235,11 @@ impl Driver {
 
     /// Applies the acknowledgements about all namespaces on which a person may decide.
     fn accept_all(&mut self) -> Result<(), StoreError> {
-        for namespace in self.reporter.undecided() {
+        let undecided = self.reporter.undecided();
+        if undecided.is_empty() {
+            return Ok(());
+        }
+        for namespace in undecided {
             self.accept(&namespace)?;
         }
         self.review()
@@ -258,6 +265,10 @@ impl Driver {
         let accepted = if has_seen(&keys_identity(namespace), keys)? {
             record.clone().accept()
         } else if has_seen(&losses_identity(), loss_on_hold(namespace, &record))? {
+            let hosts = self.current_policy.set.shared_hosts();
+            if let Some(owner) = Claim::of(namespace, &hosts).owner() {
+                self.losses().count(&owner, now);
+            }
             record.clone().release(now)
         } else {
             return Ok(());
@@ -359,38 +370,6 @@ impl Driver {
         let Service { store, clock, sources, .. } = self.service.as_ref();
         self.reporter.report(store, clock, sources);
     }
-}
-
-/// Reads which of these names an external upstream lists, and the records of their namespaces.
-fn touched<'n>(
-    snapshot: &Snapshot,
-    policy: &PolicySnapshot,
-    names: impl IntoIterator<Item = &'n Name>,
-) -> Result<(Vec<Name>, Records), StoreError> {
-    let mut external = Vec::new();
-    for name in names {
-        if is_external(snapshot, policy, name)? {
-            external.push(name.clone());
-        }
-    }
-    let records = records(snapshot, &external)?;
-    Ok((external, records))
-}
-
-fn records(snapshot: &Snapshot, names: &[Name]) -> Result<Records, StoreError> {
-    let mut records = Records::new();
-    for name in names {
-        let namespace = name.namespace().to_ascii_lowercase();
-        if records.contains_key(&namespace) {
-            continue;
-        }
-        let record = snapshot.record(&namespace)?.map_or_else(Record::default, |record| Record {
-            checked_at: record.checked_at,
-            next_check: record.next_check,
-        });
-        records.insert(namespace, record);
-    }
-    Ok(records)
 }
 
 #[cfg(test)]

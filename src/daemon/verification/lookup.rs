@@ -3,17 +3,19 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
-use tokio::time::{Instant as Deadline, timeout_at};
+use tokio::time::Instant as Deadline;
 
 use super::brake::budget;
 use crate::curation::{NamespaceReport, PolicySnapshot};
+use crate::daemon::mirror::Settling;
 use crate::daemon::runtime::Clock;
+use crate::daemon::screening::external_names;
 use crate::model::{Digest, Name, Status, Timestamp};
 use crate::ownership::{
     Claim, DeclarationRecord, Declaring, Lookup, LossBudget, Offer, Pins, Priority,
     VerificationRecord, advice, next_check, pin,
 };
-use crate::remote::OwnershipSources;
+use crate::remote::{Asking, OwnershipSources};
 use crate::store::{Snapshot, Store, StoreError, StoredHead, VerificationRecords};
 
 /// Names of one namespace that are covered in one lookup, those that waited longest first.
@@ -40,6 +42,8 @@ pub(super) struct Question {
     is_mentioned: bool,
     /// The number of its names.
     count: usize,
+    /// False if it has more names than one lookup covers.
+    is_complete: bool,
     /// When the newest content of the names to look up was first seen.
     pub(super) newest: Option<Timestamp>,
     names: Vec<NameQuestion>,
@@ -110,22 +114,28 @@ impl Question {
         for name in names {
             let heads = heads(snapshot, policy, name)?;
             newest = heads.iter().map(|head| head.head.first_seen).max().max(newest);
-            known.push((name.clone(), snapshot.declarations(name)?.unwrap_or_default()));
+            let declarations = snapshot.declarations(name)?.unwrap_or_default();
+            let is_answered =
+                |head: &StoredHead| declarations.answered.contains(&head.head.received);
+            known.push((heads.iter().all(is_answered), name.clone(), declarations));
         }
-        known.sort_by_key(|(_, declarations)| declarations.checked_at);
+        // What waits for an answer goes first, and then what waited longest.
+        known.sort_by_key(|(is_answered, _, declarations)| (*is_answered, declarations.checked_at));
+        let is_complete = known.len() <= MAX_NAMES;
         known.truncate(MAX_NAMES);
         let mut questions = Vec::with_capacity(known.len());
-        for (name, declarations) in known {
+        for (_, name, declarations) in known {
             let heads = heads(snapshot, policy, &name)?;
             let current = heads.iter().map(|head| head.head.received).collect();
-            let contents = contents(snapshot, &heads, declarations.offset)?;
+            let contents = contents(snapshot, &heads, &declarations)?;
             questions.push(NameQuestion { name, declarations, current, contents });
         }
         let mut inherited = BTreeMap::new();
         if let Claim::Domain { parents, .. } = &claim {
             for parent in parents {
-                let above: Vec<&str> = parent.rsplit('.').collect();
-                let record = snapshot.record(&above.join("."))?.unwrap_or_default();
+                let above = parent.rsplit('.').collect::<Vec<_>>().join(".");
+                let mut record = snapshot.record(&above)?.unwrap_or_default();
+                record.change = record.open_change(policy.overlays.pins(&above));
                 inherited.insert(parent.clone(), record);
             }
         }
@@ -134,6 +144,7 @@ impl Question {
             is_mentioned,
             count,
             newest,
+            is_complete,
             pins: policy.overlays.pins(namespace).clone(),
             before: snapshot.record(namespace)?.unwrap_or_default(),
             namespace: namespace.to_ascii_lowercase(),
@@ -150,8 +161,10 @@ impl Question {
         losses: &Mutex<LossBudget>,
         now: impl Fn() -> Timestamp,
     ) -> VerificationRecord {
+        // It confirms what came before it began.
+        let begun = now();
         let lookup = sources.look_up(&self.claim).await;
-        self.record(&lookup, losses, now())
+        self.record(&lookup, losses, begun)
     }
 
     /// Returns the record after a lookup. A loss by absence takes effect only within the brake, if the namespace is
@@ -182,19 +195,13 @@ impl Question {
     ) -> Answer {
         let account = self.pins.github.or(record.pinned_account);
         let until = Deadline::now() + LONGEST;
-        let mut budget = MAX_ASKED;
-        let (mut changed, mut is_complete) = (false, true);
+        let mut budget = Asking::new(MAX_ASKED, until);
+        let (mut changed, mut is_complete) = (false, self.is_complete);
         let mut asked_names = Vec::with_capacity(self.names.len());
         for NameQuestion { name, declarations, current, contents } in self.names {
-            if budget == 0 {
-                is_complete = false;
-                break;
-            }
-            let asked = sources.contents(account, &contents, declarations.offset, &mut budget);
-            let Ok(lookups) = timeout_at(until, asked).await else {
-                is_complete = false;
-                break;
-            };
+            let lookups =
+                sources.contents(account, &contents, declarations.offset, &mut budget).await;
+            is_complete &= !budget.is_exceeded();
             let names = self.count;
             let declaring = Declaring { name: name.as_str(), account, current: &current, names };
             let next = declarations.clone().after(&declaring, &lookups, now());
@@ -231,17 +238,21 @@ fn heads(
     Ok(heads)
 }
 
-/// Returns the contents to look up now, after the `offset` contents of earlier lookups.
+/// Returns the contents to look up now, after those of earlier lookups.
 fn contents(
     snapshot: &Snapshot,
     heads: &[StoredHead],
-    offset: usize,
+    declarations: &DeclarationRecord,
 ) -> Result<Contents, StoreError> {
+    let offset = declarations.offset;
+    // What waits for an answer goes first.
+    let mut heads: Vec<&StoredHead> = heads.iter().collect();
+    heads.sort_by_key(|head| declarations.answered.contains(&head.head.received));
     let (newest, others) = heads.split_at(heads.len().min(NEWEST_CONTENTS));
     let rotated = others.iter().cycle().skip(offset % others.len().max(1));
     let rotated = rotated.take(others.len().min(OTHER_CONTENTS));
     let mut contents = Vec::new();
-    for head in newest.iter().chain(rotated) {
+    for head in newest.iter().chain(rotated).copied() {
         match snapshot.entry(head) {
             Err(StoreError::Damaged(_)) => {}
             entry => contents
@@ -296,7 +307,11 @@ impl Answer {
         let report = NamespaceReport::new(namespace, &self.record, &[], &policy.overlays);
         OwnershipReport {
             names: names.collect(),
-            publish: if report.is_owned() { Vec::new() } else { advice(&claim) },
+            // A domain that is written forwards is the claim of another party.
+            publish: match report.did_you_mean {
+                Some(_) => Vec::new(),
+                None => advice(&claim, &self.record, policy.overlays.pins(namespace)),
+            },
             pin: pin(namespace, &self.record, policy.overlays.pins(namespace)),
             report,
         }
@@ -316,10 +331,10 @@ pub async fn verify_once(
 ) -> Result<OwnershipReport, StoreError> {
     let (question, losses) = {
         let snapshot = store.snapshot()?;
-        let all = snapshot.names()?;
-        let losses = Mutex::new(budget(&snapshot, &policy.overlays, &all)?);
+        let all = external_names(&snapshot, policy, &Settling::NONE)?;
+        let losses = Mutex::new(budget(&snapshot, &policy.overlays, all.keys())?);
         let is_of = |name: &Name| name.namespace().eq_ignore_ascii_case(namespace);
-        let names: Vec<Name> = all.into_iter().filter(is_of).collect();
+        let names: Vec<Name> = all.into_keys().filter(is_of).collect();
         let read = Question::read(&snapshot, policy, namespace, &names, Priority::Mentioned)?;
         (read, losses)
     };

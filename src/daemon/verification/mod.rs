@@ -35,6 +35,7 @@ mod reporter;
 mod service;
 mod sources;
 mod state;
+mod stored;
 
 #[cfg(test)]
 pub(super) use driver::drive_tests::VerificationDrive;

@@ -43,6 +43,11 @@ impl Places {
         self.under_way.contains_key(namespace)
     }
 
+    /// Returns the priority with which a lookup under way began.
+    pub(super) fn priority(&self, namespace: &str) -> Option<Priority> {
+        self.under_way.get(namespace).map(|lookup| lookup.priority)
+    }
+
     pub(super) fn begin(
         &mut self,
         namespace: &str,

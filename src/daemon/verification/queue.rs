@@ -17,6 +17,8 @@ pub(super) struct Queue {
     order: BTreeMap<RateLane, BTreeSet<(Priority, Timestamp, SmolStr)>>,
     /// Due namespaces that wait for a place of their zone, by zone.
     parked: BTreeMap<SmolStr, BTreeSet<(Priority, Timestamp, SmolStr)>>,
+    /// When namespaces that were postponed were due first.
+    late: HashMap<SmolStr, Timestamp>,
 }
 
 /// The rate lanes: GitHub accounts are looked up one by one.
@@ -64,7 +66,14 @@ impl Queue {
             move |(_, (_, priority, at)): &(&SmolStr, &(RateLane, Priority, Timestamp))| {
                 *priority == Priority::Mentioned && *at < before
             };
-        self.due.iter().filter(is_overdue).map(|(namespace, _)| namespace.as_str())
+        let is_late = move |at: &Timestamp| *at < before;
+        let late = self.late.iter().filter(move |(_, at)| is_late(at));
+        let late = late.filter(|(namespace, _)| {
+            let due = self.due.get(*namespace);
+            due.is_some_and(|(_, priority, _)| *priority == Priority::Mentioned)
+        });
+        let due = self.due.iter().filter(is_overdue).map(|(namespace, _)| namespace.as_str());
+        due.chain(late.map(|(namespace, _)| namespace.as_str()))
     }
 
     /// Queues a namespace.
@@ -93,7 +102,7 @@ impl Queue {
         rate_lane: RateLane,
         rest: bool,
         now: Timestamp,
-    ) -> Option<(String, Priority)> {
+    ) -> Option<(String, Priority, Timestamp)> {
         let order = self.order.get(&rate_lane)?;
         let due = |priority: Priority| {
             let least = (priority, Timestamp::MIN, SmolStr::default());
@@ -101,9 +110,27 @@ impl Queue {
             (first.0 == priority && first.1 <= now).then(|| first.clone())
         };
         let first = due(Priority::Mentioned).or_else(|| due(Priority::Resembling));
-        let (priority, _, namespace) = first.or_else(|| rest.then(|| due(Priority::Rest))?)?;
+        let (priority, at, namespace) = first.or_else(|| rest.then(|| due(Priority::Rest))?)?;
         self.remove(&namespace);
-        Some((namespace.into(), priority))
+        Some((namespace.into(), priority, at))
+    }
+
+    /// Queues a namespace for later that was due at a time.
+    pub(super) fn postpone(
+        &mut self,
+        namespace: &str,
+        rate_lane: RateLane,
+        priority: Priority,
+        due: Timestamp,
+        until: Timestamp,
+    ) {
+        self.late.entry(namespace.into()).or_insert(due);
+        self.set(namespace, rate_lane, priority, until);
+    }
+
+    /// Forgets that a namespace was postponed: its lookup begins.
+    pub(super) fn begun(&mut self, namespace: &str) {
+        self.late.remove(namespace);
     }
 
     /// Takes a namespace out of the queue.
@@ -184,7 +211,7 @@ mod tests {
         queue.set("com.alike", RateLane::Domains, Priority::Resembling, at(1));
         queue.set("io.github.x", RateLane::GitHub, Priority::Mentioned, at(1));
         let mut take = |rest, now| {
-            queue.take(RateLane::Domains, rest, at(now)).map(|(namespace, _)| namespace)
+            queue.take(RateLane::Domains, rest, at(now)).map(|(namespace, ..)| namespace)
         };
         assert_eq!(take(true, 0), None);
         assert_eq!(take(true, 6).as_deref(), Some("com.mentioned"));

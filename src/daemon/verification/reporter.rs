@@ -10,7 +10,8 @@ use crate::store::Store;
 /// not a thousand events.
 const BY_THEMSELVES: usize = 5;
 /// The kinds that one outage raises for many namespaces.
-const COLLECTED: [AlertKind; 2] = [AlertKind::EvidenceMissing, AlertKind::VerdictStale];
+const COLLECTED: [AlertKind; 3] =
+    [AlertKind::EvidenceMissing, AlertKind::PackageUnavailable, AlertKind::VerdictStale];
 
 /// The current alerts of verification.
 #[derive(Debug, Default)]

@@ -245,7 +245,9 @@ impl<R> State<R> {
                 || claim != Claim::of(&namespace, &hosts_before);
             let Some((_, priority_before, at)) = self.queue.position(&namespace) else {
                 // It is being looked up under the earlier rules.
-                self.again.extend(is_changed.then_some(namespace));
+                let is_lower =
+                    self.places.priority(&namespace).is_some_and(|before| before > priority);
+                self.again.extend((is_changed || is_lower).then_some(namespace));
                 continue;
             };
             // The reviewer who edited the rule waits for a verdict that was not due for days.
@@ -262,6 +264,7 @@ impl<R> State<R> {
             return None;
         }
         self.queue.remove(&folded);
+        self.queue.begun(&folded);
         let names: Vec<Name> = self.names(&namespace).cloned().collect();
         let claim = Claim::of(&folded, &context.overlays.shared_hosts());
         self.places.begin(&folded, &claim, Priority::Mentioned, names.len());
@@ -314,23 +317,30 @@ impl<R> State<R> {
             while self.places.has_free(rate_lane) {
                 let may_take_rest =
                     self.rest_from.get(&rate_lane).is_none_or(|from| context.now >= *from);
-                let Some((namespace, priority)) =
+                let Some((namespace, priority, at)) =
                     self.queue.take(rate_lane, may_take_rest, context.now)
                 else {
                     break;
                 };
                 let claim = Claim::of(&namespace, &hosts);
                 if let Some(zone) = self.places.full_zone(&namespace, &claim) {
-                    self.queue.park(&namespace, rate_lane, priority, &zone, context.now);
+                    self.queue.park(&namespace, rate_lane, priority, &zone, at);
                     continue;
                 }
                 if priority == Priority::Rest {
                     self.rest_from.insert(rate_lane, context.now.plus(REST_EVERY));
                 }
                 if rate_lane == RateLane::GitHub && context.github_blocked {
-                    self.queue.set(&namespace, rate_lane, priority, context.now.plus(POSTPONED));
+                    self.queue.postpone(
+                        &namespace,
+                        rate_lane,
+                        priority,
+                        at,
+                        context.now.plus(POSTPONED),
+                    );
                     continue;
                 }
+                self.queue.begun(&namespace);
                 let names: Vec<Name> = self.names(&namespace).cloned().collect();
                 self.places.begin(&namespace, &claim, priority, names.len());
                 let is_mentioned = |name: &&Name| !context.overlays.rules_for(name).is_silent();
