@@ -201,3 +201,22 @@ fn worse_news_goes_before_the_recovery_of_the_same_event() {
         .collect();
     assert_eq!(due, ["z-revoked", "a-missing"]);
 }
+
+#[test]
+fn recovery_waits_for_worse_news_about_its_namespace_that_has_to_be_tried_again() {
+    let store = enlisted(&["a"]);
+    let about = |kind: &str| drift(kind, "one").of_namespace("com.example");
+    update_alerts(&store, vec![about("missing"), drift("other", "one")], 1);
+    for delivery in deliveries(&store, "a") {
+        store.record_delivery(&recipient("a"), &delivery, Ok(()), at(2)).expect("recorded");
+    }
+    update_alerts(&store, vec![about("revoked")], 3);
+    let subject = |delivery: &Delivery| delivery.notice.alert.identity.subject.clone();
+    let mut waiting = deliveries(&store, "a").into_iter();
+    let worse = waiting.find(|delivery| subject(delivery) == "revoked").expect("a delivery");
+    let busy = Refusal { why: "busy".into(), scope: RefusalScope::Recipient, retry_after: None };
+    store.record_delivery(&recipient("a"), &worse, Err(busy), at(4)).expect("recorded");
+    let due = store.snapshot().and_then(|snapshot| snapshot.due_deliveries("a", false, at(4)));
+    let due: Vec<String> = due.expect("read").iter().map(subject).collect();
+    assert_eq!(due, ["other"], "the recovery of another namespace waits for nothing");
+}

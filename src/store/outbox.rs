@@ -252,9 +252,21 @@ impl Snapshot {
         now: Timestamp,
     ) -> Result<Vec<Delivery>, StoreError> {
         let mut due = self.deliveries_of(recipient)?;
-        due.retain(|delivery| delivery.notice.alert.served == served && delivery.not_before <= now);
-        // One event may resolve an alert and raise a worse one: the worse news goes first.
+        // One event may resolve an alert and raise a worse one: the worse news about a namespace goes first, also when it
+        // has to be tried again.
         let is_recovery = |delivery: &Delivery| delivery.notice.change == Change::Resolved;
+        let of = |delivery: &Delivery| delivery.notice.alert.identity.suspect.clone();
+        let worse: Vec<(String, Timestamp)> = due
+            .iter()
+            .filter(|delivery| !is_recovery(delivery) && !of(delivery).is_empty())
+            .map(|delivery| (of(delivery), delivery.queued))
+            .collect();
+        let comes_later = |delivery: &Delivery| {
+            let namespace = of(delivery);
+            worse.iter().any(|(other, queued)| *other == namespace && *queued <= delivery.queued)
+        };
+        due.retain(|delivery| delivery.notice.alert.served == served && delivery.not_before <= now);
+        due.retain(|delivery| !is_recovery(delivery) || !comes_later(delivery));
         due.sort_by_key(|delivery| (delivery.not_before, is_recovery(delivery), delivery.queued));
         due.truncate(MAX_DUE);
         Ok(due)
