@@ -49,7 +49,7 @@ impl Health {
         let Some(why) = failure else {
             let (root_answered, knows_root) = (self.root_answered, self.knows_root);
             let known = Some(domain.to_owned());
-            *self = Self { root_answered, knows_root, known, ..Self::new(now) };
+            *self = Self { known, root_answered, knows_root, ..Self::new(now) };
             return;
         };
         self.last_failure = Some(why.to_owned());
