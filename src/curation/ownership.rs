@@ -82,12 +82,15 @@ impl fmt::Display for OwnershipEvidence<'_> {
                     }
                     Some(Lack::Stale) => "; the verdict is older than 30 days and admits no new version",
                     Some(Lack::Unconfirmed(Obstacle::NotShownSince)) => {
-                        "; a wildcard admits this content after a lookup that still shows the evidence"
+                        "; a wildcard admits this content after a lookup that still shows the evidence, with an answer from every place"
+                    }
+                    Some(Lack::Unconfirmed(Obstacle::NotPinned)) => {
+                        "; a key is shown that the overlay does not pin, so a wildcard admits nothing new"
                     }
                     Some(Lack::PackageUnanswered) => {
                         "; a wildcard admits this content when its packages have answered which server they name"
                     }
-                    Some(Lack::Unconfirmed(Obstacle::KeysChanged(KeyChange { before, since }))) => {
+                    Some(Lack::Unconfirmed(Obstacle::KeysChanged(KeyChange { before, since, .. }))) => {
                         return write!(
                             f,
                             "; the keys changed {since}, and a wildcard admits nothing that came after {before} \

@@ -25,25 +25,38 @@ pub struct KeyChange {
     pub before: Timestamp,
     /// The first lookup that showed another set.
     pub since: Timestamp,
+    /// The first lookup that showed the present set, if it is not the first other one: content that came before it may be
+    /// of the set in between, and no acceptance of the present one covers it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub settled: Option<Timestamp>,
 }
 
-/// The reason why a wildcard admits no content now.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Obstacle {
-    /// The namespace shows another set of keys since then, and the content is newer.
-    KeysChanged(KeyChange),
-    /// No lookup showed the evidence since the content came.
-    NotShownSince,
+impl KeyChange {
+    /// Returns true if content that was first seen at a time waits while the change is open.
+    pub(super) fn stops(self, first_seen: Timestamp) -> bool {
+        first_seen > self.before
+    }
+
+    /// Returns true if content of that time waits also when the present set is accepted.
+    pub(super) fn taints(self, first_seen: Timestamp) -> bool {
+        self.stops(first_seen) && self.settled.is_some_and(|settled| first_seen <= settled)
+    }
 }
 
 /// Records that these keys are shown now. Of too many keys, those that were seen last are remembered.
-pub(super) fn record(keys_seen: &mut BTreeMap<Key, Seen>, keys: &BTreeSet<Key>, now: Timestamp) {
+pub(super) fn record(
+    keys_seen: &mut BTreeMap<Key, Seen>,
+    keys: &BTreeSet<Key>,
+    pinned: &BTreeSet<Key>,
+    now: Timestamp,
+) {
     for key in keys {
         let seen = keys_seen.entry(key.clone()).or_insert(Seen { first: Some(now), last: now });
         seen.last = now;
     }
     while keys_seen.len() > MAX_SEEN {
-        let oldest = keys_seen.iter().min_by_key(|(_, seen)| seen.last);
+        let others = keys_seen.iter().filter(|(key, _)| !pinned.contains(*key));
+        let oldest = others.min_by_key(|(_, seen)| seen.last);
         let Some(oldest) = oldest.map(|(key, _)| key.clone()) else { return };
         keys_seen.remove(&oldest);
     }

@@ -3,6 +3,7 @@ use std::fmt;
 
 use super::account::Account;
 use super::txt::{Key, MAX_KEYS, key_records};
+use crate::model::Digest;
 
 /// The answer of one resolver to a TXT query.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,6 +31,8 @@ pub enum KeyLookup {
     Shown(ShownKeys),
     /// Definitely nothing.
     Absent(String),
+    /// Only records that are not valid, by the digests of their texts: definitely no key.
+    Invalid(String, BTreeSet<Digest>),
     /// A server that answers and gives no file out: a redirect, a refusal. The official registry reads no key there
     /// either; a file that was there before may still be.
     Withheld(String),
@@ -43,6 +46,8 @@ pub struct ShownKeys {
     pub keys: BTreeSet<Key>,
     /// Those of them that earlier releases did not read.
     pub newly_readable: BTreeSet<Key>,
+    /// The digests of the records beside them that are not valid.
+    pub unread: BTreeSet<Digest>,
     /// Further facts for people.
     pub notes: Vec<String>,
 }
@@ -141,8 +146,22 @@ impl KeyLookup {
     pub(super) fn shown_keys(&self) -> Option<&ShownKeys> {
         match self {
             Self::Shown(shown) => Some(shown),
+            Self::Absent(_) | Self::Invalid(..) | Self::Withheld(_) | Self::Unclear(_) => None,
+        }
+    }
+
+    /// Returns the digests of records that are not valid.
+    pub(super) fn unread(&self) -> Option<&BTreeSet<Digest>> {
+        match self {
+            Self::Shown(shown) => Some(&shown.unread),
+            Self::Invalid(_, unread) => Some(unread),
             Self::Absent(_) | Self::Withheld(_) | Self::Unclear(_) => None,
         }
+    }
+
+    /// Returns true if it is definite that no key is there.
+    pub(super) fn is_absent(&self) -> bool {
+        matches!(self, Self::Absent(_) | Self::Invalid(..))
     }
 
     /// Returns the keys that are shown, if any.
@@ -165,6 +184,7 @@ impl KeyLookup {
                 Self::Shown(shown)
             }
             Self::Absent(what) => Self::Absent(format!("{what}; {note}")),
+            Self::Invalid(what, unread) => Self::Invalid(format!("{what}; {note}"), unread),
             Self::Withheld(what) => Self::Withheld(format!("{what}; {note}")),
             Self::Unclear(why) => Self::Unclear(format!("{why}; {note}")),
         }
@@ -181,6 +201,7 @@ fn shown<'t>(texts: impl Iterator<Item = &'t str>, foreign: &str) -> KeyLookup {
         (false, _) => KeyLookup::Shown(ShownKeys {
             keys: records.keys,
             newly_readable: records.newly_readable,
+            unread: records.unread,
             notes: records
                 .invalid
                 .iter()
@@ -189,9 +210,7 @@ fn shown<'t>(texts: impl Iterator<Item = &'t str>, foreign: &str) -> KeyLookup {
         }),
         (true, None) => KeyLookup::Absent(foreign.to_owned()),
         // A key record that cannot be read is not a key, and that is definite.
-        (true, Some(_)) => {
-            KeyLookup::Absent(format!("invalid record: {}", records.invalid.join("; ")))
-        }
+        (true, Some(_)) => KeyLookup::Invalid(records.invalid.join("; "), records.unread),
     }
 }
 
@@ -204,6 +223,7 @@ impl fmt::Display for KeyLookup {
                 notes.iter().try_for_each(|note| write!(f, "; {note}"))
             }
             Self::Absent(what) => write!(f, "absent: {what}"),
+            Self::Invalid(what, _) => write!(f, "absent: invalid record: {what}"),
             Self::Withheld(what) => write!(f, "withheld: {what}"),
             Self::Unclear(why) => write!(f, "unclear: {why}"),
         }

@@ -4,6 +4,7 @@ use super::account::Account;
 use super::lookup::{ForgeAnswer, KeyLookup, Lookup};
 use super::shown::{Means, Shown};
 use super::txt::Key;
+use crate::model::Digest;
 
 /// The outcome of one lookup.
 pub(super) enum Outcome {
@@ -20,6 +21,8 @@ pub(super) struct Evident {
     pub(super) everywhere: BTreeSet<Key>,
     /// Those of them that earlier releases did not read.
     pub(super) newly_readable: BTreeSet<Key>,
+    /// The digests of records that are not valid, at all places.
+    pub(super) unread: BTreeSet<Digest>,
     /// False if a place gave no answer, or a resolver is set aside: something that is not shown may be there.
     pub(super) is_complete: bool,
     /// True if a resolver is set aside.
@@ -44,6 +47,7 @@ impl Outcome {
                 shown: Shown::Account(account.clone()),
                 everywhere: BTreeSet::new(),
                 newly_readable: BTreeSet::new(),
+                unread: BTreeSet::new(),
                 is_complete: true,
                 is_partial: false,
             }),
@@ -79,8 +83,8 @@ fn of_domain(
     let places = places.chain(parents.iter().map(|(at, lookup)| at_dns((at.as_str(), lookup))));
     let is_unclear = |lookup: &KeyLookup| matches!(lookup, KeyLookup::Unclear(_));
     let is_complete = !is_unclear(http) && !dns.iter().any(|(_, lookup)| is_unclear(lookup));
-    let all =
-        || dns.iter().map(|(_, lookup)| lookup).chain([http]).filter_map(KeyLookup::shown_keys);
+    let each = || dns.iter().map(|(_, lookup)| lookup).chain([http]);
+    let all = || each().filter_map(KeyLookup::shown_keys);
     let mut unclear = false;
     for (means, at, lookup) in places {
         unclear |= is_unclear(lookup);
@@ -94,19 +98,20 @@ fn of_domain(
         let everywhere = all().flat_map(|shown| shown.keys.clone()).collect();
         let newly_readable = all().flat_map(|shown| shown.newly_readable.clone()).collect();
         let is_partial = false;
+        let unread = each().filter_map(KeyLookup::unread).flatten().copied().collect();
         return Outcome::Shown(Evident {
             shown,
             everywhere,
             newly_readable,
+            unread,
             is_complete,
             is_partial,
         });
     }
-    let is_absent = |lookup: &KeyLookup| matches!(lookup, KeyLookup::Absent(_));
     let was_in_file = matches!(before, Some(Shown::Keys { means: Means::Http, .. }));
     let is_withheld = matches!(http, KeyLookup::Withheld(_)) && !was_in_file;
-    let all = dns.iter().all(|(_, lookup)| is_absent(lookup));
-    if all && (is_absent(http) || is_withheld) { Outcome::Gone } else { Outcome::Unclear }
+    let all = dns.iter().all(|(_, lookup)| lookup.is_absent());
+    if all && (http.is_absent() || is_withheld) { Outcome::Gone } else { Outcome::Unclear }
 }
 
 fn is_at_same_place(before: Option<&Shown>, shown: &Shown) -> bool {

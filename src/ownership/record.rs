@@ -5,20 +5,24 @@ use serde::{Deserialize, Serialize};
 
 use super::absence::Negatives;
 use super::account::Account;
-use super::change::{self, KeyChange, Obstacle, Seen};
-use super::lookup::{KeyLookup, Lookup};
+use super::change::{self, KeyChange, Seen};
+use super::lookup::Lookup;
 use super::outcome::{Evident, Outcome, evidence};
 use super::shown::Shown;
 use super::txt::Key;
 use super::verdict::Pins;
-use crate::model::Timestamp;
+use crate::model::{Digest, Timestamp};
 
 /// A verdict that was not confirmed for this long admits nothing new.
 const STALE: Duration = Duration::from_hours(30 * 24);
 /// The least time between the two lookups that undo a loss by absence.
 const RETURN_OVER: Duration = Duration::from_hours(1);
+/// Accepted changes that are remembered.
+const MAX_ACCEPTED: usize = 8;
+/// Invalid records of one lookup that are remembered.
+const MAX_UNREAD: usize = 32;
 /// Raised when records are read in another way: what only the new way reads is no change.
-const READING: u8 = 1;
+pub(super) const READING: u8 = 1;
 
 /// The evidence of one namespace.
 ///
@@ -64,6 +68,12 @@ pub struct VerificationRecord {
     /// The keys at all places that give rights to the namespace, as far as they answered.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub everywhere: BTreeSet<Key>,
+    /// Changes that a person accepted, for the content that came during another set: the last of them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub accepted: Vec<KeyChange>,
+    /// The records that are not valid, by digest: a new one is a change like a new key.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub unread: BTreeSet<Digest>,
     /// When each key was seen.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub keys_seen: BTreeMap<Key, Seen>,
@@ -76,6 +86,9 @@ pub struct VerificationRecord {
     /// The last definite lookup that showed evidence.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub shown_at: Option<Timestamp>,
+    /// The last one that showed evidence while every place answered.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub complete_at: Option<Timestamp>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub checked_at: Option<Timestamp>,
     /// The time of the last definite lookup.
@@ -99,7 +112,7 @@ impl VerificationRecord {
     /// [`Self::conclude`].
     #[must_use]
     pub fn after(self, lookup: &Lookup, now: Timestamp) -> Self {
-        let mut next = self.at_places_of(lookup);
+        let mut next = self.at_places_of(lookup, now);
         (next.checked_at, next.evidence) = (Some(now), evidence(lookup));
         match Outcome::of(lookup, next.shown.as_ref(), |shown| next.is_foreign(shown)) {
             // A loss ends by what all resolvers show, or not at all.
@@ -149,20 +162,31 @@ impl VerificationRecord {
     pub fn accept(self) -> Self {
         let keys = self.keys().cloned().unwrap_or_default();
         let pinned_keys = if self.lost { self.pinned_keys } else { keys };
-        Self { change: None, suspended: false, pinned_keys, ..self }
+        let mut accepted = self.accepted;
+        accepted.extend(self.change.filter(|change| change.settled.is_some()));
+        if accepted.len() > MAX_ACCEPTED {
+            // One in place of the two oldest, which stops what either stops.
+            let oldest = accepted.remove(0);
+            accepted[0].before = oldest.before.min(accepted[0].before);
+        }
+        Self { change: None, suspended: false, pinned_keys, accepted, ..self }
     }
 
     /// Returns the record of the places that count now. What was shown elsewhere is set aside: at a parent that is a
     /// shared host now, or as an account.
-    fn at_places_of(mut self, lookup: &Lookup) -> Self {
+    fn at_places_of(mut self, lookup: &Lookup, now: Timestamp) -> Self {
         match self.aside.take() {
             Some(aside) if !aside.was_shown_elsewhere(lookup) => return *aside,
             aside => self.aside = aside,
         }
         if self.was_shown_elsewhere(lookup) {
             let (gone_at, concluded_at) = (self.gone_at, self.concluded_at);
+            // The first keys at other places are a change of those before.
+            let first = self.last_shown().unwrap_or(now);
+            let changed = KeyChange { before: first, since: now, settled: None };
+            let change = self.change.or(Some(changed));
             let aside = self.aside.take().unwrap_or_else(|| Box::new(self));
-            return Self { aside: Some(aside), gone_at, concluded_at, ..Self::default() };
+            return Self { aside: Some(aside), gone_at, concluded_at, change, ..Self::default() };
         }
         self
     }
@@ -184,6 +208,13 @@ impl VerificationRecord {
                 self.lost |= is_foreign || self.was_free_before(account);
                 self.pinned_account.get_or_insert(account.id);
             }
+        }
+        if found.is_complete {
+            self.complete_at = Some(now);
+        }
+        self.unread.extend(found.unread.iter().take(MAX_UNREAD));
+        while self.unread.len() > 2 * MAX_UNREAD {
+            self.unread.pop_first();
         }
         self.shown = Some(found.shown);
         (self.shown_at, self.negatives) = (Some(now), None);
@@ -218,8 +249,13 @@ impl VerificationRecord {
     fn follow(&mut self, keys: &BTreeSet<Key>, found: &Evident, now: Timestamp) {
         let last = self.last_shown().unwrap_or(now);
         if let Some(before) = self.set() {
-            if self.change.is_none() && self.differs(&before, keys, found) {
-                self.change = Some(KeyChange { before: last, since: now });
+            let differs = self.differs(&before, keys, found);
+            match (&mut self.change, differs) {
+                (None, true) => {
+                    self.change = Some(KeyChange { before: last, since: now, settled: None });
+                }
+                (Some(change), true) => change.settled = Some(now),
+                (_, false) => {}
             }
             if self.keys_seen.is_empty() {
                 let seen = |key| (key, Seen { first: None, last });
@@ -233,7 +269,7 @@ impl VerificationRecord {
         let kept =
             if found.is_complete { BTreeSet::new() } else { std::mem::take(&mut self.everywhere) };
         self.everywhere = found.everywhere.union(&kept).cloned().collect();
-        change::record(&mut self.keys_seen, &found.everywhere, now);
+        change::record(&mut self.keys_seen, &found.everywhere, &self.pinned_keys, now);
     }
 
     /// Returns true if a set of keys is another one than before. A key that only this release reads is none, and what a
@@ -245,7 +281,9 @@ impl VerificationRecord {
             before.contains(*key) || self.reading >= READING || !found.newly_readable.contains(*key)
         };
         let has_new = now.iter().filter(is_old).any(|key| !before.contains(key));
-        has_new || found.is_complete && !before.is_subset(now)
+        // An invalid record may be a key for another reader.
+        let is_unread = self.reading >= READING && !found.unread.is_subset(&self.unread);
+        has_new || is_unread || found.is_complete && !before.is_subset(now)
     }
 
     /// Returns the set of keys that a person accepts or not: those at all places, or as earlier releases recorded them.
@@ -280,16 +318,6 @@ impl VerificationRecord {
         self.change.filter(|_| self.set().as_ref() != Some(&pins.keys))
     }
 
-    /// Returns the reason why a wildcard does not admit content that was first seen at a time, although the verdict is
-    /// enough.
-    #[must_use]
-    pub fn obstacle(&self, first_seen: Timestamp, pins: &Pins) -> Option<Obstacle> {
-        match self.open_change(pins).filter(|change| first_seen > change.before) {
-            Some(change) => Some(Obstacle::KeysChanged(change)),
-            None => (self.last_shown() < Some(first_seen)).then_some(Obstacle::NotShownSince),
-        }
-    }
-
     /// Returns the last lookup that showed the evidence. Earlier releases did not record it.
     #[must_use]
     pub fn last_shown(&self) -> Option<Timestamp> {
@@ -320,30 +348,6 @@ impl VerificationRecord {
     #[must_use]
     pub fn is_through_parent(&self) -> bool {
         matches!(&self.shown, Some(Shown::Keys { parent: true, .. }))
-    }
-
-    /// Returns the record with the keys that its nearest parent with keys was first seen with, and with the changed set
-    /// of its parents, if it was never looked up: a new name evades neither. With a record or a file of its own it
-    /// takes over no keys.
-    #[must_use]
-    pub fn inheriting(self, parents: &BTreeMap<String, Self>, lookup: &Lookup) -> Self {
-        let Lookup::Domain { dns, http, .. } = lookup else { return self };
-        if self.concluded_at.is_some() {
-            return self;
-        }
-        let is_shown = |lookup: &KeyLookup| matches!(lookup, KeyLookup::Shown(_));
-        let of_parent = |(parent, _): &(String, KeyLookup)| parents.get(parent);
-        let above = || dns.iter().skip(1);
-        let change = above().filter_map(of_parent).find_map(|parent| parent.change);
-        let has_own = is_shown(http) || dns.first().is_some_and(|(_, lookup)| is_shown(lookup));
-        let nearest = above().find(|(_, lookup)| is_shown(lookup)).filter(|_| !has_own);
-        let parent = nearest.and_then(of_parent);
-        let (lost, suspended) = parent
-            .map_or((false, false), |parent| (parent.lost || parent.is_gone(), parent.suspended));
-        let keys = parent.map(|parent| parent.pinned_keys.clone());
-        let pinned_keys =
-            if self.pinned_keys.is_empty() { keys.unwrap_or_default() } else { self.pinned_keys };
-        Self { pinned_keys, change: self.change.or(change), lost, suspended, ..self }
     }
 
     /// Returns true if the verdict is too old to admit anything new.

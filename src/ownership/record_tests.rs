@@ -59,12 +59,13 @@ fn copied_key_freezes_wildcards_until_a_person_accepts_exactly_this_set() {
     assert_eq!(begun.obstacle(at(24), &none), None);
     assert_eq!(begun.obstacle(at(25), &none), Some(Obstacle::NotShownSince));
     let beside = begun.after(&shows(&[1, 9]), at(48));
-    let change = KeyChange { before: at(24), since: at(48) };
+    let change = KeyChange { before: at(24), since: at(48), settled: None };
     assert_eq!(beside.obstacle(at(25), &none), Some(Obstacle::KeysChanged(change)));
     assert_eq!(beside.obstacle(at(24), &none), None, "it came before");
     assert_eq!(verdict(&beside), Verdict::Verified, "what is served stays");
     let alone = beside.clone().after(&shows(&[9]), at(72)).after(&shows(&[9]), at(96));
-    assert_eq!(alone.obstacle(at(25), &none), Some(Obstacle::KeysChanged(change)));
+    let settled = KeyChange { settled: Some(at(72)), ..change };
+    assert_eq!(alone.obstacle(at(25), &none), Some(Obstacle::KeysChanged(settled)));
     assert_eq!(alone.keys_seen[&key(1)].last, at(48));
     assert_eq!(alone.keys_seen[&key(9)].first, Some(at(48)));
     let back = alone.clone().after(&shows(&[1]), at(120));
@@ -73,9 +74,22 @@ fn copied_key_freezes_wildcards_until_a_person_accepts_exactly_this_set() {
     let pins = |numbers: &[u8]| Pins { keys: keys(numbers), ..Pins::default() };
     assert_eq!(beside.open_change(&pins(&[1, 9])), None);
     assert!(beside.open_change(&pins(&[9])).is_some());
-    assert_eq!(alone.clone().accept().open_change(&none), None);
+    // Content of the time between the sets stays with a person; later content is of the accepted set.
+    let accepted = alone.clone().accept().after(&shows(&[9]), at(130));
+    assert_eq!(accepted.open_change(&none), None);
+    assert!(accepted.obstacle(at(60), &none).is_some(), "it came while both were shown");
+    assert_eq!(accepted.obstacle(at(73), &none), None);
+    let rejected = beside.clone().after(&shows(&[1]), at(72)).after(&shows(&[1]), at(96));
+    assert_eq!(rejected.open_change(&pins(&[1])), None);
+    assert!(rejected.obstacle(at(50), &pins(&[1])).is_some(), "it is the stranger's");
+    assert_eq!(rejected.obstacle(at(80), &pins(&[1])), None);
+    assert_eq!(beside.obstacle(at(20), &pins(&[1])), Some(Obstacle::NotPinned));
     let next = alone.accept().after(&shows(&[9, 8]), at(144));
-    assert_eq!(next.change, Some(KeyChange { before: at(96), since: at(144) }), "the next one");
+    assert_eq!(
+        next.change,
+        Some(KeyChange { before: at(96), since: at(144), settled: None }),
+        "the next one"
+    );
 }
 
 /// P25.
@@ -197,7 +211,10 @@ fn other_key_at_another_place_is_a_change_too() {
     let none = Pins::default();
     let begun = after(&[(0, at_both(1, None))]);
     let beside = begun.clone().after(&at_both(1, Some(9)), at(24));
-    assert_eq!(beside.open_change(&none), Some(KeyChange { before: at(0), since: at(24) }));
+    assert_eq!(
+        beside.open_change(&none),
+        Some(KeyChange { before: at(0), since: at(24), settled: None })
+    );
     assert_eq!(beside.set(), Some(keys(&[1, 9])));
     assert_eq!(beside.accept().open_change(&none), None);
     let both = after(&[(0, at_both(1, Some(9))), (24, at_both(1, Some(9)))]);
@@ -250,4 +267,96 @@ fn records_of_earlier_releases_restore_no_owner_by_one_old_key() {
     let zeros = format!("ed25519:{}=", "A".repeat(43));
     let kept = old(&format!(r#"{{"pinnedKeys":["{first}","{zeros}"]}}"#));
     assert_eq!(kept.pinned_keys, keys(&[1]));
+}
+
+/// A record that is invalid here may be a key for another reader.
+#[test]
+fn new_record_that_is_not_valid_is_a_change_too() {
+    let zeros = format!("v=MCPv1; k=ed25519; p={}=", "A".repeat(43));
+    let begun = after(&[(0, shows(&[1]))]);
+    let beside = begun.after(&texts(&[record_of(1), zeros.clone()]), at(24));
+    assert!(beside.change.is_some());
+    let known =
+        after(&[(0, texts(&[record_of(1), zeros.clone()])), (24, texts(&[record_of(1), zeros]))]);
+    assert_eq!(known.change, None, "it was there from the beginning");
+}
+
+fn related(
+    parent: VerificationRecord,
+    own: KeyLookup,
+    parents_now: KeyLookup,
+) -> VerificationRecord {
+    let dns = vec![("new.example.com".to_owned(), own), ("example.com".to_owned(), parents_now)];
+    let http = KeyLookup::Absent("HTTP 404".into());
+    let lookup = Lookup::Domain { dns, http, hints: Vec::new(), is_partial: false };
+    let parents = [("example.com".to_owned(), parent.clone())].into();
+    let relatives = Relatives { parents, all: vec![parent] };
+    VerificationRecord::default().inheriting(&relatives, &lookup, at(100)).after(&lookup, at(100))
+}
+
+#[test]
+fn new_namespace_with_its_own_key_below_a_known_domain_waits_for_a_person() {
+    let none = Pins::default();
+    let key = |number| KeyLookup::of_file(&record_of(number));
+    let parent = || after(&[(10, shows(&[1]))]);
+    let stranger = related(parent(), key(9), key(1));
+    assert_eq!(verdict(&stranger), Verdict::Verified);
+    assert!(stranger.obstacle(at(50), &none).is_some());
+    assert_eq!(stranger.obstacle(at(5), &none), None, "it was there before the domain was known");
+    assert_eq!(related(parent(), key(1), key(1)).obstacle(at(50), &none), None, "a known key");
+}
+
+#[test]
+fn new_namespace_below_a_lost_domain_waits_for_a_person_whatever_it_shows() {
+    let none = Pins::default();
+    let key = |number| KeyLookup::of_file(&record_of(number));
+    let lost = || after(&[(0, shows(&[1])), (1, nothing()), (2, nothing()), (30, nothing())]);
+    let absent = || KeyLookup::Absent("none".into());
+    for own in [key(9), key(1)] {
+        let fresh = related(lost(), own, absent());
+        assert!(fresh.obstacle(at(50), &none).is_some());
+    }
+}
+
+#[test]
+fn first_keys_after_a_shared_host_are_a_change() {
+    let parent = |keys: KeyLookup| {
+        let dns = vec![
+            ("sub.example.com".to_owned(), KeyLookup::Absent("none".into())),
+            ("example.com".to_owned(), keys),
+        ];
+        Lookup::Domain {
+            dns,
+            http: KeyLookup::Absent("none".into()),
+            hints: Vec::new(),
+            is_partial: false,
+        }
+    };
+    let alone = |keys: KeyLookup| {
+        let dns = vec![("sub.example.com".to_owned(), keys)];
+        Lookup::Domain {
+            dns,
+            http: KeyLookup::Absent("none".into()),
+            hints: Vec::new(),
+            is_partial: false,
+        }
+    };
+    let key = |number| KeyLookup::of_file(&record_of(number));
+    let shared = after(&[(0, parent(key(1))), (24, alone(key(9)))]);
+    assert_eq!(verdict(&shared), Verdict::Verified);
+    assert!(shared.obstacle(at(20), &Pins::default()).is_some());
+}
+
+#[test]
+fn content_waits_while_any_place_gives_no_answer() {
+    let open = |lookup: Lookup| match lookup {
+        Lookup::Domain { dns, hints, is_partial, .. } => {
+            Lookup::Domain { dns, http: KeyLookup::Unclear("HTTP 503".into()), hints, is_partial }
+        }
+        other => other,
+    };
+    let record = after(&[(0, shows(&[1])), (24, open(shows(&[1])))]);
+    assert_eq!(verdict(&record), Verdict::Verified);
+    assert_eq!(record.obstacle(at(20), &Pins::default()), Some(Obstacle::NotShownSince));
+    assert_eq!(record.after(&shows(&[1]), at(25)).obstacle(at(20), &Pins::default()), None);
 }

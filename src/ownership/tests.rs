@@ -271,10 +271,11 @@ fn new_subdomain_does_not_evade_the_changed_key_of_its_parent() {
     let pins = Pins::default();
     let pinned_keys = BTreeSet::from([key(ED_ONE)]);
     let parent = VerificationRecord { pinned_keys, ..VerificationRecord::default() };
-    let known = BTreeMap::from([("example.com".to_owned(), parent)]);
+    let parents = BTreeMap::from([("example.com".to_owned(), parent)]);
+    let known = Relatives { parents, ..Relatives::default() };
     let below = |points: &[&str]| domain(absent(), absent(), shown(points));
     let seen = |lookup: Lookup| {
-        VerificationRecord::default().inheriting(&known, &lookup).after(&lookup, at(0))
+        VerificationRecord::default().inheriting(&known, &lookup, at(0)).after(&lookup, at(0))
     };
     assert_eq!(seen(below(&[ED_ONE])).verdict(&pins).0, Verdict::Verified);
     assert!(seen(below(&[ED_TWO])).suspended);

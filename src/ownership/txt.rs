@@ -2,9 +2,13 @@ use std::collections::BTreeSet;
 use std::fmt;
 
 use aws_lc_rs::signature::{ECDSA_P384_SHA384_ASN1, ParsedPublicKey};
-use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD};
+use base64::alphabet;
+use base64::engine::GeneralPurpose;
+use base64::engine::general_purpose::{PAD, STANDARD, STANDARD_NO_PAD};
 use base64::{DecodeError, Engine};
 use serde::{Deserialize, Serialize};
+
+use crate::model::Digest;
 
 /// Labels under which publishers put a record by mistake; it does not count there.
 pub const WRONG_SELECTORS: [&str; 2] = ["_mcp-auth", "_mcp-registry"];
@@ -14,6 +18,9 @@ const MARK: &str = "v=MCPv1";
 pub(super) const MAX_KEYS: usize = 16;
 /// The white space of the official registry's pattern.
 const BLANKS: [char; 5] = [' ', '\t', '\n', '\r', '\u{c}'];
+/// The official registry does not mind bits that encode nothing.
+const LENIENT: GeneralPurpose =
+    GeneralPurpose::new(&alphabet::STANDARD, PAD.with_decode_allow_trailing_bits(true));
 /// The beginning of an ed25519 key as `openssl` writes it, before its 32 bytes (RFC 8410, section 4).
 const SPKI: [u8; 12] = [0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x03, 0x21, 0x00];
 /// Characters of an invalid record that are shown.
@@ -49,7 +56,7 @@ impl Key {
         let Some((_, kind)) = known else {
             return Err(format!("`k={kind}` is neither ed25519 nor ecdsap384"));
         };
-        let point = STANDARD.decode(point).map_err(|error| encoding(point, &error))?;
+        let point = LENIENT.decode(point).map_err(|error| encoding(point, &error))?;
         match (kind, point.as_slice()) {
             (KeyKind::Ed25519, point) if point.len() == 44 && point.starts_with(&SPKI) => {
                 Err("`p` is the whole key in DER; only its last 32 bytes belong into the record"
@@ -131,6 +138,8 @@ pub struct KeyRecords {
     pub is_cut: bool,
     /// Marked records that are not valid, each with the reason.
     pub invalid: Vec<String>,
+    /// The digests of their texts: a record that is none here may be one for another reader.
+    pub unread: BTreeSet<Digest>,
 }
 
 /// Picks the key records out, and reads them as the official registry does: what is a key there is one here.
@@ -153,6 +162,7 @@ pub fn key_records<'t>(texts: impl IntoIterator<Item = &'t str>) -> KeyRecords {
                 records.keys.insert(key);
             }
             Err(why) if records.invalid.len() < MAX_KEYS => {
+                records.unread.insert(Digest::of(text.as_bytes()));
                 // One line, so that a text makes no line of evidence of its own.
                 let in_line = |char: char| if char.is_control() { ' ' } else { char };
                 let excerpt: String = text.trim().chars().take(EXCERPT).collect();

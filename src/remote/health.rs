@@ -7,6 +7,8 @@ use tokio::time::Instant;
 const FAILS_AFTER: Duration = Duration::from_mins(9);
 /// A resolver that answers about the root, and not about so many domains, fails all the same.
 const DOMAINS: usize = 3;
+/// Domains with an answer that are remembered.
+const KNOWN: usize = 4;
 
 /// The answers of one resolver.
 ///
@@ -15,8 +17,8 @@ const DOMAINS: usize = 3;
 #[derive(Debug)]
 pub(super) struct Health {
     answered: Instant,
-    /// The domain of the last answer.
-    known: Option<String>,
+    /// Domains that it answered: the first, and the last of them. A stranger who publishes under many replaces not all.
+    known: Vec<String>,
     root_answered: Instant,
     knows_root: bool,
     /// Domains without an answer since the last one: all of them, and those that another resolver answered.
@@ -29,7 +31,7 @@ impl Health {
     pub(super) fn new(now: Instant) -> Self {
         Self {
             answered: now,
-            known: None,
+            known: Vec::new(),
             root_answered: now,
             knows_root: false,
             unanswered: BTreeSet::new(),
@@ -48,7 +50,13 @@ impl Health {
     ) {
         let Some(why) = failure else {
             let (root_answered, knows_root) = (self.root_answered, self.knows_root);
-            let known = Some(domain.to_owned());
+            let mut known = std::mem::take(&mut self.known);
+            if !known.iter().any(|before| before == domain) {
+                if known.len() >= KNOWN {
+                    known.remove(1);
+                }
+                known.push(domain.to_owned());
+            }
             *self = Self { known, root_answered, knows_root, ..Self::new(now) };
             return;
         };

@@ -12,6 +12,7 @@ mod github;
 mod health;
 mod http;
 mod ownership;
+mod package_documents;
 mod packages;
 mod registry;
 mod retry;

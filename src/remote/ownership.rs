@@ -22,6 +22,7 @@ const NOT_ASKED: &str = "not requested in this lookup";
 /// The requests that one lookup may still send, and until when.
 #[derive(Debug)]
 pub struct Asking {
+    whole: usize,
     left: usize,
     until: Instant,
     is_exceeded: bool,
@@ -30,19 +31,21 @@ pub struct Asking {
 impl Asking {
     #[must_use]
     pub const fn new(requests: usize, until: Instant) -> Self {
-        Self { left: requests, until, is_exceeded: false }
+        Self { whole: requests, left: requests, until, is_exceeded: false }
     }
 
-    /// Returns true if a request was not sent.
+    /// Returns true if a package was not asked that a later lookup may ask.
     #[must_use]
     pub const fn is_exceeded(&self) -> bool {
         self.is_exceeded
     }
 
-    fn spend(&mut self) -> bool {
+    /// Returns true if one more request may be sent. Only what is `countable` makes a lookup continue soon: repositories
+    /// have their turn a day later, and a content with more packages than one lookup asks is never complete.
+    fn spend(&mut self, countable: bool) -> bool {
         let may_ask = self.left > 0 && Instant::now() < self.until;
         self.left = self.left.saturating_sub(1);
-        self.is_exceeded |= !may_ask;
+        self.is_exceeded |= !may_ask && countable;
         may_ask
     }
 }
@@ -130,7 +133,7 @@ impl OwnershipSources {
         let above = parents.iter().map(|parent| self.keys(parent));
         let own = async {
             let own = self.keys(domain).await;
-            let is_absent = matches!(own, KeyLookup::Absent(_));
+            let is_absent = matches!(own, KeyLookup::Absent(_) | KeyLookup::Invalid(..));
             let hint = if is_absent { self.misplaced(domain).await } else { None };
             (own, hint)
         };
@@ -190,7 +193,7 @@ impl OwnershipSources {
                 (None, _) => Declaration::Not("it names no repository on GitHub".into()),
                 (Some(_), None) => Declaration::Not("the namespace has no GitHub account".into()),
                 (Some(link), Some(account)) => {
-                    if !files.contains_key(link) && budget.spend() {
+                    if !files.contains_key(link) && budget.spend(false) {
                         files.insert(link, self.file(link, account).await);
                     }
                     declaration(offer, link, files.get(link))
@@ -198,6 +201,7 @@ impl OwnershipSources {
             };
             // Packages beyond the budget have their turn in a later lookup.
             let count = offer.packages.len().max(1);
+            let is_countable = count <= budget.whole;
             let turn =
                 offer.packages.iter().cycle().skip(offset % count).take(offer.packages.len());
             let mut packages = Vec::new();
@@ -205,7 +209,7 @@ impl OwnershipSources {
                 let is_known = named.contains_key(package);
                 if !is_known && !self.packages.is_configured(package) {
                     named.insert(package, Named::NotConfigured);
-                } else if !is_known && budget.spend() {
+                } else if !is_known && budget.spend(is_countable) {
                     named.insert(package, self.packages.servers(package).await);
                 }
                 let answer = named.get(package).cloned().unwrap_or(Named::NotAsked);

@@ -2,15 +2,17 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use reqwest::header::{ACCEPT, HeaderMap, HeaderValue, LOCATION, WWW_AUTHENTICATE};
 use reqwest::{Client, ClientBuilder, Response, StatusCode};
-use serde_json::Value;
+use serde::de::DeserializeOwned;
 use tokio::time::timeout;
 use url::{Host, Url};
 
 use super::dns::Resolvers;
 use super::github::segment;
 use super::http::{AccessError, BodyError, client_builder, read_at_most};
+use super::package_documents::{ImageDocument, NpmVersion, PythonProject, TokenDocument};
 use super::source_settings::{Reach, SourceSettings};
 use super::well_known::{Checked, is_below};
 use crate::model::{is_public_name, reason};
@@ -22,8 +24,7 @@ const MAX_REDIRECTS: usize = 3;
 const MAX_BYTES: usize = 4 * 1024 * 1024;
 /// The limit on the name of a server, in characters.
 const MAX_NAME: usize = 200;
-/// The annotation, or label, by which an image names its server.
-const LABEL: &str = "io.modelcontextprotocol.server.name";
+const UNKNOWN_SHAPE: &str = "an answer of an unknown shape";
 const MANIFESTS: &str = "application/vnd.oci.image.index.v1+json, application/vnd.oci.image.manifest.v1+json, application/vnd.docker.distribution.manifest.list.v2+json, application/vnd.docker.distribution.manifest.v2+json";
 
 /// A client of the configured package registries, and no others, that finds the server of a package.
@@ -39,7 +40,8 @@ pub(super) struct Packages {
 
 /// An answer of a package registry.
 enum Answer {
-    Json(Value),
+    /// A document: JSON in bytes. It is read into what is needed only: most of it is a stranger's.
+    Json(Bytes),
     Absent,
     /// The headers of a challenge, which name the source of a token.
     Challenged(HeaderMap),
@@ -104,8 +106,12 @@ impl Packages {
     async fn npm(&self, base: &Url, package: &Package) -> Named {
         let version = package.version.as_deref().unwrap_or("latest");
         let path = format!("{}/{}", segment(&package.identifier), segment(version));
-        named(self.get(base, &path, "application/json", None).await, |json| {
-            json["mcpName"].as_str().map(bounded).into_iter().collect()
+        named(self.get(base, &path, "application/json", None).await, |document: NpmVersion| {
+            document
+                .name
+                .0
+                .is_some()
+                .then(|| document.mcp_name.0.as_deref().map(bounded).into_iter().collect())
         })
     }
 
@@ -115,8 +121,8 @@ impl Packages {
             Some(version) => format!("pypi/{name}/{}/json", segment(version)),
             None => format!("pypi/{name}/json"),
         };
-        named(self.get(base, &path, "application/json", None).await, |json| {
-            mentioned(json["info"]["description"].as_str().unwrap_or_default())
+        named(self.get(base, &path, "application/json", None).await, |document: PythonProject| {
+            Some(mentioned(document.info.description.0.as_deref().unwrap_or_default()))
         })
     }
 
@@ -129,12 +135,20 @@ impl Packages {
         let path: String = path.split('/').map(|part| format!("{}/", segment(part))).collect();
         let reference = package.version.as_deref().filter(|_| reference.is_none()).or(reference);
         let reference = reference.unwrap_or("latest");
+        let usable = |byte: u8| byte.is_ascii_alphanumeric() || b"._-:".contains(&byte);
+        if !reference.bytes().all(usable) || !path.bytes().all(|byte| usable(byte) || byte == b'/')
+        {
+            return Named::Unavailable("it is no reference of an image".into());
+        }
         let mut token = None;
         let mut next = format!("v2/{path}manifests/{}", reference.replace('/', "%2F"));
         // The challenge, the index, one of its manifests, and the configuration of that.
         for _ in 0..4 {
-            let json = match self.get(base, &next, MANIFESTS, token.as_deref()).await {
-                Answer::Json(json) => json,
+            let document = match self.get(base, &next, MANIFESTS, token.as_deref()).await {
+                Answer::Json(bytes) => match serde_json::from_slice::<ImageDocument>(&bytes) {
+                    Ok(document) => document,
+                    Err(_) => return Named::Unavailable(UNKNOWN_SHAPE.into()),
+                },
                 Answer::Challenged(headers) if token.is_none() => {
                     match self.token(base, &headers).await {
                         Some(found) => token = Some(found),
@@ -144,19 +158,20 @@ impl Packages {
                     }
                     continue;
                 }
-                other => return named(other, |_| BTreeSet::new()),
+                other => return named(other, |_: ImageDocument| None),
             };
-            let name =
-                json["annotations"][LABEL].as_str().or(json["config"]["Labels"][LABEL].as_str());
-            if let Some(name) = name {
+            if let Some(name) = document.name() {
                 return Named::Servers(BTreeSet::from([bounded(name)]));
             }
-            let manifest = json["manifests"][0]["digest"].as_str();
-            let configuration = json["config"]["digest"].as_str();
+            let manifest =
+                document.manifests.first().and_then(|manifest| manifest.digest.0.clone());
+            let configuration = document.config.digest.0.clone();
+            let is_configuration = next.contains("/blobs/");
             next = match (manifest, configuration) {
-                (Some(digest), _) => format!("v2/{path}manifests/{}", segment_of_digest(digest)),
-                (None, Some(digest)) => format!("v2/{path}blobs/{}", segment_of_digest(digest)),
-                (None, None) => return Named::Servers(BTreeSet::new()),
+                (Some(digest), _) => format!("v2/{path}manifests/{}", segment_of_digest(&digest)),
+                (None, Some(digest)) => format!("v2/{path}blobs/{}", segment_of_digest(&digest)),
+                (None, None) if is_configuration => return Named::Servers(BTreeSet::new()),
+                (None, None) => return Named::Unavailable(UNKNOWN_SHAPE.into()),
             };
         }
         Named::Servers(BTreeSet::new())
@@ -176,8 +191,9 @@ impl Packages {
             }
         }
         match self.fetch(base, realm, "application/json", None).await {
-            Answer::Json(json) => {
-                json["token"].as_str().or(json["access_token"].as_str()).map(str::to_owned)
+            Answer::Json(bytes) => {
+                let document: TokenDocument = serde_json::from_slice(&bytes).ok()?;
+                document.token.0.or(document.access_token.0)
             }
             _ => None,
         }
@@ -207,7 +223,8 @@ impl Packages {
     ) -> Answer {
         for _ in 0..=MAX_REDIRECTS {
             let is_home = url.origin() == base.origin();
-            if !is_home && !self.may_reach(base, &url) {
+            let has_user = !url.username().is_empty() || url.password().is_some();
+            if has_user || !is_home && !self.may_reach(base, &url) {
                 return Answer::Unclear("it refers to a host that is not reached".into());
             }
             let client = if is_home { &self.client } else { &self.guarded };
@@ -262,15 +279,19 @@ async fn answer(response: Response) -> Answer {
         }
         Err(BodyError::Broken(error)) => return Answer::Unclear(reason(&error)),
     };
-    match serde_json::from_slice(&body) {
-        Ok(json) => Answer::Json(json),
-        Err(_) => Answer::Unclear("the answer is not JSON".into()),
-    }
+    Answer::Json(body)
 }
 
-fn named(answer: Answer, read: impl FnOnce(&Value) -> BTreeSet<String>) -> Named {
+/// Reads the servers that a document names; `read` returns `None` for one of another shape, which is no answer.
+fn named<D: DeserializeOwned>(
+    answer: Answer,
+    read: impl FnOnce(D) -> Option<BTreeSet<String>>,
+) -> Named {
     match answer {
-        Answer::Json(json) => Named::Servers(read(&json)),
+        Answer::Json(bytes) => match serde_json::from_slice(&bytes).ok().and_then(read) {
+            Some(servers) => Named::Servers(servers),
+            None => Named::Unavailable(UNKNOWN_SHAPE.into()),
+        },
         Answer::Absent => Named::Absent,
         Answer::Challenged(_) => Named::Unavailable("HTTP 401".into()),
         Answer::Unclear(why) => Named::Unavailable(why),

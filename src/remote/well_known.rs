@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
+use reqwest::header::ACCEPT;
 use reqwest::{Client, StatusCode};
 use tokio::time::timeout;
 use url::{Host, Url};
@@ -82,7 +83,11 @@ impl WellKnown {
                 };
                 match lookup {
                     // Another address might have the file.
-                    KeyLookup::Absent(what) | KeyLookup::Withheld(what) if !is_certain => {
+                    KeyLookup::Absent(what)
+                    | KeyLookup::Invalid(what, _)
+                    | KeyLookup::Withheld(what)
+                        if !is_certain =>
+                    {
                         KeyLookup::Unclear(format!(
                             "{what}; a question about its addresses is open, or the resolvers disagree"
                         ))
@@ -99,10 +104,13 @@ impl WellKnown {
             // A client connects to an address without a resolver.
             return KeyLookup::Unclear("it parses as an IP address".into());
         };
-        let response = match self.client.get(url).send().await {
+        let response = match self.client.get(url).header(ACCEPT, "text/plain").send().await {
             Ok(response) => response,
             Err(error) if !self.proxied && is_refused(&error) => {
-                return KeyLookup::Withheld("no web server there accepts connections".into());
+                return KeyLookup::Withheld(
+                    "no web server there accepts connections, or its certificate is not valid"
+                        .into(),
+                );
             }
             Err(error) => return KeyLookup::Unclear(reason(&error.without_url())),
         };
@@ -138,12 +146,16 @@ impl WellKnown {
     }
 }
 
-/// Returns true if nothing listens at the address.
+/// Returns true if nothing listens at the address, or not under this name: no client can read a file there.
 fn is_refused(error: &reqwest::Error) -> bool {
     let mut cause = error.source();
     while let Some(error) = cause {
-        let refused = error.downcast_ref::<io::Error>();
-        if refused.is_some_and(|error| error.kind() == io::ErrorKind::ConnectionRefused) {
+        let inner = error.downcast_ref::<io::Error>();
+        let is_refused =
+            inner.is_some_and(|inner| inner.kind() == io::ErrorKind::ConnectionRefused);
+        let wrapped = inner.and_then(|inner| inner.get_ref()?.downcast_ref::<rustls::Error>());
+        let of_tls = error.downcast_ref::<rustls::Error>().or(wrapped);
+        if is_refused || matches!(of_tls, Some(rustls::Error::InvalidCertificate(_))) {
             return true;
         }
         cause = error.source();

@@ -115,6 +115,27 @@ impl Snapshot {
         Ok(value.and_then(|value| read(value.value())))
     }
 
+    /// Returns the verification records of namespaces below another one, up to a number.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn records_below(
+        &self,
+        namespace: &str,
+        most: usize,
+    ) -> Result<Vec<VerificationRecord>, StoreError> {
+        let begin = format!("{}.", namespace.to_ascii_lowercase());
+        let mut records = Vec::new();
+        for row in self.tables.verifications()?.range(begin.as_str()..)? {
+            let (found, value) = row?;
+            if !found.value().starts_with(&begin) || records.len() >= most {
+                break;
+            }
+            records.extend(read(value.value()));
+        }
+        Ok(records)
+    }
+
     /// Returns the verification records of all namespaces.
     ///
     /// # Errors

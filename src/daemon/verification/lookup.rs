@@ -1,4 +1,4 @@
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use crate::daemon::runtime::Clock;
 use crate::daemon::screening::external_names;
 use crate::model::{Digest, Name, Status, Timestamp};
 use crate::ownership::{
-    Claim, DeclarationRecord, Declaring, Lookup, LossBudget, Offer, Pins, Priority,
+    Claim, DeclarationRecord, Declaring, Lookup, LossBudget, Offer, Pins, Priority, Relatives,
     VerificationRecord, advice, next_check, pin,
 };
 use crate::remote::{Asking, OwnershipSources};
@@ -26,6 +26,8 @@ const OTHER_CONTENTS: usize = 10;
 /// Requests to repositories and packages in one lookup, and the time limit for them: one namespace must not
 /// use up the rate limits of all.
 const MAX_ASKED: usize = 60;
+/// Namespaces below the same registered domain that a new one is compared with.
+const MAX_RELATIVES: usize = 50;
 const LONGEST: Duration = Duration::from_mins(2);
 
 /// Everything that a lookup of a namespace needs, read at once: no snapshot of the store stays open during
@@ -36,8 +38,7 @@ pub(super) struct Question {
     claim: Claim,
     pub(super) pins: Pins,
     pub(super) before: VerificationRecord,
-    /// The records of its parents, by domain.
-    parents: BTreeMap<String, VerificationRecord>,
+    relatives: Relatives,
     /// True if overlays mention one of its names: its loss counts against the brake.
     is_mentioned: bool,
     /// The number of its names.
@@ -121,7 +122,11 @@ impl Question {
         }
         // What waits for an answer goes first, and then what waited longest.
         known.sort_by_key(|(is_answered, _, declarations)| (*is_answered, declarations.checked_at));
-        let is_complete = known.len() <= MAX_NAMES;
+        // Those beyond the limit had their turn before, or get it soon.
+        let is_new = |(is_answered, _, declarations): &(bool, Name, DeclarationRecord)| {
+            !is_answered && declarations.checked_at.is_none()
+        };
+        let is_complete = !known.iter().skip(MAX_NAMES).any(is_new);
         known.truncate(MAX_NAMES);
         let mut questions = Vec::with_capacity(known.len());
         for (_, name, declarations) in known {
@@ -130,17 +135,9 @@ impl Question {
             let contents = contents(snapshot, &heads, &declarations)?;
             questions.push(NameQuestion { name, declarations, current, contents });
         }
-        let mut inherited = BTreeMap::new();
-        if let Claim::Domain { parents, .. } = &claim {
-            for parent in parents {
-                let above = parent.rsplit('.').collect::<Vec<_>>().join(".");
-                let mut record = snapshot.record(&above)?.unwrap_or_default();
-                record.change = record.open_change(policy.overlays.pins(&above));
-                inherited.insert(parent.clone(), record);
-            }
-        }
+        let relatives = relatives(snapshot, policy, &claim)?;
         Ok(Self {
-            parents: inherited,
+            relatives,
             is_mentioned,
             count,
             newest,
@@ -180,7 +177,7 @@ impl Question {
             let mut losses = losses.lock().unwrap_or_else(PoisonError::into_inner);
             owner.is_none_or(|owner| losses.admit(&owner, now))
         };
-        let before = self.before.clone().inheriting(&self.parents, lookup);
+        let before = self.before.clone().inheriting(&self.relatives, lookup, now);
         let mut record = before.after(lookup, now).conclude(&self.before, admit, now);
         record.next_check = Some(next_check(&self.namespace, &record, self.priority, now));
         record
@@ -218,6 +215,27 @@ impl Question {
             served: false,
         }
     }
+}
+
+/// Returns the records of the other namespaces below the registered domain of a claim.
+fn relatives(
+    snapshot: &Snapshot,
+    policy: &PolicySnapshot,
+    claim: &Claim,
+) -> Result<Relatives, StoreError> {
+    let mut relatives = Relatives::default();
+    let Claim::Domain { parents, .. } = claim else { return Ok(relatives) };
+    let namespace_of = |domain: &str| domain.rsplit('.').collect::<Vec<_>>().join(".");
+    for parent in parents {
+        let above = namespace_of(parent);
+        let mut record = snapshot.record(&above)?.unwrap_or_default();
+        record.change = record.open_change(policy.overlays.pins(&above));
+        relatives.parents.insert(parent.clone(), record);
+    }
+    let registered = namespace_of(claim.registrable().unwrap_or_default());
+    relatives.all = snapshot.records_below(&registered, MAX_RELATIVES)?;
+    relatives.all.extend(relatives.parents.values().cloned());
+    Ok(relatives)
 }
 
 fn has_same_facts(one: &DeclarationRecord, other: &DeclarationRecord) -> bool {

@@ -1,0 +1,146 @@
+//! The parts of the documents of package registries that name a server. Everything else in them is skipped while they are
+//! read, since a few megabytes of JSON make hundreds of megabytes of values.
+
+use std::fmt;
+
+use serde::de::{IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer};
+
+/// A text; `None` for any other value.
+#[derive(Debug, Default, Clone)]
+pub(super) struct Text(pub(super) Option<String>);
+
+/// The metadata of one version of an npm package.
+#[derive(Debug, Deserialize)]
+pub(super) struct NpmVersion {
+    #[serde(default)]
+    pub(super) name: Text,
+    #[serde(default, rename = "mcpName")]
+    pub(super) mcp_name: Text,
+}
+
+/// The metadata of a Python package.
+#[derive(Debug, Deserialize)]
+pub(super) struct PythonProject {
+    pub(super) info: PythonInfo,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct PythonInfo {
+    #[serde(default)]
+    pub(super) description: Text,
+}
+
+/// An index, a manifest or a configuration of an image.
+#[derive(Debug, Deserialize)]
+pub(super) struct ImageDocument {
+    #[serde(default)]
+    annotations: Labels,
+    #[serde(default)]
+    pub(super) manifests: Vec<Reference>,
+    #[serde(default)]
+    pub(super) config: ImageConfig,
+}
+
+#[derive(Debug, Default, Deserialize)]
+pub(super) struct Reference {
+    #[serde(default)]
+    pub(super) digest: Text,
+}
+
+#[derive(Debug, Default, Deserialize)]
+pub(super) struct ImageConfig {
+    #[serde(default)]
+    pub(super) digest: Text,
+    #[serde(default, rename = "Labels")]
+    labels: Option<Labels>,
+}
+
+/// The annotation, or label, by which an image names its server.
+#[derive(Debug, Default, Deserialize)]
+struct Labels {
+    #[serde(default, rename = "io.modelcontextprotocol.server.name")]
+    name: Text,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct TokenDocument {
+    #[serde(default)]
+    pub(super) token: Text,
+    #[serde(default)]
+    pub(super) access_token: Text,
+}
+
+impl ImageDocument {
+    /// Returns the name of the server in an annotation or a label.
+    pub(super) fn name(&self) -> Option<&str> {
+        let label = || self.config.labels.as_ref()?.name.0.as_deref();
+        self.annotations.name.0.as_deref().or_else(label)
+    }
+}
+
+impl<'de> Deserialize<'de> for Text {
+    fn deserialize<D: Deserializer<'de>>(source: D) -> Result<Self, D::Error> {
+        source.deserialize_any(TextOnly)
+    }
+}
+
+struct TextOnly;
+
+impl<'de> Visitor<'de> for TextOnly {
+    type Value = Text;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("any value")
+    }
+
+    fn visit_str<E>(self, text: &str) -> Result<Text, E> {
+        Ok(Text(Some(text.to_owned())))
+    }
+
+    fn visit_unit<E>(self) -> Result<Text, E> {
+        Ok(Text(None))
+    }
+
+    fn visit_bool<E>(self, _: bool) -> Result<Text, E> {
+        Ok(Text(None))
+    }
+
+    fn visit_i64<E>(self, _: i64) -> Result<Text, E> {
+        Ok(Text(None))
+    }
+
+    fn visit_u64<E>(self, _: u64) -> Result<Text, E> {
+        Ok(Text(None))
+    }
+
+    fn visit_f64<E>(self, _: f64) -> Result<Text, E> {
+        Ok(Text(None))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Text, A::Error> {
+        while items.next_element::<IgnoredAny>()?.is_some() {}
+        Ok(Text(None))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Text, A::Error> {
+        while members.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
+        Ok(Text(None))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[rstest::rstest]
+    #[case(r#"{"name":"x","mcpName":"a.b/c","other":{"":0}}"#, Some("a.b/c"))]
+    #[case(r#"{"name":"x","mcpName":{"a":[1,2,{}]}}"#, None)]
+    #[case(r#"{"name":"x","mcpName":[["a.b/c"]]}"#, None)]
+    #[case(r#"{"name":"x","mcpName":null}"#, None)]
+    #[case(r#"{"name":"x"}"#, None)]
+    fn only_a_text_names_a_server(#[case] json: &str, #[case] name: Option<&str>) {
+        let document: NpmVersion = serde_json::from_str(json).expect("a document");
+        assert_eq!(document.mcp_name.0.as_deref(), name);
+    }
+}
