@@ -11,7 +11,7 @@ fuzz_target!(|input: &[u8]| {
     let text = String::from_utf8_lossy(input);
     match KeyLookup::of_file(&text) {
         KeyLookup::Shown(shown) => assert_eq!(shown.keys, key_records([&*text]).keys),
-        KeyLookup::Absent(why) => {
+        KeyLookup::Absent(why) | KeyLookup::Invalid(why, _) => {
             assert!(key_records([&*text]).keys.is_empty());
             assert!(!why.is_empty());
         }
