@@ -33,6 +33,9 @@ pub struct DeclarationRecord {
     /// Consecutive lookups in which a package gave no answer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unavailable: Option<Negatives>,
+    /// The first package without one in the last of them, and the reason, for people.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub no_answer: Option<String>,
     /// Consecutive lookups that found nothing where something was declared.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub negatives: Option<Negatives>,
@@ -83,8 +86,17 @@ struct PackageAnswers {
     /// True if a package does not exist, or gave no answer.
     unclear: bool,
     unanswered: bool,
-    /// True if one was asked, and gave no answer.
-    unavailable: bool,
+    /// The first that was asked and gave no answer, and the reason.
+    unavailable: Option<String>,
+}
+
+impl PackageAnswers {
+    /// Takes in a package that was asked and gave no answer.
+    fn no_answer(&mut self, line: &str, lines: &mut Lines) {
+        (self.unclear, self.unanswered) = (true, true);
+        lines.add(line);
+        self.unavailable.get_or_insert_with(|| shortened(line));
+    }
 }
 
 /// Lines for people, each once, up to a number.
@@ -122,15 +134,16 @@ impl DeclarationRecord {
         self.offset = self.offset.wrapping_add(lookups.len());
         let most = MAX_LINES.min(MAX_EVIDENCE / (4 * MAX_LINE) / names.max(1));
         let mut lines = Lines { lines: Vec::new(), most };
-        let (mut missed, mut unavailable) = (false, false);
+        let (mut missed, mut no_answer) = (false, None);
         for lookup in lookups {
             missed |= self.declaration(lookup, &mut lines);
             let answers = package_answers(name, &lookup.packages, &mut lines);
-            unavailable |= answers.unavailable;
+            no_answer = no_answer.or_else(|| answers.unavailable.clone());
             self.state(lookup.received, answers, most);
         }
-        if unavailable || !lookups.is_empty() {
-            self.unavailable = unavailable.then(|| Negatives::again(self.unavailable, now));
+        if !lookups.is_empty() {
+            let again = Negatives::again(self.unavailable, now);
+            (self.unavailable, self.no_answer) = (no_answer.is_some().then_some(again), no_answer);
         }
         if missed {
             let negatives = Negatives::again(self.negatives, now);
@@ -205,13 +218,9 @@ fn package_answers(name: &str, packages: &[(Package, Named)], lines: &mut Lines)
                 answers.other = Some(text);
             }
             // Anybody may publish it next.
-            Named::Absent => {
-                (answers.unclear, answers.unanswered, answers.unavailable) = (true, true, true);
-                lines.add(&format!("{package} does not exist"));
-            }
+            Named::Absent => answers.no_answer(&format!("{package} does not exist"), lines),
             Named::Unavailable(why) => {
-                (answers.unclear, answers.unanswered, answers.unavailable) = (true, true, true);
-                lines.add(&format!("{package}: unavailable, {why}"));
+                answers.no_answer(&format!("{package}: unavailable, {why}"), lines);
             }
             Named::NotAsked => (answers.unclear, answers.unanswered) = (true, true),
         }

@@ -114,13 +114,13 @@ impl VerificationRecord {
     pub fn after(self, lookup: &Lookup, now: Timestamp) -> Self {
         let mut next = self.at_places_of(lookup, now);
         (next.checked_at, next.evidence) = (Some(now), evidence(lookup));
-        match Outcome::of(lookup, next.shown.as_ref(), |shown| next.is_foreign(shown)) {
+        let outcome = Outcome::of(lookup, next.shown.as_ref(), |shown| next.is_foreign(shown));
+        let outcome = match outcome {
             // A loss ends by what all resolvers show, or not at all.
-            Outcome::Shown(found) if next.is_gone() && found.is_partial => {
-                next.unclear = next.unclear.saturating_add(1);
-                next.unclear_since.get_or_insert(now);
-                return next;
-            }
+            Outcome::Shown(found) if next.is_gone() && found.is_partial => Outcome::Unclear,
+            outcome => outcome,
+        };
+        match outcome {
             Outcome::Unclear => {
                 next.unclear = next.unclear.saturating_add(1);
                 next.unclear_since.get_or_insert(now);

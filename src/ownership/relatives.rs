@@ -22,7 +22,7 @@ impl Relatives {
             return Some(change);
         }
         let is_lost = |record: &&VerificationRecord| {
-            record.lost || record.suspended || record.is_gone() || record.negatives.is_some()
+            record.lost || record.suspended || record.negatives.is_some()
         };
         let of_lost =
             self.parents.values().filter(is_lost).filter_map(VerificationRecord::last_shown);

@@ -1,4 +1,4 @@
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::alert::{AlertIdentity, AlertKind, Evidence, Figure, ReportedAlert};
 use crate::daemon::runtime::revocation;
@@ -85,11 +85,10 @@ impl Subject<'_> {
         if pins.github.is_some() || !pins.keys.is_empty() {
             figures.push(Figure::Pinned);
         }
-        let owners = affected.iter().flat_map(|name| {
-            let rules = self.overlays.rules_for(name);
-            rules.rules().find_map(|rule| rule.owner.clone()).into_iter().collect::<Vec<_>>()
-        });
-        let owners: std::collections::BTreeSet<String> = owners.collect();
+        let owner = |name: &&Name| {
+            self.overlays.rules_for(name).rules().find_map(|rule| rule.owner.clone())
+        };
+        let owners: BTreeSet<String> = affected.iter().filter_map(owner).collect();
         figures.extend(owners.into_iter().take(LISTED).map(|owner| Figure::OverlayOwner { owner }));
         ReportedAlert { figures, ..alert.of_namespace(self.namespace).of_served(self.served) }
     }
@@ -153,11 +152,8 @@ fn of_name(name: &Name, record: &DeclarationRecord) -> Vec<ReportedAlert> {
         && count >= UNAVAILABLE
     {
         let silent = ReportedAlert::new(AlertKind::PackageUnavailable, name.as_str(), []);
-        let is_about =
-            |line: &&String| line.contains(": unavailable") || line.contains("does not exist");
-        let reason = record.evidence.iter().find(is_about);
-        let figures =
-            reason.map(|text| Figure::Reason { text: text.clone() }).into_iter().collect();
+        let figures = record.no_answer.iter().map(|text| Figure::Reason { text: text.clone() });
+        let figures = figures.collect();
         alerts.push(ReportedAlert { figures, ..silent.since(Some(first)) });
     }
     alerts

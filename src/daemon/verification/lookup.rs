@@ -118,19 +118,17 @@ impl Question {
             let declarations = snapshot.declarations(name)?.unwrap_or_default();
             let is_answered =
                 |head: &StoredHead| declarations.answered.contains(&head.head.received);
-            known.push((heads.iter().all(is_answered), name.clone(), declarations));
+            known.push((heads.iter().all(is_answered), name.clone(), declarations, heads));
         }
         // What waits for an answer goes first, and then what waited longest.
-        known.sort_by_key(|(is_answered, _, declarations)| (*is_answered, declarations.checked_at));
+        known.sort_by_key(|(is_answered, _, record, _)| (*is_answered, record.checked_at));
         // Those beyond the limit had their turn before, or get it soon.
-        let is_new = |(is_answered, _, declarations): &(bool, Name, DeclarationRecord)| {
-            !is_answered && declarations.checked_at.is_none()
-        };
-        let is_complete = !known.iter().skip(MAX_NAMES).any(is_new);
+        let mut beyond = known.iter().skip(MAX_NAMES);
+        let is_complete =
+            !beyond.any(|(is_answered, _, record, _)| !is_answered && record.checked_at.is_none());
         known.truncate(MAX_NAMES);
         let mut questions = Vec::with_capacity(known.len());
-        for (_, name, declarations) in known {
-            let heads = heads(snapshot, policy, &name)?;
+        for (_, name, declarations, heads) in known {
             let current = heads.iter().map(|head| head.head.received).collect();
             let contents = contents(snapshot, &heads, &declarations)?;
             questions.push(NameQuestion { name, declarations, current, contents });
