@@ -26,9 +26,20 @@ enum File {
     Silence,
 }
 
+/// The answer of one resolver about one type of address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Host {
+    Address,
+    NoRecords,
+    NoSuchName,
+    Silence,
+}
+
 #[derive(Debug, Clone)]
 struct Step {
     resolvers: [Answer; 2],
+    /// A and AAAA of each resolver.
+    hosts: [[Host; 2]; 2],
     parent: [Answer; 2],
     file: File,
     /// True if a third resolver is set aside.
@@ -43,18 +54,25 @@ fn answers() -> impl Strategy<Value = [Answer; 2]> {
     prop_oneof![3 => one().prop_map(|answer| [answer, answer]), 2 => [one(), one()]]
 }
 
+fn hosts() -> impl Strategy<Value = [[Host; 2]; 2]> {
+    use Host::{Address, NoRecords, NoSuchName, Silence};
+    let kind = || prop::sample::select(vec![Address, NoRecords, NoSuchName, Silence]);
+    // An ordinary host more often than not.
+    prop_oneof![2 => Just([[Address, NoRecords]; 2]), 3 => [[kind(), kind()], [kind(), kind()]]]
+}
+
 fn steps() -> impl Strategy<Value = Vec<Step>> {
     use File::{First, Missing, Other, Silence, Withheld};
     let file = prop::sample::select(vec![First, Other, Missing, Missing, Withheld, Silence]);
-    let step = (answers(), answers(), file, prop::bool::weighted(0.2), 1..40_u64).prop_map(
-        |(resolvers, parent, file, is_partial, hours)| Step {
+    let step = (answers(), hosts(), answers(), file, prop::bool::weighted(0.2), 1..40_u64)
+        .prop_map(|(resolvers, hosts, parent, file, is_partial, hours)| Step {
             resolvers,
+            hosts,
             parent,
             file,
             is_partial,
             hours,
-        },
-    );
+        });
     prop::collection::vec(step, 1..12)
 }
 
@@ -78,27 +96,56 @@ fn agreed_on(answers: [Answer; 2]) -> KeyLookup {
     agreed(&[("r1".to_owned(), left), ("r2".to_owned(), right)])
 }
 
-fn lookup(step: &Step) -> Lookup {
-    let http = match step.file {
+/// Returns the addresses on which the resolvers agree.
+fn addresses(step: &Step) -> Addresses {
+    let answer = |host: Host, address: &str| match host {
+        Host::Address => Ok(vec![address.parse().expect("an address")]),
+        Host::NoRecords => Err(Resolved::NoRecords),
+        Host::NoSuchName => Err(Resolved::NoSuchName),
+        Host::Silence => Err(Resolved::Unclear("no answer in time".into())),
+    };
+    let of = |[four, six]: [Host; 2]| {
+        Addresses::of_types([answer(four, "192.0.2.1"), answer(six, "2001:db8::1")])
+    };
+    let [left, right] = step.hosts.map(of);
+    Addresses::agreed([("r1".to_owned(), left), ("r2".to_owned(), right)])
+}
+
+/// Returns what the file says: it is at the address, if there is one.
+fn file(step: &Step) -> KeyLookup {
+    let is_certain = match addresses(step) {
+        Addresses::Found { is_certain, .. } => is_certain,
+        Addresses::Absent(what) => return KeyLookup::Absent(what.into()),
+        Addresses::Unclear(why) => return KeyLookup::Unclear(why),
+    };
+    let lookup = match step.file {
         File::First => KeyLookup::of_file(&record_of(1)),
         File::Other => KeyLookup::of_file(&record_of(2)),
         File::Missing => KeyLookup::Absent("HTTP 404".into()),
         File::Withheld => KeyLookup::Withheld("HTTP 403".into()),
         File::Silence => KeyLookup::Unclear("no answer in time".into()),
     };
+    if is_certain { lookup } else { lookup.at_uncertain_addresses() }
+}
+
+fn lookup(step: &Step) -> Lookup {
     let dns = vec![
         ("sub.example.com".to_owned(), agreed_on(step.resolvers)),
         ("example.com".to_owned(), agreed_on(step.parent)),
     ];
-    Lookup::Domain { dns, http, hints: Vec::new(), is_partial: step.is_partial }
+    Lookup::Domain { dns, http: file(step), hints: Vec::new(), is_partial: step.is_partial }
 }
 
-/// Returns true if no question is open: both resolvers agree at both places, and the web server answers.
+/// Returns true if no question is open: both resolvers agree at both places, and the web server answers, or both say that
+/// there is none.
 fn is_definite(step: &Step) -> bool {
+    let has_address = step.hosts.as_flattened().contains(&Host::Address);
+    let is_open = step.hosts.as_flattened().contains(&Host::Silence);
     let is_clear = |lookup: &KeyLookup| !matches!(lookup, KeyLookup::Unclear(_));
     is_clear(&agreed_on(step.resolvers))
         && is_clear(&agreed_on(step.parent))
-        && step.file != File::Silence
+        && !is_open
+        && (!has_address || step.file != File::Silence)
         && !step.is_partial
 }
 
@@ -107,8 +154,8 @@ fn shows_nearest(step: &Step) -> bool {
     let shows = |lookup: &KeyLookup| matches!(lookup, KeyLookup::Shown(_));
     let is_clear = |lookup: &KeyLookup| !matches!(lookup, KeyLookup::Unclear(_));
     let (own, parent) = (agreed_on(step.resolvers), agreed_on(step.parent));
-    let file = matches!(step.file, File::First | File::Other);
-    shows(&own) || is_clear(&own) && (file || step.file != File::Silence && shows(&parent))
+    let file = file(step);
+    shows(&own) || is_clear(&own) && (shows(&file) || is_clear(&file) && shows(&parent))
 }
 
 proptest! {
@@ -142,6 +189,7 @@ proptest! {
         let pins = Pins::default();
         let first = VerificationRecord::default().after(&lookup(&Step {
             resolvers: [Answer::First; 2],
+            hosts: [[Host::Address, Host::NoRecords]; 2],
             parent: [Answer::NoRecords; 2],
             file: File::Missing,
             is_partial: false,

@@ -22,6 +22,7 @@
 mod absence;
 mod account;
 mod address;
+mod addresses;
 mod admission;
 mod advice;
 mod basis;
@@ -43,6 +44,7 @@ mod verdict;
 pub use absence::{LossBudget, Negatives};
 pub use account::Account;
 pub use address::is_public;
+pub use addresses::Addresses;
 pub use admission::Obstacle;
 pub use advice::{advice, pin};
 pub use basis::Basis;

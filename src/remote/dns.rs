@@ -6,6 +6,7 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use hickory_resolver::TokioResolver;
 use hickory_resolver::config::{ConnectionConfig, NameServerConfig, ResolveHosts, ResolverConfig};
+use hickory_resolver::lookup::Lookup;
 use hickory_resolver::net::NetError;
 use hickory_resolver::net::runtime::TokioRuntimeProvider;
 use hickory_resolver::proto::op::{Message, Query};
@@ -16,7 +17,7 @@ use tokio::time::{Instant, timeout};
 
 use super::dns_answer::{classify, has_no_soa, texts};
 use super::health::Health;
-use crate::ownership::{KeyLookup, Resolved, agreed};
+use crate::ownership::{Addresses, KeyLookup, Resolved, agreed};
 
 /// One try; hickory makes one more.
 const TIMEOUT: Duration = Duration::from_secs(4);
@@ -61,15 +62,6 @@ pub struct FailingResolver {
     pub is_set_aside: bool,
 }
 
-/// The addresses of a name.
-#[derive(Debug)]
-pub(super) enum Addresses {
-    /// True beside them if no question is open, and no resolver gave entirely other ones.
-    Found(Vec<IpAddr>, bool),
-    Absent(&'static str),
-    Unclear(String),
-}
-
 impl Resolvers {
     /// Uses the configured resolvers, or those of the system.
     pub(super) fn new(configured: &[SocketAddr]) -> Result<Self, ResolverError> {
@@ -99,30 +91,7 @@ impl Resolvers {
         let Ok(name) = fqdn(domain) else { return Addresses::Absent("no valid DNS name") };
         let each = self.in_use();
         let answers = join_all(each.iter().map(|resolver| resolver.addresses(&name))).await;
-        let mut absent = Addresses::Absent("no such name");
-        let mut found: Option<Vec<IpAddr>> = None;
-        let mut is_certain = true;
-        for (resolver, answer) in each.iter().zip(answers) {
-            match answer {
-                Addresses::Found(addresses, certain) => {
-                    let first = found.get_or_insert_with(|| addresses.clone());
-                    is_certain &=
-                        certain && first.iter().any(|address| addresses.contains(address));
-                }
-                Addresses::Unclear(why) => {
-                    is_certain = false;
-                    absent = Addresses::Unclear(format!("{}: {why}", resolver.name));
-                }
-                Addresses::Absent(what) if matches!(absent, Addresses::Absent(_)) => {
-                    absent = Addresses::Absent(what);
-                }
-                Addresses::Absent(_) => {}
-            }
-        }
-        match found {
-            Some(found) => Addresses::Found(found, is_certain),
-            None => absent,
-        }
+        Addresses::agreed(each.iter().map(|resolver| resolver.name.clone()).zip(answers))
     }
 
     /// Asks each resolver about the root, which nearly every one of them knows, so that one that fails is noticed also
@@ -225,25 +194,15 @@ impl Resolver {
     async fn addresses(&self, name: &Name) -> Addresses {
         let ask = |kind| timeout(QUESTION, self.client.lookup(name.clone(), kind));
         let (four, six) = tokio::join!(ask(RecordType::A), ask(RecordType::AAAA));
-        let (mut found, mut absent) = (Vec::new(), Addresses::Absent("no such name"));
-        for answer in [four, six] {
-            let answer = answer.unwrap_or(Err(NetError::Timeout));
-            match answer.map_err(|error| classify(&error)) {
-                Ok(lookup) => {
-                    let data = lookup.answers().iter().map(|record| &record.data);
-                    found.extend(data.filter_map(RData::ip_addr));
-                }
-                Err(Resolved::Unclear(why)) => absent = Addresses::Unclear(why),
-                Err(Resolved::NoRecords | Resolved::Records(_)) => {
-                    if matches!(absent, Addresses::Absent(_)) {
-                        absent = Addresses::Absent("no address");
-                    }
-                }
-                Err(Resolved::NoSuchName) => {}
+        let read = |answer: Result<Result<Lookup, NetError>, _>| match answer {
+            Ok(Ok(lookup)) => {
+                let data = lookup.answers().iter().map(|record| &record.data);
+                Ok(data.filter_map(RData::ip_addr).collect())
             }
-        }
-        let is_certain = !matches!(absent, Addresses::Unclear(_));
-        if found.is_empty() { absent } else { Addresses::Found(found, is_certain) }
+            Ok(Err(error)) => Err(classify(&error)),
+            Err(_) => Err(classify(&NetError::Timeout)),
+        };
+        Addresses::of_types([read(four), read(six)])
     }
 
     async fn probe(&self) {

@@ -1,6 +1,6 @@
 use std::error::Error;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,11 +10,11 @@ use reqwest::{Client, StatusCode};
 use tokio::time::timeout;
 use url::{Host, Url};
 
-use super::dns::{Addresses, Resolvers};
+use super::dns::Resolvers;
 use super::http::{AccessError, client_builder, read_beginning};
 use super::source_settings::{Reach, SourceSettings};
 use crate::model::{Escaped, is_public_name, reason};
-use crate::ownership::KeyLookup;
+use crate::ownership::{Addresses, KeyLookup};
 
 const PATH: &str = "/.well-known/mcp-registry-auth";
 /// As much as the official registry reads.
@@ -74,26 +74,15 @@ impl WellKnown {
         match self.resolvers.addresses(domain).await {
             Addresses::Absent(what) => KeyLookup::Absent(what.to_owned()),
             Addresses::Unclear(why) => KeyLookup::Unclear(why),
-            Addresses::Found(found, is_certain) => {
-                let lookup = match found.iter().find(|address| !(self.reach.admits)(**address)) {
+            Addresses::Found { addresses, is_certain } => {
+                let is_reserved = |address: &&IpAddr| !(self.reach.admits)(**address);
+                let lookup = match addresses.iter().find(is_reserved) {
                     Some(reserved) => KeyLookup::Withheld(format!(
                         "it resolves to the reserved address {reserved}"
                     )),
                     None => self.fetch(domain).await,
                 };
-                match lookup {
-                    // Another address might have the file.
-                    KeyLookup::Absent(what)
-                    | KeyLookup::Invalid(what, _)
-                    | KeyLookup::Withheld(what)
-                        if !is_certain =>
-                    {
-                        KeyLookup::Unclear(format!(
-                            "{what}; a question about its addresses is open, or the resolvers disagree"
-                        ))
-                    }
-                    lookup => lookup,
-                }
+                if is_certain { lookup } else { lookup.at_uncertain_addresses() }
             }
         }
     }
@@ -185,14 +174,14 @@ impl Resolve for Checked {
         let (resolvers, reach) = (Arc::clone(&self.resolvers), self.reach);
         Box::pin(async move {
             match resolvers.addresses(name.as_str()).await {
-                Addresses::Found(found, _)
+                Addresses::Found { addresses: found, .. }
                     if found.iter().all(|address| (reach.admits)(*address)) =>
                 {
                     let addresses: Vec<SocketAddr> =
                         found.into_iter().map(|address| SocketAddr::new(address, 0)).collect();
                     Ok(Box::new(addresses.into_iter()) as Addrs)
                 }
-                Addresses::Found(..) => Err("it resolves to a reserved address".into()),
+                Addresses::Found { .. } => Err("it resolves to a reserved address".into()),
                 Addresses::Absent(what) => Err(what.into()),
                 Addresses::Unclear(why) => Err(why.into()),
             }
