@@ -112,7 +112,7 @@ fn addresses(step: &Step) -> Addresses {
 }
 
 /// Returns what the file says: it is at the address, if there is one.
-fn file(step: &Step) -> KeyLookup {
+fn file_lookup(step: &Step) -> KeyLookup {
     let is_certain = match addresses(step) {
         Addresses::Found { is_certain, .. } => is_certain,
         Addresses::Absent(what) => return KeyLookup::Absent(what.into()),
@@ -133,14 +133,17 @@ fn lookup(step: &Step) -> Lookup {
         ("sub.example.com".to_owned(), agreed_on(step.resolvers)),
         ("example.com".to_owned(), agreed_on(step.parent)),
     ];
-    Lookup::Domain { dns, http: file(step), hints: Vec::new(), is_partial: step.is_partial }
+    Lookup::Domain { dns, http: file_lookup(step), hints: Vec::new(), is_partial: step.is_partial }
 }
 
 /// Returns true if no question is open: both resolvers agree at both places, and the web server answers, or both say that
 /// there is none.
 fn is_definite(step: &Step) -> bool {
     let has_address = step.hosts.as_flattened().contains(&Host::Address);
-    let is_open = step.hosts.as_flattened().contains(&Host::Silence);
+    let [left, right] = step.hosts;
+    let is_common = left.iter().zip(right).any(|one| one == (&Host::Address, Host::Address));
+    let disagree = left.contains(&Host::Address) && right.contains(&Host::Address) && !is_common;
+    let is_open = disagree || step.hosts.as_flattened().contains(&Host::Silence);
     let is_clear = |lookup: &KeyLookup| !matches!(lookup, KeyLookup::Unclear(_));
     is_clear(&agreed_on(step.resolvers))
         && is_clear(&agreed_on(step.parent))
@@ -154,7 +157,7 @@ fn shows_nearest(step: &Step) -> bool {
     let shows = |lookup: &KeyLookup| matches!(lookup, KeyLookup::Shown(_));
     let is_clear = |lookup: &KeyLookup| !matches!(lookup, KeyLookup::Unclear(_));
     let (own, parent) = (agreed_on(step.resolvers), agreed_on(step.parent));
-    let file = file(step);
+    let file = file_lookup(step);
     shows(&own) || is_clear(&own) && (shows(&file) || is_clear(&file) && shows(&parent))
 }
 
@@ -232,4 +235,52 @@ fn one_loss_in_twenty_takes_effect_and_more_wait_for_a_person() {
     let restored =
         LossBudget::new(3, [("a.example".to_owned(), at(0)), ("b.example".to_owned(), at(0))]);
     assert!(!restored.clone().admit("c.example", at(1)), "a restart forgets nothing");
+}
+
+/// P25: every answer about A, AAAA and TXT of both resolvers and of the web server, three times over a day, to the
+/// verdict.
+#[test]
+fn evidence_is_lost_only_if_every_question_was_answered_and_nothing_is_shown() {
+    let pins = Pins::default();
+    let hosts = [Host::Address, Host::NoRecords, Host::NoSuchName, Host::Silence];
+    let answers = [Answer::First, Answer::NoRecords, Answer::NoSuchName, Answer::Silence];
+    let pairs =
+        |count: usize| (0..count).flat_map(move |one| (0..count).map(move |other| (one, other)));
+    let plain = Step {
+        resolvers: [Answer::NoRecords; 2],
+        hosts: [[Host::Address, Host::NoRecords]; 2],
+        parent: [Answer::NoRecords; 2],
+        file: File::Missing,
+        is_partial: false,
+        hours: 0,
+    };
+    let begun = |step: &Step| VerificationRecord::default().after(&lookup(step), at(0));
+    let in_dns = begun(&Step { resolvers: [Answer::First; 2], ..plain.clone() });
+    let in_file = begun(&Step { file: File::First, ..plain.clone() });
+    for (left, right) in pairs(answers.len()) {
+        for ((a, b), (c, d)) in pairs(4).flat_map(|one| pairs(4).map(move |other| (one, other))) {
+            for file in [File::First, File::Missing, File::Withheld, File::Silence] {
+                let step = Step {
+                    resolvers: [answers[left], answers[right]],
+                    hosts: [[hosts[a], hosts[b]], [hosts[c], hosts[d]]],
+                    file,
+                    ..plain.clone()
+                };
+                let found = lookup(&step);
+                let is_withheld = matches!(file_lookup(&step), KeyLookup::Withheld(_));
+                let is_lost = is_definite(&step) && !shows_nearest(&step);
+                for (begun, is_lost) in [(&in_dns, is_lost), (&in_file, is_lost && !is_withheld)] {
+                    let last = [1, 2, 30].iter().fold(begun.clone(), |record, hour| {
+                        record.clone().after(&found, at(*hour)).conclude(
+                            &record,
+                            || true,
+                            at(*hour),
+                        )
+                    });
+                    let wanted = if is_lost { Verdict::Revoked } else { Verdict::Verified };
+                    assert_eq!(last.verdict(&pins).0, wanted, "{step:?}");
+                }
+            }
+        }
+    }
 }
