@@ -4,7 +4,6 @@
 //! known one, and all findings are reported at once. Only this module reads these files;
 //! [`crate::overlay`] gets their texts.
 
-mod duration;
 mod fields;
 mod folder;
 mod ownership;

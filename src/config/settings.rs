@@ -4,14 +4,13 @@ use std::time::Duration;
 
 use url::Url;
 
-use super::duration::duration;
 use super::fields::{EGRESS, LOOKALIKES, PACKAGE_URLS, SETTINGS, TRACKS};
 use super::ownership::OwnershipSettings;
 use super::public::Public;
 use super::views::read_views;
 use super::webhooks::{Webhook, read_webhooks};
 use crate::curation::{DEFAULT_VIEW, PackageUrls, View};
-use crate::lint::{Fields, Finding, Reader, Source, parse_toml};
+use crate::lint::{Fields, Finding, Reader, Source, duration, parse_toml};
 use crate::model::Name;
 use crate::overlay::Terms;
 

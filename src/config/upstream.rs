@@ -6,11 +6,10 @@ use std::time::Duration;
 use serde::Serialize;
 use url::Url;
 
-use super::duration::duration;
 use super::fields::{NAMESPACES, REQUESTS, SAFETY_LIMITS, SYNC, UPSTREAM};
 use super::folder;
 use crate::curation::UpstreamPolicy;
-use crate::lint::{Fields, Finding, Node, Reader, Source, has_errors, parse_toml};
+use crate::lint::{Fields, Finding, Node, Reader, Source, duration, has_errors, parse_toml};
 use crate::model::{NamespacePattern, NamespaceRules, is_loopback};
 use crate::sync::SafetyLimits;
 

@@ -4,11 +4,10 @@ use std::time::Duration;
 
 use thiserror::Error;
 
-use super::duration::duration;
 use super::fields::WEBHOOK;
 use super::upstream::is_id;
 use crate::alert::{AlertKind, Format};
-use crate::lint::{Fields, Finding, Node, Reader, Source};
+use crate::lint::{Fields, Finding, Node, Reader, Source, duration};
 use crate::model::Secret;
 
 /// A recipient of alerts.

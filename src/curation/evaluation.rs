@@ -85,6 +85,7 @@ pub fn evaluate<'a>(
         let ownership = claimed.evaluate();
         let reach = Reach::of(policy, &row.upstream, &effective, now);
         effective.allowed.iter().for_each(|allow| hold(Some(allow.expires)));
+        effective.waivers.iter().for_each(|waive| hold(Some(waive.expires)));
         let input = GateInput {
             dossier,
             row,

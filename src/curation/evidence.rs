@@ -1,6 +1,7 @@
 use std::fmt;
 
 use super::authority::Authority;
+use super::conditions::Unmet;
 use super::ownership::OwnershipEvidence;
 use super::safe::Objection;
 use super::screening::ScreeningMatch;
@@ -49,6 +50,13 @@ pub enum Evidence<'a> {
     PinDiffers {
         pinned: Digest,
         received: Digest,
+    },
+    /// Conditions of so many rules are met, or waived.
+    Conditions(usize),
+    /// A condition is not met, and `more` others.
+    Unmet {
+        first: Unmet<'a>,
+        more: usize,
     },
     /// The content is the first one received, or the pinned one.
     AsReviewed,
@@ -108,6 +116,11 @@ impl fmt::Display for Evidence<'_> {
             Self::PinDiffers { pinned, received } => {
                 write!(f, "the approval pins {pinned}, but {received} was received")
             }
+            Self::Conditions(0) => f.write_str("no rule sets a condition"),
+            Self::Conditions(1) => f.write_str("the conditions of 1 rule are met or waived"),
+            Self::Conditions(rules) => write!(f, "the conditions of {rules} rules are met or waived"),
+            Self::Unmet { first, more: 0 } => write!(f, "{first}"),
+            Self::Unmet { first, more } => write!(f, "{first} (and {more} more)"),
             Self::AsReviewed => f.write_str("the content is the first one received, or the pinned one"),
             Self::Replaced => f.write_str(
                 "purged, then received again with other content; to serve it, review it and pin its digest",

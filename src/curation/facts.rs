@@ -6,7 +6,8 @@ use smol_str::SmolStr;
 
 use super::package_urls::PackageUrls;
 use super::reach::Reach;
-use super::safe::{Objection, objections};
+use super::rich_text::rich_text;
+use super::safe::{Objection, names_one_content, objections};
 use super::sanitize::sanitize;
 use super::schema;
 use crate::lookalike::EntryProfile;
@@ -30,10 +31,15 @@ pub struct ContentFacts {
     pub inputs: Vec<InputFacts>,
     /// The digest of the lookalike profile: contents with equal profiles resemble the same names.
     pub profile: Digest,
-    /// The digest of the canonical JSON without the members that a harmless new version changes.
+    /// The digest of the canonical JSON without the members that a benign new version may change.
     pub lasting: Digest,
-    /// True if the title or the description has links or line breaks.
-    pub rich_text: bool,
+    /// The digest of the links, line breaks and invisible characters of the title and the description, if there are
+    /// any.
+    pub rich_text: Option<Digest>,
+    /// The digest of `$schema`, if the object has one.
+    pub schema: Option<Digest>,
+    /// True if `$schema` names a published version of the schema.
+    pub is_schema_known: bool,
 }
 
 /// A package that an entry names.
@@ -44,6 +50,10 @@ pub struct PackageFacts {
     pub version: Option<SmolStr>,
     /// The URL of the registry to ask instead of the public one.
     pub base_url: Option<String>,
+    /// The program that the entry proposes to run it with.
+    pub runtime: Option<SmolStr>,
+    /// True if it names one content: an exact version, or the digest of an image or a file.
+    pub exact: bool,
 }
 
 /// A remote that an entry names.
@@ -77,7 +87,7 @@ const MAX_FACTS_BYTES: usize = 64 * 1024;
 impl ContentFacts {
     /// The number of the rules that compute facts. Raise it with every change of a field, of the order of
     /// fields or of their types: the encoding does not name fields.
-    pub const RULES: u32 = 6;
+    pub const RULES: u32 = 7;
 
     /// Computes the facts of a `server` object.
     #[must_use]
@@ -98,16 +108,17 @@ impl ContentFacts {
         let objections = objections(served);
         let text = |member: &str| value[member].as_str().unwrap_or_default();
         let profile = EntryProfile::of(&value).unwrap_or_default();
-        let rich_text = is_rich(text("title")) || is_rich(text("description"));
         Self {
             violation: violation.map(|violation| violation.to_string()),
             objections,
-            packages: list(&value, "packages").filter_map(PackageFacts::read).collect(),
-            remotes: list(&value, "remotes").filter_map(RemoteFacts::read).collect(),
+            packages: list(&value, "packages").map(PackageFacts::read).collect(),
+            remotes: list(&value, "remotes").map(RemoteFacts::read).collect(),
             hosts: hosts(&value),
             inputs: inputs(&value),
             profile: profile.digest(),
-            rich_text,
+            rich_text: rich_text([text("title"), text("description")]),
+            schema: value.get("$schema").map(|schema| Digest::of(schema.to_string().as_bytes())),
+            is_schema_known: KNOWN_SCHEMAS.contains(&text("$schema")),
             lasting: lasting_digest(value),
         }
     }
@@ -138,21 +149,24 @@ impl ContentFacts {
 }
 
 impl PackageFacts {
-    fn read(package: &Value) -> Option<Self> {
+    /// Reads a package. A text that is missing is empty: no package may be overlooked.
+    fn read(package: &Value) -> Self {
         let text = |member: &str| package[member].as_str();
-        Some(Self {
-            registry: text("registryType")?.into(),
-            identifier: text("identifier")?.into(),
+        Self {
+            registry: text("registryType").unwrap_or_default().into(),
+            identifier: text("identifier").unwrap_or_default().into(),
             version: text("version").map(SmolStr::new),
             base_url: text("registryBaseUrl").map(str::to_owned),
-        })
+            runtime: text("runtimeHint").map(SmolStr::new),
+            exact: names_one_content(package),
+        }
     }
 }
 
 impl RemoteFacts {
-    fn read(remote: &Value) -> Option<Self> {
-        let text = |member: &str| remote[member].as_str();
-        Some(Self { transport: text("type").unwrap_or_default().into(), url: text("url")?.into() })
+    fn read(remote: &Value) -> Self {
+        let text = |member: &str| remote[member].as_str().unwrap_or_default();
+        Self { transport: text("type").into(), url: text("url").into() }
     }
 }
 
@@ -201,11 +215,6 @@ fn take_variables(owner: &Value, found: &mut Vec<InputFacts>) {
     }
 }
 
-/// Returns true if a text has a line break or a link.
-fn is_rich(text: &str) -> bool {
-    text.contains(['\n', '\r']) || text.contains("://") || text.contains("](")
-}
-
 /// Checks every text of a value, names of members included.
 fn legible(value: &Value) -> Result<(), ValidationError> {
     match value {
@@ -220,7 +229,16 @@ fn legible(value: &Value) -> Result<(), ValidationError> {
     }
 }
 
-/// Members of the `server` object that every new version may change.
+/// The published versions of the schema.
+const KNOWN_SCHEMAS: [&str; 5] = [
+    "https://static.modelcontextprotocol.io/schemas/2025-07-09/server.schema.json",
+    "https://static.modelcontextprotocol.io/schemas/2025-09-16/server.schema.json",
+    "https://static.modelcontextprotocol.io/schemas/2025-09-29/server.schema.json",
+    "https://static.modelcontextprotocol.io/schemas/2025-10-17/server.schema.json",
+    "https://static.modelcontextprotocol.io/schemas/2025-12-11/server.schema.json",
+];
+
+/// Members of the `server` object that a benign new version may change.
 const VOLATILE: [&str; 6] = ["version", "title", "description", "$schema", "icons", "_meta"];
 const PUBLISHER_PROVIDED: &str = "io.modelcontextprotocol.registry/publisher-provided";
 
@@ -232,10 +250,13 @@ fn lasting_digest(mut value: Value) -> Digest {
         }
         server
             .extend(meta.filter(|meta| !meta.is_empty()).map(|meta| ("_meta".into(), meta.into())));
-        for package in
-            server.get_mut("packages").and_then(Value::as_array_mut).into_iter().flatten()
-        {
-            package.as_object_mut().map(|package| package.remove("version"));
+        let packages = server.get_mut("packages").and_then(Value::as_array_mut).into_iter();
+        for package in packages.flatten().filter_map(Value::as_object_mut) {
+            // The version of an image is a tag, which its registry can move.
+            let kind = package.get("registryType").and_then(Value::as_str);
+            if kind.is_some_and(|kind| !kind.eq_ignore_ascii_case("oci")) {
+                package.remove("version");
+            }
         }
     }
     Digest::of(&serde_json_canonicalizer::to_vec(&value).unwrap_or_default())

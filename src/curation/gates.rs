@@ -1,6 +1,7 @@
 use std::fmt;
 
 use super::authority::{Authorities, Authority};
+use super::conditions::Judged;
 use super::dossier::{ContentHead, Dossier, DossierRow};
 use super::evidence::Evidence;
 use super::facts::ContentFacts;
@@ -21,6 +22,7 @@ pub enum Gate {
     Approved,
     ApprovalNotExpired,
     DigestMatchesPin,
+    ConditionsMet,
     ContentAsReviewed,
     NamespaceOwnership,
     NoOpenLookalikeAlert,
@@ -28,7 +30,7 @@ pub enum Gate {
 }
 
 impl Gate {
-    pub const COUNT: usize = 10;
+    pub const COUNT: usize = 11;
     pub const ALL: [Self; Self::COUNT] = [
         Self::WellFormed,
         Self::ActiveUpstream,
@@ -36,6 +38,7 @@ impl Gate {
         Self::Approved,
         Self::ApprovalNotExpired,
         Self::DigestMatchesPin,
+        Self::ConditionsMet,
         Self::ContentAsReviewed,
         Self::NamespaceOwnership,
         Self::NoOpenLookalikeAlert,
@@ -51,6 +54,7 @@ impl Gate {
             Self::Approved => "approved",
             Self::ApprovalNotExpired => "approval not expired",
             Self::DigestMatchesPin => "digest matches pin",
+            Self::ConditionsMet => "conditions met",
             Self::ContentAsReviewed => "content as reviewed",
             Self::NamespaceOwnership => "namespace ownership",
             Self::NoOpenLookalikeAlert => "no open lookalike alert",
@@ -68,6 +72,7 @@ impl Gate {
             Self::Approved => "not approved",
             Self::ApprovalNotExpired => "approval expired",
             Self::DigestMatchesPin => "the digest differs from the pin",
+            Self::ConditionsMet => "a condition is not met",
             Self::ContentAsReviewed => "purged, then received with other content",
             Self::NamespaceOwnership => "ownership not verified as required",
             Self::NoOpenLookalikeAlert => "open lookalike alert",
@@ -146,6 +151,7 @@ impl<'a> GateInput<'a, '_> {
                 Some(until) => Outcome::Failed(Evidence::Expired(until)),
             },
             Gate::DigestMatchesPin => self.evaluate_pin(),
+            Gate::ConditionsMet => self.evaluate_conditions(),
             Gate::ContentAsReviewed => self.evaluate_content(),
             Gate::NamespaceOwnership => {
                 let evidence = Evidence::Ownership(self.ownership);
@@ -212,6 +218,22 @@ impl<'a> GateInput<'a, '_> {
             Some(None) => Outcome::Passed(Evidence::NotPinned),
             Some(Some(pinned)) if pinned == received => Outcome::Passed(Evidence::Pinned(pinned)),
             Some(Some(pinned)) => Outcome::Failed(Evidence::PinDiffers { pinned, received }),
+        }
+    }
+
+    /// Fails an entry that does not meet every condition of every rule, except waived ones.
+    fn evaluate_conditions(&self) -> Outcome<'a> {
+        let judged = Judged {
+            rules: self.rules,
+            content: self.content,
+            ownership: self.ownership,
+            asked: &self.policy.asked,
+            now: self.now,
+        };
+        let mut unmet = judged.unmet();
+        match unmet.next() {
+            None => Outcome::Passed(Evidence::Conditions(self.rules.conditions.len())),
+            Some(first) => Outcome::Failed(Evidence::Unmet { first, more: unmet.count() }),
         }
     }
 

@@ -12,6 +12,7 @@
 //! the rules that compute them change.
 
 mod authority;
+mod conditions;
 mod dossier;
 mod evaluation;
 mod evidence;
@@ -23,6 +24,7 @@ mod package_urls;
 mod policy;
 mod reach;
 mod requirement;
+mod rich_text;
 mod safe;
 mod sanitize;
 mod schema;
@@ -32,6 +34,7 @@ mod upstream;
 mod view;
 
 pub use authority::{Authorities, Authority};
+pub use conditions::{Found, Unmet};
 pub use dossier::{ContentHead, Dossier, DossierRow, QuarantinedFacts, ViewRecord};
 pub use evaluation::{EntryEvaluation, Evaluation, evaluate};
 pub use evidence::Evidence;

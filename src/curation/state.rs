@@ -24,6 +24,7 @@ pub enum EntryState {
     OwnershipMissing,
     LookalikeAlert,
     DigestDiffers,
+    ConditionsUnmet,
     ContentReplaced,
     DeletedUpstream,
     NotAuthoritative,
@@ -36,7 +37,7 @@ pub enum EntryState {
 
 impl EntryState {
     /// The words of `list --state`, in the order of the states.
-    pub const WORDS: [(&str, Self); 16] = [
+    pub const WORDS: [(&str, Self); 17] = [
         ("served", Self::Served),
         ("newer-than-review", Self::NewerThanReview),
         ("never-decided", Self::NeverDecided),
@@ -47,6 +48,7 @@ impl EntryState {
         ("ownership-missing", Self::OwnershipMissing),
         ("lookalike-alert", Self::LookalikeAlert),
         ("digest-differs", Self::DigestDiffers),
+        ("conditions-unmet", Self::ConditionsUnmet),
         ("content-replaced", Self::ContentReplaced),
         ("deleted-upstream", Self::DeletedUpstream),
         ("not-authoritative", Self::NotAuthoritative),
@@ -72,6 +74,7 @@ impl EntryState {
             },
             Gate::ApprovalNotExpired => Self::Expired,
             Gate::DigestMatchesPin => Self::DigestDiffers,
+            Gate::ConditionsMet => Self::ConditionsUnmet,
             Gate::ContentAsReviewed => Self::ContentReplaced,
             Gate::NamespaceOwnership => Self::OwnershipMissing,
             Gate::NoOpenLookalikeAlert => Self::LookalikeAlert,

@@ -12,6 +12,7 @@
 //! country `no` never a boolean. This, and the need for a tree of a file with errors, is why overlays
 //! are read from parser events and not through serde.
 
+mod duration;
 mod field;
 mod finding;
 mod node;
@@ -20,6 +21,7 @@ mod source;
 mod toml;
 mod yaml;
 
+pub use duration::{DURATION, duration};
 pub use field::{Field, FileFormat, Language, Table};
 pub use finding::{Finding, Severity, bounded, has_errors};
 pub use node::{Kind, Node};

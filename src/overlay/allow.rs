@@ -32,7 +32,7 @@ pub(super) fn read_allow(
     let url = fields.get("url").and_then(|node| reader.parsed(node, url));
     let expires = fields.get("expires").and_then(|node| reader.parsed(node, last_moment));
     let (url, expires) = (url?, expires?);
-    if expires < context.now {
+    if context.is_past(expires) {
         let found = format!("the URL was allowed until {expires}");
         reader.findings.push(Finding::warning(&node.place, found, "review it again, or remove it"));
     }

@@ -1,4 +1,5 @@
 use super::fields::{APPROVAL, EXPIRES, REVIEWED};
+use super::follow::read_follow;
 use super::reading::Context;
 use super::rule::{Approval, Rule, State, Track};
 use super::{NamePattern, Reviewed};
@@ -46,6 +47,7 @@ impl ApprovalReader<'_> {
             digest: fields
                 .get("digest")
                 .and_then(|node| self.reader.parsed(node, str::parse::<Digest>)),
+            follow: read_follow(self.reader, &fields, rule, state),
         };
         match state {
             State::Approved => self.complete(&fields, rule, &mut approval),

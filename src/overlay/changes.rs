@@ -2,7 +2,8 @@ use std::collections::{BTreeSet, HashSet};
 
 use super::set::patterns_of;
 use super::{
-    Allow, Classification, NamePattern, OverlaySet, Reviewed, Rule, State, Track, VersionPattern,
+    Classification, Conditions, Follow, NamePattern, OnDeprecated, OnDrift, OverlaySet, Reviewed,
+    Rule, State, Track, VersionPattern, WaivedCondition,
 };
 use crate::model::{Digest, Name, NamespacePattern, Timestamp};
 use crate::ownership::Pins;
@@ -27,17 +28,23 @@ struct Effect<'s> {
     tier: Option<u8>,
     classification: Option<Classification>,
     labels: Option<&'s [String]>,
-    approval: Option<EffectiveApproval>,
-    allow: Option<&'s Allow>,
+    approval: Option<EffectiveApproval<'s>>,
+    allow: Option<(&'s str, Timestamp)>,
+    conditions: Option<&'s Conditions>,
+    waive: Option<(WaivedCondition, Timestamp)>,
+    on_drift: Option<OnDrift>,
+    on_deprecated: Option<OnDeprecated>,
+    successor: Option<&'s Name>,
 }
 
 #[derive(PartialEq)]
-struct EffectiveApproval {
+struct EffectiveApproval<'s> {
     state: State,
     track: Option<Track>,
     reviewed: Option<Reviewed>,
     expires: Option<Timestamp>,
     digest: Option<Digest>,
+    follow: Option<&'s Follow>,
 }
 
 impl Changes {
@@ -49,7 +56,7 @@ impl Changes {
             if old.iter().copied().map(Effect::of).eq(new.iter().copied().map(Effect::of)) {
                 continue;
             }
-            let hiding = old.iter().chain(&new).filter(|rule| rule.hides());
+            let hiding = old.iter().chain(&new).filter(|rule| rule.is_generous());
             changes.hiding.extend(hiding.map(|rule| rule.name.denial_form()));
             changes.patterns.insert(pattern.to_owned());
         }
@@ -113,13 +120,19 @@ impl<'s> Effect<'s> {
             tier: *tier,
             classification: *classification,
             labels: rule.labels.as_deref(),
-            allow: rule.allow.as_ref(),
+            allow: rule.allow.as_ref().map(|allow| (allow.url.as_str(), allow.expires)),
+            conditions: rule.conditions.as_ref(),
+            waive: rule.waive.as_ref().map(|waive| (waive.condition, waive.expires)),
+            on_drift: rule.on_drift,
+            on_deprecated: rule.on_deprecated,
+            successor: rule.successor.as_ref(),
             approval: rule.approval.as_ref().map(|approval| EffectiveApproval {
                 state: approval.state,
                 track: approval.track,
                 reviewed: approval.reviewed,
                 expires: approval.expires,
                 digest: approval.digest,
+                follow: approval.follow.as_ref(),
             }),
         }
     }

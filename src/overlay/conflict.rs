@@ -21,7 +21,8 @@ macro_rules! fields {
     };
 }
 
-const FIELDS: [Field; 5] = fields![tier, classification, owner, labels, approval];
+const FIELDS: [Field; 8] =
+    fields![tier, classification, owner, labels, approval, on_drift, on_deprecated, successor];
 
 /// The start of a selection: that of everything sorts first.
 type Start<'s> = Option<&'s semver::Version>;

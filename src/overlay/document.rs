@@ -3,12 +3,16 @@ use std::sync::Arc;
 
 use super::allow::read_allow;
 use super::approval::read_approval;
+use super::conditions::read_conditions;
 use super::conflict::contradictions;
 use super::fields::{DOCUMENT, NAMESPACE, SERVER};
+use super::lifecycle::{OnDrift, read_on_deprecated, read_successor};
 use super::ownership::{OwnershipRule, read_ownership, twice};
 use super::protection::{Protection, Selected, read_not_lookalike, read_protect};
 use super::reading::{Context, Reading};
 use super::rule::{Classification, Rule};
+use super::unmeetable::unmeetable;
+use super::waive::read_waive;
 use super::{NamePattern, VersionPattern};
 use crate::lint::{Fields, Finding, Kind, Node, Reader, Source, bounded, nearest, parse_yaml};
 use crate::model::NamespacePattern;
@@ -57,6 +61,7 @@ impl Reading {
     pub fn checked(self) -> Self {
         let mut findings = self.findings;
         findings.extend(contradictions(&self.rules));
+        findings.extend(unmeetable(&self.rules));
         findings.extend(twice(&self.ownership));
         Self { findings: bounded(findings), ..self }
     }
@@ -172,10 +177,17 @@ impl Document<'_> {
             reason: self.optional_text(&fields, "reason"),
             approval: None,
             allow: None,
+            conditions: None,
+            waive: None,
+            on_drift: fields
+                .get("on_drift")
+                .and_then(|node| self.reader.word(node, &OnDrift::WORDS)),
+            on_deprecated: fields
+                .get("on_deprecated")
+                .and_then(|node| read_on_deprecated(&mut self.reader, node)),
+            successor: None,
         };
-        rule.allow = fields
-            .get("allow")
-            .and_then(|node| read_allow(&mut self.reader, self.context, node, &rule));
+        self.read_exceptions(&mut rule, &fields);
         let not_lookalike = fields.get("not_lookalike");
         if let Some(node) = not_lookalike {
             let rule =
@@ -196,11 +208,21 @@ impl Document<'_> {
             let finding = Finding::warning(
                 &node.place,
                 format!("`{}` is selected, but the rule sets nothing", rule.selector()),
-                "give it a tier, classification, owner, labels, allow or approval",
+                "give it an approval, conditions, or another key of `servers`",
             );
             self.reader.findings.push(finding);
         }
         (readable || rule.hides()).then_some((rule, fields))
+    }
+
+    /// Reads the parts of a rule that depend on what it selects.
+    fn read_exceptions(&mut self, rule: &mut Rule, fields: &Fields<'_>) {
+        let (reader, context) = (&mut self.reader, self.context);
+        rule.allow = fields.get("allow").and_then(|node| read_allow(reader, context, node, rule));
+        rule.conditions = fields.get("conditions").and_then(|node| read_conditions(reader, node));
+        rule.waive = fields.get("waive").and_then(|node| read_waive(reader, context, node, rule));
+        rule.successor =
+            fields.get("successor").and_then(|node| read_successor(reader, node, rule));
     }
 
     fn namespace(&mut self, node: &Node) {
@@ -283,5 +305,10 @@ impl Rule {
             && self.labels.is_none()
             && self.approval.is_none()
             && self.allow.is_none()
+            && self.conditions.is_none()
+            && self.waive.is_none()
+            && self.on_drift.is_none()
+            && self.on_deprecated.is_none()
+            && self.successor.is_none()
     }
 }

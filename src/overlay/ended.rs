@@ -1,6 +1,8 @@
 use std::collections::{BTreeSet, HashMap};
 
-use super::{Allow, Approval, NamePattern, NoLookalike, Reading, Rule, State, VersionPattern};
+use super::{
+    Allow, Approval, Follow, NamePattern, NoLookalike, Reading, Rule, State, VersionPattern, Waive,
+};
 use crate::lint::{Finding, Place};
 use crate::lookalike::{Protected, Why};
 
@@ -27,16 +29,21 @@ pub fn end_approvals(
     }
     let mut ending = Ending { whole, before, findings: Vec::new() };
     for rule in &mut valid.rules {
-        let (approval_ends, allow_ends) = ending.of_rule(rule, &given);
-        if approval_ends && let Some(approval) = &mut rule.approval {
+        let ended = ending.of_rule(rule, &given);
+        if ended.approval
+            && let Some(approval) = &mut rule.approval
+        {
             approval.state = State::Pending;
             if let NamePattern::Exact(name) = &rule.name {
                 let protected = Protected::new(name.to_string(), Why::Approved);
                 valid.protection.listed.push(protected);
             }
         }
-        if allow_ends {
+        if ended.allow {
             rule.allow = None;
+        }
+        if ended.waive {
+            rule.waive = None;
         }
     }
     for owner in valid.ownership.iter_mut().filter(|owner| owner.pins.waived.is_some()) {
@@ -65,21 +72,34 @@ struct Ending<'e> {
     findings: Vec<Finding>,
 }
 
+/// The parts of a rule that end.
+struct Ended {
+    approval: bool,
+    allow: bool,
+    waive: bool,
+}
+
 impl Ending<'_> {
-    /// Returns true for the approval, and for the allowed URL, if it ends.
-    fn of_rule(&mut self, rule: &Rule, given: &HashMap<Selection<'_>, Vec<&Rule>>) -> (bool, bool) {
+    /// Returns which of the approval, the allowed URL and the waiver end.
+    fn of_rule(&mut self, rule: &Rule, given: &HashMap<Selection<'_>, Vec<&Rule>>) -> Ended {
         let same = given.get(&rule.selection()).map(Vec::as_slice).unwrap_or_default();
-        let approval_ends = rule.approved().is_some_and(|approval| {
+        let approval = rule.approved().is_some_and(|approval| {
             let gives = |now: &&Rule| now.approved().is_some_and(|now| gives(now, approval));
             let is_given = || same.iter().any(gives);
             self.ends(&rule.place, is_given, "the approval of", || rule.selector())
         });
-        let allow_ends = rule.allow.as_ref().is_some_and(|allow| {
+        let allow = rule.allow.as_ref().is_some_and(|allow| {
             let allows = |now: &Allow| now.url == allow.url && now.expires >= allow.expires;
             let is_given = || same.iter().any(|now| now.allow.as_ref().is_some_and(allows));
             self.ends(&allow.place, is_given, "the allowed URL of", || rule.selector())
         });
-        (approval_ends, allow_ends)
+        let waive = rule.waive.as_ref().is_some_and(|waive| {
+            let waives =
+                |now: &Waive| now.condition == waive.condition && now.expires >= waive.expires;
+            let is_given = || same.iter().any(|now| now.waive.as_ref().is_some_and(waives));
+            self.ends(&waive.place, is_given, "the waived condition of", || rule.selector())
+        });
+        Ended { approval, allow, waive }
     }
 
     fn ends(
@@ -106,6 +126,11 @@ fn gives(now: &Approval, before: &Approval) -> bool {
     before.reviewed.is_none_or(|before| now.reviewed.is_some_and(|now| now.covers_all_of(before)))
         && now.expires.is_none_or(|now| before.expires.is_some_and(|before| now >= before))
         && (now.digest.is_none() || now.digest == before.digest)
+        && before.follow.as_ref().is_none_or(|before| {
+            let follows_as_much =
+                |now: &Follow| now.reference == before.reference && now.cooldown <= before.cooldown;
+            now.follow.as_ref().is_some_and(follows_as_much)
+        })
 }
 
 #[cfg(test)]

@@ -16,11 +16,14 @@
 mod allow;
 mod approval;
 mod changes;
+mod conditions;
 mod conflict;
 mod coverage;
 mod document;
 mod ended;
 mod fields;
+mod follow;
+mod lifecycle;
 mod overruled;
 mod ownership;
 mod protected;
@@ -31,12 +34,17 @@ mod reviewed;
 mod rule;
 mod selector;
 mod set;
+mod unmeetable;
+mod waive;
 
 pub use changes::Changes;
+pub use conditions::{Condition, Conditions, PACKAGE_TYPES};
 pub use coverage::Coverage;
 pub use document::{parse, read};
 pub use ended::end_approvals;
 pub use fields::file_format;
+pub use follow::{Follow, Reference};
+pub use lifecycle::{OnDeprecated, OnDrift};
 pub use ownership::OwnershipRule;
 pub use protection::{NoLookalike, Protection, Selected};
 pub use range::{BadRange, Range};
@@ -45,6 +53,7 @@ pub use reviewed::Reviewed;
 pub use rule::{Allow, Approval, Classification, Rule, State, Terms, Track};
 pub use selector::{BadPattern, BadVersions, NamePattern, VersionPattern};
 pub use set::{EffectiveApproval, EffectivePolicy, NameRules, OverlaySet};
+pub use waive::{Waive, WaivedCondition};
 
 #[cfg(test)]
 mod tests;

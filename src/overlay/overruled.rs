@@ -67,7 +67,7 @@ impl<'s> Denials<'s> {
 }
 
 /// Returns all patterns that cover a name or a pattern, in the same form.
-fn covering(form: &str) -> Vec<String> {
+pub(super) fn covering(form: &str) -> Vec<String> {
     let inside = form.replace(".*/*", "/*");
     let mut patterns: Vec<String> = patterns_of(&inside).collect();
     if inside != form {
@@ -83,7 +83,7 @@ fn is_covered(names: &NamePattern, by: &NamePattern) -> bool {
     covering(&names.to_string()).contains(&by)
 }
 
-fn may_overlap(approved: &VersionPattern, denied: &VersionPattern) -> bool {
+pub(super) fn may_overlap(approved: &VersionPattern, denied: &VersionPattern) -> bool {
     match (approved, denied) {
         (VersionPattern::Exact(version), denied) => {
             denied.denies(version, version.semantic().as_ref())

@@ -14,6 +14,13 @@ pub struct Context<'a> {
     pub upstreams: Option<&'a [String]>,
 }
 
+impl Context<'_> {
+    /// Returns true if a moment has passed.
+    pub(super) fn is_past(&self, moment: Timestamp) -> bool {
+        moment < self.now
+    }
+}
+
 /// The content of overlay files.
 #[derive(Debug, Default)]
 pub struct Reading {

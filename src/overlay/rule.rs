@@ -3,9 +3,13 @@ use std::time::Duration;
 
 use serde::{Serialize, Serializer};
 
+use super::conditions::Conditions;
+use super::follow::Follow;
+use super::lifecycle::{OnDeprecated, OnDrift};
+use super::waive::Waive;
 use super::{NamePattern, Reviewed, VersionPattern};
 use crate::lint::Place;
-use crate::model::{Digest, Timestamp};
+use crate::model::{Digest, Name, Timestamp};
 
 /// One item of a `servers` list: the policy for the entries it selects.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -25,6 +29,13 @@ pub struct Rule {
     pub approval: Option<Approval>,
     /// A URL beyond public https that the version may name; only in a rule for one exact version.
     pub allow: Option<Allow>,
+    pub conditions: Option<Conditions>,
+    /// A condition that the entries do not have to meet; only in a rule for an exact name.
+    pub waive: Option<Waive>,
+    pub on_drift: Option<OnDrift>,
+    pub on_deprecated: Option<OnDeprecated>,
+    /// The server to use instead; only in a rule for an exact name.
+    pub successor: Option<Name>,
 }
 
 /// A URL that a reviewer allowed for one exact version.
@@ -50,6 +61,8 @@ pub struct Approval {
     pub scope: Option<String>,
     /// The received digest that was reviewed.
     pub digest: Option<Digest>,
+    /// The later versions that it covers too; only in a rule for an exact name.
+    pub follow: Option<Follow>,
 }
 
 impl Approval {

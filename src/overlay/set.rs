@@ -3,7 +3,10 @@ use std::hash::{Hash, Hasher};
 
 use super::ownership::{Owners, OwnershipRule};
 use super::protection::Protection;
-use super::{Allow, Approval, Classification, NamePattern, Reading, Rule, State};
+use super::{
+    Allow, Approval, Classification, NamePattern, OnDeprecated, OnDrift, Reading, Rule, State,
+    Waive,
+};
 use crate::model::{Digest, Name, NamespacePattern, Version};
 use crate::ownership::{Pins, SharedHosts};
 
@@ -19,8 +22,8 @@ pub struct OverlaySet {
     protection: Protection,
     /// Rules by name pattern, case kept.
     by_pattern: HashMap<String, Vec<usize>>,
-    /// Denials and suspensions by the denial form of their name pattern.
-    hiding: HashMap<String, Vec<usize>>,
+    /// Denials, suspensions and rules with conditions by the denial form of their name pattern.
+    generous: HashMap<String, Vec<usize>>,
 }
 
 /// The merged effect of all rules on one entry.
@@ -36,6 +39,12 @@ pub struct EffectivePolicy<'s> {
     pub approval: Option<EffectiveApproval<'s>>,
     /// The most specific denial or suspension.
     pub hidden_by: Option<&'s Rule>,
+    /// Every rule with conditions that cannot exclude the entry.
+    pub conditions: Vec<&'s Rule>,
+    pub waivers: Vec<&'s Waive>,
+    pub on_drift: Option<OnDrift>,
+    pub on_deprecated: Option<OnDeprecated>,
+    pub successor: Option<&'s Name>,
 }
 
 /// An approval and its rule.
@@ -56,8 +65,8 @@ impl OverlaySet {
         let mut set = Self { rules, internal, ..Self::default() };
         for (index, rule) in set.rules.iter().enumerate() {
             set.by_pattern.entry(rule.name.to_string()).or_default().push(index);
-            if rule.hides() {
-                set.hiding.entry(rule.name.denial_form()).or_default().push(index);
+            if rule.is_generous() {
+                set.generous.entry(rule.name.denial_form()).or_default().push(index);
             }
         }
         set
@@ -75,6 +84,11 @@ impl OverlaySet {
                 owner: None,
                 labels: None,
                 allow: None,
+                conditions: None,
+                waive: None,
+                on_drift: None,
+                on_deprecated: None,
+                successor: None,
                 approval,
                 ..rule.clone()
             }
@@ -192,7 +206,7 @@ impl OverlaySet {
         };
         NameRules {
             matching: find(&self.by_pattern, name.as_str()),
-            hiding: find(&self.hiding, &name.denial_form()),
+            generous: find(&self.generous, &name.denial_form()),
         }
     }
 }
@@ -208,7 +222,8 @@ impl Hash for OverlaySet {
 #[derive(Debug)]
 pub struct NameRules<'s> {
     matching: Vec<&'s Rule>,
-    hiding: Vec<&'s Rule>,
+    /// Denials, suspensions and rules with conditions, in any spelling of the name.
+    generous: Vec<&'s Rule>,
 }
 
 impl From<Reading> for OverlaySet {
@@ -225,10 +240,11 @@ impl<'s> NameRules<'s> {
         self.matching.iter().copied()
     }
 
-    /// Returns true if no rule selects the name.
+    /// Returns true if no rule approves, leaves pending, denies or suspends the name: other rules do not mention it.
     #[must_use]
     pub fn is_silent(&self) -> bool {
-        self.matching.is_empty() && self.hiding.is_empty()
+        let mut rules = self.matching.iter().chain(&self.generous);
+        rules.all(|rule| rule.approval.is_none())
     }
 
     /// Returns true if an approval by wildcard may cover the name.
@@ -241,15 +257,16 @@ impl<'s> NameRules<'s> {
     #[must_use]
     pub fn hiding(&self, version: &Version, upstream: &str) -> Option<&'s Rule> {
         let semantic = version.semantic();
-        self.hiding.iter().copied().find(|rule| {
-            rule.concerns(upstream) && rule.versions.denies(version, semantic.as_ref())
-        })
+        self.generous
+            .iter()
+            .copied()
+            .find(|rule| rule.hides() && rule.cannot_exclude(version, semantic.as_ref(), upstream))
     }
 
     /// Merges the rules about one version from one upstream.
     #[must_use]
     pub fn effective(&self, version: &Version, upstream: &str) -> EffectivePolicy<'s> {
-        if self.is_silent() {
+        if self.matching.is_empty() && self.generous.is_empty() {
             return EffectivePolicy::default();
         }
         let semantic = version.semantic();
@@ -271,6 +288,17 @@ impl<'s> NameRules<'s> {
                 .filter(|rule| !rule.hides())
                 .find_map(|rule| Some((rule, rule.approval.as_ref()?))),
             hidden_by: self.hiding(version, upstream),
+            conditions: self
+                .generous
+                .iter()
+                .copied()
+                .filter(|rule| rule.conditions.is_some())
+                .filter(|rule| rule.cannot_exclude(version, semantic.as_ref(), upstream))
+                .collect(),
+            waivers: matching.iter().filter_map(|rule| rule.waive.as_ref()).collect(),
+            on_drift: matching.iter().find_map(|rule| rule.on_drift),
+            on_deprecated: matching.iter().find_map(|rule| rule.on_deprecated),
+            successor: matching.iter().find_map(|rule| rule.successor.as_ref()),
         }
     }
 }
@@ -280,6 +308,21 @@ impl Rule {
     #[must_use]
     pub fn selects(&self, version: &Version, upstream: &str) -> bool {
         self.concerns(upstream) && self.selects_version(version, version.semantic().as_ref())
+    }
+
+    /// Returns true if it selects every spelling of its names and versions: it can only hide.
+    pub(super) fn is_generous(&self) -> bool {
+        self.hides() || self.conditions.is_some()
+    }
+
+    /// Returns true if the rule cannot exclude the version, in whichever spelling.
+    fn cannot_exclude(
+        &self,
+        version: &Version,
+        semantic: Option<&semver::Version>,
+        upstream: &str,
+    ) -> bool {
+        self.concerns(upstream) && self.versions.denies(version, semantic)
     }
 
     fn concerns(&self, upstream: &str) -> bool {

@@ -106,8 +106,8 @@ fn valid_overlay_has_no_findings(#[case] yaml: String) {
     "x.yaml:1:41: `secret`; allowed: `public`, `internal`, `confidential`, `regulated`"
 )]
 #[case(
-    "servers: [{name: a.b/c, conditions: [x]}]",
-    "x.yaml:1:25: `conditions` is not enforced in this release"
+    "servers: [{name: a.b/c, approval: {state: pending, conditions: {secrets: none}}}]",
+    "x.yaml:1:52: unknown key `conditions`; allowed: `state`"
 )]
 #[case(
     "servers: [{name: a.b/c, audience: [x]}]",
@@ -159,6 +159,112 @@ fn valid_overlay_has_no_findings(#[case] yaml: String) {
 #[case(
     "servers: [{name: a.b/c, versions: '<2', tier: 1}, {name: a.b/c, versions: '>1.0.0', tier: 2}]",
     "`a.b/c@>1.0.0` has a different tier in another rule of equal rank"
+)]
+#[case(
+    "servers: [{name: a.b/c, conditions: {}}]",
+    "x.yaml:1:37: a mapping that sets nothing; set a condition"
+)]
+#[case(
+    "servers: [{name: a.b/c, conditions: {packages: {}}}]",
+    "x.yaml:1:48: a mapping that sets nothing"
+)]
+#[case(
+    "servers: [{name: a.b/c, conditions: {secret: none}}]",
+    "x.yaml:1:38: unknown key `secret`; did you mean `secrets`?"
+)]
+#[case(
+    "servers: [{name: a.b/c, conditions: {secrets: nothing}}]",
+    "x.yaml:1:47: `nothing`; `none`, or a list of the names of secrets"
+)]
+#[case(
+    "servers: [{name: a.b/c, conditions: {secrets: ['API KEY']}}]",
+    "x.yaml:1:48: `API KEY`; a name without white space: no entry could meet the condition"
+)]
+#[case("servers: [{name: a.b/c, conditions: {runtimes: npx}}]", "x.yaml:1:48: `npx`; a list")]
+#[case(
+    "servers: [{name: a.b/c, conditions: {packages: {types: [npn]}}}]",
+    "x.yaml:1:57: `npn`; did you mean `npm`? Allowed: `npm`, `pypi`"
+)]
+#[case(
+    "servers: [{name: a.b/c, conditions: {packages: {registries: [npm.example]}}}]",
+    "x.yaml:1:62: `npm.example`; an https or http URL"
+)]
+#[case(
+    "servers: [{name: a.b/c, conditions: {packages: {identifiers: ['*']}}}]",
+    "x.yaml:1:63: `*`; an identifier, or its beginning"
+)]
+#[case(
+    "servers: [{name: a.b/c, conditions: {remotes: {hosts: ['https://a.example']}}}]",
+    "x.yaml:1:56: `https://a.example`; a host such as"
+)]
+#[case(
+    "servers: [{name: a.b/c, conditions: {remotes: {hosts: ['a.*.example']}}}]",
+    "x.yaml:1:56: `a.*.example`; a host such as"
+)]
+#[case(
+    "servers: [{name: a.b/c, conditions: {remotes: {hosts: ['*.10.0.0.1']}}}]",
+    "x.yaml:1:56: `*.10.0.0.1`; a host such as"
+)]
+#[case(
+    "servers: [{name: a.b/c, conditions: {remotes: {transports: [http]}}}]",
+    "x.yaml:1:61: `http`; allowed: `streamable-http`, `sse`"
+)]
+#[case(
+    "servers: [{name: a.b/c, conditions: {pinned_packages: false}}]",
+    "x.yaml:1:55: `pinned_packages: false` lifts the condition of no other rule; `true`; for an exception use `waive`"
+)]
+#[case(
+    "servers: [{name: a.b/c, conditions: {ownership: not-revoked}}]",
+    "x.yaml:1:49: `not-revoked`; allowed: `verified`, `declared`"
+)]
+#[case(
+    "servers: [{name: a.b/*, waive: {condition: secrets, reason: r, reviewer: a, expires: 2026-12-31}}]",
+    "x.yaml:1:32: `waive` for `a.b/*`; a waiver stands on a rule that names one server"
+)]
+#[case(
+    "servers: [{name: a.b/c, waive: {condition: secrets, reason: r, reviewer: a}}]",
+    "x.yaml:1:32: `waive` without `expires`; `condition`, `reason`, `reviewer` and `expires`"
+)]
+#[case(
+    "servers: [{name: a.b/c, waive: {condition: secret, reason: r, reviewer: a, expires: 2026-12-31}}]",
+    "x.yaml:1:44: `secret`; did you mean `secrets`?"
+)]
+#[case(
+    "servers: [{name: a.b/c, waive: {condition: secrets, reason: r, reviewer: a, expires: 2026-05-31}}]",
+    "x.yaml:1:32: the waiver ended at 2026-05-31T23:59:59"
+)]
+#[case(
+    "servers: [{name: a.b/c, waive: {condition: secrets, reason: r, reviewer: a, expires: 2026-02-30}}]",
+    "x.yaml:1:86: `2026-02-30`; a date such as 2026-01-31"
+)]
+#[case(
+    "servers: [{name: a.b/c, on_drift: stop}]",
+    "x.yaml:1:35: `stop`; allowed: `keep`, `suspend`"
+)]
+#[case(
+    "servers: [{name: a.b/c, on_deprecated: hide}]",
+    "x.yaml:1:40: `hide`; `keep`, or a mapping such as `{hide_after: 30d}`"
+)]
+#[case(
+    "servers: [{name: a.b/c, on_deprecated: {}}]",
+    "x.yaml:1:40: `on_deprecated` without `hide_after`"
+)]
+#[case(
+    "servers: [{name: a.b/c, on_deprecated: {hide_after: 30}}]",
+    "x.yaml:1:53: `30`; a whole number and a unit"
+)]
+#[case("servers: [{name: a.b/c, successor: a.b/C.}]", "x.yaml:1:36: a server that succeeds itself")]
+#[case(
+    "servers: [{name: a.b/*, successor: a.b/d}]",
+    "x.yaml:1:36: `successor` for `a.b/*`; a successor stands on a rule that names one server"
+)]
+#[case(
+    "servers: [{name: a.b/c, successor: tool}]",
+    "x.yaml:1:36: `tool`; a name is NAMESPACE/LEAF"
+)]
+#[case(
+    "servers: [{name: a.b/c, successor: a.b/d}, {name: a.b/c, successor: a.b/e}]",
+    "`a.b/c` has a different successor in another rule of equal rank"
 )]
 #[case("servers: [{name: a.b/c}]", "x.yaml:1:11: `a.b/c` is selected, but the rule sets nothing")]
 fn invalid_overlay_is_rejected_with_its_place(#[case] yaml: &str, #[case] wanted: &str) {
@@ -380,4 +486,65 @@ fn denial_counts_where_a_key_is_written_twice(#[case] text: &str) {
 #[case::in_another_document("a: [\n---\nservers: [{name: com.a/x, approval: {state: denied}}]\n")]
 fn denial_counts_behind_a_syntax_error(#[case] text: &str) {
     assert_denied_in_a_refused_set(text);
+}
+
+#[rstest]
+#[case(
+    "name: a.b/c, approval: {state: approved, reviewed: 2026-05-01, follow: all}",
+    "x.yaml:2:77: `all`; allowed: `benign`"
+)]
+#[case(
+    "name: a.b/c, approval: {state: approved, reviewed: 2026-05-01, follow: benign}",
+    "x.yaml:2:77: `follow` without `reference`: no version is benign; the greatest version that the review covers"
+)]
+#[case(
+    "name: a.b/c, approval: {state: approved, reviewed: 2026-05-01, cooldown: 24h}",
+    "x.yaml:2:79: `cooldown` without `follow`; `follow: benign` beside it"
+)]
+#[case(
+    "name: a.b/*, approval: {state: approved, reviewed: 2026-05-01, follow: benign, reference: REF}",
+    "x.yaml:2:77: `follow` for `a.b/*`; an approval of one name, for all of its versions or a range"
+)]
+#[case(
+    "name: a.b/c, versions: 1.0.0, approval: {state: approved, reviewed: 2026-05-01, follow: benign, reference: REF}",
+    "`follow` for `a.b/c@1.0.0`; an approval of one name"
+)]
+#[case(
+    "name: a.b/c, versions: '>=2', approval: {state: approved, reviewed: 2026-05-01, follow: benign, reference: REF}",
+    "the reference `1.4.0` is outside of `>=2`; a version that the rule selects"
+)]
+#[case(
+    "name: a.b/c, approval: {state: denied, follow: benign, reference: REF}",
+    "`follow` beside state `denied`; only an approval has `follow`"
+)]
+#[case(
+    "name: a.b/c, approval: {state: approved, reviewed: 2026-05-01, follow: benign, reference: {version: 1.4.0}}",
+    "x.yaml:2:96: a `reference` without `digest`; `version` and `digest`"
+)]
+#[case(
+    "name: a.b/c, approval: {state: approved, reviewed: 2026-05-01, follow: benign, reference: {version: 1.4, digest: DIG}}",
+    "the reference `1.4`, beside which no version is benign; a semantic version that is not a pre-release"
+)]
+#[case(
+    "name: a.b/c, approval: {state: approved, reviewed: 2026-05-01, follow: benign, reference: {version: 1.4.0-rc.1, digest: DIG}}",
+    "the reference `1.4.0-rc.1`, beside which"
+)]
+#[case(
+    "name: a.b/c, approval: {state: approved, reviewed: 2026-05-01, follow: benign, reference: REF, cooldown: 3}",
+    "`3`; a whole number and a unit"
+)]
+#[case(
+    "name: a.b/c, approval: {state: approved, reviewed: 2026-05-01, follow: benign, reference: REF, cooldown: 3d}",
+    ""
+)]
+fn follow_stands_on_an_approval_of_one_name_with_a_reference(
+    #[case] fields: &str,
+    #[case] wanted: &str,
+) {
+    const DIGEST: &str =
+        "'sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855'";
+    let fields = fields.replace("REF", "{version: 1.4.0, digest: DIG}").replace("DIG", DIGEST);
+    let findings = lint(&server(&fields));
+    assert_eq!(findings.len(), usize::from(!wanted.is_empty()), "{findings:#?}");
+    assert!(findings.iter().all(|found| found.contains(wanted)), "{findings:#?}");
 }

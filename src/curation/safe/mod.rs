@@ -19,6 +19,8 @@ use crate::model::given_values;
 
 pub use objection::{Objection, SafetyRule};
 
+pub(super) use package::names_one_content;
+
 pub(super) use link::judge;
 
 /// Lists what breaks the rules in the remotes, the packages and the `$schema` of a sanitized `server` object.

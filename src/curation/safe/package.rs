@@ -3,7 +3,10 @@
 //! Clients pass both to a package manager, some through a shell. A text that the ecosystem would not accept is
 //! an option, a path, an address or a command there, so it is refused.
 
+use serde_json::Value;
 use url::{Host, Url};
+
+use crate::ownership::image;
 
 /// Judges the identifier of a package of this kind, in lower case.
 pub(super) fn is_identifier(kind: &str, text: &str) -> bool {
@@ -48,6 +51,21 @@ pub(super) fn is_version(kind: &str, text: &str) -> bool {
         "nuget" => is_nuget_version(text),
         "oci" => is_tag(text) || is_digest(text),
         _ => text.len() <= 128 && is_word(text, ".+_!~-"),
+    }
+}
+
+/// Returns true if a package names one content: an exact version, or the digest of an image or a file.
+pub(in crate::curation) fn names_one_content(package: &Value) -> bool {
+    let text = |member: &str| package[member].as_str();
+    let kind = text("registryType").unwrap_or_default().to_ascii_lowercase();
+    let version = text("version");
+    match kind.as_str() {
+        "npm" | "cargo" | "go" | "pypi" | "nuget" => {
+            version.is_some_and(|version| is_version(&kind, version))
+        }
+        "oci" => image(text("identifier").unwrap_or_default()).1.or(version).is_some_and(is_digest),
+        "mcpb" => text("fileSha256").is_some_and(|digits| is_digest(&format!("sha256:{digits}"))),
+        _ => false,
     }
 }
 

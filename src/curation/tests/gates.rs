@@ -252,6 +252,7 @@ fn explanation_shows_every_gate_with_its_evidence() {
             "passed approved: approved by `com.example/tool@1.0.0` at x.yaml:2:3".to_owned(),
             "failed approval not expired: the approval expired at 2026-05-01T23:59:59Z".to_owned(),
             format!("passed digest matches pin: the received digest is the pinned one: {digest}"),
+            "passed conditions met: no rule sets a condition".to_owned(),
             "passed content as reviewed: the content is the first one received, or the pinned one"
                 .to_owned(),
             "passed namespace ownership: ownership checks are disabled".to_owned(),

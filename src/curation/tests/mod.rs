@@ -1,6 +1,7 @@
 //! Evaluations as tables, and their guarantees as properties.
 
 mod authority;
+mod conditions;
 pub(crate) mod fixtures;
 mod gates;
 mod moments;

@@ -222,6 +222,9 @@ const fn remedy(gate: Gate, is_exact: bool) -> &'static str {
         Gate::NoOpenLookalikeAlert => "look at `vidimus lookalikes`, or spell names out",
         Gate::ApprovalNotExpired => "the approval has expired; review again and renew it",
         Gate::DigestMatchesPin => "the pinned digest is of other content; compare both",
+        Gate::ConditionsMet => {
+            "they do not meet a condition; `vidimus explain` names it, and `waive` lifts it for one server"
+        }
         Gate::ContentAsReviewed => "purged content came back changed; review it and pin its digest",
         Gate::ValidForStrictClients => "the entries violate the schema; ask the publisher",
         Gate::WellFormed | Gate::ActiveUpstream | Gate::UpstreamAuthoritative | Gate::Approved => {

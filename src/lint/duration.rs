@@ -1,9 +1,14 @@
 use std::time::Duration;
 
+/// The allowed durations.
+pub const DURATION: &str =
+    "a whole number and a unit, from 100ms to 366d, such as 500ms, 90s, 5m, 24h or 7d";
+
 /// Reads a whole number and a unit: `250ms`, `90s`, `5m`, `24h`, `7d`; from 100 milliseconds to 366 days.
-pub(super) fn duration(text: &str) -> Result<Duration, &'static str> {
-    const ALLOWED: &str =
-        "a whole number and a unit, from 100ms to 366d, such as 500ms, 90s, 5m, 24h or 7d";
+///
+/// # Errors
+/// The allowed durations.
+pub fn duration(text: &str) -> Result<Duration, &'static str> {
     const LEAST: Duration = Duration::from_millis(100);
     const MOST: Duration = Duration::from_secs(366 * 24 * 60 * 60);
     let digits = text.bytes().take_while(u8::is_ascii_digit).count();
@@ -14,12 +19,12 @@ pub(super) fn duration(text: &str) -> Result<Duration, &'static str> {
         "m" => 60 * 1_000,
         "h" => 60 * 60 * 1_000,
         "d" => 24 * 60 * 60 * 1_000,
-        _ => return Err(ALLOWED),
+        _ => return Err(DURATION),
     };
     let number: Option<u64> = number.parse().ok();
     let read =
         number.and_then(|number| number.checked_mul(milliseconds)).map(Duration::from_millis);
-    read.filter(|read| (LEAST..=MOST).contains(read)).ok_or(ALLOWED)
+    read.filter(|read| (LEAST..=MOST).contains(read)).ok_or(DURATION)
 }
 
 #[cfg(test)]

@@ -1,0 +1,294 @@
+use proptest::prelude::*;
+use rstest::rstest;
+
+use super::fixtures::{JANUARY, at, dossier, head, overlays, policy, row};
+use crate::curation::{ContentFacts, Dossier, Evidence, Gate, PolicySnapshot, Screening, evaluate};
+use crate::model::{Status, Timestamp};
+use crate::ownership::PackageRegistries;
+
+const NOW: &str = "2026-06-01T12:00:00Z";
+const APPROVED: &str =
+    "{name: com.example/tool, approval: {state: approved, reviewed: 2026-02-01}}";
+
+fn entry(members: &str) -> Dossier {
+    let server =
+        format!(r#"{{"name":"com.example/tool","description":"d","version":"1.0.0"{members}}}"#);
+    let mut row = row("official", "1.0.0", head(Status::Active, JANUARY));
+    row.content.facts = Some(ContentFacts::of(&server));
+    dossier("com.example/tool", vec![row])
+}
+
+fn package(kind: &str, identifier: &str, more: &str) -> Dossier {
+    entry(&format!(
+        r#","packages":[{{"registryType":"{kind}","identifier":"{identifier}","transport":{{"type":"stdio"}}{more}}}]"#
+    ))
+}
+
+fn remote(url: &str) -> Dossier {
+    entry(&format!(r#","remotes":[{{"type":"sse","url":"{url}"}}]"#))
+}
+
+fn under(rules: &str) -> PolicySnapshot {
+    let set = overlays(&format!("servers: [{APPROVED}, {rules}]"), at(NOW));
+    let mut asked = PackageRegistries::default();
+    asked.add("npm".into(), "https://npm.example".parse().expect("a URL"));
+    policy(set).with_asked_registries(asked)
+}
+
+/// Returns the condition that hides the entry.
+fn unmet(dossier: &Dossier, policy: &PolicySnapshot, now: Timestamp) -> Option<String> {
+    let screening = Screening::default();
+    let evaluation = evaluate(dossier, policy, &screening, now);
+    match evaluation.entries[0].gates().find(|(gate, _)| *gate == Gate::ConditionsMet) {
+        Some((_, outcome)) if outcome.is_passed() => None,
+        Some((_, outcome)) => match outcome.evidence() {
+            Evidence::Unmet { first, .. } => Some(first.condition.to_string()),
+            other => panic!("{other:?}"),
+        },
+        None => panic!("the gate is missing"),
+    }
+}
+
+#[rstest]
+//     conditions                             package                         met
+#[case("packages: {types: [npm]}", package("npm", "a", ""), true)]
+#[case("packages: {types: [npm]}", package("pypi", "a", ""), false)]
+#[case("packages: {types: [npm]}", package("NPM", "a", ""), false)]
+#[case("packages: {types: []}", package("npm", "a", ""), false)]
+#[case("packages: {types: []}", entry(""), true)]
+#[case("packages: {registries: ['https://npm.example/']}", package("npm", "a", ""), true)]
+#[case("packages: {registries: ['https://other.example']}", package("npm", "a", ""), false)]
+#[case(
+    "packages: {registries: ['https://other.example']}",
+    package("npm", "a", r#","registryBaseUrl":"https://other.example/""#),
+    true
+)]
+#[case(
+    "packages: {registries: ['https://npm.example']}",
+    package("npm", "a", r#","registryBaseUrl":"https://evil.example""#),
+    false
+)]
+#[case("packages: {registries: ['https://pypi.example']}", package("pypi", "a", ""), false)]
+#[case(
+    "packages: {registries: ['https://images.example']}",
+    package("oci", "images.example/a/b:1", ""),
+    true
+)]
+#[case(
+    "packages: {registries: ['https://images.example']}",
+    package("oci", "evil.example/a/b:1", r#","registryBaseUrl":"https://images.example""#),
+    false
+)]
+#[case("packages: {registries: ['https://docker.io']}", package("oci", "a/b:1", ""), true)]
+#[case(
+    "packages: {registries: ['https://files.example']}",
+    package("mcpb", "https://files.example/x.mcpb", ""),
+    true
+)]
+#[case(
+    "packages: {registries: ['https://files.example']}",
+    package("mcpb", "https://files.example.evil.example/x.mcpb", ""),
+    false
+)]
+#[case("packages: {identifiers: [some-tool]}", package("pypi", "Some_Tool", ""), true)]
+#[case("packages: {identifiers: [some-tool]}", package("npm", "Some_Tool", ""), false)]
+#[case("packages: {identifiers: ['@a/*']}", package("npm", "@a/b", ""), true)]
+#[case("packages: {identifiers: ['@a/*']}", package("npm", "@ab/b", ""), false)]
+#[case("packages: {identifiers: ['some-*']}", package("pypi", "some_tool", ""), true)]
+#[case(
+    "packages: {identifiers: ['images.example/a/*']}",
+    package("oci", "images.example/a/b:1", ""),
+    true
+)]
+#[case(
+    "packages: {identifiers: ['https://files.example/a/*']}",
+    package("mcpb", "https://files.example/a/../b/x.mcpb", ""),
+    false
+)]
+#[case("runtimes: [npx]", package("npm", "a", ""), true)]
+#[case("runtimes: [npx]", package("npm", "a", r#","runtimeHint":"bunx""#), false)]
+#[case("runtimes: [docker]", package("npm", "a", r#","runtimeHint":"docker""#), true)]
+#[case("runtimes: [npx]", package("mcpb", "https://a.example/x.mcpb", ""), false)]
+#[case("pinned_packages: true", package("npm", "a", r#","version":"1.0.0""#), true)]
+#[case("pinned_packages: true", package("npm", "a", r#","version":"^1.0.0""#), false)]
+#[case("pinned_packages: true", package("npm", "a", r#","version":"latest""#), false)]
+#[case("pinned_packages: true", package("npm", "a", ""), false)]
+#[case("pinned_packages: true", package("pypi", "a", r#","version":"1.0""#), true)]
+#[case("pinned_packages: true", package("pypi", "a", r#","version":"1.*""#), false)]
+#[case("pinned_packages: true", package("oci", "a/b:1", ""), false)]
+#[case(
+    "pinned_packages: true",
+    package(
+        "oci",
+        "a/b@sha256:d9dc2f44f4f624bdc5fb5817abc74f6244dd40b2d03036380cd6253eff374ae5",
+        ""
+    ),
+    true
+)]
+#[case("pinned_packages: true", package("oci", "a/b:1@sha256:d9dc", ""), false)]
+#[case(
+    "pinned_packages: true",
+    package("mcpb", "https://a.example/x.mcpb", r#","version":"1.0.0""#),
+    false
+)]
+#[case(
+    "pinned_packages: true",
+    package(
+        "mcpb",
+        "https://a.example/x.mcpb",
+        r#","fileSha256":"d9dc2f44f4f624bdc5fb5817abc74f6244dd40b2d03036380cd6253eff374ae5""#
+    ),
+    true
+)]
+#[case("pinned_packages: true", package("maven", "a:b", r#","version":"1.0.0""#), false)]
+#[case("pinned_packages: true", entry(r#","packages":[{"version":"1.0.0"}]"#), false)]
+fn package_is_judged_by_each_condition(
+    #[case] conditions: &str,
+    #[case] dossier: Dossier,
+    #[case] is_met: bool,
+) {
+    let policy = under(&format!("{{name: '*', conditions: {{{conditions}}}}}"));
+    assert_eq!(unmet(&dossier, &policy, at(NOW)).is_none(), is_met);
+}
+
+#[rstest]
+#[case("remotes: {hosts: [a.example]}", remote("https://a.example/mcp"), true)]
+#[case("remotes: {hosts: [A.example.]}", remote("https://a.EXAMPLE.:8443/mcp"), true)]
+#[case("remotes: {hosts: [a.example]}", remote("https://b.a.example/mcp"), false)]
+#[case("remotes: {hosts: ['*.a.example']}", remote("https://b.a.example/mcp"), true)]
+#[case("remotes: {hosts: ['*.a.example']}", remote("https://a.example/mcp"), false)]
+#[case("remotes: {hosts: ['*.a.example']}", remote("https://evila.example/mcp"), false)]
+#[case("remotes: {hosts: ['*.a.example']}", remote("https://{x}.a.example/mcp"), false)]
+#[case("remotes: {hosts: [a.example]}", remote("https://a.example{x}/mcp"), false)]
+#[case("remotes: {hosts: [a.example]}", remote("https://a.example/{x}/mcp"), true)]
+#[case("remotes: {hosts: [a.example]}", remote("https://a.example@evil.example/mcp"), false)]
+#[case("remotes: {hosts: [a.example]}", remote("https://evil.example\\\\@a.example/mcp"), false)]
+#[case("remotes: {hosts: []}", entry(""), true)]
+#[case("remotes: {transports: [sse]}", remote("https://a.example/mcp"), true)]
+#[case("remotes: {transports: [streamable-http]}", remote("https://a.example/mcp"), false)]
+#[case("secrets: none", entry(r#","remotes":[{"type":"sse","url":"https://a.example","headers":[{"name":"X","isSecret":true}]}]"#), false)]
+#[case("secrets: [X]", entry(r#","remotes":[{"type":"sse","url":"https://a.example","headers":[{"name":"X","isSecret":true}]}]"#), true)]
+#[case(
+    "secrets: none",
+    entry(r#","remotes":[{"type":"sse","url":"https://a.example","headers":[{"name":"X"}]}]"#),
+    true
+)]
+#[case(
+    "environment: [A]",
+    package("npm", "a", r#","environmentVariables":[{"name":"A"},{"name":"B"}]"#),
+    false
+)]
+#[case(
+    "environment: [A, B]",
+    package("npm", "a", r#","environmentVariables":[{"name":"A"},{"name":"B"}]"#),
+    true
+)]
+#[case("environment: []", package("npm", "a", r#","environmentVariables":[{"name":"A"}]"#), false)]
+// Ownership is not checked here, so no verdict is known.
+#[case("ownership: verified", entry(""), false)]
+fn remote_or_input_is_judged_by_each_condition(
+    #[case] conditions: &str,
+    #[case] dossier: Dossier,
+    #[case] is_met: bool,
+) {
+    let policy = under(&format!("{{name: '*', conditions: {{{conditions}}}}}"));
+    assert_eq!(unmet(&dossier, &policy, at(NOW)).is_none(), is_met);
+}
+
+#[test]
+fn content_without_facts_meets_no_condition() {
+    let mut dossier = entry("");
+    dossier.rows[0].content.facts = None;
+    let policy = under("{name: '*', conditions: {secrets: none}}");
+    assert_eq!(unmet(&dossier, &policy, at(NOW)).as_deref(), Some("secrets"));
+}
+
+#[rstest]
+#[case("name: com.example.*/*", true)]
+#[case("name: com.EXAMPLE/Tool", true)]
+#[case("name: com.example/tool, versions: '>=0.9'", true)]
+#[case("name: com.example/tool, versions: v1.0.0", true)]
+#[case("name: com.example/tool, versions: '>=2'", false)]
+#[case("name: com.example/other", false)]
+#[case("name: com.example/tool, upstream: other", false)]
+fn condition_concerns_what_its_rule_cannot_exclude(#[case] selector: &str, #[case] concerns: bool) {
+    let policy = under(&format!("{{{selector}, conditions: {{runtimes: []}}}}"));
+    assert_eq!(unmet(&package("npm", "a", ""), &policy, at(NOW)).is_some(), concerns);
+}
+
+#[rstest]
+#[case("pinned_packages", "2026-06-02", None)]
+#[case("pinned_packages", "2026-05-31", Some("pinned_packages"))]
+#[case("secrets", "2026-06-02", Some("pinned_packages"))]
+#[case("packages", "2026-06-02", Some("pinned_packages"))]
+fn waiver_lifts_one_condition_until_it_ends(
+    #[case] condition: &str,
+    #[case] expires: &str,
+    #[case] found: Option<&str>,
+) {
+    let policy = under(&format!(
+        "{{name: '*', conditions: {{pinned_packages: true}}}}, {{name: com.example/tool, \
+         waive: {{condition: {condition}, reason: r, reviewer: alice, expires: {expires}}}}}"
+    ));
+    let dossier = package("npm", "a", "");
+    assert_eq!(unmet(&dossier, &policy, at(NOW)).as_deref(), found);
+    let screening = Screening::default();
+    let holds_until = evaluate(&dossier, &policy, &screening, at(NOW)).holds_until;
+    let end = at("2026-06-03T00:00:00Z");
+    assert_eq!(holds_until == Some(end), expires == "2026-06-02");
+    assert_eq!(unmet(&dossier, &policy, end).as_deref(), Some("pinned_packages"));
+}
+
+#[test]
+fn unmet_condition_names_its_rule_the_condition_and_the_value() {
+    let policy = under("{name: '*', conditions: {packages: {types: [pypi, oci]}}}");
+    let dossier = package("npm", "left-pad", "");
+    let screening = Screening::default();
+    let evaluation = evaluate(&dossier, &policy, &screening, at(NOW));
+    let (gate, evidence) = evaluation.entries[0].hidden_by().expect("hidden");
+    assert_eq!(gate, Gate::ConditionsMet);
+    assert_eq!(
+        evidence.to_string(),
+        "the condition `packages.types` of `*` at x.yaml:1:88 is not met: the package left-pad has `npm`"
+    );
+}
+
+/// Rules with conditions, with what of the entry each of them allows.
+fn any_conditions() -> impl Strategy<Value = Vec<String>> {
+    let conditions = prop_oneof![
+        Just("packages: {types: [npm]}"),
+        Just("packages: {types: [pypi, npm]}"),
+        Just("packages: {identifiers: ['a*']}"),
+        Just("runtimes: [docker]"),
+        Just("pinned_packages: true"),
+        Just("secrets: none"),
+        Just("environment: [A]"),
+        Just("ownership: verified"),
+    ];
+    let name = prop_oneof![Just("'*'"), Just("com.example/*"), Just("com.example/tool")];
+    let rule = (name, conditions)
+        .prop_map(|(name, conditions)| format!("{{name: {name}, conditions: {{{conditions}}}}}"));
+    prop::collection::vec(rule, 1..5)
+}
+
+proptest! {
+    #[test]
+    fn condition_that_is_added_never_shows_more_whatever_the_order(
+        rules in any_conditions(),
+        exact in any::<bool>(),
+    ) {
+        let version = if exact { r#","version":"1.0.0","environmentVariables":[{"name":"A"}]"# } else { "" };
+        let dossier = package("npm", "a", version);
+        let met = |rules: &[String]| {
+            let policy = under(&rules.join(", "));
+            unmet(&dossier, &policy, at(NOW)).is_none()
+        };
+        let reversed: Vec<String> = rules.iter().rev().cloned().collect();
+        prop_assert_eq!(met(&rules), met(&reversed));
+        for fewer in 1..rules.len() {
+            prop_assert!(met(&rules[..fewer]) || !met(&rules), "{:?}", rules);
+        }
+        let each = rules.iter().all(|rule| met(std::slice::from_ref(rule)));
+        prop_assert_eq!(each, met(&rules));
+    }
+}

@@ -1,0 +1,202 @@
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+
+use super::fields::{CONDITIONS, HOST, IDENTIFIER, PACKAGES, REGISTRY, REMOTES, SECRETS};
+use crate::lint::{Fields, Kind, Node, Reader, nearest};
+use crate::ownership::Requirement;
+
+/// The demands of one rule on every entry that it cannot exclude.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Conditions {
+    /// What is allowed, by condition; an empty list allows nothing.
+    pub lists: BTreeMap<Condition, BTreeSet<String>>,
+    pub pinned_packages: bool,
+    /// The verdict on the namespace: verified or declared.
+    pub ownership: Option<Requirement>,
+}
+
+/// A condition that a rule can set, and that a waiver can lift.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Condition {
+    PackageTypes,
+    PackageRegistries,
+    PackageIdentifiers,
+    RemoteHosts,
+    RemoteTransports,
+    Secrets,
+    Environment,
+    Runtimes,
+    PinnedPackages,
+    Ownership,
+}
+
+impl Condition {
+    pub const WORDS: [(&str, Self); 10] = [
+        ("packages.types", Self::PackageTypes),
+        ("packages.registries", Self::PackageRegistries),
+        ("packages.identifiers", Self::PackageIdentifiers),
+        ("remotes.hosts", Self::RemoteHosts),
+        ("remotes.transports", Self::RemoteTransports),
+        ("secrets", Self::Secrets),
+        ("environment", Self::Environment),
+        ("runtimes", Self::Runtimes),
+        ("pinned_packages", Self::PinnedPackages),
+        ("ownership", Self::Ownership),
+    ];
+
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        Self::WORDS[self as usize].0
+    }
+}
+
+impl fmt::Display for Condition {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// The types of packages that clients can run.
+pub const PACKAGE_TYPES: [&str; 7] = ["npm", "pypi", "nuget", "oci", "mcpb", "cargo", "go"];
+/// The transports of remotes.
+const TRANSPORTS: [&str; 2] = ["streamable-http", "sse"];
+
+/// Reads the `conditions` of a rule.
+pub(super) fn read_conditions(reader: &mut Reader, node: &Node) -> Option<Conditions> {
+    let fields = reader.mapping(node, &CONDITIONS)?;
+    let mut lists = BTreeMap::new();
+    let packages = fields.get("packages").and_then(|node| reader.mapping(node, &PACKAGES));
+    if let Some(packages) = packages.filter(|packages| is_set(reader, packages)) {
+        let mut list = |key, condition, parse: fn(&str) -> Result<String, String>| {
+            let allowed = packages.get(key).map(|node| read_list(reader, node, parse));
+            lists.extend(allowed.map(|allowed| (condition, allowed)));
+        };
+        list("types", Condition::PackageTypes, |text| one_of(text, &PACKAGE_TYPES));
+        list("registries", Condition::PackageRegistries, registry);
+        list("identifiers", Condition::PackageIdentifiers, identifier);
+    }
+    let remotes = fields.get("remotes").and_then(|node| reader.mapping(node, &REMOTES));
+    if let Some(remotes) = remotes.filter(|remotes| is_set(reader, remotes)) {
+        let mut list = |key, condition, parse: fn(&str) -> Result<String, String>| {
+            let allowed = remotes.get(key).map(|node| read_list(reader, node, parse));
+            lists.extend(allowed.map(|allowed| (condition, allowed)));
+        };
+        list("hosts", Condition::RemoteHosts, host);
+        list("transports", Condition::RemoteTransports, |text| one_of(text, &TRANSPORTS));
+    }
+    if let Some(node) = fields.get("secrets") {
+        lists.insert(Condition::Secrets, secrets(reader, node));
+    }
+    for (key, condition) in
+        [("environment", Condition::Environment), ("runtimes", Condition::Runtimes)]
+    {
+        let allowed = fields.get(key).map(|node| read_list(reader, node, word));
+        lists.extend(allowed.map(|allowed| (condition, allowed)));
+    }
+    let pinned_packages = fields.get("pinned_packages").and_then(|node| {
+        let is_set = reader.boolean(node)?;
+        if !is_set {
+            reader.error(
+                node,
+                "`pinned_packages: false` lifts the condition of no other rule",
+                "`true`; for an exception use `waive`",
+            );
+        }
+        Some(is_set)
+    });
+    let words = &[("verified", Requirement::Verified), ("declared", Requirement::Declared)];
+    let ownership = fields.get("ownership").and_then(|node| reader.word(node, words));
+    is_set(reader, &fields);
+    let pinned_packages = pinned_packages == Some(true);
+    Some(Conditions { lists, pinned_packages, ownership })
+}
+
+/// Returns true if a mapping has an allowed key; one without any key is a finding.
+fn is_set(reader: &mut Reader, fields: &Fields<'_>) -> bool {
+    if matches!(&fields.node.kind, Kind::Mapping(pairs) if pairs.is_empty()) {
+        reader.error(
+            fields.node,
+            "a mapping that sets nothing",
+            "set a condition, or leave the key out",
+        );
+    }
+    !fields.is_empty()
+}
+
+/// Reads a list of texts, which may be empty: then it allows nothing.
+fn read_list(
+    reader: &mut Reader,
+    node: &Node,
+    parse: impl Fn(&str) -> Result<String, String>,
+) -> BTreeSet<String> {
+    let items = reader.items(node).iter();
+    items.filter_map(|item| reader.parsed(item, &parse)).collect()
+}
+
+fn secrets(reader: &mut Reader, node: &Node) -> BTreeSet<String> {
+    if matches!(node.kind, Kind::Scalar { .. }) {
+        let none = |text: &str| match text {
+            "none" => Ok(()),
+            _ => Err(SECRETS),
+        };
+        reader.parsed(node, none);
+        return BTreeSet::new();
+    }
+    read_list(reader, node, word)
+}
+
+fn one_of(text: &str, known: &[&str]) -> Result<String, String> {
+    if known.contains(&text) {
+        return Ok(text.to_owned());
+    }
+    let listed = known.iter().map(|word| format!("`{word}`")).collect::<Vec<_>>().join(", ");
+    Err(match nearest(text, known.iter().copied()) {
+        Some(near) => format!("did you mean `{near}`? Allowed: {listed}"),
+        None => format!("allowed: {listed}"),
+    })
+}
+
+/// Reads a name or program, which is compared as it is written.
+fn word(text: &str) -> Result<String, String> {
+    if text.contains(char::is_whitespace) {
+        return Err("a name without white space: no entry could meet the condition".to_owned());
+    }
+    Ok(text.to_owned())
+}
+
+fn registry(text: &str) -> Result<String, String> {
+    let url = url::Url::parse(text).map_err(|_| REGISTRY)?;
+    let is_plain = matches!(url.scheme(), "https" | "http")
+        && url.query().is_none()
+        && url.fragment().is_none()
+        && url.username().is_empty()
+        && url.password().is_none();
+    is_plain.then(|| text.to_owned()).ok_or_else(|| REGISTRY.to_owned())
+}
+
+fn identifier(text: &str) -> Result<String, String> {
+    let fixed = text.strip_suffix('*').unwrap_or(text);
+    let is_usual = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~/:@%+=,".contains(&byte);
+    if fixed.is_empty() || !fixed.bytes().all(is_usual) {
+        return Err(IDENTIFIER.to_owned());
+    }
+    Ok(text.to_owned())
+}
+
+fn host(text: &str) -> Result<String, String> {
+    let domain = text.strip_prefix("*.").unwrap_or(text);
+    if domain.contains('*') {
+        return Err(HOST.to_owned());
+    }
+    let parsed = url::Host::parse(domain).map_err(|_| HOST)?;
+    let is_pattern = domain.len() < text.len();
+    match parsed {
+        // An address has nothing below it.
+        url::Host::Ipv4(_) | url::Host::Ipv6(_) if is_pattern => Err(HOST.to_owned()),
+        parsed => {
+            let host = parsed.to_string();
+            let host = host.trim_end_matches('.');
+            Ok(if is_pattern { format!("*.{host}") } else { host.to_owned() })
+        }
+    }
+}

@@ -1,0 +1,136 @@
+use super::dates::EXPIRES;
+use crate::lint::{Field, Table};
+
+/// The allowed values of `registries`.
+pub(in crate::overlay) const REGISTRY: &str =
+    "an https or http URL without query and fragment, as entries have it";
+/// The allowed values of `identifiers`.
+pub(in crate::overlay) const IDENTIFIER: &str =
+    "an identifier, or its beginning with one `*` at the end";
+/// The allowed values of `hosts`.
+pub(in crate::overlay) const HOST: &str = "a host such as mcp.example.com, or `*.example.com` for all hosts below a \
+                                           domain; without scheme, port and path";
+/// The allowed values of `secrets`.
+pub(in crate::overlay) const SECRETS: &str = "`none`, or a list of the names of secrets";
+
+pub(in crate::overlay) const CONDITIONS: Table = Table {
+    heading: "conditions",
+    intro: "Demands that every entry has to meet which the rule cannot exclude: as for a denial, other spellings of its \
+            name and versions are included. The conditions of all rules add up, so lists intersect. Absent packages \
+            and remotes meet the conditions about them; what cannot be judged does not.",
+    opening: "servers:\n  - name: \"*\"\n    conditions:\n",
+    fields: &[
+        Field::new("packages", "mapping", "Demands on every package: see `conditions.packages`.")
+            .example("{types: [npm, oci]}"),
+        Field::new("remotes", "mapping", "Demands on every remote: see `conditions.remotes`.")
+            .example("{transports: [streamable-http]}"),
+        Field::new(
+            "secrets",
+            "word or list of texts",
+            "The secrets that an entry may ask for, by the names of the inputs that it marks as secret.",
+        )
+        .allowed(SECRETS)
+        .example("[GITHUB_TOKEN]"),
+        Field::new(
+            "environment",
+            "list of texts",
+            "The environment variables that an entry may ask for.",
+        )
+        .example("[GITHUB_TOKEN, LOG_LEVEL]"),
+        Field::new(
+            "runtimes",
+            "list of texts",
+            "The programs that may run a package: its `runtimeHint`, or else the usual one of its type (`npx`, `uvx`, \
+             `dnx`, `docker`).",
+        )
+        .example("[npx, docker]"),
+        Field::new(
+            "pinned_packages",
+            "boolean",
+            "With `true` every package names one exact version, and an image or an MCPB file its digest.",
+        )
+        .allowed("`true`")
+        .example("true"),
+        Field::new(
+            "ownership",
+            "word",
+            "The verdict on the namespace, also where a namespace is waived; `declared` is the stricter one. Entries of \
+             internal upstreams need none.",
+        )
+        .allowed("`verified`, `declared`")
+        .example("verified"),
+    ],
+    planned: &[],
+};
+
+pub(in crate::overlay) const PACKAGES: Table = Table {
+    heading: "conditions.packages",
+    intro: "An empty list allows nothing: then only entries without packages meet the condition.",
+    opening: "servers:\n  - name: \"*\"\n    conditions:\n      packages:\n",
+    fields: &[
+        Field::new("types", "list of texts", "The allowed types of packages.")
+            .allowed("`npm`, `pypi`, `nuget`, `oci`, `mcpb`, `cargo`, `go`")
+            .example("[npm, oci]"),
+        Field::new(
+            "registries",
+            "list of texts",
+            "The allowed registries: `registryBaseUrl`, else the registry of `[packages]` in `vidimus.toml` that is \
+             asked about packages of that type; the host of an image and of an MCPB file.",
+        )
+        .allowed(REGISTRY)
+        .example("[\"https://packages.example.com\"]"),
+        Field::new(
+            "identifiers",
+            "list of texts",
+            "The allowed packages, in any spelling that their ecosystem takes for the same.",
+        )
+        .allowed(IDENTIFIER)
+        .example("[\"@example/*\", example-mcp]"),
+    ],
+    planned: &[],
+};
+
+pub(in crate::overlay) const REMOTES: Table = Table {
+    heading: "conditions.remotes",
+    intro: "An empty list allows nothing: then only entries without remotes meet the condition.",
+    opening: "servers:\n  - name: \"*\"\n    conditions:\n      remotes:\n",
+    fields: &[
+        Field::new(
+            "hosts",
+            "list of texts",
+            "The allowed hosts. A URL with a variable in its host does not meet the condition.",
+        )
+        .allowed(HOST)
+        .example("[mcp.example.com, \"*.vendor.example\"]"),
+        Field::new("transports", "list of texts", "The allowed transports.")
+            .allowed("`streamable-http`, `sse`")
+            .example("[streamable-http]"),
+    ],
+    planned: &[],
+};
+
+pub(in crate::overlay) const WAIVE: Table = Table {
+    heading: "waive",
+    intro: "The entries that the rule selects do not have to meet one condition, of whichever rule, until the waiver \
+            ends. Several rules each waive one.",
+    opening: "servers:\n  - name: com.example/wiki\n    waive:\n",
+    fields: &[
+        Field::new("condition", "word", "The condition.")
+            .required()
+            .allowed(
+                "`packages`, `remotes`, `packages.types`, `packages.registries`, `packages.identifiers`, \
+                 `remotes.hosts`, `remotes.transports`, `secrets`, `environment`, `runtimes`, `pinned_packages`, \
+                 `ownership`",
+            )
+            .example("pinned_packages"),
+        Field::new("reason", "text", "Why the entries need not meet it.")
+            .required()
+            .example("the vendor publishes no digests yet"),
+        Field::new("reviewer", "text", "The person who decided it.").required().example("alice"),
+        Field::new("expires", "date", "The last moment at which it is waived.")
+            .required()
+            .allowed(EXPIRES)
+            .example("2027-02-01"),
+    ],
+    planned: &[],
+};
