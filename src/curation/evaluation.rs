@@ -96,6 +96,7 @@ pub fn evaluate<'a>(
             content,
             head,
             ownership,
+            claimed: &claimed,
             reach: &reach,
             now,
         };
@@ -103,6 +104,12 @@ pub fn evaluate<'a>(
         let expires = input.expiry();
         hold(expires);
         hold(input.review_ahead().map(|begin| begin.minus(Timestamp::TICK)));
+        hold(input.hides_deprecated());
+        for outcome in &gates {
+            if let Evidence::Cooldown { until, .. } = outcome.evidence() {
+                hold(Some(until.minus(Timestamp::TICK)));
+            }
+        }
         let is_served = gates.iter().all(Outcome::is_passed);
         let admits =
             |index: &usize| policy.views[*index].admits(&dossier.name, &row.upstream, &effective);

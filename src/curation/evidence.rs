@@ -5,7 +5,7 @@ use super::conditions::Unmet;
 use super::ownership::OwnershipEvidence;
 use super::safe::Objection;
 use super::screening::ScreeningMatch;
-use crate::model::{Damage, Digest, Escaped, Status, Timestamp};
+use crate::model::{Damage, Digest, Escaped, NotBenign, Status, Timestamp};
 use crate::overlay::{Reviewed, Rule, State};
 
 /// The evidence of a gate: data that borrows from the dossier and the policy. Text is made when it is shown.
@@ -40,6 +40,29 @@ pub enum Evidence<'a> {
     ReviewAhead {
         reviewed: Timestamp,
         rule: &'a Rule,
+    },
+    /// The version came after the review, and is benign beside the reference.
+    Followed {
+        rule: &'a Rule,
+    },
+    /// It is benign, and is served from this moment.
+    Cooldown {
+        until: Timestamp,
+        rule: &'a Rule,
+    },
+    /// The version came after the review, and is not benign.
+    NotFollowed {
+        why: NotBenign,
+        rule: &'a Rule,
+    },
+    /// The upstream deprecated it, and the time ended for which it stayed served.
+    Deprecated {
+        since: Timestamp,
+    },
+    /// The upstream changed the content, and no rule pins one of the contents.
+    Drifted {
+        first: Digest,
+        now: Digest,
     },
     /// An earlier gate left no approval to evaluate.
     NoApproval,
@@ -108,6 +131,28 @@ impl fmt::Display for Evidence<'_> {
             Self::ReviewAhead { reviewed, rule } => {
                 write!(f, "pending: nothing is admitted before the review {reviewed} of {}", located(rule))
             }
+            Self::Followed { rule } => {
+                write!(f, "benign beside the reference {} of {}", reference(rule), located(rule))
+            }
+            Self::Cooldown { until, rule } => {
+                write!(f, "pending: benign beside the reference {} of {}, and served from {until}", reference(rule), located(rule))
+            }
+            Self::NotFollowed { why: NotBenign::NoReference, rule } => {
+                write!(f, "pending: it came after the review, and {} follows nothing without a `reference`", located(rule))
+            }
+            Self::NotFollowed { why, rule } => write!(
+                f,
+                "pending: it came after the review, and is not benign beside the reference {} of {}: {why}",
+                reference(rule),
+                located(rule)
+            ),
+            Self::Deprecated { since } => {
+                write!(f, "deprecated upstream since {since}, longer than `hide_after` allows")
+            }
+            Self::Drifted { first, now } => write!(
+                f,
+                "suspended: the upstream changed {first} to {now}; to serve one of them, review it and pin its digest"
+            ),
             Self::NoApproval => f.write_str("not evaluated: the entry is not approved"),
             Self::Expires(until) => write!(f, "the approval is valid until {until}"),
             Self::Expired(until) => write!(f, "the approval expired at {until}"),
@@ -139,6 +184,13 @@ impl fmt::Display for Evidence<'_> {
             }
         }
     }
+}
+
+/// Returns the version that later ones are compared with.
+fn reference(rule: &Rule) -> String {
+    let follow = rule.approval.as_ref().and_then(|approval| approval.follow.as_ref());
+    let reference = follow.and_then(|follow| follow.reference.as_ref());
+    reference.map(|reference| Escaped(reference.version.as_str()).to_string()).unwrap_or_default()
 }
 
 fn write_match(f: &mut fmt::Formatter<'_>, found: &ScreeningMatch) -> fmt::Result {

@@ -5,13 +5,16 @@ use super::conditions::Judged;
 use super::dossier::{ContentHead, Dossier, DossierRow};
 use super::evidence::Evidence;
 use super::facts::ContentFacts;
-use super::ownership::OwnershipEvidence;
+use super::follow::Later;
+use super::ownership::{Claimed, OwnershipEvidence};
 use super::policy::PolicySnapshot;
 use super::reach::Reach;
 use super::requirement::spells_name_out;
 use super::screening::{Compared, Screening};
-use crate::model::{Head, Status, Timestamp};
-use crate::overlay::{Approval, EffectivePolicy, Reviewed, State};
+use crate::model::{Head, NotBenign, Status, Timestamp};
+use crate::overlay::{
+    Approval, EffectivePolicy, Follow, OnDeprecated, OnDrift, Reviewed, Rule, State,
+};
 
 /// One condition for serving an entry. The order is the order of evaluation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -122,6 +125,7 @@ pub(super) struct GateInput<'a, 'c> {
     pub(super) content: &'a ContentHead,
     pub(super) head: Head,
     pub(super) ownership: OwnershipEvidence<'a>,
+    pub(super) claimed: &'c Claimed<'a, 'c>,
     pub(super) reach: &'c Reach<'a>,
     pub(super) now: Timestamp,
 }
@@ -175,6 +179,10 @@ impl<'a> GateInput<'a, '_> {
             _ if self.head.missing => Outcome::Failed(Evidence::Missing),
             (Status::Deleted, _) => Outcome::Failed(Evidence::Status(Status::Deleted)),
             (_, Some(other)) => Outcome::Failed(Evidence::DeletedBy(other)),
+            _ if self.hides_deprecated().is_some_and(|last| last < self.now) => {
+                let since = self.head.deprecated_since().unwrap_or(self.now);
+                Outcome::Failed(Evidence::Deprecated { since })
+            }
             (status, None) => Outcome::Passed(Evidence::Status(status)),
         }
     }
@@ -201,6 +209,9 @@ impl<'a> GateInput<'a, '_> {
         let is_internal = self.policy.is_internal(&self.row.upstream);
         match approval.reviewed {
             Some(reviewed) if reviewed.covers(counted, is_internal) => Outcome::Passed(ruled),
+            _ if let Some(follow) = approval.follow.as_ref().filter(|_| rule.name.is_exact()) => {
+                self.evaluate_follow(rule, follow)
+            }
             // The lint rejects a wide approval without a review date; it would cover nothing.
             reviewed => Outcome::Failed(Evidence::PublishedLater {
                 published: self.head.published_at,
@@ -208,6 +219,25 @@ impl<'a> GateInput<'a, '_> {
                 reviewed: reviewed.unwrap_or(Reviewed::At(Timestamp::MIN)),
                 rule,
             }),
+        }
+    }
+
+    /// Passes a version that is benign beside the reference of its approval, after the cooldown.
+    fn evaluate_follow(&self, rule: &'a Rule, follow: &'a Follow) -> Outcome<'a> {
+        let (dossier, content) = (self.dossier, self.content);
+        let later = Later { dossier, follow, version: &self.row.version, content };
+        let objection = later.objection().or_else(|| {
+            if !self.claimed.admits_unseen() {
+                Some(NotBenign::NotVerified)
+            } else {
+                self.open_lookalike().map(|_| NotBenign::LookalikeAlert)
+            }
+        });
+        let until = later.served_from();
+        match objection {
+            Some(why) => Outcome::Failed(Evidence::NotFollowed { why, rule }),
+            None if self.now < until => Outcome::Failed(Evidence::Cooldown { until, rule }),
+            None => Outcome::Passed(Evidence::Followed { rule }),
         }
     }
 
@@ -238,38 +268,51 @@ impl<'a> GateInput<'a, '_> {
     }
 
     /// Fails an entry that replaced purged content, unless a reviewer pinned exactly this one. A rewrite changes
-    /// nothing that is served, because the first content is kept; a purge removes the first content too.
+    /// nothing that is served, because the first content is kept, unless a rule suspends what drifts; a purge removes
+    /// the first content too.
     fn evaluate_content(&self) -> Outcome<'a> {
         let pinned = self.approval().and_then(|approval| approval.digest);
-        if self.head.replaced && pinned != Some(self.head.received) {
+        let first = self.row.content.head;
+        let is_suspended = self.rules.on_drift == Some(OnDrift::Suspend) && first.is_rewritten();
+        if pinned == Some(self.head.received) {
+            Outcome::Passed(Evidence::AsReviewed)
+        } else if self.head.replaced {
             Outcome::Failed(Evidence::Replaced)
+        } else if is_suspended {
+            let now = self.row.others.last().map_or(first.received, |other| other.head.received);
+            Outcome::Failed(Evidence::Drifted { first: first.received, now })
         } else {
             Outcome::Passed(Evidence::AsReviewed)
         }
     }
 
-    /// Fails an entry under a wildcard that a reviewer would have to look at first. A version that a configured
-    /// view shows stays, but not the one of another upstream.
+    /// Fails an entry under a wildcard that a reviewer would have to look at first.
     fn evaluate_screening(&self) -> Outcome<'a> {
+        match self.open_lookalike() {
+            None => Outcome::Passed(Evidence::NoMatch),
+            Some(Evidence::NoFacts) => Outcome::Failed(Evidence::NoFacts),
+            Some(_) if spells_name_out(self.rules) => Outcome::Passed(Evidence::NameSpelledOut),
+            Some(evidence) => Outcome::Failed(evidence),
+        }
+    }
+
+    /// Returns the reason to look at an entry that no reviewer saw. A version that a configured view shows stays, but
+    /// not the one of another upstream.
+    fn open_lookalike(&self) -> Option<Evidence<'a>> {
         let upstream = self.row.upstream.as_str();
         if !self.policy.withholds()
             || self.policy.is_internal(upstream)
             || self.policy.overlays.is_internal(&self.dossier.name)
             || self.dossier.is_visible(&self.row.version) && self.dossier.is_served_from(upstream)
         {
-            return Outcome::Passed(Evidence::NoMatch);
+            return None;
         }
         if self.content.facts.is_none() {
-            return Outcome::Failed(Evidence::NoFacts);
+            return Some(Evidence::NoFacts);
         }
-        let open = match self.compared() {
+        match self.compared() {
             None => Some(Evidence::NotCompared),
             Some(compared) => compared.open_match().map(Evidence::Matches),
-        };
-        match open {
-            None => Outcome::Passed(Evidence::NoMatch),
-            Some(_) if spells_name_out(self.rules) => Outcome::Passed(Evidence::NameSpelledOut),
-            Some(evidence) => Outcome::Failed(evidence),
         }
     }
 
@@ -302,6 +345,12 @@ impl<'a> GateInput<'a, '_> {
     pub(super) fn review_ahead(&self) -> Option<Timestamp> {
         let reviewed = self.approval()?.reviewed?;
         reviewed.is_ahead(self.now).then_some(reviewed.start())
+    }
+
+    /// Returns the last moment at which a deprecated entry stays served, if a rule hides it then.
+    pub(super) fn hides_deprecated(&self) -> Option<Timestamp> {
+        let Some(OnDeprecated::HideAfter(after)) = self.rules.on_deprecated else { return None };
+        self.head.deprecated_since().map(|since| since.plus(after))
     }
 
     /// Returns the last moment at which the approval is valid.

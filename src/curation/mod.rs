@@ -18,6 +18,7 @@ mod evaluation;
 mod evidence;
 mod explanation;
 mod facts;
+mod follow;
 mod gates;
 mod ownership;
 mod package_urls;

@@ -159,6 +159,24 @@ impl<'a> Claimed<'a, '_> {
         OwnershipEvidence::Evaluated { basis, required, lack }
     }
 
+    /// Returns true if content that no reviewer saw may be admitted: its namespace is verified, and everything that
+    /// confirms new content under a wildcard confirms this one.
+    pub(super) fn admits_unseen(&self) -> bool {
+        match self.evaluate() {
+            OwnershipEvidence::InternalUpstream => true,
+            OwnershipEvidence::Evaluated { basis, lack: None, .. } => {
+                let verdict = basis.verdict();
+                let is_admitted = || {
+                    self.dossier.is_visible(self.version)
+                        || !self.dossier.verification.is_stale(self.now)
+                            && self.lack_of_admission(Requirement::Verified, verdict).is_none()
+                };
+                matches!(verdict, Verdict::Verified | Verdict::Declared) && is_admitted()
+            }
+            _ => false,
+        }
+    }
+
     /// Returns the reason why a wildcard does not admit this content now, although the verdict is enough: a published
     /// key can be copied, and a package can belong to another server.
     fn lack_of_admission(&self, required: Requirement, verdict: Verdict) -> Option<Lack> {

@@ -14,6 +14,10 @@ pub enum EntryState {
     Served,
     /// An approval covers it in part: the version was published after the review.
     NewerThanReview,
+    /// It came after the review, is benign, and waits for the end of the cooldown.
+    Cooldown,
+    /// It came after the review, and differs from the reference in more than listed members.
+    MaterialChange,
     /// No rule decides about it.
     NeverDecided,
     /// A rule says that the decision is still open.
@@ -26,7 +30,11 @@ pub enum EntryState {
     DigestDiffers,
     ConditionsUnmet,
     ContentReplaced,
+    /// The upstream changed its content, and a rule suspends what drifts.
+    Drifted,
     DeletedUpstream,
+    /// Deprecated upstream for longer than a rule allows.
+    Deprecated,
     NotAuthoritative,
     SchemaViolation,
     /// A row of the name cannot be decoded.
@@ -37,9 +45,11 @@ pub enum EntryState {
 
 impl EntryState {
     /// The words of `list --state`, in the order of the states.
-    pub const WORDS: [(&str, Self); 17] = [
+    pub const WORDS: [(&str, Self); 21] = [
         ("served", Self::Served),
         ("newer-than-review", Self::NewerThanReview),
+        ("cooldown", Self::Cooldown),
+        ("material-change", Self::MaterialChange),
         ("never-decided", Self::NeverDecided),
         ("pending", Self::Pending),
         ("denied", Self::Denied),
@@ -50,7 +60,9 @@ impl EntryState {
         ("digest-differs", Self::DigestDiffers),
         ("conditions-unmet", Self::ConditionsUnmet),
         ("content-replaced", Self::ContentReplaced),
+        ("drifted", Self::Drifted),
         ("deleted-upstream", Self::DeletedUpstream),
+        ("deprecated", Self::Deprecated),
         ("not-authoritative", Self::NotAuthoritative),
         ("schema-violation", Self::SchemaViolation),
         ("damaged", Self::Damaged),
@@ -63,10 +75,17 @@ impl EntryState {
         let Some((gate, evidence)) = entry.hidden_by() else { return Self::Served };
         match gate {
             Gate::WellFormed => Self::Damaged,
-            Gate::ActiveUpstream => Self::DeletedUpstream,
+            Gate::ActiveUpstream => match evidence {
+                Evidence::Deprecated { .. } => Self::Deprecated,
+                _ => Self::DeletedUpstream,
+            },
             Gate::UpstreamAuthoritative => Self::NotAuthoritative,
             Gate::Approved => match evidence {
-                Evidence::PublishedLater { .. } => Self::NewerThanReview,
+                Evidence::Cooldown { .. } => Self::Cooldown,
+                Evidence::NotFollowed { why, .. } if why.is_material() => Self::MaterialChange,
+                Evidence::PublishedLater { .. } | Evidence::NotFollowed { .. } => {
+                    Self::NewerThanReview
+                }
                 Evidence::Ruled { state: State::Denied, .. } => Self::Denied,
                 Evidence::Ruled { state: State::Suspended, .. } => Self::Suspended,
                 Evidence::Ruled { .. } | Evidence::ReviewAhead { .. } => Self::Pending,
@@ -75,7 +94,10 @@ impl EntryState {
             Gate::ApprovalNotExpired => Self::Expired,
             Gate::DigestMatchesPin => Self::DigestDiffers,
             Gate::ConditionsMet => Self::ConditionsUnmet,
-            Gate::ContentAsReviewed => Self::ContentReplaced,
+            Gate::ContentAsReviewed => match evidence {
+                Evidence::Drifted { .. } => Self::Drifted,
+                _ => Self::ContentReplaced,
+            },
             Gate::NamespaceOwnership => Self::OwnershipMissing,
             Gate::NoOpenLookalikeAlert => Self::LookalikeAlert,
             Gate::ValidForStrictClients => Self::SchemaViolation,

@@ -240,17 +240,27 @@ impl<'s> NameRules<'s> {
         self.matching.iter().copied()
     }
 
-    /// Returns true if no rule approves, leaves pending, denies or suspends the name: other rules do not mention it.
+    /// Returns true if no rule mentions the name. A rule for `*` mentions names only with an approval, denial or
+    /// suspension: its conditions and labels concern all names alike.
     #[must_use]
     pub fn is_silent(&self) -> bool {
         let mut rules = self.matching.iter().chain(&self.generous);
-        rules.all(|rule| rule.approval.is_none())
+        rules.all(|rule| rule.name == NamePattern::Any && rule.approval.is_none())
     }
 
     /// Returns true if an approval by wildcard may cover the name.
     #[must_use]
     pub fn may_be_approved_unnamed(&self) -> bool {
         self.matching.iter().any(|rule| !rule.name.is_exact() && rule.approved().is_some())
+    }
+
+    /// Returns true if content that no reviewer saw may be admitted: by a wildcard, or by an approval that follows later
+    /// versions.
+    #[must_use]
+    pub fn may_admit_unseen(&self) -> bool {
+        let follows =
+            |rule: &&Rule| rule.approved().is_some_and(|approval| approval.follow.is_some());
+        self.may_be_approved_unnamed() || self.matching.iter().any(follows)
     }
 
     /// Returns the most specific denial or suspension of one version from one upstream.

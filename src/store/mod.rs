@@ -7,11 +7,11 @@
 //! |---|---|---|---|
 //! | `meta` | word | format, epoch, newest time of ours, the progress of ingest | no |
 //! | *entries* | | | |
-//! | `heads` | upstream, name, version | the facts that decisions read, 90 bytes | all but `first_seen` |
+//! | `heads` | upstream, name, version | the facts that decisions read, 98 bytes | all but `first_seen` |
 //! | `bodies` | the same | `server` and `_meta` byte for byte, compressed | yes |
 //! | `rewritten` | upstream, name, version and content | other contents of a published entry | only the current one |
 //! | `facts` | as in `bodies` or `rewritten` | the facts of the content that gates read, and the number of the rules that computed them | from the bodies |
-//! | `purged` | upstream, name, version | the head of a purged entry, 90 bytes | no |
+//! | `purged` | upstream, name, version | the head of a purged entry, 98 bytes | no |
 //! | `quarantine` | upstream, name, version or digest | reason and bytes of a row that is not a valid entry | yes |
 //! | *sync runs* | | | |
 //! | `upstreams` | upstream | [`UpstreamState`](crate::sync::UpstreamState) as JSON | by a full sync |

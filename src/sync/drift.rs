@@ -6,7 +6,7 @@ use crate::model::Escaped;
 const MAX_MEMBERS: usize = 100;
 const MAX_TEXT: usize = 400;
 
-/// Lists what changed between two `server` objects, member by member, for a person to read.
+/// Lists what changed between two `server` objects, by JSON pointer (RFC 6901), for a person to read.
 #[must_use]
 pub fn changed_members(before: &str, after: &str) -> Vec<String> {
     let parse = |text: &str| serde_json::from_str::<Value>(text).unwrap_or_default();
@@ -30,7 +30,7 @@ fn compare(path: &str, before: &Value, after: &Value, changes: &mut Vec<String>)
             let keys: std::collections::BTreeSet<&String> =
                 before.keys().chain(after.keys()).collect();
             for key in keys {
-                let inner = if path.is_empty() { key.clone() } else { format!("{path}.{key}") };
+                let inner = format!("{path}/{}", key.replace('~', "~0").replace('/', "~1"));
                 match (before.get(key), after.get(key)) {
                     (Some(before), Some(after)) => compare(&inner, before, after, changes),
                     (Some(gone), None) => changes.push(format!("{inner}: {} removed", shown(gone))),
@@ -41,7 +41,7 @@ fn compare(path: &str, before: &Value, after: &Value, changes: &mut Vec<String>)
         }
         (Value::Array(before), Value::Array(after)) if before.len() == after.len() => {
             for (index, (before, after)) in before.iter().zip(after).enumerate() {
-                compare(&format!("{path}[{index}]"), before, after, changes);
+                compare(&format!("{path}/{index}"), before, after, changes);
             }
         }
         (before, after) if before != after => {
@@ -66,10 +66,11 @@ mod tests {
     #[rstest::rstest]
     #[case(r#"{"a":1}"#, r#"{"a":1}"#, &[])]
     #[case(r#"{"a":1}"#, r#"{ "a":1}"#, &["only the layout of the bytes"])]
-    #[case(r#"{"a":1,"b":2}"#, r#"{"a":3,"c":4}"#, &["a: 1 became 3", "b: 2 removed", "c: 4 added"])]
-    #[case(r#"{"p":[{"i":"x"}]}"#, r#"{"p":[{"i":"y"}]}"#, &[r#"p[0].i: "x" became "y""#])]
-    #[case(r#"{"p":[1]}"#, r#"{"p":[1,2]}"#, &["p: [1] became [1,2]"])]
-    fn change_is_listed_member_by_member(
+    #[case(r#"{"a":1,"b":2}"#, r#"{"a":3,"c":4}"#, &["/a: 1 became 3", "/b: 2 removed", "/c: 4 added"])]
+    #[case(r#"{"p":[{"i":"x"}]}"#, r#"{"p":[{"i":"y"}]}"#, &[r#"/p/0/i: "x" became "y""#])]
+    #[case(r#"{"p":[1]}"#, r#"{"p":[1,2]}"#, &["/p: [1] became [1,2]"])]
+    #[case(r#"{"a/b":{"~":1}}"#, r#"{"a/b":{"~":2}}"#, &["/a~1b/~0: 1 became 2"])]
+    fn change_is_listed_by_json_pointer(
         #[case] before: &str,
         #[case] after: &str,
         #[case] wanted: &[&str],

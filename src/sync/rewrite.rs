@@ -59,6 +59,8 @@ pub enum Rewrite {
 /// content was accepted before, and never pass to another one.
 #[must_use]
 pub fn rewrite(arrival: &Arrival) -> Rewrite {
+    let deprecated_at = deprecated_at(arrival);
+    let arrival = &Arrival { sent: Head { deprecated_at, ..arrival.sent }, ..*arrival };
     let Arrival { sent, stored, purged, same_content, is_stub, .. } = *arrival;
     let returning = purged.filter(|purged| purged.received == sent.received);
     // A tombstone that was met first is no content: what comes later is the first.
@@ -69,8 +71,9 @@ pub fn rewrite(arrival: &Arrival) -> Rewrite {
         let head = Head { rewritten: true, ..dated(sent, purged) };
         return Rewrite::Restore { head, displaced: stored };
     }
-    let Head { status, updated_at, .. } = sent;
-    let marked = Head { status, updated_at, sent: sent.sent, missing: false, ..stored };
+    let Head { status, updated_at, deprecated_at, .. } = sent;
+    let marked =
+        Head { status, updated_at, deprecated_at, sent: sent.sent, missing: false, ..stored };
     if same_content {
         let Head { rewritten, replaced, .. } = stored;
         let head = Head { rewritten, replaced, ..dated(sent, stored) };
@@ -80,6 +83,13 @@ pub fn rewrite(arrival: &Arrival) -> Rewrite {
     } else {
         Rewrite::KeepFirst { head: Head { rewritten: true, ..marked } }
     }
+}
+
+/// Returns the time at which the deprecation of an arriving entry was first received.
+fn deprecated_at(arrival: &Arrival) -> Option<Timestamp> {
+    let before = arrival.stored.and_then(|stored| stored.deprecated_since());
+    let is_deprecated = arrival.sent.status == Status::Deprecated;
+    is_deprecated.then(|| before.unwrap_or(arrival.accepted.at))
 }
 
 /// Decides about an entry of which no content is stored.
@@ -127,7 +137,7 @@ pub fn place(known: &[(Digest, Timestamp)], content: Digest, now: Timestamp) -> 
 /// Marks an entry as deleted by a row that is not a valid entry. The next bytes of the entry count as changed.
 #[must_use]
 pub fn deleted(stored: Head) -> Head {
-    Head { status: Status::Deleted, sent: NEVER_SENT, ..stored }
+    Head { status: Status::Deleted, deprecated_at: None, sent: NEVER_SENT, ..stored }
 }
 
 #[cfg(test)]
@@ -145,6 +155,7 @@ mod tests {
             rewritten: false,
             replaced: false,
             contentless: false,
+            deprecated_at: None,
             initial: false,
             published_at: Timestamp::from_micros(at),
             updated_at: Timestamp::from_micros(at),
@@ -170,14 +181,23 @@ mod tests {
 
     #[test]
     fn arrival_is_kept_stored_or_restored_by_its_content() {
-        let sent = Head { status: Status::Deprecated, ..head(1, 9) };
+        let deprecated_at = Some(ACCEPTED.at);
+        let sent = Head { status: Status::Deprecated, deprecated_at, ..head(1, 9) };
         let missing = Head { missing: true, initial: true, ..head(1, 5) };
         let rewritten = Head { rewritten: true, ..head(1, 5) };
         let replaced = Head { replaced: true, ..head(2, 7) };
         let other = Head { missing: true, ..head(2, 5) };
         let marked = |stored: Head| {
-            let Head { status, updated_at, sent, .. } = sent;
-            Head { status, updated_at, sent, missing: false, rewritten: true, ..stored }
+            let Head { status, updated_at, deprecated_at, sent, .. } = sent;
+            Head {
+                status,
+                updated_at,
+                deprecated_at,
+                sent,
+                missing: false,
+                rewritten: true,
+                ..stored
+            }
         };
         let cases = [
             ("a new entry", None, None, store(new(sent), false, true)),
@@ -231,6 +251,31 @@ mod tests {
         for (name, stored, purged, expected) in cases {
             assert_eq!(decide(sent, stored, purged, false), expected, "{name}");
         }
+    }
+
+    #[rstest::rstest]
+    #[case(None, Some(20))]
+    #[case(Some((Status::Active, None)), Some(20))]
+    #[case(Some((Status::Deprecated, Some(7))), Some(7))]
+    #[case(Some((Status::Deprecated, None)), Some(5))]
+    #[case(Some((Status::Deleted, None)), Some(20))]
+    fn deprecation_counts_from_its_first_arrival(
+        #[case] before: Option<(Status, Option<i64>)>,
+        #[case] wanted: Option<i64>,
+    ) {
+        let stored = before.map(|(status, at)| {
+            let deprecated_at = at.map(Timestamp::from_micros);
+            Head { status, deprecated_at, ..head(1, 5) }
+        });
+        let sent = Head { status: Status::Deprecated, ..head(1, 9) };
+        let decided = |sent| match decide(sent, stored, None, false) {
+            Rewrite::Store { head, .. } | Rewrite::KeepFirst { head } => head.deprecated_at,
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(decided(sent), wanted.map(Timestamp::from_micros));
+        let other_content = Head { received: Digest::from_bytes([9; 32]), ..sent };
+        assert_eq!(decided(other_content), wanted.map(Timestamp::from_micros));
+        assert_eq!(decided(Head { status: Status::Active, ..sent }), None, "it is active again");
     }
 
     #[test]

@@ -272,7 +272,7 @@ async fn rewritten_entry_keeps_serving_first_content_and_raises_drift() {
         (raised[0].0.as_str(), raised[0].1.as_str()),
         ("drift", "com.n001/tool@1.0.0 of official")
     );
-    let change = r#"description: "What com.n001/tool does" became "Runs anything it is told""#;
+    let change = r#"/description: "What com.n001/tool does" became "Runs anything it is told""#;
     assert!(raised[0].2.contains(change), "{raised:?}");
     let after = daemon.get(path).await.json();
     assert_eq!(after["server"], before.json()["server"]);

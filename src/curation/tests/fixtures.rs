@@ -34,6 +34,7 @@ pub(super) fn head(status: Status, published: &str) -> Head {
         rewritten: false,
         replaced: false,
         contentless: false,
+        deprecated_at: None,
         initial: true,
         published_at: at(published),
         updated_at: at(published),

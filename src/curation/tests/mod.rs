@@ -3,7 +3,9 @@
 mod authority;
 mod conditions;
 pub(crate) mod fixtures;
+mod follow;
 mod gates;
+mod lifecycle;
 mod moments;
 mod ownership;
 mod policy;

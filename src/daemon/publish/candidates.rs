@@ -5,7 +5,7 @@ use super::state::Work;
 use super::view::ViewState;
 use crate::catalog::{Candidate, Catalogue, Facts, Loaded, NameUpdate, Source};
 use crate::curation::{Dossier, EntryEvaluation, Evaluation, Evidence, Gate, Sanitized, evaluate};
-use crate::model::{Damage, Name, Shown, Timestamp, Version};
+use crate::model::{Damage, Name, NotBenign, Shown, Timestamp, Version};
 use crate::store::{Snapshot, StoreError};
 
 /// The outcome of evaluating one name: the content to render, and the facts to remember.
@@ -136,7 +136,13 @@ fn is_withheld(evaluation: &Evaluation<'_>) -> bool {
     evaluation.entries.iter().any(|entry| {
         matches!(
             entry.hidden_by(),
-            Some((Gate::NoOpenLookalikeAlert, Evidence::NotCompared | Evidence::Matches(_)))
+            Some(
+                (Gate::NoOpenLookalikeAlert, Evidence::NotCompared | Evidence::Matches(_))
+                    | (
+                        Gate::Approved,
+                        Evidence::NotFollowed { why: NotBenign::LookalikeAlert, .. }
+                    )
+            )
         )
     })
 }

@@ -244,9 +244,8 @@ impl Screener {
     /// reported: the frequent names are not known there.
     fn compare(&mut self, snapshot: &Snapshot, names: &BTreeSet<Name>) -> Result<(), StoreError> {
         let (policy, settling) = (self.policy(), self.settling());
-        let may_be_admitted = |name: &Name| {
-            policy.withholds() && policy.overlays.rules_for(name).may_be_approved_unnamed()
-        };
+        let may_be_admitted =
+            |name: &Name| policy.withholds() && policy.overlays.rules_for(name).may_admit_unseen();
         let (mut silent, mut reported) = (Vec::new(), Vec::new());
         for name in names {
             if !is_silent(snapshot, &policy, &settling, name)? {

@@ -1,6 +1,10 @@
 use crate::model::{Digest, Head, Name, Status, Timestamp, Version};
 
-pub(in crate::store) const HEAD_BYTES: usize = 90;
+pub(in crate::store) const HEAD_BYTES: usize = 98;
+/// The place of the digest of what was sent.
+pub(in crate::store) const SENT: std::ops::Range<usize> = 58..90;
+/// The time of deprecation of an entry without one.
+const NEVER: i64 = i64::MIN;
 const PLAIN_HEAD: u8 = 1;
 /// Flags in the status byte of a head.
 const MISSING: u8 = 0x10;
@@ -30,7 +34,9 @@ pub(in crate::store) fn head(head: &Head) -> [u8; HEAD_BYTES] {
     value[10..18].copy_from_slice(&head.updated_at.as_micros().to_le_bytes());
     value[18..26].copy_from_slice(&head.first_seen.as_micros().to_le_bytes());
     value[26..58].copy_from_slice(head.received.as_bytes());
-    value[58..].copy_from_slice(head.sent.as_bytes());
+    value[SENT].copy_from_slice(head.sent.as_bytes());
+    let deprecated_at = head.deprecated_at.map_or(NEVER, Timestamp::as_micros);
+    value[90..].copy_from_slice(&deprecated_at.to_le_bytes());
     value
 }
 
@@ -53,7 +59,8 @@ pub(in crate::store) fn read_head(value: &[u8]) -> Option<Head> {
         updated_at: timestamp(&value[10..])?,
         first_seen: timestamp(&value[18..])?,
         received: digest(&value[26..])?,
-        sent: digest(&value[58..])?,
+        sent: digest(&value[SENT])?,
+        deprecated_at: timestamp(&value[90..]).filter(|at| at.as_micros() != NEVER),
     })
 }
 

@@ -1,4 +1,4 @@
-use super::head::{HEAD_BYTES, head};
+use super::head::{HEAD_BYTES, SENT, head};
 use super::packing::Packer;
 use crate::model::{Digest, Entry};
 use crate::store::StoreError;
@@ -57,7 +57,7 @@ pub(in crate::store) fn after_contents(version: &str) -> String {
 /// Returns the bytes that identify a staged row when it is staged again; its first-seen time is not among them.
 pub(in crate::store) fn staged_identity(value: &[u8]) -> &[u8] {
     match value.split_first() {
-        Some((&STAGED_ENTRY, rest)) => rest.get(58..HEAD_BYTES).unwrap_or(rest),
+        Some((&STAGED_ENTRY, rest)) => rest.get(SENT).unwrap_or(rest),
         _ => value,
     }
 }
