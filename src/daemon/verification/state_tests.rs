@@ -96,7 +96,7 @@ fn mentioned_namespaces_go_first_and_the_rest_is_paced() {
 #[test]
 fn domains_are_looked_up_in_parallel_and_accounts_one_by_one() {
     let mut bench = Bench::new(true);
-    bench.overlays = overlays("servers: [{name: \"*\", tier: 1}]");
+    bench.overlays = overlays("servers: [{name: \"*\", approval: {state: denied}}]");
     let domains: Vec<String> = (0..20).map(|index| format!("com.n{index:02}/x")).collect();
     let mut all: Vec<&str> = domains.iter().map(String::as_str).collect();
     all.extend(["io.github.a/x", "io.github.b/x"]);
@@ -228,7 +228,7 @@ fn names_with_changed_evidence_are_evaluated_again() {
 #[test]
 fn namespaces_of_one_domain_share_two_places_and_delay_no_other() {
     let mut bench = Bench::new(true);
-    bench.overlays = overlays("servers: [{name: \"*\", tier: 1}]");
+    bench.overlays = overlays("servers: [{name: \"*\", approval: {state: denied}}]");
     let below: Vec<String> = (0..500).map(|index| format!("com.dark.n{index:03}/x")).collect();
     let mut all: Vec<&str> = below.iter().map(String::as_str).collect();
     all.extend(["org.good/x", "org.other/x"]);
@@ -249,7 +249,7 @@ fn namespaces_of_one_domain_share_two_places_and_delay_no_other() {
 #[test]
 fn namespaces_without_an_answer_use_half_of_the_places() {
     let mut bench = Bench::new(true);
-    bench.overlays = overlays("servers: [{name: \"*\", tier: 1}]");
+    bench.overlays = overlays("servers: [{name: \"*\", approval: {state: denied}}]");
     let dark: Vec<String> = (0..30).map(|index| format!("com.d{index:02}/x")).collect();
     bench.load(&dark.iter().map(String::as_str).collect::<Vec<_>>());
     let mut begun = bench.tick(0);
