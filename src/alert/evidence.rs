@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::identity::{AlertIdentity, SHORT};
 use super::kind::AlertKind;
 use crate::lookalike::Signal;
-use crate::model::{Digest, FailureClass, Timestamp};
+use crate::model::{Digest, FailureClass, NotBenign, Status, Timestamp};
 
 /// One item that an alert rests on.
 ///
@@ -153,6 +153,33 @@ pub enum Evidence {
     },
     DeliveriesFail,
     DeliveriesGivenUp,
+    /// A part of a rule that ends within so many days.
+    Ends {
+        until: Timestamp,
+        within_days: u64,
+    },
+    /// A part of a rule that ended while the name was served.
+    Ended {
+        name: String,
+        until: Timestamp,
+    },
+    /// A version that the upstream deprecated or deleted.
+    StatusChanged {
+        version: String,
+        status: Status,
+    },
+    /// A version that is not benign, with the members that differ from the reference, by JSON pointer.
+    NotBenign {
+        version: String,
+        received: Digest,
+        why: NotBenign,
+        changes: Vec<String>,
+    },
+    /// A name that the upstream lists in other letter case.
+    Renamed {
+        from: String,
+        to: String,
+    },
 }
 
 /// The reason that revokes an owner.
@@ -184,6 +211,34 @@ impl Evidence {
         match self {
             Self::Lookalike { name, .. } | Self::Shadowed { name, .. } => Some(name),
             _ => None,
+        }
+    }
+
+    /// Writes an item about a rule and the versions that it decides about.
+    fn write_lifecycle(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Ends { until, within_days: 1 } => write!(f, "it ends at {until}, within 1 day"),
+            Self::Ends { until, within_days } => {
+                write!(f, "it ends at {until}, within {within_days} days")
+            }
+            Self::Ended { name, until } => write!(f, "{name} was served until it ended at {until}"),
+            Self::StatusChanged { version, status } => {
+                write!(f, "the upstream reports {version} as {status}")
+            }
+            Self::NotBenign { version, received, why, changes } => {
+                write!(f, "{version} with the digest {received} waits for a review: {why}")?;
+                if !changes.is_empty() {
+                    write!(f, "; {}", changes.join("; "))?;
+                }
+                Ok(())
+            }
+            Self::Renamed { from, to } => {
+                write!(
+                    f,
+                    "{from} is gone; write `name: {to}` in the overlay if the rename is right"
+                )
+            }
+            _ => Ok(()),
         }
     }
 
@@ -313,87 +368,17 @@ impl fmt::Display for Evidence {
             Self::HiddenBy { version, gate } => {
                 write!(f, "{version} is hidden: the gate `{gate}` fails")
             }
+            Self::Ends { .. }
+            | Self::Ended { .. }
+            | Self::StatusChanged { .. }
+            | Self::NotBenign { .. }
+            | Self::Renamed { .. } => self.write_lifecycle(f),
             Self::DeliveriesFail => {
                 f.write_str("it accepts no delivery; `vidimus status` shows the reason")
             }
             Self::DeliveriesGivenUp => {
                 f.write_str("deliveries were given up; `vidimus alerts dead-letters` lists them")
             }
-        }
-    }
-}
-
-/// A figure that is shown beside the items; a change of it is stored, but reopens no alert.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(tag = "type", rename_all = "kebab-case")]
-pub enum Figure {
-    MinutesApart {
-        minutes: u64,
-    },
-    LongerThanMinutes {
-        minutes: u64,
-    },
-    LongerThanDays {
-        days: u64,
-    },
-    Rows {
-        count: u64,
-    },
-    Lookups {
-        count: u64,
-    },
-    /// When a key was seen.
-    KeySeen {
-        key: String,
-        first: Option<Timestamp>,
-        last: Timestamp,
-    },
-    /// The names that it affects: the first of them, and the number of all.
-    Affected {
-        names: Vec<String>,
-        count: u64,
-    },
-    /// An overlay pins the owner.
-    Pinned,
-    /// The team that an overlay names as the owner.
-    OverlayOwner {
-        owner: String,
-    },
-    /// The reason of a failure, in words.
-    Reason {
-        text: String,
-    },
-    /// The value that a safety limit found, and the value that it allows.
-    Limit {
-        found: String,
-        allowed: String,
-    },
-}
-
-impl fmt::Display for Figure {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut count = |before: &str, count: &u64, noun: &str| {
-            write!(f, "{before}{count} {noun}{}", if *count == 1 { "" } else { "s" })
-        };
-        match self {
-            Self::MinutesApart { minutes } => count("about ", minutes, "minute"),
-            Self::LongerThanMinutes { minutes } => count("for more than ", minutes, "minute"),
-            Self::LongerThanDays { days } => count("for more than ", days, "day"),
-            Self::Rows { count: rows } => count("", rows, "row"),
-            Self::Lookups { count: lookups } => count("in ", lookups, "lookup"),
-            Self::KeySeen { key, first: Some(first), last } => {
-                write!(f, "{key} was seen from {first} to {last}")
-            }
-            Self::KeySeen { key, first: None, last } => write!(f, "{key} was seen last {last}"),
-            Self::Affected { names, count } => {
-                let more = count.saturating_sub(names.len() as u64);
-                let more = if more > 0 { format!(" and {more} more") } else { String::new() };
-                write!(f, "it affects {}{more}", names.join(", "))
-            }
-            Self::Pinned => f.write_str("an overlay pins the owner"),
-            Self::OverlayOwner { owner } => write!(f, "owner: {owner}"),
-            Self::Reason { text } => f.write_str(text),
-            Self::Limit { found, allowed } => write!(f, "{found}; allowed: {allowed}"),
         }
     }
 }

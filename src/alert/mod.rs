@@ -31,6 +31,7 @@
 
 mod delivery;
 mod evidence;
+mod figure;
 mod history;
 mod identity;
 mod kind;
@@ -41,7 +42,8 @@ mod record;
 mod report;
 
 pub use delivery::{Delivery, DeliveryHistory, Fate, RECIPIENTS, Recipient, Refusal, RefusalScope};
-pub use evidence::{Evidence, Figure, Revocation};
+pub use evidence::{Evidence, Revocation};
+pub use figure::Figure;
 pub use history::NotAcknowledged;
 pub use identity::{AlertIdentity, UnresolvedId, resolve};
 pub use kind::AlertKind;

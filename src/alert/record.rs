@@ -2,7 +2,8 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
-use super::evidence::{Evidence, Figure};
+use super::evidence::Evidence;
+use super::figure::Figure;
 use super::identity::AlertIdentity;
 use super::kind::AlertKind;
 use super::listing::listed;

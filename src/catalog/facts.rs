@@ -3,7 +3,7 @@ use smol_str::SmolStr;
 
 use super::item::Source;
 use crate::curation::Reach;
-use crate::model::{Digest, Head, Timestamp};
+use crate::model::{Digest, Head, Name, Timestamp};
 use crate::overlay::{Classification, EffectivePolicy, Reviewed, Track};
 
 /// The facts about an entry under our own key in its `_meta`; without persons, reasons and conditions.
@@ -26,7 +26,7 @@ pub(super) struct ListedFacts {
 }
 
 /// The facts that only a single entry has: people read them, and a list would repeat them in every item.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Details {
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -37,6 +37,9 @@ pub(super) struct Details {
     reviewed: Option<Reviewed>,
     #[serde(skip_serializing_if = "Option::is_none")]
     expires: Option<Seconds>,
+    /// The server to use instead, where it is visible too.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    successor: Option<SmolStr>,
 }
 
 /// A time that is written in whole seconds.
@@ -55,6 +58,7 @@ impl Facts {
         upstream: &SmolStr,
         effective: &EffectivePolicy<'_>,
         ownership: Option<&'static str>,
+        successor: Option<&Name>,
     ) -> Self {
         let EffectivePolicy { tier, classification, .. } = *effective;
         let approval = effective.approval.map(|(_, approval)| approval);
@@ -65,6 +69,7 @@ impl Facts {
                 track: approval.and_then(|approval| approval.track),
                 reviewed: approval.and_then(|approval| approval.reviewed),
                 expires: approval.and_then(|approval| approval.expires).map(Seconds),
+                successor: successor.map(|name| SmolStr::new(name.as_str())),
             },
         }
     }

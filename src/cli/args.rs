@@ -1,5 +1,6 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -7,6 +8,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use crate::alert::{AlertKind, parse_seen};
 use crate::config::Locations;
 use crate::curation::EntryState;
+use crate::lint::duration;
 use crate::lookalike::Level;
 use crate::model::{Digest, Role, TokenName};
 use crate::telemetry::LogFormat;
@@ -190,6 +192,9 @@ pub(super) struct ListArguments {
     /// Only the greatest version of each name
     #[arg(long)]
     pub latest: bool,
+    /// Only served entries of which something ends within this time, such as 30d: the approval, a waiver, an allowed URL
+    #[arg(long, value_name = "TIME", value_parser = duration)]
+    pub expiring: Option<Duration>,
     /// Only entries of this owner
     #[arg(long, value_name = "OWNER")]
     pub owner: Option<String>,
@@ -200,7 +205,7 @@ pub(super) struct ListArguments {
     #[arg(long, value_name = "COLUMN", value_enum, default_value_t = SortBy::Name)]
     pub sort: SortBy,
     /// The rows in quarantine instead, with their reasons
-    #[arg(long, conflicts_with_all = ["pattern", "all", "state", "latest", "owner", "tier"])]
+    #[arg(long, conflicts_with_all = ["pattern", "all", "state", "latest", "expiring", "owner", "tier"])]
     pub quarantined: bool,
     /// Print JSON for programs
     #[arg(long)]

@@ -91,7 +91,7 @@ fn is_judged_alike(one: &VersionExplanation, other: &VersionExplanation) -> bool
         (of.upstream.clone(), of.state, of.views.clone(), of.tier, of.owner.clone())
     };
     let more = |of: &VersionExplanation| {
-        (of.classification.clone(), of.labels.clone(), of.rewritten.is_some())
+        (of.classification.clone(), of.labels.clone(), of.rewritten.is_some(), of.successor.clone())
     };
     let failures = |of: &VersionExplanation| -> Vec<(String, String)> {
         failed(of).map(|answer| (answer.gate.clone(), answer.evidence.clone())).collect()
@@ -117,6 +117,12 @@ fn print_block(block: &[&VersionExplanation], verbose: bool) {
     for answer in failed(first) {
         out(&format!("      {}: {}", answer.gate, Escaped(&answer.evidence)));
     }
+    for version in block {
+        print_status(version);
+    }
+    if let Some(successor) = &first.successor {
+        out(&format!("      use {} instead", Escaped(successor)));
+    }
     if let Some(other) = &first.rewritten {
         out(&format!(
             "      the upstream sends other content now, {other}; what was first received stays"
@@ -137,6 +143,20 @@ fn print_block(block: &[&VersionExplanation], verbose: bool) {
             ));
         }
     }
+}
+
+/// Prints what the upstream says of a version that is not active.
+fn print_status(version: &VersionExplanation) {
+    let Some(status) = &version.upstream_status else { return };
+    let since = status.status_changed_at.as_ref();
+    let since = since.map(|since| format!(" since {}", Escaped(since))).unwrap_or_default();
+    let message = status.status_message.as_ref();
+    let message = message.map(|message| format!(": {}", Escaped(message))).unwrap_or_default();
+    out(&format!(
+        "      {} is {} upstream{since}{message}",
+        Escaped(&version.version),
+        status.status
+    ));
 }
 
 fn facts(version: &VersionExplanation) -> String {

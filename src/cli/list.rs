@@ -7,8 +7,8 @@ use super::print::{as_json, counted, err, out, table};
 use super::target::Target;
 use crate::config::Settings;
 use crate::daemon::{
-    Listed, QuarantineReport, RuleEffect, Screenings, is_anything_known, list as list_entries,
-    rule_effects,
+    Listed, QuarantineReport, RuleEffect, Screenings, StatusReport, is_anything_known,
+    list as list_entries, rule_effects,
 };
 use crate::model::{Escaped, Timestamp, Version};
 
@@ -26,8 +26,15 @@ pub(super) async fn list(settings: Settings, arguments: &ListArguments) -> Resul
         print_quarantine(&rows, arguments.json);
         return Ok(Exit::Done);
     }
+    let now = match &target {
+        Target::Store(offline) => offline.clock.now(),
+        Target::Daemon(operator) if arguments.expiring.is_some() => {
+            operator.get::<StatusReport>(&["status"], &[]).await?.now
+        }
+        Target::Daemon(_) => Timestamp::MIN,
+    };
     let (lines, effects) = read(target, arguments).await?;
-    let lines = select(lines, arguments);
+    let lines = select(lines, arguments, now);
     if arguments.json {
         as_json(&lines);
         return Ok(Exit::Done);
@@ -78,7 +85,7 @@ async fn read(
 ///
 /// Each needs a second evaluation of all names, so `read` asks before it computes them.
 fn prints_effects(arguments: &ListArguments) -> bool {
-    !arguments.json && arguments.pattern.is_none()
+    !arguments.json && arguments.pattern.is_none() && arguments.expiring.is_none()
 }
 
 async fn effects(operator: &Operator) -> Vec<RuleEffect> {
@@ -93,10 +100,12 @@ fn known<T>(answer: Result<T, CliError>) -> Result<T, CliError> {
     }
 }
 
-fn select(mut lines: Vec<Listed>, arguments: &ListArguments) -> Vec<Listed> {
+fn select(mut lines: Vec<Listed>, arguments: &ListArguments, now: Timestamp) -> Vec<Listed> {
     let pattern = arguments.pattern.as_deref().map(str::to_lowercase);
+    let last = arguments.expiring.map(|within| now.plus(within));
     lines.retain(|line| {
-        pattern.as_deref().is_none_or(|pattern| matches(&line.name.to_lowercase(), pattern))
+        last.is_none_or(|last| line.served && line.expires.is_some_and(|end| end <= last))
+            && pattern.as_deref().is_none_or(|pattern| matches(&line.name.to_lowercase(), pattern))
             && arguments.state.is_none_or(|state| line.state == state)
             && arguments.owner.as_ref().is_none_or(|owner| line.owner.as_ref() == Some(owner))
             && arguments.tier.is_none_or(|tier| line.tier == Some(tier))
@@ -150,7 +159,9 @@ fn print_entries(lines: &[Listed]) {
 }
 
 /// The columns that a narrow terminal loses, in this order; `explain` shows what they hold.
-const OPTIONAL: [&str; 4] = ["CLASS", "OWNERSHIP", "TIER", "OWNER"];
+const OPTIONAL: [&str; 5] = ["CLASS", "UPSTREAM SAYS", "OWNERSHIP", "TIER", "OWNER"];
+/// Characters of what an upstream says of a version that a line shows.
+const MAX_SAID: usize = 60;
 
 /// Draws a table of at most `width` characters, if leaving out columns can do that. No cell is broken: a name in pieces
 /// cannot be copied.
@@ -167,7 +178,7 @@ fn entries_table(lines: &[Listed], width: Option<usize>) -> String {
 
 fn draw(lines: &[Listed], left_out: &[&str]) -> String {
     type Column = (&'static str, fn(&Listed) -> String);
-    let columns: [Column; 8] = [
+    let columns: [Column; 9] = [
         ("NAME", |line| line.name.clone()),
         ("VERSION", |line| Escaped(&line.version).to_string()),
         ("STATE", |line| line.state.to_string()),
@@ -176,14 +187,28 @@ fn draw(lines: &[Listed], left_out: &[&str]) -> String {
         ("OWNER", |line| Escaped(line.owner.as_deref().unwrap_or_default()).to_string()),
         ("OWNERSHIP", |line| line.ownership.clone().unwrap_or_default()),
         ("UNTIL", |line| line.expires.map(Timestamp::day).unwrap_or_default()),
+        ("UPSTREAM SAYS", said),
     ];
-    let shown: Vec<Column> =
-        columns.into_iter().filter(|(header, _)| !left_out.contains(header)).collect();
+    let is_silent = lines.iter().all(|line| line.upstream_status.is_none());
+    let is_shown =
+        |header: &str| !left_out.contains(&header) && !(is_silent && header == "UPSTREAM SAYS");
+    let shown: Vec<Column> = columns.into_iter().filter(|(header, _)| is_shown(header)).collect();
     let mut table = table(&shown.iter().map(|(header, _)| *header).collect::<Vec<_>>());
     for line in lines {
         table.add_row(shown.iter().map(|(_, cell)| cell(line)));
     }
     trimmed(&table.to_string())
+}
+
+/// Returns the status that the upstream gives to a version that is not active, with the beginning of its message.
+fn said(line: &Listed) -> String {
+    let Some(status) = &line.upstream_status else { return String::new() };
+    let message = status.status_message.as_deref().unwrap_or_default();
+    let text = Escaped(message).to_string();
+    let kept: String = text.chars().take(MAX_SAID).collect();
+    let cut = if kept.len() < text.len() { "…" } else { "" };
+    let colon = if kept.is_empty() { "" } else { ": " };
+    format!("{}{colon}{kept}{cut}", status.status)
 }
 
 /// Returns the width of the terminal that the list is printed on; `None` where it is not a terminal.
@@ -249,6 +274,8 @@ mod tests {
             owner: Some("data-platform".into()),
             ownership: Some("verified".into()),
             expires: None,
+            upstream_status: None,
+            successor: None,
         };
         let lines = [line];
         let wide = entries_table(&lines, Some(120));

@@ -175,6 +175,10 @@ pub(super) fn status(report: &StatusReport, json: bool) {
         ),
         state => format!("overlays    {state}, {rules}"),
     });
+    if let Some(next) = &report.next_end {
+        let subject = Escaped(&next.subject);
+        out(&format!("next end    {}: {subject} at {}", next.until, Escaped(&next.place)));
+    }
     if !report.owners.is_empty() {
         let counts: Vec<String> =
             report.owners.iter().map(|(verdict, count)| format!("{count} {verdict}")).collect();

@@ -61,6 +61,8 @@ pub struct Settings {
     pub namespace: String,
     /// The terms of approvals without `expires`.
     pub terms: Terms,
+    /// The days before the end of an approval, waiver or allowed URL at which an alert is raised.
+    pub expiry_alerts: Vec<u64>,
     pub egress: Egress,
     pub public: Public,
     pub ownership: OwnershipSettings,
@@ -124,6 +126,7 @@ impl Default for Settings {
             ops_hosts: Vec::new(),
             namespace: "local.vidimus".into(),
             terms: Terms::default(),
+            expiry_alerts: vec![30, 7, 1],
             egress: Egress::default(),
             public: Public::default(),
             ownership: OwnershipSettings::default(),
@@ -206,6 +209,10 @@ impl Settings {
         let poll = fields.get("overlays_poll");
         let poll = poll.and_then(|node| reader.parsed(node, duration));
         self.overlays_poll = poll.unwrap_or(self.overlays_poll);
+        if let Some(node) = fields.get("expiry_alerts") {
+            let items = reader.items(node).iter();
+            self.expiry_alerts = items.filter_map(|item| reader.integer(item, 1..=366)).collect();
+        }
         if let Some(node) = fields.get("ops_hosts") {
             self.ops_hosts = reader.texts(node);
         }

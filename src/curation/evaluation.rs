@@ -39,6 +39,8 @@ pub struct EntryEvaluation<'a> {
     gates: [Outcome<'a>; Gate::COUNT],
     /// The last moment at which the approval is valid.
     pub expires: Option<Timestamp>,
+    /// The last moment at which the entry stays served although it is deprecated, if a rule hides it then.
+    pub hides_deprecated_at: Option<Timestamp>,
     pub ownership: OwnershipEvidence<'a>,
     /// The URLs beyond public https that the entry may name.
     pub reach: Reach<'a>,
@@ -110,6 +112,7 @@ pub fn evaluate<'a>(
                 hold(Some(until.minus(Timestamp::TICK)));
             }
         }
+        let hides_deprecated_at = input.hides_deprecated();
         let is_served = gates.iter().all(Outcome::is_passed);
         let admits =
             |index: &usize| policy.views[*index].admits(&dossier.name, &row.upstream, &effective);
@@ -122,6 +125,7 @@ pub fn evaluate<'a>(
             rules: effective,
             gates,
             expires,
+            hides_deprecated_at,
             ownership,
             reach,
             views,
@@ -168,6 +172,16 @@ impl<'a> EntryEvaluation<'a> {
     #[must_use]
     pub fn is_approved(&self) -> bool {
         self.gates().any(|(gate, outcome)| gate == Gate::Approved && outcome.is_passed())
+    }
+
+    /// Returns the last moment at which the entry can be served as things are: when its approval, a waiver, an allowed
+    /// URL or the time for a deprecated entry ends first.
+    #[must_use]
+    pub fn ends(&self, now: Timestamp) -> Option<Timestamp> {
+        let waivers = self.rules.waivers.iter().map(|waive| waive.expires);
+        let allowed = self.rules.allowed.iter().map(|allow| allow.expires);
+        let ends = waivers.chain(allowed).chain(self.expires).chain(self.hides_deprecated_at);
+        ends.filter(|end| now <= *end).min()
     }
 
     /// Returns every gate with its outcome, in the order of evaluation.

@@ -104,6 +104,17 @@ impl NamespaceReport {
     }
 }
 
+/// The status that an upstream gives to a version, if it is not active. Its message and its time are claims.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct UpstreamStatus {
+    pub status: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub status_message: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub status_changed_at: Option<String>,
+}
+
 /// Every gate's answer for one version.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -124,6 +135,12 @@ pub struct VersionExplanation {
     /// The digest of later content from upstream that no approval pins.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rewritten: Option<String>,
+    /// The status that the upstream gives to it, if it is not active.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub upstream_status: Option<UpstreamStatus>,
+    /// The server to use instead, as a rule says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub successor: Option<String>,
     pub gates: Vec<GateAnswer>,
 }
 
@@ -156,6 +173,8 @@ impl VersionExplanation {
             labels: rules.labels.to_vec(),
             digest: Some(entry.head.received.to_string()),
             rewritten: rewritten.map(|other| other.head.received.to_string()),
+            upstream_status: None,
+            successor: rules.successor.map(ToString::to_string),
             gates: entry.gates().map(|(gate, outcome)| GateAnswer::new(gate, outcome)).collect(),
         }
     }
@@ -175,6 +194,8 @@ impl VersionExplanation {
             labels: Vec::new(),
             digest: None,
             rewritten: None,
+            upstream_status: None,
+            successor: None,
             gates: vec![GateAnswer::new(Gate::WellFormed, outcome)],
         }
     }

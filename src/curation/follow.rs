@@ -4,7 +4,7 @@
 //! becomes the reference, so changes cannot add up step by step. Facts are compared, not texts: the gate
 //! stays pure, and the difference is shown to people elsewhere.
 
-use super::dossier::{ContentHead, Dossier};
+use super::dossier::{ContentHead, Dossier, DossierRow};
 use super::facts::ContentFacts;
 use crate::model::{NotBenign, Timestamp, Version};
 use crate::overlay::{Follow, Reference};
@@ -18,11 +18,11 @@ pub(super) struct Later<'a, 'c> {
     pub(super) content: &'a ContentHead,
 }
 
-impl<'a> Later<'a, '_> {
+impl Later<'_, '_> {
     /// Returns the reason why the version is not benign, as far as its content and the reference show it.
     pub(super) fn objection(&self) -> Option<NotBenign> {
         let Some(reference) = &self.follow.reference else { return Some(NotBenign::NoReference) };
-        let Some(reviewed) = self.reviewed(reference) else {
+        let Some((_, reviewed)) = reference_in(self.dossier, reference) else {
             return Some(NotBenign::ReferenceUnknown);
         };
         let (Some(reviewed), Some(facts)) = (&reviewed.facts, &self.content.facts) else {
@@ -36,13 +36,19 @@ impl<'a> Later<'a, '_> {
     pub(super) fn served_from(&self) -> Timestamp {
         self.content.head.counts_from().plus(self.follow.cooldown)
     }
+}
 
-    /// Returns the stored content of the reference.
-    fn reviewed(&self, reference: &Reference) -> Option<&'a ContentHead> {
-        let rows = self.dossier.rows.iter().filter(|row| row.version == reference.version);
-        let mut contents = rows.flat_map(|row| std::iter::once(&row.content).chain(&row.others));
-        contents.find(|content| content.head.received == reference.digest)
-    }
+/// Returns the stored content of a reference: by its version and the whole digest.
+#[must_use]
+pub fn reference_in<'d>(
+    dossier: &'d Dossier,
+    reference: &Reference,
+) -> Option<(&'d DossierRow, &'d ContentHead)> {
+    let rows = dossier.rows.iter().filter(|row| row.version == reference.version);
+    let mut contents = rows.flat_map(|row| {
+        std::iter::once(&row.content).chain(&row.others).map(move |content| (row, content))
+    });
+    contents.find(|(_, content)| content.head.received == reference.digest)
 }
 
 fn version_objection(reference: &Version, version: &Version) -> Option<NotBenign> {

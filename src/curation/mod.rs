@@ -39,8 +39,11 @@ pub use conditions::{Found, Unmet};
 pub use dossier::{ContentHead, Dossier, DossierRow, QuarantinedFacts, ViewRecord};
 pub use evaluation::{EntryEvaluation, Evaluation, evaluate};
 pub use evidence::Evidence;
-pub use explanation::{Explanation, GateAnswer, NamespaceReport, VersionExplanation};
+pub use explanation::{
+    Explanation, GateAnswer, NamespaceReport, UpstreamStatus, VersionExplanation,
+};
 pub use facts::{ContentFacts, InputFacts, InputPlace, PackageFacts, RemoteFacts};
+pub use follow::reference_in;
 pub use gates::{Gate, Outcome};
 pub use ownership::{Lack, OwnershipEvidence};
 pub use package_urls::PackageUrls;

@@ -8,7 +8,7 @@ use tracing::{error, info, warn};
 use super::effects::log_rule_effects;
 use super::mirror::{Followers, complete_facts, retry_quarantine};
 use super::notify::Notify;
-use super::policy::{LOOK_WITHIN, Watcher, from_disk, report_overlays};
+use super::policy::{LOOK_WITHIN, Watcher, from_disk, report_overlays, watch_expiry};
 use super::publish::{self, enforce_denials, publish};
 use super::runtime::{Supervisor, blocking, run_on_own_thread};
 use super::screening::{self, screen};
@@ -71,6 +71,11 @@ pub async fn run(
             watcher.watch(stop).await;
             Ok(())
         }
+    });
+    let (expiring, days) = (Arc::clone(&services), services.settings.expiry_alerts.clone());
+    loops.keep("expiry", move |stop| {
+        let (store, clock) = (Arc::clone(&expiring.store), Arc::clone(&expiring.clock));
+        watch_expiry(store, clock, expiring.policy.subscribe(), days.clone(), stop)
     });
     // On threads of their own: choosing the next work takes a while with many names.
     loops.keep("verification", move |stop| {

@@ -42,7 +42,22 @@ impl<'s> Coverage<'s> {
     #[must_use]
     pub fn warnings(&self) -> Vec<Finding> {
         let unmatched = self.set.rules().iter().filter(|rule| !self.matches(rule));
-        unmatched.map(|rule| self.warning(rule)).collect()
+        let unmatched = unmatched.map(|rule| self.warning(rule));
+        unmatched.chain(self.set.rules().iter().filter_map(|rule| self.successor(rule))).collect()
+    }
+
+    /// Returns a warning about a successor that no upstream lists.
+    fn successor(&self, rule: &Rule) -> Option<Finding> {
+        let successor = rule.successor.as_ref().filter(|name| !self.names.contains(*name))?;
+        let found =
+            format!("no upstream lists the successor `{successor}` of `{}`", rule.selector());
+        let allowed = match self.forms.get(&successor.denial_form()) {
+            Some(known) => format!("names are compared byte for byte: did you mean `{known}`?"),
+            None => {
+                "check the spelling; clients see a successor only while it is served".to_owned()
+            }
+        };
+        Some(Finding::warning(&rule.place, found, allowed))
     }
 
     fn matches(&self, rule: &Rule) -> bool {

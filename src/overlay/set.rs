@@ -24,6 +24,10 @@ pub struct OverlaySet {
     by_pattern: HashMap<String, Vec<usize>>,
     /// Denials, suspensions and rules with conditions by the denial form of their name pattern.
     generous: HashMap<String, Vec<usize>>,
+    /// Names that approvals spell out, by their ASCII-folded form.
+    approved: HashMap<String, BTreeSet<Name>>,
+    /// Names with a successor, by the successor.
+    predecessors: HashMap<Name, BTreeSet<Name>>,
 }
 
 /// The merged effect of all rules on one entry.
@@ -42,6 +46,8 @@ pub struct EffectivePolicy<'s> {
     /// Every rule with conditions that cannot exclude the entry.
     pub conditions: Vec<&'s Rule>,
     pub waivers: Vec<&'s Waive>,
+    /// The rules that waive a condition or allow a URL, also where that ended.
+    pub excepting: Vec<&'s Rule>,
     pub on_drift: Option<OnDrift>,
     pub on_deprecated: Option<OnDeprecated>,
     pub successor: Option<&'s Name>,
@@ -65,6 +71,14 @@ impl OverlaySet {
         let mut set = Self { rules, internal, ..Self::default() };
         for (index, rule) in set.rules.iter().enumerate() {
             set.by_pattern.entry(rule.name.to_string()).or_default().push(index);
+            if let NamePattern::Exact(name) = &rule.name {
+                if rule.approved().is_some() {
+                    set.approved.entry(name.folded()).or_default().insert(name.clone());
+                }
+                if let Some(successor) = &rule.successor {
+                    set.predecessors.entry(successor.clone()).or_default().insert(name.clone());
+                }
+            }
             if rule.is_generous() {
                 set.generous.entry(rule.name.denial_form()).or_default().push(index);
             }
@@ -192,6 +206,24 @@ impl OverlaySet {
             .collect()
     }
 
+    /// Returns true if an approval spells out the name.
+    #[must_use]
+    pub fn approves_exactly(&self, name: &Name) -> bool {
+        self.approved.get(&name.folded()).is_some_and(|names| names.contains(name))
+    }
+
+    /// Returns the names that approvals spell out, and that differ from this one in letter case only.
+    #[must_use]
+    pub fn approved_in_other_case(&self, name: &Name) -> Vec<Name> {
+        let names = self.approved.get(&name.folded()).into_iter().flatten();
+        names.filter(|other| *other != name).cloned().collect()
+    }
+
+    /// Returns the names to which a rule gives this one as a successor.
+    pub fn predecessors(&self, name: &Name) -> impl Iterator<Item = &Name> {
+        self.predecessors.get(name).into_iter().flatten()
+    }
+
     /// Returns all rules about a name, for any of its versions.
     #[must_use]
     pub fn rules_for(&self, name: &Name) -> NameRules<'_> {
@@ -306,6 +338,11 @@ impl<'s> NameRules<'s> {
                 .filter(|rule| rule.cannot_exclude(version, semantic.as_ref(), upstream))
                 .collect(),
             waivers: matching.iter().filter_map(|rule| rule.waive.as_ref()).collect(),
+            excepting: matching
+                .iter()
+                .copied()
+                .filter(|rule| rule.waive.is_some() || rule.allow.is_some())
+                .collect(),
             on_drift: matching.iter().find_map(|rule| rule.on_drift),
             on_deprecated: matching.iter().find_map(|rule| rule.on_deprecated),
             successor: matching.iter().find_map(|rule| rule.successor.as_ref()),

@@ -84,6 +84,16 @@ pub(in crate::config) const SETTINGS: Table = Table {
         .default("false")
         .allowed("`true` or `false`")
         .example("true"),
+        Field::new(
+            "expiry_alerts",
+            "list of integers",
+            "The times before the end of an approval, a waiver or an allowed URL at which an alert is raised. An empty \
+             list raises none.",
+        )
+        .unit("days")
+        .default("[30, 7, 1]")
+        .allowed("a whole number from 1 to 366")
+        .example("[60, 14, 2]"),
         Field::new("tls", "table", "The certificate and the key: see `[tls]`."),
         Field::new("limits", "table", "Limits of the registry: see `[limits]`."),
         Field::new("tracks", "table", "The terms of approvals: see `[tracks]`."),

@@ -74,6 +74,11 @@ pub(super) fn dossier(of_name: &str, rows: Vec<DossierRow>) -> Dossier {
     Dossier { rows, ..Dossier::empty(name(of_name)) }
 }
 
+/// Returns the dossier of a name with one version in this status.
+pub(crate) fn listed(of_name: &str, status: Status) -> Dossier {
+    dossier(of_name, vec![row("official", "1.0.0", head(status, JANUARY))])
+}
+
 pub(crate) fn overlays(yaml: &str, now: Timestamp) -> OverlaySet {
     let context = Context { terms: Terms::default(), now, upstreams: None };
     let reading = read(&[Source::new("x.yaml", yaml)], &context);

@@ -33,6 +33,7 @@ mod current;
 mod denying;
 #[cfg(test)]
 mod drive_tests;
+mod expiry;
 mod folder;
 mod last_good;
 mod overlays;
@@ -44,6 +45,7 @@ pub(super) use current::Policy;
 pub use current::{CurrentPolicy, combine};
 #[cfg(test)]
 pub(super) use drive_tests::PolicyDrive;
+pub(super) use expiry::watch_expiry;
 pub(super) use folder::from_disk;
 pub use overlays::{LoadedOverlays, load_overlays, starter_warning};
 pub(super) use report::report_overlays;

@@ -1,5 +1,6 @@
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
+use super::lifecycle_alerts::lifecycle_alerts;
 use super::name_alerts::{NameAlerts, is_served};
 use super::state::Work;
 use super::view::ViewState;
@@ -23,6 +24,21 @@ pub(super) struct NameEvaluation {
     pub(super) leaving: Vec<(Version, &'static str)>,
 }
 
+/// The views in which the successors of a name are visible.
+#[derive(Debug, Default)]
+struct Successors {
+    views: BTreeMap<Name, BTreeSet<usize>>,
+    holds_until: Option<Timestamp>,
+}
+
+impl Successors {
+    /// Returns true if every view of an entry shows the successor too: no client learns of a name that is hidden.
+    fn is_shown_with(&self, successor: &Name, views: &[usize]) -> bool {
+        let shown = self.views.get(successor);
+        shown.is_some_and(|shown| views.iter().all(|view| shown.contains(view)))
+    }
+}
+
 /// Evaluates names one by one against one snapshot of the store.
 pub(super) struct Evaluator<'a> {
     pub(super) views: &'a [ViewState],
@@ -41,9 +57,12 @@ impl Evaluator<'_> {
         let dossier = self.snapshot.dossier(name, policy)?;
         let evaluation = evaluate(&dossier, policy, screening, *now);
         let mut alerts = NameAlerts::of(&dossier, &evaluation, policy);
+        let lifecycle = lifecycle_alerts(self.snapshot, &dossier, &evaluation, *now)?;
+        alerts.reported_alerts.extend(lifecycle);
+        let successors = self.successors(&evaluation)?;
         let mut candidates = Vec::new();
         for entry in evaluation.entries.iter().filter(|entry| entry.is_served()) {
-            let candidate = self.candidate(name, entry, &mut alerts)?;
+            let candidate = self.candidate(name, entry, &successors, &mut alerts)?;
             candidates.extend(candidate.map(|candidate| (candidate, entry.views.clone())));
         }
         let is_served = !candidates.is_empty();
@@ -53,7 +72,7 @@ impl Evaluator<'_> {
         Ok(NameEvaluation {
             name: name.clone(),
             candidates,
-            holds_until: evaluation.holds_until,
+            holds_until: successors.holds_until.into_iter().chain(evaluation.holds_until).min(),
             authority: authority.map(str::to_owned),
             is_withheld: is_withheld(&evaluation),
             leaving: leaving(&dossier, &evaluation),
@@ -66,10 +85,12 @@ impl Evaluator<'_> {
         &self,
         name: &Name,
         entry: &EntryEvaluation<'_>,
+        successors: &Successors,
         alerts: &mut NameAlerts,
     ) -> Result<Option<Candidate>, StoreError> {
         let EntryEvaluation { row, head, rules, ownership, reach, .. } = entry;
-        let facts = Facts::new(&row.upstream, rules, ownership.word());
+        let successor = rules.successor.filter(|name| successors.is_shown_with(name, &entry.views));
+        let facts = Facts::new(&row.upstream, rules, ownership.word(), successor);
         let source = facts.source(head, &row.content.head, reach);
         let mut candidate = Candidate {
             version: row.version.clone(),
@@ -92,6 +113,23 @@ impl Evaluator<'_> {
             }
             Err(error) => Err(error),
         }
+    }
+
+    /// Evaluates the servers that rules name as successors of a name.
+    fn successors(&self, evaluation: &Evaluation<'_>) -> Result<Successors, StoreError> {
+        let Work { policy, screening, now, .. } = self.work;
+        let mut successors = Successors::default();
+        let entries = evaluation.entries.iter();
+        let named: BTreeSet<&Name> = entries.filter_map(|entry| entry.rules.successor).collect();
+        for name in named {
+            let dossier = self.snapshot.dossier(name, policy)?;
+            let evaluation = evaluate(&dossier, policy, screening, *now);
+            let views = evaluation.entries.iter().flat_map(|entry| entry.views.iter().copied());
+            successors.views.insert(name.clone(), views.collect());
+            let until = successors.holds_until.into_iter().chain(evaluation.holds_until).min();
+            successors.holds_until = until;
+        }
+        Ok(successors)
     }
 
     /// Reads the content of an entry, and what upstream last said about it.

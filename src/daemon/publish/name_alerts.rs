@@ -1,12 +1,13 @@
 use std::collections::BTreeSet;
 
+use super::renames::Spelling;
 use crate::alert::{AlertKind, Evidence as Item, ReportedAlert};
 use crate::curation::{
     Authorities, Authority, Dossier, EntryEvaluation, Evaluation, Evidence, Gate,
     OwnershipEvidence, PolicySnapshot,
 };
 use crate::daemon::runtime::revocation;
-use crate::model::{Damage, Name, Timestamp, Version};
+use crate::model::{Damage, Name, Status, Timestamp, Version};
 use crate::ownership::Verdict;
 
 /// Returns true if the organisation decided so itself, or another kind of alert reports it.
@@ -16,6 +17,10 @@ fn is_expected(evidence: &Evidence<'_>) -> bool {
         | Evidence::Missing
         | Evidence::Damaged(_)
         | Evidence::Replaced
+        | Evidence::Drifted { .. }
+        | Evidence::Deprecated { .. }
+        | Evidence::Status(Status::Deleted)
+        | Evidence::DeletedBy(_)
         | Evidence::PinDiffers { .. }
         | Evidence::Violation(_)
         | Evidence::Unsafe { .. }
@@ -53,6 +58,8 @@ pub(super) struct NameAlerts {
     pub(super) reported_alerts: Vec<ReportedAlert>,
     /// The upstreams that list the name while another one is authoritative.
     pub(super) shadowed: Vec<(String, Shadowed)>,
+    /// What is known of the spelling of an approved name.
+    pub(super) spelling: Option<Spelling>,
     /// True if a row of the name is damaged, so that nothing else is known of it.
     pub(super) is_damaged: bool,
 }
@@ -64,7 +71,8 @@ impl NameAlerts {
         evaluation: &Evaluation<'_>,
         policy: &PolicySnapshot,
     ) -> Self {
-        let mut alerts = Self::default();
+        let spelling = Spelling::of(dossier, &policy.overlays);
+        let mut alerts = Self { spelling, ..Self::default() };
         let name = &dossier.name;
         for damage in &dossier.damaged {
             alerts.damaged(name, damage);

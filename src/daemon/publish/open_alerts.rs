@@ -2,6 +2,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::handle::Publication;
 use super::name_alerts::{NameAlerts, Shadowed};
+use super::renames::Renames;
 use crate::alert::{AlertKind, Evidence, Report, ReportedAlert};
 use crate::catalog::{Facts, Loaded, NameUpdate};
 use crate::curation::claims_namespace;
@@ -44,6 +45,7 @@ pub(super) struct OpenAlerts {
     twins: BTreeSet<String>,
     /// Names with a damaged row: other alerts about them may still be the case.
     damaged: BTreeSet<Name>,
+    renames: Renames,
     /// The alerts that were stored last, and the names with a damaged row then.
     stored: Option<(Vec<ReportedAlert>, BTreeSet<Name>)>,
 }
@@ -53,6 +55,7 @@ impl OpenAlerts {
     pub(super) fn begin(&mut self, name: &Name) {
         self.by_name.remove(name);
         self.damaged.remove(name);
+        self.renames.forget(name);
         for names in self.shadowed.values_mut() {
             names.remove(name);
         }
@@ -60,6 +63,9 @@ impl OpenAlerts {
 
     /// Keeps the alerts of an evaluation of a name.
     pub(super) fn keep(&mut self, name: &Name, alerts: NameAlerts) {
+        if let Some(spelling) = alerts.spelling {
+            self.renames.keep(name, spelling);
+        }
         if alerts.is_damaged {
             self.damaged.insert(name.clone());
         }
@@ -95,10 +101,15 @@ impl OpenAlerts {
         }
     }
 
+    /// Returns the names that differ in letter case from an approved one, which a policy may write otherwise now.
+    pub(super) fn respelled(&self) -> impl Iterator<Item = &Name> {
+        self.renames.names()
+    }
+
     /// Returns every name with an alert.
     pub(super) fn names(&self) -> BTreeSet<Name> {
         let lost = self.shadowed.values().flat_map(BTreeMap::keys);
-        self.by_name.keys().chain(lost).cloned().collect()
+        self.by_name.keys().chain(lost).chain(self.renames.names()).cloned().collect()
     }
 
     fn serves(&mut self, name: &Name, served: bool) {
@@ -184,6 +195,7 @@ impl OpenAlerts {
         let mut seen: Vec<ReportedAlert> = self.by_name.values().flatten().cloned().collect();
         seen.extend(self.all_shadowed());
         seen.extend(self.claimed());
+        seen.extend(self.renames.reported_alerts());
         for folded in &self.twins {
             let names = self.served.get(folded).into_iter().flatten();
             let twins = names.map(|name| Evidence::CaseTwin { name: name.to_string() });

@@ -198,8 +198,14 @@ impl Publisher {
                     .extend(self.open_alerts.names().into_iter().filter(|name| concerned(&name)));
             }
         }
-        selected.iter().for_each(|name| self.open_alerts.begin(name));
         let set = &work.policy.overlays;
+        if difference.is_some() {
+            selected.extend(self.open_alerts.respelled().cloned());
+        }
+        let followed: Vec<Name> =
+            selected.iter().flat_map(|name| set.predecessors(name)).cloned().collect();
+        selected.extend(followed);
+        selected.iter().for_each(|name| self.open_alerts.begin(name));
         Ok(selected.into_iter().partition(|name| self.is_selected(name, set)))
     }
 
@@ -207,6 +213,7 @@ impl Publisher {
         let was_served = |view: &ViewState| view.ledger.of_name(name).next().is_some();
         !set.rules_for(name).is_silent()
             || set.is_internal(name)
+            || !set.approved_in_other_case(name).is_empty()
             || self.views.iter().any(was_served)
     }
 

@@ -1,3 +1,4 @@
+use super::upstream_status::upstream_status;
 use crate::curation::{Explanation, NamespaceReport, PolicySnapshot, VersionExplanation, evaluate};
 use crate::daemon::screening::Screenings;
 use crate::model::{Name, Timestamp};
@@ -21,12 +22,17 @@ pub fn explain_name(
     let evaluation = evaluate(&dossier, policy, &screening, now);
     let entries = evaluation.entries.iter();
     let entries = entries.filter(|entry| is_wanted(entry.row.version.as_str()));
-    let entries = entries.map(|entry| VersionExplanation::new(entry, policy));
+    let explain = |entry| {
+        let explained = VersionExplanation::new(entry, policy);
+        let upstream_status = upstream_status(snapshot, name, entry.row)?;
+        Ok(VersionExplanation { upstream_status, ..explained })
+    };
+    let entries: Result<Vec<VersionExplanation>, StoreError> = entries.map(explain).collect();
     let quarantined = evaluation.quarantined.iter();
     let quarantined = quarantined.filter(|(row, _)| is_wanted(&row.version));
     let quarantined =
         quarantined.map(|(row, outcome)| VersionExplanation::of_quarantined(row, outcome));
-    let versions: Vec<VersionExplanation> = entries.chain(quarantined).collect();
+    let versions: Vec<VersionExplanation> = entries?.into_iter().chain(quarantined).collect();
     let ownership = policy.ownership.enabled.then(|| {
         NamespaceReport::new(
             name.namespace(),

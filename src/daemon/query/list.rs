@@ -3,9 +3,10 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
+use super::upstream_status::upstream_status;
 use crate::curation::{
     Dossier, EntryEvaluation, EntryState, Gate, PolicySnapshot, QuarantinedFacts, Screening,
-    evaluate,
+    UpstreamStatus, evaluate,
 };
 use crate::daemon::screening::Screenings;
 use crate::model::{Name, Timestamp};
@@ -28,7 +29,14 @@ pub struct Listed {
     /// The verdict on the namespace, when there is a definite one.
     #[serde(default)]
     pub ownership: Option<String>,
+    /// When the first of its approval, a waiver, an allowed URL and the time for a deprecated entry ends.
     pub expires: Option<Timestamp>,
+    /// The status that the upstream gives to it, if it is not active.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub upstream_status: Option<UpstreamStatus>,
+    /// The server to use instead, as a rule says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub successor: Option<String>,
 }
 
 /// Evaluates every entry; lists only served entries unless `all` is set.
@@ -52,8 +60,10 @@ pub fn list(
         let dossier = snapshot.dossier(&name, policy)?;
         let screening = screening_of(&dossier, snapshot, policy, screenings, now)?;
         let evaluation = evaluate(&dossier, policy, &screening, now);
-        let entries = evaluation.entries.iter().map(|entry| Listed::new(&name, entry));
-        lines.extend(entries.filter(|line| all || line.served));
+        for entry in evaluation.entries.iter().filter(|entry| all || entry.is_served()) {
+            let upstream_status = upstream_status(snapshot, &name, entry.row)?;
+            lines.push(Listed { upstream_status, ..Listed::new(&name, entry, now) });
+        }
         if all {
             let refused = evaluation.quarantined.iter();
             lines.extend(refused.map(|(row, _)| Listed::of_quarantined(&name, row)));
@@ -78,7 +88,7 @@ pub(super) fn screening_of<'s>(
 }
 
 impl Listed {
-    fn new(name: &Name, entry: &EntryEvaluation<'_>) -> Self {
+    fn new(name: &Name, entry: &EntryEvaluation<'_>, now: Timestamp) -> Self {
         let rules = &entry.rules;
         Self {
             name: name.to_string(),
@@ -91,7 +101,9 @@ impl Listed {
             classification: rules.classification.map(|classification| classification.to_string()),
             owner: rules.owner.map(str::to_owned),
             ownership: entry.ownership.word().map(str::to_owned),
-            expires: entry.expires.filter(|_| entry.is_served()),
+            expires: entry.ends(now).filter(|_| entry.is_served()),
+            upstream_status: None,
+            successor: rules.successor.map(ToString::to_string),
         }
     }
 
@@ -108,6 +120,8 @@ impl Listed {
             owner: None,
             ownership: None,
             expires: None,
+            upstream_status: None,
+            successor: None,
         }
     }
 }

@@ -11,9 +11,11 @@ mod explain;
 mod hold;
 mod inventory;
 mod list;
+mod reference;
 mod rules;
 mod status;
 mod store;
+mod upstream_status;
 
 pub use explain::explain_name;
 pub use hold::{HoldReport, change_set_on_hold};

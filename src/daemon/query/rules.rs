@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::inventory::is_synchronised;
 use super::list::screening_of;
+use super::reference::ReferenceProblem;
 use crate::curation::{Evidence, Gate, OwnershipEvidence, PolicySnapshot, evaluate};
 use crate::daemon::screening::Screenings;
 use crate::model::{Escaped, Timestamp};
@@ -34,6 +35,9 @@ pub struct RuleEffect {
     /// bring more.
     #[serde(default)]
     pub waiting: u64,
+    /// The problem of its reference, if it follows later versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reference: Option<ReferenceProblem>,
     /// The gate that hides most of what is approved and not served.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hidden_by: Option<String>,
@@ -109,6 +113,11 @@ pub fn rule_effects(
         let dossier = snapshot.dossier(&name, policy)?;
         let screening = screening_of(&dossier, snapshot, policy, screenings, now)?;
         let evaluation = evaluate(&dossier, policy, &screening, now);
+        for rule in rules.rules() {
+            if let Some(tally) = tallies.get_mut(&std::ptr::from_ref(rule)) {
+                tally.reference = ReferenceProblem::of(rule, &dossier, &evaluation);
+            }
+        }
         for entry in &evaluation.entries {
             let (version, upstream) = (&entry.row.version, entry.row.upstream.as_str());
             for rule in rules.rules().filter(|rule| rule.selects(version, upstream)) {
@@ -143,6 +152,7 @@ struct Tally<'r> {
     same_day_count: u64,
     waiting: u64,
     elsewhere: u64,
+    reference: Option<ReferenceProblem>,
     hidden: BTreeMap<Gate, u64>,
 }
 
@@ -156,6 +166,7 @@ impl<'r> Tally<'r> {
             same_day_count: 0,
             waiting: 0,
             elsewhere: 0,
+            reference: None,
             hidden: BTreeMap::new(),
         }
     }
@@ -172,7 +183,12 @@ impl<'r> Tally<'r> {
         match hidden_by {
             _ if !decides => self.elsewhere += 1,
             None => self.serves += 1,
-            Some((_, Evidence::PublishedLater { .. })) => self.newer += 1,
+            Some((
+                _,
+                Evidence::PublishedLater { .. }
+                | Evidence::NotFollowed { .. }
+                | Evidence::Cooldown { .. },
+            )) => self.newer += 1,
             // A denial decides, or the upstream does.
             Some((gate, _)) if gate <= Gate::Approved => self.elsewhere += 1,
             Some((gate, evidence)) => {
@@ -194,6 +210,7 @@ impl<'r> Tally<'r> {
             same_day: SameDay::of(self.same_day, self.same_day_count),
             waiting: self.waiting,
             elsewhere: self.elsewhere,
+            reference: self.reference,
             hidden_by: most.map(|gate| gate.as_str().to_owned()),
             remedy: most.map(|gate| remedy(gate, is_exact).to_owned()),
         }
@@ -247,6 +264,9 @@ impl RuleEffect {
         if let Some(same_day) = &self.same_day {
             return Some(same_day.advice(&self.selector));
         }
+        if let Some(reference) = &self.reference {
+            return Some(reference.advice(&self.selector));
+        }
         let Self { approves, serves, newer, elsewhere, .. } = *self;
         let nothing_is_missing = serves > 0 || (approves + newer == 0 && elsewhere > 0);
         if nothing_is_missing || self.waiting > 0 {
@@ -285,6 +305,7 @@ mod tests {
             same_day: None,
             waiting: 0,
             elsewhere: 0,
+            reference: None,
             hidden_by: None,
             remedy: Some(remedy(Gate::NamespaceOwnership, false).into()),
         }

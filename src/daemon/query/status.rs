@@ -8,6 +8,7 @@ use crate::config::Upstream;
 use crate::daemon::mirror::Activity;
 use crate::daemon::policy::CurrentPolicy;
 use crate::model::Timestamp;
+use crate::overlay::OverlaySet;
 use crate::store::{RecipientStatus, Snapshot, StoreError};
 use crate::sync::{ChangeSet, Failure, short_id};
 
@@ -29,6 +30,9 @@ pub struct StatusReport {
     pub dropped_log_lines: u64,
     pub overlays: OverlayReport,
     pub upstreams: Vec<UpstreamReport>,
+    /// The next part of a rule that ends.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next_end: Option<NextEnd>,
     /// The number of checked namespaces by verdict.
     #[serde(default)]
     pub owners: BTreeMap<String, u64>,
@@ -37,6 +41,16 @@ pub struct StatusReport {
     pub webhooks: Vec<WebhookReport>,
     /// The open alerts, acknowledged ones included.
     pub alerts: Vec<AlertReport>,
+}
+
+/// A part of a rule that ends.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct NextEnd {
+    /// The rule, with the part of it that is not its approval.
+    pub subject: String,
+    /// File, line and column.
+    pub place: String,
+    pub until: Timestamp,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -132,9 +146,16 @@ pub fn status(
             findings,
         },
         upstreams: reports?,
+        next_end: next_end(&current_policy.set, now),
         owners,
         webhooks: webhooks(snapshot)?,
     })
+}
+
+fn next_end(set: &OverlaySet, now: Timestamp) -> Option<NextEnd> {
+    let ahead = set.endings().filter(|ending| now <= ending.until);
+    let next = ahead.min_by_key(|ending| ending.until)?;
+    Some(NextEnd { subject: next.subject(), place: next.rule.place.to_string(), until: next.until })
 }
 
 fn webhooks(snapshot: &Snapshot) -> Result<Vec<WebhookReport>, StoreError> {

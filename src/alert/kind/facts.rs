@@ -1,100 +1,15 @@
-use std::fmt;
+use super::AlertKind;
 
-use serde::{Deserialize, Serialize};
-
-/// The kinds of alert.
-///
-/// The derived order is that of the words.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum AlertKind {
-    ApprovalsEnded,
-    Backdated,
-    CaseTwins,
-    ClockSkew,
-    DamagedRow,
-    Drift,
-    EvidenceMissing,
-    Flood,
-    ForgedMetadata,
-    Frozen,
-    FutureUpdate,
-    GithubTokenRefused,
-    GithubTokenWrites,
-    InternalName,
-    KeysChanged,
-    LoginUnregistered,
-    Lookalike,
-    LoopRestarted,
-    LossesOnHold,
-    Missing,
-    NameLimit,
-    NoLongerServed,
-    OnHold,
-    OverlaysRefused,
-    OverlaysUnread,
-    OwnershipRevoked,
-    PackageDisputed,
-    PackageUnavailable,
-    PinMismatch,
-    Quarantined,
-    ResolverFailing,
-    SchemaViolation,
-    Shadowed,
-    SharedHost,
-    Shrunk,
-    Stale,
-    StarterActive,
-    StoreUnwritable,
-    TransferredName,
-    UnreadableRow,
-    UpstreamFailing,
-    UpstreamsRefused,
-    VerdictStale,
-    VerificationBacklog,
-    WebhookFailing,
-}
-
-impl AlertKind {
-    /// Returns all kinds, in the order of their words.
-    pub fn all() -> impl Iterator<Item = Self> {
-        FACTS.iter().map(|facts| facts.kind)
-    }
-
-    /// Returns the word on the wire, in files and in commands.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        FACTS[self as usize].word
-    }
-
-    /// Returns the condition under which an alert of this kind is open.
-    #[must_use]
-    pub const fn meaning(self) -> &'static str {
-        FACTS[self as usize].meaning
-    }
-
-    /// Returns the action that resolves it.
-    #[must_use]
-    pub const fn remedy(self) -> &'static str {
-        FACTS[self as usize].remedy
-    }
-}
-
-impl fmt::Display for AlertKind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
-
-struct Facts {
-    kind: AlertKind,
-    word: &'static str,
-    meaning: &'static str,
-    remedy: &'static str,
+/// The words of a kind of alert.
+pub(super) struct Facts {
+    pub(super) kind: AlertKind,
+    pub(super) word: &'static str,
+    pub(super) meaning: &'static str,
+    pub(super) remedy: &'static str,
 }
 
 /// One item for each kind, at the index of its discriminant.
-const FACTS: [Facts; 45] = [
+pub(super) const FACTS: [Facts; 50] = [
     Facts {
         kind: AlertKind::ApprovalsEnded,
         word: "approvals-ended",
@@ -141,6 +56,18 @@ const FACTS: [Facts; 45] = [
         meaning: "A verified namespace does not show the evidence of its owner any more.",
         remedy: "Ask the owner to restore the evidence; after 3 lookups without it, over at least 24 hours, the \
             namespace is revoked.",
+    },
+    Facts {
+        kind: AlertKind::Expired,
+        word: "expired",
+        meaning: "An approval, a waiver or an allowed URL ended while entries were served by it; they are hidden.",
+        remedy: "Review the entries again, then renew the rule; or remove it.",
+    },
+    Facts {
+        kind: AlertKind::Expiring,
+        word: "expiring",
+        meaning: "An approval, a waiver or an allowed URL of a rule ends soon.",
+        remedy: "Review again before it ends, and renew the rule; `vidimus list --expiring 30d` lists the entries.",
     },
     Facts {
         kind: AlertKind::Flood,
@@ -224,6 +151,13 @@ const FACTS: [Facts; 45] = [
             namespaces are then revoked.",
     },
     Facts {
+        kind: AlertKind::MaterialChange,
+        word: "material-change",
+        meaning: "A later version of a name that an approval follows is not benign beside the reference; it waits for a \
+            review.",
+        remedy: "Review the difference; to serve the version, move `reviewed` and the `reference` of the approval.",
+    },
+    Facts {
         kind: AlertKind::Missing,
         word: "missing",
         meaning: "Full syncs miss an entry that was served.",
@@ -294,6 +228,12 @@ const FACTS: [Facts; 45] = [
         remedy: "Correct the file; `vidimus list --quarantined` lists each one with its reason.",
     },
     Facts {
+        kind: AlertKind::Renamed,
+        word: "renamed",
+        meaning: "An approved name is gone upstream, and is listed in other letter case.",
+        remedy: "Ask the publisher; if the rename is right, write the name in the overlay as it is listed now.",
+    },
+    Facts {
         kind: AlertKind::ResolverFailing,
         word: "resolver-failing",
         meaning: "A DNS resolver gave no answer for nearly 10 minutes; with others configured it is set aside, and they revoke \
@@ -339,6 +279,12 @@ const FACTS: [Facts; 45] = [
         word: "starter-active",
         meaning: "The starter overlay approves entries.",
         remedy: "Replace the file with your own overlays.",
+    },
+    Facts {
+        kind: AlertKind::StatusChanged,
+        word: "status-changed",
+        meaning: "The upstream deprecated or deleted versions that an approval covers.",
+        remedy: "Read the message of the publisher; name a `successor`, set `on_deprecated`, or remove the approval.",
     },
     Facts {
         kind: AlertKind::StoreUnwritable,
@@ -393,20 +339,3 @@ const FACTS: [Facts; 45] = [
             alerts redeliver`.",
     },
 ];
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn facts_are_ordered_by_kind_and_words_are_serialized_forms() {
-        for (index, facts) in FACTS.iter().enumerate() {
-            assert_eq!(facts.kind as usize, index, "{}", facts.word);
-            let json = serde_json::to_string(&facts.kind).expect("JSON");
-            assert_eq!(json, format!("\"{}\"", facts.word));
-            assert!(facts.meaning.ends_with('.') && facts.remedy.ends_with('.'), "{}", facts.word);
-        }
-        let words: Vec<&str> = AlertKind::all().map(AlertKind::as_str).collect();
-        assert!(words.is_sorted(), "{words:?}");
-    }
-}

@@ -1,0 +1,113 @@
+mod facts;
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use facts::FACTS;
+
+/// The kinds of alert.
+///
+/// The derived order is that of the words.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum AlertKind {
+    ApprovalsEnded,
+    Backdated,
+    CaseTwins,
+    ClockSkew,
+    DamagedRow,
+    Drift,
+    EvidenceMissing,
+    Expired,
+    Expiring,
+    Flood,
+    ForgedMetadata,
+    Frozen,
+    FutureUpdate,
+    GithubTokenRefused,
+    GithubTokenWrites,
+    InternalName,
+    KeysChanged,
+    LoginUnregistered,
+    Lookalike,
+    LoopRestarted,
+    LossesOnHold,
+    MaterialChange,
+    Missing,
+    NameLimit,
+    NoLongerServed,
+    OnHold,
+    OverlaysRefused,
+    OverlaysUnread,
+    OwnershipRevoked,
+    PackageDisputed,
+    PackageUnavailable,
+    PinMismatch,
+    Quarantined,
+    Renamed,
+    ResolverFailing,
+    SchemaViolation,
+    Shadowed,
+    SharedHost,
+    Shrunk,
+    Stale,
+    StarterActive,
+    StatusChanged,
+    StoreUnwritable,
+    TransferredName,
+    UnreadableRow,
+    UpstreamFailing,
+    UpstreamsRefused,
+    VerdictStale,
+    VerificationBacklog,
+    WebhookFailing,
+}
+
+impl AlertKind {
+    /// Returns all kinds, in the order of their words.
+    pub fn all() -> impl Iterator<Item = Self> {
+        FACTS.iter().map(|facts| facts.kind)
+    }
+
+    /// Returns the word on the wire, in files and in commands.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        FACTS[self as usize].word
+    }
+
+    /// Returns the condition under which an alert of this kind is open.
+    #[must_use]
+    pub const fn meaning(self) -> &'static str {
+        FACTS[self as usize].meaning
+    }
+
+    /// Returns the action that resolves it.
+    #[must_use]
+    pub const fn remedy(self) -> &'static str {
+        FACTS[self as usize].remedy
+    }
+}
+
+impl fmt::Display for AlertKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn facts_are_ordered_by_kind_and_words_are_serialized_forms() {
+        for (index, facts) in FACTS.iter().enumerate() {
+            assert_eq!(facts.kind as usize, index, "{}", facts.word);
+            let json = serde_json::to_string(&facts.kind).expect("JSON");
+            assert_eq!(json, format!("\"{}\"", facts.word));
+            assert!(facts.meaning.ends_with('.') && facts.remedy.ends_with('.'), "{}", facts.word);
+        }
+        let words: Vec<&str> = AlertKind::all().map(AlertKind::as_str).collect();
+        assert!(words.is_sorted(), "{words:?}");
+    }
+}

@@ -1,0 +1,207 @@
+//! Alerts about what an upstream or the end of a rule does to approved entries.
+
+use std::cmp::Reverse;
+use std::collections::BTreeSet;
+
+use crate::alert::{AlertKind, Evidence as Item, Figure, ReportedAlert};
+use crate::curation::{
+    ContentHead, Dossier, DossierRow, EntryEvaluation, Evaluation, Evidence, reference_in,
+};
+use crate::model::{Escaped, NotBenign, Status, Timestamp};
+use crate::overlay::{Ending, Ends, Rule};
+use crate::store::{Snapshot, StoreError};
+use crate::sync::changed_members;
+
+/// Versions whose difference is shown; a publisher could list thousands. The greatest come first.
+const MAX_DIFFERENCES: usize = 16;
+/// Members of a difference that are shown; the digest binds all of them.
+const MAX_MEMBERS: usize = 20;
+/// Characters of a status message that are kept.
+const MAX_MESSAGE: usize = 300;
+
+/// Returns the alerts about one name: versions that are not benign, that changed their status, and that a rule served
+/// until it ended.
+pub(super) fn lifecycle_alerts(
+    snapshot: &Snapshot,
+    dossier: &Dossier,
+    evaluation: &Evaluation<'_>,
+    now: Timestamp,
+) -> Result<Vec<ReportedAlert>, StoreError> {
+    let mut alerts = expired(dossier, evaluation, now);
+    alerts.extend(material_change(snapshot, dossier, evaluation)?);
+    alerts.extend(status_changed(snapshot, dossier, evaluation)?);
+    Ok(alerts)
+}
+
+fn was_served(dossier: &Dossier, entry: &EntryEvaluation<'_>) -> bool {
+    dossier.ledger.iter().any(|record| record.version == entry.row.version)
+}
+
+/// Returns an alert for each rule that ended while it served the name.
+fn expired(dossier: &Dossier, evaluation: &Evaluation<'_>, now: Timestamp) -> Vec<ReportedAlert> {
+    let hidden = evaluation.entries.iter().filter(|entry| was_served(dossier, entry));
+    let ended = hidden.filter_map(|entry| ended_by(entry, now));
+    ended
+        .map(|ending| {
+            let item = Item::Ended { name: dossier.name.to_string(), until: ending.until };
+            ReportedAlert::new(AlertKind::Expired, ending.subject(), [item])
+        })
+        .collect()
+}
+
+/// Returns the part of a rule whose end hides an entry.
+pub(super) fn ended_by<'a>(entry: &EntryEvaluation<'a>, now: Timestamp) -> Option<Ending<'a>> {
+    let (_, evidence) = entry.hidden_by()?;
+    let ended = |rule: &'a Rule, is_meant: &dyn Fn(&Ends<'a>) -> bool| {
+        Ending::of(rule).find(|ending| ending.until < now && is_meant(&ending.what))
+    };
+    match evidence {
+        Evidence::Expired(_) => {
+            let (rule, _) = entry.rules.approval?;
+            ended(rule, &|what| matches!(what, Ends::Approval))
+        }
+        Evidence::Unmet { first, .. } => entry.rules.excepting.iter().find_map(|rule| {
+            ended(
+                rule,
+                &|what| matches!(what, Ends::Waiver(waived) if waived.covers(first.condition)),
+            )
+        }),
+        Evidence::Unsafe { first, .. } => entry.rules.excepting.iter().find_map(|rule| {
+            ended(rule, &|what| matches!(what, Ends::Url(url) if *url == first.found))
+        }),
+        _ => None,
+    }
+}
+
+/// Returns one alert for a name with later versions that are not benign.
+fn material_change(
+    snapshot: &Snapshot,
+    dossier: &Dossier,
+    evaluation: &Evaluation<'_>,
+) -> Result<Option<ReportedAlert>, StoreError> {
+    let mut waiting: Vec<(&EntryEvaluation<'_>, NotBenign, &Rule)> = Vec::new();
+    for entry in &evaluation.entries {
+        if let Some((_, Evidence::NotFollowed { why, rule })) = entry.hidden_by()
+            && why.is_material()
+        {
+            waiting.push((entry, *why, rule));
+        }
+    }
+    waiting.sort_by_key(|(entry, ..)| {
+        let version = entry.row.version.semantic();
+        Reverse((version, entry.row.version.clone()))
+    });
+    let mut items = BTreeSet::new();
+    for (entry, why, rule) in waiting.iter().take(MAX_DIFFERENCES) {
+        items.insert(Item::NotBenign {
+            version: entry.row.version.to_string(),
+            received: entry.head.received,
+            why: *why,
+            changes: difference(snapshot, dossier, entry, rule)?,
+        });
+    }
+    if waiting.len() > MAX_DIFFERENCES {
+        items.insert(Item::Unlisted);
+    }
+    let name = &dossier.name;
+    let alert = ReportedAlert::new(AlertKind::MaterialChange, name.as_str(), items);
+    let alert = ReportedAlert { count: waiting.len() as u64, ..alert };
+    Ok((!waiting.is_empty()).then(|| alert.of_namespace(name.namespace())))
+}
+
+/// Returns the members in which an entry differs from the reference of a rule; nothing if one of the two is not stored.
+fn difference(
+    snapshot: &Snapshot,
+    dossier: &Dossier,
+    entry: &EntryEvaluation<'_>,
+    rule: &Rule,
+) -> Result<Vec<String>, StoreError> {
+    let follow = rule.approved().and_then(|approval| approval.follow.as_ref());
+    let reference = follow.and_then(|follow| follow.reference.as_ref());
+    let stored = reference.and_then(|reference| reference_in(dossier, reference));
+    let Some((row, reference)) = stored else { return Ok(Vec::new()) };
+    let body = |row: &DossierRow, content: &ContentHead| match snapshot.body(
+        &dossier.name,
+        row,
+        content,
+    ) {
+        // A damaged row has its own alert.
+        Err(StoreError::Damaged(_)) => Ok(None),
+        body => body.map(|entry| Some(entry.server)),
+    };
+    let (Some(before), Some(after)) = (body(row, reference)?, body(entry.row, entry.content)?)
+    else {
+        return Ok(Vec::new());
+    };
+    let mut changes = changed_members(&before, &after);
+    if changes.len() > MAX_MEMBERS {
+        let more = changes.len() - MAX_MEMBERS;
+        changes.truncate(MAX_MEMBERS);
+        changes.push(format!("and {more} more"));
+    }
+    Ok(changes)
+}
+
+/// Returns one alert for a name with approved versions that were served and that an upstream deprecated or deleted.
+fn status_changed(
+    snapshot: &Snapshot,
+    dossier: &Dossier,
+    evaluation: &Evaluation<'_>,
+) -> Result<Option<ReportedAlert>, StoreError> {
+    let (mut items, mut figures, mut served) = (BTreeSet::new(), BTreeSet::new(), false);
+    for entry in &evaluation.entries {
+        let Some(status) = changed_status(entry).filter(|_| was_served(dossier, entry)) else {
+            continue;
+        };
+        served |= entry.is_served();
+        let version = entry.row.version.to_string();
+        if figures.len() < MAX_DIFFERENCES
+            && let Some(message) = status_message(snapshot, dossier, entry.row)?
+        {
+            figures.insert(Figure::Reason { text: format!("{}: {message}", Escaped(&version)) });
+        }
+        items.insert(Item::StatusChanged { version, status });
+    }
+    let name = &dossier.name;
+    let count = items.len() as u64;
+    let alert = ReportedAlert::new(AlertKind::StatusChanged, name.as_str(), items);
+    let alert = ReportedAlert { count, figures: figures.into_iter().collect(), ..alert };
+    Ok((count > 0).then(|| alert.of_namespace(name.namespace()).of_served(served)))
+}
+
+/// Returns the status of an approved entry that its upstream deprecated after the review, or deleted.
+fn changed_status(entry: &EntryEvaluation<'_>) -> Option<Status> {
+    let (_, approval) = entry.rules.approval?;
+    if !entry.is_approved() {
+        return None;
+    }
+    match entry.hidden_by() {
+        Some((_, Evidence::Status(Status::Deleted) | Evidence::DeletedBy(_))) => {
+            Some(Status::Deleted)
+        }
+        None | Some((_, Evidence::Deprecated { .. })) => {
+            let since = entry.head.deprecated_since()?;
+            let is_known = approval.reviewed.is_some_and(|reviewed| since <= reviewed.start());
+            (!is_known).then_some(Status::Deprecated)
+        }
+        Some(_) => None,
+    }
+}
+
+/// Returns the message with which an upstream explains the status of a row.
+fn status_message(
+    snapshot: &Snapshot,
+    dossier: &Dossier,
+    row: &DossierRow,
+) -> Result<Option<String>, StoreError> {
+    let official = match snapshot.body(&dossier.name, row, row.newest()) {
+        Err(StoreError::Damaged(_)) => return Ok(None),
+        body => body?.official().ok(),
+    };
+    let message = official.and_then(|official| official.status_message);
+    Ok(message.filter(|text| !text.is_empty()).map(|text| {
+        let kept: String = text.chars().take(MAX_MESSAGE).collect();
+        let cut = if kept.len() < text.len() { "…" } else { "" };
+        format!("{}{cut}", Escaped(&kept))
+    }))
+}
