@@ -163,7 +163,7 @@ impl<'a> Claimed<'a, '_> {
     /// confirms new content under a wildcard confirms this one.
     pub(super) fn admits_unseen(&self) -> bool {
         match self.evaluate() {
-            OwnershipEvidence::InternalUpstream => true,
+            _ if self.is_internal => true,
             OwnershipEvidence::Evaluated { basis, lack: None, .. } => {
                 let verdict = basis.verdict();
                 let is_admitted = || {

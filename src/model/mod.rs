@@ -8,6 +8,7 @@
 mod access;
 mod characters;
 mod damage;
+mod difference;
 mod digest;
 mod entry;
 mod failure;
@@ -33,6 +34,7 @@ mod wellformed;
 
 pub use access::{Actor, BadTokenName, Denied, Role, TokenName, TokenRecord, authenticate};
 pub use damage::Damage;
+pub use difference::changed_members;
 pub use digest::{BadDigest, Digest};
 pub use entry::{Entry, Head, Identity, MAX_ENTRY_BYTES, Official, Quarantined, is_deletion};
 pub use failure::FailureClass;

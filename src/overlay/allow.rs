@@ -1,4 +1,4 @@
-use super::approval::last_moment;
+use super::expires::last_moment;
 use super::fields::ALLOW;
 use super::reading::Context;
 use super::rule::{Allow, Rule};

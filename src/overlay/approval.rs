@@ -1,4 +1,5 @@
-use super::fields::{APPROVAL, EXPIRES, REVIEWED};
+use super::expires::last_moment;
+use super::fields::{APPROVAL, REVIEWED};
 use super::follow::read_follow;
 use super::reading::Context;
 use super::rule::{Approval, Rule, State, Track};
@@ -152,11 +153,4 @@ impl ApprovalReader<'_> {
         let read = |text: &str| Reviewed::parse(text).map_err(|_| REVIEWED);
         self.reader.parsed(fields.get("reviewed")?, read)
     }
-}
-
-/// Reads a date, which means the end of that day in UTC, or an RFC 3339 date and time.
-pub(super) fn last_moment(text: &str) -> Result<Timestamp, &'static str> {
-    let is_day = text.len() == "2026-01-31".len();
-    let whole = if is_day { format!("{text}T23:59:59.999999Z") } else { text.to_owned() };
-    Timestamp::parse(&whole).map_err(|_| EXPIRES)
 }

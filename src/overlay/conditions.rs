@@ -2,13 +2,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use super::fields::{CONDITIONS, HOST, IDENTIFIER, PACKAGES, REGISTRY, REMOTES, SECRETS};
-use crate::lint::{Fields, Kind, Node, Reader, nearest};
+use crate::lint::{Fields, Kind, Node, Place, Reader, nearest};
+use crate::model::Timestamp;
 use crate::ownership::Requirement;
 
 /// The demands of one rule on every entry that it cannot exclude.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Conditions {
-    /// What is allowed, by condition; an empty list allows nothing.
+    /// The allowed values, by condition; an empty list allows nothing.
     pub lists: BTreeMap<Condition, BTreeSet<String>>,
     pub pinned_packages: bool,
     /// The verdict on the namespace: verified or declared.
@@ -53,6 +54,46 @@ impl Condition {
 impl fmt::Display for Condition {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())
+    }
+}
+
+/// A condition that entries do not have to meet, until the waiver ends.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Waive {
+    pub place: Place,
+    pub condition: WaivedCondition,
+    /// The last moment at which it is waived.
+    pub expires: Timestamp,
+}
+
+/// The conditions that one waiver covers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum WaivedCondition {
+    One(Condition),
+    /// Every condition about packages.
+    Packages,
+    /// Every condition about remotes.
+    Remotes,
+}
+
+impl WaivedCondition {
+    /// Returns true if the waiver covers a condition.
+    #[must_use]
+    pub fn covers(self, condition: Condition) -> bool {
+        match self {
+            Self::One(one) => one == condition,
+            Self::Packages => condition.as_str().starts_with("packages."),
+            Self::Remotes => condition.as_str().starts_with("remotes."),
+        }
+    }
+
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::One(condition) => condition.as_str(),
+            Self::Packages => "packages",
+            Self::Remotes => "remotes",
+        }
     }
 }
 

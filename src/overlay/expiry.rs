@@ -1,7 +1,7 @@
 use std::fmt;
 
+use super::conditions::WaivedCondition;
 use super::rule::Rule;
-use super::waive::WaivedCondition;
 use super::{NamePattern, OverlaySet};
 use crate::model::Timestamp;
 

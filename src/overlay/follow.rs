@@ -1,27 +1,11 @@
 use std::time::Duration;
 
 use super::fields::{REFERENCE, RELEASE};
+use super::later::{Follow, Reference};
 use super::rule::Rule;
 use super::{State, VersionPattern};
 use crate::lint::{Fields, Finding, Node, Reader, duration};
 use crate::model::{Digest, Version};
-
-/// The later versions that an approval covers too: those that differ from the reference in listed members only.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct Follow {
-    /// The greatest version that the review covers; without it, nothing is benign.
-    pub reference: Option<Reference>,
-    /// The time after which a benign version is served.
-    pub cooldown: Duration,
-}
-
-/// A reviewed version and its content.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct Reference {
-    pub version: Version,
-    /// The received digest.
-    pub digest: Digest,
-}
 
 /// Enough time for others to notice a malicious release.
 pub(super) const COOLDOWN: Duration = Duration::from_hours(72);

@@ -1,31 +1,9 @@
-use std::time::Duration;
-
 use super::NamePattern;
 use super::fields::{DEPRECATED, ON_DEPRECATED};
+use super::later::OnDeprecated;
 use super::rule::Rule;
 use crate::lint::{Kind, Node, Reader, duration};
 use crate::model::Name;
-
-/// The consequence when an upstream changes published content.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum OnDrift {
-    /// The first content stays served.
-    Keep,
-    /// The version is hidden until a rule pins one content.
-    Suspend,
-}
-
-impl OnDrift {
-    pub(super) const WORDS: [(&str, Self); 2] = [("keep", Self::Keep), ("suspend", Self::Suspend)];
-}
-
-/// The consequence when an upstream deprecates a version.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum OnDeprecated {
-    Keep,
-    /// The version is hidden this long after its deprecation was first seen.
-    HideAfter(Duration),
-}
 
 /// Reads `on_deprecated`: `keep`, or a mapping of `hide_after`.
 pub(super) fn read_on_deprecated(reader: &mut Reader, node: &Node) -> Option<OnDeprecated> {

@@ -21,9 +21,11 @@ mod conflict;
 mod coverage;
 mod document;
 mod ended;
+mod expires;
 mod expiry;
 mod fields;
 mod follow;
+mod later;
 mod lifecycle;
 mod overruled;
 mod ownership;
@@ -39,14 +41,13 @@ mod unmeetable;
 mod waive;
 
 pub use changes::Changes;
-pub use conditions::{Condition, Conditions, PACKAGE_TYPES};
+pub use conditions::{Condition, Conditions, PACKAGE_TYPES, Waive, WaivedCondition};
 pub use coverage::Coverage;
 pub use document::{parse, read};
 pub use ended::end_approvals;
 pub use expiry::{Ending, Ends};
 pub use fields::file_format;
-pub use follow::{Follow, Reference};
-pub use lifecycle::{OnDeprecated, OnDrift};
+pub use later::{Follow, OnDeprecated, OnDrift, Reference};
 pub use ownership::OwnershipRule;
 pub use protection::{NoLookalike, Protection, Selected};
 pub use range::{BadRange, Range};
@@ -55,7 +56,6 @@ pub use reviewed::Reviewed;
 pub use rule::{Allow, Approval, Classification, Rule, State, Terms, Track};
 pub use selector::{BadPattern, BadVersions, NamePattern, VersionPattern};
 pub use set::{EffectiveApproval, EffectivePolicy, NameRules, OverlaySet};
-pub use waive::{Waive, WaivedCondition};
 
 #[cfg(test)]
 mod tests;

@@ -3,10 +3,8 @@ use std::time::Duration;
 
 use serde::{Serialize, Serializer};
 
-use super::conditions::Conditions;
-use super::follow::Follow;
-use super::lifecycle::{OnDeprecated, OnDrift};
-use super::waive::Waive;
+use super::conditions::{Conditions, Waive};
+use super::later::{Follow, OnDeprecated, OnDrift};
 use super::{NamePattern, Reviewed, VersionPattern};
 use crate::lint::Place;
 use crate::model::{Digest, Name, Timestamp};

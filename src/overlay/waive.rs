@@ -1,50 +1,9 @@
-use super::approval::last_moment;
-use super::conditions::Condition;
+use super::conditions::{Condition, Waive, WaivedCondition};
+use super::expires::last_moment;
 use super::fields::WAIVE;
 use super::reading::Context;
 use super::rule::Rule;
-use crate::lint::{Finding, Node, Place, Reader};
-use crate::model::Timestamp;
-
-/// A condition that entries do not have to meet, until the waiver ends.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct Waive {
-    pub place: Place,
-    pub condition: WaivedCondition,
-    /// The last moment at which it is waived.
-    pub expires: Timestamp,
-}
-
-/// The conditions that one waiver covers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum WaivedCondition {
-    One(Condition),
-    /// Every condition about packages.
-    Packages,
-    /// Every condition about remotes.
-    Remotes,
-}
-
-impl WaivedCondition {
-    /// Returns true if the waiver covers a condition.
-    #[must_use]
-    pub fn covers(self, condition: Condition) -> bool {
-        match self {
-            Self::One(one) => one == condition,
-            Self::Packages => condition.as_str().starts_with("packages."),
-            Self::Remotes => condition.as_str().starts_with("remotes."),
-        }
-    }
-
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::One(condition) => condition.as_str(),
-            Self::Packages => "packages",
-            Self::Remotes => "remotes",
-        }
-    }
-}
+use crate::lint::{Finding, Node, Reader};
 
 /// Reads the `waive` of a rule.
 pub(super) fn read_waive(

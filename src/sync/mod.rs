@@ -14,7 +14,6 @@ mod absence;
 mod backdated;
 mod change;
 mod change_set;
-mod drift;
 mod epoch;
 mod files;
 mod page;
@@ -31,7 +30,6 @@ pub use change_set::{
     ChangeOnHold, ChangeSet, DecisionRecord, DecisionRequest, Effect, HoldDecision, HoldHistory,
     NotDecided, short_id, shown,
 };
-pub use drift::changed_members;
 pub use epoch::{Epoch, EpochState};
 pub use files::completed;
 pub use page::{PageError, RawPage};

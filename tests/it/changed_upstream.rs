@@ -39,13 +39,13 @@ fn full_sync(place: &Workplace) -> Value {
 }
 
 /// Returns the unresolved alerts, without those that follow from a change and not from the upstream itself: lookalikes,
-/// since numbered test names differ by one character, and names that are served no longer.
+/// since numbered test names differ by one character, and deletions.
 fn alerts(place: &Workplace) -> Vec<(String, String, String)> {
     let alerts = place.json(&["alerts", "--json"]);
     let text = |alert: &Value, member: &str| alert[member].as_str().expect("a text").to_owned();
     let alerts = alerts.as_array().expect("a list").iter();
     let alerts =
-        alerts.filter(|alert| alert["kind"] != "lookalike" && alert["kind"] != "no-longer-served");
+        alerts.filter(|alert| alert["kind"] != "lookalike" && alert["kind"] != "status-changed");
     alerts
         .map(|alert| (text(alert, "kind"), text(alert, "subject"), text(alert, "detail")))
         .collect()
@@ -227,8 +227,8 @@ async fn deletions_beyond_the_limit_are_on_hold_by_name_and_delay_no_others() {
     assert_eq!(official["onHold"], Value::Null, "discarded changes are not put on hold again");
     let watermark = &official["watermark"];
     assert_eq!(watermark, "2099-12-31T23:50:00.000000Z", "incremental syncs continue after it");
-    let left = place.json(&["alerts", "--kind", "no-longer-served", "--json"]);
-    let detail = "1.0.0 is hidden: the gate `active upstream` fails";
+    let left = place.json(&["alerts", "--kind", "status-changed", "--json"]);
+    let detail = "the upstream reports 1.0.0 as deleted";
     let left = left.as_array().expect("a list").iter();
     let left = left.filter(|alert| alert["detail"] == detail).count();
     assert!(left > 0, "an approved name that upstream deletes is reported");

@@ -39,5 +39,6 @@ mod real_registry;
 mod servable;
 mod serving;
 mod socket;
+mod stories;
 mod support;
 mod webhooks;

@@ -195,6 +195,7 @@ fn remote_or_input_is_judged_by_each_condition(
     assert_eq!(unmet(&dossier, &policy, at(NOW)).is_none(), is_met);
 }
 
+/// P72.
 #[test]
 fn content_without_facts_meets_no_condition() {
     let mut dossier = entry("");
@@ -272,6 +273,7 @@ fn any_conditions() -> impl Strategy<Value = Vec<String>> {
 }
 
 proptest! {
+    /// P72.
     #[test]
     fn condition_that_is_added_never_shows_more_whatever_the_order(
         rules in any_conditions(),

@@ -12,10 +12,9 @@ use crate::curation::{
     OwnershipPolicy, PolicySnapshot, Screening, evaluate,
 };
 use crate::lint::Source;
-use crate::model::{Digest, Head, NotBenign, Status, Timestamp};
+use crate::model::{Digest, Head, NotBenign, Status, Timestamp, changed_members};
 use crate::overlay::{Context, Terms, read};
 use crate::ownership::{Account, ForgeAnswer, Lookup, VerificationRecord};
-use crate::sync::changed_members;
 
 const NOW: &str = "2026-06-20T12:00:00Z";
 const NAME: &str = "io.github.acme/wiki";
@@ -135,6 +134,7 @@ fn not_benign(server: &Value) -> Option<NotBenign> {
     judge(&with_later(std::slice::from_ref(server)), &policy(&overlay("")), at(NOW)).1
 }
 
+/// P73.
 #[rstest]
 //     pointer                                value                               benign, or the difference that is shown
 #[case("/version", json!("1.4.1"), None)]
@@ -313,6 +313,7 @@ fn any_change() -> impl Strategy<Value = (&'static str, Value)> {
 }
 
 proptest! {
+    /// P73.
     /// Versions are published one after the other, each of them a step from the one before.
     #[test]
     fn followed_version_differs_from_the_reference_in_listed_members_only_whatever_the_order(

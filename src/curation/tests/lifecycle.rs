@@ -1,4 +1,4 @@
-//! What a rule does when an upstream changes or deprecates what it published.
+//! The effects of rules when an upstream changes or deprecates what it published.
 
 use std::time::Duration;
 

@@ -3,8 +3,8 @@ use std::time::Duration;
 use proptest::prelude::*;
 
 use super::fixtures::{dossier, head, overlays, row, upstream, with};
-use crate::curation::{Dossier, Evaluation, OwnershipPolicy, Screening, evaluate};
-use crate::model::{Status, Timestamp};
+use crate::curation::{Dossier, DossierRow, Evaluation, OwnershipPolicy, Screening, evaluate};
+use crate::model::{Digest, Head, Status, Timestamp};
 use crate::ownership::{Account, ForgeAnswer, Lookup, VerificationRecord};
 
 fn begin() -> Timestamp {
@@ -34,6 +34,9 @@ proptest! {
         concluded_days_ago in prop::option::of(0..40_u64),
         wide in any::<bool>(),
         ahead in prop::option::of(1..=28_u32),
+        cooldown in prop::option::of(1..40_u32),
+        waived in prop::option::of(1..=28_u32),
+        hide_after in prop::option::of(1..40_u32),
         step in 1..40_u64,
     ) {
         let approvals: Vec<String> = expiries
@@ -46,6 +49,18 @@ proptest! {
                 let reviewed = ahead.map_or("2026-02-01".to_owned(), |day| format!("2026-03-{day:02}T12:00:00Z"));
                 format!("{{name: com.example/*, approval: {{state: approved, reviewed: {reviewed}, expires: 2026-04-05}}}}")
             }))
+            .chain(cooldown.map(|days| {
+                let digest = Digest::of(b"received");
+                format!("{{name: com.example/tool, approval: {{state: approved, reviewed: 2026-02-01, expires: 2026-04-07, \
+                         follow: benign, cooldown: {days}d, reference: {{version: 1.0.0, digest: '{digest}'}}}}}}")
+            }))
+            .chain(waived.map(|day| {
+                format!("{{name: '*', conditions: {{ownership: declared}}}}, {{name: com.example/tool, \
+                         waive: {{condition: ownership, reason: r, reviewer: a, expires: 2026-03-{day:02}}}}}")
+            }))
+            .chain(hide_after.map(|days| {
+                format!("{{name: com.example.*/*, on_deprecated: {{hide_after: {days}d}}}}")
+            }))
             .collect();
         let text = match approvals.as_slice() {
             [] => "servers: [{name: com.other/*, tier: 1}]".to_owned(),
@@ -53,12 +68,16 @@ proptest! {
         };
         let set = overlays(&text, begin());
         let policy = with(set, vec![upstream("official", 1, false)], OwnershipPolicy::default());
-        let rows = (0..3).map(|index| {
-            row("official", &format!("1.0.{index}"), head(Status::Active, "2026-01-01T00:00:00Z"))
-        });
+        let published = || head(Status::Active, "2026-01-01T00:00:00Z");
+        let mut rows: Vec<DossierRow> =
+            (0..3).map(|index| row("official", &format!("1.0.{index}"), published())).collect();
+        rows[0].content.head.status = Status::Deprecated;
+        rows[0].content.head.deprecated_at = Some(begin().minus(Duration::from_hours(30)));
+        let later = Head { initial: false, first_seen: begin().minus(Duration::from_hours(5)), ..published() };
+        rows.push(row("official", "1.5.0", later));
         let concluded = concluded_days_ago.map(|days| begin().minus(Duration::from_hours(24 * days)));
         let verification = concluded.map(verified).unwrap_or_default();
-        let dossier = Dossier { verification, ..dossier("com.example/tool", rows.collect()) };
+        let dossier = Dossier { verification, ..dossier("com.example/tool", rows) };
         let screening = Screening::default();
         let at = |now| evaluate(&dossier, &policy, &screening, now);
         let mut now = begin();

@@ -5,9 +5,9 @@ use std::time::Duration;
 use crate::alert::{AlertIdentity, AlertKind, Evidence, Figure, Report, ReportedAlert};
 use crate::config::{Origin, Upstream};
 use crate::curation::{Dossier, DossierRow, EntryEvaluation, PolicySnapshot, Screening, evaluate};
-use crate::model::{Digest, Name, Timestamp, Version};
+use crate::model::{Digest, Name, Timestamp, Version, changed_members};
 use crate::store::{Snapshot, StoreError};
-use crate::sync::{UpstreamState, changed_members};
+use crate::sync::UpstreamState;
 
 /// The source of alerts about upstream files.
 pub(super) const UPSTREAMS: &str = "upstreams";

@@ -83,6 +83,7 @@ mod tests {
         read(&[Source::new("x.yaml", format!("servers: [{servers}]"))], &context).into()
     }
 
+    /// P74.
     #[rstest::rstest]
     #[case("2026-10-31T23:59:59Z", &[])]
     #[case("2026-11-01T23:59:59.999999Z", &[30])]

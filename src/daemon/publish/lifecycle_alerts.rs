@@ -7,10 +7,9 @@ use crate::alert::{AlertKind, Evidence as Item, Figure, ReportedAlert};
 use crate::curation::{
     ContentHead, Dossier, DossierRow, EntryEvaluation, Evaluation, Evidence, reference_in,
 };
-use crate::model::{Escaped, NotBenign, Status, Timestamp};
+use crate::model::{Escaped, NotBenign, Status, Timestamp, changed_members};
 use crate::overlay::{Ending, Ends, Rule};
 use crate::store::{Snapshot, StoreError};
-use crate::sync::changed_members;
 
 /// Versions whose difference is shown; a publisher could list thousands. The greatest come first.
 const MAX_DIFFERENCES: usize = 16;

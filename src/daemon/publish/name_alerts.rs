@@ -58,7 +58,7 @@ pub(super) struct NameAlerts {
     pub(super) reported_alerts: Vec<ReportedAlert>,
     /// The upstreams that list the name while another one is authoritative.
     pub(super) shadowed: Vec<(String, Shadowed)>,
-    /// What is known of the spelling of an approved name.
+    /// Its spelling, if an approval spells it out in this or in other letter case.
     pub(super) spelling: Option<Spelling>,
     /// True if a row of the name is damaged, so that nothing else is known of it.
     pub(super) is_damaged: bool,

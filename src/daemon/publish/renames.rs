@@ -5,7 +5,7 @@ use crate::curation::Dossier;
 use crate::model::{Name, Status};
 use crate::overlay::OverlaySet;
 
-/// What an evaluation shows of a name that is approved, or that differs from an approved one in letter case only.
+/// A name that is approved, or that differs from an approved one in letter case only.
 #[derive(Debug)]
 pub(super) struct Spelling {
     /// True if an upstream lists it and did not delete it.

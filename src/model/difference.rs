@@ -1,6 +1,6 @@
 use serde_json::Value;
 
-use crate::model::Escaped;
+use super::Escaped;
 
 /// An acknowledgement covers both contents by their digests, so what is cut here is still bound.
 const MAX_MEMBERS: usize = 100;
