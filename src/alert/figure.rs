@@ -40,6 +40,10 @@ pub enum Figure {
     OverlayOwner {
         owner: String,
     },
+    /// The file, line and column of a rule.
+    Rule {
+        place: String,
+    },
     /// The reason of a failure, in words.
     Reason {
         text: String,
@@ -73,6 +77,7 @@ impl fmt::Display for Figure {
             }
             Self::Pinned => f.write_str("an overlay pins the owner"),
             Self::OverlayOwner { owner } => write!(f, "owner: {owner}"),
+            Self::Rule { place } => write!(f, "the rule is at {place}"),
             Self::Reason { text } => f.write_str(text),
             Self::Limit { found, allowed } => write!(f, "{found}; allowed: {allowed}"),
         }

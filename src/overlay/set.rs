@@ -25,7 +25,7 @@ pub struct OverlaySet {
     /// Denials, suspensions and rules with conditions by the denial form of their name pattern.
     generous: HashMap<String, Vec<usize>>,
     /// Names that approvals spell out, by their ASCII-folded form.
-    approved: HashMap<String, BTreeSet<Name>>,
+    approved: HashMap<String, Vec<usize>>,
     /// Names with a successor, by the successor.
     predecessors: HashMap<Name, BTreeSet<Name>>,
 }
@@ -73,7 +73,7 @@ impl OverlaySet {
             set.by_pattern.entry(rule.name.to_string()).or_default().push(index);
             if let NamePattern::Exact(name) = &rule.name {
                 if rule.approved().is_some() {
-                    set.approved.entry(name.folded()).or_default().insert(name.clone());
+                    set.approved.entry(name.folded()).or_default().push(index);
                 }
                 if let Some(successor) = &rule.successor {
                     set.predecessors.entry(successor.clone()).or_default().insert(name.clone());
@@ -206,17 +206,14 @@ impl OverlaySet {
             .collect()
     }
 
-    /// Returns true if an approval spells out the name.
-    #[must_use]
-    pub fn approves_exactly(&self, name: &Name) -> bool {
-        self.approved.get(&name.folded()).is_some_and(|names| names.contains(name))
-    }
-
-    /// Returns the names that approvals spell out, and that differ from this one in letter case only.
-    #[must_use]
-    pub fn approved_in_other_case(&self, name: &Name) -> Vec<Name> {
-        let names = self.approved.get(&name.folded()).into_iter().flatten();
-        names.filter(|other| *other != name).cloned().collect()
+    /// Returns the approvals that spell out the name, in this or in other letter case.
+    pub fn approved_in_any_case(&self, name: &Name) -> impl Iterator<Item = (&Name, &Rule)> {
+        let found = self.approved.get(&name.folded()).into_iter().flatten();
+        let rules = found.map(|index| &self.rules[*index]);
+        rules.filter_map(|rule| match &rule.name {
+            NamePattern::Exact(name) => Some((name, rule)),
+            _ => None,
+        })
     }
 
     /// Returns the names to which a rule gives this one as a successor.

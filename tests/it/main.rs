@@ -24,6 +24,7 @@ mod full_disk;
 mod generated;
 mod hidden_entries;
 mod kills;
+mod later_versions;
 mod listener;
 mod lookalike_quality;
 mod lookalikes;

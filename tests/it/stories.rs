@@ -266,7 +266,8 @@ async fn name_in_other_case_is_reported_as_a_rename_with_the_line_to_write() {
     let renamed = alert(&place, "renamed").await;
     assert_eq!(renamed["subject"], OLD);
     let detail = renamed["detail"].as_str().expect("a text");
-    assert!(detail.contains("write `name: com.example/wiki`"), "{detail}");
+    let line = "write `name: com.example/wiki` in the overlay if the rename is right; the rule is at overlays/policy.yaml:1:11";
+    assert!(detail.contains(line), "{detail}");
     place.overlay("policy.yaml", &approve(WIKI));
     daemon.lists(&["com.example/wiki@1.0.0"]).await;
 }

@@ -59,7 +59,8 @@ fn expiring(set: &OverlaySet, days: &[u64], now: Timestamp) -> Vec<ReportedAlert
         }
         let owner = set.owner_of(ending.rule);
         let owner = owner.map(|owner| Figure::OverlayOwner { owner: owner.to_owned() });
-        let figures: Vec<Figure> = owner.into_iter().collect();
+        let place = Figure::Rule { place: ending.rule.place.to_string() };
+        let figures: Vec<Figure> = owner.into_iter().chain([place]).collect();
         let alert = ReportedAlert::new(AlertKind::Expiring, ending.subject(), items);
         alerts.push(ReportedAlert { figures, ..alert }.of_served(true));
     }
@@ -110,7 +111,8 @@ mod tests {
         assert_eq!(within, days);
         for alert in &alerts {
             assert_eq!(alert.identity.subject, "com.a/x");
-            assert_eq!(alert.figures, [Figure::OverlayOwner { owner: "wiki".into() }]);
+            let owner = Figure::OverlayOwner { owner: "wiki".into() };
+            assert_eq!(alert.figures, [owner, Figure::Rule { place: "x.yaml:1:11".into() }]);
         }
     }
 

@@ -39,11 +39,14 @@ fn was_served(dossier: &Dossier, entry: &EntryEvaluation<'_>) -> bool {
 /// Returns an alert for each rule that ended while it served the name.
 fn expired(dossier: &Dossier, evaluation: &Evaluation<'_>, now: Timestamp) -> Vec<ReportedAlert> {
     let hidden = evaluation.entries.iter().filter(|entry| was_served(dossier, entry));
-    let ended = hidden.filter_map(|entry| ended_by(entry, now));
+    let ended = hidden.filter_map(|entry| Some((entry.rules.owner, ended_by(entry, now)?)));
     ended
-        .map(|ending| {
+        .map(|(owner, ending)| {
             let item = Item::Ended { name: dossier.name.to_string(), until: ending.until };
-            ReportedAlert::new(AlertKind::Expired, ending.subject(), [item])
+            let alert = ReportedAlert::new(AlertKind::Expired, ending.subject(), [item]);
+            let owner = owner.map(|owner| Figure::OverlayOwner { owner: owner.to_owned() });
+            let place = Figure::Rule { place: ending.rule.place.to_string() };
+            ReportedAlert { figures: owner.into_iter().chain([place]).collect(), ..alert }
         })
         .collect()
 }

@@ -11,8 +11,16 @@ use crate::model::{Damage, Name, Version};
 
 /// The source of alerts about single names.
 const NAMES: &str = "names";
-/// The source of alerts about names that are no longer served: of its own, so that many of them take no place of others.
-const LEFT: &str = "names that left";
+/// The source of alerts about what upstreams do to approved names: of its own, so that many of them take no place of
+/// others.
+const LIFECYCLE: &str = "lifecycle";
+/// The kinds of that source.
+const OF_LIFECYCLE: [AlertKind; 4] = [
+    AlertKind::MaterialChange,
+    AlertKind::NoLongerServed,
+    AlertKind::Renamed,
+    AlertKind::StatusChanged,
+];
 
 /// The senders of metadata under our own namespace in an entry.
 #[derive(Debug)]
@@ -140,10 +148,10 @@ impl OpenAlerts {
             return;
         }
         let (seen, unknown) = &current;
-        let is_left = |alert: &ReportedAlert| alert.identity.kind == AlertKind::NoLongerServed;
-        let (left, others): (Vec<_>, Vec<_>) = seen.iter().cloned().partition(is_left);
+        let is_lifecycle = |alert: &ReportedAlert| OF_LIFECYCLE.contains(&alert.identity.kind);
+        let (lifecycle, others): (Vec<_>, Vec<_>) = seen.iter().cloned().partition(is_lifecycle);
         let Publication { store, clock, .. } = publication;
-        let are_stored = [(NAMES, others), (LEFT, left)].map(|(source, seen)| {
+        let are_stored = [(NAMES, others), (LIFECYCLE, lifecycle)].map(|(source, seen)| {
             let report = Report { seen, unknown: unknown.clone(), ..Report::default() };
             report_alerts(store, clock, source, report)
         });

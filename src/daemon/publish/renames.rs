@@ -1,6 +1,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::alert::{AlertKind, Evidence, ReportedAlert};
+use crate::alert::{AlertKind, Evidence, Figure, ReportedAlert};
 use crate::curation::Dossier;
 use crate::model::{Name, Status};
 use crate::overlay::OverlaySet;
@@ -10,22 +10,27 @@ use crate::overlay::OverlaySet;
 pub(super) struct Spelling {
     /// True if an upstream lists it and did not delete it.
     is_alive: bool,
-    /// The approved names in other letter case, unless it is approved itself.
-    approved: Vec<Name>,
+    /// The approved names in other letter case, each with the place of its rule, unless it is approved itself.
+    approved: Vec<(Name, String)>,
 }
 
 impl Spelling {
     /// Returns `None` for a name that no approval spells out, in whichever case.
     pub(super) fn of(dossier: &Dossier, set: &OverlaySet) -> Option<Self> {
         let name = &dossier.name;
-        let others = set.approved_in_other_case(name);
-        let is_approved = set.approves_exactly(name);
-        if others.is_empty() && !is_approved {
+        let mut approved: Vec<(Name, String)> = set
+            .approved_in_any_case(name)
+            .map(|(approved, rule)| (approved.clone(), rule.place.to_string()))
+            .collect();
+        if approved.is_empty() {
             return None;
+        }
+        if approved.iter().any(|(approved, _)| approved == name) {
+            approved.clear();
         }
         let mut heads = dossier.rows.iter().map(|row| row.content.head);
         let is_alive = heads.any(|head| !head.missing && head.status != Status::Deleted);
-        Some(Self { is_alive, approved: if is_approved { Vec::new() } else { others } })
+        Some(Self { is_alive, approved })
     }
 }
 
@@ -51,16 +56,19 @@ impl Renames {
     /// Returns one alert for each approved name that is gone while it is listed in other letter case.
     pub(super) fn reported_alerts(&self) -> Vec<ReportedAlert> {
         let is_alive = |name: &Name| self.0.get(name).is_some_and(|spelling| spelling.is_alive);
-        let mut renamed: BTreeMap<&Name, BTreeSet<Evidence>> = BTreeMap::new();
+        let mut renamed: BTreeMap<&Name, (BTreeSet<Evidence>, BTreeSet<Figure>)> = BTreeMap::new();
         for (to, Spelling { approved, .. }) in self.0.iter().filter(|(to, _)| is_alive(to)) {
-            for from in approved.iter().filter(|from| !is_alive(from)) {
+            for (from, place) in approved.iter().filter(|(from, _)| !is_alive(from)) {
                 let item = Evidence::Renamed { from: from.to_string(), to: to.to_string() };
-                renamed.entry(from).or_default().insert(item);
+                let (items, places) = renamed.entry(from).or_default();
+                items.insert(item);
+                places.insert(Figure::Rule { place: place.clone() });
             }
         }
-        let alert = |(from, items): (&Name, BTreeSet<Evidence>)| {
+        let alert = |(from, (items, places)): (&Name, (_, BTreeSet<Figure>))| {
             let alert = ReportedAlert::new(AlertKind::Renamed, from.as_str(), items);
-            alert.of_namespace(from.namespace())
+            let alert = alert.of_namespace(from.namespace());
+            ReportedAlert { figures: places.into_iter().collect(), ..alert }
         };
         renamed.into_iter().map(alert).collect()
     }
