@@ -155,6 +155,7 @@ pub enum Evidence {
     DeliveriesGivenUp,
     /// A part of a rule that ends within so many days.
     Ends {
+        what: String,
         until: Timestamp,
         within_days: u64,
     },
@@ -217,9 +218,11 @@ impl Evidence {
     /// Writes an item about a rule and the versions that it decides about.
     fn write_lifecycle(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Ends { until, within_days: 1 } => write!(f, "it ends at {until}, within 1 day"),
-            Self::Ends { until, within_days } => {
-                write!(f, "it ends at {until}, within {within_days} days")
+            Self::Ends { what, until, within_days: 1 } => {
+                write!(f, "{what} ends at {until}, within 1 day")
+            }
+            Self::Ends { what, until, within_days } => {
+                write!(f, "{what} ends at {until}, within {within_days} days")
             }
             Self::Ended { name, until } => write!(f, "{name} was served until it ended at {until}"),
             Self::StatusChanged { version, status } => {

@@ -7,7 +7,7 @@ use super::target::Target;
 use crate::config::Settings;
 use crate::curation::{DEFAULT_VIEW, EntryState, Explanation, GateAnswer, VersionExplanation};
 use crate::daemon::{Screenings, explain_name, is_anything_known};
-use crate::model::{Escaped, Name};
+use crate::model::{Escaped, Name, Timestamp};
 
 /// Explains `NAME` or `NAME@VERSION`; a name cannot hold an `@`.
 pub(super) async fn explain(
@@ -120,6 +120,10 @@ fn print_block(block: &[&VersionExplanation], verbose: bool) {
     for version in block {
         print_status(version);
     }
+    // The first one stands in the line of its gate.
+    for unmet in first.unmet_conditions.iter().skip(1).filter(|_| verbose) {
+        out(&format!("      conditions met: {}", Escaped(unmet)));
+    }
     if let Some(successor) = &first.successor {
         out(&format!("      use {} instead", Escaped(successor)));
     }
@@ -149,7 +153,8 @@ fn print_block(block: &[&VersionExplanation], verbose: bool) {
 fn print_status(version: &VersionExplanation) {
     let Some(status) = &version.upstream_status else { return };
     let since = status.status_changed_at.as_ref();
-    let since = since.map(|since| format!(" since {}", Escaped(since))).unwrap_or_default();
+    let since = since.and_then(|since| Timestamp::parse(since).ok());
+    let since = since.map(|since| format!(" since {since}")).unwrap_or_default();
     let message = status.status_message.as_ref();
     let message = message.map(|message| format!(": {}", Escaped(message))).unwrap_or_default();
     out(&format!(

@@ -10,10 +10,10 @@ use std::fmt;
 use url::Url;
 
 use super::dossier::ContentHead;
-use super::facts::{ContentFacts, InputPlace, PackageFacts};
+use super::facts::{ContentFacts, InputPlace, PackageFacts, RemoteFacts};
 use super::ownership::OwnershipEvidence;
 use crate::model::{Escaped, Timestamp};
-use crate::overlay::{Condition, Conditions, EffectivePolicy, Rule};
+use crate::overlay::{Condition, Conditions, EffectivePolicy, Rule, Waive, registry_form};
 use crate::ownership::{Package, PackageRegistries, Requirement, Verdict, image};
 
 /// A condition that an entry does not meet, with the rule that sets it.
@@ -32,11 +32,31 @@ pub enum Found<'a> {
         identifier: &'a str,
         value: Option<&'a str>,
     },
-    Remote(&'a str),
+    /// A remote, and the value that is judged; `None` if that is its URL.
+    Remote {
+        url: &'a str,
+        value: Option<&'a str>,
+    },
     /// The name of an input.
     Input(&'a str),
     Ownership(Option<Verdict>),
     NoFacts,
+}
+
+/// A condition that an entry would not meet, but for a waiver.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Waived<'a> {
+    pub condition: Condition,
+    pub waive: &'a Waive,
+}
+
+/// The result of judging an entry by the conditions of all rules.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(super) struct Judgement<'a> {
+    /// The conditions that it does not meet and that no waiver covers.
+    pub(super) unmet: Vec<Unmet<'a>>,
+    /// The conditions that it does not meet and that waivers cover, each with the waiver that ends last.
+    pub(super) waived: Vec<Waived<'a>>,
 }
 
 /// Everything that conditions are judged by.
@@ -50,24 +70,27 @@ pub(super) struct Judged<'a, 'c> {
 }
 
 impl<'a> Judged<'a, '_> {
-    /// Returns the conditions that the entry does not meet and that no waiver covers, the first of each rule's kind.
-    pub(super) fn unmet(&self) -> impl Iterator<Item = Unmet<'a>> {
-        let each = self.rules.conditions.iter().copied();
-        let of_rule = each.filter_map(|rule| Some((rule, rule.conditions.as_ref()?)));
-        of_rule.flat_map(|(rule, conditions)| {
-            let kinds = Condition::WORDS.iter().map(|(_, condition)| *condition);
-            let kinds = kinds.filter(|condition| !self.is_waived(*condition));
-            let unmet = kinds.filter_map(|condition| {
-                let found = self.violation(conditions, condition)?;
-                Some(Unmet { rule, condition, found })
-            });
-            unmet.collect::<Vec<_>>()
-        })
+    /// Judges the entry by every condition of every rule.
+    pub(super) fn judge(&self) -> Judgement<'a> {
+        let mut judgement = Judgement::default();
+        for rule in self.rules.conditions.iter().copied() {
+            let Some(conditions) = &rule.conditions else { continue };
+            for (_, condition) in Condition::WORDS {
+                let Some(found) = self.violation(conditions, condition) else { continue };
+                match self.waiver(condition) {
+                    Some(waive) => judgement.waived.push(Waived { condition, waive }),
+                    None => judgement.unmet.push(Unmet { rule, condition, found }),
+                }
+            }
+        }
+        judgement
     }
 
-    fn is_waived(&self, condition: Condition) -> bool {
-        let mut waivers = self.rules.waivers.iter();
-        waivers.any(|waive| waive.condition.covers(condition) && self.now <= waive.expires)
+    /// Returns the waiver of a condition that ends last.
+    fn waiver(&self, condition: Condition) -> Option<&'a Waive> {
+        let waivers = self.rules.waivers.iter().copied();
+        let covering = waivers.filter(|waive| waive.condition.covers(condition));
+        covering.filter(|waive| self.now <= waive.expires).max_by_key(|waive| waive.expires)
     }
 
     /// Returns what violates one condition of a rule.
@@ -111,11 +134,8 @@ impl<'a> Judged<'a, '_> {
                 .find(|input| !allowed.contains(input.name.as_str()))
                 .map(|input| Found::Input(&input.name))
         };
-        let remote = |is_allowed: &dyn Fn(&str, &str) -> bool| {
-            let mut remotes = facts.remotes.iter();
-            remotes
-                .find(|remote| !is_allowed(&remote.transport, &remote.url))
-                .map(|remote| Found::Remote(&remote.url))
+        let remote = |is_allowed: &dyn Fn(&RemoteFacts) -> bool| {
+            facts.remotes.iter().find(|remote| !is_allowed(remote))
         };
         match condition {
             Condition::PackageTypes => {
@@ -129,14 +149,20 @@ impl<'a> Judged<'a, '_> {
                 })
             }
             Condition::PackageIdentifiers => {
-                package(&|package| is_identified(package, allowed), |_| None)
+                package(&|package| is_identified(package, allowed), |package| {
+                    Some(&package.identifier)
+                })
             }
             Condition::Runtimes => package(
                 &|package| runtime(package).is_some_and(|program| allowed.contains(program)),
                 |package| runtime(package),
             ),
-            Condition::RemoteHosts => remote(&|_, url| is_at(url, allowed)),
-            Condition::RemoteTransports => remote(&|transport, _| allowed.contains(transport)),
+            Condition::RemoteHosts => remote(&|remote| is_at(&remote.url, allowed))
+                .map(|remote| Found::Remote { url: &remote.url, value: None }),
+            Condition::RemoteTransports => remote(&|remote| {
+                allowed.contains(remote.transport.as_str())
+            })
+            .map(|remote| Found::Remote { url: &remote.url, value: Some(&remote.transport) }),
             Condition::Secrets => input(&|_, is_secret| is_secret),
             Condition::Environment => input(&|place, _| place == InputPlace::Environment),
             Condition::PinnedPackages | Condition::Ownership => None,
@@ -179,10 +205,7 @@ fn runtime(package: &PackageFacts) -> Option<&str> {
 
 /// Returns true if a package is from an allowed registry, as far as it says from which.
 fn is_from(package: &PackageFacts, allowed: &BTreeSet<String>, asked: &PackageRegistries) -> bool {
-    let is_listed = |url: &str| {
-        let found = Url::parse(url).ok();
-        found.is_some_and(|found| allowed.iter().any(|listed| is_same_place(listed, &found)))
-    };
+    let is_listed = |url: &str| registry_form(url).is_some_and(|found| allowed.contains(&found));
     let is_base_listed = package.base_url.as_deref().is_none_or(is_listed);
     match kind(package).as_str() {
         // Its registry is part of the reference, whatever the base URL says.
@@ -201,12 +224,6 @@ fn is_from(package: &PackageFacts, allowed: &BTreeSet<String>, asked: &PackageRe
             usual.is_some_and(|(_, url)| is_listed(url.as_str()))
         }
     }
-}
-
-/// Returns true if two URLs are equal but for a slash at the end.
-fn is_same_place(listed: &str, found: &Url) -> bool {
-    let plain = |url: &Url| url.as_str().trim_end_matches('/').to_owned();
-    Url::parse(listed).is_ok_and(|listed| plain(&listed) == plain(found))
 }
 
 /// Returns true if a pattern covers the identifier, both in the normal form of the package's type.
@@ -253,16 +270,39 @@ fn is_at(url: &str, allowed: &BTreeSet<String>) -> bool {
     })
 }
 
+impl fmt::Display for Waived<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { condition, waive } = self;
+        write!(f, "`{condition}` is waived until {} at {}", waive.expires, waive.place)
+    }
+}
+
+/// Allowed values that a message lists.
+const MAX_ALLOWED: usize = 8;
+
+impl Unmet<'_> {
+    /// Returns the values that the rule allows, if the condition is a list.
+    fn allowed(&self) -> Option<String> {
+        let allowed = self.rule.conditions.as_ref()?.lists.get(&self.condition)?;
+        let listed: Vec<&str> = allowed.iter().take(MAX_ALLOWED).map(String::as_str).collect();
+        Some(match allowed.len().saturating_sub(listed.len()) {
+            _ if allowed.is_empty() => "nothing".to_owned(),
+            0 => listed.join(", "),
+            more => format!("{} and {more} more", listed.join(", ")),
+        })
+    }
+}
+
 impl fmt::Display for Unmet<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { rule, condition, found } = self;
         let selector = rule.selector();
-        write!(
-            f,
-            "the condition `{condition}` of `{}` at {} is not met: {found}",
-            Escaped(&selector),
-            rule.place
-        )
+        let selector = Escaped(&selector);
+        write!(f, "{found}; the condition `{condition}` of `{selector}` at {}", rule.place)?;
+        match self.allowed() {
+            Some(allowed) => write!(f, " allows {}", Escaped(&allowed)),
+            None => f.write_str(" refuses that"),
+        }
     }
 }
 
@@ -273,9 +313,14 @@ impl fmt::Display for Found<'_> {
                 write!(f, "the package {} has `{}`", Escaped(identifier), Escaped(value))
             }
             Self::Package { identifier, value: None } => {
-                write!(f, "the package {}", Escaped(identifier))
+                write!(f, "the package {} states no value", Escaped(identifier))
             }
-            Self::Remote(url) => write!(f, "the remote {}", Escaped(url)),
+            Self::Remote { url, value: Some(value) } => {
+                write!(f, "the remote {} has `{}`", Escaped(url), Escaped(value))
+            }
+            Self::Remote { url, value: None } => {
+                write!(f, "the remote {} is at another host", Escaped(url))
+            }
             Self::Input(name) => write!(f, "the entry asks for `{}`", Escaped(name)),
             Self::Ownership(Some(verdict)) => write!(f, "the namespace is {verdict}"),
             Self::Ownership(None) => f.write_str("the namespace has no verdict"),

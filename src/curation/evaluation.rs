@@ -5,6 +5,7 @@
 //! disagree.
 
 use super::authority::Authorities;
+use super::conditions::{Judged, Judgement, Unmet};
 use super::dossier::{ContentHead, Dossier, DossierRow, QuarantinedFacts};
 use super::evidence::Evidence;
 use super::gates::{Gate, GateInput, Outcome};
@@ -41,6 +42,7 @@ pub struct EntryEvaluation<'a> {
     pub expires: Option<Timestamp>,
     /// The last moment at which the entry stays served although it is deprecated, if a rule hides it then.
     pub hides_deprecated_at: Option<Timestamp>,
+    judgement: Judgement<'a>,
     pub ownership: OwnershipEvidence<'a>,
     /// The URLs beyond public https that the entry may name.
     pub reach: Reach<'a>,
@@ -86,6 +88,8 @@ pub fn evaluate<'a>(
         };
         let ownership = claimed.evaluate();
         let reach = Reach::of(policy, &row.upstream, &effective, now);
+        let asked = &policy.asked;
+        let judgement = Judged { rules: &effective, content, ownership, asked, now }.judge();
         effective.allowed.iter().for_each(|allow| hold(Some(allow.expires)));
         effective.waivers.iter().for_each(|waive| hold(Some(waive.expires)));
         let input = GateInput {
@@ -98,6 +102,7 @@ pub fn evaluate<'a>(
             content,
             head,
             ownership,
+            judgement: &judgement,
             claimed: &claimed,
             reach: &reach,
             now,
@@ -126,6 +131,7 @@ pub fn evaluate<'a>(
             gates,
             expires,
             hides_deprecated_at,
+            judgement,
             ownership,
             reach,
             views,
@@ -178,10 +184,20 @@ impl<'a> EntryEvaluation<'a> {
     /// URL or the time for a deprecated entry ends first.
     #[must_use]
     pub fn ends(&self, now: Timestamp) -> Option<Timestamp> {
-        let waivers = self.rules.waivers.iter().map(|waive| waive.expires);
-        let allowed = self.rules.allowed.iter().map(|allow| allow.expires);
+        let waivers = self.judgement.waived.iter().map(|waived| waived.waive.expires);
+        let objections = self.content.facts.iter().flat_map(|facts| &facts.objections);
+        let allowed = objections.filter_map(|objection| {
+            let allowing = self.rules.allowed.iter().filter(|allow| allow.url == objection.found);
+            allowing.map(|allow| allow.expires).max()
+        });
         let ends = waivers.chain(allowed).chain(self.expires).chain(self.hides_deprecated_at);
         ends.filter(|end| now <= *end).min()
+    }
+
+    /// Returns every condition that the entry does not meet and that no waiver covers.
+    #[must_use]
+    pub fn unmet(&self) -> &[Unmet<'a>] {
+        &self.judgement.unmet
     }
 
     /// Returns every gate with its outcome, in the order of evaluation.

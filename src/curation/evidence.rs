@@ -1,7 +1,7 @@
 use std::fmt;
 
 use super::authority::Authority;
-use super::conditions::Unmet;
+use super::conditions::{Unmet, Waived};
 use super::ownership::OwnershipEvidence;
 use super::safe::Objection;
 use super::screening::ScreeningMatch;
@@ -62,7 +62,9 @@ pub enum Evidence<'a> {
     /// The upstream changed the content, and no rule pins one of the contents.
     Drifted {
         first: Digest,
-        now: Digest,
+        other: Digest,
+        /// True if it sends the first content again.
+        is_back: bool,
     },
     /// An earlier gate left no approval to evaluate.
     NoApproval,
@@ -74,8 +76,11 @@ pub enum Evidence<'a> {
         pinned: Digest,
         received: Digest,
     },
-    /// Conditions of so many rules are met, or waived.
-    Conditions(usize),
+    /// Conditions of so many rules are met, or waived: the first one that is, and the number of the others.
+    Conditions {
+        rules: usize,
+        waived: Option<(Waived<'a>, usize)>,
+    },
     /// A condition is not met, and `more` others.
     Unmet {
         first: Unmet<'a>,
@@ -149,10 +154,13 @@ impl fmt::Display for Evidence<'_> {
             Self::Deprecated { since } => {
                 write!(f, "deprecated upstream since {since}, longer than `hide_after` allows")
             }
-            Self::Drifted { first, now } => write!(
-                f,
-                "suspended: the upstream changed {first} to {now}; to serve one of them, review it and pin its digest"
-            ),
+            Self::Drifted { first, other, is_back } => {
+                let back = if *is_back { " and back" } else { "" };
+                write!(
+                    f,
+                    "suspended: the upstream changed {first} to {other}{back}; to serve one of them, review it and pin its digest"
+                )
+            }
             Self::NoApproval => f.write_str("not evaluated: the entry is not approved"),
             Self::Expires(until) => write!(f, "the approval is valid until {until}"),
             Self::Expired(until) => write!(f, "the approval expired at {until}"),
@@ -161,9 +169,16 @@ impl fmt::Display for Evidence<'_> {
             Self::PinDiffers { pinned, received } => {
                 write!(f, "the approval pins {pinned}, but {received} was received")
             }
-            Self::Conditions(0) => f.write_str("no rule sets a condition"),
-            Self::Conditions(1) => f.write_str("the conditions of 1 rule are met or waived"),
-            Self::Conditions(rules) => write!(f, "the conditions of {rules} rules are met or waived"),
+            Self::Conditions { rules: 0, .. } => f.write_str("no rule sets a condition"),
+            Self::Conditions { rules, waived } => {
+                let noun = if *rules == 1 { "rule" } else { "rules" };
+                write!(f, "the conditions of {rules} {noun} are met")?;
+                match waived {
+                    None => Ok(()),
+                    Some((waived, 0)) => write!(f, "; {waived}"),
+                    Some((waived, more)) => write!(f, "; {waived} (and {more} more)"),
+                }
+            }
             Self::Unmet { first, more: 0 } => write!(f, "{first}"),
             Self::Unmet { first, more } => write!(f, "{first} (and {more} more)"),
             Self::AsReviewed => f.write_str("the content is the first one received, or the pinned one"),

@@ -138,6 +138,9 @@ pub struct VersionExplanation {
     /// The status that the upstream gives to it, if it is not active.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub upstream_status: Option<UpstreamStatus>,
+    /// Every condition that it does not meet.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unmet_conditions: Vec<String>,
     /// The server to use instead, as a rule says.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub successor: Option<String>,
@@ -159,8 +162,7 @@ impl VersionExplanation {
     pub fn new(entry: &EntryEvaluation<'_>, policy: &PolicySnapshot) -> Self {
         let (row, rules) = (entry.row, &entry.rules);
         let views = entry.views.iter().map(|index| policy.views[*index].name.clone());
-        let is_first = entry.content == &row.content;
-        let rewritten = row.others.last().filter(|_| is_first);
+        let rewritten = entry.unadopted_content();
         Self {
             version: row.version.to_string(),
             upstream: row.upstream.to_string(),
@@ -174,6 +176,7 @@ impl VersionExplanation {
             digest: Some(entry.head.received.to_string()),
             rewritten: rewritten.map(|other| other.head.received.to_string()),
             upstream_status: None,
+            unmet_conditions: entry.unmet().iter().map(ToString::to_string).collect(),
             successor: rules.successor.map(ToString::to_string),
             gates: entry.gates().map(|(gate, outcome)| GateAnswer::new(gate, outcome)).collect(),
         }
@@ -195,6 +198,7 @@ impl VersionExplanation {
             digest: None,
             rewritten: None,
             upstream_status: None,
+            unmet_conditions: Vec::new(),
             successor: None,
             gates: vec![GateAnswer::new(Gate::WellFormed, outcome)],
         }

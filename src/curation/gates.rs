@@ -1,7 +1,7 @@
 use std::fmt;
 
 use super::authority::{Authorities, Authority};
-use super::conditions::Judged;
+use super::conditions::Judgement;
 use super::dossier::{ContentHead, Dossier, DossierRow};
 use super::evidence::Evidence;
 use super::facts::ContentFacts;
@@ -125,6 +125,7 @@ pub(super) struct GateInput<'a, 'c> {
     pub(super) content: &'a ContentHead,
     pub(super) head: Head,
     pub(super) ownership: OwnershipEvidence<'a>,
+    pub(super) judgement: &'c Judgement<'a>,
     pub(super) claimed: &'c Claimed<'a, 'c>,
     pub(super) reach: &'c Reach<'a>,
     pub(super) now: Timestamp,
@@ -253,18 +254,13 @@ impl<'a> GateInput<'a, '_> {
 
     /// Fails an entry that does not meet every condition of every rule, except waived ones.
     fn evaluate_conditions(&self) -> Outcome<'a> {
-        let judged = Judged {
-            rules: self.rules,
-            content: self.content,
-            ownership: self.ownership,
-            asked: &self.policy.asked,
-            now: self.now,
+        let Judgement { unmet, waived } = self.judgement;
+        let Some(first) = unmet.first() else {
+            let waived = waived.first().map(|first| (*first, waived.len() - 1));
+            let rules = self.rules.conditions.len();
+            return Outcome::Passed(Evidence::Conditions { rules, waived });
         };
-        let mut unmet = judged.unmet();
-        match unmet.next() {
-            None => Outcome::Passed(Evidence::Conditions(self.rules.conditions.len())),
-            Some(first) => Outcome::Failed(Evidence::Unmet { first, more: unmet.count() }),
-        }
+        Outcome::Failed(Evidence::Unmet { first: *first, more: unmet.len() - 1 })
     }
 
     /// Fails an entry that replaced purged content, unless a reviewer pinned exactly this one. A rewrite changes
@@ -279,8 +275,9 @@ impl<'a> GateInput<'a, '_> {
         } else if self.head.replaced {
             Outcome::Failed(Evidence::Replaced)
         } else if is_suspended {
-            let now = self.row.others.last().map_or(first.received, |other| other.head.received);
-            Outcome::Failed(Evidence::Drifted { first: first.received, now })
+            let other = self.row.others.last().map_or(first.received, |other| other.head.received);
+            let is_back = self.row.newest() == &self.row.content;
+            Outcome::Failed(Evidence::Drifted { first: first.received, other, is_back })
         } else {
             Outcome::Passed(Evidence::AsReviewed)
         }

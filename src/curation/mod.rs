@@ -35,7 +35,7 @@ mod upstream;
 mod view;
 
 pub use authority::{Authorities, Authority};
-pub use conditions::{Found, Unmet};
+pub use conditions::{Found, Unmet, Waived};
 pub use dossier::{ContentHead, Dossier, DossierRow, QuarantinedFacts, ViewRecord};
 pub use evaluation::{EntryEvaluation, Evaluation, evaluate};
 pub use evidence::Evidence;

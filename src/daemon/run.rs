@@ -16,6 +16,7 @@ use super::verification::{self, Service, verify};
 use super::{DaemonError, Services};
 use crate::config::Upstream;
 use crate::model::reason;
+use crate::overlay::NamePattern;
 use crate::remote::OwnershipSources;
 use crate::store::{Store, StoreError};
 
@@ -75,7 +76,15 @@ pub async fn run(
     let (expiring, days) = (Arc::clone(&services), services.settings.expiry_alerts.clone());
     loops.keep("expiry", move |stop| {
         let (store, clock) = (Arc::clone(&expiring.store), Arc::clone(&expiring.clock));
-        watch_expiry(store, clock, expiring.policy.subscribe(), days.clone(), stop)
+        let publication = Arc::clone(&expiring.publication);
+        let is_served = move |name: &NamePattern| match name {
+            NamePattern::Exact(name) => {
+                publication.published().is_some_and(|published| published.has(name))
+            }
+            // Any of the names that it selects may be.
+            _ => true,
+        };
+        watch_expiry(store, clock, expiring.policy.subscribe(), days.clone(), is_served, stop)
     });
     // On threads of their own: choosing the next work takes a while with many names.
     loops.keep("verification", move |stop| {

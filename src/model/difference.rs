@@ -3,12 +3,12 @@ use serde_json::Value;
 use super::Escaped;
 
 /// An acknowledgement covers both contents by their digests, so what is cut here is still bound.
-const MAX_MEMBERS: usize = 100;
 const MAX_TEXT: usize = 400;
 
-/// Lists what changed between two `server` objects, by JSON pointer (RFC 6901), for a person to read.
+/// Lists what changed between two `server` objects, by JSON pointer (RFC 6901), for a person to read: at most
+/// `most` members, and the number of the others.
 #[must_use]
-pub fn changed_members(before: &str, after: &str) -> Vec<String> {
+pub fn changed_members(before: &str, after: &str, most: usize) -> Vec<String> {
     let parse = |text: &str| serde_json::from_str::<Value>(text).unwrap_or_default();
     let (before_value, after_value) = (parse(before), parse(after));
     let mut changes = Vec::new();
@@ -16,9 +16,9 @@ pub fn changed_members(before: &str, after: &str) -> Vec<String> {
     if changes.is_empty() && before != after {
         changes.push("only the layout of the bytes".to_owned());
     }
-    if changes.len() > MAX_MEMBERS {
-        let more = changes.len() - MAX_MEMBERS;
-        changes.truncate(MAX_MEMBERS);
+    if changes.len() > most {
+        let more = changes.len() - most;
+        changes.truncate(most);
         changes.push(format!("and {more} more"));
     }
     changes
@@ -75,7 +75,7 @@ mod tests {
         #[case] after: &str,
         #[case] wanted: &[&str],
     ) {
-        assert_eq!(changed_members(before, after), wanted);
+        assert_eq!(changed_members(before, after, 100), wanted);
     }
 
     #[test]
@@ -85,7 +85,7 @@ mod tests {
                 (0..112).map(|key| format!(r#""k{key:03}":{value}"#)).collect();
             format!("{{{}}}", members.join(","))
         };
-        let changes = changed_members(&object(1), &object(2));
+        let changes = changed_members(&object(1), &object(2), 100);
         assert_eq!((changes.len(), changes[100].as_str()), (101, "and 12 more"));
     }
 }

@@ -43,7 +43,7 @@ impl fmt::Display for NotBenign {
             Self::NotSemantic => "its version is not a semantic one",
             Self::PreRelease => "it is a pre-release, or has build metadata",
             Self::NotHigher => "its version is not higher than that of the reference",
-            Self::OtherMajor => "its major version is another one than that of the reference",
+            Self::OtherMajor => "its major version differs from that of the reference",
             Self::NoFacts => "its content is damaged, or its facts exceed 64 KiB",
             Self::Changed => "it changes more than text for people, icons and versions of packages",
             Self::UnknownSchema => "its `$schema` is not a published one",
@@ -51,7 +51,7 @@ impl fmt::Display for NotBenign {
                 "its title or description gained a link, a line break or an invisible character"
             }
             Self::PackageNotExact => "a package names no exact version or digest",
-            Self::NotVerified => "its namespace is not verified since it came",
+            Self::NotVerified => "its namespace was not verified after it arrived",
             Self::LookalikeAlert => {
                 "an open lookalike alert, or a comparison that is still to come"
             }

@@ -102,37 +102,43 @@ pub const PACKAGE_TYPES: [&str; 7] = ["npm", "pypi", "nuget", "oci", "mcpb", "ca
 /// The transports of remotes.
 const TRANSPORTS: [&str; 2] = ["streamable-http", "sse"];
 
+/// A key with a list of allowed values, and the parser of one value.
+type ListKey = (&'static str, Condition, fn(&str) -> Result<String, String>);
+
+const PACKAGE_LISTS: [ListKey; 3] = [
+    ("types", Condition::PackageTypes, |text| one_of(text, &PACKAGE_TYPES)),
+    ("registries", Condition::PackageRegistries, registry),
+    ("identifiers", Condition::PackageIdentifiers, identifier),
+];
+const REMOTE_LISTS: [ListKey; 2] = [
+    ("hosts", Condition::RemoteHosts, host),
+    ("transports", Condition::RemoteTransports, |text| one_of(text, &TRANSPORTS)),
+];
+const LISTS: [ListKey; 2] =
+    [("environment", Condition::Environment, word), ("runtimes", Condition::Runtimes, word)];
+
 /// Reads the `conditions` of a rule.
 pub(super) fn read_conditions(reader: &mut Reader, node: &Node) -> Option<Conditions> {
     let fields = reader.mapping(node, &CONDITIONS)?;
     let mut lists = BTreeMap::new();
-    let packages = fields.get("packages").and_then(|node| reader.mapping(node, &PACKAGES));
-    if let Some(packages) = packages.filter(|packages| is_set(reader, packages)) {
-        let mut list = |key, condition, parse: fn(&str) -> Result<String, String>| {
-            let allowed = packages.get(key).map(|node| read_list(reader, node, parse));
-            lists.extend(allowed.map(|allowed| (condition, allowed)));
-        };
-        list("types", Condition::PackageTypes, |text| one_of(text, &PACKAGE_TYPES));
-        list("registries", Condition::PackageRegistries, registry);
-        list("identifiers", Condition::PackageIdentifiers, identifier);
+    let mut read_lists = |reader: &mut Reader, fields: &Fields<'_>, keys: &[ListKey]| {
+        for (key, condition, parse) in keys {
+            let allowed = fields.get(key).map(|node| read_list(reader, node, parse));
+            lists.extend(allowed.map(|allowed| (*condition, allowed)));
+        }
+    };
+    for (key, table, keys) in [
+        ("packages", &PACKAGES, PACKAGE_LISTS.as_slice()),
+        ("remotes", &REMOTES, REMOTE_LISTS.as_slice()),
+    ] {
+        let inner = fields.get(key).and_then(|node| reader.mapping(node, table));
+        if let Some(inner) = inner.filter(|inner| is_set(reader, inner)) {
+            read_lists(reader, &inner, keys);
+        }
     }
-    let remotes = fields.get("remotes").and_then(|node| reader.mapping(node, &REMOTES));
-    if let Some(remotes) = remotes.filter(|remotes| is_set(reader, remotes)) {
-        let mut list = |key, condition, parse: fn(&str) -> Result<String, String>| {
-            let allowed = remotes.get(key).map(|node| read_list(reader, node, parse));
-            lists.extend(allowed.map(|allowed| (condition, allowed)));
-        };
-        list("hosts", Condition::RemoteHosts, host);
-        list("transports", Condition::RemoteTransports, |text| one_of(text, &TRANSPORTS));
-    }
+    read_lists(reader, &fields, &LISTS);
     if let Some(node) = fields.get("secrets") {
         lists.insert(Condition::Secrets, secrets(reader, node));
-    }
-    for (key, condition) in
-        [("environment", Condition::Environment), ("runtimes", Condition::Runtimes)]
-    {
-        let allowed = fields.get(key).map(|node| read_list(reader, node, word));
-        lists.extend(allowed.map(|allowed| (condition, allowed)));
     }
     let pinned_packages = fields.get("pinned_packages").and_then(|node| {
         let is_set = reader.boolean(node)?;
@@ -205,6 +211,12 @@ fn word(text: &str) -> Result<String, String> {
     Ok(text.to_owned())
 }
 
+/// Returns the URL of a registry in the form in which two are compared: without a slash at its end.
+#[must_use]
+pub fn registry_form(text: &str) -> Option<String> {
+    Some(url::Url::parse(text).ok()?.as_str().trim_end_matches('/').to_owned())
+}
+
 fn registry(text: &str) -> Result<String, String> {
     let url = url::Url::parse(text).map_err(|_| REGISTRY)?;
     let is_plain = matches!(url.scheme(), "https" | "http")
@@ -212,7 +224,7 @@ fn registry(text: &str) -> Result<String, String> {
         && url.fragment().is_none()
         && url.username().is_empty()
         && url.password().is_none();
-    is_plain.then(|| text.to_owned()).ok_or_else(|| REGISTRY.to_owned())
+    is_plain.then(|| registry_form(text)).flatten().ok_or_else(|| REGISTRY.to_owned())
 }
 
 fn identifier(text: &str) -> Result<String, String> {

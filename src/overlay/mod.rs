@@ -41,7 +41,7 @@ mod unmeetable;
 mod waive;
 
 pub use changes::Changes;
-pub use conditions::{Condition, Conditions, PACKAGE_TYPES, Waive, WaivedCondition};
+pub use conditions::{Condition, Conditions, PACKAGE_TYPES, Waive, WaivedCondition, registry_form};
 pub use coverage::Coverage;
 pub use document::{parse, read};
 pub use ended::end_approvals;

@@ -24,8 +24,10 @@ pub struct OverlaySet {
     by_pattern: HashMap<String, Vec<usize>>,
     /// Denials, suspensions and rules with conditions by the denial form of their name pattern.
     generous: HashMap<String, Vec<usize>>,
-    /// Names that approvals spell out, by their ASCII-folded form.
+    /// Approvals by the ASCII-folded form of their name pattern.
     approved: HashMap<String, Vec<usize>>,
+    /// True if the name pattern of an approval has an upper-case letter.
+    has_upper_case: bool,
     /// Names with a successor, by the successor.
     predecessors: HashMap<Name, BTreeSet<Name>>,
 }
@@ -71,13 +73,13 @@ impl OverlaySet {
         let mut set = Self { rules, internal, ..Self::default() };
         for (index, rule) in set.rules.iter().enumerate() {
             set.by_pattern.entry(rule.name.to_string()).or_default().push(index);
-            if let NamePattern::Exact(name) = &rule.name {
-                if rule.approved().is_some() {
-                    set.approved.entry(name.folded()).or_default().push(index);
-                }
-                if let Some(successor) = &rule.successor {
-                    set.predecessors.entry(successor.clone()).or_default().insert(name.clone());
-                }
+            if rule.approved().is_some() {
+                let pattern = rule.name.to_string();
+                set.has_upper_case |= has_upper_case(&pattern);
+                set.approved.entry(pattern.to_ascii_lowercase()).or_default().push(index);
+            }
+            if let (NamePattern::Exact(name), Some(successor)) = (&rule.name, &rule.successor) {
+                set.predecessors.entry(successor.clone()).or_default().insert(name.clone());
             }
             if rule.is_generous() {
                 set.generous.entry(rule.name.denial_form()).or_default().push(index);
@@ -206,14 +208,16 @@ impl OverlaySet {
             .collect()
     }
 
-    /// Returns the approvals that spell out the name, in this or in other letter case.
-    pub fn approved_in_any_case(&self, name: &Name) -> impl Iterator<Item = (&Name, &Rule)> {
-        let found = self.approved.get(&name.folded()).into_iter().flatten();
-        let rules = found.map(|index| &self.rules[*index]);
-        rules.filter_map(|rule| match &rule.name {
-            NamePattern::Exact(name) => Some((name, rule)),
-            _ => None,
-        })
+    /// Returns the approvals that select the name in other letter case, if none selects it as it is.
+    #[must_use]
+    pub fn approved_in_other_case(&self, name: &Name) -> Vec<&Rule> {
+        if !self.has_upper_case && !has_upper_case(name.as_str()) {
+            return Vec::new();
+        }
+        let folded = name.folded();
+        let patterns = patterns_of(&folded).filter_map(|pattern| self.approved.get(&pattern));
+        let rules: Vec<&Rule> = patterns.flatten().map(|index| &self.rules[*index]).collect();
+        if rules.iter().any(|rule| rule.name.covers(name)) { Vec::new() } else { rules }
     }
 
     /// Returns the names to which a rule gives this one as a successor.
@@ -381,6 +385,10 @@ impl Rule {
             _ => self.versions.admits(version, semantic),
         }
     }
+}
+
+fn has_upper_case(text: &str) -> bool {
+    text.bytes().any(|byte| byte.is_ascii_uppercase())
 }
 
 /// Returns every pattern that matches a name, as it is written.

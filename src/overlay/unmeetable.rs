@@ -5,52 +5,61 @@ use super::overruled::{covering, may_overlap};
 use super::rule::Rule;
 use crate::lint::Finding;
 
-/// Returns a warning for each rule with a condition that no value can meet beside that of a wider rule: the two allow
-/// nothing in common.
+/// Returns a warning for each rule with a condition that no value can meet beside those of wider rules: together they
+/// allow nothing, although one of them allows something.
 pub(super) fn unmeetable(rules: &[Rule]) -> Vec<Finding> {
     let mut demanding: HashMap<String, Vec<&Rule>> = HashMap::new();
     for rule in rules.iter().filter(|rule| rule.conditions.is_some()) {
-        demanding.entry(rule.name.to_string()).or_default().push(rule);
+        demanding.entry(rule.name.denial_form()).or_default().push(rule);
     }
-    let each = rules.iter().filter(|rule| rule.conditions.is_some());
-    each.filter_map(|rule| {
-        let covering = covering(&rule.name.to_string());
-        let mut others = covering.iter().filter_map(|pattern| demanding.get(pattern)).flatten();
-        others.find_map(|other| finding(rule, other))
+    let each = rules.iter().filter_map(|rule| Some((rule, rule.conditions.as_ref()?)));
+    each.filter_map(|(rule, conditions)| {
+        let covering = covering(&rule.name.denial_form());
+        let others = covering.iter().filter_map(|pattern| demanding.get(pattern)).flatten();
+        let others: Vec<&Rule> = others.copied().filter(|other| is_beside(rule, other)).collect();
+        let mut lists = conditions.lists.iter();
+        lists.find_map(|(condition, list)| finding(rule, *condition, list, &others))
     })
     .collect()
 }
 
-fn finding(rule: &Rule, other: &Rule) -> Option<Finding> {
-    let is_later = (&other.place.source.file, other.place.span.start)
-        < (&rule.place.source.file, rule.place.span.start);
+/// Returns true if another rule may select what a rule selects. Of two rules with one name pattern the later one is
+/// reported.
+fn is_beside(rule: &Rule, other: &Rule) -> bool {
+    let place = |rule: &Rule| (rule.place.source.file.clone(), rule.place.span.start);
     let concerns_same =
         rule.upstream.is_none() || other.upstream.is_none() || rule.upstream == other.upstream;
-    // Of two rules with one name pattern the later one is reported.
-    if std::ptr::eq(rule, other)
-        || (rule.name == other.name && !is_later)
-        || !concerns_same
-        || !may_overlap(&rule.versions, &other.versions)
-    {
-        return None;
-    }
-    let theirs = &other.conditions.as_ref()?.lists;
-    let mut lists = rule.conditions.as_ref()?.lists.iter();
-    let (condition, _) = lists.find(|(condition, list)| {
-        theirs.get(condition).is_some_and(|their| are_disjoint(**condition, list, their))
-    })?;
-    let found = format!(
-        "no value can meet the condition `{condition}`: it allows nothing in common with that of `{}`",
-        other.selector()
-    );
-    let allowed = "conditions of all rules add up; allow a value in both, or waive the condition for one server";
-    Some(Finding::warning(&rule.place, found, allowed).against(&other.place))
+    let is_same_name = rule.name.denial_form() == other.name.denial_form();
+    !std::ptr::eq(rule, other)
+        && (!is_same_name || place(other) < place(rule))
+        && concerns_same
+        && may_overlap(&rule.versions, &other.versions)
 }
 
-/// Returns true if both lists allow something, and nothing in common.
-fn are_disjoint(condition: Condition, left: &BTreeSet<String>, right: &BTreeSet<String>) -> bool {
-    let in_common = |left: &String| right.iter().any(|right| have_common(condition, left, right));
-    !left.is_empty() && !right.is_empty() && !left.iter().any(in_common)
+/// Narrows the list of a rule by those of other rules, and returns a warning at the first that leaves nothing.
+fn finding(
+    rule: &Rule,
+    condition: Condition,
+    list: &BTreeSet<String>,
+    others: &[&Rule],
+) -> Option<Finding> {
+    let mut left = list.clone();
+    for other in others {
+        let Some(their) = other.conditions.as_ref()?.lists.get(&condition) else { continue };
+        if left.is_empty() && their.is_empty() {
+            continue;
+        }
+        left.retain(|value| their.iter().any(|other| have_common(condition, value, other)));
+        if left.is_empty() {
+            let selector = other.selector();
+            let found = format!(
+                "no value can meet the condition `{condition}`: beside that of `{selector}` nothing is allowed"
+            );
+            let allowed = "conditions of all rules add up; allow a value in all of them, or waive the condition for one server";
+            return Some(Finding::warning(&rule.place, found, allowed).against(&other.place));
+        }
+    }
+    None
 }
 
 fn have_common(condition: Condition, left: &str, right: &str) -> bool {
@@ -96,7 +105,7 @@ mod tests {
     #[case(
         "name: '*', conditions: {packages: {types: []}}",
         "name: com.a/x, conditions: {packages: {types: [pypi]}}",
-        false
+        true
     )]
     #[case(
         "name: '*', conditions: {secrets: [A]}",
@@ -152,5 +161,15 @@ mod tests {
             assert_eq!(found.len(), usize::from(is_found), "{found:?}");
             assert!(found.iter().all(|found| found.contains("no value can meet")), "{found:?}");
         }
+    }
+
+    #[test]
+    fn three_rules_that_agree_in_pairs_only_are_a_warning() {
+        let now = Timestamp::parse("2026-06-01T00:00:00Z").expect("a time");
+        let context = Context { terms: Terms::default(), now, upstreams: None };
+        let text = "servers: [{name: '*', conditions: {secrets: [A, B]}}, \
+            {name: com.a/*, conditions: {secrets: [B, C]}}, {name: com.a/x, conditions: {secrets: [A, C]}}]";
+        let findings = read(&[Source::new("x.yaml", text)], &context).findings;
+        assert_eq!(findings.len(), 1, "{findings:?}");
     }
 }

@@ -108,6 +108,7 @@ mod snapshot;
 mod sync_runs;
 mod tables;
 mod tokens;
+mod upstream_status;
 mod verification;
 mod verify;
 

@@ -114,11 +114,17 @@ async fn benign_version_is_served_after_its_cooldown_and_a_material_one_after_a_
     );
     assert_eq!(state(&place, "1.2.0"), "material-change");
     daemon.lists(&["com.example/wiki@1.0.0", "com.example/wiki@1.1.0"]).await;
-    // The decision: the version was reviewed, and is the reference from now on.
+    // The decision: this version is approved with its digest, and is the reference from now on.
     let reference = digest(&place, "com.example/wiki@1.2.0").await;
-    place.overlay("policy.yaml", &following("1.2.0", &reference, &now(), "100ms"));
-    let all = ["com.example/wiki@1.0.0", "com.example/wiki@1.1.0", "com.example/wiki@1.2.0"];
+    let exact = format!(
+        "  - {{name: {WIKI}, versions: 1.2.0, approval: {{state: approved, expires: 2099-01-01, digest: \"{reference}\"}}}}\n"
+    );
+    let rules = following("1.2.0", &reference, &reviewed, "100ms") + &exact;
+    place.overlay("policy.yaml", &rules);
+    let all = ["com.example/wiki@1.0.0", "com.example/wiki@1.2.0"];
     daemon.lists(&all).await;
+    upstream.put(version("1.3.0", "elsewhere.example.com"));
+    daemon.lists(&[all[0], all[1], "com.example/wiki@1.3.0"]).await;
     eventually("the alert is resolved", async || {
         let alerts = place.json(&["alerts", "--json"]);
         let mut alerts = alerts.as_array().expect("a list").iter();
@@ -287,8 +293,8 @@ async fn condition_of_the_organisation_hides_at_once_and_a_waiver_shows_again() 
     place.overlay("organisation.yaml", all);
     daemon.lists(&[]).await;
     let explained = place.print(&["explain", WIKI]);
-    let wanted = "conditions met: the condition `remotes.hosts` of `*` at overlays/organisation.yaml:1:11 is not met: \
-                  the remote https://wiki.example.com/mcp";
+    let wanted = "conditions met: the remote https://wiki.example.com/mcp is at another host; the condition \
+                  `remotes.hosts` of `*` at overlays/organisation.yaml:1:11 allows *.corp.example";
     assert!(explained.contains(wanted), "{explained}");
     let waiver = format!(
         "servers: [{{name: {WIKI}, waive: {{condition: remotes, reason: in procurement, reviewer: alice, expires: 2099-01-01}}}}]"

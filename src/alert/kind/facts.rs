@@ -46,9 +46,9 @@ pub(super) const FACTS: [Facts; 50] = [
     Facts {
         kind: AlertKind::Drift,
         word: "drift",
-        meaning: "The upstream changed content after it was published; the first content is served until the new \
-            content is approved.",
-        remedy: "Compare the two contents; to serve the new one, approve its digest in an overlay.",
+        meaning: "The upstream changed content after it was published; the first content is served, or with `on_drift: \
+            suspend` none, until a digest is approved.",
+        remedy: "Compare the two contents, and approve the digest of one of them in an overlay.",
     },
     Facts {
         kind: AlertKind::EvidenceMissing,
@@ -155,7 +155,8 @@ pub(super) const FACTS: [Facts; 50] = [
         word: "material-change",
         meaning: "A later version of a name that an approval follows is not benign beside the reference; it waits for a \
             review.",
-        remedy: "Review the difference; to serve the version, move `reviewed` and the `reference` of the approval.",
+        remedy: "Review the difference; to serve the version, approve it with its digest in a rule of its own, and write it \
+            as the `reference`. A later `reviewed` would admit every version that waits.",
     },
     Facts {
         kind: AlertKind::Missing,

@@ -250,7 +250,7 @@ fn unmet_condition_names_its_rule_the_condition_and_the_value() {
     assert_eq!(gate, Gate::ConditionsMet);
     assert_eq!(
         evidence.to_string(),
-        "the condition `packages.types` of `*` at x.yaml:1:88 is not met: the package left-pad has `npm`"
+        "the package left-pad has `npm`; the condition `packages.types` of `*` at x.yaml:1:88 allows oci, pypi"
     );
 }
 

@@ -67,13 +67,15 @@ proptest! {
             approvals => format!("servers: [{}]", approvals.join(", ")),
         };
         let set = overlays(&text, begin());
-        let policy = with(set, vec![upstream("official", 1, false)], OwnershipPolicy::default());
+        let mut policy = with(set, vec![upstream("official", 1, false)], OwnershipPolicy::default());
+        // Nothing is compared here, and what is not compared is not followed.
+        policy.withhold = false;
         let published = || head(Status::Active, "2026-01-01T00:00:00Z");
         let mut rows: Vec<DossierRow> =
             (0..3).map(|index| row("official", &format!("1.0.{index}"), published())).collect();
         rows[0].content.head.status = Status::Deprecated;
         rows[0].content.head.deprecated_at = Some(begin().minus(Duration::from_hours(30)));
-        let later = Head { initial: false, first_seen: begin().minus(Duration::from_hours(5)), ..published() };
+        let later = Head { initial: false, first_seen: begin().minus(Duration::from_hours(20 * 24)), ..published() };
         rows.push(row("official", "1.5.0", later));
         let concluded = concluded_days_ago.map(|days| begin().minus(Duration::from_hours(24 * days)));
         let verification = concluded.map(verified).unwrap_or_default();

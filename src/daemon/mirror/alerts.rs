@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use crate::alert::{AlertIdentity, AlertKind, Evidence, Figure, Report, ReportedAlert};
 use crate::config::{Origin, Upstream};
-use crate::curation::{Dossier, DossierRow, EntryEvaluation, PolicySnapshot, Screening, evaluate};
+use crate::curation::{
+    Dossier, DossierRow, EntryEvaluation, Evidence as Gated, PolicySnapshot, Screening, evaluate,
+};
 use crate::model::{Digest, Name, Timestamp, Version, changed_members};
 use crate::store::{Snapshot, StoreError};
 use crate::sync::UpstreamState;
@@ -217,6 +219,9 @@ fn missing(
     Ok(seen)
 }
 
+/// Members of a difference that an alert shows; the digests bind all of them.
+const MAX_MEMBERS: usize = 100;
+
 /// Returns alerts about published entries with content that the upstream changed, unless an approval pins
 /// the new content.
 fn drifted(
@@ -228,13 +233,17 @@ fn drifted(
     let rewritten = snapshot.all_rewritten(upstream)?;
     let names = rewritten.into_iter().map(|stored| stored.name).collect();
     of_entries(snapshot, policy, upstream, &names, now, |dossier, entry| {
-        let (row, Some(other)) = (entry.row, entry.unadopted_content()) else { return Ok(None) };
+        let row = entry.row;
+        // A version that a rule suspends stays so when the upstream takes the change back.
+        let is_suspended = matches!(entry.hidden_by(), Some((_, Gated::Drifted { .. })));
+        let suspended = || row.others.last().filter(|_| is_suspended);
+        let Some(other) = entry.unadopted_content().or_else(suspended) else { return Ok(None) };
         let body = |content| match snapshot.body(&dossier.name, row, content) {
             // A damaged row has its own alert; the members that changed are unknown.
             Err(StoreError::Damaged(_)) => Ok(Box::from("{}")),
             body => Ok::<_, StoreError>(body?.server),
         };
-        let changes = changed_members(&body(entry.content)?, &body(other)?);
+        let changes = changed_members(&body(entry.content)?, &body(other)?, MAX_MEMBERS);
         let (first, now) = (entry.content.head.received, other.head.received);
         Ok(Some(drift(dossier, row, Evidence::Drift { first, now, changes })))
     })

@@ -9,7 +9,7 @@ use super::current::CurrentPolicy;
 use crate::alert::{AlertKind, Evidence, Figure, ReportedAlert};
 use crate::daemon::runtime::{Clock, blocking, report_alerts};
 use crate::model::Timestamp;
-use crate::overlay::OverlaySet;
+use crate::overlay::{NamePattern, OverlaySet};
 use crate::store::{Store, StoreError};
 
 /// The source of alerts about what ends.
@@ -27,12 +27,13 @@ pub(in crate::daemon) async fn watch_expiry(
     clock: Arc<Clock>,
     mut policy: watch::Receiver<Arc<CurrentPolicy>>,
     days: Vec<u64>,
+    is_served: impl Fn(&NamePattern) -> bool,
     stop: CancellationToken,
 ) -> Result<(), StoreError> {
     let mut stored: Option<Vec<ReportedAlert>> = None;
     loop {
         let set = Arc::clone(&policy.borrow_and_update().set);
-        let alerts = expiring(&set, &days, clock.now());
+        let alerts = expiring(&set, &days, &is_served, clock.now());
         if stored.as_ref() != Some(&alerts) {
             let (store, clock, reported) = (Arc::clone(&store), Arc::clone(&clock), alerts.clone());
             let is_stored = blocking(move || report_alerts(&store, &clock, EXPIRY, reported)).await;
@@ -47,12 +48,22 @@ pub(in crate::daemon) async fn watch_expiry(
 }
 
 /// Returns one alert for each part of a rule that ends within any of `days`, with an item for each of them.
-fn expiring(set: &OverlaySet, days: &[u64], now: Timestamp) -> Vec<ReportedAlert> {
+fn expiring(
+    set: &OverlaySet,
+    days: &[u64],
+    is_served: impl Fn(&NamePattern) -> bool,
+    now: Timestamp,
+) -> Vec<ReportedAlert> {
     let mut alerts = Vec::new();
     for ending in set.endings().filter(|ending| now <= ending.until) {
         let left = ending.until.since(now);
         let is_near = |days: &&u64| u32::try_from(**days).is_ok_and(|days| left <= DAY * days);
-        let item = |days: &u64| Evidence::Ends { until: ending.until, within_days: *days };
+        let what = ending.what.to_string();
+        let item = |days: &u64| Evidence::Ends {
+            what: what.clone(),
+            until: ending.until,
+            within_days: *days,
+        };
         let items: BTreeSet<Evidence> = days.iter().filter(is_near).map(item).collect();
         if items.is_empty() {
             continue;
@@ -62,7 +73,7 @@ fn expiring(set: &OverlaySet, days: &[u64], now: Timestamp) -> Vec<ReportedAlert
         let place = Figure::Rule { place: ending.rule.place.to_string() };
         let figures: Vec<Figure> = owner.into_iter().chain([place]).collect();
         let alert = ReportedAlert::new(AlertKind::Expiring, ending.subject(), items);
-        alerts.push(ReportedAlert { figures, ..alert }.of_served(true));
+        alerts.push(ReportedAlert { figures, ..alert }.of_served(is_served(&ending.rule.name)));
     }
     alerts.sort();
     alerts
@@ -99,7 +110,7 @@ mod tests {
             "{name: com.a/x, owner: wiki, approval: {state: approved, reviewed: 2026-09-01, expires: 2026-12-01}}, \
              {name: com.a/*, tier: 1}",
         );
-        let alerts = expiring(&set, &[30, 7, 1], at(now));
+        let alerts = expiring(&set, &[30, 7, 1], |_| true, at(now));
         let within: Vec<u64> = alerts
             .iter()
             .flat_map(|alert| &alert.evidence)
@@ -122,7 +133,7 @@ mod tests {
             "{name: com.a/x, waive: {condition: secrets, reason: r, reviewer: a, expires: 2026-12-01}}, \
              {name: com.a/x, versions: 1.0.0, allow: {url: 'https://10.0.0.1', reason: r, reviewer: a, expires: 2026-12-01}}",
         );
-        let alerts = expiring(&set, &[30], at("2026-11-20T00:00:00Z"));
+        let alerts = expiring(&set, &[30], |_| true, at("2026-11-20T00:00:00Z"));
         let subjects: Vec<&str> =
             alerts.iter().map(|alert| alert.identity.subject.as_str()).collect();
         let wanted = [

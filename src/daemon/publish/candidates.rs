@@ -56,7 +56,7 @@ impl Evaluator<'_> {
         let Work { policy, screening, now, .. } = self.work;
         let dossier = self.snapshot.dossier(name, policy)?;
         let evaluation = evaluate(&dossier, policy, screening, *now);
-        let mut alerts = NameAlerts::of(&dossier, &evaluation, policy);
+        let mut alerts = NameAlerts::of(&dossier, &evaluation, policy, *now);
         let lifecycle = lifecycle_alerts(self.snapshot, &dossier, &evaluation, *now)?;
         alerts.reported_alerts.extend(lifecycle);
         let successors = self.successors(&evaluation)?;

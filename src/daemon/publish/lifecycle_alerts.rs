@@ -5,9 +5,10 @@ use std::collections::BTreeSet;
 
 use crate::alert::{AlertKind, Evidence as Item, Figure, ReportedAlert};
 use crate::curation::{
-    ContentHead, Dossier, DossierRow, EntryEvaluation, Evaluation, Evidence, reference_in,
+    ContentHead, Dossier, DossierRow, EntryEvaluation, Evaluation, Evidence, ViewRecord,
+    reference_in,
 };
-use crate::model::{Escaped, NotBenign, Status, Timestamp, changed_members};
+use crate::model::{Escaped, NotBenign, Shown, Status, Timestamp, changed_members};
 use crate::overlay::{Ending, Ends, Rule};
 use crate::store::{Snapshot, StoreError};
 
@@ -15,8 +16,6 @@ use crate::store::{Snapshot, StoreError};
 const MAX_DIFFERENCES: usize = 16;
 /// Members of a difference that are shown; the digest binds all of them.
 const MAX_MEMBERS: usize = 20;
-/// Characters of a status message that are kept.
-const MAX_MESSAGE: usize = 300;
 
 /// Returns the alerts about one name: versions that are not benign, that changed their status, and that a rule served
 /// until it ended.
@@ -36,10 +35,20 @@ fn was_served(dossier: &Dossier, entry: &EntryEvaluation<'_>) -> bool {
     dossier.ledger.iter().any(|record| record.version == entry.row.version)
 }
 
+/// Returns true if a view showed an entry at a moment in the past, as far as the last change of its record tells.
+fn was_served_at(dossier: &Dossier, entry: &EntryEvaluation<'_>, at: Timestamp) -> bool {
+    let mut records = dossier.ledger.iter().filter(|record| record.version == entry.row.version);
+    records
+        .any(|ViewRecord { record, .. }| record.shown == Shown::Visible || at <= record.changed_at)
+}
+
 /// Returns an alert for each rule that ended while it served the name.
 fn expired(dossier: &Dossier, evaluation: &Evaluation<'_>, now: Timestamp) -> Vec<ReportedAlert> {
-    let hidden = evaluation.entries.iter().filter(|entry| was_served(dossier, entry));
-    let ended = hidden.filter_map(|entry| Some((entry.rules.owner, ended_by(entry, now)?)));
+    let ended = evaluation.entries.iter().filter_map(|entry| {
+        let ending = ended_by(entry, now)?;
+        let is_its_end = was_served_at(dossier, entry, ending.until);
+        is_its_end.then_some((entry.rules.owner, ending))
+    });
     ended
         .map(|(owner, ending)| {
             let item = Item::Ended { name: dossier.name.to_string(), until: ending.until };
@@ -105,9 +114,12 @@ fn material_change(
     if waiting.len() > MAX_DIFFERENCES {
         items.insert(Item::Unlisted);
     }
+    let rules: BTreeSet<String> =
+        waiting.iter().map(|(_, _, rule)| rule.place.to_string()).collect();
+    let figures = rules.into_iter().map(|place| Figure::Rule { place }).collect();
     let name = &dossier.name;
     let alert = ReportedAlert::new(AlertKind::MaterialChange, name.as_str(), items);
-    let alert = ReportedAlert { count: waiting.len() as u64, ..alert };
+    let alert = ReportedAlert { count: waiting.len() as u64, figures, ..alert };
     Ok((!waiting.is_empty()).then(|| alert.of_namespace(name.namespace())))
 }
 
@@ -135,16 +147,10 @@ fn difference(
     else {
         return Ok(Vec::new());
     };
-    let mut changes = changed_members(&before, &after);
-    if changes.len() > MAX_MEMBERS {
-        let more = changes.len() - MAX_MEMBERS;
-        changes.truncate(MAX_MEMBERS);
-        changes.push(format!("and {more} more"));
-    }
-    Ok(changes)
+    Ok(changed_members(&before, &after, MAX_MEMBERS))
 }
 
-/// Returns one alert for a name with approved versions that were served and that an upstream deprecated or deleted.
+/// Returns one alert for a name with approved versions that an upstream deprecated or deleted.
 fn status_changed(
     snapshot: &Snapshot,
     dossier: &Dossier,
@@ -152,17 +158,12 @@ fn status_changed(
 ) -> Result<Option<ReportedAlert>, StoreError> {
     let (mut items, mut figures, mut served) = (BTreeSet::new(), BTreeSet::new(), false);
     for entry in &evaluation.entries {
-        let Some(status) = changed_status(entry).filter(|_| was_served(dossier, entry)) else {
-            continue;
-        };
+        let Some(status) = changed_status(dossier, entry) else { continue };
         served |= entry.is_served();
-        let version = entry.row.version.to_string();
-        if figures.len() < MAX_DIFFERENCES
-            && let Some(message) = status_message(snapshot, dossier, entry.row)?
-        {
-            figures.insert(Figure::Reason { text: format!("{}: {message}", Escaped(&version)) });
+        if items.len() < MAX_DIFFERENCES {
+            figures.extend(explain_status(snapshot, dossier, entry)?);
         }
-        items.insert(Item::StatusChanged { version, status });
+        items.insert(Item::StatusChanged { version: entry.row.version.to_string(), status });
     }
     let name = &dossier.name;
     let count = items.len() as u64;
@@ -171,39 +172,37 @@ fn status_changed(
     Ok((count > 0).then(|| alert.of_namespace(name.namespace()).of_served(served)))
 }
 
-/// Returns the status of an approved entry that its upstream deprecated after the review, or deleted.
-fn changed_status(entry: &EntryEvaluation<'_>) -> Option<Status> {
-    let (_, approval) = entry.rules.approval?;
-    if !entry.is_approved() {
+/// Returns the status of an approved entry that its upstream deprecated after the review, or deleted. A deletion of
+/// what only a wildcard covers counts if it was served.
+fn changed_status(dossier: &Dossier, entry: &EntryEvaluation<'_>) -> Option<Status> {
+    let (rule, approval) = entry.rules.approval?;
+    if !entry.is_approved() || entry.row.content.head.contentless {
         return None;
     }
-    match entry.hidden_by() {
-        Some((_, Evidence::Status(Status::Deleted) | Evidence::DeletedBy(_))) => {
-            Some(Status::Deleted)
-        }
-        None | Some((_, Evidence::Deprecated { .. })) => {
-            let since = entry.head.deprecated_since()?;
-            let is_known = approval.reviewed.is_some_and(|reviewed| since <= reviewed.start());
-            (!is_known).then_some(Status::Deprecated)
-        }
-        Some(_) => None,
+    let is_deleted = matches!(
+        entry.hidden_by(),
+        Some((_, Evidence::Status(Status::Deleted) | Evidence::DeletedBy(_)))
+    );
+    if is_deleted {
+        return (rule.name.is_exact() || was_served(dossier, entry)).then_some(Status::Deleted);
     }
+    let since = entry.head.deprecated_since()?;
+    let is_known = approval.reviewed.is_some_and(|reviewed| since <= reviewed.start());
+    (!is_known).then_some(Status::Deprecated)
 }
 
-/// Returns the message with which an upstream explains the status of a row.
-fn status_message(
+/// Returns the message of the publisher, and the time at which a rule hides a deprecated version.
+fn explain_status(
     snapshot: &Snapshot,
     dossier: &Dossier,
-    row: &DossierRow,
-) -> Result<Option<String>, StoreError> {
-    let official = match snapshot.body(&dossier.name, row, row.newest()) {
-        Err(StoreError::Damaged(_)) => return Ok(None),
-        body => body?.official().ok(),
-    };
-    let message = official.and_then(|official| official.status_message);
-    Ok(message.filter(|text| !text.is_empty()).map(|text| {
-        let kept: String = text.chars().take(MAX_MESSAGE).collect();
-        let cut = if kept.len() < text.len() { "…" } else { "" };
-        format!("{}{cut}", Escaped(&kept))
-    }))
+    entry: &EntryEvaluation<'_>,
+) -> Result<Vec<Figure>, StoreError> {
+    let status = snapshot.upstream_status(&dossier.name, entry.row)?;
+    let message = status.and_then(|status| status.status_message);
+    let version = Escaped(entry.row.version.as_str());
+    let message =
+        message.map(|text| format!("the publisher says of {version}: {}", Escaped(&text)));
+    let hidden = entry.hides_deprecated_at.filter(|_| entry.head.status == Status::Deprecated);
+    let hidden = hidden.map(|last| format!("{version} is served until {last}"));
+    Ok(message.into_iter().chain(hidden).map(|text| Figure::Reason { text }).collect())
 }

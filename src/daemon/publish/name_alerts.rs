@@ -1,5 +1,6 @@
 use std::collections::BTreeSet;
 
+use super::lifecycle_alerts::ended_by;
 use super::renames::Spelling;
 use crate::alert::{AlertKind, Evidence as Item, ReportedAlert};
 use crate::curation::{
@@ -70,6 +71,7 @@ impl NameAlerts {
         dossier: &Dossier,
         evaluation: &Evaluation<'_>,
         policy: &PolicySnapshot,
+        now: Timestamp,
     ) -> Self {
         let spelling = Spelling::of(dossier, &policy.overlays);
         let mut alerts = Self { spelling, ..Self::default() };
@@ -109,13 +111,13 @@ impl NameAlerts {
             }
         }
         alerts.unreadable(dossier, evaluation);
-        alerts.no_longer_served(dossier, evaluation);
+        alerts.no_longer_served(dossier, evaluation, now);
         alerts
     }
 
     /// Reports a name with approved versions that a view showed before and that are hidden now, where no other alert
     /// says so. One alert for a name: a publisher who deletes versions must not fill the places of other alerts.
-    fn no_longer_served(&mut self, dossier: &Dossier, evaluation: &Evaluation<'_>) {
+    fn no_longer_served(&mut self, dossier: &Dossier, evaluation: &Evaluation<'_>, now: Timestamp) {
         let name = &dossier.name;
         let mut items = BTreeSet::new();
         for entry in &evaluation.entries {
@@ -125,7 +127,7 @@ impl NameAlerts {
                 continue;
             }
             let Some((gate, evidence)) = entry.hidden_by() else { continue };
-            if !is_expected(evidence) {
+            if !is_expected(evidence) && ended_by(entry, now).is_none() {
                 let (version, gate) = (version.to_string(), gate.as_str().to_owned());
                 items.insert(Item::HiddenBy { version, gate });
             }

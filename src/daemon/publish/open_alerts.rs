@@ -3,7 +3,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use super::handle::Publication;
 use super::name_alerts::{NameAlerts, Shadowed};
 use super::renames::Renames;
-use crate::alert::{AlertKind, Evidence, Report, ReportedAlert};
+use crate::alert::{AlertIdentity, AlertKind, Evidence, Report, ReportedAlert};
 use crate::catalog::{Facts, Loaded, NameUpdate};
 use crate::curation::claims_namespace;
 use crate::daemon::runtime::report_alerts;
@@ -201,6 +201,7 @@ impl OpenAlerts {
 
     fn reported_alerts(&self) -> Vec<ReportedAlert> {
         let mut seen: Vec<ReportedAlert> = self.by_name.values().flatten().cloned().collect();
+        count_by_rule(&mut seen);
         seen.extend(self.all_shadowed());
         seen.extend(self.claimed());
         seen.extend(self.renames.reported_alerts());
@@ -213,6 +214,18 @@ impl OpenAlerts {
         // A hash map has no order, and unchanged alerts must compare equal.
         seen.sort();
         seen
+    }
+}
+
+/// Counts the names of each rule that ended: every name reports the alert of the rule for itself.
+fn count_by_rule(seen: &mut [ReportedAlert]) {
+    let mut counts: BTreeMap<AlertIdentity, u64> = BTreeMap::new();
+    let is_expired = |alert: &&mut ReportedAlert| alert.identity.kind == AlertKind::Expired;
+    for alert in seen.iter_mut().filter(is_expired) {
+        *counts.entry(alert.identity.clone()).or_default() += 1;
+    }
+    for alert in seen.iter_mut().filter(is_expired) {
+        alert.count = counts.get(&alert.identity).copied().unwrap_or(1);
     }
 }
 

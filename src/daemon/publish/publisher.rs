@@ -213,7 +213,7 @@ impl Publisher {
         let was_served = |view: &ViewState| view.ledger.of_name(name).next().is_some();
         !set.rules_for(name).is_silent()
             || set.is_internal(name)
-            || set.approved_in_any_case(name).next().is_some()
+            || !set.approved_in_other_case(name).is_empty()
             || self.views.iter().any(was_served)
     }
 

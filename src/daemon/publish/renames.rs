@@ -1,40 +1,38 @@
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use crate::alert::{AlertKind, Evidence, Figure, ReportedAlert};
 use crate::curation::Dossier;
 use crate::model::{Name, Status};
-use crate::overlay::OverlaySet;
+use crate::overlay::{NamePattern, OverlaySet, Rule};
 
-/// A name that is approved, or that differs from an approved one in letter case only.
+/// A name with an approval in this letter case or in another one, as far as a rename can be seen by it.
 #[derive(Debug)]
-pub(super) struct Spelling {
-    /// True if an upstream lists it and did not delete it.
-    is_alive: bool,
-    /// The approved names in other letter case, each with the place of its rule, unless it is approved itself.
-    approved: Vec<(Name, String)>,
+pub(super) enum Spelling {
+    /// It is approved as it is written; true if an upstream lists it and did not delete it.
+    Approved { is_alive: bool },
+    /// It is listed, and only approved in other letter case, by these rules.
+    Listed { rules: Vec<(NamePattern, String)> },
 }
 
 impl Spelling {
-    /// Returns `None` for a name that no approval spells out, in whichever case.
+    /// Returns `None` for a name that tells nothing of a rename.
     pub(super) fn of(dossier: &Dossier, set: &OverlaySet) -> Option<Self> {
-        let name = &dossier.name;
-        let mut approved: Vec<(Name, String)> = set
-            .approved_in_any_case(name)
-            .map(|(approved, rule)| (approved.clone(), rule.place.to_string()))
-            .collect();
-        if approved.is_empty() {
-            return None;
-        }
-        if approved.iter().any(|(approved, _)| approved == name) {
-            approved.clear();
-        }
         let mut heads = dossier.rows.iter().map(|row| row.content.head);
         let is_alive = heads.any(|head| !head.missing && head.status != Status::Deleted);
-        Some(Self { is_alive, approved })
+        let rules = set.approved_in_other_case(&dossier.name);
+        if is_alive && !rules.is_empty() {
+            let placed = |rule: &Rule| (rule.name.clone(), rule.place.to_string());
+            return Some(Self::Listed { rules: rules.into_iter().map(placed).collect() });
+        }
+        // Of the names below a wildcard those that are gone are enough.
+        let rules = set.rules_for(&dossier.name);
+        let mut approving = rules.rules().filter(|rule| rule.approved().is_some());
+        let is_approved = approving.any(|rule| rule.name.is_exact() || !is_alive);
+        is_approved.then_some(Self::Approved { is_alive })
     }
 }
 
-/// Approved names, and names that differ from one of them in letter case only.
+/// The spellings of names, by name.
 #[derive(Debug, Default)]
 pub(super) struct Renames(BTreeMap<Name, Spelling>);
 
@@ -47,22 +45,33 @@ impl Renames {
         self.0.insert(name.clone(), spelling);
     }
 
-    /// Returns the names with an approved one in other letter case.
+    /// Returns the names that are only approved in other letter case.
     pub(super) fn names(&self) -> impl Iterator<Item = &Name> {
-        let differing = self.0.iter().filter(|(_, spelling)| !spelling.approved.is_empty());
-        differing.map(|(name, _)| name)
+        let listed =
+            self.0.iter().filter(|(_, spelling)| matches!(spelling, Spelling::Listed { .. }));
+        listed.map(|(name, _)| name)
     }
 
     /// Returns one alert for each approved name that is gone while it is listed in other letter case.
     pub(super) fn reported_alerts(&self) -> Vec<ReportedAlert> {
-        let is_alive = |name: &Name| self.0.get(name).is_some_and(|spelling| spelling.is_alive);
+        let mut gone: HashMap<String, BTreeSet<&Name>> = HashMap::new();
+        for (name, spelling) in &self.0 {
+            if matches!(spelling, Spelling::Approved { is_alive: false }) {
+                gone.entry(name.folded()).or_default().insert(name);
+            }
+        }
         let mut renamed: BTreeMap<&Name, (BTreeSet<Evidence>, BTreeSet<Figure>)> = BTreeMap::new();
-        for (to, Spelling { approved, .. }) in self.0.iter().filter(|(to, _)| is_alive(to)) {
-            for (from, place) in approved.iter().filter(|(from, _)| !is_alive(from)) {
-                let item = Evidence::Renamed { from: from.to_string(), to: to.to_string() };
-                let (items, places) = renamed.entry(from).or_default();
-                items.insert(item);
-                places.insert(Figure::Rule { place: place.clone() });
+        for (to, spelling) in &self.0 {
+            let Spelling::Listed { rules } = spelling else { continue };
+            for (pattern, place) in rules {
+                let mut from: BTreeSet<&Name> = gone.get(&to.folded()).cloned().unwrap_or_default();
+                // A name that no upstream ever listed was not evaluated.
+                from.extend(spelled_out(pattern).filter(|name| !self.0.contains_key(*name)));
+                for from in from.into_iter().filter(|from| pattern.covers(from)) {
+                    let (items, places) = renamed.entry(from).or_default();
+                    items.insert(Evidence::Renamed { from: from.to_string(), to: to.to_string() });
+                    places.insert(Figure::Rule { place: place.clone() });
+                }
             }
         }
         let alert = |(from, (items, places)): (&Name, (_, BTreeSet<Figure>))| {
@@ -71,6 +80,13 @@ impl Renames {
             ReportedAlert { figures: places.into_iter().collect(), ..alert }
         };
         renamed.into_iter().map(alert).collect()
+    }
+}
+
+fn spelled_out(pattern: &NamePattern) -> Option<&Name> {
+    match pattern {
+        NamePattern::Exact(name) => Some(name),
+        _ => None,
     }
 }
 
@@ -123,5 +139,24 @@ mod tests {
         );
         look_at(&mut renames, &new(Status::Active), &both);
         assert_eq!(renamed(&renames), [], "a reviewer wrote both");
+    }
+
+    #[test]
+    fn name_below_a_wildcard_that_is_gone_and_listed_in_other_case_is_renamed() {
+        let set = set(
+            "servers: [{name: io.github.acme/*, approval: {state: approved, reviewed: 2026-02-01}}]",
+        );
+        let mut renames = Renames::default();
+        for (name, status) in [
+            ("io.github.acme/tool", Status::Deleted),
+            ("io.github.Acme/tool", Status::Active),
+            ("io.github.Acme/other", Status::Active),
+        ] {
+            let dossier = listed(name, status);
+            if let Some(spelling) = Spelling::of(&dossier, &set) {
+                renames.keep(&dossier.name, spelling);
+            }
+        }
+        assert_eq!(renamed(&renames), [("io.github.acme/tool".to_owned(), 1)]);
     }
 }

@@ -1,4 +1,3 @@
-use super::upstream_status::upstream_status;
 use crate::curation::{Explanation, NamespaceReport, PolicySnapshot, VersionExplanation, evaluate};
 use crate::daemon::screening::Screenings;
 use crate::model::{Name, Timestamp};
@@ -24,7 +23,7 @@ pub fn explain_name(
     let entries = entries.filter(|entry| is_wanted(entry.row.version.as_str()));
     let explain = |entry| {
         let explained = VersionExplanation::new(entry, policy);
-        let upstream_status = upstream_status(snapshot, name, entry.row)?;
+        let upstream_status = snapshot.upstream_status(name, entry.row)?;
         Ok(VersionExplanation { upstream_status, ..explained })
     };
     let entries: Result<Vec<VersionExplanation>, StoreError> = entries.map(explain).collect();

@@ -3,7 +3,6 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
-use super::upstream_status::upstream_status;
 use crate::curation::{
     Dossier, EntryEvaluation, EntryState, Gate, PolicySnapshot, QuarantinedFacts, Screening,
     UpstreamStatus, evaluate,
@@ -61,7 +60,7 @@ pub fn list(
         let screening = screening_of(&dossier, snapshot, policy, screenings, now)?;
         let evaluation = evaluate(&dossier, policy, &screening, now);
         for entry in evaluation.entries.iter().filter(|entry| all || entry.is_served()) {
-            let upstream_status = upstream_status(snapshot, &name, entry.row)?;
+            let upstream_status = snapshot.upstream_status(&name, entry.row)?;
             lines.push(Listed { upstream_status, ..Listed::new(&name, entry, now) });
         }
         if all {

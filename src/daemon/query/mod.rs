@@ -15,7 +15,6 @@ mod reference;
 mod rules;
 mod status;
 mod store;
-mod upstream_status;
 
 pub use explain::explain_name;
 pub use hold::{HoldReport, change_set_on_hold};

@@ -242,7 +242,9 @@ const fn remedy(gate: Gate, is_exact: bool) -> &'static str {
         Gate::ConditionsMet => {
             "they do not meet a condition; `vidimus explain` names it, and `waive` lifts it for one server"
         }
-        Gate::ContentAsReviewed => "purged content came back changed; review it and pin its digest",
+        Gate::ContentAsReviewed => {
+            "the content was changed after its publication; review it and pin its digest"
+        }
         Gate::ValidForStrictClients => "the entries violate the schema; ask the publisher",
         Gate::WellFormed | Gate::ActiveUpstream | Gate::UpstreamAuthoritative | Gate::Approved => {
             "`vidimus explain` shows the gate with its evidence"
