@@ -39,6 +39,7 @@ pub(super) async fn check(settings: Settings, json: bool) -> Result<Exit, CliErr
         Ok(overlays) => {
             findings.extend(starter_warning(&overlays.set));
             findings.extend(overlays.set.overruled());
+            findings.extend(overlays.set.idle_waivers());
             findings.extend(empty_folder(&settings, &overlays));
             findings.extend(wrong_pins(&overlays, target.as_ref()).await);
             findings.extend(compare_with_names(&settings, &overlays, target).await?);

@@ -13,7 +13,9 @@ use super::dossier::ContentHead;
 use super::facts::{ContentFacts, InputPlace, PackageFacts, RemoteFacts};
 use super::ownership::OwnershipEvidence;
 use crate::model::{Escaped, Timestamp};
-use crate::overlay::{Condition, Conditions, EffectivePolicy, Rule, Waive, registry_form};
+use crate::overlay::{
+    Condition, Conditions, EffectivePolicy, PACKAGE_TYPES, Rule, Waive, registry_form,
+};
 use crate::ownership::{Package, PackageRegistries, Requirement, Verdict, image};
 
 /// A condition that an entry does not meet, with the rule that sets it.
@@ -97,7 +99,10 @@ impl<'a> Judged<'a, '_> {
     fn violation(&self, conditions: &Conditions, condition: Condition) -> Option<Found<'a>> {
         match condition {
             Condition::PinnedPackages if conditions.pinned_packages => self.facts_or(|facts| {
-                facts.packages.iter().find(|package| !package.exact).map(of_version)
+                let mut packages = facts.packages.iter();
+                packages
+                    .find(|package| !package.exact || package.redirected.is_some())
+                    .map(of_version)
             }),
             Condition::PinnedPackages => None,
             Condition::Ownership => self.lack_of_ownership(conditions.ownership?),
@@ -144,13 +149,19 @@ impl<'a> Judged<'a, '_> {
                 })
             }
             Condition::PackageRegistries => {
-                package(&|package| is_from(package, allowed, self.asked), |package| {
-                    package.base_url.as_deref()
+                let is_met = |package: &PackageFacts| {
+                    package.redirected.is_none() && is_from(package, allowed, self.asked)
+                };
+                package(&is_met, |package| {
+                    package.redirected.as_deref().or(package.base_url.as_deref())
                 })
             }
             Condition::PackageIdentifiers => {
-                package(&|package| is_identified(package, allowed), |package| {
-                    Some(&package.identifier)
+                let is_met = |package: &PackageFacts| {
+                    package.redirected.is_none() && is_identified(package, allowed)
+                };
+                package(&is_met, |package| {
+                    Some(package.redirected.as_deref().unwrap_or(&package.identifier))
                 })
             }
             Condition::Runtimes => package(
@@ -186,7 +197,8 @@ impl<'a> Judged<'a, '_> {
 }
 
 fn of_version(package: &PackageFacts) -> Found<'_> {
-    Found::Package { identifier: &package.identifier, value: package.version.as_deref() }
+    let value = package.redirected.as_deref().or(package.version.as_deref());
+    Found::Package { identifier: &package.identifier, value }
 }
 
 /// Returns the program that runs a package: the one that it names, or else the usual one of its type.
@@ -215,9 +227,14 @@ fn is_from(package: &PackageFacts, allowed: &BTreeSet<String>, asked: &PackageRe
             is_base_listed && host.is_some_and(|host| is_listed(&host))
         }
         "mcpb" => {
-            let origin = Url::parse(&package.identifier).ok().map(|url| url.origin());
-            is_base_listed && origin.is_some_and(|origin| is_listed(&origin.ascii_serialization()))
+            let file = normal("mcpb", &package.identifier);
+            let is_below = |listed: &String| {
+                let file = file.as_deref().and_then(|file| file.strip_prefix(listed.as_str()));
+                file.is_some_and(|rest| rest.starts_with('/'))
+            };
+            is_base_listed && allowed.iter().any(is_below)
         }
+        kind if !PACKAGE_TYPES.contains(&kind) => false,
         _ if package.base_url.is_some() => is_base_listed,
         kind => {
             let usual = asked.urls().find(|(known, _)| *known == kind);
@@ -243,10 +260,17 @@ fn is_identified(package: &PackageFacts, allowed: &BTreeSet<String>) -> bool {
 fn normal(kind: &str, identifier: &str) -> Option<String> {
     match kind {
         // A path may lead up again, which the parser resolves.
+        // An escaped separator may be one for the server.
+        "mcpb" if is_escaped(identifier) => None,
         "mcpb" => Url::parse(identifier).ok().map(String::from),
         "oci" => Some(image(&Package::new(kind, identifier, None).identifier).0.to_owned()),
         kind => Some(Package::new(kind, identifier, None).identifier),
     }
+}
+
+fn is_escaped(url: &str) -> bool {
+    let folded = url.to_ascii_lowercase();
+    ["%2f", "%5c", "%2e"].iter().any(|separator| folded.contains(separator))
 }
 
 fn kind(package: &PackageFacts) -> String {

@@ -98,6 +98,7 @@ pub fn evaluate<'a>(
             policy,
             screening,
             authorities: &authorities,
+            of_name: &rules,
             rules: &effective,
             content,
             head,

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use smol_str::SmolStr;
 
+use super::arguments::{passed_variables, redirection};
 use super::package_urls::PackageUrls;
 use super::reach::Reach;
 use super::rich_text::rich_text;
@@ -25,6 +26,7 @@ pub struct ContentFacts {
     /// Objections to what would reach an agent; the gate subtracts what the policy admits.
     pub objections: Vec<Objection>,
     pub packages: Vec<PackageFacts>,
+    /// The remotes, and the addresses beyond this machine at which packages are reached.
     pub remotes: Vec<RemoteFacts>,
     /// Hosts of remotes and of the website, in lower case, in order, each once.
     pub hosts: Vec<String>,
@@ -54,6 +56,8 @@ pub struct PackageFacts {
     pub runtime: Option<SmolStr>,
     /// True if it names one content: an exact version, or the digest of an image or a file.
     pub exact: bool,
+    /// The argument of its runtime that makes it run something else, or take it from elsewhere.
+    pub redirected: Option<SmolStr>,
 }
 
 /// A remote that an entry names.
@@ -112,7 +116,10 @@ impl ContentFacts {
             violation: violation.map(|violation| violation.to_string()),
             objections,
             packages: list(&value, "packages").map(PackageFacts::read).collect(),
-            remotes: list(&value, "remotes").map(RemoteFacts::read).collect(),
+            remotes: list(&value, "remotes")
+                .map(RemoteFacts::read)
+                .chain(list(&value, "packages").filter_map(RemoteFacts::of_package))
+                .collect(),
             hosts: hosts(&value),
             inputs: inputs(&value),
             profile: profile.digest(),
@@ -159,6 +166,7 @@ impl PackageFacts {
             base_url: text("registryBaseUrl").map(str::to_owned),
             runtime: text("runtimeHint").map(SmolStr::new),
             exact: names_one_content(package),
+            redirected: redirection(package).map(SmolStr::new),
         }
     }
 }
@@ -167,6 +175,18 @@ impl RemoteFacts {
     fn read(remote: &Value) -> Self {
         let text = |member: &str| remote[member].as_str().unwrap_or_default();
         Self { transport: text("type").into(), url: text("url").into() }
+    }
+
+    /// Reads the address at which a package is reached, if that is not this machine.
+    fn of_package(package: &Value) -> Option<Self> {
+        let remote = Self::read(&package["transport"]);
+        let authority = remote.url.split_once("://").map(|(_, rest)| rest).unwrap_or_default();
+        let authority = authority.split(['/', '?', '#', '\\']).next().unwrap_or_default();
+        let is_local = ["localhost", "127.0.0.1", "[::1]"].iter().any(|host| {
+            let port = authority.strip_prefix(host);
+            port.is_some_and(|port| port.is_empty() || port.starts_with(':') && !port.contains('@'))
+        });
+        (!remote.url.is_empty() && !is_local).then_some(remote)
     }
 }
 
@@ -188,6 +208,11 @@ fn inputs(value: &Value) -> Vec<InputFacts> {
     for package in list(value, "packages") {
         take_inputs(package, "environmentVariables", InputPlace::Environment, &mut found);
         take_inputs(package, "runtimeArguments", InputPlace::Argument, &mut found);
+        found.extend(passed_variables(package).map(|name| InputFacts {
+            place: InputPlace::Environment,
+            name: name.into(),
+            secret: false,
+        }));
         take_inputs(package, "packageArguments", InputPlace::Argument, &mut found);
         take_inputs(&package["transport"], "headers", InputPlace::Header, &mut found);
         take_variables(&package["transport"], &mut found);

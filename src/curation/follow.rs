@@ -7,12 +7,13 @@
 use super::dossier::{ContentHead, Dossier, DossierRow};
 use super::facts::ContentFacts;
 use crate::model::{NotBenign, Timestamp, Version};
-use crate::overlay::{Follow, Reference};
+use crate::overlay::{Follow, NameRules, Reference};
 
 /// A version that came after the review, with the approval that may follow it.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Later<'a, 'c> {
     pub(super) dossier: &'a Dossier,
+    pub(super) rules: &'c NameRules<'a>,
     pub(super) follow: &'a Follow,
     pub(super) version: &'c Version,
     pub(super) content: &'a ContentHead,
@@ -22,9 +23,13 @@ impl Later<'_, '_> {
     /// Returns the reason why the version is not benign, as far as its content and the reference show it.
     pub(super) fn objection(&self) -> Option<NotBenign> {
         let Some(reference) = &self.follow.reference else { return Some(NotBenign::NoReference) };
-        let Some((_, reviewed)) = reference_in(self.dossier, reference) else {
+        let Some((DossierRow { upstream, .. }, reviewed)) = reference_in(self.dossier, reference)
+        else {
             return Some(NotBenign::ReferenceUnknown);
         };
+        if self.rules.hiding(&reference.version, upstream).is_some() {
+            return Some(NotBenign::ReferenceHidden);
+        }
         let (Some(reviewed), Some(facts)) = (&reviewed.facts, &self.content.facts) else {
             return Some(NotBenign::NoFacts);
         };
@@ -32,9 +37,13 @@ impl Later<'_, '_> {
         version_objection.or_else(|| content_objection(reviewed, facts))
     }
 
-    /// Returns the moment from which the version is served, if it is benign.
+    /// Returns the moment from which the version is served, if it is benign. While no view shows it, a change of its
+    /// status begins the time again: a version that was deleted meanwhile could not be looked at.
     pub(super) fn served_from(&self) -> Timestamp {
-        self.content.head.counts_from().plus(self.follow.cooldown)
+        let head = self.content.head;
+        let is_visible = self.dossier.is_visible(self.version);
+        let changed = if is_visible { Timestamp::MIN } else { head.updated_at };
+        head.counts_from().max(changed).plus(self.follow.cooldown)
     }
 }
 

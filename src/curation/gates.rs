@@ -13,7 +13,7 @@ use super::requirement::spells_name_out;
 use super::screening::{Compared, Screening};
 use crate::model::{Head, NotBenign, Status, Timestamp};
 use crate::overlay::{
-    Approval, EffectivePolicy, Follow, OnDeprecated, OnDrift, Reviewed, Rule, State,
+    Approval, EffectivePolicy, Follow, NameRules, OnDeprecated, OnDrift, Reviewed, Rule, State,
 };
 
 /// One condition for serving an entry. The order is the order of evaluation.
@@ -121,6 +121,8 @@ pub(super) struct GateInput<'a, 'c> {
     pub(super) policy: &'a PolicySnapshot,
     pub(super) screening: &'a Screening,
     pub(super) authorities: &'c Authorities<'a>,
+    /// All rules about the name.
+    pub(super) of_name: &'c NameRules<'a>,
     pub(super) rules: &'c EffectivePolicy<'a>,
     pub(super) content: &'a ContentHead,
     pub(super) head: Head,
@@ -226,7 +228,8 @@ impl<'a> GateInput<'a, '_> {
     /// Passes a version that is benign beside the reference of its approval, after the cooldown.
     fn evaluate_follow(&self, rule: &'a Rule, follow: &'a Follow) -> Outcome<'a> {
         let (dossier, content) = (self.dossier, self.content);
-        let later = Later { dossier, follow, version: &self.row.version, content };
+        let rules = self.of_name;
+        let later = Later { dossier, rules, follow, version: &self.row.version, content };
         let objection = later.objection().or_else(|| {
             if !self.claimed.admits_unseen() {
                 Some(NotBenign::NotVerified)

@@ -11,6 +11,7 @@
 //! need of a content. They are computed when the content is stored or soon after, and again when
 //! the rules that compute them change.
 
+mod arguments;
 mod authority;
 mod conditions;
 mod dossier;

@@ -1,3 +1,5 @@
+use std::collections::BTreeSet;
+
 use serde_json::Value;
 
 use super::Escaped;
@@ -11,51 +13,99 @@ const MAX_TEXT: usize = 400;
 pub fn changed_members(before: &str, after: &str, most: usize) -> Vec<String> {
     let parse = |text: &str| serde_json::from_str::<Value>(text).unwrap_or_default();
     let (before_value, after_value) = (parse(before), parse(after));
-    let mut changes = Vec::new();
-    compare("", &before_value, &after_value, &mut changes);
+    let mut comparison = Comparison { pointer: Vec::new(), changes: Vec::new(), more: 0, most };
+    comparison.compare(&before_value, &after_value);
+    let Comparison { mut changes, more, .. } = comparison;
     if changes.is_empty() && before != after {
         changes.push("only the layout of the bytes".to_owned());
     }
-    if changes.len() > most {
-        let more = changes.len() - most;
-        changes.truncate(most);
+    if more > 0 {
         changes.push(format!("and {more} more"));
     }
     changes
 }
 
-fn compare(path: &str, before: &Value, after: &Value, changes: &mut Vec<String>) {
-    match (before, after) {
-        (Value::Object(before), Value::Object(after)) => {
-            let keys: std::collections::BTreeSet<&String> =
-                before.keys().chain(after.keys()).collect();
-            for key in keys {
-                let inner = format!("{path}/{}", key.replace('~', "~0").replace('/', "~1"));
-                match (before.get(key), after.get(key)) {
-                    (Some(before), Some(after)) => compare(&inner, before, after, changes),
-                    (Some(gone), None) => changes.push(format!("{inner}: {} removed", shown(gone))),
-                    (None, Some(new)) => changes.push(format!("{inner}: {} added", shown(new))),
-                    (None, None) => {}
+/// A comparison under way. A publisher chooses keys and depth, so a pointer is only written where it is shown.
+struct Comparison<'v> {
+    pointer: Vec<Step<'v>>,
+    changes: Vec<String>,
+    more: usize,
+    most: usize,
+}
+
+#[derive(Clone, Copy)]
+enum Step<'v> {
+    Member(&'v str),
+    Item(usize),
+}
+
+impl<'v> Comparison<'v> {
+    fn compare(&mut self, before: &'v Value, after: &'v Value) {
+        match (before, after) {
+            (Value::Object(before), Value::Object(after)) => {
+                let keys: BTreeSet<&'v String> = before.keys().chain(after.keys()).collect();
+                for key in keys {
+                    self.pointer.push(Step::Member(key));
+                    match (before.get(key), after.get(key)) {
+                        (Some(before), Some(after)) => self.compare(before, after),
+                        (Some(gone), None) => self.add(|| format!("{} removed", shown(gone))),
+                        (None, Some(new)) => self.add(|| format!("{} added", shown(new))),
+                        (None, None) => {}
+                    }
+                    self.pointer.pop();
                 }
             }
+            (Value::Array(before), Value::Array(after)) if before.len() == after.len() => {
+                for (index, (before, after)) in before.iter().zip(after).enumerate() {
+                    self.pointer.push(Step::Item(index));
+                    self.compare(before, after);
+                    self.pointer.pop();
+                }
+            }
+            (before, after) if before != after => {
+                self.add(|| format!("{} became {}", shown(before), shown(after)));
+            }
+            _ => {}
         }
-        (Value::Array(before), Value::Array(after)) if before.len() == after.len() => {
-            for (index, (before, after)) in before.iter().zip(after).enumerate() {
-                compare(&format!("{path}/{index}"), before, after, changes);
+    }
+
+    fn add(&mut self, change: impl FnOnce() -> String) {
+        if self.changes.len() < self.most {
+            self.changes.push(format!("{}: {}", self.pointer(), change()));
+        } else {
+            self.more += 1;
+        }
+    }
+
+    fn pointer(&self) -> String {
+        let mut pointer = String::new();
+        for step in &self.pointer {
+            if pointer.len() > MAX_TEXT {
+                break;
+            }
+            pointer.push('/');
+            match step {
+                Step::Member(key) => {
+                    let key = key.chars().take(MAX_TEXT).collect::<String>();
+                    pointer.push_str(&key.replace('~', "~0").replace('/', "~1"));
+                }
+                Step::Item(index) => pointer.push_str(&index.to_string()),
             }
         }
-        (before, after) if before != after => {
-            changes.push(format!("{path}: {} became {}", shown(before), shown(after)));
-        }
-        _ => {}
+        bounded(&Escaped(&pointer).to_string())
     }
 }
 
 fn shown(value: &Value) -> String {
-    let text = Escaped(&value.to_string()).to_string();
+    // A text that cannot be shown whole is not escaped whole.
+    let text: String = value.to_string().chars().take(MAX_TEXT + 1).collect();
+    bounded(&Escaped(&text).to_string())
+}
+
+fn bounded(text: &str) -> String {
     match text.char_indices().nth(MAX_TEXT) {
         Some((end, _)) => format!("{}…", &text[..end]),
-        None => text,
+        None => text.to_owned(),
     }
 }
 
@@ -87,5 +137,19 @@ mod tests {
         };
         let changes = changed_members(&object(1), &object(2), 100);
         assert_eq!((changes.len(), changes[100].as_str()), (101, "and 12 more"));
+    }
+
+    #[test]
+    fn pointers_and_changes_of_a_hostile_object_are_bounded() {
+        let key = |index: usize| format!("{index:04}{}", "k".repeat(4_000));
+        let leaves: Vec<String> = (0..4_000).map(|leaf| format!("\"{leaf}\":1")).collect();
+        let mut object = format!("{{{}}}", leaves.join(","));
+        for depth in 0..28 {
+            object = format!("{{\"{}\":{object}}}", key(depth));
+        }
+        let changes = changed_members(&object, &object.replace(":1", ":2"), 20);
+        assert_eq!((changes.len(), changes[20].as_str()), (21, "and 3980 more"));
+        let bytes: usize = changes.iter().map(String::len).sum();
+        assert!(bytes < 20 * 1_000, "{bytes}");
     }
 }

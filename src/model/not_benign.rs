@@ -10,6 +10,8 @@ pub enum NotBenign {
     NoReference,
     /// The store does not have the reference with its digest.
     ReferenceUnknown,
+    /// A rule denies or suspends the reference.
+    ReferenceHidden,
     NotSemantic,
     PreRelease,
     NotHigher,
@@ -40,6 +42,7 @@ impl fmt::Display for NotBenign {
         f.write_str(match self {
             Self::NoReference => "the approval has no `reference`",
             Self::ReferenceUnknown => "the store does not have the reference with its digest",
+            Self::ReferenceHidden => "a rule denies or suspends the reference",
             Self::NotSemantic => "its version is not a semantic one",
             Self::PreRelease => "it is a pre-release, or has build metadata",
             Self::NotHigher => "its version is not higher than that of the reference",

@@ -31,6 +31,15 @@ pub enum Condition {
     Ownership,
 }
 
+impl Conditions {
+    /// Returns the conditions that are set.
+    pub(super) fn set(&self) -> Vec<Condition> {
+        let pinned = self.pinned_packages.then_some(Condition::PinnedPackages);
+        let ownership = self.ownership.map(|_| Condition::Ownership);
+        self.lists.keys().copied().chain(pinned).chain(ownership).collect()
+    }
+}
+
 impl Condition {
     pub const WORDS: [(&str, Self); 10] = [
         ("packages.types", Self::PackageTypes),
@@ -205,8 +214,8 @@ fn one_of(text: &str, known: &[&str]) -> Result<String, String> {
 
 /// Reads a name or program, which is compared as it is written.
 fn word(text: &str) -> Result<String, String> {
-    if text.contains(char::is_whitespace) {
-        return Err("a name without white space: no entry could meet the condition".to_owned());
+    if text.contains(|found: char| found.is_whitespace() || found == '*') {
+        return Err("a whole name, without white space and `*`".to_owned());
     }
     Ok(text.to_owned())
 }
@@ -230,7 +239,10 @@ fn registry(text: &str) -> Result<String, String> {
 fn identifier(text: &str) -> Result<String, String> {
     let fixed = text.strip_suffix('*').unwrap_or(text);
     let is_usual = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~/:@%+=,".contains(&byte);
-    if fixed.is_empty() || !fixed.bytes().all(is_usual) {
+    // A tag or a digest is not part of what is compared.
+    let last = fixed.rsplit('/').next().unwrap_or_default();
+    let is_tagged = last.contains(':') || last.get(1..).is_some_and(|rest| rest.contains('@'));
+    if fixed.is_empty() || is_tagged || !fixed.bytes().all(is_usual) {
         return Err(IDENTIFIER.to_owned());
     }
     Ok(text.to_owned())

@@ -320,13 +320,19 @@ impl<'s> NameRules<'s> {
             .filter(|rule| rule.concerns(upstream))
             .filter(|rule| rule.selects_version(version, semantic.as_ref()))
             .collect();
+        // A pending state selects generously. What lets an entry through is not taken from such a rule.
+        let selecting: Vec<&'s Rule> = matching
+            .iter()
+            .copied()
+            .filter(|rule| rule.versions.admits(version, semantic.as_ref()))
+            .collect();
         let rules = matching.iter().copied();
         EffectivePolicy {
             tier: rules.clone().find_map(|rule| rule.tier),
             classification: rules.clone().find_map(|rule| rule.classification),
             owner: rules.clone().find_map(|rule| rule.owner.as_deref()),
             labels: rules.clone().find_map(|rule| rule.labels.as_deref()).unwrap_or_default(),
-            allowed: rules.clone().filter_map(|rule| rule.allow.as_ref()).collect(),
+            allowed: selecting.iter().filter_map(|rule| rule.allow.as_ref()).collect(),
             approval: rules
                 .filter(|rule| !rule.hides())
                 .find_map(|rule| Some((rule, rule.approval.as_ref()?))),
@@ -338,15 +344,15 @@ impl<'s> NameRules<'s> {
                 .filter(|rule| rule.conditions.is_some())
                 .filter(|rule| rule.cannot_exclude(version, semantic.as_ref(), upstream))
                 .collect(),
-            waivers: matching.iter().filter_map(|rule| rule.waive.as_ref()).collect(),
-            excepting: matching
+            waivers: selecting.iter().filter_map(|rule| rule.waive.as_ref()).collect(),
+            excepting: selecting
                 .iter()
                 .copied()
                 .filter(|rule| rule.waive.is_some() || rule.allow.is_some())
                 .collect(),
-            on_drift: matching.iter().find_map(|rule| rule.on_drift),
-            on_deprecated: matching.iter().find_map(|rule| rule.on_deprecated),
-            successor: matching.iter().find_map(|rule| rule.successor.as_ref()),
+            on_drift: selecting.iter().find_map(|rule| rule.on_drift),
+            on_deprecated: selecting.iter().find_map(|rule| rule.on_deprecated),
+            successor: selecting.iter().find_map(|rule| rule.successor.as_ref()),
         }
     }
 }

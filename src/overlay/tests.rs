@@ -178,7 +178,7 @@ fn valid_overlay_has_no_findings(#[case] yaml: String) {
 )]
 #[case(
     "servers: [{name: a.b/c, conditions: {secrets: ['API KEY']}}]",
-    "x.yaml:1:48: `API KEY`; a name without white space: no entry could meet the condition"
+    "x.yaml:1:48: `API KEY`; a whole name, without white space and `*`"
 )]
 #[case("servers: [{name: a.b/c, conditions: {runtimes: npx}}]", "x.yaml:1:48: `npx`; a list")]
 #[case(
@@ -191,7 +191,7 @@ fn valid_overlay_has_no_findings(#[case] yaml: String) {
 )]
 #[case(
     "servers: [{name: a.b/c, conditions: {packages: {identifiers: ['*']}}}]",
-    "x.yaml:1:63: `*`; an identifier, or its beginning"
+    "x.yaml:1:63: `*`; an identifier without tag and digest, or its beginning"
 )]
 #[case(
     "servers: [{name: a.b/c, conditions: {remotes: {hosts: ['https://a.example']}}}]",

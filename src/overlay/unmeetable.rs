@@ -1,6 +1,7 @@
 use std::collections::{BTreeSet, HashMap};
 
-use super::conditions::Condition;
+use super::OverlaySet;
+use super::conditions::{Condition, Conditions};
 use super::overruled::{covering, may_overlap};
 use super::rule::Rule;
 use crate::lint::Finding;
@@ -19,6 +20,41 @@ pub(super) fn unmeetable(rules: &[Rule]) -> Vec<Finding> {
         let others: Vec<&Rule> = others.copied().filter(|other| is_beside(rule, other)).collect();
         let mut lists = conditions.lists.iter();
         lists.find_map(|(condition, list)| finding(rule, *condition, list, &others))
+    })
+    .collect()
+}
+
+impl OverlaySet {
+    /// Returns a warning for each waiver of a condition that no rule sets which may select the same.
+    #[must_use]
+    pub fn idle_waivers(&self) -> Vec<Finding> {
+        idle_waivers(self.rules())
+    }
+}
+
+fn idle_waivers(rules: &[Rule]) -> Vec<Finding> {
+    let mut by_form: HashMap<String, Vec<&Rule>> = HashMap::new();
+    for rule in rules.iter().filter(|rule| rule.conditions.is_some()) {
+        by_form.entry(rule.name.denial_form()).or_default().push(rule);
+    }
+    let each = rules.iter().filter_map(|rule| Some((rule, rule.waive.as_ref()?)));
+    let idle = each.filter(|(rule, waive)| {
+        let covering = covering(&rule.name.denial_form());
+        let mut others = covering.iter().filter_map(|pattern| by_form.get(pattern)).flatten();
+        let sets = |other: &&Rule| {
+            let set = other.conditions.iter().flat_map(Conditions::set);
+            may_overlap(&rule.versions, &other.versions)
+                && set.into_iter().any(|condition| waive.condition.covers(condition))
+        };
+        !others.any(sets)
+    });
+    idle.map(|(rule, waive)| {
+        let found = format!(
+            "no rule sets the condition `{}` for `{}`",
+            waive.condition.as_str(),
+            rule.selector()
+        );
+        Finding::warning(&waive.place, found, "remove the waiver, or correct its condition")
     })
     .collect()
 }
@@ -87,7 +123,7 @@ fn have_common(condition: Condition, left: &str, right: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Context, Terms, read};
+    use super::super::{Context, OverlaySet, Terms, read};
     use crate::lint::Source;
     use crate::model::Timestamp;
 
@@ -161,6 +197,25 @@ mod tests {
             assert_eq!(found.len(), usize::from(is_found), "{found:?}");
             assert!(found.iter().all(|found| found.contains("no value can meet")), "{found:?}");
         }
+    }
+
+    #[rstest::rstest]
+    #[case("pinned_packages", "name: '*', conditions: {pinned_packages: true}", false)]
+    #[case("packages", "name: com.A/X, conditions: {packages: {types: [npm]}}", false)]
+    #[case("secrets", "name: '*', conditions: {pinned_packages: true}", true)]
+    #[case("secrets", "name: com.b/*, conditions: {secrets: none}", true)]
+    fn waiver_of_a_condition_that_no_rule_sets_is_a_warning(
+        #[case] condition: &str,
+        #[case] rule: &str,
+        #[case] is_idle: bool,
+    ) {
+        let now = Timestamp::parse("2026-06-01T00:00:00Z").expect("a time");
+        let context = Context { terms: Terms::default(), now, upstreams: None };
+        let text = format!(
+            "servers: [{{{rule}}}, {{name: com.a/x, waive: {{condition: {condition}, reason: r, reviewer: a, expires: 2027-01-01}}}}]"
+        );
+        let set = OverlaySet::from(read(&[Source::new("x.yaml", text)], &context));
+        assert_eq!(set.idle_waivers().len(), usize::from(is_idle));
     }
 
     #[test]

@@ -87,7 +87,8 @@ pub fn rewrite(arrival: &Arrival) -> Rewrite {
 
 /// Returns the time at which the deprecation of an arriving entry was first received.
 fn deprecated_at(arrival: &Arrival) -> Option<Timestamp> {
-    let before = arrival.stored.and_then(|stored| stored.deprecated_since());
+    let purged = arrival.purged.filter(|purged| purged.received == arrival.sent.received);
+    let before = arrival.stored.or(purged).and_then(|before| before.deprecated_since());
     let is_deprecated = arrival.sent.status == Status::Deprecated;
     is_deprecated.then(|| before.unwrap_or(arrival.accepted.at))
 }
@@ -101,7 +102,9 @@ fn first(arrival: &Arrival, returning: Option<Head>) -> Rewrite {
         return Rewrite::Store { head, forget_purged: false, is_new: false };
     }
     if let Some(purged) = returning {
-        Rewrite::Store { head: dated(sent, purged), forget_purged: true, is_new: false }
+        // A purge does not undo what happened to the content before.
+        let head = Head { rewritten: purged.is_rewritten(), ..dated(sent, purged) };
+        Rewrite::Store { head, forget_purged: true, is_new: false }
     } else {
         let head = Head { replaced: purged.is_some(), ..seen };
         Rewrite::Store { head, forget_purged: false, is_new: purged.is_none() }
@@ -219,6 +222,12 @@ mod tests {
                 None,
                 Some(head(1, 2)),
                 store(dated(sent, head(1, 2)), true, false),
+            ),
+            (
+                "purged content that was rewritten before",
+                None,
+                Some(Head { rewritten: true, ..head(1, 2) }),
+                store(Head { rewritten: true, ..dated(sent, head(1, 2)) }, true, false),
             ),
             (
                 "other content than the purged one",

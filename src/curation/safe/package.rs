@@ -63,7 +63,8 @@ pub(in crate::curation) fn names_one_content(package: &Value) -> bool {
         "npm" | "cargo" | "go" | "pypi" | "nuget" => {
             version.is_some_and(|version| is_version(&kind, version))
         }
-        "oci" => image(text("identifier").unwrap_or_default()).1.or(version).is_some_and(is_digest),
+        // A client pulls the reference, whatever the version says.
+        "oci" => image(text("identifier").unwrap_or_default()).1.is_some_and(is_digest),
         "mcpb" => text("fileSha256").is_some_and(|digits| is_digest(&format!("sha256:{digits}"))),
         _ => false,
     }

@@ -1,7 +1,7 @@
 use proptest::prelude::*;
 use rstest::rstest;
 
-use super::fixtures::{JANUARY, at, dossier, head, overlays, policy, row};
+use super::fixtures::{JANUARY, at, dossier, head, overlays, policy, row, version};
 use crate::curation::{ContentFacts, Dossier, Evidence, Gate, PolicySnapshot, Screening, evaluate};
 use crate::model::{Status, Timestamp};
 use crate::ownership::PackageRegistries;
@@ -19,8 +19,9 @@ fn entry(members: &str) -> Dossier {
 }
 
 fn package(kind: &str, identifier: &str, more: &str) -> Dossier {
+    let stdio = if more.contains("transport") { "" } else { r#","transport":{"type":"stdio"}"# };
     entry(&format!(
-        r#","packages":[{{"registryType":"{kind}","identifier":"{identifier}","transport":{{"type":"stdio"}}{more}}}]"#
+        r#","packages":[{{"registryType":"{kind}","identifier":"{identifier}"{stdio}{more}}}]"#
     ))
 }
 
@@ -142,6 +143,90 @@ fn unmet(dossier: &Dossier, policy: &PolicySnapshot, now: Timestamp) -> Option<S
 )]
 #[case("pinned_packages: true", package("maven", "a:b", r#","version":"1.0.0""#), false)]
 #[case("pinned_packages: true", entry(r#","packages":[{"version":"1.0.0"}]"#), false)]
+#[case(
+    "packages: {registries: ['https://files.example/a']}",
+    package("mcpb", "https://files.example/a/x.mcpb", ""),
+    true
+)]
+#[case(
+    "packages: {registries: ['https://files.example/a']}",
+    package("mcpb", "https://files.example/b/x.mcpb", ""),
+    false
+)]
+#[case(
+    "packages: {registries: ['https://any.example']}",
+    package("maven", "a:b", r#","registryBaseUrl":"https://any.example""#),
+    false
+)]
+#[case("packages: {registries: ['https://npm.example']}", package("npm", "a", r#","runtimeArguments":[{"type":"named","name":"--registry","value":"https://evil.example"}]"#), false)]
+#[case(
+    "packages: {identifiers: ['@a/*']}",
+    package(
+        "npm",
+        "@a/b",
+        r#","runtimeArguments":[{"type":"named","name":"--package","value":"evil"}]"#
+    ),
+    false
+)]
+#[case(
+    "packages: {identifiers: ['https://files.example/a/*']}",
+    package("mcpb", "https://files.example/a/..%2fb/x.mcpb", ""),
+    false
+)]
+#[case(
+    "pinned_packages: true",
+    package(
+        "oci",
+        "a/b",
+        r#","version":"sha256:d9dc2f44f4f624bdc5fb5817abc74f6244dd40b2d03036380cd6253eff374ae5""#
+    ),
+    false
+)]
+#[case(
+    "pinned_packages: true",
+    package(
+        "npm",
+        "a",
+        r#","version":"1.0.0","runtimeArguments":[{"type":"positional","value":"--package=evil"}]"#
+    ),
+    false
+)]
+#[case(
+    "remotes: {hosts: [a.example]}",
+    package(
+        "npm",
+        "a",
+        r#","transport":{"type":"streamable-http","url":"https://evil.example/mcp"}"#
+    ),
+    false
+)]
+#[case(
+    "remotes: {hosts: [a.example]}",
+    package(
+        "npm",
+        "a",
+        r#","transport":{"type":"streamable-http","url":"http://localhost:{port}/mcp"}"#
+    ),
+    true
+)]
+#[case(
+    "remotes: {hosts: [a.example]}",
+    package(
+        "npm",
+        "a",
+        r#","transport":{"type":"streamable-http","url":"http://localhost:1@evil.example/mcp"}"#
+    ),
+    false
+)]
+#[case(
+    "environment: []",
+    package(
+        "oci",
+        "a/b",
+        r#","runtimeArguments":[{"type":"named","name":"-e","value":"AWS_SECRET={k}"}]"#
+    ),
+    false
+)]
 fn package_is_judged_by_each_condition(
     #[case] conditions: &str,
     #[case] dossier: Dossier,
@@ -238,6 +323,18 @@ fn waiver_lifts_one_condition_until_it_ends(
     let end = at("2026-06-03T00:00:00Z");
     assert_eq!(holds_until == Some(end), expires == "2026-06-02");
     assert_eq!(unmet(&dossier, &policy, end).as_deref(), Some("pinned_packages"));
+}
+
+/// A rule whose approval is left pending selects generously, and lifts nothing by that.
+#[test]
+fn waiver_beside_a_pending_state_covers_no_more_versions() {
+    let rules = "{name: '*', conditions: {runtimes: []}}, {name: com.example/tool, versions: '>=1, <2', \
+                 approval: {state: pending}, waive: {condition: runtimes, reason: r, reviewer: a, expires: 2027-01-01}}";
+    let policy = under(rules);
+    let mut dossier = package("npm", "a", "");
+    assert_eq!(unmet(&dossier, &policy, at(NOW)), None);
+    dossier.rows[0].version = version("1.0.0-rc.1");
+    assert_eq!(unmet(&dossier, &policy, at(NOW)).as_deref(), Some("runtimes"));
 }
 
 #[test]

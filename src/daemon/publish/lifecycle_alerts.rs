@@ -9,7 +9,7 @@ use crate::curation::{
     reference_in,
 };
 use crate::model::{Escaped, NotBenign, Shown, Status, Timestamp, changed_members};
-use crate::overlay::{Ending, Ends, Rule};
+use crate::overlay::{Ending, Ends, Rule, WaivedCondition};
 use crate::store::{Snapshot, StoreError};
 
 /// Versions whose difference is shown; a publisher could list thousands. The greatest come first.
@@ -44,10 +44,10 @@ fn was_served_at(dossier: &Dossier, entry: &EntryEvaluation<'_>, at: Timestamp) 
 
 /// Returns an alert for each rule that ended while it served the name.
 fn expired(dossier: &Dossier, evaluation: &Evaluation<'_>, now: Timestamp) -> Vec<ReportedAlert> {
-    let ended = evaluation.entries.iter().filter_map(|entry| {
-        let ending = ended_by(entry, now)?;
-        let is_its_end = was_served_at(dossier, entry, ending.until);
-        is_its_end.then_some((entry.rules.owner, ending))
+    let ended = evaluation.entries.iter().flat_map(|entry| {
+        let endings = ended_by(entry, now).into_iter();
+        let its = endings.filter(move |ending| was_served_at(dossier, entry, ending.until));
+        its.map(move |ending| (entry.rules.owner, ending))
     });
     ended
         .map(|(owner, ending)| {
@@ -60,27 +60,33 @@ fn expired(dossier: &Dossier, evaluation: &Evaluation<'_>, now: Timestamp) -> Ve
         .collect()
 }
 
-/// Returns the part of a rule whose end hides an entry.
-pub(super) fn ended_by<'a>(entry: &EntryEvaluation<'a>, now: Timestamp) -> Option<Ending<'a>> {
-    let (_, evidence) = entry.hidden_by()?;
+/// Returns the parts of rules whose ends hide an entry.
+pub(super) fn ended_by<'a>(entry: &EntryEvaluation<'a>, now: Timestamp) -> Vec<Ending<'a>> {
     let ended = |rule: &'a Rule, is_meant: &dyn Fn(&Ends<'a>) -> bool| {
-        Ending::of(rule).find(|ending| ending.until < now && is_meant(&ending.what))
+        let endings = Ending::of(rule).filter(|ending| ending.until < now);
+        endings.filter(|ending| is_meant(&ending.what)).collect::<Vec<_>>()
     };
-    match evidence {
-        Evidence::Expired(_) => {
-            let (rule, _) = entry.rules.approval?;
-            ended(rule, &|what| matches!(what, Ends::Approval))
+    let excepting = || entry.rules.excepting.iter().copied();
+    match entry.hidden_by() {
+        Some((_, Evidence::Expired(_))) => {
+            let rule = entry.rules.approval.map(|(rule, _)| rule);
+            rule.map(|rule| ended(rule, &|what| matches!(what, Ends::Approval))).unwrap_or_default()
         }
-        Evidence::Unmet { first, .. } => entry.rules.excepting.iter().find_map(|rule| {
-            ended(
-                rule,
-                &|what| matches!(what, Ends::Waiver(waived) if waived.covers(first.condition)),
-            )
-        }),
-        Evidence::Unsafe { first, .. } => entry.rules.excepting.iter().find_map(|rule| {
-            ended(rule, &|what| matches!(what, Ends::Url(url) if *url == first.found))
-        }),
-        _ => None,
+        Some((_, Evidence::Unmet { .. })) => {
+            let covers = |waived: &WaivedCondition| {
+                entry.unmet().iter().any(|unmet| waived.covers(unmet.condition))
+            };
+            let is_meant = |what: &Ends<'_>| matches!(what, Ends::Waiver(waived) if covers(waived));
+            excepting().flat_map(|rule| ended(rule, &is_meant)).collect()
+        }
+        Some((_, Evidence::Unsafe { .. })) => {
+            let objections = entry.content.facts.iter().flat_map(|facts| &facts.objections);
+            let found: BTreeSet<&str> =
+                objections.map(|objection| objection.found.as_str()).collect();
+            let is_meant = |what: &Ends<'_>| matches!(what, Ends::Url(url) if found.contains(url));
+            excepting().flat_map(|rule| ended(rule, &is_meant)).collect()
+        }
+        _ => Vec::new(),
     }
 }
 

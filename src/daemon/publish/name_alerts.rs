@@ -73,7 +73,7 @@ impl NameAlerts {
         policy: &PolicySnapshot,
         now: Timestamp,
     ) -> Self {
-        let spelling = Spelling::of(dossier, &policy.overlays);
+        let spelling = Spelling::of(dossier, &evaluation.authorities, &policy.overlays, now);
         let mut alerts = Self { spelling, ..Self::default() };
         let name = &dossier.name;
         for damage in &dossier.damaged {
@@ -127,7 +127,7 @@ impl NameAlerts {
                 continue;
             }
             let Some((gate, evidence)) = entry.hidden_by() else { continue };
-            if !is_expected(evidence) && ended_by(entry, now).is_none() {
+            if !is_expected(evidence) && ended_by(entry, now).is_empty() {
                 let (version, gate) = (version.to_string(), gate.as_str().to_owned());
                 items.insert(Item::HiddenBy { version, gate });
             }

@@ -1,8 +1,8 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use crate::alert::{AlertKind, Evidence, Figure, ReportedAlert};
-use crate::curation::Dossier;
-use crate::model::{Name, Status};
+use crate::curation::{Authorities, Authority, Dossier, DossierRow};
+use crate::model::{Name, Status, Timestamp};
 use crate::overlay::{NamePattern, OverlaySet, Rule};
 
 /// A name with an approval in this letter case or in another one, as far as a rename can be seen by it.
@@ -16,8 +16,17 @@ pub(super) enum Spelling {
 
 impl Spelling {
     /// Returns `None` for a name that tells nothing of a rename.
-    pub(super) fn of(dossier: &Dossier, set: &OverlaySet) -> Option<Self> {
-        let mut heads = dossier.rows.iter().map(|row| row.content.head);
+    pub(super) fn of(
+        dossier: &Dossier,
+        authorities: &Authorities<'_>,
+        set: &OverlaySet,
+        now: Timestamp,
+    ) -> Option<Self> {
+        // An upstream that may not list the name says nothing of it.
+        let is_its = |row: &&DossierRow| {
+            authorities.authority_of(&row.upstream, &row.version, now) == Authority::Authoritative
+        };
+        let mut heads = dossier.rows.iter().filter(is_its).map(|row| row.content.head);
         let is_alive = heads.any(|head| !head.missing && head.status != Status::Deleted);
         let rules = set.approved_in_other_case(&dossier.name);
         if is_alive && !rules.is_empty() {
@@ -93,14 +102,20 @@ fn spelled_out(pattern: &NamePattern) -> Option<&Name> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::curation::tests::fixtures::{listed, overlays};
-    use crate::model::Timestamp;
+    use crate::curation::PolicySnapshot;
+    use crate::curation::tests::fixtures::{listed, overlays, policy};
 
     const APPROVED: &str =
         "servers: [{name: io.github.acme/Tool, approval: {state: approved, reviewed: 2026-02-01}}]";
 
-    fn set(yaml: &str) -> OverlaySet {
-        overlays(yaml, Timestamp::parse("2026-06-01T00:00:00Z").expect("a time"))
+    fn set(yaml: &str) -> PolicySnapshot {
+        policy(overlays(yaml, Timestamp::parse("2026-06-01T00:00:00Z").expect("a time")))
+    }
+
+    fn spelling(dossier: &Dossier, policy: &PolicySnapshot) -> Option<Spelling> {
+        let rules = policy.overlays.rules_for(&dossier.name);
+        let authorities = Authorities::of(dossier, policy, &rules);
+        Spelling::of(dossier, &authorities, &policy.overlays, Timestamp::MIN)
     }
 
     fn renamed(renames: &Renames) -> Vec<(String, usize)> {
@@ -111,9 +126,9 @@ mod tests {
     #[test]
     fn approved_name_that_is_gone_and_listed_in_other_case_is_renamed() {
         let (mut renames, set) = (Renames::default(), set(APPROVED));
-        let look_at = |renames: &mut Renames, dossier: &Dossier, set: &OverlaySet| {
+        let look_at = |renames: &mut Renames, dossier: &Dossier, set: &PolicySnapshot| {
             renames.forget(&dossier.name);
-            if let Some(spelling) = Spelling::of(dossier, set) {
+            if let Some(spelling) = spelling(dossier, set) {
                 renames.keep(&dossier.name, spelling);
             }
         };
@@ -153,7 +168,7 @@ mod tests {
             ("io.github.Acme/other", Status::Active),
         ] {
             let dossier = listed(name, status);
-            if let Some(spelling) = Spelling::of(&dossier, &set) {
+            if let Some(spelling) = spelling(&dossier, &set) {
                 renames.keep(&dossier.name, spelling);
             }
         }

@@ -6,7 +6,7 @@ pub(in crate::overlay) const REGISTRY: &str =
     "an https or http URL without query and fragment, as entries have it";
 /// The allowed values of `identifiers`.
 pub(in crate::overlay) const IDENTIFIER: &str =
-    "an identifier, or its beginning with one `*` at the end";
+    "an identifier without tag and digest, or its beginning with one `*` at the end";
 /// The allowed values of `hosts`.
 pub(in crate::overlay) const HOST: &str = "a host such as mcp.example.com, or `*.example.com` for all hosts below a \
                                            domain; without scheme, port and path";
