@@ -154,7 +154,7 @@ async fn demo_serves_its_entries_and_removes_its_folder_at_the_end() {
     assert_eq!(folders(), 0, "the folder of the demo is left");
 }
 
-fn compare(name: &str, text: &str, differing: &mut Vec<String>) {
+pub(crate) fn compare(name: &str, text: &str, differing: &mut Vec<String>) {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/snapshots");
     let path = folder.join(format!("{name}.txt"));
     if std::env::var_os("UPDATE_SNAPSHOTS").is_some() {

@@ -28,6 +28,7 @@ mod later_versions;
 mod listener;
 mod lookalike_quality;
 mod lookalikes;
+mod messages;
 mod openapi;
 mod operations;
 mod ownership;

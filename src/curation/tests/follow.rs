@@ -189,11 +189,15 @@ fn later_version_is_benign_if_only_listed_members_differ(
     }
 }
 
-/// An image is followed only by its digest: a tag can move.
+const IMAGE: &str =
+    "images.example/a/b@sha256:d9dc2f44f4f624bdc5fb5817abc74f6244dd40b2d03036380cd6253eff374ae5";
+
+/// A tag can move.
 #[rstest]
 #[case("images.example/a/b:1.4.0", "images.example/a/b:1.5.0", Some(NotBenign::Changed))]
 #[case("images.example/a/b:1", "images.example/a/b:1", Some(NotBenign::PackageNotExact))]
-fn image_with_a_tag_is_not_followed(
+#[case(IMAGE, IMAGE, None)]
+fn image_is_followed_only_by_its_digest(
     #[case] before: &str,
     #[case] after: &str,
     #[case] why: Option<NotBenign>,

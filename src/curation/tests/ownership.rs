@@ -118,6 +118,49 @@ fn wildcard_requires_verified_and_exact_name_requires_not_revoked(
     assert_eq!((seen.word, seen.enough), (word, enough), "{}", seen.text);
 }
 
+/// P72. The stricter condition wins, and what has no verdict meets none.
+#[rstest::rstest]
+//     conditions of two rules, lookups,                                          waived, met
+#[case(&["verified"], &[at_domain(KeyLookup::Shown(keys()), absent())], false, true)]
+#[case(&["declared"], &[at_domain(KeyLookup::Shown(keys()), absent())], false, false)]
+#[case(&["verified", "declared"], &[at_domain(KeyLookup::Shown(keys()), absent())], false, false)]
+#[case(&["verified"], &[at_domain(absent(), absent())], false, false)]
+#[case(&["verified"], &[unclear()], false, false)]
+#[case(&["verified"], &[], false, false)]
+#[case(&["verified"], &[account("2026-03-01T00:00:00Z")], false, false)]
+#[case(&["verified"], &[at_domain(absent(), absent())], true, false)]
+fn condition_on_ownership_needs_the_verdict_of_every_rule(
+    #[case] conditions: &[&str],
+    #[case] seen: &[Lookup],
+    #[case] is_waived: bool,
+    #[case] is_met: bool,
+) {
+    let names = ["'*'", "com.example.sub/tool"];
+    let rules: Vec<String> = names
+        .iter()
+        .zip(conditions)
+        .map(|(name, condition)| {
+            format!("{{name: {name}, conditions: {{ownership: {condition}}}}}")
+        })
+        .collect();
+    let waiver =
+        "namespaces: [{name: com.example.*, ownership: {waived: {reason: r, reviewer: a}}}]\n";
+    let text = format!(
+        "{}servers: [{{name: com.example.sub/tool, approval: {{state: approved, reviewed: 2026-05-01}}}}, {}]",
+        if is_waived { waiver } else { "" },
+        rules.join(", ")
+    );
+    let dossier = observed(seen);
+    let is_met_by = |internal| {
+        let policy = with(set(&text), vec![upstream("up", 1, internal)], default());
+        let screening = Screening::default();
+        let evaluation = evaluate(&dossier, &policy, &screening, now());
+        evaluation.entries[0].unmet().is_empty()
+    };
+    assert_eq!(is_met_by(false), is_met);
+    assert!(is_met_by(true), "an upstream of the organisation needs no verdict");
+}
+
 #[test]
 fn demands_follow_the_namespace_then_the_tier_then_the_default() {
     let none = observed(&[at_domain(absent(), absent())]);
