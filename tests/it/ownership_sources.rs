@@ -71,7 +71,10 @@ fn pieces(texts: &[&str]) -> Vec<Vec<String>> {
 #[case::refusal(Say::Refusal, "unclear")]
 #[case::silence(Say::Silence, "unclear")]
 #[case::referral(Say::Referral, "unclear: ")]
+#[case::referral_with_glue(Say::ReferralWithGlue, "unclear: ")]
 #[case::of_another_name(Say::OfAnother(KEY.into()), "unclear: ")]
+#[case::of_another_name_over_tcp(Say::OfAnotherOverTcp(KEY.into()), "unclear: ")]
+#[case::alias_of_itself(Say::Loop, "unclear: ")]
 #[case::too_many(Say::OverTcp((0..257).map(|index| vec![format!("{index}{}", "x".repeat(200))]).collect()), "unclear: ")]
 #[tokio::test(flavor = "multi_thread")]
 async fn dns_answer_is_classified(#[case] say: Say, #[case] wanted: &str) {
@@ -235,6 +238,21 @@ mod well_known {
     async fn failed_question_for_one_type_of_address_is_no_absence() {
         let dns = Dns::start().await;
         dns.fails_four("example.com");
+        let lookup = Web::answering(ok(KEY), false).await.look_up(&dns).await;
+        assert!(matches!(lookup, KeyLookup::Unclear(_)), "{lookup}");
+    }
+
+    /// P14.
+    #[rstest::rstest]
+    #[case::of_another_name(Say::OfAnother(String::new()))]
+    #[case::referral(Say::Referral)]
+    #[case::referral_with_glue(Say::ReferralWithGlue)]
+    #[case::alias_of_itself(Say::Loop)]
+    #[case::failure(Say::Failure)]
+    #[tokio::test(flavor = "multi_thread")]
+    async fn answer_that_is_not_about_the_addresses_of_the_name_is_no_absence(#[case] say: Say) {
+        let dns = Dns::start().await;
+        dns.misdirects("example.com", say);
         let lookup = Web::answering(ok(KEY), false).await.look_up(&dns).await;
         assert!(matches!(lookup, KeyLookup::Unclear(_)), "{lookup}");
     }
