@@ -18,6 +18,14 @@ pub enum Obstacle {
 }
 
 impl VerificationRecord {
+    /// Returns the last lookup that showed the evidence while every place answered: it confirms what came before it.
+    #[must_use]
+    pub fn confirmed_at(&self) -> Option<Timestamp> {
+        // Earlier releases did not record if every place answered.
+        let is_recorded = self.reading >= READING && self.keys().is_some();
+        if is_recorded { self.complete_at } else { self.last_shown() }
+    }
+
     /// Returns the reason why a wildcard does not admit content that was first seen at a time, although the verdict is
     /// enough.
     #[must_use]
@@ -33,12 +41,6 @@ impl VerificationRecord {
         if self.keys().is_some_and(|keys| !is_pinned(keys)) {
             return Some(Obstacle::NotPinned);
         }
-        // Earlier releases did not record if every place answered.
-        let confirmed = if self.reading >= READING && self.keys().is_some() {
-            self.complete_at
-        } else {
-            self.last_shown()
-        };
-        (confirmed < Some(first_seen)).then_some(Obstacle::NotShownSince)
+        (self.confirmed_at() < Some(first_seen)).then_some(Obstacle::NotShownSince)
     }
 }

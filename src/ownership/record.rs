@@ -5,20 +5,17 @@ use serde::{Deserialize, Serialize};
 
 use super::absence::Negatives;
 use super::account::Account;
-use super::change::{self, KeyChange, Seen};
+use super::change::{KeyChange, Seen};
 use super::lookup::Lookup;
 use super::outcome::{Evident, Outcome, evidence};
 use super::shown::Shown;
 use super::txt::Key;
-use super::verdict::Pins;
 use crate::model::{Digest, Timestamp};
 
 /// A verdict that was not confirmed for this long admits nothing new.
 const STALE: Duration = Duration::from_hours(30 * 24);
 /// The least time between the two lookups that undo a loss by absence.
 const RETURN_OVER: Duration = Duration::from_hours(1);
-/// Accepted changes that are remembered.
-const MAX_ACCEPTED: usize = 8;
 /// Invalid records of one lookup that are remembered.
 const MAX_UNREAD: usize = 32;
 /// Raised when records are read in another way: what only the new way reads is no change.
@@ -157,21 +154,6 @@ impl VerificationRecord {
         if self.on_hold { Self { on_hold: false, gone_at: Some(now), ..self } } else { self }
     }
 
-    /// Accepts the set of keys that is shown, as a person saw it. After a loss that is not enough: that needs a pin.
-    #[must_use]
-    pub fn accept(self) -> Self {
-        let keys = self.keys().cloned().unwrap_or_default();
-        let pinned_keys = if self.lost { self.pinned_keys } else { keys };
-        let mut accepted = self.accepted;
-        accepted.extend(self.change.filter(|change| change.settled.is_some()));
-        if accepted.len() > MAX_ACCEPTED {
-            // One in place of the two oldest, which stops what either stops.
-            let oldest = accepted.remove(0);
-            accepted[0].before = oldest.before.min(accepted[0].before);
-        }
-        Self { change: None, suspended: false, pinned_keys, accepted, ..self }
-    }
-
     /// Returns the record of the places that count now. What was shown elsewhere is set aside: at a parent that is a
     /// shared host now, or as an account.
     fn at_places_of(mut self, lookup: &Lookup, now: Timestamp) -> Self {
@@ -182,9 +164,7 @@ impl VerificationRecord {
         if self.was_shown_elsewhere(lookup) {
             let (gone_at, concluded_at) = (self.gone_at, self.concluded_at);
             // The first keys at other places are a change of those before.
-            let first = self.last_shown().unwrap_or(now);
-            let changed = KeyChange { before: first, since: now, settled: None };
-            let change = self.change.or(Some(changed));
+            let change = self.change.or(Some(self.changed(now)));
             let aside = self.aside.take().unwrap_or_else(|| Box::new(self));
             return Self { aside: Some(aside), gone_at, concluded_at, change, ..Self::default() };
         }
@@ -244,55 +224,6 @@ impl VerificationRecord {
         now.since(first) >= RETURN_OVER
     }
 
-    /// Follows a rotation that keeps one of the keys, and opens a change if the set differs from the last one. What
-    /// only an overlay accepts is not pinned: removing the overlay leaves nothing behind.
-    fn follow(&mut self, keys: &BTreeSet<Key>, found: &Evident, now: Timestamp) {
-        let last = self.last_shown().unwrap_or(now);
-        if let Some(before) = self.set() {
-            let differs = self.differs(&before, keys, found);
-            match (&mut self.change, differs) {
-                (None, true) => {
-                    self.change = Some(KeyChange { before: last, since: now, settled: None });
-                }
-                (Some(change), true) => change.settled = Some(now),
-                (_, false) => {}
-            }
-            if self.keys_seen.is_empty() {
-                let seen = |key| (key, Seen { first: None, last });
-                self.keys_seen = before.into_iter().map(seen).collect();
-            }
-        }
-        if self.pinned_keys.is_empty() || !keys.is_disjoint(&self.pinned_keys) && !self.suspended {
-            self.pinned_keys.clone_from(keys);
-        }
-        // A key at a place without an answer may still be there.
-        let kept =
-            if found.is_complete { BTreeSet::new() } else { std::mem::take(&mut self.everywhere) };
-        self.everywhere = found.everywhere.union(&kept).cloned().collect();
-        change::record(&mut self.keys_seen, &found.everywhere, &self.pinned_keys, now);
-    }
-
-    /// Returns true if a set of keys is another one than before. A key that only this release reads is none, and what a
-    /// place without an answer does not show may be there.
-    fn differs(&self, before: &BTreeSet<Key>, nearest: &BTreeSet<Key>, found: &Evident) -> bool {
-        // Earlier releases recorded the nearest place only.
-        let now = if self.everywhere.is_empty() { nearest } else { &found.everywhere };
-        let is_old = |key: &&Key| {
-            before.contains(*key) || self.reading >= READING || !found.newly_readable.contains(*key)
-        };
-        let has_new = now.iter().filter(is_old).any(|key| !before.contains(key));
-        // An invalid record may be a key for another reader.
-        let is_unread = self.reading >= READING && !found.unread.is_subset(&self.unread);
-        has_new || is_unread || found.is_complete && !before.is_subset(now)
-    }
-
-    /// Returns the set of keys that a person accepts or not: those at all places, or as earlier releases recorded them.
-    #[must_use]
-    pub fn set(&self) -> Option<BTreeSet<Key>> {
-        let nearest = self.keys()?;
-        Some(if self.everywhere.is_empty() { nearest.clone() } else { self.everywhere.clone() })
-    }
-
     /// Returns true for evidence of another owner than the one that was seen first.
     pub(super) fn is_foreign(&self, shown: &Shown) -> bool {
         match shown {
@@ -310,12 +241,6 @@ impl VerificationRecord {
             Some(Shown::Keys { keys, .. }) => Some(keys),
             Some(Shown::Account(_)) | None => None,
         }
-    }
-
-    /// Returns the changed set of keys that is not accepted: neither in a record, nor by pins of exactly this set.
-    #[must_use]
-    pub fn open_change(&self, pins: &Pins) -> Option<KeyChange> {
-        self.change.filter(|_| self.set().as_ref() != Some(&pins.keys))
     }
 
     /// Returns the last lookup that showed the evidence. Earlier releases did not record it.

@@ -360,3 +360,24 @@ fn content_waits_while_any_place_gives_no_answer() {
     assert_eq!(record.obstacle(at(20), &Pins::default()), Some(Obstacle::NotShownSince));
     assert_eq!(record.after(&shows(&[1]), at(25)).obstacle(at(20), &Pins::default()), None);
 }
+
+/// P23: what waited for an answer from every place is not of the owner before the change.
+#[test]
+fn content_that_waited_for_a_silent_place_is_not_admitted_by_the_change_that_follows() {
+    let none = Pins::default();
+    let places = |parent: KeyLookup| {
+        let own = KeyLookup::of_file(&record_of(1));
+        let dns = vec![("sub.example.com".to_owned(), own), ("example.com".to_owned(), parent)];
+        let http = KeyLookup::Absent("HTTP 404".into());
+        Lookup::Domain { dns, http, hints: Vec::new(), is_partial: false }
+    };
+    let silent = || places(KeyLookup::Unclear("SERVFAIL".into()));
+    let begun = after(&[(0, places(KeyLookup::Absent("none".into()))), (24, silent())]);
+    assert_eq!(begun.obstacle(at(20), &none), Some(Obstacle::NotShownSince));
+    let changed = begun.after(&places(KeyLookup::of_file(&record_of(9))), at(25));
+    let change = KeyChange { before: at(0), since: at(25), settled: None };
+    assert_eq!(changed.obstacle(at(20), &none), Some(Obstacle::KeysChanged(change)));
+    // A set that no lookup ever confirmed covers nothing.
+    let first = after(&[(0, silent()), (1, places(KeyLookup::of_file(&record_of(9))))]);
+    assert!(first.obstacle(at(0), &none).is_some());
+}
