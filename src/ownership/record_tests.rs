@@ -290,7 +290,7 @@ fn related(
     let http = KeyLookup::Absent("HTTP 404".into());
     let lookup = Lookup::Domain { dns, http, hints: Vec::new(), is_partial: false };
     let parents = [("example.com".to_owned(), parent.clone())].into();
-    let relatives = Relatives { parents, all: vec![parent] };
+    let relatives = Relatives { parents, all: vec![parent], is_cut: false };
     VerificationRecord::default().inheriting(&relatives, &lookup, at(100)).after(&lookup, at(100))
 }
 
@@ -380,4 +380,45 @@ fn content_that_waited_for_a_silent_place_is_not_admitted_by_the_change_that_fol
     // A set that no lookup ever confirmed covers nothing.
     let first = after(&[(0, silent()), (1, places(KeyLookup::of_file(&record_of(9))))]);
     assert!(first.obstacle(at(0), &none).is_some());
+}
+
+/// P23: a copy of the known key at its own place hides no other key at another one.
+#[test]
+fn new_namespace_below_a_domain_that_shows_another_key_waits_whatever_it_copies() {
+    let none = Pins::default();
+    let absent = || KeyLookup::Absent("none".into());
+    let key = |number| KeyLookup::of_file(&record_of(number));
+    let fresh = |relatives: &Relatives, own: KeyLookup, apex: KeyLookup| {
+        let dns = vec![("new.example.com".to_owned(), own), ("example.com".to_owned(), apex)];
+        let lookup = Lookup::Domain { dns, http: absent(), hints: Vec::new(), is_partial: false };
+        VerificationRecord::default()
+            .inheriting(relatives, &lookup, at(100))
+            .after(&lookup, at(100))
+    };
+    let of = |sibling: VerificationRecord| Relatives { all: vec![sibling], ..Relatives::default() };
+    let sibling = || after(&[(10, shows(&[1]))]);
+    for (own, apex) in [(key(1), key(9)), (absent(), key(9)), (key(9), absent())] {
+        let record = fresh(&of(sibling()), own, apex);
+        assert!(record.obstacle(at(50), &none).is_some());
+        assert_eq!(record.obstacle(at(5), &none), None, "it was there before the domain was known");
+    }
+    assert_eq!(fresh(&of(sibling()), key(1), absent()).obstacle(at(50), &none), None);
+    let invalid = "v=MCPv1; k=rsa; p=AAAA".to_owned();
+    let beside = agreed(&[(
+        "r1".to_owned(),
+        Resolved::Records(Texts { texts: vec![record_of(1), invalid], aliases: Vec::new() }),
+    )]);
+    assert!(fresh(&of(sibling()), beside, absent()).obstacle(at(50), &none).is_some());
+    // An open change or a loss of a sibling is one of the domain.
+    let changed = sibling().after(&shows(&[1, 9]), at(20));
+    assert!(fresh(&of(changed.clone()), key(1), absent()).obstacle(at(50), &none).is_some());
+    assert_eq!(fresh(&of(changed.accept()), key(1), absent()).obstacle(at(50), &none), None);
+    let losing = sibling().after(&nothing(), at(20));
+    assert!(fresh(&of(losing), key(1), absent()).obstacle(at(50), &none).is_some());
+    let cut = Relatives { is_cut: true, ..of(sibling()) };
+    assert!(fresh(&cut, key(1), absent()).obstacle(at(50), &none).is_some());
+    // A pin of the copied key covers no other key.
+    let pins = Pins { keys: keys(&[1]), ..Pins::default() };
+    let under_pin = fresh(&Relatives::default(), key(1), key(9));
+    assert_eq!(under_pin.obstacle(at(50), &pins), Some(Obstacle::NotPinned));
 }

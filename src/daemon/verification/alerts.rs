@@ -103,6 +103,8 @@ pub(super) fn keys_to_accept(
     let pins = overlays.pins(namespace);
     let (at, keys, pinned) = match record.basis(pins) {
         Basis::KeysUnknown { at, keys, pinned } => (at, keys, pinned),
+        // Beside the pinned key, another one stops wildcards: the file decides.
+        Basis::KeyShown { at, .. } if record.shows_unpinned(pins) => (at, record.keys()?, true),
         Basis::KeyShown { at, .. } => {
             record.open_change(pins)?;
             (at, record.keys()?, false)

@@ -27,7 +27,7 @@ const OTHER_CONTENTS: usize = 10;
 /// use up the rate limits of all.
 const MAX_ASKED: usize = 60;
 /// Namespaces below the same registered domain that a new one is compared with.
-const MAX_RELATIVES: usize = 50;
+const MAX_RELATIVES: usize = 200;
 const LONGEST: Duration = Duration::from_mins(2);
 
 /// Everything that a lookup of a namespace needs, read at once: no snapshot of the store stays open during
@@ -224,15 +224,21 @@ fn relatives(
     let mut relatives = Relatives::default();
     let Claim::Domain { parents, .. } = claim else { return Ok(relatives) };
     let namespace_of = |domain: &str| domain.rsplit('.').collect::<Vec<_>>().join(".");
+    let pinned = |namespace: &str, record: VerificationRecord| {
+        let change = record.open_change(policy.overlays.pins(namespace));
+        VerificationRecord { change, ..record }
+    };
     for parent in parents {
         let above = namespace_of(parent);
-        let mut record = snapshot.record(&above)?.unwrap_or_default();
-        record.change = record.open_change(policy.overlays.pins(&above));
+        let record = pinned(&above, snapshot.record(&above)?.unwrap_or_default());
         relatives.parents.insert(parent.clone(), record);
     }
     let registered = namespace_of(claim.registrable().unwrap_or_default());
-    relatives.all = snapshot.records_below(&registered, MAX_RELATIVES)?;
-    relatives.all.extend(relatives.parents.values().cloned());
+    let mut below = snapshot.records_below(&registered, MAX_RELATIVES + 1)?;
+    relatives.is_cut = below.len() > MAX_RELATIVES;
+    below.truncate(MAX_RELATIVES);
+    let below = below.into_iter().map(|(namespace, record)| pinned(&namespace, record));
+    relatives.all = relatives.parents.values().cloned().chain(below).collect();
     Ok(relatives)
 }
 
