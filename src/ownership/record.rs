@@ -86,6 +86,9 @@ pub struct VerificationRecord {
     /// The last one that showed evidence while every place answered.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub complete_at: Option<Timestamp>,
+    /// Lookups since then that showed evidence while a place gave no answer.
+    #[serde(default)]
+    pub incomplete: u32,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub checked_at: Option<Timestamp>,
     /// The time of the last definite lookup.
@@ -190,7 +193,9 @@ impl VerificationRecord {
             }
         }
         if found.is_complete {
-            self.complete_at = Some(now);
+            (self.complete_at, self.incomplete) = (Some(now), 0);
+        } else {
+            self.incomplete = self.incomplete.saturating_add(1);
         }
         self.unread.extend(found.unread.iter().take(MAX_UNREAD));
         while self.unread.len() > 2 * MAX_UNREAD {
@@ -261,6 +266,12 @@ impl VerificationRecord {
             | (Some(Shown::Account(_)), Lookup::Domain { .. } | Lookup::Unverifiable(_)) => true,
             (Some(Shown::Account(_)), Lookup::Account(_)) | (None, _) => false,
         }
+    }
+
+    /// Returns the number of the last lookups in which a place gave no answer.
+    #[must_use]
+    pub fn open_lookups(&self) -> u32 {
+        self.unclear.max(self.incomplete)
     }
 
     /// Returns true if the evidence is gone, and the loss took effect.

@@ -365,6 +365,16 @@ fn missing_evidence_and_failures_shorten_the_interval_and_checks_are_spread() {
     assert!((DAY / 3..DAY / 2).contains(&next(&account, Priority::Mentioned)));
     let failing = verified.after(&own(unclear()), at(0));
     assert!(next(&failing, Priority::Mentioned) < Duration::from_mins(15));
+    // What waits for an answer of every place does not wait for a day.
+    let open = failing.clone().after(&domain(shown(&[ED_ONE]), unclear(), absent()), at(1));
+    assert!(next(&open, Priority::Mentioned) < Duration::from_mins(15));
+    let later = (2..9).fold(open, |record, hour| {
+        record.after(&domain(shown(&[ED_ONE]), unclear(), absent()), at(hour))
+    });
+    assert!((DAY / 24..DAY / 18).contains(&next(&later, Priority::Mentioned)));
+    assert!(next(&later, Priority::Rest) > DAY / 6);
+    let complete = later.after(&own(shown(&[ED_ONE])), at(9));
+    assert!(next(&complete, Priority::Mentioned) >= DAY);
     let distinct: BTreeSet<Timestamp> = (0..50)
         .map(|index| next_check(&format!("com.example{index}"), &failing, Priority::Rest, at(0)))
         .collect();

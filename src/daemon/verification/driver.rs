@@ -191,7 +191,7 @@ impl Driver {
             Ok(answer) => {
                 let Answer { namespace: folded, record, changed, is_complete, served, .. } = answer;
                 debug!(namespace, evidence = ?record.evidence, "a namespace was looked up");
-                let (next_check, is_silent) = (record.next_check, record.unclear > 0);
+                let (next_check, is_silent) = (record.next_check, record.open_lookups() > 0);
                 let found = Found { next_check, changed, is_silent, is_complete };
                 self.step(Event::Ended { namespace, found: Some(found) });
                 let updated =

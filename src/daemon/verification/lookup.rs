@@ -296,9 +296,10 @@ pub(super) fn may_change_evaluations<'h>(
     let facts = |record: &'h VerificationRecord| {
         let created = record.account().and_then(|account| account.created_at);
         let is_new = record.concluded_at.is_none();
-        let admits_newest = newest.is_none_or(|newest| record.last_shown() >= Some(newest));
+        // As the gate asks, or content that is admitted now stays hidden.
+        let obstacle = newest.map(|newest| record.obstacle(newest, pins));
         (
-            (admits_newest, record.open_change(pins)),
+            (obstacle, record.open_change(pins)),
             record.basis(pins),
             record.is_through_parent(),
             record.is_stale(now),
@@ -365,4 +366,36 @@ pub async fn verify_once(
     let answer = question.look_up_names(sources, record, || clock.now()).await;
     store.store_verification(&answer.records(), clock.now())?;
     Ok(answer.report(policy, namespace))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ownership::{Key, KeyLookup, ShownKeys};
+
+    fn at(hour: u64) -> Timestamp {
+        Timestamp::from_micros(0).plus(Duration::from_hours(hour))
+    }
+
+    fn shows(http: KeyLookup) -> Lookup {
+        let key = "ed25519:JQtzW6e9n99dtRf5H8cV1WJkGltm1csHCCYlVSLvIEE=";
+        let keys = [Key::parse(key).expect("a key")].into();
+        let own = KeyLookup::Shown(ShownKeys { keys, ..ShownKeys::default() });
+        let dns = vec![("example.com".to_owned(), own)];
+        Lookup::Domain { dns, http, hints: Vec::new(), is_partial: false }
+    }
+
+    #[test]
+    fn lookup_with_an_answer_from_every_place_changes_the_evaluation_of_what_waited() {
+        let complete = || shows(KeyLookup::Absent("HTTP 404".into()));
+        let open = shows(KeyLookup::Unclear("HTTP 503".into()));
+        let pins = Pins::default();
+        let known = VerificationRecord::default().after(&complete(), at(1));
+        let waiting = known.clone().after(&open, at(3));
+        let changes = |before: &VerificationRecord, after: &VerificationRecord| {
+            may_change_evaluations(before, after, &pins, Some(at(2)), at(4))
+        };
+        assert!(!changes(&known, &waiting), "a place gave no answer");
+        assert!(changes(&waiting, &waiting.clone().after(&complete(), at(4))));
+    }
 }
