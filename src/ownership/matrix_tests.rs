@@ -1,5 +1,7 @@
 //! Every combination of answers, in any order: what they may decide.
 
+use std::collections::BTreeSet;
+
 use proptest::prelude::*;
 
 use super::tests::{at, key_text, record_of};
@@ -136,6 +138,13 @@ fn lookup(step: &Step) -> Lookup {
     Lookup::Domain { dns, http: file_lookup(step), hints: Vec::new(), is_partial: step.is_partial }
 }
 
+/// Returns the keys at all places.
+fn everywhere(lookup: &Lookup) -> BTreeSet<Key> {
+    let Lookup::Domain { dns, http, .. } = lookup else { return BTreeSet::new() };
+    let each = dns.iter().map(|(_, lookup)| lookup).chain([http]);
+    each.filter_map(KeyLookup::shown_keys).flat_map(|shown| shown.keys.clone()).collect()
+}
+
 /// Returns true if no question is open: both resolvers agree at both places, and the web server answers, or both say that
 /// there is none.
 fn is_definite(step: &Step) -> bool {
@@ -173,6 +182,7 @@ proptest! {
         for step in &steps {
             hour += step.hours;
             let before = record.verdict(&pins).0;
+            let known = record.clone();
             record = record.clone().after(&lookup(step), at(hour)).conclude(&record, || true, at(hour));
             let verdict = record.verdict(&pins).0;
             if verdict == Verdict::Verified {
@@ -181,6 +191,18 @@ proptest! {
                 prop_assert!(is_definite(step) || !step.is_partial && shows_nearest(step), "{step:?}: {verdict}");
             } else if verdict == Verdict::Revoked && before != Verdict::Revoked {
                 prop_assert!(is_definite(step) || !step.is_partial && shows_nearest(step), "{step:?}");
+            }
+            let shown = everywhere(&lookup(step));
+            if (before, verdict) == (Verdict::Revoked, Verdict::Verified) {
+                prop_assert_eq!(Some(shown.clone()), known.set(), "a loss ends with exactly these keys");
+            }
+            if (before, verdict) == (Verdict::Verified, Verdict::Unverified) {
+                let Lookup::Domain { dns, http, .. } = lookup(step) else { unreachable!() };
+                let own = Lookup::Domain { dns: dns[..1].to_vec(), http, hints: Vec::new(), is_partial: false };
+                prop_assert!(everywhere(&own).is_disjoint(&known.pinned_keys), "a trusted key is shown: {step:?}");
+            }
+            if !known.pinned_keys.is_empty() && (step.is_partial || !shows_nearest(step)) {
+                prop_assert_eq!(&record.pinned_keys, &known.pinned_keys, "trust moved: {:?}", step);
             }
         }
     }

@@ -36,6 +36,7 @@ mod outcome;
 mod record;
 mod registries;
 mod relatives;
+mod rotation;
 mod schedule;
 mod shown;
 mod txt;

@@ -7,15 +7,13 @@ use super::absence::Negatives;
 use super::account::Account;
 use super::change::{KeyChange, Seen};
 use super::lookup::Lookup;
-use super::outcome::{Evident, Outcome, evidence};
-use super::shown::Shown;
+use super::outcome::{Evident, Known, Outcome, evidence};
+use super::shown::{Shown, valid_places};
 use super::txt::Key;
 use crate::model::{Digest, Timestamp};
 
 /// A verdict that was not confirmed for this long admits nothing new.
 const STALE: Duration = Duration::from_hours(30 * 24);
-/// The least time between the two lookups that undo a loss by absence.
-const RETURN_OVER: Duration = Duration::from_hours(1);
 /// Invalid records of one lookup that are remembered.
 const MAX_UNREAD: usize = 32;
 /// Raised when records are read in another way: what only the new way reads is no change.
@@ -62,9 +60,14 @@ pub struct VerificationRecord {
     /// The changed set of keys, until a person accepts it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub change: Option<KeyChange>,
-    /// The keys at all places that give rights to the namespace, as far as they answered.
-    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
-    pub everywhere: BTreeSet<Key>,
+    /// The keys of each place that gives rights to the namespace, as it answered last: a domain for its TXT records, a
+    /// URL for a file. Earlier releases did not record them.
+    #[serde(
+        default,
+        skip_serializing_if = "BTreeMap::is_empty",
+        deserialize_with = "valid_places"
+    )]
+    pub places: BTreeMap<String, BTreeSet<Key>>,
     /// Changes that a person accepted, for the content that came during another set: the last of them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub accepted: Vec<KeyChange>,
@@ -114,10 +117,12 @@ impl VerificationRecord {
     pub fn after(self, lookup: &Lookup, now: Timestamp) -> Self {
         let mut next = self.at_places_of(lookup, now);
         (next.checked_at, next.evidence) = (Some(now), evidence(lookup));
-        let outcome = Outcome::of(lookup, next.shown.as_ref(), |shown| next.is_foreign(shown));
-        let outcome = match outcome {
-            // A loss ends by what all resolvers show, or not at all.
-            Outcome::Shown(found) if next.is_gone() && found.is_partial => Outcome::Unclear,
+        let known =
+            Known { shown: next.shown.as_ref(), trusted: &next.pinned_keys, places: &next.places };
+        let outcome = match Outcome::of(lookup, &known) {
+            Outcome::Shown(found) if next.is_gone() && !next.is_definite_after_loss(&found) => {
+                Outcome::Unclear
+            }
             outcome => outcome,
         };
         match outcome {
@@ -128,7 +133,7 @@ impl VerificationRecord {
             }
             Outcome::Gone if next.shown.is_some() => {
                 next.negatives = Some(Negatives::again(next.negatives, now));
-                next.returned_at = None;
+                (next.returned_at, next.incomplete) = (None, 0);
             }
             Outcome::Gone => {}
             Outcome::Shown(found) => next.see(found, now),
@@ -176,12 +181,13 @@ impl VerificationRecord {
 
     /// Takes evidence in that is shown now.
     fn see(&mut self, found: Evident, now: Timestamp) {
-        if self.is_gone() && !self.has_returned(&found.shown, now) {
+        if self.is_gone() && !self.has_returned(&found, now) {
             return;
         }
         // Earlier releases did not record that another owner was there.
-        let was_foreign = self.shown.as_ref().is_some_and(|before| self.is_foreign(before));
-        let is_foreign = was_foreign || self.is_foreign(&found.shown);
+        let here = self.here().unwrap_or_default();
+        let was_foreign = self.shown.as_ref().is_some_and(|before| self.is_foreign(before, &here));
+        let is_foreign = was_foreign || self.is_foreign(&found.shown, &found.here);
         match &found.shown {
             Shown::Keys { keys, .. } => {
                 self.suspended |= is_foreign;
@@ -213,27 +219,12 @@ impl VerificationRecord {
         seen_free.is_some_and(|at| account.created_at.is_none_or(|created| created > at))
     }
 
-    /// Returns true if evidence ends a loss: the second of two lookups that show exactly what was there before, or
-    /// anything else, which another owner may show.
-    fn has_returned(&mut self, shown: &Shown, now: Timestamp) -> bool {
-        let known = match (&self.shown, shown) {
-            (Some(Shown::Keys { keys: before, .. }), Shown::Keys { keys, .. }) => keys == before,
-            (Some(Shown::Account(before)), Shown::Account(account)) => before.id == account.id,
-            _ => false,
-        };
-        if !known {
-            self.lost = true;
-            return true;
-        }
-        let first = *self.returned_at.get_or_insert(now);
-        now.since(first) >= RETURN_OVER
-    }
-
-    /// Returns true for evidence of another owner than the one that was seen first.
-    pub(super) fn is_foreign(&self, shown: &Shown) -> bool {
+    /// Returns true for evidence of another owner than the one that was seen first. `here` are the keys of the nearest
+    /// domain.
+    fn is_foreign(&self, shown: &Shown, here: &BTreeSet<Key>) -> bool {
         match shown {
-            Shown::Keys { keys, .. } => {
-                !self.pinned_keys.is_empty() && keys.is_disjoint(&self.pinned_keys)
+            Shown::Keys { .. } => {
+                !self.pinned_keys.is_empty() && here.is_disjoint(&self.pinned_keys)
             }
             Shown::Account(account) => self.pinned_account.is_some_and(|id| id != account.id),
         }

@@ -422,3 +422,137 @@ fn new_namespace_below_a_domain_that_shows_another_key_waits_whatever_it_copies(
     let under_pin = fresh(&Relatives::default(), key(1), key(9));
     assert_eq!(under_pin.obstacle(at(50), &pins), Some(Obstacle::NotPinned));
 }
+
+fn key_at(number: u8) -> KeyLookup {
+    KeyLookup::of_file(&record_of(number))
+}
+
+fn none_at() -> KeyLookup {
+    KeyLookup::Absent("none".into())
+}
+
+/// A lookup of a domain, its file and its parent.
+fn places(own: KeyLookup, http: KeyLookup, parent: KeyLookup) -> Lookup {
+    let dns = vec![("sub.example.com".to_owned(), own), ("example.com".to_owned(), parent)];
+    Lookup::Domain { dns, http, hints: Vec::new(), is_partial: false }
+}
+
+/// P25: what the others answer confirms new content while one resolver is set aside.
+#[test]
+fn resolver_that_is_set_aside_stops_no_new_version_and_no_return() {
+    let confirmed = after(&[(0, shows(&[1])), (24, partial(shows(&[1])))]);
+    assert_eq!(confirmed.obstacle(at(20), &Pins::default()), None);
+    let fewer = after(&[(0, shows(&[1, 2])), (24, partial(shows(&[1])))]);
+    assert!(fewer.obstacle(at(20), &Pins::default()).is_some(), "another set than before");
+    let lost = after(&[(0, shows(&[1])), (1, nothing()), (2, nothing()), (30, nothing())]);
+    let once = lost.clone().after(&partial(shows(&[1])), at(31));
+    assert_eq!(verdict(&once), Verdict::Revoked);
+    assert_eq!(verdict(&once.after(&partial(shows(&[1])), at(32))), Verdict::Verified);
+    let other = lost.after(&partial(shows(&[9])), at(31));
+    assert_eq!(
+        (verdict(&other), other.lost),
+        (Verdict::Revoked, false),
+        "others take nothing away"
+    );
+}
+
+/// P24: the old key at one place, and another one at another place.
+#[test]
+fn loss_does_not_end_while_any_place_shows_another_key_or_does_not_answer() {
+    let lost = || {
+        after(&[
+            (0, places(key_at(1), none_at(), none_at())),
+            (1, places(none_at(), none_at(), none_at())),
+            (2, places(none_at(), none_at(), none_at())),
+            (30, places(none_at(), none_at(), none_at())),
+        ])
+    };
+    let twice = |lookup: &Lookup| lost().after(lookup, at(31)).after(lookup, at(33));
+    let exactly = places(key_at(1), none_at(), none_at());
+    assert_eq!(verdict(&twice(&exactly)), Verdict::Verified);
+    let beside = twice(&places(key_at(1), none_at(), key_at(9)));
+    assert_eq!((verdict(&beside), beside.lost), (Verdict::Revoked, true));
+    let silent = places(key_at(1), none_at(), KeyLookup::Unclear("SERVFAIL".into()));
+    assert_eq!((verdict(&twice(&silent)), twice(&silent).lost), (Verdict::Revoked, false));
+    let invalid = "v=MCPv1; k=rsa; p=AAAA".to_owned();
+    let answer = Resolved::Records(Texts { texts: vec![invalid], aliases: Vec::new() });
+    let unread = places(key_at(1), none_at(), agreed(&[("r1".to_owned(), answer)]));
+    assert_eq!((verdict(&twice(&unread)), twice(&unread).lost), (Verdict::Revoked, false));
+    let corrected = twice(&unread).after(&exactly, at(34)).after(&exactly, at(36));
+    assert_eq!(verdict(&corrected), Verdict::Verified);
+    let none = Pins::default();
+    assert!(corrected.obstacle(at(34), &none).is_some(), "it may be of another owner");
+    assert!(corrected.clone().accept().obstacle(at(34), &none).is_some());
+    assert_eq!(corrected.obstacle(at(0), &none), None);
+}
+
+#[test]
+fn lookup_without_an_answer_of_the_nearest_place_moves_no_trust() {
+    let silent = || KeyLookup::Unclear("SERVFAIL".into());
+    let both = KeyLookup::of_file(&record_of(1));
+    let both = match (both, key_at(9)) {
+        (KeyLookup::Shown(mut shown), KeyLookup::Shown(other)) => {
+            shown.keys.extend(other.keys);
+            KeyLookup::Shown(shown)
+        }
+        _ => unreachable!(),
+    };
+    let known = after(&[(0, places(none_at(), none_at(), key_at(1)))]);
+    let beside = known.after(&places(silent(), none_at(), both.clone()), at(24));
+    assert_eq!(beside.pinned_keys, keys(&[1]));
+    let alone = beside.after(&places(silent(), none_at(), key_at(9)), at(48));
+    assert_eq!((&alone.pinned_keys, verdict(&alone)), (&keys(&[1]), Verdict::Verified));
+    let back = alone.after(&places(none_at(), none_at(), key_at(1)), at(72));
+    assert_eq!(verdict(&back), Verdict::Verified);
+    let aside = after(&[(0, shows(&[1])), (24, partial(shows(&[1, 9])))]);
+    assert_eq!(aside.pinned_keys, keys(&[1]));
+}
+
+#[test]
+fn rotation_from_a_file_to_dns_is_followed() {
+    let none = Pins::default();
+    // From a file, which has one key, to DNS.
+    let in_file = after(&[(0, places(none_at(), key_at(1), none_at()))]);
+    let beside = in_file.after(&places(key_at(2), key_at(1), none_at()), at(24));
+    assert_eq!(verdict(&beside), Verdict::Verified);
+    assert!(beside.obstacle(at(20), &none).is_some(), "a person accepts the new set");
+    assert_eq!(beside.clone().accept().pinned_keys, keys(&[1, 2]));
+    let moved = beside.clone().after(&places(key_at(2), none_at(), none_at()), at(400));
+    assert_eq!(verdict(&moved), Verdict::Verified);
+    // The old key may still be in the file.
+    let failing = places(key_at(2), KeyLookup::Unclear("HTTP 503".into()), none_at());
+    let in_file = after(&[(0, places(none_at(), key_at(1), none_at())), (24, failing)]);
+    assert_eq!((verdict(&in_file), in_file.suspended), (Verdict::Verified, false));
+    // A parent vouches for no other key of the domain itself.
+    let parents = after(&[(0, places(none_at(), none_at(), key_at(1)))]);
+    let own = parents.after(&places(key_at(9), none_at(), key_at(1)), at(24));
+    assert_eq!(verdict(&own), Verdict::Unverified);
+    let accepted = own.accept();
+    assert_eq!((&accepted.pinned_keys, verdict(&accepted)), (&keys(&[1, 9]), Verdict::Verified));
+    let removed = accepted.after(&places(none_at(), none_at(), key_at(1)), at(48));
+    assert_eq!(verdict(&removed), Verdict::Verified);
+}
+
+#[test]
+fn withheld_file_that_showed_a_key_is_no_loss() {
+    let withheld = || KeyLookup::Withheld("HTTP 403".into());
+    let gone = |file: KeyLookup, later: KeyLookup| {
+        let begun = after(&[(0, places(key_at(1), file, none_at()))]);
+        [1, 2, 30].iter().fold(begun, |record, hour| {
+            record.after(&places(none_at(), later.clone(), none_at()), at(*hour))
+        })
+    };
+    assert_eq!(verdict(&gone(key_at(1), withheld())), Verdict::Verified);
+    assert_eq!(verdict(&gone(key_at(1), none_at())), Verdict::Revoked);
+    assert_eq!(verdict(&gone(none_at(), withheld())), Verdict::Revoked);
+    assert_eq!(verdict(&gone(withheld(), withheld())), Verdict::Revoked, "it never showed one");
+    // A record of an earlier release does not say what the file showed.
+    let old = VerificationRecord {
+        places: std::collections::BTreeMap::new(),
+        ..after(&[(0, places(key_at(1), none_at(), none_at()))])
+    };
+    let kept = [1, 2, 30].iter().fold(old, |record, hour| {
+        record.after(&places(none_at(), withheld(), none_at()), at(*hour))
+    });
+    assert_eq!(verdict(&kept), Verdict::Verified);
+}
