@@ -33,6 +33,7 @@ mod delivery;
 mod evidence;
 mod history;
 mod identity;
+mod key_set;
 mod kind;
 mod listing;
 mod notice;
@@ -44,6 +45,7 @@ pub use delivery::{Delivery, DeliveryHistory, Fate, RECIPIENTS, Recipient, Refus
 pub use evidence::{Evidence, Figure, Revocation};
 pub use history::NotAcknowledged;
 pub use identity::{AlertIdentity, UnresolvedId, resolve};
+pub use key_set::InvalidRecords;
 pub use kind::AlertKind;
 pub use listing::MAX_ITEMS;
 pub use notice::{Change, Format, Notice};

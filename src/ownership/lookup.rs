@@ -1,4 +1,4 @@
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use super::account::Account;
@@ -31,8 +31,8 @@ pub enum KeyLookup {
     Shown(ShownKeys),
     /// Definitely nothing.
     Absent(String),
-    /// Only records that are not valid, by the digests of their texts: definitely no key.
-    Invalid(String, BTreeSet<Digest>),
+    /// Only records that are not valid, by the digests of their texts, with the reasons: definitely no key.
+    Invalid(String, BTreeMap<Digest, String>),
     /// A server that answers and gives no file out: a redirect, a refusal. The official registry reads no key there
     /// either; a file that was there before may still be.
     Withheld(String),
@@ -46,8 +46,8 @@ pub struct ShownKeys {
     pub keys: BTreeSet<Key>,
     /// Those of them that earlier releases did not read.
     pub newly_readable: BTreeSet<Key>,
-    /// The digests of the records beside them that are not valid.
-    pub unread: BTreeSet<Digest>,
+    /// The records beside them that are not valid, by the digests of their texts, with the reasons.
+    pub unread: BTreeMap<Digest, String>,
     /// Further facts for people.
     pub notes: Vec<String>,
 }
@@ -118,7 +118,17 @@ pub fn agreed(answers: &[(String, Resolved)]) -> KeyLookup {
     }
     let (_, one) = &lookups[0];
     if lookups.iter().all(|(_, other)| other.keys() == one.keys()) {
-        return one.clone();
+        // An invalid record counts if any of them shows it.
+        let unread = |lookup: &KeyLookup| lookup.unread().map_or(0, BTreeMap::len);
+        let most = lookups.iter().map(|(_, lookup)| lookup).rev().max_by_key(|one| unread(one));
+        let mut most = most.unwrap_or(one).clone();
+        if let KeyLookup::Shown(ShownKeys { unread, .. }) | KeyLookup::Invalid(_, unread) =
+            &mut most
+        {
+            let all = lookups.iter().filter_map(|(_, lookup)| lookup.unread()).flatten();
+            unread.extend(all.map(|(digest, record)| (*digest, record.clone())));
+        }
+        return most;
     }
     // Each answer on a line of its own.
     let answers = lookups.iter().map(|(resolver, lookup)| format!("\n{resolver} {lookup}"));
@@ -150,8 +160,8 @@ impl KeyLookup {
         }
     }
 
-    /// Returns the digests of records that are not valid.
-    pub(super) fn unread(&self) -> Option<&BTreeSet<Digest>> {
+    /// Returns the records that are not valid, by their digests, with the reasons.
+    pub(super) fn unread(&self) -> Option<&BTreeMap<Digest, String>> {
         match self {
             Self::Shown(shown) => Some(&shown.unread),
             Self::Invalid(_, unread) => Some(unread),
@@ -197,20 +207,21 @@ fn shown<'t>(texts: impl Iterator<Item = &'t str>, foreign: &str) -> KeyLookup {
         // The order of arrival must not decide which of them count.
         return KeyLookup::Unclear(format!("more than {MAX_KEYS} keys"));
     }
-    match (records.keys.is_empty(), records.invalid.first()) {
+    // Sorted before they are cut: the order of arrival decides nothing.
+    let mut invalid = records.unread.values().take(MAX_KEYS).peekable();
+    match (records.keys.is_empty(), invalid.peek()) {
         (false, _) => KeyLookup::Shown(ShownKeys {
             keys: records.keys,
             newly_readable: records.newly_readable,
+            notes: invalid.map(|record| format!("invalid record: {record}")).collect(),
             unread: records.unread,
-            notes: records
-                .invalid
-                .iter()
-                .map(|record| format!("invalid record: {record}"))
-                .collect(),
         }),
         (true, None) => KeyLookup::Absent(foreign.to_owned()),
         // A key record that cannot be read is not a key, and that is definite.
-        (true, Some(_)) => KeyLookup::Invalid(records.invalid.join("; "), records.unread),
+        (true, Some(_)) => {
+            let invalid: Vec<&str> = invalid.map(String::as_str).collect();
+            KeyLookup::Invalid(invalid.join("; "), records.unread)
+        }
     }
 }
 

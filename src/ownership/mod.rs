@@ -30,6 +30,7 @@ mod change;
 mod claim;
 mod declaration;
 mod hosts;
+mod invalid;
 mod lookup;
 mod offer;
 mod outcome;
@@ -53,6 +54,7 @@ pub use change::{KeyChange, Seen};
 pub use claim::{Claim, Unverifiable};
 pub use declaration::{ContentLookup, Declaration, DeclarationRecord, Declaring};
 pub use hosts::SharedHosts;
+pub use invalid::InvalidRecords;
 pub use lookup::{
     ForgeAnswer, KeyLookup, Lookup, Named, Repository, Resolved, ShownKeys, Texts, agreed,
 };

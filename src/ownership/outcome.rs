@@ -34,8 +34,8 @@ pub(super) struct Evident {
     pub(super) answers: Vec<(String, Option<BTreeSet<Key>>)>,
     /// Those of them that earlier releases did not read.
     pub(super) newly_readable: BTreeSet<Key>,
-    /// The digests of records that are not valid, at all places.
-    pub(super) unread: BTreeSet<Digest>,
+    /// The records that are not valid, at all places, by the digests of their texts, with the reasons.
+    pub(super) unread: BTreeMap<Digest, String>,
     /// False if a place gave no answer: something that is not shown may be there.
     pub(super) is_complete: bool,
     /// False if a nearer place gave no answer.
@@ -60,7 +60,7 @@ impl Outcome {
                 here: BTreeSet::new(),
                 answers: Vec::new(),
                 newly_readable: BTreeSet::new(),
-                unread: BTreeSet::new(),
+                unread: BTreeMap::new(),
                 is_complete: true,
                 is_nearest: true,
                 is_partial: false,
@@ -126,7 +126,8 @@ fn of_domain(dns: &[(String, KeyLookup)], http: &KeyLookup, known: &Known<'_>) -
         }
         let everywhere = all().flat_map(|shown| shown.keys.clone()).collect();
         let newly_readable = all().flat_map(|shown| shown.newly_readable.clone()).collect();
-        let unread = each().filter_map(KeyLookup::unread).flatten().copied().collect();
+        let unread = each().filter_map(KeyLookup::unread).flatten();
+        let unread = unread.map(|(digest, record)| (*digest, record.clone())).collect();
         return Outcome::Shown(Evident {
             shown,
             everywhere,

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::absence::Negatives;
 use super::account::Account;
 use super::change::{KeyChange, Seen};
+use super::invalid::InvalidRecords;
 use super::lookup::Lookup;
 use super::outcome::{Evident, Known, Outcome, evidence};
 use super::shown::{Shown, valid_places};
@@ -74,6 +75,9 @@ pub struct VerificationRecord {
     /// The records that are not valid, by digest: a new one is a change like a new key.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub unread: BTreeSet<Digest>,
+    /// Those of them that were shown last, as a person is to see them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub invalid: Option<InvalidRecords>,
     /// When each key was seen.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub keys_seen: BTreeMap<Key, Seen>,
@@ -203,7 +207,7 @@ impl VerificationRecord {
         } else {
             self.incomplete = self.incomplete.saturating_add(1);
         }
-        self.unread.extend(found.unread.iter().take(MAX_UNREAD));
+        self.unread.extend(found.unread.keys().take(MAX_UNREAD));
         while self.unread.len() > 2 * MAX_UNREAD {
             self.unread.pop_first();
         }

@@ -556,3 +556,33 @@ fn withheld_file_that_showed_a_key_is_no_loss() {
     });
     assert_eq!(verdict(&kept), Verdict::Verified);
 }
+
+/// P23: a person who accepts a set of keys saw the invalid records beside it, all of them.
+#[test]
+fn record_that_is_not_valid_is_a_part_of_the_set_that_a_person_accepts() {
+    let invalid = |number: u32| format!("v=MCPv1; k=rsa; p={number}");
+    let with = |numbers: &[u32]| {
+        let others = numbers.iter().map(|number| invalid(*number));
+        texts(&[record_of(1)].into_iter().chain(others).collect::<Vec<_>>())
+    };
+    let begun = after(&[(0, shows(&[1]))]);
+    let first = begun.clone().after(&with(&[1]), at(24));
+    let other = begun.after(&with(&[2]), at(24));
+    let digest = |record: &VerificationRecord| record.invalid.as_ref().map(|all| all.digest);
+    assert!(first.change.is_some() && digest(&first).is_some());
+    assert_ne!(digest(&first), digest(&other));
+    let many: Vec<u32> = (0..100).collect();
+    let flood = first.clone().after(&with(&many), at(25));
+    assert_eq!(flood.invalid.as_ref().map(|all| (all.count, all.excerpts.len())), Some((100, 3)));
+    assert_ne!(digest(&flood), digest(&first.clone().after(&with(&many[..99]), at(25))));
+    // Removing it is another set: content of the time before it is not covered by accepting what is left.
+    let removed = first.after(&shows(&[1]), at(48));
+    assert_eq!(digest(&removed), None);
+    assert!(removed.accept().obstacle(at(30), &Pins::default()).is_some());
+    // The resolvers may agree on the keys only.
+    let answer = |texts: Vec<String>| Resolved::Records(Texts { texts, aliases: Vec::new() });
+    let one = ("r1".to_owned(), answer(vec![record_of(1)]));
+    let both = ("r2".to_owned(), answer(vec![record_of(1), invalid(1)]));
+    let seen = after(&[(0, shows(&[1])), (24, at_domain(agreed(&[one, both])))]);
+    assert!(seen.change.is_some());
+}

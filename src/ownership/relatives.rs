@@ -85,7 +85,8 @@ impl VerificationRecord {
         let each = || dns.iter().map(|(_, lookup)| lookup).chain([http]);
         let shown = each().filter_map(KeyLookup::shown_keys);
         let everywhere = shown.flat_map(|shown| shown.keys.clone()).collect();
-        let unread = each().filter_map(KeyLookup::unread).flatten().copied().collect();
+        let unread = each().filter_map(KeyLookup::unread).flat_map(|unread| unread.keys()).copied();
+        let unread = unread.collect();
         let change = self.change.or_else(|| relatives.change(&everywhere, &unread, now));
         Self { pinned_keys, lost, suspended, change, ..self }
     }

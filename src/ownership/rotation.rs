@@ -2,6 +2,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use super::change::{KeyChange, NEVER, Seen, record};
+use super::invalid::InvalidRecords;
 use super::outcome::{Evident, file_of};
 use super::record::{READING, VerificationRecord};
 use super::shown::Shown;
@@ -47,10 +48,13 @@ impl VerificationRecord {
         let changed = self.changed(now);
         let places = self.places_after(found);
         let set = union(&places);
+        let invalid = InvalidRecords::of(&found.unread);
         if let Some(before) = self.set() {
             // Earlier releases recorded the nearest place only.
             let present = if self.places.is_empty() { keys } else { &set };
             let differs = self.differs(&before, present, found);
+            // A new one opens a change, and one that comes or goes is another set to accept.
+            let differs = differs || self.change.is_some() && self.invalid != invalid;
             match (&mut self.change, differs) {
                 (None, true) => self.change = Some(changed),
                 (Some(change), true) => change.settled = Some(now),
@@ -62,7 +66,7 @@ impl VerificationRecord {
             }
         }
         self.trust(found, &set);
-        self.places = places;
+        (self.places, self.invalid) = (places, invalid);
         record(&mut self.keys_seen, &found.everywhere, &self.pinned_keys, now);
     }
 
@@ -94,8 +98,13 @@ impl VerificationRecord {
         };
         let has_new = present.iter().filter(is_old).any(|key| !before.contains(key));
         // An invalid record may be a key for another reader.
-        let is_unread = self.reading >= READING && !found.unread.is_subset(&self.unread);
+        let is_unread = self.reading >= READING && !self.has_read(found);
         has_new || is_unread || !before.is_subset(present)
+    }
+
+    /// Returns true if every record that is not valid was there before.
+    fn has_read(&self, found: &Evident) -> bool {
+        found.unread.keys().all(|digest| self.unread.contains(digest))
     }
 
     /// Returns the set of keys that a person accepts or not: those at all places, or as earlier releases recorded them.
@@ -128,8 +137,7 @@ impl VerificationRecord {
     fn is_as_before(&self, found: &Evident) -> bool {
         match &found.shown {
             Shown::Keys { .. } => {
-                self.set().as_ref() == Some(&found.everywhere)
-                    && found.unread.is_subset(&self.unread)
+                self.set().as_ref() == Some(&found.everywhere) && self.has_read(found)
             }
             Shown::Account(account) => self.account().is_some_and(|before| before.id == account.id),
         }
