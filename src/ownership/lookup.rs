@@ -5,6 +5,9 @@ use super::account::Account;
 use super::txt::{Key, MAX_KEYS, key_records};
 use crate::model::Digest;
 
+/// Characters of a domain that are shown.
+const SHORT: usize = 80;
+
 /// The answer of one resolver to a TXT query.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Resolved {
@@ -59,13 +62,68 @@ pub enum Lookup {
         /// At the domain itself, then at its parents.
         dns: Vec<(String, KeyLookup)>,
         http: KeyLookup,
-        /// Further facts for people.
-        hints: Vec<String>,
+        /// Further facts.
+        hints: Vec<Hint>,
         /// True if a resolver that fails was set aside: the others verify and keep, and take nothing away.
         is_partial: bool,
     },
     Account(ForgeAnswer<Account>),
     Unverifiable(String),
+}
+
+/// A fact beside the answers of a lookup.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Hint {
+    /// The domain is below a host where strangers get names.
+    UnderSharedHost(String),
+    OneResolver,
+    ResolverSetAside,
+    /// A record stands at this place, where it does not count.
+    Misplaced(String),
+}
+
+impl fmt::Display for Hint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::UnderSharedHost(host) => {
+                let host = short_domain(host);
+                write!(
+                    f,
+                    "it is under the shared host {host}; a record of {host} does not cover it"
+                )
+            }
+            Self::OneResolver => f.write_str("only one resolver was asked"),
+            Self::ResolverSetAside => {
+                f.write_str("a resolver fails and is set aside; the others take nothing away")
+            }
+            Self::Misplaced(place) => {
+                let place = short_domain(place);
+                write!(
+                    f,
+                    "a record is at {place}, where it does not count; move it to the domain itself"
+                )
+            }
+        }
+    }
+}
+
+/// Returns the beginning and the end of a long domain: in a line that is cut, the answer has to remain.
+pub(super) fn short_domain(domain: &str) -> String {
+    let ends = domain.get(..SHORT / 2).zip(domain.get(domain.len().saturating_sub(SHORT / 2)..));
+    match ends {
+        Some((begin, end)) if domain.len() > SHORT => format!("{begin}…{end}"),
+        _ => domain.to_owned(),
+    }
+}
+
+impl Lookup {
+    /// Returns true if a record was tried, at a place where it counts or not: it is corrected or moved.
+    pub(super) fn shows_attempt(&self) -> bool {
+        let Self::Domain { dns, http, hints, .. } = self else { return false };
+        let mut each = dns.iter().map(|(_, lookup)| lookup).chain([http]);
+        each.any(|lookup| lookup.unread().is_some_and(|unread| !unread.is_empty()))
+            || hints.iter().any(|hint| matches!(hint, Hint::Misplaced(_)))
+    }
 }
 
 /// The answer of a forge or a package registry.

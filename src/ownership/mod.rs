@@ -56,7 +56,7 @@ pub use declaration::{ContentLookup, Declaration, DeclarationRecord, Declaring};
 pub use hosts::SharedHosts;
 pub use invalid::InvalidRecords;
 pub use lookup::{
-    ForgeAnswer, KeyLookup, Lookup, Named, Repository, Resolved, ShownKeys, Texts, agreed,
+    ForgeAnswer, Hint, KeyLookup, Lookup, Named, Repository, Resolved, ShownKeys, Texts, agreed,
 };
 pub use offer::{Offer, Package, RepositoryLink, host, image};
 pub use record::VerificationRecord;

@@ -1,7 +1,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::account::Account;
-use super::lookup::{ForgeAnswer, KeyLookup, Lookup};
+use super::lookup::{ForgeAnswer, KeyLookup, Lookup, short_domain};
 use super::shown::{Means, Shown};
 use super::txt::Key;
 use crate::model::Digest;
@@ -194,10 +194,12 @@ pub(super) fn evidence(lookup: &Lookup) -> Vec<String> {
         Lookup::Account(ForgeAnswer::Unclear(why)) => vec![format!("GitHub: unclear: {why}")],
         Lookup::Domain { dns, http, hints, .. } => {
             let own = dns.first().map(|(domain, _)| domain.as_str()).unwrap_or_default();
-            let mut lines: Vec<String> =
-                dns.iter().map(|(domain, lookup)| format!("DNS: {domain} {lookup}")).collect();
-            lines.push(format!("HTTP: {own} {http}"));
-            lines.extend(hints.iter().cloned());
+            let in_dns = |(domain, lookup): &(String, KeyLookup)| {
+                format!("DNS: {} {lookup}", short_domain(domain))
+            };
+            let mut lines: Vec<String> = dns.iter().map(in_dns).collect();
+            lines.push(format!("HTTP: {} {http}", short_domain(own)));
+            lines.extend(hints.iter().map(ToString::to_string));
             lines
         }
     };

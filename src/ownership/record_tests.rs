@@ -586,3 +586,33 @@ fn record_that_is_not_valid_is_a_part_of_the_set_that_a_person_accepts() {
     let seen = after(&[(0, shows(&[1])), (24, at_domain(agreed(&[one, both])))]);
     assert!(seen.change.is_some());
 }
+
+/// The advice rests on what was found, and not on its words.
+#[test]
+fn attempt_at_a_record_is_noticed_whatever_is_cut_and_whatever_a_server_says() {
+    let domain =
+        format!("{}.example.com", ["a".repeat(60), "b".repeat(60), "c".repeat(60)].join("."));
+    let namespace = domain.rsplit('.').collect::<Vec<_>>().join(".");
+    let claim = Claim::of(&namespace, &SharedHosts::default());
+    let advised = |own: KeyLookup, http: KeyLookup, hints: Vec<Hint>| {
+        let dns = vec![(domain.clone(), own)];
+        let record = VerificationRecord::default()
+            .after(&Lookup::Domain { dns, http, hints, is_partial: false }, at(0));
+        (advice(&claim, &record, &Pins::default()).is_empty(), record)
+    };
+    let (is_quiet, record) =
+        advised(KeyLookup::of_file("v=MCPv1; k=rsa; p=AAAA"), none_at(), Vec::new());
+    assert!(is_quiet && record.evidence[0].contains("absent: invalid record"), "{record:?}");
+    let misplaced = vec![Hint::Misplaced(format!("_mcp-auth.{domain}"))];
+    let (is_quiet, record) = advised(none_at(), none_at(), misplaced);
+    assert!(is_quiet && record.evidence[2].contains("where it does not count"), "{record:?}");
+    let redirect =
+        KeyLookup::Withheld("a redirect to https://x/invalid record, not followed".into());
+    assert!(!advised(none_at(), redirect, Vec::new()).0);
+    let unknown =
+        VerificationRecord { is_blank: false, ..advised(none_at(), none_at(), Vec::new()).1 };
+    assert!(
+        advice(&claim, &unknown, &Pins::default()).is_empty(),
+        "an earlier release did not say"
+    );
+}
