@@ -8,6 +8,7 @@
 //!   Only a definite answer counts: an unclear one changes nothing.
 //! - An answer is definite only when no unanswered question could have changed it. Absence counts after three lookups
 //!   over a day, and within a [`LossBudget`]: many losses at once wait for a person.
+//! - The record keeps what each place showed last. Trust, a loss and its end follow only from places that answered.
 //! - A published key can be copied. From the first other set of keys, a [`KeyChange`] stops wildcards until a person
 //!   accepts exactly the set that is shown.
 //! - A [`VerificationRecord`] stores the evidence of one namespace. The verdict is derived from it and from
