@@ -13,7 +13,7 @@ pub(super) enum Outcome {
     Unclear,
 }
 
-/// What is known before a lookup.
+/// The facts that are known before a lookup.
 pub(super) struct Known<'r> {
     /// The evidence that was shown last.
     pub(super) shown: Option<&'r Shown>,

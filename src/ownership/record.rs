@@ -109,9 +109,9 @@ pub struct VerificationRecord {
     pub unclear_since: Option<Timestamp>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub next_check: Option<Timestamp>,
-    /// True if the last lookup saw no attempt at a record, valid or not, at any place.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub is_blank: bool,
+    /// The last lookup, if it saw no attempt at a record, valid or not, at any place.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub blank_at: Option<Timestamp>,
     /// The findings of the last lookup, for people.
     #[serde(default)]
     pub evidence: Vec<String>,
@@ -124,7 +124,7 @@ impl VerificationRecord {
     pub fn after(self, lookup: &Lookup, now: Timestamp) -> Self {
         let mut next = self.at_places_of(lookup, now);
         (next.checked_at, next.evidence) = (Some(now), evidence(lookup));
-        next.is_blank = !lookup.shows_attempt();
+        next.blank_at = (!lookup.shows_attempt()).then_some(now);
         let known =
             Known { shown: next.shown.as_ref(), trusted: &next.pinned_keys, places: &next.places };
         let outcome = match Outcome::of(lookup, &known) {

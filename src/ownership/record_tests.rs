@@ -600,17 +600,17 @@ fn attempt_at_a_record_is_noticed_whatever_is_cut_and_whatever_a_server_says() {
             .after(&Lookup::Domain { dns, http, hints, is_partial: false }, at(0));
         (advice(&claim, &record, &Pins::default()).is_empty(), record)
     };
-    let (is_quiet, record) =
+    let (has_none, record) =
         advised(KeyLookup::of_file("v=MCPv1; k=rsa; p=AAAA"), none_at(), Vec::new());
-    assert!(is_quiet && record.evidence[0].contains("absent: invalid record"), "{record:?}");
+    assert!(has_none && record.evidence[0].contains("absent: invalid record"), "{record:?}");
     let misplaced = vec![Hint::Misplaced(format!("_mcp-auth.{domain}"))];
-    let (is_quiet, record) = advised(none_at(), none_at(), misplaced);
-    assert!(is_quiet && record.evidence[2].contains("where it does not count"), "{record:?}");
+    let (has_none, record) = advised(none_at(), none_at(), misplaced);
+    assert!(has_none && record.evidence[2].contains("where it does not count"), "{record:?}");
     let redirect =
         KeyLookup::Withheld("a redirect to https://x/invalid record, not followed".into());
     assert!(!advised(none_at(), redirect, Vec::new()).0);
     let unknown =
-        VerificationRecord { is_blank: false, ..advised(none_at(), none_at(), Vec::new()).1 };
+        VerificationRecord { blank_at: None, ..advised(none_at(), none_at(), Vec::new()).1 };
     assert!(
         advice(&claim, &unknown, &Pins::default()).is_empty(),
         "an earlier release did not say"

@@ -74,7 +74,7 @@ impl VerificationRecord {
         }
         let of_parent = |(parent, _): &(String, KeyLookup)| relatives.parents.get(parent);
         let own = dns.first().map(|(_, lookup)| lookup).into_iter().chain([http]);
-        let is_own = own.filter_map(KeyLookup::shown_keys).next().is_some();
+        let is_own = own.filter_map(KeyLookup::shown_keys).count() > 0;
         let nearest = dns.iter().skip(1).find(|(_, lookup)| lookup.shown_keys().is_some());
         let parent = nearest.filter(|_| !is_own).and_then(of_parent);
         let (lost, suspended) = parent

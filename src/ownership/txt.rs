@@ -25,7 +25,7 @@ const LENIENT: GeneralPurpose =
 const SPKI: [u8; 12] = [0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x03, 0x21, 0x00];
 /// Characters of an invalid record that are shown.
 const EXCERPT: usize = 120;
-/// Characters of the reason with it: a kind is as long as its writer likes.
+/// Characters of the reason with it: the kind is a text of any length.
 const MAX_REASON: usize = 200;
 
 /// A public key that a namespace shows, as text `ed25519:BASE64`.

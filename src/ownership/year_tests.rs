@@ -243,13 +243,16 @@ fn domain(dice: &mut Dice, index: u64) -> Domain {
     Domain { means, fate }
 }
 
+/// The answers of the resolvers, which of them is set aside, and the keys that are there.
+type Situation = ([Manner; 2], Option<usize>, [Vec<u8>; 2]);
+
 /// The year, hour by hour, with the record of each namespace and its content that waits.
 struct Year {
     resolvers: Resolvers,
     domains: Vec<Domain>,
     records: Vec<VerificationRecord>,
     /// The few lookups that there are.
-    lookups: BTreeMap<([Manner; 2], Option<usize>, [Vec<u8>; 2]), Lookup>,
+    lookups: BTreeMap<Situation, Lookup>,
     losses: LossBudget,
     due: BinaryHeap<Reverse<(Timestamp, usize)>>,
     /// Content that no lookup decided yet, with the time of its first sight, and whose it is.
