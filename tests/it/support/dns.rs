@@ -32,6 +32,10 @@ pub(crate) enum Say {
     ReferralWithGlue,
     /// A text of another name, or an address of it.
     OfAnother(String),
+    /// The same at the first question, and silence afterwards.
+    OfAnotherOnce(String),
+    /// An address of the name, not in the answer but among additional records.
+    Stray,
     /// Truncated over UDP, and a text of another name over TCP.
     OfAnotherOverTcp(String),
     /// The name is an alias of itself.
@@ -128,7 +132,11 @@ impl Handler {
             return (Say::Failure, Vec::new());
         }
         if kind == RecordType::TXT {
-            return (zone.txt.clone().unwrap_or(Say::Nothing), Vec::new());
+            let say = zone.txt.clone().unwrap_or(Say::Nothing);
+            if matches!(say, Say::OfAnotherOnce(_)) {
+                zone.txt = Some(Say::Silence);
+            }
+            return (say, Vec::new());
         }
         if let Some(say) = &zone.instead {
             return (say.clone(), Vec::new());
@@ -187,7 +195,8 @@ impl RequestHandler for Handler {
                     glue.push(Record::from_rdata(owner.clone(), 60, data_of(address)));
                 }
             }
-            Say::OfAnother(text) | Say::OfAnotherOverTcp(text) => {
+            Say::Stray => glue.push(Record::from_rdata(owner.clone(), 60, data_of(address))),
+            Say::OfAnother(text) | Say::OfAnotherOnce(text) | Say::OfAnotherOverTcp(text) => {
                 answered = Name::from_ascii("other.example.").expect("a name");
                 if kind == RecordType::TXT {
                     texts = vec![vec![text]];
