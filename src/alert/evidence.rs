@@ -3,6 +3,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::identity::{AlertIdentity, SHORT};
+use super::key_set::{self, InvalidRecords};
 use super::kind::AlertKind;
 use crate::lookalike::Signal;
 use crate::model::{Digest, FailureClass, NotBenign, Status, Timestamp};
@@ -125,6 +126,8 @@ pub enum Evidence {
         /// Always written: an acknowledgement of an earlier release covers no set of keys.
         #[serde(default)]
         pinned: bool,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        invalid: Option<InvalidRecords>,
     },
     /// A loss by absence that takes no effect before a person acknowledges it.
     LossOnHold {
@@ -262,16 +265,8 @@ impl Evidence {
                     }
                 }
             }
-            Self::KeysUnknown { at, keys, pinned } => {
-                let keys = keys.join(", ");
-                if *pinned {
-                    write!(f, "an overlay pins other keys than {at} shows: {keys}")
-                } else {
-                    write!(
-                        f,
-                        "{at} shows another set of keys than before: {keys}; new versions that wildcards approve wait"
-                    )
-                }
+            Self::KeysUnknown { at, keys, pinned, invalid } => {
+                key_set::write(f, at, keys, *pinned, invalid.as_ref())
             }
             Self::LossOnHold { namespace, since } => {
                 write!(

@@ -79,6 +79,12 @@ impl LossBudget {
         cases >= FEW && cases * 100 > self.owners * SHARE
     }
 
+    /// Returns true if the cases are as many as the owners, of which there are some.
+    #[must_use]
+    pub fn are_all(&self, cases: usize) -> bool {
+        cases > 0 && cases >= self.owners
+    }
+
     /// Counts a loss that a person let take effect.
     pub fn count(&mut self, owner: &str, now: Timestamp) {
         self.losses.insert(owner.to_owned(), now);

@@ -1,8 +1,5 @@
-use std::collections::BTreeSet;
-
 use super::change::KeyChange;
 use super::record::{READING, VerificationRecord};
-use super::txt::Key;
 use super::verdict::Pins;
 use crate::model::Timestamp;
 
@@ -18,6 +15,20 @@ pub enum Obstacle {
 }
 
 impl VerificationRecord {
+    /// Returns the last lookup that showed the evidence while every place answered: it confirms what came before it.
+    #[must_use]
+    pub fn confirmed_at(&self) -> Option<Timestamp> {
+        // Earlier releases did not record if every place answered.
+        let is_recorded = self.reading >= READING && self.keys().is_some();
+        if is_recorded { self.complete_at } else { self.last_shown() }
+    }
+
+    /// Returns true if a key that these pins do not have is shown, at any place that gives rights to the namespace.
+    #[must_use]
+    pub fn shows_unpinned(&self, pins: &Pins) -> bool {
+        !pins.keys.is_empty() && self.set().is_some_and(|keys| !keys.is_subset(&pins.keys))
+    }
+
     /// Returns the reason why a wildcard does not admit content that was first seen at a time, although the verdict is
     /// enough.
     #[must_use]
@@ -29,16 +40,9 @@ impl VerificationRecord {
         if let Some(change) = accepted.copied().find(|change| change.taints(first_seen)) {
             return Some(Obstacle::KeysChanged(change));
         }
-        let is_pinned = |keys: &BTreeSet<Key>| pins.keys.is_empty() || keys.is_subset(&pins.keys);
-        if self.keys().is_some_and(|keys| !is_pinned(keys)) {
+        if self.shows_unpinned(pins) {
             return Some(Obstacle::NotPinned);
         }
-        // Earlier releases did not record if every place answered.
-        let confirmed = if self.reading >= READING && self.keys().is_some() {
-            self.complete_at
-        } else {
-            self.last_shown()
-        };
-        (confirmed < Some(first_seen)).then_some(Obstacle::NotShownSince)
+        (self.confirmed_at() < Some(first_seen)).then_some(Obstacle::NotShownSince)
     }
 }

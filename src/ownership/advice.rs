@@ -31,9 +31,7 @@ pub fn advice(claim: &Claim, record: &VerificationRecord, pins: &Pins) -> Vec<St
 
 /// Returns true if a definite lookup found no attempt at a record: one that is there is corrected or moved.
 fn is_empty_zone(record: &VerificationRecord) -> bool {
-    let is_attempt =
-        |line: &String| line.contains("invalid record") || line.contains("where it does not count");
-    record.checked_at == record.concluded_at && !record.evidence.iter().any(is_attempt)
+    record.blank_at.is_some() && record.blank_at == record.concluded_at
 }
 
 fn restore<'k>(which: &str, keys: impl Iterator<Item = &'k Key>) -> Vec<String> {

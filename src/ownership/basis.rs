@@ -183,7 +183,7 @@ impl VerificationRecord {
             Some(Shown::Keys { at, keys, .. }) => {
                 let pinned = !pins.keys.is_empty();
                 let trusted = if pinned { &pins.keys } else { &self.pinned_keys };
-                let is_shown = !keys.is_disjoint(trusted);
+                let is_shown = self.here().is_some_and(|here| !here.is_disjoint(trusted));
                 match (pinned, is_shown) {
                     (false, true) if self.lost => Basis::ReplacedBefore,
                     (false, false) if self.lost => Basis::KeyReplaced { at, keys },

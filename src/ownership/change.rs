@@ -5,6 +5,8 @@ use serde::{Deserialize, Serialize};
 use super::txt::Key;
 use crate::model::Timestamp;
 
+/// Before any content: what nothing ever confirmed stops everything.
+pub(super) const NEVER: Timestamp = Timestamp::from_micros(0);
 /// Keys of one namespace that are remembered.
 const MAX_SEEN: usize = 32;
 
@@ -21,7 +23,8 @@ pub struct Seen {
 /// copied: a new owner of the domain shows the old one beside their own, and then only their own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct KeyChange {
-    /// The last lookup that showed the earlier set: wildcards admit no content that was first seen later.
+    /// The last lookup that confirmed the earlier set, at every place: wildcards admit no content that was first seen
+    /// later.
     pub before: Timestamp,
     /// The first lookup that showed another set.
     pub since: Timestamp,

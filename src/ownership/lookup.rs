@@ -1,9 +1,12 @@
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use super::account::Account;
 use super::txt::{Key, MAX_KEYS, key_records};
 use crate::model::Digest;
+
+/// Characters of a domain that are shown.
+const SHORT: usize = 80;
 
 /// The answer of one resolver to a TXT query.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,8 +34,8 @@ pub enum KeyLookup {
     Shown(ShownKeys),
     /// Definitely nothing.
     Absent(String),
-    /// Only records that are not valid, by the digests of their texts: definitely no key.
-    Invalid(String, BTreeSet<Digest>),
+    /// Only records that are not valid, by the digests of their texts, with the reasons: definitely no key.
+    Invalid(String, BTreeMap<Digest, String>),
     /// A server that answers and gives no file out: a redirect, a refusal. The official registry reads no key there
     /// either; a file that was there before may still be.
     Withheld(String),
@@ -46,8 +49,8 @@ pub struct ShownKeys {
     pub keys: BTreeSet<Key>,
     /// Those of them that earlier releases did not read.
     pub newly_readable: BTreeSet<Key>,
-    /// The digests of the records beside them that are not valid.
-    pub unread: BTreeSet<Digest>,
+    /// The records beside them that are not valid, by the digests of their texts, with the reasons.
+    pub unread: BTreeMap<Digest, String>,
     /// Further facts for people.
     pub notes: Vec<String>,
 }
@@ -59,13 +62,68 @@ pub enum Lookup {
         /// At the domain itself, then at its parents.
         dns: Vec<(String, KeyLookup)>,
         http: KeyLookup,
-        /// Further facts for people.
-        hints: Vec<String>,
+        /// Further facts.
+        hints: Vec<Hint>,
         /// True if a resolver that fails was set aside: the others verify and keep, and take nothing away.
         is_partial: bool,
     },
     Account(ForgeAnswer<Account>),
     Unverifiable(String),
+}
+
+/// A fact beside the answers of a lookup.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Hint {
+    /// The domain is below a host where strangers get names.
+    UnderSharedHost(String),
+    OneResolver,
+    ResolverSetAside,
+    /// A record stands at this place, where it does not count.
+    Misplaced(String),
+}
+
+impl fmt::Display for Hint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::UnderSharedHost(host) => {
+                let host = short_domain(host);
+                write!(
+                    f,
+                    "it is under the shared host {host}; a record of {host} does not cover it"
+                )
+            }
+            Self::OneResolver => f.write_str("only one resolver was asked"),
+            Self::ResolverSetAside => {
+                f.write_str("a resolver fails and is set aside; the others take nothing away")
+            }
+            Self::Misplaced(place) => {
+                let place = short_domain(place);
+                write!(
+                    f,
+                    "a record is at {place}, where it does not count; move it to the domain itself"
+                )
+            }
+        }
+    }
+}
+
+/// Returns the beginning and the end of a long domain: in a line that is cut, the answer has to remain.
+pub(super) fn short_domain(domain: &str) -> String {
+    let ends = domain.get(..SHORT / 2).zip(domain.get(domain.len().saturating_sub(SHORT / 2)..));
+    match ends {
+        Some((begin, end)) if domain.len() > SHORT => format!("{begin}…{end}"),
+        _ => domain.to_owned(),
+    }
+}
+
+impl Lookup {
+    /// Returns true if a record was tried, at a place where it counts or not: it is corrected or moved.
+    pub(super) fn shows_attempt(&self) -> bool {
+        let Self::Domain { dns, http, hints, .. } = self else { return false };
+        let mut each = dns.iter().map(|(_, lookup)| lookup).chain([http]);
+        each.any(|lookup| lookup.unread().is_some_and(|unread| !unread.is_empty()))
+            || hints.iter().any(|hint| matches!(hint, Hint::Misplaced(_)))
+    }
 }
 
 /// The answer of a forge or a package registry.
@@ -118,7 +176,17 @@ pub fn agreed(answers: &[(String, Resolved)]) -> KeyLookup {
     }
     let (_, one) = &lookups[0];
     if lookups.iter().all(|(_, other)| other.keys() == one.keys()) {
-        return one.clone();
+        // An invalid record counts if any of them shows it.
+        let unread = |lookup: &KeyLookup| lookup.unread().map_or(0, BTreeMap::len);
+        let most = lookups.iter().map(|(_, lookup)| lookup).rev().max_by_key(|one| unread(one));
+        let mut most = most.unwrap_or(one).clone();
+        if let KeyLookup::Shown(ShownKeys { unread, .. }) | KeyLookup::Invalid(_, unread) =
+            &mut most
+        {
+            let all = lookups.iter().filter_map(|(_, lookup)| lookup.unread()).flatten();
+            unread.extend(all.map(|(digest, record)| (*digest, record.clone())));
+        }
+        return most;
     }
     // Each answer on a line of its own.
     let answers = lookups.iter().map(|(resolver, lookup)| format!("\n{resolver} {lookup}"));
@@ -150,8 +218,8 @@ impl KeyLookup {
         }
     }
 
-    /// Returns the digests of records that are not valid.
-    pub(super) fn unread(&self) -> Option<&BTreeSet<Digest>> {
+    /// Returns the records that are not valid, by their digests, with the reasons.
+    pub(super) fn unread(&self) -> Option<&BTreeMap<Digest, String>> {
         match self {
             Self::Shown(shown) => Some(&shown.unread),
             Self::Invalid(_, unread) => Some(unread),
@@ -197,20 +265,21 @@ fn shown<'t>(texts: impl Iterator<Item = &'t str>, foreign: &str) -> KeyLookup {
         // The order of arrival must not decide which of them count.
         return KeyLookup::Unclear(format!("more than {MAX_KEYS} keys"));
     }
-    match (records.keys.is_empty(), records.invalid.first()) {
+    // Sorted before they are cut: the order of arrival decides nothing.
+    let mut invalid = records.unread.values().take(MAX_KEYS).peekable();
+    match (records.keys.is_empty(), invalid.peek()) {
         (false, _) => KeyLookup::Shown(ShownKeys {
             keys: records.keys,
             newly_readable: records.newly_readable,
+            notes: invalid.map(|record| format!("invalid record: {record}")).collect(),
             unread: records.unread,
-            notes: records
-                .invalid
-                .iter()
-                .map(|record| format!("invalid record: {record}"))
-                .collect(),
         }),
         (true, None) => KeyLookup::Absent(foreign.to_owned()),
         // A key record that cannot be read is not a key, and that is definite.
-        (true, Some(_)) => KeyLookup::Invalid(records.invalid.join("; "), records.unread),
+        (true, Some(_)) => {
+            let invalid: Vec<&str> = invalid.map(String::as_str).collect();
+            KeyLookup::Invalid(invalid.join("; "), records.unread)
+        }
     }
 }
 

@@ -1,5 +1,7 @@
 //! Every combination of answers, in any order: what they may decide.
 
+use std::collections::BTreeSet;
+
 use proptest::prelude::*;
 
 use super::tests::{at, key_text, record_of};
@@ -136,6 +138,13 @@ fn lookup(step: &Step) -> Lookup {
     Lookup::Domain { dns, http: file_lookup(step), hints: Vec::new(), is_partial: step.is_partial }
 }
 
+/// Returns the keys at all places.
+fn everywhere(lookup: &Lookup) -> BTreeSet<Key> {
+    let Lookup::Domain { dns, http, .. } = lookup else { return BTreeSet::new() };
+    let each = dns.iter().map(|(_, lookup)| lookup).chain([http]);
+    each.filter_map(KeyLookup::shown_keys).flat_map(|shown| shown.keys.clone()).collect()
+}
+
 /// Returns true if no question is open: both resolvers agree at both places, and the web server answers, or both say that
 /// there is none.
 fn is_definite(step: &Step) -> bool {
@@ -173,6 +182,7 @@ proptest! {
         for step in &steps {
             hour += step.hours;
             let before = record.verdict(&pins).0;
+            let known = record.clone();
             record = record.clone().after(&lookup(step), at(hour)).conclude(&record, || true, at(hour));
             let verdict = record.verdict(&pins).0;
             if verdict == Verdict::Verified {
@@ -182,11 +192,23 @@ proptest! {
             } else if verdict == Verdict::Revoked && before != Verdict::Revoked {
                 prop_assert!(is_definite(step) || !step.is_partial && shows_nearest(step), "{step:?}");
             }
+            let shown = everywhere(&lookup(step));
+            if (before, verdict) == (Verdict::Revoked, Verdict::Verified) {
+                prop_assert_eq!(Some(shown.clone()), known.set(), "a loss ends with exactly these keys");
+            }
+            if (before, verdict) == (Verdict::Verified, Verdict::Unverified) {
+                let Lookup::Domain { dns, http, .. } = lookup(step) else { unreachable!() };
+                let own = Lookup::Domain { dns: dns[..1].to_vec(), http, hints: Vec::new(), is_partial: false };
+                prop_assert!(everywhere(&own).is_disjoint(&known.pinned_keys), "a trusted key is shown: {step:?}");
+            }
+            if !known.pinned_keys.is_empty() && (step.is_partial || !shows_nearest(step)) {
+                prop_assert_eq!(&record.pinned_keys, &known.pinned_keys, "trust moved: {:?}", step);
+            }
         }
     }
 
-    /// From the first other set of keys on, a wildcard admits nothing newer, whatever follows, until a person
-    /// accepts a set.
+    /// From the first other set of keys on, a wildcard admits nothing that waited or came, whatever follows, until a
+    /// person accepts a set.
     #[test]
     fn changed_keys_admit_nothing_new_whatever_follows(steps in steps()) {
         let pins = Pins::default();
@@ -199,23 +221,23 @@ proptest! {
             hours: 0,
         }), at(0));
         let mut record = first;
-        let (mut hour, mut changed) = (0, false);
+        let (mut hour, mut changed, mut waiting) = (0, false, Vec::new());
         for step in &steps {
             hour += step.hours;
-            let shown_before = record.last_shown();
+            waiting.push(hour);
+            let confirmed_before = record.confirmed_at();
             record = record.clone().after(&lookup(step), at(hour)).conclude(&record, || true, at(hour));
             let is_other = record
                 .set()
                 .is_some_and(|keys| keys != [Key::parse(&key_text(1)).expect("a key")].into());
             if is_other && !changed {
                 changed = true;
-                prop_assert_eq!(record.change.map(|change| Some(change.before)), Some(shown_before));
+                prop_assert_eq!(record.change.map(|change| Some(change.before)), Some(confirmed_before));
             }
-            if changed {
-                let admits = record.verdict(&pins).0 == Verdict::Verified
-                    && record.obstacle(at(hour), &pins).is_none();
-                prop_assert!(!admits, "{step:?}");
-            }
+            let is_verified = record.verdict(&pins).0 == Verdict::Verified;
+            let before = waiting.len();
+            waiting.retain(|first| !is_verified || record.obstacle(at(*first), &pins).is_some());
+            prop_assert!(!changed || waiting.len() == before, "{step:?}");
         }
     }
 }

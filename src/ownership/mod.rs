@@ -8,6 +8,7 @@
 //!   Only a definite answer counts: an unclear one changes nothing.
 //! - An answer is definite only when no unanswered question could have changed it. Absence counts after three lookups
 //!   over a day, and within a [`LossBudget`]: many losses at once wait for a person.
+//! - The record keeps what each place showed last. Trust, a loss and its end follow only from places that answered.
 //! - A published key can be copied. From the first other set of keys, a [`KeyChange`] stops wildcards until a person
 //!   accepts exactly the set that is shown.
 //! - A [`VerificationRecord`] stores the evidence of one namespace. The verdict is derived from it and from
@@ -30,12 +31,14 @@ mod change;
 mod claim;
 mod declaration;
 mod hosts;
+mod invalid;
 mod lookup;
 mod offer;
 mod outcome;
 mod record;
 mod registries;
 mod relatives;
+mod rotation;
 mod schedule;
 mod shown;
 mod txt;
@@ -52,8 +55,9 @@ pub use change::{KeyChange, Seen};
 pub use claim::{Claim, Unverifiable};
 pub use declaration::{ContentLookup, Declaration, DeclarationRecord, Declaring};
 pub use hosts::SharedHosts;
+pub use invalid::InvalidRecords;
 pub use lookup::{
-    ForgeAnswer, KeyLookup, Lookup, Named, Repository, Resolved, ShownKeys, Texts, agreed,
+    ForgeAnswer, Hint, KeyLookup, Lookup, Named, Repository, Resolved, ShownKeys, Texts, agreed,
 };
 pub use offer::{Offer, Package, RepositoryLink, host, image};
 pub use record::VerificationRecord;

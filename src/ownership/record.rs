@@ -5,20 +5,16 @@ use serde::{Deserialize, Serialize};
 
 use super::absence::Negatives;
 use super::account::Account;
-use super::change::{self, KeyChange, Seen};
+use super::change::{KeyChange, Seen};
+use super::invalid::InvalidRecords;
 use super::lookup::Lookup;
-use super::outcome::{Evident, Outcome, evidence};
-use super::shown::Shown;
+use super::outcome::{Evident, Known, Outcome, evidence};
+use super::shown::{Shown, valid_places};
 use super::txt::Key;
-use super::verdict::Pins;
 use crate::model::{Digest, Timestamp};
 
 /// A verdict that was not confirmed for this long admits nothing new.
 const STALE: Duration = Duration::from_hours(30 * 24);
-/// The least time between the two lookups that undo a loss by absence.
-const RETURN_OVER: Duration = Duration::from_hours(1);
-/// Accepted changes that are remembered.
-const MAX_ACCEPTED: usize = 8;
 /// Invalid records of one lookup that are remembered.
 const MAX_UNREAD: usize = 32;
 /// Raised when records are read in another way: what only the new way reads is no change.
@@ -65,15 +61,23 @@ pub struct VerificationRecord {
     /// The changed set of keys, until a person accepts it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub change: Option<KeyChange>,
-    /// The keys at all places that give rights to the namespace, as far as they answered.
-    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
-    pub everywhere: BTreeSet<Key>,
+    /// The keys of each place that gives rights to the namespace, as it answered last: a domain for its TXT records, a
+    /// URL for a file. Earlier releases did not record them.
+    #[serde(
+        default,
+        skip_serializing_if = "BTreeMap::is_empty",
+        deserialize_with = "valid_places"
+    )]
+    pub places: BTreeMap<String, BTreeSet<Key>>,
     /// Changes that a person accepted, for the content that came during another set: the last of them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub accepted: Vec<KeyChange>,
     /// The records that are not valid, by digest: a new one is a change like a new key.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub unread: BTreeSet<Digest>,
+    /// Those of them that were shown last, as a person is to see them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub invalid: Option<InvalidRecords>,
     /// When each key was seen.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub keys_seen: BTreeMap<Key, Seen>,
@@ -89,6 +93,9 @@ pub struct VerificationRecord {
     /// The last one that showed evidence while every place answered.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub complete_at: Option<Timestamp>,
+    /// Lookups since then that showed evidence while a place gave no answer.
+    #[serde(default)]
+    pub incomplete: u32,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub checked_at: Option<Timestamp>,
     /// The time of the last definite lookup.
@@ -102,6 +109,9 @@ pub struct VerificationRecord {
     pub unclear_since: Option<Timestamp>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub next_check: Option<Timestamp>,
+    /// The last lookup, if it saw no attempt at a record, valid or not, at any place.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub blank_at: Option<Timestamp>,
     /// The findings of the last lookup, for people.
     #[serde(default)]
     pub evidence: Vec<String>,
@@ -114,10 +124,13 @@ impl VerificationRecord {
     pub fn after(self, lookup: &Lookup, now: Timestamp) -> Self {
         let mut next = self.at_places_of(lookup, now);
         (next.checked_at, next.evidence) = (Some(now), evidence(lookup));
-        let outcome = Outcome::of(lookup, next.shown.as_ref(), |shown| next.is_foreign(shown));
-        let outcome = match outcome {
-            // A loss ends by what all resolvers show, or not at all.
-            Outcome::Shown(found) if next.is_gone() && found.is_partial => Outcome::Unclear,
+        next.blank_at = (!lookup.shows_attempt()).then_some(now);
+        let known =
+            Known { shown: next.shown.as_ref(), trusted: &next.pinned_keys, places: &next.places };
+        let outcome = match Outcome::of(lookup, &known) {
+            Outcome::Shown(found) if next.is_gone() && !next.is_definite_after_loss(&found) => {
+                Outcome::Unclear
+            }
             outcome => outcome,
         };
         match outcome {
@@ -128,7 +141,7 @@ impl VerificationRecord {
             }
             Outcome::Gone if next.shown.is_some() => {
                 next.negatives = Some(Negatives::again(next.negatives, now));
-                next.returned_at = None;
+                (next.returned_at, next.incomplete) = (None, 0);
             }
             Outcome::Gone => {}
             Outcome::Shown(found) => next.see(found, now),
@@ -157,21 +170,6 @@ impl VerificationRecord {
         if self.on_hold { Self { on_hold: false, gone_at: Some(now), ..self } } else { self }
     }
 
-    /// Accepts the set of keys that is shown, as a person saw it. After a loss that is not enough: that needs a pin.
-    #[must_use]
-    pub fn accept(self) -> Self {
-        let keys = self.keys().cloned().unwrap_or_default();
-        let pinned_keys = if self.lost { self.pinned_keys } else { keys };
-        let mut accepted = self.accepted;
-        accepted.extend(self.change.filter(|change| change.settled.is_some()));
-        if accepted.len() > MAX_ACCEPTED {
-            // One in place of the two oldest, which stops what either stops.
-            let oldest = accepted.remove(0);
-            accepted[0].before = oldest.before.min(accepted[0].before);
-        }
-        Self { change: None, suspended: false, pinned_keys, accepted, ..self }
-    }
-
     /// Returns the record of the places that count now. What was shown elsewhere is set aside: at a parent that is a
     /// shared host now, or as an account.
     fn at_places_of(mut self, lookup: &Lookup, now: Timestamp) -> Self {
@@ -182,9 +180,7 @@ impl VerificationRecord {
         if self.was_shown_elsewhere(lookup) {
             let (gone_at, concluded_at) = (self.gone_at, self.concluded_at);
             // The first keys at other places are a change of those before.
-            let first = self.last_shown().unwrap_or(now);
-            let changed = KeyChange { before: first, since: now, settled: None };
-            let change = self.change.or(Some(changed));
+            let change = self.change.or(Some(self.changed(now)));
             let aside = self.aside.take().unwrap_or_else(|| Box::new(self));
             return Self { aside: Some(aside), gone_at, concluded_at, change, ..Self::default() };
         }
@@ -193,12 +189,13 @@ impl VerificationRecord {
 
     /// Takes evidence in that is shown now.
     fn see(&mut self, found: Evident, now: Timestamp) {
-        if self.is_gone() && !self.has_returned(&found.shown, now) {
+        if self.is_gone() && !self.has_returned(&found, now) {
             return;
         }
         // Earlier releases did not record that another owner was there.
-        let was_foreign = self.shown.as_ref().is_some_and(|before| self.is_foreign(before));
-        let is_foreign = was_foreign || self.is_foreign(&found.shown);
+        let here = self.here().unwrap_or_default();
+        let was_foreign = self.shown.as_ref().is_some_and(|before| self.is_foreign(before, &here));
+        let is_foreign = was_foreign || self.is_foreign(&found.shown, &found.here);
         match &found.shown {
             Shown::Keys { keys, .. } => {
                 self.suspended |= is_foreign;
@@ -210,9 +207,11 @@ impl VerificationRecord {
             }
         }
         if found.is_complete {
-            self.complete_at = Some(now);
+            (self.complete_at, self.incomplete) = (Some(now), 0);
+        } else {
+            self.incomplete = self.incomplete.saturating_add(1);
         }
-        self.unread.extend(found.unread.iter().take(MAX_UNREAD));
+        self.unread.extend(found.unread.keys().take(MAX_UNREAD));
         while self.unread.len() > 2 * MAX_UNREAD {
             self.unread.pop_first();
         }
@@ -228,76 +227,12 @@ impl VerificationRecord {
         seen_free.is_some_and(|at| account.created_at.is_none_or(|created| created > at))
     }
 
-    /// Returns true if evidence ends a loss: the second of two lookups that show exactly what was there before, or
-    /// anything else, which another owner may show.
-    fn has_returned(&mut self, shown: &Shown, now: Timestamp) -> bool {
-        let known = match (&self.shown, shown) {
-            (Some(Shown::Keys { keys: before, .. }), Shown::Keys { keys, .. }) => keys == before,
-            (Some(Shown::Account(before)), Shown::Account(account)) => before.id == account.id,
-            _ => false,
-        };
-        if !known {
-            self.lost = true;
-            return true;
-        }
-        let first = *self.returned_at.get_or_insert(now);
-        now.since(first) >= RETURN_OVER
-    }
-
-    /// Follows a rotation that keeps one of the keys, and opens a change if the set differs from the last one. What
-    /// only an overlay accepts is not pinned: removing the overlay leaves nothing behind.
-    fn follow(&mut self, keys: &BTreeSet<Key>, found: &Evident, now: Timestamp) {
-        let last = self.last_shown().unwrap_or(now);
-        if let Some(before) = self.set() {
-            let differs = self.differs(&before, keys, found);
-            match (&mut self.change, differs) {
-                (None, true) => {
-                    self.change = Some(KeyChange { before: last, since: now, settled: None });
-                }
-                (Some(change), true) => change.settled = Some(now),
-                (_, false) => {}
-            }
-            if self.keys_seen.is_empty() {
-                let seen = |key| (key, Seen { first: None, last });
-                self.keys_seen = before.into_iter().map(seen).collect();
-            }
-        }
-        if self.pinned_keys.is_empty() || !keys.is_disjoint(&self.pinned_keys) && !self.suspended {
-            self.pinned_keys.clone_from(keys);
-        }
-        // A key at a place without an answer may still be there.
-        let kept =
-            if found.is_complete { BTreeSet::new() } else { std::mem::take(&mut self.everywhere) };
-        self.everywhere = found.everywhere.union(&kept).cloned().collect();
-        change::record(&mut self.keys_seen, &found.everywhere, &self.pinned_keys, now);
-    }
-
-    /// Returns true if a set of keys is another one than before. A key that only this release reads is none, and what a
-    /// place without an answer does not show may be there.
-    fn differs(&self, before: &BTreeSet<Key>, nearest: &BTreeSet<Key>, found: &Evident) -> bool {
-        // Earlier releases recorded the nearest place only.
-        let now = if self.everywhere.is_empty() { nearest } else { &found.everywhere };
-        let is_old = |key: &&Key| {
-            before.contains(*key) || self.reading >= READING || !found.newly_readable.contains(*key)
-        };
-        let has_new = now.iter().filter(is_old).any(|key| !before.contains(key));
-        // An invalid record may be a key for another reader.
-        let is_unread = self.reading >= READING && !found.unread.is_subset(&self.unread);
-        has_new || is_unread || found.is_complete && !before.is_subset(now)
-    }
-
-    /// Returns the set of keys that a person accepts or not: those at all places, or as earlier releases recorded them.
-    #[must_use]
-    pub fn set(&self) -> Option<BTreeSet<Key>> {
-        let nearest = self.keys()?;
-        Some(if self.everywhere.is_empty() { nearest.clone() } else { self.everywhere.clone() })
-    }
-
-    /// Returns true for evidence of another owner than the one that was seen first.
-    pub(super) fn is_foreign(&self, shown: &Shown) -> bool {
+    /// Returns true for evidence of another owner than the one that was seen first. `here` are the keys of the nearest
+    /// domain.
+    fn is_foreign(&self, shown: &Shown, here: &BTreeSet<Key>) -> bool {
         match shown {
-            Shown::Keys { keys, .. } => {
-                !self.pinned_keys.is_empty() && keys.is_disjoint(&self.pinned_keys)
+            Shown::Keys { .. } => {
+                !self.pinned_keys.is_empty() && here.is_disjoint(&self.pinned_keys)
             }
             Shown::Account(account) => self.pinned_account.is_some_and(|id| id != account.id),
         }
@@ -310,12 +245,6 @@ impl VerificationRecord {
             Some(Shown::Keys { keys, .. }) => Some(keys),
             Some(Shown::Account(_)) | None => None,
         }
-    }
-
-    /// Returns the changed set of keys that is not accepted: neither in a record, nor by pins of exactly this set.
-    #[must_use]
-    pub fn open_change(&self, pins: &Pins) -> Option<KeyChange> {
-        self.change.filter(|_| self.set().as_ref() != Some(&pins.keys))
     }
 
     /// Returns the last lookup that showed the evidence. Earlier releases did not record it.
@@ -336,6 +265,12 @@ impl VerificationRecord {
             | (Some(Shown::Account(_)), Lookup::Domain { .. } | Lookup::Unverifiable(_)) => true,
             (Some(Shown::Account(_)), Lookup::Account(_)) | (None, _) => false,
         }
+    }
+
+    /// Returns the number of the last lookups in which a place gave no answer.
+    #[must_use]
+    pub fn open_lookups(&self) -> u32 {
+        self.unclear.max(self.incomplete)
     }
 
     /// Returns true if the evidence is gone, and the loss took effect.

@@ -290,7 +290,7 @@ fn related(
     let http = KeyLookup::Absent("HTTP 404".into());
     let lookup = Lookup::Domain { dns, http, hints: Vec::new(), is_partial: false };
     let parents = [("example.com".to_owned(), parent.clone())].into();
-    let relatives = Relatives { parents, all: vec![parent] };
+    let relatives = Relatives { parents, all: vec![parent], is_cut: false };
     VerificationRecord::default().inheriting(&relatives, &lookup, at(100)).after(&lookup, at(100))
 }
 
@@ -359,4 +359,260 @@ fn content_waits_while_any_place_gives_no_answer() {
     assert_eq!(verdict(&record), Verdict::Verified);
     assert_eq!(record.obstacle(at(20), &Pins::default()), Some(Obstacle::NotShownSince));
     assert_eq!(record.after(&shows(&[1]), at(25)).obstacle(at(20), &Pins::default()), None);
+}
+
+/// P23: what waited for an answer from every place is not of the owner before the change.
+#[test]
+fn content_that_waited_for_a_silent_place_is_not_admitted_by_the_change_that_follows() {
+    let none = Pins::default();
+    let places = |parent: KeyLookup| {
+        let own = KeyLookup::of_file(&record_of(1));
+        let dns = vec![("sub.example.com".to_owned(), own), ("example.com".to_owned(), parent)];
+        let http = KeyLookup::Absent("HTTP 404".into());
+        Lookup::Domain { dns, http, hints: Vec::new(), is_partial: false }
+    };
+    let silent = || places(KeyLookup::Unclear("SERVFAIL".into()));
+    let begun = after(&[(0, places(KeyLookup::Absent("none".into()))), (24, silent())]);
+    assert_eq!(begun.obstacle(at(20), &none), Some(Obstacle::NotShownSince));
+    let changed = begun.after(&places(KeyLookup::of_file(&record_of(9))), at(25));
+    let change = KeyChange { before: at(0), since: at(25), settled: None };
+    assert_eq!(changed.obstacle(at(20), &none), Some(Obstacle::KeysChanged(change)));
+    // A set that no lookup ever confirmed covers nothing.
+    let first = after(&[(0, silent()), (1, places(KeyLookup::of_file(&record_of(9))))]);
+    assert!(first.obstacle(at(0), &none).is_some());
+}
+
+/// P23: a copy of the known key at its own place hides no other key at another one.
+#[test]
+fn new_namespace_below_a_domain_that_shows_another_key_waits_whatever_it_copies() {
+    let none = Pins::default();
+    let absent = || KeyLookup::Absent("none".into());
+    let key = |number| KeyLookup::of_file(&record_of(number));
+    let fresh = |relatives: &Relatives, own: KeyLookup, apex: KeyLookup| {
+        let dns = vec![("new.example.com".to_owned(), own), ("example.com".to_owned(), apex)];
+        let lookup = Lookup::Domain { dns, http: absent(), hints: Vec::new(), is_partial: false };
+        VerificationRecord::default()
+            .inheriting(relatives, &lookup, at(100))
+            .after(&lookup, at(100))
+    };
+    let of = |sibling: VerificationRecord| Relatives { all: vec![sibling], ..Relatives::default() };
+    let sibling = || after(&[(10, shows(&[1]))]);
+    for (own, apex) in [(key(1), key(9)), (absent(), key(9)), (key(9), absent())] {
+        let record = fresh(&of(sibling()), own, apex);
+        assert!(record.obstacle(at(50), &none).is_some());
+        assert_eq!(record.obstacle(at(5), &none), None, "it was there before the domain was known");
+    }
+    assert_eq!(fresh(&of(sibling()), key(1), absent()).obstacle(at(50), &none), None);
+    let invalid = "v=MCPv1; k=rsa; p=AAAA".to_owned();
+    let beside = agreed(&[(
+        "r1".to_owned(),
+        Resolved::Records(Texts { texts: vec![record_of(1), invalid], aliases: Vec::new() }),
+    )]);
+    assert!(fresh(&of(sibling()), beside, absent()).obstacle(at(50), &none).is_some());
+    // An open change or a loss of a sibling is one of the domain.
+    let changed = sibling().after(&shows(&[1, 9]), at(20));
+    assert!(fresh(&of(changed.clone()), key(1), absent()).obstacle(at(50), &none).is_some());
+    assert_eq!(fresh(&of(changed.accept()), key(1), absent()).obstacle(at(50), &none), None);
+    let losing = sibling().after(&nothing(), at(20));
+    assert!(fresh(&of(losing), key(1), absent()).obstacle(at(50), &none).is_some());
+    let cut = Relatives { is_cut: true, ..of(sibling()) };
+    assert!(fresh(&cut, key(1), absent()).obstacle(at(50), &none).is_some());
+    // A pin of the copied key covers no other key.
+    let pins = Pins { keys: keys(&[1]), ..Pins::default() };
+    let under_pin = fresh(&Relatives::default(), key(1), key(9));
+    assert_eq!(under_pin.obstacle(at(50), &pins), Some(Obstacle::NotPinned));
+}
+
+fn key_at(number: u8) -> KeyLookup {
+    KeyLookup::of_file(&record_of(number))
+}
+
+fn none_at() -> KeyLookup {
+    KeyLookup::Absent("none".into())
+}
+
+/// A lookup of a domain, its file and its parent.
+fn places(own: KeyLookup, http: KeyLookup, parent: KeyLookup) -> Lookup {
+    let dns = vec![("sub.example.com".to_owned(), own), ("example.com".to_owned(), parent)];
+    Lookup::Domain { dns, http, hints: Vec::new(), is_partial: false }
+}
+
+/// P25: what the others answer confirms new content while one resolver is set aside.
+#[test]
+fn resolver_that_is_set_aside_stops_no_new_version_and_no_return() {
+    let confirmed = after(&[(0, shows(&[1])), (24, partial(shows(&[1])))]);
+    assert_eq!(confirmed.obstacle(at(20), &Pins::default()), None);
+    let fewer = after(&[(0, shows(&[1, 2])), (24, partial(shows(&[1])))]);
+    assert!(fewer.obstacle(at(20), &Pins::default()).is_some(), "another set than before");
+    let lost = after(&[(0, shows(&[1])), (1, nothing()), (2, nothing()), (30, nothing())]);
+    let once = lost.clone().after(&partial(shows(&[1])), at(31));
+    assert_eq!(verdict(&once), Verdict::Revoked);
+    assert_eq!(verdict(&once.after(&partial(shows(&[1])), at(32))), Verdict::Verified);
+    let other = lost.after(&partial(shows(&[9])), at(31));
+    assert_eq!(
+        (verdict(&other), other.lost),
+        (Verdict::Revoked, false),
+        "others take nothing away"
+    );
+}
+
+/// P24: the old key at one place, and another one at another place.
+#[test]
+fn loss_does_not_end_while_any_place_shows_another_key_or_does_not_answer() {
+    let lost = || {
+        after(&[
+            (0, places(key_at(1), none_at(), none_at())),
+            (1, places(none_at(), none_at(), none_at())),
+            (2, places(none_at(), none_at(), none_at())),
+            (30, places(none_at(), none_at(), none_at())),
+        ])
+    };
+    let twice = |lookup: &Lookup| lost().after(lookup, at(31)).after(lookup, at(33));
+    let exactly = places(key_at(1), none_at(), none_at());
+    assert_eq!(verdict(&twice(&exactly)), Verdict::Verified);
+    let beside = twice(&places(key_at(1), none_at(), key_at(9)));
+    assert_eq!((verdict(&beside), beside.lost), (Verdict::Revoked, true));
+    let silent = places(key_at(1), none_at(), KeyLookup::Unclear("SERVFAIL".into()));
+    assert_eq!((verdict(&twice(&silent)), twice(&silent).lost), (Verdict::Revoked, false));
+    let invalid = "v=MCPv1; k=rsa; p=AAAA".to_owned();
+    let answer = Resolved::Records(Texts { texts: vec![invalid], aliases: Vec::new() });
+    let unread = places(key_at(1), none_at(), agreed(&[("r1".to_owned(), answer)]));
+    assert_eq!((verdict(&twice(&unread)), twice(&unread).lost), (Verdict::Revoked, false));
+    let corrected = twice(&unread).after(&exactly, at(34)).after(&exactly, at(36));
+    assert_eq!(verdict(&corrected), Verdict::Verified);
+    let none = Pins::default();
+    assert!(corrected.obstacle(at(34), &none).is_some(), "it may be of another owner");
+    assert!(corrected.clone().accept().obstacle(at(34), &none).is_some());
+    assert_eq!(corrected.obstacle(at(0), &none), None);
+}
+
+#[test]
+fn lookup_without_an_answer_of_the_nearest_place_moves_no_trust() {
+    let silent = || KeyLookup::Unclear("SERVFAIL".into());
+    let both = KeyLookup::of_file(&record_of(1));
+    let both = match (both, key_at(9)) {
+        (KeyLookup::Shown(mut shown), KeyLookup::Shown(other)) => {
+            shown.keys.extend(other.keys);
+            KeyLookup::Shown(shown)
+        }
+        _ => unreachable!(),
+    };
+    let known = after(&[(0, places(none_at(), none_at(), key_at(1)))]);
+    let beside = known.after(&places(silent(), none_at(), both.clone()), at(24));
+    assert_eq!(beside.pinned_keys, keys(&[1]));
+    let alone = beside.after(&places(silent(), none_at(), key_at(9)), at(48));
+    assert_eq!((&alone.pinned_keys, verdict(&alone)), (&keys(&[1]), Verdict::Verified));
+    let back = alone.after(&places(none_at(), none_at(), key_at(1)), at(72));
+    assert_eq!(verdict(&back), Verdict::Verified);
+    let aside = after(&[(0, shows(&[1])), (24, partial(shows(&[1, 9])))]);
+    assert_eq!(aside.pinned_keys, keys(&[1]));
+}
+
+#[test]
+fn rotation_from_a_file_to_dns_is_followed() {
+    let none = Pins::default();
+    // From a file, which has one key, to DNS.
+    let in_file = after(&[(0, places(none_at(), key_at(1), none_at()))]);
+    let beside = in_file.after(&places(key_at(2), key_at(1), none_at()), at(24));
+    assert_eq!(verdict(&beside), Verdict::Verified);
+    assert!(beside.obstacle(at(20), &none).is_some(), "a person accepts the new set");
+    assert_eq!(beside.clone().accept().pinned_keys, keys(&[1, 2]));
+    let moved = beside.clone().after(&places(key_at(2), none_at(), none_at()), at(400));
+    assert_eq!(verdict(&moved), Verdict::Verified);
+    // The old key may still be in the file.
+    let failing = places(key_at(2), KeyLookup::Unclear("HTTP 503".into()), none_at());
+    let in_file = after(&[(0, places(none_at(), key_at(1), none_at())), (24, failing)]);
+    assert_eq!((verdict(&in_file), in_file.suspended), (Verdict::Verified, false));
+    // A parent vouches for no other key of the domain itself.
+    let parents = after(&[(0, places(none_at(), none_at(), key_at(1)))]);
+    let own = parents.after(&places(key_at(9), none_at(), key_at(1)), at(24));
+    assert_eq!(verdict(&own), Verdict::Unverified);
+    let accepted = own.accept();
+    assert_eq!((&accepted.pinned_keys, verdict(&accepted)), (&keys(&[1, 9]), Verdict::Verified));
+    let removed = accepted.after(&places(none_at(), none_at(), key_at(1)), at(48));
+    assert_eq!(verdict(&removed), Verdict::Verified);
+}
+
+#[test]
+fn withheld_file_that_showed_a_key_is_no_loss() {
+    let withheld = || KeyLookup::Withheld("HTTP 403".into());
+    let gone = |file: KeyLookup, later: KeyLookup| {
+        let begun = after(&[(0, places(key_at(1), file, none_at()))]);
+        [1, 2, 30].iter().fold(begun, |record, hour| {
+            record.after(&places(none_at(), later.clone(), none_at()), at(*hour))
+        })
+    };
+    assert_eq!(verdict(&gone(key_at(1), withheld())), Verdict::Verified);
+    assert_eq!(verdict(&gone(key_at(1), none_at())), Verdict::Revoked);
+    assert_eq!(verdict(&gone(none_at(), withheld())), Verdict::Revoked);
+    assert_eq!(verdict(&gone(withheld(), withheld())), Verdict::Revoked, "it never showed one");
+    // A record of an earlier release does not say what the file showed.
+    let old = VerificationRecord {
+        places: std::collections::BTreeMap::new(),
+        ..after(&[(0, places(key_at(1), none_at(), none_at()))])
+    };
+    let kept = [1, 2, 30].iter().fold(old, |record, hour| {
+        record.after(&places(none_at(), withheld(), none_at()), at(*hour))
+    });
+    assert_eq!(verdict(&kept), Verdict::Verified);
+}
+
+/// P23: a person who accepts a set of keys saw the invalid records beside it, all of them.
+#[test]
+fn record_that_is_not_valid_is_a_part_of_the_set_that_a_person_accepts() {
+    let invalid = |number: u32| format!("v=MCPv1; k=rsa; p={number}");
+    let with = |numbers: &[u32]| {
+        let others = numbers.iter().map(|number| invalid(*number));
+        texts(&[record_of(1)].into_iter().chain(others).collect::<Vec<_>>())
+    };
+    let begun = after(&[(0, shows(&[1]))]);
+    let first = begun.clone().after(&with(&[1]), at(24));
+    let other = begun.after(&with(&[2]), at(24));
+    let digest = |record: &VerificationRecord| record.invalid.as_ref().map(|all| all.digest);
+    assert!(first.change.is_some() && digest(&first).is_some());
+    assert_ne!(digest(&first), digest(&other));
+    let many: Vec<u32> = (0..100).collect();
+    let flood = first.clone().after(&with(&many), at(25));
+    assert_eq!(flood.invalid.as_ref().map(|all| (all.count, all.excerpts.len())), Some((100, 3)));
+    assert_ne!(digest(&flood), digest(&first.clone().after(&with(&many[..99]), at(25))));
+    // Removing it is another set: content of the time before it is not covered by accepting what is left.
+    let removed = first.after(&shows(&[1]), at(48));
+    assert_eq!(digest(&removed), None);
+    assert!(removed.accept().obstacle(at(30), &Pins::default()).is_some());
+    // The resolvers may agree on the keys only.
+    let answer = |texts: Vec<String>| Resolved::Records(Texts { texts, aliases: Vec::new() });
+    let one = ("r1".to_owned(), answer(vec![record_of(1)]));
+    let both = ("r2".to_owned(), answer(vec![record_of(1), invalid(1)]));
+    let seen = after(&[(0, shows(&[1])), (24, at_domain(agreed(&[one, both])))]);
+    assert!(seen.change.is_some());
+}
+
+/// The advice rests on what was found, and not on its words.
+#[test]
+fn attempt_at_a_record_is_noticed_whatever_is_cut_and_whatever_a_server_says() {
+    let domain =
+        format!("{}.example.com", ["a".repeat(60), "b".repeat(60), "c".repeat(60)].join("."));
+    let namespace = domain.rsplit('.').collect::<Vec<_>>().join(".");
+    let claim = Claim::of(&namespace, &SharedHosts::default());
+    let advised = |own: KeyLookup, http: KeyLookup, hints: Vec<Hint>| {
+        let dns = vec![(domain.clone(), own)];
+        let record = VerificationRecord::default()
+            .after(&Lookup::Domain { dns, http, hints, is_partial: false }, at(0));
+        (advice(&claim, &record, &Pins::default()).is_empty(), record)
+    };
+    let (has_none, record) =
+        advised(KeyLookup::of_file("v=MCPv1; k=rsa; p=AAAA"), none_at(), Vec::new());
+    assert!(has_none && record.evidence[0].contains("absent: invalid record"), "{record:?}");
+    let misplaced = vec![Hint::Misplaced(format!("_mcp-auth.{domain}"))];
+    let (has_none, record) = advised(none_at(), none_at(), misplaced);
+    assert!(has_none && record.evidence[2].contains("where it does not count"), "{record:?}");
+    let redirect =
+        KeyLookup::Withheld("a redirect to https://x/invalid record, not followed".into());
+    assert!(!advised(none_at(), redirect, Vec::new()).0);
+    let unknown =
+        VerificationRecord { blank_at: None, ..advised(none_at(), none_at(), Vec::new()).1 };
+    assert!(
+        advice(&claim, &unknown, &Pins::default()).is_empty(),
+        "an earlier release did not say"
+    );
 }

@@ -1,45 +1,64 @@
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::change::KeyChange;
+use super::change::{KeyChange, NEVER};
 use super::lookup::{KeyLookup, Lookup};
 use super::record::VerificationRecord;
 use super::txt::Key;
-use crate::model::Timestamp;
+use crate::model::{Digest, Timestamp};
 
-/// The records of other namespaces below the same registered domain.
+/// The records of other namespaces below the same registered domain. A change that a pin accepts is left out.
 #[derive(Debug, Default)]
 pub struct Relatives {
-    /// Those of parents, by domain; a change that a pin accepts is left out.
+    /// Those of parents, by domain.
     pub parents: BTreeMap<String, VerificationRecord>,
     /// All of them, up to a number.
     pub all: Vec<VerificationRecord>,
+    /// True if there are more.
+    pub is_cut: bool,
 }
 
 impl Relatives {
-    /// Returns the change of keys that a new namespace with these keys of its own is part of.
-    fn change(&self, own: &BTreeSet<Key>, now: Timestamp) -> Option<KeyChange> {
-        if let Some(change) = self.parents.values().find_map(|parent| parent.change) {
+    /// Returns the change of keys that a new namespace is part of. `everywhere` are the keys at all places that give
+    /// rights to it, and `unread` the records there that are not valid: each of them may be of another owner.
+    fn change(
+        &self,
+        everywhere: &BTreeSet<Key>,
+        unread: &BTreeSet<Digest>,
+        now: Timestamp,
+    ) -> Option<KeyChange> {
+        let open = self.all.iter().filter_map(|record| record.change);
+        if let Some(change) = open.min_by_key(|change| change.before) {
             return Some(change);
+        }
+        let changed = |before| KeyChange { before, since: now, settled: None };
+        // What is not compared is not known.
+        if self.is_cut {
+            return Some(changed(NEVER));
         }
         let is_lost = |record: &&VerificationRecord| {
             record.lost || record.suspended || record.negatives.is_some()
         };
-        let of_lost =
-            self.parents.values().filter(is_lost).filter_map(VerificationRecord::last_shown);
-        let changed = |before| KeyChange { before, since: now, settled: None };
-        if let Some(before) = of_lost.min() {
-            return Some(changed(before));
+        let lost = self.all.iter().filter(is_lost);
+        if let Some(change) = lost.map(|record| record.changed(now)).min_by_key(|one| one.before) {
+            return Some(change);
         }
-        // Keys of its own that no relative shows: what came since the domain was known waits.
-        let known = self.all.iter().filter(|record| record.keys().is_some());
-        let is_known = |key: &Key| known.clone().any(|record| record.pinned_keys.contains(key));
-        if own.is_empty() || own.iter().all(is_known) {
+        // Keys that no relative shows: what came since the domain was known waits.
+        let known = || self.all.iter().filter(|record| record.keys().is_some());
+        let is_known = |key: &Key| {
+            known().any(|record| {
+                record.pinned_keys.contains(key)
+                    || record.set().is_some_and(|set| set.contains(key))
+            })
+        };
+        let is_read = |digest: &Digest| known().any(|record| record.unread.contains(digest));
+        if everywhere.iter().all(is_known) && unread.iter().all(is_read) {
             return None;
         }
-        let first = known
-            .clone()
-            .flat_map(|record| record.keys_seen.values().filter_map(|seen| seen.first));
-        first.min().map(changed)
+        // Earlier releases did not record when a key was seen first.
+        let first = |record: &VerificationRecord| {
+            record.keys_seen.values().map(|seen| seen.first).min().flatten().unwrap_or(NEVER)
+        };
+        known().map(first).min().map(changed)
     }
 }
 
@@ -53,19 +72,22 @@ impl VerificationRecord {
         if self.concluded_at.is_some() {
             return self;
         }
-        let is_shown = |lookup: &KeyLookup| matches!(lookup, KeyLookup::Shown(_));
         let of_parent = |(parent, _): &(String, KeyLookup)| relatives.parents.get(parent);
         let own = dns.first().map(|(_, lookup)| lookup).into_iter().chain([http]);
-        let own: BTreeSet<Key> =
-            own.filter_map(KeyLookup::shown_keys).flat_map(|shown| shown.keys.clone()).collect();
-        let nearest = dns.iter().skip(1).find(|(_, lookup)| is_shown(lookup));
-        let parent = nearest.filter(|_| own.is_empty()).and_then(of_parent);
+        let is_own = own.filter_map(KeyLookup::shown_keys).count() > 0;
+        let nearest = dns.iter().skip(1).find(|(_, lookup)| lookup.shown_keys().is_some());
+        let parent = nearest.filter(|_| !is_own).and_then(of_parent);
         let (lost, suspended) = parent
             .map_or((false, false), |parent| (parent.lost || parent.is_gone(), parent.suspended));
         let keys = parent.map(|parent| parent.pinned_keys.clone());
         let pinned_keys =
             if self.pinned_keys.is_empty() { keys.unwrap_or_default() } else { self.pinned_keys };
-        let change = self.change.or_else(|| relatives.change(&own, now));
+        let each = || dns.iter().map(|(_, lookup)| lookup).chain([http]);
+        let shown = each().filter_map(KeyLookup::shown_keys);
+        let everywhere = shown.flat_map(|shown| shown.keys.clone()).collect();
+        let unread = each().filter_map(KeyLookup::unread).flat_map(|unread| unread.keys()).copied();
+        let unread = unread.collect();
+        let change = self.change.or_else(|| relatives.change(&everywhere, &unread, now));
         Self { pinned_keys, lost, suspended, change, ..self }
     }
 }

@@ -20,8 +20,8 @@ const REST: Duration = Duration::from_hours(7 * 24);
 /// A missing account is looked up again after this time, so that three lookups fit well into two days.
 const MISSING: Duration = Duration::from_hours(8);
 const FIRST_RETRY: Duration = Duration::from_mins(10);
-/// The longest time between two lookups of a mentioned namespace without an answer: what an outage of the resolvers
-/// hides comes back soon after it.
+/// The longest time between two lookups of a mentioned namespace without an answer of every place: what an outage of
+/// the resolvers hides comes back soon after it, and what waits for an answer is served.
 const LAST_RETRY: Duration = HOUR;
 /// Missing keys are looked up again after this time, and a loss that took effect: the zone may be repaired.
 const LOST: Duration = Duration::from_mins(30);
@@ -46,9 +46,10 @@ pub fn next_check(
         _ if record.negatives.is_some() => MISSING,
         _ => interval,
     };
-    let wait = if record.unclear > 0 {
+    let open = record.open_lookups();
+    let wait = if open > 0 {
         let longest = if priority == Priority::Rest { interval } else { LAST_RETRY };
-        (FIRST_RETRY * 2_u32.saturating_pow(record.unclear.min(8) - 1)).min(longest).min(usual)
+        (FIRST_RETRY * 2_u32.saturating_pow(open.min(8) - 1)).min(longest).min(usual)
     } else {
         usual
     };

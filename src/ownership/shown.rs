@@ -1,4 +1,4 @@
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Deserializer, Serialize};
 
@@ -9,6 +9,16 @@ use super::txt::Key;
 pub(super) fn valid_keys<'de, D: Deserializer<'de>>(source: D) -> Result<BTreeSet<Key>, D::Error> {
     let texts = Vec::<String>::deserialize(source)?;
     Ok(texts.iter().filter_map(|text| Key::parse(text).ok()).collect())
+}
+
+/// As [`valid_keys`], for the keys of each place.
+pub(super) fn valid_places<'de, D: Deserializer<'de>>(
+    source: D,
+) -> Result<BTreeMap<String, BTreeSet<Key>>, D::Error> {
+    let places = BTreeMap::<String, Vec<String>>::deserialize(source)?;
+    let valid =
+        |texts: Vec<String>| texts.iter().filter_map(|text| Key::parse(text).ok()).collect();
+    Ok(places.into_iter().map(|(place, texts)| (place, valid(texts))).collect())
 }
 
 /// The evidence that a namespace shows, and where.

@@ -1,4 +1,4 @@
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use aws_lc_rs::signature::{ECDSA_P384_SHA384_ASN1, ParsedPublicKey};
@@ -25,6 +25,8 @@ const LENIENT: GeneralPurpose =
 const SPKI: [u8; 12] = [0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x03, 0x21, 0x00];
 /// Characters of an invalid record that are shown.
 const EXCERPT: usize = 120;
+/// Characters of the reason with it: the kind is a text of any length.
+const MAX_REASON: usize = 200;
 
 /// A public key that a namespace shows, as text `ed25519:BASE64`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -136,10 +138,9 @@ pub struct KeyRecords {
     pub newly_readable: BTreeSet<Key>,
     /// True if there are more keys than are kept: then those say nothing.
     pub is_cut: bool,
-    /// Marked records that are not valid, each with the reason.
-    pub invalid: Vec<String>,
-    /// The digests of their texts: a record that is none here may be one for another reader.
-    pub unread: BTreeSet<Digest>,
+    /// Marked records that are not valid, by the digests of their texts, each with the reason and its beginning: a record
+    /// that is none here may be one for another reader.
+    pub unread: BTreeMap<Digest, String>,
 }
 
 /// Picks the key records out, and reads them as the official registry does: what is a key there is one here.
@@ -161,15 +162,14 @@ pub fn key_records<'t>(texts: impl IntoIterator<Item = &'t str>) -> KeyRecords {
                 }
                 records.keys.insert(key);
             }
-            Err(why) if records.invalid.len() < MAX_KEYS => {
-                records.unread.insert(Digest::of(text.as_bytes()));
+            Err(why) => {
                 // One line, so that a text makes no line of evidence of its own.
                 let in_line = |char: char| if char.is_control() { ' ' } else { char };
                 let excerpt: String = text.trim().chars().take(EXCERPT).collect();
                 let line = format!("{why} in `{excerpt}`");
-                records.invalid.push(line.chars().map(in_line).collect());
+                let line = line.chars().map(in_line).take(MAX_REASON).collect();
+                records.unread.insert(Digest::of(text.as_bytes()), line);
             }
-            Err(_) => {}
         }
     }
     records

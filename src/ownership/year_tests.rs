@@ -98,6 +98,17 @@ impl Domain {
         matches!(self.fate, Fate::Kept | Fate::Rotates(_) | Fate::Breaks(_))
     }
 
+    /// Returns the keys in DNS and in the file, as numbers. A file has one key: beside it, another one stands in DNS.
+    fn places(&self, hour: u64) -> [Vec<u8>; 2] {
+        let keys = self.keys(hour);
+        match (self.means, keys.as_slice()) {
+            (Means::Dns, _) => [keys, Vec::new()],
+            (Means::File, [1, other]) => [vec![*other], vec![1]],
+            (Means::File, [1]) => [Vec::new(), vec![1]],
+            (Means::File, _) => [keys, Vec::new()],
+        }
+    }
+
     /// Returns the keys that are there, as numbers.
     fn keys(&self, hour: u64) -> Vec<u8> {
         if let Some((since, guise)) = self.strangers_since().filter(|(since, _)| hour >= *since) {
@@ -133,6 +144,15 @@ impl Resolvers {
         }
     }
 
+    /// Returns the resolver that is silent for an hour while the other one answers.
+    fn set_aside(&self, hour: u64) -> Option<usize> {
+        let is_silent = |which: usize, hour: u64| self.state(which, hour) == Manner::Silence;
+        let is_aside = |which: &usize| {
+            is_silent(*which, hour - 1) && is_silent(*which, hour) && !is_silent(1 - *which, hour)
+        };
+        (0..2).find(is_aside)
+    }
+
     fn answer(truth: Manner, keys: &[u8]) -> Resolved {
         match (truth, keys) {
             (Manner::Silence, _) => Resolved::Unclear("no answer in time".into()),
@@ -152,24 +172,28 @@ impl Resolvers {
     }
 }
 
-fn lookup(truths: [Manner; 2], means: Means, keys: &[u8]) -> Lookup {
-    let (in_dns, in_file) = match means {
-        Means::Dns => (keys, [].as_slice()),
-        Means::File => ([].as_slice(), keys),
-    };
-    let [left, right] = truths.map(|truth| Resolvers::answer(truth, in_dns));
-    let own = agreed(&[("r1".to_owned(), left), ("r2".to_owned(), right)]);
+/// Returns what is found with these keys in DNS and in the file. A resolver that is silent for an hour is set aside, if the
+/// other one answers.
+fn lookup(truths: [Manner; 2], aside: Option<usize>, places: &[Vec<u8>; 2]) -> Lookup {
+    let [in_dns, in_file] = places;
+    let asked: Vec<(usize, Manner)> =
+        truths.into_iter().enumerate().filter(|(which, _)| Some(*which) != aside).collect();
+    let answers: Vec<(String, Resolved)> = asked
+        .iter()
+        .map(|(which, truth)| (format!("r{which}"), Resolvers::answer(*truth, in_dns)))
+        .collect();
+    let own = agreed(&answers);
     // The address of the web server comes from the same resolvers; a lie about it shows no file.
-    let http = match (truths, in_file.last()) {
-        ([Manner::Denial, Manner::Denial], _) => KeyLookup::Absent("no such name".into()),
-        ([Manner::Truth, _] | [_, Manner::Truth], Some(key)) => {
-            KeyLookup::of_file(&record_of(*key))
-        }
-        ([Manner::Truth, _] | [_, Manner::Truth], None) => KeyLookup::Absent("HTTP 404".into()),
+    let is_denied = asked.iter().all(|(_, truth)| *truth == Manner::Denial);
+    let is_found = asked.iter().any(|(_, truth)| *truth == Manner::Truth);
+    let http = match in_file.last() {
+        _ if is_denied => KeyLookup::Absent("no such name".into()),
+        Some(key) if is_found => KeyLookup::of_file(&record_of(*key)),
+        None if is_found => KeyLookup::Absent("HTTP 404".into()),
         _ => KeyLookup::Unclear("no answer in time".into()),
     };
     let dns = vec![("example.com".to_owned(), own)];
-    Lookup::Domain { dns, http, hints: Vec::new(), is_partial: false }
+    Lookup::Domain { dns, http, hints: Vec::new(), is_partial: aside.is_some() }
 }
 
 fn resolvers(dice: &mut Dice) -> Resolvers {
@@ -212,12 +236,15 @@ fn domain(dice: &mut Dice, index: u64) -> Domain {
     let fate = match index % 20 {
         0 => Fate::Sold(begin, guise),
         1 => Fate::Lapses(Period(begin, begin + 300 + dice.below(1_000)), guise),
-        2..=4 if means == Means::Dns && !is_denied(begin) => Fate::Rotates(begin),
+        2..=4 if !is_denied(begin) => Fate::Rotates(begin),
         5..=6 => Fate::Breaks(Period(begin, begin + 1 + dice.below(14))),
         _ => Fate::Kept,
     };
     Domain { means, fate }
 }
+
+/// The answers of the resolvers, which of them is set aside, and the keys that are there.
+type Situation = ([Manner; 2], Option<usize>, [Vec<u8>; 2]);
 
 /// The year, hour by hour, with the record of each namespace and its content that waits.
 struct Year {
@@ -225,7 +252,7 @@ struct Year {
     domains: Vec<Domain>,
     records: Vec<VerificationRecord>,
     /// The few lookups that there are.
-    lookups: BTreeMap<([Manner; 2], Means, Vec<u8>), Lookup>,
+    lookups: BTreeMap<Situation, Lookup>,
     losses: LossBudget,
     due: BinaryHeap<Reverse<(Timestamp, usize)>>,
     /// Content that no lookup decided yet, with the time of its first sight, and whose it is.
@@ -239,11 +266,11 @@ struct Year {
 impl Year {
     fn look_up(&mut self, index: usize, now: Timestamp) {
         let hour = now.since(at(0)).as_secs() / 3_600;
-        let Domain { means, .. } = self.domains[index];
         let truths = [0, 1].map(|which| self.resolvers.state(which, hour));
-        let keys = self.domains[index].keys(hour);
-        let found = self.lookups.entry((truths, means, keys.clone()));
-        let lookup = found.or_insert_with(|| lookup(truths, means, &keys)).clone();
+        let aside = self.resolvers.set_aside(hour);
+        let places = self.domains[index].places(hour);
+        let found = self.lookups.entry((truths, aside, places.clone()));
+        let lookup = found.or_insert_with(|| lookup(truths, aside, &places)).clone();
         let before = std::mem::take(&mut self.records[index]);
         let owner = format!("d{index}.example");
         let losses = &mut self.losses;

@@ -6,16 +6,15 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use hickory_resolver::TokioResolver;
 use hickory_resolver::config::{ConnectionConfig, NameServerConfig, ResolveHosts, ResolverConfig};
-use hickory_resolver::lookup::Lookup;
 use hickory_resolver::net::NetError;
 use hickory_resolver::net::runtime::TokioRuntimeProvider;
 use hickory_resolver::proto::op::{Message, Query};
-use hickory_resolver::proto::rr::{Name, RData, RecordType};
+use hickory_resolver::proto::rr::{Name, Record, RecordType};
 use thiserror::Error;
 use tokio::net::UdpSocket;
 use tokio::time::{Instant, timeout};
 
-use super::dns_answer::{classify, has_no_soa, texts};
+use super::dns_answer::{addresses, classify, has_no_soa, is_empty_answer, texts};
 use super::health::Health;
 use crate::ownership::{Addresses, KeyLookup, Resolved, agreed};
 
@@ -26,7 +25,7 @@ const ATTEMPTS: usize = 1;
 const QUESTION: Duration = Duration::from_secs(9);
 /// No answer is used twice: what was there before some content came says nothing about it.
 const LONGEST_TTL: Duration = Duration::ZERO;
-/// An answer that can be of this size only; others come over TCP.
+/// An empty answer is never larger.
 const RAW_BYTES: usize = 4096;
 /// The file in which the system names its resolvers, and how many of them the system itself uses.
 const SYSTEM: &str = "/etc/resolv.conf";
@@ -178,31 +177,30 @@ impl Resolver {
     }
 
     async fn txt(&self, name: &Name) -> Resolved {
-        match timeout(QUESTION, self.client.txt_lookup(name.clone())).await {
-            Ok(Ok(lookup)) => texts(name, lookup.answers()),
-            Ok(Err(error)) => match classify(&error) {
-                Resolved::NoRecords if has_no_soa(&error) && self.answers_another(name).await => {
-                    Resolved::Unclear("the answer is about another name".into())
-                }
-                answer => answer,
-            },
-            Err(_) => Resolved::Unclear("no answer in time".into()),
+        match self.ask(name, RecordType::TXT).await {
+            Ok(answers) => texts(name, &answers),
+            Err(answer) => answer,
         }
     }
 
     /// Asks for both types of addresses, each by itself: one that fails leaves open what the other does not have.
     async fn addresses(&self, name: &Name) -> Addresses {
-        let ask = |kind| timeout(QUESTION, self.client.lookup(name.clone(), kind));
-        let (four, six) = tokio::join!(ask(RecordType::A), ask(RecordType::AAAA));
-        let read = |answer: Result<Result<Lookup, NetError>, _>| match answer {
-            Ok(Ok(lookup)) => {
-                let data = lookup.answers().iter().map(|record| &record.data);
-                Ok(data.filter_map(RData::ip_addr).collect())
-            }
-            Ok(Err(error)) => Err(classify(&error)),
-            Err(_) => Err(classify(&NetError::Timeout)),
-        };
+        let (four, six) =
+            tokio::join!(self.ask(name, RecordType::A), self.ask(name, RecordType::AAAA));
+        let read = |answer: Result<Vec<Record>, _>| addresses(name, &answer?);
         Addresses::of_types([read(four), read(six)])
+    }
+
+    /// Returns the records of an answer. That there is none is definite only if the answer itself is empty.
+    async fn ask(&self, name: &Name, kind: RecordType) -> Result<Vec<Record>, Resolved> {
+        let lookup = timeout(QUESTION, self.client.lookup(name.clone(), kind)).await;
+        match lookup.unwrap_or(Err(NetError::Timeout)) {
+            Ok(lookup) => Ok(lookup.answers().to_vec()),
+            Err(error) => Err(match classify(&error) {
+                Resolved::NoRecords if has_no_soa(&error) => self.confirm_empty(name, kind).await,
+                answer => answer,
+            }),
+        }
     }
 
     async fn probe(&self) {
@@ -223,19 +221,25 @@ impl Resolver {
         }
     }
 
-    /// Returns true if the answer holds records, none of which is about the name: hickory takes such an answer for an
-    /// empty one.
-    async fn answers_another(&self, name: &Name) -> bool {
-        timeout(TIMEOUT, self.ask_raw(name)).await.is_ok_and(|answer| answer.unwrap_or(false))
+    /// Asks again, and reads the answer itself: hickory takes one about another name, a loop of aliases or the address of
+    /// a server for an empty one. Without an answer to this question, nothing is definite.
+    async fn confirm_empty(&self, name: &Name, kind: RecordType) -> Resolved {
+        match timeout(TIMEOUT, self.ask_raw(name, kind)).await {
+            Ok(Ok(answer)) if is_empty_answer(&answer) => Resolved::NoRecords,
+            Ok(Ok(_)) => Resolved::Unclear("the answer is about another name".into()),
+            Ok(Err(_)) | Err(_) => {
+                Resolved::Unclear("no answer in time that confirms that nothing is there".into())
+            }
+        }
     }
 
-    async fn ask_raw(&self, name: &Name) -> std::io::Result<bool> {
+    async fn ask_raw(&self, name: &Name, kind: RecordType) -> std::io::Result<Message> {
         let mut id = [0; 2];
         aws_lc_rs::rand::fill(&mut id).map_err(|_| std::io::ErrorKind::Other)?;
         let mut message = Message::query();
         message.metadata.id = u16::from_be_bytes(id);
         message.metadata.recursion_desired = true;
-        message.add_query(Query::query(name.clone(), RecordType::TXT));
+        message.add_query(Query::query(name.clone(), kind));
         let local: IpAddr = match self.address.ip() {
             IpAddr::V4(_) => Ipv4Addr::UNSPECIFIED.into(),
             IpAddr::V6(_) => Ipv6Addr::UNSPECIFIED.into(),
@@ -246,7 +250,9 @@ impl Resolver {
         let mut buffer = vec![0; RAW_BYTES];
         let length = socket.recv(&mut buffer).await?;
         let answer = Message::from_vec(&buffer[..length]).map_err(|_| std::io::ErrorKind::Other)?;
-        Ok(answer.metadata.id == message.metadata.id && !answer.answers.is_empty())
+        let is_answer =
+            answer.metadata.id == message.metadata.id && answer.queries == message.queries;
+        if is_answer { Ok(answer) } else { Err(std::io::ErrorKind::InvalidData.into()) }
     }
 }
 

@@ -24,6 +24,8 @@ pub(super) struct Health {
     /// Domains without an answer since the last one: all of them, and those that another resolver answered.
     unanswered: BTreeSet<String>,
     alone: BTreeSet<String>,
+    /// The first of them.
+    unanswered_since: Option<Instant>,
     last_failure: Option<String>,
 }
 
@@ -36,6 +38,7 @@ impl Health {
             knows_root: false,
             unanswered: BTreeSet::new(),
             alone: BTreeSet::new(),
+            unanswered_since: None,
             last_failure: None,
         }
     }
@@ -61,6 +64,7 @@ impl Health {
             return;
         };
         self.last_failure = Some(why.to_owned());
+        self.unanswered_since.get_or_insert(now);
         for (domains, applies) in [(&mut self.unanswered, true), (&mut self.alone, is_alone)] {
             if applies && domains.len() < DOMAINS {
                 domains.insert(domain.to_owned());
@@ -85,11 +89,14 @@ impl Health {
         self.known.iter().chain(&self.alone).cloned().collect()
     }
 
-    /// Returns the last failure if the resolver fails, so that an operator should look.
+    /// Returns the last failure if the resolver fails, so that an operator should look. Meanwhile it was asked again
+    /// about every domain that is known, so one question is enough: a small installation has no three domains.
     pub(super) fn failure(&self, now: Instant) -> Option<String> {
         let is_idle_failure = self.knows_root && is_silent(self.root_answered, now);
-        let is_failing =
-            self.fails(&self.unanswered, now) || is_idle_failure && is_silent(self.answered, now);
+        let is_mute = self.unanswered_since.is_some_and(|since| is_silent(since, now));
+        let is_failing = is_mute
+            || self.fails(&self.unanswered, now)
+            || is_idle_failure && is_silent(self.answered, now);
         is_failing.then(|| self.last_failure.clone().unwrap_or_else(|| "no answer".to_owned()))
     }
 
@@ -147,6 +154,25 @@ mod tests {
             health.record(domain, Some("SERVFAIL"), true, after(12, begun));
         }
         assert!(health.is_set_aside(after(12, begun)), "the others answer");
+    }
+
+    #[tokio::test]
+    async fn resolver_that_answers_about_the_root_only_is_noticed_with_one_domain() {
+        let begun = Instant::now();
+        let mut health = Health::new(begun);
+        health.record("a.example", Some("SERVFAIL"), false, after(1, begun));
+        for minute in 1..14 {
+            health.record_root(None, after(minute, begun));
+        }
+        assert_eq!(health.failure(after(9, begun)), None);
+        assert_eq!(health.failure(after(10, begun)).as_deref(), Some("SERVFAIL"));
+        assert!(!health.is_set_aside(after(60, begun)), "no other resolver answered");
+        health.record("b.example", None, false, after(11, begun));
+        assert_eq!(health.failure(after(12, begun)), None);
+        // After an idle hour, the first failure says nothing yet.
+        health.record_root(None, after(80, begun));
+        health.record("a.example", Some("SERVFAIL"), false, after(80, begun));
+        assert_eq!(health.failure(after(81, begun)), None);
     }
 
     #[tokio::test]

@@ -14,7 +14,7 @@ use super::source_settings::SourceSettings;
 use super::well_known::WellKnown;
 use crate::model::Digest;
 use crate::ownership::{
-    Claim, ContentLookup, Declaration, ForgeAnswer, KeyLookup, Lookup, Named, Offer, Package,
+    Claim, ContentLookup, Declaration, ForgeAnswer, Hint, KeyLookup, Lookup, Named, Offer, Package,
     Repository, RepositoryLink, WRONG_SELECTORS,
 };
 
@@ -141,17 +141,14 @@ impl OwnershipSources {
             join!(own, join_all(above), self.well_known.look_up(domain));
         let mut hints = Vec::new();
         if let Some(host) = host {
-            hints.push(format!(
-                "it is under the shared host {host}; a record of {host} does not cover it"
-            ));
+            hints.push(Hint::UnderSharedHost(host.to_owned()));
         }
         if self.resolvers.is_single() {
-            hints.push("only one resolver was asked".to_owned());
+            hints.push(Hint::OneResolver);
         }
         let is_partial = was_partial || self.resolvers.are_partial();
         if is_partial {
-            hints
-                .push("a resolver fails and is set aside; the others take nothing away".to_owned());
+            hints.push(Hint::ResolverSetAside);
         }
         hints.extend(misplaced);
         let above = parents.iter().cloned().zip(above);
@@ -165,13 +162,12 @@ impl OwnershipSources {
     }
 
     /// Finds a record at a place where it does not count.
-    async fn misplaced(&self, domain: &str) -> Option<String> {
+    async fn misplaced(&self, domain: &str) -> Option<Hint> {
         let places = WRONG_SELECTORS.map(|selector| format!("{selector}.{domain}"));
         let lookups = join_all(places.iter().map(|place| self.keys(place))).await;
         let found = |(place, lookup): (String, KeyLookup)| {
-            matches!(lookup, KeyLookup::Shown(_)).then(|| {
-                format!("a record is at {place}, where it does not count; move it to {domain}")
-            })
+            matches!(lookup, KeyLookup::Shown(_) | KeyLookup::Invalid(..))
+                .then_some(Hint::Misplaced(place))
         };
         places.into_iter().zip(lookups).find_map(found)
     }

@@ -123,7 +123,7 @@ impl Snapshot {
         &self,
         namespace: &str,
         most: usize,
-    ) -> Result<Vec<VerificationRecord>, StoreError> {
+    ) -> Result<Vec<(String, VerificationRecord)>, StoreError> {
         let begin = format!("{}.", namespace.to_ascii_lowercase());
         let mut records = Vec::new();
         for row in self.tables.verifications()?.range(begin.as_str()..)? {
@@ -131,7 +131,8 @@ impl Snapshot {
             if !found.value().starts_with(&begin) || records.len() >= most {
                 break;
             }
-            records.extend(read(value.value()));
+            let namespace = found.value().to_owned();
+            records.extend(read(value.value()).map(|record| (namespace, record)));
         }
         Ok(records)
     }

@@ -8,7 +8,7 @@ use crate::support::forge::Forge;
 use url::Url;
 use vidimus::model::Digest;
 use vidimus::ownership::{
-    Claim, Declaration, ForgeAnswer, KeyLookup, Lookup, Named, Offer, PackageRegistries,
+    Claim, Declaration, ForgeAnswer, Hint, KeyLookup, Lookup, Named, Offer, PackageRegistries,
     SharedHosts,
 };
 use vidimus::remote::{Asking, OwnershipSources, Reach, SourceSettings, Trouble};
@@ -47,7 +47,9 @@ async fn dns_lookup(dns: &[&Dns]) -> (KeyLookup, Vec<String>) {
     let sources = OwnershipSources::new(&settings(&resolvers, "http://127.0.0.1:9"))
         .expect("ownership sources");
     match sources.look_up(&claim("com.example")).await {
-        Lookup::Domain { dns, hints, .. } => (dns[0].1.clone(), hints),
+        Lookup::Domain { dns, hints, .. } => {
+            (dns[0].1.clone(), hints.iter().map(ToString::to_string).collect())
+        }
         other => panic!("{other:?}"),
     }
 }
@@ -71,7 +73,11 @@ fn pieces(texts: &[&str]) -> Vec<Vec<String>> {
 #[case::refusal(Say::Refusal, "unclear")]
 #[case::silence(Say::Silence, "unclear")]
 #[case::referral(Say::Referral, "unclear: ")]
+#[case::referral_with_glue(Say::ReferralWithGlue, "unclear: ")]
 #[case::of_another_name(Say::OfAnother(KEY.into()), "unclear: ")]
+#[case::of_another_name_over_tcp(Say::OfAnotherOverTcp(KEY.into()), "unclear: ")]
+#[case::of_another_name_once(Say::OfAnotherOnce(KEY.into()), "unclear: ")]
+#[case::alias_of_itself(Say::Loop, "unclear: ")]
 #[case::too_many(Say::OverTcp((0..257).map(|index| vec![format!("{index}{}", "x".repeat(200))]).collect()), "unclear: ")]
 #[tokio::test(flavor = "multi_thread")]
 async fn dns_answer_is_classified(#[case] say: Say, #[case] wanted: &str) {
@@ -128,7 +134,7 @@ async fn parent_domains_are_asked_up_to_a_shared_host() {
         lookups.iter().all(|(_, lookup)| matches!(lookup, KeyLookup::Absent(_))),
         "{lookups:?}"
     );
-    assert!(hints[0].contains("under the shared host vercel.app"), "{hints:?}");
+    assert_eq!(hints[0], Hint::UnderSharedHost("vercel.app".into()));
 }
 
 mod well_known {
@@ -235,6 +241,22 @@ mod well_known {
     async fn failed_question_for_one_type_of_address_is_no_absence() {
         let dns = Dns::start().await;
         dns.fails_four("example.com");
+        let lookup = Web::answering(ok(KEY), false).await.look_up(&dns).await;
+        assert!(matches!(lookup, KeyLookup::Unclear(_)), "{lookup}");
+    }
+
+    /// P14.
+    #[rstest::rstest]
+    #[case::of_another_name(Say::OfAnother(String::new()))]
+    #[case::referral(Say::Referral)]
+    #[case::referral_with_glue(Say::ReferralWithGlue)]
+    #[case::address_that_is_no_answer(Say::Stray)]
+    #[case::alias_of_itself(Say::Loop)]
+    #[case::failure(Say::Failure)]
+    #[tokio::test(flavor = "multi_thread")]
+    async fn answer_that_is_not_about_the_addresses_of_the_name_is_no_absence(#[case] say: Say) {
+        let dns = Dns::start().await;
+        dns.misdirects("example.com", say);
         let lookup = Web::answering(ok(KEY), false).await.look_up(&dns).await;
         assert!(matches!(lookup, KeyLookup::Unclear(_)), "{lookup}");
     }

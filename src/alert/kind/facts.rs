@@ -328,8 +328,8 @@ pub(super) const FACTS: [Facts; 50] = [
     Facts {
         kind: AlertKind::VerificationBacklog,
         word: "verification-backlog",
-        meaning: "More than 5 % of the mentioned namespaces, and at least 3, had no definite lookup for a day although one was \
-            due.",
+        meaning: "More than 5 % of the mentioned namespaces, and at least 3, or all of them, had no definite lookup for a day \
+            although one was due.",
         remedy: "Check DNS, the network and, for GitHub accounts, the token; `vidimus ownership NAMESPACE` shows the reason.",
     },
     Facts {

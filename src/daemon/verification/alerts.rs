@@ -1,11 +1,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::alert::{AlertIdentity, AlertKind, Evidence, Figure, ReportedAlert};
+use crate::alert::{AlertIdentity, AlertKind, Evidence, Figure, InvalidRecords, ReportedAlert};
 use crate::daemon::runtime::revocation;
 use crate::model::{Name, Timestamp};
 use crate::overlay::OverlaySet;
 use crate::ownership::{
-    Basis, Claim, DeclarationRecord, Negatives, Shown, Verdict, VerificationRecord,
+    self, Basis, Claim, DeclarationRecord, Negatives, Shown, Verdict, VerificationRecord,
 };
 use crate::remote::{FailingResolver, Trouble};
 
@@ -103,6 +103,8 @@ pub(super) fn keys_to_accept(
     let pins = overlays.pins(namespace);
     let (at, keys, pinned) = match record.basis(pins) {
         Basis::KeysUnknown { at, keys, pinned } => (at, keys, pinned),
+        // Beside the pinned key, another one stops wildcards: the file decides.
+        Basis::KeyShown { at, .. } if record.shows_unpinned(pins) => (at, record.keys()?, true),
         Basis::KeyShown { at, .. } => {
             record.open_change(pins)?;
             (at, record.keys()?, false)
@@ -111,7 +113,11 @@ pub(super) fn keys_to_accept(
     };
     // All keys that give rights to it, at every place.
     let keys = record.set().unwrap_or(keys.clone()).iter().map(ToString::to_string).collect();
-    Some(Evidence::KeysUnknown { at: at.to_owned(), keys, pinned })
+    let invalid =
+        record.invalid.clone().map(|ownership::InvalidRecords { count, digest, excerpts }| {
+            InvalidRecords { count, digest, excerpts }
+        });
+    Some(Evidence::KeysUnknown { at: at.to_owned(), keys, pinned, invalid })
 }
 
 /// Returns the identity of the alert about the keys of a namespace.
@@ -227,4 +233,34 @@ pub(super) fn of_trouble(trouble: &Trouble) -> Vec<ReportedAlert> {
         alerts.push(ReportedAlert::new(AlertKind::GithubTokenWrites, "github", scopes));
     }
     alerts
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ownership::{KeyLookup, Lookup};
+
+    /// P23: an acknowledgement binds the invalid records that it was shown.
+    #[test]
+    fn invalid_records_are_a_part_of_what_an_acknowledgement_covers() {
+        let key = "v=MCPv1; k=ed25519; p=JQtzW6e9n99dtRf5H8cV1WJkGltm1csHCCYlVSLvIEE=";
+        let valid = || KeyLookup::of_file(key);
+        let at = |hour: i64| Timestamp::from_micros(hour * 3_600_000_000);
+        let look_up = |parent: KeyLookup| Lookup::Domain {
+            dns: vec![("a.example.com".into(), valid()), ("example.com".into(), parent)],
+            http: KeyLookup::Absent("HTTP 404".into()),
+            hints: Vec::new(),
+            is_partial: false,
+        };
+        let begun =
+            VerificationRecord::default().after(&look_up(KeyLookup::Absent("none".into())), at(1));
+        let item = |text: &str| {
+            let record = begun.clone().after(&look_up(KeyLookup::of_file(text)), at(2));
+            keys_to_accept(&record, &OverlaySet::default(), "com.example.a").expect("an item")
+        };
+        let (one, other) = (item("v=MCPv1; k=rsa; p=AAAA"), item("v=MCPv1; k=rsa; p=BBBB"));
+        assert_ne!(one.digest(), other.digest());
+        let text = one.to_string();
+        assert!(text.contains("1 invalid record (") && text.contains("k=rsa; p=AAAA"), "{text}");
+    }
 }

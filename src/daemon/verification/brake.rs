@@ -23,6 +23,18 @@ pub(super) fn owners<'n>(
     owners.len()
 }
 
+/// Returns true if namespaces without an answer are a backlog: they are many, or all that overlays mention.
+pub(super) fn is_backlog(
+    losses: &LossBudget,
+    overlays: &OverlaySet,
+    namespaces: &BTreeSet<String>,
+) -> bool {
+    let hosts = overlays.shared_hosts();
+    let owners: BTreeSet<String> =
+        namespaces.iter().filter_map(|namespace| Claim::of(namespace, &hosts).owner()).collect();
+    losses.are_many(namespaces.len()) || losses.are_all(owners.len())
+}
+
 /// Returns the brake on losses as the store remembers it.
 ///
 /// # Errors
@@ -42,4 +54,24 @@ pub(super) fn budget<'n>(
         losses.extend(Claim::of(&namespace, &hosts).owner().zip(at));
     }
     Ok(LossBudget::new(owners(overlays, names), losses))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn small_installation_without_any_answer_is_a_backlog() {
+        let overlays = OverlaySet::default();
+        let of = |namespaces: &[&str], owners: usize| {
+            let silent = namespaces.iter().map(ToString::to_string).collect();
+            is_backlog(&LossBudget::new(owners, []), &overlays, &silent)
+        };
+        assert!(of(&["com.example", "org.example"], 2));
+        assert!(of(&["com.example"], 1));
+        assert!(!of(&["com.example"], 2), "another owner is answered");
+        assert!(!of(&["com.example", "com.example.shop"], 2), "one owner of two");
+        assert!(!of(&[], 0));
+        assert!(of(&["com.a", "com.b", "com.c"], 9), "many");
+    }
 }

@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{debug, warn};
 
 use super::alerts::{Subject, keys_identity, keys_to_accept, loss_on_hold, losses_identity};
-use super::brake::{budget, owners};
+use super::brake::{budget, is_backlog, owners};
 use super::handle::{Reply, Request};
 use super::lookup::Answer;
 use super::reporter::NamespaceAlerts;
@@ -191,7 +191,7 @@ impl Driver {
             Ok(answer) => {
                 let Answer { namespace: folded, record, changed, is_complete, served, .. } = answer;
                 debug!(namespace, evidence = ?record.evidence, "a namespace was looked up");
-                let (next_check, is_silent) = (record.next_check, record.unclear > 0);
+                let (next_check, is_silent) = (record.next_check, record.open_lookups() > 0);
                 let found = Found { next_check, changed, is_silent, is_complete };
                 self.step(Event::Ended { namespace, found: Some(found) });
                 let updated =
@@ -342,8 +342,8 @@ impl Driver {
             }
         }
         drop(snapshot);
+        let is_backlog = is_backlog(&self.losses(), &self.current_policy.set, &backlog);
         let backlog: Vec<String> = backlog.into_iter().collect();
-        let is_backlog = self.losses().are_many(backlog.len());
         reporter.set_backlog(is_backlog.then_some(backlog.as_slice()));
         reporter.set_crowded(&self.state.crowded(&self.current_policy.set));
         self.reporter = reporter;

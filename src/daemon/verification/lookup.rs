@@ -27,7 +27,7 @@ const OTHER_CONTENTS: usize = 10;
 /// use up the rate limits of all.
 const MAX_ASKED: usize = 60;
 /// Namespaces below the same registered domain that a new one is compared with.
-const MAX_RELATIVES: usize = 50;
+const MAX_RELATIVES: usize = 200;
 const LONGEST: Duration = Duration::from_mins(2);
 
 /// Everything that a lookup of a namespace needs, read at once: no snapshot of the store stays open during
@@ -224,15 +224,21 @@ fn relatives(
     let mut relatives = Relatives::default();
     let Claim::Domain { parents, .. } = claim else { return Ok(relatives) };
     let namespace_of = |domain: &str| domain.rsplit('.').collect::<Vec<_>>().join(".");
+    let pinned = |namespace: &str, record: VerificationRecord| {
+        let change = record.open_change(policy.overlays.pins(namespace));
+        VerificationRecord { change, ..record }
+    };
     for parent in parents {
         let above = namespace_of(parent);
-        let mut record = snapshot.record(&above)?.unwrap_or_default();
-        record.change = record.open_change(policy.overlays.pins(&above));
+        let record = pinned(&above, snapshot.record(&above)?.unwrap_or_default());
         relatives.parents.insert(parent.clone(), record);
     }
     let registered = namespace_of(claim.registrable().unwrap_or_default());
-    relatives.all = snapshot.records_below(&registered, MAX_RELATIVES)?;
-    relatives.all.extend(relatives.parents.values().cloned());
+    let mut below = snapshot.records_below(&registered, MAX_RELATIVES + 1)?;
+    relatives.is_cut = below.len() > MAX_RELATIVES;
+    below.truncate(MAX_RELATIVES);
+    let below = below.into_iter().map(|(namespace, record)| pinned(&namespace, record));
+    relatives.all = relatives.parents.values().cloned().chain(below).collect();
     Ok(relatives)
 }
 
@@ -290,9 +296,10 @@ pub(super) fn may_change_evaluations<'h>(
     let facts = |record: &'h VerificationRecord| {
         let created = record.account().and_then(|account| account.created_at);
         let is_new = record.concluded_at.is_none();
-        let admits_newest = newest.is_none_or(|newest| record.last_shown() >= Some(newest));
+        // As the gate asks, or content that is admitted now stays hidden.
+        let obstacle = newest.map(|newest| record.obstacle(newest, pins));
         (
-            (admits_newest, record.open_change(pins)),
+            (obstacle, record.open_change(pins)),
             record.basis(pins),
             record.is_through_parent(),
             record.is_stale(now),
@@ -359,4 +366,36 @@ pub async fn verify_once(
     let answer = question.look_up_names(sources, record, || clock.now()).await;
     store.store_verification(&answer.records(), clock.now())?;
     Ok(answer.report(policy, namespace))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ownership::{Key, KeyLookup, ShownKeys};
+
+    fn at(hour: u64) -> Timestamp {
+        Timestamp::from_micros(0).plus(Duration::from_hours(hour))
+    }
+
+    fn shows(http: KeyLookup) -> Lookup {
+        let key = "ed25519:JQtzW6e9n99dtRf5H8cV1WJkGltm1csHCCYlVSLvIEE=";
+        let keys = [Key::parse(key).expect("a key")].into();
+        let own = KeyLookup::Shown(ShownKeys { keys, ..ShownKeys::default() });
+        let dns = vec![("example.com".to_owned(), own)];
+        Lookup::Domain { dns, http, hints: Vec::new(), is_partial: false }
+    }
+
+    #[test]
+    fn lookup_with_an_answer_from_every_place_changes_the_evaluation_of_what_waited() {
+        let complete = || shows(KeyLookup::Absent("HTTP 404".into()));
+        let open = shows(KeyLookup::Unclear("HTTP 503".into()));
+        let pins = Pins::default();
+        let known = VerificationRecord::default().after(&complete(), at(1));
+        let waiting = known.clone().after(&open, at(3));
+        let changes = |before: &VerificationRecord, after: &VerificationRecord| {
+            may_change_evaluations(before, after, &pins, Some(at(2)), at(4))
+        };
+        assert!(!changes(&known, &waiting), "a place gave no answer");
+        assert!(changes(&waiting, &waiting.clone().after(&complete(), at(4))));
+    }
 }

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use hickory_proto::op::{Header, HeaderCounts, Metadata, ResponseCode};
-use hickory_proto::rr::rdata::{NS, TXT};
+use hickory_proto::rr::rdata::{CNAME, NS, SOA, TXT};
 use hickory_proto::rr::{Name, RData, Record, RecordType};
 use hickory_server::Server;
 use hickory_server::net::runtime::Time;
@@ -14,7 +14,7 @@ use hickory_server::server::{Request, RequestHandler, ResponseHandler, ResponseI
 use hickory_server::zone_handler::MessageResponseBuilder;
 use tokio::net::{TcpListener, UdpSocket};
 
-/// The answer to a TXT query.
+/// The answer to a query.
 #[derive(Debug, Clone)]
 pub(crate) enum Say {
     /// Each record with its character strings.
@@ -28,8 +28,18 @@ pub(crate) enum Say {
     Silence,
     /// No answer but the servers of the zone, as from a server that does not recurse.
     Referral,
-    /// A text of another name.
+    /// As a referral, with an address of the name itself as the one of a server.
+    ReferralWithGlue,
+    /// A text of another name, or an address of it.
     OfAnother(String),
+    /// The same at the first question, and silence afterwards.
+    OfAnotherOnce(String),
+    /// An address of the name, not in the answer but among additional records.
+    Stray,
+    /// Truncated over UDP, and a text of another name over TCP.
+    OfAnotherOverTcp(String),
+    /// The name is an alias of itself.
+    Loop,
 }
 
 #[derive(Debug, Default, Clone)]
@@ -37,6 +47,8 @@ struct Zone {
     txt: Option<Say>,
     /// The answers in order; the last one repeats.
     addresses: Vec<Vec<IpAddr>>,
+    /// The answer to questions for addresses, instead of these.
+    instead: Option<Say>,
     /// True if questions for IPv4 addresses fail.
     fails_four: bool,
     asked: usize,
@@ -79,6 +91,12 @@ impl Dns {
         zones.entry(name.to_owned()).or_default().fails_four = true;
     }
 
+    /// Sets another answer to questions for the addresses of a name.
+    pub(crate) fn misdirects(&self, name: &str, say: Say) {
+        let mut zones = self.zones.lock().expect("unpoisoned");
+        zones.entry(name.to_owned()).or_default().instead = Some(say);
+    }
+
     /// Sets the addresses of a name, one set for each lookup.
     pub(crate) fn resolves(&self, name: &str, addresses: &[&[&str]]) {
         let parse = |text: &&str| text.parse().expect("an address");
@@ -114,7 +132,14 @@ impl Handler {
             return (Say::Failure, Vec::new());
         }
         if kind == RecordType::TXT {
-            return (zone.txt.clone().unwrap_or(Say::Nothing), Vec::new());
+            let say = zone.txt.clone().unwrap_or(Say::Nothing);
+            if matches!(say, Say::OfAnotherOnce(_)) {
+                zone.txt = Some(Say::Silence);
+            }
+            return (say, Vec::new());
+        }
+        if let Some(say) = &zone.instead {
+            return (say.clone(), Vec::new());
         }
         let of_kind = |address: &IpAddr| address.is_ipv4() == (kind == RecordType::A);
         // A lookup asks for A and AAAA; both get the same set.
@@ -143,38 +168,65 @@ impl RequestHandler for Handler {
         let name = info.query.name().to_string().trim_end_matches('.').to_ascii_lowercase();
         let (say, addresses) = self.answer(&name, info.query.query_type());
         let owner = Name::from(info.query.name());
+        let kind = info.query.query_type();
         let (mut texts, mut servers, mut answered) = (Vec::new(), Vec::new(), owner.clone());
+        let (mut aliases, mut glue, mut addresses) = (Vec::new(), Vec::new(), addresses);
+        let address = IpAddr::from([127, 0, 0, 1]);
+        let authority = Name::from_ascii("ns1.example.net.").expect("a name");
+        // An empty answer about addresses says who knows that, as most servers do; one about texts does not.
+        let soa = (kind != RecordType::TXT && matches!(say, Say::Nothing) && addresses.is_empty())
+            .then(|| {
+                let soa = SOA::new(authority.clone(), authority.clone(), 1, 60, 60, 60, 0);
+                Record::from_rdata(owner.clone(), 0, RData::SOA(soa))
+            });
         match say {
             Say::Txt(records) => texts = records,
-            Say::OverTcp(_) if is_udp => metadata.truncation = true,
+            Say::OverTcp(_) | Say::OfAnotherOverTcp(_) if is_udp => metadata.truncation = true,
             Say::OverTcp(records) => texts = records,
             Say::Nothing => {}
             Say::NoSuchName => metadata.response_code = ResponseCode::NXDomain,
             Say::Failure => metadata.response_code = ResponseCode::ServFail,
             Say::Refusal => metadata.response_code = ResponseCode::Refused,
             Say::Silence => return silent,
-            Say::Referral => {
+            Say::Referral | Say::ReferralWithGlue => {
                 metadata.authoritative = false;
-                let server = Name::from_ascii("ns1.example.net.").expect("a name");
-                servers.push(Record::from_rdata(owner.clone(), 60, RData::NS(NS(server))));
+                servers.push(Record::from_rdata(owner.clone(), 60, RData::NS(NS(authority))));
+                if matches!(say, Say::ReferralWithGlue) {
+                    glue.push(Record::from_rdata(owner.clone(), 60, data_of(address)));
+                }
             }
-            Say::OfAnother(text) => {
-                texts = vec![vec![text]];
+            Say::Stray => glue.push(Record::from_rdata(owner.clone(), 60, data_of(address))),
+            Say::OfAnother(text) | Say::OfAnotherOnce(text) | Say::OfAnotherOverTcp(text) => {
                 answered = Name::from_ascii("other.example.").expect("a name");
+                if kind == RecordType::TXT {
+                    texts = vec![vec![text]];
+                } else {
+                    addresses.push(address);
+                }
+            }
+            Say::Loop => {
+                let alias = RData::CNAME(CNAME(owner.clone()));
+                aliases.push(Record::from_rdata(owner.clone(), 0, alias));
             }
         }
         let texts = texts.into_iter().map(|pieces| RData::TXT(TXT::new(pieces)));
-        let addresses = addresses.into_iter().map(|address| match address {
-            IpAddr::V4(address) => RData::A(address.into()),
-            IpAddr::V6(address) => RData::AAAA(address.into()),
-        });
+        let addresses = addresses.into_iter().map(data_of);
         // A TTL of 0: the next lookup asks again.
         let records: Vec<Record> = texts
             .chain(addresses)
             .map(|data| Record::from_rdata(answered.clone(), 0, data))
+            .chain(aliases)
             .collect();
         let response = MessageResponseBuilder::from_message_request(request);
-        let response = response.build(metadata, records.iter(), servers.iter(), [], []);
+        let response =
+            response.build(metadata, records.iter(), servers.iter(), soa.iter(), glue.iter());
         handle.send_response(response).await.unwrap_or(silent)
+    }
+}
+
+fn data_of(address: IpAddr) -> RData {
+    match address {
+        IpAddr::V4(address) => RData::A(address.into()),
+        IpAddr::V6(address) => RData::AAAA(address.into()),
     }
 }
