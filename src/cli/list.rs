@@ -191,7 +191,7 @@ fn draw(lines: &[Listed], left_out: &[&str]) -> String {
     ];
     let is_silent = lines.iter().all(|line| line.upstream_status.is_none());
     let is_shown =
-        |header: &str| !left_out.contains(&header) && !(is_silent && header == "UPSTREAM SAYS");
+        |header: &str| !(left_out.contains(&header) || is_silent && header == "UPSTREAM SAYS");
     let shown: Vec<Column> = columns.into_iter().filter(|(header, _)| is_shown(header)).collect();
     let mut table = table(&shown.iter().map(|(header, _)| *header).collect::<Vec<_>>());
     for line in lines {

@@ -166,7 +166,7 @@ impl<'a> Judged<'a, '_> {
             }
             Condition::Runtimes => package(
                 &|package| runtime(package).is_some_and(|program| allowed.contains(program)),
-                |package| runtime(package),
+                runtime,
             ),
             Condition::RemoteHosts => remote(&|remote| is_at(&remote.url, allowed))
                 .map(|remote| Found::Remote { url: &remote.url, value: None }),

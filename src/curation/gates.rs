@@ -231,10 +231,10 @@ impl<'a> GateInput<'a, '_> {
         let rules = self.of_name;
         let later = Later { dossier, rules, follow, version: &self.row.version, content };
         let objection = later.objection().or_else(|| {
-            if !self.claimed.admits_unseen() {
-                Some(NotBenign::NotVerified)
-            } else {
+            if self.claimed.admits_unseen() {
                 self.open_lookalike().map(|_| NotBenign::LookalikeAlert)
+            } else {
+                Some(NotBenign::NotVerified)
             }
         });
         let until = later.served_from();

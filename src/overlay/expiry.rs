@@ -67,14 +67,9 @@ impl OverlaySet {
     /// exact name.
     #[must_use]
     pub fn owner_of<'s>(&'s self, rule: &'s Rule) -> Option<&'s str> {
-        let of_name = || match &rule.name {
-            NamePattern::Exact(name) => {
-                let rules = self.rules_for(name);
-                let owner = rules.rules().find_map(|rule| rule.owner.as_deref());
-                owner
-            }
-            _ => None,
-        };
-        rule.owner.as_deref().or_else(of_name)
+        let NamePattern::Exact(name) = &rule.name else { return rule.owner.as_deref() };
+        let rules = self.rules_for(name);
+        let of_name = rules.rules().find_map(|rule| rule.owner.as_deref());
+        rule.owner.as_deref().or(of_name)
     }
 }

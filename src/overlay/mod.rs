@@ -20,6 +20,7 @@ mod conditions;
 mod conflict;
 mod coverage;
 mod document;
+mod effective;
 mod ended;
 mod expires;
 mod expiry;
@@ -44,6 +45,7 @@ pub use changes::Changes;
 pub use conditions::{Condition, Conditions, PACKAGE_TYPES, Waive, WaivedCondition, registry_form};
 pub use coverage::Coverage;
 pub use document::{parse, read};
+pub use effective::{EffectiveApproval, EffectivePolicy, NameRules};
 pub use ended::end_approvals;
 pub use expiry::{Ending, Ends};
 pub use fields::file_format;
@@ -55,7 +57,7 @@ pub use reading::{Context, Reading};
 pub use reviewed::Reviewed;
 pub use rule::{Allow, Approval, Classification, Rule, State, Terms, Track};
 pub use selector::{BadPattern, BadVersions, NamePattern, VersionPattern};
-pub use set::{EffectiveApproval, EffectivePolicy, NameRules, OverlaySet};
+pub use set::OverlaySet;
 
 #[cfg(test)]
 mod tests;

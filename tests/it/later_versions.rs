@@ -21,7 +21,13 @@ fn at(text: &str) -> Timestamp {
 /// Returns a row of an upstream of the organisation, whose names need no owner: the content alone is judged.
 fn row(entry: &Entry, published: &str) -> DossierRow {
     let published_at = at(published);
-    let head = Head { published_at, first_seen: published_at, initial: false, ..entry.head };
+    let head = Head {
+        published_at,
+        updated_at: published_at,
+        first_seen: published_at,
+        initial: false,
+        ..entry.head
+    };
     DossierRow {
         upstream: UPSTREAM.into(),
         version: entry.version.clone(),

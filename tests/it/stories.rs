@@ -82,11 +82,13 @@ async fn has_state(place: &Workplace, of: &str, wanted: &str) {
         .await;
 }
 
-fn following(reference: &str, digest: &str, reviewed: &str, cooldown: &str) -> String {
+/// Returns a rule that follows one version within a range.
+fn following(versions: &str, reference: (&str, &str), reviewed: &str, cooldown: &str) -> String {
+    let (version, digest) = reference;
     format!(
-        "servers:\n  - name: {WIKI}\n    owner: wiki-team\n    approval:\n      state: approved\n      reviewed: {reviewed}\n      \
-         expires: 2099-01-01\n      follow: benign\n      cooldown: {cooldown}\n      \
-         reference: {{version: {reference}, digest: \"{digest}\"}}\n"
+        "  - {{name: {WIKI}, versions: \"{versions}\", owner: wiki-team, approval: {{state: approved, reviewed: \"{reviewed}\", \
+         expires: 2099-01-01, follow: benign, cooldown: {cooldown}, \
+         reference: {{version: {version}, digest: \"{digest}\"}}}}}}\n"
     )
 }
 
@@ -96,11 +98,12 @@ async fn benign_version_is_served_after_its_cooldown_and_a_material_one_after_a_
     let (upstream, place, daemon) = begin([version("1.0.0", "wiki.example.com")]).await;
     let reference = digest(&place, "com.example/wiki@1.0.0").await;
     let reviewed = now();
-    place.overlay("policy.yaml", &following("1.0.0", &reference, &reviewed, "30d"));
+    let follow = |cooldown: &str| following("<2", ("1.0.0", &reference), &reviewed, cooldown);
+    place.overlay("policy.yaml", &format!("servers:\n{}", follow("30d")));
     daemon.lists(&["com.example/wiki@1.0.0"]).await;
     upstream.put(version("1.1.0", "wiki.example.com"));
     has_state(&place, "1.1.0", "cooldown").await;
-    place.overlay("policy.yaml", &following("1.0.0", &reference, &reviewed, "100ms"));
+    place.overlay("policy.yaml", &format!("servers:\n{}", follow("100ms")));
     daemon.lists(&["com.example/wiki@1.0.0", "com.example/wiki@1.1.0"]).await;
     // What follows is compared with the reference, and not with what was followed.
     upstream.put(version("1.2.0", "elsewhere.example.com"));
@@ -114,17 +117,24 @@ async fn benign_version_is_served_after_its_cooldown_and_a_material_one_after_a_
     );
     assert_eq!(state(&place, "1.2.0"), "material-change");
     daemon.lists(&["com.example/wiki@1.0.0", "com.example/wiki@1.1.0"]).await;
-    // The decision: this version is approved with its digest, and is the reference from now on.
-    let reference = digest(&place, "com.example/wiki@1.2.0").await;
+    // The decision: this version is approved with its digest, and followed from there.
+    let decided = digest(&place, "com.example/wiki@1.2.0").await;
     let exact = format!(
-        "  - {{name: {WIKI}, versions: 1.2.0, approval: {{state: approved, expires: 2099-01-01, digest: \"{reference}\"}}}}\n"
+        "  - {{name: {WIKI}, versions: 1.2.0, approval: {{state: approved, expires: 2099-01-01, digest: \"{decided}\"}}}}\n"
     );
-    let rules = following("1.2.0", &reference, &reviewed, "100ms") + &exact;
-    place.overlay("policy.yaml", &rules);
-    let all = ["com.example/wiki@1.0.0", "com.example/wiki@1.2.0"];
-    daemon.lists(&all).await;
+    let before = following("<1.2", ("1.0.0", &reference), &reviewed, "100ms");
+    let after = following(">=1.2, <2", ("1.2.0", &decided), &reviewed, "100ms");
+    place.overlay("policy.yaml", &format!("servers:\n{before}{exact}{after}"));
+    let served = |versions: &[&str]| -> Vec<String> {
+        versions.iter().map(|version| format!("{WIKI}@{version}")).collect()
+    };
+    let listed = async |versions: &[&str]| {
+        let wanted = served(versions);
+        daemon.lists(&wanted.iter().map(String::as_str).collect::<Vec<_>>()).await;
+    };
+    listed(&["1.0.0", "1.1.0", "1.2.0"]).await;
     upstream.put(version("1.3.0", "elsewhere.example.com"));
-    daemon.lists(&[all[0], all[1], "com.example/wiki@1.3.0"]).await;
+    listed(&["1.0.0", "1.1.0", "1.2.0", "1.3.0"]).await;
     eventually("the alert is resolved", async || {
         let alerts = place.json(&["alerts", "--json"]);
         let mut alerts = alerts.as_array().expect("a list").iter();
@@ -138,10 +148,11 @@ async fn reference_that_no_upstream_has_is_a_warning_and_follows_nothing() {
     let (upstream, place, daemon) = begin([version("1.0.0", "wiki.example.com")]).await;
     digest(&place, "com.example/wiki@1.0.0").await;
     let other = format!("sha256:{}", "0".repeat(64));
-    place.overlay("policy.yaml", &following("1.0.0", &other, &now(), "100ms"));
+    let rule = following("<2", ("1.0.0", &other), &now(), "100ms");
+    place.overlay("policy.yaml", &format!("servers:\n{rule}"));
     daemon.lists(&["com.example/wiki@1.0.0"]).await;
     let checked = String::from_utf8_lossy(&place.run(&["check"]).stdout).into_owned();
-    let wanted = "no upstream has the reference 1.0.0 of `com.example/wiki` with its digest";
+    let wanted = "no upstream has the reference 1.0.0 of `com.example/wiki@<2` with its digest";
     assert!(checked.contains(wanted), "{checked}");
     upstream.put(version("1.1.0", "wiki.example.com"));
     has_state(&place, "1.1.0", "material-change").await;

@@ -155,8 +155,8 @@ pub(super) const FACTS: [Facts; 50] = [
         word: "material-change",
         meaning: "A later version of a name that an approval follows is not benign beside the reference; it waits for a \
             review.",
-        remedy: "Review the difference; to serve the version, approve it with its digest in a rule of its own, and write it \
-            as the `reference`. A later `reviewed` would admit every version that waits.",
+        remedy: "Review the difference; to serve the version, approve it with its digest in a rule of its own, and follow it \
+            from there in a range with it as the `reference`. A later `reviewed` would admit every version that waits.",
     },
     Facts {
         kind: AlertKind::Missing,
