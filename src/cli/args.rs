@@ -97,6 +97,21 @@ pub(super) enum Command {
     },
     /// List what is served
     List(ListArguments),
+    /// Show what a server says of itself, how it stands, and its other versions; served or not
+    Show {
+        /// A server, or one version of it
+        #[arg(value_name = "NAME[@VERSION]")]
+        name: String,
+        /// The received bytes
+        #[arg(long, conflicts_with_all = ["diff", "json"])]
+        raw: bool,
+        /// The members in which two versions differ, by JSON pointer
+        #[arg(long, num_args = 2, value_names = ["FROM", "TO"])]
+        diff: Vec<String>,
+        /// Print JSON for programs
+        #[arg(long)]
+        json: bool,
+    },
     /// Show why the versions of one server are served or hidden
     Explain {
         /// A server, or one version of it

@@ -9,17 +9,14 @@ use crate::curation::{DEFAULT_VIEW, EntryState, Explanation, GateAnswer, Version
 use crate::daemon::{Screenings, explain_name, is_anything_known};
 use crate::model::{Escaped, Name, Timestamp};
 
-/// Explains `NAME` or `NAME@VERSION`; a name cannot hold an `@`.
+/// Explains `NAME` or `NAME@VERSION`.
 pub(super) async fn explain(
     settings: Settings,
     text: &str,
     verbose: bool,
     json: bool,
 ) -> Result<Exit, CliError> {
-    let (name, version) = match text.split_once('@') {
-        Some((name, version)) => (name, Some(version)),
-        None => (text, None),
-    };
+    let (name, version) = split_version(text);
     let parsed =
         Name::parse(name).map_err(|source| CliError::Name { text: name.to_owned(), source })?;
     let explanation: Explanation = match Target::open_known(&settings)? {
@@ -40,6 +37,11 @@ pub(super) async fn explain(
         print_explanation(&explanation, verbose);
     }
     Ok(Exit::Done)
+}
+
+/// Splits `NAME@VERSION`; a name has no `@`.
+pub(super) fn split_version(text: &str) -> (&str, Option<&str>) {
+    text.split_once('@').map_or((text, None), |(name, version)| (name, Some(version)))
 }
 
 async fn ask(
@@ -101,6 +103,11 @@ fn is_judged_alike(one: &VersionExplanation, other: &VersionExplanation) -> bool
 
 fn failed(version: &VersionExplanation) -> impl Iterator<Item = &GateAnswer> {
     version.gates.iter().filter(|answer| answer.outcome == "failed")
+}
+
+/// Prints how one version stands: its state, the gates that hide it, and what the upstream says of it.
+pub(super) fn print_standing(version: &VersionExplanation) {
+    print_block(&[version], false);
 }
 
 fn print_block(block: &[&VersionExplanation], verbose: bool) {

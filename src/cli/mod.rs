@@ -19,6 +19,7 @@ mod print;
 mod progress;
 mod query;
 mod serve;
+mod show;
 mod sync;
 mod target;
 mod token;
@@ -126,6 +127,9 @@ async fn dispatch(
         }
         Command::Check { file: None, json } => check::check(settings, json).await,
         Command::List(arguments) => list::list(settings, &arguments).await,
+        Command::Show { name, raw, diff, json } => {
+            show::show(settings, &name, raw, &diff, json).await
+        }
         Command::Explain { name, verbose, json } => {
             explain::explain(settings, &name, verbose, json).await
         }

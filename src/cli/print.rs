@@ -24,7 +24,7 @@ pub(super) fn as_json(value: &impl Serialize) {
 
 /// Writes characters that could steer a terminal as `\uXXXX`, which leaves the same value. JSON itself demands that of
 /// the first 32 characters only.
-fn escaped_json(json: &str) -> String {
+pub(super) fn escaped_json(json: &str) -> String {
     let mut escaped = String::with_capacity(json.len());
     for character in json.chars() {
         if character == '\n' || !is_hidden(character) {

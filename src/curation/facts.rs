@@ -85,6 +85,18 @@ pub enum InputPlace {
     Variable,
 }
 
+impl InputPlace {
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Environment => "environment",
+            Self::Header => "header",
+            Self::Argument => "argument",
+            Self::Variable => "variable",
+        }
+    }
+}
+
 /// The limit on the encoded facts. Larger ones are not kept, and every gate that needs them fails.
 const MAX_FACTS_BYTES: usize = 64 * 1024;
 

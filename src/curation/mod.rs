@@ -14,6 +14,7 @@
 mod arguments;
 mod authority;
 mod conditions;
+mod content;
 mod dossier;
 mod evaluation;
 mod evidence;
@@ -37,6 +38,7 @@ mod view;
 
 pub use authority::{Authorities, Authority};
 pub use conditions::{Found, Unmet, Waived};
+pub use content::{EntryContent, InputContent, PackageContent, RemoteContent, RepositoryContent};
 pub use dossier::{ContentHead, Dossier, DossierRow, QuarantinedFacts, ViewRecord};
 pub use evaluation::{EntryEvaluation, Evaluation, evaluate};
 pub use evidence::Evidence;

@@ -1,6 +1,7 @@
 use std::collections::BTreeSet;
 
 use serde_json::Value;
+use similar::{ChangeTag, TextDiff};
 
 use super::Escaped;
 
@@ -62,6 +63,14 @@ impl<'v> Comparison<'v> {
                     self.pointer.pop();
                 }
             }
+            (Value::String(before), Value::String(after)) if before != after => {
+                self.add(|| match words_changed(before, after) {
+                    Some(words) => {
+                        format!("{words} (in a text of {} characters)", after.chars().count())
+                    }
+                    None => format!("{} became {}", quoted(before), quoted(after)),
+                });
+            }
             (before, after) if before != after => {
                 self.add(|| format!("{} became {}", shown(before), shown(after)));
             }
@@ -94,6 +103,44 @@ impl<'v> Comparison<'v> {
         }
         bounded(&Escaped(&pointer).to_string())
     }
+}
+
+/// Texts longer than this are shown by the words that changed.
+const LONG_TEXT: usize = 120;
+/// Equal words beside a change that are shown.
+const CONTEXT: usize = 3;
+
+/// Returns the words that changed between two long texts, with a few beside them; `None` for short texts, and for texts
+/// with little in common.
+fn words_changed(before: &str, after: &str) -> Option<String> {
+    if before.chars().count().min(after.chars().count()) <= LONG_TEXT {
+        return None;
+    }
+    let difference = TextDiff::from_words(before, after);
+    if difference.ratio() < 0.3 {
+        return None;
+    }
+    let mut text = String::new();
+    for group in difference.grouped_ops(CONTEXT) {
+        text.push('…');
+        for change in group.iter().flat_map(|operation| difference.iter_changes(operation)) {
+            let words = change.value();
+            match change.tag() {
+                ChangeTag::Equal => text.push_str(words),
+                ChangeTag::Delete => text.push_str(&format!("[-{words}-]")),
+                ChangeTag::Insert => text.push_str(&format!("{{+{words}+}}")),
+            }
+            if text.len() > 2 * MAX_TEXT {
+                break;
+            }
+        }
+        text.push('…');
+    }
+    Some(bounded(&Escaped(&text).to_string()))
+}
+
+fn quoted(text: &str) -> String {
+    shown(&Value::from(text))
 }
 
 fn shown(value: &Value) -> String {
@@ -137,6 +184,24 @@ mod tests {
         };
         let changes = changed_members(&object(1), &object(2), 100);
         assert_eq!((changes.len(), changes[100].as_str()), (101, "and 12 more"));
+    }
+
+    #[test]
+    fn long_texts_are_compared_word_by_word() {
+        let object = |word: &str| {
+            let text = format!("{}{word} {}", "lorem ipsum ".repeat(20), "dolor sit ".repeat(20));
+            serde_json::json!({"d": text.trim()}).to_string()
+        };
+        let changes = changed_members(&object("reads"), &object("writes"), 10);
+        let wanted = "/d: …ipsum lorem ipsum [-reads-]{+writes+} dolor sit… (in a text of";
+        assert!(changes[0].replace("  ", " ").starts_with("/d: …"), "{changes:?}");
+        assert!(changes[0].contains("[-reads-]{+writes+}"), "{wanted} {changes:?}");
+        let unlike = changed_members(
+            &object("x"),
+            &serde_json::json!({"d": "y".repeat(300)}).to_string(),
+            10,
+        );
+        assert!(unlike[0].contains("became"), "{unlike:?}");
     }
 
     #[test]

@@ -51,7 +51,7 @@ pub(super) async fn listing(
 }
 
 /// Answers 503 while no upstream has answered: an empty list would claim that nothing is approved.
-fn known<T>(Json(found): Json<Option<T>>) -> Result<Json<T>, Problem> {
+pub(super) fn known<T>(Json(found): Json<Option<T>>) -> Result<Json<T>, Problem> {
     found.map(Json).ok_or(Problem::NotReady)
 }
 

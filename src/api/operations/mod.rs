@@ -7,6 +7,7 @@ mod holds;
 mod mirror;
 mod params;
 mod routes;
+mod show;
 mod state;
 mod tokens;
 

@@ -13,6 +13,7 @@ use super::entries::{
 use super::holds::{decide, hold};
 use super::mirror::sync;
 use super::params::refuse_stray_parameters;
+use super::show::{difference, greatest_shown, shown};
 use super::state::Operations;
 use super::tokens::{create_token, revoke_token, tokens};
 use crate::api::problem::Problem;
@@ -34,6 +35,9 @@ pub fn operations(services: Arc<Services>, token: Arc<TokenFile>) -> Router {
         .route("/list", get(listing))
         .route("/quarantine", get(quarantined))
         .route("/rules", get(rules))
+        .route("/entries/{name}", get(greatest_shown))
+        .route("/entries/{name}/difference", get(difference))
+        .route("/entries/{name}/versions/{version}", get(shown))
         .route("/explain/{name}", get(explained))
         .route("/lookalikes/{name}", get(lookalikes))
         .route("/verify", get(verified))

@@ -13,6 +13,7 @@ mod inventory;
 mod list;
 mod reference;
 mod rules;
+mod show;
 mod status;
 mod store;
 
@@ -21,5 +22,6 @@ pub use hold::{HoldReport, change_set_on_hold};
 pub use inventory::{QuarantineReport, is_anything_known, known_names, quarantine};
 pub use list::{Listed, list};
 pub use rules::{RuleEffect, rule_effects};
+pub use show::{OtherVersion, Shown, VersionDifference, show_entry, version_difference};
 pub use status::{StatusReport, UpstreamReport, WebhookReport, status};
 pub(super) use store::store_alert;

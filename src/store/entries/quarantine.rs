@@ -66,6 +66,19 @@ impl Snapshot {
         })))
     }
 
+    /// Returns the received bytes of a row in quarantine.
+    pub fn quarantined_item(
+        &self,
+        name: &Name,
+        upstream: &str,
+        version: &str,
+    ) -> Result<Option<String>, StoreError> {
+        let key = (upstream, name.as_str(), version);
+        let Some(value) = self.tables.quarantine()?.get(key)? else { return Ok(None) };
+        let row = self.quarantined_row(key, value.value())?;
+        Ok(Some(row.row.item.into()))
+    }
+
     fn quarantine_ranges(&self, name: &Name) -> Result<Vec<RowRange>, StoreError> {
         let quarantine = self.tables.quarantine()?;
         if quarantine.is_empty()? {
