@@ -9,6 +9,7 @@ use std::fmt;
 
 use url::Url;
 
+use super::arguments::usual_runtime;
 use super::dossier::ContentHead;
 use super::facts::{ContentFacts, InputPlace, PackageFacts, RemoteFacts};
 use super::ownership::OwnershipEvidence;
@@ -206,13 +207,7 @@ fn runtime(package: &PackageFacts) -> Option<&str> {
     if let Some(hint) = package.runtime.as_deref().filter(|hint| !hint.is_empty()) {
         return Some(hint);
     }
-    match kind(package).as_str() {
-        "npm" => Some("npx"),
-        "pypi" => Some("uvx"),
-        "nuget" => Some("dnx"),
-        "oci" => Some("docker"),
-        _ => None,
-    }
+    usual_runtime(&package.registry)
 }
 
 /// Returns true if a package is from an allowed registry, as far as it says from which.

@@ -130,7 +130,7 @@ impl DossierRow {
     /// Returns the head of a content with the current status upstream.
     #[must_use]
     pub fn head_of(&self, content: &ContentHead) -> Head {
-        let Head { status, missing, deprecated_at, .. } = self.content.head;
-        Head { status, missing, deprecated_at, ..content.head }
+        let Head { status, missing, status_since, .. } = self.content.head;
+        Head { status, missing, status_since, ..content.head }
     }
 }

@@ -103,7 +103,7 @@ const MAX_FACTS_BYTES: usize = 64 * 1024;
 impl ContentFacts {
     /// The number of the rules that compute facts. Raise it with every change of a field, of the order of
     /// fields or of their types: the encoding does not name fields.
-    pub const RULES: u32 = 7;
+    pub const RULES: u32 = 8;
 
     /// Computes the facts of a `server` object.
     #[must_use]

@@ -6,7 +6,7 @@
 
 use super::dossier::{ContentHead, Dossier, DossierRow};
 use super::facts::ContentFacts;
-use crate::model::{NotBenign, Timestamp, Version};
+use crate::model::{Head, NotBenign, Timestamp, Version};
 use crate::overlay::{Follow, NameRules, Reference};
 
 /// A version that came after the review, with the approval that may follow it.
@@ -17,6 +17,8 @@ pub(super) struct Later<'a, 'c> {
     pub(super) follow: &'a Follow,
     pub(super) version: &'c Version,
     pub(super) content: &'a ContentHead,
+    /// The head of the content, with the present status.
+    pub(super) head: Head,
 }
 
 impl Later<'_, '_> {
@@ -37,13 +39,13 @@ impl Later<'_, '_> {
         version_objection.or_else(|| content_objection(reviewed, facts))
     }
 
-    /// Returns the moment from which the version is served, if it is benign. While no view shows it, a change of its
-    /// status begins the time again: a version that was deleted meanwhile could not be looked at.
+    /// Returns the moment from which the version is served, if it is benign. While no view shows it, another status begins
+    /// the time again: a version that was deleted meanwhile could not be looked at.
     pub(super) fn served_from(&self) -> Timestamp {
-        let head = self.content.head;
+        let head = self.head;
         let is_visible = self.dossier.is_visible(self.version);
-        let changed = if is_visible { Timestamp::MIN } else { head.updated_at };
-        head.counts_from().max(changed).plus(self.follow.cooldown)
+        let changed = head.status_since.filter(|_| !is_visible);
+        head.counts_from().max(changed.unwrap_or(Timestamp::MIN)).plus(self.follow.cooldown)
     }
 }
 
@@ -82,7 +84,7 @@ fn content_objection(reference: &ContentFacts, later: &ContentFacts) -> Option<N
         Some(NotBenign::UnknownSchema)
     } else if later.rich_text.is_some() && later.rich_text != reference.rich_text {
         Some(NotBenign::RichText)
-    } else if later.packages.iter().any(|package| !package.exact) {
+    } else if later.packages.iter().any(|package| !package.exact || package.redirected.is_some()) {
         Some(NotBenign::PackageNotExact)
     } else {
         None

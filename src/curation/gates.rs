@@ -229,7 +229,8 @@ impl<'a> GateInput<'a, '_> {
     fn evaluate_follow(&self, rule: &'a Rule, follow: &'a Follow) -> Outcome<'a> {
         let (dossier, content) = (self.dossier, self.content);
         let rules = self.of_name;
-        let later = Later { dossier, rules, follow, version: &self.row.version, content };
+        let (version, head) = (&self.row.version, self.head);
+        let later = Later { dossier, rules, follow, version, content, head };
         let objection = later.objection().or_else(|| {
             if self.claimed.admits_unseen() {
                 self.open_lookalike().map(|_| NotBenign::LookalikeAlert)

@@ -26,6 +26,9 @@ pub fn changed_members(before: &str, after: &str, most: usize) -> Vec<String> {
     changes
 }
 
+/// Members that change with every version, which are shown last.
+const VOLATILE: [&str; 6] = ["version", "title", "description", "$schema", "icons", "_meta"];
+
 /// A comparison under way. A publisher chooses keys and depth, so a pointer is only written where it is shown.
 struct Comparison<'v> {
     pointer: Vec<Step<'v>>,
@@ -45,6 +48,11 @@ impl<'v> Comparison<'v> {
         match (before, after) {
             (Value::Object(before), Value::Object(after)) => {
                 let keys: BTreeSet<&'v String> = before.keys().chain(after.keys()).collect();
+                let mut keys: Vec<&'v String> = keys.into_iter().collect();
+                if self.pointer.is_empty() {
+                    // What every version may change must not fill the places of the rest.
+                    keys.sort_by_key(|key| VOLATILE.contains(&key.as_str()));
+                }
                 for key in keys {
                     self.pointer.push(Step::Member(key));
                     match (before.get(key), after.get(key)) {
@@ -184,6 +192,17 @@ mod tests {
         };
         let changes = changed_members(&object(1), &object(2), 100);
         assert_eq!((changes.len(), changes[100].as_str()), (101, "and 12 more"));
+    }
+
+    #[test]
+    fn members_that_every_version_changes_are_shown_last() {
+        let object = |value: u8| {
+            let keys: Vec<String> = (0..30).map(|key| format!("\"{key}\":{value}")).collect();
+            format!(r#"{{"_meta":{{{}}},"version":"{value}","remotes":[{value}]}}"#, keys.join(","))
+        };
+        let changes = changed_members(&object(1), &object(2), 3);
+        assert_eq!(changes[0], "/remotes/0: 1 became 2");
+        assert_eq!(changes[3], "and 29 more");
     }
 
     #[test]

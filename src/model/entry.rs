@@ -49,8 +49,8 @@ pub struct Head {
     /// The time at which this content was first accepted into the live entries, and not deleted: a tombstone, a row
     /// in quarantine or on hold, and another content of the same key are no first sight.
     pub first_seen: Timestamp,
-    /// The time at which its deprecation was first received; `None` if it is not deprecated, or if that was not recorded.
-    pub deprecated_at: Option<Timestamp>,
+    /// The time at which its status was first received after another one; `None` if it always had this status.
+    pub status_since: Option<Timestamp>,
     /// The received digest: SHA-256 over the canonical JSON (RFC 8785) of the `server` object.
     pub received: Digest,
     /// SHA-256 over the bytes of both objects, without times that mirrors rewrite: equal means that
@@ -70,7 +70,7 @@ impl Head {
     #[must_use]
     pub fn deprecated_since(&self) -> Option<Timestamp> {
         let is_deprecated = self.status == Status::Deprecated;
-        is_deprecated.then(|| self.deprecated_at.unwrap_or(self.first_seen))
+        is_deprecated.then(|| self.status_since.unwrap_or(self.first_seen))
     }
 
     /// Returns true if upstream sent several contents of the entry.
@@ -234,7 +234,7 @@ fn read_item(item: &RawValue, first_seen: Timestamp) -> Result<Entry, Validation
             published_at: facts.published_at,
             updated_at: facts.updated_at,
             first_seen,
-            deprecated_at: None,
+            status_since: None,
             received: canonical_digest(server)?,
             sent: Sent::of(server.get(), meta).digest,
         },

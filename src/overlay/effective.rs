@@ -100,7 +100,7 @@ impl<'s> NameRules<'s> {
             .filter(|rule| rule.concerns(upstream))
             .filter(|rule| rule.selects_version(version, semantic.as_ref()))
             .collect();
-        // A pending state selects generously. What lets an entry through is not taken from such a rule.
+        // A pending state selects generously. Nothing else of such a rule does: a fact may let an entry into a view.
         let selecting: Vec<&'s Rule> = matching
             .iter()
             .copied()
@@ -108,10 +108,10 @@ impl<'s> NameRules<'s> {
             .collect();
         let rules = matching.iter().copied();
         EffectivePolicy {
-            tier: rules.clone().find_map(|rule| rule.tier),
-            classification: rules.clone().find_map(|rule| rule.classification),
-            owner: rules.clone().find_map(|rule| rule.owner.as_deref()),
-            labels: rules.clone().find_map(|rule| rule.labels.as_deref()).unwrap_or_default(),
+            tier: selecting.iter().find_map(|rule| rule.tier),
+            classification: selecting.iter().find_map(|rule| rule.classification),
+            owner: selecting.iter().find_map(|rule| rule.owner.as_deref()),
+            labels: selecting.iter().find_map(|rule| rule.labels.as_deref()).unwrap_or_default(),
             allowed: selecting.iter().filter_map(|rule| rule.allow.as_ref()).collect(),
             approval: rules
                 .filter(|rule| !rule.hides())

@@ -72,30 +72,38 @@ fn is_beside(rule: &Rule, other: &Rule) -> bool {
         && may_overlap(&rule.versions, &other.versions)
 }
 
-/// Narrows the list of a rule by those of other rules, and returns a warning at the first that leaves nothing.
+/// Narrows the list of a rule by those of other rules which may select the same together, and returns a warning at the
+/// first that leaves nothing.
 fn finding(
     rule: &Rule,
     condition: Condition,
     list: &BTreeSet<String>,
     others: &[&Rule],
 ) -> Option<Finding> {
-    let mut left = list.clone();
-    for other in others {
-        let Some(their) = other.conditions.as_ref()?.lists.get(&condition) else { continue };
-        if left.is_empty() && their.is_empty() {
-            continue;
+    others.iter().find_map(|first| {
+        let mut left = list.clone();
+        let together = others.iter().filter(|other| may_overlap(&first.versions, &other.versions));
+        for other in together {
+            let Some(their) = other.conditions.as_ref()?.lists.get(&condition) else { continue };
+            if left.is_empty() && their.is_empty() {
+                continue;
+            }
+            left.retain(|value| their.iter().any(|other| have_common(condition, value, other)));
+            if left.is_empty() {
+                return Some(nothing_allowed(rule, condition, other));
+            }
         }
-        left.retain(|value| their.iter().any(|other| have_common(condition, value, other)));
-        if left.is_empty() {
-            let selector = other.selector();
-            let found = format!(
-                "no value can meet the condition `{condition}`: beside that of `{selector}` nothing is allowed"
-            );
-            let allowed = "conditions of all rules add up; allow a value in all of them, or waive the condition for one server";
-            return Some(Finding::warning(&rule.place, found, allowed).against(&other.place));
-        }
-    }
-    None
+        None
+    })
+}
+
+fn nothing_allowed(rule: &Rule, condition: Condition, other: &Rule) -> Finding {
+    let found = format!(
+        "no value can meet the condition `{condition}`: beside that of `{}` nothing is allowed",
+        other.selector()
+    );
+    let allowed = "conditions of all rules add up; allow a value in all of them, or waive the condition for one server";
+    Finding::warning(&rule.place, found, allowed).against(&other.place)
 }
 
 fn have_common(condition: Condition, left: &str, right: &str) -> bool {
@@ -216,6 +224,17 @@ mod tests {
         );
         let set = OverlaySet::from(read(&[Source::new("x.yaml", text)], &context));
         assert_eq!(set.idle_waivers().len(), usize::from(is_idle));
+    }
+
+    #[test]
+    fn conditions_of_ranges_apart_are_not_added_up() {
+        let now = Timestamp::parse("2026-06-01T00:00:00Z").expect("a time");
+        let context = Context { terms: Terms::default(), now, upstreams: None };
+        let text = "servers: [{name: com.a/*, versions: '<2', conditions: {packages: {types: [npm]}}}, \
+            {name: com.a/*, versions: '>=2', conditions: {packages: {types: [pypi]}}}, \
+            {name: com.a/x, conditions: {packages: {types: [npm, pypi]}}}]";
+        let findings = read(&[Source::new("x.yaml", text)], &context).findings;
+        assert_eq!(findings.len(), 0, "{findings:?}");
     }
 
     #[test]

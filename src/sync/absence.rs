@@ -111,7 +111,7 @@ mod tests {
             rewritten: false,
             replaced,
             contentless: false,
-            deprecated_at: None,
+            status_since: None,
             initial: false,
             published_at: at,
             updated_at: at,

@@ -59,8 +59,8 @@ pub enum Rewrite {
 /// content was accepted before, and never pass to another one.
 #[must_use]
 pub fn rewrite(arrival: &Arrival) -> Rewrite {
-    let deprecated_at = deprecated_at(arrival);
-    let arrival = &Arrival { sent: Head { deprecated_at, ..arrival.sent }, ..*arrival };
+    let status_since = status_since(arrival);
+    let arrival = &Arrival { sent: Head { status_since, ..arrival.sent }, ..*arrival };
     let Arrival { sent, stored, purged, same_content, is_stub, .. } = *arrival;
     let returning = purged.filter(|purged| purged.received == sent.received);
     // A tombstone that was met first is no content: what comes later is the first.
@@ -71,9 +71,9 @@ pub fn rewrite(arrival: &Arrival) -> Rewrite {
         let head = Head { rewritten: true, ..dated(sent, purged) };
         return Rewrite::Restore { head, displaced: stored };
     }
-    let Head { status, updated_at, deprecated_at, .. } = sent;
+    let Head { status, updated_at, status_since, .. } = sent;
     let marked =
-        Head { status, updated_at, deprecated_at, sent: sent.sent, missing: false, ..stored };
+        Head { status, updated_at, status_since, sent: sent.sent, missing: false, ..stored };
     if same_content {
         let Head { rewritten, replaced, .. } = stored;
         let head = Head { rewritten, replaced, ..dated(sent, stored) };
@@ -85,12 +85,18 @@ pub fn rewrite(arrival: &Arrival) -> Rewrite {
     }
 }
 
-/// Returns the time at which the deprecation of an arriving entry was first received.
-fn deprecated_at(arrival: &Arrival) -> Option<Timestamp> {
-    let purged = arrival.purged.filter(|purged| purged.received == arrival.sent.received);
-    let before = arrival.stored.or(purged).and_then(|before| before.deprecated_since());
-    let is_deprecated = arrival.sent.status == Status::Deprecated;
-    is_deprecated.then(|| before.unwrap_or(arrival.accepted.at))
+/// Returns the time at which the status of an arriving entry was first received after another one. The clock is ours: an
+/// upstream could state any time.
+fn status_since(arrival: &Arrival) -> Option<Timestamp> {
+    let Arrival { sent, stored, purged, accepted, .. } = arrival;
+    let purged = purged.filter(|purged| purged.received == sent.received);
+    // A tombstone that was met first says nothing of this content.
+    let before = stored.filter(|stored| !stored.contentless).or(purged);
+    match before {
+        Some(before) if before.status == sent.status => before.status_since,
+        None if sent.status != Status::Deprecated => None,
+        _ => Some(accepted.at),
+    }
 }
 
 /// Decides about an entry of which no content is stored.
@@ -140,7 +146,7 @@ pub fn place(known: &[(Digest, Timestamp)], content: Digest, now: Timestamp) -> 
 /// Marks an entry as deleted by a row that is not a valid entry. The next bytes of the entry count as changed.
 #[must_use]
 pub fn deleted(stored: Head) -> Head {
-    Head { status: Status::Deleted, deprecated_at: None, sent: NEVER_SENT, ..stored }
+    Head { status: Status::Deleted, sent: NEVER_SENT, ..stored }
 }
 
 #[cfg(test)]
@@ -158,7 +164,7 @@ mod tests {
             rewritten: false,
             replaced: false,
             contentless: false,
-            deprecated_at: None,
+            status_since: None,
             initial: false,
             published_at: Timestamp::from_micros(at),
             updated_at: Timestamp::from_micros(at),
@@ -184,18 +190,18 @@ mod tests {
 
     #[test]
     fn arrival_is_kept_stored_or_restored_by_its_content() {
-        let deprecated_at = Some(ACCEPTED.at);
-        let sent = Head { status: Status::Deprecated, deprecated_at, ..head(1, 9) };
+        let status_since = Some(ACCEPTED.at);
+        let sent = Head { status: Status::Deprecated, status_since, ..head(1, 9) };
         let missing = Head { missing: true, initial: true, ..head(1, 5) };
         let rewritten = Head { rewritten: true, ..head(1, 5) };
         let replaced = Head { replaced: true, ..head(2, 7) };
         let other = Head { missing: true, ..head(2, 5) };
         let marked = |stored: Head| {
-            let Head { status, updated_at, deprecated_at, sent, .. } = sent;
+            let Head { status, updated_at, status_since, sent, .. } = sent;
             Head {
                 status,
                 updated_at,
-                deprecated_at,
+                status_since,
                 sent,
                 missing: false,
                 rewritten: true,
@@ -273,12 +279,12 @@ mod tests {
         #[case] wanted: Option<i64>,
     ) {
         let stored = before.map(|(status, at)| {
-            let deprecated_at = at.map(Timestamp::from_micros);
-            Head { status, deprecated_at, ..head(1, 5) }
+            let status_since = at.map(Timestamp::from_micros);
+            Head { status, status_since, ..head(1, 5) }
         });
         let sent = Head { status: Status::Deprecated, ..head(1, 9) };
         let decided = |sent| match decide(sent, stored, None, false) {
-            Rewrite::Store { head, .. } | Rewrite::KeepFirst { head } => head.deprecated_at,
+            Rewrite::Store { head, .. } | Rewrite::KeepFirst { head } => head.deprecated_since(),
             other => panic!("{other:?}"),
         };
         assert_eq!(decided(sent), wanted.map(Timestamp::from_micros));
@@ -310,6 +316,7 @@ mod tests {
         let stub = Head { status: Status::Deleted, ..head(2, 9) };
         let deleted = Head {
             status: Status::Deleted,
+            status_since: Some(ACCEPTED.at),
             updated_at: stub.updated_at,
             sent: stub.sent,
             ..stored
@@ -321,7 +328,9 @@ mod tests {
         let alive = decide(head(2, 9), Some(stored), None, true);
         assert!(matches!(alive, Rewrite::KeepFirst { .. }), "the stub without a deletion");
         let back = decide(head(1, 12), Some(deleted), None, false);
-        assert_eq!(back, store(dated(head(1, 12), stored), false, false));
+        let status_since = Some(ACCEPTED.at);
+        let again = Head { status_since, ..dated(head(1, 12), stored) };
+        assert_eq!(back, store(again, false, false));
     }
 
     #[test]

@@ -34,7 +34,7 @@ pub(super) fn head(status: Status, published: &str) -> Head {
         rewritten: false,
         replaced: false,
         contentless: false,
-        deprecated_at: None,
+        status_since: None,
         initial: true,
         published_at: at(published),
         updated_at: at(published),

@@ -249,9 +249,9 @@ fn verified_at(now: Timestamp) -> VerificationRecord {
 #[case::not_confirmed_since("", |dossier: &mut Dossier| dossier.rows[1].content.head.first_seen = at("2026-06-19T01:00:00Z"), EntryState::NewerThanReview, Some(NotBenign::NotVerified))]
 #[case::deleted("", |dossier: &mut Dossier| dossier.rows[1].content.head.status = Status::Deleted, EntryState::DeletedUpstream, None)]
 #[case::denied_reference("}}, {name: io.github.acme/wiki, versions: 1.4.0, approval: {state: denied", |_: &mut Dossier| (), EntryState::MaterialChange, Some(NotBenign::ReferenceHidden))]
-#[case::changed_again("", |dossier: &mut Dossier| dossier.rows[1].content.head.updated_at = at("2026-06-19T00:00:00Z"), EntryState::Cooldown, None)]
+#[case::changed_again("", |dossier: &mut Dossier| dossier.rows[1].content.head.status_since = Some(at("2026-06-19T00:00:00Z")), EntryState::Cooldown, None)]
 #[case::changed_while_visible("", |dossier: &mut Dossier| {
-    dossier.rows[1].content.head.updated_at = at("2026-06-19T00:00:00Z");
+    dossier.rows[1].content.head.status_since = Some(at("2026-06-19T00:00:00Z"));
     dossier.ledger = vec![visible("1.5.0", at(NOW))];
 }, EntryState::Served, None)]
 fn benign_version_needs_its_reference_and_a_verified_namespace(

@@ -71,14 +71,14 @@ fn content_that_drifted_and_was_changed_back_stays_suspended() {
 #[case("on_deprecated: {hide_after: 200d}", None, Some("2026-08-03T00:00:00Z"))]
 fn deprecated_version_is_hidden_after_the_time_that_a_rule_allows(
     #[case] rule: &str,
-    #[case] deprecated_at: Option<&str>,
+    #[case] status_since: Option<&str>,
     #[case] last: Option<&str>,
 ) {
     let rules = format!(
         "servers: [{{name: com.example/tool, {rule}, approval: {{state: approved, reviewed: 2026-02-01, expires: 2099-01-01}}}}]"
     );
     let deprecated =
-        Head { deprecated_at: deprecated_at.map(at), ..head(Status::Deprecated, JANUARY) };
+        Head { status_since: status_since.map(at), ..head(Status::Deprecated, JANUARY) };
     let dossier = dossier("com.example/tool", vec![row("official", "1.0.0", deprecated)]);
     let (policy, screening) = (policy(overlays(&rules, at(NOW))), Screening::default());
     let now = evaluate(&dossier, &policy, &screening, at(NOW));

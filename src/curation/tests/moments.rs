@@ -74,7 +74,7 @@ proptest! {
         let mut rows: Vec<DossierRow> =
             (0..3).map(|index| row("official", &format!("1.0.{index}"), published())).collect();
         rows[0].content.head.status = Status::Deprecated;
-        rows[0].content.head.deprecated_at = Some(begin().minus(Duration::from_hours(30)));
+        rows[0].content.head.status_since = Some(begin().minus(Duration::from_hours(30)));
         let later = Head { initial: false, first_seen: begin().minus(Duration::from_hours(20 * 24)), ..published() };
         rows.push(row("official", "1.5.0", later));
         let concluded = concluded_days_ago.map(|days| begin().minus(Duration::from_hours(24 * days)));

@@ -185,16 +185,16 @@ fn changed_status(dossier: &Dossier, entry: &EntryEvaluation<'_>) -> Option<Stat
     if !entry.is_approved() || entry.row.content.head.contentless {
         return None;
     }
-    let is_deleted = matches!(
-        entry.hidden_by(),
-        Some((_, Evidence::Status(Status::Deleted) | Evidence::DeletedBy(_)))
-    );
-    if is_deleted {
-        return (rule.name.is_exact() || was_served(dossier, entry)).then_some(Status::Deleted);
+    let status = match entry.hidden_by() {
+        Some((_, Evidence::Status(Status::Deleted) | Evidence::DeletedBy(_))) => Status::Deleted,
+        _ => Some(entry.head.status).filter(|status| *status == Status::Deprecated)?,
+    };
+    if status == Status::Deleted && !rule.name.is_exact() && !was_served(dossier, entry) {
+        return None;
     }
-    let since = entry.head.deprecated_since()?;
+    let since = entry.head.status_since.unwrap_or(entry.head.first_seen);
     let is_known = approval.reviewed.is_some_and(|reviewed| since <= reviewed.start());
-    (!is_known).then_some(Status::Deprecated)
+    (!is_known || was_served_at(dossier, entry, since)).then_some(status)
 }
 
 /// Returns the message of the publisher, and the time at which a rule hides a deprecated version.

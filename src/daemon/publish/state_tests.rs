@@ -62,7 +62,7 @@ fn row(content: u8, status: Status) -> DossierRow {
         rewritten: false,
         replaced: false,
         contentless: false,
-        deprecated_at: None,
+        status_since: None,
         initial: true,
         published_at: published,
         updated_at: published,

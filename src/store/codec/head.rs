@@ -35,8 +35,8 @@ pub(in crate::store) fn head(head: &Head) -> [u8; HEAD_BYTES] {
     value[18..26].copy_from_slice(&head.first_seen.as_micros().to_le_bytes());
     value[26..58].copy_from_slice(head.received.as_bytes());
     value[SENT].copy_from_slice(head.sent.as_bytes());
-    let deprecated_at = head.deprecated_at.map_or(NEVER, Timestamp::as_micros);
-    value[90..].copy_from_slice(&deprecated_at.to_le_bytes());
+    let status_since = head.status_since.map_or(NEVER, Timestamp::as_micros);
+    value[90..].copy_from_slice(&status_since.to_le_bytes());
     value
 }
 
@@ -60,7 +60,7 @@ pub(in crate::store) fn read_head(value: &[u8]) -> Option<Head> {
         first_seen: timestamp(&value[18..])?,
         received: digest(&value[26..])?,
         sent: digest(&value[SENT])?,
-        deprecated_at: timestamp(&value[90..]).filter(|at| at.as_micros() != NEVER),
+        status_since: timestamp(&value[90..]).filter(|at| at.as_micros() != NEVER),
     })
 }
 
