@@ -36,6 +36,7 @@ mod progress;
 mod real_clients;
 mod real_dns;
 mod real_registry;
+mod schemas;
 mod servable;
 mod serving;
 mod socket;
