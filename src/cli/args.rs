@@ -91,6 +91,9 @@ pub(super) enum Command {
     Check {
         /// Only this file: an overlay (.yaml), an upstream or the settings (.toml)
         file: Option<PathBuf>,
+        /// Print the JSON Schema of a kind of file for editors, and check nothing
+        #[arg(long, value_name = "KIND", conflicts_with_all = ["file", "json"])]
+        schema: Option<FileKind>,
         /// Print JSON for programs
         #[arg(long)]
         json: bool,
@@ -236,6 +239,14 @@ pub(super) enum SortBy {
     Owner,
     /// The end of the approval, the nearest first.
     Until,
+}
+
+/// A kind of file that people write.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum FileKind {
+    Overlay,
+    Upstream,
+    Settings,
 }
 
 #[derive(Debug, Subcommand)]

@@ -1,20 +1,35 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
+use super::args::FileKind;
 use super::error::{CliError, Exit};
 use super::ownership::mentioned;
 use super::print;
 use super::serve::check_exposure;
 use super::target::Target;
 use crate::api::{PRIVATE_KEY, exposed_key};
-use crate::config::{Locations, Settings, Upstream, read_file, read_upstream, read_upstreams};
+use crate::config::{
+    self, Locations, Settings, Upstream, read_file, read_upstream, read_upstreams,
+};
 use crate::daemon::{
     Clock, LoadedOverlays, RuleEffect, Screenings, StatusReport, known_names, load_overlays,
     open_source, open_sources, open_webhooks, rule_effects, starter_warning,
 };
-use crate::lint::{Finding, Source, has_errors};
+use crate::lint::{Finding, Source, has_errors, json_schema};
 use crate::model::{Name, Timestamp, reason};
-use crate::overlay::{Context, Coverage, read};
+use crate::overlay::{self, Context, Coverage, read};
+
+/// Prints the JSON Schema of a kind of file.
+pub(super) fn print_schema(kind: FileKind) -> Exit {
+    let [settings, upstream] = config::file_formats();
+    let format = match kind {
+        FileKind::Overlay => overlay::file_format(),
+        FileKind::Upstream => upstream,
+        FileKind::Settings => settings,
+    };
+    print::as_json(&json_schema(&format));
+    Exit::Done
+}
 
 /// Lints what people write, and finds rules that do not have the effect that they state.
 pub(super) async fn check(settings: Settings, json: bool) -> Result<Exit, CliError> {

@@ -106,7 +106,7 @@ fn failed(version: &VersionExplanation) -> impl Iterator<Item = &GateAnswer> {
 }
 
 /// Prints how one version stands: its state, the gates that hide it, and what the upstream says of it.
-pub(super) fn print_standing(version: &VersionExplanation) {
+pub(super) fn print_version(version: &VersionExplanation) {
     print_block(&[version], false);
 }
 

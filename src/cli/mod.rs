@@ -69,6 +69,10 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
 }
 
 fn run(arguments: Arguments) -> Result<Exit, CliError> {
+    if let Command::Check { schema: Some(kind), .. } = arguments.command {
+        // An editor asks for it while the settings may be wrong.
+        return Ok(check::print_schema(kind));
+    }
     let settings = settings(&arguments)?;
     let bars = MultiProgress::new();
     let format = LogFormat::or_suitable(arguments.log);
@@ -122,10 +126,10 @@ async fn dispatch(
             sync::sync(settings, full, dry_run, json).await
         }
         Command::Demo => demo::demo(settings, &bars).await,
-        Command::Check { file: Some(file), json } => {
+        Command::Check { file: Some(file), json, .. } => {
             check::check_file(&settings, &file, json).await
         }
-        Command::Check { file: None, json } => check::check(settings, json).await,
+        Command::Check { file: None, json, .. } => check::check(settings, json).await,
         Command::List(arguments) => list::list(settings, &arguments).await,
         Command::Show { name, raw, diff, json } => {
             show::show(settings, &name, raw, &diff, json).await

@@ -2,7 +2,7 @@ use std::io::{IsTerminal, Write, stdout};
 
 use super::client::Operator;
 use super::error::{CliError, Exit};
-use super::explain::{print_standing, split_version};
+use super::explain::{print_version, split_version};
 use super::print::{as_json, counted, escaped_json, out};
 use super::target::Target;
 use crate::config::Settings;
@@ -138,10 +138,10 @@ fn print_shown(shown: &Shown) {
             dates.published, dates.first_seen, dates.counts_from
         ));
     }
-    if let Some(digest) = &shown.standing.digest {
+    if let Some(digest) = &shown.explanation.digest {
         out(&format!("  digest        {digest}"));
     }
-    print_standing(&shown.standing);
+    print_version(&shown.explanation);
     if let Some(drift) = &shown.drift {
         out(&format!("  drift         the upstream sends {} now", drift.received));
         drift.changes.iter().for_each(|change| out(&format!("                {change}")));

@@ -4,7 +4,7 @@
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Field {
     pub key: &'static str,
-    /// The type of the value, such as `integer`.
+    /// The type of the value, such as `integer`; `json_schema.rs` knows all of them.
     pub kind: &'static str,
     pub unit: &'static str,
     pub required: bool,
@@ -15,6 +15,10 @@ pub struct Field {
     pub meaning: &'static str,
     /// A value, as the file spells it.
     pub example: &'static str,
+    /// True for a list that may be written without items.
+    pub may_be_empty: bool,
+    /// Another key of the mapping that has the same keys below it.
+    pub like: &'static str,
 }
 
 /// The keys of one mapping in a file.
@@ -49,8 +53,9 @@ pub enum Language {
 impl Field {
     #[must_use]
     pub const fn new(key: &'static str, kind: &'static str, meaning: &'static str) -> Self {
-        let (unit, default, allowed, example) = ("", "", "", "");
-        Self { key, kind, unit, required: false, default, allowed, meaning, example }
+        let (unit, default, allowed, example, like) = ("", "", "", "", "");
+        let (required, may_be_empty) = (false, false);
+        Self { key, kind, unit, required, default, allowed, meaning, example, may_be_empty, like }
     }
 
     #[must_use]
@@ -76,6 +81,16 @@ impl Field {
     #[must_use]
     pub const fn example(self, example: &'static str) -> Self {
         Self { example, ..self }
+    }
+
+    #[must_use]
+    pub const fn may_be_empty(self) -> Self {
+        Self { may_be_empty: true, ..self }
+    }
+
+    #[must_use]
+    pub const fn like(self, like: &'static str) -> Self {
+        Self { like, ..self }
     }
 }
 

@@ -6,7 +6,7 @@
 //! servers.
 //!
 //! A [`Table`] is the one list of the keys of a mapping: the reader accepts these and no others, and
-//! the documentation is generated from it.
+//! the documentation and the JSON Schema for editors are generated from it.
 //!
 //! Scalars stay text until a field requires a type: a version `1.10` is never a number, and a
 //! country `no` never a boolean. This, and the need for a tree of a file with errors, is why overlays
@@ -15,6 +15,7 @@
 mod duration;
 mod field;
 mod finding;
+mod json_schema;
 mod node;
 mod reader;
 mod source;
@@ -24,6 +25,7 @@ mod yaml;
 pub use duration::{DURATION, duration};
 pub use field::{Field, FileFormat, Language, Table};
 pub use finding::{Finding, Severity, bounded, has_errors};
+pub use json_schema::json_schema;
 pub use node::{Kind, Node};
 pub use reader::{Fields, Reader, nearest};
 pub use source::{Place, Source};

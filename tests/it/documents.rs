@@ -68,6 +68,18 @@ fn blocks(page: &str) -> Vec<Block<'_>> {
     blocks
 }
 
+/// Returns the files that the pages show, by their names.
+pub(crate) fn files() -> Vec<(String, String)> {
+    let mut files = Vec::new();
+    for (_, page) in pages() {
+        for block in blocks(&page) {
+            let name = block.directive.and_then(|text| text.strip_prefix("file: "));
+            files.extend(name.map(|name| (name.to_owned(), block.text)));
+        }
+    }
+    files
+}
+
 /// Returns the arguments of each `vidimus` command in the shell blocks of a page.
 pub(crate) fn commands(page: &str) -> Vec<String> {
     let shell = blocks(page).into_iter().filter(|block| block.language == "sh");

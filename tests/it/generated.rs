@@ -1,5 +1,5 @@
-//! Generates `docs/configuration.md`, `docs/alerts.md` and `docs/cli.md` from the program, and compares
-//! them with the files: a document that differs is wrong.
+//! Generates `docs/configuration.md`, `docs/alerts.md`, `docs/cli.md` and the files of `schemas/` from the program, and
+//! compares them with the files: a document that differs is wrong.
 
 mod alerts;
 mod cli;
@@ -9,9 +9,11 @@ mod markdown;
 use std::fs;
 use std::path::Path;
 
+use vidimus::lint::json_schema;
+
 /// Compares a document with its file, or writes the file when `UPDATE_DOCS` is set.
 fn compare(name: &str, document: &str) {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs").join(name);
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(name);
     if std::env::var_os("UPDATE_DOCS").is_some() {
         fs::write(&path, document).expect("the documentation is writable");
         return;
@@ -21,22 +23,32 @@ fn compare(name: &str, document: &str) {
     let line = differs.unwrap_or_else(|| document.lines().count().min(file.lines().count())) + 1;
     assert!(
         file == document,
-        "docs/{name} differs from the program at line {line}; run \
+        "{name} differs from the program at line {line}; run \
          `UPDATE_DOCS=1 cargo test --test it generated` and review the changes"
     );
 }
 
 #[test]
 fn configuration_reference_is_generated() {
-    compare("configuration.md", &configuration::document());
+    compare("docs/configuration.md", &configuration::document());
 }
 
 #[test]
 fn alerts_reference_is_generated() {
-    compare("alerts.md", &alerts::document());
+    compare("docs/alerts.md", &alerts::document());
 }
 
 #[test]
 fn command_reference_is_generated() {
-    compare("cli.md", &cli::document());
+    compare("docs/cli.md", &cli::document());
+}
+
+#[test]
+fn schemas_for_editors_are_generated() {
+    let [settings, upstream] = vidimus::config::file_formats();
+    let overlay = vidimus::overlay::file_format();
+    for (kind, format) in [("overlay", overlay), ("upstream", upstream), ("settings", settings)] {
+        let schema = serde_json::to_string_pretty(&json_schema(&format)).expect("JSON");
+        compare(&format!("schemas/{kind}.schema.json"), &(schema + "\n"));
+    }
 }

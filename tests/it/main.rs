@@ -38,6 +38,7 @@ mod progress;
 mod real_clients;
 mod real_dns;
 mod real_registry;
+mod schemas;
 mod servable;
 mod serving;
 mod socket;

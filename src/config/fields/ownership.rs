@@ -42,8 +42,8 @@ pub(in crate::config) const OWNERSHIP_TIERS: Table = Table {
     opening: "",
     fields: &[
         Field::new("1", "table", "Tier 1: see `[ownership.tiers.1]`."),
-        Field::new("2", "table", "Tier 2, with the same keys."),
-        Field::new("3", "table", "Tier 3, with the same keys."),
+        Field::new("2", "table", "Tier 2, with the same keys.").like("1"),
+        Field::new("3", "table", "Tier 3, with the same keys.").like("1"),
     ],
     planned: &[],
 };
@@ -98,8 +98,9 @@ pub(in crate::config) const PACKAGES: Table = Table {
     opening: "",
     fields: &[
         Field::new("npm", "table", "The registry of npm packages: see `[packages.npm]`."),
-        Field::new("pypi", "table", "The registry of Python packages, with the same key."),
-        Field::new("oci", "table", "The registry of images, with the same key."),
+        Field::new("pypi", "table", "The registry of Python packages, with the same key.")
+            .like("npm"),
+        Field::new("oci", "table", "The registry of images, with the same key.").like("npm"),
     ],
     planned: &[],
 };

@@ -93,6 +93,7 @@ pub(in crate::config) const SETTINGS: Table = Table {
         .unit("days")
         .default("[30, 7, 1]")
         .allowed("a whole number from 1 to 366")
+        .may_be_empty()
         .example("[60, 14, 2]"),
         Field::new("tls", "table", "The certificate and the key: see `[tls]`."),
         Field::new("limits", "table", "Limits of the registry: see `[limits]`."),

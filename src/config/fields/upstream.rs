@@ -104,10 +104,14 @@ pub(in crate::config) const NAMESPACES: Table = Table {
             enabled external upstream needs `allow`.",
     opening: "[namespaces]\n",
     fields: &[
-        Field::new("allow", "list of texts", "Patterns of namespaces; every namespace by default.")
-            .allowed("a namespace is `com.example`, or `com.example.*` with all below it")
-            .example("[\"com.partner.*\"]"),
-        Field::new("deny", "list of texts", "Patterns of namespaces; none by default.")
+        Field::new(
+            "allow",
+            "list of namespaces",
+            "Patterns of namespaces; every namespace by default.",
+        )
+        .allowed("a namespace is `com.example`, or `com.example.*` with all below it")
+        .example("[\"com.partner.*\"]"),
+        Field::new("deny", "list of namespaces", "Patterns of namespaces; none by default.")
             .allowed("a namespace is `com.example`, or `com.example.*` with all below it")
             .example("[\"com.partner.test.*\"]"),
     ],

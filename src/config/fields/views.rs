@@ -25,7 +25,7 @@ pub(in crate::config) const VIEW: Table = Table {
             "The entry comes from one of these upstreams, by id.",
         )
         .example("[\"official\"]"),
-        Field::new("names", "list of texts", "One of these selectors selects the name.")
+        Field::new("names", "list of selectors", "One of these selectors selects the name.")
             .allowed("`NS/leaf`, `NS/*`, `NS.*/*` or `*`")
             .example("[\"com.example.*/*\", \"com.vendor/tool\"]"),
     ],

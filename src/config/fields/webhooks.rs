@@ -15,7 +15,7 @@ pub(in crate::config) const WEBHOOK: Table = Table {
             .example("\"/etc/vidimus/security.url\""),
         Field::new("url_variable", "text", "The environment variable with the URL.")
             .allowed("capital letters, digits and '_'"),
-        Field::new("url", "text", "Refused: set `url_file` or `url_variable`."),
+        Field::new("url", "refused", "Refused: set `url_file` or `url_variable`."),
         Field::new(
             "secret_file",
             "path",
@@ -25,7 +25,7 @@ pub(in crate::config) const WEBHOOK: Table = Table {
         .example("\"/etc/vidimus/security.secret\""),
         Field::new("secret_variable", "text", "The environment variable with that key.")
             .allowed("capital letters, digits and '_'"),
-        Field::new("secret", "text", "Refused: set `secret_file` or `secret_variable`."),
+        Field::new("secret", "refused", "Refused: set `secret_file` or `secret_variable`."),
         Field::new("format", "word", "The format of the body.")
             .default("\"json\"")
             .allowed("`json`, `slack`")

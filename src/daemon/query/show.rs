@@ -23,7 +23,7 @@ pub struct Shown {
     pub content: Option<EntryContent>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub dates: Option<Dates>,
-    pub standing: VersionExplanation,
+    pub explanation: VersionExplanation,
     /// The members that the upstream changed since it published the version, if it did.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub drift: Option<Drift>,
@@ -189,7 +189,10 @@ fn of_entry(
             first_seen: head.first_seen,
             counts_from: head.counts_from(),
         }),
-        standing: VersionExplanation { upstream_status, ..VersionExplanation::new(entry, policy) },
+        explanation: VersionExplanation {
+            upstream_status,
+            ..VersionExplanation::new(entry, policy)
+        },
         drift,
         ownership: None,
         resemblances: Vec::new(),
@@ -219,7 +222,7 @@ fn of_quarantined(
         upstream: row.upstream.clone(),
         content: None,
         dates: None,
-        standing: VersionExplanation::of_quarantined(row, outcome),
+        explanation: VersionExplanation::of_quarantined(row, outcome),
         drift: None,
         ownership: None,
         resemblances: Vec::new(),

@@ -30,12 +30,14 @@ pub(in crate::overlay) const CONDITIONS: Table = Table {
             "The secrets that an entry may ask for, by the names of the inputs that it marks as secret.",
         )
         .allowed(SECRETS)
+        .may_be_empty()
         .example("[GITHUB_TOKEN]"),
         Field::new(
             "environment",
             "list of texts",
             "The environment variables that an entry may ask for.",
         )
+        .may_be_empty()
         .example("[GITHUB_TOKEN, LOG_LEVEL]"),
         Field::new(
             "runtimes",
@@ -43,6 +45,7 @@ pub(in crate::overlay) const CONDITIONS: Table = Table {
             "The programs that may run a package: its `runtimeHint`, or else the usual one of its type (`npx`, `uvx`, \
              `dnx`, `docker`).",
         )
+        .may_be_empty()
         .example("[npx, docker]"),
         Field::new(
             "pinned_packages",
@@ -68,8 +71,9 @@ pub(in crate::overlay) const PACKAGES: Table = Table {
     intro: "An empty list allows nothing: then only entries without packages meet the condition.",
     opening: "servers:\n  - name: \"*\"\n    conditions:\n      packages:\n",
     fields: &[
-        Field::new("types", "list of texts", "The allowed types of packages.")
+        Field::new("types", "list of words", "The allowed types of packages.")
             .allowed("`npm`, `pypi`, `nuget`, `oci`, `mcpb`, `cargo`, `go`")
+            .may_be_empty()
             .example("[npm, oci]"),
         Field::new(
             "registries",
@@ -78,6 +82,7 @@ pub(in crate::overlay) const PACKAGES: Table = Table {
              asked about packages of that type; the host of an image and of an MCPB file.",
         )
         .allowed(REGISTRY)
+        .may_be_empty()
         .example("[\"https://packages.example.com\"]"),
         Field::new(
             "identifiers",
@@ -85,6 +90,7 @@ pub(in crate::overlay) const PACKAGES: Table = Table {
             "The allowed packages, in any spelling that their ecosystem takes for the same.",
         )
         .allowed(IDENTIFIER)
+        .may_be_empty()
         .example("[\"@example/*\", example-mcp]"),
     ],
     planned: &[],
@@ -101,9 +107,11 @@ pub(in crate::overlay) const REMOTES: Table = Table {
             "The allowed hosts. A URL with a variable in its host does not meet the condition.",
         )
         .allowed(HOST)
+        .may_be_empty()
         .example("[mcp.example.com, \"*.vendor.example\"]"),
-        Field::new("transports", "list of texts", "The allowed transports.")
+        Field::new("transports", "list of words", "The allowed transports.")
             .allowed("`streamable-http`, `sse`")
+            .may_be_empty()
             .example("[streamable-http]"),
     ],
     planned: &[],

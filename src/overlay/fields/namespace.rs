@@ -5,7 +5,7 @@ pub(in crate::overlay) const NAMESPACE: Table = Table {
     intro: "Each item states facts about a namespace.",
     opening: "namespaces:\n  - ",
     fields: &[
-        Field::new("name", "text", "The namespace, in upper or lower case.")
+        Field::new("name", "namespace", "The namespace, in upper or lower case.")
             .required()
             .allowed("a namespace is `com.example`, or `com.example.*` with all below it")
             .example("com.example.*"),
@@ -21,7 +21,7 @@ pub(in crate::overlay) const NAMESPACE: Table = Table {
             .example("{require: verified}"),
         Field::new(
             "protect",
-            "list of texts",
+            "list of texts or boolean",
             "Brands and names that belong to it, of at least 3 letters or digits, or `true` for the \
              namespace itself.",
         )

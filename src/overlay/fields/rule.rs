@@ -17,12 +17,14 @@ pub(in crate::overlay) const DOCUMENT: Table = Table {
             "list of mappings",
             "Rules about servers: see `servers`. May be empty.",
         )
+        .may_be_empty()
         .example("[{name: com.example/wiki, tier: 1}]"),
         Field::new(
             "namespaces",
             "list of mappings",
             "Facts about namespaces: see `namespaces`. May be empty.",
         )
+        .may_be_empty()
         .example("[{name: com.example.*, internal: true}]"),
     ],
     planned: &[],
@@ -34,7 +36,7 @@ pub(in crate::overlay) const SERVER: Table = Table {
             specific one that has it.",
     opening: "servers:\n  - ",
     fields: &[
-        Field::new("name", "text", "The names that the rule selects.")
+        Field::new("name", "selector", "The names that the rule selects.")
             .required()
             .allowed("`NS/leaf`, `NS/*`, `NS.*/*` or `*`")
             .example("com.example/wiki"),
@@ -100,7 +102,7 @@ pub(in crate::overlay) const SERVER: Table = Table {
         .example("{hide_after: 30d}"),
         Field::new(
             "successor",
-            "text",
+            "name",
             "The server to use instead, which clients see in `_meta` while it is served. Only with an exact name.",
         )
         .allowed("a name has 3 to 200 characters")
@@ -163,7 +165,7 @@ pub(in crate::overlay) const APPROVAL: Table = Table {
         Field::new("scope", "text", "What was approved, for people; never served.").example("read only"),
         Field::new(
             "digest",
-            "text",
+            "digest",
             "The received digest that was reviewed. Only with `approved` and one exact version of one \
              exact name.",
         )
@@ -203,7 +205,7 @@ pub(in crate::overlay) const REFERENCE: Table = Table {
             .required()
             .allowed(RELEASE)
             .example("1.4.0"),
-        Field::new("digest", "text", "The received digest of the version.")
+        Field::new("digest", "digest", "The received digest of the version.")
             .required()
             .allowed("a digest is `sha256:` and 64 lower-case hexadecimal digits")
             .example("sha256:3b1f7c6a0e5d4c2b9a8877665544332211ffeeddccbbaa99887766554433221f"),

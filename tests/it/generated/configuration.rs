@@ -16,6 +16,7 @@ error with its place and what is allowed.
 - A *date* such as `2026-01-31` means the end of that day in UTC; a date with a time is RFC 3339.
 - A *path* is relative to the working directory.
 - A *word* is one of a fixed set.
+- A *selector*, a *namespace*, a *name* and a *digest* are texts of one form.
 ";
 
 pub(super) fn document() -> String {
