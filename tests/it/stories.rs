@@ -313,3 +313,50 @@ async fn condition_of_the_organisation_hides_at_once_and_a_waiver_shows_again() 
     place.overlay("waivers.yaml", &waiver);
     daemon.lists(&["com.example/wiki@1.0.0"]).await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn server_is_read_before_it_is_approved() {
+    let (upstream, place, daemon) = begin([version("1.0.0", "wiki.example.com")]).await;
+    upstream.put(version("1.1.0", "elsewhere.example.com"));
+    let invalid = r#"{"server":{"name":"com.example/wiki","version":"1.2.0","description":"a\u0007b"},"_meta":{}}"#;
+    upstream.put(Row { updated_at: now(), ..Row::raw(WIKI, "1.2.0", invalid) });
+    digest(&place, "com.example/wiki@1.1.0").await;
+    let show = |arguments: &[&str]| place.run(&[&["show"], arguments].concat());
+    let shown = String::from_utf8(show(&[WIKI]).stdout).expect("text");
+    for wanted in [
+        "com.example/wiki 1.1.0 from official",
+        "  description   Reads a wiki",
+        "  package       npm example-wiki 1.1.0 (exact)",
+        "  remote        streamable-http https://elsewhere.example.com/mcp",
+        "hidden: never decided",
+        "    1.0.0: never decided, published 2026-01-01",
+    ] {
+        assert!(shown.contains(wanted), "{wanted} in {shown}");
+    }
+    let raw = show(&["com.example/wiki@1.0.0", "--raw"]);
+    let raw: Value = serde_json::from_slice(&raw.stdout).expect("the received bytes");
+    assert_eq!(raw["server"]["remotes"][0]["url"], "https://wiki.example.com/mcp");
+    let difference =
+        String::from_utf8(show(&[WIKI, "--diff", "1.0.0", "1.1.0"]).stdout).expect("text");
+    assert!(
+        difference.contains(r#"/remotes/0/url: "https://wiki.example.com/mcp" became"#),
+        "{difference}"
+    );
+    eventually("the row is in quarantine", async || {
+        let shown = String::from_utf8(show(&["com.example/wiki@1.2.0"]).stdout).expect("text");
+        (shown.contains("it is in quarantine") && shown.contains("hidden: quarantined"))
+            .then_some(())
+    })
+    .await;
+    assert_eq!(
+        String::from_utf8_lossy(&show(&["com.example/wiki@1.2.0", "--raw"]).stdout),
+        invalid
+    );
+    let unknown = show(&["com.example/wiki@9.9.9"]);
+    assert_eq!(unknown.status.code(), Some(1), "{unknown:?}");
+    // Without the daemon the store answers alike.
+    let before = show(&[WIKI, "--json"]).stdout;
+    assert_eq!(daemon.signal("TERM").await, Some(0));
+    let after = show(&[WIKI, "--json"]).stdout;
+    assert_eq!(String::from_utf8_lossy(&after), String::from_utf8_lossy(&before));
+}
