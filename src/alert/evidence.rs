@@ -12,7 +12,7 @@ use crate::model::{Digest, FailureClass, NotBenign, Status, Timestamp};
 ///
 /// Items are data, and are compared; people read their [`fmt::Display`] form, which is never compared. An item that was
 /// not seen before reopens an acknowledged alert, so an item contains nothing that changes by itself: no count, time,
-/// version or score. Those are [`Figure`]s.
+/// version or score. Those are [`Figure`](super::Figure)s.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "kebab-case")]
 pub enum Evidence {
