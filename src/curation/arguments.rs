@@ -181,7 +181,7 @@ mod tests {
 
     use super::*;
 
-    fn docker(arguments: Value) -> Value {
+    fn docker(arguments: &Value) -> Value {
         json!({"registryType": "oci", "identifier": "a/b:1", "runtimeArguments": arguments})
     }
 
@@ -198,7 +198,7 @@ mod tests {
     #[case(json!([{"value": "{o}"}]), &["{o}"])]
     #[case(json!([{"value": "--rm"}]), &[])]
     fn variable_of_an_argument_is_found(#[case] arguments: Value, #[case] names: &[&str]) {
-        let package = docker(arguments);
+        let package = docker(&arguments);
         assert_eq!(passed_variables(&package).collect::<Vec<_>>(), names);
     }
 

@@ -5,6 +5,7 @@ use std::fs;
 use std::path::Path;
 
 use serde_json::Value;
+use vidimus::config::{Locations, Settings};
 use vidimus::lint::{Field, FileFormat, Finding, Language, Severity, Source, Table, json_schema};
 use vidimus::model::Timestamp;
 use vidimus::overlay::{Context, Terms};
@@ -26,9 +27,9 @@ fn format_of(kind: &str) -> FileFormat {
 
 /// Returns the kind of a file by its path.
 fn kind_of(path: &str) -> &'static str {
-    match path {
-        path if path.ends_with(".yaml") => "overlay",
-        path if path.ends_with("vidimus.toml") => "settings",
+    match path.rsplit('.').next() {
+        Some("yaml") => "overlay",
+        _ if path.ends_with("vidimus.toml") => "settings",
         _ => "upstream",
     }
 }
@@ -57,7 +58,7 @@ fn findings(kind: &str, text: &str) -> Vec<String> {
         }
         "upstream" => vidimus::config::read_upstream(&file).err().unwrap_or_default(),
         _ => {
-            let read = vidimus::config::Settings::load(&file, true, Default::default());
+            let read = Settings::load(&file, true, Locations::default());
             read.err().unwrap_or_default()
         }
     };
