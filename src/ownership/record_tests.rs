@@ -291,7 +291,7 @@ fn related(
     let lookup = Lookup::Domain { dns, http, hints: Vec::new(), is_partial: false };
     let parents = [("example.com".to_owned(), parent.clone())].into();
     let relatives = Relatives { parents, all: vec![parent], is_cut: false };
-    VerificationRecord::default().inheriting(&relatives, &lookup, at(100)).after(&lookup, at(100))
+    VerificationRecord::default().after_among(&relatives, &lookup, at(100))
 }
 
 #[test]
@@ -391,9 +391,7 @@ fn new_namespace_below_a_domain_that_shows_another_key_waits_whatever_it_copies(
     let fresh = |relatives: &Relatives, own: KeyLookup, apex: KeyLookup| {
         let dns = vec![("new.example.com".to_owned(), own), ("example.com".to_owned(), apex)];
         let lookup = Lookup::Domain { dns, http: absent(), hints: Vec::new(), is_partial: false };
-        VerificationRecord::default()
-            .inheriting(relatives, &lookup, at(100))
-            .after(&lookup, at(100))
+        VerificationRecord::default().after_among(relatives, &lookup, at(100))
     };
     let of = |sibling: VerificationRecord| Relatives { all: vec![sibling], ..Relatives::default() };
     let sibling = || after(&[(10, shows(&[1]))]);
@@ -421,6 +419,37 @@ fn new_namespace_below_a_domain_that_shows_another_key_waits_whatever_it_copies(
     let pins = Pins { keys: keys(&[1]), ..Pins::default() };
     let under_pin = fresh(&Relatives::default(), key(1), key(9));
     assert_eq!(under_pin.obstacle(at(50), &pins), Some(Obstacle::NotPinned));
+}
+
+/// P23: a lookup that shows nothing, or is not definite, spares the first keys no comparison with the relatives; and it
+/// takes nothing over.
+#[test]
+fn first_keys_are_compared_with_relatives_whatever_earlier_lookups_did_not_show() {
+    let none = Pins::default();
+    let places = |own: KeyLookup, apex: KeyLookup| {
+        let dns = vec![("new.example.com".to_owned(), own), ("example.com".to_owned(), apex)];
+        Lookup::Domain { dns, http: none_at(), hints: Vec::new(), is_partial: false }
+    };
+    let relative = after(&[(10, shows(&[1]))]);
+    let parents = [("example.com".to_owned(), relative.clone())].into();
+    let relatives = Relatives { parents, all: vec![relative], is_cut: false };
+    let invalid = || KeyLookup::of_file("v=MCPv1; k=rsa; p=AAAA");
+    let silent = || KeyLookup::Unclear("SERVFAIL".into());
+    for first in [
+        places(none_at(), none_at()),
+        places(invalid(), none_at()),
+        places(silent(), none_at()),
+        places(silent(), key_at(1)),
+    ] {
+        let begun = VerificationRecord::default().after_among(&relatives, &first, at(99));
+        assert_eq!((begun.pinned_keys.is_empty(), begun.change), (true, None), "{first:?}");
+        let stranger =
+            begun.clone().after_among(&relatives, &places(key_at(9), none_at()), at(100));
+        assert_eq!(verdict(&stranger), Verdict::Verified);
+        assert!(stranger.obstacle(at(50), &none).is_some(), "{first:?}");
+        let own = begun.after_among(&relatives, &places(key_at(1), none_at()), at(100));
+        assert_eq!(own.obstacle(at(50), &none), None, "{first:?}");
+    }
 }
 
 fn key_at(number: u8) -> KeyLookup {

@@ -63,15 +63,27 @@ impl Relatives {
 }
 
 impl VerificationRecord {
-    /// Returns the record with the keys that its nearest parent with keys was first seen with, and with a change of keys,
-    /// if it was never looked up and its relatives, at parents or elsewhere below the same registered domain, say that it
-    /// is one: a new name evades none. With a record or a file of its own it takes over no keys.
+    /// Returns the record after another lookup. A namespace is new until a lookup shows evidence: that lookup is compared
+    /// with the relatives, however many came before it that showed none or were not definite.
     #[must_use]
-    pub fn inheriting(self, relatives: &Relatives, lookup: &Lookup, now: Timestamp) -> Self {
-        let Lookup::Domain { dns, http, .. } = lookup else { return self };
-        if self.concluded_at.is_some() {
-            return self;
+    pub fn after_among(self, relatives: &Relatives, lookup: &Lookup, now: Timestamp) -> Self {
+        if self.shown.is_some() {
+            return self.after(lookup, now);
         }
+        let next = self.clone().inheriting(relatives, lookup, now).after(lookup, now);
+        if next.shown.is_some() {
+            return next;
+        }
+        // What no lookup shows takes nothing over.
+        let Self { pinned_keys, lost, suspended, change, .. } = self;
+        Self { pinned_keys, lost, suspended, change, ..next }
+    }
+
+    /// Returns the record with the keys that its nearest parent with keys was first seen with, and with a change of keys,
+    /// if its relatives, at parents or elsewhere below the same registered domain, say that it is one: a new name evades
+    /// none. With a record or a file of its own it takes over no keys.
+    fn inheriting(self, relatives: &Relatives, lookup: &Lookup, now: Timestamp) -> Self {
+        let Lookup::Domain { dns, http, .. } = lookup else { return self };
         let of_parent = |(parent, _): &(String, KeyLookup)| relatives.parents.get(parent);
         let own = dns.first().map(|(_, lookup)| lookup).into_iter().chain([http]);
         let is_own = own.filter_map(KeyLookup::shown_keys).count() > 0;

@@ -175,8 +175,8 @@ impl Question {
             let mut losses = losses.lock().unwrap_or_else(PoisonError::into_inner);
             owner.is_none_or(|owner| losses.admit(&owner, now))
         };
-        let before = self.before.clone().inheriting(&self.relatives, lookup, now);
-        let mut record = before.after(lookup, now).conclude(&self.before, admit, now);
+        let after = self.before.clone().after_among(&self.relatives, lookup, now);
+        let mut record = after.conclude(&self.before, admit, now);
         record.next_check = Some(next_check(&self.namespace, &record, self.priority, now));
         record
     }
