@@ -14,7 +14,9 @@ use thiserror::Error;
 use tokio::net::UdpSocket;
 use tokio::time::{Instant, timeout};
 
-use super::dns_answer::{addresses, classify, has_no_soa, is_empty_answer, texts};
+use super::dns_answer::{
+    Emptiness, MAX_ALIASES, addresses, classify, emptiness, has_no_soa, texts,
+};
 use super::health::Health;
 use crate::ownership::{Addresses, KeyLookup, Resolved, agreed};
 
@@ -222,15 +224,26 @@ impl Resolver {
     }
 
     /// Asks again, and reads the answer itself: hickory takes one about another name, a loop of aliases or the address of
-    /// a server for an empty one. Without an answer to this question, nothing is definite.
+    /// a server for an empty one. Without an answer to this question, nothing is definite. The name at the end of aliases
+    /// is asked too: a server that does not follow them gives an answer without its records.
     async fn confirm_empty(&self, name: &Name, kind: RecordType) -> Resolved {
-        match timeout(TIMEOUT, self.ask_raw(name, kind)).await {
-            Ok(Ok(answer)) if is_empty_answer(&answer) => Resolved::NoRecords,
-            Ok(Ok(_)) => Resolved::Unclear("the answer is about another name".into()),
-            Ok(Err(_)) | Err(_) => {
-                Resolved::Unclear("no answer in time that confirms that nothing is there".into())
+        let confirm = async {
+            let mut name = name.clone();
+            for _ in 0..=MAX_ALIASES {
+                match emptiness(&name, &self.ask_raw(&name, kind).await?) {
+                    Emptiness::Empty => return Ok(Resolved::NoRecords),
+                    Emptiness::AliasOf(target) => name = target,
+                    Emptiness::Other => break,
+                }
             }
-        }
+            Ok(Resolved::Unclear("the answer is about another name".into()))
+        };
+        timeout(QUESTION, confirm)
+            .await
+            .unwrap_or(Err(std::io::ErrorKind::TimedOut.into()))
+            .unwrap_or_else(|_: std::io::Error| {
+                Resolved::Unclear("no answer in time that confirms that nothing is there".into())
+            })
     }
 
     async fn ask_raw(&self, name: &Name, kind: RecordType) -> std::io::Result<Message> {
@@ -248,7 +261,7 @@ impl Resolver {
         socket.connect(self.address).await?;
         socket.send(&message.to_vec().map_err(|_| std::io::ErrorKind::Other)?).await?;
         let mut buffer = vec![0; RAW_BYTES];
-        let length = socket.recv(&mut buffer).await?;
+        let length = timeout(TIMEOUT, socket.recv(&mut buffer)).await??;
         let answer = Message::from_vec(&buffer[..length]).map_err(|_| std::io::ErrorKind::Other)?;
         let is_answer =
             answer.metadata.id == message.metadata.id && answer.queries == message.queries;

@@ -9,7 +9,9 @@ use crate::ownership::{Resolved, Texts};
 /// With more TXT records, an answer says nothing.
 const MAX_RECORDS: usize = 256;
 /// The aliases that are followed in an answer.
-const MAX_ALIASES: usize = 8;
+pub(super) const MAX_ALIASES: usize = 8;
+/// The type of an alias for a whole domain (RFC 6672).
+const DNAME: u16 = 39;
 
 /// Returns the name that a name is an alias of in an answer, at the end of the chain, and the aliases on the way.
 fn owner<'a>(name: &'a Name, answers: &'a [Record]) -> (&'a Name, Vec<String>) {
@@ -43,14 +45,37 @@ pub(super) fn addresses(name: &Name, answers: &[Record]) -> Result<Vec<IpAddr>, 
     if found.is_empty() { Err(of_another()) } else { Ok(found) }
 }
 
-/// Returns true for an answer that says of the name itself that it has no such record.
-pub(super) fn is_empty_answer(answer: &Message) -> bool {
-    let is_about_servers =
-        answer.authorities.iter().any(|record| record.record_type() == RecordType::NS);
-    answer.metadata.response_code == ResponseCode::NoError
-        && !answer.metadata.truncation
-        && answer.answers.is_empty()
-        && !is_about_servers
+/// What an answer without the wanted record says about the name that was asked for.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Emptiness {
+    Empty,
+    /// Aliases lead to another name, which has to be asked by itself.
+    AliasOf(Name),
+    /// It is about something else.
+    Other,
+}
+
+/// Reads an answer that should be empty: nothing, or a chain of aliases without a loop that starts at the name.
+pub(super) fn emptiness(name: &Name, answer: &Message) -> Emptiness {
+    let has = |kind| answer.authorities.iter().any(|record| record.record_type() == kind);
+    // A server that does not recurse names others, and says nothing itself (RFC 2308, section 2.2).
+    let is_referral = has(RecordType::NS) && !has(RecordType::SOA);
+    if answer.metadata.response_code != ResponseCode::NoError || answer.metadata.truncation {
+        return Emptiness::Other;
+    }
+    // An alias that stands for a whole domain comes with the one that follows from it.
+    let is_rule = |record: &&Record| u16::from(record.record_type()) == DNAME;
+    let mut left: Vec<&Record> = answer.answers.iter().filter(|one| !is_rule(one)).collect();
+    let mut end = name;
+    while let Some(next) = left.iter().position(|record| record.name == *end) {
+        let RData::CNAME(target) = &left.swap_remove(next).data else { return Emptiness::Other };
+        end = &target.0;
+    }
+    match left.is_empty() {
+        true if answer.answers.is_empty() && !is_referral => Emptiness::Empty,
+        true if end != name => Emptiness::AliasOf(end.clone()),
+        _ => Emptiness::Other,
+    }
 }
 
 /// Returns the texts of a name, or of the name that it is an alias of.

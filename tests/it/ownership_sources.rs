@@ -88,6 +88,28 @@ async fn dns_answer_is_classified(#[case] say: Say, #[case] wanted: &str) {
     assert!(hints.contains(&"only one resolver was asked".to_owned()));
 }
 
+/// An alias is definite when its target, asked by itself, has an empty answer.
+#[rstest::rstest]
+#[case::empty(Say::Nothing, "absent: no TXT record")]
+#[case::further_alias(Say::AliasOf("end.example.net".into()), "absent: no TXT record")]
+#[case::back(Say::AliasOf("example.com".into()), "unclear: ")]
+#[case::failure(Say::Failure, "unclear: ")]
+#[case::referral(Say::Referral, "unclear: ")]
+#[case::of_another_name(Say::OfAnother(KEY.into()), "unclear: ")]
+#[case::record(Say::Txt(pieces(&[KEY])), "shows")]
+#[tokio::test(flavor = "multi_thread")]
+async fn alias_without_the_record_is_an_absence_if_its_target_has_none(
+    #[case] target: Say,
+    #[case] wanted: &str,
+) {
+    let dns = Dns::start().await;
+    dns.txt("example.com", Say::AliasOf("host.example.net".into()));
+    dns.txt("host.example.net", target);
+    dns.txt("end.example.net", Say::Nothing);
+    let (lookup, _) = dns_lookup(&[&dns]).await;
+    assert!(lookup.to_string().starts_with(wanted), "{lookup}");
+}
+
 /// P14.
 #[tokio::test(flavor = "multi_thread")]
 async fn disagreeing_resolvers_are_inconclusive_and_a_wrong_selector_gives_a_hint() {

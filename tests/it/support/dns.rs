@@ -40,6 +40,8 @@ pub(crate) enum Say {
     OfAnotherOverTcp(String),
     /// The name is an alias of itself.
     Loop,
+    /// The name is an alias of another one, about which the answer says nothing: not even who knows that.
+    AliasOf(String),
 }
 
 #[derive(Debug, Default, Clone)]
@@ -203,6 +205,10 @@ impl RequestHandler for Handler {
                 } else {
                     addresses.push(address);
                 }
+            }
+            Say::AliasOf(target) => {
+                let target = Name::from_ascii(format!("{target}.")).expect("a name");
+                aliases.push(Record::from_rdata(owner.clone(), 0, RData::CNAME(CNAME(target))));
             }
             Say::Loop => {
                 let alias = RData::CNAME(CNAME(owner.clone()));
