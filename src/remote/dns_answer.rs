@@ -48,7 +48,8 @@ pub(super) fn addresses(name: &Name, answers: &[Record]) -> Result<Vec<IpAddr>, 
 /// What an answer without the wanted record says about the name that was asked for.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Emptiness {
-    Empty,
+    NoRecords,
+    NoSuchName,
     /// Aliases lead to another name, which has to be asked by itself.
     AliasOf(Name),
     /// It is about something else.
@@ -60,9 +61,12 @@ pub(super) fn emptiness(name: &Name, answer: &Message) -> Emptiness {
     let has = |kind| answer.authorities.iter().any(|record| record.record_type() == kind);
     // A server that does not recurse names others, and says nothing itself (RFC 2308, section 2.2).
     let is_referral = has(RecordType::NS) && !has(RecordType::SOA);
-    if answer.metadata.response_code != ResponseCode::NoError || answer.metadata.truncation {
-        return Emptiness::Other;
-    }
+    let empty = match answer.metadata.response_code {
+        ResponseCode::NoError if is_referral => Emptiness::Other,
+        ResponseCode::NoError => Emptiness::NoRecords,
+        ResponseCode::NXDomain => Emptiness::NoSuchName,
+        _ => return Emptiness::Other,
+    };
     // An alias that stands for a whole domain comes with the one that follows from it.
     let is_rule = |record: &&Record| u16::from(record.record_type()) == DNAME;
     let mut left: Vec<&Record> = answer.answers.iter().filter(|one| !is_rule(one)).collect();
@@ -71,10 +75,12 @@ pub(super) fn emptiness(name: &Name, answer: &Message) -> Emptiness {
         let RData::CNAME(target) = &left.swap_remove(next).data else { return Emptiness::Other };
         end = &target.0;
     }
-    match left.is_empty() {
-        true if answer.answers.is_empty() && !is_referral => Emptiness::Empty,
-        true if end != name => Emptiness::AliasOf(end.clone()),
-        _ => Emptiness::Other,
+    if answer.answers.is_empty() {
+        empty
+    } else if left.is_empty() && end != name {
+        Emptiness::AliasOf(end.clone())
+    } else {
+        Emptiness::Other
     }
 }
 
@@ -96,12 +102,6 @@ pub(super) fn texts(name: &Name, answers: &[Record]) -> Resolved {
         }
         _ => Resolved::Records(Texts { texts, aliases }),
     }
-}
-
-/// Returns true for an empty answer without the record that says who knows that it is empty (RFC 2308): also what is
-/// left of an answer about another name.
-pub(super) fn has_no_soa(error: &NetError) -> bool {
-    matches!(error, NetError::Dns(DnsError::NoRecordsFound(none)) if none.soa.is_none())
 }
 
 /// Classifies an error; only an explicit answer is a definite negative.

@@ -77,6 +77,9 @@ fn pieces(texts: &[&str]) -> Vec<Vec<String>> {
 #[case::of_another_name(Say::OfAnother(KEY.into()), "unclear: ")]
 #[case::of_another_name_over_tcp(Say::OfAnotherOverTcp(KEY.into()), "unclear: ")]
 #[case::of_another_name_once(Say::OfAnotherOnce(KEY.into()), "unclear: ")]
+#[case::of_another_name_with_soa(Say::OfAnotherWithSoa(KEY.into()), "unclear: ")]
+#[case::of_another_name_and_no_such_name(Say::OfAnotherAndNoSuchName(KEY.into()), "unclear: ")]
+#[case::nothing_with_servers(Say::NothingWithServers, "absent: no TXT record")]
 #[case::alias_of_itself(Say::Loop, "unclear: ")]
 #[case::too_many(Say::OverTcp((0..257).map(|index| vec![format!("{index}{}", "x".repeat(200))]).collect()), "unclear: ")]
 #[tokio::test(flavor = "multi_thread")]
@@ -270,6 +273,8 @@ mod well_known {
     /// P14.
     #[rstest::rstest]
     #[case::of_another_name(Say::OfAnother(String::new()))]
+    #[case::of_another_name_with_soa(Say::OfAnotherWithSoa(String::new()))]
+    #[case::of_another_name_and_no_such_name(Say::OfAnotherAndNoSuchName(String::new()))]
     #[case::referral(Say::Referral)]
     #[case::referral_with_glue(Say::ReferralWithGlue)]
     #[case::address_that_is_no_answer(Say::Stray)]
