@@ -411,8 +411,9 @@ fn new_namespace_below_a_domain_that_shows_another_key_waits_whatever_it_copies(
     let changed = sibling().after(&shows(&[1, 9]), at(20));
     assert!(fresh(&of(changed.clone()), key(1), absent()).obstacle(at(50), &none).is_some());
     assert_eq!(fresh(&of(changed.accept()), key(1), absent()).obstacle(at(50), &none), None);
-    let losing = sibling().after(&nothing(), at(20));
-    assert!(fresh(&of(losing), key(1), absent()).obstacle(at(50), &none).is_some());
+    let gone =
+        [20, 30, 50].into_iter().fold(sibling(), |one, hour| one.after(&nothing(), at(hour)));
+    assert!(fresh(&of(gone), key(1), absent()).obstacle(at(50), &none).is_some());
     let cut = Relatives { is_cut: true, ..of(sibling()) };
     assert!(fresh(&cut, key(1), absent()).obstacle(at(50), &none).is_some());
     // A pin of the copied key covers no other key.
@@ -450,6 +451,32 @@ fn first_keys_are_compared_with_relatives_whatever_earlier_lookups_did_not_show(
         let own = begun.after_among(&relatives, &places(key_at(1), none_at()), at(100));
         assert_eq!(own.obstacle(at(50), &none), None, "{first:?}");
     }
+}
+
+/// An outage of one relative, or a name that was given up, keeps no new name of the owner waiting.
+#[test]
+fn relative_without_its_evidence_stops_a_new_namespace_only_while_no_other_one_shows_the_keys() {
+    let none = Pins::default();
+    let stops = |all: Vec<VerificationRecord>, own: u8| {
+        let relatives = Relatives { all, ..Relatives::default() };
+        let fresh = VerificationRecord::default().after_among(&relatives, &shows(&[own]), at(100));
+        fresh.obstacle(at(70), &none).is_some()
+    };
+    let begun = || after(&[(10, shows(&[1]))]);
+    let missing = |hours: &[u64]| {
+        hours.iter().fold(begun(), |record, hour| record.after(&nothing(), at(*hour)))
+    };
+    assert!(!stops(vec![missing(&[20])], 1), "it is not lost");
+    assert!(stops(vec![missing(&[20])], 9), "another key is another key");
+    let gone = || missing(&[20, 30, 50, 60]);
+    assert!(stops(vec![gone()], 1), "a copy of its key");
+    assert!(stops(vec![gone(), begun()], 1), "the other one was not looked up since");
+    let kept = || begun().after(&shows(&[1]), at(40));
+    assert!(!stops(vec![gone(), kept()], 1), "the owner is there");
+    assert!(stops(vec![gone(), kept()], 9));
+    assert!(stops(vec![gone(), kept().after(&nothing(), at(45))], 1), "the other one is missing");
+    assert!(!VerificationRecord::default().after(&nothing(), at(1)).tells_relatives());
+    assert!(gone().tells_relatives());
 }
 
 fn key_at(number: u8) -> KeyLookup {

@@ -11,9 +11,9 @@ use crate::model::{Digest, Timestamp};
 pub struct Relatives {
     /// Those of parents, by domain.
     pub parents: BTreeMap<String, VerificationRecord>,
-    /// All of them, up to a number.
+    /// All of them that tell anything, up to a number.
     pub all: Vec<VerificationRecord>,
-    /// True if there are more.
+    /// True if there are more, or if not all records were read.
     pub is_cut: bool,
 }
 
@@ -35,8 +35,18 @@ impl Relatives {
         if self.is_cut {
             return Some(changed(NEVER));
         }
+        // One lookup without the evidence is no loss: a relative itself is judged by final ones only. Nor does a name that
+        // was given up count, if others showed all these keys since.
+        let is_kept = |key: &Key, since: Timestamp| {
+            let mut others = self.all.iter().filter(|other| other.complete_at > Some(since));
+            others
+                .any(|other| !other.is_losing() && other.set().is_some_and(|set| set.contains(key)))
+        };
         let is_lost = |record: &&VerificationRecord| {
-            record.lost || record.suspended || record.negatives.is_some()
+            let gone = record.negatives.filter(|_| record.is_gone());
+            record.lost
+                || record.suspended
+                || gone.is_some_and(|gone| !everywhere.iter().all(|key| is_kept(key, gone.first)))
         };
         let lost = self.all.iter().filter(is_lost);
         if let Some(change) = lost.map(|record| record.changed(now)).min_by_key(|one| one.before) {
@@ -63,6 +73,17 @@ impl Relatives {
 }
 
 impl VerificationRecord {
+    /// Returns true if the record tells a new namespace below the same registered domain anything.
+    #[must_use]
+    pub fn tells_relatives(&self) -> bool {
+        self.shown.is_some() || self.change.is_some()
+    }
+
+    /// Returns true if the last lookup did not show the evidence, or another owner showed theirs.
+    fn is_losing(&self) -> bool {
+        self.lost || self.suspended || self.negatives.is_some()
+    }
+
     /// Returns the record after another lookup. A namespace is new until a lookup shows evidence: that lookup is compared
     /// with the relatives, however many came before it that showed none or were not definite.
     #[must_use]
