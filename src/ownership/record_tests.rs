@@ -291,7 +291,7 @@ fn related(
     let lookup = Lookup::Domain { dns, http, hints: Vec::new(), is_partial: false };
     let parents = [("example.com".to_owned(), parent.clone())].into();
     let relatives = Relatives { parents, all: vec![parent], is_cut: false };
-    VerificationRecord::default().inheriting(&relatives, &lookup, at(100)).after(&lookup, at(100))
+    VerificationRecord::default().after_among(&relatives, &lookup, at(100))
 }
 
 #[test]
@@ -391,9 +391,7 @@ fn new_namespace_below_a_domain_that_shows_another_key_waits_whatever_it_copies(
     let fresh = |relatives: &Relatives, own: KeyLookup, apex: KeyLookup| {
         let dns = vec![("new.example.com".to_owned(), own), ("example.com".to_owned(), apex)];
         let lookup = Lookup::Domain { dns, http: absent(), hints: Vec::new(), is_partial: false };
-        VerificationRecord::default()
-            .inheriting(relatives, &lookup, at(100))
-            .after(&lookup, at(100))
+        VerificationRecord::default().after_among(relatives, &lookup, at(100))
     };
     let of = |sibling: VerificationRecord| Relatives { all: vec![sibling], ..Relatives::default() };
     let sibling = || after(&[(10, shows(&[1]))]);
@@ -413,14 +411,72 @@ fn new_namespace_below_a_domain_that_shows_another_key_waits_whatever_it_copies(
     let changed = sibling().after(&shows(&[1, 9]), at(20));
     assert!(fresh(&of(changed.clone()), key(1), absent()).obstacle(at(50), &none).is_some());
     assert_eq!(fresh(&of(changed.accept()), key(1), absent()).obstacle(at(50), &none), None);
-    let losing = sibling().after(&nothing(), at(20));
-    assert!(fresh(&of(losing), key(1), absent()).obstacle(at(50), &none).is_some());
+    let gone =
+        [20, 30, 50].into_iter().fold(sibling(), |one, hour| one.after(&nothing(), at(hour)));
+    assert!(fresh(&of(gone), key(1), absent()).obstacle(at(50), &none).is_some());
     let cut = Relatives { is_cut: true, ..of(sibling()) };
     assert!(fresh(&cut, key(1), absent()).obstacle(at(50), &none).is_some());
     // A pin of the copied key covers no other key.
     let pins = Pins { keys: keys(&[1]), ..Pins::default() };
     let under_pin = fresh(&Relatives::default(), key(1), key(9));
     assert_eq!(under_pin.obstacle(at(50), &pins), Some(Obstacle::NotPinned));
+}
+
+/// P23: a lookup that shows nothing, or is not definite, spares the first keys no comparison with the relatives; and it
+/// takes nothing over.
+#[test]
+fn first_keys_are_compared_with_relatives_whatever_earlier_lookups_did_not_show() {
+    let none = Pins::default();
+    let places = |own: KeyLookup, apex: KeyLookup| {
+        let dns = vec![("new.example.com".to_owned(), own), ("example.com".to_owned(), apex)];
+        Lookup::Domain { dns, http: none_at(), hints: Vec::new(), is_partial: false }
+    };
+    let relative = after(&[(10, shows(&[1]))]);
+    let parents = [("example.com".to_owned(), relative.clone())].into();
+    let relatives = Relatives { parents, all: vec![relative], is_cut: false };
+    let invalid = || KeyLookup::of_file("v=MCPv1; k=rsa; p=AAAA");
+    let silent = || KeyLookup::Unclear("SERVFAIL".into());
+    for first in [
+        places(none_at(), none_at()),
+        places(invalid(), none_at()),
+        places(silent(), none_at()),
+        places(silent(), key_at(1)),
+    ] {
+        let begun = VerificationRecord::default().after_among(&relatives, &first, at(99));
+        assert_eq!((begun.pinned_keys.is_empty(), begun.change), (true, None), "{first:?}");
+        let stranger =
+            begun.clone().after_among(&relatives, &places(key_at(9), none_at()), at(100));
+        assert_eq!(verdict(&stranger), Verdict::Verified);
+        assert!(stranger.obstacle(at(50), &none).is_some(), "{first:?}");
+        let own = begun.after_among(&relatives, &places(key_at(1), none_at()), at(100));
+        assert_eq!(own.obstacle(at(50), &none), None, "{first:?}");
+    }
+}
+
+/// An outage of one relative, or a name that was given up, keeps no new name of the owner waiting.
+#[test]
+fn relative_without_its_evidence_stops_a_new_namespace_only_while_no_other_one_shows_the_keys() {
+    let none = Pins::default();
+    let stops = |all: Vec<VerificationRecord>, own: u8| {
+        let relatives = Relatives { all, ..Relatives::default() };
+        let fresh = VerificationRecord::default().after_among(&relatives, &shows(&[own]), at(100));
+        fresh.obstacle(at(70), &none).is_some()
+    };
+    let begun = || after(&[(10, shows(&[1]))]);
+    let missing = |hours: &[u64]| {
+        hours.iter().fold(begun(), |record, hour| record.after(&nothing(), at(*hour)))
+    };
+    assert!(!stops(vec![missing(&[20])], 1), "it is not lost");
+    assert!(stops(vec![missing(&[20])], 9), "another key is another key");
+    let gone = || missing(&[20, 30, 50, 60]);
+    assert!(stops(vec![gone()], 1), "a copy of its key");
+    assert!(stops(vec![gone(), begun()], 1), "the other one was not looked up since");
+    let kept = || begun().after(&shows(&[1]), at(40));
+    assert!(!stops(vec![gone(), kept()], 1), "the owner is there");
+    assert!(stops(vec![gone(), kept()], 9));
+    assert!(stops(vec![gone(), kept().after(&nothing(), at(45))], 1), "the other one is missing");
+    assert!(!VerificationRecord::default().after(&nothing(), at(1)).tells_relatives());
+    assert!(gone().tells_relatives());
 }
 
 fn key_at(number: u8) -> KeyLookup {

@@ -11,9 +11,9 @@ use crate::model::{Digest, Timestamp};
 pub struct Relatives {
     /// Those of parents, by domain.
     pub parents: BTreeMap<String, VerificationRecord>,
-    /// All of them, up to a number.
+    /// All of them that tell anything, up to a number.
     pub all: Vec<VerificationRecord>,
-    /// True if there are more.
+    /// True if there are more, or if not all records were read.
     pub is_cut: bool,
 }
 
@@ -35,8 +35,18 @@ impl Relatives {
         if self.is_cut {
             return Some(changed(NEVER));
         }
+        // One lookup without the evidence is no loss: a relative itself is judged by final ones only. Nor does a name that
+        // was given up count, if others showed all these keys since.
+        let is_kept = |key: &Key, since: Timestamp| {
+            let mut others = self.all.iter().filter(|other| other.complete_at > Some(since));
+            others
+                .any(|other| !other.is_losing() && other.set().is_some_and(|set| set.contains(key)))
+        };
         let is_lost = |record: &&VerificationRecord| {
-            record.lost || record.suspended || record.negatives.is_some()
+            let gone = record.negatives.filter(|_| record.is_gone());
+            record.lost
+                || record.suspended
+                || gone.is_some_and(|gone| !everywhere.iter().all(|key| is_kept(key, gone.first)))
         };
         let lost = self.all.iter().filter(is_lost);
         if let Some(change) = lost.map(|record| record.changed(now)).min_by_key(|one| one.before) {
@@ -63,15 +73,38 @@ impl Relatives {
 }
 
 impl VerificationRecord {
-    /// Returns the record with the keys that its nearest parent with keys was first seen with, and with a change of keys,
-    /// if it was never looked up and its relatives, at parents or elsewhere below the same registered domain, say that it
-    /// is one: a new name evades none. With a record or a file of its own it takes over no keys.
+    /// Returns true if the record tells a new namespace below the same registered domain anything.
     #[must_use]
-    pub fn inheriting(self, relatives: &Relatives, lookup: &Lookup, now: Timestamp) -> Self {
-        let Lookup::Domain { dns, http, .. } = lookup else { return self };
-        if self.concluded_at.is_some() {
-            return self;
+    pub fn tells_relatives(&self) -> bool {
+        self.shown.is_some() || self.change.is_some()
+    }
+
+    /// Returns true if the last lookup did not show the evidence, or another owner showed theirs.
+    fn is_losing(&self) -> bool {
+        self.lost || self.suspended || self.negatives.is_some()
+    }
+
+    /// Returns the record after another lookup. A namespace is new until a lookup shows evidence: that lookup is compared
+    /// with the relatives, however many came before it that showed none or were not definite.
+    #[must_use]
+    pub fn after_among(self, relatives: &Relatives, lookup: &Lookup, now: Timestamp) -> Self {
+        if self.shown.is_some() {
+            return self.after(lookup, now);
         }
+        let next = self.clone().inheriting(relatives, lookup, now).after(lookup, now);
+        if next.shown.is_some() {
+            return next;
+        }
+        // What no lookup shows takes nothing over.
+        let Self { pinned_keys, lost, suspended, change, .. } = self;
+        Self { pinned_keys, lost, suspended, change, ..next }
+    }
+
+    /// Returns the record with the keys that its nearest parent with keys was first seen with, and with a change of keys,
+    /// if its relatives, at parents or elsewhere below the same registered domain, say that it is one: a new name evades
+    /// none. With a record or a file of its own it takes over no keys.
+    fn inheriting(self, relatives: &Relatives, lookup: &Lookup, now: Timestamp) -> Self {
+        let Lookup::Domain { dns, http, .. } = lookup else { return self };
         let of_parent = |(parent, _): &(String, KeyLookup)| relatives.parents.get(parent);
         let own = dns.first().map(|(_, lookup)| lookup).into_iter().chain([http]);
         let is_own = own.filter_map(KeyLookup::shown_keys).count() > 0;

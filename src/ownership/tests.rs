@@ -281,9 +281,7 @@ fn new_subdomain_does_not_evade_the_changed_key_of_its_parent() {
     let parents = BTreeMap::from([("example.com".to_owned(), parent)]);
     let known = Relatives { parents, ..Relatives::default() };
     let below = |points: &[&str]| domain(absent(), absent(), shown(points));
-    let seen = |lookup: Lookup| {
-        VerificationRecord::default().inheriting(&known, &lookup, at(0)).after(&lookup, at(0))
-    };
+    let seen = |lookup: Lookup| VerificationRecord::default().after_among(&known, &lookup, at(0));
     assert_eq!(seen(below(&[ED_ONE])).verdict(&pins).0, Verdict::Verified);
     assert!(seen(below(&[ED_TWO])).suspended);
     assert_eq!(

@@ -1,3 +1,4 @@
+use std::io::ErrorKind;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
@@ -11,10 +12,11 @@ use hickory_resolver::net::runtime::TokioRuntimeProvider;
 use hickory_resolver::proto::op::{Message, Query};
 use hickory_resolver::proto::rr::{Name, Record, RecordType};
 use thiserror::Error;
-use tokio::net::UdpSocket;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpStream, UdpSocket};
 use tokio::time::{Instant, timeout};
 
-use super::dns_answer::{addresses, classify, has_no_soa, is_empty_answer, texts};
+use super::dns_answer::{Emptiness, MAX_ALIASES, addresses, classify, emptiness, texts};
 use super::health::Health;
 use crate::ownership::{Addresses, KeyLookup, Resolved, agreed};
 
@@ -25,7 +27,7 @@ const ATTEMPTS: usize = 1;
 const QUESTION: Duration = Duration::from_secs(9);
 /// No answer is used twice: what was there before some content came says nothing about it.
 const LONGEST_TTL: Duration = Duration::ZERO;
-/// An empty answer is never larger.
+/// An empty answer over UDP is never larger.
 const RAW_BYTES: usize = 4096;
 /// The file in which the system names its resolvers, and how many of them the system itself uses.
 const SYSTEM: &str = "/etc/resolv.conf";
@@ -191,13 +193,13 @@ impl Resolver {
         Addresses::of_types([read(four), read(six)])
     }
 
-    /// Returns the records of an answer. That there is none is definite only if the answer itself is empty.
+    /// Returns the records of an answer. That there is none is definite only if the answer itself says it.
     async fn ask(&self, name: &Name, kind: RecordType) -> Result<Vec<Record>, Resolved> {
         let lookup = timeout(QUESTION, self.client.lookup(name.clone(), kind)).await;
         match lookup.unwrap_or(Err(NetError::Timeout)) {
             Ok(lookup) => Ok(lookup.answers().to_vec()),
             Err(error) => Err(match classify(&error) {
-                Resolved::NoRecords if has_no_soa(&error) => self.confirm_empty(name, kind).await,
+                Resolved::NoRecords | Resolved::NoSuchName => self.confirm_empty(name, kind).await,
                 answer => answer,
             }),
         }
@@ -222,38 +224,73 @@ impl Resolver {
     }
 
     /// Asks again, and reads the answer itself: hickory takes one about another name, a loop of aliases or the address of
-    /// a server for an empty one. Without an answer to this question, nothing is definite.
+    /// a server for an empty one, whatever stands beside it. Without an answer to this question, nothing is definite. The
+    /// name at the end of aliases is asked too: a server that does not follow them gives an answer without its records.
     async fn confirm_empty(&self, name: &Name, kind: RecordType) -> Resolved {
-        match timeout(TIMEOUT, self.ask_raw(name, kind)).await {
-            Ok(Ok(answer)) if is_empty_answer(&answer) => Resolved::NoRecords,
-            Ok(Ok(_)) => Resolved::Unclear("the answer is about another name".into()),
+        let confirm = async {
+            let mut name = name.clone();
+            for _ in 0..=MAX_ALIASES {
+                match emptiness(&name, &self.ask_raw(&name, kind).await?) {
+                    Emptiness::NoRecords => return Ok(Resolved::NoRecords),
+                    Emptiness::NoSuchName => return Ok(Resolved::NoSuchName),
+                    Emptiness::AliasOf(target) => name = target,
+                    Emptiness::Other => break,
+                }
+            }
+            Ok::<_, std::io::Error>(Resolved::Unclear("the answer is about another name".into()))
+        };
+        match timeout(QUESTION, confirm).await {
+            Ok(Ok(answer)) => answer,
             Ok(Err(_)) | Err(_) => {
                 Resolved::Unclear("no answer in time that confirms that nothing is there".into())
             }
         }
     }
 
+    /// Asks over UDP, and over TCP if that gives no whole answer.
     async fn ask_raw(&self, name: &Name, kind: RecordType) -> std::io::Result<Message> {
         let mut id = [0; 2];
-        aws_lc_rs::rand::fill(&mut id).map_err(|_| std::io::ErrorKind::Other)?;
+        aws_lc_rs::rand::fill(&mut id).map_err(|_| ErrorKind::Other)?;
         let mut message = Message::query();
         message.metadata.id = u16::from_be_bytes(id);
         message.metadata.recursion_desired = true;
         message.add_query(Query::query(name.clone(), kind));
-        let local: IpAddr = match self.address.ip() {
-            IpAddr::V4(_) => Ipv4Addr::UNSPECIFIED.into(),
-            IpAddr::V6(_) => Ipv6Addr::UNSPECIFIED.into(),
+        let question = message.to_vec().map_err(|_| ErrorKind::Other)?;
+        let read = |answer: Vec<u8>| {
+            let answer = Message::from_vec(&answer).map_err(|_| ErrorKind::InvalidData)?;
+            let is_answer =
+                answer.metadata.id == message.metadata.id && answer.queries == message.queries;
+            if is_answer { Ok(answer) } else { Err(ErrorKind::InvalidData.into()) }
         };
-        let socket = UdpSocket::bind((local, 0)).await?;
-        socket.connect(self.address).await?;
-        socket.send(&message.to_vec().map_err(|_| std::io::ErrorKind::Other)?).await?;
-        let mut buffer = vec![0; RAW_BYTES];
-        let length = socket.recv(&mut buffer).await?;
-        let answer = Message::from_vec(&buffer[..length]).map_err(|_| std::io::ErrorKind::Other)?;
-        let is_answer =
-            answer.metadata.id == message.metadata.id && answer.queries == message.queries;
-        if is_answer { Ok(answer) } else { Err(std::io::ErrorKind::InvalidData.into()) }
+        let first = timeout(TIMEOUT, over_udp(self.address, &question)).await;
+        match first.map(|answer| answer.and_then(read)) {
+            Ok(Ok(answer)) if !answer.metadata.truncation => Ok(answer),
+            _ => read(timeout(TIMEOUT, over_tcp(self.address, &question)).await??),
+        }
     }
+}
+
+async fn over_udp(resolver: SocketAddr, question: &[u8]) -> std::io::Result<Vec<u8>> {
+    let local: IpAddr = match resolver.ip() {
+        IpAddr::V4(_) => Ipv4Addr::UNSPECIFIED.into(),
+        IpAddr::V6(_) => Ipv6Addr::UNSPECIFIED.into(),
+    };
+    let socket = UdpSocket::bind((local, 0)).await?;
+    socket.connect(resolver).await?;
+    socket.send(question).await?;
+    let mut answer = vec![0; RAW_BYTES];
+    let length = socket.recv(&mut answer).await?;
+    answer.truncate(length);
+    Ok(answer)
+}
+
+async fn over_tcp(resolver: SocketAddr, question: &[u8]) -> std::io::Result<Vec<u8>> {
+    let mut stream = TcpStream::connect(resolver).await?;
+    let length = u16::try_from(question.len()).map_err(|_| ErrorKind::InvalidInput)?;
+    stream.write_all(&[&length.to_be_bytes(), question].concat()).await?;
+    let mut answer = vec![0; usize::from(stream.read_u16().await?)];
+    stream.read_exact(&mut answer).await?;
+    Ok(answer)
 }
 
 /// Returns the resolvers of the system. Only their lines are read: no other line can be wrong.

@@ -9,7 +9,9 @@ use crate::ownership::{Resolved, Texts};
 /// With more TXT records, an answer says nothing.
 const MAX_RECORDS: usize = 256;
 /// The aliases that are followed in an answer.
-const MAX_ALIASES: usize = 8;
+pub(super) const MAX_ALIASES: usize = 8;
+/// The type of an alias for a whole domain (RFC 6672).
+const DNAME: u16 = 39;
 
 /// Returns the name that a name is an alias of in an answer, at the end of the chain, and the aliases on the way.
 fn owner<'a>(name: &'a Name, answers: &'a [Record]) -> (&'a Name, Vec<String>) {
@@ -43,14 +45,43 @@ pub(super) fn addresses(name: &Name, answers: &[Record]) -> Result<Vec<IpAddr>, 
     if found.is_empty() { Err(of_another()) } else { Ok(found) }
 }
 
-/// Returns true for an answer that says of the name itself that it has no such record.
-pub(super) fn is_empty_answer(answer: &Message) -> bool {
-    let is_about_servers =
-        answer.authorities.iter().any(|record| record.record_type() == RecordType::NS);
-    answer.metadata.response_code == ResponseCode::NoError
-        && !answer.metadata.truncation
-        && answer.answers.is_empty()
-        && !is_about_servers
+/// What an answer without the wanted record says about the name that was asked for.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Emptiness {
+    NoRecords,
+    NoSuchName,
+    /// Aliases lead to another name, which has to be asked by itself.
+    AliasOf(Name),
+    /// It is about something else.
+    Other,
+}
+
+/// Reads an answer that should be empty: nothing, or a chain of aliases without a loop that starts at the name.
+pub(super) fn emptiness(name: &Name, answer: &Message) -> Emptiness {
+    let has = |kind| answer.authorities.iter().any(|record| record.record_type() == kind);
+    // A server that does not recurse names others, and says nothing itself (RFC 2308, section 2.2).
+    let is_referral = has(RecordType::NS) && !has(RecordType::SOA);
+    let empty = match answer.metadata.response_code {
+        ResponseCode::NoError if is_referral => Emptiness::Other,
+        ResponseCode::NoError => Emptiness::NoRecords,
+        ResponseCode::NXDomain => Emptiness::NoSuchName,
+        _ => return Emptiness::Other,
+    };
+    // An alias that stands for a whole domain comes with the one that follows from it.
+    let is_rule = |record: &&Record| u16::from(record.record_type()) == DNAME;
+    let mut left: Vec<&Record> = answer.answers.iter().filter(|one| !is_rule(one)).collect();
+    let mut end = name;
+    while let Some(next) = left.iter().position(|record| record.name == *end) {
+        let RData::CNAME(target) = &left.swap_remove(next).data else { return Emptiness::Other };
+        end = &target.0;
+    }
+    if answer.answers.is_empty() {
+        empty
+    } else if left.is_empty() && end != name {
+        Emptiness::AliasOf(end.clone())
+    } else {
+        Emptiness::Other
+    }
 }
 
 /// Returns the texts of a name, or of the name that it is an alias of.
@@ -71,12 +102,6 @@ pub(super) fn texts(name: &Name, answers: &[Record]) -> Resolved {
         }
         _ => Resolved::Records(Texts { texts, aliases }),
     }
-}
-
-/// Returns true for an empty answer without the record that says who knows that it is empty (RFC 2308): also what is
-/// left of an answer about another name.
-pub(super) fn has_no_soa(error: &NetError) -> bool {
-    matches!(error, NetError::Dns(DnsError::NoRecordsFound(none)) if none.soa.is_none())
 }
 
 /// Classifies an error; only an explicit answer is a definite negative.

@@ -90,10 +90,12 @@ impl Health {
     }
 
     /// Returns the last failure if the resolver fails, so that an operator should look. Meanwhile it was asked again
-    /// about every domain that is known, so one question is enough: a small installation has no three domains.
+    /// about every domain that is known, so one question is enough: a small installation has no three domains. Before a
+    /// domain is known, one zone without answers says nothing of the resolver.
     pub(super) fn failure(&self, now: Instant) -> Option<String> {
         let is_idle_failure = self.knows_root && is_silent(self.root_answered, now);
-        let is_mute = self.unanswered_since.is_some_and(|since| is_silent(since, now));
+        let unanswered_since = self.unanswered_since.filter(|_| !self.known.is_empty());
+        let is_mute = unanswered_since.is_some_and(|since| is_silent(since, now));
         let is_failing = is_mute
             || self.fails(&self.unanswered, now)
             || is_idle_failure && is_silent(self.answered, now);
@@ -160,6 +162,7 @@ mod tests {
     async fn resolver_that_answers_about_the_root_only_is_noticed_with_one_domain() {
         let begun = Instant::now();
         let mut health = Health::new(begun);
+        health.record("good.example", None, false, begun);
         health.record("a.example", Some("SERVFAIL"), false, after(1, begun));
         for minute in 1..14 {
             health.record_root(None, after(minute, begun));
@@ -173,6 +176,22 @@ mod tests {
         health.record_root(None, after(80, begun));
         health.record("a.example", Some("SERVFAIL"), false, after(80, begun));
         assert_eq!(health.failure(after(81, begun)), None);
+    }
+
+    #[tokio::test]
+    async fn dead_zone_alone_is_no_failure_of_a_resolver_that_has_just_started() {
+        let begun = Instant::now();
+        let mut health = Health::new(begun);
+        health.record_root(None, begun);
+        health.record("dead.example", Some("SERVFAIL"), false, after(1, begun));
+        health.record_root(None, after(60, begun));
+        assert_eq!(health.failure(after(60, begun)), None);
+        assert!(health.failure(after(69, begun)).is_some(), "nor does it know the root");
+        health.record_root(None, after(70, begun));
+        for domain in ["a.example", "b.example"] {
+            health.record(domain, Some("SERVFAIL"), false, after(70, begun));
+        }
+        assert!(health.failure(after(70, begun)).is_some(), "no domain of three is answered");
     }
 
     #[tokio::test]

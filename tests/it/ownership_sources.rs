@@ -77,6 +77,9 @@ fn pieces(texts: &[&str]) -> Vec<Vec<String>> {
 #[case::of_another_name(Say::OfAnother(KEY.into()), "unclear: ")]
 #[case::of_another_name_over_tcp(Say::OfAnotherOverTcp(KEY.into()), "unclear: ")]
 #[case::of_another_name_once(Say::OfAnotherOnce(KEY.into()), "unclear: ")]
+#[case::of_another_name_with_soa(Say::OfAnotherWithSoa(KEY.into()), "unclear: ")]
+#[case::of_another_name_and_no_such_name(Say::OfAnotherAndNoSuchName(KEY.into()), "unclear: ")]
+#[case::nothing_with_servers(Say::NothingWithServers, "absent: no TXT record")]
 #[case::alias_of_itself(Say::Loop, "unclear: ")]
 #[case::too_many(Say::OverTcp((0..257).map(|index| vec![format!("{index}{}", "x".repeat(200))]).collect()), "unclear: ")]
 #[tokio::test(flavor = "multi_thread")]
@@ -86,6 +89,28 @@ async fn dns_answer_is_classified(#[case] say: Say, #[case] wanted: &str) {
     let (lookup, hints) = dns_lookup(&[&dns]).await;
     assert!(lookup.to_string().starts_with(wanted), "{lookup}");
     assert!(hints.contains(&"only one resolver was asked".to_owned()));
+}
+
+/// An alias is definite when its target, asked by itself, has an empty answer.
+#[rstest::rstest]
+#[case::empty(Say::Nothing, "absent: no TXT record")]
+#[case::further_alias(Say::AliasOf("end.example.net".into()), "absent: no TXT record")]
+#[case::back(Say::AliasOf("example.com".into()), "unclear: ")]
+#[case::failure(Say::Failure, "unclear: ")]
+#[case::referral(Say::Referral, "unclear: ")]
+#[case::of_another_name(Say::OfAnother(KEY.into()), "unclear: ")]
+#[case::record(Say::Txt(pieces(&[KEY])), "shows")]
+#[tokio::test(flavor = "multi_thread")]
+async fn alias_without_the_record_is_an_absence_if_its_target_has_none(
+    #[case] target: Say,
+    #[case] wanted: &str,
+) {
+    let dns = Dns::start().await;
+    dns.txt("example.com", Say::AliasOf("host.example.net".into()));
+    dns.txt("host.example.net", target);
+    dns.txt("end.example.net", Say::Nothing);
+    let (lookup, _) = dns_lookup(&[&dns]).await;
+    assert!(lookup.to_string().starts_with(wanted), "{lookup}");
 }
 
 /// P14.
@@ -248,6 +273,8 @@ mod well_known {
     /// P14.
     #[rstest::rstest]
     #[case::of_another_name(Say::OfAnother(String::new()))]
+    #[case::of_another_name_with_soa(Say::OfAnotherWithSoa(String::new()))]
+    #[case::of_another_name_and_no_such_name(Say::OfAnotherAndNoSuchName(String::new()))]
     #[case::referral(Say::Referral)]
     #[case::referral_with_glue(Say::ReferralWithGlue)]
     #[case::address_that_is_no_answer(Say::Stray)]

@@ -26,8 +26,10 @@ const OTHER_CONTENTS: usize = 10;
 /// Requests to repositories and packages in one lookup, and the time limit for them: one namespace must not
 /// use up the rate limits of all.
 const MAX_ASKED: usize = 60;
-/// Namespaces below the same registered domain that a new one is compared with.
+/// Namespaces with evidence below the same registered domain that a new one is compared with, and those among which they
+/// are looked for.
 const MAX_RELATIVES: usize = 200;
+const MAX_BELOW: usize = 2000;
 const LONGEST: Duration = Duration::from_mins(2);
 
 /// Everything that a lookup of a namespace needs, read at once: no snapshot of the store stays open during
@@ -133,7 +135,10 @@ impl Question {
             let contents = contents(snapshot, &heads, &declarations)?;
             questions.push(NameQuestion { name, declarations, current, contents });
         }
-        let relatives = relatives(snapshot, policy, &claim)?;
+        let before = snapshot.record(namespace)?.unwrap_or_default();
+        let is_new = before.shown.is_none();
+        let relatives =
+            if is_new { relatives(snapshot, policy, &claim)? } else { Relatives::default() };
         Ok(Self {
             relatives,
             is_mentioned,
@@ -141,7 +146,7 @@ impl Question {
             newest,
             is_complete,
             pins: policy.overlays.pins(namespace).clone(),
-            before: snapshot.record(namespace)?.unwrap_or_default(),
+            before,
             namespace: namespace.to_ascii_lowercase(),
             claim,
             names: questions,
@@ -175,8 +180,8 @@ impl Question {
             let mut losses = losses.lock().unwrap_or_else(PoisonError::into_inner);
             owner.is_none_or(|owner| losses.admit(&owner, now))
         };
-        let before = self.before.clone().inheriting(&self.relatives, lookup, now);
-        let mut record = before.after(lookup, now).conclude(&self.before, admit, now);
+        let after = self.before.clone().after_among(&self.relatives, lookup, now);
+        let mut record = after.conclude(&self.before, admit, now);
         record.next_check = Some(next_check(&self.namespace, &record, self.priority, now));
         record
     }
@@ -234,8 +239,10 @@ fn relatives(
         relatives.parents.insert(parent.clone(), record);
     }
     let registered = namespace_of(claim.registrable().unwrap_or_default());
-    let mut below = snapshot.records_below(&registered, MAX_RELATIVES + 1)?;
-    relatives.is_cut = below.len() > MAX_RELATIVES;
+    let mut below = snapshot.records_below(&registered, MAX_BELOW + 1)?;
+    relatives.is_cut = below.len() > MAX_BELOW;
+    below.retain(|(_, record)| record.tells_relatives());
+    relatives.is_cut |= below.len() > MAX_RELATIVES;
     below.truncate(MAX_RELATIVES);
     let below = below.into_iter().map(|(namespace, record)| pinned(&namespace, record));
     relatives.all = relatives.parents.values().cloned().chain(below).collect();

@@ -38,8 +38,16 @@ pub(crate) enum Say {
     Stray,
     /// Truncated over UDP, and a text of another name over TCP.
     OfAnotherOverTcp(String),
+    /// A text of another name, or an address of it, and who knows that the name has no record.
+    OfAnotherWithSoa(String),
+    /// A text of another name, or an address of it, and that the name does not exist.
+    OfAnotherAndNoSuchName(String),
+    /// Nothing, who knows that, and the servers of the zone: no referral.
+    NothingWithServers,
     /// The name is an alias of itself.
     Loop,
+    /// The name is an alias of another one, about which the answer says nothing: not even who knows that.
+    AliasOf(String),
 }
 
 #[derive(Debug, Default, Clone)]
@@ -174,11 +182,18 @@ impl RequestHandler for Handler {
         let address = IpAddr::from([127, 0, 0, 1]);
         let authority = Name::from_ascii("ns1.example.net.").expect("a name");
         // An empty answer about addresses says who knows that, as most servers do; one about texts does not.
-        let soa = (kind != RecordType::TXT && matches!(say, Say::Nothing) && addresses.is_empty())
-            .then(|| {
-                let soa = SOA::new(authority.clone(), authority.clone(), 1, 60, 60, 60, 0);
-                Record::from_rdata(owner.clone(), 0, RData::SOA(soa))
-            });
+        let is_told = match say {
+            Say::Nothing => kind != RecordType::TXT && addresses.is_empty(),
+            Say::OfAnotherWithSoa(_) | Say::NothingWithServers => true,
+            _ => false,
+        };
+        let soa = is_told.then(|| {
+            let soa = SOA::new(authority.clone(), authority.clone(), 1, 60, 60, 60, 0);
+            Record::from_rdata(owner.clone(), 0, RData::SOA(soa))
+        });
+        if matches!(say, Say::OfAnotherAndNoSuchName(_)) {
+            metadata.response_code = ResponseCode::NXDomain;
+        }
         match say {
             Say::Txt(records) => texts = records,
             Say::OverTcp(_) | Say::OfAnotherOverTcp(_) if is_udp => metadata.truncation = true,
@@ -195,14 +210,25 @@ impl RequestHandler for Handler {
                     glue.push(Record::from_rdata(owner.clone(), 60, data_of(address)));
                 }
             }
+            Say::NothingWithServers => {
+                servers.push(Record::from_rdata(owner.clone(), 60, RData::NS(NS(authority))));
+            }
             Say::Stray => glue.push(Record::from_rdata(owner.clone(), 60, data_of(address))),
-            Say::OfAnother(text) | Say::OfAnotherOnce(text) | Say::OfAnotherOverTcp(text) => {
+            Say::OfAnother(text)
+            | Say::OfAnotherOnce(text)
+            | Say::OfAnotherOverTcp(text)
+            | Say::OfAnotherWithSoa(text)
+            | Say::OfAnotherAndNoSuchName(text) => {
                 answered = Name::from_ascii("other.example.").expect("a name");
                 if kind == RecordType::TXT {
                     texts = vec![vec![text]];
                 } else {
                     addresses.push(address);
                 }
+            }
+            Say::AliasOf(target) => {
+                let target = Name::from_ascii(format!("{target}.")).expect("a name");
+                aliases.push(Record::from_rdata(owner.clone(), 0, RData::CNAME(CNAME(target))));
             }
             Say::Loop => {
                 let alias = RData::CNAME(CNAME(owner.clone()));
