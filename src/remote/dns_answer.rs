@@ -45,7 +45,7 @@ pub(super) fn addresses(name: &Name, answers: &[Record]) -> Result<Vec<IpAddr>, 
     if found.is_empty() { Err(of_another()) } else { Ok(found) }
 }
 
-/// What an answer without the wanted record says about the name that was asked for.
+/// The meaning of an answer without the wanted record for the name that was asked for.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Emptiness {
     NoRecords,

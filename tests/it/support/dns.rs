@@ -182,12 +182,12 @@ impl RequestHandler for Handler {
         let address = IpAddr::from([127, 0, 0, 1]);
         let authority = Name::from_ascii("ns1.example.net.").expect("a name");
         // An empty answer about addresses says who knows that, as most servers do; one about texts does not.
-        let is_told = match say {
+        let has_authority = match say {
             Say::Nothing => kind != RecordType::TXT && addresses.is_empty(),
             Say::OfAnotherWithSoa(_) | Say::NothingWithServers => true,
             _ => false,
         };
-        let soa = is_told.then(|| {
+        let soa = has_authority.then(|| {
             let soa = SOA::new(authority.clone(), authority.clone(), 1, 60, 60, 60, 0);
             Record::from_rdata(owner.clone(), 0, RData::SOA(soa))
         });
