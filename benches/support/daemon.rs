@@ -98,6 +98,14 @@ impl Daemon {
         json(self.client.get(format!("http://{}{path}", self.registry))).await
     }
 
+    /// Returns the body of a registry route, if it has one.
+    pub async fn find(&self, path: &str) -> Option<Value> {
+        let url = format!("http://{}{path}", self.registry);
+        let answer = self.client.get(url).send().await.expect("an answer");
+        let body = answer.error_for_status().ok()?.bytes().await.expect("a body");
+        serde_json::from_slice(&body).ok()
+    }
+
     /// Returns the state that operators see.
     pub async fn status(&self) -> Value {
         let token = fs::read_to_string(self.data.join("ops.token")).expect("a token");

@@ -7,5 +7,6 @@ pub mod constant;
 pub mod daemon;
 pub mod generator;
 pub mod machine;
+pub mod overlays;
 pub mod policy;
 pub mod upstream;

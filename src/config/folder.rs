@@ -1,5 +1,6 @@
-use std::collections::BTreeMap;
-use std::fs::Metadata;
+use std::collections::VecDeque;
+use std::ffi::OsString;
+use std::fs::{DirEntry, Metadata};
 use std::io::ErrorKind;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -23,7 +24,7 @@ pub struct Folder {
 
 /// The marks of a file that change with its content, so that an unchanged one is not read again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Stamp {
+struct Stamp {
     device: u64,
     inode: u64,
     size: u64,
@@ -56,8 +57,41 @@ fn is_old(metadata: &Metadata, now: SystemTime) -> bool {
     now > Duration::from_secs(last) + TICK
 }
 
-/// Files as they were read before, by path.
-pub type KnownFiles = BTreeMap<PathBuf, (Stamp, Arc<Source>)>;
+/// Files as they were read before, in the order of their paths, so that a look passes over them once.
+#[derive(Debug, Default)]
+pub struct KnownFiles(VecDeque<(Stamp, Arc<Source>)>);
+
+impl KnownFiles {
+    #[must_use]
+    pub const fn new() -> Self {
+        Self(VecDeque::new())
+    }
+
+    /// Forgets files, which are then read again.
+    pub fn retain(&mut self, mut is_kept: impl FnMut(&Arc<Source>) -> bool) {
+        self.0.retain(|(_, source)| is_kept(source));
+    }
+
+    /// Returns true if every file is on this device.
+    #[must_use]
+    pub fn are_on(&self, device: u64) -> bool {
+        self.0.iter().all(|(stamp, _)| stamp.device == device)
+    }
+
+    /// Takes the file of a path that is behind every one that was asked for before.
+    fn take(&mut self, path: &str) -> Option<(Stamp, Arc<Source>)> {
+        loop {
+            let (_, front) = self.0.front()?;
+            if front.file == path {
+                return self.0.pop_front();
+            }
+            if Path::new(&front.file) > Path::new(path) {
+                return None;
+            }
+            self.0.pop_front();
+        }
+    }
+}
 
 /// Reads `overlays/**/*.yaml`.
 ///
@@ -99,12 +133,18 @@ fn read_into(
             return Folder { findings: vec![finding], ..Folder::default() };
         }
     };
-    let (known_before, read) = (std::mem::take(known), KnownFiles::new());
-    let mut reading =
-        Reading { root, extension, recursive, now, known: known_before, read, findings: vec![] };
+    let mut reading = Reading {
+        root,
+        extension,
+        recursive,
+        now,
+        read: KnownFiles(VecDeque::with_capacity(known.0.len())),
+        known: std::mem::take(known),
+        findings: Vec::new(),
+    };
     reading.folder(folder, 0);
     *known = reading.read;
-    let sources = known.values().map(|(_, source)| Arc::clone(source)).collect();
+    let sources = known.0.iter().map(|(_, source)| Arc::clone(source)).collect();
     Folder { sources, findings: reading.findings }
 }
 
@@ -134,10 +174,10 @@ impl Reading<'_> {
                 return self.error(folder, format!("the folder cannot be read: {error}"), "");
             }
         };
-        let mut paths = Vec::new();
+        let mut named: Vec<(OsString, DirEntry)> = Vec::new();
         for entry in entries {
             match entry {
-                Ok(entry) => paths.push(entry.path()),
+                Ok(entry) => named.push((entry.file_name(), entry)),
                 Err(error) => {
                     self.error(
                         folder,
@@ -147,15 +187,18 @@ impl Reading<'_> {
                 }
             }
         }
-        paths.sort();
-        for path in paths {
-            self.entry(&path, depth);
+        // By name in each folder: that is the order of whole paths.
+        named.sort_unstable_by(|(left, _), (right, _)| left.cmp(right));
+        for (name, entry) in named {
+            self.entry(&entry, is_left_behind(&name.to_string_lossy()), depth);
         }
     }
 
-    fn entry(&mut self, path: &Path, depth: usize) {
-        let hidden = path.file_name().is_some_and(|name| is_left_behind(&name.to_string_lossy()));
-        let metadata = match path.metadata() {
+    fn entry(&mut self, entry: &DirEntry, hidden: bool, depth: usize) {
+        let path = &entry.path();
+        // The listing says so; most file systems are not asked again.
+        let is_link = entry.file_type().is_ok_and(|kind| kind.is_symlink());
+        let metadata = match if is_link { path.metadata() } else { entry.metadata() } {
             Ok(metadata) => metadata,
             Err(_) if hidden => return,
             // An editor replaced the file between listing and reading: the next read finds it.
@@ -169,7 +212,7 @@ impl Reading<'_> {
             if !self.recursive || hidden {
                 return;
             }
-            if path.is_symlink() {
+            if is_link {
                 let found = "a symbolic link to a folder is not followed";
                 self.error(path, found, "put the files here");
             } else {
@@ -177,8 +220,7 @@ impl Reading<'_> {
             }
         } else if !metadata.is_file() {
             self.error(path, "not a regular file", "only files belong here; remove it");
-        } else if path.is_symlink()
-            && !path.canonicalize().is_ok_and(|target| target.starts_with(&self.root))
+        } else if is_link && !path.canonicalize().is_ok_and(|target| target.starts_with(&self.root))
         {
             self.error(
                 path,
@@ -209,20 +251,19 @@ impl Reading<'_> {
     }
 
     fn take(&mut self, path: &Path, metadata: &Metadata) {
-        if path.to_str().is_none() {
+        let Some(file) = path.to_str() else {
             // Two such files would have one name in every message.
             return self.error(path, "a path that is not UTF-8", "rename it");
-        }
-        if self.read.len() >= MAX_FILES {
+        };
+        if self.read.0.len() >= MAX_FILES {
             return self.error(path, format!("more than {MAX_FILES} files"), "");
         }
         let stamp = Stamp::of(metadata, self.now);
-        if let Some((before, source)) = self.known.remove(path)
+        if let Some((before, source)) = self.known.take(file)
             && before == stamp
             && stamp.is_old
         {
-            self.read.insert(path.to_owned(), (stamp, source));
-            return;
+            return self.read.0.push_back((stamp, source));
         }
         if stamp.size > MAX_FILE_BYTES {
             let found = format!("a file of {} bytes", stamp.size);
@@ -233,10 +274,7 @@ impl Reading<'_> {
                 let allowed = "remove it, or explain it in a comment";
                 self.error(path, "an empty file", allowed);
             }
-            Ok(Ok(text)) => {
-                let source = Source::new(path.to_string_lossy(), text);
-                self.read.insert(path.to_owned(), (stamp, source));
-            }
+            Ok(Ok(text)) => self.read.0.push_back((stamp, Source::new(file, text))),
             Ok(Err(_)) => self.error(path, "the file is not UTF-8", "save it as UTF-8"),
             Err(error) => self.error(path, format!("the file cannot be read: {error}"), ""),
         }

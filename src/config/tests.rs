@@ -208,6 +208,60 @@ fn huge_binary_and_linked_files_are_rejected() {
     assert!(overlays.sources.is_empty());
 }
 
+/// Mounts files as Kubernetes does: the folder links to files through `..data`, which links to a folder of one version.
+fn mount(folder: &Path, version: &str, files: &[(&str, &str)]) {
+    let link = |target: &Path, at: &Path| std::os::unix::fs::symlink(target, at).expect("a link");
+    fs::create_dir(folder.join(version)).expect("a folder");
+    for (name, text) in files {
+        fs::write(folder.join(version).join(name), text).expect("a file");
+    }
+    link(Path::new(version), &folder.join("..data_tmp"));
+    fs::rename(folder.join("..data_tmp"), folder.join("..data")).expect("swapped");
+    for (name, _) in files.iter().filter(|(name, _)| !folder.join(name).is_symlink()) {
+        link(&Path::new("..data").join(name), &folder.join(name));
+    }
+}
+
+#[test]
+fn mounted_files_that_are_swapped_as_one_are_all_read_again() {
+    let folder = folder(&[]);
+    let texts = |overlays: &Folder| -> Vec<String> {
+        overlays.sources.iter().map(|source| source.text.clone()).collect()
+    };
+    let (mut known, later) = (KnownFiles::new(), now() + Duration::from_secs(10));
+    mount(folder.path(), "..2026_01", &[("a.yaml", "a"), ("b.yaml", "b")]);
+    let before = read_changed_overlays(folder.path(), &mut known, later);
+    assert_eq!((before.findings.len(), texts(&before)), (0, vec!["a".into(), "b".into()]));
+    let again = read_changed_overlays(folder.path(), &mut known, later);
+    assert!(Arc::ptr_eq(&before.sources[0], &again.sources[0]), "its stamp is the same");
+    mount(folder.path(), "..2026_02", &[("a.yaml", "A"), ("b.yaml", "B"), ("c.yaml", "C")]);
+    fs::remove_dir_all(folder.path().join("..2026_01")).expect("removed");
+    let after = read_changed_overlays(folder.path(), &mut known, later);
+    assert_eq!(shown(&after.findings, folder.path()), [""; 0]);
+    assert_eq!(texts(&after), ["A", "B", "C"]);
+}
+
+#[test]
+fn mounted_files_that_lead_out_of_the_folder_are_rejected() {
+    let (folder, outside) = (folder(&[]), folder(&[("a.yaml", "a")]));
+    mount(folder.path(), "..2026_01", &[("b.yaml", "b")]);
+    let link = |target: &Path, at: &str| {
+        std::os::unix::fs::symlink(target, folder.path().join(at)).expect("a link");
+    };
+    link(outside.path(), "..2026_01/out");
+    link(Path::new("..data/out/a.yaml"), "a.yaml");
+    link(Path::new("..data"), "all");
+    let overlays = read_overlays(folder.path());
+    assert_eq!(
+        shown(&overlays.findings, folder.path()),
+        [
+            "a.yaml:1:1: a symbolic link out of the folder; keep reviewed files in one place",
+            "all:1:1: a symbolic link to a folder is not followed; put the files here",
+        ]
+    );
+    assert_eq!(overlays.sources.len(), 1);
+}
+
 fn settings(text: &str, given: Locations) -> Result<Settings, Vec<String>> {
     let folder = folder(&[("vidimus.toml", text)]);
     Settings::load(&folder.path().join("vidimus.toml"), false, given)

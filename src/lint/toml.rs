@@ -56,6 +56,17 @@ mod tests {
     }
 
     #[test]
+    fn line_ends_of_another_system_are_no_part_of_a_value() {
+        let mut findings = Vec::new();
+        let file = Source::new("x.toml", "a = \"1\"\r\nb = 2\r\nb = 3\r\n");
+        let Kind::Mapping(members) = parse_toml(&file, &mut findings).kind else {
+            panic!("a mapping")
+        };
+        assert_eq!(members[0].1.kind, Kind::Scalar { text: "1".into(), plain: false });
+        assert!(findings[0].to_string().starts_with("x.toml:3:1: "), "{findings:?}");
+    }
+
+    #[test]
     fn duplicate_key_is_an_error() {
         let mut findings = Vec::new();
         parse_toml(&Source::new("x.toml", "a = 1\na = 2\n"), &mut findings);

@@ -220,6 +220,34 @@ mod tests {
     }
 
     #[test]
+    fn line_ends_of_another_system_are_no_part_of_a_value() {
+        let (documents, findings) = parse("a: 1\r\nb:\r\n- x\r\n");
+        assert_eq!(findings, Vec::<String>::new());
+        let Kind::Mapping(members) = &documents[0].kind else { panic!("a mapping") };
+        assert_eq!(members[0].1.kind, Kind::Scalar { text: "1".into(), plain: true });
+        let Kind::Sequence(items) = &members[1].1.kind else { panic!("a list") };
+        assert_eq!(items[0].kind, Kind::Scalar { text: "x".into(), plain: true });
+        assert_eq!(items[0].place.line_and_column(), (3, 3));
+    }
+
+    const WRITTEN_OUT: &str = "write the value out: each rule is reviewed in one place";
+
+    #[rstest::rstest]
+    #[case::tab("a:\n\tb: 1\n", "x.yaml:2:2: this is not YAML: tabs ", "and indent with spaces")]
+    #[case::anchor("a: 1\r\nb: &x 2\r\n", "x.yaml:2:7: an anchor (`&`); ", WRITTEN_OUT)]
+    #[case::alias("a: &x 1\nb:\n- *x\n", "x.yaml:3:3: an alias (`*`); ", WRITTEN_OUT)]
+    #[case::tag("a:\n- ä: !x 1\n", "x.yaml:2:9: a tag (`!`); ", WRITTEN_OUT)]
+    fn refused_syntax_is_named_with_its_place_and_what_is_allowed(
+        #[case] text: &str,
+        #[case] begins: &str,
+        #[case] ends: &str,
+    ) {
+        let (_, findings) = parse(text);
+        let is_named = |finding: &String| finding.starts_with(begins) && finding.ends_with(ends);
+        assert!(findings.iter().any(is_named), "{findings:#?}");
+    }
+
+    #[test]
     fn half_written_file_yields_complete_nodes() {
         let (documents, findings) = parse("servers:\n- name: a.b/c\n- name: \"a.b/d\n");
         assert_eq!(findings.len(), 1);

@@ -1,13 +1,13 @@
 use super::expires::last_moment;
 use super::fields::ALLOW;
-use super::reading::Context;
+use super::reading::FileContext;
 use super::rule::{Allow, Rule};
 use crate::lint::{Finding, Node, Reader};
 
 /// Reads the `allow` of a rule: one URL that exactly the reviewed version may name until the review ends.
 pub(super) fn read_allow(
     reader: &mut Reader,
-    context: &Context<'_>,
+    context: &FileContext<'_>,
     node: &Node,
     rule: &Rule,
 ) -> Option<Allow> {

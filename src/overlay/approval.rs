@@ -1,7 +1,7 @@
 use super::expires::last_moment;
 use super::fields::{APPROVAL, REVIEWED};
 use super::follow::read_follow;
-use super::reading::Context;
+use super::reading::FileContext;
 use super::rule::{Approval, Rule, State, Track};
 use super::{NamePattern, Reviewed};
 use crate::lint::{Fields, Finding, Node, Reader};
@@ -10,7 +10,7 @@ use crate::model::{Digest, Timestamp};
 /// Reads the `approval` of a rule.
 pub(super) fn read_approval(
     reader: &mut Reader,
-    context: &Context<'_>,
+    context: &FileContext<'_>,
     node: &Node,
     rule: &Rule,
 ) -> Option<Approval> {
@@ -19,7 +19,7 @@ pub(super) fn read_approval(
 
 struct ApprovalReader<'a> {
     reader: &'a mut Reader,
-    context: &'a Context<'a>,
+    context: &'a FileContext<'a>,
 }
 
 impl ApprovalReader<'_> {
@@ -114,7 +114,7 @@ impl ApprovalReader<'_> {
         if fields.get("expires").is_some() {
             return self.warn_if_expired(node, approval);
         }
-        let term = self.context.terms.of(approval.track);
+        let term = self.context.terms().of(approval.track);
         approval.expires = approval.reviewed.map(|reviewed| reviewed.start().plus(term));
         self.warn_if_expired(node, approval);
         if approval.expires.is_none() && fields.get("reviewed").is_none() && rule.is_exact() {
@@ -129,7 +129,7 @@ impl ApprovalReader<'_> {
     fn warn_if_expired(&mut self, node: &Node, approval: &Approval) {
         let reviewed = approval.reviewed.map(Reviewed::start);
         let has_expired =
-            |expires: &Timestamp| *expires < self.context.now && reviewed < Some(*expires);
+            |expires: &Timestamp| reviewed < Some(*expires) && self.context.is_past(*expires);
         if let Some(expires) = approval.expires.filter(has_expired) {
             let found = format!("the approval expired at {expires}");
             let finding = Finding::warning(&node.place, found, "review it again, or remove it");
@@ -139,10 +139,13 @@ impl ApprovalReader<'_> {
 
     /// Refuses a day that has begun nowhere yet, and warns of a moment that has not come.
     fn judge_future(&mut self, at: &Node, reviewed: Reviewed) {
-        if reviewed.is_impossible(self.context.now) {
+        if self.context.has_come(reviewed.begins()) {
+            return;
+        }
+        if matches!(reviewed, Reviewed::Day(_)) {
             let allowed = "a day that has begun somewhere on earth, or an RFC 3339 date and time";
             self.reader.error(at, "`reviewed` is in the future", allowed);
-        } else if reviewed.is_ahead(self.context.now) {
+        } else {
             let found = format!("the approval admits nothing before {reviewed}");
             let allowed = "the date and time of the review, no later than now";
             self.reader.findings.push(Finding::warning(&at.place, found, allowed));

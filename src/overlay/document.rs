@@ -10,7 +10,7 @@ use super::later::OnDrift;
 use super::lifecycle::{read_on_deprecated, read_successor};
 use super::ownership::{OwnershipRule, read_ownership, twice};
 use super::protection::{Protection, Selected, read_not_lookalike, read_protect};
-use super::reading::{Context, Reading};
+use super::reading::{Context, FileContext, Reading};
 use super::rule::{Classification, Rule};
 use super::unmeetable::unmeetable;
 use super::waive::read_waive;
@@ -31,6 +31,15 @@ pub fn read(sources: &[Arc<Source>], context: &Context<'_>) -> Reading {
 /// Reads overlay files, each by itself: it does not look for contradictions between rules.
 #[must_use]
 pub fn parse(sources: &[Arc<Source>], context: &Context<'_>) -> Reading {
+    let mut reading = Reading::default();
+    for source in sources {
+        reading.add(parse_file(source, &FileContext::new(context)));
+    }
+    reading
+}
+
+/// Reads one file.
+pub(super) fn parse_file(source: &Arc<Source>, context: &FileContext<'_>) -> Reading {
     let mut document = Document {
         reader: Reader::default(),
         context,
@@ -40,17 +49,13 @@ pub fn parse(sources: &[Arc<Source>], context: &Context<'_>) -> Reading {
         ownership: Vec::new(),
         protection: Protection::default(),
     };
-    for source in sources {
-        let before = document.reader.findings.len();
-        document.read.clear();
-        let nodes = parse_yaml(source, &mut document.reader.findings);
-        let broken = document.reader.findings.len();
-        let is_broken = broken > before;
-        nodes.iter().for_each(|node| document.read(node, is_broken));
-        if is_broken {
-            // A rule cut off by a syntax error is not a finding of its own; the rules before it may deny.
-            document.reader.findings.truncate(broken);
-        }
+    let nodes = parse_yaml(source, &mut document.reader.findings);
+    let broken = document.reader.findings.len();
+    let is_broken = broken > 0;
+    nodes.iter().for_each(|node| document.read(node, is_broken));
+    if is_broken {
+        // A rule cut off by a syntax error is not a finding of its own; the rules before it may deny.
+        document.reader.findings.truncate(broken);
     }
     let Document { reader, rules, internal, ownership, protection, .. } = document;
     Reading { rules, internal, ownership, protection, findings: reader.findings }
@@ -70,8 +75,8 @@ impl Reading {
 
 struct Document<'a> {
     reader: Reader,
-    context: &'a Context<'a>,
-    /// The items of this file that were read, by offset.
+    context: &'a FileContext<'a>,
+    /// The items that were read, by offset.
     read: BTreeSet<usize>,
     rules: Vec<Rule>,
     internal: Vec<NamespacePattern>,
@@ -278,7 +283,7 @@ impl Document<'_> {
 
     fn upstream(&mut self, node: &Node) -> Option<String> {
         let id = self.reader.text(node)?;
-        let Some(known) = self.context.upstreams else {
+        let Some(known) = self.context.upstreams() else {
             return Some(id.to_owned());
         };
         if known.iter().any(|known| known == id) {

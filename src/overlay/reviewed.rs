@@ -72,9 +72,12 @@ impl Reviewed {
         matches!(self, Self::At(at) if at > now)
     }
 
-    /// Returns true if it is a day that has begun nowhere on earth.
-    pub(super) fn is_impossible(self, now: Timestamp) -> bool {
-        matches!(self, Self::Day(start) if start > now.plus(EASTERNMOST))
+    /// Returns the moment before which it cannot have taken place: for a day, its start in the easternmost time zone.
+    pub(super) fn begins(self) -> Timestamp {
+        match self {
+            Self::Day(start) => start.minus(EASTERNMOST),
+            Self::At(at) => at,
+        }
     }
 }
 
@@ -134,7 +137,8 @@ mod tests {
         #[case] is_ahead: bool,
     ) {
         let reviewed = Reviewed::parse(reviewed).expect("a review");
-        let found = (reviewed.is_impossible(at(now)), reviewed.is_ahead(at(now)));
+        let is_impossible_now = matches!(reviewed, Reviewed::Day(_)) && at(now) < reviewed.begins();
+        let found = (is_impossible_now, reviewed.is_ahead(at(now)));
         assert_eq!(found, (is_impossible, is_ahead));
     }
 }

@@ -42,6 +42,8 @@ fn server(fields: &str) -> String {
      - {name: a.b/c, versions: 1.0.0, allow: {url: 'http://y.corp/', reason: r, reviewer: a, expires: 2026-07-01}}\n"
         .into()
 )]
+#[case::line_ends_of_another_system("servers:\r\n- name: a.b/c\r\n  tier: 1\r\n".into())]
+#[case::mark_of_an_editor_at_the_start("\u{feff}servers:\n- name: a.b/c\n  tier: 1\n".into())]
 #[case::denial_of_everything(server("name: '*', approval: {state: denied}"))]
 #[case::review_on_a_day_that_began_in_the_east(server(
     "name: a.b/c, approval: {state: approved, reviewed: 2026-06-02}"

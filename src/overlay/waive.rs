@@ -1,14 +1,14 @@
 use super::conditions::{Condition, Waive, WaivedCondition};
 use super::expires::last_moment;
 use super::fields::WAIVE;
-use super::reading::Context;
+use super::reading::FileContext;
 use super::rule::Rule;
 use crate::lint::{Finding, Node, Reader};
 
 /// Reads the `waive` of a rule.
 pub(super) fn read_waive(
     reader: &mut Reader,
-    context: &Context<'_>,
+    context: &FileContext<'_>,
     node: &Node,
     rule: &Rule,
 ) -> Option<Waive> {

@@ -29,6 +29,7 @@ mod listener;
 mod lookalike_quality;
 mod lookalikes;
 mod messages;
+mod mounts;
 mod openapi;
 mod operations;
 mod ownership;

@@ -32,6 +32,10 @@ pub(in crate::daemon) struct Followers {
     /// Stops the tasks of the current definitions.
     current: CancellationToken,
     upstreams: Vec<Upstream>,
+    /// The reason for which files are refused, if they are.
+    refused: Option<String>,
+    /// True if the alert about it is stored or resolved.
+    is_reported: bool,
     tasks: JoinSet<()>,
 }
 
@@ -47,6 +51,8 @@ impl Followers {
             stop: stop.clone(),
             current: stop.child_token(),
             upstreams: Vec::new(),
+            refused: None,
+            is_reported: false,
             tasks: JoinSet::new(),
         }
     }
@@ -187,12 +193,15 @@ impl Followers {
             }
         };
         let mirror = Arc::clone(&self.mirror);
-        blocking(move || {
+        // A report reads every alert, so that one without news would cost more than the look.
+        let is_known = self.is_reported && self.refused == refused;
+        self.refused.clone_from(&refused);
+        let reported = blocking(move || {
             mirror.refresh_settling();
             let seen = of_upstreams(refused.as_deref());
-            report_alerts(&mirror.store, &mirror.clock, UPSTREAMS, seen);
-        })
-        .await;
+            is_known || report_alerts(&mirror.store, &mirror.clock, UPSTREAMS, seen)
+        });
+        self.is_reported = reported.await;
     }
 }
 

@@ -6,11 +6,13 @@ use std::sync::Arc;
 
 use crate::lint::Source;
 use crate::model::NamespacePattern;
-use crate::overlay::{Context, NamePattern, Reading, Rule, VersionPattern, parse};
+use crate::overlay::{Context, NamePattern, ParsedFiles, Reading, VersionPattern, parse};
 
 /// Denials that no file gives legibly any more.
 pub(super) struct Denying<'c> {
     context: Context<'c>,
+    /// Texts that were parsed under it.
+    parsed: &'c ParsedFiles,
     sources: Vec<Arc<Source>>,
     /// Everything that they hide, by file.
     known: HashSet<(String, Hides)>,
@@ -26,10 +28,16 @@ enum Hides {
 
 impl<'c> Denying<'c> {
     /// Selects the texts of files that are broken or gone now. A whole file replaces its own texts.
-    pub(super) fn of(before: &[Arc<Source>], whole: &BTreeSet<&str>, context: Context<'c>) -> Self {
+    pub(super) fn of(
+        before: &[Arc<Source>],
+        whole: &BTreeSet<&str>,
+        context: Context<'c>,
+        parsed: &'c ParsedFiles,
+    ) -> Self {
         let outlasting = before.iter().filter(|source| !whole.contains(source.file.as_str()));
         let mut denying = Self {
             context,
+            parsed,
             sources: Vec::new(),
             known: HashSet::new(),
             reading: Reading::default(),
@@ -60,10 +68,17 @@ impl<'c> Denying<'c> {
     }
 
     fn of_text(&self, source: &Arc<Source>) -> Vec<Hides> {
-        let Reading { rules, internal, .. } = parse(slice::from_ref(source), &self.context);
-        let hiding = rules.into_iter().filter(Rule::hides);
-        let entries = hiding.map(|rule| Hides::Entries(rule.name, rule.versions, rule.upstream));
-        entries.chain(internal.into_iter().map(Hides::Internal)).collect()
+        let of_reading = |Reading { rules, internal, .. }: &Reading| {
+            let entries = rules.iter().filter(|rule| rule.hides()).map(|rule| {
+                let (name, versions) = (rule.name.clone(), rule.versions.clone());
+                Hides::Entries(name, versions, rule.upstream.clone())
+            });
+            entries.chain(internal.iter().cloned().map(Hides::Internal)).collect()
+        };
+        match self.parsed.reading_of(source) {
+            Some(reading) => of_reading(reading),
+            None => of_reading(&parse(slice::from_ref(source), &self.context)),
+        }
     }
 }
 
@@ -86,7 +101,8 @@ mod tests {
         for text in texts {
             let sources: Vec<_> = text.iter().map(|text| Source::new("a", *text)).collect();
             let whole = text.iter().filter(|text| **text != BROKEN).map(|_| "a").collect();
-            let kept = Denying::of(&denying, &whole, context);
+            let (_, parsed) = ParsedFiles::default().parse(&sources, &context);
+            let kept = Denying::of(&denying, &whole, context, &parsed);
             let Reading { rules, internal, .. } = &kept.reading;
             number = rules.len() + internal.len();
             denying = kept.with(&sources);

@@ -57,8 +57,8 @@ impl PolicyDrive {
         let services = Arc::clone(&self.services);
         let (before, now) = (services.policy.current(), services.clock.now());
         let last_good = lint.with_applied(&before.overlays.last_good);
-        let folder = lint.folder;
-        let judged = judge_folder(&services.settings, folder.clone(), Some(&ids), &last_good, now);
+        let (settings, folder, parsed) = (&services.settings, lint.folder, &before.overlays.parsed);
+        let judged = judge_folder(settings, folder.clone(), Some(&ids), &last_good, now, parsed);
         let loaded = judged.unwrap_or_else(LoadedOverlays::nothing);
         let unseen = self.state.linted(folder, ids, loaded.refused, now);
         let last_good = loaded.last_good.clone();

@@ -2,10 +2,10 @@ use std::fs::Metadata;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::SystemTime;
 
-use notify_debouncer_full::notify::{RecommendedWatcher, RecursiveMode};
-use notify_debouncer_full::{DebounceEventResult, Debouncer, RecommendedCache, new_debouncer};
+use notify::{Event, RecommendedWatcher, RecursiveMode, Watcher as _};
 use tokio::sync::watch;
 use tracing::warn;
 
@@ -21,8 +21,6 @@ pub(in crate::daemon) fn from_disk() -> ReadFolder {
     Arc::new(|folder, known| read_changed_overlays(folder, known, SystemTime::now()))
 }
 
-type Notifier = Debouncer<RecommendedWatcher, RecommendedCache>;
-
 /// The overlay folder with its notifier, and the files as they were read last. Every call may block
 /// while the file system does.
 pub(super) struct WatchedFolder {
@@ -33,45 +31,159 @@ pub(super) struct WatchedFolder {
     notifier: Option<Notifier>,
     /// The device and the inode of the folder that the notifier was made for.
     watched: Option<(u64, u64)>,
+    /// True if no file changes without a notification.
+    is_notified: bool,
+}
+
+struct Notifier {
+    /// It notifies until it is dropped.
+    _watcher: RecommendedWatcher,
+    /// True after a notification was lost, or a folder below could not be watched.
+    has_failed: Arc<AtomicBool>,
 }
 
 impl WatchedFolder {
     pub(super) fn new(path: PathBuf, read: ReadFolder, changed: watch::Sender<()>) -> Self {
-        Self { path, read, known: KnownFiles::new(), changed, notifier: None, watched: None }
+        let known = KnownFiles::new();
+        Self { path, read, known, changed, notifier: None, watched: None, is_notified: false }
     }
 
-    /// Reads the files whose stamps changed, and watches the folder if it can be watched.
-    pub(super) fn look(&mut self, settle: Duration) -> Folder {
+    /// Reads the files whose stamps changed, and watches the folder if it can be watched. Returns `None`, and reads
+    /// nothing, if no look is due and a change would have been notified.
+    pub(super) fn look(&mut self, is_due: bool) -> Option<Folder> {
         // The folder may have been replaced by another one, of which its notifier knows nothing.
         let folder = self.path.metadata().ok().filter(Metadata::is_dir);
         let folder = folder.map(|folder| (folder.dev(), folder.ino()));
-        if folder != self.watched {
-            self.notifier = folder.and_then(|_| notifier_of(&self.path, &self.changed, settle));
+        let is_same = folder == self.watched;
+        if is_same && !is_due && self.is_notified {
+            return None;
+        }
+        if !is_same {
+            self.notifier = folder.and_then(|_| notifier_of(&self.path, &self.changed));
             self.watched = folder;
         }
-        (self.read)(&self.path, &mut self.known)
+        let read = (self.read)(&self.path, &mut self.known);
+        self.is_notified = self.knows_of_changes();
+        Some(read)
+    }
+
+    /// Returns true if the notifier works, and every file is on a file system whose changes all pass through it.
+    fn knows_of_changes(&self) -> bool {
+        let works = |notifier: &Notifier| !notifier.has_failed.load(Ordering::Relaxed);
+        self.notifier.as_ref().is_some_and(works)
+            && self.watched.is_some_and(|(device, _)| self.known.are_on(device))
+            && is_local(&self.path)
     }
 }
 
-fn notifier_of(folder: &Path, changed: &watch::Sender<()>, settle: Duration) -> Option<Notifier> {
-    let notify = changed.clone();
-    let handle = move |events: DebounceEventResult| {
+fn notifier_of(folder: &Path, changed: &watch::Sender<()>) -> Option<Notifier> {
+    let has_failed = Arc::new(AtomicBool::new(false));
+    let (notify, failed) = (changed.clone(), Arc::clone(&has_failed));
+    let handle = move |event: notify::Result<Event>| {
+        failed.fetch_or(event.is_err(), Ordering::Relaxed);
         // Reading the folder is an event too.
-        if events.map_or(true, |events| events.iter().any(|event| !event.kind.is_access())) {
+        if event.map_or(true, |event| !event.kind.is_access()) {
             notify.send_replace(());
         }
     };
-    let watcher = new_debouncer(settle, None, handle);
-    let watch = |mut watcher: Notifier| {
+    let watch = |mut watcher: RecommendedWatcher| {
         // The folder, not its files: after an atomic replacement a watch on a file reports nothing.
-        watcher.watch(PathBuf::from(folder), RecursiveMode::Recursive)?;
+        watcher.watch(folder, RecursiveMode::Recursive)?;
         Ok(watcher)
     };
-    match watcher.and_then(watch) {
-        Ok(watcher) => Some(watcher),
+    match notify::recommended_watcher(handle).and_then(watch) {
+        Ok(watcher) => Some(Notifier { _watcher: watcher, has_failed }),
         Err(error) => {
             warn!(folder = %Escaped(&folder.to_string_lossy()), %error, "the overlay folder cannot be watched; it is looked at every `overlays_poll` instead");
             None
         }
+    }
+}
+
+/// Returns true if every change of a file system passes through this kernel, which notifies of it. What other machines,
+/// or programs in user space, store may change without a notification.
+#[cfg(target_os = "linux")]
+fn is_local(folder: &Path) -> bool {
+    const BTRFS: u32 = 0x9123_683e;
+    const EXT: u32 = 0xef53;
+    const F2FS: u32 = 0xf2f5_2010;
+    const OVERLAY: u32 = 0x794c_7630;
+    const TMPFS: u32 = 0x0102_1994;
+    const XFS: u32 = 0x5846_5342;
+    const ZFS: u32 = 0x2fc1_2fc1;
+    let kind = rustix::fs::statfs(folder).ok().and_then(|found| u32::try_from(found.f_type).ok());
+    kind.is_some_and(|kind| [BTRFS, EXT, F2FS, OVERLAY, TMPFS, XFS, ZFS].contains(&kind))
+}
+
+#[cfg(not(target_os = "linux"))]
+fn is_local(_: &Path) -> bool {
+    false
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Scene {
+        place: tempfile::TempDir,
+        folder: WatchedFolder,
+        changed: watch::Receiver<()>,
+    }
+
+    impl Scene {
+        fn new() -> Self {
+            let place = tempfile::tempdir().expect("a folder");
+            std::fs::create_dir(place.path().join("overlays")).expect("a folder");
+            let (sender, changed) = watch::channel(());
+            let folder = WatchedFolder::new(place.path().join("overlays"), from_disk(), sender);
+            Self { place, folder, changed }
+        }
+
+        fn write(&self, file: &str) {
+            std::fs::write(self.place.path().join(file), "servers: []").expect("a file");
+        }
+
+        fn files(&mut self, is_due: bool) -> Option<usize> {
+            self.folder.look(is_due).map(|folder| folder.sources.len())
+        }
+    }
+
+    #[tokio::test]
+    async fn folder_is_read_when_a_look_is_due_or_it_was_replaced_and_changes_are_notified() {
+        let mut scene = Scene::new();
+        scene.write("overlays/a.yaml");
+        assert_eq!(scene.files(false), Some(1), "the first look");
+        if !scene.folder.is_notified {
+            // The file system of the temporary folder does not notify of everything.
+            assert_eq!(scene.files(false), Some(1));
+            return;
+        }
+        assert_eq!(scene.files(false), None);
+        assert_eq!(scene.files(true), Some(1));
+        scene.changed.mark_unchanged();
+        scene.write("overlays/b.yaml");
+        scene.changed.changed().await.expect("a notification");
+        assert_eq!(scene.files(true), Some(2));
+        std::fs::rename(scene.place.path().join("overlays"), scene.place.path().join("before"))
+            .expect("renamed");
+        std::fs::create_dir(scene.place.path().join("overlays")).expect("a folder");
+        assert_eq!(scene.files(false), Some(0), "another folder");
+        assert_eq!(scene.files(false), None);
+    }
+
+    #[test]
+    fn folder_without_a_notifier_is_read_at_each_look() {
+        let mut scene = Scene::new();
+        assert_eq!(scene.files(true), Some(0));
+        let notifier = scene.folder.notifier.take();
+        scene.write("overlays/a.yaml");
+        assert_eq!(scene.files(true), Some(1));
+        assert_eq!(scene.files(false), Some(1));
+        scene.folder.notifier = notifier;
+        scene.folder.notifier.iter().for_each(|notifier| {
+            notifier.has_failed.store(true, Ordering::Relaxed);
+        });
+        assert_eq!(scene.files(true), Some(1));
+        assert_eq!(scene.files(false), Some(1), "it may have lost a notification");
     }
 }

@@ -2,13 +2,14 @@
 //! and settings into one immutable snapshot.
 //!
 //! # What is kept
-//! In memory: the current snapshot with the findings of the lint, behind a watch channel. In the
+//! In memory: the current snapshot with the findings of the lint and the parsed files, behind a watch channel. In the
 //! store: the last good overlay set, its approvals that ended, and texts of refused files whose denials
 //! outlast them.
 //!
 //! # How it changes
-//! The folder is looked at when the file system notifies, and every `overlays_poll`; only files with
-//! another stamp are read. `state.rs` decides about each reading. A file whose last two readings are
+//! The folder is looked at when the file system notifies. Where a change may come without a notification, as on a file
+//! system of another machine, it is looked at every `overlays_poll`, and elsewhere every half minute. Only files with
+//! another stamp are read, and only files with another text are parsed. `state.rs` decides about each reading. A file whose last two readings are
 //! equal counts, since an editor's half-written file can be a valid but different policy: its denials
 //! apply at once. When all files have settled, or after a while without those that are still written,
 //! the set is linted beside the loop, enforced, stored and reported, in this order, so that neither a

@@ -6,7 +6,7 @@ use super::last_good;
 use crate::config::{Folder, Settings, read_overlays};
 use crate::lint::{Finding, Severity, Source, has_errors};
 use crate::model::Timestamp;
-use crate::overlay::{Context, OverlaySet, Reading, Rule, end_approvals, parse};
+use crate::overlay::{Context, OverlaySet, ParsedFiles, Reading, Rule, end_approvals};
 use crate::store::{LastGood, Store, StoreError};
 
 /// Overlays as loaded from the folder and the last good set.
@@ -26,6 +26,16 @@ pub struct LoadedOverlays {
     pub(super) is_kept: bool,
     /// The folder and upstream ids that were read, to detect a change.
     pub(super) read: Option<(Folder, Vec<String>)>,
+    /// The files as they were parsed, so that the next lint parses only what changed.
+    pub(super) parsed: Arc<Parsed>,
+}
+
+/// The files of one lint as they were parsed.
+#[derive(Debug, Default)]
+pub(super) struct Parsed {
+    folder: ParsedFiles,
+    /// Those of the last good set, if the folder was refused.
+    good: ParsedFiles,
 }
 
 /// Reads the overlay folder against the last good set.
@@ -47,10 +57,11 @@ pub fn load_overlays(
         Some(store) => last_good::read(store, &settings.overlays)?,
         None => LastGood::default(),
     };
-    let mut loaded = match judge_folder(settings, folder, upstreams, &stored, now) {
-        Ok(loaded) => loaded,
-        Err(findings) => return Ok(Err(findings)),
-    };
+    let mut loaded =
+        match judge_folder(settings, folder, upstreams, &stored, now, &Parsed::default()) {
+            Ok(loaded) => loaded,
+            Err(findings) => return Ok(Err(findings)),
+        };
     loaded.is_kept = loaded.last_good == stored;
     if let (Some(store), true, false) = (store, keep, loaded.is_kept) {
         last_good::keep(store, &settings.overlays, &loaded.last_good, now)?;
@@ -59,7 +70,7 @@ pub fn load_overlays(
     Ok(Ok(loaded))
 }
 
-/// Judges a folder as it was read against the last good set.
+/// Judges a folder as it was read against the last good set; files that were parsed `before` are not parsed again.
 ///
 /// # Errors
 /// The findings when the folder is refused and there is not yet a good set to fall back to.
@@ -69,11 +80,12 @@ pub(super) fn judge_folder(
     upstreams: Option<&[String]>,
     last_good: &LastGood,
     now: Timestamp,
+    before: &Parsed,
 ) -> Result<LoadedOverlays, Vec<Finding>> {
     let context = Context { terms: settings.terms, now, upstreams };
-    let parsed = parse(&folder.sources, &context);
-    let broken = broken_files(&parsed);
-    let mut reading = parsed.checked();
+    let (reading, parsed) = before.folder.parse(&folder.sources, &context);
+    let broken = broken_files(&reading);
+    let mut reading = reading.checked();
     let mut findings = folder.findings.clone();
     findings.append(&mut reading.findings);
     if folder.sources.is_empty() && !last_good.sources.is_empty() && !has_errors(&findings) {
@@ -89,6 +101,7 @@ pub(super) fn judge_folder(
             findings,
             last_good: LastGood { sources, ..LastGood::default() },
             read: read_from,
+            parsed: Arc::new(Parsed { folder: parsed, ..Parsed::default() }),
             ..LoadedOverlays::default()
         });
     }
@@ -96,7 +109,8 @@ pub(super) fn judge_folder(
         return Err(findings);
     }
     // A set that was good once is only read, not checked against the current upstreams.
-    let mut good = parse(&last_good.sources, &Context { upstreams: None, ..context });
+    let unchecked = Context { upstreams: None, ..context };
+    let (mut good, good_parsed) = before.good.parse(&last_good.sources, &unchecked);
     let files = sources.iter().map(|source| source.file.as_str());
     let whole = files.filter(|file| !broken.contains(*file)).collect();
     let ended = end_approvals(&mut good, &reading, &whole, &last_good.ended);
@@ -104,7 +118,7 @@ pub(super) fn judge_folder(
         let place = &finding.place;
         (place.source.file.clone(), place.span.start as u64)
     });
-    let denying = Denying::of(&last_good.denying, &whole, context);
+    let denying = Denying::of(&last_good.denying, &whole, context, &parsed);
     let set = OverlaySet::from(good).with_denials_of(&reading).with_denials_of(&denying.reading);
     let last_good = LastGood {
         sources: last_good.sources.clone(),
@@ -119,6 +133,7 @@ pub(super) fn judge_folder(
         last_good,
         is_kept: false,
         read: read_from,
+        parsed: Arc::new(Parsed { folder: parsed, good: good_parsed }),
     })
 }
 

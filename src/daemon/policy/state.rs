@@ -5,6 +5,7 @@
 //! lint of the set waits for all of them, but not for long: then a file that is still being written
 //! counts as it was before.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
@@ -29,6 +30,8 @@ pub(super) struct State {
     settled: Files,
     /// Successive readings that differed.
     unsettled: u32,
+    /// True if the last two readings were equal: then all files have settled.
+    is_calm: bool,
     linted: Linted,
     is_linting: bool,
     /// Texts whose denials apply, and that no lint has seen.
@@ -87,6 +90,7 @@ impl State {
             folder: folder.clone(),
             settled: by_file(&folder),
             unsettled: 0,
+            is_calm: false,
             linted: Linted { folder, upstreams, hour },
             is_linting: false,
             applied: Vec::new(),
@@ -97,18 +101,38 @@ impl State {
     /// Takes a reading of the folder.
     pub(super) fn read(&mut self, folder: Folder, upstreams: &[String], now: Timestamp) -> Step {
         let is_settled = folder == self.folder;
-        let hide = self.settle(&folder);
+        // The third of equal readings settles nothing.
+        let hide = if is_settled && self.is_calm { Vec::new() } else { self.settle(&folder) };
         self.applied.extend(hide.iter().cloned());
         self.unsettled = if is_settled { 0 } else { self.unsettled + 1 };
-        self.folder = folder;
-        let is_due = is_settled || self.unsettled >= SETTLED_WITHIN;
+        (self.folder, self.is_calm) = (folder, is_settled);
+        if is_settled && !is_one_value(&self.folder, &self.linted.folder) {
+            self.share_texts();
+        }
+        self.follow(hide, upstreams, now)
+    }
+
+    /// Takes the absence of a reading: the file system would have notified of a change.
+    pub(super) fn unchanged(&mut self, upstreams: &[String], now: Timestamp) -> Step {
+        self.follow(Vec::new(), upstreams, now)
+    }
+
+    fn follow(&mut self, hide: Vec<Arc<Source>>, upstreams: &[String], now: Timestamp) -> Step {
+        let is_due = self.is_calm || self.unsettled >= SETTLED_WITHIN;
         let lint = if is_due && !self.is_linting { self.outdated(upstreams, now) } else { None };
         if lint.is_some() {
             (self.is_linting, self.unsettled) = (true, 0);
             self.passed = self.applied.len();
         }
         let lint = lint.map(|folder| Lint { folder, applied: self.applied.clone() });
-        Step { hide, lint, is_unsettled: !is_settled }
+        Step { hide, lint, is_unsettled: !self.is_calm }
+    }
+
+    /// Lets equal texts that were read at two times be one value, so that each look does not compare all of them.
+    fn share_texts(&mut self) {
+        if self.folder == self.linted.folder {
+            self.linted.folder = self.folder.clone();
+        }
     }
 
     /// Takes the end of a lint; returns the texts that it did not know, whose denials apply on top of it. A text that was
@@ -159,15 +183,24 @@ impl State {
     /// Returns the folder to lint if the current overlays do not follow from it: a file that is being written counts
     /// as it was before.
     fn outdated(&self, upstreams: &[String], now: Timestamp) -> Option<Folder> {
-        let mut sources: Vec<_> = self.settled.values().cloned().collect();
-        sources.sort_by(|left, right| Path::new(&left.file).cmp(Path::new(&right.file)));
-        let folder = Folder { sources, findings: self.folder.findings.clone() };
+        let folder = if self.is_calm {
+            Cow::Borrowed(&self.folder)
+        } else {
+            let mut sources: Vec<_> = self.settled.values().cloned().collect();
+            sources.sort_by(|left, right| Path::new(&left.file).cmp(Path::new(&right.file)));
+            Cow::Owned(Folder { sources, findings: self.folder.findings.clone() })
+        };
         let is_outdated = !self.applied.is_empty()
-            || folder != self.linted.folder
+            || *folder != self.linted.folder
             || upstreams != self.linted.upstreams
             || self.linted.hour.is_some_and(|linted| linted != hour(now));
-        is_outdated.then_some(folder)
+        is_outdated.then(|| folder.into_owned())
     }
+}
+
+fn is_one_value(left: &Folder, right: &Folder) -> bool {
+    let mut both = left.sources.iter().zip(&right.sources);
+    left.sources.len() == right.sources.len() && both.all(|(left, right)| Arc::ptr_eq(left, right))
 }
 
 fn has(files: &Files, source: &Arc<Source>) -> bool {
@@ -295,9 +328,31 @@ mod tests {
         }
     }
 
+    /// A mounted folder is swapped as one while its files are read one after the other.
     #[test]
-    fn changed_upstreams_lint_the_set_again() {
+    fn reading_that_is_half_of_a_swapped_folder_is_not_linted() {
+        let mut state = state(&[("a", "1"), ("b", "1")], false);
+        let swapped = || folder(&[("a", "2"), ("b", "2"), ("c", "2")]);
+        let torn = state.read(folder(&[("a", "1"), ("b", "2")]), &[], NOW);
+        assert_eq!((torn.lint, torn.is_unsettled), (None, true));
+        assert_eq!(state.read(swapped(), &[], NOW).lint, None);
+        let lint = state.read(swapped(), &[], NOW).lint.expect("a lint");
+        assert_eq!(lint.folder, swapped());
+    }
+
+    #[test]
+    fn changed_upstreams_lint_the_set_again_although_the_folder_is_not_read() {
         let mut state = state(&[("a", "1")], false);
-        assert!(state.read(folder(&[("a", "1")]), &["new".to_owned()], NOW).lint.is_some());
+        state.read(folder(&[("a", "1")]), &[], NOW);
+        assert_eq!(state.unchanged(&[], NOW), Step::default());
+        assert!(state.unchanged(&["new".to_owned()], NOW).lint.is_some());
+    }
+
+    #[test]
+    fn refused_set_that_is_not_read_again_is_linted_in_the_next_hour() {
+        let mut state = state(&[("a", "1")], true);
+        state.read(folder(&[("a", "1")]), &[], NOW);
+        assert_eq!(state.unchanged(&[], NOW).lint, None);
+        assert!(state.unchanged(&[], NOW.plus(HOUR)).lint.is_some());
     }
 }

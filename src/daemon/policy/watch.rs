@@ -22,6 +22,9 @@ use crate::store::{LastGood, Store};
 
 /// The time between two readings that must be equal.
 const SETTLE: Duration = Duration::from_millis(150);
+/// The time after which a folder is looked at although the file system notifies of its changes: nothing depends on it, as
+/// far as is known.
+const LOOK_ANYWAY: Duration = Duration::from_secs(30);
 /// A folder that takes longer is reported; it says nothing until it was read.
 pub(in crate::daemon) const LOOK_WITHIN: Duration = Duration::from_secs(10);
 
@@ -38,7 +41,8 @@ pub(in crate::daemon) struct Watcher {
 
 /// The end of work that may block, and so runs beside the loop.
 enum Done {
-    Looked(Box<WatchedFolder>, Folder),
+    /// The folder, if it was read.
+    Looked(Box<WatchedFolder>, Option<Folder>),
     Judged(Box<LoadedOverlays>, Folder, Vec<String>),
     /// The last good set that the store has; `None` if it could not be written.
     Kept(Option<LastGood>),
@@ -55,6 +59,11 @@ struct Running {
     /// The folder between two looks.
     resting: Option<Box<WatchedFolder>>,
     next_look: Moment,
+    last_look: Moment,
+    /// True after a notification that no look followed yet.
+    is_notified: bool,
+    /// The time at which the folder is read in any case.
+    read_anyway_at: Moment,
     is_unsettled: bool,
     /// The time at which the look under way is reported as late.
     late_at: Option<Moment>,
@@ -69,17 +78,10 @@ impl Watcher {
         let mut running = Running::new(self, sender);
         loop {
             let (at, late_at) = (running.next_look, running.late_at);
-            let is_unsettled = running.is_unsettled;
-            let wake = async {
-                tokio::select! {
-                    // Two readings that must be equal lie apart.
-                    Ok(()) = changed.changed(), if !is_unsettled => {}
-                    () = sleep_until(at) => {}
-                }
-            };
             tokio::select! {
                 () = stop.cancelled() => return,
-                () = wake, if running.resting.is_some() => running.look(),
+                Ok(()) = changed.changed() => running.be_notified(),
+                () = sleep_until(at), if running.resting.is_some() => running.look(),
                 () = sleep_until(late_at.unwrap_or(at)), if late_at.is_some() => running.be_late(),
                 Some(done) = running.tasks.join_next() => running.take(done).await,
             }
@@ -100,6 +102,9 @@ impl Running {
             tasks: JoinSet::new(),
             resting: Some(Box::new(folder)),
             next_look: Moment::now(),
+            last_look: Moment::now(),
+            is_notified: false,
+            read_anyway_at: Moment::now(),
             is_unsettled: false,
             late_at: None,
             // An earlier process may have left the alert.
@@ -108,11 +113,21 @@ impl Running {
         }
     }
 
+    /// Looks at the folder soon. Looks lie apart, since two of them must be equal, and since a file may be written to all
+    /// the time.
+    fn be_notified(&mut self) {
+        self.is_notified = true;
+        self.next_look = self.next_look.min(self.last_look + SETTLE);
+    }
+
     fn look(&mut self) {
         let Some(mut folder) = self.resting.take() else { return };
-        self.late_at = Some(Moment::now() + self.watcher.look_within);
+        let now = Moment::now();
+        (self.last_look, self.late_at) = (now, Some(now + self.watcher.look_within));
+        let is_notified = std::mem::take(&mut self.is_notified);
+        let is_due = is_notified || self.is_unsettled || now >= self.read_anyway_at;
         self.tasks.spawn(blocking(move || {
-            let read = folder.look(SETTLE);
+            let read = folder.look(is_due);
             Done::Looked(folder, read)
         }));
     }
@@ -147,20 +162,29 @@ impl Running {
         }
     }
 
-    async fn take_reading(&mut self, mut folder: Box<WatchedFolder>, read: Folder) {
+    async fn take_reading(&mut self, mut folder: Box<WatchedFolder>, read: Option<Folder>) {
         self.late_at = None;
         if std::mem::take(&mut self.is_late) {
             self.report_folder();
         }
         let current = self.watcher.policy.current();
         let upstreams = upstream_ids(&current);
-        let step = self.state.read(read, &upstreams, self.watcher.clock.now());
-        folder.known.retain(|_, (_, source)| self.state.is_settled(source));
+        let now = self.watcher.clock.now();
+        let step = match read {
+            Some(read) => {
+                self.read_anyway_at = Moment::now() + LOOK_ANYWAY;
+                self.state.read(read, &upstreams, now)
+            }
+            None => self.state.unchanged(&upstreams, now),
+        };
         self.is_unsettled = step.is_unsettled;
+        if self.is_unsettled {
+            folder.known.retain(|source| self.state.is_settled(source));
+        }
         // A change without a notification is effective within the interval: after two readings.
         let poll = self.watcher.settings.overlays_poll.saturating_sub(3 * SETTLE);
-        let wait = if self.is_unsettled { SETTLE } else { poll.max(SETTLE) };
-        self.next_look = Moment::now() + wait;
+        let is_soon = self.is_unsettled || self.is_notified;
+        self.next_look = Moment::now() + if is_soon { SETTLE } else { poll.max(SETTLE) };
         self.resting = Some(folder);
         if !step.hide.is_empty() {
             let watcher = self.watcher.clone();
@@ -220,7 +244,9 @@ impl Watcher {
         let before = self.policy.current();
         let last_good = lint.with_applied(&before.overlays.last_good);
         let (settings, folder, now) = (&self.settings, lint.folder, self.clock.now());
-        let judged = judge_folder(settings, folder.clone(), Some(&upstreams), &last_good, now);
+        let parsed = &before.overlays.parsed;
+        let judged =
+            judge_folder(settings, folder.clone(), Some(&upstreams), &last_good, now, parsed);
         let loaded = judged.unwrap_or_else(LoadedOverlays::nothing);
         Done::Judged(Box::new(loaded), folder, upstreams)
     }
@@ -250,6 +276,7 @@ mod tests {
     use super::*;
     use crate::alert::AlertKind;
     use crate::config::KnownFiles;
+    use crate::daemon::policy::overlays::Parsed;
     use crate::model::{Name, Version};
     use crate::overlay::State as ApprovalState;
 
@@ -310,12 +337,16 @@ mod tests {
             let freed = Arc::new(Mutex::new(freed));
             let disk = Disk { memory, is_stuck: Arc::clone(&is_stuck), freed };
             let store = Arc::new(Store::on_backend(disk, Clock::system()).expect("a store"));
-            let overlays_poll = Duration::from_millis(1);
-            let settings = Arc::new(Settings { overlays_poll, ..Settings::default() });
+            let settings = Arc::new(Settings {
+                // Nothing notifies of what the test hands over.
+                overlays: "absent".into(),
+                overlays_poll: Duration::from_millis(1),
+                ..Settings::default()
+            });
             let clock = Arc::new(Clock::starting_at(Clock::system()));
             let good = folder(&[("a.yaml", APPROVED)]);
-            let loaded =
-                judge_folder(&settings, good, Some(&[]), &LastGood::default(), clock.now());
+            let (last_good, parsed) = (LastGood::default(), Parsed::default());
+            let loaded = judge_folder(&settings, good, Some(&[]), &last_good, clock.now(), &parsed);
             let loaded = LoadedOverlays { is_kept: true, ..loaded.expect("a good set") };
             let policy = Policy::new(Arc::clone(&settings), loaded);
             let (readings, read) = channel();
