@@ -65,7 +65,7 @@ async fn read(
         Target::Daemon(operator) => {
             let query = [("raw", if raw { "true" } else { "false" })];
             let mut path = vec!["entries", name.as_str()];
-            path.extend(version.into_iter().flat_map(|version| ["versions", version]));
+            path.extend(version);
             answered(operator, &path, &query, unknown).await
         }
     }
@@ -84,7 +84,7 @@ async fn compare(
             found.ok_or_else(unknown)
         }
         Target::Daemon(operator) => {
-            let path = ["entries", name.as_str(), "difference"];
+            let path = ["differences", name.as_str()];
             answered(operator, &path, &[("from", from), ("to", to)], unknown).await
         }
     }

@@ -8,8 +8,16 @@ use crate::api::problem::Problem;
 use crate::model::Digest;
 
 /// The routes that take query parameters; [`Asked`] refuses unknown ones.
-const WITH_PARAMETERS: [&str; 7] =
-    ["/list", "/entries/", "/explain/", "/holds/", "/ops/holds/", "/ops/redeliver", "/ops/sync"];
+const WITH_PARAMETERS: [&str; 8] = [
+    "/list",
+    "/differences/",
+    "/entries/",
+    "/explain/",
+    "/holds/",
+    "/ops/holds/",
+    "/ops/redeliver",
+    "/ops/sync",
+];
 
 /// Refuses parameters of routes that take none: a misspelt word must not be ignored.
 pub(super) async fn refuse_stray_parameters(request: Request, next: Next) -> Response {
