@@ -14,6 +14,7 @@ pub mod config;
 pub mod curation;
 pub mod daemon;
 pub mod demo;
+pub mod history;
 pub mod lint;
 pub mod lookalike;
 pub mod model;

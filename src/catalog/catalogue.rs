@@ -6,7 +6,7 @@ use super::index::{Index, IndexedItem};
 use super::item::{Item, Source};
 use super::latest::latest_of;
 use crate::curation::Sanitized;
-use crate::model::{Entry, Name, Official, Timestamp, Version};
+use crate::model::{Approved, Entry, Name, Official, Timestamp, Version};
 
 /// One published generation: an immutable value that answers every request.
 #[derive(Debug, Default)]
@@ -24,6 +24,7 @@ pub struct Candidate {
     pub published_at: Timestamp,
     pub source: Source,
     pub facts: Facts,
+    pub approved: Approved,
     /// Needed unless [`Catalogue::keeps`] an item of this source.
     pub loaded: Option<Loaded>,
 }

@@ -58,6 +58,11 @@ impl Draft<'_> {
         std::mem::take(&mut self.written.changes)
     }
 
+    /// Takes the changes of the ledger that no client sees: another rule approves the same content.
+    pub fn take_approved_anew(&mut self) -> Vec<LedgerEntry> {
+        std::mem::take(&mut self.written.approved_anew)
+    }
+
     /// Takes the names of candidates that were left out.
     pub fn take_unreadable(&mut self) -> Vec<(Name, Damage)> {
         std::mem::take(&mut self.written.unreadable)

@@ -8,7 +8,7 @@ use serde_json::value::RawValue;
 
 use super::*;
 use crate::curation::{Reach, Sanitized};
-use crate::model::{Entry, Name, OFFICIAL_META, Timestamp, Version};
+use crate::model::{Approved, Entry, Name, OFFICIAL_META, Timestamp, Version};
 use crate::overlay::{Classification, EffectivePolicy};
 
 const NAMESPACE: &str = "local.vidimus";
@@ -56,6 +56,7 @@ impl Publisher {
                 published_at: entry.head.published_at,
                 source: facts.source(&entry.head, &entry.head, &Reach::default()),
                 facts: facts.clone(),
+                approved: Approved::any(),
                 loaded: Some(Loaded {
                     official: entry.official().expect("validated"),
                     entry,

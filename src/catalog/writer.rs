@@ -9,7 +9,7 @@ use super::item::{Item, Rendered, Source, fold, tag};
 use super::latest::latest_of;
 use super::ledger::Ledger;
 use crate::model::{
-    Damage, Digest, LedgerEntry, LedgerRecord, Name, Shown, Timestamp, ValidationError,
+    Approved, Damage, Digest, LedgerEntry, LedgerRecord, Name, Shown, Timestamp, ValidationError,
     ValidationRule, Version,
 };
 
@@ -18,7 +18,10 @@ use crate::model::{
 pub(super) struct Written {
     pub(super) visible: Vec<Arc<Item>>,
     pub(super) tombstones: Vec<Arc<Item>>,
+    /// Entries of which clients see a change.
     pub(super) changes: Vec<LedgerEntry>,
+    /// Entries that clients see as before, with the same bytes, and that another rule approves.
+    pub(super) approved_anew: Vec<LedgerEntry>,
     pub(super) unreadable: Vec<(Name, Damage)>,
 }
 
@@ -27,7 +30,27 @@ impl Written {
         self.visible.extend(next.visible);
         self.tombstones.extend(next.tombstones);
         self.changes.extend(next.changes);
+        self.approved_anew.extend(next.approved_anew);
         self.unreadable.extend(next.unreadable);
+    }
+}
+
+/// The approvals of the visible versions of a name, by version.
+#[derive(Debug)]
+struct Approvals<'a>(Vec<(&'a Version, Approved)>);
+
+impl<'a> Approvals<'a> {
+    fn of(update: &NameUpdate<'a>) -> Self {
+        let approved = update.candidates.iter();
+        let mut approved: Vec<_> =
+            approved.map(|candidate| (&candidate.version, candidate.approved)).collect();
+        approved.sort_by(|left, right| left.0.cmp(right.0));
+        Self(approved)
+    }
+
+    fn get(&self, version: &Version) -> Option<Approved> {
+        let found = self.0.binary_search_by(|(known, _)| (*known).cmp(version));
+        found.ok().map(|at| self.0[at].1)
     }
 }
 
@@ -46,8 +69,10 @@ impl Writer<'_> {
         for update in updates {
             let items = self.visible(update, &mut written.unreadable);
             let tombstones = self.tombstones(update.name, &items);
-            written.changes.extend(self.changes(items.iter(), Shown::Visible));
-            written.changes.extend(self.changes(tombstones.iter(), Shown::Tombstone));
+            let approvals = Approvals::of(update);
+            written.changes.extend(self.changes(items.iter(), Shown::Visible, &approvals));
+            written.changes.extend(self.changes(tombstones.iter(), Shown::Tombstone, &approvals));
+            written.approved_anew.extend(self.approved_anew(update.name, &items, &approvals));
             written.visible.extend(items);
             written.tombstones.extend(tombstones);
         }
@@ -193,18 +218,36 @@ impl Writer<'_> {
         &self,
         items: impl Iterator<Item = &'i Arc<Item>>,
         shown: Shown,
+        approvals: &Approvals<'_>,
     ) -> Vec<LedgerEntry> {
-        items
-            .filter(|item| item.changed_at == self.timestamp)
-            .map(|item| {
-                let record = LedgerRecord {
-                    shown,
-                    changed_at: item.changed_at,
-                    digest: item.digest,
-                    published_at: item.published_at,
-                };
-                ((item.name.clone(), item.version.clone()), record)
-            })
-            .collect()
+        let changed = items.filter(|item| item.changed_at == self.timestamp);
+        let recorded = changed.filter_map(|item| {
+            let Item { name, version, changed_at, published_at, digest, .. } = &**item;
+            let before = || self.ledger.get(name, version).map(|record| record.approved);
+            let approved = approvals.get(version).or_else(before)?;
+            let (changed_at, published_at, digest) = (*changed_at, *published_at, *digest);
+            let record = LedgerRecord { shown, changed_at, digest, published_at, approved };
+            Some(((name.clone(), version.clone()), record))
+        });
+        recorded.collect()
+    }
+
+    /// Returns the entries that stay as clients see them, and of which the ledger has another approval.
+    fn approved_anew(
+        &self,
+        name: &Name,
+        visible: &[Arc<Item>],
+        approvals: &Approvals<'_>,
+    ) -> Vec<LedgerEntry> {
+        let records = self.ledger.of_name(name);
+        let unchanged = records.filter(|((_, version), record)| {
+            let found = visible.binary_search_by(|item| item.version.cmp(version));
+            found.is_ok_and(|at| visible[at].changed_at == record.changed_at)
+        });
+        let changed = unchanged.filter_map(|(key, record)| {
+            let approved = approvals.get(&key.1).filter(|found| *found != record.approved)?;
+            Some((key.clone(), LedgerRecord { approved, ..*record }))
+        });
+        changed.collect()
     }
 }

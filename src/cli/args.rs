@@ -115,6 +115,24 @@ pub(super) enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Show what happened to a server: when it was served, by whose approval, and the owner of its namespace
+    History {
+        /// A server, or one version of it
+        #[arg(value_name = "NAME[@VERSION]")]
+        name: String,
+        /// Print JSON for programs
+        #[arg(long)]
+        json: bool,
+    },
+    /// List what became visible, hidden or different since a time, and why
+    Changes {
+        /// The time (RFC 3339, or a day, which means its beginning in UTC)
+        #[arg(long, value_name = "TIME")]
+        since: String,
+        /// Print JSON for programs
+        #[arg(long)]
+        json: bool,
+    },
     /// Show why the versions of one server are served or hidden
     Explain {
         /// A server, or one version of it
@@ -222,8 +240,12 @@ pub(super) struct ListArguments {
     /// The order of the lines
     #[arg(long, value_name = "COLUMN", value_enum, default_value_t = SortBy::Name)]
     pub sort: SortBy,
+    /// The entries that were visible at this time, with whose approval (RFC 3339, or a day, which means its beginning in
+    /// UTC)
+    #[arg(long, value_name = "TIME", conflicts_with_all = ["all", "state", "latest", "expiring", "owner", "tier", "sort"])]
+    pub at: Option<String>,
     /// The rows in quarantine instead, with their reasons
-    #[arg(long, conflicts_with_all = ["pattern", "all", "state", "latest", "expiring", "owner", "tier"])]
+    #[arg(long, conflicts_with_all = ["pattern", "all", "state", "latest", "expiring", "owner", "tier", "at"])]
     pub quarantined: bool,
     /// Print JSON for programs
     #[arg(long)]

@@ -127,7 +127,7 @@ fn select(mut lines: Vec<Listed>, arguments: &ListArguments, now: Timestamp) -> 
 }
 
 /// Returns true if a name contains the pattern or, where the pattern has a `*`, matches it whole.
-fn matches(name: &str, pattern: &str) -> bool {
+pub(super) fn matches(name: &str, pattern: &str) -> bool {
     let mut parts = pattern.split('*');
     let Some(first) = parts.next().filter(|_| pattern.contains('*')) else {
         return name.contains(pattern);

@@ -1,12 +1,13 @@
 use super::alerts::{print_alerts, stored};
 use super::error::{CliError, Exit};
+use super::history::moment;
 use super::print::{as_json, out};
 use super::target::Target;
 use crate::alert::{Alert, AlertKind, AlertReport, Evidence};
 use crate::config::Settings;
 use crate::daemon::{Lookalike, lookalikes_of};
 use crate::lookalike::Level;
-use crate::model::{Escaped, EscapedWhole, Name, Timestamp};
+use crate::model::{Escaped, EscapedWhole, Name};
 
 /// Lists unresolved alerts about lookalikes and the floods of them, the heaviest first; 1 when one of them is open.
 pub(super) async fn list(
@@ -15,11 +16,7 @@ pub(super) async fn list(
     level: Option<Level>,
     json: bool,
 ) -> Result<Exit, CliError> {
-    let since = since.map(|text| {
-        let day = || Timestamp::parse(&format!("{text}T00:00:00Z"));
-        Timestamp::parse(text).or_else(|_| day()).map_err(|_| CliError::Time(text.to_owned()))
-    });
-    let since = since.transpose()?;
+    let since = since.map(moment).transpose()?;
     let mut alerts = stored(&settings).await?;
     alerts.retain(|AlertReport { alert, .. }| {
         is_about_lookalikes(alert)

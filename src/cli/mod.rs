@@ -11,6 +11,8 @@ mod client;
 mod demo;
 mod error;
 mod explain;
+mod history;
+mod history_text;
 mod hold;
 mod list;
 mod lookalikes;
@@ -30,7 +32,7 @@ use std::process::ExitCode;
 use clap::{CommandFactory, Parser};
 use indicatif::MultiProgress;
 
-use args::{Arguments, Command, LookalikeAction};
+use args::{Arguments, Command, ListArguments, LookalikeAction};
 use error::{CliError, Exit};
 use hold::Choice;
 
@@ -130,10 +132,15 @@ async fn dispatch(
             check::check_file(&settings, &file, json).await
         }
         Command::Check { file: None, json, .. } => check::check(settings, json).await,
+        Command::List(ListArguments { at: Some(at), pattern, json, .. }) => {
+            history::list_at(settings, &at, pattern.as_deref(), json).await
+        }
         Command::List(arguments) => list::list(settings, &arguments).await,
         Command::Show { name, raw, diff, json } => {
             show::show(settings, &name, raw, &diff, json).await
         }
+        Command::History { name, json } => history::history(settings, &name, json).await,
+        Command::Changes { since, json } => history::changes(settings, &since, json).await,
         Command::Explain { name, verbose, json } => {
             explain::explain(settings, &name, verbose, json).await
         }

@@ -10,7 +10,7 @@ use super::mirror::{Followers, complete_facts, retry_quarantine};
 use super::notify::Notify;
 use super::policy::{LOOK_WITHIN, Watcher, from_disk, report_overlays, watch_expiry};
 use super::publish::{self, enforce_denials, publish};
-use super::runtime::{Supervisor, blocking, run_on_own_thread};
+use super::runtime::{Clock, Supervisor, blocking, run_on_own_thread};
 use super::screening::{self, screen};
 use super::verification::{self, Service, verify};
 use super::{DaemonError, Services};
@@ -23,6 +23,8 @@ use crate::store::{Store, StoreError};
 /// Building the screening index takes a fraction of this; if it takes longer, the first generation
 /// does not wait for it.
 pub(super) const LONGEST_INDEXING: Duration = Duration::from_secs(5);
+/// The interval at which old events are removed.
+const PRUNE_EVERY: Duration = Duration::from_hours(24);
 /// The interval at which the reserve of disk space is looked at.
 const RESERVE_EVERY: Duration = Duration::from_secs(10);
 
@@ -106,6 +108,10 @@ pub async fn run(
     });
     let reserving = Arc::clone(&services.store);
     loops.keep("reserve", move |stop| keep_reserve(Arc::clone(&reserving), stop));
+    let remembering = Arc::clone(&services);
+    loops.keep("history", move |stop| {
+        prune_history(Arc::clone(&remembering.store), Arc::clone(&remembering.clock), stop)
+    });
     let rules = Arc::clone(&services);
     loops.keep("rules", move |stop| log_rule_effects(Arc::clone(&rules), stop));
     while let Some(ended) = loops.tasks.join_next().await {
@@ -128,6 +134,25 @@ async fn keep_reserve(store: Arc<Store>, stop: CancellationToken) -> Result<(), 
         is_missing = kept.is_err();
         tokio::select! {
             () = tokio::time::sleep(RESERVE_EVERY) => {}
+            () = stop.cancelled() => return Ok(()),
+        }
+    }
+}
+
+/// Removes events that are too old, at the start and once a day, until `stop`.
+///
+/// # Errors
+/// When the store cannot be read or written.
+async fn prune_history(
+    store: Arc<Store>,
+    clock: Arc<Clock>,
+    stop: CancellationToken,
+) -> Result<(), StoreError> {
+    loop {
+        let (pruned, now) = (Arc::clone(&store), clock.now());
+        blocking(move || pruned.prune_history(now)).await?;
+        tokio::select! {
+            () = tokio::time::sleep(PRUNE_EVERY) => {}
             () = stop.cancelled() => return Ok(()),
         }
     }

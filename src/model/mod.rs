@@ -40,7 +40,7 @@ pub use entry::{Entry, Head, Identity, MAX_ENTRY_BYTES, Official, Quarantined, i
 pub use failure::FailureClass;
 pub use history::{Difference, Earlier, Item, difference_since, remember};
 pub use host::{is_loopback, is_public_name};
-pub use ledger::{LedgerEntry, LedgerRecord, Shown};
+pub use ledger::{Approved, LedgerEntry, LedgerRecord, Shown};
 pub use manifest::Manifest;
 pub use name::{BadName, Name};
 pub use namespace::{BadNamespace, NamespacePattern, NamespaceRules};

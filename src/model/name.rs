@@ -1,6 +1,7 @@
 use std::fmt;
 use std::sync::Arc;
 
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use thiserror::Error;
 
 /// A server's name: a reverse-DNS namespace, one slash, a leaf.
@@ -93,6 +94,18 @@ fn check_part(
     match text.chars().find(|c| !c.is_ascii_alphanumeric() && !punctuation.contains(*c)) {
         Some(character) => Err(BadName::Character { character, part, also }),
         None => Ok(()),
+    }
+}
+
+impl Serialize for Name {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
+}
+
+impl<'de> Deserialize<'de> for Name {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Self::parse(&String::deserialize(deserializer)?).map_err(de::Error::custom)
     }
 }
 

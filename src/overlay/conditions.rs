@@ -1,13 +1,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
+use serde::Serialize;
+
 use super::fields::{CONDITIONS, HOST, IDENTIFIER, PACKAGES, REGISTRY, REMOTES, SECRETS};
 use crate::lint::{Fields, Kind, Node, Place, Reader, nearest};
 use crate::model::Timestamp;
 use crate::ownership::Requirement;
 
 /// The demands of one rule on every entry that it cannot exclude.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize)]
 pub struct Conditions {
     /// The allowed values, by condition; an empty list allows nothing.
     pub lists: BTreeMap<Condition, BTreeSet<String>>,
@@ -67,8 +69,9 @@ impl fmt::Display for Condition {
 }
 
 /// A condition that entries do not have to meet, until the waiver ends.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize)]
 pub struct Waive {
+    #[serde(skip)]
     pub place: Place,
     pub condition: WaivedCondition,
     /// The last moment at which it is waived.
@@ -103,6 +106,12 @@ impl WaivedCondition {
             Self::Packages => "packages",
             Self::Remotes => "remotes",
         }
+    }
+}
+
+impl fmt::Display for WaivedCondition {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
     }
 }
 

@@ -1,9 +1,11 @@
 use std::time::Duration;
 
+use serde::Serialize;
+
 use crate::model::{Digest, Version};
 
 /// The later versions that an approval covers too: those that differ from the reference in listed members only.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize)]
 pub struct Follow {
     /// The greatest version that the review covers; without it, nothing is benign.
     pub reference: Option<Reference>,
@@ -12,7 +14,7 @@ pub struct Follow {
 }
 
 /// A reviewed version and its content.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize)]
 pub struct Reference {
     pub version: Version,
     /// The received digest.
@@ -20,7 +22,8 @@ pub struct Reference {
 }
 
 /// The consequence when an upstream changes published content.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum OnDrift {
     /// The first content stays served.
     Keep,
@@ -33,7 +36,8 @@ impl OnDrift {
 }
 
 /// The consequence when an upstream deprecates a version.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum OnDeprecated {
     Keep,
     /// The version is hidden this long after its deprecation was first seen.

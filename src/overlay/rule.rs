@@ -3,42 +3,59 @@ use std::time::Duration;
 
 use serde::{Serialize, Serializer};
 
-use super::conditions::{Conditions, Waive};
+use super::conditions::{Condition, Conditions, Waive, WaivedCondition};
 use super::later::{Follow, OnDeprecated, OnDrift};
 use super::{NamePattern, Reviewed, VersionPattern};
 use crate::lint::Place;
 use crate::model::{Digest, Name, Timestamp};
 
 /// One item of a `servers` list: the policy for the entries it selects.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+///
+/// Its JSON is what the store keeps of it: `place` is left out, and so is an absent member.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize)]
 pub struct Rule {
+    #[serde(skip)]
     pub place: Place,
     pub name: NamePattern,
     pub versions: VersionPattern,
     /// Restricts the rule to entries of one upstream.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub upstream: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub tier: Option<u8>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub classification: Option<Classification>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub owner: Option<String>,
     /// Sorted, without duplicates.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub labels: Option<Vec<String>>,
     /// For people only; never served.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub approval: Option<Approval>,
     /// A URL beyond public https that the version may name; only in a rule for one exact version.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub allow: Option<Allow>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub conditions: Option<Conditions>,
     /// A condition that the entries do not have to meet; only in a rule for an exact name.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub waive: Option<Waive>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub on_drift: Option<OnDrift>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub on_deprecated: Option<OnDeprecated>,
     /// The server to use instead; only in a rule for an exact name.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub successor: Option<Name>,
 }
 
 /// A URL that a reviewer allowed for one exact version.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize)]
 pub struct Allow {
+    #[serde(skip)]
     pub place: Place,
     /// The URL as the entry has it.
     pub url: String,
@@ -47,19 +64,25 @@ pub struct Allow {
 }
 
 /// A decision, taken whole from one rule.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize)]
 pub struct Approval {
     pub state: State,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub track: Option<Track>,
     pub reviewers: Vec<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub reviewed: Option<Reviewed>,
     /// The last moment at which an approval is effective; always present when approved.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub expires: Option<Timestamp>,
     /// For people only; never served.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub scope: Option<String>,
     /// The received digest that was reviewed.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub digest: Option<Digest>,
     /// The later versions that it covers too; only in a rule for an exact name.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub follow: Option<Follow>,
 }
 
@@ -145,6 +168,17 @@ macro_rules! display_as_word {
     )*};
 }
 display_as_word!(State, Track, Classification);
+
+macro_rules! serialize_as_text {
+    ($($type:ty),*) => {$(
+        impl Serialize for $type {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.collect_str(self)
+            }
+        }
+    )*};
+}
+serialize_as_text!(NamePattern, VersionPattern, Condition, WaivedCondition);
 
 /// The terms of approvals without `expires`, by track, counted from `reviewed`; for a bare date, from the start of that
 /// day in UTC.

@@ -2,12 +2,14 @@ use std::collections::BTreeMap;
 
 use redb::{ReadableTable, WriteTransaction};
 
+use super::history::{Happened, append};
 use super::outbox::{KEPT, enqueue, forget as drop_deliveries};
 use super::tables::{ALERTS, Bytes, Word};
 use super::{Rows, Snapshot, Store, StoreError, codec};
 use crate::alert::{
     Alert, AlertIdentity, Change, NotAcknowledged, Notice, Report, UnresolvedId, reconcile, resolve,
 };
+use crate::history::{self, AcknowledgementChange, Event};
 use crate::model::{Actor, Digest, Timestamp};
 
 impl Store {
@@ -61,6 +63,13 @@ impl Store {
                 let difference = alert.difference_since(seen);
                 return Ok(Err(NotAcknowledged::MovedOn { id, difference }));
             }
+            let change = AcknowledgementChange {
+                seen: Some(seen),
+                by: Some(by.to_owned()),
+                reason: Some(reason.to_owned()),
+                ..acknowledgement(&alert.identity, actor.clone())
+            };
+            record(transaction, change, now)?;
             let alert = alert.acknowledge(by, reason, actor, now);
             put(transaction, std::slice::from_ref(&alert))?;
             Ok(Ok(alert))
@@ -83,8 +92,9 @@ impl Store {
                 Ok(alert) => alert,
                 Err(why) => return Ok(Err(NotAcknowledged::Unresolved(why))),
             };
-            let alert = before.clone().reopen(actor, now);
+            let alert = before.clone().reopen(actor.clone(), now);
             if before.acknowledged.is_some() {
+                record(transaction, acknowledgement(&alert.identity, actor), now)?;
                 let (before, after) = (std::slice::from_ref(&before), std::slice::from_ref(&alert));
                 put(transaction, after)?;
                 enqueue(transaction, notices(before, after), now)?;
@@ -92,6 +102,28 @@ impl Store {
             Ok(Ok(alert))
         })
     }
+}
+
+/// Returns the change of an acknowledgement that is taken back.
+fn acknowledgement(identity: &AlertIdentity, actor: Actor) -> AcknowledgementChange {
+    AcknowledgementChange {
+        alert: identity.short_id().into(),
+        kind: identity.kind.as_str().into(),
+        subject: identity.subject.as_str().into(),
+        seen: None,
+        by: None,
+        reason: None,
+        actor,
+    }
+}
+
+fn record(
+    transaction: &WriteTransaction,
+    change: AcknowledgementChange,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let event = Event { at: now, change: history::Change::Acknowledgement(change) };
+    append(transaction, Happened { events: &[event], rules: &[] }, now)
 }
 
 /// Finds the unresolved alert with a key that begins with `id`.

@@ -5,10 +5,12 @@ use std::collections::{BTreeSet, HashSet};
 use redb::ReadableTableMetadata;
 
 use super::dirty::{Evaluated, settle};
+use super::history::{Happened, append};
 use super::rows::{RowRange, after, all_of, of_name};
 use super::tables::{AUTHORITIES, LEDGER};
 use super::{Rows, Snapshot, Store, StoreError, codec};
 use crate::curation::View;
+use crate::history::{Cause, Change, EntryChange, Event};
 use crate::model::{LedgerEntry, LedgerRecord, Name, Shown, Timestamp, Version};
 
 /// The changes of a generation to the ledger of one view.
@@ -20,7 +22,7 @@ pub struct ViewChanges<'a> {
 
 impl Store {
     /// Commits the changes of a generation to the ledgers of its views, the upstream that each name is
-    /// served from now, and the names that were evaluated for it.
+    /// served from now, the names that were evaluated for it, and the events that tell of all this.
     ///
     /// # Errors
     /// When the file cannot be written; then the generation must not be published.
@@ -29,6 +31,7 @@ impl Store {
         views: &[ViewChanges<'_>],
         authorities: &[(Name, String)],
         evaluated: &Evaluated<'_>,
+        happened: Happened<'_>,
         now: Timestamp,
     ) -> Result<(), StoreError> {
         self.write(now, |transaction| {
@@ -43,6 +46,7 @@ impl Store {
                     ledger.insert(key, codec::ledger(record).as_slice())?;
                 }
             }
+            append(transaction, happened, now)?;
             settle(transaction, evaluated)
         })
     }
@@ -65,9 +69,29 @@ impl Store {
                 let key = (view.as_str(), name.as_str(), version.as_str());
                 ledger.insert(key, codec::ledger(&record).as_slice())?;
             }
+            let events: Vec<Event> = retired
+                .iter()
+                .filter_map(|((view, name, version), record)| {
+                    let (name, version) = codec::identity(name, version)?;
+                    Some(Event { at: now, change: retired_from(view, name, version, record) })
+                })
+                .collect();
+            append(transaction, Happened { events: &events, rules: &[] }, now)?;
             Ok(retired.len())
         })
     }
+}
+
+fn retired_from(view: &str, name: Name, version: Version, record: &LedgerRecord) -> Change {
+    Change::Entry(EntryChange {
+        view: view.into(),
+        name,
+        version,
+        before: Some(record.approved),
+        after: None,
+        cause: Cause::View,
+        hidden_by: None,
+    })
 }
 
 /// View, name and version.

@@ -10,11 +10,13 @@ use super::{Snapshot, StoreError};
 use crate::model::Timestamp;
 
 /// The format that this release reads and writes.
-pub(super) const FORMAT: u64 = 6;
+pub(super) const FORMAT: u64 = 7;
 
 const FORMAT_KEY: &str = "format";
 const EPOCH_KEY: &str = "epoch";
 const NEWEST_KEY: &str = "newest";
+/// The time since which the history is complete.
+pub(super) const HISTORY_KEY: &str = "history";
 /// Set once ownership checks were enabled; entries served before that are exempted.
 pub(super) const OWNERSHIP_KEY: &str = "ownership";
 
@@ -43,7 +45,9 @@ fn lay_out(transaction: &WriteTransaction, now: Timestamp) -> Result<(), StoreEr
     let mut meta = transaction.open_table(META)?;
     meta.insert(FORMAT_KEY, FORMAT.to_le_bytes().as_slice())?;
     meta.insert(EPOCH_KEY, epoch().as_slice())?;
-    meta.insert(NEWEST_KEY, now.as_micros().to_le_bytes().as_slice())?;
+    for key in [NEWEST_KEY, HISTORY_KEY] {
+        meta.insert(key, now.as_micros().to_le_bytes().as_slice())?;
+    }
     drop(meta);
     make_all(transaction)
 }

@@ -39,6 +39,10 @@
 //! | `overlays` | file | the last valid set, as it was read | from the reviewers' files |
 //! | `ended_approvals` | file, offset | its approvals that a refused set ended | no |
 //! | `denying` | file, number | texts of refused files whose denials outlast them | no |
+//! | *history* | | | |
+//! | `events` | number of the last event | the events of one commit, packed; kept for 400 days | no |
+//! | `event_subjects` | the same | four bytes for each name and namespace in them | from the events |
+//! | `rules` | digest | a rule that an event or the ledger names, with its file and line | no |
 //! | *access* | | | |
 //! | `tokens` | name | role, expiry and the digest of the secret | no |
 //!
@@ -79,6 +83,7 @@
 //! # What grows
 //! Up to 32 contents of an entry are kept beside the first, even when upstream goes back to the first:
 //! one of them may be pinned. Beyond that the newest one is evicted.
+//! Events go after 400 days, with the rules that only they named.
 //! Markers of purged entries stay, since a name that comes back after years is still the same
 //! name; a million of them are 100 MB. Closed alerts go after 90 days.
 //!
@@ -98,6 +103,7 @@ mod folder;
 #[doc(hidden)]
 pub mod fuzzing;
 mod health;
+mod history;
 mod ledger;
 mod meta;
 mod outbox;
@@ -118,6 +124,7 @@ pub use entries::{FactsCursor, QuarantinedRow, StoredHead};
 pub use error::StoreError;
 pub use folder::restrict_folder;
 pub use health::WriteFailure;
+pub use history::{Happened, NumberedEvent};
 pub use ledger::ViewChanges;
 pub use outbox::{DeadLetter, RecipientStatus};
 pub use policy::LastGood;

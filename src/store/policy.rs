@@ -3,10 +3,12 @@ use std::sync::Arc;
 
 use redb::ReadableTable;
 
+use super::history::{Happened, append};
 use super::tables::{DENYING, ENDED_APPROVALS, OVERLAYS};
 use super::{Snapshot, Store, StoreError};
+use crate::history::{Change, Event, PolicyLoad};
 use crate::lint::Source;
-use crate::model::Timestamp;
+use crate::model::{Digest, Timestamp};
 
 /// The overlays that a refused folder, and a restart, fall back to.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -42,8 +44,20 @@ impl Store {
             for (number, source) in (0..).zip(denying) {
                 table.insert((source.file.as_str(), number), source.text.as_bytes())?;
             }
-            Ok(())
+            let event = Event { at: now, change: Change::Policy(loaded(last_good)) };
+            append(transaction, Happened { events: &[event], rules: &[] }, now)
         })
+    }
+}
+
+fn loaded(last_good: &LastGood) -> PolicyLoad {
+    let LastGood { sources, ended, denying } = last_good;
+    let texts = sources.iter().flat_map(|source| [source.file.as_bytes(), source.text.as_bytes()]);
+    PolicyLoad {
+        files: sources.len() as u64,
+        overlays: Digest::of_parts(texts),
+        ended: ended.len() as u64,
+        denying: denying.len() as u64,
     }
 }
 

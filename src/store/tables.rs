@@ -9,7 +9,9 @@ use super::StoreError;
 /// (upstream, name, version), or (view, name, version).
 pub(super) type Row = (&'static str, &'static str, &'static str);
 pub(super) type Word = &'static str;
+pub(super) type Key = [u8; 32];
 pub(super) type Pair = (&'static str, &'static str);
+pub(super) type Number = u64;
 pub(super) type Numbered = (&'static str, u64);
 /// Every value is bytes; `codec` defines them.
 pub(super) type Bytes = &'static [u8];
@@ -83,6 +85,12 @@ tables! {
     /// Texts of files whose denials outlast them, by file and number.
     DENYING denying: Numbered;
     TOKENS tokens: Word;
+    /// Blocks of events, by the sequence of the last event in each.
+    EVENTS events: Number;
+    /// The short digests of the subjects of each block.
+    EVENT_SUBJECTS event_subjects: Number;
+    /// Rules by their digest.
+    RULES rules: Key;
 }
 
 fn open<'t, K: redb::Key + 'static>(

@@ -10,7 +10,8 @@ use crate::curation::tests::fixtures;
 use crate::curation::{Screening, View, evaluate};
 use crate::lint::Source;
 use crate::model::{
-    Digest, Entry, LedgerRecord, Name, OFFICIAL_META, Quarantined, Shown, Timestamp, Version,
+    Approved, Digest, Entry, LedgerRecord, Name, OFFICIAL_META, Quarantined, Shown, Timestamp,
+    Version,
 };
 use crate::ownership::{DeclarationRecord, VerificationRecord};
 use crate::sync::{Row, SafetyLimits, SyncKind, SyncRun, UpstreamState};
@@ -289,10 +290,13 @@ fn ledger_and_overlays_are_kept() {
         changed_at: Timestamp::from_micros(5),
         digest: Digest::of(b"x"),
         published_at: Timestamp::from_micros(3),
+        approved: Approved::any(),
     };
     let changes = [(key.clone(), record)];
     let changes = ViewChanges { view: "default", changes: &changes };
-    store.commit_ledger(&[changes], &[], &Evaluated::default(), NOW).expect("committed");
+    store
+        .commit_ledger(&[changes], &[], &Evaluated::default(), Happened::default(), NOW)
+        .expect("committed");
     store
         .keep_overlays(
             &LastGood {
@@ -363,7 +367,7 @@ fn newer_format_is_refused_with_both_numbers() {
         .expect("written");
     drop(store);
     let refused = Store::create(folder.0.path(), NOW).expect_err("refused").to_string();
-    assert!(refused.contains("has format 9, this release reads and writes format 6"), "{refused}");
+    assert!(refused.contains("has format 9, this release reads and writes format 7"), "{refused}");
 }
 
 #[test]
@@ -378,10 +382,13 @@ fn verify_reports_inconsistent_rows() {
         changed_at: NOW,
         digest: Digest::of(b"x"),
         published_at: NOW,
+        approved: Approved::any(),
     };
     let changes = [(key, record)];
     let changes = ViewChanges { view: "default", changes: &changes };
-    store.commit_ledger(&[changes], &[], &Evaluated::default(), NOW).expect("committed");
+    store
+        .commit_ledger(&[changes], &[], &Evaluated::default(), Happened::default(), NOW)
+        .expect("committed");
     store
         .write(NOW, |transaction| {
             let mut bodies = transaction.open_table(tables::BODIES)?;
@@ -481,6 +488,7 @@ fn entries_served_before_ownership_was_checked_are_exempted() {
         changed_at: NOW,
         digest: Digest::of(b"x"),
         published_at: NOW,
+        approved: Approved::any(),
     };
     let name = |text: &str| Name::parse(text).expect("a name");
     let version = Version::parse("1").expect("usable");
@@ -491,7 +499,9 @@ fn entries_served_before_ownership_was_checked_are_exempted() {
     let of_old_view = [((name("a.b/old"), version), record(Shown::Visible))];
     let changes = [("default", changes.as_slice()), ("removed from the settings", &of_old_view)];
     let changes = changes.map(|(view, changes)| ViewChanges { view, changes });
-    store.commit_ledger(&changes, &[], &Evaluated::default(), NOW).expect("committed");
+    store
+        .commit_ledger(&changes, &[], &Evaluated::default(), Happened::default(), NOW)
+        .expect("committed");
     let exempted = |store: &Store, text: &str| {
         let version = Version::parse("1").expect("usable");
         let snapshot = store.snapshot().expect("a snapshot");
@@ -511,7 +521,9 @@ fn entries_served_before_ownership_was_checked_are_exempted() {
     let later =
         [((name("a.b/later"), Version::parse("1").expect("usable")), record(Shown::Visible))];
     let later = ViewChanges { view: "default", changes: &later };
-    store.commit_ledger(&[later], &[], &Evaluated::default(), NOW).expect("committed");
+    store
+        .commit_ledger(&[later], &[], &Evaluated::default(), Happened::default(), NOW)
+        .expect("committed");
     store.begin_ownership_checks(&views, NOW).expect("begun once");
     assert!(exempted(&store, "a.b/shown") && !exempted(&store, "a.b/later"));
 }
@@ -552,11 +564,15 @@ fn tombstones_of_a_removed_view_are_newer_than_everything_that_it_showed() {
     let record = |version: &str, shown, micros| {
         let key = (Name::parse("a.b/c").expect("a name"), Version::parse(version).expect("usable"));
         let changed_at = Timestamp::from_micros(micros);
-        (key, LedgerRecord { shown, changed_at, digest: Digest::of(b"x"), published_at: NOW })
+        let digest = Digest::of(b"x");
+        let approved = Approved::any();
+        (key, LedgerRecord { shown, changed_at, digest, published_at: NOW, approved })
     };
     let changes = [record("1", Shown::Visible, 5_000), record("2", Shown::Tombstone, 9_000)];
     let changes = [ViewChanges { view: "team", changes: &changes }];
-    store.commit_ledger(&changes, &[], &Evaluated::default(), NOW).expect("committed");
+    store
+        .commit_ledger(&changes, &[], &Evaluated::default(), Happened::default(), NOW)
+        .expect("committed");
     store.retire_views(&[View::unlimited("default")], NOW).expect("retired");
     let snapshot = store.snapshot().expect("a snapshot");
     let times: Vec<Timestamp> = snapshot
@@ -577,6 +593,7 @@ fn removed_view_vouches_for_nothing_when_it_is_added_again() {
         changed_at: NOW,
         digest: Digest::of(b"x"),
         published_at: NOW,
+        approved: Approved::any(),
     };
     let shown = |version: &str| {
         let key = Name::parse("a.b/c").expect("a name");
@@ -585,7 +602,9 @@ fn removed_view_vouches_for_nothing_when_it_is_added_again() {
     let (first, second) = (shown("1"), shown("2"));
     let changes = [("default", &first), ("team", &second)];
     let changes = changes.map(|(view, changes)| ViewChanges { view, changes });
-    store.commit_ledger(&changes, &[], &Evaluated::default(), NOW).expect("committed");
+    store
+        .commit_ledger(&changes, &[], &Evaluated::default(), Happened::default(), NOW)
+        .expect("committed");
     let now = Timestamp::parse("2026-03-01T00:00:00Z").expect("a time");
     let [default, team] = ["default", "team"].map(View::unlimited);
     let served = || -> Vec<String> {

@@ -3,13 +3,15 @@ use std::collections::BTreeSet;
 use redb::{ReadableTable, ReadableTableMetadata};
 use serde::de::DeserializeOwned;
 
+use super::history::{Happened, append};
 use super::meta::OWNERSHIP_KEY;
 use super::rows::after;
 use super::tables::{DECLARATIONS, EXEMPTED, LEDGER, META, VERIFICATIONS};
 use super::{Rows, Snapshot, Store, StoreError, codec};
 use crate::curation::View;
+use crate::history::{Change, Event, VerdictChange};
 use crate::model::{Name, Shown, Timestamp, Version};
-use crate::ownership::{DeclarationRecord, VerificationRecord};
+use crate::ownership::{DeclarationRecord, Pins, Verdict, VerificationRecord};
 
 /// The results of ownership checks.
 #[derive(Debug, Default)]
@@ -31,9 +33,14 @@ impl Store {
     ) -> Result<(), StoreError> {
         self.write(now, |transaction| {
             let mut verifications = transaction.open_table(VERIFICATIONS)?;
+            let mut events = Vec::new();
             for (namespace, record) in &records.verifications {
+                let before = verifications.get(namespace.as_str())?;
+                let before = before.and_then(|value| read(value.value()));
+                events.extend(changed_verdict(namespace, before.as_ref(), record, now));
                 verifications.insert(namespace.as_str(), codec::json(record)?.as_slice())?;
             }
+            append(transaction, Happened { events: &events, rules: &[] }, now)?;
             let mut declarations = transaction.open_table(DECLARATIONS)?;
             for (name, record) in &records.declarations {
                 declarations.insert(name.as_str(), codec::json(record)?.as_slice())?;
@@ -103,6 +110,20 @@ impl Store {
             Ok(())
         })
     }
+}
+
+/// Returns the event of another verdict, whatever overlays pin. A first lookup that found nothing out changes none.
+fn changed_verdict(
+    namespace: &str,
+    before: Option<&VerificationRecord>,
+    record: &VerificationRecord,
+    now: Timestamp,
+) -> Option<Event> {
+    let verdict = |record: &VerificationRecord| record.verdict(&Pins::default()).0;
+    let (before, after) = (before.map(verdict), verdict(record));
+    let known = before.unwrap_or(Verdict::Inconclusive);
+    let change = VerdictChange { namespace: namespace.into(), before, after };
+    (known != after).then_some(Event { at: now, change: Change::Verdict(change) })
 }
 
 impl Snapshot {

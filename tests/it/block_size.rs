@@ -5,7 +5,7 @@ use smol_str::SmolStr;
 use vidimus::catalog::{Candidate, Catalogue, Facts, Form, Ledger, Loaded, NameUpdate};
 use vidimus::curation::{Reach, Sanitized};
 use vidimus::lint::Source;
-use vidimus::model::{Entry, Name, Timestamp, Version};
+use vidimus::model::{Approved, Entry, Name, Timestamp, Version};
 use vidimus::overlay::{Context, OverlaySet, Terms, read};
 
 use crate::support::corpus;
@@ -58,6 +58,7 @@ fn sizes(items: &[String]) -> Vec<Sizes> {
             published_at: head.published_at,
             source: facts.source(&head, &head, &Reach::default()),
             facts: facts.clone(),
+            approved: Approved { received: head.received, rule: head.received },
             loaded: Some(loaded),
         };
         let before = Catalogue::default();

@@ -3,6 +3,7 @@
 mod access;
 mod alerts;
 mod entries;
+mod history;
 mod holds;
 mod mirror;
 mod params;

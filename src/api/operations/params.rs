@@ -8,15 +8,17 @@ use crate::api::problem::Problem;
 use crate::model::Digest;
 
 /// The routes that take query parameters; [`Asked`] refuses unknown ones.
-const WITH_PARAMETERS: [&str; 8] = [
+const WITH_PARAMETERS: [&str; 10] = [
     "/list",
     "/differences/",
     "/entries/",
     "/explain/",
+    "/history",
     "/holds/",
     "/ops/holds/",
     "/ops/redeliver",
     "/ops/sync",
+    "/served",
 ];
 
 /// Refuses parameters of routes that take none: a misspelt word must not be ignored.

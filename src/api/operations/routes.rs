@@ -10,6 +10,7 @@ use super::entries::{
     explained, listing, lookalikes, names, namespaces, quarantined, ready, rules, status, verified,
     verify_namespace,
 };
+use super::history::{changes, history, served};
 use super::holds::{decide, hold};
 use super::mirror::sync;
 use super::params::refuse_stray_parameters;
@@ -38,6 +39,9 @@ pub fn operations(services: Arc<Services>, token: Arc<TokenFile>) -> Router {
         .route("/entries/{name}", get(greatest_shown))
         .route("/differences/{name}", get(difference))
         .route("/entries/{name}/{version}", get(shown))
+        .route("/history", get(changes))
+        .route("/history/{name}", get(history))
+        .route("/served", get(served))
         .route("/explain/{name}", get(explained))
         .route("/lookalikes/{name}", get(lookalikes))
         .route("/verify", get(verified))

@@ -8,7 +8,7 @@ use crate::curation::{
 };
 use crate::lint::{Source, has_errors};
 use crate::model::{
-    Digest, Head, LedgerRecord, Name, NamespaceRules, Shown, Status, Timestamp, Version,
+    Approved, Digest, Head, LedgerRecord, Name, NamespaceRules, Shown, Status, Timestamp, Version,
 };
 use crate::overlay::{Context, OverlaySet, Terms, read};
 
@@ -65,6 +65,7 @@ pub(super) fn visible(of_version: &str, now: Timestamp) -> ViewRecord {
         changed_at: now,
         digest: Digest::of(b"x"),
         published_at: now,
+        approved: Approved::any(),
     };
     ViewRecord { view: "default".into(), version: version(of_version), record }
 }

@@ -6,7 +6,8 @@ use super::state::Work;
 use super::view::ViewState;
 use crate::catalog::{Candidate, Catalogue, Facts, Loaded, NameUpdate, Source};
 use crate::curation::{Dossier, EntryEvaluation, Evaluation, Evidence, Gate, Sanitized, evaluate};
-use crate::model::{Damage, Name, NotBenign, Shown, Timestamp, Version};
+use crate::history::RuleDigests;
+use crate::model::{Approved, Damage, Digest, Name, NotBenign, Shown, Timestamp, Version};
 use crate::store::{Snapshot, StoreError};
 
 /// The outcome of evaluating one name: the content to render, and the facts to remember.
@@ -21,7 +22,16 @@ pub(super) struct NameEvaluation {
     /// True if it waits for a comparison or a reviewer.
     pub(super) is_withheld: bool,
     /// Versions that a view showed and that leave every view now, with the reason.
-    pub(super) leaving: Vec<(Version, &'static str)>,
+    pub(super) leaving: Vec<Leaving>,
+}
+
+/// A version that a view showed and that leaves every view.
+pub(super) struct Leaving {
+    pub(super) version: Version,
+    /// The gate that hides it; `None` if no upstream lists it.
+    pub(super) gate: Option<Gate>,
+    /// The denial or suspension that hides it.
+    pub(super) hidden_by: Option<Digest>,
 }
 
 /// The views in which the successors of a name are visible.
@@ -44,6 +54,7 @@ pub(super) struct Evaluator<'a> {
     pub(super) views: &'a [ViewState],
     pub(super) work: &'a Work,
     pub(super) snapshot: &'a Snapshot,
+    pub(super) rules: &'a RuleDigests<'a>,
 }
 
 impl Evaluator<'_> {
@@ -75,7 +86,7 @@ impl Evaluator<'_> {
             holds_until: successors.holds_until.into_iter().chain(evaluation.holds_until).min(),
             authority: authority.map(str::to_owned),
             is_withheld: is_withheld(&evaluation),
-            leaving: leaving(&dossier, &evaluation),
+            leaving: self.leaving(&dossier, &evaluation),
             alerts,
         })
     }
@@ -97,6 +108,7 @@ impl Evaluator<'_> {
             published_at: head.published_at,
             source,
             facts,
+            approved: self.approved(entry),
             loaded: None,
         };
         if self.is_rendered(name, entry, &source) {
@@ -150,24 +162,34 @@ impl Evaluator<'_> {
         Ok(Loaded { entry: body, official, served, is_rewritten })
     }
 
+    /// Returns the content of a served entry, and the rule that approves it.
+    fn approved(&self, entry: &EntryEvaluation<'_>) -> Approved {
+        let rule = entry.rules.approval.map(|(rule, _)| self.rules.digest(rule));
+        // Nothing is served without an approval.
+        Approved { received: entry.head.received, rule: rule.unwrap_or(Digest::of(b"")) }
+    }
+
+    fn leaving(&self, dossier: &Dossier, evaluation: &Evaluation<'_>) -> Vec<Leaving> {
+        let visible = dossier.ledger.iter().filter(|record| record.record.shown == Shown::Visible);
+        let versions: BTreeSet<&Version> = visible.map(|record| &record.version).collect();
+        let gone = versions.into_iter().filter(|version| !is_served(evaluation, version));
+        gone.map(|version| {
+            let entry = evaluation.entries.iter().find(|entry| entry.row.version == *version);
+            let gate = entry.and_then(EntryEvaluation::hidden_by).map(|(gate, _)| gate);
+            let hiding = entry.and_then(|entry| entry.rules.hidden_by);
+            let hidden_by = hiding.filter(|_| gate == Some(Gate::Approved));
+            let hidden_by = hidden_by.map(|rule| self.rules.digest(rule));
+            Leaving { version: version.clone(), gate, hidden_by }
+        })
+        .collect()
+    }
+
     /// Returns true if every view that shows the entry already has an item of it.
     fn is_rendered(&self, name: &Name, entry: &EntryEvaluation<'_>, source: &Source) -> bool {
         let version = &entry.row.version;
         let keeps = |catalogue: &Catalogue| catalogue.keeps(name, version, source);
         entry.views.iter().all(|index| keeps(&self.views[*index].catalogue))
     }
-}
-
-fn leaving(dossier: &Dossier, evaluation: &Evaluation<'_>) -> Vec<(Version, &'static str)> {
-    let visible = dossier.ledger.iter().filter(|record| record.record.shown == Shown::Visible);
-    let versions: BTreeSet<&Version> = visible.map(|record| &record.version).collect();
-    let gone = versions.into_iter().filter(|version| !is_served(evaluation, version));
-    gone.map(|version| {
-        let entry = evaluation.entries.iter().find(|entry| entry.row.version == *version);
-        let gate = entry.and_then(EntryEvaluation::hidden_by).map(|(gate, _)| gate.as_str());
-        (version.clone(), gate.unwrap_or("no upstream lists it"))
-    })
-    .collect()
 }
 
 fn is_withheld(evaluation: &Evaluation<'_>) -> bool {

@@ -12,6 +12,7 @@ use crate::catalog::{Catalogue, Ledger};
 use crate::curation::{
     OwnershipPolicy, PolicyDifference, PolicySnapshot, Screening, UpstreamPolicy, View,
 };
+use crate::history::RuleDigests;
 use crate::lint::Source;
 use crate::model::{Entry, Name, NamespaceRules, OFFICIAL_META, Timestamp};
 use crate::overlay::{Context, Terms, read};
@@ -56,7 +57,12 @@ fn work_under(text: &str) -> Work {
     let ownership = OwnershipPolicy { enabled: false, ..OwnershipPolicy::default() };
     let views = vec![View::unlimited("default")];
     Work {
-        selection: Selection { names: [].into(), difference: Some(PolicyDifference::Everything) },
+        selection: Selection {
+            names: [].into(),
+            due: [].into(),
+            compared: [].into(),
+            difference: Some(PolicyDifference::Everything),
+        },
         policy: Arc::new(PolicySnapshot::new(
             Arc::new(set),
             vec![upstream],
@@ -67,6 +73,7 @@ fn work_under(text: &str) -> Work {
         screening: Arc::new(Screening::default()),
         now: now(),
         is_settling: false,
+        is_first: true,
     }
 }
 
@@ -131,7 +138,8 @@ fn purge(store: &Store) {
 fn rendered(snapshot: &Snapshot, work: &Work) -> Vec<String> {
     let (ledger, catalogue) = (Ledger::default(), Arc::new(Catalogue::default()));
     let views = [ViewState { name: "default".into(), ledger, catalogue }];
-    let evaluator = Evaluator { views: &views, work, snapshot };
+    let rules = RuleDigests::of(work.policy.overlays.rules());
+    let evaluator = Evaluator { views: &views, work, snapshot, rules: &rules };
     let name = Name::parse(NAME).expect("a name");
     let evaluated = evaluator.evaluate_name(&name).expect("readable");
     let candidates = evaluated.within(0).candidates;

@@ -3,6 +3,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::catalog::Catalogue;
+use crate::history::EntryKey;
 use crate::model::{Name, Version};
 
 /// One generation of every view, swapped as one.
@@ -46,15 +47,18 @@ impl Published {
     }
 }
 
-/// Returns views without the visible entries that `hidden` selects, and the names of those; `None` if there are none.
+/// Returns views without the visible entries that `hidden` selects, and those entries; `None` if there are none.
 pub(super) fn without(
     views: &Views,
     hidden: impl Fn(&str, &Catalogue) -> BTreeSet<(Name, Version)>,
-) -> Option<(Views, BTreeSet<Name>)> {
-    let mut names = BTreeSet::new();
+) -> Option<(Views, BTreeSet<EntryKey>)> {
+    let mut entries = BTreeSet::new();
     let views = views.iter().map(|(view, catalogue)| {
-        let hidden = hidden(view, catalogue);
-        names.extend(hidden.iter().map(|(name, _)| name.clone()));
+        let hidden = hidden(view.as_str(), catalogue);
+        let key = |(name, version): &(Name, Version)| {
+            (view.as_str().into(), name.clone(), version.clone())
+        };
+        entries.extend(hidden.iter().map(key));
         let next = if hidden.is_empty() {
             Arc::clone(catalogue)
         } else {
@@ -63,5 +67,5 @@ pub(super) fn without(
         (view.clone(), next)
     });
     let views: Views = views.collect();
-    (!names.is_empty()).then_some((views, names))
+    (!entries.is_empty()).then_some((views, entries))
 }

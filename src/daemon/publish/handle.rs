@@ -12,7 +12,8 @@ use crate::catalog::Catalogue;
 use crate::config::Settings;
 use crate::curation::PolicySnapshot;
 use crate::daemon::runtime::{Clock, Feed};
-use crate::model::{Name, Version};
+use crate::history::EntryKey;
+use crate::model::{Name, Timestamp, Version};
 use crate::overlay::{NameRules, OverlaySet, Rule};
 use crate::store::Store;
 
@@ -24,11 +25,27 @@ pub(crate) struct Publication {
     /// Names with changed rows or verification records.
     pub(super) touched: Feed,
     published: ArcSwapOption<Published>,
-    /// The policy with the denials that every generation obeys, also one that was built under an earlier policy. It is
-    /// locked while a generation is replaced.
-    enforced: Mutex<Option<Arc<PolicySnapshot>>>,
+    /// It is locked while a generation is replaced.
+    enforced: Mutex<Enforced>,
     /// The number of the current generation; 0 before the first.
     generation: watch::Sender<u64>,
+}
+
+/// What is enforced before it is committed.
+#[derive(Default)]
+struct Enforced {
+    /// The policy with the denials that every generation obeys, also one that was built under an earlier policy.
+    policy: Option<Arc<PolicySnapshot>>,
+    /// The entries that were hidden before their tombstones were committed, with the time.
+    hidden_at: BTreeMap<EntryKey, Timestamp>,
+}
+
+impl Enforced {
+    fn hide(&mut self, entries: &BTreeSet<EntryKey>, now: Timestamp) {
+        for entry in entries {
+            self.hidden_at.entry(entry.clone()).or_insert(now);
+        }
+    }
 }
 
 impl Publication {
@@ -76,9 +93,11 @@ impl Publication {
         let mut enforced = self.enforced();
         let hidden =
             self.published().and_then(|published| denied(&published.views, &policy.overlays));
-        *enforced = Some(policy);
-        if let Some((views, names)) = hidden {
+        enforced.policy = Some(policy);
+        if let Some((views, entries)) = hidden {
             self.show(views, 0, Duration::ZERO);
+            enforced.hide(&entries, self.clock.now());
+            let names = names_of(entries);
             info!(names = names.len(), "denied names are hidden");
             self.touched.touch(names);
         }
@@ -86,7 +105,7 @@ impl Publication {
 
     /// Hides entries of the current generation before their tombstones are committed. Returns true if it showed any.
     pub(super) fn hide(&self, leaving: &BTreeMap<&str, BTreeSet<(Name, Version)>>) -> bool {
-        let _locked = self.enforced();
+        let mut enforced = self.enforced();
         let hidden = self.published().and_then(|published| {
             without(&published.views, |view, catalogue| {
                 let leaving = leaving.get(view).into_iter().flatten();
@@ -96,9 +115,15 @@ impl Publication {
                 leaving.filter(is_visible).cloned().collect()
             })
         });
-        let Some((views, _)) = hidden else { return false };
+        let Some((views, entries)) = hidden else { return false };
         self.show(views, 0, Duration::ZERO);
+        enforced.hide(&entries, self.clock.now());
         true
+    }
+
+    /// Returns the entries that were hidden before their tombstones are committed, with the time.
+    pub(super) fn hidden_at(&self) -> BTreeMap<EntryKey, Timestamp> {
+        self.enforced().hidden_at.clone()
     }
 
     /// Shows a generation that was built under a policy. What a later policy denies stays hidden, and is evaluated again.
@@ -109,16 +134,16 @@ impl Publication {
         changed: usize,
         took: Duration,
     ) -> Arc<Published> {
-        let enforced = self.enforced();
-        let later = enforced.as_ref().filter(|later| later.revision != policy.revision);
+        let mut enforced = self.enforced();
+        let later = enforced.policy.as_ref().filter(|later| later.revision != policy.revision);
         let hidden = later.and_then(|later| denied(&views, &later.overlays));
-        let views = match hidden {
-            None => views,
-            Some((views, names)) => {
-                self.touched.touch(names);
-                views
-            }
-        };
+        let (views, entries) = hidden.unwrap_or_else(|| (views, BTreeSet::new()));
+        // What this generation hides is committed; what a later policy denies is not, and may be hidden since before.
+        enforced.hidden_at.retain(|entry, _| entries.contains(entry));
+        enforced.hide(&entries, self.clock.now());
+        if !entries.is_empty() {
+            self.touched.touch(names_of(entries));
+        }
         self.show(views, changed, took)
     }
 
@@ -133,7 +158,7 @@ impl Publication {
         })
     }
 
-    fn enforced(&self) -> MutexGuard<'_, Option<Arc<PolicySnapshot>>> {
+    fn enforced(&self) -> MutexGuard<'_, Enforced> {
         self.enforced.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -147,8 +172,12 @@ impl Publication {
     }
 }
 
+fn names_of(entries: BTreeSet<EntryKey>) -> BTreeSet<Name> {
+    entries.into_iter().map(|(_, name, _)| name).collect()
+}
+
 /// Returns views without what the overlays deny; `None` if they show none of that.
-fn denied(views: &Views, overlays: &OverlaySet) -> Option<(Views, BTreeSet<Name>)> {
+fn denied(views: &Views, overlays: &OverlaySet) -> Option<(Views, BTreeSet<EntryKey>)> {
     if !overlays.rules().iter().any(Rule::hides) {
         return None;
     }

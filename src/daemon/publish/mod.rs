@@ -35,6 +35,7 @@ mod candidates;
 mod drive_tests;
 mod generation;
 mod handle;
+mod history;
 mod lifecycle_alerts;
 mod name_alerts;
 mod open_alerts;

@@ -5,17 +5,19 @@ use std::time::Instant;
 
 use tracing::info;
 
-use super::candidates::{Evaluator, NameEvaluation};
+use super::candidates::{Evaluator, Leaving, NameEvaluation};
 use super::generation::Published;
 use super::handle::Publication;
+use super::history::{Generation, Happenings};
 use super::open_alerts::OpenAlerts;
 use super::state::{Committed, Selection, Work};
 use super::view::ViewState;
 use crate::catalog::{Catalogue, Draft, Ledger};
-use crate::curation::{PolicyDifference, PolicySnapshot};
+use crate::curation::{Gate, PolicyDifference, PolicySnapshot};
+use crate::history::RuleDigests;
 use crate::model::{Escaped, LedgerEntry, Name, Shown, Version};
 use crate::overlay::OverlaySet;
-use crate::store::{Evaluated, Snapshot, StoreError, ViewChanges};
+use crate::store::{Evaluated, Happened, Snapshot, StoreError, ViewChanges};
 
 /// Builds generations: evaluates names, renders changed entries, commits the ledger's difference and
 /// swaps all views as one.
@@ -86,10 +88,11 @@ impl Publisher {
             .collect();
         let mut committed =
             Committed { everything: work.selection.is_everything(), ..Committed::default() };
+        let rules = RuleDigests::of(work.policy.overlays.rules());
         let mut authorities = Vec::new();
         let mut leaving = Vec::new();
         for share in names.chunks(SHARE) {
-            let evaluator = Evaluator { views, work, snapshot: &snapshot };
+            let evaluator = Evaluator { views, work, snapshot: &snapshot, rules: &rules };
             for mut evaluated in write_share(&evaluator, share, &mut drafts)? {
                 authorities.extend(evaluated.take_authority().filter(|_| !work.is_settling));
                 open_alerts.keep(&evaluated.name, std::mem::take(&mut evaluated.alerts));
@@ -105,22 +108,37 @@ impl Publisher {
         let unreadable = drafts.iter_mut().flat_map(Draft::take_unreadable);
         unreadable.for_each(|(name, damage)| open_alerts.damaged(&name, &damage));
         let changes: Vec<Vec<LedgerEntry>> = drafts.iter_mut().map(Draft::take_changes).collect();
-        let Committed { everything, holds_until, .. } = &committed;
-        let evaluated = Evaluated { as_of, everything: *everything, names: holds_until };
-        let of_views: Vec<ViewChanges<'_>> = views
-            .iter()
-            .zip(&changes)
-            .map(|(view, changes)| ViewChanges { view: &view.name, changes })
-            .collect();
-        if publication.hide(&new_tombstones(views, &changes)) {
+        let approved_anew: Vec<Vec<LedgerEntry>> =
+            drafts.iter_mut().map(Draft::take_approved_anew).collect();
+        let is_hidden = publication.hide(&new_tombstones(views, &changes));
+        if is_hidden {
             log_leaving(&leaving);
-            leaving.clear();
         }
+        let generation = Generation { work, views, leaving: &leaving, rules: &rules };
+        let Happenings { events, rules } =
+            generation.happenings(publication, &changes, &approved_anew);
+        let is_changed = changes.iter().any(|changes| !changes.is_empty());
+        let changed = changes.iter().map(Vec::len).sum();
+        let records: Vec<Vec<LedgerEntry>> = changes
+            .into_iter()
+            .zip(approved_anew)
+            .map(|(changes, anew)| changes.into_iter().chain(anew).collect())
+            .collect();
         // The ledgers have to be committed before any reader sees what they show. Finishing the catalogues takes about
         // as long.
         let next = std::thread::scope(|scope| {
-            let commit =
-                || publication.store.commit_ledger(&of_views, &authorities, &evaluated, work.now);
+            let commit = || {
+                let Committed { everything, holds_until, .. } = &committed;
+                let evaluated = Evaluated { as_of, everything: *everything, names: holds_until };
+                let of_views: Vec<ViewChanges<'_>> = views
+                    .iter()
+                    .zip(&records)
+                    .map(|(view, changes)| ViewChanges { view: &view.name, changes })
+                    .collect();
+                let happened = Happened { events: &events, rules: &rules };
+                let store = &publication.store;
+                store.commit_ledger(&of_views, &authorities, &evaluated, happened, work.now)
+            };
             let committing = scope.spawn(commit);
             let next: Vec<Catalogue> = drafts.into_iter().map(Draft::finish).collect();
             joined(committing).map(|()| next)
@@ -128,20 +146,24 @@ impl Publisher {
         let next = match next {
             Ok(next) => next,
             Err(error) => {
-                let changed = changes.into_iter().flatten().map(|((name, _), _)| name);
+                let changed = records.into_iter().flatten().map(|((name, _), _)| name);
                 self.uncertain.extend(changed);
                 self.is_current = false;
                 return Err(error);
             }
         };
-        let is_changed = changes.iter().any(|changes| !changes.is_empty());
+        for (view, records) in self.views.iter_mut().zip(records) {
+            records.into_iter().for_each(|(key, record)| view.ledger.set(key, record));
+        }
         let is_same_size =
-            views.iter().zip(&next).all(|(view, next)| view.catalogue.len() == next.len());
-        let shown = views.iter().map(|view| (view.name.as_str(), &view.catalogue));
-        if is_changed || !self.is_current || !is_same_size || !publication.shows(shown) {
-            self.swap(next, changes, &work.policy, begun);
+            self.views.iter().zip(&next).all(|(view, next)| view.catalogue.len() == next.len());
+        let shown = self.views.iter().map(|view| (view.name.as_str(), &view.catalogue));
+        if is_changed || !self.is_current || !is_same_size || !self.publication.shows(shown) {
+            self.swap(next, changed, &work.policy, begun);
             committed.is_published = true;
-            log_leaving(&leaving);
+            if !is_hidden {
+                log_leaving(&leaving);
+            }
         }
         // A decision takes effect before it is reported.
         self.open_alerts.report(&self.publication);
@@ -169,7 +191,7 @@ impl Publisher {
         work: &Work,
         snapshot: &Snapshot,
     ) -> Result<(Vec<Name>, Vec<Name>), StoreError> {
-        let Selection { names, difference } = &work.selection;
+        let Selection { names, difference, .. } = &work.selection;
         let mut names = names.clone();
         if work.selection.is_everything() {
             // This publication settles their marks, and nothing else may have reported them.
@@ -221,13 +243,11 @@ impl Publisher {
     fn swap(
         &mut self,
         next: Vec<Catalogue>,
-        changes: Vec<Vec<LedgerEntry>>,
+        changed: usize,
         policy: &PolicySnapshot,
         begun: Instant,
     ) {
-        let changed = changes.iter().map(Vec::len).sum();
-        for ((view, catalogue), changes) in self.views.iter_mut().zip(next).zip(changes) {
-            changes.into_iter().for_each(|(key, record)| view.ledger.set(key, record));
+        for (view, catalogue) in self.views.iter_mut().zip(next) {
             view.catalogue = Arc::new(catalogue);
         }
         let views = self.views.iter();
@@ -253,8 +273,9 @@ fn new_tombstones<'v>(
 }
 
 /// Logs what left every view, after it has left: a decision takes effect before it is logged.
-fn log_leaving(leaving: &[(Name, (Version, &'static str))]) {
-    for (name, (version, gate)) in leaving.iter().take(MAX_LOGGED) {
+fn log_leaving(leaving: &[(Name, Leaving)]) {
+    for (name, Leaving { version, gate, .. }) in leaving.iter().take(MAX_LOGGED) {
+        let gate = gate.map_or("no upstream lists it", Gate::as_str);
         info!(%name, version = %Escaped(version.as_str()), gate, "an entry is no longer served");
     }
     if let Some(more) = leaving.len().checked_sub(MAX_LOGGED).filter(|more| *more > 0) {

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use crate::curation::{PolicyDifference, PolicySnapshot, Screening};
 use crate::daemon::runtime::wait_after;
+use crate::history::Cause;
 use crate::model::{Name, Timestamp};
 
 /// Syncs touch names all the time; clients see them in steps of this.
@@ -98,6 +99,26 @@ pub(super) struct Work {
     pub(super) now: Timestamp,
     /// True if the upstream that names are served from is not stored yet.
     pub(super) is_settling: bool,
+    /// True for the first one of this process.
+    pub(super) is_first: bool,
+}
+
+impl Work {
+    /// Returns the reason to evaluate a name again.
+    pub(super) fn cause(&self, name: &Name) -> Cause {
+        let Selection { due, compared, difference, .. } = &self.selection;
+        if self.is_first {
+            Cause::Start
+        } else if difference.as_ref().is_some_and(|difference| difference.concerns(name)) {
+            Cause::Policy
+        } else if compared.contains(name) {
+            Cause::Screening
+        } else if due.contains(name) {
+            Cause::Time
+        } else {
+            Cause::Data
+        }
+    }
 }
 
 /// The names to evaluate.
@@ -105,6 +126,10 @@ pub(super) struct Work {
 pub(super) struct Selection {
     /// Names with rows that have to be read again.
     pub(super) names: BTreeSet<Name>,
+    /// Those of them for which only time has come.
+    pub(super) due: BTreeSet<Name>,
+    /// Those of them with another result of screening.
+    pub(super) compared: BTreeSet<Name>,
     /// The difference of the policy.
     pub(super) difference: Option<PolicyDifference>,
 }
@@ -259,8 +284,9 @@ impl State {
                 return Step::Wait(Some(Wake::Elapsed(self.not_before)));
             }
         }
+        let due = names.difference(&self.dirty).cloned().collect();
         names.append(&mut self.dirty);
-        names.extend(reconsidered);
+        names.extend(reconsidered.iter().cloned());
         let basis = Basis {
             policy: Arc::clone(&self.policy),
             screening: Arc::clone(&self.screening),
@@ -268,11 +294,12 @@ impl State {
         };
         self.under_way = Some(UnderWay { basis: basis.clone(), names: names.clone() });
         Step::Publish(Work {
-            selection: Selection { names, difference },
+            selection: Selection { names, due, compared: reconsidered, difference },
             policy: basis.policy,
             screening: basis.screening,
             now: at.now,
             is_settling: basis.is_settling,
+            is_first: self.committed.is_none(),
         })
     }
 

@@ -16,7 +16,7 @@ use crate::curation::{
 };
 use crate::lint::Source;
 use crate::model::{
-    Digest, Head, LedgerRecord, Name, NamespaceRules, Shown, Status, Timestamp, Version,
+    Approved, Digest, Head, LedgerRecord, Name, NamespaceRules, Shown, Status, Timestamp, Version,
 };
 use crate::overlay::{Context, Terms, read};
 
@@ -264,6 +264,7 @@ fn ledger(served: &[bool], now: Timestamp) -> Vec<ViewRecord> {
         changed_at: now,
         digest: Digest::of(b"x"),
         published_at: now,
+        approved: Approved::any(),
     };
     let version = Version::parse("1").expect("usable");
     vec![ViewRecord { view: "default".into(), version, record }]

@@ -8,6 +8,7 @@
 //! [`evaluate`]: crate::curation::evaluate
 
 mod explain;
+mod history;
 mod hold;
 mod inventory;
 mod list;
@@ -18,6 +19,9 @@ mod status;
 mod store;
 
 pub use explain::explain_name;
+pub use history::{
+    History, NotRecorded, ServedEntry, ServedThen, changes_since, history_of, served_at,
+};
 pub use hold::{HoldReport, change_set_on_hold};
 pub use inventory::{QuarantineReport, is_anything_known, known_names, quarantine};
 pub use list::{Listed, list};

@@ -1,20 +1,24 @@
 //! Conditions that hold after each step.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use serde_json::Value;
 
 use super::actions::{NAMES, PROTECTING};
 use super::overlays::{Condition, File, Rule, Selected};
 use super::upstream::Key;
-use super::world::{Tally, VIEW_NAMES, World};
+use super::world::{Recorded, Tally, VIEW_NAMES, World};
 use crate::curation::evaluate;
 use crate::daemon::publish::Published;
+use crate::daemon::{ServedEntry, served_at};
 use crate::model::{Digest, Name};
 
 /// Every so many steps all names are checked; otherwise a sample.
 const ALL_NAMES: usize = 40;
 const SAMPLE: usize = 5;
+/// Earlier times of one world that the history is asked about.
+const HISTORY_SAMPLE: usize = 60;
 
 /// An entry as a client reads it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,10 +37,56 @@ impl World {
         self.check_latest();
         self.check_readers();
         self.check_alerts();
+        self.record(&views);
         self.tally.checks += 1;
         self.tally.served += views.values().map(BTreeMap::len).sum::<usize>();
         self.served_before = views.values().flat_map(BTreeMap::keys).cloned().collect();
         self.protected_before = self.is_protecting();
+    }
+
+    /// Remembers what is served, for the comparison with the history at the end.
+    fn record(&mut self, views: &BTreeMap<&'static str, View>) {
+        let Some(daemon) = &self.daemon else { return };
+        let at = daemon.services.clock.now();
+        let of_view = |(view, entries): (&&'static str, &View)| {
+            let key = |(name, version): &Key| ((*view).to_owned(), name.clone(), version.clone());
+            entries.iter().map(|(entry, served)| (key(entry), served.received)).collect::<Vec<_>>()
+        };
+        let served = views.iter().flat_map(of_view).collect();
+        // What changes from now on has another time, unless the clock was set back.
+        self.advance(Duration::from_micros(1));
+        if self.daemon.as_ref().is_some_and(|daemon| daemon.services.clock.now() > at) {
+            self.recorded.push(Recorded { at, served });
+        }
+    }
+
+    /// Panics if the history says anything else about an earlier time than what was served then.
+    fn check_history(&self) {
+        let services = &self.daemon.as_ref().expect("it runs").services;
+        let (snapshot, now) = (services.store.snapshot().expect("a store"), services.clock.now());
+        let apart = self.recorded.len().div_ceil(HISTORY_SAMPLE).max(1);
+        for Recorded { at, served } in self.recorded.iter().step_by(apart) {
+            let then = served_at(&snapshot, *at, now).expect("readable");
+            let then = then.unwrap_or_else(|reason| panic!("{at:?}: {reason}"));
+            let entries = then.entries.iter().map(|entry| {
+                let (name, version) = (entry.name.to_string(), entry.version.to_string());
+                ((entry.view.to_string(), name, version), entry.received)
+            });
+            let found: BTreeMap<_, _> = entries.collect();
+            let differing: Vec<_> = found
+                .iter()
+                .filter(|(key, received)| served.get(*key) != Some(received))
+                .chain(served.iter().filter(|(key, received)| found.get(*key) != Some(received)))
+                .collect();
+            let about = |(key, _): &(&(String, String, String), &Digest)| {
+                let events = snapshot.events_about(&key.1).expect("readable");
+                events.filter_map(Result::ok).collect::<Vec<_>>()
+            };
+            let events: Vec<_> = differing.iter().map(about).collect();
+            assert_eq!(differing, [], "the history of {at:?}: {events:#?}");
+            let is_known = |entry: &ServedEntry| then.rules.contains_key(&entry.rule);
+            assert!(then.entries.iter().all(is_known), "each rule of {at:?} is recorded");
+        }
     }
 
     fn published(&self) -> Option<std::sync::Arc<Published>> {
@@ -219,6 +269,7 @@ impl World {
         self.remember_rules();
         self.check();
         let daemon = self.daemon.as_ref().expect("it starts on a disk without faults");
+        self.check_history();
         let verified = daemon.services.store.snapshot().and_then(|read| read.verify());
         let verified = verified.expect("a store");
         assert!(verified.is_sound(), "{:?}", verified.problems);

@@ -22,7 +22,7 @@ use crate::alert::Alert;
 use crate::daemon::HoldReport;
 use crate::daemon::publish::Turn;
 use crate::lint::Source as Text;
-use crate::model::Timestamp;
+use crate::model::{Digest, Timestamp};
 
 /// Actions that a failure shows.
 const SHOWN_ACTIONS: usize = 40;
@@ -81,8 +81,17 @@ pub(super) struct World {
     pub(super) served_before: BTreeSet<Key>,
     pub(super) protected_before: bool,
     pub(super) contents: u64,
+    /// What was served at earlier times, as readers saw it.
+    pub(super) recorded: Vec<Recorded>,
     pub(super) tally: Tally,
     log: VecDeque<(usize, Timestamp, String)>,
+}
+
+/// What was served at a time: the received digest by view, name and version.
+#[derive(Debug)]
+pub(super) struct Recorded {
+    pub(super) at: Timestamp,
+    pub(super) served: BTreeMap<(String, String, String), Digest>,
 }
 
 /// Counts that show that a simulation reached what it is about.
@@ -139,6 +148,7 @@ impl World {
             served_before: BTreeSet::new(),
             protected_before: false,
             contents: 0,
+            recorded: Vec::new(),
             tally: Tally::default(),
             log: VecDeque::new(),
         };
@@ -182,6 +192,9 @@ impl World {
         match started {
             Ok(daemon) => {
                 self.note("the daemon starts".to_owned());
+                // A clock that was set back shows the times of before again.
+                let now = daemon.services.clock.now();
+                self.recorded.retain(|recorded| recorded.at < now);
                 let kept = || daemon.services.store.snapshot().and_then(|read| read.overlays());
                 let good = daemon.policy.good_files();
                 self.good =

@@ -1,5 +1,6 @@
 //! Encodes and decodes values. A change here is a change of the format.
 
+mod events;
 mod facts;
 mod head;
 mod json;
@@ -9,6 +10,7 @@ mod quarantined;
 mod seen;
 mod staged;
 
+pub(super) use events::{block, block_header, read_block};
 pub(super) use facts::{KeptFacts, facts, read_facts};
 pub(super) use head::{head, identity, read_head};
 pub(super) use json::{json, read_json};

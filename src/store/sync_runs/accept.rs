@@ -4,9 +4,12 @@ use std::collections::BTreeSet;
 
 use redb::{ReadableTable, WriteTransaction};
 
-use super::on_hold::{changes, history_of, meets_discarded, missing_digest, put_history};
+use super::on_hold::{
+    changes, history_of, meets_discarded, missing_digest, put_history, record_hold,
+};
 use super::staged::{change_digest, clear, clear_seen, seen};
 use super::state::{put_state, state_of};
+use crate::history::{HoldChange, HoldStep};
 use crate::model::{Digest, Head, Name, Timestamp};
 use crate::store::dirty::{mark_everything, mark_names};
 use crate::store::entries::Live;
@@ -47,6 +50,18 @@ pub struct Hold {
     pub waiting: BTreeSet<Digest>,
 }
 
+fn placed(upstream: &str, set: &ChangeSet) -> HoldChange {
+    HoldChange {
+        upstream: upstream.into(),
+        step: HoldStep::Placed,
+        shown: set.shown,
+        rows: set.rows,
+        by: None,
+        reason: None,
+        actor: None,
+    }
+}
+
 impl Store {
     /// Accepts a run: moves its rows, counts absences, sets the state, and stores the change set on hold
     /// separately. A full sync replaces any change set on hold; an incremental sync replaces one of an
@@ -82,6 +97,11 @@ impl Store {
             let is_accepted = changes_after.is_empty() && !(hold.all && has_discarded);
             let state = if is_accepted { acceptance.whole } else { state };
             let on_hold = change_set(acceptance, &changes_after, before.clone(), replaces);
+            if let Some(set) = &on_hold
+                && before.as_ref().is_none_or(|before| before.shown != set.shown)
+            {
+                record_hold(transaction, placed(upstream, set), now)?;
+            }
             let mut state = UpstreamState { on_hold, ..state.clone() };
             state.keep_decisions(&stored);
             state.remember_backdated(backdated, now);

@@ -6,10 +6,12 @@ use redb::{ReadableTable, WriteTransaction};
 
 use super::staged::change_digest;
 use super::state::{put_state, state_of};
+use crate::history::{Change, Event, HoldChange, HoldStep};
 use crate::model::{Digest, Name, Timestamp, remember};
 use crate::store::codec::{self, StagedParts};
 use crate::store::dirty::mark_names;
 use crate::store::entries::Live;
+use crate::store::history::{Happened, append};
 use crate::store::rows::after;
 use crate::store::tables::{Bytes, DISCARDED, HOLD_HISTORY, ON_HOLD, Row, Word};
 use crate::store::{Snapshot, Store, StoreError};
@@ -45,6 +47,19 @@ impl Store {
                 HoldDecision::Discard => discard_changes(transaction, upstream, &covered)?,
             };
             let rows = covered.len() as u64;
+            let change = HoldChange {
+                upstream: upstream.into(),
+                step: match request.decision {
+                    HoldDecision::Release => HoldStep::Released,
+                    HoldDecision::Discard => HoldStep::Discarded,
+                },
+                shown: request.seen,
+                rows,
+                by: Some(request.by.clone()),
+                reason: Some(request.reason.clone()),
+                actor: Some(request.actor.clone()),
+            };
+            record_hold(transaction, change, now)?;
             history.record(DecisionRecord {
                 decision: request.decision,
                 at: now,
@@ -185,6 +200,16 @@ pub(super) fn changes(
         Ok(ChangeOnHold { name: name.to_owned(), version: version.to_owned(), effect, digest })
     })
     .collect()
+}
+
+/// Appends the event of a change set.
+pub(super) fn record_hold(
+    transaction: &WriteTransaction,
+    change: HoldChange,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let event = Event { at: now, change: Change::Hold(change) };
+    append(transaction, Happened { events: &[event], rules: &[] }, now)
 }
 
 pub(super) fn history_of(

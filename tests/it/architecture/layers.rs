@@ -10,8 +10,18 @@ use super::source::Source;
 pub(super) type Permission<'p> = (&'p str, &'p [&'p str]);
 
 /// Modules without input, output or clock.
-const PURE: [&str; 9] =
-    ["model", "lint", "alert", "sync", "ownership", "lookalike", "overlay", "curation", "catalog"];
+const PURE: [&str; 10] = [
+    "model",
+    "lint",
+    "alert",
+    "sync",
+    "ownership",
+    "lookalike",
+    "overlay",
+    "curation",
+    "catalog",
+    "history",
+];
 const IMPURE: [&str; 9] = [
     "tokio",
     "redb",

@@ -13,7 +13,7 @@ use layers::Permission;
 use source::Source;
 
 /// Every module, from the bottom up, with the modules that it may use.
-const MAY_USE: [Permission<'static>; 19] = [
+const MAY_USE: [Permission<'static>; 20] = [
     ("model", &[]),
     ("lint", &["model"]),
     ("sync", &["model"]),
@@ -23,7 +23,8 @@ const MAY_USE: [Permission<'static>; 19] = [
     ("overlay", &["model", "lint", "ownership", "lookalike"]),
     ("curation", &["model", "overlay", "lint", "ownership", "lookalike"]),
     ("catalog", &["model", "overlay", "curation"]),
-    ("store", &["model", "lint", "alert", "sync", "ownership", "curation"]),
+    ("history", &["model", "lint", "overlay", "ownership"]),
+    ("store", &["model", "lint", "alert", "sync", "ownership", "curation", "history"]),
     ("remote", &["model", "sync", "ownership", "alert"]),
     ("config", &["model", "lint", "overlay", "sync", "curation", "ownership", "alert"]),
     (
@@ -36,6 +37,7 @@ const MAY_USE: [Permission<'static>; 19] = [
             "overlay",
             "curation",
             "catalog",
+            "history",
             "store",
             "remote",
             "config",
@@ -55,6 +57,7 @@ const MAY_USE: [Permission<'static>; 19] = [
             "sync",
             "overlay",
             "curation",
+            "history",
             "store",
             "remote",
             "config",

@@ -1,0 +1,73 @@
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::{Path, State};
+use serde::Deserialize;
+
+use super::params::Asked;
+use super::state::{Operator, blocking, evaluating};
+use crate::api::problem::Problem;
+use crate::daemon::{
+    History, NotRecorded, ServedThen, Services, changes_since, history_of, served_at,
+};
+use crate::model::{Name, Timestamp};
+
+/// The version to show the history of.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct HistoryQuery {
+    version: Option<String>,
+}
+
+/// Returns the events about a server.
+pub(super) async fn history(
+    State(state): Operator,
+    Path(name): Path<String>,
+    Asked(query): Asked<HistoryQuery>,
+) -> Result<Json<History>, Problem> {
+    let name = Name::parse(&name).map_err(|bad| Problem::BadRequest(bad.to_string()))?;
+    let read = move |services: &Arc<Services>| {
+        history_of(&services.store.snapshot()?, &name, query.version.as_deref())
+    };
+    blocking(state, read).await
+}
+
+/// The time since which changes are listed.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ChangesQuery {
+    since: Timestamp,
+}
+
+/// Returns the events since a time.
+pub(super) async fn changes(
+    State(state): Operator,
+    Asked(query): Asked<ChangesQuery>,
+) -> Result<Json<History>, Problem> {
+    let read = move |services: &Arc<Services>| {
+        changes_since(&services.store.snapshot()?, query.since, services.clock.now())
+    };
+    recorded(evaluating(state, read).await?)
+}
+
+/// The time at which entries were visible.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ServedQuery {
+    at: Timestamp,
+}
+
+/// Returns the entries that were visible at a time.
+pub(super) async fn served(
+    State(state): Operator,
+    Asked(query): Asked<ServedQuery>,
+) -> Result<Json<ServedThen>, Problem> {
+    let read = move |services: &Arc<Services>| {
+        served_at(&services.store.snapshot()?, query.at, services.clock.now())
+    };
+    recorded(evaluating(state, read).await?)
+}
+
+fn recorded<T>(Json(found): Json<Result<T, NotRecorded>>) -> Result<Json<T>, Problem> {
+    found.map(Json).map_err(|reason| Problem::Unprocessable(reason.to_string()))
+}

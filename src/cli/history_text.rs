@@ -1,0 +1,137 @@
+//! The sentences about events.
+
+use std::collections::BTreeMap;
+
+use super::print::{counted, err, out};
+use crate::daemon::History;
+use crate::history::{
+    AcknowledgementChange, Cause, Change, Effect, EntryChange, HoldChange, HoldStep, PolicyLoad,
+    RuleRecord, VerdictChange,
+};
+use crate::model::{Digest, Escaped};
+use crate::sync::short_id;
+
+type Rules = BTreeMap<Digest, RuleRecord>;
+
+/// Prints events, the oldest first; with the names that they are about, where several are.
+pub(super) fn print_history(found: &History, with_names: bool) {
+    if found.more > 0 {
+        let older = counted(found.more, "older event", "older events");
+        out(&format!("{older} left out; `--json` with a later time shows fewer"));
+    }
+    for recorded in found.events.iter().rev() {
+        let text = sentence(&recorded.event.change, &found.rules, with_names);
+        out(&format!("{}  {text}", recorded.event.at));
+    }
+    if found.events.is_empty() {
+        out("nothing happened");
+    }
+    out(&format!("the history begins at {}", found.begins));
+    warn_of_damage(found.damaged);
+}
+
+/// Returns the reviewers of a rule and its place.
+pub(super) fn approval_of(rules: &Rules, digest: &Digest) -> (String, String) {
+    match rules.get(digest) {
+        None => ("unknown".to_owned(), "unknown".to_owned()),
+        Some(rule) => {
+            let reviewers = rule.reviewers().join(", ");
+            let reviewers = if reviewers.is_empty() { "not named".to_owned() } else { reviewers };
+            let place = format!("{}:{}", rule.file, rule.line);
+            (Escaped(&reviewers).to_string(), Escaped(&place).to_string())
+        }
+    }
+}
+
+/// Warns that an answer may be wrong.
+pub(super) fn warn_of_damage(damaged: u64) {
+    if damaged > 0 {
+        let blocks = counted(damaged, "block of events", "blocks of events");
+        err(&format!("{blocks} cannot be read, so this may be wrong; `vidimus verify` names them"));
+    }
+}
+
+fn sentence(change: &Change, rules: &Rules, with_names: bool) -> String {
+    match change {
+        Change::Entry(change) => of_entry(change, rules, with_names),
+        Change::Verdict(VerdictChange { namespace, before, after }) => {
+            let before = before.map_or("never looked up", |before| before.as_str());
+            format!("the verdict on {} is {after}; it was {before}", Escaped(namespace))
+        }
+        Change::Acknowledgement(change) => of_acknowledgement(change),
+        Change::Hold(change) => of_hold(change),
+        Change::Policy(PolicyLoad { files, ended, denying, .. }) => {
+            let files = counted(*files, "overlay file", "overlay files");
+            let mut text = format!("{files} became the policy");
+            if *ended > 0 {
+                let ended = counted(*ended, "approval", "approvals");
+                text.push_str(&format!("; a refused set ended {ended}"));
+            }
+            if *denying > 0 {
+                let denying = counted(*denying, "refused file", "refused files");
+                text.push_str(&format!("; denials of {denying} stay"));
+            }
+            text
+        }
+    }
+}
+
+fn of_entry(change: &EntryChange, rules: &Rules, with_names: bool) -> String {
+    let version = Escaped(change.version.as_str());
+    let entry = if with_names { format!("{}@{version}", change.name) } else { version.to_string() };
+    let view = &change.view;
+    let happened = match change.effect() {
+        Effect::Shown => format!("{entry} became visible in view {view}"),
+        Effect::Hidden => format!("{entry} was hidden from view {view}"),
+        Effect::Replaced => format!("{entry} has other content in view {view}"),
+        Effect::ApprovedAnew => format!("{entry} is approved by another rule in view {view}"),
+        Effect::Described => format!("{entry} is described in another way in view {view}"),
+    };
+    let cause = match &change.cause {
+        Cause::Start => "found when the daemon started".to_owned(),
+        Cause::Policy => "since the policy changed".to_owned(),
+        Cause::Data => "since an upstream or the owner of the namespace changed".to_owned(),
+        Cause::Screening => "since it was compared with protected names".to_owned(),
+        Cause::Time => "since its time came".to_owned(),
+        Cause::Gate(gate) => format!("by the gate `{}`", Escaped(gate)),
+        Cause::View => "since it is outside of the view".to_owned(),
+        Cause::NotListed => "since no upstream lists it".to_owned(),
+    };
+    let mut text = format!("{happened}, {cause}");
+    if let Some(after) = &change.after {
+        let (reviewers, place) = approval_of(rules, &after.rule);
+        text.push_str(&format!("; approved at {place} by {reviewers}"));
+    }
+    if let Some(rule) = &change.hidden_by {
+        let (reviewers, place) = approval_of(rules, rule);
+        text.push_str(&format!("; denied at {place} by {reviewers}"));
+    }
+    text
+}
+
+fn of_acknowledgement(change: &AcknowledgementChange) -> String {
+    let AcknowledgementChange { alert, kind, subject, by, reason, actor, .. } = change;
+    let alert = format!("alert {} ({} {})", Escaped(alert), Escaped(kind), Escaped(subject));
+    match (by, reason) {
+        (Some(by), Some(reason)) => {
+            let (by, reason) = (Escaped(by), Escaped(reason));
+            format!("{alert} was acknowledged by {by} ({actor}): {reason}")
+        }
+        _ => format!("{alert} was opened again by {actor}"),
+    }
+}
+
+fn of_hold(change: &HoldChange) -> String {
+    let HoldChange { upstream, step, shown, rows, by, reason, actor } = change;
+    let set = format!("change set {}@{}", Escaped(upstream), short_id(*shown));
+    let rows = counted(*rows, "row", "rows");
+    let decided = match step {
+        HoldStep::Placed => return format!("{set} with {rows} was put on hold"),
+        HoldStep::Released => "released",
+        HoldStep::Discarded => "discarded",
+    };
+    let by = by.as_deref().unwrap_or("a person");
+    let actor = actor.as_ref().map(|actor| format!(" ({actor})")).unwrap_or_default();
+    let reason = reason.as_ref().map(|text| format!(": {}", Escaped(text))).unwrap_or_default();
+    format!("{set} with {rows} was {decided} by {}{actor}{reason}", Escaped(by))
+}
