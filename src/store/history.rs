@@ -113,11 +113,17 @@ impl Snapshot {
         Ok(micros.map_or(Timestamp::from_micros(i64::MAX), Timestamp::from_micros))
     }
 
-    /// Returns the last block that was committed before a time, if there is any, with the time of its commit.
+    /// Returns the last block that was committed before a time, if there is any, with the time of its commit. The last
+    /// block of all stays: the number of the next event follows from it.
     fn last_block_before(&self, oldest: Timestamp) -> Result<Option<(u64, Timestamp)>, StoreError> {
         let mut found = None;
-        for block in self.tables.events()?.iter()? {
+        let events = self.tables.events()?;
+        let newest = events.last()?.map(|(last, _)| last.value());
+        for block in events.iter()? {
             let (last, value) = block?;
+            if Some(last.value()) == newest {
+                break;
+            }
             match codec::block_header(value.value()) {
                 Some((committed_at, _)) if committed_at >= oldest => break,
                 Some((committed_at, _)) => found = Some((last.value(), committed_at)),

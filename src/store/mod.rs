@@ -145,6 +145,8 @@ mod facts_tests;
 #[cfg(test)]
 mod first_acceptance_tests;
 #[cfg(test)]
+mod history_tests;
+#[cfg(test)]
 mod hold_tests;
 #[cfg(test)]
 mod tests;

@@ -5,7 +5,8 @@ use serde_json::value::RawValue;
 use super::codec::{self, KeptFacts, StagedParts};
 use super::{Snapshot, StoreError, StoredHead};
 use crate::curation::ContentFacts;
-use crate::model::{Entry, Escaped, Head, Shown, Status};
+use crate::history::RuleRecord;
+use crate::model::{Digest, Entry, Escaped, Head, Shown, Status};
 
 /// The result of a check of every row.
 #[derive(Debug, Default, Serialize, serde::Deserialize)]
@@ -21,6 +22,8 @@ pub struct Verification {
     #[serde(default)]
     pub rewritten: u64,
     pub ledger: u64,
+    #[serde(default)]
+    pub events: u64,
     /// One line for each damaged or inconsistent row; the first hundred.
     pub problems: Vec<String>,
     pub problem_count: u64,
@@ -57,6 +60,7 @@ impl Snapshot {
         self.verify_staged(&mut found)?;
         self.verify_ledger(&mut found)?;
         self.verify_words(&mut found)?;
+        self.verify_history(&mut found)?;
         Ok(found)
     }
 
@@ -204,6 +208,28 @@ impl Snapshot {
         }
         if !self.alerts_are_intact()? {
             found.problem("an alert does not decode", ("", "", ""));
+        }
+        Ok(())
+    }
+
+    /// Checks that events and rules decode.
+    fn verify_history(&self, found: &mut Verification) -> Result<(), StoreError> {
+        for block in self.tables.events()?.iter()? {
+            let (last, value) = block?;
+            match codec::read_block(value.value()) {
+                Some(block) => found.events += block.events.len() as u64,
+                None => {
+                    let last = last.value().to_string();
+                    found.problem("a block of events does not decode", ("events", &last, ""));
+                }
+            }
+        }
+        for rule in self.tables.rules()?.iter()? {
+            let (digest, value) = rule?;
+            if serde_json::from_slice::<RuleRecord>(value.value()).is_err() {
+                let digest = Digest::from_bytes(digest.value()).to_string();
+                found.problem("the rule does not decode", ("rules", &digest, ""));
+            }
         }
         Ok(())
     }
