@@ -59,8 +59,8 @@ impl Draft<'_> {
     }
 
     /// Takes the changes of the ledger that no client sees: another rule approves the same content.
-    pub fn take_approved_anew(&mut self) -> Vec<LedgerEntry> {
-        std::mem::take(&mut self.written.approved_anew)
+    pub fn take_reapproved(&mut self) -> Vec<LedgerEntry> {
+        std::mem::take(&mut self.written.reapproved)
     }
 
     /// Takes the names of candidates that were left out.

@@ -21,7 +21,7 @@ pub(super) struct Written {
     /// Entries of which clients see a change.
     pub(super) changes: Vec<LedgerEntry>,
     /// Entries that clients see as before, with the same bytes, and that another rule approves.
-    pub(super) approved_anew: Vec<LedgerEntry>,
+    pub(super) reapproved: Vec<LedgerEntry>,
     pub(super) unreadable: Vec<(Name, Damage)>,
 }
 
@@ -30,7 +30,7 @@ impl Written {
         self.visible.extend(next.visible);
         self.tombstones.extend(next.tombstones);
         self.changes.extend(next.changes);
-        self.approved_anew.extend(next.approved_anew);
+        self.reapproved.extend(next.reapproved);
         self.unreadable.extend(next.unreadable);
     }
 }
@@ -72,7 +72,7 @@ impl Writer<'_> {
             let approvals = Approvals::of(update);
             written.changes.extend(self.changes(items.iter(), Shown::Visible, &approvals));
             written.changes.extend(self.changes(tombstones.iter(), Shown::Tombstone, &approvals));
-            written.approved_anew.extend(self.approved_anew(update.name, &items, &approvals));
+            written.reapproved.extend(self.reapproved(update.name, &items, &approvals));
             written.visible.extend(items);
             written.tombstones.extend(tombstones);
         }
@@ -233,7 +233,7 @@ impl Writer<'_> {
     }
 
     /// Returns the entries that stay as clients see them, and of which the ledger has another approval.
-    fn approved_anew(
+    fn reapproved(
         &self,
         name: &Name,
         visible: &[Arc<Item>],

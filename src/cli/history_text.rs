@@ -84,7 +84,7 @@ fn of_entry(change: &EntryChange, rules: &Rules, with_names: bool) -> String {
         Effect::Shown => format!("{entry} became visible in view {view}"),
         Effect::Hidden => format!("{entry} was hidden from view {view}"),
         Effect::Replaced => format!("{entry} has other content in view {view}"),
-        Effect::ApprovedAnew => format!("{entry} is approved by another rule in view {view}"),
+        Effect::Reapproved => format!("{entry} is approved by another rule in view {view}"),
         Effect::Described => format!("{entry} is described in another way in view {view}"),
     };
     let cause = match &change.cause {

@@ -71,7 +71,7 @@ pub enum Effect {
     /// It has other content.
     Replaced,
     /// Another rule approves the same content.
-    ApprovedAnew,
+    Reapproved,
     /// The same content is described in another way: its tier, its status upstream, its owner's verdict.
     Described,
 }
@@ -114,7 +114,7 @@ pub struct HoldChange {
     pub actor: Option<Actor>,
 }
 
-/// What happened to a change set.
+/// A step in the life of a change set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum HoldStep {
@@ -172,7 +172,7 @@ impl EntryChange {
             (_, None) => Effect::Hidden,
             (None, Some(_)) => Effect::Shown,
             (Some(before), Some(after)) if before.received != after.received => Effect::Replaced,
-            (Some(before), Some(after)) if before.rule != after.rule => Effect::ApprovedAnew,
+            (Some(before), Some(after)) if before.rule != after.rule => Effect::Reapproved,
             (Some(_), Some(_)) => Effect::Described,
         }
     }

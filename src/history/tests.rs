@@ -68,7 +68,7 @@ fn entry(before: Option<Approved>, after: Option<Approved>) -> EntryChange {
 #[case(None, Some(approved(1, 1)), Effect::Shown)]
 #[case(Some(approved(1, 1)), None, Effect::Hidden)]
 #[case(Some(approved(1, 1)), Some(approved(2, 2)), Effect::Replaced)]
-#[case(Some(approved(1, 1)), Some(approved(1, 2)), Effect::ApprovedAnew)]
+#[case(Some(approved(1, 1)), Some(approved(1, 2)), Effect::Reapproved)]
 #[case(Some(approved(1, 1)), Some(approved(1, 1)), Effect::Described)]
 fn effect_follows_from_what_was_approved(
     #[case] before: Option<Approved>,

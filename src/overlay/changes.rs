@@ -2,13 +2,13 @@ use std::collections::{BTreeSet, HashSet};
 
 use super::set::patterns_of;
 use super::{
-    Classification, Conditions, Follow, NamePattern, OnDeprecated, OnDrift, OverlaySet, Reviewed,
-    Rule, State, Track, VersionPattern, WaivedCondition,
+    Approval, Classification, Conditions, NamePattern, OnDeprecated, OnDrift, OverlaySet, Rule,
+    VersionPattern, WaivedCondition,
 };
-use crate::model::{Digest, Name, NamespacePattern, Timestamp};
+use crate::model::{Name, NamespacePattern, Timestamp};
 use crate::ownership::Pins;
 
-/// The names to which two sets apply different rules, as far as that can change what is served: an
+/// The names to which two sets apply different rules, as far as that can change what is served or by whose approval: an
 /// edit of one rule among thousands must not cause a new evaluation of every entry.
 #[derive(Debug, Default)]
 pub struct Changes {
@@ -20,7 +20,7 @@ pub struct Changes {
     namespaces: Vec<NamespacePattern>,
 }
 
-/// The part of a rule that can change what is served.
+/// A rule without its place, as far as it can change what is served or what is recorded about that.
 #[derive(PartialEq)]
 struct Effect<'s> {
     versions: &'s VersionPattern,
@@ -28,23 +28,15 @@ struct Effect<'s> {
     tier: Option<u8>,
     classification: Option<Classification>,
     labels: Option<&'s [String]>,
-    approval: Option<EffectiveApproval<'s>>,
+    owner: Option<&'s str>,
+    reason: Option<&'s str>,
+    approval: Option<&'s Approval>,
     allow: Option<(&'s str, Timestamp)>,
     conditions: Option<&'s Conditions>,
     waive: Option<(WaivedCondition, Timestamp)>,
     on_drift: Option<OnDrift>,
     on_deprecated: Option<OnDeprecated>,
     successor: Option<&'s Name>,
-}
-
-#[derive(PartialEq)]
-struct EffectiveApproval<'s> {
-    state: State,
-    track: Option<Track>,
-    reviewed: Option<Reviewed>,
-    expires: Option<Timestamp>,
-    digest: Option<Digest>,
-    follow: Option<&'s Follow>,
 }
 
 impl Changes {
@@ -126,14 +118,9 @@ impl<'s> Effect<'s> {
             on_drift: rule.on_drift,
             on_deprecated: rule.on_deprecated,
             successor: rule.successor.as_ref(),
-            approval: rule.approval.as_ref().map(|approval| EffectiveApproval {
-                state: approval.state,
-                track: approval.track,
-                reviewed: approval.reviewed,
-                expires: approval.expires,
-                digest: approval.digest,
-                follow: approval.follow.as_ref(),
-            }),
+            owner: rule.owner.as_deref(),
+            reason: rule.reason.as_deref(),
+            approval: rule.approval.as_ref(),
         }
     }
 }
@@ -155,7 +142,8 @@ mod tests {
     #[rstest::rstest]
     #[case(BEFORE, &[])]
     #[case("servers: [{name: com.a/x, tier: 1}, {name: com.b/*, tier: 2}, {name: com.C/y, approval: {state: denied}}, {name: com.a/x, versions: 1.0.0, allow: {url: 'http://x.corp', reason: r, reviewer: a, expires: 2026-12-31}}]", &["com.a/x"])]
-    #[case("# moved\nservers: [{name: com.b/*, tier: 2, reason: r}, {name: com.a/x, tier: 1}, {name: com.C/y, approval: {state: denied}}]", &[])]
+    #[case("# moved\nservers: [{name: com.b/*, tier: 2}, {name: com.a/x, tier: 1}, {name: com.C/y, approval: {state: denied}}]", &[])]
+    #[case("servers: [{name: com.a/x, tier: 1}, {name: com.b/*, tier: 2, owner: o}, {name: com.C/y, approval: {state: denied}}]", &["com.b/z"])]
     #[case("servers: [{name: com.a/x, tier: 2}, {name: com.b/*, tier: 2}, {name: com.C/y, approval: {state: denied}}]", &["com.a/x"])]
     #[case("servers: [{name: com.a/x, tier: 1}, {name: com.b/*, tier: 1}, {name: com.C/y, approval: {state: denied}}]", &["com.b/z"])]
     #[case("servers: [{name: com.a/x, tier: 1}, {name: com.b/*, tier: 2}]", &["com.c/y", "com.C/y", "com.c./y."])]

@@ -1,6 +1,9 @@
 //! Whole stories of a reviewer with the real binary: the effects of a rule after it was written.
 
+use std::time::{SystemTime, UNIX_EPOCH};
+
 use serde_json::{Value, json};
+use vidimus::model::Timestamp;
 
 use crate::support::daemon::{Daemon, Workplace};
 use crate::support::registry::{OFFICIAL, Row, now};
@@ -359,4 +362,89 @@ async fn server_is_read_before_it_is_approved() {
     assert_eq!(daemon.signal("TERM").await, Some(0));
     let after = show(&[WIKI, "--json"]).stdout;
     assert_eq!(String::from_utf8_lossy(&after), String::from_utf8_lossy(&before));
+}
+
+/// Returns the present time with all its digits.
+fn precisely_now() -> String {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).expect("a time after 1970");
+    let micros = i64::try_from(since.as_micros()).expect("a time");
+    Timestamp::from_micros(micros).to_rfc3339()
+}
+
+/// Returns the printed answer of a command that succeeds.
+fn printed(place: &Workplace, arguments: &[&str]) -> String {
+    let output = place.run(arguments);
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    String::from_utf8(output.stdout).expect("text")
+}
+
+/// The auditor asks what was served at a time, by whose approval, and what changed since.
+#[tokio::test(flavor = "multi_thread")]
+async fn auditor_learns_what_was_served_then_and_by_whose_approval() {
+    let (upstream, place, daemon) = begin([version("1.0.0", "wiki.example.com")]).await;
+    let approve = |reviewer: &str, tier: u8| {
+        let rule = format!(
+            "servers:\n  - name: {WIKI}\n    tier: {tier}\n    approval: {{state: approved, reviewed: \"{}\", expires: \
+             2099-01-01, reviewers: [{reviewer}]}}\n",
+            now()
+        );
+        place.overlay("policy.yaml", &rule);
+    };
+    digest(&place, WIKI).await;
+    let begins = precisely_now();
+    approve("alice", 1);
+    daemon.lists(&["com.example/wiki@1.0.0"]).await;
+    let by_alice = precisely_now();
+    // Another reviewer, and the same bytes for clients.
+    approve("bob", 1);
+    eventually("bob's approval is recorded", async || {
+        let history = printed(&place, &["history", WIKI]);
+        history.contains("approved by another rule").then_some(())
+    })
+    .await;
+    let by_bob = precisely_now();
+    place.overlay(
+        "policy.yaml",
+        &format!(
+            "servers:\n  - name: {WIKI}\n    approval: {{state: denied, reviewers: [carol]}}\n"
+        ),
+    );
+    daemon.lists(&[]).await;
+    let served = |at: &str| printed(&place, &["list", "--at", at]);
+    let (alice, bob) = (served(&by_alice), served(&by_bob));
+    assert!(alice.contains("com.example/wiki  1.0.0    default  alice"), "{alice}");
+    assert!(alice.contains("policy.yaml:2") && alice.contains("1 entry visible at"), "{alice}");
+    assert!(bob.contains(" bob "), "{bob}");
+    eventually("the denial is recorded", async || {
+        served(&precisely_now()).starts_with("0 entries visible at").then_some(())
+    })
+    .await;
+    let changes = printed(&place, &["changes", "--since", &begins]);
+    for wanted in [
+        "1 overlay file became the policy",
+        "com.example/wiki@1.0.0 became visible in view default, since the policy changed; approved at",
+        "by alice",
+        "com.example/wiki@1.0.0 is approved by another rule in view default",
+        "com.example/wiki@1.0.0 was hidden from view default, by the gate `approved`; denied at",
+        "by carol",
+        "the history begins at",
+    ] {
+        assert!(changes.contains(wanted), "{wanted} in {changes}");
+    }
+    let refused = |arguments: &[&str], wanted: &str| {
+        let output = place.run(arguments);
+        let text = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(1), "{text}");
+        assert!(text.contains(wanted), "{text}");
+    };
+    refused(&["list", "--at", "2020-01-01"], "the history begins at");
+    refused(&["changes", "--since", "2999-01-01"], "that time has not come");
+    let at = printed(&place, &["list", "--at", &by_alice, "--json"]);
+    let at: Value = serde_json::from_str(&at).expect("JSON");
+    assert_eq!(at["entries"][0]["name"], WIKI);
+    // Without the daemon the store answers alike.
+    assert_eq!(daemon.signal("TERM").await, Some(0));
+    assert_eq!(served(&by_alice), alice);
+    assert_eq!(printed(&place, &["changes", "--since", &begins]), changes);
+    drop(upstream);
 }

@@ -31,7 +31,7 @@ pub(crate) struct Publication {
     generation: watch::Sender<u64>,
 }
 
-/// What is enforced before it is committed.
+/// The denials in effect, and what they hid before it was committed.
 #[derive(Default)]
 struct Enforced {
     /// The policy with the denials that every generation obeys, also one that was built under an earlier policy.

@@ -15,7 +15,7 @@ pub(super) struct Happenings {
     pub(super) rules: Vec<(Digest, RuleRecord)>,
 }
 
-/// What the events of a generation follow from.
+/// The inputs of the events of a generation.
 pub(super) struct Generation<'g> {
     pub(super) work: &'g Work,
     pub(super) views: &'g [ViewState],
@@ -31,15 +31,15 @@ impl Generation<'_> {
         &self,
         publication: &Publication,
         changes: &[Vec<LedgerEntry>],
-        approved_anew: &[Vec<LedgerEntry>],
+        reapproved: &[Vec<LedgerEntry>],
     ) -> Happenings {
         let hidden_at = publication.hidden_at();
         let leaving: BTreeMap<(&Name, &Version), &Leaving> =
             self.leaving.iter().map(|(name, left)| ((name, &left.version), left)).collect();
         let mut events = Vec::new();
-        for (view, entries) in self.views.iter().zip(changes.iter().zip(approved_anew)) {
-            let (changes, approved_anew) = entries;
-            for (key, record) in changes.iter().chain(approved_anew) {
+        for (view, entries) in self.views.iter().zip(changes.iter().zip(reapproved)) {
+            let (changes, reapproved) = entries;
+            for (key, record) in changes.iter().chain(reapproved) {
                 let after = (record.shown == Shown::Visible).then_some(record.approved);
                 let left = leaving.get(&(&key.0, &key.1)).copied();
                 let change = self.change(view, key, after, left);

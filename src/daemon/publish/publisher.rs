@@ -108,21 +108,21 @@ impl Publisher {
         let unreadable = drafts.iter_mut().flat_map(Draft::take_unreadable);
         unreadable.for_each(|(name, damage)| open_alerts.damaged(&name, &damage));
         let changes: Vec<Vec<LedgerEntry>> = drafts.iter_mut().map(Draft::take_changes).collect();
-        let approved_anew: Vec<Vec<LedgerEntry>> =
-            drafts.iter_mut().map(Draft::take_approved_anew).collect();
+        let reapproved: Vec<Vec<LedgerEntry>> =
+            drafts.iter_mut().map(Draft::take_reapproved).collect();
         let is_hidden = publication.hide(&new_tombstones(views, &changes));
         if is_hidden {
             log_leaving(&leaving);
         }
         let generation = Generation { work, views, leaving: &leaving, rules: &rules };
         let Happenings { events, rules } =
-            generation.happenings(publication, &changes, &approved_anew);
+            generation.happenings(publication, &changes, &reapproved);
         let is_changed = changes.iter().any(|changes| !changes.is_empty());
         let changed = changes.iter().map(Vec::len).sum();
         let records: Vec<Vec<LedgerEntry>> = changes
             .into_iter()
-            .zip(approved_anew)
-            .map(|(changes, anew)| changes.into_iter().chain(anew).collect())
+            .zip(reapproved)
+            .map(|(changes, reapproved)| changes.into_iter().chain(reapproved).collect())
             .collect();
         // The ledgers have to be committed before any reader sees what they show. Finishing the catalogues takes about
         // as long.

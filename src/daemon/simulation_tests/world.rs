@@ -81,13 +81,13 @@ pub(super) struct World {
     pub(super) served_before: BTreeSet<Key>,
     pub(super) protected_before: bool,
     pub(super) contents: u64,
-    /// What was served at earlier times, as readers saw it.
+    /// The entries that were served at earlier times, as readers saw them.
     pub(super) recorded: Vec<Recorded>,
     pub(super) tally: Tally,
     log: VecDeque<(usize, Timestamp, String)>,
 }
 
-/// What was served at a time: the received digest by view, name and version.
+/// The entries that were served at a time: the received digest by view, name and version.
 #[derive(Debug)]
 pub(super) struct Recorded {
     pub(super) at: Timestamp,
