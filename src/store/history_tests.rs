@@ -118,3 +118,32 @@ fn damaged_block_is_left_out_and_reported() {
     let verified = snapshot.verify().expect("verified");
     assert!(verified.problems.iter().any(|problem| problem.contains("events")), "{verified:?}");
 }
+
+/// The bound of the issue of the history: 100 bytes for an event, in a publication of a thousand.
+#[rstest::rstest]
+#[case::one_rule(1, 100)]
+#[case::a_rule_each(1_000, 100)]
+fn event_of_a_publication_costs_at_most_100_bytes(#[case] rules: u32, #[case] most: usize) {
+    let digest = |text: String| crate::model::Digest::of(text.as_bytes());
+    let event = |number: u32| {
+        let name =
+            format!("io.github.user-{:x}/server-{number}", number.wrapping_mul(2_654_435_761));
+        let Event { at, change } = shown(&name, NOW);
+        let Change::Entry(change) = change else { panic!("an entry") };
+        let received = digest(format!("content {number}"));
+        let after = Some(Approved { received, rule: digest(format!("rule {}", number % rules)) });
+        let version = Version::parse(&format!("{}.{}.0", number % 7, number % 31)).expect("one");
+        Event { at, change: Change::Entry(EntryChange { version, after, ..change }) }
+    };
+    let events: Vec<Event> = (0..1_000).map(event).collect();
+    let store = Store::ephemeral(NOW).expect("a store");
+    commit(&store, &events, NOW);
+    let snapshot = store.snapshot().expect("a snapshot");
+    let mut bytes = 0;
+    for table in [snapshot.tables.events(), snapshot.tables.event_subjects()] {
+        for row in table.expect("a table").iter().expect("read") {
+            bytes += size_of::<u64>() + row.expect("a row").1.value().len();
+        }
+    }
+    assert!(bytes <= most * events.len(), "{bytes} bytes for {} events", events.len());
+}
