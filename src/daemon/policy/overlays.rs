@@ -191,3 +191,72 @@ fn approves_as_starter(rule: &Rule) -> bool {
     let file = rule.place.source.file.as_str();
     rule.approved().is_some() && file.rsplit('/').next() == Some("starter.yaml")
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::model::Digest;
+
+    /// Texts of good, broken and contradicting files, some with findings that depend on the time or the upstreams.
+    const TEXTS: [&str; 9] = [
+        "servers: [{name: com.a/x, approval: {state: approved, reviewed: 2026-05-30}}]",
+        "servers: [{name: com.a/x, approval: {state: denied}}, {name: com.b/y, tier: 2}]",
+        "servers: [{name: com.a/x, approval: {state: approved, reviewed: 2026-06-03}}]",
+        "servers: [{name: com.b/y, upstream: new, approval: {state: suspended}}]",
+        "servers:\n- {name: com.a/x, approval: {state: denied}}\n- {name: [",
+        "servers: [{name: com.b/y, approval: {state: approved, reviewed: 2026-05-01, expires: 2026-06-04}}]",
+        "servers: [{name: com.b/y, waive: {condition: secrets, reason: r, reviewer: a, expires: 2026-06-05}}]",
+        "namespaces: [{name: com.a, internal: true, ownership: {require: verified}}]",
+        "# nothing",
+    ];
+
+    /// One step: a file gets a text or goes, the time is so many hours after the start, and an upstream exists or not.
+    type Step = (usize, Option<usize>, u64, bool);
+
+    fn steps() -> impl Strategy<Value = Vec<Step>> {
+        let text = prop::option::weighted(0.8, 0..TEXTS.len());
+        prop::collection::vec((0..4_usize, text, 0..150_u64, any::<bool>()), 1..40)
+    }
+
+    /// A judgement: its set, as a digest and as rules with their places, if it was refused, its findings, the approvals
+    /// that ended, and the set to fall back to.
+    type Judged = (Digest, Vec<Rule>, bool, Vec<Finding>, Vec<Finding>, LastGood);
+
+    fn judged(loaded: &Result<LoadedOverlays, Vec<Finding>>) -> Result<Judged, Vec<Finding>> {
+        let LoadedOverlays { set, refused, findings, ended, last_good, .. } =
+            loaded.as_ref().map_err(Clone::clone)?;
+        let (digest, rules) = (Digest::of_hash(&**set), set.rules().to_vec());
+        Ok((digest, rules, *refused, findings.clone(), ended.clone(), last_good.clone()))
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+
+        #[test]
+        fn judgement_with_kept_files_is_that_of_a_fresh_reading(steps in steps()) {
+            let first = Timestamp::parse("2026-06-01T00:00:00Z").expect("a time");
+            let known = ["official".to_owned(), "new".to_owned()];
+            let settings = Settings::default();
+            let mut files: [Option<Arc<Source>>; 4] = Default::default();
+            let mut before = LoadedOverlays::default();
+            for (file, text, hours, is_new) in steps {
+                files[file] = text.map(|text| Source::new(format!("{file}.yaml"), TEXTS[text]));
+                let sources = files.iter().flatten().cloned().collect();
+                let folder = Folder { sources, ..Folder::default() };
+                let upstreams = if is_new { &known[..] } else { &known[..1] };
+                let now = first.plus(Duration::from_hours(hours));
+                let judge = |parsed: &Parsed| {
+                    let (folder, upstreams) = (folder.clone(), Some(upstreams));
+                    judge_folder(&settings, folder, upstreams, &before.last_good, now, parsed)
+                };
+                let kept = judge(&before.parsed);
+                prop_assert_eq!(judged(&kept), judged(&judge(&Parsed::default())));
+                before = kept.unwrap_or_else(LoadedOverlays::nothing);
+            }
+        }
+    }
+}
