@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 
 use redb::{ReadableTable, WriteTransaction};
 
-use super::history::{Happened, append};
+use super::history::{NewEvents, append};
 use super::outbox::{KEPT, enqueue, forget as drop_deliveries};
 use super::tables::{ALERTS, Bytes, Word};
 use super::{Rows, Snapshot, Store, StoreError, codec};
@@ -123,7 +123,7 @@ fn record(
     now: Timestamp,
 ) -> Result<(), StoreError> {
     let event = Event { at: now, change: history::Change::Acknowledgement(change) };
-    append(transaction, Happened { events: &[event], rules: &[] }, now)
+    append(transaction, NewEvents { events: &[event], rules: &[] }, now)
 }
 
 /// Finds the unresolved alert with a key that begins with `id`.

@@ -58,7 +58,7 @@ fn dirty(store: &Store) -> (bool, Vec<String>) {
 }
 
 fn settle(store: &Store, evaluated: &Evaluated<'_>) {
-    store.commit_ledger(&[], &[], evaluated, Happened::default(), NOW).expect("committed");
+    store.commit_ledger(&[], &[], evaluated, NewEvents::default(), NOW).expect("committed");
 }
 
 #[test]

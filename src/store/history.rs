@@ -22,7 +22,7 @@ const MAX_IN_BLOCK: usize = 2_000;
 
 /// The events of a commit, with the rules that they name.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Happened<'a> {
+pub struct NewEvents<'a> {
     pub events: &'a [Event],
     pub rules: &'a [(Digest, RuleRecord)],
 }
@@ -38,16 +38,16 @@ pub struct NumberedEvent {
 /// Appends events in the transaction that makes them true.
 pub(super) fn append(
     transaction: &WriteTransaction,
-    happened: Happened<'_>,
+    new_events: NewEvents<'_>,
     now: Timestamp,
 ) -> Result<(), StoreError> {
-    if happened.events.is_empty() {
+    if new_events.events.is_empty() {
         return Ok(());
     }
     let mut blocks = transaction.open_table(EVENTS)?;
     let mut subjects = transaction.open_table(EVENT_SUBJECTS)?;
     let mut last = blocks.last()?.map_or(0, |(last, _)| last.value());
-    for events in happened.events.chunks(MAX_IN_BLOCK) {
+    for events in new_events.events.chunks(MAX_IN_BLOCK) {
         last += events.len() as u64;
         blocks.insert(last, codec::block(events, now)?.as_slice())?;
         let found: BTreeSet<[u8; 4]> =
@@ -56,7 +56,7 @@ pub(super) fn append(
         subjects.insert(last, found.as_slice())?;
     }
     let mut rules = transaction.open_table(RULES)?;
-    for (digest, record) in happened.rules {
+    for (digest, record) in new_events.rules {
         if rules.get(digest.as_bytes())?.is_none() {
             rules.insert(digest.as_bytes(), codec::json(record)?.as_slice())?;
         }

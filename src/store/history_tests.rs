@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use redb::ReadableTable;
 
-use super::history::Happened;
+use super::history::NewEvents;
 use super::tests::NOW;
 use super::*;
 use crate::history::{Cause, Change, EntryChange, Event, VerdictChange};
@@ -37,7 +37,7 @@ fn commit(store: &Store, events: &[Event], now: Timestamp) {
     };
     let changes: Vec<_> = events.iter().filter_map(record).collect();
     let changes = [ViewChanges { view: "default", changes: &changes }];
-    let happened = Happened { events, rules: &[] };
+    let happened = NewEvents { events, rules: &[] };
     store.commit_ledger(&changes, &[], &Evaluated::default(), happened, now).expect("committed");
 }
 

@@ -5,7 +5,7 @@ use std::collections::{BTreeSet, HashSet};
 use redb::ReadableTableMetadata;
 
 use super::dirty::{Evaluated, settle};
-use super::history::{Happened, append};
+use super::history::{NewEvents, append};
 use super::rows::{RowRange, after, all_of, of_name};
 use super::tables::{AUTHORITIES, LEDGER};
 use super::{Rows, Snapshot, Store, StoreError, codec};
@@ -31,7 +31,7 @@ impl Store {
         views: &[ViewChanges<'_>],
         authorities: &[(Name, String)],
         evaluated: &Evaluated<'_>,
-        happened: Happened<'_>,
+        new_events: NewEvents<'_>,
         now: Timestamp,
     ) -> Result<(), StoreError> {
         self.write(now, |transaction| {
@@ -46,7 +46,7 @@ impl Store {
                     ledger.insert(key, codec::ledger(record).as_slice())?;
                 }
             }
-            append(transaction, happened, now)?;
+            append(transaction, new_events, now)?;
             settle(transaction, evaluated)
         })
     }
@@ -76,7 +76,7 @@ impl Store {
                     Some(Event { at: now, change: retired_from(view, name, version, record) })
                 })
                 .collect();
-            append(transaction, Happened { events: &events, rules: &[] }, now)?;
+            append(transaction, NewEvents { events: &events, rules: &[] }, now)?;
             Ok(retired.len())
         })
     }

@@ -124,7 +124,7 @@ pub use entries::{FactsCursor, QuarantinedRow, StoredHead};
 pub use error::StoreError;
 pub use folder::restrict_folder;
 pub use health::WriteFailure;
-pub use history::{Happened, NumberedEvent};
+pub use history::{NewEvents, NumberedEvent};
 pub use ledger::ViewChanges;
 pub use outbox::{DeadLetter, RecipientStatus};
 pub use policy::LastGood;

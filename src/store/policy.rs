@@ -3,7 +3,7 @@ use std::sync::Arc;
 
 use redb::ReadableTable;
 
-use super::history::{Happened, append};
+use super::history::{NewEvents, append};
 use super::tables::{DENYING, ENDED_APPROVALS, OVERLAYS};
 use super::{Snapshot, Store, StoreError};
 use crate::history::{Change, Event, PolicyLoad};
@@ -45,7 +45,7 @@ impl Store {
                 table.insert((source.file.as_str(), number), source.text.as_bytes())?;
             }
             let event = Event { at: now, change: Change::Policy(loaded(last_good)) };
-            append(transaction, Happened { events: &[event], rules: &[] }, now)
+            append(transaction, NewEvents { events: &[event], rules: &[] }, now)
         })
     }
 }

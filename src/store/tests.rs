@@ -295,7 +295,7 @@ fn ledger_and_overlays_are_kept() {
     let changes = [(key.clone(), record)];
     let changes = ViewChanges { view: "default", changes: &changes };
     store
-        .commit_ledger(&[changes], &[], &Evaluated::default(), Happened::default(), NOW)
+        .commit_ledger(&[changes], &[], &Evaluated::default(), NewEvents::default(), NOW)
         .expect("committed");
     store
         .keep_overlays(
@@ -387,7 +387,7 @@ fn verify_reports_inconsistent_rows() {
     let changes = [(key, record)];
     let changes = ViewChanges { view: "default", changes: &changes };
     store
-        .commit_ledger(&[changes], &[], &Evaluated::default(), Happened::default(), NOW)
+        .commit_ledger(&[changes], &[], &Evaluated::default(), NewEvents::default(), NOW)
         .expect("committed");
     store
         .write(NOW, |transaction| {
@@ -500,7 +500,7 @@ fn entries_served_before_ownership_was_checked_are_exempted() {
     let changes = [("default", changes.as_slice()), ("removed from the settings", &of_old_view)];
     let changes = changes.map(|(view, changes)| ViewChanges { view, changes });
     store
-        .commit_ledger(&changes, &[], &Evaluated::default(), Happened::default(), NOW)
+        .commit_ledger(&changes, &[], &Evaluated::default(), NewEvents::default(), NOW)
         .expect("committed");
     let exempted = |store: &Store, text: &str| {
         let version = Version::parse("1").expect("usable");
@@ -522,7 +522,7 @@ fn entries_served_before_ownership_was_checked_are_exempted() {
         [((name("a.b/later"), Version::parse("1").expect("usable")), record(Shown::Visible))];
     let later = ViewChanges { view: "default", changes: &later };
     store
-        .commit_ledger(&[later], &[], &Evaluated::default(), Happened::default(), NOW)
+        .commit_ledger(&[later], &[], &Evaluated::default(), NewEvents::default(), NOW)
         .expect("committed");
     store.begin_ownership_checks(&views, NOW).expect("begun once");
     assert!(exempted(&store, "a.b/shown") && !exempted(&store, "a.b/later"));
@@ -571,7 +571,7 @@ fn tombstones_of_a_removed_view_are_newer_than_everything_that_it_showed() {
     let changes = [record("1", Shown::Visible, 5_000), record("2", Shown::Tombstone, 9_000)];
     let changes = [ViewChanges { view: "team", changes: &changes }];
     store
-        .commit_ledger(&changes, &[], &Evaluated::default(), Happened::default(), NOW)
+        .commit_ledger(&changes, &[], &Evaluated::default(), NewEvents::default(), NOW)
         .expect("committed");
     store.retire_views(&[View::unlimited("default")], NOW).expect("retired");
     let snapshot = store.snapshot().expect("a snapshot");
@@ -603,7 +603,7 @@ fn removed_view_vouches_for_nothing_when_it_is_added_again() {
     let changes = [("default", &first), ("team", &second)];
     let changes = changes.map(|(view, changes)| ViewChanges { view, changes });
     store
-        .commit_ledger(&changes, &[], &Evaluated::default(), Happened::default(), NOW)
+        .commit_ledger(&changes, &[], &Evaluated::default(), NewEvents::default(), NOW)
         .expect("committed");
     let now = Timestamp::parse("2026-03-01T00:00:00Z").expect("a time");
     let [default, team] = ["default", "team"].map(View::unlimited);

@@ -3,7 +3,7 @@ use std::collections::BTreeSet;
 use redb::{ReadableTable, ReadableTableMetadata};
 use serde::de::DeserializeOwned;
 
-use super::history::{Happened, append};
+use super::history::{NewEvents, append};
 use super::meta::OWNERSHIP_KEY;
 use super::rows::after;
 use super::tables::{DECLARATIONS, EXEMPTED, LEDGER, META, VERIFICATIONS};
@@ -40,7 +40,7 @@ impl Store {
                 events.extend(changed_verdict(namespace, before.as_ref(), record, now));
                 verifications.insert(namespace.as_str(), codec::json(record)?.as_slice())?;
             }
-            append(transaction, Happened { events: &events, rules: &[] }, now)?;
+            append(transaction, NewEvents { events: &events, rules: &[] }, now)?;
             let mut declarations = transaction.open_table(DECLARATIONS)?;
             for (name, record) in &records.declarations {
                 declarations.insert(name.as_str(), codec::json(record)?.as_slice())?;

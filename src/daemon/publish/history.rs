@@ -10,7 +10,7 @@ use crate::history::{Cause, Change, EntryChange, EntryKey, Event, RuleDigests, R
 use crate::model::{Approved, Digest, LedgerEntry, Name, Shown, Timestamp, Version};
 
 /// The events of one generation, and the rules that they name.
-pub(super) struct Happenings {
+pub(super) struct GenerationEvents {
     pub(super) events: Vec<Event>,
     pub(super) rules: Vec<(Digest, RuleRecord)>,
 }
@@ -27,12 +27,12 @@ pub(super) struct Generation<'g> {
 impl Generation<'_> {
     /// Returns the events of the changes of each view. An entry that was hidden earlier, while nothing could be
     /// committed, was hidden then.
-    pub(super) fn happenings(
+    pub(super) fn events(
         &self,
         publication: &Publication,
         changes: &[Vec<LedgerEntry>],
         reapproved: &[Vec<LedgerEntry>],
-    ) -> Happenings {
+    ) -> GenerationEvents {
         let hidden_at = publication.hidden_at();
         let leaving: BTreeMap<(&Name, &Version), &Leaving> =
             self.leaving.iter().map(|(name, left)| ((name, &left.version), left)).collect();
@@ -49,7 +49,7 @@ impl Generation<'_> {
         }
         let named: BTreeSet<Digest> = events.iter().flat_map(Event::rules).collect();
         let rules = self.rules.records(|digest| named.contains(digest));
-        Happenings { events, rules }
+        GenerationEvents { events, rules }
     }
 
     fn change(

@@ -8,7 +8,7 @@ use tracing::info;
 use super::candidates::{Evaluator, Leaving, NameEvaluation};
 use super::generation::Published;
 use super::handle::Publication;
-use super::history::{Generation, Happenings};
+use super::history::{Generation, GenerationEvents};
 use super::open_alerts::OpenAlerts;
 use super::state::{Committed, Selection, Work};
 use super::view::ViewState;
@@ -17,7 +17,7 @@ use crate::curation::{Gate, PolicyDifference, PolicySnapshot};
 use crate::history::RuleDigests;
 use crate::model::{Escaped, LedgerEntry, Name, Shown, Version};
 use crate::overlay::OverlaySet;
-use crate::store::{Evaluated, Happened, Snapshot, StoreError, ViewChanges};
+use crate::store::{Evaluated, NewEvents, Snapshot, StoreError, ViewChanges};
 
 /// Builds generations: evaluates names, renders changed entries, commits the ledger's difference and
 /// swaps all views as one.
@@ -115,8 +115,8 @@ impl Publisher {
             log_leaving(&leaving);
         }
         let generation = Generation { work, views, leaving: &leaving, rules: &rules };
-        let Happenings { events, rules } =
-            generation.happenings(publication, &changes, &reapproved);
+        let GenerationEvents { events, rules } =
+            generation.events(publication, &changes, &reapproved);
         let is_changed = changes.iter().any(|changes| !changes.is_empty());
         let changed = changes.iter().map(Vec::len).sum();
         let records: Vec<Vec<LedgerEntry>> = changes
@@ -135,9 +135,9 @@ impl Publisher {
                     .zip(&records)
                     .map(|(view, changes)| ViewChanges { view: &view.name, changes })
                     .collect();
-                let happened = Happened { events: &events, rules: &rules };
+                let new_events = NewEvents { events: &events, rules: &rules };
                 let store = &publication.store;
-                store.commit_ledger(&of_views, &authorities, &evaluated, happened, work.now)
+                store.commit_ledger(&of_views, &authorities, &evaluated, new_events, work.now)
             };
             let committing = scope.spawn(commit);
             let next: Vec<Catalogue> = drafts.into_iter().map(Draft::finish).collect();

@@ -37,7 +37,8 @@ impl World {
         self.check_latest();
         self.check_readers();
         self.check_alerts();
-        self.record(&views);
+        self.record(&views, true);
+        self.recorded.iter_mut().for_each(|recorded| recorded.is_committed = true);
         self.tally.checks += 1;
         self.tally.served += views.values().map(BTreeMap::len).sum::<usize>();
         self.served_before = views.values().flat_map(BTreeMap::keys).cloned().collect();
@@ -45,7 +46,7 @@ impl World {
     }
 
     /// Remembers what is served, for the comparison with the history at the end.
-    fn record(&mut self, views: &BTreeMap<&'static str, View>) {
+    fn record(&mut self, views: &BTreeMap<&'static str, View>, is_committed: bool) {
         let Some(daemon) = &self.daemon else { return };
         let at = daemon.services.clock.now();
         let of_view = |(view, entries): (&&'static str, &View)| {
@@ -56,8 +57,14 @@ impl World {
         // What changes from now on has another time, unless the clock was set back.
         self.advance(Duration::from_micros(1));
         if self.daemon.as_ref().is_some_and(|daemon| daemon.services.clock.now() > at) {
-            self.recorded.push(Recorded { at, served });
+            self.recorded.push(Recorded { at, served, is_committed });
         }
+    }
+
+    /// Remembers what is served while the store fails: what it hides is recorded later, with its time.
+    pub(super) fn record_failing(&mut self) {
+        let Some(views) = self.views() else { return };
+        self.record(&views, false);
     }
 
     /// Panics if the history says anything else about an earlier time than what was served then.
@@ -65,7 +72,7 @@ impl World {
         let services = &self.daemon.as_ref().expect("it runs").services;
         let (snapshot, now) = (services.store.snapshot().expect("a store"), services.clock.now());
         let apart = self.recorded.len().div_ceil(HISTORY_SAMPLE).max(1);
-        for Recorded { at, served } in self.recorded.iter().step_by(apart) {
+        for Recorded { at, served, .. } in self.recorded.iter().step_by(apart) {
             let then = served_at(&snapshot, *at, now).expect("readable");
             let then = then.unwrap_or_else(|reason| panic!("{at:?}: {reason}"));
             let entries = then.entries.iter().map(|entry| {
@@ -264,6 +271,7 @@ impl World {
     pub(super) fn end(&mut self, steps: usize) {
         self.disk.mend();
         self.daemon = None;
+        self.recorded.retain(|recorded| recorded.is_committed);
         self.start();
         assert!(self.drain(), "the loops rest on a disk without faults");
         self.remember_rules();

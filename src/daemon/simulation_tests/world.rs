@@ -92,6 +92,8 @@ pub(super) struct World {
 pub(super) struct Recorded {
     pub(super) at: Timestamp,
     pub(super) served: BTreeMap<(String, String, String), Digest>,
+    /// False while something that is hidden may not be committed: a kill loses the time at which it was hidden.
+    pub(super) is_committed: bool,
 }
 
 /// Counts that show that a simulation reached what it is about.
@@ -237,6 +239,7 @@ impl World {
     pub(super) fn kill(&mut self, unsynced: Unsynced) {
         self.disk.turn_off();
         self.daemon = None;
+        self.recorded.retain(|recorded| recorded.is_committed);
         self.disk = self.disk.restarted(unsynced);
         self.tally.kills += 1;
     }
@@ -259,6 +262,7 @@ impl World {
         if is_drained {
             self.check();
         } else {
+            self.record_failing();
             self.tally.failing += 1;
         }
         let seconds = self.dice.below(90);

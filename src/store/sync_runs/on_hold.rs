@@ -11,7 +11,7 @@ use crate::model::{Digest, Name, Timestamp, remember};
 use crate::store::codec::{self, StagedParts};
 use crate::store::dirty::mark_names;
 use crate::store::entries::Live;
-use crate::store::history::{Happened, append};
+use crate::store::history::{NewEvents, append};
 use crate::store::rows::after;
 use crate::store::tables::{Bytes, DISCARDED, HOLD_HISTORY, ON_HOLD, Row, Word};
 use crate::store::{Snapshot, Store, StoreError};
@@ -209,7 +209,7 @@ pub(super) fn record_hold(
     now: Timestamp,
 ) -> Result<(), StoreError> {
     let event = Event { at: now, change: Change::Hold(change) };
-    append(transaction, Happened { events: &[event], rules: &[] }, now)
+    append(transaction, NewEvents { events: &[event], rules: &[] }, now)
 }
 
 pub(super) fn history_of(
