@@ -7,11 +7,13 @@
 //!
 //! [`evaluate`]: crate::curation::evaluate
 
+mod entry;
 mod explain;
 mod hold;
 mod inventory;
 mod list;
 mod reference;
+mod review_sheet;
 mod rules;
 mod show;
 mod status;
@@ -21,6 +23,10 @@ pub use explain::explain_name;
 pub use hold::{HoldReport, change_set_on_hold};
 pub use inventory::{QuarantineReport, is_anything_known, known_names, quarantine};
 pub use list::{Listed, list};
+pub use review_sheet::{
+    EarlierDecision, KeptVersion, NoSheet, ReferenceDifference, ReviewSheet, SheetAlert,
+    ShownVersion, review_sheet,
+};
 pub use rules::{RuleEffect, rule_effects};
 pub use show::{OtherVersion, Shown, VersionDifference, show_entry, version_difference};
 pub use status::{StatusReport, UpstreamReport, WebhookReport, status};
