@@ -11,24 +11,38 @@ use super::rule::{Allow, Approval, Classification, Rule, State, Track};
 use crate::model::{Digest, Timestamp};
 use crate::ownership::Requirement;
 
-/// Everything that a rule states, as data of a fixed form. A digest of it is stored with decisions, so a member keeps
-/// its name and its form.
+/// Everything that a rule states, as data of a fixed form. A digest of it is kept with decisions, so a member keeps its
+/// name and its form, and one that is absent leaves no trace: a later member changes no digest of a rule without it.
 #[derive(Debug, Serialize)]
 pub struct RuleContent<'r> {
     name: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
     versions: Option<VersionsContent<'r>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     upstream: Option<&'r str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     tier: Option<u8>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     classification: Option<Classification>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     owner: Option<&'r str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     labels: Option<&'r [String]>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<&'r str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     approval: Option<ApprovalContent<'r>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     allow: Option<AllowContent<'r>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     conditions: Option<ConditionsContent<'r>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     waive: Option<WaiveContent>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     on_drift: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     on_deprecated: Option<DeprecatedContent>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     successor: Option<&'r str>,
 }
 
@@ -42,17 +56,24 @@ enum VersionsContent<'r> {
 #[derive(Debug, Serialize)]
 struct ApprovalContent<'r> {
     state: State,
+    #[serde(skip_serializing_if = "Option::is_none")]
     track: Option<Track>,
     reviewers: &'r [String],
+    #[serde(skip_serializing_if = "Option::is_none")]
     reviewed: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     expires: Option<Timestamp>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     scope: Option<&'r str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     digest: Option<Digest>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     follow: Option<FollowContent<'r>>,
 }
 
 #[derive(Debug, Serialize)]
 struct FollowContent<'r> {
+    #[serde(skip_serializing_if = "Option::is_none")]
     reference: Option<(&'r str, Digest)>,
     cooldown_seconds: u64,
 }
@@ -67,6 +88,7 @@ struct AllowContent<'r> {
 struct ConditionsContent<'r> {
     lists: BTreeMap<&'static str, &'r BTreeSet<String>>,
     pinned_packages: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
     ownership: Option<Requirement>,
 }
 

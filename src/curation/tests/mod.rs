@@ -9,5 +9,6 @@ mod lifecycle;
 mod moments;
 mod ownership;
 mod policy;
+mod review;
 mod safety;
 mod screening;
