@@ -57,7 +57,7 @@ pub use reach::Reach;
 pub use requirement::{Demands, OwnershipPolicy};
 pub use review::{
     AlertItems, Area, AreaFact, AreaReport, Choice, MAX_KEPT, MAX_SHOWN, Reference,
-    ReferenceOrigin, Seen, TooManyVersions,
+    ReferenceOrigin, Seen, TooManyVersions, Waiting, WaitingKind,
 };
 pub use safe::{Objection, SafetyRule};
 pub use sanitize::{Sanitized, claims_namespace};

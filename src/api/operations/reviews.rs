@@ -1,4 +1,5 @@
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Json;
 use axum::extract::{Path, State};
@@ -6,10 +7,43 @@ use serde::Deserialize;
 
 use super::entries::known;
 use super::params::Asked;
-use super::state::{Operator, blocking};
+use super::state::{Operator, blocking, evaluating};
 use crate::api::problem::Problem;
-use crate::daemon::{NoSheet, ReviewSheet, Services, is_anything_known, review_sheet};
+use crate::curation::WaitingKind;
+use crate::daemon::{
+    NoSheet, QueueFilter, ReviewQueue, ReviewSheet, Services, is_anything_known, review_queue,
+    review_sheet,
+};
 use crate::model::{Name, reason};
+
+/// The parameters of the review queue.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct QueueQuery {
+    /// The seconds within which something ends.
+    expiring: u64,
+    owner: Option<String>,
+    tier: Option<u8>,
+    kind: Option<WaitingKind>,
+}
+
+/// Lists the servers that wait for a reviewer.
+pub(super) async fn queue(
+    State(state): Operator,
+    Asked(query): Asked<QueueQuery>,
+) -> Result<Json<ReviewQueue>, Problem> {
+    let QueueQuery { expiring, owner, tier, kind } = query;
+    let filter = QueueFilter { expiring: Duration::from_secs(expiring), owner, tier, kind };
+    let read = move |services: &Arc<Services>| {
+        let (policy, now) = (services.policy(), services.clock.now());
+        let snapshot = services.store.snapshot()?;
+        if !is_anything_known(&snapshot)? {
+            return Ok(None);
+        }
+        review_queue(&snapshot, &policy, &services.screenings(), now, &filter).map(Some)
+    };
+    known(evaluating(state, read).await?)
+}
 
 /// The parameters of a review sheet.
 #[derive(Debug, Deserialize)]

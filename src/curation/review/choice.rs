@@ -109,10 +109,9 @@ impl<'a> EntryEvaluation<'a> {
         let stated =
             stated.map(|(row, content)| Reference { row, content, origin: ReferenceOrigin::Rule });
         let greatest = || {
-            let candidates = candidates(evaluation);
-            let mut others =
-                candidates.iter().filter(|other| other.row.version != self.row.version);
-            let greatest = others.find(|other| is_kept(other))?;
+            let others = of_owner(evaluation)
+                .filter(|other| other.row.version != self.row.version && is_kept(other));
+            let greatest = others.min_by(|left, right| greatest_first(left, right))?;
             let (row, content) = (greatest.row, greatest.content);
             Some(Reference { row, content, origin: ReferenceOrigin::GreatestApproved })
         };
@@ -122,22 +121,35 @@ impl<'a> EntryEvaluation<'a> {
     }
 }
 
-/// Returns one entry for each version, the greatest first: those of the upstream that the name belongs to, or all of
-/// them if it belongs to none.
-fn candidates<'e, 'a>(evaluation: &'e Evaluation<'a>) -> Vec<&'e EntryEvaluation<'a>> {
+/// Returns the greatest version of the name that is served or approved.
+pub(super) fn greatest_approved<'e, 'a>(
+    evaluation: &'e Evaluation<'a>,
+) -> Option<&'e EntryEvaluation<'a>> {
+    let approved = of_owner(evaluation).filter(|entry| is_kept(entry));
+    approved.min_by(|left, right| greatest_first(left, right))
+}
+
+/// Returns the entries of the upstream that the name belongs to, or all of them if it belongs to none.
+fn of_owner<'e, 'a>(
+    evaluation: &'e Evaluation<'a>,
+) -> impl Iterator<Item = &'e EntryEvaluation<'a>> {
     let owner = evaluation.authorities.owner();
-    let of_owner = |entry: &&EntryEvaluation<'_>| Some(entry.row.upstream.as_str()) == owner;
-    let mut candidates: Vec<_> = evaluation.entries.iter().filter(of_owner).collect();
-    if candidates.is_empty() {
-        candidates = evaluation.entries.iter().collect();
-    }
+    let is_owners = move |entry: &EntryEvaluation<'_>| Some(entry.row.upstream.as_str()) == owner;
+    let has_owner = evaluation.entries.iter().any(is_owners);
+    evaluation.entries.iter().filter(move |entry| !has_owner || is_owners(entry))
+}
+
+/// Returns one entry for each version, the greatest first.
+fn candidates<'e, 'a>(evaluation: &'e Evaluation<'a>) -> Vec<&'e EntryEvaluation<'a>> {
+    let mut candidates: Vec<_> = of_owner(evaluation).collect();
     candidates.sort_by(|left, right| greatest_first(left, right));
     let mut versions = BTreeSet::new();
     candidates.retain(|entry| versions.insert(&entry.row.version));
     candidates
 }
 
-fn greatest_first(left: &EntryEvaluation<'_>, right: &EntryEvaluation<'_>) -> Ordering {
+/// Orders versions by precedence and publication, the greatest first.
+pub(super) fn greatest_first(left: &EntryEvaluation<'_>, right: &EntryEvaluation<'_>) -> Ordering {
     let (left_version, right_version) = (&left.row.version, &right.row.version);
     Version::precedence(right_version.semantic().as_ref(), left_version.semantic().as_ref())
         .then_with(|| right.head.published_at.cmp(&left.head.published_at))

@@ -12,6 +12,7 @@ mod explain;
 mod hold;
 mod inventory;
 mod list;
+mod queue;
 mod reference;
 mod review_sheet;
 mod rules;
@@ -19,10 +20,12 @@ mod show;
 mod status;
 mod store;
 
+pub use entry::{Dates, Drift};
 pub use explain::explain_name;
 pub use hold::{HoldReport, change_set_on_hold};
 pub use inventory::{QuarantineReport, is_anything_known, known_names, quarantine};
 pub use list::{Listed, list};
+pub use queue::{QueueFilter, QueueItem, ReviewQueue, review_queue};
 pub use review_sheet::{
     EarlierDecision, KeptVersion, NoSheet, ReferenceDifference, ReviewSheet, SheetAlert,
     ShownVersion, review_sheet,

@@ -231,9 +231,9 @@ fn show_version(
 }
 
 /// Returns the open alerts that concern a name, each with the items that no acknowledgement covers. An alert about its
-/// namespace concerns it too. One that only time raises is left out: the sheet has what it is about.
+/// namespace concerns it too. Those that only say that a review is due are left out.
 fn alerts_about(name: &Name, alerts: Vec<Alert>) -> Vec<(SheetAlert, AlertItems)> {
-    const OF_TIME: [AlertKind; 1] = [AlertKind::Expiring];
+    const OF_DUE: [AlertKind; 2] = [AlertKind::Expiring, AlertKind::NewerVersions];
     let unresolved = alerts.into_iter().filter(|alert| !alert.is_resolved());
     let concerning = unresolved.filter_map(|alert| {
         let identity = &alert.identity;
@@ -242,7 +242,7 @@ fn alerts_about(name: &Name, alerts: Vec<Alert>) -> Vec<(SheetAlert, AlertItems)
         let concerns = |item: &&Evidence| is_about || item.name() == Some(name.as_str());
         let open = alert.evidence.iter().filter(|item| !alert.has_seen(item));
         let items: Vec<&Evidence> = open.filter(concerns).collect();
-        if items.is_empty() || OF_TIME.contains(&identity.kind) {
+        if items.is_empty() || OF_DUE.contains(&identity.kind) {
             return None;
         }
         let bound = (identity.digest(), items.iter().map(|item| item.digest()).collect());
