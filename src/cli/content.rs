@@ -7,11 +7,17 @@ pub(super) struct Line {
     /// Empty for a text that belongs to the line above.
     pub(super) label: String,
     pub(super) text: String,
+    /// True for words of ours that ask a person to find something out.
+    pub(super) is_question: bool,
 }
 
 impl Line {
     pub(super) fn new(label: &str, text: impl Into<String>) -> Self {
-        Self { label: label.to_owned(), text: text.into() }
+        Self { label: label.to_owned(), text: text.into(), is_question: false }
+    }
+
+    pub(super) fn question(text: &'static str) -> Self {
+        Self { is_question: true, ..Self::new("", text) }
     }
 }
 

@@ -107,8 +107,9 @@ fn print_sheet(sheet: &ReviewSheet) {
                 out(&format!("  {} from {}", Escaped(&version), Escaped(&upstream)));
             }
         }
-        for Line { label, text } in lines {
-            out(&format!("    {label:<14} {}", EscapedWhole(&text)));
+        for Line { label, text, is_question } in lines {
+            let find_out = if is_question { "find out: " } else { "" };
+            out(&format!("    {label:<14} {find_out}{}", EscapedWhole(&text)));
         }
     }
     out(&format!("  digest of this sheet: {}", sheet.digest));

@@ -157,6 +157,5 @@ fn area_lines(report: &AreaReport) -> Vec<Line> {
         Line::new(label, fact.to_string())
     });
     let more = (report.more > 0).then(|| Line::new("", format!("and {} more", report.more)));
-    let ask = Line::new("", format!("find out: {}", report.ask));
-    facts.chain(more).chain([ask]).collect()
+    facts.chain(more).chain([Line::question(report.area.ask())]).collect()
 }

@@ -18,8 +18,9 @@ pub(super) fn markdown(sheet: &ReviewSheet) -> String {
                 text.push_str(&format!("\n## {} from {}\n\n", code(&version), code(&upstream)));
             }
         }
-        for Line { label, text: said } in lines {
+        for Line { label, text: said, is_question } in lines {
             match label.trim_start() {
+                _ if is_question => text.push_str(&format!("  - [ ] {said}\n")),
                 "" => text.push_str(&format!("  - {}\n", code(&said))),
                 label => text.push_str(&format!("- **{label}** {}\n", code(&said))),
             }

@@ -153,7 +153,7 @@ fn print_shown(shown: &Shown) {
 
 /// Prints lines, each text whole: a person decides about it, and an entry is bounded.
 fn print_lines(lines: &[Line]) {
-    for Line { label, text } in lines {
+    for Line { label, text, .. } in lines {
         out(&format!("  {label:<13} {}", EscapedWhole(text)));
     }
 }

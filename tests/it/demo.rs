@@ -79,6 +79,9 @@ const COMMANDS: &[&str] = &[
     "list --quarantined",
     "explain example.orchard/tools",
     "explain example.orchard/tools@2.0.0 --verbose",
+    "review",
+    "review example.orchard/tools",
+    "review example.lantern/traces@1.0.0 --markdown",
     "show example.orchard/tools",
     "show example.lantern/traces@1.0.0",
     "show example.orchard/tools --diff 1.0.0 2.0.0",
@@ -215,7 +218,7 @@ fn normalized(demo: &Demo, text: &str) -> String {
         .filter(|line| !line.starts_with("  running "))
         .map(|line| match line.strip_prefix("generation  ").and_then(|rest| rest.split_once(',')) {
             Some((_, rest)) => format!("generation  N,{rest}"),
-            None => line.to_owned(),
+            None => without_ages(line),
         })
         .collect();
     text.split_inclusive(['\n', ' '])
@@ -224,6 +227,19 @@ fn normalized(demo: &Demo, text: &str) -> String {
             piece.replacen(word, &normalized_word(word), 1)
         })
         .collect()
+}
+
+/// Replaces the ages and the remaining time of an item that waits.
+fn without_ages(line: &str) -> String {
+    let Some((before, rest)) = line.split_once("(seen ") else { return line.to_owned() };
+    let (_, rest) = rest.split_once(" ago").unwrap_or_default();
+    let rest = match rest.strip_prefix(", in ") {
+        Some(until) => {
+            format!(", in TIME{}", until.trim_start_matches(|c: char| !",)".contains(c)))
+        }
+        None => rest.to_owned(),
+    };
+    format!("{before}(seen AGE ago{rest}")
 }
 
 fn normalized_word(word: &str) -> String {

@@ -105,7 +105,10 @@ fn classify(
         let drifted = entry.unadopted_content().filter(|_| !is_pinned);
         return drifted.map(|_| (WaitingKind::Drift, None));
     };
-    let later = if approved.is_some() { WaitingKind::NewerVersion } else { WaitingKind::NewName };
+    let later = match approved {
+        None => Some(WaitingKind::NewName),
+        Some(approved) => is_newer(entry, approved).then_some(WaitingKind::NewerVersion),
+    };
     let is_by_wildcard = entry.rules.approval.is_some_and(|(rule, _)| !rule.name.is_exact());
     let kind = match (gate, evidence) {
         (Gate::Approved, Evidence::Cooldown { until, .. }) => {
@@ -115,17 +118,20 @@ fn classify(
         (Gate::Approved, Evidence::NotFollowed { why, .. }) if why.is_material() => {
             WaitingKind::MaterialChange
         }
-        (Gate::Approved, Evidence::NotFollowed { .. } | Evidence::PublishedLater { .. }) => later,
-        // A rule for some versions says nothing of a later one.
-        (Gate::Approved, Evidence::NoRule) => {
-            let is_later = |approved| greatest_first(entry, approved).is_lt();
-            approved.filter(|approved| is_later(approved)).map(|_| later)?
-        }
+        (Gate::Approved, Evidence::NotFollowed { .. } | Evidence::PublishedLater { .. }) => later?,
+        // A rule for some versions says nothing of a newer one.
+        (Gate::Approved, Evidence::NoRule) if approved.is_some() => later?,
         (Gate::ContentAsReviewed, _) => WaitingKind::Drift,
-        (Gate::NamespaceOwnership | Gate::NoOpenLookalikeAlert, _) if is_by_wildcard => later,
+        (Gate::NamespaceOwnership | Gate::NoOpenLookalikeAlert, _) if is_by_wildcard => later?,
         _ => return None,
     };
     Some((kind, None))
+}
+
+/// Returns true for a greater version, and for a lesser one that came later: a correction of an earlier release.
+fn is_newer(entry: &EntryEvaluation<'_>, approved: &EntryEvaluation<'_>) -> bool {
+    greatest_first(entry, approved).is_lt()
+        || entry.head.counts_from() > approved.head.counts_from()
 }
 
 impl Waiting<'_, '_> {

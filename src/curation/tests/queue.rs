@@ -142,6 +142,16 @@ fn rewritten_version_waits_until_a_rule_pins_a_content(
 }
 
 #[test]
+fn lesser_version_waits_if_it_came_after_the_approved_one() {
+    let rules = "{name: io.github.x/tool, versions: 1.1.0, approval: {state: approved, reviewed: '2026-03-01T12:00:00Z'}}";
+    let rows =
+        |published| vec![of("1.0.1", published, ""), of("1.1.0", "2026-02-01T00:00:00Z", "")];
+    let waits = [(NewerVersion, "1.0.1".to_owned())];
+    assert_eq!(waiting(rules, rows("2026-02-20T00:00:00Z"), true), waits);
+    assert_eq!(waiting(rules, rows(JANUARY), true), []);
+}
+
+#[test]
 fn version_that_is_gone_upstream_does_not_wait() {
     let rules = "{name: io.github.x/tool, approval: {state: approved, reviewed: 2026-02-01}}";
     let mut rows = two();
