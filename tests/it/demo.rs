@@ -243,6 +243,10 @@ fn without_ages(line: &str) -> String {
 }
 
 fn normalized_word(word: &str) -> String {
+    // Code in Markdown.
+    if let Some(inner) = word.strip_prefix('`') {
+        return format!("`{}", normalized_word(inner));
+    }
     if let Some(at) = word.find("127.0.0.1:") {
         let rest = &word[at + "127.0.0.1:".len()..];
         let behind = rest.trim_start_matches(|digit: char| digit.is_ascii_digit());
