@@ -79,6 +79,9 @@ const COMMANDS: &[&str] = &[
     "list --quarantined",
     "explain example.orchard/tools",
     "explain example.orchard/tools@2.0.0 --verbose",
+    "review",
+    "review example.orchard/tools",
+    "review example.lantern/traces@1.0.0 --markdown",
     "show example.orchard/tools",
     "show example.lantern/traces@1.0.0",
     "show example.orchard/tools --diff 1.0.0 2.0.0",
@@ -215,7 +218,7 @@ fn normalized(demo: &Demo, text: &str) -> String {
         .filter(|line| !line.starts_with("  running "))
         .map(|line| match line.strip_prefix("generation  ").and_then(|rest| rest.split_once(',')) {
             Some((_, rest)) => format!("generation  N,{rest}"),
-            None => line.to_owned(),
+            None => without_ages(line),
         })
         .collect();
     text.split_inclusive(['\n', ' '])
@@ -226,7 +229,24 @@ fn normalized(demo: &Demo, text: &str) -> String {
         .collect()
 }
 
+/// Replaces the ages and the remaining time of an item that waits.
+fn without_ages(line: &str) -> String {
+    let Some((before, rest)) = line.split_once("(seen ") else { return line.to_owned() };
+    let (_, rest) = rest.split_once(" ago").unwrap_or_default();
+    let rest = match rest.strip_prefix(", in ") {
+        Some(until) => {
+            format!(", in TIME{}", until.trim_start_matches(|c: char| !",)".contains(c)))
+        }
+        None => rest.to_owned(),
+    };
+    format!("{before}(seen AGE ago{rest}")
+}
+
 fn normalized_word(word: &str) -> String {
+    // Code in Markdown.
+    if let Some(inner) = word.strip_prefix('`') {
+        return format!("`{}", normalized_word(inner));
+    }
     if let Some(at) = word.find("127.0.0.1:") {
         let rest = &word[at + "127.0.0.1:".len()..];
         let behind = rest.trim_start_matches(|digit: char| digit.is_ascii_digit());

@@ -39,6 +39,7 @@ mod progress;
 mod real_clients;
 mod real_dns;
 mod real_registry;
+mod reviews;
 mod schemas;
 mod servable;
 mod serving;

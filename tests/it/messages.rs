@@ -118,6 +118,11 @@ fn messages_of_alerts_are_those_of_the_snapshot() {
     for status in [Status::Deprecated, Status::Deleted] {
         items.push(Evidence::StatusChanged { version: "1.5.0".into(), status });
     }
+    items.push(Evidence::NewerVersion {
+        name: "a.b/c".into(),
+        version: "1.5.0".into(),
+        received: digest,
+    });
     items.push(Evidence::Renamed { from: "a.b/C".into(), to: "a.b/c".into() });
     let mut text: String = items.iter().map(|item| format!("{item}\n")).collect();
     text.push_str(&format!("{}\n", Figure::Rule { place: "overlays/x.yaml:3:5".into() }));
@@ -126,6 +131,7 @@ fn messages_of_alerts_are_those_of_the_snapshot() {
         AlertKind::Expired,
         AlertKind::Expiring,
         AlertKind::MaterialChange,
+        AlertKind::NewerVersions,
         AlertKind::Renamed,
         AlertKind::StatusChanged,
     ] {

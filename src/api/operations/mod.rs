@@ -7,6 +7,7 @@ mod history;
 mod holds;
 mod mirror;
 mod params;
+mod reviews;
 mod routes;
 mod show;
 mod state;

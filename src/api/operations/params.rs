@@ -8,7 +8,7 @@ use crate::api::problem::Problem;
 use crate::model::Digest;
 
 /// The routes that take query parameters; [`Asked`] refuses unknown ones.
-const WITH_PARAMETERS: [&str; 10] = [
+const WITH_PARAMETERS: [&str; 11] = [
     "/list",
     "/differences/",
     "/entries/",
@@ -19,6 +19,7 @@ const WITH_PARAMETERS: [&str; 10] = [
     "/ops/redeliver",
     "/ops/sync",
     "/served",
+    "/reviews",
 ];
 
 /// Refuses parameters of routes that take none: a misspelt word must not be ignored.

@@ -9,5 +9,7 @@ mod lifecycle;
 mod moments;
 mod ownership;
 mod policy;
+mod queue;
+mod review;
 mod safety;
 mod screening;
