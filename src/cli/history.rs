@@ -5,7 +5,7 @@ use super::list::matches;
 use super::print::{as_json, counted, out, table};
 use super::target::Target;
 use crate::config::Settings;
-use crate::daemon::{History, ServedThen, changes_since, history_of, served_at};
+use crate::daemon::{History, MAX_EVENTS, ServedThen, changes_since, history_of, served_at};
 use crate::model::{Escaped, Name, Timestamp};
 
 /// Prints what happened to `NAME` or `NAME@VERSION`.
@@ -14,7 +14,9 @@ pub(super) async fn history(settings: Settings, text: &str, json: bool) -> Resul
     let parsed =
         Name::parse(name).map_err(|source| CliError::Name { text: name.to_owned(), source })?;
     let found: History = match Target::open_known(&settings)? {
-        Target::Store(offline) => history_of(&offline.store.snapshot()?, &parsed, version)?,
+        Target::Store(offline) => {
+            history_of(&offline.store.snapshot()?, &parsed, version, MAX_EVENTS)?
+        }
         Target::Daemon(operator) => {
             let query: Vec<(&str, &str)> = version.map(|of| ("version", of)).into_iter().collect();
             operator.get(&["history", name], &query).await?
@@ -86,8 +88,8 @@ fn print_served(found: &ServedThen) {
             entry.name.to_string(),
             Escaped(entry.version.as_str()).to_string(),
             entry.view.to_string(),
-            reviewers,
-            place,
+            Escaped(&reviewers).to_string(),
+            Escaped(&place).to_string(),
         ]);
     }
     if !found.entries.is_empty() {

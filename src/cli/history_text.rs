@@ -8,7 +8,7 @@ use crate::history::{
     AcknowledgementChange, Cause, Change, Effect, EntryChange, HoldChange, HoldStep, PolicyLoad,
     RuleRecord, VerdictChange,
 };
-use crate::model::{Digest, Escaped};
+use crate::model::{Digest, EscapedWhole};
 use crate::sync::short_id;
 
 type Rules = BTreeMap<Digest, RuleRecord>;
@@ -17,14 +17,14 @@ type Rules = BTreeMap<Digest, RuleRecord>;
 pub(super) fn print_history(found: &History, with_names: bool) {
     if found.more > 0 {
         let older = counted(found.more, "older event", "older events");
-        out(&format!("{older} left out; `--json` with a later time shows fewer"));
+        out(&format!("{older} left out"));
     }
     for recorded in found.events.iter().rev() {
         let text = sentence(&recorded.event.change, &found.rules, with_names);
-        out(&format!("{}  {text}", recorded.event.at));
+        out(&format!("{}  {}", recorded.event.at, EscapedWhole(&text)));
     }
     if found.events.is_empty() {
-        out("nothing happened");
+        out("no events");
     }
     out(&format!("the history begins at {}", found.begins));
     warn_of_damage(found.damaged);
@@ -38,7 +38,7 @@ pub(super) fn approval_of(rules: &Rules, digest: &Digest) -> (String, String) {
             let reviewers = rule.reviewers().join(", ");
             let reviewers = if reviewers.is_empty() { "not named".to_owned() } else { reviewers };
             let place = format!("{}:{}", rule.file, rule.line);
-            (Escaped(&reviewers).to_string(), Escaped(&place).to_string())
+            (reviewers, place)
         }
     }
 }
@@ -51,12 +51,13 @@ pub(super) fn warn_of_damage(damaged: u64) {
     }
 }
 
-fn sentence(change: &Change, rules: &Rules, with_names: bool) -> String {
+/// Returns what an event says, unescaped.
+pub(super) fn sentence(change: &Change, rules: &Rules, with_names: bool) -> String {
     match change {
         Change::Entry(change) => of_entry(change, rules, with_names),
         Change::Verdict(VerdictChange { namespace, before, after }) => {
             let before = before.map_or("never looked up", |before| before.as_str());
-            format!("the verdict on {} is {after}; it was {before}", Escaped(namespace))
+            format!("the verdict on {} is {after}; it was {before}", namespace)
         }
         Change::Acknowledgement(change) => of_acknowledgement(change),
         Change::Hold(change) => of_hold(change),
@@ -77,10 +78,10 @@ fn sentence(change: &Change, rules: &Rules, with_names: bool) -> String {
 }
 
 fn of_entry(change: &EntryChange, rules: &Rules, with_names: bool) -> String {
-    let version = Escaped(change.version.as_str());
+    let version = change.version.as_str();
     let entry = if with_names { format!("{}@{version}", change.name) } else { version.to_string() };
     let view = &change.view;
-    let happened = match change.effect() {
+    let effect = match change.effect() {
         Effect::Shown => format!("{entry} became visible in view {view}"),
         Effect::Hidden => format!("{entry} was hidden from view {view}"),
         Effect::Replaced => format!("{entry} has other content in view {view}"),
@@ -93,11 +94,11 @@ fn of_entry(change: &EntryChange, rules: &Rules, with_names: bool) -> String {
         Cause::Data => "since an upstream or the owner of the namespace changed".to_owned(),
         Cause::Screening => "since it was compared with protected names".to_owned(),
         Cause::Time => "since its time came".to_owned(),
-        Cause::Gate(gate) => format!("by the gate `{}`", Escaped(gate)),
+        Cause::Gate(gate) => format!("by the gate `{}`", gate),
         Cause::View => "since it is outside of the view".to_owned(),
         Cause::NotListed => "since no upstream lists it".to_owned(),
     };
-    let mut text = format!("{happened}, {cause}");
+    let mut text = format!("{effect}, {cause}");
     if let Some(after) = &change.after {
         let (reviewers, place) = approval_of(rules, &after.rule);
         text.push_str(&format!("; approved at {place} by {reviewers}"));
@@ -111,10 +112,10 @@ fn of_entry(change: &EntryChange, rules: &Rules, with_names: bool) -> String {
 
 fn of_acknowledgement(change: &AcknowledgementChange) -> String {
     let AcknowledgementChange { alert, kind, subject, by, reason, actor, .. } = change;
-    let alert = format!("alert {} ({} {})", Escaped(alert), Escaped(kind), Escaped(subject));
+    let alert = format!("alert {} ({} {})", alert, kind, subject);
     match (by, reason) {
         (Some(by), Some(reason)) => {
-            let (by, reason) = (Escaped(by), Escaped(reason));
+            let (by, reason) = (by, reason);
             format!("{alert} was acknowledged by {by} ({actor}): {reason}")
         }
         _ => format!("{alert} was opened again by {actor}"),
@@ -123,7 +124,7 @@ fn of_acknowledgement(change: &AcknowledgementChange) -> String {
 
 fn of_hold(change: &HoldChange) -> String {
     let HoldChange { upstream, step, shown, rows, by, reason, actor } = change;
-    let set = format!("change set {}@{}", Escaped(upstream), short_id(*shown));
+    let set = format!("change set {}@{}", upstream, short_id(*shown));
     let rows = counted(*rows, "row", "rows");
     let decided = match step {
         HoldStep::Placed => return format!("{set} with {rows} was put on hold"),
@@ -132,6 +133,6 @@ fn of_hold(change: &HoldChange) -> String {
     };
     let by = by.as_deref().unwrap_or("a person");
     let actor = actor.as_ref().map(|actor| format!(" ({actor})")).unwrap_or_default();
-    let reason = reason.as_ref().map(|text| format!(": {}", Escaped(text))).unwrap_or_default();
-    format!("{set} with {rows} was {decided} by {}{actor}{reason}", Escaped(by))
+    let reason = reason.as_ref().map(|text| format!(": {}", text)).unwrap_or_default();
+    format!("{set} with {rows} was {decided} by {}{actor}{reason}", by)
 }

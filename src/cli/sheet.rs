@@ -2,9 +2,10 @@
 
 use super::content::{Line, content_lines, dates_line};
 use super::explain::{facts, failed};
+use super::history_text::sentence;
 use super::print::counted;
 use crate::curation::{AreaReport, EntryState, NamespaceReport, ReferenceOrigin};
-use crate::daemon::{EarlierDecision, ReferenceDifference, ReviewSheet, ShownVersion};
+use crate::daemon::{EarlierDecision, History, ReferenceDifference, ReviewSheet, ShownVersion};
 
 /// Other versions that are listed; `vidimus list --all` has them all.
 const MAX_OTHERS: usize = 20;
@@ -38,6 +39,7 @@ pub(super) fn sections(sheet: &ReviewSheet) -> Vec<Section> {
         words("ownership", ownership),
         words("resemblances and open alerts", resemblances.chain(alerts).collect()),
         words("earlier decisions", decision_lines(&sheet.decisions)),
+        words("history, the newest first", history_lines(&sheet.history)),
         words("versions that an approval of the name keeps", kept_lines(sheet)),
         words("other versions", other_lines(sheet)),
         words("areas to check", sheet.areas.iter().flat_map(area_lines).collect()),
@@ -124,6 +126,18 @@ fn decision_lines(decisions: &[EarlierDecision]) -> Vec<Line> {
         std::iter::once(Line::new(state, text)).chain(more).collect::<Vec<_>>()
     });
     lines.collect()
+}
+
+fn history_lines(history: &History) -> Vec<Line> {
+    let events = history.events.iter().map(|recorded| {
+        let text = sentence(&recorded.event.change, &history.rules, false);
+        Line::new(&recorded.event.at.day(), text)
+    });
+    let more = (history.more > 0).then(|| {
+        let more = counted(history.more, "older event", "older events");
+        Line::new("and", format!("{more}; `vidimus history` lists them"))
+    });
+    events.chain(more).collect()
 }
 
 fn kept_lines(sheet: &ReviewSheet) -> Vec<Line> {

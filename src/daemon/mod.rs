@@ -65,9 +65,9 @@ pub use notify::open_webhooks;
 pub use policy::{CurrentPolicy, LoadedOverlays, combine, load_overlays, starter_warning};
 pub use publish::Published;
 pub use query::{
-    Dates, Drift, EarlierDecision, History, HoldReport, KeptVersion, Listed, NoSheet, NotRecorded,
-    OtherVersion, QuarantineReport, QueueFilter, QueueItem, ReferenceDifference, ReviewQueue,
-    ReviewSheet, RuleEffect, ServedEntry, ServedThen, SheetAlert, Shown, ShownVersion,
+    Dates, Drift, EarlierDecision, History, HoldReport, KeptVersion, Listed, MAX_EVENTS, NoSheet,
+    NotRecorded, OtherVersion, QuarantineReport, QueueFilter, QueueItem, ReferenceDifference,
+    ReviewQueue, ReviewSheet, RuleEffect, ServedEntry, ServedThen, SheetAlert, Shown, ShownVersion,
     StatusReport, UpstreamReport, VersionDifference, WebhookReport, change_set_on_hold,
     changes_since, explain_name, history_of, is_anything_known, known_names, list, quarantine,
     review_queue, review_sheet, rule_effects, served_at, show_entry, status, version_difference,

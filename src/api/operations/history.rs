@@ -8,7 +8,7 @@ use super::params::Asked;
 use super::state::{Operator, blocking, evaluating};
 use crate::api::problem::Problem;
 use crate::daemon::{
-    History, NotRecorded, ServedThen, Services, changes_since, history_of, served_at,
+    History, MAX_EVENTS, NotRecorded, ServedThen, Services, changes_since, history_of, served_at,
 };
 use crate::model::{Name, Timestamp};
 
@@ -27,16 +27,17 @@ pub(super) async fn history(
 ) -> Result<Json<History>, Problem> {
     let name = Name::parse(&name).map_err(|bad| Problem::BadRequest(bad.to_string()))?;
     let read = move |services: &Arc<Services>| {
-        history_of(&services.store.snapshot()?, &name, query.version.as_deref())
+        history_of(&services.store.snapshot()?, &name, query.version.as_deref(), MAX_EVENTS)
     };
     blocking(state, read).await
 }
 
-/// The time since which changes are listed.
+/// The times between which changes are listed.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct ChangesQuery {
     since: Timestamp,
+    until: Option<Timestamp>,
 }
 
 /// Returns the events since a time.
@@ -45,7 +46,7 @@ pub(super) async fn changes(
     Asked(query): Asked<ChangesQuery>,
 ) -> Result<Json<History>, Problem> {
     let read = move |services: &Arc<Services>| {
-        changes_since(&services.store.snapshot()?, query.since, services.clock.now())
+        changes_since(&services.store.snapshot()?, query.since, query.until, services.clock.now())
     };
     recorded(evaluating(state, read).await?)
 }

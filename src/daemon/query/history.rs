@@ -8,7 +8,7 @@ use crate::model::{Digest, Name, Timestamp, Version};
 use crate::store::{NumberedEvent, Rows, Snapshot, StoreError};
 
 /// Events in one answer; the newest are shown.
-const MAX_EVENTS: usize = 10_000;
+pub const MAX_EVENTS: usize = 10_000;
 
 /// Events, the newest first, with the rules that they name.
 #[derive(Debug, Serialize, Deserialize)]
@@ -73,7 +73,8 @@ impl std::fmt::Display for NotRecorded {
     }
 }
 
-/// Returns the events about a name and its namespace; with a version, those about other versions are left out.
+/// Returns the newest events about a name and its namespace, at most `most`; with a version, those about other versions
+/// are left out.
 ///
 /// # Errors
 /// When the store cannot be read, as for every function here.
@@ -81,6 +82,7 @@ pub fn history_of(
     snapshot: &Snapshot,
     name: &Name,
     version: Option<&str>,
+    most: usize,
 ) -> Result<History, StoreError> {
     let is_asked = |event: &Event| match &event.change {
         Change::Entry(change) => version.is_none_or(|asked| asked == change.version.as_str()),
@@ -92,22 +94,24 @@ pub fn history_of(
     events.extend(collect(&mut about_namespace, |_| true)?);
     events.sort_by_key(|recorded| std::cmp::Reverse(recorded.sequence));
     let damaged = about_name.damage().len() + about_namespace.damage().len();
-    answer(snapshot, events, damaged)
+    answer(snapshot, events, damaged, most)
 }
 
-/// Returns the events since a time.
+/// Returns the newest events since a time, and until another one.
 pub fn changes_since(
     snapshot: &Snapshot,
     since: Timestamp,
+    until: Option<Timestamp>,
     now: Timestamp,
 ) -> Result<Result<History, NotRecorded>, StoreError> {
     if let Some(reason) = reason_against(snapshot, since, now)? {
         return Ok(Err(reason));
     }
+    let is_within = |at| at >= since && until.is_none_or(|until| at <= until);
     // What took effect at that very time is asked for too.
     let mut events = snapshot.events_since(since.minus(Timestamp::TICK))?;
-    let found = collect(&mut events, |event| event.at >= since)?;
-    answer(snapshot, found, events.damage().len()).map(Ok)
+    let found = collect(&mut events, |event| is_within(event.at))?;
+    answer(snapshot, found, events.damage().len(), MAX_EVENTS).map(Ok)
 }
 
 /// Returns the entries that were visible at a time, in all views.
@@ -172,9 +176,10 @@ fn answer(
     snapshot: &Snapshot,
     mut events: Vec<Recorded>,
     damaged: usize,
+    most: usize,
 ) -> Result<History, StoreError> {
-    let more = events.len().saturating_sub(MAX_EVENTS) as u64;
-    events.truncate(MAX_EVENTS);
+    let more = events.len().saturating_sub(most) as u64;
+    events.truncate(most);
     let named = events.iter().flat_map(|recorded| recorded.event.rules().collect::<Vec<_>>());
     let rules = rules_of(snapshot, named)?;
     let begins = snapshot.history_begins()?;

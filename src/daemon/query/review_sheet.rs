@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use super::entry::{Dates, Drift, EntryText, MAX_MEMBERS, ownership_of, resemblances};
+use super::history::{History, history_of};
 use super::show::{OtherVersion, others};
 use crate::alert::{Alert, AlertKind, Evidence};
 use crate::curation::{
@@ -15,6 +16,9 @@ use crate::daemon::screening::Screenings;
 use crate::model::{Digest, Name, Timestamp, changed_members};
 use crate::overlay::{BadVersions, Rule, VersionPattern};
 use crate::store::{Snapshot, StoreError};
+
+/// Events on one sheet; `vidimus history` has them all.
+const MAX_EVENTS: usize = 20;
 
 /// Everything that a reviewer reads before a decision about a server, with the digest of what the decision covers.
 #[derive(Debug, Serialize, Deserialize)]
@@ -44,6 +48,8 @@ pub struct ReviewSheet {
     pub alerts: Vec<SheetAlert>,
     /// The decisions that the overlays state about the name, the most specific first.
     pub decisions: Vec<EarlierDecision>,
+    /// The last events about the name and its namespace.
+    pub history: History,
     pub others: Vec<OtherVersion>,
     /// The digest of everything that a decision covers. It changes with content, verdicts, evidence, alerts and rules;
     /// not with time alone.
@@ -187,6 +193,7 @@ pub fn review_sheet(
         resemblances: resemblances(compared),
         alerts: alerts.into_iter().map(|(alert, _)| alert).collect(),
         decisions: rules.all().filter_map(EarlierDecision::of).collect(),
+        history: history_of(snapshot, name, None, MAX_EVENTS)?,
         others,
         digest,
         command: command(name, asked, &shown, choice.kept_too_many, digest),
