@@ -129,6 +129,9 @@ pub(super) enum Command {
         /// The time (RFC 3339, or a day, which means its beginning in UTC)
         #[arg(long, value_name = "TIME")]
         since: String,
+        /// The time until which changes are listed; now by default
+        #[arg(long, value_name = "TIME")]
+        until: Option<String>,
         /// Print JSON for programs
         #[arg(long)]
         json: bool,

@@ -32,16 +32,24 @@ pub(super) async fn history(settings: Settings, text: &str, json: bool) -> Resul
 }
 
 /// Prints what became visible, hidden or different since a time, and why.
-pub(super) async fn changes(settings: Settings, since: &str, json: bool) -> Result<Exit, CliError> {
-    let since = moment(since)?;
+pub(super) async fn changes(
+    settings: Settings,
+    since: &str,
+    until: Option<&str>,
+    json: bool,
+) -> Result<Exit, CliError> {
+    let (since, until) = (moment(since)?, until.map(moment).transpose()?);
     let found: History = match Target::open_known(&settings)? {
         Target::Store(offline) => {
-            changes_since(&offline.store.snapshot()?, since, offline.clock.now())?
+            changes_since(&offline.store.snapshot()?, since, until, offline.clock.now())?
                 .map_err(|reason| CliError::Declined(reason.to_string()))?
         }
         Target::Daemon(operator) => {
-            let since = since.to_rfc3339();
-            operator.get(&["history"], &[("since", &since)]).await.map_err(declined)?
+            let times = [("since", Some(since)), ("until", until)];
+            let times = times.map(|(key, at)| (key, at.map(Timestamp::to_rfc3339)));
+            let query: Vec<(&str, &str)> =
+                times.iter().filter_map(|(key, at)| Some((*key, at.as_deref()?))).collect();
+            operator.get(&["history"], &query).await.map_err(declined)?
         }
     };
     if json {

@@ -145,7 +145,9 @@ async fn dispatch(
             show::show(settings, &name, raw, &diff, json).await
         }
         Command::History { name, json } => history::history(settings, &name, json).await,
-        Command::Changes { since, json } => history::changes(settings, &since, json).await,
+        Command::Changes { since, until, json } => {
+            history::changes(settings, &since, until.as_deref(), json).await
+        }
         Command::Review(arguments) => match &arguments.name {
             Some(name) => review::sheet(settings, name, &arguments).await,
             None => queue::queue(settings, arguments).await,
