@@ -340,7 +340,6 @@ fn alert_that_a_flood_counts_can_be_acknowledged() {
     assert!(!book.open().iter().any(|line| line.starts_with("flood")), "{:?}", book.open());
 }
 
-/// P25.
 #[test]
 fn newer_version_of_a_name_that_cannot_be_read_goes_on_waiting() {
     let item = |name: &str| Evidence::NewerVersion {
@@ -361,6 +360,7 @@ fn newer_version_of_a_name_that_cannot_be_read_goes_on_waiting() {
     assert!(ended[0].is_resolved());
 }
 
+/// P25.
 #[test]
 fn what_a_source_does_not_know_resolves_no_alert() {
     let lookalike = |name: &str| {
