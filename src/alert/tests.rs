@@ -340,6 +340,26 @@ fn alert_that_a_flood_counts_can_be_acknowledged() {
     assert!(!book.open().iter().any(|line| line.starts_with("flood")), "{:?}", book.open());
 }
 
+#[test]
+fn newer_version_of_a_name_that_cannot_be_read_goes_on_waiting() {
+    let item = |name: &str| Evidence::NewerVersion {
+        name: name.into(),
+        version: "2.0.0".into(),
+        received: Digest::of(name.as_bytes()),
+    };
+    let alert =
+        ReportedAlert::new(AlertKind::NewerVersions, "owner a", [item("a.b/c"), item("a.b/d")]);
+    let mut book = Book::default();
+    book.look(vec![alert], 1);
+    let unknown = [crate::model::Name::parse("a.b/c").expect("a name")].into();
+    let report = Report { unknown, ..Report::default() };
+    let after = reconcile("official", &book.0, report, at(2));
+    assert_eq!((after.len(), after[0].is_resolved()), (1, false));
+    assert_eq!(after[0].evidence, [item("a.b/c")], "the other name waits no more");
+    let ended = reconcile("official", &after, Report::default(), at(3));
+    assert!(ended[0].is_resolved());
+}
+
 /// P25.
 #[test]
 fn what_a_source_does_not_know_resolves_no_alert() {

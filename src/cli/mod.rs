@@ -23,6 +23,7 @@ mod progress;
 mod query;
 mod queue;
 mod review;
+mod review_args;
 mod serve;
 mod sheet;
 mod sheet_markdown;

@@ -1,9 +1,9 @@
 use std::time::Duration;
 
-use super::args::ReviewArguments;
 use super::client::Operator;
 use super::error::{CliError, Exit};
 use super::print::{as_json, counted, out};
+use super::review_args::ReviewArguments;
 use super::target::{Offline, Target};
 use crate::config::Settings;
 use crate::daemon::{

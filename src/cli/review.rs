@@ -1,9 +1,9 @@
-use super::args::ReviewArguments;
 use super::client::Operator;
 use super::content::Line;
 use super::error::{CliError, Exit};
 use super::explain::split_version;
 use super::print::{as_json, out};
+use super::review_args::ReviewArguments;
 use super::sheet::{Section, Title, sections};
 use super::sheet_markdown::markdown;
 use super::target::{Offline, Target};

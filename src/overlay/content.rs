@@ -8,7 +8,7 @@ use super::VersionPattern;
 use super::conditions::{Conditions, Waive};
 use super::later::{Follow, OnDeprecated, OnDrift, Reference};
 use super::rule::{Allow, Approval, Classification, Rule, State, Track};
-use crate::model::{Digest, Timestamp};
+use crate::model::{Digest, Name, Timestamp};
 use crate::ownership::Requirement;
 
 /// Everything that a rule states, as data of a fixed form. A digest of it is kept with decisions, so a member keeps its
@@ -159,7 +159,7 @@ impl Rule {
                     DeprecatedContent::HideAfterSeconds(time.as_secs())
                 }
             }),
-            successor: successor.as_ref().map(|name| name.as_str()),
+            successor: successor.as_ref().map(Name::as_str),
         }
     }
 }

@@ -4,25 +4,12 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
-use crate::support::daemon::{Daemon, Workplace, text};
+use crate::stories::begin;
+use crate::support::daemon::{Workplace, text};
 use crate::support::registry::{OFFICIAL, Row, now};
-use crate::support::upstream::Upstream;
 use crate::support::wait::eventually;
 
 const WIKI: &str = "com.example/wiki";
-
-/// Starts a daemon with an upstream of the organisation, whose names need no owner.
-async fn begin(rows: impl IntoIterator<Item = Row>) -> (Upstream, Workplace, Daemon) {
-    let upstream = Upstream::start(rows).await;
-    let place = Workplace::new(&upstream.url);
-    place.upstream(
-        &upstream.url,
-        "trust = \"internal\"\nsync = {interval = \"250ms\", page_size = 10}",
-    );
-    let daemon = place.start().await;
-    daemon.synced().await;
-    (upstream, place, daemon)
-}
 
 fn version(of: &str, description: &str) -> Row {
     let (server, at) = (

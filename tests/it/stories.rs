@@ -13,7 +13,7 @@ use crate::support::wait::eventually;
 const WIKI: &str = "com.example/wiki";
 
 /// Starts a daemon with an upstream of the organisation, whose names need no owner.
-async fn begin(rows: impl IntoIterator<Item = Row>) -> (Upstream, Workplace, Daemon) {
+pub(crate) async fn begin(rows: impl IntoIterator<Item = Row>) -> (Upstream, Workplace, Daemon) {
     let upstream = Upstream::start(rows).await;
     let place = Workplace::new(&upstream.url);
     place.upstream(

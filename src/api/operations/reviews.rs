@@ -16,12 +16,15 @@ use crate::daemon::{
 };
 use crate::model::{Name, reason};
 
+/// As the command has it.
+const SOON: Duration = Duration::from_hours(30 * 24);
+
 /// The parameters of the review queue.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct QueueQuery {
-    /// The seconds within which something ends.
-    expiring: u64,
+    /// The seconds within which something ends: 30 days if absent.
+    expiring: Option<u64>,
     owner: Option<String>,
     tier: Option<u8>,
     kind: Option<WaitingKind>,
@@ -33,7 +36,8 @@ pub(super) async fn queue(
     Asked(query): Asked<QueueQuery>,
 ) -> Result<Json<ReviewQueue>, Problem> {
     let QueueQuery { expiring, owner, tier, kind } = query;
-    let filter = QueueFilter { expiring: Duration::from_secs(expiring), owner, tier, kind };
+    let expiring = expiring.map_or(SOON, Duration::from_secs);
+    let filter = QueueFilter { expiring, owner, tier, kind };
     let read = move |services: &Arc<Services>| {
         let (policy, now) = (services.policy(), services.clock.now());
         let snapshot = services.store.snapshot()?;

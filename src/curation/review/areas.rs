@@ -28,7 +28,6 @@ pub struct AreaReport {
     pub area: Area,
     pub facts: Vec<AreaFact>,
     /// The number of facts that are not listed.
-    #[serde(default, skip_serializing_if = "is_zero")]
     pub more: usize,
     /// The question that the data leaves open.
     pub ask: String,
@@ -84,10 +83,6 @@ pub enum AreaFact {
     },
     /// The data answers nothing.
     Nothing,
-}
-
-const fn is_zero(count: &usize) -> bool {
-    *count == 0
 }
 
 impl Area {

@@ -65,18 +65,15 @@ impl<'e, 'a> Choice<'e, 'a> {
         asked: Option<&VersionPattern>,
     ) -> Result<Self, TooManyVersions> {
         let candidates = candidates(evaluation);
-        let shown: Vec<_> = match asked {
-            Some(pattern) => {
-                let is_asked = |entry: &&&EntryEvaluation<'_>| {
-                    let version = &entry.row.version;
-                    pattern.admits(version, version.semantic().as_ref())
-                };
-                candidates.iter().filter(is_asked).copied().collect()
-            }
-            None => {
-                let waiting = candidates.iter().find(|entry| is_waiting(entry));
-                waiting.or_else(|| candidates.first()).copied().into_iter().collect()
-            }
+        let shown: Vec<_> = if let Some(pattern) = asked {
+            let is_asked = |entry: &&&EntryEvaluation<'_>| {
+                let version = &entry.row.version;
+                pattern.admits(version, version.semantic().as_ref())
+            };
+            candidates.iter().filter(is_asked).copied().collect()
+        } else {
+            let waiting = candidates.iter().find(|entry| is_waiting(entry));
+            waiting.or_else(|| candidates.first()).copied().into_iter().collect()
         };
         if shown.len() > MAX_SHOWN {
             return Err(TooManyVersions { found: shown.len() });

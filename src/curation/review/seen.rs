@@ -61,6 +61,12 @@ struct BoundVersion<'s> {
     /// The content that the upstream sends now, if it is another one.
     rewritten: Option<(Digest, Digest)>,
     gates: Vec<(&'static str, &'static str, &'static str)>,
+    claims: BoundClaims,
+}
+
+/// The findings about a content: its repository declares it, a package names another server, its packages answered.
+#[derive(Serialize)]
+struct BoundClaims {
     declared: bool,
     disputed: bool,
     answered: bool,
@@ -130,9 +136,11 @@ impl Seen<'_, '_> {
                 .gates()
                 .map(|(gate, outcome)| (gate.as_str(), outcome.as_str(), outcome.evidence().kind()))
                 .collect(),
-            declared: claims.declared.contains(&head.received),
-            disputed: claims.disputed.contains_key(&head.received),
-            answered: claims.answered.contains(&head.received),
+            claims: BoundClaims {
+                declared: claims.declared.contains(&head.received),
+                disputed: claims.disputed.contains_key(&head.received),
+                answered: claims.answered.contains(&head.received),
+            },
         }
     }
 }

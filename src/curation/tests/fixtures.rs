@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use crate::curation::{
     ContentFacts, ContentHead, Dossier, DossierRow, OwnershipPolicy, PolicySnapshot,
-    UpstreamPolicy, View, ViewRecord,
+    ScreeningMatch, UpstreamPolicy, View, ViewRecord,
 };
 use crate::lint::{Source, has_errors};
+use crate::lookalike::{Field, Level, Match, Signal, Technique, Why};
 use crate::model::{
     Approved, Digest, Head, LedgerRecord, Name, NamespaceRules, Shown, Status, Timestamp, Version,
 };
@@ -68,6 +69,25 @@ pub(super) fn visible(of_version: &str, now: Timestamp) -> ViewRecord {
         approved: Approved::any(),
     };
     ViewRecord { view: "default".into(), version: version(of_version), record }
+}
+
+/// Returns a match with what is protected.
+pub(super) fn similar(target: &str, acknowledged: bool) -> ScreeningMatch {
+    let signal = Signal {
+        technique: Technique::BrandInLeaf,
+        field: Field::Leaf,
+        value: "tool".into(),
+        target: target.into(),
+    };
+    let found = Match {
+        target: target.into(),
+        why: Why::Listed,
+        level: Level::High,
+        score: 40,
+        signals: vec![signal],
+        suppressed: None,
+    };
+    ScreeningMatch { found, alert: None, acknowledged }
 }
 
 /// Returns the dossier of a name with these rows, and nothing else.

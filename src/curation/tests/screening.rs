@@ -2,11 +2,10 @@ use std::collections::BTreeSet;
 
 use rstest::rstest;
 
-use super::fixtures::{JANUARY, at, dossier, head, overlays, policy, row, visible};
+use super::fixtures::{JANUARY, at, dossier, head, overlays, policy, row, similar, visible};
 use crate::curation::{
     Authorities, Compared, Dossier, Gate, PolicySnapshot, Screening, ScreeningMatch, evaluate,
 };
-use crate::lookalike::{Field, Level, Match, Signal, Technique, Why};
 use crate::model::{Digest, Status, Timestamp};
 
 const NOW: &str = "2026-06-01T12:00:00Z";
@@ -37,21 +36,7 @@ fn contents(dossier: &Dossier, policy: &PolicySnapshot) -> BTreeSet<Digest> {
 }
 
 fn found(acknowledged: bool) -> ScreeningMatch {
-    let signal = Signal {
-        technique: Technique::BrandInLeaf,
-        field: Field::Leaf,
-        value: "tool".into(),
-        target: "stripe".into(),
-    };
-    let found = Match {
-        target: "stripe".into(),
-        why: Why::Listed,
-        level: Level::High,
-        score: 40,
-        signals: vec![signal],
-        suppressed: None,
-    };
-    ScreeningMatch { found, alert: None, acknowledged }
+    similar("stripe", acknowledged)
 }
 
 fn screening(
