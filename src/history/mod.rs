@@ -13,7 +13,7 @@ pub use event::{
     PolicyLoad, VerdictChange,
 };
 pub use rewind::{EntryKey, Served};
-pub use rule::{RuleDigests, RuleRecord, rule_digest};
+pub use rule::{RuleDigests, RuleRecord};
 
 #[cfg(test)]
 mod tests;

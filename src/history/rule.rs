@@ -31,13 +31,6 @@ impl RuleRecord {
     }
 }
 
-/// Returns the digest of a rule: that of its JSON, whatever its file and its line. Equal across releases, while the
-/// members are.
-#[must_use]
-pub fn rule_digest(rule: &Rule) -> Digest {
-    Digest::of(&serde_json::to_vec(rule).unwrap_or_default())
-}
-
 /// The digests of the rules of a set, each computed when it is first needed. Threads may share it.
 #[derive(Debug)]
 pub struct RuleDigests<'r> {
@@ -55,7 +48,7 @@ impl<'r> RuleDigests<'r> {
     #[must_use]
     pub fn digest(&self, rule: &Rule) -> Digest {
         let known = self.rules.element_offset(rule).and_then(|index| self.digests.get(index));
-        known.map_or_else(|| rule_digest(rule), |digest| *digest.get_or_init(|| rule_digest(rule)))
+        known.map_or_else(|| rule.digest(), |digest| *digest.get_or_init(|| rule.digest()))
     }
 
     /// Returns the records of the rules with these digests, of those that were asked for.

@@ -20,9 +20,9 @@ const RULE: &str = "servers:\n- name: com.a/x\n  tier: 2\n  conditions: {secrets
 
 #[test]
 fn digest_of_a_rule_depends_on_its_members_and_not_on_its_place() {
-    let first = rule_digest(&rules("a.yaml", RULE)[0]);
+    let first = rules("a.yaml", RULE)[0].digest();
     let moved = format!("# a comment\n\n{RULE}");
-    assert_eq!(rule_digest(&rules("b.yaml", &moved)[0]), first);
+    assert_eq!(rules("b.yaml", &moved)[0].digest(), first);
     for (before, after) in [
         ("tier: 2", "tier: 3"),
         ("[ada]", "[bob]"),
@@ -31,7 +31,7 @@ fn digest_of_a_rule_depends_on_its_members_and_not_on_its_place() {
         ("com.a/x", "com.a/y"),
     ] {
         let other = RULE.replace(before, after);
-        assert_ne!(rule_digest(&rules("a.yaml", &other)[0]), first, "{after}");
+        assert_ne!(rules("a.yaml", &other)[0].digest(), first, "{after}");
     }
 }
 

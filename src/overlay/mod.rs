@@ -18,7 +18,6 @@ mod approval;
 mod changes;
 mod conditions;
 mod conflict;
-mod content;
 mod coverage;
 mod document;
 mod effective;
@@ -45,7 +44,6 @@ mod waive;
 
 pub use changes::Changes;
 pub use conditions::{Condition, Conditions, PACKAGE_TYPES, Waive, WaivedCondition, registry_form};
-pub use content::RuleContent;
 pub use coverage::Coverage;
 pub use document::{parse, read};
 pub use effective::{EffectiveApproval, EffectivePolicy, NameRules};

@@ -252,6 +252,14 @@ impl Rule {
         self.approval.as_ref().is_some_and(|approval| approval.state.hides())
     }
 
+    /// Returns the digest of all its members, whatever its file and its line. It is kept with decisions and events, so a
+    /// member keeps its name and its form, and an absent one leaves no trace.
+    #[must_use]
+    pub fn digest(&self) -> Digest {
+        // Texts, words and numbers have a JSON form.
+        Digest::of(&serde_json::to_vec(self).unwrap_or_default())
+    }
+
     /// Returns its selector, for messages.
     #[must_use]
     pub fn selector(&self) -> String {

@@ -45,8 +45,8 @@ struct Bound<'s> {
     ownership: Option<BoundOwnership<'s>>,
     resemblances: BTreeSet<(&'s str, bool, BTreeSet<&'s Signal>)>,
     alerts: &'s BTreeSet<AlertItems>,
-    /// Each rule as canonical JSON, in the order of these texts: a rule may move to another file.
-    rules: BTreeSet<String>,
+    /// The digest of each rule, in the order of the digests: a rule may move to another file.
+    rules: BTreeSet<Digest>,
 }
 
 #[derive(Serialize)]
@@ -116,7 +116,7 @@ impl Seen<'_, '_> {
                 })
                 .collect(),
             alerts: self.alerts,
-            rules: overlays.rules_for(name).all().map(canonical).collect(),
+            rules: overlays.rules_for(name).all().map(Rule::digest).collect(),
         }
     }
 
@@ -143,10 +143,4 @@ impl Seen<'_, '_> {
             },
         }
     }
-}
-
-/// Returns everything that a rule states, as canonical JSON.
-fn canonical(rule: &Rule) -> String {
-    let canonical = serde_json_canonicalizer::to_string(&rule.content());
-    canonical.expect("strings, words and numbers have a canonical form")
 }
