@@ -62,13 +62,16 @@ pub use mirror::{
     run_sync,
 };
 pub use notify::open_webhooks;
-pub use policy::{CurrentPolicy, LoadedOverlays, combine, load_overlays, starter_warning};
+pub use policy::{
+    CurrentPolicy, LoadedOverlays, MAX_PROPOSAL_BYTES, OverlayFile, Proposal, ProposedChange,
+    combine, last_good_overlays, load_overlays, starter_warning,
+};
 pub use publish::Published;
 pub use query::{
-    HoldReport, Listed, OtherVersion, QuarantineReport, RuleEffect, Shown, StatusReport,
-    UpstreamReport, VersionDifference, WebhookReport, change_set_on_hold, explain_name,
-    is_anything_known, known_names, list, quarantine, rule_effects, show_entry, status,
-    version_difference,
+    Cause, HoldReport, Listed, OtherVersion, Plan, PlannedEffect, PlannedEntry, PlannedGroup,
+    PlannedView, QuarantineReport, RuleEffect, Shown, StatusReport, UpstreamReport,
+    VersionDifference, WebhookReport, change_set_on_hold, explain_name, is_anything_known,
+    known_names, list, plan, quarantine, rule_effects, show_entry, status, version_difference,
 };
 pub use run::run;
 pub(crate) use runtime::try_blocking;

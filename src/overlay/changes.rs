@@ -21,8 +21,8 @@ pub struct Changes {
 }
 
 /// The part of a rule that can change what is served.
-#[derive(PartialEq)]
-struct Effect<'s> {
+#[derive(PartialEq, Eq, Hash)]
+pub(super) struct Effect<'s> {
     versions: &'s VersionPattern,
     upstream: Option<&'s str>,
     tier: Option<u8>,
@@ -37,7 +37,7 @@ struct Effect<'s> {
     successor: Option<&'s Name>,
 }
 
-#[derive(PartialEq)]
+#[derive(PartialEq, Eq, Hash)]
 struct EffectiveApproval<'s> {
     state: State,
     track: Option<Track>,
@@ -112,7 +112,7 @@ fn changed_namespaces(before: &OverlaySet, after: &OverlaySet) -> Vec<NamespaceP
 }
 
 impl<'s> Effect<'s> {
-    fn of(rule: &'s Rule) -> Self {
+    pub(super) fn of(rule: &'s Rule) -> Self {
         let Rule { versions, tier, classification, .. } = rule;
         Self {
             versions,

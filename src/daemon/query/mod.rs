@@ -11,6 +11,7 @@ mod explain;
 mod hold;
 mod inventory;
 mod list;
+mod plan;
 mod reference;
 mod rules;
 mod show;
@@ -21,6 +22,9 @@ pub use explain::explain_name;
 pub use hold::{HoldReport, change_set_on_hold};
 pub use inventory::{QuarantineReport, is_anything_known, known_names, quarantine};
 pub use list::{Listed, list};
+#[cfg(test)]
+pub(super) use plan::plan_listing;
+pub use plan::{Cause, Plan, PlannedEffect, PlannedEntry, PlannedGroup, PlannedView, plan};
 pub use rules::{RuleEffect, rule_effects};
 pub use show::{OtherVersion, Shown, VersionDifference, show_entry, version_difference};
 pub use status::{StatusReport, UpstreamReport, WebhookReport, status};
