@@ -32,6 +32,8 @@ pub(super) enum Problem {
     BadRequest(String),
     #[error("{0}")]
     Unprocessable(String),
+    #[error("{0}")]
+    TooLarge(String),
     #[error("This method is not allowed here")]
     Method,
     #[error("Too many requests; try again in {} s", .0.as_secs() + 1)]
@@ -100,6 +102,7 @@ impl Problem {
             }
             Self::BadRequest(_) => StatusCode::BAD_REQUEST,
             Self::Unprocessable(_) => StatusCode::UNPROCESSABLE_ENTITY,
+            Self::TooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
             Self::Method => StatusCode::METHOD_NOT_ALLOWED,
             Self::TooMany(_) => StatusCode::TOO_MANY_REQUESTS,
             Self::NotReady | Self::StoreUnwritable => StatusCode::SERVICE_UNAVAILABLE,

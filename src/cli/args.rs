@@ -115,10 +115,15 @@ pub(super) enum Command {
         #[arg(long)]
         json: bool,
     },
-    /// Show why the versions of one server are served or hidden
+    /// Show what an edit of the overlays would change of what is served, and load nothing
+    ///
+    /// The folder of --overlays is compared with the policy of the running daemon. Without a daemon it is compared with
+    /// the configured folder, or if it is that folder with the last valid set of the store.
+    Plan(PlanArguments),
+    /// Show why the versions of one server are served or hidden, or what a wildcard covers
     Explain {
-        /// A server, or one version of it
-        #[arg(value_name = "NAME[@VERSION]")]
+        /// A server, one version of it, or a pattern such as `com.example/*`
+        #[arg(value_name = "NAME[@VERSION] | PATTERN")]
         name: String,
         /// Every gate with its evidence
         #[arg(long, short)]
@@ -194,6 +199,22 @@ pub(super) enum Command {
         #[arg(long)]
         json: bool,
     },
+}
+
+#[derive(Debug, Args)]
+pub(super) struct PlanArguments {
+    /// The folder to compare with, such as that of the base branch of a pull request
+    #[arg(long, value_name = "DIR")]
+    pub base: Option<PathBuf>,
+    /// Fail if more entries than this become visible
+    #[arg(long, value_name = "N")]
+    pub allow_visible: Option<u64>,
+    /// Print Markdown for a comment
+    #[arg(long, conflicts_with = "json")]
+    pub markdown: bool,
+    /// Print JSON for programs
+    #[arg(long)]
+    pub json: bool,
 }
 
 #[derive(Debug, Args)]
@@ -348,6 +369,13 @@ impl Arguments {
             Some(file) => (file.clone(), true),
             None => ("vidimus.toml".into(), false),
         }
+    }
+
+    /// Returns the locations without the folder of overlays that a flag names: `plan` compares that folder with the
+    /// configured one.
+    pub(super) fn configured_locations(&self) -> Locations {
+        let overlays = std::env::var_os("VIDIMUS_OVERLAYS").map(PathBuf::from);
+        Locations { overlays, ..self.locations() }
     }
 
     pub(super) fn locations(&self) -> Locations {

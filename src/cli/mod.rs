@@ -15,6 +15,9 @@ mod hold;
 mod list;
 mod lookalikes;
 mod ownership;
+mod pattern;
+mod plan;
+mod plan_text;
 mod print;
 mod progress;
 mod query;
@@ -100,6 +103,12 @@ async fn dispatch(
     format: LogFormat,
     bars: MultiProgress,
 ) -> Result<Exit, CliError> {
+    let (file, named) = arguments.configuration();
+    let configured = || Settings::load(&file, named, arguments.configured_locations());
+    let configured_overlays = match &arguments.command {
+        Command::Plan(_) => Some(configured().map_err(CliError::Findings)?.overlays),
+        _ => None,
+    };
     match arguments.command {
         Command::Serve => {
             let drawn = format == LogFormat::Text;
@@ -133,6 +142,13 @@ async fn dispatch(
         Command::List(arguments) => list::list(settings, &arguments).await,
         Command::Show { name, raw, diff, json } => {
             show::show(settings, &name, raw, &diff, json).await
+        }
+        Command::Plan(options) => {
+            let current = configured_overlays.unwrap_or_else(|| settings.overlays.clone());
+            plan::plan(settings, current, &options).await
+        }
+        Command::Explain { name, json, .. } if name.contains('*') => {
+            pattern::explain(settings, &name, json).await
         }
         Command::Explain { name, verbose, json } => {
             explain::explain(settings, &name, verbose, json).await

@@ -68,10 +68,11 @@ pub use policy::{
 };
 pub use publish::Published;
 pub use query::{
-    Cause, HoldReport, Listed, OtherVersion, Plan, PlannedEffect, PlannedEntry, PlannedGroup,
-    PlannedView, QuarantineReport, RuleEffect, Shown, StatusReport, UpstreamReport,
-    VersionDifference, WebhookReport, change_set_on_hold, explain_name, is_anything_known,
-    known_names, list, plan, quarantine, rule_effects, show_entry, status, version_difference,
+    Cause, HiddenBy, HoldReport, Listed, OtherVersion, PatternRelation, PatternReport, PatternRule,
+    Plan, PlanAnswer, PlannedEffect, PlannedEntry, PlannedGroup, PlannedView, QuarantineReport,
+    RuleEffect, Shown, StatusReport, UpstreamReport, VersionDifference, WebhookReport,
+    change_set_on_hold, explain_name, explain_pattern, is_anything_known, known_names, list,
+    quarantine, rule_effects, show_entry, status, version_difference,
 };
 pub use run::run;
 pub(crate) use runtime::try_blocking;

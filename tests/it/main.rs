@@ -34,6 +34,7 @@ mod openapi;
 mod operations;
 mod ownership;
 mod ownership_sources;
+mod plans;
 mod power_loss;
 mod progress;
 mod real_clients;

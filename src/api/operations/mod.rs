@@ -6,6 +6,7 @@ mod entries;
 mod holds;
 mod mirror;
 mod params;
+mod plan;
 mod routes;
 mod show;
 mod state;

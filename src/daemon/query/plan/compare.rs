@@ -282,7 +282,7 @@ fn entry<'e, 'a>(
 /// Says in words what is or was of an entry under the policy that does not show it.
 fn state(entry: Option<&EntryEvaluation<'_>>) -> String {
     match entry.map(EntryState::of) {
-        Some(EntryState::Served) => "in no such view".to_owned(),
+        Some(EntryState::Served) => "not in this view".to_owned(),
         Some(state) => state.to_string(),
         None => "unknown".to_owned(),
     }
