@@ -88,53 +88,52 @@ pub(super) fn lines(plan: &Plan, style: Style, allowed: Option<u64>) -> Vec<Stri
 
 fn totals(plan: &Plan, style: Style, allowed: Option<u64>) -> Vec<String> {
     let Plan { visible, hidden, described, names, .. } = *plan;
-    let mut lines = Vec::new();
-    if visible + hidden + described == 0 {
-        let names = counted(names, "server", "servers");
-        lines.push(format!("The plan changes nothing that is served ({names} compared)."));
-    } else {
-        let changes = changes([visible, hidden, described]);
-        let names = counted(names, "server", "servers");
-        lines.push(format!("{changes} ({names} compared)."));
-    }
+    let names = counted(names, "server", "servers");
+    let changes = match [visible, hidden, described] {
+        [0, 0, 0] => "The plan changes nothing that is served".to_owned(),
+        counts => self::changes(counts),
+    };
+    let mut lines = vec![format!("{changes} ({names} compared).")];
     if let Some(allowed) = allowed.filter(|allowed| visible > *allowed) {
         let entries = entries(visible);
         lines.push(style.heading(&format!(
             "{entries} would become visible, more than `--allow-visible {allowed}` allows."
         )));
     }
-    if plan.views.len() > 1 {
+    if plan.views.len() > 1 && visible + hidden + described > 0 {
         for PlannedView { view, visible, hidden, described } in &plan.views {
-            let changes = changes([*visible, *hidden, *described]);
+            let changes = self::changes([*visible, *hidden, *described]);
             lines.push(style.item(&format!("view {}: {changes}", style.quote(view))));
         }
     }
     lines
 }
 
-fn changes([visible, hidden, described]: [u64; 3]) -> String {
-    let one = |count: u64, one: &str, many: &str| {
-        format!("{} {}", entries(count), if count == 1 { one } else { many })
-    };
-    format!(
-        "{}, {}, {}",
-        one(visible, "becomes visible", "become visible"),
-        one(hidden, "becomes hidden", "become hidden"),
-        one(described, "is described otherwise", "are described otherwise")
-    )
+/// Says in words how many entries change, without the kinds of change of which there are none.
+fn changes(counts: [u64; 3]) -> String {
+    let effects = [PlannedEffect::Visible, PlannedEffect::Hidden, PlannedEffect::Described];
+    let parts = effects.into_iter().zip(counts).filter(|(_, count)| *count > 0);
+    let parts: Vec<String> = parts
+        .map(|(effect, count)| format!("{} {}", entries(count), verb(effect, count)))
+        .collect();
+    if parts.is_empty() { "no change".to_owned() } else { parts.join(", ") }
 }
 
-fn of_group(group: &PlannedGroup, views: usize, style: Style) -> Vec<String> {
-    let PlannedGroup { effect, cause, count, entries: listed } = group;
-    let (_, most_entries, _) = style.most();
-    let verb = match (effect, count) {
+const fn verb(effect: PlannedEffect, count: u64) -> &'static str {
+    match (effect, count) {
         (PlannedEffect::Visible, 1) => "becomes visible",
         (PlannedEffect::Visible, _) => "become visible",
         (PlannedEffect::Hidden, 1) => "becomes hidden",
         (PlannedEffect::Hidden, _) => "become hidden",
         (PlannedEffect::Described, 1) => "is described otherwise",
         (PlannedEffect::Described, _) => "are described otherwise",
-    };
+    }
+}
+
+fn of_group(group: &PlannedGroup, views: usize, style: Style) -> Vec<String> {
+    let PlannedGroup { effect, cause, count, entries: listed } = group;
+    let (_, most_entries, _) = style.most();
+    let verb = verb(*effect, *count);
     let heading = format!("{} {verb}: {}", entries(*count), of_cause(cause, style));
     let mut lines = vec![style.heading(&heading)];
     let shown = listed.iter().take(most_entries);

@@ -47,3 +47,4 @@ mod socket;
 mod stories;
 mod support;
 mod webhooks;
+mod whom_to_ask;
