@@ -93,14 +93,13 @@ impl Operator {
         self.ask(Method::POST, path, query, Bytes::new()).await
     }
 
-    /// Sends a document.
-    pub(super) async fn post_json<T: DeserializeOwned>(
+    /// Sends a JSON document.
+    pub(super) async fn post_document<T: DeserializeOwned>(
         &self,
         path: &[&str],
-        document: &impl Serialize,
+        document: Vec<u8>,
     ) -> Result<T, CliError> {
-        let body = serde_json::to_vec(document).unwrap_or_default();
-        self.ask(Method::POST, path, &[], body.into()).await
+        self.ask(Method::POST, path, &[], document.into()).await
     }
 
     async fn ask<T: DeserializeOwned>(

@@ -86,11 +86,11 @@ async fn answer(
             Ok(PlanAnswer::of(proposal, settings, &offline.current_policy, &snapshot, now)?)
         }
         Target::Daemon(operator) => {
-            let bytes = serde_json::to_vec(&proposal).map_or(0, |body| body.len());
-            if bytes > MAX_PROPOSAL_BYTES {
-                return Err(CliError::LargeProposal { bytes });
+            let document = serde_json::to_vec(&proposal).unwrap_or_default();
+            if document.len() > MAX_PROPOSAL_BYTES {
+                return Err(CliError::LargeProposal { bytes: document.len() });
             }
-            match operator.post_json(&["plan"], &proposal).await {
+            match operator.post_document(&["plan"], document).await {
                 Err(CliError::Refused { status: 503, .. }) => Err(CliError::NothingKnown),
                 answered => answered,
             }

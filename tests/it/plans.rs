@@ -71,6 +71,13 @@ async fn pull_request_that_opens_a_wildcard_too_far_is_stopped() {
         ["com.vendor/a@1.0.0"],
         "nothing is loaded"
     );
+    // A viewer may plan.
+    let new = place.json(&["token", "create", "ci", "--role", "viewer", "--json"]);
+    place.write("ci.token", new["secret"].as_str().expect("a secret"));
+    let address = format!("--ops-listen={}", daemon.operations.trim_start_matches("http://"));
+    let viewed = plan(&["--token-file=ci.token", &address, "--json"]);
+    let viewed: Value = serde_json::from_slice(&viewed.stdout).expect("a plan");
+    assert_eq!(viewed["visible"], 5, "{viewed}");
     // What the wildcard covers.
     let covered = place.print(&["explain", "com.vendor/*"]);
     assert!(

@@ -10,7 +10,7 @@ use crate::support::upstream::Upstream;
 const SETTINGS: &str = "namespace = \"com.example.registry\"\ncontact = \"Platform security\"\n\
                         request_url = \"https://portal.example/ask\"\n";
 
-/// C4: lists keep the members that clients read; whom to ask stands under our own key.
+/// Lists keep the members that clients read; whom to ask stands under our own key.
 #[tokio::test(flavor = "multi_thread")]
 async fn answers_say_whom_to_ask_only_if_the_settings_do() {
     let upstream = Upstream::start([Row::new("a.b/c", "1.0.0"), Row::new("a.b/d", "1.0.0")]).await;

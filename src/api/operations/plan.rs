@@ -1,9 +1,8 @@
 use std::sync::Arc;
 
 use axum::Json;
-use axum::body::to_bytes;
 use axum::extract::{Path, Request, State};
-use axum::http::header;
+use http_body_util::BodyExt;
 
 use super::entries::known;
 use super::state::{Operator, evaluating};
@@ -31,21 +30,33 @@ pub(super) async fn plan(
     known(evaluating(state, read).await?)
 }
 
+/// Bytes of a body that is too large that are read all the same: a client that is still sending would not see the answer.
+const MAX_DISCARDED: usize = 4 * MAX_PROPOSAL_BYTES;
+
 async fn received(request: Request) -> Result<Proposal, Problem> {
-    let too_large = || {
-        let found = format!("The overlays of a plan have at most {MAX_PROPOSAL_BYTES} bytes");
-        Problem::TooLarge(format!(
-            "{found}; split the change, or plan it beside a copy of the store"
-        ))
-    };
-    let stated = request.headers().get(header::CONTENT_LENGTH);
-    let stated = stated.and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
-    if stated.is_some_and(|stated| stated > MAX_PROPOSAL_BYTES as u64) {
-        return Err(too_large());
+    let (mut body, mut bytes) = (request.into_body(), 0);
+    let mut received = Vec::new();
+    while let Some(frame) = body.frame().await {
+        let frame = frame
+            .map_err(|_| Problem::BadRequest("The body was not received completely".into()))?;
+        let Ok(data) = frame.into_data() else { continue };
+        bytes += data.len();
+        if bytes > MAX_DISCARDED {
+            break;
+        }
+        if bytes > MAX_PROPOSAL_BYTES {
+            received = Vec::new();
+        } else {
+            received.extend_from_slice(&data);
+        }
     }
-    // Nothing else of the request can fail here than its size, or its connection.
-    let body = to_bytes(request.into_body(), MAX_PROPOSAL_BYTES).await.map_err(|_| too_large())?;
-    let proposal: Proposal = serde_json::from_slice(&body)
+    if bytes > MAX_PROPOSAL_BYTES {
+        return Err(Problem::TooLarge(format!(
+            "The overlays of a plan have at most {MAX_PROPOSAL_BYTES} bytes; split the change, or plan it beside a copy \
+             of the store"
+        )));
+    }
+    let proposal: Proposal = serde_json::from_slice(&received)
         .map_err(|bad| Problem::BadRequest(format!("The body is not a proposal: {bad}")))?;
     let files = proposal.file_count();
     if files > MAX_FILES {

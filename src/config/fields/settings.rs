@@ -60,7 +60,7 @@ pub(in crate::config) const SETTINGS: Table = Table {
         .example("\"Platform security\""),
         Field::new(
             "request_url",
-            "URL",
+            "text",
             "The page or address at which a server is asked for, said in the same places.",
         )
         .allowed("an https or mailto URL of at most 2000 characters, such as https://example.com/request-a-server")

@@ -55,7 +55,7 @@ fn weeks_of_events_serve_what_people_decided_and_no_more() {
 fn plan_followed_by_loading_yields_exactly_what_was_planned() {
     let seed = variable("VIDIMUS_TEST_SEED", 1);
     let mut planned = Planned::default();
-    for number in 0..4 {
+    for number in 0..3 {
         let mut world = World::new(seed + 1_000 + number);
         for _ in 0..30 {
             world.check_plan(&mut planned);
@@ -64,6 +64,7 @@ fn plan_followed_by_loading_yields_exactly_what_was_planned() {
             }
         }
     }
+    assert!(planned.refused * 3 < planned.loaded, "{planned:?}");
     assert_eq!(planned.effects.len(), 3, "{planned:?}");
     assert!(planned.effects.values().all(|entries| *entries > 10), "{planned:?}");
 }

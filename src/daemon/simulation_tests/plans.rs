@@ -1,8 +1,9 @@
 //! Edits of the overlays, planned before they are loaded.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
 
-use super::actions::edit_overlays;
+use super::actions::{NAMES, edit_overlays};
 use super::daemon::Loop;
 use super::world::World;
 use crate::config::read_overlays;
@@ -18,15 +19,14 @@ const MOST_TURNS: usize = 400;
 
 /// Entries with an effect in a view, as (view, name, version).
 type Effects = BTreeMap<PlannedEffect, BTreeSet<(String, String, String)>>;
-/// What the ledgers show, by (view, name, version).
+/// The digests of what the ledgers show, by (view, name, version).
 type Served = BTreeMap<(String, String, String), Digest>;
 
 /// Counts that show that the edits had every effect.
 #[derive(Debug, Default)]
 pub(super) struct Planned {
     pub(super) effects: BTreeMap<PlannedEffect, usize>,
-    /// Edits that were loaded and changed nothing.
-    pub(super) unchanged: usize,
+    pub(super) loaded: usize,
     pub(super) refused: usize,
 }
 
@@ -39,8 +39,9 @@ impl World {
         }
         assert!(self.drain(), "the loops rest on a disk without faults");
         self.settle();
-        let (before, is_refused) = (self.ledgers(), self.is_refused());
+        let before = self.ledgers();
         edit_overlays(self);
+        self.edit_other_rules();
         let services = &self.daemon.as_ref().expect("it runs").services;
         let snapshot = services.store.snapshot().expect("a snapshot");
         let now = services.clock.now();
@@ -60,17 +61,36 @@ impl World {
         self.settle();
         assert!(!self.is_refused(), "a set that is planned is loaded");
         let end = self.daemon.as_ref().expect("it runs").services.clock.now();
-        if effects(&snapshot, &change, end) != wanted || is_refused && wanted.is_empty() {
+        if effects(&snapshot, &change, end) != wanted {
             // Time alone changed the answer meanwhile.
             return;
         }
         let found = difference(&before, &self.ledgers());
         assert_eq!(found, wanted, "what was loaded differs from what was planned");
-        planned.unchanged += usize::from(found.is_empty());
+        planned.loaded += 1;
         for (effect, entries) in found {
             *planned.effects.entry(effect).or_default() += entries.len();
         }
         self.remember_rules();
+    }
+
+    /// Writes a file of rules that approve and deny nothing.
+    fn edit_other_rules(&mut self) {
+        let mut rules = Vec::new();
+        for _ in 0..self.dice.below(4) {
+            let (name, other) = (self.dice.pick(&NAMES), self.dice.pick(&NAMES));
+            let (namespace, _) = name.split_once('/').expect("a name");
+            rules.push(match self.dice.below(5) {
+                0 | 1 if name != other => format!("{{name: {name}, successor: {other}}}"),
+                2 => format!("{{name: {namespace}/*, conditions: {{remotes: {{hosts: ['*.corp.example']}}}}}}"),
+                3 => format!("{{name: {name}, classification: regulated}}"),
+                _ => format!("{{name: {namespace}.*/*, on_drift: suspend}}"),
+            });
+        }
+        let text = format!("servers: [{}]\n", rules.join(", "));
+        fs::write(self.folder.path().join("overlays/d.yaml"), &text).expect("a file");
+        self.note(format!("other rules: {text}"));
+        self.texts.insert(text, Vec::new());
     }
 
     fn is_refused(&self) -> bool {

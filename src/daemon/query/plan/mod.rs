@@ -6,6 +6,8 @@
 mod cause;
 mod compare;
 mod report;
+#[cfg(test)]
+mod tests;
 
 use serde::{Deserialize, Serialize};
 
