@@ -43,8 +43,7 @@ pub(super) async fn plan(
         }
     }
     let files = |folder: &Folder| folder.sources.iter().map(OverlayFile::from).collect();
-    let proposal =
-        Proposal { overlays: files(&proposed), base: base.as_ref().map(|base| files(base)) };
+    let proposal = Proposal { overlays: files(&proposed), base: base.as_ref().map(files) };
     let PlanAnswer { findings, plan } = answer(&settings, current, proposal).await?;
     let Some(plan) = plan else {
         let sources = proposed.sources.iter().chain(base.iter().flat_map(|base| &base.sources));

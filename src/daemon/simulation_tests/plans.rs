@@ -113,7 +113,7 @@ impl World {
             }
             match wake {
                 _ if is_busy => {}
-                Some(at) if at > elapsed => self.advance(at - elapsed),
+                Some(at) if at > elapsed => self.advance(at.saturating_sub(elapsed)),
                 _ => return,
             }
         }

@@ -10,7 +10,7 @@ use crate::daemon::publish::{SuccessorViews, Successors, load};
 use crate::daemon::query::list::screening_of;
 use crate::daemon::screening::Screenings;
 use crate::model::{Name, Timestamp, Version};
-use crate::overlay::{Alteration, AlteredRules, Rule};
+use crate::overlay::{Alteration, AlteredRules, NameRules, Rule};
 use crate::store::{Snapshot, StoreError};
 
 /// The key of our block while two descriptions are compared; that of the settings is the same in both.
@@ -77,12 +77,11 @@ impl<'p> Comparison<'p> {
             PolicyDifference::Names(changes) if !self.altered.is_protection() => changes.exact(),
             _ => None,
         };
-        let mut names: BTreeSet<Name> = match exact {
-            Some(names) => names.into_iter().collect(),
-            None => {
-                let stored = self.snapshot.names()?.into_iter();
-                stored.filter(|name| self.concerns(name)).collect()
-            }
+        let mut names: BTreeSet<Name> = if let Some(names) = exact {
+            names.into_iter().collect()
+        } else {
+            let stored = self.snapshot.names()?.into_iter();
+            stored.filter(|name| self.concerns(name)).collect()
         };
         let sets = [self.before.policy, self.after.policy].map(|policy| &policy.overlays);
         let predecessors = names.iter().flat_map(|name| sets.map(|set| set.predecessors(name)));
@@ -100,11 +99,11 @@ impl<'p> Comparison<'p> {
     fn concerns(&self, name: &Name) -> bool {
         let rules = [&self.before, &self.after].map(|side| side.policy.overlays.rules_for(name));
         // A name that no rule mentions is served by neither.
-        if rules.iter().all(|rules| rules.is_silent()) {
+        if rules.iter().all(NameRules::is_silent) {
             return false;
         }
         self.difference.concerns(name)
-            || (self.altered.is_protection() && rules.iter().any(|rules| rules.may_admit_unseen()))
+            || (self.altered.is_protection() && rules.iter().any(NameRules::may_admit_unseen))
     }
 
     /// Compares what both policies serve of a name, in each view.

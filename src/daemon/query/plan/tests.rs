@@ -1,13 +1,10 @@
-use std::sync::Arc;
-
 use serde_json::value::RawValue;
 
 use super::cause::Cause;
 use super::{Plan, PlannedEffect, plan};
-use crate::curation::{OwnershipPolicy, PolicySnapshot, UpstreamPolicy, View};
-use crate::lint::Source;
-use crate::model::{Entry, NamespaceRules, OFFICIAL_META, Timestamp};
-use crate::overlay::{Context, Terms, read};
+use crate::curation::tests::fixtures;
+use crate::curation::{OwnershipPolicy, PolicySnapshot, View};
+use crate::model::{Entry, OFFICIAL_META, Timestamp};
 use crate::store::{Batch, Destination, Store};
 use crate::sync::Row;
 
@@ -27,35 +24,24 @@ fn store(entries: &[(&str, &str)]) -> Store {
     };
     let rows: Vec<Row> = entries.iter().map(row).collect();
     let destination = Destination::Live;
-    let batch =
-        Batch { upstream: "up", rows: &rows, destination, state: None, seen: None, now: now() };
+    let batch = Batch {
+        upstream: "official",
+        rows: &rows,
+        destination,
+        state: None,
+        seen: None,
+        now: now(),
+    };
     store.commit(&batch).expect("committed");
     store
 }
 
 fn policy(overlays: &str) -> PolicySnapshot {
-    let context = Context { terms: Terms::default(), now: now(), upstreams: None };
-    let reading = read(&[Source::new("x.yaml", overlays)], &context);
-    assert_eq!(reading.findings, [], "{overlays}");
-    let upstream = UpstreamPolicy {
-        id: "up".into(),
-        priority: 1,
-        internal: false,
-        enabled: true,
-        trust_dates: false,
-        namespaces: NamespaceRules::default(),
-    };
-    let views = vec![
-        View::unlimited("default"),
-        View { tiers: Some([1].into()), ..View::unlimited("first") },
-    ];
-    PolicySnapshot::new(
-        Arc::new(reading.into()),
-        vec![upstream],
-        views,
-        OwnershipPolicy::default(),
-        true,
-    )
+    let PolicySnapshot { overlays, upstreams, .. } =
+        fixtures::policy(fixtures::overlays(overlays, now()));
+    let first = View { tiers: Some(vec![1]), ..View::unlimited("first") };
+    let views = vec![View::unlimited("default"), first];
+    PolicySnapshot::new(overlays, upstreams, views, OwnershipPolicy::default(), true)
 }
 
 fn planned(entries: &[(&str, &str)], before: &str, after: &str) -> Plan {
