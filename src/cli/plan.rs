@@ -5,14 +5,14 @@ use serde::Serialize;
 
 use super::args::PlanArguments;
 use super::error::{CliError, Exit};
-use super::plan_text::{Style, entries, lines};
+use super::plan_text::{Style, entries, lines, refused};
 use super::print::{self, as_json, out};
 use super::target::Target;
 use crate::config::{Folder, Settings, read_overlays};
 use crate::daemon::{
     MAX_PROPOSAL_BYTES, OverlayFile, Plan, PlanAnswer, Proposal, is_anything_known,
 };
-use crate::lint::{FindingReport, Source, has_errors};
+use crate::lint::{Finding, Source, has_errors};
 
 /// A plan as it is printed for programs.
 #[derive(Serialize)]
@@ -38,7 +38,7 @@ pub(super) async fn plan(
     let base = options.base.as_ref().map(|folder| read_overlays(folder));
     for folder in base.iter().chain([&proposed]) {
         if has_errors(&folder.findings) {
-            print::findings(&folder.findings, options.json);
+            print_findings(&folder.findings, options);
             return Ok(Exit::Findings);
         }
     }
@@ -47,19 +47,21 @@ pub(super) async fn plan(
     let PlanAnswer { findings, plan } = answer(&settings, current, proposal).await?;
     let Some(plan) = plan else {
         let sources = proposed.sources.iter().chain(base.iter().flat_map(|base| &base.sources));
-        print_findings(findings, &sources.cloned().collect::<Vec<_>>(), options.json);
+        let sources: Vec<Arc<Source>> = sources.cloned().collect();
+        let findings = findings.into_iter().map(|finding| finding.in_files(&sources));
+        print_findings(&findings.collect::<Vec<_>>(), options);
         return Ok(Exit::Findings);
     };
     let allowed = options.allow_visible;
-    let refused = allowed.filter(|allowed| plan.visible > *allowed);
+    let exceeded = allowed.filter(|allowed| plan.visible > *allowed);
     if options.json {
-        let is_refused = refused.is_some();
+        let is_refused = exceeded.is_some();
         as_json(&Printed { plan: &plan, allow_visible: allowed, is_refused });
     } else {
         let style = if options.markdown { Style::Markdown } else { Style::Text };
         lines(&plan, style, allowed).iter().for_each(|line| out(line));
     }
-    match refused {
+    match exceeded {
         Some(allowed) => Err(CliError::TooVisible { visible: entries(plan.visible), allowed }),
         None => Ok(Exit::Done),
     }
@@ -97,7 +99,10 @@ async fn answer(
     }
 }
 
-fn print_findings(findings: Vec<FindingReport>, sources: &[Arc<Source>], json: bool) {
-    let in_files = findings.into_iter().map(|finding| finding.in_files(sources));
-    print::findings(&in_files.collect::<Vec<_>>(), json);
+fn print_findings(findings: &[Finding], options: &PlanArguments) {
+    if options.markdown {
+        refused(findings).iter().for_each(|line| out(line));
+    } else {
+        print::findings(findings, options.json);
+    }
 }

@@ -4,6 +4,7 @@ use super::print::counted;
 use crate::daemon::{
     Cause, Plan, PlannedEffect, PlannedEntry, PlannedGroup, PlannedView, RuleEffect,
 };
+use crate::lint::Finding;
 use crate::model::Escaped;
 
 /// The form of the text.
@@ -51,6 +52,18 @@ impl Style {
 /// Returns a number of entries in words.
 pub(super) fn entries(count: u64) -> String {
     counted(count, "entry", "entries")
+}
+
+/// Returns the findings for which a set would be refused, as Markdown.
+pub(super) fn refused(findings: &[Finding]) -> Vec<String> {
+    let (style, all) = (Style::Markdown, findings.len() as u64);
+    let (_, _, most) = style.most();
+    let heading = format!("The overlays would be refused: {}", counted(all, "finding", "findings"));
+    let listed = findings.iter().take(most);
+    let listed = listed.map(|finding| style.item(&style.quote(&finding.to_string())));
+    let more = all.saturating_sub(most as u64);
+    let more = (more > 0).then(|| style.item(&format!("and {more} more")));
+    std::iter::once(style.heading(&heading)).chain(listed).chain(more).collect()
 }
 
 /// Returns the lines of a plan.

@@ -97,6 +97,7 @@ async fn pull_request_that_opens_a_wildcard_too_far_is_stopped() {
     assert_eq!(of_daemon, of_current);
     assert_eq!(daemon.signal("TERM").await, Some(0));
     assert_eq!(place.json(&both), of_daemon);
+    assert_eq!(place.print(&["explain", "com.vendor/*"]), covered);
     assert_eq!(place.json(&["plan", "--overlays=pull", "--json"]), of_current);
     // The configured folder against what a daemon accepted last.
     fs::copy(place.path().join("pull/policy.yaml"), place.path().join("overlays/policy.yaml"))
