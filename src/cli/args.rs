@@ -5,6 +5,7 @@ use std::time::Duration;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use super::plan::PlanArguments;
 use crate::alert::{AlertKind, parse_seen};
 use crate::config::Locations;
 use crate::curation::EntryState;
@@ -199,22 +200,6 @@ pub(super) enum Command {
         #[arg(long)]
         json: bool,
     },
-}
-
-#[derive(Debug, Args)]
-pub(super) struct PlanArguments {
-    /// The folder to compare with, such as that of the base branch of a pull request
-    #[arg(long, value_name = "DIR")]
-    pub base: Option<PathBuf>,
-    /// Fail if more entries than this become visible
-    #[arg(long, value_name = "N")]
-    pub allow_visible: Option<u64>,
-    /// Print Markdown for a comment
-    #[arg(long, conflicts_with = "json")]
-    pub markdown: bool,
-    /// Print JSON for programs
-    #[arg(long)]
-    pub json: bool,
 }
 
 #[derive(Debug, Args)]

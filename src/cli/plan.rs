@@ -1,9 +1,9 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use clap::Args;
 use serde::Serialize;
 
-use super::args::PlanArguments;
 use super::error::{CliError, Exit};
 use super::plan_text::{Style, entries, lines, refused};
 use super::print::{self, as_json, out};
@@ -13,6 +13,22 @@ use crate::daemon::{
     MAX_PROPOSAL_BYTES, OverlayFile, Plan, PlanAnswer, Proposal, is_anything_known,
 };
 use crate::lint::{Finding, Source, has_errors};
+
+#[derive(Debug, Args)]
+pub(super) struct PlanArguments {
+    /// The folder to compare with, such as that of the base branch of a pull request
+    #[arg(long, value_name = "DIR")]
+    base: Option<PathBuf>,
+    /// Fail if more entries than this become visible
+    #[arg(long, value_name = "N")]
+    allow_visible: Option<u64>,
+    /// Print Markdown for a comment
+    #[arg(long, conflicts_with = "json")]
+    markdown: bool,
+    /// Print JSON for programs
+    #[arg(long)]
+    json: bool,
+}
 
 /// A plan as it is printed for programs.
 #[derive(Serialize)]
