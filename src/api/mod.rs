@@ -12,6 +12,7 @@
 
 mod answer;
 mod cache;
+mod contact;
 mod cors;
 mod encoding;
 mod listener;

@@ -6,6 +6,7 @@ use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use thiserror::Error;
 
+use super::contact::Asking;
 use super::new_token::TokenRefused;
 use crate::alert::{NotAcknowledged, UnresolvedId};
 use crate::catalog::BadCursor;
@@ -32,6 +33,8 @@ pub(super) enum Problem {
     BadRequest(String),
     #[error("{0}")]
     Unprocessable(String),
+    #[error("{0}")]
+    TooLarge(String),
     #[error("This method is not allowed here")]
     Method,
     #[error("Too many requests; try again in {} s", .0.as_secs() + 1)]
@@ -79,6 +82,8 @@ struct Body9457<'a> {
     detail: &'a str,
     /// The same text under the name in the specification of upstream.
     error: &'a str,
+    #[serde(flatten)]
+    asking: Option<&'a Asking>,
 }
 
 impl Problem {
@@ -100,6 +105,7 @@ impl Problem {
             }
             Self::BadRequest(_) => StatusCode::BAD_REQUEST,
             Self::Unprocessable(_) => StatusCode::UNPROCESSABLE_ENTITY,
+            Self::TooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
             Self::Method => StatusCode::METHOD_NOT_ALLOWED,
             Self::TooMany(_) => StatusCode::TOO_MANY_REQUESTS,
             Self::NotReady | Self::StoreUnwritable => StatusCode::SERVICE_UNAVAILABLE,
@@ -121,19 +127,30 @@ impl From<BadCursor> for Problem {
     }
 }
 
-/// Answers as `application/problem+json` (RFC 9457).
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
+        self.respond(None)
+    }
+}
+
+impl Problem {
+    /// Answers as `application/problem+json` (RFC 9457). An answer that something is not there says whom to ask.
+    pub(super) fn respond(self, asking: Option<&Asking>) -> Response {
         let status = self.status();
+        let asking = asking.filter(|_| status == StatusCode::NOT_FOUND);
         if status.is_server_error() && !matches!(self, Self::NotReady | Self::StoreUnwritable) {
             tracing::error!(problem = %self, source = ?std::error::Error::source(&self), "a request failed");
         }
-        let detail = self.to_string();
+        let mut detail = self.to_string();
+        if let (Self::UnknownServer, Some(asking)) = (&self, asking) {
+            detail.push_str(&format!(". {}", asking.sentence()));
+        }
         let body = Body9457 {
             title: status.canonical_reason().unwrap_or("Error"),
             status: status.as_u16(),
             detail: &detail,
             error: &detail,
+            asking,
         };
         let json = serde_json::to_vec(&body).unwrap_or_default();
         let mut response = (status, Body::from(json)).into_response();

@@ -11,6 +11,7 @@ use bytes::{BufMut, Bytes, BytesMut};
 
 use super::answer::{Answer, Keep};
 use super::cache::Bodies;
+use super::contact::Asking;
 use super::cors::Cors;
 use super::params::Params;
 use super::path::{Asked, Route, asked};
@@ -40,6 +41,10 @@ struct Registry {
     ids: RequestIds,
     bodies: Bodies,
     rates: Option<Rates>,
+    asking: Option<Asking>,
+    /// The member of each list's `metadata` that says whom to ask, if the settings do.
+    metadata: Bytes,
+    document: Bytes,
 }
 
 /// Returns the routes that clients read.
@@ -48,7 +53,17 @@ struct Registry {
 /// double and trailing slashes must all reach the same code.
 pub fn registry(services: Arc<Services>) -> Router {
     let public = &services.settings.public;
+    let asking = Asking::of(&public.contact);
     let state = Registry {
+        metadata: asking
+            .as_ref()
+            .map(|asking| asking.metadata(&services.settings.namespace))
+            .unwrap_or_default(),
+        document: match &asking {
+            Some(asking) => asking.document(DOCUMENT).into(),
+            None => Bytes::from_static(DOCUMENT.as_bytes()),
+        },
+        asking,
         // Leaks once for each router: copying a static value needs no counter that threads share.
         epoch: HeaderValue::from_static(services.epoch.clone().leak()),
         has_tls: public.tls.is_some(),
@@ -64,7 +79,9 @@ pub fn registry(services: Arc<Services>) -> Router {
 async fn answer(State(registry): State<Arc<Registry>>, request: Request) -> Response {
     let mut response = match *request.method() {
         Method::OPTIONS => StatusCode::NO_CONTENT.into_response(),
-        Method::GET | Method::HEAD => registry.read(&request).into_response(),
+        Method::GET | Method::HEAD => registry
+            .read(&request)
+            .unwrap_or_else(|problem| problem.respond(registry.asking.as_ref())),
         _ => Problem::Method.into_response(),
     };
     let (asked, headers) = (request.headers(), response.headers_mut());
@@ -87,13 +104,14 @@ impl Registry {
         }
         let asked = asked?;
         if asked.route == Route::Document {
-            return Ok(document());
+            return Ok(self.document());
         }
         let published = self.services.answering();
         let published = published.as_ref().ok_or(Problem::NotReady)?;
         let name = asked.view.as_deref().unwrap_or(DEFAULT_VIEW);
         let unknown = || Problem::UnknownRoute { view: None };
-        let view = View { name, catalogue: published.view(name).ok_or_else(unknown)? };
+        let catalogue = published.view(name).ok_or_else(unknown)?;
+        let view = View { name, catalogue, metadata: &self.metadata };
         let params = Params::read(uri.query())?;
         let headers = request.headers();
         match asked.route {
@@ -125,7 +143,7 @@ impl Registry {
                 let item = found.ok_or(Problem::UnknownServer)?;
                 view.item(item).respond(headers, &self.bodies)
             }
-            Route::Document => Ok(document()),
+            Route::Document => Ok(self.document()),
         }
     }
 
@@ -137,17 +155,19 @@ impl Registry {
         let client: IpAddr = client(*peer, request.headers(), &self.services.settings.public);
         rates.spend(client).map_err(Problem::TooMany)
     }
-}
 
-fn document() -> Response {
-    const YAML: HeaderValue = HeaderValue::from_static("application/yaml");
-    ([(header::CONTENT_TYPE, YAML)], Body::from(DOCUMENT)).into_response()
+    fn document(&self) -> Response {
+        const YAML: HeaderValue = HeaderValue::from_static("application/yaml");
+        ([(header::CONTENT_TYPE, YAML)], Body::from(self.document.clone())).into_response()
+    }
 }
 
 /// A view of the published generation.
 struct View<'a> {
     name: &'a str,
     catalogue: &'a Catalogue,
+    /// The members of each list's `metadata` that do not depend on the list.
+    metadata: &'a Bytes,
 }
 
 impl View<'_> {
@@ -168,9 +188,11 @@ impl View<'_> {
             tag.update(&item.tag);
         }
         tag.update(page.next.as_deref().unwrap_or_default().as_bytes());
+        tag.update(self.metadata);
         let tag = tag.finish().as_ref().first_chunk().copied().unwrap_or_default();
         let size = page.items.iter().map(|item| item.size + 1).sum();
-        let make = move || document_of(page, size);
+        let metadata = self.metadata.clone();
+        let make = move || document_of(page, size, &metadata);
         Answer { tag, size, keep, make, next }
     }
 
@@ -186,7 +208,7 @@ impl View<'_> {
 }
 
 /// Returns `{"servers": […], "metadata": {…}}` from items that are already JSON.
-fn document_of(page: &Page<'_>, size: usize) -> Bytes {
+fn document_of(page: &Page<'_>, size: usize, metadata: &[u8]) -> Bytes {
     let mut body = BytesMut::with_capacity(size + 1024);
     body.put_slice(br#"{"servers":["#);
     for (index, item) in page.items.iter().enumerate() {
@@ -202,6 +224,7 @@ fn document_of(page: &Page<'_>, size: usize) -> Bytes {
         // The alphabet of base64url needs no escape.
         body.put_slice(format!(r#","nextCursor":"{next}""#).as_bytes());
     }
+    body.put_slice(metadata);
     body.put_slice(b"}}");
     body.freeze()
 }

@@ -159,6 +159,15 @@ impl<'a> Document<'a> {
     }
 }
 
+impl Loaded {
+    /// Returns the digest over everything that would be served of the content with these facts, except times of a
+    /// generation. `None` if it cannot be written.
+    #[must_use]
+    pub fn digest(&self, facts: &Facts, is_latest: bool, namespace: &str) -> Option<Digest> {
+        Document::new(self, facts, is_latest).ok().map(|document| document.digest(namespace))
+    }
+}
+
 /// The bytes that both blocks rarely exceed.
 const BLOCKS_BYTES: usize = 640;
 

@@ -80,6 +80,23 @@ impl Facts {
         &self.listed.upstream
     }
 
+    /// Returns the members in which other facts differ from these.
+    #[must_use]
+    pub fn differences(&self, other: &Self) -> Vec<&'static str> {
+        let (listed, details) = (&self.listed, &self.details);
+        let members = [
+            ("upstream", listed.upstream != other.listed.upstream),
+            ("tier", listed.tier != other.listed.tier),
+            ("ownership", listed.ownership != other.listed.ownership),
+            ("classification", details.classification != other.details.classification),
+            ("track", details.track != other.details.track),
+            ("reviewed", details.reviewed != other.details.reviewed),
+            ("expires", details.expires != other.details.expires),
+            ("successor", details.successor != other.details.successor),
+        ];
+        members.into_iter().filter(|(_, differs)| *differs).map(|(member, _)| member).collect()
+    }
+
     /// Returns the source of an item of the entry with this head, this reach and these facts. Status, message
     /// and dates come from what upstream sent last, which `newest` describes.
     #[must_use]

@@ -24,9 +24,7 @@ pub(super) fn latest(contenders: &[Contender<'_>]) -> Option<usize> {
 }
 
 /// Returns the index of the latest of these versions, each with its time of publication.
-pub(super) fn latest_of<'a>(
-    versions: impl Iterator<Item = (&'a Version, Timestamp)>,
-) -> Option<usize> {
+pub fn latest_of<'a>(versions: impl Iterator<Item = (&'a Version, Timestamp)>) -> Option<usize> {
     let contenders: Vec<Contender<'_>> =
         versions.map(|(version, published_at)| Contender::new(version, published_at)).collect();
     latest(&contenders)

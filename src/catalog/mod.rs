@@ -39,6 +39,7 @@ pub use cursor::{BadCursor, Cursor};
 pub use draft::Draft;
 pub use facts::Facts;
 pub use item::{Form, Item, Source, Tag};
+pub use latest::latest_of;
 pub use ledger::Ledger;
 pub use page::Page;
 pub use query::{Query, VersionFilter};

@@ -5,6 +5,7 @@ use std::time::Duration;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use super::plan::PlanArguments;
 use super::review_args::ReviewArguments;
 use crate::alert::{AlertKind, parse_seen};
 use crate::config::Locations;
@@ -139,10 +140,15 @@ pub(super) enum Command {
     },
     /// List the servers that wait for a reviewer, the most urgent first, or print the review sheet of one
     Review(ReviewArguments),
-    /// Show why the versions of one server are served or hidden
+    /// Show what an edit of the overlays would change of what is served, and load nothing
+    ///
+    /// The folder of --overlays is compared with the policy of the running daemon. Without a daemon it is compared with
+    /// the configured folder, or if it is that folder with the last valid set of the store.
+    Plan(PlanArguments),
+    /// Show why the versions of one server are served or hidden, or what a wildcard covers
     Explain {
-        /// A server, or one version of it
-        #[arg(value_name = "NAME[@VERSION]")]
+        /// A server, one version of it, or a pattern such as `com.example/*`
+        #[arg(value_name = "NAME[@VERSION] | PATTERN")]
         name: String,
         /// Every gate with its evidence
         #[arg(long, short)]
@@ -376,6 +382,13 @@ impl Arguments {
             Some(file) => (file.clone(), true),
             None => ("vidimus.toml".into(), false),
         }
+    }
+
+    /// Returns the locations without the folder of overlays that a flag names: `plan` compares that folder with the
+    /// configured one.
+    pub(super) fn configured_locations(&self) -> Locations {
+        let overlays = std::env::var_os("VIDIMUS_OVERLAYS").map(PathBuf::from);
+        Locations { overlays, ..self.locations() }
     }
 
     pub(super) fn locations(&self) -> Locations {

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http_body_util::{BodyExt, Empty};
+use http_body_util::{BodyExt, Full};
 use hyper::client::conn::http1::handshake;
 use hyper::header::{AUTHORIZATION, HOST};
 use hyper::{Method, Request, StatusCode};
@@ -82,7 +82,7 @@ impl Operator {
         path: &[&str],
         query: &[(&str, &str)],
     ) -> Result<T, CliError> {
-        self.ask(Method::GET, path, query).await
+        self.ask(Method::GET, path, query, Bytes::new()).await
     }
 
     pub(super) async fn post<T: DeserializeOwned>(
@@ -90,7 +90,16 @@ impl Operator {
         path: &[&str],
         query: &[(&str, &str)],
     ) -> Result<T, CliError> {
-        self.ask(Method::POST, path, query).await
+        self.ask(Method::POST, path, query, Bytes::new()).await
+    }
+
+    /// Sends a JSON document.
+    pub(super) async fn post_document<T: DeserializeOwned>(
+        &self,
+        path: &[&str],
+        document: Vec<u8>,
+    ) -> Result<T, CliError> {
+        self.ask(Method::POST, path, &[], document.into()).await
     }
 
     async fn ask<T: DeserializeOwned>(
@@ -98,6 +107,7 @@ impl Operator {
         method: Method,
         path: &[&str],
         query: &[(&str, &str)],
+        body: Bytes,
     ) -> Result<T, CliError> {
         let request = Request::builder().method(method).uri(target(path, query));
         // The socket would make a person with a token of their own the operator.
@@ -108,7 +118,7 @@ impl Operator {
         let (daemon, answer) = match (stream, self.named) {
             (Ok(Ok(stream)), _) => {
                 let request = request.header(HOST, "localhost");
-                (self.socket.to_string_lossy().into_owned(), answer(stream, request).await)
+                (self.socket.to_string_lossy().into_owned(), answer(stream, request, body).await)
             }
             // A stranger in the place of the daemon is no reason to look elsewhere.
             (Ok(Err(source @ SocketError::Stranger { .. })), _) | (Ok(Err(source)), None) => {
@@ -122,7 +132,7 @@ impl Operator {
                 let request = request
                     .header(HOST, reachable.to_string())
                     .header(AUTHORIZATION, format!("Bearer {token}"));
-                (address.to_string(), answer_at(reachable, request).await)
+                (address.to_string(), answer_at(reachable, request, body).await)
             }
         };
         let (status, body) =
@@ -160,16 +170,18 @@ fn reachable(address: SocketAddr) -> SocketAddr {
 async fn answer_at(
     address: SocketAddr,
     request: hyper::http::request::Builder,
+    body: Bytes,
 ) -> io::Result<(StatusCode, Bytes)> {
     let connected = timeout(CONNECT, TcpStream::connect(address)).await;
-    answer(connected.map_err(|_| io::Error::from(io::ErrorKind::TimedOut))??, request).await
+    answer(connected.map_err(|_| io::Error::from(io::ErrorKind::TimedOut))??, request, body).await
 }
 
 async fn answer(
     stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
     request: hyper::http::request::Builder,
+    body: Bytes,
 ) -> io::Result<(StatusCode, Bytes)> {
-    let request = request.body(Empty::<Bytes>::new()).map_err(io::Error::other)?;
+    let request = request.body(Full::new(body)).map_err(io::Error::other)?;
     let (mut sender, connection) =
         handshake(TokioIo::new(stream)).await.map_err(io::Error::other)?;
     // It ends with the sender, and reports its failures there.

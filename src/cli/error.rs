@@ -5,9 +5,10 @@ use std::process::ExitCode;
 use thiserror::Error;
 
 use crate::api::{SocketError, TlsError};
-use crate::daemon::DaemonError;
+use crate::daemon::{DaemonError, MAX_PROPOSAL_BYTES};
 use crate::lint::Finding;
 use crate::model::BadName;
+use crate::overlay::BadPattern;
 use crate::remote::AccessError;
 use crate::store::StoreError;
 
@@ -57,6 +58,18 @@ pub(super) enum CliError {
     Declined(String),
     #[error("the change set `{set}` is not on hold any more; the one with the id {id} is")]
     AnotherSet { set: String, id: String },
+    #[error("`{text}` is not a pattern of names")]
+    Pattern { text: String, source: BadPattern },
+    #[error(
+        "the overlays have {bytes} bytes as they are sent to a daemon, and at most {MAX_PROPOSAL_BYTES} are planned at \
+         once; split the change, or plan it beside a copy of the store"
+    )]
+    LargeProposal { bytes: usize },
+    #[error(
+        "{visible} would become visible, more than `--allow-visible {allowed}` allows; narrow the rules, or allow what the \
+         plan lists"
+    )]
+    TooVisible { visible: String, allowed: u64 },
     #[error("there is no webhook `{0}`; `vidimus status` lists them")]
     UnknownWebhook(String),
     #[error("no upstream lists `{0}`")]
@@ -133,6 +146,9 @@ impl CliError {
             | Self::Declined(_)
             | Self::AnotherSet { .. }
             | Self::Name { .. }
+            | Self::Pattern { .. }
+            | Self::LargeProposal { .. }
+            | Self::TooVisible { .. }
             | Self::Namespace(_)
             | Self::Time(_)
             | Self::DaemonRuns => Exit::Findings,

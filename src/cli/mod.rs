@@ -18,6 +18,9 @@ mod hold;
 mod list;
 mod lookalikes;
 mod ownership;
+mod pattern;
+mod plan;
+mod plan_text;
 mod print;
 mod progress;
 mod query;
@@ -108,6 +111,12 @@ async fn dispatch(
     format: LogFormat,
     bars: MultiProgress,
 ) -> Result<Exit, CliError> {
+    let (file, named) = arguments.configuration();
+    let configured = || Settings::load(&file, named, arguments.configured_locations());
+    let configured_overlays = match &arguments.command {
+        Command::Plan(_) => Some(configured().map_err(CliError::Findings)?.overlays),
+        _ => None,
+    };
     match arguments.command {
         Command::Serve => {
             let drawn = format == LogFormat::Text;
@@ -153,6 +162,13 @@ async fn dispatch(
             Some(name) => review::sheet(settings, name, &arguments).await,
             None => queue::queue(settings, arguments).await,
         },
+        Command::Plan(options) => {
+            let current = configured_overlays.unwrap_or_else(|| settings.overlays.clone());
+            plan::plan(settings, current, &options).await
+        }
+        Command::Explain { name, json, .. } if name.contains('*') => {
+            pattern::explain(settings, &name, json).await
+        }
         Command::Explain { name, verbose, json } => {
             explain::explain(settings, &name, verbose, json).await
         }

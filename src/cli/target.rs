@@ -5,7 +5,9 @@ use super::error::CliError;
 use crate::api::own_uid;
 use crate::config::{Settings, Upstream, read_upstreams};
 use crate::curation::PolicySnapshot;
-use crate::daemon::{Clock, CurrentPolicy, LoadedOverlays, combine, load_overlays};
+use crate::daemon::{
+    Clock, CurrentPolicy, LoadedOverlays, combine, last_good_overlays, load_overlays,
+};
 use crate::model::{Actor, Timestamp};
 use crate::store::{Store, StoreError};
 
@@ -30,11 +32,21 @@ pub(super) struct Offline {
 impl Target {
     /// Opens the store, or finds the daemon that holds it.
     pub(super) fn open(settings: &Settings) -> Result<Self, CliError> {
+        Self::open_with(settings, |upstreams, store, now| {
+            overlays(settings, upstreams, store, now, false)
+        })
+    }
+
+    /// Does the same, with overlays that are loaded otherwise if the store is opened.
+    fn open_with(
+        settings: &Settings,
+        load: impl FnOnce(&[Upstream], &Store, Timestamp) -> Result<LoadedOverlays, CliError>,
+    ) -> Result<Self, CliError> {
         if settings.token_file.is_some() {
             return Ok(Self::Daemon(Operator::of(settings)));
         }
         match Store::open(&settings.data, Clock::system()) {
-            Ok(store) => Ok(Self::Store(Box::new(Offline::new(settings, store)?))),
+            Ok(store) => Ok(Self::Store(Box::new(Offline::new(settings, store, load)?))),
             Err(StoreError::Locked { .. }) => Ok(Self::Daemon(Operator::of(settings))),
             Err(error) => Err(error.into()),
         }
@@ -42,18 +54,33 @@ impl Target {
 
     /// Opens the store for a question about entries. Without a store nothing is known of any.
     pub(super) fn open_known(settings: &Settings) -> Result<Self, CliError> {
-        match Self::open(settings) {
-            Err(CliError::Store(StoreError::Absent { .. })) => Err(CliError::NothingKnown),
-            opened => opened,
-        }
+        known(Self::open(settings))
+    }
+
+    /// Does the same, with the last valid set of the store in place of the folder.
+    pub(super) fn open_last_good(settings: &Settings) -> Result<Self, CliError> {
+        known(Self::open_with(settings, |_, store, now| {
+            Ok(last_good_overlays(settings, store, now)?)
+        }))
+    }
+}
+
+fn known(opened: Result<Target, CliError>) -> Result<Target, CliError> {
+    match opened {
+        Err(CliError::Store(StoreError::Absent { .. })) => Err(CliError::NothingKnown),
+        opened => opened,
     }
 }
 
 impl Offline {
-    fn new(settings: &Settings, store: Store) -> Result<Self, CliError> {
+    fn new(
+        settings: &Settings,
+        store: Store,
+        load: impl FnOnce(&[Upstream], &Store, Timestamp) -> Result<LoadedOverlays, CliError>,
+    ) -> Result<Self, CliError> {
         let upstreams = read_upstreams(&settings.upstreams).map_err(CliError::Findings)?;
         let now = clock_of(&store)?.now();
-        let overlays = overlays(settings, &upstreams, &store, now, false)?;
+        let overlays = load(&upstreams, &store, now)?;
         Self::over(settings, store, overlays, upstreams)
     }
 

@@ -1,4 +1,4 @@
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::ffi::OsString;
 use std::fs::{DirEntry, Metadata};
 use std::io::ErrorKind;
@@ -11,7 +11,8 @@ use crate::lint::{Finding, Source};
 
 /// Larger than any file a person reviews; a thousand approvals take a fifth of it.
 const MAX_FILE_BYTES: u64 = 1024 * 1024;
-const MAX_FILES: usize = 10_000;
+/// The files of a folder of overlays; one for each server is far below it.
+pub const MAX_FILES: usize = 10_000;
 const MAX_DEPTH: usize = 16;
 
 /// The content of a folder of text files.
@@ -21,6 +22,41 @@ pub struct Folder {
     pub sources: Vec<Arc<Source>>,
     pub findings: Vec<Finding>,
 }
+
+impl Folder {
+    /// Takes files that another process read. The limits are those of a folder.
+    #[must_use]
+    pub fn received(files: impl IntoIterator<Item = (String, String)>) -> Self {
+        let mut folder = Self::default();
+        let mut seen = BTreeSet::new();
+        for (file, text) in files {
+            let source = Source::new(file, text);
+            let problem = if !seen.insert(PathBuf::from(&source.file)) {
+                Some(("two files of one name".to_owned(), "name each file once".to_owned()))
+            } else if seen.len() > MAX_FILES {
+                Some((format!("more than {MAX_FILES} files"), String::new()))
+            } else if source.text.len() as u64 > MAX_FILE_BYTES {
+                let found = format!("a file of {} bytes", source.text.len());
+                Some((found, format!("at most {MAX_FILE_BYTES} bytes; split it")))
+            } else if source.text.trim().is_empty() {
+                Some(("an empty file".to_owned(), EMPTY.to_owned()))
+            } else {
+                None
+            };
+            match problem {
+                None => folder.sources.push(source),
+                Some((found, allowed)) => {
+                    folder.findings.push(Finding::error(&source.start(), found, allowed));
+                }
+            }
+        }
+        folder.sources.sort_by(|left, right| Path::new(&left.file).cmp(Path::new(&right.file)));
+        folder
+    }
+}
+
+/// The advice about a file without text.
+const EMPTY: &str = "remove it, or explain it in a comment";
 
 /// The marks of a file that change with its content, so that an unchanged one is not read again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -271,8 +307,7 @@ impl Reading<'_> {
         }
         match std::fs::read(path).map(String::from_utf8) {
             Ok(Ok(text)) if text.trim().is_empty() => {
-                let allowed = "remove it, or explain it in a comment";
-                self.error(path, "an empty file", allowed);
+                self.error(path, "an empty file", EMPTY);
             }
             Ok(Ok(text)) => self.read.0.push_back((stamp, Source::new(file, text))),
             Ok(Err(_)) => self.error(path, "the file is not UTF-8", "save it as UTF-8"),

@@ -15,9 +15,9 @@ mod webhooks;
 
 pub use fields::file_formats;
 pub use folder::read_file;
-pub use folder::{Folder, KnownFiles, read_changed_overlays, read_overlays};
+pub use folder::{Folder, KnownFiles, MAX_FILES, read_changed_overlays, read_overlays};
 pub use ownership::{Github, OwnershipSettings};
-pub use public::{Public, PublicLimits, TlsFiles};
+pub use public::{Contact, Public, PublicLimits, TlsFiles};
 pub use settings::{Egress, Locations, Settings};
 pub use upstream::{Origin, SyncSettings, Trust, Upstream, read_upstream, read_upstreams};
 pub use webhooks::{Hidden, HiddenError, Webhook};

@@ -2,9 +2,11 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 
 use ipnet::IpNet;
+use url::Url;
 
 use super::fields::{LIMITS, TLS};
 use crate::lint::{Fields, Node, Reader};
+use crate::model::is_hidden;
 
 /// The settings of the public address of the registry.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,6 +19,15 @@ pub struct Public {
     /// Peers that are trusted to name the client in `X-Forwarded-For`.
     pub trusted_proxies: Vec<IpNet>,
     pub limits: PublicLimits,
+    pub contact: Contact,
+}
+
+/// Whom a person asks for a server that is not served.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Contact {
+    pub name: Option<String>,
+    /// An https or mailto URL.
+    pub request_url: Option<String>,
 }
 
 /// PEM files, reloaded when they change.
@@ -47,6 +58,7 @@ impl Default for Public {
             behind_tls_proxy: false,
             trusted_proxies: Vec::new(),
             limits: PublicLimits::default(),
+            contact: Contact::default(),
         }
     }
 }
@@ -87,6 +99,10 @@ impl Public {
         if let Some(node) = fields.get("behind_tls_proxy") {
             self.behind_tls_proxy = reader.boolean(node).unwrap_or_default();
         }
+        let contact = fields.get("contact");
+        self.contact.name = contact.and_then(|node| reader.parsed(node, contact_name));
+        let request_url = fields.get("request_url");
+        self.contact.request_url = request_url.and_then(|node| reader.parsed(node, asking_url));
         if let Some(node) = fields.get("tls") {
             let files = reader.mapping(node, &TLS);
             let mut path = |key| {
@@ -150,6 +166,27 @@ fn origin(text: &str) -> Result<String, &'static str> {
     } else {
         Err(ALLOWED)
     }
+}
+
+fn contact_name(text: &str) -> Result<String, &'static str> {
+    const ALLOWED: &str = "the name or address of a team: one line of at most 200 characters";
+    let is_usable = text.chars().any(char::is_alphanumeric)
+        && text.chars().count() <= 200
+        && !text.chars().any(|character| character == '\n' || is_hidden(character));
+    if is_usable { Ok(text.trim().to_owned()) } else { Err(ALLOWED) }
+}
+
+fn asking_url(text: &str) -> Result<String, &'static str> {
+    const ALLOWED: &str = "an https or mailto URL of at most 2000 characters, such as https://example.com/request-a-server";
+    let url = Url::parse(text).map_err(|_| ALLOWED)?;
+    let is_usable = match url.scheme() {
+        "https" => url.has_host() && url.username().is_empty() && url.password().is_none(),
+        "mailto" => url.path().contains('@'),
+        _ => false,
+    };
+    // The parser's own spelling has no blank and no character beyond ASCII.
+    let url = String::from(url);
+    if is_usable && url.len() <= 2_000 { Ok(url) } else { Err(ALLOWED) }
 }
 
 fn network(text: &str) -> Result<IpNet, &'static str> {

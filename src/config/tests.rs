@@ -272,12 +272,15 @@ fn settings(text: &str, given: Locations) -> Result<Settings, Vec<String>> {
 fn given_locations_override_the_file_and_the_file_the_defaults() {
     let given = Locations { data: Some("/given".into()), ..Locations::default() };
     let text = "data = \"/file\"\noverlays = \"policy\"\nnamespace = \"com.example.registry\"\n\
+                contact = \" Platform security \"\nrequest_url = \"mailto:mcp@example.com\"\n\
                 ops_hosts = [\"ops.example\"]\n[tracks]\nfast = 30\n[egress]\nproxy = \"http://p:1\"\n";
     let settings = settings(text, given).expect("good");
     assert_eq!(settings.data, Path::new("/given"));
     assert_eq!(settings.overlays, Path::new("policy"));
     assert_eq!(settings.upstreams, Path::new("upstreams"));
     assert_eq!(settings.namespace, "com.example.registry");
+    assert_eq!(settings.public.contact.name.as_deref(), Some("Platform security"));
+    assert_eq!(settings.public.contact.request_url.as_deref(), Some("mailto:mcp@example.com"));
     assert_eq!(settings.terms.fast.as_secs(), 30 * 86_400);
     assert_eq!(settings.egress.proxy.map(|url| url.to_string()).as_deref(), Some("http://p:1/"));
 }
@@ -295,6 +298,17 @@ fn given_locations_override_the_file_and_the_file_the_defaults() {
     "vidimus.toml:2:9: `nothing`; a URL with its scheme, such as http://proxy.example:3128"
 )]
 #[case("data = [", "this is not TOML")]
+#[case(
+    "contact = \"a\\u202eb\"",
+    "the name or address of a team: one line of at most 200 characters"
+)]
+#[case(
+    "request_url = \"http://portal.example\"",
+    "an https or mailto URL of at most 2000 characters"
+)]
+#[case("request_url = \"https://user:secret@portal.example\"", "an https or mailto URL")]
+#[case("request_url = \"mailto:nowhere\"", "an https or mailto URL")]
+#[case("request_url = \"javascript:alert(1)\"", "an https or mailto URL")]
 fn invalid_configuration_is_rejected_with_its_place(#[case] text: &str, #[case] wanted: &str) {
     let findings = settings(text, Locations::default()).expect_err("refused");
     assert!(findings[0].contains(wanted), "{findings:#?}");

@@ -13,7 +13,7 @@ use super::ownership::{Claimed, OwnershipEvidence};
 use super::policy::PolicySnapshot;
 use super::reach::Reach;
 use super::screening::Screening;
-use crate::model::{Head, Timestamp};
+use crate::model::{Head, NotBenign, Timestamp};
 use crate::overlay::EffectivePolicy;
 
 /// Every decision about one name, with its evidence.
@@ -141,6 +141,25 @@ pub fn evaluate<'a>(
     let refused = |row: &'a QuarantinedFacts| Outcome::Failed(Evidence::Quarantined(&row.rule));
     let quarantined = dossier.quarantined.iter().map(|row| (row, refused(row))).collect();
     Evaluation { authorities, entries, quarantined, holds_until }
+}
+
+impl Evaluation<'_> {
+    /// Returns true if an entry waits for a comparison, or for a reviewer of what was found.
+    #[must_use]
+    pub fn is_withheld(&self) -> bool {
+        self.entries.iter().any(|entry| {
+            matches!(
+                entry.hidden_by(),
+                Some(
+                    (Gate::NoOpenLookalikeAlert, Evidence::NotCompared | Evidence::Matches(_))
+                        | (
+                            Gate::Approved,
+                            Evidence::NotFollowed { why: NotBenign::LookalikeAlert, .. }
+                        )
+                )
+            )
+        })
+    }
 }
 
 impl<'a> EntryEvaluation<'a> {

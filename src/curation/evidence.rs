@@ -107,6 +107,23 @@ pub enum Evidence<'a> {
     NoFacts,
 }
 
+impl<'a> Evidence<'a> {
+    /// Returns the rule that the outcome follows from, if it is one rule.
+    #[must_use]
+    pub const fn rule(&self) -> Option<&'a Rule> {
+        match self {
+            Self::Ruled { rule, .. }
+            | Self::PublishedLater { rule, .. }
+            | Self::ReviewAhead { rule, .. }
+            | Self::Followed { rule }
+            | Self::Cooldown { rule, .. }
+            | Self::NotFollowed { rule, .. } => Some(rule),
+            Self::Unmet { first, .. } => Some(first.rule),
+            _ => None,
+        }
+    }
+}
+
 impl fmt::Display for Evidence<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let located = |rule: &Rule| format!("`{}` at {}", Escaped(&rule.selector()), rule.place);

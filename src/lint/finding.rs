@@ -1,14 +1,14 @@
 use std::cmp::Reverse;
 use std::collections::HashMap;
 use std::fmt;
+use std::sync::Arc;
 
-use serde::Serialize;
-use serde::ser::{SerializeStruct, Serializer};
+use serde::{Deserialize, Serialize, Serializer};
 
-use super::Place;
+use super::{Place, Source};
 use crate::model::Escaped;
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Severity {
     /// Deserves attention; the file is used.
@@ -105,22 +105,54 @@ impl fmt::Display for Finding {
 
 impl Serialize for Finding {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let (line, column) = self.place.line_and_column();
-        let mut fields = serializer.serialize_struct("Finding", 7)?;
-        fields.serialize_field("file", &self.place.source.file)?;
-        fields.serialize_field("line", &line)?;
-        fields.serialize_field("column", &column)?;
-        fields.serialize_field("severity", &self.severity)?;
-        fields.serialize_field("found", &self.found)?;
-        fields.serialize_field("allowed", &self.allowed)?;
-        fields.serialize_field("against", &self.other.as_ref().map(Place::to_string))?;
-        fields.end()
+        FindingReport::from(self).serialize(serializer)
+    }
+}
+
+/// A finding as it is sent to a process that may have the files too.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FindingReport {
+    pub file: String,
+    pub line: usize,
+    pub column: usize,
+    pub severity: Severity,
+    pub found: String,
+    pub allowed: String,
+    /// The other place that this one contradicts.
+    pub against: Option<String>,
+}
+
+impl From<&Finding> for FindingReport {
+    fn from(finding: &Finding) -> Self {
+        let (line, column) = finding.place.line_and_column();
+        Self {
+            file: finding.place.source.file.clone(),
+            line,
+            column,
+            severity: finding.severity,
+            found: finding.found.clone(),
+            allowed: finding.allowed.clone(),
+            against: finding.other.as_ref().map(Place::to_string),
+        }
+    }
+}
+
+impl FindingReport {
+    /// Returns the finding with its place in one of these files, or else at the beginning of its own.
+    #[must_use]
+    pub fn in_files(self, files: &[Arc<Source>]) -> Finding {
+        let Self { file, line, column, severity, found, allowed, against } = self;
+        let place = match files.iter().find(|source| source.file == file) {
+            Some(source) => source.place_at(line, column),
+            None => Source::new(file, "").start(),
+        };
+        let found = against.map(|other| format!("{found} (against {other})")).unwrap_or(found);
+        Finding { place, severity, found, allowed, other: None }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::Source;
     use super::*;
 
     #[test]

@@ -24,7 +24,7 @@ mod yaml;
 
 pub use duration::{DURATION, duration};
 pub use field::{Field, FileFormat, Language, Table};
-pub use finding::{Finding, Severity, bounded, has_errors};
+pub use finding::{Finding, FindingReport, Severity, bounded, has_errors};
 pub use json_schema::json_schema;
 pub use node::{Kind, Node};
 pub use reader::{Fields, Reader, nearest};

@@ -32,6 +32,19 @@ impl Source {
         Place { source: Arc::clone(self), span }
     }
 
+    /// Returns the place of a line and a column, both counted from 1; of its end if the text is shorter.
+    #[must_use]
+    pub fn place_at(self: &Arc<Self>, line: usize, column: usize) -> Place {
+        let start = match line.checked_sub(2) {
+            None => 0,
+            Some(above) => self.line_starts().get(above).copied().unwrap_or(self.text.len()),
+        };
+        let mut characters = self.text[start..].char_indices();
+        let within = characters.nth(column.saturating_sub(1)).map(|(offset, _)| offset);
+        let at = within.map_or(self.text.len(), |offset| start + offset);
+        self.place(at..at)
+    }
+
     fn line_starts(&self) -> &[usize] {
         self.line_starts.get_or_init(|| {
             memchr::memchr_iter(b'\n', self.text.as_bytes()).map(|at| at + 1).collect()
@@ -96,6 +109,8 @@ mod tests {
     #[case(99, (4, 1))]
     fn line_and_column_are_counted_from_one(#[case] at: usize, #[case] wanted: (usize, usize)) {
         let source = Source::new("x.yaml", "ab\n\näbc\n");
-        assert_eq!(source.place(at..at).line_and_column(), wanted);
+        let place = source.place(at..at);
+        assert_eq!(place.line_and_column(), wanted);
+        assert_eq!(source.place_at(wanted.0, wanted.1).line_and_column(), wanted);
     }
 }

@@ -21,8 +21,8 @@ pub struct Changes {
 }
 
 /// A rule without its place, as far as it can change what is served or what is recorded about that.
-#[derive(PartialEq)]
-struct Effect<'s> {
+#[derive(PartialEq, Eq, Hash)]
+pub(super) struct Effect<'s> {
     versions: &'s VersionPattern,
     upstream: Option<&'s str>,
     tier: Option<u8>,
@@ -104,7 +104,7 @@ fn changed_namespaces(before: &OverlaySet, after: &OverlaySet) -> Vec<NamespaceP
 }
 
 impl<'s> Effect<'s> {
-    fn of(rule: &'s Rule) -> Self {
+    pub(super) fn of(rule: &'s Rule) -> Self {
         let Rule { versions, tier, classification, .. } = rule;
         Self {
             versions,

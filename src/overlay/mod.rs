@@ -14,6 +14,7 @@
 //!   that its readable files do not give any more.
 
 mod allow;
+mod altered;
 mod approval;
 mod changes;
 mod conditions;
@@ -42,6 +43,7 @@ mod set;
 mod unmeetable;
 mod waive;
 
+pub use altered::{Alteration, AlteredRules};
 pub use changes::Changes;
 pub use conditions::{Condition, Conditions, PACKAGE_TYPES, Waive, WaivedCondition, registry_form};
 pub use coverage::Coverage;

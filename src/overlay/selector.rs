@@ -63,10 +63,20 @@ impl NamePattern {
             Self::Any => true,
             Self::Exact(exact) => exact == name,
             Self::Namespace(namespace) => name.namespace() == namespace,
-            Self::Below(namespace) => match name.namespace().strip_prefix(namespace.as_str()) {
-                Some(below) => below.is_empty() || below.starts_with('.'),
-                None => false,
-            },
+            Self::Below(above) => is_within(name.namespace(), above),
+        }
+    }
+
+    /// Returns true if it selects every name that the other pattern can select.
+    #[must_use]
+    pub fn includes(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Any, _) => true,
+            (_, Self::Exact(name)) => self.covers(name),
+            (Self::Below(above), Self::Namespace(namespace) | Self::Below(namespace)) => {
+                is_within(namespace, above)
+            }
+            _ => self == other,
         }
     }
 
@@ -98,6 +108,12 @@ impl NamePattern {
             Self::Any => 0,
         }
     }
+}
+
+/// Returns true for the namespace itself and those below it.
+fn is_within(namespace: &str, above: &str) -> bool {
+    let below = namespace.strip_prefix(above);
+    below.is_some_and(|below| below.is_empty() || below.starts_with('.'))
 }
 
 impl fmt::Display for NamePattern {
@@ -211,6 +227,34 @@ impl fmt::Display for VersionPattern {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[rstest::rstest]
+    #[case("*", &["*", "com.a.*/*", "com.a/*", "com.a/x"])]
+    #[case("com.a.*/*", &["com.a.*/*", "com.a.b.*/*", "com.a/*", "com.a.b/*", "com.a/x", "com.a.b/x"])]
+    #[case("com.a/*", &["com.a/*", "com.a/x"])]
+    #[case("com.a/x", &["com.a/x"])]
+    fn pattern_includes_what_it_selects_whole(#[case] pattern: &str, #[case] wanted: &[&str]) {
+        let all = [
+            "*",
+            "com.a.*/*",
+            "com.a.b.*/*",
+            "com.ab.*/*",
+            "com.a/*",
+            "com.a.b/*",
+            "com.ab/*",
+            "com.a/x",
+            "com.a.b/x",
+            "com.ab/x",
+            "com.A/x",
+        ];
+        let parse = |text: &str| NamePattern::parse(text).expect("a pattern");
+        let included = all.into_iter().filter(|text| parse(pattern).includes(&parse(text)));
+        let mut included: Vec<&str> = included.collect();
+        if pattern == "*" {
+            included.retain(|text| wanted.contains(text));
+        }
+        assert_eq!(included, wanted);
+    }
 
     #[rstest::rstest]
     #[case("1.x", true)]

@@ -43,6 +43,25 @@ impl Demo {
         Self { child, folder, introduction }
     }
 
+    /// Writes two edits of the overlays beside them: one to plan, and one with a mistake.
+    fn propose(&self) {
+        let current = fs::read_to_string(self.folder.join("overlays/demo.yaml")).expect("overlays");
+        let denial = "    reason: not needed at work\n    approval: {state: denied}\n";
+        let wider =
+            current.replace(denial, "    labels: [games]\n").replacen("tier: 1", "tier: 2", 1);
+        let more = "  - name: example.orchard/tools\n    versions: 2.0.0\n    approval: {state: approved, reviewers: [demo], reviewed: 2026-05-30}\n  \
+                    - name: example.quarry/*\n    approval: {state: approved, reviewers: [demo], reviewed: 2026-05-30}\n  \
+                    - name: example.birch/*\n    approval: {state: suspended}\n";
+        let edits = [
+            ("proposed", format!("{wider}{more}")),
+            ("refused", current.replacen("approved", "aproved", 1)),
+        ];
+        for (folder, text) in edits {
+            fs::create_dir(self.folder.join(folder)).expect("a folder");
+            fs::write(self.folder.join(folder).join("demo.yaml"), text).expect("a file");
+        }
+    }
+
     fn run(&self, command: &str) -> (Option<i32>, String) {
         let output = Command::new(VIDIMUS)
             .args(command.split(' '))
@@ -78,6 +97,15 @@ const COMMANDS: &[&str] = &[
     "list nothing",
     "list --quarantined",
     "explain example.orchard/tools",
+    "explain example.orchard/*",
+    "explain com.*/*",
+    "explain example.orch*",
+    "plan",
+    "plan --overlays proposed --allow-visible 1",
+    "plan --overlays proposed --markdown",
+    "plan --overlays refused",
+    "plan --overlays refused --markdown",
+    "plan --base nowhere",
     "explain example.orchard/tools@2.0.0 --verbose",
     "review",
     "review example.orchard/tools",
@@ -105,6 +133,7 @@ async fn commands_print_what_their_snapshots_show() {
     demo.wait_for("list", "21 entries", |out| out.matches(" served ").count() == 21).await;
     demo.wait_for("alerts", "rewrite", |out| out.contains("drift") && out.contains("lookalike"))
         .await;
+    demo.propose();
     let mut differing = Vec::new();
     compare("introduction", &normalized(&demo, &demo.introduction), &mut differing);
     // All at once: the approval that ends must still be there.
@@ -119,7 +148,7 @@ async fn commands_print_what_their_snapshots_show() {
         COMMANDS.iter().chain(&["sync"]).zip(answers.into_iter().chain([synced]))
     {
         let text = format!("$ vidimus {command}\n{out}exit code {}\n", code.unwrap_or(-1));
-        let name = command.replace([' ', '/', '@', '.'], "-").replace("--", "-");
+        let name = command.replace([' ', '/', '@', '.', '*'], "-").replace("--", "-");
         compare(&name, &normalized(&demo, &text), &mut differing);
     }
     assert!(differing.is_empty(), "{}", differing.join("\n"));

@@ -374,3 +374,23 @@ fn sample_output_of_the_readme_is_that_of_the_snapshots() {
         }
     }
 }
+
+/// The workflow that people copy: its commands are ones that the program understands.
+#[test]
+fn commands_of_the_example_workflow_are_understood() {
+    let text = fs::read_to_string(root().join("examples/github/overlays.yaml")).expect("a file");
+    let workflow: serde_json::Value = serde_saphyr::from_str(&text).expect("YAML");
+    let steps = workflow["jobs"]["plan"]["steps"].as_array().expect("steps").iter();
+    let scripts = steps.filter_map(|step| step["run"].as_str());
+    let commands: Vec<&str> =
+        scripts.flat_map(str::lines).filter_map(|line| line.strip_prefix("vidimus ")).collect();
+    assert_eq!(commands.len(), 2, "{commands:?}");
+    let folder = tempfile::tempdir().expect("a folder");
+    for command in commands {
+        let arguments = command.split(" > ").next().unwrap_or_default().split(' ');
+        let output = Command::new(VIDIMUS).args(arguments).current_dir(folder.path()).output();
+        let output = output.expect("it runs");
+        // There are no settings here; a word that is not understood would end with 2.
+        assert_eq!(output.status.code(), Some(1), "vidimus {command}: {output:?}");
+    }
+}

@@ -7,6 +7,7 @@ mod history;
 mod holds;
 mod mirror;
 mod params;
+mod plan;
 mod reviews;
 mod routes;
 mod show;

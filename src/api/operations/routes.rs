@@ -14,6 +14,7 @@ use super::history::{changes, history, served};
 use super::holds::{decide, hold};
 use super::mirror::sync;
 use super::params::refuse_stray_parameters;
+use super::plan::{pattern, plan};
 use super::reviews::{queue, sheet};
 use super::show::{difference, greatest_shown, shown};
 use super::state::Operations;
@@ -46,6 +47,8 @@ pub fn operations(services: Arc<Services>, token: Arc<TokenFile>) -> Router {
         .route("/explain/{name}", get(explained))
         .route("/reviews", get(queue))
         .route("/reviews/{name}", get(sheet))
+        .route("/patterns/{pattern}", get(pattern))
+        .route("/plan", post(plan))
         .route("/lookalikes/{name}", get(lookalikes))
         .route("/verify", get(verified))
         .route("/names", get(names))

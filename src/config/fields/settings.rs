@@ -52,6 +52,20 @@ pub(in crate::config) const SETTINGS: Table = Table {
         .allowed("a reverse-DNS namespace, such as com.example.registry")
         .example("\"com.example.registry\""),
         Field::new(
+            "contact",
+            "text",
+            "The team to ask for a server that is not served. Answers of 404, lists and the document of the API say so.",
+        )
+        .allowed("the name or address of a team: one line of at most 200 characters")
+        .example("\"Platform security\""),
+        Field::new(
+            "request_url",
+            "text",
+            "The page or address at which a server is asked for, said in the same places.",
+        )
+        .allowed("an https or mailto URL of at most 2000 characters, such as https://example.com/request-a-server")
+        .example("\"https://portal.example.com/request-a-server\""),
+        Field::new(
             "cors_origins",
             "list of texts",
             "The origins of web pages that may read responses of the registry.",

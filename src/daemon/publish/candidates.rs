@@ -1,13 +1,14 @@
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
+use super::described::{SuccessorViews, Successors, load};
 use super::lifecycle_alerts::lifecycle_alerts;
 use super::name_alerts::{NameAlerts, is_served};
 use super::state::Work;
 use super::view::ViewState;
-use crate::catalog::{Candidate, Catalogue, Facts, Loaded, NameUpdate, Source};
-use crate::curation::{Dossier, EntryEvaluation, Evaluation, Evidence, Gate, Sanitized, evaluate};
+use crate::catalog::{Candidate, Catalogue, NameUpdate, Source};
+use crate::curation::{Dossier, EntryEvaluation, Evaluation, Gate, evaluate};
 use crate::history::RuleDigests;
-use crate::model::{Approved, Damage, Digest, Name, NotBenign, Shown, Timestamp, Version};
+use crate::model::{Digest, Name, Shown, Timestamp, Version};
 use crate::store::{Snapshot, StoreError};
 
 /// The outcome of evaluating one name: the content to render, and the facts to remember.
@@ -34,21 +35,6 @@ pub(super) struct Leaving {
     pub(super) hidden_by: Option<Digest>,
 }
 
-/// The views in which the successors of a name are visible.
-#[derive(Debug, Default)]
-struct Successors {
-    views: BTreeMap<Name, BTreeSet<usize>>,
-    holds_until: Option<Timestamp>,
-}
-
-impl Successors {
-    /// Returns true if every view of an entry shows the successor too: no client learns of a name that is hidden.
-    fn is_shown_with(&self, successor: &Name, views: &[usize]) -> bool {
-        let shown = self.views.get(successor);
-        shown.is_some_and(|shown| views.iter().all(|view| shown.contains(view)))
-    }
-}
-
 /// Evaluates names one by one against one snapshot of the store.
 pub(super) struct Evaluator<'a> {
     pub(super) views: &'a [ViewState],
@@ -70,7 +56,10 @@ impl Evaluator<'_> {
         let mut alerts = NameAlerts::of(&dossier, &evaluation, policy, *now);
         let lifecycle = lifecycle_alerts(self.snapshot, &dossier, &evaluation, *now)?;
         alerts.reported_alerts.extend(lifecycle);
-        let successors = self.successors(&evaluation)?;
+        let successors = Successors::of(&evaluation, |name| {
+            let dossier = self.snapshot.dossier(name, policy)?;
+            Ok(SuccessorViews::of(&evaluate(&dossier, policy, screening, *now)))
+        })?;
         let mut candidates = Vec::new();
         for entry in evaluation.entries.iter().filter(|entry| entry.is_served()) {
             let candidate = self.candidate(name, entry, &successors, &mut alerts)?;
@@ -85,7 +74,7 @@ impl Evaluator<'_> {
             candidates,
             holds_until: successors.holds_until.into_iter().chain(evaluation.holds_until).min(),
             authority: authority.map(str::to_owned),
-            is_withheld: is_withheld(&evaluation),
+            is_withheld: evaluation.is_withheld(),
             leaving: self.leaving(&dossier, &evaluation),
             alerts,
         })
@@ -99,22 +88,11 @@ impl Evaluator<'_> {
         successors: &Successors,
         alerts: &mut NameAlerts,
     ) -> Result<Option<Candidate>, StoreError> {
-        let EntryEvaluation { row, head, rules, ownership, reach, .. } = entry;
-        let successor = rules.successor.filter(|name| successors.is_shown_with(name, &entry.views));
-        let facts = Facts::new(&row.upstream, rules, ownership.word(), successor);
-        let source = facts.source(head, &row.content.head, reach);
-        let mut candidate = Candidate {
-            version: row.version.clone(),
-            published_at: head.published_at,
-            source,
-            facts,
-            approved: self.approved(entry),
-            loaded: None,
-        };
-        if self.is_rendered(name, entry, &source) {
+        let mut candidate = successors.candidate(entry, |rule| self.rules.digest(rule));
+        if self.is_rendered(name, entry, &candidate.source) {
             return Ok(Some(candidate));
         }
-        match self.load(name, entry) {
+        match load(self.snapshot, name, entry) {
             Ok(loaded) => {
                 candidate.loaded = Some(loaded);
                 Ok(Some(candidate))
@@ -125,48 +103,6 @@ impl Evaluator<'_> {
             }
             Err(error) => Err(error),
         }
-    }
-
-    /// Evaluates the servers that rules name as successors of a name.
-    fn successors(&self, evaluation: &Evaluation<'_>) -> Result<Successors, StoreError> {
-        let Work { policy, screening, now, .. } = self.work;
-        let mut successors = Successors::default();
-        let entries = evaluation.entries.iter();
-        let named: BTreeSet<&Name> = entries.filter_map(|entry| entry.rules.successor).collect();
-        for name in named {
-            let dossier = self.snapshot.dossier(name, policy)?;
-            let evaluation = evaluate(&dossier, policy, screening, *now);
-            let views = evaluation.entries.iter().flat_map(|entry| entry.views.iter().copied());
-            successors.views.insert(name.clone(), views.collect());
-            let until = successors.holds_until.into_iter().chain(evaluation.holds_until).min();
-            successors.holds_until = until;
-        }
-        Ok(successors)
-    }
-
-    /// Reads the content of an entry, and what upstream last said about it.
-    fn load(&self, name: &Name, entry: &EntryEvaluation<'_>) -> Result<Loaded, StoreError> {
-        let EntryEvaluation { row, content, reach, .. } = entry;
-        let body = self.snapshot.body(name, row, content)?;
-        let key = || format!("{name}@{}", row.version);
-        let damaged = |_| StoreError::Damaged(Damage { what: "a body", key: key() });
-        let newest = row.newest();
-        let official = if std::ptr::eq(newest, *content) {
-            body.official()
-        } else {
-            self.snapshot.body(name, row, newest)?.official()
-        };
-        let official = official.map_err(damaged)?;
-        let served = Sanitized::of(&body.server, reach).map_err(damaged)?;
-        let is_rewritten = row.content.head.is_rewritten();
-        Ok(Loaded { entry: body, official, served, is_rewritten })
-    }
-
-    /// Returns the content of a served entry, and the rule that approves it.
-    fn approved(&self, entry: &EntryEvaluation<'_>) -> Approved {
-        let rule = entry.rules.approval.map(|(rule, _)| self.rules.digest(rule));
-        // Nothing is served without an approval.
-        Approved { received: entry.head.received, rule: rule.unwrap_or(Digest::of(b"")) }
     }
 
     fn leaving(&self, dossier: &Dossier, evaluation: &Evaluation<'_>) -> Vec<Leaving> {
@@ -190,21 +126,6 @@ impl Evaluator<'_> {
         let keeps = |catalogue: &Catalogue| catalogue.keeps(name, version, source);
         entry.views.iter().all(|index| keeps(&self.views[*index].catalogue))
     }
-}
-
-fn is_withheld(evaluation: &Evaluation<'_>) -> bool {
-    evaluation.entries.iter().any(|entry| {
-        matches!(
-            entry.hidden_by(),
-            Some(
-                (Gate::NoOpenLookalikeAlert, Evidence::NotCompared | Evidence::Matches(_))
-                    | (
-                        Gate::Approved,
-                        Evidence::NotFollowed { why: NotBenign::LookalikeAlert, .. }
-                    )
-            )
-        )
-    })
 }
 
 impl NameEvaluation {

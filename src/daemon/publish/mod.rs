@@ -31,6 +31,7 @@
 //! a name is served.
 
 mod candidates;
+mod described;
 #[cfg(test)]
 mod drive_tests;
 mod generation;
@@ -45,6 +46,7 @@ mod service;
 mod state;
 mod view;
 
+pub(super) use described::{SuccessorViews, Successors, load};
 #[cfg(test)]
 pub(super) use drive_tests::{PublishDrive, Turn};
 pub use generation::Published;

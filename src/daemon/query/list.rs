@@ -71,7 +71,8 @@ pub fn list(
     Ok(lines)
 }
 
-/// Returns the screening for one name. A comparison is only made where an approval could depend on it.
+/// Returns the screening for one name. A comparison is only made where an answer could depend on it: an entry that was
+/// not compared is withheld, if anything that is found about it could withhold it.
 pub(super) fn screening_of<'s>(
     dossier: &Dossier,
     snapshot: &Snapshot,
@@ -79,11 +80,11 @@ pub(super) fn screening_of<'s>(
     screenings: &'s Screenings,
     now: Timestamp,
 ) -> Result<Cow<'s, Screening>, StoreError> {
-    if policy.overlays.rules_for(&dossier.name).may_admit_unseen() {
-        screenings.of(snapshot, policy, dossier, now)
-    } else {
-        Ok(screenings.without_comparing(policy))
-    }
+    let uncompared = screenings.without_comparing(policy);
+    let is_decided = matches!(screenings, Screenings::Kept(_))
+        || !policy.overlays.rules_for(&dossier.name).may_admit_unseen()
+        || !evaluate(dossier, policy, &uncompared, now).is_withheld();
+    if is_decided { Ok(uncompared) } else { screenings.of(snapshot, policy, dossier, now) }
 }
 
 impl Listed {

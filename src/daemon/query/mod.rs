@@ -13,6 +13,8 @@ mod history;
 mod hold;
 mod inventory;
 mod list;
+mod pattern;
+mod plan;
 mod queue;
 mod reference;
 mod review_sheet;
@@ -29,6 +31,10 @@ pub use history::{
 pub use hold::{HoldReport, change_set_on_hold};
 pub use inventory::{QuarantineReport, is_anything_known, known_names, quarantine};
 pub use list::{Listed, list};
+pub use pattern::{HiddenBy, PatternRelation, PatternReport, PatternRule, explain_pattern};
+#[cfg(test)]
+pub(super) use plan::plan_listing;
+pub use plan::{Cause, Plan, PlanAnswer, PlannedEffect, PlannedEntry, PlannedGroup, PlannedView};
 pub use queue::{QueueFilter, QueueItem, ReviewQueue, review_queue};
 pub use review_sheet::{
     EarlierDecision, KeptVersion, NoSheet, ReferenceDifference, ReviewSheet, SheetAlert,

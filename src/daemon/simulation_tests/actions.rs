@@ -56,6 +56,9 @@ pub(super) const ACTIONS: &[(usize, Action)] = &[
     (1, change_views),
 ];
 
+/// Edits of whole overlay files.
+const EDITS: &[(usize, Action)] = &[(12, approve), (5, deny), (6, drop_rule), (3, protect)];
+
 pub(super) const NAMES: [&str; 24] = [
     "com.acme/mail",
     "com.acme/Mail",
@@ -203,6 +206,15 @@ impl World {
             // Of a half-written file at most these rules are readable.
             self.texts.insert(text, self.files[file].rules.clone());
         }
+    }
+}
+
+/// Edits the overlays once to four times, and leaves all files whole.
+pub(super) fn edit_overlays(world: &mut World) {
+    mend_files(world);
+    for _ in 0..=world.dice.below(4) {
+        let edit = world.dice.weighed(EDITS);
+        edit(world);
     }
 }
 

@@ -18,10 +18,12 @@ mod holds;
 mod oracle;
 mod overlays;
 mod owners;
+mod plans;
 mod reader;
 mod upstream;
 mod world;
 
+use plans::Planned;
 use world::World;
 
 /// Steps of one world; the next one begins with an empty store.
@@ -47,4 +49,22 @@ fn weeks_of_events_serve_what_people_decided_and_no_more() {
         world.end(steps);
         (left, number) = (left - steps, number + 1);
     }
+}
+
+#[test]
+fn plan_followed_by_loading_yields_exactly_what_was_planned() {
+    let seed = variable("VIDIMUS_TEST_SEED", 1);
+    let mut planned = Planned::default();
+    for number in 0..3 {
+        let mut world = World::new(seed + 1_000 + number);
+        for _ in 0..30 {
+            world.check_plan(&mut planned);
+            for _ in 0..3 {
+                world.step();
+            }
+        }
+    }
+    assert!(planned.refused * 3 < planned.loaded, "{planned:?}");
+    assert_eq!(planned.effects.len(), 3, "{planned:?}");
+    assert!(planned.effects.values().all(|entries| *entries > 10), "{planned:?}");
 }

@@ -146,8 +146,13 @@ fn documents_and_shipped_files_use_plain_language() {
         crate::documents::pages().into_iter().map(|(path, _)| path).collect();
     // It names the old words, to say what replaced them.
     paths.retain(|path| !path.ends_with("CHANGELOG.md"));
-    let shipped =
-        ["Dockerfile", "overlays/starter.yaml", "upstreams/official.toml", "openapi/vidimus.yaml"];
+    let shipped = [
+        "Dockerfile",
+        "overlays/starter.yaml",
+        "upstreams/official.toml",
+        "openapi/vidimus.yaml",
+        "examples/github/overlays.yaml",
+    ];
     paths.extend(shipped.map(|name| root.join(name)));
     paths.extend(["src/demo/overlays.yaml", "src/demo/vidimus.toml"].map(|name| root.join(name)));
     let mut found = Vec::new();

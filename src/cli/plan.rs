@@ -1,0 +1,124 @@
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use clap::Args;
+use serde::Serialize;
+
+use super::error::{CliError, Exit};
+use super::plan_text::{Style, entries, lines, refused};
+use super::print::{self, as_json, out};
+use super::target::Target;
+use crate::config::{Folder, Settings, read_overlays};
+use crate::daemon::{
+    MAX_PROPOSAL_BYTES, OverlayFile, Plan, PlanAnswer, Proposal, is_anything_known,
+};
+use crate::lint::{Finding, Source, has_errors};
+
+#[derive(Debug, Args)]
+pub(super) struct PlanArguments {
+    /// The folder to compare with, such as that of the base branch of a pull request
+    #[arg(long, value_name = "DIR")]
+    base: Option<PathBuf>,
+    /// Fail if more entries than this become visible
+    #[arg(long, value_name = "N")]
+    allow_visible: Option<u64>,
+    /// Print Markdown for a comment
+    #[arg(long, conflicts_with = "json")]
+    markdown: bool,
+    /// Print JSON for programs
+    #[arg(long)]
+    json: bool,
+}
+
+/// A plan as it is printed for programs.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Printed<'p> {
+    #[serde(flatten)]
+    plan: &'p Plan,
+    /// The number of entries that may become visible.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    allow_visible: Option<u64>,
+    /// True if more become visible.
+    is_refused: bool,
+}
+
+/// Plans the change to the folder of the settings: from that of `--base`, or from the current policy, whose folder is
+/// `current`.
+pub(super) async fn plan(
+    settings: Settings,
+    current: PathBuf,
+    options: &PlanArguments,
+) -> Result<Exit, CliError> {
+    let proposed = read_overlays(&settings.overlays);
+    let base = options.base.as_ref().map(|folder| read_overlays(folder));
+    for folder in base.iter().chain([&proposed]) {
+        if has_errors(&folder.findings) {
+            print_findings(&folder.findings, options);
+            return Ok(Exit::Findings);
+        }
+    }
+    let files = |folder: &Folder| folder.sources.iter().map(OverlayFile::from).collect();
+    let proposal = Proposal { overlays: files(&proposed), base: base.as_ref().map(files) };
+    let PlanAnswer { findings, plan } = answer(&settings, current, proposal).await?;
+    let Some(plan) = plan else {
+        let sources = proposed.sources.iter().chain(base.iter().flat_map(|base| &base.sources));
+        let sources: Vec<Arc<Source>> = sources.cloned().collect();
+        let findings = findings.into_iter().map(|finding| finding.in_files(&sources));
+        print_findings(&findings.collect::<Vec<_>>(), options);
+        return Ok(Exit::Findings);
+    };
+    let allowed = options.allow_visible;
+    let exceeded = allowed.filter(|allowed| plan.visible > *allowed);
+    if options.json {
+        let is_refused = exceeded.is_some();
+        as_json(&Printed { plan: &plan, allow_visible: allowed, is_refused });
+    } else {
+        let style = if options.markdown { Style::Markdown } else { Style::Text };
+        lines(&plan, style, allowed).iter().for_each(|line| out(line));
+    }
+    match exceeded {
+        Some(allowed) => Err(CliError::TooVisible { visible: entries(plan.visible), allowed }),
+        None => Ok(Exit::Done),
+    }
+}
+
+async fn answer(
+    settings: &Settings,
+    current: PathBuf,
+    proposal: Proposal,
+) -> Result<PlanAnswer, CliError> {
+    // With both sets given, the configured folder may be absent, as where a pull request is checked.
+    let target = if proposal.base.is_some() || current == settings.overlays {
+        Target::open_last_good(settings)?
+    } else {
+        Target::open_known(&Settings { overlays: current, ..settings.clone() })?
+    };
+    match target {
+        Target::Store(offline) => {
+            let (snapshot, now) = (offline.store.snapshot()?, offline.clock.now());
+            if !is_anything_known(&snapshot)? {
+                return Err(CliError::NothingKnown);
+            }
+            Ok(PlanAnswer::of(proposal, settings, &offline.current_policy, &snapshot, now)?)
+        }
+        Target::Daemon(operator) => {
+            let document = serde_json::to_vec(&proposal).unwrap_or_default();
+            if document.len() > MAX_PROPOSAL_BYTES {
+                return Err(CliError::LargeProposal { bytes: document.len() });
+            }
+            match operator.post_document(&["plan"], document).await {
+                Err(CliError::Refused { status: 503, .. }) => Err(CliError::NothingKnown),
+                answered => answered,
+            }
+        }
+    }
+}
+
+fn print_findings(findings: &[Finding], options: &PlanArguments) {
+    if options.markdown {
+        refused(findings).iter().for_each(|line| out(line));
+    } else {
+        print::findings(findings, options.json);
+    }
+}

@@ -1,0 +1,98 @@
+//! Compares what two overlay sets serve of everything that is stored.
+//!
+//! Both sets are evaluated over one snapshot of the store, with one time and the same comparisons with protected names, so
+//! that nothing but the sets makes a difference. Only the names that the difference concerns are evaluated.
+
+mod cause;
+mod compare;
+mod report;
+#[cfg(test)]
+mod tests;
+
+use serde::{Deserialize, Serialize};
+
+pub use cause::Cause;
+pub use report::{Plan, PlannedEffect, PlannedEntry, PlannedGroup, PlannedView};
+
+use self::compare::Comparison;
+use self::report::Tally;
+use super::rules::{RuleEffect, rule_effects};
+use crate::config::Settings;
+use crate::curation::PolicySnapshot;
+use crate::daemon::policy::{CurrentPolicy, Proposal, ProposedChange};
+use crate::lint::FindingReport;
+use crate::model::Timestamp;
+use crate::store::{Snapshot, StoreError};
+
+/// Entries that are listed of each group; the others are counted.
+const MAX_ENTRIES: usize = 50;
+
+/// Findings that are listed of a set that is refused, errors before warnings.
+const MAX_FINDINGS: usize = 1_000;
+
+/// The plan of a proposal, or the findings for which it would be refused.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct PlanAnswer {
+    pub findings: Vec<FindingReport>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub plan: Option<Plan>,
+}
+
+impl PlanAnswer {
+    /// Judges a proposal, and plans it if it would be loaded.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn of(
+        proposal: Proposal,
+        settings: &Settings,
+        current: &CurrentPolicy,
+        snapshot: &Snapshot,
+        now: Timestamp,
+    ) -> Result<Self, StoreError> {
+        match proposal.judge(settings, current, now) {
+            Ok(ProposedChange { before, after }) => {
+                let plan = plan(snapshot, &before, &after, now)?;
+                Ok(Self { findings: Vec::new(), plan: Some(plan) })
+            }
+            Err(mut findings) => {
+                findings.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
+                let findings = findings.iter().take(MAX_FINDINGS).map(FindingReport::from);
+                Ok(Self { findings: findings.collect(), plan: None })
+            }
+        }
+    }
+}
+
+/// Plans the change from one policy to another with other overlays.
+///
+/// # Errors
+/// When the store cannot be read.
+fn plan(
+    snapshot: &Snapshot,
+    before: &PolicySnapshot,
+    after: &PolicySnapshot,
+    now: Timestamp,
+) -> Result<Plan, StoreError> {
+    plan_listing(snapshot, before, after, now, MAX_ENTRIES)
+}
+
+/// Does the same, and lists this number of entries of each group.
+pub(in crate::daemon) fn plan_listing(
+    snapshot: &Snapshot,
+    before: &PolicySnapshot,
+    after: &PolicySnapshot,
+    now: Timestamp,
+    max_entries: usize,
+) -> Result<Plan, StoreError> {
+    let comparison = Comparison::new(snapshot, before, after, now);
+    let mut tally = Tally::new(after.view_names().collect(), max_entries);
+    for name in comparison.names()? {
+        tally.add(&name, &comparison.compare(&name)?);
+    }
+    let is_altered = |rule: &_| comparison.alters(rule);
+    let effects = rule_effects(snapshot, after, comparison.screenings(), now, is_altered)?;
+    let hides =
+        |effect: &RuleEffect| effect.approves > effect.serves || effect.surprise().is_some();
+    Ok(tally.plan(effects.into_iter().filter(hides).collect()))
+}
