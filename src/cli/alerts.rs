@@ -1,7 +1,7 @@
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::args::AlertAction;
+use super::alert_args::AlertAction;
 use super::client::declined;
 use super::error::{CliError, Exit};
 use super::print::{as_json, counted, err, out};

@@ -1,16 +1,15 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::time::Duration;
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Parser, Subcommand, ValueEnum};
 
+use super::alert_args::{AlertAction, LookalikeAction};
+use super::list_args::ListArguments;
 use super::plan::PlanArguments;
 use super::review_args::ReviewArguments;
 use crate::alert::{AlertKind, parse_seen};
 use crate::config::Locations;
-use crate::curation::EntryState;
-use crate::lint::duration;
 use crate::lookalike::Level;
 use crate::model::{Digest, Role, TokenName};
 use crate::telemetry::LogFormat;
@@ -226,102 +225,12 @@ pub(super) enum Command {
     },
 }
 
-#[derive(Debug, Args)]
-#[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
-pub(super) struct ListArguments {
-    /// Only names that contain this text, or match it where it has a `*`
-    pub pattern: Option<String>,
-    /// Hidden entries too, with the reason
-    #[arg(long)]
-    pub all: bool,
-    /// Only entries in this state, served or not
-    #[arg(long, value_name = "STATE", value_parser = states())]
-    pub state: Option<EntryState>,
-    /// Only the greatest version of each name
-    #[arg(long)]
-    pub latest: bool,
-    /// Only served entries of which something ends within this time, such as 30d: the approval, a waiver, an allowed URL
-    #[arg(long, value_name = "TIME", value_parser = duration)]
-    pub expiring: Option<Duration>,
-    /// Only entries of this owner
-    #[arg(long, value_name = "OWNER")]
-    pub owner: Option<String>,
-    /// Only entries of this tier
-    #[arg(long, value_name = "TIER", value_parser = clap::value_parser!(u8).range(1..=3))]
-    pub tier: Option<u8>,
-    /// The order of the lines
-    #[arg(long, value_name = "COLUMN", value_enum, default_value_t = SortBy::Name)]
-    pub sort: SortBy,
-    /// The entries that were visible at this time, with whose approval (RFC 3339, or a day, which means its beginning in
-    /// UTC)
-    #[arg(long, value_name = "TIME", conflicts_with_all = ["all", "state", "latest", "expiring", "owner", "tier", "sort"])]
-    pub at: Option<String>,
-    /// The rows in quarantine instead, with their reasons
-    #[arg(long, conflicts_with_all = ["pattern", "all", "state", "latest", "expiring", "owner", "tier", "at"])]
-    pub quarantined: bool,
-    /// Print JSON for programs
-    #[arg(long)]
-    pub json: bool,
-}
-
-/// The column that orders a list; lines that are equal in it are ordered by name and version.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(super) enum SortBy {
-    Name,
-    State,
-    Tier,
-    Owner,
-    /// The end of the approval, the nearest first.
-    Until,
-}
-
 /// A kind of file that people write.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(super) enum FileKind {
     Overlay,
     Upstream,
     Settings,
-}
-
-#[derive(Debug, Subcommand)]
-pub(super) enum AlertAction {
-    /// Acknowledge what alerts show; they stay acknowledged until they rest on something else
-    Ack {
-        /// At least 8 digits of its id, followed by its `--seen`; several can be given
-        #[arg(required = true, value_name = "ID", num_args = 1..)]
-        ids: Vec<String>,
-        /// The digest of what was shown; `vidimus alerts` prints the complete command
-        #[arg(long, required = true, value_name = "DIGEST", value_parser = parse_seen, num_args = 1)]
-        seen: Vec<Digest>,
-        /// The person who looked at them
-        #[arg(long, value_name = "PERSON")]
-        by: String,
-        /// The reason why they need no further attention
-        #[arg(long, value_name = "TEXT")]
-        reason: String,
-    },
-    /// Take an acknowledgement back: the alert is open again
-    Unack {
-        /// At least 8 digits of its id
-        id: String,
-    },
-    /// List deliveries that a webhook did not accept in time
-    DeadLetters,
-    /// Try dead letters again
-    Redeliver {
-        /// Only those to this webhook
-        webhook: Option<String>,
-    },
-}
-
-#[derive(Debug, Subcommand)]
-pub(super) enum LookalikeAction {
-    /// Everything that a name resembles, compared now
-    Why {
-        /// The name to compare
-        #[arg(value_name = "NAME")]
-        name: String,
-    },
 }
 
 /// Refuses a text without a word.
@@ -361,11 +270,6 @@ fn kinds() -> impl TypedValueParser<Value = AlertKind> {
     PossibleValuesParser::new(words).try_map(|found| {
         AlertKind::all().find(|kind| kind.as_str() == found).ok_or("not a kind of alert")
     })
-}
-
-fn states() -> impl TypedValueParser<Value = EntryState> {
-    PossibleValuesParser::new(EntryState::WORDS.map(|(word, _)| word))
-        .try_map(|found| EntryState::from_word(&found).ok_or("not a state"))
 }
 
 fn levels() -> impl TypedValueParser<Value = Level> {

@@ -1,8 +1,8 @@
 use std::cmp::{Ordering, Reverse};
 
-use super::args::{ListArguments, SortBy};
 use super::client::Operator;
 use super::error::{CliError, Exit};
+use super::list_args::{ListArguments, SortBy};
 use super::print::{as_json, counted, err, out, table};
 use super::target::Target;
 use crate::config::Settings;

@@ -4,6 +4,7 @@
 //! daemon they open the file themselves. Both paths end in the same functions of [`crate::daemon`], so they cannot
 //! disagree.
 
+mod alert_args;
 mod alerts;
 mod args;
 mod check;
@@ -16,6 +17,7 @@ mod history;
 mod history_text;
 mod hold;
 mod list;
+mod list_args;
 mod lookalikes;
 mod ownership;
 mod pattern;
@@ -41,9 +43,11 @@ use std::process::ExitCode;
 use clap::{CommandFactory, Parser};
 use indicatif::MultiProgress;
 
-use args::{Arguments, Command, ListArguments, LookalikeAction};
+use alert_args::LookalikeAction;
+use args::{Arguments, Command};
 use error::{CliError, Exit};
 use hold::Choice;
+use list_args::ListArguments;
 
 use crate::config::Settings;
 use crate::sync::HoldDecision;

@@ -66,6 +66,7 @@ fn events_are_numbered_and_found_by_time_name_and_namespace() {
     assert_eq!(snapshot.history_begins().expect("read"), NOW);
 }
 
+/// P75.
 #[test]
 fn events_are_pruned_after_400_days_and_what_is_served_since_before_them_is_still_known() {
     let store = Store::ephemeral(NOW).expect("a store");

@@ -245,6 +245,12 @@ fn normalized(demo: &Demo, text: &str) -> String {
         .split_inclusive('\n')
         // A run every five seconds may be under way.
         .filter(|line| !line.starts_with("  running "))
+        // The order of the first events depends on when lookups end.
+        .filter(|line| {
+            ![" in view ", " the verdict on ", "`the verdict on "]
+                .iter()
+                .any(|part| line.contains(part))
+        })
         .map(|line| match line.strip_prefix("generation  ").and_then(|rest| rest.split_once(',')) {
             Some((_, rest)) => format!("generation  N,{rest}"),
             None => without_ages(line),

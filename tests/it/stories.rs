@@ -378,7 +378,7 @@ fn printed(place: &Workplace, arguments: &[&str]) -> String {
     String::from_utf8(output.stdout).expect("text")
 }
 
-/// The auditor asks what was served at a time, by whose approval, and what changed since.
+/// P75: the auditor asks what was served at a time, by whose approval, and what changed since.
 #[tokio::test(flavor = "multi_thread")]
 async fn auditor_learns_what_was_served_then_and_by_whose_approval() {
     let (upstream, place, daemon) = begin([version("1.0.0", "wiki.example.com")]).await;

@@ -34,7 +34,7 @@ fn variable(name: &str, default: u64) -> u64 {
     text.map_or(default, |text| text.parse().unwrap_or_else(|_| panic!("{name} is a number")))
 }
 
-/// P19, P23, P26, P48, P49.
+/// P19, P23, P26, P48, P49, P75.
 #[test]
 fn weeks_of_events_serve_what_people_decided_and_no_more() {
     let seed = variable("VIDIMUS_TEST_SEED", 1);

@@ -1,0 +1,45 @@
+use clap::Subcommand;
+
+use crate::alert::parse_seen;
+use crate::model::Digest;
+
+#[derive(Debug, Subcommand)]
+pub(super) enum AlertAction {
+    /// Acknowledge what alerts show; they stay acknowledged until they rest on something else
+    Ack {
+        /// At least 8 digits of its id, followed by its `--seen`; several can be given
+        #[arg(required = true, value_name = "ID", num_args = 1..)]
+        ids: Vec<String>,
+        /// The digest of what was shown; `vidimus alerts` prints the complete command
+        #[arg(long, required = true, value_name = "DIGEST", value_parser = parse_seen, num_args = 1)]
+        seen: Vec<Digest>,
+        /// The person who looked at them
+        #[arg(long, value_name = "PERSON")]
+        by: String,
+        /// The reason why they need no further attention
+        #[arg(long, value_name = "TEXT")]
+        reason: String,
+    },
+    /// Take an acknowledgement back: the alert is open again
+    Unack {
+        /// At least 8 digits of its id
+        id: String,
+    },
+    /// List deliveries that a webhook did not accept in time
+    DeadLetters,
+    /// Try dead letters again
+    Redeliver {
+        /// Only those to this webhook
+        webhook: Option<String>,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum LookalikeAction {
+    /// Everything that a name resembles, compared now
+    Why {
+        /// The name to compare
+        #[arg(value_name = "NAME")]
+        name: String,
+    },
+}
