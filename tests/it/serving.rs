@@ -131,6 +131,11 @@ async fn edited_overlay_takes_effect_while_the_daemon_runs() {
     daemon.lists(&["com.other/tool-07@1.0.0"]).await;
 }
 
+fn has_alert(status: &Value, kind: &str) -> bool {
+    let mut alerts = status["alerts"].as_array().expect("a list").iter();
+    alerts.any(|alert| alert["kind"] == kind)
+}
+
 /// P16.
 #[tokio::test(flavor = "multi_thread")]
 async fn refused_overlays_can_only_hide_also_across_a_restart() {
@@ -161,14 +166,14 @@ servers:
     );
     eventually("the alert follows the decision", async || {
         let status = daemon.operate("/status").await.json();
-        (status["alerts"][0]["kind"] == "overlays-refused").then_some(())
+        has_alert(&status, "overlays-refused").then_some(())
     })
     .await;
     daemon.kill();
     let daemon = place.start().await;
     daemon.lists(&both[..2]).await;
     let status = daemon.operate("/status").await.json();
-    assert_eq!(status["alerts"][0]["kind"], "overlays-refused");
+    assert!(has_alert(&status, "overlays-refused"), "{status}");
     place.remove("overlays/policy.yaml");
     eventually("the emptied folder is judged", async || {
         let status = daemon.operate("/status").await.json();
@@ -511,7 +516,7 @@ async fn damaged_row_is_hidden_with_an_alert_and_the_others_are_served() {
     let daemon = place.start().await;
     daemon.lists(&["com.example/tool@1.1.0"]).await;
     let status = daemon.operate("/status").await.json();
-    assert_eq!(status["alerts"][0]["kind"], "damaged-row");
+    assert!(has_alert(&status, "damaged-row"), "{status}");
     let verified = place.run(&["verify"]);
     assert_eq!(verified.status.code(), Some(1));
     assert_eq!(daemon.signal("TERM").await, Some(0));
