@@ -40,6 +40,7 @@ mod progress;
 mod real_clients;
 mod real_dns;
 mod real_registry;
+mod review_page;
 mod reviews;
 mod schemas;
 mod servable;
