@@ -2,8 +2,8 @@ use std::collections::{BTreeSet, HashSet};
 
 use super::set::patterns_of;
 use super::{
-    Classification, Conditions, Follow, NamePattern, OnDeprecated, OnDrift, OverlaySet, Reviewed,
-    Rule, State, Track, VersionPattern, WaivedCondition,
+    Classification, Conditions, Contents, Follow, NamePattern, OnDeprecated, OnDrift, OverlaySet,
+    Reviewed, Rule, State, Track, VersionPattern, WaivedCondition,
 };
 use crate::model::{Digest, Name, NamespacePattern, Timestamp};
 use crate::ownership::Pins;
@@ -44,6 +44,7 @@ struct EffectiveApproval<'s> {
     reviewed: Option<Reviewed>,
     expires: Option<Timestamp>,
     digest: Option<Digest>,
+    contents: Option<&'s Contents>,
     follow: Option<&'s Follow>,
 }
 
@@ -132,6 +133,7 @@ impl<'s> Effect<'s> {
                 reviewed: approval.reviewed,
                 expires: approval.expires,
                 digest: approval.digest,
+                contents: approval.contents.as_ref(),
                 follow: approval.follow.as_ref(),
             }),
         }

@@ -3,11 +3,13 @@ use std::time::Duration;
 
 use serde::{Serialize, Serializer};
 
+use super::checklist::{Answer, Area, Checklist};
 use super::conditions::{Conditions, Waive};
 use super::later::{Follow, OnDeprecated, OnDrift};
+use super::listed::Contents;
 use super::{NamePattern, Reviewed, VersionPattern};
 use crate::lint::Place;
-use crate::model::{Digest, Name, Timestamp};
+use crate::model::{Digest, Name, Timestamp, Version};
 
 /// One item of a `servers` list: the policy for the entries it selects.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -59,11 +61,31 @@ pub struct Approval {
     pub scope: Option<String>,
     /// The received digest that was reviewed.
     pub digest: Option<Digest>,
+    /// The versions that it covers, each with the content that was reviewed; only in a rule for an exact name. Without
+    /// it the time of the review decides.
+    pub contents: Option<Contents>,
+    /// For people only; never served.
+    pub checklist: Option<Checklist>,
     /// The later versions that it covers too; only in a rule for an exact name.
     pub follow: Option<Follow>,
 }
 
 impl Approval {
+    /// Returns the received digest that it requires of a version, if it pins one.
+    #[must_use]
+    pub fn pin_of(&self, version: &Version) -> Option<Digest> {
+        match &self.contents {
+            Some(contents) => contents.digest_of(version),
+            None => self.digest,
+        }
+    }
+
+    /// Returns true if it lists what it covers, and not this version.
+    #[must_use]
+    pub fn leaves_out(&self, version: &Version) -> bool {
+        self.contents.as_ref().is_some_and(|contents| contents.digest_of(version).is_none())
+    }
+
     /// Returns true if it approves now: it has not expired, and its review is not dated ahead.
     #[must_use]
     pub fn is_effective(&self, now: Timestamp) -> bool {
@@ -144,7 +166,7 @@ macro_rules! display_as_word {
         }
     )*};
 }
-display_as_word!(State, Track, Classification);
+display_as_word!(State, Track, Classification, Area, Answer);
 
 /// The terms of approvals without `expires`, by track, counted from `reviewed`; for a bare date, from the start of that
 /// day in UTC.
