@@ -22,6 +22,7 @@ mod conflict;
 mod contents;
 mod coverage;
 mod document;
+pub mod edit;
 mod effective;
 mod ended;
 mod expires;
