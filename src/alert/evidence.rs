@@ -179,6 +179,12 @@ pub enum Evidence {
         why: NotBenign,
         changes: Vec<String>,
     },
+    /// The greatest newer version of an approved server that waits.
+    NewerVersion {
+        name: String,
+        version: String,
+        received: Digest,
+    },
     /// A name that the upstream lists in other letter case.
     Renamed {
         from: String,
@@ -213,7 +219,9 @@ impl Evidence {
     #[must_use]
     pub fn name(&self) -> Option<&str> {
         match self {
-            Self::Lookalike { name, .. } | Self::Shadowed { name, .. } => Some(name),
+            Self::Lookalike { name, .. }
+            | Self::Shadowed { name, .. }
+            | Self::NewerVersion { name, .. } => Some(name),
             _ => None,
         }
     }
@@ -237,6 +245,9 @@ impl Evidence {
                     write!(f, "; {}", changes.join("; "))?;
                 }
                 Ok(())
+            }
+            Self::NewerVersion { name, version, received } => {
+                write!(f, "{name}@{version} with the digest {received} waits for a review")
             }
             Self::Renamed { from, to } => {
                 write!(
@@ -370,6 +381,7 @@ impl fmt::Display for Evidence {
             | Self::Ended { .. }
             | Self::StatusChanged { .. }
             | Self::NotBenign { .. }
+            | Self::NewerVersion { .. }
             | Self::Renamed { .. } => self.write_lifecycle(f),
             Self::DeliveriesFail => {
                 f.write_str("it accepts no delivery; `vidimus status` shows the reason")

@@ -7,7 +7,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::alert::{AlertKind, parse_seen};
 use crate::config::Locations;
-use crate::curation::EntryState;
+use crate::curation::{EntryState, WaitingKind};
 use crate::lint::duration;
 use crate::lookalike::Level;
 use crate::model::{Digest, Role, TokenName};
@@ -115,6 +115,8 @@ pub(super) enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// List the servers that wait for a reviewer, the most urgent first, or print the review sheet of one
+    Review(ReviewArguments),
     /// Show why the versions of one server are served or hidden
     Explain {
         /// A server, or one version of it
@@ -194,6 +196,31 @@ pub(super) enum Command {
         #[arg(long)]
         json: bool,
     },
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ReviewArguments {
+    /// A server, one version of it, or a range of versions
+    #[arg(value_name = "NAME[@VERSION|@RANGE]")]
+    pub name: Option<String>,
+    /// Print Markdown, for an issue or a pull request
+    #[arg(long, requires = "name", conflicts_with = "json")]
+    pub markdown: bool,
+    /// Of what is served, list what ends within this time
+    #[arg(long, value_name = "TIME", value_parser = duration, default_value = "30d", conflicts_with = "name")]
+    pub expiring: Duration,
+    /// Only servers of this owner
+    #[arg(long, value_name = "OWNER", conflicts_with = "name")]
+    pub owner: Option<String>,
+    /// Only servers of this tier
+    #[arg(long, value_name = "TIER", value_parser = clap::value_parser!(u8).range(1..=3), conflicts_with = "name")]
+    pub tier: Option<u8>,
+    /// Only what waits for this reason
+    #[arg(long, value_name = "KIND", value_parser = waiting_kinds(), conflicts_with = "name")]
+    pub kind: Option<WaitingKind>,
+    /// Print JSON for programs
+    #[arg(long)]
+    pub json: bool,
 }
 
 #[derive(Debug, Args)]
@@ -332,6 +359,11 @@ fn kinds() -> impl TypedValueParser<Value = AlertKind> {
 fn states() -> impl TypedValueParser<Value = EntryState> {
     PossibleValuesParser::new(EntryState::WORDS.map(|(word, _)| word))
         .try_map(|found| EntryState::from_word(&found).ok_or("not a state"))
+}
+
+fn waiting_kinds() -> impl TypedValueParser<Value = WaitingKind> {
+    PossibleValuesParser::new(WaitingKind::WORDS.map(|(word, _)| word))
+        .try_map(|found| WaitingKind::from_word(&found).ok_or("not a reason"))
 }
 
 fn levels() -> impl TypedValueParser<Value = Level> {

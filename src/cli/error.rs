@@ -61,6 +61,8 @@ pub(super) enum CliError {
     UnknownWebhook(String),
     #[error("no upstream lists `{0}`")]
     Unknown(String),
+    #[error("no upstream lists `{text}`; {advice}")]
+    NotListed { text: String, advice: String },
     #[error(
         "nothing is known yet: no upstream has answered; `vidimus sync` tries again and prints the \
          reason, and `vidimus demo` shows the product without a network"
@@ -125,6 +127,7 @@ impl CliError {
             Self::UnpairedIds { .. } => Exit::Usage,
             Self::Findings(_)
             | Self::Unknown(_)
+            | Self::NotListed { .. }
             | Self::UnknownFile(_)
             | Self::UnknownWebhook(_)
             | Self::Declined(_)

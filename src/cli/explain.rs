@@ -101,7 +101,8 @@ fn is_judged_alike(one: &VersionExplanation, other: &VersionExplanation) -> bool
     facts(one) == facts(other) && more(one) == more(other) && failures(one) == failures(other)
 }
 
-fn failed(version: &VersionExplanation) -> impl Iterator<Item = &GateAnswer> {
+/// Returns the gates that hide a version.
+pub(super) fn failed(version: &VersionExplanation) -> impl Iterator<Item = &GateAnswer> {
     version.gates.iter().filter(|answer| answer.outcome == "failed")
 }
 
@@ -171,7 +172,8 @@ fn print_status(version: &VersionExplanation) {
     ));
 }
 
-fn facts(version: &VersionExplanation) -> String {
+/// Returns what an overlay says about a version, and where it is served.
+pub(super) fn facts(version: &VersionExplanation) -> String {
     let passed = version.gates.iter().filter(|answer| answer.outcome == "passed").count();
     let facts = [
         version.tier.map(|tier| format!("tier {tier}")),

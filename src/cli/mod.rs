@@ -8,6 +8,7 @@ mod alerts;
 mod args;
 mod check;
 mod client;
+mod content;
 mod demo;
 mod error;
 mod explain;
@@ -18,7 +19,11 @@ mod ownership;
 mod print;
 mod progress;
 mod query;
+mod queue;
+mod review;
 mod serve;
+mod sheet;
+mod sheet_markdown;
 mod show;
 mod sync;
 mod target;
@@ -134,6 +139,10 @@ async fn dispatch(
         Command::Show { name, raw, diff, json } => {
             show::show(settings, &name, raw, &diff, json).await
         }
+        Command::Review(arguments) => match &arguments.name {
+            Some(name) => review::sheet(settings, name, &arguments).await,
+            None => queue::queue(settings, arguments).await,
+        },
         Command::Explain { name, verbose, json } => {
             explain::explain(settings, &name, verbose, json).await
         }

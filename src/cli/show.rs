@@ -1,16 +1,16 @@
 use std::io::{IsTerminal, Write, stdout};
 
 use super::client::Operator;
+use super::content::{Line, content_lines, dates_line};
 use super::error::{CliError, Exit};
 use super::explain::{print_version, split_version};
 use super::print::{as_json, counted, escaped_json, out};
 use super::target::Target;
 use crate::config::Settings;
-use crate::curation::{EntryContent, InputContent, PackageContent, RemoteContent};
 use crate::daemon::{
     Screenings, Shown, VersionDifference, is_anything_known, show_entry, version_difference,
 };
-use crate::model::{Escaped, Name};
+use crate::model::{Escaped, EscapedWhole, Name};
 
 /// Other versions that are listed; `vidimus list` has them all.
 const MAX_OTHERS: usize = 20;
@@ -129,15 +129,10 @@ fn print_shown(shown: &Shown) {
     let Shown { name, version, upstream, .. } = shown;
     out(&format!("{name} {} from {}", Escaped(version), Escaped(upstream)));
     match &shown.content {
-        Some(content) => print_content(content),
+        Some(content) => print_lines(&content_lines(content)),
         None => out("  it is in quarantine; `--raw` prints the received bytes"),
     }
-    if let Some(dates) = &shown.dates {
-        out(&format!(
-            "  published     {} (the publisher's date), first seen {}, counts from {}",
-            dates.published, dates.first_seen, dates.counts_from
-        ));
-    }
+    print_lines(&shown.dates.iter().map(dates_line).collect::<Vec<_>>());
     if let Some(digest) = &shown.explanation.digest {
         out(&format!("  digest        {digest}"));
     }
@@ -156,68 +151,11 @@ fn print_shown(shown: &Shown) {
     print_others(shown);
 }
 
-fn print_content(content: &EntryContent) {
-    let line = |label: &str, text: &str| out(&format!("  {label:<13} {}", Escaped(text)));
-    if let Some(title) = &content.title {
-        line("title", title);
+/// Prints lines, each text whole: a person decides about it, and an entry is bounded.
+fn print_lines(lines: &[Line]) {
+    for Line { label, text } in lines {
+        out(&format!("  {label:<13} {}", EscapedWhole(text)));
     }
-    line("description", &content.description);
-    if let Some(website) = &content.website {
-        line("website", website);
-    }
-    if let Some(repository) = &content.repository {
-        let id = repository.id.as_ref().map(|id| format!(" (id {id})")).unwrap_or_default();
-        let folder = repository.subfolder.as_ref();
-        let folder = folder.map(|folder| format!(", folder {folder}")).unwrap_or_default();
-        line("repository", &format!("{}{id}{folder}", repository.url));
-    }
-    content.packages.iter().for_each(print_package);
-    content.remotes.iter().for_each(|remote| print_remote("remote", remote));
-    if content.packages.is_empty() && content.remotes.is_empty() {
-        out("  it names neither packages nor remotes");
-    }
-    if !content.other_members.is_empty() {
-        line("other members", &content.other_members.join(", "));
-    }
-}
-
-fn print_package(package: &PackageContent) {
-    let PackageContent { registry_type, identifier, version, exact, .. } = package;
-    let version = version.as_ref().map(|version| format!(" {version}")).unwrap_or_default();
-    let exact = if *exact { "exact" } else { "not exact: it may name other content later" };
-    let mut text = format!("{registry_type} {identifier}{version} ({exact})");
-    for (label, value) in [
-        ("from", &package.registry_base_url),
-        ("SHA-256", &package.file_sha256),
-        ("run with", &package.runtime_hint),
-    ] {
-        if let Some(value) = value {
-            text.push_str(&format!(", {label} {value}"));
-        }
-    }
-    out(&format!("  package       {}", Escaped(&text)));
-    package.inputs.iter().for_each(print_input);
-    if package.transport.transport != "stdio" || !package.transport.inputs.is_empty() {
-        print_remote("  reached by", &package.transport);
-    }
-}
-
-fn print_remote(label: &str, remote: &RemoteContent) {
-    let url = remote.url.as_deref().unwrap_or("no URL");
-    let text = format!("{} {url}", remote.transport);
-    out(&format!("  {label:<13} {}", Escaped(&text)));
-    remote.inputs.iter().for_each(print_input);
-}
-
-fn print_input(input: &InputContent) {
-    let name = if input.name.is_empty() { "(without a name)" } else { &input.name };
-    let kind = input.place.as_str();
-    let secret = if input.secret { " secret" } else { "" };
-    let required = if input.required { ", required" } else { "" };
-    let value = input.value.as_ref().map(|value| format!(" = {value}")).unwrap_or_default();
-    let about = input.description.as_ref().map(|text| format!(": {text}")).unwrap_or_default();
-    let text = format!("{kind}{secret} {name}{value}{required}{about}");
-    out(&format!("                {}", Escaped(&text)));
 }
 
 fn print_others(shown: &Shown) {

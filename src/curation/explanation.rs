@@ -207,14 +207,9 @@ impl VersionExplanation {
 
 impl GateAnswer {
     fn new(gate: Gate, outcome: &Outcome<'_>) -> Self {
-        let word = match outcome {
-            Outcome::Passed(_) => "passed",
-            Outcome::Failed(_) => "failed",
-            Outcome::Skipped(_) => "skipped",
-        };
         Self {
             gate: gate.to_string(),
-            outcome: word.to_owned(),
+            outcome: outcome.as_str().to_owned(),
             evidence: outcome.evidence().to_string(),
         }
     }

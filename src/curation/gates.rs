@@ -106,6 +106,15 @@ impl<'a> Outcome<'a> {
     }
 
     #[must_use]
+    pub const fn as_str(&self) -> &'static str {
+        match self {
+            Self::Passed(_) => "passed",
+            Self::Failed(_) => "failed",
+            Self::Skipped(_) => "skipped",
+        }
+    }
+
+    #[must_use]
     pub const fn evidence(&self) -> &Evidence<'a> {
         match self {
             Self::Passed(evidence) | Self::Failed(evidence) | Self::Skipped(evidence) => evidence,

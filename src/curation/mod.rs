@@ -18,6 +18,7 @@ mod content;
 mod dossier;
 mod evaluation;
 mod evidence;
+mod evidence_kind;
 mod explanation;
 mod facts;
 mod follow;
@@ -27,6 +28,7 @@ mod package_urls;
 mod policy;
 mod reach;
 mod requirement;
+mod review;
 mod rich_text;
 mod safe;
 mod sanitize;
@@ -53,6 +55,10 @@ pub use package_urls::PackageUrls;
 pub use policy::{PolicyDifference, PolicySnapshot};
 pub use reach::Reach;
 pub use requirement::{Demands, OwnershipPolicy};
+pub use review::{
+    AlertItems, Area, AreaFact, AreaReport, Choice, MAX_KEPT, MAX_SHOWN, Reference,
+    ReferenceOrigin, Seen, TooManyVersions, Waiting, WaitingKind,
+};
 pub use safe::{Objection, SafetyRule};
 pub use sanitize::{Sanitized, claims_namespace};
 pub use screening::{Compared, Screening, ScreeningMatch};

@@ -65,10 +65,11 @@ pub use notify::open_webhooks;
 pub use policy::{CurrentPolicy, LoadedOverlays, combine, load_overlays, starter_warning};
 pub use publish::Published;
 pub use query::{
-    HoldReport, Listed, OtherVersion, QuarantineReport, RuleEffect, Shown, StatusReport,
-    UpstreamReport, VersionDifference, WebhookReport, change_set_on_hold, explain_name,
-    is_anything_known, known_names, list, quarantine, rule_effects, show_entry, status,
-    version_difference,
+    Dates, Drift, EarlierDecision, HoldReport, KeptVersion, Listed, NoSheet, OtherVersion,
+    QuarantineReport, QueueFilter, QueueItem, ReferenceDifference, ReviewQueue, ReviewSheet,
+    RuleEffect, SheetAlert, Shown, ShownVersion, StatusReport, UpstreamReport, VersionDifference,
+    WebhookReport, change_set_on_hold, explain_name, is_anything_known, known_names, list,
+    quarantine, review_queue, review_sheet, rule_effects, show_entry, status, version_difference,
 };
 pub use run::run;
 pub(crate) use runtime::try_blocking;

@@ -46,6 +46,13 @@ impl<'s> NameRules<'s> {
         self.matching.iter().copied()
     }
 
+    /// Returns every rule that may decide about a version of the name, also in another spelling, each once.
+    pub fn all(&self) -> impl Iterator<Item = &'s Rule> {
+        let is_new =
+            |rule: &&&Rule| !self.matching.iter().any(|known| std::ptr::eq(*known, **rule));
+        self.matching.iter().chain(self.generous.iter().filter(is_new)).copied()
+    }
+
     /// Returns true if no rule mentions the name. A rule for `*` mentions names only with an approval, denial or
     /// suspension: its conditions and labels concern all names alike.
     #[must_use]

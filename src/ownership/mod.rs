@@ -33,6 +33,7 @@ mod declaration;
 mod hosts;
 mod invalid;
 mod lookup;
+mod observed;
 mod offer;
 mod outcome;
 mod record;
@@ -59,6 +60,7 @@ pub use invalid::InvalidRecords;
 pub use lookup::{
     ForgeAnswer, Hint, KeyLookup, Lookup, Named, Repository, Resolved, ShownKeys, Texts, agreed,
 };
+pub use observed::OwnershipFacts;
 pub use offer::{Offer, Package, RepositoryLink, host, image};
 pub use record::VerificationRecord;
 pub use registries::PackageRegistries;

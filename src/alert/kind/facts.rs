@@ -9,7 +9,7 @@ pub(super) struct Facts {
 }
 
 /// One item for each kind, at the index of its discriminant.
-pub(super) const FACTS: [Facts; 50] = [
+pub(super) const FACTS: [Facts; 51] = [
     Facts {
         kind: AlertKind::ApprovalsEnded,
         word: "approvals-ended",
@@ -170,6 +170,13 @@ pub(super) const FACTS: [Facts; 50] = [
         word: "name-limit",
         meaning: "A name has more than 10,000 versions or 64 MiB; the rest is in quarantine.",
         remedy: "Ask the publisher; deny the name if a program generates the versions.",
+    },
+    Facts {
+        kind: AlertKind::NewerVersions,
+        word: "newer-versions",
+        meaning: "Newer versions of approved servers wait for a review by their owner.",
+        remedy: "Run `vidimus review --kind newer-version` and review each server; acknowledge the alert to leave these \
+            versions as they are.",
     },
     Facts {
         kind: AlertKind::NoLongerServed,

@@ -36,6 +36,7 @@ pub enum AlertKind {
     MaterialChange,
     Missing,
     NameLimit,
+    NewerVersions,
     NoLongerServed,
     OnHold,
     OverlaysRefused,

@@ -6,6 +6,7 @@ mod entries;
 mod holds;
 mod mirror;
 mod params;
+mod reviews;
 mod routes;
 mod show;
 mod state;

@@ -8,7 +8,7 @@ use crate::api::problem::Problem;
 use crate::model::Digest;
 
 /// The routes that take query parameters; [`Asked`] refuses unknown ones.
-const WITH_PARAMETERS: [&str; 8] = [
+const WITH_PARAMETERS: [&str; 9] = [
     "/list",
     "/differences/",
     "/entries/",
@@ -17,6 +17,7 @@ const WITH_PARAMETERS: [&str; 8] = [
     "/ops/holds/",
     "/ops/redeliver",
     "/ops/sync",
+    "/reviews",
 ];
 
 /// Refuses parameters of routes that take none: a misspelt word must not be ignored.

@@ -13,6 +13,7 @@ use super::entries::{
 use super::holds::{decide, hold};
 use super::mirror::sync;
 use super::params::refuse_stray_parameters;
+use super::reviews::{queue, sheet};
 use super::show::{difference, greatest_shown, shown};
 use super::state::Operations;
 use super::tokens::{create_token, revoke_token, tokens};
@@ -39,6 +40,8 @@ pub fn operations(services: Arc<Services>, token: Arc<TokenFile>) -> Router {
         .route("/differences/{name}", get(difference))
         .route("/entries/{name}/{version}", get(shown))
         .route("/explain/{name}", get(explained))
+        .route("/reviews", get(queue))
+        .route("/reviews/{name}", get(sheet))
         .route("/lookalikes/{name}", get(lookalikes))
         .route("/verify", get(verified))
         .route("/names", get(names))

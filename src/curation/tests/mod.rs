@@ -10,5 +10,7 @@ mod lifecycle;
 mod moments;
 mod ownership;
 mod policy;
+mod queue;
+mod review;
 mod safety;
 mod screening;

@@ -2,11 +2,12 @@
 
 use std::cmp::Reverse;
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use crate::alert::{AlertKind, Evidence as Item, Figure, ReportedAlert};
 use crate::curation::{
     ContentHead, Dossier, DossierRow, EntryEvaluation, Evaluation, Evidence, ViewRecord,
-    reference_in,
+    WaitingKind, reference_in,
 };
 use crate::model::{Escaped, NotBenign, Shown, Status, Timestamp, changed_members};
 use crate::overlay::{Ending, Ends, Rule, WaivedCondition};
@@ -26,6 +27,7 @@ pub(super) fn lifecycle_alerts(
     now: Timestamp,
 ) -> Result<Vec<ReportedAlert>, StoreError> {
     let mut alerts = expired(dossier, evaluation, now);
+    alerts.extend(newer_versions(dossier, evaluation, now));
     alerts.extend(material_change(snapshot, dossier, evaluation)?);
     alerts.extend(status_changed(snapshot, dossier, evaluation)?);
     Ok(alerts)
@@ -88,6 +90,28 @@ pub(super) fn ended_by<'a>(entry: &EntryEvaluation<'a>, now: Timestamp) -> Vec<E
         }
         _ => Vec::new(),
     }
+}
+
+/// Returns the part of the alert of an owner that is about newer versions of one name: the greatest that waits, since an
+/// item for each of thousands would hide other names. All versions are counted.
+fn newer_versions(
+    dossier: &Dossier,
+    evaluation: &Evaluation<'_>,
+    now: Timestamp,
+) -> Option<ReportedAlert> {
+    let waiting = evaluation.waiting(Duration::ZERO, now);
+    let newer = waiting.iter().filter(|waiting| waiting.kind == WaitingKind::NewerVersion);
+    let count = newer.clone().count() as u64;
+    let greatest = newer.clone().next()?;
+    // An owner is free text, which must not be taken for the name of a server.
+    let subject = greatest.owner.map_or("no owner".to_owned(), |owner| format!("owner {owner}"));
+    let item = Item::NewerVersion {
+        name: dossier.name.to_string(),
+        version: greatest.entry.row.version.to_string(),
+        received: greatest.entry.head.received,
+    };
+    let alert = ReportedAlert::new(AlertKind::NewerVersions, subject, [item]);
+    Some(ReportedAlert { count, ..alert })
 }
 
 /// Returns one alert for a name with later versions that are not benign.

@@ -15,8 +15,9 @@ const NAMES: &str = "names";
 /// others.
 const LIFECYCLE: &str = "lifecycle";
 /// The kinds of that source.
-const OF_LIFECYCLE: [AlertKind; 4] = [
+const OF_LIFECYCLE: [AlertKind; 5] = [
     AlertKind::MaterialChange,
+    AlertKind::NewerVersions,
     AlertKind::NoLongerServed,
     AlertKind::Renamed,
     AlertKind::StatusChanged,
@@ -201,7 +202,7 @@ impl OpenAlerts {
 
     fn reported_alerts(&self) -> Vec<ReportedAlert> {
         let mut seen: Vec<ReportedAlert> = self.by_name.values().flatten().cloned().collect();
-        count_by_rule(&mut seen);
+        add_counts(&mut seen);
         seen.extend(self.all_shadowed());
         seen.extend(self.claimed());
         seen.extend(self.renames.reported_alerts());
@@ -217,15 +218,16 @@ impl OpenAlerts {
     }
 }
 
-/// Counts the names of each rule that ended: every name reports the alert of the rule for itself.
-fn count_by_rule(seen: &mut [ReportedAlert]) {
+/// Adds up the counts of alerts that several names report, each for itself: of a rule that ended, and of an owner.
+fn add_counts(seen: &mut [ReportedAlert]) {
+    const OF_MANY: [AlertKind; 2] = [AlertKind::Expired, AlertKind::NewerVersions];
     let mut counts: BTreeMap<AlertIdentity, u64> = BTreeMap::new();
-    let is_expired = |alert: &&mut ReportedAlert| alert.identity.kind == AlertKind::Expired;
-    for alert in seen.iter_mut().filter(is_expired) {
-        *counts.entry(alert.identity.clone()).or_default() += 1;
+    let is_shared = |alert: &&mut ReportedAlert| OF_MANY.contains(&alert.identity.kind);
+    for alert in seen.iter_mut().filter(is_shared) {
+        *counts.entry(alert.identity.clone()).or_default() += alert.count;
     }
-    for alert in seen.iter_mut().filter(is_expired) {
-        alert.count = counts.get(&alert.identity).copied().unwrap_or(1);
+    for alert in seen.iter_mut().filter(is_shared) {
+        alert.count = counts.get(&alert.identity).copied().unwrap_or(alert.count);
     }
 }
 

@@ -1,4 +1,5 @@
-use crate::curation::{Explanation, NamespaceReport, PolicySnapshot, VersionExplanation, evaluate};
+use super::entry::ownership_of;
+use crate::curation::{Explanation, PolicySnapshot, VersionExplanation, evaluate};
 use crate::daemon::screening::Screenings;
 use crate::model::{Name, Timestamp};
 use crate::store::{Snapshot, StoreError};
@@ -32,14 +33,7 @@ pub fn explain_name(
     let quarantined =
         quarantined.map(|(row, outcome)| VersionExplanation::of_quarantined(row, outcome));
     let versions: Vec<VersionExplanation> = entries?.into_iter().chain(quarantined).collect();
-    let ownership = policy.ownership.enabled.then(|| {
-        NamespaceReport::new(
-            name.namespace(),
-            &dossier.verification,
-            &dossier.claims.evidence,
-            &policy.overlays,
-        )
-    });
+    let ownership = ownership_of(&dossier, policy);
     let explanation = Explanation { name: name.to_string(), versions, ownership };
     Ok((!explanation.versions.is_empty()).then_some(explanation))
 }

@@ -7,20 +7,29 @@
 //!
 //! [`evaluate`]: crate::curation::evaluate
 
+mod entry;
 mod explain;
 mod hold;
 mod inventory;
 mod list;
+mod queue;
 mod reference;
+mod review_sheet;
 mod rules;
 mod show;
 mod status;
 mod store;
 
+pub use entry::{Dates, Drift};
 pub use explain::explain_name;
 pub use hold::{HoldReport, change_set_on_hold};
 pub use inventory::{QuarantineReport, is_anything_known, known_names, quarantine};
 pub use list::{Listed, list};
+pub use queue::{QueueFilter, QueueItem, ReviewQueue, review_queue};
+pub use review_sheet::{
+    EarlierDecision, KeptVersion, NoSheet, ReferenceDifference, ReviewSheet, SheetAlert,
+    ShownVersion, review_sheet,
+};
 pub use rules::{RuleEffect, rule_effects};
 pub use show::{OtherVersion, Shown, VersionDifference, show_entry, version_difference};
 pub use status::{StatusReport, UpstreamReport, WebhookReport, status};

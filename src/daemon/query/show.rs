@@ -1,15 +1,13 @@
 use serde::{Deserialize, Serialize};
 
+use super::entry::{Dates, Drift, EntryText, MAX_MEMBERS, ownership_of, resemblances};
 use crate::curation::{
-    Dossier, EntryContent, EntryEvaluation, EntryState, Evaluation, NamespaceReport,
-    PolicySnapshot, VersionExplanation, evaluate,
+    EntryContent, EntryEvaluation, EntryState, Evaluation, NamespaceReport, PolicySnapshot,
+    VersionExplanation, evaluate,
 };
 use crate::daemon::screening::Screenings;
-use crate::model::{Digest, Name, Timestamp, Version, changed_members};
+use crate::model::{Name, Timestamp, Version, changed_members};
 use crate::store::{Snapshot, StoreError};
-
-/// Members of a difference that are shown.
-const MAX_MEMBERS: usize = 100;
 
 /// One version of a server: the content, how it stands, and the other versions.
 #[derive(Debug, Serialize, Deserialize)]
@@ -36,27 +34,6 @@ pub struct Shown {
     /// The received bytes, if they were asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub raw: Option<String>,
-}
-
-/// The dates of a content.
-#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Dates {
-    /// As the upstream states it.
-    pub published: Timestamp,
-    /// As the upstream states it.
-    pub updated: Timestamp,
-    /// The time at which this content was first accepted here.
-    pub first_seen: Timestamp,
-    /// The time from which it counts for reviews.
-    pub counts_from: Timestamp,
-}
-
-/// A content that the upstream sends in place of the one that is evaluated.
-#[derive(Debug, Serialize, Deserialize)]
-pub struct Drift {
-    pub received: Digest,
-    pub changes: Vec<String>,
 }
 
 /// Another version, or the same one of another upstream.
@@ -96,15 +73,8 @@ pub fn show_entry(
     let dossier = snapshot.dossier(name, policy)?;
     let screening = screenings.of(snapshot, policy, &dossier, now)?;
     let evaluation = evaluate(&dossier, policy, &screening, now);
-    let ownership = policy.ownership.enabled.then(|| {
-        let Dossier { verification, claims, .. } = &dossier;
-        NamespaceReport::new(name.namespace(), verification, &claims.evidence, &policy.overlays)
-    });
-    let resemblances = screening.get(name).map(|compared| {
-        let texts =
-            compared.matches.iter().map(|found| format!("{}: {}", found.found.target, found.found));
-        texts.collect()
-    });
+    let ownership = ownership_of(&dossier, policy);
+    let resemblances = resemblances(screening.get(name));
     let mut shown = match chosen(&evaluation, version) {
         Some(entry) => {
             let mut shown = of_entry(snapshot, policy, name, entry, with_raw)?;
@@ -117,7 +87,7 @@ pub fn show_entry(
         },
     };
     shown.ownership = ownership;
-    shown.resemblances = resemblances.unwrap_or_default();
+    shown.resemblances = resemblances;
     Ok(Some(shown))
 }
 
@@ -167,32 +137,15 @@ fn of_entry(
     entry: &EntryEvaluation<'_>,
     with_raw: bool,
 ) -> Result<Shown, StoreError> {
-    let body = snapshot.body(name, entry.row, entry.content)?;
-    let drift = match entry.unadopted_content() {
-        None => None,
-        Some(other) => {
-            let changed = snapshot.body(name, entry.row, other)?;
-            let changes = changed_members(&body.server, &changed.server, MAX_MEMBERS);
-            Some(Drift { received: other.head.received, changes })
-        }
-    };
-    let head = entry.head;
-    let upstream_status = snapshot.upstream_status(name, entry.row)?;
+    let EntryText { body, content, dates, drift, explanation } =
+        EntryText::read(snapshot, policy, name, entry)?;
     Ok(Shown {
         name: name.to_string(),
         version: entry.row.version.to_string(),
         upstream: entry.row.upstream.to_string(),
-        content: Some(EntryContent::of(&body.server)),
-        dates: Some(Dates {
-            published: head.published_at,
-            updated: head.updated_at,
-            first_seen: head.first_seen,
-            counts_from: head.counts_from(),
-        }),
-        explanation: VersionExplanation {
-            upstream_status,
-            ..VersionExplanation::new(entry, policy)
-        },
+        content: Some(content),
+        dates: Some(dates),
+        explanation,
         drift,
         ownership: None,
         resemblances: Vec::new(),
@@ -232,7 +185,11 @@ fn of_quarantined(
 }
 
 /// Returns the versions beside the one that is shown, the greatest first.
-fn others(evaluation: &Evaluation<'_>, version: &str, upstream: &str) -> Vec<OtherVersion> {
+pub(super) fn others(
+    evaluation: &Evaluation<'_>,
+    version: &str,
+    upstream: &str,
+) -> Vec<OtherVersion> {
     let entries = evaluation.entries.iter().map(|entry| OtherVersion {
         version: entry.row.version.to_string(),
         upstream: entry.row.upstream.to_string(),

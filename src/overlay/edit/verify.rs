@@ -75,20 +75,24 @@ impl Verify<'_> {
         }
     }
 
-    /// Demands one changed span, within the item that is edited; a new item replaces nothing but an empty list.
+    /// Demands every byte outside of the item that is edited; a new item replaces nothing but an empty list.
     fn judge_bytes(&self, text: &str) -> Result<(), String> {
         let old = self.source.text.as_str();
-        let changed = changed_span(old, text);
-        let is_within = match self.edited {
-            _ if old == text => true,
-            None => old[changed].chars().all(|c| c.is_whitespace() || "[]".contains(c)),
+        let is_kept = match self.edited {
+            None => {
+                let replaced = &old[changed_span(old, text)];
+                replaced.chars().all(|c| c.is_whitespace() || "[]".contains(c))
+            }
             Some((_, item)) => {
                 let start = item.place.span.start;
                 let end = end_of_item(old, start).unwrap_or_else(|| extent(item).end);
-                start <= changed.start && changed.end <= end
+                let inner = text.strip_prefix(&old[..start]);
+                let inner = inner.and_then(|inner| inner.strip_suffix(&old[end..]));
+                let is_ended = old[start..end].ends_with('\n');
+                inner.is_some_and(|inner| inner.ends_with('\n') == is_ended)
             }
         };
-        if is_within { Ok(()) } else { Err("it would change other parts of the text".to_owned()) }
+        if is_kept { Ok(()) } else { Err("it would change other parts of the text".to_owned()) }
     }
 
     /// Demands every comment, every value and every line of the item that the decision leaves alone.

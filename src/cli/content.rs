@@ -1,0 +1,85 @@
+use crate::curation::{EntryContent, InputContent, PackageContent, RemoteContent};
+use crate::daemon::Dates;
+
+/// A fact of an entry as people read it: a label, and a text that a publisher may have written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Line {
+    /// Empty for a text that belongs to the line above.
+    pub(super) label: String,
+    pub(super) text: String,
+}
+
+impl Line {
+    pub(super) fn new(label: &str, text: impl Into<String>) -> Self {
+        Self { label: label.to_owned(), text: text.into() }
+    }
+}
+
+/// Returns what an entry says of itself, member by member.
+pub(super) fn content_lines(content: &EntryContent) -> Vec<Line> {
+    let mut lines: Vec<Line> = Vec::new();
+    lines.extend(content.title.as_ref().map(|title| Line::new("title", title)));
+    lines.push(Line::new("description", &content.description));
+    lines.extend(content.website.as_ref().map(|website| Line::new("website", website)));
+    lines.extend(content.repository.as_ref().map(|repository| {
+        let id = repository.id.as_ref().map(|id| format!(" (id {id})")).unwrap_or_default();
+        let folder = repository.subfolder.as_ref();
+        let folder = folder.map(|folder| format!(", folder {folder}")).unwrap_or_default();
+        Line::new("repository", format!("{}{id}{folder}", repository.url))
+    }));
+    content.packages.iter().for_each(|package| add_package(&mut lines, package));
+    content.remotes.iter().for_each(|remote| add_remote(&mut lines, "remote", remote));
+    if content.packages.is_empty() && content.remotes.is_empty() {
+        lines.push(Line::new("reached by", "it names neither packages nor remotes"));
+    }
+    if !content.other_members.is_empty() {
+        lines.push(Line::new("other members", content.other_members.join(", ")));
+    }
+    lines
+}
+
+/// Returns the dates of a content.
+pub(super) fn dates_line(dates: &Dates) -> Line {
+    let Dates { published, first_seen, counts_from, .. } = dates;
+    let text = format!(
+        "{published} (the publisher's date), first seen {first_seen}, counts from {counts_from}"
+    );
+    Line::new("published", text)
+}
+
+fn add_package(lines: &mut Vec<Line>, package: &PackageContent) {
+    let PackageContent { registry_type, identifier, version, exact, .. } = package;
+    let version = version.as_ref().map(|version| format!(" {version}")).unwrap_or_default();
+    let exact = if *exact { "exact" } else { "not exact: it may name other content later" };
+    let mut text = format!("{registry_type} {identifier}{version} ({exact})");
+    for (label, value) in [
+        ("from", &package.registry_base_url),
+        ("SHA-256", &package.file_sha256),
+        ("run with", &package.runtime_hint),
+    ] {
+        if let Some(value) = value {
+            text.push_str(&format!(", {label} {value}"));
+        }
+    }
+    lines.push(Line::new("package", text));
+    lines.extend(package.inputs.iter().map(input_line));
+    if package.transport.transport != "stdio" || !package.transport.inputs.is_empty() {
+        add_remote(lines, "  reached by", &package.transport);
+    }
+}
+
+fn add_remote(lines: &mut Vec<Line>, label: &str, remote: &RemoteContent) {
+    let url = remote.url.as_deref().unwrap_or("no URL");
+    lines.push(Line::new(label, format!("{} {url}", remote.transport)));
+    lines.extend(remote.inputs.iter().map(input_line));
+}
+
+fn input_line(input: &InputContent) -> Line {
+    let name = if input.name.is_empty() { "(without a name)" } else { &input.name };
+    let kind = input.place.as_str();
+    let secret = if input.secret { " secret" } else { "" };
+    let required = if input.required { ", required" } else { "" };
+    let value = input.value.as_ref().map(|value| format!(" = {value}")).unwrap_or_default();
+    let about = input.description.as_ref().map(|text| format!(": {text}")).unwrap_or_default();
+    Line::new("", format!("{kind}{secret} {name}{value}{required}{about}"))
+}

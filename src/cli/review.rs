@@ -1,0 +1,116 @@
+use super::args::ReviewArguments;
+use super::client::Operator;
+use super::content::Line;
+use super::error::{CliError, Exit};
+use super::explain::split_version;
+use super::print::{as_json, out};
+use super::sheet::{Section, Title, sections};
+use super::sheet_markdown::markdown;
+use super::target::{Offline, Target};
+use crate::config::Settings;
+use crate::daemon::{
+    NoSheet, ReviewSheet, Screenings, is_anything_known, known_names, review_sheet,
+};
+use crate::lint::nearest;
+use crate::model::{Escaped, EscapedWhole, Name, reason};
+
+/// Prints the review sheet of `NAME`, `NAME@VERSION` or `NAME@RANGE`.
+pub(super) async fn sheet(
+    settings: Settings,
+    text: &str,
+    arguments: &ReviewArguments,
+) -> Result<Exit, CliError> {
+    let (name, versions) = split_version(text);
+    let parsed =
+        Name::parse(name).map_err(|source| CliError::Name { text: name.to_owned(), source })?;
+    let target = Target::open_known(&settings)?;
+    let sheet = match &target {
+        Target::Store(offline) => read(offline, &parsed, versions)?,
+        Target::Daemon(operator) => ask(operator, &parsed, versions).await?,
+    };
+    let Some(sheet) = sheet else {
+        let names = names(&target).await?;
+        return Err(not_listed(text, name, &names));
+    };
+    if arguments.json {
+        as_json(&sheet);
+    } else if arguments.markdown {
+        out(markdown(&sheet).trim_end());
+    } else {
+        print_sheet(&sheet);
+    }
+    Ok(Exit::Done)
+}
+
+fn read(
+    offline: &Offline,
+    name: &Name,
+    versions: Option<&str>,
+) -> Result<Option<ReviewSheet>, CliError> {
+    let (snapshot, now) = (offline.store.snapshot()?, offline.clock.now());
+    if !is_anything_known(&snapshot)? {
+        return Err(CliError::NothingKnown);
+    }
+    let screenings = Screenings::offline();
+    match review_sheet(&snapshot, offline.policy(), &screenings, now, (name, versions)) {
+        Err(NoSheet::Store(error)) => Err(error.into()),
+        Err(refused) => Err(CliError::Declined(reason(&refused))),
+        Ok(sheet) => Ok(sheet),
+    }
+}
+
+async fn ask(
+    operator: &Operator,
+    name: &Name,
+    versions: Option<&str>,
+) -> Result<Option<ReviewSheet>, CliError> {
+    let query: Vec<(&str, &str)> =
+        versions.map(|versions| ("versions", versions)).into_iter().collect();
+    match operator.get(&["reviews", name.as_str()], &query).await {
+        Err(CliError::Refused { status: 404, .. }) => Ok(None),
+        Err(CliError::Refused { status: 422, detail, .. }) => Err(CliError::Declined(detail)),
+        Err(CliError::Refused { status: 503, .. }) => Err(CliError::NothingKnown),
+        answered => answered.map(Some),
+    }
+}
+
+/// Returns every known name.
+async fn names(target: &Target) -> Result<Vec<String>, CliError> {
+    let names: Option<Vec<String>> = match target {
+        Target::Store(offline) => known_names(&offline.store.snapshot()?)?
+            .map(|names| names.iter().map(Name::to_string).collect()),
+        Target::Daemon(operator) => operator.get(&["names"], &[]).await?,
+    };
+    Ok(names.unwrap_or_default())
+}
+
+/// Says which name was probably meant, or that the name has other versions.
+fn not_listed(text: &str, name: &str, names: &[String]) -> CliError {
+    let advice = if names.iter().any(|known| known == name) {
+        format!("`vidimus show {name}` lists its versions; a row in quarantine cannot be approved")
+    } else if let Some(near) = nearest(name, names.iter().map(String::as_str)) {
+        format!("did you mean `{near}`?")
+    } else {
+        return CliError::Unknown(text.to_owned());
+    };
+    CliError::NotListed { text: text.to_owned(), advice }
+}
+
+/// Prints a sheet, each text whole: a person decides about it.
+fn print_sheet(sheet: &ReviewSheet) {
+    let asked = sheet.asked.as_ref().map(|asked| format!("@{asked}")).unwrap_or_default();
+    out(&format!("{}{}, data of {}", sheet.name, EscapedWhole(&asked), sheet.as_of));
+    for Section { title, lines } in sections(sheet) {
+        match title {
+            Title::Words(words) => out(&format!("  {words}")),
+            Title::Version { version, upstream } => {
+                out(&format!("  {} from {}", Escaped(&version), Escaped(&upstream)));
+            }
+        }
+        for Line { label, text } in lines {
+            out(&format!("    {label:<14} {}", EscapedWhole(&text)));
+        }
+    }
+    out(&format!("  digest of this sheet: {}", sheet.digest));
+    out(&format!("  {}", EscapedWhole(&sheet.command)));
+}

@@ -1,0 +1,93 @@
+use serde::{Deserialize, Serialize};
+
+use crate::curation::{
+    Compared, Dossier, EntryContent, EntryEvaluation, NamespaceReport, PolicySnapshot,
+    VersionExplanation,
+};
+use crate::model::{Digest, Entry, Name, Timestamp, changed_members};
+use crate::store::{Snapshot, StoreError};
+
+/// Members of a difference that are shown.
+pub(super) const MAX_MEMBERS: usize = 100;
+
+/// The dates of a content.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Dates {
+    /// As the upstream states it.
+    pub published: Timestamp,
+    /// As the upstream states it.
+    pub updated: Timestamp,
+    /// The time at which this content was first accepted here.
+    pub first_seen: Timestamp,
+    /// The time from which it counts for reviews.
+    pub counts_from: Timestamp,
+}
+
+/// A content that the upstream sends in place of the one that is evaluated.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Drift {
+    pub received: Digest,
+    pub changes: Vec<String>,
+}
+
+/// An evaluated entry with its bytes, and what people read of it.
+pub(super) struct EntryText {
+    pub(super) body: Entry,
+    pub(super) content: EntryContent,
+    pub(super) dates: Dates,
+    pub(super) drift: Option<Drift>,
+    pub(super) explanation: VersionExplanation,
+}
+
+impl EntryText {
+    pub(super) fn read(
+        snapshot: &Snapshot,
+        policy: &PolicySnapshot,
+        name: &Name,
+        entry: &EntryEvaluation<'_>,
+    ) -> Result<Self, StoreError> {
+        let body = snapshot.body(name, entry.row, entry.content)?;
+        let drift = match entry.unadopted_content() {
+            None => None,
+            Some(other) => {
+                let changed = snapshot.body(name, entry.row, other)?;
+                let changes = changed_members(&body.server, &changed.server, MAX_MEMBERS);
+                Some(Drift { received: other.head.received, changes })
+            }
+        };
+        let head = entry.head;
+        let upstream_status = snapshot.upstream_status(name, entry.row)?;
+        Ok(Self {
+            content: EntryContent::of(&body.server),
+            dates: Dates {
+                published: head.published_at,
+                updated: head.updated_at,
+                first_seen: head.first_seen,
+                counts_from: head.counts_from(),
+            },
+            explanation: VersionExplanation {
+                upstream_status,
+                ..VersionExplanation::new(entry, policy)
+            },
+            drift,
+            body,
+        })
+    }
+}
+
+/// Returns the verification record of the namespace; `None` if ownership is not checked.
+pub(super) fn ownership_of(dossier: &Dossier, policy: &PolicySnapshot) -> Option<NamespaceReport> {
+    let Dossier { name, verification, claims, .. } = dossier;
+    let overlays = &policy.overlays;
+    policy
+        .ownership
+        .enabled
+        .then(|| NamespaceReport::new(name.namespace(), verification, &claims.evidence, overlays))
+}
+
+/// Returns the protected names and brands that a name resembles, in words.
+pub(super) fn resemblances(compared: Option<&Compared>) -> Vec<String> {
+    let matches = compared.iter().flat_map(|compared| &compared.matches);
+    matches.map(|found| format!("{}: {}", found.found.target, found.found)).collect()
+}
