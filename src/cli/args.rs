@@ -5,6 +5,7 @@ use std::time::Duration;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use super::decide_args::{AffirmArguments, ApproveArguments, RefuseArguments, filled};
 use crate::alert::{AlertKind, parse_seen};
 use crate::config::Locations;
 use crate::curation::{EntryState, WaitingKind};
@@ -117,6 +118,14 @@ pub(super) enum Command {
     },
     /// List the servers that wait for a reviewer, the most urgent first, or print the review sheet of one
     Review(ReviewArguments),
+    /// Approve exactly what a review sheet showed: write it into the overlay file
+    Approve(Box<ApproveArguments>),
+    /// Renew an approval for what a review sheet showed
+    Affirm(AffirmArguments),
+    /// Deny a server, whatever it contains: write it into the overlay file
+    Deny(RefuseArguments),
+    /// Suspend a server until another decision: write it into the overlay file
+    Suspend(RefuseArguments),
     /// Show why the versions of one server are served or hidden
     Explain {
         /// A server, or one version of it
@@ -315,11 +324,6 @@ pub(super) enum LookalikeAction {
         #[arg(value_name = "NAME")]
         name: String,
     },
-}
-
-/// Refuses a text without a word.
-fn filled(text: &str) -> Result<String, &'static str> {
-    if text.trim().is_empty() { Err("it must not be empty") } else { Ok(text.to_owned()) }
 }
 
 #[derive(Debug, Subcommand)]

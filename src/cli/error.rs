@@ -5,9 +5,11 @@ use std::process::ExitCode;
 use thiserror::Error;
 
 use crate::api::{SocketError, TlsError};
+use crate::config::ReplaceError;
 use crate::daemon::DaemonError;
 use crate::lint::Finding;
 use crate::model::BadName;
+use crate::overlay::edit::Refusal;
 use crate::remote::AccessError;
 use crate::store::StoreError;
 
@@ -93,6 +95,10 @@ pub(super) enum CliError {
     Sources(#[source] AccessError),
     #[error(transparent)]
     Tls(#[from] TlsError),
+    #[error(transparent)]
+    Edit(Box<Refusal>),
+    #[error(transparent)]
+    Replace(#[from] ReplaceError),
     #[error("{path} cannot be used")]
     File { path: PathBuf, source: std::io::Error },
     #[error("a daemon holds the store; stop it before the file itself is checked")]
@@ -131,11 +137,14 @@ impl CliError {
             | Self::UnknownFile(_)
             | Self::UnknownWebhook(_)
             | Self::Declined(_)
+            | Self::Edit(_)
             | Self::AnotherSet { .. }
             | Self::Name { .. }
             | Self::Namespace(_)
             | Self::Time(_)
             | Self::DaemonRuns => Exit::Findings,
+            Self::Replace(ReplaceError::Full { .. } | ReplaceError::Write { .. }) => Exit::Failed,
+            Self::Replace(_) => Exit::Findings,
             Self::Listen { .. }
             | Self::File { .. }
             | Self::Exposed { .. }

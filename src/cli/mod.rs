@@ -9,12 +9,16 @@ mod args;
 mod check;
 mod client;
 mod content;
+mod decide;
+mod decide_args;
+mod decision;
 mod demo;
 mod error;
 mod explain;
 mod hold;
 mod list;
 mod lookalikes;
+mod overlay_file;
 mod ownership;
 mod print;
 mod progress;
@@ -40,6 +44,7 @@ use error::{CliError, Exit};
 use hold::Choice;
 
 use crate::config::Settings;
+use crate::overlay::State;
 use crate::sync::HoldDecision;
 use crate::telemetry::{self, LogFormat};
 
@@ -143,6 +148,10 @@ async fn dispatch(
             Some(name) => review::sheet(settings, name, &arguments).await,
             None => queue::queue(settings, arguments).await,
         },
+        Command::Approve(arguments) => decide::approve(settings, &arguments).await,
+        Command::Affirm(arguments) => decide::affirm(settings, &arguments).await,
+        Command::Deny(arguments) => decide::refuse(settings, State::Denied, &arguments).await,
+        Command::Suspend(arguments) => decide::refuse(settings, State::Suspended, &arguments).await,
         Command::Explain { name, verbose, json } => {
             explain::explain(settings, &name, verbose, json).await
         }

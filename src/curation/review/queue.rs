@@ -115,7 +115,12 @@ fn classify(
         (Gate::Approved, Evidence::NotFollowed { why, .. }) if why.is_material() => {
             WaitingKind::MaterialChange
         }
-        (Gate::Approved, Evidence::NotFollowed { .. } | Evidence::PublishedLater { .. }) => later,
+        (
+            Gate::Approved,
+            Evidence::NotFollowed { .. }
+            | Evidence::PublishedLater { .. }
+            | Evidence::NotListed { .. },
+        ) => later,
         // A rule for some versions says nothing of a later one.
         (Gate::Approved, Evidence::NoRule) => {
             let is_later = |approved| greatest_first(entry, approved).is_lt();

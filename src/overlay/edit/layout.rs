@@ -78,3 +78,8 @@ pub(super) fn extent(node: &Node) -> Range<usize> {
     let Range { start, end } = node.place.span;
     start..last.map_or(end, |last| last.end.max(end))
 }
+
+/// Returns true if an item states the expiry of its approval.
+pub(super) fn states_expiry(item: &Node) -> bool {
+    member(item, "approval").is_some_and(|(_, approval)| member(approval, "expires").is_some())
+}

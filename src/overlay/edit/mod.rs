@@ -68,6 +68,12 @@ pub fn edit(
     }
 }
 
+/// Returns true if the file of a rule states when its approval expires; otherwise that follows from its track.
+#[must_use]
+pub fn states_expiry(rule: &Rule) -> bool {
+    Layout::of(&rule.place.source).item_of(rule).is_some_and(layout::states_expiry)
+}
+
 /// Returns a new text if everything but the decision stayed.
 fn verified(
     source: &Arc<Source>,

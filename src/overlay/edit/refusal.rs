@@ -30,3 +30,5 @@ impl fmt::Display for Refusal {
         )
     }
 }
+
+impl std::error::Error for Refusal {}

@@ -7,7 +7,7 @@ use yaml_edit::YamlFile;
 use super::super::reading::{Context, Reading};
 use super::super::rule::Rule;
 use super::decision::Decision;
-use super::layout::{Layout, extent, member};
+use super::layout::{Layout, extent, member, states_expiry};
 use super::replace::end_of_item;
 use super::value::{Member, Value};
 use crate::lint::{Kind, Node, Place, Source, has_errors};
@@ -119,11 +119,6 @@ impl Verify<'_> {
         });
         if lost.is_empty() { Ok(()) } else { Err("it would remove a comment".to_owned()) }
     }
-}
-
-/// Returns true if an item states the expiry of its approval.
-pub(super) fn states_expiry(item: &Node) -> bool {
-    member(item, "approval").is_some_and(|(_, approval)| member(approval, "expires").is_some())
 }
 
 /// Returns the span of the old text that differs: what is between the equal front and the equal back.
