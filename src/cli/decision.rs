@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::decide_args::{ApproveArguments, Followed};
 use super::error::CliError;
 use super::explain::split_version;
+use super::print::counted;
 use crate::daemon::ReviewSheet;
 use crate::model::{Digest, Escaped, EscapedWhole, Timestamp, Version};
 use crate::overlay::edit::{Decided, Decision, Expiry, states_expiry};
@@ -65,20 +66,23 @@ pub(super) fn require_seen(text: &str, sheet: &ReviewSheet, seen: Digest) -> Res
     if sheet.digest == seen {
         return Ok(());
     }
-    let line = |version: &str, digest: Digest| format!("{} {digest}", EscapedWhole(version));
-    let shown = sheet.shown.iter().map(|shown| line(&shown.version, shown.received));
-    let kept = sheet.kept.iter().map(|kept| line(&kept.version, kept.received));
-    let shown: Vec<String> = shown.collect();
-    let kept: Vec<String> = kept.collect();
-    let kept =
-        if kept.is_empty() { String::new() } else { format!("; it keeps {}", kept.join(", ")) };
+    let shown = sheet.shown.iter();
+    let shown: Vec<String> =
+        shown.map(|shown| format!("{} {}", EscapedWhole(&shown.version), shown.received)).collect();
+    let kept = match sheet.kept.len() {
+        0 => String::new(),
+        count => {
+            let kept = counted(count as u64, "other version", "other versions");
+            format!(", and keeps {kept}")
+        }
+    };
     Err(CliError::Declined(format!(
-        "what would be approved is not what was read, and nothing was written: the sheet with the digest {seen} is out of \
-         date, since contents, verdicts, alerts or rules changed; the sheet of now has the digest {}. It shows {}{kept}. \
-         Read it: `vidimus review {}`",
+        "what would be approved is not what was read, and nothing was written: read it again, with `vidimus review {}`. \
+         Contents, verdicts, alerts or rules changed since the sheet {seen}. That of now has the digest {}, shows \
+         {}{kept}",
+        EscapedWhole(text),
         sheet.digest,
-        shown.join(", "),
-        EscapedWhole(text)
+        shown.join(", ")
     )))
 }
 

@@ -46,3 +46,4 @@ mod socket;
 mod stories;
 mod support;
 mod webhooks;
+mod written_decisions;

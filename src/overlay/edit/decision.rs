@@ -6,9 +6,10 @@ use super::super::follow::COOLDOWN;
 use super::super::later::{Follow, Reference};
 use super::super::listed::{Contents, ListedContent};
 use super::super::rule::{Approval, Classification, Rule, State, Terms, Track};
-use super::super::{NamePattern, Reviewed, VersionPattern};
+use super::super::{Context, NamePattern, Reviewed, VersionPattern};
+use super::refusal::Refusal;
 use super::value::{Member, Value, block, flow};
-use crate::lint::Place;
+use crate::lint::{Place, Severity, Source};
 use crate::model::{Digest, Timestamp, Version};
 
 /// A decision about one selection, as a file is to state it. What it leaves open stays as the rule has it.
@@ -69,6 +70,14 @@ const OF_APPROVALS: [&str; 6] =
     ["expires", "digest", "contents", "follow", "reference", "cooldown"];
 
 impl Decision {
+    /// Refuses what no file could state.
+    pub(super) fn refuse_invalid(&self, context: &Context<'_>) -> Result<(), Refusal> {
+        let text = format!("servers:\n{}", self.item_text());
+        let findings = super::super::parse(&[Source::new("", text)], context).findings;
+        let mut errors = findings.into_iter().filter(|finding| finding.severity == Severity::Error);
+        errors.next().map_or(Ok(()), |error| Err(Refusal::Invalid(error)))
+    }
+
     /// Returns the rule that takes the decision: the one with its selection; of several, the one with an approval.
     #[must_use]
     pub fn rule_in<'r>(&self, rules: impl IntoIterator<Item = &'r Rule>) -> Option<&'r Rule> {

@@ -25,7 +25,7 @@ pub use refusal::Refusal;
 
 use super::reading::{Context, Reading};
 use super::rule::Rule;
-use crate::lint::{Severity, Source};
+use crate::lint::{Place, Severity, Source};
 use layout::Layout;
 
 /// The greatest file that is edited, in bytes.
@@ -43,7 +43,8 @@ pub fn edit(
     decision: &Decision,
     context: &Context<'_>,
 ) -> Result<String, Refusal> {
-    let refuse = |place, why| Err(Refusal::new(place, why, decision));
+    let refuse = |place, why| Err(manual(place, why, decision));
+    decision.refuse_invalid(context)?;
     if source.text.len() > MAX_BYTES {
         return refuse(source.start(), "the file has more than 1 MiB".to_owned());
     }
@@ -55,7 +56,7 @@ pub fn edit(
     }
     let Some(rule) = decision.rule_in(&before.rules) else {
         let added = append::append(&layout, decision)
-            .map_err(|(place, why)| Refusal::new(place, why, decision))?;
+            .map_err(|(place, why)| manual(place, why, decision))?;
         return verified(source, &before, None, added, decision, context);
     };
     let Some(item) = layout.item_of(rule) else {
@@ -74,6 +75,10 @@ pub fn states_expiry(rule: &Rule) -> bool {
     Layout::of(&rule.place.source).item_of(rule).is_some_and(layout::states_expiry)
 }
 
+fn manual(place: Place, why: String, decision: &Decision) -> Refusal {
+    Refusal::Manual { place, why, paste: decision.item_text() }
+}
+
 /// Returns a new text if everything but the decision stayed.
 fn verified(
     source: &Arc<Source>,
@@ -88,7 +93,7 @@ fn verified(
         Ok(()) => Ok(text),
         Err(why) => {
             let place = edited.map_or_else(|| source.start(), |(rule, _)| rule.place.clone());
-            Err(Refusal::new(place, why, decision))
+            Err(manual(place, why, decision))
         }
     }
 }

@@ -1,34 +1,32 @@
-use std::fmt;
+use thiserror::Error;
 
-use super::decision::Decision;
-use crate::lint::Place;
-use crate::model::Escaped;
+use crate::lint::{Finding, Place};
 
-/// The reason why a file is not edited, with the text to paste.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Refusal {
-    pub place: Place,
-    pub why: String,
-    /// The rule with what was decided, as an item of `servers`.
-    pub paste: String,
+/// The reason why a file is not edited.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum Refusal {
+    /// No file could state the decision.
+    #[error("the decision is not valid: {}; {}", .0.found, .0.allowed)]
+    Invalid(Finding),
+    /// The text has a form that is not edited. A person can paste the rule.
+    #[error(
+        "{place}: a person has to make this change, since {why}; nothing was written. Below `servers` belongs:"
+    )]
+    Manual {
+        place: Place,
+        why: String,
+        /// The rule with what was decided, as an item of `servers`.
+        paste: String,
+    },
 }
 
 impl Refusal {
-    pub(super) fn new(place: Place, why: String, decision: &Decision) -> Self {
-        Self { place, why, paste: decision.item_text() }
+    /// Returns the text for a person to paste.
+    #[must_use]
+    pub fn paste(&self) -> &str {
+        match self {
+            Self::Invalid(_) => "",
+            Self::Manual { paste, .. } => paste,
+        }
     }
 }
-
-impl fmt::Display for Refusal {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "{}: this edit is left to a person: {}; write there, below `servers`:\n{}",
-            self.place,
-            Escaped(&self.why),
-            self.paste
-        )
-    }
-}
-
-impl std::error::Error for Refusal {}

@@ -66,7 +66,8 @@ fn edited(text: &str, decision: &Decision) -> String {
 
 fn refused(text: &str, decision: &Decision) -> String {
     let source = Source::new("x.yaml", text);
-    edit(&source, decision, &context()).expect_err(text).to_string()
+    let refusal = edit(&source, decision, &context()).expect_err(text);
+    format!("{refusal}\n{}", refusal.paste())
 }
 
 /// Writes the digests of versions as `D(version)`, to be read.
@@ -214,6 +215,16 @@ fn text_that_cannot_be_edited_is_refused_with_the_text_to_paste(
     let message = refused(text, &approval("com.a/x", &["1.0.0"]));
     assert!(message.starts_with("x.yaml:") && message.contains(why), "{message}");
     assert!(short(&message).ends_with(NEW), "{message}");
+}
+
+#[test]
+fn decision_that_no_file_can_state_is_refused_without_a_text_to_paste() {
+    let mut decision = approval("com.a/x", &["1.0.0"]);
+    decision.versions = VersionPattern::parse(">=2").expect("a range");
+    let message = refused("servers: []\n", &decision);
+    let wanted =
+        "the decision is not valid: `1.0.0` is outside of `>=2`; versions that the rule selects\n";
+    assert_eq!(message, wanted);
 }
 
 #[test]

@@ -1,4 +1,5 @@
 use crate::lint::{Kind, Source, parse_yaml};
+use crate::model::Timestamp;
 
 /// A value that a decision writes.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -68,6 +69,10 @@ fn is_plain(text: &str) -> bool {
 /// Returns true if another reader may take the text for a number.
 fn is_number(text: &str) -> bool {
     let is_digit = |byte: u8| byte.is_ascii_hexdigit() || b"._+-xo".contains(&byte);
+    if text.len() == "2026-01-31".len() && Timestamp::parse(&format!("{text}T00:00:00Z")).is_ok() {
+        // Dates stand in these files without quotes.
+        return false;
+    }
     text.parse::<f64>().is_ok()
         || text.bytes().all(is_digit)
             && text.bytes().filter(|byte| *byte == b'.').count() < 2
@@ -107,6 +112,8 @@ mod tests {
     #[rstest::rstest]
     #[case("alice", "alice")]
     #[case("2026-11-29T10:00:00Z", "2026-11-29T10:00:00Z")]
+    #[case("2026-11-29", "2026-11-29")]
+    #[case("2026-11-99", "\"2026-11-99\"")]
     #[case("1.4.0", "1.4.0")]
     #[case("1.10", "\"1.10\"")]
     #[case("2026", "\"2026\"")]
