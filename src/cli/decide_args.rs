@@ -36,7 +36,7 @@ pub(super) struct ApproveArguments {
     /// The person who decides
     #[arg(long, value_name = "PERSON", value_parser = filled)]
     pub by: String,
-    /// What is approved, for people
+    /// The scope of the approval, for people
     #[arg(long, value_name = "TEXT", value_parser = filled)]
     pub scope: Option<String>,
     /// The depth of the review

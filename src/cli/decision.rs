@@ -1,4 +1,4 @@
-//! What a command decides, as the rule that a file is to state: from the sheet that was read, and the rule that is there.
+//! Makes the rule that a file is to state, from the sheet that was read and the rule that is there.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -95,8 +95,9 @@ pub(super) fn approval(
 ) -> Result<Decision, CliError> {
     let mut areas: Vec<_> = arguments.check.iter().map(|check| check.area).collect();
     areas.sort();
-    if let Some(twice) = areas.windows(2).find(|pair| pair[0] == pair[1]) {
-        return declined(format!("`--check {}` is given twice; keep one of them", twice[0]));
+    let twice = areas.iter().zip(areas.iter().skip(1)).find(|(area, next)| area == next);
+    if let Some((area, _)) = twice {
+        return declined(format!("`--check {area}` is given twice; keep one of them"));
     }
     let mut decision = of_sheet(subject, sheet, &arguments.by, before, arguments.follow)?;
     decision.tier = arguments.tier;

@@ -182,7 +182,8 @@ impl Overlays {
             ))
         };
         let name = file.file_name().and_then(|name| name.to_str()).ok_or_else(allowed)?;
-        let is_read = name.ends_with(".yaml") && !name.starts_with(['.', '#']);
+        let is_yaml = file.extension().is_some_and(|extension| extension == "yaml");
+        let is_read = is_yaml && !name.starts_with(['.', '#']);
         let parent = match file.parent() {
             Some(parent) if !parent.as_os_str().is_empty() => parent,
             _ => Path::new("."),

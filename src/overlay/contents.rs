@@ -1,9 +1,10 @@
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use super::fields::CONTENTS;
 use super::listed::{Contents, ListedContent};
 use super::rule::{Rule, State};
-use crate::lint::{Fields, Finding, Node, Reader};
+use crate::lint::{Fields, Finding, Node, Reader, Source};
 use crate::model::{Digest, Version};
 
 /// Reads the `contents` of an approval.
@@ -30,9 +31,9 @@ pub(super) fn read_contents(
             reader.error(key, found, "versions that the rule selects");
         }
         let Some(digest) = digest else { continue };
-        listed.push(ListedContent { place: key.place.clone(), version, digest });
+        listed.push(ListedContent { span: key.place.span.clone(), version, digest });
     }
-    refuse_twice(reader, &listed);
+    refuse_twice(reader, &listed, &node.place.source);
     Some(Contents::new(listed))
 }
 
@@ -57,16 +58,16 @@ fn refuse_misplaced(
 }
 
 /// Refuses a version that is listed twice: which of the two contents was reviewed is not known.
-fn refuse_twice(reader: &mut Reader, listed: &[ListedContent]) {
+fn refuse_twice(reader: &mut Reader, listed: &[ListedContent], source: &Arc<Source>) {
     let mut first = BTreeMap::new();
     for content in listed {
         match first.get(&content.version) {
             None => {
-                first.insert(&content.version, &content.place);
+                first.insert(&content.version, content.place_in(source));
             }
             Some(place) => {
                 let found = format!("the version `{}` appears twice", content.version);
-                let finding = Finding::error(&content.place, found, "keep one of them");
+                let finding = Finding::error(&content.place_in(source), found, "keep one of them");
                 reader.findings.push(finding.against(place));
             }
         }

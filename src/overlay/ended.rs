@@ -124,7 +124,7 @@ impl Ending<'_> {
             let covers = |now: &Approval| covers_content(rule, now, content);
             let is_given = || same.iter().any(|now| now.approved().is_some_and(covers));
             let entry = || format!("{}@{}", rule.name, content.version);
-            self.ends(&content.place, is_given, "the approval of", entry)
+            self.ends(&content.place_in(&rule.place.source), is_given, "the approval of", entry)
         });
         ended.map(|content| content.version.clone()).collect()
     }
@@ -276,7 +276,7 @@ mod tests {
         let listed: Vec<&str> = contents.map(|content| content.version.as_str()).collect();
         match wanted {
             Some(wanted) => {
-                assert_eq!((approval.state, &*listed.join(" ")), (State::Approved, wanted))
+                assert_eq!((approval.state, &*listed.join(" ")), (State::Approved, wanted));
             }
             None => assert_eq!(approval.state, State::Pending),
         }

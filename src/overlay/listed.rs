@@ -1,6 +1,8 @@
 use std::hash::{Hash, Hasher};
+use std::ops::Range;
+use std::sync::Arc;
 
-use crate::lint::Place;
+use crate::lint::{Place, Source};
 use crate::model::{Digest, Version};
 
 /// The versions that an approval covers, each with the one content that was reviewed: at most one for each version,
@@ -11,7 +13,8 @@ pub struct Contents(Vec<ListedContent>);
 /// A version and the content of it that was reviewed.
 #[derive(Debug, Clone)]
 pub struct ListedContent {
-    pub place: Place,
+    /// The span of the version in the file of its rule.
+    pub span: Range<usize>,
     pub version: Version,
     /// The received digest.
     pub digest: Digest,
@@ -53,6 +56,14 @@ impl Contents {
 
     pub fn iter(&self) -> impl Iterator<Item = &ListedContent> {
         self.0.iter()
+    }
+}
+
+impl ListedContent {
+    /// Returns its place in the file of its rule.
+    #[must_use]
+    pub fn place_in(&self, source: &Arc<Source>) -> Place {
+        source.place(self.span.clone())
     }
 }
 

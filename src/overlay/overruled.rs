@@ -48,7 +48,7 @@ impl OverlaySet {
                         let denial =
                             find(approval, &VersionPattern::Exact(content.version.clone()))?;
                         let entry = format!("{}@{}", approval.name, content.version);
-                        Some(warning(&content.place, &entry, denial))
+                        Some(warning(&content.place_in(&approval.place.source), &entry, denial))
                     })
                     .collect(),
             })

@@ -101,7 +101,8 @@ fn listed_versions_accept_a_transfer_for_themselves_only() {
         crate::curation::Dossier { authority: Some("old".into()), ..dossier(NAME, rows.to_vec()) };
     let screening = Screening::default();
     let evaluation = evaluate(&dossier, &policy, &screening, now);
-    let is_served: Vec<_> = evaluation.entries.iter().map(|entry| entry.is_served()).collect();
+    let is_served: Vec<_> =
+        evaluation.entries.iter().map(crate::curation::EntryEvaluation::is_served).collect();
     assert_eq!(is_served, [true, false]);
     assert_eq!(evaluation.authorities.settled_owner(now), None);
 }

@@ -27,8 +27,8 @@ pub struct RuleEffect {
     /// out.
     pub newer: u64,
     /// Those of them that are only not in its `contents`.
-    #[serde(default, skip_serializing_if = "is_zero")]
-    pub unlisted: u64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unlisted: Option<u64>,
     /// Those of them that only the missing hour of its review leaves out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub same_day: Option<SameDay>,
@@ -48,11 +48,6 @@ pub struct RuleEffect {
     /// The reviewer's way out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub remedy: Option<String>,
-}
-
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
-const fn is_zero(count: &u64) -> bool {
-    *count == 0
 }
 
 /// Versions of the day that a rule gives as its review.
@@ -222,7 +217,7 @@ impl<'r> Tally<'r> {
             approves: self.serves + self.hidden.values().sum::<u64>(),
             serves: self.serves,
             newer: self.newer,
-            unlisted: self.unlisted,
+            unlisted: Some(self.unlisted).filter(|count| *count > 0),
             same_day: SameDay::of(self.same_day, self.same_day_count),
             waiting: self.waiting,
             elsewhere: self.elsewhere,
@@ -297,7 +292,7 @@ impl RuleEffect {
                 format!("`{selector}` selects no version that an upstream has"),
                 "check the spelling and the version; the rule is valid all the same".to_owned(),
             ),
-            (0, newer) if newer == self.unlisted => (
+            (0, newer) if self.unlisted == Some(newer) => (
                 format!("`{selector}` approves 0 versions"),
                 format!("{newer} that it selects are not in its `contents`"),
             ),
@@ -324,7 +319,7 @@ mod tests {
             approves,
             serves,
             newer,
-            unlisted: 0,
+            unlisted: None,
             same_day: None,
             waiting: 0,
             elsewhere: 0,
@@ -378,7 +373,7 @@ mod tests {
         )
     )]
     #[case(
-        RuleEffect { unlisted: 2, ..effect(0, 0, 2) },
+        RuleEffect { unlisted: Some(2), ..effect(0, 0, 2) },
         Some(
             "a.yaml:2:5: `com.example/*` approves 0 versions: 2 that it selects are not in its `contents`"
         )

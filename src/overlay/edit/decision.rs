@@ -101,7 +101,7 @@ impl Decision {
         place: &Place,
     ) -> Rule {
         let rule = before.cloned().unwrap_or_else(|| self.empty_rule(place));
-        let approval = self.approval.meant(rule.approval.as_ref(), is_explicit, terms, place);
+        let approval = self.approval.meant(rule.approval.as_ref(), is_explicit, terms);
         Rule {
             tier: self.tier.or(rule.tier),
             classification: self.classification.or(rule.classification),
@@ -185,20 +185,14 @@ impl Decision {
 }
 
 impl Decided {
-    fn meant(
-        &self,
-        before: Option<&Approval>,
-        is_explicit: bool,
-        terms: Terms,
-        place: &Place,
-    ) -> Approval {
+    fn meant(&self, before: Option<&Approval>, is_explicit: bool, terms: Terms) -> Approval {
         let is_approved = self.state == State::Approved;
         let track = self.track.or(before.and_then(|before| before.track));
         let explicit = before.and_then(|before| before.expires).filter(|_| is_explicit);
         let term = self.reviewed.plus(terms.of(track));
         let expires = self.expires.as_ref().map(Expiry::at).or(explicit).unwrap_or(term);
         let listed = self.contents.iter().flatten().map(|(version, digest)| ListedContent {
-            place: place.clone(),
+            span: 0..0,
             version: version.clone(),
             digest: *digest,
         });

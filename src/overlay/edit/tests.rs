@@ -329,7 +329,7 @@ fn several_approvals_of_one_selection_are_left_to_a_person() {
     assert_eq!(decision.rule_in(&rules), None);
 }
 
-/// What an editor may get wrong is refused, whatever the editor says.
+/// Each mistake of an editor is refused.
 #[rstest::rstest]
 #[case::nothing("", "", None)]
 #[case::other_rule("tier: 2", "tier: 3", Some("other rules"))]

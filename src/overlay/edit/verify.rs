@@ -49,15 +49,10 @@ impl Verify<'_> {
 
     /// Demands the old rules, but for the one that is meant.
     fn judge_rules(&self, before: &[Rule], after: &[Rule], place: &Place) -> Result<(), String> {
-        let index = match self.edited {
-            Some((rule, _)) => {
-                let is_it = |other: &Rule| other.place == rule.place;
-                self.before.rules.iter().position(is_it)
-            }
-            None => {
-                let same = before.iter().zip(after).take_while(|(old, new)| old == new);
-                Some(same.count())
-            }
+        let index = if let Some((rule, _)) = self.edited {
+            self.before.rules.iter().position(|other| other.place == rule.place)
+        } else {
+            Some(before.iter().zip(after).take_while(|(old, new)| old == new).count())
         };
         let index = index.ok_or("the rule was not found")?;
         let is_explicit = self.edited.is_some_and(|(_, item)| states_expiry(item));
