@@ -1,6 +1,6 @@
 //! The decisions of a reviewer: they are written into the overlay files, which a person commits.
 
-use super::decide_args::{AffirmArguments, ApproveArguments, RefuseArguments};
+use super::decide_args::{AffirmArguments, ApproveArguments, Output, RefuseArguments};
 use super::decision::{Subject, affirmation, approval, require_seen};
 use super::error::{CliError, Exit};
 use super::overlay_file::Overlays;
@@ -8,7 +8,8 @@ use super::print::err;
 use super::review::{names, not_listed, sheet_of};
 use super::target::Target;
 use crate::config::Settings;
-use crate::daemon::Clock;
+use crate::daemon::{Clock, ReviewSheet};
+use crate::model::Digest;
 use crate::overlay::{NamePattern, State};
 
 /// Approves what a review sheet showed.
@@ -16,15 +17,10 @@ pub(super) async fn approve(
     settings: Settings,
     arguments: &ApproveArguments,
 ) -> Result<Exit, CliError> {
-    let ApproveArguments { name, seen, by, output, .. } = arguments;
-    let subject = Subject::parse(name, output.upstream.as_deref())?;
-    let sheet = sheet_of(&settings, name).await?;
-    require_seen(name, &sheet, *seen)?;
-    let overlays = Overlays::read(settings, Clock::system().max(sheet.as_of))?;
-    overlays.require_rules_of(&sheet)?;
-    let selected = subject.decision(State::Approved, by, sheet.as_of);
-    let decision = approval(&subject, &sheet, arguments, overlays.rule_of(&selected))?;
-    overlays.write(&decision, output)?;
+    let ApproveArguments { name, seen, output, .. } = arguments;
+    let Read { subject, sheet, overlays } = read(settings, name, *seen, output).await?;
+    let before = overlays.rule_of(&subject);
+    overlays.write(&approval(&subject, &sheet, arguments, before)?, output)?;
     Ok(Exit::Done)
 }
 
@@ -34,15 +30,31 @@ pub(super) async fn affirm(
     arguments: &AffirmArguments,
 ) -> Result<Exit, CliError> {
     let AffirmArguments { name, seen, by, output } = arguments;
-    let subject = Subject::parse(name, output.upstream.as_deref())?;
-    let sheet = sheet_of(&settings, name).await?;
-    require_seen(name, &sheet, *seen)?;
+    let Read { subject, sheet, overlays } = read(settings, name, *seen, output).await?;
+    let before = overlays.rule_of(&subject);
+    overlays.write(&affirmation(&subject, &sheet, by, before)?, output)?;
+    Ok(Exit::Done)
+}
+
+/// The sheet that a person read, and the overlays that it rests on.
+struct Read {
+    subject: Subject,
+    sheet: ReviewSheet,
+    overlays: Overlays,
+}
+
+async fn read(
+    settings: Settings,
+    text: &str,
+    seen: Digest,
+    output: &Output,
+) -> Result<Read, CliError> {
+    let subject = Subject::parse(text, output.upstream.as_deref())?;
+    let sheet = sheet_of(&settings, text).await?;
+    require_seen(text, &sheet, seen)?;
     let overlays = Overlays::read(settings, Clock::system().max(sheet.as_of))?;
     overlays.require_rules_of(&sheet)?;
-    let selected = subject.decision(State::Approved, by, sheet.as_of);
-    let decision = affirmation(&subject, &sheet, by, overlays.rule_of(&selected))?;
-    overlays.write(&decision, output)?;
-    Ok(Exit::Done)
+    Ok(Read { subject, sheet, overlays })
 }
 
 /// Denies or suspends servers, whatever they contain.

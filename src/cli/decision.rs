@@ -174,6 +174,16 @@ fn of_sheet(
     before: Option<&Rule>,
     follow: Option<Followed>,
 ) -> Result<Decision, CliError> {
+    let other = sheet.shown.iter().find(|shown| {
+        subject.upstream.as_ref().is_some_and(|upstream| *upstream != shown.upstream)
+    });
+    if let Some(other) = other {
+        return declined(format!(
+            "the sheet shows {} of the upstream {}, and not of that of `--upstream`; leave `--upstream` out, or name that one",
+            EscapedWhole(&other.version),
+            Escaped(&other.upstream)
+        ));
+    }
     let contents = contents(sheet)?;
     let follows = before.and_then(|rule| rule.approved()?.follow.as_ref()).is_some();
     let is_one = subject.versions.is_exact();

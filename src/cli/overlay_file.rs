@@ -7,13 +7,14 @@ use serde::Serialize;
 use similar::TextDiff;
 
 use super::decide_args::Output;
+use super::decision::Subject;
 use super::error::CliError;
 use super::print::{as_json, err, out};
 use crate::config::{Settings, read_overlays, read_upstreams, replace_file};
 use crate::daemon::{EarlierDecision, ReviewSheet};
 use crate::lint::{Finding, Source, has_errors};
 use crate::model::{Escaped, EscapedWhole, Name, Timestamp};
-use crate::overlay::edit::{Decision, edit};
+use crate::overlay::edit::{Decision, edit, rule_taking};
 use crate::overlay::{Context, NamePattern, OverlaySet, Reading, Rule, read};
 
 /// The overlay folder as it was read.
@@ -91,9 +92,10 @@ impl Overlays {
         )))
     }
 
-    /// Returns the rule that a decision edits.
-    pub(super) fn rule_of(&self, decision: &Decision) -> Option<&Rule> {
-        decision.rule_in(&self.reading.rules)
+    /// Returns the rule that takes a decision about a subject.
+    pub(super) fn rule_of(&self, subject: &Subject) -> Option<&Rule> {
+        let Subject { name, versions, upstream } = subject;
+        rule_taking((name, versions, upstream.as_deref()), &self.reading.rules)
     }
 
     /// Writes a decision into its file, or prints the new text of the file.
@@ -122,7 +124,7 @@ impl Overlays {
     }
 
     fn change(&self, decision: &Decision, file: Option<&Path>) -> Result<Change, CliError> {
-        let before = match (self.rule_of(decision), file) {
+        let before = match (decision.rule_in(&self.reading.rules), file) {
             (Some(rule), None) => Some(Arc::clone(&rule.place.source)),
             (Some(rule), Some(file)) => {
                 let named = self.source_at(file).filter(|named| **named == rule.place.source);

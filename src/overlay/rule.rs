@@ -204,6 +204,34 @@ impl Default for Terms {
 }
 
 impl Rule {
+    /// Returns a rule that selects these names and versions, and states nothing about them.
+    #[must_use]
+    pub fn selecting(
+        place: Place,
+        name: NamePattern,
+        versions: VersionPattern,
+        upstream: Option<String>,
+    ) -> Self {
+        Self {
+            place,
+            name,
+            versions,
+            upstream,
+            tier: None,
+            classification: None,
+            owner: None,
+            labels: None,
+            reason: None,
+            approval: None,
+            allow: None,
+            conditions: None,
+            waive: None,
+            on_drift: None,
+            on_deprecated: None,
+            successor: None,
+        }
+    }
+
     /// Returns the specificity; fields are taken from the greatest: name before version before
     /// upstream.
     #[must_use]

@@ -157,6 +157,23 @@ async fn decision_reaches_the_running_daemon() {
     daemon.serves(1).await;
 }
 
+/// Another person may have decided in a file that the daemon has not loaded.
+#[tokio::test(flavor = "multi_thread")]
+async fn decision_that_the_sheet_does_not_show_is_not_written_over() {
+    let upstream = Upstream::start([Row::new(NAME, "1.0.0")]).await;
+    let place = Workplace::new(&upstream.url);
+    let daemon = place.start().await;
+    daemon.synced().await;
+    place.write("more/policy.yaml", "servers: [{name: com.a/x, approval: {state: denied}}]\n");
+    let seen = digest(&sheet(&place, NAME));
+    let arguments = ["approve", NAME, "--seen", &seen, "--by", "alice", "--overlays", "more"];
+    let out = refused(&place, &arguments);
+    let wanted = "the decision about com.a/x at more/policy.yaml:1:11 is one that the folder has, and the sheet does not";
+    assert!(out.contains(wanted), "{out}");
+    let text = fs::read_to_string(place.path().join("more/policy.yaml")).expect("a file");
+    assert!(text.contains("denied"), "{text}");
+}
+
 /// A short generator of histories: a fixed seed gives the same ones.
 struct Dice(u64);
 

@@ -105,7 +105,8 @@ fn in_flow(
     if rest.trim().is_empty() && line.trim_end().ends_with(':') {
         // The list takes block style, as people write it.
         let blanks = line.len() - line.trim_end().len();
-        let key = line.len() - line.trim_start_matches([' ', '\u{feff}']).len();
+        let line = line.trim_start_matches('\u{feff}');
+        let key = line.len() - line.trim_start_matches(' ').len();
         let removed = close + 1 - start + blanks + rest.len();
         return Ok((start - blanks, removed, decision.block_item(key + 2)));
     }

@@ -78,18 +78,10 @@ impl Decision {
         errors.next().map_or(Ok(()), |error| Err(Refusal::Invalid(error)))
     }
 
-    /// Returns the rule that takes the decision: the one with its selection; of several, the one with an approval.
+    /// Returns the rule that takes the decision.
     #[must_use]
-    pub fn rule_in<'r>(&self, rules: impl IntoIterator<Item = &'r Rule>) -> Option<&'r Rule> {
-        let selection = (&self.name, &self.versions, self.upstream.as_deref());
-        let same: Vec<&Rule> =
-            rules.into_iter().filter(|rule| rule.selection() == selection).collect();
-        let mut approving = same.iter().copied().filter(|rule| rule.approval.is_some());
-        match (approving.next(), approving.next()) {
-            (Some(only), None) => Some(only),
-            (None, _) if same.len() == 1 => same.first().copied(),
-            _ => None,
-        }
+    pub fn rule_in<'r>(&self, rules: &'r [Rule]) -> Option<&'r Rule> {
+        rule_taking((&self.name, &self.versions, self.upstream.as_deref()), rules)
     }
 
     /// Returns the rule that a file has to state after the edit. `is_explicit` says that the rule stated its expiry.
@@ -113,24 +105,8 @@ impl Decision {
     }
 
     fn empty_rule(&self, place: &Place) -> Rule {
-        Rule {
-            place: place.clone(),
-            name: self.name.clone(),
-            versions: self.versions.clone(),
-            upstream: self.upstream.clone(),
-            tier: None,
-            classification: None,
-            owner: None,
-            labels: None,
-            reason: None,
-            approval: None,
-            allow: None,
-            conditions: None,
-            waive: None,
-            on_drift: None,
-            on_deprecated: None,
-            successor: None,
-        }
+        let Self { name, versions, upstream, .. } = self.clone();
+        Rule::selecting(place.clone(), name, versions, upstream)
     }
 
     /// Returns the members that an edit of this rule sets and removes.
@@ -181,6 +157,22 @@ impl Decision {
     #[must_use]
     pub fn item_text(&self) -> String {
         self.block_item(2)
+    }
+}
+
+/// Returns the rule that takes a decision about a selection: the one with exactly this selection; of several, the one with
+/// an approval.
+#[must_use]
+pub fn rule_taking<'r>(
+    selection: (&NamePattern, &VersionPattern, Option<&str>),
+    rules: &'r [Rule],
+) -> Option<&'r Rule> {
+    let same: Vec<&Rule> = rules.iter().filter(|rule| rule.selection() == selection).collect();
+    let mut approving = same.iter().copied().filter(|rule| rule.approval.is_some());
+    match (approving.next(), approving.next()) {
+        (Some(only), None) => Some(only),
+        (None, _) if same.len() == 1 => same.first().copied(),
+        _ => None,
     }
 }
 

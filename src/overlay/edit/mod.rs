@@ -20,7 +20,7 @@ mod verify;
 
 use std::sync::Arc;
 
-pub use decision::{Decided, Decision, Expiry};
+pub use decision::{Decided, Decision, Expiry, rule_taking};
 pub use refusal::Refusal;
 
 use super::reading::{Context, Reading};

@@ -275,12 +275,19 @@ proptest! {
         is_denial in any::<bool>(),
         is_foreign in any::<bool>(),
         cut in any::<bool>(),
+        is_flat in any::<bool>(),
+        (before, behind) in (0..BEFORE.len(), 0..BEHIND.len()),
     ) {
-        let mut text = format!("# top\nservers:\n{}", items.concat());
+        // A key stands once in a document.
+        prop_assume!((before, behind) != (2, 2));
+        let items = items.concat();
+        let items = if is_flat { flat(&items) } else { items };
+        let list = if items.trim().is_empty() { "servers: []\n".to_owned() } else { format!("servers:\n{items}") };
+        let mut text = format!("{}{list}{}", BEFORE[before], BEHIND[behind]);
         if is_foreign {
             text = text.replace('\n', "\r\n");
         }
-        if cut && !items.is_empty() {
+        if cut {
             text.truncate(text.trim_end().len());
         }
         let decision = if is_denial { denial("com.a/x") } else { approval("com.a/x", &["1.0.0", "1.1.0"]) };
@@ -312,11 +319,39 @@ proptest! {
     }
 }
 
+/// Texts in front of a list and behind it.
+const BEFORE: [&str; 4] = [
+    "# top\n",
+    "\u{feff}",
+    "namespaces:\n  - {name: com.a, internal: true} # ours\n\n",
+    "# one\nservers:\n  - {name: com.q/q, tier: 2}\n--- # two\n",
+];
+const BEHIND: [&str; 4] = [
+    "",
+    "# the end\n\n",
+    "namespaces: [\n  {name: com.b, internal: true}, # ours\n]\n",
+    "...\n---\n# three\nservers: [{name: com.z/z, tier: 1}]\n",
+];
+
+/// Moves the items of a list to the column of its key.
+fn flat(items: &str) -> String {
+    items.split_inclusive('\n').map(|line| line.strip_prefix("  ").unwrap_or(line)).collect()
+}
+
 /// Returns true for a line that no decision of these tests may change.
 fn is_kept(line: &str) -> bool {
-    let line = line.trim_start();
-    let changing =
-        ["# inside", "state:", "reviewed:", "contents:", "1.0.0:", "2.0.0:", "- {name: com.a/x"];
+    let line = line.trim_start_matches('\u{feff}').trim_start();
+    let changing = [
+        "servers:",
+        "...",
+        "# inside",
+        "state:",
+        "reviewed:",
+        "contents:",
+        "1.0.0:",
+        "2.0.0:",
+        "- {name: com.a/x",
+    ];
     !changing.iter().any(|start| line.starts_with(start))
 }
 
