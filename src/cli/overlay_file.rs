@@ -1,5 +1,6 @@
 //! The overlay file that takes a decision: which one it is, its new text, and its replacement.
 
+use std::io::{IsTerminal, Write, stdout};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -234,10 +235,14 @@ fn difference(file: &str, old: &str, new: &str) -> String {
     TextDiff::from_lines(old, new).unified_diff().header(before, file).to_string()
 }
 
-/// Prints a text with its own line ends.
+/// Prints a text as it is; on a terminal without characters that could steer it.
 fn print_text(text: &str) {
-    use std::io::Write;
-    let _ = std::io::stdout().write_all(text.as_bytes());
+    if stdout().is_terminal() {
+        text.lines().for_each(|line| out(&EscapedWhole(line).to_string()));
+    } else {
+        // A reader that has gone away must not end in a panic.
+        let _ = stdout().write_all(text.as_bytes());
+    }
 }
 
 #[cfg(test)]
