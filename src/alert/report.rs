@@ -93,7 +93,6 @@ impl From<Alert> for AlertReport {
 pub fn parse_seen(text: &str) -> Result<Digest, &'static str> {
     let prefixed = if text.starts_with("sha256:") { text } else { &format!("sha256:{text}") };
     prefixed.parse().map_err(|_| {
-        "allowed is the digest that `vidimus alerts` shows: 64 lower-case hexadecimal digits, with or without `sha256:` \
-         before them"
+        "allowed is the digest that was shown: 64 lower-case hexadecimal digits, with or without `sha256:` before them"
     })
 }

@@ -5,6 +5,7 @@ use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Parser, Subcommand, ValueEnum};
 
 use super::alert_args::{AlertAction, LookalikeAction};
+use super::decide_args::{AffirmArguments, ApproveArguments, RefuseArguments, filled};
 use super::list_args::ListArguments;
 use super::plan::PlanArguments;
 use super::review_args::ReviewArguments;
@@ -116,6 +117,14 @@ pub(super) enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Approve exactly what a review sheet showed: write it into the overlay file
+    Approve(Box<ApproveArguments>),
+    /// Renew an approval for what a review sheet showed
+    Affirm(AffirmArguments),
+    /// Deny a server, whatever it contains: write it into the overlay file
+    Deny(RefuseArguments),
+    /// Suspend a server until another decision: write it into the overlay file
+    Suspend(RefuseArguments),
     /// Show what happened to a server: when it was served, by whose approval, and the owner of its namespace
     History {
         /// A server, or one version of it
@@ -231,11 +240,6 @@ pub(super) enum FileKind {
     Overlay,
     Upstream,
     Settings,
-}
-
-/// Refuses a text without a word.
-fn filled(text: &str) -> Result<String, &'static str> {
-    if text.trim().is_empty() { Err("it must not be empty") } else { Ok(text.to_owned()) }
 }
 
 #[derive(Debug, Subcommand)]

@@ -5,10 +5,12 @@ use std::process::ExitCode;
 use thiserror::Error;
 
 use crate::api::{SocketError, TlsError};
+use crate::config::ReplaceError;
 use crate::daemon::{DaemonError, MAX_PROPOSAL_BYTES};
 use crate::lint::Finding;
 use crate::model::BadName;
 use crate::overlay::BadPattern;
+use crate::overlay::edit::Refusal;
 use crate::remote::AccessError;
 use crate::store::StoreError;
 
@@ -106,6 +108,10 @@ pub(super) enum CliError {
     Sources(#[source] AccessError),
     #[error(transparent)]
     Tls(#[from] TlsError),
+    #[error(transparent)]
+    Edit(Box<Refusal>),
+    #[error(transparent)]
+    Replace(#[from] ReplaceError),
     #[error("{path} cannot be used")]
     File { path: PathBuf, source: std::io::Error },
     #[error("a daemon holds the store; stop it before the file itself is checked")]
@@ -144,6 +150,7 @@ impl CliError {
             | Self::UnknownFile(_)
             | Self::UnknownWebhook(_)
             | Self::Declined(_)
+            | Self::Edit(_)
             | Self::AnotherSet { .. }
             | Self::Name { .. }
             | Self::Pattern { .. }
@@ -152,6 +159,8 @@ impl CliError {
             | Self::Namespace(_)
             | Self::Time(_)
             | Self::DaemonRuns => Exit::Findings,
+            Self::Replace(ReplaceError::Full { .. } | ReplaceError::Write { .. }) => Exit::Failed,
+            Self::Replace(_) => Exit::Findings,
             Self::Listen { .. }
             | Self::File { .. }
             | Self::Exposed { .. }

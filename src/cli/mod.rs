@@ -10,6 +10,9 @@ mod args;
 mod check;
 mod client;
 mod content;
+mod decide;
+mod decide_args;
+mod decision;
 mod demo;
 mod error;
 mod explain;
@@ -19,6 +22,7 @@ mod hold;
 mod list;
 mod list_args;
 mod lookalikes;
+mod overlay_file;
 mod ownership;
 mod pattern;
 mod plan;
@@ -50,6 +54,7 @@ use hold::Choice;
 use list_args::ListArguments;
 
 use crate::config::Settings;
+use crate::overlay::State;
 use crate::sync::HoldDecision;
 use crate::telemetry::{self, LogFormat};
 
@@ -173,6 +178,10 @@ async fn dispatch(
         Command::Explain { name, json, .. } if name.contains('*') => {
             pattern::explain(settings, &name, json).await
         }
+        Command::Approve(arguments) => decide::approve(settings, &arguments).await,
+        Command::Affirm(arguments) => decide::affirm(settings, &arguments).await,
+        Command::Deny(arguments) => decide::refuse(settings, State::Denied, &arguments).await,
+        Command::Suspend(arguments) => decide::refuse(settings, State::Suspended, &arguments).await,
         Command::Explain { name, verbose, json } => {
             explain::explain(settings, &name, verbose, json).await
         }

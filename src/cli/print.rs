@@ -60,6 +60,9 @@ pub(super) fn error(error: &CliError) {
         found.iter().for_each(|finding| err(&drawn(finding)));
     }
     err(&format!("vidimus: {}", Escaped(&crate::model::reason(error))));
+    if let CliError::Edit(refused) = error {
+        refused.paste().lines().for_each(|line| err(&EscapedWhole(line).to_string()));
+    }
 }
 
 /// Prints a usage error: clap repeats arguments as they are.

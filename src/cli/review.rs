@@ -20,18 +20,7 @@ pub(super) async fn sheet(
     text: &str,
     arguments: &ReviewArguments,
 ) -> Result<Exit, CliError> {
-    let (name, versions) = split_version(text);
-    let parsed =
-        Name::parse(name).map_err(|source| CliError::Name { text: name.to_owned(), source })?;
-    let target = Target::open_known(&settings)?;
-    let sheet = match &target {
-        Target::Store(offline) => read(offline, &parsed, versions)?,
-        Target::Daemon(operator) => ask(operator, &parsed, versions).await?,
-    };
-    let Some(sheet) = sheet else {
-        let names = names(&target).await?;
-        return Err(not_listed(text, name, &names));
-    };
+    let sheet = sheet_of(&settings, text).await?;
     if arguments.json {
         as_json(&sheet);
     } else if arguments.markdown {
@@ -40,6 +29,22 @@ pub(super) async fn sheet(
         print_sheet(&sheet);
     }
     Ok(Exit::Done)
+}
+
+/// Returns the review sheet of `NAME`, `NAME@VERSION` or `NAME@RANGE`.
+pub(super) async fn sheet_of(settings: &Settings, text: &str) -> Result<ReviewSheet, CliError> {
+    let (name, versions) = split_version(text);
+    let parsed =
+        Name::parse(name).map_err(|source| CliError::Name { text: name.to_owned(), source })?;
+    let target = Target::open_known(settings)?;
+    let sheet = match &target {
+        Target::Store(offline) => read(offline, &parsed, versions)?,
+        Target::Daemon(operator) => ask(operator, &parsed, versions).await?,
+    };
+    match sheet {
+        Some(sheet) => Ok(sheet),
+        None => Err(not_listed(text, name, &names(&target).await?)),
+    }
 }
 
 fn read(
@@ -75,7 +80,7 @@ async fn ask(
 }
 
 /// Returns every known name.
-async fn names(target: &Target) -> Result<Vec<String>, CliError> {
+pub(super) async fn names(target: &Target) -> Result<Vec<String>, CliError> {
     let names: Option<Vec<String>> = match target {
         Target::Store(offline) => known_names(&offline.store.snapshot()?)?
             .map(|names| names.iter().map(Name::to_string).collect()),
@@ -85,7 +90,7 @@ async fn names(target: &Target) -> Result<Vec<String>, CliError> {
 }
 
 /// Says which name was probably meant, or that the name has other versions.
-fn not_listed(text: &str, name: &str, names: &[String]) -> CliError {
+pub(super) fn not_listed(text: &str, name: &str, names: &[String]) -> CliError {
     let advice = if names.iter().any(|known| known == name) {
         format!("`vidimus show {name}` lists its versions; a row in quarantine cannot be approved")
     } else if let Some(near) = nearest(name, names.iter().map(String::as_str)) {

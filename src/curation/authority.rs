@@ -79,9 +79,9 @@ impl<'a> Transfer<'a> {
         Self { from, named_by: named_by.collect() }
     }
 
-    fn is_accepted(&self, now: Timestamp, selects: impl Fn(&Rule) -> bool) -> bool {
+    fn is_accepted(&self, now: Timestamp, covers: impl Fn(&Rule, &Approval) -> bool) -> bool {
         let mut named_by = self.named_by.iter();
-        named_by.any(|(rule, approval)| approval.is_effective(now) && selects(rule))
+        named_by.any(|(rule, approval)| approval.is_effective(now) && covers(rule, approval))
     }
 }
 
@@ -128,9 +128,10 @@ impl<'a> Authorities<'a> {
     /// versions accepts it.
     #[must_use]
     pub fn settled_owner(&self, now: Timestamp) -> Option<&'a str> {
-        let is_settled = |transfer: &Transfer<'_>| {
-            transfer.is_accepted(now, |rule| rule.versions == VersionPattern::Any)
+        let covers_all = |rule: &Rule, approval: &Approval| {
+            rule.versions == VersionPattern::Any && approval.contents.is_none()
         };
+        let is_settled = |transfer: &Transfer<'_>| transfer.is_accepted(now, covers_all);
         self.owner.filter(|_| self.transfer.as_ref().is_none_or(is_settled))
     }
 
@@ -149,10 +150,12 @@ impl<'a> Authorities<'a> {
         if let Some(refused) = self.refused(upstream) {
             return refused;
         }
+        let may_cover = |rule: &Rule, approval: &Approval| {
+            let may_admit = !approval.leaves_out(version) || approval.follow.is_some();
+            may_admit && rule.selects(version, upstream)
+        };
         match &self.transfer {
-            Some(transfer)
-                if !transfer.is_accepted(now, |rule| rule.selects(version, upstream)) =>
-            {
+            Some(transfer) if !transfer.is_accepted(now, may_cover) => {
                 Authority::TransferredFrom(transfer.from)
             }
             _ => Authority::Authoritative,

@@ -115,7 +115,7 @@ impl DossierRow {
     /// the reviewer saw. A digest that both share cannot show it either, so the first stays.
     #[must_use]
     pub fn content_for(&self, policy: &EffectivePolicy<'_>) -> &ContentHead {
-        let pin = policy.pin().filter(|pin| *pin != self.content.head.received);
+        let pin = policy.pin.filter(|pin| *pin != self.content.head.received);
         let pinned = |pin: Digest| self.others.iter().rfind(|other| other.head.received == pin);
         pin.and_then(pinned).unwrap_or(&self.content)
     }

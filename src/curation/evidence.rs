@@ -36,6 +36,10 @@ pub enum Evidence<'a> {
         reviewed: Reviewed,
         rule: &'a Rule,
     },
+    /// The approval lists what it covers, and not this version.
+    NotListed {
+        rule: &'a Rule,
+    },
     /// The review is dated ahead of now.
     ReviewAhead {
         reviewed: Timestamp,
@@ -149,6 +153,9 @@ impl fmt::Display for Evidence<'_> {
                                review it and write `reviewed: {stated}`")?;
                 }
                 Ok(())
+            }
+            Self::NotListed { rule } => {
+                write!(f, "pending: it is not in the `contents` of {}", located(rule))
             }
             Self::ReviewAhead { reviewed, rule } => {
                 write!(f, "pending: nothing is admitted before the review {reviewed} of {}", located(rule))

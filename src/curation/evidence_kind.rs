@@ -19,6 +19,7 @@ impl Evidence<'_> {
             Self::NoRule => "no-rule",
             Self::Ruled { .. } => "ruled",
             Self::PublishedLater { .. } => "published-later",
+            Self::NotListed { .. } => "not-listed",
             Self::ReviewAhead { .. } => "review-ahead",
             Self::Followed { .. } => "followed",
             Self::Cooldown { .. } => "cooldown",

@@ -214,16 +214,19 @@ impl<'a> GateInput<'a, '_> {
         if let Some(reviewed) = self.review_ahead() {
             return Outcome::Failed(Evidence::ReviewAhead { reviewed, rule });
         }
-        if rule.is_exact() {
-            return Outcome::Passed(ruled);
-        }
         let counted = self.head.counts_from();
         let is_internal = self.policy.is_internal(&self.row.upstream);
+        let is_covered = match &approval.contents {
+            Some(_) => !approval.leaves_out(&self.row.version),
+            None if rule.is_exact() => true,
+            None => approval.reviewed.is_some_and(|reviewed| reviewed.covers(counted, is_internal)),
+        };
         match approval.reviewed {
-            Some(reviewed) if reviewed.covers(counted, is_internal) => Outcome::Passed(ruled),
+            _ if is_covered => Outcome::Passed(ruled),
             _ if let Some(follow) = approval.follow.as_ref().filter(|_| rule.name.is_exact()) => {
                 self.evaluate_follow(rule, follow)
             }
+            _ if approval.contents.is_some() => Outcome::Failed(Evidence::NotListed { rule }),
             // The lint rejects a wide approval without a review date; it would cover nothing.
             reviewed => Outcome::Failed(Evidence::PublishedLater {
                 published: self.head.published_at,
@@ -257,11 +260,11 @@ impl<'a> GateInput<'a, '_> {
 
     fn evaluate_pin(&self) -> Outcome<'a> {
         let received = self.head.received;
-        match self.approval().map(|approval| approval.digest) {
-            None => Outcome::Skipped(Evidence::NoApproval),
-            Some(None) => Outcome::Passed(Evidence::NotPinned),
-            Some(Some(pinned)) if pinned == received => Outcome::Passed(Evidence::Pinned(pinned)),
-            Some(Some(pinned)) => Outcome::Failed(Evidence::PinDiffers { pinned, received }),
+        match self.rules.pin {
+            _ if self.approval().is_none() => Outcome::Skipped(Evidence::NoApproval),
+            None => Outcome::Passed(Evidence::NotPinned),
+            Some(pinned) if pinned == received => Outcome::Passed(Evidence::Pinned(pinned)),
+            Some(pinned) => Outcome::Failed(Evidence::PinDiffers { pinned, received }),
         }
     }
 
@@ -280,7 +283,7 @@ impl<'a> GateInput<'a, '_> {
     /// nothing that is served, because the first content is kept, unless a rule suspends what drifts; a purge removes
     /// the first content too.
     fn evaluate_content(&self) -> Outcome<'a> {
-        let pinned = self.approval().and_then(|approval| approval.digest);
+        let pinned = self.rules.pin;
         let first = self.row.content.head;
         let is_suspended = self.rules.on_drift == Some(OnDrift::Suspend) && first.is_rewritten();
         if pinned == Some(self.head.received) {

@@ -83,9 +83,9 @@ impl EntryState {
             Gate::Approved => match evidence {
                 Evidence::Cooldown { .. } => Self::Cooldown,
                 Evidence::NotFollowed { why, .. } if why.is_material() => Self::MaterialChange,
-                Evidence::PublishedLater { .. } | Evidence::NotFollowed { .. } => {
-                    Self::NewerThanReview
-                }
+                Evidence::PublishedLater { .. }
+                | Evidence::NotListed { .. }
+                | Evidence::NotFollowed { .. } => Self::NewerThanReview,
                 Evidence::Ruled { state: State::Denied, .. } => Self::Denied,
                 Evidence::Ruled { state: State::Suspended, .. } => Self::Suspended,
                 Evidence::Ruled { .. } | Evidence::ReviewAhead { .. } => Self::Pending,

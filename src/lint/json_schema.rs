@@ -77,6 +77,10 @@ fn of_kind(format: &FileFormat, table: &Table, field: &Field, kind: &str) -> Val
         let least = u8::from(!field.may_be_empty);
         return json!({"type": "array", "items": items, "minItems": least});
     }
+    if let Some(members) = kind.strip_prefix("mapping of ") {
+        let members = of_kind(format, table, field, members.strip_suffix('s').unwrap_or(members));
+        return json!({"type": "object", "additionalProperties": members, "minProperties": 1});
+    }
     if let Some((_, pattern)) = SHAPES.iter().find(|(shape, _)| *shape == kind) {
         return json!({"type": "string", "pattern": pattern});
     }
@@ -215,6 +219,7 @@ mod tests {
             Field::new("tier", "integer", "The tier.").unit("steps").allowed("1 to 3").example("1"),
             Field::new("only", "boolean", "").allowed("`true`").default("true"),
             Field::new("tags", "list of texts", "").example("[a, 'b']"),
+            Field::new("parts", "mapping of dates", ""),
         ],
         ..ROOT
     };
@@ -253,6 +258,12 @@ mod tests {
                 "tags": {
                     "type": "array", "minItems": 1, "description": "", "examples": [["a", "b"]],
                     "items": {"type": ["string", "number", "boolean"], "pattern": "\\S"},
+                },
+                "parts": {
+                    "type": "object", "minProperties": 1, "description": "",
+                    "additionalProperties": {
+                        "type": "string", "pattern": "^[0-9]{4}-[0-9]{2}-[0-9]{2}([Tt].*)?$",
+                    },
                 },
             },
         });

@@ -68,6 +68,21 @@ impl Reader {
         Some(Fields { node, members })
     }
 
+    /// Reads the members of a mapping with keys of the author's choice, which may not be empty.
+    pub fn members<'n>(&mut self, node: &'n Node, allowed: &str) -> &'n [(Node, Node)] {
+        match &node.kind {
+            Kind::Mapping(members) if !members.is_empty() => members,
+            Kind::Mapping(_) => {
+                self.error(node, "an empty mapping", allowed);
+                &[]
+            }
+            _ => {
+                self.error(node, node.describe(), allowed);
+                &[]
+            }
+        }
+    }
+
     /// Reads the items of a list, which may be empty.
     pub fn items<'n>(&mut self, node: &'n Node) -> &'n [Node] {
         if let Kind::Sequence(items) = &node.kind {

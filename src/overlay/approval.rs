@@ -1,3 +1,5 @@
+use super::checklist::read_checklist;
+use super::contents::read_contents;
 use super::expires::last_moment;
 use super::fields::{APPROVAL, REVIEWED};
 use super::follow::read_follow;
@@ -48,6 +50,8 @@ impl ApprovalReader<'_> {
             digest: fields
                 .get("digest")
                 .and_then(|node| self.reader.parsed(node, str::parse::<Digest>)),
+            contents: read_contents(self.reader, &fields, rule, state),
+            checklist: fields.get("checklist").and_then(|node| read_checklist(self.reader, node)),
             follow: read_follow(self.reader, &fields, rule, state),
         };
         match state {

@@ -168,12 +168,9 @@ impl Document<'_> {
         };
         let readable = versions.is_some();
         let upstream = fields.get("upstream").and_then(|node| self.upstream(node));
+        // The set is refused; a denial in it hides too much rather than nothing.
+        let versions = versions.unwrap_or(VersionPattern::Any);
         let mut rule = Rule {
-            place: node.place.clone(),
-            name,
-            // The set is refused; a denial in it hides too much rather than nothing.
-            versions: versions.unwrap_or(VersionPattern::Any),
-            upstream,
             tier: self.tier(&fields),
             classification: fields
                 .get("classification")
@@ -181,17 +178,13 @@ impl Document<'_> {
             owner: self.optional_text(&fields, "owner"),
             labels: fields.get("labels").map(|node| self.labels(node)),
             reason: self.optional_text(&fields, "reason"),
-            approval: None,
-            allow: None,
-            conditions: None,
-            waive: None,
             on_drift: fields
                 .get("on_drift")
                 .and_then(|node| self.reader.word(node, &OnDrift::WORDS)),
             on_deprecated: fields
                 .get("on_deprecated")
                 .and_then(|node| read_on_deprecated(&mut self.reader, node)),
-            successor: None,
+            ..Rule::selecting(node.place.clone(), name, versions, upstream)
         };
         self.read_exceptions(&mut rule, &fields);
         let not_lookalike = fields.get("not_lookalike");

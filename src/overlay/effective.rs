@@ -15,6 +15,8 @@ pub struct EffectivePolicy<'s> {
     pub allowed: Vec<&'s Allow>,
     /// The most specific rule with an approval, except denials and suspensions.
     pub approval: Option<EffectiveApproval<'s>>,
+    /// The received digest that the approval pins for the version, if there is an approval.
+    pub pin: Option<Digest>,
     /// The most specific denial or suspension.
     pub hidden_by: Option<&'s Rule>,
     /// Every rule with conditions that cannot exclude the entry.
@@ -29,15 +31,6 @@ pub struct EffectivePolicy<'s> {
 
 /// An approval and its rule.
 pub type EffectiveApproval<'s> = (&'s Rule, &'s Approval);
-
-impl EffectivePolicy<'_> {
-    /// Returns the digest that the approval pins, if there is an approval.
-    #[must_use]
-    pub fn pin(&self) -> Option<Digest> {
-        let (_, approval) = self.approval?;
-        approval.digest.filter(|_| approval.state == State::Approved)
-    }
-}
 
 /// The rules about one name, the most specific first.
 #[derive(Debug)]
@@ -114,15 +107,18 @@ impl<'s> NameRules<'s> {
             .filter(|rule| rule.versions.admits(version, semantic.as_ref()))
             .collect();
         let rules = matching.iter().copied();
+        let approval = rules
+            .filter(|rule| !rule.hides())
+            .find_map(|rule| Some((rule, rule.approval.as_ref()?)));
+        let pinning = approval.filter(|(_, approval)| approval.state == State::Approved);
         EffectivePolicy {
             tier: selecting.iter().find_map(|rule| rule.tier),
             classification: selecting.iter().find_map(|rule| rule.classification),
             owner: selecting.iter().find_map(|rule| rule.owner.as_deref()),
             labels: selecting.iter().find_map(|rule| rule.labels.as_deref()).unwrap_or_default(),
             allowed: selecting.iter().filter_map(|rule| rule.allow.as_ref()).collect(),
-            approval: rules
-                .filter(|rule| !rule.hides())
-                .find_map(|rule| Some((rule, rule.approval.as_ref()?))),
+            approval,
+            pin: pinning.and_then(|(_, approval)| approval.pin_of(version)),
             hidden_by: self.hiding(version, upstream),
             conditions: self
                 .generous

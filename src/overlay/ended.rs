@@ -1,10 +1,12 @@
 use std::collections::{BTreeSet, HashMap};
 
 use super::{
-    Allow, Approval, Follow, NamePattern, NoLookalike, Reading, Rule, State, VersionPattern, Waive,
+    Allow, Approval, Contents, Follow, ListedContent, NamePattern, NoLookalike, Reading, Rule,
+    State, VersionPattern, Waive,
 };
 use crate::lint::{Finding, Place};
 use crate::lookalike::{Protected, Why};
+use crate::model::Version;
 
 /// Ends approvals of the last valid set that the files of a refused one do not give any more, and returns a finding for
 /// each, at its place in the valid set. The same holds for what else lets entries through: allowed URLs, waived
@@ -30,9 +32,8 @@ pub fn end_approvals(
     let mut ending = Ending { whole, before, findings: Vec::new() };
     for rule in &mut valid.rules {
         let ended = ending.of_rule(rule, &given);
-        if ended.approval
-            && let Some(approval) = &mut rule.approval
-        {
+        let has_ended = rule.approval.as_mut().is_some_and(|approval| ended.narrow(approval));
+        if has_ended && let Some(approval) = &mut rule.approval {
             approval.state = State::Pending;
             if let NamePattern::Exact(name) = &rule.name {
                 let protected = Protected::new(name.to_string(), Why::Approved);
@@ -75,8 +76,20 @@ struct Ending<'e> {
 /// The parts of a rule that end.
 struct Ended {
     approval: bool,
+    /// Versions that the approval lists.
+    contents: BTreeSet<Version>,
     allow: bool,
     waive: bool,
+}
+
+impl Ended {
+    /// Removes the versions that ended from what an approval lists; returns true if nothing of it is left.
+    fn narrow(&self, approval: &mut Approval) -> bool {
+        let follows = approval.follow.is_some();
+        let Some(contents) = &mut approval.contents else { return self.approval };
+        contents.retain(|content| !self.contents.contains(&content.version));
+        self.approval || (contents.is_empty() && !follows)
+    }
 }
 
 impl Ending<'_> {
@@ -88,6 +101,7 @@ impl Ending<'_> {
             let is_given = || same.iter().any(gives);
             self.ends(&rule.place, is_given, "the approval of", || rule.selector())
         });
+        let contents = if approval { BTreeSet::new() } else { self.of_contents(rule, same) };
         let allow = rule.allow.as_ref().is_some_and(|allow| {
             let allows = |now: &Allow| now.url == allow.url && now.expires >= allow.expires;
             let is_given = || same.iter().any(|now| now.allow.as_ref().is_some_and(allows));
@@ -99,7 +113,20 @@ impl Ending<'_> {
             let is_given = || same.iter().any(|now| now.waive.as_ref().is_some_and(waives));
             self.ends(&waive.place, is_given, "the waived condition of", || rule.selector())
         });
-        Ended { approval, allow, waive }
+        Ended { approval, contents, allow, waive }
+    }
+
+    /// Returns the listed versions whose approval ends: no approval of the same selection covers them any more.
+    fn of_contents(&mut self, rule: &Rule, same: &[&Rule]) -> BTreeSet<Version> {
+        let contents = rule.approved().and_then(|approval| approval.contents.as_ref());
+        let listed = contents.into_iter().flat_map(Contents::iter);
+        let ended = listed.filter(|content| {
+            let covers = |now: &Approval| covers_content(rule, now, content);
+            let is_given = || same.iter().any(|now| now.approved().is_some_and(covers));
+            let entry = || format!("{}@{}", rule.name, content.version);
+            self.ends(&content.place_in(&rule.place.source), is_given, "the approval of", entry)
+        });
+        ended.map(|content| content.version.clone()).collect()
     }
 
     fn ends(
@@ -121,16 +148,40 @@ impl Ending<'_> {
     }
 }
 
-/// Returns true if an approval covers at least what another one of the same selector does.
+/// Returns true if an approval of the same selection covers a listed content. Without `contents` only one exact version
+/// is sure to be covered: the time of a review does not say which content of a version was seen.
+fn covers_content(rule: &Rule, now: &Approval, content: &ListedContent) -> bool {
+    match (&now.contents, now.digest) {
+        (Some(now), _) => now.has(content),
+        (None, Some(digest)) => digest == content.digest,
+        (None, None) => rule.is_exact(),
+    }
+}
+
+/// Returns true if an approval covers at least what another one of the same selector does, apart from what `before`
+/// lists by version.
 fn gives(now: &Approval, before: &Approval) -> bool {
     before.reviewed.is_none_or(|before| now.reviewed.is_some_and(|now| now.covers_all_of(before)))
         && now.expires.is_none_or(|now| before.expires.is_some_and(|before| now >= before))
-        && (now.digest.is_none() || now.digest == before.digest)
+        && covers_unlisted(now, before)
         && before.follow.as_ref().is_none_or(|before| {
             let follows_as_much =
                 |now: &Follow| now.reference == before.reference && now.cooldown <= before.cooldown;
             now.follow.as_ref().is_some_and(follows_as_much)
         })
+}
+
+/// Returns true if an approval is not limited to other contents than one that lists none.
+fn covers_unlisted(now: &Approval, before: &Approval) -> bool {
+    match (&now.contents, &before.contents) {
+        // Each listed version is compared by itself.
+        (_, Some(_)) => true,
+        (Some(now), None) => before.digest.is_some_and(|digest| {
+            // Only a rule for one exact version has a digest.
+            now.iter().all(|content| content.digest == digest)
+        }),
+        (None, None) => now.digest.is_none() || now.digest == before.digest,
+    }
 }
 
 #[cfg(test)]
@@ -178,6 +229,63 @@ mod tests {
         assert_eq!(ended.len(), usize::from(has_ended));
         let state = valid.rules[0].approval.as_ref().map(|approval| approval.state);
         assert_eq!(state, Some(if has_ended { State::Pending } else { State::Approved }));
+    }
+
+    const DIGEST_A: &str =
+        "sha256:aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa";
+    const DIGEST_B: &str =
+        "sha256:bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb";
+
+    /// P26.
+    #[rstest::rstest]
+    //                before                               now                                                    listed after
+    #[case::same(
+        "contents: {1.0.0: A, 1.1.0: B}",
+        "contents: {1.0.0: A, 1.1.0: B}",
+        Some("1.0.0 1.1.0")
+    )]
+    #[case::more("contents: {1.0.0: A}", "contents: {1.0.0: A, 1.1.0: B}", Some("1.0.0"))]
+    #[case::one_lost("contents: {1.0.0: A, 1.1.0: B}", "contents: {1.1.0: B}", Some("1.1.0"))]
+    #[case::other_digest(
+        "contents: {1.0.0: A, 1.1.0: B}",
+        "contents: {1.0.0: A, 1.1.0: A}",
+        Some("1.0.0")
+    )]
+    #[case::all_lost("contents: {1.0.0: A}", "contents: {1.2.0: A}", None)]
+    #[case::only_a_date("contents: {1.0.0: A}", "scope: x", None)]
+    #[case::narrowed("scope: x", "contents: {1.0.0: A}", None)]
+    fn listed_content_ends_when_its_file_does_not_list_it_any_more(
+        #[case] before: &str,
+        #[case] now: &str,
+        #[case] wanted: Option<&str>,
+    ) {
+        let text = |fields: &str| {
+            let fields = fields.replace(": A", &format!(": '{DIGEST_A}'"));
+            let fields = fields.replace(": B", &format!(": '{DIGEST_B}'"));
+            format!(
+                "servers: [{{name: com.a/x, approval: {{state: approved, reviewed: 2026-05-01, {fields}}}}}]"
+            )
+        };
+        let (before, now) = (text(before), text(now));
+        let mut valid = parsed(&[("a.yaml", &before)]);
+        let whole = BTreeSet::from(["a.yaml"]);
+        let ended =
+            end_approvals(&mut valid, &parsed(&[("a.yaml", &now)]), &whole, &BTreeSet::new());
+        let approval = valid.rules[0].approval.as_ref().expect("an approval");
+        let contents = approval.contents.iter().flat_map(Contents::iter);
+        let listed: Vec<&str> = contents.map(|content| content.version.as_str()).collect();
+        match wanted {
+            Some(wanted) => {
+                assert_eq!((approval.state, &*listed.join(" ")), (State::Approved, wanted));
+            }
+            None => assert_eq!(approval.state, State::Pending),
+        }
+        // What ended stays so when the edited file is deleted.
+        let places = ended.iter().map(|finding| &finding.place);
+        let places = places.map(|place| ("a.yaml".to_owned(), place.span.start as u64)).collect();
+        let mut again = parsed(&[("a.yaml", &before)]);
+        end_approvals(&mut again, &parsed(&[]), &BTreeSet::new(), &places);
+        assert_eq!(again.rules[0].approval, valid.rules[0].approval);
     }
 
     /// P26.

@@ -1,8 +1,8 @@
 use std::collections::HashMap;
 
 use super::set::patterns_of;
-use super::{NamePattern, OverlaySet, Rule, VersionPattern};
-use crate::lint::Finding;
+use super::{Contents, ListedContent, NamePattern, OverlaySet, Rule, VersionPattern};
+use crate::lint::{Finding, Place};
 
 /// The denials of one name pattern, by the versions that they deny.
 #[derive(Default)]
@@ -33,32 +33,51 @@ impl OverlaySet {
             return Vec::new();
         }
         let approvals = self.rules().iter().filter(|rule| rule.approved().is_some());
+        let find = |approval: &Rule, versions: &VersionPattern| {
+            covering(&approval.name.denial_form())
+                .into_iter()
+                .filter_map(|form| denials.get(&form))
+                .find_map(|of_name| of_name.overruling(approval, versions))
+        };
         approvals
-            .filter_map(|approval| {
-                let denial = covering(&approval.name.denial_form())
-                    .into_iter()
-                    .filter_map(|form| denials.get(&form))
-                    .find_map(|of_name| of_name.overruling(approval))?;
-                Some(warning(approval, denial))
+            .flat_map(|approval| match find(approval, &approval.versions) {
+                Some(denial) => vec![warning(&approval.place, &approval.selector(), denial)],
+                None => approval
+                    .listed()
+                    .filter_map(|content| {
+                        let denial =
+                            find(approval, &VersionPattern::Exact(content.version.clone()))?;
+                        let entry = format!("{}@{}", approval.name, content.version);
+                        Some(warning(&content.place_in(&approval.place.source), &entry, denial))
+                    })
+                    .collect(),
             })
             .collect()
     }
 }
 
+impl Rule {
+    /// Returns the versions that its approval lists.
+    fn listed(&self) -> impl Iterator<Item = &ListedContent> {
+        let contents = self.approved().and_then(|approval| approval.contents.as_ref());
+        contents.into_iter().flat_map(Contents::iter)
+    }
+}
+
 impl<'s> Denials<'s> {
-    /// Returns a denial that overrules the approval by its spelling.
-    fn overruling(&self, approval: &Rule) -> Option<&'s Rule> {
-        let exact = match &approval.versions {
+    /// Returns a denial that overrules the approval of these versions by its spelling.
+    fn overruling(&self, approval: &Rule, versions: &VersionPattern) -> Option<&'s Rule> {
+        let exact = match versions {
             VersionPattern::Exact(version) => self.by_release.get(&version.release_form()),
             _ => None,
         };
         let exact = exact.into_iter().flatten().filter(|denial| {
-            denial.versions != approval.versions || !is_covered(&approval.name, &denial.name)
+            denial.versions != *versions || !is_covered(&approval.name, &denial.name)
         });
         let others = self.others.iter().filter(|(name, _)| !is_covered(&approval.name, name));
         let others = others
             .flat_map(|(_, denials)| denials)
-            .filter(|denial| may_overlap(&approval.versions, &denial.versions));
+            .filter(|denial| may_overlap(versions, &denial.versions));
         exact.chain(others).copied().find(|denial| {
             let (left, right) = (&approval.upstream, &denial.upstream);
             left.is_none() || right.is_none() || left == right
@@ -95,14 +114,13 @@ pub(super) fn may_overlap(approved: &VersionPattern, denied: &VersionPattern) ->
     }
 }
 
-fn warning(approval: &Rule, denial: &Rule) -> Finding {
+fn warning(place: &Place, approved: &str, denial: &Rule) -> Finding {
     let found = format!(
-        "the approval of `{}` has no effect: a denial or suspension of `{}` covers every spelling of it",
-        approval.selector(),
+        "the approval of `{approved}` has no effect: a denial or suspension of `{}` covers every spelling of it",
         denial.selector()
     );
     let allowed = "remove the approval, or deny more narrowly";
-    Finding::warning(&approval.place, found, allowed).against(&denial.place)
+    Finding::warning(place, found, allowed).against(&denial.place)
 }
 
 #[cfg(test)]
@@ -126,6 +144,9 @@ mod tests {
     #[case("name: com.a/x, versions: 1.2.3", "name: com.a/x", false)]
     #[case("name: com.a/x., upstream: one", "name: com.a/x, upstream: two", false)]
     #[case("name: com.a/x., upstream: one", "name: com.a/x", true)]
+    #[case("name: com.a/x listing v1.2.3", "name: com.a/x, versions: 1.2.3", true)]
+    #[case("name: com.a/x listing 1.2.3", "name: com.a/x, versions: 1.2.3", false)]
+    #[case("name: com.a/x listing 1.2.4", "name: com.a/x, versions: v1.2.3", false)]
     fn approval_that_a_denial_of_another_spelling_overrules_is_a_warning(
         #[case] approved: &str,
         #[case] denied: &str,
@@ -133,7 +154,13 @@ mod tests {
     ) {
         let now = Timestamp::parse("2026-06-01T00:00:00Z").expect("a time");
         let context = Context { terms: Terms::default(), now, upstreams: None };
-        let approval = "{state: approved, reviewed: 2026-05-01}";
+        let (approved, contents) = approved.split_once(" listing ").unwrap_or((approved, ""));
+        let digest = "sha256:aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa";
+        let contents = match contents {
+            "" => String::new(),
+            version => format!(", contents: {{{version}: '{digest}'}}"),
+        };
+        let approval = format!("{{state: approved, reviewed: 2026-05-01{contents}}}");
         let files = [
             Source::new("a.yaml", format!("servers: [{{{approved}, approval: {approval}}}]")),
             Source::new("d.yaml", format!("servers: [{{{denied}, approval: {{state: denied}}}}]")),
@@ -142,10 +169,7 @@ mod tests {
         let found: Vec<String> = set.overruled().iter().map(Finding::to_string).collect();
         assert_eq!(found.len(), usize::from(is_overruled), "{found:?}");
         for finding in found {
-            assert!(
-                finding.contains("a.yaml:1:11") && finding.contains("d.yaml:1:11"),
-                "{finding}"
-            );
+            assert!(finding.contains("a.yaml:1:") && finding.contains("d.yaml:1:11"), "{finding}");
         }
     }
 }

@@ -3,11 +3,13 @@ use std::time::Duration;
 
 use serde::{Serialize, Serializer};
 
+use super::checklist::{Answer, Area, Checklist};
 use super::conditions::{Condition, Conditions, Waive, WaivedCondition};
 use super::later::{Follow, OnDeprecated, OnDrift};
+use super::listed::Contents;
 use super::{NamePattern, Reviewed, VersionPattern};
 use crate::lint::Place;
-use crate::model::{Digest, Name, Timestamp};
+use crate::model::{Digest, Name, Timestamp, Version};
 
 /// One item of a `servers` list: the policy for the entries it selects.
 ///
@@ -81,12 +83,34 @@ pub struct Approval {
     /// The received digest that was reviewed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub digest: Option<Digest>,
+    /// The versions that it covers, each with the content that was reviewed; only in a rule for an exact name. Without
+    /// it the time of the review decides.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub contents: Option<Contents>,
+    /// For people only; never served.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub checklist: Option<Checklist>,
     /// The later versions that it covers too; only in a rule for an exact name.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub follow: Option<Follow>,
 }
 
 impl Approval {
+    /// Returns the received digest that it requires of a version, if it pins one.
+    #[must_use]
+    pub fn pin_of(&self, version: &Version) -> Option<Digest> {
+        match &self.contents {
+            Some(contents) => contents.digest_of(version),
+            None => self.digest,
+        }
+    }
+
+    /// Returns true if it lists what it covers, and not this version.
+    #[must_use]
+    pub fn leaves_out(&self, version: &Version) -> bool {
+        self.contents.as_ref().is_some_and(|contents| contents.digest_of(version).is_none())
+    }
+
     /// Returns true if it approves now: it has not expired, and its review is not dated ahead.
     #[must_use]
     pub fn is_effective(&self, now: Timestamp) -> bool {
@@ -167,7 +191,7 @@ macro_rules! display_as_word {
         }
     )*};
 }
-display_as_word!(State, Track, Classification);
+display_as_word!(State, Track, Classification, Area, Answer);
 
 macro_rules! serialize_as_text {
     ($($type:ty),*) => {$(
@@ -216,6 +240,34 @@ impl Default for Terms {
 }
 
 impl Rule {
+    /// Returns a rule that selects these names and versions, and states nothing about them.
+    #[must_use]
+    pub fn selecting(
+        place: Place,
+        name: NamePattern,
+        versions: VersionPattern,
+        upstream: Option<String>,
+    ) -> Self {
+        Self {
+            place,
+            name,
+            versions,
+            upstream,
+            tier: None,
+            classification: None,
+            owner: None,
+            labels: None,
+            reason: None,
+            approval: None,
+            allow: None,
+            conditions: None,
+            waive: None,
+            on_drift: None,
+            on_deprecated: None,
+            successor: None,
+        }
+    }
+
     /// Returns the specificity; fields are taken from the greatest: name before version before
     /// upstream.
     #[must_use]

@@ -56,21 +56,8 @@ impl OverlaySet {
     #[must_use]
     pub fn with_denials_of(&self, refused: &Reading) -> Self {
         let denials = refused.rules.iter().filter(|rule| rule.hides()).map(|rule| {
-            let approval = rule.approval.clone();
-            Rule {
-                tier: None,
-                classification: None,
-                owner: None,
-                labels: None,
-                allow: None,
-                conditions: None,
-                waive: None,
-                on_drift: None,
-                on_deprecated: None,
-                successor: None,
-                approval,
-                ..rule.clone()
-            }
+            let Rule { place, name, versions, upstream, reason, approval, .. } = rule.clone();
+            Rule { reason, approval, ..Rule::selecting(place, name, versions, upstream) }
         });
         let internal = self.internal.iter().chain(&refused.internal).cloned().collect();
         Self::new(self.rules.iter().cloned().chain(denials).collect(), internal)

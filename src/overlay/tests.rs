@@ -550,3 +550,110 @@ fn follow_stands_on_an_approval_of_one_name_with_a_reference(
     assert_eq!(findings.len(), usize::from(!wanted.is_empty()), "{findings:#?}");
     assert!(findings.iter().all(|found| found.contains(wanted)), "{findings:#?}");
 }
+
+#[rstest]
+#[case(
+    "name: a.b/c, approval: {state: approved, reviewed: 2026-05-01, contents: {1.0.0: DIG, v1.0.0: DIG}}",
+    ""
+)]
+#[case(
+    "name: a.b/c, versions: '>=1', approval: {state: approved, reviewed: 2026-05-01, contents: {1.10: DIG}}",
+    "`1.10` is outside of `>=1`; versions that the rule selects"
+)]
+#[case(
+    "name: a.b/c, versions: 1.0.0, approval: {state: approved, reviewed: 2026-05-01, contents: {1.0.0: DIG}}",
+    ""
+)]
+#[case(
+    "name: a.b/c, versions: 1.0.0, approval: {state: approved, reviewed: 2026-05-01, contents: {1.0.0+1: DIG}}",
+    "`1.0.0+1` is outside of `1.0.0`"
+)]
+#[case(
+    "name: a.b/*, approval: {state: approved, reviewed: 2026-05-01, contents: {1.0.0: DIG}}",
+    "`contents` for `a.b/*`; an approval of one exact name"
+)]
+#[case(
+    "name: a.b/c, approval: {state: pending, contents: {1.0.0: DIG}}",
+    "`contents` beside state `pending`; only an approval has `contents`"
+)]
+#[case(
+    "name: a.b/c, versions: 1.0.0, approval: {state: approved, reviewed: 2026-05-01, digest: DIG, contents: {1.0.0: DIG}}",
+    "`contents` beside `digest`; one of them"
+)]
+#[case(
+    "name: a.b/c, approval: {state: approved, reviewed: 2026-05-01, contents: {1.0.0: DIG, 1.0.0: DIG}}",
+    "the version `1.0.0` appears twice"
+)]
+#[case(
+    "name: a.b/c, approval: {state: approved, reviewed: 2026-05-01, contents: {1.0.0: 'sha256:3b1f'}}",
+    "a digest is `sha256:` and 64"
+)]
+#[case(
+    "name: a.b/c, approval: {state: approved, reviewed: 2026-05-01, contents: {}}",
+    "an empty mapping; 1 to 256 versions"
+)]
+#[case(
+    "name: a.b/c, approval: {state: approved, reviewed: 2026-05-01, contents: [1.0.0]}",
+    "a list; 1 to 256 versions"
+)]
+#[case(
+    "name: a.b/c, approval: {state: approved, reviewed: 2026-05-01, contents: {1.0 0: DIG}}",
+    "`1.0 0`; "
+)]
+fn contents_list_versions_that_the_rule_selects_with_full_digests(
+    #[case] fields: &str,
+    #[case] wanted: &str,
+) {
+    const DIGEST: &str =
+        "'sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855'";
+    let findings = lint(&server(&fields.replace("DIG", DIGEST)));
+    assert_eq!(findings.len(), usize::from(!wanted.is_empty()), "{findings:#?}");
+    assert!(findings.iter().all(|found| found.contains(wanted)), "{findings:#?}");
+}
+
+#[test]
+fn contents_list_at_most_256_versions() {
+    const DIGEST: &str = "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+    let listing = |count: usize| {
+        let contents: String = (0..count).map(|at| format!("1.0.{at}: '{DIGEST}', ")).collect();
+        lint(&server(&format!(
+            "name: a.b/c, approval: {{state: approved, reviewed: 2026-05-01, contents: {{{contents}}}}}"
+        )))
+    };
+    assert_eq!(listing(256), Vec::<String>::new());
+    let findings = listing(257);
+    assert!(findings[0].contains("`contents` of 257 versions; 1 to 256 versions"), "{findings:?}");
+}
+
+#[rstest]
+#[case("{authentication: {answer: ok}, data_flow: {answer: concern, note: abroad}}", "")]
+#[case("{logging: {answer: na}}", "`concern` or `na` without `note`; say why in `note`")]
+#[case("{logging: {note: none}}", "a check without `answer`; `ok`, `concern` or `na`")]
+#[case("{logging: {answer: yes}}", "`yes`; allowed: `ok`, `concern`, `na`")]
+#[case("{loging: {answer: ok}}", "unknown key `loging`; did you mean `logging`?")]
+#[case("{logging: ok}", "`ok`; a mapping of `answer`, `note`")]
+#[case("{}", "a `checklist` without an area")]
+fn checklist_has_an_answer_for_each_area_with_a_note_unless_it_is_ok(
+    #[case] checklist: &str,
+    #[case] wanted: &str,
+) {
+    let fields = format!(
+        "name: a.b/c, approval: {{state: approved, reviewed: 2026-05-01, checklist: {checklist}}}"
+    );
+    let findings = lint(&server(&fields));
+    assert_eq!(findings.len(), usize::from(!wanted.is_empty()), "{findings:#?}");
+    assert!(findings.iter().all(|found| found.contains(wanted)), "{findings:#?}");
+}
+
+#[test]
+fn rules_with_other_contents_contradict_each_other_and_equal_ones_do_not() {
+    const DIGEST: &str = "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+    let rule = |version: &str| {
+        format!(
+            "  - {{name: a.b/c, approval: {{state: approved, reviewed: 2026-05-01, contents: {{{version}: '{DIGEST}'}}}}}}\n"
+        )
+    };
+    let two = |left: &str, right: &str| lint(&format!("servers:\n{}{}", rule(left), rule(right)));
+    assert_eq!(two("1.0.0", "1.0.0"), Vec::<String>::new());
+    assert!(two("1.0.0", "v1.0.0")[0].contains("different approval"));
+}

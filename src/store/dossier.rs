@@ -21,7 +21,7 @@ impl Snapshot {
         let mut dossier = Dossier::empty(name.clone());
         for upstream in self.known_upstreams()? {
             let pin = |version: &Version| {
-                policy.overlays.rules_for(name).effective(version, upstream).pin()
+                policy.overlays.rules_for(name).effective(version, upstream).pin
             };
             self.add_rows(upstream, pin, &mut dossier)?;
         }

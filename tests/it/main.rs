@@ -50,3 +50,4 @@ mod stories;
 mod support;
 mod webhooks;
 mod whom_to_ask;
+mod written_decisions;

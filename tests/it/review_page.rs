@@ -45,7 +45,8 @@ async fn commands_of_the_review_page_work_one_after_another() {
     );
     for folder in ["pull", "main/overlays"] {
         fs::create_dir_all(place.path().join(folder)).expect("a folder");
-        let rule = "servers: [{name: com.vendor/*, approval: {state: approved, reviewed: 2026-10-01}}]\n";
+        let rule =
+            "servers: [{name: com.vendor/*, approval: {state: approved, reviewed: 2026-10-01}}]\n";
         place.write(&format!("{folder}/policy.yaml"), rule);
     }
     place.set_clock("2026-10-31T10:00:00Z");

@@ -101,7 +101,7 @@ fn classify(
             return Some((WaitingKind::Ends, Some(end)));
         }
         // A pin on the content that is served decides about the other one.
-        let is_pinned = entry.rules.pin() == Some(entry.head.received);
+        let is_pinned = entry.rules.pin == Some(entry.head.received);
         let drifted = entry.unadopted_content().filter(|_| !is_pinned);
         return drifted.map(|_| (WaitingKind::Drift, None));
     };
@@ -118,7 +118,12 @@ fn classify(
         (Gate::Approved, Evidence::NotFollowed { why, .. }) if why.is_material() => {
             WaitingKind::MaterialChange
         }
-        (Gate::Approved, Evidence::NotFollowed { .. } | Evidence::PublishedLater { .. }) => later?,
+        (
+            Gate::Approved,
+            Evidence::NotFollowed { .. }
+            | Evidence::PublishedLater { .. }
+            | Evidence::NotListed { .. },
+        ) => later?,
         // A rule for some versions says nothing of a newer one.
         (Gate::Approved, Evidence::NoRule) if approved.is_some() => later?,
         (Gate::ContentAsReviewed, _) => WaitingKind::Drift,

@@ -130,6 +130,21 @@ fn judge(
     (EntryState::of(entry), why)
 }
 
+#[test]
+fn version_that_is_not_listed_is_followed_and_never_covered_by_the_date() {
+    let digest = Digest::of(reference().to_string().as_bytes());
+    let policy = policy(&overlay(&format!(", contents: {{1.4.0: '{digest}'}}")));
+    let mut later = reference();
+    later["version"] = "1.5.0".into();
+    let followed = judge(&with_later(&[later.clone()]), &policy, at(NOW));
+    assert_eq!(followed, (EntryState::Served, None));
+    later["version"] = "1.3.0".into();
+    let mut older = with_later(&[]);
+    older.rows.push(row(&later, "2026-01-10T00:00:00Z"));
+    let (_, why) = judge(&older, &policy, at(NOW));
+    assert_eq!(why, Some(NotBenign::NotHigher), "it came before the review");
+}
+
 fn not_benign(server: &Value) -> Option<NotBenign> {
     judge(&with_later(std::slice::from_ref(server)), &policy(&overlay("")), at(NOW)).1
 }

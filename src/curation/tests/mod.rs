@@ -2,6 +2,7 @@
 
 mod authority;
 mod conditions;
+mod contents;
 pub(crate) mod fixtures;
 mod follow;
 mod gates;

@@ -105,7 +105,7 @@ pub struct SheetAlert {
 }
 
 /// A decision about the name that the overlays state.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EarlierDecision {
     /// The names and versions that the rule selects.
     pub selector: String,
@@ -270,7 +270,16 @@ impl KeptVersion {
 }
 
 impl EarlierDecision {
-    fn of(rule: &Rule) -> Option<Self> {
+    /// Returns true if it is the same decision, wherever it stands.
+    #[must_use]
+    pub fn says_the_same(&self, other: &Self) -> bool {
+        let said = |decision: &Self| Self { place: String::new(), ..decision.clone() };
+        said(self) == said(other)
+    }
+
+    /// Returns the decision that a rule states.
+    #[must_use]
+    pub fn of(rule: &Rule) -> Option<Self> {
         let approval = rule.approval.as_ref()?;
         Some(Self {
             selector: rule.selector(),

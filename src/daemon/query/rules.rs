@@ -23,8 +23,12 @@ pub struct RuleEffect {
     pub approves: u64,
     /// Those of them that are served.
     pub serves: u64,
-    /// Versions that it selects and that were published after its review.
+    /// Versions that it selects and does not cover: they were published after its review, or its `contents` leave them
+    /// out.
     pub newer: u64,
+    /// Those of them that are only not in its `contents`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unlisted: Option<u64>,
     /// Those of them that only the missing hour of its review leaves out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub same_day: Option<SameDay>,
@@ -148,6 +152,7 @@ struct Tally<'r> {
     rule: &'r Rule,
     serves: u64,
     newer: u64,
+    unlisted: u64,
     same_day: Found,
     same_day_count: u64,
     waiting: u64,
@@ -162,6 +167,7 @@ impl<'r> Tally<'r> {
             rule,
             serves: 0,
             newer: 0,
+            unlisted: 0,
             same_day: Found::new(),
             same_day_count: 0,
             waiting: 0,
@@ -183,6 +189,10 @@ impl<'r> Tally<'r> {
         match hidden_by {
             _ if !decides => self.elsewhere += 1,
             None => self.serves += 1,
+            Some((_, Evidence::NotListed { .. })) => {
+                self.newer += 1;
+                self.unlisted += 1;
+            }
             Some((
                 _,
                 Evidence::PublishedLater { .. }
@@ -207,6 +217,7 @@ impl<'r> Tally<'r> {
             approves: self.serves + self.hidden.values().sum::<u64>(),
             serves: self.serves,
             newer: self.newer,
+            unlisted: Some(self.unlisted).filter(|count| *count > 0),
             same_day: SameDay::of(self.same_day, self.same_day_count),
             waiting: self.waiting,
             elsewhere: self.elsewhere,
@@ -281,6 +292,10 @@ impl RuleEffect {
                 format!("`{selector}` selects no version that an upstream has"),
                 "check the spelling and the version; the rule is valid all the same".to_owned(),
             ),
+            (0, newer) if self.unlisted == Some(newer) => (
+                format!("`{selector}` approves 0 versions"),
+                format!("{newer} that it selects are not in its `contents`"),
+            ),
             (0, newer) => (
                 format!("`{selector}` approves 0 versions"),
                 format!("{newer} that it selects came after its `reviewed`"),
@@ -304,6 +319,7 @@ mod tests {
             approves,
             serves,
             newer,
+            unlisted: None,
             same_day: None,
             waiting: 0,
             elsewhere: 0,
@@ -354,6 +370,12 @@ mod tests {
         effect(0, 0, 0),
         Some(
             "a.yaml:2:5: `com.example/*` selects no version that an upstream has: check the spelling and the version; the rule is valid all the same"
+        )
+    )]
+    #[case(
+        RuleEffect { unlisted: Some(2), ..effect(0, 0, 2) },
+        Some(
+            "a.yaml:2:5: `com.example/*` approves 0 versions: 2 that it selects are not in its `contents`"
         )
     )]
     fn rule_without_effect_says_so(#[case] effect: RuleEffect, #[case] message: Option<&str>) {

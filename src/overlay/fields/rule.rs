@@ -7,6 +7,10 @@ pub(in crate::overlay) const DEPRECATED: &str = "`keep`, or a mapping such as `{
 pub(in crate::overlay) const RELEASE: &str =
     "a semantic version that is not a pre-release, such as 1.4.0";
 
+/// The allowed values of `contents`.
+pub(in crate::overlay) const CONTENTS: &str =
+    "1 to 256 versions that the rule selects, each with the digest of its content";
+
 pub(in crate::overlay) const DOCUMENT: Table = Table {
     heading: "Document",
     intro: "",
@@ -169,8 +173,22 @@ pub(in crate::overlay) const APPROVAL: Table = Table {
             "The received digest that was reviewed. Only with `approved` and one exact version of one \
              exact name.",
         )
-        .allowed("a digest is `sha256:` and 64 lower-case hexadecimal digits")
-        .example("sha256:3b1f7c6a0e5d4c2b9a8877665544332211ffeeddccbbaa99887766554433221f"),
+        .allowed("a digest is `sha256:` and 64 lower-case hexadecimal digits"),
+        Field::new(
+            "contents",
+            "mapping of digests",
+            "The versions that the approval covers, each with the received digest that was reviewed; versions are \
+             compared byte for byte. It takes the place of the time of the review: a version that is not listed is \
+             covered by `follow` only. Only with `approved` and an exact name, and not beside `digest`.",
+        )
+        .allowed(CONTENTS)
+        .example("{2.1.0: \"sha256:3b1f7c6a0e5d4c2b9a8877665544332211ffeeddccbbaa99887766554433221f\"}"),
+        Field::new(
+            "checklist",
+            "mapping",
+            "The answers for the areas of a review, for people: see `checklist`; never served.",
+        )
+        .example("{authentication: {answer: ok}}"),
         Field::new(
             "follow",
             "word",
@@ -209,6 +227,47 @@ pub(in crate::overlay) const REFERENCE: Table = Table {
             .required()
             .allowed("a digest is `sha256:` and 64 lower-case hexadecimal digits")
             .example("sha256:3b1f7c6a0e5d4c2b9a8877665544332211ffeeddccbbaa99887766554433221f"),
+    ],
+    planned: &[],
+};
+
+/// An area of the checklist.
+const fn area(key: &'static str, meaning: &'static str) -> Field {
+    Field::new(key, "mapping", meaning).like("check")
+}
+
+pub(in crate::overlay) const CHECKLIST: Table = Table {
+    heading: "checklist",
+    intro: "Each area has an answer: see `check`.",
+    opening: "servers:\n  - name: com.example/wiki\n    approval:\n      state: approved\n      reviewed: 2026-11-01\n      checklist:\n",
+    fields: &[
+        area(
+            "authentication",
+            "The way in which the server authenticates its users, and the secrets it asks for.",
+        )
+        .example("{answer: ok}"),
+        area("scoping", "The rights that the server needs, and their limits.")
+            .example("{answer: ok, note: read only token}"),
+        area("tool_surface", "The tools, arguments and texts that an agent gets."),
+        area("logging", "The records of use that the organisation gets."),
+        area("drift", "The way in which the content may change after the review."),
+        area("data_flow", "The data that leaves the organisation, and its recipients.")
+            .example("{answer: concern, note: it sends texts to another country}"),
+    ],
+    planned: &[],
+};
+
+pub(in crate::overlay) const CHECK: Table = Table {
+    heading: "check",
+    intro: "",
+    opening: "servers:\n  - name: com.example/wiki\n    approval:\n      state: approved\n      reviewed: 2026-11-01\n      checklist:\n        logging:\n",
+    fields: &[
+        Field::new("answer", "word", "The outcome of the check; `na` if the area does not apply.")
+            .required()
+            .allowed("`ok`, `concern`, `na`")
+            .example("na"),
+        Field::new("note", "text", "The reason. Required for `concern` and `na`.")
+            .example("the server runs on the machine of its user"),
     ],
     planned: &[],
 };

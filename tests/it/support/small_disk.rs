@@ -64,6 +64,13 @@ impl SmallDisk {
         }
     }
 
+    /// Makes the disk read-only; returns false where this machine does not allow it.
+    pub(crate) fn make_read_only(&self) -> bool {
+        let mut command = self.command("mount", Path::new("/"));
+        command.args(["-o", "remount,ro"]).arg(&self.folder);
+        command.status().is_ok_and(|status| status.success())
+    }
+
     /// Frees what [`SmallDisk::fill`] took.
     pub(crate) fn free(&self) {
         fs::remove_file(self.folder().join("filler")).expect("removed");

@@ -1,0 +1,179 @@
+use std::fs::{self, File, Metadata};
+use std::io::{self, ErrorKind, Write};
+use std::os::unix::fs::{MetadataExt, PermissionsExt, fchown};
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{FlockOperation, flock};
+use thiserror::Error;
+
+/// The reason why a file was not replaced. The file is as it was.
+#[derive(Debug, Error)]
+pub enum ReplaceError {
+    #[error(
+        "{path} is a symbolic link to {target}, and nothing was written: decide where that file is kept, or take the \
+         text of `--stdout` there"
+    )]
+    Link { path: PathBuf, target: PathBuf },
+    #[error(
+        "{path} changed since it was read, and nothing was written: look at the change, and run the command again"
+    )]
+    Changed { path: PathBuf },
+    #[error(
+        "another command writes into {folder} now, and nothing was written: run this one again"
+    )]
+    Busy { folder: PathBuf },
+    #[error(
+        "no file can be made in {folder}, and nothing was written: allow it, or take the text of `--stdout` to a place \
+         where you may write"
+    )]
+    Folder { folder: PathBuf, source: io::Error },
+    #[error(
+        "{path} could not be written and is as it was: make room on the disk, and run the command again"
+    )]
+    Full { path: PathBuf, source: io::Error },
+    #[error("{path} could not be written and is as it was")]
+    Write { path: PathBuf, source: io::Error },
+}
+
+/// Replaces a file with a text, or makes it if there was none: whole, or not at all.
+///
+/// The text is written beside the file, reaches the disk, and takes the name of the file, which keeps its mode and its
+/// owner. Enforces: the file still has the text `before`; it is not a symbolic link; one command writes into a folder at a
+/// time. Deliberately does not lock out editors: one that saves between the comparison and the new name loses, within
+/// microseconds.
+///
+/// # Errors
+/// The reason why the file is as it was.
+pub fn replace_file(path: &Path, before: Option<&str>, text: &str) -> Result<(), ReplaceError> {
+    let folder = match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
+    };
+    let in_folder = |source| ReplaceError::Folder { folder: folder.to_owned(), source };
+    let failed = |source: io::Error| match source.kind() {
+        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => {
+            ReplaceError::Full { path: path.to_owned(), source }
+        }
+        _ => ReplaceError::Write { path: path.to_owned(), source },
+    };
+    refuse_link(path)?;
+    let opened = File::open(folder).map_err(in_folder)?;
+    // A file system without locks has none to wait for.
+    if flock(&opened, FlockOperation::NonBlockingLockExclusive)
+        == Err(rustix::io::Errno::WOULDBLOCK)
+    {
+        return Err(ReplaceError::Busy { folder: folder.to_owned() });
+    }
+    let prepared = tempfile::Builder::new()
+        .prefix(".vidimus-")
+        .suffix(".tmp")
+        .permissions(fs::Permissions::from_mode(0o666))
+        .tempfile_in(folder);
+    let mut prepared = prepared.map_err(|error| match error.kind() {
+        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => failed(error),
+        _ => in_folder(error),
+    })?;
+    prepared.write_all(text.as_bytes()).map_err(failed)?;
+    if let Ok(metadata) = fs::metadata(path) {
+        keep_marks(prepared.as_file(), &metadata).map_err(failed)?;
+    }
+    prepared.as_file().sync_all().map_err(failed)?;
+    let changed = || ReplaceError::Changed { path: path.to_owned() };
+    refuse_link(path)?;
+    match (before, fs::read_to_string(path)) {
+        (Some(before), Ok(now)) if before == now => {
+            prepared.persist(path).map_err(|error| failed(error.error))?;
+        }
+        (None, Err(error)) if error.kind() == ErrorKind::NotFound => {
+            prepared.persist_noclobber(path).map_err(|error| match error.error.kind() {
+                ErrorKind::AlreadyExists => changed(),
+                _ => failed(error.error),
+            })?;
+        }
+        _ => return Err(changed()),
+    }
+    opened.sync_all().map_err(failed)
+}
+
+fn refuse_link(path: &Path) -> Result<(), ReplaceError> {
+    let Ok(target) = fs::read_link(path) else { return Ok(()) };
+    Err(ReplaceError::Link { path: path.to_owned(), target })
+}
+
+/// Gives a new file the mode and the owner of the one that it replaces.
+fn keep_marks(new: &File, old: &Metadata) -> io::Result<()> {
+    let metadata = new.metadata()?;
+    if (metadata.uid(), metadata.gid()) != (old.uid(), old.gid()) {
+        fchown(new, Some(old.uid()), Some(old.gid()))?;
+    }
+    new.set_permissions(fs::Permissions::from_mode(old.mode() & 0o7777))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(folder: &Path) -> Vec<String> {
+        let entries = fs::read_dir(folder).expect("a folder");
+        let name = |entry: io::Result<fs::DirEntry>| {
+            entry.expect("an entry").file_name().to_string_lossy().into_owned()
+        };
+        let mut names: Vec<String> = entries.map(name).collect();
+        names.sort();
+        names
+    }
+
+    #[test]
+    fn file_is_replaced_whole_and_keeps_its_mode() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("a.yaml");
+        replace_file(&path, None, "one").expect("a new file");
+        let mode = |mode: u32| fs::set_permissions(&path, fs::Permissions::from_mode(mode));
+        mode(0o640).expect("a mode");
+        replace_file(&path, Some("one"), "two").expect("a replaced file");
+        assert_eq!(fs::read_to_string(&path).expect("a text"), "two");
+        assert_eq!(fs::metadata(&path).expect("a file").mode() & 0o7777, 0o640);
+        assert_eq!(names(folder.path()), ["a.yaml"]);
+    }
+
+    #[rstest::rstest]
+    #[case::other_text(Some("one"), Some("other"))]
+    #[case::gone(Some("one"), None)]
+    #[case::made_meanwhile(None, Some("other"))]
+    fn file_that_changed_since_it_was_read_stays(
+        #[case] before: Option<&str>,
+        #[case] now: Option<&str>,
+    ) {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("a.yaml");
+        if let Some(now) = now {
+            fs::write(&path, now).expect("a file");
+        }
+        let refused = replace_file(&path, before, "two").expect_err("a refusal");
+        assert!(matches!(refused, ReplaceError::Changed { .. }), "{refused}");
+        assert_eq!(fs::read_to_string(&path).ok().as_deref(), now);
+        assert_eq!(names(folder.path()).len(), usize::from(now.is_some()));
+    }
+
+    #[test]
+    fn symbolic_link_is_refused_with_its_target() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let (path, target) = (folder.path().join("a.yaml"), folder.path().join("b.yaml"));
+        fs::write(&target, "one").expect("a file");
+        std::os::unix::fs::symlink(&target, &path).expect("a link");
+        let refused = replace_file(&path, Some("one"), "two").expect_err("a refusal");
+        assert!(refused.to_string().contains("b.yaml"), "{refused}");
+        assert_eq!(fs::read_to_string(&target).expect("a text"), "one");
+    }
+
+    #[test]
+    fn second_writer_of_a_folder_is_refused() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("a.yaml");
+        let other = File::open(folder.path()).expect("a folder");
+        flock(&other, FlockOperation::NonBlockingLockExclusive).expect("a lock");
+        let refused = replace_file(&path, None, "two").expect_err("a refusal");
+        assert!(matches!(refused, ReplaceError::Busy { .. }), "{refused}");
+        assert_eq!(names(folder.path()), Vec::<String>::new());
+    }
+}
