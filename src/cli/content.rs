@@ -16,7 +16,7 @@ impl Line {
         Self { label: label.to_owned(), text: text.into(), is_question: false }
     }
 
-    pub(super) fn question(text: &'static str) -> Self {
+    pub(super) fn question(text: impl Into<String>) -> Self {
         Self { is_question: true, ..Self::new("", text) }
     }
 }

@@ -166,10 +166,11 @@ fn other_lines(sheet: &ReviewSheet) -> Vec<Line> {
 }
 
 fn area_lines(report: &AreaReport) -> Vec<Line> {
+    let area = report.area.to_string();
     let facts = report.facts.iter().enumerate().map(|(index, fact)| {
-        let label = if index == 0 { report.area.as_str() } else { "" };
+        let label = if index == 0 { area.as_str() } else { "" };
         Line::new(label, fact.to_string())
     });
     let more = (report.more > 0).then(|| Line::new("", format!("and {} more", report.more)));
-    facts.chain(more).chain([Line::question(report.area.ask())]).collect()
+    facts.chain(more).chain([Line::question(&report.ask)]).collect()
 }

@@ -91,7 +91,7 @@ mod tests {
 
     #[rstest::rstest]
     #[case(BEFORE, &[])]
-    #[case("# moved\nservers: [{name: a.b/c, tier: 2, owner: o}, {name: a.b/*, tier: 1}, {name: a.b/d, approval: {state: denied}}]", &[])]
+    #[case("# moved\nservers: [{name: a.b/c, tier: 2}, {name: a.b/*, tier: 1}, {name: a.b/d, approval: {state: denied}}]", &[])]
     #[case("servers: [{name: a.b/*, tier: 3}, {name: a.b/c, tier: 2}, {name: x.y/z, tier: 1}]", &["a.b/* Changed", "a.b/d Removed", "x.y/z New"])]
     #[case("servers: [{name: a.b/*, tier: 1}, {name: a.b/c, versions: 1.0.0, tier: 2}, {name: a.b/d, approval: {state: denied}}]", &["a.b/c Removed", "a.b/c@1.0.0 New"])]
     fn rule_is_altered_only_if_it_can_change_what_is_served(

@@ -1,4 +1,4 @@
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::fields::{CHECK, CHECKLIST};
 use crate::lint::{Kind, Node, Reader};
@@ -18,7 +18,8 @@ pub struct Check {
 }
 
 /// An area that a reviewer checks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Area {
     Authentication,
     Scoping,

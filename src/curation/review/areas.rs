@@ -5,22 +5,11 @@ use serde::{Deserialize, Serialize};
 use crate::curation::content::{EntryContent, InputContent, PackageContent, RemoteContent};
 use crate::curation::facts::InputPlace;
 use crate::model::{Digest, Head};
+use crate::overlay::Area;
 use crate::ownership::host;
 
 /// Facts of one area that a sheet lists; a publisher could state thousands.
 const MAX_FACTS: usize = 50;
-
-/// One of the areas that a person checks before a server is approved.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Area {
-    Authentication,
-    Scoping,
-    ToolSurface,
-    Logging,
-    Drift,
-    DataFlow,
-}
 
 /// One area with what the data already answers, and what a person has to find out.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -85,57 +74,27 @@ pub enum AreaFact {
     Nothing,
 }
 
-impl Area {
-    pub const ALL: [Self; 6] = [
-        Self::Authentication,
-        Self::Scoping,
-        Self::ToolSurface,
-        Self::Logging,
-        Self::Drift,
-        Self::DataFlow,
-    ];
-
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Authentication => "authentication",
-            Self::Scoping => "scoping",
-            Self::ToolSurface => "tool surface",
-            Self::Logging => "logging",
-            Self::Drift => "drift",
-            Self::DataFlow => "data flow",
+/// Returns what a person has to find out.
+const fn question(area: Area) -> &'static str {
+    match area {
+        Area::Authentication => {
+            "Which identity do the credentials have, who issues and revokes them, and how long do they live?"
         }
-    }
-
-    /// Returns what a person has to find out.
-    #[must_use]
-    pub const fn ask(self) -> &'static str {
-        match self {
-            Self::Authentication => {
-                "Which identity do the credentials have, who issues and revokes them, and how long do they live?"
-            }
-            Self::Scoping => {
-                "Which data and systems can the server reach with these values, and can they be narrowed?"
-            }
-            Self::ToolSurface => {
-                "Which tools does it offer, and which of them write, delete, execute or spend?"
-            }
-            Self::Logging => {
-                "What does it log, where do the logs go, and do they hold secrets or personal data?"
-            }
-            Self::Drift => {
-                "How does the publisher release and sign, and is what a client installs the content that you read?"
-            }
-            Self::DataFlow => {
-                "Which data leaves to these hosts, who processes it there, and under which agreement?"
-            }
+        Area::Scoping => {
+            "Which data and systems can the server reach with these values, and can they be narrowed?"
         }
-    }
-}
-
-impl fmt::Display for Area {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
+        Area::ToolSurface => {
+            "Which tools does it offer, and which of them write, delete, execute or spend?"
+        }
+        Area::Logging => {
+            "What does it log, where do the logs go, and do they hold secrets or personal data?"
+        }
+        Area::Drift => {
+            "How does the publisher release and sign, and is what a client installs the content that you read?"
+        }
+        Area::DataFlow => {
+            "Which data leaves to these hosts, who processes it there, and under which agreement?"
+        }
     }
 }
 
@@ -147,7 +106,7 @@ impl AreaReport {
     /// upstream sends now, if it is another one.
     #[must_use]
     pub fn all(versions: &[Version<'_>]) -> Vec<Self> {
-        Area::ALL.into_iter().map(|area| Self::of(area, versions)).collect()
+        Area::WORDS.map(|(_, area)| Self::of(area, versions)).into()
     }
 
     fn of(area: Area, versions: &[Version<'_>]) -> Self {
@@ -166,7 +125,7 @@ impl AreaReport {
         }
         let more = facts.len().saturating_sub(MAX_FACTS);
         facts.truncate(MAX_FACTS);
-        Self { area, facts, more, ask: area.ask().to_owned() }
+        Self { area, facts, more, ask: question(area).to_owned() }
     }
 }
 

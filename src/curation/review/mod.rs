@@ -6,7 +6,7 @@ mod choice;
 mod queue;
 mod seen;
 
-pub use areas::{Area, AreaFact, AreaReport};
+pub use areas::{AreaFact, AreaReport};
 pub use choice::{Choice, MAX_KEPT, MAX_SHOWN, Reference, ReferenceOrigin, TooManyVersions};
 pub use queue::{Waiting, WaitingKind};
 pub use seen::{AlertItems, Seen};
