@@ -97,6 +97,7 @@ fn of_entry(change: &EntryChange, rules: &Rules, with_names: bool) -> String {
         Cause::Gate(gate) => format!("by the gate `{}`", gate),
         Cause::View => "since it is outside of the view".to_owned(),
         Cause::NotListed => "since no upstream lists it".to_owned(),
+        Cause::Unrecorded => "while the store could not be written".to_owned(),
     };
     let mut text = format!("{effect}, {cause}");
     if let Some(after) = &change.after {

@@ -61,6 +61,8 @@ pub enum Cause {
     View,
     /// No upstream lists it.
     NotListed,
+    /// The store could not be written then, and the reason went before it could be recorded.
+    Unrecorded,
 }
 
 /// The effect of a change of an entry for clients of its view.

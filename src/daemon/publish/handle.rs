@@ -147,6 +147,11 @@ impl Publication {
         self.show(views, changed, took)
     }
 
+    /// Returns the policy with the denials that are enforced now; `None` before the first.
+    pub(super) fn enforced_policy(&self) -> Option<Arc<PolicySnapshot>> {
+        self.enforced().policy.clone()
+    }
+
     /// Returns true if readers have exactly these catalogues.
     pub(super) fn shows<'v>(
         &self,

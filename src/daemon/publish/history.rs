@@ -8,6 +8,7 @@ use super::state::Work;
 use super::view::ViewState;
 use crate::history::{Cause, Change, EntryChange, EntryKey, Event, RuleDigests, RuleRecord};
 use crate::model::{Approved, Digest, LedgerEntry, Name, Shown, Timestamp, Version};
+use crate::overlay::OverlaySet;
 
 /// The events of one generation, and the rules that they name.
 pub(super) struct GenerationEvents {
@@ -37,19 +38,87 @@ impl Generation<'_> {
         let leaving: BTreeMap<(&Name, &Version), &Leaving> =
             self.leaving.iter().map(|(name, left)| ((name, &left.version), left)).collect();
         let mut events = Vec::new();
+        let enforced = publication.enforced_policy();
+        let overlays = enforced.as_ref().map(|policy| &*policy.overlays);
         for (view, entries) in self.views.iter().zip(changes.iter().zip(reapproved)) {
             let (changes, reapproved) = entries;
-            for (key, record) in changes.iter().chain(reapproved) {
+            let records: BTreeMap<_, _> =
+                changes.iter().chain(reapproved).map(|(key, record)| (key, record)).collect();
+            let mut shown_again = self.shown_again(view, &hidden_at, overlays);
+            for (key, record) in records {
                 let after = (record.shown == Shown::Visible).then_some(record.approved);
                 let left = leaving.get(&(&key.0, &key.1)).copied();
-                let change = self.change(view, key, after, left);
-                // A tombstone may be written again.
-                events.extend(change.map(|change| self.event(change, &hidden_at)));
+                let since = shown_again.remove(key);
+                match since.zip(after) {
+                    Some((at, after)) => events.extend(self.gap(view, key, at, after)),
+                    // A tombstone may be written again.
+                    None => {
+                        let change = self.change(view, key, after, left);
+                        events.extend(change.map(|change| self.event(change, &hidden_at)));
+                    }
+                }
+            }
+            for (key, at) in shown_again {
+                let record = view.ledger.get(&key.0, &key.1);
+                // A commit of unknown outcome may have recorded it.
+                let record = record.filter(|record| record.shown == Shown::Visible);
+                let approved = record.map(|record| record.approved);
+                events
+                    .extend(approved.into_iter().flat_map(|after| self.gap(view, &key, at, after)));
             }
         }
         let named: BTreeSet<Digest> = events.iter().flat_map(Event::rules).collect();
         let rules = self.rules.records(|digest| named.contains(digest));
         GenerationEvents { events, rules }
+    }
+
+    /// Returns the entries of a view that were hidden before anything could be committed and that nothing denies any
+    /// more, with the time at which they were hidden. What this generation hides is among them.
+    fn shown_again(
+        &self,
+        view: &ViewState,
+        hidden_at: &BTreeMap<EntryKey, Timestamp>,
+        overlays: Option<&OverlaySet>,
+    ) -> BTreeMap<(Name, Version), Timestamp> {
+        let is_denied = |name: &Name, version: &Version| {
+            let Some(item) = view.catalogue.version(name.as_str(), version.as_str(), false) else {
+                return true;
+            };
+            let set = overlays.map(|set| set.rules_for(name));
+            set.is_some_and(|rules| rules.hiding(version, &item.upstream).is_some())
+        };
+        let of_view = hidden_at.iter().filter(|((of, ..), _)| *of == view.name);
+        of_view
+            .filter(|((_, name, version), _)| !is_denied(name, version))
+            .map(|((_, name, version), at)| ((name.clone(), version.clone()), *at))
+            .collect()
+    }
+
+    /// Returns the events of an entry that was hidden for a while in which nothing could be committed.
+    fn gap(
+        &self,
+        view: &ViewState,
+        (name, version): &(Name, Version),
+        hidden_at: Timestamp,
+        after: Approved,
+    ) -> [Event; 2] {
+        let before = view.ledger.get(name, version).map(|record| record.approved);
+        let change = |before, after, cause| {
+            let (name, version) = (name.clone(), version.clone());
+            let view = view.name.as_str().into();
+            Change::Entry(EntryChange {
+                view,
+                name,
+                version,
+                before,
+                after,
+                cause,
+                hidden_by: None,
+            })
+        };
+        let hidden = change(before, None, Cause::Unrecorded);
+        let shown = change(None, Some(after), self.work.cause(name));
+        [Event { at: hidden_at, change: hidden }, Event { at: self.work.now, change: shown }]
     }
 
     fn change(

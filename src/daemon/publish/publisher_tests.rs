@@ -3,7 +3,7 @@
 
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicUsize, Ordering};
 
 use redb::StorageBackend;
 use redb::backends::InMemoryBackend;
@@ -18,6 +18,7 @@ use super::state::Work;
 use crate::alert::AlertKind;
 use crate::config::Settings;
 use crate::daemon::runtime::Clock;
+use crate::history::Change;
 use crate::model::{Name, OFFICIAL_META, Quarantined, Shown, Timestamp};
 use crate::store::{Batch, Destination, Store};
 use crate::sync::Row;
@@ -134,6 +135,46 @@ fn denied_entry_is_hidden_on_a_full_disk_and_its_tombstone_follows_the_commit() 
     assert_eq!(publication.store.write_failure(), None);
     publisher.publish(&work()).expect("published");
     assert!(published(&publication).expect("a generation").1.contains("first"));
+}
+
+/// P75: a denial that was taken back before anything could be written is recorded with its time.
+#[test]
+fn denial_that_was_enforced_on_a_full_disk_and_taken_back_is_recorded() {
+    let disk = Disk::new();
+    let store = Store::on_backend(disk.clone(), now()).expect("a store");
+    let clock = Clock::manual(now(), Arc::new(AtomicI64::new(now().as_micros())));
+    let settings = Arc::new(Settings::default());
+    let publication = Arc::new(Publication::new(settings, Arc::new(store), Arc::new(clock)));
+    send(&publication.store, "first");
+    let mut publisher = Publisher::load(&publication).expect("loaded");
+    publisher.publish(&work()).expect("published");
+    disk.set_full(true);
+    publication.enforce(denying_work().policy);
+    let hidden_at = publication.hidden_at().into_values().next().expect("it is hidden");
+    publisher.publish(&denying_work()).expect_err("the disk is full");
+    publication.enforce(work().policy);
+    disk.set_full(false);
+    publisher.publish(&Work { now: hidden_at.plus(Timestamp::TICK), ..work() }).expect("published");
+    assert!(published(&publication).expect("a generation").1.contains("first"));
+    assert!(publication.hidden_at().is_empty());
+    let snapshot = publication.store.snapshot().expect("a snapshot");
+    let events = snapshot.events_about("com.example/tool").expect("read");
+    let found: Vec<(bool, bool, Timestamp)> = events
+        .map(|read| read.expect("readable").event)
+        .filter_map(|event| match event.change {
+            Change::Entry(change) => {
+                Some((change.before.is_some(), change.after.is_some(), event.at))
+            }
+            _ => None,
+        })
+        .collect();
+    let shown_at = hidden_at.plus(Timestamp::TICK);
+    let wanted = [(false, true, shown_at), (true, false, hidden_at), (false, true, now())];
+    assert_eq!(found, wanted, "the newest first");
+    publisher.publish(&work()).expect("published");
+    let again = publication.store.snapshot().expect("a snapshot");
+    let count = again.events_about("com.example/tool").expect("read").count();
+    assert_eq!(count, wanted.len(), "it is recorded once");
 }
 
 /// An error in any fsync of the commit leaves its outcome unknown; reading decides.
