@@ -6,6 +6,7 @@ use clap::{Parser, Subcommand, ValueEnum};
 
 use super::alert_args::{AlertAction, LookalikeAction};
 use super::decide_args::{AffirmArguments, ApproveArguments, RefuseArguments, filled};
+use super::history_args::{ChangesArguments, HistoryArguments};
 use super::list_args::ListArguments;
 use super::plan::PlanArguments;
 use super::review_args::ReviewArguments;
@@ -126,26 +127,9 @@ pub(super) enum Command {
     /// Suspend a server until another decision: write it into the overlay file
     Suspend(RefuseArguments),
     /// Show what happened to a server: when it was served, by whose approval, and the owner of its namespace
-    History {
-        /// A server, or one version of it
-        #[arg(value_name = "NAME[@VERSION]")]
-        name: String,
-        /// Print JSON for programs
-        #[arg(long)]
-        json: bool,
-    },
+    History(HistoryArguments),
     /// List what became visible, hidden or different since a time, and why
-    Changes {
-        /// The time (RFC 3339, or a day, which means its beginning in UTC)
-        #[arg(long, value_name = "TIME")]
-        since: String,
-        /// The time until which changes are listed; now by default
-        #[arg(long, value_name = "TIME")]
-        until: Option<String>,
-        /// Print JSON for programs
-        #[arg(long)]
-        json: bool,
-    },
+    Changes(ChangesArguments),
     /// List the servers that wait for a reviewer, the most urgent first, or print the review sheet of one
     Review(ReviewArguments),
     /// Show what an edit of the overlays would change of what is served, and load nothing

@@ -1,28 +1,35 @@
 use super::error::{CliError, Exit};
 use super::explain::split_version;
+use super::history_args::{ChangesArguments, HistoryArguments};
 use super::history_text::{approval_of, print_history, warn_of_damage};
 use super::list::matches;
 use super::print::{as_json, counted, out, table};
 use super::target::Target;
 use crate::config::Settings;
-use crate::daemon::{History, MAX_EVENTS, ServedThen, changes_since, history_of, served_at};
+use crate::daemon::{History, ServedThen, Span, changes_since, history_of, served_at};
 use crate::model::{Escaped, Name, Timestamp};
 
 /// Prints what happened to `NAME` or `NAME@VERSION`.
-pub(super) async fn history(settings: Settings, text: &str, json: bool) -> Result<Exit, CliError> {
+pub(super) async fn history(
+    settings: Settings,
+    arguments: &HistoryArguments,
+) -> Result<Exit, CliError> {
+    let HistoryArguments { name: text, before, json } = arguments;
     let (name, version) = split_version(text);
     let parsed =
         Name::parse(name).map_err(|source| CliError::Name { text: name.to_owned(), source })?;
     let found: History = match Target::open_known(&settings)? {
         Target::Store(offline) => {
-            history_of(&offline.store.snapshot()?, &parsed, version, MAX_EVENTS)?
+            let span = Span::of_answer(*before);
+            history_of(&offline.store.snapshot()?, &parsed, version, span)?
         }
         Target::Daemon(operator) => {
-            let query: Vec<(&str, &str)> = version.map(|of| ("version", of)).into_iter().collect();
-            operator.get(&["history", name], &query).await?
+            let version = version.map(str::to_owned);
+            let query = [("version", version), ("before", before.map(|of| of.to_string()))];
+            operator.get(&["history", name], &given(&query)).await?
         }
     };
-    if json {
+    if *json {
         as_json(&found);
         return Ok(Exit::Done);
     }
@@ -34,30 +41,40 @@ pub(super) async fn history(settings: Settings, text: &str, json: bool) -> Resul
 /// Prints what became visible, hidden or different since a time, and why.
 pub(super) async fn changes(
     settings: Settings,
-    since: &str,
-    until: Option<&str>,
-    json: bool,
+    arguments: &ChangesArguments,
 ) -> Result<Exit, CliError> {
-    let (since, until) = (moment(since)?, until.map(moment).transpose()?);
+    let ChangesArguments { since, until, before, json } = arguments;
+    let (since, until) = (moment(since)?, until.as_deref().map(moment).transpose()?);
+    if until.is_some_and(|until| until < since) {
+        let reason = "`--until` is before `--since`: write the later time there".to_owned();
+        return Err(CliError::Declined(reason));
+    }
     let found: History = match Target::open_known(&settings)? {
         Target::Store(offline) => {
-            changes_since(&offline.store.snapshot()?, since, until, offline.clock.now())?
+            let (snapshot, now) = (offline.store.snapshot()?, offline.clock.now());
+            changes_since(&snapshot, since, until, Span::of_answer(*before), now)?
                 .map_err(|reason| CliError::Declined(reason.to_string()))?
         }
         Target::Daemon(operator) => {
-            let times = [("since", Some(since)), ("until", until)];
-            let times = times.map(|(key, at)| (key, at.map(Timestamp::to_rfc3339)));
-            let query: Vec<(&str, &str)> =
-                times.iter().filter_map(|(key, at)| Some((*key, at.as_deref()?))).collect();
-            operator.get(&["history"], &query).await.map_err(declined)?
+            let query = [
+                ("since", Some(since.to_rfc3339())),
+                ("until", until.map(Timestamp::to_rfc3339)),
+                ("before", before.map(|before| before.to_string())),
+            ];
+            operator.get(&["history"], &given(&query)).await.map_err(declined)?
         }
     };
-    if json {
+    if *json {
         as_json(&found);
     } else {
         print_history(&found, true);
     }
     Ok(Exit::Done)
+}
+
+/// Returns the parameters that are given.
+fn given<'q>(query: &'q [(&'q str, Option<String>)]) -> Vec<(&'q str, &'q str)> {
+    query.iter().filter_map(|(key, value)| Some((*key, value.as_deref()?))).collect()
 }
 
 /// Lists what was served at a time, in which view and by whose approval.

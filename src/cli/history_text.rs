@@ -17,7 +17,8 @@ type Rules = BTreeMap<Digest, RuleRecord>;
 pub(super) fn print_history(found: &History, with_names: bool) {
     if found.more > 0 {
         let older = counted(found.more, "older event", "older events");
-        out(&format!("{older} left out"));
+        let next = found.events.last().map_or(0, |recorded| recorded.sequence);
+        out(&format!("{older} left out; `--before {next}` shows them"));
     }
     for recorded in found.events.iter().rev() {
         let text = sentence(&recorded.event.change, &found.rules, with_names);
@@ -106,7 +107,7 @@ fn of_entry(change: &EntryChange, rules: &Rules, with_names: bool) -> String {
     }
     if let Some(rule) = &change.hidden_by {
         let (reviewers, place) = approval_of(rules, rule);
-        text.push_str(&format!("; denied at {place} by {reviewers}"));
+        text.push_str(&format!("; the rule at {place} by {reviewers} hides it"));
     }
     text
 }

@@ -17,6 +17,7 @@ mod demo;
 mod error;
 mod explain;
 mod history;
+mod history_args;
 mod history_text;
 mod hold;
 mod list;
@@ -163,10 +164,8 @@ async fn dispatch(
         Command::Show { name, raw, diff, json } => {
             show::show(settings, &name, raw, &diff, json).await
         }
-        Command::History { name, json } => history::history(settings, &name, json).await,
-        Command::Changes { since, until, json } => {
-            history::changes(settings, &since, until.as_deref(), json).await
-        }
+        Command::History(arguments) => history::history(settings, &arguments).await,
+        Command::Changes(arguments) => history::changes(settings, &arguments).await,
         Command::Review(arguments) => match &arguments.name {
             Some(name) => review::sheet(settings, name, &arguments).await,
             None => queue::queue(settings, arguments).await,

@@ -425,8 +425,8 @@ async fn auditor_learns_what_was_served_then_and_by_whose_approval() {
         "com.example/wiki@1.0.0 became visible in view default, since the policy changed; approved at",
         "by alice",
         "com.example/wiki@1.0.0 is approved by another rule in view default",
-        "com.example/wiki@1.0.0 was hidden from view default, by the gate `approved`; denied at",
-        "by carol",
+        "com.example/wiki@1.0.0 was hidden from view default, by the gate `approved`; the rule at",
+        "by carol hides it",
         "the history begins at",
     ] {
         assert!(changes.contains(wanted), "{wanted} in {changes}");

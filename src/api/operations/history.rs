@@ -8,7 +8,7 @@ use super::params::Asked;
 use super::state::{Operator, blocking, evaluating};
 use crate::api::problem::Problem;
 use crate::daemon::{
-    History, MAX_EVENTS, NotRecorded, ServedThen, Services, changes_since, history_of, served_at,
+    History, NotRecorded, ServedThen, Services, Span, changes_since, history_of, served_at,
 };
 use crate::model::{Name, Timestamp};
 
@@ -17,6 +17,7 @@ use crate::model::{Name, Timestamp};
 #[serde(deny_unknown_fields)]
 pub(super) struct HistoryQuery {
     version: Option<String>,
+    before: Option<u64>,
 }
 
 /// Returns the events about a server.
@@ -27,7 +28,8 @@ pub(super) async fn history(
 ) -> Result<Json<History>, Problem> {
     let name = Name::parse(&name).map_err(|bad| Problem::BadRequest(bad.to_string()))?;
     let read = move |services: &Arc<Services>| {
-        history_of(&services.store.snapshot()?, &name, query.version.as_deref(), MAX_EVENTS)
+        let span = Span::of_answer(query.before);
+        history_of(&services.store.snapshot()?, &name, query.version.as_deref(), span)
     };
     blocking(state, read).await
 }
@@ -38,6 +40,7 @@ pub(super) async fn history(
 pub(super) struct ChangesQuery {
     since: Timestamp,
     until: Option<Timestamp>,
+    before: Option<u64>,
 }
 
 /// Returns the events since a time.
@@ -46,7 +49,13 @@ pub(super) async fn changes(
     Asked(query): Asked<ChangesQuery>,
 ) -> Result<Json<History>, Problem> {
     let read = move |services: &Arc<Services>| {
-        changes_since(&services.store.snapshot()?, query.since, query.until, services.clock.now())
+        changes_since(
+            &services.store.snapshot()?,
+            query.since,
+            query.until,
+            Span::of_answer(query.before),
+            services.clock.now(),
+        )
     };
     recorded(evaluating(state, read).await?)
 }

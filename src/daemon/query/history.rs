@@ -8,7 +8,7 @@ use crate::model::{Digest, Name, Timestamp, Version};
 use crate::store::{NumberedEvent, Rows, Snapshot, StoreError};
 
 /// Events in one answer; the newest are shown.
-pub const MAX_EVENTS: usize = 10_000;
+const MAX_EVENTS: usize = 10_000;
 
 /// Events, the newest first, with the rules that they name.
 #[derive(Debug, Serialize, Deserialize)]
@@ -73,7 +73,24 @@ impl std::fmt::Display for NotRecorded {
     }
 }
 
-/// Returns the newest events about a name and its namespace, at most `most`; with a version, those about other versions
+/// The part of the events that is asked for.
+#[derive(Debug, Clone, Copy)]
+pub struct Span {
+    /// Only events with lower numbers.
+    pub before: Option<u64>,
+    /// The number of events; the newest are returned.
+    pub most: usize,
+}
+
+impl Span {
+    /// Returns the span of an answer that continues behind an earlier one, if there was one.
+    #[must_use]
+    pub fn of_answer(before: Option<u64>) -> Self {
+        Self { before, most: MAX_EVENTS }
+    }
+}
+
+/// Returns the newest events about a name and its namespace; with a version, those about other versions
 /// are left out.
 ///
 /// # Errors
@@ -82,19 +99,19 @@ pub fn history_of(
     snapshot: &Snapshot,
     name: &Name,
     version: Option<&str>,
-    most: usize,
+    span: Span,
 ) -> Result<History, StoreError> {
     let is_asked = |event: &Event| match &event.change {
         Change::Entry(change) => version.is_none_or(|asked| asked == change.version.as_str()),
         _ => true,
     };
     let mut about_name = snapshot.events_about(name.as_str())?;
-    let mut events = collect(&mut about_name, is_asked)?;
+    let mut events = collect(&mut about_name, span, is_asked)?;
     let mut about_namespace = snapshot.events_about(name.namespace())?;
-    events.extend(collect(&mut about_namespace, |_| true)?);
+    events.extend(collect(&mut about_namespace, span, |_| true)?);
     events.sort_by_key(|recorded| std::cmp::Reverse(recorded.sequence));
     let damaged = about_name.damage().len() + about_namespace.damage().len();
-    answer(snapshot, events, damaged, most)
+    answer(snapshot, events, damaged, span)
 }
 
 /// Returns the newest events since a time, and until another one.
@@ -102,6 +119,7 @@ pub fn changes_since(
     snapshot: &Snapshot,
     since: Timestamp,
     until: Option<Timestamp>,
+    span: Span,
     now: Timestamp,
 ) -> Result<Result<History, NotRecorded>, StoreError> {
     if let Some(reason) = reason_against(snapshot, since, now)? {
@@ -110,8 +128,8 @@ pub fn changes_since(
     let is_within = |at| at >= since && until.is_none_or(|until| at <= until);
     // What took effect at that very time is asked for too.
     let mut events = snapshot.events_since(since.minus(Timestamp::TICK))?;
-    let found = collect(&mut events, |event| is_within(event.at))?;
-    answer(snapshot, found, events.damage().len(), MAX_EVENTS).map(Ok)
+    let found = collect(&mut events, span, |event| is_within(event.at))?;
+    answer(snapshot, found, events.damage().len(), span).map(Ok)
 }
 
 /// Returns the entries that were visible at a time, in all views.
@@ -160,12 +178,13 @@ fn reason_against(
 
 fn collect(
     events: &mut Rows<'_, NumberedEvent>,
+    span: Span,
     is_asked: impl Fn(&Event) -> bool,
 ) -> Result<Vec<Recorded>, StoreError> {
     let mut found = Vec::new();
     for event in events {
         let NumberedEvent { sequence, event } = event?;
-        if is_asked(&event) {
+        if span.before.is_none_or(|before| sequence < before) && is_asked(&event) {
             found.push(Recorded { sequence, event });
         }
     }
@@ -176,10 +195,10 @@ fn answer(
     snapshot: &Snapshot,
     mut events: Vec<Recorded>,
     damaged: usize,
-    most: usize,
+    span: Span,
 ) -> Result<History, StoreError> {
-    let more = events.len().saturating_sub(most) as u64;
-    events.truncate(most);
+    let more = events.len().saturating_sub(span.most) as u64;
+    events.truncate(span.most);
     let named = events.iter().flat_map(|recorded| recorded.event.rules().collect::<Vec<_>>());
     let rules = rules_of(snapshot, named)?;
     let begins = snapshot.history_begins()?;

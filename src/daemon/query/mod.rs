@@ -26,7 +26,7 @@ mod store;
 pub use entry::{Dates, Drift};
 pub use explain::explain_name;
 pub use history::{
-    History, MAX_EVENTS, NotRecorded, ServedEntry, ServedThen, changes_since, history_of, served_at,
+    History, NotRecorded, ServedEntry, ServedThen, Span, changes_since, history_of, served_at,
 };
 pub use hold::{HoldReport, change_set_on_hold};
 pub use inventory::{QuarantineReport, is_anything_known, known_names, quarantine};

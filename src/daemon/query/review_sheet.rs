@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use super::entry::{Dates, Drift, EntryText, MAX_MEMBERS, ownership_of, resemblances};
-use super::history::{History, history_of};
+use super::history::{History, Span, history_of};
 use super::show::{OtherVersion, others};
 use crate::alert::{Alert, AlertKind, Evidence};
 use crate::curation::{
@@ -193,7 +193,7 @@ pub fn review_sheet(
         resemblances: resemblances(compared),
         alerts: alerts.into_iter().map(|(alert, _)| alert).collect(),
         decisions: rules.all().filter_map(EarlierDecision::of).collect(),
-        history: history_of(snapshot, name, None, MAX_EVENTS)?,
+        history: history_of(snapshot, name, None, Span { before: None, most: MAX_EVENTS })?,
         others,
         digest,
         command: command(name, asked, &shown, choice.kept_too_many, digest),
