@@ -58,7 +58,7 @@ pub(super) fn sentence(change: &Change, rules: &Rules, with_names: bool) -> Stri
         Change::Entry(change) => of_entry(change, rules, with_names),
         Change::Verdict(VerdictChange { namespace, before, after }) => {
             let before = before.map_or("never looked up", |before| before.as_str());
-            format!("the verdict on {} is {after}; it was {before}", namespace)
+            format!("the verdict on {namespace} is {after}; it was {before}")
         }
         Change::Acknowledgement(change) => of_acknowledgement(change),
         Change::Hold(change) => of_hold(change),
@@ -95,7 +95,7 @@ fn of_entry(change: &EntryChange, rules: &Rules, with_names: bool) -> String {
         Cause::Data => "since an upstream or the owner of the namespace changed".to_owned(),
         Cause::Screening => "since it was compared with protected names".to_owned(),
         Cause::Time => "since its time came".to_owned(),
-        Cause::Gate(gate) => format!("by the gate `{}`", gate),
+        Cause::Gate(gate) => format!("by the gate `{gate}`"),
         Cause::View => "since it is outside of the view".to_owned(),
         Cause::NotListed => "since no upstream lists it".to_owned(),
         Cause::Unrecorded => "while the store could not be written".to_owned(),
@@ -114,7 +114,7 @@ fn of_entry(change: &EntryChange, rules: &Rules, with_names: bool) -> String {
 
 fn of_acknowledgement(change: &AcknowledgementChange) -> String {
     let AcknowledgementChange { alert, kind, subject, by, reason, actor, .. } = change;
-    let alert = format!("alert {} ({} {})", alert, kind, subject);
+    let alert = format!("alert {alert} ({kind} {subject})");
     match (by, reason) {
         (Some(by), Some(reason)) => {
             let (by, reason) = (by, reason);
@@ -135,6 +135,6 @@ fn of_hold(change: &HoldChange) -> String {
     };
     let by = by.as_deref().unwrap_or("a person");
     let actor = actor.as_ref().map(|actor| format!(" ({actor})")).unwrap_or_default();
-    let reason = reason.as_ref().map(|text| format!(": {}", text)).unwrap_or_default();
-    format!("{set} with {rows} was {decided} by {}{actor}{reason}", by)
+    let reason = reason.as_ref().map(|text| format!(": {text}")).unwrap_or_default();
+    format!("{set} with {rows} was {decided} by {by}{actor}{reason}")
 }

@@ -140,8 +140,10 @@ fn encoding_of_every_kind_of_event_is_that_of_earlier_releases() {
 
 const ENCODED: &str = "sha256:48499153d446ddc32976fd2304522218f44b091eed431de8166ebe854c33c34f";
 
-/// One entry over time: each step gives the approval that it has then, if any.
-fn steps() -> impl Strategy<Value = Vec<(usize, Option<(u8, u8)>, u8)>> {
+/// A version, its approval from then on, if any, and the time until the next step.
+type StepOfOneVersion = (usize, Option<(u8, u8)>, u8);
+
+fn steps() -> impl Strategy<Value = Vec<StepOfOneVersion>> {
     prop::collection::vec((0..3_usize, prop::option::of((0..3_u8, 0..3_u8)), 0..3_u8), 0..40)
 }
 

@@ -216,12 +216,11 @@ impl Snapshot {
     fn verify_history(&self, found: &mut Verification) -> Result<(), StoreError> {
         for block in self.tables.events()?.iter()? {
             let (last, value) = block?;
-            match codec::read_block(value.value()) {
-                Some(block) => found.events += block.events.len() as u64,
-                None => {
-                    let last = last.value().to_string();
-                    found.problem("a block of events does not decode", ("events", &last, ""));
-                }
+            if let Some(block) = codec::read_block(value.value()) {
+                found.events += block.events.len() as u64;
+            } else {
+                let last = last.value().to_string();
+                found.problem("a block of events does not decode", ("events", &last, ""));
             }
         }
         for rule in self.tables.rules()?.iter()? {

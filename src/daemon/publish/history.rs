@@ -44,18 +44,17 @@ impl Generation<'_> {
             let (changes, reapproved) = entries;
             let records: BTreeMap<_, _> =
                 changes.iter().chain(reapproved).map(|(key, record)| (key, record)).collect();
-            let mut shown_again = self.shown_again(view, &hidden_at, overlays);
+            let mut shown_again = shown_again(view, &hidden_at, overlays);
             for (key, record) in records {
                 let after = (record.shown == Shown::Visible).then_some(record.approved);
                 let left = leaving.get(&(&key.0, &key.1)).copied();
                 let since = shown_again.remove(key);
-                match since.zip(after) {
-                    Some((at, after)) => events.extend(self.gap(view, key, at, after)),
+                if let Some((at, after)) = since.zip(after) {
+                    events.extend(self.gap(view, key, at, after));
+                } else {
                     // A tombstone may be written again.
-                    None => {
-                        let change = self.change(view, key, after, left);
-                        events.extend(change.map(|change| self.event(change, &hidden_at)));
-                    }
+                    let change = self.change(view, key, after, left);
+                    events.extend(change.map(|change| self.event(change, &hidden_at)));
                 }
             }
             for (key, at) in shown_again {
@@ -70,28 +69,6 @@ impl Generation<'_> {
         let named: BTreeSet<Digest> = events.iter().flat_map(Event::rules).collect();
         let rules = self.rules.records(|digest| named.contains(digest));
         GenerationEvents { events, rules }
-    }
-
-    /// Returns the entries of a view that were hidden before anything could be committed and that nothing denies any
-    /// more, with the time at which they were hidden. What this generation hides is among them.
-    fn shown_again(
-        &self,
-        view: &ViewState,
-        hidden_at: &BTreeMap<EntryKey, Timestamp>,
-        overlays: Option<&OverlaySet>,
-    ) -> BTreeMap<(Name, Version), Timestamp> {
-        let is_denied = |name: &Name, version: &Version| {
-            let Some(item) = view.catalogue.version(name.as_str(), version.as_str(), false) else {
-                return true;
-            };
-            let set = overlays.map(|set| set.rules_for(name));
-            set.is_some_and(|rules| rules.hiding(version, &item.upstream).is_some())
-        };
-        let of_view = hidden_at.iter().filter(|((of, ..), _)| *of == view.name);
-        of_view
-            .filter(|((_, name, version), _)| !is_denied(name, version))
-            .map(|((_, name, version), at)| ((name.clone(), version.clone()), *at))
-            .collect()
     }
 
     /// Returns the events of an entry that was hidden for a while in which nothing could be committed.
@@ -151,4 +128,25 @@ impl Generation<'_> {
         let hidden_at = hidden_at.get(&key).filter(|_| change.after.is_none());
         Event { at: hidden_at.copied().unwrap_or(self.work.now), change: Change::Entry(change) }
     }
+}
+
+/// Returns the entries of a view that were hidden before anything could be committed and that nothing denies any
+/// more, with the time at which they were hidden. What this generation hides is among them.
+fn shown_again(
+    view: &ViewState,
+    hidden_at: &BTreeMap<EntryKey, Timestamp>,
+    overlays: Option<&OverlaySet>,
+) -> BTreeMap<(Name, Version), Timestamp> {
+    let is_denied = |name: &Name, version: &Version| {
+        let Some(item) = view.catalogue.version(name.as_str(), version.as_str(), false) else {
+            return true;
+        };
+        let set = overlays.map(|set| set.rules_for(name));
+        set.is_some_and(|rules| rules.hiding(version, &item.upstream).is_some())
+    };
+    let of_view = hidden_at.iter().filter(|((of, ..), _)| *of == view.name);
+    of_view
+        .filter(|((_, name, version), _)| !is_denied(name, version))
+        .map(|((_, name, version), at)| ((name.clone(), version.clone()), *at))
+        .collect()
 }

@@ -61,7 +61,7 @@ pub(in crate::daemon) async fn publish(
         let event = match step {
             Step::Publish(work) => {
                 let Some(taken) = publisher.take() else { return Ok(()) };
-                let (next, published) = publish_once(taken, work).await;
+                let (next, published) = publish_once(taken, *work).await;
                 publisher = Some(next);
                 match published {
                     Ok(committed) => {

@@ -76,7 +76,7 @@ impl Committed {
 /// The next action after an event.
 #[derive(Debug)]
 pub(super) enum Step {
-    Publish(Work),
+    Publish(Box<Work>),
     /// Wait for the next event, at most until this wake-up.
     Wait(Option<Wake>),
 }
@@ -293,14 +293,14 @@ impl State {
             is_settling: self.is_settling,
         };
         self.under_way = Some(UnderWay { basis: basis.clone(), names: names.clone() });
-        Step::Publish(Work {
+        Step::Publish(Box::new(Work {
             selection: Selection { names, due, compared: reconsidered, difference },
             policy: basis.policy,
             screening: basis.screening,
             now: at.now,
             is_settling: basis.is_settling,
             is_first: self.committed.is_none(),
-        })
+        }))
     }
 
     /// Returns the difference from the policy that the last generation was committed under.

@@ -139,7 +139,7 @@ impl Model {
         match self.state.step(event, self.at) {
             Step::Publish(work) => {
                 assert!(self.under_way.is_none(), "one publication at a time");
-                self.under_way = Some(work);
+                self.under_way = Some(*work);
                 None
             }
             Step::Wait(wake) => wake,
