@@ -3,7 +3,7 @@ use super::explain::split_version;
 use super::history_args::{ChangesArguments, HistoryArguments};
 use super::history_text::{approval_of, print_history, warn_of_damage};
 use super::list::matches;
-use super::print::{as_json, counted, out, table};
+use super::print::{as_json, counted, err, out, table};
 use super::target::Target;
 use crate::config::Settings;
 use crate::daemon::{History, ServedThen, Span, changes_since, history_of, served_at};
@@ -67,6 +67,9 @@ pub(super) async fn changes(
     if *json {
         as_json(&found);
     } else {
+        if since < found.begins {
+            err(&format!("nothing before {} is recorded", found.begins));
+        }
         print_history(&found, true);
     }
     Ok(Exit::Done)

@@ -1,9 +1,6 @@
 //! Whole stories of a reviewer with the real binary: the effects of a rule after it was written.
 
-use std::time::{SystemTime, UNIX_EPOCH};
-
 use serde_json::{Value, json};
-use vidimus::model::Timestamp;
 
 use crate::support::daemon::{Daemon, Workplace};
 use crate::support::registry::{OFFICIAL, Row, now};
@@ -364,11 +361,10 @@ async fn server_is_read_before_it_is_approved() {
     assert_eq!(String::from_utf8_lossy(&after), String::from_utf8_lossy(&before));
 }
 
-/// Returns the present time with all its digits.
-fn precisely_now() -> String {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).expect("a time after 1970");
-    let micros = i64::try_from(since.as_micros()).expect("a time");
-    Timestamp::from_micros(micros).to_rfc3339()
+/// Returns the present time with all its digits, as the daemon reads it.
+fn precisely_now(place: &Workplace) -> String {
+    let status = place.json(&["status", "--json"]);
+    status["now"].as_str().expect("a time").to_owned()
 }
 
 /// Returns the printed answer of a command that succeeds.
@@ -391,10 +387,10 @@ async fn auditor_learns_what_was_served_then_and_by_whose_approval() {
         place.overlay("policy.yaml", &rule);
     };
     digest(&place, WIKI).await;
-    let begins = precisely_now();
+    let begins = precisely_now(&place);
     approve("alice", 1);
     daemon.lists(&["com.example/wiki@1.0.0"]).await;
-    let by_alice = precisely_now();
+    let by_alice = precisely_now(&place);
     // Another reviewer, and the same bytes for clients.
     approve("bob", 1);
     eventually("bob's approval is recorded", async || {
@@ -402,7 +398,7 @@ async fn auditor_learns_what_was_served_then_and_by_whose_approval() {
         history.contains("approved by another rule").then_some(())
     })
     .await;
-    let by_bob = precisely_now();
+    let by_bob = precisely_now(&place);
     place.overlay(
         "policy.yaml",
         &format!(
@@ -416,7 +412,7 @@ async fn auditor_learns_what_was_served_then_and_by_whose_approval() {
     assert!(alice.contains("policy.yaml:2") && alice.contains("1 entry visible at"), "{alice}");
     assert!(bob.contains(" bob "), "{bob}");
     eventually("the denial is recorded", async || {
-        served(&precisely_now()).starts_with("0 entries visible at").then_some(())
+        served(&precisely_now(&place)).starts_with("0 entries visible at").then_some(())
     })
     .await;
     let changes = printed(&place, &["changes", "--since", &begins]);

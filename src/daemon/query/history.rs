@@ -1,4 +1,5 @@
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
@@ -66,7 +67,9 @@ impl std::fmt::Display for NotRecorded {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Before { begins } => {
-                write!(f, "the history begins at {begins}; a later time is allowed")
+                // The time is written in whole seconds, and is allowed itself.
+                let begins = begins.plus(Duration::from_micros(999_999));
+                write!(f, "the history begins at {begins}; this time and later ones are allowed")
             }
             Self::Ahead { now } => write!(f, "that time has not come: it is {now}"),
         }
@@ -122,8 +125,9 @@ pub fn changes_since(
     span: Span,
     now: Timestamp,
 ) -> Result<Result<History, NotRecorded>, StoreError> {
-    if let Some(reason) = reason_against(snapshot, since, now)? {
-        return Ok(Err(reason));
+    // Of a day in which the history began, what is recorded is asked for.
+    if let Some(ahead @ NotRecorded::Ahead { .. }) = reason_against(snapshot, since, now)? {
+        return Ok(Err(ahead));
     }
     let is_within = |at| at >= since && until.is_none_or(|until| at <= until);
     // What took effect at that very time is asked for too.
