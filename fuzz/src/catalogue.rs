@@ -1,7 +1,7 @@
 use serde_json::value::RawValue;
 use vidimus::catalog::{Candidate, Catalogue, Facts, Ledger, Loaded, NameUpdate};
 use vidimus::curation::{Reach, Sanitized};
-use vidimus::model::{Entry, Name, Timestamp};
+use vidimus::model::{Approved, Entry, Name, Timestamp};
 use vidimus::overlay::EffectivePolicy;
 
 use crate::META;
@@ -50,6 +50,7 @@ fn candidate(name: &str, version: &str) -> Candidate {
         published_at: entry.head.published_at,
         source: facts.source(&entry.head, &entry.head, &Reach::default()),
         facts,
+        approved: Approved { received: entry.head.received, rule: entry.head.received },
         loaded: Some(Loaded {
             official: entry.official().expect("an official block"),
             entry,

@@ -36,6 +36,7 @@ pub fn decode(value: &[u8]) {
     codec::unpacked_length(value);
     codec::quarantine_reason(value);
     let _item = codec::quarantine_item(value, &UNPACKERS);
+    let _block = codec::read_block(value);
     codec::read_absence(value);
     assert_eq!(codec::read_seen(value).len(), value.len() / size_of::<codec::SeenKey>());
     codec::staged_identity(value);
