@@ -1,5 +1,7 @@
+use super::print::counted;
 use crate::curation::{EntryContent, InputContent, PackageContent, RemoteContent};
-use crate::daemon::Dates;
+use crate::daemon::{Dates, Drift};
+use crate::model::FIRST_CHANGES;
 
 /// A fact of an entry as people read it: a label, and a text that a publisher may have written.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -14,6 +16,17 @@ pub(super) struct Line {
 impl Line {
     pub(super) fn new(label: &str, text: impl Into<String>) -> Self {
         Self { label: label.to_owned(), text: text.into(), is_question: false }
+    }
+
+    /// Returns the line as a part of the line above.
+    fn indented(self) -> Self {
+        let label = self.label.trim();
+        let text = if label.is_empty() {
+            format!("    {}", self.text)
+        } else {
+            format!("  {label}: {}", self.text)
+        };
+        Self { label: String::new(), text, ..self }
     }
 
     pub(super) fn question(text: impl Into<String>) -> Self {
@@ -51,6 +64,30 @@ pub(super) fn dates_line(dates: &Dates) -> Line {
         "{published} (the publisher's date), first seen {first_seen}, counts from {counts_from}"
     );
     Line::new("published", text)
+}
+
+/// Returns what the upstream sends in place of the content that is shown: the members that differ, and the whole
+/// content, since a reviewer may pin it.
+pub(super) fn drift_lines(drift: &Drift) -> Vec<Line> {
+    let title = Line::new("drift", format!("the upstream sends {} now", drift.received));
+    let heading = Line::new("", "the content that it sends now:");
+    let content = content_lines(&drift.content).into_iter().map(Line::indented);
+    [title]
+        .into_iter()
+        .chain(change_lines(&drift.changes))
+        .chain([heading])
+        .chain(content)
+        .collect()
+}
+
+/// Returns the first members of a difference, and the number of the others.
+pub(super) fn change_lines(changes: &[String]) -> impl Iterator<Item = Line> {
+    let more = changes.len().saturating_sub(FIRST_CHANGES);
+    let more = (more > 0).then(|| {
+        let more = counted(more as u64, "more change", "more changes");
+        Line::new("", format!("and {more}; `--json` lists them"))
+    });
+    changes.iter().take(FIRST_CHANGES).map(|change| Line::new("", change)).chain(more)
 }
 
 fn add_package(lines: &mut Vec<Line>, package: &PackageContent) {

@@ -1,7 +1,7 @@
 use std::io::{IsTerminal, Write, stdout};
 
 use super::client::Operator;
-use super::content::{Line, content_lines, dates_line};
+use super::content::{Line, change_lines, content_lines, dates_line, drift_lines};
 use super::error::{CliError, Exit};
 use super::explain::{print_version, split_version};
 use super::print::{as_json, counted, escaped_json, out};
@@ -122,7 +122,7 @@ fn print_difference(difference: &VersionDifference) {
     if changes.is_empty() {
         out("  no difference");
     }
-    changes.iter().for_each(|change| out(&format!("  {change}")));
+    change_lines(changes).for_each(|line| out(&format!("  {}", EscapedWhole(&line.text))));
 }
 
 fn print_shown(shown: &Shown) {
@@ -138,8 +138,7 @@ fn print_shown(shown: &Shown) {
     }
     print_version(&shown.explanation);
     if let Some(drift) = &shown.drift {
-        out(&format!("  drift         the upstream sends {} now", drift.received));
-        drift.changes.iter().for_each(|change| out(&format!("                {change}")));
+        print_lines(&drift_lines(drift));
     }
     if let Some(ownership) = &shown.ownership {
         let (namespace, why) = (Escaped(&ownership.namespace), Escaped(&ownership.why));

@@ -4,11 +4,8 @@ use crate::curation::{
     Compared, Dossier, EntryContent, EntryEvaluation, NamespaceReport, PolicySnapshot,
     VersionExplanation,
 };
-use crate::model::{Digest, Entry, Name, Timestamp, changed_members};
+use crate::model::{Digest, Entry, Name, Timestamp, all_changes};
 use crate::store::{Snapshot, StoreError};
-
-/// Members of a difference that are shown.
-pub(super) const MAX_MEMBERS: usize = 100;
 
 /// The dates of a content.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
@@ -28,7 +25,10 @@ pub struct Dates {
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Drift {
     pub received: Digest,
+    /// By JSON pointer.
     pub changes: Vec<String>,
+    /// Everything that it says: a reviewer who pins its digest has read it.
+    pub content: EntryContent,
 }
 
 /// An evaluated entry with its bytes, and what people read of it.
@@ -52,8 +52,9 @@ impl EntryText {
             None => None,
             Some(other) => {
                 let changed = snapshot.body(name, entry.row, other)?;
-                let changes = changed_members(&body.server, &changed.server, MAX_MEMBERS);
-                Some(Drift { received: other.head.received, changes })
+                let changes = all_changes(&body.server, &changed.server);
+                let content = EntryContent::of(&changed.server);
+                Some(Drift { received: other.head.received, changes, content })
             }
         };
         let head = entry.head;

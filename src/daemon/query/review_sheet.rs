@@ -3,7 +3,7 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use super::entry::{Dates, Drift, EntryText, MAX_MEMBERS, ownership_of, resemblances};
+use super::entry::{Dates, Drift, EntryText, ownership_of, resemblances};
 use super::history::{History, history_of};
 use super::show::{OtherVersion, others};
 use crate::alert::{Alert, AlertKind, Evidence};
@@ -13,7 +13,7 @@ use crate::curation::{
     evaluate,
 };
 use crate::daemon::screening::Screenings;
-use crate::model::{Digest, Name, Timestamp, changed_members};
+use crate::model::{Digest, Name, Timestamp, all_changes};
 use crate::overlay::{BadVersions, Rule, VersionPattern};
 use crate::store::{Snapshot, StoreError};
 
@@ -220,7 +220,7 @@ fn show_version(
                 upstream: reference.row.upstream.to_string(),
                 received: reference.content.head.received,
                 origin: reference.origin,
-                changes: changed_members(&before.server, &body.server, MAX_MEMBERS),
+                changes: all_changes(&before.server, &body.server),
             })
         }
     };

@@ -1,12 +1,12 @@
 use serde::{Deserialize, Serialize};
 
-use super::entry::{Dates, Drift, EntryText, MAX_MEMBERS, ownership_of, resemblances};
+use super::entry::{Dates, Drift, EntryText, ownership_of, resemblances};
 use crate::curation::{
     EntryContent, EntryEvaluation, EntryState, Evaluation, NamespaceReport, PolicySnapshot,
     VersionExplanation, evaluate,
 };
 use crate::daemon::screening::Screenings;
-use crate::model::{Name, Timestamp, Version, changed_members};
+use crate::model::{Name, Timestamp, Version, all_changes};
 use crate::store::{Snapshot, StoreError};
 
 /// One version of a server: the content, how it stands, and the other versions.
@@ -108,7 +108,7 @@ pub fn version_difference(
         name: name.to_string(),
         from: from.to_owned(),
         to: to.to_owned(),
-        changes: changed_members(&before.server, &after.server, MAX_MEMBERS),
+        changes: all_changes(&before.server, &after.server),
     }))
 }
 
