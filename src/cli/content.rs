@@ -21,11 +21,8 @@ impl Line {
     /// Returns the line as a part of the line above.
     fn indented(self) -> Self {
         let label = self.label.trim();
-        let text = if label.is_empty() {
-            format!("    {}", self.text)
-        } else {
-            format!("  {label}: {}", self.text)
-        };
+        let label = if label.is_empty() { "-".to_owned() } else { format!("{label}:") };
+        let text = format!("{label} {}", self.text);
         Self { label: String::new(), text, ..self }
     }
 

@@ -160,9 +160,7 @@ async fn dispatch(
             history::list_at(settings, &at, pattern.as_deref(), json).await
         }
         Command::List(arguments) => list::list(settings, &arguments).await,
-        Command::Show { name, raw, diff, json } => {
-            show::show(settings, &name, raw, &diff, json).await
-        }
+        Command::Show(arguments) => show::show(settings, &arguments).await,
         Command::History { name, json } => history::history(settings, &name, json).await,
         Command::Changes { since, until, json } => {
             history::changes(settings, &since, until.as_deref(), json).await

@@ -4,7 +4,7 @@ use crate::curation::{
     Compared, Dossier, EntryContent, EntryEvaluation, NamespaceReport, PolicySnapshot,
     VersionExplanation,
 };
-use crate::model::{Digest, Entry, Name, Timestamp, all_changes};
+use crate::model::{Digest, Entry, Head, Name, Timestamp, all_changes};
 use crate::store::{Snapshot, StoreError};
 
 /// The dates of a content.
@@ -19,6 +19,17 @@ pub struct Dates {
     pub first_seen: Timestamp,
     /// The time from which it counts for reviews.
     pub counts_from: Timestamp,
+}
+
+impl Dates {
+    pub(super) fn of(head: Head) -> Self {
+        Self {
+            published: head.published_at,
+            updated: head.updated_at,
+            first_seen: head.first_seen,
+            counts_from: head.counts_from(),
+        }
+    }
 }
 
 /// A content that the upstream sends in place of the one that is evaluated.
@@ -57,16 +68,10 @@ impl EntryText {
                 Some(Drift { received: other.head.received, changes, content })
             }
         };
-        let head = entry.head;
         let upstream_status = snapshot.upstream_status(name, entry.row)?;
         Ok(Self {
             content: EntryContent::of(&body.server),
-            dates: Dates {
-                published: head.published_at,
-                updated: head.updated_at,
-                first_seen: head.first_seen,
-                counts_from: head.counts_from(),
-            },
+            dates: Dates::of(entry.head),
             explanation: VersionExplanation {
                 upstream_status,
                 ..VersionExplanation::new(entry, policy)
