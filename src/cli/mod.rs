@@ -22,6 +22,7 @@ mod hold;
 mod list;
 mod list_args;
 mod lookalikes;
+mod names;
 mod overlay_file;
 mod ownership;
 mod pattern;

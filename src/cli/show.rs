@@ -2,10 +2,10 @@ use std::io::{IsTerminal, Write, stdout};
 
 use clap::Args;
 
-use super::client::Operator;
-use super::content::{Line, change_lines, content_lines, dates_line, drift_lines};
+use super::content::{Line, change_lines, content_lines, dates_line, drift_lines, one_line};
 use super::error::{CliError, Exit};
 use super::explain::{print_version, split_version};
+use super::names::{names, unknown};
 use super::print::{as_json, counted, escaped_json, out};
 use super::target::Target;
 use crate::config::Settings;
@@ -13,7 +13,7 @@ use crate::daemon::{
     Screenings, ShowRequest, Shown, VersionDifference, is_anything_known, show_entry,
     version_difference,
 };
-use crate::model::{Digest, Escaped, EscapedWhole, Name};
+use crate::model::{Digest, Escaped, Name};
 
 /// Other versions that are listed; `vidimus list` has them all.
 const MAX_OTHERS: usize = 20;
@@ -74,16 +74,14 @@ pub(super) async fn show(settings: Settings, arguments: &ShowArguments) -> Resul
 }
 
 async fn read(target: &Target, request: ShowRequest<'_>) -> Result<Shown, CliError> {
-    let unknown = || CliError::Unknown(described(request));
-    match target {
+    let shown = match target {
         Target::Store(offline) => {
             let (snapshot, now) = (offline.store.snapshot()?, offline.clock.now());
             if !is_anything_known(&snapshot)? {
                 return Err(CliError::NothingKnown);
             }
             let (policy, screenings) = (offline.policy(), Screenings::offline());
-            let shown = show_entry(&snapshot, policy, &screenings, now, request)?;
-            shown.ok_or_else(unknown)
+            show_entry(&snapshot, policy, &screenings, now, request)?
         }
         Target::Daemon(operator) => {
             let content = request.content.map(|digest| digest.to_string());
@@ -92,7 +90,14 @@ async fn read(target: &Target, request: ShowRequest<'_>) -> Result<Shown, CliErr
             query.extend(content.as_ref().map(|content| ("content", content.as_str())));
             let mut path = vec!["entries", request.name.as_str()];
             path.extend(request.version);
-            answered(operator, &path, &query, unknown).await
+            operator.find(&path, &query).await?
+        }
+    };
+    match shown {
+        Some(shown) => Ok(shown),
+        None => {
+            let names = names(target).await?;
+            Err(unknown(&described(request), request.name.as_str(), &names))
         }
     }
 }
@@ -102,34 +107,28 @@ async fn compare(
     (name, upstream): (&Name, Option<&str>),
     (from, to): (&str, &str),
 ) -> Result<VersionDifference, CliError> {
-    let unknown = || CliError::Unknown(format!("{name} in the versions {from} and {to}"));
-    match target {
+    let difference = match target {
         Target::Store(offline) => {
             let (snapshot, now) = (offline.store.snapshot()?, offline.clock.now());
             let (policy, screenings) = (offline.policy(), Screenings::offline());
             let of = (name, upstream);
             let found = version_difference(&snapshot, policy, &screenings, now, of, (from, to))?;
-            found.ok_or_else(unknown)
+            found
         }
         Target::Daemon(operator) => {
             let path = ["differences", name.as_str()];
             let mut query = vec![("from", from), ("to", to)];
             query.extend(upstream.map(|upstream| ("upstream", upstream)));
-            answered(operator, &path, &query, unknown).await
+            operator.find(&path, &query).await?
         }
-    }
-}
-
-async fn answered<T: serde::de::DeserializeOwned>(
-    operator: &Operator,
-    path: &[&str],
-    query: &[(&str, &str)],
-    unknown: impl Fn() -> CliError,
-) -> Result<T, CliError> {
-    match operator.get(path, query).await {
-        Err(CliError::Refused { status: 404, .. }) => Err(unknown()),
-        Err(CliError::Refused { status: 503, .. }) => Err(CliError::NothingKnown),
-        answered => answered,
+    };
+    match difference {
+        Some(difference) => Ok(difference),
+        None => {
+            let upstream = upstream.map(|upstream| format!(" of {upstream}")).unwrap_or_default();
+            let text = format!("{name} in the versions {from} and {to}{upstream}");
+            Err(unknown(&text, name.as_str(), &names(target).await?))
+        }
     }
 }
 
@@ -158,7 +157,7 @@ fn print_difference(difference: &VersionDifference) {
     if changes.is_empty() {
         out("  no difference");
     }
-    change_lines(changes).for_each(|line| out(&format!("  {}", EscapedWhole(&line.text))));
+    change_lines(changes).for_each(|line| out(&format!("  {}", one_line(&line.text))));
 }
 
 fn print_shown(shown: &Shown) {
@@ -185,7 +184,7 @@ fn print_shown(shown: &Shown) {
         out(&format!("  ownership     {namespace} is {}: {why}", ownership.verdict));
     }
     for resemblance in &shown.resemblances {
-        out(&format!("  resembles     {}", Escaped(resemblance)));
+        out(&format!("  resembles     {}", one_line(resemblance)));
     }
     print_others(shown);
 }
@@ -193,7 +192,7 @@ fn print_shown(shown: &Shown) {
 /// Prints lines, each text whole: a person decides about it, and an entry is bounded.
 fn print_lines(lines: &[Line]) {
     for Line { label, text, .. } in lines {
-        out(&format!("  {label:<13} {}", EscapedWhole(text)));
+        out(&format!("  {label:<13} {}", one_line(text)));
     }
 }
 
