@@ -10,7 +10,7 @@ use super::fixtures::{JANUARY, at, dossier, head, row, similar, upstream, with};
 use crate::curation::{
     AlertItems, AreaFact, AreaReport, Choice, Compared, Dossier, DossierRow, EntryContent,
     InputPlace, MAX_KEPT, OwnershipPolicy, PolicySnapshot, ReferenceOrigin, Screening, Seen,
-    TooManyVersions, evaluate,
+    TooManyVersions, View, evaluate,
 };
 use crate::lint::{Source, has_errors};
 use crate::model::{Digest, Head, Status, Timestamp};
@@ -204,7 +204,7 @@ fn each_member_of_a_rule_changes_the_digest() {
 #[test]
 fn digest_of_an_unchanged_sheet_stays_the_same() {
     let digest = World::new().digest().to_string();
-    assert_eq!(digest, "sha256:8e74ed7750e7f7edd0e9b9c1d4d0d458fb9ac8f83170301141b53c1977d528e3");
+    assert_eq!(digest, "sha256:93e78cbcff179f62c6ce301e0b6d9ff7922efb2d67de8647c0e6e3367ca289ac");
 }
 
 proptest! {
@@ -438,4 +438,18 @@ fn upstream_that_is_not_authoritative_does_not_decide_what_is_read(
     let found = evaluation.read_first(version, upstream);
     let found = found.map(|found| (found.row.upstream.as_str(), found.row.version.as_str()));
     assert_eq!(found, read);
+}
+
+/// The sheet prints the views of a version that is served.
+#[test]
+fn views_of_a_served_version_change_the_digest() {
+    let world = |views: &[&str]| {
+        let mut world = World::new();
+        world.asked = Some(VersionPattern::parse("1.0.0").expect("a version"));
+        world.policy.views = views.iter().map(|view| View::unlimited(view)).collect();
+        world.digest()
+    };
+    let digests = BTreeSet::from([world(&[]), world(&["a"]), world(&["b"]), world(&["a", "b"])]);
+    assert_eq!(digests.len(), 4, "two sets of views have one digest");
+    assert_eq!(world(&["a", "b"]), world(&["b", "a"]), "the order says nothing");
 }

@@ -152,9 +152,17 @@ pub fn review_sheet(
         VersionPattern::parse(text)
             .map_err(|source| NoSheet::Versions { text: text.to_owned(), source })
     };
-    let asked = versions.map(parse).transpose()?;
-    let asked = asked.as_ref();
     let dossier = snapshot.dossier(name, policy)?;
+    let mut stored = dossier.rows.iter().map(|row| &row.version);
+    let asked = match versions {
+        None => None,
+        // A publisher may call a version `>=1` or `*`: who asks for that means it, and not a range.
+        Some(text) => Some(match stored.find(|version| version.as_str() == text) {
+            Some(version) => VersionPattern::Exact(version.clone()),
+            None => parse(text)?,
+        }),
+    };
+    let asked = asked.as_ref();
     let screening = screenings.of(snapshot, policy, &dossier, now)?;
     let evaluation = evaluate(&dossier, policy, &screening, now);
     let choice = Choice::of(&evaluation, asked)?;
@@ -252,7 +260,8 @@ fn alerts_about(name: &Name, alerts: Vec<Alert>) -> Vec<(SheetAlert, AlertItems)
         if items.is_empty() || OF_DUE.contains(&identity.kind) {
             return None;
         }
-        let bound = (identity.digest(), items.iter().map(|item| item.digest()).collect());
+        let bound =
+            (identity.digest(), items.iter().map(|item| item.digest_without_wording()).collect());
         let items = items.iter().map(ToString::to_string).collect();
         Some((SheetAlert { id: identity.short_id(), kind: identity.kind, items }, bound))
     });
