@@ -215,22 +215,6 @@ impl Evidence {
         Digest::of(&canonical.expect("strings, words and flags have a canonical form"))
     }
 
-    /// Returns the digest of the item without what is worded for people: contents by their digests, and not the list of
-    /// what differs between them. It is the same in a release that words the same item otherwise. A [`Self::Text`] is
-    /// all words, and stays.
-    #[must_use]
-    pub fn digest_without_wording(&self) -> Digest {
-        match self.clone() {
-            Self::Drift { first, now, .. } => Self::Drift { first, now, changes: Vec::new() },
-            Self::NotBenign { version, received, why, .. } => {
-                Self::NotBenign { version, received, why, changes: Vec::new() }
-            }
-            Self::Violation { .. } => Self::Violation { rule: String::new() },
-            other => other,
-        }
-        .digest()
-    }
-
     /// Returns the name that the item is about, where one alert has items about several names.
     #[must_use]
     pub fn name(&self) -> Option<&str> {
