@@ -41,6 +41,7 @@ mod notice;
 mod reconcile;
 mod record;
 mod report;
+mod wording;
 
 pub use delivery::{Delivery, DeliveryHistory, Fate, RECIPIENTS, Recipient, Refusal, RefusalScope};
 pub use evidence::{Evidence, Revocation};

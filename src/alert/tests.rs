@@ -524,3 +524,26 @@ fn item_digest_is_that_of_its_canonical_json() {
                      \"technique\":\"confusable\",\"value\":\"Str\u{456}pe\"},\"type\":\"lookalike\"}";
     assert_eq!(item.digest(), Digest::of(canonical.as_bytes()));
 }
+
+/// A review sheet is bound to items, and a release may word an item otherwise.
+#[test]
+fn digest_without_wording_covers_contents_and_not_words() {
+    let (one, two) = (Digest::of(b"1"), Digest::of(b"2"));
+    let changes = |text: &str| vec![text.to_owned()];
+    let drift = |now, text| Evidence::Drift { first: one, now, changes: changes(text) };
+    let later = |received, text| Evidence::NotBenign {
+        version: "2.0.0".into(),
+        received,
+        why: crate::model::NotBenign::Changed,
+        changes: changes(text),
+    };
+    let digest = |item: Evidence| item.digest_without_wording();
+    assert_eq!(digest(drift(two, "a")), digest(drift(two, "b")));
+    assert_ne!(digest(drift(two, "a")), digest(drift(one, "a")));
+    assert_eq!(digest(later(two, "a")), digest(later(two, "b")));
+    assert_ne!(digest(later(two, "a")), digest(later(one, "a")));
+    let violation = |text: &str| Evidence::Violation { rule: text.into() };
+    assert_eq!(digest(violation("a")), digest(violation("b")));
+    let text = |text: &str| Evidence::Text { text: text.into() };
+    assert_ne!(digest(text("a")), digest(text("b")), "here the words are the evidence");
+}

@@ -10,6 +10,7 @@ use super::history_args::{ChangesArguments, HistoryArguments};
 use super::list_args::ListArguments;
 use super::plan::PlanArguments;
 use super::review_args::ReviewArguments;
+use super::show::ShowArguments;
 use crate::alert::{AlertKind, parse_seen};
 use crate::config::Locations;
 use crate::lookalike::Level;
@@ -104,20 +105,7 @@ pub(super) enum Command {
     /// List what is served
     List(ListArguments),
     /// Show what a server says of itself, how it stands, and its other versions; served or not
-    Show {
-        /// A server, or one version of it
-        #[arg(value_name = "NAME[@VERSION]")]
-        name: String,
-        /// The received bytes
-        #[arg(long, conflicts_with_all = ["diff", "json"])]
-        raw: bool,
-        /// The members in which two versions differ, by JSON pointer
-        #[arg(long, num_args = 2, value_names = ["FROM", "TO"])]
-        diff: Vec<String>,
-        /// Print JSON for programs
-        #[arg(long)]
-        json: bool,
-    },
+    Show(ShowArguments),
     /// Approve exactly what a review sheet showed: write it into the overlay file
     Approve(Box<ApproveArguments>),
     /// Renew an approval for what a review sheet showed

@@ -85,6 +85,19 @@ impl Operator {
         self.ask(Method::GET, path, query, Bytes::new()).await
     }
 
+    /// Asks for what may be unknown: `None` if the daemon has no such thing.
+    pub(super) async fn find<T: DeserializeOwned>(
+        &self,
+        path: &[&str],
+        query: &[(&str, &str)],
+    ) -> Result<Option<T>, CliError> {
+        match self.get(path, query).await {
+            Err(CliError::Refused { status: 404, .. }) => Ok(None),
+            Err(CliError::Refused { status: 503, .. }) => Err(CliError::NothingKnown),
+            answered => answered.map(Some),
+        }
+    }
+
     pub(super) async fn post<T: DeserializeOwned>(
         &self,
         path: &[&str],

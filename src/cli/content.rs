@@ -1,5 +1,7 @@
+use super::print::counted;
 use crate::curation::{EntryContent, InputContent, PackageContent, RemoteContent};
-use crate::daemon::Dates;
+use crate::daemon::{Dates, Drift};
+use crate::model::{EscapedWhole, FIRST_CHANGES};
 
 /// A fact of an entry as people read it: a label, and a text that a publisher may have written.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -16,9 +18,40 @@ impl Line {
         Self { label: label.to_owned(), text: text.into(), is_question: false }
     }
 
+    /// Returns the line as a part of the line above.
+    fn indented(self) -> Self {
+        let label = self.label.trim();
+        let label = if label.is_empty() { "-".to_owned() } else { format!("{label}:") };
+        let text = format!("{label} {}", self.text);
+        Self { label: String::new(), text, ..self }
+    }
+
     pub(super) fn question(text: impl Into<String>) -> Self {
         Self { is_question: true, ..Self::new("", text) }
     }
+}
+
+/// Returns a text as it is printed behind a label: whole, and without more than one space in a row. A terminal breaks a
+/// long line anywhere, and what follows must not look like a line of ours, which are indented.
+pub(super) fn one_line(text: &str) -> String {
+    let text = EscapedWhole(text).to_string();
+    let mut line = String::with_capacity(text.len());
+    let (mut blank, mut blanks) = (' ', 0);
+    // A space at the end is written, too.
+    for character in text.chars().map(Some).chain([None]) {
+        if let Some(found) = character.filter(|found| found.is_whitespace()) {
+            (blank, blanks) = (found, blanks + 1);
+            continue;
+        }
+        match blanks {
+            0 => {}
+            1 => line.push(blank),
+            many => line.push_str(&format!(" [{many} spaces] ")),
+        }
+        blanks = 0;
+        line.extend(character);
+    }
+    line
 }
 
 /// Returns what an entry says of itself, member by member.
@@ -38,6 +71,7 @@ pub(super) fn content_lines(content: &EntryContent) -> Vec<Line> {
     if content.packages.is_empty() && content.remotes.is_empty() {
         lines.push(Line::new("reached by", "it names neither packages nor remotes"));
     }
+    lines.extend(content.icons.iter().map(|icon| Line::new("icon", icon)));
     if !content.other_members.is_empty() {
         lines.push(Line::new("other members", content.other_members.join(", ")));
     }
@@ -51,6 +85,30 @@ pub(super) fn dates_line(dates: &Dates) -> Line {
         "{published} (the publisher's date), first seen {first_seen}, counts from {counts_from}"
     );
     Line::new("published", text)
+}
+
+/// Returns what the upstream sends in place of the content that is shown: the members that differ, and the whole
+/// content, since a reviewer may pin it.
+pub(super) fn drift_lines(drift: &Drift) -> Vec<Line> {
+    let title = Line::new("drift", format!("the upstream sends {} now", drift.received));
+    let heading = Line::new("", "the content that it sends now:");
+    let content = content_lines(&drift.content).into_iter().map(Line::indented);
+    [title]
+        .into_iter()
+        .chain(change_lines(&drift.changes))
+        .chain([heading])
+        .chain(content)
+        .collect()
+}
+
+/// Returns the first members of a difference, and the number of the others.
+pub(super) fn change_lines(changes: &[String]) -> impl Iterator<Item = Line> {
+    let more = changes.len().saturating_sub(FIRST_CHANGES);
+    let more = (more > 0).then(|| {
+        let more = counted(more as u64, "more change", "more changes");
+        Line::new("", format!("and {more}; `--json` lists them"))
+    });
+    changes.iter().take(FIRST_CHANGES).map(|change| Line::new("", change)).chain(more)
 }
 
 fn add_package(lines: &mut Vec<Line>, package: &PackageContent) {
@@ -85,7 +143,53 @@ fn input_line(input: &InputContent) -> Line {
     let kind = input.place.as_str();
     let secret = if input.secret { " secret" } else { "" };
     let required = if input.required { ", required" } else { "" };
-    let value = input.value.as_ref().map(|value| format!(" = {value}")).unwrap_or_default();
-    let about = input.description.as_ref().map(|text| format!(": {text}")).unwrap_or_default();
-    Line::new("", format!("{kind}{secret} {name}{value}{required}{about}"))
+    let quoted = |text: &String| serde_json::Value::from(text.as_str()).to_string();
+    let said = |label: &str, text: &Option<String>| {
+        text.as_ref().map(|text| format!("{label}{}", quoted(text))).unwrap_or_default()
+    };
+    let choices: Vec<String> = input.choices.iter().map(quoted).collect();
+    let choices = match choices.as_slice() {
+        [] => String::new(),
+        choices => format!(", one of {}", choices.join(" | ")),
+    };
+    let text = [
+        said(" = ", &input.value),
+        required.to_owned(),
+        said(", default ", &input.default),
+        choices,
+        said(", format ", &input.format),
+        said(", placeholder ", &input.placeholder),
+        said(", value named ", &input.value_hint),
+        input.description.as_ref().map(|text| format!(": {text}")).unwrap_or_default(),
+    ];
+    Line::new("", format!("{kind}{secret} {name}{}", text.concat()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[rstest::rstest]
+    #[case("a b", "a b")]
+    #[case("a  b", "a [2 spaces] b")]
+    #[case("x          digest        sha256:00", "x [10 spaces] digest [8 spaces] sha256:00")]
+    #[case(" a   ", " a [3 spaces] ")]
+    #[case("a\n   b", "a\\n [3 spaces] b")]
+    #[case("a\u{a0}\u{3000}b", "a [2 spaces] b")]
+    fn padded_text_does_not_look_like_a_line_of_ours(#[case] text: &str, #[case] printed: &str) {
+        assert_eq!(one_line(text), printed);
+    }
+
+    #[test]
+    fn line_of_an_input_has_every_member() {
+        let content = EntryContent::of(
+            r#"{"icons":[{"src":"https://i.example/x.svg"}],"remotes":[{"type":"sse","url":"https://{host}/","variables":{"host":
+                {"value":"v","default":"d, secret","choices":["a | b","c"],"format":"string","placeholder":"p"}}}]}"#,
+        );
+        let lines = content_lines(&content);
+        let texts: Vec<&str> = lines.iter().map(|line| line.text.as_str()).collect();
+        let input = r#"variable host = "v", default "d, secret", one of "a | b" | "c", format "string", placeholder "p""#;
+        assert!(texts.contains(&input), "{texts:?}");
+        assert!(lines.contains(&Line::new("icon", "https://i.example/x.svg")), "{lines:?}");
+    }
 }

@@ -3,9 +3,10 @@
 use super::decide_args::{AffirmArguments, ApproveArguments, Output, RefuseArguments};
 use super::decision::{Subject, affirmation, approval, require_seen};
 use super::error::{CliError, Exit};
+use super::names::{names, not_listed};
 use super::overlay_file::Overlays;
 use super::print::err;
-use super::review::{names, not_listed, sheet_of};
+use super::review::sheet_of;
 use super::target::Target;
 use crate::config::Settings;
 use crate::daemon::{Clock, ReviewSheet};

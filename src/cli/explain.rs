@@ -1,6 +1,8 @@
 use super::client::Operator;
+use super::content::one_line;
 use super::error::{CliError, Exit};
 use super::list::by_version;
+use super::names::{names, unknown};
 use super::ownership::print_namespace;
 use super::print::{as_json, counted, out};
 use super::target::Target;
@@ -19,7 +21,8 @@ pub(super) async fn explain(
     let (name, version) = split_version(text);
     let parsed =
         Name::parse(name).map_err(|source| CliError::Name { text: name.to_owned(), source })?;
-    let explanation: Explanation = match Target::open_known(&settings)? {
+    let target = Target::open_known(&settings)?;
+    let explanation = match &target {
         Target::Store(offline) => {
             let (snapshot, now) = (offline.store.snapshot()?, offline.clock.now());
             if !is_anything_known(&snapshot)? {
@@ -27,9 +30,11 @@ pub(super) async fn explain(
             }
             let (policy, screenings) = (offline.policy(), Screenings::offline());
             explain_name(&snapshot, policy, &screenings, now, &parsed, version)?
-                .ok_or_else(|| CliError::Unknown(text.to_owned()))?
         }
-        Target::Daemon(operator) => ask(&operator, name, version, text).await?,
+        Target::Daemon(operator) => ask(operator, name, version).await?,
+    };
+    let Some(explanation) = explanation else {
+        return Err(unknown(text, name, &names(&target).await?));
     };
     if json {
         as_json(&explanation);
@@ -48,15 +53,10 @@ async fn ask(
     operator: &Operator,
     name: &str,
     version: Option<&str>,
-    text: &str,
-) -> Result<Explanation, CliError> {
+) -> Result<Option<Explanation>, CliError> {
     let query: Vec<(&str, &str)> =
         version.map(|version| ("version", version)).into_iter().collect();
-    match operator.get(&["explain", name], &query).await {
-        Err(CliError::Refused { status: 404, .. }) => Err(CliError::Unknown(text.to_owned())),
-        Err(CliError::Refused { status: 503, .. }) => Err(CliError::NothingKnown),
-        answered => answered,
-    }
+    operator.find(&["explain", name], &query).await
 }
 
 fn print_explanation(explanation: &Explanation, verbose: bool) {
@@ -123,7 +123,7 @@ fn print_block(block: &[&VersionExplanation], verbose: bool) {
     let facts = if facts.is_empty() { String::new() } else { format!(" ({facts})") };
     out(&format!("  {} from {}: {state}{facts}", versions.join(", "), first.upstream));
     for answer in failed(first) {
-        out(&format!("      {}: {}", answer.gate, Escaped(&answer.evidence)));
+        out(&format!("      {}: {}", answer.gate, one_line(&answer.evidence)));
     }
     for version in block {
         print_status(version);
@@ -164,7 +164,7 @@ fn print_status(version: &VersionExplanation) {
     let since = since.and_then(|since| Timestamp::parse(since).ok());
     let since = since.map(|since| format!(" since {since}")).unwrap_or_default();
     let message = status.status_message.as_ref();
-    let message = message.map(|message| format!(": {}", Escaped(message))).unwrap_or_default();
+    let message = message.map(|message| format!(": {}", one_line(message))).unwrap_or_default();
     out(&format!(
         "      {} is {} upstream{since}{message}",
         Escaped(&version.version),

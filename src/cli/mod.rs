@@ -23,6 +23,7 @@ mod hold;
 mod list;
 mod list_args;
 mod lookalikes;
+mod names;
 mod overlay_file;
 mod ownership;
 mod pattern;
@@ -161,9 +162,7 @@ async fn dispatch(
             history::list_at(settings, &at, pattern.as_deref(), json).await
         }
         Command::List(arguments) => list::list(settings, &arguments).await,
-        Command::Show { name, raw, diff, json } => {
-            show::show(settings, &name, raw, &diff, json).await
-        }
+        Command::Show(arguments) => show::show(settings, &arguments).await,
         Command::History(arguments) => history::history(settings, &arguments).await,
         Command::Changes(arguments) => history::changes(settings, &arguments).await,
         Command::Review(arguments) => match &arguments.name {

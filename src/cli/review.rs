@@ -1,17 +1,15 @@
 use super::client::Operator;
-use super::content::Line;
+use super::content::{Line, one_line};
 use super::error::{CliError, Exit};
 use super::explain::split_version;
+use super::names::{names, not_listed};
 use super::print::{as_json, out};
 use super::review_args::ReviewArguments;
 use super::sheet::{Section, Title, sections};
 use super::sheet_markdown::markdown;
 use super::target::{Offline, Target};
 use crate::config::Settings;
-use crate::daemon::{
-    NoSheet, ReviewSheet, Screenings, is_anything_known, known_names, review_sheet,
-};
-use crate::lint::nearest;
+use crate::daemon::{NoSheet, ReviewSheet, Screenings, is_anything_known, review_sheet};
 use crate::model::{Escaped, EscapedWhole, Name, reason};
 
 /// Prints the review sheet of `NAME`, `NAME@VERSION` or `NAME@RANGE`.
@@ -71,34 +69,10 @@ async fn ask(
 ) -> Result<Option<ReviewSheet>, CliError> {
     let query: Vec<(&str, &str)> =
         versions.map(|versions| ("versions", versions)).into_iter().collect();
-    match operator.get(&["reviews", name.as_str()], &query).await {
-        Err(CliError::Refused { status: 404, .. }) => Ok(None),
+    match operator.find(&["reviews", name.as_str()], &query).await {
         Err(CliError::Refused { status: 422, detail, .. }) => Err(CliError::Declined(detail)),
-        Err(CliError::Refused { status: 503, .. }) => Err(CliError::NothingKnown),
-        answered => answered.map(Some),
+        answered => answered,
     }
-}
-
-/// Returns every known name.
-pub(super) async fn names(target: &Target) -> Result<Vec<String>, CliError> {
-    let names: Option<Vec<String>> = match target {
-        Target::Store(offline) => known_names(&offline.store.snapshot()?)?
-            .map(|names| names.iter().map(Name::to_string).collect()),
-        Target::Daemon(operator) => operator.get(&["names"], &[]).await?,
-    };
-    Ok(names.unwrap_or_default())
-}
-
-/// Says which name was probably meant, or that the name has other versions.
-pub(super) fn not_listed(text: &str, name: &str, names: &[String]) -> CliError {
-    let advice = if names.iter().any(|known| known == name) {
-        format!("`vidimus show {name}` lists its versions; a row in quarantine cannot be approved")
-    } else if let Some(near) = nearest(name, names.iter().map(String::as_str)) {
-        format!("did you mean `{near}`?")
-    } else {
-        return CliError::Unknown(text.to_owned());
-    };
-    CliError::NotListed { text: text.to_owned(), advice }
 }
 
 /// Prints a sheet, each text whole: a person decides about it.
@@ -114,7 +88,7 @@ fn print_sheet(sheet: &ReviewSheet) {
         }
         for Line { label, text, is_question } in lines {
             let find_out = if is_question { "find out: " } else { "" };
-            out(&format!("    {label:<14} {find_out}{}", EscapedWhole(&text)));
+            out(&format!("    {label:<14} {find_out}{}", one_line(&text)));
         }
     }
     out(&format!("  digest of this sheet: {}", sheet.digest));

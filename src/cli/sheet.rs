@@ -1,6 +1,6 @@
 //! A review sheet as sections of lines, from which both forms for people are written.
 
-use super::content::{Line, content_lines, dates_line};
+use super::content::{Line, change_lines, content_lines, dates_line, drift_lines};
 use super::explain::{facts, failed};
 use super::history_text::sentence;
 use super::print::counted;
@@ -70,8 +70,7 @@ fn version_lines(shown: &ShownVersion) -> Vec<Line> {
         lines.push(Line::new("successor", successor));
     }
     if let Some(drift) = &shown.drift {
-        lines.push(Line::new("drift", format!("the upstream sends {} now", drift.received)));
-        lines.extend(drift.changes.iter().map(|change| Line::new("", change)));
+        lines.extend(drift_lines(drift));
     }
     lines.extend(difference_lines(shown.difference.as_ref()));
     lines
@@ -87,7 +86,7 @@ fn difference_lines(difference: Option<&ReferenceDifference>) -> Vec<Line> {
     };
     let ReferenceDifference { version, received, changes, .. } = difference;
     let title = Line::new("difference", format!("to {version}, {origin}, {received}"));
-    std::iter::once(title).chain(changes.iter().map(|change| Line::new("", change))).collect()
+    std::iter::once(title).chain(change_lines(changes)).collect()
 }
 
 fn ownership_lines(report: &NamespaceReport) -> Vec<Line> {

@@ -1,110 +1,143 @@
 use std::io::{IsTerminal, Write, stdout};
 
-use super::client::Operator;
-use super::content::{Line, content_lines, dates_line};
+use clap::Args;
+
+use super::content::{Line, change_lines, content_lines, dates_line, drift_lines, one_line};
 use super::error::{CliError, Exit};
 use super::explain::{print_version, split_version};
+use super::names::{names, unknown};
 use super::print::{as_json, counted, escaped_json, out};
 use super::target::Target;
 use crate::config::Settings;
 use crate::daemon::{
-    Screenings, Shown, VersionDifference, is_anything_known, show_entry, version_difference,
+    Screenings, ShowRequest, Shown, VersionDifference, is_anything_known, show_entry,
+    version_difference,
 };
-use crate::model::{Escaped, EscapedWhole, Name};
+use crate::model::{Digest, Escaped, Name};
 
 /// Other versions that are listed; `vidimus list` has them all.
 const MAX_OTHERS: usize = 20;
 
+/// The arguments of `vidimus show`.
+#[derive(Debug, Args)]
+pub(super) struct ShowArguments {
+    /// A server, or one version of it
+    #[arg(value_name = "NAME[@VERSION]")]
+    pub name: String,
+    /// The upstream to read from; without it the one that the name belongs to comes first
+    #[arg(long, value_name = "ID")]
+    pub upstream: Option<String>,
+    /// Another stored content of the version, such as the one that the upstream sends now
+    #[arg(long, value_name = "DIGEST", conflicts_with = "diff")]
+    pub content: Option<Digest>,
+    /// The received bytes
+    #[arg(long, conflicts_with_all = ["diff", "json"])]
+    pub raw: bool,
+    /// The members in which two versions differ, by JSON pointer
+    #[arg(long, num_args = 2, value_names = ["FROM", "TO"])]
+    pub diff: Vec<String>,
+    /// Print JSON for programs
+    #[arg(long)]
+    pub json: bool,
+}
+
 /// Shows `NAME` or `NAME@VERSION`: the content, how it stands, and the other versions.
-pub(super) async fn show(
-    settings: Settings,
-    text: &str,
-    raw: bool,
-    diff: &[String],
-    json: bool,
-) -> Result<Exit, CliError> {
-    let (name, version) = split_version(text);
+pub(super) async fn show(settings: Settings, arguments: &ShowArguments) -> Result<Exit, CliError> {
+    let (name, version) = split_version(&arguments.name);
     let parsed =
         Name::parse(name).map_err(|source| CliError::Name { text: name.to_owned(), source })?;
     let target = Target::open_known(&settings)?;
-    if let [from, to] = diff {
-        let difference = compare(&target, &parsed, (from, to)).await?;
-        if json {
+    if let [from, to] = arguments.diff.as_slice() {
+        let of = (&parsed, arguments.upstream.as_deref());
+        let difference = compare(&target, of, (from, to)).await?;
+        if arguments.json {
             as_json(&difference);
         } else {
             print_difference(&difference);
         }
         return Ok(Exit::Done);
     }
-    let shown = read(&target, &parsed, version, raw).await?;
+    let request = ShowRequest {
+        name: &parsed,
+        version,
+        upstream: arguments.upstream.as_deref(),
+        content: arguments.content,
+        with_raw: arguments.raw,
+    };
+    let shown = read(&target, request).await?;
     match &shown.raw {
-        Some(bytes) if raw => print_raw(bytes),
-        _ if json => as_json(&shown),
+        Some(bytes) if arguments.raw => print_raw(bytes),
+        _ if arguments.json => as_json(&shown),
         _ => print_shown(&shown),
     }
     Ok(Exit::Done)
 }
 
-async fn read(
-    target: &Target,
-    name: &Name,
-    version: Option<&str>,
-    raw: bool,
-) -> Result<Shown, CliError> {
-    let unknown = || CliError::Unknown(with_version(name, version));
-    match target {
+async fn read(target: &Target, request: ShowRequest<'_>) -> Result<Shown, CliError> {
+    let shown = match target {
         Target::Store(offline) => {
             let (snapshot, now) = (offline.store.snapshot()?, offline.clock.now());
             if !is_anything_known(&snapshot)? {
                 return Err(CliError::NothingKnown);
             }
             let (policy, screenings) = (offline.policy(), Screenings::offline());
-            let shown = show_entry(&snapshot, policy, &screenings, now, (name, version), raw)?;
-            shown.ok_or_else(unknown)
+            show_entry(&snapshot, policy, &screenings, now, request)?
         }
         Target::Daemon(operator) => {
-            let query = [("raw", if raw { "true" } else { "false" })];
-            let mut path = vec!["entries", name.as_str()];
-            path.extend(version);
-            answered(operator, &path, &query, unknown).await
+            let content = request.content.map(|digest| digest.to_string());
+            let mut query = vec![("raw", if request.with_raw { "true" } else { "false" })];
+            query.extend(request.upstream.map(|upstream| ("upstream", upstream)));
+            query.extend(content.as_ref().map(|content| ("content", content.as_str())));
+            let mut path = vec!["entries", request.name.as_str()];
+            path.extend(request.version);
+            operator.find(&path, &query).await?
+        }
+    };
+    match shown {
+        Some(shown) => Ok(shown),
+        None => {
+            let names = names(target).await?;
+            Err(unknown(&described(request), request.name.as_str(), &names))
         }
     }
 }
 
 async fn compare(
     target: &Target,
-    name: &Name,
+    (name, upstream): (&Name, Option<&str>),
     (from, to): (&str, &str),
 ) -> Result<VersionDifference, CliError> {
-    let unknown = || CliError::Unknown(format!("{name} in the versions {from} and {to}"));
-    match target {
+    let difference = match target {
         Target::Store(offline) => {
-            let snapshot = offline.store.snapshot()?;
-            let found = version_difference(&snapshot, offline.policy(), name, (from, to))?;
-            found.ok_or_else(unknown)
+            let (snapshot, now) = (offline.store.snapshot()?, offline.clock.now());
+            let (policy, screenings) = (offline.policy(), Screenings::offline());
+            let of = (name, upstream);
+            let found = version_difference(&snapshot, policy, &screenings, now, of, (from, to))?;
+            found
         }
         Target::Daemon(operator) => {
             let path = ["differences", name.as_str()];
-            answered(operator, &path, &[("from", from), ("to", to)], unknown).await
+            let mut query = vec![("from", from), ("to", to)];
+            query.extend(upstream.map(|upstream| ("upstream", upstream)));
+            operator.find(&path, &query).await?
+        }
+    };
+    match difference {
+        Some(difference) => Ok(difference),
+        None => {
+            let upstream = upstream.map(|upstream| format!(" of {upstream}")).unwrap_or_default();
+            let text = format!("{name} in the versions {from} and {to}{upstream}");
+            Err(unknown(&text, name.as_str(), &names(target).await?))
         }
     }
 }
 
-async fn answered<T: serde::de::DeserializeOwned>(
-    operator: &Operator,
-    path: &[&str],
-    query: &[(&str, &str)],
-    unknown: impl Fn() -> CliError,
-) -> Result<T, CliError> {
-    match operator.get(path, query).await {
-        Err(CliError::Refused { status: 404, .. }) => Err(unknown()),
-        Err(CliError::Refused { status: 503, .. }) => Err(CliError::NothingKnown),
-        answered => answered,
-    }
-}
-
-fn with_version(name: &Name, version: Option<&str>) -> String {
-    version.map_or_else(|| name.to_string(), |version| format!("{name}@{version}"))
+fn described(request: ShowRequest<'_>) -> String {
+    let ShowRequest { name, version, upstream, content, .. } = request;
+    let version = version.map(|version| format!("@{version}")).unwrap_or_default();
+    let upstream = upstream.map(|upstream| format!(" of {upstream}")).unwrap_or_default();
+    let content = content.map(|digest| format!(" with the content {digest}")).unwrap_or_default();
+    format!("{name}{version}{upstream}{content}")
 }
 
 /// Writes the received bytes; on a terminal the same JSON without characters that could steer it.
@@ -117,12 +150,14 @@ fn print_raw(bytes: &str) {
 }
 
 fn print_difference(difference: &VersionDifference) {
-    let VersionDifference { name, from, to, changes } = difference;
-    out(&format!("{name}: {} to {}", Escaped(from), Escaped(to)));
+    let VersionDifference { name, from, from_upstream, to, to_upstream, changes, .. } = difference;
+    let (from, to) = (Escaped(from), Escaped(to));
+    let (from_upstream, to_upstream) = (Escaped(from_upstream), Escaped(to_upstream));
+    out(&format!("{name}: {from} from {from_upstream} to {to} from {to_upstream}"));
     if changes.is_empty() {
         out("  no difference");
     }
-    changes.iter().for_each(|change| out(&format!("  {change}")));
+    change_lines(changes).for_each(|line| out(&format!("  {}", one_line(&line.text))));
 }
 
 fn print_shown(shown: &Shown) {
@@ -133,20 +168,23 @@ fn print_shown(shown: &Shown) {
         None => out("  it is in quarantine; `--raw` prints the received bytes"),
     }
     print_lines(&shown.dates.iter().map(dates_line).collect::<Vec<_>>());
-    if let Some(digest) = &shown.explanation.digest {
+    if let Some(digest) = &shown.received {
         out(&format!("  digest        {digest}"));
+        let evaluated = shown.explanation.digest.as_ref();
+        if let Some(evaluated) = evaluated.filter(|evaluated| **evaluated != digest.to_string()) {
+            out(&format!("                another content is evaluated: {evaluated}"));
+        }
     }
     print_version(&shown.explanation);
     if let Some(drift) = &shown.drift {
-        out(&format!("  drift         the upstream sends {} now", drift.received));
-        drift.changes.iter().for_each(|change| out(&format!("                {change}")));
+        print_lines(&drift_lines(drift));
     }
     if let Some(ownership) = &shown.ownership {
         let (namespace, why) = (Escaped(&ownership.namespace), Escaped(&ownership.why));
         out(&format!("  ownership     {namespace} is {}: {why}", ownership.verdict));
     }
     for resemblance in &shown.resemblances {
-        out(&format!("  resembles     {}", Escaped(resemblance)));
+        out(&format!("  resembles     {}", one_line(resemblance)));
     }
     print_others(shown);
 }
@@ -154,7 +192,7 @@ fn print_shown(shown: &Shown) {
 /// Prints lines, each text whole: a person decides about it, and an entry is bounded.
 fn print_lines(lines: &[Line]) {
     for Line { label, text, .. } in lines {
-        out(&format!("  {label:<13} {}", EscapedWhole(text)));
+        out(&format!("  {label:<13} {}", one_line(text)));
     }
 }
 

@@ -19,6 +19,9 @@ pub struct EntryContent {
     pub repository: Option<RepositoryContent>,
     pub packages: Vec<PackageContent>,
     pub remotes: Vec<RemoteContent>,
+    /// The addresses of its icons.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub icons: Vec<String>,
     /// Members of the object that are none of those above, by name.
     pub other_members: Vec<String>,
 }
@@ -67,22 +70,46 @@ pub struct RemoteContent {
 
 /// A value that an entry asks its user for, or sets.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct InputContent {
     pub place: InputPlace,
     /// Its name; empty for an argument without one.
     pub name: String,
     pub required: bool,
     pub secret: bool,
-    /// The value that the entry sets, or proposes.
+    /// The value that the entry sets.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub value: Option<String>,
+    /// The value that is used if the user gives none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub default: Option<String>,
+    /// The only values that are allowed, if the entry lists them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub choices: Vec<String>,
+    /// `string`, `number`, `boolean` or `filepath`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub format: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub placeholder: Option<String>,
+    /// The name of the value of an argument that has a name of its own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub value_hint: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub description: Option<String>,
 }
 
 /// The members that [`EntryContent`] has, with the name and the version of the entry.
-const READ: [&str; 8] =
-    ["name", "version", "title", "description", "websiteUrl", "repository", "packages", "remotes"];
+const READ: [&str; 9] = [
+    "name",
+    "version",
+    "title",
+    "description",
+    "websiteUrl",
+    "repository",
+    "packages",
+    "remotes",
+    "icons",
+];
 
 impl EntryContent {
     /// Reads a `server` object; a member of another type is left out.
@@ -97,6 +124,7 @@ impl EntryContent {
             repository: RepositoryContent::read(&value["repository"]),
             packages: items(&value, "packages").map(PackageContent::read).collect(),
             remotes: items(&value, "remotes").map(RemoteContent::read).collect(),
+            icons: items(&value, "icons").filter_map(|icon| scalar(&icon["src"])).collect(),
             other_members: members.filter(|key| !READ.contains(&key.as_str())).cloned().collect(),
         }
     }
@@ -143,15 +171,19 @@ impl RemoteContent {
 impl InputContent {
     fn read(input: &Value, place: InputPlace, name: Option<&str>) -> Self {
         let flag = |member: &str| input[member].as_bool().unwrap_or_default();
-        let named = || input["name"].as_str().or(input["valueHint"].as_str());
-        let choices: Vec<&str> = items(input, "choices").filter_map(Value::as_str).collect();
-        let choices = (!choices.is_empty()).then(|| choices.join(" | "));
+        let hint = text(input, "valueHint");
+        let named = name.map(str::to_owned).or_else(|| text(input, "name"));
         Self {
             place,
-            name: name.or_else(named).unwrap_or_default().to_owned(),
             required: flag("isRequired"),
             secret: flag("isSecret"),
-            value: text(input, "value").or_else(|| text(input, "default")).or(choices),
+            value: scalar(&input["value"]),
+            default: scalar(&input["default"]),
+            choices: items(input, "choices").filter_map(scalar).collect(),
+            format: scalar(&input["format"]),
+            placeholder: scalar(&input["placeholder"]),
+            value_hint: hint.clone().filter(|_| named.is_some()),
+            name: named.or(hint).unwrap_or_default(),
             description: text(input, "description"),
         }
     }
@@ -177,6 +209,15 @@ fn text(value: &Value, member: &str) -> Option<String> {
     value[member].as_str().map(str::to_owned)
 }
 
+/// Returns a text, or the JSON of a value of another type: a client may use that, too.
+fn scalar(value: &Value) -> Option<String> {
+    match value {
+        Value::Null => None,
+        Value::String(text) => Some(text.clone()),
+        other => Some(other.to_string()),
+    }
+}
+
 fn items<'v>(value: &'v Value, member: &str) -> impl Iterator<Item = &'v Value> {
     value[member].as_array().into_iter().flatten()
 }
@@ -188,7 +229,7 @@ mod tests {
     #[test]
     fn content_has_every_member_that_a_reviewer_reads() {
         let content = EntryContent::of(
-            r#"{"name":"a.b/c","version":"1","title":"T","description":"d","websiteUrl":"https://w.example","icons":[],
+            r#"{"name":"a.b/c","version":"1","title":"T","description":"d","websiteUrl":"https://w.example","icons":[{"src":"https://i.example"}],"more":1,
                 "repository":{"url":"https://r.example","source":"github","id":"7"},
                 "packages":[{"registryType":"npm","identifier":"x","version":"^1","transport":{"type":"stdio"},
                     "environmentVariables":[{"name":"KEY","isSecret":true,"isRequired":true,"description":"A key"}],
@@ -197,19 +238,43 @@ mod tests {
         );
         assert_eq!(content.title.as_deref(), Some("T"));
         assert_eq!(content.repository.expect("one").id.as_deref(), Some("7"));
-        assert_eq!(content.other_members, ["icons"]);
+        assert_eq!(content.icons, ["https://i.example"]);
+        assert_eq!(content.other_members, ["more"]);
         let package = &content.packages[0];
         assert_eq!((package.version.as_deref(), package.exact), (Some("^1"), false));
-        let inputs: Vec<(&str, bool, Option<&str>)> = package
-            .inputs
-            .iter()
-            .map(|input| (input.name.as_str(), input.secret, input.value.as_deref()))
-            .collect();
-        assert_eq!(
-            inputs,
-            [("KEY", true, None), ("-e", false, Some("A={a}")), ("a", false, Some("1"))]
+        let inputs: Vec<(&str, bool)> =
+            package.inputs.iter().map(|input| (input.name.as_str(), input.secret)).collect();
+        assert_eq!(inputs, [("KEY", true), ("-e", false), ("a", false)]);
+        assert_eq!(package.inputs[1].value.as_deref(), Some("A={a}"));
+        assert_eq!(package.inputs[2].default.as_deref(), Some("1"));
+        assert_eq!(content.remotes[0].inputs[0].choices, ["a", "b"]);
+    }
+
+    /// A member of an input must not mask another one.
+    #[test]
+    fn every_member_of_an_input_is_read_beside_all_others() {
+        let content = EntryContent::of(
+            r#"{"packages":[{"packageArguments":[{"type":"named","name":"--url","valueHint":"address","value":"v",
+                "default":7,"choices":["a | b","c",true],"format":"filepath","placeholder":"p","isRequired":true,
+                "description":"d"}]}]}"#,
         );
-        assert_eq!(content.remotes[0].inputs[0].value.as_deref(), Some("a | b"));
+        let text = |text: &str| Some(text.to_owned());
+        assert_eq!(
+            content.packages[0].inputs,
+            [InputContent {
+                place: InputPlace::Argument,
+                name: "--url".into(),
+                required: true,
+                secret: false,
+                value: text("v"),
+                default: text("7"),
+                choices: vec!["a | b".into(), "c".into(), "true".into()],
+                format: text("filepath"),
+                placeholder: text("p"),
+                value_hint: text("address"),
+                description: text("d"),
+            }]
+        );
     }
 
     #[test]

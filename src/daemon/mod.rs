@@ -72,7 +72,7 @@ pub use query::{
     NoSheet, NotRecorded, OtherVersion, PatternRelation, PatternReport, PatternRule, Plan,
     PlanAnswer, PlannedEffect, PlannedEntry, PlannedGroup, PlannedView, QuarantineReport,
     QueueFilter, QueueItem, ReferenceDifference, ReviewQueue, ReviewSheet, RuleEffect, ServedEntry,
-    ServedThen, SheetAlert, Shown, ShownVersion, Span, StatusReport, UpstreamReport,
+    ServedThen, SheetAlert, ShowRequest, Shown, ShownVersion, Span, StatusReport, UpstreamReport,
     VersionDifference, WebhookReport, change_set_on_hold, changes_since, explain_name,
     explain_pattern, history_of, is_anything_known, known_names, list, quarantine, review_queue,
     review_sheet, rule_effects, served_at, show_entry, status, version_difference,

@@ -1,40 +1,157 @@
 use std::collections::BTreeSet;
 
 use serde_json::Value;
-use similar::{ChangeTag, TextDiff};
 
-use super::Escaped;
+use super::EscapedWhole;
+use super::difference_text::{added_text, became, bounded, removed_text};
 
-/// An acknowledgement covers both contents by their digests, so what is cut here is still bound.
-const MAX_TEXT: usize = 400;
+/// Changes that are shown to people at once. The first so many of [`all_changes`] have some of each member.
+pub const FIRST_CHANGES: usize = 100;
+/// Changes that are listed for programs. With [`WHOLE_TEXT`] and the limit on an entry, it bounds the list.
+const MOST_CHANGES: usize = 2_000;
+/// Characters of one text in a list that is kept with an alert. An acknowledgement covers both contents by their
+/// digests, so what is cut here is still bound.
+const ALERT_TEXT: usize = 400;
+/// Characters of one text for a person who decides: more than most entries have.
+const WHOLE_TEXT: usize = 64 * 1024;
+/// Characters of a pointer.
+const MAX_POINTER: usize = 400;
 
-/// Lists what changed between two `server` objects, by JSON pointer (RFC 6901), for a person to read: at most
-/// `most` members, and the number of the others.
+/// Lists what changed between two `server` objects, by JSON pointer (RFC 6901): at most `most` members, of which the
+/// texts are cut, and the number of the others. What a client runs or reaches is listed first.
 #[must_use]
 pub fn changed_members(before: &str, after: &str, most: usize) -> Vec<String> {
+    list(before, after, Limits { first: most, most, text: ALERT_TEXT })
+}
+
+/// Lists everything that changed between two `server` objects for a person who decides, with whole texts. An entry is
+/// bounded, and so is the list.
+#[must_use]
+pub fn all_changes(before: &str, after: &str) -> Vec<String> {
+    let limits = Limits { first: FIRST_CHANGES, most: MOST_CHANGES, text: WHOLE_TEXT };
+    list(before, after, limits)
+}
+
+#[derive(Clone, Copy)]
+struct Limits {
+    first: usize,
+    most: usize,
+    text: usize,
+}
+
+fn list(before: &str, after: &str, limits: Limits) -> Vec<String> {
     let parse = |text: &str| serde_json::from_str::<Value>(text).unwrap_or_default();
     let (before_value, after_value) = (parse(before), parse(after));
-    let mut comparison = Comparison { pointer: Vec::new(), changes: Vec::new(), more: 0, most };
-    comparison.compare(&before_value, &after_value);
-    let Comparison { mut changes, more, .. } = comparison;
+    let compare = |found: &mut dyn FnMut(usize, Change<'_, '_>)| {
+        let mut comparison = Comparison { pointer: Vec::new(), found };
+        comparison.compare(None, Some(&before_value), Some(&after_value));
+    };
+    // Nothing is written before it is known how many changes each group has.
+    let mut counts = [0; GROUPS];
+    compare(&mut |group, _| counts[group] += 1);
+    let (first, most) = (shares(counts, limits.first), shares(counts, limits.most));
+    let (mut written, mut lists) = ([0; GROUPS], [const { Vec::new() }; 2 * GROUPS]);
+    compare(&mut |group, change| {
+        if written[group] < most[group] {
+            let is_later = written[group] >= first[group];
+            lists[group + GROUPS * usize::from(is_later)].push(change.text(limits.text));
+            written[group] += 1;
+        }
+    });
+    let mut changes: Vec<String> = lists.into_iter().flatten().collect();
+    let more = counts.iter().sum::<usize>() - changes.len();
     if changes.is_empty() && before != after {
         changes.push("only the layout of the bytes".to_owned());
     }
     if more > 0 {
-        changes.push(format!("and {more} more"));
+        changes.push(format!("and {more} more; `vidimus show` prints each content"));
     }
     changes
 }
 
-/// Members that change with every version, which are shown last.
-const VOLATILE: [&str; 6] = ["version", "title", "description", "$schema", "icons", "_meta"];
+/// Members of an entry in the order in which changes of them are listed: first those that decide about what a client
+/// runs or reaches. Those that every version changes come last.
+const MEMBERS: [&str; 10] = [
+    "packages",
+    "remotes",
+    "repository",
+    "websiteUrl",
+    "name",
+    "description",
+    "title",
+    "icons",
+    "version",
+    "$schema",
+];
+/// Groups of changes: one for each member, and one for everything that the schema does not know. No group can take the
+/// place of another one.
+const GROUPS: usize = MEMBERS.len() + 1;
+const UNKNOWN: usize = MEMBERS.len();
+
+/// Members of packages, remotes, the repository and icons.
+const INNER_MEMBERS: [&str; 31] = [
+    "registryType",
+    "identifier",
+    "version",
+    "fileSha256",
+    "registryBaseUrl",
+    "runtimeHint",
+    "type",
+    "url",
+    "transport",
+    "source",
+    "id",
+    "subfolder",
+    "src",
+    "name",
+    "value",
+    "default",
+    "choices",
+    "isSecret",
+    "isRequired",
+    "isRepeated",
+    "format",
+    "runtimeArguments",
+    "packageArguments",
+    "environmentVariables",
+    "headers",
+    "variables",
+    "valueHint",
+    "placeholder",
+    "description",
+    "mimeType",
+    "sizes",
+];
+
+/// Divides places among groups, so that a group with many changes leaves the others theirs.
+fn shares(counts: [usize; GROUPS], places: usize) -> [usize; GROUPS] {
+    let mut shares = [0; GROUPS];
+    let mut left = places;
+    while left > 0 {
+        let open: Vec<usize> =
+            (0..GROUPS).filter(|group| shares[*group] < counts[*group]).collect();
+        let Some(each) = left.checked_div(open.len()) else { break };
+        for group in open {
+            // Fewer places than groups: the first groups have them.
+            let share = each.max(1).min(counts[group] - shares[group]).min(left);
+            shares[group] += share;
+            left -= share;
+        }
+    }
+    shares
+}
 
 /// A comparison under way. A publisher chooses keys and depth, so a pointer is only written where it is shown.
-struct Comparison<'v> {
+struct Comparison<'v, 'f> {
     pointer: Vec<Step<'v>>,
-    changes: Vec<String>,
-    more: usize,
-    most: usize,
+    found: &'f mut dyn FnMut(usize, Change<'_, '_>),
+}
+
+/// A value that was removed, added or changed.
+struct Change<'c, 'v> {
+    pointer: &'c [Step<'v>],
+    before: Option<&'v Value>,
+    after: Option<&'v Value>,
 }
 
 #[derive(Clone, Copy)]
@@ -43,124 +160,83 @@ enum Step<'v> {
     Item(usize),
 }
 
-impl<'v> Comparison<'v> {
-    fn compare(&mut self, before: &'v Value, after: &'v Value) {
+impl<'v> Comparison<'v, '_> {
+    fn compare(
+        &mut self,
+        group: Option<usize>,
+        before: Option<&'v Value>,
+        after: Option<&'v Value>,
+    ) {
         match (before, after) {
-            (Value::Object(before), Value::Object(after)) => {
+            (Some(Value::Object(before)), Some(Value::Object(after))) => {
                 let keys: BTreeSet<&'v String> = before.keys().chain(after.keys()).collect();
-                let mut keys: Vec<&'v String> = keys.into_iter().collect();
-                if self.pointer.is_empty() {
-                    // What every version may change must not fill the places of the rest.
-                    keys.sort_by_key(|key| VOLATILE.contains(&key.as_str()));
-                }
-                for key in keys {
+                let mut keys: Vec<(usize, &'v String)> =
+                    keys.into_iter().map(|key| (self.rank(key), key)).collect();
+                keys.sort_by_key(|(rank, _)| *rank);
+                for (rank, key) in keys {
+                    let group = match group {
+                        None => rank,
+                        Some(_) if rank == usize::MAX => UNKNOWN,
+                        Some(group) => group,
+                    };
                     self.pointer.push(Step::Member(key));
-                    match (before.get(key), after.get(key)) {
-                        (Some(before), Some(after)) => self.compare(before, after),
-                        (Some(gone), None) => self.add(|| format!("{} removed", shown(gone))),
-                        (None, Some(new)) => self.add(|| format!("{} added", shown(new))),
-                        (None, None) => {}
-                    }
+                    self.compare(Some(group), before.get(key), after.get(key));
                     self.pointer.pop();
                 }
             }
-            (Value::Array(before), Value::Array(after)) if before.len() == after.len() => {
-                for (index, (before, after)) in before.iter().zip(after).enumerate() {
+            (Some(Value::Array(before)), Some(Value::Array(after))) => {
+                for index in 0..before.len().max(after.len()) {
                     self.pointer.push(Step::Item(index));
-                    self.compare(before, after);
+                    self.compare(group, before.get(index), after.get(index));
                     self.pointer.pop();
                 }
-            }
-            (Value::String(before), Value::String(after)) if before != after => {
-                self.add(|| match words_changed(before, after) {
-                    Some(words) => {
-                        format!("{words} (in a text of {} characters)", after.chars().count())
-                    }
-                    None => format!("{} became {}", quoted(before), quoted(after)),
-                });
             }
             (before, after) if before != after => {
-                self.add(|| format!("{} became {}", shown(before), shown(after)));
+                let change = Change { pointer: &self.pointer, before, after };
+                (self.found)(group.unwrap_or(UNKNOWN), change);
             }
             _ => {}
         }
     }
 
-    fn add(&mut self, change: impl FnOnce() -> String) {
-        if self.changes.len() < self.most {
-            self.changes.push(format!("{}: {}", self.pointer(), change()));
-        } else {
-            self.more += 1;
+    /// Returns the place of a member of the object under comparison among its members.
+    fn rank(&self, key: &str) -> usize {
+        let place = |known: &[&str]| known.iter().position(|known| *known == key);
+        match self.pointer.last() {
+            None => place(&MEMBERS).unwrap_or(UNKNOWN),
+            // Names that the publisher chooses.
+            Some(Step::Member("variables")) => 0,
+            Some(_) => place(&INNER_MEMBERS).unwrap_or(usize::MAX),
         }
+    }
+}
+
+impl Change<'_, '_> {
+    fn text(&self, most: usize) -> String {
+        let change = match (self.before, self.after) {
+            (Some(before), Some(after)) => became(before, after, most),
+            (Some(gone), None) => removed_text(gone, most),
+            (None, new) => added_text(new.unwrap_or(&Value::Null), most),
+        };
+        format!("{}: {change}", self.pointer())
     }
 
     fn pointer(&self) -> String {
         let mut pointer = String::new();
-        for step in &self.pointer {
-            if pointer.len() > MAX_TEXT {
+        for step in self.pointer {
+            if pointer.len() > MAX_POINTER {
                 break;
             }
             pointer.push('/');
             match step {
                 Step::Member(key) => {
-                    let key = key.chars().take(MAX_TEXT).collect::<String>();
+                    let key = key.chars().take(MAX_POINTER).collect::<String>();
                     pointer.push_str(&key.replace('~', "~0").replace('/', "~1"));
                 }
                 Step::Item(index) => pointer.push_str(&index.to_string()),
             }
         }
-        bounded(&Escaped(&pointer).to_string())
-    }
-}
-
-/// Texts longer than this are shown by the words that changed.
-const LONG_TEXT: usize = 120;
-/// Equal words beside a change that are shown.
-const CONTEXT: usize = 3;
-
-/// Returns the words that changed between two long texts, with a few beside them; `None` for short texts, and for texts
-/// with little in common.
-fn words_changed(before: &str, after: &str) -> Option<String> {
-    if before.chars().count().min(after.chars().count()) <= LONG_TEXT {
-        return None;
-    }
-    let difference = TextDiff::from_words(before, after);
-    if difference.ratio() < 0.3 {
-        return None;
-    }
-    let mut text = String::new();
-    for group in difference.grouped_ops(CONTEXT) {
-        text.push('…');
-        for change in group.iter().flat_map(|operation| difference.iter_changes(operation)) {
-            let words = change.value();
-            match change.tag() {
-                ChangeTag::Equal => text.push_str(words),
-                ChangeTag::Delete => text.push_str(&format!("[-{words}-]")),
-                ChangeTag::Insert => text.push_str(&format!("{{+{words}+}}")),
-            }
-            if text.len() > 2 * MAX_TEXT {
-                break;
-            }
-        }
-        text.push('…');
-    }
-    Some(bounded(&Escaped(&text).to_string()))
-}
-
-fn quoted(text: &str) -> String {
-    shown(&Value::from(text))
-}
-
-fn shown(value: &Value) -> String {
-    // A text that cannot be shown whole is not escaped whole.
-    let text: String = value.to_string().chars().take(MAX_TEXT + 1).collect();
-    bounded(&Escaped(&text).to_string())
-}
-
-fn bounded(text: &str) -> String {
-    match text.char_indices().nth(MAX_TEXT) {
-        Some((end, _)) => format!("{}…", &text[..end]),
-        None => text.to_owned(),
+        bounded(&EscapedWhole(&pointer).to_string(), MAX_POINTER)
     }
 }
 
@@ -173,7 +249,8 @@ mod tests {
     #[case(r#"{"a":1}"#, r#"{ "a":1}"#, &["only the layout of the bytes"])]
     #[case(r#"{"a":1,"b":2}"#, r#"{"a":3,"c":4}"#, &["/a: 1 became 3", "/b: 2 removed", "/c: 4 added"])]
     #[case(r#"{"p":[{"i":"x"}]}"#, r#"{"p":[{"i":"y"}]}"#, &[r#"/p/0/i: "x" became "y""#])]
-    #[case(r#"{"p":[1]}"#, r#"{"p":[1,2]}"#, &["/p: [1] became [1,2]"])]
+    #[case(r#"{"p":[1]}"#, r#"{"p":[1,2]}"#, &["/p/1: 2 added"])]
+    #[case(r#"{"p":[1,2,3]}"#, r#"{"p":[9]}"#, &["/p/0: 1 became 9", "/p/1: 2 removed", "/p/2: 3 removed"])]
     #[case(r#"{"a/b":{"~":1}}"#, r#"{"a/b":{"~":2}}"#, &["/a~1b/~0: 1 became 2"])]
     fn change_is_listed_by_json_pointer(
         #[case] before: &str,
@@ -191,7 +268,10 @@ mod tests {
             format!("{{{}}}", members.join(","))
         };
         let changes = changed_members(&object(1), &object(2), 100);
-        assert_eq!((changes.len(), changes[100].as_str()), (101, "and 12 more"));
+        assert_eq!(
+            (changes.len(), changes[100].as_str()),
+            (101, "and 12 more; `vidimus show` prints each content")
+        );
     }
 
     #[test]
@@ -202,7 +282,7 @@ mod tests {
         };
         let changes = changed_members(&object(1), &object(2), 3);
         assert_eq!(changes[0], "/remotes/0: 1 became 2");
-        assert_eq!(changes[3], "and 29 more");
+        assert_eq!(changes[3], "and 29 more; `vidimus show` prints each content");
     }
 
     #[test]
@@ -232,8 +312,101 @@ mod tests {
             object = format!("{{\"{}\":{object}}}", key(depth));
         }
         let changes = changed_members(&object, &object.replace(":1", ":2"), 20);
-        assert_eq!((changes.len(), changes[20].as_str()), (21, "and 3980 more"));
+        assert_eq!(
+            (changes.len(), changes[20].as_str()),
+            (21, "and 3980 more; `vidimus show` prints each content")
+        );
         let bytes: usize = changes.iter().map(String::len).sum();
         assert!(bytes < 20 * 1_000, "{bytes}");
+    }
+
+    /// Everything that a publisher may do to hide a change of what a client runs: other changes around it, and equal
+    /// text in front of it.
+    #[rstest::rstest]
+    #[case::members_that_nothing_knows(|server: &mut Value| {
+        for index in 0..105 {
+            server[format!("a{index:03}")] = index.into();
+        }
+    })]
+    #[case::members_of_the_package(|server: &mut Value| {
+        for index in 0..105 {
+            server["packages"][0][format!("a{index:03}")] = index.into();
+        }
+    })]
+    #[case::members_that_every_version_changes(|server: &mut Value| {
+        for index in 0..105 {
+            server["_meta"][format!("a{index:03}")] = index.into();
+        }
+    })]
+    #[case::icons(|server: &mut Value| server["icons"] = serde_json::json!(vec![1; 105]))]
+    #[case::another_package(|server: &mut Value| {
+        let package = serde_json::json!({"a": "x".repeat(9_000)});
+        server["packages"].as_array_mut().expect("a list").push(package);
+    })]
+    #[case::variables(|server: &mut Value| {
+        server["packages"][0]["environmentVariables"] = serde_json::json!(vec![1; 105]);
+    })]
+    fn change_of_what_a_client_runs_cannot_be_hidden(#[case] hide: fn(&mut Value)) {
+        let server = |identifier: &str, url: &str| {
+            serde_json::json!({
+                "packages": [{"identifier": identifier, "environmentVariables": []}],
+                "remotes": [{"url": url}],
+                "repository": {"url": url}, "icons": [], "_meta": {},
+            })
+        };
+        let before = server("benign", "https://benign.example");
+        let mut after = server("evil", "https://evil.example");
+        hide(&mut after);
+        let (before, after) = (before.to_string(), after.to_string());
+        let shown = all_changes(&before, &after);
+        for (changes, places) in [
+            (changed_members(&before, &after, 20), 21),
+            (shown[..shown.len().min(100)].to_vec(), 100),
+        ] {
+            assert!(changes.len() <= places, "{changes:?}");
+            for (place, wanted) in [
+                ("/packages/0/identifier: ", "evil"),
+                ("/remotes/0/url: ", "evil.example"),
+                ("/repository/url: ", "evil.example"),
+            ] {
+                let is_shown =
+                    |change: &String| change.starts_with(place) && change.contains(wanted);
+                assert!(changes.iter().any(is_shown), "{place} in {changes:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn equal_beginnings_of_long_texts_do_not_hide_their_difference() {
+        let object =
+            |end: &str| format!(r#"{{"remotes":[{{"url":"{}{end}"}}]}}"#, "x".repeat(3_000));
+        let changes = changed_members(&object("good"), &object("evil"), 20);
+        assert!(
+            changes[0].contains("xgood\" became …") && changes[0].contains("xevil\""),
+            "{changes:?}"
+        );
+        // Whole values are compared alike: here one is no text any more.
+        let list = |end: &str| format!(r#"{{"packages":{end}}}"#);
+        let long = format!("[\"{}\"]", "x".repeat(3_000));
+        let changes = changed_members(&list("[]"), &list(&long), 20);
+        assert!(
+            changes[0].starts_with("/packages/0: ")
+                && changes[0].contains("more characters) added")
+        );
+        assert!(all_changes(&list("[]"), &list(&long))[0].ends_with("x\" added"));
+    }
+
+    proptest::proptest! {
+        /// However many changes each group has: all places are given, and no group with changes has none.
+        #[test]
+        fn every_group_has_a_share(counts in proptest::array::uniform11(0_usize..300), places in 11_usize..200) {
+            let shares = shares(counts, places);
+            proptest::prop_assert_eq!(
+                shares.iter().sum::<usize>(), places.min(counts.iter().sum::<usize>())
+            );
+            for (share, count) in shares.into_iter().zip(counts) {
+                proptest::prop_assert!(share <= count && (share > 0) == (count > 0));
+            }
+        }
     }
 }

@@ -9,6 +9,7 @@ mod access;
 mod characters;
 mod damage;
 mod difference;
+mod difference_text;
 mod digest;
 mod entry;
 mod failure;
@@ -34,7 +35,7 @@ mod wellformed;
 
 pub use access::{Actor, BadTokenName, Denied, Role, TokenName, TokenRecord, authenticate};
 pub use damage::Damage;
-pub use difference::changed_members;
+pub use difference::{FIRST_CHANGES, all_changes, changed_members};
 pub use digest::{BadDigest, Digest};
 pub use entry::{Entry, Head, Identity, MAX_ENTRY_BYTES, Official, Quarantined, is_deletion};
 pub use failure::FailureClass;

@@ -42,7 +42,7 @@ async fn nothing_is_known_before_an_upstream_has_answered() {
 async fn empty_answers_say_so() {
     let upstream = Upstream::start([Row::new("com.a/x", "1.0.0")]).await;
     let place = Workplace::new(&upstream.url);
-    let daemon = place.start().await;
+    let mut daemon = place.start().await;
     daemon.synced().await;
     for (command, said) in [
         (&["list"][..], "No entries."),
@@ -59,6 +59,30 @@ async fn empty_answers_say_so() {
     let (code, out) = ran(&place, &["explain", "com.a/unknown"]);
     assert_eq!(code, Some(1), "{out}");
     assert!(out.contains("no upstream lists `com.a/unknown`"), "{out}");
+    for is_running in [true, false] {
+        for (command, said) in [
+            (&["show", "com.a/X"][..], "no upstream lists `com.a/X`; did you mean `com.a/x`?"),
+            (&["explain", "com.a/X"], "no upstream lists `com.a/X`; did you mean `com.a/x`?"),
+            (
+                &["show", "com.a/x@9"],
+                "no upstream lists `com.a/x@9`; `vidimus show com.a/x` lists its versions",
+            ),
+            (
+                &["explain", "com.a/x@9"],
+                "no upstream lists `com.a/x@9`; `vidimus show com.a/x` lists its versions",
+            ),
+            (
+                &["show", "com.a/X", "--diff", "1", "2"],
+                "no upstream lists `com.a/X in the versions 1 and 2`; did you mean `com.a/x`?",
+            ),
+        ] {
+            let (code, out) = ran(&place, command);
+            assert_eq!((code, out.contains(said)), (Some(1), true), "{command:?}: {out}");
+        }
+        if is_running {
+            daemon.kill();
+        }
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -242,3 +242,37 @@ async fn dead_upstream_does_not_block_another() {
     })
     .await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn reviewer_reads_what_the_authoritative_upstream_says() {
+    let upstream = Upstream::start(official()).await;
+    let (place, mut daemon) = two(&upstream, &approve("")).await;
+    place.write("ours/next.json", &server("com.example/tool", "2.0.0").replace("ours", "ours too"));
+    eventually("both versions are ours", async || {
+        place.json(&["show", "com.example/tool@2.0.0", "--json"])["upstream"]
+            .eq("ours")
+            .then_some(())
+    })
+    .await;
+    for is_running in [true, false] {
+        let shown = |more: &[&str]| {
+            let shown = place.json(&[&["show", "com.example/tool@1.0.0", "--json"], more].concat());
+            let text = |value: &Value| value.as_str().expect("a text").to_owned();
+            (text(&shown["upstream"]), text(&shown["content"]["description"]))
+        };
+        assert_eq!(shown(&[]), ("ours".into(), "ours".into()));
+        let theirs = ("official".into(), "What com.example/tool does".into());
+        assert_eq!(shown(&["--upstream", "official"]), theirs);
+        let diff = ["show", "com.example/tool", "--diff", "1.0.0", "2.0.0"];
+        let printed = place.print(&diff);
+        assert!(printed.contains("1.0.0 from ours to 2.0.0 from ours"), "{printed}");
+        assert!(printed.contains(r#"/description: "ours" became "ours too""#), "{printed}");
+        let printed = place.print(&[&diff[..], &["--upstream", "official"]].concat());
+        assert!(printed.contains("1.0.0 from official to 2.0.0 from official"), "{printed}");
+        let unknown = place.run(&["show", "com.example/tool", "--upstream", "none"]);
+        assert_eq!(unknown.status.code(), Some(1));
+        if is_running {
+            daemon.kill();
+        }
+    }
+}

@@ -280,6 +280,20 @@ async fn rewritten_entry_keeps_serving_first_content_and_raises_drift() {
     let other = explained["versions"][0]["rewritten"].as_str().expect("a digest").to_owned();
     let verified = place.run(&["verify"]);
     assert_eq!(verified.status.code(), Some(0), "{}", text(&verified.stdout));
+    // Everything that the upstream sends now can be read before its digest is pinned.
+    let entry = "com.n001/tool@1.0.0";
+    for command in [&["review", entry][..], &["show", entry], &["show", entry, "--content", &other]]
+    {
+        let printed = place.print(command);
+        assert!(printed.contains("Runs anything it is told\n"), "{command:?}: {printed}");
+    }
+    let sheet = place.json(&["review", entry, "--json"]);
+    assert_eq!(sheet["shown"][0]["drift"]["content"]["description"], "Runs anything it is told");
+    let raw = place.print(&["show", entry, "--content", &other, "--raw"]);
+    assert!(raw.contains(r#""description":"Runs anything it is told""#), "{raw}");
+    let unknown = format!("sha256:{}", "0".repeat(64));
+    let unknown = place.run(&["show", entry, "--content", &unknown]);
+    assert_eq!(unknown.status.code(), Some(1), "{}", text(&unknown.stdout));
     // A reviewer pins the other content.
     place.overlay("pin.yaml", &format!(
         "servers: [{{name: com.n001/tool, versions: 1.0.0, approval: {{state: approved, reviewed: 2026-11-01, expires: 2099-01-01, digest: '{other}'}}}}]"

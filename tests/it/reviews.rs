@@ -181,6 +181,24 @@ async fn markdown_of_a_sheet_renders_nothing_that_a_publisher_wrote() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn version_that_reads_like_a_range_is_shown_alone() {
+    let names = [">=1", "*", "^1"];
+    let rows = names.into_iter().chain(["1.0.0", "2.0.0"]).map(|of| version(of, "d"));
+    let (_upstream, place, _daemon) = begin(rows.collect::<Vec<_>>()).await;
+    for of in names {
+        let sheet = eventually("the sheet is there", async || {
+            let output = place.run(&["review", &format!("{WIKI}@{of}"), "--json"]);
+            output.status.success().then(|| text(&output.stdout))
+        })
+        .await;
+        let sheet: Value = serde_json::from_str(&sheet).expect("JSON");
+        let shown = sheet["shown"].as_array().expect("a list");
+        assert_eq!((shown.len(), &shown[0]["version"]), (1, &json!(of)));
+    }
+    assert_eq!(sheet(&place, &format!("{WIKI}@>=2"))["shown"][0]["version"], "2.0.0");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn sheet_that_cannot_be_shown_is_refused_with_advice() {
     let rows: Vec<Row> = (0..21).map(|patch| version(&format!("1.0.{patch}"), "d")).collect();
     let (_upstream, place, daemon) = begin(rows).await;

@@ -334,6 +334,31 @@ async fn affirmation_renews_dates_and_digests() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn affirmation_after_the_end_covers_what_was_covered() {
+    let upstream = Upstream::start([Row::new(NAME, "1.0.0")]).await;
+    let place = Workplace::new(&upstream.url);
+    place.set_clock("2027-01-01T00:00:00Z");
+    sync(&place);
+    approve(&place, NAME, &["--expires", "2027-01-31"]);
+    upstream.put(Row::new(NAME, "1.1.0"));
+    done(&place, &["sync", "--full"]);
+    approve(&place, NAME, &[]);
+    let before = served(&place);
+    assert_eq!(before.len(), 2, "{before:?}");
+    // What comes after the end was covered by nothing, and neither is what the upstream sends in place of 1.0.0.
+    place.set_clock("2027-02-10T00:00:00Z");
+    upstream.put(Row::new(NAME, "0.9.0"));
+    upstream.put(Row::new(NAME, "1.0.0").described("Runs anything"));
+    done(&place, &["sync", "--full"]);
+    assert_eq!(served(&place), BTreeSet::new());
+    let shown = sheet(&place, NAME);
+    assert_eq!(&listed(&shown, "shown") | &listed(&shown, "kept"), before);
+    done(&place, &["affirm", NAME, "--seen", &digest(&shown), "--by", "bob"]);
+    assert_eq!(served(&place), before);
+    assert!(overlay(&place, "com.a--x.yaml").contains("expires: 2027-03-12"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn rule_is_edited_where_it_stands_and_a_new_one_added_beside_its_name() {
     let (_upstream, place) = mirrored(&["1.0.0", "2.0.0"]).await;
     let text = "# reviewed files\nservers:\n- name: com.a/x # ours\n  versions: 1.0.0\n  approval: {state: pending} # wait\n";

@@ -9,9 +9,10 @@ use super::params::Asked;
 use super::state::{Operator, blocking};
 use crate::api::problem::Problem;
 use crate::daemon::{
-    Services, Shown, VersionDifference, is_anything_known, show_entry, version_difference,
+    Services, ShowRequest, Shown, VersionDifference, is_anything_known, show_entry,
+    version_difference,
 };
-use crate::model::Name;
+use crate::model::{Digest, Name};
 
 /// The parameters of `vidimus show`.
 #[derive(Debug, Deserialize)]
@@ -20,6 +21,10 @@ pub(super) struct ShowQuery {
     /// True to get the received bytes too.
     #[serde(default)]
     raw: bool,
+    /// The upstream to read from.
+    upstream: Option<String>,
+    /// The digest of a stored content.
+    content: Option<String>,
 }
 
 /// Shows the greatest version of a server that is served, or else the greatest.
@@ -28,7 +33,7 @@ pub(super) async fn greatest_shown(
     Path(name): Path<String>,
     Asked(query): Asked<ShowQuery>,
 ) -> Result<Json<Shown>, Problem> {
-    show(state, name, None, query.raw).await
+    show(state, name, None, query).await
 }
 
 /// Shows one version of a server.
@@ -37,24 +42,33 @@ pub(super) async fn shown(
     Path((name, version)): Path<(String, String)>,
     Asked(query): Asked<ShowQuery>,
 ) -> Result<Json<Shown>, Problem> {
-    show(state, name, Some(version), query.raw).await
+    show(state, name, Some(version), query).await
 }
 
 async fn show(
     State(state): Operator,
     name: String,
     version: Option<String>,
-    with_raw: bool,
+    query: ShowQuery,
 ) -> Result<Json<Shown>, Problem> {
     let name = Name::parse(&name).map_err(|bad| Problem::BadRequest(bad.to_string()))?;
+    let parse = |text: &String| text.parse::<Digest>();
+    let content = query.content.as_ref().map(parse).transpose();
+    let content = content.map_err(|bad| Problem::BadRequest(bad.to_string()))?;
     let read = move |services: &Arc<Services>| {
         let (policy, screenings) = (services.policy(), services.screenings());
         let (snapshot, now) = (services.store.snapshot()?, services.clock.now());
         if !is_anything_known(&snapshot)? {
             return Ok(None);
         }
-        let asked = (&name, version.as_deref());
-        show_entry(&snapshot, &policy, &screenings, now, asked, with_raw).map(Some)
+        let request = ShowRequest {
+            name: &name,
+            version: version.as_deref(),
+            upstream: query.upstream.as_deref(),
+            content,
+            with_raw: query.raw,
+        };
+        show_entry(&snapshot, &policy, &screenings, now, request).map(Some)
     };
     let Json(found) = known(blocking(state, read).await?)?;
     found.map(Json).ok_or(Problem::UnknownServer)
@@ -66,6 +80,8 @@ async fn show(
 pub(super) struct DifferenceQuery {
     from: String,
     to: String,
+    /// The upstream to read both from.
+    upstream: Option<String>,
 }
 
 /// Compares two versions of a server.
@@ -76,8 +92,10 @@ pub(super) async fn difference(
 ) -> Result<Json<VersionDifference>, Problem> {
     let name = Name::parse(&name).map_err(|bad| Problem::BadRequest(bad.to_string()))?;
     let read = move |services: &Arc<Services>| {
-        let snapshot = services.store.snapshot()?;
-        version_difference(&snapshot, &services.policy(), &name, (&query.from, &query.to))
+        let (policy, screenings) = (services.policy(), services.screenings());
+        let (snapshot, now) = (services.store.snapshot()?, services.clock.now());
+        let (of, versions) = ((&name, query.upstream.as_deref()), (&*query.from, &*query.to));
+        version_difference(&snapshot, &policy, &screenings, now, of, versions)
     };
     let Json(found) = blocking(state, read).await?;
     found.map(Json).ok_or(Problem::UnknownServer)

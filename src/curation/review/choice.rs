@@ -30,7 +30,8 @@ pub struct TooManyVersions {
 pub struct Choice<'e, 'a> {
     /// The versions to decide about, the greatest first.
     pub shown: Vec<&'e EntryEvaluation<'a>>,
-    /// Other versions that are served or approved, which an approval of the whole name must not drop.
+    /// Other versions that are served or approved, or were until the approval ended, which an approval of the whole name
+    /// must not drop.
     pub kept: Vec<&'e EntryEvaluation<'a>>,
     /// True if there are more of those than are listed.
     pub kept_too_many: bool,
@@ -56,7 +57,8 @@ pub enum ReferenceOrigin {
 
 impl<'e, 'a> Choice<'e, 'a> {
     /// Chooses from the versions of the upstream that the name belongs to: those that a person asks for; without such
-    /// a pattern the greatest one that waits for a decision, or else the greatest.
+    /// a pattern the greatest one that waits for a decision and is newer than what was approved, or else the greatest
+    /// approved one, or else the greatest.
     ///
     /// # Errors
     /// When a range has more versions than a sheet shows.
@@ -72,8 +74,12 @@ impl<'e, 'a> Choice<'e, 'a> {
             };
             candidates.iter().filter(is_asked).copied().collect()
         } else {
-            let waiting = candidates.iter().find(|entry| is_waiting(entry));
-            waiting.or_else(|| candidates.first()).copied().into_iter().collect()
+            let approved = greatest_kept(evaluation);
+            let is_open = |entry: &&&EntryEvaluation<'_>| {
+                is_waiting(entry) && approved.is_none_or(|approved| is_newer(entry, approved))
+            };
+            let waiting = candidates.iter().find(is_open).copied();
+            waiting.or(approved).or(candidates.first().copied()).into_iter().collect()
         };
         if shown.len() > MAX_SHOWN {
             return Err(TooManyVersions { found: shown.len() });
@@ -118,12 +124,18 @@ impl<'a> EntryEvaluation<'a> {
     }
 }
 
-/// Returns the greatest version of the name that is served or approved.
-pub(super) fn greatest_approved<'e, 'a>(
+/// Returns the greatest version of the name that is served or approved, or that was approved until the approval ended.
+pub(super) fn greatest_kept<'e, 'a>(
     evaluation: &'e Evaluation<'a>,
 ) -> Option<&'e EntryEvaluation<'a>> {
-    let approved = of_owner(evaluation).filter(|entry| is_kept(entry));
-    approved.min_by(|left, right| greatest_first(left, right))
+    let kept = of_owner(evaluation).filter(|entry| is_kept(entry));
+    kept.min_by(|left, right| greatest_first(left, right))
+}
+
+/// Returns true for a greater version, and for a lesser one that came later: a correction of an earlier release.
+pub(super) fn is_newer(entry: &EntryEvaluation<'_>, approved: &EntryEvaluation<'_>) -> bool {
+    greatest_first(entry, approved).is_lt()
+        || entry.head.counts_from() > approved.head.counts_from()
 }
 
 /// Returns the entries of the upstream that the name belongs to, or all of them if it belongs to none.
@@ -145,6 +157,30 @@ fn candidates<'e, 'a>(evaluation: &'e Evaluation<'a>) -> Vec<&'e EntryEvaluation
     candidates
 }
 
+impl<'a> Evaluation<'a> {
+    /// Returns the entry that people read of a name or of one version: of the upstream that the name belongs to, before
+    /// those of others; without a version a served one before others; then the greatest.
+    #[must_use]
+    pub fn read_first(
+        &self,
+        version: Option<&str>,
+        upstream: Option<&str>,
+    ) -> Option<&EntryEvaluation<'a>> {
+        let is_asked = |entry: &&EntryEvaluation<'_>| {
+            version.is_none_or(|asked| asked == entry.row.version.as_str())
+                && upstream.is_none_or(|asked| asked == entry.row.upstream.as_str())
+        };
+        let owner = self.authorities.owner();
+        // A lesser upstream must not decide what a reviewer reads, however great its versions are.
+        let rank = |entry: &EntryEvaluation<'_>| {
+            (Some(entry.row.upstream.as_str()) != owner, !entry.is_served())
+        };
+        self.entries.iter().filter(is_asked).min_by(|left, right| {
+            rank(left).cmp(&rank(right)).then_with(|| greatest_first(left, right))
+        })
+    }
+}
+
 /// Orders versions by precedence and publication, the greatest first.
 pub(super) fn greatest_first(left: &EntryEvaluation<'_>, right: &EntryEvaluation<'_>) -> Ordering {
     let (left_version, right_version) = (&left.row.version, &right.row.version);
@@ -160,17 +196,29 @@ fn is_waiting(entry: &EntryEvaluation<'_>) -> bool {
     !is_gone && entry.rules.hidden_by.is_none() && !is_covered(entry)
 }
 
+/// The gates of an approval; the second one answers differently when time goes on.
+const OF_APPROVAL: [Gate; 4] =
+    [Gate::Approved, Gate::ApprovalNotExpired, Gate::DigestMatchesPin, Gate::ContentAsReviewed];
+
 /// Returns true if an approval covers exactly this content now, whatever else hides it.
 fn is_covered(entry: &EntryEvaluation<'_>) -> bool {
-    const OF_APPROVAL: [Gate; 4] =
-        [Gate::Approved, Gate::ApprovalNotExpired, Gate::DigestMatchesPin, Gate::ContentAsReviewed];
     let mut gates = entry.gates().filter(|(gate, _)| OF_APPROVAL.contains(gate));
     gates.all(|(_, outcome)| outcome.is_passed())
 }
 
-/// Returns true for a version that is served, or that an approval of the exact name covers. What only a wildcard
-/// approves and another gate hides is not kept: an approval of the exact name would show it.
+/// Returns true if an approval covers exactly this content, or covered it until it ended.
+fn was_covered(entry: &EntryEvaluation<'_>) -> bool {
+    let mut gates = entry.gates().filter(|(gate, _)| OF_APPROVAL.contains(gate));
+    gates.all(|(gate, outcome)| outcome.is_passed() || gate == Gate::ApprovalNotExpired)
+}
+
+/// Returns true for a version that is served, or that an approval of the exact name covers, also after its end: who
+/// affirms it then means what it covered. What only a wildcard approves and another gate hides is not kept: an approval
+/// of the exact name would show it.
 fn is_kept(entry: &EntryEvaluation<'_>) -> bool {
-    let is_named = entry.rules.approval.is_some_and(|(rule, _)| rule.name.is_exact());
-    entry.is_served() || is_named && is_covered(entry)
+    entry.is_served() || is_named(entry) && was_covered(entry)
+}
+
+fn is_named(entry: &EntryEvaluation<'_>) -> bool {
+    entry.rules.approval.is_some_and(|(rule, _)| rule.name.is_exact())
 }

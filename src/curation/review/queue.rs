@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::choice::{greatest_approved, greatest_first};
+use super::choice::{greatest_first, greatest_kept, is_newer};
 use crate::curation::evaluation::{EntryEvaluation, Evaluation};
 use crate::curation::evidence::Evidence;
 use crate::curation::gates::Gate;
@@ -71,7 +71,7 @@ impl<'a> Evaluation<'a> {
     /// not wait.
     #[must_use]
     pub fn waiting(&self, within: Duration, now: Timestamp) -> Vec<Waiting<'_, 'a>> {
-        let approved = greatest_approved(self);
+        let approved = greatest_kept(self);
         let mut waiting: Vec<Waiting<'_, 'a>> = Vec::new();
         for entry in &self.entries {
             let Some((kind, until)) = classify(entry, approved, within, now) else { continue };
@@ -126,17 +126,17 @@ fn classify(
         ) => later?,
         // A rule for some versions says nothing of a newer one.
         (Gate::Approved, Evidence::NoRule) if approved.is_some() => later?,
+        // An approval that has ended waits while nothing of the name is served.
+        (Gate::ApprovalNotExpired, Evidence::Expired(until))
+            if approved.is_some_and(|approved| !approved.is_served()) =>
+        {
+            return Some((WaitingKind::Ends, Some(*until)));
+        }
         (Gate::ContentAsReviewed, _) => WaitingKind::Drift,
         (Gate::NamespaceOwnership | Gate::NoOpenLookalikeAlert, _) if is_by_wildcard => later?,
         _ => return None,
     };
     Some((kind, None))
-}
-
-/// Returns true for a greater version, and for a lesser one that came later: a correction of an earlier release.
-fn is_newer(entry: &EntryEvaluation<'_>, approved: &EntryEvaluation<'_>) -> bool {
-    greatest_first(entry, approved).is_lt()
-        || entry.head.counts_from() > approved.head.counts_from()
 }
 
 impl Waiting<'_, '_> {

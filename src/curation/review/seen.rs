@@ -14,7 +14,7 @@ use crate::ownership::OwnershipFacts;
 
 /// The first part of everything that the digest is computed from. The number grows when the form changes, so that no
 /// digest of an earlier form is taken for one of this form.
-const DOMAIN: &[u8] = b"vidimus review sheet 1";
+const DOMAIN: &[u8] = b"vidimus review sheet 2";
 
 /// The items of an open alert that concern a name, by digest, with the digest of the identity of the alert.
 pub type AlertItems = (Digest, BTreeSet<Digest>);
@@ -61,6 +61,8 @@ struct BoundVersion<'s> {
     /// The content that the upstream sends now, if it is another one.
     rewritten: Option<(Digest, Digest)>,
     gates: Vec<(&'static str, &'static str, &'static str)>,
+    /// The names of the views that show it: who reads it is a part of the decision.
+    views: BTreeSet<&'s str>,
     claims: BoundClaims,
 }
 
@@ -136,6 +138,7 @@ impl Seen<'_, '_> {
                 .gates()
                 .map(|(gate, outcome)| (gate.as_str(), outcome.as_str(), outcome.evidence().kind()))
                 .collect(),
+            views: entry.views.iter().map(|view| self.policy.views[*view].name.as_str()).collect(),
             claims: BoundClaims {
                 declared: claims.declared.contains(&head.received),
                 disputed: claims.disputed.contains_key(&head.received),

@@ -10,7 +10,7 @@ use super::fixtures::{JANUARY, at, dossier, head, row, similar, upstream, with};
 use crate::curation::{
     AlertItems, AreaFact, AreaReport, Choice, Compared, Dossier, DossierRow, EntryContent,
     InputPlace, MAX_KEPT, OwnershipPolicy, PolicySnapshot, ReferenceOrigin, Screening, Seen,
-    TooManyVersions, evaluate,
+    TooManyVersions, View, evaluate,
 };
 use crate::lint::{Source, has_errors};
 use crate::model::{Digest, Head, Status, Timestamp};
@@ -204,7 +204,7 @@ fn each_member_of_a_rule_changes_the_digest() {
 #[test]
 fn digest_of_an_unchanged_sheet_stays_the_same() {
     let digest = World::new().digest().to_string();
-    assert_eq!(digest, "sha256:8e74ed7750e7f7edd0e9b9c1d4d0d458fb9ac8f83170301141b53c1977d528e3");
+    assert_eq!(digest, "sha256:93e78cbcff179f62c6ce301e0b6d9ff7922efb2d67de8647c0e6e3367ca289ac");
 }
 
 proptest! {
@@ -271,8 +271,30 @@ fn texts(texts: &[&str]) -> Vec<String> {
     "{name: io.github.x/tool, approval: {state: approved, reviewed: 2026-02-01}}",
     None, &["1.2.0"], &["1.1.0", "1.0.0"]
 )]
-#[case::an_expired_approval_keeps_nothing(
+#[case::an_expired_approval_keeps_what_it_covered(
     "{name: io.github.x/tool, versions: 1.0.0, approval: {state: approved, reviewed: 2026-02-01, expires: 2026-02-20}}",
+    None, &["1.2.0"], &["1.0.0"]
+)]
+#[case::an_expired_approval_keeps_what_its_date_covered(
+    "{name: io.github.x/tool, approval: {state: approved, reviewed: 2026-02-01, expires: 2026-02-20}}",
+    None, &["1.2.0"], &["1.1.0", "1.0.0"]
+)]
+#[case::an_expired_approval_from_before_the_versions_keeps_nothing(
+    "{name: io.github.x/tool, approval: {state: approved, reviewed: 2026-01-01, expires: 2026-02-20}}",
+    None, &["1.2.0"], &[]
+)]
+#[case::an_expired_approval_of_other_content_keeps_nothing(
+    "{name: io.github.x/tool, versions: 1.0.0, approval: {state: approved, reviewed: 2026-02-01, expires: 2026-02-20, digest: \
+     'sha256:0000000000000000000000000000000000000000000000000000000000000000'}}",
+    None, &["1.2.0"], &[]
+)]
+#[case::an_expired_approval_of_a_wildcard_keeps_nothing(
+    "{name: io.github.x/*, approval: {state: approved, reviewed: 2026-02-01, expires: 2026-02-20}}",
+    None, &["1.2.0"], &[]
+)]
+#[case::a_denial_after_the_end_keeps_nothing(
+    "{name: io.github.x/tool, versions: 1.0.0, approval: {state: approved, reviewed: 2026-02-01, expires: 2026-02-20}}, \
+     {name: io.github.x/tool, versions: '<=1.0.0', approval: {state: denied}}",
     None, &["1.2.0"], &[]
 )]
 #[case::a_pin_on_other_content_keeps_nothing(
@@ -388,4 +410,46 @@ fn facts_of_an_area_are_bounded() {
     let content = EntryContent::of(&content);
     let areas = AreaReport::all(&[("1.0.0", &content, head(Status::Active, JANUARY), None)]);
     assert_eq!((areas[1].facts.len(), areas[1].more), (50, 10));
+}
+
+/// Another upstream lists a greater version, and the same one with other content.
+#[rstest]
+#[case::a_name(None, None, Some(("official", "1.1.0")))]
+#[case::a_version_of_both(Some("1.1.0"), None, Some(("official", "1.1.0")))]
+#[case::a_version_that_only_the_other_has(Some("9.0.0"), None, Some(("lesser", "9.0.0")))]
+#[case::the_other_upstream(None, Some("lesser"), Some(("lesser", "9.0.0")))]
+#[case::a_version_of_the_other_upstream(Some("1.1.0"), Some("lesser"), Some(("lesser", "1.1.0")))]
+#[case::an_unknown_upstream(None, Some("none"), None)]
+fn upstream_that_is_not_authoritative_does_not_decide_what_is_read(
+    #[case] version: Option<&str>,
+    #[case] upstream: Option<&str>,
+    #[case] read: Option<(&str, &str)>,
+) {
+    let late = Head { published_at: now(), ..head(Status::Active, JANUARY) };
+    let of_lesser = |version| row("lesser", version, late);
+    let rows = vec![of_lesser("1.1.0"), of_lesser("9.0.0"), of("1.0.0"), of("1.1.0")];
+    let overlays = overlays_in("x.yaml", "servers: []");
+    let upstreams =
+        vec![self::upstream("official", 100, false), self::upstream("lesser", 200, false)];
+    let policy = with(overlays, upstreams, OwnershipPolicy::default());
+    let dossier = dossier(NAME, rows);
+    let screening = Screening::of(policy.protection);
+    let evaluation = evaluate(&dossier, &policy, &screening, now());
+    let found = evaluation.read_first(version, upstream);
+    let found = found.map(|found| (found.row.upstream.as_str(), found.row.version.as_str()));
+    assert_eq!(found, read);
+}
+
+/// The sheet prints the views of a version that is served.
+#[test]
+fn views_of_a_served_version_change_the_digest() {
+    let world = |views: &[&str]| {
+        let mut world = World::new();
+        world.asked = Some(VersionPattern::parse("1.0.0").expect("a version"));
+        world.policy.views = views.iter().map(|view| View::unlimited(view)).collect();
+        world.digest()
+    };
+    let digests = BTreeSet::from([world(&[]), world(&["a"]), world(&["b"]), world(&["a", "b"])]);
+    assert_eq!(digests.len(), 4, "two sets of views have one digest");
+    assert_eq!(world(&["a", "b"]), world(&["b", "a"]), "the order says nothing");
 }

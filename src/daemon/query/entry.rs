@@ -4,11 +4,8 @@ use crate::curation::{
     Compared, Dossier, EntryContent, EntryEvaluation, NamespaceReport, PolicySnapshot,
     VersionExplanation,
 };
-use crate::model::{Digest, Entry, Name, Timestamp, changed_members};
+use crate::model::{Digest, Entry, Head, Name, Timestamp, all_changes};
 use crate::store::{Snapshot, StoreError};
-
-/// Members of a difference that are shown.
-pub(super) const MAX_MEMBERS: usize = 100;
 
 /// The dates of a content.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
@@ -24,11 +21,25 @@ pub struct Dates {
     pub counts_from: Timestamp,
 }
 
+impl Dates {
+    pub(super) fn of(head: Head) -> Self {
+        Self {
+            published: head.published_at,
+            updated: head.updated_at,
+            first_seen: head.first_seen,
+            counts_from: head.counts_from(),
+        }
+    }
+}
+
 /// A content that the upstream sends in place of the one that is evaluated.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Drift {
     pub received: Digest,
+    /// By JSON pointer.
     pub changes: Vec<String>,
+    /// Everything that it says: a reviewer who pins its digest has read it.
+    pub content: EntryContent,
 }
 
 /// An evaluated entry with its bytes, and what people read of it.
@@ -52,20 +63,15 @@ impl EntryText {
             None => None,
             Some(other) => {
                 let changed = snapshot.body(name, entry.row, other)?;
-                let changes = changed_members(&body.server, &changed.server, MAX_MEMBERS);
-                Some(Drift { received: other.head.received, changes })
+                let changes = all_changes(&body.server, &changed.server);
+                let content = EntryContent::of(&changed.server);
+                Some(Drift { received: other.head.received, changes, content })
             }
         };
-        let head = entry.head;
         let upstream_status = snapshot.upstream_status(name, entry.row)?;
         Ok(Self {
             content: EntryContent::of(&body.server),
-            dates: Dates {
-                published: head.published_at,
-                updated: head.updated_at,
-                first_seen: head.first_seen,
-                counts_from: head.counts_from(),
-            },
+            dates: Dates::of(entry.head),
             explanation: VersionExplanation {
                 upstream_status,
                 ..VersionExplanation::new(entry, policy)

@@ -41,6 +41,8 @@ pub use review_sheet::{
     ShownVersion, review_sheet,
 };
 pub use rules::{RuleEffect, rule_effects};
-pub use show::{OtherVersion, Shown, VersionDifference, show_entry, version_difference};
+pub use show::{
+    OtherVersion, ShowRequest, Shown, VersionDifference, show_entry, version_difference,
+};
 pub use status::{StatusReport, UpstreamReport, WebhookReport, status};
 pub(super) use store::store_alert;

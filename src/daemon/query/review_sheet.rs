@@ -3,7 +3,7 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use super::entry::{Dates, Drift, EntryText, MAX_MEMBERS, ownership_of, resemblances};
+use super::entry::{Dates, Drift, EntryText, ownership_of, resemblances};
 use super::history::{History, Span, history_of};
 use super::show::{OtherVersion, others};
 use crate::alert::{Alert, AlertKind, Evidence};
@@ -13,7 +13,7 @@ use crate::curation::{
     evaluate,
 };
 use crate::daemon::screening::Screenings;
-use crate::model::{Digest, Name, Timestamp, changed_members};
+use crate::model::{Digest, Name, Timestamp, all_changes};
 use crate::overlay::{BadVersions, Rule, VersionPattern};
 use crate::store::{Snapshot, StoreError};
 
@@ -152,9 +152,17 @@ pub fn review_sheet(
         VersionPattern::parse(text)
             .map_err(|source| NoSheet::Versions { text: text.to_owned(), source })
     };
-    let asked = versions.map(parse).transpose()?;
-    let asked = asked.as_ref();
     let dossier = snapshot.dossier(name, policy)?;
+    let mut stored = dossier.rows.iter().map(|row| &row.version);
+    let asked = match versions {
+        None => None,
+        // A publisher may call a version `>=1` or `*`: who asks for that means it, and not a range.
+        Some(text) => Some(match stored.find(|version| version.as_str() == text) {
+            Some(version) => VersionPattern::Exact(version.clone()),
+            None => parse(text)?,
+        }),
+    };
+    let asked = asked.as_ref();
     let screening = screenings.of(snapshot, policy, &dossier, now)?;
     let evaluation = evaluate(&dossier, policy, &screening, now);
     let choice = Choice::of(&evaluation, asked)?;
@@ -220,7 +228,7 @@ fn show_version(
                 upstream: reference.row.upstream.to_string(),
                 received: reference.content.head.received,
                 origin: reference.origin,
-                changes: changed_members(&before.server, &body.server, MAX_MEMBERS),
+                changes: all_changes(&before.server, &body.server),
             })
         }
     };
@@ -252,7 +260,8 @@ fn alerts_about(name: &Name, alerts: Vec<Alert>) -> Vec<(SheetAlert, AlertItems)
         if items.is_empty() || OF_DUE.contains(&identity.kind) {
             return None;
         }
-        let bound = (identity.digest(), items.iter().map(|item| item.digest()).collect());
+        let bound =
+            (identity.digest(), items.iter().map(|item| item.digest_without_wording()).collect());
         let items = items.iter().map(ToString::to_string).collect();
         Some((SheetAlert { id: identity.short_id(), kind: identity.kind, items }, bound))
     });

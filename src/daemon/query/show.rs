@@ -1,13 +1,25 @@
 use serde::{Deserialize, Serialize};
 
-use super::entry::{Dates, Drift, EntryText, MAX_MEMBERS, ownership_of, resemblances};
+use super::entry::{Dates, Drift, EntryText, ownership_of, resemblances};
 use crate::curation::{
-    EntryContent, EntryEvaluation, EntryState, Evaluation, NamespaceReport, PolicySnapshot,
-    VersionExplanation, evaluate,
+    ContentHead, EntryContent, EntryEvaluation, EntryState, Evaluation, NamespaceReport,
+    PolicySnapshot, QuarantinedFacts, VersionExplanation, evaluate,
 };
 use crate::daemon::screening::Screenings;
-use crate::model::{Name, Timestamp, Version, changed_members};
+use crate::model::{Digest, Name, Timestamp, Version, all_changes};
 use crate::store::{Snapshot, StoreError};
+
+/// The entry that a person asks for.
+#[derive(Debug, Clone, Copy)]
+pub struct ShowRequest<'r> {
+    pub name: &'r Name,
+    pub version: Option<&'r str>,
+    /// The upstream to read from; without it the one that the name belongs to comes first.
+    pub upstream: Option<&'r str>,
+    /// The digest of a stored content, as received; without it the content that is evaluated.
+    pub content: Option<Digest>,
+    pub with_raw: bool,
+}
 
 /// One version of a server: the content, how it stands, and the other versions.
 #[derive(Debug, Serialize, Deserialize)]
@@ -19,6 +31,9 @@ pub struct Shown {
     /// Absent for a row in quarantine.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub content: Option<EntryContent>,
+    /// The digest of that content. The explanation has the digest of the content that is evaluated.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub received: Option<Digest>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub dates: Option<Dates>,
     pub explanation: VersionExplanation,
@@ -48,16 +63,21 @@ pub struct OtherVersion {
 
 /// The difference between two versions of a server.
 #[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct VersionDifference {
     pub name: String,
     pub from: String,
+    pub from_upstream: String,
+    pub from_received: Digest,
     pub to: String,
+    pub to_upstream: String,
+    pub to_received: Digest,
     /// By JSON pointer.
     pub changes: Vec<String>,
 }
 
 /// Shows one version of a server, served or not: without a version the greatest one that is served, or else the
-/// greatest. Returns `None` if no upstream has it.
+/// greatest. Returns `None` if no upstream has it, or if it has no such content.
 ///
 /// # Errors
 /// When the store cannot be read, as for every function here.
@@ -66,87 +86,90 @@ pub fn show_entry(
     policy: &PolicySnapshot,
     screenings: &Screenings,
     now: Timestamp,
-    asked: (&Name, Option<&str>),
-    with_raw: bool,
+    request: ShowRequest<'_>,
 ) -> Result<Option<Shown>, StoreError> {
-    let (name, version) = asked;
+    let ShowRequest { name, version, upstream, .. } = request;
     let dossier = snapshot.dossier(name, policy)?;
     let screening = screenings.of(snapshot, policy, &dossier, now)?;
     let evaluation = evaluate(&dossier, policy, &screening, now);
-    let ownership = ownership_of(&dossier, policy);
-    let resemblances = resemblances(screening.get(name));
-    let mut shown = match chosen(&evaluation, version) {
-        Some(entry) => {
-            let mut shown = of_entry(snapshot, policy, name, entry, with_raw)?;
-            shown.others = others(&evaluation, entry.row.version.as_str(), &entry.row.upstream);
-            shown
-        }
-        None => match of_quarantined(snapshot, name, &evaluation, version, with_raw)? {
-            Some(shown) => shown,
-            None => return Ok(None),
+    let found = match evaluation.read_first(version, upstream) {
+        Some(entry) => match content_of(entry, request.content) {
+            Some(content) => Some(of_entry(snapshot, policy, request, entry, content)?),
+            None => None,
         },
+        None if request.content.is_some() => None,
+        None => of_quarantined(snapshot, request, &evaluation)?,
     };
-    shown.ownership = ownership;
-    shown.resemblances = resemblances;
-    Ok(Some(shown))
-}
-
-/// Compares two versions of a server; `None` if one of them is not stored as an entry.
-pub fn version_difference(
-    snapshot: &Snapshot,
-    policy: &PolicySnapshot,
-    name: &Name,
-    (from, to): (&str, &str),
-) -> Result<Option<VersionDifference>, StoreError> {
-    let dossier = snapshot.dossier(name, policy)?;
-    let body = |version: &str| {
-        let row = dossier.rows.iter().find(|row| row.version.as_str() == version);
-        row.map(|row| snapshot.body(name, row, &row.content)).transpose()
-    };
-    let (Some(before), Some(after)) = (body(from)?, body(to)?) else { return Ok(None) };
-    Ok(Some(VersionDifference {
-        name: name.to_string(),
-        from: from.to_owned(),
-        to: to.to_owned(),
-        changes: changed_members(&before.server, &after.server, MAX_MEMBERS),
+    Ok(found.map(|shown| Shown {
+        others: others(&evaluation, &shown.version, &shown.upstream),
+        ownership: ownership_of(&dossier, policy),
+        resemblances: resemblances(screening.get(name)),
+        ..shown
     }))
 }
 
-/// Returns the entry that was asked for: a served one before others, the greatest before lesser ones.
-fn chosen<'e, 'a>(
-    evaluation: &'e Evaluation<'a>,
-    version: Option<&str>,
-) -> Option<&'e EntryEvaluation<'a>> {
-    let entries = evaluation.entries.iter();
-    let asked =
-        entries.filter(|entry| version.is_none_or(|asked| asked == entry.row.version.as_str()));
-    asked.max_by(|left, right| {
-        let order = |entry: &EntryEvaluation<'_>| (entry.is_served(), entry.row.version.semantic());
-        let (left_key, right_key) = (order(left), order(right));
-        left_key.0.cmp(&right_key.0).then_with(|| {
-            Version::precedence(left_key.1.as_ref(), right_key.1.as_ref())
-                .then_with(|| left.head.published_at.cmp(&right.head.published_at))
-        })
-    })
+/// Compares two versions of a server, each of one upstream, or else of the one that the name belongs to if it has it;
+/// `None` if one of them is not stored as an entry.
+pub fn version_difference(
+    snapshot: &Snapshot,
+    policy: &PolicySnapshot,
+    screenings: &Screenings,
+    now: Timestamp,
+    (name, upstream): (&Name, Option<&str>),
+    (from, to): (&str, &str),
+) -> Result<Option<VersionDifference>, StoreError> {
+    let dossier = snapshot.dossier(name, policy)?;
+    let screening = screenings.of(snapshot, policy, &dossier, now)?;
+    let evaluation = evaluate(&dossier, policy, &screening, now);
+    let found = |version: &str| evaluation.read_first(Some(version), upstream);
+    let (Some(before), Some(after)) = (found(from), found(to)) else { return Ok(None) };
+    let body = |entry: &EntryEvaluation<'_>| snapshot.body(name, entry.row, entry.content);
+    Ok(Some(VersionDifference {
+        name: name.to_string(),
+        from: from.to_owned(),
+        from_upstream: before.row.upstream.to_string(),
+        from_received: before.head.received,
+        to: to.to_owned(),
+        to_upstream: after.row.upstream.to_string(),
+        to_received: after.head.received,
+        changes: all_changes(&body(before)?.server, &body(after)?.server),
+    }))
+}
+
+/// Returns the content of an entry that a digest names; without one the content that is evaluated.
+fn content_of<'a>(
+    entry: &EntryEvaluation<'a>,
+    received: Option<Digest>,
+) -> Option<&'a ContentHead> {
+    let Some(received) = received else { return Some(entry.content) };
+    let mut stored = std::iter::once(&entry.row.content).chain(&entry.row.others);
+    stored.find(|content| content.head.received == received)
 }
 
 fn of_entry(
     snapshot: &Snapshot,
     policy: &PolicySnapshot,
-    name: &Name,
+    ShowRequest { name, with_raw, .. }: ShowRequest<'_>,
     entry: &EntryEvaluation<'_>,
-    with_raw: bool,
+    shown: &ContentHead,
 ) -> Result<Shown, StoreError> {
-    let EntryText { body, content, dates, drift, explanation } =
+    let EntryText { mut body, mut content, mut dates, drift, explanation } =
         EntryText::read(snapshot, policy, name, entry)?;
+    if shown != entry.content {
+        body = snapshot.body(name, entry.row, shown)?;
+        content = EntryContent::of(&body.server);
+        dates = Dates::of(shown.head);
+    }
     Ok(Shown {
         name: name.to_string(),
         version: entry.row.version.to_string(),
         upstream: entry.row.upstream.to_string(),
         content: Some(content),
+        received: Some(shown.head.received),
         dates: Some(dates),
         explanation,
-        drift,
+        // The difference is to the content that is evaluated.
+        drift: drift.filter(|_| shown == entry.content),
         ownership: None,
         resemblances: Vec::new(),
         others: Vec::new(),
@@ -157,14 +180,15 @@ fn of_entry(
 /// Shows a row in quarantine by its reason and, if asked for, its bytes.
 fn of_quarantined(
     snapshot: &Snapshot,
-    name: &Name,
+    ShowRequest { name, version, upstream, with_raw, .. }: ShowRequest<'_>,
     evaluation: &Evaluation<'_>,
-    version: Option<&str>,
-    with_raw: bool,
 ) -> Result<Option<Shown>, StoreError> {
     let mut rows = evaluation.quarantined.iter();
-    let is_asked = |found: &str| version.is_none_or(|asked| asked == found);
-    let Some((row, outcome)) = rows.find(|(row, _)| is_asked(&row.version)) else {
+    let is_asked = |row: &QuarantinedFacts| {
+        version.is_none_or(|asked| asked == row.version)
+            && upstream.is_none_or(|asked| asked == row.upstream)
+    };
+    let Some((row, outcome)) = rows.find(|(row, _)| is_asked(row)) else {
         return Ok(None);
     };
     let raw =
@@ -174,12 +198,13 @@ fn of_quarantined(
         version: row.version.clone(),
         upstream: row.upstream.clone(),
         content: None,
+        received: None,
         dates: None,
         explanation: VersionExplanation::of_quarantined(row, outcome),
         drift: None,
         ownership: None,
         resemblances: Vec::new(),
-        others: others(evaluation, &row.version, &row.upstream),
+        others: Vec::new(),
         raw,
     }))
 }
