@@ -24,6 +24,7 @@ mod list;
 mod list_args;
 mod lookalikes;
 mod overlay_file;
+mod overlay_folder;
 mod ownership;
 mod pattern;
 mod plan;
