@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use super::covered::{contents, covered_contents, reference};
 use super::decide_args::{ApproveArguments, Followed};
 use super::error::CliError;
 use super::explain::split_version;
@@ -10,7 +11,7 @@ use crate::curation::Gate;
 use crate::daemon::ReviewSheet;
 use crate::model::{Digest, Escaped, EscapedWhole, Timestamp, Version};
 use crate::overlay::edit::{Decided, Decision, Expiry, states_expiry};
-use crate::overlay::{Contents, NamePattern, Reference, Reviewed, Rule, State, VersionPattern};
+use crate::overlay::{NamePattern, Reviewed, Rule, State, VersionPattern};
 
 /// The outcome of a gate that hides a version, as an explanation has it.
 const FAILED: &str = "failed";
@@ -212,115 +213,6 @@ fn of_sheet(
     decision.approval.contents = Some(contents);
     decision.approval.reference = reference;
     Ok(decision)
-}
-
-/// Returns the versions that a sheet shows and keeps, with their digests. Those that no reviewer saw are left to `follow`.
-fn contents(sheet: &ReviewSheet) -> Result<BTreeMap<Version, Digest>, CliError> {
-    let shown = sheet.shown.iter().map(|shown| (shown.version.as_str(), shown.received));
-    let kept = sheet.kept.iter().filter(|kept| !kept.followed);
-    let kept = kept.map(|kept| (kept.version.as_str(), kept.received));
-    let contents = of_versions(shown.chain(kept))?;
-    if sheet.kept_too_many || contents.len() > Contents::MAX {
-        return declined(format!(
-            "more than {} versions are served or approved, and one rule lists no more: approve a version or a range",
-            Contents::MAX
-        ));
-    }
-    Ok(contents)
-}
-
-/// Returns the versions that a rule covers, or covered until it expired, with their digests.
-fn covered_contents(
-    sheet: &ReviewSheet,
-    rule: &Rule,
-) -> Result<BTreeMap<Version, Digest>, CliError> {
-    let shown =
-        sheet.shown.iter().map(|shown| (shown.version.as_str(), shown.received, shown.approved_by));
-    let kept =
-        sheet.kept.iter().map(|kept| (kept.version.as_str(), kept.received, kept.approved_by));
-    let all: Vec<_> = shown.chain(kept).collect();
-    let Some(listed) = rule.approved().and_then(|approval| approval.contents.as_ref()) else {
-        let (digest, is_there) =
-            (rule.digest(), "`vidimus approve` decides about those that are there");
-        if sheet.kept_too_many {
-            return declined(format!(
-                "the approval at {} covers more than {} versions, and one rule lists no more: approve a version or a range",
-                rule.place,
-                Contents::MAX
-            ));
-        }
-        let of_rule = all.iter().filter(|(_, _, approved_by)| *approved_by == Some(digest));
-        let contents = of_versions(of_rule.map(|(version, received, _)| (*version, *received)))?;
-        if contents.is_empty() {
-            return declined(format!(
-                "the approval at {} covers no version that the sheet shows; {is_there}",
-                rule.place
-            ));
-        }
-        return Ok(contents);
-    };
-    for content in listed.iter() {
-        let version = content.version.as_str();
-        let of_version = || all.iter().filter(|(other, ..)| *other == version);
-        if of_version().any(|(_, received, _)| *received == content.digest) {
-            continue;
-        }
-        let found = match of_version().next() {
-            None => "which the sheet does not have".to_owned(),
-            Some((_, received, _)) => format!("and the sheet has it with the content {received}"),
-        };
-        return declined(format!(
-            "the approval at {} lists {} with the content {}, {found}; `vidimus approve` decides about what is there",
-            rule.place,
-            EscapedWhole(version),
-            content.digest
-        ));
-    }
-    Ok(listed.iter().map(|content| (content.version.clone(), content.digest)).collect())
-}
-
-fn of_versions<'v>(
-    versions: impl Iterator<Item = (&'v str, Digest)>,
-) -> Result<BTreeMap<Version, Digest>, CliError> {
-    let mut contents = BTreeMap::new();
-    for (text, digest) in versions {
-        let version = Version::parse(text).map_err(|why| CliError::Declined(why.to_string()))?;
-        let other = contents.insert(version, digest).filter(|other| *other != digest);
-        if other.is_some() {
-            return declined(format!(
-                "two upstreams have {} with different contents; approve one of them with `--upstream ID`",
-                EscapedWhole(text)
-            ));
-        }
-    }
-    Ok(contents)
-}
-
-/// Returns the version that later ones are compared with: the greatest release that is shown and covered, if that is
-/// greater than the one before. What no reviewer saw never becomes it.
-fn reference(
-    sheet: &ReviewSheet,
-    contents: &BTreeMap<Version, Digest>,
-    before: Option<&Reference>,
-) -> Option<Reference> {
-    let release = |version: &Version| version.semantic().filter(|semantic| semantic.pre.is_empty());
-    let is_shown = |version: &Version, digest: Digest| {
-        let mut shown = sheet.shown.iter();
-        shown.any(|shown| shown.version == version.as_str() && shown.received == digest)
-    };
-    let releases = contents.iter().filter_map(|(version, digest)| {
-        let semantic = release(version).filter(|_| is_shown(version, *digest))?;
-        Some((semantic, version, digest))
-    });
-    let (greatest, version, digest) = releases.max_by(|left, right| left.0.cmp(&right.0))?;
-    let is_behind = |before: &Reference| {
-        let is_same = before.version == *version;
-        !is_same && release(&before.version).is_some_and(|before| greatest <= before)
-    };
-    match before {
-        Some(before) if is_behind(before) => Some(before.clone()),
-        _ => Some(Reference { version: version.clone(), digest: *digest }),
-    }
 }
 
 /// Returns a warning for each version of a sheet that stays hidden after its approval, with the gates that it fails.

@@ -10,6 +10,7 @@ mod args;
 mod check;
 mod client;
 mod content;
+mod covered;
 mod decide;
 mod decide_args;
 mod decision;
