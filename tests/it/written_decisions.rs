@@ -464,10 +464,16 @@ async fn rule_that_the_sheet_does_not_show_stops_an_approval() {
 #[tokio::test(flavor = "multi_thread")]
 async fn approval_names_the_gates_that_still_hide_the_version() {
     let (_upstream, place) = mirrored(&["1.0.0"]).await;
-    place.overlay("policy.yaml", "servers: [{name: '*', conditions: [pinned]}]\n");
+    place.overlay("policy.yaml", "servers: [{name: '*', conditions: {remotes: {hosts: [other.example]}}}]\n");
     let out = approve(&place, NAME, &[]);
-    let is_named = out.contains("1.0.0 is approved, and is not served before it passes: ");
-    assert_eq!(is_named, served(&place).is_empty(), "{out}");
+    let wanted = "1.0.0 is approved, and is not served before it passes: conditions met: ";
+    assert!(out.contains(wanted), "{out}");
+    assert!(served(&place).is_empty());
+    place.overlay("policy.yaml", "# nothing\n");
+    place.remove("overlays/com.a--x.yaml");
+    let out = approve(&place, NAME, &[]);
+    assert!(!out.contains("is not served"), "{out}");
+    assert_eq!(served(&place).len(), 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]
