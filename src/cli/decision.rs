@@ -145,7 +145,7 @@ pub(super) fn affirmation(
         let renewed = Expiry::parse(&day).map_err(|why| CliError::Declined(why.to_owned()))?;
         if renewed.at() <= now {
             return declined(format!(
-                "the data is of {}, and an approval of it as long as before ended at {} already; `vidimus sync` reads \
+                "the data is of {}, and an approval of it for the same term as before ended at {} already; `vidimus sync` reads \
                  newer data",
                 sheet.as_of,
                 renewed.at()

@@ -21,7 +21,7 @@ pub(super) struct Overlays {
     upstreams: Option<Vec<String>>,
     terms: Terms,
     now: Timestamp,
-    /// What is wrong with the folders already; empty if that refuses the decision.
+    /// The errors of the folders before the change; `None` if errors refuse the decision.
     earlier: Option<Vec<Finding>>,
 }
 

@@ -464,7 +464,10 @@ async fn rule_that_the_sheet_does_not_show_stops_an_approval() {
 #[tokio::test(flavor = "multi_thread")]
 async fn approval_names_the_gates_that_still_hide_the_version() {
     let (_upstream, place) = mirrored(&["1.0.0"]).await;
-    place.overlay("policy.yaml", "servers: [{name: '*', conditions: {remotes: {hosts: [other.example]}}}]\n");
+    place.overlay(
+        "policy.yaml",
+        "servers: [{name: '*', conditions: {remotes: {hosts: [other.example]}}}]\n",
+    );
     let out = approve(&place, NAME, &[]);
     let wanted = "1.0.0 is approved, and is not served before it passes: conditions met: ";
     assert!(out.contains(wanted), "{out}");
