@@ -1,16 +1,17 @@
 //! The decisions of a reviewer: they are written into the overlay files, which a person commits.
 
 use super::decide_args::{AffirmArguments, ApproveArguments, Output, RefuseArguments};
-use super::decision::{Subject, affirmation, approval, require_seen};
+use super::decision::{Subject, affirmation, approval, require_seen, still_hidden};
 use super::error::{CliError, Exit};
 use super::names::{names, not_listed};
-use super::overlay_file::Overlays;
+use super::overlay_file::write;
+use super::overlay_folder::Overlays;
 use super::print::err;
 use super::review::sheet_of;
 use super::target::Target;
 use crate::config::Settings;
 use crate::daemon::{Clock, ReviewSheet};
-use crate::model::Digest;
+use crate::model::{Digest, Timestamp};
 use crate::overlay::{NamePattern, State};
 
 /// Approves what a review sheet showed.
@@ -19,9 +20,11 @@ pub(super) async fn approve(
     arguments: &ApproveArguments,
 ) -> Result<Exit, CliError> {
     let ApproveArguments { name, seen, output, .. } = arguments;
-    let Read { subject, sheet, overlays } = read(settings, name, *seen, output).await?;
+    let Read { subject, sheet, overlays, now } = read(settings, name, *seen, output).await?;
     let before = overlays.rule_of(&subject);
-    overlays.write(&approval(&subject, &sheet, arguments, before)?, output)?;
+    let decision = approval(&subject, &sheet, arguments, before, now)?;
+    write(&overlays, &decision, output)?;
+    still_hidden(&sheet).iter().for_each(|warning| err(&format!("warning: {warning}")));
     Ok(Exit::Done)
 }
 
@@ -31,9 +34,9 @@ pub(super) async fn affirm(
     arguments: &AffirmArguments,
 ) -> Result<Exit, CliError> {
     let AffirmArguments { name, seen, by, output } = arguments;
-    let Read { subject, sheet, overlays } = read(settings, name, *seen, output).await?;
+    let Read { subject, sheet, overlays, now } = read(settings, name, *seen, output).await?;
     let before = overlays.rule_of(&subject);
-    overlays.write(&affirmation(&subject, &sheet, by, before)?, output)?;
+    write(&overlays, &affirmation(&subject, &sheet, by, before, now)?, output)?;
     Ok(Exit::Done)
 }
 
@@ -42,6 +45,7 @@ struct Read {
     subject: Subject,
     sheet: ReviewSheet,
     overlays: Overlays,
+    now: Timestamp,
 }
 
 async fn read(
@@ -53,9 +57,10 @@ async fn read(
     let subject = Subject::parse(text, output.upstream.as_deref())?;
     let sheet = sheet_of(&settings, text).await?;
     require_seen(text, &sheet, seen)?;
-    let overlays = Overlays::read(settings, Clock::system().max(sheet.as_of))?;
+    let now = Clock::system().max(sheet.as_of);
+    let overlays = Overlays::read_whole(&settings, now)?;
     overlays.require_rules_of(&sheet)?;
-    Ok(Read { subject, sheet, overlays })
+    Ok(Read { subject, sheet, overlays, now })
 }
 
 /// Denies or suspends servers, whatever they contain.
@@ -70,7 +75,7 @@ pub(super) async fn refuse(
     let now = Clock::system();
     let mut decision = subject.decision(state, by, now);
     decision.reason = Some(reason.clone());
-    Overlays::read(settings, now)?.write(&decision, output)?;
+    write(&Overlays::read(&settings, now), &decision, output)?;
     if let Some(unlisted) = unlisted {
         err(&format!("warning: {unlisted}"));
     }

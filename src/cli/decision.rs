@@ -3,14 +3,18 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use super::covered::{contents, covered_contents, reference};
 use super::decide_args::{ApproveArguments, Followed};
 use super::error::CliError;
 use super::explain::split_version;
-use super::print::counted;
+use crate::curation::Gate;
 use crate::daemon::ReviewSheet;
 use crate::model::{Digest, Escaped, EscapedWhole, Timestamp, Version};
 use crate::overlay::edit::{Decided, Decision, Expiry, states_expiry};
-use crate::overlay::{Contents, NamePattern, Reference, Reviewed, Rule, State, VersionPattern};
+use crate::overlay::{NamePattern, Reviewed, Rule, State, VersionPattern};
+
+/// The outcome of a gate that hides a version, as an explanation has it.
+const FAILED: &str = "failed";
 
 /// The names and versions that a decision is about.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -66,23 +70,13 @@ pub(super) fn require_seen(text: &str, sheet: &ReviewSheet, seen: Digest) -> Res
     if sheet.digest == seen {
         return Ok(());
     }
-    let shown = sheet.shown.iter();
-    let shown: Vec<String> =
-        shown.map(|shown| format!("{} {}", EscapedWhole(&shown.version), shown.received)).collect();
-    let kept = match sheet.kept.len() {
-        0 => String::new(),
-        count => {
-            let kept = counted(count as u64, "other version", "other versions");
-            format!(", and keeps {kept}")
-        }
-    };
+    let versions: Vec<String> =
+        sheet.shown.iter().map(|shown| EscapedWhole(&shown.version).to_string()).collect();
     Err(CliError::Declined(format!(
         "what would be approved is not what was read, and nothing was written: read it again, with `vidimus review {}`. \
-         Contents, verdicts, alerts or rules changed since the sheet {seen}. That of now has the digest {}, shows \
-         {}{kept}",
+         Contents, verdicts, alerts or rules changed since the sheet {seen}. That of now shows {}",
         EscapedWhole(text),
-        sheet.digest,
-        shown.join(", ")
+        versions.join(", ")
     )))
 }
 
@@ -92,6 +86,7 @@ pub(super) fn approval(
     sheet: &ReviewSheet,
     arguments: &ApproveArguments,
     before: Option<&Rule>,
+    now: Timestamp,
 ) -> Result<Decision, CliError> {
     let mut areas: Vec<_> = arguments.check.iter().map(|check| check.area).collect();
     areas.sort();
@@ -99,7 +94,8 @@ pub(super) fn approval(
     if let Some((area, _)) = twice {
         return declined(format!("`--check {area}` is given twice; keep one of them"));
     }
-    let mut decision = of_sheet(subject, sheet, &arguments.by, before, arguments.follow)?;
+    let contents = contents(sheet)?;
+    let mut decision = of_sheet(subject, sheet, &arguments.by, contents, before, arguments.follow)?;
     decision.tier = arguments.tier;
     decision.classification = arguments.classification;
     decision.owner.clone_from(&arguments.owner);
@@ -110,19 +106,17 @@ pub(super) fn approval(
     approval.checks.clone_from(&arguments.check);
     approval.expires.clone_from(&arguments.expires);
     if let (None, Some(expires), Some(rule)) = (&arguments.expires, stated_expiry(before), before)
-        && expires <= sheet.as_of
+        && expires <= now
     {
         return declined(format!(
             "the approval at {} states that it expired at {expires}; give `--expires DATE`, or renew it with `vidimus affirm`",
             rule.place
         ));
     }
-    if let Some(expires) = arguments.expires.as_ref().filter(|expires| expires.at() <= sheet.as_of)
-    {
+    if let Some(expires) = arguments.expires.as_ref().filter(|expires| expires.at() <= now) {
         return declined(format!(
-            "`--expires` ends at {}, which is not after the review of {}; give a later day",
-            expires.at(),
-            sheet.as_of
+            "`--expires` ends at {}, and it is {now} already; give a later day",
+            expires.at()
         ));
     }
     Ok(decision)
@@ -134,19 +128,29 @@ pub(super) fn affirmation(
     sheet: &ReviewSheet,
     by: &str,
     before: Option<&Rule>,
+    now: Timestamp,
 ) -> Result<Decision, CliError> {
     let Some(rule) = before.filter(|rule| rule.approved().is_some()) else {
         return declined(
             "no overlay has an approval with this selection to affirm; `vidimus approve` writes one".to_owned(),
         );
     };
-    let mut decision = of_sheet(subject, sheet, by, before, None)?;
+    let contents = covered_contents(sheet, rule)?;
+    let mut decision = of_sheet(subject, sheet, by, contents, before, None)?;
     let reviewed = rule.approved().and_then(|approval| approval.reviewed).map(Reviewed::start);
     if let (Some(expires), Some(reviewed)) = (stated_expiry(before), reviewed) {
         let lasted = expires.as_micros().saturating_sub(reviewed.as_micros());
         let lasted = Duration::from_micros(lasted.try_into().unwrap_or_default());
         let day = sheet.as_of.plus(lasted).day();
         let renewed = Expiry::parse(&day).map_err(|why| CliError::Declined(why.to_owned()))?;
+        if renewed.at() <= now {
+            return declined(format!(
+                "the data is of {}, and an approval of it for the same term as before ended at {} already; `vidimus sync` reads \
+                 newer data",
+                sheet.as_of,
+                renewed.at()
+            ));
+        }
         decision.approval.expires = Some(renewed);
     } else if stated_expiry(before).is_some() {
         return declined(format!(
@@ -171,6 +175,7 @@ fn of_sheet(
     subject: &Subject,
     sheet: &ReviewSheet,
     by: &str,
+    contents: BTreeMap<Version, Digest>,
     before: Option<&Rule>,
     follow: Option<Followed>,
 ) -> Result<Decision, CliError> {
@@ -184,8 +189,7 @@ fn of_sheet(
             Escaped(&other.upstream)
         ));
     }
-    let contents = contents(sheet)?;
-    let follows = before.and_then(|rule| rule.approved()?.follow.as_ref()).is_some();
+    let earlier = before.and_then(|rule| rule.approved()?.follow.as_ref());
     let is_one = subject.versions.is_exact();
     if follow.is_some() && is_one {
         return declined(
@@ -193,7 +197,12 @@ fn of_sheet(
                 .to_owned(),
         );
     }
-    let reference = if follow.is_some() || follows { greatest_release(&contents) } else { None };
+    let stated = earlier.and_then(|earlier| earlier.reference.as_ref());
+    let reference = if follow.is_some() || earlier.is_some() {
+        reference(sheet, &contents, stated)
+    } else {
+        None
+    };
     if follow.is_some() && reference.is_none() {
         return declined(
             "`--follow benign` compares later versions with a release, and the sheet shows none with a semantic version"
@@ -206,36 +215,31 @@ fn of_sheet(
     Ok(decision)
 }
 
-/// Returns the versions that a sheet shows and keeps, with their digests.
-fn contents(sheet: &ReviewSheet) -> Result<BTreeMap<Version, Digest>, CliError> {
-    let shown = sheet.shown.iter().map(|shown| (&shown.version, shown.received));
-    let kept = sheet.kept.iter().map(|kept| (&kept.version, kept.received));
-    let mut contents = BTreeMap::new();
-    for (text, digest) in shown.chain(kept) {
-        let version = Version::parse(text).map_err(|why| CliError::Declined(why.to_string()))?;
-        let other = contents.insert(version, digest).filter(|other| *other != digest);
-        if other.is_some() {
-            return declined(format!(
-                "two upstreams have {} with different contents; approve one of them with `--upstream ID`",
-                EscapedWhole(text)
-            ));
-        }
-    }
-    if sheet.kept_too_many || contents.len() > Contents::MAX {
-        return declined(format!(
-            "more than {} versions are served or approved, and one rule lists no more: approve a version or a range",
-            Contents::MAX
-        ));
-    }
-    Ok(contents)
-}
-
-/// Returns the greatest release of these contents: later versions are compared with it.
-fn greatest_release(contents: &BTreeMap<Version, Digest>) -> Option<Reference> {
-    let releases = contents.iter().filter_map(|(version, digest)| {
-        let semantic = version.semantic().filter(|semantic| semantic.pre.is_empty())?;
-        Some((semantic, version, digest))
+/// Returns a warning for each version of a sheet that stays hidden after its approval, with the gates that it fails.
+pub(super) fn still_hidden(sheet: &ReviewSheet) -> Vec<String> {
+    // The approval decides about these; a denial beside it is a warning of the set.
+    const DECIDED: [Gate; 5] = [
+        Gate::Approved,
+        Gate::ApprovalNotExpired,
+        Gate::DigestMatchesPin,
+        Gate::ContentAsReviewed,
+        Gate::NoOpenLookalikeAlert,
+    ];
+    let is_decided = |gate: &str| DECIDED.iter().any(|decided| decided.as_str() == gate);
+    let warnings = sheet.shown.iter().filter_map(|shown| {
+        let gates = shown.explanation.gates.iter();
+        let failed: Vec<String> = gates
+            .filter(|gate| gate.outcome == FAILED && !is_decided(&gate.gate))
+            .map(|gate| format!("{}: {}", gate.gate, gate.evidence))
+            .collect();
+        let version = EscapedWhole(&shown.version);
+        let failed = failed.join("; ");
+        (!failed.is_empty()).then(|| {
+            format!(
+                "{version} is approved, and is not served before it passes: {}",
+                EscapedWhole(&failed)
+            )
+        })
     });
-    let (_, version, digest) = releases.max_by(|left, right| left.0.cmp(&right.0))?;
-    Some(Reference { version: version.clone(), digest: *digest })
+    warnings.collect()
 }

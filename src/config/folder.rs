@@ -10,10 +10,10 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use crate::lint::{Finding, Source};
 
 /// Larger than any file a person reviews; a thousand approvals take a fifth of it.
-const MAX_FILE_BYTES: u64 = 1024 * 1024;
+pub(super) const MAX_FILE_BYTES: u64 = 1024 * 1024;
 /// The files of a folder of overlays; one for each server is far below it.
 pub const MAX_FILES: usize = 10_000;
-const MAX_DEPTH: usize = 16;
+pub(super) const MAX_DEPTH: usize = 16;
 
 /// The content of a folder of text files.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -56,7 +56,7 @@ impl Folder {
 }
 
 /// The advice about a file without text.
-const EMPTY: &str = "remove it, or explain it in a comment";
+pub(super) const EMPTY: &str = "remove it, or explain it in a comment";
 
 /// The marks of a file that change with its content, so that an unchanged one is not read again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -185,7 +185,7 @@ fn read_into(
 }
 
 /// Returns true for the names of files that editors and version control leave.
-fn is_left_behind(name: &str) -> bool {
+pub(super) fn is_left_behind(name: &str) -> bool {
     name.starts_with('.') || name.starts_with('#') || name.ends_with('~') || name == "4913"
 }
 

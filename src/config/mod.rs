@@ -4,6 +4,7 @@
 //! known one, and all findings are reported at once. Only this module reads these files;
 //! [`crate::overlay`] gets their texts.
 
+mod edited;
 mod fields;
 mod folder;
 mod ownership;

@@ -31,6 +31,11 @@ pub enum ReplaceError {
         "{path} could not be written and is as it was: make room on the disk, and run the command again"
     )]
     Full { path: PathBuf, source: io::Error },
+    #[error(
+        "the owner and the group of {path} cannot be kept, and with others it would have other readers; nothing was written: run \
+         the command as its owner, or take the text of `--stdout` there"
+    )]
+    Owner { path: PathBuf },
     #[error("{path} could not be written and is as it was")]
     Write { path: PathBuf, source: io::Error },
 }
@@ -75,7 +80,10 @@ pub fn replace_file(path: &Path, before: Option<&str>, text: &str) -> Result<(),
     })?;
     prepared.write_all(text.as_bytes()).map_err(failed)?;
     if let Ok(metadata) = fs::metadata(path) {
-        keep_marks(prepared.as_file(), &metadata).map_err(failed)?;
+        let is_kept = keep_marks(prepared.as_file(), &metadata).map_err(failed)?;
+        if !is_kept {
+            return Err(ReplaceError::Owner { path: path.to_owned() });
+        }
     }
     prepared.as_file().sync_all().map_err(failed)?;
     let changed = || ReplaceError::Changed { path: path.to_owned() };
@@ -100,13 +108,30 @@ fn refuse_link(path: &Path) -> Result<(), ReplaceError> {
     Err(ReplaceError::Link { path: path.to_owned(), target })
 }
 
-/// Gives a new file the mode and the owner of the one that it replaces.
-fn keep_marks(new: &File, old: &Metadata) -> io::Result<()> {
-    let metadata = new.metadata()?;
-    if (metadata.uid(), metadata.gid()) != (old.uid(), old.gid()) {
-        fchown(new, Some(old.uid()), Some(old.gid()))?;
+/// Gives a new file the mode and the owner of the one that it replaces. In a shared folder the owner may be another
+/// person: then it has the same group. Returns false if other people could read it than before.
+fn keep_marks(new: &File, old: &Metadata) -> io::Result<bool> {
+    let is_allowed = |changed: io::Result<()>| match changed {
+        Err(error) if error.kind() == ErrorKind::PermissionDenied => Ok(()),
+        other => other,
+    };
+    let is_same = |new: &Metadata| (new.uid(), new.gid()) == (old.uid(), old.gid());
+    if !is_same(&new.metadata()?) {
+        is_allowed(fchown(new, Some(old.uid()), Some(old.gid())))?;
     }
-    new.set_permissions(fs::Permissions::from_mode(old.mode() & 0o7777))
+    if !is_same(&new.metadata()?) {
+        is_allowed(fchown(new, None, Some(old.gid())))?;
+    }
+    new.set_permissions(fs::Permissions::from_mode(old.mode() & 0o7777))?;
+    let now = new.metadata()?;
+    Ok(is_same(&now) || are_readers_the_same(old.mode(), now.gid() == old.gid()))
+}
+
+/// Returns true if the same people read a file of this mode under another owner.
+const fn are_readers_the_same(mode: u32, is_same_group: bool) -> bool {
+    const GROUP: u32 = 0o040;
+    const ALL: u32 = 0o044;
+    mode & ALL == ALL || is_same_group && mode & GROUP != 0
 }
 
 #[cfg(test)]
@@ -134,6 +159,20 @@ mod tests {
         assert_eq!(fs::read_to_string(&path).expect("a text"), "two");
         assert_eq!(fs::metadata(&path).expect("a file").mode() & 0o7777, 0o640);
         assert_eq!(names(folder.path()), ["a.yaml"]);
+    }
+
+    #[rstest::rstest]
+    #[case::everyone(0o644, false, true)]
+    #[case::group(0o640, true, true)]
+    #[case::another_group(0o640, false, false)]
+    #[case::owner_only(0o600, true, false)]
+    #[case::group_shut_out(0o604, false, false)]
+    fn another_owner_is_accepted_where_the_same_people_read(
+        #[case] mode: u32,
+        #[case] is_same_group: bool,
+        #[case] wanted: bool,
+    ) {
+        assert_eq!(are_readers_the_same(mode, is_same_group), wanted);
     }
 
     #[rstest::rstest]

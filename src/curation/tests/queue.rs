@@ -90,7 +90,7 @@ fn waiting(rules: &str, rows: Vec<DossierRow>, is_verified: bool) -> Vec<(Waitin
 )]
 #[case::expired(
     "{name: io.github.x/tool, approval: {state: approved, reviewed: 2026-02-01, expires: 2026-02-20}}",
-    &[(NewName, "1.1.0")]
+    &[(NewerVersion, "1.1.0"), (Ends, "1.0.0")]
 )]
 #[case::ends_soon(
     "{name: io.github.x/tool, approval: {state: approved, reviewed: '2026-03-01T12:00:00Z', expires: 2026-03-20}}",

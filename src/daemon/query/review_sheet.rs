@@ -6,11 +6,11 @@ use thiserror::Error;
 use super::entry::{Dates, Drift, EntryText, ownership_of, resemblances};
 use super::history::{History, Span, history_of};
 use super::show::{OtherVersion, others};
-use crate::alert::{Alert, AlertKind, Evidence};
+use crate::alert::{Alert, AlertKind, Evidence as AlertEvidence};
 use crate::curation::{
-    AlertItems, AreaReport, Choice, Dossier, EntryContent, EntryEvaluation, Evaluation,
-    NamespaceReport, PolicySnapshot, ReferenceOrigin, Seen, TooManyVersions, VersionExplanation,
-    evaluate,
+    AlertItems, AreaReport, Choice, Dossier, EntryContent, EntryEvaluation, Evaluation, Evidence,
+    Gate, NamespaceReport, PolicySnapshot, ReferenceOrigin, Seen, TooManyVersions,
+    VersionExplanation, evaluate,
 };
 use crate::daemon::screening::Screenings;
 use crate::model::{Digest, Name, Timestamp, all_changes};
@@ -48,6 +48,9 @@ pub struct ReviewSheet {
     pub alerts: Vec<SheetAlert>,
     /// The decisions that the overlays state about the name, the most specific first.
     pub decisions: Vec<EarlierDecision>,
+    /// The digests of all rules about the name, decisions and others.
+    #[serde(default)]
+    pub rules: BTreeSet<Digest>,
     /// The last events about the name and its namespace.
     pub history: History,
     pub others: Vec<OtherVersion>,
@@ -66,6 +69,9 @@ pub struct ShownVersion {
     pub upstream: String,
     pub received: Digest,
     pub is_served: bool,
+    /// The digest of the rule that approves the version, also after the approval expired; absent if it is followed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub approved_by: Option<Digest>,
     pub content: EntryContent,
     pub dates: Dates,
     pub explanation: VersionExplanation,
@@ -90,10 +96,17 @@ pub struct ReferenceDifference {
 
 /// A version that is served or approved beside those that are shown.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct KeptVersion {
     pub version: String,
     pub upstream: String,
     pub received: Digest,
+    /// True if it is approved only by `follow`: no reviewer saw it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub followed: bool,
+    /// The digest of the rule that approves the version, also after the approval expired; absent if it is followed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub approved_by: Option<Digest>,
 }
 
 /// An open alert, with the items that concern the name.
@@ -107,6 +120,8 @@ pub struct SheetAlert {
 /// A decision about the name that the overlays state.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EarlierDecision {
+    /// The digest of the whole rule, wherever it stands.
+    pub digest: Digest,
     /// The names and versions that the rule selects.
     pub selector: String,
     /// The file and the line of the rule.
@@ -201,6 +216,7 @@ pub fn review_sheet(
         resemblances: resemblances(compared),
         alerts: alerts.into_iter().map(|(alert, _)| alert).collect(),
         decisions: rules.all().filter_map(EarlierDecision::of).collect(),
+        rules: rules.all().map(Rule::digest).collect(),
         history: history_of(snapshot, name, None, Span { before: None, most: MAX_EVENTS })?,
         others,
         digest,
@@ -237,6 +253,7 @@ fn show_version(
         upstream: entry.row.upstream.to_string(),
         received: entry.head.received,
         is_served: entry.is_served(),
+        approved_by: approving(entry).map(Rule::digest),
         content,
         dates,
         explanation,
@@ -254,9 +271,9 @@ fn alerts_about(name: &Name, alerts: Vec<Alert>) -> Vec<(SheetAlert, AlertItems)
         let identity = &alert.identity;
         let is_about =
             identity.name() == Some(name.as_str()) || identity.subject == name.namespace();
-        let concerns = |item: &&Evidence| is_about || item.name() == Some(name.as_str());
+        let concerns = |item: &&AlertEvidence| is_about || item.name() == Some(name.as_str());
         let open = alert.evidence.iter().filter(|item| !alert.has_seen(item));
-        let items: Vec<&Evidence> = open.filter(concerns).collect();
+        let items: Vec<&AlertEvidence> = open.filter(concerns).collect();
         if items.is_empty() || OF_DUE.contains(&identity.kind) {
             return None;
         }
@@ -274,23 +291,34 @@ impl KeptVersion {
             version: entry.row.version.to_string(),
             upstream: entry.row.upstream.to_string(),
             received: entry.head.received,
+            followed: matches!(approval_of(entry), Some(Evidence::Followed { .. })),
+            approved_by: approving(entry).map(Rule::digest),
         }
     }
 }
 
-impl EarlierDecision {
-    /// Returns true if it is the same decision, wherever it stands.
-    #[must_use]
-    pub fn says_the_same(&self, other: &Self) -> bool {
-        let said = |decision: &Self| Self { place: String::new(), ..decision.clone() };
-        said(self) == said(other)
-    }
+/// Returns the evidence of the approval of an entry, if an approval covers it; that may have expired.
+fn approval_of<'e, 'a>(entry: &'e EntryEvaluation<'a>) -> Option<&'e Evidence<'a>> {
+    let mut gates = entry.gates();
+    let (_, outcome) = gates.find(|(gate, _)| *gate == Gate::Approved)?;
+    outcome.is_passed().then(|| outcome.evidence())
+}
 
+/// Returns the rule that approves an entry because a reviewer saw it.
+fn approving<'a>(entry: &EntryEvaluation<'a>) -> Option<&'a Rule> {
+    match approval_of(entry)? {
+        Evidence::Ruled { rule, .. } => Some(rule),
+        _ => None,
+    }
+}
+
+impl EarlierDecision {
     /// Returns the decision that a rule states.
     #[must_use]
     pub fn of(rule: &Rule) -> Option<Self> {
         let approval = rule.approval.as_ref()?;
         Some(Self {
+            digest: rule.digest(),
             selector: rule.selector(),
             place: rule.place.to_string(),
             state: approval.state.to_string(),

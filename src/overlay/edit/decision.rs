@@ -8,7 +8,7 @@ use super::super::listed::{Contents, ListedContent};
 use super::super::rule::{Approval, Classification, Rule, State, Terms, Track};
 use super::super::{Context, NamePattern, Reviewed, VersionPattern};
 use super::refusal::Refusal;
-use super::value::{Member, Value, block, flow};
+use super::value::{Member, Value, as_item, flow};
 use crate::lint::{Place, Severity, Source};
 use crate::model::{Digest, Timestamp, Version};
 
@@ -78,10 +78,19 @@ impl Decision {
         errors.next().map_or(Ok(()), |error| Err(Refusal::Invalid(error)))
     }
 
-    /// Returns the rule that takes the decision.
+    /// Returns the rules that take the decision. A denial is stated by every rule that has an approval, since equal rules
+    /// must not contradict each other.
     #[must_use]
-    pub fn rule_in<'r>(&self, rules: &'r [Rule]) -> Option<&'r Rule> {
-        rule_taking((&self.name, &self.versions, self.upstream.as_deref()), rules)
+    pub fn rules_in<'r>(&self, rules: &'r [Rule]) -> Vec<&'r Rule> {
+        let selection = (&self.name, &self.versions, self.upstream.as_deref());
+        let approving = rules.iter().filter(|rule| rule.approval.is_some());
+        let approving: Vec<&Rule> =
+            approving.filter(|rule| rule.selection() == selection).collect();
+        if self.approval.state.hides() && !approving.is_empty() {
+            approving
+        } else {
+            rule_taking(selection, rules).into_iter().collect()
+        }
     }
 
     /// Returns the rule that a file has to state after the edit. `is_explicit` says that the rule stated its expiry.
@@ -94,14 +103,21 @@ impl Decision {
     ) -> Rule {
         let rule = before.cloned().unwrap_or_else(|| self.empty_rule(place));
         let approval = self.approval.meant(rule.approval.as_ref(), is_explicit, terms);
+        let earlier = if self.ends_reason(before) { None } else { rule.reason };
         Rule {
             tier: self.tier.or(rule.tier),
             classification: self.classification.or(rule.classification),
             owner: self.owner.clone().or(rule.owner),
-            reason: self.reason.clone().or(rule.reason),
+            reason: self.reason.clone().or(earlier),
             approval: Some(approval),
             ..rule
         }
+    }
+
+    /// Returns true if the reason of the rule is one for another state.
+    fn ends_reason(&self, before: Option<&Rule>) -> bool {
+        let approval = before.and_then(|rule| rule.approval.as_ref());
+        self.reason.is_none() && approval.is_some_and(|before| before.state != self.approval.state)
     }
 
     fn empty_rule(&self, place: &Place) -> Rule {
@@ -122,6 +138,7 @@ impl Decision {
             text("classification", classification),
             text("owner", self.owner.clone()),
             text("reason", self.reason.clone()),
+            self.ends_reason(before).then(|| ("reason".to_owned(), None)),
             Some(("approval".to_owned(), Some(Value::Mapping(of_approval)))),
         ]
         .into_iter()
@@ -142,10 +159,7 @@ impl Decision {
 
     /// Returns the decision as an item of a list in block style, its dash behind this many blanks.
     pub(super) fn block_item(&self, indent: usize) -> String {
-        let mut text = String::new();
-        block(&self.all_members(), indent + 2, &mut text);
-        text.replace_range(indent..=indent, "-");
-        text
+        as_item(&self.all_members(), indent)
     }
 
     /// Returns the decision as an item of a list in flow style.
@@ -214,8 +228,19 @@ impl Decided {
         }
     }
 
+    /// Returns true if it covers a content that the approval before did not pin: then the answers are about another one.
+    fn covers_other(&self, before: &Approval) -> bool {
+        let mut contents = self.contents.iter().flatten();
+        contents.any(|(version, digest)| before.pin_of(version) != Some(*digest))
+    }
+
+    /// Returns the answers that stay.
+    fn kept_checklist<'a>(&self, before: Option<&'a Approval>) -> Option<&'a Checklist> {
+        before.filter(|before| !self.covers_other(before))?.checklist.as_ref()
+    }
+
     fn checklist(&self, before: Option<&Approval>) -> Option<Checklist> {
-        let earlier = before.and_then(|before| before.checklist.as_ref());
+        let earlier = self.kept_checklist(before);
         if self.checks.is_empty() {
             return earlier.cloned();
         }
@@ -244,12 +269,23 @@ impl Decided {
             let digest = ("digest".to_owned(), text(reference.digest.to_string()));
             set("reference", Some(Value::Mapping(vec![version, digest])));
         }
-        let checks: Vec<Member> = self.checks.iter().map(of_check).collect();
-        set("checklist", (!checks.is_empty()).then_some(Value::Mapping(checks)));
+        let mut checks: Vec<Member> = self.checks.iter().map(of_check).collect();
+        let has_checks = !checks.is_empty();
+        if self.kept_checklist(before).is_none() {
+            let stated = before.and_then(|before| before.checklist.as_ref());
+            let gone = stated.into_iter().flat_map(Checklist::iter).map(|check| check.area);
+            let is_given = |area| self.checks.iter().any(|check| check.area == area);
+            checks
+                .extend(gone.filter(|area| !is_given(*area)).map(|area| (area.to_string(), None)));
+        }
+        set("checklist", has_checks.then_some(Value::Mapping(checks)));
         if self.state != State::Approved {
             members.extend(OF_APPROVALS.map(|key| (key.to_owned(), None)));
         } else if self.contents.is_some() {
             members.push(("digest".to_owned(), None));
+        }
+        if !has_checks && self.kept_checklist(before).is_none() {
+            members.push(("checklist".to_owned(), None));
         }
         members
     }

@@ -13,6 +13,7 @@
 mod append;
 mod decision;
 mod layout;
+mod merged;
 mod refusal;
 mod replace;
 mod value;
@@ -33,8 +34,8 @@ pub const MAX_BYTES: usize = 1024 * 1024;
 
 /// Returns the text of a file with a decision in it.
 ///
-/// The rule with its selection takes the decision; of several, the one with an approval. Without one, a rule is added. A
-/// file that does not exist is an empty text.
+/// The rule with its selection takes the decision; of several, the one with an approval, and for a denial all of those.
+/// Without one, a rule is added. A file that does not exist is an empty text.
 ///
 /// # Errors
 /// [`Refusal`] has the place and the text to paste. Nothing is returned that our own reader does not confirm.
@@ -43,30 +44,48 @@ pub fn edit(
     decision: &Decision,
     context: &Context<'_>,
 ) -> Result<String, Refusal> {
-    let refuse = |place, why| Err(manual(place, why, decision));
     decision.refuse_invalid(context)?;
     if source.text.len() > MAX_BYTES {
-        return refuse(source.start(), "the file has more than 1 MiB".to_owned());
+        let why = "the file has more than 1 MiB".to_owned();
+        return Err(manual(source.start(), why, decision));
     }
+    let rules = super::parse(std::slice::from_ref(source), context).rules;
+    let count = decision.rules_in(&rules).len();
+    let mut source = Arc::clone(source);
+    for index in 0..count.max(1) {
+        let text = edit_once(&source, index, decision, context)?;
+        source = Source::new(source.file.as_str(), text);
+    }
+    Ok(source.text.clone())
+}
+
+/// Returns the text with the decision in one of the rules that take it, or in a new rule.
+fn edit_once(
+    source: &Arc<Source>,
+    index: usize,
+    decision: &Decision,
+    context: &Context<'_>,
+) -> Result<String, Refusal> {
     let before = super::parse(std::slice::from_ref(source), context);
     let layout = Layout::of(source);
     let errors = before.findings.iter().filter(|finding| finding.severity == Severity::Error);
     if let Some(error) = errors.into_iter().find(|error| !layout.is_null_list(&error.place)) {
-        return refuse(error.place.clone(), format!("the file has an error: {}", error.found));
+        let why = format!("the file has an error: {}", error.found);
+        return Err(manual(error.place.clone(), why, decision));
     }
-    let Some(rule) = decision.rule_in(&before.rules) else {
+    let Some(rule) = decision.rules_in(&before.rules).get(index).copied() else {
         let added = append::append(&layout, decision)
             .map_err(|(place, why)| manual(place, why, decision))?;
         return verified(source, &before, None, added, decision, context);
     };
     let Some(item) = layout.item_of(rule) else {
-        return refuse(rule.place.clone(), "the item of the rule was not found".to_owned());
+        let why = "the item of the rule was not found".to_owned();
+        return Err(manual(rule.place.clone(), why, decision));
     };
-    let edited = replace::replace(source, rule, item, decision);
-    match edited {
-        Ok(text) => verified(source, &before, Some((rule, item)), text, decision, context),
-        Err(why) => refuse(rule.place.clone(), why),
-    }
+    let edited = replace::replace(source, rule, item, decision)
+        .map_err(|why| manual(rule.place.clone(), why, decision))
+        .and_then(|text| verified(source, &before, Some((rule, item)), text, decision, context));
+    edited.map_err(|refusal| merged::in_place_of(refusal, source, (rule, item), decision, context))
 }
 
 /// Returns true if the file of a rule states when its approval expires; otherwise that follows from its track.
@@ -76,7 +95,7 @@ pub fn states_expiry(rule: &Rule) -> bool {
 }
 
 fn manual(place: Place, why: String, decision: &Decision) -> Refusal {
-    Refusal::Manual { place, why, paste: decision.item_text() }
+    Refusal::Manual { place, why, replaces: None, paste: decision.item_text() }
 }
 
 /// Returns a new text if everything but the decision stayed.

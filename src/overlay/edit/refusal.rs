@@ -10,11 +10,14 @@ pub enum Refusal {
     Invalid(Finding),
     /// The text has a form that is not edited. A person can paste the rule.
     #[error(
-        "{place}: a person has to make this change, since {why}; nothing was written. Below `servers` belongs:"
+        "{place}: a person has to make this change, since {why}; nothing was written. {} belongs:",
+        where_to(replaces.as_ref())
     )]
     Manual {
         place: Place,
         why: String,
+        /// The rule that the text replaces; `None` for a new one.
+        replaces: Option<Place>,
         /// The rule with what was decided, as an item of `servers`.
         paste: String,
     },
@@ -28,5 +31,12 @@ impl Refusal {
             Self::Invalid(_) => "",
             Self::Manual { paste, .. } => paste,
         }
+    }
+}
+
+fn where_to(replaces: Option<&Place>) -> String {
+    match replaces {
+        Some(place) => format!("In place of the rule at {place}"),
+        None => "Below `servers`".to_owned(),
     }
 }

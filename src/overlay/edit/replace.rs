@@ -7,6 +7,9 @@ use super::decision::Decision;
 use super::value::{Member, Value, text_of};
 use crate::lint::Source;
 
+/// A decision sets texts, numbers, lists of texts and mappings.
+const READ_ONLY: &str = "a member of another kind is not set";
+
 /// Edits the item of a rule, member by member.
 pub(super) fn replace(
     source: &Source,
@@ -89,6 +92,7 @@ fn set(mapping: &Mapping, entry: &MappingEntry, value: &Value) -> Result<(), Str
         Value::Text(text) if present.as_ref().is_some_and(|node| is_scalar(node, text)) => {}
         Value::Text(text) => entry.set_value(text.as_str(), flow),
         Value::Number(number) => entry.set_value(i64::from(*number), flow),
+        Value::Raw(_) | Value::Values(_) => return Err(READ_ONLY.to_owned()),
         Value::List(items) => {
             let list = present.as_ref().and_then(|node| node.as_sequence());
             if !list.is_some_and(|list| is_list(list, items)) {
@@ -109,6 +113,7 @@ fn insert(mapping: &Mapping, key: &str, value: &Value) -> Result<(), String> {
     match value {
         Value::Text(text) => put(mapping, key, text.as_str()),
         Value::Number(number) => put(mapping, key, i64::from(*number)),
+        Value::Raw(_) | Value::Values(_) => return Err(READ_ONLY.to_owned()),
         Value::List(items) => put(mapping, key, sequence(items)),
         Value::Mapping(members) => {
             let inner = Mapping::new();

@@ -313,7 +313,7 @@ proptest! {
         }
         // The same decision once more changes nothing.
         let again = edit(&Source::new("x.yaml", new.as_str()), &decision, &context());
-        if before.rules.len() + 1 >= after.rules.len() && decision.rule_in(&after.rules).is_some() {
+        if before.rules.len() + 1 >= after.rules.len() && !decision.rules_in(&after.rules).is_empty() {
             prop_assert_eq!(again.map_err(|refusal| refusal.to_string()), Ok(new));
         }
     }
@@ -361,7 +361,7 @@ fn several_approvals_of_one_selection_are_left_to_a_person() {
     let source = Arc::clone(&Source::new("x.yaml", text));
     let decision = approval("com.a/x", &["1.0.0"]);
     let rules = crate::overlay::parse(&[source], &context()).rules;
-    assert_eq!(decision.rule_in(&rules), None);
+    assert!(decision.rules_in(&rules).is_empty());
 }
 
 /// Each mistake of an editor is refused.
@@ -386,7 +386,7 @@ fn text_with_any_other_change_is_refused(
     let decision = approval("com.a/x", &["1.0.0"]);
     let (context, layout) = (context(), Layout::of(&source));
     let before = crate::overlay::parse(std::slice::from_ref(&source), &context);
-    let rule = decision.rule_in(&before.rules).expect("a rule");
+    let rule = decision.rules_in(&before.rules)[0];
     let item = layout.item_of(rule).expect("an item");
     let good = edited(text, &decision);
     let verify = verify::Verify {
@@ -400,4 +400,72 @@ fn text_with_any_other_change_is_refused(
     assert_eq!(why.is_some(), wanted.is_some(), "{why:?}");
     let why = why.unwrap_or_default();
     assert!(why.contains(wanted.unwrap_or_default()), "{why}");
+}
+
+const EQUAL: &str = "servers:\n- name: com.a/x # one\n  approval: {state: approved, reviewed: 2026-01-01}\n- name: com.b/y\n  tier: 2\n- name: com.a/x # two\n  tier: 1\n  approval: {state: approved, reviewed: 2026-01-01}\n";
+
+#[test]
+fn denial_is_stated_by_all_equal_rules() {
+    let text = edited(EQUAL, &denial("com.a/x"));
+    assert_eq!(text.matches("state: denied").count(), 2, "{text}");
+    assert!(!text.contains("state: approved") && text.contains("# one"), "{text}");
+    let read = crate::overlay::read(&[Source::new("x.yaml", text)], &context());
+    assert_eq!(read.findings, []);
+}
+
+#[test]
+fn reason_of_another_state_goes_with_it() {
+    let denied = edited(
+        "servers:\n- name: com.a/x\n  tier: 1\n  approval: {state: approved, reviewed: 2026-01-01}\n",
+        &denial("com.a/x"),
+    );
+    assert!(denied.contains("reason: it was taken over"), "{denied}");
+    let mut again = approval("com.a/x", &["1.0.0"]);
+    let text = edited(&denied, &again);
+    assert!(text.contains("state: approved") && !text.contains("reason"), "{text}");
+    again.reason = Some("it is ours again".to_owned());
+    let text = edited(&denied, &again);
+    assert!(text.contains("reason: it is ours again"), "{text}");
+    let kept = edited(&text, &approval("com.a/x", &["1.0.0"]));
+    assert!(kept.contains("reason: it is ours again"), "{kept}");
+}
+
+#[rstest::rstest]
+#[case::same(&["1.0.0"], &[], true)]
+#[case::fewer(&["1.0.0", "1.1.0"], &[], true)]
+#[case::other(&["1.1.0"], &[], false)]
+#[case::other_with_answers(&["1.1.0"], &[Area::Drift], false)]
+fn answers_about_another_content_go(
+    #[case] before: &[&str],
+    #[case] given: &[Area],
+    #[case] is_kept: bool,
+) {
+    let mut first = approval("com.a/x", before);
+    let check = |area| Check { area, answer: Answer::Ok, note: Some("old".to_owned()) };
+    first.approval.checks = vec![check(Area::Logging)];
+    let text = edited("", &first);
+    assert!(text.contains("logging"), "{text}");
+    let mut second = approval("com.a/x", &["1.0.0"]);
+    second.approval.checks = given.iter().map(|area| check(*area)).collect();
+    let text = edited(&text, &second);
+    assert_eq!(text.contains("logging"), is_kept, "{text}");
+    assert_eq!(text.contains("checklist"), is_kept || !given.is_empty(), "{text}");
+}
+
+#[test]
+fn refused_edit_has_the_whole_rule_to_put_in_place_of_the_old_one() {
+    let text = "servers:\n- name: com.a/x\n  tier: 2\n  labels: [a, b]\n  approval: {state: pending, scope: \"read: only\"}\n";
+    let source = Source::new("x.yaml", text);
+    let decision = approval("com.a/x", &["1.0.0"]);
+    let (context, layout) = (context(), Layout::of(&source));
+    let before = crate::overlay::parse(std::slice::from_ref(&source), &context);
+    let Some(rule) = before.rules.first() else { panic!("{:?}", before.findings) };
+    let item = layout.item_of(rule).expect("an item");
+    let refusal = manual(rule.place.clone(), "it is not edited".to_owned(), &decision);
+    let refusal = merged::in_place_of(refusal, &source, (rule, item), &decision, &context);
+    let place = rule.place.to_string();
+    assert!(refusal.to_string().ends_with(&format!("In place of the rule at {place} belongs:")));
+    let pasted = short(refusal.paste());
+    let wanted = "  - name: com.a/x\n    tier: 2\n    labels: [a, b]\n    approval:\n      state: approved\n      scope: \"read: only\"\n      reviewers: [alice]\n      reviewed: NOW\n      contents:\n        1.0.0: D(1.0.0)\n";
+    assert_eq!(pasted, wanted);
 }

@@ -8,10 +8,22 @@ pub(super) enum Value {
     Number(u8),
     List(Vec<String>),
     Mapping(Vec<Member>),
+    /// A scalar as a person wrote it.
+    Raw(String),
+    /// A list of other values than texts.
+    Values(Vec<Value>),
 }
 
 /// A member of a mapping; `None` removes it.
 pub(super) type Member = (String, Option<Value>);
+
+/// Returns members as an item of a list in block style, its dash behind this many blanks.
+pub(super) fn as_item(members: &[Member], indent: usize) -> String {
+    let mut text = String::new();
+    block(members, indent + 2, &mut text);
+    text.replace_range(indent..=indent, "-");
+    text
+}
 
 /// Writes members in block style, each line behind this many blanks.
 pub(super) fn block(members: &[Member], indent: usize, text: &mut String) {
@@ -33,6 +45,10 @@ pub(super) fn flow(value: &Value) -> String {
     match value {
         Value::Text(text) => scalar(text),
         Value::Number(number) => number.to_string(),
+        Value::Raw(written) => written.clone(),
+        Value::Values(items) => {
+            format!("[{}]", items.iter().map(flow).collect::<Vec<_>>().join(", "))
+        }
         Value::List(items) => {
             let items: Vec<String> = items.iter().map(|item| scalar(item)).collect();
             format!("[{}]", items.join(", "))
