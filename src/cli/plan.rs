@@ -8,9 +8,10 @@ use super::error::{CliError, Exit};
 use super::plan_text::{Style, entries, lines, refused};
 use super::print::{self, as_json, out};
 use super::target::Target;
+use crate::api::NO_DATA;
 use crate::config::{Folder, Settings, read_overlays};
 use crate::daemon::{
-    MAX_PROPOSAL_BYTES, OverlayFile, Plan, PlanAnswer, Proposal, is_anything_known,
+    MAX_PROPOSAL_BYTES, OverlayFile, Plan, PlanAnswer, PlanError, Proposal, is_anything_known,
 };
 use crate::lint::{Finding, Source, has_errors};
 
@@ -100,7 +101,14 @@ async fn answer(
             if !is_anything_known(&snapshot)? {
                 return Err(CliError::NothingKnown);
             }
-            Ok(PlanAnswer::of(proposal, settings, &offline.current_policy, &snapshot, now)?)
+            let current = &offline.current_policy;
+            match PlanAnswer::of(proposal, settings, current, &snapshot, now, &|| false) {
+                Err(PlanError::Store(error)) => Err(error.into()),
+                Err(cancelled @ PlanError::Cancelled) => {
+                    Err(CliError::Declined(cancelled.to_string()))
+                }
+                Ok(answer) => Ok(answer),
+            }
         }
         Target::Daemon(operator) => {
             let document = serde_json::to_vec(&proposal).unwrap_or_default();
@@ -108,7 +116,9 @@ async fn answer(
                 return Err(CliError::LargeProposal { bytes: document.len() });
             }
             match operator.post_document(&["plan"], document).await {
-                Err(CliError::Refused { status: 503, .. }) => Err(CliError::NothingKnown),
+                Err(CliError::Refused { status: 503, detail, .. }) if detail == NO_DATA => {
+                    Err(CliError::NothingKnown)
+                }
                 answered => answered,
             }
         }

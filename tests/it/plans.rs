@@ -4,6 +4,8 @@ use std::fs;
 
 use reqwest::Method;
 use serde_json::{Value, json};
+use tokio::io::AsyncWriteExt;
+use tokio::net::TcpStream;
 
 use crate::support::daemon::{Daemon, Workplace, answer, text};
 use crate::support::registry::Row;
@@ -216,4 +218,40 @@ async fn plan_with_five_thousand_files_is_made_and_larger_ones_are_refused() {
     let twice = send(body(vec![file(1, "servers: []"), file(1, "servers: []")])).await;
     assert!(twice.text.contains("two files of one name"), "{twice:?}");
     assert_eq!(daemon.get("/v0.1/servers").await.items(), ["com.vendor/a@1.0.0"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn proposals_in_memory_are_few_and_those_that_stop_arriving_make_room() {
+    let (_upstream, place, daemon) = begin().await;
+    let address = daemon.operations.trim_start_matches("http://").to_owned();
+    let head = format!(
+        "POST /plan HTTP/1.1\r\nHost: {address}\r\nAuthorization: Bearer {}\r\nContent-Length: 1000000\r\n\r\n{{",
+        daemon.token()
+    );
+    let begun = async || {
+        let mut stream = TcpStream::connect(&address).await.expect("a connection");
+        stream.write_all(head.as_bytes()).await.expect("sent");
+        stream
+    };
+    let whole = async || {
+        let request = daemon.request(Method::POST, &format!("{}/plan", daemon.operations));
+        answer(request.bearer_auth(daemon.token()).body(r#"{"overlays": []}"#)).await
+    };
+    let mut unfinished = Vec::new();
+    let refused = eventually("both places are taken", async || {
+        // One that came while a whole proposal was read was refused.
+        unfinished.push(begun().await);
+        let refused = whole().await;
+        (refused.status == 503).then_some(refused)
+    })
+    .await;
+    assert_eq!(refused.header("retry-after"), "5", "{refused:?}");
+    assert!(refused.text.contains("Other plans are made or received"), "{refused:?}");
+    // A reviewer's answers wait for none of them, and the program does not say that nothing is known.
+    assert_eq!(daemon.operate("/reviews").await.status, 200);
+    let printed = place.run(&["plan"]);
+    assert!(text(&printed.stderr).contains("Other plans are made"), "{printed:?}");
+    assert_eq!(printed.status.code(), Some(3), "{printed:?}");
+    drop(unfinished);
+    eventually("a plan is made again", async || (whole().await.status == 200).then_some(())).await;
 }

@@ -154,7 +154,7 @@ fn difference(before: &Served, after: &Served) -> Effects {
 
 fn effects(snapshot: &Snapshot, change: &ProposedChange, now: Timestamp) -> Effects {
     let ProposedChange { before, after } = change;
-    let plan = plan_listing(snapshot, before, after, now, usize::MAX).expect("a plan");
+    let plan = plan_listing(snapshot, before, after, now, usize::MAX, &|| false).expect("a plan");
     let Plan { groups, visible, hidden, described, views, .. } = plan;
     let mut found = Effects::new();
     let mut distinct: BTreeMap<PlannedEffect, BTreeSet<(String, String)>> = BTreeMap::new();

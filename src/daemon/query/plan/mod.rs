@@ -10,13 +10,14 @@ mod report;
 mod tests;
 
 use serde::{Deserialize, Serialize};
+use thiserror::Error;
 
 pub use cause::Cause;
 pub use report::{Plan, PlannedEffect, PlannedEntry, PlannedGroup, PlannedView};
 
 use self::compare::Comparison;
 use self::report::Tally;
-use super::rules::{RuleEffect, rule_effects};
+use super::rules::{RuleEffect, rule_effects_while};
 use crate::config::Settings;
 use crate::curation::PolicySnapshot;
 use crate::daemon::policy::{CurrentPolicy, Proposal, ProposedChange};
@@ -38,21 +39,32 @@ pub struct PlanAnswer {
     pub plan: Option<Plan>,
 }
 
+/// The reason why there is no plan.
+#[derive(Debug, Error)]
+pub enum PlanError {
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error("the plan was cancelled before it was complete")]
+    Cancelled,
+}
+
 impl PlanAnswer {
-    /// Judges a proposal, and plans it if it would be loaded.
+    /// Judges a proposal, and plans it if it would be loaded. The time that takes grows with rules times names, so that
+    /// `is_cancelled` is asked before each name.
     ///
     /// # Errors
-    /// When the store cannot be read.
+    /// When the store cannot be read, or the plan is cancelled.
     pub fn of(
         proposal: Proposal,
         settings: &Settings,
         current: &CurrentPolicy,
         snapshot: &Snapshot,
         now: Timestamp,
-    ) -> Result<Self, StoreError> {
+        is_cancelled: &dyn Fn() -> bool,
+    ) -> Result<Self, PlanError> {
         match proposal.judge(settings, current, now) {
             Ok(ProposedChange { before, after }) => {
-                let plan = plan(snapshot, &before, &after, now)?;
+                let plan = plan(snapshot, &before, &after, now, is_cancelled)?;
                 Ok(Self { findings: Vec::new(), plan: Some(plan) })
             }
             Err(mut findings) => {
@@ -67,14 +79,15 @@ impl PlanAnswer {
 /// Plans the change from one policy to another with other overlays.
 ///
 /// # Errors
-/// When the store cannot be read.
+/// When the store cannot be read, or the plan is cancelled.
 fn plan(
     snapshot: &Snapshot,
     before: &PolicySnapshot,
     after: &PolicySnapshot,
     now: Timestamp,
-) -> Result<Plan, StoreError> {
-    plan_listing(snapshot, before, after, now, MAX_ENTRIES)
+    is_cancelled: &dyn Fn() -> bool,
+) -> Result<Plan, PlanError> {
+    plan_listing(snapshot, before, after, now, MAX_ENTRIES, is_cancelled)
 }
 
 /// Does the same, and lists this number of entries of each group.
@@ -84,14 +97,19 @@ pub(in crate::daemon) fn plan_listing(
     after: &PolicySnapshot,
     now: Timestamp,
     max_entries: usize,
-) -> Result<Plan, StoreError> {
+    is_cancelled: &dyn Fn() -> bool,
+) -> Result<Plan, PlanError> {
+    let goes_on = || if is_cancelled() { Err(PlanError::Cancelled) } else { Ok(()) };
+    goes_on()?;
     let comparison = Comparison::new(snapshot, before, after, now);
     let mut tally = Tally::new(after.view_names().collect(), max_entries);
     for name in comparison.names()? {
+        goes_on()?;
         tally.add(&name, &comparison.compare(&name)?);
     }
     let is_altered = |rule: &_| comparison.alters(rule);
-    let effects = rule_effects(snapshot, after, comparison.screenings(), now, is_altered)?;
+    let screenings = comparison.screenings();
+    let effects = rule_effects_while(snapshot, after, screenings, now, is_altered, goes_on)?;
     let hides =
         |effect: &RuleEffect| effect.approves > effect.serves || effect.surprise().is_some();
     Ok(tally.plan(effects.into_iter().filter(hides).collect()))

@@ -47,7 +47,23 @@ fn policy(overlays: &str) -> PolicySnapshot {
 fn planned(entries: &[(&str, &str)], before: &str, after: &str) -> Plan {
     let store = store(entries);
     let snapshot = store.snapshot().expect("a snapshot");
-    plan(&snapshot, &policy(&overlays(before)), &policy(&overlays(after)), now()).expect("a plan")
+    let (before, after) = (policy(&overlays(before)), policy(&overlays(after)));
+    plan(&snapshot, &before, &after, now(), &|| false).expect("a plan")
+}
+
+#[rstest::rstest]
+#[case::before_any_name(0)]
+#[case::between_compared_names(2)]
+#[case::between_names_of_a_rule(5)]
+fn cancelled_plan_ends_before_the_next_name(#[case] allowed: usize) {
+    let store = store(&[("com.a/x", "1.0.0"), ("com.a/y", "1.0.0"), ("com.a/z", "1.0.0")]);
+    let snapshot = store.snapshot().expect("a snapshot");
+    let (before, after) = (policy(&overlays("com.a@ |")), policy(&overlays("com.a@ | com.a/*!")));
+    let asked = std::cell::Cell::new(0);
+    let is_cancelled = || asked.replace(asked.get() + 1) >= allowed;
+    let planned = plan(&snapshot, &before, &after, now(), &is_cancelled);
+    assert!(matches!(planned, Err(super::PlanError::Cancelled)), "{planned:?}");
+    assert_eq!(asked.get(), allowed + 1, "it ends where it is asked");
 }
 
 const WAIVED: &str = "ownership: {waived: {reason: r, reviewer: a}}";
