@@ -12,8 +12,8 @@ use super::state::{Operator, evaluating};
 use crate::api::problem::Problem;
 use crate::config::MAX_FILES;
 use crate::daemon::{
-    MAX_PROPOSAL_BYTES, PatternReport, PlanAnswer, PlanError, Proposal, Services, explain_pattern,
-    is_anything_known, try_blocking,
+    MAX_PROPOSAL_BYTES, MAX_SET_BYTES, PatternReport, PlanAnswer, PlanError, Proposal, Services,
+    explain_pattern, is_anything_known, try_blocking,
 };
 
 /// A plan of a large policy takes seconds; one that takes longer is one that its author made so.
@@ -76,7 +76,7 @@ async fn received_in_time(request: Request) -> Result<Proposal, Problem> {
 }
 
 /// Bytes of a body that is too large that are read all the same: a client that is still sending would not see the answer.
-const MAX_DISCARDED: usize = 4 * MAX_PROPOSAL_BYTES;
+const MAX_DISCARDED: usize = 2 * MAX_PROPOSAL_BYTES;
 
 async fn received(request: Request) -> Result<Proposal, Problem> {
     let (mut body, mut bytes) = (request.into_body(), 0);
@@ -97,12 +97,18 @@ async fn received(request: Request) -> Result<Proposal, Problem> {
     }
     if bytes > MAX_PROPOSAL_BYTES {
         return Err(Problem::TooLarge(format!(
-            "The overlays of a plan have at most {MAX_PROPOSAL_BYTES} bytes; split the change, or plan it beside a copy \
-             of the store"
+            "A plan has at most {MAX_PROPOSAL_BYTES} bytes; split the change, or plan it beside a copy of the store"
         )));
     }
     let proposal: Proposal = serde_json::from_slice(&received)
         .map_err(|bad| Problem::BadRequest(format!("The body is not a proposal: {bad}")))?;
+    let found = proposal.set_bytes();
+    if found > MAX_SET_BYTES {
+        return Err(Problem::TooLarge(format!(
+            "One set of overlays has {found} bytes, and at most {MAX_SET_BYTES} are planned; split the change, or plan it \
+             beside a copy of the store"
+        )));
+    }
     let files = proposal.file_count();
     if files > MAX_FILES {
         let found = format!("The plan has {files} overlay files; at most {MAX_FILES} are read");

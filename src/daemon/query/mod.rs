@@ -36,6 +36,7 @@ pub use pattern::{HiddenBy, PatternRelation, PatternReport, PatternRule, explain
 pub(super) use plan::plan_listing;
 pub use plan::{
     Cause, Plan, PlanAnswer, PlanError, PlannedEffect, PlannedEntry, PlannedGroup, PlannedView,
+    Restriction, WeakenedBy, WeakenedRule,
 };
 pub use queue::{QueueFilter, QueueItem, ReviewQueue, review_queue};
 pub use review_sheet::{

@@ -8,20 +8,23 @@ mod compare;
 mod report;
 #[cfg(test)]
 mod tests;
+mod weakened;
 
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 pub use cause::Cause;
 pub use report::{Plan, PlannedEffect, PlannedEntry, PlannedGroup, PlannedView};
+pub use weakened::{Restriction, WeakenedBy, WeakenedRule};
 
 use self::compare::Comparison;
 use self::report::Tally;
+use self::weakened::Affected;
 use super::rules::{RuleEffect, rule_effects_while};
 use crate::config::Settings;
 use crate::curation::PolicySnapshot;
 use crate::daemon::policy::{CurrentPolicy, Proposal, ProposedChange};
-use crate::lint::FindingReport;
+use crate::lint::{Finding, FindingReport};
 use crate::model::Timestamp;
 use crate::store::{Snapshot, StoreError};
 
@@ -31,7 +34,7 @@ const MAX_ENTRIES: usize = 50;
 /// Findings that are listed of a set that is refused, errors before warnings.
 const MAX_FINDINGS: usize = 1_000;
 
-/// The plan of a proposal, or the findings for which it would be refused.
+/// The plan of a proposal with its warnings, or the findings for which it would be refused.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct PlanAnswer {
     pub findings: Vec<FindingReport>,
@@ -63,17 +66,20 @@ impl PlanAnswer {
         is_cancelled: &dyn Fn() -> bool,
     ) -> Result<Self, PlanError> {
         match proposal.judge(settings, current, now) {
-            Ok(ProposedChange { before, after }) => {
+            Ok(ProposedChange { before, after, warnings }) => {
                 let plan = plan(snapshot, &before, &after, now, is_cancelled)?;
-                Ok(Self { findings: Vec::new(), plan: Some(plan) })
+                Ok(Self { findings: reported(&warnings), plan: Some(plan) })
             }
             Err(mut findings) => {
                 findings.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
-                let findings = findings.iter().take(MAX_FINDINGS).map(FindingReport::from);
-                Ok(Self { findings: findings.collect(), plan: None })
+                Ok(Self { findings: reported(&findings), plan: None })
             }
         }
     }
+}
+
+fn reported(findings: &[Finding]) -> Vec<FindingReport> {
+    findings.iter().take(MAX_FINDINGS).map(FindingReport::from).collect()
 }
 
 /// Plans the change from one policy to another with other overlays.
@@ -102,15 +108,21 @@ pub(in crate::daemon) fn plan_listing(
     let goes_on = || if is_cancelled() { Err(PlanError::Cancelled) } else { Ok(()) };
     goes_on()?;
     let comparison = Comparison::new(snapshot, before, after, now);
+    let mut affected = Affected::default();
     let mut tally = Tally::new(after.view_names().collect(), max_entries);
     for name in comparison.names()? {
         goes_on()?;
-        tally.add(&name, &comparison.compare(&name)?);
+        let found = comparison.compare(&name)?;
+        if !found.is_empty() {
+            affected.add(&name, [&before.overlays, &after.overlays]);
+        }
+        tally.add(&name, &found);
     }
     let is_altered = |rule: &_| comparison.alters(rule);
     let screenings = comparison.screenings();
     let effects = rule_effects_while(snapshot, after, screenings, now, is_altered, goes_on)?;
     let hides =
         |effect: &RuleEffect| effect.approves > effect.serves || effect.surprise().is_some();
-    Ok(tally.plan(effects.into_iter().filter(hides).collect()))
+    let stays_hidden = effects.into_iter().filter(hides).collect();
+    Ok(tally.plan(comparison.weakened(&affected), stays_hidden))
 }
