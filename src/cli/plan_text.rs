@@ -77,7 +77,12 @@ pub(super) fn warned(warnings: &[Finding], style: Style) -> Vec<String> {
 fn listed(heading: &str, findings: &[Finding], style: Style) -> Vec<String> {
     let (all, (_, _, most)) = (findings.len() as u64, style.most());
     let listed = findings.iter().take(most);
-    let listed = listed.map(|finding| style.item(&style.quote(&finding.to_string())));
+    let quote = |text: &str| match style {
+        // The findings have quotes of their own.
+        Style::Text => Escaped(text).to_string(),
+        Style::Markdown => style.quote(text),
+    };
+    let listed = listed.map(|finding| style.item(&quote(&finding.to_string())));
     let more = all.saturating_sub(most as u64);
     let more = (more > 0).then(|| style.item(&format!("and {more} more")));
     std::iter::once(style.heading(heading)).chain(listed).chain(more).collect()

@@ -19,6 +19,9 @@ use crate::daemon::{
 /// A plan of a large policy takes seconds; one that takes longer is one that its author made so.
 const MAX_PLANNING: Duration = Duration::from_secs(60);
 
+/// The time that a client waits for the plans of others, each of which usually takes less than a second.
+const MAX_WAITING: Duration = Duration::from_secs(10);
+
 /// The time for a proposal to arrive: a client that sends byte by byte keeps the place of another.
 const MAX_RECEIVING: Duration = Duration::from_secs(30);
 
@@ -30,10 +33,9 @@ pub(super) async fn plan(
     State(state): Operator,
     request: Request,
 ) -> Result<Json<PlanAnswer>, Problem> {
-    // Before the first byte of the body is read.
-    let received = Arc::clone(&state.proposals).try_acquire_owned().map_err(|_| {
-        Problem::Busy("Other plans are made or received; try again in a minute".to_owned())
-    })?;
+    // Before the first byte of the body is read: a connection that waits takes no memory.
+    let place = timeout(MAX_WAITING, Arc::clone(&state.proposals).acquire_owned()).await;
+    let received = place.map_err(|_| occupied())?.map_err(|_| Problem::Internal)?;
     let proposal = received_in_time(request).await?;
     let planning = Arc::clone(&state.planning).acquire_owned().await;
     let planning = planning.map_err(|_| Problem::Internal)?;
@@ -58,6 +60,10 @@ pub(super) async fn plan(
         Err(PlanError::Store(error)) => Err(error.into()),
         Err(PlanError::Cancelled) => Err(too_long()),
     }
+}
+
+fn occupied() -> Problem {
+    Problem::Busy("Other plans are made or received; try again in a minute".to_owned())
 }
 
 fn too_long() -> Problem {
@@ -161,6 +167,15 @@ mod tests {
             std::task::ready!(self.0.as_mut().poll(context));
             self.0 = Box::pin(tokio::time::sleep(Duration::from_secs(1)));
             Poll::Ready(Some(Ok(Frame::data(Bytes::from_static(b" ")))))
+        }
+    }
+
+    #[test]
+    fn client_that_is_refused_for_others_may_come_again() {
+        for problem in [occupied(), too_long()] {
+            let response = axum::response::IntoResponse::into_response(problem);
+            assert_eq!(response.status(), 503);
+            assert_eq!(response.headers()["retry-after"], "5");
         }
     }
 

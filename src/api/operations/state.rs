@@ -17,7 +17,7 @@ pub(super) struct Operations {
     evaluating: Semaphore,
     /// Proposals in memory: that which is planned, and one that waits or is received.
     pub(super) proposals: Arc<Semaphore>,
-    /// A plan takes as long as its author makes it take, so that it waits for other plans only.
+    /// The author of a plan decides how much work it is, so that it waits for other plans only.
     pub(super) planning: Arc<Semaphore>,
 }
 
