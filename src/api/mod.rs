@@ -31,6 +31,7 @@ mod token;
 
 pub use new_token::{NewToken, TokenRefused, TokenReport};
 pub use operations::{SyncReport, operations};
+pub use problem::NO_DATA;
 pub use registry::registry;
 pub use server::{Door, serve, serve_socket};
 pub use socket::{Socket, SocketError, connect_socket, own_uid};

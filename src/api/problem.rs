@@ -39,8 +39,11 @@ pub(super) enum Problem {
     Method,
     #[error("Too many requests; try again in {} s", .0.as_secs() + 1)]
     TooMany(Duration),
-    #[error("No data yet: the registry waits for the first answer of an upstream; try again later")]
+    #[error("{NO_DATA}")]
     NotReady,
+    /// The work is bounded, and others or its own size use it up.
+    #[error("{0}")]
+    Busy(String),
     #[error("The store cannot be written; `vidimus status` shows the reason")]
     StoreUnwritable,
     #[error(
@@ -64,6 +67,10 @@ pub(super) enum Problem {
     #[error("The answer could not be built; see the log of the daemon")]
     Internal,
 }
+
+/// The detail of a problem before the first answer of an upstream, by which it differs from other reasons to answer 503.
+pub const NO_DATA: &str =
+    "No data yet: the registry waits for the first answer of an upstream; try again later";
 
 /// The seconds after which a client may ask again for a first generation.
 const RETRY_AFTER: HeaderValue = HeaderValue::from_static("5");
@@ -108,7 +115,9 @@ impl Problem {
             Self::TooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
             Self::Method => StatusCode::METHOD_NOT_ALLOWED,
             Self::TooMany(_) => StatusCode::TOO_MANY_REQUESTS,
-            Self::NotReady | Self::StoreUnwritable => StatusCode::SERVICE_UNAVAILABLE,
+            Self::NotReady | Self::StoreUnwritable | Self::Busy(_) => {
+                StatusCode::SERVICE_UNAVAILABLE
+            }
             Self::Unauthorized | Self::ExpiredToken { .. } => StatusCode::UNAUTHORIZED,
             Self::Forbidden(_) | Self::SmallRole { .. } => StatusCode::FORBIDDEN,
             Self::Token(why) => match why {
@@ -138,7 +147,8 @@ impl Problem {
     pub(super) fn respond(self, asking: Option<&Asking>) -> Response {
         let status = self.status();
         let asking = asking.filter(|_| status == StatusCode::NOT_FOUND);
-        if status.is_server_error() && !matches!(self, Self::NotReady | Self::StoreUnwritable) {
+        let is_expected = matches!(self, Self::NotReady | Self::StoreUnwritable | Self::Busy(_));
+        if status.is_server_error() && !is_expected {
             tracing::error!(problem = %self, source = ?std::error::Error::source(&self), "a request failed");
         }
         let mut detail = self.to_string();
@@ -159,7 +169,7 @@ impl Problem {
         // An entry that is unknown now may be approved a minute later.
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
         match self {
-            Self::NotReady | Self::StoreUnwritable => {
+            Self::NotReady | Self::StoreUnwritable | Self::Busy(_) => {
                 headers.insert(header::RETRY_AFTER, RETRY_AFTER)
             }
             Self::TooMany(wait) => headers.insert(header::RETRY_AFTER, (wait.as_secs() + 1).into()),

@@ -6,7 +6,7 @@ use thiserror::Error;
 
 use crate::api::{SocketError, TlsError};
 use crate::config::ReplaceError;
-use crate::daemon::{DaemonError, MAX_PROPOSAL_BYTES};
+use crate::daemon::DaemonError;
 use crate::lint::Finding;
 use crate::model::BadName;
 use crate::overlay::BadPattern;
@@ -63,15 +63,18 @@ pub(super) enum CliError {
     #[error("`{text}` is not a pattern of names")]
     Pattern { text: String, source: BadPattern },
     #[error(
-        "the overlays have {bytes} bytes as they are sent to a daemon, and at most {MAX_PROPOSAL_BYTES} are planned at \
-         once; split the change, or plan it beside a copy of the store"
+        "{what} {bytes} bytes, and a daemon takes at most {most}; split the change, or plan it beside a copy of the store"
     )]
-    LargeProposal { bytes: usize },
+    LargeProposal { what: &'static str, bytes: usize, most: usize },
     #[error(
-        "{visible} would become visible, more than `--allow-visible {allowed}` allows; narrow the rules, or allow what the \
-         plan lists"
+        "`--base` and the proposed overlays are one folder, {0}: the plan would compare it with itself; remove the symbolic \
+         link, or name two folders"
     )]
-    TooVisible { visible: String, allowed: u64 },
+    SameFolder(PathBuf),
+    #[error(
+        "{exposed}, more than `--allow-visible {allowed}` allows; narrow the rules, or allow what the plan lists"
+    )]
+    TooVisible { exposed: String, allowed: u64 },
     #[error("there is no webhook `{0}`; `vidimus status` lists them")]
     UnknownWebhook(String),
     #[error("no upstream lists `{0}`")]
@@ -155,6 +158,7 @@ impl CliError {
             | Self::Name { .. }
             | Self::Pattern { .. }
             | Self::LargeProposal { .. }
+            | Self::SameFolder(_)
             | Self::TooVisible { .. }
             | Self::Namespace(_)
             | Self::Time(_)

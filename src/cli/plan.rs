@@ -1,16 +1,18 @@
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use clap::Args;
 use serde::Serialize;
 
 use super::error::{CliError, Exit};
-use super::plan_text::{Style, entries, lines, refused};
+use super::plan_text::{Style, exposed, lines, refused, warned};
 use super::print::{self, as_json, out};
 use super::target::Target;
+use crate::api::NO_DATA;
 use crate::config::{Folder, Settings, read_overlays};
 use crate::daemon::{
-    MAX_PROPOSAL_BYTES, OverlayFile, Plan, PlanAnswer, Proposal, is_anything_known,
+    MAX_PROPOSAL_BYTES, MAX_SET_BYTES, OverlayFile, Plan, PlanAnswer, PlanError, Proposal,
+    is_anything_known,
 };
 use crate::lint::{Finding, Source, has_errors};
 
@@ -19,7 +21,7 @@ pub(super) struct PlanArguments {
     /// The folder to compare with, such as that of the base branch of a pull request
     #[arg(long, value_name = "DIR")]
     base: Option<PathBuf>,
-    /// Fail if more entries than this become visible
+    /// Fail if more entries than this become visible or get other content
     #[arg(long, value_name = "N")]
     allow_visible: Option<u64>,
     /// Print Markdown for a comment
@@ -36,10 +38,12 @@ pub(super) struct PlanArguments {
 struct Printed<'p> {
     #[serde(flatten)]
     plan: &'p Plan,
-    /// The number of entries that may become visible.
+    /// Warnings of the proposed set.
+    warnings: &'p [Finding],
+    /// The number of entries that may become visible or get other content.
     #[serde(skip_serializing_if = "Option::is_none")]
     allow_visible: Option<u64>,
-    /// True if more become visible.
+    /// True if more do.
     is_refused: bool,
 }
 
@@ -50,6 +54,9 @@ pub(super) async fn plan(
     current: PathBuf,
     options: &PlanArguments,
 ) -> Result<Exit, CliError> {
+    if let Some(base) = &options.base {
+        refuse_same_folder(base, &settings.overlays)?;
+    }
     let proposed = read_overlays(&settings.overlays);
     let base = options.base.as_ref().map(|folder| read_overlays(folder));
     for folder in base.iter().chain([&proposed]) {
@@ -59,27 +66,43 @@ pub(super) async fn plan(
         }
     }
     let files = |folder: &Folder| folder.sources.iter().map(OverlayFile::from).collect();
-    let proposal = Proposal { overlays: files(&proposed), base: base.as_ref().map(files) };
+    let proposal = Proposal {
+        overlays: files(&proposed),
+        folder: Some(settings.overlays.clone()),
+        base: base.as_ref().map(files),
+    };
     let PlanAnswer { findings, plan } = answer(&settings, current, proposal).await?;
+    let sources = proposed.sources.iter().chain(base.iter().flat_map(|base| &base.sources));
+    let sources: Vec<Arc<Source>> = sources.cloned().collect();
+    let findings = findings.into_iter().map(|finding| finding.in_files(&sources));
     let Some(plan) = plan else {
-        let sources = proposed.sources.iter().chain(base.iter().flat_map(|base| &base.sources));
-        let sources: Vec<Arc<Source>> = sources.cloned().collect();
-        let findings = findings.into_iter().map(|finding| finding.in_files(&sources));
         print_findings(&findings.collect::<Vec<_>>(), options);
         return Ok(Exit::Findings);
     };
+    let warnings: Vec<Finding> = proposed.findings.iter().cloned().chain(findings).collect();
     let allowed = options.allow_visible;
-    let exceeded = allowed.filter(|allowed| plan.visible > *allowed);
+    let exceeded = allowed.filter(|allowed| plan.exposed > *allowed);
     if options.json {
         let is_refused = exceeded.is_some();
-        as_json(&Printed { plan: &plan, allow_visible: allowed, is_refused });
+        as_json(&Printed { plan: &plan, warnings: &warnings, allow_visible: allowed, is_refused });
     } else {
         let style = if options.markdown { Style::Markdown } else { Style::Text };
-        lines(&plan, style, allowed).iter().for_each(|line| out(line));
+        let lines = lines(&plan, style, allowed);
+        lines.iter().chain(&warned(&warnings, style)).for_each(|line| out(line));
     }
     match exceeded {
-        Some(allowed) => Err(CliError::TooVisible { visible: entries(plan.visible), allowed }),
+        Some(allowed) => Err(CliError::TooVisible { exposed: exposed(&plan), allowed }),
         None => Ok(Exit::Done),
+    }
+}
+
+/// Refuses to compare a folder with itself. A pull request whose folder of overlays is a symbolic link to that of its base
+/// would seem to change nothing.
+fn refuse_same_folder(base: &Path, proposed: &Path) -> Result<(), CliError> {
+    match (base.canonicalize(), proposed.canonicalize()) {
+        (Ok(base), Ok(proposed)) if base == proposed => Err(CliError::SameFolder(base)),
+        // A folder that cannot be read is a finding.
+        _ => Ok(()),
     }
 }
 
@@ -100,15 +123,30 @@ async fn answer(
             if !is_anything_known(&snapshot)? {
                 return Err(CliError::NothingKnown);
             }
-            Ok(PlanAnswer::of(proposal, settings, &offline.current_policy, &snapshot, now)?)
+            let current = &offline.current_policy;
+            match PlanAnswer::of(proposal, settings, current, &snapshot, now, &|| false) {
+                Err(PlanError::Store(error)) => Err(error.into()),
+                Err(cancelled @ PlanError::Cancelled) => {
+                    Err(CliError::Declined(cancelled.to_string()))
+                }
+                Ok(answer) => Ok(answer),
+            }
         }
         Target::Daemon(operator) => {
             let document = serde_json::to_vec(&proposal).unwrap_or_default();
-            if document.len() > MAX_PROPOSAL_BYTES {
-                return Err(CliError::LargeProposal { bytes: document.len() });
+            let sizes = [
+                ("a set of overlays has", proposal.set_bytes(), MAX_SET_BYTES),
+                ("the plan is a request of", document.len(), MAX_PROPOSAL_BYTES),
+            ];
+            if let Some((what, bytes, most)) =
+                sizes.into_iter().find(|(_, bytes, most)| bytes > most)
+            {
+                return Err(CliError::LargeProposal { what, bytes, most });
             }
             match operator.post_document(&["plan"], document).await {
-                Err(CliError::Refused { status: 503, .. }) => Err(CliError::NothingKnown),
+                Err(CliError::Refused { status: 503, detail, .. }) if detail == NO_DATA => {
+                    Err(CliError::NothingKnown)
+                }
                 answered => answered,
             }
         }

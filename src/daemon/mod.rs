@@ -63,19 +63,20 @@ pub use mirror::{
 };
 pub use notify::open_webhooks;
 pub use policy::{
-    CurrentPolicy, LoadedOverlays, MAX_PROPOSAL_BYTES, OverlayFile, Proposal, ProposedChange,
-    combine, last_good_overlays, load_overlays, starter_warning,
+    CurrentPolicy, LoadedOverlays, MAX_PROPOSAL_BYTES, MAX_SET_BYTES, OverlayFile, Proposal,
+    ProposedChange, combine, last_good_overlays, load_overlays, starter_warning,
 };
 pub use publish::Published;
 pub use query::{
     Cause, Dates, Drift, EarlierDecision, HiddenBy, History, HoldReport, KeptVersion, Listed,
     NoSheet, NotRecorded, OtherVersion, PatternRelation, PatternReport, PatternRule, Plan,
-    PlanAnswer, PlannedEffect, PlannedEntry, PlannedGroup, PlannedView, QuarantineReport,
-    QueueFilter, QueueItem, ReferenceDifference, ReviewQueue, ReviewSheet, RuleEffect, ServedEntry,
-    ServedThen, SheetAlert, ShowRequest, Shown, ShownVersion, Span, StatusReport, UpstreamReport,
-    VersionDifference, WebhookReport, change_set_on_hold, changes_since, explain_name,
-    explain_pattern, history_of, is_anything_known, known_names, list, quarantine, review_queue,
-    review_sheet, rule_effects, served_at, show_entry, status, version_difference,
+    PlanAnswer, PlanError, PlannedEffect, PlannedEntry, PlannedGroup, PlannedView,
+    QuarantineReport, QueueFilter, QueueItem, ReferenceDifference, Restriction, ReviewQueue,
+    ReviewSheet, RuleEffect, ServedEntry, ServedThen, SheetAlert, ShowRequest, Shown, ShownVersion,
+    Span, StatusReport, UpstreamReport, VersionDifference, WeakenedBy, WeakenedRule, WebhookReport,
+    change_set_on_hold, changes_since, explain_name, explain_pattern, history_of,
+    is_anything_known, known_names, list, quarantine, review_queue, review_sheet, rule_effects,
+    served_at, show_entry, status, version_difference,
 };
 pub use run::run;
 pub(crate) use runtime::try_blocking;

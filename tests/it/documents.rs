@@ -385,7 +385,24 @@ fn commands_of_the_example_workflow_are_understood() {
     let commands: Vec<&str> =
         scripts.flat_map(str::lines).filter_map(|line| line.strip_prefix("vidimus ")).collect();
     assert_eq!(commands.len(), 2, "{commands:?}");
+    let guard = workflow["jobs"]["plan"]["steps"].as_array().expect("steps").iter();
+    let guard = guard.filter_map(|step| step["run"].as_str()).find(|run| run.starts_with("test "));
+    let guard = guard.expect("a step that refuses a link");
     let folder = tempfile::tempdir().expect("a folder");
+    let is_taken = || {
+        let shell = Command::new("sh").args(["-c", guard]).current_dir(folder.path()).status();
+        shell.expect("it runs").success()
+    };
+    // The pull request and its base are beside each other, so that no file of one is in the other.
+    fs::create_dir_all(folder.path().join("base/overlays")).expect("a folder");
+    fs::create_dir_all(folder.path().join("pull/overlays")).expect("a folder");
+    assert!(is_taken(), "a folder");
+    fs::remove_dir(folder.path().join("pull/overlays")).expect("removed");
+    assert!(!is_taken(), "nothing");
+    std::os::unix::fs::symlink("../base/overlays", folder.path().join("pull/overlays"))
+        .expect("a link");
+    assert!(!is_taken(), "a link to the base");
+    fs::remove_dir_all(folder.path().join("base")).expect("removed");
     for command in commands {
         let arguments = command.split(" > ").next().unwrap_or_default().split(' ');
         let output = Command::new(VIDIMUS).args(arguments).current_dir(folder.path()).output();

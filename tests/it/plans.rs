@@ -4,6 +4,8 @@ use std::fs;
 
 use reqwest::Method;
 use serde_json::{Value, json};
+use tokio::io::AsyncWriteExt;
+use tokio::net::TcpStream;
 
 use crate::support::daemon::{Daemon, Workplace, answer, text};
 use crate::support::registry::Row;
@@ -129,7 +131,8 @@ async fn set_that_would_be_refused_is_not_planned() {
     // An unread file would be a policy that is not enforced, and a folder that became empty is a lost mount.
     place.remove("pull/policy.yaml");
     let empty = plan();
-    assert!(text(&empty.stdout).contains("the folder became empty"), "{empty:?}");
+    let wanted = "pull:1:1: the folder became empty";
+    assert!(text(&empty.stdout).contains(wanted), "it names the folder that was given: {empty:?}");
     place.write("pull/policy.yml", "servers: []");
     let other = plan();
     assert!(text(&other.stdout).contains("a file of another kind"), "{other:?}");
@@ -207,7 +210,7 @@ async fn plan_with_five_thousand_files_is_made_and_larger_ones_are_refused() {
     let large =
         send(body((0..17).map(|number| file(number, &"#".repeat(1024 * 1024))).collect())).await;
     assert_eq!(large.status, 413, "{large:?}");
-    assert!(large.text.contains("at most 16777216 bytes"), "{large:?}");
+    assert!(large.text.contains("at most 16777216 are planned"), "{large:?}");
     let many = send(body((0..10_001).map(|number| file(number, "#")).collect())).await;
     assert_eq!(many.status, 413, "{many:?}");
     assert!(many.text.contains("10001 overlay files; at most 10000"), "{many:?}");
@@ -216,4 +219,73 @@ async fn plan_with_five_thousand_files_is_made_and_larger_ones_are_refused() {
     let twice = send(body(vec![file(1, "servers: []"), file(1, "servers: []")])).await;
     assert!(twice.text.contains("two files of one name"), "{twice:?}");
     assert_eq!(daemon.get("/v0.1/servers").await.items(), ["com.vendor/a@1.0.0"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn proposals_in_memory_are_few_and_those_that_stop_arriving_make_room() {
+    let (_upstream, place, daemon) = begin().await;
+    let address = daemon.operations.trim_start_matches("http://").to_owned();
+    let head = format!(
+        "POST /plan HTTP/1.1\r\nHost: {address}\r\nAuthorization: Bearer {}\r\nContent-Length: 1000000\r\n\r\n{{",
+        daemon.token()
+    );
+    let begun = async || {
+        let mut stream = TcpStream::connect(&address).await.expect("a connection");
+        stream.write_all(head.as_bytes()).await.expect("sent");
+        stream
+    };
+    let whole = async || {
+        let request = daemon.request(Method::POST, &format!("{}/plan", daemon.operations));
+        answer(request.bearer_auth(daemon.token()).body(r#"{"overlays": []}"#)).await
+    };
+    let mut unfinished = Vec::new();
+    let refused = eventually("both places are taken", async || {
+        // One that came while another proposal was read waits, and is refused in the end.
+        unfinished.push(begun().await);
+        let refused = place.run(&["plan"]);
+        (refused.status.code() == Some(3)).then_some(refused)
+    })
+    .await;
+    // The program does not say that nothing is known, and a reviewer's answers wait for no proposal.
+    assert!(text(&refused.stderr).contains("503: Other plans are made"), "{refused:?}");
+    assert_eq!(daemon.operate("/reviews").await.status, 200);
+    drop(unfinished);
+    eventually("a plan is made again", async || (whole().await.status == 200).then_some(())).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn warnings_of_a_planned_set_are_printed_and_a_folder_is_not_compared_with_itself() {
+    let (_upstream, place, _daemon) = begin().await;
+    propose(&place, &[approval("com.vendor/a", "")]);
+    place.write("pull/.hidden.yaml", "servers: []");
+    let found = "pull/.hidden.yaml:1:1: a hidden or backup file is not read";
+    for style in ["--base=overlays", "--markdown"] {
+        let printed = place.print(&["plan", "--overlays=pull", style]);
+        assert!(printed.contains("The overlays have 1 warning:"), "{printed}");
+        assert!(printed.contains(found), "{printed}");
+    }
+    let plan = place.json(&["plan", "--overlays=pull", "--json"]);
+    assert_eq!(plan["warnings"].as_array().map(Vec::len), Some(1), "{plan}");
+    std::os::unix::fs::symlink("overlays", place.path().join("link")).expect("a link");
+    let same = place.run(&["plan", "--overlays=link", "--base=overlays"]);
+    assert!(text(&same.stderr).contains("compare it with itself"), "{same:?}");
+    assert_eq!(same.status.code(), Some(1), "{same:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_set_of_a_plan_has_the_whole_limit_for_itself() {
+    let (_upstream, place, _daemon) = begin().await;
+    for folder in ["pull", "known"] {
+        for number in 0..10 {
+            let text = format!("servers: [] # {}", "x".repeat(1_000_000));
+            place.write(&format!("{folder}/{number}.yaml"), &text);
+        }
+    }
+    let plan = place.json(&["plan", "--overlays=pull", "--base=known", "--json"]);
+    assert_eq!(plan["names"], 0, "{plan}");
+    for number in 10..17 {
+        place.write(&format!("known/{number}.yaml"), &format!("# {}", "x".repeat(1_000_000)));
+    }
+    let refused = place.run(&["plan", "--overlays=pull", "--base=known"]);
+    assert!(text(&refused.stderr).contains("a set of overlays has 17"), "{refused:?}");
 }

@@ -15,13 +15,26 @@ pub(super) struct Operations {
     pub(super) token: Arc<TokenFile>,
     /// Answers that evaluate everything are made one after another: several at once would delay a denial.
     evaluating: Semaphore,
+    /// Proposals in memory: that which is planned, and one that waits or is received.
+    pub(super) proposals: Arc<Semaphore>,
+    /// The author of a plan decides how much work it is, so that it waits for other plans only.
+    pub(super) planning: Arc<Semaphore>,
 }
+
+/// The proposals that are in memory at once.
+const MAX_PROPOSALS: usize = 2;
 
 pub(super) type Operator = State<Arc<Operations>>;
 
 impl Operations {
     pub(super) fn new(services: Arc<Services>, token: Arc<TokenFile>) -> Self {
-        Self { services, token, evaluating: Semaphore::new(1) }
+        Self {
+            services,
+            token,
+            evaluating: Semaphore::new(1),
+            proposals: Arc::new(Semaphore::new(MAX_PROPOSALS)),
+            planning: Arc::new(Semaphore::new(1)),
+        }
     }
 }
 

@@ -50,6 +50,8 @@ pub(super) use drive_tests::PolicyDrive;
 pub(super) use expiry::watch_expiry;
 pub(super) use folder::from_disk;
 pub use overlays::{LoadedOverlays, load_overlays, starter_warning};
-pub use proposal::{MAX_PROPOSAL_BYTES, OverlayFile, Proposal, ProposedChange, last_good_overlays};
+pub use proposal::{
+    MAX_PROPOSAL_BYTES, MAX_SET_BYTES, OverlayFile, Proposal, ProposedChange, last_good_overlays,
+};
 pub(super) use report::report_overlays;
 pub(super) use watch::{LOOK_WITHIN, Watcher};

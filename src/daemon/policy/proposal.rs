@@ -1,3 +1,4 @@
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -12,14 +13,20 @@ use crate::model::Timestamp;
 use crate::overlay::{Context, OverlaySet, parse};
 use crate::store::{LastGood, Store, StoreError};
 
-/// The bytes of a proposal on its way to a daemon: ten thousand files of a few rules each.
-pub const MAX_PROPOSAL_BYTES: usize = 16 * 1024 * 1024;
+/// The bytes of one set of overlays on its way to a daemon: ten thousand files of a few rules each.
+pub const MAX_SET_BYTES: usize = 16 * 1024 * 1024;
+
+/// The bytes of a proposal, which has at most two sets.
+pub const MAX_PROPOSAL_BYTES: usize = 2 * MAX_SET_BYTES;
 
 /// Overlay files that may take the place of others.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Proposal {
     pub overlays: Vec<OverlayFile>,
+    /// The folder of these files, for messages about it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub folder: Option<PathBuf>,
     /// The files to compare with; absent for the current policy.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub base: Option<Vec<OverlayFile>>,
@@ -38,6 +45,8 @@ pub struct OverlayFile {
 pub struct ProposedChange {
     pub before: Arc<PolicySnapshot>,
     pub after: Arc<PolicySnapshot>,
+    /// Warnings of the proposed set.
+    pub warnings: Vec<Finding>,
 }
 
 impl From<&Arc<Source>> for OverlayFile {
@@ -53,6 +62,15 @@ impl Proposal {
         self.overlays.len().max(self.base.as_ref().map_or(0, Vec::len))
     }
 
+    /// Returns the bytes of names and texts of the larger set.
+    #[must_use]
+    pub fn set_bytes(&self) -> usize {
+        let bytes = |set: &Vec<OverlayFile>| -> usize {
+            set.iter().map(|file| file.file.len() + file.text.len()).sum()
+        };
+        bytes(&self.overlays).max(self.base.as_ref().map_or(0, bytes))
+    }
+
     /// Reads both sets as the daemon with this policy would load them, at this time.
     ///
     /// # Errors
@@ -65,11 +83,13 @@ impl Proposal {
     ) -> Result<ProposedChange, Vec<Finding>> {
         let upstreams = &current.snapshot.upstreams;
         let ids: Vec<String> = upstreams.iter().map(|upstream| upstream.id.clone()).collect();
+        let overlays = self.folder.unwrap_or_else(|| settings.overlays.clone());
+        let named = Settings { overlays, ..settings.clone() };
         let judge = |files: Vec<OverlayFile>, known: &[Arc<Source>], parsed: &Parsed| {
             let folder = Folder::received(files.into_iter().map(|file| (file.file, file.text)));
             // A folder that became empty is refused.
             let known = LastGood { sources: known.to_vec(), ..LastGood::default() };
-            let loaded = judge_folder(settings, folder, Some(&ids), &known, now, parsed)?;
+            let loaded = judge_folder(&named, folder, Some(&ids), &known, now, parsed)?;
             if loaded.refused { Err(loaded.findings) } else { Ok(loaded) }
         };
         let snapshot = |loaded| combine(settings, loaded, upstreams.clone()).snapshot;
@@ -85,8 +105,9 @@ impl Proposal {
                 (snapshot(base), known, parsed)
             }
         };
-        let after = snapshot(judge(self.overlays, &known, &parsed)?);
-        Ok(ProposedChange { before, after })
+        let mut loaded = judge(self.overlays, &known, &parsed)?;
+        let warnings = std::mem::take(&mut loaded.findings);
+        Ok(ProposedChange { before, after: snapshot(loaded), warnings })
     }
 }
 

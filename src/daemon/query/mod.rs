@@ -34,7 +34,10 @@ pub use list::{Listed, list};
 pub use pattern::{HiddenBy, PatternRelation, PatternReport, PatternRule, explain_pattern};
 #[cfg(test)]
 pub(super) use plan::plan_listing;
-pub use plan::{Cause, Plan, PlanAnswer, PlannedEffect, PlannedEntry, PlannedGroup, PlannedView};
+pub use plan::{
+    Cause, Plan, PlanAnswer, PlanError, PlannedEffect, PlannedEntry, PlannedGroup, PlannedView,
+    Restriction, WeakenedBy, WeakenedRule,
+};
 pub use queue::{QueueFilter, QueueItem, ReviewQueue, review_queue};
 pub use review_sheet::{
     EarlierDecision, KeptVersion, NoSheet, ReferenceDifference, ReviewSheet, SheetAlert,

@@ -104,12 +104,28 @@ pub fn rule_effects(
     now: Timestamp,
     is_meant: impl Fn(&Rule) -> bool,
 ) -> Result<Vec<RuleEffect>, StoreError> {
+    rule_effects_while(snapshot, policy, screenings, now, is_meant, || Ok(()))
+}
+
+/// Does the same, and asks before each name if it is to go on.
+///
+/// # Errors
+/// When the store cannot be read, and that of the question.
+pub(super) fn rule_effects_while<E: From<StoreError>>(
+    snapshot: &Snapshot,
+    policy: &PolicySnapshot,
+    screenings: &Screenings,
+    now: Timestamp,
+    is_meant: impl Fn(&Rule) -> bool,
+    goes_on: impl Fn() -> Result<(), E>,
+) -> Result<Vec<RuleEffect>, E> {
     let is_meant = |rule: &Rule| rule.approved().is_some() && is_meant(rule);
     let rules = policy.overlays.rules().iter().filter(|rule| is_meant(rule));
     // The same rule stands behind one reference everywhere.
     let mut tallies: HashMap<*const Rule, Tally<'_>> =
         rules.map(|rule| (std::ptr::from_ref(rule), Tally::new(rule))).collect();
     for name in snapshot.names()? {
+        goes_on()?;
         let rules = policy.overlays.rules_for(&name);
         if !rules.rules().any(&is_meant) {
             continue;

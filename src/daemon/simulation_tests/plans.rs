@@ -9,7 +9,7 @@ use super::world::World;
 use crate::config::read_overlays;
 use crate::daemon::publish::Turn;
 use crate::daemon::query::plan_listing;
-use crate::daemon::{OverlayFile, Plan, PlannedEffect, Proposal, ProposedChange};
+use crate::daemon::{OverlayFile, Plan, PlannedEffect, PlannedView, Proposal, ProposedChange};
 use crate::model::{Digest, Shown, Timestamp};
 use crate::store::Snapshot;
 
@@ -48,6 +48,7 @@ impl World {
         let files = read_overlays(&services.settings.overlays);
         let proposal = Proposal {
             overlays: files.sources.iter().map(OverlayFile::from).collect(),
+            folder: None,
             base: None,
         };
         let judged = proposal.judge(&services.settings, &services.current_policy(), now);
@@ -153,9 +154,9 @@ fn difference(before: &Served, after: &Served) -> Effects {
 }
 
 fn effects(snapshot: &Snapshot, change: &ProposedChange, now: Timestamp) -> Effects {
-    let ProposedChange { before, after } = change;
-    let plan = plan_listing(snapshot, before, after, now, usize::MAX).expect("a plan");
-    let Plan { groups, visible, hidden, described, views, .. } = plan;
+    let ProposedChange { before, after, .. } = change;
+    let plan = plan_listing(snapshot, before, after, now, usize::MAX, &|| false).expect("a plan");
+    let Plan { groups, visible, content, hidden, described, views, .. } = plan;
     let mut found = Effects::new();
     let mut distinct: BTreeMap<PlannedEffect, BTreeSet<(String, String)>> = BTreeMap::new();
     for group in &groups {
@@ -165,16 +166,26 @@ fn effects(snapshot: &Snapshot, change: &ProposedChange, now: Timestamp) -> Effe
             distinct.entry(group.effect).or_default().insert(key.clone());
             for view in &entry.views {
                 let key = (view.clone(), key.0.clone(), key.1.clone());
-                let is_new = found.entry(group.effect).or_default().insert(key);
+                // A ledger has digests of what is shown; they do not tell content from description.
+                let seen = match group.effect {
+                    PlannedEffect::Content => PlannedEffect::Described,
+                    effect => effect,
+                };
+                let is_new = found.entry(seen).or_default().insert(key);
                 assert!(is_new, "an entry has one cause in a view: {entry:?}");
             }
         }
     }
     let count = |effect| distinct.get(&effect).map_or(0, |entries| entries.len() as u64);
-    let counts =
-        [PlannedEffect::Visible, PlannedEffect::Hidden, PlannedEffect::Described].map(count);
-    assert_eq!([visible, hidden, described], counts);
-    let of_views: u64 = views.iter().map(|view| view.visible + view.hidden + view.described).sum();
+    let effects = [
+        PlannedEffect::Visible,
+        PlannedEffect::Content,
+        PlannedEffect::Hidden,
+        PlannedEffect::Described,
+    ];
+    assert_eq!([visible, content, hidden, described], effects.map(count));
+    let of_view = |view: &PlannedView| view.visible + view.content + view.hidden + view.described;
+    let of_views: u64 = views.iter().map(of_view).sum();
     assert_eq!(of_views, found.values().map(|entries| entries.len() as u64).sum::<u64>());
     found
 }

@@ -73,6 +73,12 @@ impl Altered<'_> {
         self.cause(name, entry, deciding)
     }
 
+    /// Returns the cause of an entry that gets other content: first the approval that pins it.
+    pub(super) fn of_content(&self, name: &Name, entry: Both<'_, '_>) -> Cause {
+        let Both { before, after } = entry;
+        self.cause(name, entry, [approving(after), approving(before), None])
+    }
+
     /// Returns the cause of an entry that is described otherwise.
     pub(super) fn of_described(&self, name: &Name, entry: Both<'_, '_>) -> Cause {
         self.cause(name, entry, [None; 3])

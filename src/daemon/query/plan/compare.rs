@@ -2,6 +2,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::cause::{Altered, Both, Cause};
 use super::report::{Difference, PlannedEffect};
+use super::weakened::{Affected, WeakenedRule, weakened};
 use crate::catalog::{Candidate, latest_of};
 use crate::curation::{
     EntryEvaluation, EntryState, Evaluation, PolicyDifference, PolicySnapshot, evaluate,
@@ -15,6 +16,9 @@ use crate::store::{Snapshot, StoreError};
 
 /// The key of our block while two descriptions are compared; that of the settings is the same in both.
 const BLOCK: &str = "plan";
+
+/// The member of a difference in the `server` object itself.
+const CONTENT: &str = "content";
 
 /// Compares two policies name by name, over one snapshot of the store.
 pub(super) struct Comparison<'p> {
@@ -64,6 +68,11 @@ impl<'p> Comparison<'p> {
     pub(super) fn alters(&self, rule: &Rule) -> bool {
         let alteration = self.altered.rules.of(rule);
         alteration.is_some_and(|(_, alteration)| alteration != Alteration::Removed)
+    }
+
+    /// Returns the restrictions that the later policy does not have as the earlier one has it.
+    pub(super) fn weakened(&self, affected: &Affected) -> Vec<WeakenedRule> {
+        weakened(&self.altered, affected)
     }
 
     /// Returns the comparisons under the later policy.
@@ -187,7 +196,10 @@ impl OfName<'_, '_, '_, '_> {
             let cause =
                 altered.of_visible(self.name, Both { before: was, after: Some(served.entry) });
             first_cause.get_or_insert_with(|| cause.clone());
-            found.push(self.difference(PlannedEffect::Visible, version, state(was), cause));
+            let lifts =
+                matches!(was.map(EntryState::of), Some(EntryState::Denied | EntryState::Suspended));
+            let visible = self.difference(PlannedEffect::Visible, version, state(was), cause);
+            found.push(Difference { lifts, ..visible });
         }
         for (version, (served, _)) in
             before.iter().filter(|(version, _)| !after.contains_key(*version))
@@ -205,6 +217,11 @@ impl OfName<'_, '_, '_, '_> {
                 continue;
             }
             let both = Both { before: Some(was.0.entry), after: Some(is.0.entry) };
+            if members.contains(&CONTENT) {
+                let (cause, members) = (altered.of_content(self.name, both), members.join(", "));
+                found.push(self.difference(PlannedEffect::Content, version, members, cause));
+                continue;
+            }
             let cause = match (members.as_slice(), &first_cause, is.0.entry.rules.successor) {
                 (["isLatest"], Some(first), _) => first.clone(),
                 (["successor"], _, Some(successor)) => {
@@ -230,7 +247,8 @@ impl OfName<'_, '_, '_, '_> {
         why: String,
         cause: Cause,
     ) -> Difference {
-        Difference { effect, version: version.to_string(), view: self.view, why, cause }
+        let (version, view) = (version.to_string(), self.view);
+        Difference { effect, lifts: false, version, view, why, cause }
     }
 
     /// Returns the members that are served otherwise. Equal sources are served alike; for others the bytes decide.
@@ -256,7 +274,7 @@ impl OfName<'_, '_, '_, '_> {
         }
         let mut members = old_facts.differences(new_facts);
         if old.served.server != new.served.server {
-            members.push("content");
+            members.push(CONTENT);
         }
         if was_latest != is_latest {
             members.push("isLatest");

@@ -8,19 +8,23 @@ mod compare;
 mod report;
 #[cfg(test)]
 mod tests;
+mod weakened;
 
 use serde::{Deserialize, Serialize};
+use thiserror::Error;
 
 pub use cause::Cause;
 pub use report::{Plan, PlannedEffect, PlannedEntry, PlannedGroup, PlannedView};
+pub use weakened::{Restriction, WeakenedBy, WeakenedRule};
 
 use self::compare::Comparison;
 use self::report::Tally;
-use super::rules::{RuleEffect, rule_effects};
+use self::weakened::Affected;
+use super::rules::{RuleEffect, rule_effects_while};
 use crate::config::Settings;
 use crate::curation::PolicySnapshot;
 use crate::daemon::policy::{CurrentPolicy, Proposal, ProposedChange};
-use crate::lint::FindingReport;
+use crate::lint::{Finding, FindingReport};
 use crate::model::Timestamp;
 use crate::store::{Snapshot, StoreError};
 
@@ -30,7 +34,7 @@ const MAX_ENTRIES: usize = 50;
 /// Findings that are listed of a set that is refused, errors before warnings.
 const MAX_FINDINGS: usize = 1_000;
 
-/// The plan of a proposal, or the findings for which it would be refused.
+/// The plan of a proposal with its warnings, or the findings for which it would be refused.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct PlanAnswer {
     pub findings: Vec<FindingReport>,
@@ -38,43 +42,58 @@ pub struct PlanAnswer {
     pub plan: Option<Plan>,
 }
 
+/// The reason why there is no plan.
+#[derive(Debug, Error)]
+pub enum PlanError {
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error("the plan was cancelled before it was complete")]
+    Cancelled,
+}
+
 impl PlanAnswer {
-    /// Judges a proposal, and plans it if it would be loaded.
+    /// Judges a proposal, and plans it if it would be loaded. The time that takes grows with rules times names, so that
+    /// `is_cancelled` is asked before each name.
     ///
     /// # Errors
-    /// When the store cannot be read.
+    /// When the store cannot be read, or the plan is cancelled.
     pub fn of(
         proposal: Proposal,
         settings: &Settings,
         current: &CurrentPolicy,
         snapshot: &Snapshot,
         now: Timestamp,
-    ) -> Result<Self, StoreError> {
+        is_cancelled: &dyn Fn() -> bool,
+    ) -> Result<Self, PlanError> {
         match proposal.judge(settings, current, now) {
-            Ok(ProposedChange { before, after }) => {
-                let plan = plan(snapshot, &before, &after, now)?;
-                Ok(Self { findings: Vec::new(), plan: Some(plan) })
+            Ok(ProposedChange { before, after, warnings }) => {
+                let plan = plan(snapshot, &before, &after, now, is_cancelled)?;
+                Ok(Self { findings: reported(&warnings), plan: Some(plan) })
             }
             Err(mut findings) => {
                 findings.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
-                let findings = findings.iter().take(MAX_FINDINGS).map(FindingReport::from);
-                Ok(Self { findings: findings.collect(), plan: None })
+                Ok(Self { findings: reported(&findings), plan: None })
             }
         }
     }
 }
 
+fn reported(findings: &[Finding]) -> Vec<FindingReport> {
+    findings.iter().take(MAX_FINDINGS).map(FindingReport::from).collect()
+}
+
 /// Plans the change from one policy to another with other overlays.
 ///
 /// # Errors
-/// When the store cannot be read.
+/// When the store cannot be read, or the plan is cancelled.
 fn plan(
     snapshot: &Snapshot,
     before: &PolicySnapshot,
     after: &PolicySnapshot,
     now: Timestamp,
-) -> Result<Plan, StoreError> {
-    plan_listing(snapshot, before, after, now, MAX_ENTRIES)
+    is_cancelled: &dyn Fn() -> bool,
+) -> Result<Plan, PlanError> {
+    plan_listing(snapshot, before, after, now, MAX_ENTRIES, is_cancelled)
 }
 
 /// Does the same, and lists this number of entries of each group.
@@ -84,15 +103,26 @@ pub(in crate::daemon) fn plan_listing(
     after: &PolicySnapshot,
     now: Timestamp,
     max_entries: usize,
-) -> Result<Plan, StoreError> {
+    is_cancelled: &dyn Fn() -> bool,
+) -> Result<Plan, PlanError> {
+    let goes_on = || if is_cancelled() { Err(PlanError::Cancelled) } else { Ok(()) };
+    goes_on()?;
     let comparison = Comparison::new(snapshot, before, after, now);
+    let mut affected = Affected::default();
     let mut tally = Tally::new(after.view_names().collect(), max_entries);
     for name in comparison.names()? {
-        tally.add(&name, &comparison.compare(&name)?);
+        goes_on()?;
+        let found = comparison.compare(&name)?;
+        if !found.is_empty() {
+            affected.add(&name, [&before.overlays, &after.overlays]);
+        }
+        tally.add(&name, &found);
     }
     let is_altered = |rule: &_| comparison.alters(rule);
-    let effects = rule_effects(snapshot, after, comparison.screenings(), now, is_altered)?;
+    let screenings = comparison.screenings();
+    let effects = rule_effects_while(snapshot, after, screenings, now, is_altered, goes_on)?;
     let hides =
         |effect: &RuleEffect| effect.approves > effect.serves || effect.surprise().is_some();
-    Ok(tally.plan(effects.into_iter().filter(hides).collect()))
+    let stays_hidden = effects.into_iter().filter(hides).collect();
+    Ok(tally.plan(comparison.weakened(&affected), stays_hidden))
 }

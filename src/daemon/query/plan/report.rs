@@ -1,12 +1,14 @@
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
 use super::cause::Cause;
+use super::weakened::WeakenedRule;
 use crate::daemon::query::rules::RuleEffect;
 use crate::model::Name;
 
-/// Groups that are listed; the others are counted.
+/// Groups and rules that are listed; the others are counted.
 const MAX_GROUPS: usize = 1_000;
 
 /// The changes of an edit of the overlays.
@@ -17,14 +19,24 @@ pub struct Plan {
     pub names: u64,
     /// Entries that become visible in a view.
     pub visible: u64,
+    /// Those of them that were denied or suspended until now.
+    pub lifted: u64,
+    /// Entries that stay visible in a view, with other content.
+    pub content: u64,
+    /// Entries of which clients get content that they did not get before: each that becomes visible or gets other content.
+    pub exposed: u64,
     /// Entries that become hidden in a view.
     pub hidden: u64,
     /// Entries that a view describes otherwise.
     pub described: u64,
     pub views: Vec<PlannedView>,
-    /// The entries by effect and cause: those that become visible first, large groups before small ones.
+    /// The entries by effect and cause: those that were denied or suspended first, then others that become visible, large
+    /// groups before small ones.
     pub groups: Vec<PlannedGroup>,
     pub more_groups: u64,
+    /// Denials, suspensions, conditions and pins that are removed or changed, also without an effect now.
+    pub weakened: Vec<WeakenedRule>,
+    pub more_weakened: u64,
     /// New and changed rules with approvals that do not have the effect that they state.
     pub stays_hidden: Vec<RuleEffect>,
     pub more_stays_hidden: u64,
@@ -35,6 +47,7 @@ pub struct Plan {
 pub struct PlannedView {
     pub view: String,
     pub visible: u64,
+    pub content: u64,
     pub hidden: u64,
     pub described: u64,
 }
@@ -44,6 +57,8 @@ pub struct PlannedView {
 #[serde(rename_all = "kebab-case")]
 pub enum PlannedEffect {
     Visible,
+    /// Clients get other content of an entry that stays visible.
+    Content,
     Hidden,
     Described,
 }
@@ -52,6 +67,8 @@ pub enum PlannedEffect {
 #[derive(Debug, Serialize, Deserialize)]
 pub struct PlannedGroup {
     pub effect: PlannedEffect,
+    /// True if the entries were denied or suspended until now.
+    pub lifts: bool,
     pub cause: Cause,
     pub count: u64,
     /// The first of them.
@@ -72,6 +89,8 @@ pub struct PlannedEntry {
 #[derive(Debug)]
 pub(super) struct Difference {
     pub(super) effect: PlannedEffect,
+    /// True if the entry was denied or suspended until now.
+    pub(super) lifts: bool,
     pub(super) version: String,
     /// The index of the view.
     pub(super) view: usize,
@@ -84,7 +103,7 @@ pub(super) struct Tally<'p> {
     views: Vec<&'p str>,
     max_entries: usize,
     plan: Plan,
-    groups: BTreeMap<(PlannedEffect, Cause), (u64, Vec<PlannedEntry>)>,
+    groups: BTreeMap<(PlannedEffect, bool, Cause), (u64, Vec<PlannedEntry>)>,
 }
 
 impl<'p> Tally<'p> {
@@ -92,6 +111,7 @@ impl<'p> Tally<'p> {
         let of_view = |view: &&str| PlannedView {
             view: (*view).to_owned(),
             visible: 0,
+            content: 0,
             hidden: 0,
             described: 0,
         };
@@ -104,20 +124,30 @@ impl<'p> Tally<'p> {
         self.plan.names += 1;
         let mut by_entry: BTreeMap<_, Vec<&Difference>> = BTreeMap::new();
         for difference in found {
-            let PlannedView { visible, hidden, described, .. } =
+            let PlannedView { visible, content, hidden, described, .. } =
                 &mut self.plan.views[difference.view];
-            *of_effect(difference.effect, [visible, hidden, described]) += 1;
-            let key = (difference.effect, &difference.cause, &difference.version);
+            *of_effect(difference.effect, [visible, content, hidden, described]) += 1;
+            let key = (difference.effect, difference.lifts, &difference.cause, &difference.version);
             by_entry.entry(key).or_default().push(difference);
         }
         let distinct: BTreeSet<_> =
             found.iter().map(|difference| (difference.effect, &difference.version)).collect();
         for (effect, _) in distinct {
-            let Plan { visible, hidden, described, .. } = &mut self.plan;
-            *of_effect(effect, [visible, hidden, described]) += 1;
+            let Plan { visible, content, hidden, described, .. } = &mut self.plan;
+            *of_effect(effect, [visible, content, hidden, described]) += 1;
         }
-        for ((effect, cause, version), differences) in by_entry {
-            let (count, entries) = self.groups.entry((effect, cause.clone())).or_default();
+        let versions = |is_meant: &dyn Fn(&Difference) -> bool| {
+            let meant = found.iter().filter(|difference| is_meant(difference));
+            let versions: BTreeSet<&String> = meant.map(|difference| &difference.version).collect();
+            versions.len() as u64
+        };
+        let is_exposed = |found: &Difference| {
+            matches!(found.effect, PlannedEffect::Visible | PlannedEffect::Content)
+        };
+        self.plan.exposed += versions(&is_exposed);
+        self.plan.lifted += versions(&|found| found.lifts);
+        for ((effect, lifts, cause, version), differences) in by_entry {
+            let (count, entries) = self.groups.entry((effect, lifts, cause.clone())).or_default();
             *count += 1;
             if entries.len() < self.max_entries {
                 entries.push(PlannedEntry {
@@ -133,28 +163,46 @@ impl<'p> Tally<'p> {
         }
     }
 
-    /// Returns the plan, with what stays hidden.
-    pub(super) fn plan(self, mut stays_hidden: Vec<RuleEffect>) -> Plan {
+    /// Returns the plan, with the restrictions that are weakened and what stays hidden.
+    pub(super) fn plan(
+        self,
+        mut weakened: Vec<WeakenedRule>,
+        mut stays_hidden: Vec<RuleEffect>,
+    ) -> Plan {
         let mut groups: Vec<PlannedGroup> = self
             .groups
             .into_iter()
-            .map(|((effect, cause), (count, entries))| PlannedGroup {
+            .map(|((effect, lifts, cause), (count, entries))| PlannedGroup {
                 effect,
+                lifts,
                 cause,
                 count,
                 entries,
             })
             .collect();
-        groups.sort_by_key(|group| (group.effect, std::cmp::Reverse(group.count)));
+        groups.sort_by_key(|group| (!group.lifts, group.effect, Reverse(group.count)));
         let more_groups = cut(&mut groups);
+        let more_weakened = cut(&mut weakened);
         let more_stays_hidden = cut(&mut stays_hidden);
-        Plan { groups, more_groups, stays_hidden, more_stays_hidden, ..self.plan }
+        Plan {
+            groups,
+            more_groups,
+            weakened,
+            more_weakened,
+            stays_hidden,
+            more_stays_hidden,
+            ..self.plan
+        }
     }
 }
 
-fn of_effect(effect: PlannedEffect, [visible, hidden, described]: [&mut u64; 3]) -> &mut u64 {
+fn of_effect(
+    effect: PlannedEffect,
+    [visible, content, hidden, described]: [&mut u64; 4],
+) -> &mut u64 {
     match effect {
         PlannedEffect::Visible => visible,
+        PlannedEffect::Content => content,
         PlannedEffect::Hidden => hidden,
         PlannedEffect::Described => described,
     }

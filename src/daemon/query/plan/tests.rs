@@ -1,7 +1,7 @@
 use serde_json::value::RawValue;
 
 use super::cause::Cause;
-use super::{Plan, PlannedEffect, plan};
+use super::{Plan, PlannedEffect, WeakenedRule, plan};
 use crate::curation::tests::fixtures;
 use crate::curation::{OwnershipPolicy, PolicySnapshot, View};
 use crate::model::{Entry, OFFICIAL_META, Timestamp};
@@ -14,26 +14,26 @@ fn now() -> Timestamp {
 
 fn store(entries: &[(&str, &str)]) -> Store {
     let store = Store::ephemeral(now()).expect("a store");
-    let row = |(name, version): &(&str, &str)| {
-        let dates = r#""publishedAt":"2026-01-01T00:00:00Z","updatedAt":"2026-01-01T00:00:00Z""#;
-        let json = format!(
-            r#"{{"server":{{"name":"{name}","version":"{version}","description":"x"}},"_meta":{{"{OFFICIAL_META}":{{"status":"active",{dates}}}}}}}"#
-        );
-        let item: Box<RawValue> = serde_json::from_str(&json).expect("a JSON text");
-        Row::Entry(Entry::read(&item, now()).expect("well-formed"))
-    };
+    let row = |(name, version): &(&str, &str)| Row::Entry(entry(name, version, "x"));
     let rows: Vec<Row> = entries.iter().map(row).collect();
-    let destination = Destination::Live;
-    let batch = Batch {
-        upstream: "official",
-        rows: &rows,
-        destination,
-        state: None,
-        seen: None,
-        now: now(),
-    };
-    store.commit(&batch).expect("committed");
+    commit(&store, &rows);
     store
+}
+
+fn entry(name: &str, version: &str, description: &str) -> Entry {
+    let dates = r#""publishedAt":"2026-01-01T00:00:00Z","updatedAt":"2026-01-01T00:00:00Z""#;
+    let json = format!(
+        r#"{{"server":{{"name":"{name}","version":"{version}","description":"{description}"}},"_meta":{{"{OFFICIAL_META}":{{"status":"active",{dates}}}}}}}"#
+    );
+    let item: Box<RawValue> = serde_json::from_str(&json).expect("a JSON text");
+    Entry::read(&item, now()).expect("well-formed")
+}
+
+fn commit(store: &Store, rows: &[Row]) {
+    let destination = Destination::Live;
+    let batch =
+        Batch { upstream: "official", rows, destination, state: None, seen: None, now: now() };
+    store.commit(&batch).expect("committed");
 }
 
 fn policy(overlays: &str) -> PolicySnapshot {
@@ -47,7 +47,23 @@ fn policy(overlays: &str) -> PolicySnapshot {
 fn planned(entries: &[(&str, &str)], before: &str, after: &str) -> Plan {
     let store = store(entries);
     let snapshot = store.snapshot().expect("a snapshot");
-    plan(&snapshot, &policy(&overlays(before)), &policy(&overlays(after)), now()).expect("a plan")
+    let (before, after) = (policy(&overlays(before)), policy(&overlays(after)));
+    plan(&snapshot, &before, &after, now(), &|| false).expect("a plan")
+}
+
+#[rstest::rstest]
+#[case::before_any_name(0)]
+#[case::between_compared_names(2)]
+#[case::between_names_of_a_rule(5)]
+fn cancelled_plan_ends_before_the_next_name(#[case] allowed: usize) {
+    let store = store(&[("com.a/x", "1.0.0"), ("com.a/y", "1.0.0"), ("com.a/z", "1.0.0")]);
+    let snapshot = store.snapshot().expect("a snapshot");
+    let (before, after) = (policy(&overlays("com.a@ |")), policy(&overlays("com.a@ | com.a/*!")));
+    let asked = std::cell::Cell::new(0);
+    let is_cancelled = || asked.replace(asked.get() + 1) >= allowed;
+    let planned = plan(&snapshot, &before, &after, now(), &is_cancelled);
+    assert!(matches!(planned, Err(super::PlanError::Cancelled)), "{planned:?}");
+    assert_eq!(asked.get(), allowed + 1, "it ends where it is asked");
 }
 
 const WAIVED: &str = "ownership: {waived: {reason: r, reviewer: a}}";
@@ -156,6 +172,7 @@ fn change_names_the_part_of_the_edit_that_causes_it(
             group.entries.iter().map(|entry| format!("{}@{}", entry.name, entry.version)).collect();
         let (effect, why) = match group.effect {
             PlannedEffect::Visible => ("visible", String::new()),
+            PlannedEffect::Content => ("content", format!(" ({})", group.entries[0].why)),
             PlannedEffect::Hidden => ("hidden", String::new()),
             PlannedEffect::Described => ("described", format!(" ({})", group.entries[0].why)),
         };
@@ -187,4 +204,86 @@ fn long_lists_are_cut_and_counted() {
     assert_eq!((plan.visible, plan.groups.len()), (200, 1));
     assert_eq!((plan.groups[0].count, plan.groups[0].entries.len()), (200, 50));
     assert_eq!(plan.groups[0].entries[0].views, ["default", "first"]);
+}
+
+fn weakened(plan: &Plan) -> Vec<String> {
+    let text = |rule: &WeakenedRule| {
+        let effect = if rule.has_effect { "" } else { " without effect" };
+        format!("{:?} {:?} {}{effect}", rule.alteration, rule.restriction, rule.selector)
+    };
+    plan.weakened.iter().map(text).collect()
+}
+
+const PIN: &str = "sha256:1111111111111111111111111111111111111111111111111111111111111111";
+const OTHER: &str = "sha256:2222222222222222222222222222222222222222222222222222222222222222";
+
+#[rstest::rstest]
+#[case::stricter("| {name: a.b/c, approval: {state: suspended}}", "| {name: a.b/c, approval: {state: denied}}", &[])]
+#[case::denial("| {name: a.b/c, approval: {state: denied}}", "|", &["Removed Denial a.b/c without effect"])]
+#[case::denial_to_suspension("| {name: a.b/c, approval: {state: denied}}", "| {name: a.b/c, approval: {state: suspended}}", &["Changed Denial a.b/c without effect"])]
+#[case::denial_of_fewer_versions("| {name: a.b/c, approval: {state: denied}}", "| {name: a.b/c, versions: 1.0.0, approval: {state: denied}}", &["Removed Denial a.b/c without effect"])]
+#[case::denial_with_effect("com.a@ | com.a/*!; {name: com.a/x, approval: {state: denied}}", "com.a@ | com.a/*!", &["Removed Denial com.a/x"])]
+#[case::suspension("| {name: a.b/c, approval: {state: suspended}}", "| {name: a.b/c, approval: {state: pending}}", &["Changed Suspension a.b/c without effect"])]
+#[case::condition("| {name: a.b/*, conditions: {remotes: {hosts: [x.y]}}}", "|", &["Removed Condition a.b/* without effect"])]
+#[case::wider_condition("| {name: a.b/*, conditions: {remotes: {hosts: [x.y]}}}", "| {name: a.b/*, conditions: {remotes: {hosts: [x.y, z.y]}}}", &["Changed Condition a.b/* without effect"])]
+#[case::narrower_condition("| {name: a.b/*, conditions: {remotes: {hosts: [x.y, z.y]}}}", "| {name: a.b/*, conditions: {remotes: {hosts: [x.y]}}}", &[])]
+#[case::drift("| {name: a.b/*, on_drift: suspend}", "| {name: a.b/*, on_drift: keep}", &["Changed OnDrift a.b/* without effect"])]
+#[case::ownership("a.b@ |", "|", &["Removed Ownership a.b without effect"])]
+#[case::waived_ownership("|", "a.b@ |", &["Added Ownership a.b without effect"])]
+#[case::internal("{name: a.b, internal: true} |", "|", &["Removed Internal a.b without effect"])]
+fn restriction_that_is_removed_or_weakened_is_listed_without_an_effect_too(
+    #[case] before: &str,
+    #[case] after: &str,
+    #[case] wanted: &[&str],
+) {
+    let plan = planned(&[("com.a/x", "1.0.0")], before, after);
+    assert_eq!(weakened(&plan), wanted);
+}
+
+#[rstest::rstest]
+#[case::same(PIN, false)]
+#[case::moved(OTHER, true)]
+#[case::removed("", true)]
+fn pin_that_is_moved_or_removed_is_listed(#[case] digest: &str, #[case] is_listed: bool) {
+    let set = |digest: &str| {
+        let pin = if digest.is_empty() { String::new() } else { format!(", digest: '{digest}'") };
+        format!("| {{name: a.b/c, versions: 1.0.0, approval: {{{REVIEW}{pin}}}}}")
+    };
+    let plan = planned(&[], &set(PIN), &set(digest));
+    let wanted: &[&str] = if is_listed { &["Changed Pin a.b/c@1.0.0 without effect"] } else { &[] };
+    assert_eq!(weakened(&plan), wanted);
+}
+
+#[test]
+fn lifted_denials_come_before_larger_groups() {
+    let entries = [("com.a/x", "1.0.0"), ("com.b/y", "1.0.0"), ("com.b/z", "1.0.0")];
+    let before = "com.a@; com.b@ | com.a/*!; {name: com.a/x, approval: {state: denied}}";
+    let plan = planned(&entries, before, "com.a@; com.b@ | com.a/*!; com.b/*!");
+    let found: Vec<(bool, u64)> =
+        plan.groups.iter().map(|group| (group.lifts, group.count)).collect();
+    assert_eq!((found, plan.lifted, plan.exposed), (vec![(true, 1), (false, 2)], 1, 3));
+}
+
+#[test]
+fn pin_that_is_moved_to_drifted_content_exposes_it_to_clients() {
+    let (first, second) = (entry("com.a/x", "1.0.0", "x"), entry("com.a/x", "1.0.0", "other"));
+    let (first_digest, second_digest) = (first.head.received, second.head.received);
+    let store = store(&[("com.a/x", "1.0.0")]);
+    commit(&store, &[Row::Entry(second)]);
+    let pinned = |digest: crate::model::Digest| {
+        let approval = format!("{{{REVIEW}, digest: '{digest}'}}");
+        policy(&overlays(&format!(
+            "com.a@ | {{name: com.a/x, versions: 1.0.0, tier: 1, approval: {approval}}}"
+        )))
+    };
+    let (before, after) = (pinned(first_digest), pinned(second_digest));
+    let snapshot = store.snapshot().expect("a snapshot");
+    let plan = plan(&snapshot, &before, &after, now(), &|| false).expect("a plan");
+    assert_eq!((plan.visible, plan.content, plan.described, plan.exposed), (0, 1, 0, 1));
+    let [group] = plan.groups.as_slice() else { panic!("{plan:?}") };
+    assert_eq!(
+        (group.effect, named(&group.cause)),
+        (PlannedEffect::Content, "changed com.a/x@1.0.0".into())
+    );
+    assert_eq!(weakened(&plan), ["Changed Pin com.a/x@1.0.0"]);
 }
