@@ -152,7 +152,7 @@ mod tests {
                "followed": is_followed, "approvedBy": approved_by})
     }
 
-    fn sheet(shown: Vec<Value>, kept: Vec<Value>) -> ReviewSheet {
+    fn sheet(shown: &[Value], kept: &[Value]) -> ReviewSheet {
         let sheet = json!({
             "name": "com.a/x", "asOf": "2026-06-01T00:00:00Z", "shown": shown, "kept": kept, "areas": [],
             "resemblances": [], "alerts": [], "decisions": [], "others": [], "digest": digest("sheet"), "command": "",
@@ -183,7 +183,7 @@ mod tests {
     #[test]
     fn version_that_no_reviewer_saw_is_left_to_follow() {
         let by = Some(digest("a rule"));
-        let sheet = sheet(vec![shown("1.1.0", None)], vec![kept("1.0.0", by), kept("1.2.0", None)]);
+        let sheet = sheet(&[shown("1.1.0", None)], &[kept("1.0.0", by), kept("1.2.0", None)]);
         let listed = contents(&sheet).expect("contents");
         assert_eq!(versions(&listed), ["1.0.0", "1.1.0"]);
     }
@@ -200,8 +200,8 @@ mod tests {
         #[case] wanted: Option<&str>,
     ) {
         let by = Some(digest("a rule"));
-        let shown = of_sheet.iter().map(|version| shown(version, None)).collect();
-        let sheet = sheet(shown, vec![kept("1.2.0", by), kept("1.9.0", None)]);
+        let shown: Vec<Value> = of_sheet.iter().map(|version| shown(version, None)).collect();
+        let sheet = sheet(&shown, &[kept("1.2.0", by), kept("1.9.0", None)]);
         let listed = contents(&sheet).expect("contents");
         let before = before.map(|version| Reference {
             version: Version::parse(version).expect("a version"),
@@ -215,10 +215,10 @@ mod tests {
     fn affirmation_lists_what_the_rule_lists_and_nothing_else() {
         let rule = rule(&["1.0.0", "1.1.0"]);
         let by = Some(rule.digest());
-        let whole = sheet(vec![shown("1.1.0", by)], vec![kept("1.0.0", by), kept("1.2.0", None)]);
+        let whole = sheet(&[shown("1.1.0", by)], &[kept("1.0.0", by), kept("1.2.0", None)]);
         let listed = covered_contents(&whole, &rule).expect("contents");
         assert_eq!(versions(&listed), ["1.0.0", "1.1.0"]);
-        let waiting = sheet(vec![shown("2.0.0", None)], vec![kept("1.0.0", by)]);
+        let waiting = sheet(&[shown("2.0.0", None)], &[kept("1.0.0", by)]);
         let refused =
             covered_contents(&waiting, &rule).expect_err("1.1.0 is not on it").to_string();
         assert!(refused.contains("lists 1.1.0") && refused.contains("does not have"), "{refused}");
@@ -234,13 +234,12 @@ mod tests {
         let rule = rule(&[]);
         let (by, other) = (Some(rule.digest()), Some(digest("another rule")));
         let sheet = sheet(
-            vec![shown("2.0.0", None)],
-            vec![kept("1.0.0", by), kept("1.1.0", other), kept("1.2.0", None)],
+            &[shown("2.0.0", None)],
+            &[kept("1.0.0", by), kept("1.1.0", other), kept("1.2.0", None)],
         );
         let listed = covered_contents(&sheet, &rule).expect("contents");
         assert_eq!(versions(&listed), ["1.0.0"]);
-        let none =
-            covered_contents(&super::tests::sheet(vec![shown("2.0.0", None)], vec![]), &rule);
+        let none = covered_contents(&super::tests::sheet(&[shown("2.0.0", None)], &[]), &rule);
         assert!(none.expect_err("nothing").to_string().contains("covers no version"));
     }
 }

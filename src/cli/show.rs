@@ -93,13 +93,11 @@ async fn read(target: &Target, request: ShowRequest<'_>) -> Result<Shown, CliErr
             operator.find(&path, &query).await?
         }
     };
-    match shown {
-        Some(shown) => Ok(shown),
-        None => {
-            let names = names(target).await?;
-            Err(unknown(&described(request), request.name.as_str(), &names))
-        }
+    if let Some(shown) = shown {
+        return Ok(shown);
     }
+    let names = names(target).await?;
+    Err(unknown(&described(request), request.name.as_str(), &names))
 }
 
 async fn compare(
@@ -112,8 +110,7 @@ async fn compare(
             let (snapshot, now) = (offline.store.snapshot()?, offline.clock.now());
             let (policy, screenings) = (offline.policy(), Screenings::offline());
             let of = (name, upstream);
-            let found = version_difference(&snapshot, policy, &screenings, now, of, (from, to))?;
-            found
+            version_difference(&snapshot, policy, &screenings, now, of, (from, to))?
         }
         Target::Daemon(operator) => {
             let path = ["differences", name.as_str()];
@@ -122,14 +119,12 @@ async fn compare(
             operator.find(&path, &query).await?
         }
     };
-    match difference {
-        Some(difference) => Ok(difference),
-        None => {
-            let upstream = upstream.map(|upstream| format!(" of {upstream}")).unwrap_or_default();
-            let text = format!("{name} in the versions {from} and {to}{upstream}");
-            Err(unknown(&text, name.as_str(), &names(target).await?))
-        }
+    if let Some(difference) = difference {
+        return Ok(difference);
     }
+    let upstream = upstream.map(|upstream| format!(" of {upstream}")).unwrap_or_default();
+    let text = format!("{name} in the versions {from} and {to}{upstream}");
+    Err(unknown(&text, name.as_str(), &names(target).await?))
 }
 
 fn described(request: ShowRequest<'_>) -> String {

@@ -75,8 +75,10 @@ impl<'e, 'a> Choice<'e, 'a> {
             candidates.iter().filter(is_asked).copied().collect()
         } else {
             let approved = greatest_kept(evaluation);
+            // A decision about a version of which the approval ended is open again.
             let is_open = |entry: &&&EntryEvaluation<'_>| {
-                is_waiting(entry) && approved.is_none_or(|approved| is_newer(entry, approved))
+                let is_due = |approved| is_kept(entry) || is_newer(entry, approved);
+                is_waiting(entry) && approved.is_none_or(is_due)
             };
             let waiting = candidates.iter().find(is_open).copied();
             waiting.or(approved).or(candidates.first().copied()).into_iter().collect()

@@ -5,7 +5,9 @@ use serde::{Deserialize, Serialize};
 use super::cause::Altered;
 use crate::curation::PolicySnapshot;
 use crate::model::{Name, NamespacePattern};
-use crate::overlay::{Alteration, Approval, Conditions, OnDrift, OverlaySet, Rule, State};
+use crate::overlay::{
+    Alteration, Approval, Conditions, Contents, OnDrift, OverlaySet, Rule, State,
+};
 use crate::ownership::Pins;
 
 /// Something that kept entries hidden, or would keep later ones hidden.
@@ -170,11 +172,11 @@ fn keeps_pins(old: &Approval, new: Option<&Approval>) -> bool {
     }
     let digest = old.digest.is_none_or(|old| {
         new.is_some_and(|new| {
-            let mut listed = new.contents.iter().flat_map(|contents| contents.iter());
+            let mut listed = new.contents.iter().flat_map(Contents::iter);
             new.digest == Some(old) || listed.any(|content| content.digest == old)
         })
     });
-    let mut listed = old.contents.iter().flat_map(|contents| contents.iter());
+    let mut listed = old.contents.iter().flat_map(Contents::iter);
     let contents = listed.all(|old| {
         let pinned = |new: &Approval| {
             new.leaves_out(&old.version) || new.pin_of(&old.version) == Some(old.digest)
