@@ -157,8 +157,12 @@ servers:
   - {name: com.other/tool-09, aproval: {state: approved}}
 ");
     daemon.lists(&both[..2]).await;
-    let status = daemon.operate("/status").await.json();
-    assert_eq!(status["overlays"]["state"], "refused");
+    // Denials of a file wait for nothing, and the lint of the set follows.
+    let status = eventually("the set is refused", async || {
+        let status = daemon.operate("/status").await.json();
+        (status["overlays"]["state"] == "refused").then_some(status)
+    })
+    .await;
     let finding = status["overlays"]["findings"][0].as_str().expect("a finding");
     assert!(
         finding.contains("policy.yaml:5:31: unknown key `aproval`; did you mean `approval`?"),

@@ -2,13 +2,13 @@
 
 use std::time::{Duration, Instant};
 
-const DEADLINE: Duration = Duration::from_secs(60);
+const DEADLINE: Duration = Duration::from_mins(3);
 const BETWEEN: Duration = Duration::from_millis(20);
 
 /// Polls `look` until it returns a value.
 ///
 /// # Panics
-/// After a minute; the message names the condition.
+/// After three minutes; the message names the condition.
 pub(crate) async fn eventually<T>(what: &str, mut look: impl AsyncFnMut() -> Option<T>) -> T {
     let begun = Instant::now();
     loop {
