@@ -70,7 +70,7 @@ fn short(subject: &str) -> [u8; 4] {
 }
 
 impl Store {
-    /// Removes events that are older than [`KEPT`], and the rules that only they named.
+    /// Removes events that are older than 400 days, and the rules that only they named.
     ///
     /// # Errors
     /// When the file cannot be read or written.
