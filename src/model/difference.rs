@@ -5,9 +5,9 @@ use serde_json::Value;
 use super::EscapedWhole;
 use super::difference_text::{added_text, became, bounded, removed_text};
 
-/// Changes that are shown to people at once. The first so many of [`all_changes`] have some of each member.
+/// Changes that are shown to people at once. The first so many of `all_changes` have some of each member.
 pub const FIRST_CHANGES: usize = 100;
-/// Changes that are listed for programs. With [`WHOLE_TEXT`] and the limit on an entry, it bounds the list.
+/// Changes that are listed for programs. With `WHOLE_TEXT` and the limit on an entry, it bounds the list.
 const MOST_CHANGES: usize = 2_000;
 /// Characters of one text in a list that is kept with an alert. An acknowledgement covers both contents by their
 /// digests, so what is cut here is still bound.
