@@ -118,7 +118,8 @@ impl Reserve {
                 // What is left of it would say that a reserve was given up.
                 let _ = fs::remove_file(path);
             }),
-            Found::GivenUp { size, .. } => make(path, size),
+            // A smaller one would end the limit on new content, which then takes the room of denials step by step.
+            Found::GivenUp { size, .. } => fill(path, size),
             Found::Kept { size } if size < BYTES => {
                 // What there is stays as it is on a disk without more room.
                 let _ = fill(path, BYTES);
