@@ -24,7 +24,7 @@ pub struct Dossier {
     pub authority: Option<String>,
     /// Versions that were served before ownership was checked.
     pub exempted: BTreeSet<Version>,
-    /// The versions that each configured view shows, or showed.
+    /// The versions that each configured view shows, or showed, by version.
     pub ledger: Vec<ViewRecord>,
     /// The verification record of the namespace.
     pub verification: VerificationRecord,
@@ -90,8 +90,15 @@ impl Dossier {
     /// Returns true if any configured view shows the version.
     #[must_use]
     pub fn is_visible(&self, version: &Version) -> bool {
-        let mut records = self.ledger.iter().filter(|record| record.version == *version);
-        records.any(|record| record.record.shown == Shown::Visible)
+        self.records_of(version).iter().any(|record| record.record.shown == Shown::Visible)
+    }
+
+    /// Returns the records of a version in the views that show it, or showed it.
+    #[must_use]
+    pub fn records_of(&self, version: &Version) -> &[ViewRecord] {
+        let begin = self.ledger.partition_point(|record| record.version < *version);
+        let behind = &self.ledger[begin..];
+        &behind[..behind.partition_point(|record| record.version == *version)]
     }
 
     /// Returns false if the name was last served from another upstream.

@@ -38,6 +38,7 @@ impl Snapshot {
                 dossier.ledger.push(ViewRecord { view: view.into(), version, record });
             }
         }
+        dossier.ledger.sort_by(|left, right| left.version.cmp(&right.version));
         dossier.verification = self.record(name.namespace())?.unwrap_or_default();
         dossier.claims = self.declarations(name)?.unwrap_or_default();
         if dossier.verification.concluded_at.is_none() {

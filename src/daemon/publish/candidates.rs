@@ -1,8 +1,8 @@
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::described::{SuccessorViews, Successors, load};
 use super::lifecycle_alerts::lifecycle_alerts;
-use super::name_alerts::{NameAlerts, is_served};
+use super::name_alerts::{NameAlerts, served_versions};
 use super::state::Work;
 use super::view::ViewState;
 use crate::catalog::{Candidate, Catalogue, NameUpdate, Source};
@@ -108,16 +108,23 @@ impl Evaluator<'_> {
     fn leaving(&self, dossier: &Dossier, evaluation: &Evaluation<'_>) -> Vec<Leaving> {
         let visible = dossier.ledger.iter().filter(|record| record.record.shown == Shown::Visible);
         let versions: BTreeSet<&Version> = visible.map(|record| &record.version).collect();
-        let gone = versions.into_iter().filter(|version| !is_served(evaluation, version));
-        gone.map(|version| {
-            let entry = evaluation.entries.iter().find(|entry| entry.row.version == *version);
-            let gate = entry.and_then(EntryEvaluation::hidden_by).map(|(gate, _)| gate);
-            let hiding = entry.and_then(|entry| entry.rules.hidden_by);
-            let hidden_by = hiding.filter(|_| gate == Some(Gate::Approved));
-            let hidden_by = hidden_by.map(|rule| self.rules.digest(rule));
-            Leaving { version: version.clone(), gate, hidden_by }
-        })
-        .collect()
+        let served = served_versions(evaluation);
+        // Of the upstreams that list a version the first one tells the reason.
+        let entries = evaluation.entries.iter().rev();
+        let first: BTreeMap<&Version, &EntryEvaluation<'_>> =
+            entries.map(|entry| (&entry.row.version, entry)).collect();
+        versions
+            .difference(&served)
+            .copied()
+            .map(|version| {
+                let entry = first.get(version).copied();
+                let gate = entry.and_then(EntryEvaluation::hidden_by).map(|(gate, _)| gate);
+                let hiding = entry.and_then(|entry| entry.rules.hidden_by);
+                let hidden_by = hiding.filter(|_| gate == Some(Gate::Approved));
+                let hidden_by = hidden_by.map(|rule| self.rules.digest(rule));
+                Leaving { version: version.clone(), gate, hidden_by }
+            })
+            .collect()
     }
 
     /// Returns true if every view that shows the entry already has an item of it.

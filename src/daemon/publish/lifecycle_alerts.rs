@@ -34,14 +34,14 @@ pub(super) fn lifecycle_alerts(
 }
 
 fn was_served(dossier: &Dossier, entry: &EntryEvaluation<'_>) -> bool {
-    dossier.ledger.iter().any(|record| record.version == entry.row.version)
+    !dossier.records_of(&entry.row.version).is_empty()
 }
 
 /// Returns true if a view showed an entry at a moment in the past, as far as the last change of its record tells.
 fn was_served_at(dossier: &Dossier, entry: &EntryEvaluation<'_>, at: Timestamp) -> bool {
-    let mut records = dossier.ledger.iter().filter(|record| record.version == entry.row.version);
-    records
-        .any(|ViewRecord { record, .. }| record.shown == Shown::Visible || at <= record.changed_at)
+    let is_meant =
+        |seen: &ViewRecord| seen.record.shown == Shown::Visible || at <= seen.record.changed_at;
+    dossier.records_of(&entry.row.version).iter().any(is_meant)
 }
 
 /// Returns an alert for each rule that ended while it served the name.

@@ -5,7 +5,7 @@ use super::renames::Spelling;
 use crate::alert::{AlertKind, Evidence as Item, ReportedAlert};
 use crate::curation::{
     Authorities, Authority, Dossier, EntryEvaluation, Evaluation, Evidence, Gate,
-    OwnershipEvidence, PolicySnapshot,
+    OwnershipEvidence, PolicySnapshot, QuarantinedFacts,
 };
 use crate::daemon::runtime::revocation;
 use crate::model::{Damage, Name, Status, Timestamp, Version};
@@ -41,9 +41,10 @@ fn is_expected(evidence: &Evidence<'_>) -> bool {
     }
 }
 
-/// Returns true if an entry of this version is served, from whichever upstream.
-pub(super) fn is_served(evaluation: &Evaluation<'_>, version: &Version) -> bool {
-    evaluation.entries.iter().any(|entry| entry.row.version == *version && entry.is_served())
+/// Returns the versions that are served, from whichever upstream.
+pub(super) fn served_versions<'e>(evaluation: &'e Evaluation<'_>) -> BTreeSet<&'e Version> {
+    let served = evaluation.entries.iter().filter(|entry| entry.is_served());
+    served.map(|entry| &entry.row.version).collect()
 }
 
 /// A name that an upstream lists without being authoritative for it.
@@ -119,11 +120,12 @@ impl NameAlerts {
     /// says so. One alert for a name: a publisher who deletes versions must not fill the places of other alerts.
     fn no_longer_served(&mut self, dossier: &Dossier, evaluation: &Evaluation<'_>, now: Timestamp) {
         let name = &dossier.name;
+        let served = served_versions(evaluation);
         let mut items = BTreeSet::new();
         for entry in &evaluation.entries {
             let version = &entry.row.version;
-            let was_served = dossier.ledger.iter().any(|record| record.version == *version);
-            if !was_served || !entry.is_approved() || is_served(evaluation, version) {
+            let was_served = !dossier.records_of(version).is_empty();
+            if !was_served || !entry.is_approved() || served.contains(version) {
                 continue;
             }
             let Some((gate, evidence)) = entry.hidden_by() else { continue };
@@ -141,13 +143,13 @@ impl NameAlerts {
     /// Reports served versions that their upstream now sends in a form that is not well-formed.
     fn unreadable(&mut self, dossier: &Dossier, evaluation: &Evaluation<'_>) {
         let name = &dossier.name;
-        let served = |upstream: &str, version: &str| {
-            evaluation.entries.iter().any(|entry| {
-                let row = entry.row;
-                row.upstream == upstream && row.version.as_str() == version && entry.is_served()
-            })
+        let served = evaluation.entries.iter().filter(|entry| entry.is_served());
+        let served: BTreeSet<(&str, &str)> =
+            served.map(|entry| (entry.row.upstream.as_str(), entry.row.version.as_str())).collect();
+        let is_served = |row: &&QuarantinedFacts| {
+            served.contains(&(row.upstream.as_str(), row.version.as_str()))
         };
-        let rows = dossier.quarantined.iter().filter(|row| served(&row.upstream, &row.version));
+        let rows = dossier.quarantined.iter().filter(is_served);
         let items: BTreeSet<Item> = rows
             .map(|row| Item::UnreadableRow { version: row.version.clone(), rule: row.rule.clone() })
             .collect();

@@ -10,7 +10,7 @@ use tempfile::TempDir;
 
 use super::folder::folder;
 use super::small_disk::SmallDisk;
-use super::wait::eventually;
+use super::wait::{eventually, poll};
 
 /// A folder with upstreams and overlays, in which `vidimus` can be run.
 pub(crate) struct Workplace {
@@ -341,11 +341,16 @@ impl Daemon {
     }
 
     /// Waits until exactly so many entries are served.
+    ///
+    /// # Panics
+    /// After the deadline, with the last status.
     pub(crate) async fn serves(&self, count: usize) {
-        eventually(&format!("{count} entries are served"), async || {
-            (self.operate("/status").await.json()["visible"] == count).then_some(())
-        })
-        .await;
+        let mut last = Value::Null;
+        let waited = poll(async || {
+            last = self.operate("/status").await.json();
+            (last["visible"] == count).then_some(())
+        });
+        assert!(waited.await.is_some(), "{count} entries are not served: {last}");
     }
 
     pub(crate) fn kill(&mut self) {
@@ -361,6 +366,21 @@ impl Daemon {
         eventually("the daemon ended", async || self.child.try_wait().expect("a status"))
             .await
             .code()
+    }
+}
+
+/// Lines of a log that a failed test prints.
+const SHOWN_LINES: usize = 60;
+
+impl Drop for Workplace {
+    /// Prints the end of the daemon's log if the test failed.
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            let log = self.log();
+            let lines: Vec<&str> = log.lines().collect();
+            let end = &lines[lines.len().saturating_sub(SHOWN_LINES)..];
+            println!("the daemon's log ends so:\n{}", end.join("\n"));
+        }
     }
 }
 

@@ -9,13 +9,19 @@ const BETWEEN: Duration = Duration::from_millis(20);
 ///
 /// # Panics
 /// After three minutes; the message names the condition.
-pub(crate) async fn eventually<T>(what: &str, mut look: impl AsyncFnMut() -> Option<T>) -> T {
+pub(crate) async fn eventually<T>(what: &str, look: impl AsyncFnMut() -> Option<T>) -> T {
+    let found = poll(look).await;
+    found.unwrap_or_else(|| panic!("timed out while waiting until {what}"))
+}
+
+/// Polls `look` until it returns a value; `None` after three minutes.
+pub(crate) async fn poll<T>(mut look: impl AsyncFnMut() -> Option<T>) -> Option<T> {
     let begun = Instant::now();
-    loop {
+    while begun.elapsed() < DEADLINE {
         if let Some(found) = look().await {
-            return found;
+            return Some(found);
         }
-        assert!(begun.elapsed() < DEADLINE, "timed out while waiting until {what}");
         tokio::time::sleep(BETWEEN).await;
     }
+    None
 }
