@@ -2,8 +2,8 @@
 //!
 //! When a write fails for lack of space the file is cut, and the next attempt has its room. From then on writes that
 //! bring new content have a share of that room only: deletions, decisions, the ledger and alerts may use all of it. The
-//! file begins with its size, so that a cut one tells a restart that it was given up. It returns, as
-//! large as the disk allows, and new content is unlimited again, when the disk has room enough.
+//! file begins with its size, so that a cut one tells a restart that it was given up. It returns in that size, and new
+//! content is unlimited again, when the disk has room enough.
 
 use std::fs::{self, File};
 use std::io::{self, Read, Seek, Write};
