@@ -8,7 +8,7 @@ use super::print::{as_json, counted, out};
 use super::target::Target;
 use crate::config::Settings;
 use crate::curation::{DEFAULT_VIEW, EntryState, Explanation, GateAnswer, VersionExplanation};
-use crate::daemon::{Screenings, explain_name, is_anything_known};
+use crate::daemon::{Screenings, explain_name};
 use crate::model::{Escaped, Name, Timestamp};
 
 /// Explains `NAME` or `NAME@VERSION`.
@@ -24,10 +24,7 @@ pub(super) async fn explain(
     let target = Target::open_known(&settings)?;
     let explanation = match &target {
         Target::Store(offline) => {
-            let (snapshot, now) = (offline.store.snapshot()?, offline.clock.now());
-            if !is_anything_known(&snapshot)? {
-                return Err(CliError::NothingKnown);
-            }
+            let (snapshot, now) = offline.known()?;
             let (policy, screenings) = (offline.policy(), Screenings::offline());
             explain_name(&snapshot, policy, &screenings, now, &parsed, version)?
         }

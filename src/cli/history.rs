@@ -1,3 +1,4 @@
+use super::client::unprocessable;
 use super::error::{CliError, Exit};
 use super::explain::split_version;
 use super::history_args::{ChangesArguments, HistoryArguments};
@@ -61,7 +62,7 @@ pub(super) async fn changes(
                 ("until", until.map(Timestamp::to_rfc3339)),
                 ("before", before.map(|before| before.to_string())),
             ];
-            operator.get(&["history"], &given(&query)).await.map_err(declined)?
+            unprocessable(operator.get(&["history"], &given(&query)).await)?
         }
     };
     if *json {
@@ -93,7 +94,7 @@ pub(super) async fn list_at(
             .map_err(|reason| CliError::Declined(reason.to_string()))?,
         Target::Daemon(operator) => {
             let at = at.to_rfc3339();
-            operator.get(&["served"], &[("at", &at)]).await.map_err(declined)?
+            unprocessable(operator.get(&["served"], &[("at", &at)]).await)?
         }
     };
     if let Some(pattern) = pattern.map(str::to_lowercase) {
@@ -133,12 +134,4 @@ fn print_served(found: &ServedThen) {
 pub(super) fn moment(text: &str) -> Result<Timestamp, CliError> {
     let day = || Timestamp::parse(&format!("{text}T00:00:00Z"));
     Timestamp::parse(text).or_else(|_| day()).map_err(|_| CliError::Time(text.to_owned()))
-}
-
-/// A daemon that has no record of a time refuses as the store itself does.
-fn declined(error: CliError) -> CliError {
-    match error {
-        CliError::Refused { status: 422, detail, .. } => CliError::Declined(detail),
-        other => other,
-    }
 }
