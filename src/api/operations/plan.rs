@@ -7,7 +7,7 @@ use http_body_util::BodyExt;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
-use super::entries::known;
+use super::reading::{Reading, known};
 use super::state::{Operator, evaluating};
 use crate::api::problem::Problem;
 use crate::config::MAX_FILES;
@@ -129,13 +129,10 @@ pub(super) async fn pattern(
     Path(text): Path<String>,
 ) -> Result<Json<PatternReport>, Problem> {
     let read = move |services: &Arc<Services>| {
-        let (policy, now) = (services.policy(), services.clock.now());
-        let snapshot = services.store.snapshot()?;
-        if !is_anything_known(&snapshot)? {
+        let Some(Reading { snapshot, policy, screenings, now }) = Reading::of(services)? else {
             return Ok(Ok(None));
-        }
-        explain_pattern(&snapshot, &policy, &services.screenings(), now, &text)
-            .map(|report| report.map(Some))
+        };
+        explain_pattern(&snapshot, &policy, &screenings, now, &text).map(|report| report.map(Some))
     };
     let Json(found) = evaluating(state, read).await?;
     known(Json(found.map_err(|bad| Problem::BadRequest(bad.to_string()))?))
