@@ -116,7 +116,7 @@ pub(super) fn reference(
     }
 }
 
-fn declined<T>(why: String) -> Result<T, CliError> {
+pub(super) fn declined<T>(why: String) -> Result<T, CliError> {
     Err(CliError::Declined(why))
 }
 

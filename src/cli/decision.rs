@@ -3,18 +3,15 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::covered::{contents, covered_contents, reference};
+use super::covered::{contents, covered_contents, declined, reference};
 use super::decide_args::{ApproveArguments, Followed};
 use super::error::CliError;
-use super::explain::split_version;
+use super::explain::{failed, split_version};
 use crate::curation::Gate;
 use crate::daemon::ReviewSheet;
 use crate::model::{Digest, Escaped, EscapedWhole, Timestamp, Version};
 use crate::overlay::edit::{Decided, Decision, Expiry, states_expiry};
 use crate::overlay::{NamePattern, Reviewed, Rule, State, VersionPattern};
-
-/// The outcome of a gate that hides a version, as an explanation has it.
-const FAILED: &str = "failed";
 
 /// The names and versions that a decision is about.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -162,10 +159,6 @@ pub(super) fn affirmation(
     Ok(decision)
 }
 
-fn declined<T>(why: String) -> Result<T, CliError> {
-    Err(CliError::Declined(why))
-}
-
 /// Returns the end of an approval, if its file states it.
 fn stated_expiry(rule: Option<&Rule>) -> Option<Timestamp> {
     rule.filter(|rule| states_expiry(rule))?.approved()?.expires
@@ -227,9 +220,8 @@ pub(super) fn still_hidden(sheet: &ReviewSheet) -> Vec<String> {
     ];
     let is_decided = |gate: &str| DECIDED.iter().any(|decided| decided.as_str() == gate);
     let warnings = sheet.shown.iter().filter_map(|shown| {
-        let gates = shown.explanation.gates.iter();
-        let failed: Vec<String> = gates
-            .filter(|gate| gate.outcome == FAILED && !is_decided(&gate.gate))
+        let failed: Vec<String> = failed(&shown.explanation)
+            .filter(|gate| !is_decided(&gate.gate))
             .map(|gate| format!("{}: {}", gate.gate, gate.evidence))
             .collect();
         let version = EscapedWhole(&shown.version);

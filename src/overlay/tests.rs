@@ -14,6 +14,13 @@ fn lint(yaml: &str) -> Vec<String> {
     findings.iter().map(Finding::to_string).collect()
 }
 
+/// Reads a file as the set of its rules.
+pub(super) fn set(yaml: &str) -> OverlaySet {
+    let now = Timestamp::parse("2026-06-01T00:00:00Z").expect("a time");
+    let context = Context { terms: Terms::default(), now, upstreams: None };
+    read(&[Source::new("x.yaml", yaml)], &context).into()
+}
+
 fn server(fields: &str) -> String {
     format!("servers:\n  - {{{fields}}}\n")
 }
