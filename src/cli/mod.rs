@@ -26,6 +26,7 @@ mod list_args;
 mod lookalikes;
 mod names;
 mod overlay_file;
+mod markdown;
 mod overlay_folder;
 mod ownership;
 mod pattern;
