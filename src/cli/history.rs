@@ -4,6 +4,7 @@ use super::explain::split_version;
 use super::history_args::{ChangesArguments, HistoryArguments};
 use super::history_text::{approval_of, print_history, warn_of_damage};
 use super::list::matches;
+use super::names::{names, unknown};
 use super::print::{as_json, counted, err, out, table};
 use super::target::Target;
 use crate::config::Settings;
@@ -19,7 +20,8 @@ pub(super) async fn history(
     let (name, version) = split_version(text);
     let parsed =
         Name::parse(name).map_err(|source| CliError::Name { text: name.to_owned(), source })?;
-    let found: History = match Target::open_known(&settings)? {
+    let target = Target::open_known(&settings)?;
+    let found: History = match &target {
         Target::Store(offline) => {
             let span = Span::of_answer(*before);
             history_of(&offline.store.snapshot()?, &parsed, version, span)?
@@ -30,6 +32,13 @@ pub(super) async fn history(
             operator.get(&["history", name], &given(&query)).await?
         }
     };
+    // The page of an earlier one may have events of the namespace only.
+    if before.is_none() && found.more == 0 && !has_events(&found, &parsed) {
+        let names = names(&target).await?;
+        if !names.is_empty() && names.iter().all(|known| known != name) {
+            return Err(unknown(text, name, &names));
+        }
+    }
     if *json {
         as_json(&found);
         return Ok(Exit::Done);
@@ -37,6 +46,13 @@ pub(super) async fn history(
     out(&Escaped(text).to_string());
     print_history(&found, false);
     Ok(Exit::Done)
+}
+
+/// Returns true if an event is about the name itself, and not about its namespace: it may be one that no upstream lists
+/// any more.
+fn has_events(found: &History, name: &Name) -> bool {
+    let subject = name.as_str().to_ascii_lowercase();
+    found.events.iter().any(|recorded| recorded.event.subject().as_ref() == Some(&subject))
 }
 
 /// Prints what became visible, hidden or different since a time, and why.
