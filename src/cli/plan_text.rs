@@ -186,6 +186,7 @@ fn of_weakened(weakened: &WeakenedRule, style: Style) -> String {
         Restriction::Internal => "internal namespace",
         Restriction::Ownership if *alteration == WeakenedBy::Added => "waiver of ownership",
         Restriction::Ownership => "ownership",
+        Restriction::Protection => "protection from lookalikes",
     };
     let effect = if *has_effect { "" } else { " (without effect now)" };
     let place =
