@@ -27,8 +27,8 @@ const MAX_RECEIVING: Duration = Duration::from_secs(30);
 
 /// Plans what a proposal would change of what is served. It changes nothing.
 ///
-/// Enforces: few proposals are in memory, one plan is made at a time, and each ends. A client that goes away is noticed
-/// only when the answer is written, so that the time limit ends what nothing awaits.
+/// Enforces: few proposals are in memory, one plan is made at a time, and each ends: at a time limit, or before its next
+/// name if the client goes away.
 pub(super) async fn plan(
     State(state): Operator,
     request: Request,
