@@ -124,10 +124,7 @@ fn changes(
         }
     }
     if !sources.is_empty() {
-        let changes = sources.into_iter().map(|source| {
-            edited(overlays, decision, Some(Arc::clone(source)), source.file.clone())
-        });
-        return changes.collect();
+        return edited_where_possible(overlays, decision, sources);
     }
     let before = match file {
         Some(file) => overlays.source_at(file).cloned(),
@@ -170,6 +167,30 @@ fn new_file(overlays: &Overlays, file: &Path) -> Result<String, CliError> {
             "{} is not a file `*.yaml` in a folder of {}; overlays are read from there",
             file.display(),
             overlays.root.display()
+/// Returns the changes of the files that have the rule. A denial leaves out a file that an error keeps from being edited, if
+/// another file takes it.
+fn edited_where_possible(
+    overlays: &Overlays,
+    decision: &Decision,
+    sources: Vec<&Arc<Source>>,
+) -> Result<Vec<Change>, CliError> {
+    let (mut changes, mut left_out) = (Vec::new(), None);
+    for source in sources {
+        match edited(overlays, decision, Some(Arc::clone(source)), source.file.clone()) {
+            Err(refused @ CliError::Edit(_))
+                if decision.approval.state.hides() && overlays.had_error(&source.file) =>
+            {
+                left_out = Some(refused);
+            }
+            change => changes.push(change?),
+        }
+    }
+    match left_out {
+        Some(refused) if changes.is_empty() => Err(refused),
+        _ => Ok(changes),
+    }
+}
+
         ))
     };
     let name = file.file_name().and_then(|name| name.to_str()).ok_or_else(allowed)?;
