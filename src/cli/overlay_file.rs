@@ -25,6 +25,7 @@ struct Written<'w> {
     file: &'w str,
     /// True if the file did not exist.
     is_new: bool,
+#[serde(rename_all = "camelCase")]
     difference: String,
 }
 
