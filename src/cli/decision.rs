@@ -6,8 +6,7 @@ use std::time::Duration;
 use super::covered::{contents, covered_contents, declined, reference};
 use super::decide_args::{ApproveArguments, Followed};
 use super::error::CliError;
-use super::explain::{failed, split_version};
-use crate::curation::Gate;
+use super::explain::split_version;
 use crate::daemon::ReviewSheet;
 use crate::model::{Digest, Escaped, EscapedWhole, Timestamp, Version};
 use crate::overlay::edit::{Decided, Decision, Expiry, states_expiry};
@@ -206,32 +205,4 @@ fn of_sheet(
     decision.approval.contents = Some(contents);
     decision.approval.reference = reference;
     Ok(decision)
-}
-
-/// Returns a warning for each version of a sheet that stays hidden after its approval, with the gates that it fails.
-pub(super) fn still_hidden(sheet: &ReviewSheet) -> Vec<String> {
-    // The approval decides about these; a denial beside it is a warning of the set.
-    const DECIDED: [Gate; 5] = [
-        Gate::Approved,
-        Gate::ApprovalNotExpired,
-        Gate::DigestMatchesPin,
-        Gate::ContentAsReviewed,
-        Gate::NoOpenLookalikeAlert,
-    ];
-    let is_decided = |gate: &str| DECIDED.iter().any(|decided| decided.as_str() == gate);
-    let warnings = sheet.shown.iter().filter_map(|shown| {
-        let failed: Vec<String> = failed(&shown.explanation)
-            .filter(|gate| !is_decided(&gate.gate))
-            .map(|gate| format!("{}: {}", gate.gate, gate.evidence))
-            .collect();
-        let version = EscapedWhole(&shown.version);
-        let failed = failed.join("; ");
-        (!failed.is_empty()).then(|| {
-            format!(
-                "{version} is approved, and is not served before it passes: {}",
-                EscapedWhole(&failed)
-            )
-        })
-    });
-    warnings.collect()
 }
