@@ -649,7 +649,7 @@ async fn approval_of_a_range_covers_what_was_shown_and_nothing_that_comes_later(
 #[test]
 fn written_file_is_an_object_for_programs() {
     let place = Workplace::new("https://registry.example");
-    let mut written = |state: &str| {
+    let written = |state: &str| {
         let written = place.json(&[state, NAME, "--by", "alice", "--reason", "r", "--json"]);
         let members: Vec<String> =
             written.as_object().expect("an object").keys().cloned().collect();
