@@ -126,12 +126,11 @@ pub fn replace_file(
     };
     refuse_link(path)?;
     let own;
-    let lock = match lock.filter(|lock| lock.is_of(folder)) {
-        Some(lock) => lock,
-        None => {
-            own = lock_folder(folder)?;
-            &own
-        }
+    let lock = if let Some(lock) = lock.filter(|lock| lock.is_of(folder)) {
+        lock
+    } else {
+        own = lock_folder(folder)?;
+        &own
     };
     lock.remove_abandoned(folder);
     let prepared = tempfile::Builder::new()
