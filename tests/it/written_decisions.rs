@@ -664,6 +664,12 @@ fn written_file_is_an_object_for_programs() {
 #[test]
 fn one_of_several_decisions_at_once_stands_in_a_file() {
     let place = Workplace::new("https://registry.example");
+    // All of them read the folder before the first one could write.
+    for number in 0..500 {
+        let rule = format!("servers: [{{name: com.b/n{number}, tier: 1}}]\n");
+        place.overlay(&format!("other{number}.yaml"), &rule);
+    }
+    let before = files(&place).len();
     let running: Vec<_> = (0..6)
         .map(|number| {
             let file = format!("overlays/n{number}.yaml");
@@ -674,7 +680,7 @@ fn one_of_several_decisions_at_once_stands_in_a_file() {
         .collect();
     let outputs = running.into_iter().map(|child| child.wait_with_output().expect("an end"));
     let done_by = outputs.filter(|output| output.status.success()).count();
-    assert_eq!((done_by, files(&place).len()), (1, 2), "{:?}", files(&place));
+    assert_eq!((done_by, files(&place).len() - before), (1, 1));
     done(&place, &["check"]);
 }
 
