@@ -110,9 +110,9 @@ async fn accept_all(listener: impl Listener, router: Router, door: Door, stop: C
         connections.spawn(async move {
             let stream = patient(stream, silence);
             let ended = match tls {
-                None => serve_connection(stream, router, caller, stop).await,
+                None => serve_connection(stream, router, caller, silence, stop).await,
                 Some(tls) => match timeout(HANDSHAKE, tls.acceptor().accept(stream)).await {
-                    Ok(Ok(stream)) => serve_connection(stream, router, caller, stop).await,
+                    Ok(Ok(stream)) => serve_connection(stream, router, caller, silence, stop).await,
                     Ok(Err(error)) => Err(error.to_string()),
                     Err(_) => Err("the TLS handshake took more than 10 seconds".into()),
                 },
@@ -157,6 +157,7 @@ async fn serve_connection(
     stream: impl AsyncRead + AsyncWrite + Unpin + 'static,
     router: Router,
     caller: Caller,
+    silence: Option<Duration>,
     stop: CancellationToken,
 ) -> Result<(), String> {
     let mut server = http1::Builder::new();
@@ -164,8 +165,9 @@ async fn serve_connection(
         .timer(TokioTimer::new())
         .header_read_timeout(HEADERS)
         // Otherwise hyper reads while it writes, to detect a closed connection, and an answer that takes
-        // longer than the read time-out would be cut off.
-        .half_close(true)
+        // longer than the read time-out would be cut off. Without a time-out, a client that leaves ends its
+        // request.
+        .half_close(silence.is_some())
         .max_headers(MAX_HEADERS)
         // The buffer alone is no limit: one read fills it beyond its size.
         .max_header_size(MAX_HEAD_BYTES)
@@ -256,9 +258,27 @@ mod tests {
         ours.write_all(head.as_bytes()).await.expect("room for it");
         let peer = Caller::Network(([127, 0, 0, 1], 1).into());
         let stop = CancellationToken::new();
-        let served = serve_connection(theirs, Router::new(), peer, stop).await;
+        let served = serve_connection(theirs, Router::new(), peer, Some(STALLED), stop).await;
         let mut answer = String::new();
         ours.read_to_string(&mut answer).await.expect("an answer");
         assert!(answer.starts_with(wanted), "{size}: {answer:?} {served:?}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn operator_who_leaves_ends_the_request() {
+        let (mut ours, theirs) = tokio::io::duplex(1024);
+        ours.write_all(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n").await.expect("room for it");
+        let (began, mut is_begun) = tokio::sync::mpsc::channel::<()>(1);
+        let router = Router::new().fallback(move || async move {
+            began.send(()).await.expect("a test that waits");
+            std::future::pending::<()>().await;
+        });
+        let peer = Caller::Network(([127, 0, 0, 1], 1).into());
+        let stop = CancellationToken::new();
+        let served = tokio::spawn(serve_connection(theirs, router, peer, None, stop));
+        is_begun.recv().await.expect("a request");
+        drop(ours);
+        let ended = served.await.expect("an end").expect_err("no answer");
+        assert_ne!(ended, "the last request did not end in time");
     }
 }

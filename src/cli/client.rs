@@ -17,7 +17,7 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 use super::error::CliError;
-use crate::api::{SocketError, TOKEN_FILE, connect_socket, read_token};
+use crate::api::{NO_DATA, SocketError, TOKEN_FILE, connect_socket, read_token};
 use crate::config::Settings;
 
 /// The file in the data folder in which a daemon says where it listens. It is for people and scripts: a command that
@@ -93,7 +93,6 @@ impl Operator {
     ) -> Result<Option<T>, CliError> {
         match self.get(path, query).await {
             Err(CliError::Refused { status: 404, .. }) => Ok(None),
-            Err(CliError::Refused { status: 503, .. }) => Err(CliError::NothingKnown),
             answered => answered.map(Some),
         }
     }
@@ -211,10 +210,19 @@ fn refusal(daemon: String, status: StatusCode, body: &[u8]) -> CliError {
         detail: String,
     }
     let detail = match serde_json::from_slice(body) {
+        Ok(Problem { detail }) if detail == NO_DATA => return CliError::NothingKnown,
         Ok(Problem { detail }) => detail,
         Err(_) => "an answer this release does not understand".into(),
     };
     CliError::Refused { daemon, status: status.as_u16(), detail }
+}
+
+/// Returns the reason of an answer that declines what was asked, as the store itself declines it.
+pub(super) fn unprocessable<T>(answer: Result<T, CliError>) -> Result<T, CliError> {
+    match answer {
+        Err(CliError::Refused { status: 422, detail, .. }) => Err(CliError::Declined(detail)),
+        answer => answer,
+    }
 }
 
 /// Returns the reason of an answer that declines what a person decided.
@@ -235,5 +243,15 @@ mod tests {
     fn path_and_query_are_encoded() {
         assert_eq!(target(&["explain", "a.b/c d"], &[]), "/explain/a.b%2Fc%20d");
         assert_eq!(target(&["x"], &[("by", "a&b"), ("é", "")]), "/x?by=a%26b&%C3%A9=");
+    }
+
+    #[test]
+    fn daemon_without_data_differs_from_one_that_is_busy() {
+        let answered = |detail: &str| {
+            let body = serde_json::json!({"status": 503, "detail": detail}).to_string();
+            refusal("a".into(), StatusCode::SERVICE_UNAVAILABLE, body.as_bytes())
+        };
+        assert!(matches!(answered(NO_DATA), CliError::NothingKnown));
+        assert!(matches!(answered("Busy"), CliError::Refused { status: 503, .. }));
     }
 }

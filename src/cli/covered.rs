@@ -116,12 +116,12 @@ pub(super) fn reference(
     }
 }
 
-fn declined<T>(why: String) -> Result<T, CliError> {
+pub(super) fn declined<T>(why: String) -> Result<T, CliError> {
     Err(CliError::Declined(why))
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use serde_json::{Value, json};
 
     use super::*;
@@ -129,11 +129,11 @@ mod tests {
     use crate::model::Timestamp;
     use crate::overlay::{Context, Terms, read};
 
-    fn digest(text: &str) -> Digest {
+    pub(in crate::cli) fn digest(text: &str) -> Digest {
         Digest::of(text.as_bytes())
     }
 
-    fn shown(version: &str, approved_by: Option<Digest>) -> Value {
+    pub(in crate::cli) fn shown(version: &str, approved_by: Option<Digest>) -> Value {
         let at = "2026-06-01T00:00:00Z";
         json!({
             "version": version, "upstream": "official", "received": digest(version),
@@ -146,13 +146,13 @@ mod tests {
         })
     }
 
-    fn kept(version: &str, approved_by: Option<Digest>) -> Value {
+    pub(in crate::cli) fn kept(version: &str, approved_by: Option<Digest>) -> Value {
         let is_followed = approved_by.is_none();
         json!({"version": version, "upstream": "official", "received": digest(version),
                "followed": is_followed, "approvedBy": approved_by})
     }
 
-    fn sheet(shown: &[Value], kept: &[Value]) -> ReviewSheet {
+    pub(in crate::cli) fn sheet(shown: &[Value], kept: &[Value]) -> ReviewSheet {
         let sheet = json!({
             "name": "com.a/x", "asOf": "2026-06-01T00:00:00Z", "shown": shown, "kept": kept, "areas": [],
             "resemblances": [], "alerts": [], "decisions": [], "others": [], "digest": digest("sheet"), "command": "",

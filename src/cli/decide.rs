@@ -1,18 +1,19 @@
 //! The decisions of a reviewer: they are written into the overlay files, which a person commits.
 
+use super::afterwards::{left_behind, still_hidden};
 use super::decide_args::{AffirmArguments, ApproveArguments, Output, RefuseArguments};
-use super::decision::{Subject, affirmation, approval, require_seen, still_hidden};
+use super::decision::{Subject, affirmation, approval, require_seen};
+use super::denied::covers_nothing;
 use super::error::{CliError, Exit};
-use super::names::{names, not_listed};
-use super::overlay_file::write;
+use super::overlay_file::{lock, write};
 use super::overlay_folder::Overlays;
 use super::print::err;
 use super::review::sheet_of;
-use super::target::Target;
-use crate::config::Settings;
+use crate::config::{FolderLock, Settings};
 use crate::daemon::{Clock, ReviewSheet};
 use crate::model::{Digest, Timestamp};
-use crate::overlay::{NamePattern, State};
+use crate::overlay::State;
+use crate::overlay::edit::Decision;
 
 /// Approves what a review sheet showed.
 pub(super) async fn approve(
@@ -20,10 +21,11 @@ pub(super) async fn approve(
     arguments: &ApproveArguments,
 ) -> Result<Exit, CliError> {
     let ApproveArguments { name, seen, output, .. } = arguments;
-    let Read { subject, sheet, overlays, now } = read(settings, name, *seen, output).await?;
+    let Read { subject, sheet, overlays, lock, now } = read(settings, name, *seen, output).await?;
     let before = overlays.rule_of(&subject);
     let decision = approval(&subject, &sheet, arguments, before, now)?;
-    write(&overlays, &decision, output)?;
+    write(&overlays, &decision, output, lock.as_ref())?;
+    warn_of_left_behind(&sheet, &decision);
     still_hidden(&sheet).iter().for_each(|warning| err(&format!("warning: {warning}")));
     Ok(Exit::Done)
 }
@@ -34,10 +36,17 @@ pub(super) async fn affirm(
     arguments: &AffirmArguments,
 ) -> Result<Exit, CliError> {
     let AffirmArguments { name, seen, by, output } = arguments;
-    let Read { subject, sheet, overlays, now } = read(settings, name, *seen, output).await?;
+    let Read { subject, sheet, overlays, lock, now } = read(settings, name, *seen, output).await?;
     let before = overlays.rule_of(&subject);
-    write(&overlays, &affirmation(&subject, &sheet, by, before, now)?, output)?;
+    let decision = affirmation(&subject, &sheet, by, before, now)?;
+    write(&overlays, &decision, output, lock.as_ref())?;
+    warn_of_left_behind(&sheet, &decision);
     Ok(Exit::Done)
+}
+
+/// Warns of versions that were served by `follow`, and that the reference has reached.
+fn warn_of_left_behind(sheet: &ReviewSheet, decision: &Decision) {
+    left_behind(sheet, decision).iter().for_each(|warning| err(&format!("warning: {warning}")));
 }
 
 /// The sheet that a person read, and the overlays that it rests on.
@@ -45,6 +54,7 @@ struct Read {
     subject: Subject,
     sheet: ReviewSheet,
     overlays: Overlays,
+    lock: Option<FolderLock>,
     now: Timestamp,
 }
 
@@ -58,9 +68,10 @@ async fn read(
     let sheet = sheet_of(&settings, text).await?;
     require_seen(text, &sheet, seen)?;
     let now = Clock::system().max(sheet.as_of);
+    let lock = lock(&settings, output).await?;
     let overlays = Overlays::read_whole(&settings, now)?;
     overlays.require_rules_of(&sheet)?;
-    Ok(Read { subject, sheet, overlays, now })
+    Ok(Read { subject, sheet, overlays, lock, now })
 }
 
 /// Denies or suspends servers, whatever they contain.
@@ -71,22 +82,14 @@ pub(super) async fn refuse(
 ) -> Result<Exit, CliError> {
     let RefuseArguments { name, by, reason, output } = arguments;
     let subject = Subject::parse(name, output.upstream.as_deref())?;
-    let unlisted = unlisted(&settings, &subject).await;
     let now = Clock::system();
     let mut decision = subject.decision(state, by, now);
     decision.reason = Some(reason.clone());
-    write(&Overlays::read(&settings, now), &decision, output)?;
-    if let Some(unlisted) = unlisted {
-        err(&format!("warning: {unlisted}"));
+    let uncovering = covers_nothing(&settings, &decision, now).await;
+    let lock = lock(&settings, output).await?;
+    write(&Overlays::read(&settings, now), &decision, output, lock.as_ref())?;
+    if let Some(warning) = uncovering {
+        err(&format!("warning: {warning}"));
     }
     Ok(Exit::Done)
-}
-
-/// Returns a warning about a name that no upstream lists. A denial may precede what it denies, and needs no store.
-async fn unlisted(settings: &Settings, subject: &Subject) -> Option<CliError> {
-    let NamePattern::Exact(name) = &subject.name else { return None };
-    let target = Target::open_known(settings).ok()?;
-    let names = names(&target).await.ok()?;
-    let is_known = names.is_empty() || names.iter().any(|known| known == name.as_str());
-    (!is_known).then(|| not_listed(name.as_str(), name.as_str(), &names))
 }

@@ -3,18 +3,14 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::covered::{contents, covered_contents, reference};
+use super::covered::{contents, covered_contents, declined, reference};
 use super::decide_args::{ApproveArguments, Followed};
 use super::error::CliError;
 use super::explain::split_version;
-use crate::curation::Gate;
 use crate::daemon::ReviewSheet;
 use crate::model::{Digest, Escaped, EscapedWhole, Timestamp, Version};
 use crate::overlay::edit::{Decided, Decision, Expiry, states_expiry};
 use crate::overlay::{NamePattern, Reviewed, Rule, State, VersionPattern};
-
-/// The outcome of a gate that hides a version, as an explanation has it.
-const FAILED: &str = "failed";
 
 /// The names and versions that a decision is about.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -162,10 +158,6 @@ pub(super) fn affirmation(
     Ok(decision)
 }
 
-fn declined<T>(why: String) -> Result<T, CliError> {
-    Err(CliError::Declined(why))
-}
-
 /// Returns the end of an approval, if its file states it.
 fn stated_expiry(rule: Option<&Rule>) -> Option<Timestamp> {
     rule.filter(|rule| states_expiry(rule))?.approved()?.expires
@@ -213,33 +205,4 @@ fn of_sheet(
     decision.approval.contents = Some(contents);
     decision.approval.reference = reference;
     Ok(decision)
-}
-
-/// Returns a warning for each version of a sheet that stays hidden after its approval, with the gates that it fails.
-pub(super) fn still_hidden(sheet: &ReviewSheet) -> Vec<String> {
-    // The approval decides about these; a denial beside it is a warning of the set.
-    const DECIDED: [Gate; 5] = [
-        Gate::Approved,
-        Gate::ApprovalNotExpired,
-        Gate::DigestMatchesPin,
-        Gate::ContentAsReviewed,
-        Gate::NoOpenLookalikeAlert,
-    ];
-    let is_decided = |gate: &str| DECIDED.iter().any(|decided| decided.as_str() == gate);
-    let warnings = sheet.shown.iter().filter_map(|shown| {
-        let gates = shown.explanation.gates.iter();
-        let failed: Vec<String> = gates
-            .filter(|gate| gate.outcome == FAILED && !is_decided(&gate.gate))
-            .map(|gate| format!("{}: {}", gate.gate, gate.evidence))
-            .collect();
-        let version = EscapedWhole(&shown.version);
-        let failed = failed.join("; ");
-        (!failed.is_empty()).then(|| {
-            format!(
-                "{version} is approved, and is not served before it passes: {}",
-                EscapedWhole(&failed)
-            )
-        })
-    });
-    warnings.collect()
 }

@@ -1,4 +1,3 @@
-use super::client::Operator;
 use super::content::one_line;
 use super::error::{CliError, Exit};
 use super::list::by_version;
@@ -8,7 +7,7 @@ use super::print::{as_json, counted, out};
 use super::target::Target;
 use crate::config::Settings;
 use crate::curation::{DEFAULT_VIEW, EntryState, Explanation, GateAnswer, VersionExplanation};
-use crate::daemon::{Screenings, explain_name, is_anything_known};
+use crate::daemon::{Screenings, explain_name};
 use crate::model::{Escaped, Name, Timestamp};
 
 /// Explains `NAME` or `NAME@VERSION`.
@@ -22,18 +21,7 @@ pub(super) async fn explain(
     let parsed =
         Name::parse(name).map_err(|source| CliError::Name { text: name.to_owned(), source })?;
     let target = Target::open_known(&settings)?;
-    let explanation = match &target {
-        Target::Store(offline) => {
-            let (snapshot, now) = (offline.store.snapshot()?, offline.clock.now());
-            if !is_anything_known(&snapshot)? {
-                return Err(CliError::NothingKnown);
-            }
-            let (policy, screenings) = (offline.policy(), Screenings::offline());
-            explain_name(&snapshot, policy, &screenings, now, &parsed, version)?
-        }
-        Target::Daemon(operator) => ask(operator, name, version).await?,
-    };
-    let Some(explanation) = explanation else {
+    let Some(explanation) = explained(&target, &parsed, version).await? else {
         return Err(unknown(text, name, &names(&target).await?));
     };
     if json {
@@ -49,14 +37,24 @@ pub(super) fn split_version(text: &str) -> (&str, Option<&str>) {
     text.split_once('@').map_or((text, None), |(name, version)| (name, Some(version)))
 }
 
-async fn ask(
-    operator: &Operator,
-    name: &str,
+/// Explains the versions of a name, or one of them; `None` if no upstream lists it.
+pub(super) async fn explained(
+    target: &Target,
+    name: &Name,
     version: Option<&str>,
 ) -> Result<Option<Explanation>, CliError> {
-    let query: Vec<(&str, &str)> =
-        version.map(|version| ("version", version)).into_iter().collect();
-    operator.find(&["explain", name], &query).await
+    match target {
+        Target::Store(offline) => {
+            let (snapshot, now) = offline.known()?;
+            let (policy, screenings) = (offline.policy(), Screenings::offline());
+            Ok(explain_name(&snapshot, policy, &screenings, now, name, version)?)
+        }
+        Target::Daemon(operator) => {
+            let query: Vec<(&str, &str)> =
+                version.map(|version| ("version", version)).into_iter().collect();
+            operator.find(&["explain", name.as_str()], &query).await
+        }
+    }
 }
 
 fn print_explanation(explanation: &Explanation, verbose: bool) {

@@ -1,8 +1,10 @@
+use super::client::unprocessable;
 use super::error::{CliError, Exit};
 use super::explain::split_version;
 use super::history_args::{ChangesArguments, HistoryArguments};
 use super::history_text::{approval_of, print_history, warn_of_damage};
 use super::list::matches;
+use super::names::{names, unknown};
 use super::print::{as_json, counted, err, out, table};
 use super::target::Target;
 use crate::config::Settings;
@@ -18,7 +20,8 @@ pub(super) async fn history(
     let (name, version) = split_version(text);
     let parsed =
         Name::parse(name).map_err(|source| CliError::Name { text: name.to_owned(), source })?;
-    let found: History = match Target::open_known(&settings)? {
+    let target = Target::open_known(&settings)?;
+    let found: History = match &target {
         Target::Store(offline) => {
             let span = Span::of_answer(*before);
             history_of(&offline.store.snapshot()?, &parsed, version, span)?
@@ -29,6 +32,13 @@ pub(super) async fn history(
             operator.get(&["history", name], &given(&query)).await?
         }
     };
+    // The page of an earlier one may have events of the namespace only.
+    if before.is_none() && found.more == 0 && !has_events(&found, &parsed) {
+        let names = names(&target).await?;
+        if !names.is_empty() && names.iter().all(|known| known != name) {
+            return Err(unknown(text, name, &names));
+        }
+    }
     if *json {
         as_json(&found);
         return Ok(Exit::Done);
@@ -36,6 +46,13 @@ pub(super) async fn history(
     out(&Escaped(text).to_string());
     print_history(&found, false);
     Ok(Exit::Done)
+}
+
+/// Returns true if an event is about the name itself, and not about its namespace: it may be one that no upstream lists
+/// any more.
+fn has_events(found: &History, name: &Name) -> bool {
+    let subject = name.as_str().to_ascii_lowercase();
+    found.events.iter().any(|recorded| recorded.event.subject().as_ref() == Some(&subject))
 }
 
 /// Prints what became visible, hidden or different since a time, and why.
@@ -61,7 +78,7 @@ pub(super) async fn changes(
                 ("until", until.map(Timestamp::to_rfc3339)),
                 ("before", before.map(|before| before.to_string())),
             ];
-            operator.get(&["history"], &given(&query)).await.map_err(declined)?
+            unprocessable(operator.get(&["history"], &given(&query)).await)?
         }
     };
     if *json {
@@ -93,7 +110,7 @@ pub(super) async fn list_at(
             .map_err(|reason| CliError::Declined(reason.to_string()))?,
         Target::Daemon(operator) => {
             let at = at.to_rfc3339();
-            operator.get(&["served"], &[("at", &at)]).await.map_err(declined)?
+            unprocessable(operator.get(&["served"], &[("at", &at)]).await)?
         }
     };
     if let Some(pattern) = pattern.map(str::to_lowercase) {
@@ -133,12 +150,4 @@ fn print_served(found: &ServedThen) {
 pub(super) fn moment(text: &str) -> Result<Timestamp, CliError> {
     let day = || Timestamp::parse(&format!("{text}T00:00:00Z"));
     Timestamp::parse(text).or_else(|_| day()).map_err(|_| CliError::Time(text.to_owned()))
-}
-
-/// A daemon that has no record of a time refuses as the store itself does.
-fn declined(error: CliError) -> CliError {
-    match error {
-        CliError::Refused { status: 422, detail, .. } => CliError::Declined(detail),
-        other => other,
-    }
 }

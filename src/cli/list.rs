@@ -7,8 +7,8 @@ use super::print::{as_json, counted, err, out, table};
 use super::target::Target;
 use crate::config::Settings;
 use crate::daemon::{
-    Listed, QuarantineReport, RuleEffect, Screenings, StatusReport, is_anything_known,
-    list as list_entries, rule_effects,
+    Listed, QuarantineReport, RuleEffect, Screenings, StatusReport, list as list_entries,
+    rule_effects,
 };
 use crate::model::{Escaped, Timestamp, Version};
 
@@ -59,10 +59,7 @@ async fn read(
     let wants_effects = prints_effects(arguments);
     match target {
         Target::Store(offline) => {
-            let (snapshot, now) = (offline.store.snapshot()?, offline.clock.now());
-            if !is_anything_known(&snapshot)? {
-                return Err(CliError::NothingKnown);
-            }
+            let (snapshot, now) = offline.known()?;
             let (policy, screenings) = (offline.policy(), Screenings::offline());
             let lines = list_entries(&snapshot, policy, &screenings, now, all)?;
             let effects = if wants_effects {
@@ -74,7 +71,7 @@ async fn read(
         }
         Target::Daemon(operator) => {
             let query = [("all", if all { "true" } else { "false" })];
-            let lines = known(operator.get(&["list"], &query).await)?;
+            let lines = operator.get(&["list"], &query).await?;
             let effects = if wants_effects { effects(&operator).await } else { Vec::new() };
             Ok((lines, effects))
         }
@@ -91,13 +88,6 @@ fn prints_effects(arguments: &ListArguments) -> bool {
 async fn effects(operator: &Operator) -> Vec<RuleEffect> {
     // A daemon of an older release does not know the route.
     operator.get(&["rules"], &[]).await.unwrap_or_default()
-}
-
-fn known<T>(answer: Result<T, CliError>) -> Result<T, CliError> {
-    match answer {
-        Err(CliError::Refused { status: 503, .. }) => Err(CliError::NothingKnown),
-        answer => answer,
-    }
 }
 
 fn select(mut lines: Vec<Listed>, arguments: &ListArguments, now: Timestamp) -> Vec<Listed> {

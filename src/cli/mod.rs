@@ -4,6 +4,7 @@
 //! daemon they open the file themselves. Both paths end in the same functions of [`crate::daemon`], so they cannot
 //! disagree.
 
+mod afterwards;
 mod alert_args;
 mod alerts;
 mod args;
@@ -15,6 +16,7 @@ mod decide;
 mod decide_args;
 mod decision;
 mod demo;
+mod denied;
 mod error;
 mod explain;
 mod history;
@@ -24,6 +26,7 @@ mod hold;
 mod list;
 mod list_args;
 mod lookalikes;
+mod markdown;
 mod names;
 mod overlay_file;
 mod overlay_folder;

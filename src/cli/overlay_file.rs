@@ -3,6 +3,7 @@
 use std::io::{IsTerminal, Write, stdout};
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde::Serialize;
 use similar::TextDiff;
@@ -11,16 +12,20 @@ use super::decide_args::Output;
 use super::error::CliError;
 use super::overlay_folder::{Change, Overlays};
 use super::print::{as_json, err, out};
-use crate::config::replace_file;
+use crate::config::{FolderLock, ReplaceError, Settings, lock_folder, replace_file};
 use crate::lint::Source;
 use crate::model::{EscapedWhole, reason};
 use crate::overlay::NamePattern;
 use crate::overlay::edit::{Decision, Refusal, edit};
 
+/// The time that a command waits for those that write before it. Reading the largest folder takes a second or two.
+const MOST_WAITING: Duration = Duration::from_secs(20);
+const BETWEEN_TRIES: Duration = Duration::from_millis(20);
 /// The new files that are tried for a denial, by number behind the name.
 const MOST_NEW_FILES: usize = 100;
 
 #[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
 struct Written<'w> {
     file: &'w str,
     /// True if the file did not exist.
@@ -28,11 +33,31 @@ struct Written<'w> {
     difference: String,
 }
 
+/// Locks the overlay folder until the decision is written: one that another command writes meanwhile may contradict it
+/// from another file. `None` if nothing will be written, or if there is no folder.
+pub(super) async fn lock(
+    settings: &Settings,
+    output: &Output,
+) -> Result<Option<FolderLock>, CliError> {
+    let mut waited = Duration::ZERO;
+    while !output.stdout && settings.overlays.is_dir() {
+        match lock_folder(&settings.overlays) {
+            Err(ReplaceError::Busy { .. }) if waited < MOST_WAITING => {
+                tokio::time::sleep(BETWEEN_TRIES).await;
+                waited += BETWEEN_TRIES;
+            }
+            locked => return Ok(Some(locked?)),
+        }
+    }
+    Ok(None)
+}
+
 /// Writes a decision into its file, or prints the new text of the file.
 pub(super) fn write(
     overlays: &Overlays,
     decision: &Decision,
     output: &Output,
+    lock: Option<&FolderLock>,
 ) -> Result<(), CliError> {
     let (changes, warnings) = settle(overlays, decision, output.file.as_deref())?;
     if let (true, [first, second, ..]) = (output.stdout, changes.as_slice()) {
@@ -49,7 +74,7 @@ pub(super) fn write(
             print_text(&file.text);
             continue;
         }
-        replace_file(Path::new(&file.file), old, &file.text)?;
+        replace_file(lock, Path::new(&file.file), old, &file.text)?;
         let difference = difference(&file.file, old.unwrap_or_default(), &file.text);
         if output.json {
             as_json(&Written { file: &file.file, is_new: old.is_none(), difference });
@@ -124,10 +149,7 @@ fn changes(
         }
     }
     if !sources.is_empty() {
-        let changes = sources.into_iter().map(|source| {
-            edited(overlays, decision, Some(Arc::clone(source)), source.file.clone())
-        });
-        return changes.collect();
+        return edited_where_possible(overlays, decision, sources);
     }
     let before = match file {
         Some(file) => overlays.source_at(file).cloned(),
@@ -143,6 +165,30 @@ fn changes(
     };
     let before = before.or_else(|| overlays.known(&path));
     Ok(vec![edited(overlays, decision, before, path)?])
+}
+
+/// Returns the changes of the files that have the rule. A denial leaves out a file that an error keeps from being edited, if
+/// another file takes it.
+fn edited_where_possible(
+    overlays: &Overlays,
+    decision: &Decision,
+    sources: Vec<&Arc<Source>>,
+) -> Result<Vec<Change>, CliError> {
+    let (mut changes, mut left_out) = (Vec::new(), None);
+    for source in sources {
+        match edited(overlays, decision, Some(Arc::clone(source)), source.file.clone()) {
+            Err(refused @ CliError::Edit(_))
+                if decision.approval.state.hides() && overlays.had_error(&source.file) =>
+            {
+                left_out = Some(refused);
+            }
+            change => changes.push(change?),
+        }
+    }
+    match left_out {
+        Some(refused) if changes.is_empty() => Err(refused),
+        _ => Ok(changes),
+    }
 }
 
 fn edited(

@@ -155,15 +155,39 @@ impl Overlays {
         };
         findings.retain(|finding| finding.severity == Severity::Error);
         let new = new_ones(findings, earlier);
+        let (beside_errors, new): (Vec<Finding>, Vec<Finding>) =
+            new.into_iter().partition(|finding| self.is_against_broken_file(finding, changes));
         if !new.is_empty() {
             return Err(CliError::Findings(new));
         }
         let mut warnings = self.new_warnings(reading);
+        warnings.extend(beside_errors.iter().map(|contradiction| {
+            format!(
+                "a file that has an error has another rule with this selection, which has to be removed when the file is \
+                 corrected: {contradiction}"
+            )
+        }));
         let there_before = earlier.iter().map(|error| {
             format!("an error that was there before, and has to be corrected: {error}")
         });
         warnings.extend(there_before);
         Ok(warnings)
+    }
+
+    /// Returns true if errors were found in a file before the change; `false` for an approval, which they refuse.
+    pub(super) fn had_error(&self, file: &str) -> bool {
+        let mut errors = self.earlier.iter().flatten();
+        errors.any(|error| error.place.source.file == file)
+    }
+
+    /// Returns true if a changed file contradicts one that had an error: the set is refused until a person corrects that
+    /// file, and what is denied in a refused set stays hidden.
+    fn is_against_broken_file(&self, finding: &Finding, changes: &[Change]) -> bool {
+        let Some(other) = &finding.other else { return false };
+        let (one, other) = (&finding.place.source.file, &other.source.file);
+        let is_changed = |file: &String| changes.iter().any(|change| change.after.file == *file);
+        (is_changed(one) && !is_changed(other) && self.had_error(other))
+            || (is_changed(other) && !is_changed(one) && self.had_error(one))
     }
 
     /// Returns the warnings that the set did not have before, such as a denial that overrides what was approved.

@@ -2,9 +2,7 @@ use super::error::{CliError, Exit};
 use super::print::{as_json, counted, out};
 use super::target::Target;
 use crate::config::Settings;
-use crate::daemon::{
-    PatternRelation, PatternReport, PatternRule, Screenings, explain_pattern, is_anything_known,
-};
+use crate::daemon::{PatternRelation, PatternReport, PatternRule, Screenings, explain_pattern};
 use crate::model::Escaped;
 use crate::overlay::NamePattern;
 
@@ -14,17 +12,11 @@ pub(super) async fn explain(settings: Settings, text: &str, json: bool) -> Resul
     NamePattern::parse(text).map_err(refused)?;
     let report: PatternReport = match Target::open_known(&settings)? {
         Target::Store(offline) => {
-            let (snapshot, now) = (offline.store.snapshot()?, offline.clock.now());
-            if !is_anything_known(&snapshot)? {
-                return Err(CliError::NothingKnown);
-            }
+            let (snapshot, now) = offline.known()?;
             let (policy, screenings) = (offline.policy(), Screenings::offline());
             explain_pattern(&snapshot, policy, &screenings, now, text)?.map_err(refused)?
         }
-        Target::Daemon(operator) => match operator.get(&["patterns", text], &[]).await {
-            Err(CliError::Refused { status: 503, .. }) => return Err(CliError::NothingKnown),
-            answered => answered?,
-        },
+        Target::Daemon(operator) => operator.get(&["patterns", text], &[]).await?,
     };
     if json {
         as_json(&report);

@@ -8,11 +8,9 @@ use super::error::{CliError, Exit};
 use super::plan_text::{Style, exposed, lines, refused, warned};
 use super::print::{self, as_json, out};
 use super::target::Target;
-use crate::api::NO_DATA;
 use crate::config::{Folder, Settings, read_overlays};
 use crate::daemon::{
     MAX_PROPOSAL_BYTES, MAX_SET_BYTES, OverlayFile, Plan, PlanAnswer, PlanError, Proposal,
-    is_anything_known,
 };
 use crate::lint::{Finding, Source, has_errors};
 
@@ -119,10 +117,7 @@ async fn answer(
     };
     match target {
         Target::Store(offline) => {
-            let (snapshot, now) = (offline.store.snapshot()?, offline.clock.now());
-            if !is_anything_known(&snapshot)? {
-                return Err(CliError::NothingKnown);
-            }
+            let (snapshot, now) = offline.known()?;
             let current = &offline.current_policy;
             match PlanAnswer::of(proposal, settings, current, &snapshot, now, &|| false) {
                 Err(PlanError::Store(error)) => Err(error.into()),
@@ -143,12 +138,7 @@ async fn answer(
             {
                 return Err(CliError::LargeProposal { what, bytes, most });
             }
-            match operator.post_document(&["plan"], document).await {
-                Err(CliError::Refused { status: 503, detail, .. }) if detail == NO_DATA => {
-                    Err(CliError::NothingKnown)
-                }
-                answered => answered,
-            }
+            operator.post_document(&["plan"], document).await
         }
     }
 }

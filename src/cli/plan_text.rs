@@ -1,5 +1,6 @@
 //! A plan as people read it: on a terminal, or as Markdown below a pull request.
 
+use super::markdown;
 use super::print::counted;
 use crate::daemon::{
     Cause, Plan, PlannedEffect, PlannedEntry, PlannedGroup, PlannedView, Restriction, RuleEffect,
@@ -38,11 +39,7 @@ impl Style {
         if self == Self::Text {
             return format!("`{text}`");
         }
-        let runs = text.split(|character| character != '`');
-        let fence = "`".repeat(runs.map(str::len).max().unwrap_or_default() + 1);
-        let touches = |text: &str| text.starts_with(['`', ' ']) || text.ends_with(['`', ' ']);
-        let space = if touches(&text) || text.is_empty() { " " } else { "" };
-        format!("{fence}{space}{text}{space}{fence}")
+        markdown::span(&text)
     }
 
     fn heading(self, text: &str) -> String {
@@ -189,6 +186,7 @@ fn of_weakened(weakened: &WeakenedRule, style: Style) -> String {
         Restriction::Internal => "internal namespace",
         Restriction::Ownership if *alteration == WeakenedBy::Added => "waiver of ownership",
         Restriction::Ownership => "ownership",
+        Restriction::Protection => "protection from lookalikes",
     };
     let effect = if *has_effect { "" } else { " (without effect now)" };
     let place =

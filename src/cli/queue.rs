@@ -6,9 +6,7 @@ use super::print::{as_json, counted, out};
 use super::review_args::ReviewArguments;
 use super::target::{Offline, Target};
 use crate::config::Settings;
-use crate::daemon::{
-    QueueFilter, QueueItem, ReviewQueue, Screenings, is_anything_known, review_queue,
-};
+use crate::daemon::{QueueFilter, QueueItem, ReviewQueue, Screenings, review_queue};
 use crate::model::{Escaped, Timestamp};
 
 /// Items that are printed; `--json` has up to a thousand.
@@ -34,10 +32,7 @@ pub(super) async fn queue(
 }
 
 fn read(offline: &Offline, filter: &QueueFilter) -> Result<ReviewQueue, CliError> {
-    let (snapshot, now) = (offline.store.snapshot()?, offline.clock.now());
-    if !is_anything_known(&snapshot)? {
-        return Err(CliError::NothingKnown);
-    }
+    let (snapshot, now) = offline.known()?;
     Ok(review_queue(&snapshot, offline.policy(), &Screenings::offline(), now, filter)?)
 }
 
@@ -49,10 +44,7 @@ async fn ask(operator: &Operator, filter: &QueueFilter) -> Result<ReviewQueue, C
     query.extend(owner.as_deref().map(|owner| ("owner", owner)));
     query.extend(tier.as_deref().map(|tier| ("tier", tier)));
     query.extend(kind.map(|kind| ("kind", kind.as_str())));
-    match operator.get(&["reviews"], &query).await {
-        Err(CliError::Refused { status: 503, .. }) => Err(CliError::NothingKnown),
-        answered => answered,
-    }
+    operator.get(&["reviews"], &query).await
 }
 
 fn print_queue(queue: &ReviewQueue) {

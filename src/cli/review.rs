@@ -1,4 +1,4 @@
-use super::client::Operator;
+use super::client::{Operator, unprocessable};
 use super::content::{Line, one_line};
 use super::error::{CliError, Exit};
 use super::explain::split_version;
@@ -9,7 +9,7 @@ use super::sheet::{Section, Title, sections};
 use super::sheet_markdown::markdown;
 use super::target::{Offline, Target};
 use crate::config::Settings;
-use crate::daemon::{NoSheet, ReviewSheet, Screenings, is_anything_known, review_sheet};
+use crate::daemon::{NoSheet, ReviewSheet, Screenings, review_sheet};
 use crate::model::{Escaped, EscapedWhole, Name, reason};
 
 /// Prints the review sheet of `NAME`, `NAME@VERSION` or `NAME@RANGE`.
@@ -50,10 +50,7 @@ fn read(
     name: &Name,
     versions: Option<&str>,
 ) -> Result<Option<ReviewSheet>, CliError> {
-    let (snapshot, now) = (offline.store.snapshot()?, offline.clock.now());
-    if !is_anything_known(&snapshot)? {
-        return Err(CliError::NothingKnown);
-    }
+    let (snapshot, now) = offline.known()?;
     let screenings = Screenings::offline();
     match review_sheet(&snapshot, offline.policy(), &screenings, now, (name, versions)) {
         Err(NoSheet::Store(error)) => Err(error.into()),
@@ -69,10 +66,7 @@ async fn ask(
 ) -> Result<Option<ReviewSheet>, CliError> {
     let query: Vec<(&str, &str)> =
         versions.map(|versions| ("versions", versions)).into_iter().collect();
-    match operator.find(&["reviews", name.as_str()], &query).await {
-        Err(CliError::Refused { status: 422, detail, .. }) => Err(CliError::Declined(detail)),
-        answered => answered,
-    }
+    unprocessable(operator.find(&["reviews", name.as_str()], &query).await)
 }
 
 /// Prints a sheet, each text whole: a person decides about it.

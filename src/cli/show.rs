@@ -10,8 +10,7 @@ use super::print::{as_json, counted, escaped_json, out};
 use super::target::Target;
 use crate::config::Settings;
 use crate::daemon::{
-    Screenings, ShowRequest, Shown, VersionDifference, is_anything_known, show_entry,
-    version_difference,
+    Screenings, ShowRequest, Shown, VersionDifference, show_entry, version_difference,
 };
 use crate::model::{Digest, Escaped, Name};
 
@@ -76,10 +75,7 @@ pub(super) async fn show(settings: Settings, arguments: &ShowArguments) -> Resul
 async fn read(target: &Target, request: ShowRequest<'_>) -> Result<Shown, CliError> {
     let shown = match target {
         Target::Store(offline) => {
-            let (snapshot, now) = (offline.store.snapshot()?, offline.clock.now());
-            if !is_anything_known(&snapshot)? {
-                return Err(CliError::NothingKnown);
-            }
+            let (snapshot, now) = offline.known()?;
             let (policy, screenings) = (offline.policy(), Screenings::offline());
             show_entry(&snapshot, policy, &screenings, now, request)?
         }

@@ -6,10 +6,11 @@ use crate::api::own_uid;
 use crate::config::{Settings, Upstream, read_upstreams};
 use crate::curation::PolicySnapshot;
 use crate::daemon::{
-    Clock, CurrentPolicy, LoadedOverlays, combine, last_good_overlays, load_overlays,
+    Clock, CurrentPolicy, LoadedOverlays, combine, is_anything_known, last_good_overlays,
+    load_overlays,
 };
 use crate::model::{Actor, Timestamp};
-use crate::store::{Store, StoreError};
+use crate::store::{Snapshot, Store, StoreError};
 
 /// The process that can answer about the store.
 #[derive(Debug)]
@@ -97,6 +98,16 @@ impl Offline {
         let actor = Actor::LocalUser(own_uid().map_err(unknown)?);
         let (store, clock) = (Arc::new(store), Arc::new(clock));
         Ok(Self { store, clock, current_policy, upstreams, actor })
+    }
+
+    /// Returns the store at this moment, and the time; an error before the first answer of an upstream.
+    pub(super) fn known(&self) -> Result<(Snapshot, Timestamp), CliError> {
+        let (snapshot, now) = (self.store.snapshot()?, self.clock.now());
+        if is_anything_known(&snapshot)? {
+            Ok((snapshot, now))
+        } else {
+            Err(CliError::NothingKnown)
+        }
     }
 
     pub(super) fn policy(&self) -> &PolicySnapshot {

@@ -2,6 +2,7 @@ use std::time::Duration;
 
 use super::args::TokenAction;
 use super::error::{CliError, Exit};
+use super::history::moment;
 use super::print::{as_json, err, out, table};
 use super::target::Target;
 use crate::api::{NewToken, TokenRefused, TokenReport};
@@ -103,8 +104,7 @@ fn end(text: &str, now: Timestamp) -> Result<Timestamp, CliError> {
     if let Some(days) = days.filter(|days| (1..=MAX_DAYS).contains(days)) {
         return Ok(now.plus(DAY * days));
     }
-    let day = || Timestamp::parse(&format!("{text}T00:00:00Z"));
-    Timestamp::parse(text).or_else(|_| day()).map_err(|_| {
+    moment(text).map_err(|_| {
         CliError::Declined(format!(
             "`{text}` is not the end of a token; write a time such as 2027-01-31T00:00:00Z, a day such as 2027-01-31, or 1d \
              to {MAX_DAYS}d"

@@ -4,6 +4,7 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt, fchown};
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{FlockOperation, flock};
+use rustix::io::Errno;
 use thiserror::Error;
 
 /// The reason why a file was not replaced. The file is as it was.
@@ -40,16 +41,78 @@ pub enum ReplaceError {
     Write { path: PathBuf, source: io::Error },
 }
 
+/// The beginning and the end of the name under which a new text waits for that of its file.
+const PREPARED: (&str, &str) = (".vidimus-", ".tmp");
+/// The characters between them.
+const RANDOM: usize = 6;
+
+/// The lock of a folder that a command writes into, until it is dropped.
+#[derive(Debug)]
+pub struct FolderLock {
+    folder: File,
+    /// False on a file system without locks.
+    is_locked: bool,
+}
+
+/// Locks a folder: other commands that lock it are refused.
+///
+/// # Errors
+/// When another process has the lock, or the folder cannot be opened.
+pub fn lock_folder(folder: &Path) -> Result<FolderLock, ReplaceError> {
+    let in_folder = |source| ReplaceError::Folder { folder: folder.to_owned(), source };
+    let opened = File::open(folder).map_err(in_folder)?;
+    let locked = flock(&opened, FlockOperation::NonBlockingLockExclusive);
+    if locked == Err(Errno::WOULDBLOCK) {
+        return Err(ReplaceError::Busy { folder: folder.to_owned() });
+    }
+    Ok(FolderLock { folder: opened, is_locked: locked.is_ok() })
+}
+
+impl FolderLock {
+    fn is_of(&self, folder: &Path) -> bool {
+        let of = |metadata: Metadata| (metadata.dev(), metadata.ino());
+        match (self.folder.metadata(), fs::metadata(folder)) {
+            (Ok(ours), Ok(other)) => of(ours) == of(other),
+            _ => false,
+        }
+    }
+
+    /// Removes texts that killed commands left in the folder. While it is locked, none of another command waits there.
+    fn remove_abandoned(&self, folder: &Path) {
+        let entries = self.is_locked.then(|| fs::read_dir(folder));
+        for entry in entries.into_iter().flatten().flatten().flatten() {
+            let is_file = entry.file_type().is_ok_and(|kind| kind.is_file());
+            if is_file && entry.file_name().to_str().is_some_and(is_prepared) {
+                // One that stays takes room, and is no overlay.
+                let _ = fs::remove_file(entry.path());
+            }
+        }
+    }
+}
+
+/// Returns true for a name that only this module gives.
+fn is_prepared(name: &str) -> bool {
+    let random = name.strip_prefix(PREPARED.0).and_then(|name| name.strip_suffix(PREPARED.1));
+    random.is_some_and(|random| {
+        random.len() == RANDOM && random.bytes().all(|byte| byte.is_ascii_alphanumeric())
+    })
+}
+
 /// Replaces a file with a text, or makes it if there was none: whole, or not at all.
 ///
 /// The text is written beside the file, reaches the disk, and takes the name of the file, which keeps its mode and its
 /// owner. Enforces: the file still has the text `before`; it is not a symbolic link; one command writes into a folder at a
-/// time. Deliberately does not lock out editors: one that saves between the comparison and the new name loses, within
-/// microseconds.
+/// time, that of `lock` or of its own. Deliberately does not lock out editors: one that saves between the comparison and
+/// the new name loses, within microseconds.
 ///
 /// # Errors
 /// The reason why the file is as it was.
-pub fn replace_file(path: &Path, before: Option<&str>, text: &str) -> Result<(), ReplaceError> {
+pub fn replace_file(
+    lock: Option<&FolderLock>,
+    path: &Path,
+    before: Option<&str>,
+    text: &str,
+) -> Result<(), ReplaceError> {
     let folder = match path.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => folder,
         _ => Path::new("."),
@@ -62,16 +125,18 @@ pub fn replace_file(path: &Path, before: Option<&str>, text: &str) -> Result<(),
         _ => ReplaceError::Write { path: path.to_owned(), source },
     };
     refuse_link(path)?;
-    let opened = File::open(folder).map_err(in_folder)?;
-    // A file system without locks has none to wait for.
-    if flock(&opened, FlockOperation::NonBlockingLockExclusive)
-        == Err(rustix::io::Errno::WOULDBLOCK)
-    {
-        return Err(ReplaceError::Busy { folder: folder.to_owned() });
-    }
+    let own;
+    let lock = if let Some(lock) = lock.filter(|lock| lock.is_of(folder)) {
+        lock
+    } else {
+        own = lock_folder(folder)?;
+        &own
+    };
+    lock.remove_abandoned(folder);
     let prepared = tempfile::Builder::new()
-        .prefix(".vidimus-")
-        .suffix(".tmp")
+        .prefix(PREPARED.0)
+        .suffix(PREPARED.1)
+        .rand_bytes(RANDOM)
         .permissions(fs::Permissions::from_mode(0o666))
         .tempfile_in(folder);
     let mut prepared = prepared.map_err(|error| match error.kind() {
@@ -100,7 +165,7 @@ pub fn replace_file(path: &Path, before: Option<&str>, text: &str) -> Result<(),
         }
         _ => return Err(changed()),
     }
-    opened.sync_all().map_err(failed)
+    lock.folder.sync_all().map_err(failed)
 }
 
 fn refuse_link(path: &Path) -> Result<(), ReplaceError> {
@@ -152,10 +217,10 @@ mod tests {
     fn file_is_replaced_whole_and_keeps_its_mode() {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("a.yaml");
-        replace_file(&path, None, "one").expect("a new file");
+        replace_file(None, &path, None, "one").expect("a new file");
         let mode = |mode: u32| fs::set_permissions(&path, fs::Permissions::from_mode(mode));
         mode(0o640).expect("a mode");
-        replace_file(&path, Some("one"), "two").expect("a replaced file");
+        replace_file(None, &path, Some("one"), "two").expect("a replaced file");
         assert_eq!(fs::read_to_string(&path).expect("a text"), "two");
         assert_eq!(fs::metadata(&path).expect("a file").mode() & 0o7777, 0o640);
         assert_eq!(names(folder.path()), ["a.yaml"]);
@@ -188,7 +253,7 @@ mod tests {
         if let Some(now) = now {
             fs::write(&path, now).expect("a file");
         }
-        let refused = replace_file(&path, before, "two").expect_err("a refusal");
+        let refused = replace_file(None, &path, before, "two").expect_err("a refusal");
         assert!(matches!(refused, ReplaceError::Changed { .. }), "{refused}");
         assert_eq!(fs::read_to_string(&path).ok().as_deref(), now);
         assert_eq!(names(folder.path()).len(), usize::from(now.is_some()));
@@ -200,7 +265,7 @@ mod tests {
         let (path, target) = (folder.path().join("a.yaml"), folder.path().join("b.yaml"));
         fs::write(&target, "one").expect("a file");
         std::os::unix::fs::symlink(&target, &path).expect("a link");
-        let refused = replace_file(&path, Some("one"), "two").expect_err("a refusal");
+        let refused = replace_file(None, &path, Some("one"), "two").expect_err("a refusal");
         assert!(refused.to_string().contains("b.yaml"), "{refused}");
         assert_eq!(fs::read_to_string(&target).expect("a text"), "one");
     }
@@ -211,8 +276,59 @@ mod tests {
         let path = folder.path().join("a.yaml");
         let other = File::open(folder.path()).expect("a folder");
         flock(&other, FlockOperation::NonBlockingLockExclusive).expect("a lock");
-        let refused = replace_file(&path, None, "two").expect_err("a refusal");
+        let refused = replace_file(None, &path, None, "two").expect_err("a refusal");
         assert!(matches!(refused, ReplaceError::Busy { .. }), "{refused}");
         assert_eq!(names(folder.path()), Vec::<String>::new());
+    }
+
+    #[test]
+    fn lock_of_a_folder_keeps_others_out_and_lets_its_owner_write() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let below = folder.path().join("below");
+        fs::create_dir(&below).expect("a folder");
+        let lock = lock_folder(folder.path()).expect("a lock");
+        let other = lock_folder(folder.path()).expect_err("a refusal");
+        assert!(matches!(other, ReplaceError::Busy { .. }), "{other}");
+        for path in [folder.path().join("a.yaml"), below.join("b.yaml")] {
+            replace_file(Some(&lock), &path, None, "one").expect("a new file");
+        }
+        drop(lock);
+        lock_folder(folder.path()).expect("a lock");
+    }
+
+    #[test]
+    fn texts_of_killed_commands_are_removed_and_no_other_file_is() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let others = [
+            ".vidimus-.tmp",
+            ".vidimus-a1B2c3.tmp~",
+            ".vidimus-a1B2c3d.tmp",
+            ".vidimus-a1B2-3.tmp",
+            "vidimus-a1B2c3.tmp",
+        ];
+        for name in others.iter().chain(&[".vidimus-a1B2c3.tmp"]) {
+            fs::write(folder.path().join(name), "left").expect("a file");
+        }
+        fs::create_dir(folder.path().join(".vidimus-a1B2c4.tmp")).expect("a folder");
+        replace_file(None, &folder.path().join("a.yaml"), None, "one").expect("a new file");
+        let mut wanted: Vec<&str> = others.to_vec();
+        wanted.extend([".vidimus-a1B2c4.tmp", "a.yaml"]);
+        wanted.sort_unstable();
+        assert_eq!(names(folder.path()), wanted);
+    }
+
+    #[test]
+    fn name_of_a_text_that_waits_is_one_that_is_removed() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("a.yaml");
+        let prepared = tempfile::Builder::new()
+            .prefix(PREPARED.0)
+            .suffix(PREPARED.1)
+            .rand_bytes(RANDOM)
+            .tempfile_in(folder.path())
+            .expect("a file");
+        let (_, left) = prepared.keep().expect("a file that stays");
+        replace_file(None, &path, None, "one").expect("a new file");
+        assert!(!left.exists());
     }
 }

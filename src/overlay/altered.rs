@@ -77,15 +77,7 @@ fn selection(rule: &Rule) -> Selection<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::lint::Source;
-    use crate::model::Timestamp;
-    use crate::overlay::{Context, Terms, read};
-
-    fn set(servers: &str) -> OverlaySet {
-        let now = Timestamp::parse("2026-06-01T00:00:00Z").expect("a time");
-        let context = Context { terms: Terms::default(), now, upstreams: None };
-        read(&[Source::new("x.yaml", servers)], &context).into()
-    }
+    use crate::overlay::tests::set;
 
     const BEFORE: &str = "servers: [{name: a.b/*, tier: 1}, {name: a.b/c, tier: 2}, {name: a.b/d, approval: {state: denied}}]";
 

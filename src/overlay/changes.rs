@@ -128,14 +128,7 @@ impl<'s> Effect<'s> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::lint::Source;
-    use crate::overlay::{Context, Terms, read};
-
-    fn set(servers: &str) -> OverlaySet {
-        let now = Timestamp::parse("2026-06-01T00:00:00Z").expect("a time");
-        let context = Context { terms: Terms::default(), now, upstreams: None };
-        read(&[Source::new("x.yaml", servers)], &context).into()
-    }
+    use crate::overlay::tests::set;
 
     const BEFORE: &str = "servers: [{name: com.a/x, tier: 1}, {name: com.b/*, tier: 2}, {name: com.C/y, approval: {state: denied}}]";
 

@@ -124,13 +124,12 @@ mod tests {
 
     use super::*;
     use crate::lint::Source;
-    use crate::model::Timestamp;
-    use crate::overlay::{Context, Terms, parse};
+    use crate::overlay::parse;
+    use crate::overlay::tests::context;
 
     fn rule(versions: &str, tier: u8) -> Rule {
         let text = format!("servers: [{{name: com.a/x, versions: '{versions}', tier: {tier}}}]");
-        let now = Timestamp::parse("2026-06-01T00:00:00Z").expect("a time");
-        let context = Context { terms: Terms::default(), now, upstreams: None };
+        let context = context();
         parse(&[Source::new("x.yaml", text)], &context).rules.remove(0)
     }
 

@@ -188,15 +188,14 @@ fn covers_unlisted(now: &Approval, before: &Approval) -> bool {
 mod tests {
     use super::*;
     use crate::lint::Source;
-    use crate::model::Timestamp;
-    use crate::overlay::{Context, OverlaySet, Terms, parse};
+    use crate::overlay::tests::context;
+    use crate::overlay::{OverlaySet, parse};
 
     const GOOD: &str =
         "servers: [{name: com.a/x, approval: {state: approved, reviewed: 2026-05-01}}]";
 
     fn parsed(files: &[(&str, &str)]) -> Reading {
-        let now = Timestamp::parse("2026-06-01T00:00:00Z").expect("a time");
-        let context = Context { terms: Terms::default(), now, upstreams: None };
+        let context = context();
         let sources: Vec<_> = files.iter().map(|(file, text)| Source::new(*file, *text)).collect();
         parse(&sources, &context)
     }

@@ -127,8 +127,8 @@ fn warning(place: &Place, approved: &str, denial: &Rule) -> Finding {
 mod tests {
     use super::*;
     use crate::lint::Source;
-    use crate::model::Timestamp;
-    use crate::overlay::{Context, Terms, read};
+    use crate::overlay::read;
+    use crate::overlay::tests::context;
 
     /// P48.
     #[rstest::rstest]
@@ -152,8 +152,7 @@ mod tests {
         #[case] denied: &str,
         #[case] is_overruled: bool,
     ) {
-        let now = Timestamp::parse("2026-06-01T00:00:00Z").expect("a time");
-        let context = Context { terms: Terms::default(), now, upstreams: None };
+        let context = context();
         let (approved, contents) = approved.split_once(" listing ").unwrap_or((approved, ""));
         let digest = "sha256:aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa";
         let contents = match contents {

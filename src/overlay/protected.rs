@@ -81,8 +81,8 @@ impl OverlaySet {
 mod tests {
     use super::*;
     use crate::lint::Source;
-    use crate::model::Timestamp;
-    use crate::overlay::{Context, Terms, read};
+    use crate::overlay::read;
+    use crate::overlay::tests::context;
 
     /// P53.
     #[rstest::rstest]
@@ -94,8 +94,7 @@ mod tests {
         #[case] rule: &str,
         #[case] in_part: bool,
     ) {
-        let now = Timestamp::parse("2026-06-01T00:00:00Z").expect("a time");
-        let context = Context { terms: Terms::default(), now, upstreams: None };
+        let context = context();
         let approved = "{state: approved, reviewed: 2026-05-01T00:00:00Z}";
         let of_name = |rules: String| {
             let source = Source::new("x.yaml", format!("servers: [{rules}]"));

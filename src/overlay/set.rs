@@ -229,17 +229,16 @@ pub(super) fn patterns_of(name: &str) -> impl Iterator<Item = String> {
 mod tests {
     use super::*;
     use crate::lint::Source;
-    use crate::model::Timestamp;
     use crate::model::Version;
-    use crate::overlay::{Context, Terms, read};
+    use crate::overlay::read;
+    use crate::overlay::tests::context;
 
     fn set(yaml: &str) -> OverlaySet {
         reading(yaml).into()
     }
 
     fn reading(yaml: &str) -> Reading {
-        let now = Timestamp::parse("2026-06-01T00:00:00Z").expect("a time");
-        let context = Context { terms: Terms::default(), now, upstreams: None };
+        let context = context();
         let reading = read(&[Source::new("x.yaml", yaml)], &context);
         assert_eq!(reading.findings, [], "{}", reading.findings[0]);
         reading

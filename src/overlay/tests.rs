@@ -14,6 +14,17 @@ fn lint(yaml: &str) -> Vec<String> {
     findings.iter().map(Finding::to_string).collect()
 }
 
+/// Returns a context with the usual terms, on the day of most fixtures.
+pub(super) fn context() -> Context<'static> {
+    let now = Timestamp::parse("2026-06-01T00:00:00Z").expect("a time");
+    Context { terms: Terms::default(), now, upstreams: None }
+}
+
+/// Reads a file as the set of its rules.
+pub(super) fn set(yaml: &str) -> OverlaySet {
+    read(&[Source::new("x.yaml", yaml)], &context()).into()
+}
+
 fn server(fields: &str) -> String {
     format!("servers:\n  - {{{fields}}}\n")
 }
@@ -350,8 +361,7 @@ fn approval_expires_at_end_of_day_or_a_term_after_the_review(
     #[case] expires: &str,
 ) {
     let yaml = server(&format!("name: a.b/c, approval: {{state: approved, {dates}}}"));
-    let now = Timestamp::parse("2026-06-01T00:00:00Z").expect("a time");
-    let context = Context { terms: Terms::default(), now, upstreams: None };
+    let context = context();
     let Reading { rules, findings, .. } = read(&[Source::new("x.yaml", yaml)], &context);
     assert_eq!(findings, []);
     let approval = rules[0].approval.as_ref().expect("an approval");
@@ -361,8 +371,7 @@ fn approval_expires_at_end_of_day_or_a_term_after_the_review(
 #[test]
 fn denials_of_refused_set_are_readable() {
     let yaml = "servers:\n- {name: a.b/b, versions: '<2.x', approval: {state: denied}}\n- {name: a.b/x, versions: '<2.x', tier: 1}\n- {name: a.b/c, approval: {state: denied}, nonsense: 1}\n- {name: a.b/d, approval: {state: suspended}}\n- {name: \"a.b/e";
-    let now = Timestamp::parse("2026-06-01T00:00:00Z").expect("a time");
-    let context = Context { terms: Terms::default(), now, upstreams: None };
+    let context = context();
     let Reading { rules, findings, .. } = read(&[Source::new("x.yaml", yaml)], &context);
     assert!(crate::lint::has_errors(&findings));
     let hidden: Vec<String> =
@@ -374,8 +383,7 @@ fn denials_of_refused_set_are_readable() {
 #[test]
 fn rule_that_selects_nothing_is_a_warning() {
     let yaml = "servers:\n- {name: a.b/c, tier: 1}\n- {name: a.b/gone, tier: 1}\n- {name: x.y/*, tier: 1}\n- {name: a.*/*, tier: 1}\n- {name: '*', tier: 1}";
-    let now = Timestamp::parse("2026-06-01T00:00:00Z").expect("a time");
-    let context = Context { terms: Terms::default(), now, upstreams: None };
+    let context = context();
     let Reading { rules, .. } = read(&[Source::new("x.yaml", yaml)], &context);
     let set = OverlaySet::new(rules, Vec::new());
     let mut coverage = Coverage::of(&set);
@@ -436,8 +444,7 @@ fn documented_track_is_the_default_one() {
 
 /// Panics unless the text has an error and denies `com.a/x@1.0.0`.
 fn assert_denied_in_a_refused_set(text: &str) {
-    let now = Timestamp::parse("2026-06-01T00:00:00Z").expect("a time");
-    let context = Context { terms: Terms::default(), now, upstreams: None };
+    let context = context();
     let reading = read(&[Source::new("x.yaml", text)], &context);
     assert!(crate::lint::has_errors(&reading.findings), "{:?}", reading.findings);
     let set = OverlaySet::from(reading);

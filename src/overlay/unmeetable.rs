@@ -131,9 +131,9 @@ fn have_common(condition: Condition, left: &str, right: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Context, OverlaySet, Terms, read};
+    use super::super::tests::context;
+    use super::super::{OverlaySet, read};
     use crate::lint::Source;
-    use crate::model::Timestamp;
 
     #[rstest::rstest]
     #[case(
@@ -196,8 +196,7 @@ mod tests {
         #[case] narrow: &str,
         #[case] is_found: bool,
     ) {
-        let now = Timestamp::parse("2026-06-01T00:00:00Z").expect("a time");
-        let context = Context { terms: Terms::default(), now, upstreams: None };
+        let context = context();
         for order in [[wide, narrow], [narrow, wide]] {
             let text = format!("servers: [{{{}}}, {{{}}}]", order[0], order[1]);
             let findings = read(&[Source::new("x.yaml", text)], &context).findings;
@@ -217,8 +216,7 @@ mod tests {
         #[case] rule: &str,
         #[case] is_idle: bool,
     ) {
-        let now = Timestamp::parse("2026-06-01T00:00:00Z").expect("a time");
-        let context = Context { terms: Terms::default(), now, upstreams: None };
+        let context = context();
         let text = format!(
             "servers: [{{{rule}}}, {{name: com.a/x, waive: {{condition: {condition}, reason: r, reviewer: a, expires: 2027-01-01}}}}]"
         );
@@ -228,8 +226,7 @@ mod tests {
 
     #[test]
     fn conditions_of_ranges_apart_are_not_added_up() {
-        let now = Timestamp::parse("2026-06-01T00:00:00Z").expect("a time");
-        let context = Context { terms: Terms::default(), now, upstreams: None };
+        let context = context();
         let text = "servers: [{name: com.a/*, versions: '<2', conditions: {packages: {types: [npm]}}}, \
             {name: com.a/*, versions: '>=2', conditions: {packages: {types: [pypi]}}}, \
             {name: com.a/x, conditions: {packages: {types: [npm, pypi]}}}]";
@@ -239,8 +236,7 @@ mod tests {
 
     #[test]
     fn three_rules_that_agree_in_pairs_only_are_a_warning() {
-        let now = Timestamp::parse("2026-06-01T00:00:00Z").expect("a time");
-        let context = Context { terms: Terms::default(), now, upstreams: None };
+        let context = context();
         let text = "servers: [{name: '*', conditions: {secrets: [A, B]}}, \
             {name: com.a/*, conditions: {secrets: [B, C]}}, {name: com.a/x, conditions: {secrets: [A, C]}}]";
         let findings = read(&[Source::new("x.yaml", text)], &context).findings;

@@ -571,6 +571,130 @@ fn several_people_at_once_lose_no_decision() {
     done(&place, &["check"]);
 }
 
+/// The file with the rule may be the one that a person broke a minute ago.
+#[tokio::test(flavor = "multi_thread")]
+async fn denial_is_not_stopped_by_the_approval_of_a_file_with_an_error() {
+    let upstream = Upstream::start([Row::new(NAME, "1.0.0")]).await;
+    let place = Workplace::new(&upstream.url);
+    let rule = "servers:\n- {name: com.a/x, approval: {state: approved, reviewed: 2026-06-01, expires: 2099-01-01}}\n";
+    place.overlay("a.yaml", rule);
+    let daemon = place.start().await;
+    daemon.synced().await;
+    daemon.serves(1).await;
+    let broken = format!("{rule}- {{name: com.c/z, tier: 9}}\n");
+    place.overlay("a.yaml", &broken);
+    let out = done(&place, &DENY);
+    let wanted = [
+        "the decision stands in a file of its own, since overlays/a.yaml",
+        "has another rule with this selection, which has to be removed when the file is corrected",
+    ];
+    for wanted in wanted {
+        assert!(out.contains(wanted), "{wanted} in {out}");
+    }
+    assert_eq!(overlay(&place, "a.yaml"), broken);
+    daemon.serves(0).await;
+    let suspend = ["suspend", "com.c/z", "--by", "alice", "--reason", "r"];
+    done(&place, &suspend);
+
+    // A file that can be edited takes the denial, and none is added.
+    place.remove("overlays/com.a--x.yaml");
+    place.overlay("b.yaml", rule);
+    let out = done(&place, &DENY);
+    assert!(out.contains("which has to be removed when the file is corrected"), "{out}");
+    assert!(overlay(&place, "b.yaml").contains("state: denied"));
+    assert!(!files(&place).contains_key("com.a--x.yaml"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn denial_that_covers_nothing_is_written_with_a_warning() {
+    let (_upstream, place) = mirrored(&["1.0.0"]).await;
+    let deny = |subject: &str, more: &[&str]| {
+        let arguments = ["deny", subject, "--by", "alice", "--reason", "r"];
+        let out = done(&place, &[arguments.as_slice(), more].concat());
+        let warning = out.lines().find(|line| line.contains("it hides what comes later"));
+        for (file, _) in files(&place) {
+            place.remove(&format!("overlays/{file}"));
+        }
+        warning.map(str::to_owned)
+    };
+    let nothing = |selector: &str| {
+        Some(format!("warning: no version of `{selector}` is stored; it hides what comes later"))
+    };
+    assert_eq!(deny("com.a/x@1.0.1", &[]), nothing("com.a/x@1.0.1"));
+    assert_eq!(deny("com.a/*@>=2", &[]), nothing("com.a/*@>=2"));
+    assert_eq!(deny(NAME, &["--upstream", "official"]), None);
+    let no_server = "warning: no upstream lists a server of `com.b/*`; it hides what comes later";
+    assert_eq!(deny("com.b/*", &[]).as_deref(), Some(no_server));
+    for covering in ["com.a/x", "com.a/x@1.0.0", "com.a/x@v1.0.0", "com.a/*@<2", "com.A/*", "*"] {
+        assert_eq!(deny(covering, &[]), None, "{covering}");
+    }
+}
+
+/// The rule of a range selects what comes later, and covers none of it.
+#[tokio::test(flavor = "multi_thread")]
+async fn approval_of_a_range_covers_what_was_shown_and_nothing_that_comes_later() {
+    let (upstream, place) = mirrored(&["1.0.0", "2.0.0"]).await;
+    let shown = listed(&sheet(&place, "com.a/x@>=1, <2"), "shown");
+    approve(&place, "com.a/x@>=1, <2", &[]);
+    let written = overlay(&place, "com.a--x.yaml");
+    let contents = written.split_once("contents:").expect("contents").1;
+    assert_eq!(contents.matches("sha256:").count(), 1, "{written}");
+    assert!(contents.contains("1.0.0: ") && !written.contains("follow"), "{written}");
+    assert_eq!(served(&place), shown);
+    upstream.put(Row::new(NAME, "1.1.0"));
+    done(&place, &["sync", "--full"]);
+    assert_eq!(served(&place), shown);
+}
+
+#[test]
+fn written_file_is_an_object_for_programs() {
+    let place = Workplace::new("https://registry.example");
+    let written = |state: &str| {
+        let written = place.json(&[state, NAME, "--by", "alice", "--reason", "r", "--json"]);
+        let members: Vec<String> =
+            written.as_object().expect("an object").keys().cloned().collect();
+        assert_eq!(members, ["difference", "file", "isNew"]);
+        assert_eq!(written["file"], "overlays/com.a--x.yaml");
+        written["isNew"].as_bool()
+    };
+    assert_eq!(written("deny"), Some(true));
+    assert_eq!(written("suspend"), Some(false));
+}
+
+#[test]
+fn one_of_several_decisions_at_once_stands_in_a_file() {
+    let place = Workplace::new("https://registry.example");
+    // All of them read the folder before the first one could write.
+    for number in 0..500 {
+        let rule = format!("servers: [{{name: com.b/n{number}, tier: 1}}]\n");
+        place.overlay(&format!("other{number}.yaml"), &rule);
+    }
+    let before = files(&place).len();
+    let running: Vec<_> = (0..6)
+        .map(|number| {
+            let file = format!("overlays/n{number}.yaml");
+            let arguments = [DENY.as_slice(), &["--file", &file]].concat();
+            let mut command = place.command(&arguments);
+            command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it runs")
+        })
+        .collect();
+    let outputs = running.into_iter().map(|child| child.wait_with_output().expect("an end"));
+    let done_by = outputs.filter(|output| output.status.success()).count();
+    assert_eq!((done_by, files(&place).len() - before), (1, 1));
+    done(&place, &["check"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn history_of_a_name_that_no_upstream_lists_names_the_near_one() {
+    let (_upstream, place) = mirrored(&["1.0.0"]).await;
+    for form in [["history", "com.a/y"].as_slice(), &["history", "com.a/y", "--json"]] {
+        let out = refused(&place, form);
+        assert!(out.contains("no upstream lists `com.a/y`; did you mean `com.a/x`?"), "{out}");
+    }
+    done(&place, &["history", NAME]);
+    done(&place, &["history", "com.a/x@1.0.0"]);
+}
+
 #[test]
 fn full_disk_leaves_everything_as_it_was() {
     let mut place = Workplace::new("https://registry.example");

@@ -57,18 +57,27 @@ pub(super) async fn require(
     match actor(&state, user, presented).await {
         Ok((_, has)) if has < role => Problem::SmallRole { needs: role, has }.into_response(),
         Ok((actor, _)) => {
-            let asked =
-                (*request.method() == Method::POST).then(|| request.uri().path().to_owned());
             request.extensions_mut().insert(actor.clone());
-            let response = next.run(request).await;
-            if let Some(path) = asked {
-                let status = response.status().as_u16();
-                info!(%actor, path = %Escaped(&path), status, "an operation");
+            let answered = logged(actor, request, next);
+            if role == Role::Viewer {
+                return answered.await;
             }
-            response
+            // What changes something is completed and logged, also if its client leaves.
+            tokio::spawn(answered).await.unwrap_or_else(|_| Problem::Internal.into_response())
         }
         Err(problem) => problem.into_response(),
     }
+}
+
+/// Answers a request, and logs it if it asks for more than data.
+async fn logged(actor: Actor, request: Request, next: Next) -> Response {
+    let asked = (*request.method() == Method::POST).then(|| request.uri().path().to_owned());
+    let response = next.run(request).await;
+    if let Some(path) = asked {
+        let status = response.status().as_u16();
+        info!(%actor, path = %Escaped(&path), status, "an operation");
+    }
+    response
 }
 
 /// Authenticates a request: by the user that the system names, by the token of the data folder, or by a stored one.

@@ -4,14 +4,15 @@ use axum::Json;
 use axum::extract::{Path, State};
 use serde::Deserialize;
 
-use super::params::Asked;
+use super::params::{Asked, name_of};
+use super::reading::{Reading, known};
 use super::state::{Operator, blocking, evaluating};
 use crate::api::problem::Problem;
 use crate::curation::Explanation;
 use crate::daemon::{
     Listed, Lookalike, MentionedNamespace, OwnershipReport, QuarantineReport, RuleEffect, Services,
-    StatusReport, explain_name, is_anything_known, known_names, list, lookalikes_of,
-    mentioned_namespaces, quarantine, rule_effects,
+    StatusReport, explain_name, known_names, list, lookalikes_of, mentioned_namespaces, quarantine,
+    rule_effects,
 };
 use crate::model::Name;
 use crate::store::Verification;
@@ -40,19 +41,12 @@ pub(super) async fn listing(
     Asked(query): Asked<ListQuery>,
 ) -> Result<Json<Vec<Listed>>, Problem> {
     let read = move |services: &Arc<Services>| {
-        let (policy, now) = (services.policy(), services.clock.now());
-        let snapshot = services.store.snapshot()?;
-        if !is_anything_known(&snapshot)? {
+        let Some(Reading { snapshot, policy, screenings, now }) = Reading::of(services)? else {
             return Ok(None);
-        }
-        list(&snapshot, &policy, &services.screenings(), now, query.all).map(Some)
+        };
+        list(&snapshot, &policy, &screenings, now, query.all).map(Some)
     };
     known(evaluating(state, read).await?)
-}
-
-/// Answers 503 while no upstream has answered: an empty list would claim that nothing is approved.
-pub(super) fn known<T>(Json(found): Json<Option<T>>) -> Result<Json<T>, Problem> {
-    found.map(Json).ok_or(Problem::NotReady)
 }
 
 /// Counts what each approving rule approves and serves.
@@ -82,14 +76,12 @@ pub(super) async fn explained(
     Path(name): Path<String>,
     Asked(query): Asked<ExplainQuery>,
 ) -> Result<Json<Explanation>, Problem> {
-    let name = Name::parse(&name).map_err(|bad| Problem::BadRequest(bad.to_string()))?;
+    let name = name_of(&name)?;
     let read = move |services: &Arc<Services>| {
-        let version = query.version.as_deref();
-        let (policy, screenings) = (services.policy(), services.screenings());
-        let (snapshot, now) = (services.store.snapshot()?, services.clock.now());
-        if !is_anything_known(&snapshot)? {
+        let Some(Reading { snapshot, policy, screenings, now }) = Reading::of(services)? else {
             return Ok(None);
-        }
+        };
+        let version = query.version.as_deref();
         explain_name(&snapshot, &policy, &screenings, now, &name, version).map(Some)
     };
     let Json(found) = known(blocking(state, read).await?)?;
@@ -101,7 +93,7 @@ pub(super) async fn lookalikes(
     State(state): Operator,
     Path(name): Path<String>,
 ) -> Result<Json<Vec<Lookalike>>, Problem> {
-    let name = Name::parse(&name).map_err(|bad| Problem::BadRequest(bad.to_string()))?;
+    let name = name_of(&name)?;
     let read = move |services: &Arc<Services>| {
         let (policy, now) = (services.policy(), services.clock.now());
         lookalikes_of(&services.store.snapshot()?, &policy, now, &name)
@@ -137,6 +129,6 @@ pub(super) async fn verify_namespace(
     State(state): Operator,
     Path(namespace): Path<String>,
 ) -> Result<Json<OwnershipReport>, Problem> {
-    Name::parse(&format!("{namespace}/x")).map_err(|bad| Problem::BadRequest(bad.to_string()))?;
+    name_of(&format!("{namespace}/x"))?;
     state.services.verify(&namespace).await.map(Json).map_err(Problem::Unprocessable)
 }

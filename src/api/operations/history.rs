@@ -4,13 +4,13 @@ use axum::Json;
 use axum::extract::{Path, State};
 use serde::Deserialize;
 
-use super::params::Asked;
+use super::params::{Asked, name_of};
 use super::state::{Operator, blocking, evaluating};
 use crate::api::problem::Problem;
 use crate::daemon::{
     History, NotRecorded, ServedThen, Services, Span, changes_since, history_of, served_at,
 };
-use crate::model::{Name, Timestamp};
+use crate::model::Timestamp;
 
 /// The version to show the history of.
 #[derive(Debug, Deserialize)]
@@ -26,7 +26,7 @@ pub(super) async fn history(
     Path(name): Path<String>,
     Asked(query): Asked<HistoryQuery>,
 ) -> Result<Json<History>, Problem> {
-    let name = Name::parse(&name).map_err(|bad| Problem::BadRequest(bad.to_string()))?;
+    let name = name_of(&name)?;
     let read = move |services: &Arc<Services>| {
         let span = Span::of_answer(query.before);
         history_of(&services.store.snapshot()?, &name, query.version.as_deref(), span)

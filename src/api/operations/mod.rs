@@ -8,6 +8,7 @@ mod holds;
 mod mirror;
 mod params;
 mod plan;
+mod reading;
 mod reviews;
 mod routes;
 mod show;

@@ -5,7 +5,7 @@ use axum::response::{IntoResponse, Response};
 
 use crate::alert::parse_seen;
 use crate::api::problem::Problem;
-use crate::model::Digest;
+use crate::model::{Digest, Name};
 
 /// The routes that take query parameters; [`Asked`] refuses unknown ones.
 const WITH_PARAMETERS: [&str; 11] = [
@@ -48,6 +48,11 @@ impl<T: serde::de::DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Ask
             Err(rejection) => Err(Problem::BadRequest(rejection.body_text())),
         }
     }
+}
+
+/// Reads the name of a server in a path.
+pub(super) fn name_of(text: &str) -> Result<Name, Problem> {
+    Name::parse(text).map_err(|bad| Problem::BadRequest(bad.to_string()))
 }
 
 /// Reads what the decision of a person has to state.

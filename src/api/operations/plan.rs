@@ -7,7 +7,7 @@ use http_body_util::BodyExt;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
-use super::entries::known;
+use super::reading::{Reading, known};
 use super::state::{Operator, evaluating};
 use crate::api::problem::Problem;
 use crate::config::MAX_FILES;
@@ -27,8 +27,8 @@ const MAX_RECEIVING: Duration = Duration::from_secs(30);
 
 /// Plans what a proposal would change of what is served. It changes nothing.
 ///
-/// Enforces: few proposals are in memory, one plan is made at a time, and each ends. A client that goes away is noticed
-/// only when the answer is written, so that the time limit ends what nothing awaits.
+/// Enforces: few proposals are in memory, one plan is made at a time, and each ends: at a time limit, or before its next
+/// name if the client goes away.
 pub(super) async fn plan(
     State(state): Operator,
     request: Request,
@@ -129,13 +129,10 @@ pub(super) async fn pattern(
     Path(text): Path<String>,
 ) -> Result<Json<PatternReport>, Problem> {
     let read = move |services: &Arc<Services>| {
-        let (policy, now) = (services.policy(), services.clock.now());
-        let snapshot = services.store.snapshot()?;
-        if !is_anything_known(&snapshot)? {
+        let Some(Reading { snapshot, policy, screenings, now }) = Reading::of(services)? else {
             return Ok(Ok(None));
-        }
-        explain_pattern(&snapshot, &policy, &services.screenings(), now, &text)
-            .map(|report| report.map(Some))
+        };
+        explain_pattern(&snapshot, &policy, &screenings, now, &text).map(|report| report.map(Some))
     };
     let Json(found) = evaluating(state, read).await?;
     known(Json(found.map_err(|bad| Problem::BadRequest(bad.to_string()))?))

@@ -5,16 +5,15 @@ use axum::Json;
 use axum::extract::{Path, State};
 use serde::Deserialize;
 
-use super::entries::known;
-use super::params::Asked;
+use super::params::{Asked, name_of};
+use super::reading::{Reading, known};
 use super::state::{Operator, blocking, evaluating};
 use crate::api::problem::Problem;
 use crate::curation::WaitingKind;
 use crate::daemon::{
-    NoSheet, QueueFilter, ReviewQueue, ReviewSheet, Services, is_anything_known, review_queue,
-    review_sheet,
+    NoSheet, QueueFilter, ReviewQueue, ReviewSheet, Services, review_queue, review_sheet,
 };
-use crate::model::{Name, reason};
+use crate::model::reason;
 
 /// As the command has it.
 const SOON: Duration = Duration::from_hours(30 * 24);
@@ -39,12 +38,10 @@ pub(super) async fn queue(
     let expiring = expiring.map_or(SOON, Duration::from_secs);
     let filter = QueueFilter { expiring, owner, tier, kind };
     let read = move |services: &Arc<Services>| {
-        let (policy, now) = (services.policy(), services.clock.now());
-        let snapshot = services.store.snapshot()?;
-        if !is_anything_known(&snapshot)? {
+        let Some(Reading { snapshot, policy, screenings, now }) = Reading::of(services)? else {
             return Ok(None);
-        }
-        review_queue(&snapshot, &policy, &services.screenings(), now, &filter).map(Some)
+        };
+        review_queue(&snapshot, &policy, &screenings, now, &filter).map(Some)
     };
     known(evaluating(state, read).await?)
 }
@@ -63,13 +60,11 @@ pub(super) async fn sheet(
     Path(name): Path<String>,
     Asked(query): Asked<SheetQuery>,
 ) -> Result<Json<ReviewSheet>, Problem> {
-    let name = Name::parse(&name).map_err(|bad| Problem::BadRequest(bad.to_string()))?;
+    let name = name_of(&name)?;
     let read = move |services: &Arc<Services>| {
-        let (policy, screenings) = (services.policy(), services.screenings());
-        let (snapshot, now) = (services.store.snapshot()?, services.clock.now());
-        if !is_anything_known(&snapshot)? {
+        let Some(Reading { snapshot, policy, screenings, now }) = Reading::of(services)? else {
             return Ok(None);
-        }
+        };
         let asked = (&name, query.versions.as_deref());
         match review_sheet(&snapshot, &policy, &screenings, now, asked) {
             Err(NoSheet::Store(error)) => Err(error),

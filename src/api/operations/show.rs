@@ -4,15 +4,14 @@ use axum::Json;
 use axum::extract::{Path, State};
 use serde::Deserialize;
 
-use super::entries::known;
-use super::params::Asked;
+use super::params::{Asked, name_of};
+use super::reading::{Reading, known};
 use super::state::{Operator, blocking};
 use crate::api::problem::Problem;
 use crate::daemon::{
-    Services, ShowRequest, Shown, VersionDifference, is_anything_known, show_entry,
-    version_difference,
+    Services, ShowRequest, Shown, VersionDifference, show_entry, version_difference,
 };
-use crate::model::{Digest, Name};
+use crate::model::Digest;
 
 /// The parameters of `vidimus show`.
 #[derive(Debug, Deserialize)]
@@ -51,16 +50,14 @@ async fn show(
     version: Option<String>,
     query: ShowQuery,
 ) -> Result<Json<Shown>, Problem> {
-    let name = Name::parse(&name).map_err(|bad| Problem::BadRequest(bad.to_string()))?;
+    let name = name_of(&name)?;
     let parse = |text: &String| text.parse::<Digest>();
     let content = query.content.as_ref().map(parse).transpose();
     let content = content.map_err(|bad| Problem::BadRequest(bad.to_string()))?;
     let read = move |services: &Arc<Services>| {
-        let (policy, screenings) = (services.policy(), services.screenings());
-        let (snapshot, now) = (services.store.snapshot()?, services.clock.now());
-        if !is_anything_known(&snapshot)? {
+        let Some(Reading { snapshot, policy, screenings, now }) = Reading::of(services)? else {
             return Ok(None);
-        }
+        };
         let request = ShowRequest {
             name: &name,
             version: version.as_deref(),
@@ -90,7 +87,7 @@ pub(super) async fn difference(
     Path(name): Path<String>,
     Asked(query): Asked<DifferenceQuery>,
 ) -> Result<Json<VersionDifference>, Problem> {
-    let name = Name::parse(&name).map_err(|bad| Problem::BadRequest(bad.to_string()))?;
+    let name = name_of(&name)?;
     let read = move |services: &Arc<Services>| {
         let (policy, screenings) = (services.policy(), services.screenings());
         let (snapshot, now) = (services.store.snapshot()?, services.clock.now());

@@ -14,7 +14,7 @@ pub(super) struct Operations {
     pub(super) services: Arc<Services>,
     pub(super) token: Arc<TokenFile>,
     /// Answers that evaluate everything are made one after another: several at once would delay a denial.
-    evaluating: Semaphore,
+    evaluating: Arc<Semaphore>,
     /// Proposals in memory: that which is planned, and one that waits or is received.
     pub(super) proposals: Arc<Semaphore>,
     /// The author of a plan decides how much work it is, so that it waits for other plans only.
@@ -31,7 +31,7 @@ impl Operations {
         Self {
             services,
             token,
-            evaluating: Semaphore::new(1),
+            evaluating: Arc::new(Semaphore::new(1)),
             proposals: Arc::new(Semaphore::new(MAX_PROPOSALS)),
             planning: Arc::new(Semaphore::new(1)),
         }
@@ -43,8 +43,13 @@ pub(super) async fn evaluating<T: Send + 'static>(
     state: Arc<Operations>,
     read: impl FnOnce(&Arc<Services>) -> Result<T, StoreError> + Send + 'static,
 ) -> Result<Json<T>, Problem> {
-    let waiting = Arc::clone(&state);
-    let _permit = waiting.evaluating.acquire().await.map_err(|_| Problem::Internal)?;
+    let permit = Arc::clone(&state.evaluating).acquire_owned().await;
+    let permit = permit.map_err(|_| Problem::Internal)?;
+    let read = move |services: &Arc<Services>| {
+        // The work keeps its place until it has ended, also if its client has left.
+        let _permit = permit;
+        read(services)
+    };
     blocking(state, read).await
 }
 

@@ -8,7 +8,7 @@ use super::view::ViewState;
 use crate::catalog::{Candidate, Catalogue, NameUpdate, Source};
 use crate::curation::{Dossier, EntryEvaluation, Evaluation, Gate, evaluate};
 use crate::history::RuleDigests;
-use crate::model::{Digest, Name, Shown, Timestamp, Version};
+use crate::model::{Approved, Digest, Name, Shown, Timestamp, Version};
 use crate::store::{Snapshot, StoreError};
 
 /// The outcome of evaluating one name: the content to render, and the facts to remember.
@@ -88,7 +88,21 @@ impl Evaluator<'_> {
         successors: &Successors,
         alerts: &mut NameAlerts,
     ) -> Result<Option<Candidate>, StoreError> {
-        let mut candidate = successors.candidate(entry, |rule| self.rules.digest(rule));
+        let EntryEvaluation { row, head, rules, .. } = entry;
+        let (facts, source) = successors.describe(entry);
+        let approving = rules.approval.map(|(rule, _)| self.rules.digest(rule));
+        let mut candidate = Candidate {
+            version: row.version.clone(),
+            published_at: head.published_at,
+            source,
+            facts,
+            approved: Approved {
+                received: head.received,
+                // Nothing is served without an approval.
+                rule: approving.unwrap_or_else(|| Digest::of(b"")),
+            },
+            loaded: None,
+        };
         if self.is_rendered(name, entry, &candidate.source) {
             return Ok(Some(candidate));
         }

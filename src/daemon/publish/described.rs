@@ -1,9 +1,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::catalog::{Candidate, Facts, Loaded};
+use crate::catalog::{Facts, Loaded, Source};
 use crate::curation::{EntryEvaluation, Evaluation, Sanitized};
-use crate::model::{Approved, Damage, Digest, Name, Timestamp};
-use crate::overlay::Rule;
+use crate::model::{Damage, Name, Timestamp};
 use crate::store::{Snapshot, StoreError};
 
 /// The views in which the successors of a name are visible.
@@ -54,27 +53,13 @@ impl Successors {
         shown.is_some_and(|shown| views.iter().all(|view| shown.contains(view)))
     }
 
-    /// Returns the candidate of a served entry, without its content.
-    pub(in crate::daemon) fn candidate(
-        &self,
-        entry: &EntryEvaluation<'_>,
-        digest_of: impl Fn(&Rule) -> Digest,
-    ) -> Candidate {
+    /// Returns the facts that are served with an entry, and everything that its rendered item follows from.
+    pub(in crate::daemon) fn describe(&self, entry: &EntryEvaluation<'_>) -> (Facts, Source) {
         let EntryEvaluation { row, head, rules, ownership, reach, .. } = entry;
         let successor = rules.successor.filter(|name| self.is_shown_with(name, &entry.views));
         let facts = Facts::new(&row.upstream, rules, ownership.word(), successor);
-        Candidate {
-            version: row.version.clone(),
-            published_at: head.published_at,
-            source: facts.source(head, &row.content.head, reach),
-            facts,
-            approved: Approved {
-                received: head.received,
-                // Nothing is served without an approval.
-                rule: rules.approval.map_or(Digest::of(b""), |(rule, _)| digest_of(rule)),
-            },
-            loaded: None,
-        }
+        let source = facts.source(head, &row.content.head, reach);
+        (facts, source)
     }
 }
 

@@ -75,52 +75,38 @@ impl Generation<'_> {
     fn gap(
         &self,
         view: &ViewState,
-        (name, version): &(Name, Version),
+        key: &(Name, Version),
         hidden_at: Timestamp,
         after: Approved,
     ) -> [Event; 2] {
-        let before = view.ledger.get(name, version).map(|record| record.approved);
-        let change = |before, after, cause| {
-            let (name, version) = (name.clone(), version.clone());
-            let view = view.name.as_str().into();
-            Change::Entry(EntryChange {
-                view,
-                name,
-                version,
-                before,
-                after,
-                cause,
-                hidden_by: None,
-            })
-        };
-        let hidden = change(before, None, Cause::Unrecorded);
-        let shown = change(None, Some(after), self.work.cause(name));
-        [Event { at: hidden_at, change: hidden }, Event { at: self.work.now, change: shown }]
+        let before = view.ledger.get(&key.0, &key.1).map(|record| record.approved);
+        let hidden = change_of(view, key, (before, None), Cause::Unrecorded, None);
+        let shown = change_of(view, key, (None, Some(after)), self.work.cause(&key.0), None);
+        let event = |at, change| Event { at, change: Change::Entry(change) };
+        [event(hidden_at, hidden), event(self.work.now, shown)]
     }
 
     fn change(
         &self,
         view: &ViewState,
-        (name, version): &(Name, Version),
+        key: &(Name, Version),
         after: Option<Approved>,
         left: Option<&Leaving>,
     ) -> Option<EntryChange> {
-        let before = view.ledger.get(name, version);
+        let before = view.ledger.get(&key.0, &key.1);
         let before = before.filter(|record| record.shown == Shown::Visible);
         let before = before.map(|record| record.approved);
         if before.is_none() && after.is_none() {
             return None;
         }
         let cause = match (after, left) {
-            (Some(_), _) => self.work.cause(name),
+            (Some(_), _) => self.work.cause(&key.0),
             (None, None) => Cause::View,
             (None, Some(Leaving { gate: Some(gate), .. })) => Cause::Gate(gate.as_str().into()),
             (None, Some(_)) => Cause::NotListed,
         };
         let hidden_by = left.and_then(|left| left.hidden_by);
-        let (name, version) = (name.clone(), version.clone());
-        let view = view.name.as_str().into();
-        Some(EntryChange { view, name, version, before, after, cause, hidden_by })
+        Some(change_of(view, key, (before, after), cause, hidden_by))
     }
 
     fn event(&self, change: EntryChange, hidden_at: &BTreeMap<EntryKey, Timestamp>) -> Event {
@@ -128,6 +114,18 @@ impl Generation<'_> {
         let hidden_at = hidden_at.get(&key).filter(|_| change.after.is_none());
         Event { at: hidden_at.copied().unwrap_or(self.work.now), change: Change::Entry(change) }
     }
+}
+
+fn change_of(
+    view: &ViewState,
+    (name, version): &(Name, Version),
+    (before, after): (Option<Approved>, Option<Approved>),
+    cause: Cause,
+    hidden_by: Option<Digest>,
+) -> EntryChange {
+    let (name, version) = (name.clone(), version.clone());
+    let view = view.name.as_str().into();
+    EntryChange { view, name, version, before, after, cause, hidden_by }
 }
 
 /// Returns the entries of a view that were hidden before anything could be committed and that nothing denies any

@@ -215,26 +215,31 @@ pub(super) fn others(
     version: &str,
     upstream: &str,
 ) -> Vec<OtherVersion> {
-    let entries = evaluation.entries.iter().map(|entry| OtherVersion {
-        version: entry.row.version.to_string(),
-        upstream: entry.row.upstream.to_string(),
-        state: EntryState::of(entry),
-        published: Some(entry.head.published_at),
+    let entries = evaluation.entries.iter().map(|entry| {
+        let other = OtherVersion {
+            version: entry.row.version.to_string(),
+            upstream: entry.row.upstream.to_string(),
+            state: EntryState::of(entry),
+            published: Some(entry.head.published_at),
+        };
+        (entry.row.version.semantic(), other)
     });
-    let quarantined = evaluation.quarantined.iter().map(|(row, _)| OtherVersion {
-        version: row.version.clone(),
-        upstream: row.upstream.clone(),
-        state: EntryState::Quarantined,
-        published: None,
+    let quarantined = evaluation.quarantined.iter().map(|(row, _)| {
+        let semantic = Version::parse(&row.version).ok().and_then(|version| version.semantic());
+        let other = OtherVersion {
+            version: row.version.clone(),
+            upstream: row.upstream.clone(),
+            state: EntryState::Quarantined,
+            published: None,
+        };
+        (semantic, other)
     });
-    let is_other = |other: &OtherVersion| other.version != version || other.upstream != upstream;
-    let mut others: Vec<OtherVersion> = entries.chain(quarantined).filter(is_other).collect();
-    let semantic = |other: &OtherVersion| {
-        Version::parse(&other.version).ok().and_then(|version| version.semantic())
-    };
-    others.sort_by(|left, right| {
-        Version::precedence(semantic(right).as_ref(), semantic(left).as_ref())
+    let all = entries.chain(quarantined);
+    let mut others: Vec<_> =
+        all.filter(|(_, other)| other.version != version || other.upstream != upstream).collect();
+    others.sort_by(|(left_version, left), (right_version, right)| {
+        Version::precedence(right_version.as_ref(), left_version.as_ref())
             .then_with(|| right.published.cmp(&left.published))
     });
-    others
+    others.into_iter().map(|(_, other)| other).collect()
 }

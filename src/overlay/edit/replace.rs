@@ -1,6 +1,6 @@
 use std::str::FromStr;
 
-use yaml_edit::{AsYaml, Mapping, MappingEntry, Sequence, YamlFile, YamlNode};
+use yaml_edit::{Mapping, MappingEntry, Sequence, YamlFile, YamlNode};
 
 use super::super::rule::Rule;
 use super::decision::Decision;
@@ -111,21 +111,17 @@ fn is_list(list: &Sequence, wanted: &[String]) -> bool {
 
 fn insert(mapping: &Mapping, key: &str, value: &Value) -> Result<(), String> {
     match value {
-        Value::Text(text) => put(mapping, key, text.as_str()),
-        Value::Number(number) => put(mapping, key, i64::from(*number)),
+        Value::Text(text) => mapping.set(key, text.as_str()),
+        Value::Number(number) => mapping.set(key, i64::from(*number)),
         Value::Raw(_) | Value::Values(_) => return Err(READ_ONLY.to_owned()),
-        Value::List(items) => put(mapping, key, sequence(items)),
+        Value::List(items) => mapping.set(key, sequence(items)),
         Value::Mapping(members) => {
             let inner = Mapping::new();
             apply(&inner, members)?;
-            put(mapping, key, inner);
+            mapping.set(key, inner);
         }
     }
     Ok(())
-}
-
-fn put(mapping: &Mapping, key: &str, value: impl AsYaml) {
-    mapping.set(key, value);
 }
 
 fn sequence(items: &[String]) -> Sequence {

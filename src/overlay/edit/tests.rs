@@ -414,6 +414,32 @@ fn denial_is_stated_by_all_equal_rules() {
 }
 
 #[test]
+fn comment_of_a_member_that_goes_goes_with_it() {
+    let text = "servers:
+- name: com.a/x # ours
+  approval:
+    state: approved
+    # how it was reviewed
+    reviewed: 2026-01-01
+    # by contract
+    expires: 2099-01-01 # until the end of it
+    contents:
+      # the first one
+      1.0.0: sha256:1111111111111111111111111111111111111111111111111111111111111111 # and its digest
+    # by phone
+    scope: read only
+";
+    let after = edited(text, &denial("com.a/x"));
+    let is_left = |comment: &str| after.contains(comment);
+    for comment in ["# ours", "# how it was reviewed", "# by contract", "# by phone"] {
+        assert!(is_left(comment), "{comment} in {after}");
+    }
+    for comment in ["# until the end of it", "# the first one", "# and its digest"] {
+        assert!(!is_left(comment), "{comment} in {after}");
+    }
+}
+
+#[test]
 fn reason_of_another_state_goes_with_it() {
     let denied = edited(
         "servers:\n- name: com.a/x\n  tier: 1\n  approval: {state: approved, reviewed: 2026-01-01}\n",

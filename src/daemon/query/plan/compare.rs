@@ -3,7 +3,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::cause::{Altered, Both, Cause};
 use super::report::{Difference, PlannedEffect};
 use super::weakened::{Affected, WeakenedRule, weakened};
-use crate::catalog::{Candidate, latest_of};
+use crate::catalog::{Facts, Source, latest_of};
 use crate::curation::{
     EntryEvaluation, EntryState, Evaluation, PolicyDifference, PolicySnapshot, evaluate,
 };
@@ -40,7 +40,8 @@ struct Side<'p> {
 /// An entry that passes the gates of one policy.
 struct Served<'e, 'a> {
     entry: &'e EntryEvaluation<'a>,
-    candidate: Candidate,
+    facts: Facts,
+    source: Source,
 }
 
 /// The entries that a view shows of one name, each with true if it is the latest.
@@ -152,8 +153,10 @@ impl Side<'_> {
             Ok(SuccessorViews::of(&evaluate(&dossier, policy, &screening, *now)))
         })?;
         let served = evaluation.entries.iter().filter(|entry| entry.is_served());
-        let served = served
-            .map(|entry| Served { entry, candidate: successors.candidate(entry, Rule::digest) });
+        let served = served.map(|entry| {
+            let (facts, source) = successors.describe(entry);
+            Served { entry, facts, source }
+        });
         Ok(served.collect())
     }
 }
@@ -161,10 +164,8 @@ impl Side<'_> {
 fn shown<'s, 'e, 'a>(served: &'s [Served<'e, 'a>], view: usize) -> Shown<'s, 'e, 'a> {
     let in_view: Vec<&Served<'_, '_>> =
         served.iter().filter(|served| served.entry.views.contains(&view)).collect();
-    let versions = in_view.iter().map(|served| {
-        let Candidate { version, published_at, .. } = &served.candidate;
-        (version, *published_at)
-    });
+    let versions =
+        in_view.iter().map(|served| (&served.entry.row.version, served.entry.head.published_at));
     let latest = latest_of(versions);
     let each = in_view.iter().enumerate();
     each.map(|(index, served)| (&served.entry.row.version, (*served, latest == Some(index))))
@@ -257,7 +258,7 @@ impl OfName<'_, '_, '_, '_> {
         (before, was_latest): (&Served<'_, '_>, bool),
         (after, is_latest): (&Served<'_, '_>, bool),
     ) -> Result<Vec<&'static str>, StoreError> {
-        if before.candidate.source == after.candidate.source && was_latest == is_latest {
+        if before.source == after.source && was_latest == is_latest {
             return Ok(Vec::new());
         }
         let read = |served: &Served<'_, '_>| {
@@ -268,7 +269,7 @@ impl OfName<'_, '_, '_, '_> {
             }
         };
         let (Some(old), Some(new)) = (read(before)?, read(after)?) else { return Ok(Vec::new()) };
-        let (old_facts, new_facts) = (&before.candidate.facts, &after.candidate.facts);
+        let (old_facts, new_facts) = (&before.facts, &after.facts);
         if old.digest(old_facts, was_latest, BLOCK) == new.digest(new_facts, is_latest, BLOCK) {
             return Ok(Vec::new());
         }

@@ -114,7 +114,8 @@ pub(in crate::daemon) fn plan_listing(
         goes_on()?;
         let found = comparison.compare(&name)?;
         if !found.is_empty() {
-            affected.add(&name, [&before.overlays, &after.overlays]);
+            let causes = found.iter().map(|found| &found.cause);
+            affected.add(&name, causes, [&before.overlays, &after.overlays]);
         }
         tally.add(&name, &found);
     }

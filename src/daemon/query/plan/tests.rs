@@ -231,6 +231,8 @@ const OTHER: &str = "sha256:2222222222222222222222222222222222222222222222222222
 #[case::ownership("a.b@ |", "|", &["Removed Ownership a.b without effect"])]
 #[case::waived_ownership("|", "a.b@ |", &["Added Ownership a.b without effect"])]
 #[case::internal("{name: a.b, internal: true} |", "|", &["Removed Internal a.b without effect"])]
+#[case::protection("{name: a.b, protect: [acme, other]} |", "{name: a.b, protect: [other]} |", &["Removed Protection acme without effect"])]
+#[case::protection_of_another_namespace("{name: a.b, protect: [acme]} |", "{name: c.d, protect: [acme]} |", &[])]
 fn restriction_that_is_removed_or_weakened_is_listed_without_an_effect_too(
     #[case] before: &str,
     #[case] after: &str,

@@ -1,9 +1,10 @@
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use serde::{Deserialize, Serialize};
 
-use super::cause::Altered;
+use super::cause::{Altered, Cause};
 use crate::curation::PolicySnapshot;
+use crate::lookalike::Why;
 use crate::model::{Name, NamespacePattern};
 use crate::overlay::{
     Alteration, Approval, Conditions, Contents, OnDrift, OverlaySet, Rule, State,
@@ -23,6 +24,8 @@ pub enum Restriction {
     OnDeprecated,
     Internal,
     Ownership,
+    /// A name or a brand that lookalikes are compared with.
+    Protection,
 }
 
 /// A restriction that an edit removes or changes, whether or not an entry is served otherwise now: a removed denial lets
@@ -54,11 +57,19 @@ pub enum WeakenedBy {
 pub(super) struct Affected {
     rules: HashSet<*const Rule>,
     names: Vec<Name>,
+    /// True if something changes since other names are protected.
+    by_protection: bool,
 }
 
 impl Affected {
-    /// Adds a name with a difference, and the rules that may decide about it.
-    pub(super) fn add(&mut self, name: &Name, sets: [&OverlaySet; 2]) {
+    /// Adds a name with the causes of its differences, and the rules that may decide about it.
+    pub(super) fn add<'c>(
+        &mut self,
+        name: &Name,
+        mut causes: impl Iterator<Item = &'c Cause>,
+        sets: [&OverlaySet; 2],
+    ) {
+        self.by_protection |= causes.any(|cause| *cause == Cause::Protection);
         for set in sets {
             self.rules.extend(set.rules_for(name).all().map(std::ptr::from_ref));
         }
@@ -75,6 +86,7 @@ pub(super) fn weakened(altered: &Altered<'_>, affected: &Affected) -> Vec<Weaken
     let mut found = of_rules(altered, affected);
     let namespaces = altered.namespaces.iter();
     found.extend(namespaces.flat_map(|pattern| of_namespace(altered, pattern, affected)));
+    found.extend(of_protection(altered, affected));
     found.sort();
     found
 }
@@ -184,6 +196,24 @@ fn keeps_pins(old: &Approval, new: Option<&Approval>) -> bool {
         new.is_some_and(pinned)
     });
     digest && contents
+}
+
+/// Returns the names and brands that `protect` lists no longer, and that nothing else protects.
+fn of_protection(altered: &Altered<'_>, affected: &Affected) -> Vec<WeakenedRule> {
+    let after = altered.after.overlays.protected();
+    let after: HashSet<&str> = after.iter().map(|protected| protected.subject.as_str()).collect();
+    let before = altered.before.overlays.protected();
+    let listed = before.iter().filter(|protected| protected.why == Why::Listed);
+    let before: BTreeSet<&str> = listed.map(|protected| protected.subject.as_str()).collect();
+    let removed = before.into_iter().filter(|subject| !after.contains(subject));
+    let removed = removed.map(|subject| WeakenedRule {
+        restriction: Restriction::Protection,
+        selector: subject.to_owned(),
+        place: String::new(),
+        alteration: WeakenedBy::Removed,
+        has_effect: affected.by_protection,
+    });
+    removed.collect()
 }
 
 fn of_namespace(

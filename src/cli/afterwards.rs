@@ -1,0 +1,114 @@
+//! The versions that clients do not see after an approval, for a warning.
+
+use std::cmp::Ordering;
+
+use super::explain::failed;
+use crate::curation::Gate;
+use crate::daemon::ReviewSheet;
+use crate::model::{EscapedWhole, Version};
+use crate::overlay::edit::Decision;
+
+/// Returns a warning for each version of a sheet that stays hidden after its approval, with the gates that it fails.
+pub(super) fn still_hidden(sheet: &ReviewSheet) -> Vec<String> {
+    // The approval decides about these; a denial beside it is a warning of the set.
+    const DECIDED: [Gate; 5] = [
+        Gate::Approved,
+        Gate::ApprovalNotExpired,
+        Gate::DigestMatchesPin,
+        Gate::ContentAsReviewed,
+        Gate::NoOpenLookalikeAlert,
+    ];
+    let is_decided = |gate: &str| DECIDED.iter().any(|decided| decided.as_str() == gate);
+    let warnings = sheet.shown.iter().filter_map(|shown| {
+        let failed: Vec<String> = failed(&shown.explanation)
+            .filter(|gate| !is_decided(&gate.gate))
+            .map(|gate| format!("{}: {}", gate.gate, gate.evidence))
+            .collect();
+        let version = EscapedWhole(&shown.version);
+        let failed = failed.join("; ");
+        (!failed.is_empty()).then(|| {
+            format!(
+                "{version} is approved, and is not served before it passes: {}",
+                EscapedWhole(&failed)
+            )
+        })
+    });
+    warnings.collect()
+}
+
+/// Returns a warning for each version that is served by `follow` and that the reference of a decision leaves behind: such
+/// a version is compared with an earlier content only.
+pub(super) fn left_behind(sheet: &ReviewSheet, decision: &Decision) -> Vec<String> {
+    let (Some(reference), Some(contents)) =
+        (&decision.approval.reference, &decision.approval.contents)
+    else {
+        return Vec::new();
+    };
+    let shown = sheet.shown.iter().filter(|shown| shown.is_served && shown.approved_by.is_none());
+    let kept = sheet.kept.iter().filter(|kept| kept.followed);
+    let followed = shown
+        .map(|shown| shown.version.as_str())
+        .chain(kept.map(|kept| kept.version.as_str()))
+        .filter_map(|version| Version::parse(version).ok());
+    let lost = followed.filter(|version| {
+        !contents.contains_key(version) && !is_after(version, &reference.version)
+    });
+    let warning = |version: Version| {
+        format!(
+            "{0} was served by `follow`, and is not served any more: it is not after the reference {1}, and the rule does not \
+             list it; `vidimus review {2}@{0}` shows it",
+            EscapedWhole(version.as_str()),
+            EscapedWhole(reference.version.as_str()),
+            sheet.name
+        )
+    };
+    lost.map(warning).collect()
+}
+
+/// Returns true if a version can follow a reference.
+fn is_after(version: &Version, reference: &Version) -> bool {
+    match (version.semantic(), reference.semantic()) {
+        (Some(version), Some(reference)) => {
+            version.major == reference.major
+                && version.cmp_precedence(&reference) == Ordering::Greater
+        }
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::covered::tests::{digest, kept, sheet, shown};
+    use super::super::covered::{contents, reference};
+    use super::super::decision::Subject;
+    use super::*;
+    use crate::overlay::{Reference, State};
+
+    #[rstest::rstest]
+    #[case::moved("1.3.0", "1.0.0", &["1.1.0", "1.2.0"])]
+    #[case::to_another_major("2.0.0", "1.0.0", &["1.1.0", "1.2.0", "1.4.0"])]
+    #[case::as_it_was("1.0.0", "1.0.0", &[])]
+    fn followed_version_that_the_reference_reaches_is_named(
+        #[case] version: &str,
+        #[case] before: &str,
+        #[case] wanted: &[&str],
+    ) {
+        let by = Some(digest("a rule"));
+        let followed = ["1.1.0", "1.2.0", "1.4.0"].map(|version| kept(version, None));
+        let listed = [kept("1.0.1", by)];
+        let sheet = sheet(&[shown(version, by)], &[listed.as_slice(), &followed].concat());
+        let subject = Subject::parse("com.a/x", None).expect("a subject");
+        let mut decision = subject.decision(State::Approved, "alice", sheet.as_of);
+        let covered = contents(&sheet).expect("contents");
+        let before = Reference {
+            version: Version::parse(before).expect("a version"),
+            digest: digest("what was reviewed"),
+        };
+        decision.approval.reference = reference(&sheet, &covered, Some(&before));
+        decision.approval.contents = Some(covered);
+        let found = left_behind(&sheet, &decision);
+        let named: Vec<&str> =
+            found.iter().map(|warning| warning.split(' ').next().unwrap_or_default()).collect();
+        assert_eq!(named, wanted, "{found:?}");
+    }
+}
