@@ -38,8 +38,8 @@ pub enum StoreError {
     #[error("the store was closed after an error of its file and could not be opened again")]
     Closed,
     #[error(
-        "the disk was full, and new content has used its share of the reserve: it is refused until there is room for \
-         the reserve of the data folder again"
+        "the disk was full, and new content has used its share of the reserve: it is refused until the disk of the \
+         data folder has twice the room of the reserve: 128 MiB, less on a small disk"
     )]
     NoReserve,
     #[error("{0}")]

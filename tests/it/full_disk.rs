@@ -50,12 +50,15 @@ async fn denials_and_deletions_take_effect_on_a_full_disk_and_after_a_restart_on
     assert_eq!(reserve(), 16, "the reserve was given up");
 
     daemon.kill();
+    // A smaller reserve has the room now, and the former one has not.
+    place.disk().free_some(4 * 1024 * 1024);
     daemon = place.start().await;
     let serves = async || (daemon.get("/v0.1/servers?limit=1").await.status == 200).then_some(());
     eventually("it serves", serves).await;
     is_gone(&daemon, &names[0]).await;
     deny(&place, &names[2]);
     is_gone(&daemon, &names[2]).await;
+    assert_eq!(reserve(), 16, "no smaller reserve takes the place of the former one");
 
     place.disk().free();
     eventually("the reserve is back", async || (reserve() > 1024).then_some(())).await;

@@ -64,6 +64,14 @@ impl SmallDisk {
         }
     }
 
+    /// Frees so many bytes of what [`SmallDisk::fill`] took.
+    pub(crate) fn free_some(&self, bytes: u64) {
+        let path = self.folder().join("filler");
+        let filler = File::options().write(true).open(path).expect("a file");
+        let size = filler.metadata().expect("a size").len();
+        filler.set_len(size - bytes).expect("a smaller file");
+    }
+
     /// Makes the disk read-only; returns false where this machine does not allow it.
     pub(crate) fn make_read_only(&self) -> bool {
         let mut command = self.command("mount", Path::new("/"));
