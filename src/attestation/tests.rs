@@ -1,5 +1,7 @@
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use proptest::prelude::*;
+use proptest::sample::Index;
 use serde_json::{Value, json};
 
 use super::*;
@@ -306,20 +308,81 @@ fn trust_that_admits_nothing_is_refused() {
     assert!(matches!(Verifier::new(Some(&large), None), Err(BadTrust::TooLarge)));
 }
 
-proptest::proptest! {
+/// Returns the texts in a JSON value.
+fn texts(value: &mut Value) -> Vec<&mut Value> {
+    match value {
+        Value::String(_) => vec![value],
+        Value::Array(items) => items.iter_mut().flat_map(texts).collect(),
+        Value::Object(members) => members.values_mut().flat_map(texts).collect(),
+        _ => vec![],
+    }
+}
+
+/// A change of one text of a bundle.
+#[derive(Debug, Clone)]
+enum Edit {
+    /// Another byte in what it encodes, at a share of its length.
+    Byte(Index, u8),
+    /// The end of what it encodes is absent.
+    Cut(Index),
+    Text(String),
+}
+
+impl Edit {
+    fn apply(&self, text: &str) -> String {
+        let bytes = || STANDARD.decode(text).ok().filter(|bytes| !bytes.is_empty());
+        match (self, bytes()) {
+            (Self::Byte(at, value), Some(mut bytes)) => {
+                let at = at.index(bytes.len());
+                bytes[at] = *value;
+                STANDARD.encode(bytes)
+            }
+            (Self::Cut(at), Some(bytes)) => STANDARD.encode(&bytes[..at.index(bytes.len())]),
+            (Self::Text(other), _) => other.clone(),
+            (Self::Byte(at, _) | Self::Cut(at), None) => {
+                text.chars().take(at.index(text.len() + 1)).collect()
+            }
+        }
+    }
+}
+
+fn edits() -> impl Strategy<Value = Edit> {
+    prop_oneof![
+        any::<(Index, u8)>().prop_map(|(at, value)| Edit::Byte(at, value)),
+        any::<Index>().prop_map(Edit::Cut),
+        any::<String>().prop_map(Edit::Text),
+    ]
+}
+
+proptest! {
     #[test]
-    fn arbitrary_bytes_are_refused_without_a_panic(bytes: Vec<u8>, at: proptest::sample::Index, value: u8) {
+    fn arbitrary_bytes_are_refused_without_a_panic(bytes: Vec<u8>, at: Index, value: u8) {
         let (digests, verifier) = ([digest(NPM_DIGEST)], embedded());
-        proptest::prop_assert!(verifier.verify(&bytes, &digests).is_err());
-        // A bundle with another byte is refused, or says the same.
+        prop_assert!(verifier.verify(&bytes, &digests).is_err());
         let mut near = NPM.to_vec();
         let at = at.index(near.len());
         near[at] = value;
-        if let Ok(found) = verifier.verify(&near, &digests) {
-            proptest::prop_assert_eq!(Ok(found), verifier.verify(NPM, &digests));
-        }
         for form in [Form::Npm, Form::Python, Form::Bundle] {
             let _ = collect(form, &[&bytes, &near], &digests, &verifier);
+        }
+    }
+
+    #[test]
+    fn changed_bundle_is_refused_or_says_the_same(which in 0..3_usize, at: Index, edit in edits()) {
+        let staging = || Verifier::new(Some(STAGING_ROOT), None).expect("the staging root");
+        let (bundle, of, verifier) = match which {
+            0 => (NPM, NPM_DIGEST, embedded()),
+            1 => (CONDA, CONDA_DIGEST, embedded()),
+            _ => (STAGING, CONDA_DIGEST, staging()),
+        };
+        let digests = [digest(of)];
+        let mut json: Value = serde_json::from_slice(bundle).expect("JSON");
+        let mut texts = texts(&mut json);
+        let at = at.index(texts.len());
+        let edited = edit.apply(texts[at].as_str().unwrap_or_default());
+        *texts[at] = json!(edited);
+        if let Ok(found) = verifier.verify(json.to_string().as_bytes(), &digests) {
+            prop_assert_eq!(Ok(found), verifier.verify(bundle, &digests));
         }
     }
 }
