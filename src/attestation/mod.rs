@@ -3,7 +3,7 @@
 //!
 //! `verifier.rs` is the only file that names the crate behind it. That crate reads the clock, for log entries with a
 //! time in the future, so this module is above the pure ones. It verifies that a signature belongs to a digest; names,
-//! predicates, issuers and builders are compared by [`crate::provenance::judge`].
+//! predicates, issuers and builders are compared by [`crate::provenance::judge()`].
 
 mod documents;
 mod keys;

@@ -1,8 +1,8 @@
 //! Judges who built a package, and from what.
 //!
-//! An attestation whose signature was verified is a [`Finding`]. [`judge`] compares the findings about one file with
+//! An attestation whose signature was verified is a [`Finding`]. [`judge()`] compares the findings about one file with
 //! what an entry and the owner of its namespace say ([`Expected`]), and returns a [`Verdict`]. A [`ProvenanceRecord`]
-//! keeps the last definite verdict and says when to check again; [`drift`] compares a later verdict with a build that
+//! keeps the last definite verdict and says when to check again; [`drift()`] compares a later verdict with a build that
 //! was verified.
 //!
 //! A signature shows where bytes were built, and not that they are harmless: a release that an attacker builds in the
