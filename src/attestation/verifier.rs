@@ -2,7 +2,7 @@ use sigstore_verify::crypto::CertificateInfo;
 use sigstore_verify::trust_root::TrustedRoot;
 use sigstore_verify::types::bundle::VerificationMaterialContent;
 use sigstore_verify::types::{
-    Artifact, ArtifactDigest, Bundle, DerPublicKey, HashAlgorithm, SignatureContent,
+    Artifact, ArtifactDigest, Bundle, DerPublicKey, HashAlgorithm, LogKeyId, SignatureContent,
 };
 use sigstore_verify::{
     Error, Policy, PublicKeyVerificationPolicy, VerificationPolicy, VerificationResult,
@@ -40,6 +40,8 @@ pub enum BadTrust {
 pub struct Verifier {
     sigstore: sigstore_verify::Verifier,
     keys: RegistryKeys,
+    /// The logs of the trust root.
+    logs: Vec<LogKeyId>,
     trust: Digest,
 }
 
@@ -64,6 +66,7 @@ impl Verifier {
         Ok(Self {
             sigstore: sigstore_verify::Verifier::new(&parsed).map_err(|_| BadTrust::Root)?,
             keys: RegistryKeys::read(keys).ok_or(BadTrust::Keys)?,
+            logs: parsed.tlogs.into_iter().map(|log| log.log_id.key_id).collect(),
             trust: Digest::of_parts([root, keys]),
         })
     }
@@ -144,8 +147,23 @@ impl Verifier {
         let digest = ArtifactDigest::new(algorithm, digest.as_bytes())
             .map_err(|_| Refusal::OtherArtefact)?;
         let verified = self.sigstore.verify(Artifact::Digest(digest), bundle, policy);
-        let verified = verified.map_err(|error| refusal(&error))?;
+        let verified = verified.map_err(|error| self.refusal(&error, bundle))?;
         if verified.tlog_verified() { Ok(verified) } else { Err(Refusal::Log) }
+    }
+
+    /// Returns why a bundle is refused. An unknown log fails as whatever is verified first by its key.
+    fn refusal(&self, error: &Error, bundle: &Bundle) -> Refusal {
+        let entries = &bundle.verification_material.tlog_entries;
+        let is_foreign = entries.iter().any(|entry| !self.logs.contains(&entry.log_id.key_id));
+        match error {
+            Error::ArtifactMismatch(_) => Refusal::OtherArtefact,
+            Error::TransparencyLog(_) | Error::Timestamp(_) if is_foreign => Refusal::UnknownLog,
+            Error::SignatureInvalid(_) | Error::Crypto(_) => Refusal::Signature,
+            Error::Certificate(_) => Refusal::Certificate,
+            Error::TransparencyLog(_) => Refusal::Log,
+            Error::Timestamp(_) => Refusal::Time,
+            _ => Refusal::Unreadable,
+        }
     }
 }
 
@@ -188,16 +206,5 @@ fn workload(certificate: &CertificateInfo) -> Workload {
         commit: claims.source_repository_digest.clone(),
         workflow: claims.build_config_uri.clone(),
         runner: claims.runner_environment.clone(),
-    }
-}
-
-fn refusal(error: &Error) -> Refusal {
-    match error {
-        Error::ArtifactMismatch(_) => Refusal::OtherArtefact,
-        Error::SignatureInvalid(_) | Error::Crypto(_) => Refusal::Signature,
-        Error::Certificate(_) => Refusal::Certificate,
-        Error::TransparencyLog(_) => Refusal::Log,
-        Error::Timestamp(_) => Refusal::Time,
-        _ => Refusal::Unreadable,
     }
 }

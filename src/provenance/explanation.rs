@@ -94,6 +94,9 @@ impl fmt::Display for Refusal {
                 "the certificate of an attestation is not one that the trust root admits"
             }
             Self::Log => "the log entry of an attestation does not verify",
+            Self::UnknownLog => {
+                "an attestation is in a log that the trust root does not have; a newer trust root may have it"
+            }
             Self::Time => "the time of an attestation does not verify",
             Self::UnknownKey => {
                 "an attestation is signed by a key that the registry does not publish"

@@ -63,6 +63,8 @@ pub enum Refusal {
     Certificate,
     /// Not shown to be in a log of the trust root.
     Log,
+    /// In a log that the trust root does not have: another instance's, or one that is newer than the trust root.
+    UnknownLog,
     /// Without a time that a log or an authority of the trust root vouches for.
     Time,
     /// Signed by a key that the registry does not publish, or not for that time.
