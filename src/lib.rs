@@ -8,6 +8,7 @@
 
 pub mod alert;
 pub mod api;
+pub mod attestation;
 pub mod catalog;
 pub mod cli;
 pub mod config;
@@ -20,6 +21,7 @@ pub mod lookalike;
 pub mod model;
 pub mod overlay;
 pub mod ownership;
+pub mod provenance;
 pub mod remote;
 pub mod store;
 pub mod sync;

@@ -334,7 +334,7 @@ fn promise(line: &str) -> Option<&str> {
 #[test]
 fn every_invariant_names_a_test_that_exists() {
     let page = fs::read_to_string(root().join("ARCHITECTURE.md")).expect("a page");
-    assert!(page.lines().count() < 200, "ARCHITECTURE.md has {} lines", page.lines().count());
+    assert!(page.lines().count() < 220, "ARCHITECTURE.md has {} lines", page.lines().count());
     let known = tests();
     let joined = page.replace('\n', " ");
     let mut cited = 0;

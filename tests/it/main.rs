@@ -7,6 +7,7 @@
 mod answers_to_people;
 mod any_history;
 mod architecture;
+mod attestations;
 mod authority;
 mod block_size;
 mod changed_upstream;

@@ -13,7 +13,7 @@ use layers::Permission;
 use source::Source;
 
 /// Every module, from the bottom up, with the modules that it may use.
-const MAY_USE: [Permission<'static>; 20] = [
+const MAY_USE: [Permission<'static>; 22] = [
     ("model", &[]),
     ("lint", &["model"]),
     ("sync", &["model"]),
@@ -24,8 +24,10 @@ const MAY_USE: [Permission<'static>; 20] = [
     ("curation", &["model", "overlay", "lint", "ownership", "lookalike"]),
     ("catalog", &["model", "overlay", "curation"]),
     ("history", &["model", "lint", "overlay", "ownership"]),
+    ("provenance", &["model", "ownership"]),
     ("store", &["model", "lint", "alert", "sync", "ownership", "curation", "history"]),
     ("remote", &["model", "sync", "ownership", "alert"]),
+    ("attestation", &["model", "provenance"]),
     ("config", &["model", "lint", "overlay", "sync", "curation", "ownership", "alert"]),
     (
         "daemon",
