@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::identity::{AlertIdentity, SHORT};
 use super::key_set::{self, InvalidRecords};
 use super::kind::AlertKind;
+use crate::artefact::Checksum;
 use crate::lookalike::Signal;
 use crate::model::{Digest, FailureClass, NotBenign, Status, Timestamp};
 
@@ -102,6 +103,13 @@ pub enum Evidence {
     PinMismatch {
         pinned: Digest,
         received: Digest,
+    },
+    /// A file of a package that has another digest than before, or than the entry states.
+    ArtefactChanged {
+        package: String,
+        file: String,
+        before: String,
+        now: Checksum,
     },
     SyncFailure {
         class: FailureClass,
@@ -353,6 +361,9 @@ impl fmt::Display for Evidence {
             }
             Self::PinMismatch { pinned, received } => {
                 write!(f, "the approval pins {pinned}, but {received} was received")
+            }
+            Self::ArtefactChanged { package, file, before, now } => {
+                write!(f, "{package}: {file} had {before}, and has {now} now")
             }
             Self::SyncFailure { class } => write!(f, "the last sync run failed: {class}"),
             Self::DamagedRow { what, key } => {

@@ -60,9 +60,9 @@ impl Successors {
         entry: &EntryEvaluation<'_>,
         digest_of: impl Fn(&Rule) -> Digest,
     ) -> Candidate {
-        let EntryEvaluation { row, head, rules, ownership, reach, .. } = entry;
+        let EntryEvaluation { row, head, rules, ownership, reach, packages, .. } = entry;
         let successor = rules.successor.filter(|name| self.is_shown_with(name, &entry.views));
-        let facts = Facts::new(&row.upstream, rules, ownership.word(), successor);
+        let facts = Facts::new(&row.upstream, rules, ownership.word(), successor, packages);
         Candidate {
             version: row.version.clone(),
             published_at: head.published_at,

@@ -13,19 +13,20 @@ use layers::Permission;
 use source::Source;
 
 /// Every module, from the bottom up, with the modules that it may use.
-const MAY_USE: [Permission<'static>; 20] = [
+const MAY_USE: [Permission<'static'>; 21] = [
     ("model", &[]),
     ("lint", &["model"]),
     ("sync", &["model"]),
     ("ownership", &["model"]),
+    ("artefact", &["model", "ownership"]),
     ("lookalike", &["model", "ownership"]),
-    ("alert", &["model", "lookalike"]),
-    ("overlay", &["model", "lint", "ownership", "lookalike"]),
-    ("curation", &["model", "overlay", "lint", "ownership", "lookalike"]),
+    ("alert", &["model", "artefact", "lookalike"]),
+    ("overlay", &["model", "lint", "ownership", "artefact", "lookalike"]),
+    ("curation", &["model", "overlay", "lint", "ownership", "artefact", "lookalike"]),
     ("catalog", &["model", "overlay", "curation"]),
     ("history", &["model", "lint", "overlay", "ownership"]),
-    ("store", &["model", "lint", "alert", "sync", "ownership", "curation", "history"]),
-    ("remote", &["model", "sync", "ownership", "alert"]),
+    ("store", &["model", "lint", "alert", "sync", "ownership", "artefact", "curation", "history"]),
+    ("remote", &["model", "sync", "ownership", "artefact", "alert"]),
     ("config", &["model", "lint", "overlay", "sync", "curation", "ownership", "alert"]),
     (
         "daemon",
@@ -42,6 +43,7 @@ const MAY_USE: [Permission<'static>; 20] = [
             "remote",
             "config",
             "ownership",
+            "artefact",
             "lookalike",
         ],
     ),
