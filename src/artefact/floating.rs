@@ -26,12 +26,7 @@ impl Floating {
     /// Derives it from what an entry says; `None` if the entry names one content, or a kind of package whose versions are
     /// unknown here. `is_exact` is true for one content.
     #[must_use]
-    pub fn of(
-        kind: &str,
-        identifier: &str,
-        version: Option<&str>,
-        is_exact: bool,
-    ) -> Option<Self> {
+    pub fn of(kind: &str, identifier: &str, version: Option<&str>, is_exact: bool) -> Option<Self> {
         let kind = kind.to_ascii_lowercase();
         let version = version.map(str::trim).filter(|version| !version.is_empty());
         let is_latest = |version: &str| version.eq_ignore_ascii_case("latest");

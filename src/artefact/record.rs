@@ -132,7 +132,9 @@ impl PackageRecord {
         let (mut problem, mut more, mut moved) = (None, 0, false);
         for file in files {
             if !file.has_usable_name() {
-                problem.get_or_insert_with(|| "the registry lists a file without a usable name".into());
+                problem.get_or_insert_with(|| {
+                    "the registry lists a file without a usable name".into()
+                });
                 continue;
             }
             let is_full = self.files.len() >= MAX_FILES && !is_floating;
@@ -151,9 +153,13 @@ impl PackageRecord {
                     moved = true;
                     *known = ArtefactRecord::new(checksum, file, now);
                 }
-                (Compared::Changed, Some(known), Some(checksum)) => known.change(checksum, file, now),
+                (Compared::Changed, Some(known), Some(checksum)) => {
+                    known.change(checksum, file, now)
+                }
                 (_, known, checksum) => {
-                    problem.get_or_insert_with(|| incomparable(&file.name, known.as_deref(), checksum.as_ref()));
+                    problem.get_or_insert_with(|| {
+                        incomparable(&file.name, known.as_deref(), checksum.as_ref())
+                    });
                 }
             }
         }

@@ -55,8 +55,9 @@ fn strongest_usable_digest_of_an_integrity_counts() {
         use base64::Engine;
         base64::engine::general_purpose::STANDARD.encode([7; 64])
     };
-    let text =
-        format!("sha1-2jmj7l5rSw0yVb/vlWAYkK/YBwk= sha512-{encoded} sha256-Ox98ag5dTCuaiHdmVUQzIhH/7t3Mu6qZiHdmVUQzIh8=");
+    let text = format!(
+        "sha1-2jmj7l5rSw0yVb/vlWAYkK/YBwk= sha512-{encoded} sha256-Ox98ag5dTCuaiHdmVUQzIhH/7t3Mu6qZiHdmVUQzIh8="
+    );
     assert_eq!(Checksum::of_integrity(&text), Some(sha512));
     assert_eq!(Checksum::of_integrity("sha1-2jmj7l5rSw0yVb/vlWAYkK/YBwk="), None);
 }
@@ -66,7 +67,12 @@ fn strongest_usable_digest_of_an_integrity_counts() {
 #[case("NPM", "name", None, "npm https://packages.example name")]
 #[case("pypi", "Some_Tool", Some("1.0"), "pypi https://packages.example some-tool 1.0")]
 #[case("oci", "user/image", Some("2"), "oci https://packages.example docker.io/user/image 2")]
-#[case("oci", "images.example/a/b:1", Some("2"), "oci https://packages.example images.example/a/b 1")]
+#[case(
+    "oci",
+    "images.example/a/b:1",
+    Some("2"),
+    "oci https://packages.example images.example/a/b 1"
+)]
 #[case("oci", "images.example/a/b", None, "oci https://packages.example images.example/a/b latest")]
 #[case(
     "mcpb",

@@ -104,7 +104,10 @@ fn is_judged_alike(one: &VersionExplanation, other: &VersionExplanation) -> bool
     let packages = |of: &VersionExplanation| -> Vec<_> {
         of.packages.iter().map(|package| (package.floating, package.identifier.clone())).collect()
     };
-    packages(one) == packages(other) && facts(one) == facts(other) && more(one) == more(other) && failures(one) == failures(other)
+    packages(one) == packages(other)
+        && facts(one) == facts(other)
+        && more(one) == more(other)
+        && failures(one) == failures(other)
 }
 
 /// Returns the gates that hide a version.
@@ -147,7 +150,9 @@ fn print_block(block: &[&VersionExplanation], verbose: bool) {
         ));
     }
     let is_known = |package: &&PackageReport| {
-        verbose || package.floating.is_some() || package.artefacts.iter().any(|file| file.before.is_some())
+        verbose
+            || package.floating.is_some()
+            || package.artefacts.iter().any(|file| file.before.is_some())
     };
     for package in first.packages.iter().filter(is_known) {
         print_package(package, verbose);

@@ -192,9 +192,8 @@ fn draw(lines: &[Listed], left_out: &[&str]) -> String {
     ];
     let is_silent = lines.iter().all(|line| line.upstream_status.is_none());
     let is_fixed = lines.iter().all(|line| !line.floating);
-    let is_empty = |header: &str| {
-        is_silent && header == "UPSTREAM SAYS" || is_fixed && header == "FLOATING"
-    };
+    let is_empty =
+        |header: &str| is_silent && header == "UPSTREAM SAYS" || is_fixed && header == "FLOATING";
     let is_shown = |header: &str| !(left_out.contains(&header) || is_empty(header));
     let shown: Vec<Column> = columns.into_iter().filter(|(header, _)| is_shown(header)).collect();
     let mut table = table(&shown.iter().map(|(header, _)| *header).collect::<Vec<_>>());

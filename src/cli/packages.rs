@@ -47,7 +47,8 @@ async fn read(target: &Target, name: Option<&Name>) -> Result<Vec<EntryPackages>
             Ok(read_packages(&snapshot, offline.policy(), &Screenings::offline(), now, name)?)
         }
         Target::Daemon(operator) => {
-            let path: Vec<&str> = std::iter::once("packages").chain(name.map(Name::as_str)).collect();
+            let path: Vec<&str> =
+                std::iter::once("packages").chain(name.map(Name::as_str)).collect();
             match operator.get(&path, &[]).await {
                 Err(CliError::Refused { status: 503, .. }) => Err(CliError::NothingKnown),
                 answer => answer,
@@ -83,7 +84,8 @@ pub(super) fn print_package(package: &PackageReport, verbose: bool) {
         Escaped(&package.identifier),
         facts.join(", ")
     ));
-    for artefact in package.artefacts.iter().filter(|artefact| verbose || artefact.before.is_some()) {
+    for artefact in package.artefacts.iter().filter(|artefact| verbose || artefact.before.is_some())
+    {
         print_artefact(artefact, verbose);
     }
     if verbose && let Some(at) = package.next_look {

@@ -117,8 +117,10 @@ impl<'a> EntryPackage<'a> {
     {
         let Self { facts, recorded, .. } = *self;
         self.files().filter_map(move |(file, record)| {
-            let is_its = |pin: &str| pin == file || recorded.is_some_and(|(key, _)| key.is_named(pin));
-            let mut pinned = pins.iter().filter(|(pin, _)| is_its(pin)).map(|(_, digest)| digest).peekable();
+            let is_its =
+                |pin: &str| pin == file || recorded.is_some_and(|(key, _)| key.is_named(pin));
+            let mut pinned =
+                pins.iter().filter(|(pin, _)| is_its(pin)).map(|(_, digest)| digest).peekable();
             if pinned.peek().is_none() {
                 return change(facts, file, record);
             }

@@ -88,7 +88,8 @@ impl Snapshot {
         }
         let contents = dossier.rows.iter().flat_map(|row| row.others.iter().chain([&row.content]));
         let facts = contents.flat_map(|content| &content.facts);
-        for key in facts.flat_map(|facts| &facts.packages).filter_map(|package| package.key(policy)) {
+        for key in facts.flat_map(|facts| &facts.packages).filter_map(|package| package.key(policy))
+        {
             if dossier.artefacts.contains_key(&key) {
                 continue;
             }

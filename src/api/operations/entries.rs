@@ -9,9 +9,9 @@ use super::state::{Operator, blocking, evaluating};
 use crate::api::problem::Problem;
 use crate::curation::Explanation;
 use crate::daemon::{
-    EntryPackages, Listed, Lookalike, MentionedNamespace, OwnershipReport, QuarantineReport, RuleEffect, Services,
-    StatusReport, explain_name, is_anything_known, known_names, list, lookalikes_of,
-    mentioned_namespaces, packages, quarantine, rule_effects,
+    EntryPackages, Listed, Lookalike, MentionedNamespace, OwnershipReport, QuarantineReport,
+    RuleEffect, Services, StatusReport, explain_name, is_anything_known, known_names, list,
+    lookalikes_of, mentioned_namespaces, packages, quarantine, rule_effects,
 };
 use crate::model::Name;
 use crate::store::{StoreError, Verification};

@@ -7,8 +7,8 @@ use axum::routing::{get, post};
 use super::access::{refuse_browsers, require};
 use super::alerts::{acknowledge, alerts, dead_letters, redeliver, unacknowledge};
 use super::entries::{
-    all_packages, explained, listing, lookalikes, names, namespaces, packages_of, quarantined, ready, rules, status, verified,
-    verify_namespace,
+    all_packages, explained, listing, lookalikes, names, namespaces, packages_of, quarantined,
+    ready, rules, status, verified, verify_namespace,
 };
 use super::history::{changes, history, served};
 use super::holds::{decide, hold};

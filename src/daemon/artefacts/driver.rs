@@ -86,7 +86,10 @@ impl Driver {
                 }
                 Effect::Touch(names) => self.service.touched.touch(names),
                 Effect::Exhausted(waiting) => {
-                    info!(waiting, "the package registries received all requests of this day; the other packages wait");
+                    info!(
+                        waiting,
+                        "the package registries received all requests of this day; the other packages wait"
+                    );
                 }
             }
         }

@@ -13,11 +13,20 @@ const POSTPONED: Duration = Duration::from_mins(5);
 #[derive(Debug)]
 pub(super) enum Event {
     /// A look of an earlier process, at this time.
-    Remembered { key: PackageKey, at: Timestamp },
+    Remembered {
+        key: PackageKey,
+        at: Timestamp,
+    },
     /// The packages of a name, each with its stored next look.
-    Read { name: Name, packages: Vec<(PackageKey, Option<Timestamp>)> },
+    Read {
+        name: Name,
+        packages: Vec<(PackageKey, Option<Timestamp>)>,
+    },
     /// A look ended: its next look, and true if the facts changed. `None` if it could not be stored.
-    Ended { key: PackageKey, found: Option<(Timestamp, bool)> },
+    Ended {
+        key: PackageKey,
+        found: Option<(Timestamp, bool)>,
+    },
     Tick,
 }
 
@@ -80,12 +89,7 @@ impl State {
         self.packages.contains_key(key)
     }
 
-    fn read(
-        &mut self,
-        name: Name,
-        packages: Vec<(PackageKey, Option<Timestamp>)>,
-        now: Timestamp,
-    ) {
+    fn read(&mut self, name: Name, packages: Vec<(PackageKey, Option<Timestamp>)>, now: Timestamp) {
         let keys: BTreeSet<PackageKey> = packages.iter().map(|(key, _)| key.clone()).collect();
         let before = self.names.remove(&name).unwrap_or_default();
         for gone in before.difference(&keys) {
@@ -143,7 +147,9 @@ impl State {
     fn start(&mut self, now: Timestamp) -> Vec<Effect> {
         let mut effects = Vec::new();
         while self.under_way < PARALLEL {
-            let Some((at, key)) = self.due.first().filter(|(at, _)| *at <= now).cloned() else { break };
+            let Some((at, key)) = self.due.first().filter(|(at, _)| *at <= now).cloned() else {
+                break;
+            };
             if !self.budget.spend(&key, now) {
                 if !self.is_exhausted {
                     let waiting = self.due.iter().take_while(|(at, _)| *at <= now).count();
@@ -219,7 +225,10 @@ mod tests {
         assert_eq!(state.step(Event::Tick, at(1)), [Effect::Look(one.clone())]);
         read(&mut state, "a.b/x", &[]);
         read(&mut state, "a.b/x", &[(&one, Some(at(9)))]);
-        assert_eq!(state.step(Event::Ended { key: one.clone(), found: Some((at(100), false)) }, at(2)), []);
+        assert_eq!(
+            state.step(Event::Ended { key: one.clone(), found: Some((at(100), false)) }, at(2)),
+            []
+        );
         assert_eq!(state.step(Event::Tick, at(50)), []);
         assert_eq!(state.step(Event::Tick, at(100)), [Effect::Look(one)]);
     }
@@ -235,7 +244,10 @@ mod tests {
         let effects = state.step(Event::Tick, at(2));
         assert_eq!(effects, [Effect::Look(keys[0].clone()), Effect::Exhausted(5)]);
         assert_eq!(state.step(Event::Tick, at(3)), [], "it is said once");
-        assert_eq!(state.step(Event::Ended { key: keys[0].clone(), found: Some((at(300), false)) }, at(3)), []);
+        assert_eq!(
+            state.step(Event::Ended { key: keys[0].clone(), found: Some((at(300), false)) }, at(3)),
+            []
+        );
         let next_day = state.step(Event::Tick, at(24));
         assert_eq!(next_day.len(), 4, "{next_day:?}");
     }

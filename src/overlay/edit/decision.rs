@@ -223,7 +223,9 @@ impl Decided {
             scope: self.scope.clone().or_else(|| before.and_then(|before| before.scope.clone())),
             digest: digest.filter(|_| is_approved),
             contents: contents.or(kept_contents).filter(|_| is_approved),
-            artefacts: before.filter(|_| is_approved).map_or_else(BTreeMap::new, |before| before.artefacts.clone()),
+            artefacts: before
+                .filter(|_| is_approved)
+                .map_or_else(BTreeMap::new, |before| before.artefacts.clone()),
             checklist: self.checklist(before),
             follow: follow.filter(|_| is_approved),
         }

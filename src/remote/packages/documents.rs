@@ -125,7 +125,8 @@ impl Platform {
     /// Writes it as `linux/arm64/v8`; `None` for what is attached to an index and runs nowhere, and for other texts.
     pub(super) fn describe(&self) -> Option<String> {
         let Self { os, architecture, variant } = self;
-        let parts = [Some(os.0.as_deref()?), Some(architecture.0.as_deref()?), variant.0.as_deref()];
+        let parts =
+            [Some(os.0.as_deref()?), Some(architecture.0.as_deref()?), variant.0.as_deref()];
         let parts: Vec<&str> = parts.into_iter().flatten().collect();
         let is_word = |part: &&str| {
             (1..=32).contains(&part.len())

@@ -89,7 +89,9 @@ pub(super) async fn servers(client: &PackageClient, base: &Url, package: &Packag
     let mut is_configuration = false;
     // The index, one of its manifests, and the configuration of that.
     for _ in 0..3 {
-        let Answer::Document(found) = &answer else { return named(answer, |_: ImageDocument| None) };
+        let Answer::Document(found) = &answer else {
+            return named(answer, |_: ImageDocument| None);
+        };
         let Some(document) = found.read::<ImageDocument>() else {
             return Named::Unavailable(UNKNOWN_SHAPE.into());
         };

@@ -38,9 +38,10 @@ pub(super) async fn artefacts(client: &PackageClient, base: &Url, key: &PackageK
         let file = |(name, digits): (String, Option<String>)| {
             ObservedFile::new(name, checksum(digits.as_deref()))
         };
-        let files = document.urls.into_iter().filter_map(|file| {
-            Some((file.filename.0?, file.digests.sha256.0))
-        });
+        let files = document
+            .urls
+            .into_iter()
+            .filter_map(|file| Some((file.filename.0?, file.digests.sha256.0)));
         Ok(files.map(file).collect())
     })
 }

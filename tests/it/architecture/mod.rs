@@ -13,7 +13,7 @@ use layers::Permission;
 use source::Source;
 
 /// Every module, from the bottom up, with the modules that it may use.
-const MAY_USE: [Permission<'static'>; 21] = [
+const MAY_USE: [Permission<'static>; 21] = [
     ("model", &[]),
     ("lint", &["model"]),
     ("sync", &["model"]),
@@ -23,7 +23,7 @@ const MAY_USE: [Permission<'static'>; 21] = [
     ("alert", &["model", "artefact", "lookalike"]),
     ("overlay", &["model", "lint", "ownership", "artefact", "lookalike"]),
     ("curation", &["model", "overlay", "lint", "ownership", "artefact", "lookalike"]),
-    ("catalog", &["model", "overlay", "curation"]),
+    ("catalog", &["model", "artefact", "overlay", "curation"]),
     ("history", &["model", "lint", "overlay", "ownership"]),
     ("store", &["model", "lint", "alert", "sync", "ownership", "artefact", "curation", "history"]),
     ("remote", &["model", "sync", "ownership", "artefact", "alert"]),
