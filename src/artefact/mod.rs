@@ -5,7 +5,7 @@
 //! are recorded, and compared with every later answer.
 //!
 //! - A [`PackageKey`] is one version of one package at one registry, in the normal form of its ecosystem.
-//! - An [`Observation`] comes from outside: files with digests, nothing at all, or something unclear. Only digests count:
+//! - An [`PackageLookup`] comes from outside: files with digests, nothing at all, or something unclear. Only digests count:
 //!   an unclear answer changes none.
 //! - A [`PackageRecord`] stores the digest of each file with its first and its last sight, and those that it had before.
 //! - A package is [`Floating`] if its entry does not name one content.
@@ -17,16 +17,16 @@
 mod checksum;
 mod floating;
 mod key;
-mod observation;
 mod record;
 mod schedule;
+mod stated;
 
 pub use checksum::{Algorithm, BadChecksum, Checksum};
 pub use floating::Floating;
 pub use key::PackageKey;
-pub use observation::{MAX_FILES, Observation, ObservedFile};
 pub use record::{ArtefactRecord, EarlierDigest, PackageRecord};
 pub use schedule::next_look;
+pub use stated::{MAX_FILES, PackageLookup, StatedFile};
 
 #[cfg(test)]
 mod tests;

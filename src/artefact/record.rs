@@ -4,15 +4,15 @@ use serde::{Deserialize, Serialize};
 
 use super::checksum::Checksum;
 use super::key::PackageKey;
-use super::observation::{MAX_FILES, Observation, ObservedFile};
 use super::schedule::next_look;
+use super::stated::{MAX_FILES, PackageLookup, StatedFile};
 use crate::model::Timestamp;
 use crate::ownership::shortened;
 
 /// Earlier digests of one file that are kept: the first, and the newest ones.
 const MAX_EARLIER: usize = 8;
 
-/// What is recorded of one package: its files, and the looks at its registry.
+/// The record of one package: its files, and the looks at its registry.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct PackageRecord {
@@ -88,11 +88,11 @@ pub(super) fn compare(known: Option<&ArtefactRecord>, observed: Option<&Checksum
 impl PackageRecord {
     /// Returns the record after another look at the registry.
     #[must_use]
-    pub fn after(mut self, key: &PackageKey, observed: &Observation, now: Timestamp) -> Self {
+    pub fn after(mut self, key: &PackageKey, observed: &PackageLookup, now: Timestamp) -> Self {
         let problem = match observed {
-            Observation::Files(files) => self.take_files(key, files, now),
-            Observation::Absent => Some("the registry has no such package or version".to_owned()),
-            Observation::Unclear(why) => Some(shortened(why)),
+            PackageLookup::Files(files) => self.take_files(key, files, now),
+            PackageLookup::Absent => Some("the registry has no such package or version".to_owned()),
+            PackageLookup::Unclear(why) => Some(shortened(why)),
         };
         self.failures = if problem.is_some() { self.failures.saturating_add(1) } else { 0 };
         self.problem = problem;
@@ -122,7 +122,7 @@ impl PackageRecord {
     fn take_files(
         &mut self,
         key: &PackageKey,
-        files: &[ObservedFile],
+        files: &[StatedFile],
         now: Timestamp,
     ) -> Option<String> {
         if files.is_empty() {
@@ -194,7 +194,7 @@ fn incomparable(name: &str, known: Option<&ArtefactRecord>, found: Option<&Check
 }
 
 impl ArtefactRecord {
-    fn new(digest: &Checksum, file: &ObservedFile, now: Timestamp) -> Self {
+    fn new(digest: &Checksum, file: &StatedFile, now: Timestamp) -> Self {
         Self {
             digest: digest.clone(),
             first: now,
@@ -204,7 +204,7 @@ impl ArtefactRecord {
         }
     }
 
-    fn change(&mut self, digest: &Checksum, file: &ObservedFile, now: Timestamp) {
+    fn change(&mut self, digest: &Checksum, file: &StatedFile, now: Timestamp) {
         let next = Self::new(digest, file, now);
         let Self { digest, first, last, mut earlier, .. } = std::mem::replace(self, next);
         earlier.push(EarlierDigest { digest, first, last });

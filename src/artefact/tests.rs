@@ -21,12 +21,12 @@ fn checksum(byte: u8) -> Checksum {
     Checksum::new(Algorithm::Sha256, &[byte; 32]).expect("a checksum")
 }
 
-fn file(name: &str, byte: u8) -> ObservedFile {
-    ObservedFile::new(name, Some(checksum(byte)))
+fn file(name: &str, byte: u8) -> StatedFile {
+    StatedFile::new(name, Some(checksum(byte)))
 }
 
-fn files(files: &[(&str, u8)]) -> Observation {
-    Observation::Files(files.iter().map(|(name, byte)| file(name, *byte)).collect())
+fn files(files: &[(&str, u8)]) -> PackageLookup {
+    PackageLookup::Files(files.iter().map(|(name, byte)| file(name, *byte)).collect())
 }
 
 #[rstest]
@@ -180,7 +180,7 @@ fn other_algorithm_changes_nothing_and_is_a_failure_with_its_reason() {
     let record = PackageRecord::default().after(&key, &files(&[("a", 1)]), at(1));
     let other = Checksum::new(Algorithm::Sha512, &[1; 64]);
     for (found, reason) in [(other, "sha512"), (None, "no digest")] {
-        let observed = Observation::Files(vec![ObservedFile::new("a", found)]);
+        let observed = PackageLookup::Files(vec![StatedFile::new("a", found)]);
         let after = record.clone().after(&key, &observed, at(2));
         assert!(after.has_same_facts(&record));
         assert_eq!(after.failures, 1);
@@ -204,15 +204,15 @@ fn looks_are_weekly_and_failures_double_from_an_hour_to_a_day() {
     assert!((24..=29).contains(&hours(9)) && (24..=29).contains(&hours(u32::MAX)));
 }
 
-fn observations() -> impl Strategy<Value = Observation> {
+fn lookups() -> impl Strategy<Value = PackageLookup> {
     let file = (0..80_u8, 0..4_u8).prop_map(|(name, byte)| {
         let checksum = (byte > 0).then(|| checksum(byte));
-        ObservedFile::new(format!("f{name}"), checksum)
+        StatedFile::new(format!("f{name}"), checksum)
     });
     prop_oneof![
-        3 => vec(file, 0..90).prop_map(Observation::Files),
-        1 => Just(Observation::Absent),
-        1 => Just(Observation::Unclear("no answer".into())),
+        3 => vec(file, 0..90).prop_map(PackageLookup::Files),
+        1 => Just(PackageLookup::Absent),
+        1 => Just(PackageLookup::Unclear("no answer".into())),
     ]
 }
 
@@ -220,7 +220,7 @@ proptest! {
     /// P77: an unclear answer changes no digest, and no digest is forgotten while its file is recorded.
     #[test]
     fn only_digests_change_a_record_and_it_stays_bounded(
-        looks in vec(observations(), 1..12),
+        looks in vec(lookups(), 1..12),
         is_tag in any::<bool>(),
     ) {
         let key = if is_tag { key("oci", "images.example/a", None) } else { key("pypi", "a", Some("1")) };
@@ -231,7 +231,7 @@ proptest! {
             prop_assert!(record.files.len() <= MAX_FILES);
             prop_assert!(record.files.values().all(|file| file.earlier.len() <= 8));
             prop_assert!(record.next_look > Some(at(hour as i64)));
-            if !matches!(observed, Observation::Files(_)) {
+            if !matches!(observed, PackageLookup::Files(_)) {
                 prop_assert!(record.has_same_facts(&before));
                 prop_assert_eq!(record.failures, before.failures + 1);
             }

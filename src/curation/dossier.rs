@@ -31,7 +31,7 @@ pub struct Dossier {
     pub verification: VerificationRecord,
     /// The declarations of the repository and of the packages.
     pub claims: DeclarationRecord,
-    /// What is recorded of the packages that the contents name.
+    /// The records of the packages that the contents name.
     pub artefacts: BTreeMap<PackageKey, PackageRecord>,
     /// Rows that cannot be decoded. Their content is unknown, so nothing of the name is served.
     pub damaged: Vec<Damage>,

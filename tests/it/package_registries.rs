@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use url::Url;
-use vidimus::artefact::{Checksum, Observation, PackageKey};
+use vidimus::artefact::{Checksum, PackageKey, PackageLookup};
 use vidimus::model::Digest;
 use vidimus::ownership::PackageRegistries;
 use vidimus::remote::{OwnershipSources, Packages as Client, Reach, SourceSettings};
@@ -37,15 +37,15 @@ fn key(registry: &Packages, kind: &str, identifier: &str, version: Option<&str>)
 /// Returns each file with its digest, or the reason of an unclear answer.
 async fn look(registry: &Packages, key: &PackageKey) -> Result<Vec<(String, String)>, String> {
     match client(registry).artefacts(key).await {
-        Observation::Files(files) => Ok(files
+        PackageLookup::Files(files) => Ok(files
             .into_iter()
             .map(|file| {
                 let digest = file.checksum.as_ref().map_or("", Checksum::as_str);
                 (file.name, format!("{digest} {}", file.platforms.join(" ")).trim().to_owned())
             })
             .collect()),
-        Observation::Absent => Err("absent".into()),
-        Observation::Unclear(why) => Err(why),
+        PackageLookup::Absent => Err("absent".into()),
+        PackageLookup::Unclear(why) => Err(why),
     }
 }
 
@@ -68,7 +68,7 @@ async fn npm_states_the_integrity_of_the_tarball() {
     for (page, reason) in [
         (r#"{"name":"@x/other","version":"1.0.0"}"#, "another package"),
         (r#"{"name":"@x/tool","version":"1.0.1"}"#, "another version"),
-        ("[]", "unknown shape"),
+        ("7", "unknown shape"),
     ] {
         registry.say("/%40x%2Ftool/1.0.0", Say::body(page));
         let found = look(&registry, &package).await;

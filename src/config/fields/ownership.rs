@@ -95,7 +95,7 @@ pub(in crate::config) const PACKAGES: Table = Table {
     heading: "[packages]",
     intro: "Package registries that are asked which server a package belongs to, and which files it consists of. \
             Without them no package is looked up. [Packages](packages.md) says what is recorded.",
-    opening: "",
+    opening: "[packages]\n",
     fields: &[
         Field::new("npm", "table", "The registry of npm packages: see `[packages.npm]`."),
         Field::new("pypi", "table", "The registry of Python packages, with the same key.")

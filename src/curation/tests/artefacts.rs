@@ -3,7 +3,7 @@ use url::Url;
 
 use super::fixtures::{JANUARY, at, dossier, head, overlays, policy, row};
 use crate::artefact::{
-    Algorithm, Checksum, Floating, Observation, ObservedFile, PackageKey, PackageRecord,
+    Algorithm, Checksum, Floating, PackageKey, PackageLookup, PackageRecord, StatedFile,
 };
 use crate::curation::{ContentFacts, Dossier, PackageUrls, PolicySnapshot, Screening, evaluate};
 use crate::model::{Status, Timestamp};
@@ -47,8 +47,8 @@ fn with_package(package: &str, file: &str, seen: &[u8]) -> Dossier {
     let mut dossier = dossier("com.example/tool", vec![row]);
     if let Some(key) = key.filter(|_| !seen.is_empty()) {
         let record = seen.iter().fold(PackageRecord::default(), |record, byte| {
-            let file = ObservedFile::new(file, Some(checksum(*byte)));
-            record.after(&key, &Observation::Files(vec![file]), now())
+            let file = StatedFile::new(file, Some(checksum(*byte)));
+            record.after(&key, &PackageLookup::Files(vec![file]), now())
         });
         dossier.artefacts.insert(key, record);
     }

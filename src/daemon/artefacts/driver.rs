@@ -10,7 +10,7 @@ use tracing::{debug, info, warn};
 
 use super::named::packages_of;
 use super::state::{Effect, Event, State};
-use crate::artefact::{Observation, PackageKey};
+use crate::artefact::{PackageKey, PackageLookup};
 use crate::config::ArtefactSettings;
 use crate::daemon::policy::CurrentPolicy;
 use crate::daemon::runtime::{Clock, Feed};
@@ -69,7 +69,7 @@ pub(in crate::daemon) async fn look_at_packages(
 struct Driver {
     service: Arc<Looking>,
     state: State,
-    looks: JoinSet<Observation>,
+    looks: JoinSet<PackageLookup>,
     /// The packages of the looks under way.
     keys: HashMap<Id, PackageKey>,
 }
@@ -139,10 +139,10 @@ impl Driver {
     }
 
     /// Stores what a look found. One that panicked, or cannot be stored, does not affect the others.
-    fn ended(&mut self, joined: Result<(Id, Observation), JoinError>) {
+    fn ended(&mut self, joined: Result<(Id, PackageLookup), JoinError>) {
         let (task, observed) = match joined {
             Ok(ended) => ended,
-            Err(panicked) => (panicked.id(), Observation::Unclear(panicked.to_string())),
+            Err(panicked) => (panicked.id(), PackageLookup::Unclear(panicked.to_string())),
         };
         let Some(key) = self.keys.remove(&task) else { return };
         let found = match self.record(&key, &observed) {
@@ -158,7 +158,7 @@ impl Driver {
     fn record(
         &self,
         key: &PackageKey,
-        observed: &Observation,
+        observed: &PackageLookup,
     ) -> Result<(Timestamp, bool), StoreError> {
         let Looking { store, clock, .. } = &*self.service;
         let before = store.snapshot()?.artefacts_of(key)?.unwrap_or_default();

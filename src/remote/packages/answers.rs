@@ -3,7 +3,7 @@ use std::collections::BTreeSet;
 use serde::de::DeserializeOwned;
 
 use super::client::{Answer, UNKNOWN_SHAPE};
-use crate::artefact::{Observation, ObservedFile};
+use crate::artefact::{PackageLookup, StatedFile};
 use crate::ownership::Named;
 
 /// The limit on the name of a server, in characters.
@@ -33,18 +33,18 @@ pub(super) fn bounded(name: &str) -> String {
 /// Reads the files that a document lists, or the reason why it cannot be used.
 pub(super) fn observed<D: DeserializeOwned>(
     answer: Answer,
-    read: impl FnOnce(D) -> Result<Vec<ObservedFile>, String>,
-) -> Observation {
+    read: impl FnOnce(D) -> Result<Vec<StatedFile>, String>,
+) -> PackageLookup {
     let found = match answer {
         Answer::Document(document) => document.read(),
-        Answer::Absent => return Observation::Absent,
-        Answer::Challenged(_) => return Observation::Unclear("HTTP 401".into()),
-        Answer::Unclear(why) => return Observation::Unclear(why),
+        Answer::Absent => return PackageLookup::Absent,
+        Answer::Challenged(_) => return PackageLookup::Unclear("HTTP 401".into()),
+        Answer::Unclear(why) => return PackageLookup::Unclear(why),
     };
     match found.map(read) {
-        Some(Ok(files)) => Observation::Files(files),
-        Some(Err(why)) => Observation::Unclear(why),
-        None => Observation::Unclear(UNKNOWN_SHAPE.into()),
+        Some(Ok(files)) => PackageLookup::Files(files),
+        Some(Err(why)) => PackageLookup::Unclear(why),
+        None => PackageLookup::Unclear(UNKNOWN_SHAPE.into()),
     }
 }
 

@@ -5,7 +5,7 @@ use tokio::time::timeout;
 
 use super::client::PackageClient;
 use super::{bundle, image, npm, pypi};
-use crate::artefact::{Observation, PackageKey};
+use crate::artefact::{PackageKey, PackageLookup};
 use crate::ownership::{Named, Package, PackageRegistries};
 use crate::remote::dns::Resolvers;
 use crate::remote::http::AccessError;
@@ -63,9 +63,9 @@ impl Packages {
     }
 
     /// Returns the files of a package, as its registry states them.
-    pub async fn artefacts(&self, key: &PackageKey) -> Observation {
+    pub async fn artefacts(&self, key: &PackageKey) -> PackageLookup {
         let Some(base) = key.base() else {
-            return Observation::Unclear("its registry has no URL".into());
+            return PackageLookup::Unclear("its registry has no URL".into());
         };
         let (client, base) = (&self.client, &base);
         let asked = async {
@@ -74,14 +74,14 @@ impl Packages {
                 "pypi" => pypi::artefacts(client, base, key).await,
                 "oci" => image::artefacts(client, base, key).await,
                 "mcpb" => bundle::artefacts(client, base, key).await,
-                _ => Observation::Unclear("packages of its kind are not looked at".into()),
+                _ => PackageLookup::Unclear("packages of its kind are not looked at".into()),
             }
         };
         let (limit, words) = match key.kind() {
             "mcpb" => (DOWNLOAD, "10 minutes"),
             _ => (TOTAL, "30 seconds"),
         };
-        let late = |_| Observation::Unclear(format!("no complete answer within {words}"));
+        let late = |_| PackageLookup::Unclear(format!("no complete answer within {words}"));
         timeout(limit, asked).await.unwrap_or_else(late)
     }
 }

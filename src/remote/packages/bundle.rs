@@ -2,7 +2,7 @@ use aws_lc_rs::digest::{Context, SHA256};
 use url::Url;
 
 use super::client::{PackageClient, Status, status};
-use crate::artefact::{Algorithm, Checksum, Observation, ObservedFile, PackageKey};
+use crate::artefact::{Algorithm, Checksum, PackageKey, PackageLookup, StatedFile};
 use crate::model::reason;
 
 /// The limit on a bundle.
@@ -11,26 +11,30 @@ const TOO_LARGE: &str = "the file has more than 512 MiB";
 const ANY: &str = "*/*";
 
 /// Downloads a bundle, keeps nothing of it, and returns its digest.
-pub(super) async fn artefacts(client: &PackageClient, base: &Url, key: &PackageKey) -> Observation {
+pub(super) async fn artefacts(
+    client: &PackageClient,
+    base: &Url,
+    key: &PackageKey,
+) -> PackageLookup {
     let Ok(url) = Url::parse(key.identifier()) else {
-        return Observation::Unclear("its identifier is no URL".into());
+        return PackageLookup::Unclear("its identifier is no URL".into());
     };
     let response = match client.send(base, url, ANY, None).await {
         Ok(response) => response,
-        Err(why) => return Observation::Unclear(why),
+        Err(why) => return PackageLookup::Unclear(why),
     };
     match status(&response) {
         Status::Found => {}
-        Status::Absent => return Observation::Absent,
-        Status::Challenged => return Observation::Unclear("HTTP 401".into()),
-        Status::Other(why) => return Observation::Unclear(why),
+        Status::Absent => return PackageLookup::Absent,
+        Status::Challenged => return PackageLookup::Unclear("HTTP 401".into()),
+        Status::Other(why) => return PackageLookup::Unclear(why),
     }
     if response.content_length().is_some_and(|length| length > MAX_BYTES) {
-        return Observation::Unclear(TOO_LARGE.into());
+        return PackageLookup::Unclear(TOO_LARGE.into());
     }
     match digest_of(response).await {
-        Ok(digest) => Observation::Files(vec![ObservedFile::new(key.single_file(), digest)]),
-        Err(why) => Observation::Unclear(why),
+        Ok(digest) => PackageLookup::Files(vec![StatedFile::new(key.single_file(), digest)]),
+        Err(why) => PackageLookup::Unclear(why),
     }
 }
 

@@ -7,7 +7,7 @@ use url::Url;
 use super::answers::{bounded, named};
 use super::client::{Answer, Document, JSON, PackageClient, UNKNOWN_SHAPE};
 use super::documents::{ImageDocument, TokenDocument};
-use crate::artefact::{Algorithm, Checksum, Observation, ObservedFile, PackageKey};
+use crate::artefact::{Algorithm, Checksum, PackageKey, PackageLookup, StatedFile};
 use crate::ownership::{Named, Package, image};
 use crate::remote::github::segment;
 
@@ -114,26 +114,30 @@ pub(super) async fn servers(client: &PackageClient, base: &Url, package: &Packag
 }
 
 /// Returns the manifest that a tag or digest names, by the digest of its bytes.
-pub(super) async fn artefacts(client: &PackageClient, base: &Url, key: &PackageKey) -> Observation {
+pub(super) async fn artefacts(
+    client: &PackageClient,
+    base: &Url,
+    key: &PackageKey,
+) -> PackageLookup {
     let reference = key.version().unwrap_or("latest");
     let opened = Repository::open(client, base, key.identifier());
     let Some(mut repository) = opened.filter(|_| reference.bytes().all(usable)) else {
-        return Observation::Unclear(NO_REFERENCE.into());
+        return PackageLookup::Unclear(NO_REFERENCE.into());
     };
     let document = match repository.manifest(reference).await {
         Answer::Document(document) => document,
-        Answer::Absent => return Observation::Absent,
-        Answer::Challenged(_) => return Observation::Unclear("HTTP 401".into()),
-        Answer::Unclear(why) => return Observation::Unclear(why),
+        Answer::Absent => return PackageLookup::Absent,
+        Answer::Challenged(_) => return PackageLookup::Unclear("HTTP 401".into()),
+        Answer::Unclear(why) => return PackageLookup::Unclear(why),
     };
     match manifest(&document, reference) {
-        Ok(file) => Observation::Files(vec![file]),
-        Err(why) => Observation::Unclear(why.into()),
+        Ok(file) => PackageLookup::Files(vec![file]),
+        Err(why) => PackageLookup::Unclear(why.into()),
     }
 }
 
 /// Reads a manifest, if its bytes have the digest by which it was asked for, and the one that the registry states.
-fn manifest(document: &Document, reference: &str) -> Result<ObservedFile, &'static str> {
+fn manifest(document: &Document, reference: &str) -> Result<StatedFile, &'static str> {
     let read: ImageDocument = document.read().ok_or(UNKNOWN_SHAPE)?;
     if read.manifests.is_empty() && read.config.digest.0.is_none() {
         return Err(UNKNOWN_SHAPE);
@@ -157,7 +161,7 @@ fn manifest(document: &Document, reference: &str) -> Result<ObservedFile, &'stat
     if asked.is_none() {
         algorithm = Algorithm::Sha256;
     }
-    let file = ObservedFile::new(reference, checksum(algorithm, &document.body));
+    let file = StatedFile::new(reference, checksum(algorithm, &document.body));
     let platforms = read.manifests.iter().filter_map(|manifest| manifest.platform.describe());
     Ok(file.for_platforms(platforms))
 }

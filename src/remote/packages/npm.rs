@@ -3,7 +3,7 @@ use url::Url;
 use super::answers::{bounded, named, observed};
 use super::client::{JSON, PackageClient};
 use super::documents::NpmVersion;
-use crate::artefact::{Checksum, Observation, ObservedFile, PackageKey};
+use crate::artefact::{Checksum, PackageKey, PackageLookup, StatedFile};
 use crate::ownership::{Named, Package};
 use crate::remote::github::segment;
 
@@ -24,7 +24,11 @@ pub(super) async fn servers(client: &PackageClient, base: &Url, package: &Packag
 }
 
 /// Returns the tarball of a version, by the integrity that the registry states.
-pub(super) async fn artefacts(client: &PackageClient, base: &Url, key: &PackageKey) -> Observation {
+pub(super) async fn artefacts(
+    client: &PackageClient,
+    base: &Url,
+    key: &PackageKey,
+) -> PackageLookup {
     let path = path(key.identifier(), key.version());
     observed(client.get(base, &path, JSON, None).await, |document: NpmVersion| {
         if document.name.0.as_deref() != Some(key.identifier()) {
@@ -34,6 +38,6 @@ pub(super) async fn artefacts(client: &PackageClient, base: &Url, key: &PackageK
             return Err("an answer about another version".to_owned());
         }
         let checksum = document.dist.integrity.0.as_deref().and_then(Checksum::of_integrity);
-        Ok(vec![ObservedFile::new(key.single_file(), checksum)])
+        Ok(vec![StatedFile::new(key.single_file(), checksum)])
     })
 }

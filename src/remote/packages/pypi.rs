@@ -5,7 +5,7 @@ use url::Url;
 use super::answers::{bounded, named, observed};
 use super::client::{JSON, PackageClient};
 use super::documents::PythonProject;
-use crate::artefact::{Observation, ObservedFile, PackageKey};
+use crate::artefact::{PackageKey, PackageLookup, StatedFile};
 use crate::ownership::{Named, Package};
 use crate::remote::github::segment;
 
@@ -26,7 +26,11 @@ pub(super) async fn servers(client: &PackageClient, base: &Url, package: &Packag
 }
 
 /// Returns the files of a version, each by the SHA-256 that the registry states.
-pub(super) async fn artefacts(client: &PackageClient, base: &Url, key: &PackageKey) -> Observation {
+pub(super) async fn artefacts(
+    client: &PackageClient,
+    base: &Url,
+    key: &PackageKey,
+) -> PackageLookup {
     let version = key.version().filter(|version| !version.eq_ignore_ascii_case("latest"));
     let path = path(key.identifier(), version);
     observed(client.get(base, &path, JSON, None).await, |document: PythonProject| {
@@ -36,7 +40,7 @@ pub(super) async fn artefacts(client: &PackageClient, base: &Url, key: &PackageK
         }
         let checksum = |digits: Option<&str>| format!("sha256:{}", digits?).parse().ok();
         let file = |(name, digits): (String, Option<String>)| {
-            ObservedFile::new(name, checksum(digits.as_deref()))
+            StatedFile::new(name, checksum(digits.as_deref()))
         };
         let files = document
             .urls

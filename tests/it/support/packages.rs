@@ -26,8 +26,6 @@ pub(crate) enum Say {
     Moved(String),
     /// A body without an end, of this byte.
     Endless(Vec<u8>),
-    /// No answer at all, ever.
-    Nothing,
 }
 
 /// The test double; unknown paths get 404.
@@ -173,7 +171,6 @@ async fn answer(State(state): State<Arc<Mutex<Served>>>, request: Request) -> Re
             let chunks = chunks.map(Ok::<_, Infallible>);
             Response::new(Body::from_stream(futures_util::stream::iter(chunks)))
         }
-        Say::Nothing => std::future::pending().await,
     };
     response.headers_mut().insert("x-double", HeaderValue::from_static("packages"));
     response

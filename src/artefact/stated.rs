@@ -9,8 +9,8 @@ const MAX_NAME: usize = 1024;
 
 /// The answer of a registry about one package.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Observation {
-    Files(Vec<ObservedFile>),
+pub enum PackageLookup {
+    Files(Vec<StatedFile>),
     /// The registry has no such package, or no such version of it.
     Absent,
     /// No usable answer, with the reason.
@@ -19,7 +19,7 @@ pub enum Observation {
 
 /// A file of a package, as the registry states it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ObservedFile {
+pub struct StatedFile {
     pub name: String,
     /// `None` if the registry states no digest that identifies a file.
     pub checksum: Option<Checksum>,
@@ -27,7 +27,7 @@ pub struct ObservedFile {
     pub platforms: Vec<String>,
 }
 
-impl ObservedFile {
+impl StatedFile {
     #[must_use]
     pub fn new(name: impl Into<String>, checksum: Option<Checksum>) -> Self {
         Self { name: name.into(), checksum, platforms: Vec::new() }
