@@ -20,7 +20,7 @@ pub struct PackageRecord {
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub files: BTreeMap<String, ArtefactRecord>,
     /// The number of further files, beyond the limit, in the last answer.
-    #[serde(default, skip_serializing_if = "is_zero")]
+    #[serde(default)]
     pub more: u64,
     /// When the registry last gave another content under a floating version or tag.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -30,7 +30,7 @@ pub struct PackageRecord {
     #[serde(default)]
     pub next_look: Option<Timestamp>,
     /// Consecutive looks without a usable answer.
-    #[serde(default, skip_serializing_if = "is_none")]
+    #[serde(default)]
     pub failures: u32,
     /// The reason of the last of them, for people.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -154,7 +154,7 @@ impl PackageRecord {
                     *known = ArtefactRecord::new(checksum, file, now);
                 }
                 (Compared::Changed, Some(known), Some(checksum)) => {
-                    known.change(checksum, file, now)
+                    known.change(checksum, file, now);
                 }
                 (_, known, checksum) => {
                     problem.get_or_insert_with(|| {
@@ -219,12 +219,4 @@ impl ArtefactRecord {
     pub fn before(&self) -> Option<&Checksum> {
         self.earlier.last().map(|earlier| &earlier.digest)
     }
-}
-
-const fn is_zero(count: &u64) -> bool {
-    *count == 0
-}
-
-const fn is_none(count: &u32) -> bool {
-    *count == 0
 }

@@ -225,12 +225,12 @@ proptest! {
     ) {
         let key = if is_tag { key("oci", "images.example/a", None) } else { key("pypi", "a", Some("1")) };
         let mut record = PackageRecord::default();
-        for (hour, observed) in looks.iter().enumerate() {
+        for (hour, observed) in (0_i64..).zip(&looks) {
             let before = record.clone();
-            record = record.after(&key, observed, at(hour as i64));
+            record = record.after(&key, observed, at(hour));
             prop_assert!(record.files.len() <= MAX_FILES);
             prop_assert!(record.files.values().all(|file| file.earlier.len() <= 8));
-            prop_assert!(record.next_look > Some(at(hour as i64)));
+            prop_assert!(record.next_look > Some(at(hour)));
             if !matches!(observed, PackageLookup::Files(_)) {
                 prop_assert!(record.has_same_facts(&before));
                 prop_assert_eq!(record.failures, before.failures + 1);

@@ -142,6 +142,27 @@ impl<'a> Evidence<'a> {
     }
 }
 
+impl Evidence<'_> {
+    /// Writes the outcome of the pins of artefacts.
+    fn write_artefacts(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::ArtefactsPinned { files: 1 } => f.write_str("1 artefact is the pinned one"),
+            Self::ArtefactsPinned { files } => write!(f, "{files} artefacts are the pinned ones"),
+            Self::ArtefactDiffers { file, pinned, recorded } => write!(
+                f,
+                "the approval pins {pinned} for {}, but its registry states {recorded}",
+                Escaped(file)
+            ),
+            Self::ArtefactUnknown { file } => write!(
+                f,
+                "not known yet: the approval pins {}, and no package registry was read about it",
+                Escaped(file)
+            ),
+            _ => Ok(()),
+        }
+    }
+}
+
 impl fmt::Display for Evidence<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let located = |rule: &Rule| format!("`{}` at {}", Escaped(&rule.selector()), rule.place);
@@ -207,18 +228,9 @@ impl fmt::Display for Evidence<'_> {
             Self::PinDiffers { pinned, received } => {
                 write!(f, "the approval pins {pinned}, but {received} was received")
             }
-            Self::ArtefactsPinned { files: 1 } => f.write_str("1 artefact is the pinned one"),
-            Self::ArtefactsPinned { files } => write!(f, "{files} artefacts are the pinned ones"),
-            Self::ArtefactDiffers { file, pinned, recorded } => write!(
-                f,
-                "the approval pins {pinned} for {}, but its registry states {recorded}",
-                Escaped(file)
-            ),
-            Self::ArtefactUnknown { file } => write!(
-                f,
-                "not known yet: the approval pins {}, and no package registry was read about it",
-                Escaped(file)
-            ),
+            Self::ArtefactsPinned { .. }
+            | Self::ArtefactDiffers { .. }
+            | Self::ArtefactUnknown { .. } => self.write_artefacts(f),
             Self::Conditions { rules: 0, .. } => f.write_str("no rule sets a condition"),
             Self::Conditions { rules, waived } => {
                 let noun = if *rules == 1 { "rule" } else { "rules" };

@@ -55,7 +55,7 @@ impl PackageReport {
         let facts = package.facts;
         let mut report = match package.recorded {
             Some((key, record)) => Self::of_record(key, record),
-            None => Self::of_record_absent(facts.registry.as_str(), &facts.identifier),
+            None => Self::unrecorded(facts.registry.as_str(), &facts.identifier),
         };
         for change in package.changes() {
             let mut files = report.artefacts.iter_mut();
@@ -88,11 +88,11 @@ impl PackageReport {
             looked_at: record.looked_at,
             next_look: record.next_look,
             problem: record.problem.clone(),
-            ..Self::of_record_absent(key.kind(), key.identifier())
+            ..Self::unrecorded(key.kind(), key.identifier())
         }
     }
 
-    fn of_record_absent(kind: &str, identifier: &str) -> Self {
+    fn unrecorded(kind: &str, identifier: &str) -> Self {
         Self {
             kind: kind.to_owned(),
             identifier: identifier.to_owned(),

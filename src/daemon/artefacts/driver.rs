@@ -1,4 +1,4 @@
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ use crate::artefact::{PackageKey, PackageLookup};
 use crate::config::ArtefactSettings;
 use crate::daemon::policy::CurrentPolicy;
 use crate::daemon::runtime::{Clock, Feed};
-use crate::model::{Timestamp, reason};
+use crate::model::{Name, Timestamp, reason};
 use crate::remote::Packages;
 use crate::store::{Store, StoreError};
 
@@ -22,6 +22,8 @@ use crate::store::{Store, StoreError};
 const TICK: Duration = Duration::from_secs(1);
 /// Records are kept for this long after the last look at a package that no entry names any more.
 const KEPT: Duration = Duration::from_hours(90 * 24);
+/// Names whose packages are read at a time.
+const MAX_NAMES: usize = 2_000;
 const PRUNE_EVERY: Duration = Duration::from_hours(24);
 
 /// The service that looks at packages, and the ports to the others.
@@ -51,7 +53,8 @@ pub(in crate::daemon) async fn look_at_packages(
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut prune = tokio::time::interval(PRUNE_EVERY);
     let state = State::new(service.settings.daily_requests);
-    let mut driver = Driver { service, state, looks: JoinSet::new(), keys: HashMap::new() };
+    let (looks, keys, pending) = (JoinSet::new(), HashMap::new(), BTreeSet::new());
+    let mut driver = Driver { service, state, looks, keys, pending };
     driver.load()?;
     loop {
         tokio::select! {
@@ -72,6 +75,8 @@ struct Driver {
     looks: JoinSet<PackageLookup>,
     /// The packages of the looks under way.
     keys: HashMap<Id, PackageKey>,
+    /// Evaluated names whose packages are to be read.
+    pending: BTreeSet<Name>,
 }
 
 impl Driver {
@@ -110,20 +115,28 @@ impl Driver {
         let policy = self.service.policy.borrow().snapshot.clone();
         let names = snapshot.names()?.into_iter();
         let names = names.filter(|name| !policy.overlays.rules_for(name).is_silent());
-        self.service.evaluated.touch(names);
+        self.pending.extend(names);
         Ok(())
     }
 
-    /// Reads the packages of the names that were evaluated since the last call.
+    /// Reads the packages of some of the names that were evaluated: a stop must not wait for all of them.
     fn take_names(&mut self) -> Result<(), StoreError> {
+        let mut names = self.service.evaluated.take_now();
         if !self.service.is_enabled {
-            self.service.evaluated.take_now();
+            return Ok(());
+        }
+        self.pending.append(&mut names);
+        while names.len() < MAX_NAMES
+            && let Some(name) = self.pending.pop_first()
+        {
+            names.insert(name);
+        }
+        if names.is_empty() {
             return Ok(());
         }
         let service = Arc::clone(&self.service);
-        let Some((names, snapshot)) = service.evaluated.take_with(&service.store)? else {
-            return Ok(());
-        };
+        // They were evaluated before, so a snapshot that is taken now shows their rows.
+        let snapshot = service.store.snapshot()?;
         let policy = service.policy.borrow().snapshot.clone();
         for name in names {
             let dossier = snapshot.dossier(&name, &policy)?;

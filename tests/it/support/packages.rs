@@ -1,4 +1,4 @@
-//! A test double of package registries: npm, PyPI, images behind a token, files, and their faults.
+//! A test double of the package registries of npm, Python and images, with tokens, files and faults.
 
 use std::collections::HashMap;
 use std::convert::Infallible;
