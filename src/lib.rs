@@ -8,6 +8,7 @@
 
 pub mod alert;
 pub mod api;
+pub mod artefact;
 pub mod attestation;
 pub mod catalog;
 pub mod cli;

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::identity::{AlertIdentity, SHORT};
 use super::key_set::{self, InvalidRecords};
 use super::kind::AlertKind;
+use crate::artefact::Checksum;
 use crate::lookalike::Signal;
 use crate::model::{Digest, FailureClass, NotBenign, Status, Timestamp};
 
@@ -102,6 +103,13 @@ pub enum Evidence {
     PinMismatch {
         pinned: Digest,
         received: Digest,
+    },
+    /// A file of a package that has another digest than before, or than the entry states.
+    ArtefactChanged {
+        package: String,
+        file: String,
+        before: String,
+        now: Checksum,
     },
     SyncFailure {
         class: FailureClass,
@@ -226,39 +234,6 @@ impl Evidence {
         }
     }
 
-    /// Writes an item about a rule and the versions that it decides about.
-    fn write_lifecycle(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Ends { what, until, within_days: 1 } => {
-                write!(f, "{what} ends at {until}, within 1 day")
-            }
-            Self::Ends { what, until, within_days } => {
-                write!(f, "{what} ends at {until}, within {within_days} days")
-            }
-            Self::Ended { name, until } => write!(f, "{name} was served until it ended at {until}"),
-            Self::StatusChanged { version, status } => {
-                write!(f, "the upstream reports {version} as {status}")
-            }
-            Self::NotBenign { version, received, why, changes } => {
-                write!(f, "{version} with the digest {received} waits for a review: {why}")?;
-                if !changes.is_empty() {
-                    write!(f, "; {}", changes.join("; "))?;
-                }
-                Ok(())
-            }
-            Self::NewerVersion { name, version, received } => {
-                write!(f, "{name}@{version} with the digest {received} waits for a review")
-            }
-            Self::Renamed { from, to } => {
-                write!(
-                    f,
-                    "{from} is gone; write `name: {to}` in the overlay if the rename is right"
-                )
-            }
-            _ => Ok(()),
-        }
-    }
-
     /// Writes an item about the owner of a namespace.
     fn write_ownership(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -353,6 +328,9 @@ impl fmt::Display for Evidence {
             }
             Self::PinMismatch { pinned, received } => {
                 write!(f, "the approval pins {pinned}, but {received} was received")
+            }
+            Self::ArtefactChanged { package, file, before, now } => {
+                write!(f, "{package}: {file} had {before}, and has {now} now")
             }
             Self::SyncFailure { class } => write!(f, "the last sync run failed: {class}"),
             Self::DamagedRow { what, key } => {

@@ -154,6 +154,7 @@ impl<'a> Document<'a> {
         // Lists end here.
         put_members(&mut json, &facts.details);
         put_members(&mut json, provenance);
+        put_members(&mut json, &facts.packages);
         json.extend_from_slice(CLOSED);
         (json, Splice { updated, changed })
     }

@@ -2,7 +2,8 @@ use serde::{Serialize, Serializer};
 use smol_str::SmolStr;
 
 use super::item::Source;
-use crate::curation::Reach;
+use crate::artefact::{ArtefactRecord, Checksum, Floating};
+use crate::curation::{EntryPackage, Reach};
 use crate::model::{Digest, Head, Name, Timestamp};
 use crate::overlay::{Classification, EffectivePolicy, Reviewed, Track};
 
@@ -11,6 +12,48 @@ use crate::overlay::{Classification, EffectivePolicy, Reviewed, Track};
 pub struct Facts {
     pub(super) listed: ListedFacts,
     pub(super) details: Details,
+    pub(super) packages: Packages,
+}
+
+/// The packages of an entry of which files are recorded, or that are floating; bounded, and only in single entries.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize)]
+pub(super) struct Packages {
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    packages: Vec<PackageFact>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize)]
+struct PackageFact {
+    identifier: String,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    artefacts: Vec<ArtefactFact>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    floating: Option<Floating>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize)]
+struct ArtefactFact {
+    file: String,
+    digest: Checksum,
+}
+
+/// Packages of one entry, and files of one package, that its block lists.
+const MAX_PACKAGES: usize = 16;
+const MAX_ARTEFACTS: usize = 16;
+
+impl PackageFact {
+    /// Returns `None` if nothing is known of the package.
+    fn of(package: &EntryPackage<'_>) -> Option<Self> {
+        let files = package.files().take(MAX_ARTEFACTS);
+        let artefact = |(file, record): (&str, &ArtefactRecord)| ArtefactFact {
+            file: file.to_owned(),
+            digest: record.digest.clone(),
+        };
+        let (artefacts, floating) = (files.map(artefact).collect::<Vec<_>>(), package.floating);
+        let identifier = package.facts.identifier.clone();
+        let is_known = floating.is_some() || !artefacts.is_empty();
+        is_known.then_some(Self { identifier, artefacts, floating })
+    }
 }
 
 /// The facts that every form of an item has: programs choose by them.
@@ -23,6 +66,9 @@ pub(super) struct ListedFacts {
     /// The verdict on the ownership of the name, if it is definite.
     #[serde(skip_serializing_if = "Option::is_none")]
     ownership: Option<&'static str>,
+    /// True if a package does not name one content.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    floating: bool,
 }
 
 /// The facts that only a single entry has: people read them, and a list would repeat them in every item.
@@ -59,11 +105,15 @@ impl Facts {
         effective: &EffectivePolicy<'_>,
         ownership: Option<&'static str>,
         successor: Option<&Name>,
+        packages: &[EntryPackage<'_>],
     ) -> Self {
         let EffectivePolicy { tier, classification, .. } = *effective;
         let approval = effective.approval.map(|(_, approval)| approval);
+        let floating = packages.iter().any(|package| package.floating.is_some());
+        let known = packages.iter().filter_map(PackageFact::of).take(MAX_PACKAGES);
         Self {
-            listed: ListedFacts { upstream: upstream.clone(), tier, ownership },
+            listed: ListedFacts { upstream: upstream.clone(), tier, ownership, floating },
+            packages: Packages { packages: known.collect() },
             details: Details {
                 classification,
                 track: approval.and_then(|approval| approval.track),
@@ -88,6 +138,8 @@ impl Facts {
             ("upstream", listed.upstream != other.listed.upstream),
             ("tier", listed.tier != other.listed.tier),
             ("ownership", listed.ownership != other.listed.ownership),
+            ("floating", listed.floating != other.listed.floating),
+            ("packages", self.packages != other.packages),
             ("classification", details.classification != other.details.classification),
             ("track", details.track != other.details.track),
             ("reviewed", details.reviewed != other.details.reviewed),

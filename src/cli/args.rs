@@ -166,6 +166,15 @@ pub(super) enum Command {
         #[arg(long, global = true)]
         json: bool,
     },
+    /// List the packages that entries name, with the recorded digests of their files
+    Packages {
+        /// All entries of this server, whether they are served or not
+        #[arg(value_name = "NAME")]
+        name: Option<String>,
+        /// Print JSON for programs
+        #[arg(long)]
+        json: bool,
+    },
     /// List names that resemble what is protected, or show why one does
     Lookalikes {
         #[command(subcommand)]

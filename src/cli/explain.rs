@@ -3,10 +3,13 @@ use super::error::{CliError, Exit};
 use super::list::by_version;
 use super::names::{names, unknown};
 use super::ownership::print_namespace;
+use super::packages::print_package;
 use super::print::{as_json, counted, out};
 use super::target::Target;
 use crate::config::Settings;
-use crate::curation::{DEFAULT_VIEW, EntryState, Explanation, GateAnswer, VersionExplanation};
+use crate::curation::{
+    DEFAULT_VIEW, EntryState, Explanation, GateAnswer, PackageReport, VersionExplanation,
+};
 use crate::daemon::{Screenings, explain_name};
 use crate::model::{Escaped, Name, Timestamp};
 
@@ -96,7 +99,13 @@ fn is_judged_alike(one: &VersionExplanation, other: &VersionExplanation) -> bool
     let failures = |of: &VersionExplanation| -> Vec<(String, String)> {
         failed(of).map(|answer| (answer.gate.clone(), answer.evidence.clone())).collect()
     };
-    facts(one) == facts(other) && more(one) == more(other) && failures(one) == failures(other)
+    let packages = |of: &VersionExplanation| -> Vec<_> {
+        of.packages.iter().map(|package| (package.floating, package.identifier.clone())).collect()
+    };
+    packages(one) == packages(other)
+        && facts(one) == facts(other)
+        && more(one) == more(other)
+        && failures(one) == failures(other)
 }
 
 /// Returns the gates that hide a version.
@@ -137,6 +146,14 @@ fn print_block(block: &[&VersionExplanation], verbose: bool) {
         out(&format!(
             "      the upstream sends other content now, {other}; what was first received stays"
         ));
+    }
+    let is_known = |package: &&PackageReport| {
+        verbose
+            || package.floating.is_some()
+            || package.artefacts.iter().any(|file| file.before.is_some())
+    };
+    for package in first.packages.iter().filter(is_known) {
+        print_package(package, verbose);
     }
     if !verbose {
         return;

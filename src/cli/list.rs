@@ -149,7 +149,7 @@ fn print_entries(lines: &[Listed]) {
 }
 
 /// The columns that a narrow terminal loses, in this order; `explain` shows what they hold.
-const OPTIONAL: [&str; 5] = ["CLASS", "UPSTREAM SAYS", "OWNERSHIP", "TIER", "OWNER"];
+const OPTIONAL: [&str; 6] = ["CLASS", "FLOATING", "UPSTREAM SAYS", "OWNERSHIP", "TIER", "OWNER"];
 /// Characters of what an upstream says of a version that a line shows.
 const MAX_SAID: usize = 60;
 
@@ -168,7 +168,7 @@ fn entries_table(lines: &[Listed], width: Option<usize>) -> String {
 
 fn draw(lines: &[Listed], left_out: &[&str]) -> String {
     type Column = (&'static str, fn(&Listed) -> String);
-    let columns: [Column; 9] = [
+    let columns: [Column; 10] = [
         ("NAME", |line| line.name.clone()),
         ("VERSION", |line| Escaped(&line.version).to_string()),
         ("STATE", |line| line.state.to_string()),
@@ -177,11 +177,14 @@ fn draw(lines: &[Listed], left_out: &[&str]) -> String {
         ("OWNER", |line| Escaped(line.owner.as_deref().unwrap_or_default()).to_string()),
         ("OWNERSHIP", |line| line.ownership.clone().unwrap_or_default()),
         ("UNTIL", |line| line.expires.map(Timestamp::day).unwrap_or_default()),
+        ("FLOATING", |line| if line.floating { "yes" } else { "" }.to_owned()),
         ("UPSTREAM SAYS", said),
     ];
     let is_silent = lines.iter().all(|line| line.upstream_status.is_none());
-    let is_shown =
-        |header: &str| !(left_out.contains(&header) || is_silent && header == "UPSTREAM SAYS");
+    let is_fixed = lines.iter().all(|line| !line.floating);
+    let is_empty =
+        |header: &str| is_silent && header == "UPSTREAM SAYS" || is_fixed && header == "FLOATING";
+    let is_shown = |header: &str| !(left_out.contains(&header) || is_empty(header));
     let shown: Vec<Column> = columns.into_iter().filter(|(header, _)| is_shown(header)).collect();
     let mut table = table(&shown.iter().map(|(header, _)| *header).collect::<Vec<_>>());
     for line in lines {
@@ -263,6 +266,7 @@ mod tests {
             classification: Some("internal".into()),
             owner: Some("data-platform".into()),
             ownership: Some("verified".into()),
+            floating: false,
             expires: None,
             upstream_status: None,
             successor: None,

@@ -31,6 +31,7 @@ mod names;
 mod overlay_file;
 mod overlay_folder;
 mod ownership;
+mod packages;
 mod pattern;
 mod plan;
 mod plan_text;
@@ -196,6 +197,9 @@ async fn dispatch(
         }
         Command::Ownership { namespaces, all, pin, json } => {
             ownership::check(settings, &ownership::Query { namespaces, all, pin, json }).await
+        }
+        Command::Packages { name, json } => {
+            packages::packages(settings, name.as_deref(), json).await
         }
         Command::Lookalikes { action: Some(LookalikeAction::Why { name }), json, .. } => {
             lookalikes::why(settings, &name, json).await

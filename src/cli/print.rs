@@ -187,6 +187,14 @@ pub(super) fn status(report: &StatusReport, json: bool) {
             report.owners.iter().map(|(verdict, count)| format!("{count} {verdict}")).collect();
         out(&format!("ownership   namespaces looked up: {}", counts.join(", ")));
     }
+    let packages = report.packages;
+    if packages.recorded > 0 {
+        let changed = counted(packages.changed, "with a changed file", "with changed files");
+        out(&format!(
+            "packages    {} recorded, {changed}, {} moved, {} without a usable answer",
+            packages.recorded, packages.moved, packages.unanswered
+        ));
+    }
     let when = |at: Option<Timestamp>| at.map_or("never".to_owned(), |at| at.to_string());
     for upstream in &report.upstreams {
         let state = if upstream.enabled { "" } else { " (disabled)" };

@@ -18,7 +18,7 @@ mod webhooks;
 pub use fields::file_formats;
 pub use folder::read_file;
 pub use folder::{Folder, KnownFiles, MAX_FILES, read_changed_overlays, read_overlays};
-pub use ownership::{Github, OwnershipSettings};
+pub use ownership::{ArtefactSettings, Github, OwnershipSettings};
 pub use public::{Contact, Public, PublicLimits, TlsFiles};
 pub use replace::{FolderLock, ReplaceError, lock_folder, replace_file};
 pub use settings::{Egress, Locations, Settings};

@@ -20,6 +20,22 @@ pub struct OwnershipSettings {
     pub github: Github,
     /// The package registries that are asked.
     pub packages: PackageRegistries,
+    pub artefacts: ArtefactSettings,
+}
+
+/// The settings for the record of the files of packages.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ArtefactSettings {
+    /// The requests to package registries in one day, without redirects.
+    pub daily_requests: u32,
+    /// True if bundles are downloaded from listed places.
+    pub bundles: bool,
+}
+
+impl Default for ArtefactSettings {
+    fn default() -> Self {
+        Self { daily_requests: 5_000, bundles: false }
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -55,7 +71,14 @@ impl OwnershipSettings {
         if let Some(node) = fields.get("packages")
             && let Some(packages) = reader.mapping(node, &PACKAGES)
         {
-            for kind in PACKAGES.keys() {
+            let artefacts = &mut self.artefacts;
+            let requests = packages.get("daily_requests");
+            let requests = requests.and_then(|node| reader.integer(node, 1..=1_000_000));
+            let requests = requests.and_then(|requests| u32::try_from(requests).ok());
+            artefacts.daily_requests = requests.unwrap_or(artefacts.daily_requests);
+            let bundles = packages.get("bundles").and_then(|node| reader.boolean(node));
+            artefacts.bundles = bundles.unwrap_or(artefacts.bundles);
+            for kind in ["npm", "pypi", "oci"] {
                 let Some(node) = packages.get(kind) else { continue };
                 let Some(package) = reader.mapping(node, &PACKAGE_REGISTRY) else { continue };
                 let Some(url) = package.get("url") else {

@@ -252,7 +252,7 @@ fn is_identified(package: &PackageFacts, allowed: &BTreeSet<String>) -> bool {
 }
 
 /// Returns an identifier in the normal form of its ecosystem; an image without its tag and digest.
-fn normal(kind: &str, identifier: &str) -> Option<String> {
+pub(super) fn normal(kind: &str, identifier: &str) -> Option<String> {
     match kind {
         // A path may lead up again, which the parser resolves.
         // An escaped separator may be one for the server.

@@ -3,11 +3,12 @@
 //! The store builds a dossier from one read transaction, without `server` bytes. An evaluation reads
 //! nothing else of the store, so it cannot mix two states.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use smol_str::SmolStr;
 
 use super::facts::ContentFacts;
+use crate::artefact::{PackageKey, PackageRecord};
 use crate::model::{Damage, Digest, Head, LedgerRecord, Name, Shown, Version};
 use crate::overlay::EffectivePolicy;
 use crate::ownership::{DeclarationRecord, VerificationRecord};
@@ -30,6 +31,8 @@ pub struct Dossier {
     pub verification: VerificationRecord,
     /// The declarations of the repository and of the packages.
     pub claims: DeclarationRecord,
+    /// The records of the packages that the contents name.
+    pub artefacts: BTreeMap<PackageKey, PackageRecord>,
     /// Rows that cannot be decoded. Their content is unknown, so nothing of the name is served.
     pub damaged: Vec<Damage>,
 }
@@ -83,6 +86,7 @@ impl Dossier {
             ledger: Vec::new(),
             verification: VerificationRecord::default(),
             claims: DeclarationRecord::default(),
+            artefacts: BTreeMap::new(),
             damaged: Vec::new(),
         }
     }

@@ -4,6 +4,7 @@
 //! Publication, `list`, `explain` and alerts about single names read that value, so they cannot
 //! disagree.
 
+use super::artefacts::EntryPackage;
 use super::authority::Authorities;
 use super::conditions::{Judged, Judgement, Unmet};
 use super::dossier::{ContentHead, Dossier, DossierRow, QuarantinedFacts};
@@ -43,6 +44,8 @@ pub struct EntryEvaluation<'a> {
     /// The last moment at which the entry stays served although it is deprecated, if a rule hides it then.
     pub hides_deprecated_at: Option<Timestamp>,
     judgement: Judgement<'a>,
+    /// Its packages, with what is recorded of their files.
+    pub packages: Vec<EntryPackage<'a>>,
     pub ownership: OwnershipEvidence<'a>,
     /// The URLs beyond public https that the entry may name.
     pub reach: Reach<'a>,
@@ -92,6 +95,7 @@ pub fn evaluate<'a>(
         let judgement = Judged { rules: &effective, content, ownership, asked, now }.judge();
         effective.allowed.iter().for_each(|allow| hold(Some(allow.expires)));
         effective.waivers.iter().for_each(|waive| hold(Some(waive.expires)));
+        let packages = EntryPackage::of_content(content, dossier, policy);
         let input = GateInput {
             dossier,
             row,
@@ -104,6 +108,7 @@ pub fn evaluate<'a>(
             head,
             ownership,
             judgement: &judgement,
+            packages: &packages,
             claimed: &claimed,
             reach: &reach,
             now,
@@ -133,6 +138,7 @@ pub fn evaluate<'a>(
             expires,
             hides_deprecated_at,
             judgement,
+            packages,
             ownership,
             reach,
             views,

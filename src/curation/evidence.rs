@@ -5,6 +5,7 @@ use super::conditions::{Unmet, Waived};
 use super::ownership::OwnershipEvidence;
 use super::safe::Objection;
 use super::screening::ScreeningMatch;
+use crate::artefact::Checksum;
 use crate::model::{Damage, Digest, Escaped, NotBenign, Status, Timestamp};
 use crate::overlay::{Reviewed, Rule, State};
 
@@ -80,6 +81,19 @@ pub enum Evidence<'a> {
         pinned: Digest,
         received: Digest,
     },
+    /// So many artefacts are the pinned ones.
+    ArtefactsPinned {
+        files: usize,
+    },
+    ArtefactDiffers {
+        file: &'a str,
+        pinned: &'a Checksum,
+        recorded: &'a Checksum,
+    },
+    /// Nothing is recorded of a pinned artefact.
+    ArtefactUnknown {
+        file: &'a str,
+    },
     /// Conditions of so many rules are met, or waived: the first one that is, and the number of the others.
     Conditions {
         rules: usize,
@@ -124,6 +138,27 @@ impl<'a> Evidence<'a> {
             | Self::NotFollowed { rule, .. } => Some(rule),
             Self::Unmet { first, .. } => Some(first.rule),
             _ => None,
+        }
+    }
+}
+
+impl Evidence<'_> {
+    /// Writes the outcome of the pins of artefacts.
+    fn write_artefacts(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::ArtefactsPinned { files: 1 } => f.write_str("1 artefact is the pinned one"),
+            Self::ArtefactsPinned { files } => write!(f, "{files} artefacts are the pinned ones"),
+            Self::ArtefactDiffers { file, pinned, recorded } => write!(
+                f,
+                "the approval pins {pinned} for {}, but its registry states {recorded}",
+                Escaped(file)
+            ),
+            Self::ArtefactUnknown { file } => write!(
+                f,
+                "not known yet: the approval pins {}, and no package registry was read about it",
+                Escaped(file)
+            ),
+            _ => Ok(()),
         }
     }
 }
@@ -193,6 +228,9 @@ impl fmt::Display for Evidence<'_> {
             Self::PinDiffers { pinned, received } => {
                 write!(f, "the approval pins {pinned}, but {received} was received")
             }
+            Self::ArtefactsPinned { .. }
+            | Self::ArtefactDiffers { .. }
+            | Self::ArtefactUnknown { .. } => self.write_artefacts(f),
             Self::Conditions { rules: 0, .. } => f.write_str("no rule sets a condition"),
             Self::Conditions { rules, waived } => {
                 let noun = if *rules == 1 { "rule" } else { "rules" };

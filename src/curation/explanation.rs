@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::dossier::QuarantinedFacts;
 use super::evaluation::EntryEvaluation;
 use super::gates::{Gate, Outcome};
+use super::package_report::PackageReport;
 use super::policy::PolicySnapshot;
 use super::state::EntryState;
 use crate::model::Timestamp;
@@ -144,6 +145,9 @@ pub struct VersionExplanation {
     /// The server to use instead, as a rule says.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub successor: Option<String>,
+    /// Its packages, with what is recorded of their files.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub packages: Vec<PackageReport>,
     pub gates: Vec<GateAnswer>,
 }
 
@@ -178,6 +182,7 @@ impl VersionExplanation {
             upstream_status: None,
             unmet_conditions: entry.unmet().iter().map(ToString::to_string).collect(),
             successor: rules.successor.map(ToString::to_string),
+            packages: entry.packages.iter().map(PackageReport::new).collect(),
             gates: entry.gates().map(|(gate, outcome)| GateAnswer::new(gate, outcome)).collect(),
         }
     }
@@ -200,6 +205,7 @@ impl VersionExplanation {
             upstream_status: None,
             unmet_conditions: Vec::new(),
             successor: None,
+            packages: Vec::new(),
             gates: vec![GateAnswer::new(Gate::WellFormed, outcome)],
         }
     }

@@ -56,6 +56,8 @@ pub struct PackageFacts {
     pub runtime: Option<SmolStr>,
     /// True if it names one content: an exact version, or the digest of an image or a file.
     pub exact: bool,
+    /// The digest of its file that the entry states, in the form `sha256:…`.
+    pub sha256: Option<SmolStr>,
     /// The argument of its runtime that makes it run something else, or take it from elsewhere.
     pub redirected: Option<SmolStr>,
 }
@@ -103,7 +105,7 @@ const MAX_FACTS_BYTES: usize = 64 * 1024;
 impl ContentFacts {
     /// The number of the rules that compute facts. Raise it with every change of a field, of the order of
     /// fields or of their types: the encoding does not name fields.
-    pub const RULES: u32 = 8;
+    pub const RULES: u32 = 9;
 
     /// Computes the facts of a `server` object.
     #[must_use]
@@ -178,6 +180,7 @@ impl PackageFacts {
             base_url: text("registryBaseUrl").map(str::to_owned),
             runtime: text("runtimeHint").map(SmolStr::new),
             exact: names_one_content(package),
+            sha256: text("fileSha256").map(|digits| format!("sha256:{digits}").into()),
             redirected: redirection(package).map(SmolStr::new),
         }
     }

@@ -1,5 +1,6 @@
 use std::fmt;
 
+use super::artefacts::{EntryPackage, unmatched_pin};
 use super::authority::{Authorities, Authority};
 use super::conditions::Judgement;
 use super::dossier::{ContentHead, Dossier, DossierRow};
@@ -11,7 +12,7 @@ use super::policy::PolicySnapshot;
 use super::reach::Reach;
 use super::requirement::spells_name_out;
 use super::screening::{Compared, Screening};
-use crate::model::{Head, NotBenign, Status, Timestamp};
+use crate::model::{Digest, Head, NotBenign, Status, Timestamp};
 use crate::overlay::{
     Approval, EffectivePolicy, Follow, NameRules, OnDeprecated, OnDrift, Reviewed, Rule, State,
 };
@@ -137,6 +138,7 @@ pub(super) struct GateInput<'a, 'c> {
     pub(super) head: Head,
     pub(super) ownership: OwnershipEvidence<'a>,
     pub(super) judgement: &'c Judgement<'a>,
+    pub(super) packages: &'c [EntryPackage<'a>],
     pub(super) claimed: &'c Claimed<'a, 'c>,
     pub(super) reach: &'c Reach<'a>,
     pub(super) now: Timestamp,
@@ -262,10 +264,24 @@ impl<'a> GateInput<'a, '_> {
         let received = self.head.received;
         match self.rules.pin {
             _ if self.approval().is_none() => Outcome::Skipped(Evidence::NoApproval),
-            None => Outcome::Passed(Evidence::NotPinned),
-            Some(pinned) if pinned == received => Outcome::Passed(Evidence::Pinned(pinned)),
-            Some(pinned) => Outcome::Failed(Evidence::PinDiffers { pinned, received }),
+            Some(pinned) if pinned != received => {
+                Outcome::Failed(Evidence::PinDiffers { pinned, received })
+            }
+            pinned => self.evaluate_artefacts(pinned),
         }
+    }
+
+    /// Fails an entry if the files of its packages are not the pinned ones, or not read yet: bytes that a reviewer did not
+    /// see are never shown.
+    fn evaluate_artefacts(&self, pinned: Option<Digest>) -> Outcome<'a> {
+        let approval = self.approval().filter(|approval| !approval.artefacts.is_empty());
+        if let Some(Approval { artefacts, .. }) = approval {
+            return match unmatched_pin(artefacts, self.packages) {
+                Some(evidence) => Outcome::Failed(evidence),
+                None => Outcome::Passed(Evidence::ArtefactsPinned { files: artefacts.len() }),
+            };
+        }
+        Outcome::Passed(pinned.map_or(Evidence::NotPinned, Evidence::Pinned))
     }
 
     /// Fails an entry that does not meet every condition of every rule, except waived ones.

@@ -12,6 +12,7 @@
 //! the rules that compute them change.
 
 mod arguments;
+mod artefacts;
 mod authority;
 mod conditions;
 mod content;
@@ -24,6 +25,7 @@ mod facts;
 mod follow;
 mod gates;
 mod ownership;
+mod package_report;
 mod package_urls;
 mod policy;
 mod reach;
@@ -38,6 +40,7 @@ mod state;
 mod upstream;
 mod view;
 
+pub use artefacts::{ArtefactChange, EntryPackage};
 pub use authority::{Authorities, Authority};
 pub use conditions::{Found, Unmet, Waived};
 pub use content::{EntryContent, InputContent, PackageContent, RemoteContent, RepositoryContent};
@@ -51,6 +54,7 @@ pub use facts::{ContentFacts, InputFacts, InputPlace, PackageFacts, RemoteFacts}
 pub use follow::reference_in;
 pub use gates::{Gate, Outcome};
 pub use ownership::{Lack, OwnershipEvidence};
+pub use package_report::{ArtefactReport, PackageReport};
 pub use package_urls::PackageUrls;
 pub use policy::{PolicyDifference, PolicySnapshot};
 pub use reach::Reach;

@@ -28,13 +28,23 @@ impl PackageUrls {
         self.0.entry(kind.to_owned()).or_default().push(url.to_owned());
     }
 
+    /// Returns the registries of one kind of package, as they are listed.
+    pub fn of(&self, kind: &str) -> impl Iterator<Item = &str> {
+        self.0.get(kind).into_iter().flatten().map(String::as_str)
+    }
+
+    /// Returns true if a registry is listed for a kind of package.
+    #[must_use]
+    pub fn lists(&self, kind: &str, url: &str) -> bool {
+        let plain = |url: &str| url.strip_suffix('/').unwrap_or(url).to_owned();
+        self.of(kind).any(|listed| plain(listed) == plain(url))
+    }
+
     /// Returns true if the objection is to a registry that is listed for this kind of package.
     #[must_use]
     pub fn admit(&self, objection: &Objection) -> bool {
         let SafetyRule::Registry(kind) = &objection.rule else { return false };
-        let plain = |url: &str| url.strip_suffix('/').unwrap_or(url).to_owned();
-        let found = plain(&objection.found);
-        self.0.get(kind.as_str()).is_some_and(|urls| urls.iter().any(|url| plain(url) == found))
+        self.lists(kind, &objection.found)
     }
 }
 

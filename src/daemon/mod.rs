@@ -41,6 +41,7 @@
 //! It restarts after a wait, with an alert; the others go on, and the API serves the last generation
 //! meanwhile. Requests to it wait in its handle.
 
+mod artefacts;
 mod effects;
 mod error;
 mod mirror;
@@ -68,15 +69,15 @@ pub use policy::{
 };
 pub use publish::Published;
 pub use query::{
-    Cause, Dates, Drift, EarlierDecision, HiddenBy, History, HoldReport, KeptVersion, Listed,
-    NoSheet, NotRecorded, OtherVersion, PatternRelation, PatternReport, PatternRule, Plan,
-    PlanAnswer, PlanError, PlannedEffect, PlannedEntry, PlannedGroup, PlannedView,
-    QuarantineReport, QueueFilter, QueueItem, ReferenceDifference, Restriction, ReviewQueue,
-    ReviewSheet, RuleEffect, ServedEntry, ServedThen, SheetAlert, ShowRequest, Shown, ShownVersion,
-    Span, StatusReport, UpstreamReport, VersionDifference, WeakenedBy, WeakenedRule, WebhookReport,
-    change_set_on_hold, changes_since, explain_name, explain_pattern, history_of,
-    is_anything_known, known_names, list, quarantine, review_queue, review_sheet, rule_effects,
-    served_at, show_entry, status, version_difference,
+    Cause, Dates, Drift, EarlierDecision, EntryPackages, HiddenBy, History, HoldReport,
+    KeptVersion, Listed, NoSheet, NotRecorded, OtherVersion, PackageCounts, PatternRelation,
+    PatternReport, PatternRule, Plan, PlanAnswer, PlanError, PlannedEffect, PlannedEntry,
+    PlannedGroup, PlannedView, QuarantineReport, QueueFilter, QueueItem, ReferenceDifference,
+    Restriction, ReviewQueue, ReviewSheet, RuleEffect, ServedEntry, ServedThen, SheetAlert,
+    ShowRequest, Shown, ShownVersion, Span, StatusReport, UpstreamReport, VersionDifference,
+    WeakenedBy, WeakenedRule, WebhookReport, change_set_on_hold, changes_since, explain_name,
+    explain_pattern, history_of, is_anything_known, known_names, list, packages, quarantine,
+    review_queue, review_sheet, rule_effects, served_at, show_entry, status, version_difference,
 };
 pub use run::run;
 pub(crate) use runtime::try_blocking;

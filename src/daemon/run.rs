@@ -5,6 +5,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
+use super::artefacts::{Looking, look_at_packages};
 use super::effects::log_rule_effects;
 use super::mirror::{Followers, complete_facts, retry_quarantine};
 use super::notify::Notify;
@@ -53,6 +54,7 @@ pub async fn run(
             error!(reason = %reason(&error), "the start of ownership checks could not be stored");
         }
     }
+    let looking = Arc::new(looking(&services, &sources));
     let verification = Arc::new(verification(&services, sources));
     let notify = Notify::open(&services.settings, store, clock)?;
     let supervisor = Supervisor::new(store, clock);
@@ -91,6 +93,9 @@ pub async fn run(
     // On threads of their own: choosing the next work takes a while with many names.
     loops.keep("verification", move |stop| {
         run_on_own_thread(verify(Arc::clone(&verification), stop))
+    });
+    loops.keep("packages", move |stop| {
+        run_on_own_thread(look_at_packages(Arc::clone(&looking), stop))
     });
     let inputs = Arc::new(screening_inputs(&services));
     loops.keep("screening", move |stop| run_on_own_thread(screen(Arc::clone(&inputs), stop)));
@@ -192,6 +197,20 @@ fn watcher(services: &Services) -> Watcher {
         policy: Arc::clone(&services.policy),
         read: from_disk(),
         look_within: LOOK_WITHIN,
+    }
+}
+
+fn looking(services: &Services, sources: &OwnershipSources) -> Looking {
+    let ownership = &services.settings.ownership;
+    Looking {
+        store: Arc::clone(&services.store),
+        clock: Arc::clone(&services.clock),
+        policy: services.policy.subscribe(),
+        settings: ownership.artefacts,
+        is_enabled: ownership.artefacts.bundles || ownership.packages.urls().next().is_some(),
+        packages: sources.packages(),
+        evaluated: services.publication.evaluated().clone(),
+        touched: services.publication.touched().clone(),
     }
 }
 

@@ -1,3 +1,4 @@
+use super::artefacts::read_artefacts;
 use super::checklist::read_checklist;
 use super::contents::read_contents;
 use super::expires::last_moment;
@@ -51,6 +52,7 @@ impl ApprovalReader<'_> {
                 .get("digest")
                 .and_then(|node| self.reader.parsed(node, str::parse::<Digest>)),
             contents: read_contents(self.reader, &fields, rule, state),
+            artefacts: read_artefacts(self.reader, &fields, rule, state),
             checklist: fields.get("checklist").and_then(|node| read_checklist(self.reader, node)),
             follow: read_follow(self.reader, &fields, rule, state),
         };

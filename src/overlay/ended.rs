@@ -164,6 +164,7 @@ fn gives(now: &Approval, before: &Approval) -> bool {
     before.reviewed.is_none_or(|before| now.reviewed.is_some_and(|now| now.covers_all_of(before)))
         && now.expires.is_none_or(|now| before.expires.is_some_and(|before| now >= before))
         && covers_unlisted(now, before)
+        && now.artefacts.iter().all(|(file, digest)| before.artefacts.get(file) == Some(digest))
         && before.follow.as_ref().is_none_or(|before| {
             let follows_as_much =
                 |now: &Follow| now.reference == before.reference && now.cooldown <= before.cooldown;

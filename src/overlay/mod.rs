@@ -16,6 +16,7 @@
 mod allow;
 mod altered;
 mod approval;
+mod artefacts;
 mod changes;
 mod checklist;
 mod conditions;

@@ -1,3 +1,4 @@
+use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
 
@@ -8,6 +9,7 @@ use super::conditions::{Condition, Conditions, Waive, WaivedCondition};
 use super::later::{Follow, OnDeprecated, OnDrift};
 use super::listed::Contents;
 use super::{NamePattern, Reviewed, VersionPattern};
+use crate::artefact::Checksum;
 use crate::lint::Place;
 use crate::model::{Digest, Name, Timestamp, Version};
 
@@ -87,6 +89,10 @@ pub struct Approval {
     /// it the time of the review decides.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub contents: Option<Contents>,
+    /// The digests of files, by the name of a file or the identifier of its package; only in a rule for one exact
+    /// version.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub artefacts: BTreeMap<String, Checksum>,
     /// For people only; never served.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub checklist: Option<Checklist>,

@@ -618,6 +618,42 @@ fn contents_list_versions_that_the_rule_selects_with_full_digests(
     assert!(findings.iter().all(|found| found.contains(wanted)), "{findings:#?}");
 }
 
+#[rstest]
+#[case(
+    "name: a.b/c, versions: 1.0.0, approval: {state: approved, reviewed: 2026-05-01, artefacts: {x.tgz: DIG, '@a/b': DIG}}",
+    ""
+)]
+#[case(
+    "name: a.b/c, approval: {state: approved, reviewed: 2026-05-01, artefacts: {x.tgz: DIG}}",
+    "`artefacts` without one exact version; give an exact name and `versions`"
+)]
+#[case(
+    "name: a.b/*, approval: {state: approved, reviewed: 2026-05-01, artefacts: {x.tgz: DIG}}",
+    "`artefacts` without one exact version"
+)]
+#[case(
+    "name: a.b/c, versions: 1.0.0, approval: {state: denied, artefacts: {x.tgz: DIG}}",
+    "`artefacts` beside state `denied`; only an approval has `artefacts`"
+)]
+#[case(
+    "name: a.b/c, versions: 1.0.0, approval: {state: approved, reviewed: 2026-05-01, artefacts: {x.tgz: 'sha1:ab'}}",
+    "the digest of a file is `sha256:`"
+)]
+#[case(
+    "name: a.b/c, versions: 1.0.0, approval: {state: approved, reviewed: 2026-05-01, artefacts: {}}",
+    "an empty mapping"
+)]
+fn artefacts_pin_files_of_one_version_by_usable_digests(
+    #[case] fields: &str,
+    #[case] wanted: &str,
+) {
+    const DIGEST: &str =
+        "'sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855'";
+    let findings = lint(&server(&fields.replace("DIG", DIGEST)));
+    assert_eq!(findings.len(), usize::from(!wanted.is_empty()), "{findings:#?}");
+    assert!(findings.iter().all(|found| found.contains(wanted)), "{findings:#?}");
+}
+
 #[test]
 fn contents_list_at_most_256_versions() {
     const DIGEST: &str = "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";

@@ -62,8 +62,9 @@ pub use lookup::{
 };
 pub use observed::OwnershipFacts;
 pub use offer::{Offer, Package, RepositoryLink, host, image};
+pub use outcome::shortened;
 pub use record::VerificationRecord;
-pub use registries::PackageRegistries;
+pub use registries::{PackageRegistries, is_registry_of};
 pub use relatives::Relatives;
 pub use schedule::{Priority, next_check};
 pub use shown::{Means, Shown};

@@ -208,7 +208,8 @@ pub(super) fn evidence(lookup: &Lookup) -> Vec<String> {
 }
 
 /// Returns the beginning of a line, with a mark where it was cut.
-pub(super) fn shortened(line: &str) -> String {
+#[must_use]
+pub fn shortened(line: &str) -> String {
     match line.char_indices().nth(MAX_LINE - 1) {
         Some((end, _)) if line.len() > end + 1 => format!("{}…", &line[..end]),
         _ => line.to_owned(),

@@ -27,10 +27,16 @@ impl PackageRegistries {
         if package.registry != "oci" {
             return Some(url);
         }
-        let (host, _) = image(&package.identifier).0.split_once('/')?;
-        let with_port = url.host_str().zip(url.port()).map(|(host, port)| format!("{host}:{port}"));
-        let is_its = |of: &str| registry_host(of) == host;
-        let found = url.host_str().is_some_and(is_its) || with_port.as_deref().is_some_and(is_its);
-        found.then_some(url)
+        is_registry_of(url, &package.identifier).then_some(url)
     }
+}
+
+/// Returns true if a URL is that of the registry that an image names.
+#[must_use]
+pub fn is_registry_of(url: &Url, identifier: &str) -> bool {
+    let normal = Package::new("oci", identifier, None).identifier;
+    let Some((host, _)) = image(&normal).0.split_once('/') else { return false };
+    let with_port = url.host_str().zip(url.port()).map(|(host, port)| format!("{host}:{port}"));
+    let is_its = |of: &str| registry_host(of) == host;
+    url.host_str().is_some_and(is_its) || with_port.as_deref().is_some_and(is_its)
 }

@@ -58,7 +58,7 @@ pub struct OwnershipSources {
     resolvers: Arc<Resolvers>,
     well_known: WellKnown,
     github: GitHub,
-    packages: Packages,
+    packages: Arc<Packages>,
 }
 
 impl std::fmt::Debug for OwnershipSources {
@@ -83,9 +83,15 @@ impl OwnershipSources {
         Ok(Self {
             well_known: WellKnown::new(Arc::clone(&resolvers), settings)?,
             github: GitHub::new(&settings.github, token, proxy, ca_files)?,
-            packages: Packages::new(&resolvers, settings)?,
+            packages: Arc::new(Packages::new(&resolvers, settings)?),
             resolvers,
         })
+    }
+
+    /// Returns the client of package registries.
+    #[must_use]
+    pub fn packages(&self) -> Arc<Packages> {
+        Arc::clone(&self.packages)
     }
 
     /// Returns the problems that the operator should fix.

@@ -44,6 +44,7 @@ impl Snapshot {
         if dossier.verification.concluded_at.is_none() {
             dossier.exempted = self.exempted_versions(name)?;
         }
+        self.add_artefacts(&mut dossier, policy)?;
         Ok(dossier)
     }
 

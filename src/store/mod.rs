@@ -30,6 +30,8 @@
 //! | `verifications` | namespace | the verification record, and the first key or account | all but the first key or account |
 //! | `declarations` | name | the declarations of its repository and its packages | yes |
 //! | `exempted` | name, version | entries that were served before ownership was first checked | no |
+//! | *packages* | | | |
+//! | `artefacts` | kind, URL, identifier and version of a package | the digests of its files, and the looks at its registry | all but earlier digests |
 //! | *alerts* | | | |
 //! | `alerts` | digest of the identity | the alert and its acknowledgement | all but the acknowledgements |
 //! | *outbox* | | | |
@@ -92,6 +94,7 @@
 //! upstreams with the same names would want an index by name.
 
 mod alerts;
+mod artefacts;
 mod codec;
 mod database;
 mod dirty;

@@ -74,6 +74,8 @@ tables! {
     VERIFICATIONS verifications: Word;
     DECLARATIONS declarations: Word;
     EXEMPTED exempted: Pair;
+    /// The files of packages, by package.
+    ARTEFACTS artefacts: Word;
     ALERTS alerts: Word;
     RECIPIENTS recipients: Word;
     /// By recipient and alert.

@@ -35,6 +35,8 @@ mod openapi;
 mod operations;
 mod ownership;
 mod ownership_sources;
+mod package_registries;
+mod packages;
 mod plans;
 mod power_loss;
 mod progress;

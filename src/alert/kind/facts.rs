@@ -9,7 +9,7 @@ pub(super) struct Facts {
 }
 
 /// One item for each kind, at the index of its discriminant.
-pub(super) const FACTS: [Facts; 51] = [
+pub(super) const FACTS: [Facts; 52] = [
     Facts {
         kind: AlertKind::ApprovalsEnded,
         word: "approvals-ended",
@@ -210,6 +210,14 @@ pub(super) const FACTS: [Facts; 51] = [
             hidden.",
         remedy: "Ask the owner; only then correct the pin, or add `waived`, in an overlay; `vidimus ownership \
             NAMESPACE` shows what was found.",
+    },
+    Facts {
+        kind: AlertKind::PackageChanged,
+        word: "package-changed",
+        meaning: "A package registry states another digest for a file of a served or approved entry than before, than the \
+            entry states, or than an approval pins.",
+        remedy: "Find out who replaced the file, and review it; `vidimus packages NAME` shows the digests. Pin the right one \
+            with `artefacts` in the approval, or acknowledge the alert.",
     },
     Facts {
         kind: AlertKind::PackageDisputed,

@@ -42,6 +42,7 @@ pub enum AlertKind {
     OverlaysRefused,
     OverlaysUnread,
     OwnershipRevoked,
+    PackageChanged,
     PackageDisputed,
     PackageUnavailable,
     PinMismatch,

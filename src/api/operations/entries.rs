@@ -10,12 +10,12 @@ use super::state::{Operator, blocking, evaluating};
 use crate::api::problem::Problem;
 use crate::curation::Explanation;
 use crate::daemon::{
-    Listed, Lookalike, MentionedNamespace, OwnershipReport, QuarantineReport, RuleEffect, Services,
-    StatusReport, explain_name, known_names, list, lookalikes_of, mentioned_namespaces, quarantine,
-    rule_effects,
+    EntryPackages, Listed, Lookalike, MentionedNamespace, OwnershipReport, QuarantineReport,
+    RuleEffect, Services, StatusReport, explain_name, known_names, list, lookalikes_of,
+    mentioned_namespaces, packages, quarantine, rule_effects,
 };
 use crate::model::Name;
-use crate::store::Verification;
+use crate::store::{StoreError, Verification};
 
 pub(super) async fn ready(State(state): Operator) -> Result<&'static str, Problem> {
     if state.services.is_blocked_by_store() {
@@ -86,6 +86,34 @@ pub(super) async fn explained(
     };
     let Json(found) = known(blocking(state, read).await?)?;
     found.map(Json).ok_or(Problem::UnknownServer)
+}
+
+/// Returns the packages of all entries that are served or approved.
+pub(super) async fn all_packages(
+    State(state): Operator,
+) -> Result<Json<Vec<EntryPackages>>, Problem> {
+    known(evaluating(state, |services| read_packages(services, None)).await?)
+}
+
+/// Returns the packages of the entries of one name.
+pub(super) async fn packages_of(
+    State(state): Operator,
+    Path(name): Path<String>,
+) -> Result<Json<Vec<EntryPackages>>, Problem> {
+    let name = Name::parse(&name).map_err(|bad| Problem::BadRequest(bad.to_string()))?;
+    known(blocking(state, move |services| read_packages(services, Some(&name))).await?)
+}
+
+fn read_packages(
+    services: &Arc<Services>,
+    name: Option<&Name>,
+) -> Result<Option<Vec<EntryPackages>>, StoreError> {
+    let (policy, now) = (services.policy(), services.clock.now());
+    let snapshot = services.store.snapshot()?;
+    if !is_anything_known(&snapshot)? {
+        return Ok(None);
+    }
+    packages(&snapshot, &policy, &services.screenings(), now, name).map(Some)
 }
 
 /// Computes the lookalikes of a name now.

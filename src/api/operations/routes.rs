@@ -7,8 +7,8 @@ use axum::routing::{get, post};
 use super::access::{refuse_browsers, require};
 use super::alerts::{acknowledge, alerts, dead_letters, redeliver, unacknowledge};
 use super::entries::{
-    explained, listing, lookalikes, names, namespaces, quarantined, ready, rules, status, verified,
-    verify_namespace,
+    all_packages, explained, listing, lookalikes, names, namespaces, packages_of, quarantined,
+    ready, rules, status, verified, verify_namespace,
 };
 use super::history::{changes, history, served};
 use super::holds::{decide, hold};
@@ -49,6 +49,8 @@ pub fn operations(services: Arc<Services>, token: Arc<TokenFile>) -> Router {
         .route("/reviews/{name}", get(sheet))
         .route("/patterns/{pattern}", get(pattern))
         .route("/plan", post(plan))
+        .route("/packages", get(all_packages))
+        .route("/packages/{name}", get(packages_of))
         .route("/lookalikes/{name}", get(lookalikes))
         .route("/verify", get(verified))
         .route("/names", get(names))

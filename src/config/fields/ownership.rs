@@ -93,14 +93,31 @@ pub(in crate::config) const GITHUB: Table = Table {
 
 pub(in crate::config) const PACKAGES: Table = Table {
     heading: "[packages]",
-    intro: "Package registries that are asked which server a package belongs to. Without them no package \
-            is looked up.",
-    opening: "",
+    intro: "Package registries that are asked which server a package belongs to, and which files it consists of. \
+            Without them no package is looked up. [Packages](packages.md) says what is recorded.",
+    opening: "[packages]\n",
     fields: &[
         Field::new("npm", "table", "The registry of npm packages: see `[packages.npm]`."),
         Field::new("pypi", "table", "The registry of Python packages, with the same key.")
             .like("npm"),
         Field::new("oci", "table", "The registry of images, with the same key.").like("npm"),
+        Field::new(
+            "bundles",
+            "boolean",
+            "MCP bundles below the URLs of `[package_urls] mcpb` are downloaded once a week to compute their digest, up \
+             to 512 MiB each; nothing of them is kept.",
+        )
+        .default("false")
+        .allowed("`true` or `false`")
+        .example("true"),
+        Field::new(
+            "daily_requests",
+            "integer",
+            "The requests about the files of packages in one day, in UTC, without redirects; further packages wait.",
+        )
+        .default("5000")
+        .allowed("1 to 1000000")
+        .example("20000"),
     ],
     planned: &[],
 };

@@ -177,6 +177,12 @@ fn each_member_of_a_rule_changes_the_digest() {
         approval(&format!(
             ", follow: benign, reference: {{version: 1.0.0, digest: '{digest}'}}, cooldown: 9d"
         )),
+        format!(
+            "{{name: {NAME}, versions: 1.0.0, approval: {{state: approved, reviewed: 2026-02-01}}}}"
+        ),
+        format!(
+            "{{name: {NAME}, versions: 1.0.0, approval: {{state: approved, reviewed: 2026-02-01, artefacts: {{x: '{digest}'}}}}}}"
+        ),
         beside("tier: 1"),
         beside("classification: public"),
         beside("owner: o"),

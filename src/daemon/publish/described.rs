@@ -55,9 +55,9 @@ impl Successors {
 
     /// Returns the facts that are served with an entry, and everything that its rendered item follows from.
     pub(in crate::daemon) fn describe(&self, entry: &EntryEvaluation<'_>) -> (Facts, Source) {
-        let EntryEvaluation { row, head, rules, ownership, reach, .. } = entry;
+        let EntryEvaluation { row, head, rules, ownership, reach, packages, .. } = entry;
         let successor = rules.successor.filter(|name| self.is_shown_with(name, &entry.views));
-        let facts = Facts::new(&row.upstream, rules, ownership.word(), successor);
+        let facts = Facts::new(&row.upstream, rules, ownership.word(), successor, packages);
         let source = facts.source(head, &row.content.head, reach);
         (facts, source)
     }

@@ -24,6 +24,8 @@ pub(crate) struct Publication {
     pub(super) clock: Arc<Clock>,
     /// Names with changed rows or verification records.
     pub(super) touched: Feed,
+    /// Names that generations evaluated.
+    pub(super) evaluated: Feed,
     published: ArcSwapOption<Published>,
     /// It is locked while a generation is replaced.
     enforced: Mutex<Enforced>,
@@ -59,6 +61,7 @@ impl Publication {
             store,
             clock,
             touched: Feed::default(),
+            evaluated: Feed::default(),
             published: ArcSwapOption::empty(),
             enforced: Mutex::default(),
             generation: watch::Sender::new(0),
@@ -68,6 +71,11 @@ impl Publication {
     /// Returns the feed of names to evaluate again.
     pub(in crate::daemon) fn touched(&self) -> &Feed {
         &self.touched
+    }
+
+    /// Returns the feed of names that generations evaluated.
+    pub(in crate::daemon) fn evaluated(&self) -> &Feed {
+        &self.evaluated
     }
 
     /// Returns the current generation, for the time that one request takes: without touching a

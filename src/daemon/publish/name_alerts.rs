@@ -1,4 +1,4 @@
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::lifecycle_alerts::ended_by;
 use super::renames::Spelling;
@@ -10,6 +10,9 @@ use crate::curation::{
 use crate::daemon::runtime::revocation;
 use crate::model::{Damage, Name, Status, Timestamp, Version};
 use crate::ownership::Verdict;
+
+/// Changed files of one entry that are listed.
+const MAX_CHANGES: usize = 64;
 
 /// Returns true if the organisation decided so itself, or another kind of alert reports it.
 fn is_expected(evidence: &Evidence<'_>) -> bool {
@@ -23,6 +26,7 @@ fn is_expected(evidence: &Evidence<'_>) -> bool {
         | Evidence::Status(Status::Deleted)
         | Evidence::DeletedBy(_)
         | Evidence::PinDiffers { .. }
+        | Evidence::ArtefactDiffers { .. }
         | Evidence::Violation(_)
         | Evidence::Unsafe { .. }
         | Evidence::NoFacts
@@ -83,6 +87,7 @@ impl NameAlerts {
         let of_namespace =
             dossier.verification.basis(policy.overlays.pins(name.namespace())).verdict();
         for entry in &evaluation.entries {
+            alerts.changed_packages(name, entry);
             match entry.hidden_by() {
                 Some((Gate::NamespaceOwnership, evidence)) => {
                     alerts.revoked(name, entry, evidence, of_namespace);
@@ -163,6 +168,36 @@ impl NameAlerts {
         let subject = format!("{name}@{}", entry.row.version);
         let alert = ReportedAlert::new(kind, subject, [item]);
         self.reported_alerts.push(alert.of_namespace(name.namespace()));
+    }
+
+    /// Reports the files of packages of an approved entry that have another digest than before, than the entry states, or
+    /// than the approval pins. What the approval pins now is accepted.
+    fn changed_packages(&mut self, name: &Name, entry: &EntryEvaluation<'_>) {
+        if !entry.is_approved() {
+            return;
+        }
+        let none = BTreeMap::new();
+        let pins = entry.rules.approval.map_or(&none, |(_, approval)| &approval.artefacts);
+        let mut items = BTreeSet::new();
+        for package in &entry.packages {
+            let Some((key, _)) = package.recorded else { continue };
+            items.extend(package.unaccepted(pins).map(|change| Item::ArtefactChanged {
+                package: key.to_string(),
+                file: change.file.to_owned(),
+                before: change.before.to_owned(),
+                now: change.now.clone(),
+            }));
+        }
+        let count = items.len() as u64;
+        if items.len() > MAX_CHANGES {
+            items = items.into_iter().take(MAX_CHANGES).chain([Item::Unlisted]).collect();
+        }
+        if count > 0 {
+            let subject = format!("{name}@{}", entry.row.version);
+            let alert = ReportedAlert::new(AlertKind::PackageChanged, subject, items);
+            let alert = ReportedAlert { count, ..alert.of_namespace(name.namespace()) };
+            self.reported_alerts.push(alert.of_served(true));
+        }
     }
 
     /// Reports an entry that is revoked although its namespace is not: the account is younger than the

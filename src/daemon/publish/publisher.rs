@@ -165,6 +165,7 @@ impl Publisher {
                 log_leaving(&leaving);
             }
         }
+        self.publication.evaluated.touch(names);
         // A decision takes effect before it is reported.
         self.open_alerts.report(&self.publication);
         Ok(committed)

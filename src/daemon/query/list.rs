@@ -28,6 +28,9 @@ pub struct Listed {
     /// The verdict on the namespace, when there is a definite one.
     #[serde(default)]
     pub ownership: Option<String>,
+    /// True if a package does not name one content.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub floating: bool,
     /// When the first of its approval, a waiver, an allowed URL and the time for a deprecated entry ends.
     pub expires: Option<Timestamp>,
     /// The status that the upstream gives to it, if it is not active.
@@ -101,6 +104,7 @@ impl Listed {
             classification: rules.classification.map(|classification| classification.to_string()),
             owner: rules.owner.map(str::to_owned),
             ownership: entry.ownership.word().map(str::to_owned),
+            floating: entry.packages.iter().any(|package| package.floating.is_some()),
             expires: entry.ends(now).filter(|_| entry.is_served()),
             upstream_status: None,
             successor: rules.successor.map(ToString::to_string),
@@ -119,6 +123,7 @@ impl Listed {
             classification: None,
             owner: None,
             ownership: None,
+            floating: false,
             expires: None,
             upstream_status: None,
             successor: None,

@@ -13,6 +13,7 @@ mod history;
 mod hold;
 mod inventory;
 mod list;
+mod packages;
 mod pattern;
 mod plan;
 mod queue;
@@ -31,6 +32,7 @@ pub use history::{
 pub use hold::{HoldReport, change_set_on_hold};
 pub use inventory::{QuarantineReport, is_anything_known, known_names, quarantine};
 pub use list::{Listed, list};
+pub use packages::{EntryPackages, PackageCounts, packages};
 pub use pattern::{HiddenBy, PatternRelation, PatternReport, PatternRule, explain_pattern};
 #[cfg(test)]
 pub(super) use plan::plan_listing;

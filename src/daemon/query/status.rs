@@ -2,6 +2,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::packages::PackageCounts;
 use super::store::StoreReport;
 use crate::alert::AlertReport;
 use crate::config::Upstream;
@@ -36,6 +37,9 @@ pub struct StatusReport {
     /// The number of checked namespaces by verdict.
     #[serde(default)]
     pub owners: BTreeMap<String, u64>,
+    /// The packages on record.
+    #[serde(default)]
+    pub packages: PackageCounts,
     /// The webhook recipients and their delivery status.
     #[serde(default)]
     pub webhooks: Vec<WebhookReport>,
@@ -148,6 +152,7 @@ pub fn status(
         upstreams: reports?,
         next_end: next_end(&current_policy.set, now),
         owners,
+        packages: PackageCounts::of(snapshot)?,
         webhooks: webhooks(snapshot)?,
     })
 }

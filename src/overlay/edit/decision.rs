@@ -66,8 +66,8 @@ impl Expiry {
 }
 
 /// The members that only an approval has.
-const OF_APPROVALS: [&str; 6] =
-    ["expires", "digest", "contents", "follow", "reference", "cooldown"];
+const OF_APPROVALS: [&str; 7] =
+    ["artefacts", "expires", "digest", "contents", "follow", "reference", "cooldown"];
 
 impl Decision {
     /// Refuses what no file could state.
@@ -223,6 +223,9 @@ impl Decided {
             scope: self.scope.clone().or_else(|| before.and_then(|before| before.scope.clone())),
             digest: digest.filter(|_| is_approved),
             contents: contents.or(kept_contents).filter(|_| is_approved),
+            artefacts: before
+                .filter(|_| is_approved)
+                .map_or_else(BTreeMap::new, |before| before.artefacts.clone()),
             checklist: self.checklist(before),
             follow: follow.filter(|_| is_approved),
         }

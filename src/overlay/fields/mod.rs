@@ -14,8 +14,8 @@ pub(super) use conditions::{
 pub(super) use dates::{EXPIRES, REVIEWED};
 pub(super) use namespace::{NAMESPACE, NOT_LOOKALIKE, OWNERSHIP, WAIVER};
 pub(super) use rule::{
-    ALLOW, APPROVAL, CHECK, CHECKLIST, CONTENTS, DEPRECATED, DOCUMENT, ON_DEPRECATED, REFERENCE,
-    RELEASE, SERVER,
+    ALLOW, APPROVAL, ARTEFACTS, CHECK, CHECKLIST, CONTENTS, DEPRECATED, DOCUMENT, ON_DEPRECATED,
+    REFERENCE, RELEASE, SERVER,
 };
 
 /// Returns the overlay file with all its keys.

@@ -11,6 +11,10 @@ pub(in crate::overlay) const RELEASE: &str =
 pub(in crate::overlay) const CONTENTS: &str =
     "1 to 256 versions that the rule selects, each with the digest of its content";
 
+/// The allowed values of `artefacts`.
+pub(in crate::overlay) const ARTEFACTS: &str =
+    "1 to 64 files or identifiers of packages, each with a digest by sha256, sha384 or sha512";
+
 pub(in crate::overlay) const DOCUMENT: Table = Table {
     heading: "Document",
     intro: "",
@@ -183,6 +187,15 @@ pub(in crate::overlay) const APPROVAL: Table = Table {
         )
         .allowed(CONTENTS)
         .example("{2.1.0: \"sha256:3b1f7c6a0e5d4c2b9a8877665544332211ffeeddccbbaa99887766554433221f\"}"),
+        Field::new(
+            "artefacts",
+            "mapping of digests",
+            "The files of its packages, each with the digest that the package registry has to state: by the name of the \
+             file, or by the identifier of the package for all its files. A digest that differs, or that was not read \
+             yet, hides the version. Only with `approved` and one exact version of one exact name.",
+        )
+        .allowed(ARTEFACTS)
+        .example("{\"wiki-2.1.0.tgz\": \"sha256:3b1f7c6a0e5d4c2b9a8877665544332211ffeeddccbbaa99887766554433221f\"}"),
         Field::new(
             "checklist",
             "mapping",

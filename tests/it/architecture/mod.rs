@@ -13,20 +13,21 @@ use layers::Permission;
 use source::Source;
 
 /// Every module, from the bottom up, with the modules that it may use.
-const MAY_USE: [Permission<'static>; 22] = [
+const MAY_USE: [Permission<'static>; 23] = [
     ("model", &[]),
     ("lint", &["model"]),
     ("sync", &["model"]),
     ("ownership", &["model"]),
+    ("artefact", &["model", "ownership"]),
     ("lookalike", &["model", "ownership"]),
-    ("alert", &["model", "lookalike"]),
-    ("overlay", &["model", "lint", "ownership", "lookalike"]),
-    ("curation", &["model", "overlay", "lint", "ownership", "lookalike"]),
-    ("catalog", &["model", "overlay", "curation"]),
+    ("alert", &["model", "artefact", "lookalike"]),
+    ("overlay", &["model", "lint", "ownership", "artefact", "lookalike"]),
+    ("curation", &["model", "overlay", "lint", "ownership", "artefact", "lookalike"]),
+    ("catalog", &["model", "artefact", "overlay", "curation"]),
     ("history", &["model", "lint", "overlay", "ownership"]),
     ("provenance", &["model", "ownership"]),
-    ("store", &["model", "lint", "alert", "sync", "ownership", "curation", "history"]),
-    ("remote", &["model", "sync", "ownership", "alert"]),
+    ("store", &["model", "lint", "alert", "sync", "ownership", "artefact", "curation", "history"]),
+    ("remote", &["model", "sync", "ownership", "artefact", "alert"]),
     ("attestation", &["model", "provenance"]),
     ("config", &["model", "lint", "overlay", "sync", "curation", "ownership", "alert"]),
     (
@@ -44,6 +45,7 @@ const MAY_USE: [Permission<'static>; 22] = [
             "remote",
             "config",
             "ownership",
+            "artefact",
             "lookalike",
         ],
     ),

@@ -256,6 +256,28 @@ fn pin_that_is_moved_or_removed_is_listed(#[case] digest: &str, #[case] is_liste
     assert_eq!(weakened(&plan), wanted);
 }
 
+#[rstest::rstest]
+#[case::same("{x.tgz: ONE}", false)]
+#[case::more("{x.tgz: ONE, y.tgz: ONE}", false)]
+#[case::other_digest("{x.tgz: TWO}", true)]
+#[case::other_file("{y.tgz: ONE}", true)]
+#[case::removed("", true)]
+fn pin_of_a_file_that_is_moved_or_removed_is_listed(
+    #[case] artefacts: &str,
+    #[case] is_listed: bool,
+) {
+    let set = |artefacts: &str| {
+        let artefacts = artefacts.replace("ONE", &format!("'{PIN}'"));
+        let artefacts = artefacts.replace("TWO", &format!("'{OTHER}'"));
+        let pins =
+            if artefacts.is_empty() { String::new() } else { format!(", artefacts: {artefacts}") };
+        format!("| {{name: a.b/c, versions: 1.0.0, approval: {{{REVIEW}{pins}}}}}")
+    };
+    let plan = planned(&[], &set("{x.tgz: ONE}"), &set(artefacts));
+    let wanted: &[&str] = if is_listed { &["Changed Pin a.b/c@1.0.0 without effect"] } else { &[] };
+    assert_eq!(weakened(&plan), wanted);
+}
+
 #[test]
 fn lifted_denials_come_before_larger_groups() {
     let entries = [("com.a/x", "1.0.0"), ("com.b/y", "1.0.0"), ("com.b/z", "1.0.0")];

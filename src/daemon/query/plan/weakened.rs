@@ -195,7 +195,8 @@ fn keeps_pins(old: &Approval, new: Option<&Approval>) -> bool {
         };
         new.is_some_and(pinned)
     });
-    digest && contents
+    let keeps = |(file, digest)| new.is_some_and(|new| new.artefacts.get(file) == Some(digest));
+    digest && contents && old.artefacts.iter().all(keeps)
 }
 
 /// Returns the names and brands that `protect` lists no longer, and that nothing else protects.

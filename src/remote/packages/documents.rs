@@ -1,4 +1,4 @@
-//! The parts of the documents of package registries that name a server. Everything else in them is skipped while they are
+//! The parts of the documents of package registries that name a server or its files. Everything else in them is skipped while they are
 //! read, since a few megabytes of JSON make hundreds of megabytes of values.
 
 use std::fmt;
@@ -15,18 +15,48 @@ pub(super) struct Text(pub(super) Option<String>);
 pub(super) struct NpmVersion {
     #[serde(default)]
     pub(super) name: Text,
+    #[serde(default)]
+    pub(super) version: Text,
     #[serde(default, rename = "mcpName")]
     pub(super) mcp_name: Text,
+    #[serde(default)]
+    pub(super) dist: NpmDist,
+}
+
+/// The tarball of a version. Its weaker `shasum` is not read.
+#[derive(Debug, Default, Deserialize)]
+pub(super) struct NpmDist {
+    #[serde(default)]
+    pub(super) integrity: Text,
 }
 
 /// The metadata of a Python package.
 #[derive(Debug, Deserialize)]
 pub(super) struct PythonProject {
     pub(super) info: PythonInfo,
+    /// The files of one version.
+    #[serde(default)]
+    pub(super) urls: Vec<PythonFile>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct PythonFile {
+    #[serde(default)]
+    pub(super) filename: Text,
+    #[serde(default)]
+    pub(super) digests: PythonDigests,
+}
+
+#[derive(Debug, Default, Deserialize)]
+pub(super) struct PythonDigests {
+    #[serde(default)]
+    pub(super) sha256: Text,
 }
 
 #[derive(Debug, Deserialize)]
 pub(super) struct PythonInfo {
+    #[serde(default)]
+    pub(super) name: Text,
     #[serde(default)]
     pub(super) description: Text,
 }
@@ -46,6 +76,18 @@ pub(super) struct ImageDocument {
 pub(super) struct Reference {
     #[serde(default)]
     pub(super) digest: Text,
+    #[serde(default)]
+    pub(super) platform: Platform,
+}
+
+#[derive(Debug, Default, Deserialize)]
+pub(super) struct Platform {
+    #[serde(default)]
+    os: Text,
+    #[serde(default)]
+    architecture: Text,
+    #[serde(default)]
+    variant: Text,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -76,6 +118,22 @@ impl ImageDocument {
     pub(super) fn name(&self) -> Option<&str> {
         let label = || self.config.labels.as_ref()?.name.0.as_deref();
         self.annotations.name.0.as_deref().or_else(label)
+    }
+}
+
+impl Platform {
+    /// Writes it as `linux/arm64/v8`; `None` for what is attached to an index and runs nowhere, and for other texts.
+    pub(super) fn describe(&self) -> Option<String> {
+        let Self { os, architecture, variant } = self;
+        let parts =
+            [Some(os.0.as_deref()?), Some(architecture.0.as_deref()?), variant.0.as_deref()];
+        let parts: Vec<&str> = parts.into_iter().flatten().collect();
+        let is_word = |part: &&str| {
+            (1..=32).contains(&part.len())
+                && *part != "unknown"
+                && part.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte))
+        };
+        parts.iter().all(is_word).then(|| parts.join("/"))
     }
 }
 

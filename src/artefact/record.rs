@@ -1,0 +1,222 @@
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::checksum::Checksum;
+use super::key::PackageKey;
+use super::schedule::next_look;
+use super::stated::{MAX_FILES, PackageLookup, StatedFile};
+use crate::model::Timestamp;
+use crate::ownership::shortened;
+
+/// Earlier digests of one file that are kept: the first, and the newest ones.
+const MAX_EARLIER: usize = 8;
+
+/// The record of one package: its files, and the looks at its registry.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PackageRecord {
+    /// By name.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub files: BTreeMap<String, ArtefactRecord>,
+    /// The number of further files, beyond the limit, in the last answer.
+    #[serde(default)]
+    pub more: u64,
+    /// When the registry last gave another content under a floating version or tag.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub moved_at: Option<Timestamp>,
+    #[serde(default)]
+    pub looked_at: Option<Timestamp>,
+    #[serde(default)]
+    pub next_look: Option<Timestamp>,
+    /// Consecutive looks without a usable answer.
+    #[serde(default)]
+    pub failures: u32,
+    /// The reason of the last of them, for people.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub problem: Option<String>,
+}
+
+/// One file of a package.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ArtefactRecord {
+    /// The digest that the registry stated last.
+    pub digest: Checksum,
+    /// The first and the last sight of the digest.
+    pub first: Timestamp,
+    pub last: Timestamp,
+    /// The digests that the same file had before, the oldest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub earlier: Vec<EarlierDigest>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub platforms: Vec<String>,
+}
+
+/// A digest that a file had before.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EarlierDigest {
+    pub digest: Checksum,
+    pub first: Timestamp,
+    pub last: Timestamp,
+}
+
+/// A file of an answer, beside what is recorded of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Compared {
+    /// Nothing is recorded of it.
+    New,
+    Unchanged,
+    Changed,
+    /// The registry states another algorithm, or none that can be used.
+    Incomparable,
+}
+
+/// Compares a file of an answer with its record.
+pub(super) fn compare(known: Option<&ArtefactRecord>, observed: Option<&Checksum>) -> Compared {
+    match (known, observed) {
+        (_, None) => Compared::Incomparable,
+        (None, Some(_)) => Compared::New,
+        (Some(known), Some(found)) if known.digest == *found => Compared::Unchanged,
+        (Some(known), Some(found)) if known.digest.algorithm() != found.algorithm() => {
+            Compared::Incomparable
+        }
+        (Some(_), Some(_)) => Compared::Changed,
+    }
+}
+
+impl PackageRecord {
+    /// Returns the record after another look at the registry.
+    #[must_use]
+    pub fn after(mut self, key: &PackageKey, observed: &PackageLookup, now: Timestamp) -> Self {
+        let problem = match observed {
+            PackageLookup::Files(files) => self.take_files(key, files, now),
+            PackageLookup::Absent => Some("the registry has no such package or version".to_owned()),
+            PackageLookup::Unclear(why) => Some(shortened(why)),
+        };
+        self.failures = if problem.is_some() { self.failures.saturating_add(1) } else { 0 };
+        self.problem = problem;
+        self.looked_at = Some(now);
+        self.next_look = Some(next_look(key, self.failures, now));
+        self
+    }
+
+    /// Returns true if both say the same of the package: times of looks do not count.
+    #[must_use]
+    pub fn has_same_facts(&self, other: &Self) -> bool {
+        let digests = |record: &ArtefactRecord| (record.digest.clone(), record.earlier.clone());
+        self.moved_at == other.moved_at
+            && self.files.len() == other.files.len()
+            && self.files.iter().zip(&other.files).all(|((left, one), (right, two))| {
+                left == right && digests(one) == digests(two) && one.platforms == two.platforms
+            })
+    }
+
+    /// Returns the files that have another digest than when they were first seen.
+    pub fn changed(&self) -> impl Iterator<Item = (&str, &ArtefactRecord)> {
+        let files = self.files.iter().map(|(name, file)| (name.as_str(), file));
+        files.filter(|(_, file)| !file.earlier.is_empty())
+    }
+
+    /// Takes in the files of an answer; returns the reason why it could not be used as a whole.
+    fn take_files(
+        &mut self,
+        key: &PackageKey,
+        files: &[StatedFile],
+        now: Timestamp,
+    ) -> Option<String> {
+        if files.is_empty() {
+            return Some("the registry lists no file".to_owned());
+        }
+        let (is_floating, had_files) = (key.is_floating(), !self.files.is_empty());
+        let (mut problem, mut more, mut moved) = (None, 0, false);
+        for file in files {
+            if !file.has_usable_name() {
+                problem.get_or_insert_with(|| {
+                    "the registry lists a file without a usable name".into()
+                });
+                continue;
+            }
+            let is_full = self.files.len() >= MAX_FILES && !is_floating;
+            let known = self.files.get_mut(&file.name);
+            match (compare(known.as_deref(), file.checksum.as_ref()), known, &file.checksum) {
+                (Compared::New, _, Some(_)) if is_full => more += 1,
+                (Compared::New, _, Some(checksum)) => {
+                    moved |= had_files;
+                    self.files.insert(file.name.clone(), ArtefactRecord::new(checksum, file, now));
+                }
+                (Compared::Unchanged, Some(known), _) => {
+                    known.last = now;
+                    known.platforms.clone_from(&file.platforms);
+                }
+                (Compared::Changed, Some(known), Some(checksum)) if is_floating => {
+                    moved = true;
+                    *known = ArtefactRecord::new(checksum, file, now);
+                }
+                (Compared::Changed, Some(known), Some(checksum)) => {
+                    known.change(checksum, file, now);
+                }
+                (_, known, checksum) => {
+                    problem.get_or_insert_with(|| {
+                        incomparable(&file.name, known.as_deref(), checksum.as_ref())
+                    });
+                }
+            }
+        }
+        self.more = more;
+        if is_floating {
+            if moved {
+                self.moved_at = Some(now);
+            }
+            if problem.is_none() {
+                // What an earlier content consisted of is no part of this one.
+                self.files.retain(|_, file| file.last == now);
+            }
+            while self.files.len() > MAX_FILES {
+                self.files.pop_last();
+                self.more += 1;
+            }
+        }
+        problem
+    }
+}
+
+fn incomparable(name: &str, known: Option<&ArtefactRecord>, found: Option<&Checksum>) -> String {
+    let name = shortened(name);
+    match (known, found) {
+        (Some(known), Some(found)) => format!(
+            "{name} has a digest by {}, and one by {} is recorded",
+            found.algorithm(),
+            known.digest.algorithm()
+        ),
+        _ => format!("{name} has no digest by sha256, sha384 or sha512"),
+    }
+}
+
+impl ArtefactRecord {
+    fn new(digest: &Checksum, file: &StatedFile, now: Timestamp) -> Self {
+        Self {
+            digest: digest.clone(),
+            first: now,
+            last: now,
+            earlier: Vec::new(),
+            platforms: file.platforms.clone(),
+        }
+    }
+
+    fn change(&mut self, digest: &Checksum, file: &StatedFile, now: Timestamp) {
+        let next = Self::new(digest, file, now);
+        let Self { digest, first, last, mut earlier, .. } = std::mem::replace(self, next);
+        earlier.push(EarlierDigest { digest, first, last });
+        if earlier.len() > MAX_EARLIER {
+            earlier.remove(1);
+        }
+        self.earlier = earlier;
+    }
+
+    /// Returns the digest that the file had before the one that it has now.
+    #[must_use]
+    pub fn before(&self) -> Option<&Checksum> {
+        self.earlier.last().map(|earlier| &earlier.digest)
+    }
+}

@@ -1,0 +1,170 @@
+//! The packages of an entry beside what is recorded of their files.
+
+use std::collections::BTreeMap;
+
+use url::Url;
+
+use super::conditions::normal;
+use super::dossier::{ContentHead, Dossier};
+use super::evidence::Evidence;
+use super::facts::PackageFacts;
+use super::policy::PolicySnapshot;
+use crate::artefact::{ArtefactRecord, Checksum, Floating, PackageKey, PackageRecord};
+use crate::ownership::{Package, is_registry_of};
+
+/// A package of an entry.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct EntryPackage<'a> {
+    pub facts: &'a PackageFacts,
+    /// The record of its files, if its registry was looked at.
+    pub recorded: Option<(&'a PackageKey, &'a PackageRecord)>,
+    pub floating: Option<Floating>,
+}
+
+/// A file whose digest is another one than before, or than the entry states.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ArtefactChange<'a> {
+    pub file: &'a str,
+    /// The digest before, in the form `sha256:…`.
+    pub before: &'a str,
+    pub now: &'a Checksum,
+}
+
+impl PackageFacts {
+    /// Returns the package at the registry that is asked about it. An entry's own registry counts only where the
+    /// settings list it; `None` if no listed registry has the package.
+    #[must_use]
+    pub fn key(&self, policy: &PolicySnapshot) -> Option<PackageKey> {
+        let kind = self.registry.to_ascii_lowercase();
+        let version = self.version.as_deref();
+        let listed = || policy.package_urls.of(&kind).filter_map(|url| Url::parse(url).ok());
+        let base = match kind.as_str() {
+            "npm" | "pypi" => match &self.base_url {
+                None => policy.asked.of(&Package::new(&kind, &self.identifier, version)).cloned(),
+                Some(own) => policy.package_urls.lists(&kind, own).then(|| Url::parse(own).ok())?,
+            },
+            "oci" => {
+                let asked = policy.asked.of(&Package::new(&kind, &self.identifier, version));
+                let mut listed = listed();
+                let is_its = |url: &Url| is_registry_of(url, &self.identifier);
+                asked.cloned().or_else(|| listed.find(is_its))
+            }
+            "mcpb" => {
+                let file = normal("mcpb", &self.identifier)?;
+                let is_below = |url: &Url| {
+                    let rest = file.strip_prefix(url.as_str().trim_end_matches('/'));
+                    rest.is_some_and(|rest| rest.starts_with('/'))
+                };
+                listed().find(is_below)
+            }
+            _ => None,
+        };
+        PackageKey::new(&kind, &base?, &self.identifier, version)
+    }
+
+    /// Returns the reason why it does not name one content, by what the entry says.
+    #[must_use]
+    pub fn floating(&self) -> Option<Floating> {
+        Floating::of(&self.registry, &self.identifier, self.version.as_deref(), self.exact)
+    }
+}
+
+impl<'a> EntryPackage<'a> {
+    /// Returns the packages of a content.
+    pub(super) fn of_content(
+        content: &'a ContentHead,
+        dossier: &'a Dossier,
+        policy: &PolicySnapshot,
+    ) -> Vec<Self> {
+        let packages = content.facts.iter().flat_map(|facts| &facts.packages);
+        packages.map(|facts| Self::of(facts, dossier, policy)).collect()
+    }
+
+    fn of(facts: &'a PackageFacts, dossier: &'a Dossier, policy: &PolicySnapshot) -> Self {
+        // Most names have none, and a key costs more than everything else here.
+        let key = if dossier.artefacts.is_empty() { None } else { facts.key(policy) };
+        let recorded = key.and_then(|key| dossier.artefacts.get_key_value(&key));
+        let is_moved = recorded.is_some_and(|(_, record)| record.moved_at.is_some());
+        let floating = match facts.floating() {
+            Some(Floating::Tag | Floating::Latest) if is_moved && facts.is_image() => {
+                Some(Floating::MovedTag)
+            }
+            floating => floating,
+        };
+        Self { facts, recorded, floating }
+    }
+
+    /// Returns its recorded files, by name.
+    pub fn files(&self) -> impl Iterator<Item = (&'a str, &'a ArtefactRecord)> + use<'a> {
+        let files = self.recorded.into_iter().flat_map(|(_, record)| &record.files);
+        files.map(|(name, file)| (name.as_str(), file))
+    }
+
+    /// Returns the files with another digest than before, or than the entry states.
+    pub fn changes(&self) -> impl Iterator<Item = ArtefactChange<'a>> + use<'a> {
+        let facts = self.facts;
+        self.files().filter_map(|(file, record)| change(facts, file, record))
+    }
+
+    /// Returns the files with a digest that no reviewer accepted: where an approval pins a file the pin decides, and
+    /// otherwise a change does.
+    pub fn unaccepted<'p>(
+        &self,
+        pins: &'p BTreeMap<String, Checksum>,
+    ) -> impl Iterator<Item = ArtefactChange<'p>> + use<'a, 'p>
+    where
+        'a: 'p,
+    {
+        let Self { facts, recorded, .. } = *self;
+        self.files().filter_map(move |(file, record)| {
+            let is_its =
+                |pin: &str| pin == file || recorded.is_some_and(|(key, _)| key.is_named(pin));
+            let mut pinned =
+                pins.iter().filter(|(pin, _)| is_its(pin)).map(|(_, digest)| digest).peekable();
+            if pinned.peek().is_none() {
+                return change(facts, file, record);
+            }
+            let before = pinned.find(|pinned| **pinned != record.digest)?.as_str();
+            Some(ArtefactChange { file, before, now: &record.digest })
+        })
+    }
+
+    /// Returns the files that a pin names: by their name, or by the identifier of the package.
+    fn named(&self, pin: &str) -> impl Iterator<Item = &'a ArtefactRecord> + use<'a> {
+        let is_package = self.recorded.is_some_and(|(key, _)| key.is_named(pin));
+        let pin = pin.to_owned();
+        self.files().filter(move |(file, _)| is_package || *file == pin).map(|(_, file)| file)
+    }
+}
+
+impl PackageFacts {
+    fn is_image(&self) -> bool {
+        self.registry.eq_ignore_ascii_case("oci")
+    }
+}
+
+/// Returns the first artefact that differs from its pin, or of which nothing is recorded.
+pub(super) fn unmatched_pin<'a>(
+    pins: &'a BTreeMap<String, Checksum>,
+    packages: &[EntryPackage<'a>],
+) -> Option<Evidence<'a>> {
+    pins.iter().find_map(|(file, pinned)| {
+        let mut recorded = packages.iter().flat_map(|package| package.named(file)).peekable();
+        if recorded.peek().is_none() {
+            return Some(Evidence::ArtefactUnknown { file });
+        }
+        let other = recorded.find(|record| record.digest != *pinned)?;
+        Some(Evidence::ArtefactDiffers { file, pinned, recorded: &other.digest })
+    })
+}
+
+fn change<'a>(
+    facts: &'a PackageFacts,
+    file: &'a str,
+    record: &'a ArtefactRecord,
+) -> Option<ArtefactChange<'a>> {
+    let now = &record.digest;
+    let stated = facts.sha256.as_deref().filter(|stated| *stated != now.as_str());
+    let before = stated.or_else(|| record.before().map(Checksum::as_str))?;
+    Some(ArtefactChange { file, before, now })
+}

@@ -1,0 +1,27 @@
+//! Looks at the registries of the packages that entries name, and records their files.
+//!
+//! ```text
+//! names that were evaluated ──▶ driver ──▶ named (which packages), state (when, pure) ──▶ registry, store
+//! ```
+//!
+//! # State
+//! In the store: a record for each package, with its next look. In memory: the packages of each name that an exact rule
+//! selects or a view shows, in the order of their next looks, and the requests of the day.
+//!
+//! # Changes
+//! Each generation passes the names that it evaluated; their packages are read again. A new package is due at once, every
+//! other one at its stored time. What a look finds is stored, and names with other facts are evaluated again through the
+//! port `touched`.
+//!
+//! # After a crash
+//! A look that was not committed is repeated. The requests of the day are counted from the stored times of the looks.
+//!
+//! # Readers
+//! Gates, alerts and `_meta`, through the dossier. Nothing here decides.
+
+mod budget;
+mod driver;
+mod named;
+mod state;
+
+pub(super) use driver::{Looking, look_at_packages};

@@ -1,0 +1,315 @@
+//! The files of packages, from the registry to the reader: what changes, what a pin hides, and what is floating.
+
+use serde_json::{Value, json};
+use vidimus::artefact::{Checksum, Floating};
+use vidimus::curation::ContentFacts;
+
+use crate::support::corpus;
+use crate::support::daemon::{Daemon, Workplace, text};
+use crate::support::packages::{Packages, Say, integrity};
+use crate::support::registry::Row;
+use crate::support::upstream::Upstream;
+use crate::support::wait::eventually;
+
+const NAME: &str = "com.example/tool";
+
+/// A row with these packages.
+fn row(name: &str, packages: &Value) -> Row {
+    let mut item: Value = serde_json::from_str(&Row::new(name, "1.0.0").item()).expect("an item");
+    item["server"]["packages"] = packages.clone();
+    Row::raw(name, "1.0.0", &item.to_string())
+}
+
+fn package(kind: &str, identifier: &str, version: Option<&str>) -> Value {
+    let transport = json!({"type": "stdio"});
+    let mut package =
+        json!({"registryType": kind, "identifier": identifier, "transport": transport});
+    if let Some(version) = version {
+        package["version"] = version.into();
+    }
+    package
+}
+
+struct World {
+    registry: Packages,
+    place: Workplace,
+    upstream: Upstream,
+}
+
+impl World {
+    async fn new(packages: impl FnOnce(&Packages) -> Value) -> Self {
+        let registry = Packages::start().await;
+        let upstream = Upstream::start([row(NAME, &packages(&registry))]).await;
+        let place = Workplace::new(&upstream.url);
+        let tables = ["npm", "pypi", "oci"]
+            .map(|kind| format!("[packages.{kind}]\nurl = \"{}\"\n", registry.url));
+        place.write("vidimus.toml", &tables.concat());
+        place.approve(NAME);
+        Self { registry, place, upstream }
+    }
+
+    /// Approves the version with these further members of the approval.
+    fn approve_with(&self, more: &str) {
+        let approval =
+            format!("{{state: approved, reviewed: 2026-03-01, expires: 2099-01-01{more}}}");
+        let rules = format!("servers: [{{name: {NAME}, versions: 1.0.0, approval: {approval}}}]\n");
+        self.place.overlay("policy.yaml", &rules);
+    }
+
+    /// Returns the recorded files of the first package, with the digests.
+    fn recorded(&self) -> Option<Vec<(String, String)>> {
+        let entries = self.place.json(&["packages", NAME, "--json"]);
+        let files = entries[0]["packages"][0]["artefacts"].as_array()?;
+        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+        Some(files.iter().map(|file| (text(&file["file"]), text(&file["digest"]))).collect())
+    }
+
+    async fn until_recorded(&self, file: &str, digest: &Checksum) {
+        eventually("the file is recorded", async || {
+            let wanted = (file.to_owned(), digest.to_string());
+            self.recorded().is_some_and(|files| files.contains(&wanted)).then_some(())
+        })
+        .await;
+    }
+
+    fn open_alerts(&self) -> Vec<Value> {
+        let alerts = self.place.json(&["alerts", "--kind", "package-changed", "--json"]);
+        let open = alerts.as_array().expect("a list").iter();
+        open.filter(|alert| alert["state"] == "open").cloned().collect()
+    }
+}
+
+fn checksum(tarball: &[u8]) -> Checksum {
+    Checksum::of_integrity(&integrity(tarball)).expect("a checksum")
+}
+
+fn version_path() -> String {
+    format!("/v0.1/servers/{}/versions/1.0.0", NAME.replace('/', "%2F"))
+}
+
+/// Returns our block of the entry.
+async fn single(daemon: &Daemon) -> Value {
+    daemon.get(&version_path()).await.json()["_meta"]["local.vidimus/curation"].clone()
+}
+
+/// P77: another digest of the same file is an alert with both digests, which a restart and an outage of the registry do not
+/// end; a pinned approval hides until the registry states the pinned digest.
+#[tokio::test(flavor = "multi_thread")]
+async fn changed_digest_of_a_package_is_an_alert_and_fails_a_pinned_approval() {
+    let world = World::new(|_| json!([package("npm", "@x/tool", Some("1.0.0"))])).await;
+    let (first, second) = (checksum(b"good"), checksum(b"evil"));
+    world.registry.npm("@x/tool", "1.0.0", b"good", NAME);
+    world.place.set_clock("2026-06-01T00:00:00Z");
+    let daemon = world.place.start().await;
+    daemon.lists(&[&format!("{NAME}@1.0.0")]).await;
+    world.until_recorded("tool-1.0.0.tgz", &first).await;
+    let meta = eventually("clients see the digest", async || {
+        let meta = single(&daemon).await;
+        (!meta["packages"].is_null()).then_some(meta)
+    })
+    .await;
+    let wanted = json!([{"identifier": "@x/tool", "artefacts": [{"file": "tool-1.0.0.tgz", "digest": first.as_str()}]}]);
+    assert_eq!(meta["packages"], wanted);
+    let text = daemon.get(&version_path()).await.text;
+    assert!(text.ends_with("}]}]}}}"), "they stand last: {text}");
+    let list = daemon.get("/v0.1/servers").await.json();
+    assert!(list["servers"][0]["_meta"]["local.vidimus/curation"]["packages"].is_null());
+    // Pinned by the file: nothing else changes.
+    world.approve_with(&format!(", artefacts: {{tool-1.0.0.tgz: '{first}'}}"));
+    eventually("the pin is judged", async || {
+        world
+            .place
+            .print(&["explain", NAME, "--verbose"])
+            .contains("1 artefact is the pinned one")
+            .then_some(())
+    })
+    .await;
+    daemon.lists(&[&format!("{NAME}@1.0.0")]).await;
+    assert_eq!(world.open_alerts(), Vec::<Value>::new());
+    drop(daemon);
+
+    world.registry.npm("@x/tool", "1.0.0", b"evil", NAME);
+    world.place.set_clock("2026-06-10T00:00:00Z");
+    let daemon = world.place.start().await;
+    world.until_recorded("tool-1.0.0.tgz", &second).await;
+    daemon.lists(&[]).await;
+    let alerts = eventually("an alert is raised", async || {
+        Some(world.open_alerts()).filter(|open| open.len() == 1)
+    })
+    .await;
+    let detail = alerts[0]["detail"].as_str().expect("a text");
+    assert!(detail.contains(first.as_str()) && detail.contains(second.as_str()), "{detail}");
+    let explained = world.place.print(&["explain", NAME]);
+    assert!(
+        explained.contains("digest matches pin") && explained.contains(second.as_str()),
+        "{explained}"
+    );
+    let status = world.place.json(&["status", "--json"]);
+    assert_eq!(
+        status["packages"],
+        json!({"recorded": 1, "changed": 1, "moved": 0, "unanswered": 0})
+    );
+    drop(daemon);
+
+    // Without an answer nothing changes.
+    world.registry.say("/%40x%2Ftool/1.0.0", Say::html());
+    world.place.set_clock("2026-06-20T00:00:00Z");
+    let daemon = world.place.start().await;
+    eventually("the outage is recorded", async || {
+        world.place.print(&["packages", NAME]).contains("no usable answer").then_some(())
+    })
+    .await;
+    daemon.lists(&[]).await;
+    assert_eq!(world.open_alerts().len(), 1);
+    // The reviewer looked at the other file, and pins it by the package.
+    world.approve_with(&format!(", artefacts: {{'@x/tool': '{second}'}}"));
+    daemon.lists(&[&format!("{NAME}@1.0.0")]).await;
+    eventually("the alert ends", async || world.open_alerts().is_empty().then_some(())).await;
+}
+
+/// A pin of something that no registry stated yet never shows unknown bytes.
+#[tokio::test(flavor = "multi_thread")]
+async fn pin_hides_until_its_artefact_is_known() {
+    let world = World::new(|_| json!([package("pypi", "some_tool", Some("2.0"))])).await;
+    world.registry.say("/pypi/some-tool/2.0/json", Say::status(503));
+    let digest = vidimus::model::Digest::of(b"wheel");
+    world.approve_with(&format!(", artefacts: {{a.whl: '{digest}'}}"));
+    world.place.set_clock("2026-06-01T00:00:00Z");
+    let daemon = world.place.start().await;
+    eventually("the gate fails", async || {
+        world.place.print(&["explain", NAME]).contains("not known yet").then_some(())
+    })
+    .await;
+    daemon.lists(&[]).await;
+    drop(daemon);
+    world.registry.pypi("some-tool", "2.0", &[("a.whl", b"wheel"), ("b.tar.gz", b"source")]);
+    world.place.set_clock("2026-06-02T00:00:00Z");
+    let daemon = world.place.start().await;
+    daemon.lists(&[&format!("{NAME}@1.0.0")]).await;
+    drop(daemon);
+    // A file that is added is information.
+    let more: &[(&str, &[u8])] =
+        &[("a.whl", b"wheel"), ("b.tar.gz", b"source"), ("c.whl", b"more")];
+    world.registry.pypi("some-tool", "2.0", more);
+    world.place.set_clock("2026-06-12T00:00:00Z");
+    let daemon = world.place.start().await;
+    eventually("three files are recorded", async || {
+        world.recorded().filter(|files| files.len() == 3)
+    })
+    .await;
+    daemon.lists(&[&format!("{NAME}@1.0.0")]).await;
+    assert_eq!(world.open_alerts(), Vec::<Value>::new());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn floating_image_is_shown_as_such_and_a_moved_tag_is_no_alert() {
+    let world = World::new(|registry| {
+        let host = registry.url.trim_start_matches("http://");
+        json!([package("oci", &format!("{host}/x/tool:1.0"), None)])
+    })
+    .await;
+    // Only an upstream of the organisation may name an image at a private address.
+    let trusted = "trust = \"internal\"\nsync = {interval = \"250ms\", page_size = 10}";
+    world.place.upstream(&world.upstream.url, trusted);
+    world.registry.image("x/tool", "1.0", "one");
+    world.place.set_clock("2026-06-01T00:00:00Z");
+    let daemon = world.place.start().await;
+    daemon.lists(&[&format!("{NAME}@1.0.0")]).await;
+    let list = daemon.get("/v0.1/servers").await.json();
+    assert_eq!(list["servers"][0]["_meta"]["local.vidimus/curation"]["floating"], true);
+    assert!(world.place.print(&["list"]).contains("FLOATING"));
+    assert!(world.place.print(&["explain", NAME]).contains("floating: a tag"));
+    eventually("the image is recorded", async || {
+        world.recorded().filter(|files| !files.is_empty())
+    })
+    .await;
+    drop(daemon);
+    world.registry.image("x/tool", "1.0", "two");
+    world.place.set_clock("2026-06-10T00:00:00Z");
+    let daemon = world.place.start().await;
+    eventually("clients see that the tag was moved", async || {
+        (single(&daemon).await["packages"][0]["floating"] == "moved-tag").then_some(())
+    })
+    .await;
+    assert!(world.place.print(&["explain", NAME]).contains("floating: a tag that was moved"));
+    daemon.lists(&[&format!("{NAME}@1.0.0")]).await;
+    assert_eq!(world.open_alerts(), Vec::<Value>::new());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn budget_of_a_day_bounds_the_requests_and_a_restart_does_not_renew_it() {
+    let world = World::new(|_| {
+        json!(
+            (0..4)
+                .map(|index| package("npm", &format!("tool{index}"), Some("1.0.0")))
+                .collect::<Vec<_>>()
+        )
+    })
+    .await;
+    for index in 0..4 {
+        world.registry.npm(&format!("tool{index}"), "1.0.0", b"x", NAME);
+    }
+    let configuration = format!(
+        "[packages]\ndaily_requests = 2\n[packages.npm]\nurl = \"{}\"\n",
+        world.registry.url
+    );
+    world.place.write("vidimus.toml", &configuration);
+    world.place.set_clock("2026-06-01T00:00:00Z");
+    let status = |count: u64| {
+        let place = &world.place;
+        async move || {
+            (place.json(&["status", "--json"])["packages"]["recorded"] == count).then_some(())
+        }
+    };
+    let daemon = world.place.start().await;
+    eventually("two packages are recorded", status(2)).await;
+    drop(daemon);
+    world.place.set_clock("2026-06-01T12:00:00Z");
+    let daemon = world.place.start().await;
+    eventually("the budget is spent", async || {
+        world.place.log().contains("received all requests of this day").then_some(())
+    })
+    .await;
+    assert_eq!(world.registry.asked().len(), 2);
+    drop(daemon);
+    world.place.set_clock("2026-06-02T00:00:01Z");
+    let _daemon = world.place.start().await;
+    eventually("the others follow on the next day", status(4)).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn packages_are_answered_alike_with_and_without_a_daemon() {
+    let world = World::new(|_| json!([package("npm", "tool", Some("1.0.0"))])).await;
+    world.registry.npm("tool", "1.0.0", b"x", NAME);
+    let daemon = world.place.start().await;
+    daemon.lists(&[&format!("{NAME}@1.0.0")]).await;
+    world.until_recorded("tool-1.0.0.tgz", &checksum(b"x")).await;
+    let ask = || {
+        [["packages", NAME, "--json"].as_slice(), &["packages"]]
+            .map(|words| world.place.print(words))
+    };
+    let with = ask();
+    assert_eq!(daemon.operate("/packages").await.json()[0]["name"], NAME);
+    assert_eq!(daemon.operate("/packages/x").await.status, 400);
+    drop(daemon);
+    assert_eq!(ask(), with);
+    let unknown = world.place.run(&["packages", "com.example/tol"]);
+    assert_eq!(unknown.status.code(), Some(1), "{}", text(&unknown.stderr));
+}
+
+#[test]
+fn real_entries_are_counted_by_type_floating_and_pinned() {
+    let Some(items) = corpus::items() else { return };
+    let mut counts = std::collections::BTreeMap::<(String, &str), u64>::new();
+    for item in items {
+        let item: Value = serde_json::from_str(&item).expect("an item");
+        for package in ContentFacts::of(&item["server"].to_string()).packages {
+            let why = package.floating().map_or("names one content", Floating::as_str);
+            *counts.entry((package.registry.to_string(), why)).or_default() += 1;
+        }
+    }
+    assert!(!counts.is_empty());
+    for ((kind, why), count) in counts {
+        println!("{kind}: {count} {why}");
+    }
+}
