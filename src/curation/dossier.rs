@@ -8,6 +8,7 @@ use std::collections::BTreeSet;
 use smol_str::SmolStr;
 
 use super::facts::ContentFacts;
+use crate::advisory::FeedAdvisory;
 use crate::model::{Damage, Digest, Head, LedgerRecord, Name, Shown, Version};
 use crate::overlay::EffectivePolicy;
 use crate::ownership::{DeclarationRecord, VerificationRecord};
@@ -30,6 +31,8 @@ pub struct Dossier {
     pub verification: VerificationRecord,
     /// The declarations of the repository and of the packages.
     pub claims: DeclarationRecord,
+    /// The advisories of feeds about packages of the name.
+    pub advisories: Vec<FeedAdvisory>,
     /// Rows that cannot be decoded. Their content is unknown, so nothing of the name is served.
     pub damaged: Vec<Damage>,
 }
@@ -83,6 +86,7 @@ impl Dossier {
             ledger: Vec::new(),
             verification: VerificationRecord::default(),
             claims: DeclarationRecord::default(),
+            advisories: Vec::new(),
             damaged: Vec::new(),
         }
     }

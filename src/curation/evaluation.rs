@@ -5,6 +5,7 @@
 //! disagree.
 
 use super::authority::Authorities;
+use super::concern::{Concern, concerns};
 use super::conditions::{Judged, Judgement, Unmet};
 use super::dossier::{ContentHead, Dossier, DossierRow, QuarantinedFacts};
 use super::evidence::Evidence;
@@ -42,6 +43,8 @@ pub struct EntryEvaluation<'a> {
     pub expires: Option<Timestamp>,
     /// The last moment at which the entry stays served although it is deprecated, if a rule hides it then.
     pub hides_deprecated_at: Option<Timestamp>,
+    /// The advisories that concern the entry, the heaviest first.
+    pub concerns: Vec<Concern<'a>>,
     judgement: Judgement<'a>,
     pub ownership: OwnershipEvidence<'a>,
     /// The URLs beyond public https that the entry may name.
@@ -90,6 +93,7 @@ pub fn evaluate<'a>(
         let reach = Reach::of(policy, &row.upstream, &effective, now);
         let asked = &policy.asked;
         let judgement = Judged { rules: &effective, content, ownership, asked, now }.judge();
+        let concerns = concerns(dossier, policy, &effective, content, now);
         effective.allowed.iter().for_each(|allow| hold(Some(allow.expires)));
         effective.waivers.iter().for_each(|waive| hold(Some(waive.expires)));
         let input = GateInput {
@@ -103,6 +107,7 @@ pub fn evaluate<'a>(
             content,
             head,
             ownership,
+            concerns: &concerns,
             judgement: &judgement,
             claimed: &claimed,
             reach: &reach,
@@ -132,6 +137,7 @@ pub fn evaluate<'a>(
             gates,
             expires,
             hides_deprecated_at,
+            concerns,
             judgement,
             ownership,
             reach,
@@ -210,6 +216,8 @@ impl<'a> EntryEvaluation<'a> {
             let allowing = self.rules.allowed.iter().filter(|allow| allow.url == objection.found);
             allowing.map(|allow| allow.expires).max()
         });
+        let advised = self.concerns.iter().filter_map(|concern| concern.waive);
+        let waivers = waivers.chain(advised.map(|waive| waive.expires));
         let ends = waivers.chain(allowed).chain(self.expires).chain(self.hides_deprecated_at);
         ends.filter(|end| now <= *end).min()
     }
@@ -218,6 +226,11 @@ impl<'a> EntryEvaluation<'a> {
     #[must_use]
     pub fn unmet(&self) -> &[Unmet<'a>] {
         &self.judgement.unmet
+    }
+
+    /// Returns the ids of the advisories that hide the entry.
+    pub fn advised(&self) -> impl Iterator<Item = &'a str> {
+        self.concerns.iter().filter(|concern| concern.hides()).map(|concern| concern.id())
     }
 
     /// Returns every gate with its outcome, in the order of evaluation.

@@ -13,6 +13,7 @@
 
 mod arguments;
 mod authority;
+mod concern;
 mod conditions;
 mod content;
 mod dossier;
@@ -39,6 +40,7 @@ mod upstream;
 mod view;
 
 pub use authority::{Authorities, Authority};
+pub use concern::{About, Concern, hides_what_is_visible};
 pub use conditions::{Found, Unmet, Waived};
 pub use content::{EntryContent, InputContent, PackageContent, RemoteContent, RepositoryContent};
 pub use dossier::{ContentHead, Dossier, DossierRow, QuarantinedFacts, ViewRecord};

@@ -15,6 +15,7 @@
 //!
 //! - `policy`: the current overlays, upstream definitions and settings, as one watched snapshot.
 //! - `mirror`: syncs each upstream, fetches the names that overlays list, and completes facts.
+//! - `advisories`: reads advisories of feeds into the store, and those of the organisation into the policy.
 //! - `verification`: verifies which namespaces belong to their publishers.
 //! - `screening`: compares names of other parties with protected ones.
 //! - `publish`: the only loop that builds generations. It evaluates the names that a change affects,
@@ -41,6 +42,7 @@
 //! It restarts after a wait, with an alert; the others go on, and the API serves the last generation
 //! meanwhile. Requests to it wait in its handle.
 
+mod advisories;
 mod effects;
 mod error;
 mod mirror;
@@ -56,6 +58,7 @@ mod services;
 mod simulation_tests;
 mod verification;
 
+pub use advisories::{ReleaseRefused, load_own, release_offline};
 pub use error::DaemonError;
 pub use mirror::{
     Activity, Observer, RunOptions, SyncFailure, SyncOutcome, open_source, retry_quarantine,

@@ -10,7 +10,7 @@ use super::source::Source;
 pub(super) type Permission<'p> = (&'p str, &'p [&'p str]);
 
 /// Modules without input, output or clock.
-const PURE: [&str; 10] = [
+const PURE: [&str; 11] = [
     "model",
     "lint",
     "alert",
@@ -18,6 +18,7 @@ const PURE: [&str; 10] = [
     "ownership",
     "lookalike",
     "overlay",
+    "advisory",
     "curation",
     "catalog",
     "history",

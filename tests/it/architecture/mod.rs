@@ -13,7 +13,7 @@ use layers::Permission;
 use source::Source;
 
 /// Every module, from the bottom up, with the modules that it may use.
-const MAY_USE: [Permission<'static>; 20] = [
+const MAY_USE: [Permission<'static>; 21] = [
     ("model", &[]),
     ("lint", &["model"]),
     ("sync", &["model"]),
@@ -21,11 +21,12 @@ const MAY_USE: [Permission<'static>; 20] = [
     ("lookalike", &["model", "ownership"]),
     ("alert", &["model", "lookalike"]),
     ("overlay", &["model", "lint", "ownership", "lookalike"]),
-    ("curation", &["model", "overlay", "lint", "ownership", "lookalike"]),
+    ("advisory", &["model", "lint", "overlay", "ownership"]),
+    ("curation", &["model", "overlay", "lint", "ownership", "lookalike", "advisory"]),
     ("catalog", &["model", "overlay", "curation"]),
     ("history", &["model", "lint", "overlay", "ownership"]),
-    ("store", &["model", "lint", "alert", "sync", "ownership", "curation", "history"]),
-    ("remote", &["model", "sync", "ownership", "alert"]),
+    ("store", &["model", "lint", "alert", "sync", "ownership", "advisory", "curation", "history"]),
+    ("remote", &["model", "sync", "ownership", "advisory", "alert"]),
     ("config", &["model", "lint", "overlay", "sync", "curation", "ownership", "alert"]),
     (
         "daemon",
@@ -35,6 +36,7 @@ const MAY_USE: [Permission<'static>; 20] = [
             "alert",
             "sync",
             "overlay",
+            "advisory",
             "curation",
             "catalog",
             "history",
