@@ -2,7 +2,7 @@
 
 use crate::lint::{Field, FileFormat, Language, Table};
 
-const ID: &str = "1 to 128 visible characters";
+const ID: &str = "1 to 128 visible characters, the first a letter or digit";
 const TIME: &str = "a date and a time, such as 2026-11-01T15:30:00Z";
 
 pub(super) const ADVISORY: Table = Table {

@@ -39,7 +39,7 @@ pub struct Release {
 
 /// A request to release an advisory.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct HoldDecision {
+pub struct ReleaseRequest {
     pub id: String,
     /// The digest that was shown.
     pub digest: Digest,

@@ -59,10 +59,12 @@ impl RawAdvisory {
     /// The reason why nothing of it can be used.
     pub(super) fn checked(self) -> Result<Advisory, String> {
         let is_id = |id: &str| {
-            !id.is_empty() && id.len() <= MAX_ID && id.bytes().all(|byte| byte.is_ascii_graphic())
+            id.starts_with(|first: char| first.is_ascii_alphanumeric())
+                && id.len() <= MAX_ID
+                && id.bytes().all(|byte| byte.is_ascii_graphic())
         };
         if !is_id(&self.id) {
-            return Err(format!("an id has 1 to {MAX_ID} visible characters"));
+            return Err(format!("an id has 1 to {MAX_ID} visible characters, the first a letter or digit"));
         }
         self.check_numbers()?;
         let mut faults = Vec::new();

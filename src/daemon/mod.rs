@@ -58,7 +58,7 @@ mod services;
 mod simulation_tests;
 mod verification;
 
-pub use advisories::{ReleaseRefused, load_own, release_offline};
+pub use advisories::{ReleaseRefused, lint_own, load_own, release_offline};
 pub use error::DaemonError;
 pub use mirror::{
     Activity, Observer, RunOptions, SyncFailure, SyncOutcome, open_source, retry_quarantine,
@@ -71,6 +71,7 @@ pub use policy::{
 };
 pub use publish::Published;
 pub use query::{
+    AdvisoriesReport, AdvisoryReport, Concerned, FeedAdvisoryReport, FeedReport, OwnReport, advisories, advisory,
     Cause, Dates, Drift, EarlierDecision, HiddenBy, History, HoldReport, KeptVersion, Listed,
     NoSheet, NotRecorded, OtherVersion, PatternRelation, PatternReport, PatternRule, Plan,
     PlanAnswer, PlanError, PlannedEffect, PlannedEntry, PlannedGroup, PlannedView,

@@ -12,7 +12,7 @@ use super::query::{StatusReport, status, store_alert};
 use super::runtime::Clock;
 use super::screening::{ScreeningHandle, Screenings};
 use super::verification::{OwnershipReport, Verification};
-use crate::advisory::{Hold, HoldDecision};
+use crate::advisory::{Hold, ReleaseRequest};
 use crate::alert::{Alert, AlertReport, NotAcknowledged};
 use crate::config::Settings;
 use crate::curation::PolicySnapshot;
@@ -146,10 +146,10 @@ impl Services {
     /// When the store cannot be written; then nothing changes.
     pub fn release_advisory(
         &self,
-        decision: &HoldDecision,
+        request: &ReleaseRequest,
         actor: Actor,
     ) -> Result<Result<Hold, ReleaseRefused>, StoreError> {
-        self.advisories.release(decision, actor)
+        self.advisories.release(request, actor)
     }
 
     /// Verifies a namespace now.

@@ -73,7 +73,12 @@ impl Archive {
         let mut tail = vec![0; usize::try_from(length.min(MAX_TAIL)).unwrap_or_default()];
         let begin = length - tail.len() as u64;
         file.read_exact_at(&mut tail, begin)?;
-        let end = tail.windows(4).rposition(|bytes| bytes == b"PK\x05\x06");
+        // The length of the comment has to lead to the end of the file: a comment may have such a mark in it.
+        let is_end = |record: &[u8]| {
+            record.starts_with(b"PK\x05\x06")
+                && half(record, 20).is_ok_and(|comment| record.len() == 22 + usize::from(comment))
+        };
+        let end = (0..tail.len()).rev().find(|at| is_end(&tail[*at..]));
         let end = end.ok_or(FeedError::NotAnArchive("it has no end record"))?;
         let record = &tail[end..];
         let mut entries = u64::from(half(record, 10)?);

@@ -34,3 +34,6 @@ pub use ownership::{Asking, OwnershipSources};
 pub use registry::RegistryApi;
 pub use source_settings::{Reach, SourceSettings};
 pub use webhook::{Address, WebhookClient};
+
+#[cfg(test)]
+mod archive_tests;

@@ -240,7 +240,7 @@ impl Snapshot {
     }
 
     /// Returns the feeds and ids of the advisories about a package.
-    fn about_package(&self, key: &PackageKey) -> Result<Vec<(String, String)>, StoreError> {
+    pub(super) fn about_package(&self, key: &PackageKey) -> Result<Vec<(String, String)>, StoreError> {
         let (ecosystem, package) = (key.ecosystem.as_str(), key.package.as_str());
         let end = after(package);
         let range = (ecosystem, package, "")..(ecosystem, end.as_str(), "");

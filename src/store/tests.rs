@@ -367,7 +367,7 @@ fn newer_format_is_refused_with_both_numbers() {
         .expect("written");
     drop(store);
     let refused = Store::create(folder.0.path(), NOW).expect_err("refused").to_string();
-    assert!(refused.contains("has format 9, this release reads and writes format 7"), "{refused}");
+    assert!(refused.contains("has format 9, this release reads and writes format 8"), "{refused}");
 }
 
 #[test]

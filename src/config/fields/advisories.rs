@@ -13,11 +13,10 @@ pub(in crate::config) const ADVISORY_FEED: Table = Table {
         Field::new(
             "from",
             "text",
-            "The archive with all advisories of an ecosystem, or a folder of documents `*.json`. A URL is asked with \
-             the `ETag` of the last answer.",
+            "The https URL or the path of an archive with all advisories of an ecosystem, or the path of a folder of \
+             documents `*.json`. A URL is asked with the `ETag` of the last answer.",
         )
         .required()
-        .allowed("an https URL of an archive, or the path of an archive or a folder")
         .example("\"https://osv-vulnerabilities.storage.googleapis.com/npm/all.zip\""),
         Field::new("every", "duration", "The interval at which it is read.")
             .default("\"1h\"")

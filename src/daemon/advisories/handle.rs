@@ -5,7 +5,7 @@ use tracing::{error, info, warn};
 
 use super::alerts::report_own;
 use super::judge::{Judged, judge};
-use crate::advisory::{Hold, HoldDecision, OwnAdvisories, Release};
+use crate::advisory::{Hold, ReleaseRequest, OwnAdvisories, Release};
 use crate::config::{Folder, Settings};
 use crate::curation::PolicySnapshot;
 use crate::daemon::policy::Policy;
@@ -89,7 +89,7 @@ impl Advisories {
     /// When the store cannot be written; then nothing changes.
     pub(in crate::daemon) fn release(
         &self,
-        decision: &HoldDecision,
+        decision: &ReleaseRequest,
         actor: Actor,
     ) -> Result<Result<Hold, ReleaseRefused>, StoreError> {
         let mut judged = self.judged();
@@ -126,7 +126,7 @@ pub fn release_offline(
     settings: &Settings,
     store: &Store,
     policy: &PolicySnapshot,
-    decision: &HoldDecision,
+    decision: &ReleaseRequest,
     actor: Actor,
     now: Timestamp,
 ) -> Result<Result<Hold, ReleaseRefused>, StoreError> {
@@ -142,12 +142,12 @@ pub fn release_offline(
 
 fn released(
     kept: &KeptOwn,
-    decision: &HoldDecision,
+    decision: &ReleaseRequest,
     actor: Actor,
     at: Timestamp,
 ) -> Result<(KeptOwn, Hold), ReleaseRefused> {
     let mut kept = kept.clone();
-    let HoldDecision { id, digest, by, reason } = decision;
+    let ReleaseRequest { id, digest, by, reason } = decision;
     let mut open = kept.holds.values_mut().filter(|hold| hold.released.is_none() && hold.id == id);
     let hold = open.next().ok_or(ReleaseRefused::NotOnHold)?;
     if hold.digest != *digest {

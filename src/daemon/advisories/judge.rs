@@ -31,6 +31,18 @@ pub fn load_own(
     Ok(load(settings, store, policy, now)?.own)
 }
 
+/// Returns the findings in the folder of own advisories, which may be absent.
+#[must_use]
+pub fn lint_own(folder: &Path) -> Vec<Finding> {
+    if !folder.exists() {
+        return Vec::new();
+    }
+    let read = read_advisories(folder, &mut KnownFiles::new(), std::time::UNIX_EPOCH);
+    let Folder { sources, mut findings } = read;
+    findings.extend(read_own(&sources).1);
+    findings
+}
+
 pub(super) fn load(
     settings: &Settings,
     store: &Store,

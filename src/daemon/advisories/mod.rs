@@ -23,10 +23,12 @@ mod handle;
 mod judge;
 mod own;
 mod reading;
+#[cfg(test)]
+mod reading_tests;
 mod service;
 
 pub(super) use handle::Advisories;
 pub use handle::{ReleaseRefused, release_offline};
-pub use judge::load_own;
+pub use judge::{lint_own, load_own};
 pub(super) use own::watch_own;
 pub(super) use service::{Feeds, read_feeds};

@@ -1,6 +1,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::catalog::{Candidate, Facts, Loaded};
+use crate::catalog::{AdvisoryFact, Candidate, Facts, Loaded};
 use crate::curation::{EntryEvaluation, Evaluation, Sanitized};
 use crate::model::{Approved, Damage, Digest, Name, Timestamp};
 use crate::overlay::Rule;
@@ -62,7 +62,11 @@ impl Successors {
     ) -> Candidate {
         let EntryEvaluation { row, head, rules, ownership, reach, .. } = entry;
         let successor = rules.successor.filter(|name| self.is_shown_with(name, &entry.views));
-        let facts = Facts::new(&row.upstream, rules, ownership.word(), successor);
+        let advisories = entry.concerns.iter().map(|concern| AdvisoryFact {
+            id: concern.advisory.id.clone(),
+            severity: concern.advisory.severity.as_str(),
+        });
+        let facts = Facts::new(&row.upstream, rules, ownership.word(), successor, advisories);
         Candidate {
             version: row.version.clone(),
             published_at: head.published_at,

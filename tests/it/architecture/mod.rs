@@ -47,13 +47,14 @@ const MAY_USE: [Permission<'static>; 21] = [
             "lookalike",
         ],
     ),
-    ("api", &["model", "alert", "sync", "curation", "catalog", "store", "config", "daemon"]),
+    ("api", &["model", "advisory", "alert", "sync", "curation", "catalog", "store", "config", "daemon"]),
     ("telemetry", &[]),
     ("demo", &["model", "daemon", "api"]),
     (
         "cli",
         &[
             "model",
+            "advisory",
             "lint",
             "alert",
             "sync",
