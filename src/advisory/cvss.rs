@@ -20,7 +20,8 @@ pub(super) fn base_score(vector: &str) -> Option<u32> {
         * weight("PR", &[("N", 0.85), ("L", low), ("H", high)])?
         * weight("UI", &[("N", 0.85), ("R", 0.62)])?;
     let loss = [("H", 0.56), ("L", 0.22), ("N", 0.0)];
-    let kept = (1.0 - weight("C", &loss)?) * (1.0 - weight("I", &loss)?) * (1.0 - weight("A", &loss)?);
+    let kept =
+        (1.0 - weight("C", &loss)?) * (1.0 - weight("I", &loss)?) * (1.0 - weight("A", &loss)?);
     let base = 1.0 - kept;
     let impact = if is_changed {
         7.52 * (base - 0.029) - 3.25 * (base - 0.02).powi(15)

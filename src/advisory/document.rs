@@ -7,9 +7,9 @@ use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
 use smol_str::SmolStr;
 
-use super::record::Advisory;
 use super::range::Event;
 use super::raw::{RawAdvisory, RawAffected, RawRange};
+use super::record::Advisory;
 
 /// The limit on one document.
 pub const MAX_BYTES: usize = 1024 * 1024;

@@ -17,7 +17,8 @@ pub(super) const ADVISORY: Table = Table {
         Field::new("schema_version", "text", "The version of OSV.").example("1.7.0"),
         Field::new("modified", "text", "The time of the last change.").allowed(TIME),
         Field::new("published", "text", "The time of the publication.").allowed(TIME),
-        Field::new("withdrawn", "text", "The time since which the advisory does not apply.").allowed(TIME),
+        Field::new("withdrawn", "text", "The time since which the advisory does not apply.")
+            .allowed(TIME),
         Field::new("aliases", "list of texts", "Ids of the same matter elsewhere."),
         Field::new("related", "list of texts", "Ids of related matters."),
         Field::new("upstream", "list of texts", "Ids of the matters that it was derived from."),
@@ -25,11 +26,19 @@ pub(super) const ADVISORY: Table = Table {
             .example("the maintainer's account was taken over"),
         Field::new("details", "text", "More text for people."),
         Field::new("severity", "list of mappings", "Scores: see `severity`."),
-        Field::new("affected", "list of mappings", "The packages that are affected: see `affected`."),
+        Field::new(
+            "affected",
+            "list of mappings",
+            "The packages that are affected: see `affected`.",
+        ),
         Field::new("references", "any", "Addresses for people."),
         Field::new("credits", "any", "The people who found it."),
         Field::new("database_specific", "any", "Further data; of it, `severity` is read."),
-        Field::new("vidimus", "mapping", "The action, and what is concerned besides packages: see `vidimus`."),
+        Field::new(
+            "vidimus",
+            "mapping",
+            "The action, and what is concerned besides packages: see `vidimus`.",
+        ),
     ],
     planned: &[],
 };
@@ -117,10 +126,14 @@ pub(super) const VIDIMUS: Table = Table {
     intro: "What the organisation decides, and what is concerned whatever its packages are.",
     opening: "id: EXAMPLE-2026-7\nvidimus:\n",
     fields: &[
-        Field::new("action", "word", "`hide` hides what is concerned at once, `alert` raises alerts.")
-            .default("alert")
-            .allowed("`hide`, `alert`")
-            .example("hide"),
+        Field::new(
+            "action",
+            "word",
+            "`hide` hides what is concerned at once, `alert` raises alerts.",
+        )
+        .default("alert")
+        .allowed("`hide`, `alert`")
+        .example("hide"),
         Field::new("servers", "list of texts", "Selectors of servers, in any case.")
             .allowed("`NS/leaf`, `NS/*`, `NS.*/*` or `*`")
             .example("[com.example/wiki]"),

@@ -9,9 +9,9 @@ use smol_str::SmolStr;
 use super::ecosystem::Ecosystem;
 use super::fields::{ADVISORY, AFFECTED, EVENT, PACKAGE, RANGE, SEVERITY, VIDIMUS};
 use super::hold::Hold;
-use super::record::{Advisory, Effect};
 use super::range::Event;
 use super::raw::{RawAdvisory, RawAffected, RawRange};
+use super::record::{Advisory, Effect};
 use crate::lint::{Fields, Finding, Kind, Node, Place, Reader, Source, parse_yaml};
 use crate::model::{Digest, Name};
 use crate::overlay::NamePattern;
@@ -109,7 +109,8 @@ pub fn read_own(sources: &[Arc<Source>]) -> (Vec<OwnAdvisory>, Vec<Finding>) {
             let id = &own.advisory.id;
             if let Some(first) = known.get(id).or_else(|| in_file.get(id)) {
                 let text = format!("the id `{id}` again");
-                let finding = Finding::error(&own.place, text, "give each advisory an id of its own");
+                let finding =
+                    Finding::error(&own.place, text, "give each advisory an id of its own");
                 found.push(finding.against(first));
             }
             in_file.insert(id.clone(), own.place.clone());
@@ -161,15 +162,15 @@ fn read_document(reader: &mut Reader, node: &Node) -> Option<OwnAdvisory> {
     }
     let vidimus = fields.get("vidimus").and_then(|node| reader.mapping(node, &VIDIMUS));
     let list = |key: &str| vidimus.as_ref().and_then(|fields| fields.get(key));
-    let action = list("action").and_then(|node| {
-        reader.word(node, &[("hide", Action::Hide), ("alert", Action::Alert)])
-    });
+    let action = list("action")
+        .and_then(|node| reader.word(node, &[("hide", Action::Hide), ("alert", Action::Alert)]));
     let servers = read_list(reader, list("servers"), NamePattern::parse);
     let hosts = read_list(reader, list("hosts"), host);
     let repositories = read_list(reader, list("repositories"), |text| {
         repository_form(text).ok_or("an https URL of a repository")
     });
-    if raw.affected.is_empty() && servers.is_empty() && hosts.is_empty() && repositories.is_empty() {
+    if raw.affected.is_empty() && servers.is_empty() && hosts.is_empty() && repositories.is_empty()
+    {
         let allowed = "`affected`, or `servers`, `hosts` or `repositories` under `vidimus`";
         reader.error(node, "an advisory that concerns nothing", allowed);
     }

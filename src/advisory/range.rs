@@ -174,8 +174,9 @@ pub(super) fn is_same_version(ecosystem: Ecosystem, left: &str, right: &str) -> 
 /// Returns a version of `NuGet` as its registry lists it: in lower case, without metadata and needless zeros.
 fn nuget_form(text: &str) -> String {
     let text = text.split('+').next().unwrap_or_default().to_ascii_lowercase();
-    let (numbers, label) =
-        text.split_once('-').map_or((text.as_str(), None), |(numbers, label)| (numbers, Some(label)));
+    let (numbers, label) = text
+        .split_once('-')
+        .map_or((text.as_str(), None), |(numbers, label)| (numbers, Some(label)));
     let mut numbers: Vec<&str> = numbers
         .split('.')
         .map(|number| match number.trim_start_matches('0') {

@@ -6,8 +6,8 @@ use smol_str::SmolStr;
 
 use super::cvss::base_score;
 use super::ecosystem::{Ecosystem, PackageKey};
-use super::record::{Advisory, Affected, Severity};
 use super::range::{Event, Range};
+use super::record::{Advisory, Affected, Severity};
 use crate::model::{Timestamp, is_hidden};
 
 /// Far more than real advisories have; what exceeds a limit makes the advisory unreadable.
@@ -64,7 +64,9 @@ impl RawAdvisory {
                 && id.bytes().all(|byte| byte.is_ascii_graphic())
         };
         if !is_id(&self.id) {
-            return Err(format!("an id has 1 to {MAX_ID} visible characters, the first a letter or digit"));
+            return Err(format!(
+                "an id has 1 to {MAX_ID} visible characters, the first a letter or digit"
+            ));
         }
         self.check_numbers()?;
         let mut faults = Vec::new();

@@ -168,10 +168,14 @@ impl Affected {
         }
         let ordered: Vec<Ordered> =
             versions.iter().filter_map(|version| Ordered::read(*ecosystem, version)).collect();
-        if ordered.iter().any(|version| ranges.iter().any(|range| range.contains(*ecosystem, version))) {
+        if ordered
+            .iter()
+            .any(|version| ranges.iter().any(|range| range.contains(*ecosystem, version)))
+        {
             return Some(Match::Certain);
         }
-        let is_known = if ecosystem.has_order() { !ordered.is_empty() } else { !versions.is_empty() };
+        let is_known =
+            if ecosystem.has_order() { !ordered.is_empty() } else { !versions.is_empty() };
         (!is_known).then_some(Match::Possible)
     }
 }

@@ -15,7 +15,12 @@ fn ranged(ecosystem: &str, events: &str) -> Advisory {
     ))
 }
 
-fn effect(advisory: &Advisory, kind: &str, name: &str, version: Option<&str>) -> Option<(Effect, Match)> {
+fn effect(
+    advisory: &Advisory,
+    kind: &str,
+    name: &str,
+    version: Option<&str>,
+) -> Option<(Effect, Match)> {
     advisory.effect_on(&PackageKey::of_entry(kind, name).expect("a kind"), name, version)
 }
 
@@ -148,7 +153,10 @@ fn malicious_package_is_hidden_by_one_package_or_exact_versions(
 #[case(r#"{"id":"a b"}"#, "an id has")]
 #[case(r#"{"id":"X","id":"Y"}"#, "duplicate field")]
 #[case(r#"{"id":"X","schema_version":"2.0.0"}"#, "schema_version")]
-#[case(r#"{"id":"X","affected":[{"package":{"ecosystem":"npm","name":""}}]}"#, "a package with a name of 0 bytes")]
+#[case(
+    r#"{"id":"X","affected":[{"package":{"ecosystem":"npm","name":""}}]}"#,
+    "a package with a name of 0 bytes"
+)]
 #[case(r#"{"id":"X","affected":{"package":1}}"#, "invalid type")]
 fn broken_document_is_unreadable_with_a_reason(#[case] json: &str, #[case] why: &str) {
     let Unreadable(found) = read_osv(json.as_bytes()).expect_err("unreadable");
@@ -159,12 +167,17 @@ fn broken_document_is_unreadable_with_a_reason(#[case] json: &str, #[case] why: 
 fn numbers_beyond_the_limits_are_unreadable() {
     let many = |count: usize, item: &str| vec![item; count].join(",");
     let affected = |inner: String| {
-        format!(r#"{{"id":"X","affected":[{{"package":{{"ecosystem":"npm","name":"x"}},{inner}}}]}}"#)
+        format!(
+            r#"{{"id":"X","affected":[{{"package":{{"ecosystem":"npm","name":"x"}},{inner}}}]}}"#
+        )
     };
     let package = r#"{"package":{"ecosystem":"npm","name":"x"}}"#;
     for (json, why) in [
         (affected(format!(r#""versions":[{}]"#, many(60_000, r#""1.0.0""#))), "60000 versions"),
-        (affected(format!(r#""versions":[{}]"#, many(1_000_000, r#""1""#))), "bytes; at most 1048576"),
+        (
+            affected(format!(r#""versions":[{}]"#, many(1_000_000, r#""1""#))),
+            "bytes; at most 1048576",
+        ),
         (affected(format!(r#""ranges":[{}]"#, many(600, r#"{"type":"GIT"}"#))), "600 ranges"),
         (
             affected(format!(
@@ -266,14 +279,23 @@ fn own_advisory_names_packages_servers_hosts_and_repositories() {
 #[case("id: X\n", "a.yaml:1:1: an advisory that concerns nothing")]
 #[case("vidimus: {servers: [a.b/c]}\n", "a.yaml:1:1: an advisory without an `id`")]
 #[case("id: X\nseverty: high\n", "a.yaml:2:1: unknown key `severty`; did you mean `severity`?")]
-#[case("id: X\nvidimus: {action: hid, servers: [a.b/c]}\n", "a.yaml:2:19: `hid`; did you mean `hide`?")]
-#[case("id: X\naffected: [{package: {ecosystem: pypi, name: x}}]\n", "a.yaml:2:34: `pypi`; did you mean `PyPI`?")]
+#[case(
+    "id: X\nvidimus: {action: hid, servers: [a.b/c]}\n",
+    "a.yaml:2:19: `hid`; did you mean `hide`?"
+)]
+#[case(
+    "id: X\naffected: [{package: {ecosystem: pypi, name: x}}]\n",
+    "a.yaml:2:34: `pypi`; did you mean `PyPI`?"
+)]
 #[case(
     "id: X\naffected: [{package: {ecosystem: npm, name: x}, ranges: [{type: SEMVER, events: [{introduced: 2.0.0}, {fixed: 1.0.0}]}]}]\n",
     "a.yaml:1:1: a range of `x`: it ends at 1.0.0 before it begins"
 )]
 #[case("id: X\nvidimus: {hosts: [\"a*b\"]}\n", "a.yaml:2:19: `a*b`; a host")]
-#[case("id: X\nvidimus: {servers: [a.b/c]}\n---\nid: X\nvidimus: {servers: [a.b/d]}\n", "the id `X` again")]
+#[case(
+    "id: X\nvidimus: {servers: [a.b/c]}\n---\nid: X\nvidimus: {servers: [a.b/d]}\n",
+    "the id `X` again"
+)]
 fn mistake_in_an_own_advisory_is_refused_with_its_place(#[case] text: &str, #[case] wanted: &str) {
     let (_, findings) = own(text);
     assert!(findings.iter().any(|found| found.contains(wanted)), "{findings:#?}");

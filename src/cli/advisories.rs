@@ -22,7 +22,9 @@ pub(super) async fn list(settings: Settings, json: bool) -> Result<Exit, CliErro
         return Ok(Exit::Done);
     }
     if report.feeds.is_empty() && report.own.is_empty() {
-        out("No advisories: name feeds in `[[advisory_feeds]]`, or write files in the advisory folder.");
+        out(
+            "No advisories: name feeds in `[[advisory_feeds]]`, or write files in the advisory folder.",
+        );
     }
     report.feeds.iter().for_each(print_feed);
     report.own.iter().for_each(print_own);
@@ -48,7 +50,12 @@ pub(super) async fn show(settings: Settings, id: &str, json: bool) -> Result<Exi
     let AdvisoryReport { feeds, own, names, count, .. } = found;
     for found in &feeds {
         let advisory = &found.advisory;
-        out(&format!("{}  from {}  severity {}", Escaped(id), Escaped(&found.feed), advisory.severity.as_str()));
+        out(&format!(
+            "{}  from {}  severity {}",
+            Escaped(id),
+            Escaped(&found.feed),
+            advisory.severity.as_str()
+        ));
         if !advisory.summary.is_empty() {
             out(&format!("  {}", Escaped(&advisory.summary)));
         }
@@ -65,12 +72,19 @@ pub(super) async fn show(settings: Settings, id: &str, json: bool) -> Result<Exi
     own.iter().for_each(print_own);
     out(&match count {
         0 => "It concerns no server with a rule.".to_owned(),
-        count => format!("It concerns {} with a rule:", counted(count as u64, "version", "versions")),
+        count => {
+            format!("It concerns {} with a rule:", counted(count as u64, "version", "versions"))
+        }
     });
     for concerned in &names {
         let Concerned { name, version, upstream, served, why, .. } = concerned;
         let served = if *served { "served" } else { "not served" };
-        out(&format!("  {name}@{}  {}  {served}: {}", Escaped(version), Escaped(upstream), Escaped(why)));
+        out(&format!(
+            "  {name}@{}  {}  {served}: {}",
+            Escaped(version),
+            Escaped(upstream),
+            Escaped(why)
+        ));
     }
     Ok(Exit::Done)
 }
@@ -132,7 +146,9 @@ fn print_own(own: &OwnReport) {
     }
     if let Some(hold) = hold {
         let Hold { hidden, served, since, released, .. } = hold;
-        out(&format!("  on hold since {since}: it would have hidden {hidden} of {served} served names"));
+        out(&format!(
+            "  on hold since {since}: it would have hidden {hidden} of {served} served names"
+        ));
         if let Some(released) = released {
             let (by, reason) = (Escaped(&released.by), Escaped(&released.reason));
             out(&format!("  released by {by} ({}) at {}: {reason}", released.actor, released.at));

@@ -13,8 +13,8 @@ use crate::config::{
     self, Locations, Settings, Upstream, read_file, read_upstream, read_upstreams,
 };
 use crate::daemon::{
-    Clock, LoadedOverlays, RuleEffect, Screenings, StatusReport, known_names, lint_own, load_overlays,
-    open_source, open_sources, open_webhooks, rule_effects, starter_warning,
+    Clock, LoadedOverlays, RuleEffect, Screenings, StatusReport, known_names, lint_own,
+    load_overlays, open_source, open_sources, open_webhooks, rule_effects, starter_warning,
 };
 use crate::lint::{Finding, Source, has_errors, json_schema};
 use crate::model::{Name, Timestamp, reason};

@@ -6,8 +6,7 @@ use crate::api::own_uid;
 use crate::config::{Settings, Upstream, read_upstreams};
 use crate::curation::PolicySnapshot;
 use crate::daemon::{
-    Clock, CurrentPolicy, LoadedOverlays, combine, last_good_overlays, load_overlays,
-    load_own,
+    Clock, CurrentPolicy, LoadedOverlays, combine, last_good_overlays, load_overlays, load_own,
 };
 use crate::model::{Actor, Timestamp};
 use crate::store::{Store, StoreError};

@@ -61,7 +61,9 @@ pub(super) fn concerns<'a>(
     let packages = || content.facts.iter().flat_map(|facts| &facts.packages);
     let of_feeds = dossier.advisories.iter().filter_map(|found| {
         let advisory = &found.advisory;
-        let (effect, about) = packages().filter_map(|package| about(advisory, package)).min_by_key(|(effect, _)| *effect)?;
+        let (effect, about) = packages()
+            .filter_map(|package| about(advisory, package))
+            .min_by_key(|(effect, _)| *effect)?;
         Some((advisory, effect, about, None))
     });
     let mut found: Vec<Concern<'a>> = own
@@ -174,10 +176,16 @@ impl fmt::Display for About<'_> {
                 let PackageFacts { registry, identifier, version, .. } = package;
                 write!(f, "the {} package {}", Escaped(registry), Escaped(identifier))?;
                 match (version, matched) {
-                    (Some(version), Match::Certain) => write!(f, " {} is affected", Escaped(version)),
+                    (Some(version), Match::Certain) => {
+                        write!(f, " {} is affected", Escaped(version))
+                    }
                     (None, Match::Certain) => f.write_str(" is affected in every version"),
                     (Some(version), Match::Possible) => {
-                        write!(f, " {} may be affected: that is not an exact version", Escaped(version))
+                        write!(
+                            f,
+                            " {} may be affected: that is not an exact version",
+                            Escaped(version)
+                        )
                     }
                     (None, Match::Possible) => {
                         f.write_str(" may be affected: the entry states no version")

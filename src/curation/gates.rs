@@ -194,7 +194,9 @@ impl<'a> GateInput<'a, '_> {
 
     /// Fails an entry that an advisory hides, whatever approves it; only a waiver of that advisory lets it through.
     fn evaluate_advisories(&self) -> Outcome<'a> {
-        let Some(first) = self.concerns.first() else { return Outcome::Passed(Evidence::NoAdvisory) };
+        let Some(first) = self.concerns.first() else {
+            return Outcome::Passed(Evidence::NoAdvisory);
+        };
         let evidence = Evidence::Advised { first: *first, more: self.concerns.len() - 1 };
         if first.hides() { Outcome::Failed(evidence) } else { Outcome::Passed(evidence) }
     }

@@ -80,9 +80,7 @@ pub async fn run(
     let advisories = Arc::clone(&services.advisories);
     loops.keep("own-advisories", move |stop| watch_own(Arc::clone(&advisories), stop));
     // On a thread of its own: a reading of a large feed takes a while.
-    loops.keep("advisories", move |stop| {
-        run_on_own_thread(read_feeds(Arc::clone(&feeds), stop))
-    });
+    loops.keep("advisories", move |stop| run_on_own_thread(read_feeds(Arc::clone(&feeds), stop)));
     let (expiring, days) = (Arc::clone(&services), services.settings.expiry_alerts.clone());
     loops.keep("expiry", move |stop| {
         let (store, clock) = (Arc::clone(&expiring.store), Arc::clone(&expiring.clock));

@@ -108,7 +108,6 @@ impl WaivedCondition {
     pub fn covers_advisory(&self, id: &str) -> bool {
         matches!(self, Self::Advisory(waived) if waived == id)
     }
-
 }
 
 impl fmt::Display for WaivedCondition {

@@ -52,11 +52,8 @@ fn idle_waivers(rules: &[Rule]) -> Vec<Finding> {
         !others.any(sets)
     });
     idle.map(|(rule, waive)| {
-        let found = format!(
-            "no rule sets the condition `{}` for `{}`",
-            waive.condition,
-            rule.selector()
-        );
+        let found =
+            format!("no rule sets the condition `{}` for `{}`", waive.condition, rule.selector());
         Finding::warning(&waive.place, found, "remove the waiver, or correct its condition")
     })
     .collect()

@@ -174,7 +174,11 @@ impl Archive {
             bytes.clear();
             return Err(format!("more than {MAX_BYTES} bytes"));
         }
-        if crc32fast::hash(bytes) == entry.sum { Ok(()) } else { Err("its checksum differs".to_owned()) }
+        if crc32fast::hash(bytes) == entry.sum {
+            Ok(())
+        } else {
+            Err("its checksum differs".to_owned())
+        }
     }
 
     /// Calls a function with each document of the central directory.
@@ -190,7 +194,8 @@ impl Archive {
             if !header.starts_with(b"PK\x01\x02") {
                 return Err(FeedError::NotAnArchive("its directory is damaged"));
             }
-            let [name, extra, comment] = [half(&header, 28)?, half(&header, 30)?, half(&header, 32)?];
+            let [name, extra, comment] =
+                [half(&header, 28)?, half(&header, 30)?, half(&header, 32)?];
             let mut text = vec![0; usize::from(name)];
             directory.read_exact(&mut text).map_err(|_| SHORT)?;
             let mut extras = vec![0; usize::from(extra) + usize::from(comment)];
@@ -226,8 +231,11 @@ pub(super) fn is_document(name: &str) -> bool {
 /// Returns the name of an entry. One that leads out of a folder is refused, although nothing is unpacked to a folder:
 /// no honest feed has one.
 fn name_of(bytes: &[u8]) -> Result<String, String> {
-    let Ok(name) = std::str::from_utf8(bytes) else { return Err("a name that is not UTF-8".to_owned()) };
-    let leads_out = name.split(['/', '\\']).any(|part| part == "..") || name.starts_with(['/', '\\']);
+    let Ok(name) = std::str::from_utf8(bytes) else {
+        return Err("a name that is not UTF-8".to_owned());
+    };
+    let leads_out =
+        name.split(['/', '\\']).any(|part| part == "..") || name.starts_with(['/', '\\']);
     if leads_out { Err(format!("`{name}` leads out of the archive")) } else { Ok(name.to_owned()) }
 }
 

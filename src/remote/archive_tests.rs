@@ -43,7 +43,8 @@ fn deflated() -> SimpleFileOptions {
 #[case::large(deflated().large_file(true))]
 fn documents_of_an_archive_are_those_that_were_packed(#[case] options: SimpleFileOptions) {
     let text = "x".repeat(100_000);
-    let files = [("a.json", text.as_bytes()), ("README.md", b"no"), ("b/c.json", b"{}"), ("e.json", b"")];
+    let files =
+        [("a.json", text.as_bytes()), ("README.md", b"no"), ("b/c.json", b"{}"), ("e.json", b"")];
     let bytes = packed(&files, options);
     assert_eq!(open(&bytes).expect("open").count().expect("counted"), 3);
     let read = documents(&bytes).expect("read");

@@ -90,9 +90,8 @@ impl FeedContent {
 
 fn read_bounded(path: &Path) -> Result<Vec<u8>, String> {
     let mut bytes = Vec::new();
-    let read = File::open(path).and_then(|file| {
-        file.take(MAX_BYTES as u64 + 1).read_to_end(&mut bytes)
-    });
+    let read =
+        File::open(path).and_then(|file| file.take(MAX_BYTES as u64 + 1).read_to_end(&mut bytes));
     match read {
         Err(error) => Err(format!("it cannot be read: {error}")),
         Ok(_) if bytes.len() > MAX_BYTES => Err(format!("more than {MAX_BYTES} bytes")),

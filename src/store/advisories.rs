@@ -10,9 +10,7 @@ use super::tables::{
     ADVISED_PACKAGES, ADVISORIES, ADVISORY_FEEDS, ADVISORY_HOLDS, Bytes, OWN_ADVISORIES, Row,
 };
 use super::{Rows, Snapshot, Store, StoreError, codec};
-use crate::advisory::{
-    Advisory, FeedAdvisory, FeedState, Hold, MAX_PER_PACKAGE, PackageKey,
-};
+use crate::advisory::{Advisory, FeedAdvisory, FeedState, Hold, MAX_PER_PACKAGE, PackageKey};
 use crate::curation::Dossier;
 use crate::lint::Source;
 use crate::model::{Digest, Name, Timestamp};
@@ -153,7 +151,12 @@ impl Store {
     ///
     /// # Errors
     /// When the file cannot be written.
-    pub fn store_feed(&self, feed: &str, state: &FeedState, now: Timestamp) -> Result<(), StoreError> {
+    pub fn store_feed(
+        &self,
+        feed: &str,
+        state: &FeedState,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
         self.write(now, |transaction| {
             transaction.open_table(ADVISORY_FEEDS)?.insert(feed, codec::json(state)?.as_slice())?;
             Ok(())
@@ -229,9 +232,9 @@ impl Snapshot {
         }
         for (feed, id) in found {
             match self.advisory_of(&feed, &id) {
-                Ok(advisory) => dossier.advisories.extend(
-                    advisory.map(|advisory| FeedAdvisory { feed: feed.into(), advisory }),
-                ),
+                Ok(advisory) => dossier
+                    .advisories
+                    .extend(advisory.map(|advisory| FeedAdvisory { feed: feed.into(), advisory })),
                 Err(StoreError::Damaged(damage)) => dossier.damaged.push(damage),
                 Err(error) => return Err(error),
             }
@@ -240,7 +243,10 @@ impl Snapshot {
     }
 
     /// Returns the feeds and ids of the advisories about a package.
-    pub(super) fn about_package(&self, key: &PackageKey) -> Result<Vec<(String, String)>, StoreError> {
+    pub(super) fn about_package(
+        &self,
+        key: &PackageKey,
+    ) -> Result<Vec<(String, String)>, StoreError> {
         let (ecosystem, package) = (key.ecosystem.as_str(), key.package.as_str());
         let end = after(package);
         let range = (ecosystem, package, "")..(ecosystem, end.as_str(), "");
@@ -307,7 +313,8 @@ impl Snapshot {
         for row in self.tables.advisory_holds()?.iter()? {
             let (digest, value) = row?;
             let digest = Digest::from_bytes(digest.value());
-            let hold = codec::read_json(value.value(), "a hold of an advisory", &digest.to_string())?;
+            let hold =
+                codec::read_json(value.value(), "a hold of an advisory", &digest.to_string())?;
             kept.holds.insert(digest, hold);
         }
         Ok(kept)

@@ -7,7 +7,9 @@ use crate::model::Timestamp;
 fn advisory(id: &str, packages: &[&str], more: &str) -> Advisory {
     let affected: Vec<String> = packages
         .iter()
-        .map(|name| format!(r#"{{"package":{{"ecosystem":"npm","name":"{name}"}},"versions":["1.0.0"]}}"#))
+        .map(|name| {
+            format!(r#"{{"package":{{"ecosystem":"npm","name":"{name}"}},"versions":["1.0.0"]}}"#)
+        })
         .collect();
     let json = format!(r#"{{"id":"{id}",{more}"affected":[{}]}}"#, affected.join(","));
     read_osv(json.as_bytes()).expect("an advisory")
@@ -50,7 +52,9 @@ fn change_of_an_advisory_touches_the_packages_that_it_names_and_named() {
 fn feeds_are_apart_and_a_retired_one_takes_its_advisories_with_it() {
     let store = Store::ephemeral(Timestamp::MIN).expect("a store");
     for feed in ["one", "one-b", "two"] {
-        store.store_advisories(feed, &[advisory("A-1", &["x"], "")], Timestamp::MIN).expect("stored");
+        store
+            .store_advisories(feed, &[advisory("A-1", &["x"], "")], Timestamp::MIN)
+            .expect("stored");
         store.store_feed(feed, &FeedState::default(), Timestamp::MIN).expect("stored");
     }
     let removed = store.remove_advisories("one", |_| false, Timestamp::MIN).expect("removed");

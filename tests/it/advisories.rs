@@ -68,9 +68,9 @@ fn write(place: &Workplace, id: &str, package: &str, more: &Value) {
 }
 
 async fn alert(daemon: &Daemon, kind: &str) -> Option<Value> {
-    let alerts = daemon.operate(&format!("/alerts?kind={kind}")).await.json();
+    let alerts = daemon.operate("/alerts").await.json();
     let mut open = alerts.as_array().expect("a list").iter();
-    open.find(|alert| alert["state"] == "open").cloned()
+    open.find(|alert| alert["kind"] == kind && alert["state"] == "open").cloned()
 }
 
 async fn raised(daemon: &Daemon, kind: &str) -> Value {
@@ -86,7 +86,8 @@ async fn resolved(daemon: &Daemon, kind: &str) {
 
 /// P76.
 #[tokio::test]
-async fn approved_server_is_hidden_while_its_package_is_malicious_and_returns_when_that_is_withdrawn() {
+async fn approved_server_is_hidden_while_its_package_is_malicious_and_returns_when_that_is_withdrawn()
+ {
     let rows = [row("com.bad/wiki", "evil", "1.2.3"), row("com.good/wiki", "fine", "1.2.3")];
     let upstream = Upstream::start(rows).await;
     let place = Workplace::new(&upstream.url);
@@ -99,22 +100,32 @@ async fn approved_server_is_hidden_while_its_package_is_malicious_and_returns_wh
     let daemon = place.start().await;
     daemon.lists(&["com.bad/wiki@1.0.0", "com.good/wiki@1.0.0"]).await;
     let concerned = raised(&daemon, "advisory").await;
-    assert_eq!(concerned["identity"]["subject"], "com.good/wiki");
-    assert!(concerned["detail"].as_str().expect("a text").contains("GHSA-1 concerns it"), "{concerned}");
+    assert_eq!(concerned["subject"], "com.good/wiki");
+    assert!(
+        concerned["detail"].as_str().expect("a text").contains("GHSA-1 concerns it"),
+        "{concerned}"
+    );
 
     write(&place, "MAL-2026-1", "evil", &json!({}));
     daemon.lists(&["com.good/wiki@1.0.0"]).await;
     let explained = place.json(&["explain", "com.bad/wiki", "--json"]);
     let gates = explained["versions"][0]["gates"].as_array().expect("gates");
-    assert_eq!((gates[1]["gate"].as_str(), gates[1]["outcome"].as_str()), (Some("no advisory"), Some("failed")));
+    assert_eq!(
+        (gates[1]["gate"].as_str(), gates[1]["outcome"].as_str()),
+        (Some("no advisory"), Some("failed"))
+    );
     let evidence = gates[1]["evidence"].as_str().expect("a text");
-    assert_eq!(evidence, "MAL-2026-1 hides it: the npm package evil 1.2.3 is affected: it sends keys away");
+    assert_eq!(
+        evidence,
+        "MAL-2026-1 hides it: the npm package evil 1.2.3 is affected: it sends keys away"
+    );
     let served = daemon.get("/v0.1/servers/com.good%2Fwiki/versions/1.0.0").await.json();
     let ours = &served["_meta"]["local.vidimus/curation"];
     assert_eq!(ours["advisories"], json!([{"id": "GHSA-1", "severity": "high"}]), "{ours}");
     eventually("an alert about each", async || {
-        let alerts = daemon.operate("/alerts?kind=advisory").await.json();
-        (alerts.as_array().expect("a list").len() == 2).then_some(())
+        let alerts = daemon.operate("/alerts").await.json();
+        let alerts = alerts.as_array().expect("a list").iter();
+        (alerts.filter(|alert| alert["kind"] == "advisory").count() == 2).then_some(())
     })
     .await;
 
@@ -134,7 +145,9 @@ async fn waiver_with_an_expiry_admits_what_one_advisory_hides() {
     write(&place, "MAL-2026-2", "evil", &json!({}));
     daemon.lists(&[]).await;
     let waived = |id: &str| {
-        let text = format!("servers: [{{name: com.bad/wiki, waive: {{advisory: {id}, reason: a false report, reviewer: alice, expires: 2099-01-01}}}}]\n");
+        let text = format!(
+            "servers: [{{name: com.bad/wiki, waive: {{advisory: {id}, reason: a false report, reviewer: alice, expires: 2099-01-01}}}}]\n"
+        );
         place.overlay(&format!("{id}.yaml"), &text);
     };
     waived("MAL-2026-1");
@@ -147,7 +160,10 @@ async fn waiver_with_an_expiry_admits_what_one_advisory_hides() {
     waived("MAL-2026-2");
     daemon.lists(&["com.bad/wiki@1.0.0"]).await;
     let explained = place.print(&["explain", "com.bad/wiki", "--json"]);
-    assert!(explained.contains("would hide it") && explained.contains("waived until 2099-01-01"), "{explained}");
+    assert!(
+        explained.contains("would hide it") && explained.contains("waived until 2099-01-01"),
+        "{explained}"
+    );
 }
 
 #[tokio::test]
@@ -161,7 +177,9 @@ async fn feed_that_shrinks_or_breaks_changes_nothing_and_raises_an_alert() {
     }
     write(&place, "MAL-2026-9", "evil", &json!({}));
     let daemon = place.start().await;
-    let count = async || daemon.operate("/status").await.json()["advisories"]["feeds"][0]["advisories"].clone();
+    let count = async || {
+        daemon.operate("/status").await.json()["advisories"]["feeds"][0]["advisories"].clone()
+    };
     eventually("all are read", async || (count().await == 6).then_some(())).await;
     daemon.synced().await;
     assert_eq!(daemon.get("/v0.1/servers").await.items(), [""; 0]);
@@ -172,7 +190,10 @@ async fn feed_that_shrinks_or_breaks_changes_nothing_and_raises_an_alert() {
     let unreadable = raised(&daemon, "advisories-unreadable").await;
     let detail = unreadable["detail"].to_string();
     assert!(detail.contains("MAL-2026-9.json: expected value"), "{detail}");
-    assert!(detail.contains("NEW-1.json: a range of `x`: it ends at 1.0.0 before it begins"), "{detail}");
+    assert!(
+        detail.contains("NEW-1.json: a range of `x`: it ends at 1.0.0 before it begins"),
+        "{detail}"
+    );
     assert_eq!(daemon.get("/v0.1/servers").await.items(), [""; 0]);
 
     for id in ["MAL-2026-1", "MAL-2026-2", "MAL-2026-3", "MAL-2026-4", "MAL-2026-9", "NEW-1"] {
@@ -202,11 +223,17 @@ async fn own_advisory_hides_at_once_and_one_that_hides_much_waits_for_an_operato
     place.overlay("policy.yaml", &format!("servers:\n{}", rules.concat()));
     let mut daemon = place.start().await;
     daemon.serves(10).await;
-    place.write("advisories/one.yaml", "id: EX-1\nvidimus: {action: hide, servers: [com.n0/Tool]}\n");
+    place.write(
+        "advisories/one.yaml",
+        "id: EX-1\nvidimus: {action: hide, servers: [com.n0/Tool]}\n",
+    );
     daemon.serves(9).await;
     place.write("advisories/all.yaml", "id: EX-2\nsummary: all of them\naffected: [{package: {ecosystem: npm, name: fine}}]\nvidimus: {action: hide}\n");
     let on_hold = raised(&daemon, "advisory-on-hold").await;
-    assert!(on_hold["detail"].to_string().contains("it would hide 9 of 9 served names"), "{on_hold}");
+    assert!(
+        on_hold["detail"].to_string().contains("it would hide 9 of 9 served names"),
+        "{on_hold}"
+    );
     daemon.serves(9).await;
 
     // A restart does not decide.
@@ -215,7 +242,8 @@ async fn own_advisory_hides_at_once_and_one_that_hides_much_waits_for_an_operato
     let daemon = place.start().await;
     daemon.serves(9).await;
     // A mistake keeps what the file said before.
-    place.write("advisories/one.yaml", "id: EX-1\nvidimus: {action: hid, servers: [com.n0/tool]}\n");
+    place
+        .write("advisories/one.yaml", "id: EX-1\nvidimus: {action: hid, servers: [com.n0/tool]}\n");
     raised(&daemon, "advisories-unreadable").await;
     daemon.serves(9).await;
 
@@ -223,7 +251,17 @@ async fn own_advisory_hides_at_once_and_one_that_hides_much_waits_for_an_operato
     let digest = shown["own"]["digest"].as_str().expect("a digest").to_owned();
     assert_eq!(shown["own"]["state"], "on-hold");
     let release = |digest: &str| {
-        place.run(&["advisories", "release", "EX-2", "--seen", digest, "--by", "bob", "--reason", "it is true"])
+        place.run(&[
+            "advisories",
+            "release",
+            "EX-2",
+            "--seen",
+            digest,
+            "--by",
+            "bob",
+            "--reason",
+            "it is true",
+        ])
     };
     assert_eq!(release(&format!("sha256:{}", "0".repeat(64))).status.code(), Some(1));
     daemon.serves(9).await;
@@ -268,7 +306,8 @@ fn archive(documents: &[(&str, &str)]) -> Vec<u8> {
 }
 
 #[tokio::test]
-async fn archive_at_a_url_is_fetched_again_only_with_another_tag_and_a_broken_one_changes_nothing() {
+async fn archive_at_a_url_is_fetched_again_only_with_another_tag_and_a_broken_one_changes_nothing()
+{
     let upstream = Upstream::start([row("com.bad/wiki", "evil", "1.2.3")]).await;
     let state = Arc::new(Mutex::new(Archive::default()));
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
@@ -281,7 +320,13 @@ async fn archive_at_a_url_is_fetched_again_only_with_another_tag_and_a_broken_on
         (archive.bytes, archive.tag) = (bytes, tag);
     };
     let answered = |status: u16| {
-        state.lock().expect("not poisoned").answered.iter().filter(|other| **other == status).count()
+        state
+            .lock()
+            .expect("not poisoned")
+            .answered
+            .iter()
+            .filter(|other| **other == status)
+            .count()
     };
     let place = Workplace::new(&upstream.url);
     place.write(

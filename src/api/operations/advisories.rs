@@ -13,9 +13,8 @@ use crate::model::Actor;
 
 /// Lists the sources of advisories.
 pub(super) async fn sources(State(state): Operator) -> Result<Json<AdvisoriesReport>, Problem> {
-    let read = |services: &Arc<Services>| {
-        advisories(&services.store.snapshot()?, &services.policy())
-    };
+    let read =
+        |services: &Arc<Services>| advisories(&services.store.snapshot()?, &services.policy());
     blocking(state, read).await
 }
 

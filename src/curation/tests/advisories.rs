@@ -61,7 +61,8 @@ fn outcome(dossier: &Dossier, policy: &PolicySnapshot, now: Timestamp) -> (bool,
 const EVIL: &str = r#"{"id":"MAL-2026-7","summary":"it sends keys away","affected":[{"package":{"ecosystem":"PyPI","name":"example-tool"},"versions":["1.2"]}]}"#;
 const HIGH: &str = r#"{"id":"GHSA-1","database_specific":{"severity":"HIGH"},"affected":[{"package":{"ecosystem":"PyPI","name":"example.tool"},"ranges":[{"type":"ECOSYSTEM","events":[{"introduced":"0"},{"fixed":"1.2.1"}]}]}]}"#;
 const LOW: &str = r#"{"id":"GHSA-2","database_specific":{"severity":"LOW"},"affected":[{"package":{"ecosystem":"PyPI","name":"example.tool"}}]}"#;
-const OTHER: &str = r#"{"id":"MAL-2026-8","affected":[{"package":{"ecosystem":"npm","name":"example-tool"}}]}"#;
+const OTHER: &str =
+    r#"{"id":"MAL-2026-8","affected":[{"package":{"ecosystem":"npm","name":"example-tool"}}]}"#;
 
 #[rstest::rstest]
 #[case(&[], true, "no advisory concerns it")]
@@ -83,7 +84,10 @@ fn approval_does_not_override_an_advisory(
 #[case("servers: [com.example/Tool]", "it names this server")]
 #[case("servers: [com.*/*]", "it names this server")]
 #[case("hosts: [\"*.example.net\"]", "it names the host mcp.example.net")]
-#[case("repositories: [\"https://github.com/Example/Tool\"]", "it names the repository https://github.com/example/tool")]
+#[case(
+    "repositories: [\"https://github.com/Example/Tool\"]",
+    "it names the repository https://github.com/example/tool"
+)]
 fn own_advisory_hides_what_it_names(#[case] concerned: &str, #[case] why: &str) {
     for (action, is_served) in [("hide", false), ("alert", true)] {
         let own = own(&format!("id: EX-1\nvidimus: {{action: {action}, {concerned}}}\n"));
@@ -101,7 +105,8 @@ fn own_advisory_on_hold_and_one_that_is_withdrawn_hide_nothing() {
     let text = "id: EX-1\nvidimus: {action: hide, servers: [com.example/tool]}\n";
     let mut advisories = own(text);
     let digest = advisories.advisories[0].digest;
-    let hold = Hold { digest, id: "EX-1".into(), hidden: 9, served: 10, since: now(), released: None };
+    let hold =
+        Hold { digest, id: "EX-1".into(), hidden: 9, served: 10, since: now(), released: None };
     let is_served = |own: &OwnAdvisories| {
         outcome(&advised(&[]), &approving("").with_advisories(Arc::new(own.clone())), now()).0
     };

@@ -7,6 +7,7 @@ use proptest::prelude::*;
 use rstest::rstest;
 
 use super::fixtures::{JANUARY, at, dossier, head, row, similar, upstream, with};
+use crate::advisory::{OwnAdvisories, read_own};
 use crate::curation::{
     AlertItems, AreaFact, AreaReport, Choice, Compared, Dossier, DossierRow, EntryContent,
     InputPlace, MAX_KEPT, OwnershipPolicy, PolicySnapshot, ReferenceOrigin, Screening, Seen,
@@ -132,6 +133,12 @@ impl World {
 #[case::dispute(|world: &mut World| {
     let received = world.shown().content.head.received;
     world.dossier.claims.disputed.insert(received, "of another server".into());
+})]
+#[case::advisory(|world: &mut World| {
+    let rule = format!("id: EX-1\nvidimus: {{servers: [{NAME}]}}\n");
+    let (advisories, _) = read_own(&[Source::new("own.yaml", rule)]);
+    let own = OwnAdvisories { advisories, ..OwnAdvisories::default() };
+    world.policy = world.policy.clone().with_advisories(std::sync::Arc::new(own));
 })]
 #[case::answer_of_packages(|world: &mut World| {
     let received = world.shown().content.head.received;

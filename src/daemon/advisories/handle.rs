@@ -5,7 +5,7 @@ use tracing::{error, info, warn};
 
 use super::alerts::report_own;
 use super::judge::{Judged, judge};
-use crate::advisory::{Hold, ReleaseRequest, OwnAdvisories, Release};
+use crate::advisory::{Hold, OwnAdvisories, Release, ReleaseRequest};
 use crate::config::{Folder, Settings};
 use crate::curation::PolicySnapshot;
 use crate::daemon::policy::Policy;
@@ -50,7 +50,8 @@ impl Advisories {
         clock: Arc<Clock>,
         policy: Arc<Policy>,
     ) -> Result<Self, StoreError> {
-        let judged = super::judge::load(&settings, &store, &policy.current().snapshot, clock.now())?;
+        let judged =
+            super::judge::load(&settings, &store, &policy.current().snapshot, clock.now())?;
         policy.advise(Arc::clone(&judged.own));
         Ok(Self { settings, store, clock, policy, judged: Mutex::new(judged) })
     }

@@ -61,7 +61,11 @@ impl Feeds {
     }
 
     /// Reads one feed, and stores its state. Returns false if that failed.
-    async fn read(&self, feed: &AdvisoryFeed, stop: &CancellationToken) -> Result<bool, StoreError> {
+    async fn read(
+        &self,
+        feed: &AdvisoryFeed,
+        stop: &CancellationToken,
+    ) -> Result<bool, StoreError> {
         let now = self.clock.now();
         let mut before = self.store.snapshot()?.feeds()?.remove(&feed.name).unwrap_or_default();
         before.since.get_or_insert(now);
@@ -85,13 +89,22 @@ impl Feeds {
             Err(error) => {
                 let shrunk = matches!(error, ReadingError::Shrunk { .. });
                 let failure = FeedFailure { at: now, reason: reason(&error), shrunk };
-                warn!(feed = feed.name, reason = failure.reason, "a feed of advisories was not read; what is known stays");
+                warn!(
+                    feed = feed.name,
+                    reason = failure.reason,
+                    "a feed of advisories was not read; what is known stays"
+                );
                 (FeedState { failure: Some(failure), ..before.clone() }, false)
             }
         };
         if is_read && state.advisories != before.advisories {
             let FeedState { advisories, unreadable, .. } = &state;
-            info!(feed = feed.name, advisories, unreadable = unreadable.count, "a feed of advisories was read");
+            info!(
+                feed = feed.name,
+                advisories,
+                unreadable = unreadable.count,
+                "a feed of advisories was read"
+            );
         }
         self.store.store_feed(&feed.name, &state, now)?;
         Ok(is_read)
@@ -103,7 +116,10 @@ impl Feeds {
         feed: &AdvisoryFeed,
         known: Option<&str>,
     ) -> Result<Option<(FeedContent, Option<String>)>, ReadingError> {
-        #[expect(clippy::disallowed_methods, reason = "it is compared with times of the file system")]
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "it is compared with times of the file system"
+        )]
         let now = SystemTime::now();
         let url = match &feed.origin {
             FeedOrigin::Path(path) => return Ok(FeedContent::open(path, known, now)?),
@@ -112,7 +128,9 @@ impl Feeds {
         let mut file = tempfile::tempfile_in(&self.settings.data).map_err(ReadingError::file)?;
         match self.client.download(url, known, &mut file).await? {
             Downloaded::Unchanged => Ok(None),
-            Downloaded::Changed(mark) => Ok(Some((FeedContent::Archive(Archive::open(file)?), mark))),
+            Downloaded::Changed(mark) => {
+                Ok(Some((FeedContent::Archive(Archive::open(file)?), mark)))
+            }
         }
     }
 

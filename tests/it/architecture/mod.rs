@@ -47,7 +47,10 @@ const MAY_USE: [Permission<'static>; 21] = [
             "lookalike",
         ],
     ),
-    ("api", &["model", "advisory", "alert", "sync", "curation", "catalog", "store", "config", "daemon"]),
+    (
+        "api",
+        &["model", "advisory", "alert", "sync", "curation", "catalog", "store", "config", "daemon"],
+    ),
     ("telemetry", &[]),
     ("demo", &["model", "daemon", "api"]),
     (

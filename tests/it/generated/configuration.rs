@@ -23,7 +23,8 @@ error with its place and what is allowed.
 
 pub(super) fn document() -> String {
     let [vidimus, upstreams] = vidimus::config::file_formats();
-    let formats = [vidimus, upstreams, vidimus::overlay::file_format(), vidimus::advisory::file_format()];
+    let formats =
+        [vidimus, upstreams, vidimus::overlay::file_format(), vidimus::advisory::file_format()];
     let sections: String = formats.iter().map(section).collect();
     format!("{INTRODUCTION}{sections}")
 }
