@@ -225,15 +225,10 @@ fn range(reader: &mut Reader, node: &Node) -> Option<RawRange> {
     let mut events = Vec::new();
     for item in fields.get("events").map(|node| reader.list(node)).unwrap_or_default() {
         let Some(event) = reader.mapping(item, &EVENT) else { continue };
-        let kinds: [(&str, fn(SmolStr) -> Event); 3] = [
-            ("introduced", Event::Introduced),
-            ("fixed", Event::Fixed),
-            ("last_affected", Event::LastAffected),
-        ];
-        for (key, kind) in kinds {
-            let version = event.get(key).and_then(|node| reader.text(node));
-            events.extend(version.map(|version| kind(version.into())));
-        }
+        let mut bound = |key| event.get(key).and_then(|node| reader.text(node)).map(SmolStr::from);
+        events.extend(bound("introduced").map(Event::Introduced));
+        events.extend(bound("fixed").map(Event::Fixed));
+        events.extend(bound("last_affected").map(Event::LastAffected));
     }
     Some(RawRange { kind: kind?.to_owned(), events })
 }

@@ -98,7 +98,10 @@ fn is_judged_alike(one: &VersionExplanation, other: &VersionExplanation) -> bool
     let failures = |of: &VersionExplanation| -> Vec<(String, String)> {
         failed(of).map(|answer| (answer.gate.clone(), answer.evidence.clone())).collect()
     };
-    facts(one) == facts(other) && more(one) == more(other) && failures(one) == failures(other)
+    facts(one) == facts(other)
+        && more(one) == more(other)
+        && one.advisories == other.advisories
+        && failures(one) == failures(other)
 }
 
 /// Returns the gates that hide a version.
@@ -131,6 +134,11 @@ fn print_block(block: &[&VersionExplanation], verbose: bool) {
     // The first one stands in the line of its gate.
     for unmet in first.unmet_conditions.iter().skip(1).filter(|_| verbose) {
         out(&format!("      conditions met: {}", Escaped(unmet)));
+    }
+    // One that hides it stands in the line of its gate.
+    let known = usize::from(first.state == EntryState::Advisory);
+    for advisory in first.advisories.iter().skip(known) {
+        out(&format!("      advisory: {}", Escaped(advisory)));
     }
     if let Some(successor) = &first.successor {
         out(&format!("      use {} instead", Escaped(successor)));

@@ -230,7 +230,7 @@ impl<'a> EntryEvaluation<'a> {
 
     /// Returns the ids of the advisories that hide the entry.
     pub fn advised(&self) -> impl Iterator<Item = &'a str> {
-        self.concerns.iter().filter(|concern| concern.hides()).map(|concern| concern.id())
+        self.concerns.iter().filter(|concern| concern.hides()).map(Concern::id)
     }
 
     /// Returns every gate with its outcome, in the order of evaluation.

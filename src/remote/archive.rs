@@ -7,6 +7,7 @@
 use std::fs::File;
 use std::io::{BufReader, Read};
 use std::os::unix::fs::FileExt;
+use std::path::Path;
 
 use flate2::read::DeflateDecoder;
 use thiserror::Error;
@@ -225,7 +226,7 @@ impl Archive {
 
 /// Returns true for the name of a document.
 pub(super) fn is_document(name: &str) -> bool {
-    name.ends_with(".json")
+    Path::new(name).extension().is_some_and(|extension| extension == "json")
 }
 
 /// Returns the name of an entry. One that leads out of a folder is refused, although nothing is unpacked to a folder:

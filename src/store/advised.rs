@@ -41,8 +41,7 @@ impl Advised {
 }
 
 fn sorted(mut hashes: Vec<u64>) -> Vec<u64> {
-    // It is nearly sorted, which the stable sort makes use of.
-    hashes.sort();
+    hashes.sort_unstable();
     hashes.dedup();
     hashes.shrink_to_fit();
     hashes

@@ -3,6 +3,7 @@ use std::collections::BTreeSet;
 use serde::Serialize;
 
 use super::choice::Choice;
+use crate::curation::concern::Concern;
 use crate::curation::dossier::Dossier;
 use crate::curation::evaluation::EntryEvaluation;
 use crate::curation::policy::PolicySnapshot;
@@ -146,7 +147,7 @@ impl Seen<'_, '_> {
                 disputed: claims.disputed.contains_key(&head.received),
                 answered: claims.answered.contains(&head.received),
             },
-            advisories: entry.concerns.iter().map(|concern| concern.id()).collect(),
+            advisories: entry.concerns.iter().map(Concern::id).collect(),
         }
     }
 }

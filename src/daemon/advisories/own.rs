@@ -1,4 +1,4 @@
-use std::path::PathBuf;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -29,7 +29,7 @@ pub(in crate::daemon) async fn watch_own(
     loop {
         let path = advisories.settings.advisories.clone();
         let folder;
-        (folder, known) = blocking(move || look(path, known)).await;
+        (folder, known) = blocking(move || look(&path, known)).await;
         let is_new = taken.as_ref() != Some(&folder);
         let wait = if !is_new {
             candidate = None;
@@ -52,8 +52,8 @@ pub(in crate::daemon) async fn watch_own(
     }
 }
 
-fn look(path: PathBuf, mut known: KnownFiles) -> (Folder, KnownFiles) {
+fn look(path: &Path, mut known: KnownFiles) -> (Folder, KnownFiles) {
     #[expect(clippy::disallowed_methods, reason = "it is compared with times of the file system")]
-    let folder = read_advisories(&path, &mut known, SystemTime::now());
+    let folder = read_advisories(path, &mut known, SystemTime::now());
     (folder, known)
 }
