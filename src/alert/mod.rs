@@ -36,6 +36,7 @@ mod history;
 mod identity;
 mod key_set;
 mod kind;
+mod lifecycle;
 mod listing;
 mod notice;
 mod reconcile;

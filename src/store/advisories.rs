@@ -18,7 +18,7 @@ use crate::model::{Digest, Name, Timestamp};
 /// Twice the limit of one feed, for each of some feeds.
 const MAX_READ: usize = 10 * MAX_PER_PACKAGE as usize;
 
-/// What is kept of the advisories of the organisation.
+/// The advisories of the organisation, as far as they are kept.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct KeptOwn {
     /// The last valid texts, by file.

@@ -45,7 +45,7 @@ pub struct OwnReport {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AdvisoryReport {
     pub id: String,
-    /// What each feed says.
+    /// The advisory as each feed has it.
     pub feeds: Vec<FeedAdvisoryReport>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub own: Option<OwnReport>,
