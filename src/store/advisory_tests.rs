@@ -81,3 +81,32 @@ fn store_that_is_opened_again_finds_the_advisories() {
     store.store_advisories("feed", &[advisory("A-3", &["z"], "")], Timestamp::MIN).expect("stored");
     assert_eq!(["x", "y", "z"].map(|package| is_advised(&store, package)), [true; 3]);
 }
+
+#[test]
+fn verify_finds_an_advisory_that_does_not_decode_and_its_servers_are_not_served() {
+    let store = Store::ephemeral(Timestamp::MIN).expect("a store");
+    store.store_advisories("feed", &[advisory("A-1", &["x"], "")], Timestamp::MIN).expect("stored");
+    let verify = || store.snapshot().and_then(|snapshot| snapshot.verify()).expect("verified");
+    assert_eq!(verify().problems, [""; 0]);
+    let damage = |value: Option<&[u8]>| {
+        let change = |transaction: &redb::WriteTransaction| {
+            let mut rows = transaction.open_table(super::tables::ADVISORIES)?;
+            match value {
+                Some(value) => rows.insert(("feed", "A-1"), value)?,
+                None => rows.remove(("feed", "A-1"))?,
+            };
+            Ok(())
+        };
+        store.write(Timestamp::MIN, change).expect("written");
+    };
+    damage(Some(b"{"));
+    assert_eq!(verify().problems, ["the advisory does not decode: feed A-1@"]);
+    let mut dossier =
+        crate::curation::tests::fixtures::listed("com.example/tool", crate::model::Status::Active);
+    let server = r#"{"packages":[{"registryType":"npm","identifier":"x","version":"1.0.0"}]}"#;
+    dossier.rows[0].content.facts = Some(crate::curation::ContentFacts::of(server));
+    store.snapshot().expect("a snapshot").add_advisories(&mut dossier).expect("read");
+    assert_eq!((dossier.damaged.len(), dossier.advisories.len()), (1, 0));
+    damage(None);
+    assert_eq!(verify().problems, ["a package without its advisory: npm x@feed A-1"]);
+}

@@ -8,8 +8,8 @@ use crate::model::{Name, Timestamp};
 use crate::remote::{DownloadError, FeedContent, FeedError};
 use crate::store::{PackageUsers, Store, StoreError};
 
-/// Advisories of one commit.
-const BATCH: usize = 1_000;
+/// Advisories of one commit. Their packages are all over the index, so each commit writes many of its pages.
+const BATCH: usize = 5_000;
 
 /// The reason why a reading of a feed ended early, or removed nothing.
 #[derive(Debug, Error)]
