@@ -6,6 +6,7 @@
 
 #![warn(clippy::print_stdout, clippy::print_stderr)]
 
+pub mod advisory;
 pub mod alert;
 pub mod api;
 pub mod artefact;

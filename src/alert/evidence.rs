@@ -32,6 +32,17 @@ pub enum Evidence {
         received: Digest,
         published: Timestamp,
     },
+    /// An advisory that concerns an approved server, and the part of it that it names.
+    Advisory {
+        advisory: String,
+        hides: bool,
+        about: String,
+    },
+    /// An own advisory on hold.
+    AdvisoryOnHold {
+        advisory: String,
+        digest: Digest,
+    },
     /// One of the names that are served side by side.
     CaseTwin {
         name: String,
@@ -279,6 +290,15 @@ impl fmt::Display for Evidence {
             Self::Text { text } => f.write_str(text),
             Self::Backdated { name, version, received, published } => {
                 write!(f, "{name}@{version} is new and dated {published}; its digest is {received}")
+            }
+            Self::Advisory { advisory, hides: true, about } => {
+                write!(f, "{advisory} hides it: it names {about}")
+            }
+            Self::Advisory { advisory, hides: false, about } => {
+                write!(f, "{advisory} concerns it: it names {about}")
+            }
+            Self::AdvisoryOnHold { advisory, digest } => {
+                write!(f, "{advisory} with the digest {digest} is on hold")
             }
             Self::CaseTwin { name } => write!(f, "{name} is served"),
             Self::ClockSkew { upstream_is_ahead } => {

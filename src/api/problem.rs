@@ -10,6 +10,7 @@ use super::contact::Asking;
 use super::new_token::TokenRefused;
 use crate::alert::{NotAcknowledged, UnresolvedId};
 use crate::catalog::BadCursor;
+use crate::daemon::ReleaseRefused;
 use crate::model::{Role, Timestamp, TokenName};
 use crate::store::StoreError;
 use crate::sync::NotDecided;
@@ -27,6 +28,10 @@ pub(super) enum Problem {
     UnknownOperation,
     #[error("{0}")]
     NotDecided(NotDecided),
+    #[error("no source has an advisory with this id; `vidimus advisories` lists the sources")]
+    UnknownAdvisory,
+    #[error("{0}")]
+    NotReleased(ReleaseRefused),
     #[error("{0}")]
     NotAcknowledged(NotAcknowledged),
     #[error("{0}")]
@@ -107,9 +112,12 @@ impl Problem {
                 NotAcknowledged::Unresolved(UnresolvedId::Ambiguous(_))
                 | NotAcknowledged::MovedOn { .. } => StatusCode::CONFLICT,
             },
-            Self::UnknownServer | Self::UnknownRoute { .. } | Self::UnknownOperation => {
-                StatusCode::NOT_FOUND
-            }
+            Self::NotReleased(ReleaseRefused::Changed) => StatusCode::CONFLICT,
+            Self::UnknownServer
+            | Self::UnknownRoute { .. }
+            | Self::UnknownOperation
+            | Self::UnknownAdvisory
+            | Self::NotReleased(ReleaseRefused::NotOnHold) => StatusCode::NOT_FOUND,
             Self::BadRequest(_) => StatusCode::BAD_REQUEST,
             Self::Unprocessable(_) => StatusCode::UNPROCESSABLE_ENTITY,
             Self::TooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,

@@ -86,7 +86,20 @@ pub(super) struct Details {
     /// The server to use instead, where it is visible too.
     #[serde(skip_serializing_if = "Option::is_none")]
     successor: Option<SmolStr>,
+    /// The advisories that concern it, the heaviest first.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    advisories: Vec<AdvisoryFact>,
 }
+
+/// An advisory that concerns a served entry.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize)]
+pub struct AdvisoryFact {
+    pub id: SmolStr,
+    pub severity: &'static str,
+}
+
+/// Advisories that an entry lists.
+const MAX_ADVISORIES: usize = 10;
 
 /// A time that is written in whole seconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -106,6 +119,7 @@ impl Facts {
         ownership: Option<&'static str>,
         successor: Option<&Name>,
         packages: &[EntryPackage<'_>],
+        advisories: impl IntoIterator<Item = AdvisoryFact>,
     ) -> Self {
         let EffectivePolicy { tier, classification, .. } = *effective;
         let approval = effective.approval.map(|(_, approval)| approval);
@@ -120,6 +134,7 @@ impl Facts {
                 reviewed: approval.and_then(|approval| approval.reviewed),
                 expires: approval.and_then(|approval| approval.expires).map(Seconds),
                 successor: successor.map(|name| SmolStr::new(name.as_str())),
+                advisories: advisories.into_iter().take(MAX_ADVISORIES).collect(),
             },
         }
     }
@@ -145,6 +160,7 @@ impl Facts {
             ("reviewed", details.reviewed != other.details.reviewed),
             ("expires", details.expires != other.details.expires),
             ("successor", details.successor != other.details.successor),
+            ("advisories", details.advisories != other.details.advisories),
         ];
         members.into_iter().filter(|(_, differs)| *differs).map(|(member, _)| member).collect()
     }

@@ -43,3 +43,21 @@ pub(super) enum LookalikeAction {
         name: String,
     },
 }
+
+#[derive(Debug, Subcommand)]
+pub(super) enum AdvisoryAction {
+    /// Let an own advisory that is on hold take effect
+    Release {
+        /// Its id
+        id: String,
+        /// The digest that was shown; `vidimus advisories ID` prints the complete command
+        #[arg(long, value_name = "DIGEST", value_parser = parse_seen)]
+        seen: Digest,
+        /// The person who read it
+        #[arg(long, value_name = "PERSON")]
+        by: String,
+        /// The reason why it should hide that much
+        #[arg(long, value_name = "TEXT")]
+        reason: String,
+    },
+}

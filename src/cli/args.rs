@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Parser, Subcommand, ValueEnum};
 
-use super::alert_args::{AlertAction, LookalikeAction};
+use super::alert_args::{AdvisoryAction, AlertAction, LookalikeAction};
 use super::decide_args::{AffirmArguments, ApproveArguments, RefuseArguments, filled};
 use super::history_args::{ChangesArguments, HistoryArguments};
 use super::list_args::ListArguments;
@@ -185,6 +185,17 @@ pub(super) enum Command {
         /// Only those of this level or above
         #[arg(long, value_name = "LEVEL", value_parser = levels())]
         level: Option<Level>,
+        /// Print JSON for programs
+        #[arg(long, global = true)]
+        json: bool,
+    },
+    /// List the sources of advisories, or show one advisory and the servers that it concerns
+    Advisories {
+        #[command(subcommand)]
+        action: Option<AdvisoryAction>,
+        /// The id of one advisory
+        #[arg(value_name = "ID")]
+        id: Option<String>,
         /// Print JSON for programs
         #[arg(long, global = true)]
         json: bool,

@@ -7,13 +7,14 @@ use super::ownership::mentioned;
 use super::print;
 use super::serve::check_exposure;
 use super::target::Target;
+use crate::advisory::read_own;
 use crate::api::{PRIVATE_KEY, exposed_key};
 use crate::config::{
     self, Locations, Settings, Upstream, read_file, read_upstream, read_upstreams,
 };
 use crate::daemon::{
-    Clock, LoadedOverlays, RuleEffect, Screenings, StatusReport, known_names, load_overlays,
-    open_source, open_sources, open_webhooks, rule_effects, starter_warning,
+    Clock, LoadedOverlays, RuleEffect, Screenings, StatusReport, known_names, lint_own,
+    load_overlays, open_source, open_sources, open_webhooks, rule_effects, starter_warning,
 };
 use crate::lint::{Finding, Source, has_errors, json_schema};
 use crate::model::{Name, Timestamp, reason};
@@ -61,6 +62,7 @@ pub(super) async fn check(settings: Settings, json: bool) -> Result<Exit, CliErr
             findings.extend(overlays.findings);
         }
     }
+    findings.extend(lint_own(&settings.advisories));
     print::findings(&findings, json);
     Ok(if has_errors(&findings) { Exit::Findings } else { Exit::Done })
 }
@@ -191,6 +193,10 @@ pub(super) async fn check_file(
     json: bool,
 ) -> Result<Exit, CliError> {
     let findings = match file.extension().and_then(|extension| extension.to_str()) {
+        Some("yaml") if is_below(file, &settings.advisories) => match read_file(file) {
+            Ok(source) => read_own(&[source]).1,
+            Err(findings) => findings,
+        },
         Some("yaml") => {
             let target = Target::open(settings).ok();
             lint_overlay(settings, file, now(target.as_ref()).await)
@@ -203,6 +209,11 @@ pub(super) async fn check_file(
     };
     print::findings(&findings, json);
     Ok(if has_errors(&findings) { Exit::Findings } else { Exit::Done })
+}
+
+fn is_below(file: &Path, folder: &Path) -> bool {
+    let whole = |path: &Path| path.canonicalize().ok();
+    whole(file).zip(whole(folder)).is_some_and(|(file, folder)| file.starts_with(folder))
 }
 
 fn lint_overlay(settings: &Settings, file: &Path, now: Timestamp) -> Vec<Finding> {

@@ -105,6 +105,7 @@ fn is_judged_alike(one: &VersionExplanation, other: &VersionExplanation) -> bool
     packages(one) == packages(other)
         && facts(one) == facts(other)
         && more(one) == more(other)
+        && one.advisories == other.advisories
         && failures(one) == failures(other)
 }
 
@@ -138,6 +139,11 @@ fn print_block(block: &[&VersionExplanation], verbose: bool) {
     // The first one stands in the line of its gate.
     for unmet in first.unmet_conditions.iter().skip(1).filter(|_| verbose) {
         out(&format!("      conditions met: {}", Escaped(unmet)));
+    }
+    // One that hides it stands in the line of its gate.
+    let known = usize::from(first.state == EntryState::Advisory);
+    for advisory in first.advisories.iter().skip(known) {
+        out(&format!("      advisory: {}", Escaped(advisory)));
     }
     if let Some(successor) = &first.successor {
         out(&format!("      use {} instead", Escaped(successor)));

@@ -4,6 +4,7 @@
 //! daemon they open the file themselves. Both paths end in the same functions of [`crate::daemon`], so they cannot
 //! disagree.
 
+mod advisories;
 mod afterwards;
 mod alert_args;
 mod alerts;
@@ -206,6 +207,15 @@ async fn dispatch(
         }
         Command::Lookalikes { action: None, since, level, json } => {
             lookalikes::list(settings, since.as_deref(), level, json).await
+        }
+        Command::Advisories { action: Some(action), json, .. } => {
+            advisories::act(settings, action, json).await
+        }
+        Command::Advisories { action: None, id: Some(id), json } => {
+            advisories::show(settings, &id, json).await
+        }
+        Command::Advisories { action: None, id: None, json } => {
+            advisories::list(settings, json).await
         }
         Command::Token { action, json } => token::act(settings, action, json).await,
         Command::Status { json } => query::status(settings, json).await,

@@ -7,7 +7,7 @@ use crate::config::{Settings, Upstream, read_upstreams};
 use crate::curation::PolicySnapshot;
 use crate::daemon::{
     Clock, CurrentPolicy, LoadedOverlays, combine, is_anything_known, last_good_overlays,
-    load_overlays,
+    load_overlays, load_own,
 };
 use crate::model::{Actor, Timestamp};
 use crate::store::{Snapshot, Store, StoreError};
@@ -94,6 +94,8 @@ impl Offline {
         let clock = clock_of(&store)?;
         let policies = upstreams.iter().map(Upstream::policy).collect();
         let current_policy = combine(settings, overlays, policies);
+        let advisories = load_own(settings, &store, &current_policy.snapshot, clock.now())?;
+        let current_policy = current_policy.with_advisories(advisories);
         let unknown = |source| CliError::File { path: settings.data.clone(), source };
         let actor = Actor::LocalUser(own_uid().map_err(unknown)?);
         let (store, clock) = (Arc::new(store), Arc::new(clock));

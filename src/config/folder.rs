@@ -147,6 +147,12 @@ pub fn read_changed_overlays(folder: &Path, known: &mut KnownFiles, now: SystemT
     read_into(folder, "yaml", true, known, now)
 }
 
+/// Reads `advisories/**/*.yaml` in the same way.
+#[must_use]
+pub fn read_advisories(folder: &Path, known: &mut KnownFiles, now: SystemTime) -> Folder {
+    read_into(folder, "yaml", true, known, now)
+}
+
 /// Reads the files with one extension below a folder.
 pub(super) fn read(folder: &Path, extension: &str, recursive: bool) -> Folder {
     // No file is known, so the time does not matter.

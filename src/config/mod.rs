@@ -4,6 +4,7 @@
 //! known one, and all findings are reported at once. Only this module reads these files;
 //! [`crate::overlay`] gets their texts.
 
+mod advisories;
 mod edited;
 mod fields;
 mod folder;
@@ -15,9 +16,12 @@ mod upstream;
 mod views;
 mod webhooks;
 
+pub use advisories::{AdvisoryFeed, FeedOrigin};
 pub use fields::file_formats;
 pub use folder::read_file;
-pub use folder::{Folder, KnownFiles, MAX_FILES, read_changed_overlays, read_overlays};
+pub use folder::{
+    Folder, KnownFiles, MAX_FILES, read_advisories, read_changed_overlays, read_overlays,
+};
 pub use ownership::{ArtefactSettings, Github, OwnershipSettings};
 pub use public::{Contact, Public, PublicLimits, TlsFiles};
 pub use replace::{FolderLock, ReplaceError, lock_folder, replace_file};

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use url::Url;
 
+use super::advisories::{AdvisoryFeed, read_feeds};
 use super::fields::{EGRESS, LOOKALIKES, PACKAGE_URLS, SETTINGS, TRACKS};
 use super::ownership::OwnershipSettings;
 use super::public::Public;
@@ -47,6 +48,9 @@ pub struct Settings {
     pub overlays: PathBuf,
     /// The interval at which the overlay folder is looked at without a notification.
     pub overlays_poll: Duration,
+    /// The folder of the organisation's own advisories.
+    pub advisories: PathBuf,
+    pub advisory_feeds: Vec<AdvisoryFeed>,
     pub listen: SocketAddr,
     pub ops_listen: SocketAddr,
     /// True if a flag, a variable or the file names `ops_listen`: a token goes to no other address.
@@ -118,6 +122,8 @@ impl Default for Settings {
             upstreams: "upstreams".into(),
             overlays: "overlays".into(),
             overlays_poll: Duration::from_secs(2),
+            advisories: "advisories".into(),
+            advisory_feeds: Vec::new(),
             listen: loopback(8080),
             ops_listen: loopback(8081),
             ops_listen_named: false,
@@ -190,6 +196,7 @@ impl Settings {
             ("data", &mut self.data),
             ("upstreams", &mut self.upstreams),
             ("overlays", &mut self.overlays),
+            ("advisories", &mut self.advisories),
         ] {
             if let Some(text) = fields.get(key).and_then(|node| reader.text(node)) {
                 *path = text.into();
@@ -236,6 +243,7 @@ impl Settings {
             self.package_urls.add(kind, url.as_str());
         }
         self.lookalikes(reader, fields);
+        self.advisory_feeds = read_feeds(reader, fields.get("advisory_feeds"));
         self.webhooks = read_webhooks(reader, fields.get("webhooks"));
         self.tracks(reader, fields);
         self.take_egress(reader, fields);

@@ -358,7 +358,7 @@ fn webhook_names_location_of_its_url_and_secret() {
 )]
 #[case("[[webhooks]]\nname = \"a\"\nurl = \"https://x.example\"", "`url`")]
 #[case(&format!("{HOOK}url_variable = \"U\"\n"), "both `url_file` and `url_variable`; set only one of them")]
-#[case(&format!("{HOOK}kinds = [\"lookalikes\"]\n"), "`lookalikes`; did you mean `lookalike`? Allowed: `approvals-ended`, ")]
+#[case(&format!("{HOOK}kinds = [\"lookalikes\"]\n"), "`lookalikes`; did you mean `lookalike`? Allowed: `advisories-stale`, ")]
 #[case(
     "[[webhooks]]\nname = \"a\"\nurl_file = \"u\"\nsecret_variable = \"whsec_abc\"",
     "an invalid name of a webhook's variable; capital letters"

@@ -9,6 +9,7 @@ use smol_str::SmolStr;
 
 use super::facts::ContentFacts;
 use crate::artefact::{PackageKey, PackageRecord};
+use crate::advisory::FeedAdvisory;
 use crate::model::{Damage, Digest, Head, LedgerRecord, Name, Shown, Version};
 use crate::overlay::EffectivePolicy;
 use crate::ownership::{DeclarationRecord, VerificationRecord};
@@ -33,6 +34,8 @@ pub struct Dossier {
     pub claims: DeclarationRecord,
     /// The records of the packages that the contents name.
     pub artefacts: BTreeMap<PackageKey, PackageRecord>,
+    /// The advisories of feeds about packages of the name.
+    pub advisories: Vec<FeedAdvisory>,
     /// Rows that cannot be decoded. Their content is unknown, so nothing of the name is served.
     pub damaged: Vec<Damage>,
 }
@@ -87,6 +90,7 @@ impl Dossier {
             verification: VerificationRecord::default(),
             claims: DeclarationRecord::default(),
             artefacts: BTreeMap::new(),
+            advisories: Vec::new(),
             damaged: Vec::new(),
         }
     }

@@ -6,6 +6,7 @@
 
 use super::artefacts::EntryPackage;
 use super::authority::Authorities;
+use super::concern::{Concern, concerns};
 use super::conditions::{Judged, Judgement, Unmet};
 use super::dossier::{ContentHead, Dossier, DossierRow, QuarantinedFacts};
 use super::evidence::Evidence;
@@ -43,6 +44,8 @@ pub struct EntryEvaluation<'a> {
     pub expires: Option<Timestamp>,
     /// The last moment at which the entry stays served although it is deprecated, if a rule hides it then.
     pub hides_deprecated_at: Option<Timestamp>,
+    /// The advisories that concern the entry, the heaviest first.
+    pub concerns: Vec<Concern<'a>>,
     judgement: Judgement<'a>,
     /// Its packages, with what is recorded of their files.
     pub packages: Vec<EntryPackage<'a>>,
@@ -93,6 +96,7 @@ pub fn evaluate<'a>(
         let reach = Reach::of(policy, &row.upstream, &effective, now);
         let asked = &policy.asked;
         let judgement = Judged { rules: &effective, content, ownership, asked, now }.judge();
+        let concerns = concerns(dossier, policy, &effective, content, now);
         effective.allowed.iter().for_each(|allow| hold(Some(allow.expires)));
         effective.waivers.iter().for_each(|waive| hold(Some(waive.expires)));
         let packages = EntryPackage::of_content(content, dossier, policy);
@@ -107,6 +111,7 @@ pub fn evaluate<'a>(
             content,
             head,
             ownership,
+            concerns: &concerns,
             judgement: &judgement,
             packages: &packages,
             claimed: &claimed,
@@ -137,6 +142,7 @@ pub fn evaluate<'a>(
             gates,
             expires,
             hides_deprecated_at,
+            concerns,
             judgement,
             packages,
             ownership,
@@ -216,6 +222,8 @@ impl<'a> EntryEvaluation<'a> {
             let allowing = self.rules.allowed.iter().filter(|allow| allow.url == objection.found);
             allowing.map(|allow| allow.expires).max()
         });
+        let advised = self.concerns.iter().filter_map(|concern| concern.waive);
+        let waivers = waivers.chain(advised.map(|waive| waive.expires));
         let ends = waivers.chain(allowed).chain(self.expires).chain(self.hides_deprecated_at);
         ends.filter(|end| now <= *end).min()
     }
@@ -224,6 +232,11 @@ impl<'a> EntryEvaluation<'a> {
     #[must_use]
     pub fn unmet(&self) -> &[Unmet<'a>] {
         &self.judgement.unmet
+    }
+
+    /// Returns the ids of the advisories that hide the entry.
+    pub fn advised(&self) -> impl Iterator<Item = &'a str> {
+        self.concerns.iter().filter(|concern| concern.hides()).map(Concern::id)
     }
 
     /// Returns every gate with its outcome, in the order of evaluation.

@@ -1,6 +1,7 @@
 use std::fmt;
 
 use super::authority::Authority;
+use super::concern::Concern;
 use super::conditions::{Unmet, Waived};
 use super::ownership::OwnershipEvidence;
 use super::safe::Objection;
@@ -18,6 +19,12 @@ pub enum Evidence<'a> {
     Quarantined(&'a str),
     /// A row of the name cannot be decoded.
     Damaged(&'a Damage),
+    NoAdvisory,
+    /// Advisories concern the entry: the heaviest, and `more`.
+    Advised {
+        first: Concern<'a>,
+        more: usize,
+    },
     Status(Status),
     /// Several full syncs did not find the entry.
     Missing,
@@ -170,6 +177,9 @@ impl fmt::Display for Evidence<'_> {
             Self::Kept => f.write_str("kept byte for byte"),
             Self::Quarantined(rule) => write!(f, "in quarantine: {}", Escaped(rule)),
             Self::Damaged(damage) => write!(f, "{}", Escaped(&damage.to_string())),
+            Self::NoAdvisory => f.write_str("no advisory concerns it"),
+            Self::Advised { first, more: 0 } => write!(f, "{first}"),
+            Self::Advised { first, more } => write!(f, "{first} (and {more} more)"),
             Self::Status(status) => write!(f, "the upstream reports the status {status}"),
             Self::Missing => f.write_str("missing: several full syncs did not find it"),
             Self::DeletedBy(upstream) => write!(f, "the upstream {upstream} reports it as deleted"),

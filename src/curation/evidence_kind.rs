@@ -1,5 +1,6 @@
 use super::evidence::Evidence;
 use super::ownership::{Lack, OwnershipEvidence};
+use crate::advisory::Effect;
 use crate::model::NotBenign;
 use crate::ownership::Obstacle;
 
@@ -12,6 +13,12 @@ impl Evidence<'_> {
             Self::Kept => "kept",
             Self::Quarantined(_) => "quarantined",
             Self::Damaged(_) => "damaged",
+            Self::NoAdvisory => "no-advisory",
+            Self::Advised { first, .. } => match first.effect {
+                Effect::Hide if first.waive.is_some() => "advisory-waived",
+                Effect::Hide => "advisory-hides",
+                Effect::Alert => "advisory-alerts",
+            },
             Self::Status(_) => "status",
             Self::Missing => "missing",
             Self::DeletedBy(_) => "deleted-by",

@@ -142,6 +142,9 @@ pub struct VersionExplanation {
     /// Every condition that it does not meet.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub unmet_conditions: Vec<String>,
+    /// Every advisory that concerns it, the heaviest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub advisories: Vec<String>,
     /// The server to use instead, as a rule says.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub successor: Option<String>,
@@ -181,6 +184,7 @@ impl VersionExplanation {
             rewritten: rewritten.map(|other| other.head.received.to_string()),
             upstream_status: None,
             unmet_conditions: entry.unmet().iter().map(ToString::to_string).collect(),
+            advisories: entry.concerns.iter().map(ToString::to_string).collect(),
             successor: rules.successor.map(ToString::to_string),
             packages: entry.packages.iter().map(PackageReport::new).collect(),
             gates: entry.gates().map(|(gate, outcome)| GateAnswer::new(gate, outcome)).collect(),
@@ -204,6 +208,7 @@ impl VersionExplanation {
             rewritten: None,
             upstream_status: None,
             unmet_conditions: Vec::new(),
+            advisories: Vec::new(),
             successor: None,
             packages: Vec::new(),
             gates: vec![GateAnswer::new(Gate::WellFormed, outcome)],

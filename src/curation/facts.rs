@@ -31,6 +31,8 @@ pub struct ContentFacts {
     /// Hosts of remotes and of the website, in lower case, in order, each once.
     pub hosts: Vec<String>,
     pub inputs: Vec<InputFacts>,
+    /// The URL of the repository, as the entry has it.
+    pub repository: Option<String>,
     /// The digest of the lookalike profile: contents with equal profiles resemble the same names.
     pub profile: Digest,
     /// The digest of the canonical JSON without the members that a benign new version may change.
@@ -136,6 +138,7 @@ impl ContentFacts {
                 .collect(),
             hosts: hosts(&value),
             inputs: inputs(&value),
+            repository: value["repository"]["url"].as_str().map(str::to_owned),
             profile: profile.digest(),
             rich_text: rich_text([text("title"), text("description")]),
             schema: value.get("$schema").map(|schema| Digest::of(schema.to_string().as_bytes())),

@@ -2,6 +2,7 @@ use std::fmt;
 
 use super::artefacts::{EntryPackage, unmatched_pin};
 use super::authority::{Authorities, Authority};
+use super::concern::Concern;
 use super::conditions::Judgement;
 use super::dossier::{ContentHead, Dossier, DossierRow};
 use super::evidence::Evidence;
@@ -21,6 +22,7 @@ use crate::overlay::{
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Gate {
     WellFormed,
+    NoAdvisory,
     ActiveUpstream,
     UpstreamAuthoritative,
     Approved,
@@ -34,9 +36,10 @@ pub enum Gate {
 }
 
 impl Gate {
-    pub const COUNT: usize = 11;
+    pub const COUNT: usize = 12;
     pub const ALL: [Self; Self::COUNT] = [
         Self::WellFormed,
+        Self::NoAdvisory,
         Self::ActiveUpstream,
         Self::UpstreamAuthoritative,
         Self::Approved,
@@ -53,6 +56,7 @@ impl Gate {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::WellFormed => "well-formed",
+            Self::NoAdvisory => "no advisory",
             Self::ActiveUpstream => "active upstream",
             Self::UpstreamAuthoritative => "upstream authoritative",
             Self::Approved => "approved",
@@ -71,6 +75,7 @@ impl Gate {
     pub const fn failing(self) -> &'static str {
         match self {
             Self::WellFormed => "not well-formed",
+            Self::NoAdvisory => "an advisory hides it",
             Self::ActiveUpstream => "deleted or missing upstream",
             Self::UpstreamAuthoritative => "its upstream is not authoritative",
             Self::Approved => "not approved",
@@ -137,6 +142,7 @@ pub(super) struct GateInput<'a, 'c> {
     pub(super) content: &'a ContentHead,
     pub(super) head: Head,
     pub(super) ownership: OwnershipEvidence<'a>,
+    pub(super) concerns: &'c [Concern<'a>],
     pub(super) judgement: &'c Judgement<'a>,
     pub(super) packages: &'c [EntryPackage<'a>],
     pub(super) claimed: &'c Claimed<'a, 'c>,
@@ -152,6 +158,7 @@ impl<'a> GateInput<'a, '_> {
                 None => Outcome::Passed(Evidence::Kept),
                 Some(damage) => Outcome::Failed(Evidence::Damaged(damage)),
             },
+            Gate::NoAdvisory => self.evaluate_advisories(),
             Gate::ActiveUpstream => self.evaluate_status(),
             Gate::UpstreamAuthoritative => {
                 let DossierRow { upstream, version, .. } = self.row;
@@ -185,6 +192,15 @@ impl<'a> GateInput<'a, '_> {
                 Some(facts) => self.evaluate_safety(facts),
             },
         }
+    }
+
+    /// Fails an entry that an advisory hides, whatever approves it; only a waiver of that advisory lets it through.
+    fn evaluate_advisories(&self) -> Outcome<'a> {
+        let Some(first) = self.concerns.first() else {
+            return Outcome::Passed(Evidence::NoAdvisory);
+        };
+        let evidence = Evidence::Advised { first: *first, more: self.concerns.len() - 1 };
+        if first.hides() { Outcome::Failed(evidence) } else { Outcome::Passed(evidence) }
     }
 
     fn evaluate_status(&self) -> Outcome<'a> {

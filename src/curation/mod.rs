@@ -14,6 +14,7 @@
 mod arguments;
 mod artefacts;
 mod authority;
+mod concern;
 mod conditions;
 mod content;
 mod dossier;
@@ -42,6 +43,7 @@ mod view;
 
 pub use artefacts::{ArtefactChange, EntryPackage};
 pub use authority::{Authorities, Authority};
+pub use concern::{About, Concern, hides_what_is_visible};
 pub use conditions::{Found, Unmet, Waived};
 pub use content::{EntryContent, InputContent, PackageContent, RemoteContent, RepositoryContent};
 pub use dossier::{ContentHead, Dossier, DossierRow, QuarantinedFacts, ViewRecord};

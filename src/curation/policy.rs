@@ -7,6 +7,7 @@ use super::package_urls::PackageUrls;
 use super::requirement::OwnershipPolicy;
 use super::upstream::UpstreamPolicy;
 use super::view::View;
+use crate::advisory::OwnAdvisories;
 use crate::model::{Digest, Head, Name, Timestamp};
 use crate::overlay::{Changes, OverlaySet};
 use crate::ownership::PackageRegistries;
@@ -26,6 +27,8 @@ pub struct PolicySnapshot {
     pub package_urls: PackageUrls,
     /// The package registries that are asked which server a package belongs to.
     pub asked: PackageRegistries,
+    /// The advisories of the organisation.
+    pub advisories: Arc<OwnAdvisories>,
     /// True if the overlays protect anything.
     protects_anything: bool,
     /// The digest of what overlays protect, and of their rules about lookalikes.
@@ -62,6 +65,7 @@ impl PolicySnapshot {
             withhold,
             package_urls: PackageUrls::default(),
             asked: PackageRegistries::default(),
+            advisories: Arc::default(),
             protects_anything,
             protection,
         }
@@ -79,6 +83,13 @@ impl PolicySnapshot {
     pub fn with_asked_registries(self, asked: PackageRegistries) -> Self {
         let revision = Digest::of_hash(&(self.revision, &asked));
         Self { revision, asked, ..self }
+    }
+
+    /// Returns this snapshot with the advisories of the organisation.
+    #[must_use]
+    pub fn with_advisories(self, advisories: Arc<OwnAdvisories>) -> Self {
+        let revision = Digest::of_hash(&(self.revision, advisories.digest()));
+        Self { revision, advisories, ..self }
     }
 
     /// Returns true if the upstream belongs to the organisation.
@@ -120,8 +131,10 @@ impl PolicySnapshot {
     #[must_use]
     pub fn difference(&self, before: &Self) -> PolicyDifference {
         let others = |snapshot: &Self| {
-            let Self { upstreams, views, ownership, withhold, package_urls, .. } = snapshot;
-            Digest::of_hash(&(upstreams, views, ownership, withhold, package_urls))
+            let Self { upstreams, views, ownership, withhold, package_urls, advisories, .. } =
+                snapshot;
+            let advisories = advisories.digest();
+            Digest::of_hash(&(upstreams, views, ownership, withhold, package_urls, advisories))
         };
         if others(self) == others(before) {
             PolicyDifference::Names(Changes::between(&before.overlays, &self.overlays))

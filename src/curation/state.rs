@@ -22,6 +22,8 @@ pub enum EntryState {
     NeverDecided,
     /// A rule says that the decision is still open.
     Pending,
+    /// An advisory hides it.
+    Advisory,
     Denied,
     Suspended,
     Expired,
@@ -45,13 +47,14 @@ pub enum EntryState {
 
 impl EntryState {
     /// The words of `list --state`, in the order of the states.
-    pub const WORDS: [(&str, Self); 21] = [
+    pub const WORDS: [(&str, Self); 22] = [
         ("served", Self::Served),
         ("newer-than-review", Self::NewerThanReview),
         ("cooldown", Self::Cooldown),
         ("material-change", Self::MaterialChange),
         ("never-decided", Self::NeverDecided),
         ("pending", Self::Pending),
+        ("advisory", Self::Advisory),
         ("denied", Self::Denied),
         ("suspended", Self::Suspended),
         ("expired", Self::Expired),
@@ -75,6 +78,7 @@ impl EntryState {
         let Some((gate, evidence)) = entry.hidden_by() else { return Self::Served };
         match gate {
             Gate::WellFormed => Self::Damaged,
+            Gate::NoAdvisory => Self::Advisory,
             Gate::ActiveUpstream => match evidence {
                 Evidence::Deprecated { .. } => Self::Deprecated,
                 _ => Self::DeletedUpstream,

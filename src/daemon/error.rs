@@ -19,6 +19,8 @@ pub enum DaemonError {
     Hidden { name: String, source: HiddenError },
     #[error("the webhook `{name}` cannot be used")]
     Webhook { name: String, source: AccessError },
+    #[error("feeds of advisories cannot be read with the settings in `[egress]`")]
+    Feeds { source: AccessError },
     #[error("the supervisor of the loops panicked")]
     Panicked(#[from] tokio::task::JoinError),
 }

@@ -15,6 +15,7 @@
 //!
 //! - `policy`: the current overlays, upstream definitions and settings, as one watched snapshot.
 //! - `mirror`: syncs each upstream, fetches the names that overlays list, and completes facts.
+//! - `advisories`: reads advisories of feeds into the store, and those of the organisation into the policy.
 //! - `verification`: verifies which namespaces belong to their publishers.
 //! - `screening`: compares names of other parties with protected ones.
 //! - `publish`: the only loop that builds generations. It evaluates the names that a change affects,
@@ -41,6 +42,7 @@
 //! It restarts after a wait, with an alert; the others go on, and the API serves the last generation
 //! meanwhile. Requests to it wait in its handle.
 
+mod advisories;
 mod artefacts;
 mod effects;
 mod error;
@@ -57,6 +59,7 @@ mod services;
 mod simulation_tests;
 mod verification;
 
+pub use advisories::{ReleaseRefused, lint_own, load_own, release_offline};
 pub use error::DaemonError;
 pub use mirror::{
     Activity, Observer, RunOptions, SyncFailure, SyncOutcome, open_source, retry_quarantine,
@@ -69,15 +72,7 @@ pub use policy::{
 };
 pub use publish::Published;
 pub use query::{
-    Cause, Dates, Drift, EarlierDecision, EntryPackages, HiddenBy, History, HoldReport,
-    KeptVersion, Listed, NoSheet, NotRecorded, OtherVersion, PackageCounts, PatternRelation,
-    PatternReport, PatternRule, Plan, PlanAnswer, PlanError, PlannedEffect, PlannedEntry,
-    PlannedGroup, PlannedView, QuarantineReport, QueueFilter, QueueItem, ReferenceDifference,
-    Restriction, ReviewQueue, ReviewSheet, RuleEffect, ServedEntry, ServedThen, SheetAlert,
-    ShowRequest, Shown, ShownVersion, Span, StatusReport, UpstreamReport, VersionDifference,
-    WeakenedBy, WeakenedRule, WebhookReport, change_set_on_hold, changes_since, explain_name,
-    explain_pattern, history_of, is_anything_known, known_names, list, packages, quarantine,
-    review_queue, review_sheet, rule_effects, served_at, show_entry, status, version_difference,
+    AdvisoriesReport, AdvisoryReport, Cause, Concerned, Dates, Drift, EarlierDecision, EntryPackages, FeedAdvisoryReport, FeedReport, HiddenBy, History, HoldReport, KeptVersion, Listed, NoSheet, NotRecorded, OtherVersion, OwnReport, PackageCounts, PatternRelation, PatternReport, PatternRule, Plan, PlanAnswer, PlanError, PlannedEffect, PlannedEntry, PlannedGroup, PlannedView, QuarantineReport, QueueFilter, QueueItem, ReferenceDifference, Restriction, ReviewQueue, ReviewSheet, RuleEffect, ServedEntry, ServedThen, SheetAlert, ShowRequest, Shown, ShownVersion, Span, StatusReport, UpstreamReport, VersionDifference, WeakenedBy, WeakenedRule, WebhookReport, advisories, advisory, change_set_on_hold, changes_since, explain_name, explain_pattern, history_of, is_anything_known, known_names, list, packages, quarantine, review_queue, review_sheet, rule_effects, served_at, show_entry, status, version_difference,
 };
 pub use run::run;
 pub(crate) use runtime::try_blocking;

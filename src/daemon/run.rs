@@ -5,6 +5,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
+use super::advisories::{Feeds, read_feeds, watch_own};
 use super::artefacts::{Looking, look_at_packages};
 use super::effects::log_rule_effects;
 use super::mirror::{Followers, complete_facts, retry_quarantine};
@@ -56,6 +57,7 @@ pub async fn run(
     }
     let looking = Arc::new(looking(&services, &sources));
     let verification = Arc::new(verification(&services, sources));
+    let feeds = Arc::new(feeds(&services)?);
     let notify = Notify::open(&services.settings, store, clock)?;
     let supervisor = Supervisor::new(store, clock);
     let mut followers = Followers::new(&services.mirror, &supervisor, &stop);
@@ -77,6 +79,10 @@ pub async fn run(
             Ok(())
         }
     });
+    let advisories = Arc::clone(&services.advisories);
+    loops.keep("own-advisories", move |stop| watch_own(Arc::clone(&advisories), stop));
+    // On a thread of its own: a reading of a large feed takes a while.
+    loops.keep("advisories", move |stop| run_on_own_thread(read_feeds(Arc::clone(&feeds), stop)));
     let (expiring, days) = (Arc::clone(&services), services.settings.expiry_alerts.clone());
     loops.keep("expiry", move |stop| {
         let (store, clock) = (Arc::clone(&expiring.store), Arc::clone(&expiring.clock));
@@ -212,6 +218,16 @@ fn looking(services: &Services, sources: &OwnershipSources) -> Looking {
         evaluated: services.publication.evaluated().clone(),
         touched: services.publication.touched().clone(),
     }
+}
+
+fn feeds(services: &Services) -> Result<Feeds, DaemonError> {
+    let touched = services.publication.touched().clone();
+    Feeds::new(
+        Arc::clone(&services.settings),
+        Arc::clone(&services.store),
+        Arc::clone(&services.clock),
+        Box::new(move |names| touched.touch(names)),
+    )
 }
 
 fn verification(services: &Arc<Services>, sources: OwnershipSources) -> Service {

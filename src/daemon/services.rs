@@ -4,6 +4,7 @@ use arc_swap::Guard;
 use tokio::sync::watch;
 use tracing::error;
 
+use super::advisories::{Advisories, ReleaseRefused};
 use super::mirror::{Activity, Mirror, Ports, SyncOutcome};
 use super::policy::{CurrentPolicy, LoadedOverlays, Policy};
 use super::publish::{Publication, Published};
@@ -11,6 +12,7 @@ use super::query::{StatusReport, status, store_alert};
 use super::runtime::Clock;
 use super::screening::{ScreeningHandle, Screenings};
 use super::verification::{OwnershipReport, Verification};
+use crate::advisory::{Hold, ReleaseRequest};
 use crate::alert::{Alert, AlertReport, NotAcknowledged};
 use crate::config::Settings;
 use crate::curation::PolicySnapshot;
@@ -28,6 +30,7 @@ pub struct Services {
     /// The store's random word, shown to clients.
     pub epoch: String,
     pub(super) policy: Arc<Policy>,
+    pub(super) advisories: Arc<Advisories>,
     pub(super) mirror: Arc<Mirror>,
     pub(super) publication: Arc<Publication>,
     pub(super) verification: Verification,
@@ -55,6 +58,12 @@ impl Services {
         }
         let settings = Arc::new(settings);
         let policy = Arc::new(Policy::new(Arc::clone(&settings), overlays));
+        let advisories = Advisories::new(
+            Arc::clone(&settings),
+            Arc::clone(&store),
+            Arc::clone(&clock),
+            Arc::clone(&policy),
+        )?;
         let publication = Arc::new(Publication::new(
             Arc::clone(&settings),
             Arc::clone(&store),
@@ -86,6 +95,7 @@ impl Services {
             clock,
             epoch,
             policy,
+            advisories: Arc::new(advisories),
             mirror,
             publication,
             verification,
@@ -128,6 +138,18 @@ impl Services {
     #[must_use]
     pub fn screenings(&self) -> Screenings {
         Screenings::Kept(self.screening.current())
+    }
+
+    /// Lets an own advisory on hold take effect. It blocks.
+    ///
+    /// # Errors
+    /// When the store cannot be written; then nothing changes.
+    pub fn release_advisory(
+        &self,
+        request: &ReleaseRequest,
+        actor: Actor,
+    ) -> Result<Result<Hold, ReleaseRefused>, StoreError> {
+        self.advisories.release(request, actor)
     }
 
     /// Verifies a namespace now.

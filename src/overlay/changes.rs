@@ -114,7 +114,7 @@ impl<'s> Effect<'s> {
             labels: rule.labels.as_deref(),
             allow: rule.allow.as_ref().map(|allow| (allow.url.as_str(), allow.expires)),
             conditions: rule.conditions.as_ref(),
-            waive: rule.waive.as_ref().map(|waive| (waive.condition, waive.expires)),
+            waive: rule.waive.as_ref().map(|waive| (waive.condition.clone(), waive.expires)),
             on_drift: rule.on_drift,
             on_deprecated: rule.on_deprecated,
             successor: rule.successor.as_ref(),

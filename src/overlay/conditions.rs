@@ -2,6 +2,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use serde::Serialize;
+use smol_str::SmolStr;
 
 use super::fields::{CONDITIONS, HOST, IDENTIFIER, PACKAGES, REGISTRY, REMOTES, SECRETS};
 use crate::lint::{Fields, Kind, Node, Place, Reader, nearest};
@@ -78,40 +79,45 @@ pub struct Waive {
     pub expires: Timestamp,
 }
 
-/// The conditions that one waiver covers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+/// The conditions, or the advisory, that one waiver covers.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum WaivedCondition {
     One(Condition),
     /// Every condition about packages.
     Packages,
     /// Every condition about remotes.
     Remotes,
+    /// The advisory with this id.
+    Advisory(SmolStr),
 }
 
 impl WaivedCondition {
     /// Returns true if the waiver covers a condition.
     #[must_use]
-    pub fn covers(self, condition: Condition) -> bool {
+    pub fn covers(&self, condition: Condition) -> bool {
         match self {
-            Self::One(one) => one == condition,
+            Self::One(one) => *one == condition,
             Self::Packages => condition.as_str().starts_with("packages."),
             Self::Remotes => condition.as_str().starts_with("remotes."),
+            Self::Advisory(_) => false,
         }
     }
 
+    /// Returns true if the waiver covers the advisory with this id.
     #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::One(condition) => condition.as_str(),
-            Self::Packages => "packages",
-            Self::Remotes => "remotes",
-        }
+    pub fn covers_advisory(&self, id: &str) -> bool {
+        matches!(self, Self::Advisory(waived) if waived == id)
     }
 }
 
 impl fmt::Display for WaivedCondition {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
+        match self {
+            Self::One(condition) => write!(f, "{condition}"),
+            Self::Packages => f.write_str("packages"),
+            Self::Remotes => f.write_str("remotes"),
+            Self::Advisory(id) => write!(f, "advisory {id}"),
+        }
     }
 }
 

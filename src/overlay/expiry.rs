@@ -18,7 +18,7 @@ pub struct Ending<'s> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Ends<'s> {
     Approval,
-    Waiver(WaivedCondition),
+    Waiver(&'s WaivedCondition),
     /// A URL that a rule allows.
     Url(&'s str),
 }
@@ -27,7 +27,7 @@ impl fmt::Display for Ends<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Approval => f.write_str("the approval"),
-            Self::Waiver(condition) => write!(f, "the waiver of `{}`", condition.as_str()),
+            Self::Waiver(condition) => write!(f, "the waiver of `{condition}`"),
             Self::Url(url) => write!(f, "the allowed URL {url}"),
         }
     }
@@ -50,7 +50,7 @@ impl<'s> Ending<'s> {
         let allow = rule.allow.as_ref();
         let ends = [
             approval.map(|until| (Ends::Approval, until)),
-            waive.map(|waive| (Ends::Waiver(waive.condition), waive.expires)),
+            waive.map(|waive| (Ends::Waiver(&waive.condition), waive.expires)),
             allow.map(|allow| (Ends::Url(&allow.url), allow.expires)),
         ];
         ends.into_iter().flatten().map(move |(what, until)| Self { rule, what, until })

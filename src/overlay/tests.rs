@@ -236,7 +236,7 @@ fn valid_overlay_has_no_findings(#[case] yaml: String) {
 )]
 #[case(
     "servers: [{name: a.b/c, waive: {condition: secrets, reason: r, reviewer: a}}]",
-    "x.yaml:1:32: `waive` without `expires`; `condition`, `reason`, `reviewer` and `expires`"
+    "x.yaml:1:32: `waive` without `expires`; `condition` or `advisory`, `reason`, `reviewer` and `expires`"
 )]
 #[case(
     "servers: [{name: a.b/c, waive: {condition: secret, reason: r, reviewer: a, expires: 2026-12-31}}]",

@@ -1,7 +1,7 @@
 use std::collections::{BTreeSet, HashMap};
 
 use super::OverlaySet;
-use super::conditions::{Condition, Conditions};
+use super::conditions::{Condition, Conditions, WaivedCondition};
 use super::overruled::{covering, may_overlap};
 use super::rule::Rule;
 use crate::lint::Finding;
@@ -38,7 +38,10 @@ fn idle_waivers(rules: &[Rule]) -> Vec<Finding> {
         by_form.entry(rule.name.denial_form()).or_default().push(rule);
     }
     let each = rules.iter().filter_map(|rule| Some((rule, rule.waive.as_ref()?)));
-    let idle = each.filter(|(rule, waive)| {
+    // Advisories come and go with their feeds.
+    let of_conditions =
+        each.filter(|(_, waive)| !matches!(waive.condition, WaivedCondition::Advisory(_)));
+    let idle = of_conditions.filter(|(rule, waive)| {
         let covering = covering(&rule.name.denial_form());
         let mut others = covering.iter().filter_map(|pattern| by_form.get(pattern)).flatten();
         let sets = |other: &&Rule| {
@@ -49,11 +52,8 @@ fn idle_waivers(rules: &[Rule]) -> Vec<Finding> {
         !others.any(sets)
     });
     idle.map(|(rule, waive)| {
-        let found = format!(
-            "no rule sets the condition `{}` for `{}`",
-            waive.condition.as_str(),
-            rule.selector()
-        );
+        let found =
+            format!("no rule sets the condition `{}` for `{}`", waive.condition, rule.selector());
         Finding::warning(&waive.place, found, "remove the waiver, or correct its condition")
     })
     .collect()

@@ -1,3 +1,5 @@
+use smol_str::SmolStr;
+
 use super::conditions::{Condition, Waive, WaivedCondition};
 use super::expires::last_moment;
 use super::fields::WAIVE;
@@ -20,12 +22,17 @@ pub(super) fn read_waive(
             "a waiver stands on a rule that names one server",
         );
     }
-    for key in WAIVE.keys().into_iter().filter(|key| fields.get(key).is_none()) {
-        reader.error(
-            node,
-            format!("`waive` without `{key}`"),
-            "`condition`, `reason`, `reviewer` and `expires`",
-        );
+    let advisory = fields.get("advisory");
+    for key in ["condition", "reason", "reviewer", "expires"] {
+        if fields.get(key).is_none() && (key != "condition" || advisory.is_none()) {
+            let allowed = "`condition` or `advisory`, `reason`, `reviewer` and `expires`";
+            reader.error(node, format!("`waive` without `{key}`"), allowed);
+        }
+    }
+    if let Some(advisory) = advisory
+        && fields.get("condition").is_some()
+    {
+        reader.error(advisory, "`advisory` beside `condition`", "a waiver waives one of them");
     }
     for key in ["reason", "reviewer"] {
         fields.get(key).and_then(|node| reader.text(node));
@@ -33,7 +40,12 @@ pub(super) fn read_waive(
     let mut words: Vec<(&str, WaivedCondition)> =
         vec![("packages", WaivedCondition::Packages), ("remotes", WaivedCondition::Remotes)];
     words.extend(Condition::WORDS.map(|(word, condition)| (word, WaivedCondition::One(condition))));
-    let condition = fields.get("condition").and_then(|node| reader.word(node, &words));
+    let words: Vec<(&str, &WaivedCondition)> =
+        words.iter().map(|(word, condition)| (*word, condition)).collect();
+    let condition = match advisory {
+        Some(node) => reader.parsed(node, advisory_id).map(WaivedCondition::Advisory),
+        None => fields.get("condition").and_then(|node| reader.word(node, &words)).cloned(),
+    };
     let expires = fields.get("expires").and_then(|node| reader.parsed(node, last_moment));
     let (condition, expires) = (condition?, expires?);
     if context.is_past(expires) {
@@ -41,4 +53,11 @@ pub(super) fn read_waive(
         reader.findings.push(Finding::warning(&node.place, found, "review it again, or remove it"));
     }
     Some(Waive { place: node.place.clone(), condition, expires })
+}
+
+fn advisory_id(text: &str) -> Result<SmolStr, &'static str> {
+    let is_id = text.len() <= 128
+        && text.starts_with(|first: char| first.is_ascii_alphanumeric())
+        && text.bytes().all(|byte| byte.is_ascii_graphic());
+    is_id.then(|| text.into()).ok_or("the id of one advisory, as `vidimus advisories` lists it")
 }

@@ -124,7 +124,7 @@ pub(super) fn client_builder(
 }
 
 /// Follows a redirect only within the same origin: another host, or http, was not configured.
-fn same_origin(attempt: Attempt<'_>) -> reqwest::redirect::Action {
+pub(super) fn same_origin(attempt: Attempt<'_>) -> reqwest::redirect::Action {
     let first = attempt.previous().first();
     let same = first.is_some_and(|first| first.origin() == attempt.url().origin());
     if same && attempt.previous().len() <= MAX_REDIRECTS {

@@ -4,9 +4,12 @@
 //! [`FetchFailure`](crate::sync::FetchFailure) with the reason, and it is the only place that names an
 //! HTTP library.
 
+mod archive;
 mod budget;
 mod dns;
 mod dns_answer;
+mod feed_client;
+mod feed_content;
 mod files;
 mod github;
 mod health;
@@ -19,7 +22,10 @@ mod source_settings;
 mod webhook;
 mod well_known;
 
+pub use archive::{Archive, FeedError};
 pub use dns::FailingResolver;
+pub use feed_client::{DownloadError, Downloaded, FeedClient};
+pub use feed_content::FeedContent;
 pub use files::Files;
 pub use github::Trouble;
 pub use http::{Access, AccessError};
@@ -28,3 +34,6 @@ pub use packages::Packages;
 pub use registry::RegistryApi;
 pub use source_settings::{Reach, SourceSettings};
 pub use webhook::{Address, WebhookClient};
+
+#[cfg(test)]
+mod archive_tests;

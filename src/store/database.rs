@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard};
 
 use redb::{Database, ReadableDatabase, StorageBackend, WriteTransaction};
 
+use super::advised::Advised;
 use super::codec::{Packer, Unpackers};
 use super::folder;
 use super::health::{Health, WriteFailure};
@@ -27,6 +28,7 @@ pub struct Store {
     reserve: Reserve,
     packer: Mutex<Packer>,
     unpackers: Arc<Unpackers>,
+    pub(super) advised: Arc<Advised>,
 }
 
 impl Store {
@@ -67,6 +69,7 @@ impl Store {
             reserve: Reserve::default(),
             packer: Mutex::new(Packer::new()?),
             unpackers: Arc::new(Unpackers::new()?),
+            advised: Arc::default(),
         })
     }
 
@@ -116,7 +119,10 @@ impl Store {
             self.reopen();
         }
         match self.lock().as_ref() {
-            Some(database) => Ok(Snapshot::of(database.begin_read()?, Arc::clone(&self.unpackers))),
+            Some(database) => {
+                let (unpackers, advised) = (Arc::clone(&self.unpackers), Arc::clone(&self.advised));
+                Ok(Snapshot::of(database.begin_read()?, unpackers, advised))
+            }
             None => Err(StoreError::Closed),
         }
     }

@@ -31,6 +31,7 @@ impl Snapshot {
         }
         // The authority for the name could depend on the row.
         dossier.damaged.extend(quarantined.damage().iter().cloned());
+        self.add_advisories(&mut dossier)?;
         dossier.authority = self.served_from(name)?;
         for view in policy.view_names() {
             for entry in self.ledger_of(view, name)? {

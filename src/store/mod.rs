@@ -41,6 +41,12 @@
 //! | `overlays` | file | the last valid set, as it was read | from the reviewers' files |
 //! | `ended_approvals` | file, offset | its approvals that a refused set ended | no |
 //! | `denying` | file, number | texts of refused files whose denials outlast them | no |
+//! | *advisories* | | | |
+//! | `advisories` | feed, id | an advisory as JSON | by reading the feed |
+//! | `advised_packages` | ecosystem, package, feed and id | nothing: the key is the index | from the advisories |
+//! | `advisory_feeds` | feed | its state as JSON | by reading the feed |
+//! | `own_advisories` | file | the last valid text | from the reviewers' files |
+//! | `advisory_holds` | digest of an own advisory | why it waits, and the release | no |
 //! | *history* | | | |
 //! | `events` | number of the last event | the events of one commit, packed; kept for 400 days | no |
 //! | `event_subjects` | the same | four bytes for each name and namespace in them | from the events |
@@ -93,6 +99,8 @@
 //! A name's versions are read by a range over its key, one upstream after another; dozens of
 //! upstreams with the same names would want an index by name.
 
+mod advised;
+mod advisories;
 mod alerts;
 mod artefacts;
 mod codec;
@@ -121,6 +129,7 @@ mod upstream_status;
 mod verification;
 mod verify;
 
+pub use advisories::{KeptOwn, PackageUsers};
 pub use database::Store;
 pub use dirty::{DirtyNames, Evaluated, IngestMark};
 pub use entries::{FactsCursor, QuarantinedRow, StoredHead};
@@ -139,6 +148,8 @@ pub use sync_runs::{
 pub use verification::VerificationRecords;
 pub use verify::Verification;
 
+#[cfg(test)]
+mod advisory_tests;
 #[cfg(test)]
 mod alert_tests;
 #[cfg(test)]

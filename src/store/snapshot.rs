@@ -2,6 +2,7 @@ use std::sync::{Arc, OnceLock};
 
 use redb::ReadTransaction;
 
+use super::advised::Advised;
 use super::codec::Unpackers;
 use super::tables::ReadTables;
 
@@ -12,13 +13,19 @@ use super::tables::ReadTables;
 pub struct Snapshot {
     pub(super) tables: ReadTables,
     pub(super) unpackers: Arc<Unpackers>,
+    pub(super) advised: Arc<Advised>,
     /// The upstreams with rows; every lookup by name needs them.
     pub(super) upstreams: OnceLock<Vec<String>>,
 }
 
 impl Snapshot {
-    pub(super) fn of(transaction: ReadTransaction, unpackers: Arc<Unpackers>) -> Self {
-        Self { tables: ReadTables::new(transaction), unpackers, upstreams: OnceLock::new() }
+    pub(super) fn of(
+        transaction: ReadTransaction,
+        unpackers: Arc<Unpackers>,
+        advised: Arc<Advised>,
+    ) -> Self {
+        let (tables, upstreams) = (ReadTables::new(transaction), OnceLock::new());
+        Self { tables, unpackers, advised, upstreams }
     }
 }
 

@@ -86,6 +86,15 @@ tables! {
     ENDED_APPROVALS ended_approvals: Numbered;
     /// Texts of files whose denials outlast them, by file and number.
     DENYING denying: Numbered;
+    /// By feed and id.
+    ADVISORIES advisories: Pair;
+    /// Ecosystem, package, and feed and id of an advisory about it.
+    ADVISED_PACKAGES advised_packages: Row;
+    ADVISORY_FEEDS advisory_feeds: Word;
+    /// Texts of the organisation's advisories, by file.
+    OWN_ADVISORIES own_advisories: Word;
+    /// By the digest of the advisory.
+    ADVISORY_HOLDS advisory_holds: Key;
     TOKENS tokens: Word;
     /// Blocks of events, by the sequence of the last event in each.
     EVENTS events: Number;

@@ -4,6 +4,7 @@ use serde_json::value::RawValue;
 
 use super::codec::{self, KeptFacts, StagedParts};
 use super::{Snapshot, StoreError, StoredHead};
+use crate::advisory::Advisory;
 use crate::curation::ContentFacts;
 use crate::history::RuleRecord;
 use crate::model::{Digest, Entry, Escaped, Head, Shown, Status};
@@ -60,6 +61,7 @@ impl Snapshot {
         self.verify_staged(&mut found)?;
         self.verify_ledger(&mut found)?;
         self.verify_words(&mut found)?;
+        self.verify_advisories(&mut found)?;
         self.verify_history(&mut found)?;
         Ok(found)
     }
@@ -129,6 +131,25 @@ impl Snapshot {
             let entry = (upstream, name, codec::version_of(content));
             if self.tables.heads()?.get(entry)?.is_none() {
                 found.problem("facts without their entry", entry);
+            }
+        }
+        Ok(())
+    }
+
+    fn verify_advisories(&self, found: &mut Verification) -> Result<(), StoreError> {
+        for row in self.tables.advisories()?.iter()? {
+            let (key, value) = row?;
+            if serde_json::from_slice::<Advisory>(value.value()).is_err() {
+                let (feed, id) = key.value();
+                found.problem("the advisory does not decode", (feed, id, ""));
+            }
+        }
+        for row in self.tables.advised_packages()?.iter()? {
+            let (key, _) = row?;
+            let (_, _, by) = key.value();
+            let by = by.split_once(' ').unwrap_or_default();
+            if self.tables.advisories()?.get(by)?.is_none() {
+                found.problem("a package without its advisory", key.value());
             }
         }
         Ok(())

@@ -79,6 +79,8 @@ fn examples(format: &FileFormat) -> Vec<String> {
 #[test]
 fn schema_accepts_every_example_of_the_documents_and_of_the_repository() {
     let mut texts: Vec<(String, String)> = files();
+    // Advisories are documents of OSV, which has a schema of its own.
+    texts.retain(|(name, _)| !name.starts_with("advisories/"));
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     for path in [
         "overlays/starter.yaml",

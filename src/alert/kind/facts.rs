@@ -9,7 +9,36 @@ pub(super) struct Facts {
 }
 
 /// One item for each kind, at the index of its discriminant.
-pub(super) const FACTS: [Facts; 52] = [
+pub(super) const FACTS: [Facts; 56] = [
+    Facts {
+        kind: AlertKind::AdvisoriesStale,
+        word: "advisories-stale",
+        meaning: "A feed of advisories was not read for longer than its `stale_after`, or has lost more than half of its \
+            advisories; those that were read before stay in effect.",
+        remedy: "Check the source of the feed; to accept a smaller one, give the feed another name in \
+            `[[advisory_feeds]]`.",
+    },
+    Facts {
+        kind: AlertKind::AdvisoriesUnreadable,
+        word: "advisories-unreadable",
+        meaning: "Some advisories of a feed or of the organisation cannot be read, or not completely; what was read of \
+            them before stays in effect.",
+        remedy: "Correct own files, which `vidimus check` lists; report the others to the operator of the feed.",
+    },
+    Facts {
+        kind: AlertKind::Advisory,
+        word: "advisory",
+        meaning: "An advisory concerns an approved server; the server is hidden if the advisory hides it.",
+        remedy: "Run `vidimus advisories ID`; then approve a version that is not affected, deny the server, or `waive` \
+            the advisory in an overlay.",
+    },
+    Facts {
+        kind: AlertKind::AdvisoryOnHold,
+        word: "advisory-on-hold",
+        meaning: "An advisory of the organisation would hide more than 20 % of the served names, and at least five; it \
+            hides nothing before an operator releases it.",
+        remedy: "Read it with `vidimus advisories ID`, which prints the command that releases it; or correct its file.",
+    },
     Facts {
         kind: AlertKind::ApprovalsEnded,
         word: "approvals-ended",

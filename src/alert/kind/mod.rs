@@ -12,6 +12,10 @@ use facts::FACTS;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum AlertKind {
+    AdvisoriesStale,
+    AdvisoriesUnreadable,
+    Advisory,
+    AdvisoryOnHold,
     ApprovalsEnded,
     Backdated,
     CaseTwins,

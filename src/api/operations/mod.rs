@@ -1,6 +1,7 @@
 //! The routes of the operations address, by subject.
 
 mod access;
+mod advisories;
 mod alerts;
 mod entries;
 mod history;

@@ -8,13 +8,14 @@ use crate::api::problem::Problem;
 use crate::model::{Digest, Name};
 
 /// The routes that take query parameters; [`Asked`] refuses unknown ones.
-const WITH_PARAMETERS: [&str; 11] = [
+const WITH_PARAMETERS: [&str; 12] = [
     "/list",
     "/differences/",
     "/entries/",
     "/explain/",
     "/history",
     "/holds/",
+    "/ops/advisories/",
     "/ops/holds/",
     "/ops/redeliver",
     "/ops/sync",

@@ -5,6 +5,7 @@ use axum::middleware::{from_fn, from_fn_with_state};
 use axum::routing::{get, post};
 
 use super::access::{refuse_browsers, require};
+use super::advisories::{one, release, sources};
 use super::alerts::{acknowledge, alerts, dead_letters, redeliver, unacknowledge};
 use super::entries::{
     all_packages, explained, listing, lookalikes, names, namespaces, packages_of, quarantined,
@@ -57,6 +58,8 @@ pub fn operations(services: Arc<Services>, token: Arc<TokenFile>) -> Router {
         .route("/namespaces", get(namespaces))
         .route("/alerts", get(alerts))
         .route("/dead-letters", get(dead_letters))
+        .route("/advisories", get(sources))
+        .route("/advisories/{id}", get(one))
         .route("/holds/{upstream}", get(hold));
     let reviewer = Router::new()
         .route("/ops/alerts/{id}/ack", post(acknowledge))
@@ -68,6 +71,7 @@ pub fn operations(services: Arc<Services>, token: Arc<TokenFile>) -> Router {
         .route("/ops/redeliver", post(redeliver))
         .route("/ops/sync", post(sync))
         .route("/ops/ownership/{namespace}", post(verify_namespace))
+        .route("/ops/advisories/{id}/release", post(release))
         .route("/ops/holds/{upstream}/{id}/{decision}", post(decide));
     Router::new()
         .route("/livez", get(|| async { "ok\n" }))

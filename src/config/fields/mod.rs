@@ -2,6 +2,7 @@
 //! `docs/configuration.md` is generated from them. The tests of this module read every default,
 //! limit and example, so that they stay true.
 
+mod advisories;
 mod ownership;
 mod public;
 mod settings;
@@ -11,6 +12,7 @@ mod webhooks;
 
 use crate::lint::{FileFormat, Language};
 
+pub(super) use advisories::ADVISORY_FEED;
 pub(super) use ownership::{
     GITHUB, OWNERSHIP, OWNERSHIP_TIER, OWNERSHIP_TIERS, PACKAGE_REGISTRY, PACKAGES,
 };
@@ -41,6 +43,7 @@ const VIDIMUS: FileFormat = FileFormat {
         &PACKAGE_REGISTRY,
         &PACKAGE_URLS,
         &LOOKALIKES,
+        &ADVISORY_FEED,
         &WEBHOOK,
         &EGRESS,
     ],

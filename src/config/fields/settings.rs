@@ -23,6 +23,13 @@ pub(in crate::config) const SETTINGS: Table = Table {
         .default("\"2s\"")
         .allowed("a whole number and a unit, from 100ms to 366d, such as 500ms, 90s, 5m, 24h or 7d")
         .example("\"5s\""),
+        Field::new(
+            "advisories",
+            "path",
+            "The folder of the organisation's own advisories, which may be absent.",
+        )
+        .default("\"advisories\"")
+        .example("\"/etc/vidimus/advisories\""),
         Field::new("listen", "address", "The address on which the registry is served.")
             .default("\"127.0.0.1:8080\"")
             .allowed("an address and a port, such as 127.0.0.1:8080")
@@ -118,6 +125,7 @@ pub(in crate::config) const SETTINGS: Table = Table {
         Field::new("packages", "table", "Package registries: see `[packages]`."),
         Field::new("package_urls", "table", "The package registries that entries may name: see `[package_urls]`."),
         Field::new("lookalikes", "table", "Names that resemble protected ones: see `[lookalikes]`."),
+        Field::new("advisory_feeds", "list of tables", "Sources of advisories: see `[[advisory_feeds]]`."),
         Field::new("webhooks", "list of tables", "The recipients of alerts: see `[[webhooks]]`."),
         Field::new("egress", "table", "Outgoing connections: see `[egress]`."),
     ],

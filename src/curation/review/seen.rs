@@ -3,6 +3,7 @@ use std::collections::BTreeSet;
 use serde::Serialize;
 
 use super::choice::Choice;
+use crate::curation::concern::Concern;
 use crate::curation::dossier::Dossier;
 use crate::curation::evaluation::EntryEvaluation;
 use crate::curation::policy::PolicySnapshot;
@@ -14,7 +15,7 @@ use crate::ownership::OwnershipFacts;
 
 /// The first part of everything that the digest is computed from. The number grows when the form changes, so that no
 /// digest of an earlier form is taken for one of this form.
-const DOMAIN: &[u8] = b"vidimus review sheet 2";
+const DOMAIN: &[u8] = b"vidimus review sheet 3";
 
 /// The items of an open alert that concern a name, by digest, with the digest of the identity of the alert.
 pub type AlertItems = (Digest, BTreeSet<Digest>);
@@ -64,6 +65,8 @@ struct BoundVersion<'s> {
     /// The names of the views that show it: who reads it is a part of the decision.
     views: BTreeSet<&'s str>,
     claims: BoundClaims,
+    /// The advisories that concern it.
+    advisories: BTreeSet<&'s str>,
 }
 
 /// The findings about a content: its repository declares it, a package names another server, its packages answered.
@@ -144,6 +147,7 @@ impl Seen<'_, '_> {
                 disputed: claims.disputed.contains_key(&head.received),
                 answered: claims.answered.contains(&head.received),
             },
+            advisories: entry.concerns.iter().map(Concern::id).collect(),
         }
     }
 }

@@ -247,6 +247,7 @@ fn explanation_shows_every_gate_with_its_evidence() {
         gates,
         [
             "passed well-formed: kept byte for byte".to_owned(),
+            "passed no advisory: no advisory concerns it".to_owned(),
             "passed active upstream: the upstream reports the status active".to_owned(),
             "passed upstream authoritative: the name belongs to this upstream".to_owned(),
             "passed approved: approved by `com.example/tool@1.0.0` at x.yaml:2:3".to_owned(),

@@ -1,5 +1,6 @@
 //! Evaluations as tables, and their guarantees as properties.
 
+mod advisories;
 mod artefacts;
 mod authority;
 mod conditions;

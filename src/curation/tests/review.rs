@@ -7,6 +7,7 @@ use proptest::prelude::*;
 use rstest::rstest;
 
 use super::fixtures::{JANUARY, at, dossier, head, row, similar, upstream, with};
+use crate::advisory::{OwnAdvisories, read_own};
 use crate::curation::{
     AlertItems, AreaFact, AreaReport, Choice, Compared, Dossier, DossierRow, EntryContent,
     InputPlace, MAX_KEPT, OwnershipPolicy, PolicySnapshot, ReferenceOrigin, Screening, Seen,
@@ -133,6 +134,12 @@ impl World {
     let received = world.shown().content.head.received;
     world.dossier.claims.disputed.insert(received, "of another server".into());
 })]
+#[case::advisory(|world: &mut World| {
+    let rule = format!("id: EX-1\nvidimus: {{servers: [{NAME}]}}\n");
+    let (advisories, _) = read_own(&[Source::new("own.yaml", rule)]);
+    let own = OwnAdvisories { advisories, ..OwnAdvisories::default() };
+    world.policy = world.policy.clone().with_advisories(std::sync::Arc::new(own));
+})]
 #[case::answer_of_packages(|world: &mut World| {
     let received = world.shown().content.head.received;
     world.dossier.claims.answered.insert(received);
@@ -210,7 +217,7 @@ fn each_member_of_a_rule_changes_the_digest() {
 #[test]
 fn digest_of_an_unchanged_sheet_stays_the_same() {
     let digest = World::new().digest().to_string();
-    assert_eq!(digest, "sha256:93e78cbcff179f62c6ce301e0b6d9ff7922efb2d67de8647c0e6e3367ca289ac");
+    assert_eq!(digest, "sha256:303265346d0e101ff28b131245689d74fdf4cd65ab381e2d7576be12b13e5fcd");
 }
 
 proptest! {

@@ -3,6 +3,7 @@ use std::sync::Arc;
 use tokio::sync::watch;
 
 use super::overlays::LoadedOverlays;
+use crate::advisory::OwnAdvisories;
 use crate::config::Settings;
 use crate::curation::{PolicySnapshot, UpstreamPolicy};
 use crate::overlay::{OverlaySet, Reading};
@@ -44,8 +45,9 @@ impl Policy {
     /// Makes loaded overlays the current ones.
     pub(in crate::daemon) fn enforce(&self, overlays: LoadedOverlays) {
         self.current_policy.send_modify(|current_policy| {
-            let upstreams = current_policy.snapshot.upstreams.clone();
-            *current_policy = Arc::new(combine(&self.settings, overlays, upstreams));
+            let PolicySnapshot { upstreams, advisories, .. } = &*current_policy.snapshot;
+            let combined = combine(&self.settings, overlays, upstreams.clone());
+            *current_policy = Arc::new(combined.with_advisories(Arc::clone(advisories)));
         });
     }
 
@@ -56,8 +58,9 @@ impl Policy {
             let overlays = current_policy.overlays.clone().hiding(denials);
             let is_changed = !Arc::ptr_eq(&overlays.set, &current_policy.set);
             if is_changed {
-                let upstreams = current_policy.snapshot.upstreams.clone();
-                *current_policy = Arc::new(combine(&self.settings, overlays, upstreams));
+                let PolicySnapshot { upstreams, advisories, .. } = &*current_policy.snapshot;
+                let combined = combine(&self.settings, overlays, upstreams.clone());
+                *current_policy = Arc::new(combined.with_advisories(Arc::clone(advisories)));
             }
             is_changed
         });
@@ -67,8 +70,29 @@ impl Policy {
     pub(in crate::daemon) fn define_upstreams(&self, upstreams: Vec<UpstreamPolicy>) {
         self.current_policy.send_modify(|current_policy| {
             let overlays = current_policy.overlays.clone();
-            *current_policy = Arc::new(combine(&self.settings, overlays, upstreams));
+            let advisories = Arc::clone(&current_policy.snapshot.advisories);
+            let combined = combine(&self.settings, overlays, upstreams);
+            *current_policy = Arc::new(combined.with_advisories(advisories));
         });
+    }
+
+    /// Makes the organisation's advisories the current ones.
+    pub(in crate::daemon) fn advise(&self, advisories: Arc<OwnAdvisories>) {
+        self.current_policy.send_modify(|current_policy| {
+            let overlays = current_policy.overlays.clone();
+            let upstreams = current_policy.snapshot.upstreams.clone();
+            let combined = combine(&self.settings, overlays, upstreams);
+            *current_policy = Arc::new(combined.with_advisories(advisories));
+        });
+    }
+}
+
+impl CurrentPolicy {
+    /// Returns this policy with the organisation's advisories.
+    #[must_use]
+    pub fn with_advisories(self, advisories: Arc<OwnAdvisories>) -> Self {
+        let snapshot = Arc::unwrap_or_clone(self.snapshot).with_advisories(advisories);
+        Self { snapshot: Arc::new(snapshot), ..self }
     }
 }
 

@@ -92,7 +92,11 @@ impl Proposal {
             let loaded = judge_folder(&named, folder, Some(&ids), &known, now, parsed)?;
             if loaded.refused { Err(loaded.findings) } else { Ok(loaded) }
         };
-        let snapshot = |loaded| combine(settings, loaded, upstreams.clone()).snapshot;
+        let advisories = &current.snapshot.advisories;
+        let snapshot = |loaded| {
+            let combined = combine(settings, loaded, upstreams.clone());
+            combined.with_advisories(Arc::clone(advisories)).snapshot
+        };
         let (before, known, parsed) = match self.base {
             None => {
                 let CurrentPolicy { snapshot, overlays, .. } = current;

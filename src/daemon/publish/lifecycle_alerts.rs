@@ -81,6 +81,12 @@ pub(super) fn ended_by<'a>(entry: &EntryEvaluation<'a>, now: Timestamp) -> Vec<E
             let is_meant = |what: &Ends<'_>| matches!(what, Ends::Waiver(waived) if covers(waived));
             excepting().flat_map(|rule| ended(rule, &is_meant)).collect()
         }
+        Some((_, Evidence::Advised { .. })) => {
+            let hides =
+                |waived: &WaivedCondition| entry.advised().any(|id| waived.covers_advisory(id));
+            let is_meant = |what: &Ends<'_>| matches!(what, Ends::Waiver(waived) if hides(waived));
+            excepting().flat_map(|rule| ended(rule, &is_meant)).collect()
+        }
         Some((_, Evidence::Unsafe { .. })) => {
             let objections = entry.content.facts.iter().flat_map(|facts| &facts.objections);
             let found: BTreeSet<&str> =

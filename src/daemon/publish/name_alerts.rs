@@ -2,9 +2,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::lifecycle_alerts::ended_by;
 use super::renames::Spelling;
-use crate::alert::{AlertKind, Evidence as Item, ReportedAlert};
+use crate::alert::{AlertKind, Evidence as Item, Figure, ReportedAlert};
 use crate::curation::{
-    Authorities, Authority, Dossier, EntryEvaluation, Evaluation, Evidence, Gate,
+    Authorities, Authority, Concern, Dossier, EntryEvaluation, Evaluation, Evidence, Gate,
     OwnershipEvidence, PolicySnapshot, QuarantinedFacts,
 };
 use crate::daemon::runtime::revocation;
@@ -18,6 +18,7 @@ const MAX_CHANGES: usize = 64;
 fn is_expected(evidence: &Evidence<'_>) -> bool {
     match evidence {
         Evidence::Expired(_)
+        | Evidence::Advised { .. }
         | Evidence::Missing
         | Evidence::Damaged(_)
         | Evidence::Replaced
@@ -116,6 +117,7 @@ impl NameAlerts {
                 _ => {}
             }
         }
+        alerts.advised(dossier, evaluation);
         alerts.unreadable(dossier, evaluation);
         alerts.no_longer_served(dossier, evaluation, now);
         alerts
@@ -143,6 +145,36 @@ impl NameAlerts {
             let alert = ReportedAlert::new(AlertKind::NoLongerServed, name.as_str(), items);
             self.reported_alerts.push(alert.of_namespace(name.namespace()));
         }
+    }
+
+    /// Reports the advisories that concern versions which are served, or would be: one alert for a name.
+    fn advised(&mut self, dossier: &Dossier, evaluation: &Evaluation<'_>) {
+        let mut heaviest: Option<&Concern<'_>> = None;
+        let mut items = BTreeSet::new();
+        let mut is_served = false;
+        for entry in evaluation.entries.iter().filter(|entry| entry.is_approved()) {
+            for concern in entry.concerns.iter().filter(|concern| concern.waive.is_none()) {
+                items.insert(Item::Advisory {
+                    advisory: concern.id().to_owned(),
+                    hides: concern.hides(),
+                    about: concern.about.without_version(),
+                });
+                is_served |= entry.is_served();
+                let weight = |concern: &Concern<'_>| (concern.hides(), concern.advisory.severity);
+                if heaviest.is_none_or(|known| weight(known) < weight(concern)) {
+                    heaviest = Some(concern);
+                }
+            }
+        }
+        let Some(Concern { advisory, .. }) = heaviest else { return };
+        let text = match advisory.summary.as_str() {
+            "" => format!("severity {}", advisory.severity.as_str()),
+            summary => format!("severity {}: {summary}", advisory.severity.as_str()),
+        };
+        let alert = ReportedAlert::new(AlertKind::Advisory, dossier.name.as_str(), items);
+        let alert = alert.of_namespace(dossier.name.namespace()).of_served(is_served);
+        let figures = vec![Figure::Reason { text }];
+        self.reported_alerts.push(ReportedAlert { figures, ..alert });
     }
 
     /// Reports served versions that their upstream now sends in a form that is not well-formed.

@@ -7,6 +7,7 @@
 //!
 //! [`evaluate`]: crate::curation::evaluate
 
+mod advisories;
 mod entry;
 mod explain;
 mod history;
@@ -24,6 +25,10 @@ mod show;
 mod status;
 mod store;
 
+pub use advisories::{
+    AdvisoriesReport, AdvisoryReport, Concerned, FeedAdvisoryReport, FeedReport, OwnReport,
+    advisories, advisory,
+};
 pub use entry::{Dates, Drift};
 pub use explain::explain_name;
 pub use history::{

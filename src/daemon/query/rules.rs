@@ -273,9 +273,11 @@ const fn remedy(gate: Gate, is_exact: bool) -> &'static str {
             "the content was changed after its publication; review it and pin its digest"
         }
         Gate::ValidForStrictClients => "the entries violate the schema; ask the publisher",
-        Gate::WellFormed | Gate::ActiveUpstream | Gate::UpstreamAuthoritative | Gate::Approved => {
-            "`vidimus explain` shows the gate with its evidence"
-        }
+        Gate::WellFormed
+        | Gate::NoAdvisory
+        | Gate::ActiveUpstream
+        | Gate::UpstreamAuthoritative
+        | Gate::Approved => "`vidimus explain` shows the gate with its evidence",
     }
 }
 

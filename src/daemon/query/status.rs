@@ -2,6 +2,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::advisories::{AdvisoriesReport, advisories};
 use super::packages::PackageCounts;
 use super::store::StoreReport;
 use crate::alert::AlertReport;
@@ -31,6 +32,9 @@ pub struct StatusReport {
     pub dropped_log_lines: u64,
     pub overlays: OverlayReport,
     pub upstreams: Vec<UpstreamReport>,
+    /// The sources of advisories.
+    #[serde(default)]
+    pub advisories: AdvisoriesReport,
     /// The next part of a rule that ends.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub next_end: Option<NextEnd>,
@@ -150,6 +154,7 @@ pub fn status(
             findings,
         },
         upstreams: reports?,
+        advisories: advisories(snapshot, &current_policy.snapshot)?,
         next_end: next_end(&current_policy.set, now),
         owners,
         packages: PackageCounts::of(snapshot)?,

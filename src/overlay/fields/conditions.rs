@@ -119,18 +119,19 @@ pub(in crate::overlay) const REMOTES: Table = Table {
 
 pub(in crate::overlay) const WAIVE: Table = Table {
     heading: "waive",
-    intro: "The entries that the rule selects do not have to meet one condition, of whichever rule, until the waiver \
-            ends. Several rules each waive one.",
+    intro: "The entries that the rule selects do not have to meet one condition, of whichever rule, or are served \
+            although one advisory concerns them, until the waiver ends. Several rules each waive one.",
     opening: "servers:\n  - name: com.example/wiki\n    waive:\n",
     fields: &[
-        Field::new("condition", "word", "The condition.")
-            .required()
+        Field::new("condition", "word", "The condition. This key or `advisory` is required.")
             .allowed(
                 "`packages`, `remotes`, `packages.types`, `packages.registries`, `packages.identifiers`, \
                  `remotes.hosts`, `remotes.transports`, `secrets`, `environment`, `runtimes`, `pinned_packages`, \
                  `ownership`",
             )
             .example("pinned_packages"),
+        Field::new("advisory", "text", "The id of an advisory, in place of `condition`.")
+            .allowed("the id of one advisory, as `vidimus advisories` lists it"),
         Field::new("reason", "text", "Why the entries need not meet it.")
             .required()
             .example("the vendor publishes no digests yet"),

@@ -18,6 +18,7 @@ const PURE: [&str; 11] = [
     "ownership",
     "lookalike",
     "overlay",
+    "advisory",
     "curation",
     "catalog",
     "history",

@@ -13,7 +13,7 @@ use layers::Permission;
 use source::Source;
 
 /// Every module, from the bottom up, with the modules that it may use.
-const MAY_USE: [Permission<'static>; 23] = [
+const MAY_USE: [Permission<'static>; 24] = [
     ("model", &[]),
     ("lint", &["model"]),
     ("sync", &["model"]),
@@ -22,12 +22,19 @@ const MAY_USE: [Permission<'static>; 23] = [
     ("lookalike", &["model", "ownership"]),
     ("alert", &["model", "artefact", "lookalike"]),
     ("overlay", &["model", "lint", "ownership", "artefact", "lookalike"]),
-    ("curation", &["model", "overlay", "lint", "ownership", "artefact", "lookalike"]),
+    ("advisory", &["model", "lint", "overlay", "ownership"]),
+    ("curation", &["model", "overlay", "lint", "ownership", "artefact", "lookalike", "advisory"]),
     ("catalog", &["model", "artefact", "overlay", "curation"]),
     ("history", &["model", "lint", "overlay", "ownership"]),
     ("provenance", &["model", "ownership"]),
-    ("store", &["model", "lint", "alert", "sync", "ownership", "artefact", "curation", "history"]),
-    ("remote", &["model", "sync", "ownership", "artefact", "alert"]),
+    (
+        "store",
+        &[
+            "model", "lint", "alert", "sync", "ownership", "artefact", "advisory", "curation",
+            "history",
+        ],
+    ),
+    ("remote", &["model", "sync", "ownership", "artefact", "advisory", "alert"]),
     ("attestation", &["model", "provenance"]),
     ("config", &["model", "lint", "overlay", "sync", "curation", "ownership", "alert"]),
     (
@@ -38,6 +45,7 @@ const MAY_USE: [Permission<'static>; 23] = [
             "alert",
             "sync",
             "overlay",
+            "advisory",
             "curation",
             "catalog",
             "history",
@@ -49,13 +57,17 @@ const MAY_USE: [Permission<'static>; 23] = [
             "lookalike",
         ],
     ),
-    ("api", &["model", "alert", "sync", "curation", "catalog", "store", "config", "daemon"]),
+    (
+        "api",
+        &["model", "advisory", "alert", "sync", "curation", "catalog", "store", "config", "daemon"],
+    ),
     ("telemetry", &[]),
     ("demo", &["model", "daemon", "api"]),
     (
         "cli",
         &[
             "model",
+            "advisory",
             "lint",
             "alert",
             "sync",

@@ -111,10 +111,10 @@ fn of_rules(altered: &Altered<'_>, affected: &Affected) -> Vec<WeakenedRule> {
         }
         let known = replaced.get(&std::ptr::from_ref(new)).and_then(|old| old.waive.as_ref());
         let waived =
-            |rule: &Rule| rule.waive.as_ref().map(|waive| (waive.condition, waive.expires));
+            |rule: &Rule| rule.waive.as_ref().map(|waive| (waive.condition.clone(), waive.expires));
         let by = match known {
             None => WeakenedBy::Added,
-            Some(known) if waived(new) != Some((known.condition, known.expires)) => {
+            Some(known) if waived(new) != Some((known.condition.clone(), known.expires)) => {
                 WeakenedBy::Changed
             }
             Some(_) => continue,

@@ -1,0 +1,193 @@
+//! The order of versions, and the ranges of advisories.
+
+use std::cmp::Ordering;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+use smol_str::SmolStr;
+
+use super::ecosystem::Ecosystem;
+
+/// A bound of a range.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Event {
+    Introduced(SmolStr),
+    Fixed(SmolStr),
+    LastAffected(SmolStr),
+}
+
+/// The versions between the bounds of an advisory, in ascending order.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Range(Vec<Event>);
+
+/// The start before every version.
+const ZERO: &str = "0";
+
+/// A version that can be compared with others of its ecosystem.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Ordered {
+    Zero,
+    Semantic(semver::Version),
+    Python(pep440_rs::Version),
+}
+
+impl Ordered {
+    /// Reads a version of an ecosystem; `None` if it is not one, or the ecosystem has no order here.
+    pub(super) fn read(ecosystem: Ecosystem, text: &str) -> Option<Self> {
+        match ecosystem {
+            Ecosystem::Npm | Ecosystem::Cargo | Ecosystem::Go => semantic(text).map(Self::Semantic),
+            Ecosystem::Pypi => pep440_rs::Version::from_str(text).ok().map(Self::Python),
+            Ecosystem::Nuget | Ecosystem::Oci | Ecosystem::Mcpb => None,
+        }
+    }
+
+    fn bound(ecosystem: Ecosystem, text: &str) -> Option<Self> {
+        if text == ZERO { Some(Self::Zero) } else { Self::read(ecosystem, text) }
+    }
+
+    fn compare(&self, other: &Self) -> Ordering {
+        match (self, other) {
+            (Self::Semantic(left), Self::Semantic(right)) => left.cmp_precedence(right),
+            (Self::Python(left), Self::Python(right)) => left.cmp(right),
+            (Self::Zero, Self::Zero) => Ordering::Equal,
+            (Self::Zero, _) => Ordering::Less,
+            // Versions of two ecosystems are not compared.
+            _ => Ordering::Greater,
+        }
+    }
+}
+
+/// Reads a semantic version. Bounds of real advisories leave out numbers, and versions of Go begin with a `v`.
+fn semantic(text: &str) -> Option<semver::Version> {
+    let text = text.strip_prefix('v').unwrap_or(text);
+    let end = text.find(['-', '+']).unwrap_or(text.len());
+    let (numbers, rest) = text.split_at(end);
+    match numbers.bytes().filter(|byte| *byte == b'.').count() {
+        2 => semver::Version::parse(text).ok(),
+        missing @ (0 | 1) => {
+            let zeros = if missing == 0 { ".0.0" } else { ".0" };
+            semver::Version::parse(&format!("{numbers}{zeros}{rest}")).ok()
+        }
+        _ => None,
+    }
+}
+
+impl Event {
+    /// Returns the version of the bound.
+    #[must_use]
+    pub fn version(&self) -> &str {
+        let (Self::Introduced(version) | Self::Fixed(version) | Self::LastAffected(version)) = self;
+        version
+    }
+}
+
+impl Range {
+    /// Returns the range of every version.
+    #[must_use]
+    pub fn everything() -> Self {
+        Self(vec![Event::Introduced(ZERO.into())])
+    }
+
+    /// Checks and orders the bounds of a range.
+    ///
+    /// # Errors
+    /// The reason why no version can be in it, or why it cannot be compared.
+    pub(super) fn new(ecosystem: Ecosystem, events: Vec<Event>) -> Result<Self, String> {
+        if events == [Event::Introduced(ZERO.into())] {
+            return Ok(Self(events));
+        }
+        if !ecosystem.has_order() {
+            return Err(format!("ranges of {ecosystem} are not compared here"));
+        }
+        let mut ordered = Vec::with_capacity(events.len());
+        for event in events {
+            let Some(bound) = Ordered::bound(ecosystem, event.version()) else {
+                return Err(format!("`{}` is not a version of {ecosystem}", event.version()));
+            };
+            ordered.push((bound, event));
+        }
+        // Bounds of one version keep their order: one range may begin where another ends.
+        ordered.sort_by(|(left, _), (right, _)| left.compare(right));
+        let mut open: Option<&Ordered> = None;
+        for (bound, event) in &ordered {
+            match (event, open) {
+                (Event::Introduced(_), _) => open = open.or(Some(bound)),
+                (_, None) => {
+                    return Err(format!("it ends at {} before it begins", event.version()));
+                }
+                (Event::Fixed(_), Some(begin)) if begin.compare(bound).is_eq() => {
+                    return Err(format!("it begins and ends at {}", event.version()));
+                }
+                (Event::Fixed(_) | Event::LastAffected(_), Some(_)) => open = None,
+            }
+        }
+        if ordered.is_empty() {
+            return Err("it has no bounds".to_owned());
+        }
+        Ok(Self(ordered.into_iter().map(|(_, event)| event).collect()))
+    }
+
+    /// Returns true if every version is in it.
+    #[must_use]
+    pub fn is_everything(&self) -> bool {
+        matches!(self.0.as_slice(), [Event::Introduced(version)] if version == ZERO)
+    }
+
+    pub(super) fn contains(&self, ecosystem: Ecosystem, version: &Ordered) -> bool {
+        let mut inside = false;
+        for event in &self.0 {
+            let Some(bound) = Ordered::bound(ecosystem, event.version()) else { return false };
+            let order = version.compare(&bound);
+            match event {
+                Event::Introduced(_) if order.is_ge() => inside = true,
+                Event::Fixed(_) if order.is_ge() => inside = false,
+                Event::LastAffected(_) if order.is_gt() => inside = false,
+                _ => {}
+            }
+        }
+        inside
+    }
+
+    /// Returns the bounds, in ascending order.
+    #[must_use]
+    pub fn events(&self) -> &[Event] {
+        &self.0
+    }
+}
+
+/// Returns true if two texts are one version of an ecosystem, as its clients compare them.
+pub(super) fn is_same_version(ecosystem: Ecosystem, left: &str, right: &str) -> bool {
+    if left == right {
+        return true;
+    }
+    match ecosystem {
+        Ecosystem::Nuget => nuget_form(left) == nuget_form(right),
+        Ecosystem::Oci | Ecosystem::Mcpb => false,
+        _ => {
+            let (left, right) = (Ordered::read(ecosystem, left), Ordered::read(ecosystem, right));
+            left.zip(right).is_some_and(|(left, right)| left.compare(&right).is_eq())
+        }
+    }
+}
+
+/// Returns a version of `NuGet` as its registry lists it: in lower case, without metadata and needless zeros.
+fn nuget_form(text: &str) -> String {
+    let text = text.split('+').next().unwrap_or_default().to_ascii_lowercase();
+    let (numbers, label) = text
+        .split_once('-')
+        .map_or((text.as_str(), None), |(numbers, label)| (numbers, Some(label)));
+    let mut numbers: Vec<&str> = numbers
+        .split('.')
+        .map(|number| match number.trim_start_matches('0') {
+            "" => ZERO,
+            number => number,
+        })
+        .collect();
+    numbers.resize(numbers.len().max(3), ZERO);
+    if numbers.len() == 4 && numbers[3] == ZERO {
+        numbers.pop();
+    }
+    let numbers = numbers.join(".");
+    label.map_or_else(|| numbers.clone(), |label| format!("{numbers}-{label}"))
+}

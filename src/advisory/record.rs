@@ -1,0 +1,181 @@
+use serde::{Deserialize, Serialize};
+use smol_str::SmolStr;
+
+use super::ecosystem::{Ecosystem, PackageKey, versions_of};
+use super::range::{Ordered, Range, is_same_version};
+use crate::model::{Digest, Timestamp};
+
+/// One advisory, as far as this registry needs it.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Advisory {
+    pub id: SmolStr,
+    /// Ids of the same matter in other databases.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub aliases: Vec<SmolStr>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub modified: Option<Timestamp>,
+    /// The time since which it does not apply any more.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub withdrawn: Option<Timestamp>,
+    /// The first line, shortened.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub summary: String,
+    pub severity: Severity,
+    /// The packages of ecosystems that entries can name.
+    pub affected: Vec<Affected>,
+    /// The number of different packages that it names, of whichever ecosystem.
+    pub packages: usize,
+    /// The parts that could not be read, each with the reason.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub faults: Vec<String>,
+}
+
+/// The affected versions of one package.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Affected {
+    pub ecosystem: Ecosystem,
+    /// In the normal form of the ecosystem.
+    pub package: String,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub ranges: Vec<Range>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub versions: Vec<SmolStr>,
+}
+
+/// An advisory with the feed that it comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FeedAdvisory {
+    pub feed: SmolStr,
+    pub advisory: Advisory,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Severity {
+    Low,
+    Medium,
+    High,
+    Critical,
+    /// Not stated in a form that is read here, so it may be any.
+    Unknown,
+}
+
+/// The consequence of an advisory for what it concerns.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Effect {
+    Hide,
+    Alert,
+}
+
+/// The relation of a package to an advisory that concerns it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Match {
+    /// Its version is affected.
+    Certain,
+    /// It states no version, or one that cannot be compared.
+    Possible,
+}
+
+impl Severity {
+    pub const WORDS: [(&str, Self); 5] = [
+        ("low", Self::Low),
+        ("medium", Self::Medium),
+        ("high", Self::High),
+        ("critical", Self::Critical),
+        ("unknown", Self::Unknown),
+    ];
+
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        Self::WORDS[self as usize].0
+    }
+
+    /// Returns the severity of a score times ten.
+    pub(super) const fn of_score(tenths: u32) -> Self {
+        match tenths {
+            90.. => Self::Critical,
+            70.. => Self::High,
+            40.. => Self::Medium,
+            _ => Self::Low,
+        }
+    }
+}
+
+impl Advisory {
+    /// Returns true for a report of malicious code, by the prefix that its database reserves.
+    #[must_use]
+    pub fn is_malicious(&self) -> bool {
+        self.id.starts_with("MAL-")
+    }
+
+    /// Returns the packages that it affects; none if it is withdrawn.
+    pub fn keys(&self) -> impl Iterator<Item = PackageKey> {
+        let affected = self.affected.iter().filter(|_| self.withdrawn.is_none());
+        affected.map(Affected::key)
+    }
+
+    /// Returns the effect on a package of an entry; `None` if it does not concern it.
+    #[must_use]
+    pub fn effect_on(
+        &self,
+        key: &PackageKey,
+        identifier: &str,
+        version: Option<&str>,
+    ) -> Option<(Effect, Match)> {
+        if self.withdrawn.is_some() {
+            return None;
+        }
+        let versions = versions_of(key.ecosystem, identifier, version);
+        let of_package = self.affected.iter().filter(|affected| affected.is_about(key));
+        let found = of_package.filter_map(|affected| {
+            let matched = affected.compare(&versions)?;
+            let is_definite = self.packages == 1 || affected.ranges.is_empty();
+            let hides = matched == Match::Certain && self.is_malicious() && is_definite;
+            Some((if hides { Effect::Hide } else { Effect::Alert }, matched))
+        });
+        found.min()
+    }
+
+    /// Returns the digest of everything that is read of it.
+    #[must_use]
+    pub fn digest(&self) -> Digest {
+        Digest::of_hash(self)
+    }
+}
+
+impl Affected {
+    #[must_use]
+    pub fn key(&self) -> PackageKey {
+        PackageKey { ecosystem: self.ecosystem, package: self.package.clone() }
+    }
+
+    fn is_about(&self, key: &PackageKey) -> bool {
+        self.ecosystem == key.ecosystem && self.package == key.package
+    }
+
+    /// Compares the versions that a package of an entry states.
+    pub(super) fn compare(&self, versions: &[&str]) -> Option<Match> {
+        let Self { ecosystem, ranges, versions: enumerated, .. } = self;
+        if ranges.iter().any(Range::is_everything) {
+            return Some(Match::Certain);
+        }
+        let is_enumerated = |version: &&str| {
+            enumerated.iter().any(|affected| is_same_version(*ecosystem, affected, version))
+        };
+        if versions.iter().any(is_enumerated) {
+            return Some(Match::Certain);
+        }
+        let ordered: Vec<Ordered> =
+            versions.iter().filter_map(|version| Ordered::read(*ecosystem, version)).collect();
+        if ordered
+            .iter()
+            .any(|version| ranges.iter().any(|range| range.contains(*ecosystem, version)))
+        {
+            return Some(Match::Certain);
+        }
+        let is_known =
+            if ecosystem.has_order() { !ordered.is_empty() } else { !versions.is_empty() };
+        (!is_known).then_some(Match::Possible)
+    }
+}

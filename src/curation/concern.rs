@@ -1,0 +1,200 @@
+//! The advisories that concern an entry: those of feeds about its packages, and those of the organisation.
+
+use std::cmp::Reverse;
+use std::collections::BTreeSet;
+use std::fmt;
+
+use super::dossier::{ContentHead, Dossier};
+use super::facts::{ContentFacts, PackageFacts};
+use super::policy::PolicySnapshot;
+use crate::advisory::{Advisory, Effect, Match, OwnAdvisory, PackageKey};
+use crate::model::{Escaped, Timestamp};
+use crate::overlay::{EffectivePolicy, Waive};
+
+/// An advisory that concerns an entry.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Concern<'a> {
+    pub advisory: &'a Advisory,
+    pub effect: Effect,
+    pub about: About<'a>,
+    /// The waiver that lets the entry through, although the advisory hides it.
+    pub waive: Option<&'a Waive>,
+    /// The file and line of an advisory of the organisation.
+    pub own: Option<&'a OwnAdvisory>,
+}
+
+/// The part of an entry that an advisory names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum About<'a> {
+    Package { package: &'a PackageFacts, matched: Match },
+    Server,
+    Host(&'a str),
+    Repository(&'a str),
+}
+
+impl<'a> Concern<'a> {
+    /// Returns true if it hides the entry.
+    #[must_use]
+    pub fn hides(&self) -> bool {
+        self.effect == Effect::Hide && self.waive.is_none()
+    }
+
+    /// Returns the id of the advisory.
+    #[must_use]
+    pub fn id(&self) -> &'a str {
+        &self.advisory.id
+    }
+}
+
+/// Returns what concerns an entry, each advisory once, the heaviest first: what hides, then by severity.
+pub(super) fn concerns<'a>(
+    dossier: &'a Dossier,
+    policy: &'a PolicySnapshot,
+    rules: &EffectivePolicy<'a>,
+    content: &'a ContentHead,
+    now: Timestamp,
+) -> Vec<Concern<'a>> {
+    let own = policy.advisories.effective().filter_map(|own| {
+        let (effect, about) = own_concern(own, dossier, content.facts.as_ref())?;
+        Some((&own.advisory, effect, about, Some(own)))
+    });
+    let packages = || content.facts.iter().flat_map(|facts| &facts.packages);
+    let of_feeds = dossier.advisories.iter().filter_map(|found| {
+        let advisory = &found.advisory;
+        let (effect, about) = packages()
+            .filter_map(|package| about(advisory, package))
+            .min_by_key(|(effect, _)| *effect)?;
+        Some((advisory, effect, about, None))
+    });
+    let mut found: Vec<Concern<'a>> = own
+        .chain(of_feeds)
+        .map(|(advisory, effect, about, own)| {
+            let covering = rules.waivers.iter().copied().filter(|waive| {
+                effect == Effect::Hide
+                    && waive.condition.covers_advisory(&advisory.id)
+                    && now <= waive.expires
+            });
+            let waive = covering.max_by_key(|waive| waive.expires);
+            Concern { advisory, effect, about, waive, own }
+        })
+        .collect();
+    found.sort_by_key(|concern| {
+        let Concern { advisory, effect, .. } = concern;
+        (!concern.hides(), *effect, Reverse(advisory.severity), &advisory.id)
+    });
+    let mut known = BTreeSet::new();
+    // Two feeds may have one advisory; the heavier stays.
+    found.retain(|concern| known.insert(concern.id()));
+    found
+}
+
+fn about<'a>(advisory: &Advisory, package: &'a PackageFacts) -> Option<(Effect, About<'a>)> {
+    let PackageFacts { registry, identifier, version, .. } = package;
+    let key = PackageKey::of_entry(registry, identifier)?;
+    let (effect, matched) = advisory.effect_on(&key, identifier, version.as_deref())?;
+    Some((effect, About::Package { package, matched }))
+}
+
+/// Returns the effect of an advisory of the organisation, and the part of the entry that it names.
+fn own_concern<'a>(
+    own: &'a OwnAdvisory,
+    dossier: &Dossier,
+    facts: Option<&'a ContentFacts>,
+) -> Option<(Effect, About<'a>)> {
+    if own.selects(&dossier.name) {
+        return Some((own.action, About::Server));
+    }
+    let facts = facts?;
+    if let Some(host) = facts.hosts.iter().find(|host| own.names_host(host)) {
+        return Some((own.action, About::Host(host)));
+    }
+    if let Some(url) = facts.repository.as_ref().filter(|url| own.names_repository(url)) {
+        return Some((own.action, About::Repository(url)));
+    }
+    let of_packages = facts.packages.iter().filter_map(|package| {
+        let (_, about) = about(&own.advisory, package)?;
+        // A version that is not known never hides what is served.
+        let is_certain = matches!(about, About::Package { matched: Match::Certain, .. });
+        Some((if is_certain { own.action } else { Effect::Alert }, about))
+    });
+    of_packages.min_by_key(|(effect, _)| *effect)
+}
+
+/// Returns true if an advisory of the organisation hides a version of a name that a view shows.
+#[must_use]
+pub fn hides_what_is_visible(own: &OwnAdvisory, dossier: &Dossier) -> bool {
+    let visible = dossier.rows.iter().filter(|row| dossier.is_visible(&row.version));
+    let contents = visible.flat_map(|row| std::iter::once(&row.content).chain(&row.others));
+    contents.into_iter().any(|content| {
+        own_concern(own, dossier, content.facts.as_ref())
+            .is_some_and(|(effect, _)| effect == Effect::Hide)
+    })
+}
+
+impl About<'_> {
+    /// Describes the part of an entry in a way that is the same for its versions.
+    #[must_use]
+    pub fn without_version(&self) -> String {
+        match self {
+            Self::Package { package, .. } => {
+                format!("the {} package {}", package.registry, package.identifier)
+            }
+            Self::Server => "the server".to_owned(),
+            Self::Host(host) => format!("the host {host}"),
+            Self::Repository(url) => format!("the repository {url}"),
+        }
+    }
+}
+
+impl fmt::Display for Concern<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { advisory, effect, about, waive, own } = self;
+        write!(f, "{} ", Escaped(&advisory.id))?;
+        f.write_str(match effect {
+            Effect::Hide if waive.is_some() => "would hide it",
+            Effect::Hide => "hides it",
+            Effect::Alert => "concerns it",
+        })?;
+        write!(f, ": {about}")?;
+        if !advisory.summary.is_empty() {
+            write!(f, ": {}", Escaped(&advisory.summary))?;
+        }
+        if let Some(own) = own {
+            write!(f, "; at {}", own.place)?;
+        }
+        match waive {
+            None => Ok(()),
+            Some(waive) => write!(f, "; waived until {} at {}", waive.expires, waive.place),
+        }
+    }
+}
+
+impl fmt::Display for About<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Package { package, matched } => {
+                let PackageFacts { registry, identifier, version, .. } = package;
+                write!(f, "the {} package {}", Escaped(registry), Escaped(identifier))?;
+                match (version, matched) {
+                    (Some(version), Match::Certain) => {
+                        write!(f, " {} is affected", Escaped(version))
+                    }
+                    (None, Match::Certain) => f.write_str(" is affected in every version"),
+                    (Some(version), Match::Possible) => {
+                        write!(
+                            f,
+                            " {} may be affected: that is not an exact version",
+                            Escaped(version)
+                        )
+                    }
+                    (None, Match::Possible) => {
+                        f.write_str(" may be affected: the entry states no version")
+                    }
+                }
+            }
+            Self::Server => f.write_str("it names this server"),
+            Self::Host(host) => write!(f, "it names the host {}", Escaped(host)),
+            Self::Repository(url) => write!(f, "it names the repository {}", Escaped(url)),
+        }
+    }
+}

@@ -1,0 +1,150 @@
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::fixtures::*;
+use crate::advisory::{FeedAdvisory, Hold, OwnAdvisories, Release, read_osv, read_own};
+use crate::curation::{
+    ContentFacts, Dossier, EntryState, Gate, PolicySnapshot, Screening, evaluate,
+    hides_what_is_visible,
+};
+use crate::lint::Source;
+use crate::model::{Actor, Status, Timestamp};
+
+const NAME: &str = "com.example/tool";
+const SERVER: &str = r#"{"name":"com.example/tool","description":"d","version":"1.0.0","repository":{"url":"https://github.com/example/tool","source":"github"},"remotes":[{"type":"sse","url":"https://mcp.example.net/x"}],"packages":[{"registryType":"pypi","identifier":"Example_Tool","version":"1.2.0","transport":{"type":"stdio"}}]}"#;
+
+fn now() -> Timestamp {
+    at("2026-06-01T12:00:00Z")
+}
+
+/// Returns the dossier of a served entry, with advisories of a feed.
+fn advised(advisories: &[&str]) -> Dossier {
+    let mut row = row("official", "1.0.0", head(Status::Active, JANUARY));
+    row.content.facts = Some(ContentFacts::of(SERVER));
+    let read = |json: &&str| FeedAdvisory {
+        feed: "pypi".into(),
+        advisory: read_osv(json.as_bytes()).expect("an advisory"),
+    };
+    Dossier {
+        advisories: advisories.iter().map(read).collect(),
+        ledger: vec![visible("1.0.0", now())],
+        ..dossier(NAME, vec![row])
+    }
+}
+
+/// Returns a policy that approves the entry, with more rules.
+fn approving(more: &str) -> PolicySnapshot {
+    let rules = format!(
+        "servers:\n- {{name: {NAME}, approval: {{state: approved, reviewed: 2026-02-01, expires: 2026-12-01}}}}\n{more}"
+    );
+    policy(overlays(&rules, now()))
+}
+
+fn own(text: &str) -> OwnAdvisories {
+    let (advisories, findings) = read_own(&[Source::new("own.yaml", text)]);
+    assert_eq!(findings, []);
+    OwnAdvisories { advisories, ..OwnAdvisories::default() }
+}
+
+/// Returns true if the entry is served, and the evidence of the gate in words.
+fn outcome(dossier: &Dossier, policy: &PolicySnapshot, now: Timestamp) -> (bool, String) {
+    let screening = Screening::default();
+    let evaluation = evaluate(dossier, policy, &screening, now);
+    let entry = &evaluation.entries[0];
+    let mut gates = entry.gates();
+    let (_, outcome) = gates.find(|(gate, _)| *gate == Gate::NoAdvisory).expect("the gate");
+    assert_eq!(entry.is_served(), outcome.is_passed());
+    assert_eq!(EntryState::of(entry) == EntryState::Advisory, !entry.is_served());
+    (entry.is_served(), outcome.evidence().to_string())
+}
+
+const EVIL: &str = r#"{"id":"MAL-2026-7","summary":"it sends keys away","affected":[{"package":{"ecosystem":"PyPI","name":"example-tool"},"versions":["1.2"]}]}"#;
+const HIGH: &str = r#"{"id":"GHSA-1","database_specific":{"severity":"HIGH"},"affected":[{"package":{"ecosystem":"PyPI","name":"example.tool"},"ranges":[{"type":"ECOSYSTEM","events":[{"introduced":"0"},{"fixed":"1.2.1"}]}]}]}"#;
+const LOW: &str = r#"{"id":"GHSA-2","database_specific":{"severity":"LOW"},"affected":[{"package":{"ecosystem":"PyPI","name":"example.tool"}}]}"#;
+const OTHER: &str =
+    r#"{"id":"MAL-2026-8","affected":[{"package":{"ecosystem":"npm","name":"example-tool"}}]}"#;
+
+#[rstest::rstest]
+#[case(&[], true, "no advisory concerns it")]
+#[case(&[OTHER], true, "no advisory concerns it")]
+#[case(&[LOW, HIGH], true, "GHSA-1 concerns it: the pypi package Example_Tool 1.2.0 is affected (and 1 more)")]
+#[case(&[LOW, EVIL, HIGH], false, "MAL-2026-7 hides it: the pypi package Example_Tool 1.2.0 is affected: it sends keys away (and 2 more)")]
+// Two feeds have it.
+#[case(&[EVIL, EVIL], false, "MAL-2026-7 hides it: the pypi package Example_Tool 1.2.0 is affected: it sends keys away")]
+fn approval_does_not_override_an_advisory(
+    #[case] advisories: &[&str],
+    #[case] is_served: bool,
+    #[case] evidence: &str,
+) {
+    let found = outcome(&advised(advisories), &approving(""), now());
+    assert_eq!(found, (is_served, evidence.to_owned()));
+}
+
+#[rstest::rstest]
+#[case("servers: [com.example/Tool]", "it names this server")]
+#[case("servers: [com.*/*]", "it names this server")]
+#[case("hosts: [\"*.example.net\"]", "it names the host mcp.example.net")]
+#[case(
+    "repositories: [\"https://github.com/Example/Tool\"]",
+    "it names the repository https://github.com/example/tool"
+)]
+fn own_advisory_hides_what_it_names(#[case] concerned: &str, #[case] why: &str) {
+    for (action, is_served) in [("hide", false), ("alert", true)] {
+        let own = own(&format!("id: EX-1\nvidimus: {{action: {action}, {concerned}}}\n"));
+        let verb = if is_served { "concerns" } else { "hides" };
+        let wanted = (is_served, format!("EX-1 {verb} it: {why}; at own.yaml:1:1"));
+        let dossier = advised(&[]);
+        assert_eq!(hides_what_is_visible(&own.advisories[0], &dossier), !is_served);
+        let policy = approving("").with_advisories(Arc::new(own));
+        assert_eq!(outcome(&dossier, &policy, now()), wanted);
+    }
+}
+
+#[test]
+fn own_advisory_on_hold_and_one_that_is_withdrawn_hide_nothing() {
+    let text = "id: EX-1\nvidimus: {action: hide, servers: [com.example/tool]}\n";
+    let mut advisories = own(text);
+    let digest = advisories.advisories[0].digest;
+    let hold =
+        Hold { digest, id: "EX-1".into(), hidden: 9, served: 10, since: now(), released: None };
+    let is_served = |own: &OwnAdvisories| {
+        outcome(&advised(&[]), &approving("").with_advisories(Arc::new(own.clone())), now()).0
+    };
+    assert!(!is_served(&advisories));
+    advisories.holds.insert(digest, hold.clone());
+    assert!(is_served(&advisories));
+    let (by, reason) = ("bob".to_owned(), "true".to_owned());
+    let released = Some(Release { by, actor: Actor::DataFolder, at: now(), reason });
+    advisories.holds.insert(digest, Hold { released, ..hold });
+    assert!(!is_served(&advisories));
+    assert!(is_served(&own(&format!("{text}withdrawn: 2026-05-01T00:00:00Z\n"))));
+}
+
+#[test]
+fn waiver_admits_what_its_advisory_hides_until_it_ends() {
+    let waived = |id: &str| {
+        approving(&format!(
+            "- {{name: {NAME}, waive: {{advisory: {id}, reason: r, reviewer: alice, expires: 2026-07-01}}}}\n"
+        ))
+    };
+    let dossier = advised(&[EVIL]);
+    let (is_served, evidence) = outcome(&dossier, &waived("MAL-2026-7"), now());
+    assert!(is_served && evidence.contains("; waived until 2026-07-01"), "{evidence}");
+    assert!(!outcome(&dossier, &waived("MAL-2026-6"), now()).0, "another advisory");
+    let (policy, screening) = (waived("MAL-2026-7"), Screening::default());
+    let evaluation = evaluate(&dossier, &policy, &screening, now());
+    let end = at("2026-07-01T23:59:59.999999Z");
+    assert_eq!(evaluation.holds_until, Some(end.plus(Timestamp::TICK)));
+    assert_eq!(evaluation.entries[0].ends(now()), Some(end));
+    assert!(outcome(&dossier, &policy, end).0);
+    assert!(!outcome(&dossier, &policy, end.plus(Duration::from_micros(1))).0);
+}
+
+#[test]
+fn snapshots_with_other_own_advisories_have_other_revisions() {
+    let of = |text: &str| approving("").with_advisories(Arc::new(own(text))).revision;
+    let hide = "id: EX-1\nvidimus: {action: hide, servers: [com.example/tool]}\n";
+    assert_eq!(of(hide), of(&format!("# moved\n\n{hide}")));
+    assert_ne!(of(hide), of(&hide.replace("hide", "alert")));
+    assert_ne!(of(hide), approving("").revision);
+}

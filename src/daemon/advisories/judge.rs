@@ -1,0 +1,153 @@
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+use std::sync::Arc;
+
+use crate::advisory::{Action, Hold, OwnAdvisories, OwnAdvisory, must_hold, read_own};
+use crate::config::{Folder, KnownFiles, Settings, read_advisories};
+use crate::curation::{PolicySnapshot, hides_what_is_visible};
+use crate::lint::{Finding, Severity, Source};
+use crate::model::{Digest, Timestamp};
+use crate::store::{KeptOwn, Store, StoreError};
+
+/// The advisories of the organisation as they were judged.
+#[derive(Debug, Clone, Default)]
+pub(in crate::daemon) struct Judged {
+    pub(in crate::daemon) own: Arc<OwnAdvisories>,
+    /// The texts that apply, by path below the folder, and the holds.
+    pub(super) kept: KeptOwn,
+    pub(super) findings: Vec<Finding>,
+}
+
+/// Reads the folder of own advisories against what the store has of it, here and in commands that run without a daemon.
+///
+/// # Errors
+/// When the store cannot be read.
+pub fn load_own(
+    settings: &Settings,
+    store: &Store,
+    policy: &PolicySnapshot,
+    now: Timestamp,
+) -> Result<Arc<OwnAdvisories>, StoreError> {
+    Ok(load(settings, store, policy, now)?.own)
+}
+
+/// Returns the findings in the folder of own advisories, which may be absent.
+#[must_use]
+pub fn lint_own(folder: &Path) -> Vec<Finding> {
+    if !folder.exists() {
+        return Vec::new();
+    }
+    let read = read_advisories(folder, &mut KnownFiles::new(), std::time::UNIX_EPOCH);
+    let Folder { sources, mut findings } = read;
+    findings.extend(read_own(&sources).1);
+    findings
+}
+
+pub(super) fn load(
+    settings: &Settings,
+    store: &Store,
+    policy: &PolicySnapshot,
+    now: Timestamp,
+) -> Result<Judged, StoreError> {
+    // No file is known, so the time does not matter.
+    let time = std::time::UNIX_EPOCH;
+    let folder = read_advisories(&settings.advisories, &mut KnownFiles::new(), time);
+    let kept = store.snapshot()?.own_advisories()?;
+    judge(&settings.advisories, folder, &kept, store, policy, now)
+}
+
+/// Judges a folder as it was read against what was kept.
+///
+/// # Errors
+/// When the store cannot be read.
+pub(super) fn judge(
+    path: &Path,
+    folder: Folder,
+    kept: &KeptOwn,
+    store: &Store,
+    policy: &PolicySnapshot,
+    now: Timestamp,
+) -> Result<Judged, StoreError> {
+    let (sources, mut findings) = readable(path, folder, kept);
+    let (own, found) = read_own(&sources);
+    let broken = files_of(&found);
+    findings.extend(found);
+    let (sources, advisories) = if broken.is_empty() {
+        (sources, own)
+    } else {
+        let earlier: BTreeMap<&str, &Arc<Source>> =
+            kept.sources.iter().map(|source| (source.file.as_str(), source)).collect();
+        let last_valid = |source: &Arc<Source>| match earlier.get(source.file.as_str()) {
+            _ if !broken.contains(&source.file) => Some(Arc::clone(source)),
+            earlier => earlier.map(|source| Arc::clone(source)),
+        };
+        let sources: Vec<Arc<Source>> = sources.iter().filter_map(last_valid).collect();
+        let advisories = read_own(&sources).0;
+        (sources, advisories)
+    };
+    let known: BTreeSet<Digest> =
+        read_own(&kept.sources).0.into_iter().map(|own| own.digest).collect();
+    let mut holds = kept.holds.clone();
+    holds.retain(|digest, _| advisories.iter().any(|own| own.digest == *digest));
+    for own in advisories.iter().filter(|own| own.action == Action::Hide) {
+        if own.advisory.withdrawn.is_none() && !known.contains(&own.digest) {
+            holds.extend(hold(own, store, policy, now)?.map(|hold| (own.digest, hold)));
+        }
+    }
+    let kept = KeptOwn { sources, holds: holds.clone() };
+    Ok(Judged { own: Arc::new(OwnAdvisories { advisories, holds }), kept, findings })
+}
+
+/// Returns the hold of a new advisory, if it alone would hide too much of what is served.
+fn hold(
+    own: &OwnAdvisory,
+    store: &Store,
+    policy: &PolicySnapshot,
+    now: Timestamp,
+) -> Result<Option<Hold>, StoreError> {
+    let snapshot = store.snapshot()?;
+    let visible = snapshot.visible_names(policy.view_names())?;
+    let (mut hidden, served) = (0, visible.len());
+    for name in &visible {
+        hidden += usize::from(hides_what_is_visible(own, &snapshot.dossier(name, policy)?));
+    }
+    let id = own.advisory.id.clone();
+    let hold = Hold { digest: own.digest, id, hidden, served, since: now, released: None };
+    Ok(must_hold(hidden, served).then_some(hold))
+}
+
+/// Returns the texts to read, named as below the folder: of a file or folder that cannot be read, those of before.
+fn readable(path: &Path, folder: Folder, kept: &KeptOwn) -> (Vec<Arc<Source>>, Vec<Finding>) {
+    let Folder { sources, mut findings } = folder;
+    if kept.sources.is_empty() && !path.exists() {
+        // It is optional.
+        return (Vec::new(), Vec::new());
+    }
+    if sources.is_empty() && findings.is_empty() && !kept.sources.is_empty() {
+        let place = Source::new(path.to_string_lossy(), "").start();
+        let allowed = "restore the files; to end an advisory, set `withdrawn` in it, or keep one file with a comment";
+        findings.push(Finding::error(&place, "the folder became empty", allowed));
+    }
+    let below = |file: &str| {
+        let below = Path::new(file).strip_prefix(path).map(Path::to_owned);
+        below.unwrap_or_else(|_| file.into())
+    };
+    let named = |source: &Arc<Source>| {
+        Source::new(below(&source.file).to_string_lossy(), source.text.as_str())
+    };
+    let mut sources: Vec<Arc<Source>> = sources.iter().map(named).collect();
+    let failed: Vec<_> = files_of(&findings).iter().map(|file| below(file)).collect();
+    for earlier in &kept.sources {
+        // The folder itself has an empty path below it.
+        let has_failed = failed.iter().any(|failed| Path::new(&earlier.file).starts_with(failed));
+        if has_failed && !sources.iter().any(|source| source.file == earlier.file) {
+            sources.push(Arc::clone(earlier));
+        }
+    }
+    (sources, findings)
+}
+
+fn files_of(findings: &[Finding]) -> BTreeSet<String> {
+    let errors = findings.iter().filter(|finding| finding.severity == Severity::Error);
+    errors.map(|finding| finding.place.source.file.clone()).collect()
+}

@@ -1,0 +1,182 @@
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use tokio::time::Instant as Moment;
+use tokio_util::sync::CancellationToken;
+use tracing::{info, warn};
+
+use super::alerts::report_feeds;
+use super::reading::{Reading, ReadingError};
+use crate::advisory::{FeedFailure, FeedState};
+use crate::config::{AdvisoryFeed, FeedOrigin, Settings};
+use crate::daemon::DaemonError;
+use crate::daemon::runtime::Clock;
+use crate::model::{Name, reason};
+use crate::remote::{Archive, Downloaded, FeedClient, FeedContent};
+use crate::store::{Store, StoreError};
+
+/// A feed that failed is read again after this time at the latest.
+const RETRY_AFTER: Duration = Duration::from_mins(10);
+/// The interval at which the ages of the feeds are looked at.
+const LOOK_EVERY: Duration = Duration::from_mins(10);
+
+/// Takes the names with packages whose advisories changed.
+pub(in crate::daemon) type Touched = Box<dyn Fn(BTreeSet<Name>) + Send + Sync>;
+
+/// The feeds with what their readings need.
+pub(in crate::daemon) struct Feeds {
+    settings: Arc<Settings>,
+    store: Arc<Store>,
+    clock: Arc<Clock>,
+    client: FeedClient,
+    touched: Touched,
+}
+
+impl Feeds {
+    pub(in crate::daemon) fn new(
+        settings: Arc<Settings>,
+        store: Arc<Store>,
+        clock: Arc<Clock>,
+        touched: Touched,
+    ) -> Result<Self, DaemonError> {
+        let ca_files: Vec<_> = settings.egress.ca_file.iter().cloned().collect();
+        let client = FeedClient::new(settings.egress.proxy.as_ref(), &ca_files)
+            .map_err(|source| DaemonError::Feeds { source })?;
+        Ok(Self { settings, store, clock, client, touched })
+    }
+
+    /// Returns the time until each feed is due, by its last reading.
+    fn due(&self, states: &BTreeMap<String, FeedState>) -> Vec<Moment> {
+        let now = self.clock.now();
+        let feeds = self.settings.advisory_feeds.iter();
+        feeds
+            .map(|feed| {
+                let read_at = states.get(&feed.name).and_then(|state| state.read_at);
+                let age = read_at.map(|read_at| now.since(read_at));
+                let wait = age.map(|age| feed.every.saturating_sub(age));
+                Moment::now() + wait.unwrap_or_default()
+            })
+            .collect()
+    }
+
+    /// Reads one feed, and stores its state. Returns false if that failed.
+    async fn read(
+        &self,
+        feed: &AdvisoryFeed,
+        stop: &CancellationToken,
+    ) -> Result<bool, StoreError> {
+        let now = self.clock.now();
+        let mut before = self.store.snapshot()?.feeds()?.remove(&feed.name).unwrap_or_default();
+        before.since.get_or_insert(now);
+        let state = match self.content(feed, before.mark.as_deref()).await {
+            Ok(None) => Ok(FeedState { read_at: Some(now), failure: None, ..before.clone() }),
+            Ok(Some((content, mark))) => {
+                let reading = Reading {
+                    store: &self.store,
+                    feed: &feed.name,
+                    now,
+                    touched: &*self.touched,
+                    is_stopped: &|| stop.is_cancelled(),
+                };
+                reading.read(&content, &before).map(|state| FeedState { mark, ..state })
+            }
+            Err(why) => Err(why),
+        };
+        let (state, is_read) = match state {
+            Ok(state) => (state, true),
+            Err(ReadingError::Stopped) => return Ok(false),
+            Err(error) => {
+                let shrunk = matches!(error, ReadingError::Shrunk { .. });
+                let failure = FeedFailure { at: now, reason: reason(&error), shrunk };
+                warn!(
+                    feed = feed.name,
+                    reason = failure.reason,
+                    "a feed of advisories was not read; what is known stays"
+                );
+                (FeedState { failure: Some(failure), ..before.clone() }, false)
+            }
+        };
+        if is_read && state.advisories != before.advisories {
+            let FeedState { advisories, unreadable, .. } = &state;
+            info!(
+                feed = feed.name,
+                advisories,
+                unreadable = unreadable.count,
+                "a feed of advisories was read"
+            );
+        }
+        self.store.store_feed(&feed.name, &state, now)?;
+        Ok(is_read)
+    }
+
+    /// Opens the content of a feed; `None` if it has not changed.
+    async fn content(
+        &self,
+        feed: &AdvisoryFeed,
+        known: Option<&str>,
+    ) -> Result<Option<(FeedContent, Option<String>)>, ReadingError> {
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "it is compared with times of the file system"
+        )]
+        let now = SystemTime::now();
+        let url = match &feed.origin {
+            FeedOrigin::Path(path) => return Ok(FeedContent::open(path, known, now)?),
+            FeedOrigin::Url(url) => url,
+        };
+        let mut file = tempfile::tempfile_in(&self.settings.data).map_err(ReadingError::file)?;
+        match self.client.download(url, known, &mut file).await? {
+            Downloaded::Unchanged => Ok(None),
+            Downloaded::Changed(mark) => {
+                Ok(Some((FeedContent::Archive(Archive::open(file)?), mark)))
+            }
+        }
+    }
+
+    fn report(&self) -> Result<(), StoreError> {
+        let states = self.store.snapshot()?.feeds()?;
+        report_feeds(&self.store, &self.clock, &self.settings.advisory_feeds, &states);
+        Ok(())
+    }
+}
+
+/// Reads the feeds, each at its interval, until `stop`. It blocks, so it needs a thread of its own.
+///
+/// # Errors
+/// When the store cannot be read or written.
+pub(in crate::daemon) async fn read_feeds(
+    feeds: Arc<Feeds>,
+    stop: CancellationToken,
+) -> Result<(), StoreError> {
+    let configured = &feeds.settings.advisory_feeds;
+    let names: Vec<&str> = configured.iter().map(|feed| feed.name.as_str()).collect();
+    feeds.store.retire_feeds(&names, feeds.clock.now())?;
+    let mut due = feeds.due(&feeds.store.snapshot()?.feeds()?);
+    loop {
+        feeds.report()?;
+        let next = due.iter().enumerate().min_by_key(|(_, at)| **at);
+        let Some((index, at)) = next.map(|(index, at)| (index, *at)) else {
+            stop.cancelled().await;
+            return Ok(());
+        };
+        let look_at = Moment::now() + LOOK_EVERY;
+        tokio::select! {
+            () = stop.cancelled() => return Ok(()),
+            () = tokio::time::sleep_until(at.min(look_at)) => {}
+        }
+        if Moment::now() < at {
+            continue;
+        }
+        let feed = &configured[index];
+        let is_read = feeds.read(feed, &stop).await?;
+        let wait = if is_read { feed.every } else { feed.every.min(RETRY_AFTER) };
+        due[index] = Moment::now() + wait;
+    }
+}
+
+impl ReadingError {
+    fn file(source: std::io::Error) -> Self {
+        Self::Feed(source.into())
+    }
+}

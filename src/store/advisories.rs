@@ -1,0 +1,370 @@
+//! Advisories of feeds with an index by package, the states of feeds, and what is kept of own advisories.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::sync::Arc;
+
+use redb::{ReadableTable, Table};
+
+use super::rows::after;
+use super::tables::{
+    ADVISED_PACKAGES, ADVISORIES, ADVISORY_FEEDS, ADVISORY_HOLDS, Bytes, OWN_ADVISORIES, Row,
+};
+use super::{Rows, Snapshot, Store, StoreError, codec};
+use crate::advisory::{Advisory, FeedAdvisory, FeedState, Hold, MAX_PER_PACKAGE, PackageKey};
+use crate::curation::Dossier;
+use crate::lint::Source;
+use crate::model::{Digest, Name, Timestamp};
+
+/// Twice the limit of one feed, for each of some feeds.
+const MAX_READ: usize = 10 * MAX_PER_PACKAGE as usize;
+
+/// The advisories of the organisation, as far as they are kept.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct KeptOwn {
+    /// The last valid texts, by file.
+    pub sources: Vec<Arc<Source>>,
+    pub holds: BTreeMap<Digest, Hold>,
+}
+
+/// The names by the packages that they use.
+#[derive(Debug)]
+pub enum PackageUsers {
+    Known(HashMap<u64, Vec<Name>>),
+    /// All names: it is not known yet which of them use a package.
+    Unknown(BTreeSet<Name>),
+}
+
+impl PackageUsers {
+    /// Returns the names that may use a package among these, by hash.
+    #[must_use]
+    pub fn of(&self, packages: &HashSet<u64>) -> BTreeSet<Name> {
+        match self {
+            Self::Known(users) => {
+                packages.iter().filter_map(|hash| users.get(hash)).flatten().cloned().collect()
+            }
+            Self::Unknown(names) => names.clone(),
+        }
+    }
+}
+
+impl Store {
+    /// Stores advisories of a feed in place of those with the same ids. Returns the hashes of the packages of those that
+    /// changed.
+    ///
+    /// # Errors
+    /// When the file cannot be written; then none of them is stored.
+    pub fn store_advisories(
+        &self,
+        feed: &str,
+        advisories: &[Advisory],
+        now: Timestamp,
+    ) -> Result<HashSet<u64>, StoreError> {
+        let snapshot = self.snapshot()?;
+        let mut changed = Vec::new();
+        for advisory in advisories {
+            let encoded = codec::json(advisory)?;
+            let before = snapshot.tables.advisories()?.get((feed, advisory.id.as_str()))?;
+            if before.is_none_or(|before| before.value() != encoded.as_slice()) {
+                changed.push((advisory, encoded));
+            }
+        }
+        if changed.is_empty() {
+            return Ok(HashSet::new());
+        }
+        let hashes = changed.iter().flat_map(|(advisory, _)| advisory.keys());
+        let mut touched: HashSet<u64> = hashes.map(|key| key.short_hash()).collect();
+        // Before the commit: a snapshot with these rows finds them.
+        self.advised.add(touched.iter().copied(), || snapshot.advised_hashes())?;
+        drop(snapshot);
+        self.write(now, |transaction| {
+            let mut rows = transaction.open_table(ADVISORIES)?;
+            let mut index = transaction.open_table(ADVISED_PACKAGES)?;
+            for (advisory, encoded) in &changed {
+                let before = rows.insert((feed, advisory.id.as_str()), encoded.as_slice())?;
+                let before = before.and_then(|value| decoded(value.value()));
+                touched.extend(unindex(&mut index, feed, before.as_ref())?);
+                for key in advisory.keys() {
+                    let by = indexed(feed, &advisory.id);
+                    let row = (key.ecosystem.as_str(), key.package.as_str(), by.as_str());
+                    index.insert(row, [].as_slice())?;
+                }
+            }
+            Ok(touched)
+        })
+    }
+
+    /// Removes the advisories of a feed for which `is_listed` is false. Returns the hashes of their packages.
+    ///
+    /// # Errors
+    /// When the file cannot be read or written; then some of them may be removed.
+    pub fn remove_advisories(
+        &self,
+        feed: &str,
+        is_listed: impl Fn(&str) -> bool,
+        now: Timestamp,
+    ) -> Result<HashSet<u64>, StoreError> {
+        const BATCH: usize = 2_000;
+        let gone: Vec<String> = {
+            let snapshot = self.snapshot()?;
+            let end = after(feed);
+            let rows = snapshot.tables.advisories()?.range((feed, "")..(end.as_str(), ""))?;
+            let ids = rows.map(|row| Ok(row?.0.value().1.to_owned()));
+            let gone = ids.filter(|id: &Result<String, StoreError>| {
+                id.as_ref().map_or(true, |id| !is_listed(id))
+            });
+            gone.collect::<Result<_, _>>()?
+        };
+        let mut touched = HashSet::new();
+        for batch in gone.chunks(BATCH) {
+            touched.extend(self.write(now, |transaction| {
+                let mut rows = transaction.open_table(ADVISORIES)?;
+                let mut index = transaction.open_table(ADVISED_PACKAGES)?;
+                let mut touched = Vec::new();
+                for id in batch {
+                    let before = rows.remove((feed, id.as_str()))?;
+                    let before = before.and_then(|value| decoded(value.value()));
+                    touched.extend(unindex(&mut index, feed, before.as_ref())?);
+                }
+                Ok(touched)
+            })?);
+        }
+        Ok(touched)
+    }
+
+    /// Removes the feeds that are not configured any more, with their advisories.
+    ///
+    /// # Errors
+    /// When the file cannot be read or written.
+    pub fn retire_feeds(&self, configured: &[&str], now: Timestamp) -> Result<(), StoreError> {
+        let feeds = self.snapshot()?.feeds()?;
+        for feed in feeds.keys().filter(|feed| !configured.contains(&feed.as_str())) {
+            self.remove_advisories(feed, |_| false, now)?;
+            self.write(now, |transaction| {
+                transaction.open_table(ADVISORY_FEEDS)?.remove(feed.as_str())?;
+                Ok(())
+            })?;
+        }
+        Ok(())
+    }
+
+    /// Stores the state of a feed.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub fn store_feed(
+        &self,
+        feed: &str,
+        state: &FeedState,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        self.write(now, |transaction| {
+            transaction.open_table(ADVISORY_FEEDS)?.insert(feed, codec::json(state)?.as_slice())?;
+            Ok(())
+        })
+    }
+
+    /// Keeps the texts of own advisories and the holds, in place of the previous ones.
+    ///
+    /// # Errors
+    /// When the file cannot be written; then the previous ones stay.
+    pub fn keep_own_advisories(&self, kept: &KeptOwn, now: Timestamp) -> Result<(), StoreError> {
+        self.write(now, |transaction| {
+            let mut table = transaction.open_table(OWN_ADVISORIES)?;
+            table.retain(|_, _| false)?;
+            for source in &kept.sources {
+                table.insert(source.file.as_str(), source.text.as_bytes())?;
+            }
+            let mut table = transaction.open_table(ADVISORY_HOLDS)?;
+            table.retain(|_, _| false)?;
+            for (digest, hold) in &kept.holds {
+                table.insert(*digest.as_bytes(), codec::json(hold)?.as_slice())?;
+            }
+            Ok(())
+        })
+    }
+}
+
+/// Removes an advisory from the index; returns the hashes of its packages.
+fn unindex(
+    index: &mut Table<'_, Row, Bytes>,
+    feed: &str,
+    advisory: Option<&Advisory>,
+) -> Result<Vec<u64>, StoreError> {
+    let Some(advisory) = advisory else { return Ok(Vec::new()) };
+    let by = indexed(feed, &advisory.id);
+    let mut touched = Vec::new();
+    for key in advisory.keys() {
+        index.remove((key.ecosystem.as_str(), key.package.as_str(), by.as_str()))?;
+        touched.push(key.short_hash());
+    }
+    Ok(touched)
+}
+
+/// Returns the last part of a key of the index. Neither a feed nor an id has a blank.
+fn indexed(feed: &str, id: &str) -> String {
+    format!("{feed} {id}")
+}
+
+fn decoded(value: &[u8]) -> Option<Advisory> {
+    serde_json::from_slice(value).ok()
+}
+
+impl Snapshot {
+    /// Adds the advisories about the packages of the rows, by feed and id. One that does not decode is damage: it may
+    /// hide what would be served without it.
+    ///
+    /// # Errors
+    /// When the file cannot be read, as for every method here.
+    pub(super) fn add_advisories(&self, dossier: &mut Dossier) -> Result<(), StoreError> {
+        let rows = dossier.rows.iter();
+        let contents = rows.flat_map(|row| std::iter::once(&row.content).chain(&row.others));
+        let facts = contents.filter_map(|content| content.facts.as_ref());
+        let packages: BTreeSet<(&str, &str)> = facts
+            .flat_map(|facts| &facts.packages)
+            .map(|package| (package.registry.as_str(), package.identifier.as_str()))
+            .collect();
+        let mut found: BTreeSet<(String, String)> = BTreeSet::new();
+        for (kind, identifier) in packages {
+            let Some(key) = PackageKey::of_entry(kind, identifier) else { continue };
+            if self.advised.contains(key.short_hash(), || self.advised_hashes())? {
+                found.extend(self.about_package(&key)?);
+            }
+        }
+        for (feed, id) in found {
+            match self.advisory_of(&feed, &id) {
+                Ok(advisory) => dossier
+                    .advisories
+                    .extend(advisory.map(|advisory| FeedAdvisory { feed: feed.into(), advisory })),
+                Err(StoreError::Damaged(damage)) => dossier.damaged.push(damage),
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+
+    /// Returns the feeds and ids of the advisories about a package.
+    pub(super) fn about_package(
+        &self,
+        key: &PackageKey,
+    ) -> Result<Vec<(String, String)>, StoreError> {
+        let (ecosystem, package) = (key.ecosystem.as_str(), key.package.as_str());
+        let end = after(package);
+        let range = (ecosystem, package, "")..(ecosystem, end.as_str(), "");
+        let mut found = Vec::new();
+        for row in self.tables.advised_packages()?.range(range)?.take(MAX_READ) {
+            let (key, _) = row?;
+            let by = key.value().2.split_once(' ');
+            found.extend(by.map(|(feed, id)| (feed.to_owned(), id.to_owned())));
+        }
+        Ok(found)
+    }
+
+    /// Returns the hashes of all packages that an advisory names.
+    pub(super) fn advised_hashes(&self) -> Result<Vec<u64>, StoreError> {
+        let mut hashes: Vec<u64> = Vec::new();
+        for row in self.tables.advised_packages()?.iter()? {
+            let (key, _) = row?;
+            let (ecosystem, package, _) = key.value();
+            // The key has the normal form already.
+            let Some(ecosystem) = crate::advisory::Ecosystem::of_type(ecosystem) else { continue };
+            let hash = PackageKey { ecosystem, package: package.to_owned() }.short_hash();
+            if hashes.last() != Some(&hash) {
+                hashes.push(hash);
+            }
+        }
+        Ok(hashes)
+    }
+
+    /// Returns one advisory of a feed.
+    ///
+    /// # Errors
+    /// Also when it does not decode.
+    pub fn advisory_of(&self, feed: &str, id: &str) -> Result<Option<Advisory>, StoreError> {
+        let value = self.tables.advisories()?.get((feed, id))?;
+        value.map(|value| codec::read_json(value.value(), "an advisory", id)).transpose()
+    }
+
+    /// Returns the states of all feeds.
+    ///
+    /// # Errors
+    /// When the file cannot be read. A state that does not decode counts as new: the feed is read again.
+    pub fn feeds(&self) -> Result<BTreeMap<String, FeedState>, StoreError> {
+        let mut feeds = BTreeMap::new();
+        for row in self.tables.advisory_feeds()?.iter()? {
+            let (feed, value) = row?;
+            let state = serde_json::from_slice(value.value()).unwrap_or_default();
+            feeds.insert(feed.value().to_owned(), state);
+        }
+        Ok(feeds)
+    }
+
+    /// Returns what is kept of own advisories.
+    ///
+    /// # Errors
+    /// When the file cannot be read, or a text or hold does not decode.
+    pub fn own_advisories(&self) -> Result<KeptOwn, StoreError> {
+        let mut kept = KeptOwn::default();
+        for row in self.tables.own_advisories()?.iter()? {
+            let (file, text) = row?;
+            let text = std::str::from_utf8(text.value())
+                .map_err(|_| StoreError::damaged("an own advisory", file.value()))?;
+            kept.sources.push(Source::new(file.value(), text));
+        }
+        for row in self.tables.advisory_holds()?.iter()? {
+            let (digest, value) = row?;
+            let digest = Digest::from_bytes(digest.value());
+            let hold =
+                codec::read_json(value.value(), "a hold of an advisory", &digest.to_string())?;
+            kept.holds.insert(digest, hold);
+        }
+        Ok(kept)
+    }
+
+    /// Returns the names by the packages of their contents; every name for each while facts are missing.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn package_users(&self) -> Result<PackageUsers, StoreError> {
+        if !self.has_all_facts()? {
+            return Ok(PackageUsers::Unknown(self.names()?));
+        }
+        let mut users: HashMap<u64, Vec<Name>> = HashMap::new();
+        for row in self.tables.facts()?.iter()? {
+            let (key, value) = row?;
+            let facts = codec::read_facts(value.value()).and_then(|kept| kept.decode());
+            for package in facts.iter().flat_map(|facts| &facts.packages) {
+                let key_of = PackageKey::of_entry(&package.registry, &package.identifier);
+                let (Some(package), Ok(name)) = (key_of, Name::parse(key.value().1)) else {
+                    continue;
+                };
+                let names = users.entry(package.short_hash()).or_default();
+                // The versions of a name are adjacent.
+                if names.last() != Some(&name) {
+                    names.push(name);
+                }
+            }
+        }
+        Ok(PackageUsers::Known(users))
+    }
+
+    /// Returns the names that any of these views shows.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn visible_names<'v>(
+        &self,
+        views: impl Iterator<Item = &'v str>,
+    ) -> Result<BTreeSet<Name>, StoreError> {
+        let mut names = BTreeSet::new();
+        for view in views {
+            let rows: Rows<'_, _> = self.ledger(view)?;
+            for row in rows {
+                let ((name, _), record) = row?;
+                if record.shown == crate::model::Shown::Visible {
+                    names.insert(name);
+                }
+            }
+        }
+        Ok(names)
+    }
+}

@@ -1,0 +1,112 @@
+use std::collections::{BTreeMap, HashSet};
+
+use super::*;
+use crate::advisory::{Advisory, FeedState, PackageKey, read_osv};
+use crate::model::Timestamp;
+
+fn advisory(id: &str, packages: &[&str], more: &str) -> Advisory {
+    let affected: Vec<String> = packages
+        .iter()
+        .map(|name| {
+            format!(r#"{{"package":{{"ecosystem":"npm","name":"{name}"}},"versions":["1.0.0"]}}"#)
+        })
+        .collect();
+    let json = format!(r#"{{"id":"{id}",{more}"affected":[{}]}}"#, affected.join(","));
+    read_osv(json.as_bytes()).expect("an advisory")
+}
+
+fn hash(package: &str) -> u64 {
+    PackageKey::of_entry("npm", package).expect("a type").short_hash()
+}
+
+fn hashes(packages: &[&str]) -> HashSet<u64> {
+    packages.iter().map(|package| hash(package)).collect()
+}
+
+/// Returns true if a lookup by package leads to advisories.
+fn is_advised(store: &Store, package: &str) -> bool {
+    let snapshot = store.snapshot().expect("a snapshot");
+    let may_be = snapshot.advised.contains(hash(package), || snapshot.advised_hashes());
+    let key = PackageKey::of_entry("npm", package).expect("a type");
+    may_be.expect("read") && !snapshot.about_package(&key).expect("read").is_empty()
+}
+
+#[test]
+fn change_of_an_advisory_touches_the_packages_that_it_names_and_named() {
+    let store = Store::ephemeral(Timestamp::MIN).expect("a store");
+    let put = |advisories: &[Advisory]| {
+        store.store_advisories("feed", advisories, Timestamp::MIN).expect("stored")
+    };
+    assert_eq!(put(&[advisory("A-1", &["x", "y"], "")]), hashes(&["x", "y"]));
+    assert_eq!(put(&[advisory("A-1", &["x", "y"], "")]), HashSet::new(), "unchanged");
+    assert_eq!(put(&[advisory("A-1", &["y", "z"], "")]), hashes(&["x", "y", "z"]));
+    assert_eq!(["x", "y", "z"].map(|package| is_advised(&store, package)), [false, true, true]);
+    let withdrawn = advisory("A-1", &["y", "z"], r#""withdrawn":"2026-01-01T00:00:00Z","#);
+    assert_eq!(put(std::slice::from_ref(&withdrawn)), hashes(&["y", "z"]));
+    assert!(!is_advised(&store, "y"));
+    let kept = store.snapshot().expect("a snapshot").advisory_of("feed", "A-1").expect("read");
+    assert_eq!(kept, Some(withdrawn), "it can still be shown");
+}
+
+#[test]
+fn feeds_are_apart_and_a_retired_one_takes_its_advisories_with_it() {
+    let store = Store::ephemeral(Timestamp::MIN).expect("a store");
+    for feed in ["one", "one-b", "two"] {
+        store
+            .store_advisories(feed, &[advisory("A-1", &["x"], "")], Timestamp::MIN)
+            .expect("stored");
+        store.store_feed(feed, &FeedState::default(), Timestamp::MIN).expect("stored");
+    }
+    let removed = store.remove_advisories("one", |_| false, Timestamp::MIN).expect("removed");
+    assert_eq!(removed, hashes(&["x"]));
+    assert!(is_advised(&store, "x"), "others have it");
+    store.retire_feeds(&["one"], Timestamp::MIN).expect("retired");
+    assert!(!is_advised(&store, "x"));
+    let feeds: BTreeMap<_, _> = store.snapshot().expect("a snapshot").feeds().expect("read");
+    assert_eq!(feeds.into_keys().collect::<Vec<_>>(), ["one"]);
+}
+
+#[test]
+fn store_that_is_opened_again_finds_the_advisories() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let store = Store::create(folder.path(), Timestamp::MIN).expect("a store");
+    let all = [advisory("A-1", &["x"], ""), advisory("A-2", &["y"], "")];
+    store.store_advisories("feed", &all, Timestamp::MIN).expect("stored");
+    drop(store);
+    let store = Store::open(folder.path(), Timestamp::MIN).expect("a store");
+    assert_eq!(["x", "y", "z"].map(|package| is_advised(&store, package)), [true, true, false]);
+    // The first lookup may also be that of a writer.
+    drop(store);
+    let store = Store::open(folder.path(), Timestamp::MIN).expect("a store");
+    store.store_advisories("feed", &[advisory("A-3", &["z"], "")], Timestamp::MIN).expect("stored");
+    assert_eq!(["x", "y", "z"].map(|package| is_advised(&store, package)), [true; 3]);
+}
+
+#[test]
+fn verify_finds_an_advisory_that_does_not_decode_and_its_servers_are_not_served() {
+    let store = Store::ephemeral(Timestamp::MIN).expect("a store");
+    store.store_advisories("feed", &[advisory("A-1", &["x"], "")], Timestamp::MIN).expect("stored");
+    let verify = || store.snapshot().and_then(|snapshot| snapshot.verify()).expect("verified");
+    assert_eq!(verify().problems, [""; 0]);
+    let damage = |value: Option<&[u8]>| {
+        let change = |transaction: &redb::WriteTransaction| {
+            let mut rows = transaction.open_table(super::tables::ADVISORIES)?;
+            match value {
+                Some(value) => rows.insert(("feed", "A-1"), value)?,
+                None => rows.remove(("feed", "A-1"))?,
+            };
+            Ok(())
+        };
+        store.write(Timestamp::MIN, change).expect("written");
+    };
+    damage(Some(b"{"));
+    assert_eq!(verify().problems, ["the advisory does not decode: feed A-1@"]);
+    let mut dossier =
+        crate::curation::tests::fixtures::listed("com.example/tool", crate::model::Status::Active);
+    let server = r#"{"packages":[{"registryType":"npm","identifier":"x","version":"1.0.0"}]}"#;
+    dossier.rows[0].content.facts = Some(crate::curation::ContentFacts::of(server));
+    store.snapshot().expect("a snapshot").add_advisories(&mut dossier).expect("read");
+    assert_eq!((dossier.damaged.len(), dossier.advisories.len()), (1, 0));
+    damage(None);
+    assert_eq!(verify().problems, ["a package without its advisory: npm x@feed A-1"]);
+}
