@@ -8,8 +8,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use smol_str::SmolStr;
 
 use super::facts::ContentFacts;
-use crate::artefact::{PackageKey, PackageRecord};
 use crate::advisory::FeedAdvisory;
+use crate::artefact::{PackageKey, PackageRecord};
 use crate::model::{Damage, Digest, Head, LedgerRecord, Name, Shown, Version};
 use crate::overlay::EffectivePolicy;
 use crate::ownership::{DeclarationRecord, VerificationRecord};

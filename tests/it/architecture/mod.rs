@@ -30,7 +30,14 @@ const MAY_USE: [Permission<'static>; 24] = [
     (
         "store",
         &[
-            "model", "lint", "alert", "sync", "ownership", "artefact", "advisory", "curation",
+            "model",
+            "lint",
+            "alert",
+            "sync",
+            "ownership",
+            "artefact",
+            "advisory",
+            "curation",
             "history",
         ],
     ),
