@@ -6,6 +6,7 @@ use serde_json::value::RawValue;
 
 use super::database::FILE;
 use super::*;
+use crate::artefact::{PackageKey, PackageLookup, PackageRecord};
 use crate::curation::tests::fixtures;
 use crate::curation::{Screening, View, evaluate};
 use crate::lint::Source;
@@ -443,6 +444,25 @@ fn verification_records_are_found_regardless_of_case() {
     assert_eq!(snapshot.declarations(&name).expect("read"), Some(declarations));
     assert_eq!(snapshot.verifications().expect("read"), [("com.example".to_owned(), record)]);
     assert_eq!(snapshot.record("com.other").expect("read"), None);
+}
+
+#[test]
+fn records_of_packages_are_kept_for_a_while_after_the_last_entry_that_names_them() {
+    let store = Store::ephemeral(NOW).expect("a store");
+    let day = |days: u64| NOW.plus(std::time::Duration::from_hours(24 * days));
+    let base = url::Url::parse("https://packages.example").expect("a URL");
+    let key = |name: &str| PackageKey::new("npm", &base, name, Some("1.0.0")).expect("a key");
+    for (name, days) in [("old", 0), ("named", 0), ("recent", 50)] {
+        let observed = PackageLookup::Unclear("no answer".into());
+        let record = PackageRecord::default().after(&key(name), &observed, day(days));
+        store.store_artefacts(&key(name), &record, day(50)).expect("kept");
+        let stored = store.snapshot().expect("a snapshot").artefacts_of(&key(name));
+        assert_eq!(stored.expect("read"), Some(record));
+    }
+    store.prune_artefacts(|of| *of == key("named"), day(10), day(100)).expect("pruned");
+    let records = store.snapshot().expect("a snapshot").artefacts().expect("read");
+    let kept: Vec<PackageKey> = records.into_iter().map(|(key, _)| key).collect();
+    assert_eq!(kept, [key("named"), key("recent")]);
 }
 
 #[test]
