@@ -309,6 +309,15 @@ fn given_locations_override_the_file_and_the_file_the_defaults() {
 #[case("request_url = \"https://user:secret@portal.example\"", "an https or mailto URL")]
 #[case("request_url = \"mailto:nowhere\"", "an https or mailto URL")]
 #[case("request_url = \"javascript:alert(1)\"", "an https or mailto URL")]
+#[case("[[advisory_feeds]]\nname = \"npm\"", "a feed without `from`")]
+#[case(
+    "[[advisory_feeds]]\nname = \"npm\"\nfrom = \"http://osv.example/all.zip\"",
+    "an https URL of an archive, or the path of an archive or a folder"
+)]
+#[case(
+    "[[advisory_feeds]]\nname = \"a\"\nfrom = \"x\"\n[[advisory_feeds]]\nname = \"a\"\nfrom = \"y\"",
+    "the feed `a` appears twice"
+)]
 fn invalid_configuration_is_rejected_with_its_place(#[case] text: &str, #[case] wanted: &str) {
     let findings = settings(text, Locations::default()).expect_err("refused");
     assert!(findings[0].contains(wanted), "{findings:#?}");

@@ -76,7 +76,8 @@ impl Store {
         // Before the commit: a snapshot with these rows finds them.
         self.advised.add(touched.iter().copied(), || snapshot.advised_hashes())?;
         drop(snapshot);
-        self.write(now, |transaction| {
+        let bytes: usize = changed.iter().map(|(_, encoded)| encoded.len()).sum();
+        self.write_content(bytes as u64, now, |transaction| {
             let mut rows = transaction.open_table(ADVISORIES)?;
             let mut index = transaction.open_table(ADVISED_PACKAGES)?;
             for (advisory, encoded) in &changed {

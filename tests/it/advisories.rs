@@ -239,13 +239,16 @@ async fn own_advisory_hides_at_once_and_one_that_hides_much_waits_for_an_operato
     // A restart does not decide.
     daemon.kill();
     drop(daemon);
-    let daemon = place.start().await;
+    let mut daemon = place.start().await;
     daemon.serves(9).await;
     // A mistake keeps what the file said before.
     place
         .write("advisories/one.yaml", "id: EX-1\nvidimus: {action: hid, servers: [com.n0/tool]}\n");
     raised(&daemon, "advisories-unreadable").await;
     daemon.serves(9).await;
+
+    let checked = place.print(&["check"]);
+    assert!(checked.contains("advisories/one.yaml:2:19"), "{checked}");
 
     let shown = place.json(&["advisories", "EX-2", "--json"]);
     let digest = shown["own"]["digest"].as_str().expect("a digest").to_owned();
@@ -268,6 +271,19 @@ async fn own_advisory_hides_at_once_and_one_that_hides_much_waits_for_an_operato
     assert_eq!(release(&digest).status.code(), Some(0));
     daemon.serves(0).await;
     resolved(&daemon, "advisory-on-hold").await;
+    let printed = [&["advisories"][..], &["advisories", "EX-2"], &["advisories", "EX-1", "--json"]];
+    let with_a_daemon = printed.map(|arguments| place.print(arguments));
+    assert!(with_a_daemon[0].contains("released by bob"), "{}", with_a_daemon[0]);
+    assert!(
+        with_a_daemon[1].contains("It concerns 10 versions with a rule:"),
+        "{}",
+        with_a_daemon[1]
+    );
+    daemon.kill();
+    drop(daemon);
+    assert_eq!(printed.map(|arguments| place.print(arguments)), with_a_daemon);
+    let daemon = place.start().await;
+    daemon.serves(0).await;
     place.write("advisories/all.yaml", "# it ended\n");
     place.write("advisories/one.yaml", "# it ended\n");
     daemon.serves(10).await;

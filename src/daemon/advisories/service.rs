@@ -69,7 +69,11 @@ impl Feeds {
         let now = self.clock.now();
         let mut before = self.store.snapshot()?.feeds()?.remove(&feed.name).unwrap_or_default();
         before.since.get_or_insert(now);
-        let state = match self.content(feed, before.mark.as_deref()).await {
+        let content = tokio::select! {
+            () = stop.cancelled() => return Ok(false),
+            content = self.content(feed, before.mark.as_deref()) => content,
+        };
+        let state = match content {
             Ok(None) => Ok(FeedState { read_at: Some(now), failure: None, ..before.clone() }),
             Ok(Some((content, mark))) => {
                 let reading = Reading {
