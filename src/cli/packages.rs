@@ -4,7 +4,7 @@ use super::print::{as_json, counted, out};
 use super::target::Target;
 use crate::config::Settings;
 use crate::curation::{ArtefactReport, PackageReport};
-use crate::daemon::{EntryPackages, Screenings, is_anything_known, packages as read_packages};
+use crate::daemon::{EntryPackages, Screenings, packages as read_packages};
 use crate::model::{Escaped, Name};
 
 /// Lists the packages of the entries of a name with their files, or of all entries that are served or approved.
@@ -40,19 +40,13 @@ pub(super) async fn packages(
 async fn read(target: &Target, name: Option<&Name>) -> Result<Vec<EntryPackages>, CliError> {
     match target {
         Target::Store(offline) => {
-            let (snapshot, now) = (offline.store.snapshot()?, offline.clock.now());
-            if !is_anything_known(&snapshot)? {
-                return Err(CliError::NothingKnown);
-            }
+            let (snapshot, now) = offline.known()?;
             Ok(read_packages(&snapshot, offline.policy(), &Screenings::offline(), now, name)?)
         }
         Target::Daemon(operator) => {
             let path: Vec<&str> =
                 std::iter::once("packages").chain(name.map(Name::as_str)).collect();
-            match operator.get(&path, &[]).await {
-                Err(CliError::Refused { status: 503, .. }) => Err(CliError::NothingKnown),
-                answer => answer,
-            }
+            operator.get(&path, &[]).await
         }
     }
 }

@@ -100,7 +100,7 @@ pub(super) async fn packages_of(
     State(state): Operator,
     Path(name): Path<String>,
 ) -> Result<Json<Vec<EntryPackages>>, Problem> {
-    let name = Name::parse(&name).map_err(|bad| Problem::BadRequest(bad.to_string()))?;
+    let name = name_of(&name)?;
     known(blocking(state, move |services| read_packages(services, Some(&name))).await?)
 }
 
@@ -108,12 +108,10 @@ fn read_packages(
     services: &Arc<Services>,
     name: Option<&Name>,
 ) -> Result<Option<Vec<EntryPackages>>, StoreError> {
-    let (policy, now) = (services.policy(), services.clock.now());
-    let snapshot = services.store.snapshot()?;
-    if !is_anything_known(&snapshot)? {
+    let Some(Reading { snapshot, policy, screenings, now }) = Reading::of(services)? else {
         return Ok(None);
-    }
-    packages(&snapshot, &policy, &services.screenings(), now, name).map(Some)
+    };
+    packages(&snapshot, &policy, &screenings, now, name).map(Some)
 }
 
 /// Computes the lookalikes of a name now.

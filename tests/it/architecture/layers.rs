@@ -10,7 +10,7 @@ use super::source::Source;
 pub(super) type Permission<'p> = (&'p str, &'p [&'p str]);
 
 /// Modules without input, output or clock.
-const PURE: [&str; 11] = [
+const PURE: [&str; 12] = [
     "model",
     "lint",
     "alert",
