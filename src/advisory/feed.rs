@@ -15,6 +15,9 @@ pub struct FeedState {
     /// The mark of the content that was read last: its `ETag`, or a digest of the listing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mark: Option<String>,
+    /// The URL or path that it was read from: the mark says nothing of another one.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub from: String,
     /// The advisories that are kept of it.
     pub advisories: usize,
     pub unreadable: Unread,

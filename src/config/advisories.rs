@@ -1,4 +1,5 @@
 use std::collections::BTreeSet;
+use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -27,6 +28,15 @@ pub enum FeedOrigin {
     Url(Url),
     /// An archive, or a folder of documents.
     Path(PathBuf),
+}
+
+impl fmt::Display for FeedOrigin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Url(url) => write!(f, "{url}"),
+            Self::Path(path) => write!(f, "{}", path.display()),
+        }
+    }
 }
 
 const EVERY: Duration = Duration::from_hours(1);

@@ -52,7 +52,9 @@ impl Feeds {
         let feeds = self.settings.advisory_feeds.iter();
         feeds
             .map(|feed| {
-                let read_at = states.get(&feed.name).and_then(|state| state.read_at);
+                let state = states.get(&feed.name);
+                let state = state.filter(|state| state.from == feed.origin.to_string());
+                let read_at = state.and_then(|state| state.read_at);
                 let age = read_at.map(|read_at| now.since(read_at));
                 let wait = age.map(|age| feed.every.saturating_sub(age));
                 Moment::now() + wait.unwrap_or_default()
@@ -69,6 +71,10 @@ impl Feeds {
         let now = self.clock.now();
         let mut before = self.store.snapshot()?.feeds()?.remove(&feed.name).unwrap_or_default();
         before.since.get_or_insert(now);
+        let from = feed.origin.to_string();
+        if before.from != from {
+            before = FeedState { from: from.clone(), mark: None, ..before };
+        }
         let content = tokio::select! {
             () = stop.cancelled() => return Ok(false),
             content = self.content(feed, before.mark.as_deref()) => content,
@@ -83,7 +89,7 @@ impl Feeds {
                     touched: &*self.touched,
                     is_stopped: &|| stop.is_cancelled(),
                 };
-                reading.read(&content, &before).map(|state| FeedState { mark, ..state })
+                reading.read(&content, &before).map(|state| FeedState { mark, from, ..state })
             }
             Err(why) => Err(why),
         };
