@@ -24,7 +24,7 @@ pub(super) async fn approve(
     let Read { subject, sheet, overlays, lock, now } = read(settings, name, *seen, output).await?;
     let before = overlays.rule_of(&subject);
     let decision = approval(&subject, &sheet, arguments, before, now)?;
-    write(&overlays, &decision, output, lock.as_ref())?;
+    write(&overlays, &decision, output, lock)?.print(output)?;
     warn_of_left_behind(&sheet, &decision);
     still_hidden(&sheet).iter().for_each(|warning| err(&format!("warning: {warning}")));
     Ok(Exit::Done)
@@ -39,7 +39,7 @@ pub(super) async fn affirm(
     let Read { subject, sheet, overlays, lock, now } = read(settings, name, *seen, output).await?;
     let before = overlays.rule_of(&subject);
     let decision = affirmation(&subject, &sheet, by, before, now)?;
-    write(&overlays, &decision, output, lock.as_ref())?;
+    write(&overlays, &decision, output, lock)?.print(output)?;
     warn_of_left_behind(&sheet, &decision);
     Ok(Exit::Done)
 }
@@ -85,10 +85,10 @@ pub(super) async fn refuse(
     let now = Clock::system();
     let mut decision = subject.decision(state, by, now);
     decision.reason = Some(reason.clone());
-    let uncovering = covers_nothing(&settings, &decision, now).await;
     let lock = lock(&settings, output).await?;
-    write(&Overlays::read(&settings, now), &decision, output, lock.as_ref())?;
-    if let Some(warning) = uncovering {
+    write(&Overlays::read(&settings, now), &decision, output, lock)?.print(output)?;
+    // A question to a daemon that does not answer must not delay a denial.
+    if let Some(warning) = covers_nothing(settings, &decision, now).await {
         err(&format!("warning: {warning}"));
     }
     Ok(Exit::Done)
