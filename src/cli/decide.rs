@@ -25,7 +25,7 @@ pub(super) async fn approve(
     let before = overlays.rule_of(&subject);
     let decision = approval(&subject, &sheet, arguments, before, now)?;
     write(&overlays, &decision, output, lock)?.print(output)?;
-    warn_of_left_behind(&sheet, &decision);
+    warn_of_left_behind(&sheet, &decision, &overlays);
     still_hidden(&sheet).iter().for_each(|warning| err(&format!("warning: {warning}")));
     Ok(Exit::Done)
 }
@@ -40,13 +40,14 @@ pub(super) async fn affirm(
     let before = overlays.rule_of(&subject);
     let decision = affirmation(&subject, &sheet, by, before, now)?;
     write(&overlays, &decision, output, lock)?.print(output)?;
-    warn_of_left_behind(&sheet, &decision);
+    warn_of_left_behind(&sheet, &decision, &overlays);
     Ok(Exit::Done)
 }
 
-/// Warns of versions that were served by `follow`, and that the reference has reached.
-fn warn_of_left_behind(sheet: &ReviewSheet, decision: &Decision) {
-    left_behind(sheet, decision).iter().for_each(|warning| err(&format!("warning: {warning}")));
+/// Warns of versions that were served by `follow`, and that the decision leaves behind.
+fn warn_of_left_behind(sheet: &ReviewSheet, decision: &Decision, overlays: &Overlays) {
+    let warnings = left_behind(sheet, decision, &overlays.reading.rules);
+    warnings.iter().for_each(|warning| err(&format!("warning: {warning}")));
 }
 
 /// The sheet that a person read, and the overlays that it rests on.

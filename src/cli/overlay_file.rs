@@ -92,7 +92,7 @@ fn settle(
         Ok((changes, warnings))
     };
     let refused = match changes(overlays, decision, file).and_then(judged) {
-        Err(refused) if decision.approval.state.hides() && file.is_none() => refused,
+        Err(refused) if decision.approval.state.hides() => refused,
         settled => return settled,
     };
     let why = match &refused {
