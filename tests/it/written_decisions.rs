@@ -596,6 +596,34 @@ async fn denial_is_not_stopped_by_the_approval_of_a_file_with_an_error() {
     assert!(!files(&place).contains_key("com.a--x.yaml"));
 }
 
+#[test]
+fn denial_in_a_broken_file_is_not_to_be_removed() {
+    let place = Workplace::new("https://registry.example");
+    let broken =
+        "servers:\n- {name: com.a/x, approval: {state: denied}}\n- {name: com.c/z, tier: 9}\n";
+    place.overlay("a.yaml", broken);
+    let out = done(&place, &["suspend", NAME, "--by", "alice", "--reason", "r"]);
+    assert!(out.contains("when the file is corrected, make both the same"), "{out}");
+    assert!(!out.contains("has to be removed"), "{out}");
+}
+
+#[test]
+fn denial_stands_elsewhere_if_the_named_file_has_an_error() {
+    let place = Workplace::new("https://registry.example");
+    let broken = "servers: [\n";
+    place.overlay("a.yaml", broken);
+    let out = done(&place, &[DENY.as_slice(), &["--file", "overlays/a.yaml"]].concat());
+    assert!(
+        out.contains("the decision stands in a file of its own, since overlays/a.yaml"),
+        "{out}"
+    );
+    assert_eq!(overlay(&place, "a.yaml"), broken);
+    assert!(overlay(&place, "com.a--x.yaml").contains("state: denied"));
+    // A path that the daemon does not read is refused.
+    let out = refused(&place, &[DENY.as_slice(), &["--file", "elsewhere.yaml"]].concat());
+    assert!(out.contains("overlays are read from there"), "{out}");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn denial_that_covers_nothing_is_written_with_a_warning() {
     let (_upstream, place) = mirrored(&["1.0.0"]).await;
@@ -891,6 +919,62 @@ async fn messages_to_reviewers_are_those_of_the_snapshot() {
     );
     let again = digest(&sheet(&place, NAME));
     run(&place, by_alice(NAME, &again));
+
+    // Denials beside a file with an error, and of what comes later.
+    let deny = |subject: &str| -> Vec<String> {
+        ["deny", subject, "--by", "b", "--reason", "r"].map(str::to_owned).to_vec()
+    };
+    let approval = "approval: {state: approved, reviewed: 2026-06-01, expires: 2099-01-01}";
+    let rule = format!("- {{name: com.b/y, {approval}}}\n");
+    place.overlay("broken.yaml", &format!("servers:\n{rule}- {{name: com.c/z, tier: 9}}\n"));
+    run(&place, deny("com.b/y"));
+    run(&place, deny("com.a/x@>=2"));
+    place.remove("overlays/broken.yaml");
+
+    // Versions that `follow` serves, and that a decision leaves behind.
+    for (file, _) in files(&place) {
+        place.remove(&format!("overlays/{file}"));
+    }
+    let seen = digest(&sheet(&place, NAME));
+    run(&place, with(&by_alice(NAME, &seen), &["--follow", "benign", "--expires", "2028-01-01"]));
+    for version in ["1.1.0", "1.2.0"] {
+        upstream.put(Row::new(NAME, version));
+    }
+    sync(&place);
+    place.set_clock("2027-01-10T00:00:00Z");
+    sync(&place);
+    let seen = digest(&sheet(&place, NAME));
+    run(&place, by_alice(NAME, &seen));
+
+    // An approval that ended, at the end of a sheet.
+    upstream.put(Row::new(NAME, "2.0.0"));
+    place.set_clock("2028-02-01T00:00:00Z");
+    sync(&place);
+    let printed = place.print(&["review", NAME]);
+    let end: Vec<&str> = printed.lines().rev().take(3).collect();
+    let end: Vec<&str> = end.into_iter().rev().collect();
+    let digest_of_sheet = digest(&sheet(&place, NAME));
+    shown.push_str(&end.join("\n").replace(&digest_of_sheet, "DIGEST"));
+
+    // A brand that moves, and a name that is exempt from the comparison.
+    let base = place.path().join("base");
+    fs::create_dir(&base).expect("a folder");
+    fs::write(base.join("a.yaml"), "namespaces: [{name: com.brand, protect: [brand]}]\n")
+        .expect("a file");
+    place.overlay(
+        "protected.yaml",
+        "namespaces: [{name: io.github.other, protect: [brand], not_lookalike: {target: brand, reason: r, reviewer: a}}]\n",
+    );
+    let plan = place.print(&["plan", "--base", "base"]);
+    let lines = plan.lines().filter(|line| line.contains("brand"));
+    shown.push_str(&format!("\n\n{}\n", lines.collect::<Vec<_>>().join("\n")));
+
+    // Another command that writes there for long.
+    let folder = place.path().join("overlays");
+    let _lock = vidimus::config::lock_folder(&folder).expect("a lock");
+    let busy = vidimus::config::lock_folder(&folder).expect_err("a refusal").to_string();
+    let folder = folder.to_string_lossy().into_owned();
+    shown.push_str(&format!("\n{}\n", busy.replace(&folder, "overlays")));
     let mut differing = Vec::new();
     crate::demo::compare("messages-of-decisions", &shown, &mut differing);
     assert!(differing.is_empty(), "{}", differing.join("\n"));
