@@ -91,8 +91,11 @@ fn settle(
         let warnings = overlays.judge(&changes)?;
         Ok((changes, warnings))
     };
+    let is_broken = |file: &Path| {
+        overlays.source_at(file).is_some_and(|source| overlays.had_error(&source.file))
+    };
     let refused = match changes(overlays, decision, file).and_then(judged) {
-        Err(refused) if decision.approval.state.hides() => refused,
+        Err(refused) if decision.approval.state.hides() && file.is_none_or(is_broken) => refused,
         settled => return settled,
     };
     let why = match &refused {

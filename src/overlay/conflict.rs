@@ -163,7 +163,6 @@ mod tests {
         assert_eq!(contradictions(&rules).len(), 1);
     }
 
-    /// P48.
     #[rstest::rstest]
     #[case::approved(("'>=1, <3'", "approved"), ("'>=2'", "denied"), false)]
     #[case::suspended(("'>=1, <3'", "approved"), ("'>=2'", "suspended"), false)]

@@ -620,7 +620,8 @@ fn denial_stands_elsewhere_if_the_named_file_has_an_error() {
     assert_eq!(overlay(&place, "a.yaml"), broken);
     assert!(overlay(&place, "com.a--x.yaml").contains("state: denied"));
     // A path that the daemon does not read is refused.
-    let out = refused(&place, &[DENY.as_slice(), &["--file", "elsewhere.yaml"]].concat());
+    let elsewhere = ["deny", "com.a/w", "--by", "a", "--reason", "r", "--file", "elsewhere.yaml"];
+    let out = refused(&place, &elsewhere);
     assert!(out.contains("overlays are read from there"), "{out}");
 }
 
@@ -651,7 +652,9 @@ async fn denial_that_covers_nothing_is_written_with_a_warning() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn denial_of_what_is_in_quarantine_or_spelled_otherwise_is_not_called_unlisted() {
-    let odd = Row::new("com.a/odd", "latest");
+    let item = Row::new("com.a/odd", "1.0.0").item();
+    let item = item.replacen("\"description\"", "\"Name\":\"x\",\"description\"", 1);
+    let odd = Row::raw("com.a/odd", "1.0.0", &item);
     let upstream = Upstream::start([Row::new(NAME, "1.0.0"), odd]).await;
     let place = Workplace::new(&upstream.url);
     sync(&place);
@@ -928,8 +931,8 @@ async fn messages_to_reviewers_are_those_of_the_snapshot() {
     let rule = format!("- {{name: com.b/y, {approval}}}\n");
     place.overlay("broken.yaml", &format!("servers:\n{rule}- {{name: com.c/z, tier: 9}}\n"));
     run(&place, deny("com.b/y"));
-    run(&place, deny("com.a/x@>=2"));
     place.remove("overlays/broken.yaml");
+    run(&place, deny("com.a/x@>=2"));
 
     // Versions that `follow` serves, and that a decision leaves behind.
     for (file, _) in files(&place) {
@@ -940,7 +943,7 @@ async fn messages_to_reviewers_are_those_of_the_snapshot() {
     for version in ["1.1.0", "1.2.0"] {
         upstream.put(Row::new(NAME, version));
     }
-    sync(&place);
+    done(&place, &["sync", "--full"]);
     place.set_clock("2027-01-10T00:00:00Z");
     sync(&place);
     let seen = digest(&sheet(&place, NAME));
