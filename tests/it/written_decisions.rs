@@ -922,32 +922,52 @@ async fn messages_to_reviewers_are_those_of_the_snapshot() {
     );
     let again = digest(&sheet(&place, NAME));
     run(&place, by_alice(NAME, &again));
+    let mut differing = Vec::new();
+    crate::demo::compare("messages-of-decisions", &shown, &mut differing);
+    assert!(differing.is_empty(), "{}", differing.join("\n"));
+}
+
+/// Every warning beside a decision, as a snapshot.
+#[tokio::test(flavor = "multi_thread")]
+async fn warnings_to_reviewers_are_those_of_the_snapshot() {
+    let upstream = Upstream::start([Row::new(NAME, "1.0.0")]).await;
+    let place = Workplace::new(&upstream.url);
+    place.set_clock("2027-01-01T00:00:00Z");
+    sync(&place);
+    let mut shown = String::new();
+    let mut run = |arguments: &[&str]| {
+        let (code, out) = ran(&place, arguments);
+        let line = arguments.join(" ");
+        shown.push_str(&format!("$ vidimus {line}\n{out}exit {}\n\n", code.unwrap_or(-1)));
+    };
 
     // Denials beside a file with an error, and of what comes later.
-    let deny = |subject: &str| -> Vec<String> {
-        ["deny", subject, "--by", "b", "--reason", "r"].map(str::to_owned).to_vec()
-    };
     let approval = "approval: {state: approved, reviewed: 2026-06-01, expires: 2099-01-01}";
     let rule = format!("- {{name: com.b/y, {approval}}}\n");
     place.overlay("broken.yaml", &format!("servers:\n{rule}- {{name: com.c/z, tier: 9}}\n"));
-    run(&place, deny("com.b/y"));
+    run(&["deny", "com.b/y", "--by", "b", "--reason", "r"]);
     place.remove("overlays/broken.yaml");
-    run(&place, deny("com.a/x@>=2"));
+    run(&["deny", "com.a/x@>=2", "--by", "b", "--reason", "r"]);
 
     // Versions that `follow` serves, and that a decision leaves behind.
     for (file, _) in files(&place) {
         place.remove(&format!("overlays/{file}"));
     }
+    // The names of an internal namespace need no check of ownership to be followed.
+    place.upstream(&upstream.url, "trust = \"internal\"");
+    place.overlay("owner.yaml", "namespaces: [{name: com.a, internal: true}]\n");
     let seen = digest(&sheet(&place, NAME));
-    run(&place, with(&by_alice(NAME, &seen), &["--follow", "benign", "--expires", "2028-01-01"]));
+    let following = ["--follow", "benign", "--expires", "2028-01-01"];
+    run(&[["approve", NAME, "--seen", &seen, "--by", "alice"].as_slice(), &following].concat());
     for version in ["1.1.0", "1.2.0"] {
         upstream.put(Row::new(NAME, version));
     }
     done(&place, &["sync", "--full"]);
     place.set_clock("2027-01-10T00:00:00Z");
     sync(&place);
+    run(&["explain", NAME]);
     let seen = digest(&sheet(&place, NAME));
-    run(&place, by_alice(NAME, &seen));
+    run(&["approve", NAME, "--seen", &seen, "--by", "alice"]);
 
     // An approval that ended, at the end of a sheet.
     upstream.put(Row::new(NAME, "2.0.0"));
@@ -979,6 +999,6 @@ async fn messages_to_reviewers_are_those_of_the_snapshot() {
     let folder = folder.to_string_lossy().into_owned();
     shown.push_str(&format!("\n{}\n", busy.replace(&folder, "overlays")));
     let mut differing = Vec::new();
-    crate::demo::compare("messages-of-decisions", &shown, &mut differing);
+    crate::demo::compare("warnings-of-decisions", &shown, &mut differing);
     assert!(differing.is_empty(), "{}", differing.join("\n"));
 }
