@@ -6,6 +6,7 @@ use super::explain::failed;
 use crate::curation::Gate;
 use crate::daemon::ReviewSheet;
 use crate::model::{EscapedWhole, Version};
+use crate::overlay::Rule;
 use crate::overlay::edit::Decision;
 
 /// Returns a warning for each version of a sheet that stays hidden after its approval, with the gates that it fails.
@@ -36,33 +37,43 @@ pub(super) fn still_hidden(sheet: &ReviewSheet) -> Vec<String> {
     warnings.collect()
 }
 
-/// Returns a warning for each version that is served by `follow` and that the reference of a decision leaves behind: such
-/// a version is compared with an earlier content only.
-pub(super) fn left_behind(sheet: &ReviewSheet, decision: &Decision) -> Vec<String> {
-    let (Some(reference), Some(contents)) =
-        (&decision.approval.reference, &decision.approval.contents)
-    else {
-        return Vec::new();
-    };
-    let shown = sheet.shown.iter().filter(|shown| shown.is_served && shown.approved_by.is_none());
-    let kept = sheet.kept.iter().filter(|kept| kept.followed);
+/// Returns a warning for each version that is served by `follow` and that a decision leaves behind: its rule decides about
+/// the version in place of the one that follows it, and neither lists nor follows it.
+pub(super) fn left_behind(sheet: &ReviewSheet, decision: &Decision, rules: &[Rule]) -> Vec<String> {
+    let Some(contents) = &decision.approval.contents else { return Vec::new() };
+    let shown = sheet.shown.iter().filter(|shown| shown.is_served);
+    let shown = shown.map(|shown| (&shown.version, &shown.upstream, shown.followed_by));
+    let kept = sheet.kept.iter().map(|kept| (&kept.version, &kept.upstream, kept.followed_by));
     let followed = shown
-        .map(|shown| shown.version.as_str())
-        .chain(kept.map(|kept| kept.version.as_str()))
-        .filter_map(|version| Version::parse(version).ok());
-    let lost = followed.filter(|version| {
-        !contents.contains_key(version) && !is_after(version, &reference.version)
+        .chain(kept)
+        .filter_map(|(version, upstream, by)| Some((Version::parse(version).ok()?, upstream, by?)));
+    let reference = decision.approval.reference.as_ref();
+    let lost = followed.filter(|(version, upstream, by)| {
+        let follows = rules.iter().find(|rule| rule.digest() == *by);
+        decision.versions.admits(version, version.semantic().as_ref())
+            && decision.upstream.as_ref().is_none_or(|decided| decided == *upstream)
+            && follows.is_none_or(|rule| decision.comes_before(rule))
+            && !contents.contains_key(version)
+            && !reference.is_some_and(|reference| is_after(version, &reference.version))
     });
-    let warning = |version: Version| {
+    let why = match reference {
+        Some(reference) => format!(
+            "it is not after the reference {}, and the rule does not list it",
+            EscapedWhole(reference.version.as_str())
+        ),
+        None => {
+            "the rule of this decision comes before the one that follows it, and does not list it"
+                .to_owned()
+        }
+    };
+    let warning = |version: &Version| {
         format!(
-            "{0} was served by `follow`, and is not served any more: it is not after the reference {1}, and the rule does not \
-             list it; `vidimus review {2}@{0}` shows it",
+            "{0} was served by `follow`, and is not served any more: {why}; `vidimus review {1}@{0}` shows it",
             EscapedWhole(version.as_str()),
-            EscapedWhole(reference.version.as_str()),
             sheet.name
         )
     };
-    lost.map(warning).collect()
+    lost.map(|(version, ..)| warning(&version)).collect()
 }
 
 /// Returns true if a version can follow a reference.
@@ -82,7 +93,9 @@ mod tests {
     use super::super::covered::{contents, reference};
     use super::super::decision::Subject;
     use super::*;
-    use crate::overlay::{Reference, State};
+    use crate::lint::Source;
+    use crate::model::Timestamp;
+    use crate::overlay::{Context, Reference, State, Terms, read};
 
     #[rstest::rstest]
     #[case::moved("1.3.0", "1.0.0", &["1.1.0", "1.2.0"])]
@@ -106,7 +119,35 @@ mod tests {
         };
         decision.approval.reference = reference(&sheet, &covered, Some(&before));
         decision.approval.contents = Some(covered);
-        let found = left_behind(&sheet, &decision);
+        let found = left_behind(&sheet, &decision, &[]);
+        let named: Vec<&str> =
+            found.iter().map(|warning| warning.split(' ').next().unwrap_or_default()).collect();
+        assert_eq!(named, wanted, "{found:?}");
+    }
+
+    #[rstest::rstest]
+    #[case::more_specific_rule_goes_on("com.a/x, versions: '>=1, <2'", None, &[])]
+    #[case::of_an_upstream_goes_on("com.a/x, upstream: official", None, &[])]
+    #[case::outranked("com.a/x", Some("official"), &["1.1.0"])]
+    #[case::of_another_upstream("com.a/x", Some("other"), &[])]
+    #[case::edited("com.a/x", None, &["1.1.0"])]
+    fn followed_version_is_left_behind_by_a_rule_that_comes_first(
+        #[case] follows: &str,
+        #[case] upstream: Option<&str>,
+        #[case] wanted: &[&str],
+    ) {
+        let approval = "{state: approved, reviewed: 2026-01-01, expires: 2099-01-01}";
+        let text = format!("servers: [{{name: {follows}, approval: {approval}}}]");
+        let now = Timestamp::parse("2026-06-01T00:00:00Z").expect("a time");
+        let context = Context { terms: Terms::default(), now, upstreams: None };
+        let rules = read(&[Source::new("x.yaml", text)], &context).rules;
+        let mut followed = kept("1.1.0", None);
+        followed["followedBy"] = serde_json::json!(rules[0].digest());
+        let sheet = sheet(&[shown("1.0.0", None)], &[followed]);
+        let subject = Subject::parse("com.a/x", upstream).expect("a subject");
+        let mut decision = subject.decision(State::Approved, "alice", sheet.as_of);
+        decision.approval.contents = Some(contents(&sheet).expect("contents"));
+        let found = left_behind(&sheet, &decision, &rules);
         let named: Vec<&str> =
             found.iter().map(|warning| warning.split(' ').next().unwrap_or_default()).collect();
         assert_eq!(named, wanted, "{found:?}");

@@ -147,9 +147,9 @@ pub(super) mod tests {
     }
 
     pub(in crate::cli) fn kept(version: &str, approved_by: Option<Digest>) -> Value {
-        let is_followed = approved_by.is_none();
+        let followed_by = approved_by.is_none().then(|| digest("a rule that follows"));
         json!({"version": version, "upstream": "official", "received": digest(version),
-               "followed": is_followed, "approvedBy": approved_by})
+               "followed": approved_by.is_none(), "followedBy": followed_by, "approvedBy": approved_by})
     }
 
     pub(in crate::cli) fn sheet(shown: &[Value], kept: &[Value]) -> ReviewSheet {

@@ -24,8 +24,8 @@ pub(super) async fn approve(
     let Read { subject, sheet, overlays, lock, now } = read(settings, name, *seen, output).await?;
     let before = overlays.rule_of(&subject);
     let decision = approval(&subject, &sheet, arguments, before, now)?;
-    write(&overlays, &decision, output, lock.as_ref())?;
-    warn_of_left_behind(&sheet, &decision);
+    write(&overlays, &decision, output, lock)?.print(output)?;
+    warn_of_left_behind(&sheet, &decision, &overlays);
     still_hidden(&sheet).iter().for_each(|warning| err(&format!("warning: {warning}")));
     Ok(Exit::Done)
 }
@@ -39,14 +39,15 @@ pub(super) async fn affirm(
     let Read { subject, sheet, overlays, lock, now } = read(settings, name, *seen, output).await?;
     let before = overlays.rule_of(&subject);
     let decision = affirmation(&subject, &sheet, by, before, now)?;
-    write(&overlays, &decision, output, lock.as_ref())?;
-    warn_of_left_behind(&sheet, &decision);
+    write(&overlays, &decision, output, lock)?.print(output)?;
+    warn_of_left_behind(&sheet, &decision, &overlays);
     Ok(Exit::Done)
 }
 
-/// Warns of versions that were served by `follow`, and that the reference has reached.
-fn warn_of_left_behind(sheet: &ReviewSheet, decision: &Decision) {
-    left_behind(sheet, decision).iter().for_each(|warning| err(&format!("warning: {warning}")));
+/// Warns of versions that were served by `follow`, and that the decision leaves behind.
+fn warn_of_left_behind(sheet: &ReviewSheet, decision: &Decision, overlays: &Overlays) {
+    let warnings = left_behind(sheet, decision, &overlays.reading.rules);
+    warnings.iter().for_each(|warning| err(&format!("warning: {warning}")));
 }
 
 /// The sheet that a person read, and the overlays that it rests on.
@@ -85,10 +86,10 @@ pub(super) async fn refuse(
     let now = Clock::system();
     let mut decision = subject.decision(state, by, now);
     decision.reason = Some(reason.clone());
-    let uncovering = covers_nothing(&settings, &decision, now).await;
     let lock = lock(&settings, output).await?;
-    write(&Overlays::read(&settings, now), &decision, output, lock.as_ref())?;
-    if let Some(warning) = uncovering {
+    write(&Overlays::read(&settings, now), &decision, output, lock)?.print(output)?;
+    // A question to a daemon that does not answer must not delay a denial.
+    if let Some(warning) = covers_nothing(settings, &decision, now).await {
         err(&format!("warning: {warning}"));
     }
     Ok(Exit::Done)

@@ -115,6 +115,8 @@ pub(super) enum CliError {
     Edit(Box<Refusal>),
     #[error(transparent)]
     Replace(#[from] ReplaceError),
+    #[error("the decision stands in {written}, and in another file that has the rule it does not")]
+    PartlyWritten { written: String, source: ReplaceError },
     #[error("{path} cannot be used")]
     File { path: PathBuf, source: std::io::Error },
     #[error("a daemon holds the store; stop it before the file itself is checked")]
@@ -163,8 +165,10 @@ impl CliError {
             | Self::Namespace(_)
             | Self::Time(_)
             | Self::DaemonRuns => Exit::Findings,
-            Self::Replace(ReplaceError::Full { .. } | ReplaceError::Write { .. }) => Exit::Failed,
-            Self::Replace(_) => Exit::Findings,
+            Self::Replace(source) | Self::PartlyWritten { source, .. } => match source {
+                ReplaceError::Full { .. } | ReplaceError::Write { .. } => Exit::Failed,
+                _ => Exit::Findings,
+            },
             Self::Listen { .. }
             | Self::File { .. }
             | Self::Exposed { .. }

@@ -21,21 +21,12 @@ pub(super) async fn history(
     let parsed =
         Name::parse(name).map_err(|source| CliError::Name { text: name.to_owned(), source })?;
     let target = Target::open_known(&settings)?;
-    let found: History = match &target {
-        Target::Store(offline) => {
-            let span = Span::of_answer(*before);
-            history_of(&offline.store.snapshot()?, &parsed, version, span)?
-        }
-        Target::Daemon(operator) => {
-            let version = version.map(str::to_owned);
-            let query = [("version", version), ("before", before.map(|of| of.to_string()))];
-            operator.get(&["history", name], &given(&query)).await?
-        }
-    };
-    // The page of an earlier one may have events of the namespace only.
-    if before.is_none() && found.more == 0 && !has_events(&found, &parsed) {
+    let found = events_of(&target, &parsed, version, *before).await?;
+    // The page of an earlier one may have events of the namespace only, and that of a version those of no other one.
+    if before.is_none() && is_unknown(&found, &parsed) {
         let names = names(&target).await?;
-        if !names.is_empty() && names.iter().all(|known| known != name) {
+        let is_listed = names.is_empty() || names.iter().any(|known| known == name);
+        if !is_listed && is_unknown(&events_of(&target, &parsed, None, None).await?, &parsed) {
             return Err(unknown(text, name, &names));
         }
     }
@@ -48,11 +39,33 @@ pub(super) async fn history(
     Ok(Exit::Done)
 }
 
-/// Returns true if an event is about the name itself, and not about its namespace: it may be one that no upstream lists
-/// any more.
-fn has_events(found: &History, name: &Name) -> bool {
+async fn events_of(
+    target: &Target,
+    name: &Name,
+    version: Option<&str>,
+    before: Option<u64>,
+) -> Result<History, CliError> {
+    match target {
+        Target::Store(offline) => {
+            let span = Span::of_answer(before);
+            Ok(history_of(&offline.store.snapshot()?, name, version, span)?)
+        }
+        Target::Daemon(operator) => {
+            let version = version.map(str::to_owned);
+            let query = [("version", version), ("before", before.map(|of| of.to_string()))];
+            operator.get(&["history", name.as_str()], &given(&query)).await
+        }
+    }
+}
+
+/// Returns true if all events were read and none is about the name itself, and not about its namespace: it may be one that
+/// no upstream lists any more.
+fn is_unknown(found: &History, name: &Name) -> bool {
     let subject = name.as_str().to_ascii_lowercase();
-    found.events.iter().any(|recorded| recorded.event.subject().as_ref() == Some(&subject))
+    let mut events = found.events.iter();
+    found.more == 0
+        && found.damaged == 0
+        && !events.any(|recorded| recorded.event.subject().as_ref() == Some(&subject))
 }
 
 /// Prints what became visible, hidden or different since a time, and why.
@@ -150,4 +163,25 @@ fn print_served(found: &ServedThen) {
 pub(super) fn moment(text: &str) -> Result<Timestamp, CliError> {
     let day = || Timestamp::parse(&format!("{text}T00:00:00Z"));
     Timestamp::parse(text).or_else(|_| day()).map_err(|_| CliError::Time(text.to_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[rstest::rstest]
+    #[case::nothing(0, 0, true)]
+    #[case::older_events(1, 0, false)]
+    #[case::events_that_cannot_be_read(0, 1, false)]
+    fn name_is_unknown_only_if_every_event_was_read(
+        #[case] more: u64,
+        #[case] damaged: u64,
+        #[case] wanted: bool,
+    ) {
+        let begins = Timestamp::parse("2026-06-01T00:00:00Z").expect("a time");
+        let (events, rules) = (Vec::new(), std::collections::BTreeMap::new());
+        let found = History { begins, events, more, rules, damaged };
+        let name = Name::parse("com.a/x").expect("a name");
+        assert_eq!(is_unknown(&found, &name), wanted);
+    }
 }

@@ -49,6 +49,7 @@ mod show;
 mod sync;
 mod target;
 mod token;
+mod written;
 
 use std::ffi::OsString;
 use std::process::ExitCode;

@@ -1,20 +1,16 @@
 //! The overlay files that take a decision: which ones they are, their new texts, and their replacement.
 
-use std::io::{IsTerminal, Write, stdout};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use serde::Serialize;
-use similar::TextDiff;
-
 use super::decide_args::Output;
 use super::error::CliError;
 use super::overlay_folder::{Change, Overlays};
-use super::print::{as_json, err, out};
+use super::written::Written;
 use crate::config::{FolderLock, ReplaceError, Settings, lock_folder, replace_file};
 use crate::lint::Source;
-use crate::model::{EscapedWhole, reason};
+use crate::model::reason;
 use crate::overlay::NamePattern;
 use crate::overlay::edit::{Decision, Refusal, edit};
 
@@ -23,15 +19,6 @@ const MOST_WAITING: Duration = Duration::from_secs(20);
 const BETWEEN_TRIES: Duration = Duration::from_millis(20);
 /// The new files that are tried for a denial, by number behind the name.
 const MOST_NEW_FILES: usize = 100;
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Written<'w> {
-    file: &'w str,
-    /// True if the file did not exist.
-    is_new: bool,
-    difference: String,
-}
 
 /// Locks the overlay folder until the decision is written: one that another command writes meanwhile may contradict it
 /// from another file. `None` if nothing will be written, or if there is no folder.
@@ -52,38 +39,45 @@ pub(super) async fn lock(
     Ok(None)
 }
 
-/// Writes a decision into its file, or prints the new text of the file.
+/// Writes a decision into its files, and unlocks the folder. What is to be printed is returned: a terminal that stalls must
+/// not keep others from deciding.
 pub(super) fn write(
     overlays: &Overlays,
     decision: &Decision,
     output: &Output,
-    lock: Option<&FolderLock>,
-) -> Result<(), CliError> {
+    lock: Option<FolderLock>,
+) -> Result<Written, CliError> {
     let (changes, warnings) = settle(overlays, decision, output.file.as_deref())?;
-    if let (true, [first, second, ..]) = (output.stdout, changes.as_slice()) {
-        return Err(CliError::Declined(format!(
-            "equal rules with this selection stand in {} and {}, and `--stdout` prints one file: leave it out, or remove \
-             one of the rules",
-            first.after.file, second.after.file
-        )));
-    }
-    for Change { before, after: file } in &changes {
-        let old = before.as_ref().map(|before| before.text.as_str());
-        if output.stdout {
-            err(&EscapedWhole(&file.file).to_string());
-            print_text(&file.text);
-            continue;
+    if output.stdout {
+        if let [first, second, ..] = changes.as_slice() {
+            return Err(CliError::Declined(format!(
+                "equal rules with this selection stand in {} and {}, and `--stdout` prints one file: leave it out, or \
+                 remove one of the rules",
+                first.after.file, second.after.file
+            )));
         }
-        replace_file(lock, Path::new(&file.file), old, &file.text)?;
-        let difference = difference(&file.file, old.unwrap_or_default(), &file.text);
-        if output.json {
-            as_json(&Written { file: &file.file, is_new: old.is_none(), difference });
-        } else {
-            difference.lines().for_each(|line| out(&EscapedWhole(line).to_string()));
+        return Ok(Written { changes, warnings, failure: None });
+    }
+    let mut failure = None;
+    let mut written: Vec<Change> = Vec::new();
+    for change in changes {
+        let old = change.before.as_ref().map(|before| before.text.as_str());
+        let replaced =
+            replace_file(lock.as_ref(), Path::new(&change.after.file), old, &change.after.text);
+        match replaced {
+            Ok(()) => written.push(change),
+            Err(source) if written.is_empty() => return Err(source.into()),
+            Err(source) => {
+                let files: Vec<&str> =
+                    written.iter().map(|change| change.after.file.as_str()).collect();
+                let written = files.join(" and ");
+                failure = Some(CliError::PartlyWritten { written, source });
+                break;
+            }
         }
     }
-    warnings.iter().for_each(|warning| err(&format!("warning: {warning}")));
-    Ok(())
+    drop(lock);
+    Ok(Written { changes: written, warnings, failure })
 }
 
 /// Returns the files that a decision changes, with the warnings about the set. A denial that its file cannot take stands
@@ -97,8 +91,11 @@ fn settle(
         let warnings = overlays.judge(&changes)?;
         Ok((changes, warnings))
     };
+    let is_broken = |file: &Path| {
+        overlays.source_at(file).is_some_and(|source| overlays.had_error(&source.file))
+    };
     let refused = match changes(overlays, decision, file).and_then(judged) {
-        Err(refused) if decision.approval.state.hides() && file.is_none() => refused,
+        Err(refused) if decision.approval.state.hides() && file.is_none_or(is_broken) => refused,
         settled => return settled,
     };
     let why = match &refused {
@@ -238,21 +235,6 @@ fn file_name(name: &NamePattern) -> String {
     // The folder takes a file with a dot in front for one of an editor.
     let text = text.trim_start_matches('.');
     format!("{text}.yaml")
-}
-
-fn difference(file: &str, old: &str, new: &str) -> String {
-    let before = if old.is_empty() { "/dev/null" } else { file };
-    TextDiff::from_lines(old, new).unified_diff().header(before, file).to_string()
-}
-
-/// Prints a text as it is; on a terminal without characters that could steer it.
-fn print_text(text: &str) {
-    if stdout().is_terminal() {
-        text.lines().for_each(|line| out(&EscapedWhole(line).to_string()));
-    } else {
-        // A reader that has gone away must not end in a panic.
-        let _ = stdout().write_all(text.as_bytes());
-    }
 }
 
 #[cfg(test)]

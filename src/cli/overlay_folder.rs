@@ -7,7 +7,7 @@ use super::decision::Subject;
 use super::error::CliError;
 use crate::config::{Folder, Settings, read_overlays, read_upstreams};
 use crate::daemon::ReviewSheet;
-use crate::lint::{Finding, Severity, Source, has_errors};
+use crate::lint::{Finding, Place, Severity, Source, has_errors};
 use crate::model::{Digest, Escaped, Name, Timestamp};
 use crate::overlay::edit::rule_taking;
 use crate::overlay::{Context, OverlaySet, Reading, Rule, Terms, read};
@@ -162,10 +162,13 @@ impl Overlays {
         }
         let mut warnings = self.new_warnings(reading);
         warnings.extend(beside_errors.iter().map(|contradiction| {
-            format!(
-                "a file that has an error has another rule with this selection, which has to be removed when the file is \
-                 corrected: {contradiction}"
-            )
+            // Without that rule, the set could be weaker than it is.
+            let advice = if self.is_about_denial(contradiction, changes) {
+                "another denial or suspension with this selection: when the file is corrected, make both the same"
+            } else {
+                "another rule with this selection, which has to be removed when the file is corrected"
+            };
+            format!("a file that has an error has {advice}: {contradiction}")
         }));
         let there_before = earlier.iter().map(|error| {
             format!("an error that was there before, and has to be corrected: {error}")
@@ -188,6 +191,18 @@ impl Overlays {
         let is_changed = |file: &String| changes.iter().any(|change| change.after.file == *file);
         (is_changed(one) && !is_changed(other) && self.had_error(other))
             || (is_changed(other) && !is_changed(one) && self.had_error(one))
+    }
+
+    /// Returns true if the rule of the file that had an error is a denial or suspension.
+    fn is_about_denial(&self, contradiction: &Finding, changes: &[Change]) -> bool {
+        let places = [Some(&contradiction.place), contradiction.other.as_ref()];
+        let is_kept =
+            |place: &&Place| !changes.iter().any(|change| change.after.file == place.source.file);
+        let mut broken = places.into_iter().flatten().filter(is_kept);
+        broken.any(|place| {
+            let mut rules = self.reading.rules.iter().filter(|rule| rule.hides());
+            rules.any(|rule| rule.place == *place)
+        })
     }
 
     /// Returns the warnings that the set did not have before, such as a denial that overrides what was approved.

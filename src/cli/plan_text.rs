@@ -186,6 +186,9 @@ fn of_weakened(weakened: &WeakenedRule, style: Style) -> String {
         Restriction::Internal => "internal namespace",
         Restriction::Ownership if *alteration == WeakenedBy::Added => "waiver of ownership",
         Restriction::Ownership => "ownership",
+        Restriction::Protection if *alteration == WeakenedBy::Added => {
+            "exemption from the comparison"
+        }
         Restriction::Protection => "protection from lookalikes",
     };
     let effect = if *has_effect { "" } else { " (without effect now)" };

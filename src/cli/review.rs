@@ -5,7 +5,7 @@ use super::explain::split_version;
 use super::names::{names, not_listed};
 use super::print::{as_json, out};
 use super::review_args::ReviewArguments;
-use super::sheet::{Section, Title, sections};
+use super::sheet::{Section, Title, renewed, sections};
 use super::sheet_markdown::markdown;
 use super::target::{Offline, Target};
 use crate::config::Settings;
@@ -86,5 +86,8 @@ fn print_sheet(sheet: &ReviewSheet) {
         }
     }
     out(&format!("  digest of this sheet: {}", sheet.digest));
+    if let Some(renewed) = renewed(sheet) {
+        out(&format!("  {renewed}"));
+    }
     out(&format!("  {}", EscapedWhole(&sheet.command)));
 }

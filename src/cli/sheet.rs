@@ -141,12 +141,25 @@ fn history_lines(history: &History) -> Vec<Line> {
 
 fn kept_lines(sheet: &ReviewSheet) -> Vec<Line> {
     let kept = sheet.kept.iter().map(|kept| {
-        Line::new("keeps", format!("{} from {}, {}", kept.version, kept.upstream, kept.received))
+        let ended = if kept.expired { ", of which the approval ended" } else { "" };
+        Line::new(
+            "keeps",
+            format!("{} from {}, {}{ended}", kept.version, kept.upstream, kept.received),
+        )
     });
     let too_many = sheet.kept_too_many.then(|| {
         Line::new("and more", "more than one rule lists: review one version or a range instead")
     });
     kept.chain(too_many).collect()
+}
+
+/// Returns a sentence about versions that the command approves again, for those who read only the end of a sheet.
+pub(super) fn renewed(sheet: &ReviewSheet) -> Option<String> {
+    let ended = sheet.kept.iter().filter(|kept| kept.expired && !kept.followed).count() as u64;
+    let versions = counted(ended, "version", "versions");
+    (ended > 0 && !sheet.kept_too_many).then(|| {
+        format!("this command approves {versions} again that the sheet does not show: the approval of each ended")
+    })
 }
 
 fn other_lines(sheet: &ReviewSheet) -> Vec<Line> {

@@ -3,7 +3,7 @@
 
 use super::content::Line;
 use super::markdown::{block, span};
-use super::sheet::{Section, Title, sections};
+use super::sheet::{Section, Title, renewed, sections};
 use crate::daemon::ReviewSheet;
 use crate::model::EscapedWhole;
 
@@ -29,6 +29,9 @@ pub(super) fn markdown(sheet: &ReviewSheet) -> String {
     }
     text.push_str("\n## Decide\n\n");
     text.push_str(&format!("The digest of this sheet is {}.\n\n", code(&sheet.digest.to_string())));
+    if let Some(renewed) = renewed(sheet) {
+        text.push_str(&format!("**{}.**\n\n", capitalized(&renewed)));
+    }
     text.push_str(&block(&EscapedWhole(&sheet.command).to_string()));
     text
 }

@@ -11,21 +11,20 @@ use thiserror::Error;
 #[derive(Debug, Error)]
 pub enum ReplaceError {
     #[error(
-        "{path} is a symbolic link to {target}, and nothing was written: decide where that file is kept, or take the \
-         text of `--stdout` there"
+        "{path} is a symbolic link to {target}, and was not written: decide where that file is kept, or take the text of \
+         `--stdout` there"
     )]
     Link { path: PathBuf, target: PathBuf },
     #[error(
-        "{path} changed since it was read, and nothing was written: look at the change, and run the command again"
+        "{path} changed since it was read, and was not written: look at the change, and run the command again"
     )]
     Changed { path: PathBuf },
     #[error(
-        "another command writes into {folder} now, and nothing was written: run this one again"
+        "another command writes into {folder} now, and this one did not: run it again, or take the text of `--stdout`"
     )]
     Busy { folder: PathBuf },
     #[error(
-        "no file can be made in {folder}, and nothing was written: allow it, or take the text of `--stdout` to a place \
-         where you may write"
+        "no file can be made in {folder}: allow it, or take the text of `--stdout` to a place where you may write"
     )]
     Folder { folder: PathBuf, source: io::Error },
     #[error(
@@ -33,8 +32,8 @@ pub enum ReplaceError {
     )]
     Full { path: PathBuf, source: io::Error },
     #[error(
-        "the owner and the group of {path} cannot be kept, and with others it would have other readers; nothing was written: run \
-         the command as its owner, or take the text of `--stdout` there"
+        "the owner and the group of {path} cannot be kept, and with others it would have other readers; it was not written: \
+         run the command as its owner, or take the text of `--stdout` there"
     )]
     Owner { path: PathBuf },
     #[error("{path} could not be written and is as it was")]
@@ -43,8 +42,8 @@ pub enum ReplaceError {
 
 /// The beginning and the end of the name under which a new text waits for that of its file.
 const PREPARED: (&str, &str) = (".vidimus-", ".tmp");
-/// The characters between them.
-const RANDOM: usize = 6;
+/// The characters between them: more than a name that a person gives has there, such as `backup`.
+const RANDOM: usize = 16;
 
 /// The lock of a folder that a command writes into, until it is dropped.
 #[derive(Debug)]
@@ -301,18 +300,19 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let others = [
             ".vidimus-.tmp",
-            ".vidimus-a1B2c3.tmp~",
-            ".vidimus-a1B2c3d.tmp",
-            ".vidimus-a1B2-3.tmp",
-            "vidimus-a1B2c3.tmp",
+            ".vidimus-backup.tmp",
+            ".vidimus-a1B2c3d4e5F6g7h8.tmp~",
+            ".vidimus-a1B2c3d4e5F6g7h8i.tmp",
+            ".vidimus-a1B2c3d4e5F6g7-8.tmp",
+            "vidimus-a1B2c3d4e5F6g7h8.tmp",
         ];
-        for name in others.iter().chain(&[".vidimus-a1B2c3.tmp"]) {
+        for name in others.iter().chain(&[".vidimus-a1B2c3d4e5F6g7h8.tmp"]) {
             fs::write(folder.path().join(name), "left").expect("a file");
         }
-        fs::create_dir(folder.path().join(".vidimus-a1B2c4.tmp")).expect("a folder");
+        fs::create_dir(folder.path().join(".vidimus-a1B2c3d4e5F6g7h9.tmp")).expect("a folder");
         replace_file(None, &folder.path().join("a.yaml"), None, "one").expect("a new file");
         let mut wanted: Vec<&str> = others.to_vec();
-        wanted.extend([".vidimus-a1B2c4.tmp", "a.yaml"]);
+        wanted.extend([".vidimus-a1B2c3d4e5F6g7h9.tmp", "a.yaml"]);
         wanted.sort_unstable();
         assert_eq!(names(folder.path()), wanted);
     }

@@ -24,13 +24,21 @@ macro_rules! fields {
 const FIELDS: [Field; 8] =
     fields![tier, classification, owner, labels, approval, on_drift, on_deprecated, successor];
 
+impl Field {
+    /// Returns true if the value of a rule decides beside every other one.
+    fn is_apart(&self, rule: &Rule) -> bool {
+        self.name == "approval" && rule.hides()
+    }
+}
+
 /// The start of a selection: that of everything sorts first.
 type Start<'s> = Option<&'s semver::Version>;
 /// The first release behind a selection: the end of everything sorts last.
 type End<'s> = (bool, Option<&'s semver::Version>);
 
 /// Returns a finding for each rule that has another value than a rule of equal rank that can select
-/// the same entry.
+/// the same entry. A denial or suspension contradicts only an approval with the same selection: it hides whatever
+/// another one approves.
 ///
 /// Equal rank and a common name mean the same name pattern, and equal versions unless both are
 /// ranges. The rules of such a group are sorted by the start of their ranges, and one sweep finds the
@@ -52,8 +60,14 @@ pub(super) fn contradictions(rules: &[Rule]) -> Vec<Finding> {
         group.sort_by_key(|index| span(&rules[*index]).0);
         for field in &FIELDS {
             let mut sweep = Sweep { rules, field, widest: None, other: None };
+            let mut same: HashMap<&VersionPattern, usize> = HashMap::new();
             for index in group.iter().copied().filter(|index| (field.is_set)(&rules[*index])) {
-                let Some(against) = sweep.add(index) else { continue };
+                let rule = &rules[index];
+                let overlapping = if field.is_apart(rule) { None } else { sweep.add(index) };
+                let first = *same.entry(&rule.versions).or_insert(index);
+                let is_contrary = field.is_apart(rule) || field.is_apart(&rules[first]);
+                let same = (is_contrary && !(field.agree)(rule, &rules[first])).then_some(first);
+                let Some(against) = overlapping.or(same) else { continue };
                 let (earlier, later) = (index.min(against), index.max(against));
                 let (known, fields) = found.entry(later).or_insert((earlier, Vec::new()));
                 if *known == earlier && !fields.contains(&field.name) {
@@ -124,8 +138,9 @@ mod tests {
 
     use super::*;
     use crate::lint::Source;
-    use crate::overlay::parse;
+    use crate::model::Name;
     use crate::overlay::tests::context;
+    use crate::overlay::{OverlaySet, State, parse, read};
 
     fn rule(versions: &str, tier: u8) -> Rule {
         let text = format!("servers: [{{name: com.a/x, versions: '{versions}', tier: {tier}}}]");
@@ -146,6 +161,42 @@ mod tests {
         assert_eq!(contradictions(&rules), []);
         rules.push(rule(">=199999", 2));
         assert_eq!(contradictions(&rules).len(), 1);
+    }
+
+    #[rstest::rstest]
+    #[case::approved(("'>=1, <3'", "approved"), ("'>=2'", "denied"), false)]
+    #[case::suspended(("'>=1, <3'", "approved"), ("'>=2'", "suspended"), false)]
+    #[case::pending(("'>=1, <3'", "pending"), ("'<2.1'", "denied"), false)]
+    #[case::suspended_and_denied(("'>=1, <3'", "suspended"), ("'>=2'", "denied"), false)]
+    #[case::same_range(("'>=1, <3'", "approved"), ("'>=1, <3'", "denied"), true)]
+    #[case::same_version(("2.0.0", "approved"), ("2.0.0", "denied"), true)]
+    #[case::same_name_only(("'*'", "approved"), ("'*'", "suspended"), true)]
+    fn denial_decides_beside_an_approval_of_another_range(
+        #[case] one: (&str, &str),
+        #[case] other: (&str, &str),
+        #[case] is_refused: bool,
+    ) {
+        let context = context();
+        let source = |(versions, state): (&str, &str)| {
+            let reviewed = if state == "approved" { ", reviewed: 2026-01-01" } else { "" };
+            let versions = match versions {
+                "'*'" => String::new(),
+                versions => format!(", versions: {versions}"),
+            };
+            let approval = format!("approval: {{state: {state}{reviewed}}}");
+            Source::new("x.yaml", format!("servers: [{{name: com.a/x{versions}, {approval}}}]"))
+        };
+        for order in [[one, other], [other, one]] {
+            let reading = read(&order.map(source), &context);
+            assert_eq!(reading.findings.len(), usize::from(is_refused), "{:?}", reading.findings);
+            let set = OverlaySet::from(reading);
+            let name = Name::parse("com.a/x").expect("a name");
+            let version = Version::parse("2.0.0").expect("a version");
+            let rules = set.rules_for(&name);
+            let hiding = rules.effective(&version, "official").hidden_by.expect("a denial");
+            let wanted = if other.1 == "denied" { State::Denied } else { State::Suspended };
+            assert_eq!(hiding.approval.as_ref().map(|approval| approval.state), Some(wanted));
+        }
     }
 
     proptest! {

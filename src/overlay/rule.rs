@@ -310,6 +310,10 @@ impl Rule {
         self.approval.as_ref().is_some_and(|approval| approval.state.hides())
     }
 
+    pub(super) fn denies(&self) -> bool {
+        self.approval.as_ref().is_some_and(|approval| approval.state == State::Denied)
+    }
+
     /// Returns the digest of all its members, whatever its file and its line. It is kept with decisions and events, so a
     /// member keeps its name and its form, and an absent one leaves no trace.
     #[must_use]

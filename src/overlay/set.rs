@@ -184,7 +184,8 @@ impl OverlaySet {
                 .flatten()
                 .map(|index| &self.rules[*index])
                 .collect();
-            found.sort_by_key(|rule| std::cmp::Reverse(rule.rank()));
+            // Of two that hide the same, the denial is named, whatever the order of the files.
+            found.sort_by_key(|rule| std::cmp::Reverse((rule.rank(), rule.denies())));
             found
         };
         NameRules {

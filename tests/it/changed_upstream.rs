@@ -93,6 +93,11 @@ async fn missing_entry_is_purged_after_the_grace_period_and_leaves_a_tombstone()
     .await;
     let tombstones = daemon.get("/v0.1/servers?include_deleted=true").await;
     assert_eq!(tombstones.items().len(), 3);
+    // Its history stays, and so do those of its other versions.
+    for version in ["1.0.0", "9.9.9"] {
+        let output = place.run(&["history", &format!("com.n001/tool@{version}")]);
+        assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    }
 }
 
 /// P6, P8, P23: a full sync with 60 % fewer rows is put on hold; the old state is served; exactly that change set

@@ -62,11 +62,15 @@ pub(super) async fn require(
             if role == Role::Viewer {
                 return answered.await;
             }
-            // What changes something is completed and logged, also if its client leaves.
-            tokio::spawn(answered).await.unwrap_or_else(|_| Problem::Internal.into_response())
+            completed(answered).await
         }
         Err(problem) => problem.into_response(),
     }
+}
+
+/// Completes a request that changes something, and its line in the log, also if its client leaves.
+async fn completed(answered: impl Future<Output = Response> + Send + 'static) -> Response {
+    tokio::spawn(answered).await.unwrap_or_else(|_| Problem::Internal.into_response())
 }
 
 /// Answers a request, and logs it if it asks for more than data.
@@ -110,7 +114,28 @@ fn bearer(headers: &HeaderMap) -> Option<&str> {
 
 #[cfg(test)]
 mod tests {
+    use std::future::ready;
+
+    use tokio::sync::oneshot::channel;
+
     use super::*;
+
+    #[tokio::test]
+    async fn operation_of_a_client_that_left_is_completed() {
+        let ((begin, begun), (end, ended)) = (channel::<()>(), channel::<()>());
+        let answered = async {
+            let is_begun = begun.await.is_ok();
+            assert!(is_begun && end.send(()).is_ok());
+            Response::default()
+        };
+        tokio::select! {
+            biased;
+            _ = completed(answered) => panic!("it waits for its beginning"),
+            () = ready(()) => {}
+        }
+        begin.send(()).expect("it waits, also without a client");
+        ended.await.expect("it is completed");
+    }
 
     #[rstest::rstest]
     #[case("127.0.0.1:8081", true)]

@@ -43,14 +43,22 @@ pub(super) async fn evaluating<T: Send + 'static>(
     state: Arc<Operations>,
     read: impl FnOnce(&Arc<Services>) -> Result<T, StoreError> + Send + 'static,
 ) -> Result<Json<T>, Problem> {
-    let permit = Arc::clone(&state.evaluating).acquire_owned().await;
-    let permit = permit.map_err(|_| Problem::Internal)?;
-    let read = move |services: &Arc<Services>| {
+    let places = Arc::clone(&state.evaluating);
+    Ok(Json(in_turn(places, move || read(&state.services)).await??))
+}
+
+/// Works on a thread that may block, after all earlier work of these places has ended.
+async fn in_turn<T: Send + 'static>(
+    places: Arc<Semaphore>,
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, Problem> {
+    let permit = places.acquire_owned().await.map_err(|_| Problem::Internal)?;
+    let work = move || {
         // The work keeps its place until it has ended, also if its client has left.
         let _permit = permit;
-        read(services)
+        work()
     };
-    blocking(state, read).await
+    try_blocking(work).await.map_err(|_| Problem::Internal)
 }
 
 /// Uses the store on a thread that may block.
@@ -60,4 +68,27 @@ pub(super) async fn blocking<T: Send + 'static>(
 ) -> Result<Json<T>, Problem> {
     let read = try_blocking(move || read(&state.services));
     Ok(Json(read.await.map_err(|_| Problem::Internal)??))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::ready;
+    use std::sync::mpsc::channel;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn evaluation_of_a_client_that_left_keeps_its_place_until_it_ends() {
+        let places = Arc::new(Semaphore::new(1));
+        let (end, ended) = channel::<()>();
+        let first = in_turn(Arc::clone(&places), move || ended.recv().is_ok());
+        tokio::select! {
+            biased;
+            _ = first => panic!("it waits for its end"),
+            () = ready(()) => {}
+        }
+        assert_eq!(places.available_permits(), 0, "its client has left, and it goes on");
+        end.send(()).expect("it goes on");
+        assert!(matches!(in_turn(places, || 7).await, Ok(7)));
+    }
 }

@@ -9,7 +9,7 @@ use super::show::{OtherVersion, others};
 use crate::alert::{Alert, AlertKind, Evidence as AlertEvidence};
 use crate::curation::{
     AlertItems, AreaReport, Choice, Dossier, EntryContent, EntryEvaluation, Evaluation, Evidence,
-    Gate, NamespaceReport, PolicySnapshot, ReferenceOrigin, Seen, TooManyVersions,
+    Gate, NamespaceReport, Outcome, PolicySnapshot, ReferenceOrigin, Seen, TooManyVersions,
     VersionExplanation, evaluate,
 };
 use crate::daemon::screening::Screenings;
@@ -72,6 +72,9 @@ pub struct ShownVersion {
     /// The digest of the rule that approves the version, also after the approval expired; absent if it is followed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub approved_by: Option<Digest>,
+    /// The digest of the rule that follows the version: no reviewer saw it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub followed_by: Option<Digest>,
     pub content: EntryContent,
     pub dates: Dates,
     pub explanation: VersionExplanation,
@@ -107,6 +110,12 @@ pub struct KeptVersion {
     /// The digest of the rule that approves the version, also after the approval expired; absent if it is followed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub approved_by: Option<Digest>,
+    /// The digest of the rule that follows it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub followed_by: Option<Digest>,
+    /// True if its approval ended: an approval of the name approves it again.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub expired: bool,
 }
 
 /// An open alert, with the items that concern the name.
@@ -254,6 +263,7 @@ fn show_version(
         received: entry.head.received,
         is_served: entry.is_served(),
         approved_by: approving(entry).map(Rule::digest),
+        followed_by: following(entry).map(Rule::digest),
         content,
         dates,
         explanation,
@@ -291,8 +301,12 @@ impl KeptVersion {
             version: entry.row.version.to_string(),
             upstream: entry.row.upstream.to_string(),
             received: entry.head.received,
-            followed: matches!(approval_of(entry), Some(Evidence::Followed { .. })),
+            followed: following(entry).is_some(),
             approved_by: approving(entry).map(Rule::digest),
+            followed_by: following(entry).map(Rule::digest),
+            expired: entry.gates().any(|(gate, outcome)| {
+                gate == Gate::ApprovalNotExpired && matches!(outcome, Outcome::Failed(_))
+            }),
         }
     }
 }
@@ -302,6 +316,14 @@ fn approval_of<'e, 'a>(entry: &'e EntryEvaluation<'a>) -> Option<&'e Evidence<'a
     let mut gates = entry.gates();
     let (_, outcome) = gates.find(|(gate, _)| *gate == Gate::Approved)?;
     outcome.is_passed().then(|| outcome.evidence())
+}
+
+/// Returns the rule that approves an entry because it is benign beside what a reviewer saw.
+fn following<'a>(entry: &EntryEvaluation<'a>) -> Option<&'a Rule> {
+    match approval_of(entry)? {
+        Evidence::Followed { rule } => Some(rule),
+        _ => None,
+    }
 }
 
 /// Returns the rule that approves an entry because a reviewer saw it.

@@ -78,6 +78,13 @@ impl Decision {
         errors.next().map_or(Ok(()), |error| Err(Refusal::Invalid(error)))
     }
 
+    /// Returns true if the approval of a rule gives way to this one, for a version that both select.
+    #[must_use]
+    pub fn comes_before(&self, rule: &Rule) -> bool {
+        let rank = (self.name.rank(), self.versions.rank(), self.upstream.is_some());
+        rank >= rule.rank()
+    }
+
     /// Returns the rules that take the decision. A denial is stated by every rule that has an approval, since equal rules
     /// must not contradict each other.
     #[must_use]

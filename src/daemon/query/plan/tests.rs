@@ -232,7 +232,11 @@ const OTHER: &str = "sha256:2222222222222222222222222222222222222222222222222222
 #[case::waived_ownership("|", "a.b@ |", &["Added Ownership a.b without effect"])]
 #[case::internal("{name: a.b, internal: true} |", "|", &["Removed Internal a.b without effect"])]
 #[case::protection("{name: a.b, protect: [acme, other]} |", "{name: a.b, protect: [other]} |", &["Removed Protection acme without effect"])]
-#[case::protection_of_another_namespace("{name: a.b, protect: [acme]} |", "{name: c.d, protect: [acme]} |", &[])]
+#[case::protection_of_another_namespace("{name: a.b, protect: [acme]} |", "{name: c.d, protect: [acme]} |", &["Changed Protection acme without effect"])]
+#[case::protection_of_one_more_namespace("{name: a.b, protect: [acme]} |", "{name: a.b, protect: [acme]}; {name: c.d, protect: [acme]} |", &[])]
+#[case::protected_name_of_another_namespace("{name: a.b, protect: [a.b/acme]} |", "{name: c.d, protect: [a.b/acme]} |", &[])]
+#[case::no_lookalike("|", "| {name: a.b/acme, not_lookalike: {target: acme, reason: r, reviewer: a}}", &["Added Protection a.b/acme with acme without effect"])]
+#[case::known_no_lookalike("| {name: a.b/c, not_lookalike: {target: acme, reason: r, reviewer: a}}", "| {name: a.b/c, not_lookalike: {target: acme, reason: other, reviewer: b}}", &[])]
 fn restriction_that_is_removed_or_weakened_is_listed_without_an_effect_too(
     #[case] before: &str,
     #[case] after: &str,

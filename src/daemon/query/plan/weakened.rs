@@ -1,13 +1,14 @@
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use serde::{Deserialize, Serialize};
 
 use super::cause::{Altered, Cause};
 use crate::curation::PolicySnapshot;
-use crate::lookalike::Why;
+use crate::lookalike::{Protected, Why};
 use crate::model::{Name, NamespacePattern};
 use crate::overlay::{
-    Alteration, Approval, Conditions, Contents, OnDrift, OverlaySet, Rule, State,
+    Alteration, Approval, Conditions, Contents, NoLookalike, OnDrift, OverlaySet, Rule, Selected,
+    State,
 };
 use crate::ownership::Pins;
 
@@ -48,7 +49,7 @@ pub struct WeakenedRule {
 pub enum WeakenedBy {
     Removed,
     Changed,
-    /// A waiver is new.
+    /// A waiver, or a decision that a name is not a lookalike, is new.
     Added,
 }
 
@@ -199,22 +200,50 @@ fn keeps_pins(old: &Approval, new: Option<&Approval>) -> bool {
     digest && contents && old.artefacts.iter().all(keeps)
 }
 
-/// Returns the names and brands that `protect` lists no longer, and that nothing else protects.
+/// Returns the names and brands that `protect` lists no longer or for another namespace, and that nothing else protects,
+/// and the new decisions that a name is not a lookalike.
 fn of_protection(altered: &Altered<'_>, affected: &Affected) -> Vec<WeakenedRule> {
-    let after = altered.after.overlays.protected();
-    let after: HashSet<&str> = after.iter().map(|protected| protected.subject.as_str()).collect();
-    let before = altered.before.overlays.protected();
-    let listed = before.iter().filter(|protected| protected.why == Why::Listed);
-    let before: BTreeSet<&str> = listed.map(|protected| protected.subject.as_str()).collect();
-    let removed = before.into_iter().filter(|subject| !after.contains(subject));
-    let removed = removed.map(|subject| WeakenedRule {
+    let weakened = |selector: String, place: String, alteration| WeakenedRule {
         restriction: Restriction::Protection,
-        selector: subject.to_owned(),
-        place: String::new(),
-        alteration: WeakenedBy::Removed,
+        selector,
+        place,
+        alteration,
         has_effect: affected.by_protection,
+    };
+    let [before, after] = [altered.before, altered.after].map(|policy| policy.overlays.protected());
+    // A brand is exempt in its home: another home lets other names have it.
+    let as_before = |old: &Protected| {
+        after.iter().any(|new| new.subject == old.subject && is_home_kept(old, new))
+    };
+    let mut lost: BTreeMap<&str, WeakenedBy> = BTreeMap::new();
+    for old in before.iter().filter(|old| old.why == Why::Listed && !as_before(old)) {
+        let is_there = after.iter().any(|new| new.subject == old.subject);
+        let by = if is_there { WeakenedBy::Changed } else { WeakenedBy::Removed };
+        lost.insert(&old.subject, by);
+    }
+    let lost =
+        lost.into_iter().map(|(subject, by)| weakened(subject.to_owned(), String::new(), by));
+    let known: HashSet<(&Selected, &str)> =
+        altered.before.overlays.no_lookalikes().iter().map(exempted).collect();
+    let new = altered.after.overlays.no_lookalikes().iter();
+    let new = new.filter(|rule| !known.contains(&exempted(rule))).map(|rule| {
+        let who = match &rule.who {
+            Selected::Names(pattern) => pattern.to_string(),
+            Selected::Namespace(pattern) => pattern.to_string(),
+        };
+        let selector = format!("{who} with {}", rule.target);
+        weakened(selector, rule.place.to_string(), WeakenedBy::Added)
     });
-    removed.collect()
+    lost.chain(new).collect()
+}
+
+/// Returns true if no other namespace may use what is protected. The name of a server has its own namespace.
+fn is_home_kept(old: &Protected, new: &Protected) -> bool {
+    new.home.is_none() || new.home == old.home || Name::parse(&old.subject).is_ok()
+}
+
+fn exempted(rule: &NoLookalike) -> (&Selected, &str) {
+    (&rule.who, &rule.target)
 }
 
 fn of_namespace(
