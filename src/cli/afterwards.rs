@@ -2,36 +2,31 @@
 
 use std::cmp::Ordering;
 
-use super::explain::failed;
 use crate::curation::Gate;
 use crate::daemon::ReviewSheet;
 use crate::model::{EscapedWhole, Version};
 use crate::overlay::edit::Decision;
 
-/// Returns a warning for each version of a sheet that stays hidden after its approval, with the gates that it fails.
+/// Returns a warning for each version of a sheet that stays hidden after its approval, with the gates that it fails then.
 pub(super) fn still_hidden(sheet: &ReviewSheet) -> Vec<String> {
-    // The approval decides about these; a denial beside it is a warning of the set.
-    const DECIDED: [Gate; 5] = [
-        Gate::Approved,
-        Gate::ApprovalNotExpired,
-        Gate::DigestMatchesPin,
-        Gate::ContentAsReviewed,
-        Gate::NoOpenLookalikeAlert,
-    ];
-    let is_decided = |gate: &str| DECIDED.iter().any(|decided| decided.as_str() == gate);
-    let warnings = sheet.shown.iter().filter_map(|shown| {
-        let failed: Vec<String> = failed(&shown.explanation)
-            .filter(|gate| !is_decided(&gate.gate))
-            .map(|gate| format!("{}: {}", gate.gate, gate.evidence))
-            .collect();
-        let version = EscapedWhole(&shown.version);
-        let failed = failed.join("; ");
-        (!failed.is_empty()).then(|| {
-            format!(
-                "{version} is approved, and is not served before it passes: {}",
-                EscapedWhole(&failed)
-            )
-        })
+    let hidden = sheet.shown.iter().filter(|shown| !shown.hidden_if_approved.is_empty());
+    let warnings = hidden.map(|shown| {
+        let mut failed = shown.hidden_if_approved.iter();
+        let is_overruled = failed.any(|gate| gate.gate == Gate::Approved.as_str());
+        let failed = shown.hidden_if_approved.iter();
+        let failed: Vec<String> =
+            failed.map(|gate| format!("{}: {}", gate.gate, gate.evidence)).collect();
+        let (version, failed) = (&shown.version, failed.join("; "));
+        let advice = if is_overruled {
+            "; a denial or suspension overrides every approval: remove or narrow that rule to serve the version"
+        } else {
+            ""
+        };
+        format!(
+            "{} is approved, and is not served before it passes: {}{advice}",
+            EscapedWhole(version),
+            EscapedWhole(&failed)
+        )
     });
     warnings.collect()
 }

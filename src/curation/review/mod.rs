@@ -5,6 +5,7 @@ mod areas;
 mod choice;
 mod queue;
 mod seen;
+mod supposed;
 
 pub use areas::{AreaFact, AreaReport};
 pub use choice::{Choice, MAX_KEPT, MAX_SHOWN, Reference, ReferenceOrigin, TooManyVersions};

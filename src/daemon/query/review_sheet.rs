@@ -9,7 +9,7 @@ use super::show::{OtherVersion, others};
 use crate::alert::{Alert, AlertKind, Evidence as AlertEvidence};
 use crate::curation::{
     AlertItems, AreaReport, Choice, Dossier, EntryContent, EntryEvaluation, Evaluation, Evidence,
-    Gate, NamespaceReport, PolicySnapshot, ReferenceOrigin, Seen, TooManyVersions,
+    Gate, GateAnswer, NamespaceReport, PolicySnapshot, ReferenceOrigin, Seen, TooManyVersions,
     VersionExplanation, evaluate,
 };
 use crate::daemon::screening::Screenings;
@@ -75,6 +75,9 @@ pub struct ShownVersion {
     pub content: EntryContent,
     pub dates: Dates,
     pub explanation: VersionExplanation,
+    /// The gates that would hide it if a rule of the exact name approved it as it is shown.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub hidden_if_approved: Vec<GateAnswer>,
     /// The members that the upstream changed since it published the version, if it did.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub drift: Option<Drift>,
@@ -190,7 +193,11 @@ pub fn review_sheet(
     let shown: Result<Vec<ShownVersion>, StoreError> = choice
         .shown
         .iter()
-        .map(|entry| show_version(snapshot, policy, &dossier, &evaluation, entry))
+        .zip(choice.hidden_if_approved(asked, &dossier, policy, &screening, now))
+        .map(|(entry, hidden)| {
+            let shown = show_version(snapshot, policy, &dossier, &evaluation, entry)?;
+            Ok(ShownVersion { hidden_if_approved: hidden, ..shown })
+        })
         .collect();
     let shown = shown?;
     let areas: Vec<_> = shown
@@ -257,6 +264,7 @@ fn show_version(
         content,
         dates,
         explanation,
+        hidden_if_approved: Vec::new(),
         drift,
         difference,
     })
