@@ -4,6 +4,7 @@
 //! daemon; `.cargo/config.toml` therefore runs more of them at once than there are cores. Tests are started in the
 //! order of their names, so modules with long waits have early ones.
 
+mod after_decisions;
 mod answers_to_people;
 mod any_history;
 mod architecture;
