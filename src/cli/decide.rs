@@ -7,10 +7,11 @@ use super::denied::covers_nothing;
 use super::error::{CliError, Exit};
 use super::overlay_file::{lock, write};
 use super::overlay_folder::Overlays;
+use super::present::present;
 use super::print::err;
 use super::review::sheet_of;
 use crate::config::{FolderLock, Settings};
-use crate::daemon::{Clock, ReviewSheet};
+use crate::daemon::ReviewSheet;
 use crate::model::{Digest, Timestamp};
 use crate::overlay::State;
 use crate::overlay::edit::Decision;
@@ -67,7 +68,7 @@ async fn read(
     let subject = Subject::parse(text, output.upstream.as_deref())?;
     let sheet = sheet_of(&settings, text).await?;
     require_seen(text, &sheet, seen)?;
-    let now = Clock::system().max(sheet.as_of);
+    let now = present(&settings).await.max(sheet.as_of);
     let lock = lock(&settings, output).await?;
     let overlays = Overlays::read_whole(&settings, now)?;
     overlays.require_rules_of(&sheet)?;
@@ -82,7 +83,7 @@ pub(super) async fn refuse(
 ) -> Result<Exit, CliError> {
     let RefuseArguments { name, by, reason, output } = arguments;
     let subject = Subject::parse(name, output.upstream.as_deref())?;
-    let now = Clock::system();
+    let now = present(&settings).await;
     let mut decision = subject.decision(state, by, now);
     decision.reason = Some(reason.clone());
     let uncovering = covers_nothing(&settings, &decision, now).await;

@@ -20,7 +20,7 @@ pub use folder::read_file;
 pub use folder::{Folder, KnownFiles, MAX_FILES, read_changed_overlays, read_overlays};
 pub use ownership::{Github, OwnershipSettings};
 pub use public::{Contact, Public, PublicLimits, TlsFiles};
-pub use replace::{FolderLock, ReplaceError, lock_folder, replace_file};
+pub use replace::{FolderLock, ReplaceError, lock_folder, refuse_link, replace_file};
 pub use settings::{Egress, Locations, Settings};
 pub use upstream::{Origin, SyncSettings, Trust, Upstream, read_upstream, read_upstreams};
 pub use webhooks::{Hidden, HiddenError, Webhook};
