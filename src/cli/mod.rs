@@ -40,6 +40,7 @@ mod print;
 mod progress;
 mod query;
 mod queue;
+mod refused;
 mod review;
 mod review_args;
 mod serve;
