@@ -81,9 +81,13 @@ pub(super) fn content_lines(content: &EntryContent) -> Vec<Line> {
 /// Returns the dates of a content.
 pub(super) fn dates_line(dates: &Dates) -> Line {
     let Dates { published, first_seen, counts_from, .. } = dates;
-    let text = format!(
-        "{published} (the publisher's date), first seen {first_seen}, counts from {counts_from}"
-    );
+    // An entry without a date of its publisher has that of its first sight.
+    let published = if published == first_seen {
+        "no date of the publisher".to_owned()
+    } else {
+        format!("{published} (the publisher's date)")
+    };
+    let text = format!("{published}, first seen {first_seen}, counts from {counts_from}");
     Line::new("published", text)
 }
 

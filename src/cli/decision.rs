@@ -127,9 +127,19 @@ pub(super) fn affirmation(
     now: Timestamp,
 ) -> Result<Decision, CliError> {
     let Some(rule) = before.filter(|rule| rule.approved().is_some()) else {
-        return declined(
-            "no overlay has an approval with this selection to affirm; `vidimus approve` writes one".to_owned(),
-        );
+        let mut others = sheet.decisions.iter();
+        let other = others.find(|decision| decision.state == State::Approved.to_string());
+        let other = other.map(|other| {
+            format!(
+                "; the approval of `{}` at {} covers it",
+                Escaped(&other.selector),
+                Escaped(&other.place)
+            )
+        });
+        return declined(format!(
+            "no overlay has an approval with this selection to affirm{}; `vidimus approve` writes one",
+            other.unwrap_or_default()
+        ));
     };
     let contents = covered_contents(sheet, rule)?;
     let mut decision = of_sheet(subject, sheet, by, contents, before, None)?;

@@ -19,7 +19,7 @@ pub(super) async fn covers_nothing(
     decision: &Decision,
     now: Timestamp,
 ) -> Option<String> {
-    let target = Target::open_known(settings).ok()?;
+    let target = Target::open(settings).ok()?;
     let names = names(&target).await.ok().filter(|names| !names.is_empty())?;
     if let NamePattern::Exact(name) = &decision.name
         && names.iter().all(|known| known != name.as_str())

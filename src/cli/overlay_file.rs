@@ -227,10 +227,13 @@ fn file_about<'o>(overlays: &'o Overlays, name: &NamePattern) -> Option<&'o Arc<
 /// Returns the path of a new file, which has to be in the folder; the folder is judged with it later.
 fn new_file(overlays: &Overlays, file: &Path) -> Result<String, CliError> {
     let allowed = || {
+        let name = file.file_stem().unwrap_or_default();
+        let inside = overlays.root.join(name).with_extension("yaml");
         CliError::Declined(format!(
-            "{} is not a file `*.yaml` in a folder of {}; overlays are read from there",
+            "{} is not a file `*.yaml` in a folder of {}; overlays are read from there: write `--file {}`",
             file.display(),
-            overlays.root.display()
+            overlays.root.display(),
+            inside.display()
         ))
     };
     let name = file.file_name().and_then(|name| name.to_str()).ok_or_else(allowed)?;
