@@ -1,6 +1,6 @@
 //! The decisions of a reviewer: they are written into the overlay files, which a person commits.
 
-use super::afterwards::{left_behind, still_hidden};
+use super::afterwards::{left_behind, still_hidden, without_facts};
 use super::decide_args::{AffirmArguments, ApproveArguments, Output, RefuseArguments};
 use super::decision::{Subject, affirmation, approval, require_seen};
 use super::denied::covers_nothing;
@@ -27,6 +27,8 @@ pub(super) async fn approve(
     let decision = approval(&subject, &sheet, arguments, before, now)?;
     write(&overlays, &decision, output, lock.as_ref())?;
     warn_of_left_behind(&sheet, &decision);
+    let facts = without_facts(&sheet, &decision);
+    facts.iter().for_each(|warning| err(&format!("warning: {warning}")));
     still_hidden(&sheet).iter().for_each(|warning| err(&format!("warning: {warning}")));
     Ok(Exit::Done)
 }

@@ -62,7 +62,7 @@ fn version_lines(shown: &ShownVersion) -> Vec<Line> {
     let gates = failed(explanation);
     lines.extend(gates.map(|gate| Line::new("", format!("{}: {}", gate.gate, gate.evidence))));
     if explanation.state != EntryState::Served {
-        lines.extend(approved_lines(&shown.hidden_if_approved));
+        lines.extend(approved_lines(&shown.if_approved.hidden));
     }
     if let Some(status) = &explanation.upstream_status {
         let message = status.status_message.as_ref();

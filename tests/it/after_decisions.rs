@@ -5,6 +5,7 @@ use std::fs;
 use crate::support::daemon::{Workplace, text};
 use crate::support::registry::Row;
 use crate::support::upstream::Upstream;
+use crate::support::wait::eventually;
 
 const NAME: &str = "com.a/x";
 const BY: [&str; 4] = ["--by", "alice", "--reason", "r"];
@@ -74,6 +75,8 @@ async fn approval_that_a_denial_overrules_is_named_with_the_denial() {
         assert!(out.contains(wanted), "{wanted} in {out}");
     }
     assert!(!is_served(&place));
+    let covered = done(&place, &["explain", "com.a/*"]);
+    assert!(covered.contains("1 hidden: denied (gate `approved`)"), "{covered}");
     let idle = "`com.a/x` serves 0 of 1 version: denied by `com.a/*` at overlays/com.a--all.yaml";
     for command in ["check", "list"] {
         let out = done(&place, &[command]);
@@ -92,7 +95,7 @@ async fn plan_names_the_denial_that_overrules_a_new_approval() {
     let denial = "servers:\n- {name: com.a/x, approval: {state: suspended}}\n";
     place.overlay("policy.yaml", denial);
     place.write("base/policy.yaml", denial);
-    let approval = "- {name: com.a/x, versions: 1.0.0, approval: {state: approved, reviewed: 2026-11-01, expires: 2099-01-01}}\n";
+    let approval = "- {name: com.a/x, versions: 1.0.0, approval: {state: approved, reviewed: 2026-06-01, expires: 2099-01-01}}\n";
     place.overlay("policy.yaml", &format!("{denial}{approval}"));
     let out = done(&place, &["plan", "--base", "base"]);
     let wanted = "`com.a/x@1.0.0` serves 0 of 1 version: suspended by `com.a/x` at ";
@@ -135,4 +138,61 @@ fn denial_beside_the_approval_of_a_link_is_written_where_a_person_says() {
         let target = fs::read_to_string(place.path().join("overlays/linked.yaml")).expect("a file");
         assert_eq!(target, rule);
     }
+}
+
+/// The facts of a rule for one version are not those of the next one.
+#[tokio::test(flavor = "multi_thread")]
+async fn approval_that_loses_tier_and_owner_says_so() {
+    let (_upstream, place) = mirrored(&["1.0.0", "1.1.0"]).await;
+    place.overlay(
+        "policy.yaml",
+        "servers: [{name: com.a/x, versions: 1.0.0, tier: 2, owner: wiki, approval: {state: approved, reviewed: 2026-06-01, expires: 2099-01-01}}]\n",
+    );
+    let seen = |place: &Workplace| {
+        let sheet = place.json(&["review", "com.a/x@1.1.0", "--json"]);
+        sheet["digest"].as_str().expect("a digest").to_owned()
+    };
+    let approve = |place: &Workplace, more: &[&str]| {
+        let seen = seen(place);
+        let arguments = ["approve", "com.a/x@1.1.0", "--seen", &seen, "--by", "alice", "--stdout"];
+        done(place, &[arguments.as_slice(), more].concat())
+    };
+    let lost =
+        "no rule gives 1.1.0 the tier 2 and the owner wiki of the version that was approved before";
+    assert!(approve(&place, &[]).contains(lost));
+    let out = approve(&place, &["--tier", "2", "--owner", "wiki"]);
+    assert!(!out.contains("no rule gives"), "{out}");
+}
+
+/// The clock of a demo, and of a machine that is ahead, is not that of the daemon.
+#[tokio::test(flavor = "multi_thread")]
+async fn decision_has_the_time_of_the_daemon() {
+    let upstream = Upstream::start([Row::new(NAME, "1.0.0")]).await;
+    let place = Workplace::new(&upstream.url);
+    place.set_clock("2027-01-01T00:00:00Z");
+    let daemon = place.start().await;
+    daemon.synced().await;
+    place.set_clock("2027-06-01T00:00:00Z");
+    let sheet = place.json(&["review", NAME, "--json"]);
+    let seen = sheet["digest"].as_str().expect("a digest");
+    let arguments = ["approve", NAME, "--seen", seen, "--by", "alice", "--expires", "2027-03-01"];
+    done(&place, &arguments);
+    daemon.serves(1).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn check_beside_a_daemon_that_refused_the_set_is_an_error() {
+    let upstream = Upstream::start([Row::new(NAME, "1.0.0")]).await;
+    let place = Workplace::new(&upstream.url);
+    let daemon = place.start().await;
+    daemon.synced().await;
+    done(&place, &["check"]);
+    place.remove("overlays/policy.yaml");
+    let found = eventually("the folder is refused", async || {
+        let (code, out) = ran(&place, &["check"]);
+        (code == Some(1)).then_some(out)
+    })
+    .await;
+    assert!(found.contains("the daemon refused the set"), "{found}");
+    assert!(found.contains("the folder became empty"), "{found}");
 }

@@ -9,7 +9,7 @@ use super::show::{OtherVersion, others};
 use crate::alert::{Alert, AlertKind, Evidence as AlertEvidence};
 use crate::curation::{
     AlertItems, AreaReport, Choice, Dossier, EntryContent, EntryEvaluation, Evaluation, Evidence,
-    Gate, GateAnswer, NamespaceReport, PolicySnapshot, ReferenceOrigin, Seen, TooManyVersions,
+    Gate, IfApproved, NamespaceReport, PolicySnapshot, ReferenceOrigin, Seen, TooManyVersions,
     VersionExplanation, evaluate,
 };
 use crate::daemon::screening::Screenings;
@@ -75,9 +75,9 @@ pub struct ShownVersion {
     pub content: EntryContent,
     pub dates: Dates,
     pub explanation: VersionExplanation,
-    /// The gates that would hide it if a rule of the exact name approved it as it is shown.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub hidden_if_approved: Vec<GateAnswer>,
+    /// The outcome if a rule of the exact name approves it as it is shown.
+    #[serde(default)]
+    pub if_approved: IfApproved,
     /// The members that the upstream changed since it published the version, if it did.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub drift: Option<Drift>,
@@ -193,10 +193,10 @@ pub fn review_sheet(
     let shown: Result<Vec<ShownVersion>, StoreError> = choice
         .shown
         .iter()
-        .zip(choice.hidden_if_approved(asked, &dossier, policy, &screening, now))
-        .map(|(entry, hidden)| {
+        .zip(choice.if_approved(&evaluation, asked, &dossier, policy, &screening, now))
+        .map(|(entry, if_approved)| {
             let shown = show_version(snapshot, policy, &dossier, &evaluation, entry)?;
-            Ok(ShownVersion { hidden_if_approved: hidden, ..shown })
+            Ok(ShownVersion { if_approved, ..shown })
         })
         .collect();
     let shown = shown?;
@@ -264,7 +264,7 @@ fn show_version(
         content,
         dates,
         explanation,
-        hidden_if_approved: Vec::new(),
+        if_approved: IfApproved::default(),
         drift,
         difference,
     })
