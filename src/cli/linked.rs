@@ -4,7 +4,6 @@ use std::path::Path;
 
 use super::decide_args::Output;
 use super::error::CliError;
-use super::overlay_folder::Change;
 use crate::config::refuse_link;
 use crate::lint::Finding;
 use crate::overlay::edit::Decision;
@@ -26,9 +25,8 @@ pub(super) fn takes(decision: &Decision, output: &Output, file: &str) -> Result<
 /// file behind it, and what is denied in a refused set stays hidden.
 pub(super) fn against_links(
     findings: Vec<Finding>,
-    changes: &[Change],
+    is_changed: impl Fn(&str) -> bool,
 ) -> (Vec<Finding>, Vec<Finding>) {
-    let is_changed = |file: &String| changes.iter().any(|change| change.after.file == *file);
     findings.into_iter().partition(|finding| {
         let Some(other) = &finding.other else { return false };
         let (one, other) = (&finding.place.source.file, &other.source.file);

@@ -158,7 +158,8 @@ impl Overlays {
         let new = new_ones(findings, earlier);
         let (beside_errors, new): (Vec<Finding>, Vec<Finding>) =
             new.into_iter().partition(|finding| self.is_against_broken_file(finding, changes));
-        let (beside_links, new) = against_links(new, changes);
+        let (beside_links, new) =
+            against_links(new, |file| changes.iter().any(|change| change.after.file == file));
         if !new.is_empty() {
             return Err(CliError::Findings(new));
         }
