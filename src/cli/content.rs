@@ -172,6 +172,20 @@ fn input_line(input: &InputContent) -> Line {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::Timestamp;
+
+    #[test]
+    fn date_of_the_first_sight_is_not_called_that_of_the_publisher() {
+        let at = |day: i64| Timestamp::from_micros(day * 86_400_000_000);
+        let dates = |published| Dates {
+            published: at(published),
+            updated: at(2),
+            first_seen: at(2),
+            counts_from: at(2),
+        };
+        assert!(dates_line(&dates(1)).text.contains("(the publisher's date)"));
+        assert!(dates_line(&dates(2)).text.starts_with("no date of the publisher, first seen"));
+    }
 
     #[rstest::rstest]
     #[case("a b", "a b")]

@@ -100,6 +100,9 @@ pub fn explain_pattern(
     Ok(Ok(found.report(&pattern, policy)))
 }
 
+/// A gate, with the description of an entry that it hides.
+type Hiding = (Gate, String);
+
 /// Returns the description of an entry that a gate hides. A denial, and the absence of a decision, fail the same gate.
 fn state_of(gate: Gate, entry: &EntryEvaluation<'_>) -> String {
     if gate == Gate::Approved {
@@ -113,11 +116,11 @@ fn state_of(gate: Gate, entry: &EntryEvaluation<'_>) -> String {
 #[derive(Debug, Default)]
 struct Found {
     names: u64,
-    entries: BTreeMap<Option<(Gate, String)>, (u64, Vec<String>)>,
+    entries: BTreeMap<Option<Hiding>, (u64, Vec<String>)>,
 }
 
 impl Found {
-    fn add(&mut self, hidden: Option<(Gate, String)>, name: &Name, version: &str) {
+    fn add(&mut self, hidden: Option<Hiding>, name: &Name, version: &str) {
         let (count, examples) = self.entries.entry(hidden).or_default();
         *count += 1;
         if examples.len() < MAX_EXAMPLES {
