@@ -81,7 +81,7 @@ pub(super) fn content_lines(content: &EntryContent) -> Vec<Line> {
 /// Returns the dates of a content.
 pub(super) fn dates_line(dates: &Dates) -> Line {
     let Dates { published, first_seen, counts_from, .. } = dates;
-    // An entry without a date of its publisher has that of its first sight.
+    // An entry without a date of its publisher has the time at which it was first seen.
     let published = if published == first_seen {
         "no date of the publisher".to_owned()
     } else {
@@ -175,7 +175,7 @@ mod tests {
     use crate::model::Timestamp;
 
     #[test]
-    fn date_of_the_first_sight_is_not_called_that_of_the_publisher() {
+    fn entry_without_a_stated_date_has_none_of_its_publisher() {
         let at = |day: i64| Timestamp::from_micros(day * 86_400_000_000);
         let dates = |published| Dates {
             published: at(published),

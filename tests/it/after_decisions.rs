@@ -1,4 +1,4 @@
-//! What a person is told after a decision, and about decisions without effect.
+//! Messages after a decision, and about decisions without effect.
 
 use std::fs;
 
