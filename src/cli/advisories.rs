@@ -13,7 +13,7 @@ use crate::model::Escaped;
 
 /// Lists the feeds and the advisories of the organisation.
 pub(super) async fn list(settings: Settings, json: bool) -> Result<Exit, CliError> {
-    let report: AdvisoriesReport = match Target::open_known(&settings)? {
+    let report: AdvisoriesReport = match Target::open(&settings)? {
         Target::Store(offline) => advisories(&offline.store.snapshot()?, offline.policy())?,
         Target::Daemon(operator) => operator.get(&["advisories"], &[]).await?,
     };
@@ -33,7 +33,7 @@ pub(super) async fn list(settings: Settings, json: bool) -> Result<Exit, CliErro
 
 /// Shows one advisory; 1 if it concerns a server.
 pub(super) async fn show(settings: Settings, id: &str, json: bool) -> Result<Exit, CliError> {
-    let found: AdvisoryReport = match Target::open_known(&settings)? {
+    let found: AdvisoryReport = match Target::open(&settings)? {
         Target::Store(offline) => {
             let (snapshot, now) = (offline.store.snapshot()?, offline.clock.now());
             advisory(&snapshot, offline.policy(), id, now)?.ok_or_else(|| {
@@ -96,7 +96,7 @@ pub(super) async fn act(
     json: bool,
 ) -> Result<Exit, CliError> {
     let AdvisoryAction::Release { id, seen, by, reason } = action;
-    let hold: Hold = match Target::open_known(&settings)? {
+    let hold: Hold = match Target::open(&settings)? {
         Target::Store(offline) => {
             let request = ReleaseRequest { id, digest: seen, by, reason };
             let (actor, now) = (offline.actor.clone(), offline.clock.now());

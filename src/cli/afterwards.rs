@@ -2,35 +2,54 @@
 
 use std::cmp::Ordering;
 
-use super::explain::failed;
-use crate::curation::Gate;
+use crate::curation::{Gate, IfApproved};
 use crate::daemon::ReviewSheet;
 use crate::model::{EscapedWhole, Version};
 use crate::overlay::Rule;
 use crate::overlay::edit::Decision;
 
-/// Returns a warning for each version of a sheet that stays hidden after its approval, with the gates that it fails.
+/// Returns a warning for each version of a sheet that stays hidden after its approval, with the gates that it fails then.
 pub(super) fn still_hidden(sheet: &ReviewSheet) -> Vec<String> {
-    // The approval decides about these; a denial beside it is a warning of the set.
-    const DECIDED: [Gate; 5] = [
-        Gate::Approved,
-        Gate::ApprovalNotExpired,
-        Gate::DigestMatchesPin,
-        Gate::ContentAsReviewed,
-        Gate::NoOpenLookalikeAlert,
-    ];
-    let is_decided = |gate: &str| DECIDED.iter().any(|decided| decided.as_str() == gate);
+    let hidden = sheet.shown.iter().filter(|shown| !shown.if_approved.hidden.is_empty());
+    let warnings = hidden.map(|shown| {
+        let mut failed = shown.if_approved.hidden.iter();
+        let is_overruled = failed.any(|gate| gate.gate == Gate::Approved.as_str());
+        let failed = shown.if_approved.hidden.iter();
+        let failed: Vec<String> =
+            failed.map(|gate| format!("{}: {}", gate.gate, gate.evidence)).collect();
+        let (version, failed) = (&shown.version, failed.join("; "));
+        let advice = if is_overruled {
+            "; a denial or suspension overrides every approval: remove or narrow that rule to serve the version"
+        } else {
+            ""
+        };
+        format!(
+            "{} is approved, and is not served before it passes: {}{advice}",
+            EscapedWhole(version),
+            EscapedWhole(&failed)
+        )
+    });
+    warnings.collect()
+}
+
+/// Returns a warning for each version that has no tier or no owner after its approval, while the greatest approved version
+/// has: the review queue lists it with those.
+pub(super) fn without_facts(sheet: &ReviewSheet, decision: &Decision) -> Vec<String> {
     let warnings = sheet.shown.iter().filter_map(|shown| {
-        let failed: Vec<String> = failed(&shown.explanation)
-            .filter(|gate| !is_decided(&gate.gate))
-            .map(|gate| format!("{}: {}", gate.gate, gate.evidence))
-            .collect();
+        let IfApproved { lost_tier, lost_owner, .. } = &shown.if_approved;
+        let tier = lost_tier.filter(|_| decision.tier.is_none());
+        let owner = lost_owner.as_ref().filter(|_| decision.owner.is_none());
+        let facts = [
+            tier.map(|tier| (format!("tier {tier}"), "--tier")),
+            owner.map(|owner| (format!("owner {}", EscapedWhole(owner)), "--owner")),
+        ];
+        let (facts, options): (Vec<_>, Vec<_>) = facts.into_iter().flatten().unzip();
         let version = EscapedWhole(&shown.version);
-        let failed = failed.join("; ");
-        (!failed.is_empty()).then(|| {
+        (!facts.is_empty()).then(|| {
             format!(
-                "{version} is approved, and is not served before it passes: {}",
-                EscapedWhole(&failed)
+                "no rule gives {version} the {} of the version that was approved before; `{}` does",
+                facts.join(" and the "),
+                options.join("` and `")
             )
         })
     });

@@ -5,6 +5,7 @@ use super::args::FileKind;
 use super::error::{CliError, Exit};
 use super::ownership::mentioned;
 use super::print;
+use super::refused::refused_by_daemon;
 use super::serve::check_exposure;
 use super::target::Target;
 use crate::advisory::read_own;
@@ -53,6 +54,7 @@ pub(super) async fn check(settings: Settings, json: bool) -> Result<Exit, CliErr
     match load_overlays(&settings, ids.as_deref(), None, now, false)? {
         Err(found) => findings.extend(found),
         Ok(overlays) => {
+            findings.extend(refused_by_daemon(&settings, target.as_ref()).await);
             findings.extend(starter_warning(&overlays.set));
             findings.extend(overlays.set.overruled());
             findings.extend(overlays.set.idle_waivers());

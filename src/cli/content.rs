@@ -81,9 +81,13 @@ pub(super) fn content_lines(content: &EntryContent) -> Vec<Line> {
 /// Returns the dates of a content.
 pub(super) fn dates_line(dates: &Dates) -> Line {
     let Dates { published, first_seen, counts_from, .. } = dates;
-    let text = format!(
-        "{published} (the publisher's date), first seen {first_seen}, counts from {counts_from}"
-    );
+    // An entry without a date of its publisher has the time at which it was first seen.
+    let published = if published == first_seen {
+        "no date of the publisher".to_owned()
+    } else {
+        format!("{published} (the publisher's date)")
+    };
+    let text = format!("{published}, first seen {first_seen}, counts from {counts_from}");
     Line::new("published", text)
 }
 
@@ -168,6 +172,20 @@ fn input_line(input: &InputContent) -> Line {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::Timestamp;
+
+    #[test]
+    fn entry_without_a_stated_date_has_none_of_its_publisher() {
+        let at = |day: i64| Timestamp::from_micros(day * 86_400_000_000);
+        let dates = |published| Dates {
+            published: at(published),
+            updated: at(2),
+            first_seen: at(2),
+            counts_from: at(2),
+        };
+        assert!(dates_line(&dates(1)).text.contains("(the publisher's date)"));
+        assert!(dates_line(&dates(2)).text.starts_with("no date of the publisher, first seen"));
+    }
 
     #[rstest::rstest]
     #[case("a b", "a b")]

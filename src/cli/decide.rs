@@ -1,16 +1,17 @@
 //! The decisions of a reviewer: they are written into the overlay files, which a person commits.
 
-use super::afterwards::{left_behind, still_hidden};
+use super::afterwards::{left_behind, still_hidden, without_facts};
 use super::decide_args::{AffirmArguments, ApproveArguments, Output, RefuseArguments};
 use super::decision::{Subject, affirmation, approval, require_seen};
 use super::denied::covers_nothing;
 use super::error::{CliError, Exit};
 use super::overlay_file::{lock, write};
 use super::overlay_folder::Overlays;
+use super::present::present;
 use super::print::err;
 use super::review::sheet_of;
 use crate::config::{FolderLock, Settings};
-use crate::daemon::{Clock, ReviewSheet};
+use crate::daemon::ReviewSheet;
 use crate::model::{Digest, Timestamp};
 use crate::overlay::State;
 use crate::overlay::edit::Decision;
@@ -26,6 +27,8 @@ pub(super) async fn approve(
     let decision = approval(&subject, &sheet, arguments, before, now)?;
     write(&overlays, &decision, output, lock)?.print(output)?;
     warn_of_left_behind(&sheet, &decision, &overlays);
+    let facts = without_facts(&sheet, &decision);
+    facts.iter().for_each(|warning| err(&format!("warning: {warning}")));
     still_hidden(&sheet).iter().for_each(|warning| err(&format!("warning: {warning}")));
     Ok(Exit::Done)
 }
@@ -68,7 +71,7 @@ async fn read(
     let subject = Subject::parse(text, output.upstream.as_deref())?;
     let sheet = sheet_of(&settings, text).await?;
     require_seen(text, &sheet, seen)?;
-    let now = Clock::system().max(sheet.as_of);
+    let now = present(&settings).await.max(sheet.as_of);
     let lock = lock(&settings, output).await?;
     let overlays = Overlays::read_whole(&settings, now)?;
     overlays.require_rules_of(&sheet)?;
@@ -83,7 +86,7 @@ pub(super) async fn refuse(
 ) -> Result<Exit, CliError> {
     let RefuseArguments { name, by, reason, output } = arguments;
     let subject = Subject::parse(name, output.upstream.as_deref())?;
-    let now = Clock::system();
+    let now = present(&settings).await;
     let mut decision = subject.decision(state, by, now);
     decision.reason = Some(reason.clone());
     let lock = lock(&settings, output).await?;

@@ -127,18 +127,26 @@ pub(super) fn affirmation(
     now: Timestamp,
 ) -> Result<Decision, CliError> {
     let Some(rule) = before.filter(|rule| rule.approved().is_some()) else {
-        return declined(
-            "no overlay has an approval with this selection to affirm; `vidimus approve` writes one".to_owned(),
-        );
+        let mut others = sheet.decisions.iter();
+        let other = others.find(|decision| decision.state == State::Approved.to_string());
+        let other = other.map(|other| {
+            format!(
+                "; the approval of `{}` at {} covers it",
+                Escaped(&other.selector),
+                Escaped(&other.place)
+            )
+        });
+        return declined(format!(
+            "no overlay has an approval with this selection to affirm{}; `vidimus approve` writes one",
+            other.unwrap_or_default()
+        ));
     };
     let contents = covered_contents(sheet, rule)?;
     let mut decision = of_sheet(subject, sheet, by, contents, before, None)?;
     let reviewed = rule.approved().and_then(|approval| approval.reviewed).map(Reviewed::start);
     if let (Some(expires), Some(reviewed)) = (stated_expiry(before), reviewed) {
-        let lasted = expires.as_micros().saturating_sub(reviewed.as_micros());
-        let lasted = Duration::from_micros(lasted.try_into().unwrap_or_default());
-        let day = sheet.as_of.plus(lasted).day();
-        let renewed = Expiry::parse(&day).map_err(|why| CliError::Declined(why.to_owned()))?;
+        let renewed = Expiry::parse(&renewed_day(reviewed, expires, sheet.as_of))
+            .map_err(|why| CliError::Declined(why.to_owned()))?;
         if renewed.at() <= now {
             return declined(format!(
                 "the data is of {}, and an approval of it for the same term as before ended at {} already; `vidimus sync` reads \
@@ -156,6 +164,19 @@ pub(super) fn affirmation(
         ));
     }
     Ok(decision)
+}
+
+/// Returns the last day of an approval that is renewed for as many days as before. An approval ends with a day, so that
+/// the hour of a review must not count: each renewal would add a part of a day.
+fn renewed_day(reviewed: Timestamp, expires: Timestamp, renewed: Timestamp) -> String {
+    const DAY: Duration = Duration::from_hours(24);
+    let midnight = |at: Timestamp| {
+        let day = Timestamp::parse(&format!("{}T00:00:00Z", at.day()));
+        day.unwrap_or(at)
+    };
+    let days = midnight(expires).since(midnight(reviewed)).as_secs() / DAY.as_secs();
+    let lasted = DAY.saturating_mul(days.try_into().unwrap_or(u32::MAX));
+    midnight(renewed).plus(lasted).day()
 }
 
 /// Returns the end of an approval, if its file states it.
@@ -205,4 +226,22 @@ fn of_sheet(
     decision.approval.contents = Some(contents);
     decision.approval.reference = reference;
     Ok(decision)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn renewals_of_one_day_end_on_one_day() {
+        let at = |text: &str| Timestamp::parse(text).expect("a time");
+        let (now, mut expires) = (at("2026-06-15T18:30:00Z"), at("2026-12-12T23:59:59.999999Z"));
+        let mut reviewed = at("2026-06-15T09:00:00Z");
+        for _ in 0..4 {
+            assert_eq!(renewed_day(reviewed, expires, now), "2026-12-12");
+            (reviewed, expires) = (now, at("2026-12-12T23:59:59.999999Z"));
+        }
+        let (reviewed, expires) = (at("2026-01-01T00:00:00Z"), at("2026-01-31T23:59:59Z"));
+        assert_eq!(renewed_day(reviewed, expires, now), "2026-07-15");
+    }
 }

@@ -37,7 +37,7 @@ async fn uncovering(settings: Settings, decision: &Decision, now: Timestamp) -> 
     let set = OverlaySet::from(read(&[Source::new("", text)], &context));
     let selector = set.rules().first()?.selector();
     let selector = EscapedWhole(&selector);
-    let target = try_blocking(move || Target::open_known(&settings)).await.ok()?.ok()?;
+    let target = try_blocking(move || Target::open(&settings)).await.ok()?.ok()?;
     let listed = names(&target).await.ok().filter(|names| !names.is_empty())?;
     let known = listed.iter().filter_map(|name| Name::parse(name).ok());
     let covered = known.filter(|name| set.rules_for(name).all().next().is_some());

@@ -53,7 +53,7 @@ pub(super) enum CliError {
         "`{0}` is not a namespace; write it as com.example or io.github.login, without a server's name"
     )]
     Namespace(String),
-    #[error("`{0}` is not a time such as 2026-11-20T00:00:00Z")]
+    #[error("`{0}` is neither a time such as 2026-11-20T00:00:00Z nor a day such as 2026-11-20")]
     Time(String),
     /// The object of a decision does not exist, or is not what the person saw; or a name is taken.
     #[error("{0}")]
@@ -77,7 +77,9 @@ pub(super) enum CliError {
     TooVisible { exposed: String, allowed: u64 },
     #[error("there is no webhook `{0}`; `vidimus status` lists them")]
     UnknownWebhook(String),
-    #[error("no upstream lists `{0}`")]
+    #[error(
+        "no upstream lists `{0}`; `vidimus list --all TEXT` lists the names with a text in them"
+    )]
     Unknown(String),
     #[error("no upstream lists `{text}`; {advice}")]
     NotListed { text: String, advice: String },
@@ -148,7 +150,7 @@ impl CliError {
     #[must_use]
     pub(super) const fn exit(&self) -> Exit {
         match self {
-            Self::UnpairedIds { .. } => Exit::Usage,
+            Self::UnpairedIds { .. } | Self::Time(_) => Exit::Usage,
             Self::Findings(_)
             | Self::Unknown(_)
             | Self::NotListed { .. }
@@ -163,7 +165,6 @@ impl CliError {
             | Self::SameFolder(_)
             | Self::TooVisible { .. }
             | Self::Namespace(_)
-            | Self::Time(_)
             | Self::DaemonRuns => Exit::Findings,
             Self::Replace(source) | Self::PartlyWritten { source, .. } => match source {
                 ReplaceError::Full { .. } | ReplaceError::Write { .. } => Exit::Failed,
@@ -174,7 +175,9 @@ impl CliError {
             | Self::Exposed { .. }
             | Self::ExposedOperations { .. }
             | Self::Tls(_) => Exit::Findings,
-            Self::Store(StoreError::Engine { .. } | StoreError::Damaged(_)) => Exit::Failed,
+            Self::Store(
+                StoreError::Absent { .. } | StoreError::Engine { .. } | StoreError::Damaged(_),
+            ) => Exit::Failed,
             Self::Store(_)
             | Self::Daemon(DaemonError::Access { .. } | DaemonError::OwnershipSources { .. }) => {
                 Exit::Findings

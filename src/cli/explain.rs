@@ -23,7 +23,7 @@ pub(super) async fn explain(
     let (name, version) = split_version(text);
     let parsed =
         Name::parse(name).map_err(|source| CliError::Name { text: name.to_owned(), source })?;
-    let target = Target::open_known(&settings)?;
+    let target = Target::open(&settings)?;
     let Some(explanation) = explained(&target, &parsed, version).await? else {
         return Err(unknown(text, name, &names(&target).await?));
     };

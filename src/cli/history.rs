@@ -20,7 +20,7 @@ pub(super) async fn history(
     let (name, version) = split_version(text);
     let parsed =
         Name::parse(name).map_err(|source| CliError::Name { text: name.to_owned(), source })?;
-    let target = Target::open_known(&settings)?;
+    let target = Target::open(&settings)?;
     let found = events_of(&target, &parsed, version, *before).await?;
     // The page of an earlier one may have events of the namespace only, and that of a version those of no other one.
     if before.is_none() && is_unknown(&found, &parsed) {
@@ -79,7 +79,7 @@ pub(super) async fn changes(
         let reason = "`--until` is before `--since`: write the later time there".to_owned();
         return Err(CliError::Declined(reason));
     }
-    let found: History = match Target::open_known(&settings)? {
+    let found: History = match Target::open(&settings)? {
         Target::Store(offline) => {
             let (snapshot, now) = (offline.store.snapshot()?, offline.clock.now());
             changes_since(&snapshot, since, until, Span::of_answer(*before), now)?
@@ -118,7 +118,7 @@ pub(super) async fn list_at(
     json: bool,
 ) -> Result<Exit, CliError> {
     let at = moment(at)?;
-    let mut found: ServedThen = match Target::open_known(&settings)? {
+    let mut found: ServedThen = match Target::open(&settings)? {
         Target::Store(offline) => served_at(&offline.store.snapshot()?, at, offline.clock.now())?
             .map_err(|reason| CliError::Declined(reason.to_string()))?,
         Target::Daemon(operator) => {

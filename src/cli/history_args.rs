@@ -6,7 +6,7 @@ pub(super) struct HistoryArguments {
     #[arg(value_name = "NAME[@VERSION]")]
     pub name: String,
     /// Only events before the one with this number, to continue an answer
-    #[arg(long, value_name = "NUMBER")]
+    #[arg(long, value_name = "NUMBER", value_parser = number)]
     pub before: Option<u64>,
     /// Print JSON for programs
     #[arg(long)]
@@ -22,9 +22,14 @@ pub(super) struct ChangesArguments {
     #[arg(long, value_name = "TIME")]
     pub until: Option<String>,
     /// Only events before the one with this number, to continue an answer
-    #[arg(long, value_name = "NUMBER")]
+    #[arg(long, value_name = "NUMBER", value_parser = number)]
     pub before: Option<u64>,
     /// Print JSON for programs
     #[arg(long)]
     pub json: bool,
+}
+
+/// Reads the number of an event.
+fn number(text: &str) -> Result<u64, &'static str> {
+    text.parse().map_err(|_| "the number of an event is needed, which an earlier answer names")
 }

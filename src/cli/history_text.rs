@@ -57,21 +57,27 @@ pub(super) fn sentence(change: &Change, rules: &Rules, with_names: bool) -> Stri
     match change {
         Change::Entry(change) => of_entry(change, rules, with_names),
         Change::Verdict(VerdictChange { namespace, before, after }) => {
-            let before = before.map_or("never looked up", |before| before.as_str());
-            format!("the verdict on {namespace} is {after}; it was {before}")
+            let before = match before {
+                Some(before) => format!("it was {before}"),
+                None => "before that it had not been looked up".to_owned(),
+            };
+            format!("the verdict on {namespace} is {after}; {before}")
         }
         Change::Acknowledgement(change) => of_acknowledgement(change),
         Change::Hold(change) => of_hold(change),
         Change::Policy(PolicyLoad { files, ended, denying, .. }) => {
             let files = counted(*files, "overlay file", "overlay files");
-            let mut text = format!("{files} became the policy");
-            if *ended > 0 {
-                let ended = counted(*ended, "approval", "approvals");
-                text.push_str(&format!("; a refused set ended {ended}"));
+            if (*ended, *denying) == (0, 0) {
+                return format!("{files} became the policy");
             }
+            let mut text = format!("a set was refused; the last valid set of {files} stays");
             if *denying > 0 {
                 let denying = counted(*denying, "refused file", "refused files");
-                text.push_str(&format!("; denials of {denying} stay"));
+                text.push_str(&format!(", with the denials of {denying}"));
+            }
+            if *ended > 0 {
+                let ended = counted(*ended, "approval", "approvals");
+                text.push_str(&format!(", without {ended} that no readable file gives"));
             }
             text
         }
@@ -137,4 +143,30 @@ fn of_hold(change: &HoldChange) -> String {
     let actor = actor.as_ref().map(|actor| format!(" ({actor})")).unwrap_or_default();
     let reason = reason.as_ref().map(|text| format!(": {text}")).unwrap_or_default();
     format!("{set} with {rows} was {decided} by {by}{actor}{reason}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[rstest::rstest]
+    #[case(0, 0, "3 overlay files became the policy")]
+    #[case(
+        0,
+        1,
+        "a set was refused; the last valid set of 3 overlay files stays, with the denials of 1 refused file"
+    )]
+    #[case(
+        2,
+        0,
+        "a set was refused; the last valid set of 3 overlay files stays, without 2 approvals that no readable file gives"
+    )]
+    fn refused_set_is_not_called_the_policy(
+        #[case] ended: u64,
+        #[case] denying: u64,
+        #[case] wanted: &str,
+    ) {
+        let load = PolicyLoad { files: 3, overlays: Digest::of(b""), ended, denying };
+        assert_eq!(sentence(&Change::Policy(load), &Rules::new(), false), wanted);
+    }
 }

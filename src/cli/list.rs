@@ -17,7 +17,7 @@ const MAX_EFFECTS: usize = 20;
 
 /// Lists entries, or the rows in quarantine.
 pub(super) async fn list(settings: Settings, arguments: &ListArguments) -> Result<Exit, CliError> {
-    let target = Target::open_known(&settings)?;
+    let target = Target::open(&settings)?;
     if arguments.quarantined {
         let rows = match target {
             Target::Store(offline) => crate::daemon::quarantine(&offline.store.snapshot()?)?,

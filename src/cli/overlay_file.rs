@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::decide_args::Output;
 use super::error::CliError;
+use super::linked::{is_link, takes};
 use super::overlay_folder::{Change, Overlays};
 use super::written::Written;
 use crate::config::{FolderLock, ReplaceError, Settings, lock_folder, replace_file};
@@ -47,7 +48,7 @@ pub(super) fn write(
     output: &Output,
     lock: Option<FolderLock>,
 ) -> Result<Written, CliError> {
-    let (changes, warnings) = settle(overlays, decision, output.file.as_deref())?;
+    let (changes, warnings) = settle(overlays, decision, output)?;
     if output.stdout {
         if let [first, second, ..] = changes.as_slice() {
             return Err(CliError::Declined(format!(
@@ -85,9 +86,12 @@ pub(super) fn write(
 fn settle(
     overlays: &Overlays,
     decision: &Decision,
-    file: Option<&Path>,
+    output: &Output,
 ) -> Result<(Vec<Change>, Vec<String>), CliError> {
+    let file = output.file.as_deref();
+    let takes = |change: &Change| takes(decision, output, &change.after.file);
     let judged = |changes: Vec<Change>| {
+        changes.iter().try_for_each(takes)?;
         let warnings = overlays.judge(&changes)?;
         Ok((changes, warnings))
     };
@@ -107,6 +111,9 @@ fn settle(
             Some(finding) => finding.to_string(),
             None => reason(&refused),
         },
+        CliError::Replace(ReplaceError::Link { path, target }) => {
+            format!("{} is a symbolic link to {}", path.display(), target.display())
+        }
         _ => return Err(refused),
     };
     let Some(path) = free_path(overlays, &decision.name) else { return Err(refused) };
@@ -134,6 +141,10 @@ fn changes(
 ) -> Result<Vec<Change>, CliError> {
     let mut sources: Vec<&Arc<Source>> = Vec::new();
     for rule in decision.rules_in(&overlays.reading.rules) {
+        // A denial is added to the file that is named, since the link is not written.
+        if file.is_some() && decision.approval.state.hides() && is_link(&rule.place.source.file) {
+            continue;
+        }
         if !sources.contains(&&rule.place.source) {
             sources.push(&rule.place.source);
         }
@@ -164,14 +175,14 @@ fn changes(
     Ok(vec![edited(overlays, decision, before, path)?])
 }
 
-/// Returns the changes of the files that have the rule. A denial leaves out a file that an error keeps from being edited, if
-/// another file takes it.
+/// Returns the changes of the files that have the rule. A denial leaves out a symbolic link, and a file that an error keeps
+/// from being edited, if another file takes it.
 fn edited_where_possible(
     overlays: &Overlays,
     decision: &Decision,
     sources: Vec<&Arc<Source>>,
 ) -> Result<Vec<Change>, CliError> {
-    let (mut changes, mut left_out) = (Vec::new(), None);
+    let (mut changes, mut links, mut left_out) = (Vec::new(), Vec::new(), None);
     for source in sources {
         match edited(overlays, decision, Some(Arc::clone(source)), source.file.clone()) {
             Err(refused @ CliError::Edit(_))
@@ -179,10 +190,14 @@ fn edited_where_possible(
             {
                 left_out = Some(refused);
             }
+            Ok(change) if decision.approval.state.hides() && is_link(&change.after.file) => {
+                links.push(change);
+            }
             change => changes.push(change?),
         }
     }
     match left_out {
+        _ if changes.is_empty() && !links.is_empty() => Ok(links),
         Some(refused) if changes.is_empty() => Err(refused),
         _ => Ok(changes),
     }
@@ -209,10 +224,13 @@ fn file_about<'o>(overlays: &'o Overlays, name: &NamePattern) -> Option<&'o Arc<
 /// Returns the path of a new file, which has to be in the folder; the folder is judged with it later.
 fn new_file(overlays: &Overlays, file: &Path) -> Result<String, CliError> {
     let allowed = || {
+        let name = file.file_stem().unwrap_or_default();
+        let inside = overlays.root.join(name).with_extension("yaml");
         CliError::Declined(format!(
-            "{} is not a file `*.yaml` in a folder of {}; overlays are read from there",
+            "{} is not a file `*.yaml` in a folder of {}; overlays are read from there: write `--file {}`",
             file.display(),
-            overlays.root.display()
+            overlays.root.display(),
+            inside.display()
         ))
     };
     let name = file.file_name().and_then(|name| name.to_str()).ok_or_else(allowed)?;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::decision::Subject;
 use super::error::CliError;
+use super::linked::{self, against_links};
 use crate::config::{Folder, Settings, read_overlays, read_upstreams};
 use crate::daemon::ReviewSheet;
 use crate::lint::{Finding, Place, Severity, Source, has_errors};
@@ -157,6 +158,8 @@ impl Overlays {
         let new = new_ones(findings, earlier);
         let (beside_errors, new): (Vec<Finding>, Vec<Finding>) =
             new.into_iter().partition(|finding| self.is_against_broken_file(finding, changes));
+        let (beside_links, new) =
+            against_links(new, |file| changes.iter().any(|change| change.after.file == file));
         if !new.is_empty() {
             return Err(CliError::Findings(new));
         }
@@ -170,6 +173,7 @@ impl Overlays {
             };
             format!("a file that has an error has {advice}: {contradiction}")
         }));
+        warnings.extend(beside_links.iter().map(linked::warning));
         let there_before = earlier.iter().map(|error| {
             format!("an error that was there before, and has to be corrected: {error}")
         });

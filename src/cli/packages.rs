@@ -17,7 +17,7 @@ pub(super) async fn packages(
         Name::parse(text).map_err(|source| CliError::Name { text: text.to_owned(), source })
     });
     let parsed = parsed.transpose()?;
-    let target = Target::open_known(&settings)?;
+    let target = Target::open(&settings)?;
     let entries = read(&target, parsed.as_ref()).await?;
     if let Some(name) = name
         && entries.is_empty()

@@ -1,8 +1,10 @@
 use super::error::{CliError, Exit};
+use super::names::names;
 use super::print::{as_json, counted, out};
 use super::target::Target;
 use crate::config::Settings;
 use crate::daemon::{PatternRelation, PatternReport, PatternRule, Screenings, explain_pattern};
+use crate::lint::nearest;
 use crate::model::Escaped;
 use crate::overlay::NamePattern;
 
@@ -10,7 +12,8 @@ use crate::overlay::NamePattern;
 pub(super) async fn explain(settings: Settings, text: &str, json: bool) -> Result<Exit, CliError> {
     let refused = |source| CliError::Pattern { text: text.to_owned(), source };
     NamePattern::parse(text).map_err(refused)?;
-    let report: PatternReport = match Target::open_known(&settings)? {
+    let target = Target::open(&settings)?;
+    let report: PatternReport = match &target {
         Target::Store(offline) => {
             let (snapshot, now) = offline.known()?;
             let (policy, screenings) = (offline.policy(), Screenings::offline());
@@ -22,8 +25,21 @@ pub(super) async fn explain(settings: Settings, text: &str, json: bool) -> Resul
         as_json(&report);
     } else {
         print_report(&report);
+        if report.names == 0
+            && let Some(near) = near_pattern(text, &names(&target).await?)
+        {
+            out(&format!("  did you mean `{near}`?"));
+        }
     }
     Ok(Exit::Done)
+}
+
+/// Returns the pattern of the namespace that was probably meant by one of which nothing is stored.
+fn near_pattern(text: &str, names: &[String]) -> Option<String> {
+    let namespace = text.strip_suffix("/*")?;
+    let known = names.iter().filter_map(|name| Some(name.split_once('/')?.0));
+    let near = nearest(namespace, known)?;
+    (near != namespace).then(|| format!("{near}/*"))
 }
 
 fn print_report(report: &PatternReport) {
@@ -54,6 +70,11 @@ fn print_report(report: &PatternReport) {
         let label = format!("hidden: {} (gate `{}`)", hidden.state, hidden.gate);
         print_entries(&label, hidden.count, &hidden.examples);
     }
+    let listed = report.hidden.iter().map(|hidden| (hidden.count, &hidden.examples));
+    let mut listed = listed.chain([(report.served, &report.examples)]);
+    if listed.any(|(count, examples)| count > examples.len() as u64) {
+        out(&format!("  `vidimus list --all '{}'` lists all of them", Escaped(pattern)));
+    }
 }
 
 fn print_rule(rule: &PatternRule) {
@@ -75,4 +96,17 @@ fn print_entries(label: &str, count: u64, examples: &[String]) {
     let more = if more > 0 { format!(", and {more} more") } else { String::new() };
     out(&format!("  {count} {label}"));
     out(&format!("      {}{more}", listed.join(", ")));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pattern_of_a_misspelt_namespace_names_the_near_one() {
+        let names = ["com.example/wiki".to_owned(), "org.other/x".to_owned()];
+        assert_eq!(near_pattern("com.exampl/*", &names).as_deref(), Some("com.example/*"));
+        assert_eq!(near_pattern("net.unlike/*", &names), None);
+        assert_eq!(near_pattern("com.example/*", &names), None);
+    }
 }

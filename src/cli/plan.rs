@@ -113,7 +113,7 @@ async fn answer(
     let target = if proposal.base.is_some() || current == settings.overlays {
         Target::open_last_good(settings)?
     } else {
-        Target::open_known(&Settings { overlays: current, ..settings.clone() })?
+        Target::open(&Settings { overlays: current, ..settings.clone() })?
     };
     match target {
         Target::Store(offline) => {

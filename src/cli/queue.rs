@@ -19,7 +19,7 @@ pub(super) async fn queue(
 ) -> Result<Exit, CliError> {
     let ReviewArguments { expiring, owner, tier, kind, json, .. } = arguments;
     let filter = QueueFilter { expiring, owner, tier, kind };
-    let queue = match Target::open_known(&settings)? {
+    let queue = match Target::open(&settings)? {
         Target::Store(offline) => read(&offline, &filter)?,
         Target::Daemon(operator) => ask(&operator, &filter).await?,
     };

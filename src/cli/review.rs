@@ -34,7 +34,7 @@ pub(super) async fn sheet_of(settings: &Settings, text: &str) -> Result<ReviewSh
     let (name, versions) = split_version(text);
     let parsed =
         Name::parse(name).map_err(|source| CliError::Name { text: name.to_owned(), source })?;
-    let target = Target::open_known(settings)?;
+    let target = Target::open(settings)?;
     let sheet = match &target {
         Target::Store(offline) => read(offline, &parsed, versions)?,
         Target::Daemon(operator) => ask(operator, &parsed, versions).await?,

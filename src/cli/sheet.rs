@@ -4,7 +4,7 @@ use super::content::{Line, change_lines, content_lines, dates_line, drift_lines}
 use super::explain::{facts, failed};
 use super::history_text::sentence;
 use super::print::counted;
-use crate::curation::{AreaReport, EntryState, NamespaceReport, ReferenceOrigin};
+use crate::curation::{AreaReport, EntryState, GateAnswer, NamespaceReport, ReferenceOrigin};
 use crate::daemon::{EarlierDecision, History, ReferenceDifference, ReviewSheet, ShownVersion};
 
 /// Other versions that are listed; `vidimus list --all` has them all.
@@ -61,6 +61,9 @@ fn version_lines(shown: &ShownVersion) -> Vec<Line> {
     lines.push(Line::new("state", format!("{state}{facts}")));
     let gates = failed(explanation);
     lines.extend(gates.map(|gate| Line::new("", format!("{}: {}", gate.gate, gate.evidence))));
+    if explanation.state != EntryState::Served {
+        lines.extend(approved_lines(&shown.if_approved.hidden));
+    }
     if let Some(status) = &explanation.upstream_status {
         let message = status.status_message.as_ref();
         let message = message.map(|message| format!(": {message}")).unwrap_or_default();
@@ -74,6 +77,17 @@ fn version_lines(shown: &ShownVersion) -> Vec<Line> {
     }
     lines.extend(difference_lines(shown.difference.as_ref()));
     lines
+}
+
+/// Returns what an approval of the exact name leaves hidden.
+fn approved_lines(hidden: &[GateAnswer]) -> Vec<Line> {
+    const LABEL: &str = "if approved";
+    if hidden.is_empty() {
+        return vec![Line::new(LABEL, "it is served")];
+    }
+    let gates =
+        hidden.iter().map(|gate| Line::new("", format!("{}: {}", gate.gate, gate.evidence)));
+    std::iter::once(Line::new(LABEL, "it stays hidden")).chain(gates).collect()
 }
 
 fn difference_lines(difference: Option<&ReferenceDifference>) -> Vec<Line> {

@@ -45,7 +45,7 @@ pub(super) async fn show(settings: Settings, arguments: &ShowArguments) -> Resul
     let (name, version) = split_version(&arguments.name);
     let parsed =
         Name::parse(name).map_err(|source| CliError::Name { text: name.to_owned(), source })?;
-    let target = Target::open_known(&settings)?;
+    let target = Target::open(&settings)?;
     if let [from, to] = arguments.diff.as_slice() {
         let of = (&parsed, arguments.upstream.as_deref());
         let difference = compare(&target, of, (from, to)).await?;

@@ -53,23 +53,9 @@ impl Target {
         }
     }
 
-    /// Opens the store for a question about entries. Without a store nothing is known of any.
-    pub(super) fn open_known(settings: &Settings) -> Result<Self, CliError> {
-        known(Self::open(settings))
-    }
-
-    /// Does the same, with the last valid set of the store in place of the folder.
+    /// Opens it with the last valid set of the store in place of the folder.
     pub(super) fn open_last_good(settings: &Settings) -> Result<Self, CliError> {
-        known(Self::open_with(settings, |_, store, now| {
-            Ok(last_good_overlays(settings, store, now)?)
-        }))
-    }
-}
-
-fn known(opened: Result<Target, CliError>) -> Result<Target, CliError> {
-    match opened {
-        Err(CliError::Store(StoreError::Absent { .. })) => Err(CliError::NothingKnown),
-        opened => opened,
+        Self::open_with(settings, |_, store, now| Ok(last_good_overlays(settings, store, now)?))
     }
 }
 

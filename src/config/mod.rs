@@ -24,7 +24,7 @@ pub use folder::{
 };
 pub use ownership::{ArtefactSettings, Github, OwnershipSettings};
 pub use public::{Contact, Public, PublicLimits, TlsFiles};
-pub use replace::{FolderLock, ReplaceError, lock_folder, replace_file};
+pub use replace::{FolderLock, ReplaceError, lock_folder, refuse_link, replace_file};
 pub use settings::{Egress, Locations, Settings};
 pub use upstream::{Origin, SyncSettings, Trust, Upstream, read_upstream, read_upstreams};
 pub use webhooks::{Hidden, HiddenError, Webhook};

@@ -11,8 +11,8 @@ use thiserror::Error;
 #[derive(Debug, Error)]
 pub enum ReplaceError {
     #[error(
-        "{path} is a symbolic link to {target}, and was not written: decide where that file is kept, or take the text of \
-         `--stdout` there"
+        "{path} is a symbolic link to {target}, and was not written: run the command where that file really is, or take the \
+         text of `--stdout` there"
     )]
     Link { path: PathBuf, target: PathBuf },
     #[error(
@@ -167,7 +167,11 @@ pub fn replace_file(
     lock.folder.sync_all().map_err(failed)
 }
 
-fn refuse_link(path: &Path) -> Result<(), ReplaceError> {
+/// Refuses a symbolic link: a replacement would take its place.
+///
+/// # Errors
+/// When the path is a symbolic link.
+pub fn refuse_link(path: &Path) -> Result<(), ReplaceError> {
     let Ok(target) = fs::read_link(path) else { return Ok(()) };
     Err(ReplaceError::Link { path: path.to_owned(), target })
 }

@@ -155,7 +155,7 @@ pub struct VersionExplanation {
 }
 
 /// One gate's answer.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct GateAnswer {
     pub gate: String,
     /// `pass`, `fail`, or `skipped` if an earlier gate left nothing to evaluate.
@@ -217,6 +217,12 @@ impl VersionExplanation {
 }
 
 impl GateAnswer {
+    /// Describes the gates that hide an entry.
+    pub(super) fn failed_of(entry: &EntryEvaluation<'_>) -> Vec<Self> {
+        let failed = entry.gates().filter(|(_, outcome)| matches!(outcome, Outcome::Failed(_)));
+        failed.map(|(gate, outcome)| Self::new(gate, outcome)).collect()
+    }
+
     fn new(gate: Gate, outcome: &Outcome<'_>) -> Self {
         Self {
             gate: gate.to_string(),

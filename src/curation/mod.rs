@@ -62,8 +62,8 @@ pub use policy::{PolicyDifference, PolicySnapshot};
 pub use reach::Reach;
 pub use requirement::{Demands, OwnershipPolicy};
 pub use review::{
-    AlertItems, AreaFact, AreaReport, Choice, MAX_KEPT, MAX_SHOWN, Reference, ReferenceOrigin,
-    Seen, TooManyVersions, Waiting, WaitingKind,
+    AlertItems, AreaFact, AreaReport, Choice, IfApproved, MAX_KEPT, MAX_SHOWN, Reference,
+    ReferenceOrigin, Seen, TooManyVersions, Waiting, WaitingKind,
 };
 pub use safe::{Objection, SafetyRule};
 pub use sanitize::{Sanitized, claims_namespace};

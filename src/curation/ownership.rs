@@ -20,6 +20,8 @@ pub enum OwnershipEvidence<'a> {
     Evaluated {
         basis: Basis<'a>,
         required: Requirement,
+        /// The requirement for an approval of the exact name.
+        of_exact: Requirement,
         lack: Option<Lack>,
     },
 }
@@ -72,9 +74,13 @@ impl fmt::Display for OwnershipEvidence<'_> {
                 f.write_str("served before ownership was checked; exempt until the first verdict")
             }
             Self::Disputed(text) => write!(f, "revoked: {}", Escaped(text)),
-            Self::Evaluated { basis, required, lack } => {
+            Self::Evaluated { basis, required, of_exact, lack } => {
                 let (verdict, why) = (basis.verdict(), basis.to_string());
-                write!(f, "{verdict}, {} is required: {}", required.as_str(), Escaped(&why))?;
+                write!(f, "{verdict}, {} is required", required.as_str())?;
+                if lack.is_some() && of_exact != required {
+                    write!(f, " ({} for an approval of the exact name)", of_exact.as_str())?;
+                }
+                write!(f, ": {}", Escaped(&why))?;
                 f.write_str(match lack {
                     None | Some(Lack::Weaker) => "",
                     Some(Lack::ThroughParent) => {
@@ -156,7 +162,8 @@ impl<'a> Claimed<'a, '_> {
             verdict != Verdict::Waived && !is_visible && !spells_name_out(self.approval);
         let lack =
             lack.or_else(|| self.lack_of_admission(required, verdict).filter(|_| is_admission));
-        OwnershipEvidence::Evaluated { basis, required, lack }
+        let of_exact = self.policy.ownership.required_of_exact(self.approval, self.pins);
+        OwnershipEvidence::Evaluated { basis, required, of_exact, lack }
     }
 
     /// Returns true if content that no reviewer saw may be admitted: its namespace is verified, and everything that

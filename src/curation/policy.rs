@@ -92,6 +92,11 @@ impl PolicySnapshot {
         Self { revision, advisories, ..self }
     }
 
+    /// Returns this snapshot with other rules about a name, for evaluations of that name alone: its revision stays.
+    pub(super) fn with_overlays_of_a_name(&self, overlays: Arc<OverlaySet>) -> Self {
+        Self { overlays, ..self.clone() }
+    }
+
     /// Returns true if the upstream belongs to the organisation.
     #[must_use]
     pub fn is_internal(&self, upstream: &str) -> bool {

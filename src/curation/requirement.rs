@@ -36,11 +36,24 @@ impl OwnershipPolicy {
     /// Returns the requirement for an entry: of its namespace, else of its tier, else the default.
     #[must_use]
     pub fn required(&self, rules: &EffectivePolicy<'_>, pins: &Pins) -> Requirement {
-        let tier = rules.tier.and_then(|tier| usize::from(tier).checked_sub(1));
-        let by_tier = tier.and_then(|tier| self.tiers.get(tier).copied().flatten());
-        let demands = by_tier.unwrap_or(self.default);
+        let demands = self.demands(rules);
         let by_name = if spells_name_out(rules) { demands.exact } else { demands.wildcard };
         pins.require.unwrap_or(by_name)
+    }
+
+    /// Returns the requirement that an entry would have with an approval of its exact name.
+    pub(super) fn required_of_exact(
+        &self,
+        rules: &EffectivePolicy<'_>,
+        pins: &Pins,
+    ) -> Requirement {
+        pins.require.unwrap_or(self.demands(rules).exact)
+    }
+
+    fn demands(&self, rules: &EffectivePolicy<'_>) -> Demands {
+        let tier = rules.tier.and_then(|tier| usize::from(tier).checked_sub(1));
+        let by_tier = tier.and_then(|tier| self.tiers.get(tier).copied().flatten());
+        by_tier.unwrap_or(self.default)
     }
 }
 

@@ -45,6 +45,7 @@ mod reviewed;
 mod rule;
 mod selector;
 mod set;
+mod supposed;
 mod unmeetable;
 mod waive;
 

@@ -127,14 +127,17 @@ fn reading_commands_fail_without_a_store() {
     let place = Workplace::new("https://registry.example");
     for command in ["status", "verify"] {
         let (code, out) = ran(&place, &[command]);
-        assert_eq!(code, Some(1));
+        assert_eq!(code, Some(3));
         assert!(out.contains("there is no store at data/vidimus.redb"), "{out}");
     }
-    for command in [&["list"][..], &["explain", "a.b/c"]] {
+    for command in [&["list"][..], &["explain", "a.b/c"], &["review", "a.b/c"]] {
         let (code, out) = ran(&place, command);
         assert_eq!(code, Some(3), "{out}");
-        assert!(out.contains("nothing is known yet"), "{out}");
+        assert!(out.contains("there is no store at data/vidimus.redb"), "{out}");
     }
+    let (code, out) = ran(&place, &["list", "--at", "yesterday"]);
+    assert_eq!(code, Some(2), "{out}");
+    assert!(out.contains("nor a day such as 2026-11-20"), "{out}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

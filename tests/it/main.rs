@@ -5,6 +5,7 @@
 //! order of their names, so modules with long waits have early ones.
 
 mod advisories;
+mod after_decisions;
 mod answers_to_people;
 mod any_history;
 mod architecture;

@@ -86,7 +86,7 @@ async fn pull_request_that_opens_a_wildcard_too_far_is_stopped() {
         covered.contains("covers 6 servers with 6 versions, of which 1 is served"),
         "{covered}"
     );
-    assert!(covered.contains("5 hidden: not approved (gate `approved`)"), "{covered}");
+    assert!(covered.contains("5 hidden: never decided (gate `approved`)"), "{covered}");
     // The narrowed one, with the same answer with and without the daemon.
     propose(&place, &[approval("com.vendor/a", ""), approval("com.vendor/b", "")]);
     let narrowed = plan(&["--allow-visible", "2"]);

@@ -5,8 +5,10 @@ mod areas;
 mod choice;
 mod queue;
 mod seen;
+mod supposed;
 
 pub use areas::{AreaFact, AreaReport};
 pub use choice::{Choice, MAX_KEPT, MAX_SHOWN, Reference, ReferenceOrigin, TooManyVersions};
 pub use queue::{Waiting, WaitingKind};
 pub use seen::{AlertItems, Seen};
+pub use supposed::IfApproved;

@@ -3,7 +3,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::list::screening_of;
-use crate::curation::{Gate, PolicySnapshot, evaluate};
+use crate::curation::{EntryEvaluation, EntryState, Gate, PolicySnapshot, evaluate};
 use crate::daemon::screening::Screenings;
 use crate::model::{Name, Timestamp};
 use crate::overlay::{BadPattern, NamePattern, Rule};
@@ -25,7 +25,7 @@ pub struct PatternReport {
     pub served: u64,
     /// Some of the entries that are served, as `name@version`.
     pub examples: Vec<String>,
-    /// The other entries by the first gate that fails, in the order of the gates.
+    /// The other entries by the first gate that fails and its reason, in the order of the gates.
     pub hidden: Vec<HiddenBy>,
     /// The rules that select with this pattern, and those with a pattern that includes it.
     pub rules: Vec<PatternRule>,
@@ -34,7 +34,7 @@ pub struct PatternReport {
     pub narrower_rules: u64,
 }
 
-/// Entries that one gate hides.
+/// Entries that one gate hides for one reason.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct HiddenBy {
@@ -89,26 +89,39 @@ pub fn explain_pattern(
         let evaluation = evaluate(&dossier, policy, &screening, now);
         found.names += 1;
         for entry in &evaluation.entries {
-            let gate = entry.hidden_by().map(|(gate, _)| gate);
-            found.add(gate, name, entry.row.version.as_str());
+            let hidden = entry.hidden_by().map(|(gate, _)| (gate, state_of(gate, entry)));
+            found.add(hidden, name, entry.row.version.as_str());
         }
         for (row, _) in &evaluation.quarantined {
-            found.add(Some(Gate::WellFormed), name, &row.version);
+            let gate = Gate::WellFormed;
+            found.add(Some((gate, gate.failing().to_owned())), name, &row.version);
         }
     }
     Ok(Ok(found.report(&pattern, policy)))
 }
 
-/// Entries as they are found: by the gate that hides them, or `None` for those that are served.
+/// A gate, with the description of an entry that it hides.
+type Hiding = (Gate, String);
+
+/// Returns the description of an entry that a gate hides. A denial, and the absence of a decision, fail the same gate.
+fn state_of(gate: Gate, entry: &EntryEvaluation<'_>) -> String {
+    if gate == Gate::Approved {
+        EntryState::of(entry).to_string()
+    } else {
+        gate.failing().to_owned()
+    }
+}
+
+/// Entries as they are found: by the gate that hides them with its description, or `None` for those that are served.
 #[derive(Debug, Default)]
 struct Found {
     names: u64,
-    entries: BTreeMap<Option<Gate>, (u64, Vec<String>)>,
+    entries: BTreeMap<Option<Hiding>, (u64, Vec<String>)>,
 }
 
 impl Found {
-    fn add(&mut self, gate: Option<Gate>, name: &Name, version: &str) {
-        let (count, examples) = self.entries.entry(gate).or_default();
+    fn add(&mut self, hidden: Option<Hiding>, name: &Name, version: &str) {
+        let (count, examples) = self.entries.entry(hidden).or_default();
         *count += 1;
         if examples.len() < MAX_EXAMPLES {
             examples.push(format!("{name}@{version}"));
@@ -120,9 +133,8 @@ impl Found {
         let hidden: Vec<HiddenBy> = self
             .entries
             .into_iter()
-            .filter_map(|(gate, (count, examples))| {
-                let gate = gate?;
-                let state = gate.failing().to_owned();
+            .filter_map(|(hidden, (count, examples))| {
+                let (gate, state) = hidden?;
                 Some(HiddenBy { gate: gate.to_string(), state, count, examples })
             })
             .collect();

@@ -9,8 +9,8 @@ use super::show::{OtherVersion, others};
 use crate::alert::{Alert, AlertKind, Evidence as AlertEvidence};
 use crate::curation::{
     AlertItems, AreaReport, Choice, Dossier, EntryContent, EntryEvaluation, Evaluation, Evidence,
-    Gate, NamespaceReport, Outcome, PolicySnapshot, ReferenceOrigin, Seen, TooManyVersions,
-    VersionExplanation, evaluate,
+    Gate, IfApproved, NamespaceReport, Outcome, PolicySnapshot, ReferenceOrigin, Seen,
+    TooManyVersions, VersionExplanation, evaluate,
 };
 use crate::daemon::screening::Screenings;
 use crate::model::{Digest, Name, Timestamp, all_changes};
@@ -78,6 +78,9 @@ pub struct ShownVersion {
     pub content: EntryContent,
     pub dates: Dates,
     pub explanation: VersionExplanation,
+    /// The outcome if a rule of the exact name approves it as it is shown.
+    #[serde(default)]
+    pub if_approved: IfApproved,
     /// The members that the upstream changed since it published the version, if it did.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub drift: Option<Drift>,
@@ -199,7 +202,11 @@ pub fn review_sheet(
     let shown: Result<Vec<ShownVersion>, StoreError> = choice
         .shown
         .iter()
-        .map(|entry| show_version(snapshot, policy, &dossier, &evaluation, entry))
+        .zip(choice.if_approved(&evaluation, asked, &dossier, policy, &screening, now))
+        .map(|(entry, if_approved)| {
+            let shown = show_version(snapshot, policy, &dossier, &evaluation, entry)?;
+            Ok(ShownVersion { if_approved, ..shown })
+        })
         .collect();
     let shown = shown?;
     let areas: Vec<_> = shown
@@ -267,6 +274,7 @@ fn show_version(
         content,
         dates,
         explanation,
+        if_approved: IfApproved::default(),
         drift,
         difference,
     })

@@ -8,7 +8,7 @@ use super::reference::ReferenceProblem;
 use crate::curation::{Evidence, Gate, OwnershipEvidence, PolicySnapshot, evaluate};
 use crate::daemon::screening::Screenings;
 use crate::model::{Escaped, Timestamp};
-use crate::overlay::Rule;
+use crate::overlay::{Rule, State};
 use crate::ownership::Basis;
 use crate::store::{Snapshot, StoreError};
 
@@ -35,6 +35,9 @@ pub struct RuleEffect {
     /// Versions that it selects while another rule, a denial or the upstream decides about them.
     #[serde(default)]
     pub elsewhere: u64,
+    /// The denial or suspension that overrides it, if it serves nothing for that reason alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub overruled: Option<Overruled>,
     /// Versions that it approves and that wait for a first lookup or comparison; also counted while a first sync may
     /// bring more.
     #[serde(default)]
@@ -48,6 +51,37 @@ pub struct RuleEffect {
     /// The reviewer's way out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub remedy: Option<String>,
+}
+
+/// A denial or suspension that overrides an approval.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Overruled {
+    /// The approved versions that this rule or another one denies.
+    pub count: u64,
+    pub selector: String,
+    /// File, line and column.
+    pub place: String,
+    /// `denied` or `suspended`.
+    pub state: String,
+}
+
+impl Overruled {
+    /// Returns what has no effect, and what to do.
+    fn advice(&self, selector: &str) -> (String, String) {
+        let Self { count, place, state, .. } = self;
+        let noun = if *count == 1 { "version" } else { "versions" };
+        (
+            format!(
+                "`{}` serves 0 of {count} {noun}: {state} by `{}` at {}",
+                Escaped(selector),
+                Escaped(&self.selector),
+                Escaped(place)
+            ),
+            "a denial or suspension overrides every approval: remove or narrow that rule to serve them, or remove the approval"
+                .to_owned(),
+        )
+    }
 }
 
 /// Versions of the day that a rule gives as its review.
@@ -145,6 +179,12 @@ pub(super) fn rule_effects_while<E: From<StoreError>>(
                 let decides =
                     entry.rules.approval.is_some_and(|(decides, _)| std::ptr::eq(decides, rule));
                 tally.count(decides, entry.hidden_by());
+                if let (true, Some((_, Evidence::Ruled { rule: denial, state }))) =
+                    (decides, entry.hidden_by())
+                    && state.hides()
+                {
+                    tally.add_denied(denial, *state);
+                }
                 if let (true, Some((_, Evidence::PublishedLater { counted, reviewed, .. }))) =
                     (decides, entry.hidden_by())
                     && reviewed.is_day_of(*counted)
@@ -173,6 +213,7 @@ struct Tally<'r> {
     same_day_count: u64,
     waiting: u64,
     elsewhere: u64,
+    overruled: Option<Overruled>,
     reference: Option<ReferenceProblem>,
     hidden: BTreeMap<Gate, u64>,
 }
@@ -188,6 +229,7 @@ impl<'r> Tally<'r> {
             same_day_count: 0,
             waiting: 0,
             elsewhere: 0,
+            overruled: None,
             reference: None,
             hidden: BTreeMap::new(),
         }
@@ -199,6 +241,16 @@ impl<'r> Tally<'r> {
         if self.same_day.len() > MAX_SAME_DAY {
             self.same_day.pop_last();
         }
+    }
+
+    fn add_denied(&mut self, denial: &Rule, state: State) {
+        let first = self.overruled.get_or_insert_with(|| Overruled {
+            count: 0,
+            selector: denial.selector(),
+            place: denial.place.to_string(),
+            state: state.to_string(),
+        });
+        first.count += 1;
     }
 
     fn count(&mut self, decides: bool, hidden_by: Option<(Gate, &Evidence<'_>)>) {
@@ -227,6 +279,7 @@ impl<'r> Tally<'r> {
     fn effect(self) -> RuleEffect {
         let most = self.hidden.iter().max_by_key(|(_, count)| **count).map(|(gate, _)| *gate);
         let is_exact = self.rule.name.is_exact();
+        let is_idle = self.serves + self.newer == 0 && self.hidden.is_empty();
         RuleEffect {
             place: self.rule.place.to_string(),
             selector: self.rule.selector(),
@@ -237,6 +290,7 @@ impl<'r> Tally<'r> {
             same_day: SameDay::of(self.same_day, self.same_day_count),
             waiting: self.waiting,
             elsewhere: self.elsewhere,
+            overruled: self.overruled.filter(|_| is_idle),
             reference: self.reference,
             hidden_by: most.map(|gate| gate.as_str().to_owned()),
             remedy: most.map(|gate| remedy(gate, is_exact).to_owned()),
@@ -298,6 +352,9 @@ impl RuleEffect {
         if let Some(reference) = &self.reference {
             return Some(reference.advice(&self.selector));
         }
+        if let Some(overruled) = &self.overruled {
+            return Some(overruled.advice(&self.selector));
+        }
         let Self { approves, serves, newer, elsewhere, .. } = *self;
         let nothing_is_missing = serves > 0 || (approves + newer == 0 && elsewhere > 0);
         if nothing_is_missing || self.waiting > 0 {
@@ -341,6 +398,7 @@ mod tests {
             same_day: None,
             waiting: 0,
             elsewhere: 0,
+            overruled: None,
             reference: None,
             hidden_by: None,
             remedy: Some(remedy(Gate::NamespaceOwnership, false).into()),
@@ -388,6 +446,21 @@ mod tests {
         effect(0, 0, 0),
         Some(
             "a.yaml:2:5: `com.example/*` selects no version that an upstream has: check the spelling and the version; the rule is valid all the same"
+        )
+    )]
+    #[case(
+        RuleEffect {
+            elsewhere: 2,
+            overruled: Some(Overruled {
+                count: 2,
+                selector: "com.example.*/*".into(),
+                place: "d.yaml:2:3".into(),
+                state: "denied".into(),
+            }),
+            ..effect(0, 0, 0)
+        },
+        Some(
+            "a.yaml:2:5: `com.example/*` serves 0 of 2 versions: denied by `com.example.*/*` at d.yaml:2:3: a denial or suspension overrides every approval: remove or narrow that rule to serve them, or remove the approval"
         )
     )]
     #[case(
