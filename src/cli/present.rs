@@ -11,7 +11,7 @@ use crate::daemon::{Clock, StatusReport};
 use crate::model::Timestamp;
 
 /// The time that a daemon has to answer: a denial must not wait for one that never does.
-const MOST_WAITING: Duration = Duration::from_secs(3);
+const MOST_WAITING: Duration = Duration::from_secs(1);
 
 /// Returns the time of the running daemon, by which it judges what is written; that of the system if none answers soon.
 pub(super) async fn present(settings: &Settings) -> Timestamp {

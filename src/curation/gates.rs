@@ -11,8 +11,7 @@ use super::follow::Later;
 use super::ownership::{Claimed, OwnershipEvidence};
 use super::policy::PolicySnapshot;
 use super::reach::Reach;
-use super::requirement::spells_name_out;
-use super::screening::{Compared, Screening};
+use super::screening::Screening;
 use crate::model::{Digest, Head, NotBenign, Status, Timestamp};
 use crate::overlay::{
     Approval, EffectivePolicy, Follow, NameRules, OnDeprecated, OnDrift, Reviewed, Rule, State,
@@ -329,43 +328,6 @@ impl<'a> GateInput<'a, '_> {
         } else {
             Outcome::Passed(Evidence::AsReviewed)
         }
-    }
-
-    /// Fails an entry under a wildcard that a reviewer would have to look at first.
-    fn evaluate_screening(&self) -> Outcome<'a> {
-        match self.open_lookalike() {
-            None => Outcome::Passed(Evidence::NoMatch),
-            Some(Evidence::NoFacts) => Outcome::Failed(Evidence::NoFacts),
-            Some(_) if spells_name_out(self.rules) => Outcome::Passed(Evidence::NameSpelledOut),
-            Some(evidence) => Outcome::Failed(evidence),
-        }
-    }
-
-    /// Returns the reason to look at an entry that no reviewer saw. A version that a configured view shows stays, but
-    /// not the one of another upstream.
-    fn open_lookalike(&self) -> Option<Evidence<'a>> {
-        let upstream = self.row.upstream.as_str();
-        if !self.policy.withholds()
-            || self.policy.is_internal(upstream)
-            || self.policy.overlays.is_internal(&self.dossier.name)
-            || self.dossier.is_visible(&self.row.version) && self.dossier.is_served_from(upstream)
-        {
-            return None;
-        }
-        if self.content.facts.is_none() {
-            return Some(Evidence::NoFacts);
-        }
-        match self.compared() {
-            None => Some(Evidence::NotCompared),
-            Some(compared) => compared.open_match().map(Evidence::Matches),
-        }
-    }
-
-    /// Returns the comparison of the name, if it covers this content and exactly what is protected now.
-    fn compared(&self) -> Option<&'a Compared> {
-        let is_current = self.screening.protection == Some(self.policy.protection);
-        let compared = self.screening.get(&self.dossier.name).filter(|_| is_current)?;
-        compared.contents.contains(&self.content.screening_digest()).then_some(compared)
     }
 
     /// Fails an entry that violates the schema, or breaks a rule for what reaches an agent that the organisation

@@ -25,6 +25,7 @@ mod explanation;
 mod facts;
 mod follow;
 mod gates;
+mod lookalike_gate;
 mod ownership;
 mod package_report;
 mod package_urls;

@@ -119,7 +119,7 @@ async fn wildcard_needs_a_verified_namespace_and_an_exact_name_one_that_is_not_r
         lines.as_array().expect("a list").iter().find(|line| line["name"] == "com.other/tool");
     assert_eq!(other.expect("listed")["hiddenBy"], "ownership not verified as required");
     let explained = world.place.print(&["explain", "com.example.sub/tool", "--verbose"]);
-    assert!(explained.contains("namespace ownership: verified, verified is required: example.com shows a key that was seen first; a key of the parent domain is enough for an exact name"), "{explained}");
+    assert!(explained.contains("namespace ownership: verified, verified is required (not-revoked for an approval of the exact name): example.com shows a key that was seen first; a key of the parent domain is enough for an exact name"), "{explained}");
     assert!(explained.contains("It says nothing of who wrote an entry"), "{explained}");
     let list = world.place.print(&["list"]);
     assert!(list.contains("OWNERSHIP") && list.contains(" verified "), "{list}");
