@@ -291,14 +291,8 @@ impl fmt::Display for Evidence {
             Self::Backdated { name, version, received, published } => {
                 write!(f, "{name}@{version} is new and dated {published}; its digest is {received}")
             }
-            Self::Advisory { advisory, hides: true, about } => {
-                write!(f, "{advisory} hides it: it names {about}")
-            }
-            Self::Advisory { advisory, hides: false, about } => {
-                write!(f, "{advisory} concerns it: it names {about}")
-            }
-            Self::AdvisoryOnHold { advisory, digest } => {
-                write!(f, "{advisory} with the digest {digest} is on hold")
+            Self::Advisory { .. } | Self::AdvisoryOnHold { .. } | Self::ArtefactChanged { .. } => {
+                self.write_package(f)
             }
             Self::CaseTwin { name } => write!(f, "{name} is served"),
             Self::ClockSkew { upstream_is_ahead } => {
@@ -348,9 +342,6 @@ impl fmt::Display for Evidence {
             }
             Self::PinMismatch { pinned, received } => {
                 write!(f, "the approval pins {pinned}, but {received} was received")
-            }
-            Self::ArtefactChanged { package, file, before, now } => {
-                write!(f, "{package}: {file} had {before}, and has {now} now")
             }
             Self::SyncFailure { class } => write!(f, "the last sync run failed: {class}"),
             Self::DamagedRow { what, key } => {
