@@ -60,7 +60,7 @@ impl Checksum {
     }
 
     /// Returns the strongest digest of an integrity as npm has it, which may list several; `None` if none of them can be
-    /// used.
+    /// used, or if there are two of the strongest algorithm: a client accepts either of them, so they name no file.
     #[must_use]
     pub fn of_integrity(text: &str) -> Option<Self> {
         let parts = text.split_ascii_whitespace().take(16);
@@ -71,7 +71,11 @@ impl Checksum {
             let checksum = Self::new(algorithm, &STANDARD.decode(encoded).ok()?)?;
             Some((algorithm, checksum))
         });
-        usable.max_by_key(|(algorithm, _)| *algorithm).map(|(_, checksum)| checksum)
+        let usable: Vec<(Algorithm, Self)> = usable.collect();
+        let (strongest, checksum) = usable.iter().max_by_key(|(algorithm, _)| *algorithm)?;
+        let is_other =
+            |(algorithm, other): &(Algorithm, Self)| algorithm == strongest && other != checksum;
+        (!usable.iter().any(is_other)).then(|| checksum.clone())
     }
 
     /// Returns its algorithm in the form `sha256`.

@@ -62,6 +62,15 @@ fn strongest_usable_digest_of_an_integrity_counts() {
     assert_eq!(Checksum::of_integrity("sha1-2jmj7l5rSw0yVb/vlWAYkK/YBwk="), None);
 }
 
+#[test]
+fn integrity_with_two_digests_of_the_strongest_algorithm_names_no_file() {
+    use base64::Engine;
+    let sha512 = |byte: u8| base64::engine::general_purpose::STANDARD.encode([byte; 64]);
+    let (one, other) = (sha512(7), sha512(8));
+    assert_eq!(Checksum::of_integrity(&format!("sha512-{one} sha512-{other}")), None);
+    assert!(Checksum::of_integrity(&format!("sha512-{one} sha512-{one}")).is_some());
+}
+
 #[rstest]
 #[case("npm", "@Scope/name", Some("1.2.3"), "npm https://packages.example @Scope/name 1.2.3")]
 #[case("NPM", "name", None, "npm https://packages.example name")]

@@ -182,7 +182,11 @@ impl Driver {
         Ok((record.next_look.unwrap_or(now), !record.has_same_facts(&before)))
     }
 
+    /// Removes records of packages that no entry names any more. They are known once all names were read.
     fn prune(&self) -> Result<(), StoreError> {
+        if !self.service.is_enabled || !self.pending.is_empty() {
+            return Ok(());
+        }
         let Looking { store, clock, .. } = &*self.service;
         let now = clock.now();
         store.prune_artefacts(|key| self.state.has(key), now.minus(KEPT), now)

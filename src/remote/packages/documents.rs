@@ -58,6 +58,8 @@ pub(super) struct PythonInfo {
     #[serde(default)]
     pub(super) name: Text,
     #[serde(default)]
+    pub(super) version: Text,
+    #[serde(default)]
     pub(super) description: Text,
 }
 

@@ -1,5 +1,7 @@
 use std::collections::BTreeSet;
+use std::str::FromStr;
 
+use pep440_rs::Version;
 use url::Url;
 
 use super::answers::{bounded, named, observed};
@@ -38,6 +40,9 @@ pub(super) async fn artefacts(
         if !is_its {
             return Err("an answer about another package".to_owned());
         }
+        if !is_version(version, document.info.version.0.as_deref()) {
+            return Err("an answer about another version".to_owned());
+        }
         let checksum = |digits: Option<&str>| format!("sha256:{}", digits?).parse().ok();
         let file = |(name, digits): (String, Option<String>)| {
             StatedFile::new(name, checksum(digits.as_deref()))
@@ -48,6 +53,15 @@ pub(super) async fn artefacts(
             .filter_map(|file| Some((file.filename.0?, file.digests.sha256.0)));
         Ok(files.map(file).collect())
     })
+}
+
+/// Returns true unless an answer states another version than the one that was asked for, spelled as PEP 440 allows.
+fn is_version(asked: Option<&str>, stated: Option<&str>) -> bool {
+    let (Some(asked), Some(stated)) = (asked, stated) else { return true };
+    match (Version::from_str(asked), Version::from_str(stated)) {
+        (Ok(asked), Ok(stated)) => asked == stated,
+        _ => asked == stated,
+    }
 }
 
 /// Returns the names that a description mentions as whole words after `mcp-name:`.
@@ -73,6 +87,22 @@ fn mentioned(text: &str) -> BTreeSet<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[rstest::rstest]
+    #[case(Some("1.0"), Some("1.0.0"), true)]
+    #[case(Some("1.0rc1"), Some("1.0.0-RC.1"), true)]
+    #[case(Some("1.0"), Some("1.1"), false)]
+    #[case(Some("odd one"), Some("odd one"), true)]
+    #[case(Some("odd one"), Some("1.1"), false)]
+    #[case(None, Some("1.1"), true)]
+    #[case(Some("1.0"), None, true)]
+    fn answer_about_another_version_is_not_taken(
+        #[case] asked: Option<&str>,
+        #[case] stated: Option<&str>,
+        #[case] is_its: bool,
+    ) {
+        assert_eq!(is_version(asked, stated), is_its);
+    }
 
     #[rstest::rstest]
     #[case("x\nmcp-name: io.github.a/b\n", &["io.github.a/b"])]
