@@ -4,7 +4,7 @@ use clap::Args;
 
 use super::content::{Line, change_lines, content_lines, dates_line, drift_lines, one_line};
 use super::error::{CliError, Exit};
-use super::explain::{print_version, split_version};
+use super::explain::{explained, print_version, split_version};
 use super::names::{names, unknown};
 use super::print::{as_json, counted, escaped_json, out};
 use super::target::Target;
@@ -118,8 +118,16 @@ async fn compare(
     if let Some(difference) = difference {
         return Ok(difference);
     }
+    let listed = explained(target, name, None).await?;
+    let is_missing = |asked: &&str| {
+        let versions = listed.iter().flat_map(|listed| &listed.versions);
+        let mut of_asked = versions.filter(|listed| listed.version == **asked);
+        !of_asked.any(|listed| upstream.is_none_or(|upstream| listed.upstream == upstream))
+    };
+    let missing: Vec<&str> = [from, to].into_iter().filter(is_missing).collect();
     let upstream = upstream.map(|upstream| format!(" of {upstream}")).unwrap_or_default();
-    let text = format!("{name} in the versions {from} and {to}{upstream}");
+    let versions = listed.as_ref().map(|_| format!("@{}", missing.join(" and ")));
+    let text = format!("{name}{}{upstream}", versions.unwrap_or_default());
     Err(unknown(&text, name.as_str(), &names(target).await?))
 }
 

@@ -73,7 +73,11 @@ async fn empty_answers_say_so() {
             ),
             (
                 &["show", "com.a/X", "--diff", "1", "2"],
-                "no upstream lists `com.a/X in the versions 1 and 2`; did you mean `com.a/x`?",
+                "no upstream lists `com.a/X`; did you mean `com.a/x`?",
+            ),
+            (
+                &["show", "com.a/x", "--diff", "1.0.0", "9"],
+                "no upstream lists `com.a/x@9`; `vidimus show com.a/x` lists its versions",
             ),
         ] {
             let (code, out) = ran(&place, command);
