@@ -206,12 +206,15 @@ pub(super) fn exposed(plan: &Plan) -> String {
 
 fn totals(plan: &Plan, style: Style, allowed: Option<u64>) -> Vec<String> {
     let Plan { visible, lifted, content, hidden, described, names, .. } = *plan;
-    let names = counted(names, "server", "servers");
+    let compared = match names {
+        0 => "both sets say the same of every server".to_owned(),
+        names => format!("{} compared", counted(names, "server", "servers")),
+    };
     let changes = match [visible, content, hidden, described] {
         [0, 0, 0, 0] => "The plan changes nothing that is served".to_owned(),
         counts => self::changes(counts),
     };
-    let mut lines = vec![format!("{changes} ({names} compared).")];
+    let mut lines = vec![format!("{changes} ({compared}).")];
     if let Some(allowed) = allowed.filter(|allowed| plan.exposed > *allowed) {
         let exposed = exposed(plan);
         lines.push(
