@@ -1,5 +1,6 @@
 use thiserror::Error;
 
+use crate::attestation::BadTrust;
 use crate::config::HiddenError;
 use crate::remote::AccessError;
 use crate::store::StoreError;
@@ -19,6 +20,8 @@ pub enum DaemonError {
     Hidden { name: String, source: HiddenError },
     #[error("the webhook `{name}` cannot be used")]
     Webhook { name: String, source: AccessError },
+    #[error("attestations of packages cannot be verified")]
+    Trust { source: BadTrust },
     #[error("feeds of advisories cannot be read with the settings in `[egress]`")]
     Feeds { source: AccessError },
     #[error("the supervisor of the loops panicked")]

@@ -16,6 +16,7 @@ use super::runtime::{Clock, Supervisor, blocking, run_on_own_thread};
 use super::screening::{self, screen};
 use super::verification::{self, Service, verify};
 use super::{DaemonError, Services};
+use crate::attestation::Verifier;
 use crate::config::Upstream;
 use crate::model::reason;
 use crate::overlay::NamePattern;
@@ -55,7 +56,7 @@ pub async fn run(
             error!(reason = %reason(&error), "the start of ownership checks could not be stored");
         }
     }
-    let looking = Arc::new(looking(&services, &sources));
+    let looking = Arc::new(looking(&services, &sources)?);
     let verification = Arc::new(verification(&services, sources));
     let feeds = Arc::new(feeds(&services)?);
     let notify = Notify::open(&services.settings, store, clock)?;
@@ -206,18 +207,20 @@ fn watcher(services: &Services) -> Watcher {
     }
 }
 
-fn looking(services: &Services, sources: &OwnershipSources) -> Looking {
+fn looking(services: &Services, sources: &OwnershipSources) -> Result<Looking, DaemonError> {
     let ownership = &services.settings.ownership;
-    Looking {
+    let verifier = Verifier::new(None, None).map_err(|source| DaemonError::Trust { source })?;
+    Ok(Looking {
         store: Arc::clone(&services.store),
         clock: Arc::clone(&services.clock),
         policy: services.policy.subscribe(),
         settings: ownership.artefacts,
         is_enabled: ownership.artefacts.bundles || ownership.packages.urls().next().is_some(),
         packages: sources.packages(),
+        verifier: Arc::new(verifier),
         evaluated: services.publication.evaluated().clone(),
         touched: services.publication.touched().clone(),
-    }
+    })
 }
 
 fn feeds(services: &Services) -> Result<Feeds, DaemonError> {

@@ -250,7 +250,7 @@ async fn budget_of_a_day_bounds_the_requests_and_a_restart_does_not_renew_it() {
         world.registry.npm(&format!("tool{index}"), "1.0.0", b"x", NAME);
     }
     let configuration = format!(
-        "[packages]\ndaily_requests = 2\n[packages.npm]\nurl = \"{}\"\n",
+        "[packages]\ndaily_requests = 4\n[packages.npm]\nurl = \"{}\"\n",
         world.registry.url
     );
     world.place.write("vidimus.toml", &configuration);
@@ -270,7 +270,7 @@ async fn budget_of_a_day_bounds_the_requests_and_a_restart_does_not_renew_it() {
         world.place.log().contains("received all requests of this day").then_some(())
     })
     .await;
-    assert_eq!(world.registry.asked().len(), 2);
+    assert_eq!(world.registry.asked().len(), 4);
     drop(daemon);
     world.place.set_clock("2026-06-02T00:00:01Z");
     let _daemon = world.place.start().await;

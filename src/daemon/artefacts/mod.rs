@@ -1,7 +1,8 @@
-//! Looks at the registries of the packages that entries name, and records their files.
+//! Looks at the registries of the packages that entries name, and records their files with their attestations.
 //!
 //! ```text
-//! names that were evaluated ──▶ driver ──▶ named (which packages), state (when, pure) ──▶ registry, store
+//! names that were evaluated ──▶ driver ──▶ named (which packages), state (when, pure) ──▶ look ──▶ registry
+//!                                                                                     └▶ store
 //! ```
 //!
 //! # State
@@ -21,6 +22,7 @@
 
 mod budget;
 mod driver;
+mod look;
 mod named;
 mod state;
 

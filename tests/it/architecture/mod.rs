@@ -18,7 +18,8 @@ const MAY_USE: [Permission<'static>; 24] = [
     ("lint", &["model"]),
     ("sync", &["model"]),
     ("ownership", &["model"]),
-    ("artefact", &["model", "ownership"]),
+    ("provenance", &["model", "ownership"]),
+    ("artefact", &["model", "ownership", "provenance"]),
     ("lookalike", &["model", "ownership"]),
     ("alert", &["model", "artefact", "lookalike"]),
     ("overlay", &["model", "lint", "ownership", "artefact", "lookalike"]),
@@ -26,7 +27,6 @@ const MAY_USE: [Permission<'static>; 24] = [
     ("curation", &["model", "overlay", "lint", "ownership", "artefact", "lookalike", "advisory"]),
     ("catalog", &["model", "artefact", "overlay", "curation"]),
     ("history", &["model", "lint", "overlay", "ownership"]),
-    ("provenance", &["model", "ownership"]),
     (
         "store",
         &[
@@ -62,6 +62,8 @@ const MAY_USE: [Permission<'static>; 24] = [
             "ownership",
             "artefact",
             "lookalike",
+            "provenance",
+            "attestation",
         ],
     ),
     (
