@@ -8,6 +8,7 @@ use super::kind::AlertKind;
 use crate::artefact::Checksum;
 use crate::lookalike::Signal;
 use crate::model::{Digest, FailureClass, NotBenign, Status, Timestamp};
+use crate::provenance::Drift;
 
 /// One item that an alert rests on.
 ///
@@ -121,6 +122,11 @@ pub enum Evidence {
         file: String,
         before: String,
         now: Checksum,
+    },
+    /// A package that was verified before, and is unsigned or was built by another repository or workflow.
+    ProvenanceLost {
+        package: String,
+        change: Drift,
     },
     SyncFailure {
         class: FailureClass,
@@ -291,15 +297,10 @@ impl fmt::Display for Evidence {
             Self::Backdated { name, version, received, published } => {
                 write!(f, "{name}@{version} is new and dated {published}; its digest is {received}")
             }
-            Self::Advisory { advisory, hides: true, about } => {
-                write!(f, "{advisory} hides it: it names {about}")
-            }
-            Self::Advisory { advisory, hides: false, about } => {
-                write!(f, "{advisory} concerns it: it names {about}")
-            }
-            Self::AdvisoryOnHold { advisory, digest } => {
-                write!(f, "{advisory} with the digest {digest} is on hold")
-            }
+            Self::Advisory { .. }
+            | Self::AdvisoryOnHold { .. }
+            | Self::ArtefactChanged { .. }
+            | Self::ProvenanceLost { .. } => self.write_package(f),
             Self::CaseTwin { name } => write!(f, "{name} is served"),
             Self::ClockSkew { upstream_is_ahead } => {
                 let side = if *upstream_is_ahead { "ahead of" } else { "behind" };
@@ -348,9 +349,6 @@ impl fmt::Display for Evidence {
             }
             Self::PinMismatch { pinned, received } => {
                 write!(f, "the approval pins {pinned}, but {received} was received")
-            }
-            Self::ArtefactChanged { package, file, before, now } => {
-                write!(f, "{package}: {file} had {before}, and has {now} now")
             }
             Self::SyncFailure { class } => write!(f, "the last sync run failed: {class}"),
             Self::DamagedRow { what, key } => {

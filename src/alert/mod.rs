@@ -39,6 +39,7 @@ mod kind;
 mod lifecycle;
 mod listing;
 mod notice;
+mod package;
 mod reconcile;
 mod record;
 mod report;

@@ -23,6 +23,15 @@ pub struct FileAttestations {
     pub problem: Option<String>,
 }
 
+/// The state of the attestations of a package, before they are compared with an entry.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Signatures {
+    Valid,
+    /// A file has no attestation.
+    Absent,
+    Refused,
+}
+
 /// Returns the files of an answer whose attestations are fetched: those of an exact version, since an attestation names
 /// one.
 #[must_use]

@@ -2,14 +2,14 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::attestations::FileAttestations;
+use super::attestations::{FileAttestations, Signatures};
 use super::checksum::Checksum;
 use super::key::PackageKey;
 use super::schedule::next_look;
 use super::stated::{MAX_FILES, PackageLookup, StatedFile};
 use crate::model::{Digest, Timestamp};
 use crate::ownership::shortened;
-use crate::provenance::AttestationRecord;
+use crate::provenance::{AttestationRecord, Evidence};
 
 /// Earlier digests of one file that are kept: the first, and the newest ones.
 const MAX_EARLIER: usize = 8;
@@ -142,6 +142,21 @@ impl PackageRecord {
     pub fn changed(&self) -> impl Iterator<Item = (&str, &ArtefactRecord)> {
         let files = self.files.iter().map(|(name, file)| (name.as_str(), file));
         files.filter(|(_, file)| !file.earlier.is_empty())
+    }
+
+    /// Returns the worst state of its files; `None` without any definite answer.
+    #[must_use]
+    pub fn signatures(&self) -> Option<Signatures> {
+        let attestations = self.files.values().filter_map(|file| file.attestations.as_ref());
+        let states = attestations.filter_map(|kept| match &kept.evidence {
+            Evidence::Unavailable => None,
+            Evidence::Attestations(found) if found.is_empty() => Some(Signatures::Absent),
+            Evidence::Attestations(found) if found.iter().any(Result::is_err) => {
+                Some(Signatures::Refused)
+            }
+            Evidence::Attestations(_) => Some(Signatures::Valid),
+        });
+        states.max()
     }
 
     /// Takes in the attestations of files that still have the digest; returns the reason why there was no definite answer.

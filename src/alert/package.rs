@@ -1,0 +1,25 @@
+use std::fmt;
+
+use super::evidence::Evidence;
+
+impl Evidence {
+    /// Writes an item about a package of an entry.
+    pub(super) fn write_package(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Advisory { advisory, hides: true, about } => {
+                write!(f, "{advisory} hides it: it names {about}")
+            }
+            Self::Advisory { advisory, hides: false, about } => {
+                write!(f, "{advisory} concerns it: it names {about}")
+            }
+            Self::AdvisoryOnHold { advisory, digest } => {
+                write!(f, "{advisory} with the digest {digest} is on hold")
+            }
+            Self::ArtefactChanged { package, file, before, now } => {
+                write!(f, "{package}: {file} had {before}, and has {now} now")
+            }
+            Self::ProvenanceLost { package, change } => write!(f, "{package}: {change}"),
+            _ => Ok(()),
+        }
+    }
+}
