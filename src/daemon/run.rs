@@ -6,7 +6,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
 use super::advisories::{Feeds, read_feeds, watch_own};
-use super::artefacts::{Looking, look_at_packages};
+use super::artefacts::{Looking, look_at_packages, open_verifier};
 use super::effects::log_rule_effects;
 use super::mirror::{Followers, complete_facts, retry_quarantine};
 use super::notify::Notify;
@@ -16,7 +16,6 @@ use super::runtime::{Clock, Supervisor, blocking, run_on_own_thread};
 use super::screening::{self, screen};
 use super::verification::{self, Service, verify};
 use super::{DaemonError, Services};
-use crate::attestation::Verifier;
 use crate::config::Upstream;
 use crate::model::reason;
 use crate::overlay::NamePattern;
@@ -209,7 +208,6 @@ fn watcher(services: &Services) -> Watcher {
 
 fn looking(services: &Services, sources: &OwnershipSources) -> Result<Looking, DaemonError> {
     let ownership = &services.settings.ownership;
-    let verifier = Verifier::new(None, None).map_err(|source| DaemonError::Trust { source })?;
     Ok(Looking {
         store: Arc::clone(&services.store),
         clock: Arc::clone(&services.clock),
@@ -217,7 +215,7 @@ fn looking(services: &Services, sources: &OwnershipSources) -> Result<Looking, D
         settings: ownership.artefacts,
         is_enabled: ownership.artefacts.bundles || ownership.packages.urls().next().is_some(),
         packages: sources.packages(),
-        verifier: Arc::new(verifier),
+        verifier: Arc::new(open_verifier(&ownership.provenance)?),
         evaluated: services.publication.evaluated().clone(),
         touched: services.publication.touched().clone(),
     })

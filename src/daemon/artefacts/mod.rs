@@ -25,5 +25,7 @@ mod driver;
 mod look;
 mod named;
 mod state;
+mod trust;
 
 pub(super) use driver::{Looking, look_at_packages};
+pub(super) use trust::open_verifier;
