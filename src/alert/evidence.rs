@@ -8,6 +8,7 @@ use super::kind::AlertKind;
 use crate::artefact::Checksum;
 use crate::lookalike::Signal;
 use crate::model::{Digest, FailureClass, NotBenign, Status, Timestamp};
+use crate::provenance::Drift;
 
 /// One item that an alert rests on.
 ///
@@ -121,6 +122,11 @@ pub enum Evidence {
         file: String,
         before: String,
         now: Checksum,
+    },
+    /// A package that was verified before, and is unsigned or was built by another repository or workflow.
+    ProvenanceLost {
+        package: String,
+        change: Drift,
     },
     SyncFailure {
         class: FailureClass,
@@ -291,9 +297,10 @@ impl fmt::Display for Evidence {
             Self::Backdated { name, version, received, published } => {
                 write!(f, "{name}@{version} is new and dated {published}; its digest is {received}")
             }
-            Self::Advisory { .. } | Self::AdvisoryOnHold { .. } | Self::ArtefactChanged { .. } => {
-                self.write_package(f)
-            }
+            Self::Advisory { .. }
+            | Self::AdvisoryOnHold { .. }
+            | Self::ArtefactChanged { .. }
+            | Self::ProvenanceLost { .. } => self.write_package(f),
             Self::CaseTwin { name } => write!(f, "{name} is served"),
             Self::ClockSkew { upstream_is_ahead } => {
                 let side = if *upstream_is_ahead { "ahead of" } else { "behind" };

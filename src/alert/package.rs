@@ -3,7 +3,7 @@ use std::fmt;
 use super::evidence::Evidence;
 
 impl Evidence {
-    /// Writes an item about the packages of an entry.
+    /// Writes an item about a package of an entry.
     pub(super) fn write_package(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Advisory { advisory, hides: true, about } => {
@@ -18,6 +18,7 @@ impl Evidence {
             Self::ArtefactChanged { package, file, before, now } => {
                 write!(f, "{package}: {file} had {before}, and has {now} now")
             }
+            Self::ProvenanceLost { package, change } => write!(f, "{package}: {change}"),
             _ => Ok(()),
         }
     }

@@ -2,12 +2,14 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::attestations::{FileAttestations, Signatures};
 use super::checksum::Checksum;
 use super::key::PackageKey;
 use super::schedule::next_look;
 use super::stated::{MAX_FILES, PackageLookup, StatedFile};
-use crate::model::Timestamp;
+use crate::model::{Digest, Timestamp};
 use crate::ownership::shortened;
+use crate::provenance::{AttestationRecord, Evidence};
 
 /// Earlier digests of one file that are kept: the first, and the newest ones.
 const MAX_EARLIER: usize = 8;
@@ -51,6 +53,9 @@ pub struct ArtefactRecord {
     pub earlier: Vec<EarlierDigest>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub platforms: Vec<String>,
+    /// The attestations of the file with this digest, if they were looked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub attestations: Option<AttestationRecord>,
 }
 
 /// A digest that a file had before.
@@ -88,17 +93,35 @@ pub(super) fn compare(known: Option<&ArtefactRecord>, observed: Option<&Checksum
 impl PackageRecord {
     /// Returns the record after another look at the registry.
     #[must_use]
-    pub fn after(mut self, key: &PackageKey, observed: &PackageLookup, now: Timestamp) -> Self {
+    pub fn after(
+        mut self,
+        key: &PackageKey,
+        observed: &PackageLookup,
+        attested: Vec<FileAttestations>,
+        now: Timestamp,
+    ) -> Self {
         let problem = match observed {
             PackageLookup::Files(files) => self.take_files(key, files, now),
             PackageLookup::Absent => Some("the registry has no such package or version".to_owned()),
             PackageLookup::Unclear(why) => Some(shortened(why)),
         };
+        let unattested = self.take_attestations(attested);
+        let problem = problem.or(unattested);
         self.failures = if problem.is_some() { self.failures.saturating_add(1) } else { 0 };
         self.problem = problem;
         self.looked_at = Some(now);
         self.next_look = Some(next_look(key, self.failures, now));
         self
+    }
+
+    /// Returns when to look again under the present trust: at once if attestations were verified under another one.
+    #[must_use]
+    pub fn next_look_under(&self, trust: Digest) -> Option<Timestamp> {
+        let attested = self.files.values().filter_map(|file| file.attestations.as_ref());
+        let mut attested = attested.map(|attestations| attestations.trust).peekable();
+        // A file that the registry no longer has keeps the trust of its last look.
+        let is_outdated = attested.peek().is_some() && attested.all(|of_file| of_file != trust);
+        if is_outdated { self.looked_at } else { self.next_look }
     }
 
     /// Returns true if both say the same of the package: times of looks do not count.
@@ -108,7 +131,10 @@ impl PackageRecord {
         self.moved_at == other.moved_at
             && self.files.len() == other.files.len()
             && self.files.iter().zip(&other.files).all(|((left, one), (right, two))| {
-                left == right && digests(one) == digests(two) && one.platforms == two.platforms
+                left == right
+                    && digests(one) == digests(two)
+                    && one.platforms == two.platforms
+                    && one.has_same_evidence(two)
             })
     }
 
@@ -116,6 +142,35 @@ impl PackageRecord {
     pub fn changed(&self) -> impl Iterator<Item = (&str, &ArtefactRecord)> {
         let files = self.files.iter().map(|(name, file)| (name.as_str(), file));
         files.filter(|(_, file)| !file.earlier.is_empty())
+    }
+
+    /// Returns the worst state of its files; `None` without any definite answer.
+    #[must_use]
+    pub fn signatures(&self) -> Option<Signatures> {
+        let attestations = self.files.values().filter_map(|file| file.attestations.as_ref());
+        let states = attestations.filter_map(|kept| match &kept.evidence {
+            Evidence::Unavailable => None,
+            Evidence::Attestations(found) if found.is_empty() => Some(Signatures::Absent),
+            Evidence::Attestations(found) if found.iter().any(Result::is_err) => {
+                Some(Signatures::Refused)
+            }
+            Evidence::Attestations(_) => Some(Signatures::Valid),
+        });
+        states.max()
+    }
+
+    /// Takes in the attestations of files that still have the digest; returns the reason why there was no definite answer.
+    fn take_attestations(&mut self, attested: Vec<FileAttestations>) -> Option<String> {
+        let mut problem = None;
+        for found in attested {
+            let FileAttestations { file, checksum, evidence, trust, problem: why } = found;
+            let its = self.files.get_mut(&file).filter(|known| known.digest == checksum);
+            let Some(known) = its else { continue };
+            let before = known.attestations.take();
+            known.attestations = Some(AttestationRecord::after(before, evidence, trust));
+            problem = problem.or(why);
+        }
+        problem.map(|why| shortened(&format!("attestations: {why}")))
     }
 
     /// Takes in the files of an answer; returns the reason why it could not be used as a whole.
@@ -201,6 +256,7 @@ impl ArtefactRecord {
             last: now,
             earlier: Vec::new(),
             platforms: file.platforms.clone(),
+            attestations: None,
         }
     }
 
@@ -212,6 +268,13 @@ impl ArtefactRecord {
             earlier.remove(1);
         }
         self.earlier = earlier;
+    }
+
+    fn has_same_evidence(&self, other: &Self) -> bool {
+        match (&self.attestations, &other.attestations) {
+            (Some(one), Some(two)) => one.has_same_evidence(two),
+            (one, two) => one.is_none() && two.is_none(),
+        }
     }
 
     /// Returns the digest that the file had before the one that it has now.

@@ -4,7 +4,8 @@ use rstest::rstest;
 use url::Url;
 
 use super::*;
-use crate::model::Timestamp;
+use crate::model::{Digest, Timestamp};
+use crate::provenance::{Evidence, Refusal};
 
 const HEX: &str = "3b1f7c6a0e5d4c2b9a8877665544332211ffeeddccbbaa99887766554433221f";
 
@@ -147,17 +148,17 @@ fn package_is_floating_by_what_its_entry_says(
 #[test]
 fn other_digest_of_the_same_file_is_kept_beside_the_one_before() {
     let key = key("npm", "name", Some("1.0.0"));
-    let first = PackageRecord::default().after(&key, &files(&[("a", 1)]), at(1));
+    let first = PackageRecord::default().after(&key, &files(&[("a", 1)]), Vec::new(), at(1));
     assert_eq!(first.changed().count(), 0);
-    let same = first.clone().after(&key, &files(&[("a", 1)]), at(2));
+    let same = first.clone().after(&key, &files(&[("a", 1)]), Vec::new(), at(2));
     assert!(same.has_same_facts(&first));
     assert_eq!((same.files["a"].first, same.files["a"].last), (at(1), at(2)));
-    let changed = same.after(&key, &files(&[("a", 2)]), at(3));
+    let changed = same.after(&key, &files(&[("a", 2)]), Vec::new(), at(3));
     assert!(!changed.has_same_facts(&first));
     assert_eq!(changed.files["a"].before(), Some(&checksum(1)));
     assert_eq!(changed.files["a"].digest, checksum(2));
     // The first digest again is another change, and no end of the first.
-    let back = changed.after(&key, &files(&[("a", 1)]), at(4));
+    let back = changed.after(&key, &files(&[("a", 1)]), Vec::new(), at(4));
     assert_eq!(back.files["a"].before(), Some(&checksum(2)));
     assert_eq!(back.changed().count(), 1);
 }
@@ -165,20 +166,21 @@ fn other_digest_of_the_same_file_is_kept_beside_the_one_before() {
 #[test]
 fn added_file_changes_no_other_and_a_missing_one_stays_recorded() {
     let key = key("pypi", "name", Some("1.0"));
-    let record = PackageRecord::default().after(&key, &files(&[("a", 1), ("b", 2)]), at(1));
-    let record = record.after(&key, &files(&[("a", 1), ("c", 3)]), at(2));
+    let record =
+        PackageRecord::default().after(&key, &files(&[("a", 1), ("b", 2)]), Vec::new(), at(1));
+    let record = record.after(&key, &files(&[("a", 1), ("c", 3)]), Vec::new(), at(2));
     assert_eq!(record.files.keys().collect::<Vec<_>>(), ["a", "b", "c"]);
     assert_eq!((record.changed().count(), record.files["b"].last), (0, at(1)));
-    let again = record.after(&key, &files(&[("b", 9)]), at(3));
+    let again = record.after(&key, &files(&[("b", 9)]), Vec::new(), at(3));
     assert_eq!(again.changed().map(|(name, _)| name).collect::<Vec<_>>(), ["b"]);
 }
 
 #[test]
 fn moved_tag_is_no_changed_file() {
     let key = key("oci", "images.example/a/b:1", None);
-    let record = PackageRecord::default().after(&key, &files(&[("1", 1)]), at(1));
+    let record = PackageRecord::default().after(&key, &files(&[("1", 1)]), Vec::new(), at(1));
     assert_eq!(record.moved_at, None);
-    let record = record.after(&key, &files(&[("1", 2)]), at(2));
+    let record = record.after(&key, &files(&[("1", 2)]), Vec::new(), at(2));
     assert_eq!((record.moved_at, record.changed().count()), (Some(at(2)), 0));
     assert_eq!(record.files["1"].digest, checksum(2));
 }
@@ -186,11 +188,11 @@ fn moved_tag_is_no_changed_file() {
 #[test]
 fn other_algorithm_changes_nothing_and_is_a_failure_with_its_reason() {
     let key = key("npm", "name", Some("1.0.0"));
-    let record = PackageRecord::default().after(&key, &files(&[("a", 1)]), at(1));
+    let record = PackageRecord::default().after(&key, &files(&[("a", 1)]), Vec::new(), at(1));
     let other = Checksum::new(Algorithm::Sha512, &[1; 64]);
     for (found, reason) in [(other, "sha512"), (None, "no digest")] {
         let observed = PackageLookup::Files(vec![StatedFile::new("a", found)]);
-        let after = record.clone().after(&key, &observed, at(2));
+        let after = record.clone().after(&key, &observed, Vec::new(), at(2));
         assert!(after.has_same_facts(&record));
         assert_eq!(after.failures, 1);
         assert!(after.problem.expect("a reason").contains(reason));
@@ -236,7 +238,7 @@ proptest! {
         let mut record = PackageRecord::default();
         for (hour, observed) in (0_i64..).zip(&looks) {
             let before = record.clone();
-            record = record.after(&key, observed, at(hour));
+            record = record.after(&key, observed, Vec::new(), at(hour));
             prop_assert!(record.files.len() <= MAX_FILES);
             prop_assert!(record.files.values().all(|file| file.earlier.len() <= 8));
             prop_assert!(record.next_look > Some(at(hour)));
@@ -254,4 +256,65 @@ proptest! {
             }
         }
     }
+}
+
+fn attested(name: &str, byte: u8, found: Result<Vec<Refusal>, &str>) -> FileAttestations {
+    let attestations =
+        |refusals: Vec<Refusal>| Evidence::Attestations(refusals.into_iter().map(Err).collect());
+    FileAttestations {
+        file: name.into(),
+        checksum: checksum(byte),
+        problem: found.as_ref().err().map(|why| (*why).to_owned()),
+        evidence: found.map_or(Evidence::Unavailable, attestations),
+        trust: Digest::of(b"trust"),
+    }
+}
+
+#[test]
+fn attestations_belong_to_the_digest_of_their_file() {
+    let key = key("npm", "tool", Some("1.0.0"));
+    let look = |record: PackageRecord, byte, of, found, hour| {
+        record.after(&key, &files(&[("a", byte)]), vec![attested("a", of, found)], at(hour))
+    };
+    let evidence = |record: &PackageRecord| {
+        record.files["a"].attestations.as_ref().map(|kept| kept.evidence.clone())
+    };
+    let refused = Some(Evidence::Attestations(vec![Err(Refusal::Signature)]));
+    let first = look(PackageRecord::default(), 1, 1, Ok(vec![Refusal::Signature]), 0);
+    assert_eq!(evidence(&first), refused);
+    assert_eq!(first.next_look_under(Digest::of(b"trust")), first.next_look);
+    assert_eq!(first.next_look_under(Digest::of(b"other")), Some(at(0)), "at once");
+    // No answer changes nothing, and is tried again like any other, later each time.
+    let silent = look(look(first.clone(), 1, 1, Err("HTTP 503"), 1), 1, 1, Err("HTTP 503"), 2);
+    assert!(silent.has_same_facts(&first));
+    assert_eq!((silent.failures, silent.problem.as_deref()), (2, Some("attestations: HTTP 503")));
+    let none = look(silent.clone(), 1, 1, Ok(Vec::new()), 3);
+    assert!(!none.has_same_facts(&silent));
+    assert_eq!((none.failures, none.problem.as_deref()), (0, None));
+    // Those of another digest say nothing of the file, and another file has none of the one before.
+    assert_eq!(evidence(&look(first.clone(), 1, 2, Ok(Vec::new()), 4)), refused);
+    assert_eq!(evidence(&look(first, 2, 1, Ok(Vec::new()), 4)), None);
+}
+
+#[test]
+fn few_files_of_an_exact_version_are_asked_for_attestations() {
+    let names = |kind, version, files: &[StatedFile]| -> Vec<String> {
+        let key = key(kind, "tool", version);
+        attested_files(&key, files).into_iter().map(|file| file.name.clone()).collect()
+    };
+    let weak = StatedFile::new("weak", Checksum::new(Algorithm::Sha384, &[1; 48]));
+    let wheels = [
+        "c-linux.whl",
+        "a-linux.whl",
+        "b-linux.whl",
+        "tool-1.0-py3-none-any.whl",
+        "tool-1.0.tar.gz",
+    ];
+    let stated: Vec<_> = wheels.map(|name| file(name, 1)).into_iter().chain([weak]).collect();
+    let wanted = ["tool-1.0-py3-none-any.whl", "tool-1.0.tar.gz", "a-linux.whl", "b-linux.whl"];
+    assert_eq!(names("pypi", Some("1.0"), &stated), wanted);
+    assert_eq!(names("pypi", None, &stated), [""; 0]);
+    assert_eq!(names("npm", Some("latest"), &stated), [""; 0]);
+    assert_eq!(names("npm", Some("1.0.0"), &stated[..1]), ["c-linux.whl"]);
+    assert_eq!(names("oci", Some("1.0"), &stated), [""; 0]);
 }

@@ -4,8 +4,9 @@ use smol_str::SmolStr;
 use super::item::Source;
 use crate::artefact::{ArtefactRecord, Checksum, Floating};
 use crate::curation::{EntryPackage, Reach};
-use crate::model::{Digest, Head, Name, Timestamp};
+use crate::model::{Digest, Escaped, Head, Name, Timestamp};
 use crate::overlay::{Classification, EffectivePolicy, Reviewed, Track};
+use crate::provenance::Verdict;
 
 /// The facts about an entry under our own key in its `_meta`; without persons, reasons and conditions.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -28,13 +29,52 @@ struct PackageFact {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     artefacts: Vec<ArtefactFact>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    provenance: Option<ProvenanceFact>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     floating: Option<Floating>,
+}
+
+/// The definite verdict on who built a package; a failing registry changes no byte.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize)]
+struct ProvenanceFact {
+    verdict: &'static str,
+    #[serde(flatten, skip_serializing_if = "Option::is_none")]
+    build: Option<BuildFact>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct BuildFact {
+    repository: String,
+    commit: String,
+    workflow: String,
+    builder: String,
+    signed_at: Seconds,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize)]
 struct ArtefactFact {
     file: String,
     digest: Checksum,
+}
+
+impl ProvenanceFact {
+    /// Returns `None` if the verdict is not definite. The texts are those of a verified build only.
+    fn of(verdict: &Verdict) -> Option<Self> {
+        let escaped = |text: &String| Escaped(text).to_string();
+        let build = match verdict {
+            Verdict::Unavailable => return None,
+            Verdict::Unsigned | Verdict::Failed { .. } => None,
+            Verdict::Verified(build) => Some(BuildFact {
+                repository: escaped(&build.repository),
+                commit: escaped(&build.commit),
+                workflow: escaped(&build.workflow),
+                builder: escaped(&build.builder),
+                signed_at: Seconds(build.signed_at),
+            }),
+        };
+        Some(Self { verdict: verdict.as_str(), build })
+    }
 }
 
 /// Packages of one entry, and files of one package, that its block lists.
@@ -51,8 +91,10 @@ impl PackageFact {
         };
         let (artefacts, floating) = (files.map(artefact).collect::<Vec<_>>(), package.floating);
         let identifier = package.facts.identifier.clone();
+        let provenance = package.provenance.as_ref();
+        let provenance = provenance.and_then(|found| ProvenanceFact::of(&found.verdict));
         let is_known = floating.is_some() || !artefacts.is_empty();
-        is_known.then_some(Self { identifier, artefacts, floating })
+        is_known.then_some(Self { identifier, artefacts, provenance, floating })
     }
 }
 

@@ -179,9 +179,12 @@ impl CliError {
                 StoreError::Absent { .. } | StoreError::Engine { .. } | StoreError::Damaged(_),
             ) => Exit::Failed,
             Self::Store(_)
-            | Self::Daemon(DaemonError::Access { .. } | DaemonError::OwnershipSources { .. }) => {
-                Exit::Findings
-            }
+            | Self::Daemon(
+                DaemonError::Access { .. }
+                | DaemonError::OwnershipSources { .. }
+                | DaemonError::Trust { .. }
+                | DaemonError::TrustFile { .. },
+            ) => Exit::Findings,
             Self::Refused { status, .. } if *status < 500 => Exit::Findings,
             _ => Exit::Failed,
         }

@@ -100,7 +100,10 @@ fn is_judged_alike(one: &VersionExplanation, other: &VersionExplanation) -> bool
         failed(of).map(|answer| (answer.gate.clone(), answer.evidence.clone())).collect()
     };
     let packages = |of: &VersionExplanation| -> Vec<_> {
-        of.packages.iter().map(|package| (package.floating, package.identifier.clone())).collect()
+        let facts = |package: &PackageReport| {
+            (package.floating, package.identifier.clone(), package.provenance.clone())
+        };
+        of.packages.iter().map(facts).collect()
     };
     packages(one) == packages(other)
         && facts(one) == facts(other)
@@ -156,6 +159,7 @@ fn print_block(block: &[&VersionExplanation], verbose: bool) {
     let is_known = |package: &&PackageReport| {
         verbose
             || package.floating.is_some()
+            || package.provenance.is_some()
             || package.artefacts.iter().any(|file| file.before.is_some())
     };
     for package in first.packages.iter().filter(is_known) {

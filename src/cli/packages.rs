@@ -1,3 +1,4 @@
+use super::content::one_line;
 use super::error::{CliError, Exit};
 use super::names::{names, unknown};
 use super::print::{as_json, counted, out};
@@ -81,6 +82,9 @@ pub(super) fn print_package(package: &PackageReport, verbose: bool) {
     for artefact in package.artefacts.iter().filter(|artefact| verbose || artefact.before.is_some())
     {
         print_artefact(artefact, verbose);
+    }
+    if let Some(provenance) = &package.provenance {
+        out(&format!("        provenance: {}", one_line(&provenance.why)));
     }
     if verbose && let Some(at) = package.next_look {
         out(&format!("        next look {at}"));

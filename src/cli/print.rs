@@ -11,7 +11,7 @@ use serde::Serialize;
 use super::error::CliError;
 use crate::alert::AlertReport;
 use crate::api::SyncReport;
-use crate::daemon::{StatusReport, WebhookReport};
+use crate::daemon::{PackageCounts, StatusReport, WebhookReport};
 use crate::lint::{Finding, Severity};
 use crate::model::{Escaped, EscapedWhole, Timestamp, is_hidden};
 use crate::store::{RecipientStatus, Verification, WriteFailure};
@@ -187,14 +187,7 @@ pub(super) fn status(report: &StatusReport, json: bool) {
             report.owners.iter().map(|(verdict, count)| format!("{count} {verdict}")).collect();
         out(&format!("ownership   namespaces looked up: {}", counts.join(", ")));
     }
-    let packages = report.packages;
-    if packages.recorded > 0 {
-        let changed = counted(packages.changed, "with a changed file", "with changed files");
-        out(&format!(
-            "packages    {} recorded, {changed}, {} moved, {} without a usable answer",
-            packages.recorded, packages.moved, packages.unanswered
-        ));
-    }
+    package_counts(report.packages);
     let when = |at: Option<Timestamp>| at.map_or("never".to_owned(), |at| at.to_string());
     for upstream in &report.upstreams {
         let state = if upstream.enabled { "" } else { " (disabled)" };
@@ -314,6 +307,21 @@ pub(super) fn verification(found: &Verification, file: bool, repaired: bool, jso
     ));
     found.problems.iter().for_each(|problem| out(problem));
     out(&counted(found.problem_count, "problem", "problems"));
+}
+
+fn package_counts(packages: PackageCounts) {
+    if packages.recorded == 0 {
+        return;
+    }
+    let changed = counted(packages.changed, "with a changed file", "with changed files");
+    out(&format!(
+        "packages    {} recorded, {changed}, {} moved, {} without a usable answer",
+        packages.recorded, packages.moved, packages.unanswered
+    ));
+    out(&format!(
+        "provenance  {} attested, {} without attestations, {} refused",
+        packages.attested, packages.unattested, packages.refused
+    ));
 }
 
 pub(super) fn table(header: &[&str]) -> Table {

@@ -22,7 +22,7 @@ pub use folder::read_file;
 pub use folder::{
     Folder, KnownFiles, MAX_FILES, read_advisories, read_changed_overlays, read_overlays,
 };
-pub use ownership::{ArtefactSettings, Github, OwnershipSettings};
+pub use ownership::{ArtefactSettings, Github, OwnershipSettings, ProvenanceSettings};
 pub use public::{Contact, Public, PublicLimits, TlsFiles};
 pub use replace::{FolderLock, ReplaceError, lock_folder, refuse_link, replace_file};
 pub use settings::{Egress, Locations, Settings};

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use url::Url;
 
 use super::fields::{
-    GITHUB, OWNERSHIP, OWNERSHIP_TIER, OWNERSHIP_TIERS, PACKAGE_REGISTRY, PACKAGES,
+    GITHUB, OWNERSHIP, OWNERSHIP_TIER, OWNERSHIP_TIERS, PACKAGE_REGISTRY, PACKAGES, PROVENANCE,
 };
 use super::upstream::root_url;
 use crate::curation::{Demands, OwnershipPolicy};
@@ -21,6 +21,14 @@ pub struct OwnershipSettings {
     /// The package registries that are asked.
     pub packages: PackageRegistries,
     pub artefacts: ArtefactSettings,
+    pub provenance: ProvenanceSettings,
+}
+
+/// The files that replace the embedded trust in attestations.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct ProvenanceSettings {
+    pub trusted_root: Option<PathBuf>,
+    pub npm_keys: Option<PathBuf>,
 }
 
 /// The settings for the record of the files of packages.
@@ -67,6 +75,14 @@ impl OwnershipSettings {
             self.github.url = url.unwrap_or_else(|| self.github.url.clone());
             let file = github.get("token_file").and_then(|node| reader.text(node));
             self.github.token_file = file.map(PathBuf::from);
+        }
+        if let Some(node) = fields.get("provenance")
+            && let Some(provenance) = reader.mapping(node, &PROVENANCE)
+        {
+            let mut path =
+                |key| provenance.get(key).and_then(|node| reader.text(node)).map(PathBuf::from);
+            self.provenance.trusted_root = path("trusted_root");
+            self.provenance.npm_keys = path("npm_keys");
         }
         if let Some(node) = fields.get("packages")
             && let Some(packages) = reader.mapping(node, &PACKAGES)

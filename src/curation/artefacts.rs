@@ -9,16 +9,19 @@ use super::dossier::{ContentHead, Dossier};
 use super::evidence::Evidence;
 use super::facts::PackageFacts;
 use super::policy::PolicySnapshot;
+use super::provenance::{Origin, PackageProvenance};
 use crate::artefact::{ArtefactRecord, Checksum, Floating, PackageKey, PackageRecord};
 use crate::ownership::{Package, is_registry_of};
 
 /// A package of an entry.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EntryPackage<'a> {
     pub facts: &'a PackageFacts,
     /// The record of its files, if its registry was looked at.
     pub recorded: Option<(&'a PackageKey, &'a PackageRecord)>,
     pub floating: Option<Floating>,
+    /// The verdict on who built it; `None` if its attestations were not looked for.
+    pub provenance: Option<PackageProvenance>,
 }
 
 /// A file whose digest is another one than before, or than the entry states.
@@ -77,7 +80,17 @@ impl<'a> EntryPackage<'a> {
         policy: &PolicySnapshot,
     ) -> Vec<Self> {
         let packages = content.facts.iter().flat_map(|facts| &facts.packages);
-        packages.map(|facts| Self::of(facts, dossier, policy)).collect()
+        let mut packages: Vec<Self> =
+            packages.map(|facts| Self::of(facts, dossier, policy)).collect();
+        if packages.iter().any(|package| package.recorded.is_some()) {
+            let pins = policy.overlays.pins(dossier.name.namespace());
+            let origin = Origin::of(content, dossier, pins);
+            for package in &mut packages {
+                let judged = package.recorded.map(|(key, record)| origin.judge(key, record));
+                package.provenance = judged.flatten();
+            }
+        }
+        packages
     }
 
     fn of(facts: &'a PackageFacts, dossier: &'a Dossier, policy: &PolicySnapshot) -> Self {
@@ -91,7 +104,7 @@ impl<'a> EntryPackage<'a> {
             }
             floating => floating,
         };
-        Self { facts, recorded, floating }
+        Self { facts, recorded, floating, provenance: None }
     }
 
     /// Returns its recorded files, by name.

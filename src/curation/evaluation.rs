@@ -9,6 +9,7 @@ use super::authority::Authorities;
 use super::concern::{Concern, concerns};
 use super::conditions::{Judged, Judgement, Unmet};
 use super::dossier::{ContentHead, Dossier, DossierRow, QuarantinedFacts};
+use super::earlier_builds::{VersionPackages, compare_with_earlier_builds};
 use super::evidence::Evidence;
 use super::gates::{Gate, GateInput, Outcome};
 use super::ownership::{Claimed, OwnershipEvidence};
@@ -150,6 +151,8 @@ pub fn evaluate<'a>(
             views,
         });
     }
+    let versions = entries.iter_mut().map(EntryEvaluation::version_packages);
+    compare_with_earlier_builds(versions.collect());
     let refused = |row: &'a QuarantinedFacts| Outcome::Failed(Evidence::Quarantined(&row.rule));
     let quarantined = dossier.quarantined.iter().map(|row| (row, refused(row))).collect();
     Evaluation { authorities, entries, quarantined, holds_until }
@@ -175,6 +178,11 @@ impl Evaluation<'_> {
 }
 
 impl<'a> EntryEvaluation<'a> {
+    fn version_packages(&mut self) -> VersionPackages<'_, 'a> {
+        let (published_at, upstream) = (self.head.published_at, self.row.upstream.as_str());
+        VersionPackages { published_at, upstream, packages: &mut self.packages }
+    }
+
     /// Returns true if every gate passed; a view may still leave the entry out.
     #[must_use]
     pub fn is_served(&self) -> bool {

@@ -18,6 +18,7 @@ mod concern;
 mod conditions;
 mod content;
 mod dossier;
+mod earlier_builds;
 mod evaluation;
 mod evidence;
 mod evidence_kind;
@@ -30,6 +31,7 @@ mod ownership;
 mod package_report;
 mod package_urls;
 mod policy;
+mod provenance;
 mod reach;
 mod requirement;
 mod review;
@@ -57,9 +59,10 @@ pub use facts::{ContentFacts, InputFacts, InputPlace, PackageFacts, RemoteFacts}
 pub use follow::reference_in;
 pub use gates::{Gate, Outcome};
 pub use ownership::{Lack, OwnershipEvidence};
-pub use package_report::{ArtefactReport, PackageReport};
+pub use package_report::{ArtefactReport, PackageReport, ProvenanceReport};
 pub use package_urls::PackageUrls;
 pub use policy::{PolicyDifference, PolicySnapshot};
+pub use provenance::PackageProvenance;
 pub use reach::Reach;
 pub use requirement::{Demands, OwnershipPolicy};
 pub use review::{

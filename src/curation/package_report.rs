@@ -1,6 +1,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::artefacts::EntryPackage;
+use super::provenance::PackageProvenance;
 use crate::artefact::{Floating, PackageKey, PackageRecord};
 use crate::model::Timestamp;
 
@@ -18,6 +19,9 @@ pub struct PackageReport {
     /// The reason why the entry does not name one content.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub floating: Option<Floating>,
+    /// Absent if attestations were not looked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub provenance: Option<ProvenanceReport>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub artefacts: Vec<ArtefactReport>,
     /// The number of further files that are not recorded.
@@ -32,6 +36,14 @@ pub struct PackageReport {
     /// The reason why the last look gave no usable answer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub problem: Option<String>,
+}
+
+/// The verdict on who built a package, as data and in words.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProvenanceReport {
+    #[serde(flatten)]
+    pub found: PackageProvenance,
+    pub why: String,
 }
 
 /// A recorded file.
@@ -65,7 +77,8 @@ impl PackageReport {
         }
         report.identifier.clone_from(&facts.identifier);
         report.version = facts.version.as_ref().map(ToString::to_string);
-        Self { floating: package.floating, ..report }
+        let provenance = package.provenance.as_ref().map(ProvenanceReport::of);
+        Self { floating: package.floating, provenance, ..report }
     }
 
     /// Describes a record, whichever entries name the package.
@@ -99,6 +112,7 @@ impl PackageReport {
             version: None,
             registry: None,
             floating: None,
+            provenance: None,
             artefacts: Vec::new(),
             more: 0,
             moved_at: None,
@@ -106,5 +120,16 @@ impl PackageReport {
             next_look: None,
             problem: None,
         }
+    }
+}
+
+impl ProvenanceReport {
+    fn of(found: &PackageProvenance) -> Self {
+        let verdict = &found.verdict;
+        let why = match &found.drift {
+            Some(drift) => format!("{drift}; {verdict}"),
+            None => verdict.to_string(),
+        };
+        Self { found: found.clone(), why }
     }
 }

@@ -1,5 +1,9 @@
+use std::io;
+use std::path::PathBuf;
+
 use thiserror::Error;
 
+use crate::attestation::BadTrust;
 use crate::config::HiddenError;
 use crate::remote::AccessError;
 use crate::store::StoreError;
@@ -19,6 +23,10 @@ pub enum DaemonError {
     Hidden { name: String, source: HiddenError },
     #[error("the webhook `{name}` cannot be used")]
     Webhook { name: String, source: AccessError },
+    #[error("attestations of packages cannot be verified with the settings in `[provenance]`")]
+    Trust { source: BadTrust },
+    #[error("the file {} of `[provenance]` cannot be read", path.display())]
+    TrustFile { path: PathBuf, source: io::Error },
     #[error("feeds of advisories cannot be read with the settings in `[egress]`")]
     Feeds { source: AccessError },
     #[error("the supervisor of the loops panicked")]

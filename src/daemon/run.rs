@@ -6,7 +6,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
 use super::advisories::{Feeds, read_feeds, watch_own};
-use super::artefacts::{Looking, look_at_packages};
+use super::artefacts::{Looking, look_at_packages, open_verifier};
 use super::effects::log_rule_effects;
 use super::mirror::{Followers, complete_facts, retry_quarantine};
 use super::notify::Notify;
@@ -55,7 +55,7 @@ pub async fn run(
             error!(reason = %reason(&error), "the start of ownership checks could not be stored");
         }
     }
-    let looking = Arc::new(looking(&services, &sources));
+    let looking = Arc::new(looking(&services, &sources)?);
     let verification = Arc::new(verification(&services, sources));
     let feeds = Arc::new(feeds(&services)?);
     let notify = Notify::open(&services.settings, store, clock)?;
@@ -206,18 +206,19 @@ fn watcher(services: &Services) -> Watcher {
     }
 }
 
-fn looking(services: &Services, sources: &OwnershipSources) -> Looking {
+fn looking(services: &Services, sources: &OwnershipSources) -> Result<Looking, DaemonError> {
     let ownership = &services.settings.ownership;
-    Looking {
+    Ok(Looking {
         store: Arc::clone(&services.store),
         clock: Arc::clone(&services.clock),
         policy: services.policy.subscribe(),
         settings: ownership.artefacts,
         is_enabled: ownership.artefacts.bundles || ownership.packages.urls().next().is_some(),
         packages: sources.packages(),
+        verifier: Arc::new(open_verifier(&ownership.provenance)?),
         evaluated: services.publication.evaluated().clone(),
         touched: services.publication.touched().clone(),
-    }
+    })
 }
 
 fn feeds(services: &Services) -> Result<Feeds, DaemonError> {

@@ -1,4 +1,4 @@
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::expected::ArtefactDigest;
@@ -9,7 +9,8 @@ const TYPES: [&str; 2] = ["https://in-toto.io/Statement/v0.1", "https://in-toto.
 const MAX_SUBJECTS: usize = 1_024;
 
 /// The members of an in-toto attestation that are compared. All texts are from outside, and a signer chose them.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Attested {
     pub subjects: Vec<Subject>,
     pub predicate_type: String,
@@ -22,7 +23,7 @@ pub struct Attested {
 }
 
 /// A file that an attestation is about.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Subject {
     /// Empty if it has none, as in signatures of images.
     pub name: String,
@@ -30,7 +31,7 @@ pub struct Subject {
 }
 
 /// A release of a package, as a registry attests it.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Release {
     pub name: String,
     pub version: String,

@@ -3,7 +3,7 @@ use serde::{Deserialize, Serialize};
 use super::verdict::{Build, Verdict};
 
 /// A change in who builds a package, which a person should look at.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", tag = "drift")]
 pub enum Drift {
     /// It was verified, and has no provenance now.

@@ -4,7 +4,8 @@ use super::attested::Attested;
 use crate::model::Timestamp;
 
 /// The content of an attestation whose signature was verified.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Finding {
     pub attested: Attested,
     pub signer: Signer,
@@ -12,7 +13,8 @@ pub struct Finding {
     pub signed_at: Timestamp,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub enum Signer {
     /// A build, as the certificate describes it.
     Workload(Box<Workload>),
@@ -22,7 +24,8 @@ pub enum Signer {
 
 /// The claims of a certificate about the build that it was issued to. The build service states them; the publisher
 /// chooses only the texts of names.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Workload {
     pub issuer: String,
     /// The workflow that signed: another one than `workflow` if that calls it.
@@ -38,7 +41,8 @@ pub struct Workload {
 }
 
 /// The result of looking for attestations of one file.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub enum Evidence {
     /// No definite answer.
     Unavailable,

@@ -1,64 +1,82 @@
-use std::time::Duration;
-
 use serde::{Deserialize, Serialize};
 
-use super::verdict::Verdict;
-use crate::model::{Digest, Timestamp};
+use super::expected::ArtefactDigest;
+use super::finding::{Evidence, Finding, Refusal, Signer};
+use crate::model::Digest;
 
-const USUAL: Duration = Duration::from_hours(7 * 24);
-const FIRST_RETRY: Duration = Duration::from_hours(1);
-const LAST_RETRY: Duration = Duration::from_hours(24);
-/// Attestations that are unavailable for this time are an alert.
-pub const OVERDUE: Duration = Duration::from_hours(7 * 24);
+/// Earlier evidence about one file that is kept: the first, and the newest.
+const MAX_EARLIER: usize = 4;
+/// The texts of all attestations of one file in bytes; two real ones have less than 3 KB.
+const MAX_TEXTS: usize = 32 * 1024;
 
-/// The last definite verdict on a package, and when it was checked.
+/// The attestations of one file, as they were verified. It stores no verdict: [`judge()`](super::judge()) derives that
+/// from the record and the entry.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct ProvenanceRecord {
-    /// Unavailable only until the first definite one: silence changes no verdict.
-    pub verdict: Verdict,
-    pub checked_at: Timestamp,
-    /// Consecutive checks that failed or learned nothing.
-    #[serde(default)]
-    pub failures: u32,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub unavailable_since: Option<Timestamp>,
-    /// The digest of the trust of the last check.
+pub struct AttestationRecord {
+    /// The evidence of the last definite answer; unavailable only until the first one.
+    pub evidence: Evidence,
+    /// Other evidence that was found before, the oldest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub earlier: Vec<Evidence>,
+    /// The digest of the trust under which it was verified.
     pub trust: Digest,
 }
 
-impl ProvenanceRecord {
-    /// Returns the record after another check.
+impl AttestationRecord {
+    /// Returns the record after another look: no answer changes no evidence.
     #[must_use]
-    pub fn after(before: Option<Self>, verdict: Verdict, trust: Digest, now: Timestamp) -> Self {
-        let is_failure = matches!(verdict, Verdict::Failed { .. } | Verdict::Unavailable);
-        let earlier = before.as_ref().map_or(0, |before| before.failures);
-        let failures = if is_failure { earlier.saturating_add(1) } else { 0 };
-        let since = before.as_ref().and_then(|before| before.unavailable_since).unwrap_or(now);
-        let unavailable_since = (!verdict.is_definite()).then_some(since);
-        let verdict = match before {
-            Some(before) if !verdict.is_definite() => before.verdict,
-            _ => verdict,
+    pub fn after(before: Option<Self>, evidence: Evidence, trust: Digest) -> Self {
+        let Some(before) = before else {
+            return Self { evidence, earlier: Vec::new(), trust };
         };
-        Self { verdict, checked_at: now, failures, unavailable_since, trust }
-    }
-
-    /// Returns when to check again under the present trust: weekly, sooner after a failure, at once if the trust changed.
-    #[must_use]
-    pub fn next_check(&self, trust: Digest) -> Timestamp {
-        if self.trust != trust {
-            return self.checked_at;
+        if matches!(evidence, Evidence::Unavailable) {
+            return Self { trust, ..before };
         }
-        let wait = match self.failures {
-            0 => USUAL,
-            failures => (FIRST_RETRY * 2_u32.saturating_pow(failures.min(8) - 1)).min(LAST_RETRY),
-        };
-        self.checked_at.plus(wait)
+        let Self { evidence: replaced, mut earlier, .. } = before;
+        if replaced.shows_build() && replaced != evidence {
+            earlier.push(replaced);
+            if earlier.len() > MAX_EARLIER {
+                earlier.remove(1);
+            }
+        }
+        Self { evidence, earlier, trust }
     }
 
-    /// Returns true if no definite answer came for so long that a person should know.
+    /// Returns true if both have the same evidence, under whichever trust.
     #[must_use]
-    pub fn is_overdue(&self, now: Timestamp) -> bool {
-        self.unavailable_since.is_some_and(|since| now.since(since) >= OVERDUE)
+    pub fn has_same_evidence(&self, other: &Self) -> bool {
+        self.evidence == other.evidence && self.earlier == other.earlier
+    }
+}
+
+impl Evidence {
+    /// Returns the evidence as it is kept: without subjects that are other files, and refused if its texts are too long.
+    #[must_use]
+    pub fn kept(self, digests: &[ArtefactDigest]) -> Self {
+        let Self::Attestations(mut attestations) = self else { return self };
+        for finding in attestations.iter_mut().flatten() {
+            let is_its = |digest: &ArtefactDigest| digests.contains(digest);
+            finding.attested.subjects.retain(|subject| subject.digests.iter().any(is_its));
+        }
+        let size: usize = attestations.iter().flatten().map(Finding::size).sum();
+        if size > MAX_TEXTS {
+            attestations = vec![Err(Refusal::TooLarge)];
+        }
+        Self::Attestations(attestations)
+    }
+
+    /// Returns true if a build signed one of the attestations.
+    fn shows_build(&self) -> bool {
+        let Self::Attestations(attestations) = self else { return false };
+        let is_signed_by_build = |finding: &Finding| matches!(finding.signer, Signer::Workload(_));
+        attestations.iter().flatten().any(is_signed_by_build)
+    }
+}
+
+impl Finding {
+    /// Returns the bytes of its texts.
+    fn size(&self) -> usize {
+        serde_json::to_vec(self).map_or(usize::MAX, |json| json.len())
     }
 }

@@ -414,30 +414,45 @@ fn workflow_of_another_repository_is_named_beside_the_own_one() {
     assert_eq!(build.called.as_deref(), shared.split('@').next());
 }
 
+fn evidence(attestations: Attestations) -> Evidence {
+    Evidence::Attestations(attestations)
+}
+
 #[test]
-fn silence_changes_no_verdict_and_is_overdue_after_a_week() {
+fn silence_changes_no_evidence_and_an_earlier_build_is_kept() {
     let trust = Digest::of(b"trust");
-    let verified = Verdict::Verified(Box::new(build()));
-    let mut record = ProvenanceRecord::after(None, verified.clone(), trust, time(0));
-    assert_eq!(record.next_check(trust), time(7 * 24));
-    let mut at = 0;
-    for wait in [1, 2, 4, 8, 16, 24, 24] {
-        at += 10;
-        record = ProvenanceRecord::after(Some(record), Verdict::Unavailable, trust, time(at));
-        assert_eq!(record.verdict, verified);
-        assert_eq!(record.next_check(trust), time(at + wait));
+    let after = |before, found| AttestationRecord::after(before, found, trust);
+    let built = evidence(vec![Ok(provenance())]);
+    let none = evidence(Vec::new());
+    let first = after(None, Evidence::Unavailable);
+    let first = after(Some(first), built.clone());
+    assert_eq!((&first.evidence, first.earlier.len()), (&built, 0));
+    let same = after(Some(after(Some(first.clone()), Evidence::Unavailable)), built.clone());
+    assert!(same.has_same_evidence(&first));
+    let lost = after(Some(same), none.clone());
+    assert_eq!((&lost.evidence, &lost.earlier), (&none, &vec![built.clone()]));
+    let text = serde_json::to_string(&lost).expect("JSON");
+    assert_eq!(serde_json::from_str::<AttestationRecord>(&text).expect("a record"), lost);
+    // However often it changes, the first one stays.
+    let mut record = lost;
+    for commit in 0..10 {
+        let found = certified(|other| other.commit = Some(commit.to_string()));
+        record = after(Some(record), evidence(vec![Ok(found)]));
     }
-    assert!(!record.is_overdue(time(10 + 7 * 24 - 1)));
-    assert!(record.is_overdue(time(10 + 7 * 24)));
-    record = ProvenanceRecord::after(Some(record), Verdict::Unsigned, trust, time(at));
-    assert_eq!((record.failures, record.is_overdue(time(10_000))), (0, false));
-    assert_eq!(record.verdict, Verdict::Unsigned);
-    assert_eq!(record.next_check(Digest::of(b"other")), time(at), "at once under other trust");
-    let failed = Verdict::Failed { reason: Failure::NoSource };
-    record = ProvenanceRecord::after(Some(record), failed, trust, time(at));
-    assert_eq!(record.next_check(trust), time(at + 1));
-    let text = serde_json::to_string(&record).expect("JSON");
-    assert_eq!(serde_json::from_str::<ProvenanceRecord>(&text).expect("a record"), record);
+    assert_eq!(record.earlier.len(), 4);
+    assert_eq!(record.earlier[0], built);
+}
+
+#[test]
+fn evidence_is_kept_within_a_limit_and_without_other_files() {
+    let other = || Subject { name: "x".repeat(1_000), digests: vec![digest(&"0".repeat(64))] };
+    let many = attested(|found| found.subjects.extend((0..100).map(|_| other())));
+    assert_eq!(evidence(vec![Ok(many)]).kept(&[digest(HEX)]), evidence(vec![Ok(provenance())]));
+    let long = certified(|found| found.signer = "x".repeat(64 * 1024));
+    assert_eq!(
+        evidence(vec![Ok(long)]).kept(&[digest(HEX)]),
+        evidence(vec![Err(Refusal::TooLarge)])
+    );
 }
 
 #[test]

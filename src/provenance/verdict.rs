@@ -103,9 +103,14 @@ impl Verdict {
         files.into_iter().reduce(worse).unwrap_or(Self::Unavailable)
     }
 
-    /// Returns true unless nothing could be learned.
+    /// Returns the verdict as one word.
     #[must_use]
-    pub const fn is_definite(&self) -> bool {
-        !matches!(self, Self::Unavailable)
+    pub const fn as_str(&self) -> &'static str {
+        match self {
+            Self::Verified(_) => "verified",
+            Self::Unsigned => "unsigned",
+            Self::Failed { .. } => "failed",
+            Self::Unavailable => "unavailable",
+        }
     }
 }

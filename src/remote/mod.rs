@@ -30,7 +30,7 @@ pub use files::Files;
 pub use github::Trouble;
 pub use http::{Access, AccessError};
 pub use ownership::{Asking, OwnershipSources};
-pub use packages::Packages;
+pub use packages::{AttestationAnswer, Packages};
 pub use registry::RegistryApi;
 pub use source_settings::{Reach, SourceSettings};
 pub use webhook::{Address, WebhookClient};

@@ -454,7 +454,7 @@ fn records_of_packages_are_kept_for_a_while_after_the_last_entry_that_names_them
     let key = |name: &str| PackageKey::new("npm", &base, name, Some("1.0.0")).expect("a key");
     for (name, days) in [("old", 0), ("named", 0), ("recent", 50)] {
         let observed = PackageLookup::Unclear("no answer".into());
-        let record = PackageRecord::default().after(&key(name), &observed, day(days));
+        let record = PackageRecord::default().after(&key(name), &observed, Vec::new(), day(days));
         store.store_artefacts(&key(name), &record, day(50)).expect("kept");
         let stored = store.snapshot().expect("a snapshot").artefacts_of(&key(name));
         assert_eq!(stored.expect("read"), Some(record));

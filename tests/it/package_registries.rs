@@ -7,7 +7,9 @@ use url::Url;
 use vidimus::artefact::{Checksum, PackageKey, PackageLookup};
 use vidimus::model::Digest;
 use vidimus::ownership::PackageRegistries;
-use vidimus::remote::{OwnershipSources, Packages as Client, Reach, SourceSettings};
+use vidimus::remote::{
+    AttestationAnswer, OwnershipSources, Packages as Client, Reach, SourceSettings,
+};
 
 use crate::support::packages::{Packages, Say, integrity};
 
@@ -175,4 +177,28 @@ async fn token_does_not_follow_a_redirect_to_another_host() {
     assert!(look(&registry, &tagged).await.is_ok());
     assert_eq!(elsewhere.asked(), [("/v2/x/tool/manifests/1".to_owned(), None)]);
     assert!(registry.asked().iter().any(|(_, token)| token.as_deref() == Some("Bearer secret")));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn attestations_are_those_of_one_release_or_file() {
+    let registry = Packages::start().await;
+    let ask = async |kind, identifier, version, file| {
+        let package = key(&registry, kind, identifier, Some(version));
+        client(&registry).attestations(&package, file).await
+    };
+    for (kind, identifier, version, file, path) in [
+        ("npm", "@x/tool", "1.0.0", "tool-1.0.0.tgz", "/-/npm/v1/attestations/%40x%2Ftool%401.0.0"),
+        ("pypi", "Some_Tool", "2.0", "a.whl", "/integrity/some-tool/2.0/a.whl/provenance"),
+    ] {
+        assert_eq!(ask(kind, identifier, version, file).await, AttestationAnswer::Absent);
+        registry.say(path, Say::body("{}"));
+        let found = ask(kind, identifier, version, file).await;
+        assert_eq!(found, AttestationAnswer::Document("{}".into()), "{path}");
+        registry.say(path, Say::status(503));
+        let found = ask(kind, identifier, version, file).await;
+        assert_eq!(found, AttestationAnswer::Unclear("HTTP 503".into()));
+        registry.say(path, Say::Endless(b"{".to_vec()));
+        let found = ask(kind, identifier, version, file).await;
+        assert_eq!(found, AttestationAnswer::Unclear("the answer has more than 4 MiB".into()));
+    }
 }

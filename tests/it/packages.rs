@@ -15,8 +15,13 @@ const NAME: &str = "com.example/tool";
 
 /// A row with these packages.
 fn row(name: &str, packages: &Value) -> Row {
+    row_with(name, |server| server["packages"] = packages.clone())
+}
+
+/// A row of which the `server` object is changed.
+fn row_with(name: &str, change: impl FnOnce(&mut Value)) -> Row {
     let mut item: Value = serde_json::from_str(&Row::new(name, "1.0.0").item()).expect("an item");
-    item["server"]["packages"] = packages.clone();
+    change(&mut item["server"]);
     Row::raw(name, "1.0.0", &item.to_string())
 }
 
@@ -38,8 +43,12 @@ struct World {
 
 impl World {
     async fn new(packages: impl FnOnce(&Packages) -> Value) -> Self {
+        Self::with(|registry| row(NAME, &packages(registry))).await
+    }
+
+    async fn with(row: impl FnOnce(&Packages) -> Row) -> Self {
         let registry = Packages::start().await;
-        let upstream = Upstream::start([row(NAME, &packages(&registry))]).await;
+        let upstream = Upstream::start([row(&registry)]).await;
         let place = Workplace::new(&upstream.url);
         let tables = ["npm", "pypi", "oci"]
             .map(|kind| format!("[packages.{kind}]\nurl = \"{}\"\n", registry.url));
@@ -73,7 +82,11 @@ impl World {
     }
 
     fn open_alerts(&self) -> Vec<Value> {
-        let alerts = self.place.json(&["alerts", "--kind", "package-changed", "--json"]);
+        self.open_alerts_of("package-changed")
+    }
+
+    fn open_alerts_of(&self, kind: &str) -> Vec<Value> {
+        let alerts = self.place.json(&["alerts", "--kind", kind, "--json"]);
         let open = alerts.as_array().expect("a list").iter();
         open.filter(|alert| alert["state"] == "open").cloned().collect()
     }
@@ -108,10 +121,14 @@ async fn changed_digest_of_a_package_is_an_alert_and_fails_a_pinned_approval() {
         (!meta["packages"].is_null()).then_some(meta)
     })
     .await;
-    let wanted = json!([{"identifier": "@x/tool", "artefacts": [{"file": "tool-1.0.0.tgz", "digest": first.as_str()}]}]);
+    let wanted = json!([{
+        "identifier": "@x/tool",
+        "artefacts": [{"file": "tool-1.0.0.tgz", "digest": first.as_str()}],
+        "provenance": {"verdict": "unsigned"},
+    }]);
     assert_eq!(meta["packages"], wanted);
     let text = daemon.get(&version_path()).await.text;
-    assert!(text.ends_with("}]}]}}}"), "they stand last: {text}");
+    assert!(text.ends_with("}]}}}"), "they stand last: {text}");
     let list = daemon.get("/v0.1/servers").await.json();
     assert!(list["servers"][0]["_meta"]["local.vidimus/curation"]["packages"].is_null());
     // Pinned by the file: nothing else changes.
@@ -147,7 +164,10 @@ async fn changed_digest_of_a_package_is_an_alert_and_fails_a_pinned_approval() {
     let status = world.place.json(&["status", "--json"]);
     assert_eq!(
         status["packages"],
-        json!({"recorded": 1, "changed": 1, "moved": 0, "unanswered": 0})
+        json!({
+            "recorded": 1, "changed": 1, "moved": 0, "unanswered": 0,
+            "attested": 0, "unattested": 1, "refused": 0
+        })
     );
     drop(daemon);
 
@@ -250,7 +270,7 @@ async fn budget_of_a_day_bounds_the_requests_and_a_restart_does_not_renew_it() {
         world.registry.npm(&format!("tool{index}"), "1.0.0", b"x", NAME);
     }
     let configuration = format!(
-        "[packages]\ndaily_requests = 2\n[packages.npm]\nurl = \"{}\"\n",
+        "[packages]\ndaily_requests = 4\n[packages.npm]\nurl = \"{}\"\n",
         world.registry.url
     );
     world.place.write("vidimus.toml", &configuration);
@@ -270,7 +290,7 @@ async fn budget_of_a_day_bounds_the_requests_and_a_restart_does_not_renew_it() {
         world.place.log().contains("received all requests of this day").then_some(())
     })
     .await;
-    assert_eq!(world.registry.asked().len(), 2);
+    assert_eq!(world.registry.asked().len(), 4);
     drop(daemon);
     world.place.set_clock("2026-06-02T00:00:01Z");
     let _daemon = world.place.start().await;
@@ -295,6 +315,125 @@ async fn packages_are_answered_alike_with_and_without_a_daemon() {
     assert_eq!(ask(), with);
     let unknown = world.place.run(&["packages", "com.example/tol"]);
     assert_eq!(unknown.status.code(), Some(1), "{}", text(&unknown.stderr));
+}
+
+const BUNDLE: &str = include_str!("../fixtures/attestations/npm-provenance.json");
+const ATTESTATIONS: &str = "/-/npm/v1/attestations/sigstore%402.0.0";
+const BUILT_FROM: &str = "https://github.com/sigstore/sigstore-js";
+
+/// Returns a world in which an entry of this repository names the package that the real bundle is about.
+async fn attested_world(repository: &str) -> World {
+    let world = World::with(|_| {
+        row_with(NAME, |server| {
+            server["packages"] = json!([package("npm", "sigstore", Some("2.0.0"))]);
+            server["repository"] = json!({"url": repository, "source": "github"});
+        })
+    })
+    .await;
+    let integrity = "sha512-RtTi90xIdzFmQAAKb9+Ki1nx4IR2Z5c+mFn3dN0xuPHgk3gTt3f7ZqKsZ9UFQP40ZAlm7un8LMyjhwgrTIXNPA==";
+    world.registry.npm_with_integrity("sigstore", "2.0.0", integrity, NAME);
+    attest(&world.registry);
+    world
+}
+
+/// Serves the real bundle as the registry does.
+fn attest(registry: &Packages) {
+    let document = format!(
+        r#"{{"attestations":[{{"predicateType":"https://slsa.dev/provenance/v1","bundle":{BUNDLE}}}]}}"#
+    );
+    registry.say(ATTESTATIONS, Say::body(document));
+}
+
+impl World {
+    /// Starts the daemon at a time; waits until `vidimus packages` has this text, and the entry is served.
+    async fn look_at(&self, time: &str, text: &str) -> Daemon {
+        self.place.set_clock(time);
+        let daemon = self.place.start().await;
+        daemon.lists(&[&format!("{NAME}@1.0.0")]).await;
+        eventually("the look is recorded", async || {
+            self.place.print(&["packages", NAME]).contains(text).then_some(())
+        })
+        .await;
+        daemon
+    }
+}
+
+/// P78: a real attestation verifies the package of its repository; silence of the registry changes nothing, and a package
+/// that is unsigned afterwards is an alert until the attestation is back.
+#[tokio::test(flavor = "multi_thread")]
+async fn package_that_was_verified_and_is_unsigned_later_is_an_alert() {
+    let world = attested_world(BUILT_FROM).await;
+    let verified = "provenance: verified: built from https://github.com/sigstore/sigstore-js at \
+        f0b49a04e5a62250e0f60fb128004a73110fe311 by .github/workflows/release.yml";
+    let daemon = world.look_at("2026-06-01T00:00:00Z", verified).await;
+    let meta = eventually("clients see the verdict", async || {
+        let meta = single(&daemon).await["packages"][0]["provenance"].clone();
+        (!meta.is_null()).then_some(meta)
+    })
+    .await;
+    let wanted = json!({
+        "verdict": "verified", "repository": BUILT_FROM,
+        "commit": "f0b49a04e5a62250e0f60fb128004a73110fe311",
+        "workflow": ".github/workflows/release.yml",
+        "builder": "https://github.com/actions/runner/github-hosted",
+        "signedAt": "2023-08-18T16:05:35Z",
+    });
+    assert_eq!(meta, wanted);
+    for command in ["explain", "show"] {
+        let text = world.place.print(&[command, NAME]);
+        assert!(text.contains(verified), "{command}: {text}");
+    }
+    let report = &world.place.json(&["packages", NAME, "--json"])[0]["packages"][0]["provenance"];
+    assert_eq!(
+        (&report["verdict"], &report["repository"]),
+        (&json!("verified"), &json!(BUILT_FROM))
+    );
+    assert_eq!(world.place.json(&["status", "--json"])["packages"]["attested"], 1);
+    drop(daemon);
+
+    world.registry.say(ATTESTATIONS, Say::html());
+    let silent = "no usable answer: attestations: an answer of an unknown shape";
+    let daemon = world.look_at("2026-06-10T00:00:00Z", silent).await;
+    assert!(world.place.print(&["packages", NAME]).contains(verified));
+    assert_eq!(world.open_alerts_of("provenance-lost"), Vec::<Value>::new());
+    drop(daemon);
+
+    world.registry.say(ATTESTATIONS, Say::status(404));
+    let lost = "provenance: verified before, and unsigned now; unsigned";
+    let daemon = world.look_at("2026-06-20T00:00:00Z", lost).await;
+    let alerts = eventually("an alert is raised", async || {
+        Some(world.open_alerts_of("provenance-lost")).filter(|open| open.len() == 1)
+    })
+    .await;
+    assert_eq!(alerts[0]["subject"], format!("{NAME}@1.0.0"));
+    eventually("clients see it", async || {
+        let meta = single(&daemon).await["packages"][0]["provenance"].clone();
+        (meta == json!({"verdict": "unsigned"})).then_some(())
+    })
+    .await;
+    drop(daemon);
+
+    attest(&world.registry);
+    let _daemon = world.look_at("2026-07-10T00:00:00Z", verified).await;
+    eventually("the alert ends", async || {
+        world.open_alerts_of("provenance-lost").is_empty().then_some(())
+    })
+    .await;
+}
+
+/// P78: an attestation for the package of another repository verifies nothing, and says so.
+#[tokio::test(flavor = "multi_thread")]
+async fn attestation_of_another_repository_verifies_nothing() {
+    let world = attested_world("https://github.com/sigstore/sigstore-jz").await;
+    let failed = "provenance: failed: built from https://github.com/sigstore/sigstore-js, and the entry names \
+        https://github.com/sigstore/sigstore-jz";
+    let daemon = world.look_at("2026-06-01T00:00:00Z", failed).await;
+    assert_eq!(world.open_alerts_of("provenance-lost"), Vec::<Value>::new());
+    drop(daemon);
+    // The registry states another file than the attestation is about.
+    world.registry.npm("sigstore", "2.0.0", b"other", NAME);
+    let replaced = "provenance: failed: an attestation is about another file";
+    let _daemon = world.look_at("2026-06-10T00:00:00Z", replaced).await;
 }
 
 #[test]

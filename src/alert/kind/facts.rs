@@ -9,7 +9,7 @@ pub(super) struct Facts {
 }
 
 /// One item for each kind, at the index of its discriminant.
-pub(super) const FACTS: [Facts; 56] = [
+pub(super) const FACTS: [Facts; 57] = [
     Facts {
         kind: AlertKind::AdvisoriesStale,
         word: "advisories-stale",
@@ -265,6 +265,14 @@ pub(super) const FACTS: [Facts; 56] = [
         word: "pin-mismatch",
         meaning: "The digest of an entry is not the one that its approval pins; the entry is hidden.",
         remedy: "Review the content; then approve its digest, or leave the entry hidden.",
+    },
+    Facts {
+        kind: AlertKind::ProvenanceLost,
+        word: "provenance-lost",
+        meaning: "A package of a served or approved entry was verified before, in this version or the one published before \
+            it, and is unsigned now, or was built by another repository or workflow.",
+        remedy: "Ask the publisher who built it, and review it before clients install it; `vidimus packages NAME` shows both \
+            builds. Acknowledge the alert if the change is right.",
     },
     Facts {
         kind: AlertKind::Quarantined,

@@ -50,6 +50,7 @@ pub enum AlertKind {
     PackageDisputed,
     PackageUnavailable,
     PinMismatch,
+    ProvenanceLost,
     Quarantined,
     Renamed,
     ResolverFailing,

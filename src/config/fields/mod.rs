@@ -14,7 +14,7 @@ use crate::lint::{FileFormat, Language};
 
 pub(super) use advisories::ADVISORY_FEED;
 pub(super) use ownership::{
-    GITHUB, OWNERSHIP, OWNERSHIP_TIER, OWNERSHIP_TIERS, PACKAGE_REGISTRY, PACKAGES,
+    GITHUB, OWNERSHIP, OWNERSHIP_TIER, OWNERSHIP_TIERS, PACKAGE_REGISTRY, PACKAGES, PROVENANCE,
 };
 pub(super) use public::{LIMITS, TLS};
 pub(super) use settings::{EGRESS, LOOKALIKES, PACKAGE_URLS, SETTINGS, TRACKS};
@@ -41,6 +41,7 @@ const VIDIMUS: FileFormat = FileFormat {
         &GITHUB,
         &PACKAGES,
         &PACKAGE_REGISTRY,
+        &PROVENANCE,
         &PACKAGE_URLS,
         &LOOKALIKES,
         &ADVISORY_FEED,

@@ -122,6 +122,29 @@ pub(in crate::config) const PACKAGES: Table = Table {
     planned: &[],
 };
 
+pub(in crate::config) const PROVENANCE: Table = Table {
+    heading: "[provenance]",
+    intro: "The trust under which attestations of packages are verified. Without it the trust root of the public Sigstore \
+            instance and npm's keys apply, which are part of the program. Both files have at most 1 MiB; one that cannot \
+            be used stops the start. Other trust verifies every package again.",
+    opening: "[provenance]\n",
+    fields: &[
+        Field::new(
+            "trusted_root",
+            "path",
+            "A trusted root of Sigstore in JSON, which replaces the public one.",
+        )
+        .example("\"/etc/vidimus/trusted_root.json\""),
+        Field::new(
+            "npm_keys",
+            "path",
+            "The keys of an npm registry in JSON, as `@sigstore/tuf` distributes them.",
+        )
+        .example("\"/etc/vidimus/npm_keys.json\""),
+    ],
+    planned: &[],
+};
+
 pub(in crate::config) const PACKAGE_REGISTRY: Table = Table {
     heading: "[packages.npm]",
     intro: "The same key applies to `[packages.pypi]` and `[packages.oci]`.",

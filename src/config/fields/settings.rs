@@ -123,6 +123,7 @@ pub(in crate::config) const SETTINGS: Table = Table {
         Field::new("ownership", "table", "The verification of owners: see `[ownership]`."),
         Field::new("github", "table", "The API of GitHub: see `[github]`."),
         Field::new("packages", "table", "Package registries: see `[packages]`."),
+        Field::new("provenance", "table", "The trust in attestations of packages: see `[provenance]`."),
         Field::new("package_urls", "table", "The package registries that entries may name: see `[package_urls]`."),
         Field::new("lookalikes", "table", "Names that resemble protected ones: see `[lookalikes]`."),
         Field::new("advisory_feeds", "list of tables", "Sources of advisories: see `[[advisory_feeds]]`."),

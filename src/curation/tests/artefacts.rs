@@ -48,7 +48,7 @@ fn with_package(package: &str, file: &str, seen: &[u8]) -> Dossier {
     if let Some(key) = key.filter(|_| !seen.is_empty()) {
         let record = seen.iter().fold(PackageRecord::default(), |record, byte| {
             let file = StatedFile::new(file, Some(checksum(*byte)));
-            record.after(&key, &PackageLookup::Files(vec![file]), now())
+            record.after(&key, &PackageLookup::Files(vec![file]), Vec::new(), now())
         });
         dossier.artefacts.insert(key, record);
     }

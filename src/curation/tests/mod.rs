@@ -12,6 +12,7 @@ mod lifecycle;
 mod moments;
 mod ownership;
 mod policy;
+mod provenance;
 mod queue;
 mod review;
 mod safety;

@@ -1,4 +1,4 @@
-use crate::artefact::PackageKey;
+use crate::artefact::{MAX_ATTESTED, PackageKey};
 use crate::model::Timestamp;
 
 const DAY: i64 = 24 * 60 * 60 * 1_000_000;
@@ -47,7 +47,13 @@ const fn day(at: Timestamp) -> i64 {
     at.as_micros().div_euclid(DAY)
 }
 
-/// Returns the requests of one look, without redirects: an image needs a challenge, a token and the manifest.
+/// Returns the requests of one look, without redirects: an image needs a challenge, a token and the manifest; a release
+/// one for its files, and one for the attestations of each.
 fn cost(key: &PackageKey) -> u32 {
-    if key.kind() == "oci" { 3 } else { 1 }
+    match key.kind() {
+        "oci" => 3,
+        "npm" if key.has_attestations() => 2,
+        "pypi" if key.has_attestations() => 1 + MAX_ATTESTED,
+        _ => 1,
+    }
 }

@@ -8,9 +8,11 @@ use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, info, warn};
 
+use super::look::{Look, Registries};
 use super::named::packages_of;
 use super::state::{Effect, Event, State};
-use crate::artefact::{PackageKey, PackageLookup};
+use crate::artefact::PackageKey;
+use crate::attestation::Verifier;
 use crate::config::ArtefactSettings;
 use crate::daemon::policy::CurrentPolicy;
 use crate::daemon::runtime::{Clock, Feed};
@@ -35,6 +37,8 @@ pub(in crate::daemon) struct Looking {
     /// True if the settings name a registry.
     pub(in crate::daemon) is_enabled: bool,
     pub(in crate::daemon) packages: Arc<Packages>,
+    /// Verifies the attestations of packages.
+    pub(in crate::daemon) verifier: Arc<Verifier>,
     /// Names that were evaluated.
     pub(in crate::daemon) evaluated: Feed,
     /// Takes names whose packages changed.
@@ -72,7 +76,7 @@ pub(in crate::daemon) async fn look_at_packages(
 struct Driver {
     service: Arc<Looking>,
     state: State,
-    looks: JoinSet<PackageLookup>,
+    looks: JoinSet<Look>,
     /// The packages of the looks under way.
     keys: HashMap<Id, PackageKey>,
     /// Evaluated names whose packages are to be read.
@@ -85,8 +89,10 @@ impl Driver {
         for effect in self.state.step(event, now) {
             match effect {
                 Effect::Look(key) => {
-                    let (packages, asked) = (Arc::clone(&self.service.packages), key.clone());
-                    let task = self.looks.spawn(async move { packages.artefacts(&asked).await });
+                    let Looking { packages, verifier, .. } = &*self.service;
+                    let (packages, verifier) = (Arc::clone(packages), Arc::clone(verifier));
+                    let (registries, asked) = (Registries { packages, verifier }, key.clone());
+                    let task = self.looks.spawn(async move { registries.look(&asked).await });
                     self.keys.insert(task.id(), key);
                 }
                 Effect::Touch(names) => self.service.touched.touch(names),
@@ -138,11 +144,13 @@ impl Driver {
         // They were evaluated before, so a snapshot that is taken now shows their rows.
         let snapshot = service.store.snapshot()?;
         let policy = service.policy.borrow().snapshot.clone();
+        let trust = service.verifier.trust();
         for name in names {
             let dossier = snapshot.dossier(&name, &policy)?;
             let keys = packages_of(&dossier, &policy, service.settings.bundles);
             let next = |key: PackageKey| {
-                let next = dossier.artefacts.get(&key).and_then(|record| record.next_look);
+                let record = dossier.artefacts.get(&key);
+                let next = record.and_then(|record| record.next_look_under(trust));
                 (key, next)
             };
             let packages = keys.into_iter().map(next).collect();
@@ -152,13 +160,13 @@ impl Driver {
     }
 
     /// Stores what a look found. One that panicked, or cannot be stored, does not affect the others.
-    fn ended(&mut self, joined: Result<(Id, PackageLookup), JoinError>) {
-        let (task, observed) = match joined {
+    fn ended(&mut self, joined: Result<(Id, Look), JoinError>) {
+        let (task, look) = match joined {
             Ok(ended) => ended,
-            Err(panicked) => (panicked.id(), PackageLookup::Unclear(panicked.to_string())),
+            Err(panicked) => (panicked.id(), Look::failed(panicked.to_string())),
         };
         let Some(key) = self.keys.remove(&task) else { return };
-        let found = match self.record(&key, &observed) {
+        let found = match self.record(&key, look) {
             Ok(found) => Some(found),
             Err(error) => {
                 warn!(package = %key, reason = %reason(&error), "the files of a package cannot be recorded");
@@ -168,15 +176,11 @@ impl Driver {
         self.step(Event::Ended { key, found });
     }
 
-    fn record(
-        &self,
-        key: &PackageKey,
-        observed: &PackageLookup,
-    ) -> Result<(Timestamp, bool), StoreError> {
+    fn record(&self, key: &PackageKey, look: Look) -> Result<(Timestamp, bool), StoreError> {
         let Looking { store, clock, .. } = &*self.service;
         let before = store.snapshot()?.artefacts_of(key)?.unwrap_or_default();
         let now = clock.now();
-        let record = before.clone().after(key, observed, now);
+        let record = before.clone().after(key, &look.observed, look.attested, now);
         debug!(package = %key, problem = record.problem, files = record.files.len(), "a package was looked at");
         store.store_artefacts(key, &record, now)?;
         Ok((record.next_look.unwrap_or(now), !record.has_same_facts(&before)))

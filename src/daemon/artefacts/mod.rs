@@ -1,7 +1,8 @@
-//! Looks at the registries of the packages that entries name, and records their files.
+//! Looks at the registries of the packages that entries name, and records their files with their attestations.
 //!
 //! ```text
-//! names that were evaluated ──▶ driver ──▶ named (which packages), state (when, pure) ──▶ registry, store
+//! names that were evaluated ──▶ driver ──▶ named (which packages), state (when, pure) ──▶ look ──▶ registry
+//!                                                                                     └▶ store
 //! ```
 //!
 //! # State
@@ -21,7 +22,10 @@
 
 mod budget;
 mod driver;
+mod look;
 mod named;
 mod state;
+mod trust;
 
 pub(super) use driver::{Looking, look_at_packages};
+pub(super) use trust::open_verifier;

@@ -236,7 +236,7 @@ mod tests {
     #[test]
     fn budget_of_a_day_is_never_exceeded_and_a_restart_remembers_it() {
         let keys: Vec<PackageKey> = (0..6).map(|index| key("npm", &format!("p{index}"))).collect();
-        let mut state = State::new(4);
+        let mut state = State::new(5);
         let remembered = Event::Remembered { key: key("oci", "images.example/i"), at: at(1) };
         assert_eq!(state.step(remembered, at(2)), []);
         let packages: Vec<_> = keys.iter().map(|key| (key, None)).collect();
@@ -249,6 +249,7 @@ mod tests {
             []
         );
         let next_day = state.step(Event::Tick, at(24));
-        assert_eq!(next_day.len(), 4, "{next_day:?}");
+        let two = keys[1..3].iter().map(|key| Effect::Look(key.clone()));
+        assert_eq!(next_day, two.chain([Effect::Exhausted(3)]).collect::<Vec<_>>());
     }
 }

@@ -11,7 +11,7 @@ use crate::daemon::runtime::revocation;
 use crate::model::{Damage, Name, Status, Timestamp, Version};
 use crate::ownership::Verdict;
 
-/// Changed files of one entry that are listed.
+/// Changed files, and packages without provenance, of one entry that are listed.
 const MAX_CHANGES: usize = 64;
 
 /// Returns true if the organisation decided so itself, or another kind of alert reports it.
@@ -89,6 +89,7 @@ impl NameAlerts {
             dossier.verification.basis(policy.overlays.pins(name.namespace())).verdict();
         for entry in &evaluation.entries {
             alerts.changed_packages(name, entry);
+            alerts.lost_provenance(name, entry);
             match entry.hidden_by() {
                 Some((Gate::NamespaceOwnership, evidence)) => {
                     alerts.revoked(name, entry, evidence, of_namespace);
@@ -229,6 +230,24 @@ impl NameAlerts {
             let alert = ReportedAlert::new(AlertKind::PackageChanged, subject, items);
             let alert = ReportedAlert { count, ..alert.of_namespace(name.namespace()) };
             self.reported_alerts.push(alert.of_served(true));
+        }
+    }
+
+    /// Reports the packages of an approved entry that are unsigned, or built elsewhere, after a verified build.
+    fn lost_provenance(&mut self, name: &Name, entry: &EntryEvaluation<'_>) {
+        if !entry.is_approved() {
+            return;
+        }
+        let lost = entry.packages.iter().filter_map(|package| {
+            let (key, _) = package.recorded?;
+            let change = package.provenance.as_ref()?.drift.clone()?;
+            Some(Item::ProvenanceLost { package: key.to_string(), change })
+        });
+        let items: BTreeSet<Item> = lost.take(MAX_CHANGES).collect();
+        if !items.is_empty() {
+            let subject = format!("{name}@{}", entry.row.version);
+            let alert = ReportedAlert::new(AlertKind::ProvenanceLost, subject, items);
+            self.reported_alerts.push(alert.of_namespace(name.namespace()).of_served(true));
         }
     }
 

@@ -1,6 +1,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::list::screening_of;
+use crate::artefact::Signatures;
 use crate::curation::{PackageReport, PolicySnapshot, evaluate};
 use crate::daemon::screening::Screenings;
 use crate::model::{Name, Timestamp};
@@ -26,6 +27,12 @@ pub struct PackageCounts {
     pub moved: u64,
     /// Packages whose registry gave no usable answer last.
     pub unanswered: u64,
+    /// Packages with attestations whose signatures are valid, whichever repository they name.
+    pub attested: u64,
+    /// Packages with a file without attestations.
+    pub unattested: u64,
+    /// Packages with an attestation that is refused.
+    pub refused: u64,
 }
 
 /// Returns the packages of the entries of a name, or else of all entries that are served or approved.
@@ -79,6 +86,12 @@ impl PackageCounts {
             counts.changed += u64::from(record.changed().next().is_some());
             counts.moved += u64::from(record.moved_at.is_some());
             counts.unanswered += u64::from(record.failures > 0);
+            match record.signatures() {
+                Some(Signatures::Valid) => counts.attested += 1,
+                Some(Signatures::Absent) => counts.unattested += 1,
+                Some(Signatures::Refused) => counts.refused += 1,
+                None => {}
+            }
         }
         Ok(counts)
     }

@@ -1,9 +1,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use tokio::time::timeout;
 
-use super::client::PackageClient;
+use super::client::{Answer, PackageClient};
 use super::{bundle, image, npm, pypi};
 use crate::artefact::{PackageKey, PackageLookup};
 use crate::ownership::{Named, Package, PackageRegistries};
@@ -15,6 +16,17 @@ use crate::remote::source_settings::SourceSettings;
 const TOTAL: Duration = Duration::from_secs(30);
 /// The time for the download of a bundle.
 const DOWNLOAD: Duration = Duration::from_mins(10);
+
+/// The answer of a registry about the attestations of one file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum AttestationAnswer {
+    /// A document of the form that the registry has.
+    Document(Bytes),
+    /// The registry has none.
+    Absent,
+    /// No usable answer, with the reason.
+    Unclear(String),
+}
 
 /// A client of the configured package registries, and no others.
 pub struct Packages {
@@ -60,6 +72,27 @@ impl Packages {
         };
         let late = |_| Named::Unavailable("no complete answer within 30 seconds".into());
         timeout(TOTAL, asked).await.unwrap_or_else(late)
+    }
+
+    /// Returns the attestations of one file of a package, as its registry has them.
+    pub async fn attestations(&self, key: &PackageKey, file: &str) -> AttestationAnswer {
+        let Some(base) = key.base() else {
+            return AttestationAnswer::Unclear("its registry has no URL".into());
+        };
+        let asked = async {
+            match key.kind() {
+                "npm" => npm::attestations(&self.client, &base, key).await,
+                "pypi" => pypi::attestations(&self.client, &base, key, file).await,
+                _ => Answer::Unclear("attestations of its kind are not fetched".into()),
+            }
+        };
+        let late = |_| Answer::Unclear("no complete answer within 30 seconds".into());
+        match timeout(TOTAL, asked).await.unwrap_or_else(late) {
+            Answer::Document(document) => AttestationAnswer::Document(document.body),
+            Answer::Absent => AttestationAnswer::Absent,
+            Answer::Challenged(_) => AttestationAnswer::Unclear("HTTP 401".into()),
+            Answer::Unclear(why) => AttestationAnswer::Unclear(why),
+        }
     }
 
     /// Returns the files of a package, as its registry states them.

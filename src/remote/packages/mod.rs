@@ -1,4 +1,5 @@
-//! Asks package registries: which server a package claims to belong to, and which files it consists of.
+//! Asks package registries: which server a package claims to belong to, which files it consists of, and which
+//! attestations they have.
 //!
 //! One file for each ecosystem has both questions; `client.rs` has the bounds, the redirects and the addresses for all.
 //! Answers are read into the few members that are needed: most of a document is a stranger's. An answer that is not
@@ -13,4 +14,4 @@ mod image;
 mod npm;
 mod pypi;
 
-pub use ask::Packages;
+pub use ask::{AttestationAnswer, Packages};

@@ -1,7 +1,7 @@
 use url::Url;
 
 use super::answers::{bounded, named, observed};
-use super::client::{JSON, PackageClient};
+use super::client::{Answer, JSON, PackageClient};
 use super::documents::NpmVersion;
 use crate::artefact::{Checksum, PackageKey, PackageLookup, StatedFile};
 use crate::ownership::{Named, Package};
@@ -21,6 +21,13 @@ pub(super) async fn servers(client: &PackageClient, base: &Url, package: &Packag
             .is_some()
             .then(|| document.mcp_name.0.as_deref().map(bounded).into_iter().collect())
     })
+}
+
+/// Returns the attestations of a version.
+pub(super) async fn attestations(client: &PackageClient, base: &Url, key: &PackageKey) -> Answer {
+    let release = format!("{}@{}", key.identifier(), key.version().unwrap_or_default());
+    let path = format!("-/npm/v1/attestations/{}", segment(&release));
+    client.get(base, &path, JSON, None).await
 }
 
 /// Returns the tarball of a version, by the integrity that the registry states.

@@ -5,11 +5,14 @@ use pep440_rs::Version;
 use url::Url;
 
 use super::answers::{bounded, named, observed};
-use super::client::{JSON, PackageClient};
+use super::client::{Answer, JSON, PackageClient};
 use super::documents::PythonProject;
 use crate::artefact::{PackageKey, PackageLookup, StatedFile};
 use crate::ownership::{Named, Package};
 use crate::remote::github::segment;
+
+/// The media type of provenance (PEP 740); a registry may answer in HTML without it.
+const PROVENANCE: &str = "application/vnd.pypi.integrity.v1+json, application/json";
 
 fn path(identifier: &str, version: Option<&str>) -> String {
     let name = segment(identifier);
@@ -62,6 +65,19 @@ fn is_version(asked: Option<&str>, stated: Option<&str>) -> bool {
         (Ok(asked), Ok(stated)) => asked == stated,
         _ => asked == stated,
     }
+}
+
+/// Returns the attestations of a file.
+pub(super) async fn attestations(
+    client: &PackageClient,
+    base: &Url,
+    key: &PackageKey,
+    file: &str,
+) -> Answer {
+    let (project, version) =
+        (segment(key.identifier()), segment(key.version().unwrap_or_default()));
+    let path = format!("integrity/{project}/{version}/{}/provenance", segment(file));
+    client.get(base, &path, PROVENANCE, None).await
 }
 
 /// Returns the names that a description mentions as whole words after `mcp-name:`.

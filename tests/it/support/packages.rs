@@ -73,10 +73,21 @@ impl Packages {
 
     /// Publishes a version of an npm package with this tarball, which declares that it belongs to a server.
     pub(crate) fn npm(&self, name: &str, version: &str, tarball: &[u8], server: &str) {
+        self.npm_with_integrity(name, version, &integrity(tarball), server);
+    }
+
+    /// Publishes a version of an npm package of which only the integrity is known.
+    pub(crate) fn npm_with_integrity(
+        &self,
+        name: &str,
+        version: &str,
+        integrity: &str,
+        server: &str,
+    ) {
         let page = json!({
             "name": name, "version": version, "mcpName": server,
             "dist": {
-                "integrity": integrity(tarball), "shasum": "2346ad27d7568ba9896f1b7da6b5991251debdf2",
+                "integrity": integrity, "shasum": "2346ad27d7568ba9896f1b7da6b5991251debdf2",
                 "tarball": format!("{}/{name}/-/x.tgz", self.url),
             },
         });
