@@ -3,7 +3,7 @@ use std::hash::{Hash, Hasher};
 
 use serde::{Deserialize, Serialize};
 
-use crate::ownership::{Package, image};
+use crate::ownership::Package;
 
 /// The ecosystems of packages that entries can name. Others do not concern this registry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -111,13 +111,21 @@ impl fmt::Display for PackageKey {
     }
 }
 
-/// Returns the texts of a package of an entry that say which version it is: of an image its tag or digest.
+/// Returns the texts of a package of an entry that say which version it is: of an image its tag and its digest.
 #[must_use]
 pub(super) fn versions_of<'p>(
     ecosystem: Ecosystem,
     identifier: &'p str,
     version: Option<&'p str>,
 ) -> Vec<&'p str> {
-    let tag = (ecosystem == Ecosystem::Oci).then(|| image(identifier).1).flatten();
-    tag.into_iter().chain(version).filter(|text| !text.is_empty()).collect()
+    let mut texts: Vec<&str> = Vec::new();
+    if ecosystem == Ecosystem::Oci {
+        let (name, digest) = identifier.split_once('@').unwrap_or((identifier, ""));
+        // A colon before the last slash is that of a port.
+        let last = name.rsplit('/').next().unwrap_or_default();
+        texts.extend([last.split_once(':').map_or("", |(_, tag)| tag), digest]);
+    }
+    texts.extend(version);
+    texts.retain(|text| !text.is_empty());
+    texts
 }

@@ -32,7 +32,7 @@ pub use document::{MAX_BYTES, Unreadable, read_osv};
 pub use ecosystem::{Ecosystem, PackageKey};
 pub use feed::{FeedFailure, FeedState, MAX_PER_PACKAGE, Unread, is_shrunk};
 pub use fields::file_format;
-pub use hold::{Hold, Release, ReleaseRequest, must_hold};
+pub use hold::{EarlierText, Hold, Release, ReleaseRequest, must_hold};
 pub use own::{Action, OwnAdvisories, OwnAdvisory, read_own};
 pub use range::{Event, Range};
 pub use record::{Advisory, Affected, Effect, FeedAdvisory, Match, Severity};

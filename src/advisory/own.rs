@@ -8,7 +8,7 @@ use smol_str::SmolStr;
 
 use super::ecosystem::Ecosystem;
 use super::fields::{ADVISORY, AFFECTED, EVENT, PACKAGE, RANGE, SEVERITY, VIDIMUS};
-use super::hold::Hold;
+use super::hold::{EarlierText, Hold};
 use super::range::Event;
 use super::raw::{RawAdvisory, RawAffected, RawRange};
 use super::record::{Advisory, Effect};
@@ -40,19 +40,36 @@ pub struct OwnAdvisories {
     pub advisories: Vec<OwnAdvisory>,
     /// The holds of those that hide nothing before an operator releases them, and the releases.
     pub holds: BTreeMap<Digest, Hold>,
+    /// What the advisories on hold said before; it stays in effect.
+    earlier: Vec<OwnAdvisory>,
 }
 
 impl OwnAdvisories {
+    #[must_use]
+    pub fn new(advisories: Vec<OwnAdvisory>, holds: BTreeMap<Digest, Hold>) -> Self {
+        let open = advisories.iter().filter_map(|own| holds.get(&own.digest));
+        let earlier = open.filter(|hold| hold.is_open()).filter_map(earlier).collect();
+        Self { advisories, holds, earlier }
+    }
+
+    /// Returns the file of the text that is in effect for an id.
+    #[must_use]
+    pub fn text_in_effect(&self, id: &str) -> Option<EarlierText> {
+        let own = self.effective().find(|own| own.advisory.id == id)?;
+        let Source { file, text, .. } = &*own.place.source;
+        Some(EarlierText { file: file.clone(), text: text.clone() })
+    }
+
     /// Returns true if an advisory waits for the decision of an operator.
     #[must_use]
     pub fn is_on_hold(&self, advisory: &OwnAdvisory) -> bool {
-        self.holds.get(&advisory.digest).is_some_and(|hold| hold.released.is_none())
+        self.holds.get(&advisory.digest).is_some_and(Hold::is_open)
     }
 
     /// Returns the advisories that take effect now.
     pub fn effective(&self) -> impl Iterator<Item = &OwnAdvisory> {
         let ended = |own: &&OwnAdvisory| own.advisory.withdrawn.is_some() || self.is_on_hold(own);
-        self.advisories.iter().filter(move |own| !ended(own))
+        self.advisories.iter().chain(&self.earlier).filter(move |own| !ended(own))
     }
 
     /// Returns the digest of everything that decides about entries.
@@ -64,6 +81,13 @@ impl OwnAdvisories {
 }
 
 impl OwnAdvisory {
+    /// Returns true if the name of a server alone decides if it concerns it.
+    #[must_use]
+    pub fn names_only_servers(&self) -> bool {
+        let Self { advisory, hosts, repositories, .. } = self;
+        advisory.affected.is_empty() && hosts.is_empty() && repositories.is_empty()
+    }
+
     /// Returns true if it selects the name, in any spelling that a client could confuse.
     #[must_use]
     pub fn selects(&self, name: &Name) -> bool {
@@ -80,10 +104,15 @@ impl OwnAdvisory {
         })
     }
 
-    /// Returns true if it names the host.
+    /// Returns true if it names the host, with or without a port.
     #[must_use]
     pub fn names_host(&self, host: &str) -> bool {
-        let host = host.trim_end_matches('.').to_ascii_lowercase();
+        if self.hosts.is_empty() {
+            return false;
+        }
+        let parsed = url::Url::parse(&format!("https://{host}")).ok();
+        let parsed = parsed.as_ref().and_then(url::Url::host_str).unwrap_or(host);
+        let host = parsed.trim_end_matches('.').to_ascii_lowercase();
         self.hosts.iter().any(|pattern| match pattern.strip_prefix("*.") {
             Some(domain) => host.strip_suffix(domain).is_some_and(|below| below.ends_with('.')),
             None => *pattern == host,
@@ -93,8 +122,15 @@ impl OwnAdvisory {
     /// Returns true if it names the repository of this URL.
     #[must_use]
     pub fn names_repository(&self, url: &str) -> bool {
-        repository_form(url).is_some_and(|form| self.repositories.contains(&form))
+        !self.repositories.is_empty()
+            && repository_form(url).is_some_and(|form| self.repositories.contains(&form))
     }
+}
+
+fn earlier(hold: &Hold) -> Option<OwnAdvisory> {
+    let EarlierText { file, text } = hold.earlier.as_ref()?;
+    let read = read_own(&[Source::new(file.as_str(), text.as_str())]).0;
+    read.into_iter().find(|own| own.advisory.id == hold.id)
 }
 
 /// Reads files, each document as one advisory. Files with an error yield findings and nothing else.

@@ -109,23 +109,38 @@ impl Range {
         }
         // Bounds of one version keep their order: one range may begin where another ends.
         ordered.sort_by(|(left, _), (right, _)| left.compare(right));
-        let mut open: Option<&Ordered> = None;
-        for (bound, event) in &ordered {
-            match (event, open) {
-                (Event::Introduced(_), _) => open = open.or(Some(bound)),
+        let mut kept: Vec<(Ordered, Event)> = Vec::new();
+        let mut is_open = false;
+        let mut empty = None;
+        for (bound, event) in ordered {
+            match (&event, kept.last()) {
+                (Event::Introduced(_), _) if is_open => {}
+                (Event::Introduced(_), _) => {
+                    is_open = true;
+                    kept.push((bound, event));
+                }
+                (Event::Fixed(version), Some((begin, _)))
+                    if is_open && begin.compare(&bound).is_eq() =>
+                {
+                    empty = Some(format!("it begins and ends at {version}"));
+                    is_open = false;
+                    kept.pop();
+                }
+                _ if is_open => {
+                    is_open = false;
+                    kept.push((bound, event));
+                }
+                // Another bound ended the interval already.
+                (_, Some(_)) => {}
                 (_, None) => {
                     return Err(format!("it ends at {} before it begins", event.version()));
                 }
-                (Event::Fixed(_), Some(begin)) if begin.compare(bound).is_eq() => {
-                    return Err(format!("it begins and ends at {}", event.version()));
-                }
-                (Event::Fixed(_) | Event::LastAffected(_), Some(_)) => open = None,
             }
         }
-        if ordered.is_empty() {
-            return Err("it has no bounds".to_owned());
+        if kept.is_empty() {
+            return Err(empty.unwrap_or_else(|| "it has no bounds".to_owned()));
         }
-        Ok(Self(ordered.into_iter().map(|(_, event)| event).collect()))
+        Ok(Self(kept.into_iter().map(|(_, event)| event).collect()))
     }
 
     /// Returns true if every version is in it.
@@ -156,18 +171,21 @@ impl Range {
     }
 }
 
-/// Returns true if two texts are one version of an ecosystem, as its clients compare them.
-pub(super) fn is_same_version(ecosystem: Ecosystem, left: &str, right: &str) -> bool {
-    if left == right {
+/// Returns true if a list has a version, as the clients of the ecosystem compare them.
+pub(super) fn has_version(ecosystem: Ecosystem, listed: &[SmolStr], version: &str) -> bool {
+    if listed.iter().any(|listed| listed == version) {
         return true;
     }
     match ecosystem {
-        Ecosystem::Nuget => nuget_form(left) == nuget_form(right),
-        Ecosystem::Oci | Ecosystem::Mcpb => false,
-        _ => {
-            let (left, right) = (Ordered::read(ecosystem, left), Ordered::read(ecosystem, right));
-            left.zip(right).is_some_and(|(left, right)| left.compare(&right).is_eq())
+        Ecosystem::Nuget => {
+            let form = nuget_form(version);
+            listed.iter().any(|listed| nuget_form(listed) == form)
         }
+        Ecosystem::Oci | Ecosystem::Mcpb => false,
+        _ => Ordered::read(ecosystem, version).is_some_and(|version| {
+            let mut listed = listed.iter().filter_map(|listed| Ordered::read(ecosystem, listed));
+            listed.any(|listed| listed.compare(&version).is_eq())
+        }),
     }
 }
 

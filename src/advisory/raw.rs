@@ -81,11 +81,8 @@ impl RawAdvisory {
         // One that cannot be read withdraws nothing.
         let withdrawn = time("withdrawn", self.withdrawn.as_ref());
         let severity = self.severity();
-        let packages: BTreeSet<(&str, &str)> = self
-            .affected
-            .iter()
-            .map(|affected| (affected.ecosystem.as_str(), affected.package.as_str()))
-            .collect();
+        let packages: BTreeSet<(&str, String)> =
+            self.affected.iter().map(RawAffected::normal_form).collect();
         let packages = packages.len();
         let mut affected = Vec::new();
         for raw in self.affected {
@@ -147,6 +144,16 @@ impl RawAdvisory {
 }
 
 impl RawAffected {
+    /// Returns its package in the form in which two are compared.
+    fn normal_form(&self) -> (&str, String) {
+        match Ecosystem::of_osv(&self.ecosystem) {
+            Some(ecosystem) => {
+                (ecosystem.as_str(), PackageKey::new(ecosystem, &self.package).package)
+            }
+            None => (&self.ecosystem, self.package.clone()),
+        }
+    }
+
     /// Checks the versions of one package; returns `None`, perhaps with a fault, if none of them can be compared.
     fn checked(
         self,

@@ -2,7 +2,7 @@ use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
 
 use super::ecosystem::{Ecosystem, PackageKey, versions_of};
-use super::range::{Ordered, Range, is_same_version};
+use super::range::{Ordered, Range, has_version};
 use crate::model::{Digest, Timestamp};
 
 /// One advisory, as far as this registry needs it.
@@ -115,6 +115,22 @@ impl Advisory {
         affected.map(Affected::key)
     }
 
+    /// Returns the advisory as it applies at a time: a withdrawal that is announced for later withdraws nothing.
+    #[must_use]
+    pub fn at(self, now: Timestamp) -> Self {
+        let withdrawn = self.withdrawn.filter(|withdrawn| *withdrawn <= now);
+        Self { withdrawn, ..self }
+    }
+
+    /// Returns true if it affects everything that another text of it affects.
+    #[must_use]
+    pub fn covers(&self, other: &Self) -> bool {
+        let is_ended = other.withdrawn.is_some() || other.affected.is_empty();
+        let as_definite = !self.is_malicious() || self.packages <= other.packages.max(1);
+        let of_other = || other.affected.iter().all(|affected| self.affected.contains(affected));
+        is_ended || self.withdrawn.is_none() && as_definite && of_other()
+    }
+
     /// Returns the effect on a package of an entry; `None` if it does not concern it.
     #[must_use]
     pub fn effect_on(
@@ -130,8 +146,9 @@ impl Advisory {
         let of_package = self.affected.iter().filter(|affected| affected.is_about(key));
         let found = of_package.filter_map(|affected| {
             let matched = affected.compare(&versions)?;
-            let is_definite = self.packages == 1 || affected.ranges.is_empty();
-            let hides = matched == Match::Certain && self.is_malicious() && is_definite;
+            let hides = matched == Match::Certain
+                && self.is_malicious()
+                && (self.packages == 1 || affected.lists(&versions));
             Some((if hides { Effect::Hide } else { Effect::Alert }, matched))
         });
         found.min()
@@ -154,16 +171,17 @@ impl Affected {
         self.ecosystem == key.ecosystem && self.package == key.package
     }
 
+    /// Returns true if it enumerates one of the versions.
+    fn lists(&self, versions: &[&str]) -> bool {
+        let listed = &self.versions;
+        let is_listed = |version: &&str| has_version(self.ecosystem, listed, version);
+        !listed.is_empty() && versions.iter().any(is_listed)
+    }
+
     /// Compares the versions that a package of an entry states.
     pub(super) fn compare(&self, versions: &[&str]) -> Option<Match> {
-        let Self { ecosystem, ranges, versions: enumerated, .. } = self;
-        if ranges.iter().any(Range::is_everything) {
-            return Some(Match::Certain);
-        }
-        let is_enumerated = |version: &&str| {
-            enumerated.iter().any(|affected| is_same_version(*ecosystem, affected, version))
-        };
-        if versions.iter().any(is_enumerated) {
+        let Self { ecosystem, ranges, .. } = self;
+        if ranges.iter().any(Range::is_everything) || self.lists(versions) {
             return Some(Match::Certain);
         }
         let ordered: Vec<Ordered> =
@@ -174,8 +192,22 @@ impl Affected {
         {
             return Some(Match::Certain);
         }
-        let is_known =
-            if ecosystem.has_order() { !ordered.is_empty() } else { !versions.is_empty() };
+        let is_known = match ecosystem {
+            Ecosystem::Oci => self.knows_image(versions),
+            _ if ecosystem.has_order() => !ordered.is_empty(),
+            _ => !versions.is_empty(),
+        };
         (!is_known).then_some(Match::Possible)
+    }
+
+    /// Returns true if an image that is not listed is another one: by its digest, or by its tag where only tags are
+    /// listed.
+    fn knows_image(&self, versions: &[&str]) -> bool {
+        let is_digest = |text: &str| text.contains(':');
+        if self.versions.iter().any(|listed| is_digest(listed)) {
+            versions.iter().any(|version| is_digest(version))
+        } else {
+            versions.iter().any(|version| !is_digest(version) && *version != "latest")
+        }
     }
 }

@@ -36,6 +36,10 @@ fn effect(
 // PyPI, by PEP 440.
 #[case("PyPI", "pypi", r#"{"introduced":"0"},{"fixed":"2.0"}"#, &["1.9", "1.10", "2.0rc1", "2.0.dev3", "v1.0"], &["2.0", "2.0.0", "2.0.post1", "1!0.1"])]
 #[case("PyPI", "pypi", r#"{"introduced":"1.0"},{"last_affected":"1.0.2"}"#, &["1.0", "1.0.2", "1.0.1.post3"], &["1.0rc1", "1.0.3"])]
+// Bounds that are needless.
+#[case("npm", "npm", r#"{"introduced":"0"},{"last_affected":"1.2.0"},{"fixed":"1.3.0"}"#, &["1.2.0"], &["1.2.1", "1.3.0"])]
+#[case("npm", "npm", r#"{"introduced":"1.0.0"},{"introduced":"1.1.0"},{"fixed":"1.3.0"},{"fixed":"1.4.0"},{"introduced":"2.0.0"}"#, &["1.0.0", "1.2.9", "2.0.0"], &["0.9.0", "1.3.0"])]
+#[case("npm", "npm", r#"{"introduced":"1.0.0"},{"fixed":"1.0.0"},{"introduced":"2.0.0"},{"fixed":"3.0.0"}"#, &["2.0.0"], &["1.0.0", "3.0.0"])]
 // No rule: every version, or none.
 #[case("NuGet", "nuget", r#"{"introduced":"0"}"#, &["1.0", "1.2.3.4"], &[])]
 fn ranges_follow_the_rules_of_the_ecosystem(
@@ -129,6 +133,9 @@ fn package_is_compared_in_its_normal_form_and_an_image_by_its_tag() {
 // Not known which version.
 #[case(r#"[{"package":{"ecosystem":"npm","name":"x"},"versions":["1.0.0"]}]"#, Some("latest"), Some((Effect::Alert, Match::Possible)))]
 #[case(r#"[{"package":{"ecosystem":"npm","name":"x"},"versions":["1.0.0"]}]"#, None, Some((Effect::Alert, Match::Possible)))]
+// A listed version is definite also beside a range, and in several packages.
+#[case(r#"[{"package":{"ecosystem":"npm","name":"x"},"versions":["1.0.0"],"ranges":[{"type":"SEMVER","events":[{"introduced":"0"}]}]},{"package":{"ecosystem":"npm","name":"y"}}]"#, Some("1.0.0"), Some((Effect::Hide, Match::Certain)))]
+#[case(r#"[{"package":{"ecosystem":"npm","name":"x"},"versions":["1.0.0"],"ranges":[{"type":"SEMVER","events":[{"introduced":"0"}]}]},{"package":{"ecosystem":"npm","name":"y"}}]"#, Some("1.0.1"), Some((Effect::Alert, Match::Certain)))]
 // Several packages in ranges.
 #[case(r#"[{"package":{"ecosystem":"npm","name":"x"}},{"package":{"ecosystem":"Maven","name":"y"}}]"#, Some("1.0.0"), Some((Effect::Alert, Match::Certain)))]
 fn malicious_package_is_hidden_by_one_package_or_exact_versions(
@@ -143,6 +150,39 @@ fn malicious_package_is_hidden_by_one_package_or_exact_versions(
     let withdrawn = of("MAL-2026-1", r#""withdrawn":"2026-11-01T00:00:00Z","#);
     assert_eq!(effect(&withdrawn, "npm", "x", version), None);
     assert_eq!(withdrawn.keys().count(), 0);
+}
+
+#[test]
+fn spellings_of_one_package_are_one() {
+    let advisory = osv(
+        r#"{"id":"MAL-1","affected":[{"package":{"ecosystem":"PyPI","name":"Ex_x"}},{"package":{"ecosystem":"PyPI","name":"ex-x"}}]}"#,
+    );
+    let found = effect(&advisory, "pypi", "ex.x", Some("1.0"));
+    assert_eq!(found, Some((Effect::Hide, Match::Certain)));
+}
+
+#[rstest::rstest]
+#[case(&["1.0"], "example/x:1.0", Some(Match::Certain))]
+#[case(&["1.0"], "example/x:2.0", None)]
+#[case(&["1.0"], "registry.example:5000/example/x:1.0@sha256:aa", None)]
+#[case(&["1.0"], "example/x:1.0@sha256:aa", Some(Match::Certain))]
+// The tag may be that of a listed one.
+#[case(&["1.0"], "example/x:latest", Some(Match::Possible))]
+#[case(&["1.0"], "example/x", Some(Match::Possible))]
+#[case(&["1.0"], "example/x@sha256:aa", Some(Match::Possible))]
+#[case(&["sha256:aa"], "example/x:2.0", Some(Match::Possible))]
+#[case(&["sha256:aa"], "example/x:2.0@sha256:bb", None)]
+#[case(&["sha256:aa"], "example/x:2.0@sha256:aa", Some(Match::Certain))]
+fn image_is_known_by_its_digest_or_by_its_tag_where_only_tags_are_listed(
+    #[case] listed: &[&str],
+    #[case] identifier: &str,
+    #[case] wanted: Option<Match>,
+) {
+    let advisory = osv(&format!(
+        r#"{{"id":"X-1","affected":[{{"package":{{"ecosystem":"OCI","name":"example/x"}},"versions":{listed:?}}}]}}"#
+    ));
+    let found = effect(&advisory, "oci", identifier, None);
+    assert_eq!(found.map(|(_, matched)| matched), wanted);
 }
 
 #[rstest::rstest]
@@ -268,6 +308,7 @@ fn own_advisory_names_packages_servers_hosts_and_repositories() {
         assert!(first.selects(&name(text)), "{text}");
     }
     assert!(!first.selects(&name("net.examples/x")) && !second.selects(&name("com.example/wiki")));
+    assert!(first.names_host("mcp.example.com:8443") && !first.names_host("example.com:8443"));
     assert!(first.names_host("mcp.example.com") && first.names_host("a.example.net."));
     assert!(!first.names_host("example.net") && !first.names_host("evilexample.net"));
     assert!(first.names_repository("git+https://www.github.com/example/wiki/"));

@@ -105,7 +105,9 @@ fn own_concern<'a>(
         return Some((own.action, About::Server));
     }
     let facts = facts?;
-    if let Some(host) = facts.hosts.iter().find(|host| own.names_host(host)) {
+    let remotes = facts.remotes.iter().filter_map(|remote| authority(&remote.url));
+    let mut hosts = facts.hosts.iter().map(String::as_str).chain(remotes);
+    if let Some(host) = hosts.find(|host| own.names_host(host)) {
         return Some((own.action, About::Host(host)));
     }
     if let Some(url) = facts.repository.as_ref().filter(|url| own.names_repository(url)) {
@@ -118,6 +120,13 @@ fn own_concern<'a>(
         Some((if is_certain { own.action } else { Effect::Alert }, about))
     });
     of_packages.min_by_key(|(effect, _)| *effect)
+}
+
+/// Returns host and port of a URL as they are written.
+fn authority(url: &str) -> Option<&str> {
+    let rest = url.split_once(':')?.1.trim_start_matches(['/', '\\']);
+    let authority = rest.split(['/', '\\', '?', '#']).next()?;
+    Some(authority.rsplit_once('@').map_or(authority, |(_, host)| host))
 }
 
 /// Returns true if an advisory of the organisation hides a version of a name that a view shows.

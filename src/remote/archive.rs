@@ -18,6 +18,8 @@ use crate::advisory::MAX_BYTES;
 pub(super) const MAX_PACKED: u64 = 512 * 1024 * 1024;
 /// Unpacked size of all documents of a feed.
 pub(super) const MAX_UNPACKED: u64 = 4 * 1024 * 1024 * 1024;
+/// Packed size of a document: one that grows by packing is none.
+const MAX_ENTRY: u64 = 2 * MAX_BYTES as u64;
 /// Documents of a feed.
 pub(super) const MAX_DOCUMENTS: u64 = 2_000_000;
 /// The end of an archive: the last record and its comment, with the record for large archives before it.
@@ -134,7 +136,8 @@ impl Archive {
                 Ok(name) => (name.as_str(), self.read(&entry, &mut bytes)),
                 Err(why) => ("an entry", Err(why.clone())),
             };
-            unpacked += bytes.len() as u64;
+            // Also what is refused was unpacked.
+            unpacked += (bytes.len() as u64).max(entry.packed.min(MAX_ENTRY));
             if unpacked > MAX_UNPACKED {
                 return Err(FeedError::Unpacked);
             }
@@ -155,6 +158,9 @@ impl Archive {
         if entry.is_encrypted {
             return Err("it is encrypted".to_owned());
         }
+        if entry.packed > MAX_ENTRY {
+            return Err(format!("more than {MAX_ENTRY} bytes packed"));
+        }
         let unreadable = |_| "its place in the archive cannot be read".to_owned();
         let mut local = [0; 30];
         self.file.read_exact_at(&mut local, entry.at).map_err(unreadable)?;
@@ -172,7 +178,6 @@ impl Archive {
         };
         read.map_err(|error| format!("it cannot be unpacked: {error}"))?;
         if bytes.len() > MAX_BYTES {
-            bytes.clear();
             return Err(format!("more than {MAX_BYTES} bytes"));
         }
         if crc32fast::hash(bytes) == entry.sum {

@@ -132,20 +132,25 @@ impl Store {
         Ok(touched)
     }
 
-    /// Removes the feeds that are not configured any more, with their advisories.
+    /// Removes the feeds that are not configured any more, with their advisories. Returns the hashes of their packages.
     ///
     /// # Errors
     /// When the file cannot be read or written.
-    pub fn retire_feeds(&self, configured: &[&str], now: Timestamp) -> Result<(), StoreError> {
+    pub fn retire_feeds(
+        &self,
+        configured: &[&str],
+        now: Timestamp,
+    ) -> Result<HashSet<u64>, StoreError> {
         let feeds = self.snapshot()?.feeds()?;
+        let mut touched = HashSet::new();
         for feed in feeds.keys().filter(|feed| !configured.contains(&feed.as_str())) {
-            self.remove_advisories(feed, |_| false, now)?;
+            touched.extend(self.remove_advisories(feed, |_| false, now)?);
             self.write(now, |transaction| {
                 transaction.open_table(ADVISORY_FEEDS)?.remove(feed.as_str())?;
                 Ok(())
             })?;
         }
-        Ok(())
+        Ok(touched)
     }
 
     /// Stores the state of a feed.

@@ -60,7 +60,8 @@ fn feeds_are_apart_and_a_retired_one_takes_its_advisories_with_it() {
     let removed = store.remove_advisories("one", |_| false, Timestamp::MIN).expect("removed");
     assert_eq!(removed, hashes(&["x"]));
     assert!(is_advised(&store, "x"), "others have it");
-    store.retire_feeds(&["one"], Timestamp::MIN).expect("retired");
+    let retired = store.retire_feeds(&["one"], Timestamp::MIN).expect("retired");
+    assert_eq!(retired, hashes(&["x"]));
     assert!(!is_advised(&store, "x"));
     let feeds: BTreeMap<_, _> = store.snapshot().expect("a snapshot").feeds().expect("read");
     assert_eq!(feeds.into_keys().collect::<Vec<_>>(), ["one"]);

@@ -213,6 +213,40 @@ async fn feed_that_shrinks_or_breaks_changes_nothing_and_raises_an_alert() {
 }
 
 #[tokio::test]
+async fn feed_under_another_name_ends_the_earlier_one_only_after_it_was_read() {
+    let upstream = Upstream::start([row("com.bad/wiki", "evil", "1.2.3")]).await;
+    let place = Workplace::new(&upstream.url);
+    place.write("vidimus.toml", FEED);
+    place.approve("com.bad/wiki");
+    write(&place, "MAL-2026-1", "evil", &json!({}));
+    let mut daemon = place.start().await;
+    eventually("the advisory hides it", async || {
+        let explained = place.print(&["explain", "com.bad/wiki"]);
+        explained.contains("MAL-2026-1 hides it").then_some(())
+    })
+    .await;
+    daemon.kill();
+    drop(daemon);
+    let other = FEED.replace("\"osv\"", "\"other\"").replace("\"feed\"", "\"later\"");
+    place.write("vidimus.toml", &other);
+    let daemon = place.start().await;
+    eventually("the new feed cannot be read", async || {
+        let status = daemon.operate("/status").await.json();
+        let feeds = status["advisories"]["feeds"].as_array().expect("feeds").clone();
+        feeds
+            .iter()
+            .any(|feed| feed["name"] == "other" && feed["failure"].is_object())
+            .then_some(())
+    })
+    .await;
+    daemon.synced().await;
+    assert_eq!(daemon.get("/v0.1/servers").await.items(), [""; 0]);
+    place.write("later.part/OTHER-1.json", &advisory("OTHER-1", "other", &json!({})));
+    std::fs::rename(place.path().join("later.part"), place.path().join("later")).expect("renamed");
+    daemon.lists(&["com.bad/wiki@1.0.0"]).await;
+}
+
+#[tokio::test]
 async fn own_advisory_hides_at_once_and_one_that_hides_much_waits_for_an_operator() {
     let names: Vec<String> = (0..10).map(|index| format!("com.n{index}/tool")).collect();
     let upstream = Upstream::start(names.iter().map(|name| row(name, "fine", "1.2.3"))).await;
@@ -228,6 +262,18 @@ async fn own_advisory_hides_at_once_and_one_that_hides_much_waits_for_an_operato
         "id: EX-1\nvidimus: {action: hide, servers: [com.n0/Tool]}\n",
     );
     daemon.serves(9).await;
+    // A wider text is on hold, and what the file said before stays in effect.
+    place.write("advisories/one.yaml", "id: EX-1\nvidimus: {action: hide, servers: [com.*/*]}\n");
+    raised(&daemon, "advisory-on-hold").await;
+    let explained = place.print(&["explain", "com.n0/tool"]);
+    assert!(explained.contains("EX-1 hides it"), "{explained}");
+    let explained = place.print(&["explain", "com.n1/tool"]);
+    assert!(!explained.contains("EX-1"), "{explained}");
+    place.write(
+        "advisories/one.yaml",
+        "id: EX-1\nvidimus: {action: hide, servers: [com.n0/Tool]}\n",
+    );
+    resolved(&daemon, "advisory-on-hold").await;
     place.write("advisories/all.yaml", "id: EX-2\nsummary: all of them\naffected: [{package: {ecosystem: npm, name: fine}}]\nvidimus: {action: hide}\n");
     let on_hold = raised(&daemon, "advisory-on-hold").await;
     assert!(
@@ -283,6 +329,12 @@ async fn own_advisory_hides_at_once_and_one_that_hides_much_waits_for_an_operato
     drop(daemon);
     assert_eq!(printed.map(|arguments| place.print(arguments)), with_a_daemon);
     let daemon = place.start().await;
+    daemon.serves(0).await;
+    // A deployment may remove a file before it writes it again: the release stays.
+    let text = std::fs::read_to_string(place.path().join("advisories/all.yaml")).expect("a file");
+    std::fs::remove_file(place.path().join("advisories/all.yaml")).expect("removed");
+    daemon.serves(9).await;
+    place.write("advisories/all.yaml", &text);
     daemon.serves(0).await;
     place.write("advisories/all.yaml", "# it ended\n");
     place.write("advisories/one.yaml", "# it ended\n");

@@ -1,8 +1,11 @@
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::fixtures::*;
-use crate::advisory::{FeedAdvisory, Hold, OwnAdvisories, Release, read_osv, read_own};
+use crate::advisory::{
+    EarlierText, FeedAdvisory, Hold, OwnAdvisories, Release, read_osv, read_own,
+};
 use crate::curation::{
     ContentFacts, Dossier, EntryState, Gate, PolicySnapshot, Screening, evaluate,
     hides_what_is_visible,
@@ -43,7 +46,7 @@ fn approving(more: &str) -> PolicySnapshot {
 fn own(text: &str) -> OwnAdvisories {
     let (advisories, findings) = read_own(&[Source::new("own.yaml", text)]);
     assert_eq!(findings, []);
-    OwnAdvisories { advisories, ..OwnAdvisories::default() }
+    OwnAdvisories::new(advisories, BTreeMap::new())
 }
 
 /// Returns true if the entry is served, and the evidence of the gate in words.
@@ -100,23 +103,55 @@ fn own_advisory_hides_what_it_names(#[case] concerned: &str, #[case] why: &str) 
     }
 }
 
+#[rstest::rstest]
+#[case("https://mcp.example.net:8443/x")]
+#[case("https://MCP.example.net./x")]
+#[case("https://user@mcp.example.net:443/x")]
+#[case("https:\\\\\\\\mcp.example.net\\\\x")]
+fn host_of_an_own_advisory_is_named_in_each_spelling_of_a_remote(#[case] url: &str) {
+    let own = own("id: EX-1\nvidimus: {action: hide, hosts: [mcp.example.net]}\n");
+    let mut dossier = advised(&[]);
+    let server = SERVER.replace("https://mcp.example.net/x", url);
+    dossier.rows[0].content.facts = Some(ContentFacts::of(&server));
+    assert!(hides_what_is_visible(&own.advisories[0], &dossier), "{url}");
+    let server = SERVER.replace("mcp.example.net", "amcp.example.net");
+    dossier.rows[0].content.facts = Some(ContentFacts::of(&server));
+    assert!(!hides_what_is_visible(&own.advisories[0], &dossier), "another host");
+}
+
 #[test]
 fn own_advisory_on_hold_and_one_that_is_withdrawn_hide_nothing() {
     let text = "id: EX-1\nvidimus: {action: hide, servers: [com.example/tool]}\n";
-    let mut advisories = own(text);
+    let advisories = own(text);
     let digest = advisories.advisories[0].digest;
-    let hold =
-        Hold { digest, id: "EX-1".into(), hidden: 9, served: 10, since: now(), released: None };
+    let hold = Hold {
+        digest,
+        id: "EX-1".into(),
+        hidden: 9,
+        served: 10,
+        since: now(),
+        released: None,
+        earlier: None,
+        gone: None,
+    };
+    let with = |hold: Hold| {
+        OwnAdvisories::new(advisories.advisories.clone(), BTreeMap::from([(digest, hold)]))
+    };
     let is_served = |own: &OwnAdvisories| {
         outcome(&advised(&[]), &approving("").with_advisories(Arc::new(own.clone())), now()).0
     };
     assert!(!is_served(&advisories));
-    advisories.holds.insert(digest, hold.clone());
-    assert!(is_served(&advisories));
+    assert!(is_served(&with(hold.clone())));
+    let earlier = |text: &str| {
+        let (file, text) = ("own.yaml".to_owned(), text.to_owned());
+        with(Hold { earlier: Some(EarlierText { file, text }), ..hold.clone() })
+    };
+    let narrower = text.replace("hide,", "hide, hosts: [x.example],");
+    assert!(!is_served(&earlier(&narrower)), "the earlier text still hides it");
+    assert!(is_served(&earlier(&narrower.replace("EX-1", "EX-2"))), "that is another advisory");
     let (by, reason) = ("bob".to_owned(), "true".to_owned());
     let released = Some(Release { by, actor: Actor::DataFolder, at: now(), reason });
-    advisories.holds.insert(digest, Hold { released, ..hold });
-    assert!(!is_served(&advisories));
+    assert!(!is_served(&with(Hold { released, ..hold })));
     assert!(is_served(&own(&format!("{text}withdrawn: 2026-05-01T00:00:00Z\n"))));
 }
 

@@ -137,7 +137,7 @@ impl World {
 #[case::advisory(|world: &mut World| {
     let rule = format!("id: EX-1\nvidimus: {{servers: [{NAME}]}}\n");
     let (advisories, _) = read_own(&[Source::new("own.yaml", rule)]);
-    let own = OwnAdvisories { advisories, ..OwnAdvisories::default() };
+    let own = OwnAdvisories::new(advisories, std::collections::BTreeMap::new());
     world.policy = world.policy.clone().with_advisories(std::sync::Arc::new(own));
 })]
 #[case::answer_of_packages(|world: &mut World| {

@@ -101,7 +101,7 @@ impl Advisories {
         };
         self.store.keep_own_advisories(&kept, now)?;
         let advisories = judged.own.advisories.clone();
-        judged.own = Arc::new(OwnAdvisories { advisories, holds: kept.holds.clone() });
+        judged.own = Arc::new(OwnAdvisories::new(advisories, kept.holds.clone()));
         judged.kept = kept;
         self.policy.advise(Arc::clone(&judged.own));
         report_own(&self.store, &self.clock, &judged.own, &judged.findings);
@@ -149,7 +149,7 @@ fn released(
 ) -> Result<(KeptOwn, Hold), ReleaseRefused> {
     let mut kept = kept.clone();
     let ReleaseRequest { id, digest, by, reason } = decision;
-    let mut open = kept.holds.values_mut().filter(|hold| hold.released.is_none() && hold.id == id);
+    let mut open = kept.holds.values_mut().filter(|hold| hold.is_open() && hold.id == id);
     let hold = open.next().ok_or(ReleaseRefused::NotOnHold)?;
     if hold.digest != *digest {
         return Err(ReleaseRefused::Changed);

@@ -85,35 +85,66 @@ pub(super) fn judge(
         let advisories = read_own(&sources).0;
         (sources, advisories)
     };
-    let known: BTreeSet<Digest> =
-        read_own(&kept.sources).0.into_iter().map(|own| own.digest).collect();
+    let at_now = |own: OwnAdvisory| OwnAdvisory { advisory: own.advisory.at(now), ..own };
+    let advisories: Vec<OwnAdvisory> = advisories.into_iter().map(at_now).collect();
+    let before = OwnAdvisories::new(read_own(&kept.sources).0, kept.holds.clone());
+    let known: BTreeSet<Digest> = before.advisories.iter().map(|own| own.digest).collect();
+    let present: BTreeSet<Digest> = advisories.iter().map(|own| own.digest).collect();
     let mut holds = kept.holds.clone();
-    holds.retain(|digest, _| advisories.iter().any(|own| own.digest == *digest));
-    for own in advisories.iter().filter(|own| own.action == Action::Hide) {
-        if own.advisory.withdrawn.is_none() && !known.contains(&own.digest) {
-            holds.extend(hold(own, store, policy, now)?.map(|hold| (own.digest, hold)));
-        }
-    }
+    holds.retain(|digest, hold| hold.note(present.contains(digest), now));
+    let is_new = |own: &&OwnAdvisory| {
+        own.action == Action::Hide
+            && own.advisory.withdrawn.is_none()
+            && !known.contains(&own.digest)
+            && !holds.contains_key(&own.digest)
+    };
+    let new: Vec<&OwnAdvisory> = advisories.iter().filter(is_new).collect();
+    let new = new_holds(&new, &before, store, policy, now)?;
+    holds.extend(new.into_iter().map(|hold| (hold.digest, hold)));
     let kept = KeptOwn { sources, holds: holds.clone() };
-    Ok(Judged { own: Arc::new(OwnAdvisories { advisories, holds }), kept, findings })
+    Ok(Judged { own: Arc::new(OwnAdvisories::new(advisories, holds)), kept, findings })
 }
 
-/// Returns the hold of a new advisory, if it alone would hide too much of what is served.
-fn hold(
-    own: &OwnAdvisory,
+/// Returns the holds of those new advisories of which each alone would hide too much of what is served.
+fn new_holds(
+    new: &[&OwnAdvisory],
+    before: &OwnAdvisories,
     store: &Store,
     policy: &PolicySnapshot,
     now: Timestamp,
-) -> Result<Option<Hold>, StoreError> {
+) -> Result<Vec<Hold>, StoreError> {
+    if new.is_empty() {
+        return Ok(Vec::new());
+    }
     let snapshot = store.snapshot()?;
     let visible = snapshot.visible_names(policy.view_names())?;
-    let (mut hidden, served) = (0, visible.len());
+    let needs_dossier = new.iter().any(|own| !own.names_only_servers());
+    let mut hidden = vec![0_usize; new.len()];
     for name in &visible {
-        hidden += usize::from(hides_what_is_visible(own, &snapshot.dossier(name, policy)?));
+        let dossier = needs_dossier.then(|| snapshot.dossier(name, policy)).transpose()?;
+        for (own, hidden) in new.iter().zip(&mut hidden) {
+            let hides = own.selects(name)
+                || dossier.as_ref().is_some_and(|dossier| hides_what_is_visible(own, dossier));
+            *hidden += usize::from(hides);
+        }
     }
-    let id = own.advisory.id.clone();
-    let hold = Hold { digest: own.digest, id, hidden, served, since: now, released: None };
-    Ok(must_hold(hidden, served).then_some(hold))
+    let served = visible.len();
+    let exceeding = new.iter().zip(hidden).filter(|(_, hidden)| must_hold(*hidden, served));
+    let hold = |(own, hidden): (&&OwnAdvisory, usize)| {
+        let id = own.advisory.id.clone();
+        let earlier = before.text_in_effect(&id);
+        Hold {
+            digest: own.digest,
+            id,
+            hidden,
+            served,
+            since: now,
+            released: None,
+            earlier,
+            gone: None,
+        }
+    };
+    Ok(exceeding.map(hold).collect())
 }
 
 /// Returns the texts to read, named as below the folder: of a file or folder that cannot be read, those of before.

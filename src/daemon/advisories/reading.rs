@@ -1,15 +1,20 @@
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::hash::{BuildHasher, RandomState};
+use std::time::{Duration, Instant};
 
 use thiserror::Error;
 
-use crate::advisory::{Advisory, FeedState, MAX_PER_PACKAGE, Unread, is_shrunk, read_osv};
+use crate::advisory::{
+    Advisory, FeedState, MAX_PER_PACKAGE, PackageKey, Unread, is_shrunk, read_osv,
+};
 use crate::model::{Name, Timestamp};
 use crate::remote::{DownloadError, FeedContent, FeedError};
-use crate::store::{PackageUsers, Store, StoreError};
+use crate::store::{PackageUsers, Snapshot, Store, StoreError};
 
 /// Advisories of one commit. Their packages are all over the index, so each commit writes many of its pages.
 const BATCH: usize = 5_000;
+/// An advisory that was read is stored after this time, also if its batch is not full.
+const FLUSH_AFTER: Duration = Duration::from_millis(500);
 
 /// The reason why a reading of a feed ended early, or removed nothing.
 #[derive(Debug, Error)]
@@ -34,6 +39,7 @@ pub(super) struct Reading<'a> {
     /// Takes the names with packages whose advisories changed.
     pub(super) touched: &'a dyn Fn(BTreeSet<Name>),
     pub(super) is_stopped: &'a dyn Fn() -> bool,
+    pub(super) moment: &'a dyn Fn() -> Instant,
 }
 
 /// The documents that were read so far.
@@ -47,11 +53,20 @@ struct Progress<'r, 'a> {
     by_package: HashMap<(u64, bool), u32>,
     unread: Unread,
     batch: Vec<Advisory>,
+    /// The store as it was before the batch.
+    stored: Option<Snapshot>,
+    flushed_at: Instant,
+    /// Hashes of the ids whose stored advisory affects something that the document does not: that waits for the end.
+    narrower: HashSet<u64>,
     changed: HashSet<u64>,
     users: Option<PackageUsers>,
 }
 
 impl Reading<'_> {
+    fn go_on(&self) -> Result<(), ReadingError> {
+        if (self.is_stopped)() { Err(ReadingError::Stopped) } else { Ok(()) }
+    }
+
     /// Reads all documents into the store. Returns the new state of the feed, without its mark.
     ///
     /// # Errors
@@ -73,34 +88,52 @@ impl Reading<'_> {
             by_package: HashMap::new(),
             unread: Unread::default(),
             batch: Vec::new(),
+            stored: None,
+            flushed_at: (self.moment)(),
+            narrower: HashSet::new(),
             changed: HashSet::new(),
             users: None,
         };
-        content.for_each(|name, document| -> Result<(), ReadingError> {
-            progress.take(name, document);
-            if progress.batch.len() >= BATCH { progress.flush() } else { Ok(()) }
-        })?;
-        progress.flush()?;
-        progress.end(before)
+        let read = progress.all(content).and_then(|()| progress.end(content, before));
+        match &read {
+            Ok(_) | Err(ReadingError::Stopped) => {}
+            // It is not known which of them were committed.
+            Err(ReadingError::Store(_)) => (self.touched)(self.store.snapshot()?.names()?),
+            Err(_) => progress.touch_all()?,
+        }
+        read
     }
 }
 
 impl Progress<'_, '_> {
-    fn take(&mut self, name: &str, document: Result<&[u8], String>) {
+    fn all(&mut self, content: &FeedContent) -> Result<(), ReadingError> {
+        content.for_each(|name, document| -> Result<(), ReadingError> {
+            self.reading.go_on()?;
+            self.take(name, document)?;
+            let age = (self.reading.moment)().saturating_duration_since(self.flushed_at);
+            let is_due = age >= FLUSH_AFTER && !self.batch.is_empty();
+            if is_due || self.batch.len() >= BATCH { self.flush() } else { Ok(()) }
+        })?;
+        self.flush()
+    }
+
+    fn take(&mut self, name: &str, document: Result<&[u8], String>) -> Result<(), StoreError> {
         let read = document.and_then(|json| read_osv(json).map_err(|why| why.to_string()));
-        let advisory = match read {
-            Ok(advisory) => advisory,
+        let mut advisory = match read {
+            Ok(advisory) => advisory.at(self.reading.now),
             Err(why) => {
                 // A document has the name of its id.
                 let file = name.rsplit('/').next().unwrap_or_default();
                 let id = file.strip_suffix(".json").unwrap_or(file);
                 self.listed.insert(self.hasher.hash_one(id));
-                return self.unread.add(name, &why);
+                self.unread.add(name, &why);
+                return Ok(());
             }
         };
-        let is_new = self.listed.insert(self.hasher.hash_one(advisory.id.as_str()));
-        if !is_new {
-            return self.unread.add(name, "another document has its id");
+        let hash = self.hasher.hash_one(advisory.id.as_str());
+        if !self.listed.insert(hash) {
+            self.unread.add(name, "another document has its id");
+            return Ok(());
         }
         if let Some(fault) = advisory.faults.first() {
             self.unread.add(name, fault);
@@ -108,40 +141,66 @@ impl Progress<'_, '_> {
         if advisory.affected.is_empty() {
             if advisory.faults.is_empty() {
                 // It is about other ecosystems.
-                self.listed.remove(&self.hasher.hash_one(advisory.id.as_str()));
+                self.listed.remove(&hash);
             }
-            return;
+            return Ok(());
         }
-        if self.has_too_many(&advisory) {
+        let full = self.full_packages(&advisory);
+        if !full.is_empty() {
             let why = format!("more than {MAX_PER_PACKAGE} advisories about one package");
-            return self.unread.add(name, &why);
+            self.unread.add(name, &why);
+            advisory.affected.retain(|affected| !full.contains(&affected.key()));
+            if advisory.affected.is_empty() {
+                return Ok(());
+            }
         }
         self.kept += 1;
-        self.batch.push(advisory);
+        let Reading { store, feed, .. } = *self.reading;
+        let snapshot = match self.stored.take() {
+            Some(snapshot) => snapshot,
+            None => store.snapshot()?,
+        };
+        // What does not decode is replaced at once.
+        let stored = snapshot.advisory_of(feed, &advisory.id).unwrap_or_default();
+        self.stored = Some(snapshot);
+        if stored.is_some_and(|stored| !advisory.covers(&stored)) {
+            self.narrower.insert(hash);
+        } else {
+            self.batch.push(advisory);
+        }
+        Ok(())
     }
 
-    fn has_too_many(&mut self, advisory: &Advisory) -> bool {
+    /// Counts the advisory for each of its packages. Returns those that have too many.
+    fn full_packages(&mut self, advisory: &Advisory) -> BTreeSet<PackageKey> {
         let is_malicious = advisory.is_malicious();
-        let mut most = 0;
-        for key in advisory.keys() {
+        let mut keys: BTreeSet<PackageKey> = advisory.keys().collect();
+        keys.retain(|key| {
             let count = self.by_package.entry((key.short_hash(), is_malicious)).or_default();
             *count += 1;
-            most = most.max(*count);
-        }
-        most > MAX_PER_PACKAGE
+            *count > MAX_PER_PACKAGE
+        });
+        keys
     }
 
     /// Stores the batch, and touches the names that use its packages.
     fn flush(&mut self) -> Result<(), ReadingError> {
-        let Reading { store, feed, now, is_stopped, .. } = *self.reading;
-        if is_stopped() {
-            return Err(ReadingError::Stopped);
-        }
+        let Reading { store, feed, now, .. } = *self.reading;
+        self.reading.go_on()?;
+        self.stored = None;
         let changed = store.store_advisories(feed, &self.batch, now)?;
         self.batch.clear();
+        self.changed.extend(&changed);
         self.touch(&changed)?;
-        self.changed.extend(changed);
+        self.flushed_at = (self.reading.moment)();
         Ok(())
+    }
+
+    /// Touches the names of everything that changed: entries may have come since the names were read first.
+    fn touch_all(&mut self) -> Result<(), StoreError> {
+        self.users = None;
+        let changed = std::mem::take(&mut self.changed);
+        self.touch(&changed)
     }
 
     fn touch(&mut self, changed: &HashSet<u64>) -> Result<(), StoreError> {
@@ -157,27 +216,45 @@ impl Progress<'_, '_> {
         Ok(())
     }
 
-    fn end(mut self, before: &FeedState) -> Result<FeedState, ReadingError> {
+    fn end(
+        &mut self,
+        content: &FeedContent,
+        before: &FeedState,
+    ) -> Result<FeedState, ReadingError> {
         let Reading { store, feed, now, .. } = *self.reading;
-        // Entries may have come since the names were read first.
-        self.users = None;
         if is_shrunk(before.advisories, self.kept) {
-            let changed = std::mem::take(&mut self.changed);
-            self.touch(&changed)?;
             return Err(ReadingError::Shrunk { before: before.advisories, found: self.kept });
         }
+        self.narrow(content)?;
         let (listed, hasher) = (&self.listed, &self.hasher);
         let gone =
             store.remove_advisories(feed, |id| listed.contains(&hasher.hash_one(id)), now)?;
-        let mut changed = std::mem::take(&mut self.changed);
-        changed.extend(gone);
-        self.touch(&changed)?;
+        self.changed.extend(gone);
+        self.touch_all()?;
         Ok(FeedState {
             advisories: self.kept,
-            unreadable: self.unread,
+            unreadable: std::mem::take(&mut self.unread),
             read_at: Some(now),
             since: before.since,
             ..FeedState::default()
         })
+    }
+
+    /// Reads once more the documents that affect less than what is stored, and stores them.
+    fn narrow(&mut self, content: &FeedContent) -> Result<(), ReadingError> {
+        if self.narrower.is_empty() {
+            return Ok(());
+        }
+        content.for_each(|_, document| -> Result<(), ReadingError> {
+            self.reading.go_on()?;
+            let advisory = document.ok().and_then(|json| read_osv(json).ok());
+            let is_narrower = |advisory: &Advisory| {
+                self.narrower.remove(&self.hasher.hash_one(advisory.id.as_str()))
+            };
+            let advisory = advisory.filter(is_narrower);
+            self.batch.extend(advisory.map(|advisory| advisory.at(self.reading.now)));
+            if self.batch.len() >= BATCH { self.flush() } else { Ok(()) }
+        })?;
+        self.flush()
     }
 }

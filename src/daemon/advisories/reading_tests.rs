@@ -1,10 +1,10 @@
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeSet;
 use std::path::Path;
-use std::time::SystemTime;
+use std::time::{Duration, Instant, SystemTime};
 
 use super::reading::{Reading, ReadingError};
-use crate::advisory::{FeedState, MAX_PER_PACKAGE};
+use crate::advisory::{Advisory, FeedState, MAX_PER_PACKAGE};
 use crate::model::{Name, Timestamp};
 use crate::remote::FeedContent;
 use crate::store::Store;
@@ -13,14 +13,21 @@ struct Scene {
     folder: tempfile::TempDir,
     store: Store,
     touched: RefCell<Vec<BTreeSet<Name>>>,
-    is_stopped: Cell<bool>,
+    /// Questions that are answered before the reading has to stop.
+    stops_after: Cell<usize>,
+    moment: Cell<Instant>,
+    /// The time that each document takes.
+    step: Cell<Duration>,
 }
 
 impl Scene {
     fn new() -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let store = Store::ephemeral(Timestamp::MIN).expect("a store");
-        Self { folder, store, touched: RefCell::default(), is_stopped: Cell::new(false) }
+        #[expect(clippy::disallowed_methods, reason = "any moment")]
+        let moment = Cell::new(Instant::now());
+        let (touched, stops_after) = (RefCell::default(), Cell::new(usize::MAX));
+        Self { folder, store, touched, stops_after, moment, step: Cell::default() }
     }
 
     fn put(&self, file: &str, text: &str) {
@@ -41,16 +48,28 @@ impl Scene {
         let reading = Reading {
             store: &self.store,
             feed: "feed",
-            now: Timestamp::MIN,
+            now: Timestamp::parse("2026-06-01T00:00:00Z").expect("a time"),
             touched: &|names| self.touched.borrow_mut().push(names),
-            is_stopped: &|| self.is_stopped.get(),
+            is_stopped: &|| {
+                let left = self.stops_after.get();
+                self.stops_after.set(left.saturating_sub(1));
+                left == 0
+            },
+            moment: &|| {
+                self.moment.set(self.moment.get() + self.step.get());
+                self.moment.get()
+            },
         };
         reading.read(&content, before)
     }
 
-    fn has(&self, id: &str) -> bool {
+    fn stored(&self, id: &str) -> Option<Advisory> {
         let snapshot = self.store.snapshot().expect("a snapshot");
-        snapshot.advisory_of("feed", id).expect("read").is_some()
+        snapshot.advisory_of("feed", id).expect("read")
+    }
+
+    fn has(&self, id: &str) -> bool {
+        self.stored(id).is_some()
     }
 }
 
@@ -93,15 +112,98 @@ fn reading_removes_only_at_its_end_and_only_what_no_document_may_be_about() {
         scene.put_advisory(&format!("{id}.json"), id, "npm", "x");
     }
     let before = scene.read(&FeedState::default()).expect("read");
-    scene.is_stopped.set(true);
+    scene.stops_after.set(0);
     scene.remove("A-1.json");
     assert!(matches!(scene.read(&before), Err(ReadingError::Stopped)));
     assert!(scene.has("A-1"));
-    scene.is_stopped.set(false);
+    scene.stops_after.set(usize::MAX);
     scene.put("A-2.json", "{");
     let state = scene.read(&before).expect("read");
     assert_eq!(state.advisories, 2);
     assert_eq!(["A-1", "A-2", "A-3"].map(|id| scene.has(id)), [false, true, true]);
+}
+
+const TWO: &str =
+    r#"{"package":{"ecosystem":"npm","name":"x"}},{"package":{"ecosystem":"npm","name":"y"}}"#;
+
+#[test]
+fn advisory_that_affects_less_is_stored_at_the_end_of_a_whole_reading_only() {
+    let scene = Scene::new();
+    let both = |id: &str, more: &str| format!(r#"{{"id":"{id}",{more}"affected":[{TWO}]}}"#);
+    let put = |id: &str, text: String| scene.put(&format!("{id}.json"), &text);
+    put("A-1", both("A-1", ""));
+    put("A-2", both("A-2", ""));
+    scene.put_advisory("A-3.json", "A-3", "npm", "x");
+    let before = scene.read(&FeedState::default()).expect("read");
+    scene.put_advisory("A-1.json", "A-1", "npm", "x");
+    put("A-2", both("A-2", r#""withdrawn":"2026-01-01T00:00:00Z","#));
+    put("A-3", both("A-3", ""));
+    scene.put_advisory("A-4.json", "A-4", "npm", "x");
+    let keys = |id: &str| scene.stored(id).map(|advisory| advisory.keys().count());
+    let found = || ["A-1", "A-2", "A-3"].map(|id| keys(id).expect("it is stored"));
+    // Each document is a commit of its own.
+    scene.step.set(Duration::from_secs(1));
+    scene.stops_after.set(6);
+    assert!(matches!(scene.read(&before), Err(ReadingError::Stopped)));
+    assert_eq!(found(), [2, 2, 2], "only what affects more is stored");
+    scene.stops_after.set(usize::MAX);
+    scene.read(&before).expect("read");
+    assert_eq!(found(), [1, 0, 2]);
+}
+
+#[test]
+fn withdrawal_that_is_announced_for_later_withdraws_nothing() {
+    let scene = Scene::new();
+    for (id, withdrawn) in [("A-1", "2026-01-01T00:00:00Z"), ("A-2", "2027-01-01T00:00:00Z")] {
+        let text = format!(r#"{{"id":"{id}","withdrawn":"{withdrawn}","affected":[{TWO}]}}"#);
+        scene.put(&format!("{id}.json"), &text);
+    }
+    scene.read(&FeedState::default()).expect("read");
+    let keys = ["A-1", "A-2"].map(|id| scene.stored(id).expect("stored").keys().count());
+    assert_eq!(keys, [0, 2]);
+}
+
+#[test]
+fn slow_reading_stores_what_it_has_and_stops_between_two_documents() {
+    let scene = Scene::new();
+    for id in ["A-1", "A-2", "A-3"] {
+        scene.put_advisory(&format!("{id}.json"), id, "npm", "x");
+    }
+    scene.step.set(Duration::from_millis(600));
+    scene.stops_after.set(4);
+    assert!(matches!(scene.read(&FeedState::default()), Err(ReadingError::Stopped)));
+    assert_eq!(["A-1", "A-2", "A-3"].map(|id| scene.has(id)), [true, true, false]);
+    assert_eq!(scene.touched.borrow().len(), 2);
+}
+
+#[test]
+fn reading_that_fails_touches_what_it_stored() {
+    let scene = Scene::new();
+    let before = FeedState { advisories: 5, ..FeedState::default() };
+    scene.put_advisory("a.json", "A-1", "npm", "x");
+    for file in ["b.json", "c.json", "d.json", "e.json"] {
+        scene.put(file, "{");
+    }
+    assert!(matches!(scene.read(&before), Err(ReadingError::Shrunk { found: 1, .. })));
+    assert_eq!(scene.touched.borrow().len(), 2, "after its batch, and at the failure");
+}
+
+#[test]
+fn package_that_an_advisory_repeats_counts_once_and_a_full_one_alone_is_left_out() {
+    let scene = Scene::new();
+    let repeated = vec![r#"{"package":{"ecosystem":"npm","name":"x"}}"#; 1_500].join(",");
+    scene.put("a.json", &format!(r#"{{"id":"A-1","affected":[{repeated}]}}"#));
+    let state = scene.read(&FeedState::default()).expect("read");
+    assert_eq!((state.advisories, state.unreadable.count), (1, 0));
+    for number in 0..MAX_PER_PACKAGE {
+        scene.put_advisory(&format!("b{number:05}.json"), &format!("B-{number}"), "npm", "x");
+    }
+    scene.put("z.json", &format!(r#"{{"id":"Z-1","affected":[{TWO}]}}"#));
+    let state = scene.read(&state).expect("read");
+    assert_eq!(state.unreadable.count, 2);
+    let keys: Vec<String> =
+        scene.stored("Z-1").expect("stored").keys().map(|key| key.package).collect();
+    assert_eq!(keys, ["y"]);
 }
 
 #[test]

@@ -88,7 +88,12 @@ impl Feeds {
                     now,
                     touched: &*self.touched,
                     is_stopped: &|| stop.is_cancelled(),
+                    moment: &|| Moment::now().into_std(),
                 };
+                if before.mark.take().is_some() {
+                    // If this reading fails, the next one must not take the content as known.
+                    self.store.store_feed(&feed.name, &before, now)?;
+                }
                 reading.read(&content, &before).map(|state| FeedState { mark, from, ..state })
             }
             Err(why) => Err(why),
@@ -144,6 +149,24 @@ impl Feeds {
         }
     }
 
+    /// Removes feeds that are not configured any more, after every configured one was read: they may be the same
+    /// advisories under another name.
+    fn retire(&self) -> Result<(), StoreError> {
+        let configured = &self.settings.advisory_feeds;
+        let states = self.store.snapshot()?.feeds()?;
+        let names: Vec<&str> = configured.iter().map(|feed| feed.name.as_str()).collect();
+        let is_read = |name: &&str| states.get(*name).is_some_and(|state| state.read_at.is_some());
+        let is_over = states.keys().all(|name| names.contains(&name.as_str()));
+        if is_over || !names.iter().all(is_read) {
+            return Ok(());
+        }
+        let changed = self.store.retire_feeds(&names, self.clock.now())?;
+        if !changed.is_empty() {
+            (self.touched)(self.store.snapshot()?.package_users()?.of(&changed));
+        }
+        Ok(())
+    }
+
     fn report(&self) -> Result<(), StoreError> {
         let states = self.store.snapshot()?.feeds()?;
         report_feeds(&self.store, &self.clock, &self.settings.advisory_feeds, &states);
@@ -160,10 +183,9 @@ pub(in crate::daemon) async fn read_feeds(
     stop: CancellationToken,
 ) -> Result<(), StoreError> {
     let configured = &feeds.settings.advisory_feeds;
-    let names: Vec<&str> = configured.iter().map(|feed| feed.name.as_str()).collect();
-    feeds.store.retire_feeds(&names, feeds.clock.now())?;
     let mut due = feeds.due(&feeds.store.snapshot()?.feeds()?);
     loop {
+        feeds.retire()?;
         feeds.report()?;
         let next = due.iter().enumerate().min_by_key(|(_, at)| **at);
         let Some((index, at)) = next.map(|(index, at)| (index, *at)) else {

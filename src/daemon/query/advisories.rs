@@ -90,7 +90,11 @@ impl OwnReport {
             digest: advisory.digest,
             place: advisory.place.to_string(),
             summary: advisory.advisory.summary.clone(),
-            hold: own.holds.get(&advisory.digest).cloned(),
+            // The earlier text is a file of the organisation, which is no part of the answer.
+            hold: own
+                .holds
+                .get(&advisory.digest)
+                .map(|hold| Hold { earlier: None, ..hold.clone() }),
         }
     }
 
