@@ -154,6 +154,10 @@ fn malicious_package_is_hidden_by_one_package_or_exact_versions(
 
 #[test]
 fn spellings_of_one_package_are_one() {
+    let key = |url: &str| PackageKey::of_entry("mcpb", url).expect("a type");
+    let bundle = key("https://files.example/a.mcpb");
+    assert_eq!(key("HTTPS://Files.example:443/x/../a.mcpb#part"), bundle);
+    assert_ne!(key("https://files.example/b.mcpb"), bundle);
     let advisory = osv(
         r#"{"id":"MAL-1","affected":[{"package":{"ecosystem":"PyPI","name":"Ex_x"}},{"package":{"ecosystem":"PyPI","name":"ex-x"}}]}"#,
     );
@@ -312,7 +316,16 @@ fn own_advisory_names_packages_servers_hosts_and_repositories() {
     assert!(first.names_host("mcp.example.com") && first.names_host("a.example.net."));
     assert!(!first.names_host("example.net") && !first.names_host("evilexample.net"));
     assert!(first.names_repository("git+https://www.github.com/example/wiki/"));
+    for url in [
+        "https://GitHub.com//example/%77iki/tree/main/servers",
+        "git@github.com:example/wiki.git",
+        "ssh://git@github.com/Example/Wiki",
+        "https://github.com./example/wiki.git?x#y",
+    ] {
+        assert!(first.names_repository(url), "{url}");
+    }
     assert!(!first.names_repository("https://github.com/example/wiki2"));
+    assert!(!first.names_repository("https://github.com/example"));
     assert!(effect(&first.advisory, "npm", "x", Some("1.1.0")).is_some());
 }
 

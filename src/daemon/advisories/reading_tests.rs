@@ -123,6 +123,21 @@ fn reading_removes_only_at_its_end_and_only_what_no_document_may_be_about() {
     assert_eq!(["A-1", "A-2", "A-3"].map(|id| scene.has(id)), [false, true, true]);
 }
 
+#[test]
+fn unreadable_document_without_the_name_of_an_advisory_lets_nothing_be_removed() {
+    let scene = Scene::new();
+    for id in ["A-1", "A-2", "A-3"] {
+        scene.put_advisory(&format!("the-{id}.json"), id, "npm", "x");
+    }
+    let before = scene.read(&FeedState::default()).expect("read");
+    scene.put("the-A-1.json", "{");
+    let state = scene.read(&before).expect("read");
+    assert_eq!((state.advisories, scene.has("A-1")), (2, true));
+    scene.remove("the-A-1.json");
+    scene.read(&state).expect("read");
+    assert!(!scene.has("A-1"), "no document may be about it");
+}
+
 const TWO: &str =
     r#"{"package":{"ecosystem":"npm","name":"x"}},{"package":{"ecosystem":"npm","name":"y"}}"#;
 
