@@ -24,7 +24,6 @@ impl Scene {
     fn new() -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let store = Store::ephemeral(Timestamp::MIN).expect("a store");
-        #[expect(clippy::disallowed_methods, reason = "any moment")]
         let moment = Cell::new(Instant::now());
         let (touched, stops_after) = (RefCell::default(), Cell::new(usize::MAX));
         Self { folder, store, touched, stops_after, moment, step: Cell::default() }
