@@ -86,7 +86,15 @@ impl PackageKey {
     #[must_use]
     pub fn new(ecosystem: Ecosystem, identifier: &str) -> Self {
         let package = Package::new(ecosystem.as_str(), identifier, None);
-        Self { ecosystem, package: package.key().1.to_owned() }
+        let mut package = package.key().1.to_owned();
+        if ecosystem == Ecosystem::Mcpb
+            && let Ok(mut url) = url::Url::parse(&package)
+        {
+            // A fragment names a part of the same file.
+            url.set_fragment(None);
+            package = url.into();
+        }
+        Self { ecosystem, package }
     }
 
     /// Returns the key of a package of an entry; `None` for a type that no advisory names.

@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use percent_encoding::percent_decode_str;
 use smol_str::SmolStr;
 
 use super::ecosystem::Ecosystem;
@@ -40,7 +41,7 @@ pub struct OwnAdvisories {
     pub advisories: Vec<OwnAdvisory>,
     /// The holds of those that hide nothing before an operator releases them, and the releases.
     pub holds: BTreeMap<Digest, Hold>,
-    /// What the advisories on hold said before; it stays in effect.
+    /// The earlier texts of the advisories on hold, which stay in effect.
     earlier: Vec<OwnAdvisory>,
 }
 
@@ -119,11 +120,17 @@ impl OwnAdvisory {
         })
     }
 
-    /// Returns true if it names the repository of this URL.
+    /// Returns true if it names the repository of this URL, or one that a folder of it is in.
     #[must_use]
     pub fn names_repository(&self, url: &str) -> bool {
         !self.repositories.is_empty()
-            && repository_form(url).is_some_and(|form| self.repositories.contains(&form))
+            && repository_form(url).is_some_and(|form| {
+                let is_below = |named: &String| {
+                    let below = form.strip_prefix(named.as_str());
+                    below.is_some_and(|below| below.is_empty() || below.starts_with('/'))
+                };
+                self.repositories.iter().any(is_below)
+            })
     }
 }
 
@@ -309,11 +316,20 @@ fn host(text: &str) -> Result<String, &'static str> {
 
 /// Returns host and path of the URL of a repository, in the form in which two are compared.
 fn repository_form(text: &str) -> Option<String> {
-    let url = url::Url::parse(text.strip_prefix("git+").unwrap_or(text)).ok()?;
-    let host = url.host_str()?;
-    let host = host.strip_prefix("www.").unwrap_or(host);
-    let path = url.path().trim_matches('/').to_ascii_lowercase();
-    let path = path.strip_suffix(".git").unwrap_or(&path);
-    let is_plain = matches!(url.scheme(), "https" | "http") && !path.is_empty();
-    is_plain.then(|| format!("{host}/{path}"))
+    let text = text.trim();
+    let text = text.strip_prefix("git+").unwrap_or(text);
+    // As `git` writes it: user, host and path.
+    let short = text.split_once(':').filter(|(host, _)| host.contains('@') && !host.contains('/'));
+    let url = match short {
+        Some((host, path)) => url::Url::parse(&format!("ssh://{host}/{path}")),
+        None => url::Url::parse(text),
+    };
+    let url = url.ok()?;
+    let host = url.host_str()?.trim_end_matches('.').to_ascii_lowercase();
+    let host = host.strip_prefix("www.").unwrap_or(&host);
+    let path = percent_decode_str(url.path()).decode_utf8_lossy().to_ascii_lowercase();
+    let parts = path.split(['/', '\\']).map(|part| part.strip_suffix(".git").unwrap_or(part));
+    let parts: Vec<&str> = parts.filter(|part| !matches!(*part, "" | ".")).collect();
+    let is_plain = matches!(url.scheme(), "https" | "http" | "ssh" | "git") && !parts.is_empty();
+    is_plain.then(|| format!("{host}/{}", parts.join("/")))
 }

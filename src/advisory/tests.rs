@@ -154,6 +154,10 @@ fn malicious_package_is_hidden_by_one_package_or_exact_versions(
 
 #[test]
 fn spellings_of_one_package_are_one() {
+    let key = |url: &str| PackageKey::of_entry("mcpb", url).expect("a type");
+    let bundle = key("https://files.example/a.mcpb");
+    assert_eq!(key("HTTPS://Files.example:443/x/../a.mcpb#part"), bundle);
+    assert_ne!(key("https://files.example/b.mcpb"), bundle);
     let advisory = osv(
         r#"{"id":"MAL-1","affected":[{"package":{"ecosystem":"PyPI","name":"Ex_x"}},{"package":{"ecosystem":"PyPI","name":"ex-x"}}]}"#,
     );
@@ -270,8 +274,11 @@ proptest! {
     #[test]
     fn comparing_any_texts_does_not_panic(
         bounds in prop::collection::vec("[0-9v!.a-z+-]{0,9}", 0..5),
-        version in "[0-9v!.a-z+-]{0,9}",
+        other in "[0-9v!.a-z+-]{0,9}",
+        listed in prop::option::of(any::<prop::sample::Index>()),
     ) {
+        let listed = listed.filter(|_| !bounds.is_empty()).map(|index| index.get(&bounds));
+        let version = listed.unwrap_or(&other);
         for ecosystem in [Ecosystem::Npm, Ecosystem::Pypi, Ecosystem::Nuget, Ecosystem::Go] {
             let events = bounds.iter().enumerate().map(|(index, bound)| match index % 3 {
                 0 => Event::Introduced(bound.into()),
@@ -281,10 +288,9 @@ proptest! {
             let ranges = Range::new(ecosystem, events.collect()).into_iter().collect();
             let versions = bounds.iter().map(Into::into).collect();
             let affected = Affected { ecosystem, package: "x".into(), ranges, versions };
-            if bounds.contains(&version) {
-                prop_assert_eq!(affected.compare(&[&version]), Some(Match::Certain));
-            } else {
-                let _ = affected.compare(&[&version]);
+            let found = affected.compare(&[version]);
+            if bounds.contains(version) {
+                prop_assert_eq!(found, Some(Match::Certain));
             }
         }
     }
@@ -312,7 +318,16 @@ fn own_advisory_names_packages_servers_hosts_and_repositories() {
     assert!(first.names_host("mcp.example.com") && first.names_host("a.example.net."));
     assert!(!first.names_host("example.net") && !first.names_host("evilexample.net"));
     assert!(first.names_repository("git+https://www.github.com/example/wiki/"));
+    for url in [
+        "https://GitHub.com//example/%77iki/tree/main/servers",
+        "git@github.com:example/wiki.git",
+        "ssh://git@github.com/Example/Wiki",
+        "https://github.com./example/wiki.git?x#y",
+    ] {
+        assert!(first.names_repository(url), "{url}");
+    }
     assert!(!first.names_repository("https://github.com/example/wiki2"));
+    assert!(!first.names_repository("https://github.com/example"));
     assert!(effect(&first.advisory, "npm", "x", Some("1.1.0")).is_some());
 }
 

@@ -37,6 +37,8 @@ pub enum Evidence {
     Advisory {
         advisory: String,
         hides: bool,
+        /// The digest of its text: another one is another item.
+        digest: Digest,
         about: String,
     },
     /// An own advisory on hold.

@@ -6,10 +6,10 @@ impl Evidence {
     /// Writes an item about a package of an entry.
     pub(super) fn write_package(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Advisory { advisory, hides: true, about } => {
+            Self::Advisory { advisory, hides: true, about, .. } => {
                 write!(f, "{advisory} hides it: it names {about}")
             }
-            Self::Advisory { advisory, hides: false, about } => {
+            Self::Advisory { advisory, hides: false, about, .. } => {
                 write!(f, "{advisory} concerns it: it names {about}")
             }
             Self::AdvisoryOnHold { advisory, digest } => {

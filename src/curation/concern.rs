@@ -54,14 +54,15 @@ pub(super) fn concerns<'a>(
     content: &'a ContentHead,
     now: Timestamp,
 ) -> Vec<Concern<'a>> {
+    let packages = keyed(content.facts.as_ref());
     let own = policy.advisories.effective().filter_map(|own| {
-        let (effect, about) = own_concern(own, dossier, content.facts.as_ref())?;
+        let (effect, about) = own_concern(own, dossier, content.facts.as_ref(), &packages)?;
         Some((&own.advisory, effect, about, Some(own)))
     });
-    let packages = || content.facts.iter().flat_map(|facts| &facts.packages);
     let of_feeds = dossier.advisories.iter().filter_map(|found| {
         let advisory = &found.advisory;
-        let (effect, about) = packages()
+        let (effect, about) = packages
+            .iter()
             .filter_map(|package| about(advisory, package))
             .min_by_key(|(effect, _)| *effect)?;
         Some((advisory, effect, about, None))
@@ -88,10 +89,25 @@ pub(super) fn concerns<'a>(
     found
 }
 
-fn about<'a>(advisory: &Advisory, package: &'a PackageFacts) -> Option<(Effect, About<'a>)> {
-    let PackageFacts { registry, identifier, version, .. } = package;
-    let key = PackageKey::of_entry(registry, identifier)?;
-    let (effect, matched) = advisory.effect_on(&key, identifier, version.as_deref())?;
+/// A package with its key.
+type Keyed<'a> = (PackageKey, &'a PackageFacts);
+
+/// Returns the packages that an advisory can name, each once: an entry may repeat one very often.
+fn keyed(facts: Option<&ContentFacts>) -> Vec<Keyed<'_>> {
+    let mut known = BTreeSet::new();
+    let packages = facts.into_iter().flat_map(|facts| &facts.packages);
+    let new = packages
+        .filter(|package| known.insert((&package.registry, &package.identifier, &package.version)));
+    new.filter_map(|package| {
+        Some((PackageKey::of_entry(&package.registry, &package.identifier)?, package))
+    })
+    .collect()
+}
+
+fn about<'a>(advisory: &Advisory, keyed: &Keyed<'a>) -> Option<(Effect, About<'a>)> {
+    let (key, package) = keyed;
+    let (effect, matched) =
+        advisory.effect_on(key, &package.identifier, package.version.as_deref())?;
     Some((effect, About::Package { package, matched }))
 }
 
@@ -100,6 +116,7 @@ fn own_concern<'a>(
     own: &'a OwnAdvisory,
     dossier: &Dossier,
     facts: Option<&'a ContentFacts>,
+    packages: &[Keyed<'a>],
 ) -> Option<(Effect, About<'a>)> {
     if own.selects(&dossier.name) {
         return Some((own.action, About::Server));
@@ -113,7 +130,7 @@ fn own_concern<'a>(
     if let Some(url) = facts.repository.as_ref().filter(|url| own.names_repository(url)) {
         return Some((own.action, About::Repository(url)));
     }
-    let of_packages = facts.packages.iter().filter_map(|package| {
+    let of_packages = packages.iter().filter_map(|package| {
         let (_, about) = about(&own.advisory, package)?;
         // A version that is not known never hides what is served.
         let is_certain = matches!(about, About::Package { matched: Match::Certain, .. });
@@ -135,7 +152,8 @@ pub fn hides_what_is_visible(own: &OwnAdvisory, dossier: &Dossier) -> bool {
     let visible = dossier.rows.iter().filter(|row| dossier.is_visible(&row.version));
     let contents = visible.flat_map(|row| std::iter::once(&row.content).chain(&row.others));
     contents.into_iter().any(|content| {
-        own_concern(own, dossier, content.facts.as_ref())
+        let facts = content.facts.as_ref();
+        own_concern(own, dossier, facts, &keyed(facts))
             .is_some_and(|(effect, _)| effect == Effect::Hide)
     })
 }
@@ -146,7 +164,11 @@ impl About<'_> {
     pub fn without_version(&self) -> String {
         match self {
             Self::Package { package, .. } => {
-                format!("the {} package {}", package.registry, package.identifier)
+                let PackageFacts { registry, identifier, .. } = package;
+                match PackageKey::of_entry(registry, identifier) {
+                    Some(key) => format!("the {} package {}", key.ecosystem.as_str(), key.package),
+                    None => format!("the {registry} package {identifier}"),
+                }
             }
             Self::Server => "the server".to_owned(),
             Self::Host(host) => format!("the host {host}"),

@@ -51,6 +51,7 @@ pub struct Archive {
     entries: u64,
     directory: u64,
     directory_length: u64,
+    pub(super) max_unpacked: u64,
 }
 
 /// An entry as the central directory describes it.
@@ -104,7 +105,7 @@ impl Archive {
         if entries > MAX_DOCUMENTS {
             return Err(FeedError::Documents);
         }
-        Ok(Self { file, length, entries, directory, directory_length })
+        Ok(Self { file, length, entries, directory, directory_length, max_unpacked: MAX_UNPACKED })
     }
 
     /// Returns the number of documents.
@@ -138,7 +139,7 @@ impl Archive {
             };
             // Also what is refused was unpacked.
             unpacked += (bytes.len() as u64).max(entry.packed.min(MAX_ENTRY));
-            if unpacked > MAX_UNPACKED {
+            if unpacked > self.max_unpacked {
                 return Err(FeedError::Unpacked);
             }
             let visited = visit(name, document.map(|()| bytes.as_slice()));

@@ -75,6 +75,25 @@ fn entry_that_unpacks_to_too_much_is_refused_by_itself() {
     assert_eq!(read[1].1, Ok(b"{}".to_vec()));
 }
 
+#[test]
+fn what_is_refused_counts_as_unpacked() {
+    let bomb = vec![b'0'; 2 * 1024 * 1024];
+    let bytes = packed(&[("a.json", &bomb), ("b.json", &bomb), ("c.json", &bomb)], deflated());
+    let mut archive = open(&bytes).expect("open");
+    let read = |archive: &Archive| archive.for_each(|_, _| Ok::<_, FeedError>(()));
+    assert!(read(&archive).is_ok());
+    archive.max_unpacked = 2 * 1024 * 1024;
+    assert!(matches!(read(&archive), Err(FeedError::Unpacked)));
+}
+
+#[test]
+fn entry_that_is_packed_into_too_much_is_not_unpacked() {
+    let stored = SimpleFileOptions::default().compression_method(CompressionMethod::Stored);
+    let bytes = packed(&[("a.json", &vec![b'0'; 3 * 1024 * 1024])], stored);
+    let read = documents(&bytes).expect("read");
+    assert_eq!(read[0].1, Err("more than 2097152 bytes packed".to_owned()));
+}
+
 #[rstest::rstest]
 #[case("../a.json")]
 #[case("x/../../a.json")]

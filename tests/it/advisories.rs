@@ -182,7 +182,7 @@ async fn feed_that_shrinks_or_breaks_changes_nothing_and_raises_an_alert() {
     };
     eventually("all are read", async || (count().await == 6).then_some(())).await;
     daemon.synced().await;
-    assert_eq!(daemon.get("/v0.1/servers").await.items(), [""; 0]);
+    daemon.lists(&[]).await;
 
     // A document that cannot be read says nothing about its advisory.
     place.write("feed/MAL-2026-9.json", "<html>");
@@ -240,9 +240,16 @@ async fn feed_under_another_name_ends_the_earlier_one_only_after_it_was_read() {
     })
     .await;
     daemon.synced().await;
+    daemon.lists(&[]).await;
+    // An archive of another ecosystem, or a folder of links, has nothing either.
+    place.write("later/DEBIAN-1.json", r#"{"id":"DEBIAN-1","affected":[]}"#);
+    let empty = raised(&daemon, "advisories-unreadable").await;
+    assert!(empty["detail"].to_string().contains("it has no advisory about a package"), "{empty}");
     assert_eq!(daemon.get("/v0.1/servers").await.items(), [""; 0]);
-    place.write("later.part/OTHER-1.json", &advisory("OTHER-1", "other", &json!({})));
-    std::fs::rename(place.path().join("later.part"), place.path().join("later")).expect("renamed");
+    place.write("part.json", &advisory("OTHER-1", "other", &json!({})));
+    let (part, whole) = ("part.json", "later/OTHER-1.json");
+    std::fs::rename(place.path().join(part), place.path().join(whole)).expect("renamed");
+    resolved(&daemon, "advisories-unreadable").await;
     daemon.lists(&["com.bad/wiki@1.0.0"]).await;
 }
 

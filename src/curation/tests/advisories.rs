@@ -176,6 +176,19 @@ fn waiver_admits_what_its_advisory_hides_until_it_ends() {
 }
 
 #[test]
+fn spellings_and_repetitions_of_a_package_are_one_concern() {
+    let mut dossier = advised(&[EVIL]);
+    let mut server: serde_json::Value = serde_json::from_str(SERVER).expect("JSON");
+    let package = server["packages"][0].clone();
+    server["packages"] = vec![package; 5].into();
+    dossier.rows[0].content.facts = Some(ContentFacts::of(&server.to_string()));
+    let (policy, screening) = (approving(""), Screening::default());
+    let evaluation = evaluate(&dossier, &policy, &screening, now());
+    let [concern] = evaluation.entries[0].concerns.as_slice() else { panic!("one concern") };
+    assert_eq!(concern.about.without_version(), "the pypi package example-tool");
+}
+
+#[test]
 fn snapshots_with_other_own_advisories_have_other_revisions() {
     let of = |text: &str| approving("").with_advisories(Arc::new(own(text))).revision;
     let hide = "id: EX-1\nvidimus: {action: hide, servers: [com.example/tool]}\n";

@@ -43,6 +43,10 @@ fn of_feed(feed: &AdvisoryFeed, state: &FeedState, now: Timestamp) -> Vec<Report
         let alert = ReportedAlert::new(AlertKind::AdvisoriesUnreadable, feed.name.as_str(), items);
         let count = Figure::Rows { count: unreadable.count as u64 };
         alerts.push(ReportedAlert { figures: vec![count], ..alert });
+    } else if state.read_at.is_some() && state.advisories == 0 {
+        let item = "it has no advisory about a package that servers can name".to_owned();
+        let items = [Evidence::from(item)];
+        alerts.push(ReportedAlert::new(AlertKind::AdvisoriesUnreadable, feed.name.as_str(), items));
     }
     alerts
 }

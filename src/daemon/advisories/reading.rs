@@ -52,6 +52,8 @@ struct Progress<'r, 'a> {
     /// Advisories by package, those about malicious code apart.
     by_package: HashMap<(u64, bool), u32>,
     unread: Unread,
+    /// True if it is not known which advisory a document without readable content is about: it may be any.
+    is_anonymous: bool,
     batch: Vec<Advisory>,
     /// The store as it was before the batch.
     stored: Option<Snapshot>,
@@ -87,6 +89,7 @@ impl Reading<'_> {
             kept: 0,
             by_package: HashMap::new(),
             unread: Unread::default(),
+            is_anonymous: false,
             batch: Vec::new(),
             stored: None,
             flushed_at: (self.moment)(),
@@ -118,6 +121,7 @@ impl Progress<'_, '_> {
     }
 
     fn take(&mut self, name: &str, document: Result<&[u8], String>) -> Result<(), StoreError> {
+        let feed = self.reading.feed;
         let read = document.and_then(|json| read_osv(json).map_err(|why| why.to_string()));
         let mut advisory = match read {
             Ok(advisory) => advisory.at(self.reading.now),
@@ -127,6 +131,8 @@ impl Progress<'_, '_> {
                 let id = file.strip_suffix(".json").unwrap_or(file);
                 self.listed.insert(self.hasher.hash_one(id));
                 self.unread.add(name, &why);
+                let is_stored = !matches!(self.stored()?.advisory_of(feed, id), Ok(None));
+                self.is_anonymous |= !is_stored;
                 return Ok(());
             }
         };
@@ -155,20 +161,21 @@ impl Progress<'_, '_> {
             }
         }
         self.kept += 1;
-        let Reading { store, feed, .. } = *self.reading;
-        let snapshot = match self.stored.take() {
-            Some(snapshot) => snapshot,
-            None => store.snapshot()?,
-        };
         // What does not decode is replaced at once.
-        let stored = snapshot.advisory_of(feed, &advisory.id).unwrap_or_default();
-        self.stored = Some(snapshot);
+        let stored = self.stored()?.advisory_of(feed, &advisory.id).unwrap_or_default();
         if stored.is_some_and(|stored| !advisory.covers(&stored)) {
             self.narrower.insert(hash);
         } else {
             self.batch.push(advisory);
         }
         Ok(())
+    }
+
+    fn stored(&mut self) -> Result<&Snapshot, StoreError> {
+        match self.stored {
+            Some(ref snapshot) => Ok(snapshot),
+            ref mut none => Ok(none.insert(self.reading.store.snapshot()?)),
+        }
     }
 
     /// Counts the advisory for each of its packages. Returns those that have too many.
@@ -226,10 +233,12 @@ impl Progress<'_, '_> {
             return Err(ReadingError::Shrunk { before: before.advisories, found: self.kept });
         }
         self.narrow(content)?;
-        let (listed, hasher) = (&self.listed, &self.hasher);
-        let gone =
-            store.remove_advisories(feed, |id| listed.contains(&hasher.hash_one(id)), now)?;
-        self.changed.extend(gone);
+        if !self.is_anonymous {
+            let (listed, hasher) = (&self.listed, &self.hasher);
+            let gone =
+                store.remove_advisories(feed, |id| listed.contains(&hasher.hash_one(id)), now)?;
+            self.changed.extend(gone);
+        }
         self.touch_all()?;
         Ok(FeedState {
             advisories: self.kept,

@@ -24,7 +24,6 @@ impl Scene {
     fn new() -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let store = Store::ephemeral(Timestamp::MIN).expect("a store");
-        #[expect(clippy::disallowed_methods, reason = "any moment")]
         let moment = Cell::new(Instant::now());
         let (touched, stops_after) = (RefCell::default(), Cell::new(usize::MAX));
         Self { folder, store, touched, stops_after, moment, step: Cell::default() }
@@ -121,6 +120,21 @@ fn reading_removes_only_at_its_end_and_only_what_no_document_may_be_about() {
     let state = scene.read(&before).expect("read");
     assert_eq!(state.advisories, 2);
     assert_eq!(["A-1", "A-2", "A-3"].map(|id| scene.has(id)), [false, true, true]);
+}
+
+#[test]
+fn unreadable_document_without_the_name_of_an_advisory_lets_nothing_be_removed() {
+    let scene = Scene::new();
+    for id in ["A-1", "A-2", "A-3"] {
+        scene.put_advisory(&format!("the-{id}.json"), id, "npm", "x");
+    }
+    let before = scene.read(&FeedState::default()).expect("read");
+    scene.put("the-A-1.json", "{");
+    let state = scene.read(&before).expect("read");
+    assert_eq!((state.advisories, scene.has("A-1")), (2, true));
+    scene.remove("the-A-1.json");
+    scene.read(&state).expect("read");
+    assert!(!scene.has("A-1"), "no document may be about it");
 }
 
 const TWO: &str =

@@ -155,7 +155,8 @@ impl Feeds {
         let configured = &self.settings.advisory_feeds;
         let states = self.store.snapshot()?.feeds()?;
         let names: Vec<&str> = configured.iter().map(|feed| feed.name.as_str()).collect();
-        let is_read = |name: &&str| states.get(*name).is_some_and(|state| state.read_at.is_some());
+        let has_advisories = |state: &FeedState| state.read_at.is_some() && state.advisories > 0;
+        let is_read = |name: &&str| states.get(*name).is_some_and(has_advisories);
         let is_over = states.keys().all(|name| names.contains(&name.as_str()));
         if is_over || !names.iter().all(is_read) {
             return Ok(());

@@ -11,8 +11,8 @@ use crate::daemon::runtime::revocation;
 use crate::model::{Damage, Name, Status, Timestamp, Version};
 use crate::ownership::Verdict;
 
-/// Changed files, and packages without provenance, of one entry that are listed.
-const MAX_CHANGES: usize = 64;
+/// Items of one alert about packages of a name that are listed.
+const MAX_ITEMS: usize = 64;
 
 /// Returns true if the organisation decided so itself, or another kind of alert reports it.
 fn is_expected(evidence: &Evidence<'_>) -> bool {
@@ -158,6 +158,7 @@ impl NameAlerts {
                 items.insert(Item::Advisory {
                     advisory: concern.id().to_owned(),
                     hides: concern.hides(),
+                    digest: concern.advisory.digest(),
                     about: concern.about.without_version(),
                 });
                 is_served |= entry.is_served();
@@ -172,7 +173,9 @@ impl NameAlerts {
             "" => format!("severity {}", advisory.severity.as_str()),
             summary => format!("severity {}: {summary}", advisory.severity.as_str()),
         };
-        let alert = ReportedAlert::new(AlertKind::Advisory, dossier.name.as_str(), items);
+        let count = items.len() as u64;
+        let alert = ReportedAlert::new(AlertKind::Advisory, dossier.name.as_str(), bounded(items));
+        let alert = ReportedAlert { count, ..alert };
         let alert = alert.of_namespace(dossier.name.namespace()).of_served(is_served);
         let figures = vec![Figure::Reason { text }];
         self.reported_alerts.push(ReportedAlert { figures, ..alert });
@@ -222,9 +225,7 @@ impl NameAlerts {
             }));
         }
         let count = items.len() as u64;
-        if items.len() > MAX_CHANGES {
-            items = items.into_iter().take(MAX_CHANGES).chain([Item::Unlisted]).collect();
-        }
+        let items = bounded(items);
         if count > 0 {
             let subject = format!("{name}@{}", entry.row.version);
             let alert = ReportedAlert::new(AlertKind::PackageChanged, subject, items);
@@ -243,7 +244,7 @@ impl NameAlerts {
             let change = package.provenance.as_ref()?.drift.clone()?;
             Some(Item::ProvenanceLost { package: key.to_string(), change })
         });
-        let items: BTreeSet<Item> = lost.take(MAX_CHANGES).collect();
+        let items = bounded(lost.collect());
         if !items.is_empty() {
             let subject = format!("{name}@{}", entry.row.version);
             let alert = ReportedAlert::new(AlertKind::ProvenanceLost, subject, items);
@@ -317,5 +318,28 @@ impl NameAlerts {
             let alert = ReportedAlert::new(kind, name.as_str(), [item]);
             self.reported_alerts.push(alert.of_namespace(name.namespace()).of_served(served));
         }
+    }
+}
+
+/// Returns the first items, and a note if there are more.
+fn bounded(items: BTreeSet<Item>) -> BTreeSet<Item> {
+    if items.len() <= MAX_ITEMS {
+        return items;
+    }
+    items.into_iter().take(MAX_ITEMS).chain([Item::Unlisted]).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn alert_has_a_bounded_number_of_items_and_says_if_there_are_more() {
+        let items = |count: usize| -> BTreeSet<Item> {
+            (0..count).map(|number| Item::CaseTwin { name: number.to_string() }).collect()
+        };
+        assert_eq!(bounded(items(MAX_ITEMS)), items(MAX_ITEMS));
+        let cut = bounded(items(MAX_ITEMS + 1));
+        assert!(cut.len() == MAX_ITEMS + 1 && cut.contains(&Item::Unlisted));
     }
 }
