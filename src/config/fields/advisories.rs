@@ -17,7 +17,7 @@ pub(in crate::config) const ADVISORY_FEED: Table = Table {
              documents `*.json`. A URL is asked with the `ETag` of the last answer.",
         )
         .required()
-        .example("\"https://osv-vulnerabilities.storage.googleapis.com/npm/all.zip\""),
+        .example("\"https://osv.example/npm/all.zip\""),
         Field::new("every", "duration", "The interval at which it is read.")
             .default("\"1h\"")
             .allowed("100ms to 366d")
