@@ -45,6 +45,7 @@ fuzz_target!(|input: &[u8]| {
             package: &package,
             version: "2.0.0",
             artefact: &artefact,
+            registries: &[],
             repository: other.as_ref(),
             holder: None,
         };

@@ -84,7 +84,7 @@ impl<'a> EntryPackage<'a> {
             packages.map(|facts| Self::of(facts, dossier, policy)).collect();
         if packages.iter().any(|package| package.recorded.is_some()) {
             let pins = policy.overlays.pins(dossier.name.namespace());
-            let origin = Origin::of(content, dossier, pins);
+            let origin = Origin::of(content, dossier, pins, &policy.package_urls);
             for package in &mut packages {
                 let judged = package.recorded.map(|(key, record)| origin.judge(key, record));
                 package.provenance = judged.flatten();

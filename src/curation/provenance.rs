@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::dossier::{ContentHead, Dossier};
+use super::package_urls::PackageUrls;
 use crate::artefact::{ArtefactRecord, PackageKey, PackageRecord};
 use crate::ownership::{Claim, Package, Pins, SharedHosts};
 use crate::provenance::{
@@ -19,13 +20,19 @@ pub struct PackageProvenance {
 }
 
 /// The facts of an entry that the attestations of its packages must agree with.
-pub(super) struct Origin {
+pub(super) struct Origin<'p> {
+    package_urls: &'p PackageUrls,
     repository: Option<Repository>,
     holder: Option<Holder>,
 }
 
-impl Origin {
-    pub(super) fn of(content: &ContentHead, dossier: &Dossier, pins: &Pins) -> Self {
+impl<'p> Origin<'p> {
+    pub(super) fn of(
+        content: &ContentHead,
+        dossier: &Dossier,
+        pins: &Pins,
+        package_urls: &'p PackageUrls,
+    ) -> Self {
         let stated = content.facts.as_ref().and_then(|facts| facts.repository.as_deref());
         // Only domains depend on shared hosts.
         let claim = Claim::of(dossier.name.namespace(), &SharedHosts::default());
@@ -35,7 +42,7 @@ impl Origin {
             }
             Claim::Domain { .. } | Claim::Unverifiable { .. } => None,
         };
-        Self { repository: stated.and_then(Repository::parse), holder }
+        Self { package_urls, repository: stated.and_then(Repository::parse), holder }
     }
 
     /// Judges a package; `None` if its attestations were not looked for.
@@ -45,13 +52,22 @@ impl Origin {
         record: &PackageRecord,
     ) -> Option<PackageProvenance> {
         let (package, version) = (Package::new(key.kind(), key.identifier(), None), key.version()?);
+        let base = key.base().map(String::from);
+        let listed = self.package_urls.of(key.kind());
+        let registries: Vec<&str> = listed.chain(base.as_deref()).collect();
         let (mut verdicts, mut lost) = (Vec::new(), None);
         for (name, file) in &record.files {
             let Some(attestations) = &file.attestations else { continue };
             let artefact = artefact(key, name, file);
             let (repository, holder) = (self.repository.as_ref(), self.holder.as_ref());
-            let expected =
-                Expected { package: &package, version, artefact: &artefact, repository, holder };
+            let expected = Expected {
+                package: &package,
+                version,
+                artefact: &artefact,
+                registries: &registries,
+                repository,
+                holder,
+            };
             let verdict = judge(&attestations.evidence, &expected);
             let mut earlier = attestations.earlier.iter().rev();
             let before = earlier.find_map(|evidence| build(evidence, &expected));

@@ -28,6 +28,9 @@ pub struct Expected<'e> {
     /// The exact version that the file belongs to, also if the entry names none.
     pub version: &'e str,
     pub artefact: &'e Artefact,
+    /// The URLs of the registry that was asked, and of those that the settings list: a registry attests its own
+    /// releases only.
+    pub registries: &'e [&'e str],
     /// The repository that the entry names, if it names one of a known forge.
     pub repository: Option<&'e Repository>,
     /// The account that holds the namespace, if an account does.

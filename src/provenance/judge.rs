@@ -10,8 +10,6 @@ const SLSA: [&str; 2] = ["https://slsa.dev/provenance/v0.2", "https://slsa.dev/p
 const NPM_PUBLISH: &str = "https://github.com/npm/attestation/tree/main/specs/publish/v0.1";
 const PYTHON_PUBLISH: &str = "https://docs.pypi.org/attestations/publish/v1";
 const IMAGE_SIGNATURE: &str = "https://sigstore.dev/cosign/sign/v1";
-/// The registry that signs npm's publish attestations: it attests its own releases only.
-const NPM: &str = "https://registry.npmjs.org";
 /// Characters of a text from outside in a verdict.
 const MAX_TEXT: usize = 300;
 
@@ -125,11 +123,16 @@ fn is_name_of(subject: &str, expected: &Expected<'_>) -> bool {
     }
 }
 
+fn same_url(one: &str, other: &str) -> bool {
+    one.trim_end_matches('/') == other.trim_end_matches('/')
+}
+
 fn check_release(attested: &Attested, expected: &Expected<'_>) -> Result<(), Failure> {
     let is_this = attested.release.as_ref().is_some_and(|release| {
+        let is_stated = |registry: &&str| same_url(registry, &release.registry);
         release.name == expected.package.identifier
             && release.version == expected.version
-            && release.registry.trim_end_matches('/') == NPM
+            && expected.registries.iter().any(is_stated)
     });
     let named = || match &attested.release {
         Some(release) => format!("{} {} of {}", release.name, release.version, release.registry),

@@ -52,7 +52,8 @@ impl Known {
     fn judge_evidence(&self, evidence: &Evidence) -> Verdict {
         let Self { package, version, artefact, repository, holder } = self;
         let (repository, holder) = (repository.as_ref(), holder.as_ref());
-        judge(evidence, &Expected { package, version, artefact, repository, holder })
+        let registries = &["https://python.example", "https://npm.example/"];
+        judge(evidence, &Expected { package, version, artefact, registries, repository, holder })
     }
 }
 
@@ -109,7 +110,7 @@ fn published() -> Finding {
     finding.attested.release = Some(Release {
         name: "@acme/tool".into(),
         version: "1.0".into(),
-        registry: "https://registry.npmjs.org".into(),
+        registry: "https://npm.example".into(),
     });
     finding
 }

@@ -61,6 +61,7 @@ fn sha512(bytes: &[u8]) -> ArtefactDigest {
 /// A package with one file, and what its entry says.
 struct Known<'k> {
     registry: &'k str,
+    urls: &'k [&'k str],
     name: &'k str,
     version: &'k str,
     file: Option<&'k str>,
@@ -81,6 +82,7 @@ impl Known<'_> {
             package: &package,
             version: self.version,
             artefact: &artefact,
+            registries: self.urls,
             repository: repository.as_ref(),
             holder: self.holder.as_ref(),
         };
@@ -103,6 +105,7 @@ fn provenance_verifies_the_package_of_its_repository_and_no_other() {
     let document = json!({"attestations": [{"bundle": bundle}]});
     let known = || Known {
         registry: "npm",
+        urls: &[],
         name: "sigstore",
         version: "2.0.0",
         file: None,
@@ -173,6 +176,14 @@ fn every_failing_case_of_the_conformance_set_is_refused_and_no_other() {
     );
 }
 
+/// Returns the registry that a publish attestation names.
+fn stated_registry(bundle: &Value) -> String {
+    let payload = bundle["dsseEnvelope"]["payload"].as_str().expect("text");
+    let attested: Value =
+        serde_json::from_slice(&STANDARD.decode(payload).expect("base64")).expect("JSON");
+    attested["predicate"]["registry"].as_str().expect("a URL").to_owned()
+}
+
 #[test]
 fn npm_release_verifies_with_the_attestation_of_its_registry() {
     let Some((_folder, root)) = material() else { return };
@@ -186,8 +197,10 @@ fn npm_release_verifies_with_the_attestation_of_its_registry() {
         let of = |bundle: &Value| json!({"predicateType": "any", "bundle": bundle});
         json!({"attestations": [of(published), of(&provenance)]})
     };
+    let url = stated_registry(&published);
     let known = Known {
         registry: "npm",
+        urls: &[&url],
         name: "sigstore",
         version: "1.3.0",
         file: None,
@@ -236,8 +249,7 @@ fn npm_release_verifies_with_the_attestation_of_its_registry() {
     let mut edited = published.clone();
     let payload = &mut edited["dsseEnvelope"]["payload"];
     let text = STANDARD.decode(payload.as_str().expect("text")).expect("base64");
-    let text =
-        String::from_utf8(text).expect("text").replace("registry.npmjs.org", "other.example");
+    let text = String::from_utf8(text).expect("text").replace(&url, "https://other.example");
     *payload = json!(STANDARD.encode(text));
     let refusal = refused(known.judge(Form::Npm, &document(&edited), &embedded()));
     assert_eq!(refusal, Refusal::Signature);
@@ -245,6 +257,12 @@ fn npm_release_verifies_with_the_attestation_of_its_registry() {
     let others = [
         Known { version: "1.3.1", digests: known.digests.clone(), holder: None, ..known },
         Known { name: "sigstor", digests: known.digests.clone(), holder: None, ..known },
+        Known {
+            urls: &["https://other.example"],
+            digests: known.digests.clone(),
+            holder: None,
+            ..known
+        },
     ];
     for other in others {
         let verdict = other.judge(Form::Npm, &document(&published), &embedded());
@@ -263,6 +281,7 @@ fn files_of_pypi_verify_by_the_provenance_that_it_serves() {
     };
     let known = |name, version, file, repository| Known {
         registry: "pypi",
+        urls: &[],
         name,
         version,
         file: Some(file),
