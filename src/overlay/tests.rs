@@ -25,6 +25,15 @@ pub(super) fn set(yaml: &str) -> OverlaySet {
     read(&[Source::new("x.yaml", yaml)], &context()).into()
 }
 
+/// Checks that a rule, in which `DIG` stands for a digest, has the wanted finding and no other; none if it is empty.
+fn assert_finding(fields: &str, wanted: &str) {
+    const DIGEST: &str =
+        "'sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855'";
+    let findings = lint(&server(&fields.replace("DIG", DIGEST)));
+    assert_eq!(findings.len(), usize::from(!wanted.is_empty()), "{findings:#?}");
+    assert!(findings.iter().all(|found| found.contains(wanted)), "{findings:#?}");
+}
+
 fn server(fields: &str) -> String {
     format!("servers:\n  - {{{fields}}}\n")
 }
@@ -611,11 +620,7 @@ fn contents_list_versions_that_the_rule_selects_with_full_digests(
     #[case] fields: &str,
     #[case] wanted: &str,
 ) {
-    const DIGEST: &str =
-        "'sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855'";
-    let findings = lint(&server(&fields.replace("DIG", DIGEST)));
-    assert_eq!(findings.len(), usize::from(!wanted.is_empty()), "{findings:#?}");
-    assert!(findings.iter().all(|found| found.contains(wanted)), "{findings:#?}");
+    assert_finding(fields, wanted);
 }
 
 #[rstest]
@@ -647,11 +652,7 @@ fn artefacts_pin_files_of_one_version_by_usable_digests(
     #[case] fields: &str,
     #[case] wanted: &str,
 ) {
-    const DIGEST: &str =
-        "'sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855'";
-    let findings = lint(&server(&fields.replace("DIG", DIGEST)));
-    assert_eq!(findings.len(), usize::from(!wanted.is_empty()), "{findings:#?}");
-    assert!(findings.iter().all(|found| found.contains(wanted)), "{findings:#?}");
+    assert_finding(fields, wanted);
 }
 
 #[test]

@@ -2,7 +2,8 @@
 
 use std::fs;
 
-use crate::support::daemon::{Workplace, text};
+use crate::support::commands::{done, ran};
+use crate::support::daemon::Workplace;
 use crate::support::registry::Row;
 use crate::support::upstream::Upstream;
 use crate::support::wait::eventually;
@@ -15,18 +16,6 @@ async fn mirrored(versions: &[&str]) -> (Upstream, Workplace) {
     let place = Workplace::new(&upstream.url);
     done(&place, &["sync"]);
     (upstream, place)
-}
-
-/// Returns the exit code and everything printed.
-fn ran(place: &Workplace, arguments: &[&str]) -> (Option<i32>, String) {
-    let output = place.run(arguments);
-    (output.status.code(), text(&output.stdout) + &text(&output.stderr))
-}
-
-fn done(place: &Workplace, arguments: &[&str]) -> String {
-    let (code, out) = ran(place, arguments);
-    assert_eq!(code, Some(0), "{arguments:?}: {out}");
-    out
 }
 
 fn approve(place: &Workplace, subject: &str) -> String {

@@ -3,17 +3,13 @@
 
 use serde_json::Value;
 
-use crate::support::daemon::{Workplace, text};
+use crate::support::commands::ran;
+use crate::support::daemon::Workplace;
 use crate::support::registry::Row;
 use crate::support::upstream::Upstream;
 use crate::support::wait::eventually;
 
 const WIDE: &str = "servers: [{name: com.a/*, approval: {state: approved, reviewed: 2026-03-01, expires: 2099-01-01}}]";
-
-fn ran(place: &Workplace, arguments: &[&str]) -> (Option<i32>, String) {
-    let output = place.run(arguments);
-    (output.status.code(), text(&[output.stdout, output.stderr].concat()))
-}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_is_known_before_an_upstream_has_answered() {

@@ -2,18 +2,13 @@
 
 use std::net::TcpListener;
 
-use crate::support::daemon::{Workplace, text};
+use crate::support::commands::ran;
+use crate::support::daemon::Workplace;
 use crate::support::registry::Row;
 use crate::support::upstream::Upstream;
 use serde_json::Value;
 
 const APPROVE: &str = "servers: [{name: a.b/c, tier: 2, owner: me, approval: {state: approved, reviewed: 2026-03-01, expires: 2099-01-01}}]";
-
-/// Returns the exit code and everything printed.
-fn ran(place: &Workplace, arguments: &[&str]) -> (Option<i32>, String) {
-    let output = place.run(arguments);
-    (output.status.code(), text(&output.stdout) + &text(&output.stderr))
-}
 
 #[rstest::rstest]
 #[case(&["--nonsense"])]

@@ -7,6 +7,7 @@ use std::process::Stdio;
 
 use serde_json::Value;
 
+use crate::support::commands::{done, ran};
 use crate::support::daemon::{Workplace, text};
 use crate::support::registry::Row;
 use crate::support::skip::skipped;
@@ -42,18 +43,6 @@ fn files(place: &Workplace) -> BTreeMap<String, String> {
             (name, text)
         })
         .collect()
-}
-
-/// Returns the exit code and everything printed.
-fn ran(place: &Workplace, arguments: &[&str]) -> (Option<i32>, String) {
-    let output = place.run(arguments);
-    (output.status.code(), text(&output.stdout) + &text(&output.stderr))
-}
-
-fn done(place: &Workplace, arguments: &[&str]) -> String {
-    let (code, out) = ran(place, arguments);
-    assert_eq!(code, Some(0), "{arguments:?}: {out}");
-    out
 }
 
 /// Runs a command that must be refused and change no file.

@@ -2,9 +2,8 @@ use std::sync::Arc;
 
 use axum::extract::{Path, State};
 use axum::{Extension, Json};
-use serde::Deserialize;
 
-use super::params::{Asked, read_decision};
+use super::params::{Asked, DecisionQuery, read_decision};
 use super::state::{Operator, blocking};
 use crate::advisory::{Hold, ReleaseRequest};
 use crate::api::problem::Problem;
@@ -31,25 +30,12 @@ pub(super) async fn one(
     found.map(Json).ok_or(Problem::UnknownAdvisory)
 }
 
-/// The parameters of a release.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct ReleaseQuery {
-    /// The digest that was shown.
-    #[serde(default)]
-    seen: String,
-    #[serde(default)]
-    by: String,
-    #[serde(default)]
-    reason: String,
-}
-
 /// Lets an own advisory on hold take effect.
 pub(super) async fn release(
     State(state): Operator,
     Extension(actor): Extension<Actor>,
     Path(id): Path<String>,
-    Asked(ReleaseQuery { seen, by, reason }): Asked<ReleaseQuery>,
+    Asked(DecisionQuery { seen, by, reason }): Asked<DecisionQuery>,
 ) -> Result<Json<Hold>, Problem> {
     let digest = read_decision(&seen, &by, &reason)?;
     let decision = ReleaseRequest { id, digest, by, reason };

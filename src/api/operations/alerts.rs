@@ -4,7 +4,7 @@ use axum::extract::{Path, State};
 use axum::{Extension, Json};
 use serde::Deserialize;
 
-use super::params::{Asked, read_decision};
+use super::params::{Asked, DecisionQuery, read_decision};
 use super::state::{Operator, blocking};
 use crate::alert::AlertReport;
 use crate::api::problem::Problem;
@@ -38,24 +38,11 @@ pub(super) async fn redeliver(
     blocking(state, write).await
 }
 
-/// The parameters of an acknowledgement.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct AckQuery {
-    /// The digest of the evidence that was shown.
-    #[serde(default)]
-    seen: String,
-    #[serde(default)]
-    by: String,
-    #[serde(default)]
-    reason: String,
-}
-
 pub(super) async fn acknowledge(
     State(state): Operator,
     Extension(actor): Extension<Actor>,
     Path(id): Path<String>,
-    Asked(AckQuery { seen, by, reason }): Asked<AckQuery>,
+    Asked(DecisionQuery { seen, by, reason }): Asked<DecisionQuery>,
 ) -> Result<Json<AlertReport>, Problem> {
     let seen = read_decision(&seen, &by, &reason)?;
     let write =

@@ -2,6 +2,7 @@ use axum::extract::{FromRequestParts, Query, Request};
 use axum::http::request::Parts;
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
+use serde::Deserialize;
 
 use crate::alert::parse_seen;
 use crate::api::problem::Problem;
@@ -54,6 +55,19 @@ impl<T: serde::de::DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Ask
 /// Reads the name of a server in a path.
 pub(super) fn name_of(text: &str) -> Result<Name, Problem> {
     Name::parse(text).map_err(|bad| Problem::BadRequest(bad.to_string()))
+}
+
+/// The parameters of a decision of a person.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct DecisionQuery {
+    /// The digest of what was shown.
+    #[serde(default)]
+    pub(super) seen: String,
+    #[serde(default)]
+    pub(super) by: String,
+    #[serde(default)]
+    pub(super) reason: String,
 }
 
 /// Reads what the decision of a person has to state.

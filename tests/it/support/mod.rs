@@ -1,5 +1,6 @@
 //! The set-up of the tests: a folder with a daemon, and doubles of the services that it asks.
 
+pub(crate) mod commands;
 pub(crate) mod corpus;
 pub(crate) mod daemon;
 pub(crate) mod dns;
