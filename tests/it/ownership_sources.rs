@@ -1,37 +1,20 @@
 //! Ownership sources: how answers of DNS, web servers, GitHub and package registries are interpreted.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use crate::support::dns::{Dns, Say};
 use crate::support::forge::Forge;
+use crate::support::lookups::{loopback_only, settings};
 use url::Url;
 use vidimus::model::Digest;
 use vidimus::ownership::{
-    Claim, Declaration, ForgeAnswer, Hint, KeyLookup, Lookup, Named, Offer, PackageRegistries,
-    SharedHosts,
+    Claim, Declaration, ForgeAnswer, Hint, KeyLookup, Lookup, Named, Offer, SharedHosts,
 };
 use vidimus::remote::{Asking, OwnershipSources, Reach, SourceSettings, Trouble};
 
 const KEY: &str = "v=MCPv1; k=ed25519; p=JQtzW6e9n99dtRf5H8cV1WJkGltm1csHCCYlVSLvIEE=";
 const OTHER: &str = "v=MCPv1; k=ed25519; p=eZKrGXQmBODTj/0Pt7Y+8LyKxuurR4vbbGJ4xU1TU5I=";
-
-fn loopback_only(address: IpAddr) -> bool {
-    address == IpAddr::from([127, 0, 0, 1])
-}
-
-fn settings(resolvers: &[SocketAddr], forge: &str) -> SourceSettings {
-    SourceSettings {
-        resolvers: resolvers.to_vec(),
-        github: Url::parse(forge).expect("a URL"),
-        github_token: None,
-        packages: PackageRegistries::default(),
-        internal_domains: Vec::new(),
-        proxy: None,
-        ca_files: Vec::new(),
-        reach: Reach { port: 9, admits: loopback_only },
-    }
-}
 
 fn asking() -> Asking {
     Asking::new(9, tokio::time::Instant::now() + std::time::Duration::from_secs(60))

@@ -1,33 +1,17 @@
 //! Package registries: how their answers about the files of a package are interpreted.
 
-use std::net::IpAddr;
 use std::sync::Arc;
 
 use url::Url;
 use vidimus::artefact::{Checksum, PackageKey, PackageLookup};
 use vidimus::model::Digest;
-use vidimus::ownership::PackageRegistries;
-use vidimus::remote::{
-    AttestationAnswer, OwnershipSources, Packages as Client, Reach, SourceSettings,
-};
+use vidimus::remote::{AttestationAnswer, OwnershipSources, Packages as Client};
 
+use crate::support::lookups::settings;
 use crate::support::packages::{Packages, Say, integrity};
 
-fn loopback_only(address: IpAddr) -> bool {
-    address == IpAddr::from([127, 0, 0, 1])
-}
-
 fn client(registry: &Packages) -> Arc<Client> {
-    let settings = SourceSettings {
-        resolvers: vec!["127.0.0.1:9".parse().expect("an address")],
-        github: Url::parse(&registry.url).expect("a URL"),
-        github_token: None,
-        packages: PackageRegistries::default(),
-        internal_domains: Vec::new(),
-        proxy: None,
-        ca_files: Vec::new(),
-        reach: Reach { port: 9, admits: loopback_only },
-    };
+    let settings = settings(&["127.0.0.1:9".parse().expect("an address")], &registry.url);
     OwnershipSources::new(&settings).expect("sources").packages()
 }
 

@@ -7,6 +7,7 @@ pub(crate) mod dns;
 pub(crate) mod document;
 pub(crate) mod folder;
 pub(crate) mod forge;
+pub(crate) mod lookups;
 pub(crate) mod packages;
 pub(crate) mod reader;
 pub(crate) mod recipient;
