@@ -23,7 +23,21 @@ pub(crate) struct Decision {
     pub(crate) views: BTreeSet<String>,
     /// The first 8 digits of the digest of the evaluated content.
     pub(crate) content: String,
+    /// The explanation of the version as it was printed, for a reader of a difference.
+    pub(crate) printed: Printed,
 }
+
+/// A text that is not compared: it holds times and ages.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Printed(pub(crate) String);
+
+impl PartialEq for Printed {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
+}
+
+impl Eq for Printed {}
 
 pub(crate) type Gates = BTreeMap<Key, &'static str>;
 pub(crate) type Decisions = BTreeMap<Key, Decision>;
@@ -142,7 +156,8 @@ fn explained(explanation: &Value, decisions: &mut Decisions) {
         let is_served = version["served"].as_bool().expect("a word");
         assert_eq!(is_served, failed == SERVED, "{name}: {version}");
         let key = key(version, &name, failed == WELL_FORMED);
-        decisions.insert(key, Decision { gate: failed, views, content });
+        let printed = Printed(version.to_string());
+        decisions.insert(key, Decision { gate: failed, views, content, printed });
     }
 }
 

@@ -90,7 +90,11 @@ fn decisions_match_the_record() {
     let found: BTreeSet<&str> = lines.iter().copied().collect();
     let mut differences: Vec<String> = Vec::new();
     differences.extend(recorded.difference(&found).map(|line| format!("- {line}")));
-    differences.extend(found.difference(&recorded).map(|line| format!("+ {line}")));
+    let printed = |line: &str| reports.iter().find_map(|report| report.printed.get(line));
+    let added = found.difference(&recorded);
+    differences.extend(
+        added.map(|line| format!("+ {line}\n    {}", printed(line).map_or("", String::as_str))),
+    );
     for line in reports.iter().flat_map(|report| &report.disagreements) {
         if !DISAGREEMENTS.iter().any(|(known, _)| line.starts_with(known)) {
             differences.push(format!("disagreement: {line}"));

@@ -10,16 +10,19 @@ use super::stage::{Outcome, shown_by};
 use super::world::World;
 
 /// The results of one world.
+#[derive(Default)]
 pub(crate) struct Report {
     /// The lines of the record.
     pub(crate) lines: Vec<String>,
+    /// The explanation of each line.
+    pub(crate) printed: BTreeMap<String, String>,
     /// Differences between the ways to ask.
     pub(crate) disagreements: Vec<String>,
 }
 
 /// Compares the answers about a world, and returns its lines for the record.
 pub(crate) fn report(world: &World, outcome: &Outcome) -> Report {
-    let mut report = Report { lines: Vec::new(), disagreements: Vec::new() };
+    let mut report = Report::default();
     let mut disagree = |key: &Key, what: String| {
         let Key { name, version, upstream, .. } = key;
         report
@@ -56,7 +59,13 @@ pub(crate) fn report(world: &World, outcome: &Outcome) -> Report {
             disagree(&key_of(entry), format!("explained {views:?}, and not served"));
         }
     }
-    report.lines = keys.iter().map(|key| line(world, outcome, key)).collect();
+    for key in keys {
+        let line = line(world, outcome, key);
+        if let Some(decision) = outcome.daemon_explained.get(key) {
+            report.printed.insert(line.clone(), decision.printed.0.clone());
+        }
+        report.lines.push(line);
+    }
     report.lines.sort();
     report
 }

@@ -78,7 +78,8 @@ impl Row {
     }
 }
 
-/// Returns the present time, as rows have it.
+/// Returns the present time to the microsecond, as rows have it: a review dated in whole seconds covers nothing that came
+/// in its own second.
 pub(crate) fn now() -> String {
-    vidimus::daemon::Clock::system().to_string()
+    vidimus::daemon::Clock::system().to_rfc3339()
 }
