@@ -187,6 +187,8 @@ fn script(
     script.extend(policy::Policy::last_steps(traits));
     script.extend(plot.last());
     script.push(Step::Clock(traits.end));
+    // Before the daemon would: its answers must not depend on which of them is first, a run or a question.
+    script.push(Step::Sync { full: false });
     if traits.ownership {
         // A daemon may have looked up the namespaces since, without an answer.
         script.push(Step::Verdicts(policy.verdicts.clone()));
