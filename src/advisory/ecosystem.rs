@@ -77,12 +77,12 @@ impl fmt::Display for Ecosystem {
 
 /// The name of a package in the normal form of its ecosystem; an image without its tag and digest.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct PackageKey {
+pub struct EcosystemPackage {
     pub ecosystem: Ecosystem,
     pub package: String,
 }
 
-impl PackageKey {
+impl EcosystemPackage {
     #[must_use]
     pub fn new(ecosystem: Ecosystem, identifier: &str) -> Self {
         let package = Package::new(ecosystem.as_str(), identifier, None);
@@ -113,7 +113,7 @@ impl PackageKey {
     }
 }
 
-impl fmt::Display for PackageKey {
+impl fmt::Display for EcosystemPackage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} {}", self.ecosystem, crate::model::Escaped(&self.package))
     }

@@ -29,7 +29,7 @@ mod raw;
 mod record;
 
 pub use document::{MAX_BYTES, Unreadable, read_osv};
-pub use ecosystem::{Ecosystem, PackageKey};
+pub use ecosystem::{Ecosystem, EcosystemPackage};
 pub use feed::{FeedFailure, FeedState, MAX_PER_PACKAGE, Unread, is_shrunk};
 pub use fields::file_format;
 pub use hold::{EarlierText, Hold, Release, ReleaseRequest, must_hold};

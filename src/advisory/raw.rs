@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use smol_str::SmolStr;
 
 use super::cvss::base_score;
-use super::ecosystem::{Ecosystem, PackageKey};
+use super::ecosystem::{Ecosystem, EcosystemPackage};
 use super::range::{Event, Range};
 use super::record::{Advisory, Affected, Severity};
 use crate::model::{Timestamp, is_hidden};
@@ -148,7 +148,7 @@ impl RawAffected {
     fn normal_form(&self) -> (&str, String) {
         match Ecosystem::of_osv(&self.ecosystem) {
             Some(ecosystem) => {
-                (ecosystem.as_str(), PackageKey::new(ecosystem, &self.package).package)
+                (ecosystem.as_str(), EcosystemPackage::new(ecosystem, &self.package).package)
             }
             None => (&self.ecosystem, self.package.clone()),
         }
@@ -194,7 +194,7 @@ impl RawAffected {
         if ranges.is_empty() && versions.is_empty() {
             return Ok(None);
         }
-        let package = PackageKey::new(ecosystem, &package).package;
+        let package = EcosystemPackage::new(ecosystem, &package).package;
         let versions = versions.into_iter().map(SmolStr::from).collect();
         Ok(Some(Affected { ecosystem, package, ranges, versions }))
     }

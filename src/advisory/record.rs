@@ -1,7 +1,7 @@
 use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
 
-use super::ecosystem::{Ecosystem, PackageKey, versions_of};
+use super::ecosystem::{Ecosystem, EcosystemPackage, versions_of};
 use super::range::{Ordered, Range, has_version};
 use crate::model::{Digest, Timestamp};
 
@@ -110,7 +110,7 @@ impl Advisory {
     }
 
     /// Returns the packages that it affects; none if it is withdrawn.
-    pub fn keys(&self) -> impl Iterator<Item = PackageKey> {
+    pub fn keys(&self) -> impl Iterator<Item = EcosystemPackage> {
         let affected = self.affected.iter().filter(|_| self.withdrawn.is_none());
         affected.map(Affected::key)
     }
@@ -135,7 +135,7 @@ impl Advisory {
     #[must_use]
     pub fn effect_on(
         &self,
-        key: &PackageKey,
+        key: &EcosystemPackage,
         identifier: &str,
         version: Option<&str>,
     ) -> Option<(Effect, Match)> {
@@ -163,11 +163,11 @@ impl Advisory {
 
 impl Affected {
     #[must_use]
-    pub fn key(&self) -> PackageKey {
-        PackageKey { ecosystem: self.ecosystem, package: self.package.clone() }
+    pub fn key(&self) -> EcosystemPackage {
+        EcosystemPackage { ecosystem: self.ecosystem, package: self.package.clone() }
     }
 
-    fn is_about(&self, key: &PackageKey) -> bool {
+    fn is_about(&self, key: &EcosystemPackage) -> bool {
         self.ecosystem == key.ecosystem && self.package == key.package
     }
 

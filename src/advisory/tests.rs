@@ -21,7 +21,7 @@ fn effect(
     name: &str,
     version: Option<&str>,
 ) -> Option<(Effect, Match)> {
-    advisory.effect_on(&PackageKey::of_entry(kind, name).expect("a kind"), name, version)
+    advisory.effect_on(&EcosystemPackage::of_entry(kind, name).expect("a kind"), name, version)
 }
 
 #[rstest::rstest]
@@ -154,7 +154,7 @@ fn malicious_package_is_hidden_by_one_package_or_exact_versions(
 
 #[test]
 fn spellings_of_one_package_are_one() {
-    let key = |url: &str| PackageKey::of_entry("mcpb", url).expect("a type");
+    let key = |url: &str| EcosystemPackage::of_entry("mcpb", url).expect("a type");
     let bundle = key("https://files.example/a.mcpb");
     assert_eq!(key("HTTPS://Files.example:443/x/../a.mcpb#part"), bundle);
     assert_ne!(key("https://files.example/b.mcpb"), bundle);

@@ -7,7 +7,7 @@ use std::fmt;
 use super::dossier::{ContentHead, Dossier};
 use super::facts::{ContentFacts, PackageFacts};
 use super::policy::PolicySnapshot;
-use crate::advisory::{Advisory, Effect, Match, OwnAdvisory, PackageKey};
+use crate::advisory::{Advisory, EcosystemPackage, Effect, Match, OwnAdvisory};
 use crate::model::{Escaped, Timestamp};
 use crate::overlay::{EffectivePolicy, Waive};
 
@@ -90,7 +90,7 @@ pub(super) fn concerns<'a>(
 }
 
 /// A package with its key.
-type Keyed<'a> = (PackageKey, &'a PackageFacts);
+type Keyed<'a> = (EcosystemPackage, &'a PackageFacts);
 
 /// Returns the packages that an advisory can name, each once: an entry may repeat one very often.
 fn keyed(facts: Option<&ContentFacts>) -> Vec<Keyed<'_>> {
@@ -99,7 +99,7 @@ fn keyed(facts: Option<&ContentFacts>) -> Vec<Keyed<'_>> {
     let new = packages
         .filter(|package| known.insert((&package.registry, &package.identifier, &package.version)));
     new.filter_map(|package| {
-        Some((PackageKey::of_entry(&package.registry, &package.identifier)?, package))
+        Some((EcosystemPackage::of_entry(&package.registry, &package.identifier)?, package))
     })
     .collect()
 }
@@ -165,7 +165,7 @@ impl About<'_> {
         match self {
             Self::Package { package, .. } => {
                 let PackageFacts { registry, identifier, .. } = package;
-                match PackageKey::of_entry(registry, identifier) {
+                match EcosystemPackage::of_entry(registry, identifier) {
                     Some(key) => format!("the {} package {}", key.ecosystem.as_str(), key.package),
                     None => format!("the {registry} package {identifier}"),
                 }

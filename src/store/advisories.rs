@@ -10,7 +10,7 @@ use super::tables::{
     ADVISED_PACKAGES, ADVISORIES, ADVISORY_FEEDS, ADVISORY_HOLDS, Bytes, OWN_ADVISORIES, Row,
 };
 use super::{Rows, Snapshot, Store, StoreError, codec};
-use crate::advisory::{Advisory, FeedAdvisory, FeedState, Hold, MAX_PER_PACKAGE, PackageKey};
+use crate::advisory::{Advisory, EcosystemPackage, FeedAdvisory, FeedState, Hold, MAX_PER_PACKAGE};
 use crate::curation::Dossier;
 use crate::lint::Source;
 use crate::model::{Digest, Name, Timestamp};
@@ -231,7 +231,7 @@ impl Snapshot {
             .collect();
         let mut found: BTreeSet<(String, String)> = BTreeSet::new();
         for (kind, identifier) in packages {
-            let Some(key) = PackageKey::of_entry(kind, identifier) else { continue };
+            let Some(key) = EcosystemPackage::of_entry(kind, identifier) else { continue };
             if self.advised.contains(key.short_hash(), || self.advised_hashes())? {
                 found.extend(self.about_package(&key)?);
             }
@@ -251,7 +251,7 @@ impl Snapshot {
     /// Returns the feeds and ids of the advisories about a package.
     pub(super) fn about_package(
         &self,
-        key: &PackageKey,
+        key: &EcosystemPackage,
     ) -> Result<Vec<(String, String)>, StoreError> {
         let (ecosystem, package) = (key.ecosystem.as_str(), key.package.as_str());
         let end = after(package);
@@ -273,7 +273,7 @@ impl Snapshot {
             let (ecosystem, package, _) = key.value();
             // The key has the normal form already.
             let Some(ecosystem) = crate::advisory::Ecosystem::of_type(ecosystem) else { continue };
-            let hash = PackageKey { ecosystem, package: package.to_owned() }.short_hash();
+            let hash = EcosystemPackage { ecosystem, package: package.to_owned() }.short_hash();
             if hashes.last() != Some(&hash) {
                 hashes.push(hash);
             }
@@ -339,7 +339,7 @@ impl Snapshot {
             let (key, value) = row?;
             let facts = codec::read_facts(value.value()).and_then(|kept| kept.decode());
             for package in facts.iter().flat_map(|facts| &facts.packages) {
-                let key_of = PackageKey::of_entry(&package.registry, &package.identifier);
+                let key_of = EcosystemPackage::of_entry(&package.registry, &package.identifier);
                 let (Some(package), Ok(name)) = (key_of, Name::parse(key.value().1)) else {
                     continue;
                 };

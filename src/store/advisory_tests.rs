@@ -1,7 +1,7 @@
 use std::collections::{BTreeMap, HashSet};
 
 use super::*;
-use crate::advisory::{Advisory, FeedState, PackageKey, read_osv};
+use crate::advisory::{Advisory, EcosystemPackage, FeedState, read_osv};
 use crate::model::Timestamp;
 
 fn advisory(id: &str, packages: &[&str], more: &str) -> Advisory {
@@ -16,7 +16,7 @@ fn advisory(id: &str, packages: &[&str], more: &str) -> Advisory {
 }
 
 fn hash(package: &str) -> u64 {
-    PackageKey::of_entry("npm", package).expect("a type").short_hash()
+    EcosystemPackage::of_entry("npm", package).expect("a type").short_hash()
 }
 
 fn hashes(packages: &[&str]) -> HashSet<u64> {
@@ -27,7 +27,7 @@ fn hashes(packages: &[&str]) -> HashSet<u64> {
 fn is_advised(store: &Store, package: &str) -> bool {
     let snapshot = store.snapshot().expect("a snapshot");
     let may_be = snapshot.advised.contains(hash(package), || snapshot.advised_hashes());
-    let key = PackageKey::of_entry("npm", package).expect("a type");
+    let key = EcosystemPackage::of_entry("npm", package).expect("a type");
     may_be.expect("read") && !snapshot.about_package(&key).expect("read").is_empty()
 }
 

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use thiserror::Error;
 
 use crate::advisory::{
-    Advisory, FeedState, MAX_PER_PACKAGE, PackageKey, Unread, is_shrunk, read_osv,
+    Advisory, EcosystemPackage, FeedState, MAX_PER_PACKAGE, Unread, is_shrunk, read_osv,
 };
 use crate::model::{Name, Timestamp};
 use crate::remote::{DownloadError, FeedContent, FeedError};
@@ -179,9 +179,9 @@ impl Progress<'_, '_> {
     }
 
     /// Counts the advisory for each of its packages. Returns those that have too many.
-    fn full_packages(&mut self, advisory: &Advisory) -> BTreeSet<PackageKey> {
+    fn full_packages(&mut self, advisory: &Advisory) -> BTreeSet<EcosystemPackage> {
         let is_malicious = advisory.is_malicious();
-        let mut keys: BTreeSet<PackageKey> = advisory.keys().collect();
+        let mut keys: BTreeSet<EcosystemPackage> = advisory.keys().collect();
         keys.retain(|key| {
             let count = self.by_package.entry((key.short_hash(), is_malicious)).or_default();
             *count += 1;
