@@ -17,11 +17,13 @@
 //! # Absent on purpose
 //! No score of CVSS 4, which needs a table of 270 vectors: such an advisory states its severity in a word, or has none.
 
+mod comparable;
 mod cvss;
 mod document;
 mod ecosystem;
 mod feed;
 mod fields;
+mod found;
 mod hold;
 mod own;
 mod range;
@@ -32,10 +34,11 @@ pub use document::{MAX_BYTES, Unreadable, read_osv};
 pub use ecosystem::{Ecosystem, EcosystemPackage};
 pub use feed::{FeedFailure, FeedState, MAX_PER_PACKAGE, Unread, is_shrunk};
 pub use fields::file_format;
+pub use found::{FeedAdvisory, FoundAdvisories};
 pub use hold::{EarlierText, Hold, Release, ReleaseRequest, must_hold};
 pub use own::{Action, OwnAdvisories, OwnAdvisory, read_own};
 pub use range::{Event, Range};
-pub use record::{Advisory, Affected, Effect, FeedAdvisory, Match, Severity};
+pub use record::{Advisory, Affected, Effect, Match, Severity, is_malicious};
 
 #[cfg(test)]
 mod tests;

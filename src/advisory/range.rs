@@ -21,6 +21,17 @@ pub enum Event {
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Range(Vec<Event>);
 
+/// The bounds of a range, ready for comparison.
+#[derive(Debug, Clone)]
+pub(super) struct Bounds(Vec<(Ordered, EventKind)>);
+
+#[derive(Debug, Clone, Copy)]
+enum EventKind {
+    Introduced,
+    Fixed,
+    LastAffected,
+}
+
 /// The start before every version.
 const ZERO: &str = "0";
 
@@ -46,7 +57,7 @@ impl Ordered {
         if text == ZERO { Some(Self::Zero) } else { Self::read(ecosystem, text) }
     }
 
-    fn compare(&self, other: &Self) -> Ordering {
+    pub(super) fn compare(&self, other: &Self) -> Ordering {
         match (self, other) {
             (Self::Semantic(left), Self::Semantic(right)) => left.cmp_precedence(right),
             (Self::Python(left), Self::Python(right)) => left.cmp(right),
@@ -79,6 +90,14 @@ impl Event {
     pub fn version(&self) -> &str {
         let (Self::Introduced(version) | Self::Fixed(version) | Self::LastAffected(version)) = self;
         version
+    }
+
+    const fn kind(&self) -> EventKind {
+        match self {
+            Self::Introduced(_) => EventKind::Introduced,
+            Self::Fixed(_) => EventKind::Fixed,
+            Self::LastAffected(_) => EventKind::LastAffected,
+        }
     }
 }
 
@@ -149,19 +168,11 @@ impl Range {
         matches!(self.0.as_slice(), [Event::Introduced(version)] if version == ZERO)
     }
 
-    pub(super) fn contains(&self, ecosystem: Ecosystem, version: &Ordered) -> bool {
-        let mut inside = false;
-        for event in &self.0 {
-            let Some(bound) = Ordered::bound(ecosystem, event.version()) else { return false };
-            let order = version.compare(&bound);
-            match event {
-                Event::Introduced(_) if order.is_ge() => inside = true,
-                Event::Fixed(_) if order.is_ge() => inside = false,
-                Event::LastAffected(_) if order.is_gt() => inside = false,
-                _ => {}
-            }
-        }
-        inside
+    /// Returns its bounds in the form in which they are compared; `None` if one of them is no version of the ecosystem.
+    pub(super) fn bounds(&self, ecosystem: Ecosystem) -> Option<Bounds> {
+        let read =
+            |event: &Event| Some((Ordered::bound(ecosystem, event.version())?, event.kind()));
+        self.0.iter().map(read).collect::<Option<_>>().map(Bounds)
     }
 
     /// Returns the bounds, in ascending order.
@@ -171,26 +182,24 @@ impl Range {
     }
 }
 
-/// Returns true if a list has a version, as the clients of the ecosystem compare them.
-pub(super) fn has_version(ecosystem: Ecosystem, listed: &[SmolStr], version: &str) -> bool {
-    if listed.iter().any(|listed| listed == version) {
-        return true;
-    }
-    match ecosystem {
-        Ecosystem::Nuget => {
-            let form = nuget_form(version);
-            listed.iter().any(|listed| nuget_form(listed) == form)
+impl Bounds {
+    pub(super) fn contain(&self, version: &Ordered) -> bool {
+        let mut inside = false;
+        for (bound, kind) in &self.0 {
+            let order = version.compare(bound);
+            match kind {
+                EventKind::Introduced if order.is_ge() => inside = true,
+                EventKind::Fixed if order.is_ge() => inside = false,
+                EventKind::LastAffected if order.is_gt() => inside = false,
+                _ => {}
+            }
         }
-        Ecosystem::Oci | Ecosystem::Mcpb => false,
-        _ => Ordered::read(ecosystem, version).is_some_and(|version| {
-            let mut listed = listed.iter().filter_map(|listed| Ordered::read(ecosystem, listed));
-            listed.any(|listed| listed.compare(&version).is_eq())
-        }),
+        inside
     }
 }
 
 /// Returns a version of `NuGet` as its registry lists it: in lower case, without metadata and needless zeros.
-fn nuget_form(text: &str) -> String {
+pub(super) fn nuget_form(text: &str) -> String {
     let text = text.split('+').next().unwrap_or_default().to_ascii_lowercase();
     let (numbers, label) = text
         .split_once('-')

@@ -196,7 +196,7 @@ impl RawAffected {
         }
         let package = EcosystemPackage::new(ecosystem, &package).package;
         let versions = versions.into_iter().map(SmolStr::from).collect();
-        Ok(Some(Affected { ecosystem, package, ranges, versions }))
+        Ok(Some(Affected::new(ecosystem, package, ranges, versions)))
     }
 }
 

@@ -1,8 +1,9 @@
 use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
 
+use super::comparable::{Comparable, Forms};
 use super::ecosystem::{Ecosystem, EcosystemPackage, versions_of};
-use super::range::{Ordered, Range, has_version};
+use super::range::{Ordered, Range};
 use crate::model::{Digest, Timestamp};
 
 /// One advisory, as far as this registry needs it.
@@ -40,13 +41,8 @@ pub struct Affected {
     pub ranges: Vec<Range>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub versions: Vec<SmolStr>,
-}
-
-/// An advisory with the feed that it comes from.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct FeedAdvisory {
-    pub feed: SmolStr,
-    pub advisory: Advisory,
+    #[serde(skip)]
+    comparable: Comparable,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -102,11 +98,17 @@ impl Severity {
     }
 }
 
+/// Returns true for the id of a report of malicious code.
+#[must_use]
+pub fn is_malicious(id: &str) -> bool {
+    id.starts_with("MAL-")
+}
+
 impl Advisory {
     /// Returns true for a report of malicious code, by the prefix that its database reserves.
     #[must_use]
     pub fn is_malicious(&self) -> bool {
-        self.id.starts_with("MAL-")
+        is_malicious(&self.id)
     }
 
     /// Returns the packages that it affects; none if it is withdrawn.
@@ -139,19 +141,27 @@ impl Advisory {
         identifier: &str,
         version: Option<&str>,
     ) -> Option<(Effect, Match)> {
+        let of_package = self.affected.iter().filter(|affected| affected.is_about(key));
+        of_package.filter_map(|affected| self.effect_of(affected, identifier, version)).min()
+    }
+
+    /// Returns the effect of one part of it on a package of an entry, which that part is about.
+    #[must_use]
+    pub fn effect_of(
+        &self,
+        affected: &Affected,
+        identifier: &str,
+        version: Option<&str>,
+    ) -> Option<(Effect, Match)> {
         if self.withdrawn.is_some() {
             return None;
         }
-        let versions = versions_of(key.ecosystem, identifier, version);
-        let of_package = self.affected.iter().filter(|affected| affected.is_about(key));
-        let found = of_package.filter_map(|affected| {
-            let matched = affected.compare(&versions)?;
-            let hides = matched == Match::Certain
-                && self.is_malicious()
-                && (self.packages == 1 || affected.lists(&versions));
-            Some((if hides { Effect::Hide } else { Effect::Alert }, matched))
-        });
-        found.min()
+        let versions = versions_of(affected.ecosystem, identifier, version);
+        let matched = affected.compare(&versions)?;
+        let hides = matched == Match::Certain
+            && self.is_malicious()
+            && (self.packages == 1 || affected.lists(&versions));
+        Some((if hides { Effect::Hide } else { Effect::Alert }, matched))
     }
 
     /// Returns the digest of everything that is read of it.
@@ -162,6 +172,15 @@ impl Advisory {
 }
 
 impl Affected {
+    pub(super) fn new(
+        ecosystem: Ecosystem,
+        package: String,
+        ranges: Vec<Range>,
+        versions: Vec<SmolStr>,
+    ) -> Self {
+        Self { ecosystem, package, ranges, versions, comparable: Comparable::default() }
+    }
+
     #[must_use]
     pub fn key(&self) -> EcosystemPackage {
         EcosystemPackage { ecosystem: self.ecosystem, package: self.package.clone() }
@@ -173,9 +192,11 @@ impl Affected {
 
     /// Returns true if it enumerates one of the versions.
     fn lists(&self, versions: &[&str]) -> bool {
-        let listed = &self.versions;
-        let is_listed = |version: &&str| has_version(self.ecosystem, listed, version);
-        !listed.is_empty() && versions.iter().any(is_listed)
+        versions.iter().any(|version| self.forms().list(version))
+    }
+
+    fn forms(&self) -> &Forms {
+        self.comparable.of(self.ecosystem, &self.versions, &self.ranges)
     }
 
     /// Compares the versions that a package of an entry states.
@@ -186,10 +207,7 @@ impl Affected {
         }
         let ordered: Vec<Ordered> =
             versions.iter().filter_map(|version| Ordered::read(*ecosystem, version)).collect();
-        if ordered
-            .iter()
-            .any(|version| ranges.iter().any(|range| range.contains(*ecosystem, version)))
-        {
+        if ordered.iter().any(|version| self.forms().contain(version)) {
             return Some(Match::Certain);
         }
         let is_known = match ecosystem {

@@ -287,7 +287,7 @@ proptest! {
             });
             let ranges = Range::new(ecosystem, events.collect()).into_iter().collect();
             let versions = bounds.iter().map(Into::into).collect();
-            let affected = Affected { ecosystem, package: "x".into(), ranges, versions };
+            let affected = Affected::new(ecosystem, "x".into(), ranges, versions);
             let found = affected.compare(&[version]);
             if bounds.contains(version) {
                 prop_assert_eq!(found, Some(Match::Certain));

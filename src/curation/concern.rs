@@ -1,8 +1,10 @@
 //! The advisories that concern an entry: those of feeds about its packages, and those of the organisation.
 
 use std::cmp::Reverse;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+
+use smol_str::SmolStr;
 
 use super::dossier::{ContentHead, Dossier};
 use super::facts::{ContentFacts, PackageFacts};
@@ -59,14 +61,8 @@ pub(super) fn concerns<'a>(
         let (effect, about) = own_concern(own, dossier, content.facts.as_ref(), &packages)?;
         Some((&own.advisory, effect, about, Some(own)))
     });
-    let of_feeds = dossier.advisories.iter().filter_map(|found| {
-        let advisory = &found.advisory;
-        let (effect, about) = packages
-            .iter()
-            .filter_map(|package| about(advisory, package))
-            .min_by_key(|(effect, _)| *effect)?;
-        Some((advisory, effect, about, None))
-    });
+    let of_feeds = of_feeds(dossier, &packages).into_values();
+    let of_feeds = of_feeds.map(|(advisory, effect, about)| (advisory, effect, about, None));
     let mut found: Vec<Concern<'a>> = own
         .chain(of_feeds)
         .map(|(advisory, effect, about, own)| {
@@ -86,6 +82,30 @@ pub(super) fn concerns<'a>(
     let mut known = BTreeSet::new();
     // Two feeds may have one advisory; the heavier stays.
     found.retain(|concern| known.insert(concern.id()));
+    found
+}
+
+/// An advisory, its effect, and the part of an entry that it names.
+type Found<'a> = (&'a Advisory, Effect, About<'a>);
+
+/// Returns the heaviest effect of each advisory on these packages, by feed and id.
+fn of_feeds<'a>(
+    dossier: &'a Dossier,
+    packages: &[Keyed<'a>],
+) -> BTreeMap<(&'a SmolStr, &'a SmolStr), Found<'a>> {
+    let mut found: BTreeMap<_, Found<'a>> = BTreeMap::new();
+    for (key, package) in packages {
+        for (feed, advisory, affected) in dossier.advisories.about(key) {
+            let PackageFacts { identifier, version, .. } = package;
+            let effect = advisory.effect_of(affected, identifier, version.as_deref());
+            let Some((effect, matched)) = effect else { continue };
+            let about = About::Package { package, matched };
+            let heaviest = found.entry((feed, &advisory.id)).or_insert((advisory, effect, about));
+            if effect < heaviest.1 {
+                *heaviest = (advisory, effect, about);
+            }
+        }
+    }
     found
 }
 

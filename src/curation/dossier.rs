@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use smol_str::SmolStr;
 
 use super::facts::ContentFacts;
-use crate::advisory::FeedAdvisory;
+use crate::advisory::FoundAdvisories;
 use crate::artefact::{PackageKey, PackageRecord};
 use crate::model::{Damage, Digest, Head, LedgerRecord, Name, Shown, Version};
 use crate::overlay::EffectivePolicy;
@@ -35,7 +35,7 @@ pub struct Dossier {
     /// The records of the packages that the contents name.
     pub artefacts: BTreeMap<PackageKey, PackageRecord>,
     /// The advisories of feeds about packages of the name.
-    pub advisories: Vec<FeedAdvisory>,
+    pub advisories: FoundAdvisories,
     /// Rows that cannot be decoded. Their content is unknown, so nothing of the name is served.
     pub damaged: Vec<Damage>,
 }
@@ -90,7 +90,7 @@ impl Dossier {
             verification: VerificationRecord::default(),
             claims: DeclarationRecord::default(),
             artefacts: BTreeMap::new(),
-            advisories: Vec::new(),
+            advisories: FoundAdvisories::default(),
             damaged: Vec::new(),
         }
     }

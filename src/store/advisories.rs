@@ -10,13 +10,19 @@ use super::tables::{
     ADVISED_PACKAGES, ADVISORIES, ADVISORY_FEEDS, ADVISORY_HOLDS, Bytes, OWN_ADVISORIES, Row,
 };
 use super::{Rows, Snapshot, Store, StoreError, codec};
-use crate::advisory::{Advisory, EcosystemPackage, FeedAdvisory, FeedState, Hold, MAX_PER_PACKAGE};
+use crate::advisory::{
+    Advisory, EcosystemPackage, FeedAdvisory, FeedState, FoundAdvisories, Hold, MAX_PER_PACKAGE,
+    is_malicious,
+};
 use crate::curation::Dossier;
 use crate::lint::Source;
-use crate::model::{Digest, Name, Timestamp};
+use crate::model::{Damage, Digest, Name, Timestamp};
 
 /// Twice the limit of one feed, for each of some feeds.
 const MAX_READ: usize = 10 * MAX_PER_PACKAGE as usize;
+
+/// The bytes of stored advisories that are compared with one name.
+const MAX_BYTES_READ: usize = 64 * 1024 * 1024;
 
 /// The advisories of the organisation, as far as they are kept.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -236,16 +242,41 @@ impl Snapshot {
                 found.extend(self.about_package(&key)?);
             }
         }
-        for (feed, id) in found {
-            match self.advisory_of(&feed, &id) {
-                Ok(advisory) => dossier
-                    .advisories
-                    .extend(advisory.map(|advisory| FeedAdvisory { feed: feed.into(), advisory })),
-                Err(StoreError::Damaged(damage)) => dossier.damaged.push(damage),
+        let read = self.read_advisories(found, MAX_BYTES_READ, &mut dossier.damaged)?;
+        dossier.advisories = FoundAdvisories::new(read);
+        Ok(())
+    }
+
+    /// Reads advisories up to a number of bytes. Those about malicious code come first, and one of them that is left out
+    /// counts as damage: of the others there are only alerts.
+    pub(super) fn read_advisories(
+        &self,
+        found: BTreeSet<(String, String)>,
+        most_bytes: usize,
+        damaged: &mut Vec<Damage>,
+    ) -> Result<Vec<FeedAdvisory>, StoreError> {
+        let (malicious, others): (Vec<_>, Vec<_>) =
+            found.into_iter().partition(|(_, id)| is_malicious(id));
+        let (mut read, mut bytes) = (Vec::new(), 0);
+        for (feed, id) in malicious.into_iter().chain(others) {
+            let Some(value) = self.tables.advisories()?.get((feed.as_str(), id.as_str()))? else {
+                continue;
+            };
+            bytes += value.value().len();
+            if bytes > most_bytes {
+                if is_malicious(&id) {
+                    let what = "an advisory (one name has more than 64 MiB of them)";
+                    damaged.push(Damage { what, key: id });
+                }
+                break;
+            }
+            match codec::read_json(value.value(), "an advisory", &id) {
+                Ok(advisory) => read.push(FeedAdvisory { feed: feed.into(), advisory }),
+                Err(StoreError::Damaged(damage)) => damaged.push(damage),
                 Err(error) => return Err(error),
             }
         }
-        Ok(())
+        Ok(read)
     }
 
     /// Returns the feeds and ids of the advisories about a package.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::fixtures::*;
 use crate::advisory::{
-    EarlierText, FeedAdvisory, Hold, OwnAdvisories, Release, read_osv, read_own,
+    EarlierText, FeedAdvisory, FoundAdvisories, Hold, OwnAdvisories, Release, read_osv, read_own,
 };
 use crate::curation::{
     ContentFacts, Dossier, EntryState, Gate, PolicySnapshot, Screening, evaluate,
@@ -29,7 +29,7 @@ fn advised(advisories: &[&str]) -> Dossier {
         advisory: read_osv(json.as_bytes()).expect("an advisory"),
     };
     Dossier {
-        advisories: advisories.iter().map(read).collect(),
+        advisories: FoundAdvisories::new(advisories.iter().map(read).collect()),
         ledger: vec![visible("1.0.0", now())],
         ..dossier(NAME, vec![row])
     }
