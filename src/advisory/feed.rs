@@ -24,6 +24,10 @@ pub struct FeedState {
     /// The time at which it was read last, also if it had not changed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub read_at: Option<Timestamp>,
+    /// The time at which its content was read last. A source that always says that nothing changed is asked for all of it
+    /// now and then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub content_at: Option<Timestamp>,
     /// The time at which it was configured, as far as is known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub since: Option<Timestamp>,

@@ -244,6 +244,7 @@ impl Progress<'_, '_> {
             advisories: self.kept,
             unreadable: std::mem::take(&mut self.unread),
             read_at: Some(now),
+            content_at: Some(now),
             since: before.since,
             ..FeedState::default()
         })

@@ -12,7 +12,7 @@ use crate::advisory::{FeedFailure, FeedState};
 use crate::config::{AdvisoryFeed, FeedOrigin, Settings};
 use crate::daemon::DaemonError;
 use crate::daemon::runtime::Clock;
-use crate::model::{Name, reason};
+use crate::model::{Name, Timestamp, reason};
 use crate::remote::{Archive, Downloaded, FeedClient, FeedContent};
 use crate::store::{Store, StoreError};
 
@@ -75,9 +75,11 @@ impl Feeds {
         if before.from != from {
             before = FeedState { from: from.clone(), mark: None, ..before };
         }
+        let is_recent = |at: Timestamp| now.since(at) < feed.stale_after;
+        let known = before.mark.as_deref().filter(|_| before.content_at.is_some_and(is_recent));
         let content = tokio::select! {
             () = stop.cancelled() => return Ok(false),
-            content = self.content(feed, before.mark.as_deref()) => content,
+            content = self.content(feed, known) => content,
         };
         let state = match content {
             Ok(None) => Ok(FeedState { read_at: Some(now), failure: None, ..before.clone() }),
