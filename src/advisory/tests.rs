@@ -267,6 +267,42 @@ proptest! {
     }
 
     #[test]
+    fn document_of_any_content_is_read_or_refused_and_affects_what_it_lists(
+        id in "(MAL|GHSA|)-[0-9]{1,3}",
+        ecosystem in prop::sample::select(vec!["npm", "PyPI", "NuGet", "Go", "crates.io", "OCI", "Debian:12"]),
+        package in "[@a-zA-Z0-9._/-]{0,8}",
+        versions in prop::collection::vec("[0-9v!.a-z+-]{1,8}", 0..4),
+        events in prop::collection::vec(
+            (prop::sample::select(vec!["introduced", "fixed", "last_affected", "limit"]), "[0-9*.a-z-]{1,6}"),
+            0..5,
+        ),
+        withdrawn in prop::option::of(prop::sample::select(vec!["2026-01-01T00:00:00Z", "soon"])),
+    ) {
+        let events: Vec<_> =
+            events.iter().map(|(kind, version)| serde_json::json!({*kind: version})).collect();
+        let json = serde_json::json!({
+            "id": id, "withdrawn": withdrawn,
+            "affected": [{
+                "package": {"ecosystem": ecosystem, "name": package},
+                "versions": versions,
+                "ranges": [{"type": "ECOSYSTEM", "events": events}],
+            }],
+        });
+        let Ok(advisory) = read_osv(json.to_string().as_bytes()) else { return Ok(()) };
+        prop_assert!(advisory.covers(&advisory));
+        prop_assert_eq!(advisory.withdrawn.is_some(), withdrawn == Some("2026-01-01T00:00:00Z"));
+        let kept: Advisory =
+            serde_json::from_str(&serde_json::to_string(&advisory).expect("JSON")).expect("read");
+        for affected in advisory.affected.iter().filter(|_| advisory.withdrawn.is_none()) {
+            for version in &versions {
+                let found = advisory.effect_of(affected, &package, Some(version));
+                prop_assert!(matches!(found, Some((_, Match::Certain))), "{} {:?}", version, found);
+                prop_assert_eq!(found, kept.effect_on(&affected.key(), &package, Some(version)));
+            }
+        }
+    }
+
+    #[test]
     fn reading_any_bytes_does_not_panic(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
         let _ = read_osv(&bytes);
     }
