@@ -98,7 +98,7 @@ fn of_entry(change: &EntryChange, rules: &Rules, with_names: bool) -> String {
     let cause = match &change.cause {
         Cause::Start => "found when the daemon started".to_owned(),
         Cause::Policy => "since the policy changed".to_owned(),
-        Cause::Data => "since an upstream or the owner of the namespace changed".to_owned(),
+        Cause::Data => "since an upstream, the owner, a package or an advisory changed".to_owned(),
         Cause::Screening => "since it was compared with protected names".to_owned(),
         Cause::Time => "since its time came".to_owned(),
         Cause::Gate(gate) => format!("by the gate `{gate}`"),

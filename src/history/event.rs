@@ -49,7 +49,7 @@ pub enum Cause {
     Start,
     /// The overlays, the upstream files or the settings changed.
     Policy,
-    /// An upstream sent something, or the owner of the namespace was looked up.
+    /// An upstream, a lookup of the owner or of a package, or an advisory said something new.
     Data,
     /// The name was compared with protected ones.
     Screening,

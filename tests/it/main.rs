@@ -31,6 +31,7 @@ mod later_versions;
 mod listener;
 mod lookalike_quality;
 mod lookalikes;
+mod malicious_package;
 mod messages;
 mod mounts;
 mod openapi;
