@@ -15,7 +15,7 @@ use crate::daemon::{PackageCounts, StatusReport, WebhookReport};
 use crate::lint::{Finding, Severity};
 use crate::model::{Escaped, EscapedWhole, Timestamp, is_hidden};
 use crate::store::{RecipientStatus, Verification, WriteFailure};
-use crate::sync::SyncKind;
+use crate::sync::{Refused, SyncKind};
 
 pub(super) fn as_json(value: &impl Serialize) {
     let text = serde_json::to_string_pretty(value).unwrap_or_default();
@@ -204,6 +204,12 @@ pub(super) fn status(report: &StatusReport, json: bool) {
         out(&format!("  last success   {}", when(upstream.last_success)));
         out(&format!("  full sync      {}", when(upstream.last_full_sync)));
         out(&format!("  watermark      {}", when(upstream.watermark)));
+        if let Some(Refused { times, at }) = upstream.refused {
+            out(&format!(
+                "  incremental    refused {}, last {at}; after 3 each run is a full sync, for one `full_sync`",
+                counted(times.into(), "time", "times")
+            ));
+        }
         if let Some(on_hold) = &upstream.on_hold {
             out(&format!(
                 "  on hold        {} as {}@{}",

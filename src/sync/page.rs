@@ -1,4 +1,5 @@
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -17,6 +18,8 @@ pub struct RawPage<'a> {
     pub rows: Vec<&'a RawValue>,
     /// `None` on the last page.
     pub next_cursor: Option<String>,
+    /// The other members of its metadata, which may say that the list goes on.
+    others: BTreeMap<String, &'a RawValue>,
 }
 
 /// The reason why a body is not a page. The sync run fails; nothing is concluded about any row.
@@ -30,14 +33,21 @@ pub enum PageError {
         "the next cursor contains a control character or has more than {MAX_CURSOR_BYTES} bytes"
     )]
     Cursor,
+    #[error(
+        "a page of {rows} rows, as many as were asked for, without `nextCursor` and with `{}` in its `metadata`: the \
+         list may go on in a way that is not known here",
+        Escaped(member)
+    )]
+    UnknownEnd { rows: usize, member: String },
 }
 
 #[derive(Deserialize)]
 struct Body<'a> {
+    /// Null in some languages if there are none.
     #[serde(borrow)]
-    servers: Vec<&'a RawValue>,
+    servers: Option<Vec<&'a RawValue>>,
     #[serde(borrow)]
-    metadata: Metadata<'a>,
+    metadata: &'a RawValue,
 }
 
 #[derive(Deserialize)]
@@ -56,13 +66,36 @@ impl<'a> RawPage<'a> {
     pub fn read(body: &'a [u8]) -> Result<Self, PageError> {
         let page: Body<'a> =
             serde_json::from_slice(body).map_err(|error| page_error(body, &error))?;
-        let next_cursor = page.metadata.next_cursor.filter(|cursor| !cursor.is_empty());
+        let metadata: Metadata<'a> =
+            serde_json::from_str(page.metadata.get()).map_err(|error| PageError::shape(&error))?;
+        // Duplicates of the member that is known are refused above.
+        let mut others: BTreeMap<String, &'a RawValue> =
+            serde_json::from_str(page.metadata.get()).unwrap_or_default();
+        others.remove("nextCursor");
+        let next_cursor = metadata.next_cursor.filter(|cursor| !cursor.is_empty());
         if let Some(cursor) = &next_cursor
             && (cursor.len() > MAX_CURSOR_BYTES || cursor.chars().any(char::is_control))
         {
             return Err(PageError::Cursor);
         }
-        Ok(Self { rows: page.servers, next_cursor: next_cursor.map(Cow::into_owned) })
+        let rows = page.servers.unwrap_or_default();
+        Ok(Self { rows, next_cursor: next_cursor.map(Cow::into_owned), others })
+    }
+
+    /// Checks that a page without a cursor is the last one, of `limit` rows at most and with `rows_read` before its end.
+    /// A full page may have its cursor under another name.
+    ///
+    /// # Errors
+    /// [`PageError::UnknownEnd`] with the member that may say that the list goes on.
+    pub fn check_end(&self, limit: u32, rows_read: u64) -> Result<(), PageError> {
+        if self.next_cursor.is_some() || self.rows.len() < limit as usize {
+            return Ok(());
+        }
+        let more = self.others.iter().find(|(_, value)| may_mean_more(value.get(), rows_read));
+        more.map_or(Ok(()), |(member, _)| {
+            let member = member.chars().take(EXCERPT_CHARACTERS).collect();
+            Err(PageError::UnknownEnd { rows: self.rows.len(), member })
+        })
     }
 
     /// Reads the answer about one name's versions: the same shape, never continued.
@@ -77,14 +110,32 @@ impl<'a> RawPage<'a> {
         }
         let Versions { servers } =
             serde_json::from_slice(body).map_err(|error| page_error(body, &error))?;
-        Ok(Self { rows: servers, next_cursor: None })
+        Ok(Self { rows: servers, next_cursor: None, others: BTreeMap::new() })
+    }
+}
+
+/// Returns true if the value of an unknown member may be a cursor, a flag, or a count beyond what was read.
+fn may_mean_more(value: &str, rows_read: u64) -> bool {
+    match value {
+        "null" | "false" | r#""""# | "{}" | "[]" => false,
+        number if number.starts_with(|first: char| first.is_ascii_digit() || first == '-') => {
+            // A number that is not whole counts no rows, and is taken for more.
+            number.parse::<u64>().map_or(!number.starts_with('-'), |count| count > rows_read)
+        }
+        _ => true,
+    }
+}
+
+impl PageError {
+    fn shape(error: &serde_json::Error) -> Self {
+        Self::Shape { why: Escaped(&error.to_string()).to_string() }
     }
 }
 
 fn page_error(body: &[u8], error: &serde_json::Error) -> PageError {
     let why = error.to_string();
     if error.is_data() {
-        return PageError::Shape { why: Escaped(&why).to_string() };
+        return PageError::shape(error);
     }
     let text = String::from_utf8_lossy(&body[..body.len().min(4 * EXCERPT_CHARACTERS)]);
     let excerpt = text.chars().take(EXCERPT_CHARACTERS).collect();
@@ -100,6 +151,7 @@ mod tests {
     #[case(r#"{"servers":[{},7],"metadata":{"nextCursor":"a.b/c:1"}}"#, 2, Some("a.b/c:1"))]
     #[case(r#"{"servers":[],"metadata":{"nextCursor":null}}"#, 0, None)]
     #[case(r#"{"servers":[],"metadata":{"nextCursor":""},"extra":{}}"#, 0, None)]
+    #[case(r#"{"servers":null,"metadata":{"count":0}}"#, 0, None)]
     fn page_is_read_as_rows_and_a_cursor(
         #[case] body: &str,
         #[case] rows: usize,
@@ -119,7 +171,9 @@ mod tests {
     #[case(b"{\"servers\":[{\"a\":\"\xff\"}],\"metadata\":{}}", "not JSON")]
     #[case(b"[]", "another shape")]
     #[case(br#"{"metadata":{}}"#, "missing field `servers`")]
-    #[case(br#"{"servers":null,"metadata":{}}"#, "another shape")]
+    #[case(br#"{"servers":7,"metadata":{}}"#, "another shape")]
+    #[case(br#"{"servers":[],"metadata":null}"#, "another shape")]
+    #[case(br#"{"servers":[],"metadata":{"nextCursor":"a","nextCursor":"b"}}"#, "another shape")]
     #[case(br#"{"servers":[]}"#, "missing field `metadata`")]
     #[case(br#"{"servers":[],"servers":[],"metadata":{}}"#, "duplicate field")]
     #[case(br#"{"servers":[],"metadata":{"nextCursor":7}}"#, "another shape")]
@@ -127,6 +181,38 @@ mod tests {
     fn invalid_page_is_refused_with_a_reason(#[case] body: &[u8], #[case] why: &str) {
         let error = RawPage::read(body).map(|_| ()).expect_err("not a page").to_string();
         assert!(error.contains(why), "{error}");
+    }
+
+    #[rstest::rstest]
+    #[case(r#"{}"#, None)]
+    #[case(r#"{"count":2}"#, None)]
+    #[case(
+        r#"{"count":2,"total":12,"hasMore":false,"next_cursor":null,"links":{},"after":""}"#,
+        None
+    )]
+    #[case(r#"{"count":13}"#, Some("`count`"))]
+    #[case(r#"{"total":1e9}"#, Some("`total`"))]
+    #[case(r#"{"next_cursor":"a"}"#, Some("`next_cursor`"))]
+    #[case(r#"{"hasMore":true}"#, Some("`hasMore`"))]
+    #[case(r#"{"links":{"next":"/x"}}"#, Some("`links`"))]
+    #[case(r#"{"\u202e":"a"}"#, Some(r"`\u{202e}`"))]
+    fn full_page_without_a_known_cursor_beside_a_sign_of_more_is_another_shape(
+        #[case] metadata: &str,
+        #[case] refused: Option<&str>,
+    ) {
+        let body = format!(r#"{{"servers":[{{}},{{}}],"metadata":{metadata}}}"#);
+        let page = RawPage::read(body.as_bytes()).expect("a page");
+        let error = page.check_end(2, 12).err().map(|error| error.to_string());
+        match refused {
+            None => assert_eq!(error, None),
+            Some(member) => {
+                assert!(error.as_deref().is_some_and(|text| text.contains(member)), "{error:?}")
+            }
+        }
+        assert_eq!(page.check_end(3, 12), Ok(()), "a page that is not full is the last");
+        let metadata = format!(r#"{{"nextCursor":"a",{}"#, &metadata[1..]).replace(",}", "}");
+        let body = format!(r#"{{"servers":[{{}},{{}}],"metadata":{metadata}}}"#);
+        assert_eq!(RawPage::read(body.as_bytes()).expect("a page").check_end(2, 12), Ok(()));
     }
 
     #[test]

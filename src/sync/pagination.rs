@@ -34,6 +34,12 @@ impl Pagination {
         Self { seen: seen.into_iter().collect(), rows }
     }
 
+    /// Returns the rows that were read.
+    #[must_use]
+    pub const fn rows(&self) -> u64 {
+        self.rows
+    }
+
     /// Counts a page.
     ///
     /// # Errors

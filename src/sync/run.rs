@@ -4,6 +4,8 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::backdated::{Backdated, BackdatedRun, remember};
+use super::refused::{Refused, is_definite_refusal};
+use super::source::FetchFailure;
 use super::{ChangeSet, Epoch, EpochState, Tally};
 use crate::model::{FailureClass, Status, Timestamp};
 
@@ -55,6 +57,9 @@ pub struct UpstreamState {
     /// The runs of the last 30 days that brought backdated content, oldest first.
     #[serde(default)]
     pub backdated: Vec<BackdatedRun>,
+    /// The refusals of incremental syncs.
+    #[serde(default)]
+    pub refused: Option<Refused>,
     /// The change set on hold.
     #[serde(default)]
     pub on_hold: Option<ChangeSet>,
@@ -159,13 +164,14 @@ impl UpstreamState {
     }
 
     /// Returns the next run: the interrupted one, unless another kind is due. A full sync is due if it
-    /// is requested, none was ever accepted, the last is too old, or it is the second one after another
-    /// epoch; otherwise an incremental sync is.
+    /// is requested, none was ever accepted, the last is too old, it is the second one after another
+    /// epoch, or the registry refuses incremental syncs; otherwise an incremental sync is.
     #[must_use]
     pub fn next_run(&self, now: Timestamp, full: bool, full_sync_every: Duration) -> SyncRun {
         let last = self.last_full_sync.max(self.last_full_run);
         let due = last.is_none_or(|last| now.since(last) >= full_sync_every)
-            || self.epoch.second_at().is_some_and(|at| now >= at);
+            || self.epoch.second_at().is_some_and(|at| now >= at)
+            || self.refused.is_some_and(|refused| refused.is_final(now, full_sync_every));
         let kind = match self.watermark {
             Some(since) if !full && !due => SyncKind::Incremental { since },
             _ => SyncKind::Full,
@@ -194,6 +200,16 @@ impl UpstreamState {
         self.newest_updated_at = None;
         self.newest_of_full_sync = None;
         self.released_rewinds += 1;
+    }
+
+    /// Remembers a refusal of the first page of the run that was under way.
+    pub fn remember_refusal(&mut self, failure: &FetchFailure, now: Timestamp) {
+        let is_first_page = |run: &SyncRun| {
+            run.cursor.is_none() && matches!(run.kind, SyncKind::Incremental { .. })
+        };
+        if self.run.as_ref().is_some_and(is_first_page) && is_definite_refusal(failure) {
+            self.refused = Some(Refused::again(self.refused, now));
+        }
     }
 
     /// Keeps what a person decided in the stored state since this one was read: a sync run was under way.
@@ -252,6 +268,10 @@ impl UpstreamState {
             },
             backdated: self.backdated.clone(),
             released_rewinds: self.released_rewinds,
+            refused: match run.kind {
+                SyncKind::Full => self.refused,
+                SyncKind::Incremental { .. } => None,
+            },
             on_hold: self.on_hold.clone(),
             first_attempt: self.first_attempt,
             last_attempt: self.last_attempt,

@@ -43,6 +43,7 @@ mod packages;
 mod plans;
 mod power_loss;
 mod progress;
+mod protocol_variants;
 mod real_clients;
 mod real_dns;
 mod real_registry;

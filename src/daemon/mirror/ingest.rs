@@ -308,6 +308,9 @@ pub(super) fn record_failure(
     let now = clock.now();
     // The committed state counts; the one in memory may be ahead of it.
     let mut state = store.snapshot()?.upstream(upstream)?;
+    if let SyncFailure::Fetch(failure) = failure {
+        state.remember_refusal(failure, now);
+    }
     if !failure.keeps_cursor() {
         state.run = None;
     }

@@ -9,7 +9,9 @@ use super::options::{Fetched, Observer, RunOptions, SyncFailure};
 use crate::daemon::runtime::{Clock, try_blocking};
 use crate::model::reason;
 use crate::store::Store;
-use crate::sync::{PageRequest, PageSource, Pagination, RawPage, RunReport, SyncKind, SyncRun};
+use crate::sync::{
+    FetchFailure, PageRequest, PageSource, Pagination, RawPage, RunReport, SyncKind, SyncRun,
+};
 
 /// Pages fetched ahead of the one being ingested; each has 32 MiB at most.
 const PAGES_AHEAD: usize = 2;
@@ -105,12 +107,21 @@ async fn fetch<S: PageSource>(
 ) -> Result<(), SyncFailure> {
     loop {
         let page = tokio::select! {
-            page = source.page(&request) => page?,
+            page = source.page(&request) => page,
             () = stop.cancelled() => return Err(SyncFailure::Stopped),
+        };
+        let page = match page {
+            Err(FetchFailure::TooLarge { .. }) if request.limit > 1 => {
+                request.limit /= 2;
+                info!(limit = request.limit, "a page was too large: fewer rows are asked for");
+                continue;
+            }
+            page => page?,
         };
         let next_cursor = {
             let raw = RawPage::read(&page.body)?;
             pagination.advance(raw.rows.len(), raw.next_cursor.as_deref())?;
+            raw.check_end(request.limit, pagination.rows())?;
             raw.next_cursor
         };
         request.cursor.clone_from(&next_cursor);

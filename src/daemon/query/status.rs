@@ -12,7 +12,7 @@ use crate::daemon::policy::CurrentPolicy;
 use crate::model::Timestamp;
 use crate::overlay::OverlaySet;
 use crate::store::{RecipientStatus, Snapshot, StoreError};
-use crate::sync::{ChangeSet, Failure, short_id};
+use crate::sync::{ChangeSet, Failure, Refused, short_id};
 
 /// The content of `/status` and `vidimus status`.
 #[derive(Debug, Serialize, Deserialize)]
@@ -94,6 +94,9 @@ pub struct UpstreamReport {
     pub last_failure: Option<Failure>,
     pub next_attempt: Option<Timestamp>,
     pub watermark: Option<Timestamp>,
+    /// The refusals of incremental syncs, after some of which each run is a full sync.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refused: Option<Refused>,
     /// The change set that a safety limit put on hold.
     pub on_hold: Option<OnHold>,
     /// The sync run under way in this process, never in an earlier one.
@@ -194,6 +197,7 @@ fn upstream_report(snapshot: &Snapshot, upstream: &Upstream) -> Result<UpstreamR
         last_failure: state.last_failure,
         next_attempt: None,
         watermark: state.watermark,
+        refused: state.refused,
         on_hold: state.on_hold.map(|set| OnHold { id: short_id(set.shown), set }),
         activity: None,
         interrupted_at: state.run.and_then(|run| run.cursor),

@@ -1,0 +1,151 @@
+//! Registries whose answers differ from the official one's: another name for the cursor, no incremental syncs, pages that
+//! are too large.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use axum::body::Body;
+use axum::http::StatusCode;
+use axum::response::IntoResponse;
+use serde_json::Value;
+
+use crate::support::daemon::{Workplace, text};
+use crate::support::registry::Row;
+use crate::support::upstream::{Upstream, page, problem};
+
+fn rows(count: usize) -> Vec<Row> {
+    (0..count).map(|index| Row::new(&format!("com.n{index:03}/tool"), "1.0.0")).collect()
+}
+
+/// Returns a place with pages of 10 rows.
+fn place(upstream: &Upstream) -> Workplace {
+    let place = Workplace::new(&upstream.url);
+    place.upstream(&upstream.url, "sync = {interval = \"1h\", page_size = 10}");
+    place
+}
+
+/// Runs `sync`; returns the run of the upstream, or the reason why it failed.
+fn sync(place: &Workplace) -> Result<Value, String> {
+    let output = place.run(&["sync", "--json"]);
+    let report: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    match report["failures"]["official"].as_str() {
+        Some(reason) => Err(reason.to_owned()),
+        None => Ok(report["runs"][0].clone()),
+    }
+}
+
+fn status(place: &Workplace) -> Value {
+    place.json(&["status", "--json"])["upstreams"][0].clone()
+}
+
+/// A full page whose cursor has another name was taken for a complete list, of which the rest is then missing.
+#[tokio::test(flavor = "multi_thread")]
+async fn full_page_with_a_cursor_under_another_name_fails_the_run_and_hides_nothing() {
+    let upstream = Upstream::start(rows(25)).await;
+    let place = place(&upstream);
+    assert_eq!(sync(&place).expect("a run")["added"], 25);
+    let items: Vec<String> = rows(10).iter().map(Row::item).collect();
+    upstream.misbehave(move |_| {
+        let metadata = r#"{"count":10,"next_cursor":"com.n009/tool:1.0.0"}"#;
+        let body = format!(r#"{{"servers":[{}],"metadata":{metadata}}}"#, items.join(","));
+        Some(Body::from(body).into_response())
+    });
+    for _ in 0..4 {
+        let output = place.run(&["sync", "--full"]);
+        let printed = text(&output.stdout) + &text(&output.stderr);
+        assert!(!output.status.success(), "{printed}");
+        assert!(printed.contains("`next_cursor` in its `metadata`"), "{printed}");
+    }
+    let alerts = place.json(&["alerts", "--json"]).to_string();
+    assert!(!alerts.contains("\"missing\""), "{alerts}");
+    assert_eq!(status(&place)["rows"], 25);
+    // A page that is not full is the last one, whatever it says besides.
+    let few: Vec<String> = rows(3).iter().map(Row::item).collect();
+    upstream.misbehave(move |_| {
+        let body = format!(
+            r#"{{"servers":[{}],"metadata":{{"count":3,"next_cursor":"x"}}}}"#,
+            few.join(",")
+        );
+        Some(Body::from(body).into_response())
+    });
+    assert_eq!(sync(&place).expect("a run")["unchanged"], 3);
+}
+
+/// A registry that does not know `updated_since` failed every incremental run for ever.
+#[tokio::test(flavor = "multi_thread")]
+async fn registry_that_refuses_incremental_syncs_is_read_fully_and_asked_again_later() {
+    let upstream = Upstream::start(rows(5)).await;
+    let place = place(&upstream);
+    place.set_clock("2026-06-01T00:00:00Z");
+    upstream.set_date("Mon, 01 Jun 2026 00:00:00 GMT");
+    assert_eq!(sync(&place).expect("a run")["kind"], "full");
+    upstream.misbehave(|path| {
+        path.contains("updated_since")
+            .then(|| problem(StatusCode::UNPROCESSABLE_ENTITY, "unexpected query parameter"))
+    });
+    // An answer that says nothing definite counts for nothing.
+    for times in 1..=3 {
+        let reason = sync(&place).expect_err("refused");
+        assert!(reason.contains("unexpected query parameter"), "{reason}");
+        assert_eq!(status(&place)["refused"]["times"], times);
+    }
+    assert!(place.print(&["status"]).contains("refused 3 times"), "{}", place.print(&["status"]));
+    upstream.put(Row::new("com.new/tool", "1.0.0").published("2026-05-31T00:00:00Z"));
+    let run = sync(&place).expect("a run");
+    assert_eq!((&run["kind"], &run["added"]), (&"full".into(), &1.into()));
+    assert_eq!(sync(&place).expect("a run")["kind"], "full");
+    // A day later the registry may have learned it.
+    upstream.behave();
+    place.set_clock("2026-06-02T00:00:01Z");
+    upstream.set_date("Tue, 02 Jun 2026 00:00:01 GMT");
+    assert_eq!(sync(&place).expect("a run")["kind"], "full", "it is due anyway");
+    assert!(sync(&place).expect("a run")["kind"]["incremental"].is_object());
+    assert_eq!(status(&place)["refused"], Value::Null);
+}
+
+/// A failure that may end by itself is no refusal.
+#[tokio::test(flavor = "multi_thread")]
+async fn outage_does_not_end_incremental_syncs() {
+    let upstream = Upstream::start(rows(5)).await;
+    let place = place(&upstream);
+    sync(&place).expect("a run");
+    upstream.misbehave(|_| Some(problem(StatusCode::UNAUTHORIZED, "who are you?")));
+    for _ in 0..4 {
+        sync(&place).expect_err("not allowed");
+    }
+    assert_eq!(status(&place)["refused"], Value::Null);
+    upstream.behave();
+    assert!(sync(&place).expect("a run")["kind"]["incremental"].is_object());
+}
+
+/// A page above the limit of bytes failed for ever: fewer rows are asked for until it fits.
+#[tokio::test(flavor = "multi_thread")]
+async fn page_above_its_limit_is_asked_for_with_fewer_rows() {
+    const LARGE: usize = 33 * 1024 * 1024;
+    let upstream = Upstream::start(rows(25)).await;
+    let place = place(&upstream);
+    let refused = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&refused);
+    upstream.misbehave(move |path| {
+        (path.contains("limit=10") || path.contains("limit=5")).then(|| {
+            counted.fetch_add(1, Ordering::Relaxed);
+            page(&[format!("\"{}\"", "x".repeat(LARGE))], None)
+        })
+    });
+    assert_eq!(sync(&place).expect("a run")["added"], 25);
+    assert_eq!(refused.load(Ordering::Relaxed), 2);
+    assert!(upstream.paths().iter().any(|path| path.contains("limit=2")));
+}
+
+/// In some languages a list without rows is null.
+#[tokio::test(flavor = "multi_thread")]
+async fn list_without_rows_may_be_null() {
+    let upstream = Upstream::start(rows(2)).await;
+    let place = place(&upstream);
+    sync(&place).expect("a run");
+    upstream.misbehave(|path| {
+        path.contains("updated_since")
+            .then(|| Body::from(r#"{"servers":null,"metadata":{"count":0}}"#).into_response())
+    });
+    assert!(sync(&place).expect("a run")["kind"]["incremental"].is_object());
+}
