@@ -249,6 +249,12 @@ fn answer_of_another_shape_is_no_answer() {
             assert_eq!(evidence, Evidence::Unavailable, "{form:?}: {answer}");
         }
     }
+    // The bytes of a bundle have the digest that the registry stated.
+    let refused = Evidence::Attestations(vec![Err(Refusal::Unreadable)]);
+    for bundle in answers {
+        let evidence = collect(Form::Bundle, &[bundle.as_bytes()], &digests, &verifier);
+        assert_eq!(evidence, refused, "{bundle}");
+    }
     let none = Evidence::Attestations(vec![]);
     assert_eq!(collect(Form::Npm, &[b"{\"attestations\":[]}"], &digests, &verifier), none);
     assert_eq!(collect(Form::Bundle, &[], &digests, &verifier), none);
