@@ -212,5 +212,5 @@ fn advisory_is_named_with_each_package_that_it_affects() {
         Concern::of_package(&entry.concerns, package).map(Concern::id).collect()
     };
     assert_eq!(entry.concerns.len(), 2);
-    assert_eq!((of_package(0), of_package(1)), (vec!["GHSA-3"], vec!["GHSA-2", "GHSA-3"]));
+    assert_eq!((of_package(0), of_package(1)), (vec!["GHSA-3"], vec!["GHSA-3", "GHSA-2"]));
 }
