@@ -282,6 +282,7 @@ fn attestation_of_pypi_is_the_bundle_with_the_same_content() {
     let (digests, verifier) = ([digest(CONDA_DIGEST)], embedded());
     let expected = Evidence::Attestations(vec![verifier.verify(CONDA, &digests)]);
     assert_eq!(collect(Form::Python, &[document(1).as_bytes()], &digests, &verifier), expected);
+    assert_eq!(collect(Form::Bundle, &[CONDA], &digests, &verifier), expected);
     let refused = Evidence::Attestations(vec![Err(Refusal::Unreadable)]);
     assert_eq!(collect(Form::Python, &[document(2).as_bytes()], &digests, &verifier), refused);
 }

@@ -1,5 +1,6 @@
 //! The attestations of images: how the answers of a registry about what refers to an image are interpreted.
 
+use bytes::Bytes;
 use serde_json::{Value, json};
 use vidimus::artefact::{Checksum, MAX_BUNDLES, PackageKey};
 use vidimus::model::Digest;
@@ -66,31 +67,31 @@ impl Image {
     }
 }
 
-fn found(bundles: &[&[u8]]) -> AttestationAnswer {
-    Ok(bundles.iter().map(|bundle| Ok(bundle.to_vec().into())).collect())
+fn bundles_of(bundles: &[&[u8]]) -> Vec<Result<Bytes, Refusal>> {
+    bundles.iter().map(|bundle| Ok(bundle.to_vec().into())).collect()
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn bundles_are_found_by_the_api_or_under_the_tag_and_no_list_is_no_attestation() {
     let image = Image::new().await;
     image.registry.demand_token("secret");
-    assert_eq!(image.attestations().await, found(&[]));
+    assert_eq!(image.attestations().await, Ok(bundles_of(&[])));
     assert_eq!(image.asked(), [image.list(), image.tag()]);
     let list = image.registry.referrers(PATH, &[("", b"{1}")]);
     image.registry.say(&image.tag(), Say::body(list));
-    assert_eq!(image.attestations().await, found(&[b"{1}"]));
+    assert_eq!(image.attestations().await, Ok(bundles_of(&[b"{1}"])));
     // The API counts where it is.
     image.attach(&[("", b"{2}"), ("", b"{3}")]);
-    assert_eq!(image.attestations().await, found(&[b"{2}", b"{3}"]));
+    assert_eq!(image.attestations().await, Ok(bundles_of(&[b"{2}", b"{3}"])));
     image.attach(&[]);
-    assert_eq!(image.attestations().await, found(&[]));
+    assert_eq!(image.attestations().await, Ok(bundles_of(&[])));
     assert_eq!(image.asked().last(), Some(&image.list()));
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn number_of_bundles_is_bounded_and_those_of_builds_come_first() {
     let image = Image::new().await;
-    let bundles: Vec<Vec<u8>> = (0..=MAX_BUNDLES).map(|at| vec![b'x', at as u8]).collect();
+    let bundles: Vec<Vec<u8>> = (0..=MAX_BUNDLES).map(|at| format!("{at}").into_bytes()).collect();
     let mut attached: Vec<(&str, &[u8])> =
         bundles.iter().map(|bundle| ("https://spdx.dev/Document", &bundle[..])).collect();
     let last = attached.last_mut().expect("a bundle");
@@ -174,7 +175,7 @@ async fn faults_of_a_list_of_referrers_are_unclear_answers_with_a_reason() {
         .chain([weak]);
     for (path, say, reason) in faults {
         attach();
-        assert_eq!(image.attestations().await, found(&[b"{1}"]));
+        assert_eq!(image.attestations().await, Ok(bundles_of(&[b"{1}"])));
         image.registry.say(&path, say.clone());
         let answer = image.attestations().await;
         assert!(
@@ -197,6 +198,6 @@ async fn bundle_behind_a_redirect_is_fetched_without_the_token() {
     storage.say("/storage", Say::body("{1}"));
     let blob = format!("/v2/{PATH}/blobs/{}", Digest::of(b"{1}"));
     image.registry.say(&blob, Say::Moved(format!("{}/storage", storage.url)));
-    assert_eq!(image.attestations().await, found(&[b"{1}"]));
+    assert_eq!(image.attestations().await, Ok(bundles_of(&[b"{1}"])));
     assert_eq!(storage.asked(), [("/storage".to_owned(), None)]);
 }
