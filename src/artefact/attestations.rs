@@ -10,6 +10,9 @@ use crate::provenance::{ArtefactDigest, Evidence};
 /// wheel for all platforms and the source show who built it, and those for single platforms seldom say more.
 pub const MAX_ATTESTED: u32 = 4;
 
+/// Bundles that are fetched of one image, by two requests each. A real image has one for each kind of scan.
+pub const MAX_BUNDLES: u32 = 8;
+
 /// The attestations of one file, as a look found them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FileAttestations {
@@ -33,7 +36,7 @@ pub enum Signatures {
 }
 
 /// Returns the files of an answer whose attestations are fetched: those of an exact version, since an attestation names
-/// one.
+/// one; and an image under a tag too, since its attestation names the digest, which the answer states.
 #[must_use]
 pub fn attested_files<'f>(key: &PackageKey, files: &'f [StatedFile]) -> Vec<&'f StatedFile> {
     if !key.has_attestations() {
@@ -52,7 +55,10 @@ impl PackageKey {
     /// Returns true if its registry has attestations that are fetched.
     #[must_use]
     pub fn has_attestations(&self) -> bool {
-        matches!(self.kind(), "npm" | "pypi") && !self.is_floating()
+        match self.kind() {
+            "npm" | "pypi" => !self.is_floating(),
+            kind => kind == "oci",
+        }
     }
 }
 

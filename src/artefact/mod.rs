@@ -23,7 +23,7 @@ mod record;
 mod schedule;
 mod stated;
 
-pub use attestations::{FileAttestations, MAX_ATTESTED, Signatures, attested_files};
+pub use attestations::{FileAttestations, MAX_ATTESTED, MAX_BUNDLES, Signatures, attested_files};
 pub use checksum::{Algorithm, BadChecksum, Checksum};
 pub use floating::Floating;
 pub use key::PackageKey;

@@ -206,7 +206,10 @@ impl PackageRecord {
                 }
                 (Compared::Changed, Some(known), Some(checksum)) if is_floating => {
                     moved = true;
+                    let before = known.attestations.take();
                     *known = ArtefactRecord::new(checksum, file, now);
+                    // Another content under a tag has its own attestations; those before show who built it until now.
+                    known.attestations = before.map(AttestationRecord::of_next_content);
                 }
                 (Compared::Changed, Some(known), Some(checksum)) => {
                     known.change(checksum, file, now);

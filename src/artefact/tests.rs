@@ -186,6 +186,30 @@ fn moved_tag_is_no_changed_file() {
 }
 
 #[test]
+fn content_that_a_tag_is_moved_to_has_no_attestations_until_they_are_looked_for() {
+    let key = key("oci", "images.example/a/b:1", None);
+    let look = |record: PackageRecord, byte: u8, evidence, hour| {
+        let (trust, problem) = (Digest::of(b"trust"), None);
+        let checksum = checksum(byte);
+        let found = FileAttestations { file: "1".into(), checksum, evidence, trust, problem };
+        record.after(&key, &files(&[("1", byte)]), vec![found], at(hour))
+    };
+    let refused = || Evidence::Attestations(vec![Err(Refusal::Signature)]);
+    let record = look(PackageRecord::default(), 1, refused(), 1);
+    assert_eq!(record.signatures(), Some(Signatures::Refused));
+    let moved = look(record.clone(), 2, Evidence::Unavailable, 2);
+    assert_eq!(moved.signatures(), None);
+    let absent = look(moved, 2, Evidence::Attestations(Vec::new()), 3);
+    assert_eq!(absent.signatures(), Some(Signatures::Absent));
+    // Evidence about the content before is not taken for that of this one.
+    let (trust, problem) = (Digest::of(b"trust"), None);
+    let (checksum, evidence) = (checksum(1), refused());
+    let late = FileAttestations { file: "1".into(), checksum, evidence, trust, problem };
+    let late = absent.after(&key, &files(&[("1", 2)]), vec![late], at(4));
+    assert_eq!(late.signatures(), Some(Signatures::Absent));
+}
+
+#[test]
 fn other_algorithm_changes_nothing_and_is_a_failure_with_its_reason() {
     let key = key("npm", "name", Some("1.0.0"));
     let record = PackageRecord::default().after(&key, &files(&[("a", 1)]), Vec::new(), at(1));
@@ -316,5 +340,7 @@ fn few_files_of_an_exact_version_are_asked_for_attestations() {
     assert_eq!(names("pypi", None, &stated), [""; 0]);
     assert_eq!(names("npm", Some("latest"), &stated), [""; 0]);
     assert_eq!(names("npm", Some("1.0.0"), &stated[..1]), ["c-linux.whl"]);
-    assert_eq!(names("oci", Some("1.0"), &stated), [""; 0]);
+    // An attestation names the digest of an image, whichever tag that has.
+    assert_eq!(names("oci", Some("1.0"), &stated[..1]), ["c-linux.whl"]);
+    assert_eq!(names("mcpb", None, &stated[..1]), [""; 0]);
 }

@@ -110,7 +110,10 @@ fn read(form: Form, document: &[u8]) -> Bundles {
                     .collect(),
             )
         }
-        Form::Bundle => serde_json::from_slice(document).ok().map(|bundle| vec![Ok(bundle)]),
+        // Bytes with the digest that the registry states are definite, whatever they are.
+        Form::Bundle => {
+            Some(vec![serde_json::from_slice(document).map_err(|_| Refusal::Unreadable)])
+        }
     }
 }
 

@@ -249,6 +249,12 @@ fn answer_of_another_shape_is_no_answer() {
             assert_eq!(evidence, Evidence::Unavailable, "{form:?}: {answer}");
         }
     }
+    // The bytes of a bundle have the digest that the registry stated.
+    let refused = Evidence::Attestations(vec![Err(Refusal::Unreadable)]);
+    for bundle in answers {
+        let evidence = collect(Form::Bundle, &[bundle.as_bytes()], &digests, &verifier);
+        assert_eq!(evidence, refused, "{bundle}");
+    }
     let none = Evidence::Attestations(vec![]);
     assert_eq!(collect(Form::Npm, &[b"{\"attestations\":[]}"], &digests, &verifier), none);
     assert_eq!(collect(Form::Bundle, &[], &digests, &verifier), none);
@@ -276,6 +282,7 @@ fn attestation_of_pypi_is_the_bundle_with_the_same_content() {
     let (digests, verifier) = ([digest(CONDA_DIGEST)], embedded());
     let expected = Evidence::Attestations(vec![verifier.verify(CONDA, &digests)]);
     assert_eq!(collect(Form::Python, &[document(1).as_bytes()], &digests, &verifier), expected);
+    assert_eq!(collect(Form::Bundle, &[CONDA], &digests, &verifier), expected);
     let refused = Evidence::Attestations(vec![Err(Refusal::Unreadable)]);
     assert_eq!(collect(Form::Python, &[document(2).as_bytes()], &digests, &verifier), refused);
 }

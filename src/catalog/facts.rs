@@ -3,7 +3,7 @@ use smol_str::SmolStr;
 
 use super::item::Source;
 use crate::artefact::{ArtefactRecord, Checksum, Floating};
-use crate::curation::{EntryPackage, Reach};
+use crate::curation::{Concern, EntryPackage, Reach};
 use crate::model::{Digest, Escaped, Head, Name, Timestamp};
 use crate::overlay::{Classification, EffectivePolicy, Reviewed, Track};
 use crate::provenance::Verdict;
@@ -16,7 +16,8 @@ pub struct Facts {
     pub(super) packages: Packages,
 }
 
-/// The packages of an entry of which files are recorded, or that are floating; bounded, and only in single entries.
+/// The packages of an entry of which files are recorded, that an advisory concerns, or that are floating; bounded, and only
+/// in single entries.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize)]
 pub(super) struct Packages {
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -30,6 +31,9 @@ struct PackageFact {
     artefacts: Vec<ArtefactFact>,
     #[serde(skip_serializing_if = "Option::is_none")]
     provenance: Option<ProvenanceFact>,
+    /// The ids of those advisories of the entry that affect the package.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    advisories: Vec<SmolStr>,
     #[serde(skip_serializing_if = "Option::is_none")]
     floating: Option<Floating>,
 }
@@ -83,7 +87,7 @@ const MAX_ARTEFACTS: usize = 16;
 
 impl PackageFact {
     /// Returns `None` if nothing is known of the package.
-    fn of(package: &EntryPackage<'_>) -> Option<Self> {
+    fn of<'a>(package: &EntryPackage<'a>, concerns: &[Concern<'a>]) -> Option<Self> {
         let files = package.files().take(MAX_ARTEFACTS);
         let artefact = |(file, record): (&str, &ArtefactRecord)| ArtefactFact {
             file: file.to_owned(),
@@ -93,8 +97,10 @@ impl PackageFact {
         let identifier = package.facts.identifier.clone();
         let provenance = package.provenance.as_ref();
         let provenance = provenance.and_then(|found| ProvenanceFact::of(&found.verdict));
-        let is_known = floating.is_some() || !artefacts.is_empty();
-        is_known.then_some(Self { identifier, artefacts, provenance, floating })
+        let affecting = Concern::of_package(concerns, package.facts);
+        let advisories: Vec<_> = affecting.map(|concern| concern.advisory.id.clone()).collect();
+        let is_known = floating.is_some() || !artefacts.is_empty() || !advisories.is_empty();
+        is_known.then_some(Self { identifier, artefacts, provenance, advisories, floating })
     }
 }
 
@@ -135,12 +141,18 @@ pub(super) struct Details {
 
 /// An advisory that concerns a served entry.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize)]
-pub struct AdvisoryFact {
-    pub id: SmolStr,
-    pub severity: &'static str,
+struct AdvisoryFact {
+    id: SmolStr,
+    severity: &'static str,
 }
 
-/// Advisories that an entry lists.
+impl AdvisoryFact {
+    fn of(concern: &Concern<'_>) -> Self {
+        Self { id: concern.advisory.id.clone(), severity: concern.advisory.severity.as_str() }
+    }
+}
+
+/// Advisories that an entry lists, and its packages with it.
 const MAX_ADVISORIES: usize = 10;
 
 /// A time that is written in whole seconds.
@@ -155,28 +167,29 @@ impl Serialize for Seconds {
 
 impl Facts {
     #[must_use]
-    pub fn new(
+    pub fn new<'a>(
         upstream: &SmolStr,
         effective: &EffectivePolicy<'_>,
         ownership: Option<&'static str>,
         successor: Option<&Name>,
-        packages: &[EntryPackage<'_>],
-        advisories: impl IntoIterator<Item = AdvisoryFact>,
+        packages: &[EntryPackage<'a>],
+        concerns: &[Concern<'a>],
     ) -> Self {
+        let concerns = concerns.get(..MAX_ADVISORIES).unwrap_or(concerns);
         let EffectivePolicy { tier, classification, .. } = *effective;
         let approval = effective.approval.map(|(_, approval)| approval);
         let floating = packages.iter().any(|package| package.floating.is_some());
-        let known = packages.iter().filter_map(PackageFact::of).take(MAX_PACKAGES);
+        let known = packages.iter().filter_map(|package| PackageFact::of(package, concerns));
         Self {
             listed: ListedFacts { upstream: upstream.clone(), tier, ownership, floating },
-            packages: Packages { packages: known.collect() },
+            packages: Packages { packages: known.take(MAX_PACKAGES).collect() },
             details: Details {
                 classification,
                 track: approval.and_then(|approval| approval.track),
                 reviewed: approval.and_then(|approval| approval.reviewed),
                 expires: approval.and_then(|approval| approval.expires).map(Seconds),
                 successor: successor.map(|name| SmolStr::new(name.as_str())),
-                advisories: advisories.into_iter().take(MAX_ADVISORIES).collect(),
+                advisories: concerns.iter().map(AdvisoryFact::of).collect(),
             },
         }
     }

@@ -37,7 +37,7 @@ pub use crate::model::{LedgerEntry, LedgerRecord, Shown};
 pub use catalogue::{Candidate, Catalogue, Loaded, NameUpdate};
 pub use cursor::{BadCursor, Cursor};
 pub use draft::Draft;
-pub use facts::{AdvisoryFact, Facts};
+pub use facts::Facts;
 pub use item::{Form, Item, Source, Tag};
 pub use latest::latest_of;
 pub use ledger::Ledger;

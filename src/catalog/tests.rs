@@ -47,7 +47,7 @@ impl Publisher {
         now: i64,
         names: &[(&str, Vec<(&str, &str)>)],
     ) {
-        let facts = Facts::new(&"official".into(), effective, None, None, &[], []);
+        let facts = Facts::new(&"official".into(), effective, None, None, &[], &[]);
         let candidate = |name: &str, (version, text): &(&str, &str)| {
             let entry = entry(name, version, text);
             let served = Sanitized::of(&entry.server, &Reach::default()).expect("servable");

@@ -41,6 +41,19 @@ impl<'a> Concern<'a> {
         self.effect == Effect::Hide && self.waive.is_none()
     }
 
+    /// Returns those that affect a package of the entry, be it their heaviest effect or not.
+    pub fn of_package<'c>(
+        concerns: &'c [Self],
+        package: &'a PackageFacts,
+    ) -> impl Iterator<Item = &'c Self> {
+        let key = EcosystemPackage::of_entry(&package.registry, &package.identifier);
+        let keyed = key.map(|key| (key, package));
+        let is_its = move |concern: &&Self| {
+            keyed.as_ref().is_some_and(|keyed| about(concern.advisory, keyed).is_some())
+        };
+        concerns.iter().filter(is_its)
+    }
+
     /// Returns the id of the advisory.
     #[must_use]
     pub fn id(&self) -> &'a str {

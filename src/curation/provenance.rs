@@ -70,7 +70,11 @@ impl<'p> Origin<'p> {
             };
             let verdict = judge(&attestations.evidence, &expected);
             let mut earlier = attestations.earlier.iter().rev();
-            let before = earlier.find_map(|evidence| build(evidence, &expected));
+            // Another content may have been under the same tag.
+            let before = earlier.find_map(|evidence| {
+                let artefact = Artefact { digests: evidence.digests(), ..artefact.clone() };
+                build(evidence, &Expected { artefact: &artefact, ..expected })
+            });
             lost = lost.or_else(|| drift(&before?, &verdict));
             verdicts.push(verdict);
         }

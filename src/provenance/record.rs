@@ -33,7 +33,18 @@ impl AttestationRecord {
         if matches!(evidence, Evidence::Unavailable) {
             return Self { trust, ..before };
         }
-        let Self { evidence: replaced, mut earlier, .. } = before;
+        before.replaced_by(evidence, trust)
+    }
+
+    /// Returns the record of the next content under the same tag, of which nothing is known yet.
+    #[must_use]
+    pub fn of_next_content(self) -> Self {
+        let trust = self.trust;
+        self.replaced_by(Evidence::Unavailable, trust)
+    }
+
+    fn replaced_by(self, evidence: Evidence, trust: Digest) -> Self {
+        let Self { evidence: replaced, mut earlier, .. } = self;
         if replaced.shows_build() && replaced != evidence {
             earlier.push(replaced);
             if earlier.len() > MAX_EARLIER {
@@ -51,6 +62,16 @@ impl AttestationRecord {
 }
 
 impl Evidence {
+    /// Returns the evidence with attestations that were refused before they were verified; none of them, or no definite
+    /// answer, changes nothing.
+    #[must_use]
+    pub fn with_refused(mut self, refused: impl IntoIterator<Item = Refusal>) -> Self {
+        if let Self::Attestations(attestations) = &mut self {
+            attestations.extend(refused.into_iter().map(Err));
+        }
+        self
+    }
+
     /// Returns the evidence as it is kept: without subjects that are other files, and refused if its texts are too long.
     #[must_use]
     pub fn kept(self, digests: &[ArtefactDigest]) -> Self {
@@ -64,6 +85,14 @@ impl Evidence {
             attestations = vec![Err(Refusal::TooLarge)];
         }
         Self::Attestations(attestations)
+    }
+
+    /// Returns the digests that its attestations are about.
+    #[must_use]
+    pub fn digests(&self) -> Vec<ArtefactDigest> {
+        let Self::Attestations(attestations) = self else { return Vec::new() };
+        let subjects = attestations.iter().flatten().flat_map(|found| &found.attested.subjects);
+        subjects.flat_map(|subject| &subject.digests).copied().collect()
     }
 
     /// Returns true if a build signed one of the attestations.

@@ -355,6 +355,35 @@ fn registry_that_checks_attestations_needs_all_and_an_image_one() {
     ]);
 }
 
+/// A signature of an image says nothing of a build by itself: only the certificate of a workflow does.
+#[test]
+fn signature_of_an_image_verifies_only_with_the_source_of_its_workflow() {
+    let image = || Known::of("oci", "ghcr.io/acme/tool:1");
+    let by = |change: fn(&mut Workload)| {
+        let mut workload = workload();
+        change(&mut workload);
+        let signer = Signer::Workload(Box::new(workload));
+        vec![Ok(finding("", "https://sigstore.dev/cosign/sign/v1", signer))]
+    };
+    let of_key = finding("", "https://sigstore.dev/cosign/sign/v1", Signer::Registry("key".into()));
+    assert_verdicts([
+        (image(), by(|_| {}), "verified"),
+        (image(), by(|other| other.repository = None), "source"),
+        (image(), by(|other| other.commit = None), "source"),
+        (image(), by(|other| other.workflow = None), "source"),
+        (image(), by(|other| other.issuer = "https://accounts.example".into()), "issuer"),
+        (image(), by(|other| other.owner_id = Some("8".into())), "owner"),
+        (image(), vec![Ok(of_key)], "signer"),
+        // Further bundles that are not read hide none that verifies.
+        (image(), [by(|_| {}), vec![Err(Refusal::TooLarge)]].concat(), "verified"),
+        (
+            image(),
+            [by(|other| other.commit = None), vec![Err(Refusal::TooLarge)]].concat(),
+            "source",
+        ),
+    ]);
+}
+
 #[test]
 fn build_on_gitlab_belongs_to_no_account_on_github() {
     let mut known = Known::npm();

@@ -122,6 +122,7 @@ async fn approved_server_is_hidden_while_its_package_is_malicious_and_returns_wh
     let served = daemon.get("/v0.1/servers/com.good%2Fwiki/versions/1.0.0").await.json();
     let ours = &served["_meta"]["local.vidimus/curation"];
     assert_eq!(ours["advisories"], json!([{"id": "GHSA-1", "severity": "high"}]), "{ours}");
+    assert_eq!(ours["packages"], json!([{"identifier": "fine", "advisories": ["GHSA-1"]}]));
     eventually("an alert about each", async || {
         let alerts = daemon.operate("/alerts").await.json();
         let alerts = alerts.as_array().expect("a list").iter();

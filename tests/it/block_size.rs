@@ -40,7 +40,7 @@ fn facts(now: Timestamp) -> Facts {
     let rules = set.rules_for(&name);
     let policy = rules.effective(&version, "official");
     assert!(policy.approval.is_some(), "{policy:?}");
-    Facts::new(&SmolStr::new("official"), &policy, Some("unverified"), None, &[], [])
+    Facts::new(&SmolStr::new("official"), &policy, Some("unverified"), None, &[], &[])
 }
 
 /// Renders items with all facts.

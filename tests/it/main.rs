@@ -26,6 +26,7 @@ mod faults;
 mod full_disk;
 mod generated;
 mod hidden_entries;
+mod image_attestations;
 mod kills;
 mod later_versions;
 mod listener;

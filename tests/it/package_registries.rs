@@ -5,17 +5,22 @@ use std::sync::Arc;
 use url::Url;
 use vidimus::artefact::{Checksum, PackageKey, PackageLookup};
 use vidimus::model::Digest;
-use vidimus::remote::{AttestationAnswer, OwnershipSources, Packages as Client};
+use vidimus::remote::{OwnershipSources, Packages as Client};
 
 use crate::support::lookups::settings;
 use crate::support::packages::{Packages, Say, integrity};
 
-fn client(registry: &Packages) -> Arc<Client> {
+pub(crate) fn client(registry: &Packages) -> Arc<Client> {
     let settings = settings(&["127.0.0.1:9".parse().expect("an address")], &registry.url);
     OwnershipSources::new(&settings).expect("sources").packages()
 }
 
-fn key(registry: &Packages, kind: &str, identifier: &str, version: Option<&str>) -> PackageKey {
+pub(crate) fn key(
+    registry: &Packages,
+    kind: &str,
+    identifier: &str,
+    version: Option<&str>,
+) -> PackageKey {
     let base = Url::parse(&registry.url).expect("a URL");
     PackageKey::new(kind, &base, identifier, version).expect("a key")
 }
@@ -168,21 +173,22 @@ async fn attestations_are_those_of_one_release_or_file() {
     let registry = Packages::start().await;
     let ask = async |kind, identifier, version, file| {
         let package = key(&registry, kind, identifier, Some(version));
-        client(&registry).attestations(&package, file).await
+        let checksum = Checksum::of_integrity(&integrity(b"tar")).expect("a checksum");
+        client(&registry).attestations(&package, file, &checksum).await
     };
     for (kind, identifier, version, file, path) in [
         ("npm", "@x/tool", "1.0.0", "tool-1.0.0.tgz", "/-/npm/v1/attestations/%40x%2Ftool%401.0.0"),
         ("pypi", "Some_Tool", "2.0", "a.whl", "/integrity/some-tool/2.0/a.whl/provenance"),
     ] {
-        assert_eq!(ask(kind, identifier, version, file).await, AttestationAnswer::Absent);
+        assert_eq!(ask(kind, identifier, version, file).await, Ok(vec![]));
         registry.say(path, Say::body("{}"));
         let found = ask(kind, identifier, version, file).await;
-        assert_eq!(found, AttestationAnswer::Document("{}".into()), "{path}");
+        assert_eq!(found, Ok(vec![Ok("{}".into())]), "{path}");
         registry.say(path, Say::status(503));
         let found = ask(kind, identifier, version, file).await;
-        assert_eq!(found, AttestationAnswer::Unclear("HTTP 503".into()));
+        assert_eq!(found, Err("HTTP 503".into()));
         registry.say(path, Say::Endless(b"{".to_vec()));
         let found = ask(kind, identifier, version, file).await;
-        assert_eq!(found, AttestationAnswer::Unclear("the answer has more than 4 MiB".into()));
+        assert_eq!(found, Err("the answer has more than 4 MiB".into()));
     }
 }

@@ -12,6 +12,8 @@ use crate::support::upstream::Upstream;
 use crate::support::wait::eventually;
 
 const NAME: &str = "com.example/tool";
+/// Only an upstream of the organisation may name an image at a private address.
+const TRUSTED: &str = "trust = \"internal\"\nsync = {interval = \"250ms\", page_size = 10}";
 
 /// A row with these packages.
 fn row(name: &str, packages: &Value) -> Row {
@@ -228,9 +230,7 @@ async fn floating_image_is_shown_as_such_and_a_moved_tag_is_no_alert() {
         json!([package("oci", &format!("{host}/x/tool:1.0"), None)])
     })
     .await;
-    // Only an upstream of the organisation may name an image at a private address.
-    let trusted = "trust = \"internal\"\nsync = {interval = \"250ms\", page_size = 10}";
-    world.place.upstream(&world.upstream.url, trusted);
+    world.place.upstream(&world.upstream.url, TRUSTED);
     world.registry.image("x/tool", "1.0", "one");
     world.place.set_clock("2026-06-01T00:00:00Z");
     let daemon = world.place.start().await;
@@ -434,6 +434,43 @@ async fn attestation_of_another_repository_verifies_nothing() {
     world.registry.npm("sigstore", "2.0.0", b"other", NAME);
     let replaced = "provenance: failed: an attestation is about another file";
     let _daemon = world.look_at("2026-06-10T00:00:00Z", replaced).await;
+}
+
+/// P78: the attestations of an image are those of the content that its tag named at the last look; an attestation of another
+/// content verifies nothing, and a registry that fails changes no verdict.
+#[tokio::test(flavor = "multi_thread")]
+async fn image_is_judged_by_the_bundles_that_refer_to_its_digest() {
+    let world = World::new(|registry| {
+        let host = registry.url.trim_start_matches("http://");
+        json!([package("oci", &format!("{host}/x/tool:1.0"), None)])
+    })
+    .await;
+    world.place.upstream(&world.upstream.url, TRUSTED);
+    let digest = world.registry.image("x/tool", "1.0", "one");
+    world.registry.demand_token("secret");
+    let unsigned = "provenance: unsigned: no attestation says who built it";
+    let daemon = world.look_at("2026-06-01T00:00:00Z", unsigned).await;
+    eventually("clients see the verdict", async || {
+        let meta = single(&daemon).await["packages"][0]["provenance"].clone();
+        (meta == json!({"verdict": "unsigned"})).then_some(())
+    })
+    .await;
+    drop(daemon);
+
+    let list = world.registry.referrers("x/tool", &[("", BUNDLE.as_bytes())]);
+    world.registry.say(&format!("/v2/x/tool/referrers/{digest}"), Say::body(list));
+    let failed = "provenance: failed: an attestation is about another file";
+    drop(world.look_at("2026-06-10T00:00:00Z", failed).await);
+
+    world.registry.say(&format!("/v2/x/tool/referrers/{digest}"), Say::html());
+    let silent = "no usable answer: attestations: an answer of an unknown shape";
+    drop(world.look_at("2026-06-20T00:00:00Z", silent).await);
+    assert!(world.place.print(&["packages", NAME]).contains(failed));
+
+    // The next content has attestations of its own.
+    world.registry.image("x/tool", "1.0", "two");
+    let _daemon = world.look_at("2026-06-30T00:00:00Z", unsigned).await;
+    assert_eq!(world.open_alerts_of("provenance-lost"), Vec::<Value>::new());
 }
 
 #[test]

@@ -7,7 +7,7 @@ use crate::advisory::{
     EarlierText, FeedAdvisory, FoundAdvisories, Hold, OwnAdvisories, Release, read_osv, read_own,
 };
 use crate::curation::{
-    ContentFacts, Dossier, EntryState, Gate, PolicySnapshot, Screening, evaluate,
+    Concern, ContentFacts, Dossier, EntryState, Gate, PolicySnapshot, Screening, evaluate,
     hides_what_is_visible,
 };
 use crate::lint::Source;
@@ -195,4 +195,22 @@ fn snapshots_with_other_own_advisories_have_other_revisions() {
     assert_eq!(of(hide), of(&format!("# moved\n\n{hide}")));
     assert_ne!(of(hide), of(&hide.replace("hide", "alert")));
     assert_ne!(of(hide), approving("").revision);
+}
+
+#[test]
+fn advisory_is_named_with_each_package_that_it_affects() {
+    const BOTH: &str = r#"{"id":"GHSA-3","affected":[{"package":{"ecosystem":"PyPI","name":"example-tool"},"versions":["1.2"]},{"package":{"ecosystem":"npm","name":"beside"}}]}"#;
+    let mut dossier = advised(&[BOTH, LOW]);
+    let beside = r#""packages":[{"registryType":"npm","identifier":"beside","version":"3.0.0","transport":{"type":"stdio"}},"#;
+    let server = SERVER.replace(r#""packages":["#, beside);
+    dossier.rows[0].content.facts = Some(ContentFacts::of(&server));
+    let (policy, screening) = (approving(""), Screening::default());
+    let evaluation = evaluate(&dossier, &policy, &screening, now());
+    let entry = &evaluation.entries[0];
+    let of_package = |package: usize| -> Vec<&str> {
+        let package = entry.packages[package].facts;
+        Concern::of_package(&entry.concerns, package).map(Concern::id).collect()
+    };
+    assert_eq!(entry.concerns.len(), 2);
+    assert_eq!((of_package(0), of_package(1)), (vec!["GHSA-3"], vec!["GHSA-3", "GHSA-2"]));
 }

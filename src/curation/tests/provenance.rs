@@ -117,6 +117,58 @@ fn version_is_compared_with_the_verified_one_before_it() {
     assert_eq!(drifts, [None, None, None, Some(Drift::Unsigned), Some(moved), None]);
 }
 
+/// A tag is moved without a broken promise, and who builds the image is compared all the same.
+#[test]
+fn image_under_a_moved_tag_is_compared_with_the_build_before() {
+    let name = "com.example/tool";
+    let mut asked = PackageRegistries::default();
+    asked.add("oci".into(), Url::parse("https://images.example").expect("a URL"));
+    let policy = policy(overlays("servers: []", now())).with_asked_registries(asked);
+    let facts = ContentFacts::of(&format!(
+        r#"{{"name":"{name}","description":"d","version":"1.0.0","repository":{{"url":"{SOURCE}","source":"github"}},"packages":[{{"registryType":"oci","identifier":"images.example/tool:1","transport":{{"type":"stdio"}}}}]}}"#
+    ));
+    let key = facts.packages[0].key(&policy).expect("a key");
+    let content = |byte: u8| Checksum::new(Algorithm::Sha256, &[byte; 32]).expect("a checksum");
+    let signed = |byte: u8, workflow: &str| {
+        let mut finding = built("1", workflow, "7");
+        let digest = content(byte).digest().expect("a digest");
+        finding.attested.subjects =
+            vec![Subject { name: "images.example/tool".into(), digests: vec![digest] }];
+        finding
+    };
+    let looks = |looks: Vec<(u8, Evidence)>| {
+        let mut record = PackageRecord::default();
+        for (byte, evidence) in looks {
+            let stated = StatedFile::new("1", Some(content(byte)));
+            let (file, checksum, problem) = ("1".into(), content(byte), None);
+            let trust = Digest::of(b"trust");
+            let found = FileAttestations { file, checksum, evidence, trust, problem };
+            record = record.after(&key, &PackageLookup::Files(vec![stated]), vec![found], now());
+        }
+        let mut row = row("official", "1.0.0", head(Status::Active, JANUARY));
+        row.content.facts = Some(facts.clone());
+        let mut dossier = dossier(name, vec![row]);
+        dossier.artefacts.insert(key.clone(), record);
+        let screening = Screening::default();
+        let evaluation = evaluate(&dossier, &policy, &screening, now());
+        let found = evaluation.entries[0].packages[0].provenance.clone().expect("a verdict");
+        (found.verdict.as_str(), found.drift)
+    };
+    let of =
+        |findings: Vec<Finding>| Evidence::Attestations(findings.into_iter().map(Ok).collect());
+    let first = || (1, of(vec![signed(1, "release.yml")]));
+    assert_eq!(looks(vec![first()]), ("verified", None));
+    assert_eq!(looks(vec![first(), (2, of(vec![signed(2, "release.yml")]))]), ("verified", None));
+    assert_eq!(looks(vec![first(), (2, Evidence::Unavailable)]), ("unavailable", None));
+    let lost = looks(vec![first(), (2, of(Vec::new()))]);
+    assert_eq!(lost, ("unsigned", Some(Drift::Unsigned)));
+    let other = looks(vec![first(), (2, Evidence::Unavailable), (2, of(vec![signed(2, "x.yml")]))]);
+    assert!(matches!(other, ("verified", Some(Drift::Workflow { .. }))), "{other:?}");
+    // The attestation of the content before says nothing of this one.
+    let stale = looks(vec![first(), (2, of(vec![signed(1, "release.yml")]))]);
+    assert_eq!(stale, ("failed", None));
+}
+
 #[test]
 fn only_the_account_of_the_namespace_verifies() {
     let of = |name: &str, owner: &str| {

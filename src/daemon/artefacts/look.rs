@@ -1,11 +1,13 @@
 use std::sync::Arc;
 
+use bytes::Bytes;
+
 use crate::artefact::{Checksum, FileAttestations, PackageKey, PackageLookup, attested_files};
 use crate::attestation::{Form, Verifier, collect};
 use crate::daemon::runtime::try_blocking;
 use crate::model::reason;
-use crate::provenance::Evidence;
-use crate::remote::{AttestationAnswer, Packages};
+use crate::provenance::{Evidence, Refusal};
+use crate::remote::Packages;
 
 /// Where packages and their attestations are looked at.
 #[derive(Debug, Clone)]
@@ -48,12 +50,9 @@ impl Registries {
         file: &str,
         checksum: &Checksum,
     ) -> FileAttestations {
-        let found = match self.packages.attestations(key, file).await {
-            AttestationAnswer::Document(document) => {
-                self.verify(key, checksum, document.to_vec()).await
-            }
-            AttestationAnswer::Absent => Ok(Evidence::Attestations(Vec::new())),
-            AttestationAnswer::Unclear(why) => Err(why),
+        let found = match self.packages.attestations(key, file, checksum).await {
+            Ok(documents) => self.verify(key, checksum, documents).await,
+            Err(why) => Err(why),
         };
         let (evidence, problem) = match found {
             Ok(evidence) => (evidence, None),
@@ -68,18 +67,24 @@ impl Registries {
         }
     }
 
-    /// Verifies the attestations of a document on a thread that may block: a signature costs a millisecond.
+    /// Verifies the attestations of documents on a thread that may block: a signature costs a millisecond.
     async fn verify(
         &self,
         key: &PackageKey,
         checksum: &Checksum,
-        document: Vec<u8>,
+        documents: Vec<Result<Bytes, Refusal>>,
     ) -> Result<Evidence, String> {
-        let form = if key.kind() == "npm" { Form::Npm } else { Form::Python };
+        let form = match key.kind() {
+            "npm" => Form::Npm,
+            "pypi" => Form::Python,
+            _ => Form::Bundle,
+        };
         let digests: Vec<_> = checksum.digest().into_iter().collect();
         let verifier = Arc::clone(&self.verifier);
         let verified = try_blocking(move || {
-            collect(form, &[document.as_slice()], &digests, &verifier).kept(&digests)
+            let found: Vec<&[u8]> = documents.iter().flatten().map(|bytes| &bytes[..]).collect();
+            let refused = documents.iter().filter_map(|document| document.as_ref().err().copied());
+            collect(form, &found, &digests, &verifier).with_refused(refused).kept(&digests)
         });
         match verified.await {
             Ok(Evidence::Unavailable) => Err("an answer of an unknown shape".into()),

@@ -237,8 +237,10 @@ mod tests {
     fn budget_of_a_day_is_never_exceeded_and_a_restart_remembers_it() {
         let keys: Vec<PackageKey> = (0..6).map(|index| key("npm", &format!("p{index}"))).collect();
         let mut state = State::new(5);
-        let remembered = Event::Remembered { key: key("oci", "images.example/i"), at: at(1) };
-        assert_eq!(state.step(remembered, at(2)), []);
+        for (kind, identifier) in [("npm", "one"), ("mcpb", "https://files.example/i")] {
+            let remembered = Event::Remembered { key: key(kind, identifier), at: at(1) };
+            assert_eq!(state.step(remembered, at(2)), []);
+        }
         let packages: Vec<_> = keys.iter().map(|key| (key, None)).collect();
         read(&mut state, "a.b/x", &packages);
         let effects = state.step(Event::Tick, at(2));

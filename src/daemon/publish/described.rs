@@ -1,6 +1,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::catalog::{AdvisoryFact, Facts, Loaded, Source};
+use crate::catalog::{Facts, Loaded, Source};
 use crate::curation::{EntryEvaluation, Evaluation, Sanitized};
 use crate::model::{Damage, Name, Timestamp};
 use crate::store::{Snapshot, StoreError};
@@ -57,12 +57,14 @@ impl Successors {
     pub(in crate::daemon) fn describe(&self, entry: &EntryEvaluation<'_>) -> (Facts, Source) {
         let EntryEvaluation { row, head, rules, ownership, reach, packages, .. } = entry;
         let successor = rules.successor.filter(|name| self.is_shown_with(name, &entry.views));
-        let advisories = entry.concerns.iter().map(|concern| AdvisoryFact {
-            id: concern.advisory.id.clone(),
-            severity: concern.advisory.severity.as_str(),
-        });
-        let facts =
-            Facts::new(&row.upstream, rules, ownership.word(), successor, packages, advisories);
+        let facts = Facts::new(
+            &row.upstream,
+            rules,
+            ownership.word(),
+            successor,
+            packages,
+            &entry.concerns,
+        );
         let source = facts.source(head, &row.content.head, reach);
         (facts, source)
     }

@@ -14,14 +14,13 @@ pub(super) fn named<D: DeserializeOwned>(
     answer: Answer,
     read: impl FnOnce(D) -> Option<BTreeSet<String>>,
 ) -> Named {
-    match answer {
-        Answer::Document(document) => match document.read().and_then(read) {
+    match answer.found() {
+        Ok(Some(document)) => match document.read().and_then(read) {
             Some(servers) => Named::Servers(servers),
             None => Named::Unavailable(UNKNOWN_SHAPE.into()),
         },
-        Answer::Absent => Named::Absent,
-        Answer::Challenged(_) => Named::Unavailable("HTTP 401".into()),
-        Answer::Unclear(why) => Named::Unavailable(why),
+        Ok(None) => Named::Absent,
+        Err(why) => Named::Unavailable(why),
     }
 }
 
@@ -35,11 +34,10 @@ pub(super) fn observed<D: DeserializeOwned>(
     answer: Answer,
     read: impl FnOnce(D) -> Result<Vec<StatedFile>, String>,
 ) -> PackageLookup {
-    let found = match answer {
-        Answer::Document(document) => document.read(),
-        Answer::Absent => return PackageLookup::Absent,
-        Answer::Challenged(_) => return PackageLookup::Unclear("HTTP 401".into()),
-        Answer::Unclear(why) => return PackageLookup::Unclear(why),
+    let found = match answer.found() {
+        Ok(Some(document)) => document.read(),
+        Ok(None) => return PackageLookup::Absent,
+        Err(why) => return PackageLookup::Unclear(why),
     };
     match found.map(read) {
         Some(Ok(files)) => PackageLookup::Files(files),

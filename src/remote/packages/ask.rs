@@ -5,9 +5,10 @@ use bytes::Bytes;
 use tokio::time::timeout;
 
 use super::client::{Answer, PackageClient};
-use super::{bundle, image, npm, pypi};
-use crate::artefact::{PackageKey, PackageLookup};
+use super::{bundle, image, npm, pypi, referrers};
+use crate::artefact::{Checksum, PackageKey, PackageLookup};
 use crate::ownership::{Named, Package, PackageRegistries};
+use crate::provenance::Refusal;
 use crate::remote::dns::Resolvers;
 use crate::remote::http::AccessError;
 use crate::remote::source_settings::SourceSettings;
@@ -17,16 +18,9 @@ const TOTAL: Duration = Duration::from_secs(30);
 /// The time for the download of a bundle.
 const DOWNLOAD: Duration = Duration::from_mins(10);
 
-/// The answer of a registry about the attestations of one file.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum AttestationAnswer {
-    /// A document of the form that the registry has.
-    Document(Bytes),
-    /// The registry has none.
-    Absent,
-    /// No usable answer, with the reason.
-    Unclear(String),
-}
+/// The answer of a registry about the attestations of one file: documents of the form that the registry has, none if it
+/// definitely has none; or the reason why that is not known. What is definitely no such document is refused.
+pub type AttestationAnswer = Result<Vec<Result<Bytes, Refusal>>, String>;
 
 /// A client of the configured package registries, and no others.
 pub struct Packages {
@@ -75,24 +69,26 @@ impl Packages {
     }
 
     /// Returns the attestations of one file of a package, as its registry has them.
-    pub async fn attestations(&self, key: &PackageKey, file: &str) -> AttestationAnswer {
-        let Some(base) = key.base() else {
-            return AttestationAnswer::Unclear("its registry has no URL".into());
-        };
+    pub async fn attestations(
+        &self,
+        key: &PackageKey,
+        file: &str,
+        checksum: &Checksum,
+    ) -> AttestationAnswer {
+        let base = key.base().ok_or("its registry has no URL")?;
+        let (client, base) = (&self.client, &base);
         let asked = async {
-            match key.kind() {
-                "npm" => npm::attestations(&self.client, &base, key).await,
-                "pypi" => pypi::attestations(&self.client, &base, key, file).await,
+            let answer = match key.kind() {
+                "npm" => npm::attestations(client, base, key).await,
+                "pypi" => pypi::attestations(client, base, key, file).await,
+                "oci" => return referrers::attestations(client, base, key, checksum).await,
                 _ => Answer::Unclear("attestations of its kind are not fetched".into()),
-            }
+            };
+            let document = answer.found()?;
+            Ok(document.into_iter().map(|document| Ok(document.body)).collect())
         };
-        let late = |_| Answer::Unclear("no complete answer within 30 seconds".into());
-        match timeout(TOTAL, asked).await.unwrap_or_else(late) {
-            Answer::Document(document) => AttestationAnswer::Document(document.body),
-            Answer::Absent => AttestationAnswer::Absent,
-            Answer::Challenged(_) => AttestationAnswer::Unclear("HTTP 401".into()),
-            Answer::Unclear(why) => AttestationAnswer::Unclear(why),
-        }
+        let late = |_| Err("no complete answer within 30 seconds".into());
+        timeout(TOTAL, asked).await.unwrap_or_else(late)
     }
 
     /// Returns the files of a package, as its registry states them.

@@ -152,6 +152,18 @@ impl PackageClient {
     }
 }
 
+impl Answer {
+    /// Returns the document, `None` if there definitely is none, or the reason why that is not known.
+    pub(super) fn found(self) -> Result<Option<Document>, String> {
+        match self {
+            Self::Document(document) => Ok(Some(document)),
+            Self::Absent => Ok(None),
+            Self::Challenged(_) => Err("HTTP 401".into()),
+            Self::Unclear(why) => Err(why),
+        }
+    }
+}
+
 impl Document {
     /// Reads the document into a few of its members; `None` for one of another shape.
     pub(super) fn read<D: DeserializeOwned>(&self) -> Option<D> {

@@ -107,6 +107,44 @@ struct Labels {
     name: Text,
 }
 
+/// The list of what refers to an image.
+#[derive(Debug, Deserialize)]
+pub(super) struct ReferrerIndex {
+    pub(super) manifests: Vec<Referrer>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct Referrer {
+    #[serde(default)]
+    pub(super) digest: Text,
+    #[serde(default, rename = "artifactType")]
+    pub(super) artifact_type: Text,
+    #[serde(default)]
+    pub(super) annotations: BundleAnnotations,
+}
+
+/// The annotation that says what a bundle is about. It is not signed.
+#[derive(Debug, Default, Deserialize)]
+pub(super) struct BundleAnnotations {
+    #[serde(default, rename = "dev.sigstore.bundle.predicateType")]
+    pub(super) predicate_type: Text,
+}
+
+/// A manifest that attaches a bundle to an image.
+#[derive(Debug, Deserialize)]
+pub(super) struct BundleManifest {
+    #[serde(default)]
+    pub(super) layers: Vec<Layer>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct Layer {
+    #[serde(default, rename = "mediaType")]
+    pub(super) media_type: Text,
+    #[serde(default)]
+    pub(super) digest: Text,
+}
+
 #[derive(Debug, Deserialize)]
 pub(super) struct TokenDocument {
     #[serde(default)]

@@ -12,32 +12,37 @@ use crate::ownership::{Named, Package, image};
 use crate::remote::github::segment;
 
 const MANIFESTS: &str = "application/vnd.oci.image.index.v1+json, application/vnd.oci.image.manifest.v1+json, application/vnd.docker.distribution.manifest.list.v2+json, application/vnd.docker.distribution.manifest.v2+json";
-const NO_REFERENCE: &str = "it is no reference of an image";
+pub(super) const NO_REFERENCE: &str = "it is no reference of an image";
 
 /// Requests to one repository of images; the first challenge fetches a token for the others.
-struct Repository<'a> {
+pub(super) struct Repository<'a> {
     client: &'a PackageClient,
     base: &'a Url,
-    /// The path of the repository, with a slash at its end.
+    /// The path of the repository in the API, with a slash at its end.
     path: String,
     token: Option<String>,
 }
 
 impl<'a> Repository<'a> {
     /// Opens the repository of an image; `None` if no registry can have it.
-    fn open(client: &'a PackageClient, base: &'a Url, repository: &str) -> Option<Self> {
+    pub(super) fn open(client: &'a PackageClient, base: &'a Url, repository: &str) -> Option<Self> {
         let (_, path) = repository.split_once('/')?;
         let path: String = path.split('/').map(|part| format!("{}/", segment(part))).collect();
         let is_whole = path.bytes().all(|byte| usable(byte) || byte == b'/');
-        is_whole.then_some(Self { client, base, path, token: None })
+        is_whole.then(|| Self { client, base, path: format!("v2/{path}"), token: None })
     }
 
-    async fn manifest(&mut self, reference: &str) -> Answer {
-        let path = format!("v2/{}manifests/{}", self.path, segment_of_digest(reference));
-        self.get(&path).await
+    pub(super) async fn manifest(&mut self, reference: &str) -> Answer {
+        self.get(&format!("manifests/{}", segment_of_digest(reference))).await
     }
 
-    async fn get(&mut self, path: &str) -> Answer {
+    pub(super) async fn blob(&mut self, digest: &str) -> Answer {
+        self.get(&format!("blobs/{}", segment_of_digest(digest))).await
+    }
+
+    /// Fetches a document below the path of the repository.
+    pub(super) async fn get(&mut self, path: &str) -> Answer {
+        let path = &format!("{}{path}", self.path);
         let answer = self.client.get(self.base, path, MANIFESTS, self.token.as_deref()).await;
         let Answer::Challenged(headers) = &answer else { return answer };
         if self.token.is_some() {
@@ -103,8 +108,7 @@ pub(super) async fn servers(client: &PackageClient, base: &Url, package: &Packag
             (Some(digest), _) => repository.manifest(digest).await,
             (None, Some(digest)) => {
                 is_configuration = true;
-                let path = format!("v2/{}blobs/{}", repository.path, segment_of_digest(digest));
-                repository.get(&path).await
+                repository.blob(digest).await
             }
             (None, None) if is_configuration => return Named::Servers(BTreeSet::new()),
             (None, None) => return Named::Unavailable(UNKNOWN_SHAPE.into()),
@@ -124,11 +128,10 @@ pub(super) async fn artefacts(
     let Some(mut repository) = opened.filter(|_| reference.bytes().all(usable)) else {
         return PackageLookup::Unclear(NO_REFERENCE.into());
     };
-    let document = match repository.manifest(reference).await {
-        Answer::Document(document) => document,
-        Answer::Absent => return PackageLookup::Absent,
-        Answer::Challenged(_) => return PackageLookup::Unclear("HTTP 401".into()),
-        Answer::Unclear(why) => return PackageLookup::Unclear(why),
+    let document = match repository.manifest(reference).await.found() {
+        Ok(Some(document)) => document,
+        Ok(None) => return PackageLookup::Absent,
+        Err(why) => return PackageLookup::Unclear(why),
     };
     match manifest(&document, reference) {
         Ok(file) => PackageLookup::Files(vec![file]),
@@ -147,15 +150,7 @@ fn manifest(document: &Document, reference: &str) -> Result<StatedFile, &'static
     let asked = reference.contains(':').then_some(reference);
     let mut algorithm = Algorithm::Sha256;
     for text in asked.into_iter().chain(stated) {
-        let wanted: Checksum = text.parse().map_err(|_| "a digest of another algorithm")?;
-        algorithm = match wanted.algorithm() {
-            "sha256" => Algorithm::Sha256,
-            "sha512" => Algorithm::Sha512,
-            _ => return Err("a digest of another algorithm"),
-        };
-        if checksum(algorithm, &document.body).as_ref() != Some(&wanted) {
-            return Err("its bytes have another digest than the stated one");
-        }
+        algorithm = algorithm_of(text, &document.body)?;
     }
     // The digest by which it was asked for names it; the header may state another algorithm.
     if asked.is_none() {
@@ -164,6 +159,20 @@ fn manifest(document: &Document, reference: &str) -> Result<StatedFile, &'static
     let file = StatedFile::new(reference, checksum(algorithm, &document.body));
     let platforms = read.manifests.iter().filter_map(|manifest| manifest.platform.describe());
     Ok(file.for_platforms(platforms))
+}
+
+/// Returns the algorithm of a digest, if the bytes have it.
+pub(super) fn algorithm_of(digest: &str, bytes: &[u8]) -> Result<Algorithm, &'static str> {
+    let wanted: Checksum = digest.parse().map_err(|_| "a digest of another algorithm")?;
+    let algorithm = match wanted.algorithm() {
+        "sha256" => Algorithm::Sha256,
+        "sha512" => Algorithm::Sha512,
+        _ => return Err("a digest of another algorithm"),
+    };
+    if checksum(algorithm, bytes).as_ref() != Some(&wanted) {
+        return Err("its bytes have another digest than the stated one");
+    }
+    Ok(algorithm)
 }
 
 fn checksum(algorithm: Algorithm, bytes: &[u8]) -> Option<Checksum> {
@@ -176,6 +185,6 @@ fn usable(byte: u8) -> bool {
 }
 
 /// Encodes a digest for a path, where its colon stays; any other text is encoded in full.
-fn segment_of_digest(text: &str) -> String {
+pub(super) fn segment_of_digest(text: &str) -> String {
     segment(text).replace("%3A", ":")
 }

@@ -53,7 +53,7 @@ const MAY_USE: [Permission<'static>; 24] = [
             "history",
         ],
     ),
-    ("remote", &["model", "sync", "ownership", "artefact", "advisory", "alert"]),
+    ("remote", &["model", "sync", "ownership", "artefact", "provenance", "advisory", "alert"]),
     ("attestation", &["model", "provenance"]),
     ("config", &["model", "lint", "overlay", "sync", "curation", "ownership", "alert"]),
     (

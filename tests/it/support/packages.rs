@@ -129,6 +129,36 @@ impl Packages {
         digest
     }
 
+    /// Stores bundles with the manifests that attach them, each with the predicate type that it claims; returns the list
+    /// of referrers, of which the first is none of them.
+    pub(crate) fn referrers(&self, path: &str, bundles: &[(&str, &[u8])]) -> String {
+        const BUNDLE: &str = "application/vnd.dev.sigstore.bundle.v0.3+json";
+        let mut list =
+            vec![json!({"digest": "sha256:00", "artifactType": "application/spdx+json"})];
+        for (claim, bundle) in bundles {
+            let layer = self.blob(path, bundle);
+            let manifest = json!({
+                "schemaVersion": 2, "artifactType": BUNDLE,
+                "layers": [{"mediaType": BUNDLE, "digest": layer, "size": bundle.len()}],
+            });
+            let manifest = manifest.to_string();
+            let digest = Digest::of(manifest.as_bytes()).to_string();
+            self.say(&format!("/v2/{path}/manifests/{digest}"), Say::body(manifest));
+            let annotations = json!({"dev.sigstore.bundle.predicateType": claim});
+            list.push(
+                json!({"digest": digest, "artifactType": BUNDLE, "annotations": annotations}),
+            );
+        }
+        json!({"schemaVersion": 2, "manifests": list}).to_string()
+    }
+
+    /// Stores a blob; returns its digest.
+    fn blob(&self, path: &str, bytes: &[u8]) -> String {
+        let digest = Digest::of(bytes).to_string();
+        self.say(&format!("/v2/{path}/blobs/{digest}"), Say::body(bytes));
+        digest
+    }
+
     /// Demands a token for images, as large registries do for public ones too.
     pub(crate) fn demand_token(&self, token: &str) {
         self.served().token = Some(token.to_owned());
