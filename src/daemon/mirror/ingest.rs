@@ -140,9 +140,7 @@ impl<O: Observer> Ingest<O> {
     ) -> Result<u64, SyncFailure> {
         let now = self.clock.now();
         self.follow_epoch(fetched.page.epoch.as_ref(), now)?;
-        if self.run.pages == 0 {
-            self.run.saw_first_page(fetched.page.date, now);
-        }
+        self.run.saw_page(fetched.page.date, now);
         self.run.pages += 1;
         let page = RawPage::read(&fetched.page.body)?;
         for item in &page.rows {
