@@ -4,6 +4,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::backdated::{Backdated, BackdatedRun, remember};
+use super::recent::RecentChanges;
 use super::refused::{Refused, is_definite_refusal};
 use super::source::FetchFailure;
 use super::{ChangeSet, Epoch, EpochState, Tally};
@@ -57,6 +58,9 @@ pub struct UpstreamState {
     /// The runs of the last 30 days that brought backdated content, oldest first.
     #[serde(default)]
     pub backdated: Vec<BackdatedRun>,
+    /// The changes of recent runs, for the limits over time.
+    #[serde(default)]
+    pub recent: RecentChanges,
     /// The refusals of incremental syncs.
     #[serde(default)]
     pub refused: Option<Refused>,
@@ -222,6 +226,7 @@ impl UpstreamState {
             self.released_rewinds = stored.released_rewinds - 1;
             self.release_rewind();
         }
+        self.recent.keep_decisions(&stored.recent);
     }
 
     /// Returns the state after a run without its new content: what it had to bring is still to come.
@@ -276,6 +281,7 @@ impl UpstreamState {
             },
             backdated: self.backdated.clone(),
             released_rewinds: self.released_rewinds,
+            recent: self.recent.clone(),
             refused: match run.kind {
                 SyncKind::Full => self.refused,
                 SyncKind::Incremental { .. } => None,

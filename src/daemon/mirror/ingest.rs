@@ -258,12 +258,13 @@ impl<O: Observer> Ingest<O> {
         }
         let RunOptions { safety_limits, upstream, .. } = &self.options;
         let now = self.clock.now();
-        let hold = if self.state.accepts_batches() {
-            Hold::default()
+        let (hold, recent) = if self.state.accepts_batches() {
+            (Hold::default(), self.state.recent.clone())
         } else {
-            hold(&self.store.snapshot()?, &self.options, &self.state, &self.run)?
+            hold(&self.store.snapshot()?, &self.options, &self.state, &self.run, now)?
         };
         let whole = self.state.accepted(&self.run, now, self.options.overlap);
+        let whole = UpstreamState { recent, ..whole };
         let stored = self.store.snapshot()?.upstream(upstream)?;
         let left_out = stored.run.is_some_and(|run| run.left_out);
         let whole = if left_out { self.state.without_content(whole) } else { whole };
