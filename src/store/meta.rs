@@ -52,6 +52,12 @@ fn lay_out(transaction: &WriteTransaction, now: Timestamp) -> Result<(), StoreEr
     make_all(transaction)
 }
 
+/// Gives the store another epoch: its followers saw what it does not have.
+pub(super) fn renew_epoch(transaction: &WriteTransaction) -> Result<(), StoreError> {
+    transaction.open_table(META)?.insert(EPOCH_KEY, epoch().as_slice())?;
+    Ok(())
+}
+
 /// Begins a write transaction. Each one also writes the allocator's state, so that reopening is
 /// immediate.
 pub(super) fn begin(database: &Database) -> Result<WriteTransaction, StoreError> {

@@ -103,6 +103,7 @@ mod advised;
 mod advisories;
 mod alerts;
 mod artefacts;
+mod backup;
 mod codec;
 mod database;
 mod dirty;
@@ -130,6 +131,7 @@ mod verification;
 mod verify;
 
 pub use advisories::{KeptOwn, PackageUsers};
+pub use backup::{Backup, Restored, restore};
 pub use database::Store;
 pub use dirty::{DirtyNames, Evaluated, IngestMark};
 pub use entries::{FactsCursor, QuarantinedRow, StoredHead};

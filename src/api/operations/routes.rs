@@ -13,7 +13,7 @@ use super::entries::{
 };
 use super::history::{changes, history, served};
 use super::holds::{decide, hold};
-use super::mirror::sync;
+use super::mirror::{back_up, sync};
 use super::params::refuse_stray_parameters;
 use super::plan::{pattern, plan};
 use super::reviews::{queue, sheet};
@@ -70,6 +70,7 @@ pub fn operations(services: Arc<Services>, token: Arc<TokenFile>) -> Router {
         .route("/ops/tokens/{name}/revoke", post(revoke_token))
         .route("/ops/redeliver", post(redeliver))
         .route("/ops/sync", post(sync))
+        .route("/ops/backup", post(back_up))
         .route("/ops/ownership/{namespace}", post(verify_namespace))
         .route("/ops/advisories/{id}/release", post(release))
         .route("/ops/holds/{upstream}/{id}/{decision}", post(decide));
