@@ -232,6 +232,8 @@ pub(super) enum FileKind {
     Overlay,
     Upstream,
     Settings,
+    Advisory,
+    Evidence,
 }
 
 #[derive(Debug, Subcommand)]

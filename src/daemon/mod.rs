@@ -15,6 +15,7 @@
 //!
 //! - `policy`: the current overlays, upstream definitions and settings, as one watched snapshot.
 //! - `mirror`: syncs each upstream, fetches the names that overlays list, and completes facts.
+//! - `scans`: reads the results of scanners into the policy.
 //! - `advisories`: reads advisories of feeds into the store, and those of the organisation into the policy.
 //! - `verification`: verifies which namespaces belong to their publishers.
 //! - `screening`: compares names of other parties with protected ones.
@@ -53,6 +54,7 @@ mod publish;
 mod query;
 mod run;
 mod runtime;
+mod scans;
 mod screening;
 mod services;
 #[cfg(test)]
@@ -60,6 +62,7 @@ mod simulation_tests;
 mod verification;
 
 pub use advisories::{ReleaseRefused, lint_own, load_own, release_offline};
+pub use scans::{lint_scans, load_scans};
 pub use error::DaemonError;
 pub use mirror::{
     Activity, Observer, RunOptions, SyncFailure, SyncOutcome, open_source, retry_quarantine,
