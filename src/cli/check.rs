@@ -68,7 +68,7 @@ pub(super) async fn check(settings: Settings, json: bool) -> Result<Exit, CliErr
         }
     }
     findings.extend(lint_own(&settings.advisories));
-    findings.extend(lint_scans(&settings.evidence));
+    findings.extend(lint_scans(&settings.evidence, now));
     print::findings(&findings, json);
     Ok(if has_errors(&findings) { Exit::Findings } else { Exit::Done })
 }

@@ -181,15 +181,9 @@ struct FileKind<'a> {
 }
 
 /// Overlays and advisories.
-const YAML: FileKind<'static> =
-    FileKind { extensions: &["yaml"], recursive: true, most: None };
+const YAML: FileKind<'static> = FileKind { extensions: &["yaml"], recursive: true, most: None };
 
-fn read_into(
-    folder: &Path,
-    kind: FileKind<'_>,
-    known: &mut KnownFiles,
-    now: SystemTime,
-) -> Folder {
+fn read_into(folder: &Path, kind: FileKind<'_>, known: &mut KnownFiles, now: SystemTime) -> Folder {
     let root = match folder.canonicalize() {
         Ok(root) => root,
         Err(error) => {

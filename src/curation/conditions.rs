@@ -127,7 +127,10 @@ impl<'a> Judged<'a, '_> {
             }),
             Condition::PinnedPackages => None,
             Condition::Ownership => self.lack_of_ownership(conditions.ownership?),
-            Condition::Scan => demanded(conditions.scan.as_ref()?, self.scans, self.now).err(),
+            Condition::Scan => {
+                let lack = demanded(conditions.scan.as_ref()?, self.scans, self.now).err();
+                lack.map(|(tool, lack)| Found::Scan { tool, lack })
+            }
             listed => {
                 let allowed = conditions.lists.get(&listed)?;
                 self.facts_or(|facts| self.unlisted(facts, listed, allowed))

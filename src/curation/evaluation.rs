@@ -101,14 +101,8 @@ pub fn evaluate<'a>(
         let reach = Reach::of(policy, &row.upstream, &effective, now);
         let scanned = policy.scans.about(&dossier.name, &row.version, head.received, now);
         scans::last_moments(&scanned, &effective).for_each(|last| hold(Some(last)));
-        let judged = Judged {
-            rules: &effective,
-            content,
-            ownership,
-            scans: &scanned,
-            asked: &policy.asked,
-            now,
-        };
+        let (asked, scans) = (&policy.asked, scanned.as_slice());
+        let judged = Judged { rules: &effective, content, ownership, scans, asked, now };
         let judgement = judged.judge();
         let concerns = concerns(dossier, policy, &effective, content, now);
         effective.allowed.iter().for_each(|allow| hold(Some(allow.expires)));

@@ -1,9 +1,8 @@
 //! Judges the results of scanners that rules demand, and says which of them a person reads.
 
-use super::conditions::Found;
 use crate::model::Timestamp;
 use crate::overlay::{EffectivePolicy, ScanDemand};
-use crate::scan::{Judged, ScanState};
+use crate::scan::{Judged, Lack, ScanState};
 
 /// Results of one version that are shown; those that count come first.
 const MAX_SHOWN: usize = 20;
@@ -16,12 +15,12 @@ pub(super) fn demanded<'a>(
     demand: &'a ScanDemand,
     about: &[Judged<'_>],
     now: Timestamp,
-) -> Result<Option<Timestamp>, Found<'a>> {
+) -> Result<Option<Timestamp>, (&'a str, Lack)> {
     let mut end: Option<Timestamp> = None;
     for tool in &demand.tools {
         match Judged::demand(about, tool, demand.max_age, now) {
             Ok(until) => end = Some(end.map_or(until, |end| end.min(until))),
-            Err(lack) => return Err(Found::Scan { tool, lack }),
+            Err(lack) => return Err((tool, lack)),
         }
     }
     Ok(end)

@@ -62,7 +62,6 @@ mod simulation_tests;
 mod verification;
 
 pub use advisories::{ReleaseRefused, lint_own, load_own, release_offline};
-pub use scans::{lint_scans, load_scans};
 pub use error::DaemonError;
 pub use mirror::{
     Activity, Observer, RunOptions, SyncFailure, SyncOutcome, open_source, retry_quarantine,
@@ -90,6 +89,7 @@ pub use query::{
 pub use run::run;
 pub(crate) use runtime::try_blocking;
 pub use runtime::{Clock, Shift};
+pub use scans::{lint_scans, load_scans};
 pub use screening::{Lookalike, Screenings, lookalikes_of};
 pub use services::Services;
 pub use verification::{

@@ -68,8 +68,8 @@ pub use protection::{NoLookalike, Protection, Selected};
 pub use range::{BadRange, Range};
 pub use reading::{Context, Reading};
 pub use reviewed::Reviewed;
-pub use scans::ScanDemand;
 pub use rule::{Allow, Approval, Classification, Rule, State, Terms, Track};
+pub use scans::ScanDemand;
 pub use selector::{BadPattern, BadVersions, NamePattern, VersionPattern};
 pub use set::OverlaySet;
 

@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use super::fields::SCAN;
+use super::fields::{SCAN, TOOL};
 use crate::lint::{Node, Reader, duration};
 
 /// The demand of one rule that scanners passed a content.
@@ -19,9 +19,8 @@ impl ScanDemand {
     /// Returns true if everything that meets this demand meets the other one.
     #[must_use]
     pub fn implies(&self, other: &Self) -> bool {
-        let is_younger = other
-            .max_age
-            .is_none_or(|most| self.max_age.is_some_and(|max_age| max_age <= most));
+        let is_younger =
+            other.max_age.is_none_or(|most| self.max_age.is_some_and(|max_age| max_age <= most));
         self.tools.is_superset(&other.tools) && is_younger
     }
 }
@@ -42,6 +41,29 @@ pub(super) fn read_scan_demand(reader: &mut Reader, node: &Node) -> Option<ScanD
 }
 
 fn tool(text: &str) -> Result<String, &'static str> {
-    let is_word = text.len() <= 128 && text.bytes().all(|byte| byte.is_ascii_graphic());
-    is_word.then(|| text.to_owned()).ok_or("the name of a tool, as scan results state it")
+    let is_name = text.len() <= 128
+        && text.starts_with(|first: char| first.is_ascii_alphanumeric())
+        && text.bytes().all(|byte| byte.is_ascii_graphic());
+    is_name.then(|| text.to_owned()).ok_or(TOOL)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn demand_implies_those_of_fewer_tools_and_greater_ages() {
+        let demand = |tools: &[&str], days: Option<u64>| ScanDemand {
+            tools: tools.iter().map(|tool| (*tool).to_owned()).collect(),
+            max_age: days.map(|days| Duration::from_hours(24 * days)),
+        };
+        let strict = demand(&["a", "b"], Some(7));
+        for weaker in [demand(&["a"], Some(7)), demand(&["a", "b"], Some(30)), demand(&["b"], None)]
+        {
+            assert!(strict.implies(&weaker), "{weaker:?}");
+            assert!(!weaker.implies(&strict), "{weaker:?}");
+        }
+        assert!(strict.implies(&strict));
+        assert!(!strict.implies(&demand(&["c"], None)));
+    }
 }

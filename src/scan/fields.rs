@@ -7,7 +7,9 @@ pub(super) const TIME: &str = "an RFC 3339 date and time, such as 2026-11-01T15:
 /// The allowed values of `expires`.
 pub(super) const EXPIRES: &str = "a date such as 2026-12-01, which means the end of that day in UTC, or an RFC 3339 date \
                                   and time, such as 2026-12-01T15:30:00Z";
-/// The allowed names and versions of tools, and ids of findings.
+/// The allowed names of tools.
+pub(super) const NAME: &str = "1 to 128 visible ASCII characters, the first a letter or digit";
+/// The allowed versions of tools, and ids of findings.
 pub(super) const WORD: &str = "1 to 128 visible ASCII characters";
 
 const WITH_FINDINGS: &str = "tool: {name: example-scanner, version: 1.4.2}\nsubject: {name: com.example/wiki, version: 1.2.0, \
@@ -58,10 +60,14 @@ pub(super) const TOOL: Table = Table {
     opening: "subject: {name: com.example/wiki, version: 1.2.0, digest: \"sha256:0000000000000000000000000000000000000000000000000000000000000000\"}\n\
               verdict: pass\ntime: 2026-11-01T15:30:00Z\nexpires: 2026-12-01\ntool:\n",
     fields: &[
-        Field::new("name", "text", "The name by which conditions demand its results, in this case.")
-            .required()
-            .allowed(WORD)
-            .example("example-scanner"),
+        Field::new(
+            "name",
+            "text",
+            "The name by which conditions demand its results, in this case.",
+        )
+        .required()
+        .allowed(NAME)
+        .example("example-scanner"),
         Field::new("version", "text", "Its version, for people.")
             .required()
             .allowed(WORD)
@@ -76,12 +82,12 @@ pub(super) const SUBJECT: Table = Table {
     opening: "tool: {name: example-scanner, version: 1.4.2}\nverdict: pass\ntime: 2026-11-01T15:30:00Z\n\
               expires: 2026-12-01\nsubject:\n",
     fields: &[
-        Field::new("name", "text", "The name of the server, in its case.")
+        Field::new("name", "name", "The name of the server, in its case.")
             .required()
             .allowed("the whole name of one server")
             .example("com.example/wiki"),
         Field::new("version", "text", "The version of the server.").required().example("1.2.0"),
-        Field::new("digest", "text", "The received digest, as `vidimus show` prints it.")
+        Field::new("digest", "digest", "The received digest, as `vidimus show` prints it.")
             .required()
             .allowed("`sha256:` and 64 lower-case hexadecimal digits")
             .example("\"sha256:0000000000000000000000000000000000000000000000000000000000000000\""),

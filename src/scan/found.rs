@@ -1,10 +1,7 @@
 use crate::lint::{Finding, Kind, Node, Reader};
 
 /// Returns the number of findings of each word, in the order of the words, without those that are absent.
-pub(super) fn count(
-    words: &[&'static str],
-    found: Vec<&'static str>,
-) -> Vec<(&'static str, usize)> {
+pub(super) fn count(words: &[&'static str], found: &[&'static str]) -> Vec<(&'static str, usize)> {
     let counted = |word: &&'static str| {
         let count = found.iter().filter(|found| *found == word).count();
         (count > 0).then_some((*word, count))

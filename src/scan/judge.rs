@@ -50,8 +50,8 @@ impl ScanResults {
         received: Digest,
         now: Timestamp,
     ) -> Vec<Judged<'_>> {
-        let of_version = self.of_name(name).iter().filter(|result| result.version == *version);
-        let results: Vec<&ScanResult> = of_version.map(AsRef::as_ref).collect();
+        let results = self.of_version(name, version).iter().map(AsRef::as_ref);
+        let results: Vec<&ScanResult> = results.collect();
         let mut last: BTreeMap<&str, &ScanResult> = BTreeMap::new();
         for result in &results {
             if result.received == received && result.time <= now {
@@ -79,7 +79,7 @@ fn rank(result: &ScanResult) -> (Timestamp, Verdict, Reverse<Timestamp>, &str) {
     (result.time, result.verdict, Reverse(result.expires), &result.file)
 }
 
-impl<'a> Judged<'a> {
+impl Judged<'_> {
     /// Returns the moments at which the use of the result changes: its time, and its end for the rules with these
     /// greatest ages.
     pub fn last_moments(
@@ -102,9 +102,8 @@ impl<'a> Judged<'a> {
         now: Timestamp,
     ) -> Result<Timestamp, Lack> {
         let of_tool = || about.iter().filter(|judged| judged.result.tool == tool);
-        let decides = |judged: &&Judged<'_>| {
-            matches!(judged.state, ScanState::Counts | ScanState::Ended)
-        };
+        let decides =
+            |judged: &&Judged<'_>| matches!(judged.state, ScanState::Counts | ScanState::Ended);
         let Some(Judged { result, state }) = of_tool().find(decides) else {
             let ahead = of_tool().filter(|judged| judged.state == ScanState::Ahead);
             let other = of_tool().find(|judged| judged.state == ScanState::OtherContent);

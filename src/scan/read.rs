@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use smol_str::SmolStr;
 
-use super::fields::{EXPIRES, FINDING, RESULT, SUBJECT, TIME, TOOL, WORD};
+use super::fields::{EXPIRES, FINDING, NAME, RESULT, SUBJECT, TIME, TOOL, WORD};
 use super::found::count;
 use super::result::{ScanResult, Verdict};
 use super::sarif::read_sarif;
@@ -86,8 +86,8 @@ fn demand(reader: &mut Reader, fields: &Fields<'_>, of: &str, keys: &[&str]) {
 fn read_tool(reader: &mut Reader, node: &Node) -> Option<(SmolStr, SmolStr)> {
     let fields = reader.mapping(node, &TOOL)?;
     demand(reader, &fields, "a tool", &["name", "version"]);
-    let mut text = |key: &str| fields.get(key).and_then(|node| reader.parsed(node, word));
-    let (name, version) = (text("name"), text("version"));
+    let name = fields.get("name").and_then(|node| reader.parsed(node, tool_name));
+    let version = fields.get("version").and_then(|node| reader.parsed(node, word));
     name.zip(version)
 }
 
@@ -110,10 +110,16 @@ fn read_findings(reader: &mut Reader, node: &Node) -> Vec<(&'static str, usize)>
         fields.get("message").and_then(|node| reader.text(node));
         found.extend(fields.get("severity").and_then(|node| reader.word(node, &words)));
     }
-    count(&SEVERITIES, found)
+    count(&SEVERITIES, &found)
 }
 
-/// Reads a name or a version of a tool, which is compared as it is written.
+/// Reads the name of a tool, which is compared as it is written.
+fn tool_name(text: &str) -> Result<SmolStr, &'static str> {
+    let is_name = text.starts_with(|first: char| first.is_ascii_alphanumeric());
+    word(text).ok().filter(|_| is_name).ok_or(NAME)
+}
+
+/// Reads a version of a tool, or the id of a finding.
 fn word(text: &str) -> Result<SmolStr, &'static str> {
     let is_word = text.len() <= MAX_WORD && text.bytes().all(|byte| byte.is_ascii_graphic());
     is_word.then(|| text.into()).ok_or(WORD)

@@ -41,7 +41,7 @@ pub(super) fn read_sarif(
             found.extend(level(reader, result, &defaults));
         }
     }
-    count(&LEVELS, found)
+    count(&LEVELS, &found)
 }
 
 /// Refuses a log of another tool than the result states: one of the two would be wrong.

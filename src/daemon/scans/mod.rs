@@ -5,8 +5,8 @@
 //! of its tool replaces it; an unreadable folder ends nothing.
 //!
 //! # Memory
-//! The texts of the folder and the results that were read from them: at most 32 MiB of texts, and as much again while a
-//! folder that grew too large is refused.
+//! The texts of the folder as they were read last, the texts that count, and the results that they state: at most 32 MiB
+//! of text each.
 
 mod handle;
 mod judge;

@@ -123,6 +123,10 @@ pub(in crate::overlay) const REMOTES: Table = Table {
     planned: &[],
 };
 
+/// The allowed names of tools, which are those in scan results.
+pub(in crate::overlay) const TOOL: &str =
+    "1 to 128 visible ASCII characters, the first a letter or digit";
+
 pub(in crate::overlay) const SCAN: Table = Table {
     heading: "conditions.scan",
     intro: "Every tool needs a scan result about exactly the content, by its received digest. [Packages](packages.md#scan-results) \
@@ -131,7 +135,7 @@ pub(in crate::overlay) const SCAN: Table = Table {
     fields: &[
         Field::new("tools", "list of texts", "The tools, by the names in their results.")
             .required()
-            .allowed("the name of a tool, as scan results state it")
+            .allowed(TOOL)
             .example("[example-scanner]"),
         Field::new(
             "max_age",
