@@ -97,6 +97,24 @@ fn json_is_read_too_and_findings_are_counted_by_severity() {
     }
 }
 
+/// Many programs write JSON in ASCII, escape what need not be, and indent with tabs.
+#[rstest]
+#[case::tabs("\t", "\n", "text")]
+#[case::surrogates(" ", "", r"\ud83d\ude00")]
+#[case::escapes(" ", "", r#"\u00e9 \/ \b\f\n\r\t\\ \""#)]
+fn json_is_read_as_programs_write_it(#[case] indent: &str, #[case] end: &str, #[case] text: &str) {
+    let members = [
+        r#""tool":{"name":"mcp-scan","version":"0.4.2"}"#.to_owned(),
+        format!(r#""subject":{{"name":"com.example/wiki","version":"1.2.0","digest":"{DIGEST}"}}"#),
+        r#""verdict":"pass","time":"2026-11-01T10:00:00Z","expires":"2026-12-01""#.to_owned(),
+        format!(r#""findings":[{end}{indent}{{"id":"A","severity":"low","message":"{text}"}}]"#),
+    ];
+    let members = members.join(&format!(",{end}{indent}"));
+    let json = format!("{{{end}{indent}{members}{end}}}{end}");
+    serde_json::from_str::<serde_json::Value>(&json).expect("JSON");
+    assert_eq!(read(&json).map(|result| result.is_some()), Ok(true));
+}
+
 fn with_sarif(sarif: &serde_json::Value) -> Result<Option<ScanResult>, Vec<String>> {
     read(&text(&format!("verdict: fail\nexpires: 2026-12-01\nsarif: {sarif}\n")))
 }
