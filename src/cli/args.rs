@@ -248,6 +248,8 @@ pub(super) enum FileKind {
     Overlay,
     Upstream,
     Settings,
+    Advisory,
+    Evidence,
 }
 
 #[derive(Debug, Subcommand)]

@@ -8,24 +8,27 @@ use super::print;
 use super::refused::refused_by_daemon;
 use super::serve::check_exposure;
 use super::target::Target;
-use crate::advisory::read_own;
+use crate::advisory::{self, read_own};
 use crate::api::{PRIVATE_KEY, exposed_key};
 use crate::config::{
     self, Locations, Settings, Upstream, read_file, read_upstream, read_upstreams,
 };
 use crate::daemon::{
-    Clock, LoadedOverlays, RuleEffect, Screenings, StatusReport, known_names, lint_own,
+    Clock, LoadedOverlays, RuleEffect, Screenings, StatusReport, known_names, lint_own, lint_scans,
     load_overlays, open_source, open_sources, open_webhooks, rule_effects, starter_warning,
 };
 use crate::lint::{Finding, Source, has_errors, json_schema};
 use crate::model::{Name, Timestamp, reason};
 use crate::overlay::{self, Context, Coverage, read};
+use crate::scan::{self, read_scan};
 
 /// Prints the JSON Schema of a kind of file.
 pub(super) fn print_schema(kind: FileKind) -> Exit {
     let [settings, upstream] = config::file_formats();
     let format = match kind {
         FileKind::Overlay => overlay::file_format(),
+        FileKind::Advisory => advisory::file_format(),
+        FileKind::Evidence => scan::file_format(),
         FileKind::Upstream => upstream,
         FileKind::Settings => settings,
     };
@@ -65,6 +68,7 @@ pub(super) async fn check(settings: Settings, json: bool) -> Result<Exit, CliErr
         }
     }
     findings.extend(lint_own(&settings.advisories));
+    findings.extend(lint_scans(&settings.evidence, now));
     print::findings(&findings, json);
     Ok(if has_errors(&findings) { Exit::Findings } else { Exit::Done })
 }
@@ -197,6 +201,10 @@ pub(super) async fn check_file(
     let findings = match file.extension().and_then(|extension| extension.to_str()) {
         Some("yaml") if is_below(file, &settings.advisories) => match read_file(file) {
             Ok(source) => read_own(&[source]).1,
+            Err(findings) => findings,
+        },
+        Some("yaml" | "json") if is_below(file, &settings.evidence) => match read_file(file) {
+            Ok(source) => read_scan(&source).err().unwrap_or_default(),
             Err(findings) => findings,
         },
         Some("yaml") => {

@@ -64,6 +64,7 @@ fn version_lines(shown: &ShownVersion) -> Vec<Line> {
     if explanation.state != EntryState::Served {
         lines.extend(approved_lines(&shown.if_approved.hidden));
     }
+    lines.extend(explanation.scans.iter().map(|scan| Line::new("scan", scan)));
     if let Some(status) = &explanation.upstream_status {
         let message = status.status_message.as_ref();
         let message = message.map(|message| format!(": {message}")).unwrap_or_default();

@@ -14,6 +14,9 @@ pub(super) const MAX_FILE_BYTES: u64 = 1024 * 1024;
 /// The files of a folder of overlays; one for each server is far below it.
 pub const MAX_FILES: usize = 10_000;
 pub(super) const MAX_DEPTH: usize = 16;
+/// The files of a folder of evidence in all: they are kept in memory.
+const MAX_MIB: u64 = 32;
+const EVIDENCE_LIMIT: Option<u64> = Some(MAX_MIB * 1024 * 1024);
 
 /// The content of a folder of text files.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -144,28 +147,43 @@ pub fn read_overlays(folder: &Path) -> Folder {
 /// `now` is read again in any case.
 #[must_use]
 pub fn read_changed_overlays(folder: &Path, known: &mut KnownFiles, now: SystemTime) -> Folder {
-    read_into(folder, "yaml", true, known, now)
+    read_into(folder, YAML, known, now)
 }
 
 /// Reads `advisories/**/*.yaml` in the same way.
 #[must_use]
 pub fn read_advisories(folder: &Path, known: &mut KnownFiles, now: SystemTime) -> Folder {
-    read_into(folder, "yaml", true, known, now)
+    read_into(folder, YAML, known, now)
+}
+
+/// Reads `evidence/**/*.yaml` and `evidence/**/*.json` in the same way. Too many files, or too many bytes in all, make the
+/// folder as a whole unreadable: which of them to leave out is no question of their order.
+#[must_use]
+pub fn read_evidence(folder: &Path, known: &mut KnownFiles, now: SystemTime) -> Folder {
+    let kind = FileKind { extensions: &["yaml", "json"], recursive: true, most: EVIDENCE_LIMIT };
+    read_into(folder, kind, known, now)
 }
 
 /// Reads the files with one extension below a folder.
 pub(super) fn read(folder: &Path, extension: &str, recursive: bool) -> Folder {
     // No file is known, so the time does not matter.
-    read_into(folder, extension, recursive, &mut KnownFiles::new(), UNIX_EPOCH)
+    let kind = FileKind { extensions: &[extension], recursive, most: None };
+    read_into(folder, kind, &mut KnownFiles::new(), UNIX_EPOCH)
 }
 
-fn read_into(
-    folder: &Path,
-    extension: &str,
+/// The files that are read below a folder.
+#[derive(Debug, Clone, Copy)]
+struct FileKind<'a> {
+    extensions: &'a [&'a str],
     recursive: bool,
-    known: &mut KnownFiles,
-    now: SystemTime,
-) -> Folder {
+    /// The bytes of all files, if they are limited.
+    most: Option<u64>,
+}
+
+/// Overlays and advisories.
+const YAML: FileKind<'static> = FileKind { extensions: &["yaml"], recursive: true, most: None };
+
+fn read_into(folder: &Path, kind: FileKind<'_>, known: &mut KnownFiles, now: SystemTime) -> Folder {
     let root = match folder.canonicalize() {
         Ok(root) => root,
         Err(error) => {
@@ -177,14 +195,22 @@ fn read_into(
     };
     let mut reading = Reading {
         root,
-        extension,
-        recursive,
+        kind,
         now,
+        bytes: 0,
+        is_full: false,
         read: KnownFiles(VecDeque::with_capacity(known.0.len())),
         known: std::mem::take(known),
         findings: Vec::new(),
     };
     reading.folder(folder, 0);
+    if reading.is_full {
+        reading.read.0.clear();
+        reading.findings.clear();
+        let allowed = "remove results that ended";
+        let found = format!("more than {MAX_FILES} files, or more than {MAX_MIB} MiB in all");
+        reading.error(folder, found, allowed);
+    }
     *known = reading.read;
     let sources = known.0.iter().map(|(_, source)| Arc::clone(source)).collect();
     Folder { sources, findings: reading.findings }
@@ -197,9 +223,12 @@ pub(super) fn is_left_behind(name: &str) -> bool {
 
 struct Reading<'a> {
     root: PathBuf,
-    extension: &'a str,
-    recursive: bool,
+    kind: FileKind<'a>,
     now: SystemTime,
+    /// The bytes of the files so far.
+    bytes: u64,
+    /// True if the bytes or the files in all are too many.
+    is_full: bool,
     known: KnownFiles,
     read: KnownFiles,
     findings: Vec<Finding>,
@@ -251,7 +280,7 @@ impl Reading<'_> {
             Err(error) => return self.error(path, format!("it cannot be read: {error}"), ""),
         };
         if metadata.is_dir() {
-            if !self.recursive || hidden {
+            if !self.kind.recursive || hidden {
                 return;
             }
             if is_link {
@@ -276,7 +305,7 @@ impl Reading<'_> {
 
     fn file(&mut self, path: &Path, hidden: bool, metadata: &Metadata) {
         match path.extension().and_then(|extension| extension.to_str()) {
-            Some(extension) if extension == self.extension && !hidden => {
+            Some(extension) if self.kind.extensions.contains(&extension) && !hidden => {
                 self.take(path, metadata);
             }
             Some("md") => {}
@@ -286,7 +315,9 @@ impl Reading<'_> {
                 self.findings.push(Finding::warning(&place, found, ""));
             }
             _ => {
-                let allowed = format!("only `*.{}` and `*.md` belong here", self.extension);
+                let allowed = self.kind.extensions.iter().map(|kind| format!("`*.{kind}`"));
+                let allowed = allowed.chain(["`*.md`".to_owned()]).collect::<Vec<_>>();
+                let allowed = format!("only {} belong here", allowed.join(" and "));
                 self.error(path, "a file of another kind", allowed);
             }
         }
@@ -297,6 +328,16 @@ impl Reading<'_> {
             // Two such files would have one name in every message.
             return self.error(path, "a path that is not UTF-8", "rename it");
         };
+        if self.is_full {
+            return;
+        }
+        self.bytes = self.bytes.saturating_add(metadata.size().min(MAX_FILE_BYTES));
+        if let Some(most) = self.kind.most
+            && (self.bytes > most || self.read.0.len() >= MAX_FILES)
+        {
+            self.is_full = true;
+            return;
+        }
         if self.read.0.len() >= MAX_FILES {
             return self.error(path, format!("more than {MAX_FILES} files"), "");
         }

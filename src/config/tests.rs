@@ -481,3 +481,33 @@ fn documented_limits_are_those_of_the_reader() {
         }
     }
 }
+
+#[test]
+fn evidence_is_yaml_and_json_and_a_folder_that_is_too_large_is_unreadable_as_a_whole() {
+    let read = |folder: &tempfile::TempDir| {
+        super::read_evidence(
+            folder.path(),
+            &mut super::KnownFiles::new(),
+            std::time::SystemTime::UNIX_EPOCH,
+        )
+    };
+    let few =
+        folder(&[("a/x.json", "{}"), ("y.yaml", "# y"), ("README.md", "notes"), ("z.yml", "# z")]);
+    let found = read(&few);
+    let files: Vec<&str> = found.sources.iter().map(|source| source.text.as_str()).collect();
+    assert_eq!(files, ["{}", "# y"]);
+    assert_eq!(
+        shown(&found.findings, few.path()),
+        ["z.yml:1:1: a file of another kind; only `*.yaml` and `*.json` and `*.md` belong here"]
+    );
+    let large = "#".repeat(1024 * 1024);
+    let names: Vec<String> = (0..33).map(|index| format!("{index:02}.yaml")).collect();
+    let files: Vec<(&str, &str)> =
+        names.iter().map(|name| (name.as_str(), large.as_str())).collect();
+    assert_eq!(read(&folder(&files[..32])).findings, []);
+    let all = folder(&files);
+    let found = read(&all);
+    assert_eq!(found.sources, []);
+    assert_eq!(found.findings.len(), 1, "{:?}", found.findings);
+    assert_eq!(found.findings[0].place.source.file, all.path().to_string_lossy());
+}

@@ -301,7 +301,7 @@ impl<'a> GateInput<'a, '_> {
 
     /// Fails an entry that does not meet every condition of every rule, except waived ones.
     fn evaluate_conditions(&self) -> Outcome<'a> {
-        let Judgement { unmet, waived } = self.judgement;
+        let Judgement { unmet, waived, .. } = self.judgement;
         let Some(first) = unmet.first() else {
             let waived = waived.first().map(|first| (*first, waived.len() - 1));
             let rules = self.rules.conditions.len();

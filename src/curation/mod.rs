@@ -38,6 +38,7 @@ mod review;
 mod rich_text;
 mod safe;
 mod sanitize;
+mod scans;
 mod schema;
 mod screening;
 mod state;

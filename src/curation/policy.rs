@@ -11,6 +11,7 @@ use crate::advisory::OwnAdvisories;
 use crate::model::{Digest, Head, Name, Timestamp};
 use crate::overlay::{Changes, OverlaySet};
 use crate::ownership::PackageRegistries;
+use crate::scan::ScanResults;
 
 /// The current overlays, upstream definitions, views and ownership settings.
 #[derive(Debug, Clone)]
@@ -29,6 +30,8 @@ pub struct PolicySnapshot {
     pub asked: PackageRegistries,
     /// The advisories of the organisation.
     pub advisories: Arc<OwnAdvisories>,
+    /// The results of scanners.
+    pub scans: Arc<ScanResults>,
     /// True if the overlays protect anything.
     protects_anything: bool,
     /// The digest of what overlays protect, and of their rules about lookalikes.
@@ -38,7 +41,7 @@ pub struct PolicySnapshot {
 /// The names that two snapshots may evaluate differently.
 #[derive(Debug)]
 pub enum PolicyDifference {
-    /// The names that changed rules of the overlays select.
+    /// The names that changed rules of the overlays select, or about which scan results changed.
     Names(Changes),
     Everything,
 }
@@ -66,6 +69,7 @@ impl PolicySnapshot {
             package_urls: PackageUrls::default(),
             asked: PackageRegistries::default(),
             advisories: Arc::default(),
+            scans: Arc::default(),
             protects_anything,
             protection,
         }
@@ -90,6 +94,13 @@ impl PolicySnapshot {
     pub fn with_advisories(self, advisories: Arc<OwnAdvisories>) -> Self {
         let revision = Digest::of_hash(&(self.revision, advisories.digest()));
         Self { revision, advisories, ..self }
+    }
+
+    /// Returns this snapshot with the results of scanners.
+    #[must_use]
+    pub fn with_scans(self, scans: Arc<ScanResults>) -> Self {
+        let revision = Digest::of_hash(&(self.revision, scans.digest()));
+        Self { revision, scans, ..self }
     }
 
     /// Returns this snapshot with other rules about a name, for evaluations of that name alone: its revision stays.
@@ -142,7 +153,8 @@ impl PolicySnapshot {
             Digest::of_hash(&(upstreams, views, ownership, withhold, package_urls, advisories))
         };
         if others(self) == others(before) {
-            PolicyDifference::Names(Changes::between(&before.overlays, &self.overlays))
+            let changes = Changes::between(&before.overlays, &self.overlays);
+            PolicyDifference::Names(changes.and_names(self.scans.changed(&before.scans)))
         } else {
             PolicyDifference::Everything
         }

@@ -10,6 +10,7 @@ use super::policy::{CurrentPolicy, LoadedOverlays, Policy};
 use super::publish::{Publication, Published};
 use super::query::{StatusReport, status, store_alert};
 use super::runtime::Clock;
+use super::scans::Scans;
 use super::screening::{ScreeningHandle, Screenings};
 use super::verification::{OwnershipReport, Verification};
 use crate::advisory::{Hold, ReleaseRequest};
@@ -31,6 +32,7 @@ pub struct Services {
     pub epoch: String,
     pub(super) policy: Arc<Policy>,
     pub(super) advisories: Arc<Advisories>,
+    pub(super) scans: Arc<Scans>,
     pub(super) mirror: Arc<Mirror>,
     pub(super) publication: Arc<Publication>,
     pub(super) verification: Verification,
@@ -59,6 +61,12 @@ impl Services {
         let settings = Arc::new(settings);
         let policy = Arc::new(Policy::new(Arc::clone(&settings), overlays));
         let advisories = Advisories::new(
+            Arc::clone(&settings),
+            Arc::clone(&store),
+            Arc::clone(&clock),
+            Arc::clone(&policy),
+        )?;
+        let scans = Scans::new(
             Arc::clone(&settings),
             Arc::clone(&store),
             Arc::clone(&clock),
@@ -96,6 +104,7 @@ impl Services {
             epoch,
             policy,
             advisories: Arc::new(advisories),
+            scans: Arc::new(scans),
             mirror,
             publication,
             verification,

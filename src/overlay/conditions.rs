@@ -5,6 +5,7 @@ use serde::Serialize;
 use smol_str::SmolStr;
 
 use super::fields::{CONDITIONS, HOST, IDENTIFIER, PACKAGES, REGISTRY, REMOTES, SECRETS};
+use super::scans::{ScanDemand, read_scan_demand};
 use crate::lint::{Fields, Kind, Node, Place, Reader, nearest};
 use crate::model::Timestamp;
 use crate::ownership::Requirement;
@@ -17,6 +18,9 @@ pub struct Conditions {
     pub pinned_packages: bool,
     /// The verdict on the namespace: verified or declared.
     pub ownership: Option<Requirement>,
+    /// The results of scanners that a content needs.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub scan: Option<ScanDemand>,
 }
 
 /// A condition that a rule can set, and that a waiver can lift.
@@ -32,6 +36,7 @@ pub enum Condition {
     Runtimes,
     PinnedPackages,
     Ownership,
+    Scan,
 }
 
 impl Conditions {
@@ -39,12 +44,13 @@ impl Conditions {
     pub(super) fn set(&self) -> Vec<Condition> {
         let pinned = self.pinned_packages.then_some(Condition::PinnedPackages);
         let ownership = self.ownership.map(|_| Condition::Ownership);
-        self.lists.keys().copied().chain(pinned).chain(ownership).collect()
+        let scan = self.scan.as_ref().map(|_| Condition::Scan);
+        self.lists.keys().copied().chain(pinned).chain(ownership).chain(scan).collect()
     }
 }
 
 impl Condition {
-    pub const WORDS: [(&str, Self); 10] = [
+    pub const WORDS: [(&str, Self); 11] = [
         ("packages.types", Self::PackageTypes),
         ("packages.registries", Self::PackageRegistries),
         ("packages.identifiers", Self::PackageIdentifiers),
@@ -55,6 +61,7 @@ impl Condition {
         ("runtimes", Self::Runtimes),
         ("pinned_packages", Self::PinnedPackages),
         ("ownership", Self::Ownership),
+        ("scan", Self::Scan),
     ];
 
     #[must_use]
@@ -177,9 +184,10 @@ pub(super) fn read_conditions(reader: &mut Reader, node: &Node) -> Option<Condit
     });
     let words = &[("verified", Requirement::Verified), ("declared", Requirement::Declared)];
     let ownership = fields.get("ownership").and_then(|node| reader.word(node, words));
+    let scan = fields.get("scan").and_then(|node| read_scan_demand(reader, node));
     is_set(reader, &fields);
     let pinned_packages = pinned_packages == Some(true);
-    Some(Conditions { lists, pinned_packages, ownership })
+    Some(Conditions { lists, pinned_packages, ownership, scan })
 }
 
 /// Returns true if a mapping has an allowed key; one without any key is a finding.

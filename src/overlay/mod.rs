@@ -43,6 +43,7 @@ mod range;
 mod reading;
 mod reviewed;
 mod rule;
+mod scans;
 mod selector;
 mod set;
 mod supposed;
@@ -68,6 +69,7 @@ pub use range::{BadRange, Range};
 pub use reading::{Context, Reading};
 pub use reviewed::Reviewed;
 pub use rule::{Allow, Approval, Classification, Rule, State, Terms, Track};
+pub use scans::ScanDemand;
 pub use selector::{BadPattern, BadVersions, NamePattern, VersionPattern};
 pub use set::OverlaySet;
 

@@ -10,7 +10,7 @@ use super::{Snapshot, StoreError};
 use crate::model::Timestamp;
 
 /// The format that this release reads and writes.
-pub(super) const FORMAT: u64 = 8;
+pub(super) const FORMAT: u64 = 9;
 
 const FORMAT_KEY: &str = "format";
 const EPOCH_KEY: &str = "epoch";

@@ -47,6 +47,8 @@
 //! | `advisory_feeds` | feed | its state as JSON | by reading the feed |
 //! | `own_advisories` | file | the last valid text | from the reviewers' files |
 //! | `advisory_holds` | digest of an own advisory | why it waits, and the release | no |
+//! | *scan results* | | | |
+//! | `scans` | file | the last valid text | from the reviewers' files |
 //! | *history* | | | |
 //! | `events` | number of the last event | the events of one commit, packed; kept for 400 days | no |
 //! | `event_subjects` | the same | four bytes for each name and namespace in them | from the events |
@@ -122,6 +124,7 @@ mod outbox;
 mod policy;
 mod reserve;
 mod rows;
+mod scans;
 mod snapshot;
 mod sync_runs;
 mod tables;

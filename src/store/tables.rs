@@ -115,6 +115,8 @@ tables! {
     OWN_ADVISORIES own_advisories: Word;
     /// By the digest of the advisory.
     ADVISORY_HOLDS advisory_holds: Key;
+    /// Texts of scan results, by file.
+    SCANS scans: Word;
     TOKENS tokens: Word;
     /// Blocks of events, by the sequence of the last event in each.
     EVENTS events: Number;

@@ -50,6 +50,7 @@ mod real_dns;
 mod real_registry;
 mod review_page;
 mod reviews;
+mod scans;
 mod schemas;
 mod servable;
 mod serving;

@@ -9,7 +9,7 @@ pub(super) struct Facts {
 }
 
 /// One item for each kind, at the index of its discriminant.
-pub(super) const FACTS: [Facts; 57] = [
+pub(super) const FACTS: [Facts; 58] = [
     Facts {
         kind: AlertKind::AdvisoriesStale,
         word: "advisories-stale",
@@ -85,6 +85,12 @@ pub(super) const FACTS: [Facts; 57] = [
         meaning: "A verified namespace does not show the evidence of its owner any more.",
         remedy: "Ask the owner to restore the evidence; after 3 lookups without it, over at least 24 hours, the \
             namespace is revoked.",
+    },
+    Facts {
+        kind: AlertKind::EvidenceUnreadable,
+        word: "evidence-unreadable",
+        meaning: "Files of the evidence folder cannot be read; what they said before counts until it expires.",
+        remedy: "Correct the files, which `vidimus check` lists with their places.",
     },
     Facts {
         kind: AlertKind::Expired,

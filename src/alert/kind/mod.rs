@@ -23,6 +23,7 @@ pub enum AlertKind {
     DamagedRow,
     Drift,
     EvidenceMissing,
+    EvidenceUnreadable,
     Expired,
     Expiring,
     Flood,

@@ -67,6 +67,9 @@ struct BoundVersion<'s> {
     claims: BoundClaims,
     /// The advisories that concern it.
     advisories: BTreeSet<&'s str>,
+    /// The digests of the files of the scan results about it, wherever they stand.
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    scans: BTreeSet<Digest>,
 }
 
 /// The findings about a content: its repository declares it, a package names another server, its packages answered.
@@ -148,6 +151,7 @@ impl Seen<'_, '_> {
                 answered: claims.answered.contains(&head.received),
             },
             advisories: entry.concerns.iter().map(Concern::id).collect(),
+            scans: entry.scans.iter().map(|judged| judged.result.digest).collect(),
         }
     }
 }

@@ -5,6 +5,7 @@
 //! - `feed`: names to process. They stay in the feed until a loop takes them, so a restarted loop
 //!   finds them; a process that ends loses them, and the next start processes every name.
 //! - `alerts`: stores the alerts that a source reports, and logs the changes.
+//! - `text_folder`: looks at a folder of files that each stand by themselves, and keeps the last valid text of each.
 //! - `supervise` and `backoff`: restart a failed loop, and keep its alert until it has recovered.
 
 mod alerts;
@@ -13,6 +14,7 @@ mod blocking;
 mod clock;
 mod feed;
 mod supervise;
+mod text_folder;
 
 pub(super) use alerts::{report_alerts, revocation};
 pub(super) use backoff::wait_after;
@@ -21,3 +23,4 @@ pub(super) use blocking::{blocking, run_on_own_thread};
 pub use clock::{Clock, Shift};
 pub(super) use feed::Feed;
 pub(super) use supervise::{Supervisor, loop_source};
+pub(super) use text_folder::{files_with_errors, readable, watch_folder};
