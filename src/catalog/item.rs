@@ -4,7 +4,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use smol_str::SmolStr;
 
-use crate::model::{Digest, Name, Timestamp, Version};
+use crate::model::{Digest, Name, Timestamp, Version, is_unseen};
 
 /// One entry of a generation: a visible server or a tombstone, as its JSON is served.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -159,9 +159,10 @@ pub(super) fn tag(digest: Digest, changed_at: Timestamp) -> Tag {
 }
 
 /// Folds case in every script, as search compares. Upper case comes in between, because it unites what
-/// lower case keeps apart: both sigmas, and ß with ss.
+/// lower case keeps apart: both sigmas, and ß with ss. Characters that show nothing are left out.
 pub(super) fn fold(text: &str) -> String {
-    let lower = text.chars().flat_map(char::to_lowercase);
+    let seen = text.chars().filter(|character| !is_unseen(*character));
+    let lower = seen.flat_map(char::to_lowercase);
     lower.flat_map(char::to_uppercase).flat_map(char::to_lowercase).collect()
 }
 
@@ -176,6 +177,10 @@ mod tests {
     #[case("ΟΔΟΣ", "οδος")]
     #[case("СЕРВЕР", "сервер")]
     #[case("\u{212a}", "k")]
+    #[case(
+        "\u{646}\u{200c}\u{627} a\u{200b}b\u{ad}c \u{2764}\u{fe0f}",
+        "\u{646}\u{627} abc \u{2764}"
+    )]
     fn case_is_folded_in_every_script(#[case] left: &str, #[case] right: &str) {
         assert_eq!(fold(left), fold(right));
     }

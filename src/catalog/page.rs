@@ -34,7 +34,8 @@ impl Catalogue {
     pub fn page(&self, query: &Query, limit: usize) -> Page<'_> {
         let until = query.until.or(self.bound(query));
         let query = &Query { until, ..query.within(self.lists) };
-        let term = query.search.as_deref().map(|text| SearchTerm::new(&fold(text)));
+        let term = query.search.as_deref().map(fold).filter(|text| !text.is_empty());
+        let term = term.map(|text| SearchTerm::new(&text));
         let admitted = self.candidates(query, term).filter(|item| {
             query.version.as_ref().is_none_or(|filter| filter.admits(item))
                 && query.updated_since.is_none_or(|since| item.changed_at > since)

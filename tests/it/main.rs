@@ -43,6 +43,7 @@ mod plans;
 mod power_loss;
 mod probes;
 mod progress;
+mod readable_files;
 mod real_clients;
 mod real_dns;
 mod real_registry;
