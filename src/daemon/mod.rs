@@ -86,7 +86,9 @@ pub use query::{
 };
 pub use run::run;
 pub(crate) use runtime::try_blocking;
-pub use runtime::{Clock, Shift};
+pub use runtime::{
+    Clock, Pressure, Shift, descriptors_within_reach, fitting_connections, raise_descriptors,
+};
 pub use screening::{Lookalike, Screenings, lookalikes_of};
 pub use services::Services;
 pub use verification::{

@@ -9,7 +9,7 @@ use super::mirror::{Activity, Mirror, Ports, SyncOutcome};
 use super::policy::{CurrentPolicy, LoadedOverlays, Policy};
 use super::publish::{Publication, Published};
 use super::query::{StatusReport, status, store_alert};
-use super::runtime::Clock;
+use super::runtime::{Clock, Pressure};
 use super::screening::{ScreeningHandle, Screenings};
 use super::verification::{OwnershipReport, Verification};
 use crate::advisory::{Hold, ReleaseRequest};
@@ -29,6 +29,8 @@ pub struct Services {
     pub clock: Arc<Clock>,
     /// The store's random word, shown to clients.
     pub epoch: String,
+    /// The flags that its listeners set.
+    pub pressure: Arc<Pressure>,
     pub(super) policy: Arc<Policy>,
     pub(super) advisories: Arc<Advisories>,
     pub(super) mirror: Arc<Mirror>,
@@ -94,6 +96,7 @@ impl Services {
             store,
             clock,
             epoch,
+            pressure: Arc::default(),
             policy,
             advisories: Arc::new(advisories),
             mirror,
