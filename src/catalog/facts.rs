@@ -14,6 +14,9 @@ pub struct Facts {
     pub(super) listed: ListedFacts,
     pub(super) details: Details,
     pub(super) packages: Packages,
+    /// True if it is the greatest version that its upstream has, whatever that says of the row: it changes the flag of an
+    /// older row without another date, so that no reader of changes learns of it.
+    is_latest_upstream: bool,
 }
 
 /// The packages of an entry of which files are recorded, that an advisory concerns, or that are floating; bounded, and only
@@ -191,7 +194,19 @@ impl Facts {
                 successor: successor.map(|name| SmolStr::new(name.as_str())),
                 advisories: concerns.iter().map(AdvisoryFact::of).collect(),
             },
+            is_latest_upstream: false,
         }
+    }
+
+    /// Returns the facts of the version that is, or is not, the latest one of its upstream.
+    #[must_use]
+    pub fn of_latest_upstream(self, is_latest_upstream: bool) -> Self {
+        Self { is_latest_upstream, ..self }
+    }
+
+    /// Returns if it is the latest version of its upstream, where that differs from ours.
+    pub(super) fn differs_upstream(&self, is_latest: bool) -> Option<bool> {
+        Some(self.is_latest_upstream).filter(|theirs| *theirs != is_latest)
     }
 
     /// Returns the upstream of the entry.
@@ -210,6 +225,7 @@ impl Facts {
             ("ownership", listed.ownership != other.listed.ownership),
             ("floating", listed.floating != other.listed.floating),
             ("packages", self.packages != other.packages),
+            ("upstreamIsLatest", self.is_latest_upstream != other.is_latest_upstream),
             ("classification", details.classification != other.details.classification),
             ("track", details.track != other.details.track),
             ("reviewed", details.reviewed != other.details.reviewed),

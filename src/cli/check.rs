@@ -14,8 +14,9 @@ use crate::config::{
     self, Locations, Settings, Upstream, read_file, read_upstream, read_upstreams,
 };
 use crate::daemon::{
-    Clock, LoadedOverlays, RuleEffect, Screenings, StatusReport, known_names, lint_own, lint_scans,
-    load_overlays, open_source, open_sources, open_webhooks, rule_effects, starter_warning,
+    Clock, LoadedOverlays, RuleEffect, Screenings, StatusReport, descriptors_within_reach,
+    fitting_connections, known_names, lint_own, lint_scans, load_overlays, open_source,
+    open_sources, open_webhooks, rule_effects, starter_warning,
 };
 use crate::lint::{Finding, Source, has_errors, json_schema};
 use crate::model::{Name, Timestamp, reason};
@@ -120,7 +121,29 @@ fn served(settings: &Settings, ids: Option<&[String]>) -> Vec<Finding> {
     let unopened = opened.into_iter().flatten().map(|error| {
         Finding::error(&place, reason(&error), "`serve` refuses to start until this is corrected")
     });
-    refused.into_iter().chain(exposed).chain(unopened).chain(unknown).collect()
+    let limits = limits(settings).map(|(found, allowed)| Finding::warning(&place, found, allowed));
+    refused.into_iter().chain(exposed).chain(unopened).chain(unknown).chain(limits).collect()
+}
+
+/// Finds settings that give connections less than they say.
+fn limits(settings: &Settings) -> impl Iterator<Item = (String, String)> {
+    let public = &settings.public;
+    let (files, wanted) = (descriptors_within_reach(), public.limits.connections);
+    let fitting = fitting_connections(files);
+    let unfit = (wanted > fitting).then(|| {
+        (
+            format!("{wanted} `connections` with at most {files} open files"),
+            format!("at most {fitting} are accepted; raise the limit (`LimitNOFILE=` of a service, `ulimit -Hn`)"),
+        )
+    });
+    let unnamed = (public.behind_tls_proxy && public.trusted_proxies.is_empty()).then(|| {
+        (
+            "`behind_tls_proxy` without `trusted_proxies`".to_owned(),
+            "list the addresses of the proxy; otherwise all its clients have the limits of one"
+                .to_owned(),
+        )
+    });
+    unfit.into_iter().chain(unnamed)
 }
 
 /// Finds what keeps an enabled upstream from being reached as its file and the settings say.

@@ -12,6 +12,7 @@ mod ownership;
 mod public;
 mod replace;
 mod settings;
+mod system;
 mod upstream;
 mod views;
 mod webhooks;

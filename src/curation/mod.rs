@@ -75,7 +75,7 @@ pub use sanitize::{Sanitized, claims_namespace};
 pub use screening::{Compared, Screening, ScreeningMatch};
 pub use state::EntryState;
 pub use upstream::UpstreamPolicy;
-pub use view::{DEFAULT_VIEW, View};
+pub use view::{DEFAULT_VIEW, ListForm, View};
 
 #[cfg(test)]
 pub(crate) mod tests;

@@ -12,7 +12,9 @@ use super::mirror::{Followers, complete_facts, retry_quarantine};
 use super::notify::Notify;
 use super::policy::{LOOK_WITHIN, Watcher, from_disk, report_overlays, watch_expiry};
 use super::publish::{self, enforce_denials, publish};
-use super::runtime::{Clock, Supervisor, blocking, run_on_own_thread, watch_folder};
+use super::runtime::{
+    Clock, Supervisor, blocking, report_pressure, run_on_own_thread, watch_folder,
+};
 use super::screening::{self, screen};
 use super::verification::{self, Service, verify};
 use super::{DaemonError, Services};
@@ -128,6 +130,11 @@ pub async fn run(
     });
     let reserving = Arc::clone(&services.store);
     loops.keep("reserve", move |stop| keep_reserve(Arc::clone(&reserving), stop));
+    let pressed = Arc::clone(&services);
+    loops.keep("connections", move |stop| {
+        let (store, clock) = (Arc::clone(&pressed.store), Arc::clone(&pressed.clock));
+        report_pressure(store, clock, Arc::clone(&pressed.pressure), stop)
+    });
     let remembering = Arc::clone(&services);
     loops.keep("history", move |stop| {
         prune_history(Arc::clone(&remembering.store), Arc::clone(&remembering.clock), stop)

@@ -9,7 +9,7 @@ use super::mirror::{Activity, Mirror, Ports, SyncOutcome};
 use super::policy::{CurrentPolicy, LoadedOverlays, Policy};
 use super::publish::{Publication, Published};
 use super::query::{StatusReport, status, store_alert};
-use super::runtime::Clock;
+use super::runtime::{Clock, Pressure};
 use super::scans::Scans;
 use super::screening::{ScreeningHandle, Screenings};
 use super::verification::{OwnershipReport, Verification};
@@ -30,6 +30,8 @@ pub struct Services {
     pub clock: Arc<Clock>,
     /// The store's random word, shown to clients.
     pub epoch: String,
+    /// The flags that its listeners set.
+    pub pressure: Arc<Pressure>,
     pub(super) policy: Arc<Policy>,
     pub(super) advisories: Arc<Advisories>,
     pub(super) scans: Arc<Scans>,
@@ -102,6 +104,7 @@ impl Services {
             store,
             clock,
             epoch,
+            pressure: Arc::default(),
             policy,
             advisories: Arc::new(advisories),
             scans: Arc::new(scans),

@@ -1,15 +1,7 @@
-use super::AlertKind;
-
-/// The words of a kind of alert.
-pub(super) struct Facts {
-    pub(super) kind: AlertKind,
-    pub(super) word: &'static str,
-    pub(super) meaning: &'static str,
-    pub(super) remedy: &'static str,
-}
+use super::{AlertKind, Facts};
 
 /// One item for each kind, at the index of its discriminant.
-pub(super) const FACTS: [Facts; 58] = [
+pub(super) const FACTS: [Facts; 60] = [
     Facts {
         kind: AlertKind::AdvisoriesStale,
         word: "advisories-stale",
@@ -66,11 +58,23 @@ pub(super) const FACTS: [Facts; 58] = [
         remedy: "Correct the clock that is wrong; approvals start and end by the clock of this machine.",
     },
     Facts {
+        kind: AlertKind::ConnectionsCrowded,
+        word: "connections-crowded",
+        meaning: "Three quarters of `[limits] connections` are open; each client has a share, and silence is short.",
+        remedy: "Block the clients that cause it, list proxies in `trusted_proxies`, or raise `connections`.",
+    },
+    Facts {
         kind: AlertKind::DamagedRow,
         word: "damaged-row",
         meaning: "A stored row of the name does not decode; the name is hidden.",
         remedy: "Run `vidimus verify`; restore a copy of the store, or move the store away and let the daemon mirror \
             everything again.",
+    },
+    Facts {
+        kind: AlertKind::DescriptorsExhausted,
+        word: "descriptors-exhausted",
+        meaning: "The system gives no descriptor or memory for a connection; connections wait.",
+        remedy: "Raise the limit of open files (`LimitNOFILE=` of a service), or lower `[limits] connections`.",
     },
     Facts {
         kind: AlertKind::Drift,
@@ -235,8 +239,9 @@ pub(super) const FACTS: [Facts; 58] = [
     Facts {
         kind: AlertKind::OverlaysUnread,
         word: "overlays-unread",
-        meaning: "The overlay folder could not be read within 10 seconds; the overlays that were read last stay in use.",
-        remedy: "Check the file system of the folder: a mount may hang.",
+        meaning: "A part of the overlay folder could not be read, or not within 10 seconds, since the system gave no answer; \
+            the overlays that were read last stay in use.",
+        remedy: "Check the file system of the folder, since a mount may hang or a disk fail, and the limits of the process.",
     },
     Facts {
         kind: AlertKind::OwnershipRevoked,

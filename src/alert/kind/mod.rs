@@ -20,7 +20,9 @@ pub enum AlertKind {
     Backdated,
     CaseTwins,
     ClockSkew,
+    ConnectionsCrowded,
     DamagedRow,
+    DescriptorsExhausted,
     Drift,
     EvidenceMissing,
     EvidenceUnreadable,
@@ -70,6 +72,14 @@ pub enum AlertKind {
     VerdictStale,
     VerificationBacklog,
     WebhookFailing,
+}
+
+/// The words of a kind of alert.
+struct Facts {
+    kind: AlertKind,
+    word: &'static str,
+    meaning: &'static str,
+    remedy: &'static str,
 }
 
 impl AlertKind {

@@ -4,7 +4,7 @@ use axum::Router;
 use axum::middleware::{from_fn, from_fn_with_state};
 use axum::routing::{get, post};
 
-use super::access::{refuse_browsers, require};
+use super::access::{refuse_browsers, refuse_other_hosts, require};
 use super::advisories::{one, release, sources};
 use super::alerts::{acknowledge, alerts, dead_letters, redeliver, unacknowledge};
 use super::entries::{
@@ -75,13 +75,15 @@ pub fn operations(services: Arc<Services>, token: Arc<TokenFile>) -> Router {
         .route("/ops/advisories/{id}/release", post(release))
         .route("/ops/holds/{upstream}/{id}/{decision}", post(decide));
     Router::new()
-        .route("/livez", get(|| async { "ok\n" }))
-        .route("/readyz", get(ready))
         .merge(guarded(viewer, Role::Viewer))
         .merge(guarded(reviewer, Role::Reviewer))
         .merge(guarded(operator, Role::Operator))
         .fallback(|| async { Problem::UnknownOperation })
+        .layer(from_fn_with_state(Arc::clone(&state), refuse_other_hosts))
+        // Probes ask by the address that they find, such as that of a pod, and learn nothing that is worth an attack.
+        .route("/livez", get(|| async { "ok\n" }))
+        .route("/readyz", get(ready))
         .method_not_allowed_fallback(|| async { Problem::Method })
-        .layer(from_fn_with_state(Arc::clone(&state), refuse_browsers))
+        .layer(from_fn(refuse_browsers))
         .with_state(state)
 }
