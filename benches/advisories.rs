@@ -75,7 +75,7 @@ async fn measure(advisories: usize, rows: &[Generated]) {
     println!("    the store grew by {:.1} MB", (store_size(&data) - file) as f64 / 1e6);
 
     let before = cpu_seconds_of(daemon.pid());
-    let read_at = daemon.status().await["advisories"]["feeds"][0]["readAt"].clone();
+    let read_at = daemon.status().await["advisories"]["feeds"][0]["read_at"].clone();
     write_feed(&feed, advisories, rows, 100);
     let again = wait(&daemon, Some(&read_at)).await;
     report("another reading, with 100 changed", &daemon, before, memory, again).await;
@@ -96,7 +96,7 @@ async fn wait(daemon: &Daemon, before: Option<&Value>) -> Duration {
     let begun = Instant::now();
     loop {
         let status = daemon.status().await;
-        let read_at = &status["advisories"]["feeds"][0]["readAt"];
+        let read_at = &status["advisories"]["feeds"][0]["read_at"];
         if !read_at.is_null() && Some(read_at) != before {
             return begun.elapsed();
         }
