@@ -98,6 +98,15 @@ impl PackageFact {
     }
 }
 
+/// Returns the word of the worst definite verdict on the packages of an entry; that they are verified only if each is.
+fn worst(packages: &[EntryPackage<'_>]) -> Option<&'static str> {
+    let verdicts = packages.iter().map(|package| Some(&package.provenance.as_ref()?.verdict));
+    let definite = verdicts.map(|verdict| verdict.filter(|known| **known != Verdict::Unavailable));
+    let worst = definite.clone().flatten().max_by_key(|verdict| verdict.weight())?;
+    let is_whole = definite.clone().all(|verdict| verdict.is_some());
+    (is_whole || !matches!(worst, Verdict::Verified(_))).then_some(worst.as_str())
+}
+
 /// The facts that every form of an item has: programs choose by them.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -111,6 +120,9 @@ pub(super) struct ListedFacts {
     /// True if a package does not name one content.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     floating: bool,
+    /// The verdict on its packages that is known to be the worst.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    provenance: Option<&'static str>,
 }
 
 /// The facts that only a single entry has: people read them, and a list would repeat them in every item.
@@ -166,9 +178,16 @@ impl Facts {
         let EffectivePolicy { tier, classification, .. } = *effective;
         let approval = effective.approval.map(|(_, approval)| approval);
         let floating = packages.iter().any(|package| package.floating.is_some());
+        let provenance = worst(packages);
         let known = packages.iter().filter_map(PackageFact::of).take(MAX_PACKAGES);
         Self {
-            listed: ListedFacts { upstream: upstream.clone(), tier, ownership, floating },
+            listed: ListedFacts {
+                upstream: upstream.clone(),
+                tier,
+                ownership,
+                floating,
+                provenance,
+            },
             packages: Packages { packages: known.collect() },
             details: Details {
                 classification,
@@ -196,6 +215,7 @@ impl Facts {
             ("tier", listed.tier != other.listed.tier),
             ("ownership", listed.ownership != other.listed.ownership),
             ("floating", listed.floating != other.listed.floating),
+            ("provenance", listed.provenance != other.listed.provenance),
             ("packages", self.packages != other.packages),
             ("classification", details.classification != other.details.classification),
             ("track", details.track != other.details.track),

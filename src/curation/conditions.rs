@@ -80,20 +80,13 @@ impl<'a> Judged<'a, '_> {
             let Some(conditions) = &rule.conditions else { continue };
             for (_, condition) in Condition::WORDS {
                 let Some(found) = self.violation(conditions, condition) else { continue };
-                match self.waiver(condition) {
+                match waiver(self.rules, condition, self.now) {
                     Some(waive) => judgement.waived.push(Waived { condition, waive }),
                     None => judgement.unmet.push(Unmet { rule, condition, found }),
                 }
             }
         }
         judgement
-    }
-
-    /// Returns the waiver of a condition that ends last.
-    fn waiver(&self, condition: Condition) -> Option<&'a Waive> {
-        let waivers = self.rules.waivers.iter().copied();
-        let covering = waivers.filter(|waive| waive.condition.covers(condition));
-        covering.filter(|waive| self.now <= waive.expires).max_by_key(|waive| waive.expires)
     }
 
     /// Returns what violates one condition of a rule.
@@ -106,6 +99,7 @@ impl<'a> Judged<'a, '_> {
                     .map(of_version)
             }),
             Condition::PinnedPackages => None,
+            Condition::Provenance => None,
             Condition::Ownership => self.lack_of_ownership(conditions.ownership?),
             listed => {
                 let allowed = conditions.lists.get(&listed)?;
@@ -177,7 +171,7 @@ impl<'a> Judged<'a, '_> {
             .map(|remote| Found::Remote { url: &remote.url, value: Some(&remote.transport) }),
             Condition::Secrets => input(&|_, is_secret| is_secret),
             Condition::Environment => input(&|place, _| place == InputPlace::Environment),
-            Condition::PinnedPackages | Condition::Ownership => None,
+            Condition::PinnedPackages | Condition::Ownership | Condition::Provenance => None,
         }
     }
 
@@ -195,6 +189,16 @@ impl<'a> Judged<'a, '_> {
         };
         (!is_met).then_some(Found::Ownership(verdict))
     }
+}
+
+/// Returns the waiver of a condition that ends last.
+pub(super) fn waiver<'a>(
+    rules: &EffectivePolicy<'a>,
+    condition: Condition,
+    now: Timestamp,
+) -> Option<&'a Waive> {
+    let covering = rules.waivers.iter().filter(|waive| waive.condition.covers(condition));
+    covering.copied().filter(|waive| now <= waive.expires).max_by_key(|waive| waive.expires)
 }
 
 fn of_version(package: &PackageFacts) -> Found<'_> {

@@ -4,6 +4,7 @@ use std::fmt;
 use serde::Serialize;
 use smol_str::SmolStr;
 
+use super::demand::ProvenanceDemand;
 use super::fields::{CONDITIONS, HOST, IDENTIFIER, PACKAGES, REGISTRY, REMOTES, SECRETS};
 use crate::lint::{Fields, Kind, Node, Place, Reader, nearest};
 use crate::model::Timestamp;
@@ -17,6 +18,8 @@ pub struct Conditions {
     pub pinned_packages: bool,
     /// The verdict on the namespace: verified or declared.
     pub ownership: Option<Requirement>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub provenance: Option<ProvenanceDemand>,
 }
 
 /// A condition that a rule can set, and that a waiver can lift.
@@ -32,19 +35,23 @@ pub enum Condition {
     Runtimes,
     PinnedPackages,
     Ownership,
+    /// The gate `provenance` judges it, together with the settings.
+    Provenance,
 }
 
 impl Conditions {
     /// Returns the conditions that are set.
-    pub(super) fn set(&self) -> Vec<Condition> {
+    #[must_use]
+    pub fn set(&self) -> Vec<Condition> {
         let pinned = self.pinned_packages.then_some(Condition::PinnedPackages);
         let ownership = self.ownership.map(|_| Condition::Ownership);
-        self.lists.keys().copied().chain(pinned).chain(ownership).collect()
+        let provenance = self.provenance.map(|_| Condition::Provenance);
+        self.lists.keys().copied().chain(pinned).chain(ownership).chain(provenance).collect()
     }
 }
 
 impl Condition {
-    pub const WORDS: [(&str, Self); 10] = [
+    pub const WORDS: [(&str, Self); 11] = [
         ("packages.types", Self::PackageTypes),
         ("packages.registries", Self::PackageRegistries),
         ("packages.identifiers", Self::PackageIdentifiers),
@@ -55,6 +62,7 @@ impl Condition {
         ("runtimes", Self::Runtimes),
         ("pinned_packages", Self::PinnedPackages),
         ("ownership", Self::Ownership),
+        ("provenance", Self::Provenance),
     ];
 
     #[must_use]
@@ -177,9 +185,11 @@ pub(super) fn read_conditions(reader: &mut Reader, node: &Node) -> Option<Condit
     });
     let words = &[("verified", Requirement::Verified), ("declared", Requirement::Declared)];
     let ownership = fields.get("ownership").and_then(|node| reader.word(node, words));
+    let provenance =
+        fields.get("provenance").and_then(|node| reader.word(node, &ProvenanceDemand::WORDS));
     is_set(reader, &fields);
     let pinned_packages = pinned_packages == Some(true);
-    Some(Conditions { lists, pinned_packages, ownership })
+    Some(Conditions { lists, pinned_packages, ownership, provenance })
 }
 
 /// Returns true if a mapping has an allowed key; one without any key is a finding.

@@ -9,7 +9,7 @@ pub(super) struct Facts {
 }
 
 /// One item for each kind, at the index of its discriminant.
-pub(super) const FACTS: [Facts; 57] = [
+pub(super) const FACTS: [Facts; 58] = [
     Facts {
         kind: AlertKind::AdvisoriesStale,
         word: "advisories-stale",
@@ -259,6 +259,14 @@ pub(super) const FACTS: [Facts; 57] = [
         word: "package-unavailable",
         meaning: "A package of an entry gave no answer in 3 lookups or more; wildcards admit no new version of the entry.",
         remedy: "Check the registry in `[packages]`, and the package; `vidimus ownership NAMESPACE` shows the reason.",
+    },
+    Facts {
+        kind: AlertKind::PackageUnconfirmed,
+        word: "package-unconfirmed",
+        meaning: "For 7 days the registry of a package of a served or approved entry gave no digest that can be compared, or no \
+            definite answer about attestations that are demanded; what is served stays.",
+        remedy: "Check the registry in `[packages]`, and the package; `vidimus packages NAME` shows the reason. Pin the file \
+            with `artefacts`, waive the demand, or remove the approval.",
     },
     Facts {
         kind: AlertKind::PinMismatch,

@@ -49,6 +49,7 @@ pub enum AlertKind {
     PackageChanged,
     PackageDisputed,
     PackageUnavailable,
+    PackageUnconfirmed,
     PinMismatch,
     ProvenanceLost,
     Quarantined,

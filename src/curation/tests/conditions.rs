@@ -362,6 +362,7 @@ fn any_conditions() -> impl Strategy<Value = Vec<String>> {
         Just("secrets: none"),
         Just("environment: [A]"),
         Just("ownership: verified"),
+        Just("provenance: required"),
     ];
     let name = prop_oneof![Just("'*'"), Just("com.example/*"), Just("com.example/tool")];
     let rule = (name, conditions)

@@ -200,6 +200,8 @@ fn each_member_of_a_rule_changes_the_digest() {
         beside("conditions: {secrets: [A]}"),
         beside("conditions: {pinned_packages: true}"),
         beside("conditions: {ownership: verified}"),
+        beside("conditions: {provenance: required}"),
+        beside("conditions: {provenance: when_available}"),
         beside("waive: {condition: secrets, reason: r, reviewer: a, expires: 2026-12-01}"),
         beside("on_drift: suspend"),
         beside("on_drift: keep"),

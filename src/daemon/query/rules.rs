@@ -317,6 +317,9 @@ const fn remedy(gate: Gate, is_exact: bool) -> &'static str {
         Gate::NamespaceOwnership => {
             "a verified namespace is required; pin it, waive it, or spell names out"
         }
+        Gate::Provenance => {
+            "a package lacks the provenance that is demanded; `vidimus explain` names it, and `waive` lifts the demand for one server"
+        }
         Gate::NoOpenLookalikeAlert => "look at `vidimus lookalikes`, or spell names out",
         Gate::ApprovalNotExpired => "the approval has expired; review again and renew it",
         Gate::DigestMatchesPin => "the pinned digest is of other content; compare both",
