@@ -239,3 +239,58 @@ impl Facts {
         Source { entry: short(entry), facts: short(Digest::of_hash(self)) }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::curation::{ContentFacts, PackageProvenance};
+    use crate::provenance::{Build, Failure};
+
+    fn verdict(word: &str) -> Option<Verdict> {
+        let build = Build {
+            repository: "https://github.com/a/b".into(),
+            repository_id: None,
+            commit: "c".into(),
+            workflow: "w".into(),
+            called: None,
+            builder: "b".into(),
+            signed_at: Timestamp::MIN,
+        };
+        match word {
+            "verified" => Some(Verdict::Verified(Box::new(build))),
+            "unsigned" => Some(Verdict::Unsigned),
+            "failed" => Some(Verdict::Failed { reason: Failure::NoSource }),
+            "unavailable" => Some(Verdict::Unavailable),
+            _ => None,
+        }
+    }
+
+    #[rstest::rstest]
+    #[case(&[], None)]
+    #[case(&["verified"], Some("verified"))]
+    #[case(&["verified", "unsigned", "verified"], Some("unsigned"))]
+    #[case(&["failed", "unsigned"], Some("failed"))]
+    #[case(&["unavailable", "failed"], Some("failed"))]
+    #[case(&["unavailable", "unsigned"], Some("unsigned"))]
+    #[case(&["verified", "unavailable"], None)]
+    #[case(&["verified", "not looked for"], None)]
+    #[case(&["unavailable"], None)]
+    fn list_has_the_worst_definite_verdict_and_says_verified_only_of_all_packages(
+        #[case] words: &[&str],
+        #[case] wanted: Option<&str>,
+    ) {
+        let package = r#"{"registryType":"npm","identifier":"a","version":"1.0.0","transport":{"type":"stdio"}}"#;
+        let packages = vec![package; words.len()].join(",");
+        let facts = ContentFacts::of(&format!(
+            r#"{{"name":"a.b/c","description":"d","version":"1","packages":[{packages}]}}"#
+        ));
+        let known = facts.packages.iter().zip(words).map(|(facts, word)| EntryPackage {
+            facts,
+            recorded: None,
+            floating: None,
+            provenance: verdict(word).map(|verdict| PackageProvenance { verdict, drift: None }),
+            demanded: None,
+        });
+        assert_eq!(worst(&known.collect::<Vec<_>>()), wanted);
+    }
+}

@@ -14,7 +14,8 @@ use super::reach::Reach;
 use super::screening::Screening;
 use crate::model::{Digest, Head, NotBenign, Status, Timestamp};
 use crate::overlay::{
-    Approval, Condition, Conditions, EffectivePolicy, Follow, NameRules, OnDeprecated, OnDrift, Reviewed, Rule, State,
+    Approval, Condition, Conditions, EffectivePolicy, Follow, NameRules, OnDeprecated, OnDrift,
+    Reviewed, Rule, State,
 };
 
 /// One condition for serving an entry. The order is the order of evaluation.

@@ -99,7 +99,9 @@ impl fmt::Display for Unproven<'_> {
         f.write_str(match found {
             FoundProvenance::Failed => "failed",
             FoundProvenance::Unsigned => "is unsigned",
-            FoundProvenance::Uncheckable => "is a package without attestations that could be checked",
+            FoundProvenance::Uncheckable => {
+                "is a package without attestations that could be checked"
+            }
             FoundProvenance::Unavailable => "has no definite verdict",
         })
     }

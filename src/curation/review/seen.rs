@@ -3,10 +3,10 @@ use std::collections::BTreeSet;
 use serde::Serialize;
 
 use super::choice::Choice;
+use crate::curation::artefacts::EntryPackage;
 use crate::curation::concern::Concern;
 use crate::curation::dossier::Dossier;
 use crate::curation::evaluation::EntryEvaluation;
-use crate::curation::artefacts::EntryPackage;
 use crate::curation::policy::PolicySnapshot;
 use crate::curation::provenance::PackageProvenance;
 use crate::curation::screening::Compared;

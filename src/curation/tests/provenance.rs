@@ -8,8 +8,8 @@ use crate::artefact::{
     Algorithm, Checksum, FileAttestations, PackageLookup, PackageRecord, StatedFile,
 };
 use crate::curation::{
-    ContentFacts, Dossier, Gate, PolicySnapshot, ProvenanceEvidence,
-    ProvenancePolicy, Screening, TypeDemands, evaluate,
+    ContentFacts, Dossier, Gate, PolicySnapshot, ProvenanceEvidence, ProvenancePolicy, Screening,
+    TypeDemands, evaluate,
 };
 use crate::model::{Digest, Status, Timestamp};
 use crate::overlay::ProvenanceDemand;
@@ -156,7 +156,8 @@ fn known(known: Known) -> Dossier {
     match known {
         Known::NoRegistry | Known::NotLooked => dossier.artefacts.clear(),
         Known::NoAnswer => {
-            let records = dossier.artefacts.values_mut().flat_map(|record| record.files.values_mut());
+            let records =
+                dossier.artefacts.values_mut().flat_map(|record| record.files.values_mut());
             let attestations = records.filter_map(|file| file.attestations.as_mut());
             attestations.for_each(|kept| kept.evidence = Evidence::Unavailable);
         }
@@ -322,8 +323,7 @@ fn waiver_lifts_the_demand_until_it_ends() {
         default: TypeDemands::default().with("npm", ProvenanceDemand::Required),
         ..ProvenancePolicy::default()
     };
-    let policies =
-        [demanding(&rules, true), demanding(waive, true).with_provenance(by_settings)];
+    let policies = [demanding(&rules, true), demanding(waive, true).with_provenance(by_settings)];
     let end = at("2026-06-30T23:59:59.999999Z");
     let screening = Screening::default();
     for policy in &policies {

@@ -183,8 +183,7 @@ impl Driver {
         let record = before.clone().after(key, &look.observed, look.attested, now);
         debug!(package = %key, problem = record.problem, files = record.files.len(), "a package was looked at");
         store.store_artefacts(key, &record, now)?;
-        let is_same =
-            record.has_same_facts(&before) && record.unanswered() == before.unanswered();
+        let is_same = record.has_same_facts(&before) && record.unanswered() == before.unanswered();
         Ok((record.next_look.unwrap_or(now), !is_same))
     }
 
