@@ -34,8 +34,22 @@ pub enum FoundProvenance {
     Unsigned,
     /// No attestation can be checked: of its type, of something that floats, of something else that its runtime is given.
     Uncheckable,
-    /// No definite answer yet, or no registry to ask.
-    Unavailable,
+    /// The settings list no registry that has it.
+    NoRegistry,
+    /// Its registry was not looked at yet.
+    NotLooked,
+    NoAnswer,
+}
+
+impl FoundProvenance {
+    /// Returns true if it says something of the package.
+    #[must_use]
+    pub const fn is_definite(self) -> bool {
+        match self {
+            Self::Failed | Self::Unsigned | Self::Uncheckable => true,
+            Self::NoRegistry | Self::NotLooked | Self::NoAnswer => false,
+        }
+    }
 }
 
 impl ProvenanceEvidence<'_> {
@@ -50,7 +64,9 @@ impl ProvenanceEvidence<'_> {
                 FoundProvenance::Failed => "provenance-failed",
                 FoundProvenance::Unsigned => "provenance-unsigned",
                 FoundProvenance::Uncheckable => "provenance-uncheckable",
-                FoundProvenance::Unavailable => "provenance-unavailable",
+                FoundProvenance::NoRegistry
+                | FoundProvenance::NotLooked
+                | FoundProvenance::NoAnswer => "provenance-unavailable",
             },
         }
     }
@@ -66,13 +82,13 @@ impl fmt::Display for ProvenanceEvidence<'_> {
             }
             Self::Waived { first, waived } => write!(f, "{first}; {waived}"),
             Self::Kept { first, more } => {
-                write!(f, "{first}; what is served stays until there is one")?;
+                write!(f, "{first}; what is served stays until there is a verdict")?;
                 write_more(f, *more)
             }
             Self::Lacking { first, more } => {
                 write!(f, "{first}")?;
-                if first.found == FoundProvenance::Unavailable {
-                    f.write_str("; nothing is shown before there is one")?;
+                if !first.found.is_definite() {
+                    f.write_str("; it is not shown before there is a verdict")?;
                 }
                 write_more(f, *more)
             }
@@ -102,7 +118,9 @@ impl fmt::Display for Unproven<'_> {
             FoundProvenance::Uncheckable => {
                 "is a package without attestations that could be checked"
             }
-            FoundProvenance::Unavailable => "has no definite verdict",
+            FoundProvenance::NoRegistry => "is of no registry in `[packages]` or `[package_urls]`",
+            FoundProvenance::NotLooked => "was not looked at yet",
+            FoundProvenance::NoAnswer => "has no definite verdict",
         })
     }
 }

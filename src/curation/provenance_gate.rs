@@ -4,6 +4,7 @@ use super::artefacts::EntryPackage;
 use super::conditions::{Waived, waiver};
 use super::evidence::Evidence;
 use super::gates::{GateInput, Outcome};
+use super::policy::PolicySnapshot;
 use super::provenance_evidence::{FoundProvenance, ProvenanceEvidence, Unproven};
 use crate::overlay::{Condition, ProvenanceDemand};
 use crate::provenance::Verdict;
@@ -16,9 +17,9 @@ impl<'a> GateInput<'a, '_> {
     pub(super) fn evaluate_provenance(&self) -> Outcome<'a> {
         let demanding = self.packages.iter().filter(|package| package.demanded.is_some());
         let packages = demanding.clone().count();
-        let unproven: Vec<Unproven<'a>> = demanding.filter_map(unproven).collect();
-        let is_definite = |unproven: &&Unproven<'_>| unproven.found != FoundProvenance::Unavailable;
-        let definite = unproven.iter().find(is_definite);
+        let unproven: Vec<Unproven<'a>> =
+            demanding.filter_map(|package| unproven(package, self.policy)).collect();
+        let definite = unproven.iter().find(|unproven| unproven.found.is_definite());
         let Some(first) = definite.or(unproven.first()).copied() else {
             return Outcome::Passed(Evidence::Provenance(match packages {
                 0 => ProvenanceEvidence::NotDemanded,
@@ -42,7 +43,7 @@ impl<'a> GateInput<'a, '_> {
 }
 
 /// Returns the finding about a package that does not have what is demanded of it.
-fn unproven<'a>(package: &EntryPackage<'a>) -> Option<Unproven<'a>> {
+fn unproven<'a>(package: &EntryPackage<'a>, policy: &PolicySnapshot) -> Option<Unproven<'a>> {
     let demanded = package.demanded?;
     let verdict = package.provenance.as_ref().map(|found| &found.verdict);
     let found = match verdict {
@@ -50,7 +51,9 @@ fn unproven<'a>(package: &EntryPackage<'a>) -> Option<Unproven<'a>> {
         Some(Verdict::Verified(_)) => return None,
         Some(Verdict::Unsigned) => FoundProvenance::Unsigned,
         Some(Verdict::Failed { .. }) => FoundProvenance::Failed,
-        Some(Verdict::Unavailable) | None => FoundProvenance::Unavailable,
+        _ if package.recorded.is_some() => FoundProvenance::NoAnswer,
+        _ if package.facts.key(policy).is_some() => FoundProvenance::NotLooked,
+        _ => FoundProvenance::NoRegistry,
     };
     let is_enough = demanded.demand == ProvenanceDemand::WhenAvailable
         && matches!(found, FoundProvenance::Unsigned | FoundProvenance::Uncheckable);

@@ -51,7 +51,7 @@ async fn required_provenance_hides_an_unsigned_package_and_shows_it_after_verifi
     let world = attested_world(BUILT_FROM).await;
     world.registry.say(ATTESTATIONS, Say::html());
     world.rules(&format!(", {DEMAND}"));
-    let unknown = "demands `required` of packages, and sigstore has no definite verdict; nothing is shown before there is one";
+    let unknown = "demands `required` of packages, and sigstore has no definite verdict; it is not shown before there is a verdict";
     let daemon = world.explains("2026-06-01T00:00:00Z", unknown).await;
     daemon.lists(&[]).await;
     eventually("the package is looked at", async || {
@@ -101,7 +101,8 @@ async fn unavailable_provenance_keeps_what_is_served_until_a_definite_answer() {
     let daemon = world.look_at("2026-06-01T00:00:00Z", "no usable answer").await;
     assert_eq!(listed(&daemon).await, Value::Null);
     world.rules(&format!(", {DEMAND}"));
-    let kept = "and sigstore has no definite verdict; what is served stays until there is one";
+    let kept =
+        "and sigstore has no definite verdict; what is served stays until there is a verdict";
     world.until_explained(kept).await;
     daemon.lists(&[&version()]).await;
     drop(daemon);

@@ -263,10 +263,9 @@ pub(super) const FACTS: [Facts; 58] = [
     Facts {
         kind: AlertKind::PackageUnconfirmed,
         word: "package-unconfirmed",
-        meaning: "For 7 days the registry of a package of a served or approved entry gave no digest that can be compared, or no \
-            definite answer about attestations that are demanded; what is served stays.",
-        remedy: "Check the registry in `[packages]`, and the package; `vidimus packages NAME` shows the reason. Pin the file \
-            with `artefacts`, waive the demand, or remove the approval.",
+        meaning: "For 7 days the registry of a package of an approved entry gave no comparable digest, or no definite answer \
+            about demanded attestations.",
+        remedy: "Check the registry and the package; `vidimus packages NAME` shows the reason.",
     },
     Facts {
         kind: AlertKind::PinMismatch,

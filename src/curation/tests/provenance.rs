@@ -237,6 +237,13 @@ fn unavailable_provenance_never_hides_what_is_served_and_never_shows_more(
     let screening = Screening::default();
     let evaluation = evaluate(&dossier, &policy, &screening, now());
     let kept = evaluation.entries[0].provenance();
+    let found = match evidence {
+        Known::NoRegistry => "is of no registry in",
+        Known::NotLooked => "was not looked at yet",
+        _ => "has no definite verdict",
+    };
+    let words = kept.map(|kept| kept.to_string()).unwrap_or_default();
+    assert!(words.contains(found), "{words}");
     assert!(matches!(kept, Some(ProvenanceEvidence::Kept { .. })), "{kept:?}");
     // Another content than the one that is shown.
     dossier.ledger[0].record.approved.received = Digest::of(b"other");
