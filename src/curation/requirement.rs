@@ -87,7 +87,7 @@ impl TypeDemands {
         self
     }
 
-    fn of(&self, kind: &str) -> Option<ProvenanceDemand> {
+    fn of(self, kind: &str) -> Option<ProvenanceDemand> {
         let mut known = Self::TYPES.iter().zip(&self.0);
         known.find(|(known, _)| known.eq_ignore_ascii_case(kind)).and_then(|(_, demand)| *demand)
     }

@@ -263,8 +263,7 @@ pub(super) const FACTS: [Facts; 58] = [
     Facts {
         kind: AlertKind::PackageUnconfirmed,
         word: "package-unconfirmed",
-        meaning: "For 7 days the registry of a package of an approved entry gave no comparable digest, or no definite answer \
-            about demanded attestations.",
+        meaning: "For 7 days a registry gave no comparable digest of an approved package, or no answer about demanded attestations.",
         remedy: "Check the registry and the package; `vidimus packages NAME` shows the reason.",
     },
     Facts {

@@ -277,7 +277,7 @@ impl NameAlerts {
         let alert =
             ReportedAlert::new(AlertKind::PackageUnconfirmed, name.as_str(), bounded(items));
         let alert = alert.of_namespace(name.namespace()).of_served(is_served);
-        self.reported_alerts.push(ReportedAlert { count, figures, ..alert });
+        self.reported_alerts.push(ReportedAlert { figures, count, ..alert });
     }
 
     /// Reports an entry that is revoked although its namespace is not: the account is younger than the
