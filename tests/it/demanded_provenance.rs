@@ -119,6 +119,8 @@ async fn unavailable_provenance_keeps_what_is_served_until_a_definite_answer() {
         (alerts.len() == 1 && alerts[0]["detail"].as_str()?.contains("provenance")).then_some(())
     })
     .await;
+    let sheet = world.place.print(&["review", NAME]);
+    assert!(sheet.contains("sigstore: unsigned: no attestation says who built it"), "{sheet}");
     // What an edit would show is planned.
     let approval = "{state: approved, reviewed: 2026-03-01, expires: 2099-01-01}";
     let exact = format!("servers: [{{name: {NAME}, approval: {approval}}}, {DEMAND}]\n");

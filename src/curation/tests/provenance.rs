@@ -1,3 +1,4 @@
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use rstest::rstest;
@@ -8,8 +9,8 @@ use crate::artefact::{
     Algorithm, Checksum, FileAttestations, PackageLookup, PackageRecord, StatedFile,
 };
 use crate::curation::{
-    ContentFacts, Dossier, Gate, PolicySnapshot, ProvenanceEvidence, ProvenancePolicy, Screening,
-    TypeDemands, evaluate,
+    Choice, ContentFacts, Dossier, Gate, PolicySnapshot, ProvenanceEvidence, ProvenancePolicy,
+    Screening, Seen, TypeDemands, evaluate,
 };
 use crate::model::{Digest, Status, Timestamp};
 use crate::overlay::ProvenanceDemand;
@@ -347,6 +348,30 @@ fn waiver_lifts_the_demand_until_it_ends() {
         let evaluation = evaluate(&dossier, policy, &screening, now());
         assert!(evaluation.entries[0].ends(now()) > Some(end), "the waiver serves nothing");
     }
+}
+
+/// A decision rests on definite verdicts; a registry that fails changes no digest.
+#[test]
+fn digest_of_a_review_sheet_binds_definite_verdicts() {
+    let digest = |evidence: Known| {
+        let (dossier, policy) = (known(evidence), demanding("", true));
+        let screening = Screening::default();
+        let evaluation = evaluate(&dossier, &policy, &screening, now());
+        let choice = Choice::of(&evaluation, None).expect("few versions");
+        let alerts = BTreeSet::new();
+        let seen = Seen {
+            choice: &choice,
+            asked: None,
+            dossier: &dossier,
+            policy: &policy,
+            compared: None,
+            alerts: &alerts,
+        };
+        seen.digest()
+    };
+    let definite = [Known::Unsigned, Known::Failed, Known::Verified, Known::NoAnswer].map(digest);
+    assert_eq!(BTreeSet::from(definite).len(), 4);
+    assert_eq!(digest(Known::NotLooked), digest(Known::NoAnswer));
 }
 
 /// A registry that is silent for a week is noticed at that moment.
