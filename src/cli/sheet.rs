@@ -52,6 +52,10 @@ fn version_lines(shown: &ShownVersion) -> Vec<Line> {
     let mut lines = content_lines(&shown.content);
     lines.push(dates_line(&shown.dates));
     lines.push(Line::new("digest", shown.received.to_string()));
+    lines.extend(explanation.packages.iter().filter_map(|package| {
+        let provenance = package.provenance.as_ref()?;
+        Some(Line::new("provenance", format!("{}: {}", package.identifier, provenance.why)))
+    }));
     let state = match explanation.state {
         EntryState::Served => "served".to_owned(),
         hidden => format!("hidden: {hidden}"),

@@ -93,7 +93,7 @@ impl<'a> Judged<'a, '_> {
                 [judgement.scans_end, self.scans_end(conditions)].into_iter().flatten().min();
             for (_, condition) in Condition::WORDS {
                 let Some(found) = self.violation(conditions, condition) else { continue };
-                match self.waiver(condition) {
+                match waiver(self.rules, condition, self.now) {
                     Some(waive) => judgement.waived.push(Waived { condition, waive }),
                     None => judgement.unmet.push(Unmet { rule, condition, found }),
                 }
@@ -105,15 +105,8 @@ impl<'a> Judged<'a, '_> {
     /// Returns the end of the results that a rule demands; a waiver may last longer.
     fn scans_end(&self, conditions: &Conditions) -> Option<Timestamp> {
         let end = demanded(conditions.scan.as_ref()?, self.scans, self.now).ok()??;
-        let waived = self.waiver(Condition::Scan).map(|waive| waive.expires);
+        let waived = waiver(self.rules, Condition::Scan, self.now).map(|waive| waive.expires);
         Some(waived.map_or(end, |waived| waived.max(end)))
-    }
-
-    /// Returns the waiver of a condition that ends last.
-    fn waiver(&self, condition: Condition) -> Option<&'a Waive> {
-        let waivers = self.rules.waivers.iter().copied();
-        let covering = waivers.filter(|waive| waive.condition.covers(condition));
-        covering.filter(|waive| self.now <= waive.expires).max_by_key(|waive| waive.expires)
     }
 
     /// Returns what violates one condition of a rule.
@@ -126,6 +119,7 @@ impl<'a> Judged<'a, '_> {
                     .map(of_version)
             }),
             Condition::PinnedPackages => None,
+            Condition::Provenance => None,
             Condition::Ownership => self.lack_of_ownership(conditions.ownership?),
             Condition::Scan => {
                 let lack = demanded(conditions.scan.as_ref()?, self.scans, self.now).err();
@@ -201,7 +195,10 @@ impl<'a> Judged<'a, '_> {
             .map(|remote| Found::Remote { url: &remote.url, value: Some(&remote.transport) }),
             Condition::Secrets => input(&|_, is_secret| is_secret),
             Condition::Environment => input(&|place, _| place == InputPlace::Environment),
-            Condition::PinnedPackages | Condition::Ownership | Condition::Scan => None,
+            Condition::PinnedPackages
+            | Condition::Ownership
+            | Condition::Scan
+            | Condition::Provenance => None,
         }
     }
 
@@ -219,6 +216,16 @@ impl<'a> Judged<'a, '_> {
         };
         (!is_met).then_some(Found::Ownership(verdict))
     }
+}
+
+/// Returns the waiver of a condition that ends last.
+pub(super) fn waiver<'a>(
+    rules: &EffectivePolicy<'a>,
+    condition: Condition,
+    now: Timestamp,
+) -> Option<&'a Waive> {
+    let covering = rules.waivers.iter().filter(|waive| waive.condition.covers(condition));
+    covering.copied().filter(|waive| now <= waive.expires).max_by_key(|waive| waive.expires)
 }
 
 fn of_version(package: &PackageFacts) -> Found<'_> {

@@ -14,6 +14,7 @@ use super::evidence::Evidence;
 use super::gates::{Gate, GateInput, Outcome};
 use super::ownership::{Claimed, OwnershipEvidence};
 use super::policy::PolicySnapshot;
+use super::provenance_evidence::ProvenanceEvidence;
 use super::reach::Reach;
 use super::scans;
 use super::screening::Screening;
@@ -107,7 +108,9 @@ pub fn evaluate<'a>(
         let concerns = concerns(dossier, policy, &effective, content, now);
         effective.allowed.iter().for_each(|allow| hold(Some(allow.expires)));
         effective.waivers.iter().for_each(|waive| hold(Some(waive.expires)));
-        let packages = EntryPackage::of_content(content, dossier, policy);
+        let packages = EntryPackage::of_content(content, dossier, policy, &effective);
+        let unconfirmed = packages.iter().flat_map(EntryPackage::unconfirmed_from).flatten();
+        unconfirmed.for_each(|from| hold(Some(from.minus(Timestamp::TICK))));
         let input = GateInput {
             dossier,
             row,
@@ -239,10 +242,23 @@ impl<'a> EntryEvaluation<'a> {
             allowing.map(|allow| allow.expires).max()
         });
         let advised = self.concerns.iter().filter_map(|concern| concern.waive);
-        let waivers = waivers.chain(advised.map(|waive| waive.expires));
-        let waivers = waivers.chain(self.judgement.scans_end);
+        let of_provenance = self.provenance().and_then(|evidence| match evidence {
+            ProvenanceEvidence::Waived { waived, .. } => Some(waived.waive),
+            _ => None,
+        });
+        let others = advised.chain(of_provenance).map(|waive| waive.expires);
+        let waivers = waivers.chain(others).chain(self.judgement.scans_end);
         let ends = waivers.chain(allowed).chain(self.expires).chain(self.hides_deprecated_at);
         ends.filter(|end| now <= *end).min()
+    }
+
+    /// Returns the evidence of the gate `provenance`.
+    #[must_use]
+    pub fn provenance(&self) -> Option<ProvenanceEvidence<'a>> {
+        self.gates().find_map(|(_, outcome)| match outcome.evidence() {
+            Evidence::Provenance(evidence) => Some(*evidence),
+            _ => None,
+        })
     }
 
     /// Returns every condition that the entry does not meet and that no waiver covers.

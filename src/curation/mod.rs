@@ -32,6 +32,8 @@ mod package_report;
 mod package_urls;
 mod policy;
 mod provenance;
+mod provenance_evidence;
+mod provenance_gate;
 mod reach;
 mod requirement;
 mod review;
@@ -64,8 +66,9 @@ pub use package_report::{ArtefactReport, PackageReport, ProvenanceReport};
 pub use package_urls::PackageUrls;
 pub use policy::{PolicyDifference, PolicySnapshot};
 pub use provenance::PackageProvenance;
+pub use provenance_evidence::{FoundProvenance, ProvenanceEvidence, Unproven};
 pub use reach::Reach;
-pub use requirement::{Demands, OwnershipPolicy};
+pub use requirement::{Demanded, Demands, OwnershipPolicy, ProvenancePolicy, TypeDemands};
 pub use review::{
     AlertItems, AreaFact, AreaReport, Choice, IfApproved, MAX_KEPT, MAX_SHOWN, Reference,
     ReferenceOrigin, Seen, TooManyVersions, Waiting, WaitingKind,

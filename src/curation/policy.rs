@@ -4,7 +4,7 @@ use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 use super::package_urls::PackageUrls;
-use super::requirement::OwnershipPolicy;
+use super::requirement::{OwnershipPolicy, ProvenancePolicy};
 use super::upstream::UpstreamPolicy;
 use super::view::View;
 use crate::advisory::OwnAdvisories;
@@ -28,6 +28,8 @@ pub struct PolicySnapshot {
     pub package_urls: PackageUrls,
     /// The package registries that are asked which server a package belongs to.
     pub asked: PackageRegistries,
+    /// The provenance of packages that the settings demand.
+    pub provenance: ProvenancePolicy,
     /// The advisories of the organisation.
     pub advisories: Arc<OwnAdvisories>,
     /// The results of scanners.
@@ -68,6 +70,7 @@ impl PolicySnapshot {
             withhold,
             package_urls: PackageUrls::default(),
             asked: PackageRegistries::default(),
+            provenance: ProvenancePolicy::default(),
             advisories: Arc::default(),
             scans: Arc::default(),
             protects_anything,
@@ -87,6 +90,13 @@ impl PolicySnapshot {
     pub fn with_asked_registries(self, asked: PackageRegistries) -> Self {
         let revision = Digest::of_hash(&(self.revision, &asked));
         Self { revision, asked, ..self }
+    }
+
+    /// Returns this snapshot with the demands on the provenance of packages.
+    #[must_use]
+    pub fn with_provenance(self, provenance: ProvenancePolicy) -> Self {
+        let revision = Digest::of_hash(&(self.revision, provenance));
+        Self { revision, provenance, ..self }
     }
 
     /// Returns this snapshot with the advisories of the organisation.
@@ -147,10 +157,9 @@ impl PolicySnapshot {
     #[must_use]
     pub fn difference(&self, before: &Self) -> PolicyDifference {
         let others = |snapshot: &Self| {
-            let Self { upstreams, views, ownership, withhold, package_urls, advisories, .. } =
-                snapshot;
-            let advisories = advisories.digest();
-            Digest::of_hash(&(upstreams, views, ownership, withhold, package_urls, advisories))
+            let Self { upstreams, views, ownership, withhold, package_urls, .. } = snapshot;
+            let others = (snapshot.provenance, snapshot.advisories.digest());
+            Digest::of_hash(&(upstreams, views, ownership, withhold, package_urls, others))
         };
         if others(self) == others(before) {
             let changes = Changes::between(&before.overlays, &self.overlays);

@@ -18,6 +18,7 @@ mod contract;
 // Worlds set the clock of the binary, which only debug builds accept.
 #[cfg(debug_assertions)]
 mod decisions;
+mod demanded_provenance;
 mod demo;
 mod documents;
 mod epochs;

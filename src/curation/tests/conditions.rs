@@ -422,6 +422,7 @@ fn any_conditions() -> impl Strategy<Value = Vec<String>> {
         Just("ownership: verified"),
         Just("scan: {tools: [a], verdict: pass}"),
         Just("scan: {tools: [b], max_age: 1d, verdict: pass}"),
+        Just("provenance: required"),
     ];
     let name = prop_oneof![Just("'*'"), Just("com.example/*"), Just("com.example/tool")];
     let rule = (name, conditions)

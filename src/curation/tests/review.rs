@@ -213,6 +213,8 @@ fn each_member_of_a_rule_changes_the_digest() {
         beside("conditions: {scan: {tools: [a], verdict: pass}}"),
         beside("conditions: {scan: {tools: [a], max_age: 9d, verdict: pass}}"),
         beside("conditions: {scan: {tools: [b], verdict: pass}}"),
+        beside("conditions: {provenance: required}"),
+        beside("conditions: {provenance: when_available}"),
         beside("waive: {condition: secrets, reason: r, reviewer: a, expires: 2026-12-01}"),
         beside("on_drift: suspend"),
         beside("on_drift: keep"),
@@ -230,7 +232,7 @@ fn each_member_of_a_rule_changes_the_digest() {
 #[test]
 fn digest_of_an_unchanged_sheet_stays_the_same() {
     let digest = World::new().digest().to_string();
-    assert_eq!(digest, "sha256:303265346d0e101ff28b131245689d74fdf4cd65ab381e2d7576be12b13e5fcd");
+    assert_eq!(digest, "sha256:a9958272a0641754d936c1ba56131a1d223e8c1bcb8a6643588703203e5d42db");
 }
 
 proptest! {

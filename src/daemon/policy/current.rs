@@ -130,6 +130,7 @@ pub fn combine(
         settings.withhold,
     )
     .with_package_urls(settings.package_urls.clone())
-    .with_asked_registries(settings.ownership.packages.clone());
+    .with_asked_registries(settings.ownership.packages.clone())
+    .with_provenance(settings.ownership.provenance.policy);
     CurrentPolicy { snapshot: Arc::new(snapshot), set: Arc::clone(&overlays.set), overlays }
 }

@@ -68,6 +68,15 @@ pub(in crate::overlay) const CONDITIONS: Table = Table {
             "The scan results that a content needs: see `conditions.scan`.",
         )
         .example("{tools: [example-scanner], verdict: pass}"),
+        Field::new(
+            "provenance",
+            "word",
+            "The verdict on who built each package: with `required` only `verified` meets it, with `when_available` \
+             `unsigned` too. The gate `provenance` judges it: see \
+             [Packages](packages.md#demand-provenance).",
+        )
+        .allowed("`when_available`, `required`")
+        .example("when_available"),
     ],
     planned: &[],
 };
@@ -162,7 +171,7 @@ pub(in crate::overlay) const WAIVE: Table = Table {
             .allowed(
                 "`packages`, `remotes`, `packages.types`, `packages.registries`, `packages.identifiers`, \
                  `remotes.hosts`, `remotes.transports`, `secrets`, `environment`, `runtimes`, `pinned_packages`, \
-                 `ownership`, `scan`",
+                 `ownership`, `scan`, `provenance`",
             )
             .example("pinned_packages"),
         Field::new("advisory", "text", "The id of an advisory, in place of `condition`.")

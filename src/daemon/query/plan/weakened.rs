@@ -177,6 +177,7 @@ fn is_as_strict(old: &Conditions, new: Option<&Conditions>) -> bool {
         && (new.pinned_packages || !old.pinned_packages)
         && (old.ownership.is_none() || new.ownership == old.ownership)
         && old.scan.as_ref().is_none_or(|old| new.scan.as_ref().is_some_and(|new| new.implies(old)))
+        && old.provenance <= new.provenance
 }
 
 /// Returns true if no version that had a pinned content can be served with another one by this rule.
