@@ -90,7 +90,8 @@ pub async fn serve_socket(socket: Socket, router: Router, stop: CancellationToke
 
 async fn accept_all(listener: impl Listener, router: Router, door: Door, stop: CancellationToken) {
     let tasks = TaskTracker::new();
-    let connections = Connections::new(door.public.limits, Arc::clone(&door.pressure));
+    let pressure = door.answers_at_once.then(|| Arc::clone(&door.pressure));
+    let connections = Connections::new(door.public.limits, pressure);
     tasks.spawn(Arc::clone(&connections).sweep(stop.clone()));
     loop {
         let accepted = tokio::select! {
@@ -210,7 +211,7 @@ mod tests {
     use super::*;
 
     async fn place() -> Arc<Place> {
-        let connections = Connections::new(Public::default().limits, Arc::default());
+        let connections = Connections::new(Public::default().limits, None);
         Arc::new(connections.place(None).await.expect("room"))
     }
 
