@@ -25,7 +25,8 @@ pub(super) struct Connections {
     table: Mutex<Table>,
     freed: Notify,
     start: Instant,
-    pressure: Arc<Pressure>,
+    /// `None` for connections of operators: the alert is about those of clients.
+    pressure: Option<Arc<Pressure>>,
 }
 
 #[derive(Debug)]
@@ -44,7 +45,7 @@ pub(super) struct Place {
 }
 
 impl Connections {
-    pub(super) fn new(limits: PublicLimits, pressure: Arc<Pressure>) -> Arc<Self> {
+    pub(super) fn new(limits: PublicLimits, pressure: Option<Arc<Pressure>>) -> Arc<Self> {
         let crowd = Crowd::new(limits.connections, limits.connections_per_peer);
         let table = Mutex::new(Table { crowd, ends: HashMap::new() });
         Arc::new(Self { table, freed: Notify::new(), start: Instant::now(), pressure })
@@ -65,9 +66,7 @@ impl Connections {
     fn admit(self: &Arc<Self>, peer: Option<IpAddr>) -> Result<Option<Place>, Full> {
         let mut table = self.table();
         let admission = table.crowd.admit(peer, self.now());
-        if table.crowd.is_crowded() {
-            self.pressure.crowd();
-        }
+        self.report(&table.crowd);
         match admission {
             Admission::Wait => Err(Full),
             Admission::Refused => Ok(None),
@@ -90,14 +89,18 @@ impl Connections {
                 () = stop.cancelled() => return,
             }
             let mut table = self.table();
-            if table.crowd.is_crowded() {
-                self.pressure.crowd();
-            }
+            self.report(&table.crowd);
             for id in table.crowd.overdue(self.now()) {
                 if let Some(end) = table.ends.remove(&id) {
                     end.notify_one();
                 }
             }
+        }
+    }
+
+    fn report(&self, crowd: &Crowd) {
+        if let Some(pressure) = self.pressure.as_ref().filter(|_| crowd.is_crowded()) {
+            pressure.crowd();
         }
     }
 

@@ -40,6 +40,8 @@ const HANDSHAKE: Duration = Duration::from_secs(10);
 const DRAIN: Duration = Duration::from_secs(3);
 /// The pause after a failed accept: without file descriptors, an immediate retry would spin.
 const ACCEPT_AGAIN: Duration = Duration::from_millis(100);
+/// The connections to the operations address, and as many to its socket.
+const MOST_OPERATORS: usize = 64;
 const MAX_HEADERS: usize = 64;
 /// The limit for the request line with all headers; a longer one is answered with 431.
 const MAX_HEAD_BYTES: usize = 32 * 1024;
@@ -66,6 +68,14 @@ impl Door {
             pressure: Arc::default(),
         }
     }
+
+    /// Returns plain HTTP for operators: their connections use descriptors that those of clients leave.
+    #[must_use]
+    pub fn operations(pressure: Arc<Pressure>) -> Self {
+        let mut door = Self { pressure, ..Self::plain() };
+        door.public.limits.connections = MOST_OPERATORS;
+        door
+    }
 }
 
 /// Serves a router until `stop`, then lets requests in flight end.
@@ -75,12 +85,13 @@ pub async fn serve(listener: TcpListener, router: Router, door: Door, stop: Canc
 
 /// Serves a router to local users until `stop`; requests carry the user.
 pub async fn serve_socket(socket: Socket, router: Router, stop: CancellationToken) {
-    accept_all(socket, router, Door::plain(), stop).await;
+    accept_all(socket, router, Door::operations(Arc::default()), stop).await;
 }
 
 async fn accept_all(listener: impl Listener, router: Router, door: Door, stop: CancellationToken) {
     let tasks = TaskTracker::new();
-    let connections = Connections::new(door.public.limits, Arc::clone(&door.pressure));
+    let pressure = door.answers_at_once.then(|| Arc::clone(&door.pressure));
+    let connections = Connections::new(door.public.limits, pressure);
     tasks.spawn(Arc::clone(&connections).sweep(stop.clone()));
     loop {
         let accepted = tokio::select! {
@@ -200,7 +211,7 @@ mod tests {
     use super::*;
 
     async fn place() -> Arc<Place> {
-        let connections = Connections::new(Public::default().limits, Arc::default());
+        let connections = Connections::new(Public::default().limits, None);
         Arc::new(connections.place(None).await.expect("room"))
     }
 

@@ -32,8 +32,6 @@ const LONGEST_STOP: Duration = Duration::from_secs(3);
 /// The time between two readings of the overlay folder that must be equal at a start, and their number at most.
 const BETWEEN_READINGS: Duration = Duration::from_millis(150);
 const MOST_READINGS: usize = 10;
-/// The connections to the operations address.
-const MOST_OPERATORS: usize = 64;
 
 /// Runs the daemon until it is interrupted.
 pub(super) async fn serve(
@@ -126,9 +124,7 @@ pub(super) async fn run_daemon(
             local.await;
         }
     });
-    let mut door = Door { pressure: Arc::clone(&services.pressure), ..Door::plain() };
-    // They use the descriptors that connections of clients leave.
-    door.public.limits.connections = MOST_OPERATORS;
+    let door = Door::operations(Arc::clone(&services.pressure));
     let private = serve_http(listeners.operations, private, door, stop.clone());
     let (public, private) = (tokio::spawn(public), tokio::spawn(private));
     let ended = in_time(run(services, upstreams, sources, stop.clone()), &stop).await;
