@@ -37,7 +37,7 @@ impl PageSource for Files {
         let read = tokio::task::spawn_blocking(move || page(&path)).await;
         let body =
             read.map_err(|error| failed(error.into()))?.map_err(|error| failed(error.into()))?;
-        Ok(FetchedPage { body: body.into(), date: None, epoch: None })
+        Ok(FetchedPage { body: body.into(), date: None, epoch: None, resync: false })
     }
 
     async fn versions(&self, _: &Name) -> Result<Option<FetchedPage>, FetchFailure> {

@@ -124,6 +124,7 @@ mod outbox;
 mod policy;
 mod reserve;
 mod rows;
+mod runs;
 mod scans;
 mod snapshot;
 mod sync_runs;
@@ -146,6 +147,7 @@ pub use ledger::ViewChanges;
 pub use outbox::{DeadLetter, RecipientStatus};
 pub use policy::LastGood;
 pub use rows::Rows;
+pub use runs::Gap;
 pub use snapshot::Snapshot;
 pub use sync_runs::{
     Acceptance, Batch, Destination, Hold, Seen, SeenRows, StagedKind, StagedRow, missing_digest,
