@@ -1,7 +1,7 @@
 //! The times at which this store was in use, by which it notices that it is an older copy.
 //!
 //! A daemon leaves its time in the store every minute, and at its end. What lies between the last such time before a start
-//! and that start is a gap: whoever followed this registry then read another history than the one that the store has, if the
+//! and that start is a gap: a follower of this registry read another history then than the one that the store has, if the
 //! store was put back from a copy, and nothing at all if the daemon was only stopped.
 
 use redb::ReadableTable;
