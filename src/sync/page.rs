@@ -1,7 +1,7 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 use thiserror::Error;
 
@@ -43,9 +43,9 @@ pub enum PageError {
 
 #[derive(Deserialize)]
 struct Body<'a> {
-    /// Null in some languages if there are none.
-    #[serde(borrow)]
-    servers: Option<Vec<&'a RawValue>>,
+    /// Null in some languages if there are none; but never absent.
+    #[serde(borrow, deserialize_with = "list_or_null")]
+    servers: Vec<&'a RawValue>,
     #[serde(borrow)]
     metadata: &'a RawValue,
 }
@@ -55,6 +55,10 @@ struct Body<'a> {
 struct Metadata<'a> {
     #[serde(borrow, default)]
     next_cursor: Option<Cow<'a, str>>,
+}
+
+fn list_or_null<'de, D: Deserializer<'de>>(source: D) -> Result<Vec<&'de RawValue>, D::Error> {
+    Ok(Option::deserialize(source)?.unwrap_or_default())
 }
 
 impl<'a> RawPage<'a> {
@@ -78,7 +82,7 @@ impl<'a> RawPage<'a> {
         {
             return Err(PageError::Cursor);
         }
-        let rows = page.servers.unwrap_or_default();
+        let rows = page.servers;
         Ok(Self { rows, next_cursor: next_cursor.map(Cow::into_owned), others })
     }
 
