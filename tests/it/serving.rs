@@ -323,7 +323,7 @@ async fn incremental_sync_applies_additions_and_deletions() {
 #[rstest::rstest]
 #[case::html("html", "not JSON")]
 #[case::wrong_shape("shape", "another shape")]
-#[case::no_list("no-list", "another shape")]
+#[case::null("null", "another shape")]
 #[case::truncated("truncated", "not JSON")]
 #[case::not_found("404", "404")]
 #[case::pagination_loop("loop", "a loop")]
@@ -340,7 +340,7 @@ async fn failed_sync_run_changes_nothing(#[case] response: &'static str, #[case]
         Some(match response {
             "html" => "<html>Down for maintenance</html>".into_response(),
             "shape" => r#"{"items":[]}"#.into_response(),
-            "no-list" => r#"{"servers":{},"metadata":{}}"#.into_response(),
+            "null" => r#"{"servers":null,"metadata":{}}"#.into_response(),
             "truncated" => r#"{"servers":[{"server":{"na"#.into_response(),
             "loop" => page(&[Row::new("a.b/c", "1").item()], Some("a.b/c:1")),
             _ => problem(StatusCode::NOT_FOUND, "Not found"),
