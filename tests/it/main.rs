@@ -11,6 +11,7 @@ mod any_history;
 mod architecture;
 mod attestations;
 mod authority;
+mod backups;
 mod block_size;
 mod changed_upstream;
 mod commands;

@@ -1,0 +1,60 @@
+//! Copies of the store: made while a daemon uses it, and put back.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+
+use crate::support::daemon::{Workplace, text};
+use crate::support::registry::Row;
+use crate::support::upstream::Upstream;
+
+/// P33: the epoch of a restored store is another one, so that followers read it again.
+#[tokio::test(flavor = "multi_thread")]
+async fn copy_that_a_running_daemon_makes_returns_what_it_served() {
+    let upstream = Upstream::start([Row::new("com.example/tool", "1.0.0")]).await;
+    let place = Workplace::new(&upstream.url);
+    place.approve("com.example/tool");
+    let mut daemon = place.start().await;
+    daemon.lists(&["com.example/tool@1.0.0"]).await;
+    let before = daemon.get("/v0.1/servers").await.header("vidimus-epoch").to_owned();
+    let backup = place.json(&["backup", "copy.redb", "--json"]);
+    assert!(backup["rows"].as_u64() > Some(5), "{backup}");
+    let file = place.path().join("copy.redb");
+    assert_eq!(fs::metadata(&file).expect("a copy").permissions().mode() & 0o777, 0o600);
+    assert!(
+        !place.data().join("vidimus.redb.copy").exists(),
+        "it was moved out of the data folder"
+    );
+    let again = place.run(&["backup", "copy.redb"]);
+    assert!(!again.status.success(), "it overwrites nothing: {}", text(&again.stdout));
+    let refused = place.run(&["restore", "copy.redb"]);
+    assert!(text(&refused.stderr).contains("in use"), "{}", text(&refused.stderr));
+
+    upstream.put(Row::new("com.example/other", "1.0.0"));
+    place.json(&["sync", "--full", "--json"]);
+    daemon.kill();
+    drop(daemon);
+    let restored = place.run(&["restore", "copy.redb"]);
+    let printed = text(&restored.stdout) + &text(&restored.stderr);
+    assert!(restored.status.success() && printed.contains("1 entry"), "{printed}");
+    let daemon = place.start().await;
+    daemon.lists(&["com.example/tool@1.0.0"]).await;
+    assert_ne!(daemon.get("/v0.1/servers").await.header("vidimus-epoch"), before);
+    assert!(place.data().join("vidimus.redb.before").exists());
+}
+
+/// A file that is copied while the store is written is broken, and opens without its tables.
+#[tokio::test(flavor = "multi_thread")]
+async fn file_that_is_no_sound_copy_is_refused_and_changes_nothing() {
+    let upstream = Upstream::start([Row::new("com.example/tool", "1.0.0")]).await;
+    let place = Workplace::new(&upstream.url);
+    place.json(&["sync", "--json"]);
+    let store = place.data().join("vidimus.redb");
+    let whole = fs::read(&store).expect("a store");
+    for cut in [0, 100, whole.len() / 2] {
+        fs::write(place.path().join("copy.redb"), &whole[..cut]).expect("written");
+        let refused = place.run(&["restore", "copy.redb"]);
+        assert!(!refused.status.success(), "{cut} bytes: {}", text(&refused.stdout));
+        assert!(text(&refused.stderr).contains("copy.redb"), "{}", text(&refused.stderr));
+    }
+    assert_eq!(place.run(&["verify"]).status.code(), Some(0));
+}
