@@ -8,6 +8,7 @@ use tracing::{error, info, warn};
 use super::advisories::{Feeds, read_feeds, watch_own};
 use super::artefacts::{Looking, look_at_packages, open_verifier};
 use super::effects::log_rule_effects;
+use super::files::{Look, watch_files};
 use super::mirror::{Followers, complete_facts, retry_quarantine};
 use super::notify::Notify;
 use super::policy::{LOOK_WITHIN, Watcher, from_disk, report_overlays, watch_expiry};
@@ -60,6 +61,7 @@ pub async fn run(
     let feeds = Arc::new(feeds(&services)?);
     let notify = Notify::open(&services.settings, store, clock)?;
     let supervisor = Supervisor::new(store, clock);
+    let looks = file_looks((&verification, &looking), &feeds, &notify);
     let mut followers = Followers::new(&services.mirror, &supervisor, &stop);
     followers.replace(upstreams).await?;
     let mut loops = Loops { supervisor, stop, tasks: JoinSet::new() };
@@ -112,6 +114,13 @@ pub async fn run(
             Ok(())
         }
     });
+    for (user, look) in looks {
+        let (store, clock) = (Arc::clone(&services.store), Arc::clone(&services.clock));
+        loops.keep(&format!("files of {user}"), move |stop| {
+            let outputs = (Arc::clone(&store), Arc::clone(&clock));
+            watch_files(user, Arc::clone(&look), outputs, stop)
+        });
+    }
     let owing = Arc::clone(&services);
     loops.keep("facts", move |stop| {
         let (store, clock) = (Arc::clone(&owing.store), Arc::clone(&owing.clock));
@@ -129,6 +138,22 @@ pub async fn run(
         ended?;
     }
     Ok(())
+}
+
+/// Returns the users of files that the settings name, each with what reads its files again.
+fn file_looks(
+    (verification, looking): (&Arc<Service>, &Arc<Looking>),
+    feeds: &Arc<Feeds>,
+    notify: &Notify,
+) -> [(&'static str, Look); 4] {
+    let (verification, looking) = (Arc::clone(verification), Arc::clone(looking));
+    let (feeds, notify) = (Arc::clone(feeds), notify.clone());
+    [
+        ("ownership", Arc::new(move || verification.sources.look_at_files())),
+        ("provenance", Arc::new(move || looking.verifier.look().err().into_iter().collect())),
+        ("feeds", Arc::new(move || feeds.look_at_files())),
+        ("webhooks", Arc::new(move || notify.look_at_files())),
+    ]
 }
 
 /// Keeps a reserve of disk space for what must be written on a full disk, until `stop`.

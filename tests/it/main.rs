@@ -12,6 +12,7 @@ mod architecture;
 mod attestations;
 mod authority;
 mod block_size;
+mod changed_files;
 mod changed_upstream;
 mod commands;
 mod contract;

@@ -9,7 +9,7 @@ pub(super) struct Facts {
 }
 
 /// One item for each kind, at the index of its discriminant.
-pub(super) const FACTS: [Facts; 57] = [
+pub(super) const FACTS: [Facts; 58] = [
     Facts {
         kind: AlertKind::AdvisoriesStale,
         word: "advisories-stale",
@@ -97,6 +97,13 @@ pub(super) const FACTS: [Facts; 57] = [
         word: "expiring",
         meaning: "An approval, a waiver or an allowed URL of a rule ends soon.",
         remedy: "Review again before it ends, and renew the rule; `vidimus list --expiring 30d` lists the entries.",
+    },
+    Facts {
+        kind: AlertKind::FilesUnread,
+        word: "files-unread",
+        meaning: "A file that the settings name cannot be read or used since it changed; what was read of it before stays in \
+            use.",
+        remedy: "Read the reason, which names the file, and correct it; it is read again within 10 seconds.",
     },
     Facts {
         kind: AlertKind::Flood,
@@ -368,7 +375,8 @@ pub(super) const FACTS: [Facts; 57] = [
     Facts {
         kind: AlertKind::UpstreamsRefused,
         word: "upstreams-refused",
-        meaning: "The upstream files have errors; the last valid ones stay in use.",
+        meaning: "The upstream files, or a token or certificates that they name, have errors; the last valid ones stay in \
+            use.",
         remedy: "Correct the files; `vidimus check` lists each error with its place.",
     },
     Facts {

@@ -25,6 +25,7 @@ pub enum AlertKind {
     EvidenceMissing,
     Expired,
     Expiring,
+    FilesUnread,
     Flood,
     ForgedMetadata,
     Frozen,

@@ -46,6 +46,11 @@ impl Feeds {
         Ok(Self { settings, store, clock, client, touched })
     }
 
+    /// Reads the certificates again; returns the reason why some cannot be used. It blocks.
+    pub(in crate::daemon) fn look_at_files(&self) -> Vec<String> {
+        self.client.look_at_files().err().into_iter().collect()
+    }
+
     /// Returns the time until each feed is due, by its last reading.
     fn due(&self, states: &BTreeMap<String, FeedState>) -> Vec<Moment> {
         let now = self.clock.now();

@@ -13,6 +13,16 @@ pub enum Source {
     Files(Files),
 }
 
+impl Source {
+    /// Reads the token and the certificates of a registry again; returns true if they changed and are in use. It blocks.
+    pub(super) fn look_at_files(&self) -> Result<bool, String> {
+        match self {
+            Self::Registry(registry) => registry.look_at_files(),
+            Self::Files(_) => Ok(false),
+        }
+    }
+}
+
 impl PageSource for Source {
     async fn page(&self, request: &PageRequest) -> Result<FetchedPage, FetchFailure> {
         match self {
