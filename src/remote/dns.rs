@@ -390,7 +390,7 @@ mod tests {
         assert_eq!(names(&resolvers.expect("resolvers")), ["127.0.0.1:53"]);
     }
 
-    /// The resolvers of the system were read once; after a change of the network nothing was verified any more.
+    /// P90: the resolvers of the system were read once; after a change of the network nothing was verified any more.
     #[tokio::test]
     async fn resolvers_that_the_system_names_later_are_taken_up_and_an_empty_file_keeps_them() {
         let folder = tempfile::tempdir().expect("a folder");

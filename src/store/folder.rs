@@ -72,6 +72,7 @@ mod tests {
         metadata(path).expect("a folder").permissions().mode() & 0o7777
     }
 
+    /// P91.
     #[test]
     fn data_folder_is_closed_to_other_users() {
         let folder = tempfile::tempdir().expect("a folder");

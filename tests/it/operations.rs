@@ -90,7 +90,7 @@ async fn token_file_is_private_and_survives_a_restart() {
     assert_eq!(daemon.token(), token);
 }
 
-/// Files followed the umask: with 0 the store could be written by every user who could enter the folder.
+/// P91: files followed the umask: with 0 the store could be written by every user who could enter the folder.
 #[tokio::test(flavor = "multi_thread")]
 async fn files_of_the_data_folder_are_private_whatever_the_umask() {
     use std::os::unix::fs::PermissionsExt;
