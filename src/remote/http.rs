@@ -118,7 +118,7 @@ impl Http {
         if response.status().is_success() {
             let epoch = epoch(response.headers());
             let body = body(response, url).await?;
-            return Ok(FetchedPage { body, date, epoch });
+            return Ok(FetchedPage { body, date, epoch, is_partial: false });
         }
         let (status, retry_after) =
             (response.status().as_u16(), retry_after(response.headers(), date));

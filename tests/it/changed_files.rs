@@ -201,3 +201,26 @@ async fn replaced_trust_in_attestations_is_taken_up_and_a_wrong_one_is_not() {
     logged(&place, "a changed file is in use").await;
     alert(&place, "files-unread", "provenance", false).await;
 }
+
+/// P90: a changed file of own servers waited for the interval.
+#[tokio::test(flavor = "multi_thread")]
+async fn changed_file_of_own_servers_is_taken_up_before_the_interval_ends() {
+    let place = Workplace::new("");
+    place.remove("upstreams/official.toml");
+    place.write(
+        "upstreams/ours.toml",
+        "kind = \"files\"\npath = \"ours\"\ntrust = \"internal\"\nsync.interval = \"1h\"\n",
+    );
+    let server =
+        |name: &str| format!(r#"{{"name":"{name}","version":"1.0.0","description":"ours"}}"#);
+    place.write("ours/one.json", &server("com.example/one"));
+    let rule = |name: &str| {
+        let approval = "{state: approved, reviewed: 2026-03-01, expires: 2099-01-01}";
+        format!("- {{name: com.example/{name}, versions: 1.0.0, approval: {approval}}}\n")
+    };
+    place.overlay("policy.yaml", &format!("servers:\n{}{}", rule("one"), rule("two")));
+    let daemon = place.start().await;
+    daemon.lists(&["com.example/one@1.0.0"]).await;
+    place.write("ours/two.json", &server("com.example/two"));
+    daemon.lists(&["com.example/one@1.0.0", "com.example/two@1.0.0"]).await;
+}

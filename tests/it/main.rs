@@ -11,6 +11,7 @@ mod any_history;
 mod architecture;
 mod attestations;
 mod authority;
+mod bad_members;
 mod block_size;
 mod changed_files;
 mod changed_upstream;

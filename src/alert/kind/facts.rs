@@ -9,7 +9,7 @@ pub(super) struct Facts {
 }
 
 /// One item for each kind, at the index of its discriminant.
-pub(super) const FACTS: [Facts; 58] = [
+pub(super) const FACTS: [Facts; 59] = [
     Facts {
         kind: AlertKind::AdvisoriesStale,
         word: "advisories-stale",
@@ -44,6 +44,14 @@ pub(super) const FACTS: [Facts; 58] = [
         word: "approvals-ended",
         meaning: "The overlays have errors, and files without errors do not give these approvals any more; they ended.",
         remedy: "Correct the files with errors; approvals that a valid set gives apply again.",
+    },
+    Facts {
+        kind: AlertKind::ApprovedQuarantined,
+        word: "approved-quarantined",
+        meaning: "An approval spells out a name of which a version was received in a form that is not well-formed: it is in \
+            quarantine, and is not served.",
+        remedy: "Ask the publisher to correct what the reason says, or correct your own file; `vidimus list --quarantined` \
+            lists the row.",
     },
     Facts {
         kind: AlertKind::Backdated,
@@ -108,8 +116,8 @@ pub(super) const FACTS: [Facts; 58] = [
     Facts {
         kind: AlertKind::Flood,
         word: "flood",
-        meaning: "One source reports more than 5 alerts about one namespace; the 5 heaviest are open, and this alert \
-            lists the rest.",
+        meaning: "One source reports more than 5 alerts about one namespace, or about the files of one upstream; the 5 \
+            heaviest are open, and this alert lists the rest.",
         remedy: "Acknowledge or resolve the open alerts; the next ones are then raised.",
     },
     Facts {
@@ -284,7 +292,8 @@ pub(super) const FACTS: [Facts; 58] = [
     Facts {
         kind: AlertKind::Quarantined,
         word: "quarantined",
-        meaning: "A file or entry of your own upstream cannot be used and is not served.",
+        meaning: "A file or entry of your own upstream cannot be read or used and is not served; while one cannot be read, no \
+            entry of that upstream counts as absent.",
         remedy: "Correct the file; `vidimus list --quarantined` lists each one with its reason.",
     },
     Facts {

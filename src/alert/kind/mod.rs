@@ -17,6 +17,7 @@ pub enum AlertKind {
     Advisory,
     AdvisoryOnHold,
     ApprovalsEnded,
+    ApprovedQuarantined,
     Backdated,
     CaseTwins,
     ClockSkew,

@@ -186,8 +186,8 @@ impl Followers {
     }
 
     async fn look_at_files(&mut self) -> Option<String> {
-        let sources = self.sources.clone();
-        let failures = blocking(move || look_at_files(&sources)).await;
+        let (mirror, sources) = (Arc::clone(&self.mirror), self.sources.clone());
+        let failures = blocking(move || look_at_files(&mirror, &sources)).await;
         self.failures.lasting(failures).into_iter().next()
     }
 
@@ -223,12 +223,15 @@ impl Followers {
     }
 }
 
-/// Reads what the files of upstreams name, tokens and certificates; returns the reasons why some cannot be used.
-fn look_at_files(sources: &BTreeMap<String, Arc<Source>>) -> Vec<String> {
+/// Reads what the files of upstreams name, tokens and certificates, and looks at files of entries. An upstream of which
+/// something changed is read at once. Returns the reasons why some cannot be used.
+fn look_at_files(mirror: &Mirror, sources: &BTreeMap<String, Arc<Source>>) -> Vec<String> {
     let mut refused = Vec::new();
     for (id, source) in sources {
-        if let Err(why) = source.look_at_files() {
-            refused.push(format!("the upstream {id}: {why}"));
+        match source.look_at_files() {
+            Ok(true) => mirror.request_run(id),
+            Ok(false) => {}
+            Err(why) => refused.push(format!("the upstream {id}: {why}")),
         }
     }
     refused

@@ -37,7 +37,7 @@ pub(super) fn hold(
     run: &SyncRun,
 ) -> Result<Hold, StoreError> {
     let RunOptions { upstream, safety_limits, .. } = options;
-    let complete = run.kind == SyncKind::Full;
+    let complete = run.sees_all();
     if !complete && snapshot.staged_rows(upstream)?.next().is_none() {
         return Ok(Hold::default());
     }
@@ -173,7 +173,7 @@ fn facts(
     deleted: u64,
 ) -> Result<RunFacts, StoreError> {
     let mut facts = RunFacts {
-        complete: run.kind == SyncKind::Full,
+        complete: run.sees_all(),
         // An upstream without a clock, such as files, cannot be rewound.
         newest_before: run.upstream_time.and(state.newest_of_full_sync),
         newest_seen: run.newest_updated_at,

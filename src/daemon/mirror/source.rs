@@ -14,11 +14,12 @@ pub enum Source {
 }
 
 impl Source {
-    /// Reads the token and the certificates of a registry again; returns true if they changed and are in use. It blocks.
+    /// Reads the token and the certificates of a registry again, and looks at files; returns true if they changed. It
+    /// blocks.
     pub(super) fn look_at_files(&self) -> Result<bool, String> {
         match self {
             Self::Registry(registry) => registry.look_at_files(),
-            Self::Files(_) => Ok(false),
+            Self::Files(files) => Ok(files.have_changed()),
         }
     }
 }

@@ -59,9 +59,11 @@ impl Publisher {
             let (ledger, catalogue) = (Ledger::new(records?), Arc::default());
             views.push(ViewState { name: view.name.clone(), ledger, catalogue });
         }
+        let mut names = snapshot.names()?;
+        names.append(&mut snapshot.quarantined_names()?);
         Ok(Self {
             publication: Arc::clone(publication),
-            names: snapshot.names()?,
+            names,
             views,
             open_alerts: OpenAlerts::default(),
             is_current: false,
@@ -199,7 +201,7 @@ impl Publisher {
             names.append(&mut snapshot.dirty_names()?.names);
         }
         for name in &names {
-            if snapshot.has_rows_of(name)? {
+            if snapshot.has_rows_of(name)? || snapshot.has_quarantined(name)? {
                 self.names.insert(name.clone());
             } else {
                 self.names.remove(name);

@@ -45,6 +45,9 @@ pub struct RuleEffect {
     /// The problem of its reference, if it follows later versions.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reference: Option<ReferenceProblem>,
+    /// A version in quarantine that it selects, with the reason, if it spells the name out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub quarantined: Option<String>,
     /// The gate that hides most of what is approved and not served.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hidden_by: Option<String>,
@@ -158,7 +161,9 @@ pub(super) fn rule_effects_while<E: From<StoreError>>(
     // The same rule stands behind one reference everywhere.
     let mut tallies: HashMap<*const Rule, Tally<'_>> =
         rules.map(|rule| (std::ptr::from_ref(rule), Tally::new(rule))).collect();
-    for name in snapshot.names()? {
+    let mut names = snapshot.names()?;
+    names.append(&mut snapshot.quarantined_names()?);
+    for name in names {
         goes_on()?;
         let rules = policy.overlays.rules_for(&name);
         if !rules.rules().any(&is_meant) {
@@ -170,6 +175,10 @@ pub(super) fn rule_effects_while<E: From<StoreError>>(
         for rule in rules.rules() {
             if let Some(tally) = tallies.get_mut(&std::ptr::from_ref(rule)) {
                 tally.reference = ReferenceProblem::of(rule, &dossier, &evaluation);
+                let quarantined = dossier.quarantined.iter().find(|row| row.is_selected_by(rule));
+                let quarantined = quarantined.filter(|_| rule.name.is_exact());
+                tally.quarantined =
+                    quarantined.map(|row| format!("{name}@{}: {}", row.version, row.rule));
             }
         }
         for entry in &evaluation.entries {
@@ -215,6 +224,7 @@ struct Tally<'r> {
     elsewhere: u64,
     overruled: Option<Overruled>,
     reference: Option<ReferenceProblem>,
+    quarantined: Option<String>,
     hidden: BTreeMap<Gate, u64>,
 }
 
@@ -231,6 +241,7 @@ impl<'r> Tally<'r> {
             elsewhere: 0,
             overruled: None,
             reference: None,
+            quarantined: None,
             hidden: BTreeMap::new(),
         }
     }
@@ -292,6 +303,7 @@ impl<'r> Tally<'r> {
             elsewhere: self.elsewhere,
             overruled: self.overruled.filter(|_| is_idle),
             reference: self.reference,
+            quarantined: self.quarantined,
             hidden_by: most.map(|gate| gate.as_str().to_owned()),
             remedy: most.map(|gate| remedy(gate, is_exact).to_owned()),
         }
@@ -355,6 +367,13 @@ impl RuleEffect {
         if let Some(overruled) = &self.overruled {
             return Some(overruled.advice(&self.selector));
         }
+        if let Some(quarantined) = &self.quarantined {
+            let selector = Escaped(&self.selector);
+            let found =
+                format!("`{selector}` selects a row in quarantine, {}", Escaped(quarantined));
+            let remedy = "ask the publisher to correct it, or correct your own file; it is not served before";
+            return Some((found, remedy.to_owned()));
+        }
         let Self { approves, serves, newer, elsewhere, .. } = *self;
         let nothing_is_missing = serves > 0 || (approves + newer == 0 && elsewhere > 0);
         if nothing_is_missing || self.waiting > 0 {
@@ -400,6 +419,7 @@ mod tests {
             elsewhere: 0,
             overruled: None,
             reference: None,
+            quarantined: None,
             hidden_by: None,
             remedy: Some(remedy(Gate::NamespaceOwnership, false).into()),
         }

@@ -60,7 +60,12 @@ impl PageSource for Source {
         let items: Vec<String> = rows.iter().map(|row| row.item()).collect();
         let body = format!(r#"{{"servers":[{}],"metadata":{{"count":0{next}}}}}"#, items.join(","));
         let epoch = registry.epochs[usize::from(request.cursor.is_some())].clone();
-        Ok(FetchedPage { body: Bytes::from(body), date: Some(minute(registry.now)), epoch })
+        Ok(FetchedPage {
+            body: Bytes::from(body),
+            date: Some(minute(registry.now)),
+            epoch,
+            is_partial: false,
+        })
     }
 
     async fn versions(&self, _: &Name) -> Result<Option<FetchedPage>, FetchFailure> {
