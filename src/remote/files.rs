@@ -260,7 +260,7 @@ mod tests {
         assert!(page.contains("b.json repeats a.b/c@1 of ") && !page.contains("second"), "{page}");
     }
 
-    /// One file that could not be read failed the whole upstream.
+    /// P92: one file that could not be read failed the whole upstream.
     #[test]
     fn file_that_cannot_be_read_is_named_and_the_others_are_read() {
         let folder = tempfile::tempdir().expect("a folder");

@@ -4,7 +4,7 @@ use super::options::RunOptions;
 use crate::model::{Head, Name, Status, TombstoneStub};
 use crate::store::{Hold, Snapshot, StagedKind, StagedRow, StoreError, missing_digest};
 use crate::sync::{
-    Absence, ChangeSet, ExceededLimit, RunFacts, SafetyLimit, SyncKind, SyncRun, UpstreamState,
+    Absence, ChangeSet, ExceededLimit, RunFacts, SafetyLimit, SyncRun, UpstreamState,
     judge,
 };
 
